@@ -1,0 +1,305 @@
+//! One error for the whole library: a [`Status`] for programs, a sentence for
+//! people, and, where there is one, the cause.
+//!
+//! The codes are grouped by what the caller would do about them: call again,
+//! mend the call, look at the network, look at the peer's certificate, look at
+//! a file.  They are the same in Rust, C and Python.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// What every fallible call of this library returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a call did not succeed, for programs.
+///
+/// The numbers are those of `tlsmith_status` in C.  They are never used again
+/// for something else, and new ones only come below the last of their group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i32)]
+#[non_exhaustive]
+pub enum Status {
+    /// Call again when the transport is readable.
+    WantRead = -1,
+    /// Call again when the transport is writable.
+    WantWrite = -2,
+    /// An invalid argument.
+    Argument = -3,
+    /// Not allowed now.
+    State = -4,
+    /// Not in this build, or not on this system.
+    Unsupported = -5,
+    /// A bug in this library.
+    Internal = -6,
+    /// A system call failed: see [`Error::os_error`].
+    Io = -10,
+    /// The host name has no address.
+    Resolve = -11,
+    /// The time limit passed.
+    Timeout = -12,
+    /// The transport ended without a close_notify alert: data may be missing.
+    Truncated = -13,
+    /// The peer broke the protocol.
+    Protocol = -20,
+    /// The peer sent a fatal alert: see [`Error::alert`].
+    Alert = -21,
+    /// The peers share no version, cipher suite, group or ALPN protocol.
+    NoCommon = -22,
+    /// The certificate is rejected for a reason that has no code of its own.
+    Certificate = -30,
+    /// No trusted root leads to the certificate.
+    CertificateUntrusted = -31,
+    /// The certificate is for another name.
+    CertificateName = -32,
+    /// The certificate is expired, or not valid yet.
+    CertificateTime = -33,
+    /// The certificate is revoked, or its revocation status is unknown.
+    CertificateRevoked = -34,
+    /// The peer sent no certificate, and one is required.
+    CertificateMissing = -35,
+    /// A pin or the application refused the certificate.
+    CertificateRefused = -36,
+    /// A file cannot be read or written.
+    File = -40,
+    /// PEM or DER that does not parse.
+    Parse = -41,
+    /// The private key does not belong to the certificate.
+    KeyMismatch = -42,
+    /// The authority may not issue this certificate.
+    Issue = -43,
+}
+
+impl Status {
+    /// Every status, in the order of their numbers.
+    pub const ALL: [Self; 24] = [
+        Self::WantRead,
+        Self::WantWrite,
+        Self::Argument,
+        Self::State,
+        Self::Unsupported,
+        Self::Internal,
+        Self::Io,
+        Self::Resolve,
+        Self::Timeout,
+        Self::Truncated,
+        Self::Protocol,
+        Self::Alert,
+        Self::NoCommon,
+        Self::Certificate,
+        Self::CertificateUntrusted,
+        Self::CertificateName,
+        Self::CertificateTime,
+        Self::CertificateRevoked,
+        Self::CertificateMissing,
+        Self::CertificateRefused,
+        Self::File,
+        Self::Parse,
+        Self::KeyMismatch,
+        Self::Issue,
+    ];
+
+    /// The number that stands for it in C.
+    pub const fn code(self) -> i32 {
+        self as i32
+    }
+
+    /// The status with this number, if there is one.
+    pub fn from_code(code: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.code() == code)
+    }
+
+    /// A short phrase, for logs that have only the code.
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::WantRead => "call again when the transport is readable",
+            Self::WantWrite => "call again when the transport is writable",
+            Self::Argument => "invalid argument",
+            Self::State => "not allowed now",
+            Self::Unsupported => "not supported by this build or system",
+            Self::Internal => "internal error: please report it",
+            Self::Io => "a system call failed",
+            Self::Resolve => "the host name has no address",
+            Self::Timeout => "the time limit passed",
+            Self::Truncated => "the connection ended without close_notify",
+            Self::Protocol => "the peer broke the protocol",
+            Self::Alert => "the peer sent an alert",
+            Self::NoCommon => "no version, cipher suite, group or ALPN protocol in common",
+            Self::Certificate => "certificate rejected",
+            Self::CertificateUntrusted => "no trusted root leads to the certificate",
+            Self::CertificateName => "certificate is for another name",
+            Self::CertificateTime => "certificate is expired or not valid yet",
+            Self::CertificateRevoked => "certificate is revoked or its status is unknown",
+            Self::CertificateMissing => "the peer sent no certificate",
+            Self::CertificateRefused => "certificate refused by a pin or by the application",
+            Self::File => "a file cannot be read or written",
+            Self::Parse => "PEM or DER that does not parse",
+            Self::KeyMismatch => "the private key does not belong to the certificate",
+            Self::Issue => "the authority may not issue this certificate",
+        }
+    }
+}
+
+/// What exactly is wrong with a certificate, where [`Status`] is too coarse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CertificateProblem {
+    /// Its validity is over.
+    Expired,
+    /// Its validity has not begun.
+    NotValidYet,
+    /// No trusted root leads to it.
+    UnknownIssuer,
+    /// It is for another name.
+    NameMismatch,
+    /// A CRL lists it.
+    Revoked,
+    /// No CRL says whether it is revoked, or the CRL that does is too old.
+    UnknownRevocation,
+    /// Its extended key usage does not allow what it was shown for.
+    WrongUsage,
+    /// A signature in the chain, or over the handshake, does not verify.
+    BadSignature,
+    /// It is a CA certificate where an end-entity one belongs, or the reverse.
+    NotAnEndEntity,
+    /// A name or path length constraint of the chain forbids it.
+    Constraint,
+    /// It does not parse.
+    Malformed,
+    /// Anything else.
+    Other,
+}
+
+/// Why a call did not succeed: a [`Status`] for programs and a sentence for
+/// people, which names the values at fault and says what to do.
+///
+/// Cloning is cheap.  A connection that failed keeps its error and returns it
+/// again from every later call.
+#[derive(Clone, Debug)]
+pub struct Error {
+    status: Status,
+    message: Cow<'static, str>,
+    detail: Option<Detail>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    OsError(i32),
+    Alert(u8),
+    Certificate(CertificateProblem),
+}
+
+impl Error {
+    /// An error with its sentence: no capital at its start and no stop at its end.
+    pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            detail: None,
+            source: None,
+        }
+    }
+
+    /// A system call failed while doing what `what` says.
+    pub fn io(what: impl fmt::Display, error: io::Error) -> Self {
+        Self::system(Status::Io, what, error)
+    }
+
+    /// The file at `path` could not be read or written, as `what` says
+    /// ("cannot read the roots").
+    pub fn file(what: impl fmt::Display, path: &std::path::Path, error: io::Error) -> Self {
+        let what = format!("{what} '{}'", path.display());
+        Self::system(Status::File, what, error)
+    }
+
+    fn system(status: Status, what: impl fmt::Display, error: io::Error) -> Self {
+        let mut this = Self::new(status, format!("{what}: {error}"));
+        this.detail = error.raw_os_error().map(Detail::OsError);
+        this.source = Some(Arc::new(error));
+        this
+    }
+
+    /// A certificate was rejected.
+    pub fn certificate(
+        status: Status,
+        problem: CertificateProblem,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let mut this = Self::new(status, message);
+        this.detail = Some(Detail::Certificate(problem));
+        this
+    }
+
+    /// The peer sent the fatal alert with this number (RFC 8446, section 6).
+    pub fn from_alert(status: Status, alert: u8, message: impl Into<Cow<'static, str>>) -> Self {
+        let mut this = Self::new(status, message);
+        this.detail = Some(Detail::Alert(alert));
+        this
+    }
+
+    /// The same error with its cause, which [`std::error::Error::source`] gives.
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// The code for programs.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The `errno` of the system call that failed.
+    pub fn os_error(&self) -> Option<i32> {
+        match self.detail {
+            Some(Detail::OsError(errno)) => Some(errno),
+            _ => None,
+        }
+    }
+
+    /// The number of the alert that the peer sent.
+    pub fn alert(&self) -> Option<u8> {
+        match self.detail {
+            Some(Detail::Alert(alert)) => Some(alert),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with the certificate, when it is a certificate.
+    pub fn certificate_problem(&self) -> Option<CertificateProblem> {
+        match self.detail {
+            Some(Detail::Certificate(problem)) => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// Whether the call only has to be made again later.
+    pub fn is_want(&self) -> bool {
+        matches!(self.status, Status::WantRead | Status::WantWrite)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl From<Status> for Error {
+    /// An error that has nothing to say beyond its status.
+    fn from(status: Status) -> Self {
+        Self::new(status, status.phrase())
+    }
+}
