@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 
 /// What every fallible call of this library returns.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call did not succeed, for programs.
 ///

@@ -1,0 +1,172 @@
+//! The buffers that records pass through on their way to and from the peer.
+//!
+//! A buffer has memory only while it holds bytes, or while it is being filled.
+//! The memory comes from a small pool of the thread and goes back to one, so
+//! that a busy connection does not allocate and an idle one costs nothing.
+
+use std::cell::RefCell;
+
+/// The largest record that a peer may send (RFC 8446, section 5.2).
+const LARGEST_RECORD: usize = 5 + 16_384 + 256;
+
+/// What one system call should be able to move: four full records.
+const CAPACITY: usize = 4 * LARGEST_RECORD;
+
+/// How many buffers a thread keeps for later.
+const POOLED: usize = 4;
+
+thread_local! {
+    static POOL: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes that wait: written at one end, taken from the other.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    memory: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    pub(crate) fn filled(&self) -> &[u8] {
+        &self.memory[self.start..self.end]
+    }
+
+    pub(crate) fn filled_mut(&mut self) -> &mut [u8] {
+        &mut self.memory[self.start..self.end]
+    }
+
+    /// Takes `count` bytes from the front; an empty buffer lets go of its memory.
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.start += count;
+        debug_assert!(self.start <= self.end);
+        if self.is_empty() {
+            self.release();
+        }
+    }
+
+    /// Room for at least `least` bytes at the end, and often more.
+    pub(crate) fn spare(&mut self, least: usize) -> &mut [u8] {
+        if self.memory.is_empty() {
+            self.memory = lease();
+        }
+        if self.memory.len() - self.end < least {
+            self.memory.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.memory.len() - self.end < least {
+            let mut grown = vec![0; (self.end + least).next_power_of_two()];
+            grown[..self.end].copy_from_slice(self.filled());
+            self.memory = grown.into_boxed_slice();
+        }
+        &mut self.memory[self.end..]
+    }
+
+    /// Says that the first `count` bytes of [`Self::spare`] are filled now.
+    pub(crate) fn commit(&mut self, count: usize) {
+        self.end += count;
+        debug_assert!(self.end <= self.memory.len());
+        if self.is_empty() {
+            self.release();
+        }
+    }
+
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.spare(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        self.commit(bytes.len());
+    }
+
+    /// Moves as much as fits to the front of `out`.
+    pub(crate) fn drain_into(&mut self, out: &mut [u8]) -> usize {
+        let count = self.len().min(out.len());
+        out[..count].copy_from_slice(&self.filled()[..count]);
+        self.consume(count);
+        count
+    }
+
+    fn release(&mut self) {
+        give_back(std::mem::take(&mut self.memory));
+        self.start = 0;
+        self.end = 0;
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+fn lease() -> Box<[u8]> {
+    let pooled = POOL.try_with(|pool| pool.borrow_mut().pop());
+    pooled
+        .ok()
+        .flatten()
+        .unwrap_or_else(|| vec![0; CAPACITY].into_boxed_slice())
+}
+
+fn give_back(memory: Box<[u8]>) {
+    if memory.len() != CAPACITY {
+        return;
+    }
+    // A thread that is ending has no pool any more; the memory is just freed.
+    let _ = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        if pool.len() < POOLED {
+            pool.push(memory);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_order_of_bytes_over_many_turns() {
+        let mut buffer = Buffer::default();
+        let (mut next_in, mut next_out) = (0_u8, 0_u8);
+        for turn in 1..2_000_usize {
+            for _ in 0..turn % 97 {
+                buffer.append(&[next_in]);
+                next_in = next_in.wrapping_add(1);
+            }
+            let mut out = [0; 41];
+            let count = buffer.drain_into(&mut out);
+            for byte in &out[..count] {
+                assert_eq!(*byte, next_out);
+                next_out = next_out.wrapping_add(1);
+            }
+        }
+    }
+
+    #[test]
+    fn has_no_memory_when_empty() {
+        let mut buffer = Buffer::default();
+        assert!(buffer.memory.is_empty());
+        buffer.append(b"abc");
+        buffer.consume(3);
+        assert!(buffer.memory.is_empty());
+        buffer.spare(10);
+        buffer.commit(0);
+        assert!(buffer.memory.is_empty());
+    }
+
+    #[test]
+    fn grows_beyond_its_usual_size_when_it_must() {
+        let mut buffer = Buffer::default();
+        buffer.append(&[7; CAPACITY]);
+        buffer.append(&[8; CAPACITY]);
+        assert_eq!(buffer.len(), 2 * CAPACITY);
+        assert_eq!(buffer.filled()[CAPACITY - 1..=CAPACITY], [7, 8]);
+    }
+}

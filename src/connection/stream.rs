@@ -1,0 +1,550 @@
+//! The pump: a connection is an engine, a transport, and the rules of who may
+//! do what when.
+//!
+//! Each direction goes through its own states.
+//!
+//! | state          | reading                       | writing                   |
+//! |----------------|-------------------------------|---------------------------|
+//! | handshaking    | completes it first            | completes it first        |
+//! | open           | plaintext                     | records                   |
+//! | we closed      | plaintext                     | [`Status::State`]         |
+//! | peer closed    | 0, for ever                   | records                   |
+//! | transport ended| [`Status::Truncated`]         | records, until it fails   |
+//! | failed         | the same error, for ever      | the same error, for ever  |
+//!
+//! One thread may read while another writes.  The engine is locked only while
+//! it transforms bytes, never over a system call.  A direction is locked for as
+//! long as a call works on it, and a second thread on the same direction is
+//! told so instead of being mixed in.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+
+use rustls_pki_types::{IpAddr, ServerName};
+
+use super::buffer::Buffer;
+use super::engine::{Engine, Read};
+use super::report::Agreed;
+use super::transport::{Patience, Timeout, Transport};
+use crate::context::Context;
+use crate::pki::Certificate;
+use crate::{Error, Result, Status};
+
+/// One TLS connection over a transport.
+///
+/// Every method may be called from any thread.  One thread may read while
+/// another writes; a second reader, or a second writer, gets [`Status::State`].
+///
+/// A fatal error is kept: every later call returns it again.  Not fatal are
+/// [`Status::WantRead`], [`Status::WantWrite`], [`Status::Timeout`] while
+/// reading or shaking hands, and an interrupted wait: the call can be made
+/// again.
+///
+/// Dropping a connection says nothing to the peer: call [`Self::shutdown`]
+/// first.
+pub struct Connection {
+    engine: Mutex<Engine>,
+    transport: Box<dyn Transport>,
+    timeout: Mutex<Timeout>,
+    /// Held while the handshake is driven.
+    handshaking: Mutex<()>,
+    /// Held by the reading thread.
+    reading: Mutex<()>,
+    /// Held by the writing thread.
+    outbox: Mutex<Outbox>,
+    /// Whether sealed records wait for the transport.
+    unsent: AtomicBool,
+    outcome: OnceLock<Outcome>,
+    failure: OnceLock<Error>,
+    asked_name: Option<String>,
+    allows_truncation: bool,
+}
+
+/// The writing direction.
+#[derive(Default)]
+struct Outbox {
+    /// Records on their way to the transport.
+    sending: Buffer,
+    closed: bool,
+    failure: Option<Error>,
+}
+
+/// What is known when the handshake is complete.
+struct Outcome {
+    agreed: Agreed,
+    server_name: Option<String>,
+    peer: Chain,
+    verified: Chain,
+}
+
+/// A chain that is parsed when somebody asks.
+struct Chain {
+    der: Vec<Vec<u8>>,
+    parsed: OnceLock<Vec<Certificate>>,
+}
+
+/// What to wait for before the next call can get further.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Events {
+    /// The transport becoming readable.
+    pub read: bool,
+    /// The transport becoming writable.
+    pub write: bool,
+}
+
+impl Connection {
+    /// A client.  `server_name`, a DNS name or an address, is what the server's
+    /// certificate has to be for, and a DNS name is also sent (SNI).  `None` is
+    /// only allowed in a context that does not check names.
+    ///
+    /// Nothing is sent before [`Self::handshake`], or the first read or write.
+    pub fn client(
+        context: &Context,
+        server_name: Option<&str>,
+        transport: impl Transport + 'static,
+    ) -> Result<Self> {
+        let name = parse_server_name(context, server_name)?;
+        let engine = Engine::client(context.client_config()?, name)?;
+        let asked_name = server_name.map(str::to_owned);
+        Ok(Self::new(context, engine, asked_name, transport))
+    }
+
+    /// A server.
+    pub fn server(context: &Context, transport: impl Transport + 'static) -> Result<Self> {
+        let engine = Engine::server(context.server_config()?)?;
+        Ok(Self::new(context, engine, None, transport))
+    }
+
+    fn new(
+        context: &Context,
+        engine: Engine,
+        asked_name: Option<String>,
+        transport: impl Transport + 'static,
+    ) -> Self {
+        Self {
+            engine: Mutex::new(engine),
+            transport: Box::new(transport),
+            timeout: Mutex::new(Timeout::default()),
+            handshaking: Mutex::new(()),
+            reading: Mutex::new(()),
+            outbox: Mutex::new(Outbox::default()),
+            unsent: AtomicBool::new(false),
+            outcome: OnceLock::new(),
+            failure: OnceLock::new(),
+            asked_name,
+            allows_truncation: context.allows_truncation(),
+        }
+    }
+
+    /// Limits how long each later call may wait.
+    pub fn set_timeout(&self, timeout: Timeout) {
+        *lock(&self.timeout) = timeout;
+    }
+
+    // The handshake.
+
+    /// Completes the handshake; reading and writing do it too.
+    ///
+    /// Blocks as the timeout says.  In the middle of it, it fails with
+    /// [`Status::WantRead`] or [`Status::WantWrite`] where it may not wait.
+    pub fn handshake(&self) -> Result<()> {
+        self.complete_handshake(self.patience())
+    }
+
+    /// Whether the handshake is not complete yet.
+    pub fn is_handshaking(&self) -> bool {
+        self.outcome.get().is_none()
+    }
+
+    fn complete_handshake(&self, patience: Patience) -> Result<()> {
+        self.check_failure()?;
+        if !self.is_handshaking() {
+            return Ok(());
+        }
+        let _turn = lock(&self.handshaking);
+        if !self.is_handshaking() {
+            return self.check_failure();
+        }
+        let mut outbox = lock(&self.outbox);
+        loop {
+            let complete = self.engine().handshake();
+            self.deliver(&mut outbox, &complete, patience)?;
+            if complete.map_err(|error| self.fail(error))? {
+                return self.conclude();
+            }
+            self.receive(patience)?;
+        }
+    }
+
+    /// Sends the flight that the engine made, or the alert for its failure.
+    fn deliver(
+        &self,
+        outbox: &mut Outbox,
+        outcome: &Result<bool>,
+        patience: Patience,
+    ) -> Result<()> {
+        match self.send_all(outbox, patience) {
+            // Our own failure is what the caller has to hear, not that the
+            // alert about it did not get through.
+            _ if outcome.is_err() => Ok(()),
+            Err(error) if is_fatal(&error) => Err(self.fail(self.peer_verdict(error))),
+            sent => sent,
+        }
+    }
+
+    fn conclude(&self) -> Result<()> {
+        let (agreed, peer) = {
+            let mut engine = self.engine();
+            (engine.agreed(), engine.peer_certificates())
+        };
+        let (agreed, notes) = agreed.map_err(|error| self.fail(error))?;
+        self.outcome.get_or_init(|| Outcome {
+            agreed,
+            server_name: notes.server_name,
+            peer: Chain::new(peer),
+            verified: Chain::new(notes.path.iter().map(|der| der.to_vec()).collect()),
+        });
+        Ok(())
+    }
+
+    // Data.
+
+    /// Reads up to `buffer.len()` bytes, and waits for the first of them: how
+    /// many, or 0 after the peer's close_notify and only then.
+    ///
+    /// Fails with [`Status::Truncated`] when the transport ends without
+    /// close_notify, unless the context allows that.
+    pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        if buffer.is_empty() {
+            return Err(Error::new(
+                Status::Argument,
+                "reading needs room for at least 1 byte: 0 bytes would look like the end",
+            ));
+        }
+        let patience = self.patience();
+        self.complete_handshake(patience)?;
+        let _turn = self.turn(&self.reading, "reads from")?;
+        loop {
+            self.check_failure()?;
+            let outcome = self.engine().read(buffer);
+            self.send_replies();
+            match outcome {
+                Ok(Read::Plaintext(count)) => return Ok(count),
+                Ok(Read::Closed) => return Ok(0),
+                Ok(Read::Blocked) => self.receive(patience)?,
+                Err(error) if error.status() == Status::Truncated => {
+                    return if self.allows_truncation {
+                        Ok(0)
+                    } else {
+                        Err(error)
+                    };
+                }
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+    }
+
+    /// Writes `data`.
+    ///
+    /// Where it may wait, it returns when all of `data` is with the transport:
+    /// `data.len()`.  Where it may not, it returns how many bytes it took, at
+    /// least one: these are not to be given again, and what the transport does
+    /// not take at once is sent by later calls.  It fails with
+    /// [`Status::WantWrite`] when it could take none.
+    ///
+    /// When the time limit passes with `data` partly taken, writing is over:
+    /// the caller could not know where to go on.
+    pub fn write(&self, data: &[u8]) -> Result<usize> {
+        let patience = self.patience();
+        self.complete_handshake(patience)?;
+        let mut outbox = self.turn(&self.outbox, "writes to")?;
+        outbox.check()?;
+        let mut taken = 0;
+        loop {
+            self.check_failure()?;
+            let sealed = self.engine().encrypt(&data[taken..], outbox.sending.len());
+            taken += sealed.map_err(|error| self.fail(error))?;
+            match self.send_all(&mut outbox, patience) {
+                Ok(()) if taken == data.len() => return Ok(taken),
+                Ok(()) => {}
+                Err(error) if is_fatal(&error) => return Err(self.peer_verdict(error)),
+                Err(error) if taken == 0 => return Err(error),
+                Err(error) if error.is_want() => return Ok(taken),
+                Err(error) => {
+                    outbox.failure = Some(broken_off(taken, data.len()));
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Sends what earlier calls took and the transport did not.
+    pub fn flush(&self) -> Result<()> {
+        self.check_failure()?;
+        let mut outbox = self.turn(&self.outbox, "writes to")?;
+        outbox.check_failure()?;
+        self.send_all(&mut outbox, self.patience())
+    }
+
+    /// Says close_notify (RFC 8446, section 6.1): nothing can be written after
+    /// it, reading goes on.  It does not wait for the peer's.  Calling it again
+    /// only sends what is left to send.  Before the handshake is complete there
+    /// is nothing to say, and the connection just cannot be written to.
+    pub fn shutdown(&self) -> Result<()> {
+        self.check_failure()?;
+        let mut outbox = self.turn(&self.outbox, "writes to")?;
+        outbox.check_failure()?;
+        if !outbox.closed {
+            outbox.closed = true;
+            if !self.is_handshaking() {
+                let sealed = self.engine().close_notify();
+                sealed.map_err(|error| self.fail(error))?;
+            }
+        }
+        self.send_all(&mut outbox, self.patience())
+    }
+
+    /// What to wait for before the next call can get further.
+    pub fn events(&self) -> Events {
+        let over = self.failure.get().is_some();
+        Events {
+            read: !over && !self.peer_closed(),
+            write: !over && (self.unsent.load(Ordering::Acquire) || self.engine().has_outgoing()),
+        }
+    }
+
+    /// How many bytes can be read without the transport: 0 only if there are
+    /// none.  May decrypt what has come, and never waits.
+    pub fn pending(&self) -> usize {
+        if self.is_handshaking() {
+            return 0;
+        }
+        self.engine().pending()
+    }
+
+    /// Whether the peer's close_notify has come.
+    pub fn peer_closed(&self) -> bool {
+        self.engine().is_peer_closed()
+    }
+
+    // What is known of the peer.
+
+    /// What the two sides agreed on; `None` before the handshake is complete.
+    pub fn agreed(&self) -> Option<&Agreed> {
+        self.outcome.get().map(|outcome| &outcome.agreed)
+    }
+
+    /// The name of the server: the one that was asked for or, on a server, the
+    /// one that the client asked for.
+    pub fn server_name(&self) -> Option<&str> {
+        let learnt = self.outcome.get().and_then(|o| o.server_name.as_deref());
+        self.asked_name.as_deref().or(learnt)
+    }
+
+    /// The peer's certificates as it sent them, its own first.  Empty before
+    /// the handshake is complete, and where it sent none.  With checks switched
+    /// off, it ends before the first certificate that does not parse.
+    pub fn peer_chain(&self) -> &[Certificate] {
+        let outcome = self.outcome.get();
+        outcome.map_or(&[], |outcome| outcome.peer.certificates())
+    }
+
+    /// The path that was accepted, from the peer's certificate to the root.
+    /// Empty where none was checked: before the handshake, in a resumed
+    /// session, with checks switched off.  Without the root where only its key
+    /// is known (the bundled roots).
+    pub fn verified_chain(&self) -> &[Certificate] {
+        let outcome = self.outcome.get();
+        outcome.map_or(&[], |outcome| outcome.verified.certificates())
+    }
+
+    // The pump.
+
+    fn engine(&self) -> MutexGuard<'_, Engine> {
+        lock(&self.engine)
+    }
+
+    fn patience(&self) -> Patience {
+        lock(&self.timeout).start()
+    }
+
+    fn check_failure(&self) -> Result<()> {
+        self.failure
+            .get()
+            .map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Keeps a fatal error, and tells the peer where there is an alert to tell.
+    fn fail(&self, error: Error) -> Error {
+        self.send_replies();
+        self.failure.get_or_init(|| error).clone()
+    }
+
+    /// Takes a direction for this call.
+    fn turn<'a, T>(&self, direction: &'a Mutex<T>, does: &str) -> Result<MutexGuard<'a, T>> {
+        match direction.try_lock() {
+            Ok(turn) => Ok(turn),
+            Err(TryLockError::Poisoned(turn)) => Ok(turn.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(Error::new(
+                Status::State,
+                format!("another thread {does} this connection at this moment"),
+            )),
+        }
+    }
+
+    /// Gets records from the transport.
+    fn receive(&self, patience: Patience) -> Result<()> {
+        let mut buffer = self.engine().lend_incoming();
+        let received = self.transport.receive(buffer.spare(1), patience);
+        buffer.commit(*received.as_ref().unwrap_or(&0));
+        let mut engine = self.engine();
+        engine.give_back(buffer);
+        match received {
+            Ok(0) => engine.end_of_transport(),
+            Ok(_) => {}
+            Err(error) if is_fatal(&error) => {
+                return Err(self.failure.get_or_init(|| error).clone());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Sends all records that are sealed.
+    fn send_all(&self, outbox: &mut Outbox, patience: Patience) -> Result<()> {
+        loop {
+            if outbox.sending.is_empty() {
+                outbox.sending = self.engine().take_outgoing();
+            }
+            let waiting = !outbox.sending.is_empty();
+            self.unsent.store(waiting, Ordering::Release);
+            if !waiting {
+                return Ok(());
+            }
+            match self.transport.send(outbox.sending.filled(), patience) {
+                Ok(count) => outbox.sending.consume(count),
+                Err(error) => {
+                    if is_fatal(&error) {
+                        outbox.failure = Some(error.clone());
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Sends what the engine sealed on its own while it read: the answer to a
+    /// key update, an alert.  It does not wait, and a writing thread that holds
+    /// the direction sends it instead.  What goes wrong here is for the next
+    /// write to report: what the peer has sent can still be read.
+    fn send_replies(&self) {
+        let waiting = self.unsent.load(Ordering::Acquire) || self.engine().has_outgoing();
+        if !waiting {
+            return;
+        }
+        if let Ok(mut outbox) = self.outbox.try_lock() {
+            let _ = self.send_all(&mut outbox, Patience::Never);
+        }
+    }
+
+    /// The peer hung up on us.  It may have said why before, which tells more
+    /// than that the transport failed.
+    fn peer_verdict(&self, error: Error) -> Error {
+        while self.receive(Patience::Never).is_ok() && !self.engine().is_settled() {}
+        match self.engine().failure() {
+            Some(verdict) if verdict.status() == Status::Alert => verdict.clone(),
+            _ => error,
+        }
+    }
+}
+
+impl Outbox {
+    fn check_failure(&self) -> Result<()> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.closed {
+            return Err(Error::new(
+                Status::State,
+                "close_notify was sent: nothing can be written after it",
+            ));
+        }
+        self.check_failure()
+    }
+}
+
+impl Chain {
+    fn new(der: Vec<Vec<u8>>) -> Self {
+        Self {
+            der,
+            parsed: OnceLock::new(),
+        }
+    }
+
+    fn certificates(&self) -> &[Certificate] {
+        self.parsed.get_or_init(|| {
+            let der = self.der.iter().cloned();
+            der.map_while(|der| Certificate::from_der(der).ok())
+                .collect()
+        })
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("agreed", &self.agreed())
+            .field("failure", &self.failure.get())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the transport itself failed, so that trying again is no use.
+fn is_fatal(error: &Error) -> bool {
+    error.status() == Status::Io && error.os_error().is_some()
+}
+
+fn broken_off(taken: usize, len: usize) -> Error {
+    Error::new(
+        Status::State,
+        format!(
+            "an earlier write was broken off after {taken} of {len} bytes: \
+             nothing more can be written to this connection"
+        ),
+    )
+}
+
+fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName<'static>> {
+    let Some(name) = name else {
+        if context.checks_names() {
+            return Err(Error::new(
+                Status::Argument,
+                "a client needs the name of its server, to check the certificate for it",
+            ));
+        }
+        // rustls wants a name; one that is an address is not sent.
+        return Ok(ServerName::IpAddress(IpAddr::from(std::net::IpAddr::from(
+            [0, 0, 0, 0],
+        ))));
+    };
+    ServerName::try_from(name)
+        .map(|name| name.to_owned())
+        .map_err(|_| {
+            let shown: String = name.chars().take(40).collect();
+            Error::new(
+                Status::Argument,
+                format!(
+                    "'{}' ({} bytes) is not a DNS name or an address",
+                    shown.escape_debug(),
+                    name.len()
+                ),
+            )
+        })
+}
+
+/// A thread that panicked cannot have left these half changed: what can panic
+/// under a lock (rustls) keeps its own state.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

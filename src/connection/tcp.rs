@@ -1,0 +1,228 @@
+//! TCP sockets by host name and port: connect, listen, accept.
+
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+
+use super::transport::{Interrupt, Patience, Timeout, Wait, interrupted, poll};
+use crate::{Error, Result, Status};
+
+/// A host name in the DNS has at most 253 characters (RFC 1035, section 2.3.4).
+const LONGEST_HOST: usize = 253;
+
+/// Longer than anybody waits, so that every wait can have a deadline.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// Connects to `host`, a name or an address, and `port`, a number in decimal.
+/// Tries each address of the host in turn, and returns a blocking socket.
+///
+/// Looking the name up blocks for as long as the system's resolver takes;
+/// `timeout` limits the connecting after it.  [`Timeout::Never`] is refused.
+pub fn connect(
+    host: &str,
+    port: &str,
+    timeout: Timeout,
+    interrupt: Option<&Interrupt>,
+) -> Result<OwnedFd> {
+    let port = match parse_port(port)? {
+        0 => return Err(bad_port("0")),
+        port => port,
+    };
+    if timeout == Timeout::Never {
+        return Err(Error::new(
+            Status::Argument,
+            "connecting has to wait: set a time limit above 0, or connect the socket first",
+        ));
+    }
+    let addresses = resolve(host, port)?;
+    let patience = timeout.start();
+    let mut latest = None;
+    for address in addresses {
+        match connect_to(address, patience, interrupt) {
+            Ok(socket) => return Ok(socket),
+            // A later address has no time left, and an interrupt ends it all.
+            Err(error) if error.status() != Status::Io => return Err(error),
+            Err(error) => latest = Some(error),
+        }
+    }
+    Err(latest.unwrap_or_else(|| no_address(host)))
+}
+
+/// Listens on `host` (`None` for every address of this machine) and `port`, a
+/// number in decimal, 0 for any free one.
+pub fn listen(host: Option<&str>, port: &str) -> Result<OwnedFd> {
+    let port = parse_port(port)?;
+    let addresses = match host {
+        Some(host) => resolve(host, port)?,
+        // IPv6 with IPv4 beside it, or IPv4 alone where there is no IPv6.
+        None => vec![
+            SocketAddr::from(([0_u16; 8], port)),
+            SocketAddr::from(([0_u8; 4], port)),
+        ],
+    };
+    let shown = host.unwrap_or("every address");
+    TcpListener::bind(&*addresses)
+        .map(OwnedFd::from)
+        .map_err(|error| Error::io(format!("cannot listen on {shown}, port {port}"), error))
+}
+
+/// Accepts one connection: a blocking socket.  [`Status::WantRead`] means that
+/// no client waits and the call may not either.
+pub fn accept(
+    listener: impl AsFd,
+    timeout: Timeout,
+    interrupt: Option<&Interrupt>,
+) -> Result<OwnedFd> {
+    let patience = timeout.start();
+    loop {
+        await_client(&listener, patience, interrupt)?;
+        match rustix::net::accept_with(&listener, SocketFlags::CLOEXEC) {
+            Ok(socket) => {
+                without_delay(&socket);
+                return Ok(socket);
+            }
+            // The client gave up while it waited.
+            Err(Errno::CONNABORTED) => {}
+            Err(Errno::INTR) => interrupted(interrupt)?,
+            // Somebody else was faster, or the listener does not block.
+            Err(Errno::AGAIN) if !matches!(patience, Patience::Until { .. }) => {
+                return Err(Status::WantRead.into());
+            }
+            Err(Errno::AGAIN) => {}
+            Err(error) => return Err(Error::io("cannot accept a connection", error.into())),
+        }
+    }
+}
+
+fn await_client(
+    listener: impl AsFd,
+    patience: Patience,
+    interrupt: Option<&Interrupt>,
+) -> Result<()> {
+    match patience {
+        Patience::Descriptor => Ok(()),
+        Patience::Never => {
+            let now = std::time::Instant::now();
+            match poll(listener, Wait::Readable, now, interrupt)? {
+                true => Ok(()),
+                false => Err(Status::WantRead.into()),
+            }
+        }
+        Patience::Until { deadline, limit } => {
+            match poll(listener, Wait::Readable, deadline, interrupt)? {
+                true => Ok(()),
+                false => Err(Error::new(
+                    Status::Timeout,
+                    format!("no client came within {limit:?}"),
+                )),
+            }
+        }
+    }
+}
+
+/// The address of this end of a socket.
+pub fn local_address(socket: impl AsFd) -> Result<SocketAddr> {
+    rustix::net::getsockname(socket)
+        .and_then(SocketAddr::try_from)
+        .map_err(|error| Error::io("cannot tell the socket's own address", error.into()))
+}
+
+/// The address of the other end of a socket.
+pub fn peer_address(socket: impl AsFd) -> Result<SocketAddr> {
+    rustix::net::getpeername(socket)
+        .and_then(|address| address.ok_or(Errno::NOTCONN))
+        .and_then(SocketAddr::try_from)
+        .map_err(|error| Error::io("cannot tell the peer's address", error.into()))
+}
+
+fn connect_to(
+    address: SocketAddr,
+    patience: Patience,
+    interrupt: Option<&Interrupt>,
+) -> Result<OwnedFd> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let failed = |error: Errno| Error::io(format!("cannot connect to {address}"), error.into());
+    let (deadline, limit) = match patience {
+        Patience::Until { deadline, limit } => (deadline, limit),
+        _ => (std::time::Instant::now() + FOR_EVER, FOR_EVER),
+    };
+
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))
+        .map_err(failed)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS | Errno::INTR) => {
+            if !poll(&socket, Wait::Writable, deadline, interrupt)? {
+                return Err(Error::new(
+                    Status::Timeout,
+                    format!("{address} did not accept a connection within {limit:?}"),
+                ));
+            }
+            sockopt::socket_error(&socket)
+                .map_err(failed)?
+                .map_err(failed)?;
+        }
+        Err(error) => return Err(failed(error)),
+    }
+    rustix::io::ioctl_fionbio(&socket, false).map_err(failed)?;
+    without_delay(&socket);
+    Ok(socket)
+}
+
+/// Records are sent whole, so waiting for more (Nagle) only costs time.  A
+/// socket on which that cannot be set works all the same.
+fn without_delay(socket: impl AsFd) {
+    let _ = sockopt::set_tcp_nodelay(socket, true);
+}
+
+fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+    if host.is_empty() || host.len() > LONGEST_HOST || host.contains('\0') {
+        let shown: String = host.chars().take(40).collect();
+        return Err(Error::new(
+            Status::Argument,
+            format!(
+                "'{}' ({} bytes) is not a host name or an address",
+                shown.escape_debug(),
+                host.len()
+            ),
+        ));
+    }
+    let addresses = (host, port).to_socket_addrs().map_err(|error| {
+        Error::new(
+            Status::Resolve,
+            format!("cannot find the address of '{host}': {error}"),
+        )
+        .with_source(error)
+    })?;
+    Ok(addresses.collect())
+}
+
+fn no_address(host: &str) -> Error {
+    Error::new(Status::Resolve, format!("'{host}' has no address"))
+}
+
+fn parse_port(port: &str) -> Result<u16> {
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    match port.parse() {
+        Ok(number) if digits => Ok(number),
+        _ => Err(bad_port(port)),
+    }
+}
+
+fn bad_port(port: &str) -> Error {
+    let shown: String = port.chars().take(40).collect();
+    Error::new(
+        Status::Argument,
+        format!(
+            "'{}' is not a port: a number from 1 to 65535 is needed",
+            shown.escape_debug()
+        ),
+    )
+}

@@ -1,0 +1,260 @@
+//! What a connection needs of whatever carries its bytes, and sockets.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, sockopt};
+
+use crate::{Error, Result, Status};
+
+/// How long each call on a connection may wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timeout {
+    /// As the descriptor does: for ever on a blocking one, not at all on a
+    /// non-blocking one.
+    #[default]
+    Descriptor,
+    /// Not at all: the call fails with [`Status::WantRead`] or
+    /// [`Status::WantWrite`] instead, whatever the descriptor does.
+    Never,
+    /// So long, whatever the descriptor does; then the call fails with
+    /// [`Status::Timeout`].
+    After(Duration),
+}
+
+/// How long one call may wait, from now on.
+#[derive(Clone, Copy, Debug)]
+pub enum Patience {
+    /// As the descriptor does.
+    Descriptor,
+    /// Not at all.
+    Never,
+    /// Until `deadline`, which is `limit` after the call began.
+    Until {
+        /// When to give up.
+        deadline: Instant,
+        /// What the user asked for, for the sentence of the error.
+        limit: Duration,
+    },
+}
+
+impl Timeout {
+    /// Starts the clock for one call.
+    pub fn start(self) -> Patience {
+        match self {
+            Self::Descriptor => Patience::Descriptor,
+            Self::Never => Patience::Never,
+            Self::After(limit) => match Instant::now().checked_add(limit) {
+                Some(deadline) => Patience::Until { deadline, limit },
+                None => Patience::Descriptor,
+            },
+        }
+    }
+}
+
+/// Called when a signal interrupts a wait.  An error ends the wait with that
+/// error, and does no harm to the connection.
+pub type Interrupt = Arc<dyn Fn() -> Result<()> + Send + Sync>;
+
+/// What carries the bytes of a connection, in order and without loss.
+///
+/// One thread may receive while another sends.
+pub trait Transport: Send + Sync {
+    /// Receives up to `buffer.len()` bytes: how many, or 0 at the end.
+    /// [`Status::WantRead`] means that nothing is there and the call may not
+    /// wait, [`Status::Timeout`] that it has waited long enough.
+    fn receive(&self, buffer: &mut [u8], patience: Patience) -> Result<usize>;
+
+    /// Sends some of `data`: how many bytes, at least one.
+    fn send(&self, data: &[u8], patience: Patience) -> Result<usize>;
+}
+
+/// A connected stream socket.
+pub struct SocketTransport<F> {
+    socket: F,
+    interrupt: Option<Interrupt>,
+}
+
+impl<F: AsFd + Send + Sync> SocketTransport<F> {
+    /// Uses `socket`, which has to be a connected stream socket (TCP or Unix).
+    /// Anything else is refused: a closed descriptor, a file, a datagram or a
+    /// listening socket.
+    pub fn new(socket: F) -> Result<Self> {
+        check_socket(&socket)?;
+        Ok(Self {
+            socket,
+            interrupt: None,
+        })
+    }
+
+    /// Has `interrupt` called whenever a signal interrupts a wait.
+    pub fn with_interrupt(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = Some(interrupt);
+        self
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &F {
+        &self.socket
+    }
+
+    /// Deals with a system call that did not succeed: `Ok` means that it is to
+    /// be made again.
+    fn recover(&self, error: Errno, wait: Wait, patience: Patience) -> Result<()> {
+        match error {
+            Errno::INTR => interrupted(self.interrupt.as_ref()),
+            Errno::AGAIN => self.wait(wait, patience),
+            error => Err(Error::io(wait.failed(), error.into())),
+        }
+    }
+
+    fn wait(&self, wait: Wait, patience: Patience) -> Result<()> {
+        match patience {
+            Patience::Never => Err(wait.want().into()),
+            Patience::Until { deadline, limit } => {
+                if poll(&self.socket, wait, deadline, self.interrupt.as_ref())? {
+                    return Ok(());
+                }
+                Err(timed_out(wait, limit))
+            }
+            Patience::Descriptor if is_nonblocking(&self.socket)? => Err(wait.want().into()),
+            // The socket has a time limit of its own (SO_RCVTIMEO).
+            Patience::Descriptor => Err(Error::new(
+                Status::Timeout,
+                format!("{} within the time limit of the socket", wait.did_not()),
+            )),
+        }
+    }
+}
+
+impl<F: AsFd + Send + Sync> Transport for SocketTransport<F> {
+    fn receive(&self, buffer: &mut [u8], patience: Patience) -> Result<usize> {
+        let flags = match patience {
+            Patience::Descriptor => RecvFlags::empty(),
+            _ => RecvFlags::DONTWAIT,
+        };
+        loop {
+            match rustix::net::recv(&self.socket, &mut *buffer, flags) {
+                Ok((count, _)) => return Ok(count),
+                Err(error) => self.recover(error, Wait::Readable, patience)?,
+            }
+        }
+    }
+
+    fn send(&self, data: &[u8], patience: Patience) -> Result<usize> {
+        let flags = match patience {
+            Patience::Descriptor => SendFlags::NOSIGNAL,
+            _ => SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+        };
+        loop {
+            match rustix::net::send(&self.socket, data, flags) {
+                Ok(count) => return Ok(count),
+                Err(error) => self.recover(error, Wait::Writable, patience)?,
+            }
+        }
+    }
+}
+
+/// What a wait is for.
+#[derive(Clone, Copy)]
+pub(super) enum Wait {
+    Readable,
+    Writable,
+}
+
+impl Wait {
+    fn want(self) -> Status {
+        match self {
+            Self::Readable => Status::WantRead,
+            Self::Writable => Status::WantWrite,
+        }
+    }
+
+    fn failed(self) -> &'static str {
+        match self {
+            Self::Readable => "cannot receive from the peer",
+            Self::Writable => "cannot send to the peer",
+        }
+    }
+
+    fn did_not(self) -> &'static str {
+        match self {
+            Self::Readable => "the peer sent nothing",
+            Self::Writable => "the peer did not take our data",
+        }
+    }
+}
+
+fn timed_out(wait: Wait, limit: Duration) -> Error {
+    Error::new(
+        Status::Timeout,
+        format!("{} within {limit:?}", wait.did_not()),
+    )
+}
+
+/// Waits for a socket: `false` when the deadline came first.
+pub(super) fn poll(
+    socket: impl AsFd,
+    wait: Wait,
+    deadline: Instant,
+    interrupt: Option<&Interrupt>,
+) -> Result<bool> {
+    let flags = match wait {
+        Wait::Readable => PollFlags::IN,
+        Wait::Writable => PollFlags::OUT,
+    };
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).ok();
+        match rustix::event::poll(&mut [PollFd::new(&socket, flags)], left.as_ref()) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => interrupted(interrupt)?,
+            Err(error) => return Err(Error::io("cannot wait for the socket", error.into())),
+        }
+    }
+}
+
+pub(super) fn interrupted(interrupt: Option<&Interrupt>) -> Result<()> {
+    interrupt.map_or(Ok(()), |interrupt| interrupt())
+}
+
+fn is_nonblocking(socket: impl AsFd) -> Result<bool> {
+    rustix::fs::fcntl_getfl(socket)
+        .map(|flags| flags.contains(OFlags::NONBLOCK))
+        .map_err(|error| Error::io("cannot ask the socket for its mode", error.into()))
+}
+
+fn check_socket(socket: &impl AsFd) -> Result<()> {
+    use std::os::fd::AsRawFd;
+    let number = socket.as_fd().as_raw_fd();
+    let refuse = |what: &str| {
+        let sentence =
+            format!("descriptor {number} is {what}: a connected stream socket is needed");
+        Err(Error::new(Status::Argument, sentence))
+    };
+    let Ok(kind) = rustix::fs::fstat(socket) else {
+        return refuse("not open");
+    };
+    match FileType::from_raw_mode(kind.st_mode) {
+        FileType::Socket => {}
+        FileType::RegularFile => return refuse("a file"),
+        FileType::Directory => return refuse("a directory"),
+        FileType::Fifo => return refuse("a pipe"),
+        _ => return refuse("not a socket"),
+    }
+    if sockopt::socket_type(socket) != Ok(rustix::net::SocketType::STREAM) {
+        return refuse("a datagram socket");
+    }
+    if sockopt::socket_acceptconn(socket) == Ok(true) {
+        return refuse("a listening socket");
+    }
+    match rustix::net::getpeername(socket) {
+        Err(Errno::NOTCONN) => refuse("a socket that is not connected"),
+        // A peer that is gone already is for the first read to report.
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,234 @@
+//! What connections share: trust, identities, and the rules of the protocol.
+
+mod client;
+mod server;
+mod settings;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustls::{ClientConfig, ServerConfig};
+
+pub use settings::{ClientAuth, Version};
+use settings::{PeerCheck, Settings};
+
+use crate::pki::{Certificate, Identity};
+use crate::trust::Roots;
+use crate::{Error, Result, Status};
+
+/// What connections share.  A new context has safe defaults: TLS 1.2 and 1.3,
+/// the system's roots, chain and name of every server checked.
+///
+/// Set it up on one thread.  The first connection seals it: from then on every
+/// setter fails with [`Status::State`], and any thread may make connections
+/// from it.  To change something, such as a renewed certificate, make a new
+/// context and use that for new connections; the old ones keep theirs.
+///
+/// A setter that fails poisons the context: every later connection fails with
+/// the same error.  So a program that forgets to check a setter ends up with
+/// no connection, never with a weaker one.
+///
+/// Cloning gives another reference to the same context.
+#[derive(Clone, Default)]
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    state: Mutex<State>,
+    client: OnceLock<Arc<ClientConfig>>,
+    server: OnceLock<Arc<ServerConfig>>,
+}
+
+#[derive(Default)]
+struct State {
+    settings: Settings,
+    sealed: bool,
+    failure: Option<Error>,
+}
+
+impl Context {
+    /// A context with safe defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts the roots in a PEM file, or in the files of a folder, instead of
+    /// the system's.  Called again, it adds.
+    pub fn add_roots(&self, path: &Path) -> Result<()> {
+        self.set(|settings| settings.add_roots(&Roots::from_path(path)?))
+    }
+
+    /// Trusts the roots in PEM text, instead of the system's.
+    pub fn add_roots_pem(&self, pem: &[u8]) -> Result<()> {
+        self.set(|settings| settings.add_roots(&Roots::from_pem(pem)?))
+    }
+
+    /// Trusts this one root, instead of the system's.
+    pub fn add_root(&self, certificate: &Certificate) -> Result<()> {
+        self.set(|settings| {
+            let mut roots = Roots::default();
+            roots.add(certificate)?;
+            settings.add_roots(&roots)
+        })
+    }
+
+    /// Trusts the system's roots as well as those that were added:
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` name them where they are set.
+    pub fn add_system_roots(&self) -> Result<()> {
+        self.set(|settings| settings.add_roots(&*Roots::system()?))
+    }
+
+    /// Trusts Mozilla's roots, as compiled into this library, instead of the
+    /// system's: for systems that have none.
+    pub fn add_bundled_roots(&self) -> Result<()> {
+        self.set(|settings| settings.add_roots(&Roots::bundled()))
+    }
+
+    /// Shows this identity to peers.  A server with several picks by the name
+    /// that the client asks for; the first one is for everybody else.
+    pub fn use_identity(&self, identity: &Identity) -> Result<()> {
+        self.set(|settings| settings.use_identity(identity))
+    }
+
+    /// Loads an identity from PEM files and uses it.  `None` for the key means
+    /// that `cert_file` holds it too.
+    pub fn use_cert(&self, cert_file: &Path, key_file: Option<&Path>) -> Result<()> {
+        self.set(|settings| settings.use_identity(&Identity::load(cert_file, key_file)?))
+    }
+
+    /// Offers these protocols by ALPN (RFC 7301), best first, such as `"h2"`.
+    /// A handshake with a peer that offers only others fails.
+    pub fn set_alpn(&self, protocols: &[&str]) -> Result<()> {
+        self.set(|settings| settings.set_alpn(protocols))
+    }
+
+    /// Speaks no version below `min` and none above `max`.
+    pub fn set_versions(&self, min: Version, max: Version) -> Result<()> {
+        self.set(|settings| settings.set_versions(min, max))
+    }
+
+    /// Says whether a server asks its clients for certificates.  They are
+    /// checked against the roots that were added to this context; the system's
+    /// roots are not meant for that and do not count unless added.
+    pub fn set_client_auth(&self, mode: ClientAuth) -> Result<()> {
+        self.set(|settings| {
+            settings.client_auth = mode;
+            Ok(())
+        })
+    }
+
+    /// Where a certificate has no alternative names at all, takes its only
+    /// common name for the name, as before RFC 9525.
+    pub fn allow_common_name(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.allow_common_name = true;
+            Ok(())
+        })
+    }
+
+    /// Checks the chain of a server but not its name.  Insecure: anybody with
+    /// any trusted certificate can be that server.
+    pub fn insecure_no_name(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.weaken(PeerCheck::NoName);
+            Ok(())
+        })
+    }
+
+    /// Accepts any certificate.  Insecure: anybody can be the peer.
+    pub fn insecure_no_verify(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.weaken(PeerCheck::Nothing);
+            Ok(())
+        })
+    }
+
+    /// Reads a TCP end without close_notify as the end of the data.  Insecure:
+    /// an attacker can cut the data short.
+    pub fn insecure_allow_truncation(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.allow_truncation = true;
+            Ok(())
+        })
+    }
+
+    /// Poisons the context with an error that a binding found before it could
+    /// call a setter, and gives the error back.
+    pub fn refuse(&self, error: Error) -> Error {
+        self.state().failure.get_or_insert(error).clone()
+    }
+
+    /// The error that poisoned the context.
+    pub fn error(&self) -> Option<Error> {
+        self.state().failure.clone()
+    }
+
+    /// The configuration of clients; the first call seals the context.
+    pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>> {
+        self.seal(&self.inner.client, client::config)
+    }
+
+    /// The configuration of servers; the first call seals the context.
+    pub(crate) fn server_config(&self) -> Result<Arc<ServerConfig>> {
+        self.seal(&self.inner.server, server::config)
+    }
+
+    pub(crate) fn allows_truncation(&self) -> bool {
+        self.state().settings.allow_truncation
+    }
+
+    pub(crate) fn checks_names(&self) -> bool {
+        self.state().settings.check == PeerCheck::Full
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
+        let mut state = self.state();
+        let outcome = if state.sealed {
+            Err(Error::new(
+                Status::State,
+                "the context is in use, so it cannot be changed any more: \
+                 make a new context for new connections",
+            ))
+        } else {
+            change(&mut state.settings)
+        };
+        outcome.map_err(|error| {
+            state.failure.get_or_insert_with(|| error.clone());
+            error
+        })
+    }
+
+    fn seal<T>(
+        &self,
+        built: &OnceLock<Arc<T>>,
+        build: impl FnOnce(&Settings) -> Result<T>,
+    ) -> Result<Arc<T>> {
+        let mut state = self.state();
+        if let Some(error) = &state.failure {
+            return Err(error.clone());
+        }
+        if let Some(config) = built.get() {
+            return Ok(config.clone());
+        }
+        state.sealed = true;
+        let config = Arc::new(build(&state.settings)?);
+        Ok(built.get_or_init(|| config).clone())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held cannot have left the state half changed:
+        // every setter checks first and assigns last.
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}

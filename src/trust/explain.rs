@@ -1,0 +1,217 @@
+//! Why a chain was refused: a sentence for the user, an alert for the peer.
+
+use rustls::CertificateError;
+use rustls_pki_types::{ServerName, UnixTime};
+use time::OffsetDateTime;
+use webpki::Error as PathError;
+
+use crate::pki::Certificate;
+use crate::{CertificateProblem as Problem, Error, Status};
+
+/// The refusal of `chain`, leaf first, as a user needs to hear it.
+pub(crate) fn refusal(
+    error: &PathError,
+    chain: &[Certificate],
+    name: Option<&ServerName<'_>>,
+    roots: usize,
+) -> Error {
+    let Some(leaf) = chain.first() else {
+        return Error::certificate(
+            Status::Certificate,
+            Problem::Malformed,
+            format!("the peer's certificate does not parse: {error}"),
+        );
+    };
+    let (status, problem, sentence) = match error {
+        PathError::UnknownIssuer => (
+            Status::CertificateUntrusted,
+            Problem::UnknownIssuer,
+            unknown_issuer(chain, roots),
+        ),
+        PathError::CertNotValidForName(_) => (
+            Status::CertificateName,
+            Problem::NameMismatch,
+            wrong_name(leaf, name),
+        ),
+        PathError::CertExpired { time, not_after } => (
+            Status::CertificateTime,
+            Problem::Expired,
+            expired(chain, *time, *not_after),
+        ),
+        PathError::CertNotValidYet { time, not_before } => (
+            Status::CertificateTime,
+            Problem::NotValidYet,
+            not_valid_yet(chain, *time, *not_before),
+        ),
+        PathError::CaUsedAsEndEntity => (
+            Status::Certificate,
+            Problem::NotAnEndEntity,
+            format!(
+                "certificate of '{}' is a CA certificate, which cannot stand for a peer: \
+                 issue a certificate for the peer from it",
+                leaf.subject()
+            ),
+        ),
+        PathError::EndEntityUsedAsCa => (
+            Status::CertificateUntrusted,
+            Problem::NotAnEndEntity,
+            format!(
+                "certificate of '{}' was issued by '{}', which is not a CA",
+                leaf.subject(),
+                leaf.issuer()
+            ),
+        ),
+        PathError::RequiredEkuNotFoundContext(_) => (
+            Status::Certificate,
+            Problem::WrongUsage,
+            wrong_usage(leaf, name.is_some()),
+        ),
+        PathError::NameConstraintViolation | PathError::PathLenConstraintViolated => (
+            Status::Certificate,
+            Problem::Constraint,
+            format!(
+                "certificate of '{}' breaks a constraint of the CA that issued it: {error}",
+                leaf.subject()
+            ),
+        ),
+        PathError::InvalidSignatureForPublicKey => (
+            Status::CertificateUntrusted,
+            Problem::BadSignature,
+            format!(
+                "the signature of '{}' on the certificate of '{}' does not verify",
+                leaf.issuer(),
+                leaf.subject()
+            ),
+        ),
+        PathError::CertRevoked => (
+            Status::CertificateRevoked,
+            Problem::Revoked,
+            format!("certificate of '{}' is revoked", leaf.subject()),
+        ),
+        _ => (
+            Status::Certificate,
+            Problem::Other,
+            format!("certificate of '{}' is rejected: {error}", leaf.subject()),
+        ),
+    };
+    Error::certificate(status, problem, sentence).with_source(error.clone())
+}
+
+fn unknown_issuer(chain: &[Certificate], roots: usize) -> String {
+    let leaf = &chain[0];
+    if leaf.subject() == leaf.issuer() {
+        return format!(
+            "certificate of '{}' is self-signed and not among the {roots} trusted roots",
+            leaf.subject()
+        );
+    }
+    // The last certificate of the chain names the CA that is missing.
+    let top = chain.last().unwrap_or(leaf);
+    let missing = if top.subject() == top.issuer() {
+        top.subject()
+    } else {
+        top.issuer()
+    };
+    format!(
+        "certificate of '{}' leads to '{missing}', which is not among the {roots} trusted roots: \
+         add that CA's certificate to the roots if you trust it, \
+         or have the peer send its intermediate certificates",
+        leaf.subject()
+    )
+}
+
+fn wrong_name(leaf: &Certificate, name: Option<&ServerName<'_>>) -> String {
+    let asked = name.map(|name| name.to_str()).unwrap_or_default();
+    if leaf.names().is_empty() {
+        return format!(
+            "certificate of '{}' names no host at all (it has no subjectAltName), \
+             you asked for '{asked}': issue it again for that name, \
+             or allow the common name to stand in",
+            leaf.subject()
+        );
+    }
+    let names: Vec<_> = leaf
+        .names()
+        .iter()
+        .map(|name| format!("'{name}'"))
+        .collect();
+    format!(
+        "certificate is for {}, you asked for '{asked}'",
+        names.join(", ")
+    )
+}
+
+fn expired(chain: &[Certificate], now: UnixTime, not_after: UnixTime) -> String {
+    let end = not_after.as_secs();
+    let culprit = chain
+        .iter()
+        .find(|c| u64::try_from(c.not_after()) == Ok(end));
+    format!(
+        "certificate of '{}' expired on {} ({} ago): it has to be renewed",
+        culprit.unwrap_or(&chain[0]).subject(),
+        moment(not_after),
+        span(now.as_secs().saturating_sub(end)),
+    )
+}
+
+fn not_valid_yet(chain: &[Certificate], now: UnixTime, not_before: UnixTime) -> String {
+    let start = not_before.as_secs();
+    let culprit = chain
+        .iter()
+        .find(|c| u64::try_from(c.not_before()) == Ok(start));
+    format!(
+        "certificate of '{}' is not valid before {} (in {}): check the clocks of both sides",
+        culprit.unwrap_or(&chain[0]).subject(),
+        moment(not_before),
+        span(start.saturating_sub(now.as_secs())),
+    )
+}
+
+fn wrong_usage(leaf: &Certificate, is_server: bool) -> String {
+    let needed = if is_server {
+        "serverAuth"
+    } else {
+        "clientAuth"
+    };
+    format!(
+        "certificate of '{}' may be used for {}, not for {needed}",
+        leaf.subject(),
+        leaf.extended_key_usage().join(", "),
+    )
+}
+
+fn moment(time: UnixTime) -> String {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    match OffsetDateTime::from_unix_timestamp(seconds) {
+        Ok(at) => format!("{} {} UTC", at.date(), at.time()),
+        Err(_) => format!("second {seconds} of the Unix epoch"),
+    }
+}
+
+fn span(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "seconds"),
+        120..7_200 => (seconds / 60, "minutes"),
+        7_200..172_800 => (seconds / 3_600, "hours"),
+        _ => (seconds / 86_400, "days"),
+    };
+    format!("{count} {unit}")
+}
+
+/// The same refusal as rustls has to hear it, to send the right alert
+/// (RFC 8446, section 6.2).
+pub(crate) fn for_alert(error: PathError) -> CertificateError {
+    match error {
+        PathError::BadDer | PathError::BadDerTime | PathError::TrailingData(_) => {
+            CertificateError::BadEncoding
+        }
+        PathError::CertExpired { .. } => CertificateError::Expired,
+        PathError::CertNotValidYet { .. } => CertificateError::NotValidYet,
+        PathError::UnknownIssuer => CertificateError::UnknownIssuer,
+        PathError::CertNotValidForName(_) => CertificateError::NotValidForName,
+        PathError::CertRevoked => CertificateError::Revoked,
+        PathError::InvalidSignatureForPublicKey => CertificateError::BadSignature,
+        PathError::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
+        other => CertificateError::Other(rustls::OtherError(std::sync::Arc::new(other))),
+    }
+}

@@ -1,0 +1,66 @@
+//! What our callbacks learn inside rustls in a step of a handshake, and rustls
+//! does not hand on: the sentence of a refusal (rustls' own error only decides
+//! the alert), the path that was accepted, the scheme of the peer's signature,
+//! the name that a client asked for.
+//!
+//! The callbacks leave it in a thread-local, and the connection collects it as
+//! soon as rustls returns, on the same thread.  Callbacks of their own for each
+//! connection would be the other way, but rustls resumes sessions only between
+//! connections that share the very same ones.
+
+use std::cell::RefCell;
+
+use rustls::SignatureScheme;
+use rustls_pki_types::CertificateDer;
+
+use crate::Error;
+
+/// What was learnt since the latest [`Notes::take`] on this thread.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// Why the verifier refused the peer's chain.
+    pub(crate) refusal: Option<Error>,
+    /// The path that it accepted, from the peer's certificate to the root.
+    pub(crate) path: Vec<CertificateDer<'static>>,
+    /// The scheme that the peer signed the handshake with.
+    pub(crate) scheme: Option<SignatureScheme>,
+    /// The name that the client asked for (SNI, RFC 6066, section 3).
+    pub(crate) server_name: Option<String>,
+}
+
+thread_local! {
+    static NOTES: RefCell<Notes> = RefCell::default();
+}
+
+impl Notes {
+    /// Takes what was noted, and leaves nothing.
+    pub(crate) fn take() -> Self {
+        NOTES.take()
+    }
+
+    /// Adds what a later step noted.
+    pub(crate) fn merge(&mut self, later: Self) {
+        self.refusal = later.refusal.or(self.refusal.take());
+        self.scheme = later.scheme.or(self.scheme);
+        self.server_name = later.server_name.or(self.server_name.take());
+        if !later.path.is_empty() {
+            self.path = later.path;
+        }
+    }
+
+    pub(crate) fn refusal(error: Error) {
+        NOTES.with_borrow_mut(|notes| notes.refusal = Some(error));
+    }
+
+    pub(crate) fn path(path: Vec<CertificateDer<'static>>) {
+        NOTES.with_borrow_mut(|notes| notes.path = path);
+    }
+
+    pub(crate) fn scheme(scheme: SignatureScheme) {
+        NOTES.with_borrow_mut(|notes| notes.scheme = Some(scheme));
+    }
+
+    pub(crate) fn server_name(name: Option<&str>) {
+        NOTES.with_borrow_mut(|notes| notes.server_name = name.map(str::to_owned));
+    }
+}
