@@ -302,10 +302,17 @@ impl Engine {
         failure
     }
 
-    /// After an error rustls has an alert ready that tells the peer why.
+    /// After an error rustls has an alert ready that tells the peer why, and
+    /// before it perhaps messages that were made before the error.
     fn seal_alert(&mut self) {
-        // An error that comes instead is the first one again.
-        let _ = self.drive(Goal::Nothing, &mut []);
+        loop {
+            let (discard, outcome, _) = self.drive(Goal::Nothing, &mut []);
+            self.incoming.consume(discard);
+            // An error that comes instead is the first one again.
+            if !matches!(outcome, Ok(Step::Again)) {
+                return;
+            }
+        }
     }
 
     /// Hands rustls the records that are here, and does what it says.
