@@ -303,13 +303,13 @@ impl Engine {
     }
 
     /// After an error rustls has an alert ready that tells the peer why, and
-    /// before it perhaps messages that were made before the error.
+    /// before it perhaps messages that were made before the error.  While it
+    /// has those it looks at no record, which after an error it must not.
     fn seal_alert(&mut self) {
-        loop {
+        while self.state().wants_write() {
             let (discard, outcome, _) = self.drive(Goal::Nothing, &mut []);
             self.incoming.consume(discard);
-            // An error that comes instead is the first one again.
-            if !matches!(outcome, Ok(Step::Again)) {
+            if outcome.is_err() {
                 return;
             }
         }
