@@ -194,9 +194,8 @@ impl Context {
         } else {
             change(&mut state.settings)
         };
-        outcome.map_err(|error| {
+        outcome.inspect_err(|error| {
             state.failure.get_or_insert_with(|| error.clone());
-            error
         })
     }
 

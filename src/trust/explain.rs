@@ -78,9 +78,10 @@ pub(crate) fn refusal(
             Status::CertificateUntrusted,
             Problem::BadSignature,
             format!(
-                "the signature of '{}' on the certificate of '{}' does not verify",
-                leaf.issuer(),
-                leaf.subject()
+                "certificate of '{}' says that '{}' issued it, but the trusted CA of that name \
+                 did not sign it: another CA has the same name, or it is forged",
+                leaf.subject(),
+                leaf.issuer()
             ),
         ),
         PathError::CertRevoked => (

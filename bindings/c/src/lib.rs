@@ -1,1 +1,26 @@
+//! The C face of tlsmith: conversion, lifetime, and a guard against panics.
+//! No logic of its own.
+//!
+//! The doc comments of the functions become `include/tlsmith.h`, in the order
+//! of the modules below.  Everything unsafe is in [`edge`], which every
+//! function goes through.
 
+#![allow(
+    non_camel_case_types,
+    reason = "the types have the names that C programs see"
+)]
+#![allow(
+    unreachable_pub,
+    reason = "the symbols are exported by name, not by path"
+)]
+
+mod edge;
+
+mod cert;
+mod conn;
+mod ctx;
+mod data;
+mod facts;
+mod identity;
+mod library;
+mod options;

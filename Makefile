@@ -1,0 +1,134 @@
+# make demo     shows a TLS connection from beginning to end
+# make test     runs every test
+# make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+# Goes up when, and only when, programs that are linked already would break.
+ABI := 0
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+
+CARGO ?= cargo
+CC ?= cc
+PYTHON ?= python3
+OBJCOPY ?= objcopy
+
+TARGET := target
+OUT := $(TARGET)/c
+RUST_LIB := $(TARGET)/release/libtlsmith_c.a
+SO := libtlsmith.so.$(VERSION)
+VENV := $(TARGET)/venv
+
+# What std needs of the system: rustc --print native-static-libs.
+SYSTEM_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+
+CFLAGS ?= -O2 -g
+CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclude
+
+SYMBOLS := $(shell cat tests/c/symbols.txt)
+comma := ,
+
+.PHONY: all lib demo test test-rust test-c test-python header fmt lint install uninstall clean
+
+all: lib
+
+# ---- The C library ---------------------------------------------------------
+
+lib: $(OUT)/libtlsmith.so $(OUT)/libtlsmith.a $(OUT)/tlsmith.pc $(OUT)/tlsmith-config.cmake
+
+# Cargo knows best whether there is something to do.
+.PHONY: rust-lib
+rust-lib:
+	$(CARGO) build --locked --release -p tlsmith-c
+
+$(RUST_LIB): rust-lib ;
+
+# One object whose only global symbols are ours: it links beside other Rust.
+$(OUT)/libtlsmith.a: $(RUST_LIB) tests/c/symbols.txt
+	@mkdir -p $(OUT)
+	$(LD) -r --force-group-allocation $(addprefix -u ,$(SYMBOLS)) $< -o $(OUT)/tlsmith.o
+	$(OBJCOPY) -R .llvmbc -R .llvmcmd --wildcard --keep-global-symbol='tlsmith_*' \
+		--strip-debug $(OUT)/tlsmith.o
+	@rm -f $@
+	$(AR) rcs $@ $(OUT)/tlsmith.o
+	@rm -f $(OUT)/tlsmith.o
+
+# nodelete: std keeps thread-local destructors that must outlive dlclose().
+$(OUT)/libtlsmith.so: $(RUST_LIB) packaging/tlsmith.map tests/c/symbols.txt
+	@mkdir -p $(OUT)
+	$(CC) -shared -o $(OUT)/$(SO) $(addprefix -Wl$(comma)-u$(comma),$(SYMBOLS)) $< \
+		-Wl,-soname,libtlsmith.so.$(ABI),--version-script=packaging/tlsmith.map \
+		-Wl,--gc-sections,-z,nodelete,-z,relro,-z,now,--strip-all \
+		$(LDFLAGS) $(SYSTEM_LIBS)
+	ln -sf $(SO) $(OUT)/libtlsmith.so.$(ABI)
+	ln -sf libtlsmith.so.$(ABI) $@
+
+# Written anew each time: they depend on the variables of this very call.
+.PHONY: $(OUT)/tlsmith.pc $(OUT)/tlsmith-config.cmake
+$(OUT)/tlsmith.pc $(OUT)/tlsmith-config.cmake: $(OUT)/%: packaging/%.in
+	@mkdir -p $(OUT)
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@SYSTEM_LIBS@|$(SYSTEM_LIBS)|' $< >$@
+
+install: lib
+	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
+		$(DESTDIR)$(LIBDIR)/cmake/tlsmith
+	install -m 644 include/tlsmith.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 755 $(OUT)/$(SO) $(DESTDIR)$(LIBDIR)
+	ln -sf $(SO) $(DESTDIR)$(LIBDIR)/libtlsmith.so.$(ABI)
+	ln -sf libtlsmith.so.$(ABI) $(DESTDIR)$(LIBDIR)/libtlsmith.so
+	install -m 644 $(OUT)/libtlsmith.a $(DESTDIR)$(LIBDIR)
+	install -m 644 $(OUT)/tlsmith.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 $(OUT)/tlsmith-config.cmake $(DESTDIR)$(LIBDIR)/cmake/tlsmith
+
+uninstall:
+	rm -f $(DESTDIR)$(INCLUDEDIR)/tlsmith.h $(DESTDIR)$(LIBDIR)/$(SO) \
+		$(DESTDIR)$(LIBDIR)/libtlsmith.so.$(ABI) $(DESTDIR)$(LIBDIR)/libtlsmith.so \
+		$(DESTDIR)$(LIBDIR)/libtlsmith.a $(DESTDIR)$(LIBDIR)/pkgconfig/tlsmith.pc \
+		$(DESTDIR)$(LIBDIR)/cmake/tlsmith/tlsmith-config.cmake
+	rmdir $(DESTDIR)$(LIBDIR)/cmake/tlsmith 2>/dev/null || true
+
+header:
+	TLSMITH_WRITE_HEADER=1 $(CARGO) test --locked -p tlsmith-c --test header
+
+# ---- Programs --------------------------------------------------------------
+
+EXAMPLES := $(patsubst examples/c/%.c,$(OUT)/%,$(wildcard examples/c/*.c))
+
+$(EXAMPLES): $(OUT)/%: examples/c/%.c $(OUT)/libtlsmith.so include/tlsmith.h
+	$(CC) $(CFLAGS) $< -o $@ -L$(OUT) -ltlsmith -Wl,-rpath,'$$ORIGIN'
+
+demo: $(EXAMPLES)
+	@OUT=$(OUT) sh examples/demo.sh
+
+# ---- Tests -----------------------------------------------------------------
+
+test: test-rust test-c test-python
+
+test-rust:
+	$(CARGO) test --locked -p tlsmith -p tlsmith-c
+
+test-c: lib $(EXAMPLES)
+	@OUT=$(OUT) CC='$(CC)' MAKE='$(MAKE)' sh tests/c/run.sh
+
+test-python: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet --no-deps .
+	$(VENV)/bin/python -m pytest -q -n auto tests/python
+
+$(VENV)/ready: tests/python/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet -r $<
+	@touch $@
+
+fmt:
+	$(CARGO) fmt
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+clean:
+	$(CARGO) clean

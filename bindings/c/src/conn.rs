@@ -1,0 +1,271 @@
+//! Connections: their start and their end.
+
+use std::ffi::{c_char, c_int};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tlsmith::{Connection, Context, Error, Result, SocketTransport, Status, Timeout, tcp};
+
+use crate::cert::tlsmith_cert;
+use crate::ctx::tlsmith_ctx;
+use crate::edge::{self, CallersFd, Texts};
+
+/// One connection.
+pub struct tlsmith_conn {
+    context: Context,
+    open: OnceLock<Open>,
+    settings: Mutex<Settings>,
+    pub(crate) texts: Texts,
+    pub(crate) peer: OnceLock<Vec<tlsmith_cert>>,
+    pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
+}
+
+/// What there is once it is connected.
+struct Open {
+    connection: Connection,
+    fd: c_int,
+}
+
+#[derive(Default)]
+struct Settings {
+    timeout: Timeout,
+    error: Option<Error>,
+    /// A bug struck: nothing may happen on this connection any more.
+    broken: Option<Error>,
+}
+
+impl tlsmith_conn {
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection, if it is one already.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        self.open.get().map(|open| &open.connection)
+    }
+
+    /// The latest error.
+    pub(crate) fn error(&self) -> Option<Error> {
+        self.settings().error.clone()
+    }
+
+    fn need_connection(&self) -> Result<&Connection> {
+        self.connection().ok_or_else(|| {
+            Error::new(
+                Status::State,
+                "this connection is not connected yet: connect or accept first",
+            )
+        })
+    }
+
+    fn check_unused(&self) -> Result<()> {
+        match self.open.get() {
+            None => Ok(()),
+            Some(_) => Err(Error::new(
+                Status::State,
+                "this connection is connected already: make another one",
+            )),
+        }
+    }
+
+    fn start(&self, connection: Connection, fd: c_int) -> Result<()> {
+        connection.set_timeout(self.settings().timeout);
+        let open = Open { connection, fd };
+        // Another thread can have been faster; then this one is dropped.
+        self.open.set(open).map_err(|_| {
+            let sentence = "another thread connected this connection at the same moment";
+            Error::new(Status::State, sentence)
+        })
+    }
+}
+
+/// Runs a call on a connection, which keeps its error.
+pub(crate) fn on<T>(
+    conn: *const tlsmith_conn,
+    call: impl FnOnce(&tlsmith_conn) -> Result<T>,
+) -> Result<T> {
+    let conn = edge::guard(|| edge::need(conn, "conn"))?;
+    let broken = conn.settings().broken.clone();
+    let outcome = match broken {
+        Some(error) => Err(error),
+        None => edge::guard(|| call(conn)),
+    };
+    outcome.inspect_err(|error| {
+        let mut settings = conn.settings();
+        if error.status() == Status::Internal {
+            settings.broken.get_or_insert_with(|| error.clone());
+        }
+        settings.error = Some(error.clone());
+    })
+}
+
+/// The same for calls that need it to be connected.
+pub(crate) fn on_open<T>(
+    conn: *const tlsmith_conn,
+    call: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
+    on(conn, |conn| call(conn.need_connection()?))
+}
+
+/// A connection, not connected yet.  NULL when `ctx` is.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
+    edge::handle(edge::guard(|| {
+        Ok(tlsmith_conn {
+            context: edge::need(ctx, "ctx")?.context.clone(),
+            open: OnceLock::new(),
+            settings: Mutex::default(),
+            texts: Texts::default(),
+            peer: OnceLock::new(),
+            verified: OnceLock::new(),
+        })
+    }))
+}
+
+/// Free it and close the socket that it owns, at once and without a word to
+/// the peer: call tlsmith_shutdown() first.  No other call may be at work on it.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
+    edge::free(conn);
+}
+
+/// Why the latest failed call on this connection failed; "" if none did.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_error(conn: *const tlsmith_conn) -> *const c_char {
+    let Some(conn) = edge::borrow(conn) else {
+        return c"conn is NULL".as_ptr();
+    };
+    let error = conn.error().map(|error| error.to_string());
+    conn.texts.keep(&error.unwrap_or_default())
+}
+
+/// Limit the waiting of each later call, in milliseconds.  -1, the default,
+/// waits as the socket does: for ever if it blocks.  0 never waits: calls
+/// return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes when the limit passed.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
+    edge::status(on(conn, |conn| {
+        let timeout = match u64::try_from(ms) {
+            Ok(0) => Timeout::Never,
+            Ok(ms) => Timeout::After(Duration::from_millis(ms)),
+            Err(_) if ms == -1 => Timeout::Descriptor,
+            Err(_) => {
+                return Err(Error::new(
+                    Status::Argument,
+                    format!("{ms} is not a time limit: -1, 0 and milliseconds are"),
+                ));
+            }
+        };
+        conn.settings().timeout = timeout;
+        if let Some(connection) = conn.connection() {
+            connection.set_timeout(timeout);
+        }
+        Ok(())
+    }))
+}
+
+/// Resolve `host`, a name or an address, connect to `port`, a number, and shake
+/// hands, with the certificate checked for `host`.  The connection owns the
+/// socket.  Blocks; the time limit holds for connecting and for the handshake,
+/// but not for the system's resolver.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_connect(
+    conn: *mut tlsmith_conn,
+    host: *const c_char,
+    port: *const c_char,
+) -> c_int {
+    edge::status(on(conn, |conn| {
+        let host = edge::need_text(host, "host")?;
+        let port = edge::need_text(port, "port")?;
+        conn.check_unused()?;
+        // Before a socket is opened for it: is it a usable context?
+        if let Some(error) = conn.context.error() {
+            return Err(error);
+        }
+        let timeout = conn.settings().timeout;
+        let socket = tcp::connect(host, port, timeout, None)?;
+        start_client(conn, socket, Some(host))?;
+        conn.need_connection()?.handshake()
+    }))
+}
+
+fn start_client(conn: &tlsmith_conn, socket: OwnedFd, name: Option<&str>) -> Result<()> {
+    let fd = socket.as_raw_fd();
+    let transport = SocketTransport::new(socket)?;
+    let connection = Connection::client(&conn.context, name, transport)?;
+    conn.start(connection, fd)
+}
+
+/// Be a client over a connected stream socket, which the caller keeps open for
+/// as long as the connection lives, and closes.  `server_name` is what the
+/// certificate is checked for; NULL is only allowed where names are not
+/// checked.  The handshake waits for tlsmith_handshake() or the first read or
+/// write.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_connect_fd(
+    conn: *mut tlsmith_conn,
+    fd: c_int,
+    server_name: *const c_char,
+) -> c_int {
+    edge::status(on(conn, |conn| {
+        conn.check_unused()?;
+        let name = edge::text(server_name, "server_name")?;
+        let transport = SocketTransport::new(CallersFd::new(fd)?)?;
+        conn.start(Connection::client(&conn.context, name, transport)?, fd)
+    }))
+}
+
+/// Listen on `host` (NULL for every address) and `port` ("0" for any free
+/// one): a socket, which the caller closes, or a negative code, with the reason
+/// in tlsmith_last_error().
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_int {
+    let listener = edge::guard(|| {
+        let host = edge::text(host, "host")?;
+        tcp::listen(host, edge::need_text(port, "port")?)
+    });
+    match listener {
+        Ok(socket) => socket.into_raw_fd(),
+        Err(error) => error.status().code(),
+    }
+}
+
+/// Accept one TCP connection, whose socket the connection owns.  The handshake
+/// waits for tlsmith_handshake() or the first read or write, so that no client
+/// can hold up the accepting loop.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {
+    edge::status(on(conn, |conn| {
+        conn.check_unused()?;
+        let listener = CallersFd::new(listen_fd)?;
+        let timeout = conn.settings().timeout;
+        let socket = tcp::accept(listener, timeout, None)?;
+        let fd = socket.as_raw_fd();
+        let transport = SocketTransport::new(socket)?;
+        conn.start(Connection::server(&conn.context, transport)?, fd)
+    }))
+}
+
+/// Be a server over a connected stream socket, which the caller keeps open for
+/// as long as the connection lives, and closes.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_accept_fd(conn: *mut tlsmith_conn, fd: c_int) -> c_int {
+    edge::status(on(conn, |conn| {
+        conn.check_unused()?;
+        let transport = SocketTransport::new(CallersFd::new(fd)?)?;
+        conn.start(Connection::server(&conn.context, transport)?, fd)
+    }))
+}
+
+/// The socket, or -1 before there is one.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_fd(conn: *const tlsmith_conn) -> c_int {
+    edge::borrow(conn)
+        .and_then(|conn| conn.open.get())
+        .map_or(-1, |open| open.fd)
+}

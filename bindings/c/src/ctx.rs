@@ -1,0 +1,194 @@
+//! Contexts: what connections share.
+
+use std::ffi::{c_char, c_int, c_void};
+
+use tlsmith::{ClientAuth, Context, Error, Result, Status, Version};
+
+use crate::edge::{self, Texts};
+use crate::identity::tlsmith_identity;
+
+/// What connections share.
+pub struct tlsmith_ctx {
+    pub(crate) context: Context,
+    texts: Texts,
+}
+
+/// Ask clients for no certificate: the default.
+pub const TLSMITH_CLIENT_AUTH_NONE: c_int = 0;
+/// Ask, and accept a client without one.
+pub const TLSMITH_CLIENT_AUTH_OPTIONAL: c_int = 1;
+/// Refuse a client without one.
+pub const TLSMITH_CLIENT_AUTH_REQUIRED: c_int = 2;
+
+/// Runs a setter.  Whatever fails in it, NULL arguments too, stays with the
+/// context.
+fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result<()>) -> c_int {
+    edge::status(edge::guard(|| {
+        let context = &edge::need(ctx, "ctx")?.context;
+        setter(context).inspect_err(|error| {
+            context.refuse(error.clone());
+        })
+    }))
+}
+
+/// A context with safe defaults: TLS 1.2 and 1.3, system roots, full checks.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_new() -> *mut tlsmith_ctx {
+    edge::handle(edge::guard(|| {
+        Ok(tlsmith_ctx {
+            context: Context::new(),
+            texts: Texts::default(),
+        })
+    }))
+}
+
+/// Let go of a context; connections made from it keep working.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_free(ctx: *mut tlsmith_ctx) {
+    edge::free(ctx);
+}
+
+/// Why a setter failed: the first failure, which is what makes connections
+/// fail; "" if none did.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
+    let Some(ctx) = edge::borrow(ctx) else {
+        return c"".as_ptr();
+    };
+    let error = ctx.context.error();
+    ctx.texts
+        .keep(&error.map(|error| error.to_string()).unwrap_or_default())
+}
+
+/// Trust the roots in a PEM file or in a folder of them, instead of the
+/// system's.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_add_roots(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
+    set(ctx, |context| {
+        context.add_roots(edge::need_path(path, "path")?)
+    })
+}
+
+/// Trust the roots in `len` bytes of PEM text, instead of the system's.
+///
+/// cbindgen:postfix=TLSMITH_READS(2, 3)
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_add_roots_mem(
+    ctx: *mut tlsmith_ctx,
+    pem: *const c_void,
+    len: usize,
+) -> c_int {
+    set(ctx, |context| {
+        context.add_roots_pem(edge::bytes(pem, len, "pem")?)
+    })
+}
+
+/// Trust the system's roots as well: those of $SSL_CERT_FILE and $SSL_CERT_DIR
+/// where they are set.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_add_system_roots(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::add_system_roots)
+}
+
+/// Trust Mozilla's roots, as compiled into this library, instead of the
+/// system's: for systems that have none.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::add_bundled_roots)
+}
+
+/// Show this identity to peers.  A server with several picks by SNI; the first
+/// one is the default.  TLSMITH_ERR_STATE for one without a private key.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_use(ctx: *mut tlsmith_ctx, id: *const tlsmith_identity) -> c_int {
+    set(ctx, |context| {
+        context.use_identity(&edge::need(id, "id")?.identity)
+    })
+}
+
+/// tlsmith_identity_load() and tlsmith_ctx_use() in one.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_use_cert(
+    ctx: *mut tlsmith_ctx,
+    cert_file: *const c_char,
+    key_file: *const c_char,
+) -> c_int {
+    set(ctx, |context| {
+        let cert_file = edge::need_path(cert_file, "cert_file")?;
+        context.use_cert(cert_file, edge::path(key_file))
+    })
+}
+
+/// Offer these ALPN protocols (RFC 7301), best first: "h2,http/1.1".
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_alpn(ctx: *mut tlsmith_ctx, protocols: *const c_char) -> c_int {
+    set(ctx, |context| {
+        let protocols = edge::need_text(protocols, "protocols")?;
+        context.set_alpn(&protocols.split(',').map(str::trim).collect::<Vec<_>>())
+    })
+}
+
+/// What a server asks of its clients: a TLSMITH_CLIENT_AUTH value.  Their
+/// certificates are checked against the roots that were added to this context.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_client_auth(ctx: *mut tlsmith_ctx, mode: c_int) -> c_int {
+    set(ctx, |context| {
+        context.set_client_auth(match mode {
+            TLSMITH_CLIENT_AUTH_NONE => ClientAuth::None,
+            TLSMITH_CLIENT_AUTH_OPTIONAL => ClientAuth::Optional,
+            TLSMITH_CLIENT_AUTH_REQUIRED => ClientAuth::Required,
+            other => {
+                return Err(Error::new(
+                    Status::Argument,
+                    format!("{other} is not a TLSMITH_CLIENT_AUTH value: 0, 1 and 2 are"),
+                ));
+            }
+        })
+    })
+}
+
+/// The lowest and the highest version: 0x0303 is TLS 1.2, 0x0304 is TLS 1.3.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_versions(ctx: *mut tlsmith_ctx, min: c_int, max: c_int) -> c_int {
+    set(ctx, |context| {
+        context.set_versions(version(min)?, version(max)?)
+    })
+}
+
+fn version(number: c_int) -> Result<Version> {
+    let known = u16::try_from(number).ok().and_then(Version::from_wire);
+    known.ok_or_else(|| {
+        Error::new(
+            Status::Argument,
+            format!("{number:#06x} is not a version: 0x0303 (TLS 1.2) and 0x0304 (TLS 1.3) are"),
+        )
+    })
+}
+
+/// Where a certificate has no alternative names at all, take its one common
+/// name for the name.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_allow_common_name(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::allow_common_name)
+}
+
+/// Check the chain but not the name.  Insecure: anybody with any trusted
+/// certificate can be the server.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_insecure_no_name(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::insecure_no_name)
+}
+
+/// Accept any certificate.  Insecure: anybody can be the peer.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_insecure_no_verify(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::insecure_no_verify)
+}
+
+/// Read TCP closed without close_notify as the end.  Insecure: an attacker can
+/// cut the data short.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_insecure_allow_truncation(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::insecure_allow_truncation)
+}

@@ -1,0 +1,74 @@
+//! Connections: the handshake and the data.
+
+use std::ffi::{c_int, c_void};
+
+use rustix::event::PollFlags;
+
+use crate::conn::{on_open, tlsmith_conn};
+use crate::edge;
+
+/// Complete the handshake.  tlsmith_read() and tlsmith_write() do it too.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_handshake(conn: *mut tlsmith_conn) -> c_int {
+    edge::status(on_open(conn, |connection| connection.handshake()))
+}
+
+/// Read up to `len` bytes, at least 1: a count, or 0 after the peer's
+/// close_notify and only then.  TLSMITH_ERR_TRUNCATED where TCP ends without it.
+///
+/// cbindgen:postfix=TLSMITH_FILLS(2, 3)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_read(conn: *mut tlsmith_conn, buf: *mut c_void, len: usize) -> isize {
+    edge::count(on_open(conn, |connection| {
+        connection.read(edge::room(buf, len, "buf")?)
+    }))
+}
+
+/// Write `len` bytes: all of them on a blocking socket; on a non-blocking one
+/// as many as were taken, which must not be given again.  When a time limit
+/// passes with some of them taken, nothing can be written any more.
+///
+/// cbindgen:postfix=TLSMITH_READS(2, 3)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_write(conn: *mut tlsmith_conn, data: *const c_void, len: usize) -> isize {
+    edge::count(on_open(conn, |connection| {
+        connection.write(edge::bytes(data, len, "data")?)
+    }))
+}
+
+/// Send what tlsmith_write() took and the socket did not: 0 when all is sent.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_flush(conn: *mut tlsmith_conn) -> c_int {
+    edge::status(on_open(conn, |connection| connection.flush()))
+}
+
+/// Say close_notify (RFC 8446, section 6.1).  Nothing can be written after it;
+/// reading goes on.  It does not wait for the peer's, and calling it again does
+/// no harm.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_shutdown(conn: *mut tlsmith_conn) -> c_int {
+    edge::status(on_open(conn, |connection| connection.shutdown()))
+}
+
+/// What to poll() the socket for before the next call: 0, POLLIN, POLLOUT or
+/// both.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_events(conn: *const tlsmith_conn) -> c_int {
+    let events = on_open(conn, |connection| Ok(connection.events()));
+    let mut flags = PollFlags::empty();
+    if let Ok(events) = events {
+        flags.set(PollFlags::IN, events.read);
+        flags.set(PollFlags::OUT, events.write);
+    }
+    c_int::from(flags.bits())
+}
+
+/// How many bytes tlsmith_read() can give without the socket: 0 only if there
+/// are none.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_pending(conn: *const tlsmith_conn) -> usize {
+    on_open(conn, |connection| Ok(connection.pending())).unwrap_or(0)
+}

@@ -1,0 +1,295 @@
+//! Where C meets Rust: raw pointers become references, results become codes,
+//! and panics stop.
+//!
+//! The header promises safety to callers who keep three rules, and every unsafe
+//! block here rests on them:
+//!
+//! * a handle is NULL or came from this library and is not freed;
+//! * a string is NULL or ends in NUL, and bytes are NULL or as many as said;
+//! * what a call is given stays as it is until the call returns.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use tlsmith::{Error, Result, Status};
+
+// Strings that C gets to see.
+
+/// The strings that a handle has given out.  They live as long as it, and the
+/// same text is kept once, so that asking again does not take more memory.
+#[derive(Default)]
+pub(crate) struct Texts(Mutex<Vec<CString>>);
+
+impl Texts {
+    /// A NUL-terminated copy of `text`.  A NUL inside, which C could not see
+    /// past, becomes the replacement character.
+    pub(crate) fn keep(&self, text: &str) -> *const c_char {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept
+            .iter()
+            .position(|known| known.as_bytes() == text.as_bytes());
+        let index = known.unwrap_or_else(|| {
+            kept.push(c_string(text));
+            kept.len() - 1
+        });
+        // The bytes of a CString stay where they are when the list grows.
+        kept[index].as_ptr()
+    }
+}
+
+fn c_string(text: &str) -> CString {
+    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
+}
+
+// The latest failure of a thread.
+
+thread_local! {
+    static LAST_ERROR: RefCell<CString> = RefCell::default();
+}
+
+/// The sentence of the latest failure on this thread.
+pub(crate) fn last_error() -> *const c_char {
+    LAST_ERROR
+        .try_with(|last| last.borrow().as_ptr())
+        .unwrap_or(c"".as_ptr())
+}
+
+fn note_last_error(error: &Error) {
+    let text = c_string(&error.to_string());
+    // A thread that is ending has nobody left to ask.
+    let _ = LAST_ERROR.try_with(|last| last.replace(text));
+}
+
+// Results.
+
+/// Runs the body of a call: a panic becomes an error, and an error is what
+/// [`last_error`] then says.
+pub(crate) fn guard<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        Err(Error::new(
+            Status::Internal,
+            format!(
+                "a bug in tlsmith, please report it: {}",
+                panic_message(&*panic)
+            ),
+        ))
+    });
+    outcome.inspect_err(note_last_error)
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message")
+}
+
+/// 0, or the code of the failure.
+pub(crate) fn status(outcome: Result<()>) -> c_int {
+    outcome.map_or_else(|error| error.status().code(), |()| 0)
+}
+
+/// A count, or the code of the failure.
+pub(crate) fn count(outcome: Result<usize>) -> isize {
+    match outcome {
+        // No buffer is longer than isize::MAX.
+        Ok(count) => count.cast_signed(),
+        Err(error) => error.status().code() as isize,
+    }
+}
+
+/// A new handle, or NULL.
+pub(crate) fn handle<T>(outcome: Result<T>) -> *mut T {
+    match outcome {
+        Ok(value) => Box::into_raw(Box::new(value)),
+        Err(_) => std::ptr::null_mut(),
+    }
+}
+
+/// Frees a handle that [`handle`] made, or does nothing for NULL.
+pub(crate) fn free<T>(pointer: *mut T) {
+    if pointer.is_null() {
+        return;
+    }
+    // SAFETY: it came from `handle`, hence from a Box, and the caller gives it
+    // up: nobody uses it any more and nobody frees it again.
+    let value = unsafe { Box::from_raw(pointer) };
+    // A panic in a destructor has nobody to be told to.
+    let _ = guard(|| {
+        drop(value);
+        Ok(())
+    });
+}
+
+// Arguments.
+
+/// What a handle or a structure holds; `None` for NULL.
+pub(crate) fn borrow<'a, T>(pointer: *const T) -> Option<&'a T> {
+    // SAFETY: it is NULL or points to a live value of this type.  The library
+    // never makes a `&mut` to what a handle points to, so any number of threads
+    // may hold this reference.
+    unsafe { pointer.as_ref() }
+}
+
+/// What a handle that must be there holds.  `name` is its name in the header.
+pub(crate) fn need<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
+    borrow(pointer).ok_or_else(|| is_null(name))
+}
+
+/// A string; `None` for NULL.
+pub(crate) fn text<'a>(pointer: *const c_char, name: &str) -> Result<Option<&'a str>> {
+    c_str(pointer)
+        .map(|text| {
+            text.to_str().map_err(|_| {
+                Error::new(
+                    Status::Argument,
+                    format!("{name} is not UTF-8: '{}'", text.to_string_lossy()),
+                )
+            })
+        })
+        .transpose()
+}
+
+/// A string that must be there.
+pub(crate) fn need_text<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
+    text(pointer, name)?.ok_or_else(|| is_null(name))
+}
+
+/// A path, in whatever bytes the file system has; `None` for NULL.
+pub(crate) fn path<'a>(pointer: *const c_char) -> Option<&'a Path> {
+    c_str(pointer).map(|text| Path::new(OsStr::from_bytes(text.to_bytes())))
+}
+
+/// A path that must be there.
+pub(crate) fn need_path<'a>(pointer: *const c_char, name: &str) -> Result<&'a Path> {
+    path(pointer).ok_or_else(|| is_null(name))
+}
+
+fn c_str<'a>(pointer: *const c_char) -> Option<&'a CStr> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: it is not NULL, it ends in NUL, and it does not change before the
+    // call returns; nothing that it is turned into outlives the call.
+    Some(unsafe { CStr::from_ptr(pointer) })
+}
+
+/// `len` bytes to read; NULL stands for none where `len` is 0.
+pub(crate) fn bytes<'a>(pointer: *const c_void, len: usize, name: &str) -> Result<&'a [u8]> {
+    if len == 0 {
+        return Ok(&[]);
+    }
+    check_bytes(pointer, len, name)?;
+    // SAFETY: it is not NULL, there are `len` bytes, they fit into the address
+    // space, and they do not change before the call returns.
+    Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), len) })
+}
+
+/// Room for `len` bytes.
+pub(crate) fn room<'a>(pointer: *mut c_void, len: usize, name: &str) -> Result<&'a mut [u8]> {
+    if len == 0 {
+        return Ok(&mut []);
+    }
+    check_bytes(pointer, len, name)?;
+    // SAFETY: it is not NULL, there is room for `len` bytes that fits into the
+    // address space, and nobody else uses it before the call returns.  It may
+    // hold bytes that C never set: they are only ever written over, by the
+    // kernel or by a copy, and never read.
+    Ok(unsafe { std::slice::from_raw_parts_mut(pointer.cast(), len) })
+}
+
+fn check_bytes(pointer: *const c_void, len: usize, name: &str) -> Result<()> {
+    if pointer.is_null() {
+        return Err(is_null(name));
+    }
+    if isize::try_from(len).is_err() {
+        return Err(Error::new(
+            Status::Argument,
+            format!("{len} bytes are more than there can be at {name}"),
+        ));
+    }
+    Ok(())
+}
+
+/// Stores a result where the caller wants it; NULL: nowhere.
+pub(crate) fn store<T>(pointer: *mut T, value: T) {
+    if pointer.is_null() {
+        return;
+    }
+    // SAFETY: it is not NULL and points to room for a value of this type.
+    unsafe { pointer.write(value) };
+}
+
+/// A structure that begins with its own size, as the caller's header knows it,
+/// in the size that this library knows: fields that the caller does not have
+/// are zero, and fields that only the caller has must be.
+///
+/// # Safety
+///
+/// `T` must be made of integers and pointers alone, so that any bytes, and
+/// above all zeros, are a value of it, and begin with its size.
+pub(crate) unsafe fn sized<T: Copy>(pointer: *const T, name: &str) -> Result<Option<T>> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: every version of the structure begins with its size.
+    let theirs = unsafe { pointer.cast::<usize>().read() };
+    let ours = size_of::<T>();
+    if theirs < size_of::<usize>() || theirs > 4096 {
+        return Err(Error::new(
+            Status::Argument,
+            format!("the size of {name} is {theirs}: begin with its _INIT macro"),
+        ));
+    }
+    // SAFETY: the caller says that the structure has this many bytes.
+    let given = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), theirs) };
+    if given[ours.min(theirs)..].iter().any(|byte| *byte != 0) {
+        return Err(Error::new(
+            Status::Unsupported,
+            format!("{name} sets a field that this version of the library does not know"),
+        ));
+    }
+    let mut value = std::mem::MaybeUninit::<T>::zeroed();
+    // SAFETY: at most the size of `T` is copied, the two do not overlap, and by
+    // the condition on `T` whatever it holds then is a value of it.
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            pointer.cast::<u8>(),
+            value.as_mut_ptr().cast::<u8>(),
+            ours.min(theirs),
+        );
+        Ok(Some(value.assume_init()))
+    }
+}
+
+fn is_null(name: &str) -> Error {
+    Error::new(Status::Argument, format!("{name} is NULL"))
+}
+
+/// A descriptor that the caller keeps open for as long as it is used here.
+pub(crate) struct CallersFd(c_int);
+
+impl CallersFd {
+    pub(crate) fn new(fd: c_int) -> Result<Self> {
+        if fd < 0 {
+            return Err(Error::new(
+                Status::Argument,
+                format!("{fd} is not a descriptor"),
+            ));
+        }
+        Ok(Self(fd))
+    }
+}
+
+impl AsFd for CallersFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: it is not -1.  The header asks the caller to keep it open;
+        // one that is closed all the same makes system calls fail with EBADF.
+        unsafe { BorrowedFd::borrow_raw(self.0) }
+    }
+}

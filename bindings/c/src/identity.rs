@@ -1,0 +1,170 @@
+//! Identities: certificate chains with their keys.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
+
+use tlsmith::{Identity, Result};
+use zeroize::Zeroizing;
+
+use crate::cert::{self, tlsmith_cert};
+use crate::edge::{self, Texts};
+use crate::options::{self, tlsmith_cert_options};
+
+/// A certificate chain with its private key.
+pub struct tlsmith_identity {
+    pub(crate) identity: Identity,
+    chain: Vec<tlsmith_cert>,
+    texts: Texts,
+    /// With a NUL at its end; wiped when it is dropped.
+    key_pem: std::sync::OnceLock<Zeroizing<Vec<u8>>>,
+}
+
+fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_identity {
+    edge::handle(edge::guard(|| {
+        let identity = body()?;
+        Ok(tlsmith_identity {
+            chain: cert::list(identity.chain()),
+            identity,
+            texts: Texts::default(),
+            key_pem: std::sync::OnceLock::new(),
+        })
+    }))
+}
+
+/// Make a certificate authority: a root that signs itself.  `opt` may be NULL,
+/// here and below.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_gen_ca(opt: *const tlsmith_cert_options) -> *mut tlsmith_identity {
+    make(|| tlsmith::gen_ca(&options::read(opt)?))
+}
+
+/// Issue a certificate for names separated by commas, "localhost,127.0.0.1",
+/// with a new key.  With TLSMITH_CERT_CA, `names` may be NULL.
+/// TLSMITH_ERR_ISSUE where the CA may not.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_issue_cert(
+    ca: *const tlsmith_identity,
+    names: *const c_char,
+    opt: *const tlsmith_cert_options,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let ca = &edge::need(ca, "ca")?.identity;
+        let options = options::read(opt)?;
+        let names = if options.ca && names.is_null() {
+            Vec::new()
+        } else {
+            tlsmith::split_names(edge::need_text(names, "names")?)?
+        };
+        tlsmith::issue_cert(ca, &names, &options)
+    })
+}
+
+/// Make a certificate that signs itself and is no CA.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_self_signed(
+    names: *const c_char,
+    opt: *const tlsmith_cert_options,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let names = tlsmith::split_names(edge::need_text(names, "names")?)?;
+        tlsmith::self_signed(&names, &options::read(opt)?)
+    })
+}
+
+/// Load a PEM chain, leaf first, and its key from files; one file may hold both
+/// (key_file NULL).  The key may be PKCS#8, PKCS#1 or SEC1, not encrypted.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_load(
+    cert_file: *const c_char,
+    key_file: *const c_char,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let cert_file = edge::need_path(cert_file, "cert_file")?;
+        Identity::load(cert_file, edge::path(key_file))
+    })
+}
+
+/// Load them from memory; `key` may be NULL where `cert` holds both.
+///
+/// cbindgen:postfix=TLSMITH_READS(1, 2) TLSMITH_READS(3, 4)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_load_mem(
+    cert: *const c_void,
+    cert_len: usize,
+    key: *const c_void,
+    key_len: usize,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let cert = edge::bytes(cert, cert_len, "cert")?;
+        let key = match (key.is_null(), key_len) {
+            (true, 0) => None,
+            _ => Some(edge::bytes(key, key_len, "key")?),
+        };
+        Identity::from_pem(cert, key)
+    })
+}
+
+/// Write the chain (mode 0644) and the key (mode 0600) as PEM, each as a whole
+/// or not at all.  Either path may be NULL; the same path twice makes one file,
+/// with mode 0600.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_save(
+    id: *const tlsmith_identity,
+    cert_file: *const c_char,
+    key_file: *const c_char,
+) -> c_int {
+    edge::status(edge::guard(|| {
+        let identity = &edge::need(id, "id")?.identity;
+        identity.save(edge::path(cert_file), edge::path(key_file))
+    }))
+}
+
+/// The chain as PEM, leaf first; "" for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_cert_pem(id: *const tlsmith_identity) -> *const c_char {
+    match edge::borrow(id) {
+        Some(id) => id.texts.keep(id.identity.cert_pem()),
+        None => c"".as_ptr(),
+    }
+}
+
+/// The key as PKCS#8 PEM, wiped when the identity is freed; "" when there is
+/// none.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *const c_char {
+    let find = || {
+        let id = edge::borrow(id)?;
+        let key = id.identity.key()?;
+        let text = id.key_pem.get_or_init(|| {
+            let pem = key.to_pem();
+            let mut bytes = Zeroizing::new(Vec::with_capacity(pem.len() + 1));
+            bytes.extend_from_slice(pem.as_bytes());
+            bytes.push(0);
+            bytes
+        });
+        Some(text.as_ptr().cast())
+    };
+    find().unwrap_or(c"".as_ptr())
+}
+
+/// Certificate `index`, 0 being the leaf; NULL past the end.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_cert(
+    id: *const tlsmith_identity,
+    index: usize,
+) -> *const tlsmith_cert {
+    edge::borrow(id)
+        .and_then(|id| id.chain.get(index))
+        .map_or(ptr::null(), ptr::from_ref)
+}
+
+/// Free it; contexts that use it keep their reference.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_free(id: *mut tlsmith_identity) {
+    edge::free(id);
+}

@@ -1,0 +1,144 @@
+//! The library as a whole: its codes and its version.
+
+use std::ffi::{c_char, c_int};
+use std::ptr;
+
+use tlsmith::Status;
+
+use crate::edge;
+
+/// Why a call did not succeed.
+///
+/// A later version may add codes below the last one: treat an unknown negative
+/// value as fatal.  Only the two WANT codes mean "not yet", and no third comes.
+#[repr(C)]
+#[allow(dead_code, reason = "C programs use it")]
+pub enum tlsmith_status {
+    /// success
+    TLSMITH_OK = 0,
+    /// call again when the socket is readable
+    TLSMITH_WANT_READ = -1,
+    /// call again when the socket is writable
+    TLSMITH_WANT_WRITE = -2,
+    /// a NULL or invalid argument
+    TLSMITH_ERR_ARG = -3,
+    /// not allowed now
+    TLSMITH_ERR_STATE = -4,
+    /// not in this build, or not on this system
+    TLSMITH_ERR_UNSUPPORTED = -5,
+    /// a bug in tlsmith: please report it
+    TLSMITH_ERR_INTERNAL = -6,
+    /// a system call failed: tlsmith_errno()
+    TLSMITH_ERR_IO = -10,
+    /// the host name has no address
+    TLSMITH_ERR_RESOLVE = -11,
+    /// the time limit passed
+    TLSMITH_ERR_TIMEOUT = -12,
+    /// TCP closed without close_notify: data may be missing
+    TLSMITH_ERR_TRUNCATED = -13,
+    /// the peer broke the protocol
+    TLSMITH_ERR_PROTOCOL = -20,
+    /// the peer sent an alert: tlsmith_alert()
+    TLSMITH_ERR_ALERT = -21,
+    /// no version, cipher, group or ALPN protocol in common
+    TLSMITH_ERR_NO_COMMON = -22,
+    /// certificate rejected, for a reason without a code of its own
+    TLSMITH_ERR_CERT = -30,
+    /// no trusted root leads to the certificate
+    TLSMITH_ERR_CERT_UNTRUSTED = -31,
+    /// the certificate is for another name
+    TLSMITH_ERR_CERT_NAME = -32,
+    /// the certificate is expired, or not valid yet
+    TLSMITH_ERR_CERT_TIME = -33,
+    /// the certificate is revoked, or its status is unknown
+    TLSMITH_ERR_CERT_REVOKED = -34,
+    /// the peer sent no certificate, and one is required
+    TLSMITH_ERR_CERT_MISSING = -35,
+    /// the certificate was refused by the application
+    TLSMITH_ERR_CERT_REFUSED = -36,
+    /// a file cannot be read or written
+    TLSMITH_ERR_FILE = -40,
+    /// PEM or DER that does not parse
+    TLSMITH_ERR_PARSE = -41,
+    /// the private key does not belong to the certificate
+    TLSMITH_ERR_KEY_MISMATCH = -42,
+    /// the CA may not issue this certificate
+    TLSMITH_ERR_ISSUE = -43,
+}
+
+/// The version that is running, such as "0.1.0".  Never NULL, never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_version() -> *const c_char {
+    const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+    VERSION.as_ptr().cast()
+}
+
+/// Whether this build has a feature: "pq" (post-quantum key exchange),
+/// "system-roots".  False for names that it does not know, and for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
+    let known = edge::text(feature, "feature");
+    matches!(known, Ok(Some("pq" | "system-roots")))
+}
+
+/// A short phrase for a code, such as "certificate is for another name".  Never
+/// NULL, never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
+    static PHRASES: std::sync::OnceLock<edge::Texts> = std::sync::OnceLock::new();
+    let phrase = match (status, Status::from_code(status)) {
+        (0.., _) => "success",
+        (_, Some(status)) => status.phrase(),
+        (_, None) => "unknown error",
+    };
+    let texts = PHRASES.get_or_init(edge::Texts::default);
+    edge::guard(|| Ok(texts.keep(phrase))).unwrap_or(ptr::null())
+}
+
+/// Why the latest failed call on this thread failed; "" if none did.  For calls
+/// that make a handle, or have none.  Valid until the next failure on this
+/// thread; WANT codes count as failures.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_last_error() -> *const c_char {
+    edge::last_error()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tlsmith_status::{self, *};
+    use tlsmith::Status as S;
+
+    #[test]
+    fn the_codes_of_c_are_those_of_the_core() {
+        let pairs: [(tlsmith_status, S); 24] = [
+            (TLSMITH_WANT_READ, S::WantRead),
+            (TLSMITH_WANT_WRITE, S::WantWrite),
+            (TLSMITH_ERR_ARG, S::Argument),
+            (TLSMITH_ERR_STATE, S::State),
+            (TLSMITH_ERR_UNSUPPORTED, S::Unsupported),
+            (TLSMITH_ERR_INTERNAL, S::Internal),
+            (TLSMITH_ERR_IO, S::Io),
+            (TLSMITH_ERR_RESOLVE, S::Resolve),
+            (TLSMITH_ERR_TIMEOUT, S::Timeout),
+            (TLSMITH_ERR_TRUNCATED, S::Truncated),
+            (TLSMITH_ERR_PROTOCOL, S::Protocol),
+            (TLSMITH_ERR_ALERT, S::Alert),
+            (TLSMITH_ERR_NO_COMMON, S::NoCommon),
+            (TLSMITH_ERR_CERT, S::Certificate),
+            (TLSMITH_ERR_CERT_UNTRUSTED, S::CertificateUntrusted),
+            (TLSMITH_ERR_CERT_NAME, S::CertificateName),
+            (TLSMITH_ERR_CERT_TIME, S::CertificateTime),
+            (TLSMITH_ERR_CERT_REVOKED, S::CertificateRevoked),
+            (TLSMITH_ERR_CERT_MISSING, S::CertificateMissing),
+            (TLSMITH_ERR_CERT_REFUSED, S::CertificateRefused),
+            (TLSMITH_ERR_FILE, S::File),
+            (TLSMITH_ERR_PARSE, S::Parse),
+            (TLSMITH_ERR_KEY_MISMATCH, S::KeyMismatch),
+            (TLSMITH_ERR_ISSUE, S::Issue),
+        ];
+        assert_eq!(pairs.len(), S::ALL.len());
+        for (in_c, in_core) in pairs {
+            assert_eq!(in_c as i32, in_core.code());
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The options of certificates to be made, in the form that C gives them.
+
+use std::ffi::c_char;
+use std::time::Duration;
+
+use tlsmith::{CertOptions, Error, Result, Status, Usage};
+
+use crate::edge;
+
+/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a field
+/// left at zero takes its default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tlsmith_cert_options {
+    /// sizeof(tlsmith_cert_options)
+    pub size: usize,
+    /// NULL: the first name, or "tlsmith CA"
+    pub common_name: *const c_char,
+    /// "/C=DE/O=Example/CN=x" or RFC 4514, instead of common_name
+    pub subject: *const c_char,
+    /// in seconds of the Unix epoch; 0: an hour ago
+    pub not_before: i64,
+    /// how many days it is valid; 0: 397, for a CA 3650
+    pub days: u32,
+    /// TLSMITH_USAGE bits; 0: hosts and addresses server, e-mail client
+    pub usage: u32,
+    /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072",
+    /// "rsa-4096"
+    pub key_type: *const c_char,
+    /// how many CAs may stand below an issued CA
+    pub path_len: u32,
+    /// TLSMITH_CERT flags
+    pub flags: u32,
+    /// what a CA may issue for: ".example.com,10.0.0.0/8"; NULL: everything
+    pub permitted_names: *const c_char,
+    /// what a CA may not issue for
+    pub excluded_names: *const c_char,
+    /// where its CRL will be, or NULL
+    pub crl_url: *const c_char,
+}
+
+/// For servers.
+pub const TLSMITH_USAGE_SERVER: u32 = 1;
+/// For clients.
+pub const TLSMITH_USAGE_CLIENT: u32 = 2;
+/// Issue an intermediate CA.
+pub const TLSMITH_CERT_CA: u32 = 1;
+
+/// The options of the core, the default ones for NULL.
+pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> {
+    // SAFETY: the structure is made of integers and pointers, its size first.
+    let given = unsafe { edge::sized(pointer, "opt") }?;
+    let Some(given) = given else {
+        return Ok(CertOptions::default());
+    };
+    check_bits(
+        "usage",
+        given.usage,
+        TLSMITH_USAGE_SERVER | TLSMITH_USAGE_CLIENT,
+    )?;
+    check_bits("flags", given.flags, TLSMITH_CERT_CA)?;
+    let ca = given.flags & TLSMITH_CERT_CA != 0;
+    let string = |pointer, name| edge::text(pointer, name).map(|text| text.map(str::to_owned));
+    let days = u64::from(given.days);
+    Ok(CertOptions {
+        common_name: string(given.common_name, "common_name")?,
+        subject: string(given.subject, "subject")?,
+        not_before: (given.not_before != 0).then_some(given.not_before),
+        lifetime: (days != 0).then(|| Duration::from_secs(days * 86_400)),
+        usage: (given.usage != 0).then_some(Usage {
+            server: given.usage & TLSMITH_USAGE_SERVER != 0,
+            client: given.usage & TLSMITH_USAGE_CLIENT != 0,
+        }),
+        key_type: edge::text(given.key_type, "key_type")?
+            .map(str::parse)
+            .transpose()?,
+        key: None,
+        path_len: (given.path_len != 0).then_some(given.path_len),
+        ca,
+        permitted_names: list(given.permitted_names, "permitted_names")?,
+        excluded_names: list(given.excluded_names, "excluded_names")?,
+        crl_url: string(given.crl_url, "crl_url")?,
+    })
+}
+
+fn check_bits(name: &str, given: u32, known: u32) -> Result<()> {
+    if given & !known == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        Status::Unsupported,
+        format!("{name} has bits that are not known: {:#x}", given & !known),
+    ))
+}
+
+fn list(pointer: *const c_char, name: &str) -> Result<Vec<String>> {
+    let text = edge::text(pointer, name)?;
+    let parts = text.into_iter().flat_map(|text| text.split(','));
+    Ok(parts.map(|part| part.trim().to_owned()).collect())
+}
