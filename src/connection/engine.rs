@@ -232,6 +232,15 @@ impl Engine {
         self.peer_closed
     }
 
+    /// Takes what came after the peer's close_notify; nothing before that.
+    pub(crate) fn leftover(&mut self) -> Vec<u8> {
+        if !self.peer_closed {
+            return Vec::new();
+        }
+        let rest = std::mem::take(&mut self.incoming);
+        rest.filled().to_vec()
+    }
+
     /// What the peers agreed on, and what our callbacks learnt on the way.
     /// For the end of the handshake, once.
     pub(crate) fn agreed(&mut self) -> Result<(Agreed, Notes)> {

@@ -327,6 +327,12 @@ impl Connection {
         self.engine().is_peer_closed()
     }
 
+    /// Takes the bytes that came after the peer's close_notify.  They are not
+    /// TLS: what they are is between the peers.
+    pub fn leftover(&self) -> Vec<u8> {
+        self.engine().leftover()
+    }
+
     // What is known of the peer.
 
     /// What the two sides agreed on; `None` before the handshake is complete.

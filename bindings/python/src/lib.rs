@@ -1,1 +1,31 @@
+//! The extension module `tlsmith._tlsmith`: what Python needs from Rust, and
+//! nothing that is nicer to say in Python.
+//!
+//! Every call that can block, or that computes for long, runs detached from the
+//! interpreter, so that other threads go on.
 
+mod buffer;
+mod cert;
+mod config;
+mod errors;
+mod socket;
+
+use pyo3::prelude::*;
+
+/// The engine of the package `tlsmith`.
+#[pymodule(gil_used = false)]
+mod _tlsmith {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::cert::{Certificate, Identity, Key, gen_ca, issue};
+    #[pymodule_export]
+    use crate::config::Context;
+    #[pymodule_export]
+    use crate::socket::{Listener, Socket, connect, listen, wrap};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

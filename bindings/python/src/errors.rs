@@ -1,0 +1,81 @@
+//! From the core's error to the exceptions that `tlsmith._errors` defines.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use tlsmith::{CertificateProblem, Error, Status, alert_name};
+
+/// The exception for an error.  `hostname` is the name that was asked for.
+pub(crate) fn to_python(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyErr {
+    build(py, error, hostname).unwrap_or_else(|failure| failure)
+}
+
+fn build(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyResult<PyErr> {
+    let details = PyDict::new(py);
+    details.set_item("errno", error.os_error())?;
+    details.set_item("alert_number", error.alert())?;
+    details.set_item("hostname", hostname)?;
+    let (kind, code) = code(error);
+    let exception = py
+        .import("tlsmith._errors")?
+        .getattr("build")?
+        .call((kind, code, error.to_string()), Some(&details))?;
+    Ok(PyErr::from_value(exception))
+}
+
+/// The name of the exception, and the stable code that it carries.
+fn code(error: &Error) -> (&'static str, String) {
+    let (kind, code) = match error.status() {
+        Status::WantRead => ("WantRead", "want_read"),
+        Status::WantWrite => ("WantWrite", "want_write"),
+        Status::Argument => ("ConfigError", "config.argument"),
+        Status::State => ("Error", "state"),
+        Status::Unsupported => ("ConfigError", "config.unsupported"),
+        Status::Io => ("Error", "io"),
+        Status::Resolve => ("Error", "resolve"),
+        Status::Timeout => ("TimedOut", "timeout"),
+        Status::Truncated => ("TruncatedError", "truncated"),
+        Status::Protocol => ("HandshakeError", "protocol"),
+        Status::Alert => return ("AlertError", alert_code(error)),
+        Status::NoCommon => ("HandshakeError", "handshake.nothing_in_common"),
+        Status::CertificateMissing => ("VerifyError", "verify.missing"),
+        Status::CertificateRefused => ("VerifyError", "verify.refused"),
+        Status::Certificate
+        | Status::CertificateUntrusted
+        | Status::CertificateName
+        | Status::CertificateTime
+        | Status::CertificateRevoked => return ("VerifyError", verify_code(error)),
+        Status::File => ("ConfigError", "config.file"),
+        Status::Parse => ("CertError", "cert.parse"),
+        Status::KeyMismatch => ("ConfigError", "config.key_mismatch"),
+        Status::Issue => ("CertError", "cert.issue"),
+        _ => ("Error", "internal"),
+    };
+    (kind, code.to_owned())
+}
+
+fn alert_code(error: &Error) -> String {
+    let number = error.alert().unwrap_or_default();
+    match alert_name(number) {
+        Some(name) => format!("alert.{name}"),
+        None => format!("alert.{number}"),
+    }
+}
+
+fn verify_code(error: &Error) -> String {
+    use CertificateProblem as P;
+    let reason = match error.certificate_problem() {
+        Some(P::Expired) => "expired",
+        Some(P::NotValidYet) => "not_yet_valid",
+        Some(P::UnknownIssuer) => "unknown_issuer",
+        Some(P::NameMismatch) => "name_mismatch",
+        Some(P::Revoked) => "revoked",
+        Some(P::UnknownRevocation) => "unknown_revocation",
+        Some(P::WrongUsage) => "wrong_usage",
+        Some(P::BadSignature) => "bad_signature",
+        Some(P::NotAnEndEntity) => "not_an_end_entity",
+        Some(P::Constraint) => "constraint",
+        Some(P::Malformed) => "malformed",
+        _ => "other",
+    };
+    format!("verify.{reason}")
+}
