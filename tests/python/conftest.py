@@ -1,0 +1,89 @@
+"""What the tests share: an authority, identities, and peers of the standard
+library in threads of their own."""
+
+import contextlib
+import socket
+import ssl
+import threading
+
+import pytest
+
+import tlsmith
+
+PATIENCE = 30
+"""Seconds that anything may take before the test fails."""
+
+
+@pytest.fixture(scope="session")
+def ca():
+    return tlsmith.CA()
+
+
+@pytest.fixture(scope="session")
+def identity(ca):
+    return ca.issue("localhost", "127.0.0.1", "::1")
+
+
+class Thread(threading.Thread):
+    """A thread that hands its result, or its exception, to join()."""
+
+    def __init__(self, function):
+        super().__init__(daemon=True)
+        self.function = function
+        self.result = self.error = None
+
+    def run(self):
+        try:
+            self.result = self.function()
+        except BaseException as error:
+            self.error = error
+
+    def join(self, timeout=PATIENCE):
+        super().join(timeout)
+        assert not self.is_alive(), "the thread hangs"
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+@contextlib.contextmanager
+def thread(function):
+    running = Thread(function)
+    running.start()
+    yield running
+    running.join()
+
+
+def socketpair():
+    pair = socket.socketpair()
+    for sock in pair:
+        sock.settimeout(PATIENCE)
+    return pair
+
+
+def ssl_context(side, identity=None, ca=None, version=None):
+    context = ssl.SSLContext(side)
+    if identity is not None:
+        identity.configure(context)
+    if ca is not None:
+        ca.trust(context)
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+def receive_all(sock):
+    parts = []
+    while part := sock.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+@contextlib.contextmanager
+def open_pair(client, server, name="localhost"):
+    """A tlsmith client and a tlsmith server after a handshake."""
+    near, far = socketpair()
+    with thread(lambda: server.wrap(far)) as accepting:
+        ours = client.wrap(near, name)
+    with ours, accepting.result as theirs:
+        yield ours, theirs

@@ -1,0 +1,124 @@
+"""Certificates: made by us, read by us and by others."""
+
+import datetime
+import os
+import ssl
+import stat
+import subprocess
+
+import pytest
+
+import tlsmith
+
+
+def test_a_certificate_has_what_was_asked_for(ca):
+    site = ca.issue(
+        "localhost", "127.0.0.1", valid="-1h..1h", organization="A, B", usage=["server", "client"]
+    )
+    cert = site.cert
+    assert cert.subject == r"CN=localhost,O=A\, B"
+    assert cert.issuer == ca.cert.subject
+    assert cert.names == ("localhost", "127.0.0.1")
+    assert cert.not_after - cert.not_before == datetime.timedelta(hours=2)
+    assert cert.not_before.tzinfo is datetime.timezone.utc
+    assert cert.extended_key_usage == ("serverAuth", "clientAuth")
+    assert cert.key_usage == frozenset(["digitalSignature"])
+    assert cert.key_type == site.key.type == "ecdsa-p256"
+    assert 0 < cert.serial < 2**160
+    assert not cert.is_ca and ca.cert.is_ca
+    assert "localhost" in cert.text()
+    assert cert == tlsmith.load_certificate(cert.pem) == tlsmith.load_certificate(cert.der)
+    assert len({cert, site.chain[0]}) == 1
+
+
+def test_two_authorities_are_not_mistaken_for_each_other():
+    assert tlsmith.CA().cert.subject != tlsmith.CA().cert.subject
+
+
+def test_a_chain_goes_through_intermediates(ca):
+    middle = ca.intermediate("Issuing CA", permit=["example.com"])
+    site = middle.issue("www.example.com")
+    assert [cert.subject for cert in site.chain] == ["CN=www.example.com", "CN=Issuing CA"]
+    with pytest.raises(tlsmith.CertError, match="www.example.org") as caught:
+        middle.issue("www.example.org")
+    assert caught.value.code == "cert.issue"
+    with pytest.raises(tlsmith.CertError, match="path length"):
+        middle.intermediate()
+
+
+@pytest.mark.parametrize("key", ["ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048"])
+def test_ssl_and_openssl_take_what_we_write(ca, tmp_path, key):
+    site = ca.issue("localhost", key=key)
+    files = site.write(tmp_path)
+    assert os.listdir(tmp_path) and files.cert == str(tmp_path / "localhost.pem")
+    for path, mode in ((files.key, 0o600), (files.combined, 0o600), (files.cert, 0o644)):
+        assert stat.S_IMODE(os.stat(path).st_mode) == mode, path
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.chain, files.key)
+    context.load_cert_chain(files.combined)
+    context.load_verify_locations(files.ca)
+    command = ["openssl", "verify", "-x509_strict", "-CAfile", files.ca, files.cert]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_files_are_there_only_for_the_block(ca):
+    with ca.issue("localhost").files() as files:
+        assert all(os.path.exists(path) for path in files)
+    assert not any(os.path.exists(path) for path in files)
+
+
+def test_an_authority_can_be_loaded_again(ca, tmp_path):
+    files = ca.write(tmp_path, name="my ca")
+    again = tlsmith.CA.load(files.cert, files.key)
+    assert again.cert == ca.cert
+    assert again.issue("localhost").cert.issuer == ca.cert.subject
+    identity = tlsmith.Identity.load(files.combined)
+    assert identity.key_pem == ca.key_pem
+    with pytest.raises(tlsmith.ConfigError, match="not a CA"):
+        tlsmith.CA.load(ca.issue("localhost").pem)
+
+
+def test_keys_are_generated_loaded_and_not_shown():
+    key = tlsmith.Key.generate("ed25519")
+    assert tlsmith.load_key(key.pem).der == tlsmith.load_key(key.der).der == key.der
+    assert repr(key) == "<tlsmith.Key ed25519>"
+    with pytest.raises(tlsmith.ConfigError, match="dsa-1024"):
+        tlsmith.Key.generate("dsa-1024")
+
+
+def test_a_key_that_does_not_fit_is_refused(ca):
+    with pytest.raises(tlsmith.ConfigError, match="does not belong") as caught:
+        tlsmith.Identity.load(ca.cert_pem, tlsmith.Key.generate("ed25519"))
+    assert caught.value.code == "config.key_mismatch"
+
+
+@pytest.mark.parametrize("valid", ["", "90", "1y", "-1d", "2d..1d", "d", "..", "1d.."])
+def test_bad_validities_are_named(ca, valid):
+    with pytest.raises(tlsmith.ConfigError) as caught:
+        ca.issue("localhost", valid=valid)
+    assert repr(valid) in str(caught.value)
+
+
+@pytest.mark.parametrize("source", [b"", b"noise", b"\x30\x00", "-----BEGIN nothing"])
+def test_what_is_no_certificate_is_refused(source):
+    with pytest.raises(tlsmith.CertError) as caught:
+        tlsmith.load_certificates(source)
+    assert caught.value.code == "cert.parse"
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    for path in (tmp_path, tmp_path / "missing.pem", "/dev/zero"):
+        with pytest.raises(tlsmith.ConfigError, match=str(path)) as caught:
+            tlsmith.load_certificates(path)
+        assert caught.value.code == "config.file"
+
+
+def test_wrong_types_raise_type_errors(ca):
+    for call in (
+        lambda: tlsmith.load_certificates(3),
+        lambda: ca.issue(b"localhost"),
+        lambda: ca.issue("localhost", valid=30),
+        lambda: ca.issue("localhost", usage="server"),
+    ):
+        with pytest.raises(TypeError):
+            call()

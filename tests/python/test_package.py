@@ -1,0 +1,73 @@
+"""The package: its import, its types, its examples."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import tlsmith
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_importing_is_cheap_and_does_not_bring_ssl():
+    program = """
+import sys, time
+before = time.process_time()
+import tlsmith
+spent = time.process_time() - before
+assert not {"ssl", "_ssl", "cryptography", "asyncio"} & set(sys.modules), sys.modules
+print(spent)
+"""
+    command = [sys.executable, "-c", program]
+    spent = min(float(subprocess.check_output(command)) for _ in range(5))
+    assert spent < 0.010, f"{spent * 1000:.1f} ms"
+
+
+def test_the_stub_says_what_there_is():
+    subprocess.run(
+        [sys.executable, "-m", "mypy.stubtest", "tlsmith._tlsmith"],
+        check=True,
+        cwd=ROOT / "tests",
+        env={**os.environ, "MYPY_CACHE_DIR": os.devnull},
+    )
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in tlsmith.__all__:
+        value = getattr(tlsmith, name)
+        if name not in ("INSECURE", "__version__"):
+            assert value.__doc__, name
+
+
+def run(example, *arguments, **options):
+    command = [sys.executable, ROOT / "examples/python" / example, *arguments]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=60, **options
+    ).stdout
+
+
+def test_the_examples_make_certificates_and_talk(tmp_path):
+    run("make_certs.py", "localhost", "127.0.0.1", cwd=tmp_path)
+    server = [
+        sys.executable,
+        ROOT / "examples/python/echo_server.py",
+        "0",
+        "certs/localhost-combined.pem",
+    ]
+    with subprocess.Popen(server, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            port = process.stdout.readline().split()[-1]
+            out = run("client.py", "localhost", port, "certs/ca.pem", cwd=tmp_path, input="hello\n")
+            assert "hello" in out
+            assert "TLS 1.3" in out
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("name", ["client.py", "echo_server.py", "make_certs.py"])
+def test_the_examples_are_short(name):
+    lines = (ROOT / "examples/python" / name).read_text().splitlines()
+    assert len([line for line in lines if line.strip()]) <= 20
