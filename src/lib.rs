@@ -1,4 +1,14 @@
 //! TLS connections and certificates, safe by default.
+//!
+//! * [`Context`]: what connections share: trust, identities, the rules.
+//! * [`Connection`]: one connection over a [`Transport`], such as a
+//!   [`SocketTransport`] over what [`tcp`] connects or accepts.
+//! * [`Identity`]: a certificate chain with its [`PrivateKey`];
+//!   [`Certificate`]: one of them, with every field.
+//! * [`gen_ca`], [`issue_cert`], [`self_signed`]: making them.
+//! * [`Error`]: a [`Status`] for programs, a sentence for people.
+//!
+//! The handshake is rustls', cryptography AWS-LC's, path building webpki's.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -329,11 +329,11 @@ def _options(
     if organization is not None:
         name = common_name or (names[0] if names else "tlsmith CA")
         subject, common_name = f"CN={_escape(name)},O={_escape(organization)}", None
+    if isinstance(usage, str):
+        raise TypeError(f"usage is a sequence: [{usage!r}]")
     for kind in usage or ():
         if kind not in ("server", "client"):
             raise config_error(f"usage has {kind!r}: \"server\" and \"client\" are known")
-    if isinstance(usage, str):
-        raise TypeError(f"usage is a sequence: [{usage!r}]")
     return {
         "common_name": common_name,
         "subject": subject,

@@ -8,6 +8,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 
 from ._config import Info
 
+__all__: list[str]
 __version__: str
 
 @final

@@ -150,7 +150,7 @@ impl Socket {
     }
 
     /// Receive up to `size` bytes; b"" only after the peer's close_notify.
-    #[pyo3(signature = (size = MOST, /))]
+    #[pyo3(signature = (size = 65_536, /))]
     fn recv<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
         let open = self.open(py)?;
         let size = size.min(MOST);
