@@ -112,7 +112,7 @@ test-rust:
 	$(CARGO) test --locked -p tlsmith -p tlsmith-c
 
 test-c: lib $(EXAMPLES)
-	@OUT=$(OUT) CC='$(CC)' MAKE='$(MAKE)' sh tests/c/run.sh
+	@OUT=$(OUT) TEST_CC='$(CC)' sh tests/c/run.sh
 
 test-python: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .

@@ -33,7 +33,7 @@ pub(super) fn seconds(time: Time) -> i64 {
 }
 
 /// A moment for people, in UTC.
-pub(super) fn moment(seconds: i64) -> String {
+pub(crate) fn moment(seconds: i64) -> String {
     match OffsetDateTime::from_unix_timestamp(seconds) {
         Ok(at) => format!(
             "{} {:02}:{:02}:{:02} UTC",

@@ -12,6 +12,7 @@ mod pem;
 
 pub use authority::{CertOptions, Usage, gen_ca, issue_cert, self_signed};
 pub use certificate::Certificate;
+pub(crate) use describe::moment;
 pub use identity::Identity;
 pub use key::{KeyType, PrivateKey};
 pub use name::split_names;

@@ -2,10 +2,9 @@
 
 use rustls::CertificateError;
 use rustls_pki_types::{ServerName, UnixTime};
-use time::OffsetDateTime;
 use webpki::Error as PathError;
 
-use crate::pki::Certificate;
+use crate::pki::{self, Certificate};
 use crate::{CertificateProblem as Problem, Error, Status};
 
 /// The refusal of `chain`, leaf first, as a user needs to hear it.
@@ -182,11 +181,7 @@ fn wrong_usage(leaf: &Certificate, is_server: bool) -> String {
 }
 
 fn moment(time: UnixTime) -> String {
-    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    match OffsetDateTime::from_unix_timestamp(seconds) {
-        Ok(at) => format!("{} {} UTC", at.date(), at.time()),
-        Err(_) => format!("second {seconds} of the Unix epoch"),
-    }
+    pki::moment(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
 }
 
 fn span(seconds: u64) -> String {

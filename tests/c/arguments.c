@@ -1,0 +1,287 @@
+/* What calls do with arguments that are wrong, in every way we could think of. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+
+/* NULL as the compiler cannot see it: where it can, it refuses to build. */
+static void *volatile nothing;
+
+static void null_is_refused_everywhere(void)
+{
+	tlsmith_ctx *ctx = tlsmith_ctx_new();
+	tlsmith_conn *c = tlsmith_conn_new(ctx);
+	char buf[8];
+	size_t len = 1;
+
+	tlsmith_ctx_free(NULL);
+	tlsmith_conn_free(NULL);
+	tlsmith_identity_free(NULL);
+	CHECK(tlsmith_conn_new(NULL) == NULL);
+	CHECK(strcmp(tlsmith_last_error(), "ctx is NULL") == 0);
+	CHECK(strcmp(tlsmith_ctx_error(NULL), "") == 0);
+	CHECK(tlsmith_ctx_add_roots(NULL, "x") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_add_roots_mem(NULL, "x", 1) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_add_system_roots(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_add_bundled_roots(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_use(NULL, NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_use_cert(NULL, "a", "b") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_set_alpn(NULL, "h2") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_set_client_auth(NULL, 0) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_set_versions(NULL, 0x0303, 0x0304) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_allow_common_name(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_insecure_no_name(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_insecure_no_verify(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_insecure_allow_truncation(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_set_timeout(NULL, 1) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_connect(NULL, "a", "1") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_connect(c, NULL, "1") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_connect(c, "a", NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_connect_fd(NULL, 0, "a") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_listen(NULL, NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_accept(NULL, 0) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_accept_fd(NULL, 0) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_handshake(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_read(NULL, buf, sizeof buf) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_write(NULL, "x", 1) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_flush(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_shutdown(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_events(NULL) == 0);
+	CHECK(tlsmith_pending(NULL) == 0);
+	CHECK(tlsmith_fd(NULL) == -1);
+	CHECK(strcmp(tlsmith_error(NULL), "conn is NULL") == 0);
+	CHECK(tlsmith_errno(NULL) == 0);
+	CHECK(tlsmith_alert(NULL) == -1);
+	CHECK(tlsmith_conn_version(NULL) == 0);
+	CHECK(!tlsmith_conn_resumed(NULL));
+	CHECK(strcmp(tlsmith_conn_cipher(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_conn_group(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_conn_alpn(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_conn_signature(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_conn_server_name(NULL), "") == 0);
+	CHECK(tlsmith_peer_cert(NULL, 0) == NULL);
+	CHECK(tlsmith_peer_verified(NULL, 0) == NULL);
+	CHECK(strcmp(tlsmith_cert_subject(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_cert_issuer(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_cert_names(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_cert_serial(NULL), "") == 0);
+	CHECK(tlsmith_cert_not_before(NULL) == 0);
+	CHECK(tlsmith_cert_not_after(NULL) == 0);
+	CHECK(!tlsmith_cert_is_ca(NULL));
+	CHECK(strcmp(tlsmith_cert_key_type(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_cert_signature_type(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_cert_sha256(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_cert_spki_sha256(NULL), "") == 0);
+	CHECK(tlsmith_cert_der(NULL, &len) == NULL && len == 0);
+	CHECK(tlsmith_cert_der(NULL, NULL) == NULL);
+	CHECK(strcmp(tlsmith_cert_pem(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_cert_text(NULL), "") == 0);
+	CHECK(tlsmith_issue_cert(NULL, "a", NULL) == NULL);
+	CHECK(tlsmith_self_signed(NULL, NULL) == NULL);
+	CHECK(tlsmith_identity_load(NULL, NULL) == NULL);
+	CHECK(tlsmith_identity_load_mem(nothing, 5, NULL, 0) == NULL);
+	CHECK(tlsmith_identity_save(NULL, "a", "b") == TLSMITH_ERR_ARG);
+	CHECK(strcmp(tlsmith_identity_cert_pem(NULL), "") == 0);
+	CHECK(strcmp(tlsmith_identity_key_pem(NULL), "") == 0);
+	CHECK(tlsmith_identity_cert(NULL, 0) == NULL);
+	CHECK(!tlsmith_has(NULL));
+	tlsmith_conn_free(c);
+	tlsmith_ctx_free(ctx);
+}
+
+static void every_code_has_a_phrase(void)
+{
+	CHECK(strcmp(tlsmith_strerror(TLSMITH_OK), "success") == 0);
+	CHECK(strcmp(tlsmith_strerror(TLSMITH_ERR_CERT_NAME),
+	    "certificate is for another name") == 0);
+	CHECK(strcmp(tlsmith_strerror(-9999), "unknown error") == 0);
+	CHECK(strcmp(tlsmith_version(), "0.1.0") == 0);
+	CHECK(tlsmith_has("pq") && !tlsmith_has("fips") && !tlsmith_has("nonsense"));
+}
+
+/* A setter that fails, and then a connection that fails for the same reason. */
+#define CHECK_SETTER(call, code, part) do { \
+	tlsmith_ctx *ctx = tlsmith_ctx_new(); \
+	CHECK_FAILS(call, code, tlsmith_ctx_error(ctx), part); \
+	tlsmith_conn *c = tlsmith_conn_new(ctx); \
+	CHECK_FAILS(tlsmith_connect(c, "localhost", "1"), code, tlsmith_error(c), part); \
+	tlsmith_conn_free(c); \
+	tlsmith_ctx_free(ctx); \
+} while (0)
+
+static void bad_settings_are_refused_and_stick(void)
+{
+	size_t noise_len = 100 << 20;
+	char *noise = malloc(noise_len);
+	tlsmith_identity *a = tlsmith_self_signed("a.example", NULL);
+	tlsmith_identity *b = tlsmith_self_signed("b.example", NULL);
+
+	CHECK(tlsmith_identity_save(a, "a.pem", "a.key") == 0);
+	CHECK(tlsmith_identity_save(b, "b.pem", "b.key") == 0);
+	memset(noise, 0xa5, noise_len);
+	close(open("empty.pem", O_CREAT | O_WRONLY, 0644));
+
+	CHECK_SETTER(tlsmith_ctx_add_roots(ctx, NULL), TLSMITH_ERR_ARG, "path is NULL");
+	CHECK_SETTER(tlsmith_ctx_add_roots(ctx, "missing.pem"), TLSMITH_ERR_FILE, "missing.pem");
+	CHECK_SETTER(tlsmith_ctx_add_roots(ctx, "a.pem/below"), TLSMITH_ERR_FILE, "a.pem/below");
+	CHECK_SETTER(tlsmith_ctx_add_roots(ctx, "/proc/self/mem"), TLSMITH_ERR_FILE, "/proc/self/mem");
+	CHECK_SETTER(tlsmith_ctx_add_roots(ctx, "empty.pem"), TLSMITH_ERR_PARSE, "0 bytes");
+	CHECK_SETTER(tlsmith_ctx_add_roots(ctx, "a.key"), TLSMITH_ERR_PARSE, "no certificate");
+	CHECK_SETTER(tlsmith_ctx_add_roots_mem(ctx, "", 0), TLSMITH_ERR_PARSE, "0 bytes");
+	CHECK_SETTER(tlsmith_ctx_add_roots_mem(ctx, nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");
+	CHECK_SETTER(tlsmith_ctx_add_roots_mem(ctx, noise, noise_len), TLSMITH_ERR_PARSE,
+	    "no certificate");
+	CHECK_SETTER(tlsmith_ctx_use(ctx, NULL), TLSMITH_ERR_ARG, "id is NULL");
+	CHECK_SETTER(tlsmith_ctx_use_cert(ctx, "a.pem", "b.key"), TLSMITH_ERR_KEY_MISMATCH,
+	    "does not belong");
+	CHECK_SETTER(tlsmith_ctx_use_cert(ctx, "a.pem", "."), TLSMITH_ERR_FILE, "directory");
+	CHECK_SETTER(tlsmith_ctx_use_cert(ctx, "a.pem", NULL), TLSMITH_ERR_PARSE,
+	    "no private key");
+	CHECK_SETTER(tlsmith_ctx_set_alpn(ctx, ""), TLSMITH_ERR_ARG, "1 to 255");
+	CHECK_SETTER(tlsmith_ctx_set_alpn(ctx, "h2,\xff"), TLSMITH_ERR_ARG, "not UTF-8");
+	CHECK_SETTER(tlsmith_ctx_set_client_auth(ctx, 7), TLSMITH_ERR_ARG, "7 is not");
+	CHECK_SETTER(tlsmith_ctx_set_versions(ctx, 0x0301, 0x0304), TLSMITH_ERR_ARG, "0x0301");
+	CHECK_SETTER(tlsmith_ctx_set_versions(ctx, 0x0304, 0x0303), TLSMITH_ERR_ARG, "lowest");
+
+	free(noise);
+	tlsmith_identity_free(a);
+	tlsmith_identity_free(b);
+}
+
+static void bad_addresses_are_refused(void)
+{
+	tlsmith_ctx *ctx = tlsmith_ctx_new();
+	tlsmith_conn *c = tlsmith_conn_new(ctx);
+	char *host = malloc(10001);
+
+	memset(host, 'a', 10000);
+	host[10000] = 0;
+	CHECK_FAILS(tlsmith_connect(c, "localhost", "https"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	    "'https' is not a port");
+	CHECK_FAILS(tlsmith_connect(c, "localhost", "65536"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	    "1 to 65535");
+	CHECK_FAILS(tlsmith_connect(c, host, "443"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	    "10000 bytes");
+	CHECK_FAILS(tlsmith_connect(c, "", "443"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	    "not a host name");
+	CHECK_FAILS(tlsmith_connect(c, "name.invalid", "443"), TLSMITH_ERR_RESOLVE,
+	    tlsmith_error(c), "name.invalid");
+	CHECK_FAILS(tlsmith_listen(NULL, "word"), TLSMITH_ERR_ARG, tlsmith_last_error(),
+	    "'word' is not a port");
+	CHECK_FAILS(tlsmith_set_timeout(c, -2), TLSMITH_ERR_ARG, tlsmith_error(c), "-2");
+	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_STATE, tlsmith_error(c),
+	    "not connected yet");
+	free(host);
+	tlsmith_conn_free(c);
+	tlsmith_ctx_free(ctx);
+}
+
+static void bad_descriptors_are_refused(void)
+{
+	tlsmith_ctx *ctx = tlsmith_ctx_new();
+	tlsmith_conn *c = tlsmith_conn_new(ctx);
+	int file = open("file", O_CREAT | O_RDWR, 0644), pipes[2], closed;
+
+	CHECK(pipe(pipes) == 0);
+	closed = dup(file);
+	close(closed);
+	CHECK_FAILS(tlsmith_connect_fd(c, -1, "a"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	    "-1 is not a descriptor");
+	CHECK_FAILS(tlsmith_connect_fd(c, closed, "a"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	    "not open");
+	CHECK_FAILS(tlsmith_connect_fd(c, file, "a"), TLSMITH_ERR_ARG, tlsmith_error(c), "a file");
+	CHECK_FAILS(tlsmith_accept_fd(c, pipes[0]), TLSMITH_ERR_ARG, tlsmith_error(c), "a pipe");
+	CHECK_FAILS(tlsmith_accept(c, file), TLSMITH_ERR_IO, tlsmith_error(c), "cannot accept");
+	CHECK(tlsmith_errno(c) != 0);
+	close(file);
+	close(pipes[0]);
+	close(pipes[1]);
+	tlsmith_conn_free(c);
+	tlsmith_ctx_free(ctx);
+}
+
+static void options_have_a_size(void)
+{
+	tlsmith_cert_options opt = TLSMITH_CERT_OPTIONS_INIT;
+	struct { tlsmith_cert_options opt; char newer[16]; } larger;
+	tlsmith_identity *id;
+
+	opt.common_name = "Test CA";
+	opt.key_type = "ed25519";
+	opt.days = 3;
+	id = tlsmith_gen_ca(&opt);
+	CHECK(strcmp(tlsmith_cert_subject(tlsmith_identity_cert(id, 0)), "CN=Test CA") == 0);
+	CHECK(strcmp(tlsmith_cert_key_type(tlsmith_identity_cert(id, 0)), "ed25519") == 0);
+	tlsmith_identity_free(id);
+
+	/* An older program knows fewer fields. */
+	opt.size = offsetof(tlsmith_cert_options, subject);
+	opt.subject = (const char *)8;
+	id = tlsmith_gen_ca(&opt);
+	CHECK(id != NULL);
+	tlsmith_identity_free(id);
+
+	/* A newer one knows more: they must not be set. */
+	memset(&larger, 0, sizeof larger);
+	larger.opt.size = sizeof larger;
+	id = tlsmith_gen_ca(&larger.opt);
+	CHECK(id != NULL);
+	tlsmith_identity_free(id);
+	larger.newer[3] = 1;
+	CHECK(tlsmith_gen_ca(&larger.opt) == NULL);
+	CHECK(strstr(tlsmith_last_error(), "does not know") != NULL);
+
+	memset(&opt, 0, sizeof opt);
+	CHECK(tlsmith_gen_ca(&opt) == NULL);
+	CHECK(strstr(tlsmith_last_error(), "_INIT") != NULL);
+	opt.size = sizeof opt;
+	opt.flags = 1u << 30;
+	CHECK(tlsmith_gen_ca(&opt) == NULL);
+	CHECK(strstr(tlsmith_last_error(), "bits") != NULL);
+	opt.flags = 0;
+	opt.key_type = "dsa";
+	CHECK(tlsmith_gen_ca(&opt) == NULL);
+	CHECK(strstr(tlsmith_last_error(), "'dsa' is not a key type") != NULL);
+}
+
+static void identities_are_saved_and_loaded(void)
+{
+	tlsmith_identity *ca = tlsmith_gen_ca(NULL);
+	tlsmith_identity *id = tlsmith_issue_cert(ca, "localhost, 127.0.0.1", NULL);
+	const char *cert = tlsmith_identity_cert_pem(id), *key = tlsmith_identity_key_pem(id);
+	tlsmith_identity *again;
+	struct stat st;
+	size_t len;
+
+	CHECK(strcmp(tlsmith_cert_names(tlsmith_identity_cert(id, 0)), "localhost,127.0.0.1") == 0);
+	CHECK(tlsmith_identity_cert(id, 1) == NULL);
+	CHECK(tlsmith_cert_der(tlsmith_identity_cert(id, 0), &len) != NULL && len > 200);
+	again = tlsmith_identity_load_mem(cert, strlen(cert), key, strlen(key));
+	CHECK(strcmp(tlsmith_identity_cert_pem(again), cert) == 0);
+	tlsmith_identity_free(again);
+	close(open("id.key", O_CREAT | O_WRONLY, 0644));
+	CHECK(tlsmith_identity_save(id, "id.pem", "id.key") == 0);
+	CHECK(stat("id.key", &st) == 0 && (st.st_mode & 0777) == 0600);
+	CHECK(tlsmith_identity_save(id, NULL, "no/such/folder") == TLSMITH_ERR_FILE);
+	CHECK(tlsmith_issue_cert(id, "x.example", NULL) == NULL);
+	CHECK(strstr(tlsmith_last_error(), "not a CA") != NULL);
+	CHECK(tlsmith_issue_cert(ca, "", NULL) == NULL);
+	tlsmith_identity_free(ca);
+	tlsmith_identity_free(id);
+}
+
+int main(void)
+{
+	null_is_refused_everywhere();
+	every_code_has_a_phrase();
+	bad_settings_are_refused_and_stick();
+	bad_addresses_are_refused();
+	bad_descriptors_are_refused();
+	options_have_a_size();
+	identities_are_saved_and_loaded();
+	return failures != 0;
+}

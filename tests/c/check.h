@@ -1,0 +1,31 @@
+/* The least that a test in C needs: say what failed, where, and go on. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <stdio.h>
+#include <string.h>
+#include <tlsmith.h>
+
+static int failures;
+
+#define CHECK(what) \
+	((what) ? 1 : (failures++, fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what), 0))
+
+/* A code and its sentence: `got` is `code`, and `why` has `part` in it.  The
+ * call comes first: its sentence is asked for after it. */
+#define CHECK_FAILS(got, code, why, part) do { \
+	ptrdiff_t got_ = (got); \
+	check_fails(__FILE__, __LINE__, #got, got_, (code), (why), (part)); \
+} while (0)
+
+static inline void check_fails(const char *file, int line, const char *call, ptrdiff_t got,
+    int code, const char *why, const char *part)
+{
+	if (got == code && strstr(why, part) != NULL)
+		return;
+	failures++;
+	fprintf(stderr, "%s:%d: %s is %td, not %d; '%s' has no '%s'\n", file, line, call, got,
+	    code, why, part);
+}
+
+#endif

@@ -1,0 +1,127 @@
+#!/bin/sh
+# The tests of the C library: the header, the symbols, the archive, programs plain
+# and under sanitizers and valgrind, the examples, and an installation.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+out=$(cd "${OUT:-target/c}" && pwd)
+CC=${TEST_CC:-cc}
+MAKE=${MAKE:-make}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+export LD_LIBRARY_PATH="$out"
+
+need() {
+	command -v "$1" >/dev/null || {
+		echo "'$1' is needed by the tests: apt-get install $2" >&2
+		exit 1
+	}
+}
+passed=0
+pass() {
+	passed=$((passed + 1))
+	echo "ok: $*"
+}
+fail() {
+	echo "FAILED: $*" >&2
+	exit 1
+}
+
+need g++ g++
+need pkg-config pkg-config
+
+# ---- the header, as every standard reads it ----
+
+echo '#include <tlsmith.h>
+int main(void) { tlsmith_cert_options o = TLSMITH_CERT_OPTIONS_INIT; return (int)o.days; }' >header.c
+warn="-Wall -Wextra -Wpedantic -Werror -I$root/include -fsyntax-only"
+for std in c99 c11 c2x; do
+	"$CC" -std=$std $warn -Wstrict-prototypes header.c || fail "the header as $std"
+done
+for std in c++11 c++20; do
+	g++ -std=$std $warn -x c++ header.c || fail "the header as $std"
+done
+pass "the header is clean C99, C11, C23, C++11 and C++20"
+
+# ---- what is exported ----
+
+nm -D --defined-only "$out/libtlsmith.so" | awk '$2 == "T" { sub(/@.*/, "", $3); print $3 }' |
+	LC_ALL=C sort >exported
+diff "$here/symbols.txt" exported || fail "the exported symbols are those of symbols.txt"
+nm -D --defined-only "$out/libtlsmith.so" | grep -v 'TLSMITH_0$' | grep -q ' T ' &&
+	fail "every symbol has the version TLSMITH_0"
+readelf -d "$out/libtlsmith.so" >dynamic
+grep -q 'soname: \[libtlsmith.so.0\]' dynamic || fail "the soname is libtlsmith.so.0"
+grep -q NODELETE dynamic || fail "the library stays loaded"
+pass "the library exports what symbols.txt lists, and nothing else"
+
+nm -g --defined-only "$out/libtlsmith.a" 2>/dev/null | awk 'NF == 3 && $3 !~ /^tlsmith_/' >foreign
+[ ! -s foreign ] || { head foreign; fail "the archive has no foreign global symbols"; }
+pass "the archive has no foreign global symbols"
+
+# ---- the programs, plain, sanitized, and under valgrind ----
+
+flags="-std=c11 -Wall -Wextra -Wpedantic -Werror -Wno-unused-result -O1 -g -I$root/include"
+for test in arguments connections; do
+	"$CC" $flags "$here/$test.c" -o $test -L"$out" -ltlsmith -lpthread
+	timeout 300 ./$test || fail "$test"
+	pass "$test"
+	"$CC" $flags -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+		"$here/$test.c" -o $test.asan -L"$out" -ltlsmith -lpthread
+	ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 timeout 300 ./$test.asan >/dev/null ||
+		fail "$test under AddressSanitizer and UBSan"
+	pass "$test under AddressSanitizer and UBSan"
+	if command -v valgrind >/dev/null; then
+		timeout 900 valgrind -q --error-exitcode=9 --leak-check=full \
+			--errors-for-leak-kinds=definite ./$test >/dev/null || fail "$test under valgrind"
+		pass "$test under valgrind"
+	else
+		echo "left out: valgrind is not installed (apt-get install valgrind)"
+	fi
+done
+
+# ---- the examples are short ----
+
+while read -r example most; do
+	lines=$(grep -cv '^[[:space:]]*$' "$root/examples/c/$example.c")
+	[ "$lines" -le "$most" ] || fail "$example.c has $lines lines, $most at the most"
+done <<-LIST
+	https_get 27
+	echo_server 27
+	make_certs 17
+LIST
+pass "the examples are as short as promised"
+
+# ---- an installation ----
+
+printf '#include <tlsmith.h>\n#include <stdio.h>\nint main(void) { return puts(tlsmith_version()) < 0; }\n' >user.c
+"$MAKE" -s -C "$root" install PREFIX=/opt/tls DESTDIR="$work/stage" >/dev/null
+export PKG_CONFIG_PATH="$work/stage/opt/tls/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/stage"
+unset LD_LIBRARY_PATH
+"$CC" user.c -o shared $(pkg-config --cflags --libs tlsmith)
+[ "$(LD_LIBRARY_PATH=$work/stage/opt/tls/lib ./shared)" = "$(pkg-config --modversion tlsmith)" ] ||
+	fail "a program linked through pkg-config"
+lib=$work/stage/opt/tls/lib
+"$CC" user.c -o static $(pkg-config --cflags tlsmith) "$lib/libtlsmith.a" \
+	$(pkg-config --static --libs-only-l tlsmith | sed 's/-ltlsmith//')
+./static >/dev/null || fail "a program linked statically"
+pass "programs build through pkg-config, shared and static"
+if command -v cmake >/dev/null; then
+	printf '%s\n' 'cmake_minimum_required(VERSION 3.13)' 'project(user C)' \
+		'find_package(tlsmith CONFIG REQUIRED)' 'add_executable(user user.c)' \
+		'target_link_libraries(user tlsmith::tlsmith)' >CMakeLists.txt
+	cmake -S . -B cmake -DCMAKE_PREFIX_PATH="$work/stage/opt/tls" >cmake.log 2>&1 &&
+		cmake --build cmake >>cmake.log 2>&1 && ./cmake/user >/dev/null ||
+		{ cat cmake.log; fail "a program built through CMake"; }
+	pass "a program builds through CMake"
+else
+	echo "left out: cmake is not installed (apt-get install cmake)"
+fi
+"$MAKE" -s -C "$root" uninstall PREFIX=/opt/tls DESTDIR="$work/stage"
+left=$(find "$work/stage" -type f -o -type l)
+[ -z "$left" ] || fail "uninstalling leaves $left"
+pass "uninstalling leaves nothing"
+
+echo "$passed passed, 0 failed"
