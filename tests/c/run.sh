@@ -74,7 +74,7 @@ for test in arguments connections; do
 		fail "$test under AddressSanitizer and UBSan"
 	pass "$test under AddressSanitizer and UBSan"
 	if command -v valgrind >/dev/null; then
-		timeout 900 valgrind -q --error-exitcode=9 --leak-check=full \
+		timeout 900 valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite \
 			--errors-for-leak-kinds=definite ./$test >/dev/null || fail "$test under valgrind"
 		pass "$test under valgrind"
 	else

@@ -1,0 +1,81 @@
+//! `curl` at a server of ours.
+
+use std::process::Command;
+use std::thread;
+
+use tlsmith::{CertOptions, Connection, Version};
+
+use crate::peers::*;
+use crate::support::*;
+
+/// Reads a request to its empty line, and answers it.
+fn answer(connection: &Connection, body: &str) -> tlsmith::Result<()> {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    while !request.ends_with(b"\r\n\r\n") {
+        let count = connection.read(&mut buffer)?;
+        request.extend_from_slice(&buffer[..count]);
+    }
+    let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length:";
+    let response = format!("{head} {}\r\n\r\n{body}", body.len());
+    connection.write(response.as_bytes())?;
+    connection.shutdown()
+}
+
+fn curl(files: &Files, port: u16, arguments: &[&str]) -> (bool, String) {
+    let mut command = Command::new("curl");
+    command
+        .current_dir(files.folder())
+        .args([
+            "-sS",
+            "--noproxy",
+            "*",
+            "--cacert",
+            "ca.pem",
+            "--max-time",
+            "60",
+        ])
+        .args(arguments)
+        .arg(format!("https://localhost:{port}/"));
+    output(&mut command, "curl")
+}
+
+#[test]
+fn curl_fetches_a_page_in_both_versions() {
+    let files = Files::of(localhost());
+    for (version, arguments) in [
+        (Version::Tls12, ["--tls-max", "1.2"]),
+        (Version::Tls13, ["--tlsv1.3", "--http1.1"]),
+    ] {
+        let (listener, port) = listen();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let connection = accept(&server_context(localhost()), &listener);
+                answer(&connection, "a page\n").unwrap();
+                assert_eq!(connection.agreed().unwrap().version, version);
+                assert_eq!(connection.server_name(), Some("localhost"));
+            });
+            let (fine, said) = curl(&files, port, &arguments);
+            assert!(fine, "{said}");
+            assert_eq!(said, "a page\n");
+        });
+    }
+}
+
+#[test]
+fn curl_refuses_a_certificate_for_another_name() {
+    let files = Files::of(localhost());
+    let (listener, port) = listen();
+    let site = issue(&["other.example"], &CertOptions::default());
+    thread::scope(|scope| {
+        let server = scope.spawn(|| accept(&server_context(&site), &listener).handshake());
+        let (fine, said) = curl(&files, port, &[]);
+        assert!(!fine);
+        assert!(
+            said.contains("no alternative certificate subject name matches"),
+            "{said}"
+        );
+        // Curl judges the name after the handshake, so we may be done by then.
+        let _ = server.join().unwrap();
+    });
+}

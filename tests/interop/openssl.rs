@@ -1,0 +1,245 @@
+//! `openssl s_server` and `openssl s_client`.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tlsmith::{CertOptions, ClientAuth, Context, KeyType, Status, Version};
+
+use crate::peers::*;
+use crate::support::*;
+
+const VERSIONS: [(Version, &str); 2] = [(Version::Tls12, "-tls1_2"), (Version::Tls13, "-tls1_3")];
+
+fn s_server(files: &Files, arguments: &[&str]) -> (Peer, u16) {
+    let port = free_port();
+    let mut command = Command::new("openssl");
+    command
+        .current_dir(files.folder())
+        .args(["s_server", "-accept", &port.to_string(), "-quiet"])
+        .args(["-cert", "cert.pem", "-key", "key.pem"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut peer = start(&mut command, "openssl");
+    await_listener(&mut peer, port);
+    (peer, port)
+}
+
+fn s_client(files: &Files, port: u16, arguments: &[&str]) -> Command {
+    let mut command = Command::new("openssl");
+    command
+        .current_dir(files.folder())
+        .args(["s_client", "-connect", &format!("127.0.0.1:{port}")])
+        .args(["-CAfile", "ca.pem", "-verify_return_error"])
+        .args(arguments);
+    command
+}
+
+#[test]
+fn our_client_talks_to_s_server() {
+    for (version, flag) in VERSIONS {
+        for kind in [
+            KeyType::EcdsaP256,
+            KeyType::EcdsaP384,
+            KeyType::Ed25519,
+            KeyType::Rsa2048,
+        ] {
+            let options = CertOptions {
+                key_type: Some(kind),
+                ..CertOptions::default()
+            };
+            let files = Files::of(&issue(&["localhost", "127.0.0.1"], &options));
+            let (_peer, port) = s_server(&files, &["-rev", flag]);
+            for name in ["localhost", "127.0.0.1"] {
+                let connection = connect(&client_context(), port, name).unwrap();
+                assert_eq!(connection.agreed().unwrap().version, version);
+                connection.write(b"hello\n").unwrap();
+                let mut answer = Vec::new();
+                let mut buffer = [0; 100];
+                while answer.len() < 6 {
+                    let count = connection.read(&mut buffer).unwrap();
+                    answer.extend_from_slice(&buffer[..count]);
+                }
+                assert_eq!(answer, b"olleh\n");
+                connection.shutdown().unwrap();
+                assert_eq!(connection.read(&mut buffer).unwrap(), 0, "close_notify");
+            }
+        }
+    }
+}
+
+#[test]
+fn s_client_talks_to_our_server() {
+    let files = Files::of(localhost());
+    for (version, flag) in VERSIONS {
+        let (listener, port) = listen();
+        let mut command = s_client(
+            &files,
+            port,
+            &["-verify_hostname", "localhost", "-quiet", flag],
+        );
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut client = start(&mut command, "openssl");
+        let connection = accept(&server_context(localhost()), &listener);
+        client
+            .0
+            .stdin
+            .as_mut()
+            .unwrap()
+            .write_all(b"hello\n")
+            .unwrap();
+        let mut buffer = [0; 100];
+        assert_eq!(connection.read(&mut buffer).unwrap(), 6);
+        assert_eq!(connection.agreed().unwrap().version, version);
+        connection.write(b"answer\n").unwrap();
+        connection.shutdown().unwrap();
+        // s_client ends on our close_notify, and answers with its own.
+        assert_eq!(connection.read(&mut buffer).unwrap(), 0);
+        let mut answer = String::new();
+        std::io::Read::read_to_string(client.0.stdout.as_mut().unwrap(), &mut answer).unwrap();
+        assert_eq!(answer, "answer\n");
+    }
+}
+
+#[test]
+fn s_client_refuses_us_in_its_own_words_and_we_name_its_alert() {
+    let other = tlsmith::gen_ca(&CertOptions {
+        common_name: Some("Other CA".to_owned()),
+        ..CertOptions::default()
+    })
+    .unwrap();
+    let stranger = tlsmith::issue_cert(&other, &names(&["localhost"]), &CertOptions::default());
+    let stranger = stranger.unwrap();
+    let files = Files::of(localhost());
+    for (identity, name, words, alert) in [
+        (localhost(), "other.example", "hostname mismatch", 42),
+        (
+            &stranger,
+            "localhost",
+            "unable to get local issuer certificate",
+            48,
+        ),
+    ] {
+        let (listener, port) = listen();
+        thread::scope(|scope| {
+            let server = scope.spawn(|| accept(&server_context(identity), &listener).handshake());
+            let arguments = ["-verify_hostname", name];
+            let (fine, said) = output(&mut s_client(&files, port, &arguments), "openssl");
+            assert!(!fine);
+            assert!(said.contains(words), "{said}");
+            // In TLS 1.3 the client's alert comes before its Finished would.
+            let error = server.join().unwrap().unwrap_err();
+            assert_eq!(error.status(), Status::Alert, "{error}");
+            assert_eq!(error.alert(), Some(alert), "{error}");
+        });
+    }
+}
+
+#[test]
+fn s_server_is_refused_when_it_is_not_the_one() {
+    let options = CertOptions {
+        not_before: Some(1_600_000_000),
+        lifetime: Some(Duration::from_secs(86_400)),
+        ..CertOptions::default()
+    };
+    let old_ca = tlsmith::gen_ca(&CertOptions {
+        not_before: Some(1_500_000_000),
+        lifetime: Some(Duration::from_secs(9_000 * 86_400)),
+        ..CertOptions::default()
+    })
+    .unwrap();
+    let expired = tlsmith::issue_cert(&old_ca, &names(&["localhost"]), &options).unwrap();
+    let trusting_old = Context::new();
+    trusting_old.add_root(old_ca.certificate()).unwrap();
+
+    let good = Files::of(localhost());
+    let (_peer, port) = s_server(&good, &[]);
+    let outcome = connect(&client_context(), port, "other.example");
+    assert_fails(
+        outcome,
+        Status::CertificateName,
+        "'localhost', '127.0.0.1', '::1'",
+    );
+    let outcome = connect(&trusting_old, port, "localhost");
+    assert_eq!(outcome.unwrap_err().status(), Status::CertificateUntrusted);
+
+    let old = Files::of(&expired);
+    let (_peer, port) = s_server(&old, &[]);
+    let outcome = connect(&trusting_old, port, "localhost");
+    assert_fails(outcome, Status::CertificateTime, "expired on 2020-09-14");
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_a_truncated_stream() {
+    let files = Files::of(localhost());
+    let (mut peer, port) = s_server(&files, &[]);
+    let connection = connect(&client_context(), port, "localhost").unwrap();
+    peer.0.stdin.as_mut().unwrap().write_all(b"half\n").unwrap();
+    let mut buffer = [0; 100];
+    assert_eq!(connection.read(&mut buffer).unwrap(), 5);
+    peer.0.kill().unwrap();
+    peer.0.wait().unwrap();
+    assert_fails(
+        connection.read(&mut buffer),
+        Status::Truncated,
+        "close_notify",
+    );
+}
+
+#[test]
+fn client_certificates_pass_both_ways() {
+    let user = issue(&["alice@example.org"], &CertOptions::default());
+    let files = Files::of(localhost());
+    user.save(Some(&files.path("user.pem")), Some(&files.path("user.key")))
+        .unwrap();
+    for (version, flag) in VERSIONS {
+        let arguments = [
+            "-Verify",
+            "1",
+            "-CAfile",
+            "ca.pem",
+            "-verify_return_error",
+            "-rev",
+            flag,
+        ];
+        let (_peer, port) = s_server(&files, &arguments);
+        let context = client_context();
+        context.use_identity(&user).unwrap();
+        let connection = connect(&context, port, "localhost").unwrap();
+        connection.write(b"abc\n").unwrap();
+        assert_eq!(connection.read(&mut [0; 10]).unwrap(), 4);
+
+        let server = server_context(localhost());
+        server.add_root(ca().certificate()).unwrap();
+        server.set_client_auth(ClientAuth::Required).unwrap();
+        server.set_versions(version, version).unwrap();
+        let (listener, port) = listen();
+        let arguments = ["-cert", "user.pem", "-key", "user.key", "-quiet"];
+        let mut command = s_client(&files, port, &arguments);
+        command.stdin(Stdio::piped()).stderr(Stdio::null());
+        let _client = start(&mut command, "openssl");
+        let connection = accept(&server, &listener);
+        connection.handshake().unwrap();
+        // s_client adds the CA that it knows to the chain.
+        assert_eq!(connection.peer_chain()[0], user.chain()[0]);
+    }
+}
+
+#[test]
+fn alpn_is_agreed_with_openssl() {
+    let files = Files::of(localhost());
+    let (_peer, port) = s_server(&files, &["-alpn", "h2,http/1.1"]);
+    let context = client_context();
+    context.set_alpn(&["http/1.1"]).unwrap();
+    let connection = connect(&context, port, "localhost").unwrap();
+    assert_eq!(
+        connection.agreed().unwrap().alpn.as_deref(),
+        Some("http/1.1")
+    );
+}
