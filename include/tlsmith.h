@@ -184,106 +184,23 @@ typedef struct tlsmith_cert_options {
 extern "C" {
 #endif // __cplusplus
 
-/* ---- Certificate: one, borrowed ------------------------------------------ */
+/* ---- The library --------------------------------------------------------- */
 
-/// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, ""
-/// or 0 for NULL.
-const char *tlsmith_cert_subject(const struct tlsmith_cert *cert);
+/// The version that is running, such as "0.1.0".  Never NULL, never freed.
+const char *tlsmith_version(void);
 
-/// The issuer (RFC 4514).
-const char *tlsmith_cert_issuer(const struct tlsmith_cert *cert);
+/// Whether this build has a feature: "pq" (post-quantum key exchange),
+/// "system-roots".  False for names that it does not know, and for NULL.
+bool tlsmith_has(const char *feature);
 
-/// The alternative names, separated by commas, or "".
-const char *tlsmith_cert_names(const struct tlsmith_cert *cert);
+/// A short phrase for a code, such as "certificate is for another name".  Never
+/// NULL, never freed.
+const char *tlsmith_strerror(int status);
 
-/// The serial number in hex.
-const char *tlsmith_cert_serial(const struct tlsmith_cert *cert);
-
-/// When it starts to be valid, in seconds of the Unix epoch.
-int64_t tlsmith_cert_not_before(const struct tlsmith_cert *cert);
-
-/// When it stops being valid, in seconds of the Unix epoch.
-int64_t tlsmith_cert_not_after(const struct tlsmith_cert *cert);
-
-/// Whether it may issue certificates.
-bool tlsmith_cert_is_ca(const struct tlsmith_cert *cert);
-
-/// The kind of its key, such as "ecdsa-p256".
-const char *tlsmith_cert_key_type(const struct tlsmith_cert *cert);
-
-/// The algorithm that it is signed with, such as "ecdsa-with-SHA256".
-const char *tlsmith_cert_signature_type(const struct tlsmith_cert *cert);
-
-/// The SHA-256 of its DER in hex.
-const char *tlsmith_cert_sha256(const struct tlsmith_cert *cert);
-
-/// The SHA-256 of its public key (SubjectPublicKeyInfo) in hex: a pin.
-const char *tlsmith_cert_spki_sha256(const struct tlsmith_cert *cert);
-
-/// Its DER, with the count of bytes in `len`, which may be NULL.
-const uint8_t *tlsmith_cert_der(const struct tlsmith_cert *cert, size_t *len);
-
-/// Its PEM.
-const char *tlsmith_cert_pem(const struct tlsmith_cert *cert);
-
-/// Every field and extension on a page, for people.
-const char *tlsmith_cert_text(const struct tlsmith_cert *cert);
-
-/* ---- Connection: start and end ------------------------------------------- */
-
-/// A connection, not connected yet.  NULL when `ctx` is.
-TLSMITH_NODISCARD
-struct tlsmith_conn *tlsmith_conn_new(struct tlsmith_ctx *ctx);
-
-/// Free it and close the socket that it owns, at once and without a word to
-/// the peer: call tlsmith_shutdown() first.  No other call may be at work on it.
-void tlsmith_conn_free(struct tlsmith_conn *conn);
-
-/// Why the latest failed call on this connection failed; "" if none did.
-const char *tlsmith_error(const struct tlsmith_conn *conn);
-
-/// Limit the waiting of each later call, in milliseconds.  -1, the default,
-/// waits as the socket does: for ever if it blocks.  0 never waits: calls
-/// return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes when the limit passed.
-int tlsmith_set_timeout(struct tlsmith_conn *conn,
-                        int ms);
-
-/// Resolve `host`, a name or an address, connect to `port`, a number, and shake
-/// hands, with the certificate checked for `host`.  The connection owns the
-/// socket.  Blocks; the time limit holds for connecting and for the handshake,
-/// but not for the system's resolver.
-TLSMITH_NODISCARD
-int tlsmith_connect(struct tlsmith_conn *conn,
-                    const char *host,
-                    const char *port);
-
-/// Be a client over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.  `server_name` is what the
-/// certificate is checked for; NULL is only allowed where names are not
-/// checked.  The handshake waits for tlsmith_handshake() or the first read or
-/// write.
-int tlsmith_connect_fd(struct tlsmith_conn *conn,
-                       int fd,
-                       const char *server_name);
-
-/// Listen on `host` (NULL for every address) and `port` ("0" for any free
-/// one): a socket, which the caller closes, or a negative code, with the reason
-/// in tlsmith_last_error().
-TLSMITH_NODISCARD
-int tlsmith_listen(const char *host,
-                   const char *port);
-
-/// Accept one TCP connection, whose socket the connection owns.  The handshake
-/// waits for tlsmith_handshake() or the first read or write, so that no client
-/// can hold up the accepting loop.
-TLSMITH_NODISCARD int tlsmith_accept(struct tlsmith_conn *conn, int listen_fd);
-
-/// Be a server over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.
-int tlsmith_accept_fd(struct tlsmith_conn *conn, int fd);
-
-/// The socket, or -1 before there is one.
-int tlsmith_fd(const struct tlsmith_conn *conn);
+/// Why the latest failed call on this thread failed; "" if none did.  For calls
+/// that make a handle, or have none.  Valid until the next failure on this
+/// thread; WANT codes count as failures.
+const char *tlsmith_last_error(void);
 
 /* ---- Context: what connections share ------------------------------------- */
 
@@ -349,6 +266,62 @@ int tlsmith_ctx_insecure_no_verify(struct tlsmith_ctx *ctx);
 /// Read TCP closed without close_notify as the end.  Insecure: an attacker can
 /// cut the data short.
 int tlsmith_ctx_insecure_allow_truncation(struct tlsmith_ctx *ctx);
+
+/* ---- Connection: start and end ------------------------------------------- */
+
+/// A connection, not connected yet.  NULL when `ctx` is.
+TLSMITH_NODISCARD
+struct tlsmith_conn *tlsmith_conn_new(struct tlsmith_ctx *ctx);
+
+/// Free it and close the socket that it owns, at once and without a word to
+/// the peer: call tlsmith_shutdown() first.  No other call may be at work on it.
+void tlsmith_conn_free(struct tlsmith_conn *conn);
+
+/// Why the latest failed call on this connection failed; "" if none did.
+const char *tlsmith_error(const struct tlsmith_conn *conn);
+
+/// Limit the waiting of each later call, in milliseconds.  -1, the default,
+/// waits as the socket does: for ever if it blocks.  0 never waits: calls
+/// return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes when the limit passed.
+int tlsmith_set_timeout(struct tlsmith_conn *conn,
+                        int ms);
+
+/// Resolve `host`, a name or an address, connect to `port`, a number, and shake
+/// hands, with the certificate checked for `host`.  The connection owns the
+/// socket.  Blocks; the time limit holds for connecting and for the handshake,
+/// but not for the system's resolver.
+TLSMITH_NODISCARD
+int tlsmith_connect(struct tlsmith_conn *conn,
+                    const char *host,
+                    const char *port);
+
+/// Be a client over a connected stream socket, which the caller keeps open for
+/// as long as the connection lives, and closes.  `server_name` is what the
+/// certificate is checked for; NULL is only allowed where names are not
+/// checked.  The handshake waits for tlsmith_handshake() or the first read or
+/// write.
+int tlsmith_connect_fd(struct tlsmith_conn *conn,
+                       int fd,
+                       const char *server_name);
+
+/// Listen on `host` (NULL for every address) and `port` ("0" for any free
+/// one): a socket, which the caller closes, or a negative code, with the reason
+/// in tlsmith_last_error().
+TLSMITH_NODISCARD
+int tlsmith_listen(const char *host,
+                   const char *port);
+
+/// Accept one TCP connection, whose socket the connection owns.  The handshake
+/// waits for tlsmith_handshake() or the first read or write, so that no client
+/// can hold up the accepting loop.
+TLSMITH_NODISCARD int tlsmith_accept(struct tlsmith_conn *conn, int listen_fd);
+
+/// Be a server over a connected stream socket, which the caller keeps open for
+/// as long as the connection lives, and closes.
+int tlsmith_accept_fd(struct tlsmith_conn *conn, int fd);
+
+/// The socket, or -1 before there is one.
+int tlsmith_fd(const struct tlsmith_conn *conn);
 
 /* ---- Connection: data ---------------------------------------------------- */
 
@@ -428,6 +401,51 @@ const struct tlsmith_cert *tlsmith_peer_cert(const struct tlsmith_conn *conn,
 const struct tlsmith_cert *tlsmith_peer_verified(const struct tlsmith_conn *conn,
                                                  size_t index);
 
+/* ---- Certificate: one, borrowed ------------------------------------------ */
+
+/// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, ""
+/// or 0 for NULL.
+const char *tlsmith_cert_subject(const struct tlsmith_cert *cert);
+
+/// The issuer (RFC 4514).
+const char *tlsmith_cert_issuer(const struct tlsmith_cert *cert);
+
+/// The alternative names, separated by commas, or "".
+const char *tlsmith_cert_names(const struct tlsmith_cert *cert);
+
+/// The serial number in hex.
+const char *tlsmith_cert_serial(const struct tlsmith_cert *cert);
+
+/// When it starts to be valid, in seconds of the Unix epoch.
+int64_t tlsmith_cert_not_before(const struct tlsmith_cert *cert);
+
+/// When it stops being valid, in seconds of the Unix epoch.
+int64_t tlsmith_cert_not_after(const struct tlsmith_cert *cert);
+
+/// Whether it may issue certificates.
+bool tlsmith_cert_is_ca(const struct tlsmith_cert *cert);
+
+/// The kind of its key, such as "ecdsa-p256".
+const char *tlsmith_cert_key_type(const struct tlsmith_cert *cert);
+
+/// The algorithm that it is signed with, such as "ecdsa-with-SHA256".
+const char *tlsmith_cert_signature_type(const struct tlsmith_cert *cert);
+
+/// The SHA-256 of its DER in hex.
+const char *tlsmith_cert_sha256(const struct tlsmith_cert *cert);
+
+/// The SHA-256 of its public key (SubjectPublicKeyInfo) in hex: a pin.
+const char *tlsmith_cert_spki_sha256(const struct tlsmith_cert *cert);
+
+/// Its DER, with the count of bytes in `len`, which may be NULL.
+const uint8_t *tlsmith_cert_der(const struct tlsmith_cert *cert, size_t *len);
+
+/// Its PEM.
+const char *tlsmith_cert_pem(const struct tlsmith_cert *cert);
+
+/// Every field and extension on a page, for people.
+const char *tlsmith_cert_text(const struct tlsmith_cert *cert);
+
 /* ---- Identity: certificates and keys ------------------------------------- */
 
 /// Make a certificate authority: a root that signs itself.  `opt` may be NULL,
@@ -482,24 +500,6 @@ const struct tlsmith_cert *tlsmith_identity_cert(const struct tlsmith_identity *
 
 /// Free it; contexts that use it keep their reference.
 void tlsmith_identity_free(struct tlsmith_identity *id);
-
-/* ---- The library --------------------------------------------------------- */
-
-/// The version that is running, such as "0.1.0".  Never NULL, never freed.
-const char *tlsmith_version(void);
-
-/// Whether this build has a feature: "pq" (post-quantum key exchange),
-/// "system-roots".  False for names that it does not know, and for NULL.
-bool tlsmith_has(const char *feature);
-
-/// A short phrase for a code, such as "certificate is for another name".  Never
-/// NULL, never freed.
-const char *tlsmith_strerror(int status);
-
-/// Why the latest failed call on this thread failed; "" if none did.  For calls
-/// that make a handle, or have none.  Valid until the next failure on this
-/// thread; WANT codes count as failures.
-const char *tlsmith_last_error(void);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -303,3 +303,27 @@ impl From<Status> for Error {
         Self::new(status, status.phrase())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_lead_back() {
+        for (index, status) in Status::ALL.into_iter().enumerate() {
+            assert_eq!(Status::from_code(status.code()), Some(status));
+            let later = &Status::ALL[index + 1..];
+            assert!(later.iter().all(|other| other.code() < status.code()));
+            assert!(!status.phrase().is_empty());
+        }
+        assert_eq!(Status::from_code(0), None);
+    }
+
+    #[test]
+    fn an_error_of_the_system_keeps_its_errno_and_its_cause() {
+        let error = Error::io("cannot send", io::Error::from_raw_os_error(32));
+        assert_eq!(error.os_error(), Some(32));
+        assert_eq!(error.to_string(), "cannot send: Broken pipe (os error 32)");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}

@@ -454,8 +454,11 @@ impl Connection {
     }
 
     /// The peer hung up on us.  It may have said why before, which tells more
-    /// than that the transport failed.
+    /// than that the transport failed.  A thread that reads will hear it itself.
     fn peer_verdict(&self, error: Error) -> Error {
+        let Ok(_turn) = self.reading.try_lock() else {
+            return error;
+        };
         while self.receive(Patience::Never).is_ok() && !self.engine().is_settled() {}
         match self.engine().failure() {
             Some(verdict) if verdict.status() == Status::Alert => verdict.clone(),

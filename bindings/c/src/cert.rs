@@ -22,10 +22,7 @@ pub(crate) fn list(chain: &[Certificate]) -> Vec<tlsmith_cert> {
 }
 
 fn text(cert: *const tlsmith_cert, find: impl FnOnce(&Certificate) -> &str) -> *const c_char {
-    match edge::borrow(cert) {
-        Some(cert) => cert.texts.keep(find(&cert.certificate)),
-        None => c"".as_ptr(),
-    }
+    edge::string(cert, |cert| cert.texts.keep(find(&cert.certificate)))
 }
 
 /// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, ""
@@ -44,10 +41,9 @@ pub extern "C" fn tlsmith_cert_issuer(cert: *const tlsmith_cert) -> *const c_cha
 /// The alternative names, separated by commas, or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_names(cert: *const tlsmith_cert) -> *const c_char {
-    match edge::borrow(cert) {
-        Some(cert) => cert.texts.keep(&cert.certificate.names().join(",")),
-        None => c"".as_ptr(),
-    }
+    edge::string(cert, |cert| {
+        cert.texts.keep(&cert.certificate.names().join(","))
+    })
 }
 
 /// The serial number in hex.

@@ -134,11 +134,13 @@ pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
 /// Why the latest failed call on this connection failed; "" if none did.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_error(conn: *const tlsmith_conn) -> *const c_char {
-    let Some(conn) = edge::borrow(conn) else {
+    if conn.is_null() {
         return c"conn is NULL".as_ptr();
-    };
-    let error = conn.error().map(|error| error.to_string());
-    conn.texts.keep(&error.unwrap_or_default())
+    }
+    edge::string(conn, |conn| {
+        let error = conn.error().map(|error| error.to_string());
+        conn.texts.keep(&error.unwrap_or_default())
+    })
 }
 
 /// Limit the waiting of each later call, in milliseconds.  -1, the default,

@@ -53,12 +53,10 @@ pub extern "C" fn tlsmith_ctx_free(ctx: *mut tlsmith_ctx) {
 /// fail; "" if none did.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
-    let Some(ctx) = edge::borrow(ctx) else {
-        return c"".as_ptr();
-    };
-    let error = ctx.context.error();
-    ctx.texts
-        .keep(&error.map(|error| error.to_string()).unwrap_or_default())
+    edge::string(ctx, |ctx| {
+        let error = ctx.context.error().map(|error| error.to_string());
+        ctx.texts.keep(&error.unwrap_or_default())
+    })
 }
 
 /// Trust the roots in a PEM file or in a folder of them, instead of the

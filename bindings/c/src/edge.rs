@@ -103,6 +103,24 @@ pub(crate) fn count(outcome: Result<usize>) -> isize {
     }
 }
 
+/// A string that a handle has, or "" for NULL, and for a bug.
+pub(crate) fn string<T>(
+    pointer: *const T,
+    find: impl FnOnce(&T) -> *const c_char,
+) -> *const c_char {
+    let empty = c"".as_ptr();
+    let Some(value) = borrow(pointer) else {
+        return empty;
+    };
+    guard(|| Ok(find(value))).unwrap_or(empty)
+}
+
+/// What a handle lends, or NULL.
+pub(crate) fn lend<T>(find: impl FnOnce() -> Option<*const T>) -> *const T {
+    let found = guard(|| Ok(find()));
+    found.ok().flatten().unwrap_or(std::ptr::null())
+}
+
 /// A new handle, or NULL.
 pub(crate) fn handle<T>(outcome: Result<T>) -> *mut T {
     match outcome {

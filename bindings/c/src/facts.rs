@@ -18,10 +18,7 @@ fn text(
     conn: *const tlsmith_conn,
     find: impl FnOnce(&tlsmith_conn) -> Option<&str>,
 ) -> *const c_char {
-    match edge::borrow(conn) {
-        Some(conn) => conn.texts.keep(find(conn).unwrap_or_default()),
-        None => c"".as_ptr(),
-    }
+    edge::string(conn, |conn| conn.texts.keep(find(conn).unwrap_or_default()))
 }
 
 /// 0x0303 for TLS 1.2, 0x0304 for TLS 1.3; 0 before the handshake is complete.
@@ -93,13 +90,12 @@ pub extern "C" fn tlsmith_peer_cert(
     conn: *const tlsmith_conn,
     index: usize,
 ) -> *const tlsmith_cert {
-    let find = || {
+    edge::lend(|| {
         let conn = edge::borrow(conn)?;
         let connection = conn.connection().filter(|open| !open.is_handshaking())?;
         let list = || cert::list(connection.peer_chain());
-        conn.peer.get_or_init(list).get(index)
-    };
-    find().map_or(ptr::null(), ptr::from_ref)
+        conn.peer.get_or_init(list).get(index).map(ptr::from_ref)
+    })
 }
 
 /// Certificate `index` of the path that was accepted, up to the root; NULL past
@@ -109,11 +105,13 @@ pub extern "C" fn tlsmith_peer_verified(
     conn: *const tlsmith_conn,
     index: usize,
 ) -> *const tlsmith_cert {
-    let find = || {
+    edge::lend(|| {
         let conn = edge::borrow(conn)?;
         let connection = conn.connection().filter(|open| !open.is_handshaking())?;
         let list = || cert::list(connection.verified_chain());
-        conn.verified.get_or_init(list).get(index)
-    };
-    find().map_or(ptr::null(), ptr::from_ref)
+        conn.verified
+            .get_or_init(list)
+            .get(index)
+            .map(ptr::from_ref)
+    })
 }

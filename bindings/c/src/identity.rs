@@ -127,19 +127,17 @@ pub extern "C" fn tlsmith_identity_save(
 /// The chain as PEM, leaf first; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_cert_pem(id: *const tlsmith_identity) -> *const c_char {
-    match edge::borrow(id) {
-        Some(id) => id.texts.keep(id.identity.cert_pem()),
-        None => c"".as_ptr(),
-    }
+    edge::string(id, |id| id.texts.keep(id.identity.cert_pem()))
 }
 
 /// The key as PKCS#8 PEM, wiped when the identity is freed; "" when there is
 /// none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *const c_char {
-    let find = || {
-        let id = edge::borrow(id)?;
-        let key = id.identity.key()?;
+    edge::string(id, |id| {
+        let Some(key) = id.identity.key() else {
+            return c"".as_ptr();
+        };
         let text = id.key_pem.get_or_init(|| {
             let pem = key.to_pem();
             let mut bytes = Zeroizing::new(Vec::with_capacity(pem.len() + 1));
@@ -147,9 +145,8 @@ pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *cons
             bytes.push(0);
             bytes
         });
-        Some(text.as_ptr().cast())
-    };
-    find().unwrap_or(c"".as_ptr())
+        text.as_ptr().cast()
+    })
 }
 
 /// Certificate `index`, 0 being the leaf; NULL past the end.

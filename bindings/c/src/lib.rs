@@ -16,11 +16,11 @@
 
 mod edge;
 
-mod cert;
-mod conn;
+mod library;
 mod ctx;
+mod conn;
 mod data;
 mod facts;
-mod identity;
-mod library;
+mod cert;
 mod options;
+mod identity;
