@@ -80,12 +80,13 @@ pub fn accept(
     loop {
         await_client(&listener, patience, interrupt)?;
         match rustix::net::accept_with(&listener, SocketFlags::CLOEXEC) {
-            Ok(socket) => {
+            Ok(socket) if rustix::net::getpeername(&socket) != Err(Errno::NOTCONN) => {
                 without_delay(&socket);
                 return Ok(socket);
             }
-            // The client gave up while it waited.
-            Err(Errno::CONNABORTED) => {}
+            // The client gave up while it waited: nothing to bother the caller
+            // with.
+            Ok(_) | Err(Errno::CONNABORTED) => {}
             Err(Errno::INTR) => interrupted(interrupt)?,
             // Somebody else was faster, or the listener does not block.
             Err(Errno::AGAIN) if !matches!(patience, Patience::Until { .. }) => {

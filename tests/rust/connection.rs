@@ -876,6 +876,22 @@ fn a_listener_waits_as_it_is_told() {
 }
 
 #[test]
+fn clients_that_give_up_while_they_wait_are_passed_over() {
+    let listener = tcp::listen(Some("127.0.0.1"), "0").unwrap();
+    let address = tcp::local_address(&listener).unwrap();
+    for _ in 0..3 {
+        let client = TcpStream::connect(address).unwrap();
+        // Closing resets the connection instead of ending it.
+        let at_once = Some(Duration::ZERO);
+        rustix::net::sockopt::set_socket_linger(&client, at_once).unwrap();
+    }
+    let patient = TcpStream::connect(address).unwrap();
+    let accepted = tcp::accept(&listener, PATIENCE, None).unwrap();
+    let expected = patient.local_addr().unwrap();
+    assert_eq!(tcp::peer_address(&accepted).unwrap(), expected);
+}
+
+#[test]
 fn descriptors_that_are_no_connected_stream_are_refused() {
     let file = std::fs::File::open("/dev/null").unwrap();
     assert_fails(

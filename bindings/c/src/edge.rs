@@ -146,11 +146,11 @@ pub(crate) fn free<T>(pointer: *mut T) {
 
 // Arguments.
 
-/// What a handle or a structure holds; `None` for NULL.
+/// What a handle or a structure holds; `None` for NULL.  The library never makes
+/// a `&mut` to it, so any number of threads may hold this reference.
 pub(crate) fn borrow<'a, T>(pointer: *const T) -> Option<&'a T> {
-    // SAFETY: it is NULL or points to a live value of this type.  The library
-    // never makes a `&mut` to what a handle points to, so any number of threads
-    // may hold this reference.
+    // SAFETY: it is NULL or points to a live value of this type, to which there
+    // are only shared references.
     unsafe { pointer.as_ref() }
 }
 
@@ -208,16 +208,15 @@ pub(crate) fn bytes<'a>(pointer: *const c_void, len: usize, name: &str) -> Resul
     Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), len) })
 }
 
-/// Room for `len` bytes.
+/// Room for `len` bytes.  It may hold bytes that C never set: they are written
+/// over, by the kernel or by a copy, and never read.
 pub(crate) fn room<'a>(pointer: *mut c_void, len: usize, name: &str) -> Result<&'a mut [u8]> {
     if len == 0 {
         return Ok(&mut []);
     }
     check_bytes(pointer, len, name)?;
     // SAFETY: it is not NULL, there is room for `len` bytes that fits into the
-    // address space, and nobody else uses it before the call returns.  It may
-    // hold bytes that C never set: they are only ever written over, by the
-    // kernel or by a copy, and never read.
+    // address space, and nobody else uses it before the call returns.
     Ok(unsafe { std::slice::from_raw_parts_mut(pointer.cast(), len) })
 }
 
