@@ -8,7 +8,21 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 
 from ._config import Info
 
-__all__: list[str]
+__all__ = [
+    "Certificate",
+    "Context",
+    "Identity",
+    "Key",
+    "Listener",
+    "Socket",
+    "__version__",
+    "connect",
+    "gen_ca",
+    "issue",
+    "listen",
+    "wrap",
+]
+
 __version__: str
 
 @final
