@@ -1,27 +1,24 @@
-//! Issuing: a decision by the rules of the authority's own certificate, then a
-//! document.
+//! Issuing: what was asked for becomes fields, the rules decide, and the layout
+//! makes a document of it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
-use der::Encode;
 use rcgen::{
-    BasicConstraints, CertificateParams, CrlDistributionPoint, ExtendedKeyUsagePurpose, IsCa,
-    KeyIdMethod, KeyUsagePurpose, NameConstraints, SerialNumber,
+    BasicConstraints, CertificateParams, CrlDistributionPoint, DistinguishedName,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, NameConstraints, SerialNumber,
 };
-use rustls_pki_types::{CertificateDer, UnixTime};
 use spki::SubjectPublicKeyInfoRef;
 use time::OffsetDateTime;
-use webpki::{EndEntityCert, KeyUsage};
-use x509_cert::name::Name;
 
 use super::certificate::Certificate;
-use super::describe;
 use super::identity::Identity;
 use super::key::{KeyType, PrivateKey};
 use super::layout::{self, Exact};
-use super::name::{self, AltName};
-use crate::provider::provider;
+use super::name::AltName;
+use super::rules::{self, Request};
+use super::subject::Subject;
+use super::{constraints, moment};
 use crate::{Error, Result, Status};
 
 const HOUR: i64 = 3_600;
@@ -34,15 +31,17 @@ const CA_LIFETIME: Duration = Duration::from_secs(3_650 * DAY);
 /// What a certificate is to be like.  The default is what most people need.
 #[derive(Clone, Debug, Default)]
 pub struct CertOptions {
-    /// The common name.  By default the first name, or `"tlsmith CA"`.
+    /// The common name.  By default the first name; for a CA without names
+    /// `"tlsmith CA"`, or `"tlsmith intermediate CA"` when it is issued.
     pub common_name: Option<String>,
     /// The whole subject instead: `"CN=x,O=Example"` or `"/O=Example/CN=x"`.
     pub subject: Option<String>,
     /// When it starts to be valid, in seconds of the Unix epoch.  By default an
-    /// hour ago, so that a clock that is a little behind accepts it.
+    /// hour ago, so that a clock that is a little behind accepts it.  It never
+    /// starts before the CA that issues it.
     pub not_before: Option<i64>,
-    /// How long it is valid from then on.  By default 397 days, a CA 3650, and
-    /// not beyond the end of the CA that issues it.
+    /// How long it is valid from then on.  By default 397 days, a CA 3650, or
+    /// until the end of the CA that issues it if that is earlier.
     pub lifetime: Option<Duration>,
     /// What it is for.  By default hosts and addresses are servers, and e-mail
     /// addresses clients.
@@ -90,7 +89,6 @@ pub fn gen_ca(options: &CertOptions) -> Result<Identity> {
 /// not issue it: it is no CA, its path length, its names or its own validity
 /// forbid it.
 pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Result<Identity> {
-    check_authority(ca, options)?;
     Draft::new(names, options, Some(ca))?.sign(Some(ca))
 }
 
@@ -108,172 +106,110 @@ pub fn self_signed(names: &[String], options: &CertOptions) -> Result<Identity> 
 /// A certificate before it is signed.
 struct Draft {
     key: PrivateKey,
-    subject: Name,
+    subject: Subject,
     params: CertificateParams,
-    is_ca: bool,
 }
 
 impl Draft {
+    /// Decides about it and fills its fields in.  The key, which may take long
+    /// to make, comes last.
     fn new(names: &[String], options: &CertOptions, ca: Option<&Identity>) -> Result<Self> {
-        let names: Vec<AltName> = names
-            .iter()
-            .map(|name| name.parse())
-            .collect::<Result<_>>()?;
-        if names.is_empty() && !options.ca {
-            return Err(Error::new(
-                Status::Argument,
-                "a certificate needs at least one name: a host, an address, an e-mail address",
-            ));
+        let names = names.iter().map(|name| name.parse());
+        let names = names.collect::<Result<Vec<AltName>>>()?;
+        check_options(options, &names)?;
+        let subject = subject(options, &names, ca.is_some())?;
+        let path_len = options
+            .path_len
+            .or((options.ca && ca.is_some()).then_some(0));
+        if let Some(ca) = ca {
+            let is_ca = options.ca;
+            rules::check(
+                ca,
+                &Request {
+                    subject: &subject,
+                    names: &names,
+                    path_len,
+                    is_ca,
+                },
+            )?;
         }
-        if !options.ca && (options.path_len.is_some() || has_constraints(options)) {
-            return Err(Error::new(
-                Status::Argument,
-                "only a CA can have a path length and name constraints: make this one a CA",
-            ));
-        }
-        let key = match &options.key {
-            Some(key) => key.clone(),
-            None => PrivateKey::generate(options.key_type.unwrap_or_default())?,
-        };
+
         let mut params = CertificateParams::default();
+        if subject.is_empty() {
+            // rcgen marks the alternative names as critical by this.
+            params.distinguished_name = DistinguishedName::new();
+        }
         params.serial_number = Some(random_serial()?);
         params.subject_alt_names = names.iter().map(AltName::to_san).collect::<Result<_>>()?;
-        params.key_identifier_method = KeyIdMethod::PreSpecified(key_id(key.spki_der())?);
         params.use_authority_key_identifier_extension = true;
-        set_validity(&mut params, options, ca)?;
-        set_usage(&mut params, options, &names, &key, ca.is_some())?;
+        set_validity(&mut params, options, ca.map(Identity::certificate))?;
         set_constraints(&mut params, options)?;
         if let Some(url) = &options.crl_url {
             params.crl_distribution_points = vec![crl_distribution(url)?];
         }
+        if options.ca {
+            set_authority(&mut params, path_len)?;
+        } else {
+            set_purposes(&mut params, options, &names)?;
+        }
+
+        let key = match &options.key {
+            Some(key) => key.clone(),
+            None => PrivateKey::generate(options.key_type.unwrap_or_default())?,
+        };
+        if !options.ca && key.key_type().starts_with("rsa") {
+            // For the RSA key exchange of TLS 1.2 with other libraries.
+            params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+        }
+        params.key_identifier_method = KeyIdMethod::PreSpecified(key_id(key.spki_der())?);
         Ok(Self {
-            subject: subject(options, &names)?,
             key,
+            subject,
             params,
-            is_ca: options.ca,
         })
     }
 
     /// Signs it by `ca`, or by itself.
     fn sign(self, ca: Option<&Identity>) -> Result<Identity> {
-        let subject = self.subject.to_der().map_err(|error| {
-            Error::new(
-                Status::Internal,
-                format!("cannot encode a subject: {error}"),
-            )
-        })?;
-        let own_id = key_id(self.key.spki_der())?;
-        let exact = |issuer, issuer_key_id| Exact {
-            issuer,
-            issuer_key_id,
+        let subject = self.subject.to_der()?;
+        let (signer, issuer, issuer_key_id) = match ca {
+            None => (&self.key, subject.clone(), key_id(self.key.spki_der())?),
+            Some(ca) => {
+                let issuer = ca.certificate();
+                let key_id = match issuer.key_id() {
+                    Some(id) => id.to_vec(),
+                    None => key_id(issuer.spki_der())?,
+                };
+                (ca.require_key("issue with")?, issuer.subject_der()?, key_id)
+            }
+        };
+        let exact = Exact {
+            issuer: &issuer,
+            issuer_key_id: &issuer_key_id,
             subject: &subject,
             spki: self.key.spki_der(),
         };
-        let Some(ca) = ca else {
-            let der = layout::certificate(&self.params, &exact(&subject, &own_id), &self.key)?;
-            return Identity::new(vec![Certificate::from_der(der)?], Some(self.key));
-        };
-
-        let issuer = ca.certificate();
-        let issuer_key = ca.key().ok_or_else(|| no_key(issuer))?;
-        let issuer_id = match issuer.key_id() {
-            Some(id) => id.to_vec(),
-            None => key_id(issuer.spki_der())?,
-        };
-        let exact = exact(issuer.subject_der(), &issuer_id);
-        let certificate =
-            Certificate::from_der(layout::certificate(&self.params, &exact, issuer_key)?)?;
-        if !self.is_ca {
-            check_issued(&certificate, ca)?;
-        }
-        let above = ca.chain().iter().filter(|above| !above.is_self_issued());
-        let chain = std::iter::once(certificate).chain(above.cloned());
+        let der = layout::certificate(&self.params, &exact, signer)?;
+        let above = ca.map_or(&[][..], Identity::chain).iter();
+        let above = above.filter(|above| !above.is_self_signed()).cloned();
+        let chain = std::iter::once(Certificate::from_der(der)?).chain(above);
         Identity::new(chain.collect(), Some(self.key))
     }
 }
 
-// The decision.
-
-/// The rules that the authority's certificate has for every certificate.
-fn check_authority(ca: &Identity, options: &CertOptions) -> Result<()> {
-    let issuer = ca.certificate();
-    let refuse = |rule: String| {
-        let sentence = format!(
-            "'{}' may not issue this certificate: {rule}",
-            issuer.subject()
-        );
-        Err(Error::new(Status::Issue, sentence))
+fn check_options(options: &CertOptions, names: &[AltName]) -> Result<()> {
+    let limits = [&options.permitted_names, &options.excluded_names];
+    let has_limits = options.path_len.is_some() || limits.iter().any(|names| !names.is_empty());
+    let sentence = if names.is_empty() && !options.ca {
+        "a certificate needs at least one name: a host, an address, an e-mail address"
+    } else if has_limits && !options.ca {
+        "only a CA can have a path length and name constraints: make this one a CA"
+    } else if options.subject.is_some() && options.common_name.is_some() {
+        "both a subject and a common name are given: put the common name into the subject"
+    } else {
+        return Ok(());
     };
-    if ca.key().is_none() {
-        return Err(no_key(issuer));
-    }
-    if !issuer.is_ca() {
-        return refuse("it is not a CA".to_owned());
-    }
-    if issuer.forbids("keyCertSign") {
-        return refuse("its key usage does not include keyCertSign".to_owned());
-    }
-    match issuer.path_len() {
-        Some(0) if options.ca => {
-            refuse("its path length is 0, so no CA may stand below it".to_owned())
-        }
-        Some(limit) if options.ca && options.path_len.unwrap_or(0) >= limit => refuse(format!(
-            "its path length is {limit}, so a CA below it may have {} at most",
-            limit - 1
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn no_key(issuer: &Certificate) -> Error {
-    Error::new(
-        Status::Issue,
-        format!(
-            "'{}' cannot issue certificates: its private key is not here",
-            issuer.subject()
-        ),
-    )
-}
-
-/// Has the verifier that peers use judge what was issued.  It knows every rule
-/// about names, usages and signatures, so nothing is issued that peers refuse.
-fn check_issued(certificate: &Certificate, ca: &Identity) -> Result<()> {
-    let refused = |error: webpki::Error| {
-        Error::new(
-            Status::Issue,
-            format!(
-                "'{}' may not issue a certificate for {}: {error}",
-                ca.certificate().subject(),
-                certificate.names().join(", ")
-            ),
-        )
-        .with_source(error)
-    };
-    let to_der = |certificate: &Certificate| CertificateDer::from(certificate.der().to_vec());
-    let (root, between) = match ca.chain().split_last() {
-        Some((root, between)) => (to_der(root), between.iter().map(to_der).collect::<Vec<_>>()),
-        None => return Ok(()),
-    };
-    let anchor = webpki::anchor_from_trusted_cert(&root).map_err(refused)?;
-    let leaf = to_der(certificate);
-    let leaf = EndEntityCert::try_from(&leaf).map_err(refused)?;
-    // Issued for the past or for the future, it is judged in its own time.
-    let at = u64::try_from(certificate.not_before()).unwrap_or(0);
-    let usage = match certificate.extended_key_usage().first().map(String::as_str) {
-        Some("clientAuth") => KeyUsage::client_auth(),
-        _ => KeyUsage::server_auth(),
-    };
-    leaf.verify_for_usage(
-        provider().signature_verification_algorithms.all,
-        &[anchor],
-        &between,
-        UnixTime::since_unix_epoch(Duration::from_secs(at)),
-        usage,
-        None,
-        None,
-    )
-    .map_err(refused)?;
-    Ok(())
+    Err(Error::new(Status::Argument, sentence))
 }
 
 // The fields.
@@ -281,65 +217,44 @@ fn check_issued(certificate: &Certificate, ca: &Identity) -> Result<()> {
 fn set_validity(
     params: &mut CertificateParams,
     options: &CertOptions,
-    ca: Option<&Identity>,
+    issuer: Option<&Certificate>,
 ) -> Result<()> {
     let default = if options.ca { CA_LIFETIME } else { LIFETIME };
-    let seconds = options.lifetime.unwrap_or(default).as_secs();
+    let lifetime = options.lifetime.unwrap_or(default);
+    let too_far = || {
+        let start = options.not_before;
+        let sentence = format!(
+            "the validity (start {start:?}, lifetime {lifetime:?}) leaves the years 1 to 9999"
+        );
+        Error::new(Status::Argument, sentence)
+    };
     let mut start = match options.not_before {
         Some(start) => start,
         None => now()? - HOUR,
     };
-    let mut end = i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| start.checked_add(seconds))
-        .ok_or_else(|| too_far(options))?;
-    if let Some(issuer) = ca.map(Identity::certificate) {
-        if options.not_before.is_none() {
-            start = start.max(issuer.not_before());
+    let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
+    let mut end = start.checked_add(seconds).ok_or_else(too_far)?;
+    if let Some(issuer) = issuer {
+        start = start.max(issuer.not_before());
+        if options.lifetime.is_none() {
+            end = end.min(issuer.not_after());
         }
-        let last = issuer.not_after();
-        if options.lifetime.is_none() && options.not_before.is_none() {
-            end = end.min(last);
-        }
-        if end > last || start < issuer.not_before() {
-            return Err(Error::new(
-                Status::Issue,
-                format!(
-                    "'{}' is valid from {} until {}, so it may not issue a certificate \
-                     from {} until {}",
-                    issuer.subject(),
-                    describe::moment(issuer.not_before()),
-                    describe::moment(last),
-                    describe::moment(start),
-                    describe::moment(end),
-                ),
-            ));
-        }
+        rules::check_validity(issuer, start, end)?;
     }
     if end <= start {
+        let (start, end) = (moment::show(start), moment::show(end));
         return Err(Error::new(
-            Status::Issue,
-            format!(
-                "the certificate would end ({}) before it begins ({})",
-                describe::moment(end),
-                describe::moment(start)
-            ),
+            Status::Argument,
+            format!("the certificate would end on {end}, and not begin before {start}"),
         ));
     }
-    let date = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| too_far(options));
+    let date = |seconds| match OffsetDateTime::from_unix_timestamp(seconds) {
+        Ok(date) if (1..=9999).contains(&date.year()) => Ok(date),
+        _ => Err(too_far()),
+    };
     params.not_before = date(start)?;
     params.not_after = date(end)?;
     Ok(())
-}
-
-fn too_far(options: &CertOptions) -> Error {
-    Error::new(
-        Status::Argument,
-        format!(
-            "the validity (start {:?}, lifetime {:?}) ends after the year 9999",
-            options.not_before, options.lifetime
-        ),
-    )
 }
 
 fn now() -> Result<i64> {
@@ -350,49 +265,34 @@ fn now() -> Result<i64> {
         .ok_or_else(|| Error::new(Status::Internal, "the clock of this system is before 1970"))
 }
 
-fn set_usage(
+fn set_authority(params: &mut CertificateParams, path_len: Option<u32>) -> Result<()> {
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.is_ca = IsCa::Ca(match path_len.map(|count| (count, u8::try_from(count))) {
+        None => BasicConstraints::Unconstrained,
+        Some((_, Ok(count))) => BasicConstraints::Constrained(count),
+        Some((count, Err(_))) => {
+            let sentence = format!("a path length of {count} is too large: 255 is the most");
+            return Err(Error::new(Status::Argument, sentence));
+        }
+    });
+    Ok(())
+}
+
+fn set_purposes(
     params: &mut CertificateParams,
     options: &CertOptions,
     names: &[AltName],
-    key: &PrivateKey,
-    is_issued: bool,
 ) -> Result<()> {
-    if options.ca {
-        let path_len = options.path_len.or(is_issued.then_some(0));
-        let limit = |count: u32| {
-            u8::try_from(count).map_err(|_| {
-                Error::new(
-                    Status::Argument,
-                    format!("a path length of {count} is too large: 255 is the most"),
-                )
-            })
-        };
-        params.is_ca = IsCa::Ca(match path_len {
-            Some(count) => BasicConstraints::Constrained(limit(count)?),
-            None => BasicConstraints::Unconstrained,
-        });
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        return Ok(());
-    }
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    if key.key_type().starts_with("rsa") {
-        // For the RSA key exchange of peers that are stuck in TLS 1.2.
-        params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
-    }
     let is_email = |name: &AltName| matches!(name, AltName::Email(_));
     let usage = options.usage.unwrap_or(Usage {
         server: !names.iter().all(is_email),
         client: names.iter().any(is_email),
     });
-    if usage.server {
-        let purpose = ExtendedKeyUsagePurpose::ServerAuth;
-        params.extended_key_usages.push(purpose);
-    }
-    if usage.client {
-        let purpose = ExtendedKeyUsagePurpose::ClientAuth;
-        params.extended_key_usages.push(purpose);
-    }
+    let server = usage.server.then_some(ExtendedKeyUsagePurpose::ServerAuth);
+    let client = usage.client.then_some(ExtendedKeyUsagePurpose::ClientAuth);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = server.into_iter().chain(client).collect();
     if params.extended_key_usages.is_empty() {
         return Err(Error::new(
             Status::Argument,
@@ -402,22 +302,19 @@ fn set_usage(
     Ok(())
 }
 
-fn has_constraints(options: &CertOptions) -> bool {
-    !(options.permitted_names.is_empty() && options.excluded_names.is_empty())
-}
-
 fn set_constraints(params: &mut CertificateParams, options: &CertOptions) -> Result<()> {
-    if !has_constraints(options) {
-        return Ok(());
-    }
     let parse = |texts: &[String]| {
-        let parts = texts.iter().map(|text| name::parse_constraint(text));
-        parts.collect::<Result<Vec<_>>>()
+        let subtrees = texts.iter().map(|text| constraints::parse(text));
+        subtrees.collect::<Result<Vec<_>>>()
     };
-    params.name_constraints = Some(NameConstraints {
-        permitted_subtrees: parse(&options.permitted_names)?,
-        excluded_subtrees: parse(&options.excluded_names)?,
-    });
+    let permitted_subtrees = parse(&options.permitted_names)?;
+    let excluded_subtrees = parse(&options.excluded_names)?;
+    if !(permitted_subtrees.is_empty() && excluded_subtrees.is_empty()) {
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees,
+            excluded_subtrees,
+        });
+    }
     Ok(())
 }
 
@@ -431,31 +328,18 @@ fn crl_distribution(url: &str) -> Result<CrlDistributionPoint> {
     }
 }
 
-fn subject(options: &CertOptions, names: &[AltName]) -> Result<Name> {
+fn subject(options: &CertOptions, names: &[AltName], is_issued: bool) -> Result<Subject> {
     match (&options.subject, &options.common_name, names.first()) {
-        (Some(_), Some(_), _) => Err(Error::new(
-            Status::Argument,
-            "both a subject and a common name are given: put the common name into the subject",
-        )),
-        (Some(subject), None, _) => name::parse_subject(subject),
-        (None, Some(common), _) => name::common_name(common),
-        (None, None, Some(first)) => default_subject(first),
-        (None, None, None) => name::common_name("tlsmith CA"),
+        (Some(subject), _, _) => Subject::parse(subject),
+        (None, Some(common), _) => Subject::common_name(common),
+        (None, None, Some(first)) => match first.to_string() {
+            // Too long for a common name: it is an alternative name only.
+            long if long.len() > 64 => Ok(Subject::EMPTY),
+            name => Subject::common_name(&name),
+        },
+        (None, None, None) if is_issued => Subject::common_name("tlsmith intermediate CA"),
+        (None, None, None) => Subject::common_name("tlsmith CA"),
     }
-}
-
-/// The first name; one that is too long for a common name (64 characters) is
-/// only an alternative name, beside a subject that says so.
-fn default_subject(first: &AltName) -> Result<Name> {
-    let text = match first {
-        AltName::Dns(name) | AltName::Email(name) | AltName::Uri(name) => name.clone(),
-        AltName::Ip(address) => address.to_string(),
-    };
-    name::common_name(if text.len() > 64 {
-        "see alternative names"
-    } else {
-        &text
-    })
 }
 
 /// 20 bytes, positive (RFC 5280, section 4.1.2.2).

@@ -1,22 +1,26 @@
 //! One parsed certificate, and every field of it that a person asks for.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use const_oid::db::rfc4519::COMMON_NAME;
-use der::{Decode, Encode};
-use rustls_pki_types::pem::SectionKind;
-use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::ext::pkix::{
-    BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
-};
+use const_oid::ObjectIdentifier;
+use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
+use der::{Decode, Encode, Sequence};
+use spki::SubjectPublicKeyInfoRef;
 
-use super::{describe, pem};
+use super::document::{Document, Extension};
+use super::name::GeneralName;
+use super::subject::Subject;
+use super::{describe, extensions, moment, pem};
 use crate::{Error, Result, Status};
 
-/// What x509-cert parses: with the shapes of RFC 5280, but without its rules
-/// about values, which old certificates break.
-pub(super) type Parsed = CertificateInner<Raw>;
+pub(super) const KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
+pub(super) const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+pub(super) const ALTERNATIVE_NAMES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+pub(super) const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+pub(super) const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
+pub(super) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 
 /// One X.509 certificate (RFC 5280).  Parsing it does not mean trusting it.
 /// Cloning gives another reference.
@@ -25,43 +29,49 @@ pub struct Certificate(Arc<Inner>);
 
 struct Inner {
     der: Vec<u8>,
-    parsed: Parsed,
+    document: Document,
     fields: Fields,
     pem: OnceLock<String>,
     text: OnceLock<String>,
 }
 
 struct Fields {
-    subject: String,
+    subject: Subject,
+    subject_text: String,
     issuer: String,
-    subject_der: Vec<u8>,
-    spki: Vec<u8>,
+    not_before: i64,
+    not_after: i64,
     names: Vec<String>,
     has_alternative_names: bool,
     serial: String,
-    basic_constraints: Option<BasicConstraints>,
+    constraints: BasicConstraints,
     key_usage: Option<Vec<&'static str>>,
     extended_key_usage: Vec<String>,
     key_id: Option<Vec<u8>>,
     key_type: String,
     signature_type: String,
     sha256: String,
+    spki: Vec<u8>,
     spki_sha256: String,
+}
+
+/// The extension (RFC 5280, section 4.2.1.9).
+#[derive(Clone, Copy, Default, Sequence)]
+pub(super) struct BasicConstraints {
+    #[asn1(default = "Default::default")]
+    pub(super) ca: bool,
+    pub(super) path_len: Option<u32>,
 }
 
 impl Certificate {
     /// Parses one certificate in DER.
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         let der = der.into();
-        let bad = |error: der::Error| {
-            let sentence = format!("the certificate does not parse: {error}");
-            Error::new(Status::Parse, sentence).with_source(error)
-        };
-        let parsed = Parsed::from_der(&der).map_err(bad)?;
-        let fields = Fields::of(&parsed, &der).map_err(bad)?;
+        let document = Document::from_der(&der).map_err(|error| bad("its structure", error))?;
+        let fields = Fields::of(&document, &der)?;
         Ok(Self(Arc::new(Inner {
             der,
-            parsed,
+            document,
             fields,
             pem: OnceLock::new(),
             text: OnceLock::new(),
@@ -77,25 +87,21 @@ impl Certificate {
     pub fn all_from_pem(text: &[u8]) -> Result<Vec<Self>> {
         let mut all = Vec::new();
         for section in pem::sections(text) {
-            if let (SectionKind::Certificate, der) = section? {
-                all.push(Self::from_der(der)?);
+            let mut section = section?;
+            if section.is_certificate() {
+                let der = std::mem::take(&mut *section.der);
+                all.push(Self::from_der(der).map_err(|error| in_order(all.len(), error))?);
             }
         }
         if all.is_empty() {
-            return Err(Error::new(
-                Status::Parse,
-                format!(
-                    "there is no certificate in the PEM text of {} bytes",
-                    text.len()
-                ),
-            ));
+            return Err(pem::missing("certificate", text));
         }
         Ok(all)
     }
 
     /// The subject (RFC 4514), such as `"CN=alice,O=Example"`.
     pub fn subject(&self) -> &str {
-        &self.0.fields.subject
+        &self.0.fields.subject_text
     }
 
     /// The issuer (RFC 4514).
@@ -116,11 +122,7 @@ impl Certificate {
 
     /// The common names of the subject, in order.
     pub fn common_names(&self) -> Vec<String> {
-        let attributes = self.0.parsed.tbs_certificate().subject().iter();
-        attributes
-            .filter(|attribute| attribute.oid == COMMON_NAME)
-            .map(|attribute| String::from_utf8_lossy(attribute.value.value()).into_owned())
-            .collect()
+        self.0.fields.subject.common_names()
     }
 
     /// The serial number in hex.
@@ -130,29 +132,22 @@ impl Certificate {
 
     /// When it starts to be valid, in seconds of the Unix epoch.
     pub fn not_before(&self) -> i64 {
-        describe::seconds(self.0.parsed.tbs_certificate().validity().not_before)
+        self.0.fields.not_before
     }
 
     /// When it stops being valid, in seconds of the Unix epoch.
     pub fn not_after(&self) -> i64 {
-        describe::seconds(self.0.parsed.tbs_certificate().validity().not_after)
+        self.0.fields.not_after
     }
 
     /// Whether it may issue certificates.
     pub fn is_ca(&self) -> bool {
-        self.0
-            .fields
-            .basic_constraints
-            .as_ref()
-            .is_some_and(|constraints| constraints.ca)
+        self.0.fields.constraints.ca
     }
 
     /// How many CAs may stand below this one; `None`: any number.
     pub fn path_len(&self) -> Option<u32> {
-        let constraints = self.0.fields.basic_constraints.as_ref();
-        constraints
-            .and_then(|constraints| constraints.path_len_constraint)
-            .map(u32::from)
+        self.0.fields.constraints.path_len
     }
 
     /// What the key may be used for, such as `"digitalSignature"`.  Empty when
@@ -199,8 +194,9 @@ impl Certificate {
     }
 
     /// The subject in DER, to be the issuer of other certificates.
-    pub(super) fn subject_der(&self) -> &[u8] {
-        &self.0.fields.subject_der
+    pub(super) fn subject_der(&self) -> Result<Vec<u8>> {
+        let subject = &self.0.document.to_be_signed.subject;
+        subject.to_der().map_err(|error| bad("its subject", error))
     }
 
     /// Its subject key identifier, where it has one.
@@ -208,13 +204,29 @@ impl Certificate {
         self.0.fields.key_id.as_deref()
     }
 
-    pub(super) fn is_self_issued(&self) -> bool {
-        let parsed = self.0.parsed.tbs_certificate();
-        parsed.subject() == parsed.issuer()
+    /// Whether it is its own issuer, as far as its fields tell.
+    pub(super) fn is_self_signed(&self) -> bool {
+        let document = &self.0.document.to_be_signed;
+        let names_itself = document.subject == document.issuer;
+        names_itself
+            && self
+                .issuer_key_id()
+                .is_none_or(|id| Some(id.as_slice()) == self.key_id())
     }
 
-    pub(super) fn parsed(&self) -> &Parsed {
-        &self.0.parsed
+    /// The key that signed it, where it says so.
+    fn issuer_key_id(&self) -> Option<Vec<u8>> {
+        const ISSUER_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
+        extensions::issuer_key_id(self.extension(&ISSUER_KEY_ID)?).ok()?
+    }
+
+    /// What the extension with this identifier holds.
+    pub(super) fn extension(&self, oid: &ObjectIdentifier) -> Option<&[u8]> {
+        find(&self.0.document, oid)
+    }
+
+    pub(super) fn document(&self) -> &Document {
+        &self.0.document
     }
 
     /// Its DER.
@@ -225,8 +237,7 @@ impl Certificate {
     /// Its PEM.
     pub fn pem(&self) -> &str {
         self.0.pem.get_or_init(|| {
-            // Bytes that parsed, and a label: PEM of them cannot fail.
-            let encoded = pem::encode("CERTIFICATE", &self.0.der).unwrap_or_default();
+            let encoded = pem::encode("CERTIFICATE", &self.0.der);
             (*encoded).clone()
         })
     }
@@ -238,34 +249,49 @@ impl Certificate {
 }
 
 impl Fields {
-    fn of(parsed: &Parsed, der: &[u8]) -> der::Result<Self> {
-        let tbs = parsed.tbs_certificate();
-        let spki = tbs.subject_public_key_info().to_der()?;
-        let alternative = tbs.get_extension::<SubjectAltName>()?;
-        let key_usage = tbs.get_extension::<KeyUsage>()?;
-        let extended = tbs.get_extension::<ExtendedKeyUsage>()?;
-        let key_id = tbs.get_extension::<SubjectKeyIdentifier>()?;
+    fn of(document: &Document, der: &[u8]) -> Result<Self> {
+        let content = &document.to_be_signed;
+        check_extensions(document)?;
+        let subject = parse_name(&content.subject).map_err(|error| bad("its subject", error))?;
+        let issuer = parse_name(&content.issuer).map_err(|error| bad("its issuer", error))?;
+        let time = |time| moment::parse(&AnyRef::from(time));
+        let spki = content
+            .spki
+            .to_der()
+            .map_err(|error| bad("its key", error))?;
+        SubjectPublicKeyInfoRef::try_from(spki.as_slice())
+            .map_err(|error| Error::new(Status::Parse, format!("its key: {error}")))?;
+        let names = extension(document, &ALTERNATIVE_NAMES, "names", |der| {
+            let names = GeneralName::all(der)?.into_iter();
+            Ok(names.filter_map(GeneralName::typed).collect())
+        })?;
         Ok(Self {
-            subject: tbs.subject().to_string(),
-            issuer: tbs.issuer().to_string(),
-            subject_der: tbs.subject().to_der()?,
-            names: alternative
-                .iter()
-                .flat_map(|(_, names)| &names.0)
-                .filter_map(describe::alternative_name)
-                .collect(),
-            has_alternative_names: alternative.is_some(),
-            serial: describe::hex(tbs.serial_number().as_bytes()),
-            basic_constraints: tbs.get_extension()?.map(|(_, constraints)| constraints),
-            key_usage: key_usage.map(|(_, usage)| usage.0.into_iter().map(usage_name).collect()),
-            extended_key_usage: extended
-                .iter()
-                .flat_map(|(_, usages)| &usages.0)
-                .map(describe::usage)
-                .collect(),
-            key_id: key_id.map(|(_, id)| id.0.as_bytes().to_vec()),
+            subject_text: subject.to_string(),
+            subject,
+            issuer: issuer.to_string(),
+            not_before: time(&content.validity.not_before)
+                .map_err(|error| bad("its start", error))?,
+            not_after: time(&content.validity.not_after).map_err(|error| bad("its end", error))?,
+            has_alternative_names: names.is_some(),
+            names: names.unwrap_or_default(),
+            serial: describe::serial(content.serial.value()),
+            constraints: extension(document, &BASIC_CONSTRAINTS, "basic constraints", |der| {
+                BasicConstraints::from_der(der)
+            })?
+            .unwrap_or_default(),
+            key_usage: extension(document, &KEY_USAGE, "key usage", key_usage)?,
+            extended_key_usage: extension(
+                document,
+                &EXTENDED_KEY_USAGE,
+                "extended key usage",
+                describe::purposes,
+            )?
+            .unwrap_or_default(),
+            key_id: extension(document, &KEY_ID, "key identifier", |der| {
+                Ok(<&OctetStringRef>::from_der(der)?.as_bytes().to_vec())
+            })?,
             key_type: describe::key_type(&spki),
-            signature_type: describe::algorithm(&parsed.signature_algorithm().oid),
+            signature_type: describe::algorithm(&document.algorithm.oid),
             sha256: describe::sha256(der),
             spki_sha256: describe::sha256(&spki),
             spki,
@@ -273,19 +299,68 @@ impl Fields {
     }
 }
 
-/// The names of RFC 5280, section 4.2.1.3.
-fn usage_name(usage: KeyUsages) -> &'static str {
-    match usage {
-        KeyUsages::DigitalSignature => "digitalSignature",
-        KeyUsages::NonRepudiation => "nonRepudiation",
-        KeyUsages::KeyEncipherment => "keyEncipherment",
-        KeyUsages::DataEncipherment => "dataEncipherment",
-        KeyUsages::KeyAgreement => "keyAgreement",
-        KeyUsages::KeyCertSign => "keyCertSign",
-        KeyUsages::CRLSign => "cRLSign",
-        KeyUsages::EncipherOnly => "encipherOnly",
-        KeyUsages::DecipherOnly => "decipherOnly",
+fn bad(what: &str, error: der::Error) -> Error {
+    let sentence = format!("the certificate does not parse: {what}: {error}");
+    Error::new(Status::Parse, sentence).with_source(error)
+}
+
+/// Says which certificate of a text is bad.
+fn in_order(before: usize, error: Error) -> Error {
+    let sentence = format!("certificate {}: {error}", before + 1);
+    Error::new(error.status(), sentence).with_source(error)
+}
+
+fn parse_name(name: &der::asn1::Any) -> der::Result<Subject> {
+    Subject::from_der(&name.to_der()?)
+}
+
+/// No extension may occur twice: each reader would believe another one.
+fn check_extensions(document: &Document) -> Result<()> {
+    let mut seen = HashSet::new();
+    let mut all = document.to_be_signed.extensions.iter().flatten();
+    match all.find(|extension| !seen.insert(extension.oid)) {
+        None => Ok(()),
+        Some(Extension { oid, .. }) => Err(Error::new(
+            Status::Parse,
+            format!("the certificate does not parse: it has the extension {oid} twice"),
+        )),
     }
+}
+
+fn find<'a>(document: &'a Document, oid: &ObjectIdentifier) -> Option<&'a [u8]> {
+    let mut all = document.to_be_signed.extensions.iter().flatten();
+    let found = all.find(|extension| extension.oid == *oid)?;
+    Some(found.value.as_bytes())
+}
+
+/// What an extension says, where it is there.
+fn extension<T>(
+    document: &Document,
+    oid: &ObjectIdentifier,
+    what: &str,
+    read: impl Fn(&[u8]) -> der::Result<T>,
+) -> Result<Option<T>> {
+    let value = find(document, oid).map(read).transpose();
+    value.map_err(|error| bad(&format!("its {what}"), error))
+}
+
+/// The names of RFC 5280, section 4.2.1.3, in the order of their bits.
+const KEY_USAGES: [&str; 9] = [
+    "digitalSignature",
+    "nonRepudiation",
+    "keyEncipherment",
+    "dataEncipherment",
+    "keyAgreement",
+    "keyCertSign",
+    "cRLSign",
+    "encipherOnly",
+    "decipherOnly",
+];
+
+pub(super) fn key_usage(der: &[u8]) -> der::Result<Vec<&'static str>> {
+    let bits = BitStringRef::from_der(der)?;
+    let set = KEY_USAGES.iter().zip(bits.bits()).filter(|(_, bit)| *bit);
+    Ok(set.map(|(name, _)| *name).collect())
 }
 
 impl PartialEq for Certificate {

@@ -1,23 +1,16 @@
-//! Certificates in words: the names of algorithms, usages and extensions, and a
-//! page about all of it.
+//! Certificates in words: the names of algorithms and purposes, and a page
+//! about every field.
 
 use std::fmt::{self, Write};
-use std::net::IpAddr;
 
 use aws_lc_rs::digest;
 use const_oid::{ObjectIdentifier, db};
-use der::asn1::{ObjectIdentifier as Oid, UintRef};
+use der::asn1::UintRef;
 use der::{Decode, Sequence};
-use spki::SubjectPublicKeyInfoRef;
-use time::OffsetDateTime;
-use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
-use x509_cert::ext::pkix::{
-    AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, CrlDistributionPoints,
-};
-use x509_cert::time::Time;
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::certificate::Certificate;
+use super::{extensions, moment};
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -27,22 +20,12 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
-/// Seconds of the Unix epoch.
-pub(super) fn seconds(time: Time) -> i64 {
-    i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
-}
-
-/// A moment for people, in UTC.
-pub(crate) fn moment(seconds: i64) -> String {
-    match OffsetDateTime::from_unix_timestamp(seconds) {
-        Ok(at) => format!(
-            "{} {:02}:{:02}:{:02} UTC",
-            at.date(),
-            at.hour(),
-            at.minute(),
-            at.second()
-        ),
-        Err(_) => format!("second {seconds} of the Unix epoch"),
+/// A serial number from the content of its INTEGER, without the byte that only
+/// says that it is positive.
+pub(super) fn serial(bytes: &[u8]) -> String {
+    match bytes {
+        [0, rest @ ..] if !rest.is_empty() => hex(rest),
+        _ => hex(bytes),
     }
 }
 
@@ -52,27 +35,29 @@ pub(super) fn algorithm(oid: &ObjectIdentifier) -> String {
         "1.2.840.10045.4.3.2" => "ecdsa-with-SHA256".to_owned(),
         "1.2.840.10045.4.3.3" => "ecdsa-with-SHA384".to_owned(),
         "1.2.840.10045.4.3.4" => "ecdsa-with-SHA512".to_owned(),
+        "1.2.840.113549.1.1.5" => "sha1WithRSAEncryption".to_owned(),
+        "1.2.840.113549.1.1.10" => "rsassa-pss".to_owned(),
         "1.3.101.112" => "ed25519".to_owned(),
         "1.3.101.113" => "ed448".to_owned(),
-        "1.2.840.113549.1.1.10" => "rsassa-pss".to_owned(),
-        _ => db::DB
-            .by_oid(oid)
-            .map_or_else(|| oid.to_string(), str::to_owned),
+        dotted => db::DB.by_oid(oid).unwrap_or(dotted).to_owned(),
     }
 }
 
-/// A usage such as `"serverAuth"` (RFC 5280, section 4.2.1.12), or in dots.
-pub(super) fn usage(oid: &ObjectIdentifier) -> String {
-    let name = match oid.to_string().as_str() {
-        "1.3.6.1.5.5.7.3.1" => "serverAuth",
-        "1.3.6.1.5.5.7.3.2" => "clientAuth",
-        "1.3.6.1.5.5.7.3.3" => "codeSigning",
-        "1.3.6.1.5.5.7.3.4" => "emailProtection",
-        "1.3.6.1.5.5.7.3.8" => "timeStamping",
-        "1.3.6.1.5.5.7.3.9" => "OCSPSigning",
-        other => return other.to_owned(),
+/// What extended key usages are for (RFC 5280, section 4.2.1.12), by name or
+/// in dots.
+pub(super) fn purposes(der: &[u8]) -> der::Result<Vec<String>> {
+    let purpose = |oid: ObjectIdentifier| match oid.to_string().as_str() {
+        "1.3.6.1.5.5.7.3.1" => "serverAuth".to_owned(),
+        "1.3.6.1.5.5.7.3.2" => "clientAuth".to_owned(),
+        "1.3.6.1.5.5.7.3.3" => "codeSigning".to_owned(),
+        "1.3.6.1.5.5.7.3.4" => "emailProtection".to_owned(),
+        "1.3.6.1.5.5.7.3.8" => "timeStamping".to_owned(),
+        "1.3.6.1.5.5.7.3.9" => "OCSPSigning".to_owned(),
+        "2.5.29.37.0" => "anyExtendedKeyUsage".to_owned(),
+        dotted => dotted.to_owned(),
     };
-    name.to_owned()
+    let all = Vec::<ObjectIdentifier>::from_der(der)?;
+    Ok(all.into_iter().map(purpose).collect())
 }
 
 #[derive(Sequence)]
@@ -86,20 +71,30 @@ pub(super) fn key_type(spki: &[u8]) -> String {
     let Ok(key) = SubjectPublicKeyInfoRef::try_from(spki) else {
         return "unknown".to_owned();
     };
-    let curve = key.algorithm.parameters_oid();
-    let algorithm = key.algorithm.oid.to_string();
-    let name = match (algorithm.as_str(), curve) {
-        ("1.2.840.113549.1.1.1", _) => {
-            let bytes = key.subject_public_key.raw_bytes();
-            let rsa = RsaPublicKey::from_der(bytes);
-            return rsa.map_or_else(|_| "rsa".to_owned(), |rsa| format!("rsa-{}", bits(&rsa)));
-        }
+    let kind = key_algorithm(&key.algorithm);
+    let rsa = RsaPublicKey::from_der(key.subject_public_key.raw_bytes());
+    match (kind.as_str(), rsa) {
+        ("rsa", Ok(rsa)) => format!("rsa-{}", bits(rsa.modulus.as_bytes())),
+        _ => kind,
+    }
+}
+
+/// The kind of a key, without the size of an RSA key.
+pub(super) fn key_algorithm(algorithm: &AlgorithmIdentifierRef<'_>) -> String {
+    let dotted = algorithm.oid.to_string();
+    let name = match (dotted.as_str(), algorithm.parameters_oid()) {
+        ("1.2.840.113549.1.1.1", _) => "rsa",
+        ("1.2.840.113549.1.1.10", _) => "rsa-pss",
+        ("1.2.840.10040.4.1", _) => "dsa",
         ("1.2.840.10045.2.1", Ok(curve)) => match curve.to_string().as_str() {
             "1.2.840.10045.3.1.7" => "ecdsa-p256",
             "1.3.132.0.34" => "ecdsa-p384",
             "1.3.132.0.35" => "ecdsa-p521",
             other => return format!("ecdsa-{other}"),
         },
+        ("1.2.840.10045.2.1", Err(_)) => "ecdsa",
+        ("1.3.101.110", _) => "x25519",
+        ("1.3.101.111", _) => "x448",
         ("1.3.101.112", _) => "ed25519",
         ("1.3.101.113", _) => "ed448",
         ("2.16.840.1.101.3.4.3.17", _) => "ml-dsa-44",
@@ -110,126 +105,65 @@ pub(super) fn key_type(spki: &[u8]) -> String {
     name.to_owned()
 }
 
-fn bits(key: &RsaPublicKey<'_>) -> usize {
-    let bytes = key.modulus.as_bytes();
-    let leading = bytes.first().map_or(0, |byte| byte.leading_zeros());
-    bytes.len() * 8 - leading as usize
-}
-
-/// An alternative name as one would type it; `None` for the kinds that nobody
-/// types.
-pub(super) fn alternative_name(name: &GeneralName) -> Option<String> {
-    match name {
-        GeneralName::DnsName(text)
-        | GeneralName::Rfc822Name(text)
-        | GeneralName::UniformResourceIdentifier(text) => Some(text.to_string()),
-        GeneralName::IpAddress(bytes) => {
-            let bytes = bytes.as_bytes();
-            let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-            let v6 = <[u8; 16]>::try_from(bytes).map(IpAddr::from);
-            v4.or(v6).ok().map(|address| address.to_string())
-        }
-        _ => None,
-    }
+fn bits(number: &[u8]) -> usize {
+    let leading = number.first().map_or(0, |byte| byte.leading_zeros());
+    number.len() * 8 - leading as usize
 }
 
 /// Every field and extension of a certificate, a line each.
 pub(super) fn page(certificate: &Certificate) -> String {
     let mut page = String::new();
-    // Writing to a string cannot fail.
-    let _ = write_page(&mut page, certificate);
-    page
+    match write_page(&mut page, certificate) {
+        Ok(()) => page,
+        // Only writing can fail, and writing to a string does not.
+        Err(fmt::Error) => page,
+    }
 }
 
 fn write_page(out: &mut String, certificate: &Certificate) -> fmt::Result {
+    let content = &certificate.document().to_be_signed;
     let mut field = |name: &str, value: &str| writeln!(out, "{name:<21}{value}");
     field("Subject:", certificate.subject())?;
     field("Issuer:", certificate.issuer())?;
+    field("Version:", &(u16::from(content.version) + 1).to_string())?;
     field("Serial number:", certificate.serial())?;
-    field("Valid from:", &moment(certificate.not_before()))?;
-    field("Valid until:", &moment(certificate.not_after()))?;
+    field("Valid from:", &moment::show(certificate.not_before()))?;
+    field("Valid until:", &moment::show(certificate.not_after()))?;
     field("Key:", certificate.key_type())?;
     field("Signed with:", certificate.signature_type())?;
     field("SHA-256:", certificate.sha256())?;
     field("SHA-256 of the key:", certificate.spki_sha256())?;
-    let extensions = certificate.parsed().tbs_certificate().extensions();
-    for extension in extensions.into_iter().flatten() {
+    let ids = [
+        ("Issuer's unique ID:", &content.issuer_id),
+        ("Unique ID:", &content.subject_id),
+    ];
+    for (name, id) in ids {
+        if let Some(id) = id {
+            field(name, &hex(id.raw_bytes()))?;
+        }
+    }
+    for extension in content.extensions.iter().flatten() {
         let critical = if extension.critical {
             " (critical)"
         } else {
             ""
         };
-        let (name, value) = describe(certificate, extension);
+        let (name, value) = extensions::describe(&extension.oid, extension.value.as_bytes());
         writeln!(out, "{name}{critical}: {value}")?;
     }
-    Ok(())
-}
-
-/// The name of an extension and what it says; in hex where we cannot tell.
-fn describe(certificate: &Certificate, extension: &Extension) -> (String, String) {
-    let der = extension.extn_value.as_bytes();
-    let (name, value) = match extension.extn_id.to_string().as_str() {
-        "2.5.29.17" => ("Alternative names", Some(certificate.names().join(", "))),
-        "2.5.29.15" => ("Key usage", Some(certificate.key_usage().join(", "))),
-        "2.5.29.37" => (
-            "Extended key usage",
-            Some(certificate.extended_key_usage().join(", ")),
-        ),
-        "2.5.29.19" => ("Basic constraints", Some(basic_constraints(certificate))),
-        "2.5.29.14" => ("Subject key identifier", certificate.key_id().map(hex)),
-        "2.5.29.35" => ("Authority key identifier", authority_key_id(der)),
-        "2.5.29.31" => ("CRL distribution", crl_urls(der)),
-        "1.3.6.1.5.5.7.1.1" => ("Authority information", authority_access(der)),
-        "2.5.29.30" => ("Name constraints", None),
-        "2.5.29.32" => ("Certificate policies", None),
-        "1.3.6.1.4.1.11129.2.4.2" => ("Signed certificate timestamps", None),
-        other => return (other.to_owned(), hex(der)),
-    };
-    (name.to_owned(), value.unwrap_or_else(|| hex(der)))
-}
-
-fn basic_constraints(certificate: &Certificate) -> String {
-    match (certificate.is_ca(), certificate.path_len()) {
-        (false, _) => "not a CA".to_owned(),
-        (true, None) => "a CA".to_owned(),
-        (true, Some(count)) => format!("a CA with at most {count} CAs below it"),
-    }
-}
-
-fn authority_key_id(der: &[u8]) -> Option<String> {
-    let value = AuthorityKeyIdentifier::from_der(der).ok()?;
-    value.key_identifier.map(|id| hex(id.as_bytes()))
-}
-
-fn crl_urls(der: &[u8]) -> Option<String> {
-    let points = CrlDistributionPoints::from_der(der).ok()?;
-    let urls = points
-        .0
-        .iter()
-        .flat_map(|point| match &point.distribution_point {
-            Some(DistributionPointName::FullName(names)) => names.as_slice(),
-            _ => &[],
-        });
-    Some(
-        urls.filter_map(alternative_name)
-            .collect::<Vec<_>>()
-            .join(", "),
+    let key = SubjectPublicKeyInfoRef::try_from(certificate.spki_der());
+    let key = key.map_or(&[][..], |key| key.subject_public_key.raw_bytes());
+    write_bytes(out, "Public key", key)?;
+    write_bytes(
+        out,
+        "Signature",
+        certificate.document().signature.raw_bytes(),
     )
 }
 
-fn authority_access(der: &[u8]) -> Option<String> {
-    let access = AuthorityInfoAccessSyntax::from_der(der).ok()?;
-    let entries = access.0.iter().filter_map(|entry| {
-        let method: &Oid = &entry.access_method;
-        let kind = match method.to_string().as_str() {
-            "1.3.6.1.5.5.7.48.1" => "OCSP".to_owned(),
-            "1.3.6.1.5.5.7.48.2" => "CA issuers".to_owned(),
-            other => other.to_owned(),
-        };
-        Some(format!(
-            "{kind} {}",
-            alternative_name(&entry.access_location)?
-        ))
-    });
-    Some(entries.collect::<Vec<_>>().join(", "))
+fn write_bytes(out: &mut String, name: &str, bytes: &[u8]) -> fmt::Result {
+    writeln!(out, "{name}:")?;
+    bytes
+        .chunks(32)
+        .try_for_each(|line| writeln!(out, "    {}", hex(line)))
 }

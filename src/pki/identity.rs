@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
+use super::file::{self, Access, Staged};
 use super::key::PrivateKey;
-use super::pem::{self, Access};
 use crate::{Error, Result, Status};
 
 /// A certificate chain, leaf first, with the private key of the leaf where it
@@ -48,18 +49,18 @@ impl Identity {
     /// Loads a PEM chain and a PEM key.  `None` for the key means that
     /// `cert_file` holds it too.
     pub fn load(cert_file: &Path, key_file: Option<&Path>) -> Result<Self> {
-        let cert = pem::read_file("cannot read the certificate", cert_file)?;
+        let cert = file::read_file("cannot read the certificate", cert_file)?;
         let chain =
-            Certificate::all_from_pem(&cert).map_err(|error| pem::in_file(cert_file, error))?;
+            Certificate::all_from_pem(&cert).map_err(|error| file::in_file(cert_file, error))?;
         let key = match key_file {
             Some(path) => {
-                let text = pem::read_file("cannot read the private key", path)?;
-                PrivateKey::from_pem(&text).map_err(|error| pem::in_file(path, error))?
+                let text = file::read_file("cannot read the private key", path)?;
+                PrivateKey::from_pem(&text).map_err(|error| file::in_file(path, error))?
             }
-            None => PrivateKey::from_pem(&cert).map_err(|error| pem::in_file(cert_file, error))?,
+            None => PrivateKey::from_pem(&cert).map_err(|error| file::in_file(cert_file, error))?,
         };
         let at = key_file.unwrap_or(cert_file);
-        Self::new(chain, Some(key)).map_err(|error| pem::in_file(at, error))
+        Self::new(chain, Some(key)).map_err(|error| file::in_file(at, error))
     }
 
     /// The same from memory.
@@ -71,28 +72,38 @@ impl Identity {
 
     /// Writes the chain (mode 0644) and the key (mode 0600) as PEM, each as a
     /// whole or not at all, over whatever is there.  Either path may be `None`;
-    /// where both are the same, one file with mode 0600 holds both.
+    /// where both are the same file, it has mode 0600 and holds both.
+    ///
+    /// Both files are on disk before either takes its name, so a failure leaves
+    /// the old ones.
     pub fn save(&self, cert_file: Option<&Path>, key_file: Option<&Path>) -> Result<()> {
-        if key_file.is_some() && self.0.key.is_none() {
-            return Err(no_key("save", self.certificate()));
-        }
-        match (cert_file, key_file, &self.0.key) {
-            (Some(cert_file), Some(key_file), Some(key)) if cert_file == key_file => {
-                let key = key.to_pem();
-                let mut both =
-                    zeroize::Zeroizing::new(Vec::with_capacity(key.len() + self.0.cert_pem.len()));
-                both.extend_from_slice(key.as_bytes());
-                both.extend_from_slice(self.0.cert_pem.as_bytes());
-                pem::write_file(key_file, &both, Access::Owner)
+        let cert_pem = self.0.cert_pem.as_bytes();
+        let key = match key_file {
+            Some(path) => Some((path, self.require_key("save")?.to_pem())),
+            None => None,
+        };
+        match (cert_file, key) {
+            (None, None) => Err(Error::new(
+                Status::Argument,
+                "there is nothing to save: give a file for the certificate, the key, or both",
+            )),
+            (Some(cert_file), None) => {
+                Staged::new(cert_file, cert_pem, Access::Everybody)?.commit()
             }
-            (cert_file, key_file, key) => {
-                if let (Some(path), Some(key)) = (key_file, key) {
-                    key.save(path)?;
-                }
-                if let Some(path) = cert_file {
-                    pem::write_file(path, self.0.cert_pem.as_bytes(), Access::Everybody)?;
-                }
-                Ok(())
+            (None, Some((key_file, key))) => {
+                Staged::new(key_file, key.as_bytes(), Access::Owner)?.commit()
+            }
+            (Some(cert_file), Some((key_file, key))) if file::are_same(cert_file, key_file) => {
+                let mut both = Zeroizing::new(Vec::with_capacity(key.len() + cert_pem.len()));
+                both.extend_from_slice(key.as_bytes());
+                both.extend_from_slice(cert_pem);
+                Staged::new(key_file, &both, Access::Owner)?.commit()
+            }
+            (Some(cert_file), Some((key_file, key))) => {
+                let key = Staged::new(key_file, key.as_bytes(), Access::Owner)?;
+                let cert = Staged::new(cert_file, cert_pem, Access::Everybody)?;
+                key.commit()?;
+                cert.commit()
             }
         }
     }
@@ -117,11 +128,18 @@ impl Identity {
         &self.0.cert_pem
     }
 
+    /// The key, for a purpose that needs it: "save".
+    pub(super) fn require_key(&self, purpose: &str) -> Result<&PrivateKey> {
+        let leaf = self.certificate().subject();
+        self.key().ok_or_else(|| {
+            let sentence = format!("the identity of '{leaf}' has no private key to {purpose}");
+            Error::new(Status::State, sentence)
+        })
+    }
+
     /// The form in which rustls shows it.
     pub(crate) fn certified_key(&self) -> Result<Arc<CertifiedKey>> {
-        let Some(key) = &self.0.key else {
-            return Err(no_key("show to a peer", self.certificate()));
-        };
+        let key = self.require_key("show to a peer")?;
         let chain = self.0.chain.iter();
         let chain = chain.map(|certificate| CertificateDer::from(certificate.der().to_vec()));
         Ok(Arc::new(CertifiedKey::new(
@@ -129,16 +147,6 @@ impl Identity {
             key.signing_key().clone(),
         )))
     }
-}
-
-fn no_key(purpose: &str, leaf: &Certificate) -> Error {
-    Error::new(
-        Status::State,
-        format!(
-            "the identity of '{}' has no private key to {purpose}",
-            leaf.subject()
-        ),
-    )
 }
 
 fn check_fit(leaf: &Certificate, key: &PrivateKey, chain: &[Certificate]) -> Result<()> {

@@ -16,11 +16,11 @@ use der::asn1::{Any, AnyRef, BitStringRef, OctetStringRef, SetOfVec};
 use der::{Decode, Encode, Sequence};
 use rustls::sign::SigningKey;
 use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::SectionKind;
-use spki::SubjectPublicKeyInfoRef;
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
-use super::pem::{self, Access};
+use super::file::{Access, Staged};
+use super::{describe, pem};
 use crate::provider::provider;
 use crate::{Error, Result, Status};
 
@@ -139,47 +139,32 @@ impl PrivateKey {
     /// The first private key in a PEM text: PKCS#8, PKCS#1 or SEC1.
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         for section in pem::sections(text) {
-            let (kind, der) = section?;
-            let der = Zeroizing::new(der);
-            if let SectionKind::PrivateKey
-            | SectionKind::RsaPrivateKey
-            | SectionKind::EcPrivateKey = kind
-            {
-                return Self::from_der(&der);
+            let section = section?;
+            if section.is_private_key() {
+                return Self::from_der(&section.der);
             }
         }
-        let encrypted = b"ENCRYPTED";
-        if text.windows(encrypted.len()).any(|part| part == encrypted) {
-            return Err(Error::new(
-                Status::Unsupported,
-                "the private key is encrypted: decrypt it with 'openssl pkey -in KEY -out PLAIN'",
-            ));
-        }
-        Err(Error::new(
-            Status::Parse,
-            "there is no private key in the PEM text",
-        ))
+        Err(pem::missing("private key", text))
     }
 
     /// A private key in DER: PKCS#8, PKCS#1 or SEC1.
     pub fn from_der(der: &[u8]) -> Result<Self> {
-        let unusable = |why: String| {
-            let sentence = format!("the private key cannot be used: {why}");
+        let damaged = |why: &dyn fmt::Display| {
+            let sentence = format!("the private key does not parse: {why}");
             Error::new(Status::Parse, sentence)
         };
-        let form = PrivateKeyDer::try_from(der).map_err(|why| unusable(why.to_owned()))?;
+        let form = PrivateKeyDer::try_from(der).map_err(|why| damaged(&why))?;
         let signing = provider()
             .key_provider
             .load_private_key(form.clone_key())
-            .map_err(|error| unusable(error.to_string()))?;
-        let spki = signing
-            .public_key()
-            .ok_or_else(|| unusable("its public half cannot be derived".to_owned()))?
-            .to_vec();
-        let pkcs8 = to_pkcs8_v1(&form, &spki).map_err(|error| unusable(error.to_string()))?;
+            .map_err(|error| unusable(&form, error))?;
+        let spki = signing.public_key();
+        let spki = spki.ok_or_else(|| damaged(&"it does not give its public half"))?;
+        let spki = spki.to_vec();
+        let pkcs8 = to_pkcs8_v1(&form, &spki).map_err(|error| damaged(&error))?;
         Ok(Self(Arc::new(Inner {
             pkcs8,
-            key_type: super::describe::key_type(&spki),
+            key_type: describe::key_type(&spki),
             signing,
             spki,
         })))
@@ -202,13 +187,12 @@ impl PrivateKey {
 
     /// The key as PKCS#8 in PEM.  The copy is wiped when it is dropped.
     pub fn to_pem(&self) -> Zeroizing<String> {
-        // PEM of a key that was parsed once cannot fail: it is bytes and a label.
-        pem::encode("PRIVATE KEY", &self.0.pkcs8).unwrap_or_default()
+        pem::encode("PRIVATE KEY", &self.0.pkcs8)
     }
 
     /// Writes the key as PEM, with mode 0600, as a whole or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
-        pem::write_file(path, self.to_pem().as_bytes(), Access::Owner)
+        Staged::new(path, self.to_pem().as_bytes(), Access::Owner)?.commit()
     }
 
     pub(crate) fn signing_key(&self) -> &Arc<dyn SigningKey> {
@@ -237,6 +221,35 @@ fn generate_ed25519() -> Result<Zeroizing<Vec<u8>>, aws_lc_rs::error::Unspecifie
 fn generate_rsa(size: KeySize) -> Result<Zeroizing<Vec<u8>>, aws_lc_rs::error::Unspecified> {
     let document: Pkcs8V1Der<'_> = rsa::KeyPair::generate(size)?.as_der()?;
     Ok(Zeroizing::new(document.as_ref().to_vec()))
+}
+
+/// Why the provider does not take a key: it is of a kind that it does not know,
+/// or damaged.
+fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
+    let kind = match form {
+        PrivateKeyDer::Pkcs8(der) => OneAsymmetricKey::from_der(der.secret_pkcs8_der())
+            .ok()
+            .and_then(|key| key.algorithm.decode_as::<AlgorithmIdentifierRef<'_>>().ok())
+            .map_or("unknown".to_owned(), |algorithm| {
+                describe::key_algorithm(&algorithm)
+            }),
+        PrivateKeyDer::Pkcs1(_) => "rsa".to_owned(),
+        _ => "ecdsa".to_owned(),
+    };
+    let (status, problem) = match kind.as_str() {
+        "rsa" | "ecdsa" | "ecdsa-p256" | "ecdsa-p384" | "ecdsa-p521" | "ed25519" | "unknown" => {
+            (Status::Parse, "it is damaged, or")
+        }
+        _ => (Status::Unsupported, "it is"),
+    };
+    Error::new(
+        status,
+        format!(
+            "the private key of type {kind} cannot be used: {problem} none of RSA with 2048 to \
+             8192 bits, ECDSA on P-256, P-384 or P-521, and Ed25519"
+        ),
+    )
+    .with_source(error)
 }
 
 /// The key as PKCS#8 version 1.  The older forms lack the algorithm, which the

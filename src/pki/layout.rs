@@ -9,11 +9,13 @@
 //! every document.
 
 use der::asn1::{Any, BitString};
-use der::{Decode, Encode, Sequence, Tag};
+use der::{Decode, Encode, Tag};
 use rcgen::{CertificateParams, Issuer, KeyIdMethod, PublicKeyData};
 use rustls::SignatureScheme;
 use rustls_pki_types::{AlgorithmIdentifier, alg_id};
+use spki::AlgorithmIdentifierOwned;
 
+use super::document::Document;
 use super::key::PrivateKey;
 use crate::{Error, Result, Status};
 
@@ -26,28 +28,6 @@ pub(super) struct Exact<'a> {
     pub(super) issuer_key_id: &'a [u8],
 }
 
-#[derive(Sequence)]
-struct Signed {
-    to_be_signed: ToBeSigned,
-    algorithm: Any,
-    signature: BitString,
-}
-
-/// A TBSCertificate (RFC 5280, section 4.1), opened as far as we change it.
-#[derive(Sequence)]
-struct ToBeSigned {
-    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
-    version: Any,
-    serial: Any,
-    algorithm: Any,
-    issuer: Any,
-    validity: Any,
-    subject: Any,
-    spki: Any,
-    #[asn1(context_specific = "3", tag_mode = "EXPLICIT", optional = "true")]
-    extensions: Option<Any>,
-}
-
 /// Makes the certificate that `params` and `exact` describe, signed by `key`.
 pub(super) fn certificate(
     params: &CertificateParams,
@@ -58,7 +38,7 @@ pub(super) fn certificate(
     issuer.key_identifier_method = KeyIdMethod::PreSpecified(exact.issuer_key_id.to_vec());
     let laid_out = params
         .signed_by(&Placeholder, &Issuer::new(issuer, Placeholder))
-        .map_err(|error| Error::new(Status::Issue, format!("cannot lay it out: {error}")))?;
+        .map_err(|error| Error::new(Status::Internal, format!("cannot lay it out: {error}")))?;
     finish(laid_out.der(), exact, key)
 }
 
@@ -68,8 +48,9 @@ fn finish(laid_out: &[u8], exact: &Exact<'_>, key: &PrivateKey) -> Result<Vec<u8
         Error::new(Status::Internal, sentence)
     };
     let (signer, algorithm) = signer(key)?;
-    let mut document = Signed::from_der(laid_out).map_err(broken)?;
+    let mut document = Document::from_der(laid_out).map_err(broken)?;
     let algorithm = Any::new(Tag::Sequence, algorithm.as_ref()).map_err(broken)?;
+    let algorithm: AlgorithmIdentifierOwned = algorithm.decode_as().map_err(broken)?;
     document.to_be_signed.algorithm = algorithm.clone();
     document.to_be_signed.issuer = Any::from_der(exact.issuer).map_err(broken)?;
     document.to_be_signed.subject = Any::from_der(exact.subject).map_err(broken)?;

@@ -3,17 +3,24 @@
 
 mod authority;
 mod certificate;
+mod constraints;
 mod describe;
+mod document;
+mod extensions;
+mod file;
 mod identity;
 mod key;
 mod layout;
+mod moment;
 mod name;
 mod pem;
+mod rules;
+mod subject;
 
 pub use authority::{CertOptions, Usage, gen_ca, issue_cert, self_signed};
 pub use certificate::Certificate;
-pub(crate) use describe::moment;
+pub(crate) use file::read_file;
 pub use identity::Identity;
 pub use key::{KeyType, PrivateKey};
+pub(crate) use moment::show as moment;
 pub use name::split_names;
-pub(crate) use pem::read_file;

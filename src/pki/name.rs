@@ -1,14 +1,18 @@
-//! Subjects and alternative names, from text.
+//! Alternative names (RFC 5280, section 4.2.1.6), from text and to text.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use rcgen::{CidrSubnet, GeneralSubtree, SanType};
-use x509_cert::name::Name;
+use der::asn1::{AnyRef, ObjectIdentifier};
+use der::{Decode, Tag, Tagged};
+use rcgen::SanType;
 
+use super::describe;
+use super::subject::Subject;
 use crate::{Error, Result, Status};
 
-/// An alternative name (RFC 5280, section 4.2.1.6).
+/// An alternative name of a kind that people type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum AltName {
     Dns(String),
@@ -18,6 +22,9 @@ pub(super) enum AltName {
 }
 
 /// Cuts a list of names at its commas: `"localhost, 127.0.0.1"`.
+///
+/// Every name must be one that a certificate can have: a host name, an address,
+/// an e-mail address or a URI.
 pub fn split_names(text: &str) -> Result<Vec<String>> {
     let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
     for name in &names {
@@ -35,12 +42,17 @@ impl FromStr for AltName {
         if let Ok(address) = name.parse() {
             return Ok(Self::Ip(address));
         }
-        let printable = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
-        if printable && name.contains("://") {
-            return Ok(Self::Uri(name.to_owned()));
+        let is_visible = name.bytes().all(|byte| byte.is_ascii_graphic());
+        if let Some((scheme, rest)) = name.split_once("://") {
+            let is_uri = is_visible && is_scheme(scheme) && !rest.is_empty();
+            return if is_uri {
+                Ok(Self::Uri(name.to_owned()))
+            } else {
+                Err(bad_name(name))
+            };
         }
-        match name.split_once('@') {
-            Some((user, host)) if printable && !user.is_empty() && is_host(host) => {
+        match name.rsplit_once('@') {
+            Some((user, host)) if is_visible && is_user(user) && is_host(host) => {
                 Ok(Self::Email(name.to_owned()))
             }
             None if is_host(name.strip_prefix("*.").unwrap_or(name)) => {
@@ -63,22 +75,41 @@ impl AltName {
     }
 }
 
+impl fmt::Display for AltName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(name) | Self::Email(name) | Self::Uri(name) => f.write_str(name),
+            Self::Ip(address) => address.fmt(f),
+        }
+    }
+}
+
 fn bad_name(name: &str) -> Error {
     let shown: String = name.chars().take(60).collect();
     Error::new(
         Status::Argument,
         format!(
-            "'{}' ({} bytes) is not a name for a certificate: \
-             a host name (in ASCII, 'xn--…' for others), an address, an e-mail address or a URI is",
+            "'{}' ({} bytes) is not a name for a certificate: give a host name (one that is not \
+             ASCII as 'xn--'), an address, an e-mail address or a URI",
             shown.escape_debug(),
             name.len()
         ),
     )
 }
 
+fn is_scheme(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(allowed)
+}
+
+fn is_user(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && !text.contains(['@', ',', '"', '\\', '<', '>', '(', ')'])
+}
+
 /// Whether it is a host name as a certificate has it (RFC 5280, section
-/// 4.2.1.6, with the underscore that people use).
-fn is_host(name: &str) -> bool {
+/// 4.2.1.6, with the underscore that people use).  A name that ends in a number
+/// would be taken for an address.
+pub(super) fn is_host(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -86,94 +117,108 @@ fn is_host(name: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    name.len() <= 253 && name.split('.').all(is_label)
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit());
+    name.len() <= 253 && name.split('.').all(is_label) && !is_number
 }
 
-/// One part of a name constraint (RFC 5280, section 4.2.1.10): a domain with or
-/// without a dot in front, a network such as `10.0.0.0/8`, an e-mail domain
-/// such as `@example.com`.
-pub(super) fn parse_constraint(text: &str) -> Result<GeneralSubtree> {
-    let bad = || {
-        Error::new(
-            Status::Argument,
-            format!(
-                "'{}' is not a name constraint: \
-                 '.example.com', '10.0.0.0/8' and '@example.com' are",
-                text.escape_debug()
-            ),
-        )
-    };
-    if text.contains('/') {
-        let network = CidrSubnet::from_str(text).map_err(|()| bad())?;
-        return Ok(GeneralSubtree::IpAddress(network));
+// What stands in certificates, of every kind and quality.
+
+/// A GeneralName (RFC 5280, section 4.2.1.6): its number and what it holds.
+#[derive(Clone, Copy)]
+pub(super) struct GeneralName<'a>(pub(super) AnyRef<'a>);
+
+impl<'a> GeneralName<'a> {
+    /// The names of a GeneralNames.
+    pub(super) fn all(der: &'a [u8]) -> der::Result<Vec<Self>> {
+        Ok(Vec::<AnyRef<'_>>::from_der(der)?
+            .into_iter()
+            .map(Self)
+            .collect())
     }
-    if let Some(domain) = text.strip_prefix('@') {
-        return match is_host(domain) {
-            true => Ok(GeneralSubtree::Rfc822Name(domain.to_owned())),
-            false => Err(bad()),
+
+    fn number(self) -> u32 {
+        match self.0.tag() {
+            Tag::ContextSpecific { number, .. } => number.value(),
+            _ => u32::MAX,
+        }
+    }
+
+    /// Whether it is an address or, in a constraint, a network.
+    pub(super) fn is_address(self) -> bool {
+        self.number() == 7
+    }
+
+    /// As one would type it, for the kinds that people type.
+    pub(super) fn typed(self) -> Option<String> {
+        match self.number() {
+            1 | 2 | 6 => Some(visible(self.0.value())),
+            7 => address(self.0.value()).map(|address| address.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The same name in the form that rules about names are checked with.
+    pub(super) fn known(self) -> Option<AltName> {
+        let text = || String::from_utf8_lossy(self.0.value()).into_owned();
+        Some(match self.number() {
+            1 => AltName::Email(text()),
+            2 => AltName::Dns(text().to_ascii_lowercase()),
+            6 => AltName::Uri(text()),
+            7 => AltName::Ip(address(self.0.value())?),
+            _ => return None,
+        })
+    }
+
+    /// The parts of a directory name.
+    pub(super) fn directory(self) -> Option<Subject> {
+        let is_directory = self.number() == 4;
+        is_directory
+            .then(|| Subject::from_der(self.0.value()).ok())
+            .flatten()
+    }
+}
+
+impl fmt::Display for GeneralName<'_> {
+    /// With its kind in front; in hex where we cannot tell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.0.value();
+        let kind = match self.number() {
+            0 => "other name ",
+            1 => "e-mail ",
+            2 => "DNS ",
+            4 => "directory ",
+            6 => "URI ",
+            7 => "IP ",
+            8 => "identifier ",
+            _ => "unknown name ",
         };
-    }
-    match is_host(text.strip_prefix('.').unwrap_or(text)) {
-        true => Ok(GeneralSubtree::DnsName(text.to_ascii_lowercase())),
-        false => Err(bad()),
+        let identifier = (self.number() == 8).then(|| ObjectIdentifier::from_bytes(value).ok());
+        let text = self
+            .typed()
+            .or_else(|| self.directory().map(|name| name.to_string()))
+            .or_else(|| Some(identifier??.to_string()))
+            .unwrap_or_else(|| describe::hex(value));
+        write!(f, "{kind}{text}")
     }
 }
 
-/// A subject as RFC 4514 writes it (`CN=x,O=Example`) or as OpenSSL does
-/// (`/O=Example/CN=x`).
-pub(super) fn parse_subject(text: &str) -> Result<Name> {
-    let bad = |error: der::Error| {
-        Error::new(
-            Status::Argument,
-            format!(
-                "'{}' is not a subject ({error}): \
-                 write it like 'CN=name,O=Example,C=DE' or '/C=DE/O=Example/CN=name'",
-                text.escape_debug()
-            ),
-        )
-    };
-    let text = match text.strip_prefix('/') {
-        Some(slashed) => {
-            let parts = slashed.split('/').rev().map(|part| {
-                let (kind, value) = part.split_once('=').unwrap_or((part, ""));
-                format!("{kind}={}", escape(value))
-            });
-            parts.collect::<Vec<_>>().join(",")
+pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let v6 = <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+    v4.or(v6).ok()
+}
+
+/// The text of a name, with everything in hex that could make it look like
+/// another name, or like two when names are listed.
+fn visible(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if byte.is_ascii_graphic() && byte != b',' && byte != b'\\' {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("\\{byte:02x}"));
         }
-        None => text.to_owned(),
-    };
-    let name = Name::from_str(&text).map_err(bad)?;
-    if name.is_empty() {
-        return Err(bad(der::ErrorKind::Failed.into()));
     }
-    Ok(name)
-}
-
-/// A subject that is one common name.
-pub(super) fn common_name(text: &str) -> Result<Name> {
-    if text.is_empty() || text.chars().count() > 64 || text.contains('\0') {
-        return Err(Error::new(
-            Status::Argument,
-            format!(
-                "'{}' cannot be a common name: 1 to 64 characters are allowed",
-                text.escape_debug()
-            ),
-        ));
-    }
-    parse_subject(&format!("CN={}", escape(text)))
-}
-
-/// Escapes what means something in RFC 4514, section 2.4.
-fn escape(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for (index, character) in value.char_indices() {
-        let special = "\"+,;<>\\=".contains(character)
-            || (index == 0 && "# ".contains(character))
-            || (index + 1 == value.len() && character == ' ');
-        if special {
-            escaped.push('\\');
-        }
-        escaped.push(character);
-    }
-    escaped
+    text
 }

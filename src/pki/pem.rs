@@ -1,94 +1,127 @@
-//! Reading and writing PEM files safely.
+//! PEM (RFC 7468), read leniently and written strictly.
+//!
+//! The files that people have carry comments, headers, blank lines and odd line
+//! lengths, and all of that is skipped.  Keys pass through here, so what is
+//! decoded is wiped when it is dropped and lies in a buffer that never had to
+//! grow, which would leave a copy behind.
 
-use std::fs::{File, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-
-use rustls_pki_types::pem::{PemObject, SectionKind};
+use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
 use crate::{Error, Result, Status};
 
-/// No file of certificates and keys is longer; what is, is something else.
-const LONGEST_FILE: u64 = 16 * 1024 * 1024;
-
-/// Reads a whole file, of a length that makes sense.  `what` begins the
-/// sentence of the error: "cannot read the key".
-pub(crate) fn read_file(what: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let failed = |error| Error::file(what, path, error);
-    let file = File::open(path).map_err(failed)?;
-    let kind = file.metadata().map_err(failed)?;
-    if kind.is_dir() {
-        return Err(failed(io::ErrorKind::IsADirectory.into()));
-    }
-    // With room from the start, so that no copy of a key is left behind by a
-    // buffer that had to grow.
-    let length = kind.len().min(LONGEST_FILE) + 1;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0)));
-    file.take(LONGEST_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    if bytes.len() as u64 > LONGEST_FILE {
-        return Err(Error::new(
-            Status::File,
-            format!(
-                "{what} '{}': it is longer than 16 MiB, so it is not a PEM file",
-                path.display()
-            ),
-        ));
-    }
-    Ok(bytes)
+/// What stands between a BEGIN and its END.
+pub(super) struct Section {
+    pub(super) label: String,
+    pub(super) der: Zeroizing<Vec<u8>>,
 }
 
-/// Who may read a file that is written.
-#[derive(Clone, Copy)]
-pub(super) enum Access {
-    /// Its owner alone: mode 0600.
-    Owner,
-    /// Everybody: mode 0644.
-    Everybody,
+impl Section {
+    pub(super) fn is_certificate(&self) -> bool {
+        // The second is what OpenSSL wrote before 1998, and still reads.
+        matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE")
+    }
+
+    pub(super) fn is_private_key(&self) -> bool {
+        matches!(
+            self.label.as_str(),
+            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY"
+        )
+    }
 }
 
-/// Writes a file so that it is there as a whole or not at all, also when it
-/// replaces another one, whose mode does not matter.
-pub(super) fn write_file(path: &Path, content: &[u8], access: Access) -> Result<()> {
-    let failed = |error| Error::file("cannot write", path, error);
-    if path.is_dir() {
-        return Err(failed(io::ErrorKind::IsADirectory.into()));
-    }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // The temporary file has mode 0600 and goes away unless it is persisted.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(content).map_err(failed)?;
-    if let Access::Everybody = access {
-        let mode = Permissions::from_mode(0o644);
-        file.as_file().set_permissions(mode).map_err(failed)?;
-    }
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-/// The sections of a PEM text in order; what stands between them is ignored.
-pub(super) fn sections(pem: &[u8]) -> impl Iterator<Item = Result<(SectionKind, Vec<u8>)>> {
-    <(SectionKind, Vec<u8>)>::pem_slice_iter(pem).map(|section| {
-        section
-            .map_err(|error| Error::new(Status::Parse, format!("the PEM text is damaged: {error}")))
+/// The sections of a PEM text, in order; what stands between them is ignored.
+/// After an error comes nothing more.
+pub(super) fn sections(text: &[u8]) -> impl Iterator<Item = Result<Section>> {
+    let mut lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    std::iter::from_fn(move || {
+        let label = lines.by_ref().find_map(begin)?;
+        let end = format!("-----END {label}-----");
+        let mut body = Vec::new();
+        for line in lines.by_ref() {
+            if line == end.as_bytes() {
+                return Some(decode(label, &body));
+            }
+            body.push(line);
+        }
+        Some(Err(damaged(&label, "its END line is missing")))
     })
 }
 
-/// Writes one section.
-pub(super) fn encode(label: &str, der: &[u8]) -> Result<Zeroizing<String>> {
-    der::pem::encode_string(label, der::pem::LineEnding::LF, der)
-        .map(Zeroizing::new)
-        .map_err(|error| Error::new(Status::Internal, format!("cannot write PEM: {error}")))
+/// The label of a BEGIN line.
+fn begin(line: &[u8]) -> Option<String> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let label = line.strip_prefix(b"-----BEGIN ")?.strip_suffix(b"-----")?;
+    String::from_utf8(label.to_vec()).ok()
 }
 
-/// Puts the path in front of an error about what a file contains.
-pub(super) fn in_file(path: &Path, error: Error) -> Error {
-    Error::new(error.status(), format!("'{}': {error}", path.display())).with_source(error)
+fn decode(label: String, body: &[&[u8]]) -> Result<Section> {
+    let is_header = |line: &&&[u8]| line.contains(&b':');
+    let is_encrypted =
+        |line: &&[u8]| line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED");
+    if label == "ENCRYPTED PRIVATE KEY" || body.iter().any(is_encrypted) {
+        return Err(Error::new(
+            Status::Unsupported,
+            "the private key is encrypted: decrypt it with 'openssl pkey -in KEY -out PLAIN'",
+        ));
+    }
+    let mut der = Zeroizing::new(Vec::with_capacity(body.iter().map(|line| line.len()).sum()));
+    for line in body.iter().skip_while(is_header) {
+        der.extend_from_slice(line);
+    }
+    let Ok(length) = Base64::decode_in_place(&mut der).map(<[u8]>::len) else {
+        return Err(damaged(&label, "what it holds is not base64"));
+    };
+    der.truncate(length);
+    Ok(Section { label, der })
+}
+
+fn damaged(label: &str, how: &str) -> Error {
+    let label = label.escape_debug();
+    Error::new(
+        Status::Parse,
+        format!("the section '{label:.60}' of the PEM text is damaged: {how}"),
+    )
+}
+
+/// Why a text without the section that was looked for has none.
+pub(super) fn missing(what: &str, text: &[u8]) -> Error {
+    let labels: Vec<_> = sections(text).map_while(Result::ok).collect();
+    let found = labels.iter().map(|section| section.label.as_str());
+    let found = found.take(5).collect::<Vec<_>>().join(", ");
+    let instead = match text.first() {
+        None => "it is empty".to_owned(),
+        Some(0x30) => {
+            "it looks like DER, which 'openssl x509' or 'openssl pkey' turn into PEM with \
+             '-inform DER'"
+                .to_owned()
+        }
+        Some(_) if found.is_empty() => "it is not PEM".to_owned(),
+        Some(_) => format!("it has {}", found.escape_debug()),
+    };
+    Error::new(
+        Status::Parse,
+        format!(
+            "the text of {} bytes contains no {what}: {instead}",
+            text.len()
+        ),
+    )
+}
+
+/// Writes one section.
+pub(super) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
+    const LINE: usize = 64;
+    let base64 = Zeroizing::new(Base64::encode_string(der));
+    let lines = base64.len().div_ceil(LINE);
+    let length = base64.len() + lines + 2 * ("-----BEGIN -----\n".len() + label.len());
+    let mut text = Zeroizing::new(String::with_capacity(length));
+    text.extend(["-----BEGIN ", label, "-----\n"]);
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, others) = rest.split_at(rest.len().min(LINE));
+        text.extend([line, "\n"]);
+        rest = others;
+    }
+    text.extend(["-----END ", label, "-----\n"]);
+    text
 }

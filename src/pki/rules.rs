@@ -1,0 +1,121 @@
+//! The decision: what an authority may issue, by the rules that its own
+//! certificate and those above it set (RFC 5280, sections 4.2.1 and 6.1).
+//!
+//! Peers check all of this.  Here it is checked first, so that nothing is issued
+//! that they would refuse, and whoever asks for it learns the rule.
+
+use super::certificate::{Certificate, NAME_CONSTRAINTS};
+use super::constraints::{Constrained, Constraints};
+use super::identity::Identity;
+use super::moment;
+use super::name::{AltName, is_host};
+use super::subject::Subject;
+use crate::{Error, Result, Status};
+
+/// What is to be issued.
+pub(super) struct Request<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) names: &'a [AltName],
+    /// For a CA, how many CAs may stand below it.
+    pub(super) path_len: Option<u32>,
+    pub(super) is_ca: bool,
+}
+
+/// Fails with [`Status::Issue`] and the rule that forbids it.
+pub(super) fn check(ca: &Identity, request: &Request<'_>) -> Result<()> {
+    let issuer = ca.certificate();
+    if ca.key().is_none() {
+        return Err(refusal(issuer, "its private key is not here"));
+    }
+    // Between the certificate at `below` and the new one stand that many CAs.
+    for (below, above) in (0..).zip(ca.chain()) {
+        check_authority(above)
+            .and_then(|()| check_path_len(above, below, request))
+            .and_then(|()| check_names(above, request))
+            .map_err(|rule| refusal(above, &rule))?;
+    }
+    Ok(())
+}
+
+/// Fails unless the validity of the new certificate lies within that of its
+/// issuer.
+pub(super) fn check_validity(issuer: &Certificate, start: i64, end: i64) -> Result<()> {
+    let last = issuer.not_after();
+    if start < last && end <= last {
+        return Ok(());
+    }
+    let (last, start, end) = (moment::show(last), moment::show(start), moment::show(end));
+    Err(refusal(
+        issuer,
+        &format!("it ends on {last}, and the certificate would be valid from {start} to {end}"),
+    ))
+}
+
+fn refusal(issuer: &Certificate, rule: &str) -> Error {
+    let issuer = issuer.subject();
+    Error::new(
+        Status::Issue,
+        format!("the authority '{issuer}' may not issue this certificate: {rule}"),
+    )
+}
+
+fn check_authority(above: &Certificate) -> Result<(), String> {
+    if !above.is_ca() {
+        return Err("it is not a CA".to_owned());
+    }
+    if above.forbids("keyCertSign") {
+        return Err("its key usage does not include keyCertSign".to_owned());
+    }
+    Ok(())
+}
+
+fn check_path_len(above: &Certificate, below: u32, request: &Request<'_>) -> Result<(), String> {
+    let Some(limit) = above.path_len() else {
+        return Ok(());
+    };
+    let depth = below + u32::from(request.is_ca);
+    if depth > limit {
+        return Err(format!(
+            "its path length is {limit}, so only {limit} CAs may stand below it"
+        ));
+    }
+    match request.path_len {
+        Some(asked) if asked > limit - depth => Err(format!(
+            "its path length is {limit}, so a CA here may have {} at most, and not {asked}",
+            limit - depth
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String> {
+    let Some(der) = above.extension(&NAME_CONSTRAINTS) else {
+        return Ok(());
+    };
+    let constraints = Constraints::from_der(der)
+        .map_err(|error| format!("its name constraints do not parse ({error})"))?;
+    for name in request
+        .names
+        .iter()
+        .chain(host_in_subject(request).as_ref())
+    {
+        constraints
+            .check(Constrained::Name(name))
+            .map_err(|rule| format!("{rule}, and '{name}' is asked for"))?;
+    }
+    constraints
+        .check(Constrained::Subject(request.subject))
+        .map_err(|rule| format!("{rule}, and the subject '{}' is asked for", request.subject))
+}
+
+/// Where no alternative name is a host, some peers take the common name for
+/// one, and hold it against the constraints.
+fn host_in_subject(request: &Request<'_>) -> Option<AltName> {
+    let mut names = request.names.iter();
+    if request.is_ca || names.any(|name| matches!(name, AltName::Dns(_))) {
+        return None;
+    }
+    let mut common_names = request.subject.common_names().into_iter();
+    let host = common_names.find(|name| name.contains('.') && is_host(name))?;
+    Some(AltName::Dns(host.to_ascii_lowercase()))
+}

@@ -1,0 +1,383 @@
+//! Distinguished names (RFC 5280, section 4.1.2.4), from text and to text.
+//!
+//! They are kept exactly: with every repeated and multi-valued part, in their
+//! order, and each value in the string type that its attribute asks for.
+
+use const_oid::ObjectIdentifier;
+use der::asn1::{Any, SetOfVec};
+use der::{Decode, Encode, Tag, Tagged};
+use x509_cert::attr::AttributeTypeAndValue;
+
+use crate::{Error, Result, Status};
+
+/// The parts of a name, the most general one first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Subject(Vec<Part>);
+
+/// One part: mostly one attribute, sometimes several.
+pub(super) type Part = SetOfVec<AttributeTypeAndValue>;
+
+/// What is known about an attribute.
+struct Attribute {
+    oid: ObjectIdentifier,
+    /// The label that is written, and the others that are read.
+    labels: &'static [&'static str],
+    string: Tag,
+    /// How many characters it may have (RFC 5280, appendix A.1).
+    longest: usize,
+}
+
+const fn attribute(
+    oid: &str,
+    labels: &'static [&'static str],
+    string: Tag,
+    longest: usize,
+) -> Attribute {
+    let oid = ObjectIdentifier::new_unwrap(oid);
+    Attribute {
+        oid,
+        labels,
+        string,
+        longest,
+    }
+}
+
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");
+
+const ATTRIBUTES: [Attribute; 20] = [
+    attribute("2.5.4.3", &["CN", "commonName"], Tag::Utf8String, 64),
+    attribute("2.5.4.10", &["O", "organizationName"], Tag::Utf8String, 64),
+    attribute(
+        "2.5.4.11",
+        &["OU", "organizationalUnitName"],
+        Tag::Utf8String,
+        64,
+    ),
+    attribute("2.5.4.6", &["C", "countryName"], Tag::PrintableString, 2),
+    attribute(
+        "2.5.4.8",
+        &["ST", "stateOrProvinceName", "S"],
+        Tag::Utf8String,
+        128,
+    ),
+    attribute("2.5.4.7", &["L", "localityName"], Tag::Utf8String, 128),
+    attribute(
+        "2.5.4.9",
+        &["STREET", "streetAddress"],
+        Tag::Utf8String,
+        128,
+    ),
+    attribute(
+        "0.9.2342.19200300.100.1.25",
+        &["DC", "domainComponent"],
+        Tag::Ia5String,
+        63,
+    ),
+    attribute(
+        "0.9.2342.19200300.100.1.1",
+        &["UID", "userId"],
+        Tag::Utf8String,
+        256,
+    ),
+    attribute(
+        "1.2.840.113549.1.9.1",
+        &["emailAddress", "E"],
+        Tag::Ia5String,
+        255,
+    ),
+    attribute("2.5.4.5", &["serialNumber"], Tag::PrintableString, 64),
+    attribute("2.5.4.4", &["SN", "surname"], Tag::Utf8String, 64),
+    attribute("2.5.4.42", &["GN", "givenName"], Tag::Utf8String, 64),
+    attribute("2.5.4.12", &["title"], Tag::Utf8String, 64),
+    attribute("2.5.4.13", &["description"], Tag::Utf8String, 1024),
+    attribute("2.5.4.15", &["businessCategory"], Tag::Utf8String, 128),
+    attribute("2.5.4.17", &["postalCode"], Tag::Utf8String, 40),
+    attribute("2.5.4.46", &["dnQualifier"], Tag::PrintableString, 64),
+    attribute("2.5.4.65", &["pseudonym"], Tag::Utf8String, 128),
+    attribute(
+        "2.5.4.97",
+        &["organizationIdentifier"],
+        Tag::Utf8String,
+        256,
+    ),
+];
+
+impl Subject {
+    /// The name without any part.
+    pub(super) const EMPTY: Self = Self(Vec::new());
+
+    /// Reads a name as RFC 4514 writes it (`CN=x,O=Example`) or as OpenSSL does
+    /// (`/O=Example/CN=x`).
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let refuse = |why: String| {
+            let text = text.escape_debug();
+            Error::new(
+                Status::Argument,
+                format!(
+                    "'{text:.200}' is not a subject ({why}): write it like \
+                     'CN=name,O=Example,C=DE' or '/C=DE/O=Example/CN=name'"
+                ),
+            )
+        };
+        let parts = match text.strip_prefix('/') {
+            Some(slashed) => split(slashed, '/'),
+            None => split(text, ',').into_iter().rev().collect(),
+        };
+        let parts = parts.into_iter().map(parse_part).collect::<Result<_, _>>();
+        parts.map(Self).map_err(refuse)
+    }
+
+    /// A name that is one common name.
+    pub(super) fn common_name(text: &str) -> Result<Self> {
+        let attribute = encode(&ATTRIBUTES[0], text).map_err(|why| {
+            let text = text.escape_debug();
+            let sentence = format!("'{text:.200}' cannot be a common name: {why}");
+            Error::new(Status::Argument, sentence)
+        })?;
+        Ok(Self(vec![
+            SetOfVec::from_iter([attribute]).map_err(encoding)?,
+        ]))
+    }
+
+    pub(super) fn from_der(der: &[u8]) -> der::Result<Self> {
+        Vec::from_der(der).map(Self)
+    }
+
+    pub(super) fn to_der(&self) -> Result<Vec<u8>> {
+        self.0.to_der().map_err(encoding)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it begins with all parts of `base`.
+    pub(super) fn is_below(&self, base: &Self) -> bool {
+        self.0.starts_with(&base.0)
+    }
+
+    /// Every common name, in order.
+    pub(super) fn common_names(&self) -> Vec<String> {
+        let attributes = self.0.iter().flat_map(SetOfVec::iter);
+        attributes
+            .filter(|attribute| attribute.oid == COMMON_NAME)
+            .filter_map(|attribute| decode(&attribute.value))
+            .collect()
+    }
+}
+
+impl std::fmt::Display for Subject {
+    /// As RFC 4514 writes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let part = |part: &Part| part.iter().map(show).collect::<Vec<_>>().join("+");
+        let parts: Vec<_> = self.0.iter().rev().map(part).collect();
+        f.write_str(&parts.join(","))
+    }
+}
+
+fn encoding(error: der::Error) -> Error {
+    Error::new(
+        Status::Internal,
+        format!("cannot encode a subject: {error}"),
+    )
+}
+
+// From text.
+
+/// Cuts a text at every separator that no backslash stands before.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let mut is_escaped = false;
+    text.split(move |character| {
+        let cut = character == separator && !is_escaped;
+        is_escaped = character == '\\' && !is_escaped;
+        cut
+    })
+    .collect()
+}
+
+fn parse_part(text: &str) -> Result<Part, String> {
+    let attributes = split(text, '+').into_iter().map(parse_attribute);
+    let attributes = attributes.collect::<Result<Vec<_>, _>>()?;
+    SetOfVec::try_from(attributes).map_err(|_| format!("'{text}' says something twice"))
+}
+
+fn parse_attribute(text: &str) -> Result<AttributeTypeAndValue, String> {
+    let (label, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("'{text}' has no '='"))?;
+    let label = label.trim();
+    let known = ATTRIBUTES.iter().find(|known| {
+        let mut labels = known.labels.iter();
+        labels.any(|known| known.eq_ignore_ascii_case(label)) || known.oid.to_string() == label
+    });
+    let other;
+    let attribute = match (known, ObjectIdentifier::new(label)) {
+        (Some(known), _) => known,
+        (None, Ok(oid)) => {
+            other = Attribute {
+                oid,
+                labels: &[],
+                string: Tag::Utf8String,
+                longest: 1024,
+            };
+            &other
+        }
+        (None, Err(_)) => return Err(format!("'{label}' is not an attribute")),
+    };
+    match value.trim_start().strip_prefix('#') {
+        Some(hex) => Ok(AttributeTypeAndValue {
+            oid: attribute.oid,
+            value: parse_hex(hex.trim_end())
+                .and_then(|der| Any::from_der(&der).ok())
+                .ok_or_else(|| format!("'#{hex}' is not DER in hex"))?,
+        }),
+        None => encode(attribute, &unescape(value)?),
+    }
+}
+
+fn parse_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes().chunks(2);
+    digits
+        .map(|pair| {
+            let pair = <[u8; 2]>::try_from(pair).ok()?;
+            hex_byte(pair[0], pair[1])
+        })
+        .collect()
+}
+
+fn hex_byte(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+/// Undoes the escapes of RFC 4514, section 2.4, and cuts off the blanks around.
+fn unescape(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    // What stands before this is not blank, or is escaped.
+    let mut end = 0;
+    let mut rest = text.trim_start().as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = match (first, after) {
+            (b'\\', [high, low, after @ ..]) if hex_byte(*high, *low).is_some() => {
+                bytes.extend(hex_byte(*high, *low));
+                after
+            }
+            (b'\\', [special, after @ ..])
+                if special.is_ascii_punctuation() || *special == b' ' =>
+            {
+                bytes.push(*special);
+                after
+            }
+            (b'\\' | b'"', _) => {
+                return Err(format!("'{text}' has a '{}' too many", char::from(*first)));
+            }
+            (byte, after) => {
+                bytes.push(*byte);
+                if *byte == b' ' {
+                    rest = after;
+                    continue;
+                }
+                after
+            }
+        };
+        end = bytes.len();
+    }
+    bytes.truncate(end);
+    String::from_utf8(bytes).map_err(|_| format!("'{text}' is not UTF-8"))
+}
+
+/// An attribute with its value in the right kind of string.
+fn encode(attribute: &Attribute, text: &str) -> Result<AttributeTypeAndValue, String> {
+    let length = text.chars().count();
+    if length == 0 {
+        return Err("a value is empty".to_owned());
+    }
+    if length > attribute.longest {
+        return Err(format!(
+            "it has {length} characters, and {} are allowed",
+            attribute.longest
+        ));
+    }
+    let is_printable = |byte: u8| byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte);
+    let fits = match attribute.string {
+        _ if text.chars().any(char::is_control) => false,
+        _ if attribute.oid == COUNTRY => {
+            length == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+        }
+        Tag::PrintableString => text.bytes().all(is_printable),
+        Tag::Ia5String => text.is_ascii(),
+        _ => true,
+    };
+    if !fits {
+        let label = attribute.labels.first().unwrap_or(&"this attribute");
+        return Err(format!(
+            "'{}' is not a value for {label}",
+            text.escape_debug()
+        ));
+    }
+    let value = Any::new(attribute.string, text.as_bytes()).map_err(|error| error.to_string())?;
+    Ok(AttributeTypeAndValue {
+        oid: attribute.oid,
+        value,
+    })
+}
+
+// To text.
+
+fn show(attribute: &AttributeTypeAndValue) -> String {
+    let known = ATTRIBUTES.iter().find(|known| known.oid == attribute.oid);
+    match (known, decode(&attribute.value)) {
+        (Some(known), Some(text)) => format!("{}={}", known.labels[0], escape(&text)),
+        _ => {
+            let der = attribute.value.to_der().unwrap_or_default();
+            format!("{}=#{}", attribute.oid, super::describe::hex(&der))
+        }
+    }
+}
+
+/// The characters of a string, of whichever of its many types.
+fn decode(value: &Any) -> Option<String> {
+    let bytes = value.value();
+    let latin1 = || bytes.iter().map(|&byte| char::from(byte)).collect();
+    match value.tag() {
+        Tag::Utf8String => String::from_utf8(bytes.to_vec()).ok(),
+        Tag::BmpString if bytes.len().is_multiple_of(2) => {
+            let units = bytes
+                .chunks_exact(2)
+                .map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+            char::decode_utf16(units).collect::<Result<_, _>>().ok()
+        }
+        Tag::PrintableString
+        | Tag::Ia5String
+        | Tag::NumericString
+        | Tag::VisibleString
+        | Tag::TeletexString => Some(latin1()),
+        _ => None,
+    }
+}
+
+/// Escapes what means something in RFC 4514, section 2.4, and what would
+/// deceive a reader: controls, and characters that turn text around or hide.
+fn escape(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for (index, character) in value.char_indices() {
+        match character {
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => escaped.extend(['\\', character]),
+            '#' if index == 0 => escaped.push_str("\\#"),
+            ' ' if index == 0 || index + 1 == value.len() => escaped.push_str("\\ "),
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                escape_bytes(&mut escaped, character);
+            }
+            _ if character.is_control() => escape_bytes(&mut escaped, character),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+fn escape_bytes(escaped: &mut String, character: char) {
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        escaped.push_str(&format!("\\{byte:02x}"));
+    }
+}
