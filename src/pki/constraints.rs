@@ -170,7 +170,7 @@ impl Base {
                 Some(is_within(&uri_host(name), base))
             }
             (Kind::Network(base), Constrained::Name(AltName::Ip(address))) => {
-                contains_address(base, *address)
+                Some(contains_address(base, *address))
             }
             (Kind::Directory(base), Constrained::Subject(subject)) => Some(subject.is_below(base)),
             _ => None,
@@ -215,16 +215,15 @@ fn uri_host(uri: &str) -> String {
     host.to_ascii_lowercase()
 }
 
-fn contains_address(base: &[u8], address: IpAddr) -> Option<bool> {
+/// Whether an address is in a network; one of the other family is not.
+fn contains_address(base: &[u8], address: IpAddr) -> bool {
     let address = match address {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
     };
     let (network, mask) = base.split_at(base.len() / 2);
-    (network.len() == address.len() && mask.len() == address.len()).then(|| {
-        let bytes = network.iter().zip(&address).zip(mask);
-        bytes.fold(true, |same, ((a, b), mask)| same && a & mask == b & mask)
-    })
+    let mut bytes = network.iter().zip(mask).zip(&address);
+    base.len() == 2 * address.len() && bytes.all(|((net, mask), byte)| net & mask == byte & mask)
 }
 
 fn show_network(bytes: &[u8]) -> String {

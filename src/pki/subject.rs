@@ -199,7 +199,10 @@ fn split(text: &str, separator: char) -> Vec<&str> {
 fn parse_part(text: &str) -> Result<Part, String> {
     let attributes = split(text, '+').into_iter().map(parse_attribute);
     let attributes = attributes.collect::<Result<Vec<_>, _>>()?;
-    SetOfVec::try_from(attributes).map_err(|_| format!("'{text}' says something twice"))
+    let said_twice = || format!("'{text}' says something twice");
+    let part = SetOfVec::try_from(attributes).map_err(|_| said_twice())?;
+    let is_set = part.as_slice().windows(2).all(|pair| pair[0] != pair[1]);
+    if is_set { Ok(part) } else { Err(said_twice()) }
 }
 
 fn parse_attribute(text: &str) -> Result<AttributeTypeAndValue, String> {

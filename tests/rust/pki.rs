@@ -12,6 +12,17 @@ use tlsmith::{
     self_signed, split_names,
 };
 
+#[path = "pki/files.rs"]
+mod files;
+#[path = "pki/issuing.rs"]
+mod issuing;
+#[path = "pki/keys.rs"]
+mod keys;
+#[path = "pki/parsing.rs"]
+mod parsing;
+#[path = "pki/subjects.rs"]
+mod subjects;
+
 const DAY: u64 = 86_400;
 
 fn names(list: &[&str]) -> Vec<String> {

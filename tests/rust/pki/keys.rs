@@ -1,0 +1,179 @@
+//! Private keys of every origin.
+
+use super::*;
+
+fn openssl_key(arguments: &[&str]) -> Vec<u8> {
+    let out = openssl(&[&["genpkey"], arguments].concat());
+    assert!(out.status.success(), "{out:?}");
+    out.stdout
+}
+
+#[test]
+fn a_p521_key_from_elsewhere_issues() {
+    let pem = openssl_key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]);
+    let key = PrivateKey::from_pem(&pem).unwrap();
+    assert_eq!(key.key_type(), "ecdsa-p521");
+    let ca = gen_ca(&CertOptions {
+        key: Some(key),
+        ..CertOptions::default()
+    })
+    .unwrap();
+    assert_eq!(ca.certificate().signature_type(), "ecdsa-with-SHA512");
+    let site = issue_cert(&ca, &names(&["a.example"]), &CertOptions::default()).unwrap();
+    assert_openssl_accepts(&ca, &site, "sslserver");
+}
+
+#[test]
+fn version_2_of_pkcs8_is_read_and_version_1_written() {
+    let key = PrivateKey::generate(KeyType::Ed25519).unwrap();
+    let v1 = key.to_pkcs8_der();
+    let (seed, public) = (&v1[v1.len() - 32..], &key.spki_der()[12..]);
+    let mut v2 = b"\x30\x51\x02\x01\x01\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
+    v2.extend_from_slice(seed);
+    v2.extend_from_slice(b"\x81\x21\x00");
+    v2.extend_from_slice(public);
+    let read = PrivateKey::from_der(&v2).unwrap();
+    assert_eq!(read.to_pkcs8_der(), v1);
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_named() {
+    for (arguments, status, part) in [
+        (&["-algorithm", "X25519"][..], Status::Unsupported, "x25519"),
+        (&["-algorithm", "ED448"], Status::Unsupported, "ed448"),
+        (&["-algorithm", "RSA-PSS"], Status::Unsupported, "rsa-pss"),
+        (
+            &[
+                "-algorithm",
+                "EC",
+                "-pkeyopt",
+                "ec_paramgen_curve:secp256k1",
+            ],
+            Status::Unsupported,
+            "1.3.132.0.10",
+        ),
+        (
+            &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
+            Status::Parse,
+            "RSA with 2048",
+        ),
+    ] {
+        let (found, sentence) = status_of(PrivateKey::from_pem(&openssl_key(arguments)));
+        assert_eq!(found, status, "{sentence}");
+        assert!(sentence.contains(part), "{sentence}");
+    }
+}
+
+#[test]
+fn old_encrypted_keys_are_refused_with_the_way_out() {
+    let pem = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
+               DEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    let (status, sentence) = status_of(PrivateKey::from_pem(pem.as_bytes()));
+    assert_eq!(status, Status::Unsupported);
+    assert!(sentence.contains("openssl pkey"), "{sentence}");
+}
+
+#[test]
+fn pem_is_read_in_every_dress() {
+    let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
+    let plain = id.cert_pem();
+    let body: String = plain
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect();
+    let dresses = [
+        plain.replace('\n', "\r\n"),
+        format!("\u{feff}{plain}"),
+        plain.trim_end().to_owned(),
+        plain.replace('\n', "  \n"),
+        plain.replace('\n', "\n\n"),
+        format!("Subject: CN=localhost\n  some text\n{plain}more text"),
+        format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----"),
+        format!("-----BEGIN CERTIFICATE-----\nFriendly: name\n\n{body}\n-----END CERTIFICATE-----"),
+        plain.replace("CERTIFICATE", "X509 CERTIFICATE"),
+        format!("{}{plain}", id.key().unwrap().to_pem().as_str()),
+        format!("-----BEGIN X-----\nAAAA\n-----END X-----\n{plain}"),
+    ];
+    for dress in dresses {
+        let read = Certificate::from_pem(dress.as_bytes());
+        let read = read.unwrap_or_else(|error| panic!("{error}: {dress:?}"));
+        assert_eq!(&read, id.certificate());
+    }
+}
+
+#[test]
+fn what_is_missing_is_said_with_what_is_there_instead() {
+    let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
+    let key = id.key().unwrap().to_pem();
+    let cases: [(&[u8], &str); 6] = [
+        (b"", "contains no certificate: it is empty"),
+        (b"hello", "it is not PEM"),
+        (id.certificate().der(), "DER"),
+        (key.as_bytes(), "it has PRIVATE KEY"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA", "END line is missing"),
+        (
+            b"-----BEGIN CERTIFICATE-----\n??\n-----END CERTIFICATE-----",
+            "not base64",
+        ),
+    ];
+    for (text, part) in cases {
+        let (status, sentence) = status_of(Certificate::from_pem(text));
+        assert_eq!(status, Status::Parse);
+        assert!(sentence.contains(part), "{sentence}");
+    }
+    let (_, sentence) = status_of(PrivateKey::from_pem(id.cert_pem().as_bytes()));
+    assert!(
+        sentence.contains("no private key: it has CERTIFICATE"),
+        "{sentence}"
+    );
+    let second_is_bad = format!(
+        "{}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+        id.cert_pem()
+    );
+    let (_, sentence) = status_of(Certificate::all_from_pem(second_is_bad.as_bytes()));
+    assert!(sentence.starts_with("certificate 2: "), "{sentence}");
+}
+
+#[test]
+fn damaged_pem_gives_errors_or_results_but_no_panic() {
+    let options = CertOptions {
+        key_type: Some(KeyType::Ed25519),
+        ..CertOptions::default()
+    };
+    let id = self_signed(&names(&["localhost"]), &options).unwrap();
+    let both = format!("{}{}", id.key().unwrap().to_pem().as_str(), id.cert_pem());
+    let both = both.as_bytes();
+    for index in 0..both.len() {
+        assert!(Identity::from_pem(&both[..index], None).is_err() || index == both.len() - 1);
+        for change in [0x01, 0x20, 0x80] {
+            let mut damaged = both.to_vec();
+            damaged[index] ^= change;
+            if let Ok(id) = Identity::from_pem(&damaged, None) {
+                assert!(!id.certificate().text().is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_that_fits_another_certificate_of_the_file_is_told_apart() {
+    let ca = gen_ca(&CertOptions::default()).unwrap();
+    let options = CertOptions {
+        ca: true,
+        key_type: Some(KeyType::EcdsaP384),
+        ..CertOptions::default()
+    };
+    let middle = issue_cert(&ca, &[], &options).unwrap();
+    let site = issue_cert(&middle, &names(&["a.example"]), &CertOptions::default()).unwrap();
+    let wrong = Identity::new(site.chain().to_vec(), middle.key().cloned());
+    let (status, sentence) = status_of(wrong);
+    assert_eq!(status, Status::KeyMismatch);
+    for part in [
+        "ecdsa-p384",
+        "ecdsa-p256",
+        "CN=a.example",
+        "certificate 2 of the chain",
+    ] {
+        assert!(sentence.contains(part), "{sentence}");
+    }
+}
