@@ -18,7 +18,7 @@ use super::layout::{self, Exact};
 use super::name::AltName;
 use super::rules::{self, Request};
 use super::subject::Subject;
-use super::{constraints, moment};
+use super::{constraints, moment, quoted};
 use crate::{Error, Result, Status};
 
 const HOUR: i64 = 3_600;
@@ -122,16 +122,13 @@ impl Draft {
             .path_len
             .or((options.ca && ca.is_some()).then_some(0));
         if let Some(ca) = ca {
-            let is_ca = options.ca;
-            rules::check(
-                ca,
-                &Request {
-                    subject: &subject,
-                    names: &names,
-                    path_len,
-                    is_ca,
-                },
-            )?;
+            let request = Request {
+                subject: &subject,
+                names: &names,
+                path_len,
+                is_ca: options.ca,
+            };
+            rules::check(ca, &request)?;
         }
 
         let mut params = CertificateParams::default();
@@ -323,7 +320,7 @@ fn crl_distribution(url: &str) -> Result<CrlDistributionPoint> {
         Ok(AltName::Uri(url)) => Ok(CrlDistributionPoint { uris: vec![url] }),
         _ => Err(Error::new(
             Status::Argument,
-            format!("'{}' is not the URL of a CRL", url.escape_debug()),
+            format!("{} is not the URL of a CRL", quoted(url)),
         )),
     }
 }

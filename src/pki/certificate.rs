@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
-use der::{Decode, Encode, Sequence};
+use der::{Decode, Encode, Sequence, Tag, Tagged};
 use spki::SubjectPublicKeyInfoRef;
 
 use super::document::{Document, Extension};
@@ -87,9 +87,9 @@ impl Certificate {
     pub fn all_from_pem(text: &[u8]) -> Result<Vec<Self>> {
         let mut all = Vec::new();
         for section in pem::sections(text) {
-            let mut section = section?;
+            let section = section?;
             if section.is_certificate() {
-                let der = std::mem::take(&mut *section.der);
+                let der = std::mem::take(&mut *section.decode()?);
                 all.push(Self::from_der(der).map_err(|error| in_order(all.len(), error))?);
             }
         }
@@ -109,7 +109,8 @@ impl Certificate {
         &self.0.fields.issuer
     }
 
-    /// The alternative names: hosts, addresses, e-mail addresses, URIs.
+    /// The alternative names: hosts, addresses, e-mail addresses, URIs.  What no
+    /// such name should have, such as a NUL or a comma, is in hex: `\\00`.
     pub fn names(&self) -> &[String] {
         &self.0.fields.names
     }
@@ -237,8 +238,8 @@ impl Certificate {
     /// Its PEM.
     pub fn pem(&self) -> &str {
         self.0.pem.get_or_init(|| {
-            let encoded = pem::encode("CERTIFICATE", &self.0.der);
-            (*encoded).clone()
+            let mut encoded = pem::encode("CERTIFICATE", &self.0.der);
+            std::mem::take(&mut *encoded)
         })
     }
 
@@ -259,8 +260,12 @@ impl Fields {
             .spki
             .to_der()
             .map_err(|error| bad("its key", error))?;
-        SubjectPublicKeyInfoRef::try_from(spki.as_slice())
-            .map_err(|error| Error::new(Status::Parse, format!("its key: {error}")))?;
+        SubjectPublicKeyInfoRef::from_der(&spki).map_err(|error| bad("its key", error))?;
+        content
+            .serial
+            .tag()
+            .assert_eq(Tag::Integer)
+            .map_err(|error| bad("its serial number", error))?;
         let names = extension(document, &ALTERNATIVE_NAMES, "names", |der| {
             let names = GeneralName::all(der)?.into_iter();
             Ok(names.filter_map(GeneralName::typed).collect())

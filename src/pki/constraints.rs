@@ -8,9 +8,9 @@ use der::asn1::AnyRef;
 use der::{Decode, Sequence};
 use rcgen::{CidrSubnet, GeneralSubtree};
 
-use super::describe;
 use super::name::{self, AltName, GeneralName, is_host};
 use super::subject::Subject;
+use super::{describe, quoted};
 use crate::{Error, Result, Status};
 
 /// Reads one part from text: a domain with or without a dot in front, a network
@@ -29,9 +29,9 @@ pub(super) fn parse(text: &str) -> Result<GeneralSubtree> {
         Error::new(
             Status::Argument,
             format!(
-                "'{:.200}' is not a name constraint: '.example.com', 'example.com', \
+                "{} is not a name constraint: '.example.com', 'example.com', \
                  '10.0.0.0/8', '2001:db8::/32' and '@example.com' are",
-                text.escape_debug()
+                quoted(text)
             ),
         )
     })

@@ -20,7 +20,7 @@ use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
 use super::file::{Access, Staged};
-use super::{describe, pem};
+use super::{describe, pem, quoted};
 use crate::provider::provider;
 use crate::{Error, Result, Status};
 
@@ -83,8 +83,8 @@ impl FromStr for KeyType {
             Error::new(
                 Status::Argument,
                 format!(
-                    "'{}' is not a key type: choose one of {}",
-                    name.escape_debug(),
+                    "{} is not a key type: choose one of {}",
+                    quoted(name),
                     names.join(", ")
                 ),
             )
@@ -140,8 +140,14 @@ impl PrivateKey {
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         for section in pem::sections(text) {
             let section = section?;
+            if section.is_private_key() && section.is_encrypted() {
+                return Err(Error::new(
+                    Status::Unsupported,
+                    "the private key is encrypted: decrypt it with 'openssl pkey -in KEY -out PLAIN'",
+                ));
+            }
             if section.is_private_key() {
-                return Self::from_der(&section.der);
+                return Self::from_der(&section.decode()?);
             }
         }
         Err(pem::missing("private key", text))

@@ -24,3 +24,15 @@ pub use identity::Identity;
 pub use key::{KeyType, PrivateKey};
 pub(crate) use moment::show as moment;
 pub use name::split_names;
+
+/// Text from outside as a sentence quotes it: on one line, and not for pages.
+fn quoted(text: &str) -> String {
+    const MOST: usize = 80;
+    let shown: String = text.chars().take(MOST).collect();
+    let more = if text.chars().nth(MOST).is_some() {
+        "..."
+    } else {
+        ""
+    };
+    format!("'{}{more}'", shown.escape_debug())
+}

@@ -8,8 +8,8 @@ use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Tag, Tagged};
 use rcgen::SanType;
 
-use super::describe;
 use super::subject::Subject;
+use super::{describe, quoted};
 use crate::{Error, Result, Status};
 
 /// An alternative name of a kind that people type.
@@ -85,13 +85,12 @@ impl fmt::Display for AltName {
 }
 
 fn bad_name(name: &str) -> Error {
-    let shown: String = name.chars().take(60).collect();
     Error::new(
         Status::Argument,
         format!(
-            "'{}' ({} bytes) is not a name for a certificate: give a host name (one that is not \
+            "{} ({} bytes) is not a name for a certificate: give a host name (one that is not \
              ASCII as 'xn--'), an address, an e-mail address or a URI",
-            shown.escape_debug(),
+            quoted(name),
             name.len()
         ),
     )

@@ -8,31 +8,54 @@
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
+use super::quoted;
 use crate::{Error, Result, Status};
 
 /// What stands between a BEGIN and its END.
-pub(super) struct Section {
-    pub(super) label: String,
-    pub(super) der: Zeroizing<Vec<u8>>,
+pub(super) struct Section<'a> {
+    label: String,
+    body: Vec<&'a [u8]>,
 }
 
-impl Section {
+impl Section<'_> {
     pub(super) fn is_certificate(&self) -> bool {
         // The second is what OpenSSL wrote before 1998, and still reads.
         matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE")
     }
 
+    /// Whether it is a private key of a form that we read, were it not encrypted.
     pub(super) fn is_private_key(&self) -> bool {
         matches!(
             self.label.as_str(),
-            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY"
+            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" | "ENCRYPTED PRIVATE KEY"
         )
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        let says_so =
+            |line: &&[u8]| line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED");
+        self.label.starts_with("ENCRYPTED ") || self.body.iter().any(says_so)
+    }
+
+    /// What it holds.
+    pub(super) fn decode(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let is_header = |line: &&&[u8]| line.contains(&b':');
+        let length = self.body.iter().map(|line| line.len()).sum();
+        let mut der = Zeroizing::new(Vec::with_capacity(length));
+        for line in self.body.iter().skip_while(is_header) {
+            der.extend_from_slice(line);
+        }
+        match Base64::decode_in_place(&mut der).map(<[u8]>::len) {
+            Ok(length) => der.truncate(length),
+            Err(_) => return Err(damaged(&self.label, "what it holds is not base64")),
+        }
+        Ok(der)
     }
 }
 
 /// The sections of a PEM text, in order; what stands between them is ignored.
 /// After an error comes nothing more.
-pub(super) fn sections(text: &[u8]) -> impl Iterator<Item = Result<Section>> {
+pub(super) fn sections(text: &[u8]) -> impl Iterator<Item = Result<Section<'_>>> {
     let mut lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     std::iter::from_fn(move || {
         let label = lines.by_ref().find_map(begin)?;
@@ -40,7 +63,7 @@ pub(super) fn sections(text: &[u8]) -> impl Iterator<Item = Result<Section>> {
         let mut body = Vec::new();
         for line in lines.by_ref() {
             if line == end.as_bytes() {
-                return Some(decode(label, &body));
+                return Some(Ok(Section { label, body }));
             }
             body.push(line);
         }
@@ -55,56 +78,30 @@ fn begin(line: &[u8]) -> Option<String> {
     String::from_utf8(label.to_vec()).ok()
 }
 
-fn decode(label: String, body: &[&[u8]]) -> Result<Section> {
-    let is_header = |line: &&&[u8]| line.contains(&b':');
-    let is_encrypted =
-        |line: &&[u8]| line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED");
-    if label == "ENCRYPTED PRIVATE KEY" || body.iter().any(is_encrypted) {
-        return Err(Error::new(
-            Status::Unsupported,
-            "the private key is encrypted: decrypt it with 'openssl pkey -in KEY -out PLAIN'",
-        ));
-    }
-    let mut der = Zeroizing::new(Vec::with_capacity(body.iter().map(|line| line.len()).sum()));
-    for line in body.iter().skip_while(is_header) {
-        der.extend_from_slice(line);
-    }
-    let Ok(length) = Base64::decode_in_place(&mut der).map(<[u8]>::len) else {
-        return Err(damaged(&label, "what it holds is not base64"));
-    };
-    der.truncate(length);
-    Ok(Section { label, der })
-}
-
 fn damaged(label: &str, how: &str) -> Error {
-    let label = label.escape_debug();
+    let label = quoted(label);
     Error::new(
         Status::Parse,
-        format!("the section '{label:.60}' of the PEM text is damaged: {how}"),
+        format!("the section {label} of the PEM text is damaged: {how}"),
     )
 }
 
 /// Why a text without the section that was looked for has none.
 pub(super) fn missing(what: &str, text: &[u8]) -> Error {
-    let labels: Vec<_> = sections(text).map_while(Result::ok).collect();
-    let found = labels.iter().map(|section| section.label.as_str());
-    let found = found.take(5).collect::<Vec<_>>().join(", ");
+    let found = sections(text).map_while(Result::ok).take(5);
+    let found: Vec<_> = found.map(|section| quoted(&section.label)).collect();
     let instead = match text.first() {
         None => "it is empty".to_owned(),
-        Some(0x30) => {
-            "it looks like DER, which 'openssl x509' or 'openssl pkey' turn into PEM with \
-             '-inform DER'"
-                .to_owned()
-        }
+        Some(0x30) => "it looks like DER, which 'openssl x509 -inform DER' or \
+                       'openssl pkey -inform DER' turn into PEM"
+            .to_owned(),
         Some(_) if found.is_empty() => "it is not PEM".to_owned(),
-        Some(_) => format!("it has {}", found.escape_debug()),
+        Some(_) => format!("it has {}", found.join(", ")),
     };
+    let length = text.len();
     Error::new(
         Status::Parse,
-        format!(
-            "the text of {} bytes contains no {what}: {instead}",
-            text.len()
-        ),
+        format!("the text of {length} bytes contains no {what}: {instead}"),
     )
 }
 

@@ -8,6 +8,7 @@ use der::asn1::{Any, SetOfVec};
 use der::{Decode, Encode, Tag, Tagged};
 use x509_cert::attr::AttributeTypeAndValue;
 
+use super::quoted;
 use crate::{Error, Result, Status};
 
 /// The parts of a name, the most general one first.
@@ -111,11 +112,11 @@ impl Subject {
     /// (`/O=Example/CN=x`).
     pub(super) fn parse(text: &str) -> Result<Self> {
         let refuse = |why: String| {
-            let text = text.escape_debug();
+            let text = quoted(text);
             Error::new(
                 Status::Argument,
                 format!(
-                    "'{text:.200}' is not a subject ({why}): write it like \
+                    "{text} is not a subject ({why}): write it like \
                      'CN=name,O=Example,C=DE' or '/C=DE/O=Example/CN=name'"
                 ),
             )
@@ -131,8 +132,8 @@ impl Subject {
     /// A name that is one common name.
     pub(super) fn common_name(text: &str) -> Result<Self> {
         let attribute = encode(&ATTRIBUTES[0], text).map_err(|why| {
-            let text = text.escape_debug();
-            let sentence = format!("'{text:.200}' cannot be a common name: {why}");
+            let text = quoted(text);
+            let sentence = format!("{text} cannot be a common name: {why}");
             Error::new(Status::Argument, sentence)
         })?;
         Ok(Self(vec![
@@ -199,7 +200,7 @@ fn split(text: &str, separator: char) -> Vec<&str> {
 fn parse_part(text: &str) -> Result<Part, String> {
     let attributes = split(text, '+').into_iter().map(parse_attribute);
     let attributes = attributes.collect::<Result<Vec<_>, _>>()?;
-    let said_twice = || format!("'{text}' says something twice");
+    let said_twice = || format!("{} says something twice", quoted(text));
     let part = SetOfVec::try_from(attributes).map_err(|_| said_twice())?;
     let is_set = part.as_slice().windows(2).all(|pair| pair[0] != pair[1]);
     if is_set { Ok(part) } else { Err(said_twice()) }
@@ -208,7 +209,7 @@ fn parse_part(text: &str) -> Result<Part, String> {
 fn parse_attribute(text: &str) -> Result<AttributeTypeAndValue, String> {
     let (label, value) = text
         .split_once('=')
-        .ok_or_else(|| format!("'{text}' has no '='"))?;
+        .ok_or_else(|| format!("{} has no '='", quoted(text)))?;
     let label = label.trim();
     let known = ATTRIBUTES.iter().find(|known| {
         let mut labels = known.labels.iter();
@@ -226,14 +227,14 @@ fn parse_attribute(text: &str) -> Result<AttributeTypeAndValue, String> {
             };
             &other
         }
-        (None, Err(_)) => return Err(format!("'{label}' is not an attribute")),
+        (None, Err(_)) => return Err(format!("{} is not an attribute", quoted(label))),
     };
     match value.trim_start().strip_prefix('#') {
         Some(hex) => Ok(AttributeTypeAndValue {
             oid: attribute.oid,
             value: parse_hex(hex.trim_end())
                 .and_then(|der| Any::from_der(&der).ok())
-                .ok_or_else(|| format!("'#{hex}' is not DER in hex"))?,
+                .ok_or_else(|| format!("{} is not DER in hex", quoted(hex)))?,
         }),
         None => encode(attribute, &unescape(value)?),
     }
@@ -287,7 +288,7 @@ fn unescape(text: &str) -> Result<String, String> {
         end = bytes.len();
     }
     bytes.truncate(end);
-    String::from_utf8(bytes).map_err(|_| format!("'{text}' is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", quoted(text)))
 }
 
 /// An attribute with its value in the right kind of string.

@@ -92,7 +92,10 @@ fn pem_is_read_in_every_dress() {
         format!("-----BEGIN CERTIFICATE-----\nFriendly: name\n\n{body}\n-----END CERTIFICATE-----"),
         plain.replace("CERTIFICATE", "X509 CERTIFICATE"),
         format!("{}{plain}", id.key().unwrap().to_pem().as_str()),
-        format!("-----BEGIN X-----\nAAAA\n-----END X-----\n{plain}"),
+        format!("-----BEGIN X-----\n?!\n-----END X-----\n{plain}"),
+        format!(
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\n-----END ENCRYPTED PRIVATE KEY-----\n{plain}"
+        ),
     ];
     for dress in dresses {
         let read = Certificate::from_pem(dress.as_bytes());
@@ -109,7 +112,7 @@ fn what_is_missing_is_said_with_what_is_there_instead() {
         (b"", "contains no certificate: it is empty"),
         (b"hello", "it is not PEM"),
         (id.certificate().der(), "DER"),
-        (key.as_bytes(), "it has PRIVATE KEY"),
+        (key.as_bytes(), "it has 'PRIVATE KEY'"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA", "END line is missing"),
         (
             b"-----BEGIN CERTIFICATE-----\n??\n-----END CERTIFICATE-----",
@@ -123,7 +126,7 @@ fn what_is_missing_is_said_with_what_is_there_instead() {
     }
     let (_, sentence) = status_of(PrivateKey::from_pem(id.cert_pem().as_bytes()));
     assert!(
-        sentence.contains("no private key: it has CERTIFICATE"),
+        sentence.contains("no private key: it has 'CERTIFICATE'"),
         "{sentence}"
     );
     let second_is_bad = format!(
@@ -175,5 +178,36 @@ fn a_key_that_fits_another_certificate_of_the_file_is_told_apart() {
         "certificate 2 of the chain",
     ] {
         assert!(sentence.contains(part), "{sentence}");
+    }
+}
+
+#[test]
+fn sentences_stay_short_however_long_the_text() {
+    let long = "x".repeat(100_000);
+    let subject = CertOptions {
+        subject: Some(long.clone()),
+        ..CertOptions::default()
+    };
+    let permitted = CertOptions {
+        permitted_names: vec![format!("?{long}")],
+        ..CertOptions::default()
+    };
+    let url = CertOptions {
+        crl_url: Some(long.clone()),
+        ..CertOptions::default()
+    };
+    for sentence in [
+        status_of(gen_ca(&subject)).1,
+        status_of(gen_ca(&permitted)).1,
+        status_of(gen_ca(&url)).1,
+        status_of(self_signed(&names(&[&long]), &CertOptions::default())).1,
+        status_of(long.parse::<KeyType>()).1,
+        status_of(Certificate::from_pem(
+            format!("-----BEGIN {long}-----").as_bytes(),
+        ))
+        .1,
+    ] {
+        assert!(sentence.len() < 400, "{sentence}");
+        assert!(sentence.contains("xxx..."), "{sentence}");
     }
 }
