@@ -48,22 +48,24 @@ $(RUST_LIB): rust-lib ;
 # One object whose only global symbols are ours: it links beside other Rust.
 $(OUT)/libtlsmith.a: $(RUST_LIB) tests/c/symbols.txt
 	@mkdir -p $(OUT)
-	$(LD) -r --force-group-allocation $(addprefix -u ,$(SYMBOLS)) $< -o $(OUT)/tlsmith.o
-	$(OBJCOPY) -R .llvmbc -R .llvmcmd --wildcard --keep-global-symbol='tlsmith_*' \
+	@echo '  archive  $@'
+	@$(LD) -r --force-group-allocation $(addprefix -u ,$(SYMBOLS)) $< -o $(OUT)/tlsmith.o
+	@$(OBJCOPY) -R .llvmbc -R .llvmcmd --wildcard --keep-global-symbol='tlsmith_*' \
 		--strip-debug $(OUT)/tlsmith.o
 	@rm -f $@
-	$(AR) rcs $@ $(OUT)/tlsmith.o
+	@$(AR) rcs $@ $(OUT)/tlsmith.o
 	@rm -f $(OUT)/tlsmith.o
 
 # nodelete: std keeps thread-local destructors that must outlive dlclose().
 $(OUT)/libtlsmith.so: $(RUST_LIB) packaging/tlsmith.map tests/c/symbols.txt
 	@mkdir -p $(OUT)
-	$(CC) -shared -o $(OUT)/$(SO) $(addprefix -Wl$(comma)-u$(comma),$(SYMBOLS)) $< \
+	@echo '  link     $(OUT)/$(SO)'
+	@$(CC) -shared -o $(OUT)/$(SO) $(addprefix -Wl$(comma)-u$(comma),$(SYMBOLS)) $< \
 		-Wl,-soname,libtlsmith.so.$(ABI),--version-script=packaging/tlsmith.map \
 		-Wl,--gc-sections,-z,nodelete,-z,relro,-z,now,--strip-all \
 		$(LDFLAGS) $(SYSTEM_LIBS)
-	ln -sf $(SO) $(OUT)/libtlsmith.so.$(ABI)
-	ln -sf libtlsmith.so.$(ABI) $@
+	@ln -sf $(SO) $(OUT)/libtlsmith.so.$(ABI)
+	@ln -sf libtlsmith.so.$(ABI) $@
 
 # Written anew each time: they depend on the variables of this very call.
 .PHONY: $(OUT)/tlsmith.pc $(OUT)/tlsmith-config.cmake
@@ -99,7 +101,8 @@ header:
 EXAMPLES := $(patsubst examples/c/%.c,$(OUT)/%,$(wildcard examples/c/*.c))
 
 $(EXAMPLES): $(OUT)/%: examples/c/%.c $(OUT)/libtlsmith.so include/tlsmith.h
-	$(CC) $(CFLAGS) $< -o $@ -L$(OUT) -ltlsmith -Wl,-rpath,'$$ORIGIN'
+	@echo '  compile  $@'
+	@$(CC) $(CFLAGS) $< -o $@ -L$(OUT) -ltlsmith -Wl,-rpath,'$$ORIGIN'
 
 demo: $(EXAMPLES)
 	@OUT=$(OUT) sh examples/demo.sh

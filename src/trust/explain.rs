@@ -101,7 +101,7 @@ fn unknown_issuer(chain: &[Certificate], roots: usize) -> String {
     let leaf = &chain[0];
     if leaf.subject() == leaf.issuer() {
         return format!(
-            "certificate of '{}' is self-signed and not among the {roots} trusted roots",
+            "certificate of '{}' is self-signed and not one of the trusted roots ({roots} in all)",
             leaf.subject()
         );
     }
@@ -113,7 +113,7 @@ fn unknown_issuer(chain: &[Certificate], roots: usize) -> String {
         top.issuer()
     };
     format!(
-        "certificate of '{}' leads to '{missing}', which is not among the {roots} trusted roots: \
+        "certificate of '{}' leads to '{missing}', which is not one of the trusted roots ({roots} in all): \
          add that CA's certificate to the roots if you trust it, \
          or have the peer send its intermediate certificates",
         leaf.subject()
