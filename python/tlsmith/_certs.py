@@ -66,7 +66,7 @@ def load_key(source: Source) -> _tlsmith.Key:
     return _tlsmith.Key.from_pem(content)
 
 
-class Files(namedtuple("Files", "cert key chain ca combined")):
+class Files(namedtuple("Files", ["cert", "key", "chain", "ca", "combined"])):
     """Paths of what Identity.write() wrote.
 
     cert      the certificate alone
@@ -167,10 +167,9 @@ class Identity:
         )
         self._native.save(files.chain, files.key)
         self._native.save(files.combined, files.combined)
-        _tlsmith.Identity([self.cert], self.key).save(files.cert, None)
+        self.cert.save(files.cert)
         if self._root is not None:
-            with open(files.ca, "wb") as file:
-                file.write(self._root.pem)
+            self._root.save(files.ca)
         return files
 
     def files(self) -> AbstractContextManager[Files]:

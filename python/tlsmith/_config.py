@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     Version: TypeAlias = Literal["1.2", "1.3"]
     Trusted: TypeAlias = "Trust | Identity | _tlsmith.Certificate | _certs.Source"
 
-_FIELDS = "version cipher group alpn server_name resumed signature_scheme"
 
-
-class Info(namedtuple("Info", _FIELDS)):
+# collections, since importing typing would double the time of `import tlsmith`.
+class Info(
+    namedtuple(
+        "Info",
+        ["version", "cipher", "group", "alpn", "server_name", "resumed", "signature_scheme"],
+    )
+):
     """What the two sides of a connection agreed on.
 
     version           "1.2" or "1.3"

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use const_oid::ObjectIdentifier;
@@ -10,6 +11,7 @@ use der::{Decode, Encode, Sequence, Tag, Tagged};
 use spki::SubjectPublicKeyInfoRef;
 
 use super::document::{Document, Extension};
+use super::file::{Access, Staged};
 use super::name::GeneralName;
 use super::subject::Subject;
 use super::{describe, extensions, moment, pem};
@@ -241,6 +243,11 @@ impl Certificate {
             let mut encoded = pem::encode("CERTIFICATE", &self.0.der);
             std::mem::take(&mut *encoded)
         })
+    }
+
+    /// Writes it as PEM, with mode 0644, as a whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        Staged::new(path, self.pem().as_bytes(), Access::Everybody)?.commit()
     }
 
     /// Every field and extension on a page, for people.

@@ -35,6 +35,11 @@ def test_the_stub_says_what_there_is():
     )
 
 
+def test_the_package_keeps_to_its_own_types():
+    command = [sys.executable, "-m", "mypy", "--cache-dir", os.devnull, ROOT / "python/tlsmith"]
+    subprocess.run(command, check=True)
+
+
 def test_every_public_name_is_there_and_documented():
     for name in tlsmith.__all__:
         value = getattr(tlsmith, name)

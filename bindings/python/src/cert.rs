@@ -132,6 +132,11 @@ impl Certificate {
         from_hex(py, self.0.spki_sha256())
     }
 
+    /// Write it as PEM, with mode 0644, as a whole or not at all.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        detached(py, || self.0.save(&path))
+    }
+
     /// Every field and extension on a page, for people.
     fn text(&self) -> &str {
         self.0.text()
