@@ -15,6 +15,7 @@
 
 mod connection;
 mod context;
+mod ed448;
 mod error;
 mod pki;
 mod provider;

@@ -6,10 +6,81 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, KeyProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
+use rustls::sign::SigningKey;
+use rustls::{CipherSuiteCommon, Error, SignatureScheme, SupportedCipherSuite, Tls12CipherSuite};
+use rustls_pki_types::{PrivateKeyDer, SignatureVerificationAlgorithm};
 
-/// AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group.
+use crate::ed448::{Ed448Key, Ed448Verification};
+
+/// AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, and Ed448.
 pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+    PROVIDER.get_or_init(|| {
+        let base = aws_lc_rs::default_provider();
+        Arc::new(CryptoProvider {
+            cipher_suites: base.cipher_suites.into_iter().map(with_ed448).collect(),
+            signature_verification_algorithms: verification(base.signature_verification_algorithms),
+            key_provider: &Keys,
+            ..base
+        })
+    })
+}
+
+/// What it keeps for as long as the process runs, once: rustls asks for that.
+fn forever<T>(value: Vec<T>) -> &'static [T] {
+    Box::leak(value.into_boxed_slice())
+}
+
+fn verification(base: WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
+    static ED448: &dyn SignatureVerificationAlgorithm = &Ed448Verification;
+    let mut all = base.all.to_vec();
+    all.push(ED448);
+    let mut mapping = base.mapping.to_vec();
+    let after_ed25519 = mapping
+        .iter()
+        .position(|(scheme, _)| *scheme == SignatureScheme::ED25519);
+    mapping.insert(
+        after_ed25519.map_or(mapping.len(), |index| index + 1),
+        (SignatureScheme::ED448, std::slice::from_ref(&ED448)),
+    );
+    WebPkiSupportedAlgorithms {
+        all: forever(all),
+        mapping: forever(mapping),
+    }
+}
+
+/// In TLS 1.2 a suite says how servers sign, and those for ECDSA are for EdDSA
+/// too (RFC 8422, section 2.3).
+fn with_ed448(suite: SupportedCipherSuite) -> SupportedCipherSuite {
+    let SupportedCipherSuite::Tls12(base) = suite else {
+        return suite;
+    };
+    if !base.sign.contains(&SignatureScheme::ED25519) {
+        return suite;
+    }
+    let mut sign = base.sign.to_vec();
+    sign.push(SignatureScheme::ED448);
+    SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
+        common: CipherSuiteCommon { ..base.common },
+        prf_provider: base.prf_provider,
+        kx: base.kx,
+        sign: forever(sign),
+        aead_alg: base.aead_alg,
+    })))
+}
+
+/// Loads private keys: AWS-LC's and Ed448.
+#[derive(Debug)]
+struct Keys;
+
+impl KeyProvider for Keys {
+    fn load_private_key(&self, der: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
+        match &der {
+            PrivateKeyDer::Pkcs8(pkcs8) if Ed448Key::is_in(pkcs8) => {
+                Ok(Arc::new(Ed448Key::from_pkcs8(pkcs8)?))
+            }
+            _ => aws_lc_rs::sign::any_supported_type(&der),
+        }
+    }
 }
