@@ -1,6 +1,5 @@
 //! One parsed certificate, and every field of it that a person asks for.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +9,7 @@ use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
 use der::{Decode, Encode, Sequence, Tag, Tagged};
 use spki::SubjectPublicKeyInfoRef;
 
-use super::document::{Document, Extension};
+use super::document::{CertificateContent, Extension, Signed, repeated};
 use super::file::{Access, Staged};
 use super::name::GeneralName;
 use super::subject::Subject;
@@ -22,6 +21,11 @@ pub(super) const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5
 pub(super) const ALTERNATIVE_NAMES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 pub(super) const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 pub(super) const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
+pub(super) const CRL_DISTRIBUTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
+pub(super) const ISSUER_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
+const AUTHORITY_INFORMATION: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1");
+const TIMESTAMPS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
 pub(super) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 
 /// One X.509 certificate (RFC 5280).  Parsing it does not mean trusting it.
@@ -31,7 +35,7 @@ pub struct Certificate(Arc<Inner>);
 
 struct Inner {
     der: Vec<u8>,
-    document: Document,
+    document: Signed<CertificateContent>,
     fields: Fields,
     pem: OnceLock<String>,
     text: OnceLock<String>,
@@ -69,7 +73,7 @@ impl Certificate {
     /// Parses one certificate in DER.
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         let der = der.into();
-        let document = Document::from_der(&der).map_err(|error| bad("its structure", error))?;
+        let document = Signed::<CertificateContent>::from_der(&der).map_err(|error| bad("its structure", error))?;
         let fields = Fields::of(&document, &der)?;
         Ok(Self(Arc::new(Inner {
             der,
@@ -176,6 +180,49 @@ impl Certificate {
         &self.0.fields.key_type
     }
 
+    /// How large its key is, in bits: the modulus of RSA, the field of a curve;
+    /// for ML-DSA the length of the public key.  0 where that is not known.
+    pub fn key_bits(&self) -> usize {
+        describe::key_bits(self.spki_der())
+    }
+
+    /// Where CRLs that can revoke it are (RFC 5280, section 4.2.1.13), as URLs.
+    pub fn crl_urls(&self) -> Vec<String> {
+        let value = self.extension(&CRL_DISTRIBUTION);
+        value.and_then(|der| extensions::crl_urls(der).ok()).unwrap_or_default()
+    }
+
+    /// Who answers questions about its revocation by OCSP (RFC 5280, section
+    /// 4.2.2.1), as URLs.
+    pub fn ocsp_urls(&self) -> Vec<String> {
+        self.access_urls("OCSP")
+    }
+
+    /// Where the certificate of its issuer is, as URLs.
+    pub fn issuer_urls(&self) -> Vec<String> {
+        self.access_urls("CA issuers")
+    }
+
+    fn access_urls(&self, method: &str) -> Vec<String> {
+        let value = self.extension(&AUTHORITY_INFORMATION);
+        let urls = value.and_then(|der| extensions::access_urls(der, method).ok());
+        urls.unwrap_or_default()
+    }
+
+    /// How many certificate transparency logs have promised to list it: the
+    /// signed certificate timestamps in it (RFC 6962, section 3.3).
+    pub fn sct_count(&self) -> usize {
+        let value = self.extension(&TIMESTAMPS);
+        value.and_then(|der| extensions::timestamp_count(der).ok()).unwrap_or_default()
+    }
+
+    /// The names that a CA may issue certificates for, in words; `None` where
+    /// they are not limited.
+    pub fn name_constraints(&self) -> Option<String> {
+        let value = self.extension(&NAME_CONSTRAINTS)?;
+        Some(extensions::describe(&NAME_CONSTRAINTS, value).1)
+    }
+
     /// The algorithm that it is signed with, such as `"ecdsa-with-SHA256"`.
     pub fn signature_type(&self) -> &str {
         &self.0.fields.signature_type
@@ -184,6 +231,11 @@ impl Certificate {
     /// The SHA-256 of its DER, in hex.
     pub fn sha256(&self) -> &str {
         &self.0.fields.sha256
+    }
+
+    /// The SHA-1 of its DER, in hex.  Some programs show it; it proves nothing.
+    pub fn sha1(&self) -> String {
+        describe::sha1(self.der())
     }
 
     /// The SHA-256 of its SubjectPublicKeyInfo, in hex: a pin.
@@ -198,7 +250,7 @@ impl Certificate {
 
     /// The subject in DER, to be the issuer of other certificates.
     pub(super) fn subject_der(&self) -> Result<Vec<u8>> {
-        let subject = &self.0.document.to_be_signed.subject;
+        let subject = &self.0.document.content.subject;
         subject.to_der().map_err(|error| bad("its subject", error))
     }
 
@@ -209,7 +261,7 @@ impl Certificate {
 
     /// Whether it is its own issuer, as far as its fields tell.
     pub(super) fn is_self_signed(&self) -> bool {
-        let document = &self.0.document.to_be_signed;
+        let document = &self.0.document.content;
         let names_itself = document.subject == document.issuer;
         names_itself
             && self
@@ -217,9 +269,19 @@ impl Certificate {
                 .is_none_or(|id| Some(id.as_slice()) == self.key_id())
     }
 
+    /// Whether `other` is another certificate that issued it, as far as names
+    /// and key identifiers tell.
+    pub(super) fn names_issuer(&self, other: &Self) -> bool {
+        self != other
+            && self.0.document.content.issuer == other.0.document.content.subject
+            && match (self.issuer_key_id(), other.key_id()) {
+                (Some(said), Some(id)) => said == id,
+                _ => true,
+            }
+    }
+
     /// The key that signed it, where it says so.
     fn issuer_key_id(&self) -> Option<Vec<u8>> {
-        const ISSUER_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
         extensions::issuer_key_id(self.extension(&ISSUER_KEY_ID)?).ok()?
     }
 
@@ -228,7 +290,7 @@ impl Certificate {
         find(&self.0.document, oid)
     }
 
-    pub(super) fn document(&self) -> &Document {
+    pub(super) fn document(&self) -> &Signed<CertificateContent> {
         &self.0.document
     }
 
@@ -252,14 +314,14 @@ impl Certificate {
 
     /// Every field and extension on a page, for people.
     pub fn text(&self) -> &str {
-        self.0.text.get_or_init(|| describe::page(self))
+        self.0.text.get_or_init(|| describe::certificate_page(self))
     }
 }
 
 impl Fields {
-    fn of(document: &Document, der: &[u8]) -> Result<Self> {
-        let content = &document.to_be_signed;
-        check_extensions(document)?;
+    fn of(document: &Signed<CertificateContent>, der: &[u8]) -> Result<Self> {
+        let content = &document.content;
+        check_extensions(content)?;
         let subject = parse_name(&content.subject).map_err(|error| bad("its subject", error))?;
         let issuer = parse_name(&content.issuer).map_err(|error| bad("its issuer", error))?;
         let time = |time| moment::parse(&AnyRef::from(time));
@@ -326,11 +388,9 @@ fn parse_name(name: &der::asn1::Any) -> der::Result<Subject> {
     Subject::from_der(&name.to_der()?)
 }
 
-/// No extension may occur twice: each reader would believe another one.
-fn check_extensions(document: &Document) -> Result<()> {
-    let mut seen = HashSet::new();
-    let mut all = document.to_be_signed.extensions.iter().flatten();
-    match all.find(|extension| !seen.insert(extension.oid)) {
+/// No extension may occur twice.
+fn check_extensions(content: &CertificateContent) -> Result<()> {
+    match repeated(content.extensions.as_deref().unwrap_or_default()) {
         None => Ok(()),
         Some(Extension { oid, .. }) => Err(Error::new(
             Status::Parse,
@@ -339,15 +399,15 @@ fn check_extensions(document: &Document) -> Result<()> {
     }
 }
 
-fn find<'a>(document: &'a Document, oid: &ObjectIdentifier) -> Option<&'a [u8]> {
-    let mut all = document.to_be_signed.extensions.iter().flatten();
+fn find<'a>(document: &'a Signed<CertificateContent>, oid: &ObjectIdentifier) -> Option<&'a [u8]> {
+    let mut all = document.content.extensions.iter().flatten();
     let found = all.find(|extension| extension.oid == *oid)?;
     Some(found.value.as_bytes())
 }
 
 /// What an extension says, where it is there.
 fn extension<T>(
-    document: &Document,
+    document: &Signed<CertificateContent>,
     oid: &ObjectIdentifier,
     what: &str,
     read: impl Fn(&[u8]) -> der::Result<T>,

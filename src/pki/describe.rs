@@ -10,6 +10,9 @@ use der::{Decode, Sequence};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::certificate::Certificate;
+use super::crl::Crl;
+use super::document::Extension;
+use super::request::Csr;
 use super::{extensions, moment};
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -18,6 +21,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
+}
+
+pub(super) fn sha1(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref())
 }
 
 /// A serial number from the content of its INTEGER, without the byte that only
@@ -60,10 +67,11 @@ pub(super) fn purposes(der: &[u8]) -> der::Result<Vec<String>> {
     Ok(all.into_iter().map(purpose).collect())
 }
 
+/// RSAPublicKey (RFC 8017, appendix A.1.1).
 #[derive(Sequence)]
-struct RsaPublicKey<'a> {
-    modulus: UintRef<'a>,
-    exponent: UintRef<'a>,
+pub(super) struct RsaPublicKey<'a> {
+    pub(super) modulus: UintRef<'a>,
+    pub(super) exponent: UintRef<'a>,
 }
 
 /// The kind of a key and its size, from a SubjectPublicKeyInfo in DER.
@@ -76,6 +84,26 @@ pub(super) fn key_type(spki: &[u8]) -> String {
     match (kind.as_str(), rsa) {
         ("rsa", Ok(rsa)) => format!("rsa-{}", bits(rsa.modulus.as_bytes())),
         _ => kind,
+    }
+}
+
+/// How large a key is, in bits; 0 where that is not known.
+pub(super) fn key_bits(spki: &[u8]) -> usize {
+    let Ok(key) = SubjectPublicKeyInfoRef::try_from(spki) else {
+        return 0;
+    };
+    let bytes = key.subject_public_key.raw_bytes();
+    match key_algorithm(&key.algorithm).as_str() {
+        "rsa" | "rsa-pss" => {
+            let rsa = RsaPublicKey::from_der(bytes);
+            rsa.map_or(0, |rsa| bits(rsa.modulus.as_bytes()))
+        }
+        "ecdsa-p256" | "ed25519" | "x25519" => 256,
+        "ecdsa-p384" => 384,
+        "ecdsa-p521" => 521,
+        "ed448" | "x448" => 456,
+        "ml-dsa-44" | "ml-dsa-65" | "ml-dsa-87" => bytes.len() * 8,
+        _ => 0,
     }
 }
 
@@ -105,23 +133,68 @@ pub(super) fn key_algorithm(algorithm: &AlgorithmIdentifierRef<'_>) -> String {
     name.to_owned()
 }
 
-fn bits(number: &[u8]) -> usize {
+pub(super) fn bits(number: &[u8]) -> usize {
     let leading = number.first().map_or(0, |byte| byte.leading_zeros());
     number.len() * 8 - leading as usize
 }
 
-/// Every field and extension of a certificate, a line each.
-pub(super) fn page(certificate: &Certificate) -> String {
+/// Every field and extension of a document, a line each.
+fn page(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
     let mut page = String::new();
-    match write_page(&mut page, certificate) {
+    match write(&mut page) {
         Ok(()) => page,
         // Only writing can fail, and writing to a string does not.
         Err(fmt::Error) => page,
     }
 }
 
-fn write_page(out: &mut String, certificate: &Certificate) -> fmt::Result {
-    let content = &certificate.document().to_be_signed;
+pub(super) fn certificate_page(certificate: &Certificate) -> String {
+    page(|out| write_certificate(out, certificate))
+}
+
+pub(super) fn request_page(csr: &Csr) -> String {
+    page(|out| {
+        let mut field = |name: &str, value: &str| writeln!(out, "{name:<21}{value}");
+        field("Subject:", csr.subject())?;
+        field("Key:", &csr.key_type())?;
+        field("Signed with:", &csr.signature_type())?;
+        field("SHA-256 of the key:", &sha256(csr.spki_der()))?;
+        write_extensions(out, csr.extensions())
+    })
+}
+
+pub(super) fn crl_page(crl: &Crl) -> String {
+    page(|out| {
+        let mut field = |name: &str, value: &str| writeln!(out, "{name:<21}{value}");
+        field("Issuer:", crl.issuer())?;
+        field("Made:", &moment::show(crl.this_update()))?;
+        let next = crl.next_update().map(moment::show);
+        field("Next:", next.as_deref().unwrap_or("not said"))?;
+        field("Signed with:", &crl.signature_type())?;
+        field("Revoked:", &crl.revoked().len().to_string())?;
+        for revoked in crl.revoked() {
+            let time = revoked.time.map(moment::show).unwrap_or_default();
+            let reason = revoked.reason.map(|reason| format!(", {reason}"));
+            writeln!(out, "    {} on {time}{}", revoked.serial, reason.unwrap_or_default())?;
+        }
+        write_extensions(out, crl.extensions())
+    })
+}
+
+fn write_extensions<'a>(
+    out: &mut String,
+    extensions: impl IntoIterator<Item = &'a Extension>,
+) -> fmt::Result {
+    for extension in extensions {
+        let critical = if extension.critical { " (critical)" } else { "" };
+        let (name, value) = extensions::describe(&extension.oid, extension.value.as_bytes());
+        writeln!(out, "{name}{critical}: {value}")?;
+    }
+    Ok(())
+}
+
+fn write_certificate(out: &mut String, certificate: &Certificate) -> fmt::Result {
+    let content = &certificate.document().content;
     let mut field = |name: &str, value: &str| writeln!(out, "{name:<21}{value}");
     field("Subject:", certificate.subject())?;
     field("Issuer:", certificate.issuer())?;
@@ -131,6 +204,7 @@ fn write_page(out: &mut String, certificate: &Certificate) -> fmt::Result {
     field("Valid until:", &moment::show(certificate.not_after()))?;
     field("Key:", certificate.key_type())?;
     field("Signed with:", certificate.signature_type())?;
+    field("SHA-1:", &certificate.sha1())?;
     field("SHA-256:", certificate.sha256())?;
     field("SHA-256 of the key:", certificate.spki_sha256())?;
     let ids = [
@@ -142,15 +216,7 @@ fn write_page(out: &mut String, certificate: &Certificate) -> fmt::Result {
             field(name, &hex(id.raw_bytes()))?;
         }
     }
-    for extension in content.extensions.iter().flatten() {
-        let critical = if extension.critical {
-            " (critical)"
-        } else {
-            ""
-        };
-        let (name, value) = extensions::describe(&extension.oid, extension.value.as_bytes());
-        writeln!(out, "{name}{critical}: {value}")?;
-    }
+    write_extensions(out, content.extensions.iter().flatten())?;
     let key = SubjectPublicKeyInfoRef::try_from(certificate.spki_der());
     let key = key.map_or(&[][..], |key| key.subject_public_key.raw_bytes());
     write_bytes(out, "Public key", key)?;

@@ -1,24 +1,31 @@
-//! A certificate opened as far as anybody here looks into it or changes it.
+//! Certificates, requests and CRLs opened as far as anybody here looks into them
+//! or changes them.
 //!
 //! What is not looked into stays as the bytes that it is: names, times and keys
-//! come out of certificates of every quality, and go into others unchanged.
+//! come out of documents of every quality, and go into others unchanged.
+
+use std::collections::HashSet;
 
 use const_oid::ObjectIdentifier;
-use der::Sequence;
 use der::asn1::{Any, BitString, OctetString};
+use der::{Decode, Encode, Sequence};
 use spki::AlgorithmIdentifierOwned;
+use x509_cert::time::Time;
 
-/// A Certificate (RFC 5280, section 4.1).
+/// What all three have in common: a content, and somebody's signature of it.
 #[derive(Sequence)]
-pub(super) struct Document {
-    pub(super) to_be_signed: ToBeSigned,
+pub(super) struct Signed<T>
+where
+    T: for<'any> Decode<'any, Error = der::Error> + Encode,
+{
+    pub(super) content: T,
     pub(super) algorithm: AlgorithmIdentifierOwned,
     pub(super) signature: BitString,
 }
 
 /// A TBSCertificate (RFC 5280, section 4.1).
 #[derive(Sequence)]
-pub(super) struct ToBeSigned {
+pub(super) struct CertificateContent {
     /// One less than the version that people speak of.
     #[asn1(
         context_specific = "0",
@@ -48,10 +55,49 @@ pub(super) struct Validity {
 }
 
 /// An Extension (RFC 5280, section 4.1.2.9).
-#[derive(Sequence)]
+#[derive(Clone, Sequence)]
 pub(super) struct Extension {
     pub(super) oid: ObjectIdentifier,
     #[asn1(default = "Default::default")]
     pub(super) critical: bool,
     pub(super) value: OctetString,
+}
+
+/// A CertificationRequestInfo (RFC 2986, section 4.1).
+#[derive(Sequence)]
+pub(super) struct RequestContent {
+    pub(super) version: u8,
+    pub(super) subject: Any,
+    pub(super) spki: Any,
+    /// The content of a SET: its order is not checked, since many get it wrong.
+    /// Some requests leave out even the empty one.
+    pub(super) attributes: Option<Any>,
+}
+
+/// A TBSCertList (RFC 5280, section 5.1).
+#[derive(Sequence)]
+pub(super) struct CrlContent {
+    pub(super) version: Option<u8>,
+    pub(super) algorithm: AlgorithmIdentifierOwned,
+    pub(super) issuer: Any,
+    pub(super) this_update: Any,
+    pub(super) next_update: Option<Time>,
+    pub(super) revoked: Option<Vec<RevokedEntry>>,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
+    pub(super) extensions: Option<Vec<Extension>>,
+}
+
+/// One entry of its revokedCertificates.
+#[derive(Sequence)]
+pub(super) struct RevokedEntry {
+    pub(super) serial: Any,
+    pub(super) time: Any,
+    pub(super) extensions: Option<Vec<Extension>>,
+}
+
+/// The first extension that stands twice in a list: each reader would believe
+/// another one of them.
+pub(super) fn repeated(extensions: &[Extension]) -> Option<&Extension> {
+    let mut seen = HashSet::new();
+    extensions.iter().find(|extension| !seen.insert(extension.oid))
 }

@@ -4,7 +4,7 @@ use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, OctetString, OctetStringRef};
 use der::{Decode, Encode, Sequence};
 use x509_cert::ext::pkix::certpolicy::CertificatePolicies;
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName as StrictName};
+use x509_cert::ext::pkix::name::DistributionPointName;
 use x509_cert::ext::pkix::{CrlDistributionPoints, PolicyConstraints, PolicyMappings};
 
 use super::certificate::{self, BasicConstraints};
@@ -16,7 +16,7 @@ use super::name::GeneralName;
 /// Says what an extension holds.
 type Describe = fn(&[u8]) -> der::Result<String>;
 
-const EXTENSIONS: [(&str, &str, Describe); 22] = [
+const EXTENSIONS: [(&str, &str, Describe); 23] = [
     ("2.5.29.17", "Alternative names", names),
     ("2.5.29.18", "Alternative names of the issuer", names),
     ("2.5.29.15", "Key usage", key_usage),
@@ -25,6 +25,7 @@ const EXTENSIONS: [(&str, &str, Describe); 22] = [
     ("2.5.29.30", "Name constraints", name_constraints),
     ("2.5.29.14", "Subject key identifier", octets),
     ("2.5.29.35", "Authority key identifier", authority_key_id),
+    ("2.5.29.20", "CRL number", number),
     ("2.5.29.31", "CRL distribution", distribution_points),
     ("2.5.29.46", "Delta CRL distribution", distribution_points),
     ("1.3.6.1.5.5.7.1.1", "Authority information", access),
@@ -91,6 +92,15 @@ fn name_constraints(der: &[u8]) -> der::Result<String> {
     Constraints::from_der(der).map(|constraints| constraints.to_string())
 }
 
+fn number(der: &[u8]) -> der::Result<String> {
+    crl_number(der).map(|number| serial(&number))
+}
+
+/// A CRL number (RFC 5280, section 5.2.3), of up to 20 bytes.
+pub(super) fn crl_number(der: &[u8]) -> der::Result<Vec<u8>> {
+    der::asn1::Int::from_der(der).map(|number| number.as_bytes().to_vec())
+}
+
 fn octets(der: &[u8]) -> der::Result<String> {
     <&OctetStringRef>::from_der(der).map(|octets| hex(octets.as_bytes()))
 }
@@ -124,24 +134,32 @@ fn authority_key_id(der: &[u8]) -> der::Result<String> {
     Ok(list([key_id, issuer, number].into_iter().flatten()))
 }
 
-fn strict(name: &StrictName) -> der::Result<String> {
-    let der = name.to_der()?;
-    Ok(GeneralName(AnyRef::from_der(&der)?).to_string())
+fn distribution_points(der: &[u8]) -> der::Result<String> {
+    each_distribution_name(der, |name| Some(name.to_string())).map(list)
 }
 
-fn distribution_points(der: &[u8]) -> der::Result<String> {
+/// The URLs among the names of distribution points.
+pub(super) fn crl_urls(der: &[u8]) -> der::Result<Vec<String>> {
+    each_distribution_name(der, |name| name.uri())
+}
+
+fn each_distribution_name(
+    der: &[u8],
+    read: impl Fn(GeneralName<'_>) -> Option<String>,
+) -> der::Result<Vec<String>> {
     let points = CrlDistributionPoints::from_der(der)?;
-    let mut shown = Vec::new();
+    let mut found = Vec::new();
     for point in &points.0 {
         let names = match &point.distribution_point {
             Some(DistributionPointName::FullName(names)) => names,
             _ => return Err(der::ErrorKind::Failed.into()),
         };
         for name in names {
-            shown.push(strict(name)?);
+            let der = name.to_der()?;
+            found.extend(read(GeneralName(AnyRef::from_der(&der)?)));
         }
     }
-    Ok(shown.join(", "))
+    Ok(found)
 }
 
 #[derive(Sequence)]
@@ -153,16 +171,26 @@ struct Access<'a> {
 fn access(der: &[u8]) -> der::Result<String> {
     let entries = Vec::<Access<'_>>::from_der(der)?;
     Ok(list(entries.iter().map(|entry| {
-        let method = match entry.method.to_string().as_str() {
-            "1.3.6.1.5.5.7.48.1" => "OCSP".to_owned(),
-            "1.3.6.1.5.5.7.48.2" => "CA issuers".to_owned(),
-            "1.3.6.1.5.5.7.48.5" => "CA repository".to_owned(),
-            other => other.to_owned(),
-        };
         let location = GeneralName(entry.location);
         let location = location.typed().unwrap_or_else(|| location.to_string());
-        format!("{method} {location}")
+        format!("{} {location}", access_method(&entry.method))
     })))
+}
+
+fn access_method(method: &ObjectIdentifier) -> String {
+    match method.to_string().as_str() {
+        "1.3.6.1.5.5.7.48.1" => "OCSP".to_owned(),
+        "1.3.6.1.5.5.7.48.2" => "CA issuers".to_owned(),
+        "1.3.6.1.5.5.7.48.5" => "CA repository".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// The URLs of one method, such as `"OCSP"`.
+pub(super) fn access_urls(der: &[u8], method: &str) -> der::Result<Vec<String>> {
+    let entries = Vec::<Access<'_>>::from_der(der)?.into_iter();
+    let fitting = entries.filter(|entry| access_method(&entry.method) == method);
+    Ok(fitting.filter_map(|entry| GeneralName(entry.location).uri()).collect())
 }
 
 fn policies(der: &[u8]) -> der::Result<String> {
@@ -233,6 +261,13 @@ fn timestamps(der: &[u8]) -> der::Result<String> {
     let octets = <&OctetStringRef>::from_der(der)?;
     let shown = read_timestamps(octets.as_bytes()).ok_or(der::ErrorKind::Failed)?;
     Ok(shown.join(", "))
+}
+
+/// How many they are.
+pub(super) fn timestamp_count(der: &[u8]) -> der::Result<usize> {
+    let octets = <&OctetStringRef>::from_der(der)?;
+    let shown = read_timestamps(octets.as_bytes()).ok_or(der::ErrorKind::Failed)?;
+    Ok(shown.len())
 }
 
 fn read_timestamps(bytes: &[u8]) -> Option<Vec<String>> {

@@ -93,6 +93,34 @@ impl Staged {
     }
 }
 
+/// A document to write: where, what, and for whom.
+pub(super) type Content<'a> = (&'a Path, &'a str, Access);
+
+/// Writes a public document and a private key, or one of them.  Both are on disk
+/// before either takes its name, so a failure leaves the old ones.  Where both
+/// go into the same file, it holds both and is the owner's alone.
+pub(super) fn save_pair(public: Option<Content<'_>>, key: Option<Content<'_>>) -> Result<()> {
+    let stage =
+        |(path, text, access): Content<'_>| Staged::new(path, text.as_bytes(), access);
+    match (public, key) {
+        (None, None) => Err(Error::new(
+            Status::Argument,
+            "there is nothing to save: give a file for the certificate, the key, or both",
+        )),
+        (Some(one), None) | (None, Some(one)) => stage(one)?.commit(),
+        (Some(public), Some(key)) if are_same(public.0, key.0) => {
+            let mut both = Zeroizing::new(String::with_capacity(key.1.len() + public.1.len()));
+            both.extend([key.1, public.1]);
+            stage((key.0, &both, key.2))?.commit()
+        }
+        (Some(public), Some(key)) => {
+            let (key, public) = (stage(key)?, stage(public)?);
+            key.commit()?;
+            public.commit()
+        }
+    }
+}
+
 /// Where a file ends up that is written to `path`: symbolic links stay, and
 /// what they lead to is replaced.  Directories and devices are refused.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
@@ -113,7 +141,7 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Whether writing to one would be writing to the other.
-pub(super) fn are_same(one: &Path, other: &Path) -> bool {
+fn are_same(one: &Path, other: &Path) -> bool {
     one == other || matches!((resolve(one), resolve(other)), (Ok(one), Ok(other)) if one == other)
 }
 

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
-use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
-use super::file::{self, Access, Staged};
+use super::file::{self, Access};
 use super::key::PrivateKey;
 use crate::{Error, Result, Status};
 
@@ -49,24 +48,40 @@ impl Identity {
     /// Loads a PEM chain and a PEM key.  `None` for the key means that
     /// `cert_file` holds it too.
     pub fn load(cert_file: &Path, key_file: Option<&Path>) -> Result<Self> {
+        Self::read(cert_file, key_file, None)
+    }
+
+    /// The same, with a password for a key that is encrypted (PKCS#8 with PBES2).
+    pub fn load_encrypted(
+        cert_file: &Path,
+        key_file: Option<&Path>,
+        password: &str,
+    ) -> Result<Self> {
+        Self::read(cert_file, key_file, Some(password))
+    }
+
+    fn read(cert_file: &Path, key_file: Option<&Path>, password: Option<&str>) -> Result<Self> {
         let cert = file::read_file("cannot read the certificate", cert_file)?;
         let chain =
             Certificate::all_from_pem(&cert).map_err(|error| file::in_file(cert_file, error))?;
-        let key = match key_file {
+        let text;
+        let (at, key) = match key_file {
             Some(path) => {
-                let text = file::read_file("cannot read the private key", path)?;
-                PrivateKey::from_pem(&text).map_err(|error| file::in_file(path, error))?
+                text = file::read_file("cannot read the private key", path)?;
+                (path, &text)
             }
-            None => PrivateKey::from_pem(&cert).map_err(|error| file::in_file(cert_file, error))?,
+            None => (cert_file, &cert),
         };
-        let at = key_file.unwrap_or(cert_file);
-        Self::new(chain, Some(key)).map_err(|error| file::in_file(at, error))
+        PrivateKey::read_pem(key, password)
+            .and_then(|key| Self::new(chain, Some(key)))
+            .map_err(|error| file::in_file(at, error))
     }
 
-    /// The same from memory.
-    pub fn from_pem(cert: &[u8], key: Option<&[u8]>) -> Result<Self> {
+    /// Loads them from memory.  `None` for the key means that `cert` holds it
+    /// too.  The password is for a key that is encrypted.
+    pub fn from_pem(cert: &[u8], key: Option<&[u8]>, password: Option<&str>) -> Result<Self> {
         let chain = Certificate::all_from_pem(cert)?;
-        let key = PrivateKey::from_pem(key.unwrap_or(cert))?;
+        let key = PrivateKey::read_pem(key.unwrap_or(cert), password)?;
         Self::new(chain, Some(key))
     }
 
@@ -77,35 +92,33 @@ impl Identity {
     /// Both files are on disk before either takes its name, so a failure leaves
     /// the old ones.
     pub fn save(&self, cert_file: Option<&Path>, key_file: Option<&Path>) -> Result<()> {
-        let cert_pem = self.0.cert_pem.as_bytes();
+        self.write(cert_file, key_file, None)
+    }
+
+    /// The same, with the key encrypted under a password: PKCS#8 with PBES2,
+    /// AES-256 and PBKDF2.
+    pub fn save_encrypted(
+        &self,
+        cert_file: Option<&Path>,
+        key_file: Option<&Path>,
+        password: &str,
+    ) -> Result<()> {
+        self.write(cert_file, key_file, Some(password))
+    }
+
+    fn write(
+        &self,
+        cert_file: Option<&Path>,
+        key_file: Option<&Path>,
+        password: Option<&str>,
+    ) -> Result<()> {
         let key = match key_file {
-            Some(path) => Some((path, self.require_key("save")?.to_pem())),
+            Some(path) => Some((path, self.require_key("save")?.write_pem(password)?)),
             None => None,
         };
-        match (cert_file, key) {
-            (None, None) => Err(Error::new(
-                Status::Argument,
-                "there is nothing to save: give a file for the certificate, the key, or both",
-            )),
-            (Some(cert_file), None) => {
-                Staged::new(cert_file, cert_pem, Access::Everybody)?.commit()
-            }
-            (None, Some((key_file, key))) => {
-                Staged::new(key_file, key.as_bytes(), Access::Owner)?.commit()
-            }
-            (Some(cert_file), Some((key_file, key))) if file::are_same(cert_file, key_file) => {
-                let mut both = Zeroizing::new(Vec::with_capacity(key.len() + cert_pem.len()));
-                both.extend_from_slice(key.as_bytes());
-                both.extend_from_slice(cert_pem);
-                Staged::new(key_file, &both, Access::Owner)?.commit()
-            }
-            (Some(cert_file), Some((key_file, key))) => {
-                let key = Staged::new(key_file, key.as_bytes(), Access::Owner)?;
-                let cert = Staged::new(cert_file, cert_pem, Access::Everybody)?;
-                key.commit()?;
-                cert.commit()
-            }
-        }
+        let cert = cert_file.map(|path| (path, self.cert_pem(), Access::Everybody));
+        let key = key.as_ref();
+        file::save_pair(cert, key.map(|(path, pem)| (*path, pem.as_str(), Access::Owner)))
     }
 
     /// The certificates, leaf first.

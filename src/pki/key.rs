@@ -5,13 +5,8 @@
 
 use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{self, KeySize};
-use aws_lc_rs::signature::{self as sig, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair};
 use der::asn1::{Any, AnyRef, BitStringRef, OctetStringRef, SetOfVec};
 use der::{Decode, Encode, Sequence};
 use rustls::sign::SigningKey;
@@ -20,77 +15,11 @@ use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
 use super::file::{Access, Staged};
-use super::{describe, pem, quoted};
+use super::key_type::KeyType;
+use super::options::CertOptions;
+use super::{describe, encryption, pem};
 use crate::provider::provider;
 use crate::{Error, Result, Status};
-
-/// The kinds of key that can be generated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum KeyType {
-    /// ECDSA on NIST P-256: `"ecdsa-p256"`.
-    #[default]
-    EcdsaP256,
-    /// ECDSA on NIST P-384: `"ecdsa-p384"`.
-    EcdsaP384,
-    /// Ed25519 (RFC 8032): `"ed25519"`.
-    Ed25519,
-    /// RSA with 2048 bits: `"rsa-2048"`.
-    Rsa2048,
-    /// RSA with 3072 bits: `"rsa-3072"`.
-    Rsa3072,
-    /// RSA with 4096 bits: `"rsa-4096"`.
-    Rsa4096,
-}
-
-impl KeyType {
-    /// Every kind.
-    pub const ALL: [Self; 6] = [
-        Self::EcdsaP256,
-        Self::EcdsaP384,
-        Self::Ed25519,
-        Self::Rsa2048,
-        Self::Rsa3072,
-        Self::Rsa4096,
-    ];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::EcdsaP256 => "ecdsa-p256",
-            Self::EcdsaP384 => "ecdsa-p384",
-            Self::Ed25519 => "ed25519",
-            Self::Rsa2048 => "rsa-2048",
-            Self::Rsa3072 => "rsa-3072",
-            Self::Rsa4096 => "rsa-4096",
-        }
-    }
-}
-
-impl fmt::Display for KeyType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for KeyType {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        let found = Self::ALL.into_iter().find(|kind| kind.name() == name);
-        found.ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|kind| kind.name()).collect();
-            Error::new(
-                Status::Argument,
-                format!(
-                    "{} is not a key type: choose one of {}",
-                    quoted(name),
-                    names.join(", ")
-                ),
-            )
-        })
-    }
-}
 
 /// A private key.  Cloning gives another reference; the key is wiped from
 /// memory with the last one.  It never shows in debug output.
@@ -119,42 +48,65 @@ struct OneAsymmetricKey<'a> {
 impl PrivateKey {
     /// Makes a new key.  RSA takes a while: half a second for 4096 bits.
     pub fn generate(key_type: KeyType) -> Result<Self> {
-        let pkcs8 = match key_type {
-            KeyType::EcdsaP256 => generate_ecdsa(&sig::ECDSA_P256_SHA256_ASN1_SIGNING),
-            KeyType::EcdsaP384 => generate_ecdsa(&sig::ECDSA_P384_SHA384_ASN1_SIGNING),
-            KeyType::Ed25519 => generate_ed25519(),
-            KeyType::Rsa2048 => generate_rsa(KeySize::Rsa2048),
-            KeyType::Rsa3072 => generate_rsa(KeySize::Rsa3072),
-            KeyType::Rsa4096 => generate_rsa(KeySize::Rsa4096),
-        };
-        let pkcs8 = pkcs8.map_err(|_| {
-            Error::new(
-                Status::Internal,
-                format!("generating a key of type {key_type} failed"),
-            )
-        })?;
-        Self::from_der(&pkcs8)
+        Self::from_der(&key_type.generate()?)
+    }
+
+    /// The key that the options bring, or a new one of the kind that they name.
+    pub(super) fn for_options(options: &CertOptions) -> Result<Self> {
+        match &options.key {
+            Some(key) => Ok(key.clone()),
+            None => Self::generate(options.key_type.unwrap_or_default()),
+        }
     }
 
     /// The first private key in a PEM text: PKCS#8, PKCS#1 or SEC1.
     pub fn from_pem(text: &[u8]) -> Result<Self> {
-        for section in pem::sections(text) {
-            let section = section?;
-            if section.is_private_key() && section.is_encrypted() {
-                return Err(Error::new(
-                    Status::Unsupported,
-                    "the private key is encrypted: decrypt it with 'openssl pkey -in KEY -out PLAIN'",
-                ));
-            }
-            if section.is_private_key() {
-                return Self::from_der(&section.decode()?);
-            }
-        }
-        Err(pem::missing("private key", text))
+        Self::read_pem(text, None)
+    }
+
+    /// The same, where it is encrypted (PKCS#8 with PBES2) with a password.  It
+    /// may also be plain.
+    pub fn from_encrypted_pem(text: &[u8], password: &str) -> Result<Self> {
+        Self::read_pem(text, Some(password))
     }
 
     /// A private key in DER: PKCS#8, PKCS#1 or SEC1.
     pub fn from_der(der: &[u8]) -> Result<Self> {
+        Self::read_der(der, None)
+    }
+
+    /// The same, where it is encrypted (PKCS#8 with PBES2) with a password.  It
+    /// may also be plain.
+    pub fn from_encrypted_der(der: &[u8], password: &str) -> Result<Self> {
+        Self::read_der(der, Some(password))
+    }
+
+    pub(super) fn read_pem(text: &[u8], password: Option<&str>) -> Result<Self> {
+        for section in pem::sections(text) {
+            let section = section?;
+            if !section.is_private_key() {
+                continue;
+            }
+            if section.is_encrypted_by_openssl() {
+                return Err(Error::new(
+                    Status::Unsupported,
+                    "the private key is encrypted in OpenSSL's own old way, which is weak: \
+                     'openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY -out NEW' encrypts it as PKCS#8",
+                ));
+            }
+            return Self::read_der(&section.decode()?, password);
+        }
+        Err(pem::missing("private key", text))
+    }
+
+    fn read_der(der: &[u8], password: Option<&str>) -> Result<Self> {
+        if encryption::is_encrypted(der) {
+            return Self::read_plain(&encryption::decrypt(der, password)?);
+        }
+        Self::read_plain(der)
+    }
+
+    fn read_plain(der: &[u8]) -> Result<Self> {
         let damaged = |why: &dyn fmt::Display| {
             let sentence = format!("the private key does not parse: {why}");
             Error::new(Status::Parse, sentence)
@@ -196,6 +148,22 @@ impl PrivateKey {
         pem::encode("PRIVATE KEY", &self.0.pkcs8)
     }
 
+    /// The key as PKCS#8 in PEM, encrypted with a password: PBES2 with AES-256
+    /// and PBKDF2.  Takes a fraction of a second, so that guessing passwords
+    /// takes long.
+    pub fn to_encrypted_pem(&self, password: &str) -> Result<Zeroizing<String>> {
+        let der = encryption::encrypt(&self.0.pkcs8, password)?;
+        Ok(pem::encode("ENCRYPTED PRIVATE KEY", &der))
+    }
+
+    /// The key in PEM, encrypted where there is a password.
+    pub(super) fn write_pem(&self, password: Option<&str>) -> Result<Zeroizing<String>> {
+        match password {
+            None => Ok(self.to_pem()),
+            Some(password) => self.to_encrypted_pem(password),
+        }
+    }
+
     /// Writes the key as PEM, with mode 0600, as a whole or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
         Staged::new(path, self.to_pem().as_bytes(), Access::Owner)?.commit()
@@ -212,23 +180,6 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-fn generate_ecdsa(
-    algorithm: &'static EcdsaSigningAlgorithm,
-) -> Result<Zeroizing<Vec<u8>>, aws_lc_rs::error::Unspecified> {
-    let document = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new())?;
-    Ok(Zeroizing::new(document.as_ref().to_vec()))
-}
-
-fn generate_ed25519() -> Result<Zeroizing<Vec<u8>>, aws_lc_rs::error::Unspecified> {
-    let document = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new())?;
-    Ok(Zeroizing::new(document.as_ref().to_vec()))
-}
-
-fn generate_rsa(size: KeySize) -> Result<Zeroizing<Vec<u8>>, aws_lc_rs::error::Unspecified> {
-    let document: Pkcs8V1Der<'_> = rsa::KeyPair::generate(size)?.as_der()?;
-    Ok(Zeroizing::new(document.as_ref().to_vec()))
-}
-
 /// Why the provider does not take a key: it is of a kind that it does not know,
 /// or damaged.
 fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
@@ -243,7 +194,8 @@ fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
         _ => "ecdsa".to_owned(),
     };
     let (status, problem) = match kind.as_str() {
-        "rsa" | "ecdsa" | "ecdsa-p256" | "ecdsa-p384" | "ecdsa-p521" | "ed25519" | "unknown" => {
+        "rsa" | "ecdsa" | "ecdsa-p256" | "ecdsa-p384" | "ecdsa-p521" | "ed25519" | "ed448"
+        | "ml-dsa-44" | "ml-dsa-65" | "ml-dsa-87" | "unknown" => {
             (Status::Parse, "it is damaged, or")
         }
         _ => (Status::Unsupported, "it is"),
@@ -252,7 +204,7 @@ fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
         status,
         format!(
             "the private key of type {kind} cannot be used: {problem} none of RSA with 2048 to \
-             8192 bits, ECDSA on P-256, P-384 or P-521, and Ed25519"
+             8192 bits, ECDSA on P-256, P-384 or P-521, Ed25519, Ed448, and ML-DSA"
         ),
     )
     .with_source(error)

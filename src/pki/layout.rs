@@ -1,31 +1,34 @@
 //! rcgen lays a document out, we put the exact names and the signature in.
 //!
-//! rcgen turns typed parameters into the DER of a certificate, and does that
-//! well.  What it cannot do is sign with every kind of key, or repeat a subject
-//! byte for byte: it keeps names in a map, where one of two organizational
-//! units is lost.  So it works with a placeholder for a key that signs nothing,
-//! and here the to-be-signed part is opened, gets the exact issuer, subject,
-//! public key and algorithm, and is signed once.  One way for every key and
+//! rcgen turns typed parameters into the DER of a certificate, a request or a
+//! CRL, and does that well.  What it cannot do is sign with every kind of key,
+//! or repeat a subject byte for byte: it keeps names in a map, where one of two
+//! organizational units is lost.  So it works with a placeholder for a key that
+//! signs nothing, and here the content is opened, gets the exact names, public
+//! key, extensions and algorithm, and is signed once.  One way for every key and
 //! every document.
 
 use der::asn1::{Any, BitString};
-use der::{Decode, Encode, Tag};
-use rcgen::{CertificateParams, Issuer, KeyIdMethod, PublicKeyData};
-use rustls::SignatureScheme;
-use rustls_pki_types::{AlgorithmIdentifier, alg_id};
+use der::{Decode, Encode};
+use rcgen::{
+    CertificateParams, CertificateRevocationListParams, Issuer, KeyIdMethod, PublicKeyData,
+};
 use spki::AlgorithmIdentifierOwned;
 
-use super::document::Document;
+use super::document::{CertificateContent, CrlContent, Extension, RequestContent, Signed};
 use super::key::PrivateKey;
+use super::signature;
 use crate::{Error, Result, Status};
 
-/// What the document says exactly, as DER.
+/// What a certificate says exactly, as DER.
 pub(super) struct Exact<'a> {
     pub(super) issuer: &'a [u8],
     pub(super) subject: &'a [u8],
     pub(super) spki: &'a [u8],
     /// Of the issuer's key, for the authority key identifier.
     pub(super) issuer_key_id: &'a [u8],
+    /// Extensions that stand as they are, in place of those that are laid out.
+    pub(super) extensions: &'a [Extension],
 }
 
 /// Makes the certificate that `params` and `exact` describe, signed by `key`.
@@ -38,55 +41,76 @@ pub(super) fn certificate(
     issuer.key_identifier_method = KeyIdMethod::PreSpecified(exact.issuer_key_id.to_vec());
     let laid_out = params
         .signed_by(&Placeholder, &Issuer::new(issuer, Placeholder))
-        .map_err(|error| Error::new(Status::Internal, format!("cannot lay it out: {error}")))?;
-    finish(laid_out.der(), exact, key)
+        .map_err(refused)?;
+    finish(laid_out.der(), key, |content: &mut CertificateContent, algorithm| {
+        content.algorithm = algorithm;
+        content.issuer = Any::from_der(exact.issuer)?;
+        content.subject = Any::from_der(exact.subject)?;
+        content.spki = Any::from_der(exact.spki)?;
+        let extensions = content.extensions.get_or_insert_default();
+        extensions.retain(|ours| exact.extensions.iter().all(|exact| exact.oid != ours.oid));
+        extensions.extend_from_slice(exact.extensions);
+        Ok(())
+    })
 }
 
-fn finish(laid_out: &[u8], exact: &Exact<'_>, key: &PrivateKey) -> Result<Vec<u8>> {
+/// Makes a request for a certificate with this subject, signed by `key`, whose
+/// certificate it is to be.
+pub(super) fn request(
+    params: &CertificateParams,
+    subject: &[u8],
+    key: &PrivateKey,
+) -> Result<Vec<u8>> {
+    let laid_out = params.serialize_request(&Placeholder).map_err(refused)?;
+    finish(laid_out.der(), key, |content: &mut RequestContent, _| {
+        content.subject = Any::from_der(subject)?;
+        content.spki = Any::from_der(key.spki_der())?;
+        Ok(())
+    })
+}
+
+/// Makes a CRL of the issuer with this name, signed by `key`.
+pub(super) fn crl(
+    params: &CertificateRevocationListParams,
+    issuer: &[u8],
+    key: &PrivateKey,
+) -> Result<Vec<u8>> {
+    let placeholder = Issuer::new(CertificateParams::default(), Placeholder);
+    let laid_out = params.signed_by(&placeholder).map_err(refused)?;
+    finish(laid_out.der(), key, |content: &mut CrlContent, algorithm| {
+        content.algorithm = algorithm;
+        content.issuer = Any::from_der(issuer)?;
+        Ok(())
+    })
+}
+
+fn refused(error: rcgen::Error) -> Error {
+    Error::new(Status::Internal, format!("cannot lay it out: {error}"))
+}
+
+/// Opens what is laid out, has it completed, and signs it.
+fn finish<T>(
+    laid_out: &[u8],
+    key: &PrivateKey,
+    complete: impl FnOnce(&mut T, AlgorithmIdentifierOwned) -> der::Result<()>,
+) -> Result<Vec<u8>>
+where
+    T: for<'any> Decode<'any, Error = der::Error> + Encode,
+{
     let broken = |error: der::Error| {
-        let sentence = format!("the certificate's layout is not as expected: {error}");
+        let sentence = format!("the layout is not as expected: {error}");
         Error::new(Status::Internal, sentence)
     };
-    let (signer, algorithm) = signer(key)?;
-    let mut document = Document::from_der(laid_out).map_err(broken)?;
-    let algorithm = Any::new(Tag::Sequence, algorithm.as_ref()).map_err(broken)?;
-    let algorithm: AlgorithmIdentifierOwned = algorithm.decode_as().map_err(broken)?;
-    document.to_be_signed.algorithm = algorithm.clone();
-    document.to_be_signed.issuer = Any::from_der(exact.issuer).map_err(broken)?;
-    document.to_be_signed.subject = Any::from_der(exact.subject).map_err(broken)?;
-    document.to_be_signed.spki = Any::from_der(exact.spki).map_err(broken)?;
-    let message = document.to_be_signed.to_der().map_err(broken)?;
+    let (signer, algorithm) = signature::signer(key)?;
+    let mut document = Signed::<T>::from_der(laid_out).map_err(broken)?;
+    complete(&mut document.content, algorithm.clone()).map_err(broken)?;
+    let message = document.content.to_der().map_err(broken)?;
     let signature = signer
         .sign(&message)
         .map_err(|error| Error::new(Status::Internal, format!("cannot sign: {error}")))?;
     document.algorithm = algorithm;
     document.signature = BitString::from_bytes(&signature).map_err(broken)?;
     document.to_der().map_err(broken)
-}
-
-/// How keys sign documents: schemes by preference, with the algorithm
-/// identifiers that stand for them in X.509.
-const SCHEMES: [(SignatureScheme, AlgorithmIdentifier); 5] = [
-    (SignatureScheme::ECDSA_NISTP256_SHA256, alg_id::ECDSA_SHA256),
-    (SignatureScheme::ECDSA_NISTP384_SHA384, alg_id::ECDSA_SHA384),
-    (SignatureScheme::ECDSA_NISTP521_SHA512, alg_id::ECDSA_SHA512),
-    (SignatureScheme::ED25519, alg_id::ED25519),
-    (SignatureScheme::RSA_PKCS1_SHA256, alg_id::RSA_PKCS1_SHA256),
-];
-
-fn signer(key: &PrivateKey) -> Result<(Box<dyn rustls::sign::Signer>, AlgorithmIdentifier)> {
-    for (scheme, algorithm) in SCHEMES {
-        if let Some(signer) = key.signing_key().choose_scheme(&[scheme]) {
-            return Ok((signer, algorithm));
-        }
-    }
-    Err(Error::new(
-        Status::Unsupported,
-        format!(
-            "a key of type {} cannot sign certificates here",
-            key.key_type()
-        ),
-    ))
 }
 
 /// Stands where rcgen wants a key.  All that it says is replaced.

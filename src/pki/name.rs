@@ -64,6 +64,10 @@ impl FromStr for AltName {
 }
 
 impl AltName {
+    pub(super) fn parse_all(names: &[String]) -> Result<Vec<Self>> {
+        names.iter().map(|name| name.parse()).collect()
+    }
+
     pub(super) fn to_san(&self) -> Result<SanType> {
         let text = |text: &String| text.as_str().try_into().map_err(|_| bad_name(text));
         Ok(match self {
@@ -155,6 +159,11 @@ impl<'a> GeneralName<'a> {
             7 => address(self.0.value()).map(|address| address.to_string()),
             _ => None,
         }
+    }
+
+    /// A URI, as one would type it.
+    pub(super) fn uri(self) -> Option<String> {
+        (self.number() == 6).then(|| visible(self.0.value()))
     }
 
     /// The same name in the form that rules about names are checked with.

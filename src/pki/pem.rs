@@ -23,7 +23,7 @@ impl Section<'_> {
         matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE")
     }
 
-    /// Whether it is a private key of a form that we read, were it not encrypted.
+    /// Whether it is a private key of a form that we read, or encrypted.
     pub(super) fn is_private_key(&self) -> bool {
         matches!(
             self.label.as_str(),
@@ -31,10 +31,20 @@ impl Section<'_> {
         )
     }
 
-    pub(super) fn is_encrypted(&self) -> bool {
+    /// Whether the PEM itself is encrypted, as OpenSSL did before PKCS#8.
+    pub(super) fn is_encrypted_by_openssl(&self) -> bool {
         let says_so =
             |line: &&[u8]| line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED");
-        self.label.starts_with("ENCRYPTED ") || self.body.iter().any(says_so)
+        self.body.iter().any(says_so)
+    }
+
+    pub(super) fn is_request(&self) -> bool {
+        // The second is what Microsoft's and old tools write.
+        matches!(self.label.as_str(), "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST")
+    }
+
+    pub(super) fn is_crl(&self) -> bool {
+        self.label == "X509 CRL"
     }
 
     /// What it holds.

@@ -16,6 +16,8 @@ use crate::{Error, Result, Status};
 pub(super) struct Request<'a> {
     pub(super) subject: &'a Subject,
     pub(super) names: &'a [AltName],
+    /// The alternative names that are directory names.
+    pub(super) directories: &'a [Subject],
     /// For a CA, how many CAs may stand below it.
     pub(super) path_len: Option<u32>,
     pub(super) is_ca: bool,
@@ -35,6 +37,20 @@ pub(super) fn check(ca: &Identity, request: &Request<'_>) -> Result<()> {
             .map_err(|rule| refusal(above, &rule))?;
     }
     Ok(())
+}
+
+/// Fails unless an authority may sign CRLs.
+pub(super) fn check_crl_issuer(ca: &Identity) -> Result<()> {
+    let issuer = ca.certificate();
+    let rule = match issuer {
+        _ if ca.key().is_none() => "its private key is not here",
+        issuer if !issuer.is_ca() => "it is not a CA",
+        issuer if issuer.forbids("cRLSign") => "its key usage does not include cRLSign",
+        _ => return Ok(()),
+    };
+    let issuer = issuer.subject();
+    let sentence = format!("the authority '{issuer}' may not sign a CRL: {rule}");
+    Err(Error::new(Status::Issue, sentence))
 }
 
 /// Fails unless the validity of the new certificate lies within that of its
@@ -103,9 +119,12 @@ fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String>
             .check(Constrained::Name(name))
             .map_err(|rule| format!("{rule}, and '{name}' is asked for"))?;
     }
-    constraints
-        .check(Constrained::Subject(request.subject))
-        .map_err(|rule| format!("{rule}, and the subject '{}' is asked for", request.subject))
+    for subject in request.directories.iter().chain([request.subject]) {
+        constraints
+            .check(Constrained::Subject(subject))
+            .map_err(|rule| format!("{rule}, and the subject '{subject}' is asked for"))?;
+    }
+    Ok(())
 }
 
 /// Where no alternative name is a host, some peers take the common name for

@@ -240,7 +240,7 @@ fn parse_attribute(text: &str) -> Result<AttributeTypeAndValue, String> {
     }
 }
 
-fn parse_hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn parse_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes().chunks(2);
     digits
         .map(|pair| {

@@ -1,0 +1,346 @@
+//! Certificate revocation lists (RFC 5280, section 5): made, loaded, read.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use const_oid::ObjectIdentifier;
+use der::asn1::AnyRef;
+use der::{Decode, Encode, Tag, Tagged};
+use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber};
+
+use super::document::{CrlContent, Extension, RevokedEntry, Signed};
+use super::file::{self, Access, Staged};
+use super::identity::Identity;
+use super::subject::{Subject, parse_hex};
+use super::{describe, extensions, fields, layout, moment, pem, quoted, rules};
+use crate::{Error, Result, Status};
+
+/// How long a CRL is good for: a week.
+const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+
+/// Why a certificate was revoked (RFC 5280, section 5.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are the standard's")]
+pub enum RevocationReason {
+    Unspecified,
+    KeyCompromise,
+    CaCompromise,
+    AffiliationChanged,
+    Superseded,
+    CessationOfOperation,
+    CertificateHold,
+    RemoveFromCrl,
+    PrivilegeWithdrawn,
+    AaCompromise,
+}
+
+/// The reasons by the numbers and the names that the standard gives them.
+const REASONS: [(u8, &str, RevocationReason, rcgen::RevocationReason); 10] = {
+    use RevocationReason as R;
+    use rcgen::RevocationReason as L;
+    [
+        (0, "unspecified", R::Unspecified, L::Unspecified),
+        (1, "keyCompromise", R::KeyCompromise, L::KeyCompromise),
+        (2, "cACompromise", R::CaCompromise, L::CaCompromise),
+        (3, "affiliationChanged", R::AffiliationChanged, L::AffiliationChanged),
+        (4, "superseded", R::Superseded, L::Superseded),
+        (5, "cessationOfOperation", R::CessationOfOperation, L::CessationOfOperation),
+        (6, "certificateHold", R::CertificateHold, L::CertificateHold),
+        (8, "removeFromCRL", R::RemoveFromCrl, L::RemoveFromCrl),
+        (9, "privilegeWithdrawn", R::PrivilegeWithdrawn, L::PrivilegeWithdrawn),
+        (10, "aACompromise", R::AaCompromise, L::AaCompromise),
+    ]
+};
+
+impl RevocationReason {
+    /// The name that the standard gives it, such as `"keyCompromise"`.
+    pub fn name(self) -> &'static str {
+        let found = REASONS.iter().find(|(_, _, reason, _)| *reason == self);
+        found.map_or("unspecified", |(_, name, ..)| name)
+    }
+
+    fn laid_out(self) -> rcgen::RevocationReason {
+        let found = REASONS.iter().find(|(_, _, reason, _)| *reason == self);
+        found.map_or(rcgen::RevocationReason::Unspecified, |(.., laid_out)| *laid_out)
+    }
+}
+
+impl fmt::Display for RevocationReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for RevocationReason {
+    type Err = Error;
+
+    /// By the standard's name, whatever its case, or with underscores as Python
+    /// has it: `"keyCompromise"`, `"key_compromise"`.
+    fn from_str(text: &str) -> Result<Self> {
+        let plain = text.replace('_', "");
+        let found = REASONS.iter().find(|(_, name, ..)| name.eq_ignore_ascii_case(&plain));
+        found.map(|(_, _, reason, _)| *reason).ok_or_else(|| {
+            let names = REASONS.map(|(_, name, ..)| name).join(", ");
+            let sentence =
+                format!("{} is not a reason for revocation: choose one of {names}", quoted(text));
+            Error::new(Status::Argument, sentence)
+        })
+    }
+}
+
+/// One certificate that is revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoked {
+    /// Its serial number in hex.
+    pub serial: String,
+    /// When it was revoked, in seconds of the Unix epoch; `None`: now.
+    pub time: Option<i64>,
+    /// Why, where that is said.
+    pub reason: Option<RevocationReason>,
+}
+
+/// What a CRL is to be like.
+#[derive(Clone, Debug, Default)]
+pub struct CrlOptions {
+    /// How long it is good for; by default seven days.
+    pub lifetime: Option<Duration>,
+    /// Its number, which has to grow from one CRL to the next.  By default the
+    /// time in microseconds.
+    pub number: Option<u64>,
+    /// When it is made, in seconds of the Unix epoch; by default now.
+    pub this_update: Option<i64>,
+}
+
+/// Makes a CRL: a list of the certificates of this authority that are revoked,
+/// signed by it.
+///
+/// Fails with [`Status::Issue`] when the authority may not sign CRLs.
+pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Result<Crl> {
+    rules::check_crl_issuer(ca)?;
+    let key = ca.require_key("sign a CRL with")?;
+    let now = options.this_update.map_or_else(fields::now, Ok)?;
+    let lifetime = options.lifetime.unwrap_or(LIFETIME);
+    let too_far = || {
+        let sentence = format!("a CRL from second {now} for {lifetime:?} leaves the years 1 to 9999");
+        Error::new(Status::Argument, sentence)
+    };
+    let date = |seconds| fields::date(seconds).ok_or_else(too_far);
+    let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
+    if seconds == 0 {
+        let sentence = "a CRL that is good for no time at all would be refused by everybody";
+        return Err(Error::new(Status::Argument, sentence));
+    }
+    let entry = |revoked: &Revoked| {
+        Ok(RevokedCertParams {
+            serial_number: parse_serial(&revoked.serial)?,
+            revocation_time: date(revoked.time.unwrap_or(now))?,
+            reason_code: revoked.reason.map(RevocationReason::laid_out),
+            invalidity_date: None,
+        })
+    };
+    let issuer = ca.certificate();
+    let params = CertificateRevocationListParams {
+        this_update: date(now)?,
+        next_update: date(now.checked_add(seconds).ok_or_else(too_far)?)?,
+        crl_number: SerialNumber::from(options.number.unwrap_or_else(next_number)),
+        issuing_distribution_point: None,
+        revoked_certs: revoked.iter().map(entry).collect::<Result<_>>()?,
+        key_identifier_method: KeyIdMethod::PreSpecified(fields::issuer_key_id(issuer)?),
+    };
+    Crl::from_der(layout::crl(&params, &issuer.subject_der()?, key)?)
+}
+
+/// Microseconds of the Unix epoch, but never twice the same in one process.
+fn next_number() -> u64 {
+    static LATEST: AtomicU64 = AtomicU64::new(0);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
+    let latest = LATEST.fetch_max(now, Ordering::Relaxed);
+    if latest < now {
+        return now;
+    }
+    LATEST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// A serial number in hex, with or without colons, of up to 20 bytes.
+fn parse_serial(text: &str) -> Result<SerialNumber> {
+    let digits = text.replace(':', "");
+    let even = if digits.len().is_multiple_of(2) { digits } else { format!("0{digits}") };
+    let bytes = parse_hex(&even).filter(|bytes| (1..=20).contains(&bytes.len()));
+    let bytes = bytes.ok_or_else(|| {
+        let text = quoted(text);
+        let sentence = format!("{text} is not a serial number: 1 to 20 bytes in hex are");
+        Error::new(Status::Argument, sentence)
+    })?;
+    Ok(SerialNumber::from_slice(&bytes))
+}
+
+/// A certificate revocation list.  Its signature is checked when it is used, by
+/// the key of the authority that is then at hand.  It never changes.  Cloning
+/// gives another reference.
+#[derive(Clone)]
+pub struct Crl(Arc<Inner>);
+
+struct Inner {
+    der: Vec<u8>,
+    document: Signed<CrlContent>,
+    issuer: String,
+    this_update: i64,
+    next_update: Option<i64>,
+    revoked: Vec<Revoked>,
+    pem: OnceLock<String>,
+    text: OnceLock<String>,
+}
+
+const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
+const REASON: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
+
+impl Crl {
+    /// Parses one CRL in DER.
+    pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
+        let der = der.into();
+        let document = Signed::<CrlContent>::from_der(&der);
+        let document = document.map_err(|error| bad("its structure", error))?;
+        let content = &document.content;
+        let issuer = content.issuer.to_der().and_then(|der| Subject::from_der(&der));
+        let this_update = moment::parse(&AnyRef::from(&content.this_update));
+        let next_update = content.next_update.map(|time| time.to_unix_duration().as_secs());
+        let revoked = content.revoked.iter().flatten().map(entry);
+        Ok(Self(Arc::new(Inner {
+            issuer: issuer.map_err(|error| bad("its issuer", error))?.to_string(),
+            this_update: this_update.map_err(|error| bad("its date", error))?,
+            next_update: next_update.and_then(|seconds| i64::try_from(seconds).ok()),
+            revoked: revoked
+                .collect::<der::Result<_>>()
+                .map_err(|error| bad("its entries", error))?,
+            der,
+            document,
+            pem: OnceLock::new(),
+            text: OnceLock::new(),
+        })))
+    }
+
+    /// The first CRL in a PEM text.
+    pub fn from_pem(text: &[u8]) -> Result<Self> {
+        Self::all_from_pem(text).map(|mut all| all.swap_remove(0))
+    }
+
+    /// Every CRL in a PEM text, in order: at least one.
+    pub fn all_from_pem(text: &[u8]) -> Result<Vec<Self>> {
+        let mut all = Vec::new();
+        for section in pem::sections(text) {
+            let section = section?;
+            if section.is_crl() {
+                all.push(Self::from_der(std::mem::take(&mut *section.decode()?))?);
+            }
+        }
+        if all.is_empty() {
+            return Err(pem::missing("CRL", text));
+        }
+        Ok(all)
+    }
+
+    /// Every CRL in a PEM file, in order: at least one.
+    pub fn load_all(path: &Path) -> Result<Vec<Self>> {
+        let text = file::read_file("cannot read the CRL", path)?;
+        Self::all_from_pem(&text).map_err(|error| file::in_file(path, error))
+    }
+
+    /// The authority whose certificates it is about (RFC 4514).
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    /// Its number in hex; `None` where it has none.
+    pub fn number(&self) -> Option<String> {
+        let number = self.extensions().iter().find(|extension| extension.oid == CRL_NUMBER)?;
+        let number = extensions::crl_number(number.value.as_bytes()).ok()?;
+        Some(describe::serial(&number))
+    }
+
+    /// When it was made, in seconds of the Unix epoch.
+    pub fn this_update(&self) -> i64 {
+        self.0.this_update
+    }
+
+    /// By when there will be another one, in seconds of the Unix epoch.
+    pub fn next_update(&self) -> Option<i64> {
+        self.0.next_update
+    }
+
+    /// The certificates that are revoked, in the order in which it lists them.
+    pub fn revoked(&self) -> &[Revoked] {
+        &self.0.revoked
+    }
+
+    /// The algorithm that it is signed with, such as `"ecdsa-with-SHA256"`.
+    pub fn signature_type(&self) -> String {
+        describe::algorithm(&self.0.document.algorithm.oid)
+    }
+
+    /// Its DER.
+    pub fn der(&self) -> &[u8] {
+        &self.0.der
+    }
+
+    /// Its PEM.
+    pub fn pem(&self) -> &str {
+        self.0.pem.get_or_init(|| {
+            let mut encoded = pem::encode("X509 CRL", &self.0.der);
+            std::mem::take(&mut *encoded)
+        })
+    }
+
+    /// Everything in it on a page, for people.
+    pub fn text(&self) -> &str {
+        self.0.text.get_or_init(|| describe::crl_page(self))
+    }
+
+    /// Writes it as PEM, with mode 0644, as a whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        Staged::new(path, self.pem().as_bytes(), Access::Everybody)?.commit()
+    }
+
+    pub(super) fn extensions(&self) -> &[Extension] {
+        self.0.document.content.extensions.as_deref().unwrap_or_default()
+    }
+}
+
+fn bad(what: &str, error: der::Error) -> Error {
+    let sentence = format!("the CRL does not parse: {what}: {error}");
+    Error::new(Status::Parse, sentence).with_source(error)
+}
+
+fn entry(entry: &RevokedEntry) -> der::Result<Revoked> {
+    entry.serial.tag().assert_eq(Tag::Integer)?;
+    let mut extensions = entry.extensions.iter().flatten();
+    let reason = extensions.find(|extension| extension.oid == REASON);
+    let reason = reason.and_then(|extension| match extension.value.as_bytes() {
+        // An ENUMERATED of one byte.
+        [0x0a, 1, code] => REASONS.iter().find(|(known, ..)| known == code),
+        _ => None,
+    });
+    Ok(Revoked {
+        serial: describe::serial(entry.serial.value()),
+        time: Some(moment::parse(&AnyRef::from(&entry.time))?),
+        reason: reason.map(|(_, _, reason, _)| *reason),
+    })
+}
+
+impl PartialEq for Crl {
+    fn eq(&self, other: &Self) -> bool {
+        self.der() == other.der()
+    }
+}
+
+impl Eq for Crl {}
+
+impl fmt::Debug for Crl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Crl({}, {} revoked)", self.issuer(), self.revoked().len())
+    }
+}

@@ -1,0 +1,248 @@
+//! What was asked for becomes the fields of a certificate.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::digest;
+use rcgen::{
+    BasicConstraints, CertificateParams, CrlDistributionPoint, DistinguishedName,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, NameConstraints, SerialNumber,
+};
+use spki::SubjectPublicKeyInfoRef;
+use time::OffsetDateTime;
+
+use super::certificate::Certificate;
+use super::name::AltName;
+use super::options::{CertOptions, Usage};
+use super::subject::Subject;
+use super::{constraints, moment, quoted, rules};
+use crate::{Error, Result, Status};
+
+const HOUR: i64 = 3_600;
+const DAY: u64 = 86_400;
+
+/// What public authorities allow at most (CA/Browser Forum, 2020).
+const LIFETIME: Duration = Duration::from_secs(397 * DAY);
+const CA_LIFETIME: Duration = Duration::from_secs(3_650 * DAY);
+
+/// The fields that requests and certificates have in common: the names, and what
+/// the key is for.
+pub(super) fn common(
+    options: &CertOptions,
+    subject: &Subject,
+    names: &[AltName],
+    key_type: &str,
+) -> Result<CertificateParams> {
+    check_options(options)?;
+    let mut params = CertificateParams::default();
+    if subject.is_empty() {
+        // rcgen marks the alternative names as critical by this.
+        params.distinguished_name = DistinguishedName::new();
+    }
+    params.subject_alt_names = names.iter().map(AltName::to_san).collect::<Result<_>>()?;
+    if options.ca {
+        set_authority(&mut params, options.path_len)?;
+    } else {
+        set_purposes(&mut params, options, names)?;
+        if key_type.starts_with("rsa") {
+            // For the RSA key exchange of TLS 1.2 with other libraries.
+            params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+        }
+    }
+    Ok(params)
+}
+
+/// Adds the fields that only the issuer decides about.
+pub(super) fn add_issuers(
+    params: &mut CertificateParams,
+    options: &CertOptions,
+    issuer: Option<&Certificate>,
+    spki: &[u8],
+) -> Result<()> {
+    params.serial_number = Some(random_serial()?);
+    params.use_authority_key_identifier_extension = true;
+    params.key_identifier_method = KeyIdMethod::PreSpecified(key_id(spki)?);
+    set_validity(params, options, issuer)?;
+    set_constraints(params, options)?;
+    if let Some(url) = &options.crl_url {
+        params.crl_distribution_points = vec![crl_distribution(url)?];
+    }
+    Ok(())
+}
+
+fn check_options(options: &CertOptions) -> Result<()> {
+    let limits = [&options.permitted_names, &options.excluded_names];
+    let has_limits = options.path_len.is_some() || limits.iter().any(|names| !names.is_empty());
+    let sentence = if has_limits && !options.ca {
+        "only a CA can have a path length and name constraints: make this one a CA"
+    } else if options.subject.is_some() && options.common_name.is_some() {
+        "both a subject and a common name are given: put the common name into the subject"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Status::Argument, sentence))
+}
+
+fn set_validity(
+    params: &mut CertificateParams,
+    options: &CertOptions,
+    issuer: Option<&Certificate>,
+) -> Result<()> {
+    let default = if options.ca { CA_LIFETIME } else { LIFETIME };
+    let lifetime = options.lifetime.unwrap_or(default);
+    let too_far = || {
+        let start = options.not_before;
+        let sentence = format!(
+            "the validity (start {start:?}, lifetime {lifetime:?}) leaves the years 1 to 9999"
+        );
+        Error::new(Status::Argument, sentence)
+    };
+    let asked = match options.not_before {
+        Some(start) => start,
+        None => now()? - HOUR,
+    };
+    let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
+    let mut end = asked.checked_add(seconds).ok_or_else(too_far)?;
+    let mut start = asked;
+    if let Some(issuer) = issuer {
+        if options.not_before.is_none() {
+            start = start.max(issuer.not_before());
+        }
+        if options.lifetime.is_none() && !options.outlive_ca {
+            end = end.min(issuer.not_after());
+        }
+        if !options.outlive_ca {
+            rules::check_validity(issuer, start, end)?;
+        }
+    }
+    if end <= start {
+        let (start, end) = (moment::show(start), moment::show(end));
+        return Err(Error::new(
+            Status::Argument,
+            format!("the certificate would end on {end}, and not begin before {start}"),
+        ));
+    }
+    params.not_before = date(start).ok_or_else(too_far)?;
+    params.not_after = date(end).ok_or_else(too_far)?;
+    Ok(())
+}
+
+/// A moment that a document can say.
+pub(super) fn date(seconds: i64) -> Option<OffsetDateTime> {
+    let date = OffsetDateTime::from_unix_timestamp(seconds).ok()?;
+    (1..=9999).contains(&date.year()).then_some(date)
+}
+
+/// Now, in seconds of the Unix epoch.
+pub(super) fn now() -> Result<i64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since
+        .ok()
+        .and_then(|since| i64::try_from(since.as_secs()).ok())
+        .ok_or_else(|| Error::new(Status::Internal, "the clock of this system is before 1970"))
+}
+
+fn set_authority(params: &mut CertificateParams, path_len: Option<u32>) -> Result<()> {
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.is_ca = IsCa::Ca(match path_len.map(|count| (count, u8::try_from(count))) {
+        None => BasicConstraints::Unconstrained,
+        Some((_, Ok(count))) => BasicConstraints::Constrained(count),
+        Some((count, Err(_))) => {
+            let sentence = format!("a path length of {count} is too large: 255 is the most");
+            return Err(Error::new(Status::Argument, sentence));
+        }
+    });
+    Ok(())
+}
+
+fn set_purposes(
+    params: &mut CertificateParams,
+    options: &CertOptions,
+    names: &[AltName],
+) -> Result<()> {
+    let is_email = |name: &AltName| matches!(name, AltName::Email(_));
+    let usage = options.usage.unwrap_or(Usage {
+        server: names.is_empty() || !names.iter().all(is_email),
+        client: names.iter().any(is_email),
+    });
+    let server = usage.server.then_some(ExtendedKeyUsagePurpose::ServerAuth);
+    let client = usage.client.then_some(ExtendedKeyUsagePurpose::ClientAuth);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = server.into_iter().chain(client).collect();
+    if params.extended_key_usages.is_empty() {
+        return Err(Error::new(
+            Status::Argument,
+            "a certificate has to be for servers, for clients, or for both",
+        ));
+    }
+    Ok(())
+}
+
+fn set_constraints(params: &mut CertificateParams, options: &CertOptions) -> Result<()> {
+    let parse = |texts: &[String]| {
+        let subtrees = texts.iter().map(|text| constraints::parse(text));
+        subtrees.collect::<Result<Vec<_>>>()
+    };
+    let permitted_subtrees = parse(&options.permitted_names)?;
+    let excluded_subtrees = parse(&options.excluded_names)?;
+    if !(permitted_subtrees.is_empty() && excluded_subtrees.is_empty()) {
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees,
+            excluded_subtrees,
+        });
+    }
+    Ok(())
+}
+
+fn crl_distribution(url: &str) -> Result<CrlDistributionPoint> {
+    match url.parse() {
+        Ok(AltName::Uri(url)) => Ok(CrlDistributionPoint { uris: vec![url] }),
+        _ => Err(Error::new(
+            Status::Argument,
+            format!("{} is not the URL of a CRL", quoted(url)),
+        )),
+    }
+}
+
+/// The subject that the options or, for want of one there, the names give.
+pub(super) fn subject(options: &CertOptions, names: &[AltName], fallback: &str) -> Result<Subject> {
+    match (&options.subject, &options.common_name, names.first()) {
+        (Some(subject), _, _) => Subject::parse(subject),
+        (None, Some(common), _) => Subject::common_name(common),
+        (None, None, Some(first)) => match first.to_string() {
+            // Too long for a common name: it is an alternative name only.
+            long if long.len() > 64 => Ok(Subject::EMPTY),
+            name => Subject::common_name(&name),
+        },
+        (None, None, None) => Subject::common_name(fallback),
+    }
+}
+
+/// 20 bytes, positive (RFC 5280, section 4.1.2.2).
+fn random_serial() -> Result<SerialNumber> {
+    let mut serial = [0; 20];
+    aws_lc_rs::rand::fill(&mut serial)
+        .map_err(|_| Error::new(Status::Internal, "the system gives no random numbers"))?;
+    serial[0] = serial[0] & 0x7f | 0x40;
+    Ok(SerialNumber::from_slice(&serial))
+}
+
+/// The first 20 bytes of the SHA-256 of the public key's bits (RFC 7093,
+/// section 2, method 1).
+pub(super) fn key_id(spki: &[u8]) -> Result<Vec<u8>> {
+    let key = SubjectPublicKeyInfoRef::try_from(spki).map_err(|error| {
+        let sentence = format!("a public key does not parse: {error}");
+        Error::new(Status::Internal, sentence)
+    })?;
+    let hash = digest::digest(&digest::SHA256, key.subject_public_key.raw_bytes());
+    Ok(hash.as_ref()[..20].to_vec())
+}
+
+/// The key identifier of an issuer: what its certificate says, since that is
+/// what peers compare.
+pub(super) fn issuer_key_id(issuer: &Certificate) -> Result<Vec<u8>> {
+    match issuer.key_id() {
+        Some(id) => Ok(id.to_vec()),
+        None => key_id(issuer.spki_der()),
+    }
+}

@@ -1,0 +1,58 @@
+//! What a certificate is to be like, as its maker says it.
+
+use std::time::Duration;
+
+use super::key::PrivateKey;
+use super::key_type::KeyType;
+
+/// What a certificate is to be like.  The default is what most people need.
+#[derive(Clone, Debug, Default)]
+pub struct CertOptions {
+    /// The common name.  By default the first name; for a CA without names
+    /// `"tlsmith CA"`, or `"tlsmith intermediate CA"` when it is issued.
+    pub common_name: Option<String>,
+    /// The whole subject instead: `"CN=x,O=Example"` or `"/O=Example/CN=x"`.
+    pub subject: Option<String>,
+    /// When it starts to be valid, in seconds of the Unix epoch.  By default an
+    /// hour ago, so that a clock that is a little behind accepts it, or with the
+    /// CA that issues it if that starts later.
+    pub not_before: Option<i64>,
+    /// How long it is valid from then on.  By default 397 days, a CA 3650, or
+    /// until the end of the CA that issues it if that is earlier.
+    pub lifetime: Option<Duration>,
+    /// What it is for.  By default hosts and addresses are servers, and e-mail
+    /// addresses clients.
+    pub usage: Option<Usage>,
+    /// The kind of key to generate.  By default [`KeyType::EcdsaP256`].
+    pub key_type: Option<KeyType>,
+    /// The key to use instead of a new one.
+    pub key: Option<PrivateKey>,
+    /// How many CAs may stand below this CA.  By default none for one that is
+    /// issued, and any number for a root.
+    pub path_len: Option<u32>,
+    /// Issue a CA, also where it is a request that asks to be one.
+    pub ca: bool,
+    /// The names that a CA may issue for, such as `".example.com"`,
+    /// `"10.0.0.0/8"`, `"@example.com"`.  By default all.
+    pub permitted_names: Vec<String>,
+    /// The names that a CA may not issue for.
+    pub excluded_names: Vec<String>,
+    /// Where the CRL will be that can revoke it.
+    pub crl_url: Option<String>,
+    /// Let it be valid beyond the end of the CA that issues it, after which
+    /// nobody accepts it unless the CA is renewed.
+    pub outlive_ca: bool,
+    /// Signing a request: repeat each extension that it asks for, byte for
+    /// byte, and add only those that it does not.  Key identifiers are always
+    /// the issuer's business.
+    pub copy_extensions: bool,
+}
+
+/// What a certificate is for (RFC 5280, section 4.2.1.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Authenticating servers.
+    pub server: bool,
+    /// Authenticating clients.
+    pub client: bool,
+}

@@ -1,0 +1,119 @@
+//! PKCS#12 (RFC 7292): a chain and its key in one file under a password.  The
+//! format is p12-keystore's.
+
+use std::path::Path;
+
+use p12_keystore::error::Error as ArchiveError;
+use p12_keystore::{
+    Certificate as Bag, KeyStore, KeyStoreEntry, Pkcs12Archive, PrivateKey as KeyBag,
+    PrivateKeyChain,
+};
+use zeroize::Zeroizing;
+
+use super::certificate::Certificate;
+use super::encryption::ITERATIONS;
+use super::file::{self, Access, Staged};
+use super::identity::Identity;
+use super::key::PrivateKey;
+use crate::{Error, Result, Status};
+
+impl Identity {
+    /// Loads a PKCS#12 file.  It may be encrypted with PBES2, as OpenSSL 3 and
+    /// Java write it, or in the ways of old (3DES or RC2 with SHA-1).
+    ///
+    /// Fails with [`Status::Argument`] for a wrong password.
+    pub fn load_pkcs12(path: &Path, password: &str) -> Result<Self> {
+        let der = file::read_file("cannot read the PKCS#12 file", path)?;
+        Self::from_pkcs12(&der, password).map_err(|error| file::in_file(path, error))
+    }
+
+    /// The same from memory.
+    pub fn from_pkcs12(der: &[u8], password: &str) -> Result<Self> {
+        let archive = Pkcs12Archive::from_pkcs12(der, password).map_err(|error| explain(&error))?;
+        let key = match &archive.keys[..] {
+            [only] => PrivateKey::from_der(only.key.as_der())?,
+            keys => {
+                let count = keys.len();
+                let sentence =
+                    format!("the PKCS#12 file has {count} private keys, and one is expected");
+                return Err(Error::new(Status::Parse, sentence));
+            }
+        };
+        let certificates = archive.certs.iter();
+        let certificates = certificates.map(|bag| Certificate::from_der(bag.cert.as_der()));
+        let mut rest = certificates.collect::<Result<Vec<_>>>()?;
+        let leaf = rest.iter().position(|one| one.spki_der() == key.spki_der());
+        let Some(leaf) = leaf else {
+            let (count, kind) = (rest.len(), key.key_type());
+            return Err(Error::new(
+                Status::KeyMismatch,
+                format!(
+                    "none of the {count} certificates in the PKCS#12 file is for its private key \
+                     ({kind})"
+                ),
+            ));
+        };
+        let mut chain = vec![rest.remove(leaf)];
+        while let Some(issuer) = rest.iter().position(|one| chain[chain.len() - 1].names_issuer(one))
+        {
+            chain.push(rest.remove(issuer));
+        }
+        Self::new(chain, Some(key))
+    }
+
+    /// The chain and its key as PKCS#12, encrypted with AES-256 (PBES2) and
+    /// authenticated with SHA-256.  `name` is what programs show for it.
+    pub fn to_pkcs12(&self, name: &str, password: &str) -> Result<Zeroizing<Vec<u8>>> {
+        let failed = |error: ArchiveError| {
+            Error::new(Status::Internal, format!("cannot write PKCS#12: {error}"))
+        };
+        if password.is_empty() {
+            return Err(Error::new(
+                Status::Argument,
+                "the password is empty: many programs do not open a PKCS#12 file without one",
+            ));
+        }
+        let key = KeyBag::from_der(&self.require_key("save")?.to_pkcs8_der()).map_err(failed)?;
+        let chain = self.chain().iter().map(|one| Bag::from_der(one.der()));
+        let chain = chain.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let id = self.certificate().sha1().into_bytes();
+        let mut store = KeyStore::new();
+        let entry = KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(id, key, chain));
+        store.add_entry(name, entry);
+        let writer = store
+            .writer(password)
+            .encryption_iterations(ITERATIONS)
+            .mac_iterations(ITERATIONS);
+        writer.write().map(Zeroizing::new).map_err(failed)
+    }
+
+    /// Writes it as PKCS#12, with mode 0600, as a whole or not at all.
+    pub fn save_pkcs12(&self, path: &Path, name: &str, password: &str) -> Result<()> {
+        Staged::new(path, &self.to_pkcs12(name, password)?, Access::Owner)?.commit()
+    }
+}
+
+fn explain(error: &ArchiveError) -> Error {
+    let (status, sentence) = match error {
+        ArchiveError::MacError(_) => (
+            Status::Argument,
+            "the password does not open the PKCS#12 file: it is another one, or the file is damaged"
+                .to_owned(),
+        ),
+        ArchiveError::UnsupportedEncryptionScheme | ArchiveError::UnsupportedMacAlgorithm => (
+            Status::Unsupported,
+            "the PKCS#12 file is protected with an algorithm that is not supported: \
+             'openssl pkcs12 -in OLD -nodes | openssl pkcs12 -export -out NEW' writes it anew"
+                .to_owned(),
+        ),
+        ArchiveError::InvalidParameters => (
+            Status::Unsupported,
+            "the PKCS#12 file would take too long to open: more than a million rounds".to_owned(),
+        ),
+        other => (
+            Status::Parse,
+            format!("the PKCS#12 file does not parse: {other}"),
+        ),
+    };
+    Error::new(status, sentence)
+}

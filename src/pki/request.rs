@@ -1,0 +1,334 @@
+//! Requests for certificates (PKCS#10, RFC 2986): make, load, check.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use const_oid::ObjectIdentifier;
+use der::asn1::{Any, AnyRef};
+use der::{Decode, Encode, Sequence, Tag, TagNumber, Tagged};
+use spki::SubjectPublicKeyInfoRef;
+
+use super::certificate::{ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, BasicConstraints};
+use super::document::{Extension, RequestContent, Signed, repeated};
+use super::file::{self, Access};
+use super::key::PrivateKey;
+use super::name::{AltName, GeneralName};
+use super::options::CertOptions;
+use super::signature::{self, Rejected};
+use super::subject::Subject;
+use super::{describe, fields, layout, pem};
+use crate::{Error, Result, Status};
+
+/// A request for a certificate, with its private key where it was made here.
+/// Its own signature, by which whoever asks shows that the key is theirs, has
+/// been checked.  It never changes.  Cloning gives another reference.
+#[derive(Clone)]
+pub struct Csr(Arc<Inner>);
+
+struct Inner {
+    der: Vec<u8>,
+    document: Signed<RequestContent>,
+    subject: Subject,
+    subject_text: String,
+    spki: Vec<u8>,
+    extensions: Vec<Extension>,
+    names: Vec<String>,
+    asks_to_be_ca: Option<bool>,
+    key: Option<PrivateKey>,
+    pem: String,
+    text: OnceLock<String>,
+}
+
+/// Makes a request for a certificate for `names`, with a new key unless the
+/// options bring one.  With a subject in the options there may be no name.
+///
+/// A request says who asks, for what and with which key.  Validity, serial
+/// number, name constraints and CRLs are the issuer's business, and options
+/// about them are refused.
+pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
+    let says_issuers_business = options.not_before.is_some()
+        || options.lifetime.is_some()
+        || options.crl_url.is_some()
+        || options.outlive_ca
+        || options.copy_extensions
+        || !options.permitted_names.is_empty()
+        || !options.excluded_names.is_empty();
+    if says_issuers_business {
+        return Err(Error::new(
+            Status::Argument,
+            "a request cannot ask for a validity, name constraints or a CRL: \
+             give these options when it is signed",
+        ));
+    }
+    let names = AltName::parse_all(names)?;
+    let has_subject = options.subject.is_some() || options.common_name.is_some();
+    if names.is_empty() && !has_subject {
+        return Err(Error::new(
+            Status::Argument,
+            "a request needs at least one name, or a subject",
+        ));
+    }
+    let subject = fields::subject(options, &names, "")?;
+    let key = PrivateKey::for_options(options)?;
+    let params = fields::common(options, &subject, &names, key.key_type())?;
+    let der = layout::request(&params, &subject.to_der()?, &key)?;
+    Csr::parse(der, Some(key))
+}
+
+impl Csr {
+    /// Loads a request in PEM.  Fails with [`Status::Parse`] where its own
+    /// signature is wrong, and with [`Status::Unsupported`] where it is of a
+    /// kind that cannot be checked.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = file::read_file("cannot read the request", path)?;
+        Self::from_pem(&text).map_err(|error| file::in_file(path, error))
+    }
+
+    /// The first request in a PEM text, checked like [`Self::load`].
+    pub fn from_pem(text: &[u8]) -> Result<Self> {
+        for section in pem::sections(text) {
+            let section = section?;
+            if section.is_request() {
+                return Self::from_der(std::mem::take(&mut *section.decode()?));
+            }
+        }
+        Err(pem::missing("certificate request", text))
+    }
+
+    /// A request in DER, checked like [`Self::load`].
+    pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
+        Self::parse(der.into(), None)
+    }
+
+    fn parse(der: Vec<u8>, key: Option<PrivateKey>) -> Result<Self> {
+        let document = Signed::<RequestContent>::from_der(&der);
+        let document = document.map_err(|error| bad("its structure", error))?;
+        let content = &document.content;
+        let subject = content.subject.to_der().and_then(|der| Subject::from_der(&der));
+        let subject = subject.map_err(|error| bad("its subject", error))?;
+        let spki = content.spki.to_der().map_err(|error| bad("its key", error))?;
+        check_signature(&document, &spki)?;
+        let extensions = requested_extensions(content.attributes.as_ref())?;
+        let value = |oid: &ObjectIdentifier| {
+            let found = extensions.iter().find(|extension| extension.oid == *oid);
+            found.map(|extension| extension.value.as_bytes())
+        };
+        let names = value(&ALTERNATIVE_NAMES).map(GeneralName::all).transpose();
+        let names = names.map_err(|error| bad("its alternative names", error))?;
+        let constraints = value(&BASIC_CONSTRAINTS).map(BasicConstraints::from_der);
+        let constraints = constraints.transpose();
+        let constraints = constraints.map_err(|error| bad("its basic constraints", error))?;
+        Ok(Self(Arc::new(Inner {
+            pem: std::mem::take(&mut *pem::encode("CERTIFICATE REQUEST", &der)),
+            subject_text: subject.to_string(),
+            names: names
+                .into_iter()
+                .flatten()
+                .filter_map(GeneralName::typed)
+                .collect(),
+            asks_to_be_ca: constraints.map(|constraints| constraints.ca),
+            der,
+            document,
+            subject,
+            spki,
+            extensions,
+            key,
+            text: OnceLock::new(),
+        })))
+    }
+
+    /// The subject that it asks for (RFC 4514).
+    pub fn subject(&self) -> &str {
+        &self.0.subject_text
+    }
+
+    /// The alternative names that it asks for, written like those of
+    /// [`Certificate::names`](super::Certificate::names).
+    pub fn names(&self) -> &[String] {
+        &self.0.names
+    }
+
+    /// The kind of its key, such as `"ecdsa-p256"`.
+    pub fn key_type(&self) -> String {
+        describe::key_type(&self.0.spki)
+    }
+
+    /// The algorithm that it is signed with, such as `"ecdsa-with-SHA256"`.
+    pub fn signature_type(&self) -> String {
+        describe::algorithm(&self.0.document.algorithm.oid)
+    }
+
+    /// Whether it asks to be a CA; `None` where it says nothing about it.
+    pub fn asks_to_be_ca(&self) -> Option<bool> {
+        self.0.asks_to_be_ca
+    }
+
+    /// Its private key, where it was made here.
+    pub fn key(&self) -> Option<&PrivateKey> {
+        self.0.key.as_ref()
+    }
+
+    /// Its SubjectPublicKeyInfo in DER.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.0.spki
+    }
+
+    /// Its DER.
+    pub fn der(&self) -> &[u8] {
+        &self.0.der
+    }
+
+    /// Its PEM.
+    pub fn pem(&self) -> &str {
+        &self.0.pem
+    }
+
+    /// Everything that it asks for on a page, for people.
+    pub fn text(&self) -> &str {
+        self.0.text.get_or_init(|| describe::request_page(self))
+    }
+
+    /// Writes the request (mode 0644) and its key (mode 0600) as PEM, each as a
+    /// whole or not at all, over whatever is there.  Either path may be `None`;
+    /// the key is encrypted where there is a password.
+    pub fn save(
+        &self,
+        csr_file: Option<&Path>,
+        key_file: Option<&Path>,
+        password: Option<&str>,
+    ) -> Result<()> {
+        let key = match (key_file, self.key()) {
+            (None, _) => None,
+            (Some(path), Some(key)) => Some((path, key.write_pem(password)?)),
+            (Some(_), None) => {
+                let subject = self.subject();
+                let sentence = format!("the request of '{subject}' has no private key to save");
+                return Err(Error::new(Status::State, sentence));
+            }
+        };
+        let csr = csr_file.map(|path| (path, self.pem(), Access::Everybody));
+        let key = key.as_ref().map(|(path, pem)| (*path, pem.as_str(), Access::Owner));
+        file::save_pair(csr, key)
+    }
+
+    pub(super) fn parsed_subject(&self) -> &Subject {
+        &self.0.subject
+    }
+
+    /// The subject in DER.
+    pub(super) fn subject_der(&self) -> Result<Vec<u8>> {
+        let subject = &self.0.document.content.subject;
+        subject.to_der().map_err(|error| bad("its subject", error))
+    }
+
+    pub(super) fn extensions(&self) -> &[Extension] {
+        &self.0.extensions
+    }
+}
+
+fn bad(what: &str, error: der::Error) -> Error {
+    let sentence = format!("the request does not parse: {what}: {error}");
+    Error::new(Status::Parse, sentence).with_source(error)
+}
+
+fn malformed(sentence: &str) -> Error {
+    let sentence = format!("the request does not parse: {sentence}");
+    Error::new(Status::Parse, sentence)
+}
+
+/// Whether whoever asks has the private key.
+fn check_signature(document: &Signed<RequestContent>, spki: &[u8]) -> Result<()> {
+    let key = SubjectPublicKeyInfoRef::try_from(spki);
+    let key = key.map_err(|error| malformed(&format!("its key: {error}")))?;
+    let message = document.content.to_der();
+    let message = message.map_err(|error| bad("its content", error))?;
+    let outcome = signature::verify(
+        &key,
+        &(&document.algorithm).into(),
+        &message,
+        document.signature.raw_bytes(),
+    );
+    outcome.map_err(|rejected| match rejected {
+        Rejected::Wrong => Error::new(
+            Status::Parse,
+            "the request's own signature is wrong: it is damaged, or whoever made it \
+             does not have the private key",
+        ),
+        Rejected::Unsupported => Error::new(
+            Status::Unsupported,
+            format!(
+                "the request has a key of type {} and is signed with {}: such a signature cannot \
+                 be checked here, use ECDSA, Ed25519, Ed448, RSA or ML-DSA with SHA-256 or better",
+                describe::key_type(spki),
+                describe::algorithm(&document.algorithm.oid)
+            ),
+        ),
+    })
+}
+
+/// An Attribute (RFC 2986, section 4.1).
+#[derive(Sequence)]
+struct Attribute<'a> {
+    oid: ObjectIdentifier,
+    values: AnyRef<'a>,
+}
+
+/// The attribute that has the extensions, and the name that Microsoft gave it
+/// before it had one.
+const EXTENSION_REQUESTS: [ObjectIdentifier; 2] = [
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.14"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.14"),
+];
+
+/// The extensions that a request asks for: from one attribute, none of them
+/// twice.
+fn requested_extensions(attributes: Option<&Any>) -> Result<Vec<Extension>> {
+    let Some(attributes) = attributes else {
+        return Ok(Vec::new());
+    };
+    let expected = Tag::ContextSpecific {
+        constructed: true,
+        number: TagNumber(0),
+    };
+    if attributes.tag() != expected {
+        return Err(malformed("what follows its key are not attributes"));
+    }
+    let attributes = elements::<Attribute<'_>>(attributes.value());
+    let attributes = attributes.map_err(|error| bad("its attributes", error))?;
+    let mut requests = attributes
+        .iter()
+        .filter(|attribute| EXTENSION_REQUESTS.contains(&attribute.oid));
+    let extensions = match (requests.next(), requests.next()) {
+        (None, _) => return Ok(Vec::new()),
+        (Some(only), None) if only.values.tag() == Tag::Set => {
+            let lists = elements::<Vec<Extension>>(only.values.value());
+            lists.map_err(|error| bad("its extensions", error))?.concat()
+        }
+        (Some(_), None) => return Err(malformed("its extensions are not in a SET")),
+        (Some(_), Some(_)) => return Err(malformed("it has two lists of extensions")),
+    };
+    match repeated(&extensions) {
+        None => Ok(extensions),
+        Some(Extension { oid, .. }) => {
+            Err(malformed(&format!("it asks for the extension {oid} twice")))
+        }
+    }
+}
+
+/// The elements in the content of a SET, in whatever order.
+fn elements<'a, T: Decode<'a, Error = der::Error>>(mut content: &'a [u8]) -> der::Result<Vec<T>> {
+    let mut all = Vec::new();
+    while !content.is_empty() {
+        let (element, rest) = T::from_der_partial(content)?;
+        all.push(element);
+        content = rest;
+    }
+    Ok(all)
+}
+
+impl fmt::Debug for Csr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Csr({})", self.subject())
+    }
+}

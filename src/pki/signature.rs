@@ -1,0 +1,163 @@
+//! Signatures of documents: which algorithm a key signs with, and whether a
+//! signature is a key's.
+
+use der::asn1::{Any, AnyRef};
+use der::{Decode, Encode, Sequence, Tag};
+use rsa::pss::{Signature as PssSignature, VerifyingKey};
+use rsa::signature::Verifier;
+use rsa::BoxedUint;
+use rustls::SignatureScheme;
+use rustls::sign::Signer;
+use rustls_pki_types::{AlgorithmIdentifier, alg_id};
+use sha2::{Sha256, Sha384, Sha512};
+use spki::{
+    AlgorithmIdentifierOwned, AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef,
+};
+
+use super::describe;
+use super::key::PrivateKey;
+use crate::provider::provider;
+use crate::{Error, Result, Status};
+
+/// How keys sign documents: schemes by preference, with the algorithm
+/// identifiers that stand for them in X.509.
+const SCHEMES: [(SignatureScheme, AlgorithmIdentifier); 9] = [
+    (SignatureScheme::ECDSA_NISTP256_SHA256, alg_id::ECDSA_SHA256),
+    (SignatureScheme::ECDSA_NISTP384_SHA384, alg_id::ECDSA_SHA384),
+    (SignatureScheme::ECDSA_NISTP521_SHA512, alg_id::ECDSA_SHA512),
+    (SignatureScheme::ED25519, alg_id::ED25519),
+    (SignatureScheme::ED448, alg_id::ED448),
+    (SignatureScheme::RSA_PKCS1_SHA256, alg_id::RSA_PKCS1_SHA256),
+    (SignatureScheme::ML_DSA_44, alg_id::ML_DSA_44),
+    (SignatureScheme::ML_DSA_65, alg_id::ML_DSA_65),
+    (SignatureScheme::ML_DSA_87, alg_id::ML_DSA_87),
+];
+
+/// What signs documents with a key, and the algorithm that it is.
+pub(super) fn signer(key: &PrivateKey) -> Result<(Box<dyn Signer>, AlgorithmIdentifierOwned)> {
+    for (scheme, algorithm) in SCHEMES {
+        if let Some(signer) = key.signing_key().choose_scheme(&[scheme]) {
+            let content = Any::new(Tag::Sequence, algorithm.as_ref());
+            let algorithm = content.and_then(|content| content.decode_as());
+            let algorithm = algorithm.map_err(|error| {
+                Error::new(Status::Internal, format!("an algorithm has no DER: {error}"))
+            })?;
+            return Ok((signer, algorithm));
+        }
+    }
+    let kind = key.key_type();
+    let sentence = format!("a key of type {kind} cannot sign certificates here");
+    Err(Error::new(Status::Unsupported, sentence))
+}
+
+/// Why a signature is not accepted.
+pub(super) enum Rejected {
+    /// No key of this kind is known to sign like that.
+    Unsupported,
+    /// It is not that key's signature of that message.
+    Wrong,
+}
+
+/// Checks a signature with the algorithms that TLS and path building accept,
+/// and with every form of RSA-PSS.
+pub(super) fn verify(
+    spki: &SubjectPublicKeyInfoRef<'_>,
+    algorithm: &AlgorithmIdentifierRef<'_>,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), Rejected> {
+    let key_algorithm = content(&spki.algorithm)?;
+    let signature_algorithm = content(algorithm)?;
+    let key = spki.subject_public_key.raw_bytes();
+    let known = provider().signature_verification_algorithms.all;
+    let mut fitting = known.iter().filter(|known| {
+        known.public_key_alg_id().as_ref() == key_algorithm
+            && known.signature_alg_id().as_ref() == signature_algorithm
+    });
+    if let Some(known) = fitting.next() {
+        let outcome = known.verify_signature(key, message, signature);
+        return outcome.map_err(|_| Rejected::Wrong);
+    }
+    if algorithm.oid == RSA_PSS {
+        return verify_pss(spki, algorithm, message, signature);
+    }
+    Err(Rejected::Unsupported)
+}
+
+/// What stands inside the SEQUENCE of an AlgorithmIdentifier.
+fn content(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Vec<u8>, Rejected> {
+    let der = algorithm.to_der().map_err(|_| Rejected::Unsupported)?;
+    let whole = AnyRef::from_der(&der).map_err(|_| Rejected::Unsupported)?;
+    Ok(whole.value().to_vec())
+}
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
+
+/// RSASSA-PSS-params (RFC 4055, section 3.1).
+#[derive(Sequence)]
+struct PssParameters<'a> {
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
+    hash: Option<AlgorithmIdentifierRef<'a>>,
+    #[asn1(context_specific = "1", tag_mode = "EXPLICIT", optional = "true")]
+    mask: Option<AlgorithmIdentifierRef<'a>>,
+    #[asn1(context_specific = "2", tag_mode = "EXPLICIT", optional = "true")]
+    salt_length: Option<u16>,
+    #[asn1(context_specific = "3", tag_mode = "EXPLICIT", optional = "true")]
+    trailer: Option<u8>,
+}
+
+/// TLS knows RSA-PSS with a salt as long as the hash alone.  OpenSSL makes
+/// requests with the longest salt that fits, and with keys that are for RSA-PSS
+/// only, neither of which AWS-LC's interface takes.
+fn verify_pss(
+    spki: &SubjectPublicKeyInfoRef<'_>,
+    algorithm: &AlgorithmIdentifierRef<'_>,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), Rejected> {
+    let unsupported = |_| Rejected::Unsupported;
+    if ![RSA, RSA_PSS].contains(&spki.algorithm.oid) {
+        return Err(Rejected::Unsupported);
+    }
+    let parameters = algorithm.parameters.ok_or(Rejected::Unsupported)?;
+    let parameters: PssParameters<'_> = parameters.decode_as().map_err(unsupported)?;
+    let (Some(hash), Some(mask)) = (parameters.hash, parameters.mask) else {
+        // The defaults are SHA-1.
+        return Err(Rejected::Unsupported);
+    };
+    let mask_hash = mask.parameters.ok_or(Rejected::Unsupported)?;
+    let mask_hash: AlgorithmIdentifierRef<'_> = mask_hash.decode_as().map_err(unsupported)?;
+    if mask.oid != MGF1 || mask_hash.oid != hash.oid || parameters.trailer.unwrap_or(1) != 1 {
+        return Err(Rejected::Unsupported);
+    }
+    let key = rsa_key(spki.subject_public_key.raw_bytes())?;
+    let salt = usize::from(parameters.salt_length.unwrap_or(20));
+    let signature = PssSignature::try_from(signature).map_err(|_| Rejected::Wrong)?;
+    let outcome = match hash.oid.to_string().as_str() {
+        "2.16.840.1.101.3.4.2.1" => {
+            VerifyingKey::<Sha256>::new_with_salt_len(key, salt).verify(message, &signature)
+        }
+        "2.16.840.1.101.3.4.2.2" => {
+            VerifyingKey::<Sha384>::new_with_salt_len(key, salt).verify(message, &signature)
+        }
+        "2.16.840.1.101.3.4.2.3" => {
+            VerifyingKey::<Sha512>::new_with_salt_len(key, salt).verify(message, &signature)
+        }
+        _ => return Err(Rejected::Unsupported),
+    };
+    outcome.map_err(|_| Rejected::Wrong)
+}
+
+/// Of the sizes that are accepted elsewhere: 2048 to 8192 bits.
+fn rsa_key(der: &[u8]) -> Result<rsa::PublicKey, Rejected> {
+    let key = describe::RsaPublicKey::from_der(der).map_err(|_| Rejected::Unsupported)?;
+    let modulus = key.modulus.as_bytes();
+    if !(2048..=8192).contains(&describe::bits(modulus)) {
+        return Err(Rejected::Unsupported);
+    }
+    let number = BoxedUint::from_be_slice_vartime;
+    rsa::PublicKey::new(number(modulus), number(key.exponent.as_bytes()))
+        .map_err(|_| Rejected::Unsupported)
+}
