@@ -6,6 +6,8 @@
 //! * [`Identity`]: a certificate chain with its [`PrivateKey`];
 //!   [`Certificate`]: one of them, with every field.
 //! * [`gen_ca`], [`issue_cert`], [`self_signed`]: making them.
+//! * [`Csr`], [`gen_csr`], [`sign_csr`]: having them made by somebody else.
+//! * [`Crl`], [`gen_crl`]: taking them back.
 //! * [`Error`]: a [`Status`] for programs, a sentence for people.
 //!
 //! The handshake is rustls', cryptography AWS-LC's, path building webpki's.
@@ -28,3 +30,4 @@ pub use connection::{
 pub use context::{ClientAuth, Context, Version};
 pub use error::{CertificateProblem, Error, Result, Status};
 pub use pki::*;
+pub use trust::Role;

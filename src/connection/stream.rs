@@ -28,7 +28,7 @@ use super::report::Agreed;
 use super::transport::{Patience, Timeout, Transport};
 use crate::context::Context;
 use crate::pki::Certificate;
-use crate::{Error, Result, Status};
+use crate::{Error, Result, Status, trust};
 
 /// One TLS connection over a transport.
 ///
@@ -537,19 +537,7 @@ fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName
             [0, 0, 0, 0],
         ))));
     };
-    ServerName::try_from(name)
-        .map(|name| name.to_owned())
-        .map_err(|_| {
-            let shown: String = name.chars().take(40).collect();
-            Error::new(
-                Status::Argument,
-                format!(
-                    "'{}' ({} bytes) is not a DNS name or an address",
-                    shown.escape_debug(),
-                    name.len()
-                ),
-            )
-        })
+    trust::server_name(name)
 }
 
 /// A thread that panicked cannot have left these half changed: what can panic

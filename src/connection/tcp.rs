@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 
 use super::transport::{Interrupt, Patience, Timeout, Wait, interrupted, poll};
-use crate::{Error, Result, Status};
+use crate::{Error, Result, Status, trust};
 
 /// A host name in the DNS has at most 253 characters (RFC 1035, section 2.3.4).
 const LONGEST_HOST: usize = 253;
@@ -195,7 +195,8 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
             ),
         ));
     }
-    let addresses = (host, port).to_socket_addrs().map_err(|error| {
+    let in_dns = trust::ascii_host(host);
+    let addresses = (in_dns.as_ref(), port).to_socket_addrs().map_err(|error| {
         Error::new(
             Status::Resolve,
             format!("cannot find the address of '{host}': {error}"),

@@ -6,15 +6,17 @@ mod settings;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use rustls::{ClientConfig, ServerConfig};
+use rustls_pki_types::UnixTime;
 
 pub use settings::{ClientAuth, Version};
 use settings::{PeerCheck, Settings};
 
-use crate::pki::{Certificate, Identity};
-use crate::trust::Roots;
-use crate::{Error, Result, Status};
+use crate::pki::{Certificate, Crl, Identity};
+use crate::trust::{self, Policy, Role, Roots};
+use crate::{CertificateProblem, Error, Result, Status};
 
 /// What connections share.  A new context has safe defaults: TLS 1.2 and 1.3,
 /// the system's roots, chain and name of every server checked.
@@ -39,6 +41,7 @@ struct Inner {
     state: Mutex<State>,
     client: OnceLock<Arc<ClientConfig>>,
     server: OnceLock<Arc<ServerConfig>>,
+    offline: OnceLock<Arc<Policy>>,
 }
 
 #[derive(Default)]
@@ -84,6 +87,31 @@ impl Context {
     /// system's: for systems that have none.
     pub fn add_bundled_roots(&self) -> Result<()> {
         self.set(|settings| settings.add_roots(&Roots::bundled()))
+    }
+
+    /// Checks revocation with the CRLs in a PEM file.  Called again, it adds.
+    ///
+    /// From then on every certificate below the root needs a CRL that is not too
+    /// old and does not list it, or the chain is refused with
+    /// [`Status::CertificateRevoked`].
+    pub fn add_crls(&self, path: &Path) -> Result<()> {
+        self.set(|settings| {
+            let mut crls = Crl::load_all(path)?.into_iter();
+            crls.try_for_each(|crl| settings.add_crl(&crl))
+        })
+    }
+
+    /// Checks revocation with the CRLs in PEM text, as [`Self::add_crls`] does.
+    pub fn add_crls_pem(&self, pem: &[u8]) -> Result<()> {
+        self.set(|settings| {
+            let mut crls = Crl::all_from_pem(pem)?.into_iter();
+            crls.try_for_each(|crl| settings.add_crl(&crl))
+        })
+    }
+
+    /// Checks revocation with this CRL, as [`Self::add_crls`] does.
+    pub fn add_crl(&self, crl: &Crl) -> Result<()> {
+        self.set(|settings| settings.add_crl(crl))
     }
 
     /// Shows this identity to peers.  A server with several picks by the name
@@ -152,6 +180,47 @@ impl Context {
             settings.allow_truncation = true;
             Ok(())
         })
+    }
+
+    /// Checks a chain, leaf first, against the trust of this context, as a
+    /// connection would, without one: path, validity, usage, constraints, CRLs
+    /// and, where there is one, the name.  Seals the context, and does not block.
+    ///
+    /// `name` is a DNS name in either spelling or an address.  `role` says whose
+    /// certificate it is to be: `None` takes one that is a server's or a
+    /// client's.  `time` is in seconds of the Unix epoch; `None`: now.
+    ///
+    /// Gives the path that was accepted, from the leaf to the root, without the
+    /// root where Mozilla's are trusted, which are no certificates.  A context
+    /// that verifies nothing accepts every chain, and gives no path.
+    pub fn verify(
+        &self,
+        chain: &[Certificate],
+        name: Option<&str>,
+        role: Option<Role>,
+        time: Option<i64>,
+    ) -> Result<Vec<Certificate>> {
+        let name = name.map(trust::server_name).transpose()?;
+        let now = match time {
+            None => UnixTime::now(),
+            Some(seconds) => {
+                let seconds = u64::try_from(seconds).map_err(|_| {
+                    let sentence =
+                        format!("no certificate can be verified at {seconds}, before 1970");
+                    Error::new(Status::Argument, sentence)
+                })?;
+                UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+            }
+        };
+        let policy = self.seal(&self.inner.offline, Settings::server_policy)?;
+        let verify = |role| policy.verify(chain, name.as_ref(), role, now);
+        match role {
+            Some(role) => verify(role),
+            None => verify(Role::Server).or_else(|error| match error.certificate_problem() {
+                Some(CertificateProblem::WrongUsage) => verify(Role::Client).map_err(|_| error),
+                _ => Err(error),
+            }),
+        }
     }
 
     /// Poisons the context with an error that a binding found before it could

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rustls::sign::CertifiedKey;
 use rustls::{SupportedProtocolVersion, version};
 
-use crate::pki::{Certificate, Identity};
-use crate::trust::{NameCheck, Policy, Roots};
+use crate::pki::{Certificate, Crl, Identity};
+use crate::trust::{Crls, NameCheck, Policy, Roots};
 use crate::{Error, Result, Status};
 
 /// A version of the protocol.
@@ -70,6 +70,7 @@ pub(crate) struct Shown {
 pub(crate) struct Settings {
     /// `None` stands for the system's roots.
     roots: Option<Roots>,
+    crls: Arc<Crls>,
     pub(crate) identities: Vec<Shown>,
     pub(crate) alpn: Vec<Vec<u8>>,
     min_version: Version,
@@ -84,6 +85,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             roots: None,
+            crls: Arc::default(),
             identities: Vec::new(),
             alpn: Vec::new(),
             min_version: Version::Tls12,
@@ -100,6 +102,12 @@ impl Settings {
     pub(crate) fn add_roots(&mut self, more: &Roots) -> Result<()> {
         self.roots.get_or_insert_default().merge(more);
         Ok(())
+    }
+
+    pub(crate) fn add_crl(&mut self, crl: &Crl) -> Result<()> {
+        let crls = Arc::get_mut(&mut self.crls);
+        let crls = crls.ok_or_else(|| Error::new(Status::State, "the context is in use"))?;
+        crls.add(crl)
     }
 
     pub(crate) fn use_identity(&mut self, identity: &Identity) -> Result<()> {
@@ -169,14 +177,16 @@ impl Settings {
             (_, Some(roots)) => Some(Arc::new(roots.clone())),
             (_, None) => Some(Roots::system()?),
         };
-        Ok(Policy { roots, name })
+        let crls = self.crls.clone();
+        Ok(Policy { roots, crls, name })
     }
 
     /// What a server demands of clients that show a certificate.
     pub(crate) fn client_policy(&self) -> Result<Policy> {
-        let name = NameCheck::Nothing;
+        let (crls, name) = (self.crls.clone(), NameCheck::Nothing);
         if self.check == PeerCheck::Nothing {
-            return Ok(Policy { roots: None, name });
+            let roots = None;
+            return Ok(Policy { roots, crls, name });
         }
         let Some(roots) = &self.roots else {
             return Err(Error::new(
@@ -186,6 +196,6 @@ impl Settings {
             ));
         };
         let roots = Some(Arc::new(roots.clone()));
-        Ok(Policy { roots, name })
+        Ok(Policy { roots, crls, name })
     }
 }

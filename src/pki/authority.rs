@@ -167,7 +167,11 @@ fn certify(
             let key_id = fields::issuer_key_id(issuer)?;
             (ca.require_key("issue with")?, issuer.subject_der()?, key_id)
         }
-        (None, Some(key)) => (key, certified.subject.clone(), fields::key_id(&certified.spki)?),
+        (None, Some(key)) => (
+            key,
+            certified.subject.clone(),
+            fields::key_id(&certified.spki)?,
+        ),
         (None, None) => {
             let sentence = "a certificate cannot sign itself without its key";
             return Err(Error::new(Status::Internal, sentence));

@@ -23,8 +23,7 @@ pub(super) const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unw
 pub(super) const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
 pub(super) const CRL_DISTRIBUTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
 pub(super) const ISSUER_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
-const AUTHORITY_INFORMATION: ObjectIdentifier =
-    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1");
+const AUTHORITY_INFORMATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1");
 const TIMESTAMPS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
 pub(super) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 
@@ -73,7 +72,8 @@ impl Certificate {
     /// Parses one certificate in DER.
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         let der = der.into();
-        let document = Signed::<CertificateContent>::from_der(&der).map_err(|error| bad("its structure", error))?;
+        let document = Signed::<CertificateContent>::from_der(&der)
+            .map_err(|error| bad("its structure", error))?;
         let fields = Fields::of(&document, &der)?;
         Ok(Self(Arc::new(Inner {
             der,
@@ -189,7 +189,9 @@ impl Certificate {
     /// Where CRLs that can revoke it are (RFC 5280, section 4.2.1.13), as URLs.
     pub fn crl_urls(&self) -> Vec<String> {
         let value = self.extension(&CRL_DISTRIBUTION);
-        value.and_then(|der| extensions::crl_urls(der).ok()).unwrap_or_default()
+        value
+            .and_then(|der| extensions::crl_urls(der).ok())
+            .unwrap_or_default()
     }
 
     /// Who answers questions about its revocation by OCSP (RFC 5280, section
@@ -213,7 +215,9 @@ impl Certificate {
     /// signed certificate timestamps in it (RFC 6962, section 3.3).
     pub fn sct_count(&self) -> usize {
         let value = self.extension(&TIMESTAMPS);
-        value.and_then(|der| extensions::timestamp_count(der).ok()).unwrap_or_default()
+        value
+            .and_then(|der| extensions::timestamp_count(der).ok())
+            .unwrap_or_default()
     }
 
     /// The names that a CA may issue certificates for, in words; `None` where

@@ -8,7 +8,7 @@ use der::asn1::AnyRef;
 use der::{Decode, Sequence};
 use rcgen::{CidrSubnet, GeneralSubtree};
 
-use super::name::{self, AltName, GeneralName, is_host};
+use super::name::{self, AltName, GeneralName, host_to_ascii, is_host};
 use super::subject::Subject;
 use super::{describe, quoted};
 use crate::{Error, Result, Status};
@@ -16,14 +16,17 @@ use crate::{Error, Result, Status};
 /// Reads one part from text: a domain with or without a dot in front, a network
 /// such as `10.0.0.0/8`, an e-mail domain such as `@example.com`.
 pub(super) fn parse(text: &str) -> Result<GeneralSubtree> {
-    let domain = |text: &str| is_host(text).then(|| text.to_ascii_lowercase());
+    let domain = |text: &str| host_to_ascii(text).filter(|host| is_host(host));
     let parsed = if let Some(network) = parse_network(text) {
         Some(GeneralSubtree::IpAddress(network))
     } else if let Some(host) = text.strip_prefix('@') {
         domain(host).map(GeneralSubtree::Rfc822Name)
     } else {
-        let bare = text.strip_prefix('.').unwrap_or(text);
-        domain(bare).map(|_| GeneralSubtree::DnsName(text.to_ascii_lowercase()))
+        let (dot, bare) = match text.strip_prefix('.') {
+            Some(bare) => (".", bare),
+            None => ("", text),
+        };
+        domain(bare).map(|host| GeneralSubtree::DnsName(format!("{dot}{host}")))
     };
     parsed.ok_or_else(|| {
         Error::new(

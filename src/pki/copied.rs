@@ -57,7 +57,9 @@ impl Copied {
 
     /// The path length, where it goes in as it is.
     pub(super) fn path_len(&self) -> Option<Option<u32>> {
-        let constraints = self.value(&BASIC_CONSTRAINTS).map(BasicConstraints::from_der);
+        let constraints = self
+            .value(&BASIC_CONSTRAINTS)
+            .map(BasicConstraints::from_der);
         Some(constraints?.ok()?.path_len)
     }
 
@@ -78,9 +80,17 @@ impl Copied {
         let limits = !(options.permitted_names.is_empty() && options.excluded_names.is_empty());
         let said = [
             (EXTENDED_KEY_USAGE, options.usage.is_some(), "the usage"),
-            (BASIC_CONSTRAINTS, options.path_len.is_some(), "the path length"),
+            (
+                BASIC_CONSTRAINTS,
+                options.path_len.is_some(),
+                "the path length",
+            ),
             (NAME_CONSTRAINTS, limits, "name constraints"),
-            (CRL_DISTRIBUTION, options.crl_url.is_some(), "the URL of its CRL"),
+            (
+                CRL_DISTRIBUTION,
+                options.crl_url.is_some(),
+                "the URL of its CRL",
+            ),
         ];
         for (oid, is_said, what) in said {
             if is_said && self.find(&oid).is_some() {
@@ -100,7 +110,9 @@ impl Copied {
     /// forbids to all others.
     fn check_authority(&self, options: &CertOptions) -> Result<()> {
         let usage = self.value(&KEY_USAGE).map(key_usage);
-        let usage = usage.transpose().map_err(|_| refusal("its key usage does not parse"))?;
+        let usage = usage
+            .transpose()
+            .map_err(|_| refusal("its key usage does not parse"))?;
         let signs = usage.map(|usage| usage.contains(&"keyCertSign"));
         let constraints = self.find(&BASIC_CONSTRAINTS);
         let problem = match (options.ca, signs, self.path_len().flatten()) {

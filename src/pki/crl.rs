@@ -46,12 +46,27 @@ const REASONS: [(u8, &str, RevocationReason, rcgen::RevocationReason); 10] = {
         (0, "unspecified", R::Unspecified, L::Unspecified),
         (1, "keyCompromise", R::KeyCompromise, L::KeyCompromise),
         (2, "cACompromise", R::CaCompromise, L::CaCompromise),
-        (3, "affiliationChanged", R::AffiliationChanged, L::AffiliationChanged),
+        (
+            3,
+            "affiliationChanged",
+            R::AffiliationChanged,
+            L::AffiliationChanged,
+        ),
         (4, "superseded", R::Superseded, L::Superseded),
-        (5, "cessationOfOperation", R::CessationOfOperation, L::CessationOfOperation),
+        (
+            5,
+            "cessationOfOperation",
+            R::CessationOfOperation,
+            L::CessationOfOperation,
+        ),
         (6, "certificateHold", R::CertificateHold, L::CertificateHold),
         (8, "removeFromCRL", R::RemoveFromCrl, L::RemoveFromCrl),
-        (9, "privilegeWithdrawn", R::PrivilegeWithdrawn, L::PrivilegeWithdrawn),
+        (
+            9,
+            "privilegeWithdrawn",
+            R::PrivilegeWithdrawn,
+            L::PrivilegeWithdrawn,
+        ),
         (10, "aACompromise", R::AaCompromise, L::AaCompromise),
     ]
 };
@@ -65,7 +80,9 @@ impl RevocationReason {
 
     fn laid_out(self) -> rcgen::RevocationReason {
         let found = REASONS.iter().find(|(_, _, reason, _)| *reason == self);
-        found.map_or(rcgen::RevocationReason::Unspecified, |(.., laid_out)| *laid_out)
+        found.map_or(rcgen::RevocationReason::Unspecified, |(.., laid_out)| {
+            *laid_out
+        })
     }
 }
 
@@ -82,11 +99,15 @@ impl FromStr for RevocationReason {
     /// has it: `"keyCompromise"`, `"key_compromise"`.
     fn from_str(text: &str) -> Result<Self> {
         let plain = text.replace('_', "");
-        let found = REASONS.iter().find(|(_, name, ..)| name.eq_ignore_ascii_case(&plain));
+        let found = REASONS
+            .iter()
+            .find(|(_, name, ..)| name.eq_ignore_ascii_case(&plain));
         found.map(|(_, _, reason, _)| *reason).ok_or_else(|| {
             let names = REASONS.map(|(_, name, ..)| name).join(", ");
-            let sentence =
-                format!("{} is not a reason for revocation: choose one of {names}", quoted(text));
+            let sentence = format!(
+                "{} is not a reason for revocation: choose one of {names}",
+                quoted(text)
+            );
             Error::new(Status::Argument, sentence)
         })
     }
@@ -101,6 +122,25 @@ pub struct Revoked {
     pub time: Option<i64>,
     /// Why, where that is said.
     pub reason: Option<RevocationReason>,
+}
+
+impl FromStr for Revoked {
+    type Err = Error;
+
+    /// A serial number in hex, and perhaps a reason: `"0a1b"`,
+    /// `"0a1b=keyCompromise"`.  It is revoked now.
+    fn from_str(text: &str) -> Result<Self> {
+        let (serial, reason) = match text.split_once('=') {
+            Some((serial, reason)) => (serial, Some(reason.trim().parse()?)),
+            None => (text, None),
+        };
+        parse_serial(serial.trim())?;
+        Ok(Self {
+            serial: serial.trim().to_owned(),
+            time: None,
+            reason,
+        })
+    }
 }
 
 /// What a CRL is to be like.
@@ -125,7 +165,8 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
     let now = options.this_update.map_or_else(fields::now, Ok)?;
     let lifetime = options.lifetime.unwrap_or(LIFETIME);
     let too_far = || {
-        let sentence = format!("a CRL from second {now} for {lifetime:?} leaves the years 1 to 9999");
+        let sentence =
+            format!("a CRL from second {now} for {lifetime:?} leaves the years 1 to 9999");
         Error::new(Status::Argument, sentence)
     };
     let date = |seconds| fields::date(seconds).ok_or_else(too_far);
@@ -157,7 +198,9 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
 /// Microseconds of the Unix epoch, but never twice the same in one process.
 fn next_number() -> u64 {
     static LATEST: AtomicU64 = AtomicU64::new(0);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let now = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
     let latest = LATEST.fetch_max(now, Ordering::Relaxed);
     if latest < now {
@@ -169,7 +212,11 @@ fn next_number() -> u64 {
 /// A serial number in hex, with or without colons, of up to 20 bytes.
 fn parse_serial(text: &str) -> Result<SerialNumber> {
     let digits = text.replace(':', "");
-    let even = if digits.len().is_multiple_of(2) { digits } else { format!("0{digits}") };
+    let even = if digits.len().is_multiple_of(2) {
+        digits
+    } else {
+        format!("0{digits}")
+    };
     let bytes = parse_hex(&even).filter(|bytes| (1..=20).contains(&bytes.len()));
     let bytes = bytes.ok_or_else(|| {
         let text = quoted(text);
@@ -206,12 +253,19 @@ impl Crl {
         let document = Signed::<CrlContent>::from_der(&der);
         let document = document.map_err(|error| bad("its structure", error))?;
         let content = &document.content;
-        let issuer = content.issuer.to_der().and_then(|der| Subject::from_der(&der));
+        let issuer = content
+            .issuer
+            .to_der()
+            .and_then(|der| Subject::from_der(&der));
         let this_update = moment::parse(&AnyRef::from(&content.this_update));
-        let next_update = content.next_update.map(|time| time.to_unix_duration().as_secs());
+        let next_update = content
+            .next_update
+            .map(|time| time.to_unix_duration().as_secs());
         let revoked = content.revoked.iter().flatten().map(entry);
         Ok(Self(Arc::new(Inner {
-            issuer: issuer.map_err(|error| bad("its issuer", error))?.to_string(),
+            issuer: issuer
+                .map_err(|error| bad("its issuer", error))?
+                .to_string(),
             this_update: this_update.map_err(|error| bad("its date", error))?,
             next_update: next_update.and_then(|seconds| i64::try_from(seconds).ok()),
             revoked: revoked
@@ -257,7 +311,10 @@ impl Crl {
 
     /// Its number in hex; `None` where it has none.
     pub fn number(&self) -> Option<String> {
-        let number = self.extensions().iter().find(|extension| extension.oid == CRL_NUMBER)?;
+        let number = self
+            .extensions()
+            .iter()
+            .find(|extension| extension.oid == CRL_NUMBER)?;
         let number = extensions::crl_number(number.value.as_bytes()).ok()?;
         Some(describe::serial(&number))
     }
@@ -306,7 +363,12 @@ impl Crl {
     }
 
     pub(super) fn extensions(&self) -> &[Extension] {
-        self.0.document.content.extensions.as_deref().unwrap_or_default()
+        self.0
+            .document
+            .content
+            .extensions
+            .as_deref()
+            .unwrap_or_default()
     }
 }
 
@@ -341,6 +403,11 @@ impl Eq for Crl {}
 
 impl fmt::Debug for Crl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Crl({}, {} revoked)", self.issuer(), self.revoked().len())
+        write!(
+            f,
+            "Crl({}, {} revoked)",
+            self.issuer(),
+            self.revoked().len()
+        )
     }
 }

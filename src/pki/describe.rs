@@ -175,7 +175,12 @@ pub(super) fn crl_page(crl: &Crl) -> String {
         for revoked in crl.revoked() {
             let time = revoked.time.map(moment::show).unwrap_or_default();
             let reason = revoked.reason.map(|reason| format!(", {reason}"));
-            writeln!(out, "    {} on {time}{}", revoked.serial, reason.unwrap_or_default())?;
+            writeln!(
+                out,
+                "    {} on {time}{}",
+                revoked.serial,
+                reason.unwrap_or_default()
+            )?;
         }
         write_extensions(out, crl.extensions())
     })
@@ -186,7 +191,11 @@ fn write_extensions<'a>(
     extensions: impl IntoIterator<Item = &'a Extension>,
 ) -> fmt::Result {
     for extension in extensions {
-        let critical = if extension.critical { " (critical)" } else { "" };
+        let critical = if extension.critical {
+            " (critical)"
+        } else {
+            ""
+        };
         let (name, value) = extensions::describe(&extension.oid, extension.value.as_bytes());
         writeln!(out, "{name}{critical}: {value}")?;
     }

@@ -99,5 +99,7 @@ pub(super) struct RevokedEntry {
 /// another one of them.
 pub(super) fn repeated(extensions: &[Extension]) -> Option<&Extension> {
     let mut seen = HashSet::new();
-    extensions.iter().find(|extension| !seen.insert(extension.oid))
+    extensions
+        .iter()
+        .find(|extension| !seen.insert(extension.oid))
 }

@@ -190,7 +190,9 @@ fn access_method(method: &ObjectIdentifier) -> String {
 pub(super) fn access_urls(der: &[u8], method: &str) -> der::Result<Vec<String>> {
     let entries = Vec::<Access<'_>>::from_der(der)?.into_iter();
     let fitting = entries.filter(|entry| access_method(&entry.method) == method);
-    Ok(fitting.filter_map(|entry| GeneralName(entry.location).uri()).collect())
+    Ok(fitting
+        .filter_map(|entry| GeneralName(entry.location).uri())
+        .collect())
 }
 
 fn policies(der: &[u8]) -> der::Result<String> {

@@ -100,8 +100,7 @@ pub(super) type Content<'a> = (&'a Path, &'a str, Access);
 /// before either takes its name, so a failure leaves the old ones.  Where both
 /// go into the same file, it holds both and is the owner's alone.
 pub(super) fn save_pair(public: Option<Content<'_>>, key: Option<Content<'_>>) -> Result<()> {
-    let stage =
-        |(path, text, access): Content<'_>| Staged::new(path, text.as_bytes(), access);
+    let stage = |(path, text, access): Content<'_>| Staged::new(path, text.as_bytes(), access);
     match (public, key) {
         (None, None) => Err(Error::new(
             Status::Argument,

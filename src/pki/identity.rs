@@ -118,7 +118,10 @@ impl Identity {
         };
         let cert = cert_file.map(|path| (path, self.cert_pem(), Access::Everybody));
         let key = key.as_ref();
-        file::save_pair(cert, key.map(|(path, pem)| (*path, pem.as_str(), Access::Owner)))
+        file::save_pair(
+            cert,
+            key.map(|(path, pem)| (*path, pem.as_str(), Access::Owner)),
+        )
     }
 
     /// The certificates, leaf first.

@@ -42,16 +42,20 @@ pub(super) fn certificate(
     let laid_out = params
         .signed_by(&Placeholder, &Issuer::new(issuer, Placeholder))
         .map_err(refused)?;
-    finish(laid_out.der(), key, |content: &mut CertificateContent, algorithm| {
-        content.algorithm = algorithm;
-        content.issuer = Any::from_der(exact.issuer)?;
-        content.subject = Any::from_der(exact.subject)?;
-        content.spki = Any::from_der(exact.spki)?;
-        let extensions = content.extensions.get_or_insert_default();
-        extensions.retain(|ours| exact.extensions.iter().all(|exact| exact.oid != ours.oid));
-        extensions.extend_from_slice(exact.extensions);
-        Ok(())
-    })
+    finish(
+        laid_out.der(),
+        key,
+        |content: &mut CertificateContent, algorithm| {
+            content.algorithm = algorithm;
+            content.issuer = Any::from_der(exact.issuer)?;
+            content.subject = Any::from_der(exact.subject)?;
+            content.spki = Any::from_der(exact.spki)?;
+            let extensions = content.extensions.get_or_insert_default();
+            extensions.retain(|ours| exact.extensions.iter().all(|exact| exact.oid != ours.oid));
+            extensions.extend_from_slice(exact.extensions);
+            Ok(())
+        },
+    )
 }
 
 /// Makes a request for a certificate with this subject, signed by `key`, whose
@@ -77,11 +81,15 @@ pub(super) fn crl(
 ) -> Result<Vec<u8>> {
     let placeholder = Issuer::new(CertificateParams::default(), Placeholder);
     let laid_out = params.signed_by(&placeholder).map_err(refused)?;
-    finish(laid_out.der(), key, |content: &mut CrlContent, algorithm| {
-        content.algorithm = algorithm;
-        content.issuer = Any::from_der(issuer)?;
-        Ok(())
-    })
+    finish(
+        laid_out.der(),
+        key,
+        |content: &mut CrlContent, algorithm| {
+            content.algorithm = algorithm;
+            content.issuer = Any::from_der(issuer)?;
+            Ok(())
+        },
+    )
 }
 
 fn refused(error: rcgen::Error) -> Error {

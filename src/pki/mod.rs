@@ -33,10 +33,11 @@ pub(crate) use file::read_file;
 pub use identity::Identity;
 pub use key::PrivateKey;
 pub use key_type::KeyType;
+pub(crate) use moment::show as moment;
+pub(crate) use name::host_to_ascii;
+pub use name::split_names;
 pub use options::{CertOptions, Usage};
 pub use request::{Csr, gen_csr};
-pub(crate) use moment::show as moment;
-pub use name::split_names;
 
 /// Text from outside as a sentence quotes it: on one line, and not for pages.
 fn quoted(text: &str) -> String {

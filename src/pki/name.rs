@@ -37,7 +37,7 @@ impl FromStr for AltName {
     type Err = Error;
 
     /// An address, a URI where there is `://`, an e-mail address where there
-    /// is `@`, else a host name.
+    /// is `@`, else a host name, in either spelling where it is not ASCII.
     fn from_str(name: &str) -> Result<Self> {
         if let Ok(address) = name.parse() {
             return Ok(Self::Ip(address));
@@ -51,15 +51,17 @@ impl FromStr for AltName {
                 Err(bad_name(name))
             };
         }
-        match name.rsplit_once('@') {
-            Some((user, host)) if is_visible && is_user(user) && is_host(host) => {
-                Ok(Self::Email(name.to_owned()))
-            }
-            None if is_host(name.strip_prefix("*.").unwrap_or(name)) => {
-                Ok(Self::Dns(name.to_ascii_lowercase()))
-            }
-            _ => Err(bad_name(name)),
-        }
+        let typed = |host: &str| host_to_ascii(host).filter(|host| is_host(host));
+        let parsed = match (name.rsplit_once('@'), name.strip_prefix("*.")) {
+            (Some((user, host)), _) if is_user(user) => match host.is_ascii() {
+                true => is_host(host).then(|| Self::Email(name.to_owned())),
+                false => typed(host).map(|host| Self::Email(format!("{user}@{host}"))),
+            },
+            (Some(_), _) => None,
+            (None, Some(parent)) => typed(parent).map(|parent| Self::Dns(format!("*.{parent}"))),
+            (None, None) => typed(name).map(Self::Dns),
+        };
+        parsed.ok_or_else(|| bad_name(name))
     }
 }
 
@@ -92,8 +94,8 @@ fn bad_name(name: &str) -> Error {
     Error::new(
         Status::Argument,
         format!(
-            "{} ({} bytes) is not a name for a certificate: give a host name (one that is not \
-             ASCII as 'xn--'), an address, an e-mail address or a URI",
+            "{} ({} bytes) is not a name for a certificate: give a host name, an address, \
+             an e-mail address or a URI",
             quoted(name),
             name.len()
         ),
@@ -105,8 +107,20 @@ fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(allowed)
 }
 
+/// A host name as certificates have it, in small letters: what is not ASCII
+/// becomes labels that begin with `xn--` (RFC 5891).
+pub(crate) fn host_to_ascii(host: &str) -> Option<String> {
+    if host.is_ascii() {
+        return Some(host.to_ascii_lowercase());
+    }
+    idna::domain_to_ascii(host).ok()
+}
+
 fn is_user(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && !text.contains(['@', ',', '"', '\\', '<', '>', '(', ')'])
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_visible
+        && (1..=64).contains(&text.len())
+        && !text.contains(['@', ',', '"', '\\', '<', '>', '(', ')'])
 }
 
 /// Whether it is a host name as a certificate has it (RFC 5280, section

@@ -40,7 +40,10 @@ impl Section<'_> {
 
     pub(super) fn is_request(&self) -> bool {
         // The second is what Microsoft's and old tools write.
-        matches!(self.label.as_str(), "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST")
+        matches!(
+            self.label.as_str(),
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST"
+        )
     }
 
     pub(super) fn is_crl(&self) -> bool {

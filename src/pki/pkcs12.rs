@@ -54,7 +54,9 @@ impl Identity {
             ));
         };
         let mut chain = vec![rest.remove(leaf)];
-        while let Some(issuer) = rest.iter().position(|one| chain[chain.len() - 1].names_issuer(one))
+        while let Some(issuer) = rest
+            .iter()
+            .position(|one| chain[chain.len() - 1].names_issuer(one))
         {
             chain.push(rest.remove(issuer));
         }

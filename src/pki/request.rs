@@ -105,9 +105,15 @@ impl Csr {
         let document = Signed::<RequestContent>::from_der(&der);
         let document = document.map_err(|error| bad("its structure", error))?;
         let content = &document.content;
-        let subject = content.subject.to_der().and_then(|der| Subject::from_der(&der));
+        let subject = content
+            .subject
+            .to_der()
+            .and_then(|der| Subject::from_der(&der));
         let subject = subject.map_err(|error| bad("its subject", error))?;
-        let spki = content.spki.to_der().map_err(|error| bad("its key", error))?;
+        let spki = content
+            .spki
+            .to_der()
+            .map_err(|error| bad("its key", error))?;
         check_signature(&document, &spki)?;
         let extensions = requested_extensions(content.attributes.as_ref())?;
         let value = |oid: &ObjectIdentifier| {
@@ -208,7 +214,9 @@ impl Csr {
             }
         };
         let csr = csr_file.map(|path| (path, self.pem(), Access::Everybody));
-        let key = key.as_ref().map(|(path, pem)| (*path, pem.as_str(), Access::Owner));
+        let key = key
+            .as_ref()
+            .map(|(path, pem)| (*path, pem.as_str(), Access::Owner));
         file::save_pair(csr, key)
     }
 
@@ -303,7 +311,9 @@ fn requested_extensions(attributes: Option<&Any>) -> Result<Vec<Extension>> {
         (None, _) => return Ok(Vec::new()),
         (Some(only), None) if only.values.tag() == Tag::Set => {
             let lists = elements::<Vec<Extension>>(only.values.value());
-            lists.map_err(|error| bad("its extensions", error))?.concat()
+            lists
+                .map_err(|error| bad("its extensions", error))?
+                .concat()
         }
         (Some(_), None) => return Err(malformed("its extensions are not in a SET")),
         (Some(_), Some(_)) => return Err(malformed("it has two lists of extensions")),

@@ -3,9 +3,9 @@
 
 use der::asn1::{Any, AnyRef};
 use der::{Decode, Encode, Sequence, Tag};
+use rsa::BoxedUint;
 use rsa::pss::{Signature as PssSignature, VerifyingKey};
 use rsa::signature::Verifier;
-use rsa::BoxedUint;
 use rustls::SignatureScheme;
 use rustls::sign::Signer;
 use rustls_pki_types::{AlgorithmIdentifier, alg_id};
@@ -40,7 +40,10 @@ pub(super) fn signer(key: &PrivateKey) -> Result<(Box<dyn Signer>, AlgorithmIden
             let content = Any::new(Tag::Sequence, algorithm.as_ref());
             let algorithm = content.and_then(|content| content.decode_as());
             let algorithm = algorithm.map_err(|error| {
-                Error::new(Status::Internal, format!("an algorithm has no DER: {error}"))
+                Error::new(
+                    Status::Internal,
+                    format!("an algorithm has no DER: {error}"),
+                )
             })?;
             return Ok((signer, algorithm));
         }

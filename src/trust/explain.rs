@@ -4,16 +4,27 @@ use rustls::CertificateError;
 use rustls_pki_types::{ServerName, UnixTime};
 use webpki::Error as PathError;
 
+use super::revocation::Crls;
+use super::verifier::Role;
 use crate::pki::{self, Certificate};
 use crate::{CertificateProblem as Problem, Error, Status};
 
-/// The refusal of `chain`, leaf first, as a user needs to hear it.
-pub(crate) fn refusal(
-    error: &PathError,
-    chain: &[Certificate],
-    name: Option<&ServerName<'_>>,
-    roots: usize,
-) -> Error {
+/// What was to be verified.
+pub(super) struct Question<'a> {
+    /// Leaf first.
+    pub(super) chain: &'a [Certificate],
+    pub(super) name: Option<&'a ServerName<'a>>,
+    pub(super) role: Role,
+    /// How many are trusted.
+    pub(super) roots: usize,
+    pub(super) crls: &'a Crls,
+}
+
+/// The refusal of a chain, as a user needs to hear it.
+pub(super) fn refusal(error: &PathError, question: &Question<'_>) -> Error {
+    let Question {
+        chain, name, roots, ..
+    } = *question;
     let Some(leaf) = chain.first() else {
         return Error::certificate(
             Status::Certificate,
@@ -63,7 +74,7 @@ pub(crate) fn refusal(
         PathError::RequiredEkuNotFoundContext(_) => (
             Status::Certificate,
             Problem::WrongUsage,
-            wrong_usage(leaf, name.is_some()),
+            wrong_usage(leaf, question.role),
         ),
         PathError::NameConstraintViolation | PathError::PathLenConstraintViolated => (
             Status::Certificate,
@@ -86,7 +97,32 @@ pub(crate) fn refusal(
         PathError::CertRevoked => (
             Status::CertificateRevoked,
             Problem::Revoked,
-            format!("certificate of '{}' is revoked", leaf.subject()),
+            revoked(question),
+        ),
+        PathError::UnknownRevocationStatus => (
+            Status::CertificateRevoked,
+            Problem::UnknownRevocation,
+            unknown_revocation(question),
+        ),
+        PathError::CrlExpired { time, next_update } => (
+            Status::CertificateRevoked,
+            Problem::UnknownRevocation,
+            format!(
+                "no CRL that is new enough says whether the certificate of '{}' is revoked: \
+                 the one at hand was to be replaced by {} ({} ago), get its successor",
+                leaf.subject(),
+                moment(*next_update),
+                span(time.as_secs().saturating_sub(next_update.as_secs())),
+            ),
+        ),
+        PathError::InvalidCrlSignatureForPublicKey | PathError::IssuerNotCrlSigner => (
+            Status::CertificateRevoked,
+            Problem::UnknownRevocation,
+            format!(
+                "the CRL for the certificate of '{}' is not signed by an authority that may: \
+                 another CA has the same name, or the CRL is forged ({error})",
+                leaf.subject()
+            ),
         ),
         _ => (
             Status::Certificate,
@@ -167,11 +203,48 @@ fn not_valid_yet(chain: &[Certificate], now: UnixTime, not_before: UnixTime) -> 
     )
 }
 
-fn wrong_usage(leaf: &Certificate, is_server: bool) -> String {
-    let needed = if is_server {
-        "serverAuth"
-    } else {
-        "clientAuth"
+/// Which certificate of the chain it is, as far as the CRLs tell without their
+/// signatures being looked at again.
+fn revoked(question: &Question<'_>) -> String {
+    let entry = |certificate: &Certificate| question.crls.find(certificate);
+    let found = question
+        .chain
+        .iter()
+        .find_map(|one| Some((one, entry(one)?)));
+    let Some((culprit, entry)) = found else {
+        return format!(
+            "certificate of '{}' is revoked",
+            question.chain[0].subject()
+        );
+    };
+    let when = entry
+        .time
+        .map(|time| format!(" since {}", pki::moment(time)));
+    let why = entry.reason.map(|reason| format!(" ({reason})"));
+    format!(
+        "certificate of '{}' is revoked by '{}'{}{}",
+        culprit.subject(),
+        culprit.issuer(),
+        when.unwrap_or_default(),
+        why.unwrap_or_default()
+    )
+}
+
+fn unknown_revocation(question: &Question<'_>) -> String {
+    let has_none = |one: &&Certificate| !question.crls.has_issuer(one.issuer());
+    let culprit = question.chain.iter().find(has_none);
+    let culprit = culprit.unwrap_or(&question.chain[0]);
+    format!(
+        "no CRL says whether the certificate of '{}' is revoked: add the CRL of '{}'",
+        culprit.subject(),
+        culprit.issuer()
+    )
+}
+
+fn wrong_usage(leaf: &Certificate, role: Role) -> String {
+    let needed = match role {
+        Role::Server => "serverAuth",
+        Role::Client => "clientAuth",
     };
     format!(
         "certificate of '{}' may be used for {}, not for {needed}",

@@ -1,10 +1,15 @@
 //! Who is believed: the roots, and the check of a peer's chain against them.
 
 mod explain;
+mod name;
 mod notes;
+mod revocation;
 mod roots;
 mod verifier;
 
+pub(crate) use name::{ascii_host, parse as server_name};
 pub(crate) use notes::Notes;
+pub(crate) use revocation::Crls;
 pub(crate) use roots::Roots;
+pub use verifier::Role;
 pub(crate) use verifier::{NameCheck, Policy, Verifier};

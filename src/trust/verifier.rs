@@ -12,9 +12,11 @@ use webpki::{EndEntityCert, KeyUsage};
 
 use super::explain;
 use super::notes::Notes;
+use super::revocation::Crls;
 use super::roots::Roots;
 use crate::pki::Certificate;
 use crate::provider::provider;
+use crate::{Error, Result, Status};
 
 /// How the name that was asked for is compared with the certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +29,143 @@ pub(crate) enum NameCheck {
     Nothing,
 }
 
+/// Whose certificate it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A server's: its certificate is for serverAuth (RFC 5280, section 4.2.1.12).
+    Server,
+    /// A client's: its certificate is for clientAuth.
+    Client,
+}
+
+impl Role {
+    fn key_usage(self) -> KeyUsage {
+        match self {
+            Self::Server => KeyUsage::server_auth(),
+            Self::Client => KeyUsage::client_auth(),
+        }
+    }
+}
+
 /// What a chain must satisfy.
 pub(crate) struct Policy {
     /// Where trust starts; `None` accepts every chain.  Insecure.
     pub(crate) roots: Option<Arc<Roots>>,
+    pub(crate) crls: Arc<Crls>,
     pub(crate) name: NameCheck,
+}
+
+/// Why a chain is not accepted: as webpki says it, and as a user hears it.
+struct Refusal {
+    error: webpki::Error,
+    reason: Error,
+}
+
+impl Policy {
+    /// Checks a chain, leaf first, for a name, and gives the path that is
+    /// accepted, up to the root where it is known: nothing where nothing is
+    /// verified.
+    pub(crate) fn verify(
+        &self,
+        chain: &[Certificate],
+        name: Option<&ServerName<'_>>,
+        role: Role,
+        now: UnixTime,
+    ) -> Result<Vec<Certificate>> {
+        let ders = chain.iter().map(|one| CertificateDer::from(one.der()));
+        let ders: Vec<_> = ders.collect();
+        let Some((leaf, intermediates)) = ders.split_first() else {
+            return Err(Error::new(Status::Argument, "the chain is empty"));
+        };
+        let path = self
+            .check(leaf, intermediates, name, role, now)
+            .map_err(|refusal| refusal.reason)?;
+        path.into_iter()
+            .map(|der| Certificate::from_der(der.to_vec()))
+            .collect()
+    }
+
+    fn check(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: Option<&ServerName<'_>>,
+        role: Role,
+        now: UnixTime,
+    ) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+        let Some(roots) = &self.roots else {
+            return Ok(Vec::new());
+        };
+        let path = self.build_path(roots, leaf, intermediates, role, now);
+        let named = match (path, name) {
+            (Ok(path), Some(name)) => self.check_name(leaf, name).map(|()| path),
+            (path, _) => path,
+        };
+        named.map_err(|error| {
+            let chain = std::iter::once(leaf).chain(intermediates);
+            let chain: Vec<_> = chain
+                .map_while(|der| Certificate::from_der(der.to_vec()).ok())
+                .collect();
+            let question = explain::Question {
+                chain: &chain,
+                name,
+                role,
+                roots: roots.anchors().len(),
+                crls: &self.crls,
+            };
+            let reason = explain::refusal(&error, &question);
+            Refusal { error, reason }
+        })
+    }
+
+    fn build_path(
+        &self,
+        roots: &Roots,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        role: Role,
+        now: UnixTime,
+    ) -> Result<Vec<CertificateDer<'static>>, webpki::Error> {
+        let algorithms = provider().signature_verification_algorithms.all;
+        let parsed = EndEntityCert::try_from(leaf)?;
+        let path = self.crls.with_options(|revocation| {
+            let (anchors, usage) = (roots.anchors(), role.key_usage());
+            parsed.verify_for_usage(
+                algorithms,
+                anchors,
+                intermediates,
+                now,
+                usage,
+                revocation,
+                None,
+            )
+        })?;
+        let mut certificates = vec![leaf.clone().into_owned()];
+        certificates.extend(
+            path.intermediate_certificates()
+                .map(|certificate| certificate.der().into_owned()),
+        );
+        certificates.extend(roots.certificate_of(path.anchor()).cloned());
+        Ok(certificates)
+    }
+
+    fn check_name(
+        &self,
+        leaf: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+    ) -> Result<(), webpki::Error> {
+        let outcome = EndEntityCert::try_from(leaf)?.verify_is_valid_for_subject_name(name);
+        match self.name {
+            NameCheck::Nothing => Ok(()),
+            NameCheck::AlternativeNames => outcome,
+            NameCheck::OrCommonName => outcome.or_else(|error| {
+                if has_sole_common_name(leaf, &name.to_str()) {
+                    return Ok(());
+                }
+                Err(error)
+            }),
+        }
+    }
 }
 
 /// Verifies servers for clients, and clients for servers.
@@ -70,77 +204,18 @@ impl Verifier {
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: Option<&ServerName<'_>>,
-        usage: KeyUsage,
+        role: Role,
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
-        let Some(roots) = &self.policy.roots else {
-            return Ok(());
-        };
-        let path = self.build_path(roots, leaf, intermediates, usage, now);
-        let named = match (path, name) {
-            (Ok(path), Some(name)) => self.check_name(leaf, name).map(|()| path),
-            (path, _) => path,
-        };
-        match named {
+        match self.policy.check(leaf, intermediates, name, role, now) {
             Ok(path) => {
                 Notes::path(path);
                 Ok(())
             }
-            Err(error) => {
-                let chain = std::iter::once(leaf).chain(intermediates);
-                let chain: Vec<_> = chain
-                    .map_while(|der| Certificate::from_der(der.to_vec()).ok())
-                    .collect();
-                let refusal = explain::refusal(&error, &chain, name, roots.anchors().len());
-                Notes::refusal(refusal);
-                Err(explain::for_alert(error).into())
+            Err(refusal) => {
+                Notes::refusal(refusal.reason);
+                Err(explain::for_alert(refusal.error).into())
             }
-        }
-    }
-
-    fn build_path(
-        &self,
-        roots: &Roots,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        usage: KeyUsage,
-        now: UnixTime,
-    ) -> Result<Vec<CertificateDer<'static>>, webpki::Error> {
-        let algorithms = provider().signature_verification_algorithms.all;
-        let parsed = EndEntityCert::try_from(leaf)?;
-        let path = parsed.verify_for_usage(
-            algorithms,
-            roots.anchors(),
-            intermediates,
-            now,
-            usage,
-            None,
-            None,
-        )?;
-        let mut certificates = vec![leaf.clone().into_owned()];
-        certificates.extend(
-            path.intermediate_certificates()
-                .map(|certificate| certificate.der().into_owned()),
-        );
-        certificates.extend(roots.certificate_of(path.anchor()).cloned());
-        Ok(certificates)
-    }
-
-    fn check_name(
-        &self,
-        leaf: &CertificateDer<'_>,
-        name: &ServerName<'_>,
-    ) -> Result<(), webpki::Error> {
-        let outcome = EndEntityCert::try_from(leaf)?.verify_is_valid_for_subject_name(name);
-        match self.policy.name {
-            NameCheck::Nothing => Ok(()),
-            NameCheck::AlternativeNames => outcome,
-            NameCheck::OrCommonName => outcome.or_else(|error| {
-                if has_sole_common_name(leaf, &name.to_str()) {
-                    return Ok(());
-                }
-                Err(error)
-            }),
         }
     }
 
@@ -181,8 +256,8 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let usage = KeyUsage::server_auth();
-        self.check(end_entity, intermediates, Some(server_name), usage, now)
+        let name = Some(server_name);
+        self.check(end_entity, intermediates, name, Role::Server, now)
             .map(|()| ServerCertVerified::assertion())
     }
 
@@ -234,14 +309,8 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.check(
-            end_entity,
-            intermediates,
-            None,
-            KeyUsage::client_auth(),
-            now,
-        )
-        .map(|()| ClientCertVerified::assertion())
+        self.check(end_entity, intermediates, None, Role::Client, now)
+            .map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

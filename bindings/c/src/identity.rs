@@ -105,7 +105,7 @@ pub extern "C" fn tlsmith_identity_load_mem(
             (true, 0) => None,
             _ => Some(edge::bytes(key, key_len, "key")?),
         };
-        Identity::from_pem(cert, key)
+        Identity::from_pem(cert, key, None)
     })
 }
 

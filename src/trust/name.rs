@@ -1,0 +1,34 @@
+//! The name of a peer, as somebody asks for it.
+
+use std::borrow::Cow;
+
+use rustls_pki_types::ServerName;
+
+use crate::pki::host_to_ascii;
+use crate::{Error, Result, Status};
+
+/// Reads a DNS name, in either spelling where it is not ASCII
+/// (`"müller.example"`, `"xn--mller-kva.example"`), or an address.
+pub(crate) fn parse(name: &str) -> Result<ServerName<'static>> {
+    let parsed = ServerName::try_from(ascii_host(name).as_ref()).map(|name| name.to_owned());
+    parsed.map_err(|_| {
+        let shown: String = name.chars().take(40).collect();
+        Error::new(
+            Status::Argument,
+            format!(
+                "'{}' ({} bytes) is not a DNS name or an address",
+                shown.escape_debug(),
+                name.len()
+            ),
+        )
+    })
+}
+
+/// A host name as DNS has it (RFC 5891).  What cannot be one stays as it is, to
+/// be refused where it is used.
+pub(crate) fn ascii_host(name: &str) -> Cow<'_, str> {
+    match name.is_ascii() {
+        true => Cow::Borrowed(name),
+        false => host_to_ascii(name).map_or(Cow::Borrowed(name), Cow::Owned),
+    }
+}
