@@ -251,12 +251,9 @@ fn check_signature(document: &Signed<RequestContent>, spki: &[u8]) -> Result<()>
     let key = key.map_err(|error| malformed(&format!("its key: {error}")))?;
     let message = document.content.to_der();
     let message = message.map_err(|error| bad("its content", error))?;
-    let outcome = signature::verify(
-        &key,
-        &(&document.algorithm).into(),
-        &message,
-        document.signature.raw_bytes(),
-    );
+    let signature = document.signature.as_bytes();
+    let signature = signature.ok_or_else(|| malformed("its signature is not whole bytes"))?;
+    let outcome = signature::verify(&key, &(&document.algorithm).into(), &message, signature);
     outcome.map_err(|rejected| match rejected {
         Rejected::Wrong => Error::new(
             Status::Parse,

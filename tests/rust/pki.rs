@@ -8,10 +8,15 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tlsmith::{
-    CertOptions, Certificate, Identity, KeyType, PrivateKey, Status, Usage, gen_ca, issue_cert,
-    self_signed, split_names,
+    CertOptions, Certificate, CertificateProblem, Context, Crl, CrlOptions, Csr, Identity, KeyType,
+    PrivateKey, RevocationReason, Revoked, Role, Status, Usage, gen_ca, gen_crl, gen_csr,
+    issue_cert, self_signed, sign_csr, split_names,
 };
 
+#[path = "../support/chapter.rs"]
+mod by_the_book;
+#[path = "pki/chapter.rs"]
+mod chapter;
 #[path = "pki/files.rs"]
 mod files;
 #[path = "pki/issuing.rs"]
@@ -20,10 +25,32 @@ mod issuing;
 mod keys;
 #[path = "pki/parsing.rs"]
 mod parsing;
+#[path = "pki/passwords.rs"]
+mod passwords;
+#[path = "pki/requests.rs"]
+mod requests;
+#[path = "pki/revocation.rs"]
+mod revocation;
 #[path = "pki/subjects.rs"]
 mod subjects;
+#[path = "pki/table.rs"]
+mod table;
+#[path = "pki/verifying.rs"]
+mod verifying;
 
 const DAY: u64 = 86_400;
+
+/// The kinds of key that OpenSSL 3.0 knows, which is all but ML-DSA.
+const OPENSSL_KINDS: [KeyType; 8] = [
+    KeyType::EcdsaP256,
+    KeyType::EcdsaP384,
+    KeyType::EcdsaP521,
+    KeyType::Ed25519,
+    KeyType::Ed448,
+    KeyType::Rsa2048,
+    KeyType::Rsa3072,
+    KeyType::Rsa4096,
+];
 
 fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(|&name| name.to_owned()).collect()
@@ -34,6 +61,14 @@ fn openssl(arguments: &[&str]) -> Output {
         .args(arguments)
         .output()
         .expect("openssl is needed: apt-get install openssl")
+}
+
+/// What OpenSSL prints when it succeeds.
+#[track_caller]
+fn openssl_prints(arguments: &[&str]) -> String {
+    let out = openssl(arguments);
+    assert!(out.status.success(), "{arguments:?}: {out:?}");
+    String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
 fn write(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
@@ -68,34 +103,6 @@ fn assert_openssl_accepts(root: &Identity, identity: &Identity, purpose: &str) {
 fn status_of<T: std::fmt::Debug>(result: tlsmith::Result<T>) -> (Status, String) {
     let error = result.unwrap_err();
     (error.status(), error.to_string())
-}
-
-#[test]
-fn every_kind_of_ca_issues_for_every_kind_of_key() {
-    let kinds = [
-        KeyType::EcdsaP256,
-        KeyType::EcdsaP384,
-        KeyType::Ed25519,
-        KeyType::Rsa2048,
-    ];
-    let keys = kinds.map(|kind| PrivateKey::generate(kind).unwrap());
-    for ca_key in &keys {
-        let ca = gen_ca(&CertOptions {
-            key: Some(ca_key.clone()),
-            ..CertOptions::default()
-        })
-        .unwrap();
-        for key in &keys {
-            let options = CertOptions {
-                key: Some(key.clone()),
-                ..CertOptions::default()
-            };
-            let names = names(&["localhost", "127.0.0.1", "::1", "*.example.com"]);
-            let site = issue_cert(&ca, &names, &options).unwrap();
-            assert_eq!(site.certificate().key_type(), key.key_type());
-            assert_openssl_accepts(&ca, &site, "sslserver");
-        }
-    }
 }
 
 #[test]
@@ -232,25 +239,6 @@ fn an_authority_keeps_to_its_own_limits() {
 }
 
 #[test]
-fn serial_numbers_do_not_repeat() {
-    let ca = gen_ca(&CertOptions::default()).unwrap();
-    let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap();
-    let mut serials: Vec<_> = (0..100)
-        .map(|_| {
-            let options = CertOptions {
-                key: Some(key.clone()),
-                ..CertOptions::default()
-            };
-            let site = issue_cert(&ca, &names(&["a.example"]), &options).unwrap();
-            site.certificate().serial().to_owned()
-        })
-        .collect();
-    serials.sort();
-    serials.dedup();
-    assert_eq!(serials.len(), 100);
-}
-
-#[test]
 fn bad_names_are_refused_and_named() {
     let long_label = "a".repeat(64);
     let long_name = ["abcdefg"; 40].join(".");
@@ -265,7 +253,6 @@ fn bad_names_are_refused_and_named() {
         "*.*.a",
         "-a.example",
         "a\0b",
-        "müller.example",
         "@example.com",
         "a@b@c",
         &long_label,
@@ -334,14 +321,15 @@ fn bad_options_are_refused() {
 #[test]
 fn keys_pass_between_openssl_and_us_in_every_form() {
     let folder = TempDir::new().unwrap();
-    for kind in KeyType::ALL {
+    for kind in OPENSSL_KINDS {
         let key = PrivateKey::generate(kind).unwrap();
         assert_eq!(key.key_type(), kind.name());
         let ours = write(&folder, kind.name(), key.to_pem().as_bytes());
         // OpenSSL's traditional form is PKCS#1 for RSA and SEC1 for ECDSA;
         // Ed25519 has none.
         let forms = [&["-outform", "PEM"][..], &["-traditional"]];
-        let forms = &forms[..if kind == KeyType::Ed25519 { 1 } else { 2 }];
+        let has_traditional = kind.name().starts_with("ecdsa") || kind.name().starts_with("rsa");
+        let forms = &forms[..if has_traditional { 2 } else { 1 }];
         for &form in forms {
             let out = openssl(&[&["pkey", "-in", text(&ours)], form].concat());
             assert!(out.status.success(), "{kind}: {out:?}");
@@ -351,17 +339,6 @@ fn keys_pass_between_openssl_and_us_in_every_form() {
             assert_eq!(again.spki_der(), key.spki_der());
         }
     }
-}
-
-#[test]
-fn an_encrypted_key_is_refused_with_the_way_out() {
-    let folder = TempDir::new().unwrap();
-    let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap();
-    let plain = write(&folder, "key.pem", key.to_pem().as_bytes());
-    let out = openssl(&["pkey", "-in", text(&plain), "-aes256", "-passout", "pass:x"]);
-    let (status, sentence) = status_of(PrivateKey::from_pem(&out.stdout));
-    assert_eq!(status, Status::Unsupported);
-    assert!(sentence.contains("openssl pkey"), "{sentence}");
 }
 
 #[test]

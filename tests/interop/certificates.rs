@@ -1,0 +1,267 @@
+//! What certificates do in connections with OpenSSL: Ed448 by the book, every
+//! kind of key, and CRLs.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Stdio;
+
+use tlsmith::{
+    CertOptions, CertificateProblem, ClientAuth, Connection, Context, CrlOptions, Identity,
+    KeyType, Revoked, Status, Version, gen_crl,
+};
+
+use crate::by_the_book::Chapter;
+use crate::openssl::{VERSIONS, s_client, s_server};
+use crate::peers::*;
+use crate::support::*;
+
+fn say_hello(connection: &Connection) {
+    connection.write(b"hello\n").unwrap();
+    let mut answer = [0; 6];
+    let mut have = 0;
+    while have < answer.len() {
+        have += connection.read(&mut answer[have..]).unwrap();
+    }
+    assert_eq!(&answer, b"olleh\n");
+}
+
+/// Our server answers one `s_client`, which verifies it as the chapter does, with
+/// a CA from a file in the folder.  Gives its words.
+fn serve_s_client(context: &Context, folder: &Path, ca_file: &str, flag: &str) -> String {
+    let (listener, port) = listen();
+    let arguments = ["-CAfile", ca_file, "-verify_hostname", "localhost", flag];
+    let mut command = s_client(folder, port, &arguments);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut client = start(&mut command, "openssl");
+    let connection = accept(context, &listener);
+    client
+        .0
+        .stdin
+        .as_mut()
+        .unwrap()
+        .write_all(b"hello\n")
+        .unwrap();
+    let mut buffer = [0; 100];
+    let count = connection.read(&mut buffer).unwrap();
+    assert_eq!(&buffer[..count], b"hello\n");
+    connection.write(b"answer\n").unwrap();
+    connection.shutdown().unwrap();
+    let mut words = String::new();
+    client
+        .0
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_to_string(&mut words)
+        .unwrap();
+    words
+}
+
+#[test]
+fn the_chapters_certificates_work_in_both_directions_whoever_made_them() {
+    for (chapter, is_ours) in [(Chapter::by_openssl(), false), (Chapter::by_us(), true)] {
+        for (version, flag) in VERSIONS {
+            let server = Context::new();
+            server.use_identity(&chapter.server()).unwrap();
+            let words = serve_s_client(&server, chapter.folder(), "ca_cert.pem", flag);
+            for part in [
+                "Verification: OK",
+                "Verified peername: localhost",
+                "ed448",
+                "answer",
+            ] {
+                assert!(
+                    words.to_lowercase().contains(&part.to_lowercase()),
+                    "{part}: {words}"
+                );
+            }
+
+            let arguments = [
+                "-cert",
+                "server_cert.pem",
+                "-key",
+                "server_keypair.pem",
+                "-rev",
+                flag,
+            ];
+            let (_peer, port) = s_server(chapter.folder(), &arguments);
+            let context = chapter.context();
+            if !is_ours {
+                // OpenSSL's has its name in the subject alone.
+                context.allow_common_name().unwrap();
+            }
+            let connection = connect(&context, port, "localhost").unwrap();
+            let agreed = connection.agreed().unwrap();
+            assert_eq!(agreed.version, version);
+            assert_eq!(agreed.signature_scheme.as_deref(), Some("ed448"));
+            say_hello(&connection);
+        }
+    }
+}
+
+#[test]
+fn keys_of_every_kind_that_openssl_knows_serve_its_client() {
+    for (kind, signature) in [
+        (KeyType::EcdsaP256, "Peer signature type: ECDSA"),
+        (KeyType::EcdsaP384, "Peer signature type: ECDSA"),
+        (KeyType::EcdsaP521, "Peer signature type: ECDSA"),
+        (KeyType::Ed25519, "Peer signature type: Ed25519"),
+        (KeyType::Ed448, "Peer signature type: Ed448"),
+        (KeyType::Rsa2048, "Peer signature type: RSA"),
+        (KeyType::Rsa3072, "Peer signature type: RSA"),
+        (KeyType::Rsa4096, "Peer signature type: RSA"),
+    ] {
+        let options = CertOptions {
+            key_type: Some(kind),
+            ..CertOptions::default()
+        };
+        let site = issue(&["localhost"], &options);
+        let files = Files::of(&site);
+        for (_, flag) in VERSIONS {
+            let words = serve_s_client(&server_context(&site), files.folder(), "ca.pem", flag);
+            for part in ["Verification: OK", signature, "answer"] {
+                assert!(
+                    words.to_lowercase().contains(&part.to_lowercase()),
+                    "{kind}: {words}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn clients_authenticate_with_ed448() {
+    let chapter = Chapter::by_us();
+    let ca_key = chapter.path("ca_keypair.pem");
+    let ca = Identity::load(&chapter.path("ca_cert.pem"), Some(&ca_key)).unwrap();
+    let options = CertOptions {
+        key_type: Some(KeyType::Ed448),
+        ..CertOptions::default()
+    };
+    let user = tlsmith::issue_cert(&ca, &names(&["alice@example.org"]), &options).unwrap();
+    let (cert, key) = (chapter.path("user.pem"), chapter.path("user.key"));
+    user.save(Some(&cert), Some(&key)).unwrap();
+    for (version, flag) in VERSIONS {
+        let (_peer, port) = s_server(
+            chapter.folder(),
+            &[
+                "-cert",
+                "server_cert.pem",
+                "-key",
+                "server_keypair.pem",
+                "-rev",
+                flag,
+                "-Verify",
+                "1",
+                "-CAfile",
+                "ca_cert.pem",
+                "-verify_return_error",
+            ],
+        );
+        let context = chapter.context();
+        context.use_identity(&user).unwrap();
+        say_hello(&connect(&context, port, "localhost").unwrap());
+
+        let server = Context::new();
+        server.use_identity(&chapter.server()).unwrap();
+        server.add_root(ca.certificate()).unwrap();
+        server.set_client_auth(ClientAuth::Required).unwrap();
+        server.set_versions(version, version).unwrap();
+        let (listener, port) = listen();
+        let arguments = [
+            "-CAfile",
+            "ca_cert.pem",
+            "-cert",
+            "user.pem",
+            "-key",
+            "user.key",
+            "-quiet",
+        ];
+        let mut command = s_client(chapter.folder(), port, &arguments);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let _client = start(&mut command, "openssl");
+        let connection = accept(&server, &listener);
+        connection.handshake().unwrap();
+        assert_eq!(connection.peer_chain()[0], user.chain()[0]);
+        let agreed = connection.agreed().unwrap();
+        assert_eq!(agreed.signature_scheme.as_deref(), Some("ed448"));
+    }
+}
+
+#[test]
+fn a_certificate_that_is_revoked_is_refused_in_a_handshake() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let site = issue(&["localhost"], &CertOptions::default());
+    let (cert, key) = (
+        folder.path().join("cert.pem"),
+        folder.path().join("key.pem"),
+    );
+    site.save(Some(&cert), Some(&key)).unwrap();
+    let (_peer, port) = s_server(
+        folder.path(),
+        &["-cert", "cert.pem", "-key", "key.pem", "-rev"],
+    );
+    let with_crl = |list: &[Revoked], this_update| {
+        let options = CrlOptions {
+            this_update,
+            ..CrlOptions::default()
+        };
+        let context = client_context();
+        context
+            .add_crl(&gen_crl(ca(), list, &options).unwrap())
+            .unwrap();
+        connect(&context, port, "localhost")
+    };
+    say_hello(&with_crl(&[], None).unwrap());
+    let entry = site.certificate().serial().parse::<Revoked>().unwrap();
+    let error = with_crl(&[entry], None).unwrap_err();
+    assert_eq!(error.status(), Status::CertificateRevoked, "{error}");
+    assert_eq!(
+        error.certificate_problem(),
+        Some(CertificateProblem::Revoked)
+    );
+    let error = with_crl(&[], Some(1_700_000_000)).unwrap_err();
+    assert_eq!(error.status(), Status::CertificateRevoked, "{error}");
+    assert_eq!(
+        error.certificate_problem(),
+        Some(CertificateProblem::UnknownRevocation)
+    );
+}
+
+#[test]
+fn openssl_hears_that_its_certificate_is_revoked() {
+    let user = issue(&["alice@example.org"], &CertOptions::default());
+    let files = Files::of(&user);
+    let revoked = user.certificate().serial().parse::<Revoked>().unwrap();
+    let crl = gen_crl(ca(), &[revoked], &CrlOptions::default()).unwrap();
+    let server = server_context(localhost());
+    server.add_root(ca().certificate()).unwrap();
+    server.set_client_auth(ClientAuth::Required).unwrap();
+    server.set_versions(Version::Tls13, Version::Tls13).unwrap();
+    server.add_crl(&crl).unwrap();
+    let (listener, port) = listen();
+    let arguments = ["-CAfile", "ca.pem", "-cert", "cert.pem", "-key", "key.pem"];
+    let mut command = s_client(files.folder(), port, &arguments);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut client = start(&mut command, "openssl");
+    let error = accept(&server, &listener).handshake().unwrap_err();
+    assert_eq!(error.status(), Status::CertificateRevoked, "{error}");
+    let mut words = String::new();
+    client
+        .0
+        .stderr
+        .as_mut()
+        .unwrap()
+        .read_to_string(&mut words)
+        .unwrap();
+    assert!(words.contains("alert certificate revoked"), "{words}");
+}

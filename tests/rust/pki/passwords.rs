@@ -1,0 +1,348 @@
+//! Keys under a password, and PKCS#12.
+
+use der::Encode;
+use der::asn1::OctetStringRef;
+
+use super::*;
+
+fn identity(kind: KeyType) -> Identity {
+    let options = CertOptions {
+        key_type: Some(kind),
+        ..CertOptions::default()
+    };
+    self_signed(&names(&["localhost"]), &options).unwrap()
+}
+
+#[test]
+fn openssl_opens_the_keys_that_we_encrypt() {
+    let folder = TempDir::new().unwrap();
+    for kind in [KeyType::EcdsaP256, KeyType::Ed448, KeyType::Rsa2048] {
+        let id = identity(kind);
+        let file = folder.path().join(kind.name());
+        id.save_encrypted(None, Some(&file), "pass wörd").unwrap();
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        let written = fs::read_to_string(&file).unwrap();
+        assert!(written.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+        let plain = openssl_prints(&["pkey", "-in", text(&file), "-passin", "pass:pass wörd"]);
+        let back = PrivateKey::from_pem(plain.as_bytes()).unwrap();
+        assert_eq!(back.spki_der(), id.key().unwrap().spki_der());
+        let ours = PrivateKey::from_encrypted_pem(written.as_bytes(), "pass wörd").unwrap();
+        assert_eq!(ours.spki_der(), back.spki_der());
+        let words = openssl_prints(&["asn1parse", "-in", text(&file)]);
+        for part in ["PBES2", "PBKDF2", "hmacWithSHA256", "aes-256-cbc"] {
+            assert!(words.contains(part), "{words}");
+        }
+    }
+}
+
+#[test]
+fn we_open_the_keys_that_openssl_encrypts() {
+    let folder = TempDir::new().unwrap();
+    let id = identity(KeyType::EcdsaP384);
+    let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
+    let ways: [&[&str]; 6] = [
+        &["-v2", "aes-256-cbc"],
+        &["-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA1"],
+        &["-v2", "aes-192-cbc", "-v2prf", "hmacWithSHA512"],
+        &["-v2", "des3"],
+        &["-scrypt"],
+        &["-v2", "aes-256-cbc", "-outform", "DER"],
+    ];
+    for way in ways {
+        let fixed = ["pkcs8", "-topk8", "-in", text(&key), "-passout", "pass:x"];
+        let out = openssl(&[&fixed, way].concat());
+        assert!(out.status.success(), "{out:?}");
+        let read = |password| match way.contains(&"DER") {
+            true => PrivateKey::from_encrypted_der(&out.stdout, password),
+            false => PrivateKey::from_encrypted_pem(&out.stdout, password),
+        };
+        let back = read("x").unwrap_or_else(|error| panic!("{way:?}: {error}"));
+        assert_eq!(back.spki_der(), id.key().unwrap().spki_der());
+        let (status, sentence) = status_of(read("y"));
+        assert_eq!(status, Status::Argument, "{sentence}");
+        assert!(sentence.contains("password does not open"), "{sentence}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_encrypted_key_is_said() {
+    let folder = TempDir::new().unwrap();
+    let id = identity(KeyType::Rsa2048);
+    let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
+    let encrypted = id.key().unwrap().to_encrypted_pem("secret").unwrap();
+    let cert = write(&folder, "cert.pem", id.cert_pem());
+    let file = write(&folder, "encrypted.pem", encrypted.as_bytes());
+    let (status, sentence) = status_of(Identity::load(&cert, Some(&file)));
+    assert_eq!(status, Status::Argument);
+    assert!(sentence.contains("encrypted.pem': the private key is encrypted: give its password"));
+    Identity::load_encrypted(&cert, Some(&file), "secret").unwrap();
+    Identity::load_encrypted(&cert, Some(&key), "not needed").unwrap();
+
+    // The ways of old, of OpenSSL's own and of PKCS#5 1.5.
+    let old = openssl_prints(&[
+        "rsa",
+        "-traditional",
+        "-aes128",
+        "-in",
+        text(&key),
+        "-passout",
+        "pass:x",
+    ]);
+    let (status, sentence) = status_of(PrivateKey::from_encrypted_pem(old.as_bytes(), "x"));
+    assert_eq!(status, Status::Unsupported);
+    assert!(sentence.contains("openssl pkcs8 -topk8"), "{sentence}");
+    let older = openssl_prints(&[
+        "pkcs8",
+        "-topk8",
+        "-v1",
+        "PBE-SHA1-3DES",
+        "-in",
+        text(&key),
+        "-passout",
+        "pass:x",
+    ]);
+    let (_, sentence) = status_of(PrivateKey::from_encrypted_pem(older.as_bytes(), "x"));
+    assert!(sentence.contains("openssl pkcs8 -topk8"), "{sentence}");
+
+    assert_eq!(
+        status_of(id.key().unwrap().to_encrypted_pem("")).0,
+        Status::Argument
+    );
+}
+
+#[test]
+fn a_key_that_would_take_years_to_open_is_refused_at_once() {
+    let cheap = pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc;
+    let scrypt = pkcs5::pbes2::Parameters::generate_scrypt_aes256cbc;
+    let much_memory = pkcs5::scrypt::Params::new(24, 8, 1).unwrap();
+    for parameters in [
+        cheap(99_000_000, &[1; 16], [2; 16]).unwrap(),
+        scrypt(much_memory, &[1; 16], [2; 16]).unwrap(),
+    ] {
+        let document = pkcs8::EncryptedPrivateKeyInfo {
+            encryption_algorithm: pkcs5::EncryptionScheme::Pbes2(parameters),
+            encrypted_data: OctetStringRef::new(&[3; 64]).unwrap(),
+        };
+        let slow = document.to_der().unwrap();
+        let (status, sentence) = status_of(PrivateKey::from_encrypted_der(&slow, "x"));
+        assert_eq!(status, Status::Unsupported, "{sentence}");
+        assert!(sentence.contains("too long"), "{sentence}");
+    }
+}
+
+/// A chain of three with its key.
+fn with_chain() -> (Identity, Identity) {
+    let root = gen_ca(&CertOptions::default()).unwrap();
+    let options = CertOptions {
+        ca: true,
+        ..CertOptions::default()
+    };
+    let middle = issue_cert(&root, &[], &options).unwrap();
+    let site = issue_cert(&middle, &names(&["localhost"]), &CertOptions::default());
+    (root, site.unwrap())
+}
+
+#[test]
+fn openssl_reads_our_pkcs12() {
+    let folder = TempDir::new().unwrap();
+    for id in [
+        with_chain().1,
+        identity(KeyType::Ed448),
+        identity(KeyType::Rsa2048),
+    ] {
+        let file = folder.path().join("id.p12");
+        id.save_pkcs12(&file, "our site", "pass wörd").unwrap();
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        let fixed = ["pkcs12", "-in", text(&file), "-passin", "pass:pass wörd"];
+        let words = openssl_prints(&[&fixed[..], &["-nodes"]].concat());
+        assert!(words.contains("friendlyName: our site"), "{words}");
+        let read = Identity::from_pem(words.as_bytes(), None, None).unwrap();
+        assert_eq!(read.chain(), id.chain());
+        let about = openssl(&[&fixed[..], &["-noout", "-info"]].concat());
+        let about = String::from_utf8_lossy(&about.stderr).into_owned();
+        for part in [
+            "MAC: sha256",
+            "PBES2, PBKDF2, AES-256-CBC",
+            "PRF hmacWithSHA256",
+        ] {
+            assert!(about.contains(part), "{about}");
+        }
+        let back = Identity::load_pkcs12(&file, "pass wörd").unwrap();
+        assert_eq!(back.chain(), id.chain());
+        assert_eq!(back.key().unwrap().spki_der(), id.key().unwrap().spki_der());
+    }
+}
+
+#[test]
+fn we_read_the_pkcs12_of_openssl_new_and_old() {
+    let folder = TempDir::new().unwrap();
+    let (root, site) = with_chain();
+    let both = folder.path().join("both.pem");
+    site.save(Some(&both), Some(&both)).unwrap();
+    let root_file = write(&folder, "root.pem", root.cert_pem());
+    let ways: [&[&str]; 6] = [
+        &[],
+        &["-legacy", "-macalg", "sha1"],
+        &[
+            "-certpbe",
+            "PBE-SHA1-3DES",
+            "-keypbe",
+            "PBE-SHA1-3DES",
+            "-macalg",
+            "sha1",
+        ],
+        &[
+            "-certpbe",
+            "NONE",
+            "-keypbe",
+            "AES-128-CBC",
+            "-macalg",
+            "sha512",
+        ],
+        &["-nomac"],
+        &["-certfile", text(&root_file)],
+    ];
+    for way in ways {
+        let fixed = [
+            "pkcs12",
+            "-export",
+            "-in",
+            text(&both),
+            "-passout",
+            "pass:x",
+        ];
+        let out = openssl(&[&fixed, way].concat());
+        assert!(out.status.success(), "{way:?}: {out:?}");
+        let read = Identity::from_pkcs12(&out.stdout, "x");
+        let read = read.unwrap_or_else(|error| panic!("{way:?}: {error}"));
+        let expected = match way.first() {
+            Some(&"-certfile") => [site.chain(), root.chain()].concat(),
+            _ => site.chain().to_vec(),
+        };
+        assert_eq!(read.chain(), expected, "{way:?}");
+        assert_eq!(
+            read.key().unwrap().spki_der(),
+            site.key().unwrap().spki_der()
+        );
+        let (status, sentence) = status_of(Identity::from_pkcs12(&out.stdout, "y"));
+        if way != ["-nomac"] {
+            assert_eq!(status, Status::Argument, "{way:?}: {sentence}");
+            assert!(sentence.contains("password does not open"), "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_pkcs12_file_is_said() {
+    let folder = TempDir::new().unwrap();
+    let id = identity(KeyType::EcdsaP256);
+    let cert = write(&folder, "cert.pem", id.cert_pem());
+    let other = identity(KeyType::EcdsaP256);
+    let other_key = write(
+        &folder,
+        "other.pem",
+        other.key().unwrap().to_pem().as_bytes(),
+    );
+    let export = |arguments: &[&str]| {
+        let fixed = [
+            "pkcs12",
+            "-export",
+            "-passout",
+            "pass:x",
+            "-in",
+            text(&cert),
+        ];
+        let out = openssl(&[&fixed, arguments].concat());
+        assert!(out.status.success(), "{out:?}");
+        out.stdout
+    };
+    let keyless = export(&["-nokeys"]);
+    let (status, sentence) = status_of(Identity::from_pkcs12(&keyless, "x"));
+    assert_eq!(status, Status::Parse);
+    assert!(sentence.contains("has 0 private keys"), "{sentence}");
+
+    // OpenSSL refuses to put a key beside a certificate that it is not for, so
+    // the certificate is left out.
+    let out = openssl(&[
+        "pkcs12",
+        "-export",
+        "-passout",
+        "pass:x",
+        "-nocerts",
+        "-inkey",
+        text(&other_key),
+        "-in",
+        text(&other_key),
+    ]);
+    assert!(out.status.success(), "{out:?}");
+    let (status, sentence) = status_of(Identity::from_pkcs12(&out.stdout, "x"));
+    assert_eq!(status, Status::KeyMismatch);
+    assert!(
+        sentence.contains("none of the 0 certificates"),
+        "{sentence}"
+    );
+
+    for noise in [&b""[..], b"hello", id.certificate().der(), &[0x30; 1000]] {
+        let (status, sentence) = status_of(Identity::from_pkcs12(noise, "x"));
+        assert_eq!(status, Status::Parse, "{sentence}");
+    }
+    let missing = folder.path().join("missing.p12");
+    let (status, sentence) = status_of(Identity::load_pkcs12(&missing, "x"));
+    assert_eq!(status, Status::File);
+    assert!(sentence.contains("missing.p12"), "{sentence}");
+    assert_eq!(status_of(id.to_pkcs12("name", "")).0, Status::Argument);
+}
+
+#[test]
+fn damaged_encrypted_keys_and_pkcs12_give_errors_or_results_but_no_panic() {
+    let folder = TempDir::new().unwrap();
+    let id = identity(KeyType::Ed25519);
+    let both = folder.path().join("both.pem");
+    id.save(Some(&both), Some(&both)).unwrap();
+    // One round each, so that thousands of attempts are over soon.
+    let key = openssl(&[
+        "pkcs8",
+        "-topk8",
+        "-in",
+        text(&both),
+        "-passout",
+        "pass:x",
+        "-iter",
+        "1",
+        "-outform",
+        "DER",
+    ]);
+    let p12 = openssl(&[
+        "pkcs12",
+        "-export",
+        "-in",
+        text(&both),
+        "-passout",
+        "pass:x",
+        "-iter",
+        "1",
+    ]);
+    let (key, p12) = (key.stdout, p12.stdout);
+    assert!(PrivateKey::from_encrypted_der(&key, "x").is_ok());
+    assert!(Identity::from_pkcs12(&p12, "x").is_ok());
+    for original in [&key, &p12] {
+        for index in 0..original.len() {
+            assert!(PrivateKey::from_encrypted_der(&original[..index], "x").is_err());
+            assert!(Identity::from_pkcs12(&original[..index], "x").is_err());
+            for change in [0x01, 0x80, 0xff] {
+                let mut damaged = original.clone();
+                damaged[index] ^= change;
+                // The key is authenticated by nothing, PKCS#12 by its MAC: what
+                // opens all the same has to be the same key.
+                if let Ok(key) = PrivateKey::from_encrypted_der(&damaged, "x") {
+                    assert_eq!(key.key_type(), "ed25519");
+                }
+                if let Ok(opened) = Identity::from_pkcs12(&damaged, "x") {
+                    assert_eq!(opened.chain(), id.chain());
+                }
+            }
+        }
+    }
+}

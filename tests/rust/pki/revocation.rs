@@ -1,0 +1,358 @@
+//! CRLs: made, read, and held against chains.
+
+use super::*;
+
+struct Case {
+    root: Identity,
+    middle: Identity,
+    site: Identity,
+}
+
+fn case(kind: KeyType) -> Case {
+    let options = CertOptions {
+        key_type: Some(kind),
+        ..CertOptions::default()
+    };
+    let root = gen_ca(&options).unwrap();
+    let middle = CertOptions {
+        ca: true,
+        ..options
+    };
+    let middle = issue_cert(&root, &[], &middle).unwrap();
+    let site = issue_cert(&middle, &names(&["a.example"]), &CertOptions::default()).unwrap();
+    Case { root, middle, site }
+}
+
+fn revoked(list: &[&Identity]) -> Vec<Revoked> {
+    let entry = |id: &&Identity| Revoked {
+        serial: id.certificate().serial().to_owned(),
+        time: Some(1_700_000_000),
+        reason: Some(RevocationReason::KeyCompromise),
+    };
+    list.iter().map(entry).collect()
+}
+
+fn crl(ca: &Identity, list: &[&Identity]) -> Crl {
+    gen_crl(ca, &revoked(list), &CrlOptions::default()).unwrap()
+}
+
+fn verify(case: &Case, crls: &[Crl]) -> tlsmith::Result<Vec<Certificate>> {
+    let context = Context::new();
+    context.add_root(case.root.certificate()).unwrap();
+    for crl in crls {
+        context.add_crl(crl).unwrap();
+    }
+    context.verify(case.site.chain(), Some("a.example"), None, None)
+}
+
+#[test]
+fn openssl_agrees_about_the_crls_of_every_kind_of_key() {
+    for kind in OPENSSL_KINDS {
+        let case = case(kind);
+        let folder = TempDir::new().unwrap();
+        let root = write(&folder, "root.pem", case.root.cert_pem());
+        let chain = write(&folder, "chain.pem", case.site.cert_pem());
+        let both = format!("{}{}", case.root.cert_pem(), case.middle.cert_pem());
+        let both = write(&folder, "both.pem", both);
+        let check = |crls: &[Crl]| {
+            let pem: String = crls.iter().map(Crl::pem).collect();
+            let crls = write(&folder, "crls.pem", pem);
+            openssl(&[
+                "verify",
+                "-x509_strict",
+                "-crl_check_all",
+                "-CAfile",
+                text(&root),
+                "-untrusted",
+                text(&chain),
+                "-CRLfile",
+                text(&crls),
+                text(&chain),
+            ])
+        };
+        let none = [crl(&case.root, &[]), crl(&case.middle, &[])];
+        for crl in &none {
+            let file = write(&folder, "crl.pem", crl.pem());
+            let out = openssl(&["crl", "-in", text(&file), "-noout", "-CAfile", text(&both)]);
+            let words = String::from_utf8_lossy(&out.stderr).into_owned();
+            assert!(words.contains("verify OK"), "{kind}: {words}");
+        }
+        assert!(check(&none).status.success(), "{kind}: {:?}", check(&none));
+        assert_eq!(verify(&case, &none).unwrap().len(), 3);
+
+        let site = [crl(&case.root, &[]), crl(&case.middle, &[&case.site])];
+        let middle = [crl(&case.root, &[&case.middle]), crl(&case.middle, &[])];
+        for (crls, culprit) in [(&site, &case.site), (&middle, &case.middle)] {
+            let out = check(crls);
+            let words = String::from_utf8_lossy(&out.stderr).into_owned();
+            assert!(words.contains("certificate revoked"), "{kind}: {words}");
+            let (status, sentence) = status_of(verify(&case, crls));
+            assert_eq!(status, Status::CertificateRevoked);
+            let expected = format!(
+                "certificate of '{}' is revoked by '{}' since 2023-11-14 22:13:20 UTC \
+                 (keyCompromise)",
+                culprit.certificate().subject(),
+                culprit.certificate().issuer()
+            );
+            assert_eq!(sentence, expected);
+        }
+    }
+}
+
+#[test]
+fn ml_dsa_signs_crls_too() {
+    let case = case(KeyType::MlDsa65);
+    let crls = [crl(&case.root, &[]), crl(&case.middle, &[&case.site])];
+    assert_eq!(
+        status_of(verify(&case, &crls)).0,
+        Status::CertificateRevoked
+    );
+    let crls = [crl(&case.root, &[]), crl(&case.middle, &[])];
+    verify(&case, &crls).unwrap();
+}
+
+#[test]
+fn a_crl_says_what_it_was_given() {
+    let case = case(KeyType::EcdsaP256);
+    let options = CrlOptions {
+        lifetime: Some(Duration::from_secs(30 * DAY)),
+        number: Some(4_711),
+        this_update: Some(1_800_000_000),
+    };
+    let mut entries = revoked(&[&case.site]);
+    entries.push(Revoked {
+        serial: "80ff".to_owned(),
+        time: Some(2_600_000_000),
+        reason: None,
+    });
+    entries.push("0A:1b=superseded".parse().unwrap());
+    let crl = gen_crl(&case.middle, &entries, &options).unwrap();
+    let crl = Crl::from_pem(crl.pem().as_bytes()).unwrap();
+    assert_eq!(crl.issuer(), case.middle.certificate().subject());
+    assert_eq!(crl.number().as_deref(), Some("1267"));
+    assert_eq!(crl.this_update(), 1_800_000_000);
+    assert_eq!(crl.next_update(), Some(1_800_000_000 + 30 * DAY as i64));
+    assert_eq!(crl.signature_type(), "ecdsa-with-SHA256");
+    assert_eq!(crl.revoked()[..2], entries[..2]);
+    assert_eq!(crl.revoked()[2].serial, "0a1b");
+    assert_eq!(crl.revoked()[2].reason, Some(RevocationReason::Superseded));
+    assert_eq!(crl.revoked()[2].time, Some(1_800_000_000));
+
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("crl.pem");
+    crl.save(&file).unwrap();
+    assert_eq!(Crl::load_all(&file).unwrap(), [crl.clone()]);
+    let words = openssl_prints(&["crl", "-in", text(&file), "-noout", "-text"]);
+    let key_id = openssl_prints(&[
+        "x509",
+        "-noout",
+        "-ext",
+        "subjectKeyIdentifier",
+        "-in",
+        text(&write(
+            &folder,
+            "middle.pem",
+            case.middle.certificate().pem(),
+        )),
+    ]);
+    let key_id = key_id.lines().last().unwrap().trim();
+    for part in [
+        "X509v3 CRL Number: \n                4711",
+        "Serial Number: 80FF\n        Revocation Date: May 22 14:13:20 2052 GMT",
+        "Key Compromise",
+        "Superseded",
+        "Next Update: Feb 14 08:00:00 2027 GMT",
+        key_id,
+    ] {
+        assert!(words.contains(part), "no '{part}' in {words}");
+    }
+    for part in [
+        "Revoked:             3",
+        "80ff on 2052-05-22",
+        "superseded",
+        "CRL number: 1267",
+    ] {
+        assert!(crl.text().contains(part), "no '{part}' in {}", crl.text());
+    }
+}
+
+#[test]
+fn the_numbers_of_crls_grow() {
+    let ca = gen_ca(&CertOptions::default()).unwrap();
+    let numbers =
+        (0..50).map(|_| u64::from_str_radix(&crl(&ca, &[]).number().unwrap(), 16).unwrap());
+    let numbers: Vec<_> = numbers.collect();
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+}
+
+#[test]
+fn what_is_not_known_to_be_good_is_refused() {
+    let case = case(KeyType::EcdsaP256);
+    let good = [crl(&case.root, &[]), crl(&case.middle, &[])];
+    let (status, sentence) = status_of(verify(&case, &good[..1]));
+    assert_eq!(status, Status::CertificateRevoked);
+    assert!(
+        sentence
+            .contains("of 'CN=a.example' is revoked: add the CRL of 'CN=tlsmith intermediate CA'"),
+        "{sentence}"
+    );
+    let (status, sentence) = status_of(verify(&case, &good[1..]));
+    assert_eq!(status, Status::CertificateRevoked);
+    assert!(
+        sentence.contains("add the CRL of 'CN=tlsmith CA'"),
+        "{sentence}"
+    );
+
+    let old = CrlOptions {
+        this_update: Some(1_700_000_000),
+        ..CrlOptions::default()
+    };
+    let old = gen_crl(&case.middle, &[], &old).unwrap();
+    let expired = verify(&case, &[good[0].clone(), old.clone()]).unwrap_err();
+    assert_eq!(expired.status(), Status::CertificateRevoked);
+    assert_eq!(
+        expired.certificate_problem(),
+        Some(CertificateProblem::UnknownRevocation)
+    );
+    assert!(expired.to_string().contains("2023-11-21"), "{expired}");
+    // The latest of an authority counts, in whatever order they are added.
+    verify(&case, &[good[0].clone(), old.clone(), good[1].clone()]).unwrap();
+    verify(&case, &[good[1].clone(), old, good[0].clone()]).unwrap();
+
+    // One that somebody else signed in the name of the authority.
+    let forger = gen_ca(&CertOptions {
+        common_name: Some("tlsmith intermediate CA".to_owned()),
+        ..CertOptions::default()
+    });
+    let forged = crl(&forger.unwrap(), &[]);
+    let (status, sentence) = status_of(verify(&case, &[good[0].clone(), forged]));
+    assert_eq!(status, Status::CertificateRevoked);
+    assert!(sentence.contains("forged"), "{sentence}");
+}
+
+#[test]
+fn who_may_not_sign_crls_is_told_so() {
+    let case = case(KeyType::EcdsaP256);
+    for (ca, part) in [
+        (case.site.clone(), "it is not a CA"),
+        (
+            Identity::new(case.root.chain().to_vec(), None).unwrap(),
+            "private key is not here",
+        ),
+    ] {
+        let (status, sentence) = status_of(gen_crl(&ca, &[], &CrlOptions::default()));
+        assert_eq!(status, Status::Issue);
+        assert!(sentence.contains(part), "{sentence}");
+    }
+    let entry = |serial: &str| Revoked {
+        serial: serial.to_owned(),
+        time: None,
+        reason: None,
+    };
+    for serial in ["", "xyz", "0x12", &"ff".repeat(21), "ü"] {
+        let made = gen_crl(&case.root, &[entry(serial)], &CrlOptions::default());
+        let (status, sentence) = status_of(made);
+        assert_eq!(status, Status::Argument, "{serial}");
+        assert!(sentence.contains("is not a serial number"), "{sentence}");
+    }
+    assert_eq!(
+        status_of("12=because".parse::<Revoked>()).0,
+        Status::Argument
+    );
+    for options in [
+        CrlOptions {
+            lifetime: Some(Duration::ZERO),
+            ..CrlOptions::default()
+        },
+        CrlOptions {
+            lifetime: Some(Duration::MAX),
+            ..CrlOptions::default()
+        },
+        CrlOptions {
+            this_update: Some(i64::MAX),
+            ..CrlOptions::default()
+        },
+    ] {
+        let (status, sentence) = status_of(gen_crl(&case.root, &[], &options));
+        assert_eq!(status, Status::Argument, "{sentence}");
+    }
+}
+
+#[test]
+fn the_crls_of_openssl_are_read() {
+    let folder = TempDir::new().unwrap();
+    let ca = gen_ca(&CertOptions::default()).unwrap();
+    let (cert, key) = (folder.path().join("ca.pem"), folder.path().join("ca.key"));
+    ca.save(Some(&cert), Some(&key)).unwrap();
+    let index = write(
+        &folder,
+        "index",
+        "R\t301231235959Z\t240102030405Z,keyCompromise\t0A1B\tunknown\t/CN=x\n\
+         R\t301231235959Z\t240102030405Z\t0C\tunknown\t/CN=y\n",
+    );
+    let number = write(&folder, "number", "0100\n");
+    let config = format!(
+        "[ca]\ndefault_ca=ours\n[ours]\ndatabase={}\ncrlnumber={}\ndefault_md=sha256\n\
+         default_crl_days=30\ncrl_extensions=ext\n[ext]\nauthorityKeyIdentifier=keyid\n",
+        text(&index),
+        text(&number)
+    );
+    let config = write(&folder, "config", config);
+    let pem = openssl_prints(&[
+        "ca",
+        "-gencrl",
+        "-config",
+        text(&config),
+        "-cert",
+        text(&cert),
+        "-keyfile",
+        text(&key),
+    ]);
+    let crl = Crl::from_pem(pem.as_bytes()).unwrap();
+    assert_eq!(crl.issuer(), ca.certificate().subject());
+    assert_eq!(crl.number().as_deref(), Some("0100"));
+    assert_eq!(crl.revoked()[1].serial, "0a1b");
+    assert_eq!(crl.revoked()[1].time, Some(1_704_164_645));
+    assert_eq!(
+        crl.revoked()[1].reason,
+        Some(RevocationReason::KeyCompromise)
+    );
+    assert_eq!(crl.revoked()[0].serial, "0c");
+    assert_eq!(crl.revoked()[0].reason, None);
+    let context = Context::new();
+    context.add_root(ca.certificate()).unwrap();
+    context.add_crl(&crl).unwrap();
+    let site = issue_cert(&ca, &names(&["a.example"]), &CertOptions::default()).unwrap();
+    context
+        .verify(site.chain(), Some("a.example"), None, None)
+        .unwrap();
+}
+
+#[test]
+fn damaged_crls_give_errors_or_results_but_no_panic() {
+    let case = case(KeyType::Ed25519);
+    let original = crl(&case.middle, &[&case.site]);
+    let other = crl(&case.root, &[]);
+    let original = original.der();
+    for index in 0..original.len() {
+        assert!(Crl::from_der(&original[..index]).is_err());
+        for change in [0x01, 0x80, 0xff] {
+            let mut damaged = original.to_vec();
+            damaged[index] ^= change;
+            let Ok(damaged) = Crl::from_der(damaged) else {
+                continue;
+            };
+            assert!(!damaged.text().is_empty());
+            let context = Context::new();
+            context.add_root(case.root.certificate()).unwrap();
+            context.add_crl(&other).unwrap();
+            if context.add_crl(&damaged).is_ok() {
+                let verified = context.verify(case.site.chain(), None, None, None);
+                assert!(
+                    verified.is_err(),
+                    "a damaged CRL lets a revoked certificate pass"
+                );
+            }
+        }
+    }
+}
