@@ -46,7 +46,7 @@ const fn attribute(
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");
 
-const ATTRIBUTES: [Attribute; 20] = [
+const ATTRIBUTES: [Attribute; 23] = [
     attribute("2.5.4.3", &["CN", "commonName"], Tag::Utf8String, 64),
     attribute("2.5.4.10", &["O", "organizationName"], Tag::Utf8String, 64),
     attribute(
@@ -96,6 +96,25 @@ const ATTRIBUTES: [Attribute; 20] = [
     attribute("2.5.4.17", &["postalCode"], Tag::Utf8String, 40),
     attribute("2.5.4.46", &["dnQualifier"], Tag::PrintableString, 64),
     attribute("2.5.4.65", &["pseudonym"], Tag::Utf8String, 128),
+    // Where a company is registered, in EV certificates (CA/Browser Forum).
+    attribute(
+        "1.3.6.1.4.1.311.60.2.1.1",
+        &["jurisdictionL"],
+        Tag::Utf8String,
+        128,
+    ),
+    attribute(
+        "1.3.6.1.4.1.311.60.2.1.2",
+        &["jurisdictionST"],
+        Tag::Utf8String,
+        128,
+    ),
+    attribute(
+        "1.3.6.1.4.1.311.60.2.1.3",
+        &["jurisdictionC"],
+        Tag::PrintableString,
+        2,
+    ),
     attribute(
         "2.5.4.97",
         &["organizationIdentifier"],

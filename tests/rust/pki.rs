@@ -460,6 +460,30 @@ fn a_certificate_of_the_wild_is_read_right() {
         certificate.extended_key_usage(),
         ["serverAuth", "clientAuth"]
     );
+    assert_eq!(certificate.key_bits(), 2048);
+    let crl = "digicert.com/DigiCertGlobalG2TLSRSASHA2562020CA1-1.crl";
+    assert_eq!(
+        certificate.crl_urls(),
+        [format!("http://crl3.{crl}"), format!("http://crl4.{crl}")]
+    );
+    assert_eq!(certificate.ocsp_urls(), ["http://ocsp.digicert.com"]);
+    assert_eq!(
+        certificate.issuer_urls(),
+        ["http://cacerts.digicert.com/DigiCertGlobalG2TLSRSASHA2562020CA1-1.crt"]
+    );
+    assert_eq!(certificate.sct_count(), 3);
+    assert_eq!(certificate.path_len(), None);
+    assert_eq!(certificate.name_constraints(), None);
+    // As OpenSSL computes them.
+    for (option, ours) in [
+        ("-sha1", certificate.sha1()),
+        ("-sha256", certificate.sha256().to_owned()),
+    ] {
+        let file = "tests/data/example.org.pem";
+        let words = openssl_prints(&["x509", "-in", file, "-noout", "-fingerprint", option]);
+        let theirs = words.trim().rsplit('=').next().unwrap().replace(':', "");
+        assert_eq!(theirs.to_lowercase(), ours);
+    }
     assert!(!certificate.is_ca());
     for expected in [
         "OCSP http://ocsp.digicert.com",

@@ -95,6 +95,106 @@ fn every_known_extension_is_described() {
 }
 
 #[test]
+fn a_certificate_with_extended_validation_is_read_right() {
+    let folder = TempDir::new().unwrap();
+    let subject = "/jurisdictionC=US/jurisdictionST=Delaware/businessCategory=Private Organization\
+                   /serialNumber=3014267/C=US/ST=California/L=San Francisco/O=Example, Inc.\
+                   /CN=example.com";
+    let key = folder.path().join("key");
+    let pem = openssl_prints(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-noenc",
+        "-keyout",
+        text(&key),
+        "-subj",
+        subject,
+        "-addext",
+        "certificatePolicies=2.23.140.1.1",
+        "-set_serial",
+        "0x0cafe",
+    ]);
+    let certificate = Certificate::from_pem(pem.as_bytes()).unwrap();
+    let expected = [
+        r"CN=example.com,O=Example\, Inc.,L=San Francisco,ST=California,C=US",
+        "serialNumber=3014267,businessCategory=Private Organization",
+        "jurisdictionST=Delaware,jurisdictionC=US",
+    ];
+    assert_eq!(certificate.subject(), expected.join(","));
+    assert_eq!(certificate.serial(), "cafe");
+    assert!(
+        certificate
+            .text()
+            .contains("Certificate policies: 2.23.140.1.1")
+    );
+}
+
+#[test]
+fn odd_certificates_are_read_right() {
+    let folder = TempDir::new().unwrap();
+    let key = folder.path().join("key");
+    let make = |arguments: &[&str]| {
+        let fixed = ["req", "-x509", "-noenc", "-keyout", text(&key)];
+        let pem = openssl_prints(&[&fixed, arguments].concat());
+        Certificate::from_pem(pem.as_bytes()).unwrap()
+    };
+    let pss = make(&["-newkey", "rsa-pss", "-subj", "/CN=x"]);
+    assert_eq!(pss.key_type(), "rsa-pss");
+    assert_eq!(pss.key_bits(), 2048);
+    assert_eq!(pss.signature_type(), "rsassa-pss");
+
+    let curve = "ec_paramgen_curve:brainpoolP384r1";
+    let brainpool = make(&["-newkey", "ec", "-pkeyopt", curve, "-subj", "/CN=x"]);
+    assert_eq!(brainpool.key_type(), "ecdsa-1.3.36.3.3.2.8.1.1.11");
+    assert_eq!(brainpool.key_bits(), 0);
+
+    let weak = make(&["-newkey", "rsa:1024", "-md5", "-subj", "/"]);
+    assert_eq!(weak.key_type(), "rsa-1024");
+    assert_eq!(weak.signature_type(), "md5WithRSAEncryption");
+    assert_eq!((weak.subject(), weak.issuer()), ("", ""));
+
+    for (kind, bits) in [
+        (KeyType::EcdsaP256, 256),
+        (KeyType::EcdsaP384, 384),
+        (KeyType::EcdsaP521, 521),
+        (KeyType::Ed25519, 256),
+        (KeyType::Ed448, 456),
+        (KeyType::Rsa3072, 3072),
+        (KeyType::MlDsa44, 1312 * 8),
+    ] {
+        let options = CertOptions {
+            key_type: Some(kind),
+            ..CertOptions::default()
+        };
+        let id = self_signed(&names(&["a.example"]), &options).unwrap();
+        assert_eq!(id.certificate().key_bits(), bits, "{kind}");
+    }
+
+    // Version 1, of a request that asks for nothing.
+    let pem = openssl_prints(&[
+        "req",
+        "-newkey",
+        "ed25519",
+        "-noenc",
+        "-keyout",
+        text(&key),
+        "-subj",
+        "/CN=x",
+    ]);
+    let csr = write(&folder, "csr", pem);
+    let pem = openssl_prints(&["x509", "-req", "-in", text(&csr), "-signkey", text(&key)]);
+    let old = Certificate::from_pem(pem.as_bytes()).unwrap();
+    assert!(
+        old.text().contains("Version:             1\n"),
+        "{}",
+        old.text()
+    );
+    assert!(!old.is_ca() && old.crl_urls().is_empty() && old.sct_count() == 0);
+}
+
+#[test]
 fn serial_numbers_are_shown_as_they_are() {
     for (given, shown) in [
         ("0", "00"),
