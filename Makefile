@@ -1,5 +1,6 @@
 # make demo     shows a TLS connection from beginning to end
 # make test     runs every test
+# make bench    measures tlsmith against its peers
 # make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -30,7 +31,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo test test-rust test-c test-python header fmt lint install uninstall clean
+.PHONY: all lib demo bench test test-rust test-c test-python header fmt lint install uninstall clean
 
 all: lib
 
@@ -106,6 +107,14 @@ $(EXAMPLES): $(OUT)/%: examples/c/%.c $(OUT)/libtlsmith.so include/tlsmith.h
 
 demo: $(EXAMPLES)
 	@OUT=$(OUT) sh examples/demo.sh
+
+# Against the system's OpenSSL: apt-get install libssl-dev.
+$(OUT)/bench-certificates: benches/certificates.c $(OUT)/libtlsmith.so include/tlsmith.h
+	@echo '  compile  $@'
+	@$(CC) $(CFLAGS) $< -o $@ -L$(OUT) -ltlsmith -lcrypto -Wl,-rpath,'$$ORIGIN'
+
+bench: $(OUT)/bench-certificates
+	@$(OUT)/bench-certificates
 
 # ---- Tests -----------------------------------------------------------------
 
