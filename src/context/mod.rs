@@ -57,15 +57,15 @@ impl Context {
         Self::default()
     }
 
-    /// Trusts the roots in a PEM file, or in the files of a folder, instead of
+    /// Trusts the roots in a file, PEM or DER, or in the files of a folder, instead of
     /// the system's.  Called again, it adds.
     pub fn add_roots(&self, path: &Path) -> Result<()> {
         self.set(|settings| settings.add_roots(&Roots::from_path(path)?))
     }
 
-    /// Trusts the roots in PEM text, instead of the system's.
-    pub fn add_roots_pem(&self, pem: &[u8]) -> Result<()> {
-        self.set(|settings| settings.add_roots(&Roots::from_pem(pem)?))
+    /// Trusts the roots in PEM text or DER, instead of the system's.
+    pub fn add_roots_bytes(&self, content: &[u8]) -> Result<()> {
+        self.set(|settings| settings.add_roots(&Roots::from_bytes(content)?))
     }
 
     /// Trusts this one root, instead of the system's.
@@ -89,7 +89,7 @@ impl Context {
         self.set(|settings| settings.add_roots(&Roots::bundled()))
     }
 
-    /// Checks revocation with the CRLs in a PEM file.  Called again, it adds.
+    /// Checks revocation with the CRLs in a file, PEM or DER.  Called again, it adds.
     ///
     /// From then on every certificate below the root needs a CRL that is not too
     /// old and does not list it, or the chain is refused with
@@ -101,10 +101,11 @@ impl Context {
         })
     }
 
-    /// Checks revocation with the CRLs in PEM text, as [`Self::add_crls`] does.
-    pub fn add_crls_pem(&self, pem: &[u8]) -> Result<()> {
+    /// Checks revocation with the CRLs in PEM text or DER, as [`Self::add_crls`]
+    /// does.
+    pub fn add_crls_bytes(&self, content: &[u8]) -> Result<()> {
         self.set(|settings| {
-            let mut crls = Crl::all_from_pem(pem)?.into_iter();
+            let mut crls = Crl::all_from_bytes(content)?.into_iter();
             crls.try_for_each(|crl| settings.add_crl(&crl))
         })
     }

@@ -105,6 +105,14 @@ impl Certificate {
         Ok(all)
     }
 
+    /// Every certificate in a PEM text, or the one in DER.
+    pub fn all_from_bytes(content: &[u8]) -> Result<Vec<Self>> {
+        match pem::is_der(content) {
+            true => Self::from_der(content).map(|only| vec![only]),
+            false => Self::all_from_pem(content),
+        }
+    }
+
     /// The subject (RFC 4514), such as `"CN=alice,O=Example"`.
     pub fn subject(&self) -> &str {
         &self.0.fields.subject_text

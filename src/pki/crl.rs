@@ -298,10 +298,18 @@ impl Crl {
         Ok(all)
     }
 
-    /// Every CRL in a PEM file, in order: at least one.
+    /// Every CRL in a PEM text, or the one in DER.
+    pub fn all_from_bytes(content: &[u8]) -> Result<Vec<Self>> {
+        match pem::is_der(content) {
+            true => Self::from_der(content).map(|only| vec![only]),
+            false => Self::all_from_pem(content),
+        }
+    }
+
+    /// Every CRL in a file, PEM or DER.
     pub fn load_all(path: &Path) -> Result<Vec<Self>> {
-        let text = file::read_file("cannot read the CRL", path)?;
-        Self::all_from_pem(&text).map_err(|error| file::in_file(path, error))
+        let content = file::read_file("cannot read the CRL", path)?;
+        Self::all_from_bytes(&content).map_err(|error| file::in_file(path, error))
     }
 
     /// The authority whose certificates it is about (RFC 4514).

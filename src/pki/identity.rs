@@ -45,7 +45,7 @@ impl Identity {
         })))
     }
 
-    /// Loads a PEM chain and a PEM key.  `None` for the key means that
+    /// Loads a chain and its key, each PEM or DER.  `None` for the key means that
     /// `cert_file` holds it too.
     pub fn load(cert_file: &Path, key_file: Option<&Path>) -> Result<Self> {
         Self::read(cert_file, key_file, None)
@@ -63,7 +63,7 @@ impl Identity {
     fn read(cert_file: &Path, key_file: Option<&Path>, password: Option<&str>) -> Result<Self> {
         let cert = file::read_file("cannot read the certificate", cert_file)?;
         let chain =
-            Certificate::all_from_pem(&cert).map_err(|error| file::in_file(cert_file, error))?;
+            Certificate::all_from_bytes(&cert).map_err(|error| file::in_file(cert_file, error))?;
         let text;
         let (at, key) = match key_file {
             Some(path) => {
@@ -72,16 +72,16 @@ impl Identity {
             }
             None => (cert_file, &cert),
         };
-        PrivateKey::read_pem(key, password)
+        PrivateKey::from_bytes(key, password)
             .and_then(|key| Self::new(chain, Some(key)))
             .map_err(|error| file::in_file(at, error))
     }
 
     /// Loads them from memory.  `None` for the key means that `cert` holds it
     /// too.  The password is for a key that is encrypted.
-    pub fn from_pem(cert: &[u8], key: Option<&[u8]>, password: Option<&str>) -> Result<Self> {
-        let chain = Certificate::all_from_pem(cert)?;
-        let key = PrivateKey::read_pem(key.unwrap_or(cert), password)?;
+    pub fn from_bytes(cert: &[u8], key: Option<&[u8]>, password: Option<&str>) -> Result<Self> {
+        let chain = Certificate::all_from_bytes(cert)?;
+        let key = PrivateKey::from_bytes(key.unwrap_or(cert), password)?;
         Self::new(chain, Some(key))
     }
 

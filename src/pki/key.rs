@@ -81,7 +81,16 @@ impl PrivateKey {
         Self::read_der(der, Some(password))
     }
 
-    pub(super) fn read_pem(text: &[u8], password: Option<&str>) -> Result<Self> {
+    /// The first private key in a PEM text, or the one in DER, with a password
+    /// for one that is encrypted.
+    pub fn from_bytes(content: &[u8], password: Option<&str>) -> Result<Self> {
+        match pem::is_der(content) {
+            true => Self::read_der(content, password),
+            false => Self::read_pem(content, password),
+        }
+    }
+
+    fn read_pem(text: &[u8], password: Option<&str>) -> Result<Self> {
         for section in pem::sections(text) {
             let section = section?;
             if !section.is_private_key() {

@@ -99,13 +99,18 @@ fn damaged(label: &str, how: &str) -> Error {
     )
 }
 
+/// Whether a file is DER, not PEM: every document here is a SEQUENCE.
+pub(super) fn is_der(content: &[u8]) -> bool {
+    content.first() == Some(&0x30)
+}
+
 /// Why a text without the section that was looked for has none.
 pub(super) fn missing(what: &str, text: &[u8]) -> Error {
     let found = sections(text).map_while(Result::ok).take(5);
     let found: Vec<_> = found.map(|section| quoted(&section.label)).collect();
     let instead = match text.first() {
         None => "it is empty".to_owned(),
-        Some(0x30) => "it looks like DER, which 'openssl x509 -inform DER' or \
+        Some(_) if is_der(text) => "it looks like DER, which 'openssl x509 -inform DER' or \
                        'openssl pkey -inform DER' turn into PEM"
             .to_owned(),
         Some(_) if found.is_empty() => "it is not PEM".to_owned(),

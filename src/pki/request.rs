@@ -77,12 +77,21 @@ pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
 }
 
 impl Csr {
-    /// Loads a request in PEM.  Fails with [`Status::Parse`] where its own
+    /// Loads a request, PEM or DER.  Fails with [`Status::Parse`] where its own
     /// signature is wrong, and with [`Status::Unsupported`] where it is of a
     /// kind that cannot be checked.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = file::read_file("cannot read the request", path)?;
-        Self::from_pem(&text).map_err(|error| file::in_file(path, error))
+        let content = file::read_file("cannot read the request", path)?;
+        Self::from_bytes(&content).map_err(|error| file::in_file(path, error))
+    }
+
+    /// The first request in a PEM text, or the one in DER, checked like
+    /// [`Self::load`].
+    pub fn from_bytes(content: &[u8]) -> Result<Self> {
+        match pem::is_der(content) {
+            true => Self::from_der(content),
+            false => Self::from_pem(content),
+        }
     }
 
     /// The first request in a PEM text, checked like [`Self::load`].

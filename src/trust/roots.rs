@@ -66,13 +66,13 @@ impl Roots {
         }
     }
 
-    /// The certificates of a PEM file, or of every file in a folder.
+    /// The certificates of a file, PEM or DER, or of every file in a folder.
     pub(crate) fn from_path(path: &Path) -> Result<Self> {
         let kind = fs::metadata(path).map_err(|e| Error::file("cannot read the roots", path, e))?;
         if kind.is_dir() {
             return Self::from_folder(path);
         }
-        Self::from_pem(&pki::read_file("cannot read the roots", path)?).map_err(|error| {
+        Self::from_bytes(&pki::read_file("cannot read the roots", path)?).map_err(|error| {
             Error::new(error.status(), format!("'{}': {error}", path.display())).with_source(error)
         })
     }
@@ -87,8 +87,8 @@ impl Roots {
             if !file.is_file() {
                 continue;
             }
-            let pem = pki::read_file("cannot read the roots", &file)?;
-            for certificate in Certificate::all_from_pem(&pem).unwrap_or_default() {
+            let content = pki::read_file("cannot read the roots", &file)?;
+            for certificate in Certificate::all_from_bytes(&content).unwrap_or_default() {
                 roots.add(&certificate)?;
             }
         }
@@ -104,10 +104,10 @@ impl Roots {
         Ok(roots)
     }
 
-    /// Every certificate in a PEM text.
-    pub(crate) fn from_pem(pem: &[u8]) -> Result<Self> {
+    /// Every certificate in a PEM text, or the one in DER.
+    pub(crate) fn from_bytes(content: &[u8]) -> Result<Self> {
         let mut roots = Self::default();
-        for certificate in Certificate::all_from_pem(pem)? {
+        for certificate in Certificate::all_from_bytes(content)? {
             roots.add(&certificate)?;
         }
         Ok(roots)

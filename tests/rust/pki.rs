@@ -373,6 +373,45 @@ fn saving_keeps_keys_to_their_owner_and_replaces_whole_files() {
 }
 
 #[test]
+fn files_may_be_der() {
+    let folder = TempDir::new().unwrap();
+    let ca = gen_ca(&CertOptions::default()).unwrap();
+    let id = issue_cert(&ca, &names(&["localhost"]), &CertOptions::default()).unwrap();
+    let key = id.key().unwrap();
+    let cert = write(&folder, "cert.der", id.certificate().der());
+    let root = write(&folder, "root.der", ca.certificate().der());
+    let plain = write(&folder, "key.der", key.to_pkcs8_der());
+    let loaded = Identity::load(&cert, Some(&plain)).unwrap();
+    assert_eq!(loaded.chain(), id.chain());
+    let encrypted = openssl(&[
+        "pkcs8",
+        "-topk8",
+        "-in",
+        text(&plain),
+        "-inform",
+        "DER",
+        "-outform",
+        "DER",
+        "-passout",
+        "pass:x",
+    ]);
+    let encrypted = write(&folder, "encrypted.der", encrypted.stdout);
+    Identity::load_encrypted(&cert, Some(&encrypted), "x").unwrap();
+
+    let csr = gen_csr(&names(&["a.example"]), &CertOptions::default()).unwrap();
+    let file = write(&folder, "csr.der", csr.der());
+    assert_eq!(Csr::load(&file).unwrap().der(), csr.der());
+    let crl = gen_crl(&ca, &[], &CrlOptions::default()).unwrap();
+    let file = write(&folder, "crl.der", crl.der());
+    let context = Context::new();
+    context.add_roots(&root).unwrap();
+    context.add_crls(&file).unwrap();
+    context
+        .verify(id.chain(), Some("localhost"), None, None)
+        .unwrap();
+}
+
+#[test]
 fn bad_files_get_clear_errors() {
     let folder = TempDir::new().unwrap();
     let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
@@ -505,7 +544,7 @@ fn damaged_certificates_and_keys_give_errors_or_results_but_no_panic() {
     let key = id.key().unwrap().to_pkcs8_der().to_vec();
     for original in [&cert, &key] {
         for index in 0..original.len() {
-            for change in [0x01, 0x80, 0xff] {
+            for change in 1..=0xff {
                 let mut damaged = original.clone();
                 damaged[index] ^= change;
                 if let Ok(parsed) = Certificate::from_der(damaged.clone()) {

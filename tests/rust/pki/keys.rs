@@ -138,11 +138,13 @@ fn damaged_pem_gives_errors_or_results_but_no_panic() {
     let both = format!("{}{}", id.key().unwrap().to_pem().as_str(), id.cert_pem());
     let both = both.as_bytes();
     for index in 0..both.len() {
-        assert!(Identity::from_pem(&both[..index], None, None).is_err() || index == both.len() - 1);
+        assert!(
+            Identity::from_bytes(&both[..index], None, None).is_err() || index == both.len() - 1
+        );
         for change in [0x01, 0x20, 0x80] {
             let mut damaged = both.to_vec();
             damaged[index] ^= change;
-            if let Ok(id) = Identity::from_pem(&damaged, None, None) {
+            if let Ok(id) = Identity::from_bytes(&damaged, None, None) {
                 assert!(!id.certificate().text().is_empty());
             }
         }

@@ -158,7 +158,7 @@ fn openssl_reads_our_pkcs12() {
         let fixed = ["pkcs12", "-in", text(&file), "-passin", "pass:pass wörd"];
         let words = openssl_prints(&[&fixed[..], &["-nodes"]].concat());
         assert!(words.contains("friendlyName: our site"), "{words}");
-        let read = Identity::from_pem(words.as_bytes(), None, None).unwrap();
+        let read = Identity::from_bytes(words.as_bytes(), None, None).unwrap();
         assert_eq!(read.chain(), id.chain());
         let about = openssl(&[&fixed[..], &["-noout", "-info"]].concat());
         let about = String::from_utf8_lossy(&about.stderr).into_owned();
@@ -331,7 +331,7 @@ fn damaged_encrypted_keys_and_pkcs12_give_errors_or_results_but_no_panic() {
         for index in 0..original.len() {
             assert!(PrivateKey::from_encrypted_der(&original[..index], "x").is_err());
             assert!(Identity::from_pkcs12(&original[..index], "x").is_err());
-            for change in [0x01, 0x80, 0xff] {
+            for change in 1..=0xff {
                 let mut damaged = original.clone();
                 damaged[index] ^= change;
                 // The key is authenticated by nothing, PKCS#12 by its MAC: what

@@ -141,7 +141,7 @@ fn a_crl_says_what_it_was_given() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("crl.pem");
     crl.save(&file).unwrap();
-    assert_eq!(Crl::load_all(&file).unwrap(), [crl.clone()]);
+    assert_eq!(Crl::load_all(&file).unwrap(), std::slice::from_ref(&crl));
     let words = openssl_prints(&["crl", "-in", text(&file), "-noout", "-text"]);
     let key_id = openssl_prints(&[
         "x509",
@@ -336,13 +336,16 @@ fn damaged_crls_give_errors_or_results_but_no_panic() {
     let original = original.der();
     for index in 0..original.len() {
         assert!(Crl::from_der(&original[..index]).is_err());
-        for change in [0x01, 0x80, 0xff] {
+        for change in 1..=0xff {
             let mut damaged = original.to_vec();
             damaged[index] ^= change;
             let Ok(damaged) = Crl::from_der(damaged) else {
                 continue;
             };
             assert!(!damaged.text().is_empty());
+            if ![0x01, 0x80, 0xff].contains(&change) {
+                continue;
+            }
             let context = Context::new();
             context.add_root(case.root.certificate()).unwrap();
             context.add_crl(&other).unwrap();
