@@ -1,15 +1,16 @@
 """TLS connections and certificates, safe by default.
 
-    with tlsmith.connect("example.org") as sock:
-        sock.sendall(b"GET / HTTP/1.0\\r\\nHost: example.org\\r\\n\\r\\n")
-        print(sock.recv())
+with tlsmith.connect("example.org") as sock:
+    sock.sendall(b"GET / HTTP/1.0\\r\\nHost: example.org\\r\\n\\r\\n")
+    print(sock.recv())
 
-    ca = tlsmith.CA()
-    ca.issue("localhost", "127.0.0.1").write("certs")
+ca = tlsmith.CA()
+ca.issue("localhost", "127.0.0.1").write("certs")
 """
 
-from ._certs import CA, Files, Identity, load_certificate, load_certificates, load_key
-from ._config import INSECURE, Client, Info, Server, Trust, connect, listen
+from ._authority import CA
+from ._certs import Files, Identity
+from ._config import Client, Info, Server, connect, listen
 from ._errors import (
     AlertError,
     CertError,
@@ -23,10 +24,15 @@ from ._errors import (
     WantRead,
     WantWrite,
 )
-from ._tlsmith import Certificate, Key, Listener, Socket, __version__
+from ._requests import CSR
+from ._sources import load_certificate, load_certificates, load_key
+from ._tlsmith import CRL, Certificate, Key, Listener, Socket, __version__
+from ._trust import INSECURE, Trust
 
 __all__ = [
     "CA",
+    "CRL",
+    "CSR",
     "INSECURE",
     "AlertError",
     "CertError",

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from . import _certs, _tlsmith
+from . import _tlsmith
 from ._certs import Identity
-from ._errors import InsecureWarning, config_error
+from ._errors import config_error
+from ._options import strings
+from ._trust import Trust, context, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
-    from typing import Literal, TypeAlias
+    from typing import Any, Literal, Self
 
-    Version: TypeAlias = Literal["1.2", "1.3"]
-    Trusted: TypeAlias = "Trust | Identity | _tlsmith.Certificate | _certs.Source"
+    from ._trust import Trusted, Version
 
 
 # collections, since importing typing would double the time of `import tlsmith`.
@@ -42,72 +43,6 @@ class Info(
     __slots__ = ()
 
 
-class Trust:
-    """Who is believed: a set of root certificates."""
-
-    __slots__ = ("_insecure", "_roots", "_system")
-
-    def __init__(
-        self,
-        roots: Sequence[_tlsmith.Certificate] = (),
-        *,
-        system: bool = False,
-        _insecure: bool = False,
-    ) -> None:
-        self._roots = tuple(roots)
-        self._system = system
-        self._insecure = _insecure
-
-    @classmethod
-    def system(cls) -> Trust:
-        """What the operating system trusts."""
-        return cls(system=True)
-
-    @classmethod
-    def roots(cls, *sources: Trusted) -> Trust:
-        """These certificates: files, PEM or DER, Certificates, CAs."""
-        if not sources:
-            raise config_error("Trust.roots() needs at least one root: nothing would be trusted")
-        trust = cls()
-        for source in sources:
-            trust |= cls._of(source)
-        return trust
-
-    @classmethod
-    def _of(cls, source: Trusted) -> Trust:
-        if isinstance(source, Trust):
-            return source
-        if isinstance(source, Identity):
-            return cls([source.chain[-1]])
-        if isinstance(source, _tlsmith.Certificate):
-            return cls([source])
-        if source == "system":
-            return cls.system()
-        return cls(_certs.load_certificates(source))
-
-    def __or__(self, other: Trusted) -> Trust:
-        other = Trust._of(other)
-        return Trust(
-            self._roots + other._roots,
-            system=self._system or other._system,
-            _insecure=self._insecure or other._insecure,
-        )
-
-    def __len__(self) -> int:
-        """How many roots were given; the system's do not count."""
-        return len(self._roots)
-
-    def __repr__(self) -> str:
-        if self._insecure:
-            return "tlsmith.INSECURE"
-        system = ", system" if self._system else ""
-        return f"<tlsmith.Trust {len(self)} roots{system}>"
-
-
-INSECURE = Trust(_insecure=True)
-"""Trust for everybody: `Client(trust=INSECURE)` accepts any certificate."""
-
-
 class _Config:
     """What Client and Server have in common: a context, and how it was made."""
 
@@ -118,43 +53,21 @@ class _Config:
         settings: dict[str, object],
         *,
         trust: Trust | None,
-        identities: Sequence[Identity],
         alpn: Sequence[str],
-        min_version: Version,
-        max_version: Version,
-        client_auth: str = "none",
         check_hostname: bool = True,
+        **others: Any,
     ) -> None:
-        if isinstance(alpn, str):
-            raise TypeError(f"alpn is a sequence of protocols: [{alpn!r}]")
         insecure = trust is not None and trust._insecure
         if insecure or not check_hostname:
-            self._warn("no certificate is checked" if insecure else "no name is checked")
+            warn("no certificate is checked" if insecure else "no name is checked", 4)
         self._settings = settings
-        self._context = _tlsmith.Context(
-            {
-                "roots": [] if trust is None else list(trust._roots),
-                "system": trust is not None and trust._system,
-                "identities": [identity._native for identity in identities],
-                "alpn": list(alpn),
-                "min_version": min_version,
-                "max_version": max_version,
-                "client_auth": client_auth,
-                "verify": not insecure,
-                "check_hostname": check_hostname,
-            }
+        self._context = context(
+            trust, alpn=strings("alpn", alpn), check_hostname=check_hostname, **others
         )
 
-    @staticmethod
-    def _warn(what: str) -> None:
-        import warnings
-
-        sentence = f"{what}: anybody can be the peer"
-        warnings.warn(sentence, InsecureWarning, stacklevel=4)
-
-    def replace(self, **changes: object):
+    def replace(self, **changes: object) -> Self:
         """The same with some arguments changed."""
-        return type(self)(**{**self._settings, **changes})  # type: ignore[arg-type]
+        return type(self)(**{**self._settings, **changes})
 
 
 class Client(_Config):

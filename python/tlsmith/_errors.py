@@ -42,7 +42,8 @@ class VerifyError(HandshakeError):
     @property
     def reason(self) -> str:
         """What is wrong: "expired", "not_yet_valid", "unknown_issuer",
-        "name_mismatch", "bad_signature", "wrong_usage", "constraint", ..."""
+        "name_mismatch", "revoked", "unknown_revocation", "wrong_usage",
+        "bad_signature", "constraint", ..."""
         return self.code.partition(".")[2]
 
 
@@ -96,4 +97,11 @@ def config_error(sentence: str, code: str = "config.argument") -> ConfigError:
     """A ConfigError that Python code found."""
     error = ConfigError(None, sentence)
     error.code = code
+    return error
+
+
+def state_error(sentence: str) -> Error:
+    """An Error that Python code found: what was asked for needs what is not there."""
+    error = Error(None, sentence)
+    error.code = "state"
     return error

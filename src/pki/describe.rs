@@ -24,7 +24,12 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 }
 
 pub(super) fn sha1(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref())
+    hex(&sha1_bytes(bytes))
+}
+
+pub(super) fn sha1_bytes(bytes: &[u8]) -> Vec<u8> {
+    let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes);
+    digest.as_ref().to_vec()
 }
 
 /// A serial number from the content of its INTEGER, without the byte that only

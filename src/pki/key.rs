@@ -178,6 +178,13 @@ impl PrivateKey {
         Staged::new(path, self.to_pem().as_bytes(), Access::Owner)?.commit()
     }
 
+    /// Writes the key as PEM, encrypted with a password, with mode 0600, as a
+    /// whole or not at all.
+    pub fn save_encrypted(&self, path: &Path, password: &str) -> Result<()> {
+        let text = self.to_encrypted_pem(password)?;
+        Staged::new(path, text.as_bytes(), Access::Owner)?.commit()
+    }
+
     pub(crate) fn signing_key(&self) -> &Arc<dyn SigningKey> {
         &self.0.signing
     }

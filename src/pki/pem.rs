@@ -99,9 +99,11 @@ fn damaged(label: &str, how: &str) -> Error {
     )
 }
 
-/// Whether a file is DER, not PEM: every document here is a SEQUENCE.
+/// Whether a file is DER: every document here is a SEQUENCE, whose tag is also
+/// the digit 0, with which the text before PEM may begin.
 pub(super) fn is_der(content: &[u8]) -> bool {
-    content.first() == Some(&0x30)
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    content.first() == Some(&0x30) && !content.windows(BEGIN.len()).any(|bytes| bytes == BEGIN)
 }
 
 /// Why a text without the section that was looked for has none.

@@ -11,6 +11,7 @@ use p12_keystore::{
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
+use super::describe;
 use super::encryption::ITERATIONS;
 use super::file::{self, Access, Staged};
 use super::identity::Identity;
@@ -69,6 +70,13 @@ impl Identity {
         let failed = |error: ArchiveError| {
             Error::new(Status::Internal, format!("cannot write PKCS#12: {error}"))
         };
+        let has_bmp_only = |text: &str| text.chars().all(|c| u32::from(c) <= 0xffff);
+        if !has_bmp_only(name) || !has_bmp_only(password) {
+            return Err(Error::new(
+                Status::Argument,
+                "the name or the password has a character that PKCS#12 cannot say (beyond U+FFFF)",
+            ));
+        }
         if password.is_empty() {
             return Err(Error::new(
                 Status::Argument,
@@ -78,7 +86,7 @@ impl Identity {
         let key = KeyBag::from_der(&self.require_key("save")?.to_pkcs8_der()).map_err(failed)?;
         let chain = self.chain().iter().map(|one| Bag::from_der(one.der()));
         let chain = chain.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let id = self.certificate().sha1().into_bytes();
+        let id = describe::sha1_bytes(self.certificate().der());
         let mut store = KeyStore::new();
         let entry = KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(id, key, chain));
         store.add_entry(name, entry);

@@ -2,6 +2,7 @@
 library in threads of their own."""
 
 import contextlib
+import functools
 import socket
 import ssl
 import threading
@@ -12,6 +13,26 @@ import tlsmith
 
 PATIENCE = 30
 """Seconds that anything may take before the test fails."""
+
+KEY_TYPES = [
+    "ecdsa-p256",
+    "ecdsa-p384",
+    "ecdsa-p521",
+    "ed25519",
+    "ed448",
+    "rsa-2048",
+    "rsa-3072",
+    "rsa-4096",
+    "ml-dsa-44",
+    "ml-dsa-65",
+    "ml-dsa-87",
+]
+
+
+@functools.cache
+def a_key(kind):
+    """A key of this type, made once: those of RSA take a while."""
+    return tlsmith.Key.generate(kind)
 
 
 @pytest.fixture(scope="session")

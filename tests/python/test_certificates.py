@@ -2,12 +2,18 @@
 
 import datetime
 import os
+import pathlib
 import shutil
 import ssl
 import stat
 import subprocess
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 import tlsmith
 
@@ -32,12 +38,62 @@ def test_a_certificate_has_what_was_asked_for(ca):
     assert len({cert, site.chain[0]}) == 1
 
 
+def foreign_certificate():
+    """A certificate of cryptography's, with what we do not issue ourselves."""
+    access = [
+        x509.AccessDescription(method, x509.UniformResourceIdentifier(url))
+        for method, url in (
+            (AuthorityInformationAccessOID.OCSP, "http://ocsp.example/1"),
+            (AuthorityInformationAccessOID.CA_ISSUERS, "http://ca.example/ca.crt"),
+            (AuthorityInformationAccessOID.OCSP, "http://ocsp.example/2"),
+        )
+    ]
+    point = [x509.UniformResourceIdentifier("http://crl.example/ca.crl")]
+    key, name = ec.generate_private_key(ec.SECP384R1()), x509.Name([])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 300)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = builder.not_valid_before(now).not_valid_after(now)
+    for extension in (
+        x509.AuthorityInformationAccess(access),
+        x509.CRLDistributionPoints([x509.DistributionPoint(point, None, None, None)]),
+    ):
+        builder = builder.add_extension(extension, False)
+    return builder.sign(key, hashes.SHA384())
+
+
+def test_a_certificate_of_others_is_read_as_they_read_it():
+    theirs = foreign_certificate()
+    cert = tlsmith.load_certificate(theirs.public_bytes(Encoding.DER))
+    assert cert.key_bits == theirs.public_key().key_size == 384
+    assert cert.serial == 300
+    assert cert.ocsp_urls == ("http://ocsp.example/1", "http://ocsp.example/2")
+    assert cert.crl_urls == ("http://crl.example/ca.crl",)
+    assert cert.sha1 == theirs.fingerprint(hashes.SHA1())
+    assert cert.sha256 == theirs.fingerprint(hashes.SHA256())
+    assert cert.name_constraints is None
+    assert cert.sct_count == 0
+
+
+def test_a_certificate_of_the_web_is_read():
+    path = pathlib.Path(__file__).parents[1] / "data/example.org.pem"
+    cert = tlsmith.load_certificate(path)
+    theirs = x509.load_der_x509_certificate(cert.der)
+    timestamps = x509.PrecertificateSignedCertificateTimestamps
+    logs = theirs.extensions.get_extension_for_class(timestamps).value
+    assert cert.sct_count == len(logs) == 3
+    assert cert.key_bits == theirs.public_key().key_size == 2048
+    assert cert.ocsp_urls == ("http://ocsp.digicert.com",)
+    assert len(cert.crl_urls) == 2
+
+
 def test_two_authorities_are_not_mistaken_for_each_other():
     assert tlsmith.CA().cert.subject != tlsmith.CA().cert.subject
 
 
 def test_a_chain_goes_through_intermediates(ca):
     middle = ca.intermediate("Issuing CA", permit=["example.com"])
+    assert "example.com" in middle.cert.name_constraints
+    assert ca.cert.name_constraints is None
     site = middle.issue("www.example.com")
     assert [cert.subject for cert in site.chain] == ["CN=www.example.com", "CN=Issuing CA"]
     with pytest.raises(tlsmith.CertError, match="www.example.org") as caught:
@@ -47,7 +103,10 @@ def test_a_chain_goes_through_intermediates(ca):
         middle.intermediate()
 
 
-@pytest.mark.parametrize("key", ["ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048"])
+# What the OpenSSL of today's systems knows.
+@pytest.mark.parametrize(
+    "key", ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448", "rsa-2048"]
+)
 def test_ssl_and_openssl_take_what_we_write(ca, tmp_path, key):
     site = ca.issue("localhost", key=key)
     files = site.write(tmp_path)
@@ -99,6 +158,11 @@ def test_bad_validities_are_named(ca, valid):
     with pytest.raises(tlsmith.ConfigError) as caught:
         ca.issue("localhost", valid=valid)
     assert repr(valid) in str(caught.value)
+
+
+def test_text_before_pem_may_begin_with_a_nought(ca):
+    # 0x30 is how DER begins, and the "0" of what openssl s_client prints.
+    assert tlsmith.load_certificate(b"0 s:CN = x\n" + ca.cert.pem) == ca.cert
 
 
 @pytest.mark.parametrize("source", [b"", b"noise", b"\x30\x00", "-----BEGIN nothing"])

@@ -11,7 +11,16 @@ import textwrap
 import threading
 
 import pytest
-from conftest import PATIENCE, open_pair, receive_all, socketpair, ssl_context, thread
+from conftest import (
+    KEY_TYPES,
+    PATIENCE,
+    a_key,
+    open_pair,
+    receive_all,
+    socketpair,
+    ssl_context,
+    thread,
+)
 
 import tlsmith
 
@@ -91,6 +100,16 @@ def test_a_client_of_ssl_talks_to_our_server(server, ca, version):
                 assert sock.info.server_name == "localhost"
                 assert sock.recv() == b""
         assert talking.result == data
+
+
+@pytest.mark.parametrize("kind", KEY_TYPES)
+def test_servers_have_every_type_of_key(ca, client, kind):
+    site = ca.issue("localhost", key=a_key(kind))
+    with open_pair(client, tlsmith.Server(site)) as (ours, _):
+        assert ours.info.version == "1.3"
+        assert ours.peer.key_type == kind
+        family = kind.partition("-")[0]
+        assert ours.info.signature_scheme.startswith(family)
 
 
 def test_alpn_is_agreed(ca, identity):

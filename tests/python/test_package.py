@@ -36,7 +36,8 @@ def test_the_stub_says_what_there_is():
 
 
 def test_the_package_keeps_to_its_own_types():
-    command = [sys.executable, "-m", "mypy", "--cache-dir", os.devnull, ROOT / "python/tlsmith"]
+    options = ["--strict", "--cache-dir", os.devnull]
+    command = [sys.executable, "-m", "mypy", *options, ROOT / "python/tlsmith"]
     subprocess.run(command, check=True)
 
 
@@ -72,7 +73,17 @@ def test_the_examples_make_certificates_and_talk(tmp_path):
             process.kill()
 
 
-@pytest.mark.parametrize("name", ["client.py", "echo_server.py", "make_certs.py"])
+def test_the_example_of_a_request_makes_what_openssl_accepts(tmp_path):
+    assert "ROOT CA" in run("request.py", cwd=tmp_path)
+    verify = ["openssl", "verify", "-x509_strict", "-verify_hostname", "localhost"]
+    command = [*verify, "-CAfile", "root.pem", "localhost.pem"]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    site = tlsmith.Identity.load(tmp_path / "localhost.pem", tmp_path / "localhost-key.pem")
+    assert site.cert.key_type == "ed448"
+    assert site.cert.signature_algorithm == "ed448"
+
+
+@pytest.mark.parametrize("name", ["client.py", "echo_server.py", "make_certs.py", "request.py"])
 def test_the_examples_are_short(name):
     lines = (ROOT / "examples/python" / name).read_text().splitlines()
     assert len([line for line in lines if line.strip()]) <= 20

@@ -1,10 +1,12 @@
 //! What `tlsmith.Client` and `tlsmith.Server` are made of.
 
 use pyo3::prelude::*;
-use tlsmith::{ClientAuth, Error, Result, Status, Version};
+use pyo3::types::PyTuple;
+use tlsmith::{ClientAuth, Error, Result, Role, Status, Version};
 
 use crate::cert::{Certificate, Identity};
-use crate::errors::to_python;
+use crate::crl::Crl;
+use crate::errors::{detached, to_python};
 
 /// A context of the core, complete and never changed.
 #[pyclass(frozen, module = "tlsmith._tlsmith")]
@@ -18,6 +20,7 @@ struct Settings {
     roots: Vec<Py<Certificate>>,
     /// The system's roots as well.
     system: bool,
+    crls: Vec<Py<Crl>>,
     identities: Vec<Py<Identity>>,
     alpn: Vec<String>,
     min_version: String,
@@ -31,9 +34,22 @@ struct Settings {
 impl Context {
     #[new]
     fn new(py: Python<'_>, settings: Settings) -> PyResult<Self> {
-        let context = py.detach(|| settings.apply());
-        let context = context.map_err(|error| to_python(py, &error, None))?;
-        Ok(Self(context))
+        detached(py, || settings.apply()).map(Self)
+    }
+
+    /// The path that is accepted for a chain, up to the root.
+    fn verify<'py>(
+        &self,
+        py: Python<'py>,
+        chain: Vec<Py<Certificate>>,
+        hostname: Option<&str>,
+        usage: &str,
+        time: Option<i64>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let chain: Vec<_> = chain.iter().map(|cert| cert.get().0.clone()).collect();
+        let path = py.detach(|| self.0.verify(&chain, hostname, Some(role(usage)?), time));
+        let path = path.map_err(|error| to_python(py, &error, hostname))?;
+        PyTuple::new(py, path.into_iter().map(Certificate).collect::<Vec<_>>())
     }
 }
 
@@ -45,6 +61,9 @@ impl Settings {
         }
         if self.system {
             context.add_system_roots()?;
+        }
+        for crl in &self.crls {
+            context.add_crl(&crl.get().0)?;
         }
         for identity in &self.identities {
             context.use_identity(&identity.get().0)?;
@@ -82,6 +101,17 @@ fn client_auth(name: &str) -> Result<ClientAuth> {
         other => Err(Error::new(
             Status::Argument,
             format!("client_auth is '{other}': \"none\", \"optional\" and \"required\" are known"),
+        )),
+    }
+}
+
+fn role(usage: &str) -> Result<Role> {
+    match usage {
+        "server" => Ok(Role::Server),
+        "client" => Ok(Role::Client),
+        other => Err(Error::new(
+            Status::Argument,
+            format!("usage is '{other}': \"server\" and \"client\" are known"),
         )),
     }
 }

@@ -2,7 +2,15 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use tlsmith::{CertificateProblem, Error, Status, alert_name};
+use tlsmith::{CertificateProblem, Error, Result, Status, alert_name};
+
+/// Runs something that takes its time without the interpreter.
+pub(crate) fn detached<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> PyResult<T> {
+    py.detach(work).map_err(|error| to_python(py, &error, None))
+}
 
 /// The exception for an error.  `hostname` is the name that was asked for.
 pub(crate) fn to_python(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyErr {

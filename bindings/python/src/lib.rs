@@ -7,8 +7,13 @@
 mod buffer;
 mod cert;
 mod config;
+mod crl;
 mod errors;
+mod issue;
+mod key;
+mod request;
 mod socket;
+mod values;
 
 use pyo3::prelude::*;
 
@@ -18,9 +23,17 @@ mod _tlsmith {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::cert::{Certificate, Identity, Key, gen_ca, issue};
+    use crate::cert::{Certificate, Identity};
     #[pymodule_export]
     use crate::config::Context;
+    #[pymodule_export]
+    use crate::crl::{Crl, Revoked, gen_crl};
+    #[pymodule_export]
+    use crate::issue::{gen_ca, issue, sign};
+    #[pymodule_export]
+    use crate::key::Key;
+    #[pymodule_export]
+    use crate::request::Csr;
     #[pymodule_export]
     use crate::socket::{Listener, Socket, connect, listen, wrap};
 

@@ -292,7 +292,9 @@ fn what_is_wrong_with_a_pkcs12_file_is_said() {
     let (status, sentence) = status_of(Identity::load_pkcs12(&missing, "x"));
     assert_eq!(status, Status::File);
     assert!(sentence.contains("missing.p12"), "{sentence}");
-    assert_eq!(status_of(id.to_pkcs12("name", "")).0, Status::Argument);
+    for (name, password) in [("name", ""), ("\u{1f600}", "x"), ("name", "\u{1f600}")] {
+        assert_eq!(status_of(id.to_pkcs12(name, password)).0, Status::Argument);
+    }
 }
 
 #[test]

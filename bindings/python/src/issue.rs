@@ -1,0 +1,94 @@
+//! Making certificates.
+
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use tlsmith::{CertOptions, Result, Usage};
+
+use crate::cert::Identity;
+use crate::errors::detached;
+use crate::key::Key;
+use crate::request::Csr;
+
+/// What a certificate is to be like, as `tlsmith._options` says it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Options {
+    common_name: Option<String>,
+    subject: Option<String>,
+    not_before: Option<i64>,
+    lifetime: Option<u64>,
+    server: Option<bool>,
+    client: Option<bool>,
+    key_type: Option<String>,
+    key: Option<Py<Key>>,
+    path_len: Option<u32>,
+    ca: bool,
+    permit: Vec<String>,
+    exclude: Vec<String>,
+    crl_url: Option<String>,
+    outlive_ca: bool,
+    copy_extensions: bool,
+}
+
+impl Options {
+    pub(crate) fn into_core(self) -> Result<CertOptions> {
+        let usage = match (self.server, self.client) {
+            (None, None) => None,
+            (server, client) => Some(Usage {
+                server: server.unwrap_or(false),
+                client: client.unwrap_or(false),
+            }),
+        };
+        Ok(CertOptions {
+            common_name: self.common_name,
+            subject: self.subject,
+            not_before: self.not_before,
+            lifetime: self.lifetime.map(Duration::from_secs),
+            usage,
+            key_type: self.key_type.map(|name| name.parse()).transpose()?,
+            key: self.key.map(|key| key.get().0.clone()),
+            path_len: self.path_len,
+            ca: self.ca,
+            permitted_names: self.permit,
+            excluded_names: self.exclude,
+            crl_url: self.crl_url,
+            outlive_ca: self.outlive_ca,
+            copy_extensions: self.copy_extensions,
+        })
+    }
+}
+
+#[pyfunction]
+pub(crate) fn gen_ca(py: Python<'_>, options: Options) -> PyResult<Identity> {
+    detached(py, || tlsmith::gen_ca(&options.into_core()?)).map(Identity)
+}
+
+#[pyfunction]
+pub(crate) fn issue(
+    py: Python<'_>,
+    ca: &Identity,
+    names: Vec<String>,
+    options: Options,
+) -> PyResult<Identity> {
+    let ca = &ca.0;
+    detached(py, || {
+        tlsmith::issue_cert(ca, &names, &options.into_core()?)
+    })
+    .map(Identity)
+}
+
+#[pyfunction]
+pub(crate) fn sign(
+    py: Python<'_>,
+    ca: &Identity,
+    csr: &Csr,
+    names: Option<Vec<String>>,
+    options: Options,
+) -> PyResult<Identity> {
+    let (ca, csr) = (&ca.0, &csr.0);
+    detached(py, || {
+        tlsmith::sign_csr(ca, csr, names.as_deref(), &options.into_core()?)
+    })
+    .map(Identity)
+}

@@ -1,0 +1,98 @@
+//! Private keys.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyType};
+use tlsmith::{KeyType, PrivateKey};
+
+use crate::errors::detached;
+
+/// A private key.  It never shows in a repr, and is wiped from memory with the
+/// last reference to it.
+#[pyclass(frozen, module = "tlsmith", weakref)]
+pub(crate) struct Key(pub(crate) PrivateKey);
+
+#[pymethods]
+impl Key {
+    /// Make a new key: of type "ecdsa-p256", "ecdsa-p384", "ecdsa-p521",
+    /// "ed25519", "ed448", "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44",
+    /// "ml-dsa-65" or "ml-dsa-87".
+    #[classmethod]
+    #[pyo3(signature = (r#type = "ecdsa-p256"))]
+    fn generate(_class: &Bound<'_, PyType>, py: Python<'_>, r#type: &str) -> PyResult<Self> {
+        let kind = r#type;
+        detached(py, || PrivateKey::generate(kind.parse::<KeyType>()?)).map(Self)
+    }
+
+    /// Load the private key in a PEM file, in PEM text, or in DER: load_key().
+    #[classmethod]
+    #[pyo3(signature = (source, password = None))]
+    fn load<'py>(
+        class: &Bound<'py, PyType>,
+        source: &Bound<'py, PyAny>,
+        password: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let sources = class.py().import("tlsmith._sources")?;
+        sources.call_method1("load_key", (source, password))
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (pem, password = None))]
+    fn from_pem(py: Python<'_>, pem: &[u8], password: Option<&str>) -> PyResult<Self> {
+        let key = || match password {
+            None => PrivateKey::from_pem(pem),
+            Some(password) => PrivateKey::from_encrypted_pem(pem, password),
+        };
+        detached(py, key).map(Self)
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (der, password = None))]
+    fn from_der(py: Python<'_>, der: &[u8], password: Option<&str>) -> PyResult<Self> {
+        let key = || match password {
+            None => PrivateKey::from_der(der),
+            Some(password) => PrivateKey::from_encrypted_der(der, password),
+        };
+        detached(py, key).map(Self)
+    }
+
+    /// Its kind, such as "ecdsa-p256".
+    #[getter]
+    fn r#type(&self) -> &str {
+        self.0.key_type()
+    }
+
+    /// The key as PKCS#8 in PEM, not encrypted.
+    #[getter]
+    fn pem<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.to_pem().as_bytes())
+    }
+
+    /// The key as PKCS#8 in DER, not encrypted.
+    #[getter]
+    fn der<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.to_pkcs8_der())
+    }
+
+    /// The key as PKCS#8 in PEM, encrypted with a password: PBES2 with AES-256
+    /// and PBKDF2.  Takes a fraction of a second, so that guessing takes long.
+    fn encrypted_pem<'py>(&self, py: Python<'py>, password: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let pem = detached(py, || self.0.to_encrypted_pem(password))?;
+        Ok(PyBytes::new(py, pem.as_bytes()))
+    }
+
+    /// Write it as PKCS#8 in PEM, with mode 0600, as a whole or not at all;
+    /// encrypted like encrypted_pem() where there is a password.
+    #[pyo3(signature = (path, password = None))]
+    fn save(&self, py: Python<'_>, path: PathBuf, password: Option<&str>) -> PyResult<()> {
+        detached(py, || match password {
+            None => self.0.save(&path),
+            Some(password) => self.0.save_encrypted(&path, password),
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<tlsmith.Key {}>", self.0.key_type())
+    }
+}

@@ -1,0 +1,78 @@
+//! Requests for certificates.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::errors::detached;
+use crate::issue::Options;
+use crate::key::Key;
+
+/// A request for a certificate.  `tlsmith.CSR` wraps it.
+#[pyclass(frozen, name = "CSR", module = "tlsmith._tlsmith")]
+pub(crate) struct Csr(pub(crate) tlsmith::Csr);
+
+#[pymethods]
+impl Csr {
+    #[new]
+    fn new(py: Python<'_>, names: Vec<String>, options: Options) -> PyResult<Self> {
+        detached(py, || tlsmith::gen_csr(&names, &options.into_core()?)).map(Self)
+    }
+
+    #[staticmethod]
+    fn from_pem(py: Python<'_>, pem: &[u8]) -> PyResult<Self> {
+        detached(py, || tlsmith::Csr::from_pem(pem)).map(Self)
+    }
+
+    #[staticmethod]
+    fn from_der(py: Python<'_>, der: &[u8]) -> PyResult<Self> {
+        detached(py, || tlsmith::Csr::from_der(der)).map(Self)
+    }
+
+    #[getter]
+    fn subject(&self) -> &str {
+        self.0.subject()
+    }
+
+    #[getter]
+    fn names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.names())
+    }
+
+    #[getter]
+    fn key(&self) -> Option<Key> {
+        self.0.key().cloned().map(Key)
+    }
+
+    #[getter]
+    fn key_type(&self) -> String {
+        self.0.key_type()
+    }
+
+    #[getter]
+    fn pem(&self) -> &[u8] {
+        self.0.pem().as_bytes()
+    }
+
+    #[getter]
+    fn der(&self) -> &[u8] {
+        self.0.der()
+    }
+
+    fn text(&self) -> &str {
+        self.0.text()
+    }
+
+    fn save(
+        &self,
+        py: Python<'_>,
+        csr_file: PathBuf,
+        key_file: Option<PathBuf>,
+        password: Option<&str>,
+    ) -> PyResult<()> {
+        detached(py, || {
+            self.0.save(Some(&csr_file), key_file.as_deref(), password)
+        })
+    }
+}

@@ -1,0 +1,263 @@
+"""Authorities: issuing, signing, revoking."""
+
+from __future__ import annotations
+
+import os
+
+from . import _tlsmith
+from ._certs import Identity
+from ._errors import config_error
+from ._options import moment, options, strings, validity
+from ._requests import CSR
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from typing import Any, Self
+
+    from ._sources import Source
+
+
+class CA(Identity):
+    """A certificate authority.
+
+    name          the common name, by default "tlsmith CA" and a random part, so
+                  that two authorities are never mistaken for each other
+    key           a type of key to generate, or a Key
+    valid         how long: "3650d", or from when until when, "-1d..30d"
+    path_len      how many CAs may stand below it; None: any number
+    permit        names that it may issue for: "example.com", "10.0.0.0/8"
+    exclude       names that it may not issue for
+    organization  the O of the subject
+
+    What it revoked is kept in this object alone, and not saved with it: its
+    latest CRL is the record, from which revoke() can be called again.
+    """
+
+    __slots__ = ("_revoked",)
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        key: str | _tlsmith.Key = "ecdsa-p256",
+        valid: str = "3650d",
+        path_len: int | None = None,
+        permit: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        organization: str | None = None,
+    ) -> None:
+        asked = options(
+            key,
+            valid,
+            common_name=name or f"tlsmith CA {os.urandom(4).hex()}",
+            organization=organization,
+            path_len=path_len,
+            permit=permit,
+            exclude=exclude,
+        )
+        native = _tlsmith.gen_ca(asked)
+        super().__init__(native, native.chain[0])
+
+    def _set(self, native: _tlsmith.Identity, root: _tlsmith.Certificate | None) -> None:
+        super()._set(native, root)
+        # By serial number: a certificate is on a CRL once.
+        self._revoked: dict[int, _tlsmith.Revoked] = {}
+
+    @classmethod
+    def load(
+        cls,
+        cert: Source,
+        key: Source | _tlsmith.Key | None = None,
+        *,
+        chain: Source | None = None,
+        password: str | None = None,
+    ) -> Self:
+        """Load an authority that was written before."""
+        return super().load(cert, key, chain=chain, password=password)._checked()
+
+    @classmethod
+    def load_pkcs12(cls, source: Source, password: str) -> Self:
+        """Load an authority from a PKCS#12 file."""
+        return super().load_pkcs12(source, password)._checked()
+
+    def _checked(self) -> Self:
+        if not self.cert.is_ca:
+            raise config_error(f"the certificate of '{self.cert.subject}' is not a CA's")
+        top = self.chain[-1]
+        self._root = top if top.subject == top.issuer else None
+        return self
+
+    def issue(
+        self,
+        *names: str,
+        key: str | _tlsmith.Key = "ecdsa-p256",
+        valid: str | None = None,
+        usage: Sequence[str] | None = None,
+        common_name: str | None = None,
+        organization: str | None = None,
+        crl_url: str | None = None,
+        outlive_ca: bool = False,
+    ) -> Identity:
+        """Issue a certificate for host names, addresses, e-mail addresses, URIs.
+
+        key         a type of key to generate, or a Key
+        valid       how long, "397d", or from when until when, "-2d..-1d"; by
+                    default 397 days, and not beyond the end of the CA
+        usage       "server", "client" or both; by default servers, and clients
+                    for e-mail addresses
+        crl_url     where the CRL will be that can revoke it
+        outlive_ca  let it be valid beyond the end of the CA, after which nobody
+                    accepts it unless the CA is renewed
+
+        Raises CertError where the authority may not issue it.
+        """
+        asked = options(
+            key,
+            valid,
+            common_name=common_name,
+            organization=organization,
+            usage=usage,
+            crl_url=crl_url,
+            outlive_ca=outlive_ca,
+            names=names,
+        )
+        native = _tlsmith.issue(self._native, list(names), asked)
+        return Identity._wrap(native, self._root)
+
+    def issue_client(self, *names: str, **others: Any) -> Identity:
+        """Issue a certificate for a client: issue(..., usage=["client"])."""
+        return self.issue(*names, usage=["client"], **others)
+
+    def intermediate(
+        self,
+        name: str | None = None,
+        *,
+        key: str | _tlsmith.Key = "ecdsa-p256",
+        valid: str | None = None,
+        path_len: int | None = 0,
+        permit: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        outlive_ca: bool = False,
+    ) -> CA:
+        """Issue a CA below this one.  What it issues carries it in the chain."""
+        asked = options(
+            key,
+            valid,
+            common_name=name or f"tlsmith intermediate CA {os.urandom(4).hex()}",
+            path_len=path_len,
+            permit=permit,
+            exclude=exclude,
+            ca=True,
+            outlive_ca=outlive_ca,
+        )
+        native = _tlsmith.issue(self._native, [], asked)
+        return CA._wrap(native, self._root)
+
+    def sign(
+        self,
+        csr: CSR | Source,
+        *,
+        names: Sequence[str] | None = None,
+        valid: str | None = None,
+        usage: Sequence[str] | None = None,
+        copy_extensions: bool = False,
+        ca: bool = False,
+        crl_url: str | None = None,
+        outlive_ca: bool = False,
+    ) -> Identity:
+        """Issue what a request asks for: a certificate for its key, its subject
+        and its alternative names, each byte for byte.
+
+        csr              a CSR, or where to load one from
+        names            these stand in place of its alternative names
+        copy_extensions  repeat each extension that it asks for, byte for byte,
+                         and add only those that it does not
+        ca               allow it to be a CA; a CA is what comes back then
+
+        The others are those of issue().  Where the request was not made here,
+        the identity has no key: its `key`, and what needs it, raises Error, code
+        "state".  Raises CertError where the authority may not issue it, and for
+        a request to be a CA without `ca`.
+        """
+        if not isinstance(csr, CSR):
+            csr = CSR.load(csr)
+        asked = options(
+            valid=valid,
+            usage=usage,
+            crl_url=crl_url,
+            ca=ca,
+            outlive_ca=outlive_ca,
+            copy_extensions=copy_extensions,
+        )
+        others = None if names is None else strings("names", names)
+        native = _tlsmith.sign(self._native, csr._native, others, asked)
+        return (CA if ca else Identity)._wrap(native, self._root)
+
+    def revoke(
+        self,
+        cert: _tlsmith.Certificate | Identity | int,
+        *,
+        reason: str = "unspecified",
+        at: datetime | int | None = None,
+    ) -> Self:
+        """Revoke a certificate of this authority, or one by its serial number:
+        crl() lists it from now on.
+
+        reason  "key_compromise", "ca_compromise", "affiliation_changed",
+                "superseded", "cessation_of_operation", "certificate_hold",
+                "privilege_withdrawn", "aa_compromise" or "unspecified"
+        at      since when: an aware datetime, or seconds of the Unix epoch; by
+                default now
+
+        Revoked again, it has the later reason and time.  Returns the CA.
+        """
+        serial = self._serial(cert)
+        time = moment("at", at)
+        if time is None:
+            time = _now()
+        self._revoked[serial] = _tlsmith.Revoked(serial, time, reason)
+        return self
+
+    def _serial(self, cert: _tlsmith.Certificate | Identity | int) -> int:
+        if isinstance(cert, Identity):
+            cert = cert.cert
+        if isinstance(cert, _tlsmith.Certificate):
+            if cert.issuer != self.cert.subject:
+                raise config_error(
+                    f"the certificate of '{cert.subject}' is of '{cert.issuer}', which alone "
+                    f"can revoke it, and not of '{self.cert.subject}'"
+                )
+            return cert.serial
+        if not isinstance(cert, int):
+            kind = type(cert).__name__
+            raise TypeError(f"a Certificate, an Identity or a serial number is needed, not {kind}")
+        if not 0 <= cert < 1 << 160:
+            raise config_error(f"{cert} is not a serial number: 0 to 2**160 - 1 are")
+        return cert
+
+    def crl(self, *, valid: str = "7d", number: int | None = None) -> _tlsmith.CRL:
+        """The list of what this authority has revoked, signed by it.
+
+        valid   how long it is good for, "7d", or from when until when
+        number  has to grow from one CRL to the next, below 2**64; by default
+                the time in microseconds
+
+        Raises CertError where the authority may not sign CRLs.
+        """
+        if number is not None and not 0 <= number < 1 << 64:
+            raise config_error(f"number is {number}: 0 to 2**64 - 1 can number a CRL")
+        this_update, lifetime = validity(valid)
+        revoked = list(self._revoked.copy().values())
+        return _tlsmith.gen_crl(self._native, revoked, this_update, lifetime, number)
+
+    def trust(self, ctx: Any) -> None:
+        """Have an ssl.SSLContext trust this authority."""
+        ctx.load_verify_locations(cadata=(self._root or self.cert).pem.decode())
+
+
+def _now() -> int:
+    import time
+
+    return int(time.time())

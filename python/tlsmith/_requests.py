@@ -1,0 +1,113 @@
+"""Requests for certificates."""
+
+from __future__ import annotations
+
+from . import _tlsmith
+from ._options import options
+from ._sources import is_der, read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._sources import Source, StrPath
+
+
+class CSR:
+    """A request for a certificate (PKCS#10) for host names, addresses, e-mail
+    addresses, URIs.
+
+    key           a type of key to generate, or a Key
+    common_name   the CN of the subject, by default the first name
+    organization  the O of the subject
+    usage         "server", "client" or both; by default servers, and clients
+                  for e-mail addresses
+    ca            ask to be a CA
+
+    What it asks for beyond its names counts where the authority signs it with
+    copy_extensions.
+    """
+
+    __slots__ = ("_native",)
+
+    def __init__(
+        self,
+        *names: str,
+        key: str | _tlsmith.Key = "ecdsa-p256",
+        common_name: str | None = None,
+        organization: str | None = None,
+        usage: Sequence[str] | None = None,
+        ca: bool = False,
+    ) -> None:
+        asked = options(
+            key,
+            common_name=common_name,
+            organization=organization,
+            usage=usage,
+            ca=ca,
+            names=names,
+        )
+        self._native = _tlsmith.CSR(list(names), asked)
+
+    @classmethod
+    def load(cls, source: Source) -> CSR:
+        """Load a request from a PEM file, from PEM text, or from DER.
+
+        Its own signature is checked: CertError where it is wrong, ConfigError
+        where it is of a kind that cannot be checked.
+        """
+        content = read(source)
+        self = cls.__new__(cls)
+        if is_der(content):
+            self._native = _tlsmith.CSR.from_der(content)
+        else:
+            self._native = _tlsmith.CSR.from_pem(content)
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The alternative names that it asks for, each as one would type it."""
+        return self._native.names
+
+    @property
+    def subject(self) -> str:
+        """The subject that it asks for (RFC 4514)."""
+        return self._native.subject
+
+    @property
+    def key(self) -> _tlsmith.Key | None:
+        """Its private key, or None where it was not made here."""
+        return self._native.key
+
+    @property
+    def key_type(self) -> str:
+        """The kind of its key, such as "ecdsa-p256"."""
+        return self._native.key_type
+
+    @property
+    def pem(self) -> bytes:
+        """Its PEM."""
+        return self._native.pem
+
+    @property
+    def der(self) -> bytes:
+        """Its DER."""
+        return self._native.der
+
+    def text(self) -> str:
+        """Everything that it asks for on a page, for people."""
+        return self._native.text()
+
+    def save(
+        self,
+        csr_file: StrPath,
+        key_file: StrPath | None = None,
+        password: str | None = None,
+    ) -> None:
+        """Write the request as PEM, with mode 0644, and its key with mode 0600,
+        each as a whole or not at all.  The key is encrypted where there is a
+        password.  Raises Error, code "state", where the key is not known."""
+        self._native.save(csr_file, key_file, password)
+
+    def __repr__(self) -> str:
+        return f"<tlsmith.CSR {self.subject}>"
