@@ -126,11 +126,9 @@ class Identity:
     def pkcs12(self, password: str, name: str | None = None) -> bytes:
         """The chain and its key as PKCS#12, encrypted with AES-256.
 
-        `name` is what programs show for it, by default the first name of the
-        certificate, or its subject.
+        `name` is what programs show for it, by default the common name, or else
+        the first name.
         """
-        if name is None:
-            name = self._name(self.cert.subject)
         return self._native.pkcs12(name, password)
 
     def _name(self, fallback: str) -> str:

@@ -217,10 +217,19 @@ impl Context {
         let verify = |role| policy.verify(chain, name.as_ref(), role, now);
         match role {
             Some(role) => verify(role),
-            None => verify(Role::Server).or_else(|error| match error.certificate_problem() {
-                Some(CertificateProblem::WrongUsage) => verify(Role::Client).map_err(|_| error),
-                _ => Err(error),
-            }),
+            None => {
+                let is_usage = |error: &Error| {
+                    error.certificate_problem() == Some(CertificateProblem::WrongUsage)
+                };
+                match verify(Role::Server) {
+                    // A client's, then: what is wrong with it as that counts.
+                    Err(server) if is_usage(&server) => {
+                        let as_client = verify(Role::Client);
+                        as_client.map_err(|client| if is_usage(&client) { server } else { client })
+                    }
+                    outcome => outcome,
+                }
+            }
         }
     }
 

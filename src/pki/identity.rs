@@ -77,6 +77,13 @@ impl Identity {
             .map_err(|error| file::in_file(at, error))
     }
 
+    /// Loads a chain without its key, PEM or DER: to be verified, or read.
+    pub fn load_chain(cert_file: &Path) -> Result<Self> {
+        let cert = file::read_file("cannot read the certificate", cert_file)?;
+        let chain = Certificate::all_from_bytes(&cert).and_then(|chain| Self::new(chain, None));
+        chain.map_err(|error| file::in_file(cert_file, error))
+    }
+
     /// Loads them from memory.  `None` for the key means that `cert` holds it
     /// too.  The password is for a key that is encrypted.
     pub fn from_bytes(cert: &[u8], key: Option<&[u8]>, password: Option<&str>) -> Result<Self> {

@@ -34,6 +34,10 @@ pub struct CertOptions {
     pub ca: bool,
     /// The names that a CA may issue for, such as `".example.com"`,
     /// `"10.0.0.0/8"`, `"@example.com"`.  By default all.
+    ///
+    /// Beware of e-mail addresses here: OpenSSL checks them, but peers on rustls,
+    /// this library among them, refuse every certificate with an e-mail address
+    /// below a CA that limits them.
     pub permitted_names: Vec<String>,
     /// The names that a CA may not issue for.
     pub excluded_names: Vec<String>,

@@ -65,13 +65,22 @@ impl Identity {
     }
 
     /// The chain and its key as PKCS#12, encrypted with AES-256 (PBES2) and
-    /// authenticated with SHA-256.  `name` is what programs show for it.
-    pub fn to_pkcs12(&self, name: &str, password: &str) -> Result<Zeroizing<Vec<u8>>> {
+    /// authenticated with SHA-256.  `name` is what programs show for it, by
+    /// default the common name, or else the first name.
+    pub fn to_pkcs12(&self, name: Option<&str>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => {
+                let leaf = self.certificate();
+                let mut names = leaf.common_names().into_iter().chain(leaf.names().to_vec());
+                names.next().unwrap_or_default()
+            }
+        };
         let failed = |error: ArchiveError| {
             Error::new(Status::Internal, format!("cannot write PKCS#12: {error}"))
         };
         let has_bmp_only = |text: &str| text.chars().all(|c| u32::from(c) <= 0xffff);
-        if !has_bmp_only(name) || !has_bmp_only(password) {
+        if !has_bmp_only(&name) || !has_bmp_only(password) {
             return Err(Error::new(
                 Status::Argument,
                 "the name or the password has a character that PKCS#12 cannot say (beyond U+FFFF)",
@@ -89,7 +98,7 @@ impl Identity {
         let id = describe::sha1_bytes(self.certificate().der());
         let mut store = KeyStore::new();
         let entry = KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(id, key, chain));
-        store.add_entry(name, entry);
+        store.add_entry(&name, entry);
         let writer = store
             .writer(password)
             .encryption_iterations(ITERATIONS)
@@ -98,7 +107,7 @@ impl Identity {
     }
 
     /// Writes it as PKCS#12, with mode 0600, as a whole or not at all.
-    pub fn save_pkcs12(&self, path: &Path, name: &str, password: &str) -> Result<()> {
+    pub fn save_pkcs12(&self, path: &Path, name: Option<&str>, password: &str) -> Result<()> {
         Staged::new(path, &self.to_pkcs12(name, password)?, Access::Owner)?.commit()
     }
 }

@@ -84,7 +84,8 @@ pub(super) fn refusal(error: &PathError, question: &Question<'_>) -> Error {
                 leaf.subject()
             ),
         ),
-        PathError::InvalidSignatureForPublicKey => (
+        PathError::InvalidSignatureForPublicKey
+        | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => (
             Status::CertificateUntrusted,
             Problem::BadSignature,
             format!(
@@ -279,7 +280,10 @@ pub(crate) fn for_alert(error: PathError) -> CertificateError {
         PathError::UnknownIssuer => CertificateError::UnknownIssuer,
         PathError::CertNotValidForName(_) => CertificateError::NotValidForName,
         PathError::CertRevoked => CertificateError::Revoked,
-        PathError::InvalidSignatureForPublicKey => CertificateError::BadSignature,
+        PathError::InvalidSignatureForPublicKey
+        | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            CertificateError::BadSignature
+        }
         PathError::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
         other => CertificateError::Other(rustls::OtherError(std::sync::Arc::new(other))),
     }

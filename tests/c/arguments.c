@@ -93,6 +93,77 @@ static void null_is_refused_everywhere(void)
 	tlsmith_ctx_free(ctx);
 }
 
+static void null_is_refused_for_certificates(void)
+{
+	tlsmith_identity *ca = tlsmith_gen_ca(NULL);
+	tlsmith_csr *csr = tlsmith_gen_csr("localhost", NULL);
+	tlsmith_ctx *ctx = tlsmith_ctx_new();
+
+	tlsmith_csr_free(NULL);
+	CHECK_NONE(tlsmith_identity_load_encrypted(NULL, "k", "p"), TLSMITH_ERR_ARG,
+	    "cert_file is NULL");
+	CHECK_NONE(tlsmith_identity_load_encrypted("c", "k", NULL), TLSMITH_ERR_ARG,
+	    "password is NULL");
+	CHECK_NONE(tlsmith_identity_load_p12(NULL, "p"), TLSMITH_ERR_ARG, "file is NULL");
+	CHECK_NONE(tlsmith_identity_load_p12("f", NULL), TLSMITH_ERR_ARG, "password is NULL");
+	CHECK_NONE(tlsmith_identity_load_p12_mem(nothing, 1, "p"), TLSMITH_ERR_ARG,
+	    "data is NULL");
+	CHECK_NONE(tlsmith_identity_load_p12_mem("x", 1, NULL), TLSMITH_ERR_ARG,
+	    "password is NULL");
+	CHECK_NONE(tlsmith_identity_load_chain(NULL), TLSMITH_ERR_ARG, "cert_file is NULL");
+	CHECK_NONE(tlsmith_identity_load_chain("/nonexistent.pem"), TLSMITH_ERR_FILE,
+	    "/nonexistent.pem");
+	CHECK_NONE(tlsmith_identity_load_chain_mem(nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");
+	CHECK_FAILS(tlsmith_identity_save_encrypted(NULL, "c", "k", "p"), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "id is NULL");
+	CHECK_FAILS(tlsmith_identity_save_encrypted(ca, "c", "k", NULL), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "password is NULL");
+	CHECK_FAILS(tlsmith_identity_save_p12(NULL, "f", "n", "p"), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "id is NULL");
+	CHECK_FAILS(tlsmith_identity_save_p12(ca, NULL, "n", "p"), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "file is NULL");
+	CHECK_FAILS(tlsmith_identity_save_p12(ca, "f", "n", NULL), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "password is NULL");
+	CHECK_NONE(tlsmith_gen_csr(NULL, NULL), TLSMITH_ERR_ARG, "at least one name");
+	CHECK_NONE(tlsmith_csr_load(NULL), TLSMITH_ERR_ARG, "file is NULL");
+	CHECK_NONE(tlsmith_csr_load_mem(nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");
+	CHECK_FAILS(tlsmith_csr_save(NULL, "r", "k"), TLSMITH_ERR_ARG, tlsmith_last_error(),
+	    "csr is NULL");
+	CHECK_FAILS(tlsmith_csr_save(csr, NULL, NULL), TLSMITH_ERR_ARG, tlsmith_last_error(),
+	    "nothing to save");
+	CHECK_FAILS(tlsmith_csr_save_encrypted(NULL, "r", "k", "p"), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "csr is NULL");
+	CHECK_FAILS(tlsmith_csr_save_encrypted(csr, "r", "k", NULL), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "password is NULL");
+	CHECK_TEXT(tlsmith_csr_pem(NULL), "");
+	CHECK_TEXT(tlsmith_csr_subject(NULL), "");
+	CHECK_TEXT(tlsmith_csr_names(NULL), "");
+	CHECK_TEXT(tlsmith_csr_key_type(NULL), "");
+	CHECK_TEXT(tlsmith_csr_text(NULL), "");
+	CHECK_NONE(tlsmith_sign_csr(NULL, csr, NULL), TLSMITH_ERR_ARG, "ca is NULL");
+	CHECK_NONE(tlsmith_sign_csr(ca, NULL, NULL), TLSMITH_ERR_ARG, "csr is NULL");
+	CHECK_NONE(tlsmith_gen_crl(NULL, "01", 0), TLSMITH_ERR_ARG, "ca is NULL");
+	CHECK(tlsmith_ctx_add_crl(NULL, "f") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_add_crl_mem(NULL, "x", 1) == TLSMITH_ERR_ARG);
+	CHECK_FAILS(tlsmith_ctx_verify(NULL, ca, NULL, 0), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "ctx is NULL");
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, NULL, NULL, 0), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "chain is NULL");
+	CHECK(tlsmith_ctx_verified(NULL, 0) == NULL);
+	CHECK(tlsmith_cert_key_bits(NULL) == 0);
+	CHECK(tlsmith_cert_path_len(NULL) == -1);
+	CHECK(tlsmith_cert_sct_count(NULL) == 0);
+	CHECK_TEXT(tlsmith_cert_key_usage(NULL), "");
+	CHECK_TEXT(tlsmith_cert_extended_key_usage(NULL), "");
+	CHECK_TEXT(tlsmith_cert_name_constraints(NULL), "");
+	CHECK_TEXT(tlsmith_cert_crl_urls(NULL), "");
+	CHECK_TEXT(tlsmith_cert_ocsp_urls(NULL), "");
+	CHECK_TEXT(tlsmith_cert_sha1(NULL), "");
+	tlsmith_ctx_free(ctx);
+	tlsmith_csr_free(csr);
+	tlsmith_identity_free(ca);
+}
+
 static void every_code_has_a_phrase(void)
 {
 	CHECK(strcmp(tlsmith_strerror(TLSMITH_OK), "success") == 0);
@@ -101,6 +172,7 @@ static void every_code_has_a_phrase(void)
 	CHECK(strcmp(tlsmith_strerror(-9999), "unknown error") == 0);
 	CHECK(strcmp(tlsmith_version(), "0.1.0") == 0);
 	CHECK(tlsmith_has("pq") && !tlsmith_has("fips") && !tlsmith_has("nonsense"));
+	CHECK(tlsmith_has("ed448") && tlsmith_has("ml-dsa") && !tlsmith_has("ed"));
 }
 
 /* A setter that fails, and then a connection that fails for the same reason. */
@@ -150,6 +222,77 @@ static void bad_settings_are_refused_and_stick(void)
 	free(noise);
 	tlsmith_identity_free(a);
 	tlsmith_identity_free(b);
+}
+
+static void bad_certificates_are_refused(void)
+{
+	tlsmith_cert_options opt = TLSMITH_CERT_OPTIONS_INIT;
+	tlsmith_identity *ca = tlsmith_gen_ca(NULL), *site = tlsmith_self_signed("localhost", NULL);
+	tlsmith_csr *csr = tlsmith_gen_csr("localhost", NULL);
+	tlsmith_ctx *ctx = tlsmith_ctx_new();
+
+	/* No sentence may show a password, not even one that is none. */
+	CHECK_NONE(tlsmith_identity_load_encrypted("c", "k", "se\xff" "cret"), TLSMITH_ERR_ARG, "");
+	CHECK_TEXT(tlsmith_last_error(), "password is not UTF-8");
+	CHECK_NONE(tlsmith_identity_load_encrypted("missing.pem", "k", "p"), TLSMITH_ERR_FILE,
+	    "missing.pem");
+	CHECK_NONE(tlsmith_identity_load_p12("missing.p12", "p"), TLSMITH_ERR_FILE, "missing.p12");
+	CHECK_NONE(tlsmith_identity_load_p12_mem("noise", 5, "p"), TLSMITH_ERR_PARSE, "PKCS#12");
+	CHECK_NONE(tlsmith_identity_load_chain_mem("", 0), TLSMITH_ERR_PARSE, "0 bytes");
+	CHECK_FAILS(tlsmith_identity_save_encrypted(site, "c", "k", ""), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "password is empty");
+	CHECK_FAILS(tlsmith_identity_save_encrypted(site, NULL, NULL, "p"), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "nothing to save");
+	CHECK_FAILS(tlsmith_identity_save_p12(site, "f", NULL, ""), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "password is empty");
+	CHECK_FAILS(tlsmith_identity_save_p12(site, "f", "\xff", "p"), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "name is not UTF-8");
+	CHECK(access("c", F_OK) != 0 && access("k", F_OK) != 0 && access("f", F_OK) != 0);
+
+	CHECK_NONE(tlsmith_gen_csr("no name", NULL), TLSMITH_ERR_ARG, "'no name'");
+	CHECK_NONE(tlsmith_gen_csr("", NULL), TLSMITH_ERR_ARG, "''");
+	opt.days = 3;
+	CHECK_NONE(tlsmith_gen_csr("localhost", &opt), TLSMITH_ERR_ARG, "validity");
+	opt.days = 0;
+	opt.flags = TLSMITH_CERT_COPY_EXTENSIONS;
+	CHECK_NONE(tlsmith_gen_csr("localhost", &opt), TLSMITH_ERR_ARG, "when it is signed");
+	opt.flags = 8;
+	CHECK_NONE(tlsmith_gen_csr("localhost", &opt), TLSMITH_ERR_UNSUPPORTED, "0x8");
+	CHECK_NONE(tlsmith_csr_load("missing.csr"), TLSMITH_ERR_FILE, "missing.csr");
+	CHECK_NONE(tlsmith_csr_load_mem("noise", 5), TLSMITH_ERR_PARSE, "certificate request");
+	CHECK_FAILS(tlsmith_csr_save(csr, "no/such/folder", NULL), TLSMITH_ERR_FILE,
+	    tlsmith_last_error(), "no/such/folder");
+	opt.flags = 0;
+	opt.key_type = "ed25519";
+	CHECK_NONE(tlsmith_sign_csr(ca, csr, &opt), TLSMITH_ERR_ARG, "leave the key out");
+	CHECK_NONE(tlsmith_sign_csr(site, csr, NULL), TLSMITH_ERR_ISSUE, "not a CA");
+
+	CHECK_NONE(tlsmith_gen_crl(ca, "01,", 0), TLSMITH_ERR_ARG, "'' is not a serial number");
+	CHECK_NONE(tlsmith_gen_crl(ca, "01=boredom", 0), TLSMITH_ERR_ARG, "'boredom'");
+	CHECK_NONE(tlsmith_gen_crl(ca, "\xff", 0), TLSMITH_ERR_ARG, "serials is not UTF-8");
+	CHECK_NONE(tlsmith_gen_crl(ca, NULL, 4000000), TLSMITH_ERR_ARG, "9999");
+	CHECK_NONE(tlsmith_gen_crl(site, NULL, 0), TLSMITH_ERR_ISSUE, "not a CA");
+	CHECK_SETTER(tlsmith_ctx_add_crl(ctx, NULL), TLSMITH_ERR_ARG, "path is NULL");
+	CHECK_SETTER(tlsmith_ctx_add_crl(ctx, "missing.crl"), TLSMITH_ERR_FILE, "missing.crl");
+	CHECK_SETTER(tlsmith_ctx_add_crl_mem(ctx, nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");
+	CHECK_SETTER(tlsmith_ctx_add_crl_mem(ctx, "noise", 5), TLSMITH_ERR_PARSE, "no CRL");
+
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, "\xff", 0), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "name is not UTF-8");
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, "", 0), TLSMITH_ERR_ARG, tlsmith_last_error(),
+	    "''");
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, NULL, -1), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "before 1970");
+	CHECK_TEXT(tlsmith_ctx_error(ctx), "");
+	tlsmith_ctx_free(ctx);
+	ctx = tlsmith_ctx_new();
+	CHECK(tlsmith_ctx_add_crl(ctx, "missing.crl") == TLSMITH_ERR_FILE);
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, NULL, 0), TLSMITH_ERR_FILE,
+	    tlsmith_last_error(), "missing.crl");
+	tlsmith_ctx_free(ctx);
+	tlsmith_csr_free(csr);
+	tlsmith_identity_free(site);
+	tlsmith_identity_free(ca);
 }
 
 static void bad_addresses_are_refused(void)
@@ -276,9 +419,12 @@ static void identities_are_saved_and_loaded(void)
 
 int main(void)
 {
+	CHECK(tlsmith_last_status() == 0 && strcmp(tlsmith_last_error(), "") == 0);
 	null_is_refused_everywhere();
+	null_is_refused_for_certificates();
 	every_code_has_a_phrase();
 	bad_settings_are_refused_and_stick();
+	bad_certificates_are_refused();
 	bad_addresses_are_refused();
 	bad_descriptors_are_refused();
 	options_have_a_size();

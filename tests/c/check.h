@@ -28,4 +28,23 @@ static inline void check_fails(const char *file, int line, const char *call, ptr
 	    code, why, part);
 }
 
+/* The same for a call that gives a pointer, and NULL when it fails. */
+#define CHECK_NONE(call, code, part) do { \
+	const void *made_ = (call); \
+	check_fails(__FILE__, __LINE__, #call, made_ ? 0 : tlsmith_last_status(), (code), \
+	    tlsmith_last_error(), (part)); \
+} while (0)
+
+/* A text that is `want`. */
+#define CHECK_TEXT(got, want) check_text(__FILE__, __LINE__, #got, (got), (want))
+
+static inline void check_text(const char *file, int line, const char *call, const char *got,
+    const char *want)
+{
+	if (strcmp(got, want) == 0)
+		return;
+	failures++;
+	fprintf(stderr, "%s:%d: %s is '%s', not '%s'\n", file, line, call, got, want);
+}
+
 #endif

@@ -41,7 +41,8 @@ fn keytool_reads_our_pkcs12() {
         let id = issue(&["localhost"], &options);
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("store.p12");
-        id.save_pkcs12(&file, "our-site", "secret-of-java").unwrap();
+        id.save_pkcs12(&file, Some("our-site"), "secret-of-java")
+            .unwrap();
         let words = keytool(folder.path(), &[&["-list", "-v"], &STORE[..]].concat());
         let colons = |hex: &str| {
             let pairs: Vec<_> = (0..hex.len())

@@ -1,6 +1,7 @@
 //! Contexts: what connections share.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tlsmith::{ClientAuth, Context, Error, Result, Status, Version};
 
@@ -10,6 +11,8 @@ use crate::identity::tlsmith_identity;
 /// What connections share.
 pub struct tlsmith_ctx {
     pub(crate) context: Context,
+    /// Unlike its address, never given to another one.
+    pub(crate) number: u64,
     texts: Texts,
 }
 
@@ -35,9 +38,11 @@ fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result<()>) -> c_
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_new() -> *mut tlsmith_ctx {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
     edge::handle(edge::guard(|| {
         Ok(tlsmith_ctx {
             context: Context::new(),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             texts: Texts::default(),
         })
     }))
@@ -59,7 +64,7 @@ pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
     })
 }
 
-/// Trust the roots in a PEM file or in a folder of them, instead of the
+/// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the
 /// system's.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_roots(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
@@ -68,7 +73,7 @@ pub extern "C" fn tlsmith_ctx_add_roots(ctx: *mut tlsmith_ctx, path: *const c_ch
     })
 }
 
-/// Trust the roots in `len` bytes of PEM text, instead of the system's.
+/// Trust the roots in `len` bytes of PEM text or DER, instead of the system's.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -78,7 +83,7 @@ pub extern "C" fn tlsmith_ctx_add_roots_mem(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.add_roots_pem(edge::bytes(pem, len, "pem")?)
+        context.add_roots_bytes(edge::bytes(pem, len, "pem")?)
     })
 }
 
@@ -94,6 +99,30 @@ pub extern "C" fn tlsmith_ctx_add_system_roots(ctx: *mut tlsmith_ctx) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_bundled_roots)
+}
+
+/// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From
+/// then on every certificate below the root needs a CRL that is not too old and
+/// does not list it, or it is refused with TLSMITH_ERR_CERT_REVOKED.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_add_crl(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
+    set(ctx, |context| {
+        context.add_crls(edge::need_path(path, "path")?)
+    })
+}
+
+/// Check revocation with the CRLs in `len` bytes of PEM text or DER, in the same way.
+///
+/// cbindgen:postfix=TLSMITH_READS(2, 3)
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_add_crl_mem(
+    ctx: *mut tlsmith_ctx,
+    pem: *const c_void,
+    len: usize,
+) -> c_int {
+    set(ctx, |context| {
+        context.add_crls_bytes(edge::bytes(pem, len, "pem")?)
+    })
 }
 
 /// Show this identity to peers.  A server with several picks by SNI; the first

@@ -50,20 +50,25 @@ fn c_string(text: &str) -> CString {
 // The latest failure of a thread.
 
 thread_local! {
-    static LAST_ERROR: RefCell<CString> = RefCell::default();
+    static LAST_ERROR: RefCell<(c_int, CString)> = RefCell::default();
 }
 
 /// The sentence of the latest failure on this thread.
 pub(crate) fn last_error() -> *const c_char {
     LAST_ERROR
-        .try_with(|last| last.borrow().as_ptr())
+        .try_with(|last| last.borrow().1.as_ptr())
         .unwrap_or(c"".as_ptr())
 }
 
+/// The code of the latest failure on this thread; 0 when there was none.
+pub(crate) fn last_status() -> c_int {
+    LAST_ERROR.try_with(|last| last.borrow().0).unwrap_or(0)
+}
+
 fn note_last_error(error: &Error) {
-    let text = c_string(&error.to_string());
+    let noted = (error.status().code(), c_string(&error.to_string()));
     // A thread that is ending has nobody left to ask.
-    let _ = LAST_ERROR.try_with(|last| last.replace(text));
+    let _ = LAST_ERROR.try_with(|last| last.replace(noted));
 }
 
 // Results.
@@ -176,6 +181,14 @@ pub(crate) fn text<'a>(pointer: *const c_char, name: &str) -> Result<Option<&'a 
 /// A string that must be there.
 pub(crate) fn need_text<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
     text(pointer, name)?.ok_or_else(|| is_null(name))
+}
+
+/// A password that must be there.  No sentence has it in it.
+pub(crate) fn need_password<'a>(pointer: *const c_char) -> Result<&'a str> {
+    let password = c_str(pointer).ok_or_else(|| is_null("password"))?;
+    password
+        .to_str()
+        .map_err(|_| Error::new(Status::Argument, "password is not UTF-8"))
 }
 
 /// A path, in whatever bytes the file system has; `None` for NULL.

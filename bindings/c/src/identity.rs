@@ -3,23 +3,24 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-use tlsmith::{Identity, Result};
+use tlsmith::{Certificate, Identity, Result};
 use zeroize::Zeroizing;
 
 use crate::cert::{self, tlsmith_cert};
 use crate::edge::{self, Texts};
 use crate::options::{self, tlsmith_cert_options};
 
-/// A certificate chain with its private key.
+/// A certificate chain, with its private key where it is known.
 pub struct tlsmith_identity {
     pub(crate) identity: Identity,
     chain: Vec<tlsmith_cert>,
-    texts: Texts,
+    pub(crate) texts: Texts,
     /// With a NUL at its end; wiped when it is dropped.
     key_pem: std::sync::OnceLock<Zeroizing<Vec<u8>>>,
 }
 
-fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_identity {
+/// A new handle of what `body` makes, or NULL.
+pub(crate) fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_identity {
     edge::handle(edge::guard(|| {
         let identity = body()?;
         Ok(tlsmith_identity {
@@ -74,8 +75,9 @@ pub extern "C" fn tlsmith_self_signed(
     })
 }
 
-/// Load a PEM chain, leaf first, and its key from files; one file may hold both
-/// (key_file NULL).  The key may be PKCS#8, PKCS#1 or SEC1, not encrypted.
+/// Load a chain, leaf first, and its key from files, PEM or DER; one may hold both
+/// (key_file NULL).  The key may be PKCS#8, PKCS#1 or SEC1.  For one that is
+/// encrypted, call tlsmith_identity_load_encrypted().
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load(
@@ -85,6 +87,22 @@ pub extern "C" fn tlsmith_identity_load(
     make(|| {
         let cert_file = edge::need_path(cert_file, "cert_file")?;
         Identity::load(cert_file, edge::path(key_file))
+    })
+}
+
+/// Load them where the key is encrypted with a password: PKCS#8 with PBES2.
+/// TLSMITH_ERR_ARG for a wrong password.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_load_encrypted(
+    cert_file: *const c_char,
+    key_file: *const c_char,
+    password: *const c_char,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let cert_file = edge::need_path(cert_file, "cert_file")?;
+        let password = edge::need_password(password)?;
+        Identity::load_encrypted(cert_file, edge::path(key_file), password)
     })
 }
 
@@ -105,7 +123,60 @@ pub extern "C" fn tlsmith_identity_load_mem(
             (true, 0) => None,
             _ => Some(edge::bytes(key, key_len, "key")?),
         };
-        Identity::from_pem(cert, key, None)
+        Identity::from_bytes(cert, key, None)
+    })
+}
+
+/// Load a chain, leaf first, PEM or DER, from a file without its key: to verify
+/// it, or to look at it.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_load_chain(cert_file: *const c_char) -> *mut tlsmith_identity {
+    make(|| Identity::load_chain(edge::need_path(cert_file, "cert_file")?))
+}
+
+/// The same from memory.
+///
+/// cbindgen:postfix=TLSMITH_READS(1, 2)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_load_chain_mem(
+    pem: *const c_void,
+    len: usize,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let chain = Certificate::all_from_bytes(edge::bytes(pem, len, "pem")?)?;
+        Identity::new(chain, None)
+    })
+}
+
+/// Load a chain and its key from a PKCS#12 file, such as "site.p12" or
+/// "site.pfx".  TLSMITH_ERR_ARG for a wrong password.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_load_p12(
+    file: *const c_char,
+    password: *const c_char,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let file = edge::need_path(file, "file")?;
+        Identity::load_pkcs12(file, edge::need_password(password)?)
+    })
+}
+
+/// Load them from PKCS#12 in memory.
+///
+/// cbindgen:postfix=TLSMITH_READS(1, 2)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_load_p12_mem(
+    data: *const c_void,
+    len: usize,
+    password: *const c_char,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let data = edge::bytes(data, len, "data")?;
+        Identity::from_pkcs12(data, edge::need_password(password)?)
     })
 }
 
@@ -121,6 +192,40 @@ pub extern "C" fn tlsmith_identity_save(
     edge::status(edge::guard(|| {
         let identity = &edge::need(id, "id")?.identity;
         identity.save(edge::path(cert_file), edge::path(key_file))
+    }))
+}
+
+/// Write them in the same way with the key encrypted under a password: PKCS#8
+/// with PBES2, AES-256 and PBKDF2.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_save_encrypted(
+    id: *const tlsmith_identity,
+    cert_file: *const c_char,
+    key_file: *const c_char,
+    password: *const c_char,
+) -> c_int {
+    edge::status(edge::guard(|| {
+        let identity = &edge::need(id, "id")?.identity;
+        let password = edge::need_password(password)?;
+        identity.save_encrypted(edge::path(cert_file), edge::path(key_file), password)
+    }))
+}
+
+/// Write the chain and the key as PKCS#12 (mode 0600), encrypted under a
+/// password with AES-256 (PBES2), as a whole or not at all.  `name` is what
+/// programs show for it; NULL is its common name or else its first name.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_save_p12(
+    id: *const tlsmith_identity,
+    file: *const c_char,
+    name: *const c_char,
+    password: *const c_char,
+) -> c_int {
+    edge::status(edge::guard(|| {
+        let identity = &edge::need(id, "id")?.identity;
+        let file = edge::need_path(file, "file")?;
+        let name = edge::text(name, "name")?;
+        identity.save_pkcs12(file, name, edge::need_password(password)?)
     }))
 }
 

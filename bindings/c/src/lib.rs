@@ -18,9 +18,11 @@ mod edge;
 
 mod library;
 mod ctx;
+mod verify;
 mod conn;
 mod data;
 mod facts;
 mod cert;
 mod options;
 mod identity;
+mod csr;

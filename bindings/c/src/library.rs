@@ -73,12 +73,13 @@ pub extern "C" fn tlsmith_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// Whether this build has a feature: "pq" (post-quantum key exchange),
-/// "system-roots".  False for names that it does not know, and for NULL.
+/// Whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa"
+/// and "ed448" (keys and signatures), "system-roots".  False for names that it
+/// does not know, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
     let known = edge::text(feature, "feature");
-    matches!(known, Ok(Some("pq" | "system-roots")))
+    matches!(known, Ok(Some("pq" | "ml-dsa" | "ed448" | "system-roots")))
 }
 
 /// A short phrase for a code, such as "certificate is for another name".  Never
@@ -101,6 +102,12 @@ pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_last_error() -> *const c_char {
     edge::last_error()
+}
+
+/// The tlsmith_status of that failure; 0 if none did.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_last_status() -> c_int {
+    edge::last_status()
 }
 
 #[cfg(test)]

@@ -24,8 +24,8 @@ pub struct tlsmith_cert_options {
     pub days: u32,
     /// TLSMITH_USAGE bits; 0: hosts and addresses server, e-mail client
     pub usage: u32,
-    /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072",
-    /// "rsa-4096"
+    /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448",
+    /// "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
     pub key_type: *const c_char,
     /// how many CAs may stand below an issued CA
     pub path_len: u32,
@@ -43,8 +43,12 @@ pub struct tlsmith_cert_options {
 pub const TLSMITH_USAGE_SERVER: u32 = 1;
 /// For clients.
 pub const TLSMITH_USAGE_CLIENT: u32 = 2;
-/// Issue an intermediate CA.
+/// Issue an intermediate CA, also for a request that asks to be one.
 pub const TLSMITH_CERT_CA: u32 = 1;
+/// Signing a request: repeat the extensions that it asks for, byte for byte.
+pub const TLSMITH_CERT_COPY_EXTENSIONS: u32 = 2;
+/// Let it be valid beyond the end of its CA.
+pub const TLSMITH_CERT_OUTLIVE_CA: u32 = 4;
 
 /// The options of the core, the default ones for NULL.
 pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> {
@@ -58,8 +62,11 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
         given.usage,
         TLSMITH_USAGE_SERVER | TLSMITH_USAGE_CLIENT,
     )?;
-    check_bits("flags", given.flags, TLSMITH_CERT_CA)?;
-    let ca = given.flags & TLSMITH_CERT_CA != 0;
+    check_bits(
+        "flags",
+        given.flags,
+        TLSMITH_CERT_CA | TLSMITH_CERT_COPY_EXTENSIONS | TLSMITH_CERT_OUTLIVE_CA,
+    )?;
     let string = |pointer, name| edge::text(pointer, name).map(|text| text.map(str::to_owned));
     let days = u64::from(given.days);
     Ok(CertOptions {
@@ -76,10 +83,12 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
             .transpose()?,
         key: None,
         path_len: (given.path_len != 0).then_some(given.path_len),
-        ca,
+        ca: given.flags & TLSMITH_CERT_CA != 0,
         permitted_names: list(given.permitted_names, "permitted_names")?,
         excluded_names: list(given.excluded_names, "excluded_names")?,
         crl_url: string(given.crl_url, "crl_url")?,
+        outlive_ca: given.flags & TLSMITH_CERT_OUTLIVE_CA != 0,
+        copy_extensions: given.flags & TLSMITH_CERT_COPY_EXTENSIONS != 0,
     })
 }
 

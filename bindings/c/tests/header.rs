@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// Where a group of functions begins, and what it is about.
-const GROUPS: [(&str, &str); 7] = [
+const GROUPS: [(&str, &str); 8] = [
     ("tlsmith_version(", "The library"),
     ("tlsmith_ctx_new(", "Context: what connections share"),
     ("tlsmith_conn_new(", "Connection: start and end"),
@@ -14,6 +14,7 @@ const GROUPS: [(&str, &str); 7] = [
     ("tlsmith_conn_version(", "Connection: what was agreed"),
     ("tlsmith_cert_subject(", "Certificate: one, borrowed"),
     ("tlsmith_gen_ca(", "Identity: certificates and keys"),
+    ("tlsmith_gen_csr(", "Requests and revocation"),
 ];
 
 fn generate() -> String {
@@ -93,5 +94,13 @@ fn every_group_of_functions_has_its_heading() {
     let header = generate();
     for (_, title) in GROUPS {
         assert!(header.contains(&format!("/* ---- {title} ")), "{title}");
+    }
+}
+
+#[test]
+fn the_header_has_every_kind_of_key() {
+    let header = generate();
+    for kind in tlsmith::KeyType::ALL {
+        assert!(header.contains(&format!("\"{kind}\"")), "{kind}");
     }
 }

@@ -197,7 +197,7 @@ impl Identity {
     fn pkcs12<'py>(
         &self,
         py: Python<'py>,
-        name: &str,
+        name: Option<&str>,
         password: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let der = detached(py, || self.0.to_pkcs12(name, password))?;

@@ -152,7 +152,8 @@ fn openssl_reads_our_pkcs12() {
         identity(KeyType::Rsa2048),
     ] {
         let file = folder.path().join("id.p12");
-        id.save_pkcs12(&file, "our site", "pass wörd").unwrap();
+        id.save_pkcs12(&file, Some("our site"), "pass wörd")
+            .unwrap();
         let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600);
         let fixed = ["pkcs12", "-in", text(&file), "-passin", "pass:pass wörd"];
@@ -293,7 +294,10 @@ fn what_is_wrong_with_a_pkcs12_file_is_said() {
     assert_eq!(status, Status::File);
     assert!(sentence.contains("missing.p12"), "{sentence}");
     for (name, password) in [("name", ""), ("\u{1f600}", "x"), ("name", "\u{1f600}")] {
-        assert_eq!(status_of(id.to_pkcs12(name, password)).0, Status::Argument);
+        assert_eq!(
+            status_of(id.to_pkcs12(Some(name), password)).0,
+            Status::Argument
+        );
     }
 }
 

@@ -1,0 +1,28 @@
+/* request: a CA, a request for "localhost", and the certificate issued from it. */
+#include <stdio.h>
+#include <tlsmith.h>
+
+int main(void)
+{
+	tlsmith_cert_options root = TLSMITH_CERT_OPTIONS_INIT, asked = root, issued = root;
+
+	root.subject = "/CN=ROOT CA";
+	root.key_type = asked.key_type = "ed448";
+	root.days = issued.days = 3650;
+	/* The CA was made before it, so it may end a second later. */
+	issued.flags = TLSMITH_CERT_COPY_EXTENSIONS | TLSMITH_CERT_OUTLIVE_CA;
+
+	tlsmith_identity *ca = tlsmith_gen_ca(&root);
+	tlsmith_csr *csr = tlsmith_gen_csr("localhost", &asked);
+	tlsmith_identity *id = tlsmith_sign_csr(ca, csr, &issued);
+	int failed = tlsmith_identity_save(ca, "ca_cert.pem", "ca_keypair.pem") < 0 ||
+	    tlsmith_csr_save(csr, "server_csr.pem", "server_keypair.pem") < 0 ||
+	    tlsmith_identity_save(id, "server_cert.pem", NULL) < 0;
+
+	if (failed)
+		fprintf(stderr, "%s\n", tlsmith_last_error());
+	tlsmith_identity_free(id);
+	tlsmith_csr_free(csr);
+	tlsmith_identity_free(ca);
+	return failed;
+}
