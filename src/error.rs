@@ -165,6 +165,8 @@ pub enum CertificateProblem {
     NotAnEndEntity,
     /// A name or path length constraint of the chain forbids it.
     Constraint,
+    /// None of the keys that are demanded is in its path.
+    Pin,
     /// It does not parse.
     Malformed,
     /// Anything else.

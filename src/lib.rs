@@ -19,15 +19,16 @@ mod connection;
 mod context;
 mod ed448;
 mod error;
+mod notes;
 mod pki;
 mod provider;
 mod trust;
 
 pub use connection::{
-    Agreed, Connection, Events, Interrupt, Patience, SocketTransport, Timeout, Transport,
-    alert_name, tcp,
+    Agreed, Connection, EarlyData, Ech, Events, Interrupt, MemoryTransport, Patience,
+    PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
 };
-pub use context::{ClientAuth, Context, Version};
+pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Version};
 pub use error::{CertificateProblem, Error, Result, Status};
 pub use pki::*;
-pub use trust::Role;
+pub use trust::{Judge, Role, Verdict};

@@ -6,12 +6,16 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rustls::crypto::{CryptoProvider, KeyProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
+use rustls::crypto::tls12::Prf;
+use rustls::crypto::{
+    ActiveKeyExchange, CryptoProvider, KeyProvider, WebPkiSupportedAlgorithms, aws_lc_rs,
+};
 use rustls::sign::SigningKey;
 use rustls::{CipherSuiteCommon, Error, SignatureScheme, SupportedCipherSuite, Tls12CipherSuite};
 use rustls_pki_types::{PrivateKeyDer, SignatureVerificationAlgorithm};
 
 use crate::ed448::{Ed448Key, Ed448Verification};
+use crate::notes::Notes;
 
 /// AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, and Ed448.
 pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
@@ -19,7 +23,7 @@ pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
     PROVIDER.get_or_init(|| {
         let base = aws_lc_rs::default_provider();
         Arc::new(CryptoProvider {
-            cipher_suites: base.cipher_suites.into_iter().map(with_ed448).collect(),
+            cipher_suites: base.cipher_suites.into_iter().map(completed).collect(),
             signature_verification_algorithms: verification(base.signature_verification_algorithms),
             key_provider: &Keys,
             ..base
@@ -52,22 +56,46 @@ fn verification(base: WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
 
 /// In TLS 1.2 a suite says how servers sign, and those for ECDSA are for EdDSA
 /// too (RFC 8422, section 2.3).
-fn with_ed448(suite: SupportedCipherSuite) -> SupportedCipherSuite {
+fn completed(suite: SupportedCipherSuite) -> SupportedCipherSuite {
     let SupportedCipherSuite::Tls12(base) = suite else {
         return suite;
     };
-    if !base.sign.contains(&SignatureScheme::ED25519) {
-        return suite;
-    }
     let mut sign = base.sign.to_vec();
-    sign.push(SignatureScheme::ED448);
+    if sign.contains(&SignatureScheme::ED25519) {
+        sign.push(SignatureScheme::ED448);
+    }
     SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
         common: CipherSuiteCommon { ..base.common },
-        prf_provider: base.prf_provider,
+        prf_provider: Box::leak(Box::new(ObservedPrf(base.prf_provider))),
         kx: base.kx,
         sign: forever(sign),
         aead_alg: base.aead_alg,
     })))
+}
+
+/// The PRF of TLS 1.2, which notes the server's random value when keys are made
+/// (RFC 5246, section 6.3): exporters need it, and rustls does not tell it.
+struct ObservedPrf(&'static dyn Prf);
+
+impl Prf for ObservedPrf {
+    fn for_key_exchange(
+        &self,
+        output: &mut [u8; 48],
+        kx: Box<dyn ActiveKeyExchange>,
+        peer_pub_key: &[u8],
+        label: &[u8],
+        seed: &[u8],
+    ) -> Result<(), Error> {
+        self.0
+            .for_key_exchange(output, kx, peer_pub_key, label, seed)
+    }
+
+    fn for_secret(&self, output: &mut [u8], secret: &[u8], label: &[u8], seed: &[u8]) {
+        if let (b"key expansion", Some((server_random, _))) = (label, seed.split_at_checked(32)) {
+            Notes::server_random(server_random);
+        }
+        self.0.for_secret(output, secret, label, seed);
+    }
 }
 
 /// Loads private keys: AWS-LC's and Ed448.

@@ -8,21 +8,17 @@ use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
-use rustls::{ClientConfig, CommonState, ServerConfig};
+use rustls::{ClientConfig, CommonState, ServerConfig, SupportedCipherSuite};
 use rustls_pki_types::ServerName;
 
 use super::buffer::Buffer;
 use super::failure;
+use super::listening::Listening;
 use super::report::Agreed;
-use crate::trust::Notes;
+use super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
+use crate::context::Answer;
+use crate::notes::Notes;
 use crate::{Error, Result, Status};
-
-/// The most plaintext that one record holds (RFC 8446, section 5.1).
-const RECORD_PLAINTEXT: usize = 16_384;
-
-/// More than a record of any version adds to its plaintext.
-const RECORD_OVERHEAD: usize = 64;
 
 /// How much may wait to be sent: four full records, one system call.
 const UNSENT_LIMIT: usize = 4 * RECORD_PLAINTEXT;
@@ -51,6 +47,9 @@ pub(crate) struct Engine {
     outgoing: Buffer,
     /// Plaintext that was opened and not read yet.
     plaintext: Buffer,
+    /// Early data that was opened and not read yet.
+    early: Buffer,
+    early_data: EarlyData,
     notes: Notes,
     transport_ended: bool,
     peer_closed: bool,
@@ -60,31 +59,22 @@ pub(crate) struct Engine {
 enum Tls {
     Client(UnbufferedClientConnection),
     Server(UnbufferedServerConnection),
+    /// A server that has not heard its client yet.
+    Listening(Box<Listening>),
 }
 
-/// What to do as soon as application data may be sent.
-#[derive(Clone, Copy)]
-enum Goal<'a> {
-    Nothing,
-    Encrypt(&'a [u8]),
-    CloseNotify,
-}
-
-/// What one step of rustls came to.
-#[derive(PartialEq, Eq)]
-enum Step {
-    /// There may be more to do at once.
-    Again,
-    /// Plaintext came.
-    Plaintext,
-    /// The goal is reached, and nothing is left to do without more records.
-    Ready,
-    /// Nothing can be done, the goal included, without more records.
-    Blocked,
-    /// The peer's close_notify came.
-    PeerClosed,
-    /// Both sides have said close_notify.
-    Closed,
+/// What became of early data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyData {
+    /// There is none.
+    #[default]
+    None,
+    /// A client sent some, and the server has not answered yet.
+    Sent,
+    /// The server took it.
+    Accepted,
+    /// The server did not take it: it has to be sent again.
+    Rejected,
 }
 
 impl Engine {
@@ -95,9 +85,12 @@ impl Engine {
     }
 
     pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self> {
-        let tls = UnbufferedServerConnection::new(config);
-        tls.map(|tls| Self::new(Tls::Server(tls)))
-            .map_err(|error| failure::of_rustls(error, None, &[]))
+        answering(config).map(|tls| Self::new(Tls::Server(tls)))
+    }
+
+    /// A server that hears its client before it decides who answers.
+    pub(crate) fn listening(answer: Answer) -> Self {
+        Self::new(Tls::Listening(Box::new(Listening::new(answer))))
     }
 
     fn new(tls: Tls) -> Self {
@@ -106,6 +99,8 @@ impl Engine {
             incoming: Buffer::default(),
             outgoing: Buffer::default(),
             plaintext: Buffer::default(),
+            early: Buffer::default(),
+            early_data: EarlyData::None,
             notes: Notes::default(),
             transport_ended: false,
             peer_closed: false,
@@ -157,8 +152,13 @@ impl Engine {
         loop {
             match self.step(Goal::Nothing, &mut [])?.0 {
                 Step::Again => {}
-                _ if !self.state().is_handshaking() => return Ok(true),
-                Step::Plaintext => {}
+                _ if !self.is_handshaking() => {
+                    if self.early_data == EarlyData::Sent {
+                        self.early_data = EarlyData::Rejected;
+                    }
+                    return Ok(true);
+                }
+                Step::Plaintext | Step::Early(_) | Step::Refreshed => {}
                 Step::PeerClosed | Step::Closed => return Err(failure::closed_in_handshake()),
                 Step::Ready | Step::Blocked if self.transport_ended => {
                     return Err(failure::closed_in_handshake());
@@ -217,6 +217,53 @@ impl Engine {
         self.reach(Goal::CloseNotify)
     }
 
+    /// Seals the front of `data` as early data of a client: how much of it was
+    /// taken, none where no session allows it.
+    pub(crate) fn encrypt_early(&mut self, data: &[u8]) -> Result<usize> {
+        loop {
+            match self.step(Goal::EncryptEarly(data), &mut [])?.0 {
+                Step::Again => {}
+                Step::Early(count) => {
+                    if count > 0 {
+                        self.early_data = EarlyData::Sent;
+                    }
+                    return Ok(count);
+                }
+                _ => return Ok(0),
+            }
+        }
+    }
+
+    /// Reads early data that is here.
+    pub(crate) fn read_early(&mut self, out: &mut [u8]) -> usize {
+        self.early.drain_into(out)
+    }
+
+    pub(crate) fn has_early(&self) -> bool {
+        !self.early.is_empty()
+    }
+
+    pub(crate) fn early_data(&self) -> EarlyData {
+        self.early_data
+    }
+
+    /// Changes the keys of what is sent, and asks the peer for the same (RFC
+    /// 8446, section 4.6.3).
+    pub(crate) fn refresh_keys(&mut self) -> Result<()> {
+        loop {
+            match self.step(Goal::RefreshKeys, &mut [])?.0 {
+                Step::Refreshed => return self.reach(Goal::Nothing),
+                Step::Again | Step::Plaintext | Step::PeerClosed => {}
+                _ => return Err(not_now()),
+            }
+        }
+    }
+
+    /// Tickets that came: for how long each is good, in seconds.
+    pub(crate) fn tickets(&self) -> Vec<u32> {
+        self.notes.tickets.clone()
+    }
+
     /// Why the connection failed, if it did.
     pub(crate) fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
@@ -245,36 +292,44 @@ impl Engine {
     /// For the end of the handshake, once.
     pub(crate) fn agreed(&mut self) -> Result<(Agreed, Notes)> {
         let notes = std::mem::take(&mut self.notes);
-        Ok((Agreed::of(self.state(), &notes)?, notes))
+        let state = self.state().ok_or_else(not_now)?;
+        Ok((Agreed::of(state, &notes)?, notes))
     }
 
     /// The peer's certificates, leaf first, as it sent them.
     pub(crate) fn peer_certificates(&self) -> Vec<Vec<u8>> {
-        let chain = self.state().peer_certificates().unwrap_or_default();
+        let state = self.state();
+        let chain = state.and_then(|state| state.peer_certificates());
+        let chain = chain.unwrap_or_default();
         chain.iter().map(|der| der.to_vec()).collect()
     }
 
     // How it is done.
 
-    fn state(&self) -> &CommonState {
+    fn state(&self) -> Option<&CommonState> {
         match &self.tls {
-            Tls::Client(tls) => tls,
-            Tls::Server(tls) => tls,
+            Tls::Client(tls) => Some(tls),
+            Tls::Server(tls) => Some(tls),
+            Tls::Listening(_) => None,
         }
+    }
+
+    fn is_handshaking(&self) -> bool {
+        self.state().is_none_or(|state| state.is_handshaking())
+    }
+
+    /// The cipher suite that was agreed on.
+    pub(crate) fn cipher_suite(&self) -> Option<SupportedCipherSuite> {
+        self.state()?.negotiated_cipher_suite()
     }
 
     /// Steps until the goal is reached.  Plaintext on the way is kept.
     fn reach(&mut self, goal: Goal<'_>) -> Result<()> {
         loop {
             match self.step(goal, &mut [])?.0 {
-                Step::Again | Step::Plaintext | Step::PeerClosed => {}
-                Step::Ready => return Ok(()),
-                Step::Blocked | Step::Closed => {
-                    return Err(Error::new(
-                        Status::State,
-                        "nothing can be written to this connection now",
-                    ));
-                }
+                Step::Again | Step::Plaintext | Step::PeerClosed | Step::Early(_) => {}
+                Step::Ready | Step::Refreshed => return Ok(()),
+                Step::Blocked | Step::Closed => return Err(not_now()),
             }
         }
     }
@@ -284,6 +339,9 @@ impl Engine {
     fn step(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
+        }
+        if !self.hear_client()? {
+            return Ok((Step::Blocked, 0));
         }
         let (discard, outcome, filled) = self.drive(goal, out);
         self.notes.merge(Notes::take());
@@ -306,6 +364,25 @@ impl Engine {
         }
     }
 
+    /// Where the client has to be heard before it is answered: whether it was.
+    fn hear_client(&mut self) -> Result<bool> {
+        let Tls::Listening(listening) = &mut self.tls else {
+            return Ok(true);
+        };
+        let heard = listening.hear(self.incoming.filled(), &mut self.outgoing);
+        match heard.and_then(|config| config.map(answering).transpose()) {
+            Ok(Some(tls)) => {
+                self.tls = Tls::Server(tls);
+                Ok(true)
+            }
+            Ok(None) if self.incoming.len() > INCOMING_LIMIT => {
+                Err(self.fail(failure::oversized_message()))
+            }
+            Ok(None) => Ok(false),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
     fn fail(&mut self, failure: Error) -> Error {
         self.failure = Some(failure.clone());
         failure
@@ -315,7 +392,7 @@ impl Engine {
     /// before it perhaps messages that were made before the error.  While it
     /// has those it looks at no record, which after an error it must not.
     fn seal_alert(&mut self) {
-        while self.state().wants_write() {
+        while self.state().is_some_and(|state| state.wants_write()) {
             let (discard, outcome, _) = self.drive(Goal::Nothing, &mut []);
             self.incoming.consume(discard);
             if outcome.is_err() {
@@ -334,117 +411,23 @@ impl Engine {
             out,
             filled: 0,
             rest: &mut self.plaintext,
+            early: &mut self.early,
+            said_end_of_early_data: false,
         };
         let records = self.incoming.filled_mut();
         let outgoing = &mut self.outgoing;
         let (discard, outcome) = match &mut self.tls {
             Tls::Client(tls) => act(tls.process_tls_records(records), goal, &mut sink, outgoing),
             Tls::Server(tls) => act(tls.process_tls_records(records), goal, &mut sink, outgoing),
+            // It is heard first.
+            Tls::Listening(_) => (0, Ok(Step::Blocked)),
         };
-        (discard, outcome, sink.filled)
-    }
-}
-
-/// Where plaintext goes.
-struct Sink<'a> {
-    out: &'a mut [u8],
-    filled: usize,
-    rest: &'a mut Buffer,
-}
-
-impl Sink<'_> {
-    fn put(&mut self, plaintext: &[u8]) {
-        let free = &mut self.out[self.filled..];
-        let (now, later) = plaintext.split_at(plaintext.len().min(free.len()));
-        free[..now.len()].copy_from_slice(now);
-        self.filled += now.len();
-        if !later.is_empty() {
-            self.rest.append(later);
+        let filled = sink.filled;
+        let is_accepted = sink.said_end_of_early_data && self.early_data == EarlyData::Sent;
+        if is_accepted || !self.early.is_empty() {
+            self.early_data = EarlyData::Accepted;
         }
-    }
-}
-
-/// Does what rustls says is to be done.  Also says how many bytes of the
-/// records are used up.
-fn act<Data>(
-    status: UnbufferedStatus<'_, '_, Data>,
-    goal: Goal<'_>,
-    sink: &mut Sink<'_>,
-    outgoing: &mut Buffer,
-) -> (usize, Result<Step, rustls::Error>) {
-    let mut discard = status.discard;
-    let outcome = status.state.and_then(|state| match state {
-        ConnectionState::ReadTraffic(mut traffic) => {
-            while let Some(record) = traffic.next_record() {
-                let record = record?;
-                discard += record.discard;
-                sink.put(record.payload);
-            }
-            Ok(Step::Plaintext)
-        }
-        ConnectionState::EncodeTlsData(mut data) => {
-            seal(outgoing, RECORD_PLAINTEXT, |spare| {
-                match data.encode(spare) {
-                    Err(EncodeError::InsufficientSize(needed)) => Err(Some(needed.required_size)),
-                    other => other.map_err(|_| None),
-                }
-            })?;
-            Ok(Step::Again)
-        }
-        ConnectionState::TransmitTlsData(data) => {
-            // It is in `outgoing`, ahead of all that follows.
-            data.done();
-            Ok(Step::Again)
-        }
-        ConnectionState::WriteTraffic(mut traffic) => {
-            let space = |len: usize| len + (len / RECORD_PLAINTEXT + 1) * RECORD_OVERHEAD;
-            match goal {
-                Goal::Nothing => Ok(()),
-                Goal::Encrypt(data) => seal(outgoing, space(data.len()), |spare| {
-                    traffic.encrypt(data, spare).map_err(required_size)
-                }),
-                Goal::CloseNotify => seal(outgoing, space(0), |spare| {
-                    traffic.queue_close_notify(spare).map_err(required_size)
-                }),
-            }?;
-            Ok(Step::Ready)
-        }
-        ConnectionState::BlockedHandshake => Ok(Step::Blocked),
-        ConnectionState::PeerClosed => Ok(Step::PeerClosed),
-        ConnectionState::Closed => Ok(Step::Closed),
-        _ => Err(rustls::Error::General(
-            "a state of rustls that nothing here asked for".to_owned(),
-        )),
-    });
-    (discard, outcome)
-}
-
-fn required_size(error: EncryptError) -> Option<usize> {
-    match error {
-        EncryptError::InsufficientSize(needed) => Some(needed.required_size),
-        EncryptError::EncryptExhausted => None,
-    }
-}
-
-/// Has `write` fill the end of `outgoing`, where it answers with the count of
-/// bytes, or with the size it needs, or with `None` for good.
-fn seal(
-    outgoing: &mut Buffer,
-    mut size: usize,
-    mut write: impl FnMut(&mut [u8]) -> Result<usize, Option<usize>>,
-) -> Result<(), rustls::Error> {
-    loop {
-        match write(outgoing.spare(size)) {
-            Ok(count) => {
-                outgoing.commit(count);
-                return Ok(());
-            }
-            Err(Some(needed)) if needed > size => size = needed,
-            Err(_) => {
-                outgoing.commit(0);
-                return Err(rustls::Error::EncryptError);
-            }
-        }
+        (discard, outcome, filled)
     }
 }
 
@@ -456,4 +439,14 @@ fn begins_with_whole_record(records: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+fn answering(config: Arc<ServerConfig>) -> Result<UnbufferedServerConnection> {
+    let tls = UnbufferedServerConnection::new(config);
+    tls.map_err(|error| failure::of_rustls(error, None, &[]))
+}
+
+fn not_now() -> Error {
+    let sentence = "nothing can be written to this connection now";
+    Error::new(Status::State, sentence)
 }

@@ -2,13 +2,24 @@
 
 mod buffer;
 mod engine;
+mod exporter;
+mod facts;
 mod failure;
+mod listening;
+mod memory;
+mod pipe;
+mod race;
 mod report;
+mod steps;
 mod stream;
 pub mod tcp;
 mod transport;
 
+pub use engine::EarlyData;
+pub use facts::Ech;
 pub use failure::alert_name;
+pub use memory::MemoryTransport;
+pub use pipe::PipeTransport;
 pub use report::Agreed;
 pub use stream::{Connection, Events};
 pub use transport::{Interrupt, Patience, SocketTransport, Timeout, Transport};

@@ -1,10 +1,15 @@
 //! What the two sides agreed on.
 
+use std::fmt::{self, Write};
+
 use rustls::{CommonState, HandshakeKind, SignatureScheme};
 
-use crate::context::Version;
-use crate::trust::Notes;
-use crate::{Error, Result, Status};
+use super::engine::EarlyData;
+use super::facts::Ech;
+use super::stream::Connection;
+use crate::context::{Version, of_cipher, of_group};
+use crate::notes::Notes;
+use crate::{Error, Result, Status, pki};
 
 /// What the two sides of a connection agreed on in the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +42,10 @@ impl Agreed {
         let suite = state.negotiated_cipher_suite().ok_or_else(incomplete)?;
         Ok(Self {
             version,
-            cipher: iana_cipher_name(suite.suite()),
+            cipher: of_cipher(suite.suite()),
             group: state
                 .negotiated_key_exchange_group()
-                .map(|group| format!("{:?}", group.name())),
+                .map(|group| of_group(group.name())),
             alpn: state
                 .alpn_protocol()
                 .map(|name| String::from_utf8_lossy(name).into_owned()),
@@ -48,11 +53,6 @@ impl Agreed {
             signature_scheme: notes.scheme.map(iana_scheme_name),
         })
     }
-}
-
-/// rustls calls the suites of TLS 1.3 `TLS13_…`, the registry calls them `TLS_…`.
-fn iana_cipher_name(suite: rustls::CipherSuite) -> String {
-    format!("{suite:?}").replacen("TLS13_", "TLS_", 1)
 }
 
 fn iana_scheme_name(scheme: SignatureScheme) -> String {
@@ -73,25 +73,109 @@ fn iana_scheme_name(scheme: SignatureScheme) -> String {
     name.to_owned()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rustls::CipherSuite;
-
-    #[test]
-    fn names_are_those_of_the_iana_registry() {
-        let names = [
-            (
-                CipherSuite::TLS13_AES_128_GCM_SHA256,
-                "TLS_AES_128_GCM_SHA256",
-            ),
-            (
-                CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-                "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-            ),
-        ];
-        for (suite, name) in names {
-            assert_eq!(iana_cipher_name(suite), name);
-        }
+/// A line for each fact, the verified path depth by depth.
+pub(super) fn page(connection: &Connection) -> String {
+    let mut page = String::new();
+    match write_page(&mut page, connection) {
+        Ok(()) => page,
+        // Only writing can fail, and writing to a string does not.
+        Err(fmt::Error) => page,
     }
+}
+
+fn write_page(out: &mut String, connection: &Connection) -> fmt::Result {
+    let Some(agreed) = connection.agreed() else {
+        let why = connection.failure.get().map(|error| error.to_string());
+        let why = why.as_deref().unwrap_or("the handshake is not complete");
+        return writeln!(out, "Not connected:       {why}");
+    };
+    write_chains(out, connection)?;
+    let mut field = |name: &str, value: &str| writeln!(out, "{name:<21}{value}");
+    let version = match agreed.version {
+        Version::Tls12 => "TLS 1.2",
+        Version::Tls13 => "TLS 1.3",
+    };
+    field("Version:", version)?;
+    field("Cipher suite:", &agreed.cipher)?;
+    field(
+        "Key exchange group:",
+        agreed.group.as_deref().unwrap_or("none"),
+    )?;
+    let signed = agreed.signature_scheme.as_deref();
+    field(
+        "Peer signed with:",
+        signed.unwrap_or("nothing in this handshake"),
+    )?;
+    field(
+        "Server name:",
+        connection.server_name().unwrap_or("not said"),
+    )?;
+    field("ALPN:", agreed.alpn.as_deref().unwrap_or("none"))?;
+    field("Session:", if agreed.resumed { "resumed" } else { "new" })?;
+    field(
+        "Early data:",
+        match connection.early_data() {
+            EarlyData::None => "none",
+            EarlyData::Sent => "sent",
+            EarlyData::Accepted => "accepted",
+            EarlyData::Rejected => "rejected",
+        },
+    )?;
+    field(
+        "Encrypted hello:",
+        match connection.ech() {
+            Ech::None => "none",
+            Ech::Grease => "GREASE",
+            Ech::Accepted => "accepted",
+            Ech::Rejected => "rejected",
+        },
+    )?;
+    let ocsp = connection
+        .ocsp_response()
+        .map(|der| format!("{} bytes, not verified", der.len()));
+    field("OCSP response:", ocsp.as_deref().unwrap_or("none"))?;
+    if let Some((received, sent)) = connection.handshake_bytes() {
+        field(
+            "Handshake:",
+            &format!("{received} bytes received, {sent} sent"),
+        )?;
+    }
+    let tickets: Vec<_> = connection
+        .tickets()
+        .iter()
+        .map(|s| format!("for {s} seconds"))
+        .collect();
+    let tickets = match tickets.len() {
+        0 => "none yet".to_owned(),
+        count => format!("{count} ({})", tickets.join(", ")),
+    };
+    field("Tickets:", &tickets)
+}
+
+fn write_chains(out: &mut String, connection: &Connection) -> fmt::Result {
+    for (index, one) in connection.peer_chain().iter().enumerate() {
+        let number = format!("Certificate {index}:");
+        writeln!(out, "{number:<21}{}", one.subject())?;
+        writeln!(out, "{:<21}issued by {}", "", one.issuer())?;
+        let (key, bits) = (one.key_type(), one.key_bits());
+        writeln!(
+            out,
+            "{:<21}key {key} ({bits} bits), signed with {}",
+            "",
+            one.signature_type()
+        )?;
+        let (from, until) = (pki::moment(one.not_before()), pki::moment(one.not_after()));
+        writeln!(out, "{:<21}valid from {from} until {until}", "")?;
+    }
+    let verified = connection.verified_chain();
+    for (depth, one) in verified.iter().enumerate().rev() {
+        let depth = format!("Verified, depth {depth}:");
+        writeln!(out, "{depth:<21}{}", one.subject())?;
+    }
+    let verdict = match (verified.is_empty(), connection.peer_chain().is_empty()) {
+        (false, _) => "the chain leads to a trusted root",
+        (true, true) => "the peer showed no certificate",
+        (true, false) => "nothing was verified in this handshake",
+    };
+    writeln!(out, "{:<21}{verdict}", "Verification:")
 }

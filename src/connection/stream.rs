@@ -17,17 +17,17 @@
 //! long as a call works on it, and a second thread on the same direction is
 //! told so instead of being mixed in.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use rustls_pki_types::{IpAddr, ServerName};
+use zeroize::Zeroizing;
 
 use super::buffer::Buffer;
 use super::engine::{Engine, Read};
-use super::report::Agreed;
+use super::facts::Outcome;
 use super::transport::{Patience, Timeout, Transport};
-use crate::context::Context;
-use crate::pki::Certificate;
+use crate::context::{Context, Version};
 use crate::{Error, Result, Status, trust};
 
 /// One TLS connection over a transport.
@@ -54,9 +54,14 @@ pub struct Connection {
     outbox: Mutex<Outbox>,
     /// Whether sealed records wait for the transport.
     unsent: AtomicBool,
-    outcome: OnceLock<Outcome>,
-    failure: OnceLock<Error>,
-    asked_name: Option<String>,
+    pub(super) outcome: OnceLock<Outcome>,
+    pub(super) failure: OnceLock<Error>,
+    pub(super) asked_name: Option<String>,
+    /// Whether a client encrypts what it says first, or pretends to.
+    pub(super) ech: Option<bool>,
+    /// How many bytes came from the transport, and how many went to it.
+    received: AtomicU64,
+    sent: AtomicU64,
     allows_truncation: bool,
 }
 
@@ -67,20 +72,6 @@ struct Outbox {
     sending: Buffer,
     closed: bool,
     failure: Option<Error>,
-}
-
-/// What is known when the handshake is complete.
-struct Outcome {
-    agreed: Agreed,
-    server_name: Option<String>,
-    peer: Chain,
-    verified: Chain,
-}
-
-/// A chain that is parsed when somebody asks.
-struct Chain {
-    der: Vec<Vec<u8>>,
-    parsed: OnceLock<Vec<Certificate>>,
 }
 
 /// What to wait for before the next call can get further.
@@ -105,22 +96,23 @@ impl Connection {
     ) -> Result<Self> {
         let name = parse_server_name(context, server_name)?;
         let engine = Engine::client(context.client_config()?, name)?;
-        let asked_name = server_name.map(str::to_owned);
-        Ok(Self::new(context, engine, asked_name, transport))
+        Ok(Self {
+            asked_name: server_name.map(str::to_owned),
+            ech: context.ech(),
+            ..Self::new(context, engine, transport)
+        })
     }
 
     /// A server.
     pub fn server(context: &Context, transport: impl Transport + 'static) -> Result<Self> {
-        let engine = Engine::server(context.server_config()?)?;
-        Ok(Self::new(context, engine, None, transport))
+        let engine = match context.hear_first()? {
+            Some(answer) => Engine::listening(answer),
+            None => Engine::server(context.server_config()?)?,
+        };
+        Ok(Self::new(context, engine, transport))
     }
 
-    fn new(
-        context: &Context,
-        engine: Engine,
-        asked_name: Option<String>,
-        transport: impl Transport + 'static,
-    ) -> Self {
+    fn new(context: &Context, engine: Engine, transport: impl Transport + 'static) -> Self {
         Self {
             engine: Mutex::new(engine),
             transport: Box::new(transport),
@@ -131,7 +123,10 @@ impl Connection {
             unsent: AtomicBool::new(false),
             outcome: OnceLock::new(),
             failure: OnceLock::new(),
-            asked_name,
+            asked_name: None,
+            ech: None,
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
             allows_truncation: context.allows_truncation(),
         }
     }
@@ -158,21 +153,26 @@ impl Connection {
 
     fn complete_handshake(&self, patience: Patience) -> Result<()> {
         self.check_failure()?;
+        while self.is_handshaking() {
+            self.advance(patience)?;
+        }
+        self.check_failure()
+    }
+
+    /// Carries the handshake one round trip further.
+    fn advance(&self, patience: Patience) -> Result<()> {
+        self.check_failure()?;
+        let _turn = lock(&self.handshaking);
         if !self.is_handshaking() {
             return Ok(());
         }
-        let _turn = lock(&self.handshaking);
-        if !self.is_handshaking() {
-            return self.check_failure();
-        }
-        let mut outbox = lock(&self.outbox);
-        loop {
-            let complete = self.engine().handshake();
-            self.deliver(&mut outbox, &complete, patience)?;
-            if complete.map_err(|error| self.fail(error))? {
-                return self.conclude();
-            }
-            self.receive(patience)?;
+        let complete = self.engine().handshake();
+        self.deliver(&mut lock(&self.outbox), &complete, patience)?;
+        match complete.map_err(|error| self.fail(error))? {
+            true => self.conclude(),
+            // Early data is for its reader, before more is waited for.
+            false if self.engine().has_early() => Ok(()),
+            false => self.receive(patience),
         }
     }
 
@@ -193,19 +193,57 @@ impl Connection {
     }
 
     fn conclude(&self) -> Result<()> {
-        let (agreed, peer) = {
-            let mut engine = self.engine();
-            (engine.agreed(), engine.peer_certificates())
-        };
-        let (agreed, notes) = agreed.map_err(|error| self.fail(error))?;
-        self.outcome.get_or_init(|| Outcome {
-            agreed,
-            server_name: notes.server_name,
-            peer: Chain::new(peer),
-            verified: Chain::new(notes.path.iter().map(|der| der.to_vec()).collect()),
-        });
+        let bytes = (
+            self.received.load(Ordering::Relaxed),
+            self.sent.load(Ordering::Relaxed),
+        );
+        let outcome = Outcome::of(&mut self.engine(), bytes);
+        let outcome = outcome.map_err(|error| self.fail(error))?;
+        self.outcome.get_or_init(|| outcome);
         Ok(())
     }
+
+    // Early data.
+
+    /// Writes early data of a client, before the handshake: how much of it the
+    /// session allows, 0 where none does.  Whether the server takes it,
+    /// [`Self::early_data`] tells after the handshake; if not, it has to be
+    /// written again.  It can be replayed.
+    pub fn write_early(&self, data: &[u8]) -> Result<usize> {
+        self.check_failure()?;
+        if !self.is_handshaking() {
+            let sentence = "the handshake is complete: early data has to be written before it";
+            return Err(Error::new(Status::State, sentence));
+        }
+        let _turn = self.turn(&self.handshaking, "shakes hands on")?;
+        let mut outbox = self.turn(&self.outbox, "writes to")?;
+        let taken = self.engine().encrypt_early(data);
+        let taken = taken.map_err(|error| self.fail(error))?;
+        match self.send_all(&mut outbox, self.patience()) {
+            Err(error) if is_fatal(&error) => Err(self.fail(self.peer_verdict(error))),
+            // The rest goes out with the handshake.
+            _ => Ok(taken),
+        }
+    }
+
+    /// Reads early data that a server accepts: a count, or 0 at its end, when
+    /// the handshake is complete.  It can be a replay.
+    pub fn read_early(&self, buffer: &mut [u8]) -> Result<usize> {
+        check_room(buffer)?;
+        let patience = self.patience();
+        loop {
+            match self.engine().read_early(buffer) {
+                0 => {}
+                count => return Ok(count),
+            }
+            if !self.is_handshaking() {
+                return Ok(0);
+            }
+            self.advance(patience)?;
+        }
+    }
+
+    // Data.
 
     // Data.
 
@@ -215,12 +253,7 @@ impl Connection {
     /// Fails with [`Status::Truncated`] when the transport ends without
     /// close_notify, unless the context allows that.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
-        if buffer.is_empty() {
-            return Err(Error::new(
-                Status::Argument,
-                "reading needs room for at least 1 byte: 0 bytes would look like the end",
-            ));
-        }
+        check_room(buffer)?;
         let patience = self.patience();
         self.complete_handshake(patience)?;
         let _turn = self.turn(&self.reading, "reads from")?;
@@ -278,6 +311,35 @@ impl Connection {
         }
     }
 
+    /// Writes the parts one after the other, as [`Self::write`] does with one:
+    /// small ones share records and system calls.
+    pub fn write_vectored(&self, parts: &[&[u8]]) -> Result<usize> {
+        match parts {
+            [only] => self.write(only),
+            parts => {
+                let length = parts.iter().map(|part| part.len()).sum();
+                let mut whole = Zeroizing::new(Vec::with_capacity(length));
+                parts.iter().for_each(|part| whole.extend_from_slice(part));
+                self.write(&whole)
+            }
+        }
+    }
+
+    /// Changes the keys of what is sent, and asks the peer for the same (RFC
+    /// 8446, section 4.6.3).  It goes out with what is written next, or with
+    /// [`Self::flush`].  TLS 1.2 has no such thing.
+    pub fn refresh_keys(&self) -> Result<()> {
+        self.complete_handshake(self.patience())?;
+        let outbox = self.turn(&self.outbox, "writes to")?;
+        outbox.check()?;
+        if self.agreed().map(|agreed| agreed.version) != Some(Version::Tls13) {
+            let sentence = "keys change on request in TLS 1.3 alone, and this is TLS 1.2";
+            return Err(Error::new(Status::Unsupported, sentence));
+        }
+        let refreshed = self.engine().refresh_keys();
+        refreshed.map_err(|error| self.fail(error))
+    }
+
     /// Sends what earlier calls took and the transport did not.
     pub fn flush(&self) -> Result<()> {
         self.check_failure()?;
@@ -333,40 +395,9 @@ impl Connection {
         self.engine().leftover()
     }
 
-    // What is known of the peer.
-
-    /// What the two sides agreed on; `None` before the handshake is complete.
-    pub fn agreed(&self) -> Option<&Agreed> {
-        self.outcome.get().map(|outcome| &outcome.agreed)
-    }
-
-    /// The name of the server: the one that was asked for or, on a server, the
-    /// one that the client asked for.
-    pub fn server_name(&self) -> Option<&str> {
-        let learnt = self.outcome.get().and_then(|o| o.server_name.as_deref());
-        self.asked_name.as_deref().or(learnt)
-    }
-
-    /// The peer's certificates as it sent them, its own first.  Empty before
-    /// the handshake is complete, and where it sent none.  With checks switched
-    /// off, it ends before the first certificate that does not parse.
-    pub fn peer_chain(&self) -> &[Certificate] {
-        let outcome = self.outcome.get();
-        outcome.map_or(&[], |outcome| outcome.peer.certificates())
-    }
-
-    /// The path that was accepted, from the peer's certificate to the root.
-    /// Empty where none was checked: before the handshake, in a resumed
-    /// session, with checks switched off.  Without the root where only its key
-    /// is known (the bundled roots).
-    pub fn verified_chain(&self) -> &[Certificate] {
-        let outcome = self.outcome.get();
-        outcome.map_or(&[], |outcome| outcome.verified.certificates())
-    }
-
     // The pump.
 
-    fn engine(&self) -> MutexGuard<'_, Engine> {
+    pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
         lock(&self.engine)
     }
 
@@ -407,7 +438,9 @@ impl Connection {
         engine.give_back(buffer);
         match received {
             Ok(0) => engine.end_of_transport(),
-            Ok(_) => {}
+            Ok(count) => {
+                self.received.fetch_add(count as u64, Ordering::Relaxed);
+            }
             Err(error) if is_fatal(&error) => {
                 return Err(self.failure.get_or_init(|| error).clone());
             }
@@ -428,7 +461,10 @@ impl Connection {
                 return Ok(());
             }
             match self.transport.send(outbox.sending.filled(), patience) {
-                Ok(count) => outbox.sending.consume(count),
+                Ok(count) => {
+                    self.sent.fetch_add(count as u64, Ordering::Relaxed);
+                    outbox.sending.consume(count);
+                }
                 Err(error) => {
                     if is_fatal(&error) {
                         outbox.failure = Some(error.clone());
@@ -483,23 +519,6 @@ impl Outbox {
     }
 }
 
-impl Chain {
-    fn new(der: Vec<Vec<u8>>) -> Self {
-        Self {
-            der,
-            parsed: OnceLock::new(),
-        }
-    }
-
-    fn certificates(&self) -> &[Certificate] {
-        self.parsed.get_or_init(|| {
-            let der = self.der.iter().cloned();
-            der.map_while(|der| Certificate::from_der(der).ok())
-                .collect()
-        })
-    }
-}
-
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection")
@@ -512,6 +531,14 @@ impl std::fmt::Debug for Connection {
 /// Whether the transport itself failed, so that trying again is no use.
 fn is_fatal(error: &Error) -> bool {
     error.status() == Status::Io && error.os_error().is_some()
+}
+
+fn check_room(buffer: &[u8]) -> Result<()> {
+    if !buffer.is_empty() {
+        return Ok(());
+    }
+    let sentence = "reading needs room for at least 1 byte: 0 bytes would look like the end";
+    Err(Error::new(Status::Argument, sentence))
 }
 
 fn broken_off(taken: usize, len: usize) -> Error {

@@ -1,12 +1,15 @@
 //! TCP sockets by host name and port: connect, listen, accept.
 
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+use rustix::net::{SocketFlags, sockopt};
 
+use super::race;
 use super::transport::{Interrupt, Patience, Timeout, Wait, interrupted, poll};
 use crate::{Error, Result, Status, trust};
 
@@ -17,10 +20,13 @@ const LONGEST_HOST: usize = 253;
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Connects to `host`, a name or an address, and `port`, a number in decimal.
-/// Tries each address of the host in turn, and returns a blocking socket.
+/// Tries the addresses of the host, those of both families in turn, without
+/// waiting long for one before trying the next (RFC 8305), and returns a blocking
+/// socket.
 ///
-/// Looking the name up blocks for as long as the system's resolver takes;
-/// `timeout` limits the connecting after it.  [`Timeout::Never`] is refused.
+/// `timeout` limits looking the name up and connecting together.  The system's
+/// resolver has no time limit of its own: with one here, it runs in a thread that
+/// may outlive the call.  [`Timeout::Never`] is refused.
 pub fn connect(
     host: &str,
     port: &str,
@@ -37,18 +43,25 @@ pub fn connect(
             "connecting has to wait: set a time limit above 0, or connect the socket first",
         ));
     }
-    let addresses = resolve(host, port)?;
-    let patience = timeout.start();
-    let mut latest = None;
-    for address in addresses {
-        match connect_to(address, patience, interrupt) {
-            Ok(socket) => return Ok(socket),
-            // A later address has no time left, and an interrupt ends it all.
-            Err(error) if error.status() != Status::Io => return Err(error),
-            Err(error) => latest = Some(error),
-        }
+    let (deadline, limit) = match timeout.start() {
+        Patience::Until { deadline, limit } => (deadline, limit),
+        _ => (Instant::now() + FOR_EVER, FOR_EVER),
+    };
+    let addresses = match timeout {
+        Timeout::After(_) => resolve_until(host, port, deadline, limit)?,
+        _ => resolve(host, port)?,
+    };
+    if addresses.is_empty() {
+        return Err(Error::new(
+            Status::Resolve,
+            format!("'{host}' has no address"),
+        ));
     }
-    Err(latest.unwrap_or_else(|| no_address(host)))
+    let socket = race::connect(addresses, deadline, limit, interrupt)?;
+    let blocking = rustix::io::ioctl_fionbio(&socket, false);
+    blocking.map_err(|error| Error::io("cannot set the socket up", error.into()))?;
+    without_delay(&socket);
+    Ok(socket)
 }
 
 /// Listens on `host` (`None` for every address of this machine) and `port`, a
@@ -106,7 +119,7 @@ fn await_client(
     match patience {
         Patience::Descriptor => Ok(()),
         Patience::Never => {
-            let now = std::time::Instant::now();
+            let now = Instant::now();
             match poll(listener, Wait::Readable, now, interrupt)? {
                 true => Ok(()),
                 false => Err(Status::WantRead.into()),
@@ -139,44 +152,6 @@ pub fn peer_address(socket: impl AsFd) -> Result<SocketAddr> {
         .map_err(|error| Error::io("cannot tell the peer's address", error.into()))
 }
 
-fn connect_to(
-    address: SocketAddr,
-    patience: Patience,
-    interrupt: Option<&Interrupt>,
-) -> Result<OwnedFd> {
-    let family = match address {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let failed = |error: Errno| Error::io(format!("cannot connect to {address}"), error.into());
-    let (deadline, limit) = match patience {
-        Patience::Until { deadline, limit } => (deadline, limit),
-        _ => (std::time::Instant::now() + FOR_EVER, FOR_EVER),
-    };
-
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))
-        .map_err(failed)?;
-    match rustix::net::connect(&socket, &address) {
-        Ok(()) => {}
-        Err(Errno::INPROGRESS | Errno::INTR) => {
-            if !poll(&socket, Wait::Writable, deadline, interrupt)? {
-                return Err(Error::new(
-                    Status::Timeout,
-                    format!("{address} did not accept a connection within {limit:?}"),
-                ));
-            }
-            sockopt::socket_error(&socket)
-                .map_err(failed)?
-                .map_err(failed)?;
-        }
-        Err(error) => return Err(failed(error)),
-    }
-    rustix::io::ioctl_fionbio(&socket, false).map_err(failed)?;
-    without_delay(&socket);
-    Ok(socket)
-}
-
 /// Records are sent whole, so waiting for more (Nagle) only costs time.  A
 /// socket on which that cannot be set works all the same.
 fn without_delay(socket: impl AsFd) {
@@ -206,8 +181,29 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     Ok(addresses.collect())
 }
 
-fn no_address(host: &str) -> Error {
-    Error::new(Status::Resolve, format!("'{host}' has no address"))
+/// The same, in a thread that is given up at the deadline.  Addresses need none.
+fn resolve_until(
+    host: &str,
+    port: u16,
+    deadline: Instant,
+    limit: Duration,
+) -> Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::from((address, port))]);
+    }
+    let (answer, answered) = mpsc::channel();
+    let name = host.to_owned();
+    let thread = thread::Builder::new().name("tlsmith resolver".to_owned());
+    let spawned = thread.spawn(move || {
+        // Nobody waits any more where the deadline came first.
+        let _ = answer.send(resolve(&name, port));
+    });
+    spawned.map_err(|error| Error::io("cannot start looking the name up", error))?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    answered.recv_timeout(left).unwrap_or_else(|_| {
+        let sentence = format!("the address of '{host}' was not found within {limit:?}");
+        Err(Error::new(Status::Timeout, sentence))
+    })
 }
 
 fn parse_port(port: &str) -> Result<u16> {

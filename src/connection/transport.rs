@@ -107,27 +107,37 @@ impl<F: AsFd + Send + Sync> SocketTransport<F> {
     fn recover(&self, error: Errno, wait: Wait, patience: Patience) -> Result<()> {
         match error {
             Errno::INTR => interrupted(self.interrupt.as_ref()),
-            Errno::AGAIN => self.wait(wait, patience),
+            Errno::AGAIN => match patience {
+                Patience::Never => Err(wait.want().into()),
+                _ => wait_for(&self.socket, wait, patience, self.interrupt.as_ref()),
+            },
             error => Err(Error::io(wait.failed(), error.into())),
         }
     }
+}
 
-    fn wait(&self, wait: Wait, patience: Patience) -> Result<()> {
-        match patience {
-            Patience::Never => Err(wait.want().into()),
-            Patience::Until { deadline, limit } => {
-                if poll(&self.socket, wait, deadline, self.interrupt.as_ref())? {
-                    return Ok(());
-                }
-                Err(timed_out(wait, limit))
-            }
-            Patience::Descriptor if is_nonblocking(&self.socket)? => Err(wait.want().into()),
-            // The socket has a time limit of its own (SO_RCVTIMEO).
-            Patience::Descriptor => Err(Error::new(
-                Status::Timeout,
-                format!("{} within the time limit of the socket", wait.did_not()),
-            )),
-        }
+/// Waits for a descriptor as long as the call may: `Ok` when it is ready.
+pub(super) fn wait_for(
+    descriptor: impl AsFd,
+    wait: Wait,
+    patience: Patience,
+    interrupt: Option<&Interrupt>,
+) -> Result<()> {
+    match patience {
+        Patience::Never => match poll(descriptor, wait, Instant::now(), interrupt)? {
+            true => Ok(()),
+            false => Err(wait.want().into()),
+        },
+        Patience::Until { deadline, limit } => match poll(descriptor, wait, deadline, interrupt)? {
+            true => Ok(()),
+            false => Err(timed_out(wait, limit)),
+        },
+        Patience::Descriptor if is_nonblocking(&descriptor)? => Err(wait.want().into()),
+        // The descriptor has a time limit of its own (SO_RCVTIMEO).
+        Patience::Descriptor => Err(Error::new(
+            Status::Timeout,
+            format!("{} within the time limit of the socket", wait.did_not()),
+        )),
     }
 }
 
@@ -174,7 +184,7 @@ impl Wait {
         }
     }
 
-    fn failed(self) -> &'static str {
+    pub(super) fn failed(self) -> &'static str {
         match self {
             Self::Readable => "cannot receive from the peer",
             Self::Writable => "cannot send to the peer",
@@ -243,7 +253,7 @@ fn check_socket(socket: &impl AsFd) -> Result<()> {
         FileType::Socket => {}
         FileType::RegularFile => return refuse("a file"),
         FileType::Directory => return refuse("a directory"),
-        FileType::Fifo => return refuse("a pipe"),
+        FileType::Fifo => return refuse("a pipe, which goes one way only"),
         _ => return refuse("not a socket"),
     }
     if sockopt::socket_type(socket) != Ok(rustix::net::SocketType::STREAM) {

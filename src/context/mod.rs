@@ -1,7 +1,11 @@
 //! What connections share: trust, identities, and the rules of the protocol.
 
 mod client;
+mod hello;
+mod keylog;
+mod names;
 mod server;
+mod sessions;
 mod settings;
 
 use std::path::Path;
@@ -11,11 +15,17 @@ use std::time::Duration;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::UnixTime;
 
+pub(crate) use hello::Answer;
+pub use hello::{Choose, Hello};
+pub use keylog::KeyLogLine;
+use keylog::Sink;
+pub(crate) use names::{of_cipher, of_group};
+use sessions::{Sessions, TicketKey};
 pub use settings::{ClientAuth, Version};
 use settings::{PeerCheck, Settings};
 
 use crate::pki::{Certificate, Crl, Identity};
-use crate::trust::{self, Policy, Role, Roots};
+use crate::trust::{self, Judge, Policy, Role, Roots};
 use crate::{CertificateProblem, Error, Result, Status};
 
 /// What connections share.  A new context has safe defaults: TLS 1.2 and 1.3,
@@ -138,6 +148,159 @@ impl Context {
         self.set(|settings| settings.set_versions(min, max))
     }
 
+    /// Allows only these cipher suites, by their IANA names.  Those of TLS 1.3 and
+    /// those of TLS 1.2 are separate: with none of a version, that version is not
+    /// spoken.
+    pub fn set_ciphers(&self, names: &[&str]) -> Result<()> {
+        self.set(|settings| settings.set_ciphers(names))
+    }
+
+    /// Allows only these key exchange groups, best first, by their IANA names:
+    /// `"X25519MLKEM768"`, `"x25519"`, `"secp256r1"`.
+    pub fn set_groups(&self, names: &[&str]) -> Result<()> {
+        self.set(|settings| settings.set_groups(names))
+    }
+
+    /// Accepts the certificate with this SHA-256 (of its DER, in hex) as it is,
+    /// while it is valid, whoever issued it and whatever its names: for a peer
+    /// that signs itself.  Instead of the system's roots, as a root would be.
+    pub fn trust_certificate(&self, sha256: &str) -> Result<()> {
+        self.set(|settings| settings.trust_certificate(sha256))
+    }
+
+    /// Demands, beside all other checks, one of the pinned keys somewhere in the
+    /// accepted path: the SHA-256 of its SubjectPublicKeyInfo, in hex.
+    pub fn add_pin(&self, sha256: &str) -> Result<()> {
+        self.set(|settings| settings.add_pin(sha256))
+    }
+
+    /// Has `judge` look at every peer after it was verified.  It can refuse what
+    /// passed, and not accept what failed.  It is not asked again when a session
+    /// is resumed.
+    pub fn set_judge(&self, judge: Judge) -> Result<()> {
+        self.set(|settings| {
+            settings.judge = Some(judge);
+            Ok(())
+        })
+    }
+
+    /// Has `choose` look at every ClientHello and choose the context that
+    /// answers.  What it fails with ends the connection, and the client hears
+    /// that its name is not recognized.
+    pub fn set_choose(&self, choose: Choose) -> Result<()> {
+        self.set(|settings| {
+            settings.choose = Some(choose);
+            Ok(())
+        })
+    }
+
+    /// Refuses clients that ask for a server that no identity is for, instead of
+    /// showing the first identity.
+    pub fn require_known_name(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.require_known_name = true;
+            Ok(())
+        })
+    }
+
+    /// Staples this OCSP response (DER, RFC 6960) to the identity used last.
+    pub fn set_ocsp(&self, response: &[u8]) -> Result<()> {
+        self.set(|settings| settings.set_ocsp(response))
+    }
+
+    /// Encrypts the ClientHello of clients with an ECHConfigList (RFC 9849), or
+    /// with `None` pretends to (GREASE).  Such a context speaks TLS 1.3 alone.
+    pub fn set_ech(&self, list: Option<&[u8]>) -> Result<()> {
+        self.set(|settings| settings.set_ech(list))
+    }
+
+    /// Keeps up to `count` sessions to resume; 0 turns resumption off.  By
+    /// default a client keeps 256, and a server gives them away as tickets.
+    pub fn set_resumption(&self, count: usize) -> Result<()> {
+        self.set(|settings| {
+            settings.sessions = Some(count);
+            Ok(())
+        })
+    }
+
+    /// How many tickets a server sends after a handshake of TLS 1.3: by default
+    /// 2.  With 0 it sends none, and TLS 1.2 sessions are kept here.
+    pub fn set_tickets(&self, count: usize) -> Result<()> {
+        self.set(|settings| {
+            if count > 16 {
+                let sentence = format!("{count} tickets are too many: 16 is the most");
+                return Err(Error::new(Status::Argument, sentence));
+            }
+            settings.tickets = count;
+            Ok(())
+        })
+    }
+
+    /// Adds a key for tickets, 32 random bytes, that servers share: each then
+    /// resumes the sessions of the others, where both demand the same of their
+    /// clients.  The first key seals, all open: to change keys, put a new one in
+    /// front in new contexts, and keep the old one for two hours.
+    pub fn add_ticket_key(&self, key: &[u8]) -> Result<()> {
+        self.set(|settings| {
+            settings.ticket_keys.push(TicketKey::new(key)?);
+            Ok(())
+        })
+    }
+
+    /// Has a server keep its sessions together with those of `other`, which has
+    /// to be set up already and not in use, so that each resumes the other's and
+    /// early data is accepted by one of them, once.
+    pub fn share_sessions(&self, other: &Self) -> Result<()> {
+        if Arc::ptr_eq(&self.inner, &other.inner) {
+            let sentence = "a context shares its sessions with itself already: name another one";
+            return Err(self.refuse(Error::new(Status::Argument, sentence)));
+        }
+        let mut shared = None;
+        other.set(|settings| {
+            let count = settings.sessions.unwrap_or(sessions::SESSIONS);
+            let made = settings
+                .shared_sessions
+                .get_or_insert_with(|| Sessions::new(count));
+            shared = Some(made.clone());
+            Ok(())
+        })?;
+        self.set(|settings| {
+            settings.shared_sessions = shared;
+            Ok(())
+        })
+    }
+
+    /// Takes part in early data (0-RTT, RFC 8446, section 2.3): a server accepts
+    /// up to `max` bytes of it per connection, and a client may send it.  Early
+    /// data can be replayed by whoever records it; one server, and those that
+    /// share its sessions, take it once.
+    pub fn set_early_data(&self, max: u32) -> Result<()> {
+        self.set(|settings| {
+            settings.early_data = max;
+            Ok(())
+        })
+    }
+
+    /// Appends the secrets of connections to a file (mode 0600) in the NSS key
+    /// log format, for Wireshark; `None`: to the file that `$SSLKEYLOGFILE` names.
+    pub fn set_keylog(&self, path: Option<&Path>) -> Result<()> {
+        self.set(|settings| {
+            settings.keylog = match path {
+                Some(path) => Sink::file(path)?,
+                None => Sink::from_environment()?,
+            };
+            Ok(())
+        })
+    }
+
+    /// Gives each line of the key log, without its newline, to `log`.
+    pub fn set_keylog_line(&self, log: KeyLogLine) -> Result<()> {
+        self.set(|settings| {
+            settings.keylog = Sink::of(log);
+            Ok(())
+        })
+    }
+
     /// Says whether a server asks its clients for certificates.  They are
     /// checked against the roots that were added to this context; the system's
     /// roots are not meant for that and do not count unless added.
@@ -252,6 +415,38 @@ impl Context {
     /// The configuration of servers; the first call seals the context.
     pub(crate) fn server_config(&self) -> Result<Arc<ServerConfig>> {
         self.seal(&self.inner.server, server::config)
+    }
+
+    /// Who answers, where the client has to be heard first.  Seals the context.
+    pub(crate) fn hear_first(&self) -> Result<Option<Answer>> {
+        let mut state = self.state();
+        if let Some(error) = &state.failure {
+            return Err(error.clone());
+        }
+        if state.settings.choose.is_none() && !state.settings.require_known_name {
+            return Ok(None);
+        }
+        state.sealed = true;
+        Ok(Some(Answer::of(self)))
+    }
+
+    pub(crate) fn chooser(&self) -> Option<Choose> {
+        self.state().settings.choose.clone()
+    }
+
+    /// Whether a client that asks for this name may be answered.
+    pub(crate) fn knows_name(&self, name: &str) -> bool {
+        let state = self.state();
+        let mut identities = state.settings.identities.iter();
+        !state.settings.require_known_name
+            || identities.any(|shown| hello::fit(shown, name) != hello::Fit::None)
+    }
+
+    /// Whether its clients encrypt, or pretend to encrypt, what they say first.
+    pub(crate) fn ech(&self) -> Option<bool> {
+        let state = self.state();
+        let ech = state.settings.ech.as_ref();
+        ech.map(|mode| matches!(mode, rustls::client::EchMode::Enable(_)))
     }
 
     pub(crate) fn allows_truncation(&self) -> bool {

@@ -1,16 +1,18 @@
 //! Settings to the rustls configuration of servers.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::client::verify_server_name;
-use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
+use rustls::crypto::aws_lc_rs::Ticketer;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls_pki_types::{CertificateDer, ServerName};
 
+use super::hello::{Fit, fit};
+use super::sessions::{Kept, SESSIONS, Sessions, SharedTickets};
 use super::settings::{ClientAuth, Settings, Shown};
-use crate::provider::provider;
-use crate::trust::{Notes, Verifier};
+use crate::notes::Notes;
+use crate::trust::Verifier;
 use crate::{Error, Result, Status};
 
 pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
@@ -20,19 +22,56 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
             "a server needs a certificate and its key: use an identity before accepting connections",
         ));
     }
-    let builder = ServerConfig::builder_with_provider(provider().clone())
+    let builder = ServerConfig::builder_with_provider(settings.provider()?)
         .with_protocol_versions(&settings.versions())
         .map_err(|error| Error::new(Status::Internal, error.to_string()))?;
+    let mut policy = [0; 32];
     let builder = if settings.client_auth == ClientAuth::None {
         builder.with_no_client_auth()
     } else {
         let required = settings.client_auth == ClientAuth::Required;
-        let verifier = Verifier::of_clients(settings.client_policy()?, required);
-        builder.with_client_cert_verifier(Arc::new(verifier))
+        let demands = settings.client_policy()?;
+        policy = demands.fingerprint();
+        policy[0] ^= u8::from(required);
+        builder.with_client_cert_verifier(Arc::new(Verifier::of_clients(demands, required)))
     };
     let mut config = builder.with_cert_resolver(Arc::new(Identities(settings.identities.clone())));
     config.alpn_protocols = settings.alpn.clone();
+    config.key_log = Arc::new(settings.keylog.clone());
+    set_resumption(&mut config, settings, policy)?;
     Ok(config)
+}
+
+/// Sessions go out as tickets, unless the server keeps them itself: because it
+/// takes early data, which tickets could replay, or sends no tickets.
+fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 32]) -> Result<()> {
+    let count = settings.sessions.unwrap_or(SESSIONS);
+    config.send_tls13_tickets = settings.tickets;
+    config.max_early_data_size = settings.early_data;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    if count == 0 {
+        config.send_tls13_tickets = 0;
+        config.max_early_data_size = 0;
+        return Ok(());
+    }
+    let keeps =
+        settings.early_data > 0 || settings.tickets == 0 || settings.shared_sessions.is_some();
+    if keeps {
+        let sessions = settings.shared_sessions.clone();
+        let sessions = sessions.unwrap_or_else(|| Sessions::new(count));
+        config.session_storage = Arc::new(Kept { sessions, policy });
+    } else if settings.ticket_keys.is_empty() {
+        config.ticketer = Ticketer::new().map_err(|error| {
+            Error::new(
+                Status::Internal,
+                format!("cannot make ticket keys: {error}"),
+            )
+        })?;
+    } else {
+        let keys = settings.ticket_keys.clone();
+        config.ticketer = Arc::new(SharedTickets { keys, policy });
+    }
+    Ok(())
 }
 
 /// The identities of a server, in the order in which they were set.
@@ -40,29 +79,21 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
 struct Identities(Vec<Shown>);
 
 impl ResolvesServerCert for Identities {
-    /// Best is an identity for the name that the client asks for with a key
-    /// that the client can check; then any that it can check.  With none of
-    /// those the first is shown all the same, and rustls says in its alert that
-    /// no signature scheme is in common.
+    /// Best is an identity for the name that the client asks for, exactly rather
+    /// than by a wildcard, with a key that the client can check; then any that it
+    /// can check.  With none of those the first is shown all the same, and rustls
+    /// says in its alert that no signature scheme is in common.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         Notes::server_name(name);
         let schemes = hello.signature_schemes();
         let usable = |shown: &&Shown| shown.key.key.choose_scheme(schemes).is_some();
-        let named = |shown: &&Shown| name.is_some_and(|name| is_for(shown, name));
-        self.0
+        // The first of those that are equally good: min_by_key takes that.
+        let best = self
+            .0
             .iter()
-            .find(|shown| named(shown) && usable(shown))
-            .or_else(|| self.0.iter().find(usable))
-            .or_else(|| self.0.first())
-            .map(|shown| shown.key.clone())
+            .filter(usable)
+            .min_by_key(|shown| Reverse(name.map_or(Fit::None, |name| fit(shown, name))));
+        best.or(self.0.first()).map(|shown| shown.key.clone())
     }
-}
-
-fn is_for(shown: &Shown, name: &str) -> bool {
-    let Ok(name) = ServerName::try_from(name) else {
-        return false;
-    };
-    let leaf = CertificateDer::from(shown.leaf.der());
-    ParsedCertificate::try_from(&leaf).is_ok_and(|leaf| verify_server_name(&leaf, &name).is_ok())
 }

@@ -2,11 +2,20 @@
 
 use std::sync::Arc;
 
+use rustls::client::{EchConfig, EchGreaseConfig, EchMode};
+use rustls::crypto::hpke::Hpke;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::sign::CertifiedKey;
-use rustls::{SupportedProtocolVersion, version};
+use rustls::{SupportedCipherSuite, SupportedProtocolVersion, version};
+use rustls_pki_types::EchConfigListBytes;
 
+use super::hello::Choose;
+use super::keylog::Sink;
+use super::names;
+use super::sessions::{Sessions, TicketKey};
 use crate::pki::{Certificate, Crl, Identity};
-use crate::trust::{Crls, NameCheck, Policy, Roots};
+use crate::provider::provider;
+use crate::trust::{Crls, Judge, NameCheck, Policy, Roots};
 use crate::{Error, Result, Status};
 
 /// A version of the protocol.
@@ -75,10 +84,25 @@ pub(crate) struct Settings {
     pub(crate) alpn: Vec<Vec<u8>>,
     min_version: Version,
     max_version: Version,
+    ciphers: Option<Vec<SupportedCipherSuite>>,
+    groups: Option<Vec<&'static dyn SupportedKxGroup>>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) check: PeerCheck,
     pub(crate) allow_common_name: bool,
     pub(crate) allow_truncation: bool,
+    pinned: Vec<[u8; 32]>,
+    pins: Vec<[u8; 32]>,
+    pub(crate) judge: Option<Judge>,
+    pub(crate) choose: Option<Choose>,
+    pub(crate) require_known_name: bool,
+    pub(crate) keylog: Sink,
+    /// `None`: as many as make sense.
+    pub(crate) sessions: Option<usize>,
+    pub(crate) shared_sessions: Option<Sessions>,
+    pub(crate) tickets: usize,
+    pub(crate) ticket_keys: Vec<TicketKey>,
+    pub(crate) early_data: u32,
+    pub(crate) ech: Option<EchMode>,
 }
 
 impl Default for Settings {
@@ -90,10 +114,24 @@ impl Default for Settings {
             alpn: Vec::new(),
             min_version: Version::Tls12,
             max_version: Version::Tls13,
+            ciphers: None,
+            groups: None,
             client_auth: ClientAuth::None,
             check: PeerCheck::Full,
             allow_common_name: false,
             allow_truncation: false,
+            pinned: Vec::new(),
+            pins: Vec::new(),
+            judge: None,
+            choose: None,
+            require_known_name: false,
+            keylog: Sink::default(),
+            sessions: None,
+            shared_sessions: None,
+            tickets: 2,
+            ticket_keys: Vec::new(),
+            early_data: 0,
+            ech: None,
         }
     }
 }
@@ -108,6 +146,97 @@ impl Settings {
         let crls = Arc::get_mut(&mut self.crls);
         let crls = crls.ok_or_else(|| Error::new(Status::State, "the context is in use"))?;
         crls.add(crl)
+    }
+
+    /// Accepts the certificate with this SHA-256 in hex as it is.
+    pub(crate) fn trust_certificate(&mut self, sha256: &str) -> Result<()> {
+        self.pinned.push(parse_sha256(sha256)?);
+        // Instead of the system's roots, as a root would be.
+        self.roots.get_or_insert_default();
+        Ok(())
+    }
+
+    pub(crate) fn add_pin(&mut self, sha256: &str) -> Result<()> {
+        self.pins.push(parse_sha256(sha256)?);
+        Ok(())
+    }
+
+    pub(crate) fn set_ocsp(&mut self, response: &[u8]) -> Result<()> {
+        if response.first() != Some(&0x30) {
+            let length = response.len();
+            let sentence = format!("the {length} bytes are not an OCSP response in DER");
+            return Err(Error::new(Status::Parse, sentence));
+        }
+        let Some(shown) = self.identities.last_mut() else {
+            let sentence = "an OCSP response is about the identity used last, and none is used yet";
+            return Err(Error::new(Status::State, sentence));
+        };
+        let mut key = CertifiedKey::clone(&shown.key);
+        key.ocsp = Some(response.to_vec());
+        shown.key = Arc::new(key);
+        Ok(())
+    }
+
+    pub(crate) fn set_ciphers(&mut self, names: &[&str]) -> Result<()> {
+        self.ciphers = Some(names::ciphers(names)?);
+        Ok(())
+    }
+
+    pub(crate) fn set_groups(&mut self, names: &[&str]) -> Result<()> {
+        self.groups = Some(names::groups(names)?);
+        Ok(())
+    }
+
+    /// Encrypts the ClientHello for one of these servers, or pretends to.
+    pub(crate) fn set_ech(&mut self, list: Option<&[u8]>) -> Result<()> {
+        let suites = aws_lc_rs::hpke::ALL_SUPPORTED_SUITES;
+        self.ech = Some(match list {
+            Some(list) => {
+                let list = EchConfigListBytes::from(list.to_vec());
+                EchMode::Enable(EchConfig::new(list, suites).map_err(|error| {
+                    let sentence = format!("the ECHConfigList cannot be used: {error}");
+                    Error::new(Status::Parse, sentence).with_source(error)
+                })?)
+            }
+            None => {
+                let suite = aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128;
+                let (public_key, _) = suite.generate_key_pair().map_err(|error| {
+                    Error::new(
+                        Status::Internal,
+                        format!("cannot make a key for GREASE: {error}"),
+                    )
+                })?;
+                EchMode::Grease(EchGreaseConfig::new(suite, public_key))
+            }
+        });
+        Ok(())
+    }
+
+    /// The provider with the suites and groups that are allowed.
+    pub(crate) fn provider(&self) -> Result<Arc<CryptoProvider>> {
+        if self.ciphers.is_none() && self.groups.is_none() {
+            return Ok(provider().clone());
+        }
+        let mut allowed = CryptoProvider::clone(provider());
+        if let Some(ciphers) = &self.ciphers {
+            allowed.cipher_suites = ciphers.clone();
+        }
+        if let Some(groups) = &self.groups {
+            allowed.kx_groups = groups.clone();
+        }
+        let versions = self.versions();
+        let fits = |suite: &SupportedCipherSuite| {
+            versions
+                .iter()
+                .any(|version| version.version == suite.version().version)
+        };
+        if !allowed.cipher_suites.iter().any(fits) {
+            return Err(Error::new(
+                Status::Argument,
+                "none of the cipher suites that are allowed is for a version that is allowed",
+            ));
+        }
+        Ok(Arc::new(allowed))
     }
 
     pub(crate) fn use_identity(&mut self, identity: &Identity) -> Result<()> {
@@ -177,16 +306,13 @@ impl Settings {
             (_, Some(roots)) => Some(Arc::new(roots.clone())),
             (_, None) => Some(Roots::system()?),
         };
-        let crls = self.crls.clone();
-        Ok(Policy { roots, crls, name })
+        Ok(self.policy(roots, name))
     }
 
     /// What a server demands of clients that show a certificate.
     pub(crate) fn client_policy(&self) -> Result<Policy> {
-        let (crls, name) = (self.crls.clone(), NameCheck::Nothing);
         if self.check == PeerCheck::Nothing {
-            let roots = None;
-            return Ok(Policy { roots, crls, name });
+            return Ok(self.policy(None, NameCheck::Nothing));
         }
         let Some(roots) = &self.roots else {
             return Err(Error::new(
@@ -195,7 +321,38 @@ impl Settings {
                  add the CA of the clients to the roots",
             ));
         };
-        let roots = Some(Arc::new(roots.clone()));
-        Ok(Policy { roots, crls, name })
+        Ok(self.policy(Some(Arc::new(roots.clone())), NameCheck::Nothing))
     }
+
+    fn policy(&self, roots: Option<Arc<Roots>>, name: NameCheck) -> Policy {
+        Policy {
+            roots,
+            crls: self.crls.clone(),
+            name,
+            pinned: self.pinned.clone(),
+            pins: self.pins.clone(),
+            judge: self.judge.clone(),
+        }
+    }
+}
+
+/// The SHA-256 of something, as people copy it: in hex, perhaps with colons.
+fn parse_sha256(text: &str) -> Result<[u8; 32]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|character| !matches!(character, ':' | ' '))
+        .map_while(|character| u8::try_from(character.to_digit(16)?).ok())
+        .collect();
+    let is_whole = digits.len() == 64
+        && !text.contains(|c: char| !c.is_ascii_hexdigit() && !matches!(c, ':' | ' '));
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    is_whole.then_some(bytes).ok_or_else(|| {
+        let shown: String = text.chars().take(80).collect();
+        let shown = shown.escape_debug();
+        let sentence = format!("'{shown}' is not a SHA-256 in hex: it has 64 digits");
+        Error::new(Status::Argument, sentence)
+    })
 }

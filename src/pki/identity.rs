@@ -8,6 +8,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 
 use super::certificate::Certificate;
+use super::external::ExternalSigner;
 use super::file::{self, Access};
 use super::key::PrivateKey;
 use crate::{Error, Result, Status};
@@ -43,6 +44,16 @@ impl Identity {
             key,
             cert_pem,
         })))
+    }
+
+    /// Puts a chain and a key together that is somewhere else, and that
+    /// `signer` signs with.
+    pub fn external(chain: Vec<Certificate>, signer: Arc<dyn ExternalSigner>) -> Result<Self> {
+        let key = match chain.first() {
+            Some(leaf) => Some(PrivateKey::external(leaf.spki_der(), signer)?),
+            None => None,
+        };
+        Self::new(chain, key)
     }
 
     /// Loads a chain and its key, each PEM or DER.  `None` for the key means that

@@ -14,6 +14,7 @@ use rustls_pki_types::PrivateKeyDer;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
+use super::external::{ExternalKey, ExternalSigner};
 use super::file::{Access, Staged};
 use super::key_type::KeyType;
 use super::options::CertOptions;
@@ -137,6 +138,31 @@ impl PrivateKey {
         })))
     }
 
+    /// A key that is somewhere else: `signer` signs with it.  `spki` is its
+    /// public half, a SubjectPublicKeyInfo in DER.  It can authenticate peers
+    /// and issue certificates, and it cannot be saved.
+    pub fn external(spki: &[u8], signer: Arc<dyn ExternalSigner>) -> Result<Self> {
+        Ok(Self(Arc::new(Inner {
+            pkcs8: Zeroizing::default(),
+            signing: Arc::new(ExternalKey::new(spki, signer)?),
+            spki: spki.to_vec(),
+            key_type: describe::key_type(spki),
+        })))
+    }
+
+    /// Whether it is somewhere else, so that it cannot be saved.
+    pub fn is_external(&self) -> bool {
+        self.0.pkcs8.is_empty()
+    }
+
+    pub(super) fn check_saveable(&self) -> Result<()> {
+        if !self.is_external() {
+            return Ok(());
+        }
+        let sentence = "the private key is somewhere else, and cannot be saved";
+        Err(Error::new(Status::State, sentence))
+    }
+
     /// Its kind, such as `"ecdsa-p256"` or `"rsa-2048"`.
     pub fn key_type(&self) -> &str {
         &self.0.key_type
@@ -148,12 +174,17 @@ impl PrivateKey {
     }
 
     /// The key as PKCS#8 version 1 in DER.  The copy is wiped when it is dropped.
+    /// Empty for one that is somewhere else.
     pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
         self.0.pkcs8.clone()
     }
 
-    /// The key as PKCS#8 in PEM.  The copy is wiped when it is dropped.
+    /// The key as PKCS#8 in PEM.  The copy is wiped when it is dropped.  Empty
+    /// for one that is somewhere else.
     pub fn to_pem(&self) -> Zeroizing<String> {
+        if self.is_external() {
+            return Zeroizing::default();
+        }
         pem::encode("PRIVATE KEY", &self.0.pkcs8)
     }
 
@@ -161,12 +192,14 @@ impl PrivateKey {
     /// and PBKDF2.  Takes a fraction of a second, so that guessing passwords
     /// takes long.
     pub fn to_encrypted_pem(&self, password: &str) -> Result<Zeroizing<String>> {
+        self.check_saveable()?;
         let der = encryption::encrypt(&self.0.pkcs8, password)?;
         Ok(pem::encode("ENCRYPTED PRIVATE KEY", &der))
     }
 
     /// The key in PEM, encrypted where there is a password.
     pub(super) fn write_pem(&self, password: Option<&str>) -> Result<Zeroizing<String>> {
+        self.check_saveable()?;
         match password {
             None => Ok(self.to_pem()),
             Some(password) => self.to_encrypted_pem(password),
@@ -175,7 +208,8 @@ impl PrivateKey {
 
     /// Writes the key as PEM, with mode 0600, as a whole or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
-        Staged::new(path, self.to_pem().as_bytes(), Access::Owner)?.commit()
+        let text = self.write_pem(None)?;
+        Staged::new(path, text.as_bytes(), Access::Owner)?.commit()
     }
 
     /// Writes the key as PEM, encrypted with a password, with mode 0600, as a

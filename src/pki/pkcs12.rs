@@ -92,7 +92,9 @@ impl Identity {
                 "the password is empty: many programs do not open a PKCS#12 file without one",
             ));
         }
-        let key = KeyBag::from_der(&self.require_key("save")?.to_pkcs8_der()).map_err(failed)?;
+        let key = self.require_key("save")?;
+        key.check_saveable()?;
+        let key = KeyBag::from_der(&key.to_pkcs8_der()).map_err(failed)?;
         let chain = self.chain().iter().map(|one| Bag::from_der(one.der()));
         let chain = chain.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         let id = describe::sha1_bytes(self.certificate().der());

@@ -2,14 +2,12 @@
 
 mod explain;
 mod name;
-mod notes;
 mod revocation;
 mod roots;
 mod verifier;
 
 pub(crate) use name::{ascii_host, parse as server_name};
-pub(crate) use notes::Notes;
 pub(crate) use revocation::Crls;
 pub(crate) use roots::Roots;
-pub use verifier::Role;
+pub use verifier::{Judge, Role, Verdict};
 pub(crate) use verifier::{NameCheck, Policy, Verifier};

@@ -30,6 +30,10 @@ impl Crls {
         Ok(())
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Crl> {
+        self.lists.iter().map(|(crl, _)| crl)
+    }
+
     /// Whether one is of this authority.
     pub(crate) fn has_issuer(&self, issuer: &str) -> bool {
         self.lists.iter().any(|(crl, _)| crl.issuer() == issuer)

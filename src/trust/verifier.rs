@@ -2,21 +2,23 @@
 //! roots, which name and which usage is the [`Policy`]'s.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use aws_lc_rs::digest;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::explain;
-use super::notes::Notes;
 use super::revocation::Crls;
 use super::roots::Roots;
+use crate::notes::Notes;
 use crate::pki::Certificate;
 use crate::provider::provider;
-use crate::{Error, Result, Status};
+use crate::{CertificateProblem, Error, Result, Status};
 
 /// How the name that was asked for is compared with the certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +55,31 @@ pub(crate) struct Policy {
     pub(crate) roots: Option<Arc<Roots>>,
     pub(crate) crls: Arc<Crls>,
     pub(crate) name: NameCheck,
+    /// Certificates that are accepted as they are, by the SHA-256 of their DER.
+    pub(crate) pinned: Vec<[u8; 32]>,
+    /// Keys of which one must be in the path, by the SHA-256 of their
+    /// SubjectPublicKeyInfo.  None: any.
+    pub(crate) pins: Vec<[u8; 32]>,
+    /// Has the last word.
+    pub(crate) judge: Option<Judge>,
 }
 
-/// Why a chain is not accepted: as webpki says it, and as a user hears it.
+/// Looks at a peer after it was verified, and can refuse it.  What it returns
+/// for one that was refused already does not count.
+pub type Judge = Arc<dyn Fn(&Verdict<'_>) -> Result<()> + Send + Sync>;
+
+/// How the verification of a peer ended.
+pub struct Verdict<'a> {
+    /// The peer's certificates as it sent them, its own first.
+    pub chain: &'a [Certificate],
+    /// The path that was accepted, or why none was.
+    pub outcome: Result<&'a [Certificate], &'a Error>,
+}
+
+/// Why a chain is not accepted: as rustls says it to the peer, and as a user
+/// hears it.
 struct Refusal {
-    error: webpki::Error,
+    alert: CertificateError,
     reason: Error,
 }
 
@@ -80,9 +102,7 @@ impl Policy {
         let path = self
             .check(leaf, intermediates, name, role, now)
             .map_err(|refusal| refusal.reason)?;
-        path.into_iter()
-            .map(|der| Certificate::from_der(der.to_vec()))
-            .collect()
+        parse_all(&path)
     }
 
     fn check(
@@ -93,28 +113,107 @@ impl Policy {
         role: Role,
         now: UnixTime,
     ) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+        let path = self.check_trust(leaf, intermediates, name, role, now);
+        let path = path.and_then(|path| self.check_pins(leaf, path));
+        self.ask_judge(leaf, intermediates, path)
+    }
+
+    /// Checks what certificates say.
+    fn check_trust(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: Option<&ServerName<'_>>,
+        role: Role,
+        now: UnixTime,
+    ) -> Result<Vec<CertificateDer<'static>>, Refusal> {
         let Some(roots) = &self.roots else {
             return Ok(Vec::new());
         };
-        let path = self.build_path(roots, leaf, intermediates, role, now);
-        let named = match (path, name) {
-            (Ok(path), Some(name)) => self.check_name(leaf, name).map(|()| path),
-            (path, _) => path,
+        let path = match self.pinned.contains(&sha256(leaf)) {
+            true => check_time(leaf, now).map(|()| vec![leaf.clone().into_owned()]),
+            false => {
+                let path = self.build_path(roots, leaf, intermediates, role, now);
+                match (path, name) {
+                    (Ok(path), Some(name)) => self.check_name(leaf, name).map(|()| path),
+                    (path, _) => path,
+                }
+            }
         };
-        named.map_err(|error| {
-            let chain = std::iter::once(leaf).chain(intermediates);
-            let chain: Vec<_> = chain
-                .map_while(|der| Certificate::from_der(der.to_vec()).ok())
-                .collect();
+        path.map_err(|error| {
             let question = explain::Question {
-                chain: &chain,
+                chain: &chain_of(leaf, intermediates),
                 name,
                 role,
-                roots: roots.anchors().len(),
+                roots: roots.anchors().len() + self.pinned.len(),
                 crls: &self.crls,
             };
             let reason = explain::refusal(&error, &question);
-            Refusal { error, reason }
+            let alert = explain::for_alert(error);
+            Refusal { alert, reason }
+        })
+    }
+
+    /// Checks that one of the keys that are demanded is in the path.  Where
+    /// nothing was verified, only the peer's own key is proved to be there.
+    fn check_pins(
+        &self,
+        leaf: &CertificateDer<'_>,
+        path: Vec<CertificateDer<'static>>,
+    ) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+        if self.pins.is_empty() {
+            return Ok(path);
+        }
+        let shown = match path.is_empty() {
+            true => std::slice::from_ref(leaf),
+            false => &path,
+        };
+        let shown = parse_all(shown).unwrap_or_default();
+        let is_pinned = |one: &Certificate| self.pins.contains(&sha256(one.spki_der()));
+        if shown.iter().any(is_pinned) {
+            return Ok(path);
+        }
+        let keys: Vec<_> = shown.iter().map(Certificate::spki_sha256).collect();
+        let subject = shown.first().map(Certificate::subject).unwrap_or_default();
+        let reason = Error::certificate(
+            Status::CertificateRefused,
+            CertificateProblem::Pin,
+            format!(
+                "the certificate of '{subject}' is valid, but none of the {} pinned keys is in its \
+                 path, which has the keys {}",
+                self.pins.len(),
+                keys.join(", ")
+            ),
+        );
+        let alert = CertificateError::ApplicationVerificationFailure;
+        Err(Refusal { alert, reason })
+    }
+
+    fn ask_judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        path: Result<Vec<CertificateDer<'static>>, Refusal>,
+    ) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+        let Some(judge) = &self.judge else {
+            return path;
+        };
+        let chain = chain_of(leaf, intermediates);
+        let accepted = path
+            .as_ref()
+            .map(|path| parse_all(path).unwrap_or_default());
+        let outcome = match &accepted {
+            Ok(path) => Ok(&path[..]),
+            Err(refusal) => Err(&refusal.reason),
+        };
+        let judged = judge(&Verdict {
+            chain: &chain,
+            outcome,
+        });
+        let path = path?;
+        judged.map(|()| path).map_err(|reason| Refusal {
+            alert: CertificateError::ApplicationVerificationFailure,
+            reason,
         })
     }
 
@@ -214,7 +313,7 @@ impl Verifier {
             }
             Err(refusal) => {
                 Notes::refusal(refusal.reason);
-                Err(explain::for_alert(refusal.error).into())
+                Err(refusal.alert.into())
             }
         }
     }
@@ -227,6 +326,83 @@ impl Verifier {
         Notes::scheme(dss.scheme);
         outcome
     }
+}
+
+impl Policy {
+    /// Tells policies apart that demand different things.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        let mut context = digest::Context::new(&digest::SHA256);
+        let mut add = |bytes: &[u8]| {
+            context.update(&(bytes.len() as u64).to_be_bytes());
+            context.update(bytes);
+        };
+        add(&[
+            u8::from(self.roots.is_some()),
+            self.name as u8,
+            u8::from(self.judge.is_some()),
+        ]);
+        let anchors = self.roots.iter().flat_map(|roots| roots.anchors());
+        for anchor in anchors {
+            add(&anchor.subject);
+            add(&anchor.subject_public_key_info);
+        }
+        for crl in self.crls.iter() {
+            add(crl.der());
+        }
+        for pin in self.pinned.iter().chain(&self.pins) {
+            add(pin);
+        }
+        digest_bytes(context.finish())
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest_bytes(digest::digest(&digest::SHA256, bytes))
+}
+
+fn digest_bytes(digest: digest::Digest) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.as_ref());
+    bytes
+}
+
+/// The certificates as they were sent, up to the first that does not parse.
+fn chain_of(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Vec<Certificate> {
+    let all = std::iter::once(leaf).chain(others);
+    all.map_while(|der| Certificate::from_der(der.to_vec()).ok())
+        .collect()
+}
+
+fn parse_all(path: &[CertificateDer<'_>]) -> Result<Vec<Certificate>> {
+    path.iter()
+        .map(|der| Certificate::from_der(der.to_vec()))
+        .collect()
+}
+
+/// Whether a certificate that is accepted as it is, is valid at this time.
+fn check_time(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), webpki::Error> {
+    let certificate = Certificate::from_der(leaf.to_vec()).map_err(|_| webpki::Error::BadDer)?;
+    let time = |seconds: i64| {
+        let seconds = u64::try_from(seconds).unwrap_or_default();
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    };
+    let (not_before, not_after) = (
+        time(certificate.not_before()),
+        time(certificate.not_after()),
+    );
+    if now < not_before {
+        return Err(webpki::Error::CertNotValidYet {
+            time: now,
+            not_before,
+        });
+    }
+    if now > not_after {
+        return Err(webpki::Error::CertExpired {
+            time: now,
+            not_after,
+        });
+    }
+    Ok(())
 }
 
 /// Whether a certificate has no alternative names, not even an empty list of
@@ -253,9 +429,12 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        if !ocsp_response.is_empty() {
+            Notes::ocsp(ocsp_response);
+        }
         let name = Some(server_name);
         self.check(end_entity, intermediates, name, Role::Server, now)
             .map(|()| ServerCertVerified::assertion())

@@ -12,6 +12,7 @@ use std::cell::RefCell;
 
 use rustls::SignatureScheme;
 use rustls_pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
 use crate::Error;
 
@@ -26,6 +27,22 @@ pub(crate) struct Notes {
     pub(crate) scheme: Option<SignatureScheme>,
     /// The name that the client asked for (SNI, RFC 6066, section 3).
     pub(crate) server_name: Option<String>,
+    /// The OCSP response that the server stapled.
+    pub(crate) ocsp: Option<Vec<u8>>,
+    /// What keying material is exported from.
+    pub(crate) exporter: Option<ExporterSecret>,
+    /// The server's random value of a TLS 1.2 handshake.
+    pub(crate) server_random: Vec<u8>,
+    /// How long the tickets are good for that came, in seconds.
+    pub(crate) tickets: Vec<u32>,
+}
+
+/// The secret that exporters start from (RFC 8446, section 7.5, RFC 5705).
+pub(crate) struct ExporterSecret {
+    pub(crate) secret: Zeroizing<Vec<u8>>,
+    /// The client's and, for TLS 1.2, the server's random value.
+    pub(crate) client_random: Vec<u8>,
+    pub(crate) server_random: Vec<u8>,
 }
 
 thread_local! {
@@ -43,6 +60,9 @@ impl Notes {
         self.refusal = later.refusal.or(self.refusal.take());
         self.scheme = later.scheme.or(self.scheme);
         self.server_name = later.server_name.or(self.server_name.take());
+        self.ocsp = later.ocsp.or(self.ocsp.take());
+        self.exporter = later.exporter.or(self.exporter.take());
+        self.tickets.extend(later.tickets);
         if !later.path.is_empty() {
             self.path = later.path;
         }
@@ -58,6 +78,33 @@ impl Notes {
 
     pub(crate) fn scheme(scheme: SignatureScheme) {
         NOTES.with_borrow_mut(|notes| notes.scheme = Some(scheme));
+    }
+
+    pub(crate) fn ocsp(response: &[u8]) {
+        NOTES.with_borrow_mut(|notes| notes.ocsp = Some(response.to_vec()));
+    }
+
+    pub(crate) fn ticket(lifetime: u32) {
+        NOTES.with_borrow_mut(|notes| notes.tickets.push(lifetime));
+    }
+
+    pub(crate) fn server_random(random: &[u8]) {
+        NOTES.with_borrow_mut(|notes| {
+            notes.server_random = random.to_vec();
+            if let Some(exporter) = &mut notes.exporter {
+                exporter.server_random = random.to_vec();
+            }
+        });
+    }
+
+    pub(crate) fn exporter_secret(secret: &[u8], client_random: &[u8]) {
+        NOTES.with_borrow_mut(|notes| {
+            notes.exporter = Some(ExporterSecret {
+                secret: Zeroizing::new(secret.to_vec()),
+                client_random: client_random.to_vec(),
+                server_random: std::mem::take(&mut notes.server_random),
+            });
+        });
     }
 
     pub(crate) fn server_name(name: Option<&str>) {

@@ -1,0 +1,166 @@
+//! What is known of a connection when its handshake is complete.
+
+use std::sync::OnceLock;
+
+use rustls::SupportedCipherSuite;
+
+use super::engine::{EarlyData, Engine};
+use super::exporter;
+use super::report::{self, Agreed};
+use super::stream::Connection;
+use crate::notes::ExporterSecret;
+use crate::pki::Certificate;
+use crate::{Error, Result, Status};
+
+/// What a handshake came to.
+pub(super) struct Outcome {
+    agreed: Agreed,
+    server_name: Option<String>,
+    peer: Chain,
+    verified: Chain,
+    ocsp: Option<Vec<u8>>,
+    exporter: Option<ExporterSecret>,
+    suite: Option<SupportedCipherSuite>,
+    early_data: EarlyData,
+    /// Received and sent.
+    bytes: (u64, u64),
+}
+
+/// A chain that is parsed when somebody asks.
+struct Chain {
+    der: Vec<Vec<u8>>,
+    parsed: OnceLock<Vec<Certificate>>,
+}
+
+/// What became of an encrypted ClientHello (RFC 9849).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ech {
+    /// None was sent.
+    None,
+    /// One without meaning was sent, so that others are not conspicuous.
+    Grease,
+    /// The server took it.
+    Accepted,
+    /// The server did not take it, so the connection was given up.
+    Rejected,
+}
+
+impl Outcome {
+    pub(super) fn of(engine: &mut Engine, bytes: (u64, u64)) -> Result<Self> {
+        let (agreed, notes) = engine.agreed()?;
+        Ok(Self {
+            agreed,
+            server_name: notes.server_name,
+            peer: Chain::new(engine.peer_certificates()),
+            verified: Chain::new(notes.path.iter().map(|der| der.to_vec()).collect()),
+            ocsp: notes.ocsp,
+            exporter: notes.exporter,
+            suite: engine.cipher_suite(),
+            early_data: engine.early_data(),
+            bytes,
+        })
+    }
+}
+
+impl Connection {
+    /// What the two sides agreed on; `None` before the handshake is complete.
+    pub fn agreed(&self) -> Option<&Agreed> {
+        self.outcome.get().map(|outcome| &outcome.agreed)
+    }
+
+    /// The name of the server: the one that was asked for or, on a server, the
+    /// one that the client asked for.
+    pub fn server_name(&self) -> Option<&str> {
+        let learnt = self.outcome.get().and_then(|o| o.server_name.as_deref());
+        self.asked_name.as_deref().or(learnt)
+    }
+
+    /// The peer's certificates as it sent them, its own first.  Empty before
+    /// the handshake is complete, and where it sent none.  With checks switched
+    /// off, it ends before the first certificate that does not parse.
+    pub fn peer_chain(&self) -> &[Certificate] {
+        let outcome = self.outcome.get();
+        outcome.map_or(&[], |outcome| outcome.peer.certificates())
+    }
+
+    /// The path that was accepted, from the peer's certificate to the root.
+    /// Empty where none was checked: before the handshake, in a resumed
+    /// session, with checks switched off.  Without the root where only its key
+    /// is known (the bundled roots).
+    pub fn verified_chain(&self) -> &[Certificate] {
+        let outcome = self.outcome.get();
+        outcome.map_or(&[], |outcome| outcome.verified.certificates())
+    }
+
+    /// The OCSP response that the server stapled (DER, RFC 6960).  It is not
+    /// verified.
+    pub fn ocsp_response(&self) -> Option<&[u8]> {
+        self.outcome.get()?.ocsp.as_deref()
+    }
+
+    /// How many bytes the handshake took: received, and sent.
+    pub fn handshake_bytes(&self) -> Option<(u64, u64)> {
+        self.outcome.get().map(|outcome| outcome.bytes)
+    }
+
+    /// What became of early data.  A client knows it when the handshake is
+    /// complete.
+    pub fn early_data(&self) -> EarlyData {
+        match self.outcome.get() {
+            Some(outcome) => outcome.early_data,
+            None => self.engine().early_data(),
+        }
+    }
+
+    /// What became of an encrypted ClientHello.
+    pub fn ech(&self) -> Ech {
+        match (self.ech, self.failure.get()) {
+            (None, _) => Ech::None,
+            (Some(false), _) => Ech::Grease,
+            (Some(true), Some(_)) => Ech::Rejected,
+            (Some(true), None) => Ech::Accepted,
+        }
+    }
+
+    /// The tickets of TLS 1.3 that came so far: for how long each is good, in
+    /// seconds.
+    pub fn tickets(&self) -> Vec<u32> {
+        self.engine().tickets()
+    }
+
+    /// Fills `out` with keying material that both sides derive from the same
+    /// label and context (RFC 8446, section 7.5; RFC 5705).  In TLS 1.2 no
+    /// context is something else than an empty one.
+    pub fn export(&self, label: &str, context: Option<&[u8]>, out: &mut [u8]) -> Result<()> {
+        let outcome = self.outcome.get();
+        let known = outcome.and_then(|outcome| Some((outcome.suite?, outcome.exporter.as_ref()?)));
+        let Some((suite, secret)) = known else {
+            let sentence = "keying material can be exported when the handshake is complete";
+            return Err(Error::new(Status::State, sentence));
+        };
+        exporter::export(suite, secret, label, context, out)
+    }
+
+    /// A page about the connection, for people: who the peer is, how it was
+    /// verified, and what was agreed.
+    pub fn report(&self) -> String {
+        report::page(self)
+    }
+}
+
+impl Chain {
+    fn new(der: Vec<Vec<u8>>) -> Self {
+        Self {
+            der,
+            parsed: OnceLock::new(),
+        }
+    }
+
+    fn certificates(&self) -> &[Certificate] {
+        self.parsed.get_or_init(|| {
+            let der = self.der.iter().cloned();
+            der.map_while(|der| Certificate::from_der(der).ok())
+                .collect()
+        })
+    }
+}

@@ -1,0 +1,258 @@
+//! One step of rustls: it says what is to be done next, and here that is done.
+
+use rustls::client::{ClientConnectionData, EarlyDataError};
+use rustls::server::ServerConnectionData;
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncryptError, ReadEarlyData, TransmitTlsData, UnbufferedStatus,
+};
+
+use super::buffer::Buffer;
+
+/// The most plaintext that one record holds (RFC 8446, section 5.1).
+pub(super) const RECORD_PLAINTEXT: usize = 16_384;
+
+/// More than a record of any version adds to its plaintext.
+const RECORD_OVERHEAD: usize = 64;
+
+/// What to do as soon as application data may be sent.
+#[derive(Clone, Copy)]
+pub(super) enum Goal<'a> {
+    Nothing,
+    /// Seal this.
+    Encrypt(&'a [u8]),
+    /// Seal this before the handshake is complete, as early data.
+    EncryptEarly(&'a [u8]),
+    CloseNotify,
+    /// Change the keys of what is sent, and ask the peer for the same.
+    RefreshKeys,
+}
+
+/// What one step of rustls came to.
+#[derive(PartialEq, Eq)]
+pub(super) enum Step {
+    /// There may be more to do at once.
+    Again,
+    /// So much of the early data was sealed.
+    Early(usize),
+    /// The keys are changed, which the peer has to be told.
+    Refreshed,
+    /// Plaintext came.
+    Plaintext,
+    /// The goal is reached, and nothing is left to do without more records.
+    Ready,
+    /// Nothing can be done, the goal included, without more records.
+    Blocked,
+    /// The peer's close_notify came.
+    PeerClosed,
+    /// Both sides have said close_notify.
+    Closed,
+}
+
+/// Where plaintext goes.
+pub(super) struct Sink<'a> {
+    pub(super) out: &'a mut [u8],
+    pub(super) filled: usize,
+    pub(super) rest: &'a mut Buffer,
+    /// Where early data goes.
+    pub(super) early: &'a mut Buffer,
+    /// Whether a client said that its early data is over, which it says where
+    /// the server accepted it.
+    pub(super) said_end_of_early_data: bool,
+}
+
+impl Sink<'_> {
+    fn put(&mut self, plaintext: &[u8]) {
+        let free = &mut self.out[self.filled..];
+        let (now, later) = plaintext.split_at(plaintext.len().min(free.len()));
+        free[..now.len()].copy_from_slice(now);
+        self.filled += now.len();
+        if !later.is_empty() {
+            self.rest.append(later);
+        }
+    }
+}
+
+/// What only one side does.
+pub(super) trait Side: Sized {
+    /// Seals early data behind the first flight: how much, as far as it is
+    /// allowed.
+    fn seal_early(
+        flight: &mut TransmitTlsData<'_, Self>,
+        data: &[u8],
+        outgoing: &mut Buffer,
+    ) -> Result<usize, rustls::Error>;
+
+    /// Takes early data in.  Says how many bytes of the records are used up.
+    fn open_early(
+        records: ReadEarlyData<'_, '_, Self>,
+        early: &mut Buffer,
+    ) -> Result<usize, rustls::Error>;
+}
+
+impl Side for ClientConnectionData {
+    fn seal_early(
+        flight: &mut TransmitTlsData<'_, Self>,
+        data: &[u8],
+        outgoing: &mut Buffer,
+    ) -> Result<usize, rustls::Error> {
+        let mut sealed = 0;
+        while let (Some(mut early), true) = (flight.may_encrypt_early_data(), sealed < data.len()) {
+            let piece = &data[sealed..data.len().min(sealed + RECORD_PLAINTEXT)];
+            let room = outgoing.spare(piece.len() + RECORD_OVERHEAD);
+            match early.encrypt(piece, room) {
+                Ok(count) => {
+                    // One record: how much it holds, its length says.
+                    sealed += piece.len().min(count.saturating_sub(EARLY_RECORD_OVERHEAD));
+                    outgoing.commit(count);
+                    if sealed < data.len() && count < piece.len() + EARLY_RECORD_OVERHEAD {
+                        break;
+                    }
+                }
+                Err(EarlyDataError::ExceededAllowedEarlyData) => {
+                    outgoing.commit(0);
+                    break;
+                }
+                Err(EarlyDataError::Encrypt(_)) => return Err(rustls::Error::EncryptError),
+            }
+        }
+        Ok(sealed)
+    }
+
+    fn open_early(
+        _records: ReadEarlyData<'_, '_, Self>,
+        _early: &mut Buffer,
+    ) -> Result<usize, rustls::Error> {
+        Ok(0)
+    }
+}
+
+/// A header, a content type and a tag (RFC 8446, section 5.2).
+const EARLY_RECORD_OVERHEAD: usize = 5 + 1 + 16;
+
+/// The header of the record that has an EndOfEarlyData message in it and nothing
+/// else: its length no other message of a client's second flight has.
+const END_OF_EARLY_DATA: &[u8] = &[23, 3, 3, 0, 4 + 1 + 16];
+
+impl Side for ServerConnectionData {
+    fn seal_early(
+        _flight: &mut TransmitTlsData<'_, Self>,
+        _data: &[u8],
+        _outgoing: &mut Buffer,
+    ) -> Result<usize, rustls::Error> {
+        Ok(0)
+    }
+
+    fn open_early(
+        mut records: ReadEarlyData<'_, '_, Self>,
+        early: &mut Buffer,
+    ) -> Result<usize, rustls::Error> {
+        let mut discard = 0;
+        while let Some(record) = records.next_record() {
+            let record = record?;
+            discard += record.discard;
+            early.append(record.payload);
+        }
+        Ok(discard)
+    }
+}
+
+/// Does what rustls says is to be done.  Also says how many bytes of the
+/// records are used up.
+pub(super) fn act<Data: Side>(
+    status: UnbufferedStatus<'_, '_, Data>,
+    goal: Goal<'_>,
+    sink: &mut Sink<'_>,
+    outgoing: &mut Buffer,
+) -> (usize, Result<Step, rustls::Error>) {
+    let mut discard = status.discard;
+    let outcome = status.state.and_then(|state| match state {
+        ConnectionState::ReadTraffic(mut traffic) => {
+            while let Some(record) = traffic.next_record() {
+                let record = record?;
+                discard += record.discard;
+                sink.put(record.payload);
+            }
+            Ok(Step::Plaintext)
+        }
+        ConnectionState::EncodeTlsData(mut data) => {
+            let before = outgoing.len();
+            seal(outgoing, RECORD_PLAINTEXT, |spare| {
+                match data.encode(spare) {
+                    Err(EncodeError::InsufficientSize(needed)) => Err(Some(needed.required_size)),
+                    other => other.map_err(|_| None),
+                }
+            })?;
+            let record = &outgoing.filled()[before..];
+            sink.said_end_of_early_data |= record.starts_with(END_OF_EARLY_DATA);
+            Ok(Step::Again)
+        }
+        ConnectionState::TransmitTlsData(mut flight) => match goal {
+            Goal::EncryptEarly(data) => {
+                let sealed = Data::seal_early(&mut flight, data, outgoing)?;
+                Ok(Step::Early(sealed))
+            }
+            // It is in `outgoing`, ahead of all that follows.
+            _ => {
+                flight.done();
+                Ok(Step::Again)
+            }
+        },
+        ConnectionState::ReadEarlyData(records) => {
+            discard += Data::open_early(records, sink.early)?;
+            Ok(Step::Again)
+        }
+        ConnectionState::WriteTraffic(mut traffic) => {
+            let space = |len: usize| len + (len / RECORD_PLAINTEXT + 1) * RECORD_OVERHEAD;
+            match goal {
+                Goal::Nothing | Goal::EncryptEarly(_) => Ok(()),
+                Goal::RefreshKeys => {
+                    traffic.refresh_traffic_keys()?;
+                    return Ok(Step::Refreshed);
+                }
+                Goal::Encrypt(data) => seal(outgoing, space(data.len()), |spare| {
+                    traffic.encrypt(data, spare).map_err(required_size)
+                }),
+                Goal::CloseNotify => seal(outgoing, space(0), |spare| {
+                    traffic.queue_close_notify(spare).map_err(required_size)
+                }),
+            }?;
+            Ok(Step::Ready)
+        }
+        ConnectionState::BlockedHandshake => Ok(Step::Blocked),
+        ConnectionState::PeerClosed => Ok(Step::PeerClosed),
+        ConnectionState::Closed => Ok(Step::Closed),
+        _ => Err(rustls::Error::General(
+            "a state of rustls that nothing here asked for".to_owned(),
+        )),
+    });
+    (discard, outcome)
+}
+
+fn required_size(error: EncryptError) -> Option<usize> {
+    match error {
+        EncryptError::InsufficientSize(needed) => Some(needed.required_size),
+        EncryptError::EncryptExhausted => None,
+    }
+}
+
+/// Has `write` fill the end of `outgoing`, where it answers with the count of
+/// bytes, or with the size it needs, or with `None` for good.
+fn seal(
+    outgoing: &mut Buffer,
+    mut size: usize,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, Option<usize>>,
+) -> Result<(), rustls::Error> {
+    loop {
+        match write(outgoing.spare(size)) {
+            Ok(count) => {
+                outgoing.commit(count);
+                return Ok(());
+            }
+            Err(Some(needed)) if needed > size => size = needed,
+            Err(_) => {
+                outgoing.commit(0);
+                return Err(rustls::Error::EncryptError);
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a server sees of a client before it decides how to answer.
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::ClientHello;
+use rustls_pki_types::{CertificateDer, ServerName};
+
+use super::Context;
+use super::settings::Shown;
+use crate::{Error, Result, Status};
+
+/// What a client says in its ClientHello (RFC 8446, section 4.1.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Hello {
+    /// The server that it asks for (SNI, RFC 6066, section 3).
+    pub server_name: Option<String>,
+    /// The protocols that it offers (ALPN, RFC 7301), best first.
+    pub alpn: Vec<String>,
+}
+
+impl Hello {
+    pub(crate) fn of(hello: &ClientHello<'_>) -> Self {
+        let protocols = hello.alpn().into_iter().flatten();
+        let protocols = protocols.map(|name| String::from_utf8_lossy(name).into_owned());
+        Self {
+            server_name: hello.server_name().map(str::to_owned),
+            alpn: protocols.collect(),
+        }
+    }
+}
+
+/// Chooses the context that answers a client; `None`: the one that was asked.
+pub type Choose = Arc<dyn Fn(&Hello) -> Result<Option<Context>> + Send + Sync>;
+
+/// How a server answers a client that it has heard.
+pub(crate) struct Answer {
+    context: Context,
+}
+
+impl Answer {
+    pub(crate) fn of(context: &Context) -> Self {
+        Self {
+            context: context.clone(),
+        }
+    }
+
+    /// The configuration that answers.  Fails with the alert that says why.
+    pub(crate) fn config(&self, hello: &ClientHello<'_>) -> Result<Arc<ServerConfig>, (Error, u8)> {
+        const INTERNAL_ERROR: u8 = 80;
+        const UNRECOGNIZED_NAME: u8 = 112;
+        let said = Hello::of(hello);
+        let chosen = match self.context.chooser() {
+            Some(choose) => choose(&said).map_err(|error| (error, UNRECOGNIZED_NAME))?,
+            None => None,
+        };
+        let context = chosen.as_ref().unwrap_or(&self.context);
+        let internal = |error| (error, INTERNAL_ERROR);
+        // Builds what is checked next, and says why it cannot be.
+        let config = context.server_config().map_err(internal)?;
+        if let Some(name) = said.server_name.filter(|name| !context.knows_name(name)) {
+            let sentence = format!(
+                "a client asked for '{name}', which no identity of this server is for: \
+                 use one, or do not require known names"
+            );
+            return Err((Error::new(Status::NoCommon, sentence), UNRECOGNIZED_NAME));
+        }
+        Ok(config)
+    }
+}
+
+/// How well an identity is for a name: not at all, by a wildcard, exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    None,
+    Wildcard,
+    Exact,
+}
+
+pub(super) fn fit(shown: &Shown, name: &str) -> Fit {
+    let Ok(asked) = ServerName::try_from(name) else {
+        return Fit::None;
+    };
+    let leaf = CertificateDer::from(shown.leaf.der());
+    let parsed = rustls::server::ParsedCertificate::try_from(&leaf);
+    let is_for = parsed.is_ok_and(|leaf| rustls::client::verify_server_name(&leaf, &asked).is_ok());
+    let says_so = |known: &String| known.eq_ignore_ascii_case(name.trim_end_matches('.'));
+    match (is_for, shown.leaf.names().iter().any(says_so)) {
+        (false, _) => Fit::None,
+        (true, false) => Fit::Wildcard,
+        (true, true) => Fit::Exact,
+    }
+}

@@ -1,0 +1,89 @@
+//! Secrets of connections for those who debug them, in the NSS key log format,
+//! and the one secret of each that exporters need.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::KeyLog;
+use zeroize::Zeroizing;
+
+use crate::notes::Notes;
+use crate::{Error, Result, Status};
+
+/// Gets each line of the log, without its newline.
+pub type KeyLogLine = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Where the secrets go that are asked for; by default nowhere.
+#[derive(Clone, Default)]
+pub(crate) struct Sink(Option<KeyLogLine>);
+
+impl Sink {
+    pub(crate) fn of(log: KeyLogLine) -> Self {
+        Self(Some(log))
+    }
+
+    /// Appends to a file, which is made with mode 0600 if need be.
+    pub(crate) fn file(path: &Path) -> Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.append(true).create(true).mode(0o600).open(path);
+        let file = file.map_err(|error| Error::file("cannot write the key log", path, error))?;
+        let file: Mutex<File> = Mutex::new(file);
+        Ok(Self::of(Arc::new(move |line: &str| {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            // A log that cannot be written must not end connections.
+            let _ = file.write_all(format!("{line}\n").as_bytes());
+        })))
+    }
+
+    /// Appends to the file that `$SSLKEYLOGFILE` names.
+    pub(crate) fn from_environment() -> Result<Self> {
+        match std::env::var_os("SSLKEYLOGFILE") {
+            Some(path) if !path.is_empty() => Self::file(Path::new(&path)),
+            _ => Err(Error::new(
+                Status::Argument,
+                "the environment variable SSLKEYLOGFILE names no file for the key log",
+            )),
+        }
+    }
+}
+
+impl KeyLog for Sink {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        if is_for_exporters(label) {
+            Notes::exporter_secret(secret, client_random);
+        }
+        if let Some(log) = &self.0 {
+            let (random, secret) = (hex(client_random), hex(secret));
+            log(&format!("{label} {} {}", *random, *secret));
+        }
+    }
+
+    fn will_log(&self, label: &str) -> bool {
+        self.0.is_some() || is_for_exporters(label)
+    }
+}
+
+/// The exporter master secret of TLS 1.3, and the master secret of TLS 1.2.
+fn is_for_exporters(label: &str) -> bool {
+    matches!(label, "EXPORTER_SECRET" | "CLIENT_RANDOM")
+}
+
+fn hex(bytes: &[u8]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
+    text
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sink").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! Cipher suites and key exchange groups by the names of the IANA registry.
+
+use rustls::SupportedCipherSuite;
+use rustls::crypto::{SupportedKxGroup, aws_lc_rs};
+
+use crate::provider::provider;
+use crate::{Error, Result, Status};
+
+/// rustls calls the suites of TLS 1.3 `TLS13_…`, the registry calls them `TLS_…`.
+pub(crate) fn of_cipher(suite: rustls::CipherSuite) -> String {
+    format!("{suite:?}").replacen("TLS13_", "TLS_", 1)
+}
+
+/// The registry's name of a group, such as `"x25519"` or `"X25519MLKEM768"`.
+pub(crate) fn of_group(group: rustls::NamedGroup) -> String {
+    match group {
+        rustls::NamedGroup::X25519 => "x25519".to_owned(),
+        rustls::NamedGroup::secp256r1MLKEM768 => "SecP256r1MLKEM768".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The suites with these names, in this order.
+pub(super) fn ciphers(names: &[&str]) -> Result<Vec<SupportedCipherSuite>> {
+    let known = provider().cipher_suites.iter();
+    let known: Vec<_> = known
+        .map(|suite| (of_cipher(suite.suite()), *suite))
+        .collect();
+    find(names, &known, "cipher suite")
+}
+
+/// The groups with these names, in this order.  NIST's curves may have NIST's
+/// names.
+pub(super) fn groups(names: &[&str]) -> Result<Vec<&'static dyn SupportedKxGroup>> {
+    let known = aws_lc_rs::ALL_KX_GROUPS.iter();
+    let known: Vec<_> = known
+        .map(|group| (of_group(group.name()), *group))
+        .collect();
+    let names: Vec<_> = names.iter().map(|name| without_alias(name)).collect();
+    find(&names, &known, "key exchange group")
+}
+
+fn without_alias(name: &str) -> &str {
+    match name.to_ascii_lowercase().as_str() {
+        "p-256" => "secp256r1",
+        "p-384" => "secp384r1",
+        _ => name,
+    }
+}
+
+fn find<T: Copy>(names: &[&str], known: &[(String, T)], what: &str) -> Result<Vec<T>> {
+    let list = || {
+        let names: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
+        names.join(", ")
+    };
+    if names.is_empty() {
+        let sentence = format!("no {what} is given: choose from {}", list());
+        return Err(Error::new(Status::Argument, sentence));
+    }
+    let one = |name: &&str| {
+        let found = known
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let shown: String = name.chars().take(40).collect();
+            let shown = shown.escape_debug();
+            let sentence = format!("'{shown}' is not a {what} here: choose from {}", list());
+            Error::new(Status::Argument, sentence)
+        })
+    };
+    names.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_iana_registry() {
+        use rustls::{CipherSuite, NamedGroup};
+        let suite = CipherSuite::TLS13_AES_128_GCM_SHA256;
+        assert_eq!(of_cipher(suite), "TLS_AES_128_GCM_SHA256");
+        let suite = CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
+        assert_eq!(of_cipher(suite), "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+        for (group, name) in [
+            (NamedGroup::X25519, "x25519"),
+            (NamedGroup::secp256r1, "secp256r1"),
+            (NamedGroup::X25519MLKEM768, "X25519MLKEM768"),
+            (NamedGroup::secp256r1MLKEM768, "SecP256r1MLKEM768"),
+        ] {
+            assert_eq!(of_group(group), name);
+        }
+    }
+
+    #[test]
+    fn unknown_names_get_the_list_of_those_that_are_known() {
+        let error = ciphers(&["TLS_RSA_WITH_AES_128_CBC_SHA"]).unwrap_err();
+        assert!(
+            error.to_string().contains("TLS_AES_128_GCM_SHA256, "),
+            "{error}"
+        );
+        let error = groups(&["P-521"]).err().unwrap();
+        assert!(error.to_string().contains("X25519MLKEM768, "), "{error}");
+        assert_eq!(groups(&["P-256", "X25519"]).unwrap().len(), 2);
+        assert!(ciphers(&[]).is_err());
+    }
+}
