@@ -129,6 +129,12 @@ pub(super) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
     if let Some(refusal) = refusal {
         return refusal;
     }
+    // From what of ours rustls called: a key that is somewhere else.
+    if let rustls::Error::Other(other) = &error
+        && let Some(ours) = other.0.downcast_ref::<Error>()
+    {
+        return ours.clone();
+    }
     let message = format!("{error}");
     let this = match &error {
         rustls::Error::AlertReceived(alert) => alert_received(u8::from(*alert)),
@@ -144,6 +150,13 @@ pub(super) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
         rustls::Error::NoApplicationProtocol => Error::new(
             Status::NoCommon,
             "the peers have no ALPN protocol in common: check what each side offers",
+        ),
+        rustls::Error::PeerIncompatible(PeerIncompatible::ServerRejectedEncryptedClientHello(
+            _,
+        )) => Error::new(
+            Status::NoCommon,
+            "the server does not take our encrypted ClientHello: its keys changed, or it is \
+             another server; get its current ECHConfigList",
         ),
         rustls::Error::PeerIncompatible(reason) => {
             Error::new(Status::NoCommon, incompatible(reason))
