@@ -55,6 +55,26 @@ impl Notes {
         NOTES.take()
     }
 
+    /// Calls the application from within one of our callbacks.  It may use other
+    /// connections meanwhile, whose notes are not to be mixed with these.
+    pub(crate) fn aside<T>(call: impl FnOnce() -> T) -> T {
+        let own = Self::take();
+        let outcome = call();
+        NOTES.set(own);
+        outcome
+    }
+
+    /// Whether nothing was learnt.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.refusal.is_none()
+            && self.path.is_empty()
+            && self.scheme.is_none()
+            && self.server_name.is_none()
+            && self.ocsp.is_none()
+            && self.exporter.is_none()
+            && self.tickets.is_empty()
+    }
+
     /// Adds what a later step noted.
     pub(crate) fn merge(&mut self, later: Self) {
         self.refusal = later.refusal.or(self.refusal.take());

@@ -50,7 +50,10 @@ pub(crate) struct Engine {
     /// Early data that was opened and not read yet.
     early: Buffer,
     early_data: EarlyData,
-    notes: Notes,
+    /// What is learnt in the handshake; gone when it is complete.
+    notes: Option<Box<Notes>>,
+    /// For how many seconds each ticket is good that came.
+    tickets: Vec<u32>,
     transport_ended: bool,
     peer_closed: bool,
     failure: Option<Error>,
@@ -101,7 +104,8 @@ impl Engine {
             plaintext: Buffer::default(),
             early: Buffer::default(),
             early_data: EarlyData::None,
-            notes: Notes::default(),
+            notes: None,
+            tickets: Vec::new(),
             transport_ended: false,
             peer_closed: false,
             failure: None,
@@ -261,7 +265,7 @@ impl Engine {
 
     /// Tickets that came: for how long each is good, in seconds.
     pub(crate) fn tickets(&self) -> Vec<u32> {
-        self.notes.tickets.clone()
+        self.tickets.clone()
     }
 
     /// Why the connection failed, if it did.
@@ -291,7 +295,10 @@ impl Engine {
     /// What the peers agreed on, and what our callbacks learnt on the way.
     /// For the end of the handshake, once.
     pub(crate) fn agreed(&mut self) -> Result<(Agreed, Notes)> {
-        let notes = std::mem::take(&mut self.notes);
+        let notes = self
+            .notes
+            .take()
+            .map_or_else(Notes::default, |notes| *notes);
         let state = self.state().ok_or_else(not_now)?;
         Ok((Agreed::of(state, &notes)?, notes))
     }
@@ -344,7 +351,7 @@ impl Engine {
             return Ok((Step::Blocked, 0));
         }
         let (discard, outcome, filled) = self.drive(goal, out);
-        self.notes.merge(Notes::take());
+        self.learn(Notes::take());
         match outcome {
             Ok(step) => {
                 self.incoming.consume(discard);
@@ -355,7 +362,7 @@ impl Engine {
                 Ok((step, filled))
             }
             Err(error) => {
-                let refusal = self.notes.refusal.take();
+                let refusal = self.notes.as_mut().and_then(|notes| notes.refusal.take());
                 let failure = failure::of_rustls(error, refusal, self.incoming.filled());
                 self.incoming.consume(discard);
                 self.seal_alert();
@@ -380,6 +387,14 @@ impl Engine {
             }
             Ok(None) => Ok(false),
             Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    fn learn(&mut self, mut notes: Notes) {
+        self.tickets.append(&mut notes.tickets);
+        // Most steps have nothing to tell, and none does after the handshake.
+        if !notes.is_empty() {
+            self.notes.get_or_insert_default().merge(notes);
         }
     }
 

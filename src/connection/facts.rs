@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use rustls::SupportedCipherSuite;
+use rustls_pki_types::CertificateDer;
 
 use super::engine::{EarlyData, Engine};
 use super::exporter;
@@ -16,20 +17,16 @@ use crate::{Error, Result, Status};
 pub(super) struct Outcome {
     agreed: Agreed,
     server_name: Option<String>,
-    peer: Chain,
-    verified: Chain,
+    /// Parsed when somebody asks: rustls keeps the bytes.
+    peer: OnceLock<Vec<Certificate>>,
+    path: Vec<CertificateDer<'static>>,
+    verified: OnceLock<Vec<Certificate>>,
     ocsp: Option<Vec<u8>>,
     exporter: Option<ExporterSecret>,
     suite: Option<SupportedCipherSuite>,
     early_data: EarlyData,
     /// Received and sent.
     bytes: (u64, u64),
-}
-
-/// A chain that is parsed when somebody asks.
-struct Chain {
-    der: Vec<Vec<u8>>,
-    parsed: OnceLock<Vec<Certificate>>,
 }
 
 /// What became of an encrypted ClientHello (RFC 9849).
@@ -51,8 +48,9 @@ impl Outcome {
         Ok(Self {
             agreed,
             server_name: notes.server_name,
-            peer: Chain::new(engine.peer_certificates()),
-            verified: Chain::new(notes.path.iter().map(|der| der.to_vec()).collect()),
+            peer: OnceLock::new(),
+            path: notes.path,
+            verified: OnceLock::new(),
             ocsp: notes.ocsp,
             exporter: notes.exporter,
             suite: engine.cipher_suite(),
@@ -79,8 +77,11 @@ impl Connection {
     /// the handshake is complete, and where it sent none.  With checks switched
     /// off, it ends before the first certificate that does not parse.
     pub fn peer_chain(&self) -> &[Certificate] {
-        let outcome = self.outcome.get();
-        outcome.map_or(&[], |outcome| outcome.peer.certificates())
+        let Some(outcome) = self.outcome.get() else {
+            return &[];
+        };
+        let chain = || parse(self.engine().peer_certificates());
+        outcome.peer.get_or_init(chain)
     }
 
     /// The path that was accepted, from the peer's certificate to the root.
@@ -89,7 +90,10 @@ impl Connection {
     /// is known (the bundled roots).
     pub fn verified_chain(&self) -> &[Certificate] {
         let outcome = self.outcome.get();
-        outcome.map_or(&[], |outcome| outcome.verified.certificates())
+        outcome.map_or(&[], |outcome| {
+            let path = || parse(outcome.path.iter().map(|der| der.to_vec()));
+            outcome.verified.get_or_init(path)
+        })
     }
 
     /// The OCSP response that the server stapled (DER, RFC 6960).  It is not
@@ -148,19 +152,9 @@ impl Connection {
     }
 }
 
-impl Chain {
-    fn new(der: Vec<Vec<u8>>) -> Self {
-        Self {
-            der,
-            parsed: OnceLock::new(),
-        }
-    }
-
-    fn certificates(&self) -> &[Certificate] {
-        self.parsed.get_or_init(|| {
-            let der = self.der.iter().cloned();
-            der.map_while(|der| Certificate::from_der(der).ok())
-                .collect()
-        })
-    }
+fn parse(chain: impl IntoIterator<Item = Vec<u8>>) -> Vec<Certificate> {
+    let chain = chain.into_iter();
+    chain
+        .map_while(|der| Certificate::from_der(der).ok())
+        .collect()
 }

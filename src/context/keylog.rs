@@ -58,7 +58,8 @@ impl KeyLog for Sink {
         }
         if let Some(log) = &self.0 {
             let (random, secret) = (hex(client_random), hex(secret));
-            log(&format!("{label} {} {}", *random, *secret));
+            let line = Zeroizing::new(format!("{label} {} {}", *random, *secret));
+            Notes::aside(|| log(&line));
         }
     }
 

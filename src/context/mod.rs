@@ -176,7 +176,8 @@ impl Context {
 
     /// Has `judge` look at every peer after it was verified.  It can refuse what
     /// passed, and not accept what failed.  It is not asked again when a session
-    /// is resumed.
+    /// is resumed; sessions of clients that it let through, this context resumes
+    /// alone.
     pub fn set_judge(&self, judge: Judge) -> Result<()> {
         self.set(|settings| {
             settings.judge = Some(judge);

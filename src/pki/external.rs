@@ -8,6 +8,7 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 
 use super::describe;
+use crate::notes::Notes;
 use crate::{Error, Result, Status};
 
 /// Signs with a private key that this library does not hold.
@@ -100,7 +101,8 @@ struct ExternalSignature {
 
 impl Signer for ExternalSignature {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
-        let signed = self.key.signer.sign(u16::from(self.scheme), message);
+        let signer = &self.key.signer;
+        let signed = Notes::aside(|| signer.sign(u16::from(self.scheme), message));
         signed.map_err(|error| rustls::Error::Other(rustls::OtherError(Arc::new(error))))
     }
 

@@ -206,10 +206,11 @@ impl Policy {
             Ok(path) => Ok(&path[..]),
             Err(refusal) => Err(&refusal.reason),
         };
-        let judged = judge(&Verdict {
+        let verdict = Verdict {
             chain: &chain,
             outcome,
-        });
+        };
+        let judged = Notes::aside(|| judge(&verdict));
         let path = path?;
         judged.map(|()| path).map_err(|reason| Refusal {
             alert: CertificateError::ApplicationVerificationFailure,
