@@ -47,9 +47,9 @@ fn check(label: &str, context: Option<&[u8]>, out: &[u8]) -> Result<()> {
     let longest = usize::from(u16::MAX);
     let sentence = if out.is_empty() || out.len() > MOST {
         format!("{} bytes cannot be exported: 1 to {MOST} can", out.len())
-    } else if label.is_empty() || label.len() > LONGEST_LABEL {
+    } else if label.len() > LONGEST_LABEL {
         let length = label.len();
-        format!("a label of {length} bytes cannot be used: 1 to {LONGEST_LABEL} can")
+        format!("a label of {length} bytes cannot be used: {LONGEST_LABEL} is the most")
     } else if context.is_some_and(|context| context.len() > longest) {
         format!("a context of more than {longest} bytes cannot be used")
     } else {

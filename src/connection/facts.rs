@@ -116,13 +116,14 @@ impl Connection {
         }
     }
 
-    /// What became of an encrypted ClientHello.
+    /// What became of an encrypted ClientHello; [`Ech::None`] before the server
+    /// has answered it.
     pub fn ech(&self) -> Ech {
-        match (self.ech, self.failure.get()) {
-            (None, _) => Ech::None,
-            (Some(false), _) => Ech::Grease,
-            (Some(true), Some(_)) => Ech::Rejected,
-            (Some(true), None) => Ech::Accepted,
+        match self.ech {
+            Some(false) => Ech::Grease,
+            Some(true) if self.outcome.get().is_some() => Ech::Accepted,
+            Some(true) if self.failure.get().is_some_and(is_rejected_ech) => Ech::Rejected,
+            _ => Ech::None,
         }
     }
 
@@ -150,6 +151,16 @@ impl Connection {
     pub fn report(&self) -> String {
         report::page(self)
     }
+}
+
+fn is_rejected_ech(error: &Error) -> bool {
+    let source = std::error::Error::source(error);
+    matches!(
+        source.and_then(|source| source.downcast_ref()),
+        Some(rustls::Error::PeerIncompatible(
+            rustls::PeerIncompatible::ServerRejectedEncryptedClientHello(_)
+        ))
+    )
 }
 
 fn parse(chain: impl IntoIterator<Item = Vec<u8>>) -> Vec<Certificate> {

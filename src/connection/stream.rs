@@ -30,6 +30,10 @@ use super::transport::{Patience, Timeout, Transport};
 use crate::context::{Context, Version};
 use crate::{Error, Result, Status, trust};
 
+/// Up to how many bytes the parts of a write are copied together: what makes one
+/// record.
+const GATHERED: usize = 16_384;
+
 /// One TLS connection over a transport.
 ///
 /// Every method may be called from any thread.  One thread may read while
@@ -47,11 +51,16 @@ pub struct Connection {
     transport: Box<dyn Transport>,
     timeout: Mutex<Timeout>,
     /// Held while the handshake is driven.
-    handshaking: Mutex<()>,
+    pub(super) handshaking: Mutex<()>,
     /// Held by the reading thread.
     reading: Mutex<()>,
     /// Held by the writing thread.
-    outbox: Mutex<Outbox>,
+    pub(super) writing: Mutex<()>,
+    /// Held while bytes come from the transport.
+    receiving: Mutex<()>,
+    /// Held while records are sent: by the writing thread, and for a moment by a
+    /// reading one that has something to answer.
+    pub(super) outbox: Mutex<Outbox>,
     /// Whether sealed records wait for the transport.
     unsent: AtomicBool,
     pub(super) outcome: OnceLock<Outcome>,
@@ -67,7 +76,7 @@ pub struct Connection {
 
 /// The writing direction.
 #[derive(Default)]
-struct Outbox {
+pub(super) struct Outbox {
     /// Records on their way to the transport.
     sending: Buffer,
     closed: bool,
@@ -119,6 +128,8 @@ impl Connection {
             timeout: Mutex::new(Timeout::default()),
             handshaking: Mutex::new(()),
             reading: Mutex::new(()),
+            writing: Mutex::new(()),
+            receiving: Mutex::new(()),
             outbox: Mutex::new(Outbox::default()),
             unsent: AtomicBool::new(false),
             outcome: OnceLock::new(),
@@ -154,13 +165,13 @@ impl Connection {
     fn complete_handshake(&self, patience: Patience) -> Result<()> {
         self.check_failure()?;
         while self.is_handshaking() {
-            self.advance(patience)?;
+            self.advance(patience, false)?;
         }
         self.check_failure()
     }
 
     /// Carries the handshake one round trip further.
-    fn advance(&self, patience: Patience) -> Result<()> {
+    pub(super) fn advance(&self, patience: Patience, for_early: bool) -> Result<()> {
         self.check_failure()?;
         let _turn = lock(&self.handshaking);
         if !self.is_handshaking() {
@@ -171,7 +182,7 @@ impl Connection {
         match complete.map_err(|error| self.fail(error))? {
             true => self.conclude(),
             // Early data is for its reader, before more is waited for.
-            false if self.engine().has_early() => Ok(()),
+            false if for_early && self.engine().has_early() => Ok(()),
             false => self.receive(patience),
         }
     }
@@ -202,48 +213,6 @@ impl Connection {
         self.outcome.get_or_init(|| outcome);
         Ok(())
     }
-
-    // Early data.
-
-    /// Writes early data of a client, before the handshake: how much of it the
-    /// session allows, 0 where none does.  Whether the server takes it,
-    /// [`Self::early_data`] tells after the handshake; if not, it has to be
-    /// written again.  It can be replayed.
-    pub fn write_early(&self, data: &[u8]) -> Result<usize> {
-        self.check_failure()?;
-        if !self.is_handshaking() {
-            let sentence = "the handshake is complete: early data has to be written before it";
-            return Err(Error::new(Status::State, sentence));
-        }
-        let _turn = self.turn(&self.handshaking, "shakes hands on")?;
-        let mut outbox = self.turn(&self.outbox, "writes to")?;
-        let taken = self.engine().encrypt_early(data);
-        let taken = taken.map_err(|error| self.fail(error))?;
-        match self.send_all(&mut outbox, self.patience()) {
-            Err(error) if is_fatal(&error) => Err(self.fail(self.peer_verdict(error))),
-            // The rest goes out with the handshake.
-            _ => Ok(taken),
-        }
-    }
-
-    /// Reads early data that a server accepts: a count, or 0 at its end, when
-    /// the handshake is complete.  It can be a replay.
-    pub fn read_early(&self, buffer: &mut [u8]) -> Result<usize> {
-        check_room(buffer)?;
-        let patience = self.patience();
-        loop {
-            match self.engine().read_early(buffer) {
-                0 => {}
-                count => return Ok(count),
-            }
-            if !self.is_handshaking() {
-                return Ok(0);
-            }
-            self.advance(patience)?;
-        }
-    }
-
-    // Data.
 
     // Data.
 
@@ -290,7 +259,8 @@ impl Connection {
     pub fn write(&self, data: &[u8]) -> Result<usize> {
         let patience = self.patience();
         self.complete_handshake(patience)?;
-        let mut outbox = self.turn(&self.outbox, "writes to")?;
+        let _writing = self.turn(&self.writing, "writes to")?;
+        let mut outbox = lock(&self.outbox);
         outbox.check()?;
         let mut taken = 0;
         loop {
@@ -312,17 +282,34 @@ impl Connection {
     }
 
     /// Writes the parts one after the other, as [`Self::write`] does with one:
-    /// small ones share records and system calls.
+    /// small ones share records and system calls, large ones are not copied.
     pub fn write_vectored(&self, parts: &[&[u8]]) -> Result<usize> {
-        match parts {
-            [only] => self.write(only),
-            parts => {
-                let length = parts.iter().map(|part| part.len()).sum();
-                let mut whole = Zeroizing::new(Vec::with_capacity(length));
-                parts.iter().for_each(|part| whole.extend_from_slice(part));
-                self.write(&whole)
+        let mut gathered = Zeroizing::new(Vec::new());
+        let mut taken = 0;
+        let mut parts = parts.iter().filter(|part| !part.is_empty()).peekable();
+        while let Some(part) = parts.next() {
+            gathered.clear();
+            let mut length = part.len();
+            while let Some(more) = parts.next_if(|more| length + more.len() <= GATHERED) {
+                if gathered.is_empty() {
+                    gathered.reserve(GATHERED);
+                    gathered.extend_from_slice(part);
+                }
+                gathered.extend_from_slice(more);
+                length += more.len();
+            }
+            let next: &[u8] = if gathered.is_empty() { part } else { &gathered };
+            match self.write(next) {
+                Ok(count) if count == next.len() => taken += count,
+                Ok(count) => return Ok(taken + count),
+                Err(error) if taken > 0 && error.status() == Status::WantWrite => break,
+                Err(error) => return Err(error),
             }
         }
+        if taken == 0 {
+            return self.write(&[]);
+        }
+        Ok(taken)
     }
 
     /// Changes the keys of what is sent, and asks the peer for the same (RFC
@@ -330,7 +317,8 @@ impl Connection {
     /// [`Self::flush`].  TLS 1.2 has no such thing.
     pub fn refresh_keys(&self) -> Result<()> {
         self.complete_handshake(self.patience())?;
-        let outbox = self.turn(&self.outbox, "writes to")?;
+        let _writing = self.turn(&self.writing, "writes to")?;
+        let outbox = lock(&self.outbox);
         outbox.check()?;
         if self.agreed().map(|agreed| agreed.version) != Some(Version::Tls13) {
             let sentence = "keys change on request in TLS 1.3 alone, and this is TLS 1.2";
@@ -343,7 +331,8 @@ impl Connection {
     /// Sends what earlier calls took and the transport did not.
     pub fn flush(&self) -> Result<()> {
         self.check_failure()?;
-        let mut outbox = self.turn(&self.outbox, "writes to")?;
+        let _writing = self.turn(&self.writing, "writes to")?;
+        let mut outbox = lock(&self.outbox);
         outbox.check_failure()?;
         self.send_all(&mut outbox, self.patience())
     }
@@ -354,7 +343,8 @@ impl Connection {
     /// is nothing to say, and the connection just cannot be written to.
     pub fn shutdown(&self) -> Result<()> {
         self.check_failure()?;
-        let mut outbox = self.turn(&self.outbox, "writes to")?;
+        let _writing = self.turn(&self.writing, "writes to")?;
+        let mut outbox = lock(&self.outbox);
         outbox.check_failure()?;
         if !outbox.closed {
             outbox.closed = true;
@@ -401,24 +391,28 @@ impl Connection {
         lock(&self.engine)
     }
 
-    fn patience(&self) -> Patience {
+    pub(super) fn patience(&self) -> Patience {
         lock(&self.timeout).start()
     }
 
-    fn check_failure(&self) -> Result<()> {
+    pub(super) fn check_failure(&self) -> Result<()> {
         self.failure
             .get()
             .map_or(Ok(()), |error| Err(error.clone()))
     }
 
     /// Keeps a fatal error, and tells the peer where there is an alert to tell.
-    fn fail(&self, error: Error) -> Error {
+    pub(super) fn fail(&self, error: Error) -> Error {
         self.send_replies();
         self.failure.get_or_init(|| error).clone()
     }
 
     /// Takes a direction for this call.
-    fn turn<'a, T>(&self, direction: &'a Mutex<T>, does: &str) -> Result<MutexGuard<'a, T>> {
+    pub(super) fn turn<'a, T>(
+        &self,
+        direction: &'a Mutex<T>,
+        does: &str,
+    ) -> Result<MutexGuard<'a, T>> {
         match direction.try_lock() {
             Ok(turn) => Ok(turn),
             Err(TryLockError::Poisoned(turn)) => Ok(turn.into_inner()),
@@ -431,6 +425,10 @@ impl Connection {
 
     /// Gets records from the transport.
     fn receive(&self, patience: Patience) -> Result<()> {
+        self.receive_in_turn(&lock(&self.receiving), patience)
+    }
+
+    fn receive_in_turn(&self, _turn: &MutexGuard<'_, ()>, patience: Patience) -> Result<()> {
         let mut buffer = self.engine().lend_incoming();
         let received = self.transport.receive(buffer.spare(1), patience);
         buffer.commit(*received.as_ref().unwrap_or(&0));
@@ -450,7 +448,7 @@ impl Connection {
     }
 
     /// Sends all records that are sealed.
-    fn send_all(&self, outbox: &mut Outbox, patience: Patience) -> Result<()> {
+    pub(super) fn send_all(&self, outbox: &mut Outbox, patience: Patience) -> Result<()> {
         loop {
             if outbox.sending.is_empty() {
                 outbox.sending = self.engine().take_outgoing();
@@ -491,11 +489,12 @@ impl Connection {
 
     /// The peer hung up on us.  It may have said why before, which tells more
     /// than that the transport failed.  A thread that reads will hear it itself.
-    fn peer_verdict(&self, error: Error) -> Error {
-        let Ok(_turn) = self.reading.try_lock() else {
+    pub(super) fn peer_verdict(&self, error: Error) -> Error {
+        let Ok(turn) = self.receiving.try_lock() else {
             return error;
         };
-        while self.receive(Patience::Never).is_ok() && !self.engine().is_settled() {}
+        let more = || self.receive_in_turn(&turn, Patience::Never).is_ok();
+        while more() && !self.engine().is_settled() {}
         match self.engine().failure() {
             Some(verdict) if verdict.status() == Status::Alert => verdict.clone(),
             _ => error,
@@ -529,11 +528,11 @@ impl std::fmt::Debug for Connection {
 }
 
 /// Whether the transport itself failed, so that trying again is no use.
-fn is_fatal(error: &Error) -> bool {
+pub(super) fn is_fatal(error: &Error) -> bool {
     error.status() == Status::Io && error.os_error().is_some()
 }
 
-fn check_room(buffer: &[u8]) -> Result<()> {
+pub(super) fn check_room(buffer: &[u8]) -> Result<()> {
     if !buffer.is_empty() {
         return Ok(());
     }
@@ -569,6 +568,6 @@ fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName
 
 /// A thread that panicked cannot have left these half changed: what can panic
 /// under a lock (rustls) keeps its own state.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

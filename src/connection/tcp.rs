@@ -191,12 +191,21 @@ fn resolve_until(
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::from((address, port))]);
     }
-    let (answer, answered) = mpsc::channel();
     let name = host.to_owned();
+    in_time(host, deadline, limit, move || resolve(&name, port))
+}
+
+fn in_time<T: Send + 'static>(
+    host: &str,
+    deadline: Instant,
+    limit: Duration,
+    find: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (answer, answered) = mpsc::channel();
     let thread = thread::Builder::new().name("tlsmith resolver".to_owned());
     let spawned = thread.spawn(move || {
         // Nobody waits any more where the deadline came first.
-        let _ = answer.send(resolve(&name, port));
+        let _ = answer.send(find());
     });
     spawned.map_err(|error| Error::io("cannot start looking the name up", error))?;
     let left = deadline.saturating_duration_since(Instant::now());
@@ -223,4 +232,34 @@ fn bad_port(port: &str) -> Error {
             shown.escape_debug()
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolver_that_does_not_answer_is_given_up_at_the_deadline() {
+        let limit = Duration::from_millis(20);
+        let (finish, finished) = mpsc::channel::<()>();
+        let silent = move || finished.recv().map_err(|_| Status::Internal.into());
+        let error = in_time("slow.example", Instant::now() + limit, limit, silent).unwrap_err();
+        assert_eq!(error.status(), Status::Timeout);
+        let sentence = error.to_string();
+        assert!(
+            sentence.contains("'slow.example'") && sentence.contains("20ms"),
+            "{sentence}"
+        );
+        drop(finish);
+    }
+
+    #[test]
+    fn what_a_resolver_says_in_time_counts() {
+        let limit = Duration::from_secs(60);
+        let deadline = Instant::now() + limit;
+        assert_eq!(in_time("a.example", deadline, limit, || Ok(7)).unwrap(), 7);
+        let unknown = || Err::<(), _>(Status::Resolve.into());
+        let error = in_time("a.example", deadline, limit, unknown).unwrap_err();
+        assert_eq!(error.status(), Status::Resolve);
+    }
 }

@@ -8,6 +8,7 @@ use rustls::client::{
     Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::sign::CertifiedKey;
+use rustls::version::TLS13;
 use rustls::{ClientConfig, NamedGroup, SignatureScheme};
 use rustls_pki_types::ServerName;
 
@@ -22,6 +23,11 @@ const SESSIONS: usize = 256;
 pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
     let verifier = Verifier::of_servers(settings.server_policy()?);
     let builder = ClientConfig::builder_with_provider(settings.provider()?);
+    if settings.ech.is_some() && !settings.versions().contains(&&TLS13) {
+        let sentence = "an encrypted ClientHello is for TLS 1.3, and that is not allowed: \
+                        allow it, or leave the ClientHello as it is";
+        return Err(Error::new(Status::Argument, sentence));
+    }
     let builder = match &settings.ech {
         Some(ech) => builder.with_ech(ech.clone()),
         None => builder.with_protocol_versions(&settings.versions()),

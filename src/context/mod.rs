@@ -219,6 +219,11 @@ impl Context {
     /// default a client keeps 256, and a server gives them away as tickets.
     pub fn set_resumption(&self, count: usize) -> Result<()> {
         self.set(|settings| {
+            if count > sessions::MOST {
+                let most = sessions::MOST;
+                let sentence = format!("{count} sessions are too many: {most} is the most");
+                return Err(Error::new(Status::Argument, sentence));
+            }
             settings.sessions = Some(count);
             Ok(())
         })
@@ -240,7 +245,8 @@ impl Context {
     /// Adds a key for tickets, 32 random bytes, that servers share: each then
     /// resumes the sessions of the others, where both demand the same of their
     /// clients.  The first key seals, all open: to change keys, put a new one in
-    /// front in new contexts, and keep the old one for two hours.
+    /// front in new contexts, and keep the old one for two hours.  Not with early
+    /// data or shared sessions, which are kept and not given away.
     pub fn add_ticket_key(&self, key: &[u8]) -> Result<()> {
         self.set(|settings| {
             settings.ticket_keys.push(TicketKey::new(key)?);
@@ -256,17 +262,9 @@ impl Context {
             let sentence = "a context shares its sessions with itself already: name another one";
             return Err(self.refuse(Error::new(Status::Argument, sentence)));
         }
-        let mut shared = None;
-        other.set(|settings| {
-            let count = settings.sessions.unwrap_or(sessions::SESSIONS);
-            let made = settings
-                .shared_sessions
-                .get_or_insert_with(|| Sessions::new(count));
-            shared = Some(made.clone());
-            Ok(())
-        })?;
+        let shared = other.shared_sessions();
         self.set(|settings| {
-            settings.shared_sessions = shared;
+            settings.shared_sessions = Some(shared?);
             Ok(())
         })
     }
@@ -456,6 +454,23 @@ impl Context {
 
     pub(crate) fn checks_names(&self) -> bool {
         self.state().settings.check == PeerCheck::Full
+    }
+
+    /// The sessions that others may share.  Where that is too late, nothing is the
+    /// matter with this context itself.
+    fn shared_sessions(&self) -> Result<Sessions> {
+        let mut state = self.state();
+        if let Some(shared) = &state.settings.shared_sessions {
+            return Ok(shared.clone());
+        }
+        if state.sealed {
+            let sentence = "the other context is in use and keeps its sessions for itself: \
+                            share them before its first connection";
+            return Err(Error::new(Status::State, sentence));
+        }
+        let sessions = Sessions::new(state.settings.sessions.unwrap_or(sessions::SESSIONS));
+        state.settings.shared_sessions = Some(sessions.clone());
+        Ok(sessions)
     }
 
     fn set(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {

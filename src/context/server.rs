@@ -49,24 +49,32 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
 }
 
 /// Sessions go out as tickets, unless the server keeps them itself: because it
-/// takes early data, which tickets could replay, or sends no tickets.
+/// takes early data, which tickets could replay, or sends no tickets, or the
+/// client takes none.
 fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 32]) -> Result<()> {
     let count = settings.sessions.unwrap_or(SESSIONS);
     config.send_tls13_tickets = settings.tickets;
     config.max_early_data_size = settings.early_data;
-    config.session_storage = Arc::new(NoServerSessionStorage {});
     if count == 0 {
+        config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
         return Ok(());
     }
-    let keeps =
-        settings.early_data > 0 || settings.tickets == 0 || settings.shared_sessions.is_some();
-    if keeps {
-        let sessions = settings.shared_sessions.clone();
-        let sessions = sessions.unwrap_or_else(|| Sessions::new(count));
-        config.session_storage = Arc::new(Kept { sessions, policy });
-    } else if settings.ticket_keys.is_empty() {
+    let sessions = settings.shared_sessions.clone();
+    let sessions = sessions.unwrap_or_else(|| Sessions::new(count));
+    config.session_storage = Arc::new(Kept { sessions, policy });
+    if settings.early_data > 0 || settings.tickets == 0 || settings.shared_sessions.is_some() {
+        return match settings.ticket_keys.is_empty() {
+            true => Ok(()),
+            false => Err(Error::new(
+                Status::Argument,
+                "a server that takes early data, shares its sessions or sends no tickets keeps \
+                 its sessions itself: it has no use for ticket keys",
+            )),
+        };
+    }
+    if settings.ticket_keys.is_empty() {
         config.ticketer = Ticketer::new().map_err(|error| {
             Error::new(
                 Status::Internal,

@@ -16,6 +16,9 @@ const LIFETIME: u32 = 7_200;
 /// How many sessions a server keeps that gives none away.
 pub(super) const SESSIONS: usize = 1_024;
 
+/// The most that can be kept: each takes up to a few kilobytes.
+pub(super) const MOST: usize = 1 << 20;
+
 /// The bytes of a key that servers share.
 const KEY: usize = 32;
 

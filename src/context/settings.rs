@@ -162,9 +162,8 @@ impl Settings {
     }
 
     pub(crate) fn set_ocsp(&mut self, response: &[u8]) -> Result<()> {
-        if response.first() != Some(&0x30) {
-            let length = response.len();
-            let sentence = format!("the {length} bytes are not an OCSP response in DER");
+        if response.is_empty() || response.starts_with(b"-----BEGIN") {
+            let sentence = "an OCSP response is stapled as it is, in DER: these bytes are not that";
             return Err(Error::new(Status::Parse, sentence));
         }
         let Some(shown) = self.identities.last_mut() else {
@@ -224,6 +223,7 @@ impl Settings {
         if let Some(groups) = &self.groups {
             allowed.kx_groups = groups.clone();
         }
+        self.check_groups(&allowed.kx_groups)?;
         let versions = self.versions();
         let fits = |suite: &SupportedCipherSuite| {
             versions
@@ -237,6 +237,20 @@ impl Settings {
             ));
         }
         Ok(Arc::new(allowed))
+    }
+
+    fn check_groups(&self, groups: &[&'static dyn SupportedKxGroup]) -> Result<()> {
+        let versions = self.versions();
+        let fits = |group: &&dyn SupportedKxGroup| {
+            let mut versions = versions.iter();
+            versions.any(|version| group.usable_for_version(version.version))
+        };
+        if groups.iter().any(fits) {
+            return Ok(());
+        }
+        let sentence = "none of the groups that are allowed is for a version that is allowed: \
+                        those with MLKEM are for TLS 1.3";
+        Err(Error::new(Status::Argument, sentence))
     }
 
     pub(crate) fn use_identity(&mut self, identity: &Identity) -> Result<()> {

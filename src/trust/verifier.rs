@@ -342,10 +342,14 @@ impl Policy {
             self.name as u8,
             u8::from(self.judge.is_some()),
         ]);
+        // Certificates that are trusted as they are, and pins, are no less different
+        // for being hashes both.
+        add(&self.pinned.len().to_be_bytes());
         let anchors = self.roots.iter().flat_map(|roots| roots.anchors());
         for anchor in anchors {
             add(&anchor.subject);
             add(&anchor.subject_public_key_info);
+            add(anchor.name_constraints.as_deref().unwrap_or_default());
         }
         for crl in self.crls.iter() {
             add(crl.der());

@@ -3,13 +3,14 @@
 #![allow(dead_code, reason = "each test program uses some of it")]
 
 use std::os::unix::net::UnixStream;
-use std::sync::OnceLock;
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use tlsmith::{
-    CertOptions, Connection, Context, Identity, SocketTransport, Status, Timeout, gen_ca,
-    issue_cert,
+    CertOptions, Connection, Context, Identity, KeyType, Patience, SocketTransport, Status,
+    Timeout, Transport, Usage, Version, gen_ca, issue_cert,
 };
 
 /// How long anything may take before the test fails.
@@ -80,6 +81,162 @@ pub fn shake_hands(
         let server = scope.spawn(|| server.handshake());
         (client.handshake(), server.join().unwrap())
     })
+}
+
+/// Both sides after a good handshake and a word each way, with which the tickets
+/// of TLS 1.3 come.
+#[track_caller]
+pub fn meet(client: &Context, server: &Context, name: &str) -> (Connection, Connection) {
+    let (client, server) = pair(client, server, name);
+    let (ours, theirs) = shake_hands(&client, &server);
+    ours.unwrap();
+    theirs.unwrap();
+    say(&client, &server, b"ping");
+    say(&server, &client, b"pong");
+    (client, server)
+}
+
+/// Says words that have to arrive.
+#[track_caller]
+pub fn say(from: &Connection, to: &Connection, words: &[u8]) {
+    assert_eq!(from.write(words).unwrap(), words.len());
+    let mut got = vec![0; words.len()];
+    let mut have = 0;
+    while have < got.len() {
+        let count = to.read(&mut got[have..]).unwrap();
+        assert_ne!(count, 0, "the data ended");
+        have += count;
+    }
+    assert!(got == words);
+}
+
+/// A context that speaks one version.
+pub fn only(context: Context, version: Version) -> Context {
+    context.set_versions(version, version).unwrap();
+    context
+}
+
+pub const BOTH_VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
+
+pub fn with_key(key_type: KeyType) -> CertOptions {
+    CertOptions {
+        key_type: Some(key_type),
+        ..CertOptions::default()
+    }
+}
+
+/// For identities that are servers and clients.
+pub fn for_both_sides() -> CertOptions {
+    let usage = Usage {
+        server: true,
+        client: true,
+    };
+    CertOptions {
+        usage: Some(usage),
+        ..CertOptions::default()
+    }
+}
+
+const CHILD: &str = "TLSMITH_TEST_CHILD";
+
+/// Another process of this program, which runs one test that begins with
+/// [`is_child`].
+pub fn child(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "--test-threads=1", test]);
+    command.env(CHILD, "1");
+    command
+}
+
+/// Whether this process was made by [`child`]: a test that is half of another one
+/// does nothing elsewhere.
+pub fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+/// A transport that keeps a copy of what is sent.
+pub struct Recording {
+    inner: SocketTransport<UnixStream>,
+    sent: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Recording {
+    /// Also gives what will have been sent.
+    pub fn new(stream: UnixStream) -> (Self, Arc<Mutex<Vec<u8>>>) {
+        let sent = Arc::<Mutex<Vec<u8>>>::default();
+        let inner = transport(stream);
+        (
+            Self {
+                inner,
+                sent: sent.clone(),
+            },
+            sent,
+        )
+    }
+}
+
+impl Transport for Recording {
+    fn receive(&self, buffer: &mut [u8], patience: Patience) -> tlsmith::Result<usize> {
+        self.inner.receive(buffer, patience)
+    }
+
+    fn send(&self, data: &[u8], patience: Patience) -> tlsmith::Result<usize> {
+        let count = self.inner.send(data, patience)?;
+        self.sent.lock().unwrap().extend_from_slice(&data[..count]);
+        Ok(count)
+    }
+}
+
+/// The same as [`pair`], with what the client will have sent.
+pub fn recorded_pair(
+    client: &Context,
+    server: &Context,
+    name: &str,
+) -> (Connection, Connection, Arc<Mutex<Vec<u8>>>) {
+    let (near, far) = UnixStream::pair().unwrap();
+    let (recording, sent) = Recording::new(near);
+    let client = Connection::client(client, Some(name), recording).unwrap();
+    let server = Connection::server(server, transport(far)).unwrap();
+    client.set_timeout(PATIENCE);
+    server.set_timeout(PATIENCE);
+    (client, server, sent)
+}
+
+/// The payloads of records of one type (RFC 8446, section 5.1).
+pub fn records(mut bytes: &[u8], kind: u8) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    while let [this, _, _, high, low, rest @ ..] = bytes {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let (payload, later) = rest.split_at(length);
+        if *this == kind {
+            found.push(payload.to_vec());
+        }
+        bytes = later;
+    }
+    found
+}
+
+/// The extensions of a ClientHello (RFC 8446, section 4.1.2): number, content.
+pub fn hello_extensions(hello: &[u8]) -> Vec<(u16, Vec<u8>)> {
+    assert_eq!(hello[0], 1, "a ClientHello");
+    let mut rest = &hello[4 + 2 + 32..];
+    let mut skip = |width: usize| {
+        let length = rest[..width]
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        rest = &rest[width + length..];
+    };
+    skip(1);
+    skip(2);
+    skip(1);
+    rest = &rest[2..];
+    let mut found = Vec::new();
+    while let [a, b, c, d, later @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*c, *d]));
+        found.push((u16::from_be_bytes([*a, *b]), later[..length].to_vec()));
+        rest = &later[length..];
+    }
+    found
 }
 
 pub fn read_all(connection: &Connection) -> tlsmith::Result<Vec<u8>> {

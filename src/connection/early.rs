@@ -1,0 +1,46 @@
+//! Early data (0-RTT, RFC 8446, section 2.3): what a client says before the
+//! handshake is complete.
+
+use super::stream::{Connection, check_room, is_fatal, lock};
+use crate::{Error, Result, Status};
+
+impl Connection {
+    /// Writes early data of a client, before the handshake: how much of it the
+    /// session allows, 0 where none does.  Whether the server takes it,
+    /// [`Self::early_data`] tells after the handshake; if not, it has to be
+    /// written again.  It can be replayed.
+    pub fn write_early(&self, data: &[u8]) -> Result<usize> {
+        self.check_failure()?;
+        if !self.is_handshaking() {
+            let sentence = "the handshake is complete: early data has to be written before it";
+            return Err(Error::new(Status::State, sentence));
+        }
+        let _turn = self.turn(&self.handshaking, "shakes hands on")?;
+        let _writing = self.turn(&self.writing, "writes to")?;
+        let mut outbox = lock(&self.outbox);
+        let taken = self.engine().encrypt_early(data);
+        let taken = taken.map_err(|error| self.fail(error))?;
+        match self.send_all(&mut outbox, self.patience()) {
+            Err(error) if is_fatal(&error) => Err(self.fail(self.peer_verdict(error))),
+            // The rest goes out with the handshake.
+            _ => Ok(taken),
+        }
+    }
+
+    /// Reads early data that a server accepts: a count, or 0 at its end, when
+    /// the handshake is complete.  It can be a replay.
+    pub fn read_early(&self, buffer: &mut [u8]) -> Result<usize> {
+        check_room(buffer)?;
+        let patience = self.patience();
+        loop {
+            match self.engine().read_early(buffer) {
+                0 => {}
+                count => return Ok(count),
+            }
+            if !self.is_handshaking() {
+                return Ok(0);
+            }
+            self.advance(patience, true)?;
+        }
+    }
+}

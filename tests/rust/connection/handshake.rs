@@ -1,0 +1,173 @@
+//! Handshakes, and who is refused.
+
+use std::time::Duration;
+
+use tlsmith::{CertOptions, ClientAuth, Context, KeyType, Status, Version, gen_ca, self_signed};
+
+use crate::support::*;
+
+#[test]
+fn both_sides_learn_what_was_agreed() {
+    let (client, server) = open_pair();
+    for side in [&client, &server] {
+        let agreed = side.agreed().unwrap();
+        assert_eq!(agreed.version, Version::Tls13);
+        assert!(agreed.cipher.starts_with("TLS_AES_"), "{agreed:?}");
+        assert_eq!(agreed.group.as_deref(), Some("X25519MLKEM768"));
+        assert_eq!(agreed.alpn, None);
+        assert!(!agreed.resumed);
+        assert_eq!(side.server_name(), Some("localhost"));
+    }
+    let scheme = client.agreed().unwrap().signature_scheme.as_deref();
+    assert_eq!(scheme, Some("ecdsa_secp256r1_sha256"));
+    assert_eq!(client.peer_chain(), localhost().chain());
+    let path: Vec<_> = client.verified_chain().iter().map(|c| c.sha256()).collect();
+    let expected = [localhost().certificate(), ca().certificate()].map(|c| c.sha256());
+    assert_eq!(path, expected);
+    assert!(server.peer_chain().is_empty());
+}
+
+#[test]
+fn every_key_type_authenticates_both_sides_wherever_the_protocol_allows_it() {
+    for kind in KeyType::ALL {
+        let options = CertOptions {
+            key_type: Some(kind),
+            usage: Some(tlsmith::Usage {
+                server: true,
+                client: true,
+            }),
+            ..CertOptions::default()
+        };
+        let identity = issue(&["localhost"], &options);
+        let server = server_context(&identity);
+        server.add_root(ca().certificate()).unwrap();
+        server.set_client_auth(ClientAuth::Required).unwrap();
+        for version in [Version::Tls12, Version::Tls13] {
+            let client = client_context();
+            client.set_versions(version, version).unwrap();
+            client.use_identity(&identity).unwrap();
+            let (client, server) = pair(&client, &server, "localhost");
+            let (ours, theirs) = shake_hands(&client, &server);
+            if kind.name().starts_with("ml-dsa") && version == Version::Tls12 {
+                // Its signatures have no code points before TLS 1.3.
+                assert_fails(theirs, Status::NoCommon, "in common");
+                assert_eq!(ours.unwrap_err().alert(), Some(40));
+                continue;
+            }
+            ours.unwrap();
+            theirs.unwrap();
+            for side in [&client, &server] {
+                assert_eq!(side.agreed().unwrap().version, version);
+                assert_eq!(side.peer_chain()[0].key_type(), kind.name());
+                assert_eq!(side.verified_chain().len(), 2);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_of_an_unknown_ca_is_refused_by_name() {
+    let other = gen_ca(&CertOptions {
+        common_name: Some("Other CA".to_owned()),
+        ..CertOptions::default()
+    })
+    .unwrap();
+    let site = tlsmith::issue_cert(&other, &names(&["localhost"]), &CertOptions::default());
+    let (client, server) = pair(
+        &client_context(),
+        &server_context(&site.unwrap()),
+        "localhost",
+    );
+    let (ours, theirs) = shake_hands(&client, &server);
+    assert_fails(ours, Status::CertificateUntrusted, "CN=Other CA");
+    let theirs = theirs.unwrap_err();
+    assert_eq!(theirs.alert(), Some(48), "{theirs}");
+    assert!(client.peer_chain().is_empty());
+    assert_fails(
+        client.write(b"x"),
+        Status::CertificateUntrusted,
+        "CN=Other CA",
+    );
+}
+
+#[test]
+fn a_server_of_another_name_is_refused_with_both_names() {
+    let site = issue(&["a.example"], &CertOptions::default());
+    let (client, server) = pair(&client_context(), &server_context(&site), "b.example");
+    let (ours, theirs) = shake_hands(&client, &server);
+    let sentence = "certificate is for 'a.example', you asked for 'b.example'";
+    assert_fails(ours, Status::CertificateName, sentence);
+    assert_eq!(theirs.unwrap_err().alert(), Some(42));
+}
+
+#[test]
+fn an_address_is_checked_like_a_name() {
+    let server = server_context(localhost());
+    let (client, peer) = pair(&client_context(), &server, "127.0.0.1");
+    let (outcome, _) = shake_hands(&client, &peer);
+    outcome.unwrap();
+    let (client, peer) = pair(&client_context(), &server, "127.0.0.2");
+    let (outcome, _) = shake_hands(&client, &peer);
+    assert_fails(outcome, Status::CertificateName, "127.0.0.2");
+}
+
+#[test]
+fn a_certificate_out_of_its_time_is_refused_with_the_date() {
+    let day = Duration::from_secs(86_400);
+    let ca = gen_ca(&CertOptions {
+        not_before: Some(1_500_000_000),
+        lifetime: Some(10_000 * day),
+        ..CertOptions::default()
+    })
+    .unwrap();
+    let context = Context::new();
+    context.add_root(ca.certificate()).unwrap();
+    for (start, part, alert) in [
+        (1_600_000_000, "expired on 2020-09-14", 45),
+        (2_000_000_000, "not valid before 2033-05-18", 45),
+    ] {
+        let options = CertOptions {
+            not_before: Some(start),
+            lifetime: Some(day),
+            ..CertOptions::default()
+        };
+        let site = tlsmith::issue_cert(&ca, &names(&["localhost"]), &options).unwrap();
+        let (client, server) = pair(&context, &server_context(&site), "localhost");
+        let (ours, theirs) = shake_hands(&client, &server);
+        assert_fails(ours, Status::CertificateTime, part);
+        assert_eq!(theirs.unwrap_err().alert(), Some(alert));
+    }
+}
+
+#[test]
+fn a_self_signed_server_is_refused_until_it_is_a_root() {
+    let site = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
+    let server = server_context(&site);
+    let (client, peer) = pair(&client_context(), &server, "localhost");
+    let (outcome, _) = shake_hands(&client, &peer);
+    assert_fails(outcome, Status::CertificateUntrusted, "self-signed");
+
+    let context = Context::new();
+    context.add_root(site.certificate()).unwrap();
+    let (client, peer) = pair(&context, &server, "localhost");
+    shake_hands(&client, &peer).0.unwrap();
+}
+
+#[test]
+fn a_ca_certificate_cannot_stand_for_a_server() {
+    let (client, server) = pair(&client_context(), &server_context(ca()), "localhost");
+    let (outcome, _) = shake_hands(&client, &server);
+    assert_fails(outcome, Status::Certificate, "CA certificate");
+}
+
+#[test]
+fn a_client_certificate_cannot_stand_for_a_server() {
+    let user = issue(&["alice@example.org"], &CertOptions::default());
+    let (client, server) = pair(&client_context(), &server_context(&user), "localhost");
+    let (outcome, _) = shake_hands(&client, &server);
+    assert_fails(
+        outcome,
+        Status::Certificate,
+        "clientAuth, not for serverAuth",
+    );
+}

@@ -1,0 +1,291 @@
+//! The name that a client asks for, and what answers it.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, mpsc};
+
+use tlsmith::{
+    CertOptions, Choose, ClientAuth, Connection, Context, Error, KeyType, MemoryTransport, Status,
+};
+
+use crate::support::*;
+
+#[test]
+fn a_name_beyond_ascii_is_the_same_in_both_spellings() {
+    let server = server_context(&issue(&["müller.example"], &CertOptions::default()));
+    for name in ["müller.example", "xn--mller-kva.example", "MÜLLER.Example"] {
+        let (client, server) = pair(&client_context(), &server, name);
+        let (ours, theirs) = shake_hands(&client, &server);
+        ours.unwrap();
+        theirs.unwrap();
+        assert_eq!(server.server_name(), Some("xn--mller-kva.example"));
+    }
+}
+
+#[test]
+fn a_server_chooses_its_certificate_by_name_and_by_key() {
+    let rsa = CertOptions {
+        key_type: Some(KeyType::Rsa2048),
+        ..CertOptions::default()
+    };
+    let server = Context::new();
+    server.use_identity(localhost()).unwrap();
+    server.use_identity(&issue(&["b.example"], &rsa)).unwrap();
+    server
+        .use_identity(&issue(&["*.wild.example"], &CertOptions::default()))
+        .unwrap();
+    for (asked, got) in [
+        ("b.example", "b.example"),
+        ("x.wild.example", "*.wild.example"),
+        ("unknown.example", "localhost"),
+    ] {
+        let context = client_context();
+        context.insecure_no_name().unwrap();
+        let (client, peer) = pair(&context, &server, asked);
+        shake_hands(&client, &peer).0.unwrap();
+        assert_eq!(client.peer_chain()[0].names()[0], got);
+        assert_eq!(peer.server_name(), Some(asked));
+    }
+}
+
+/// The name for which a client gets a certificate that asks for `asked`.
+fn answered(server: &Context, asked: &str) -> String {
+    let client = client_context();
+    client.insecure_no_name().unwrap();
+    let (client, _) = meet(&client, server, asked);
+    client.peer_chain()[0].names()[0].clone()
+}
+
+#[test]
+fn an_exact_name_comes_before_a_wildcard_in_any_order() {
+    let identities = ["*.example.org", "www.example.org", "example.org"]
+        .map(|name| issue(&[name], &CertOptions::default()));
+    for turn in 0..identities.len() {
+        let server = server_context(localhost());
+        for index in 0..identities.len() {
+            let identity = &identities[(index + turn) % identities.len()];
+            server.use_identity(identity).unwrap();
+        }
+        for (asked, expected) in [
+            ("www.example.org", "www.example.org"),
+            ("WWW.Example.ORG", "www.example.org"),
+            ("ftp.example.org", "*.example.org"),
+            ("example.org", "example.org"),
+            ("a.b.example.org", "localhost"),
+            ("example.net", "localhost"),
+            ("192.0.2.1", "localhost"),
+        ] {
+            assert_eq!(answered(&server, asked), expected, "{asked}");
+        }
+    }
+}
+
+#[test]
+fn of_the_keys_for_one_name_the_client_gets_one_that_it_can_check() {
+    let server = Context::new();
+    for kind in [KeyType::Ed448, KeyType::EcdsaP256, KeyType::Rsa2048] {
+        let identity = issue(&["localhost"], &with_key(kind));
+        server.use_identity(&identity).unwrap();
+    }
+    for (cipher, expected) in [
+        ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "rsa-2048"),
+        ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ed448"),
+        // In TLS 1.3 suites say nothing about keys: the first one.
+        ("TLS_AES_128_GCM_SHA256", "ed448"),
+    ] {
+        let client = client_context();
+        client.set_ciphers(&[cipher]).unwrap();
+        let (client, _) = meet(&client, &server, "localhost");
+        assert_eq!(client.peer_chain()[0].key_type(), expected);
+        assert_eq!(client.agreed().unwrap().cipher, cipher);
+    }
+}
+
+#[test]
+fn a_name_is_worth_less_than_a_key_that_the_client_can_check() {
+    let server = Context::new();
+    let identity = issue(&["localhost"], &with_key(KeyType::EcdsaP256));
+    server.use_identity(&identity).unwrap();
+    let identity = issue(&["other.example"], &with_key(KeyType::Rsa2048));
+    server.use_identity(&identity).unwrap();
+    let client = client_context();
+    let rsa = ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"];
+    client.set_ciphers(&rsa).unwrap();
+    let (client, server) = pair(&client, &server, "localhost");
+    let (outcome, _) = shake_hands(&client, &server);
+    assert_fails(outcome, Status::CertificateName, "'other.example'");
+}
+
+// Strict servers.
+
+#[test]
+fn a_strict_server_refuses_names_that_it_has_no_identity_for() {
+    let strict = || {
+        let server = server_context(localhost());
+        let wildcard = issue(&["*.example.org"], &CertOptions::default());
+        server.use_identity(&wildcard).unwrap();
+        server.require_known_name().unwrap();
+        server
+    };
+    let server = strict();
+    assert_eq!(answered(&server, "localhost"), "localhost");
+    assert_eq!(answered(&server, "a.example.org"), "*.example.org");
+    // Addresses are not asked for (RFC 6066, section 3).
+    assert_eq!(answered(&server, "127.0.0.1"), "localhost");
+    for version in BOTH_VERSIONS {
+        for name in ["example.org", "unknown.example", "a.b.example.org"] {
+            let client = only(client_context(), version);
+            let (client, server) = pair(&client, &server, name);
+            let (ours, theirs) = shake_hands(&client, &server);
+            assert_fails(theirs, Status::NoCommon, name);
+            let ours = ours.unwrap_err();
+            assert_eq!(ours.status(), Status::Alert, "{ours}");
+            assert_eq!(ours.alert(), Some(112), "{ours}");
+            assert!(ours.to_string().contains("unrecognized_name"), "{ours}");
+            // It is over for good.
+            assert_eq!(
+                server.read(&mut [0; 1]).unwrap_err().status(),
+                Status::NoCommon
+            );
+        }
+    }
+}
+
+// Choosers.
+
+#[test]
+fn a_chooser_sees_what_the_client_says_and_chooses_who_answers() {
+    let other = server_context(&issue(&["b.example"], &CertOptions::default()));
+    other.set_alpn(&["h2"]).unwrap();
+    let (seen, heard) = mpsc::channel();
+    let server = server_context(localhost());
+    let choose: Choose = Arc::new(move |hello| {
+        seen.send(hello.clone()).unwrap();
+        let is_other = hello.server_name.as_deref() == Some("b.example");
+        Ok(is_other.then(|| other.clone()))
+    });
+    server.set_choose(choose).unwrap();
+    for version in BOTH_VERSIONS {
+        for (name, said, alpn, chosen) in [
+            (
+                "b.example",
+                Some("b.example"),
+                &["h2", "http/1.1"][..],
+                Some("h2"),
+            ),
+            ("localhost", Some("localhost"), &["h2"], None),
+            ("127.0.0.1", None, &[], None),
+        ] {
+            let client = only(client_context(), version);
+            client.set_alpn(alpn).unwrap();
+            let (client, server) = meet(&client, &server, name);
+            let hello = heard.recv().unwrap();
+            assert_eq!(hello.server_name.as_deref(), said);
+            assert_eq!(hello.alpn, alpn);
+            assert_eq!(client.agreed().unwrap().alpn.as_deref(), chosen);
+            assert_eq!(server.server_name(), said);
+            assert!(heard.try_recv().is_err(), "it is asked once");
+        }
+    }
+}
+
+#[test]
+fn sessions_are_resumed_by_the_context_that_a_chooser_chooses_and_by_no_other() {
+    let user = issue(&["alice@example.org"], &CertOptions::default());
+    let site = issue(&["open.example", "closed.example"], &CertOptions::default());
+    let open = server_context(&site);
+    let closed = server_context(&site);
+    closed.add_root(ca().certificate()).unwrap();
+    closed.set_client_auth(ClientAuth::Required).unwrap();
+    let server = server_context(&site);
+    let choose: Choose = Arc::new(move |hello| match hello.server_name.as_deref() {
+        Some("closed.example") => Ok(Some(closed.clone())),
+        _ => Ok(Some(open.clone())),
+    });
+    server.set_choose(choose).unwrap();
+    for version in BOTH_VERSIONS {
+        let client = only(client_context(), version);
+        client.use_identity(&user).unwrap();
+        for (name, resumed, is_known) in [
+            ("open.example", false, false),
+            ("closed.example", false, true),
+            ("open.example", true, false),
+            ("closed.example", true, true),
+        ] {
+            let (client, server) = meet(&client, &server, name);
+            assert_eq!(client.agreed().unwrap().resumed, resumed, "{name}");
+            assert_eq!(!server.peer_chain().is_empty(), is_known, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_a_chooser_fails_with_is_the_error_and_the_client_hears_an_alert() {
+    let refusing: Choose = Arc::new(|hello| {
+        let name = hello.server_name.clone().unwrap_or_default();
+        Err(Error::new(
+            Status::Argument,
+            format!("nobody serves {name}"),
+        ))
+    });
+    let unusable: Choose = Arc::new(|_| Ok(Some(Context::new())));
+    let expectations = [
+        (refusing, Status::Argument, "nobody serves localhost", 112),
+        (unusable, Status::State, "a server needs a certificate", 80),
+    ];
+    for (choose, status, words, alert) in expectations {
+        let server = server_context(localhost());
+        server.set_choose(choose).unwrap();
+        let (client, server) = pair(&client_context(), &server, "localhost");
+        let (ours, theirs) = shake_hands(&client, &server);
+        assert_fails(theirs, status, words);
+        assert_eq!(ours.unwrap_err().alert(), Some(alert));
+    }
+}
+
+#[test]
+fn a_hello_that_comes_byte_by_byte_is_heard_all_the_same() {
+    let strict = server_context(localhost());
+    strict.require_known_name().unwrap();
+    let [near, far] = [MemoryTransport::new(), MemoryTransport::new()];
+    let context = client_context();
+    let client = Connection::client(&context, Some("localhost"), near.clone()).unwrap();
+    let server = Connection::server(&strict, far.clone()).unwrap();
+    let mut byte = [0; 1];
+    while client.is_handshaking() || server.is_handshaking() {
+        for connection in [&client, &server] {
+            if let Err(error) = connection.handshake() {
+                assert_eq!(error.status(), Status::WantRead, "{error}");
+            }
+        }
+        let moved = near.drain(&mut byte);
+        if moved == 1 {
+            far.feed(&byte).unwrap();
+        } else if far.drain(&mut byte) == 1 {
+            near.feed(&byte).unwrap();
+        }
+    }
+    assert_eq!(server.server_name(), Some("localhost"));
+}
+
+#[test]
+fn what_is_no_hello_is_refused_before_anybody_chooses() {
+    let choose: Choose = Arc::new(|_| panic!("there is nothing to choose by"));
+    let server = server_context(localhost());
+    server.set_choose(choose).unwrap();
+    for words in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[22, 3, 1, 0, 4, 2, 0, 0, 0],
+    ] {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        near.write_all(words).unwrap();
+        let server = Connection::server(&server, transport(far)).unwrap();
+        server.set_timeout(PATIENCE);
+        let error = server.handshake().unwrap_err();
+        assert_eq!(error.status(), Status::Protocol, "{error}");
+        drop(server);
+        let mut answer = Vec::new();
+        near.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}");
+    }
+}

@@ -1,0 +1,170 @@
+//! Sockets: connecting, listening, and what can go wrong with them.
+
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixListener;
+use std::thread;
+use std::time::Duration;
+
+use tlsmith::{Connection, SocketTransport, Status, Timeout, tcp};
+
+use crate::support::*;
+
+#[test]
+fn tcp_connects_by_name_and_accepts() {
+    let listener = tcp::listen(Some("127.0.0.1"), "0").unwrap();
+    let address = tcp::local_address(&listener).unwrap();
+    let server = server_context(localhost());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let socket = tcp::accept(&listener, PATIENCE, None).unwrap();
+            let connection =
+                Connection::server(&server, SocketTransport::new(socket).unwrap()).unwrap();
+            assert_eq!(read_all(&connection).unwrap(), b"hello");
+        });
+        let socket = tcp::connect("localhost", &address.port().to_string(), PATIENCE, None);
+        let socket = socket.unwrap();
+        assert_eq!(tcp::peer_address(&socket).unwrap(), address);
+        let transport = SocketTransport::new(socket).unwrap();
+        let connection =
+            Connection::client(&client_context(), Some("localhost"), transport).unwrap();
+        connection.write(b"hello").unwrap();
+        connection.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn connecting_fails_with_the_address_and_the_reason() {
+    let connect = |host: &str, port: &str| tcp::connect(host, port, PATIENCE, None);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let error = connect("127.0.0.1", &port).unwrap_err();
+    assert_eq!(error.status(), Status::Io);
+    assert_eq!(error.os_error(), Some(111), "{error}");
+    assert!(error.to_string().contains(&port), "{error}");
+    for port in ["http", "", "0", "65536", "-1", "+443", " 443"] {
+        assert_fails(
+            connect("127.0.0.1", port),
+            Status::Argument,
+            "is not a port",
+        );
+    }
+    for host in ["", "a\0b", &"a".repeat(10_000)] {
+        assert_fails(connect(host, "443"), Status::Argument, "is not a host name");
+    }
+    assert_fails(
+        connect("name.invalid", "443"),
+        Status::Resolve,
+        "name.invalid",
+    );
+}
+
+#[test]
+fn a_listener_waits_as_it_is_told() {
+    let listener = tcp::listen(None, "0").unwrap();
+    assert_fails(
+        tcp::accept(&listener, Timeout::Never, None),
+        Status::WantRead,
+        "",
+    );
+    let short = Timeout::After(Duration::from_millis(10));
+    assert_fails(
+        tcp::accept(&listener, short, None),
+        Status::Timeout,
+        "no client",
+    );
+    let taken = tcp::local_address(&listener).unwrap().port().to_string();
+    assert_fails(tcp::listen(None, &taken), Status::Io, &taken);
+}
+
+#[test]
+fn clients_that_give_up_while_they_wait_are_passed_over() {
+    let listener = tcp::listen(Some("127.0.0.1"), "0").unwrap();
+    let address = tcp::local_address(&listener).unwrap();
+    for _ in 0..3 {
+        let client = TcpStream::connect(address).unwrap();
+        // Closing resets the connection instead of ending it.
+        let at_once = Some(Duration::ZERO);
+        rustix::net::sockopt::set_socket_linger(&client, at_once).unwrap();
+    }
+    let patient = TcpStream::connect(address).unwrap();
+    let accepted = tcp::accept(&listener, PATIENCE, None).unwrap();
+    let expected = patient.local_addr().unwrap();
+    assert_eq!(tcp::peer_address(&accepted).unwrap(), expected);
+}
+
+#[test]
+fn descriptors_that_are_no_connected_stream_are_refused() {
+    let file = std::fs::File::open("/dev/null").unwrap();
+    assert_fails(
+        SocketTransport::new(file).map(drop),
+        Status::Argument,
+        "not a socket",
+    );
+    let file = tempfile::tempfile().unwrap();
+    assert_fails(
+        SocketTransport::new(file).map(drop),
+        Status::Argument,
+        "a file",
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert_fails(
+        SocketTransport::new(listener).map(drop),
+        Status::Argument,
+        "listening",
+    );
+    let folder = tempfile::TempDir::new().unwrap();
+    let listener = UnixListener::bind(folder.path().join("socket")).unwrap();
+    assert_fails(
+        SocketTransport::new(listener).map(drop),
+        Status::Argument,
+        "listening",
+    );
+    let datagram = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_fails(
+        SocketTransport::new(datagram).map(drop),
+        Status::Argument,
+        "datagram",
+    );
+}
+
+#[test]
+fn a_reset_is_an_io_error_with_its_errno() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    let client = Connection::client(
+        &client_context(),
+        Some("localhost"),
+        SocketTransport::new(near).unwrap(),
+    );
+    let client = client.unwrap();
+    let server = Connection::server(
+        &server_context(localhost()),
+        SocketTransport::new(far).unwrap(),
+    );
+    let server = server.unwrap();
+    shake_hands(&client, &server).0.unwrap();
+    // What the server has not read when it closes makes the kernel reset.
+    client.write(b"unread").unwrap();
+    drop(server);
+    let error = loop {
+        match client.read(&mut [0; 1]) {
+            Ok(count) => assert_ne!(count, 0),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.os_error(), Some(104), "{error}");
+}
+
+#[test]
+fn a_listener_for_every_address_takes_both_families() {
+    let listener = tcp::listen(None, "0").unwrap();
+    let port = tcp::local_address(&listener).unwrap().port().to_string();
+    for host in ["127.0.0.1", "::1"] {
+        let near = tcp::connect(host, &port, PATIENCE, None).unwrap();
+        let far = tcp::accept(&listener, PATIENCE, None).unwrap();
+        let (here, there) = (tcp::local_address(&near), tcp::peer_address(&far));
+        assert_eq!(here.unwrap().port(), there.unwrap().port());
+    }
+}

@@ -1,0 +1,348 @@
+//! Transports that are no sockets: memory, pipes, and another connection.
+
+use std::io::{PipeReader, PipeWriter, pipe};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::thread;
+
+use tlsmith::{
+    Connection, Context, MemoryTransport, Patience, PipeTransport, Result, Status, Timeout,
+    Transport, Version,
+};
+
+use crate::support::*;
+
+/// 20 MB that are the same nowhere.
+fn volume() -> Vec<u8> {
+    (0..20_000_000_u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect()
+}
+
+/// Moves much both ways at once, and then ends it in order.
+fn move_much(client: &Connection, server: &Connection) {
+    let data = volume();
+    thread::scope(|scope| {
+        for side in [client, server] {
+            let data = &data;
+            scope.spawn(move || {
+                assert_eq!(side.write(data).unwrap(), data.len());
+                side.shutdown().unwrap();
+            });
+            scope.spawn(move || assert!(read_all(side).unwrap() == *data));
+        }
+    });
+}
+
+// Memory.
+
+fn memory_pair(client: &Context, server: &Context) -> [(Connection, MemoryTransport); 2] {
+    let [near, far] = [MemoryTransport::new(), MemoryTransport::new()];
+    let client = Connection::client(client, Some("localhost"), near.clone()).unwrap();
+    let server = Connection::server(server, far.clone()).unwrap();
+    [(client, near), (server, far)]
+}
+
+/// Moves what waits from one side to the other: how much.
+fn ferry(from: &MemoryTransport, to: &MemoryTransport) -> usize {
+    let mut buffer = vec![0; 100_000];
+    let mut moved = 0;
+    loop {
+        match from.drain(&mut buffer) {
+            0 => return moved,
+            count => to.feed(&buffer[..count]).unwrap(),
+        }
+        moved += 1;
+    }
+}
+
+fn shake_in_memory(sides: &[(Connection, MemoryTransport); 2]) {
+    let [(client, near), (server, far)] = sides;
+    while client.is_handshaking() || server.is_handshaking() {
+        for side in [client, server] {
+            if let Err(error) = side.handshake() {
+                assert_eq!(error.status(), Status::WantRead, "{error}");
+            }
+        }
+        let moved = ferry(near, far) + ferry(far, near);
+        let done = !client.is_handshaking() && !server.is_handshaking();
+        assert!(moved > 0 || done, "nobody gets further");
+    }
+}
+
+#[test]
+fn in_memory_the_program_moves_every_byte() {
+    let data = volume();
+    for version in BOTH_VERSIONS {
+        let client = only(client_context(), version);
+        let sides = memory_pair(&client, &server_context(localhost()));
+        shake_in_memory(&sides);
+        let [(client, near), (server, far)] = &sides;
+        assert_eq!(client.agreed().unwrap().version, version);
+        let mut sent = [0, 0];
+        let mut got = [Vec::new(), Vec::new()];
+        let mut buffer = vec![0; 50_000];
+        let mut stalls = 0;
+        while got.iter().any(|got| got.len() < data.len()) {
+            for (index, side) in [client, server].into_iter().enumerate() {
+                while sent[index] < data.len() {
+                    match side.write(&data[sent[index]..]) {
+                        Ok(count) => sent[index] += count,
+                        Err(error) => {
+                            assert_eq!(error.status(), Status::WantWrite, "{error}");
+                            stalls += 1;
+                            break;
+                        }
+                    }
+                }
+                let _ = side.flush();
+                loop {
+                    match side.read(&mut buffer) {
+                        Ok(count) => got[index].extend_from_slice(&buffer[..count]),
+                        Err(error) => {
+                            assert_eq!(error.status(), Status::WantRead, "{error}");
+                            break;
+                        }
+                    }
+                }
+            }
+            ferry(near, far);
+            ferry(far, near);
+        }
+        assert!(got[0] == data && got[1] == data);
+        // What nobody drains does not grow without limit.
+        assert!(stalls > 20, "{stalls}");
+        client.shutdown().unwrap();
+        ferry(near, far);
+        assert_eq!(server.read(&mut buffer).unwrap(), 0);
+    }
+}
+
+#[test]
+fn memory_never_waits_and_has_an_end() {
+    let sides = memory_pair(&client_context(), &server_context(localhost()));
+    let [(client, near), (server, far)] = &sides;
+    for timeout in [Timeout::Descriptor, Timeout::Never, PATIENCE] {
+        client.set_timeout(timeout);
+        assert_fails(client.handshake(), Status::WantRead, "");
+    }
+    assert!(near.undrained() > 0);
+    shake_in_memory(&sides);
+    server.write(b"half").unwrap();
+    ferry(far, near);
+    near.feed(b"").unwrap();
+    assert_fails(near.feed(b"more"), Status::State, "fed already");
+    assert_fails(near.feed(b""), Status::State, "fed already");
+    let mut buffer = [0; 100];
+    assert_eq!(client.read(&mut buffer).unwrap(), 4);
+    assert_fails(client.read(&mut buffer), Status::Truncated, "close_notify");
+    // The other direction is as it was.
+    client.write(b"still here").unwrap();
+    ferry(near, far);
+    assert_eq!(server.read(&mut buffer).unwrap(), 10);
+}
+
+#[test]
+fn what_follows_close_notify_in_memory_is_left_over() {
+    let sides = memory_pair(&client_context(), &server_context(localhost()));
+    shake_in_memory(&sides);
+    let [(client, near), (server, far)] = &sides;
+    server.shutdown().unwrap();
+    ferry(far, near);
+    near.feed(b"not TLS").unwrap();
+    assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
+    assert_eq!(client.leftover(), b"not TLS");
+    assert_eq!(client.leftover(), b"");
+}
+
+// Pipes.
+
+type Pipes = PipeTransport<PipeReader, PipeWriter>;
+
+fn pipes() -> [Pipes; 2] {
+    let (from_server, to_client) = pipe().unwrap();
+    let (from_client, to_server) = pipe().unwrap();
+    [
+        PipeTransport::new(from_server, to_server),
+        PipeTransport::new(from_client, to_client),
+    ]
+}
+
+fn piped_pair() -> (Connection, Connection) {
+    let [near, far] = pipes();
+    let client = Connection::client(&client_context(), Some("localhost"), near).unwrap();
+    let server = Connection::server(&server_context(localhost()), far).unwrap();
+    (client, server)
+}
+
+#[test]
+fn pipes_carry_much_both_ways_with_and_without_a_time_limit() {
+    for timeout in [Timeout::Descriptor, PATIENCE] {
+        let (client, server) = piped_pair();
+        client.set_timeout(timeout);
+        server.set_timeout(timeout);
+        let (ours, theirs) = shake_hands(&client, &server);
+        ours.and(theirs).unwrap();
+        move_much(&client, &server);
+    }
+}
+
+#[test]
+fn a_pipe_that_is_empty_or_full_is_waited_for_as_it_is_told() {
+    let (client, server) = piped_pair();
+    let (ours, theirs) = shake_hands(&client, &server);
+    ours.and(theirs).unwrap();
+    say(&server, &client, b"tickets");
+    let short = Timeout::After(std::time::Duration::from_millis(20));
+    client.set_timeout(short);
+    assert_fails(client.read(&mut [0; 1]), Status::Timeout, "sent nothing");
+    client.set_timeout(Timeout::Never);
+    assert_fails(client.read(&mut [0; 1]), Status::WantRead, "");
+    let error = loop {
+        if let Err(error) = client.write(&[1; 100_000]) {
+            break error;
+        }
+    };
+    assert_eq!(error.status(), Status::WantWrite, "{error}");
+    client.set_timeout(short);
+    assert_fails(client.write(b"x"), Status::Timeout, "did not take");
+}
+
+#[test]
+fn a_pipe_whose_writer_is_gone_is_truncated() {
+    let (client, server) = piped_pair();
+    let (ours, theirs) = shake_hands(&client, &server);
+    ours.and(theirs).unwrap();
+    server.write(b"half").unwrap();
+    drop(server);
+    let mut buffer = [0; 100];
+    assert_eq!(client.read(&mut buffer).unwrap(), 4);
+    assert_fails(client.read(&mut buffer), Status::Truncated, "close_notify");
+}
+
+/// Runs one of the tests below in a process of its own.
+fn in_a_process(name: &str) -> (ExitStatus, String) {
+    let out = child(name).output().unwrap();
+    (
+        out.status,
+        String::from_utf8_lossy(&out.stdout).into_owned(),
+    )
+}
+
+#[test]
+fn a_pipe_without_a_reader_is_an_error_and_not_a_signal() {
+    const SIGPIPE: i32 = 13;
+    let (status, words) = in_a_process("transports::child_that_writes_to_nobody");
+    assert!(
+        status.success() && words.contains("1 passed"),
+        "{status}: {words}"
+    );
+    // The same without the library is the end of the process.
+    let (status, words) = in_a_process("transports::child_that_a_signal_ends");
+    assert_eq!(status.signal(), Some(SIGPIPE), "{words}");
+}
+
+/// As in a program that is not written in Rust.
+fn let_sigpipe_kill() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: no handler is installed, so none can do what it may not.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.unwrap();
+}
+
+#[test]
+fn child_that_writes_to_nobody() {
+    if !is_child() {
+        return;
+    }
+    let_sigpipe_kill();
+    for timeout in [Timeout::Descriptor, Timeout::Never, PATIENCE] {
+        let (client, server) = piped_pair();
+        let (ours, theirs) = shake_hands(&client, &server);
+        ours.and(theirs).unwrap();
+        client.set_timeout(timeout);
+        drop(server);
+        for _ in 0..2 {
+            let error = client.write(b"to nobody").unwrap_err();
+            assert_eq!(error.status(), Status::Io, "{error}");
+            assert_eq!(error.os_error(), Some(32), "{error}");
+        }
+    }
+}
+
+#[test]
+fn child_that_a_signal_ends() {
+    if !is_child() {
+        return;
+    }
+    let_sigpipe_kill();
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    let _ = rustix::io::write(&writer, b"to nobody");
+    unreachable!("the signal came");
+}
+
+// A connection inside a connection.
+
+/// Carries a connection through another one.
+struct Tunnel(Connection);
+
+impl Transport for Tunnel {
+    fn receive(&self, buffer: &mut [u8], patience: Patience) -> Result<usize> {
+        if matches!(patience, Patience::Never) && self.0.pending() == 0 {
+            return Err(Status::WantRead.into());
+        }
+        self.0.read(buffer)
+    }
+
+    fn send(&self, data: &[u8], _patience: Patience) -> Result<usize> {
+        self.0.write(data)
+    }
+}
+
+#[test]
+fn tls_inside_tls_carries_much_both_ways_for_another_name() {
+    let secret = issue(&["secret.example"], &with_key(tlsmith::KeyType::EcdsaP384));
+    for version in BOTH_VERSIONS {
+        let (near, far) = open_pair();
+        let client = only(client_context(), version);
+        let name = Some("secret.example");
+        let client = Connection::client(&client, name, Tunnel(near)).unwrap();
+        let server = Connection::server(&server_context(&secret), Tunnel(far)).unwrap();
+        let (ours, theirs) = shake_hands(&client, &server);
+        ours.and(theirs).unwrap();
+        assert_eq!(client.peer_chain(), secret.chain());
+        assert_eq!(client.agreed().unwrap().version, version);
+        assert_eq!(server.server_name(), Some("secret.example"));
+        move_much(&client, &server);
+    }
+}
+
+#[test]
+fn what_ends_the_outer_connection_truncates_the_inner_one() {
+    let (near, far) = open_pair();
+    let client = Connection::client(&client_context(), Some("localhost"), Tunnel(near)).unwrap();
+    let server = Connection::server(&server_context(localhost()), Tunnel(far)).unwrap();
+    let (ours, theirs) = shake_hands(&client, &server);
+    ours.and(theirs).unwrap();
+    server.write(b"half").unwrap();
+    drop(server);
+    let mut buffer = [0; 100];
+    assert_eq!(client.read(&mut buffer).unwrap(), 4);
+    assert_fails(client.read(&mut buffer), Status::Truncated, "close_notify");
+}
+
+#[test]
+fn a_transport_that_fails_is_the_error_of_the_connection() {
+    struct Broken;
+    impl Transport for Broken {
+        fn receive(&self, _: &mut [u8], _: Patience) -> Result<usize> {
+            Err(tlsmith::Error::new(Status::Unsupported, "no radio here"))
+        }
+        fn send(&self, data: &[u8], _: Patience) -> Result<usize> {
+            Ok(data.len())
+        }
+    }
+    let context = only(client_context(), Version::Tls13);
+    let client = Connection::client(&context, Some("localhost"), Broken).unwrap();
+    assert_fails(client.handshake(), Status::Unsupported, "no radio here");
+}
