@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::thread;
 
-use tlsmith::{CertOptions, Connection, Version};
+use tlsmith::{CertOptions, ClientAuth, Connection, Status, Version};
 
 use crate::peers::*;
 use crate::support::*;
@@ -77,5 +77,75 @@ fn curl_refuses_a_certificate_for_another_name() {
         );
         // Curl judges the name after the handshake, so we may be done by then.
         let _ = server.join().unwrap();
+    });
+}
+
+#[test]
+fn curl_keeps_to_a_policy_and_shows_its_certificate() {
+    let user = issue(&["alice@example.org"], &CertOptions::default());
+    let files = Files::of(&user);
+    let server = || {
+        let server = server_context(localhost());
+        server.add_root(ca().certificate()).unwrap();
+        server.set_client_auth(ClientAuth::Required).unwrap();
+        server
+    };
+    let cert = ["--cert", "cert.pem", "--key", "key.pem"];
+    for (policy, cipher) in [
+        (
+            [
+                "--tls-max",
+                "1.2",
+                "--ciphers",
+                "ECDHE-ECDSA-CHACHA20-POLY1305",
+            ],
+            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        ),
+        (
+            [
+                "--tlsv1.3",
+                "--http1.1",
+                "--tls13-ciphers",
+                "TLS_AES_128_GCM_SHA256",
+            ],
+            "TLS_AES_128_GCM_SHA256",
+        ),
+    ] {
+        let (listener, port) = listen();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let connection = accept(&server(), &listener);
+                answer(&connection, "for alice\n").unwrap();
+                assert_eq!(connection.agreed().unwrap().cipher, cipher);
+                let subject = connection.verified_chain()[0].subject();
+                assert_eq!(subject, "CN=alice@example.org");
+            });
+            let (fine, said) = curl(&files, port, &[&cert[..], &policy].concat());
+            assert!(fine, "{said}");
+            assert_eq!(said, "for alice\n");
+        });
+        // And without its certificate.
+        let (listener, port) = listen();
+        thread::scope(|scope| {
+            let outcome = scope.spawn(|| accept(&server(), &listener).handshake());
+            let (fine, said) = curl(&files, port, &policy);
+            assert!(!fine);
+            assert!(said.contains("certificate required"), "{said}");
+            assert_fails(outcome.join().unwrap(), Status::CertificateMissing, "");
+        });
+    }
+}
+
+#[test]
+fn curl_hears_that_no_version_is_in_common() {
+    let files = Files::of(localhost());
+    let (listener, port) = listen();
+    thread::scope(|scope| {
+        let server = only(server_context(localhost()), Version::Tls13);
+        let outcome = scope.spawn(move || accept(&server, &listener).handshake());
+        let (fine, said) = curl(&files, port, &["--tls-max", "1.2"]);
+        assert!(!fine);
+        assert!(said.contains("protocol version"), "{said}");
+        assert_fails(outcome.join().unwrap(), Status::NoCommon, "version");
     });
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use tlsmith::{CertOptions, ClientAuth, Context, KeyType, Status, Version};
+use tlsmith::{CertOptions, ClientAuth, Connection, Context, KeyType, Status, Version};
 
 use crate::peers::*;
 use crate::support::*;
@@ -15,7 +15,7 @@ pub const VERSIONS: [(Version, &str); 2] =
     [(Version::Tls12, "-tls1_2"), (Version::Tls13, "-tls1_3")];
 
 /// `openssl s_server` with the certificate of these files.
-fn s_server_of(files: &Files, arguments: &[&str]) -> (Peer, u16) {
+pub fn s_server_of(files: &Files, arguments: &[&str]) -> (Peer, u16) {
     let identity = ["-cert", "cert.pem", "-key", "key.pem"];
     s_server(files.folder(), &[&identity, arguments].concat())
 }
@@ -35,8 +35,51 @@ pub fn s_server(folder: &Path, arguments: &[&str]) -> (Peer, u16) {
     (peer, port)
 }
 
+/// `openssl s_server` that says what it does, and is told what to do.
+pub fn loud_s_server(folder: &Path, arguments: &[&str]) -> (Peer, u16, Words) {
+    let mut command = Command::new("openssl");
+    command
+        .current_dir(folder)
+        .args(["s_server", "-accept", "127.0.0.1:0"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut peer = start(&mut command, "openssl");
+    let words = Words::of(&mut peer);
+    let address = words.after("ACCEPT ");
+    let (_, port) = address.rsplit_once(':').expect(&address);
+    (peer, port.parse().unwrap(), words)
+}
+
+/// One `openssl s_client` at a server of ours: what it says by its end, and what
+/// `act` gives.  It ends when we close.
+pub fn s_client_at<T>(
+    context: &Context,
+    files: &Files,
+    arguments: &[&str],
+    act: impl FnOnce(&Connection, &mut Peer, &Words) -> T,
+) -> (String, T) {
+    let (listener, port) = listen();
+    let mut command = s_client_of(files, port, arguments);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut client = start(&mut command, "openssl");
+    let words = Words::of(&mut client);
+    let connection = accept(context, &listener);
+    let outcome = act(&connection, &mut client, &words);
+    let _ = connection.shutdown();
+    drop(connection);
+    client.0.wait().unwrap();
+    // Its last words may still be on their way.
+    client.0.stdin.take();
+    (words.until_end(), outcome)
+}
+
 /// `openssl s_client` that trusts the CA of these files.
-fn s_client_of(files: &Files, port: u16, arguments: &[&str]) -> Command {
+pub fn s_client_of(files: &Files, port: u16, arguments: &[&str]) -> Command {
     s_client(
         files.folder(),
         port,

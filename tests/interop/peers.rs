@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -28,6 +30,87 @@ pub fn start(command: &mut Command, package: &str) -> Peer {
     match command.spawn() {
         Ok(child) => Peer(child),
         Err(error) => panic!("'{program}' is needed: apt-get install {package} ({error})"),
+    }
+}
+
+/// What a process says, as it comes.
+#[derive(Clone, Default)]
+pub struct Words {
+    said: Arc<(Mutex<String>, Condvar)>,
+    ends: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Words {
+    /// Listens to both outputs of a process, where they are pipes.
+    pub fn of(peer: &mut Peer) -> Self {
+        let words = Self::default();
+        if let Some(stdout) = peer.0.stdout.take() {
+            words.listen(stdout);
+        }
+        if let Some(stderr) = peer.0.stderr.take() {
+            words.listen(stderr);
+        }
+        words
+    }
+
+    /// Threads end with what they read from, which ends with the process.
+    fn listen(&self, mut from: impl Read + Send + 'static) {
+        let said = self.said.clone();
+        let end = thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = from.read(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..count]);
+                said.0.lock().unwrap().push_str(&text);
+                said.1.notify_all();
+            }
+        });
+        self.ends.lock().unwrap().push(end);
+    }
+
+    /// All that a process said that has ended.
+    pub fn until_end(&self) -> String {
+        for end in self.ends.lock().unwrap().drain(..) {
+            end.join().unwrap();
+        }
+        self.said.0.lock().unwrap().clone()
+    }
+
+    /// Waits for these words: all that was said by then.
+    #[track_caller]
+    pub fn until(&self, part: &str) -> String {
+        self.until_times(part, 1)
+    }
+
+    /// Waits until it has said these words so often.
+    #[track_caller]
+    pub fn until_times(&self, part: &str, times: usize) -> String {
+        let (said, changed) = &*self.said;
+        let (said, waited) = changed
+            .wait_timeout_while(said.lock().unwrap(), Duration::from_secs(30), |said| {
+                said.matches(part).count() < times
+            })
+            .unwrap();
+        let said = said.clone();
+        let latest = said.char_indices().rev().nth(2_000).map_or(0, |(at, _)| at);
+        assert!(
+            !waited.timed_out(),
+            "no '{part}' ({times}) in …{}",
+            &said[latest..]
+        );
+        said
+    }
+
+    /// Waits for words that come after these: the rest of their line.
+    #[track_caller]
+    pub fn after(&self, part: &str) -> String {
+        loop {
+            let said = self.until(part);
+            let rest = said.split_once(part).unwrap().1;
+            if let Some((line, _)) = rest.split_once('\n') {
+                return line.trim().to_owned();
+            }
+            thread::yield_now();
+        }
     }
 }
 
@@ -56,11 +139,17 @@ impl Files {
     }
 }
 
-/// A port that is free now.  Another program may take it before it is used;
-/// the peer then ends at once, and [`await_listener`] says so.
+/// A port that is free now, below those that the system gives away itself, so that
+/// no listener of another test has it when the peer wants it.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(101);
+    let ports = std::iter::repeat_with(|| {
+        let number = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        5_000 + (number % 10_000) as u16
+    });
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    ports.take(1_000).find(is_free).expect("no port is free")
 }
 
 /// Waits until a peer listens.

@@ -1,0 +1,157 @@
+//! GnuTLS, which is neither OpenSSL nor us.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use tlsmith::{CertOptions, ClientAuth, Connection, Version};
+
+use crate::peers::*;
+use crate::support::*;
+
+const PACKAGE: &str = "gnutls-bin";
+
+const PRIORITIES: [(Version, &str); 2] = [
+    (Version::Tls12, "NORMAL:-VERS-ALL:+VERS-TLS1.2"),
+    (Version::Tls13, "NORMAL:-VERS-ALL:+VERS-TLS1.3"),
+];
+
+fn gnutls_cli(files: &Files, port: u16, arguments: &[&str]) -> (Peer, Words) {
+    let mut command = Command::new("gnutls-cli");
+    command
+        .current_dir(files.folder())
+        .args(["--x509cafile", "ca.pem", "--port", &port.to_string()])
+        .args(arguments)
+        .arg("localhost")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut peer = start(&mut command, PACKAGE);
+    let words = Words::of(&mut peer);
+    (peer, words)
+}
+
+fn gnutls_serv(files: &Files, arguments: &[&str]) -> (Peer, u16) {
+    let port = free_port();
+    let mut command = Command::new("gnutls-serv");
+    command
+        .current_dir(files.folder())
+        .args(["--x509certfile", "cert.pem", "--x509keyfile", "key.pem"])
+        .args(["--echo", "--port", &port.to_string()])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut peer = start(&mut command, PACKAGE);
+    await_listener(&mut peer, port);
+    (peer, port)
+}
+
+fn hear(connection: &Connection, words: &[u8]) {
+    let mut got = vec![0; words.len()];
+    let mut have = 0;
+    while have < got.len() {
+        let count = connection.read(&mut got[have..]).unwrap();
+        assert_ne!(count, 0, "the data ended");
+        have += count;
+    }
+    assert_eq!(got, words);
+}
+
+#[test]
+fn gnutls_cli_talks_to_our_server() {
+    let user = issue(&["alice@example.org"], &CertOptions::default());
+    let files = Files::of(&user);
+    let server = server_context(localhost());
+    server.add_root(ca().certificate()).unwrap();
+    server.set_client_auth(ClientAuth::Required).unwrap();
+    for (version, priority) in PRIORITIES {
+        let (listener, port) = listen();
+        let cert = ["--x509certfile", "cert.pem", "--x509keyfile", "key.pem"];
+        let arguments = [&cert[..], &["--priority", priority]].concat();
+        let (mut peer, words) = gnutls_cli(&files, port, &arguments);
+        let connection = accept(&server, &listener);
+        connection.handshake().unwrap();
+        assert_eq!(connection.agreed().unwrap().version, version);
+        assert_eq!(connection.peer_chain()[0].subject(), "CN=alice@example.org");
+        peer.0
+            .stdin
+            .as_mut()
+            .unwrap()
+            .write_all(b"hello\n")
+            .unwrap();
+        hear(&connection, b"hello\n");
+        connection.write(b"answer\n").unwrap();
+        words.until("answer");
+        connection.shutdown().unwrap();
+        peer.0.wait().unwrap();
+        let words = words.until_end();
+        assert!(
+            words.contains("Status: The certificate is trusted"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn gnutls_cli_resumes_at_our_servers() {
+    let files = Files::of(localhost());
+    for (version, priority) in PRIORITIES {
+        // One server gives the ticket, another one with the same key takes it.
+        let servers = [(); 2].map(|()| {
+            let server = server_context(localhost());
+            server
+                .add_ticket_key(b"an example of a key for tickets.")
+                .unwrap();
+            server
+        });
+        let (listener, port) = listen();
+        let arguments = ["--resume", "--waitresumption", "--priority", priority];
+        let (mut peer, words) = gnutls_cli(&files, port, &arguments);
+        for (server, resumed) in servers.iter().zip([false, true]) {
+            let connection = accept(server, &listener);
+            connection.handshake().unwrap();
+            let agreed = connection.agreed().unwrap();
+            assert_eq!((agreed.version, agreed.resumed), (version, resumed));
+            if resumed {
+                connection.write(b"welcome back\n").unwrap();
+                words.until("welcome back");
+                connection.shutdown().unwrap();
+            } else {
+                assert_eq!(connection.read(&mut [0; 1]).unwrap(), 0);
+            }
+        }
+        peer.0.wait().unwrap();
+        let words = words.until_end();
+        assert!(words.contains("*** This is a resumed session"), "{words}");
+    }
+}
+
+#[test]
+fn we_talk_to_gnutls_serv_and_resume() {
+    let files = Files::of(localhost());
+    for (version, priority) in PRIORITIES {
+        let (_peer, port) = gnutls_serv(&files, &["--priority", priority]);
+        let client = client_context();
+        for resumed in [false, true, true] {
+            let connection = connect(&client, port, "localhost").unwrap();
+            let agreed = connection.agreed().unwrap();
+            assert_eq!((agreed.version, agreed.resumed), (version, resumed));
+            connection.write(b"echo this\n").unwrap();
+            hear(&connection, b"echo this\n");
+            connection.shutdown().unwrap();
+        }
+    }
+}
+
+#[test]
+fn keys_change_while_we_talk_to_gnutls() {
+    let files = Files::of(localhost());
+    let (_peer, port) = gnutls_serv(&files, &["--priority", PRIORITIES[1].1]);
+    let connection = connect(&client_context(), port, "localhost").unwrap();
+    for round in 0..5 {
+        connection.refresh_keys().unwrap();
+        let line = format!("round {round}\n");
+        connection.write(line.as_bytes()).unwrap();
+        hear(&connection, line.as_bytes());
+    }
+}

@@ -1,0 +1,209 @@
+//! Sessions that `openssl s_client` and `s_server` resume with us, and early data.
+
+use std::fs;
+use std::io::Write;
+
+use tlsmith::{Connection, Context, EarlyData, Version};
+
+use crate::openssl::{VERSIONS, loud_s_server, s_client_at, s_server_of};
+use crate::peers::*;
+use crate::support::*;
+
+const KEY: [u8; 32] = *b"an example of a key for tickets.";
+const OTHER_KEY: [u8; 32] = *b"another example of such a key...";
+
+fn with_key(key: &[u8; 32]) -> Context {
+    let server = server_context(localhost());
+    server.add_ticket_key(key).unwrap();
+    server
+}
+
+/// Whether `s_client` resumed, in its words and in ours.
+fn resumes(server: &Context, files: &Files, arguments: &[&str]) -> bool {
+    let (words, ours) = s_client_at(server, files, arguments, |connection, _, words| {
+        connection.handshake().unwrap();
+        connection.write(b"a word\n").unwrap();
+        words.until("a word");
+        connection.agreed().unwrap().resumed
+    });
+    let (new, again) = (
+        words.contains("\nNew, TLSv1"),
+        words.contains("\nReused, TLSv1"),
+    );
+    assert!(new != again, "{words}");
+    assert_eq!(again, ours, "{words}");
+    again
+}
+
+#[test]
+fn s_client_resumes_at_every_server_with_the_same_ticket_key() {
+    let files = Files::of(localhost());
+    for (_, flag) in VERSIONS {
+        let keep = ["-sess_out", "session.pem", flag];
+        let come_back = ["-sess_in", "session.pem", flag];
+        assert!(!resumes(&with_key(&KEY), &files, &keep));
+        assert!(resumes(&with_key(&KEY), &files, &come_back));
+        assert!(!resumes(&with_key(&OTHER_KEY), &files, &come_back));
+
+        let alone = server_context(localhost());
+        assert!(!resumes(&alone, &files, &keep));
+        assert!(resumes(&alone, &files, &come_back));
+        assert!(!resumes(&server_context(localhost()), &files, &come_back));
+
+        let (one, other) = (server_context(localhost()), server_context(localhost()));
+        other.share_sessions(&one).unwrap();
+        assert!(!resumes(&one, &files, &keep));
+        assert!(resumes(&other, &files, &come_back));
+
+        let off = server_context(localhost());
+        off.set_resumption(0).unwrap();
+        let _ = fs::remove_file(files.path("session.pem"));
+        assert!(!resumes(&off, &files, &keep));
+        if files.path("session.pem").exists() {
+            assert!(!resumes(&off, &files, &come_back));
+        }
+    }
+}
+
+#[test]
+fn s_client_resumes_without_tickets_in_tls_1_2() {
+    let files = Files::of(localhost());
+    let tickets_of_ours = server_context(localhost());
+    let none_of_ours = server_context(localhost());
+    none_of_ours.set_tickets(0).unwrap();
+    let flags = ["-tls1_2", "-no_ticket"];
+    for (server, flags) in [(&tickets_of_ours, &flags[..]), (&none_of_ours, &flags[..1])] {
+        let keep = [&["-sess_out", "session.pem"], flags].concat();
+        let come_back = [&["-sess_in", "session.pem"], flags].concat();
+        assert!(!resumes(server, &files, &keep));
+        assert!(resumes(server, &files, &come_back));
+    }
+}
+
+#[test]
+fn s_client_hears_of_as_many_tickets_as_we_send() {
+    let files = Files::of(localhost());
+    for count in [0, 1, 3] {
+        let server = server_context(localhost());
+        server.set_tickets(count).unwrap();
+        let (words, ()) = s_client_at(&server, &files, &["-tls1_3"], |ours, _, words| {
+            ours.write(b"a word\n").unwrap();
+            words.until("a word");
+        });
+        assert_eq!(
+            words
+                .matches("Post-Handshake New Session Ticket arrived")
+                .count(),
+            count
+        );
+    }
+}
+
+#[test]
+fn we_resume_with_s_server() {
+    let files = Files::of(localhost());
+    for more in [&[][..], &["-no_ticket"]] {
+        for (version, flag) in VERSIONS {
+            let arguments = [&["-rev", flag][..], more].concat();
+            let (_peer, port) = s_server_of(&files, &arguments);
+            let client = client_context();
+            for resumed in [false, true, true] {
+                let connection = connect(&client, port, "localhost").unwrap();
+                let agreed = connection.agreed().unwrap();
+                assert_eq!(agreed.version, version);
+                assert_eq!(agreed.resumed, resumed, "{flag} {more:?}");
+                connection.write(b"abc\n").unwrap();
+                assert_eq!(connection.read(&mut [0; 4]).unwrap(), 4);
+                if version == Version::Tls13 {
+                    assert!(!connection.tickets().is_empty());
+                    assert!(connection.tickets().iter().all(|seconds| *seconds == 7_200));
+                }
+                connection.shutdown().unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn our_early_data_reaches_s_server_once() {
+    let files = Files::of(localhost());
+    let arguments = [
+        "-cert",
+        "cert.pem",
+        "-key",
+        "key.pem",
+        "-early_data",
+        "-max_early_data",
+        "1000",
+    ];
+    let (mut peer, port, words) = loud_s_server(files.folder(), &arguments);
+    let client = client_context();
+    client.set_early_data(1).unwrap();
+    let first = connect(&client, port, "localhost").unwrap();
+    peer.0
+        .stdin
+        .as_mut()
+        .unwrap()
+        .write_all(b"with tickets\n")
+        .unwrap();
+    let mut buffer = [0; 100];
+    assert_eq!(first.read(&mut buffer).unwrap(), 13);
+    first.shutdown().unwrap();
+    assert_eq!(first.read(&mut buffer).unwrap(), 0);
+
+    let socket = tlsmith::tcp::connect("127.0.0.1", &port.to_string(), PATIENCE, None).unwrap();
+    let transport = tlsmith::SocketTransport::new(socket).unwrap();
+    let second = Connection::client(&client, Some("localhost"), transport).unwrap();
+    second.set_timeout(PATIENCE);
+    let data = vec![b'e'; 2_000];
+    assert_eq!(second.write_early(&data).unwrap(), 1_000);
+    second.handshake().unwrap();
+    assert_eq!(second.early_data(), EarlyData::Accepted);
+    second.write(b"and the rest\n").unwrap();
+    let said = words.until("and the rest");
+    assert!(said.contains("Early data received:"), "{said}");
+    assert!(said.contains(&"e".repeat(1_000)), "{said}");
+    assert!(said.contains("End of early data"), "{said}");
+}
+
+#[test]
+fn the_early_data_of_s_client_is_accepted_once() {
+    let files = Files::of(localhost());
+    fs::write(files.path("early.txt"), "GET /early\n").unwrap();
+    let server = server_context(localhost());
+    server.set_early_data(1_000).unwrap();
+    let keep = ["-sess_out", "session.pem", "-tls1_3"];
+    assert!(!resumes(&server, &files, &keep));
+    let come_back = [
+        "-sess_in",
+        "session.pem",
+        "-early_data",
+        "early.txt",
+        "-tls1_3",
+    ];
+    for (early, words_of_it, what) in [
+        (
+            &b"GET /early\n"[..],
+            "Early data was accepted",
+            EarlyData::Accepted,
+        ),
+        // The session was used up, so this could be a replay.
+        (b"", "Early data was rejected", EarlyData::None),
+    ] {
+        let (words, ()) = s_client_at(&server, &files, &come_back, |ours, _, words| {
+            let mut got = Vec::new();
+            let mut buffer = [0; 100];
+            loop {
+                match ours.read_early(&mut buffer).unwrap() {
+                    0 => break,
+                    count => got.extend_from_slice(&buffer[..count]),
+                }
+            }
+            assert_eq!(got, early);
+            assert_eq!(ours.early_data(), what);
+            ours.write(b"a word\n").unwrap();
+            words.until("a word");
+        });
+        assert!(words.contains(words_of_it), "{words}");
+    }
+}
