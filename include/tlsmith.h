@@ -25,9 +25,17 @@
  * A NULL handle is refused with TLSMITH_ERR_ARG, and freeing NULL does nothing.
  *
  * Reads, writes and handshakes block as the socket does; see
- * tlsmith_set_timeout().  No call raises SIGPIPE, fails with EINTR, sleeps,
- * starts a thread, or needs an init call before it.  Memory that cannot be had
- * ends the process.
+ * tlsmith_set_timeout().  No call raises SIGPIPE, fails with EINTR, sleeps, or
+ * needs an init call before it.  tlsmith_connect() alone starts a thread, to look
+ * a name up, and only with a time limit.  Memory that cannot be had ends the
+ * process.
+ *
+ * A callback gets the userdata that was set with it, which has to live as long as
+ * the handle and everything that was made from it.  It may run on any thread that
+ * makes calls on a connection, and on several at once; it must free no handle,
+ * and it must not unwind: no exception and no longjmp() may leave it.  On a
+ * connection that is in a call it may call nothing but what its own comment
+ * names: everything else fails with TLSMITH_ERR_STATE.
  */
 
 
@@ -160,6 +168,53 @@ typedef struct tlsmith_ctx tlsmith_ctx;
 /// A certificate chain, with its private key where it is known.
 typedef struct tlsmith_identity tlsmith_identity;
 
+/// Gets a message: `level` is 1 for errors, 2 for warnings, 3 for what may
+/// interest, 4 for debugging and 5 for traces.  `message` is lent for the call.
+/// Called on any thread, on several at once.  It must not unwind, and messages
+/// about what it does itself are dropped.
+typedef void (*tlsmith_log_fn)(void *userdata, int level, const char *message);
+
+/// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
+/// is the code, tlsmith_error() the reason).  Return 0 to accept what passed, or
+/// a negative tlsmith_status to refuse it with; any other value refuses it with
+/// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
+/// tlsmith_peer_cert(), tlsmith_peer_verified(), tlsmith_conn_server_name() and
+/// tlsmith_error(); it is NULL for tlsmith_ctx_verify().
+typedef int (*tlsmith_verify_fn)(void *userdata,
+                                 const struct tlsmith_conn *conn,
+                                 int status);
+
+/// Looks at a ClientHello: the server that it asks for, and the ALPN protocols
+/// that it offers, separated by commas; "" for none.  Both are lent for the call.
+/// Return the context to answer with, which only has to live until the call
+/// returns; NULL is this one.
+typedef struct tlsmith_ctx *(*tlsmith_hello_fn)(void *userdata,
+                                                const char *server_name,
+                                                const char *alpn);
+
+/// Gets one line of the NSS key log, without its newline, lent for the call.
+typedef void (*tlsmith_keylog_fn)(void *userdata, const char *line);
+
+/// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno
+/// set.  EAGAIN becomes TLSMITH_WANT_READ, EINTR is tried again, and everything
+/// else, a count above `len` too, ends the connection with TLSMITH_ERR_IO.
+typedef ptrdiff_t (*tlsmith_read_fn)(void *userdata, void *buf, size_t len);
+
+/// Writes up to `len` bytes to the peer: a count of 1 at least, or -1 with errno
+/// set.  EAGAIN becomes TLSMITH_WANT_WRITE, EINTR is tried again, and everything
+/// else, a count above `len` and 0 too, ends the connection with TLSMITH_ERR_IO.
+typedef ptrdiff_t (*tlsmith_write_fn)(void *userdata,
+                                      const void *data,
+                                      size_t len);
+
+/// Some bytes.  NULL with no bytes is nothing.
+typedef struct tlsmith_slice {
+  /// where they begin
+  const void *data;
+  /// how many there are
+  size_t len;
+} tlsmith_slice;
+
 /// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a field
 /// left at zero takes its default.
 typedef struct tlsmith_cert_options {
@@ -190,6 +245,17 @@ typedef struct tlsmith_cert_options {
   const char *crl_url;
 } tlsmith_cert_options;
 
+/// Signs `len` bytes of `data`, not their hash, with the signature scheme of this
+/// number (RFC 8446, section 4.2.3), such as 0x0403 for ECDSA on P-256 with
+/// SHA-256, into `sig`, which has room for `sig_max` bytes: a count, or -1 with
+/// errno set, which ends the handshake with TLSMITH_ERR_IO.
+typedef ptrdiff_t (*tlsmith_sign_fn)(void *userdata,
+                                     uint16_t scheme,
+                                     const void *data,
+                                     size_t len,
+                                     void *sig,
+                                     size_t sig_max);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -200,8 +266,9 @@ extern "C" {
 const char *tlsmith_version(void);
 
 /// Whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa"
-/// and "ed448" (keys and signatures), "system-roots".  False for names that it
-/// does not know, and for NULL.
+/// and "ed448" (keys and signatures), "ech" (encrypted ClientHello, of clients),
+/// "early-data" (0-RTT), "system-roots".  False for names that it does not know,
+/// and for NULL.
 bool tlsmith_has(const char *feature);
 
 /// A short phrase for a code, such as "certificate is for another name".  Never
@@ -215,6 +282,14 @@ const char *tlsmith_last_error(void);
 
 /// The tlsmith_status of that failure; 0 if none did.
 int tlsmith_last_status(void);
+
+/// Give the messages of the library to `log`, for the whole process: those up to
+/// `level`, 1 to 5.  0 or a NULL `log` ends that, and when this call returns
+/// `log` is not running any more.  They are for people and may change: no program
+/// should depend on one.  TLSMITH_ERR_STATE from inside `log`.
+int tlsmith_set_log(int level,
+                    tlsmith_log_fn log,
+                    void *userdata);
 
 /* ---- Context: what connections share ------------------------------------- */
 
@@ -259,6 +334,18 @@ int tlsmith_ctx_add_crl_mem(struct tlsmith_ctx *ctx,
                             size_t len)
 TLSMITH_READS(2, 3);
 
+/// Accept the certificate with this SHA-256 (of its DER, in hex) as it is, while
+/// it is valid, whoever issued it and whatever its names: for a peer that signs
+/// itself.  Instead of the system's roots, as a root would be.
+int tlsmith_ctx_trust_certificate(struct tlsmith_ctx *ctx,
+                                  const char *sha256);
+
+/// Demand, beside all other checks, one of the pinned keys somewhere in the
+/// accepted path: the SHA-256 of its SubjectPublicKeyInfo in hex, as
+/// tlsmith_cert_spki_sha256() gives it.  Called again, it adds.
+/// TLSMITH_ERR_CERT_REFUSED for a peer without any.
+int tlsmith_ctx_add_pin(struct tlsmith_ctx *ctx, const char *sha256);
+
 /// Show this identity to peers.  A server with several picks by SNI; the first
 /// one is the default.  TLSMITH_ERR_STATE for one without a private key.
 int tlsmith_ctx_use(struct tlsmith_ctx *ctx,
@@ -293,6 +380,96 @@ int tlsmith_ctx_insecure_no_verify(struct tlsmith_ctx *ctx);
 /// Read TCP closed without close_notify as the end.  Insecure: an attacker can
 /// cut the data short.
 int tlsmith_ctx_insecure_allow_truncation(struct tlsmith_ctx *ctx);
+
+/* ---- Context: protocol and sessions -------------------------------------- */
+
+/// Allow only these cipher suites, by their IANA names, separated by commas:
+/// "TLS_AES_128_GCM_SHA256".  Those of TLS 1.3 and of TLS 1.2 are separate: with
+/// none of a version, that version is not spoken.  TLSMITH_ERR_ARG lists those
+/// that there are.
+int tlsmith_ctx_set_ciphers(struct tlsmith_ctx *ctx,
+                            const char *names);
+
+/// Allow only these key exchange groups, by their IANA names, best first:
+/// "X25519MLKEM768,x25519".  TLSMITH_ERR_ARG lists those that there are.
+int tlsmith_ctx_set_groups(struct tlsmith_ctx *ctx, const char *names);
+
+/// Refuse clients that ask for a server which no identity is for (alert 112,
+/// RFC 6066, section 3), instead of showing the first identity.  One that asks
+/// for no name is answered.
+int tlsmith_ctx_require_known_name(struct tlsmith_ctx *ctx);
+
+/// Staple this OCSP response (`len` bytes of DER, RFC 6960) to the identity used
+/// last.  TLSMITH_ERR_STATE where none is.
+int tlsmith_ctx_set_ocsp(struct tlsmith_ctx *ctx,
+                         const void *der,
+                         size_t len)
+TLSMITH_READS(2, 3);
+
+/// Encrypt the ClientHello of clients with an ECHConfigList of `len` bytes (RFC
+/// 9849); NULL pretends to (GREASE).  Such a context speaks TLS 1.3 alone.
+int tlsmith_ctx_set_ech(struct tlsmith_ctx *ctx,
+                        const void *list,
+                        size_t len)
+TLSMITH_READS(2, 3);
+
+/// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a
+/// client keeps 256, and a server gives them away as tickets.
+int tlsmith_ctx_set_resumption(struct tlsmith_ctx *ctx,
+                               size_t count);
+
+/// How many tickets a server sends after a TLS 1.3 handshake: by default 2, at
+/// most 16.  With 0 it keeps sessions of TLS 1.2 itself.
+int tlsmith_ctx_set_tickets(struct tlsmith_ctx *ctx, unsigned int count);
+
+/// Add a key for tickets, 32 random bytes, that servers share: each then resumes
+/// the sessions of the others, where both demand the same of their clients.  The
+/// first key seals, all open.  To change keys, put a new one in front in new
+/// contexts, and keep the old one for two hours.
+int tlsmith_ctx_add_ticket_key(struct tlsmith_ctx *ctx,
+                               const void *key,
+                               size_t len)
+TLSMITH_READS(2, 3);
+
+/// Have a server keep its sessions together with those of `other`, which must not
+/// be in use yet, so that each resumes the other's and early data is accepted by
+/// one of them, once.  `other` may be freed afterwards.
+int tlsmith_ctx_share_sessions(struct tlsmith_ctx *ctx,
+                               struct tlsmith_ctx *other);
+
+/// Take part in early data (0-RTT, RFC 8446, section 2.3): a server accepts up to
+/// `max` bytes of it per connection, and a client may send it.  0, the default:
+/// none.  Early data can be replayed by whoever records it; one server, and those
+/// that share its sessions, take it once.
+int tlsmith_ctx_set_early_data(struct tlsmith_ctx *ctx,
+                               uint32_t max);
+
+/* ---- Context: callbacks and key logs ------------------------------------- */
+
+/// Have `verify` look at every peer after its certificate was checked.  It is not
+/// asked again when a session is resumed.
+int tlsmith_ctx_set_verify(struct tlsmith_ctx *ctx,
+                           tlsmith_verify_fn verify,
+                           void *userdata);
+
+/// Have `hello` look at every ClientHello (RFC 8446, section 4.1.2) and choose
+/// the context that answers.
+int tlsmith_ctx_set_hello(struct tlsmith_ctx *ctx,
+                          tlsmith_hello_fn hello,
+                          void *userdata);
+
+/// Append the secrets of connections to a file (mode 0600) in the NSS key log
+/// format, for Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads
+/// it can read the connections.
+int tlsmith_ctx_set_keylog(struct tlsmith_ctx *ctx,
+                           const char *path);
+
+/// Give each line of the key log to `log`, instead of to a file.
+int tlsmith_ctx_set_keylog_fn(struct tlsmith_ctx *ctx,
+                              tlsmith_keylog_fn log,
+                              void *userdata);
+
+/* ---- Context: verification without a connection -------------------------- */
 
 /// Verify a chain, leaf first, as a connection would: path, validity, usage,
 /// name and CRLs.  With `name`, a host or an address, it has to be a server's;
@@ -334,21 +511,14 @@ int tlsmith_set_timeout(struct tlsmith_conn *conn,
 
 /// Resolve `host`, a name or an address, connect to `port`, a number, and shake
 /// hands, with the certificate checked for `host`.  The connection owns the
-/// socket.  Blocks; the time limit holds for connecting and for the handshake,
-/// but not for the system's resolver.
+/// socket.  Blocks.  The time limit holds for looking the name up and connecting
+/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.
+/// With a limit, a name is looked up in a thread of its own, which ends when the
+/// system's resolver does, perhaps after the call.
 TLSMITH_NODISCARD
 int tlsmith_connect(struct tlsmith_conn *conn,
                     const char *host,
                     const char *port);
-
-/// Be a client over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.  `server_name` is what the
-/// certificate is checked for; NULL is only allowed where names are not
-/// checked.  The handshake waits for tlsmith_handshake() or the first read or
-/// write.
-int tlsmith_connect_fd(struct tlsmith_conn *conn,
-                       int fd,
-                       const char *server_name);
 
 /// Listen on `host` (NULL for every address) and `port` ("0" for any free
 /// one): a socket, which the caller closes, or a negative code, with the reason
@@ -362,12 +532,73 @@ int tlsmith_listen(const char *host,
 /// can hold up the accepting loop.
 TLSMITH_NODISCARD int tlsmith_accept(struct tlsmith_conn *conn, int listen_fd);
 
+/// The socket, or -1 before there is one, and where it runs over something else.
+int tlsmith_fd(const struct tlsmith_conn *conn);
+
+/* ---- Connection: over what you have -------------------------------------- */
+
+/// Be a client over a connected stream socket, which the caller keeps open for
+/// as long as the connection lives, and closes.  `server_name` is what the
+/// certificate is checked for; NULL is only allowed where names are not
+/// checked.  Here and below, nothing is sent before tlsmith_handshake() or the
+/// first read or write.
+int tlsmith_connect_fd(struct tlsmith_conn *conn,
+                       int fd,
+                       const char *server_name);
+
 /// Be a server over a connected stream socket, which the caller keeps open for
 /// as long as the connection lives, and closes.
 int tlsmith_accept_fd(struct tlsmith_conn *conn, int fd);
 
-/// The socket, or -1 before there is one.
-int tlsmith_fd(const struct tlsmith_conn *conn);
+/// Be a client over two descriptors, one to read from and one to write to: pipes,
+/// a terminal, standard input and output.  The caller keeps them open for as long
+/// as the connection lives, and closes them.
+int tlsmith_connect_fds(struct tlsmith_conn *conn,
+                        int in_fd,
+                        int out_fd,
+                        const char *server_name);
+
+/// Be a server over two such descriptors.
+int tlsmith_accept_fds(struct tlsmith_conn *conn, int in_fd, int out_fd);
+
+/// Be a client over callbacks, which get `userdata` and wait as they like: the
+/// time limit does not hold for them.  They may run on any thread that reads from
+/// or writes to the connection, `read` on one while `write` on another.
+int tlsmith_connect_io(struct tlsmith_conn *conn,
+                       tlsmith_read_fn read,
+                       tlsmith_write_fn write,
+                       void *userdata,
+                       const char *server_name);
+
+/// Be a server over callbacks.
+int tlsmith_accept_io(struct tlsmith_conn *conn,
+                      tlsmith_read_fn read,
+                      tlsmith_write_fn write,
+                      void *userdata);
+
+/// Be a client over memory: the caller moves the bytes with tlsmith_feed() and
+/// tlsmith_drain(), and no call waits.
+int tlsmith_connect_mem(struct tlsmith_conn *conn, const char *server_name);
+
+/// Be a server over memory.
+int tlsmith_accept_mem(struct tlsmith_conn *conn);
+
+/// Over memory: hand over `len` bytes from the peer, all of which are kept until
+/// they are read.  0 is the peer's end, after which nothing can follow.
+/// TLSMITH_ERR_STATE over anything else.
+int tlsmith_feed(struct tlsmith_conn *conn,
+                 const void *data,
+                 size_t len)
+TLSMITH_READS(2, 3);
+
+/// Over memory: take up to `len` bytes for the peer: a count, 0 when there are
+/// none.  They are there after any other call on the connection, one that failed
+/// too: an alert tells the peer why.
+TLSMITH_NODISCARD
+ptrdiff_t tlsmith_drain(struct tlsmith_conn *conn,
+                        void *buf,
+                        size_t len)
+TLSMITH_FILLS(2, 3);
 
 /* ---- Connection: data ---------------------------------------------------- */
 
@@ -391,6 +622,15 @@ ptrdiff_t tlsmith_write(struct tlsmith_conn *conn,
                         size_t len)
 TLSMITH_READS(2, 3);
 
+/// Write `count` slices one after the other, as tlsmith_write() does with one:
+/// small ones share records and system calls.  The count of bytes that were
+/// taken may end inside a slice.
+TLSMITH_NODISCARD
+ptrdiff_t tlsmith_writev(struct tlsmith_conn *conn,
+                         const struct tlsmith_slice *slices,
+                         size_t count)
+TLSMITH_READS(2, 3);
+
 /// Send what tlsmith_write() took and the socket did not: 0 when all is sent.
 int tlsmith_flush(struct tlsmith_conn *conn);
 
@@ -399,6 +639,11 @@ int tlsmith_flush(struct tlsmith_conn *conn);
 /// no harm.
 int tlsmith_shutdown(struct tlsmith_conn *conn);
 
+/// Change the keys of what is sent, and ask the peer for the same (RFC 8446,
+/// section 4.6.3).  What the socket does not take at once goes out with later
+/// calls.  TLSMITH_ERR_UNSUPPORTED in TLS 1.2.
+int tlsmith_key_update(struct tlsmith_conn *conn);
+
 /// What to poll() the socket for before the next call: 0, POLLIN, POLLOUT or
 /// both.
 int tlsmith_events(const struct tlsmith_conn *conn);
@@ -406,6 +651,27 @@ int tlsmith_events(const struct tlsmith_conn *conn);
 /// How many bytes tlsmith_read() can give without the socket: 0 only if there
 /// are none.
 size_t tlsmith_pending(const struct tlsmith_conn *conn);
+
+/* ---- Connection: early data ---------------------------------------------- */
+
+/// Write early data (0-RTT) of a client before the handshake: a count, less than
+/// `len` where the session allows no more, and 0 where it allows none.  Call
+/// tlsmith_handshake() then, and ask tlsmith_conn_early_data() whether the server
+/// took it.  It can be replayed.  TLSMITH_ERR_STATE after the handshake.
+TLSMITH_NODISCARD
+ptrdiff_t tlsmith_write_early(struct tlsmith_conn *conn,
+                              const void *data,
+                              size_t len)
+TLSMITH_READS(2, 3);
+
+/// Read early data that a server accepts: a count, or 0 at its end, when the
+/// handshake is complete.  It can be a replay: do nothing for it that must not be
+/// done twice.
+TLSMITH_NODISCARD
+ptrdiff_t tlsmith_read_early(struct tlsmith_conn *conn,
+                             void *buf,
+                             size_t len)
+TLSMITH_FILLS(2, 3);
 
 /* ---- Connection: what was agreed ----------------------------------------- */
 
@@ -431,6 +697,42 @@ const char *tlsmith_conn_server_name(const struct tlsmith_conn *conn);
 /// Whether an earlier session was resumed.
 bool tlsmith_conn_resumed(const struct tlsmith_conn *conn);
 
+/// How many TLS 1.3 tickets came so far, to resume this session with.  A server
+/// sends them after the handshake, so a client that has read nothing has none.
+int tlsmith_conn_tickets(const struct tlsmith_conn *conn);
+
+/// What became of early data (0-RTT): 1 when the server took it, 0 when there was
+/// none or the server has not answered yet, -1 when it did not take it, so that
+/// it has to be written again.
+int tlsmith_conn_early_data(const struct tlsmith_conn *conn);
+
+/// What became of the encrypted ClientHello of a client (RFC 9849): "none",
+/// "grease", "accepted" or "rejected".  Ask after the handshake.
+const char *tlsmith_conn_ech(const struct tlsmith_conn *conn);
+
+/// How many bytes the handshake took, received and sent.  Either may be NULL.
+/// TLSMITH_ERR_STATE before it is complete.
+int tlsmith_conn_handshake_bytes(const struct tlsmith_conn *conn,
+                                 uint64_t *received,
+                                 uint64_t *sent);
+
+/// A page about the connection, for people: who the peer is, how it was verified,
+/// and what was agreed.  Each page that differs is kept with the connection.
+const char *tlsmith_conn_report(const struct tlsmith_conn *conn);
+
+/// Fill `out` with `len` bytes, 1 to 8160, of keying material that both sides
+/// derive from the same label and context (RFC 8446, section 7.5; RFC 5705).
+/// `context` NULL is none: the same as an empty one in TLS 1.3, and not in TLS
+/// 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
+TLSMITH_NODISCARD
+int tlsmith_export(const struct tlsmith_conn *conn,
+                   const char *label,
+                   const void *context,
+                   size_t context_len,
+                   void *out,
+                   size_t len)
+TLSMITH_READS(3, 4) TLSMITH_FILLS(5, 6);
+
 /// The errno of the latest failed call, where a system call failed, or 0.
 int tlsmith_errno(const struct tlsmith_conn *conn);
 
@@ -438,7 +740,8 @@ int tlsmith_errno(const struct tlsmith_conn *conn);
 /// made the latest call fail, or -1.
 int tlsmith_alert(const struct tlsmith_conn *conn);
 
-/// Certificate `index` that the peer showed, 0 being its own; NULL past the end.
+/// Certificate `index` that the peer showed, 0 being its own; NULL past the end,
+/// and before the handshake is complete, except in a verify callback.
 const struct tlsmith_cert *tlsmith_peer_cert(const struct tlsmith_conn *conn,
                                              size_t index);
 
@@ -446,6 +749,12 @@ const struct tlsmith_cert *tlsmith_peer_cert(const struct tlsmith_conn *conn,
 /// its end, or where nothing was verified.
 const struct tlsmith_cert *tlsmith_peer_verified(const struct tlsmith_conn *conn,
                                                  size_t index);
+
+/// The OCSP response that the server stapled (DER, RFC 6960), with the count of
+/// bytes in `len`, which may be NULL; NULL where there is none.  Nobody has
+/// verified it.
+const uint8_t *tlsmith_peer_ocsp(const struct tlsmith_conn *conn,
+                                 size_t *len);
 
 /* ---- Certificate: one, borrowed ------------------------------------------ */
 
@@ -588,6 +897,18 @@ TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_load_p12_mem(const void *data,
                                                        size_t len,
                                                        const char *password)
+TLSMITH_READS(1, 2);
+
+/// An identity whose key is somewhere else, in an HSM or in an agent: `cert` is
+/// its chain, leaf first, `cert_len` bytes of PEM text or DER, and `sign` signs
+/// handshakes, for several connections at once where there are several.  It
+/// cannot issue certificates.  `userdata` has to live as long as the identity and
+/// everything that uses it.
+TLSMITH_NODISCARD
+struct tlsmith_identity *tlsmith_identity_external(const void *cert,
+                                                   size_t cert_len,
+                                                   tlsmith_sign_fn sign,
+                                                   void *userdata)
 TLSMITH_READS(1, 2);
 
 /// Write the chain (mode 0644) and the key (mode 0600) as PEM, each as a whole

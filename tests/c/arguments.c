@@ -175,16 +175,6 @@ static void every_code_has_a_phrase(void)
 	CHECK(tlsmith_has("ed448") && tlsmith_has("ml-dsa") && !tlsmith_has("ed"));
 }
 
-/* A setter that fails, and then a connection that fails for the same reason. */
-#define CHECK_SETTER(call, code, part) do { \
-	tlsmith_ctx *ctx = tlsmith_ctx_new(); \
-	CHECK_FAILS(call, code, tlsmith_ctx_error(ctx), part); \
-	tlsmith_conn *c = tlsmith_conn_new(ctx); \
-	CHECK_FAILS(tlsmith_connect(c, "localhost", "1"), code, tlsmith_error(c), part); \
-	tlsmith_conn_free(c); \
-	tlsmith_ctx_free(ctx); \
-} while (0)
-
 static void bad_settings_are_refused_and_stick(void)
 {
 	size_t noise_len = 100 << 20;

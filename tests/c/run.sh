@@ -66,13 +66,16 @@ pass "the archive has no foreign global symbols"
 
 flags="-std=c11 -Wall -Wextra -Wpedantic -Werror -Wno-unused-result -O1 -g -I$root/include"
 libs=$(PKG_CONFIG_PATH="$out" pkg-config --static --libs-only-l tlsmith | sed 's/-ltlsmith//')
-for test in arguments certificates connections; do
+for test in arguments states certificates connections transports callbacks features sessions volume; do
 	"$CC" $flags "$here/$test.c" -o $test -L"$out" -ltlsmith -lpthread
-	timeout 300 ./$test || fail "$test"
+	# Megabytes: as many as the tool can carry in a short time.
+	fast= slow= slowest=
+	[ $test != volume ] || { fast=100 slow=20 slowest=1; }
+	timeout 300 ./$test $fast || fail "$test"
 	pass "$test"
 	"$CC" $flags -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 		"$here/$test.c" -o $test.asan -L"$out" -ltlsmith -lpthread
-	ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 timeout 300 ./$test.asan >/dev/null ||
+	ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 timeout 300 ./$test.asan $slow >/dev/null ||
 		fail "$test under AddressSanitizer and UBSan"
 	pass "$test under AddressSanitizer and UBSan"
 	if command -v valgrind >/dev/null; then
@@ -80,11 +83,22 @@ for test in arguments certificates connections; do
 		"$CC" $flags "$here/$test.c" -o $test.static "$out/libtlsmith.a" $libs
 		timeout 900 valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite \
 			--errors-for-leak-kinds=definite --suppressions="$here/valgrind.supp" \
-			./$test.static >/dev/null || fail "$test under valgrind"
+			./$test.static $slowest >/dev/null || fail "$test under valgrind"
 		pass "$test under valgrind"
 	else
 		echo "left out: valgrind is not installed (apt-get install valgrind)"
 	fi
+done
+
+# ---- an event loop ----
+
+"$CC" $flags "$here/epoll.c" -o epoll -L"$out" -ltlsmith -lpthread
+"$CC" $flags "$root/examples/c/epoll_echo.c" -o epoll_echo -L"$out" -ltlsmith
+"$CC" $flags -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	"$root/examples/c/epoll_echo.c" -o epoll_echo.asan -L"$out" -ltlsmith
+for server in "epoll_echo" "epoll_echo -e" "epoll_echo.asan"; do
+	timeout 120 ./epoll ./$server 2>epoll.log || { tail epoll.log; fail "$server"; }
+	pass "$server serves 1000 idle clients, 50 busy ones, and some that misbehave"
 done
 
 # ---- the examples are short ----
@@ -97,6 +111,7 @@ done <<-LIST
 	echo_server 27
 	make_certs 17
 	request 30
+	epoll_echo 190
 LIST
 pass "the examples are as short as promised"
 

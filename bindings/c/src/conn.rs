@@ -1,14 +1,18 @@
 //! Connections: their start and their end.
 
 use std::ffi::{c_char, c_int};
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tlsmith::{Connection, Context, Error, Result, SocketTransport, Status, Timeout, tcp};
+use tlsmith::{
+    Connection, Context, Error, MemoryTransport, Result, SocketTransport, Status, Timeout,
+    Transport, tcp,
+};
 
 use crate::cert::tlsmith_cert;
 use crate::ctx::tlsmith_ctx;
+use crate::driving::{self, Turn};
 use crate::edge::{self, CallersFd, Texts};
 
 /// One connection.
@@ -22,9 +26,12 @@ pub struct tlsmith_conn {
 }
 
 /// What there is once it is connected.
-struct Open {
+pub(crate) struct Open {
     connection: Connection,
+    /// The socket, or -1.
     fd: c_int,
+    /// What it runs over, where that is memory.
+    memory: Option<MemoryTransport>,
 }
 
 #[derive(Default)]
@@ -43,6 +50,43 @@ impl tlsmith_conn {
     /// The connection, if it is one already.
     pub(crate) fn connection(&self) -> Option<&Connection> {
         self.open.get().map(|open| &open.connection)
+    }
+
+    /// The same for calls that a callback of it may make: none there.
+    pub(crate) fn at_rest(&self) -> Option<&Connection> {
+        self.connection().filter(|_| !driving::is_driven(self))
+    }
+
+    /// What it runs over, where that is memory.
+    pub(crate) fn memory(&self) -> Result<&MemoryTransport> {
+        self.need_connection()?;
+        let memory = self.open.get().and_then(|open| open.memory.as_ref());
+        memory.ok_or_else(|| {
+            let sentence = "this connection does not run over memory: \
+                            tlsmith_connect_mem() and tlsmith_accept_mem() make one that does";
+            Error::new(Status::State, sentence)
+        })
+    }
+
+    /// Makes it a client.
+    pub(crate) fn client(
+        &self,
+        name: Option<&str>,
+        transport: impl Transport + 'static,
+    ) -> Result<Open> {
+        self.check_unused()?;
+        Connection::client(&self.context, name, transport).map(Open::new)
+    }
+
+    /// Makes it a server.
+    pub(crate) fn server(&self, transport: impl Transport + 'static) -> Result<Open> {
+        self.check_unused()?;
+        Connection::server(&self.context, transport).map(Open::new)
+    }
+
+    /// Makes this its latest error.
+    pub(crate) fn note(&self, error: &Error) {
+        self.settings().error = Some(error.clone());
     }
 
     /// The latest error.
@@ -69,14 +113,34 @@ impl tlsmith_conn {
         }
     }
 
-    fn start(&self, connection: Connection, fd: c_int) -> Result<()> {
-        connection.set_timeout(self.settings().timeout);
-        let open = Open { connection, fd };
+    pub(crate) fn start(&self, open: Open) -> Result<()> {
+        open.connection.set_timeout(self.settings().timeout);
         // Another thread can have been faster; then this one is dropped.
         self.open.set(open).map_err(|_| {
             let sentence = "another thread connected this connection at the same moment";
             Error::new(Status::State, sentence)
         })
+    }
+}
+
+impl Open {
+    fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            fd: -1,
+            memory: None,
+        }
+    }
+
+    /// It runs over this socket.
+    pub(crate) fn over_socket(self, fd: c_int) -> Self {
+        Self { fd, ..self }
+    }
+
+    /// It runs over this memory.
+    pub(crate) fn over_memory(self, memory: MemoryTransport) -> Self {
+        let memory = Some(memory);
+        Self { memory, ..self }
     }
 }
 
@@ -89,7 +153,10 @@ pub(crate) fn on<T>(
     let broken = conn.settings().broken.clone();
     let outcome = match broken {
         Some(error) => Err(error),
-        None => edge::guard(|| call(conn)),
+        None => edge::guard(|| {
+            let _turn = Turn::on(conn)?;
+            call(conn)
+        }),
     };
     outcome.inspect_err(|error| {
         let mut settings = conn.settings();
@@ -170,8 +237,10 @@ pub extern "C" fn tlsmith_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_i
 
 /// Resolve `host`, a name or an address, connect to `port`, a number, and shake
 /// hands, with the certificate checked for `host`.  The connection owns the
-/// socket.  Blocks; the time limit holds for connecting and for the handshake,
-/// but not for the system's resolver.
+/// socket.  Blocks.  The time limit holds for looking the name up and connecting
+/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.
+/// With a limit, a name is looked up in a thread of its own, which ends when the
+/// system's resolver does, perhaps after the call.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect(
@@ -189,34 +258,10 @@ pub extern "C" fn tlsmith_connect(
         }
         let timeout = conn.settings().timeout;
         let socket = tcp::connect(host, port, timeout, None)?;
-        start_client(conn, socket, Some(host))?;
+        let fd = socket.as_raw_fd();
+        let open = conn.client(Some(host), SocketTransport::new(socket)?)?;
+        conn.start(open.over_socket(fd))?;
         conn.need_connection()?.handshake()
-    }))
-}
-
-fn start_client(conn: &tlsmith_conn, socket: OwnedFd, name: Option<&str>) -> Result<()> {
-    let fd = socket.as_raw_fd();
-    let transport = SocketTransport::new(socket)?;
-    let connection = Connection::client(&conn.context, name, transport)?;
-    conn.start(connection, fd)
-}
-
-/// Be a client over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.  `server_name` is what the
-/// certificate is checked for; NULL is only allowed where names are not
-/// checked.  The handshake waits for tlsmith_handshake() or the first read or
-/// write.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_connect_fd(
-    conn: *mut tlsmith_conn,
-    fd: c_int,
-    server_name: *const c_char,
-) -> c_int {
-    edge::status(on(conn, |conn| {
-        conn.check_unused()?;
-        let name = edge::text(server_name, "server_name")?;
-        let transport = SocketTransport::new(CallersFd::new(fd)?)?;
-        conn.start(Connection::client(&conn.context, name, transport)?, fd)
     }))
 }
 
@@ -248,23 +293,12 @@ pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c
         let timeout = conn.settings().timeout;
         let socket = tcp::accept(listener, timeout, None)?;
         let fd = socket.as_raw_fd();
-        let transport = SocketTransport::new(socket)?;
-        conn.start(Connection::server(&conn.context, transport)?, fd)
+        let open = conn.server(SocketTransport::new(socket)?)?;
+        conn.start(open.over_socket(fd))
     }))
 }
 
-/// Be a server over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_accept_fd(conn: *mut tlsmith_conn, fd: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
-        conn.check_unused()?;
-        let transport = SocketTransport::new(CallersFd::new(fd)?)?;
-        conn.start(Connection::server(&conn.context, transport)?, fd)
-    }))
-}
-
-/// The socket, or -1 before there is one.
+/// The socket, or -1 before there is one, and where it runs over something else.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_fd(conn: *const tlsmith_conn) -> c_int {
     edge::borrow(conn)

@@ -25,7 +25,7 @@ pub const TLSMITH_CLIENT_AUTH_REQUIRED: c_int = 2;
 
 /// Runs a setter.  Whatever fails in it, NULL arguments too, stays with the
 /// context.
-fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result<()>) -> c_int {
+pub(crate) fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result<()>) -> c_int {
     edge::status(edge::guard(|| {
         let context = &edge::need(ctx, "ctx")?.context;
         setter(context).inspect_err(|error| {
@@ -125,6 +125,30 @@ pub extern "C" fn tlsmith_ctx_add_crl_mem(
     })
 }
 
+/// Accept the certificate with this SHA-256 (of its DER, in hex) as it is, while
+/// it is valid, whoever issued it and whatever its names: for a peer that signs
+/// itself.  Instead of the system's roots, as a root would be.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_trust_certificate(
+    ctx: *mut tlsmith_ctx,
+    sha256: *const c_char,
+) -> c_int {
+    set(ctx, |context| {
+        context.trust_certificate(edge::need_text(sha256, "sha256")?)
+    })
+}
+
+/// Demand, beside all other checks, one of the pinned keys somewhere in the
+/// accepted path: the SHA-256 of its SubjectPublicKeyInfo in hex, as
+/// tlsmith_cert_spki_sha256() gives it.  Called again, it adds.
+/// TLSMITH_ERR_CERT_REFUSED for a peer without any.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_add_pin(ctx: *mut tlsmith_ctx, sha256: *const c_char) -> c_int {
+    set(ctx, |context| {
+        context.add_pin(edge::need_text(sha256, "sha256")?)
+    })
+}
+
 /// Show this identity to peers.  A server with several picks by SNI; the first
 /// one is the default.  TLSMITH_ERR_STATE for one without a private key.
 #[unsafe(no_mangle)]
@@ -151,8 +175,7 @@ pub extern "C" fn tlsmith_ctx_use_cert(
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_alpn(ctx: *mut tlsmith_ctx, protocols: *const c_char) -> c_int {
     set(ctx, |context| {
-        let protocols = edge::need_text(protocols, "protocols")?;
-        context.set_alpn(&protocols.split(',').map(str::trim).collect::<Vec<_>>())
+        context.set_alpn(&edge::need_list(protocols, "protocols")?)
     })
 }
 

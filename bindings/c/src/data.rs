@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 use rustix::event::PollFlags;
 
 use crate::conn::{on_open, tlsmith_conn};
-use crate::edge;
+use crate::edge::{self, tlsmith_slice};
 
 /// Complete the handshake.  tlsmith_read() and tlsmith_write() do it too.
 #[must_use]
@@ -39,6 +39,23 @@ pub extern "C" fn tlsmith_write(conn: *mut tlsmith_conn, data: *const c_void, le
     }))
 }
 
+/// Write `count` slices one after the other, as tlsmith_write() does with one:
+/// small ones share records and system calls.  The count of bytes that were
+/// taken may end inside a slice.
+///
+/// cbindgen:postfix=TLSMITH_READS(2, 3)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_writev(
+    conn: *mut tlsmith_conn,
+    slices: *const tlsmith_slice,
+    count: usize,
+) -> isize {
+    edge::count(on_open(conn, |connection| {
+        connection.write_vectored(&edge::slices(slices, count, "slices")?)
+    }))
+}
+
 /// Send what tlsmith_write() took and the socket did not: 0 when all is sent.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_flush(conn: *mut tlsmith_conn) -> c_int {
@@ -51,6 +68,21 @@ pub extern "C" fn tlsmith_flush(conn: *mut tlsmith_conn) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_shutdown(conn: *mut tlsmith_conn) -> c_int {
     edge::status(on_open(conn, |connection| connection.shutdown()))
+}
+
+/// Change the keys of what is sent, and ask the peer for the same (RFC 8446,
+/// section 4.6.3).  What the socket does not take at once goes out with later
+/// calls.  TLSMITH_ERR_UNSUPPORTED in TLS 1.2.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_key_update(conn: *mut tlsmith_conn) -> c_int {
+    edge::status(on_open(conn, |connection| {
+        connection.refresh_keys()?;
+        match connection.flush() {
+            // Calling again would change them again.
+            Err(error) if error.is_want() => Ok(()),
+            flushed => flushed,
+        }
+    }))
 }
 
 /// What to poll() the socket for before the next call: 0, POLLIN, POLLOUT or

@@ -1,12 +1,16 @@
 //! Where C meets Rust: raw pointers become references, results become codes,
 //! and panics stop.
 //!
-//! The header promises safety to callers who keep three rules, and every unsafe
+//! The header promises safety to callers who keep four rules, and every unsafe
 //! block here rests on them:
 //!
 //! * a handle is NULL or came from this library and is not freed;
 //! * a string is NULL or ends in NUL, and bytes are NULL or as many as said;
-//! * what a call is given stays as it is until the call returns.
+//! * what a call is given stays as it is until the call returns;
+//! * a callback is NULL or a function of its type that any thread may call with
+//!   its userdata, does not unwind, and frees no handle.
+
+mod callback;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -19,6 +23,10 @@ use std::sync::{Mutex, PoisonError};
 
 use tlsmith::{Error, Result, Status};
 
+pub(crate) use callback::{
+    Callback, HelloFn, KeylogFn, LogFn, ReadFn, SignFn, VerifyFn, WriteFn, impossible,
+};
+
 // Strings that C gets to see.
 
 /// The strings that a handle has given out.  They live as long as it, and the
@@ -27,8 +35,7 @@ use tlsmith::{Error, Result, Status};
 pub(crate) struct Texts(Mutex<Vec<CString>>);
 
 impl Texts {
-    /// A NUL-terminated copy of `text`.  A NUL inside, which C could not see
-    /// past, becomes the replacement character.
+    /// A copy of `text` as [`c_string`] makes it.
     pub(crate) fn keep(&self, text: &str) -> *const c_char {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept
@@ -43,7 +50,9 @@ impl Texts {
     }
 }
 
-fn c_string(text: &str) -> CString {
+/// A copy with a NUL at its end.  A NUL inside, which C could not see past,
+/// becomes the replacement character.
+pub(crate) fn c_string(text: &str) -> CString {
     CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }
 
@@ -65,7 +74,8 @@ pub(crate) fn last_status() -> c_int {
     LAST_ERROR.try_with(|last| last.borrow().0).unwrap_or(0)
 }
 
-fn note_last_error(error: &Error) {
+/// Makes an error the latest of this thread.
+pub(crate) fn note_last_error(error: &Error) {
     let noted = (error.status().code(), c_string(&error.to_string()));
     // A thread that is ending has nobody left to ask.
     let _ = LAST_ERROR.try_with(|last| last.replace(noted));
@@ -183,6 +193,12 @@ pub(crate) fn need_text<'a>(pointer: *const c_char, name: &str) -> Result<&'a st
     text(pointer, name)?.ok_or_else(|| is_null(name))
 }
 
+/// The parts of a string that must be there, which commas separate.
+pub(crate) fn need_list<'a>(pointer: *const c_char, name: &str) -> Result<Vec<&'a str>> {
+    let list = need_text(pointer, name)?;
+    Ok(list.split(',').map(str::trim).collect())
+}
+
 /// A password that must be there.  No sentence has it in it.
 pub(crate) fn need_password<'a>(pointer: *const c_char) -> Result<&'a str> {
     let password = c_str(pointer).ok_or_else(|| is_null("password"))?;
@@ -221,6 +237,18 @@ pub(crate) fn bytes<'a>(pointer: *const c_void, len: usize, name: &str) -> Resul
     Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), len) })
 }
 
+/// The same where NULL and nothing are different; `None` for NULL.
+pub(crate) fn some_bytes<'a>(
+    pointer: *const c_void,
+    len: usize,
+    name: &str,
+) -> Result<Option<&'a [u8]>> {
+    match (pointer.is_null(), len) {
+        (true, 0) => Ok(None),
+        _ => bytes(pointer, len, name).map(Some),
+    }
+}
+
 /// Room for `len` bytes.  It may hold bytes that C never set: they are written
 /// over, by the kernel or by a copy, and never read.
 pub(crate) fn room<'a>(pointer: *mut c_void, len: usize, name: &str) -> Result<&'a mut [u8]> {
@@ -244,6 +272,47 @@ fn check_bytes(pointer: *const c_void, len: usize, name: &str) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Some bytes.  NULL with no bytes is nothing.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tlsmith_slice {
+    /// where they begin
+    pub data: *const c_void,
+    /// how many there are
+    pub len: usize,
+}
+
+/// An array of slices, which together are no longer than one can be.
+pub(crate) fn slices<'a>(
+    pointer: *const tlsmith_slice,
+    count: usize,
+    name: &str,
+) -> Result<Vec<&'a [u8]>> {
+    let most = isize::MAX as usize;
+    if count > most / size_of::<tlsmith_slice>() {
+        let sentence = format!("{count} are more slices than there can be at {name}");
+        return Err(Error::new(Status::Argument, sentence));
+    }
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    check_bytes(pointer.cast(), count, name)?;
+    // SAFETY: it is not NULL, there are `count` slices, they fit into the address
+    // space, and they do not change before the call returns.
+    let given = unsafe { std::slice::from_raw_parts(pointer, count) };
+    let total = given.iter().try_fold(0, |total: usize, slice| {
+        total.checked_add(slice.len).filter(|total| *total <= most)
+    });
+    if total.is_none() {
+        let sentence = format!("the slices of {name} are longer together than there can be bytes");
+        return Err(Error::new(Status::Argument, sentence));
+    }
+    given
+        .iter()
+        .map(|slice| bytes(slice.data, slice.len, name))
+        .collect()
 }
 
 /// Stores a result where the caller wants it; NULL: nowhere.

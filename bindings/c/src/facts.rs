@@ -1,13 +1,13 @@
 //! Connections: what was agreed, and who the peer is.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-use tlsmith::Agreed;
+use tlsmith::{Agreed, Connection, EarlyData, Ech, Error, Status};
 
 use crate::cert::{self, tlsmith_cert};
-use crate::conn::tlsmith_conn;
-use crate::edge;
+use crate::conn::{on_open, tlsmith_conn};
+use crate::{driving, edge};
 
 fn agreed<'a>(conn: *const tlsmith_conn) -> Option<&'a Agreed> {
     edge::borrow(conn)?.connection()?.agreed()
@@ -67,6 +67,99 @@ pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
     agreed(conn).is_some_and(|agreed| agreed.resumed)
 }
 
+/// How many TLS 1.3 tickets came so far, to resume this session with.  A server
+/// sends them after the handshake, so a client that has read nothing has none.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_tickets(conn: *const tlsmith_conn) -> c_int {
+    let count = edge::guard(|| {
+        let connection = edge::borrow(conn).and_then(tlsmith_conn::at_rest);
+        Ok(connection.map_or(0, |connection| connection.tickets().len()))
+    });
+    count.map_or(0, |count| c_int::try_from(count).unwrap_or(c_int::MAX))
+}
+
+/// What became of early data (0-RTT): 1 when the server took it, 0 when there was
+/// none or the server has not answered yet, -1 when it did not take it, so that
+/// it has to be written again.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_early_data(conn: *const tlsmith_conn) -> c_int {
+    let outcome = edge::guard(|| {
+        let connection = edge::borrow(conn).and_then(tlsmith_conn::at_rest);
+        Ok(connection.map(Connection::early_data))
+    });
+    match outcome.ok().flatten() {
+        Some(EarlyData::Accepted) => 1,
+        Some(EarlyData::Rejected) => -1,
+        Some(EarlyData::None | EarlyData::Sent) | None => 0,
+    }
+}
+
+/// What became of the encrypted ClientHello of a client (RFC 9849): "none",
+/// "grease", "accepted" or "rejected".  Ask after the handshake.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> *const c_char {
+    text(conn, |conn| {
+        Some(match conn.connection()?.ech() {
+            Ech::None => "none",
+            Ech::Grease => "grease",
+            Ech::Accepted => "accepted",
+            Ech::Rejected => "rejected",
+        })
+    })
+}
+
+/// How many bytes the handshake took, received and sent.  Either may be NULL.
+/// TLSMITH_ERR_STATE before it is complete.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_handshake_bytes(
+    conn: *const tlsmith_conn,
+    received: *mut u64,
+    sent: *mut u64,
+) -> c_int {
+    edge::status(on_open(conn, |connection| {
+        let bytes = connection.handshake_bytes().ok_or_else(|| {
+            let sentence = "the handshake is not complete, so its bytes are not counted yet";
+            Error::new(Status::State, sentence)
+        })?;
+        edge::store(received, bytes.0);
+        edge::store(sent, bytes.1);
+        Ok(())
+    }))
+}
+
+/// A page about the connection, for people: who the peer is, how it was verified,
+/// and what was agreed.  Each page that differs is kept with the connection.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
+    edge::string(conn, |conn| {
+        let page = conn.at_rest().map(Connection::report);
+        conn.texts.keep(&page.unwrap_or_default())
+    })
+}
+
+/// Fill `out` with `len` bytes, 1 to 8160, of keying material that both sides
+/// derive from the same label and context (RFC 8446, section 7.5; RFC 5705).
+/// `context` NULL is none: the same as an empty one in TLS 1.3, and not in TLS
+/// 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
+///
+/// cbindgen:postfix=TLSMITH_READS(3, 4) TLSMITH_FILLS(5, 6)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_export(
+    conn: *const tlsmith_conn,
+    label: *const c_char,
+    context: *const c_void,
+    context_len: usize,
+    out: *mut c_void,
+    len: usize,
+) -> c_int {
+    edge::status(on_open(conn, |connection| {
+        let label = edge::need_text(label, "label")?;
+        let context = edge::some_bytes(context, context_len, "context")?;
+        connection.export(label, context, edge::room(out, len, "out")?)
+    }))
+}
+
 /// The errno of the latest failed call, where a system call failed, or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_errno(conn: *const tlsmith_conn) -> c_int {
@@ -84,7 +177,14 @@ pub extern "C" fn tlsmith_alert(conn: *const tlsmith_conn) -> c_int {
         .map_or(-1, c_int::from)
 }
 
-/// Certificate `index` that the peer showed, 0 being its own; NULL past the end.
+/// Whether its peer is known: the handshake is complete, or a verify callback
+/// looks at it.
+fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
+    !connection.is_handshaking() || driving::is_judged(conn)
+}
+
+/// Certificate `index` that the peer showed, 0 being its own; NULL past the end,
+/// and before the handshake is complete, except in a verify callback.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_peer_cert(
     conn: *const tlsmith_conn,
@@ -92,7 +192,7 @@ pub extern "C" fn tlsmith_peer_cert(
 ) -> *const tlsmith_cert {
     edge::lend(|| {
         let conn = edge::borrow(conn)?;
-        let connection = conn.connection().filter(|open| !open.is_handshaking())?;
+        let connection = conn.connection().filter(|open| knows_peer(conn, open))?;
         let list = || cert::list(connection.peer_chain());
         conn.peer.get_or_init(list).get(index).map(ptr::from_ref)
     })
@@ -107,11 +207,23 @@ pub extern "C" fn tlsmith_peer_verified(
 ) -> *const tlsmith_cert {
     edge::lend(|| {
         let conn = edge::borrow(conn)?;
-        let connection = conn.connection().filter(|open| !open.is_handshaking())?;
+        let connection = conn.connection().filter(|open| knows_peer(conn, open))?;
         let list = || cert::list(connection.verified_chain());
         conn.verified
             .get_or_init(list)
             .get(index)
             .map(ptr::from_ref)
     })
+}
+
+/// The OCSP response that the server stapled (DER, RFC 6960), with the count of
+/// bytes in `len`, which may be NULL; NULL where there is none.  Nobody has
+/// verified it.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
+    let response = edge::borrow(conn)
+        .and_then(|conn| conn.connection()?.ocsp_response())
+        .filter(|response| !response.is_empty());
+    edge::store(len, response.map_or(0, <[u8]>::len));
+    response.map_or(ptr::null(), <[u8]>::as_ptr)
 }

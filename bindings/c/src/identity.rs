@@ -2,12 +2,13 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
+use std::sync::Arc;
 
-use tlsmith::{Certificate, Identity, Result};
+use tlsmith::{Certificate, Error, ExternalSigner, Identity, Result};
 use zeroize::Zeroizing;
 
 use crate::cert::{self, tlsmith_cert};
-use crate::edge::{self, Texts};
+use crate::edge::{self, Callback, SignFn, Texts};
 use crate::options::{self, tlsmith_cert_options};
 
 /// A certificate chain, with its private key where it is known.
@@ -178,6 +179,62 @@ pub extern "C" fn tlsmith_identity_load_p12_mem(
         let data = edge::bytes(data, len, "data")?;
         Identity::from_pkcs12(data, edge::need_password(password)?)
     })
+}
+
+/// Signs `len` bytes of `data`, not their hash, with the signature scheme of this
+/// number (RFC 8446, section 4.2.3), such as 0x0403 for ECDSA on P-256 with
+/// SHA-256, into `sig`, which has room for `sig_max` bytes: a count, or -1 with
+/// errno set, which ends the handshake with TLSMITH_ERR_IO.
+pub type tlsmith_sign_fn = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        scheme: u16,
+        data: *const c_void,
+        len: usize,
+        sig: *mut c_void,
+        sig_max: usize,
+    ) -> isize,
+>;
+
+/// An identity whose key is somewhere else, in an HSM or in an agent: `cert` is
+/// its chain, leaf first, `cert_len` bytes of PEM text or DER, and `sign` signs
+/// handshakes, for several connections at once where there are several.  It
+/// cannot issue certificates.  `userdata` has to live as long as the identity and
+/// everything that uses it.
+///
+/// cbindgen:postfix=TLSMITH_READS(1, 2)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_external(
+    cert: *const c_void,
+    cert_len: usize,
+    sign: tlsmith_sign_fn,
+    userdata: *mut c_void,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let chain = Certificate::all_from_bytes(edge::bytes(cert, cert_len, "cert")?)?;
+        let sign = Callback::new(sign, userdata, "sign")?;
+        Identity::external(chain, Arc::new(CallbackSigner(sign)))
+    })
+}
+
+struct CallbackSigner(Callback<SignFn>);
+
+impl ExternalSigner for CallbackSigner {
+    fn sign(&self, scheme: u16, message: &[u8]) -> Result<Vec<u8>> {
+        // No signature of a scheme of TLS is longer than ML-DSA-87's 4627 bytes.
+        const MOST: usize = 8192;
+        let mut signature = vec![0; MOST];
+        let count = self.0.sign(scheme, message, &mut signature);
+        match count.map_err(|error| Error::io("the sign callback failed", error))? {
+            count @ 1..=MOST => signature.truncate(count),
+            count => {
+                let sentence = format!("the sign callback says {count} bytes of 1 to {MOST}");
+                return Err(edge::impossible(sentence));
+            }
+        }
+        Ok(signature)
+    }
 }
 
 /// Write the chain (mode 0644) and the key (mode 0600) as PEM, each as a whole

@@ -14,13 +14,19 @@
     reason = "the symbols are exported by name, not by path"
 )]
 
+mod driving;
 mod edge;
 
 mod library;
+mod logging;
 mod ctx;
+mod protocol;
+mod hooks;
 mod verify;
 mod conn;
+mod transports;
 mod data;
+mod early;
 mod facts;
 mod cert;
 mod options;

@@ -74,12 +74,14 @@ pub extern "C" fn tlsmith_version() -> *const c_char {
 }
 
 /// Whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa"
-/// and "ed448" (keys and signatures), "system-roots".  False for names that it
-/// does not know, and for NULL.
+/// and "ed448" (keys and signatures), "ech" (encrypted ClientHello, of clients),
+/// "early-data" (0-RTT), "system-roots".  False for names that it does not know,
+/// and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
-    let known = edge::text(feature, "feature");
-    matches!(known, Ok(Some("pq" | "ml-dsa" | "ed448" | "system-roots")))
+    const FEATURES: [&str; 6] = ["pq", "ml-dsa", "ed448", "ech", "early-data", "system-roots"];
+    let asked = edge::text(feature, "feature");
+    asked.is_ok_and(|name| name.is_some_and(|name| FEATURES.contains(&name)))
 }
 
 /// A short phrase for a code, such as "certificate is for another name".  Never

@@ -6,11 +6,19 @@ use std::fs;
 use std::path::Path;
 
 /// Where a group of functions begins, and what it is about.
-const GROUPS: [(&str, &str); 8] = [
+const GROUPS: [(&str, &str); 13] = [
     ("tlsmith_version(", "The library"),
     ("tlsmith_ctx_new(", "Context: what connections share"),
+    ("tlsmith_ctx_set_ciphers(", "Context: protocol and sessions"),
+    ("tlsmith_ctx_set_verify(", "Context: callbacks and key logs"),
+    (
+        "tlsmith_ctx_verify(",
+        "Context: verification without a connection",
+    ),
     ("tlsmith_conn_new(", "Connection: start and end"),
+    ("tlsmith_connect_fd(", "Connection: over what you have"),
     ("tlsmith_handshake(", "Connection: data"),
+    ("tlsmith_write_early(", "Connection: early data"),
     ("tlsmith_conn_version(", "Connection: what was agreed"),
     ("tlsmith_cert_subject(", "Certificate: one, borrowed"),
     ("tlsmith_gen_ca(", "Identity: certificates and keys"),

@@ -1,0 +1,41 @@
+//! Connections: early data.
+
+use std::ffi::c_void;
+
+use crate::conn::{on_open, tlsmith_conn};
+use crate::edge;
+
+/// Write early data (0-RTT) of a client before the handshake: a count, less than
+/// `len` where the session allows no more, and 0 where it allows none.  Call
+/// tlsmith_handshake() then, and ask tlsmith_conn_early_data() whether the server
+/// took it.  It can be replayed.  TLSMITH_ERR_STATE after the handshake.
+///
+/// cbindgen:postfix=TLSMITH_READS(2, 3)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_write_early(
+    conn: *mut tlsmith_conn,
+    data: *const c_void,
+    len: usize,
+) -> isize {
+    edge::count(on_open(conn, |connection| {
+        connection.write_early(edge::bytes(data, len, "data")?)
+    }))
+}
+
+/// Read early data that a server accepts: a count, or 0 at its end, when the
+/// handshake is complete.  It can be a replay: do nothing for it that must not be
+/// done twice.
+///
+/// cbindgen:postfix=TLSMITH_FILLS(2, 3)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_read_early(
+    conn: *mut tlsmith_conn,
+    buf: *mut c_void,
+    len: usize,
+) -> isize {
+    edge::count(on_open(conn, |connection| {
+        connection.read_early(edge::room(buf, len, "buf")?)
+    }))
+}

@@ -1,0 +1,141 @@
+//! Functions of C that Rust calls.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::io;
+
+use tlsmith::{Context, Error, Result};
+
+use super::is_null;
+use crate::conn::tlsmith_conn;
+use crate::ctx::tlsmith_ctx;
+
+/// A function of C with what it gets as its first argument.
+#[derive(Clone, Copy)]
+pub(crate) struct Callback<F> {
+    function: F,
+    userdata: *mut c_void,
+}
+
+// SAFETY: the pointer is only handed on.  The header asks for functions that may
+// be called on any thread that drives a connection, and for one that several
+// connections share on several threads at once; that holds for what they do with
+// their userdata, too.
+unsafe impl<F: Send> Send for Callback<F> {}
+// SAFETY: as above.
+unsafe impl<F: Sync> Sync for Callback<F> {}
+
+/// cbindgen:ignore
+pub(crate) type ReadFn = unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> isize;
+/// cbindgen:ignore
+pub(crate) type WriteFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> isize;
+/// cbindgen:ignore
+pub(crate) type VerifyFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, c_int) -> c_int;
+/// cbindgen:ignore
+pub(crate) type HelloFn =
+    unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut tlsmith_ctx;
+/// cbindgen:ignore
+pub(crate) type KeylogFn = unsafe extern "C" fn(*mut c_void, *const c_char);
+/// cbindgen:ignore
+pub(crate) type SignFn =
+    unsafe extern "C" fn(*mut c_void, u16, *const c_void, usize, *mut c_void, usize) -> isize;
+/// cbindgen:ignore
+pub(crate) type LogFn = unsafe extern "C" fn(*mut c_void, c_int, *const c_char);
+
+impl<F> Callback<F> {
+    /// A function that must be there.  `name` is its name in the header.
+    pub(crate) fn new(function: Option<F>, userdata: *mut c_void, name: &str) -> Result<Self> {
+        let function = function.ok_or_else(|| is_null(name))?;
+        Ok(Self { function, userdata })
+    }
+}
+
+// Every call below rests on the same: the pointer is to a function of this type,
+// which the header asks not to unwind, and it gets its own userdata back.
+
+impl Callback<ReadFn> {
+    /// Fills the front of `buffer`: how much of it, 0 at the end.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        // SAFETY: see above; there is room for as many bytes as it is told, and
+        // it is ours alone.
+        let count =
+            unsafe { (self.function)(self.userdata, buffer.as_mut_ptr().cast(), buffer.len()) };
+        counted(count)
+    }
+}
+
+impl Callback<WriteFn> {
+    /// Has some of `data` taken: how much.
+    pub(crate) fn write(&self, data: &[u8]) -> io::Result<usize> {
+        // SAFETY: see above; there are as many bytes as it is told.
+        let count = unsafe { (self.function)(self.userdata, data.as_ptr().cast(), data.len()) };
+        counted(count)
+    }
+}
+
+impl Callback<VerifyFn> {
+    /// What it answers about the peer of `conn`, which may be NULL.
+    pub(crate) fn judge(&self, conn: *const tlsmith_conn, status: c_int) -> c_int {
+        // SAFETY: see above; `conn` is NULL or a handle that is at work on this
+        // thread, so that nobody may free it.
+        unsafe { (self.function)(self.userdata, conn, status) }
+    }
+}
+
+impl Callback<HelloFn> {
+    /// The context that it chooses.
+    pub(crate) fn choose(&self, server_name: &CStr, alpn: &CStr) -> Option<Context> {
+        // SAFETY: see above; both strings live until it returns.
+        let chosen = unsafe { (self.function)(self.userdata, server_name.as_ptr(), alpn.as_ptr()) };
+        super::borrow(chosen).map(|chosen| chosen.context.clone())
+    }
+}
+
+impl Callback<KeylogFn> {
+    pub(crate) fn log(&self, line: &CStr) {
+        // SAFETY: see above; the string lives until it returns.
+        unsafe { (self.function)(self.userdata, line.as_ptr()) }
+    }
+}
+
+impl Callback<SignFn> {
+    /// Puts a signature at the front of `room`: how long it is.
+    pub(crate) fn sign(&self, scheme: u16, message: &[u8], room: &mut [u8]) -> io::Result<usize> {
+        // SAFETY: see above; there are as many bytes, and as much room that is
+        // ours alone, as it is told.
+        let count = unsafe {
+            (self.function)(
+                self.userdata,
+                scheme,
+                message.as_ptr().cast(),
+                message.len(),
+                room.as_mut_ptr().cast(),
+                room.len(),
+            )
+        };
+        counted(count)
+    }
+}
+
+impl Callback<LogFn> {
+    pub(crate) fn message(&self, level: c_int, message: &CStr) {
+        // SAFETY: see above; the string lives until it returns.
+        unsafe { (self.function)(self.userdata, level, message.as_ptr()) }
+    }
+}
+
+/// A count, or what errno says.  A function that failed and left it at 0 gets
+/// the error that says the least.
+fn counted(count: isize) -> io::Result<usize> {
+    usize::try_from(count).map_err(|_| {
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(0) => rustix::io::Errno::IO.into(),
+            _ => error,
+        }
+    })
+}
+
+/// A function of C answered with a count that cannot be.
+pub(crate) fn impossible(sentence: String) -> Error {
+    Error::io(sentence, rustix::io::Errno::IO.into())
+}

@@ -1,0 +1,136 @@
+//! Contexts: what the program itself decides and hears.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::Arc;
+
+use tlsmith::{CertificateProblem, Error, Hello, Result, Status, Verdict};
+use zeroize::Zeroizing;
+
+use crate::cert;
+use crate::conn::tlsmith_conn;
+use crate::ctx::{set, tlsmith_ctx};
+use crate::driving;
+use crate::edge::{self, Callback, HelloFn, KeylogFn, VerifyFn};
+
+/// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
+/// is the code, tlsmith_error() the reason).  Return 0 to accept what passed, or
+/// a negative tlsmith_status to refuse it with; any other value refuses it with
+/// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
+/// tlsmith_peer_cert(), tlsmith_peer_verified(), tlsmith_conn_server_name() and
+/// tlsmith_error(); it is NULL for tlsmith_ctx_verify().
+pub type tlsmith_verify_fn = Option<
+    unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, status: c_int) -> c_int,
+>;
+
+/// Looks at a ClientHello: the server that it asks for, and the ALPN protocols
+/// that it offers, separated by commas; "" for none.  Both are lent for the call.
+/// Return the context to answer with, which only has to live until the call
+/// returns; NULL is this one.
+pub type tlsmith_hello_fn = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        server_name: *const c_char,
+        alpn: *const c_char,
+    ) -> *mut tlsmith_ctx,
+>;
+
+/// Gets one line of the NSS key log, without its newline, lent for the call.
+pub type tlsmith_keylog_fn =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, line: *const c_char)>;
+
+/// Have `verify` look at every peer after its certificate was checked.  It is not
+/// asked again when a session is resumed.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_verify(
+    ctx: *mut tlsmith_ctx,
+    verify: tlsmith_verify_fn,
+    userdata: *mut c_void,
+) -> c_int {
+    set(ctx, |context| {
+        let verify = Callback::new(verify, userdata, "verify")?;
+        context.set_judge(Arc::new(move |verdict| judge(&verify, verdict)))
+    })
+}
+
+fn judge(verify: &Callback<VerifyFn>, verdict: &Verdict<'_>) -> Result<()> {
+    let conn = driving::current();
+    if let Some(conn) = edge::borrow(conn) {
+        conn.peer.get_or_init(|| cert::list(verdict.chain));
+        match verdict.outcome {
+            Ok(path) => {
+                conn.verified.get_or_init(|| cert::list(path));
+            }
+            Err(error) => conn.note(error),
+        }
+    }
+    let status = verdict
+        .outcome
+        .map_or_else(|error| error.status().code(), |_| 0);
+    let answer = driving::judge(conn, || verify.judge(conn, status));
+    if answer == 0 {
+        return Ok(());
+    }
+    // A refusal is final: "not yet" is not among them.
+    let known = Status::from_code(answer).filter(|status| !Error::from(*status).is_want());
+    let subject = verdict.chain.first().map(|leaf| leaf.subject());
+    let sentence = format!(
+        "the verify callback refused the certificate of '{}' with {answer}: {}",
+        subject.unwrap_or_default(),
+        known.map_or("its own reason", Status::phrase)
+    );
+    let status = known.unwrap_or(Status::CertificateRefused);
+    Err(Error::certificate(
+        status,
+        CertificateProblem::Other,
+        sentence,
+    ))
+}
+
+/// Have `hello` look at every ClientHello (RFC 8446, section 4.1.2) and choose
+/// the context that answers.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_hello(
+    ctx: *mut tlsmith_ctx,
+    hello: tlsmith_hello_fn,
+    userdata: *mut c_void,
+) -> c_int {
+    set(ctx, |context| {
+        let hello = Callback::new(hello, userdata, "hello")?;
+        context.set_choose(Arc::new(move |said| Ok(choose(&hello, said))))
+    })
+}
+
+fn choose(hello: &Callback<HelloFn>, said: &Hello) -> Option<tlsmith::Context> {
+    let name = edge::c_string(said.server_name.as_deref().unwrap_or_default());
+    hello.choose(&name, &edge::c_string(&said.alpn.join(",")))
+}
+
+/// Append the secrets of connections to a file (mode 0600) in the NSS key log
+/// format, for Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads
+/// it can read the connections.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_keylog(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
+    set(ctx, |context| context.set_keylog(edge::path(path)))
+}
+
+/// Give each line of the key log to `log`, instead of to a file.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_keylog_fn(
+    ctx: *mut tlsmith_ctx,
+    log: tlsmith_keylog_fn,
+    userdata: *mut c_void,
+) -> c_int {
+    set(ctx, |context| {
+        let log = Callback::new(log, userdata, "log")?;
+        context.set_keylog_line(Arc::new(move |line| give(&log, line)))
+    })
+}
+
+fn give(log: &Callback<KeylogFn>, line: &str) {
+    // The copy is a secret, too.
+    let copy = Zeroizing::new([line.as_bytes(), b"\0"].concat());
+    // A line has labels and hex digits in it, and no NUL.
+    if let Ok(line) = CStr::from_bytes_with_nul(&copy) {
+        log.log(line);
+    }
+}

@@ -1,0 +1,93 @@
+//! Messages of the library, for those who debug it.
+
+use std::cell::Cell;
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::{OnceLock, PoisonError, RwLock};
+
+use log::{LevelFilter, Log, Metadata, Record};
+use tlsmith::{Error, Result, Status};
+
+use crate::edge::{self, Callback, LogFn};
+
+/// Gets a message: `level` is 1 for errors, 2 for warnings, 3 for what may
+/// interest, 4 for debugging and 5 for traces.  `message` is lent for the call.
+/// Called on any thread, on several at once.  It must not unwind, and messages
+/// about what it does itself are dropped.
+pub type tlsmith_log_fn =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, level: c_int, message: *const c_char)>;
+
+/// Where messages go.  Held while one is given away, so that nobody is called
+/// any more when another place is set.
+static SINK: RwLock<Option<Callback<LogFn>>> = RwLock::new(None);
+
+thread_local! {
+    /// Whether this thread gives a message away.
+    static LOGGING: Cell<bool> = const { Cell::new(false) };
+}
+
+struct Bridge;
+
+impl Log for Bridge {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata())
+            || LOGGING.try_with(|now| now.replace(true)) != Ok(false)
+        {
+            return;
+        }
+        let sink = SINK.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(callback) = &*sink {
+            let text = format!("{}: {}", record.target(), record.args());
+            callback.message(record.level() as c_int, &edge::c_string(&text));
+        }
+        LOGGING.set(false);
+    }
+
+    fn flush(&self) {}
+}
+
+/// Give the messages of the library to `log`, for the whole process: those up to
+/// `level`, 1 to 5.  0 or a NULL `log` ends that, and when this call returns
+/// `log` is not running any more.  They are for people and may change: no program
+/// should depend on one.  TLSMITH_ERR_STATE from inside `log`.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_set_log(
+    level: c_int,
+    log: tlsmith_log_fn,
+    userdata: *mut c_void,
+) -> c_int {
+    edge::status(edge::guard(|| set(level, log, userdata)))
+}
+
+fn set(level: c_int, log: Option<LogFn>, userdata: *mut c_void) -> Result<()> {
+    static INSTALLED: OnceLock<bool> = OnceLock::new();
+    let filter = match level {
+        0 => LevelFilter::Off,
+        1 => LevelFilter::Error,
+        2 => LevelFilter::Warn,
+        3 => LevelFilter::Info,
+        4 => LevelFilter::Debug,
+        5 => LevelFilter::Trace,
+        other => {
+            let sentence = format!("{other} is not a level of messages: 0 to 5 are");
+            return Err(Error::new(Status::Argument, sentence));
+        }
+    };
+    if LOGGING.get() {
+        let sentence = "the place of messages cannot be changed while one is given away";
+        return Err(Error::new(Status::State, sentence));
+    }
+    if !INSTALLED.get_or_init(|| log::set_logger(&Bridge).is_ok()) {
+        let sentence = "the messages of this process go to somebody else already";
+        return Err(Error::new(Status::State, sentence));
+    }
+    let callback = Callback::new(log, userdata, "log").ok();
+    let callback = callback.filter(|_| filter != LevelFilter::Off);
+    let filter = callback.map_or(LevelFilter::Off, |_| filter);
+    *SINK.write().unwrap_or_else(PoisonError::into_inner) = callback;
+    log::set_max_level(filter);
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Contexts: the rules of the protocol, and sessions.
+
+use std::ffi::{c_char, c_int, c_uint, c_void};
+
+use crate::ctx::{set, tlsmith_ctx};
+use crate::edge;
+
+/// Allow only these cipher suites, by their IANA names, separated by commas:
+/// "TLS_AES_128_GCM_SHA256".  Those of TLS 1.3 and of TLS 1.2 are separate: with
+/// none of a version, that version is not spoken.  TLSMITH_ERR_ARG lists those
+/// that there are.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_ciphers(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
+    set(ctx, |context| {
+        context.set_ciphers(&edge::need_list(names, "names")?)
+    })
+}
+
+/// Allow only these key exchange groups, by their IANA names, best first:
+/// "X25519MLKEM768,x25519".  TLSMITH_ERR_ARG lists those that there are.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
+    set(ctx, |context| {
+        context.set_groups(&edge::need_list(names, "names")?)
+    })
+}
+
+/// Refuse clients that ask for a server which no identity is for (alert 112,
+/// RFC 6066, section 3), instead of showing the first identity.  One that asks
+/// for no name is answered.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_require_known_name(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, tlsmith::Context::require_known_name)
+}
+
+/// Staple this OCSP response (`len` bytes of DER, RFC 6960) to the identity used
+/// last.  TLSMITH_ERR_STATE where none is.
+///
+/// cbindgen:postfix=TLSMITH_READS(2, 3)
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_ocsp(
+    ctx: *mut tlsmith_ctx,
+    der: *const c_void,
+    len: usize,
+) -> c_int {
+    set(ctx, |context| {
+        context.set_ocsp(edge::bytes(der, len, "der")?)
+    })
+}
+
+/// Encrypt the ClientHello of clients with an ECHConfigList of `len` bytes (RFC
+/// 9849); NULL pretends to (GREASE).  Such a context speaks TLS 1.3 alone.
+///
+/// cbindgen:postfix=TLSMITH_READS(2, 3)
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_ech(
+    ctx: *mut tlsmith_ctx,
+    list: *const c_void,
+    len: usize,
+) -> c_int {
+    set(ctx, |context| {
+        context.set_ech(edge::some_bytes(list, len, "list")?)
+    })
+}
+
+/// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a
+/// client keeps 256, and a server gives them away as tickets.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_resumption(ctx: *mut tlsmith_ctx, count: usize) -> c_int {
+    set(ctx, |context| context.set_resumption(count))
+}
+
+/// How many tickets a server sends after a TLS 1.3 handshake: by default 2, at
+/// most 16.  With 0 it keeps sessions of TLS 1.2 itself.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_tickets(ctx: *mut tlsmith_ctx, count: c_uint) -> c_int {
+    set(ctx, |context| {
+        context.set_tickets(usize::try_from(count).unwrap_or(usize::MAX))
+    })
+}
+
+/// Add a key for tickets, 32 random bytes, that servers share: each then resumes
+/// the sessions of the others, where both demand the same of their clients.  The
+/// first key seals, all open.  To change keys, put a new one in front in new
+/// contexts, and keep the old one for two hours.
+///
+/// cbindgen:postfix=TLSMITH_READS(2, 3)
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_add_ticket_key(
+    ctx: *mut tlsmith_ctx,
+    key: *const c_void,
+    len: usize,
+) -> c_int {
+    set(ctx, |context| {
+        context.add_ticket_key(edge::bytes(key, len, "key")?)
+    })
+}
+
+/// Have a server keep its sessions together with those of `other`, which must not
+/// be in use yet, so that each resumes the other's and early data is accepted by
+/// one of them, once.  `other` may be freed afterwards.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_share_sessions(
+    ctx: *mut tlsmith_ctx,
+    other: *mut tlsmith_ctx,
+) -> c_int {
+    set(ctx, |context| {
+        context.share_sessions(&edge::need(other, "other")?.context)
+    })
+}
+
+/// Take part in early data (0-RTT, RFC 8446, section 2.3): a server accepts up to
+/// `max` bytes of it per connection, and a client may send it.  0, the default:
+/// none.  Early data can be replayed by whoever records it; one server, and those
+/// that share its sessions, take it once.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_early_data(ctx: *mut tlsmith_ctx, max: u32) -> c_int {
+    set(ctx, |context| context.set_early_data(max))
+}

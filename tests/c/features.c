@@ -1,0 +1,309 @@
+/* What can be set on a context and asked of a connection, between two of our own
+ * over memory. */
+#include "check.h"
+#include "memory.h"
+
+/* NULL as the compiler cannot see it: where it can, it refuses to build. */
+static void *volatile nothing;
+
+static void names_choose_what_is_agreed(void)
+{
+	struct pair p;
+
+	prepare(&p);
+	tlsmith_ctx_set_alpn(p.client_ctx, "h3, http/1.1,h2");
+	tlsmith_ctx_set_alpn(p.server_ctx, "h2,http/1.1");
+	tlsmith_ctx_set_ciphers(p.client_ctx, "TLS_CHACHA20_POLY1305_SHA256");
+	tlsmith_ctx_set_groups(p.client_ctx, "secp384r1");
+	CHECK(meet(&p, "localhost") == 0 && p.server_status == 0);
+	CHECK_TEXT(tlsmith_conn_alpn(p.client), "h2");
+	CHECK_TEXT(tlsmith_conn_alpn(p.server), "h2");
+	CHECK_TEXT(tlsmith_conn_cipher(p.server), "TLS_CHACHA20_POLY1305_SHA256");
+	CHECK_TEXT(tlsmith_conn_group(p.server), "secp384r1");
+	stop(&p);
+
+	/* TLS 1.2 where the only suite is one of its own. */
+	prepare(&p);
+	tlsmith_ctx_set_ciphers(p.server_ctx, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+	CHECK(meet(&p, "localhost") == 0);
+	CHECK(tlsmith_conn_version(p.client) == 0x0303);
+	CHECK_TEXT(tlsmith_conn_cipher(p.client), "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+	CHECK_FAILS(tlsmith_key_update(p.client), TLSMITH_ERR_UNSUPPORTED, tlsmith_error(p.client),
+	    "TLS 1.2");
+	stop(&p);
+
+	prepare(&p);
+	tlsmith_ctx_set_alpn(p.client_ctx, "h3");
+	tlsmith_ctx_set_alpn(p.server_ctx, "h2");
+	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_ALERT, tlsmith_error(p.client),
+	    "no_application_protocol");
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_error(p.server), "ALPN");
+	stop(&p);
+
+	prepare(&p);
+	tlsmith_ctx_set_groups(p.client_ctx, "secp256r1");
+	tlsmith_ctx_set_groups(p.server_ctx, "secp384r1");
+	meet(&p, "localhost");
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_error(p.server), "group");
+	stop(&p);
+}
+
+static void a_second_hello_where_the_first_guessed_wrong(void)
+{
+	uint64_t usual, received, sent;
+	struct pair p;
+
+	prepare(&p);
+	CHECK(tlsmith_conn_handshake_bytes(NULL, &received, &sent) == TLSMITH_ERR_ARG);
+	tlsmith_ctx_set_groups(p.client_ctx, "x25519,secp384r1");
+	tlsmith_ctx_set_groups(p.server_ctx, "x25519");
+	connect_only(&p, "localhost");
+	CHECK(tlsmith_conn_handshake_bytes(p.client, &received, &sent) == TLSMITH_ERR_STATE);
+	CHECK(shake(&p) == 0);
+	CHECK(tlsmith_conn_handshake_bytes(p.client, &received, &usual) == 0);
+	CHECK(received > 500 && usual > 150);
+	CHECK(tlsmith_conn_handshake_bytes(p.client, NULL, NULL) == 0);
+	stop(&p);
+
+	/* The client's first key share is of no use (RFC 8446, section 4.1.4). */
+	prepare(&p);
+	tlsmith_ctx_set_groups(p.client_ctx, "x25519,secp384r1");
+	tlsmith_ctx_set_groups(p.server_ctx, "secp384r1");
+	CHECK(meet(&p, "localhost") == 0);
+	CHECK_TEXT(tlsmith_conn_group(p.client), "secp384r1");
+	CHECK(tlsmith_conn_handshake_bytes(p.client, &received, &sent) == 0);
+	CHECK(sent > usual + 150);
+	stop(&p);
+}
+
+static void a_server_has_an_identity_for_each_name(void)
+{
+	tlsmith_identity *a = tlsmith_issue_cert(ca, "a.example", NULL);
+	tlsmith_identity *wild = tlsmith_issue_cert(ca, "*.site.example", NULL);
+	static const struct { const char *asked, *shown; } cases[] = {
+		{ "localhost", "localhost" }, { "a.example", "a.example" },
+		{ "b.site.example", "*.site.example" },
+	};
+	struct pair p;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		prepare(&p);
+		tlsmith_ctx_use(p.server_ctx, wild);
+		tlsmith_ctx_use(p.server_ctx, a);
+		CHECK(meet(&p, cases[i].asked) == 0);
+		CHECK_TEXT(tlsmith_cert_names(tlsmith_peer_cert(p.client, 0)), cases[i].shown);
+		CHECK_TEXT(tlsmith_conn_server_name(p.server), cases[i].asked);
+		stop(&p);
+	}
+
+	/* Another name gets the first identity, or alert 112. */
+	prepare(&p);
+	CHECK(meet(&p, "other.example") == TLSMITH_ERR_CERT_NAME);
+	stop(&p);
+	prepare(&p);
+	tlsmith_ctx_require_known_name(p.server_ctx);
+	CHECK(meet(&p, "localhost") == 0);
+	stop(&p);
+	prepare(&p);
+	tlsmith_ctx_require_known_name(p.server_ctx);
+	CHECK_FAILS(meet(&p, "other.example"), TLSMITH_ERR_ALERT, tlsmith_error(p.client),
+	    "unrecognized_name");
+	CHECK(tlsmith_alert(p.client) == 112);
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_error(p.server),
+	    "'other.example'");
+	stop(&p);
+	tlsmith_identity_free(a);
+	tlsmith_identity_free(wild);
+}
+
+static void pins_and_single_certificates(void)
+{
+	const tlsmith_cert *leaf = tlsmith_identity_cert(localhost, 0);
+	const tlsmith_cert *root = tlsmith_identity_cert(ca, 0);
+	tlsmith_identity *self = tlsmith_self_signed("nobody.example", NULL);
+	tlsmith_identity *other = tlsmith_self_signed("nobody.example", NULL);
+	const char *pins[] = { tlsmith_cert_spki_sha256(leaf), tlsmith_cert_spki_sha256(root) };
+	const char *wrong = tlsmith_cert_spki_sha256(tlsmith_identity_cert(self, 0));
+	struct pair p;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		prepare(&p);
+		tlsmith_ctx_add_pin(p.client_ctx, wrong);
+		tlsmith_ctx_add_pin(p.client_ctx, pins[i]);
+		CHECK(meet(&p, "localhost") == 0);
+		stop(&p);
+	}
+	prepare(&p);
+	tlsmith_ctx_add_pin(p.client_ctx, wrong);
+	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_CERT_REFUSED, tlsmith_error(p.client), pins[0]);
+	CHECK(p.server_status == TLSMITH_ERR_ALERT);
+	CHECK(tlsmith_peer_cert(p.client, 0) == NULL);
+	stop(&p);
+
+	for (i = 0; i < 2; i++) {
+		prepare(&p);
+		tlsmith_ctx_free(p.server_ctx);
+		p.server_ctx = tlsmith_ctx_new();
+		tlsmith_ctx_use(p.server_ctx, i ? other : self);
+		tlsmith_ctx_free(p.client_ctx);
+		p.client_ctx = tlsmith_ctx_new();
+		tlsmith_ctx_trust_certificate(p.client_ctx,
+		    tlsmith_cert_sha256(tlsmith_identity_cert(self, 0)));
+		CHECK(meet(&p, "whatever.example") == (i ? TLSMITH_ERR_CERT_UNTRUSTED : 0));
+		stop(&p);
+	}
+	tlsmith_identity_free(self);
+	tlsmith_identity_free(other);
+}
+
+static void ocsp_responses_go_through(void)
+{
+	static const unsigned char der[] = { 0x30, 3, 0x0a, 1, 0 };
+	const unsigned char *got;
+	size_t len = 7;
+	struct pair p;
+
+	prepare(&p);
+	tlsmith_ctx_set_ocsp(p.server_ctx, der, sizeof der);
+	CHECK(meet(&p, "localhost") == 0);
+	got = tlsmith_peer_ocsp(p.client, &len);
+	CHECK(len == sizeof der && got != NULL && memcmp(got, der, len) == 0);
+	CHECK(tlsmith_peer_ocsp(p.client, NULL) == got);
+	CHECK(tlsmith_peer_ocsp(p.server, &len) == NULL && len == 0);
+	CHECK(strstr(tlsmith_conn_report(p.client), "5 bytes, not verified") != NULL);
+	stop(&p);
+}
+
+static void both_sides_export_the_same(void)
+{
+	static const int versions[] = { 0x0303, 0x0304 };
+	unsigned char with[2][48], without[2][48], empty[48];
+	char label[301];
+	struct pair p;
+	int i;
+
+	memset(label, 'x', 300);
+	label[300] = 0;
+	for (i = 0; i < 2; i++) {
+		prepare(&p);
+		tlsmith_ctx_set_versions(p.server_ctx, versions[i], versions[i]);
+		connect_only(&p, "localhost");
+		CHECK_FAILS(tlsmith_export(p.client, "EXPORTER-x", NULL, 0, with[0], 48),
+		    TLSMITH_ERR_STATE, tlsmith_error(p.client), "handshake");
+		CHECK(shake(&p) == 0 && tlsmith_conn_version(p.client) == versions[i]);
+		CHECK(tlsmith_export(p.client, "EXPORTER-x", "abc", 3, with[0], 48) == 0);
+		CHECK(tlsmith_export(p.server, "EXPORTER-x", "abc", 3, with[1], 48) == 0);
+		CHECK(tlsmith_export(p.client, "EXPORTER-x", NULL, 0, without[0], 48) == 0);
+		CHECK(tlsmith_export(p.server, "EXPORTER-x", NULL, 0, without[1], 48) == 0);
+		CHECK(memcmp(with[0], with[1], 48) == 0);
+		CHECK(memcmp(without[0], without[1], 48) == 0);
+		CHECK(memcmp(with[0], without[0], 48) != 0);
+		CHECK(tlsmith_export(p.client, "EXPORTER-x", "", 0, empty, 48) == 0);
+		CHECK((memcmp(empty, without[0], 48) == 0) == (versions[i] == 0x0304));
+		CHECK(tlsmith_export(p.server, "EXPORTER-y", "abc", 3, with[1], 48) == 0);
+		CHECK(memcmp(with[0], with[1], 48) != 0);
+		CHECK(tlsmith_export(p.client, NULL, NULL, 0, empty, 48) == TLSMITH_ERR_ARG);
+		CHECK_FAILS(tlsmith_export(p.client, label, NULL, 0, empty, 48), TLSMITH_ERR_ARG,
+		    tlsmith_error(p.client), "300 bytes");
+		CHECK(tlsmith_export(p.client, "EXPORTER-x", NULL, 0, empty, 0) == TLSMITH_ERR_ARG);
+		CHECK(tlsmith_export(p.client, "EXPORTER-x", nothing, 5, empty, 48) == TLSMITH_ERR_ARG);
+		stop(&p);
+	}
+}
+
+static void keys_change_on_request(void)
+{
+	struct pair p;
+	char buf[100];
+	int i;
+
+	prepare(&p);
+	CHECK(meet(&p, "localhost") == 0);
+	for (i = 0; i < 5; i++) {
+		CHECK(tlsmith_key_update(i % 2 ? p.server : p.client) == 0);
+		/* It is out already, with nothing written after it. */
+		CHECK(carry(i % 2 ? p.server : p.client, i % 2 ? p.client : p.server) > 20);
+		CHECK(tlsmith_write(p.client, "to", 2) == 2);
+		carry(p.client, p.server);
+		CHECK(tlsmith_read(p.server, buf, sizeof buf) == 2);
+		CHECK(tlsmith_write(p.server, "fro", 3) == 3);
+		carry(p.server, p.client);
+		CHECK(tlsmith_read(p.client, buf, sizeof buf) == 3);
+		carry(p.client, p.server);
+	}
+	stop(&p);
+}
+
+static void slices_are_written_as_one(void)
+{
+	tlsmith_slice slices[] = { { "ab", 2 }, { NULL, 0 }, { "cde", 3 } };
+	struct pair p;
+	char buf[100];
+
+	prepare(&p);
+	CHECK(meet(&p, "localhost") == 0);
+	CHECK(tlsmith_writev(p.client, slices, 3) == 5);
+	carry(p.client, p.server);
+	CHECK(tlsmith_read(p.server, buf, sizeof buf) == 5 && memcmp(buf, "abcde", 5) == 0);
+	CHECK(tlsmith_writev(p.client, NULL, 0) == 0);
+	CHECK(tlsmith_writev(p.client, slices, 0) == 0);
+	slices[1].len = 1;
+	CHECK_FAILS(tlsmith_writev(p.client, slices, 3), TLSMITH_ERR_ARG, tlsmith_error(p.client),
+	    "NULL");
+	slices[0].len = slices[2].len = PTRDIFF_MAX;
+	CHECK_FAILS(tlsmith_writev(p.client, slices, 3), TLSMITH_ERR_ARG, tlsmith_error(p.client),
+	    "longer together");
+	stop(&p);
+}
+
+static void a_report_has_every_line(void)
+{
+	static const char *const lines[] = {
+		"Certificate 0:", "CN=localhost", "issued by", "key ecdsa-p256", "valid from",
+		"Verified, depth 1:", "Verification:", "Version:             TLS 1.3",
+		"Cipher suite:        TLS_", "Key exchange group:  X25519MLKEM768",
+		"Peer signed with:    ecdsa_secp256r1_sha256", "Server name:         localhost",
+		"ALPN:                none", "Session:             new", "Early data:          none",
+		"Encrypted hello:     none", "OCSP response:       none", "Handshake:           ",
+		"Tickets:             2 (for ",
+	};
+	struct pair p;
+	size_t i;
+
+	prepare(&p);
+	connect_only(&p, "localhost");
+	CHECK(strstr(tlsmith_conn_report(p.client), "not complete") != NULL);
+	CHECK(shake(&p) == 0);
+	take_tickets(&p);
+	CHECK(tlsmith_conn_tickets(p.client) == 2);
+	for (i = 0; i < sizeof lines / sizeof *lines; i++)
+		if (!CHECK(strstr(tlsmith_conn_report(p.client), lines[i]) != NULL))
+			fprintf(stderr, "no '%s' in\n%s\n", lines[i], tlsmith_conn_report(p.client));
+	CHECK_TEXT(tlsmith_conn_ech(p.client), "none");
+	stop(&p);
+
+	prepare(&p);
+	tlsmith_ctx_set_ech(p.client_ctx, NULL, 0);
+	CHECK(meet(&p, "localhost") == 0);
+	CHECK_TEXT(tlsmith_conn_ech(p.client), "grease");
+	CHECK_TEXT(tlsmith_conn_ech(p.server), "none");
+	stop(&p);
+}
+
+int main(void)
+{
+	begin_all();
+	names_choose_what_is_agreed();
+	a_second_hello_where_the_first_guessed_wrong();
+	a_server_has_an_identity_for_each_name();
+	pins_and_single_certificates();
+	ocsp_responses_go_through();
+	both_sides_export_the_same();
+	keys_change_on_request();
+	slices_are_written_as_one();
+	a_report_has_every_line();
+	end_all();
+	return failures != 0;
+}

@@ -1,0 +1,274 @@
+/* Sessions that are resumed, or must not be, and early data. */
+#define _GNU_SOURCE
+#include <unistd.h>
+
+#include "check.h"
+#include "memory.h"
+
+static const unsigned char key_a[32] = "0123456789abcdef0123456789abcdeF";
+static const unsigned char key_b[32] = "another 32 bytes, which do not f";
+
+/* Meets twice, the second time another server if there is one: whether the
+ * second meeting resumed the session of the first. */
+static bool resumes(struct pair *p, tlsmith_ctx *other)
+{
+	bool resumed;
+
+	CHECK(meet(p, "localhost") == 0 && p->server_status == 0);
+	CHECK(!tlsmith_conn_resumed(p->client));
+	if (tlsmith_conn_version(p->client) == 0x0304)
+		take_tickets(p);
+	part(p);
+	if (other != NULL) {
+		tlsmith_ctx_free(p->server_ctx);
+		p->server_ctx = other;
+	}
+	CHECK(meet(p, "localhost") == 0 && p->server_status == 0);
+	resumed = tlsmith_conn_resumed(p->client);
+	CHECK(tlsmith_conn_resumed(p->server) == resumed);
+	stop(p);
+	return resumed;
+}
+
+static void a_context_resumes_its_own_sessions(void)
+{
+	static const int versions[] = { 0x0303, 0x0304 };
+	struct pair p;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		prepare(&p);
+		tlsmith_ctx_set_versions(p.client_ctx, versions[i], versions[i]);
+		CHECK(resumes(&p, NULL));
+		prepare(&p);
+		tlsmith_ctx_set_versions(p.client_ctx, versions[i], versions[i]);
+		tlsmith_ctx_set_resumption(p.client_ctx, 0);
+		CHECK(!resumes(&p, NULL));
+		prepare(&p);
+		tlsmith_ctx_set_versions(p.client_ctx, versions[i], versions[i]);
+		tlsmith_ctx_set_resumption(p.server_ctx, 0);
+		CHECK(!resumes(&p, NULL));
+		prepare(&p);
+		tlsmith_ctx_set_versions(p.client_ctx, versions[i], versions[i]);
+		tlsmith_ctx_set_tickets(p.server_ctx, 0);
+		CHECK(resumes(&p, NULL) == (versions[i] == 0x0303));
+	}
+}
+
+static void a_server_sends_as_many_tickets_as_it_shall(void)
+{
+	static const unsigned counts[] = { 0, 1, 2, 16 };
+	struct pair p;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		prepare(&p);
+		tlsmith_ctx_set_tickets(p.server_ctx, counts[i]);
+		CHECK(meet(&p, "localhost") == 0);
+		take_tickets(&p);
+		CHECK(tlsmith_conn_tickets(p.client) == (int)counts[i]);
+		CHECK(tlsmith_conn_tickets(p.server) == 0);
+		stop(&p);
+	}
+}
+
+static tlsmith_ctx *with_keys(const void *first, const void *second)
+{
+	tlsmith_ctx *ctx = new_server_ctx();
+
+	tlsmith_ctx_add_ticket_key(ctx, first, 32);
+	if (second != NULL)
+		tlsmith_ctx_add_ticket_key(ctx, second, 32);
+	return ctx;
+}
+
+static tlsmith_ctx *asking_clients(tlsmith_ctx *ctx, int mode)
+{
+	const char *pem = tlsmith_identity_cert_pem(ca);
+
+	tlsmith_ctx_add_roots_mem(ctx, pem, strlen(pem));
+	tlsmith_ctx_set_client_auth(ctx, mode);
+	return ctx;
+}
+
+static void use_server(struct pair *p, tlsmith_ctx *ctx)
+{
+	prepare(p);
+	tlsmith_ctx_free(p->server_ctx);
+	p->server_ctx = ctx;
+}
+
+static void servers_share_ticket_keys(void)
+{
+	tlsmith_identity *user = tlsmith_issue_cert(ca, "alice@example.org", NULL);
+	struct pair p;
+
+	use_server(&p, new_server_ctx());
+	CHECK(!resumes(&p, new_server_ctx()));
+	use_server(&p, with_keys(key_a, NULL));
+	CHECK(resumes(&p, with_keys(key_a, NULL)));
+	use_server(&p, with_keys(key_a, NULL));
+	CHECK(!resumes(&p, with_keys(key_b, NULL)));
+	/* A new key comes in front, and the old one still opens. */
+	use_server(&p, with_keys(key_a, NULL));
+	CHECK(resumes(&p, with_keys(key_b, key_a)));
+	use_server(&p, with_keys(key_b, key_a));
+	CHECK(!resumes(&p, with_keys(key_a, NULL)));
+
+	/* Never into a server that demands more, or something else. */
+	use_server(&p, with_keys(key_a, NULL));
+	tlsmith_ctx_use(p.client_ctx, user);
+	CHECK(!resumes(&p, asking_clients(with_keys(key_a, NULL), TLSMITH_CLIENT_AUTH_REQUIRED)));
+	use_server(&p, asking_clients(with_keys(key_a, NULL), TLSMITH_CLIENT_AUTH_REQUIRED));
+	tlsmith_ctx_use(p.client_ctx, user);
+	CHECK(!resumes(&p, with_keys(key_a, NULL)));
+	use_server(&p, asking_clients(with_keys(key_a, NULL), TLSMITH_CLIENT_AUTH_OPTIONAL));
+	tlsmith_ctx_use(p.client_ctx, user);
+	CHECK(!resumes(&p, asking_clients(with_keys(key_a, NULL), TLSMITH_CLIENT_AUTH_REQUIRED)));
+	use_server(&p, asking_clients(with_keys(key_a, NULL), TLSMITH_CLIENT_AUTH_REQUIRED));
+	tlsmith_ctx_use(p.client_ctx, user);
+	CHECK(resumes(&p, asking_clients(with_keys(key_a, NULL), TLSMITH_CLIENT_AUTH_REQUIRED)));
+	tlsmith_identity_free(user);
+}
+
+static void servers_share_kept_sessions(void)
+{
+	tlsmith_ctx *a = new_server_ctx(), *b = new_server_ctx();
+	struct pair p;
+
+	CHECK(tlsmith_ctx_share_sessions(b, a) == 0);
+	use_server(&p, a);
+	CHECK(resumes(&p, b));
+}
+
+/* ---- early data ---- */
+
+/* Servers that share their sessions, and a client that has one of them. */
+static void prepare_early(struct pair *p, tlsmith_ctx **second)
+{
+	prepare(p);
+	*second = new_server_ctx();
+	tlsmith_ctx_set_early_data(p->client_ctx, 1);
+	tlsmith_ctx_set_early_data(p->server_ctx, 1000);
+	tlsmith_ctx_set_early_data(*second, 1000);
+	CHECK(tlsmith_ctx_share_sessions(*second, p->server_ctx) == 0);
+	CHECK(meet(p, "localhost") == 0);
+	CHECK(tlsmith_conn_early_data(p->client) == 0 && tlsmith_conn_early_data(p->server) == 0);
+	take_tickets(p);
+	part(p);
+}
+
+static void early_data_is_accepted_once(void)
+{
+	unsigned char flight[20000];
+	tlsmith_ctx *second;
+	struct pair p;
+	char buf[2000], text[2000] = "";
+	ptrdiff_t len, n;
+
+	prepare_early(&p, &second);
+	connect_only(&p, "localhost");
+	CHECK(tlsmith_write_early(p.client, "GET /", 5) == 5);
+	CHECK(tlsmith_write_early(p.client, " again", 6) == 6);
+	/* The attacker records what the client says. */
+	len = tlsmith_drain(p.client, flight, sizeof flight);
+	CHECK(len > 11);
+	CHECK(tlsmith_feed(p.server, flight, len) == 0);
+	while (strlen(text) < 11 && (n = tlsmith_read_early(p.server, buf, sizeof buf)) > 0)
+		strncat(text, buf, n);
+	CHECK_TEXT(text, "GET / again");
+	CHECK(shake(&p) == 0);
+	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == 0);
+	CHECK(tlsmith_conn_early_data(p.client) == 1 && tlsmith_conn_early_data(p.server) == 1);
+	CHECK(tlsmith_conn_resumed(p.client));
+	CHECK_FAILS(tlsmith_write_early(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_error(p.client),
+	    "handshake is complete");
+	CHECK(strstr(tlsmith_conn_report(p.client), "Early data:          accepted") != NULL);
+	/* What comes later is ordinary. */
+	CHECK(tlsmith_write(p.client, "more", 4) == 4);
+	carry(p.client, p.server);
+	CHECK(tlsmith_read(p.server, buf, sizeof buf) == 4);
+	part(&p);
+
+	/* And replays it to another server, and to the same one. */
+	tlsmith_ctx_free(p.client_ctx);
+	p.client_ctx = second;
+	p.client = tlsmith_conn_new(second);
+	p.server = tlsmith_conn_new(p.server_ctx);
+	CHECK(tlsmith_accept_mem(p.client) == 0 && tlsmith_accept_mem(p.server) == 0);
+	CHECK(tlsmith_feed(p.client, flight, len) == 0 && tlsmith_feed(p.server, flight, len) == 0);
+	CHECK(tlsmith_read_early(p.client, buf, sizeof buf) == TLSMITH_WANT_READ);
+	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == TLSMITH_WANT_READ);
+	CHECK(tlsmith_conn_early_data(p.client) == 0 && tlsmith_conn_early_data(p.server) == 0);
+	stop(&p);
+}
+
+static void early_data_that_is_rejected_is_reported(void)
+{
+	tlsmith_ctx *second;
+	struct pair p;
+	char buf[100];
+
+	prepare_early(&p, &second);
+	tlsmith_ctx_free(second);
+	/* This server knows no session. */
+	tlsmith_ctx_free(p.server_ctx);
+	p.server_ctx = new_server_ctx();
+	tlsmith_ctx_set_early_data(p.server_ctx, 1000);
+	connect_only(&p, "localhost");
+	CHECK(tlsmith_write_early(p.client, "lost", 4) == 4);
+	CHECK(shake(&p) == 0);
+	CHECK(tlsmith_conn_early_data(p.client) == -1 && tlsmith_conn_early_data(p.server) == 0);
+	CHECK(!tlsmith_conn_resumed(p.client));
+	CHECK(strstr(tlsmith_conn_report(p.client), "Early data:          rejected") != NULL);
+	CHECK(tlsmith_write(p.client, "again", 5) == 5);
+	carry(p.client, p.server);
+	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == 0);
+	CHECK(tlsmith_read(p.server, buf, sizeof buf) == 5 && memcmp(buf, "again", 5) == 0);
+	stop(&p);
+}
+
+static void early_data_has_limits(void)
+{
+	char data[4000];
+	tlsmith_ctx *second;
+	struct pair p;
+
+	memset(data, 'x', sizeof data);
+	/* No session, or none that allows it: nothing is taken. */
+	prepare(&p);
+	tlsmith_ctx_set_early_data(p.client_ctx, 1);
+	connect_only(&p, "localhost");
+	CHECK(tlsmith_write_early(p.client, data, 10) == 0);
+	CHECK(shake(&p) == 0 && tlsmith_conn_early_data(p.client) == 0);
+	CHECK(tlsmith_write_early(p.server, data, 10) == TLSMITH_ERR_STATE);
+	stop(&p);
+
+	prepare_early(&p, &second);
+	connect_only(&p, "localhost");
+	CHECK(tlsmith_write_early(p.client, data, sizeof data) == 1000);
+	CHECK(tlsmith_write_early(p.client, data, 10) == 0);
+	/* A server that does not read it shakes hands all the same. */
+	alarm(20);
+	CHECK(shake(&p) == 0 && p.server_status == 0);
+	alarm(0);
+	CHECK(tlsmith_conn_early_data(p.client) == 1);
+	CHECK(tlsmith_read_early(p.server, data, sizeof data) == 1000);
+	CHECK(tlsmith_read_early(p.server, data, sizeof data) == 0);
+	tlsmith_ctx_free(second);
+	stop(&p);
+}
+
+int main(void)
+{
+	begin_all();
+	a_context_resumes_its_own_sessions();
+	a_server_sends_as_many_tickets_as_it_shall();
+	servers_share_ticket_keys();
+	servers_share_kept_sessions();
+	early_data_is_accepted_once();
+	early_data_that_is_rejected_is_reported();
+	early_data_has_limits();
+	end_all();
+	return failures != 0;
+}
