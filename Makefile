@@ -1,5 +1,6 @@
 # make demo     shows a TLS connection from beginning to end
 # make test     runs every test
+# make bogo     has BoringSSL's test suite judge the C library
 # make bench    measures tlsmith against its peers
 # make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
 
@@ -31,7 +32,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench test test-rust test-c test-python header fmt lint install uninstall clean
+.PHONY: all lib demo bench test bogo test-rust test-c test-python header fmt lint install uninstall clean
 
 all: lib
 
@@ -109,12 +110,14 @@ demo: $(EXAMPLES)
 	@OUT=$(OUT) sh examples/demo.sh
 
 # Against the system's OpenSSL: apt-get install libssl-dev.
-$(OUT)/bench-certificates: benches/certificates.c $(OUT)/libtlsmith.so include/tlsmith.h
+BENCHES := $(patsubst benches/%.c,$(OUT)/bench-%,$(wildcard benches/*.c))
+
+$(BENCHES): $(OUT)/bench-%: benches/%.c $(OUT)/libtlsmith.so include/tlsmith.h
 	@echo '  compile  $@'
 	@$(CC) $(CFLAGS) $< -o $@ -L$(OUT) -ltlsmith -lcrypto -Wl,-rpath,'$$ORIGIN'
 
-bench: $(OUT)/bench-certificates
-	@$(OUT)/bench-certificates
+bench: $(BENCHES)
+	@for bench in $(BENCHES); do $$bench || exit 1; done
 
 # ---- Tests -----------------------------------------------------------------
 
@@ -129,6 +132,11 @@ test-c: lib $(EXAMPLES)
 test-python: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
 	$(VENV)/bin/python -m pytest -q -n auto tests/python
+
+# Its runner is fetched and built once: apt-get install golang-golang-x-crypto-dev
+# golang-golang-x-term-dev.
+bogo: lib $(VENV)/ready
+	@OUT=$(OUT) VENV=$(VENV) TEST_CC='$(CC)' sh tests/bogo/run.sh
 
 $(VENV)/ready: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)
