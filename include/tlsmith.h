@@ -247,8 +247,11 @@ typedef struct tlsmith_cert_options {
 
 /// Signs `len` bytes of `data`, not their hash, with the signature scheme of this
 /// number (RFC 8446, section 4.2.3), such as 0x0403 for ECDSA on P-256 with
-/// SHA-256, into `sig`, which has room for `sig_max` bytes: a count, or -1 with
-/// errno set, which ends the handshake with TLSMITH_ERR_IO.
+/// SHA-256, into `sig`, which has room for `sig_max` bytes, 8192 at least: a
+/// count, or -1 with errno set, which ends the handshake with TLSMITH_ERR_IO.  The
+/// signature is as TLS has it: that of ECDSA is the DER of both its numbers, which
+/// many tokens give one after the other instead.  The scheme fits the certificate;
+/// for RSA it is PSS with SHA-512, 384 or 256, or PKCS #1 with one of these.
 typedef ptrdiff_t (*tlsmith_sign_fn)(void *userdata,
                                      uint16_t scheme,
                                      const void *data,
@@ -901,9 +904,10 @@ TLSMITH_READS(1, 2);
 
 /// An identity whose key is somewhere else, in an HSM or in an agent: `cert` is
 /// its chain, leaf first, `cert_len` bytes of PEM text or DER, and `sign` signs
-/// handshakes, for several connections at once where there are several.  It
-/// cannot issue certificates.  `userdata` has to live as long as the identity and
-/// everything that uses it.
+/// handshakes, for several connections at once where there are several, and what
+/// is issued where it is an authority.  That the key is the certificate's is not
+/// checked: peers would not accept its signatures.  `userdata` has to live as
+/// long as the identity and everything that uses it.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_external(const void *cert,
                                                    size_t cert_len,

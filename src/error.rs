@@ -179,7 +179,18 @@ pub enum CertificateProblem {
 /// Cloning is cheap.  A connection that failed keeps its error and returns it
 /// again from every later call.
 #[derive(Clone, Debug)]
-pub struct Error {
+pub struct Error(Repr);
+
+/// Small, as connections keep errors, and without an allocation where the status
+/// says it all: what would block is no reason to allocate.
+#[derive(Clone, Debug)]
+enum Repr {
+    Bare(Status),
+    Told(Arc<Told>),
+}
+
+#[derive(Clone, Debug)]
+struct Told {
     status: Status,
     message: Cow<'static, str>,
     detail: Option<Detail>,
@@ -196,12 +207,21 @@ enum Detail {
 impl Error {
     /// An error with its sentence: no capital at its start and no stop at its end.
     pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+        Self::told(status, message.into(), None, None)
+    }
+
+    fn told(
+        status: Status,
+        message: Cow<'static, str>,
+        detail: Option<Detail>,
+        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self(Repr::Told(Arc::new(Told {
             status,
-            message: message.into(),
-            detail: None,
-            source: None,
-        }
+            message,
+            detail,
+            source,
+        })))
     }
 
     /// A system call failed while doing what `what` says.
@@ -217,10 +237,9 @@ impl Error {
     }
 
     fn system(status: Status, what: impl fmt::Display, error: io::Error) -> Self {
-        let mut this = Self::new(status, format!("{what}: {error}"));
-        this.detail = error.raw_os_error().map(Detail::OsError);
-        this.source = Some(Arc::new(error));
-        this
+        let message = format!("{what}: {error}").into();
+        let detail = error.raw_os_error().map(Detail::OsError);
+        Self::told(status, message, detail, Some(Arc::new(error)))
     }
 
     /// A certificate was rejected.
@@ -229,35 +248,45 @@ impl Error {
         problem: CertificateProblem,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        let mut this = Self::new(status, message);
-        this.detail = Some(Detail::Certificate(problem));
-        this
+        let detail = Some(Detail::Certificate(problem));
+        Self::told(status, message.into(), detail, None)
     }
 
     /// The peer sent the fatal alert with this number (RFC 8446, section 6).
     pub fn from_alert(status: Status, alert: u8, message: impl Into<Cow<'static, str>>) -> Self {
-        let mut this = Self::new(status, message);
-        this.detail = Some(Detail::Alert(alert));
-        this
+        Self::told(status, message.into(), Some(Detail::Alert(alert)), None)
     }
 
     /// The same error with its cause, which [`std::error::Error::source`] gives.
-    pub fn with_source(
-        mut self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        self.source = Some(Arc::from(source.into()));
-        self
+    pub fn with_source(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let source = Some(Arc::from(source.into()));
+        match self.0 {
+            Repr::Bare(status) => Self::told(status, status.phrase().into(), None, source),
+            Repr::Told(told) => {
+                let told = Arc::unwrap_or_clone(told);
+                Self::told(told.status, told.message, told.detail, source)
+            }
+        }
     }
 
     /// The code for programs.
     pub fn status(&self) -> Status {
-        self.status
+        match &self.0 {
+            Repr::Bare(status) => *status,
+            Repr::Told(told) => told.status,
+        }
+    }
+
+    fn detail(&self) -> Option<Detail> {
+        match &self.0 {
+            Repr::Bare(_) => None,
+            Repr::Told(told) => told.detail,
+        }
     }
 
     /// The `errno` of the system call that failed.
     pub fn os_error(&self) -> Option<i32> {
-        match self.detail {
+        match self.detail() {
             Some(Detail::OsError(errno)) => Some(errno),
             _ => None,
         }
@@ -265,7 +294,7 @@ impl Error {
 
     /// The number of the alert that the peer sent.
     pub fn alert(&self) -> Option<u8> {
-        match self.detail {
+        match self.detail() {
             Some(Detail::Alert(alert)) => Some(alert),
             _ => None,
         }
@@ -273,7 +302,7 @@ impl Error {
 
     /// What is wrong with the certificate, when it is a certificate.
     pub fn certificate_problem(&self) -> Option<CertificateProblem> {
-        match self.detail {
+        match self.detail() {
             Some(Detail::Certificate(problem)) => Some(problem),
             _ => None,
         }
@@ -281,28 +310,33 @@ impl Error {
 
     /// Whether the call only has to be made again later.
     pub fn is_want(&self) -> bool {
-        matches!(self.status, Status::WantRead | Status::WantWrite)
+        matches!(self.status(), Status::WantRead | Status::WantWrite)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(match &self.0 {
+            Repr::Bare(status) => status.phrase(),
+            Repr::Told(told) => &told.message,
+        })
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn std::error::Error + 'static))
+        let Repr::Told(told) = &self.0 else {
+            return None;
+        };
+        let source = told.source.as_deref()?;
+        Some(source as &(dyn std::error::Error + 'static))
     }
 }
 
 impl From<Status> for Error {
     /// An error that has nothing to say beyond its status.
     fn from(status: Status) -> Self {
-        Self::new(status, status.phrase())
+        Self(Repr::Bare(status))
     }
 }
 
@@ -319,6 +353,16 @@ mod tests {
             assert!(!status.phrase().is_empty());
         }
         assert_eq!(Status::from_code(0), None);
+    }
+
+    #[test]
+    fn what_would_block_takes_little_room() {
+        assert!(size_of::<Error>() <= 16);
+        let error = Error::from(Status::WantRead);
+        assert_eq!(error.to_string(), Status::WantRead.phrase());
+        assert!(error.is_want() && error.os_error().is_none());
+        let error = error.with_source(io::Error::from_raw_os_error(11));
+        assert!(error.is_want() && std::error::Error::source(&error).is_some());
     }
 
     #[test]

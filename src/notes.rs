@@ -9,9 +9,9 @@
 //! connections that share the very same ones.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use rustls::SignatureScheme;
-use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -21,8 +21,9 @@ use crate::Error;
 pub(crate) struct Notes {
     /// Why the verifier refused the peer's chain.
     pub(crate) refusal: Option<Error>,
-    /// The path that it accepted, from the peer's certificate to the root.
-    pub(crate) path: Vec<CertificateDer<'static>>,
+    /// The path that it accepted, from the peer's certificate to the root, whose
+    /// bytes are those of the context.
+    pub(crate) path: Vec<Arc<[u8]>>,
     /// The scheme that the peer signed the handshake with.
     pub(crate) scheme: Option<SignatureScheme>,
     /// The name that the client asked for (SNI, RFC 6066, section 3).
@@ -40,10 +41,11 @@ pub(crate) struct Notes {
 /// The secret that exporters start from (RFC 8446, section 7.5, RFC 5705).
 pub(crate) struct ExporterSecret {
     pub(crate) secret: Zeroizing<Vec<u8>>,
-    /// The client's and, for TLS 1.2, the server's random value.
-    pub(crate) client_random: Vec<u8>,
-    pub(crate) server_random: Vec<u8>,
+    /// In TLS 1.2, the random values of both sides, the client's first.
+    pub(crate) randoms: Vec<u8>,
 }
+
+const RANDOM: usize = 32;
 
 thread_local! {
     static NOTES: RefCell<Notes> = RefCell::default();
@@ -92,7 +94,7 @@ impl Notes {
         NOTES.with_borrow_mut(|notes| notes.refusal = Some(error));
     }
 
-    pub(crate) fn path(path: Vec<CertificateDer<'static>>) {
+    pub(crate) fn path(path: Vec<Arc<[u8]>>) {
         NOTES.with_borrow_mut(|notes| notes.path = path);
     }
 
@@ -112,17 +114,18 @@ impl Notes {
         NOTES.with_borrow_mut(|notes| {
             notes.server_random = random.to_vec();
             if let Some(exporter) = &mut notes.exporter {
-                exporter.server_random = random.to_vec();
+                exporter.randoms.truncate(RANDOM);
+                exporter.randoms.extend_from_slice(random);
             }
         });
     }
 
     pub(crate) fn exporter_secret(secret: &[u8], client_random: &[u8]) {
         NOTES.with_borrow_mut(|notes| {
+            let server_random = std::mem::take(&mut notes.server_random);
             notes.exporter = Some(ExporterSecret {
                 secret: Zeroizing::new(secret.to_vec()),
-                client_random: client_random.to_vec(),
-                server_random: std::mem::take(&mut notes.server_random),
+                randoms: [client_random, &server_random].concat(),
             });
         });
     }

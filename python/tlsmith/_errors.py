@@ -43,7 +43,7 @@ class VerifyError(HandshakeError):
     def reason(self) -> str:
         """What is wrong: "expired", "not_yet_valid", "unknown_issuer",
         "name_mismatch", "revoked", "unknown_revocation", "wrong_usage",
-        "bad_signature", "constraint", ..."""
+        "bad_signature", "constraint", "pin_mismatch", ..."""
         return self.code.partition(".")[2]
 
 

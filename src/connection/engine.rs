@@ -60,8 +60,8 @@ pub(crate) struct Engine {
 }
 
 enum Tls {
-    Client(UnbufferedClientConnection),
-    Server(UnbufferedServerConnection),
+    Client(Box<UnbufferedClientConnection>),
+    Server(Box<UnbufferedServerConnection>),
     /// A server that has not heard its client yet.
     Listening(Box<Listening>),
 }
@@ -83,12 +83,12 @@ pub enum EarlyData {
 impl Engine {
     pub(crate) fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self> {
         let tls = UnbufferedClientConnection::new(config, name);
-        tls.map(|tls| Self::new(Tls::Client(tls)))
+        tls.map(|tls| Self::new(Tls::Client(Box::new(tls))))
             .map_err(|error| failure::of_rustls(error, None, &[]))
     }
 
     pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self> {
-        answering(config).map(|tls| Self::new(Tls::Server(tls)))
+        answering(config).map(|tls| Self::new(Tls::Server(Box::new(tls))))
     }
 
     /// A server that hears its client before it decides who answers.
@@ -379,7 +379,7 @@ impl Engine {
         let heard = listening.hear(self.incoming.filled(), &mut self.outgoing);
         match heard.and_then(|config| config.map(answering).transpose()) {
             Ok(Some(tls)) => {
-                self.tls = Tls::Server(tls);
+                self.tls = Tls::Server(Box::new(tls));
                 Ok(true)
             }
             Ok(None) if self.incoming.len() > INCOMING_LIMIT => {

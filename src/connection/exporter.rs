@@ -31,7 +31,7 @@ pub(super) fn export(
     match suite {
         SupportedCipherSuite::Tls13(suite) => export_tls13(suite, from, label, context, out),
         SupportedCipherSuite::Tls12(suite) => {
-            let mut seed = [&from.client_random[..], &from.server_random].concat();
+            let mut seed = from.randoms.clone();
             if let Some(context) = context {
                 seed.extend((context.len() as u16).to_be_bytes());
                 seed.extend(context);

@@ -1,9 +1,8 @@
 //! What is known of a connection when its handshake is complete.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rustls::SupportedCipherSuite;
-use rustls_pki_types::CertificateDer;
 
 use super::engine::{EarlyData, Engine};
 use super::exporter;
@@ -19,7 +18,7 @@ pub(super) struct Outcome {
     server_name: Option<String>,
     /// Parsed when somebody asks: rustls keeps the bytes.
     peer: OnceLock<Vec<Certificate>>,
-    path: Vec<CertificateDer<'static>>,
+    path: Vec<Passed>,
     verified: OnceLock<Vec<Certificate>>,
     ocsp: Option<Vec<u8>>,
     exporter: Option<ExporterSecret>,
@@ -27,6 +26,14 @@ pub(super) struct Outcome {
     early_data: EarlyData,
     /// Received and sent.
     bytes: (u64, u64),
+}
+
+/// A certificate of a path that was accepted.
+enum Passed {
+    /// One that the peer showed, by its index: rustls keeps the bytes.
+    Shown(usize),
+    /// A root of the context.
+    Root(Arc<[u8]>),
 }
 
 /// What became of an encrypted ClientHello (RFC 9849).
@@ -45,11 +52,17 @@ pub enum Ech {
 impl Outcome {
     pub(super) fn of(engine: &mut Engine, bytes: (u64, u64)) -> Result<Self> {
         let (agreed, notes) = engine.agreed()?;
+        let shown = engine.peer_certificates();
+        let passed = |der: Arc<[u8]>| match shown.iter().position(|one| one[..] == der[..]) {
+            Some(index) => Passed::Shown(index),
+            None => Passed::Root(der),
+        };
+        let path = notes.path.into_iter().map(passed).collect();
         Ok(Self {
             agreed,
             server_name: notes.server_name,
             peer: OnceLock::new(),
-            path: notes.path,
+            path,
             verified: OnceLock::new(),
             ocsp: notes.ocsp,
             exporter: notes.exporter,
@@ -91,7 +104,13 @@ impl Connection {
     pub fn verified_chain(&self) -> &[Certificate] {
         let outcome = self.outcome.get();
         outcome.map_or(&[], |outcome| {
-            let path = || parse(outcome.path.iter().map(|der| der.to_vec()));
+            let path = || {
+                let shown = self.engine().peer_certificates();
+                parse(outcome.path.iter().map(|one| match one {
+                    Passed::Shown(index) => shown[*index].clone(),
+                    Passed::Root(der) => der.to_vec(),
+                }))
+            };
             outcome.verified.get_or_init(path)
         })
     }

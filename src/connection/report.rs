@@ -18,10 +18,10 @@ pub struct Agreed {
     /// The version of the protocol.
     pub version: Version,
     /// The cipher suite by its IANA name, such as `"TLS_AES_128_GCM_SHA256"`.
-    pub cipher: String,
+    pub cipher: &'static str,
     /// The key exchange group by its IANA name, such as `"X25519MLKEM768"`.
     /// `None` when a TLS 1.2 session was resumed: that exchanges no keys.
-    pub group: Option<String>,
+    pub group: Option<&'static str>,
     /// The protocol that ALPN chose.
     pub alpn: Option<String>,
     /// Whether an earlier session was resumed.
@@ -96,11 +96,8 @@ fn write_page(out: &mut String, connection: &Connection) -> fmt::Result {
         Version::Tls13 => "TLS 1.3",
     };
     field("Version:", version)?;
-    field("Cipher suite:", &agreed.cipher)?;
-    field(
-        "Key exchange group:",
-        agreed.group.as_deref().unwrap_or("none"),
-    )?;
+    field("Cipher suite:", agreed.cipher)?;
+    field("Key exchange group:", agreed.group.unwrap_or("none"))?;
     let signed = agreed.signature_scheme.as_deref();
     field(
         "Peer signed with:",

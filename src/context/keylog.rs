@@ -54,7 +54,13 @@ impl Sink {
 impl KeyLog for Sink {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         if is_for_exporters(label) {
-            Notes::exporter_secret(secret, client_random);
+            // Only those of TLS 1.2 are made from the random values too.
+            let random = if label == MASTER_SECRET {
+                client_random
+            } else {
+                &[]
+            };
+            Notes::exporter_secret(secret, random);
         }
         if let Some(log) = &self.0 {
             let (random, secret) = (hex(client_random), hex(secret));
@@ -68,9 +74,12 @@ impl KeyLog for Sink {
     }
 }
 
+/// How a key log calls the master secret of TLS 1.2.
+const MASTER_SECRET: &str = "CLIENT_RANDOM";
+
 /// The exporter master secret of TLS 1.3, and the master secret of TLS 1.2.
 fn is_for_exporters(label: &str) -> bool {
-    matches!(label, "EXPORTER_SECRET" | "CLIENT_RANDOM")
+    matches!(label, "EXPORTER_SECRET" | MASTER_SECRET)
 }
 
 fn hex(bytes: &[u8]) -> Zeroizing<String> {

@@ -1,43 +1,65 @@
 //! Cipher suites and key exchange groups by the names of the IANA registry.
 
-use rustls::SupportedCipherSuite;
+use std::sync::LazyLock;
+
 use rustls::crypto::{SupportedKxGroup, aws_lc_rs};
+use rustls::{CipherSuite, NamedGroup, SupportedCipherSuite};
 
 use crate::provider::provider;
 use crate::{Error, Result, Status};
 
+/// What there is, each under its name.
+type Named<T> = LazyLock<Vec<(String, T)>>;
+
+static CIPHERS: Named<SupportedCipherSuite> = LazyLock::new(|| {
+    let suites = provider().cipher_suites.iter();
+    suites
+        .map(|suite| (cipher(suite.suite()), *suite))
+        .collect()
+});
+
+static GROUPS: Named<&'static dyn SupportedKxGroup> = LazyLock::new(|| {
+    let groups = aws_lc_rs::ALL_KX_GROUPS.iter();
+    groups.map(|known| (group(known.name()), *known)).collect()
+});
+
 /// rustls calls the suites of TLS 1.3 `TLS13_…`, the registry calls them `TLS_…`.
-pub(crate) fn of_cipher(suite: rustls::CipherSuite) -> String {
+fn cipher(suite: CipherSuite) -> String {
     format!("{suite:?}").replacen("TLS13_", "TLS_", 1)
 }
 
-/// The registry's name of a group, such as `"x25519"` or `"X25519MLKEM768"`.
-pub(crate) fn of_group(group: rustls::NamedGroup) -> String {
+fn group(group: NamedGroup) -> String {
     match group {
-        rustls::NamedGroup::X25519 => "x25519".to_owned(),
-        rustls::NamedGroup::secp256r1MLKEM768 => "SecP256r1MLKEM768".to_owned(),
+        NamedGroup::X25519 => "x25519".to_owned(),
+        NamedGroup::secp256r1MLKEM768 => "SecP256r1MLKEM768".to_owned(),
         other => format!("{other:?}"),
     }
 }
 
+/// The registry's name of a suite that was agreed on, such as
+/// `"TLS_AES_128_GCM_SHA256"`.
+pub(crate) fn of_cipher(suite: CipherSuite) -> &'static str {
+    let named = CIPHERS.iter().find(|(_, known)| known.suite() == suite);
+    named.map_or("", |(name, _)| name)
+}
+
+/// The registry's name of a group that was agreed on, such as `"x25519"` or
+/// `"X25519MLKEM768"`.
+pub(crate) fn of_group(group: NamedGroup) -> &'static str {
+    let named = GROUPS.iter().find(|(_, known)| known.name() == group);
+    named.map_or("", |(name, _)| name)
+}
+
 /// The suites with these names, in this order.
 pub(super) fn ciphers(names: &[&str]) -> Result<Vec<SupportedCipherSuite>> {
-    let known = provider().cipher_suites.iter();
-    let known: Vec<_> = known
-        .map(|suite| (of_cipher(suite.suite()), *suite))
-        .collect();
-    find(names, &known, "cipher suite")
+    find(names, &CIPHERS, "cipher suite")
 }
 
 /// The groups with these names, in this order.  NIST's curves may have NIST's
 /// names.
 pub(super) fn groups(names: &[&str]) -> Result<Vec<&'static dyn SupportedKxGroup>> {
-    let known = aws_lc_rs::ALL_KX_GROUPS.iter();
-    let known: Vec<_> = known
-        .map(|group| (of_group(group.name()), *group))
-        .collect();
     let names: Vec<_> = names.iter().map(|name| without_alias(name)).collect();
-    find(&names, &known, "key exchange group")
+    find(&names, &GROUPS, "key exchange group")
 }
 
 fn without_alias(name: &str) -> &str {
@@ -77,7 +99,6 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_iana_registry() {
-        use rustls::{CipherSuite, NamedGroup};
         let suite = CipherSuite::TLS13_AES_128_GCM_SHA256;
         assert_eq!(of_cipher(suite), "TLS_AES_128_GCM_SHA256");
         let suite = CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;

@@ -15,7 +15,7 @@ use crate::{Error, Result, Status};
 #[derive(Clone, Default)]
 pub(crate) struct Roots {
     anchors: Vec<TrustAnchor<'static>>,
-    certificates: Vec<Option<CertificateDer<'static>>>,
+    certificates: Vec<Option<Arc<[u8]>>>,
 }
 
 impl Roots {
@@ -132,7 +132,7 @@ impl Roots {
         let anchor = webpki::anchor_from_trusted_cert(&der)?.to_owned();
         if !self.anchors.contains(&anchor) {
             self.anchors.push(anchor);
-            self.certificates.push(Some(der));
+            self.certificates.push(Some(Arc::from(&*der)));
         }
         Ok(())
     }
@@ -156,10 +156,7 @@ impl Roots {
     }
 
     /// The certificate that `anchor`, one of [`Self::anchors`], was taken from.
-    pub(crate) fn certificate_of(
-        &self,
-        anchor: &TrustAnchor<'_>,
-    ) -> Option<&CertificateDer<'static>> {
+    pub(crate) fn certificate_of(&self, anchor: &TrustAnchor<'_>) -> Option<&Arc<[u8]>> {
         let index = self.anchors.iter().position(|known| known == anchor)?;
         self.certificates[index].as_ref()
     }

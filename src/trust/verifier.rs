@@ -112,7 +112,7 @@ impl Policy {
         name: Option<&ServerName<'_>>,
         role: Role,
         now: UnixTime,
-    ) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
         let path = self.check_trust(leaf, intermediates, name, role, now);
         let path = path.and_then(|path| self.check_pins(leaf, path));
         self.ask_judge(leaf, intermediates, path)
@@ -126,12 +126,12 @@ impl Policy {
         name: Option<&ServerName<'_>>,
         role: Role,
         now: UnixTime,
-    ) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
         let Some(roots) = &self.roots else {
             return Ok(Vec::new());
         };
         let path = match self.pinned.contains(&sha256(leaf)) {
-            true => check_time(leaf, now).map(|()| vec![leaf.clone().into_owned()]),
+            true => check_time(leaf, now).map(|()| vec![Arc::from(&**leaf)]),
             false => {
                 let path = self.build_path(roots, leaf, intermediates, role, now);
                 match (path, name) {
@@ -159,16 +159,16 @@ impl Policy {
     fn check_pins(
         &self,
         leaf: &CertificateDer<'_>,
-        path: Vec<CertificateDer<'static>>,
-    ) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+        path: Vec<Arc<[u8]>>,
+    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
         if self.pins.is_empty() {
             return Ok(path);
         }
         let shown = match path.is_empty() {
-            true => std::slice::from_ref(leaf),
-            false => &path,
+            true => parse_all(std::slice::from_ref(leaf)),
+            false => parse_all(&path),
         };
-        let shown = parse_all(shown).unwrap_or_default();
+        let shown = shown.unwrap_or_default();
         let is_pinned = |one: &Certificate| self.pins.contains(&sha256(one.spki_der()));
         if shown.iter().any(is_pinned) {
             return Ok(path);
@@ -193,8 +193,8 @@ impl Policy {
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        path: Result<Vec<CertificateDer<'static>>, Refusal>,
-    ) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+        path: Result<Vec<Arc<[u8]>>, Refusal>,
+    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
         let Some(judge) = &self.judge else {
             return path;
         };
@@ -225,7 +225,7 @@ impl Policy {
         intermediates: &[CertificateDer<'_>],
         role: Role,
         now: UnixTime,
-    ) -> Result<Vec<CertificateDer<'static>>, webpki::Error> {
+    ) -> Result<Vec<Arc<[u8]>>, webpki::Error> {
         let algorithms = provider().signature_verification_algorithms.all;
         let parsed = EndEntityCert::try_from(leaf)?;
         let path = self.crls.with_options(|revocation| {
@@ -240,11 +240,9 @@ impl Policy {
                 None,
             )
         })?;
-        let mut certificates = vec![leaf.clone().into_owned()];
-        certificates.extend(
-            path.intermediate_certificates()
-                .map(|certificate| certificate.der().into_owned()),
-        );
+        let mut certificates = vec![Arc::from(&**leaf)];
+        let intermediates = path.intermediate_certificates();
+        certificates.extend(intermediates.map(|one| Arc::from(&*one.der())));
         certificates.extend(roots.certificate_of(path.anchor()).cloned());
         Ok(certificates)
     }
@@ -378,9 +376,9 @@ fn chain_of(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Vec<Cer
         .collect()
 }
 
-fn parse_all(path: &[CertificateDer<'_>]) -> Result<Vec<Certificate>> {
+fn parse_all(path: &[impl AsRef<[u8]>]) -> Result<Vec<Certificate>> {
     path.iter()
-        .map(|der| Certificate::from_der(der.to_vec()))
+        .map(|der| Certificate::from_der(der.as_ref().to_vec()))
         .collect()
 }
 

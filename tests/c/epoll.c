@@ -1,4 +1,4 @@
-/* A thousand idle clients, fifty busy ones, and some that misbehave, at the
+/* Ten thousand idle clients, two hundred busy ones, and some that misbehave, at the
  * server of examples/c/epoll_echo.c: epoll PROGRAM [-e]. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -16,7 +16,7 @@
 
 #include "check.h"
 
-enum { IDLE = 1000, BUSY = 50, SILENT = 10, VOLUME = 1 << 20 };
+enum { IDLE = 10000, BUSY = 200, SILENT = 10, VOLUME = 1 << 20 };
 
 static tlsmith_ctx *ctx;
 static struct sockaddr_in address;
@@ -224,7 +224,11 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+	if (limit.rlim_max < IDLE + 1000) {
+		fprintf(stderr, "%d descriptors are needed: ulimit -n %d\n", IDLE + 1000, IDLE + 1000);
+		return 1;
+	}
+	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	signal(SIGPIPE, SIG_DFL);
 	CHECK(tlsmith_identity_save(id, "epoll.pem", "epoll.key") == 0);

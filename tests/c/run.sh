@@ -32,6 +32,7 @@ fail() {
 need g++ g++
 need pkg-config pkg-config
 need openssl openssl
+need valgrind valgrind
 
 # ---- the header, as every standard reads it ----
 
@@ -78,16 +79,12 @@ for test in arguments states certificates connections transports callbacks featu
 	ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 timeout 300 ./$test.asan $slow >/dev/null ||
 		fail "$test under AddressSanitizer and UBSan"
 	pass "$test under AddressSanitizer and UBSan"
-	if command -v valgrind >/dev/null; then
-		# With the archive, which has the names that valgrind.supp needs.
-		"$CC" $flags "$here/$test.c" -o $test.static "$out/libtlsmith.a" $libs
-		timeout 900 valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite \
-			--errors-for-leak-kinds=definite --suppressions="$here/valgrind.supp" \
-			./$test.static $slowest >/dev/null || fail "$test under valgrind"
-		pass "$test under valgrind"
-	else
-		echo "left out: valgrind is not installed (apt-get install valgrind)"
-	fi
+	# With the archive, which has the names that valgrind.supp needs.
+	"$CC" $flags "$here/$test.c" -o $test.static "$out/libtlsmith.a" $libs
+	timeout 900 valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite \
+		--errors-for-leak-kinds=definite --suppressions="$here/valgrind.supp" \
+		./$test.static $slowest >/dev/null || fail "$test under valgrind"
+	pass "$test under valgrind"
 done
 
 # ---- an event loop ----
@@ -123,6 +120,11 @@ pass "the examples are as short as promised"
 	openssl pkey -in server_keypair.pem -noout && openssl pkey -in ca_keypair.pem -noout ||
 	fail "request.c makes a certificate that OpenSSL verifies"
 pass "request.c makes a certificate that OpenSSL verifies"
+
+# ---- keys in a PKCS#11 token ----
+
+OUT="$out" TEST_CC="$CC" sh "$here/pkcs11.sh" || fail "the PKCS#11 example, pkcs11.sh"
+pass "the PKCS#11 example signs with SoftHSM's keys for OpenSSL's clients"
 
 # ---- an installation ----
 

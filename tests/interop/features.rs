@@ -186,7 +186,7 @@ fn s_client_agrees_on_protocols_suites_and_groups() {
         for (_, flag) in VERSIONS {
             let (words, ours) = agreed(&rsa, &["-groups", group, flag]);
             assert_says(&words, &format!("Server Temp Key: {named}"));
-            assert_eq!(ours.group.as_deref(), Some(iana));
+            assert_eq!(ours.group, Some(iana));
         }
     }
 }
@@ -211,10 +211,7 @@ fn either_side_asks_again_for_a_group_that_it_can_do() {
     ];
     let (_peer, port, words) = loud_s_server(files.folder(), &arguments);
     let connection = connect(&client_context(), port, "localhost").unwrap();
-    assert_eq!(
-        connection.agreed().unwrap().group.as_deref(),
-        Some("secp384r1")
-    );
+    assert_eq!(connection.agreed().unwrap().group, Some("secp384r1"));
     assert_eq!(count(&words.until("Finished"), "ClientHello"), 2);
 }
 
@@ -235,7 +232,7 @@ fn our_policies_bind_s_server() {
                 Ok(connection) => {
                     let agreed = connection.agreed().unwrap();
                     assert_eq!(agreed.cipher, cipher);
-                    assert_eq!(agreed.group.as_deref(), Some("secp256r1"));
+                    assert_eq!(agreed.group, Some("secp256r1"));
                     assert_eq!(is_new, flag == "-tls1_3");
                 }
                 Err(error) => {

@@ -30,13 +30,13 @@ pub extern "C" fn tlsmith_conn_version(conn: *const tlsmith_conn) -> c_int {
 /// The cipher suite by its IANA name, such as "TLS_AES_128_GCM_SHA256", or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_cipher(conn: *const tlsmith_conn) -> *const c_char {
-    text(conn, |conn| Some(&conn.connection()?.agreed()?.cipher))
+    text(conn, |conn| Some(conn.connection()?.agreed()?.cipher))
 }
 
 /// The key exchange group, such as "X25519MLKEM768", or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_group(conn: *const tlsmith_conn) -> *const c_char {
-    text(conn, |conn| conn.connection()?.agreed()?.group.as_deref())
+    text(conn, |conn| conn.connection()?.agreed()?.group)
 }
 
 /// The protocol that ALPN chose, or "".

@@ -83,6 +83,7 @@ fn verify_code(error: &Error) -> String {
         Some(P::NotAnEndEntity) => "not_an_end_entity",
         Some(P::Constraint) => "constraint",
         Some(P::Malformed) => "malformed",
+        Some(P::Pin) => "pin_mismatch",
         _ => "other",
     };
     format!("verify.{reason}")

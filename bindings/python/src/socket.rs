@@ -338,8 +338,8 @@ impl Socket {
         };
         py.import("tlsmith._config")?.getattr("Info")?.call1((
             version,
-            agreed.cipher.as_str(),
-            agreed.group.as_deref(),
+            agreed.cipher,
+            agreed.group,
             agreed.alpn.as_deref(),
             open.connection.server_name(),
             agreed.resumed,

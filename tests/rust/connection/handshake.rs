@@ -13,7 +13,7 @@ fn both_sides_learn_what_was_agreed() {
         let agreed = side.agreed().unwrap();
         assert_eq!(agreed.version, Version::Tls13);
         assert!(agreed.cipher.starts_with("TLS_AES_"), "{agreed:?}");
-        assert_eq!(agreed.group.as_deref(), Some("X25519MLKEM768"));
+        assert_eq!(agreed.group, Some("X25519MLKEM768"));
         assert_eq!(agreed.alpn, None);
         assert!(!agreed.resumed);
         assert_eq!(side.server_name(), Some("localhost"));

@@ -125,7 +125,7 @@ fn every_group_can_be_the_only_one_of_either_side() {
             other.set_groups(&all).unwrap();
             let (client, server) = meet(&client, &server, "localhost");
             for side in [&client, &server] {
-                assert_eq!(side.agreed().unwrap().group.as_deref(), Some(&*group));
+                assert_eq!(side.agreed().unwrap().group, Some(&*group));
             }
         }
     }
@@ -139,7 +139,7 @@ fn every_group_can_be_the_only_one_of_either_side() {
             let client = only(client_context(), version);
             client.set_groups(&[name]).unwrap();
             let (client, _) = meet(&client, &server_context(localhost()), "localhost");
-            assert_eq!(client.agreed().unwrap().group.as_deref(), Some(iana));
+            assert_eq!(client.agreed().unwrap().group, Some(iana));
         }
     }
 }
@@ -150,8 +150,8 @@ fn key_shares(client: &Context, server: &Context) -> (Vec<Vec<u16>>, String) {
     let (ours, theirs) = shake_hands(&client, &server);
     ours.unwrap();
     theirs.unwrap();
-    let group = client.agreed().unwrap().group.clone().unwrap();
-    assert_eq!(server.agreed().unwrap().group.as_deref(), Some(&*group));
+    let group = client.agreed().unwrap().group.unwrap();
+    assert_eq!(server.agreed().unwrap().group, Some(group));
     let hellos = records(&sent.lock().unwrap(), 22);
     let hellos = hellos.iter().map(|hello| {
         let mut extensions = hello_extensions(hello).into_iter();
@@ -164,7 +164,7 @@ fn key_shares(client: &Context, server: &Context) -> (Vec<Vec<u16>>, String) {
         }
         groups
     });
-    (hellos.collect(), group)
+    (hellos.collect(), group.to_owned())
 }
 
 #[test]
