@@ -71,7 +71,12 @@ impl Chapter {
             "-out",
             "server_csr.pem",
         ]);
-        chapter.run(&[
+        chapter.issue_by_openssl();
+        chapter
+    }
+
+    pub fn issue_by_openssl(&self) {
+        self.run(&[
             "x509",
             "-req",
             "-in",
@@ -87,7 +92,6 @@ impl Chapter {
             "-out",
             "server_cert.pem",
         ]);
-        chapter
     }
 
     pub fn by_us() -> Self {

@@ -86,22 +86,7 @@ fn each_step_can_be_ours_or_openssls() {
     chapter.issue();
     chapter.run(&["verify", "-CAfile", "ca_cert.pem", "server_cert.pem"]);
     let chapter = Chapter::by_us();
-    chapter.run(&[
-        "x509",
-        "-req",
-        "-in",
-        "server_csr.pem",
-        "-copy_extensions",
-        "copyall",
-        "-CA",
-        "ca_cert.pem",
-        "-CAkey",
-        "ca_keypair.pem",
-        "-days",
-        "3650",
-        "-out",
-        "server_cert.pem",
-    ]);
+    chapter.issue_by_openssl();
     let server = chapter.server();
     chapter
         .context()
