@@ -700,6 +700,11 @@ const char *tlsmith_conn_server_name(const struct tlsmith_conn *conn);
 /// Whether an earlier session was resumed.
 bool tlsmith_conn_resumed(const struct tlsmith_conn *conn);
 
+/// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446,
+/// section 4.1.4), which costs a round trip: the client's first group is not one of
+/// the server's.  Of a resumed session it is not known: false.
+bool tlsmith_conn_hello_retried(const struct tlsmith_conn *conn);
+
 /// How many TLS 1.3 tickets came so far, to resume this session with.  A server
 /// sends them after the handshake, so a client that has read nothing has none.
 int tlsmith_conn_tickets(const struct tlsmith_conn *conn);

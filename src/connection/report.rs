@@ -26,6 +26,10 @@ pub struct Agreed {
     pub alpn: Option<String>,
     /// Whether an earlier session was resumed.
     pub resumed: bool,
+    /// Whether the server asked for another ClientHello (HelloRetryRequest, RFC
+    /// 8446, section 4.1.4), which costs a round trip: the client's first group is
+    /// not one of the server's.  Of a resumed session it is not known.
+    pub hello_retried: bool,
     /// The scheme that the peer signed the handshake with by its IANA name,
     /// such as `"ecdsa_secp256r1_sha256"`.  `None` when it did not sign: a
     /// client without a certificate, a resumed session.
@@ -50,6 +54,7 @@ impl Agreed {
                 .alpn_protocol()
                 .map(|name| String::from_utf8_lossy(name).into_owned()),
             resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
+            hello_retried: state.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest),
             signature_scheme: notes.scheme.map(iana_scheme_name),
         })
     }
@@ -107,6 +112,9 @@ fn write_page(out: &mut String, connection: &Connection) -> fmt::Result {
         "Server name:",
         connection.server_name().unwrap_or("not said"),
     )?;
+    if agreed.hello_retried {
+        field("Hello:", "sent twice (HelloRetryRequest)")?;
+    }
     field("ALPN:", agreed.alpn.as_deref().unwrap_or("none"))?;
     field("Session:", if agreed.resumed { "resumed" } else { "new" })?;
     field(

@@ -589,6 +589,10 @@ static void check_facts(const tlsmith_conn *c, const struct config *config, int 
 	 * signature then, or an OCSP response. */
 	if (config->expect_curve_id && !(resumed && tlsmith_conn_version(c) == 0x0303))
 		expect_text("the group", tlsmith_conn_group(c), group_name(config->expect_curve_id));
+	if (!resumed && config->expect_hrr && !tlsmith_conn_hello_retried(c))
+		fail("there was no HelloRetryRequest");
+	if (config->expect_no_hrr && tlsmith_conn_hello_retried(c))
+		fail("there was a HelloRetryRequest");
 	expect_text("ALPN", tlsmith_conn_alpn(c), config->expect_alpn);
 	expect_text("the server name", tlsmith_conn_server_name(c), config->expect_server_name);
 	if (config->expect_peer_signature_algorithm && !resumed)

@@ -58,6 +58,7 @@ static void null_is_refused_everywhere(void)
 	CHECK(tlsmith_alert(NULL) == -1);
 	CHECK(tlsmith_conn_version(NULL) == 0);
 	CHECK(!tlsmith_conn_resumed(NULL));
+	CHECK(!tlsmith_conn_hello_retried(NULL));
 	CHECK(strcmp(tlsmith_conn_cipher(NULL), "") == 0);
 	CHECK(strcmp(tlsmith_conn_group(NULL), "") == 0);
 	CHECK(strcmp(tlsmith_conn_alpn(NULL), "") == 0);

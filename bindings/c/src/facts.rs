@@ -67,6 +67,14 @@ pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
     agreed(conn).is_some_and(|agreed| agreed.resumed)
 }
 
+/// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446,
+/// section 4.1.4), which costs a round trip: the client's first group is not one of
+/// the server's.  Of a resumed session it is not known: false.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool {
+    agreed(conn).is_some_and(|agreed| agreed.hello_retried)
+}
+
 /// How many TLS 1.3 tickets came so far, to resume this session with.  A server
 /// sends them after the handshake, so a client that has read nothing has none.
 #[unsafe(no_mangle)]

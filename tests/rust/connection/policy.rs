@@ -164,7 +164,15 @@ fn key_shares(client: &Context, server: &Context) -> (Vec<Vec<u16>>, String) {
         }
         groups
     });
-    (hellos.collect(), group.to_owned())
+    let hellos: Vec<_> = hellos.collect();
+    for side in [&client, &server] {
+        assert_eq!(side.agreed().unwrap().hello_retried, hellos.len() == 2);
+        assert_eq!(
+            side.report().contains("HelloRetryRequest"),
+            hellos.len() == 2
+        );
+    }
+    (hellos, group.to_owned())
 }
 
 #[test]
