@@ -9,6 +9,8 @@ mod clients;
 mod contexts;
 #[path = "connection/data.rs"]
 mod data;
+#[path = "connection/early.rs"]
+mod early;
 #[path = "connection/external.rs"]
 mod external;
 #[path = "connection/facts.rs"]

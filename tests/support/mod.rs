@@ -49,6 +49,13 @@ pub fn server_context(identity: &Identity) -> Context {
     context
 }
 
+/// A server of `localhost` after some settings.
+pub fn server_with(set: impl FnOnce(&Context)) -> Context {
+    let server = server_context(localhost());
+    set(&server);
+    server
+}
+
 pub fn transport(stream: UnixStream) -> SocketTransport<UnixStream> {
     SocketTransport::new(stream).unwrap()
 }

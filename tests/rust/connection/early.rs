@@ -1,0 +1,169 @@
+//! Early data (RFC 8446, section 2.3).
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use tlsmith::{Connection, Context, EarlyData, Status, Version};
+
+use crate::support::*;
+
+fn early_server(max: u32) -> Context {
+    server_with(|server| server.set_early_data(max).unwrap())
+}
+
+fn early_client() -> Context {
+    let client = client_context();
+    client.set_early_data(1).unwrap();
+    client
+}
+
+fn read_early(server: &Connection) -> tlsmith::Result<Vec<u8>> {
+    let mut early = Vec::new();
+    let mut buffer = [0; 1_000];
+    loop {
+        match server.read_early(&mut buffer)? {
+            0 => return Ok(early),
+            count => early.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+/// Sends data early: how much of it was taken, and what the server got early.
+fn send_early(client: &Connection, server: &Connection, data: &[u8]) -> (usize, Vec<u8>) {
+    thread::scope(|scope| {
+        let server = scope.spawn(|| read_early(server).unwrap());
+        let taken = client.write_early(data).unwrap();
+        client.handshake().unwrap();
+        (taken, server.join().unwrap())
+    })
+}
+
+#[test]
+fn early_data_arrives_before_the_handshake_is_complete() {
+    let (client, server) = (early_client(), early_server(1_000));
+    let (ours, theirs) = pair(&client, &server, "localhost");
+    let (taken, got) = send_early(&ours, &theirs, b"too early");
+    assert_eq!((taken, got.len()), (0, 0));
+    assert_eq!(ours.early_data(), EarlyData::None);
+    say(&theirs, &ours, b"with the tickets");
+
+    let (ours, theirs) = pair(&client, &server, "localhost");
+    assert_eq!(ours.write_early(b"GET / ").unwrap(), 6);
+    assert_eq!(ours.early_data(), EarlyData::Sent);
+    let mut buffer = [0; 100];
+    assert_eq!(theirs.read_early(&mut buffer).unwrap(), 6);
+    assert!(theirs.is_handshaking() && ours.is_handshaking());
+    assert_eq!(&buffer[..6], b"GET / ");
+    let (taken, got) = send_early(&ours, &theirs, b"HTTP/1.1");
+    assert_eq!((taken, &got[..]), (8, &b"HTTP/1.1"[..]));
+    for side in [&ours, &theirs] {
+        assert_eq!(side.early_data(), EarlyData::Accepted);
+        assert!(side.agreed().unwrap().resumed);
+        assert!(side.report().contains("Early data:          accepted"));
+    }
+    say(&ours, &theirs, b"and the rest");
+    say(&theirs, &ours, b"answer");
+    assert_fails(ours.write_early(b"late"), Status::State, "complete");
+    assert_eq!(theirs.read_early(&mut buffer).unwrap(), 0);
+}
+
+#[test]
+fn early_data_has_a_limit() {
+    for max in [1, 100, 16_384, 40_000] {
+        let (client, server) = (early_client(), early_server(max));
+        meet(&client, &server, "localhost");
+        let (ours, theirs) = pair(&client, &server, "localhost");
+        let data = vec![b'x'; 50_000];
+        let (taken, got) = send_early(&ours, &theirs, &data);
+        assert_eq!(taken, max as usize);
+        assert!(got == data[..taken]);
+        say(&ours, &theirs, &data[taken..]);
+    }
+}
+
+#[test]
+fn early_data_is_not_sent_where_one_side_does_not_take_part() {
+    let plain = client_context();
+    for (client, server) in [
+        (&early_client(), &server_context(localhost())),
+        (&plain, &early_server(1_000)),
+        (
+            &only(client_context(), Version::Tls12),
+            &early_server(1_000),
+        ),
+    ] {
+        meet(client, server, "localhost");
+        let (ours, theirs) = pair(client, server, "localhost");
+        let (taken, got) = send_early(&ours, &theirs, b"early");
+        assert_eq!((taken, got.len()), (0, 0));
+        assert!(ours.agreed().unwrap().resumed);
+        assert_eq!(ours.early_data(), EarlyData::None);
+    }
+}
+
+#[test]
+fn early_data_that_is_rejected_is_reported_and_nowhere_in_the_stream() {
+    let changes: [fn(&Context); 3] = [
+        |_| {},
+        // It has to ask again with a HelloRetryRequest.
+        |server| {
+            server.set_early_data(1_000).unwrap();
+            server.set_groups(&["secp384r1"]).unwrap();
+        },
+        // It does not speak the protocol that the data is in.
+        |server| server.set_resumption(0).unwrap(),
+    ];
+    for change in changes {
+        let first = early_server(1_000);
+        let second = server_with(|server| {
+            server.share_sessions(&first).unwrap();
+            change(server);
+        });
+        let client = early_client();
+        meet(&client, &first, "localhost");
+        let (ours, theirs) = pair(&client, &second, "localhost");
+        let (taken, got) = send_early(&ours, &theirs, b"lost words");
+        assert_eq!((taken, got.len()), (10, 0));
+        assert_eq!(ours.early_data(), EarlyData::Rejected);
+        assert!(ours.report().contains("Early data:          rejected"));
+        assert_ne!(theirs.early_data(), EarlyData::Accepted);
+        say(&ours, &theirs, b"said again");
+        say(&theirs, &ours, b"heard");
+    }
+}
+
+#[test]
+fn early_data_that_is_replayed_is_taken_once_by_servers_that_share_sessions() {
+    let first = early_server(1_000);
+    let second = early_server(1_000);
+    second.share_sessions(&first).unwrap();
+    for (order, expected) in [
+        ([&first, &second], [true, false]),
+        ([&second, &second], [true, false]),
+    ] {
+        let client = early_client();
+        meet(&client, &first, "localhost");
+        let (near, _far) = UnixStream::pair().unwrap();
+        let (recording, sent) = Recording::new(near);
+        let victim = Connection::client(&client, Some("localhost"), recording).unwrap();
+        assert_eq!(victim.write_early(b"pay 100").unwrap(), 7);
+        let recorded = sent.lock().unwrap().clone();
+        let taken = order.map(|server| {
+            let (mut near, far) = UnixStream::pair().unwrap();
+            near.write_all(&recorded).unwrap();
+            near.shutdown(std::net::Shutdown::Write).unwrap();
+            let server = Connection::server(server, transport(far)).unwrap();
+            server.set_timeout(PATIENCE);
+            let mut buffer = [0; 100];
+            match server.read_early(&mut buffer) {
+                Ok(count) => &buffer[..count] == b"pay 100",
+                Err(error) => {
+                    assert_eq!(error.status(), Status::Truncated, "{error}");
+                    false
+                }
+            }
+        });
+        assert_eq!(taken, expected);
+    }
+}
