@@ -55,10 +55,9 @@ impl<F> Callback<F> {
 impl Callback<ReadFn> {
     /// Fills the front of `buffer`: how much of it, 0 at the end.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        // SAFETY: see above; there is room for as many bytes as it is told, and
-        // it is ours alone.
-        let count =
-            unsafe { (self.function)(self.userdata, buffer.as_mut_ptr().cast(), buffer.len()) };
+        let (room, len) = (buffer.as_mut_ptr().cast(), buffer.len());
+        // SAFETY: see above; there is room for that many bytes, and it is ours alone.
+        let count = unsafe { (self.function)(self.userdata, room, len) };
         counted(count)
     }
 }
