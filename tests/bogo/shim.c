@@ -35,11 +35,13 @@ struct credential {
 };
 
 struct config {
-	int port, shim_id_low, ipv6, server, resume_count;
+	int port, ipv6, server, resume_count;
 	/* The first one's files come by themselves, those of others each after a
 	 * -new-x509-credential: these are shown rather than the first one. */
 	struct credential credentials[MOST];
-	int credential_count, expect_selected_credential;
+	int credential_count;
+	/* The runner looks at the certificate itself, and nothing is verified here. */
+	int expect_selected_credential;
 	const char *trust_cert;
 	int min_version, max_version, no_tls12, no_tls13;
 	const char *host_name, *expect_server_name;
@@ -47,14 +49,13 @@ struct config {
 	int curves[MOST], curve_count, expect_curve_id;
 	int expect_hrr, expect_no_hrr, expect_version;
 	const char *advertise_alpn, *select_alpn, *expect_alpn, *expect_advertised_alpn;
-	int decline_alpn, reject_alpn;
 	int no_ticket, expect_session_miss, expect_no_session;
 	int enable_early_data;
 	int expect_accept_early_data, expect_reject_early_data;
 	int expect_no_offer_early_data;
 	const char *expect_early_data_reason;
 	int expect_peer_signature_algorithm, expect_no_peer_cert;
-	int enable_ocsp_stapling, decline_ocsp_callback, enable_ech_grease;
+	int decline_ocsp_callback, enable_ech_grease;
 	struct text ocsp_response, expect_ocsp_response, ech_config_list;
 	int expect_ech_accept;
 	int export_keying_material, use_export_context;
@@ -114,7 +115,6 @@ static const struct {
 	{ "expect-early-data-reason", TEXT, AT(expect_early_data_reason) },
 	{ "expect-peer-signature-algorithm", INT, AT(expect_peer_signature_algorithm) },
 	{ "expect-no-peer-cert", BOOL, AT(expect_no_peer_cert) },
-	{ "enable-ocsp-stapling", BOOL, AT(enable_ocsp_stapling) },
 	{ "decline-ocsp-callback", BOOL, AT(decline_ocsp_callback) },
 	{ "ocsp-response", BASE64, AT(ocsp_response) },
 	{ "expect-ocsp-response", BASE64, AT(expect_ocsp_response) },
@@ -134,6 +134,7 @@ static const struct {
 	/* What is so here anyway. */
 	{ "implicit-handshake", BOOL, AT(ignored) },
 	{ "renegotiate-ignore", BOOL, AT(ignored) },
+	{ "enable-ocsp-stapling", BOOL, AT(ignored) },
 	{ "expect-extended-master-secret", BOOL, AT(ignored) },
 	{ "expect-ticket-renewal", BOOL, AT(ignored) },
 	{ "expect-no-session-id", BOOL, AT(ignored) },
@@ -357,6 +358,15 @@ static int judge(void *userdata, const tlsmith_conn *conn, int status)
 
 static int refuses;
 
+/* Holds the protocols that a client offers against those that it should. */
+static tlsmith_ctx *check_hello(void *userdata, const char *server_name, const char *alpn)
+{
+	(void)server_name;
+	if (strcmp(alpn, userdata) != 0)
+		fail("the client offers the protocols '%s', not '%s'", alpn, (char *)userdata);
+	return NULL;
+}
+
 static void set_groups(tlsmith_ctx *ctx, const struct config *config)
 {
 	char names[1024] = "";
@@ -416,6 +426,12 @@ static tlsmith_ctx *make_context(const struct config *config, int judged)
 		if (*config->select_alpn == '\0')
 			unknown("an empty protocol");
 		tlsmith_ctx_set_alpn(ctx, config->select_alpn);
+	}
+	if (config->expect_advertised_alpn != NULL && config->server) {
+		static char expected[4096];
+
+		split_alpn(config->expect_advertised_alpn, expected, sizeof expected);
+		tlsmith_ctx_set_hello(ctx, check_hello, expected);
 	}
 	if (config->server && config->require_any_client_certificate)
 		tlsmith_ctx_set_client_auth(ctx, TLSMITH_CLIENT_AUTH_REQUIRED);
@@ -710,6 +726,8 @@ static void run(tlsmith_ctx *ctx, const struct config *config, const struct conf
 	shut_down(c);
 	if (config->shim_shuts_down)
 		echo(c, config);
+	if (config->expect_no_session && !config->server && tlsmith_conn_tickets(c) > 0)
+		fail("there is a session to resume");
 	tlsmith_conn_free(c);
 	close(runner);
 }
