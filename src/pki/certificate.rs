@@ -91,18 +91,12 @@ impl Certificate {
 
     /// Every certificate in a PEM text, in order: at least one.
     pub fn all_from_pem(text: &[u8]) -> Result<Vec<Self>> {
-        let mut all = Vec::new();
-        for section in pem::sections(text) {
-            let section = section?;
-            if section.is_certificate() {
-                let der = std::mem::take(&mut *section.decode()?);
-                all.push(Self::from_der(der).map_err(|error| in_order(all.len(), error))?);
-            }
-        }
-        if all.is_empty() {
-            return Err(pem::missing("certificate", text));
-        }
-        Ok(all)
+        pem::every(
+            text,
+            "certificate",
+            pem::Section::is_certificate,
+            |index, der| Self::from_der(der).map_err(|error| in_order(index, error)),
+        )
     }
 
     /// Every certificate in a PEM text, or the one in DER.

@@ -285,17 +285,9 @@ impl Crl {
 
     /// Every CRL in a PEM text, in order: at least one.
     pub fn all_from_pem(text: &[u8]) -> Result<Vec<Self>> {
-        let mut all = Vec::new();
-        for section in pem::sections(text) {
-            let section = section?;
-            if section.is_crl() {
-                all.push(Self::from_der(std::mem::take(&mut *section.decode()?))?);
-            }
-        }
-        if all.is_empty() {
-            return Err(pem::missing("CRL", text));
-        }
-        Ok(all)
+        pem::every(text, "CRL", pem::Section::is_crl, |_, der| {
+            Self::from_der(der)
+        })
     }
 
     /// Every CRL in a PEM text, or the one in DER.

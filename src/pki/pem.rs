@@ -106,6 +106,28 @@ pub(super) fn is_der(content: &[u8]) -> bool {
     content.first() == Some(&0x30) && !content.windows(BEGIN.len()).any(|bytes| bytes == BEGIN)
 }
 
+/// What is in the sections of one kind, in order, each parsed from its DER with its
+/// place among them: at least one.  `what` is the kind, for an error.
+pub(super) fn every<'a, T>(
+    text: &'a [u8],
+    what: &str,
+    is_wanted: fn(&Section<'a>) -> bool,
+    parse: impl Fn(usize, Vec<u8>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    for section in sections(text) {
+        let section = section?;
+        if is_wanted(&section) {
+            let der = std::mem::take(&mut *section.decode()?);
+            all.push(parse(all.len(), der)?);
+        }
+    }
+    if all.is_empty() {
+        return Err(missing(what, text));
+    }
+    Ok(all)
+}
+
 /// Why a text without the section that was looked for has none.
 pub(super) fn missing(what: &str, text: &[u8]) -> Error {
     let found = sections(text).map_while(Result::ok).take(5);
