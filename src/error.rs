@@ -10,6 +10,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::pki::Certificate;
+
 /// What every fallible call of this library returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -195,6 +197,7 @@ struct Told {
     message: Cow<'static, str>,
     detail: Option<Detail>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    chain: Arc<[Certificate]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,6 +224,7 @@ impl Error {
             message,
             detail,
             source,
+            chain: Arc::default(),
         })))
     }
 
@@ -264,7 +268,18 @@ impl Error {
             Repr::Bare(status) => Self::told(status, status.phrase().into(), None, source),
             Repr::Told(told) => {
                 let told = Arc::unwrap_or_clone(told);
-                Self::told(told.status, told.message, told.detail, source)
+                Self(Repr::Told(Arc::new(Told { source, ..told })))
+            }
+        }
+    }
+
+    /// The same refusal with the certificates that it is about.
+    pub(crate) fn with_chain(self, chain: Vec<Certificate>) -> Self {
+        match self.0 {
+            Repr::Bare(_) => self,
+            Repr::Told(told) => {
+                let (told, chain) = (Arc::unwrap_or_clone(told), chain.into());
+                Self(Repr::Told(Arc::new(Told { chain, ..told })))
             }
         }
     }
@@ -305,6 +320,15 @@ impl Error {
         match self.detail() {
             Some(Detail::Certificate(problem)) => Some(problem),
             _ => None,
+        }
+    }
+
+    /// The certificates that were refused, as the peer sent them, its own first;
+    /// empty for other errors.
+    pub fn chain(&self) -> &[Certificate] {
+        match &self.0 {
+            Repr::Bare(_) => &[],
+            Repr::Told(told) => &told.chain,
         }
     }
 

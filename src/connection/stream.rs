@@ -27,7 +27,7 @@ use super::buffer::Buffer;
 use super::engine::{Engine, Read};
 use super::facts::Outcome;
 use super::transport::{Patience, Timeout, Transport};
-use crate::context::{Context, Version};
+use crate::context::{Answer, Choose, Context, Version};
 use crate::{Error, Result, Status, trust};
 
 /// Up to how many bytes the parts of a write are copied together: what makes one
@@ -118,6 +118,20 @@ impl Connection {
             Some(answer) => Engine::listening(answer),
             None => Engine::server(context.server_config()?)?,
         };
+        Ok(Self::new(context, engine, transport))
+    }
+
+    /// A server that has `choose` look at the ClientHello of this one client and
+    /// choose the context that answers, by default `context`.  What it fails with
+    /// ends the connection.
+    pub fn server_choosing(
+        context: &Context,
+        choose: Choose,
+        transport: impl Transport + 'static,
+    ) -> Result<Self> {
+        // For what is wrong with it, which is to be known now.
+        context.server_config()?;
+        let engine = Engine::listening(Answer::new(context, Some(choose)));
         Ok(Self::new(context, engine, transport))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use rustls::crypto::{SupportedKxGroup, aws_lc_rs};
-use rustls::{CipherSuite, NamedGroup, SupportedCipherSuite};
+use rustls::{CipherSuite, NamedGroup, SignatureScheme, SupportedCipherSuite};
 
 use crate::provider::provider;
 use crate::{Error, Result, Status};
@@ -48,6 +48,52 @@ pub(crate) fn of_cipher(suite: CipherSuite) -> &'static str {
 pub(crate) fn of_group(group: NamedGroup) -> &'static str {
     let named = GROUPS.iter().find(|(_, known)| known.name() == group);
     named.map_or("", |(name, _)| name)
+}
+
+/// The registry's name of a signature scheme, such as
+/// `"ecdsa_secp256r1_sha256"`.
+pub(crate) fn of_scheme(scheme: SignatureScheme) -> String {
+    let name = match scheme {
+        SignatureScheme::RSA_PKCS1_SHA256 => "rsa_pkcs1_sha256",
+        SignatureScheme::RSA_PKCS1_SHA384 => "rsa_pkcs1_sha384",
+        SignatureScheme::RSA_PKCS1_SHA512 => "rsa_pkcs1_sha512",
+        SignatureScheme::RSA_PSS_SHA256 => "rsa_pss_rsae_sha256",
+        SignatureScheme::RSA_PSS_SHA384 => "rsa_pss_rsae_sha384",
+        SignatureScheme::RSA_PSS_SHA512 => "rsa_pss_rsae_sha512",
+        SignatureScheme::ECDSA_NISTP256_SHA256 => "ecdsa_secp256r1_sha256",
+        SignatureScheme::ECDSA_NISTP384_SHA384 => "ecdsa_secp384r1_sha384",
+        SignatureScheme::ECDSA_NISTP521_SHA512 => "ecdsa_secp521r1_sha512",
+        SignatureScheme::ED25519 => "ed25519",
+        SignatureScheme::ED448 => "ed448",
+        other => return format!("{other:?}").to_ascii_lowercase(),
+    };
+    name.to_owned()
+}
+
+/// The name of a suite that somebody offers, or its number.
+pub(super) fn offered_cipher(suite: CipherSuite) -> String {
+    match of_cipher(suite) {
+        "" => number_or(u16::from(suite), &cipher(suite)),
+        name => name.to_owned(),
+    }
+}
+
+/// The name of a group that somebody offers, or its number.
+pub(super) fn offered_group(known: NamedGroup) -> String {
+    number_or(u16::from(known), &group(known))
+}
+
+/// The name of a scheme that somebody offers, or its number.
+pub(super) fn offered_scheme(scheme: SignatureScheme) -> String {
+    number_or(u16::from(scheme), &of_scheme(scheme))
+}
+
+/// What rustls has no name for, it shows as `Unknown`.
+fn number_or(number: u16, name: &str) -> String {
+    match name.get(..7) {
+        Some(start) if start.eq_ignore_ascii_case("unknown") => format!("{number:#06x}"),
+        _ => name.to_owned(),
+    }
 }
 
 /// The suites with these names, in this order.

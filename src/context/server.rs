@@ -44,6 +44,9 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     let mut config = builder.with_cert_resolver(Arc::new(Identities(settings.identities.clone())));
     config.alpn_protocols = settings.alpn.clone();
     config.key_log = Arc::new(settings.keylog.clone());
+    if let Some(clock) = &settings.clock {
+        config.time_provider = Arc::new(clock.clone());
+    }
     set_resumption(&mut config, settings, policy)?;
     Ok(config)
 }

@@ -9,13 +9,14 @@ use rustls::sign::CertifiedKey;
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion, version};
 use rustls_pki_types::EchConfigListBytes;
 
+use super::clock::Clock;
 use super::hello::Choose;
 use super::keylog::Sink;
 use super::names;
 use super::sessions::{Sessions, TicketKey};
 use crate::pki::{Certificate, Crl, Identity};
 use crate::provider::provider;
-use crate::trust::{Crls, Judge, NameCheck, Policy, Roots};
+use crate::trust::{Crls, Judge, NameCheck, Policy, RevocationRules, Roots};
 use crate::{Error, Result, Status};
 
 /// A version of the protocol.
@@ -82,6 +83,8 @@ pub(crate) struct Settings {
     crls: Arc<Crls>,
     pub(crate) identities: Vec<Shown>,
     pub(crate) alpn: Vec<Vec<u8>>,
+    pub(crate) alpn_is_optional: bool,
+    pub(crate) clock: Option<Clock>,
     min_version: Version,
     max_version: Version,
     ciphers: Option<Vec<SupportedCipherSuite>>,
@@ -112,6 +115,8 @@ impl Default for Settings {
             crls: Arc::default(),
             identities: Vec::new(),
             alpn: Vec::new(),
+            alpn_is_optional: false,
+            clock: None,
             min_version: Version::Tls12,
             max_version: Version::Tls13,
             ciphers: None,
@@ -142,10 +147,23 @@ impl Settings {
         Ok(())
     }
 
+    /// Does without the system's roots, also where no other is added.
+    pub(crate) fn leave_system_roots(&mut self) {
+        self.roots.get_or_insert_default();
+    }
+
     pub(crate) fn add_crl(&mut self, crl: &Crl) -> Result<()> {
+        self.crls()?.add(crl)
+    }
+
+    pub(crate) fn set_revocation(&mut self, rules: RevocationRules) -> Result<()> {
+        self.crls()?.set_rules(rules);
+        Ok(())
+    }
+
+    fn crls(&mut self) -> Result<&mut Crls> {
         let crls = Arc::get_mut(&mut self.crls);
-        let crls = crls.ok_or_else(|| Error::new(Status::State, "the context is in use"))?;
-        crls.add(crl)
+        crls.ok_or_else(|| Error::new(Status::State, "the context is in use"))
     }
 
     /// Accepts the certificate with this SHA-256 in hex as it is.

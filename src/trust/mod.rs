@@ -8,6 +8,7 @@ mod verifier;
 
 pub(crate) use name::{ascii_host, parse as server_name};
 pub(crate) use revocation::Crls;
+pub use revocation::RevocationRules;
 pub(crate) use roots::Roots;
 pub use verifier::{Judge, Role, Verdict};
 pub(crate) use verifier::{NameCheck, Policy, Verifier};

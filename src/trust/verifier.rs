@@ -311,7 +311,8 @@ impl Verifier {
                 Ok(())
             }
             Err(refusal) => {
-                Notes::refusal(refusal.reason);
+                let chain = chain_of(leaf, intermediates);
+                Notes::refusal(refusal.reason.with_chain(chain));
                 Err(refusal.alert.into())
             }
         }
@@ -339,6 +340,8 @@ impl Policy {
             u8::from(self.roots.is_some()),
             self.name as u8,
             u8::from(self.judge.is_some()),
+            u8::from(self.crls.rules().leaf_only),
+            u8::from(self.crls.rules().allow_unknown),
         ]);
         // Certificates that are trusted as they are, and pins, are no less different
         // for being hashes both.
