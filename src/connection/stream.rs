@@ -122,15 +122,13 @@ impl Connection {
     }
 
     /// A server that has `choose` look at the ClientHello of this one client and
-    /// choose the context that answers, by default `context`.  What it fails with
-    /// ends the connection.
+    /// choose the context that answers, by default `context`, which is only looked
+    /// at then.  What it fails with ends the connection.
     pub fn server_choosing(
         context: &Context,
         choose: Choose,
         transport: impl Transport + 'static,
     ) -> Result<Self> {
-        // For what is wrong with it, which is to be known now.
-        context.server_config()?;
         let engine = Engine::listening(Answer::new(context, Some(choose)));
         Ok(Self::new(context, engine, transport))
     }

@@ -73,7 +73,10 @@ impl Answer {
         const UNRECOGNIZED_NAME: u8 = 112;
         let said = Hello::of(hello);
         let chosen = match &self.choose {
-            Some(choose) => choose(&said).map_err(|error| (error, UNRECOGNIZED_NAME))?,
+            Some(choose) => choose(&said).map_err(|error| {
+                let alert = error.alert().unwrap_or(UNRECOGNIZED_NAME);
+                (error, alert)
+            })?,
             None => None,
         };
         let context = chosen.as_ref().unwrap_or(&self.context);

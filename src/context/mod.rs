@@ -204,6 +204,13 @@ impl Context {
         self.set(|settings| settings.trust_certificate(sha256))
     }
 
+    /// Accepts this certificate, while it is valid, for the names that it has
+    /// itself, whoever issued it.  Instead of the system's roots, as a root would
+    /// be.
+    pub fn trust_end_entity(&self, certificate: &Certificate) -> Result<()> {
+        self.set(|settings| settings.trust_end_entity(certificate))
+    }
+
     /// Demands, beside all other checks, one of the pinned keys somewhere in the
     /// accepted path: the SHA-256 of its SubjectPublicKeyInfo, in hex.
     pub fn add_pin(&self, sha256: &str) -> Result<()> {
@@ -223,6 +230,7 @@ impl Context {
 
     /// Has `choose` look at every ClientHello and choose the context that
     /// answers.  What it fails with ends the connection, and the client hears
+    /// the alert of the error where it has one ([`Error::from_alert`]), and else
     /// that its name is not recognized.
     pub fn set_choose(&self, choose: Choose) -> Result<()> {
         self.set(|settings| {

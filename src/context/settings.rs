@@ -94,6 +94,7 @@ pub(crate) struct Settings {
     pub(crate) allow_common_name: bool,
     pub(crate) allow_truncation: bool,
     pinned: Vec<[u8; 32]>,
+    end_entities: Vec<[u8; 32]>,
     pins: Vec<[u8; 32]>,
     pub(crate) judge: Option<Judge>,
     pub(crate) choose: Option<Choose>,
@@ -126,6 +127,7 @@ impl Default for Settings {
             allow_common_name: false,
             allow_truncation: false,
             pinned: Vec::new(),
+            end_entities: Vec::new(),
             pins: Vec::new(),
             judge: None,
             choose: None,
@@ -170,6 +172,13 @@ impl Settings {
     pub(crate) fn trust_certificate(&mut self, sha256: &str) -> Result<()> {
         self.pinned.push(parse_sha256(sha256)?);
         // Instead of the system's roots, as a root would be.
+        self.roots.get_or_insert_default();
+        Ok(())
+    }
+
+    /// Accepts this certificate for its own names.
+    pub(crate) fn trust_end_entity(&mut self, certificate: &Certificate) -> Result<()> {
+        self.end_entities.push(parse_sha256(certificate.sha256())?);
         self.roots.get_or_insert_default();
         Ok(())
     }
@@ -362,6 +371,7 @@ impl Settings {
             crls: self.crls.clone(),
             name,
             pinned: self.pinned.clone(),
+            end_entities: self.end_entities.clone(),
             pins: self.pins.clone(),
             judge: self.judge.clone(),
         }

@@ -24,6 +24,8 @@ pub struct RevocationRules {
     pub leaf_only: bool,
     /// Accept certificates that no CRL is about.
     pub allow_unknown: bool,
+    /// Check also where there is no CRL at all, which then nothing passes.
+    pub always: bool,
 }
 
 impl Crls {
@@ -67,6 +69,11 @@ impl Crls {
             .filter(of_issuer)
             .flat_map(|(crl, _)| crl.revoked());
         entries.find(|entry| entry.serial == certificate.serial())
+    }
+
+    /// Whether nothing can pass, since there is nothing to check it with.
+    pub(crate) fn are_missing(&self) -> bool {
+        self.rules.always && !self.rules.allow_unknown && self.lists.is_empty()
     }
 
     /// Has `check` run with what webpki asks for: without other rules, every

@@ -57,6 +57,9 @@ pub(crate) struct Policy {
     pub(crate) name: NameCheck,
     /// Certificates that are accepted as they are, by the SHA-256 of their DER.
     pub(crate) pinned: Vec<[u8; 32]>,
+    /// Certificates that are accepted for their own names, whoever issued them,
+    /// likewise.
+    pub(crate) end_entities: Vec<[u8; 32]>,
     /// Keys of which one must be in the path, by the SHA-256 of their
     /// SubjectPublicKeyInfo.  None: any.
     pub(crate) pins: Vec<[u8; 32]>,
@@ -130,14 +133,18 @@ impl Policy {
         let Some(roots) = &self.roots else {
             return Ok(Vec::new());
         };
-        let path = match self.pinned.contains(&sha256(leaf)) {
-            true => check_time(leaf, now).map(|()| vec![Arc::from(&**leaf)]),
-            false => {
-                let path = self.build_path(roots, leaf, intermediates, role, now);
-                match (path, name) {
-                    (Ok(path), Some(name)) => self.check_name(leaf, name).map(|()| path),
-                    (path, _) => path,
-                }
+        let hash = sha256(leaf);
+        let alone = || check_time(leaf, now).map(|()| vec![Arc::from(&**leaf)]);
+        let path = if self.pinned.contains(&hash) {
+            alone()
+        } else {
+            let path = match self.end_entities.contains(&hash) {
+                true => alone(),
+                false => self.build_path(roots, leaf, intermediates, role, now),
+            };
+            match (path, name) {
+                (Ok(path), Some(name)) => self.check_name(leaf, name).map(|()| path),
+                (path, _) => path,
             }
         };
         path.map_err(|error| {
@@ -145,7 +152,7 @@ impl Policy {
                 chain: &chain_of(leaf, intermediates),
                 name,
                 role,
-                roots: roots.anchors().len() + self.pinned.len(),
+                roots: roots.anchors().len() + self.pinned.len() + self.end_entities.len(),
                 crls: &self.crls,
             };
             let reason = explain::refusal(&error, &question);
@@ -240,6 +247,9 @@ impl Policy {
                 None,
             )
         })?;
+        if self.crls.are_missing() {
+            return Err(webpki::Error::UnknownRevocationStatus);
+        }
         let mut certificates = vec![Arc::from(&**leaf)];
         let intermediates = path.intermediate_certificates();
         certificates.extend(intermediates.map(|one| Arc::from(&*one.der())));
@@ -342,10 +352,12 @@ impl Policy {
             u8::from(self.judge.is_some()),
             u8::from(self.crls.rules().leaf_only),
             u8::from(self.crls.rules().allow_unknown),
+            u8::from(self.crls.rules().always),
         ]);
         // Certificates that are trusted as they are, and pins, are no less different
         // for being hashes both.
         add(&self.pinned.len().to_be_bytes());
+        add(&self.end_entities.len().to_be_bytes());
         let anchors = self.roots.iter().flat_map(|roots| roots.anchors());
         for anchor in anchors {
             add(&anchor.subject);
@@ -355,7 +367,8 @@ impl Policy {
         for crl in self.crls.iter() {
             add(crl.der());
         }
-        for pin in self.pinned.iter().chain(&self.pins) {
+        let hashes = self.pinned.iter().chain(&self.end_entities);
+        for pin in hashes.chain(&self.pins) {
             add(pin);
         }
         digest_bytes(context.finish())

@@ -4,15 +4,20 @@
 //! Every call that can block, or that computes for long, runs detached from the
 //! interpreter, so that other threads go on.
 
+mod borrowed;
 mod buffer;
 mod cert;
 mod config;
 mod crl;
 mod errors;
+mod hooks;
 mod issue;
 mod key;
+mod memory;
+mod peer;
 mod request;
 mod socket;
+mod sslobj;
 mod values;
 
 use pyo3::prelude::*;
@@ -33,9 +38,15 @@ mod _tlsmith {
     #[pymodule_export]
     use crate::key::Key;
     #[pymodule_export]
+    use crate::memory::Memory;
+    #[pymodule_export]
+    use crate::peer::Peer;
+    #[pymodule_export]
     use crate::request::Csr;
     #[pymodule_export]
-    use crate::socket::{Listener, Socket, connect, listen, wrap};
+    use crate::socket::{Socket, dial};
+    #[pymodule_export]
+    use crate::sslobj::SslObject;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
