@@ -669,7 +669,10 @@ TLSMITH_READS(2, 3);
 
 /// Read early data that a server accepts: a count, or 0 at its end, when the
 /// handshake is complete.  It can be a replay: do nothing for it that must not be
-/// done twice.
+/// done twice.  From the first count on, tlsmith_write() answers at once, before
+/// the handshake is complete: only the client of that session can read it, but
+/// whether that client is there, nobody knows before.  tlsmith_shutdown() then
+/// completes the handshake first.
 TLSMITH_NODISCARD
 ptrdiff_t tlsmith_read_early(struct tlsmith_conn *conn,
                              void *buf,

@@ -55,6 +55,9 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
     let count = settings.sessions.unwrap_or(SESSIONS);
     config.send_tls13_tickets = settings.tickets;
     config.max_early_data_size = settings.early_data;
+    // Early data may be answered at once.  What else could be sent then, to a client
+    // that has proved nothing yet, waits for the handshake all the same.
+    config.send_half_rtt_data = settings.early_data > 0;
     if count == 0 {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
