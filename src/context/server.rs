@@ -11,6 +11,7 @@ use rustls::sign::CertifiedKey;
 use super::hello::{Fit, fit};
 use super::sessions::{Kept, SESSIONS, Sessions, SharedTickets};
 use super::settings::{ClientAuth, Settings, Shown};
+use super::signing::nothing_to_sign_with;
 use crate::notes::Notes;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status};
@@ -98,8 +99,7 @@ struct Identities(Vec<Shown>);
 impl ResolvesServerCert for Identities {
     /// Best is an identity for the name that the client asks for, exactly rather
     /// than by a wildcard, with a key that the client can check; then any that it
-    /// can check.  With none of those the first is shown all the same, and rustls
-    /// says in its alert that no signature scheme is in common.
+    /// can check.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         Notes::server_name(name);
@@ -111,6 +111,6 @@ impl ResolvesServerCert for Identities {
             .iter()
             .filter(usable)
             .min_by_key(|shown| Reverse(name.map_or(Fit::None, |name| fit(shown, name))));
-        best.or(self.0.first()).map(|shown| shown.key.clone())
+        Some(best.map_or_else(nothing_to_sign_with, |shown| shown.key.clone()))
     }
 }

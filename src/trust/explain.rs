@@ -4,8 +4,8 @@ use rustls::CertificateError;
 use rustls_pki_types::{ServerName, UnixTime};
 use webpki::Error as PathError;
 
+use super::policy::Role;
 use super::revocation::Crls;
-use super::verifier::Role;
 use crate::pki::{self, Certificate};
 use crate::{CertificateProblem as Problem, Error, Status};
 
