@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use rustls::{CertificateError, SignatureScheme};
+use rustls::SignatureScheme;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
@@ -66,12 +66,23 @@ pub(crate) struct Policy {
 
 /// Looks at a peer after it was verified, and can refuse it.  What it returns
 /// for one that was refused already does not count.
+///
+/// The peer hears an alert that fits the status (RFC 8446, section 6.2): for
+/// [`Status::CertificateRevoked`] certificate_revoked, for
+/// [`Status::CertificateTime`] certificate_expired, for
+/// [`Status::CertificateUntrusted`] unknown_ca, for [`Status::CertificateName`]
+/// bad_certificate, for [`Status::CertificateOcsp`] bad_certificate_status_response,
+/// for [`Status::Certificate`] certificate_unknown, for [`Status::NoCommon`]
+/// handshake_failure, and for all others access_denied.
 pub type Judge = Arc<dyn Fn(&Verdict<'_>) -> Result<()> + Send + Sync>;
 
 /// How the verification of a peer ended.
 pub struct Verdict<'a> {
     /// The peer's certificates as it sent them, its own first.
     pub chain: &'a [Certificate],
+    /// The OCSP response that a server stapled (DER, RFC 6960), which nobody has
+    /// verified.
+    pub ocsp: Option<&'a [u8]>,
     /// The path that was accepted, or why none was.
     pub outcome: Result<&'a [Certificate], &'a Error>,
 }
@@ -79,7 +90,7 @@ pub struct Verdict<'a> {
 /// Why a chain is not accepted: as rustls says it to the peer, and as a user
 /// hears it.
 pub(super) struct Refusal {
-    pub(super) alert: CertificateError,
+    pub(super) alert: rustls::Error,
     pub(super) reason: Error,
 }
 
@@ -100,7 +111,7 @@ impl Policy {
             return Err(Error::new(Status::Argument, "the chain is empty"));
         };
         let path = self
-            .check(leaf, intermediates, name, role, now)
+            .check(leaf, intermediates, name, role, now, None)
             .map_err(|refusal| refusal.reason)?;
         parse_all(&path)
     }
@@ -112,10 +123,11 @@ impl Policy {
         name: Option<&ServerName<'_>>,
         role: Role,
         now: UnixTime,
+        ocsp: Option<&[u8]>,
     ) -> Result<Vec<Arc<[u8]>>, Refusal> {
         let path = self.check_trust(leaf, intermediates, name, role, now);
         let path = path.and_then(|path| self.check_pins(leaf, path));
-        self.ask_judge(leaf, intermediates, path)
+        self.ask_judge(leaf, intermediates, ocsp, path)
     }
 
     /// Checks what certificates say.
@@ -149,7 +161,7 @@ impl Policy {
                 crls: &self.crls,
             };
             let reason = explain::refusal(&error, &question);
-            let alert = explain::for_alert(error);
+            let alert = explain::for_alert(error).into();
             Refusal { alert, reason }
         })
     }
@@ -185,7 +197,7 @@ impl Policy {
                 keys.join(", ")
             ),
         );
-        let alert = CertificateError::ApplicationVerificationFailure;
+        let alert = explain::for_judgement(reason.status());
         Err(Refusal { alert, reason })
     }
 
@@ -193,6 +205,7 @@ impl Policy {
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
+        ocsp: Option<&[u8]>,
         path: Result<Vec<Arc<[u8]>>, Refusal>,
     ) -> Result<Vec<Arc<[u8]>>, Refusal> {
         let Some(judge) = &self.judge else {
@@ -208,12 +221,13 @@ impl Policy {
         };
         let verdict = Verdict {
             chain: &chain,
+            ocsp,
             outcome,
         };
         let judged = Notes::aside(|| judge(&verdict));
         let path = path?;
         judged.map(|()| path).map_err(|reason| Refusal {
-            alert: CertificateError::ApplicationVerificationFailure,
+            alert: explain::for_judgement(reason.status()),
             reason,
         })
     }

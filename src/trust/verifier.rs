@@ -49,15 +49,19 @@ impl Verifier {
         name: Option<&ServerName<'_>>,
         role: Role,
         now: UnixTime,
+        ocsp: Option<&[u8]>,
     ) -> Result<(), rustls::Error> {
-        match self.policy.check(leaf, intermediates, name, role, now) {
+        match self
+            .policy
+            .check(leaf, intermediates, name, role, now, ocsp)
+        {
             Ok(path) => {
                 Notes::path(path);
                 Ok(())
             }
             Err(refusal) => {
                 Notes::refusal(refusal.reason);
-                Err(refusal.alert.into())
+                Err(refusal.alert)
             }
         }
     }
@@ -88,11 +92,12 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if !ocsp_response.is_empty() {
-            Notes::ocsp(ocsp_response);
+        let ocsp = Some(ocsp_response).filter(|response| !response.is_empty());
+        if let Some(response) = ocsp {
+            Notes::ocsp(response);
         }
         let name = Some(server_name);
-        self.check(end_entity, intermediates, name, Role::Server, now)
+        self.check(end_entity, intermediates, name, Role::Server, now, ocsp)
             .map(|()| ServerCertVerified::assertion())
     }
 
@@ -143,7 +148,7 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.check(end_entity, intermediates, None, Role::Client, now)
+        self.check(end_entity, intermediates, None, Role::Client, now, None)
             .map(|()| ClientCertVerified::assertion())
     }
 

@@ -66,15 +66,18 @@ static void split_alpn(const char *wire, char *out, size_t size)
 	out[len] = '\0';
 }
 
-/* Asked for every peer whose certificate comes: `userdata` is whether to refuse
- * it.  A later connection may resume the session of an earlier one meanwhile. */
+/* Asked for every peer whose certificate comes: `userdata` is the code to refuse it
+ * with, if any.  A later connection may resume the session of an earlier one
+ * meanwhile. */
 static int judge(void *userdata, const tlsmith_conn *conn, int status)
 {
+	int answer = *(int *)userdata;
+
 	(void)conn;
-	return *(int *)userdata ? TLSMITH_ERR_CERT_REFUSED : status;
+	return answer != 0 ? answer : status;
 }
 
-int refuses;
+int verdict;
 
 /* Holds the protocols that a client offers against those that it should. */
 static tlsmith_ctx *check_hello(void *userdata, const char *server_name, const char *alpn)
@@ -148,7 +151,7 @@ tlsmith_ctx *make_context(const struct config *config, int judged)
 	/* The runner's certificates are for tests of their own. */
 	tlsmith_ctx_insecure_no_verify(ctx);
 	if (judged)
-		tlsmith_ctx_set_verify(ctx, judge, &refuses);
+		tlsmith_ctx_set_verify(ctx, judge, &verdict);
 	for (int i = 1; i <= config->credential_count + 1; i++) {
 		const struct credential *one =
 		    &config->credentials[i <= config->credential_count ? i : 0];

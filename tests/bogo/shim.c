@@ -292,6 +292,16 @@ static void echo(tlsmith_conn *c, const struct config *config)
 		need(c, n, "reading");
 }
 
+/* Each of the runner's callbacks is to say another thing. */
+static int refusal(const struct config *config)
+{
+	if (config->fail_ocsp_callback)
+		return TLSMITH_ERR_CERT_OCSP;
+	if (config->verify_fail)
+		return config->use_custom_verify_callback ? TLSMITH_ERR_CERT : TLSMITH_ERR_NO_COMMON;
+	return 0;
+}
+
 static void run(tlsmith_ctx *ctx, const struct config *config, const struct config *retry,
     int is_resumed)
 {
@@ -299,7 +309,7 @@ static void run(tlsmith_ctx *ctx, const struct config *config, const struct conf
 	tlsmith_conn *c = tlsmith_conn_new(ctx);
 	size_t said = 0;
 
-	refuses = config->verify_fail;
+	verdict = refusal(config);
 	runner = connect_to_runner(config);
 	need(c, start(c, config), "starting");
 	if (config->enable_early_data && config->server) {
@@ -366,7 +376,10 @@ int main(int argc, char **argv)
 	first = parse(argc, argv, INITIAL);
 	later = parse(argc, argv, RESUME);
 	retry = parse(argc, argv, RETRY);
-	judged = first.verify_fail || later.verify_fail;
+	judged = refusal(&first) != 0 || refusal(&later) != 0;
+	/* A server staples what it has. */
+	if (first.server && first.fail_ocsp_callback)
+		unknown("fail-ocsp-callback of a server");
 	ctx = next = make_context(&first, judged);
 	if (first.resume_count > 0 && !alike(first, &later)) {
 		next = make_context(&later, judged);

@@ -42,7 +42,7 @@ struct config {
 	int expect_no_offer_early_data;
 	const char *expect_early_data_reason;
 	int expect_peer_signature_algorithm, expect_no_peer_cert;
-	int decline_ocsp_callback, enable_ech_grease;
+	int use_custom_verify_callback, fail_ocsp_callback, decline_ocsp_callback, enable_ech_grease;
 	struct text ocsp_response, expect_ocsp_response, ech_config_list;
 	int expect_ech_accept;
 	int export_keying_material, use_export_context;
@@ -64,8 +64,8 @@ struct config parse(int argc, char **argv, enum stage stage);
  * to refuse its peer. */
 tlsmith_ctx *make_context(const struct config *config, int judged);
 
-/* Whether the connection at hand refuses its peer. */
-extern int refuses;
+/* The code with which the connection at hand refuses its peer, or 0. */
+extern int verdict;
 
 /* By numbers: NULL for those that are not here. */
 const char *group_name(int id);
