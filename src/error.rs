@@ -63,6 +63,8 @@ pub enum Status {
     CertificateMissing = -35,
     /// A pin or the application refused the certificate.
     CertificateRefused = -36,
+    /// The application refused the OCSP response of the certificate, or misses one.
+    CertificateOcsp = -37,
     /// A file cannot be read or written.
     File = -40,
     /// PEM or DER that does not parse.
@@ -75,7 +77,7 @@ pub enum Status {
 
 impl Status {
     /// Every status, in the order of their numbers.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::WantRead,
         Self::WantWrite,
         Self::Argument,
@@ -96,6 +98,7 @@ impl Status {
         Self::CertificateRevoked,
         Self::CertificateMissing,
         Self::CertificateRefused,
+        Self::CertificateOcsp,
         Self::File,
         Self::Parse,
         Self::KeyMismatch,
@@ -135,6 +138,7 @@ impl Status {
             Self::CertificateRevoked => "certificate is revoked or its status is unknown",
             Self::CertificateMissing => "the peer sent no certificate",
             Self::CertificateRefused => "certificate refused by a pin or by the application",
+            Self::CertificateOcsp => "certificate without an OCSP response that is accepted",
             Self::File => "a file cannot be read or written",
             Self::Parse => "PEM or DER that does not parse",
             Self::KeyMismatch => "the private key does not belong to the certificate",

@@ -8,6 +8,7 @@ mod names;
 mod server;
 mod sessions;
 mod settings;
+mod signing;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -195,6 +196,20 @@ impl Context {
     /// `"X25519MLKEM768"`, `"x25519"`, `"secp256r1"`.
     pub fn set_groups(&self, names: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_groups(names))
+    }
+
+    /// Lets peers sign the handshake only with these signature schemes (RFC 8446,
+    /// section 4.2.3), best first, by their IANA names: `"ecdsa_secp256r1_sha256"`.
+    /// It is not about the signatures in certificates.
+    pub fn set_verify_schemes(&self, names: &[&str]) -> Result<()> {
+        self.set(|settings| settings.set_verify_schemes(names))
+    }
+
+    /// Signs handshakes only with these signature schemes, best first, where the
+    /// identity used last is shown: for a key that must not sign, or cannot sign
+    /// where it is, in every way that its kind knows.
+    pub fn set_signing_schemes(&self, names: &[&str]) -> Result<()> {
+        self.set(|settings| settings.set_signing_schemes(names))
     }
 
     /// Accepts the certificate with this SHA-256 (of its DER, in hex) as it is,

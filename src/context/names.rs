@@ -1,4 +1,5 @@
-//! Cipher suites and key exchange groups by the names of the IANA registry.
+//! Cipher suites, key exchange groups and signature schemes by the names of the
+//! IANA registry.
 
 use std::sync::LazyLock;
 
@@ -21,6 +22,12 @@ static CIPHERS: Named<SupportedCipherSuite> = LazyLock::new(|| {
 static GROUPS: Named<&'static dyn SupportedKxGroup> = LazyLock::new(|| {
     let groups = aws_lc_rs::ALL_KX_GROUPS.iter();
     groups.map(|known| (group(known.name()), *known)).collect()
+});
+
+static SCHEMES: Named<SignatureScheme> = LazyLock::new(|| {
+    let algorithms = &provider().signature_verification_algorithms;
+    let schemes = algorithms.supported_schemes().into_iter();
+    schemes.map(|known| (of_scheme(known), known)).collect()
 });
 
 /// rustls calls the suites of TLS 1.3 `TLS13_…`, the registry calls them `TLS_…`.
@@ -96,6 +103,12 @@ fn number_or(number: u16, name: &str) -> String {
     }
 }
 
+/// The signature schemes that there are, with their names.
+pub(super) fn every_scheme() -> impl Iterator<Item = (&'static str, SignatureScheme)> {
+    let every = SCHEMES.iter();
+    every.map(|(name, scheme)| (name.as_str(), *scheme))
+}
+
 /// The suites with these names, in this order.
 pub(super) fn ciphers(names: &[&str]) -> Result<Vec<SupportedCipherSuite>> {
     find(names, &CIPHERS, "cipher suite")
@@ -106,6 +119,11 @@ pub(super) fn ciphers(names: &[&str]) -> Result<Vec<SupportedCipherSuite>> {
 pub(super) fn groups(names: &[&str]) -> Result<Vec<&'static dyn SupportedKxGroup>> {
     let names: Vec<_> = names.iter().map(|name| without_alias(name)).collect();
     find(&names, &GROUPS, "key exchange group")
+}
+
+/// The signature schemes with these names, in this order.
+pub(super) fn schemes(names: &[&str]) -> Result<Vec<SignatureScheme>> {
+    find(names, &SCHEMES, "signature scheme")
 }
 
 fn without_alias(name: &str) -> &str {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rustls::client::{EchConfig, EchGreaseConfig, EchMode};
 use rustls::crypto::hpke::Hpke;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
-use rustls::sign::CertifiedKey;
-use rustls::{SupportedCipherSuite, SupportedProtocolVersion, version};
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion, version};
 use rustls_pki_types::EchConfigListBytes;
 
 use super::clock::Clock;
@@ -14,6 +14,7 @@ use super::hello::Choose;
 use super::keylog::Sink;
 use super::names;
 use super::sessions::{Sessions, TicketKey};
+use super::signing;
 use crate::pki::{Certificate, Crl, Identity};
 use crate::provider::provider;
 use crate::trust::{Crls, Judge, NameCheck, Policy, RevocationRules, Roots};
@@ -75,6 +76,8 @@ pub(crate) enum PeerCheck {
 pub(crate) struct Shown {
     pub(crate) leaf: Certificate,
     pub(crate) key: Arc<CertifiedKey>,
+    /// Its private key as it was before schemes were chosen for it.
+    whole_key: Arc<dyn SigningKey>,
 }
 
 pub(crate) struct Settings {
@@ -96,6 +99,7 @@ pub(crate) struct Settings {
     pinned: Vec<[u8; 32]>,
     end_entities: Vec<[u8; 32]>,
     pins: Vec<[u8; 32]>,
+    verify_schemes: Option<Vec<SignatureScheme>>,
     pub(crate) judge: Option<Judge>,
     pub(crate) choose: Option<Choose>,
     pub(crate) require_known_name: bool,
@@ -129,6 +133,7 @@ impl Default for Settings {
             pinned: Vec::new(),
             end_entities: Vec::new(),
             pins: Vec::new(),
+            verify_schemes: None,
             judge: None,
             choose: None,
             require_known_name: false,
@@ -193,13 +198,28 @@ impl Settings {
             let sentence = "an OCSP response is stapled as it is, in DER: these bytes are not that";
             return Err(Error::new(Status::Parse, sentence));
         }
-        let Some(shown) = self.identities.last_mut() else {
-            let sentence = "an OCSP response is about the identity used last, and none is used yet";
-            return Err(Error::new(Status::State, sentence));
-        };
-        let mut key = CertifiedKey::clone(&shown.key);
-        key.ocsp = Some(response.to_vec());
-        shown.key = Arc::new(key);
+        let shown = self.latest_identity("an OCSP response is about")?;
+        Arc::make_mut(&mut shown.key).ocsp = Some(response.to_vec());
+        Ok(())
+    }
+
+    pub(crate) fn set_signing_schemes(&mut self, names: &[&str]) -> Result<()> {
+        let schemes = names::schemes(names)?;
+        let shown = self.latest_identity("signature schemes are chosen for")?;
+        Arc::make_mut(&mut shown.key).key = signing::limit(&shown.whole_key, schemes)?;
+        Ok(())
+    }
+
+    /// The identity that a setting is about.
+    fn latest_identity(&mut self, what: &str) -> Result<&mut Shown> {
+        self.identities.last_mut().ok_or_else(|| {
+            let sentence = format!("{what} the identity used last, and none is used yet");
+            Error::new(Status::State, sentence)
+        })
+    }
+
+    pub(crate) fn set_verify_schemes(&mut self, names: &[&str]) -> Result<()> {
+        self.verify_schemes = Some(names::schemes(names)?);
         Ok(())
     }
 
@@ -283,7 +303,11 @@ impl Settings {
     pub(crate) fn use_identity(&mut self, identity: &Identity) -> Result<()> {
         let key = identity.certified_key()?;
         let leaf = identity.certificate().clone();
-        self.identities.push(Shown { leaf, key });
+        self.identities.push(Shown {
+            leaf,
+            whole_key: key.key.clone(),
+            key,
+        });
         Ok(())
     }
 
@@ -373,6 +397,7 @@ impl Settings {
             pinned: self.pinned.clone(),
             end_entities: self.end_entities.clone(),
             pins: self.pins.clone(),
+            schemes: self.verify_schemes.clone(),
             judge: self.judge.clone(),
         }
     }

@@ -51,6 +51,7 @@ fn code(error: &Error) -> (&'static str, String) {
         Status::NoCommon => ("HandshakeError", "handshake.nothing_in_common"),
         Status::CertificateMissing => ("VerifyError", "verify.missing"),
         Status::CertificateRefused => ("VerifyError", "verify.refused"),
+        Status::CertificateOcsp => ("VerifyError", "verify.ocsp"),
         Status::Certificate
         | Status::CertificateUntrusted
         | Status::CertificateName
