@@ -41,7 +41,7 @@ static inline void end(struct pair *p)
 /* Moves all that waits from one to the other: how many bytes. */
 static inline size_t carry(tlsmith_conn *from, tlsmith_conn *to)
 {
-	static char buf[70000];
+	char buf[70000];
 	size_t total = 0;
 	ptrdiff_t n;
 

@@ -45,14 +45,32 @@ done
 # ---- The programs ----
 
 export TSAN_OPTIONS="halt_on_error=1 ${TSAN_OPTIONS:-}"
-for test in volume; do
-	"$CC" $flags -Wno-unused-result -fsanitize=thread -c "$root/tests/c/$test.c" -o "$work/$test.o"
-	"$CC" $wraps "$work/$test.o" "$work/std.o" "$work/$target/debug/libtlsmith_c.a" \
+
+build() {
+	"$CC" $flags -Wno-unused-result -fsanitize=thread -c "$1" -o "$work/program.o"
+	"$CC" $wraps "$work/program.o" "$work/std.o" "$work/$target/debug/libtlsmith_c.a" \
 		-Wl,--whole-archive "$libs"/librustc-*_rt.tsan.a -Wl,--no-whole-archive \
-		-rdynamic -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc -o "$work/$test"
-	time timeout 300 "$work/$test" ${VOL:-10} || {
+		-rdynamic -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc -o "$work/program"
+}
+
+build "$here/race.c"
+if "$work/program" 2>"$work/race.log" || ! grep -q 'SUMMARY: ThreadSanitizer: data race' "$work/race.log"; then
+	cat "$work/race.log" >&2
+	echo "FAILED: ThreadSanitizer finds the race of race.c" >&2
+	exit 1
+fi
+echo "ok: ThreadSanitizer finds a race that there is"
+
+# 225 megabytes each way are what a connection carries in an hour at a megabit per
+# second; here there are six of them, in less than a minute.
+while read -r test megabytes; do
+	build "$root/tests/c/$test.c"
+	timeout 300 "$work/program" "$megabytes" || {
 		echo "FAILED: $test under ThreadSanitizer" >&2
 		exit 1
 	}
 	echo "ok: $test under ThreadSanitizer"
-done
+done <<-LIST
+	threads 20
+	volume 225
+LIST
