@@ -24,6 +24,7 @@ from ._errors import (
     WantRead,
     WantWrite,
 )
+from ._inspect import inspect
 from ._requests import CSR
 from ._sources import load_certificate, load_certificates, load_key
 from ._tlsmith import CRL, Certificate, Key, Listener, Socket, __version__
@@ -57,6 +58,7 @@ __all__ = [
     "WantWrite",
     "__version__",
     "connect",
+    "inspect",
     "listen",
     "load_certificate",
     "load_certificates",
