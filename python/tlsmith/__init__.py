@@ -24,6 +24,7 @@ from ._errors import (
     WantRead,
     WantWrite,
 )
+from ._inspect import inspect
 from ._requests import CSR
 from ._socket import Connection, Info, Listener, Socket
 from ._sources import load_certificate, load_certificates, load_key
@@ -61,6 +62,7 @@ __all__ = [
     "WantWrite",
     "__version__",
     "connect",
+    "inspect",
     "listen",
     "load_certificate",
     "load_certificates",

@@ -18,6 +18,7 @@ mod peer;
 mod request;
 mod socket;
 mod sslobj;
+mod unchecked;
 mod values;
 
 use pyo3::prelude::*;
@@ -34,7 +35,7 @@ mod _tlsmith {
     #[pymodule_export]
     use crate::crl::{Crl, Revoked, gen_crl};
     #[pymodule_export]
-    use crate::issue::{gen_ca, issue, sign};
+    use crate::issue::{gen_ca, issue, self_signed, sign};
     #[pymodule_export]
     use crate::key::Key;
     #[pymodule_export]
@@ -47,6 +48,8 @@ mod _tlsmith {
     use crate::socket::{Socket, dial};
     #[pymodule_export]
     use crate::sslobj::SslObject;
+    #[pymodule_export]
+    use crate::unchecked::{issue_unchecked, mismatched, weak_key};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -318,14 +318,14 @@ class SSLContext(Seam, ssl.SSLContext):
         eager = [bundle for bundle in self._bundles.values() if not bundle.lazy]
         known = set().union(*(bundle.certificates for bundle in eager))
         crls = sum(len(bundle.crls) for bundle in eager)
-        cas = sum(one.is_ca for one in known)
+        cas = sum(map(_is_authority, known))
         return {"x509": len(known), "crl": crls, "x509_ca": cas}
 
     def get_ca_certs(self, binary_form: bool = False) -> Any:
         eager = [bundle for bundle in self._bundles.values() if not bundle.lazy]
         known = dict.fromkeys(one for bundle in eager for one in bundle.certificates)
         known.update(self._used)
-        cas = [one for one in known if one.is_ca]
+        cas = [one for one in known if _is_authority(one)]
         return [one.der if binary_form else one.as_dict() for one in cas]
 
     @property
@@ -501,6 +501,12 @@ def _key(item: tuple[str, Any]) -> tuple[Any, ...]:
     if isinstance(value, list):
         return (name, *(one if isinstance(one, (str, bytes)) else id(one) for one in value))
     return name, value if isinstance(value, (str, bytes, int, type(None))) else id(value)
+
+
+def _is_authority(certificate: _tlsmith.Certificate) -> bool:
+    """Whether OpenSSL counts it as a CA's: of version 1 those that sign themselves."""
+    is_root = certificate.subject == certificate.issuer
+    return certificate.is_ca or (certificate.version == 1 and is_root)
 
 
 def _once(password: Any, keyfile: str) -> str | None:
