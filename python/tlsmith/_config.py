@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-    from . import ssl
     from ._sources import StrPath
     from ._trust import Trusted
+    from .ssl._context import SSLContext
 
     Version: TypeAlias = Literal["1.2", "1.3"]
     Address: TypeAlias = tuple[str | None, int] | tuple[str, int, int, int] | StrPath
@@ -191,11 +191,11 @@ class Client(_Config):
         """Be a client without I/O."""
         return Connection(self._context, False, server_name)
 
-    def ssl_context(self) -> ssl.SSLContext:
+    def ssl_context(self) -> SSLContext:
         """The same as an ssl.SSLContext, for requests, httpx, aiohttp, asyncio."""
-        from . import ssl
+        from .ssl._context import SSLContext
 
-        return ssl.SSLContext._of_client(self)
+        return SSLContext._of_client(self)
 
 
 class Server(_Config):
@@ -323,11 +323,11 @@ class Server(_Config):
         """Be a server without I/O."""
         return Connection(self._context, True, None)
 
-    def ssl_context(self) -> ssl.SSLContext:
+    def ssl_context(self) -> SSLContext:
         """The same as an ssl.SSLContext, for asyncio, aiohttp, uvicorn."""
-        from . import ssl
+        from .ssl._context import SSLContext
 
-        return ssl.SSLContext._of_server(self)
+        return SSLContext._of_server(self)
 
 
 _MOST_CHOSEN = 64

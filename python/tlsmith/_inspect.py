@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from . import _tlsmith
 from ._certs import Identity
+from ._context import context, trusting
 from ._errors import CertError
 from ._requests import CSR
+from ._socket import Socket
 from ._sources import inside, is_der, is_pkcs12, load_crls, load_key, read
-from ._trust import INSECURE, context
+from ._trust import INSECURE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +60,10 @@ def inspect(
 def _shown_by(host: str, port: int, timeout: float | None) -> list[_tlsmith.Certificate]:
     if not isinstance(host, str) or not isinstance(port, int):
         raise TypeError(f"a server is (host, port), a str and an int, not {(host, port)!r}")
-    looking = context(INSECURE)
-    with _tlsmith.connect(looking, host, str(port), host, timeout) as sock:
+    looking = context(trusting(INSECURE))
+    fd = _tlsmith.dial(host, str(port), timeout)
+    with Socket(looking, fd, False, host, timeout) as sock:
+        sock.do_handshake()
         return list(sock.peer_chain)
 
 

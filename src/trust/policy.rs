@@ -168,7 +168,7 @@ impl Policy {
                 chain: &chain_of(leaf, intermediates),
                 name,
                 role,
-                roots: roots.anchors().len() + self.pinned.len() + self.end_entities.len(),
+                roots: roots.anchors().len() + self.pinned.len(),
                 crls: &self.crls,
             };
             let reason = explain::refusal(&error, &question);

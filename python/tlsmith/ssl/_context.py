@@ -102,13 +102,14 @@ class SSLContext(Seam, ssl.SSLContext):
     _extra: dict[str, Any]
     _made: dict[tuple[Any, ...], _tlsmith.Context]
     _current: dict[bool, _tlsmith.Context]
+    _completed: dict[tuple[Any, ...], _tlsmith.Identity]
     _used: dict[_tlsmith.Certificate, None]
     _stats: dict[str, int]
 
     def __new__(cls, protocol: int | None = None, *_args: object, **_kwargs: object) -> Self:
         if protocol in _OLD_PROTOCOLS:
             raise ValueError("invalid or unsupported protocol version: TLS 1.2 and 1.3 are spoken")
-        self = super().__new__(cls, protocol)  # type: ignore[arg-type]
+        self = super().__new__(cls, protocol)
         self._bundles = {}
         self._identities = {}
         self._alpn = []
@@ -116,7 +117,7 @@ class SSLContext(Seam, ssl.SSLContext):
         # What a Client or a Server has, and the standard library has no name for.
         self._extra = {}
         # Every context that was made, and the one for the settings of now.
-        self._made, self._current = {}, {}
+        self._made, self._current, self._completed = {}, {}, {}
         self._used = {}
         self._stats = dict.fromkeys(_RAW.session_stats(self), 0)
         return self
@@ -185,12 +186,12 @@ class SSLContext(Seam, ssl.SSLContext):
         others = self._host_flags & ~_NEVER_CHECK_SUBJECT
         self._host_flags = others if value else others | _NEVER_CHECK_SUBJECT
 
-    @property  # type: ignore[override]
-    def protocol(self) -> Any:
+    @property
+    def protocol(self) -> Any:  # type: ignore[override]
         return ssl._SSLMethod(_RAW.protocol.__get__(self))
 
-    @property  # type: ignore[override]
-    def security_level(self) -> int:
+    @property
+    def security_level(self) -> int:  # type: ignore[override]
         """OpenSSL's, of which nothing depends here."""
         return int(_RAW.security_level.__get__(self))
 
@@ -237,8 +238,9 @@ class SSLContext(Seam, ssl.SSLContext):
         self._changed()
 
     def load_dh_params(self, path: Any, /) -> None:
+        """Reads them, and no more: the cipher suites that they would be for are not
+        spoken here."""
         _RAW.load_dh_params(self, path)
-        raise NotImplementedError("finite-field Diffie-Hellman is not supported: ECDHE needs none")
 
     def _set_alpn_protocols(self, protocols: bytes, /) -> None:
         alpn = []
@@ -447,7 +449,7 @@ class SSLContext(Seam, ssl.SSLContext):
             "check_hostname": bool(self.check_hostname),
             "allow_common_name": self.hostname_checks_common_name,
             "allow_truncation": bool(self.options & _IGNORE_EOF),
-            "identities": [one._native for one in self._identities.values()],
+            "identities": [self._complete(one, roots) for one in self._identities.values()],
             "alpn": self._alpn,
             "alpn_is_optional": True,
             "min_version": low,
@@ -462,6 +464,27 @@ class SSLContext(Seam, ssl.SSLContext):
             without = self.options & ssl.OP_NO_TICKET
             settings["tickets"] = 0 if without else self.num_tickets
         return _merged(settings, self._extra)
+
+    def _complete(
+        self, identity: Identity, roots: list[_tlsmith.Certificate]
+    ) -> _tlsmith.Identity:
+        """An identity with the CAs above it that are known, where it was loaded
+        without any, as OpenSSL has it."""
+        chain = list(identity.chain)
+        if len(chain) > 1:
+            return identity._native
+        by_subject = {one.subject: one for one in roots}
+        while chain[-1].subject != chain[-1].issuer and len(chain) < _LONGEST_CHAIN:
+            issuer = by_subject.get(chain[-1].issuer)
+            if issuer is None:
+                break
+            chain.append(issuer)
+        if len(chain) == 1:
+            return identity._native
+        key = (id(identity), *chain)
+        if key not in self._completed:
+            self._completed[key] = _tlsmith.Identity(chain, identity.key)
+        return self._completed[key]
 
     def _versions(self) -> tuple[str, str]:
         low, high = self.minimum_version, self.maximum_version
@@ -483,6 +506,7 @@ class SSLContext(Seam, ssl.SSLContext):
 
 
 _MOST_MADE = 32
+_LONGEST_CHAIN = 10
 _IGNORE_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 
 
