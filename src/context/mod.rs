@@ -176,6 +176,12 @@ impl Context {
         self.set(|settings| settings.set_signing_schemes(names))
     }
 
+    /// Shows the identity used last only to peers that name one of the issuers in its
+    /// chain among the CAs that they trust (RFC 8446, section 4.2.4).
+    pub fn match_issuer(&self) -> Result<()> {
+        self.set(Settings::match_issuer)
+    }
+
     /// Accepts the certificate with this SHA-256 (of its DER, in hex) as it is,
     /// while it is valid, whoever issued it and whatever its names: for a peer
     /// that signs itself.  Instead of the system's roots, as a root would be.

@@ -77,6 +77,23 @@ pub(crate) struct Shown {
     pub(crate) key: Arc<CertifiedKey>,
     /// Its private key as it was before schemes were chosen for it.
     whole_key: Arc<dyn SigningKey>,
+    /// Where a peer has to name one of its issuers: their names, in DER.
+    issuers: Option<Vec<Vec<u8>>>,
+}
+
+impl Shown {
+    /// Whether it can be shown to a peer that verifies these schemes and trusts these
+    /// authorities.
+    pub(super) fn is_for<'a>(
+        &self,
+        schemes: &[SignatureScheme],
+        mut authorities: impl Iterator<Item = &'a [u8]>,
+    ) -> bool {
+        let is_issuer = |issuers: &Vec<Vec<u8>>| {
+            authorities.any(|authority| issuers.iter().any(|issuer| issuer == authority))
+        };
+        self.key.key.choose_scheme(schemes).is_some() && self.issuers.as_ref().is_none_or(is_issuer)
+    }
 }
 
 pub(crate) struct Settings {
@@ -183,6 +200,14 @@ impl Settings {
         Ok(())
     }
 
+    pub(crate) fn match_issuer(&mut self) -> Result<()> {
+        let shown = self.latest_identity("issuers are matched with")?;
+        let chain = shown.key.cert.iter();
+        let issuers = chain.map(|der| Certificate::from_der(der.to_vec())?.issuer_der());
+        shown.issuers = Some(issuers.collect::<Result<_>>()?);
+        Ok(())
+    }
+
     /// The identity that a setting is about.
     fn latest_identity(&mut self, what: &str) -> Result<&mut Shown> {
         self.identities.last_mut().ok_or_else(|| {
@@ -280,6 +305,7 @@ impl Settings {
             leaf,
             whole_key: key.key.clone(),
             key,
+            issuers: None,
         });
         Ok(())
     }

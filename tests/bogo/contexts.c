@@ -160,6 +160,8 @@ tlsmith_ctx *make_context(const struct config *config, int judged)
 			continue;
 		tlsmith_ctx_use_cert(ctx, one->cert_file, one->key_file);
 		set_schemes(ctx, &one->signing_prefs, tlsmith_ctx_set_signing_schemes);
+		if (one->must_match_issuer)
+			tlsmith_ctx_match_issuer(ctx);
 	}
 	if (config->ocsp_response.len > 0 && config->server && !config->decline_ocsp_callback)
 		tlsmith_ctx_set_ocsp(ctx, config->ocsp_response.data, config->ocsp_response.len);
@@ -182,6 +184,9 @@ tlsmith_ctx *make_context(const struct config *config, int judged)
 		tlsmith_ctx_set_client_auth(ctx, TLSMITH_CLIENT_AUTH_REQUIRED);
 	else if (config->server && config->verify_peer)
 		tlsmith_ctx_set_client_auth(ctx, TLSMITH_CLIENT_AUTH_OPTIONAL);
+	/* A server names the roots that it trusts: none here. */
+	if (config->use_client_ca_list != NULL && *config->use_client_ca_list != '<')
+		unknown("a list of CAs");
 	if (config->no_ticket)
 		tlsmith_ctx_set_tickets(ctx, 0);
 	if (config->enable_early_data)

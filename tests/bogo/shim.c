@@ -330,7 +330,10 @@ static void run(tlsmith_ctx *ctx, const struct config *config, const struct conf
 	check_facts(c, config, is_resumed);
 	if (config->export_keying_material > 0)
 		export(c, config);
-	if (config->shim_writes_first)
+	/* Over memory, an unfinished write stays there until something is read. */
+	if (config->read_with_unfinished_write && said < strlen(hello))
+		need(c, tlsmith_write(c, hello + said, strlen(hello) - said), "writing");
+	else if (config->shim_writes_first)
 		write_all(c, hello + said, strlen(hello) - said);
 	if (!config->shim_shuts_down)
 		echo(c, config);
@@ -359,6 +362,7 @@ static int alike(struct config one, const struct config *other)
 	one.expect_hrr = other->expect_hrr;
 	one.expect_no_hrr = other->expect_no_hrr;
 	one.shim_writes_first = other->shim_writes_first;
+	one.read_with_unfinished_write = other->read_with_unfinished_write;
 	one.expect_no_offer_early_data = other->expect_no_offer_early_data;
 	one.ignored = other->ignored;
 	return memcmp(&one, other, sizeof one) == 0;

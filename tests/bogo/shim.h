@@ -18,6 +18,7 @@ struct numbers {
 struct credential {
 	const char *key_file, *cert_file;
 	struct numbers signing_prefs;
+	int must_match_issuer;
 };
 
 struct config {
@@ -48,7 +49,8 @@ struct config {
 	int export_keying_material, use_export_context;
 	const char *export_label, *export_context;
 	const char *shim_initial_write;
-	int shim_writes_first, shim_shuts_down, check_close_notify;
+	const char *use_client_ca_list;
+	int read_with_unfinished_write, shim_writes_first, shim_shuts_down, check_close_notify;
 	int key_update, read_size;
 	int ignored;
 	long long shim_id;

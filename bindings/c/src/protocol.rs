@@ -53,6 +53,14 @@ pub extern "C" fn tlsmith_ctx_set_signing_schemes(
     })
 }
 
+/// Show the identity used last only to peers that name one of the issuers in its
+/// chain among the CAs that they trust (RFC 8446, section 4.2.4).  TLSMITH_ERR_STATE
+/// where none is used.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_match_issuer(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, tlsmith::Context::match_issuer)
+}
+
 /// Refuse clients that ask for a server which no identity is for (alert 112,
 /// RFC 6066, section 3), instead of showing the first identity.  One that asks
 /// for no name is answered.
