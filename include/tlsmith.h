@@ -407,6 +407,10 @@ int tlsmith_ctx_set_ciphers(struct tlsmith_ctx *ctx,
 /// "X25519MLKEM768,x25519".  TLSMITH_ERR_ARG lists those that there are.
 int tlsmith_ctx_set_groups(struct tlsmith_ctx *ctx, const char *names);
 
+/// Put at most so many bytes into each record that is sent, 512 to 16384, the
+/// default: for peers with little memory.
+int tlsmith_ctx_set_max_fragment(struct tlsmith_ctx *ctx, size_t bytes);
+
 /// Let peers sign the handshake only with these signature schemes (RFC 8446,
 /// section 4.2.3), best first, by their IANA names:
 /// "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the signatures in

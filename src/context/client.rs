@@ -42,6 +42,7 @@ pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
         builder.with_client_cert_resolver(Arc::new(Identities(settings.identities.clone())))
     };
     config.alpn_protocols = settings.alpn.clone();
+    config.max_fragment_size = settings.max_fragment;
     config.key_log = Arc::new(settings.keylog.clone());
     config.resumption = match settings.sessions.unwrap_or(SESSIONS) {
         0 => Resumption::disabled(),

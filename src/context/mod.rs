@@ -162,6 +162,12 @@ impl Context {
         self.set(|settings| settings.set_groups(names))
     }
 
+    /// Puts at most so many bytes into each record that is sent, 512 to 16384, the
+    /// default: for peers with little memory.
+    pub fn set_max_fragment(&self, bytes: usize) -> Result<()> {
+        self.set(|settings| settings.set_max_fragment(bytes))
+    }
+
     /// Lets peers sign the handshake only with these signature schemes (RFC 8446,
     /// section 4.2.3), best first, by their IANA names: `"ecdsa_secp256r1_sha256"`.
     /// It is not about the signatures in certificates.

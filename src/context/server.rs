@@ -44,6 +44,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     };
     let mut config = builder.with_cert_resolver(Arc::new(Identities(settings.identities.clone())));
     config.alpn_protocols = settings.alpn.clone();
+    config.max_fragment_size = settings.max_fragment;
     config.key_log = Arc::new(settings.keylog.clone());
     set_resumption(&mut config, settings, policy)?;
     Ok(config)

@@ -14,10 +14,14 @@ use super::keylog::Sink;
 use super::names;
 use super::sessions::{Sessions, TicketKey};
 use super::signing;
+use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::pki::{Certificate, Crl, Identity};
 use crate::provider::provider;
 use crate::trust::{Crls, Judge, NameCheck, Policy, Roots};
 use crate::{Error, Result, Status};
+
+/// What stands before the content of a record (RFC 8446, section 5.1).
+const RECORD_HEADER: usize = 5;
 
 /// A version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,6 +128,8 @@ pub(crate) struct Settings {
     pub(crate) ticket_keys: Vec<TicketKey>,
     pub(crate) early_data: u32,
     pub(crate) ech: Option<EchMode>,
+    /// As rustls counts it: with the header of the record.
+    pub(super) max_fragment: Option<usize>,
 }
 
 impl Default for Settings {
@@ -154,6 +160,7 @@ impl Default for Settings {
             ticket_keys: Vec::new(),
             early_data: 0,
             ech: None,
+            max_fragment: None,
         }
     }
 }
@@ -228,6 +235,18 @@ impl Settings {
 
     pub(crate) fn set_groups(&mut self, names: &[&str]) -> Result<()> {
         self.groups = Some(names::groups(names)?);
+        Ok(())
+    }
+
+    pub(crate) fn set_max_fragment(&mut self, bytes: usize) -> Result<()> {
+        if !(SHORTEST_FRAGMENT..=RECORD_PLAINTEXT).contains(&bytes) {
+            let sentence = format!(
+                "records cannot be limited to {bytes} bytes: \
+                 {SHORTEST_FRAGMENT} to {RECORD_PLAINTEXT} are possible"
+            );
+            return Err(Error::new(Status::Argument, sentence));
+        }
+        self.max_fragment = Some(bytes + RECORD_HEADER);
         Ok(())
     }
 

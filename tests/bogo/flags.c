@@ -66,6 +66,7 @@ static const struct {
 	{ "ech-config-list", BASE64, AT(ech_config_list) },
 	{ "expect-ech-accept", BOOL, AT(expect_ech_accept) },
 	{ "export-keying-material", INT, AT(export_keying_material) },
+	{ "export-traffic-secrets", BOOL, AT(export_traffic_secrets) },
 	{ "export-label", TEXT, AT(export_label) },
 	{ "export-context", TEXT, AT(export_context) },
 	{ "use-export-context", BOOL, AT(use_export_context) },
@@ -77,6 +78,7 @@ static const struct {
 	{ "check-close-notify", BOOL, AT(check_close_notify) },
 	{ "key-update", BOOL, AT(key_update) },
 	{ "read-size", INT, AT(read_size) },
+	{ "max-send-fragment", INT, AT(max_send_fragment) },
 	/* What is so here anyway. */
 	{ "implicit-handshake", BOOL, AT(ignored) },
 	{ "renegotiate-ignore", BOOL, AT(ignored) },

@@ -255,6 +255,26 @@ static void export(tlsmith_conn *c, const struct config *config)
 	free(out);
 }
 
+/* The secret that the peer writes with, then the one that it reads with, behind
+ * their length. */
+static void export_secrets(tlsmith_conn *c, const struct config *config)
+{
+	char out[2 + 128];
+	size_t len = strlen(traffic_secrets[0]) / 2;
+	unsigned byte;
+
+	out[0] = (char)len;
+	out[1] = 0;
+	for (size_t i = 0; i < 2 * len; i++) {
+		const char *secret = traffic_secrets[(i < len) ^ (config->server != 0)];
+
+		if (sscanf(secret + 2 * (i % len), "%2x", &byte) != 1)
+			fail("a secret is missing");
+		out[2 + i] = (char)byte;
+	}
+	write_all(c, out, 2 + 2 * len);
+}
+
 /* Reads all early data that there is, and sends it back at once, which may be
  * before the handshake is complete. */
 static void echo_early(tlsmith_conn *c)
@@ -330,6 +350,8 @@ static void run(tlsmith_ctx *ctx, const struct config *config, const struct conf
 	check_facts(c, config, is_resumed);
 	if (config->export_keying_material > 0)
 		export(c, config);
+	if (config->export_traffic_secrets)
+		export_secrets(c, config);
 	/* Over memory, an unfinished write stays there until something is read. */
 	if (config->read_with_unfinished_write && said < strlen(hello))
 		need(c, tlsmith_write(c, hello + said, strlen(hello) - said), "writing");

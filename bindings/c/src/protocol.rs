@@ -25,6 +25,13 @@ pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_
     })
 }
 
+/// Put at most so many bytes into each record that is sent, 512 to 16384, the
+/// default: for peers with little memory.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_max_fragment(ctx: *mut tlsmith_ctx, bytes: usize) -> c_int {
+    set(ctx, |context| context.set_max_fragment(bytes))
+}
+
 /// Let peers sign the handshake only with these signature schemes (RFC 8446,
 /// section 4.2.3), best first, by their IANA names:
 /// "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the signatures in
