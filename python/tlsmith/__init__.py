@@ -26,7 +26,7 @@ from ._errors import (
 )
 from ._requests import CSR
 from ._sources import load_certificate, load_certificates, load_key
-from ._tlsmith import CRL, Certificate, Key, Listener, Socket, __version__
+from ._tlsmith import CRL, Certificate, Key, Listener, Socket, __version__, build_info
 from ._trust import INSECURE, Trust
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "WantRead",
     "WantWrite",
     "__version__",
+    "build_info",
     "connect",
     "listen",
     "load_certificate",

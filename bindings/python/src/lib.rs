@@ -5,6 +5,7 @@
 //! interpreter, so that other threads go on.
 
 mod buffer;
+mod build;
 mod cert;
 mod config;
 mod crl;
@@ -22,6 +23,8 @@ use pyo3::prelude::*;
 mod _tlsmith {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::build::build_info;
     #[pymodule_export]
     use crate::cert::{Certificate, Identity};
     #[pymodule_export]
