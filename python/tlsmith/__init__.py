@@ -24,6 +24,7 @@ from ._errors import (
     WantRead,
     WantWrite,
 )
+from ._inspect import inspect
 from ._requests import CSR
 from ._sources import load_certificate, load_certificates, load_key
 from ._tlsmith import CRL, Certificate, Key, Listener, Socket, __version__, build_info
@@ -58,6 +59,7 @@ __all__ = [
     "__version__",
     "build_info",
     "connect",
+    "inspect",
     "listen",
     "load_certificate",
     "load_certificates",

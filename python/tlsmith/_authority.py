@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, Self
 
-    from ._sources import Source
+    from ._sources import Source, StrPath
 
 
 class CA(Identity):
@@ -81,6 +81,19 @@ class CA(Identity):
     def load_pkcs12(cls, source: Source, password: str) -> Self:
         """Load an authority from a PKCS#12 file."""
         return super().load_pkcs12(source, password)._checked()
+
+    @classmethod
+    def local(cls, directory: StrPath | None = None) -> CA:
+        """The authority of this user, which is made the first time: "ca.pem" and
+        "ca-key.pem" (mode 0600) in a folder, by default $TLSMITH_CA, or else
+        "tlsmith" in the user's data folder, such as ~/.local/share/tlsmith.
+
+        Several processes that ask at the same time get the same one.  Raises
+        ConfigError where the folder cannot be used, or the key is gone.
+        """
+        from ._local import load_or_create
+
+        return load_or_create(cls, directory)
 
     def _checked(self) -> Self:
         if not self.cert.is_ca:
