@@ -8,7 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .._tlsmith import Certificate, Key
+    from .._requests import CSR
+    from .._tlsmith import CRL, Certificate, Key
     from ._output import Page
 
 SOON = 30
@@ -85,3 +86,29 @@ def show_validity(page: Page, cert: Certificate, indent: int = 3) -> None:
         rest, style = f"{left} days left", "yellow" if left < SOON else "green"
     span = f"{cert.not_before:%Y-%m-%d} to {cert.not_after:%Y-%m-%d}"
     page.field("valid", f"{span}, {rest}", indent=indent, style=style)
+
+
+def crl_json(crl: CRL) -> dict[str, object]:
+    """What a program may want to know of a CRL."""
+    return {
+        "type": "crl",
+        "issuer": crl.issuer,
+        "number": crl.number,
+        "this_update": moment(crl.this_update),
+        "next_update": None if crl.next_update is None else moment(crl.next_update),
+        "signature_algorithm": crl.signature_algorithm,
+        "revoked": [
+            {"serial": f"{serial:x}", "since": moment(since), "reason": reason or "unspecified"}
+            for serial, since, reason in crl
+        ],
+    }
+
+
+def csr_json(csr: CSR) -> dict[str, object]:
+    """What a program may want to know of a request."""
+    return {
+        "type": "csr",
+        "subject": csr.subject,
+        "names": list(csr.names),
+        "key_type": csr.key_type,
+    }

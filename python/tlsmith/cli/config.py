@@ -26,7 +26,7 @@ _EXAMPLES = """
 """
 
 # What is asked for, and how pkg-config is asked.
-_QUERIES = {
+_QUERIES: dict[str, tuple[str, ...]] = {
     "cflags": ("--cflags",),
     "libs": ("--libs",),
     "includedir": ("--variable=includedir",),
