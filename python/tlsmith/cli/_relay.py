@@ -6,7 +6,7 @@ import os
 import threading
 import time
 
-from .._errors import Error
+from .._errors import Error, TruncatedError
 from ._arguments import Failure
 
 TYPE_CHECKING = False
@@ -39,6 +39,8 @@ class Relay:
         self._failure: OSError | None = None
         self._received = threading.Event()
         self._gave_up = False
+        self._said_goodbye = False
+        self._anything = False
         self._heard = time.monotonic()
 
     def run(self) -> None:
@@ -48,8 +50,13 @@ class Relay:
         threading.Thread(target=self._send, daemon=True).start()
         try:
             while part := self._sock.recv(CHUNK):
+                self._anything = True
                 write_all(part)
                 self._heard = time.monotonic()
+        except TruncatedError:
+            # Nothing lacks of nothing, and we ended it ourselves.
+            if self._anything or not self._said_goodbye:
+                raise
         except Error:
             if self._gave_up:
                 sentence = f"the peer said neither a word nor close_notify for {self._patience:g} s"
@@ -87,6 +94,7 @@ class Relay:
         except Error as error:
             self._failure = error
             return
+        self._said_goodbye = True
         self._heard = time.monotonic()
         while not self._received.wait(self._heard + self._patience - time.monotonic()):
             if time.monotonic() >= self._heard + self._patience:
