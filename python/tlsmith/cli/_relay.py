@@ -89,12 +89,12 @@ class Relay:
 
     def _end(self) -> None:
         """Say close_notify, and see to it that nobody waits for ever."""
+        self._said_goodbye = True
         try:
             self._sock.close_write()
         except Error as error:
             self._failure = error
             return
-        self._said_goodbye = True
         self._heard = time.monotonic()
         while not self._received.wait(self._heard + self._patience - time.monotonic()):
             if time.monotonic() >= self._heard + self._patience:

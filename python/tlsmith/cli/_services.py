@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import socket
 import sys
 import threading
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0
 """Seconds that a client may take for its handshake, and be silent in HTTP."""
+
+_FAREWELL = 1.0
+"""Seconds that all of them have to say close_notify at the end."""
 
 _MOST_CLIENTS = 512
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
@@ -163,18 +167,13 @@ class _Writing(io.RawIOBase):
 
 def serve_forever(listener: Listener, service: Service) -> NoReturn:
     """Accept clients until a signal raises; then tell those that are there."""
-    clients: set[Socket] = set()
-    free = threading.BoundedSemaphore(_MOST_CLIENTS)
+    clients = _Clients(service)
     try:
         while True:
-            free.acquire()
-            sock, client = _accept(listener)
-            clients.add(sock)
-            arguments = (service, sock, client, clients, free)
-            threading.Thread(target=_serve_one, args=arguments, daemon=True).start()
+            clients.wait_for_room()
+            clients.add(*_accept(listener))
     finally:
-        for sock in list(clients):
-            sock.close()
+        clients.end()
 
 
 def _accept(listener: Listener) -> tuple[Socket, str]:
@@ -189,26 +188,63 @@ def _accept(listener: Listener) -> tuple[Socket, str]:
                 time.sleep(0.1)
 
 
-def _serve_one(
-    service: Service,
-    sock: Socket,
-    client: str,
-    clients: set[Socket],
-    free: threading.BoundedSemaphore,
-) -> None:
+class _Clients:
+    """Those that are being served, each by a thread."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._room = threading.BoundedSemaphore(_MOST_CLIENTS)
+        self._served: dict[Socket, threading.Thread] = {}
+        self._ending = False
+
+    def wait_for_room(self) -> None:
+        """Wait until one more may come."""
+        self._room.acquire()
+
+    def add(self, sock: Socket, name: str) -> None:
+        """Serve one more."""
+        thread = threading.Thread(target=self._serve, args=(sock, name), daemon=True)
+        self._served[sock] = thread
+        thread.start()
+
+    def _serve(self, sock: Socket, name: str) -> None:
+        try:
+            with sock:
+                sock.settimeout(PATIENCE)
+                info = sock.info
+                who = f", '{sock.peer.subject}'" if sock.peer else ""
+                log(name, f"TLS {info.version}, {info.cipher}{who}")
+                self._service.serve(sock, name)
+                log(name, "done")
+        except OSError as error:
+            if not self._ending:
+                log(name, error.strerror or str(error))
+        finally:
+            del self._served[sock]
+            self._room.release()
+
+    def end(self) -> None:
+        """Have each thread say close_notify, which only who writes can say
+        between two records; and leave who does not get to it."""
+        self._ending = True
+        served = list(self._served.items())
+        for sock, _ in served:
+            _stop_reading(sock)
+        deadline = time.monotonic() + _FAREWELL
+        for sock, thread in served:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            sock.close()
+
+
+def _stop_reading(sock: Socket) -> None:
+    """Who waits for the client waits no more."""
     try:
-        with sock:
-            sock.settimeout(PATIENCE)
-            info = sock.info
-            who = f", '{sock.peer.subject}'" if sock.peer else ""
-            log(client, f"TLS {info.version}, {info.cipher}{who}")
-            service.serve(sock, client)
-            log(client, "done")
+        with socket.socket(fileno=os.dup(sock.fileno())) as plain:
+            plain.shutdown(socket.SHUT_RD)
     except OSError as error:
-        log(client, error.strerror or str(error))
-    finally:
-        clients.discard(sock)
-        free.release()
+        # The client has left, or its thread has closed it just now.
+        if error.errno not in (errno.ENOTCONN, errno.EBADF):
+            raise
 
 
 def log(who: str, what: str) -> None:
