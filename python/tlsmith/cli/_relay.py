@@ -53,15 +53,15 @@ class Relay:
                 self._anything = True
                 write_all(part)
                 self._heard = time.monotonic()
-        except TruncatedError:
-            # Nothing lacks of nothing, and we ended it ourselves.
-            if self._anything or not self._said_goodbye:
-                raise
-        except Error:
+        except Error as error:
             if self._gave_up:
                 sentence = f"the peer said neither a word nor close_notify for {self._patience:g} s"
                 raise Failure(sentence, "timeout") from None
-            raise
+            # Nothing lacks of nothing, where we ended it ourselves.
+            nothing = self._said_goodbye and not self._anything
+            if not (nothing and isinstance(error, TruncatedError)):
+                raise
+            return
         finally:
             self._received.set()
         if self._failure is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import socket
 import sys
 import threading
@@ -33,6 +32,59 @@ _MOST_CLIENTS = 512
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
+class Client:
+    """One that is served by a thread, and told of the end by another."""
+
+    def __init__(self, sock: Socket, address: tuple[str, int]) -> None:
+        self._sock = sock
+        self._writing = threading.Lock()
+        self.address = address[:2]
+        self.recv = sock.recv
+        self.recv_into = sock.recv_into
+        self.settimeout = sock.settimeout
+
+    def sendall(self, data: ReadableBuffer) -> None:
+        """Send all of it."""
+        with self._writing:
+            self._sock.sendall(data)
+
+    def close_write(self) -> None:
+        """Say close_notify."""
+        with self._writing:
+            self._sock.close_write()
+
+    def serve(self, service: Service) -> None:
+        """Shake hands, have it served, and close."""
+        try:
+            with self._sock as sock:
+                sock.settimeout(PATIENCE)
+                info = sock.info
+                who = f", '{sock.peer.subject}'" if sock.peer else ""
+                self.log(f"TLS {info.version}, {info.cipher}{who}")
+                service.serve(self)
+                self.log("done")
+        except OSError as error:
+            self.log(error.strerror or str(error))
+
+    def end(self, deadline: float) -> None:
+        """Close it while it is served, with close_notify: after the record that
+        is being sent, for which there is time until the deadline."""
+        held = self._writing.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        self._sock.close()
+        if held:
+            self._writing.release()
+
+    def abort(self) -> None:
+        """Close it without close_notify: what was sent is not all of it."""
+        with socket.socket(fileno=self._sock.detach()) as plain:
+            _shut(plain)
+
+    def log(self, what: str) -> None:
+        """A line about it."""
+        host, port = self.address
+        log(f"{host}:{port}", what)
+
+
 class Service:
     """Something that is done for each client, in a thread of its own."""
 
@@ -42,7 +94,7 @@ class Service:
     alpn: Sequence[str] = ()
     """What it speaks by default."""
 
-    def serve(self, sock: Socket, client: str) -> None:
+    def serve(self, client: Client) -> None:
         """Serve one client after its handshake."""
         raise NotImplementedError
 
@@ -52,9 +104,9 @@ class Echo(Service):
 
     kind = "echo"
 
-    def serve(self, sock: Socket, client: str) -> None:
-        sock.settimeout(None)
-        copy(sock.recv, sock.sendall, sock.close_write)
+    def serve(self, client: Client) -> None:
+        client.settimeout(None)
+        copy(client.recv, client.sendall, client.close_write)
 
     def __str__(self) -> str:
         return "an echo"
@@ -68,14 +120,14 @@ class Proxy(Service):
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
 
-    def serve(self, sock: Socket, client: str) -> None:
+    def serve(self, client: Client) -> None:
         with socket.create_connection(self._address, PATIENCE) as behind:
             behind.settimeout(None)
-            sock.settimeout(None)
-            back = threading.Thread(target=self._back, args=(sock, behind), daemon=True)
+            client.settimeout(None)
+            back = threading.Thread(target=self._back, args=(client, behind), daemon=True)
             back.start()
             try:
-                copy(sock.recv, behind.sendall, lambda: behind.shutdown(socket.SHUT_WR))
+                copy(client.recv, behind.sendall, lambda: behind.shutdown(socket.SHUT_WR))
             except OSError:
                 # No half of it has a use without the other.
                 _shut(behind)
@@ -83,13 +135,11 @@ class Proxy(Service):
             finally:
                 back.join()
 
-    def _back(self, sock: Socket, behind: socket.socket) -> None:
+    def _back(self, client: Client, behind: socket.socket) -> None:
         try:
-            copy(behind.recv, sock.sendall, sock.close_write)
+            copy(behind.recv, client.sendall, client.close_write)
         except OSError:
-            # Without close_notify: the client has to know that something lacks.
-            with socket.socket(fileno=sock.detach()) as plain:
-                _shut(plain)
+            client.abort()
 
     def __str__(self) -> str:
         host, port = self._address
@@ -114,10 +164,9 @@ class Files(Service):
         self._directory = directory
         self._handler = _http_handler()
 
-    def serve(self, sock: Socket, client: str) -> None:
-        sock.settimeout(PATIENCE)
-        host, _, port = client.rpartition(":")
-        self._handler(sock, (host, port), None, directory=self._directory)
+    def serve(self, client: Client) -> None:
+        client.settimeout(PATIENCE)
+        self._handler(client, client.address, None, directory=self._directory)
 
     def __str__(self) -> str:
         return f"'{self._directory}'"
@@ -138,113 +187,67 @@ def _http_handler() -> Callable[..., Any]:
             self.wfile = io.BufferedWriter(_Writing(self.request), CHUNK)
 
         def log_message(self, format: str, *values: object) -> None:
-            log(":".join(map(str, self.client_address)), format % values)
+            self.request.log(format % values)
 
     return Handler
 
 
 class _Reading(io.RawIOBase):
-    def __init__(self, sock: Socket) -> None:
-        self._sock = sock
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        return self._sock.recv_into(buffer)
+        return self._client.recv_into(buffer)
 
 
 class _Writing(io.RawIOBase):
-    def __init__(self, sock: Socket) -> None:
-        self._sock = sock
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: ReadableBuffer, /) -> int:
-        return self._sock.send(data)
+        self._client.sendall(data)
+        return memoryview(data).nbytes
 
 
 def serve_forever(listener: Listener, service: Service) -> NoReturn:
     """Accept clients until a signal raises; then tell those that are there."""
-    clients = _Clients(service)
+    clients: set[Client] = set()
+    room = threading.BoundedSemaphore(_MOST_CLIENTS)
+
+    def serve(client: Client) -> None:
+        try:
+            client.serve(service)
+        finally:
+            clients.discard(client)
+            room.release()
+
     try:
         while True:
-            clients.wait_for_room()
-            clients.add(*_accept(listener))
+            room.acquire()
+            client = _accept(listener)
+            clients.add(client)
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
     finally:
-        clients.end()
+        deadline = time.monotonic() + _FAREWELL
+        for client in list(clients):
+            client.end(deadline)
 
 
-def _accept(listener: Listener) -> tuple[Socket, str]:
+def _accept(listener: Listener) -> Client:
     while True:
         try:
-            sock, address = listener.accept()
-            return sock, f"{address[0]}:{address[1]}"
+            return Client(*listener.accept())
         except Error as error:
             log("server", str(error))
             if error.errno in _OUT_OF_DESCRIPTORS:
                 # Until a client leaves: there is nothing that could wake us.
                 time.sleep(0.1)
-
-
-class _Clients:
-    """Those that are being served, each by a thread."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._room = threading.BoundedSemaphore(_MOST_CLIENTS)
-        self._served: dict[Socket, threading.Thread] = {}
-        self._ending = False
-
-    def wait_for_room(self) -> None:
-        """Wait until one more may come."""
-        self._room.acquire()
-
-    def add(self, sock: Socket, name: str) -> None:
-        """Serve one more."""
-        thread = threading.Thread(target=self._serve, args=(sock, name), daemon=True)
-        self._served[sock] = thread
-        thread.start()
-
-    def _serve(self, sock: Socket, name: str) -> None:
-        try:
-            with sock:
-                sock.settimeout(PATIENCE)
-                info = sock.info
-                who = f", '{sock.peer.subject}'" if sock.peer else ""
-                log(name, f"TLS {info.version}, {info.cipher}{who}")
-                self._service.serve(sock, name)
-                log(name, "done")
-        except OSError as error:
-            if not self._ending:
-                log(name, error.strerror or str(error))
-        finally:
-            del self._served[sock]
-            self._room.release()
-
-    def end(self) -> None:
-        """Have each thread say close_notify, which only who writes can say
-        between two records; and leave who does not get to it."""
-        self._ending = True
-        served = list(self._served.items())
-        for sock, _ in served:
-            _stop_reading(sock)
-        deadline = time.monotonic() + _FAREWELL
-        for sock, thread in served:
-            thread.join(max(0.0, deadline - time.monotonic()))
-            sock.close()
-
-
-def _stop_reading(sock: Socket) -> None:
-    """Who waits for the client waits no more."""
-    try:
-        with socket.socket(fileno=os.dup(sock.fileno())) as plain:
-            plain.shutdown(socket.SHUT_RD)
-    except OSError as error:
-        # The client has left, or its thread has closed it just now.
-        if error.errno not in (errno.ENOTCONN, errno.EBADF):
-            raise
 
 
 def log(who: str, what: str) -> None:
