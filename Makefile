@@ -1,6 +1,7 @@
 # make demo     shows a TLS connection from beginning to end
 # make test     runs every test
 # make bogo     has BoringSSL's test suite judge the C library
+# make tsan     has ThreadSanitizer watch threads that share the C library
 # make bench    measures tlsmith against its peers
 # make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
 
@@ -32,7 +33,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench test bogo test-rust test-c test-python header fmt lint install uninstall clean
+.PHONY: all lib demo bench test bogo tsan test-rust test-c test-python header fmt lint install uninstall clean
 
 all: lib
 
@@ -137,6 +138,10 @@ test-python: $(VENV)/ready
 # golang-golang-x-term-dev.
 bogo: lib $(VENV)/ready
 	@OUT=$(OUT) VENV=$(VENV) TEST_CC='$(CC)' sh tests/bogo/run.sh
+
+# Builds the library once more, instrumented.
+tsan:
+	@CARGO='$(CARGO)' TEST_CC='$(CC)' sh tests/tsan/run.sh
 
 $(VENV)/ready: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)

@@ -143,6 +143,8 @@ typedef enum tlsmith_status {
   TLSMITH_ERR_CERT_MISSING = -35,
   /// the certificate was refused by the application
   TLSMITH_ERR_CERT_REFUSED = -36,
+  /// a verify callback refused the OCSP response, or misses one
+  TLSMITH_ERR_CERT_OCSP = -37,
   /// a file cannot be read or written
   TLSMITH_ERR_FILE = -40,
   /// PEM or DER that does not parse
@@ -178,8 +180,16 @@ typedef void (*tlsmith_log_fn)(void *userdata, int level, const char *message);
 /// is the code, tlsmith_error() the reason).  Return 0 to accept what passed, or
 /// a negative tlsmith_status to refuse it with; any other value refuses it with
 /// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
-/// tlsmith_peer_cert(), tlsmith_peer_verified(), tlsmith_conn_server_name() and
-/// tlsmith_error(); it is NULL for tlsmith_ctx_verify().
+/// tlsmith_peer_cert(), tlsmith_peer_verified(), tlsmith_peer_ocsp(),
+/// tlsmith_conn_server_name() and tlsmith_error(); it is NULL for
+/// tlsmith_ctx_verify().
+///
+/// The peer hears an alert that fits the code (RFC 8446, section 6.2): for
+/// TLSMITH_ERR_CERT_REVOKED certificate_revoked, for TLSMITH_ERR_CERT_TIME
+/// certificate_expired, for TLSMITH_ERR_CERT_UNTRUSTED unknown_ca, for
+/// TLSMITH_ERR_CERT_NAME bad_certificate, for TLSMITH_ERR_CERT_OCSP
+/// bad_certificate_status_response, for TLSMITH_ERR_CERT certificate_unknown, for
+/// TLSMITH_ERR_NO_COMMON handshake_failure, and for all others access_denied.
 typedef int (*tlsmith_verify_fn)(void *userdata,
                                  const struct tlsmith_conn *conn,
                                  int status);
@@ -396,6 +406,20 @@ int tlsmith_ctx_set_ciphers(struct tlsmith_ctx *ctx,
 /// Allow only these key exchange groups, by their IANA names, best first:
 /// "X25519MLKEM768,x25519".  TLSMITH_ERR_ARG lists those that there are.
 int tlsmith_ctx_set_groups(struct tlsmith_ctx *ctx, const char *names);
+
+/// Let peers sign the handshake only with these signature schemes (RFC 8446,
+/// section 4.2.3), best first, by their IANA names:
+/// "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the signatures in
+/// certificates.  TLSMITH_ERR_ARG lists those that there are.
+int tlsmith_ctx_set_verify_schemes(struct tlsmith_ctx *ctx,
+                                   const char *names);
+
+/// Sign handshakes only with these signature schemes, best first, where the
+/// identity used last is shown: for a key that must not sign, or cannot sign where
+/// it is, in every way that its kind knows.  TLSMITH_ERR_STATE where none is used,
+/// TLSMITH_ERR_ARG where its key can sign with none of them.
+int tlsmith_ctx_set_signing_schemes(struct tlsmith_ctx *ctx,
+                                    const char *names);
 
 /// Refuse clients that ask for a server which no identity is for (alert 112,
 /// RFC 6066, section 3), instead of showing the first identity.  One that asks
@@ -669,7 +693,10 @@ TLSMITH_READS(2, 3);
 
 /// Read early data that a server accepts: a count, or 0 at its end, when the
 /// handshake is complete.  It can be a replay: do nothing for it that must not be
-/// done twice.
+/// done twice.  From the first count on, tlsmith_write() answers at once, before
+/// the handshake is complete: only the client of that session can read it, but
+/// whether that client is there, nobody knows before.  tlsmith_shutdown() then
+/// completes the handshake first.
 TLSMITH_NODISCARD
 ptrdiff_t tlsmith_read_early(struct tlsmith_conn *conn,
                              void *buf,
@@ -759,8 +786,8 @@ const struct tlsmith_cert *tlsmith_peer_verified(const struct tlsmith_conn *conn
                                                  size_t index);
 
 /// The OCSP response that the server stapled (DER, RFC 6960), with the count of
-/// bytes in `len`, which may be NULL; NULL where there is none.  Nobody has
-/// verified it.
+/// bytes in `len`, which may be NULL; NULL where there is none, and before the
+/// handshake is complete, except in a verify callback.  Nobody has verified it.
 const uint8_t *tlsmith_peer_ocsp(const struct tlsmith_conn *conn,
                                  size_t *len);
 

@@ -10,6 +10,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::pki::Certificate;
+
 /// What every fallible call of this library returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -61,6 +63,8 @@ pub enum Status {
     CertificateMissing = -35,
     /// A pin or the application refused the certificate.
     CertificateRefused = -36,
+    /// The application refused the OCSP response of the certificate, or misses one.
+    CertificateOcsp = -37,
     /// A file cannot be read or written.
     File = -40,
     /// PEM or DER that does not parse.
@@ -73,7 +77,7 @@ pub enum Status {
 
 impl Status {
     /// Every status, in the order of their numbers.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::WantRead,
         Self::WantWrite,
         Self::Argument,
@@ -94,6 +98,7 @@ impl Status {
         Self::CertificateRevoked,
         Self::CertificateMissing,
         Self::CertificateRefused,
+        Self::CertificateOcsp,
         Self::File,
         Self::Parse,
         Self::KeyMismatch,
@@ -133,6 +138,7 @@ impl Status {
             Self::CertificateRevoked => "certificate is revoked or its status is unknown",
             Self::CertificateMissing => "the peer sent no certificate",
             Self::CertificateRefused => "certificate refused by a pin or by the application",
+            Self::CertificateOcsp => "certificate without an OCSP response that is accepted",
             Self::File => "a file cannot be read or written",
             Self::Parse => "PEM or DER that does not parse",
             Self::KeyMismatch => "the private key does not belong to the certificate",
@@ -195,6 +201,7 @@ struct Told {
     message: Cow<'static, str>,
     detail: Option<Detail>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    chain: Arc<[Certificate]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,6 +228,7 @@ impl Error {
             message,
             detail,
             source,
+            chain: Arc::default(),
         })))
     }
 
@@ -264,7 +272,18 @@ impl Error {
             Repr::Bare(status) => Self::told(status, status.phrase().into(), None, source),
             Repr::Told(told) => {
                 let told = Arc::unwrap_or_clone(told);
-                Self::told(told.status, told.message, told.detail, source)
+                Self(Repr::Told(Arc::new(Told { source, ..told })))
+            }
+        }
+    }
+
+    /// The same refusal with the certificates that it is about.
+    pub(crate) fn with_chain(self, chain: Vec<Certificate>) -> Self {
+        match self.0 {
+            Repr::Bare(_) => self,
+            Repr::Told(told) => {
+                let (told, chain) = (Arc::unwrap_or_clone(told), chain.into());
+                Self(Repr::Told(Arc::new(Told { chain, ..told })))
             }
         }
     }
@@ -305,6 +324,15 @@ impl Error {
         match self.detail() {
             Some(Detail::Certificate(problem)) => Some(problem),
             _ => None,
+        }
+    }
+
+    /// The certificates that were refused, as the peer sent them, its own first;
+    /// empty for other errors.
+    pub fn chain(&self) -> &[Certificate] {
+        match &self.0 {
+            Repr::Bare(_) => &[],
+            Repr::Told(told) => &told.chain,
         }
     }
 

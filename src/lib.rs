@@ -28,7 +28,7 @@ pub use connection::{
     Agreed, Connection, EarlyData, Ech, Events, Interrupt, MemoryTransport, Patience,
     PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
 };
-pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Version};
+pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Version};
 pub use error::{CertificateProblem, Error, Result, Status};
 pub use pki::*;
-pub use trust::{Judge, Role, Verdict};
+pub use trust::{Judge, RevocationRules, Role, Verdict};

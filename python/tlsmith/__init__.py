@@ -10,7 +10,7 @@ ca.issue("localhost", "127.0.0.1").write("certs")
 
 from ._authority import CA
 from ._certs import Files, Identity
-from ._config import Client, Info, Server, connect, listen
+from ._config import Client, ClientHello, Server, connect, listen
 from ._errors import (
     AlertError,
     CertError,
@@ -26,9 +26,10 @@ from ._errors import (
 )
 from ._inspect import inspect
 from ._requests import CSR
+from ._socket import Connection, Info, Listener, Socket
 from ._sources import load_certificate, load_certificates, load_key
-from ._tlsmith import CRL, Certificate, Key, Listener, Socket, __version__, build_info
-from ._trust import INSECURE, Trust
+from ._tlsmith import CRL, Certificate, Key, __version__, build_info
+from ._trust import INSECURE, Pin, Trust
 
 __all__ = [
     "CA",
@@ -39,7 +40,9 @@ __all__ = [
     "CertError",
     "Certificate",
     "Client",
+    "ClientHello",
     "ConfigError",
+    "Connection",
     "Error",
     "Files",
     "HandshakeError",
@@ -48,6 +51,7 @@ __all__ = [
     "InsecureWarning",
     "Key",
     "Listener",
+    "Pin",
     "Server",
     "Socket",
     "TimedOut",

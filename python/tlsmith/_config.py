@@ -1,43 +1,51 @@
-"""What connections are made with: trust, clients, servers.
+"""What connections are made with: clients, servers.
 
 Everything here is immutable and may be shared between threads.
 """
 
 from __future__ import annotations
 
+import os
 from collections import namedtuple
 
 from . import _tlsmith
 from ._certs import Identity
-from ._errors import config_error
-from ._options import strings
-from ._trust import Trust, context, warn
+from ._context import context, trusting
+from ._errors import config_error, io_error
+from ._options import moment, strings
+from ._socket import Connection, Listener, Socket
+from ._trust import Pin, Trust, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
-    from typing import Any, Literal, Self
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from typing import Any, Literal, Self, TypeAlias
 
-    from ._trust import Trusted, Version
+    from _typeshed import ReadableBuffer
+
+    from ._sources import StrPath
+    from ._trust import Trusted
+    from .ssl._context import SSLContext
+
+    Version: TypeAlias = Literal["1.2", "1.3"]
+    Address: TypeAlias = tuple[str | None, int] | tuple[str, int, int, int] | StrPath
+    KeyLog: TypeAlias = StrPath | Callable[[str], object]
+    Clock: TypeAlias = datetime | Callable[[], datetime]
 
 
-# collections, since importing typing would double the time of `import tlsmith`.
-class Info(
-    namedtuple(
-        "Info",
-        ["version", "cipher", "group", "alpn", "server_name", "resumed", "signature_scheme"],
-    )
+class ClientHello(
+    namedtuple("ClientHello", ["server_name", "alpn", "ciphers", "groups", "signature_schemes"])
 ):
-    """What the two sides of a connection agreed on.
+    """What a client says first (RFC 8446, section 4.1.2), for Server(on_hello=).
 
-    version           "1.2" or "1.3"
-    cipher            by its IANA name, such as "TLS_AES_128_GCM_SHA256"
-    group             of the key exchange, such as "X25519MLKEM768", or None
-    alpn              the protocol that ALPN chose, or None
-    server_name       the name asked for; on a server, the client's SNI or None
-    resumed           whether an earlier session was resumed
-    signature_scheme  what the peer signed with, or None where it did not
+    server_name        the server that it asks for (SNI), or None
+    alpn               the protocols that it offers, best first
+    ciphers            the cipher suites that it offers, by their IANA names, or
+                       their numbers where they have none here: "0x5a5a"
+    groups             the key exchange groups that it supports, likewise
+    signature_schemes  the signatures that it can check, likewise
     """
 
     __slots__ = ()
@@ -46,28 +54,20 @@ class Info(
 class _Config:
     """What Client and Server have in common: a context, and how it was made."""
 
-    __slots__ = ("_context", "_settings")
+    __slots__ = ("_arguments", "_context", "_settings")
 
-    def _build(
-        self,
-        settings: dict[str, object],
-        *,
-        trust: Trust | None,
-        alpn: Sequence[str],
-        check_hostname: bool = True,
-        **others: Any,
-    ) -> None:
-        insecure = trust is not None and trust._insecure
-        if insecure or not check_hostname:
-            warn("no certificate is checked" if insecure else "no name is checked", 4)
+    _arguments: dict[str, Any]
+    _settings: dict[str, Any]
+    _context: _tlsmith.Context
+
+    def _build(self, arguments: dict[str, Any], settings: dict[str, Any]) -> None:
+        self._arguments = arguments
         self._settings = settings
-        self._context = context(
-            trust, alpn=strings("alpn", alpn), check_hostname=check_hostname, **others
-        )
+        self._context = context(settings)
 
-    def replace(self, **changes: object) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """The same with some arguments changed."""
-        return type(self)(**{**self._settings, **changes})
+        return type(self)(**{**self._arguments, **changes})
 
 
 class Client(_Config):
@@ -76,7 +76,21 @@ class Client(_Config):
     trust           whom to believe: "system", a CA, a Trust, certificates
     identity        what to show to servers that ask for a certificate
     alpn            protocols to offer, best first
+    min_version     the lowest version to speak, "1.2" or "1.3"
+    max_version     the highest one
+    groups          the key exchange groups to offer, best first, by their IANA
+                    names; None: X25519MLKEM768 and the usual ones
+    ciphers         the cipher suites to offer, best first, by their IANA names
     check_hostname  False is insecure: the chain is checked, the name is not
+    pins            keys of which one has to be in the accepted path: Pin.spki()
+    ech             an ECHConfigList, in bytes, that encrypts the ClientHello (RFC
+                    9849), or "grease"; such a client speaks TLS 1.3 alone
+    resume          whether to resume sessions, of up to 256 servers
+    early_data      whether connect(early_data=) may go out with the ClientHello
+    keylog          a file (mode 0600) that the secrets of connections are
+                    appended to, in the NSS format, or a function for each line
+    now             when certificates have to be valid: an aware datetime, or a
+                    function that gives one; None: now
     """
 
     __slots__ = ()
@@ -89,54 +103,123 @@ class Client(_Config):
         alpn: Sequence[str] = (),
         min_version: Version = "1.2",
         max_version: Version = "1.3",
+        groups: Sequence[str] | None = None,
+        ciphers: Sequence[str] | None = None,
         check_hostname: bool = True,
+        pins: Sequence[Pin] = (),
+        ech: bytes | Literal["grease"] | None = None,
+        resume: bool = True,
+        early_data: bool = False,
+        keylog: KeyLog | None = None,
+        now: Clock | None = None,
     ) -> None:
-        settings = {name: value for name, value in locals().items() if name != "self"}
-        self._build(
-            settings,
-            trust=Trust._of(trust),
-            identities=[] if identity is None else [identity],
-            alpn=alpn,
-            min_version=min_version,
-            max_version=max_version,
-            check_hostname=check_hostname,
-        )
+        arguments = {name: value for name, value in locals().items() if name != "self"}
+        whom = Trust._of(trust)
+        if whom._insecure or not check_hostname:
+            warn("no certificate is checked" if whom._insecure else "no name is checked", 3)
+        settings = {
+            **trusting(whom),
+            "identities": [] if identity is None else [_native(identity)],
+            "alpn": strings("alpn", alpn),
+            "min_version": min_version,
+            "max_version": max_version,
+            "groups": None if groups is None else strings("groups", groups),
+            "ciphers": None if ciphers is None else strings("ciphers", ciphers),
+            "check_hostname": check_hostname,
+            "pins": [_key_pin(pin) for pin in pins],
+            "ech": ech,
+            "resume": resume,
+            "early_data": 1 if early_data else 0,
+            "keylog": _keylog(keylog),
+            "now": _clock(now),
+        }
+        self._build(arguments, settings)
 
     def connect(
         self,
-        address: tuple[str, int],
+        address: Address,
         *,
         server_name: str | None = None,
         timeout: float | None = 30.0,
-    ) -> _tlsmith.Socket:
-        """Connect to (host, port) and shake hands.
+        early_data: ReadableBuffer | None = None,
+    ) -> Socket:
+        """Connect and shake hands.
 
-        The certificate is checked for `server_name`, by default the host.
-        `timeout`, in seconds, limits connecting and each later call; None waits
-        for ever.  Raises VerifyError for a server that is not the one.
+        address      (host, port), or the path of a Unix socket
+        server_name  what the certificate is checked for, by default the host
+        timeout      limits connecting and each later call, in seconds; None
+                     waits for ever
+        early_data   what to say first.  Where `Client(early_data=True)` resumes a
+                     session that allows it, it goes out with the ClientHello
+                     (0-RTT): whoever records that can send it again, so it has
+                     to be harmless when repeated.  Else, and where the server
+                     does not take it, it is sent after the handshake.
+                     `info.early_data` tells which.
+
+        Raises VerifyError for a server that is not the one.
         """
-        host, port = address
-        _check_port(port)
-        name = host if server_name is None else server_name
-        return _tlsmith.connect(self._context, host, str(port), name, timeout)
+        if isinstance(address, tuple):
+            host, port = address[:2]
+            _check_port(port)
+            if host is None:
+                raise config_error("a client needs the host to connect to")
+            name = host if server_name is None else server_name
+            fd = _tlsmith.dial(host, str(port), timeout)
+        else:
+            name = server_name or ""
+            if server_name is None and self._settings["check_hostname"]:
+                raise config_error(
+                    "over a Unix socket server_name says what the certificate has to be for"
+                )
+            fd = _dial_unix(address, timeout)
+        sock = Socket(self._context, fd, False, name or None, timeout)
+        try:
+            _begin(sock, early_data)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def wrap(
         self, sock: socket.socket, server_name: str | None, *, handshake: bool = True
-    ) -> _tlsmith.Socket:
+    ) -> Socket:
         """Be a client over a connected socket, which is taken over: `sock` is
         detached, its timeout kept."""
         return _wrap(self._context, sock, False, server_name, handshake)
+
+    def buffer(self, server_name: str | None) -> Connection:
+        """Be a client without I/O."""
+        return Connection(self._context, False, server_name)
+
+    def ssl_context(self) -> SSLContext:
+        """The same as an ssl.SSLContext, for requests, httpx, aiohttp, asyncio."""
+        from .ssl._context import SSLContext
+
+        return SSLContext._of_client(self)
 
 
 class Server(_Config):
     """How to be a server.
 
-    identity     what to show; of several, by the name that the client asks for
-    client_trust who may have issued the certificates of clients
-    client_auth  "none", "optional" or "required": the default with client_trust
+    identity      what to show; of several, by the name that the client asks for
+    client_trust  who may have issued the certificates of clients
+    client_auth   "none", "optional" or "required": the default with client_trust
+    alpn          protocols to speak, best first
+    min_version, max_version, groups, ciphers, keylog, now: as for Client
+    on_hello      a function that looks at the ClientHello of each client and
+                  gives the Server or the Identity that answers, or None for this
+                  one.  What it raises ends the handshake, which raises it.
+    strict_names  refuse clients that ask for a name that no identity is for
+    tickets       how many tickets a client gets for resumption; with 0 sessions
+                  are kept here
+    ticket_keys   32 random bytes each, shared by servers that resume each other's
+                  sessions: the first one seals, all open
+    early_data    how many bytes of early data (0-RTT) a client may send:
+                  Socket.recv_early() has them
+    ocsp          the OCSP response (DER) to staple to the last identity
     """
 
-    __slots__ = ()
+    __slots__ = ("_chosen",)
 
     def __init__(
         self,
@@ -147,8 +230,18 @@ class Server(_Config):
         alpn: Sequence[str] = (),
         min_version: Version = "1.2",
         max_version: Version = "1.3",
+        groups: Sequence[str] | None = None,
+        ciphers: Sequence[str] | None = None,
+        on_hello: Callable[[ClientHello], Server | Identity | None] | None = None,
+        strict_names: bool = False,
+        tickets: int = 2,
+        ticket_keys: Sequence[bytes] = (),
+        early_data: int = 0,
+        ocsp: bytes | None = None,
+        keylog: KeyLog | None = None,
+        now: Clock | None = None,
     ) -> None:
-        settings = {name: value for name, value in locals().items() if name != "self"}
+        arguments = {name: value for name, value in locals().items() if name != "self"}
         identities = [identity] if isinstance(identity, Identity) else list(identity)
         if not identities:
             raise config_error("a server needs at least one identity")
@@ -159,32 +252,191 @@ class Server(_Config):
             )
         if client_auth is None:
             client_auth = "none" if client_trust is None else "required"
-        self._build(
-            settings,
-            trust=None if client_trust is None else Trust._of(client_trust),
-            identities=identities,
-            alpn=alpn,
-            min_version=min_version,
-            max_version=max_version,
-            client_auth=client_auth,
-        )
+        whom = None if client_trust is None else Trust._of(client_trust)
+        if whom is not None and whom._insecure:
+            warn("no certificate of a client is checked", 3)
+        if not 0 <= early_data < 1 << 32:
+            raise config_error(f"early_data is {early_data}: 0 to 2**32 - 1 bytes can be allowed")
+        if tickets < 0:
+            raise config_error(f"tickets is {tickets}: 0 to 16 can be sent")
+        self._chosen: dict[int, tuple[Identity, Server]] = {}
+        settings = {
+            **trusting(whom),
+            "identities": [_native(one) for one in identities],
+            "alpn": strings("alpn", alpn),
+            "min_version": min_version,
+            "max_version": max_version,
+            "groups": None if groups is None else strings("groups", groups),
+            "ciphers": None if ciphers is None else strings("ciphers", ciphers),
+            "client_auth": client_auth,
+            "on_hello": None if on_hello is None else self._choose(on_hello),
+            "require_known_name": strict_names,
+            "tickets": tickets,
+            "ticket_keys": [bytes(key) for key in ticket_keys],
+            "early_data": early_data,
+            "ocsp": ocsp,
+            "keylog": _keylog(keylog),
+            "now": _clock(now),
+        }
+        self._build(arguments, settings)
 
-    def listen(self, address: tuple[str | None, int]) -> _tlsmith.Listener:
-        """Listen on (host, port): host None or "" is every address, port 0 any
-        free one."""
-        host, port = address
-        _check_port(port)
-        return _tlsmith.listen(self._context, host or None, str(port))
+    def _choose(
+        self, on_hello: Callable[[ClientHello], Server | Identity | None]
+    ) -> Callable[..., _tlsmith.Context | None]:
+        def choose(*said: Any) -> _tlsmith.Context | None:
+            chosen = on_hello(ClientHello(*said))
+            if chosen is None:
+                return None
+            if isinstance(chosen, Identity):
+                chosen = self._with(chosen)
+            if not isinstance(chosen, Server):
+                kind = type(chosen).__name__
+                raise TypeError(f"on_hello gives a Server, an Identity or None, not {kind}")
+            return chosen._context
 
-    def wrap(self, sock: socket.socket, *, handshake: bool = True) -> _tlsmith.Socket:
+        return choose
+
+    def _with(self, identity: Identity) -> Server:
+        """The same server with another identity, made once for each."""
+        known = self._chosen.get(id(identity._native))
+        if known is None:
+            if len(self._chosen) >= _MOST_CHOSEN:
+                self._chosen.clear()
+            known = identity, self.replace(identity=identity, on_hello=None)
+            # The identity stays alive as long as its number stands for it.
+            self._chosen[id(identity._native)] = known
+        return known[1]
+
+    def listen(
+        self, address: Address, *, backlog: int = 128, reuse_port: bool = False
+    ) -> Listener:
+        """Listen on (host, port), or on a Unix socket at a path.  Host None or ""
+        is every address, port 0 any free one."""
+        return Listener(self._context, _bind(address, backlog, reuse_port))
+
+    def wrap(self, sock: socket.socket, *, handshake: bool = True) -> Socket:
         """Be a server over a connected socket, which is taken over: `sock` is
         detached, its timeout kept."""
         return _wrap(self._context, sock, True, None, handshake)
+
+    def buffer(self) -> Connection:
+        """Be a server without I/O."""
+        return Connection(self._context, True, None)
+
+    def ssl_context(self) -> SSLContext:
+        """The same as an ssl.SSLContext, for asyncio, aiohttp, uvicorn."""
+        from .ssl._context import SSLContext
+
+        return SSLContext._of_server(self)
+
+
+_MOST_CHOSEN = 64
+
+
+def _native(identity: Identity) -> _tlsmith.Identity:
+    if not isinstance(identity, Identity):
+        raise TypeError(f"an Identity is needed, not {type(identity).__name__}")
+    return identity._native
+
+
+def _key_pin(pin: Pin) -> str:
+    if not isinstance(pin, Pin):
+        raise TypeError(f"pins are Pins, not {type(pin).__name__}")
+    if pin._kind != "spki":
+        raise config_error(f"{pin} is a certificate: Trust.pinned() is for those")
+    return pin._sha256
+
+
+def _keylog(keylog: KeyLog | None) -> KeyLog | None:
+    if keylog is None or callable(keylog) or isinstance(keylog, (str, os.PathLike)):
+        return keylog
+    raise TypeError(f"keylog is a path or a function, not {type(keylog).__name__}")
+
+
+def _clock(now: Clock | None) -> Callable[[], int | None] | None:
+    if now is None:
+        return None
+    if callable(now):
+        clock = now
+        return lambda: moment("now", clock())
+    fixed = moment("now", now)
+    return lambda: fixed
 
 
 def _check_port(port: int) -> None:
     if not isinstance(port, int):
         raise TypeError(f"a port is an int, not {type(port).__name__}: {port!r}")
+    if not 0 <= port <= 65_535:
+        raise config_error(f"the port is {port}: 0 to 65535 are ports")
+
+
+def _begin(sock: Socket, early_data: ReadableBuffer | None) -> None:
+    """Shakes hands, and says first what is to be said first."""
+    if early_data is None:
+        return sock.do_handshake()
+    early = memoryview(early_data).cast("B")
+    taken = sock.send_early(early) if early else 0
+    if sock.info.early_data != "accepted":
+        taken = 0
+    if early[taken:]:
+        sock.sendall(early[taken:])
+
+
+def _dial_unix(path: StrPath, timeout: float | None) -> int:
+    import socket
+
+    plain = socket.socket(socket.AF_UNIX)
+    try:
+        plain.settimeout(timeout)
+        plain.connect(os.fspath(path))
+        plain.settimeout(None)
+    except OSError as error:
+        plain.close()
+        raise io_error(f"cannot connect to '{os.fspath(path)}'", error) from error
+    return plain.detach()
+
+
+def _bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
+    import socket
+
+    if not isinstance(address, tuple):
+        plain = socket.socket(socket.AF_UNIX)
+        try:
+            plain.bind(os.fspath(address))
+            plain.listen(backlog)
+        except OSError as error:
+            plain.close()
+            raise io_error(f"cannot listen on '{os.fspath(address)}'", error) from error
+        return plain
+    host, port = address[:2]
+    _check_port(port)
+    if not host:
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        return _create(("", port), family, backlog, reuse_port, both)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise io_error(f"cannot find an address of '{host}'", error) from error
+    family, _, _, _, where = found[0]
+    return _create(where, family, backlog, reuse_port, False)
+
+
+def _create(
+    where: Any, family: int, backlog: int, reuse_port: bool, dualstack: bool
+) -> socket.socket:
+    import socket
+
+    try:
+        return socket.create_server(
+            where,
+            family=family,
+            backlog=backlog,
+            reuse_port=reuse_port,
+            dualstack_ipv6=dualstack,
+        )
+    except OSError as error:
+        raise io_error(f"cannot listen on '{where[0]}', port {where[1]}", error) from error
 
 
 def _wrap(
@@ -193,13 +445,17 @@ def _wrap(
     is_server: bool,
     server_name: str | None,
     handshake: bool,
-) -> _tlsmith.Socket:
+) -> Socket:
     timeout = sock.gettimeout()
     # The time limit is ours from now on, and the descriptor blocks.
     sock.setblocking(True)
-    wrapped = _tlsmith.wrap(context, sock.detach(), is_server, server_name, timeout)
+    wrapped = Socket(context, sock.detach(), is_server, server_name, timeout)
     if handshake:
-        wrapped.do_handshake()
+        try:
+            wrapped.do_handshake()
+        except BaseException:
+            wrapped.close()
+            raise
     return wrapped
 
 
@@ -209,42 +465,20 @@ def connect(
     *,
     timeout: float | None = 30.0,
     server_name: str | None = None,
-    trust: Trusted | Literal["system"] = "system",
-    identity: Identity | None = None,
-    alpn: Sequence[str] = (),
-    min_version: Version = "1.2",
-    max_version: Version = "1.3",
-    check_hostname: bool = True,
-) -> _tlsmith.Socket:
-    """Connect to a server and verify it: Client(...).connect((host, port))."""
-    client = Client(
-        trust=trust,
-        identity=identity,
-        alpn=alpn,
-        min_version=min_version,
-        max_version=max_version,
-        check_hostname=check_hostname,
-    )
-    return client.connect((host, port), server_name=server_name, timeout=timeout)
+    **client: Any,
+) -> Socket:
+    """Connect to a server and verify it: Client(...).connect((host, port)), with
+    all that Client takes."""
+    return Client(**client).connect((host, port), server_name=server_name, timeout=timeout)
 
 
 def listen(
-    address: tuple[str | None, int],
+    address: Address,
     identity: Identity | Sequence[Identity],
     *,
-    client_trust: Trusted | None = None,
-    client_auth: Literal["none", "optional", "required"] | None = None,
-    alpn: Sequence[str] = (),
-    min_version: Version = "1.2",
-    max_version: Version = "1.3",
-) -> _tlsmith.Listener:
-    """Listen as a server: Server(identity, ...).listen(address)."""
-    server = Server(
-        identity,
-        client_trust=client_trust,
-        client_auth=client_auth,
-        alpn=alpn,
-        min_version=min_version,
-        max_version=max_version,
-    )
-    return server.listen(address)
+    backlog: int = 128,
+    **server: Any,
+) -> Listener:
+    """Listen as a server: Server(identity, ...).listen(address), with all that
+    Server takes."""
+    return Server(identity, **server).listen(address, backlog=backlog)

@@ -6,6 +6,10 @@ stable string for programs, such as "verify.expired".
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._tlsmith import Certificate
+
 
 class InsecureWarning(UserWarning):
     """Something was set up that does not authenticate its peer."""
@@ -39,12 +43,49 @@ class VerifyError(HandshakeError):
     hostname: str | None = None
     """The name that it was checked for."""
 
+    chain: tuple[Certificate, ...] = ()
+    """The certificates that were refused, as the peer sent them, its own first."""
+
     @property
     def reason(self) -> str:
         """What is wrong: "expired", "not_yet_valid", "unknown_issuer",
         "name_mismatch", "revoked", "unknown_revocation", "wrong_usage",
         "bad_signature", "constraint", "pin_mismatch", ..."""
         return self.code.partition(".")[2]
+
+    @property
+    def verify_code(self) -> int:
+        """The number that OpenSSL has for it, X509_V_ERR_..."""
+        if self.reason == "unknown_issuer" and self.chain:
+            first, last = self.chain[0], self.chain[-1]
+            if first.subject == first.issuer:
+                return _SELF_SIGNED
+            if last.subject == last.issuer:
+                return _SELF_SIGNED_IN_CHAIN
+        if self.reason == "name_mismatch" and _is_address(self.hostname):
+            return _ADDRESS_MISMATCH
+        return _VERIFY_CODES.get(self.reason, _UNSPECIFIED)
+
+
+_UNSPECIFIED, _SELF_SIGNED, _SELF_SIGNED_IN_CHAIN, _ADDRESS_MISMATCH = 1, 18, 19, 64
+_VERIFY_CODES = {
+    "unknown_revocation": 3,
+    "bad_signature": 7,
+    "not_yet_valid": 9,
+    "expired": 10,
+    "unknown_issuer": 20,
+    "revoked": 23,
+    "wrong_usage": 26,
+    "constraint": 47,
+    "refused": 50,
+    "pin_mismatch": 50,
+    "name_mismatch": 62,
+    "not_an_end_entity": 79,
+}
+
+
+def _is_address(name: str | None) -> bool:
+    return name is not None and (":" in name or name.replace(".", "").isdigit())
 
 
 class AlertError(HandshakeError):
@@ -82,6 +123,7 @@ def build(
     errno: int | None,
     alert_number: int | None,
     hostname: str | None,
+    chain: tuple[Certificate, ...],
 ) -> Error:
     """The exception for an error of the extension, which calls this."""
     error: Error = globals()[kind](errno, sentence)
@@ -90,6 +132,7 @@ def build(
         error.alert_number = alert_number
     if isinstance(error, VerifyError):
         error.hostname = hostname
+        error.chain = chain
     return error
 
 
@@ -104,4 +147,11 @@ def state_error(sentence: str) -> Error:
     """An Error that Python code found: what was asked for needs what is not there."""
     error = Error(None, sentence)
     error.code = "state"
+    return error
+
+
+def io_error(what: str, cause: OSError) -> Error:
+    """An Error for a system call that Python code made."""
+    error = Error(cause.errno, f"{what}: {cause.strerror or cause}")
+    error.code = "io"
     return error

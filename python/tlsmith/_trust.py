@@ -1,42 +1,88 @@
-"""Who is believed: roots, and the CRLs that take certificates back."""
+"""Who is believed: roots, pins, and the CRLs that take certificates back."""
 
 from __future__ import annotations
 
 from . import _tlsmith
 from ._certs import Identity
+from ._context import context, trusting
 from ._errors import InsecureWarning, config_error
 from ._options import moment
 from ._sources import load_certificates, load_crls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from typing import Literal, TypeAlias
 
     from ._sources import Source
 
-    Version: TypeAlias = Literal["1.2", "1.3"]
     Trusted: TypeAlias = "Trust | Identity | _tlsmith.Certificate | Source"
+
+
+class Pin:
+    """A certificate or a key, by its SHA-256: bytes, or hex with or without colons.
+
+    Pin.spki() is for `Client(pins=...)`: one of the keys has to be in the path
+    that is accepted, beside all other checks.  Pin.cert() is for Trust.pinned().
+    """
+
+    __slots__ = ("_kind", "_sha256")
+
+    def __init__(self, kind: Literal["spki", "cert"], sha256: bytes | str) -> None:
+        self._kind = kind
+        self._sha256 = sha256.hex() if isinstance(sha256, bytes) else sha256
+        digits = self._sha256.replace(":", "").replace(" ", "").lower()
+        if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
+            raise config_error(f"{sha256!r} is not a SHA-256: it has 32 bytes or 64 hex digits")
+
+    @classmethod
+    def spki(cls, sha256: bytes | str) -> Pin:
+        """A key, by the SHA-256 of its SubjectPublicKeyInfo:
+        `Certificate.spki_sha256` has it."""
+        return cls("spki", sha256)
+
+    @classmethod
+    def cert(cls, sha256: bytes | str) -> Pin:
+        """A certificate, by the SHA-256 of its DER: `Certificate.sha256` has it."""
+        return cls("cert", sha256)
+
+    def __repr__(self) -> str:
+        return f"Pin.{self._kind}({self._sha256!r})"
 
 
 class Trust:
     """Who is believed: a set of root certificates, and the CRLs to check with."""
 
-    __slots__ = ("_context", "_crls", "_insecure", "_roots", "_system")
+    __slots__ = (
+        "_allow_unknown",
+        "_context",
+        "_crls",
+        "_insecure",
+        "_leaf_only",
+        "_pinned",
+        "_roots",
+        "_system",
+    )
 
     def __init__(
         self,
-        roots: Sequence[_tlsmith.Certificate] = (),
+        roots: Iterable[_tlsmith.Certificate] = (),
         *,
         system: bool = False,
         _insecure: bool = False,
-        _crls: Sequence[_tlsmith.CRL] = (),
+        _pinned: Iterable[str] = (),
+        _crls: Iterable[_tlsmith.CRL] = (),
+        _leaf_only: bool = False,
+        _allow_unknown: bool = False,
     ) -> None:
         self._roots = tuple(roots)
         self._system = system
         self._insecure = _insecure
+        self._pinned = tuple(_pinned)
         self._crls = tuple(_crls)
+        self._leaf_only = _leaf_only
+        self._allow_unknown = _allow_unknown
         self._context: _tlsmith.Context | None = None
 
     @classmethod
@@ -53,6 +99,21 @@ class Trust:
         for source in sources:
             trust |= cls._of(source)
         return trust
+
+    @classmethod
+    def pinned(cls, *pins: Pin | _tlsmith.Certificate) -> Trust:
+        """These certificates as they are, while they are valid, whoever issued
+        them and whatever their names: for peers that sign themselves."""
+        if not pins:
+            raise config_error("Trust.pinned() needs at least one certificate")
+        hashes = []
+        for pin in pins:
+            if isinstance(pin, _tlsmith.Certificate):
+                pin = Pin.cert(pin.sha256)
+            if pin._kind != "cert":
+                raise config_error(f"{pin} is a key: Trust.pinned() is for certificates")
+            hashes.append(pin._sha256)
+        return cls(_pinned=hashes)
 
     @classmethod
     def _of(cls, source: Trusted) -> Trust:
@@ -72,25 +133,47 @@ class Trust:
             self._roots + other._roots,
             system=self._system or other._system,
             _insecure=self._insecure or other._insecure,
+            _pinned=self._pinned + other._pinned,
             _crls=self._crls + other._crls,
+            # The stricter rule of those that have CRLs to apply.
+            _leaf_only=all(t._leaf_only for t in (self, other) if t._crls),
+            _allow_unknown=all(t._allow_unknown for t in (self, other) if t._crls),
         )
 
-    def with_crls(self, *crls: _tlsmith.CRL | Source) -> Trust:
+    def with_crls(
+        self,
+        *crls: _tlsmith.CRL | Source,
+        check: Literal["leaf", "chain"] = "chain",
+        unknown: Literal["fail", "allow"] = "fail",
+    ) -> Trust:
         """The same, checking revocation with these CRLs too: CRLs, files, PEM or
         DER.
 
-        Every certificate below the root then needs a CRL that is not too old and
-        does not list it: "revoked" and "unknown_revocation" are the reasons of
-        the VerifyErrors.
+        check    "chain": every certificate below the root; "leaf": the peer's own
+        unknown  "fail": each needs a CRL that is not too old and does not list
+                 it; "allow": one that no CRL is about passes
+
+        "revoked" and "unknown_revocation" are the reasons of the VerifyErrors.
         """
         if not crls:
             raise config_error("Trust.with_crls() needs at least one CRL: nothing would be checked")
         if self._insecure:
             raise config_error("INSECURE accepts every certificate, whatever a CRL says")
+        if check not in ("leaf", "chain"):
+            raise config_error(f'check is {check!r}: "leaf" and "chain" are known')
+        if unknown not in ("fail", "allow"):
+            raise config_error(f'unknown is {unknown!r}: "fail" and "allow" are known')
         more: list[_tlsmith.CRL] = []
         for crl in crls:
             more += [crl] if isinstance(crl, _tlsmith.CRL) else load_crls(crl)
-        return Trust(self._roots, system=self._system, _crls=[*self._crls, *more])
+        return Trust(
+            self._roots,
+            system=self._system,
+            _pinned=self._pinned,
+            _crls=[*self._crls, *more],
+            _leaf_only=check == "leaf" and (self._leaf_only or not self._crls),
+            _allow_unknown=unknown == "allow" and (self._allow_unknown or not self._crls),
+        )
 
     def verify(
         self,
@@ -115,7 +198,7 @@ class Trust:
         if self._insecure:
             warn("no certificate is checked", 3)
         if self._context is None:
-            self._context = context(self)
+            self._context = context(trusting(self))
         certificates = list(chain.chain if isinstance(chain, Identity) else chain)
         return self._context.verify(certificates, hostname, usage, moment("at", at))
 
@@ -127,41 +210,13 @@ class Trust:
         if self._insecure:
             return "tlsmith.INSECURE"
         system = ", system" if self._system else ""
+        pinned = f", {len(self._pinned)} pinned" if self._pinned else ""
         crls = f", {len(self._crls)} CRLs" if self._crls else ""
-        return f"<tlsmith.Trust {len(self)} roots{system}{crls}>"
+        return f"<tlsmith.Trust {len(self)} roots{system}{pinned}{crls}>"
 
 
 INSECURE = Trust(_insecure=True)
 """Trust for everybody: `Client(trust=INSECURE)` accepts any certificate."""
-
-
-def context(
-    trust: Trust | None,
-    *,
-    identities: Sequence[Identity] = (),
-    alpn: Sequence[str] = (),
-    min_version: Version = "1.2",
-    max_version: Version = "1.3",
-    client_auth: str = "none",
-    check_hostname: bool = True,
-) -> _tlsmith.Context:
-    """A context of the extension; `trust` None: nobody has to be believed."""
-    if trust is not None and not (trust._roots or trust._system or trust._insecure):
-        raise config_error("the trust has no root: nothing would be trusted")
-    return _tlsmith.Context(
-        {
-            "roots": [] if trust is None else list(trust._roots),
-            "system": trust is not None and trust._system,
-            "crls": [] if trust is None else list(trust._crls),
-            "identities": [identity._native for identity in identities],
-            "alpn": list(alpn),
-            "min_version": min_version,
-            "max_version": max_version,
-            "client_auth": client_auth,
-            "verify": trust is None or not trust._insecure,
-            "check_hostname": check_hostname,
-        }
-    )
 
 
 def warn(what: str, level: int) -> None:

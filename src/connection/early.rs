@@ -29,6 +29,10 @@ impl Connection {
 
     /// Reads early data that a server accepts: a count, or 0 at its end, when
     /// the handshake is complete.  It can be a replay.
+    ///
+    /// From the first count on, [`Self::write`] answers at once, without waiting for
+    /// the end of the handshake: what it sends only the client can read that the
+    /// session was made with.  Whether that client is there, nobody knows before.
     pub fn read_early(&self, buffer: &mut [u8]) -> Result<usize> {
         check_room(buffer)?;
         let patience = self.patience();
@@ -42,5 +46,11 @@ impl Connection {
             }
             self.advance(patience, true)?;
         }
+    }
+
+    /// Whether this is a server with early data to answer, in a handshake that is
+    /// not complete yet.
+    pub(super) fn answers_early(&self) -> bool {
+        self.is_handshaking() && self.engine().may_answer_early()
     }
 }

@@ -251,6 +251,12 @@ impl Engine {
         self.early_data
     }
 
+    /// Whether a server may answer before the handshake is complete: where it took
+    /// early data, which only comes with a session that it made itself.
+    pub(crate) fn may_answer_early(&self) -> bool {
+        matches!(self.tls, Tls::Server(_)) && self.early_data == EarlyData::Accepted
+    }
+
     /// Changes the keys of what is sent, and asks the peer for the same (RFC
     /// 8446, section 4.6.3).
     pub(crate) fn refresh_keys(&mut self) -> Result<()> {

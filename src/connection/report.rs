@@ -2,12 +2,12 @@
 
 use std::fmt::{self, Write};
 
-use rustls::{CommonState, HandshakeKind, SignatureScheme};
+use rustls::{CommonState, HandshakeKind};
 
 use super::engine::EarlyData;
 use super::facts::Ech;
 use super::stream::Connection;
-use crate::context::{Version, of_cipher, of_group};
+use crate::context::{Version, of_cipher, of_group, of_scheme};
 use crate::notes::Notes;
 use crate::{Error, Result, Status, pki};
 
@@ -55,27 +55,9 @@ impl Agreed {
                 .map(|name| String::from_utf8_lossy(name).into_owned()),
             resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
             hello_retried: state.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest),
-            signature_scheme: notes.scheme.map(iana_scheme_name),
+            signature_scheme: notes.scheme.map(of_scheme),
         })
     }
-}
-
-fn iana_scheme_name(scheme: SignatureScheme) -> String {
-    let name = match scheme {
-        SignatureScheme::RSA_PKCS1_SHA256 => "rsa_pkcs1_sha256",
-        SignatureScheme::RSA_PKCS1_SHA384 => "rsa_pkcs1_sha384",
-        SignatureScheme::RSA_PKCS1_SHA512 => "rsa_pkcs1_sha512",
-        SignatureScheme::RSA_PSS_SHA256 => "rsa_pss_rsae_sha256",
-        SignatureScheme::RSA_PSS_SHA384 => "rsa_pss_rsae_sha384",
-        SignatureScheme::RSA_PSS_SHA512 => "rsa_pss_rsae_sha512",
-        SignatureScheme::ECDSA_NISTP256_SHA256 => "ecdsa_secp256r1_sha256",
-        SignatureScheme::ECDSA_NISTP384_SHA384 => "ecdsa_secp384r1_sha384",
-        SignatureScheme::ECDSA_NISTP521_SHA512 => "ecdsa_secp521r1_sha512",
-        SignatureScheme::ED25519 => "ed25519",
-        SignatureScheme::ED448 => "ed448",
-        other => return format!("{other:?}").to_ascii_lowercase(),
-    };
-    name.to_owned()
 }
 
 /// A line for each fact, the verified path depth by depth.

@@ -27,7 +27,7 @@ use super::buffer::Buffer;
 use super::engine::{Engine, Read};
 use super::facts::Outcome;
 use super::transport::{Patience, Timeout, Transport};
-use crate::context::{Context, Version};
+use crate::context::{Answer, Choose, Context, Version};
 use crate::{Error, Result, Status, trust};
 
 /// Up to how many bytes the parts of a write are copied together: what makes one
@@ -118,6 +118,18 @@ impl Connection {
             Some(answer) => Engine::listening(answer),
             None => Engine::server(context.server_config()?)?,
         };
+        Ok(Self::new(context, engine, transport))
+    }
+
+    /// A server that has `choose` look at the ClientHello of this one client and
+    /// choose the context that answers, by default `context`, which is only looked
+    /// at then.  What it fails with ends the connection.
+    pub fn server_choosing(
+        context: &Context,
+        choose: Choose,
+        transport: impl Transport + 'static,
+    ) -> Result<Self> {
+        let engine = Engine::listening(Answer::new(context, Some(choose)));
         Ok(Self::new(context, engine, transport))
     }
 
@@ -254,11 +266,15 @@ impl Connection {
     /// not take at once is sent by later calls.  It fails with
     /// [`Status::WantWrite`] when it could take none.
     ///
+    /// A server that read early data may answer it before the handshake is complete.
+    ///
     /// When the time limit passes with `data` partly taken, writing is over:
     /// the caller could not know where to go on.
     pub fn write(&self, data: &[u8]) -> Result<usize> {
         let patience = self.patience();
-        self.complete_handshake(patience)?;
+        if !self.answers_early() {
+            self.complete_handshake(patience)?;
+        }
         let _writing = self.turn(&self.writing, "writes to")?;
         let mut outbox = lock(&self.outbox);
         outbox.check()?;
@@ -340,9 +356,13 @@ impl Connection {
     /// Says close_notify (RFC 8446, section 6.1): nothing can be written after
     /// it, reading goes on.  It does not wait for the peer's.  Calling it again
     /// only sends what is left to send.  Before the handshake is complete there
-    /// is nothing to say, and the connection just cannot be written to.
+    /// is nothing to say, and the connection just cannot be written to; only a
+    /// server that read early data completes it first.
     pub fn shutdown(&self) -> Result<()> {
         self.check_failure()?;
+        if self.answers_early() {
+            self.complete_handshake(self.patience())?;
+        }
         let _writing = self.turn(&self.writing, "writes to")?;
         let mut outbox = lock(&self.outbox);
         outbox.check_failure()?;

@@ -85,10 +85,17 @@ impl<F: AsFd + Send + Sync> SocketTransport<F> {
     /// listening socket.
     pub fn new(socket: F) -> Result<Self> {
         check_socket(&socket)?;
-        Ok(Self {
+        Ok(Self::connected_later(socket))
+    }
+
+    /// Uses `socket`, which has to be a connected stream socket by the time of
+    /// the first byte.  That is not checked: one that is something else fails
+    /// with the error of its system call.
+    pub fn connected_later(socket: F) -> Self {
+        Self {
             socket,
             interrupt: None,
-        })
+        }
     }
 
     /// Has `interrupt` called whenever a signal interrupts a wait.

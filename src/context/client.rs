@@ -43,6 +43,9 @@ pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
     };
     config.alpn_protocols = settings.alpn.clone();
     config.key_log = Arc::new(settings.keylog.clone());
+    if let Some(clock) = &settings.clock {
+        config.time_provider = Arc::new(clock.clone());
+    }
     config.resumption = match settings.sessions.unwrap_or(SESSIONS) {
         0 => Resumption::disabled(),
         count => Resumption::store(Arc::new(Observed(ClientSessionMemoryCache::new(count)))),

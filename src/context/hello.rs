@@ -7,6 +7,7 @@ use rustls::server::ClientHello;
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Context;
+use super::names;
 use super::settings::Shown;
 use crate::{Error, Result, Status};
 
@@ -18,6 +19,13 @@ pub struct Hello {
     pub server_name: Option<String>,
     /// The protocols that it offers (ALPN, RFC 7301), best first.
     pub alpn: Vec<String>,
+    /// The cipher suites that it offers, best first, by their IANA names; those
+    /// without a name here by their number, such as `"0x5a5a"`.
+    pub ciphers: Vec<String>,
+    /// The key exchange groups that it supports, best first, likewise.
+    pub groups: Vec<String>,
+    /// The signature schemes that it can check, best first, likewise.
+    pub signature_schemes: Vec<String>,
 }
 
 impl Hello {
@@ -27,8 +35,19 @@ impl Hello {
         Self {
             server_name: hello.server_name().map(str::to_owned),
             alpn: protocols.collect(),
+            ciphers: all(hello.cipher_suites(), |suite| names::offered_cipher(*suite)),
+            groups: all(hello.named_groups().unwrap_or_default(), |group| {
+                names::offered_group(*group)
+            }),
+            signature_schemes: all(hello.signature_schemes(), |scheme| {
+                names::offered_scheme(*scheme)
+            }),
         }
     }
+}
+
+fn all<T>(values: &[T], name: impl Fn(&T) -> String) -> Vec<String> {
+    values.iter().map(name).collect()
 }
 
 /// Chooses the context that answers a client; `None`: the one that was asked.
@@ -37,12 +56,14 @@ pub type Choose = Arc<dyn Fn(&Hello) -> Result<Option<Context>> + Send + Sync>;
 /// How a server answers a client that it has heard.
 pub(crate) struct Answer {
     context: Context,
+    choose: Option<Choose>,
 }
 
 impl Answer {
-    pub(crate) fn of(context: &Context) -> Self {
+    pub(crate) fn new(context: &Context, choose: Option<Choose>) -> Self {
         Self {
             context: context.clone(),
+            choose,
         }
     }
 
@@ -51,8 +72,11 @@ impl Answer {
         const INTERNAL_ERROR: u8 = 80;
         const UNRECOGNIZED_NAME: u8 = 112;
         let said = Hello::of(hello);
-        let chosen = match self.context.chooser() {
-            Some(choose) => choose(&said).map_err(|error| (error, UNRECOGNIZED_NAME))?,
+        let chosen = match &self.choose {
+            Some(choose) => choose(&said).map_err(|error| {
+                let alert = error.alert().unwrap_or(UNRECOGNIZED_NAME);
+                (error, alert)
+            })?,
             None => None,
         };
         let context = chosen.as_ref().unwrap_or(&self.context);
@@ -65,6 +89,11 @@ impl Answer {
                  use one, or do not require known names"
             );
             return Err((Error::new(Status::NoCommon, sentence), UNRECOGNIZED_NAME));
+        }
+        if context.does_without(&said.alpn) {
+            let mut config = ServerConfig::clone(&config);
+            config.alpn_protocols.clear();
+            return Ok(Arc::new(config));
         }
         Ok(config)
     }

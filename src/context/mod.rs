@@ -1,12 +1,14 @@
 //! What connections share: trust, identities, and the rules of the protocol.
 
 mod client;
+mod clock;
 mod hello;
 mod keylog;
 mod names;
 mod server;
 mod sessions;
 mod settings;
+mod signing;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,17 +17,19 @@ use std::time::Duration;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::UnixTime;
 
+use clock::Clock;
+pub use clock::Now;
 pub(crate) use hello::Answer;
 pub use hello::{Choose, Hello};
 pub use keylog::KeyLogLine;
 use keylog::Sink;
-pub(crate) use names::{of_cipher, of_group};
+pub(crate) use names::{of_cipher, of_group, of_scheme};
 use sessions::{Sessions, TicketKey};
 pub use settings::{ClientAuth, Version};
 use settings::{PeerCheck, Settings};
 
 use crate::pki::{Certificate, Crl, Identity};
-use crate::trust::{self, Judge, Policy, Role, Roots};
+use crate::trust::{self, Judge, Policy, RevocationRules, Role, Roots};
 use crate::{CertificateProblem, Error, Result, Status};
 
 /// What connections share.  A new context has safe defaults: TLS 1.2 and 1.3,
@@ -99,6 +103,15 @@ impl Context {
         self.set(|settings| settings.add_roots(&Roots::bundled()))
     }
 
+    /// Trusts none of the system's roots, also where no other is added: nobody,
+    /// then.
+    pub fn leave_system_roots(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.leave_system_roots();
+            Ok(())
+        })
+    }
+
     /// Checks revocation with the CRLs in a file, PEM or DER.  Called again, it adds.
     ///
     /// From then on every certificate below the root needs a CRL that is not too
@@ -125,6 +138,20 @@ impl Context {
         self.set(|settings| settings.add_crl(crl))
     }
 
+    /// Says how strictly the CRLs are applied.
+    pub fn set_revocation(&self, rules: RevocationRules) -> Result<()> {
+        self.set(|settings| settings.set_revocation(rules))
+    }
+
+    /// Takes the time at which certificates have to be valid from `now`, and not
+    /// from the system's clock.
+    pub fn set_clock(&self, now: Now) -> Result<()> {
+        self.set(|settings| {
+            settings.clock = Some(Clock(now));
+            Ok(())
+        })
+    }
+
     /// Shows this identity to peers.  A server with several picks by the name
     /// that the client asks for; the first one is for everybody else.
     pub fn use_identity(&self, identity: &Identity) -> Result<()> {
@@ -141,6 +168,16 @@ impl Context {
     /// A handshake with a peer that offers only others fails.
     pub fn set_alpn(&self, protocols: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_alpn(protocols))
+    }
+
+    /// Has a server answer clients that offer other ALPN protocols alone as if
+    /// they offered none, as OpenSSL's do, instead of refusing them (RFC 7301,
+    /// section 3.2).
+    pub fn ignore_unknown_alpn(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.alpn_is_optional = true;
+            Ok(())
+        })
     }
 
     /// Speaks no version below `min` and none above `max`.
@@ -161,11 +198,32 @@ impl Context {
         self.set(|settings| settings.set_groups(names))
     }
 
+    /// Lets peers sign the handshake only with these signature schemes (RFC 8446,
+    /// section 4.2.3), best first, by their IANA names: `"ecdsa_secp256r1_sha256"`.
+    /// It is not about the signatures in certificates.
+    pub fn set_verify_schemes(&self, names: &[&str]) -> Result<()> {
+        self.set(|settings| settings.set_verify_schemes(names))
+    }
+
+    /// Signs handshakes only with these signature schemes, best first, where the
+    /// identity used last is shown: for a key that must not sign, or cannot sign
+    /// where it is, in every way that its kind knows.
+    pub fn set_signing_schemes(&self, names: &[&str]) -> Result<()> {
+        self.set(|settings| settings.set_signing_schemes(names))
+    }
+
     /// Accepts the certificate with this SHA-256 (of its DER, in hex) as it is,
     /// while it is valid, whoever issued it and whatever its names: for a peer
     /// that signs itself.  Instead of the system's roots, as a root would be.
     pub fn trust_certificate(&self, sha256: &str) -> Result<()> {
         self.set(|settings| settings.trust_certificate(sha256))
+    }
+
+    /// Accepts this certificate, while it is valid, for the names that it has
+    /// itself, whoever issued it.  Instead of the system's roots, as a root would
+    /// be.
+    pub fn trust_end_entity(&self, certificate: &Certificate) -> Result<()> {
+        self.set(|settings| settings.trust_end_entity(certificate))
     }
 
     /// Demands, beside all other checks, one of the pinned keys somewhere in the
@@ -187,6 +245,7 @@ impl Context {
 
     /// Has `choose` look at every ClientHello and choose the context that
     /// answers.  What it fails with ends the connection, and the client hears
+    /// the alert of the error where it has one ([`Error::from_alert`]), and else
     /// that its name is not recognized.
     pub fn set_choose(&self, choose: Choose) -> Result<()> {
         self.set(|settings| {
@@ -422,15 +481,14 @@ impl Context {
         if let Some(error) = &state.failure {
             return Err(error.clone());
         }
-        if state.settings.choose.is_none() && !state.settings.require_known_name {
+        let settings = &state.settings;
+        let has_optional_alpn = settings.alpn_is_optional && !settings.alpn.is_empty();
+        if settings.choose.is_none() && !settings.require_known_name && !has_optional_alpn {
             return Ok(None);
         }
+        let choose = settings.choose.clone();
         state.sealed = true;
-        Ok(Some(Answer::of(self)))
-    }
-
-    pub(crate) fn chooser(&self) -> Option<Choose> {
-        self.state().settings.choose.clone()
+        Ok(Some(Answer::new(self, choose)))
     }
 
     /// Whether a client that asks for this name may be answered.
@@ -439,6 +497,15 @@ impl Context {
         let mut identities = state.settings.identities.iter();
         !state.settings.require_known_name
             || identities.any(|shown| hello::fit(shown, name) != hello::Fit::None)
+    }
+
+    /// Whether a server with these protocols goes on without one, since none of
+    /// them is offered.
+    pub(crate) fn does_without(&self, offered: &[String]) -> bool {
+        let state = self.state();
+        let mut ours = state.settings.alpn.iter();
+        let is_offered = |one: &Vec<u8>| offered.iter().any(|other| other.as_bytes() == one);
+        state.settings.alpn_is_optional && !offered.is_empty() && !ours.any(is_offered)
     }
 
     /// Whether its clients encrypt, or pretend to encrypt, what they say first.

@@ -1,9 +1,10 @@
-//! Cipher suites and key exchange groups by the names of the IANA registry.
+//! Cipher suites, key exchange groups and signature schemes by the names of the
+//! IANA registry.
 
 use std::sync::LazyLock;
 
 use rustls::crypto::{SupportedKxGroup, aws_lc_rs};
-use rustls::{CipherSuite, NamedGroup, SupportedCipherSuite};
+use rustls::{CipherSuite, NamedGroup, SignatureScheme, SupportedCipherSuite};
 
 use crate::provider::provider;
 use crate::{Error, Result, Status};
@@ -21,6 +22,12 @@ static CIPHERS: Named<SupportedCipherSuite> = LazyLock::new(|| {
 static GROUPS: Named<&'static dyn SupportedKxGroup> = LazyLock::new(|| {
     let groups = aws_lc_rs::ALL_KX_GROUPS.iter();
     groups.map(|known| (group(known.name()), *known)).collect()
+});
+
+static SCHEMES: Named<SignatureScheme> = LazyLock::new(|| {
+    let algorithms = &provider().signature_verification_algorithms;
+    let schemes = algorithms.supported_schemes().into_iter();
+    schemes.map(|known| (of_scheme(known), known)).collect()
 });
 
 /// rustls calls the suites of TLS 1.3 `TLS13_…`, the registry calls them `TLS_…`.
@@ -50,6 +57,58 @@ pub(crate) fn of_group(group: NamedGroup) -> &'static str {
     named.map_or("", |(name, _)| name)
 }
 
+/// The registry's name of a signature scheme, such as
+/// `"ecdsa_secp256r1_sha256"`.
+pub(crate) fn of_scheme(scheme: SignatureScheme) -> String {
+    let name = match scheme {
+        SignatureScheme::RSA_PKCS1_SHA256 => "rsa_pkcs1_sha256",
+        SignatureScheme::RSA_PKCS1_SHA384 => "rsa_pkcs1_sha384",
+        SignatureScheme::RSA_PKCS1_SHA512 => "rsa_pkcs1_sha512",
+        SignatureScheme::RSA_PSS_SHA256 => "rsa_pss_rsae_sha256",
+        SignatureScheme::RSA_PSS_SHA384 => "rsa_pss_rsae_sha384",
+        SignatureScheme::RSA_PSS_SHA512 => "rsa_pss_rsae_sha512",
+        SignatureScheme::ECDSA_NISTP256_SHA256 => "ecdsa_secp256r1_sha256",
+        SignatureScheme::ECDSA_NISTP384_SHA384 => "ecdsa_secp384r1_sha384",
+        SignatureScheme::ECDSA_NISTP521_SHA512 => "ecdsa_secp521r1_sha512",
+        SignatureScheme::ED25519 => "ed25519",
+        SignatureScheme::ED448 => "ed448",
+        other => return format!("{other:?}").to_ascii_lowercase(),
+    };
+    name.to_owned()
+}
+
+/// The name of a suite that somebody offers, or its number.
+pub(super) fn offered_cipher(suite: CipherSuite) -> String {
+    match of_cipher(suite) {
+        "" => number_or(u16::from(suite), &cipher(suite)),
+        name => name.to_owned(),
+    }
+}
+
+/// The name of a group that somebody offers, or its number.
+pub(super) fn offered_group(known: NamedGroup) -> String {
+    number_or(u16::from(known), &group(known))
+}
+
+/// The name of a scheme that somebody offers, or its number.
+pub(super) fn offered_scheme(scheme: SignatureScheme) -> String {
+    number_or(u16::from(scheme), &of_scheme(scheme))
+}
+
+/// What rustls has no name for, it shows as `Unknown`.
+fn number_or(number: u16, name: &str) -> String {
+    match name.get(..7) {
+        Some(start) if start.eq_ignore_ascii_case("unknown") => format!("{number:#06x}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// The signature schemes that there are, with their names.
+pub(super) fn every_scheme() -> impl Iterator<Item = (&'static str, SignatureScheme)> {
+    let every = SCHEMES.iter();
+    every.map(|(name, scheme)| (name.as_str(), *scheme))
+}
+
 /// The suites with these names, in this order.
 pub(super) fn ciphers(names: &[&str]) -> Result<Vec<SupportedCipherSuite>> {
     find(names, &CIPHERS, "cipher suite")
@@ -60,6 +119,11 @@ pub(super) fn ciphers(names: &[&str]) -> Result<Vec<SupportedCipherSuite>> {
 pub(super) fn groups(names: &[&str]) -> Result<Vec<&'static dyn SupportedKxGroup>> {
     let names: Vec<_> = names.iter().map(|name| without_alias(name)).collect();
     find(&names, &GROUPS, "key exchange group")
+}
+
+/// The signature schemes with these names, in this order.
+pub(super) fn schemes(names: &[&str]) -> Result<Vec<SignatureScheme>> {
+    find(names, &SCHEMES, "signature scheme")
 }
 
 fn without_alias(name: &str) -> &str {

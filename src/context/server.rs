@@ -11,6 +11,7 @@ use rustls::sign::CertifiedKey;
 use super::hello::{Fit, fit};
 use super::sessions::{Kept, SESSIONS, Sessions, SharedTickets};
 use super::settings::{ClientAuth, Settings, Shown};
+use super::signing::nothing_to_sign_with;
 use crate::notes::Notes;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status};
@@ -44,6 +45,9 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     let mut config = builder.with_cert_resolver(Arc::new(Identities(settings.identities.clone())));
     config.alpn_protocols = settings.alpn.clone();
     config.key_log = Arc::new(settings.keylog.clone());
+    if let Some(clock) = &settings.clock {
+        config.time_provider = Arc::new(clock.clone());
+    }
     set_resumption(&mut config, settings, policy)?;
     Ok(config)
 }
@@ -55,6 +59,9 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
     let count = settings.sessions.unwrap_or(SESSIONS);
     config.send_tls13_tickets = settings.tickets;
     config.max_early_data_size = settings.early_data;
+    // Early data may be answered at once.  What else could be sent then, to a client
+    // that has proved nothing yet, waits for the handshake all the same.
+    config.send_half_rtt_data = settings.early_data > 0;
     if count == 0 {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
@@ -95,8 +102,7 @@ struct Identities(Vec<Shown>);
 impl ResolvesServerCert for Identities {
     /// Best is an identity for the name that the client asks for, exactly rather
     /// than by a wildcard, with a key that the client can check; then any that it
-    /// can check.  With none of those the first is shown all the same, and rustls
-    /// says in its alert that no signature scheme is in common.
+    /// can check.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         Notes::server_name(name);
@@ -108,6 +114,6 @@ impl ResolvesServerCert for Identities {
             .iter()
             .filter(usable)
             .min_by_key(|shown| Reverse(name.map_or(Fit::None, |name| fit(shown, name))));
-        best.or(self.0.first()).map(|shown| shown.key.clone())
+        Some(best.map_or_else(nothing_to_sign_with, |shown| shown.key.clone()))
     }
 }

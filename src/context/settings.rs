@@ -5,17 +5,19 @@ use std::sync::Arc;
 use rustls::client::{EchConfig, EchGreaseConfig, EchMode};
 use rustls::crypto::hpke::Hpke;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
-use rustls::sign::CertifiedKey;
-use rustls::{SupportedCipherSuite, SupportedProtocolVersion, version};
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion, version};
 use rustls_pki_types::EchConfigListBytes;
 
+use super::clock::Clock;
 use super::hello::Choose;
 use super::keylog::Sink;
 use super::names;
 use super::sessions::{Sessions, TicketKey};
+use super::signing;
 use crate::pki::{Certificate, Crl, Identity};
 use crate::provider::provider;
-use crate::trust::{Crls, Judge, NameCheck, Policy, Roots};
+use crate::trust::{Crls, Judge, NameCheck, Policy, RevocationRules, Roots};
 use crate::{Error, Result, Status};
 
 /// A version of the protocol.
@@ -74,6 +76,8 @@ pub(crate) enum PeerCheck {
 pub(crate) struct Shown {
     pub(crate) leaf: Certificate,
     pub(crate) key: Arc<CertifiedKey>,
+    /// Its private key as it was before schemes were chosen for it.
+    whole_key: Arc<dyn SigningKey>,
 }
 
 pub(crate) struct Settings {
@@ -82,6 +86,8 @@ pub(crate) struct Settings {
     crls: Arc<Crls>,
     pub(crate) identities: Vec<Shown>,
     pub(crate) alpn: Vec<Vec<u8>>,
+    pub(crate) alpn_is_optional: bool,
+    pub(crate) clock: Option<Clock>,
     min_version: Version,
     max_version: Version,
     ciphers: Option<Vec<SupportedCipherSuite>>,
@@ -91,7 +97,9 @@ pub(crate) struct Settings {
     pub(crate) allow_common_name: bool,
     pub(crate) allow_truncation: bool,
     pinned: Vec<[u8; 32]>,
+    end_entities: Vec<[u8; 32]>,
     pins: Vec<[u8; 32]>,
+    verify_schemes: Option<Vec<SignatureScheme>>,
     pub(crate) judge: Option<Judge>,
     pub(crate) choose: Option<Choose>,
     pub(crate) require_known_name: bool,
@@ -112,6 +120,8 @@ impl Default for Settings {
             crls: Arc::default(),
             identities: Vec::new(),
             alpn: Vec::new(),
+            alpn_is_optional: false,
+            clock: None,
             min_version: Version::Tls12,
             max_version: Version::Tls13,
             ciphers: None,
@@ -121,7 +131,9 @@ impl Default for Settings {
             allow_common_name: false,
             allow_truncation: false,
             pinned: Vec::new(),
+            end_entities: Vec::new(),
             pins: Vec::new(),
+            verify_schemes: None,
             judge: None,
             choose: None,
             require_known_name: false,
@@ -142,16 +154,36 @@ impl Settings {
         Ok(())
     }
 
+    /// Does without the system's roots, also where no other is added.
+    pub(crate) fn leave_system_roots(&mut self) {
+        self.roots.get_or_insert_default();
+    }
+
     pub(crate) fn add_crl(&mut self, crl: &Crl) -> Result<()> {
+        self.crls()?.add(crl)
+    }
+
+    pub(crate) fn set_revocation(&mut self, rules: RevocationRules) -> Result<()> {
+        self.crls()?.set_rules(rules);
+        Ok(())
+    }
+
+    fn crls(&mut self) -> Result<&mut Crls> {
         let crls = Arc::get_mut(&mut self.crls);
-        let crls = crls.ok_or_else(|| Error::new(Status::State, "the context is in use"))?;
-        crls.add(crl)
+        crls.ok_or_else(|| Error::new(Status::State, "the context is in use"))
     }
 
     /// Accepts the certificate with this SHA-256 in hex as it is.
     pub(crate) fn trust_certificate(&mut self, sha256: &str) -> Result<()> {
         self.pinned.push(parse_sha256(sha256)?);
         // Instead of the system's roots, as a root would be.
+        self.roots.get_or_insert_default();
+        Ok(())
+    }
+
+    /// Accepts this certificate for its own names.
+    pub(crate) fn trust_end_entity(&mut self, certificate: &Certificate) -> Result<()> {
+        self.end_entities.push(parse_sha256(certificate.sha256())?);
         self.roots.get_or_insert_default();
         Ok(())
     }
@@ -166,13 +198,28 @@ impl Settings {
             let sentence = "an OCSP response is stapled as it is, in DER: these bytes are not that";
             return Err(Error::new(Status::Parse, sentence));
         }
-        let Some(shown) = self.identities.last_mut() else {
-            let sentence = "an OCSP response is about the identity used last, and none is used yet";
-            return Err(Error::new(Status::State, sentence));
-        };
-        let mut key = CertifiedKey::clone(&shown.key);
-        key.ocsp = Some(response.to_vec());
-        shown.key = Arc::new(key);
+        let shown = self.latest_identity("an OCSP response is about")?;
+        Arc::make_mut(&mut shown.key).ocsp = Some(response.to_vec());
+        Ok(())
+    }
+
+    pub(crate) fn set_signing_schemes(&mut self, names: &[&str]) -> Result<()> {
+        let schemes = names::schemes(names)?;
+        let shown = self.latest_identity("signature schemes are chosen for")?;
+        Arc::make_mut(&mut shown.key).key = signing::limit(&shown.whole_key, schemes)?;
+        Ok(())
+    }
+
+    /// The identity that a setting is about.
+    fn latest_identity(&mut self, what: &str) -> Result<&mut Shown> {
+        self.identities.last_mut().ok_or_else(|| {
+            let sentence = format!("{what} the identity used last, and none is used yet");
+            Error::new(Status::State, sentence)
+        })
+    }
+
+    pub(crate) fn set_verify_schemes(&mut self, names: &[&str]) -> Result<()> {
+        self.verify_schemes = Some(names::schemes(names)?);
         Ok(())
     }
 
@@ -256,7 +303,11 @@ impl Settings {
     pub(crate) fn use_identity(&mut self, identity: &Identity) -> Result<()> {
         let key = identity.certified_key()?;
         let leaf = identity.certificate().clone();
-        self.identities.push(Shown { leaf, key });
+        self.identities.push(Shown {
+            leaf,
+            whole_key: key.key.clone(),
+            key,
+        });
         Ok(())
     }
 
@@ -344,7 +395,9 @@ impl Settings {
             crls: self.crls.clone(),
             name,
             pinned: self.pinned.clone(),
+            end_entities: self.end_entities.clone(),
             pins: self.pins.clone(),
+            schemes: self.verify_schemes.clone(),
             judge: self.judge.clone(),
         }
     }

@@ -1,11 +1,13 @@
 //! Why a chain was refused: a sentence for the user, an alert for the peer.
 
+use std::sync::Arc;
+
 use rustls::CertificateError;
 use rustls_pki_types::{ServerName, UnixTime};
 use webpki::Error as PathError;
 
+use super::policy::Role;
 use super::revocation::Crls;
-use super::verifier::Role;
 use crate::pki::{self, Certificate};
 use crate::{CertificateProblem as Problem, Error, Status};
 
@@ -285,6 +287,24 @@ pub(crate) fn for_alert(error: PathError) -> CertificateError {
             CertificateError::BadSignature
         }
         PathError::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
-        other => CertificateError::Other(rustls::OtherError(std::sync::Arc::new(other))),
+        other => CertificateError::Other(rustls::OtherError(Arc::new(other))),
     }
+}
+
+/// What rustls has to hear where an application refuses with this status, to send
+/// the alert that fits it.
+pub(super) fn for_judgement(status: Status) -> rustls::Error {
+    use CertificateError as E;
+    let alert = match status {
+        Status::CertificateRevoked => E::Revoked,
+        Status::CertificateTime => E::Expired,
+        Status::CertificateUntrusted => E::UnknownIssuer,
+        Status::CertificateName => E::NotValidForName,
+        Status::CertificateOcsp => E::InvalidOcspResponse,
+        Status::Certificate => E::Other(rustls::OtherError(Arc::new(Error::from(status)))),
+        // It makes a handshake_failure of all that is not about a certificate.
+        Status::NoCommon => return rustls::Error::General(status.phrase().to_owned()),
+        _ => E::ApplicationVerificationFailure,
+    };
+    alert.into()
 }

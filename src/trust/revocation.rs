@@ -13,6 +13,19 @@ use crate::{Error, Result, Status};
 #[derive(Default)]
 pub(crate) struct Crls {
     lists: Vec<(Crl, CertRevocationList<'static>)>,
+    rules: RevocationRules,
+}
+
+/// How strictly certificates are compared with the CRLs, where there are any.
+/// By default, as strictly as can be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RevocationRules {
+    /// Look at the peer's own certificate alone, and not at the CAs above it.
+    pub leaf_only: bool,
+    /// Accept certificates that no CRL is about.
+    pub allow_unknown: bool,
+    /// Check also where there is no CRL at all, which then nothing passes.
+    pub always: bool,
 }
 
 impl Crls {
@@ -28,6 +41,14 @@ impl Crls {
         let at = at.unwrap_or(self.lists.len());
         self.lists.insert(at, (crl.clone(), parsed.into()));
         Ok(())
+    }
+
+    pub(crate) fn set_rules(&mut self, rules: RevocationRules) {
+        self.rules = rules;
+    }
+
+    pub(crate) fn rules(&self) -> RevocationRules {
+        self.rules
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Crl> {
@@ -50,8 +71,14 @@ impl Crls {
         entries.find(|entry| entry.serial == certificate.serial())
     }
 
-    /// Has `check` run with what webpki asks for: every certificate below the
-    /// root needs a CRL that is not too old and does not list it.
+    /// Whether nothing can pass, since there is nothing to check it with.
+    pub(crate) fn are_missing(&self) -> bool {
+        self.rules.always && !self.rules.allow_unknown && self.lists.is_empty()
+    }
+
+    /// Has `check` run with what webpki asks for: without other rules, every
+    /// certificate below the root needs a CRL that is not too old and does not
+    /// list it.
     pub(crate) fn with_options<T>(
         &self,
         check: impl FnOnce(Option<RevocationOptions<'_>>) -> T,
@@ -59,8 +86,14 @@ impl Crls {
         let lists: Vec<_> = self.lists.iter().map(|(_, parsed)| parsed).collect();
         let options = RevocationOptionsBuilder::new(&lists).ok().map(|builder| {
             builder
-                .with_depth(RevocationCheckDepth::Chain)
-                .with_status_policy(UnknownStatusPolicy::Deny)
+                .with_depth(match self.rules.leaf_only {
+                    true => RevocationCheckDepth::EndEntity,
+                    false => RevocationCheckDepth::Chain,
+                })
+                .with_status_policy(match self.rules.allow_unknown {
+                    true => UnknownStatusPolicy::Allow,
+                    false => UnknownStatusPolicy::Deny,
+                })
                 .with_expiration_policy(ExpirationPolicy::Enforce)
                 .build()
         });

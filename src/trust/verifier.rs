@@ -1,270 +1,15 @@
-//! The check of a peer's certificate chain.  Path building is webpki's; which
-//! roots, which name and which usage is the [`Policy`]'s.
+//! The check of peers, as rustls asks for it: what they have to satisfy is the
+//! [`Policy`]'s.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use aws_lc_rs::digest;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName, PeerMisbehaved, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use webpki::{EndEntityCert, KeyUsage};
 
-use super::explain;
-use super::revocation::Crls;
-use super::roots::Roots;
+use super::policy::{Policy, Role};
 use crate::notes::Notes;
-use crate::pki::Certificate;
 use crate::provider::provider;
-use crate::{CertificateProblem, Error, Result, Status};
-
-/// How the name that was asked for is compared with the certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NameCheck {
-    /// With its alternative names, as RFC 9525 says.
-    AlternativeNames,
-    /// With its one common name where it has no alternative names at all.
-    OrCommonName,
-    /// Not at all.  Insecure.
-    Nothing,
-}
-
-/// Whose certificate it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// A server's: its certificate is for serverAuth (RFC 5280, section 4.2.1.12).
-    Server,
-    /// A client's: its certificate is for clientAuth.
-    Client,
-}
-
-impl Role {
-    fn key_usage(self) -> KeyUsage {
-        match self {
-            Self::Server => KeyUsage::server_auth(),
-            Self::Client => KeyUsage::client_auth(),
-        }
-    }
-}
-
-/// What a chain must satisfy.
-pub(crate) struct Policy {
-    /// Where trust starts; `None` accepts every chain.  Insecure.
-    pub(crate) roots: Option<Arc<Roots>>,
-    pub(crate) crls: Arc<Crls>,
-    pub(crate) name: NameCheck,
-    /// Certificates that are accepted as they are, by the SHA-256 of their DER.
-    pub(crate) pinned: Vec<[u8; 32]>,
-    /// Keys of which one must be in the path, by the SHA-256 of their
-    /// SubjectPublicKeyInfo.  None: any.
-    pub(crate) pins: Vec<[u8; 32]>,
-    /// Has the last word.
-    pub(crate) judge: Option<Judge>,
-}
-
-/// Looks at a peer after it was verified, and can refuse it.  What it returns
-/// for one that was refused already does not count.
-pub type Judge = Arc<dyn Fn(&Verdict<'_>) -> Result<()> + Send + Sync>;
-
-/// How the verification of a peer ended.
-pub struct Verdict<'a> {
-    /// The peer's certificates as it sent them, its own first.
-    pub chain: &'a [Certificate],
-    /// The path that was accepted, or why none was.
-    pub outcome: Result<&'a [Certificate], &'a Error>,
-}
-
-/// Why a chain is not accepted: as rustls says it to the peer, and as a user
-/// hears it.
-struct Refusal {
-    alert: CertificateError,
-    reason: Error,
-}
-
-impl Policy {
-    /// Checks a chain, leaf first, for a name, and gives the path that is
-    /// accepted, up to the root where it is known: nothing where nothing is
-    /// verified.
-    pub(crate) fn verify(
-        &self,
-        chain: &[Certificate],
-        name: Option<&ServerName<'_>>,
-        role: Role,
-        now: UnixTime,
-    ) -> Result<Vec<Certificate>> {
-        let ders = chain.iter().map(|one| CertificateDer::from(one.der()));
-        let ders: Vec<_> = ders.collect();
-        let Some((leaf, intermediates)) = ders.split_first() else {
-            return Err(Error::new(Status::Argument, "the chain is empty"));
-        };
-        let path = self
-            .check(leaf, intermediates, name, role, now)
-            .map_err(|refusal| refusal.reason)?;
-        parse_all(&path)
-    }
-
-    fn check(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: Option<&ServerName<'_>>,
-        role: Role,
-        now: UnixTime,
-    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
-        let path = self.check_trust(leaf, intermediates, name, role, now);
-        let path = path.and_then(|path| self.check_pins(leaf, path));
-        self.ask_judge(leaf, intermediates, path)
-    }
-
-    /// Checks what certificates say.
-    fn check_trust(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: Option<&ServerName<'_>>,
-        role: Role,
-        now: UnixTime,
-    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
-        let Some(roots) = &self.roots else {
-            return Ok(Vec::new());
-        };
-        let path = match self.pinned.contains(&sha256(leaf)) {
-            true => check_time(leaf, now).map(|()| vec![Arc::from(&**leaf)]),
-            false => {
-                let path = self.build_path(roots, leaf, intermediates, role, now);
-                match (path, name) {
-                    (Ok(path), Some(name)) => self.check_name(leaf, name).map(|()| path),
-                    (path, _) => path,
-                }
-            }
-        };
-        path.map_err(|error| {
-            let question = explain::Question {
-                chain: &chain_of(leaf, intermediates),
-                name,
-                role,
-                roots: roots.anchors().len() + self.pinned.len(),
-                crls: &self.crls,
-            };
-            let reason = explain::refusal(&error, &question);
-            let alert = explain::for_alert(error);
-            Refusal { alert, reason }
-        })
-    }
-
-    /// Checks that one of the keys that are demanded is in the path.  Where
-    /// nothing was verified, only the peer's own key is proved to be there.
-    fn check_pins(
-        &self,
-        leaf: &CertificateDer<'_>,
-        path: Vec<Arc<[u8]>>,
-    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
-        if self.pins.is_empty() {
-            return Ok(path);
-        }
-        let shown = match path.is_empty() {
-            true => parse_all(std::slice::from_ref(leaf)),
-            false => parse_all(&path),
-        };
-        let shown = shown.unwrap_or_default();
-        let is_pinned = |one: &Certificate| self.pins.contains(&sha256(one.spki_der()));
-        if shown.iter().any(is_pinned) {
-            return Ok(path);
-        }
-        let keys: Vec<_> = shown.iter().map(Certificate::spki_sha256).collect();
-        let subject = shown.first().map(Certificate::subject).unwrap_or_default();
-        let reason = Error::certificate(
-            Status::CertificateRefused,
-            CertificateProblem::Pin,
-            format!(
-                "the certificate of '{subject}' is valid, but none of the {} pinned keys is in its \
-                 path, which has the keys {}",
-                self.pins.len(),
-                keys.join(", ")
-            ),
-        );
-        let alert = CertificateError::ApplicationVerificationFailure;
-        Err(Refusal { alert, reason })
-    }
-
-    fn ask_judge(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        path: Result<Vec<Arc<[u8]>>, Refusal>,
-    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
-        let Some(judge) = &self.judge else {
-            return path;
-        };
-        let chain = chain_of(leaf, intermediates);
-        let accepted = path
-            .as_ref()
-            .map(|path| parse_all(path).unwrap_or_default());
-        let outcome = match &accepted {
-            Ok(path) => Ok(&path[..]),
-            Err(refusal) => Err(&refusal.reason),
-        };
-        let verdict = Verdict {
-            chain: &chain,
-            outcome,
-        };
-        let judged = Notes::aside(|| judge(&verdict));
-        let path = path?;
-        judged.map(|()| path).map_err(|reason| Refusal {
-            alert: CertificateError::ApplicationVerificationFailure,
-            reason,
-        })
-    }
-
-    fn build_path(
-        &self,
-        roots: &Roots,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        role: Role,
-        now: UnixTime,
-    ) -> Result<Vec<Arc<[u8]>>, webpki::Error> {
-        let algorithms = provider().signature_verification_algorithms.all;
-        let parsed = EndEntityCert::try_from(leaf)?;
-        let path = self.crls.with_options(|revocation| {
-            let (anchors, usage) = (roots.anchors(), role.key_usage());
-            parsed.verify_for_usage(
-                algorithms,
-                anchors,
-                intermediates,
-                now,
-                usage,
-                revocation,
-                None,
-            )
-        })?;
-        let mut certificates = vec![Arc::from(&**leaf)];
-        let intermediates = path.intermediate_certificates();
-        certificates.extend(intermediates.map(|one| Arc::from(&*one.der())));
-        certificates.extend(roots.certificate_of(path.anchor()).cloned());
-        Ok(certificates)
-    }
-
-    fn check_name(
-        &self,
-        leaf: &CertificateDer<'_>,
-        name: &ServerName<'_>,
-    ) -> Result<(), webpki::Error> {
-        let outcome = EndEntityCert::try_from(leaf)?.verify_is_valid_for_subject_name(name);
-        match self.name {
-            NameCheck::Nothing => Ok(()),
-            NameCheck::AlternativeNames => outcome,
-            NameCheck::OrCommonName => outcome.or_else(|error| {
-                if has_sole_common_name(leaf, &name.to_str()) {
-                    return Ok(());
-                }
-                Err(error)
-            }),
-        }
-    }
-}
 
 /// Verifies servers for clients, and clients for servers.
 pub(crate) struct Verifier {
@@ -304,120 +49,32 @@ impl Verifier {
         name: Option<&ServerName<'_>>,
         role: Role,
         now: UnixTime,
+        ocsp: Option<&[u8]>,
     ) -> Result<(), rustls::Error> {
-        match self.policy.check(leaf, intermediates, name, role, now) {
+        match self
+            .policy
+            .check(leaf, intermediates, name, role, now, ocsp)
+        {
             Ok(path) => {
                 Notes::path(path);
                 Ok(())
             }
             Err(refusal) => {
                 Notes::refusal(refusal.reason);
-                Err(refusal.alert.into())
+                Err(refusal.alert)
             }
         }
     }
 
-    fn note_scheme(
-        &self,
-        outcome: Result<HandshakeSignatureValid, rustls::Error>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Notes::scheme(dss.scheme);
-        outcome
-    }
-}
-
-impl Policy {
-    /// Tells policies apart that demand different things.
-    pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        let mut context = digest::Context::new(&digest::SHA256);
-        let mut add = |bytes: &[u8]| {
-            context.update(&(bytes.len() as u64).to_be_bytes());
-            context.update(bytes);
-        };
-        add(&[
-            u8::from(self.roots.is_some()),
-            self.name as u8,
-            u8::from(self.judge.is_some()),
-        ]);
-        // Certificates that are trusted as they are, and pins, are no less different
-        // for being hashes both.
-        add(&self.pinned.len().to_be_bytes());
-        let anchors = self.roots.iter().flat_map(|roots| roots.anchors());
-        for anchor in anchors {
-            add(&anchor.subject);
-            add(&anchor.subject_public_key_info);
-            add(anchor.name_constraints.as_deref().unwrap_or_default());
+    /// Checks that the peer signed in a way that it was told of, and notes it.
+    fn note_scheme(&self, scheme: SignatureScheme) -> Result<(), rustls::Error> {
+        let allowed = self.policy.schemes.as_ref();
+        if allowed.is_some_and(|schemes| !schemes.contains(&scheme)) {
+            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
         }
-        for crl in self.crls.iter() {
-            add(crl.der());
-        }
-        for pin in self.pinned.iter().chain(&self.pins) {
-            add(pin);
-        }
-        digest_bytes(context.finish())
+        Notes::scheme(scheme);
+        Ok(())
     }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    digest_bytes(digest::digest(&digest::SHA256, bytes))
-}
-
-fn digest_bytes(digest: digest::Digest) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest.as_ref());
-    bytes
-}
-
-/// The certificates as they were sent, up to the first that does not parse.
-fn chain_of(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Vec<Certificate> {
-    let all = std::iter::once(leaf).chain(others);
-    all.map_while(|der| Certificate::from_der(der.to_vec()).ok())
-        .collect()
-}
-
-fn parse_all(path: &[impl AsRef<[u8]>]) -> Result<Vec<Certificate>> {
-    path.iter()
-        .map(|der| Certificate::from_der(der.as_ref().to_vec()))
-        .collect()
-}
-
-/// Whether a certificate that is accepted as it is, is valid at this time.
-fn check_time(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), webpki::Error> {
-    let certificate = Certificate::from_der(leaf.to_vec()).map_err(|_| webpki::Error::BadDer)?;
-    let time = |seconds: i64| {
-        let seconds = u64::try_from(seconds).unwrap_or_default();
-        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
-    };
-    let (not_before, not_after) = (
-        time(certificate.not_before()),
-        time(certificate.not_after()),
-    );
-    if now < not_before {
-        return Err(webpki::Error::CertNotValidYet {
-            time: now,
-            not_before,
-        });
-    }
-    if now > not_after {
-        return Err(webpki::Error::CertExpired {
-            time: now,
-            not_after,
-        });
-    }
-    Ok(())
-}
-
-/// Whether a certificate has no alternative names, not even an empty list of
-/// them, and `name` is its only common name.
-fn has_sole_common_name(leaf: &CertificateDer<'_>, name: &str) -> bool {
-    let Ok(certificate) = Certificate::from_der(leaf.to_vec()) else {
-        return false;
-    };
-    let common_names = certificate.common_names();
-    !certificate.has_alternative_names()
-        && common_names.len() == 1
-        && common_names[0].eq_ignore_ascii_case(name)
 }
 
 impl std::fmt::Debug for Verifier {
@@ -435,11 +92,12 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if !ocsp_response.is_empty() {
-            Notes::ocsp(ocsp_response);
+        let ocsp = Some(ocsp_response).filter(|response| !response.is_empty());
+        if let Some(response) = ocsp {
+            Notes::ocsp(response);
         }
         let name = Some(server_name);
-        self.check(end_entity, intermediates, name, Role::Server, now)
+        self.check(end_entity, intermediates, name, Role::Server, now, ocsp)
             .map(|()| ServerCertVerified::assertion())
     }
 
@@ -449,11 +107,9 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.note_scheme(dss.scheme)?;
         let algorithms = &provider().signature_verification_algorithms;
-        self.note_scheme(
-            verify_tls12_signature(message, certificate, dss, algorithms),
-            dss,
-        )
+        verify_tls12_signature(message, certificate, dss, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -462,17 +118,18 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.note_scheme(dss.scheme)?;
         let algorithms = &provider().signature_verification_algorithms;
-        self.note_scheme(
-            verify_tls13_signature(message, certificate, dss, algorithms),
-            dss,
-        )
+        verify_tls13_signature(message, certificate, dss, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider()
-            .signature_verification_algorithms
-            .supported_schemes()
+        let known = || {
+            provider()
+                .signature_verification_algorithms
+                .supported_schemes()
+        };
+        self.policy.schemes.clone().unwrap_or_else(known)
     }
 }
 
@@ -491,7 +148,7 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.check(end_entity, intermediates, None, Role::Client, now)
+        self.check(end_entity, intermediates, None, Role::Client, now, None)
             .map(|()| ClientCertVerified::assertion())
     }
 

@@ -98,7 +98,7 @@ fi
 # ---- The judgement ----
 
 ${TEST_CC:-cc} -O1 -g -std=c11 -Wall -Wextra -Wpedantic -Werror ${TEST_CFLAGS:-} -I"$root/include" \
-	"$here/shim.c" -o "$work/shim" -L"$out" -ltlsmith -Wl,-rpath,"$out"
+	"$here"/*.c -o "$work/shim" -L"$out" -ltlsmith -Wl,-rpath,"$out"
 
 for transport in fd io mem; do
 	echo "BoGo, over $transport:"

@@ -93,14 +93,49 @@ static int look(void *userdata, const tlsmith_conn *conn, int status)
 	return seen.answer;
 }
 
+/* Refuses a server without the response that it should have. */
+static int look_at_ocsp(void *userdata, const tlsmith_conn *conn, int status)
+{
+	size_t len = 1;
+	const uint8_t *response = tlsmith_peer_ocsp(conn, &len);
+	const char *expected = userdata;
+
+	if (response == NULL ? len != 0 : memcmp(response, expected, len) != 0)
+		return TLSMITH_ERR_INTERNAL;
+	return len == strlen(expected) ? status : TLSMITH_ERR_CERT_OCSP;
+}
+
+static void the_verify_callback_sees_the_ocsp_response(void)
+{
+	static char response[] = "0\003\n\001\006";
+	int min, stapled;
+	struct pair p;
+
+	for (min = 0x0303; min <= 0x0304; min++) {
+		for (stapled = 0; stapled < 2; stapled++) {
+			prepare(&p);
+			tlsmith_ctx_set_versions(p.client_ctx, min, min);
+			tlsmith_ctx_set_verify(p.client_ctx, look_at_ocsp, response);
+			if (stapled)
+				tlsmith_ctx_set_ocsp(p.server_ctx, response, 5);
+			CHECK(meet(&p, "localhost") == (stapled ? 0 : TLSMITH_ERR_CERT_OCSP));
+			CHECK(tlsmith_alert(p.server) == (stapled ? -1 : 113));
+			CHECK((tlsmith_peer_ocsp(p.client, NULL) != NULL) == stapled);
+			stop(&p);
+		}
+	}
+}
+
 static void the_verify_callback_has_the_last_word(void)
 {
-	static const struct { int answer, code; } refusals[] = {
-		{ TLSMITH_ERR_CERT_REVOKED, TLSMITH_ERR_CERT_REVOKED },
-		{ TLSMITH_ERR_CERT_REFUSED, TLSMITH_ERR_CERT_REFUSED },
-		{ -9999, TLSMITH_ERR_CERT_REFUSED }, { 1, TLSMITH_ERR_CERT_REFUSED },
+	static const struct { int answer, code, alert; } refusals[] = {
+		{ TLSMITH_ERR_CERT_REVOKED, TLSMITH_ERR_CERT_REVOKED, 44 },
+		{ TLSMITH_ERR_CERT_OCSP, TLSMITH_ERR_CERT_OCSP, 113 },
+		{ TLSMITH_ERR_CERT, TLSMITH_ERR_CERT, 46 },
+		{ TLSMITH_ERR_CERT_REFUSED, TLSMITH_ERR_CERT_REFUSED, 49 },
+		{ -9999, TLSMITH_ERR_CERT_REFUSED, 49 }, { 1, TLSMITH_ERR_CERT_REFUSED, 49 },
 		/* "Not yet" is no refusal: nobody shall call again for ever. */
-		{ TLSMITH_WANT_READ, TLSMITH_ERR_CERT_REFUSED },
+		{ TLSMITH_WANT_READ, TLSMITH_ERR_CERT_REFUSED, 49 },
 	};
 	const char *pem = tlsmith_identity_cert_pem(ca);
 	tlsmith_identity *user = tlsmith_issue_cert(ca, "alice@example.org", NULL);
@@ -126,6 +161,7 @@ static void the_verify_callback_has_the_last_word(void)
 		CHECK_FAILS(meet(&p, "localhost"), refusals[i].code, tlsmith_error(p.client),
 		    "verify callback refused the certificate of 'CN=localhost'");
 		CHECK(p.server_status == TLSMITH_ERR_ALERT);
+		CHECK(tlsmith_alert(p.server) == refusals[i].alert);
 		CHECK(tlsmith_peer_verified(p.client, 0) == NULL);
 		CHECK(tlsmith_peer_cert(p.client, 0) == NULL);
 		stop(&p);
@@ -343,6 +379,7 @@ int main(void)
 	begin_all();
 	the_hello_chooses_the_context();
 	the_verify_callback_has_the_last_word();
+	the_verify_callback_sees_the_ocsp_response();
 	secrets_are_logged_where_they_are_asked_for();
 	keys_can_be_in_another_process();
 	messages_come_while_they_are_asked_for();

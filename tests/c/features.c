@@ -22,6 +22,19 @@ static void names_choose_what_is_agreed(void)
 	CHECK_TEXT(tlsmith_conn_group(p.server), "secp384r1");
 	stop(&p);
 
+	prepare(&p);
+	tlsmith_ctx_set_verify_schemes(p.client_ctx, "ed25519,ecdsa_secp256r1_sha256");
+	tlsmith_ctx_set_signing_schemes(p.server_ctx, "ecdsa_secp256r1_sha256");
+	CHECK(meet(&p, "localhost") == 0);
+	CHECK_TEXT(tlsmith_conn_signature(p.client), "ecdsa_secp256r1_sha256");
+	stop(&p);
+
+	prepare(&p);
+	tlsmith_ctx_set_verify_schemes(p.client_ctx, "ed25519");
+	meet(&p, "localhost");
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_error(p.server), "signature");
+	stop(&p);
+
 	/* TLS 1.2 where the only suite is one of its own. */
 	prepare(&p);
 	tlsmith_ctx_set_ciphers(p.server_ctx, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");

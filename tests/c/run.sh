@@ -67,7 +67,7 @@ pass "the archive has no foreign global symbols"
 
 flags="-std=c11 -Wall -Wextra -Wpedantic -Werror -Wno-unused-result -O1 -g -I$root/include"
 libs=$(PKG_CONFIG_PATH="$out" pkg-config --static --libs-only-l tlsmith | sed 's/-ltlsmith//')
-for test in arguments states certificates connections transports callbacks features sessions volume; do
+for test in arguments states certificates connections transports callbacks features sessions threads volume; do
 	"$CC" $flags "$here/$test.c" -o $test -L"$out" -ltlsmith -lpthread
 	# Megabytes: as many as the tool can carry in a short time.
 	fast= slow= slowest=

@@ -203,6 +203,33 @@ static void early_data_is_accepted_once(void)
 	stop(&p);
 }
 
+static void early_data_is_answered_at_once(void)
+{
+	tlsmith_ctx *second;
+	struct pair p;
+	char buf[100];
+
+	prepare_early(&p, &second);
+	connect_only(&p, "localhost");
+	CHECK(tlsmith_write_early(p.client, "ask", 3) == 3);
+	carry(p.client, p.server);
+	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == 3);
+	CHECK(tlsmith_write(p.server, "answer", 6) == 6);
+	/* Saying that this is all takes the client's word that it is there. */
+	CHECK(tlsmith_shutdown(p.server) == TLSMITH_WANT_READ);
+	CHECK(tlsmith_write(p.server, "!", 1) == 1);
+	carry(p.server, p.client);
+	CHECK(tlsmith_read(p.client, buf, sizeof buf) == 7 && memcmp(buf, "answer!", 7) == 0);
+	CHECK(tlsmith_conn_version(p.server) == 0);
+	carry(p.client, p.server);
+	CHECK(tlsmith_shutdown(p.server) == 0);
+	CHECK(tlsmith_conn_version(p.server) == 0x0304);
+	carry(p.server, p.client);
+	CHECK(tlsmith_read(p.client, buf, sizeof buf) == 0);
+	tlsmith_ctx_free(second);
+	stop(&p);
+}
+
 static void early_data_that_is_rejected_is_reported(void)
 {
 	tlsmith_ctx *second;
@@ -267,6 +294,7 @@ int main(void)
 	servers_share_ticket_keys();
 	servers_share_kept_sessions();
 	early_data_is_accepted_once();
+	early_data_is_answered_at_once();
 	early_data_that_is_rejected_is_reported();
 	early_data_has_limits();
 	end_all();

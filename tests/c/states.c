@@ -34,6 +34,8 @@ static void null_is_refused(void)
 	CHECK(tlsmith_ctx_add_pin(NULL, "a") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_ciphers(NULL, "a") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_groups(NULL, "a") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_set_verify_schemes(NULL, "a") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_set_signing_schemes(NULL, "a") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_require_known_name(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_ocsp(NULL, "0", 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_ech(NULL, NULL, 0) == TLSMITH_ERR_ARG);
@@ -105,6 +107,12 @@ static void bad_settings_are_refused_and_stick(void)
 	CHECK_SETTER(tlsmith_ctx_set_groups(ctx, NULL), TLSMITH_ERR_ARG, "names is NULL");
 	CHECK_SETTER(tlsmith_ctx_set_groups(ctx, ""), TLSMITH_ERR_ARG, "X25519MLKEM768");
 	CHECK_SETTER(tlsmith_ctx_set_groups(ctx, "x25519,sect163k1"), TLSMITH_ERR_ARG, "'sect163k1'");
+	CHECK_SETTER(tlsmith_ctx_set_verify_schemes(ctx, NULL), TLSMITH_ERR_ARG, "names is NULL");
+	CHECK_SETTER(tlsmith_ctx_set_verify_schemes(ctx, "ed25519,md5"), TLSMITH_ERR_ARG, "'md5'");
+	CHECK_SETTER(tlsmith_ctx_set_signing_schemes(ctx, ""), TLSMITH_ERR_ARG, "ed25519, ");
+	CHECK_SETTER(tlsmith_ctx_set_signing_schemes(ctx, "ed25519"), TLSMITH_ERR_STATE, "used yet");
+	CHECK_SETTER((tlsmith_ctx_use(ctx, localhost), tlsmith_ctx_set_signing_schemes(ctx, "ed25519")),
+	    TLSMITH_ERR_ARG, "choose from ecdsa_secp256r1_sha256");
 	CHECK_SETTER(tlsmith_ctx_add_pin(ctx, NULL), TLSMITH_ERR_ARG, "sha256 is NULL");
 	CHECK_SETTER(tlsmith_ctx_add_pin(ctx, ""), TLSMITH_ERR_ARG, "64 digits");
 	sha256[63] = 0;

@@ -41,7 +41,7 @@ static inline void end(struct pair *p)
 /* Moves all that waits from one to the other: how many bytes. */
 static inline size_t carry(tlsmith_conn *from, tlsmith_conn *to)
 {
-	static char buf[70000];
+	char buf[70000];
 	size_t total = 0;
 	ptrdiff_t n;
 
@@ -100,7 +100,8 @@ static inline void end_all(void)
 /* A socket that is read and written through callbacks, in whatever way. */
 struct odd {
 	int fd;
-	unsigned turn;
+	/* Each is of one thread. */
+	unsigned reads, writes;
 	size_t most;
 	int interrupts, refusals;
 };
@@ -109,11 +110,11 @@ static inline ptrdiff_t odd_read(void *userdata, void *buf, size_t len)
 {
 	struct odd *odd = userdata;
 
-	if (++odd->turn % 5 == 1 && odd->interrupts) {
+	if (++odd->reads % 5 == 1 && odd->interrupts) {
 		errno = EINTR;
 		return -1;
 	}
-	if (odd->turn % 5 == 2 && odd->refusals) {
+	if (odd->reads % 5 == 2 && odd->refusals) {
 		errno = EAGAIN;
 		return -1;
 	}
@@ -124,11 +125,11 @@ static inline ptrdiff_t odd_write(void *userdata, const void *data, size_t len)
 {
 	struct odd *odd = userdata;
 
-	if (++odd->turn % 5 == 1 && odd->interrupts) {
+	if (++odd->writes % 5 == 1 && odd->interrupts) {
 		errno = EINTR;
 		return -1;
 	}
-	if (odd->turn % 5 == 2 && odd->refusals) {
+	if (odd->writes % 5 == 2 && odd->refusals) {
 		errno = EAGAIN;
 		return -1;
 	}

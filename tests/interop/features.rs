@@ -244,6 +244,26 @@ fn our_policies_bind_s_server() {
     }
 }
 
+#[test]
+fn signature_schemes_are_chosen_with_openssl() {
+    let identity = issue(&["localhost"], &with_key(KeyType::Rsa2048));
+    let files = Files::of(&identity);
+    for (_, flag) in VERSIONS {
+        let server = server_context(&identity);
+        let schemes = ["rsa_pss_rsae_sha384", "rsa_pss_rsae_sha256"];
+        server.set_signing_schemes(&schemes).unwrap();
+        let (words, ()) = s_client_at(&server, &files, &[flag], shake);
+        assert_says(&words, "Peer signing digest: SHA384");
+
+        let (_peer, port) = s_server_of(&files, &["-rev", flag]);
+        let client = client_context();
+        client.set_verify_schemes(&schemes[1..]).unwrap();
+        let connection = connect(&client, port, "localhost").unwrap();
+        let signature = &connection.agreed().unwrap().signature_scheme;
+        assert_eq!(signature.as_deref(), Some("rsa_pss_rsae_sha256"));
+    }
+}
+
 // OCSP.
 
 #[test]

@@ -23,6 +23,8 @@ mod naming;
 mod policy;
 #[path = "connection/sessions.rs"]
 mod sessions;
+#[path = "connection/signatures.rs"]
+mod signatures;
 #[path = "connection/sockets.rs"]
 mod sockets;
 #[path = "connection/threads.rs"]

@@ -23,6 +23,8 @@ pub struct tlsmith_conn {
     pub(crate) texts: Texts,
     pub(crate) peer: OnceLock<Vec<tlsmith_cert>>,
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
+    /// The OCSP response for a verify callback.
+    pub(crate) ocsp: OnceLock<Vec<u8>>,
 }
 
 /// What there is once it is connected.
@@ -187,6 +189,7 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
             texts: Texts::default(),
             peer: OnceLock::new(),
             verified: OnceLock::new(),
+            ocsp: OnceLock::new(),
         })
     }))
 }

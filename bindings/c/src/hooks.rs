@@ -16,8 +16,16 @@ use crate::edge::{self, Callback, HelloFn, KeylogFn, VerifyFn};
 /// is the code, tlsmith_error() the reason).  Return 0 to accept what passed, or
 /// a negative tlsmith_status to refuse it with; any other value refuses it with
 /// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
-/// tlsmith_peer_cert(), tlsmith_peer_verified(), tlsmith_conn_server_name() and
-/// tlsmith_error(); it is NULL for tlsmith_ctx_verify().
+/// tlsmith_peer_cert(), tlsmith_peer_verified(), tlsmith_peer_ocsp(),
+/// tlsmith_conn_server_name() and tlsmith_error(); it is NULL for
+/// tlsmith_ctx_verify().
+///
+/// The peer hears an alert that fits the code (RFC 8446, section 6.2): for
+/// TLSMITH_ERR_CERT_REVOKED certificate_revoked, for TLSMITH_ERR_CERT_TIME
+/// certificate_expired, for TLSMITH_ERR_CERT_UNTRUSTED unknown_ca, for
+/// TLSMITH_ERR_CERT_NAME bad_certificate, for TLSMITH_ERR_CERT_OCSP
+/// bad_certificate_status_response, for TLSMITH_ERR_CERT certificate_unknown, for
+/// TLSMITH_ERR_NO_COMMON handshake_failure, and for all others access_denied.
 pub type tlsmith_verify_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, status: c_int) -> c_int,
 >;
@@ -56,6 +64,9 @@ fn judge(verify: &Callback<VerifyFn>, verdict: &Verdict<'_>) -> Result<()> {
     let conn = driving::current();
     if let Some(conn) = edge::borrow(conn) {
         conn.peer.get_or_init(|| cert::list(verdict.chain));
+        if let Some(response) = verdict.ocsp {
+            conn.ocsp.get_or_init(|| response.to_vec());
+        }
         match verdict.outcome {
             Ok(path) => {
                 conn.verified.get_or_init(|| cert::list(path));

@@ -56,6 +56,8 @@ pub enum tlsmith_status {
     TLSMITH_ERR_CERT_MISSING = -35,
     /// the certificate was refused by the application
     TLSMITH_ERR_CERT_REFUSED = -36,
+    /// a verify callback refused the OCSP response, or misses one
+    TLSMITH_ERR_CERT_OCSP = -37,
     /// a file cannot be read or written
     TLSMITH_ERR_FILE = -40,
     /// PEM or DER that does not parse
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_codes_of_c_are_those_of_the_core() {
-        let pairs: [(tlsmith_status, S); 24] = [
+        let pairs: [(tlsmith_status, S); 25] = [
             (TLSMITH_WANT_READ, S::WantRead),
             (TLSMITH_WANT_WRITE, S::WantWrite),
             (TLSMITH_ERR_ARG, S::Argument),
@@ -140,6 +142,7 @@ mod tests {
             (TLSMITH_ERR_CERT_REVOKED, S::CertificateRevoked),
             (TLSMITH_ERR_CERT_MISSING, S::CertificateMissing),
             (TLSMITH_ERR_CERT_REFUSED, S::CertificateRefused),
+            (TLSMITH_ERR_CERT_OCSP, S::CertificateOcsp),
             (TLSMITH_ERR_FILE, S::File),
             (TLSMITH_ERR_PARSE, S::Parse),
             (TLSMITH_ERR_KEY_MISMATCH, S::KeyMismatch),

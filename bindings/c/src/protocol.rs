@@ -25,6 +25,34 @@ pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_
     })
 }
 
+/// Let peers sign the handshake only with these signature schemes (RFC 8446,
+/// section 4.2.3), best first, by their IANA names:
+/// "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the signatures in
+/// certificates.  TLSMITH_ERR_ARG lists those that there are.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_verify_schemes(
+    ctx: *mut tlsmith_ctx,
+    names: *const c_char,
+) -> c_int {
+    set(ctx, |context| {
+        context.set_verify_schemes(&edge::need_list(names, "names")?)
+    })
+}
+
+/// Sign handshakes only with these signature schemes, best first, where the
+/// identity used last is shown: for a key that must not sign, or cannot sign where
+/// it is, in every way that its kind knows.  TLSMITH_ERR_STATE where none is used,
+/// TLSMITH_ERR_ARG where its key can sign with none of them.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_signing_schemes(
+    ctx: *mut tlsmith_ctx,
+    names: *const c_char,
+) -> c_int {
+    set(ctx, |context| {
+        context.set_signing_schemes(&edge::need_list(names, "names")?)
+    })
+}
+
 /// Refuse clients that ask for a server which no identity is for (alert 112,
 /// RFC 6066, section 3), instead of showing the first identity.  One that asks
 /// for no name is answered.

@@ -3,7 +3,7 @@
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use pyo3::exceptions::{PyBufferError, PyValueError};
 use pyo3::ffi;
@@ -17,6 +17,15 @@ pub(crate) fn own(fd: RawFd) -> PyResult<OwnedFd> {
     // SAFETY: it is not -1, and the caller, which is `tlsmith._config` alone,
     // has it from `detach()`, after which nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Borrows a descriptor that a Python object owns.
+pub(crate) fn borrow<'a>(fd: RawFd) -> BorrowedFd<'a> {
+    // SAFETY: it is not -1: `sslobj` asks the socket for it before each call and
+    // stops there where it is closed.  A program that closes a socket in one
+    // thread while another is in a call on it has that call use whatever got the
+    // number since, as it has with the standard library; no memory is touched.
+    unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
 /// A contiguous buffer that some object lent us.  The object can neither free

@@ -1,40 +1,114 @@
-//! What `tlsmith.Client` and `tlsmith.Server` are made of.
+//! What `tlsmith.Client`, `tlsmith.Server` and `tlsmith.ssl` are made of.
 
+use std::path::PathBuf;
+
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use tlsmith::{ClientAuth, Error, Result, Role, Status, Version};
+use tlsmith::{ClientAuth, Error, Result, RevocationRules, Role, Status, Version};
 
 use crate::cert::{Certificate, Identity};
 use crate::crl::Crl;
 use crate::errors::{detached, to_python};
+use crate::hooks::Hook;
 
 /// A context of the core, complete and never changed.
 #[pyclass(frozen, module = "tlsmith._tlsmith")]
-pub(crate) struct Context(pub(crate) tlsmith::Context);
+pub(crate) struct Context {
+    pub(crate) core: tlsmith::Context,
+    hooks: Vec<Hook>,
+}
 
-/// What is set, as `tlsmith._config` says it.
+/// What is set, as `tlsmith._context` says it.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Settings {
+    // Whom to believe.
     /// Trusted certificates.
     roots: Vec<Py<Certificate>>,
     /// The system's roots as well.
     system: bool,
     crls: Vec<Py<Crl>>,
-    identities: Vec<Py<Identity>>,
-    alpn: Vec<String>,
-    min_version: String,
-    max_version: String,
-    client_auth: String,
+    crls_leaf_only: bool,
+    crls_allow_unknown: bool,
+    crls_always: bool,
+    /// Certificates that are accepted for their own names.
+    end_entities: Vec<Py<Certificate>>,
+    /// The SHA-256 of certificates that are trusted as they are.
+    pinned: Vec<String>,
+    /// The SHA-256 of keys of which one has to be in the path.
+    pins: Vec<String>,
     verify: bool,
     check_hostname: bool,
+    allow_common_name: bool,
+    allow_truncation: bool,
+    now: Option<Py<PyAny>>,
+    // What to say.
+    identities: Vec<Py<Identity>>,
+    ocsp: Option<Vec<u8>>,
+    alpn: Vec<String>,
+    alpn_is_optional: bool,
+    min_version: String,
+    max_version: String,
+    ciphers: Option<Vec<String>>,
+    groups: Option<Vec<String>>,
+    client_auth: String,
+    on_hello: Option<Py<PyAny>>,
+    require_known_name: bool,
+    ech: Option<Ech>,
+    // Sessions.
+    resume: bool,
+    tickets: Option<usize>,
+    ticket_keys: Vec<Vec<u8>>,
+    early_data: u32,
+    keylog: Option<KeyLog>,
+}
+
+#[derive(FromPyObject)]
+enum Ech {
+    /// "grease".
+    Pretend(String),
+    List(Vec<u8>),
+}
+
+#[derive(FromPyObject)]
+enum KeyLog {
+    File(PathBuf),
+    Function(Py<PyAny>),
 }
 
 #[pymethods]
 impl Context {
     #[new]
     fn new(py: Python<'_>, settings: Settings) -> PyResult<Self> {
-        detached(py, || settings.apply()).map(Self)
+        let mut hooks = Vec::new();
+        let core = tlsmith::Context::new();
+        let mut hook = |function: &Py<PyAny>| {
+            let hook = Hook::new(function.bind(py));
+            hooks.push(hook.clone());
+            hook
+        };
+        let now = settings.now.as_ref().map(&mut hook);
+        let on_hello = settings.on_hello.as_ref().map(&mut hook);
+        let keylog = match &settings.keylog {
+            Some(KeyLog::Function(function)) => Some(hook(function)),
+            _ => None,
+        };
+        detached(py, || {
+            if let Some(now) = now {
+                core.set_clock(now.now())?;
+            }
+            if let Some(on_hello) = on_hello {
+                core.set_choose(on_hello.choose())?;
+            }
+            if let Some(keylog) = keylog {
+                core.set_keylog_line(keylog.keylog())?;
+            }
+            settings.trust(&core)?;
+            settings.protocol(&core)?;
+            settings.sessions(&core)
+        })?;
+        Ok(Self { core, hooks })
     }
 
     /// The path that is accepted for a chain, up to the root.
@@ -47,15 +121,23 @@ impl Context {
         time: Option<i64>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let chain: Vec<_> = chain.iter().map(|cert| cert.get().0.clone()).collect();
-        let path = py.detach(|| self.0.verify(&chain, hostname, Some(role(usage)?), time));
+        let path = py.detach(|| self.core.verify(&chain, hostname, Some(role(usage)?), time));
         let path = path.map_err(|error| to_python(py, &error, hostname))?;
         PyTuple::new(py, path.into_iter().map(Certificate).collect::<Vec<_>>())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.hooks.iter().try_for_each(|hook| hook.traverse(&visit))
+    }
+
+    fn __clear__(&self) {
+        self.hooks.iter().for_each(Hook::clear);
     }
 }
 
 impl Settings {
-    fn apply(&self) -> Result<tlsmith::Context> {
-        let context = tlsmith::Context::new();
+    fn trust(&self, context: &tlsmith::Context) -> Result<()> {
+        context.leave_system_roots()?;
         for root in &self.roots {
             context.add_root(&root.get().0)?;
         }
@@ -65,21 +147,88 @@ impl Settings {
         for crl in &self.crls {
             context.add_crl(&crl.get().0)?;
         }
-        for identity in &self.identities {
-            context.use_identity(&identity.get().0)?;
+        context.set_revocation(RevocationRules {
+            leaf_only: self.crls_leaf_only,
+            allow_unknown: self.crls_allow_unknown,
+            always: self.crls_always,
+        })?;
+        for certificate in &self.end_entities {
+            context.trust_end_entity(&certificate.get().0)?;
         }
-        let alpn: Vec<_> = self.alpn.iter().map(String::as_str).collect();
-        context.set_alpn(&alpn)?;
-        context.set_versions(version(&self.min_version)?, version(&self.max_version)?)?;
-        context.set_client_auth(client_auth(&self.client_auth)?)?;
+        for sha256 in &self.pinned {
+            context.trust_certificate(sha256)?;
+        }
+        for sha256 in &self.pins {
+            context.add_pin(sha256)?;
+        }
         if !self.verify {
             context.insecure_no_verify()?;
         }
         if !self.check_hostname {
             context.insecure_no_name()?;
         }
-        Ok(context)
+        if self.allow_common_name {
+            context.allow_common_name()?;
+        }
+        if self.allow_truncation {
+            context.insecure_allow_truncation()?;
+        }
+        Ok(())
     }
+
+    fn protocol(&self, context: &tlsmith::Context) -> Result<()> {
+        for identity in &self.identities {
+            context.use_identity(&identity.get().0)?;
+        }
+        if let Some(response) = &self.ocsp {
+            context.set_ocsp(response)?;
+        }
+        context.set_alpn(&strs(&self.alpn))?;
+        if self.alpn_is_optional {
+            context.ignore_unknown_alpn()?;
+        }
+        context.set_versions(version(&self.min_version)?, version(&self.max_version)?)?;
+        if let Some(names) = &self.ciphers {
+            context.set_ciphers(&strs(names))?;
+        }
+        if let Some(names) = &self.groups {
+            context.set_groups(&strs(names))?;
+        }
+        context.set_client_auth(client_auth(&self.client_auth)?)?;
+        if self.require_known_name {
+            context.require_known_name()?;
+        }
+        match &self.ech {
+            None => Ok(()),
+            Some(Ech::List(list)) => context.set_ech(Some(list)),
+            Some(Ech::Pretend(word)) if word == "grease" => context.set_ech(None),
+            Some(Ech::Pretend(word)) => Err(Error::new(
+                Status::Argument,
+                format!("ech is '{word}': an ECHConfigList in bytes, or \"grease\""),
+            )),
+        }
+    }
+
+    fn sessions(&self, context: &tlsmith::Context) -> Result<()> {
+        if !self.resume {
+            context.set_resumption(0)?;
+        }
+        if let Some(tickets) = self.tickets {
+            context.set_tickets(tickets)?;
+        }
+        for key in &self.ticket_keys {
+            context.add_ticket_key(key)?;
+        }
+        context.set_early_data(self.early_data)?;
+        if let Some(KeyLog::File(path)) = &self.keylog {
+            context.set_keylog(Some(path))?;
+        }
+        Ok(())
+    }
+}
+
+fn strs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }
 
 fn version(name: &str) -> Result<Version> {
@@ -90,6 +239,13 @@ fn version(name: &str) -> Result<Version> {
             Status::Argument,
             format!("'{other}' is not a version: \"1.2\" and \"1.3\" are"),
         )),
+    }
+}
+
+pub(crate) fn version_name(version: Version) -> &'static str {
+    match version {
+        Version::Tls12 => "1.2",
+        Version::Tls13 => "1.3",
     }
 }
 

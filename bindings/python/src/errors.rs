@@ -1,8 +1,10 @@
 //! From the core's error to the exceptions that `tlsmith._errors` defines.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 use tlsmith::{CertificateProblem, Error, Result, Status, alert_name};
+
+use crate::cert::Certificate;
 
 /// Runs something that takes its time without the interpreter.
 pub(crate) fn detached<T: Send>(
@@ -22,6 +24,8 @@ fn build(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyResult<PyEr
     details.set_item("errno", error.os_error())?;
     details.set_item("alert_number", error.alert())?;
     details.set_item("hostname", hostname)?;
+    let chain = error.chain().iter().cloned().map(Certificate);
+    details.set_item("chain", PyTuple::new(py, chain.collect::<Vec<_>>())?)?;
     let (kind, code) = code(error);
     let exception = py
         .import("tlsmith._errors")?
@@ -47,6 +51,7 @@ fn code(error: &Error) -> (&'static str, String) {
         Status::NoCommon => ("HandshakeError", "handshake.nothing_in_common"),
         Status::CertificateMissing => ("VerifyError", "verify.missing"),
         Status::CertificateRefused => ("VerifyError", "verify.refused"),
+        Status::CertificateOcsp => ("VerifyError", "verify.ocsp"),
         Status::Certificate
         | Status::CertificateUntrusted
         | Status::CertificateName

@@ -4,16 +4,22 @@
 //! Every call that can block, or that computes for long, runs detached from the
 //! interpreter, so that other threads go on.
 
+mod borrowed;
 mod buffer;
 mod build;
 mod cert;
 mod config;
 mod crl;
 mod errors;
+mod hooks;
 mod issue;
 mod key;
+mod memory;
+mod peer;
 mod request;
 mod socket;
+mod sslobj;
+mod unchecked;
 mod values;
 
 use pyo3::prelude::*;
@@ -32,13 +38,21 @@ mod _tlsmith {
     #[pymodule_export]
     use crate::crl::{Crl, Revoked, gen_crl};
     #[pymodule_export]
-    use crate::issue::{gen_ca, issue, sign};
+    use crate::issue::{gen_ca, issue, self_signed, sign};
     #[pymodule_export]
     use crate::key::Key;
     #[pymodule_export]
+    use crate::memory::Memory;
+    #[pymodule_export]
+    use crate::peer::Peer;
+    #[pymodule_export]
     use crate::request::Csr;
     #[pymodule_export]
-    use crate::socket::{Listener, Socket, connect, listen, wrap};
+    use crate::socket::{Socket, dial};
+    #[pymodule_export]
+    use crate::sslobj::SslObject;
+    #[pymodule_export]
+    use crate::unchecked::{issue_unchecked, mismatched, weak_key};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

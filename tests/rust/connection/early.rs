@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use tlsmith::{Connection, Context, EarlyData, Status, Version};
+use tlsmith::{ClientAuth, Connection, Context, EarlyData, Status, Timeout, Version};
 
 use crate::support::*;
 
@@ -66,6 +66,60 @@ fn early_data_arrives_before_the_handshake_is_complete() {
     say(&theirs, &ours, b"answer");
     assert_fails(ours.write_early(b"late"), Status::State, "complete");
     assert_eq!(theirs.read_early(&mut buffer).unwrap(), 0);
+}
+
+#[test]
+fn early_data_is_answered_before_the_handshake_is_complete() {
+    let (client, server) = (early_client(), early_server(1_000));
+    meet(&client, &server, "localhost");
+    let (ours, theirs) = pair(&client, &server, "localhost");
+    assert_eq!(ours.write_early(b"ask").unwrap(), 3);
+    let mut buffer = [0; 100];
+    assert_eq!(theirs.read_early(&mut buffer).unwrap(), 3);
+    // More than one record, with the client still silent.
+    let answer = vec![b'a'; 40_000];
+    assert_eq!(theirs.write(&answer).unwrap(), answer.len());
+    assert!(theirs.is_handshaking());
+    let mut got = vec![0; answer.len()];
+    let mut have = 0;
+    while have < got.len() {
+        have += ours.read(&mut got[have..]).unwrap();
+    }
+    assert!(got == answer && theirs.is_handshaking());
+    assert_eq!(ours.early_data(), EarlyData::Accepted);
+    // The end of it waits for the end of the handshake, and the tickets come before.
+    theirs.shutdown().unwrap();
+    assert!(!theirs.is_handshaking());
+    assert_eq!(ours.read(&mut buffer).unwrap(), 0);
+    assert!(ours.leftover().is_empty() && !ours.tickets().is_empty());
+    assert_eq!(ours.write(b"and the rest").unwrap(), 12);
+    assert_eq!(theirs.read(&mut buffer).unwrap(), 12);
+}
+
+#[test]
+fn a_server_without_early_data_to_answer_waits_for_the_end_of_the_handshake() {
+    let asked = early_server(1_000);
+    asked.add_root(ca().certificate()).unwrap();
+    asked.set_client_auth(ClientAuth::Required).unwrap();
+    for server in [early_server(1_000), asked] {
+        let client = early_client();
+        client
+            .use_identity(&issue(&["localhost"], &for_both_sides()))
+            .unwrap();
+        let (ours, theirs) = pair(&client, &server, "localhost");
+        for side in [&ours, &theirs] {
+            side.set_timeout(Timeout::Never);
+        }
+        assert_fails(ours.handshake(), Status::WantRead, "");
+        // The client does not answer what the server has sent by now.
+        for _ in 0..2 {
+            assert_fails(theirs.write(b"too early"), Status::WantRead, "");
+        }
+        ours.handshake().unwrap();
+        assert_eq!(theirs.write(b"in time").unwrap(), 7);
+        let mut buffer = [0; 100];
+        assert_eq!(ours.read(&mut buffer).unwrap(), 7);
+    }
 }
 
 #[test]

@@ -296,6 +296,52 @@ fn a_judge_sees_what_was_verified_and_can_refuse_it() {
 }
 
 #[test]
+fn the_peer_hears_an_alert_that_fits_the_refusal() {
+    let alerts = [
+        (Status::CertificateRevoked, 44),
+        (Status::CertificateTime, 45),
+        (Status::CertificateUntrusted, 48),
+        (Status::CertificateName, 42),
+        (Status::CertificateOcsp, 113),
+        (Status::Certificate, 46),
+        (Status::NoCommon, 40),
+        (Status::CertificateRefused, 49),
+        (Status::State, 49),
+    ];
+    let server = server_context(localhost());
+    for (status, alert) in alerts {
+        for version in BOTH_VERSIONS {
+            let client = only(client_context(), version);
+            let judge: Judge = Arc::new(move |_| Err(Error::new(status, "not this one")));
+            client.set_judge(judge).unwrap();
+            let (ours, theirs) = pair(&client, &server, "localhost");
+            let (one, other) = shake_hands(&ours, &theirs);
+            assert_fails(one, status, "not this one");
+            assert_eq!(other.unwrap_err().alert(), Some(alert));
+        }
+    }
+}
+
+#[test]
+fn a_judge_sees_the_ocsp_response() {
+    let server = server_context(localhost());
+    server.set_ocsp(RESPONSE).unwrap();
+    let judge: Judge = Arc::new(|case| match case.ocsp {
+        Some(RESPONSE) => Ok(()),
+        _ => Err(Error::new(Status::CertificateOcsp, "no response")),
+    });
+    for version in BOTH_VERSIONS {
+        let client = only(client_context(), version);
+        client.set_judge(judge.clone()).unwrap();
+        meet(&client, &server, "localhost");
+        let (ours, theirs) = pair(&client, &server_context(localhost()), "localhost");
+        let (one, other) = shake_hands(&ours, &theirs);
+        assert_fails(one, Status::CertificateOcsp, "no response");
+        assert_eq!(other.unwrap_err().alert(), Some(113));
+    }
+}
+
+#[test]
 fn a_judge_cannot_accept_what_failed() {
     let heard = Arc::new(Mutex::new(String::new()));
     let words = heard.clone();

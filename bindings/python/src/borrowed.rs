@@ -1,0 +1,157 @@
+//! Transports that belong to Python: a socket of the standard library, a pair of
+//! its memory BIOs; and reading from them no more than a record at a time.
+
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use tlsmith::{Error, Patience, Result, Status, Transport};
+
+use crate::buffer;
+use crate::peer::Raised;
+
+/// The descriptor of a socket that Python owns.  Every call says anew which it
+/// is, since the socket can have been closed meanwhile.
+#[derive(Clone)]
+pub(crate) struct SocketFd(std::sync::Arc<AtomicI32>);
+
+impl SocketFd {
+    pub(crate) fn new(fd: RawFd) -> Self {
+        Self(std::sync::Arc::new(AtomicI32::new(fd)))
+    }
+
+    pub(crate) fn set(&self, fd: RawFd) {
+        self.0.store(fd, Ordering::Relaxed);
+    }
+}
+
+impl AsFd for SocketFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        buffer::borrow(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A pair of objects with the methods of `ssl.MemoryBIO`.
+pub(crate) struct Bios {
+    pub(crate) incoming: Py<PyAny>,
+    pub(crate) outgoing: Py<PyAny>,
+    pub(crate) raised: Raised,
+}
+
+impl Bios {
+    /// The core's error for what a BIO raised.
+    fn failed(&self, raised: PyErr) -> Error {
+        self.raised.keep(raised);
+        Error::new(Status::State, "the memory BIO failed")
+    }
+
+    fn take(&self, py: Python<'_>, buffer: &mut [u8]) -> PyResult<Option<usize>> {
+        let incoming = self.incoming.bind(py);
+        let bytes = incoming.call_method1("read", (buffer.len(),))?;
+        let bytes = bytes.cast::<PyBytes>()?.as_bytes();
+        let Some(room) = buffer.get_mut(..bytes.len()) else {
+            return Err(PyRuntimeError::new_err("the BIO gave more than was asked"));
+        };
+        room.copy_from_slice(bytes);
+        if bytes.is_empty() && !incoming.getattr("eof")?.is_truthy()? {
+            return Ok(None);
+        }
+        Ok(Some(bytes.len()))
+    }
+}
+
+impl Transport for Bios {
+    fn receive(&self, buffer: &mut [u8], _patience: Patience) -> Result<usize> {
+        let taken = Python::attach(|py| self.take(py, buffer));
+        match taken.map_err(|raised| self.failed(raised))? {
+            Some(count) => Ok(count),
+            None => Err(Status::WantRead.into()),
+        }
+    }
+
+    fn send(&self, data: &[u8], _patience: Patience) -> Result<usize> {
+        let written = Python::attach(|py| {
+            let bytes = PyBytes::new(py, data);
+            self.outgoing.bind(py).call_method1("write", (bytes,))?;
+            Ok(data.len())
+        });
+        written.map_err(|raised| self.failed(raised))
+    }
+}
+
+const HEADER: usize = 5;
+
+/// Reads from a transport only up to the end of a record: what comes after the
+/// peer's close_notify, and what a program waits for with `select`, stays where
+/// it is.
+pub(crate) struct RecordByRecord<T> {
+    transport: T,
+    position: Mutex<Position>,
+}
+
+/// Where in a record the next byte is.
+enum Position {
+    /// In its header (RFC 8446, section 5.1), of which so many bytes are here.
+    Header([u8; HEADER], usize),
+    /// In its fragment, of which so many bytes are missing.
+    Fragment(usize),
+}
+
+impl<T> RecordByRecord<T> {
+    pub(crate) fn new(transport: T) -> Self {
+        Self {
+            transport,
+            position: Mutex::new(Position::Header([0; HEADER], 0)),
+        }
+    }
+}
+
+impl Position {
+    /// How many bytes are known to belong to this record.
+    fn missing(&self) -> usize {
+        match self {
+            Self::Header(_, filled) => HEADER - filled,
+            Self::Fragment(missing) => *missing,
+        }
+    }
+
+    fn advance(&mut self, bytes: &[u8]) {
+        let at_end = match self {
+            Self::Header(header, filled) => {
+                let end = *filled + bytes.len();
+                header[*filled..end].copy_from_slice(bytes);
+                *filled = end;
+                if end < HEADER {
+                    return;
+                }
+                let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+                *self = Self::Fragment(length);
+                length == 0
+            }
+            Self::Fragment(missing) => {
+                *missing -= bytes.len();
+                *missing == 0
+            }
+        };
+        if at_end {
+            *self = Self::Header([0; HEADER], 0);
+        }
+    }
+}
+
+impl<T: Transport> Transport for RecordByRecord<T> {
+    fn receive(&self, buffer: &mut [u8], patience: Patience) -> Result<usize> {
+        let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = position.missing().min(buffer.len());
+        let count = self.transport.receive(&mut buffer[..room], patience)?;
+        position.advance(&buffer[..count]);
+        Ok(count)
+    }
+
+    fn send(&self, data: &[u8], patience: Patience) -> Result<usize> {
+        self.transport.send(data, patience)
+    }
+}

@@ -1,0 +1,129 @@
+//! Python functions that the core calls: what it asks them, and what becomes of
+//! the exceptions that they raise.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use tlsmith::{Choose, Error, Hello, KeyLogLine, Now, Status};
+
+use crate::config::Context;
+
+thread_local! {
+    /// What a hook raised on this thread, for the call that it was made in.
+    static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
+
+/// Takes what a hook raised on this thread.
+pub(crate) fn raised() -> Option<PyErr> {
+    RAISED.take()
+}
+
+/// A Python function of a context.  The collector of garbage sees it there, and
+/// takes it away from both the context and the core with one stroke.
+#[derive(Clone, Default)]
+pub(crate) struct Hook(Arc<Mutex<Option<Py<PyAny>>>>);
+
+impl Hook {
+    pub(crate) fn new(function: &Bound<'_, PyAny>) -> Self {
+        Self(Arc::new(Mutex::new(Some(function.clone().unbind()))))
+    }
+
+    fn get(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        function.as_ref().map(|function| function.clone_ref(py))
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Whoever holds the lock is not the collector: there is nothing to free.
+        match self.0.try_lock() {
+            Ok(function) => visit.call(&*function),
+            Err(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(function);
+    }
+
+    /// Calls the function with each line of a key log.
+    pub(crate) fn keylog(&self) -> KeyLogLine {
+        let this = self.clone();
+        Arc::new(move |line: &str| {
+            Python::attach(|py| {
+                let Some(function) = this.get(py) else { return };
+                if let Err(error) = function.call1(py, (line,)) {
+                    error.write_unraisable(py, Some(function.bind(py)));
+                }
+            });
+        })
+    }
+
+    /// Calls the function for the time.  With one that fails nothing is valid.
+    pub(crate) fn now(&self) -> Now {
+        let this = self.clone();
+        Arc::new(move || {
+            Python::attach(|py| {
+                let Some(function) = this.get(py) else {
+                    return 0;
+                };
+                let time = function.call0(py).and_then(|time| time.extract(py));
+                time.unwrap_or_else(|error: PyErr| {
+                    error.write_unraisable(py, Some(function.bind(py)));
+                    0
+                })
+            })
+        })
+    }
+
+    /// Calls the function with what a client says.  It gives a Context or None,
+    /// or the number of the alert that the client gets.  What it raises, the
+    /// call raises that the handshake was made in.
+    pub(crate) fn choose(&self) -> Choose {
+        let this = self.clone();
+        Arc::new(move |hello: &Hello| {
+            Python::attach(|py| {
+                let Some(function) = this.get(py) else {
+                    return Ok(None);
+                };
+                let chosen = said(py, hello).and_then(|said| function.bind(py).call1(said));
+                match chosen.and_then(|chosen| chosen.extract::<Option<Chosen>>()) {
+                    Ok(None) => Ok(None),
+                    Ok(Some(Chosen::Context(context))) => Ok(Some(context.get().core.clone())),
+                    Ok(Some(Chosen::Alert(number))) => Err(Error::from_alert(
+                        Status::NoCommon,
+                        number,
+                        format!("the application refused the client with alert {number}"),
+                    )),
+                    Err(error) => {
+                        RAISED.set(Some(error));
+                        let sentence = "the function that looks at clients failed";
+                        Err(Error::new(Status::State, sentence))
+                    }
+                }
+            })
+        })
+    }
+}
+
+/// Who answers a client.
+#[derive(FromPyObject)]
+enum Chosen {
+    Context(Py<Context>),
+    Alert(u8),
+}
+
+/// The fields of tlsmith.ClientHello.
+fn said<'py>(py: Python<'py>, hello: &Hello) -> PyResult<Bound<'py, PyTuple>> {
+    let fields = (
+        hello.server_name.as_deref(),
+        PyTuple::new(py, &hello.alpn)?,
+        PyTuple::new(py, &hello.ciphers)?,
+        PyTuple::new(py, &hello.groups)?,
+        PyTuple::new(py, &hello.signature_schemes)?,
+    );
+    fields.into_pyobject(py)
+}

@@ -1,0 +1,181 @@
+//! Connections without I/O: the program itself moves the bytes.
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use tlsmith::{Connection, MemoryTransport};
+
+use crate::buffer::Buffer;
+use crate::config::Context;
+use crate::errors::to_python;
+use crate::peer::{MOST, Open, Peer, Raised};
+
+/// TLS over memory.
+#[pyclass(frozen, subclass, extends = Peer, module = "tlsmith._tlsmith", name = "Connection", weakref)]
+pub(crate) struct Memory {
+    memory: MemoryTransport,
+}
+
+fn peer<'a>(this: &'a Bound<'_, Memory>) -> &'a Peer {
+    this.as_super().get()
+}
+
+#[pymethods]
+impl Memory {
+    /// A client with a name, or a server.
+    #[new]
+    #[pyo3(signature = (context, is_server, server_name))]
+    fn new(
+        py: Python<'_>,
+        context: Py<Context>,
+        is_server: bool,
+        server_name: Option<&str>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let memory = MemoryTransport::new();
+        let core = &context.get().core;
+        let connection = py.detach(|| match is_server {
+            true => Connection::server(core, memory.clone()),
+            false => Connection::client(core, server_name, memory.clone()),
+        });
+        let open = Open {
+            connection: connection.map_err(|error| to_python(py, &error, server_name))?,
+            raised: Raised::default(),
+            fd: None,
+        };
+        let peer = Peer::new(open, context);
+        Ok(PyClassInitializer::from(peer).add_subclass(Self { memory }))
+    }
+
+    /// Take bytes that came from the peer: b"" says that its end came.
+    #[pyo3(signature = (data, /))]
+    fn receive_data(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let data = Buffer::readable(data)?;
+        let fed = this.get().memory.feed(data.bytes());
+        fed.map_err(|error| to_python(this.py(), &error, None))
+    }
+
+    /// Give the bytes that have to go to the peer, at most `limit` of them; -1:
+    /// all.  b"" when there are none.
+    #[pyo3(signature = (limit = -1, /))]
+    fn data_to_send<'py>(this: &Bound<'py, Self>, limit: isize) -> PyResult<Bound<'py, PyBytes>> {
+        Self::advance(this);
+        let memory = &this.get().memory;
+        let length = memory.undrained();
+        let length = usize::try_from(limit).map_or(length, |limit| limit.min(length));
+        let mut filled = 0;
+        let bytes = PyBytes::new_with(this.py(), length, |out| {
+            filled = memory.drain(out);
+            Ok(())
+        })?;
+        match filled == length {
+            true => Ok(bytes),
+            // Another thread was faster.
+            false => Ok(PyBytes::new(this.py(), &bytes.as_bytes()[..filled])),
+        }
+    }
+
+    /// Put the bytes that have to go to the peer into a buffer: how many.
+    #[pyo3(signature = (buffer, /))]
+    fn data_to_send_into(this: &Bound<'_, Self>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Self::advance(this);
+        let mut buffer = Buffer::writable(buffer)?;
+        Ok(this.get().memory.drain(buffer.bytes_mut()))
+    }
+
+    /// Read up to `size` bytes, -1: what is there; b"" only after the peer's
+    /// close_notify.  Raises WantRead when more has to come from the peer first.
+    #[pyo3(signature = (size = -1, /))]
+    fn read<'py>(this: &Bound<'py, Self>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
+        let py = this.py();
+        let open = peer(this).open(py)?;
+        match usize::try_from(size) {
+            Ok(0) => Ok(PyBytes::new(py, b"")),
+            Ok(size) => open.read(py, size),
+            Err(_) => open.read(py, MOST),
+        }
+    }
+
+    /// Read into a buffer: how many bytes, 0 only after the peer's close_notify
+    /// or for no room at all.
+    #[pyo3(signature = (buffer, /))]
+    fn read_into(this: &Bound<'_, Self>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
+        peer(this).open(this.py())?.read_into(this.py(), buffer, 0)
+    }
+
+    /// Write bytes: how many were taken.  Raises WantRead while the handshake
+    /// needs the peer, and WantWrite when too much waits for data_to_send().
+    #[pyo3(signature = (data, /))]
+    fn write(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
+        peer(this).open(this.py())?.write(this.py(), data)
+    }
+
+    /// Read early data (0-RTT) of a client; b"" at its end, when the handshake
+    /// is complete.  Whoever recorded it can have sent it again.
+    #[pyo3(signature = (size = 65_536, /))]
+    fn read_early<'py>(this: &Bound<'py, Self>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let mut early = vec![0; size.clamp(1, MOST)];
+        let count = peer(this).run(this.py(), |connection| connection.read_early(&mut early))?;
+        Ok(PyBytes::new(this.py(), &early[..count]))
+    }
+
+    /// Write the front of `data` as early data (0-RTT), before the handshake:
+    /// how much of it the session allows, 0 where none does.
+    #[pyo3(signature = (data, /))]
+    fn write_early(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let data = Buffer::readable(data)?;
+        peer(this).run(this.py(), |connection| connection.write_early(data.bytes()))
+    }
+
+    /// Say close_notify: nothing can be written after it, reading goes on.
+    fn close(this: &Bound<'_, Self>) -> PyResult<()> {
+        peer(this).run(this.py(), Connection::shutdown)
+    }
+
+    /// Whether the next step needs bytes from the peer.
+    #[getter]
+    fn wants_read(this: &Bound<'_, Self>) -> PyResult<bool> {
+        peer(this).run(this.py(), |connection| {
+            Ok(connection.events().read && connection.pending() == 0)
+        })
+    }
+
+    /// Whether there is something for the peer: call data_to_send().
+    #[getter]
+    fn wants_write(this: &Bound<'_, Self>) -> PyResult<bool> {
+        Self::advance(this);
+        let undrained = this.get().memory.undrained();
+        peer(this).run(this.py(), |connection| {
+            Ok(undrained > 0 || connection.events().write)
+        })
+    }
+
+    /// How many bytes can be read without more from the peer.
+    #[getter]
+    fn readable(this: &Bound<'_, Self>) -> PyResult<usize> {
+        peer(this).run(this.py(), |connection| Ok(connection.pending()))
+    }
+
+    /// Takes the bytes that came after the peer's close_notify.
+    #[getter]
+    fn leftover<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = peer(this).run(this.py(), |connection| Ok(connection.leftover()))?;
+        Ok(PyBytes::new(this.py(), &bytes))
+    }
+}
+
+impl Memory {
+    /// Carries the connection on as far as it gets: the handshake, and what could
+    /// not be sent before.
+    fn advance(this: &Bound<'_, Self>) {
+        let Some(open) = peer(this).peek() else {
+            return;
+        };
+        this.py().detach(|| {
+            // What goes wrong is kept, and for the next read or write to report;
+            // its alert is among the bytes for the peer.
+            let _ = match open.connection.is_handshaking() {
+                true => open.connection.handshake(),
+                false => open.connection.flush(),
+            };
+        });
+    }
+}

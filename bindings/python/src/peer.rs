@@ -1,0 +1,312 @@
+//! What sockets, sans-I/O connections and `tlsmith.ssl` have in common: a
+//! connection of the core, and the facts about it.
+
+use std::cell::RefCell;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+use tlsmith::{Connection, EarlyData, Ech, Error, Interrupt, Result, Status};
+
+use crate::buffer::Buffer;
+use crate::cert::Certificate;
+use crate::config::{Context, version_name};
+use crate::errors::to_python;
+use crate::hooks;
+
+/// The most that one call gives as new bytes, whatever it is asked for.
+pub(crate) const MOST: usize = 65_536;
+
+thread_local! {
+    /// Where bytes are decrypted to before it is known how many there are.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What Python code raised while a call was in Rust: a signal handler, or a
+/// callback.
+#[derive(Clone, Default)]
+pub(crate) struct Raised(Arc<Mutex<Option<PyErr>>>);
+
+impl Raised {
+    /// Has the handlers run whenever a signal interrupts a wait.
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        let this = self.clone();
+        Arc::new(move || {
+            let Err(raised) = Python::attach(|py| py.check_signals()) else {
+                return Ok(());
+            };
+            this.keep(raised);
+            Err(Error::new(Status::State, "interrupted by a signal"))
+        })
+    }
+
+    /// Keeps what was raised until the call is back in Python.
+    pub(crate) fn keep(&self, raised: PyErr) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
+    }
+
+    pub(crate) fn take(&self) -> Option<PyErr> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A connection that is not closed.
+pub(crate) struct Open {
+    pub(crate) connection: Connection,
+    pub(crate) raised: Raised,
+    /// Of a socket.
+    pub(crate) fd: Option<Arc<OwnedFd>>,
+}
+
+impl Open {
+    /// Runs a call on the connection without the interpreter.
+    pub(crate) fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(&Connection) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        py.detach(|| call(&self.connection))
+            .map_err(|error| self.raise(py, &error))
+    }
+
+    /// Receives up to `size` bytes.
+    pub(crate) fn read<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let size = size.min(MOST);
+        let mut scratch = SCRATCH.take();
+        if scratch.len() < size {
+            scratch.resize(size, 0);
+        }
+        let outcome = self.run(py, |connection| connection.read(&mut scratch[..size]));
+        let bytes = outcome.map(|count| PyBytes::new(py, &scratch[..count]));
+        SCRATCH.set(scratch);
+        bytes
+    }
+
+    /// Receives into a buffer, at most `limit` bytes: 0 stands for as many as it
+    /// holds.
+    pub(crate) fn read_into(
+        &self,
+        py: Python<'_>,
+        buffer: &Bound<'_, PyAny>,
+        limit: usize,
+    ) -> PyResult<usize> {
+        let mut buffer = Buffer::writable(buffer)?;
+        let room = match limit {
+            0 => buffer.len(),
+            limit => limit.min(buffer.len()),
+        };
+        if room == 0 {
+            return Ok(0);
+        }
+        self.run(py, |connection| {
+            connection.read(&mut buffer.bytes_mut()[..room])
+        })
+    }
+
+    pub(crate) fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let data = Buffer::readable(data)?;
+        self.run(py, |connection| connection.write(data.bytes()))
+    }
+
+    /// The exception for an error: what Python code raised meanwhile comes first.
+    pub(crate) fn raise(&self, py: Python<'_>, error: &Error) -> PyErr {
+        let raised = self.raised.take().or_else(hooks::raised);
+        raised.unwrap_or_else(|| to_python(py, error, self.connection.server_name()))
+    }
+}
+
+/// One side of a TLS connection, and what is known about the other.
+#[pyclass(frozen, subclass, module = "tlsmith._tlsmith")]
+pub(crate) struct Peer {
+    /// None once it is closed.
+    open: Mutex<Option<Arc<Open>>>,
+    /// Its callbacks are called from here.
+    context: Py<Context>,
+}
+
+impl Peer {
+    pub(crate) fn new(open: Open, context: Py<Context>) -> Self {
+        Self {
+            open: Mutex::new(Some(Arc::new(open))),
+            context,
+        }
+    }
+
+    pub(crate) fn peek(&self) -> Option<Arc<Open>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.clone()
+    }
+
+    pub(crate) fn open(&self, py: Python<'_>) -> PyResult<Arc<Open>> {
+        self.peek().ok_or_else(|| {
+            let error = Error::new(Status::State, "the socket is closed");
+            to_python(py, &error, None)
+        })
+    }
+
+    /// Runs a call on the connection without the interpreter.
+    pub(crate) fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(&Connection) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        self.open(py)?.run(py, call)
+    }
+
+    /// Takes the connection away from the object.
+    pub(crate) fn take(&self) -> Option<Arc<Open>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.take()
+    }
+}
+
+#[pymethods]
+impl Peer {
+    /// Complete the handshake; reading and writing do it too.
+    fn do_handshake(&self, py: Python<'_>) -> PyResult<()> {
+        self.run(py, |connection| connection.handshake())
+    }
+
+    /// What was agreed, as the fields of tlsmith.Info.  Raises Error, code
+    /// "state", before the handshake is complete.
+    fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let open = self.open(py)?;
+        let (early_data, ech) = py.detach(|| {
+            let connection = &open.connection;
+            (early_data(connection), ech(connection))
+        });
+        let Some(agreed) = open.connection.agreed() else {
+            let error = Error::new(Status::State, "the handshake is not complete");
+            return Err(to_python(py, &error, None));
+        };
+        let facts = (
+            version_name(agreed.version),
+            agreed.cipher,
+            agreed.group,
+            agreed.alpn.as_deref(),
+            open.connection.server_name(),
+            agreed.resumed,
+            agreed.signature_scheme.as_deref(),
+            early_data,
+            ech,
+        );
+        facts.into_pyobject(py)
+    }
+
+    /// The peer's certificate, or None.
+    #[getter]
+    fn peer(&self, py: Python<'_>) -> PyResult<Option<Certificate>> {
+        self.run(py, |connection| {
+            Ok(connection.peer_chain().first().cloned().map(Certificate))
+        })
+    }
+
+    /// The certificates that the peer sent, its own first.
+    #[getter]
+    fn peer_chain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let chain = self.run(py, |connection| Ok(connection.peer_chain().to_vec()))?;
+        PyTuple::new(py, chain.into_iter().map(Certificate).collect::<Vec<_>>())
+    }
+
+    /// The path that was accepted, up to the root; empty where none was checked,
+    /// as in a resumed session.
+    #[getter]
+    fn verified_chain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let chain = self.run(py, |connection| Ok(connection.verified_chain().to_vec()))?;
+        PyTuple::new(py, chain.into_iter().map(Certificate).collect::<Vec<_>>())
+    }
+
+    /// The OCSP response that the server stapled, in DER (RFC 6960), or None.
+    /// It is not verified.
+    #[getter]
+    fn ocsp_response<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let open = self.open(py)?;
+        let response = open.connection.ocsp_response();
+        Ok(response.map(|der| PyBytes::new(py, der)))
+    }
+
+    /// For how many seconds each ticket of TLS 1.3 is good that came so far.
+    #[getter]
+    fn tickets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let lifetimes = self.run(py, |connection| Ok(connection.tickets()))?;
+        PyTuple::new(py, lifetimes)
+    }
+
+    /// How many bytes the handshake took, received and sent; None before it is
+    /// complete.
+    #[getter]
+    fn handshake_bytes(&self, py: Python<'_>) -> PyResult<Option<(u64, u64)>> {
+        Ok(self.open(py)?.connection.handshake_bytes())
+    }
+
+    /// Whether the handshake is not complete yet.
+    #[getter]
+    fn handshaking(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.open(py)?.connection.is_handshaking())
+    }
+
+    /// Whether the peer has said close_notify.
+    #[getter]
+    fn peer_closed(&self, py: Python<'_>) -> PyResult<bool> {
+        self.run(py, |connection| Ok(connection.peer_closed()))
+    }
+
+    /// A page about the connection, for people: who the peer is, how it was
+    /// verified, what was agreed.
+    fn report(&self, py: Python<'_>) -> PyResult<String> {
+        self.run(py, |connection| Ok(connection.report()))
+    }
+
+    /// Keying material that both sides derive from the same label and context
+    /// (RFC 8446, section 7.5; RFC 5705).  In TLS 1.2 no context is something
+    /// else than an empty one.
+    #[pyo3(signature = (label, length, context = None))]
+    fn export<'py>(
+        &self,
+        py: Python<'py>,
+        label: &str,
+        length: usize,
+        context: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let open = self.open(py)?;
+        let context = context.map(Buffer::readable).transpose()?;
+        let context = context.as_ref().map(Buffer::bytes);
+        PyBytes::new_with(py, length, |out| {
+            let exported = open.connection.export(label, context, out);
+            exported.map_err(|error| open.raise(py, &error))
+        })
+    }
+
+    /// Change the keys of what is sent, and ask the peer for the same (RFC 8446,
+    /// section 4.6.3).  TLS 1.2 has no such thing: ConfigError.
+    fn refresh_keys(&self, py: Python<'_>) -> PyResult<()> {
+        self.run(py, |connection| {
+            connection.refresh_keys()?;
+            connection.flush()
+        })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.context)
+    }
+}
+
+fn early_data(connection: &Connection) -> &'static str {
+    match connection.early_data() {
+        EarlyData::None => "none",
+        EarlyData::Sent => "sent",
+        EarlyData::Accepted => "accepted",
+        EarlyData::Rejected => "rejected",
+    }
+}
+
+fn ech(connection: &Connection) -> &'static str {
+    match connection.ech() {
+        Ech::None => "none",
+        Ech::Grease => "grease",
+        Ech::Accepted => "accepted",
+        Ech::Rejected => "rejected",
+    }
+}

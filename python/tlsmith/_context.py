@@ -1,0 +1,69 @@
+"""Contexts of the extension, which is what every configuration comes to."""
+
+from __future__ import annotations
+
+from . import _tlsmith
+from ._errors import config_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._trust import Trust
+
+DEFAULTS: dict[str, Any] = {
+    "roots": [],
+    "system": False,
+    "crls": [],
+    "crls_leaf_only": False,
+    "crls_allow_unknown": False,
+    "crls_always": False,
+    "end_entities": [],
+    "pinned": [],
+    "pins": [],
+    "verify": True,
+    "check_hostname": True,
+    "allow_common_name": False,
+    "allow_truncation": False,
+    "now": None,
+    "identities": [],
+    "ocsp": None,
+    "alpn": [],
+    "alpn_is_optional": False,
+    "min_version": "1.2",
+    "max_version": "1.3",
+    "ciphers": None,
+    "groups": None,
+    "client_auth": "none",
+    "on_hello": None,
+    "require_known_name": False,
+    "ech": None,
+    "resume": True,
+    "tickets": None,
+    "ticket_keys": [],
+    "early_data": 0,
+    "keylog": None,
+}
+"""What holds where nothing else is said: what Settings of the extension has."""
+
+
+def trusting(trust: Trust | None) -> dict[str, Any]:
+    """What a context has to be told of a trust; None: nobody has to be believed."""
+    if trust is None:
+        return {}
+    if not (trust._roots or trust._system or trust._insecure or trust._pinned):
+        raise config_error("the trust has no root: nothing would be trusted")
+    return {
+        "roots": list(trust._roots),
+        "system": trust._system,
+        "crls": list(trust._crls),
+        "crls_leaf_only": trust._leaf_only,
+        "crls_allow_unknown": trust._allow_unknown,
+        "pinned": list(trust._pinned),
+        "verify": not trust._insecure,
+    }
+
+
+def context(settings: dict[str, Any]) -> _tlsmith.Context:
+    """A context with these settings, and the defaults for the others."""
+    return _tlsmith.Context({**DEFAULTS, **settings})

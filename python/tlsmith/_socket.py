@@ -1,0 +1,301 @@
+"""Connections: over sockets, and over nothing but memory."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+from . import _tlsmith
+from ._errors import Error, config_error, io_error, state_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+    from typing import IO, Any, Literal, Self
+
+
+# collections, since importing typing would double the time of `import tlsmith`.
+class Info(
+    namedtuple(
+        "Info",
+        [
+            "version",
+            "cipher",
+            "group",
+            "alpn",
+            "server_name",
+            "resumed",
+            "signature_scheme",
+            "early_data",
+            "ech",
+        ],
+    )
+):
+    """What the two sides of a connection agreed on.
+
+    version           "1.2" or "1.3"
+    cipher            by its IANA name, such as "TLS_AES_128_GCM_SHA256"
+    group             of the key exchange, such as "X25519MLKEM768", or None
+    alpn              the protocol that ALPN chose, or None
+    server_name       the name asked for; on a server, the client's SNI or None
+    resumed           whether an earlier session was resumed
+    signature_scheme  what the peer signed with, or None where it did not
+    early_data        "none", "accepted" or "rejected"
+    ech               "none", "grease" or "accepted" (RFC 9849)
+    """
+
+    __slots__ = ()
+
+
+class _Peer(_tlsmith.Peer):
+    """What sockets and connections without I/O know alike."""
+
+    __slots__ = ()
+
+    def channel_binding(
+        self, kind: Literal["tls-exporter", "tls-server-end-point"] = "tls-exporter"
+    ) -> bytes:
+        """What binds a login to this connection: "tls-exporter" (RFC 9266), or
+        on a client "tls-server-end-point" (RFC 5929, section 4)."""
+        if kind == "tls-exporter":
+            return self.export("EXPORTER-Channel-Binding", 32, b"")
+        if kind != "tls-server-end-point":
+            known = '"tls-exporter" and "tls-server-end-point" are known'
+            raise config_error(f"the channel binding {kind!r} is not known: {known}")
+        certificate = self.peer
+        if certificate is None:
+            raise state_error("tls-server-end-point needs the server's certificate: none came")
+        return end_point(certificate)
+
+
+def end_point(certificate: _tlsmith.Certificate) -> bytes:
+    """The hash of a server's certificate (RFC 5929, section 4.1): that of its
+    signature, and SHA-256 in place of MD5 and SHA-1."""
+    import hashlib
+
+    algorithm = certificate.signature_algorithm.lower()
+    for strong in ("sha384", "sha512"):
+        if strong in algorithm:
+            return hashlib.new(strong, certificate.der).digest()
+    return hashlib.sha256(certificate.der).digest()
+
+
+class Socket(_tlsmith.Socket, _Peer):
+    """A TLS connection over a socket of its own, with the methods of
+    socket.socket.
+
+    Client.connect(), Client.wrap(), Server.wrap() and Listener.accept() make
+    them.  Reading and writing complete the handshake first.  One thread may
+    read while another writes; a second reader, or a second writer, gets Error,
+    code "state".
+    """
+
+    __slots__ = ("_closing", "_files")
+
+    def __init__(self, *_arguments: object) -> None:
+        self._files = 0
+        self._closing = False
+
+    @property
+    def info(self) -> Info:
+        """What was agreed; completes the handshake."""
+        self.do_handshake()
+        return Info(*self.facts())
+
+    @property
+    def closed_cleanly(self) -> bool:
+        """Whether the peer has said close_notify."""
+        return self.peer_closed
+
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: int | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> IO[Any]:
+        """A file over this socket, as socket.socket.makefile() gives it.  The
+        socket stays open until its files are closed too."""
+        from ._files import open_file
+
+        return open_file(self, mode, buffering, encoding, errors, newline)
+
+    def sendfile(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
+        """Send a file that is open in binary mode, from `offset`, at most `count`
+        bytes: how many.  The file stands behind what was sent."""
+        from ._files import send_file
+
+        return send_file(self, file, offset, count)
+
+    def getpeername(self) -> Any:
+        """The address of the peer."""
+        return self._of_plain("getpeername")
+
+    def getsockname(self) -> Any:
+        """The address of this end."""
+        return self._of_plain("getsockname")
+
+    def setsockopt(self, level: int, name: int, value: int | bytes, /) -> None:
+        """Set an option of the socket, such as TCP_NODELAY."""
+        self._of_plain("setsockopt", level, name, value)
+
+    def getsockopt(self, level: int, name: int, length: int = 0, /) -> Any:
+        """An option of the socket."""
+        return self._of_plain("getsockopt", level, name, length)
+
+    def _of_plain(self, method: str, *arguments: object) -> Any:
+        """Asks a plain socket for the same descriptor."""
+        import os
+        import socket
+
+        if self.fileno() < 0:
+            raise state_error("the socket is closed")
+        try:
+            with socket.socket(fileno=os.dup(self.fileno())) as plain:
+                return getattr(plain, method)(*arguments)
+        except OSError as error:
+            raise io_error(f"{method} failed", error) from error
+
+    def unwrap(self, *, timeout: float | None = None) -> tuple[socket.socket, bytes]:
+        """Say close_notify and wait for the peer's: the plain socket, and the
+        bytes that came after the peer's close_notify.  What the peer still sent
+        before it is lost.  `timeout`, in seconds, limits each wait."""
+        import socket
+
+        if timeout is not None:
+            self.settimeout(timeout)
+        leftover = self.finish()
+        return socket.socket(fileno=self.detach()), leftover
+
+    def close(self) -> None:
+        """Close the socket, with a close_notify where one can be said at once.
+        Where files of makefile() are open, the last one closes it."""
+        self._closing = True
+        if self._files == 0:
+            super().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        fd = self.fileno()
+        return "<tlsmith.Socket closed>" if fd < 0 else f"<tlsmith.Socket fd={fd}>"
+
+
+class Connection(_tlsmith.Connection, _Peer):
+    """A TLS connection without I/O: the program moves the bytes itself.
+
+    connection.receive_data(bytes from the peer)
+    connection.data_to_send()   # bytes for the peer: after everything else
+    connection.read(), connection.write(data)
+
+    Client.buffer() and Server.buffer() make them.  Reading and writing complete
+    the handshake first, and raise WantRead while it needs the peer.  A failure
+    leaves its alert in data_to_send().
+    """
+
+    __slots__ = ()
+
+    def __init__(self, *_arguments: object) -> None:
+        pass
+
+    @property
+    def info(self) -> Info:
+        """What was agreed.  Raises Error, code "state", before the handshake is
+        complete."""
+        return Info(*self.facts())
+
+    def __repr__(self) -> str:
+        state = "handshaking" if self.handshaking else "open"
+        return f"<tlsmith.Connection {state}>"
+
+
+class Listener:
+    """A listening socket of a Server.
+
+    for sock in listener: ...   # until close() is called, from any thread
+    """
+
+    __slots__ = ("_context", "_plain")
+
+    def __init__(self, context: _tlsmith.Context, plain: socket.socket) -> None:
+        self._context = context
+        self._plain = plain
+
+    def accept(self, *, handshake: bool = False) -> tuple[Socket, Any]:
+        """Accept one connection: its socket and the address of its peer.
+
+        The handshake waits for do_handshake(), or the first recv or send, so that
+        a client that is slow does not keep others waiting; `handshake` True: it
+        is made at once.
+        """
+        if self.fileno() < 0:
+            raise state_error("the listener is closed")
+        try:
+            plain, address = self._plain.accept()
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise io_error("cannot accept a connection", error) from error
+        sock = Socket(self._context, plain.detach(), True, None, None)
+        if handshake:
+            try:
+                sock.do_handshake()
+            except BaseException:
+                sock.close()
+                raise
+        return sock, address
+
+    @property
+    def address(self) -> Any:
+        """The address that it listens on."""
+        if self.fileno() < 0:
+            raise state_error("the listener is closed")
+        return self._plain.getsockname()
+
+    def fileno(self) -> int:
+        """The descriptor, or -1 once it is closed."""
+        return self._plain.fileno()
+
+    def close(self) -> None:
+        """Stop listening; a thread that waits in accept() fails."""
+        import socket
+
+        try:
+            # For who waits; without one there is nothing to wake.
+            self._plain.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._plain.close()
+
+    def __iter__(self) -> Iterator[Socket]:
+        return self
+
+    def __next__(self) -> Socket:
+        try:
+            return self.accept()[0]
+        except Error:
+            # Whoever waits is woken by the shutdown, just before the close.
+            if self.fileno() < 0 or not _is_listening(self._plain):
+                raise StopIteration from None
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def _is_listening(plain: socket.socket) -> bool:
+    import socket
+
+    try:
+        return bool(plain.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError:
+        return False

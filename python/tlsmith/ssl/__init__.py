@@ -1,0 +1,80 @@
+"""The standard library's `ssl`, on our engine.
+
+import tlsmith.ssl as ssl        # for one program
+tlsmith.ssl.install()            # for every library in the process
+
+The classes that connections have are the standard library's own, and so are the
+exceptions.  What cannot be honoured raises: nothing is stored and ignored.
+"""
+
+from __future__ import annotations
+
+import ssl as _stdlib
+from ssl import *  # noqa: F403
+
+from ._context import SSLContext
+from ._install import install, uninstall
+from ._object import SSLSession  # type: ignore[assignment]
+from ._sockets import SSLObject, SSLSocket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    *(name for name in dir(_stdlib) if not name.startswith("_")),
+    "SSLContext",
+    "SSLObject",
+    "SSLSession",
+    "SSLSocket",
+    "create_default_context",
+    "get_server_certificate",
+    "install",
+    "uninstall",
+]
+
+
+def create_default_context(  # type: ignore[no-redef]
+    purpose: Any = _stdlib.Purpose.SERVER_AUTH,
+    *,
+    cafile: Any = None,
+    capath: Any = None,
+    cadata: Any = None,
+) -> SSLContext:
+    """ssl.create_default_context() on our engine: a context for clients, or with
+    Purpose.CLIENT_AUTH for servers."""
+    return _with_ours(_stdlib.create_default_context)(  # type: ignore[no-any-return]
+        purpose, cafile=cafile, capath=capath, cadata=cadata
+    )
+
+
+def get_server_certificate(  # type: ignore[no-redef]
+    addr: tuple[str, int], **options: Any
+) -> str:
+    """ssl.get_server_certificate() on our engine: the PEM of a server's
+    certificate, which is checked only where there is a `ca_certs`."""
+    return _with_ours(_stdlib.get_server_certificate)(addr, **options)  # type: ignore[no-any-return]
+
+
+def _create_unverified_context(*arguments: Any, **options: Any) -> SSLContext:
+    function = _stdlib._create_unverified_context
+    return _with_ours(function)(*arguments, **options)  # type: ignore[no-any-return]
+
+
+_create_default_https_context = create_default_context
+_create_stdlib_context = _create_unverified_context
+
+
+def _with_ours(function: Any) -> Any:
+    """A function of the standard library that makes contexts, making ours."""
+    from types import FunctionType
+
+    names = {**vars(_stdlib), "SSLContext": SSLContext}
+    names["_create_stdlib_context"] = _create_unverified_context
+    ours = FunctionType(function.__code__, names, function.__name__)
+    ours.__defaults__, ours.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
+    return ours
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_stdlib, name)

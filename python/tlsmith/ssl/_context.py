@@ -1,0 +1,560 @@
+"""ssl.SSLContext on our engine.
+
+It is a real subclass, since asyncio, aiohttp, uvicorn and others ask with
+isinstance().  The object of OpenSSL that comes with it never makes a connection.
+It keeps the plain settings (versions, verify_mode, flags), so that each Python
+has its own defaults and checks them in its own way; everything that a connection
+needs is read from there, and turned into one of our contexts when the first
+connection asks for it.
+"""
+
+from __future__ import annotations
+
+import _ssl
+import os
+import ssl
+
+from .. import _tlsmith
+from .._certs import Identity
+from .._context import context as native_context
+from .._errors import Error
+from ._bundles import Bundle, parse_der_list, read_bundle, read_folder
+from ._names import IANA_CIPHERS, IANA_GROUPS
+from ._object import Core, SSLSession
+from ._sockets import SSLObject, SSLSocket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Self
+
+    from .._config import Client, Server
+
+_RAW: Any = _ssl._SSLContext
+_TLS_12, _TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+_NEVER_CHECK_SUBJECT = getattr(_ssl, "HOSTFLAG_NEVER_CHECK_SUBJECT", 0)
+_HARMLESS_HOST_FLAGS = _NEVER_CHECK_SUBJECT | getattr(_ssl, "HOSTFLAG_NO_PARTIAL_WILDCARDS", 0)
+
+# What of verify_flags is honoured.  Paths always end at the first certificate
+# that is trusted, and are always checked strictly.
+_VERIFY_FLAGS = (
+    ssl.VERIFY_CRL_CHECK_LEAF
+    | ssl.VERIFY_CRL_CHECK_CHAIN
+    | ssl.VERIFY_X509_STRICT
+    | ssl.VERIFY_X509_TRUSTED_FIRST
+    | ssl.VERIFY_X509_PARTIAL_CHAIN
+)
+_OLD_PROTOCOLS = {
+    getattr(ssl, name, None)
+    for name in ("PROTOCOL_SSLv2", "PROTOCOL_SSLv3", "PROTOCOL_TLSv1", "PROTOCOL_TLSv1_1")
+} - {None}
+
+
+class Seam:
+    """OpenSSL's own settings, for contexts that are still its own: once ours is
+    `ssl.SSLContext`, the setters of the standard library look for them just
+    behind it."""
+
+    minimum_version = _RAW.minimum_version
+    maximum_version = _RAW.maximum_version
+    options = _RAW.options
+    verify_flags = _RAW.verify_flags
+    verify_mode = _RAW.verify_mode
+    _msg_callback = _RAW._msg_callback
+
+
+def _stored(name: str, kind: Callable[[Any], Any], check: str | None = None) -> Any:
+    """A setting that OpenSSL's object keeps and checks."""
+    raw = getattr(_RAW, name)
+
+    def get(self: SSLContext) -> Any:
+        value = raw.__get__(self)
+        try:
+            return kind(value)
+        except ValueError:
+            return value
+
+    def put(self: SSLContext, value: Any) -> None:
+        before = raw.__get__(self)
+        if check is not None:
+            getattr(self, check)(value)
+        raw.__set__(self, value)
+        if raw.__get__(self) != before:
+            self._changed()
+
+    return property(get, put, doc=getattr(raw, "__doc__", None))
+
+
+class SSLContext(Seam, ssl.SSLContext):
+    """ssl.SSLContext: the settings of connections.  See the documentation of the
+    standard library; what cannot be honoured raises NotImplementedError or
+    ValueError."""
+
+    sslsocket_class: Any = SSLSocket
+    sslobject_class: Any = SSLObject
+
+    _bundles: dict[int, Bundle]
+    _identities: dict[str, Identity]
+    _alpn: list[str]
+    _ciphers: list[str] | None
+    _group: str | None
+    _keylog: Any
+    _extra: dict[str, Any]
+    _made: dict[tuple[Any, ...], _tlsmith.Context]
+    _current: dict[bool, _tlsmith.Context]
+    _completed: dict[tuple[Any, ...], _tlsmith.Identity]
+    _used: dict[_tlsmith.Certificate, None]
+    _stats: dict[str, int]
+
+    def __new__(cls, protocol: int | None = None, *_args: object, **_kwargs: object) -> Self:
+        if protocol in _OLD_PROTOCOLS:
+            raise ValueError("invalid or unsupported protocol version: TLS 1.2 and 1.3 are spoken")
+        self = super().__new__(cls, protocol)
+        self._bundles = {}
+        self._identities = {}
+        self._alpn = []
+        self._ciphers = self._group = self._keylog = None
+        # What a Client or a Server has, and the standard library has no name for.
+        self._extra = {}
+        # Every context that was made, and the one for the settings of now.
+        self._made, self._current, self._completed = {}, {}, {}
+        self._used = {}
+        self._stats = dict.fromkeys(_RAW.session_stats(self), 0)
+        return self
+
+    @classmethod
+    def _of_client(cls, client: Client) -> Self:
+        self = cls(ssl.PROTOCOL_TLS_CLIENT)
+        settings = client._settings
+        self.check_hostname = settings["check_hostname"] and settings["verify"]
+        self.verify_mode = ssl.CERT_REQUIRED if settings["verify"] else ssl.CERT_NONE
+        self._take(settings)
+        return self
+
+    @classmethod
+    def _of_server(cls, server: Server) -> Self:
+        self = cls(ssl.PROTOCOL_TLS_SERVER)
+        settings = server._settings
+        modes = {
+            "none": ssl.CERT_NONE,
+            "optional": ssl.CERT_OPTIONAL,
+            "required": ssl.CERT_REQUIRED,
+        }
+        self.verify_mode = modes[settings["client_auth"]]
+        self._take(settings)
+        return self
+
+    def _take(self, settings: dict[str, Any]) -> None:
+        """Takes over what a Client or a Server was made with: what has a setting
+        of the standard library as that, the rest as it is."""
+        versions = {"1.2": _TLS_12, "1.3": _TLS_13}
+        self.minimum_version = versions[settings["min_version"]]
+        self.maximum_version = versions[settings["max_version"]]
+        self._alpn = list(settings["alpn"])
+        own = {"alpn", "min_version", "max_version", "check_hostname", "verify", "client_auth"}
+        self._extra = {name: value for name, value in settings.items() if name not in own}
+        self._changed()
+
+    # Settings that OpenSSL's object keeps.
+
+    check_hostname = _stored("check_hostname", bool)
+    verify_mode = _stored("verify_mode", ssl.VerifyMode)
+    verify_flags = _stored("verify_flags", ssl.VerifyFlags, "_check_verify_flags")
+    options = _stored("options", ssl.Options)
+    minimum_version = _stored("minimum_version", ssl.TLSVersion)
+    maximum_version = _stored("maximum_version", ssl.TLSVersion)
+    num_tickets = _stored("num_tickets", int)
+    sni_callback = _stored("sni_callback", lambda callback: callback)
+    _host_flags = _stored("_host_flags", int, "_check_host_flags")
+
+    def _check_verify_flags(self, flags: Any) -> None:
+        unknown = int(flags) & ~_VERIFY_FLAGS
+        if unknown:
+            raise NotImplementedError(f"{ssl.VerifyFlags(unknown)!r} cannot be honoured")
+
+    def _check_host_flags(self, flags: Any) -> None:
+        unknown = int(flags) & ~_HARMLESS_HOST_FLAGS
+        if unknown:
+            raise NotImplementedError(f"host flags {unknown:#x} cannot be honoured")
+
+    @property
+    def hostname_checks_common_name(self) -> bool:
+        return not self._host_flags & _NEVER_CHECK_SUBJECT
+
+    @hostname_checks_common_name.setter
+    def hostname_checks_common_name(self, value: bool) -> None:
+        others = self._host_flags & ~_NEVER_CHECK_SUBJECT
+        self._host_flags = others if value else others | _NEVER_CHECK_SUBJECT
+
+    @property
+    def protocol(self) -> Any:  # type: ignore[override]
+        return ssl._SSLMethod(_RAW.protocol.__get__(self))
+
+    @property
+    def security_level(self) -> int:  # type: ignore[override]
+        """OpenSSL's, of which nothing depends here."""
+        return int(_RAW.security_level.__get__(self))
+
+    @property
+    def post_handshake_auth(self) -> Any:
+        """None: there is no such thing here, which libraries ask for."""
+        return None
+
+    @post_handshake_auth.setter
+    def post_handshake_auth(self, value: bool) -> None:
+        if value:
+            raise NotImplementedError("post-handshake authentication is not supported")
+
+    @property
+    def _msg_callback(self) -> None:
+        return None
+
+    @_msg_callback.setter
+    def _msg_callback(self, callback: object) -> None:
+        if callback is not None:
+            raise NotImplementedError("handshake messages cannot be watched")
+
+    # Ciphers, groups, protocols.
+
+    def set_ciphers(self, cipherlist: str, /) -> None:
+        _RAW.set_ciphers(self, cipherlist)
+        names = [one["name"] for one in _RAW.get_ciphers(self)]
+        known = [IANA_CIPHERS[name] for name in names if name in IANA_CIPHERS]
+        if not known:
+            raise ssl.SSLError("No cipher can be selected.")
+        if known != self._ciphers:
+            self._ciphers = known
+            self._changed()
+
+    def get_ciphers(self) -> list[Any]:
+        return [one for one in _RAW.get_ciphers(self) if one["name"] in IANA_CIPHERS]
+
+    def set_ecdh_curve(self, name: str | bytes, /) -> None:
+        _RAW.set_ecdh_curve(self, name)
+        text = name.decode() if isinstance(name, bytes) else name
+        if text not in IANA_GROUPS:
+            raise NotImplementedError(f"the curve {text} is not for key exchange here")
+        self._group = IANA_GROUPS[text]
+        self._changed()
+
+    def load_dh_params(self, path: Any, /) -> None:
+        """Reads them, and no more: the cipher suites that they would be for are not
+        spoken here."""
+        _RAW.load_dh_params(self, path)
+
+    def _set_alpn_protocols(self, protocols: bytes, /) -> None:
+        alpn = []
+        rest = bytes(protocols)
+        while rest:
+            end = 1 + rest[0]
+            alpn.append(rest[1:end].decode("latin-1"))
+            rest = rest[end:]
+        if alpn != self._alpn:
+            self._alpn = alpn
+            self._changed()
+
+    # Certificates.
+
+    def load_cert_chain(
+        self,
+        certfile: Any,
+        keyfile: Any = None,
+        password: Any = None,
+    ) -> None:
+        cert, key = os.fsdecode(certfile), None if keyfile is None else os.fsdecode(keyfile)
+        try:
+            identity = Identity.load(cert, key, password=_once(password, cert if key is None else key))
+        except Error as error:
+            # OpenSSL has its own words for what is wrong, and programs know them.
+            _RAW.load_cert_chain(self, certfile, keyfile, password)
+            raise ssl.SSLError(1, str(error)) from error
+        # One of each kind, as OpenSSL has it.
+        kind = identity.cert.key_type.partition("-")[0]
+        self._identities[kind] = identity
+        self._changed()
+
+    def load_verify_locations(
+        self, cafile: Any = None, capath: Any = None, cadata: Any = None
+    ) -> None:
+        try:
+            found = []
+            if cafile is not None:
+                found.append(read_bundle(os.fsdecode(cafile)))
+            if cadata is not None:
+                found.append(parse_der_list(cadata))
+            if capath is not None:
+                found.append(read_folder(os.fsdecode(capath)))
+            if not found:
+                raise TypeError("cafile, capath and cadata cannot be all omitted")
+        except (Error, ValueError) as error:
+            _RAW.load_verify_locations(self, cafile, capath, cadata)
+            raise ssl.SSLError(1, str(error)) from error
+        for bundle in found:
+            self._add(bundle)
+
+    def _add(self, bundle: Bundle) -> None:
+        if id(bundle) not in self._bundles:
+            # Parsed bundles are shared: the same one again changes nothing.
+            self._bundles[id(bundle)] = bundle
+            self._changed()
+
+    def set_default_verify_paths(self) -> None:
+        """The system's roots, or those that SSL_CERT_FILE and SSL_CERT_DIR name."""
+        paths = ssl.get_default_verify_paths()
+        try:
+            if paths.cafile:
+                self._add(read_bundle(paths.cafile))
+            if paths.capath and (paths.capath != paths.openssl_capath or not paths.cafile):
+                self._add(read_folder(paths.capath))
+        except Error:
+            # As OpenSSL: what is not there is not trusted.
+            pass
+
+    def _certificates(self) -> Iterable[_tlsmith.Certificate]:
+        """What is trusted, each once."""
+        return dict.fromkeys(
+            one for bundle in self._bundles.values() for one in bundle.certificates
+        )
+
+    def cert_store_stats(self) -> dict[str, int]:
+        eager = [bundle for bundle in self._bundles.values() if not bundle.lazy]
+        known = set().union(*(bundle.certificates for bundle in eager))
+        crls = sum(len(bundle.crls) for bundle in eager)
+        cas = sum(map(_is_authority, known))
+        return {"x509": len(known), "crl": crls, "x509_ca": cas}
+
+    def get_ca_certs(self, binary_form: bool = False) -> Any:
+        eager = [bundle for bundle in self._bundles.values() if not bundle.lazy]
+        known = dict.fromkeys(one for bundle in eager for one in bundle.certificates)
+        known.update(self._used)
+        cas = [one for one in known if _is_authority(one)]
+        return [one.der if binary_form else one.as_dict() for one in cas]
+
+    @property
+    def keylog_filename(self) -> Any:
+        return self._keylog
+
+    @keylog_filename.setter
+    def keylog_filename(self, path: Any) -> None:
+        if path is None:
+            self._keylog = None
+        else:
+            _begin_keylog(os.fspath(path))
+            self._keylog = path
+        self._changed()
+
+    def session_stats(self) -> dict[str, int]:
+        return dict(self._stats)
+
+    def _count(self, core: Core) -> None:
+        """Counts a handshake that is complete, and the root that it came to: what
+        a folder has shows up when it was needed."""
+        if any(bundle.lazy for bundle in self._bundles.values()):
+            self._used.update(dict.fromkeys(core.verified_chain[-1:]))
+        kind = "accept" if core.server_side else "connect"
+        self._stats[kind] += 1
+        self._stats[f"{kind}_good"] += 1
+        self._stats["hits"] += bool(core.session_reused)
+
+    def _allows(self, cipher: str) -> bool:
+        return self._ciphers is None or cipher in self._ciphers
+
+    # Connections.
+
+    def _wrap_socket(
+        self,
+        sock: Any,
+        server_side: bool,
+        server_hostname: str | None = None,
+        *,
+        owner: object = None,
+        session: SSLSession | None = None,
+    ) -> Core:
+        return self._wrap(sock, server_side, server_hostname, owner, session)
+
+    def _wrap_bio(
+        self,
+        incoming: Any,
+        outgoing: Any,
+        server_side: bool,
+        server_hostname: str | None = None,
+        *,
+        owner: object = None,
+        session: SSLSession | None = None,
+    ) -> Core:
+        for bio in (incoming, outgoing):
+            if not isinstance(bio, ssl.MemoryBIO):
+                raise TypeError(f"a MemoryBIO is needed, not {type(bio).__name__}")
+        return self._wrap((incoming, outgoing), server_side, server_hostname, owner, session)
+
+    def _wrap(
+        self,
+        carrier: Any,
+        server_side: bool,
+        server_hostname: str | None,
+        owner: object,
+        session: SSLSession | None,
+    ) -> Core:
+        if server_side and self.protocol == ssl.PROTOCOL_TLS_CLIENT:
+            raise ssl.SSLError(1, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
+        if not server_side and self.protocol == ssl.PROTOCOL_TLS_SERVER:
+            raise ssl.SSLError(1, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
+        if server_hostname is not None and (
+            not server_hostname or server_hostname.startswith(".")
+        ):
+            raise ValueError(
+                "server_hostname cannot be an empty string or start with a leading dot."
+            )
+        if server_hostname is not None and "\0" in server_hostname:
+            raise TypeError("server_hostname must not have a null character")
+        if not server_side and server_hostname is None and self.check_hostname:
+            raise ValueError("check_hostname requires server_hostname")
+        return Core(self, carrier, bool(server_side), server_hostname, owner, session)
+
+    # The context of the extension.
+
+    def _changed(self) -> None:
+        self._current.clear()
+
+    def _native(self, server_side: bool) -> _tlsmith.Context:
+        """What connections are made with: the same one for the same settings, so
+        that sessions outlive libraries that set everything anew each time."""
+        current = self._current.get(server_side)
+        if current is None:
+            settings = self._settings(server_side)
+            key = (server_side, *map(_key, settings.items()))
+            current = self._made.get(key)
+            if current is None:
+                if len(self._made) >= _MOST_MADE:
+                    self._made.clear()
+                current = native_context(settings)
+                self._made[key] = current
+            self._current[server_side] = current
+        return current
+
+    def _settings(self, server_side: bool) -> dict[str, Any]:
+        low, high = self._versions()
+        roots = list(self._certificates())
+        partial = self.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+        flags = self.verify_flags & (ssl.VERIFY_CRL_CHECK_LEAF | ssl.VERIFY_CRL_CHECK_CHAIN)
+        crls = [crl for bundle in self._bundles.values() for crl in bundle.crls] if flags else []
+        modes = {ssl.CERT_NONE: "none", ssl.CERT_OPTIONAL: "optional"}
+        settings = {
+            "roots": roots,
+            "end_entities": [one for one in roots if partial or one.subject == one.issuer],
+            "crls": crls,
+            "crls_leaf_only": flags == ssl.VERIFY_CRL_CHECK_LEAF,
+            "crls_always": bool(flags),
+            "verify": self.verify_mode != ssl.CERT_NONE,
+            "check_hostname": bool(self.check_hostname),
+            "allow_common_name": self.hostname_checks_common_name,
+            "allow_truncation": bool(self.options & _IGNORE_EOF),
+            "identities": [self._complete(one, roots) for one in self._identities.values()],
+            "alpn": self._alpn,
+            "alpn_is_optional": True,
+            "min_version": low,
+            "max_version": high,
+            "ciphers": self._ciphers,
+            "groups": None if self._group is None else [self._group],
+            "keylog": None if self._keylog is None else os.fspath(self._keylog),
+        }
+        if server_side:
+            settings["client_auth"] = modes.get(self.verify_mode, "required")
+            settings["verify"] = True
+            without = self.options & ssl.OP_NO_TICKET
+            settings["tickets"] = 0 if without else self.num_tickets
+        return _merged(settings, self._extra)
+
+    def _complete(
+        self, identity: Identity, roots: list[_tlsmith.Certificate]
+    ) -> _tlsmith.Identity:
+        """An identity with the CAs above it that are known, where it was loaded
+        without any, as OpenSSL has it."""
+        chain = list(identity.chain)
+        if len(chain) > 1:
+            return identity._native
+        by_subject = {one.subject: one for one in roots}
+        while chain[-1].subject != chain[-1].issuer and len(chain) < _LONGEST_CHAIN:
+            issuer = by_subject.get(chain[-1].issuer)
+            if issuer is None:
+                break
+            chain.append(issuer)
+        if len(chain) == 1:
+            return identity._native
+        key = (id(identity), *chain)
+        if key not in self._completed:
+            self._completed[key] = _tlsmith.Identity(chain, identity.key)
+        return self._completed[key]
+
+    def _versions(self) -> tuple[str, str]:
+        low, high = self.minimum_version, self.maximum_version
+        allowed = []
+        for name, version, forbidden in (
+            ("1.2", _TLS_12, ssl.OP_NO_TLSv1_2),
+            ("1.3", _TLS_13, ssl.OP_NO_TLSv1_3),
+        ):
+            fits = (low < ssl.TLSVersion.SSLv3 or low <= version) and (
+                high < ssl.TLSVersion.SSLv3 or version <= high
+            )
+            if self.protocol == ssl.PROTOCOL_TLSv1_2:
+                fits = version == _TLS_12
+            if fits and not self.options & forbidden:
+                allowed.append(name)
+        if not allowed:
+            raise ssl.SSLError(1, "[SSL: NO_PROTOCOLS_AVAILABLE] no protocols available")
+        return allowed[0], allowed[-1]
+
+
+_MOST_MADE = 32
+_LONGEST_CHAIN = 10
+_IGNORE_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+
+
+def _merged(settings: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """Lists grow; what was said by a Client or a Server stands."""
+    merged = dict(settings)
+    for name, value in extra.items():
+        both = isinstance(value, list) and isinstance(merged.get(name), list)
+        merged[name] = [*value, *merged[name]] if both else value
+    return merged
+
+
+def _key(item: tuple[str, Any]) -> tuple[Any, ...]:
+    """A setting as part of a key: objects by which they are."""
+    name, value = item
+    if isinstance(value, list):
+        return (name, *(one if isinstance(one, (str, bytes)) else id(one) for one in value))
+    return name, value if isinstance(value, (str, bytes, int, type(None))) else id(value)
+
+
+def _is_authority(certificate: _tlsmith.Certificate) -> bool:
+    """Whether OpenSSL counts it as a CA's: of version 1 those that sign themselves."""
+    is_root = certificate.subject == certificate.issuer
+    return certificate.is_ca or (certificate.version == 1 and is_root)
+
+
+def _once(password: Any, keyfile: str) -> str | None:
+    """The password, asked for only where the key is encrypted."""
+    if password is None:
+        return None
+    if callable(password):
+        with open(keyfile, "rb") as file:
+            if b"ENCRYPTED" not in file.read():
+                return None
+        password = password()
+        if not isinstance(password, (str, bytes, bytearray)):
+            raise TypeError("password callback must return a string")
+    elif not isinstance(password, (str, bytes, bytearray)):
+        raise TypeError("password should be a string or callable")
+    text = password if isinstance(password, str) else bytes(password).decode("latin-1")
+    if len(text) > 1024:
+        raise ValueError("password cannot be longer than 1024 bytes")
+    return text
+
+
+def _begin_keylog(path: Any) -> None:
+    """Opens a key log as OpenSSL does: whoever may not is told now."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with open(fd, "a") as file:
+        if file.tell() == 0:
+            file.write("# TLS secrets log file, generated by tlsmith\n")

@@ -1,0 +1,104 @@
+"""From our exceptions to those of the standard library, exactly: some libraries
+look the class up in a dict, others read `args`, `reason` or `verify_code`.
+
+Ours is the `__cause__` of each, and its sentence a note on it.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+from .. import _errors
+from ._names import ALERTS, VERIFY_MESSAGES
+
+# What our sentences say, and OpenSSL's reason for the same.
+_REASONS = (
+    ("no cipher suite in common", "NO_SHARED_CIPHER"),
+    ("a server needs a certificate", "NO_SHARED_CIPHER"),
+    ("no key exchange group in common", "NO_SUITABLE_KEY_SHARE"),
+    ("no signature scheme in common", "NO_SUITABLE_SIGNATURE_ALGORITHM"),
+    ("no version in common", "UNSUPPORTED_PROTOCOL"),
+    ("no ALPN protocol in common", "NO_APPLICATION_PROTOCOL"),
+    ("it sent 'GET ", "HTTP_REQUEST"),
+    ("it sent 'POST ", "HTTP_REQUEST"),
+    ("it sent 'HEAD ", "HTTP_REQUEST"),
+    ("does not speak TLS", "WRONG_VERSION_NUMBER"),
+    ("did not decrypt", "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"),
+    ("close_notify was sent", "PROTOCOL_IS_SHUTDOWN"),
+    ("application data after close notify", "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"),
+    ("the application refused the client", "CALLBACK_FAILED"),
+    ("the peer broke TLS", "UNEXPECTED_MESSAGE"),
+)
+
+
+def translate(error: _errors.Error, operation: str) -> OSError:
+    """The exception of the standard library for one of ours."""
+    if isinstance(error, _errors.WantRead):
+        return ssl.SSLWantReadError(
+            ssl.SSL_ERROR_WANT_READ, "The operation did not complete (read)"
+        )
+    if isinstance(error, _errors.WantWrite):
+        return ssl.SSLWantWriteError(
+            ssl.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)"
+        )
+    translated = _translate(error, operation)
+    translated.add_note(str(error))
+    return translated
+
+
+def _translate(error: _errors.Error, operation: str) -> OSError:
+    if isinstance(error, _errors.TimedOut):
+        return TimeoutError(f"The {operation} operation timed out")
+    if isinstance(error, _errors.TruncatedError):
+        text = "EOF occurred in violation of protocol"
+        return _ssl_error(ssl.SSLEOFError, 8, "UNEXPECTED_EOF_WHILE_READING", text)
+    if isinstance(error, _errors.AlertError):
+        reason = ALERTS.get(error.alert_number, f"UNKNOWN_ALERT_{error.alert_number}")
+        return ssl_error(reason)
+    if isinstance(error, _errors.VerifyError):
+        if error.reason == "missing":
+            return ssl_error("PEER_DID_NOT_RETURN_A_CERTIFICATE")
+        return _verify_error(error)
+    if error.code == "io" and error.errno is not None:
+        return OSError(error.errno, os.strerror(error.errno))
+    sentence = str(error)
+    for words, reason in _REASONS:
+        if words in sentence:
+            return ssl_error(reason)
+    if "socket connection gone" in sentence or "is closed" in sentence:
+        return plain_error("Underlying socket connection gone")
+    return plain_error(sentence)
+
+
+def plain_error(sentence: str) -> ssl.SSLError:
+    """An SSLError for what OpenSSL has no word for."""
+    error = ssl.SSLError(1, sentence)
+    error.library, error.reason = "SSL", "OTHER"
+    return error
+
+
+def ssl_error(reason: str, text: str | None = None) -> ssl.SSLError:
+    """An SSLError with a reason of OpenSSL's."""
+    return _ssl_error(ssl.SSLError, 1, reason, text)
+
+
+def _ssl_error(
+    kind: type[ssl.SSLError], number: int, reason: str, text: str | None
+) -> ssl.SSLError:
+    if text is None:
+        text = reason.replace("_", " ").lower()
+    error = kind(number, f"[SSL: {reason}] {text}")
+    error.library, error.reason = "SSL", reason
+    return error
+
+
+def _verify_error(error: _errors.VerifyError) -> ssl.SSLCertVerificationError:
+    code = error.verify_code
+    message = VERIFY_MESSAGES.get(code, str(error)).format(error.hostname)
+    text = f"certificate verify failed: {message}"
+    kind = ssl.SSLCertVerificationError
+    translated = _ssl_error(kind, 1, "CERTIFICATE_VERIFY_FAILED", text)
+    assert isinstance(translated, kind)
+    translated.verify_code, translated.verify_message = code, message
+    return translated

@@ -1,0 +1,96 @@
+"""OpenSSL's names for what has IANA names here."""
+
+from __future__ import annotations
+
+IANA_CIPHERS = {
+    "TLS_AES_256_GCM_SHA384": "TLS_AES_256_GCM_SHA384",
+    "TLS_AES_128_GCM_SHA256": "TLS_AES_128_GCM_SHA256",
+    "TLS_CHACHA20_POLY1305_SHA256": "TLS_CHACHA20_POLY1305_SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384": "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "ECDHE-ECDSA-AES128-GCM-SHA256": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "ECDHE-ECDSA-CHACHA20-POLY1305": "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "ECDHE-RSA-AES256-GCM-SHA384": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "ECDHE-RSA-AES128-GCM-SHA256": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "ECDHE-RSA-CHACHA20-POLY1305": "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+}
+"""The IANA name of every cipher suite that there is, by OpenSSL's."""
+
+_OPENSSL_CIPHERS = {iana: openssl for openssl, iana in IANA_CIPHERS.items()}
+
+IANA_GROUPS = {
+    "prime256v1": "secp256r1",
+    "P-256": "secp256r1",
+    "secp384r1": "secp384r1",
+    "P-384": "secp384r1",
+    "X25519": "x25519",
+}
+"""The IANA name of every curve that there is, by OpenSSL's."""
+
+PROTOCOLS = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
+
+
+def cipher(iana: str) -> tuple[str, str, int]:
+    """A cipher suite as SSLSocket.cipher() has it: its name, its protocol, the
+    bits of its key."""
+    version = "TLSv1.2" if "_WITH_" in iana else "TLSv1.3"
+    return _OPENSSL_CIPHERS[iana], version, 128 if "_128_" in iana else 256
+
+
+def is_known(iana: str) -> bool:
+    """Whether there is a cipher suite with this name."""
+    return iana in _OPENSSL_CIPHERS
+
+
+# Alerts by their numbers (RFC 8446, section 6), as OpenSSL's reasons have them.
+ALERTS = {
+    10: "SSLV3_ALERT_UNEXPECTED_MESSAGE",
+    20: "SSLV3_ALERT_BAD_RECORD_MAC",
+    21: "TLSV1_ALERT_DECRYPTION_FAILED",
+    22: "TLSV1_ALERT_RECORD_OVERFLOW",
+    30: "SSLV3_ALERT_DECOMPRESSION_FAILURE",
+    40: "SSLV3_ALERT_HANDSHAKE_FAILURE",
+    41: "SSLV3_ALERT_NO_CERTIFICATE",
+    42: "SSLV3_ALERT_BAD_CERTIFICATE",
+    43: "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+    44: "SSLV3_ALERT_CERTIFICATE_REVOKED",
+    45: "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    46: "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    47: "SSLV3_ALERT_ILLEGAL_PARAMETER",
+    48: "TLSV1_ALERT_UNKNOWN_CA",
+    49: "TLSV1_ALERT_ACCESS_DENIED",
+    50: "TLSV1_ALERT_DECODE_ERROR",
+    51: "TLSV1_ALERT_DECRYPT_ERROR",
+    60: "TLSV1_ALERT_EXPORT_RESTRICTION",
+    70: "TLSV1_ALERT_PROTOCOL_VERSION",
+    71: "TLSV1_ALERT_INSUFFICIENT_SECURITY",
+    80: "TLSV1_ALERT_INTERNAL_ERROR",
+    86: "TLSV1_ALERT_INAPPROPRIATE_FALLBACK",
+    90: "TLSV1_ALERT_USER_CANCELLED",
+    100: "TLSV1_ALERT_NO_RENEGOTIATION",
+    109: "TLSV13_ALERT_MISSING_EXTENSION",
+    110: "TLSV1_UNSUPPORTED_EXTENSION",
+    111: "TLSV1_CERTIFICATE_UNOBTAINABLE",
+    112: "TLSV1_UNRECOGNIZED_NAME",
+    113: "TLSV1_BAD_CERTIFICATE_STATUS_RESPONSE",
+    114: "TLSV1_BAD_CERTIFICATE_HASH_VALUE",
+    115: "TLSV1_ALERT_UNKNOWN_PSK_IDENTITY",
+    116: "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    120: "TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
+}
+
+VERIFY_MESSAGES = {
+    3: "unable to get certificate CRL",
+    7: "certificate signature failure",
+    9: "certificate is not yet valid",
+    10: "certificate has expired",
+    18: "self-signed certificate",
+    19: "self-signed certificate in certificate chain",
+    20: "unable to get local issuer certificate",
+    23: "certificate revoked",
+    26: "unsuitable certificate purpose",
+    47: "permitted subtree violation",
+    50: "application verification failure",
+    62: "Hostname mismatch, certificate is not valid for '{}'.",
+    64: "IP address mismatch, certificate is not valid for '{}'.",
+    79: "invalid CA certificate",
+}

@@ -1,0 +1,50 @@
+"""The standard library's SSLSocket and SSLObject, and what we add to them."""
+
+from __future__ import annotations
+
+import ssl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._socket import Info
+
+
+class _Facts:
+    """What the engine knows beyond what the standard library asks."""
+
+    _sslobj: Any
+
+    @property
+    def info(self) -> Info | None:
+        """What was agreed, as tlsmith.Info; None before the handshake."""
+        return None if self._sslobj is None else self._sslobj.info
+
+    def group(self) -> str | None:
+        """The key exchange group by its IANA name, or None."""
+        info = self.info
+        return None if info is None else info.group
+
+
+class SSLSocket(_Facts, ssl.SSLSocket):
+    """ssl.SSLSocket on our engine."""
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
+        """What binds a login to this connection: also "tls-exporter" (RFC 9266)
+        and, on a client, "tls-server-end-point" (RFC 5929)."""
+        return _channel_binding(self, super().get_channel_binding, cb_type)
+
+
+class SSLObject(_Facts, ssl.SSLObject):
+    """ssl.SSLObject on our engine."""
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
+        """As SSLSocket has it."""
+        return _channel_binding(self, super().get_channel_binding, cb_type)
+
+
+def _channel_binding(this: _Facts, others: Any, cb_type: str) -> bytes | None:
+    if cb_type in ("tls-exporter", "tls-server-end-point") and this._sslobj is not None:
+        return this._sslobj.get_channel_binding(cb_type)  # type: ignore[no-any-return]
+    return others(cb_type)  # type: ignore[no-any-return]
