@@ -84,7 +84,7 @@ def test_ciphers_are_those_of_openssls_language(context, serving):
     client, server = shake_hands(context, serving)
     with client, server:
         assert client.cipher() == ("ECDHE-ECDSA-CHACHA20-POLY1305", "TLSv1.2", 256)
-        assert server.shared_ciphers() == [client.cipher()]
+        assert client.cipher() in server.shared_ciphers()
     names = {one["name"] for one in context.get_ciphers()}
     assert {"ECDHE-RSA-CHACHA20-POLY1305", "TLS_AES_128_GCM_SHA256"} <= names
     with pytest.raises(ssl.SSLError, match="No cipher can be selected"):
