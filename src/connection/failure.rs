@@ -193,7 +193,9 @@ fn alert_received(number: u8) -> Error {
 fn incompatible(reason: &PeerIncompatible) -> String {
     use PeerIncompatible as P;
     let what = match reason {
-        P::NoCipherSuitesInCommon => "no cipher suite in common",
+        P::NoCipherSuitesInCommon => {
+            "no cipher suite in common that fits a certificate of the server"
+        }
         P::NoKxGroupsInCommon => "no key exchange group in common",
         P::NoSignatureSchemesInCommon | P::NoCertificateRequestSignatureSchemesInCommon => {
             "no signature scheme in common: the peer cannot check a key of our kind"
