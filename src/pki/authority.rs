@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::certificate::Certificate;
 use super::copied::Copied;
-use super::document::Extension;
+use super::document::{Extension, repeated};
 use super::identity::Identity;
 use super::key::PrivateKey;
 use super::layout::{self, Exact};
@@ -14,7 +14,7 @@ use super::options::CertOptions;
 use super::request::Csr;
 use super::rules::{self, Request};
 use super::subject::Subject;
-use super::{describe, fields};
+use super::{added, describe, fields};
 use crate::{Error, Result, Status};
 
 /// Makes a certificate authority: a root that signs itself.
@@ -39,6 +39,7 @@ pub fn self_signed(names: &[String], options: &CertOptions) -> Result<Identity> 
 
 fn sign_itself(names: &[AltName], options: &CertOptions) -> Result<Identity> {
     require_name(names, options)?;
+    added::check(options)?;
     let subject = fields::subject(options, names, "tlsmith CA")?;
     let certified = Certified::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
     certify(None, &subject, names, certified, options)
@@ -54,6 +55,7 @@ pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Res
     let options = &*with_path_len(options);
     let names = AltName::parse_all(names)?;
     require_name(&names, options)?;
+    added::check(options)?;
     let subject = fields::subject(options, &names, "tlsmith intermediate CA")?;
     let request = Request {
         subject: &subject,
@@ -89,6 +91,7 @@ pub fn sign_csr(
             "the key of a certificate for a request is the request's: leave the key out",
         ));
     }
+    added::check(options)?;
     let copied = Copied::of(csr, names.is_some(), options)?;
     let options = &CertOptions {
         path_len: copied.path_len().unwrap_or(with_path_len(options).path_len),
@@ -130,7 +133,7 @@ pub fn sign_csr(
 }
 
 /// What a certificate is about.
-struct Certified {
+pub(super) struct Certified {
     /// In DER, as it is to stand there.
     subject: Vec<u8>,
     spki: Vec<u8>,
@@ -139,7 +142,7 @@ struct Certified {
 }
 
 impl Certified {
-    fn with_key(subject: Vec<u8>, key: PrivateKey) -> Self {
+    pub(super) fn with_key(subject: Vec<u8>, key: PrivateKey) -> Self {
         Self {
             subject,
             spki: key.spki_der().to_vec(),
@@ -150,7 +153,7 @@ impl Certified {
 }
 
 /// Makes the certificate, signed by `ca` or by itself.
-fn certify(
+pub(super) fn certify(
     ca: Option<&Identity>,
     subject: &Subject,
     names: &[AltName],
@@ -177,12 +180,18 @@ fn certify(
             return Err(Error::new(Status::Internal, sentence));
         }
     };
+    let mut extensions = certified.extensions;
+    extensions.extend(added::extensions(options)?);
+    if let Some(twice) = repeated(&extensions) {
+        let sentence = format!("the extension {} is asked for twice", twice.oid);
+        return Err(Error::new(Status::Argument, sentence));
+    }
     let exact = Exact {
         issuer: &issuer,
         issuer_key_id: &issuer_key_id,
         subject: &certified.subject,
         spki: &certified.spki,
-        extensions: &certified.extensions,
+        extensions: &extensions,
     };
     let der = layout::certificate(&params, &exact, signer)?;
     let above = ca.map_or(&[][..], Identity::chain).iter();
@@ -192,7 +201,9 @@ fn certify(
 }
 
 fn require_name(names: &[AltName], options: &CertOptions) -> Result<()> {
-    if options.ca || !names.is_empty() {
+    let has_subject = options.common_name.is_some() || options.subject.is_some();
+    let is_for_tls = options.usage.is_some() || options.purposes.is_empty();
+    if options.ca || !names.is_empty() || (has_subject && !is_for_tls) {
         return Ok(());
     }
     Err(Error::new(

@@ -79,7 +79,11 @@ impl Copied {
     fn check_options(&self, options: &CertOptions) -> Result<()> {
         let limits = !(options.permitted_names.is_empty() && options.excluded_names.is_empty());
         let said = [
-            (EXTENDED_KEY_USAGE, options.usage.is_some(), "the usage"),
+            (
+                EXTENDED_KEY_USAGE,
+                options.usage.is_some() || !options.purposes.is_empty(),
+                "the usage",
+            ),
             (
                 BASIC_CONSTRAINTS,
                 options.path_len.is_some(),

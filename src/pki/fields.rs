@@ -12,8 +12,8 @@ use time::OffsetDateTime;
 
 use super::certificate::Certificate;
 use super::name::AltName;
-use super::options::{CertOptions, Usage};
-use super::subject::Subject;
+use super::options::{CertOptions, Purpose, Usage};
+use super::subject::{Subject, parse_hex};
 use super::{constraints, moment, quoted, rules};
 use crate::{Error, Result, Status};
 
@@ -58,7 +58,10 @@ pub(super) fn add_issuers(
     issuer: Option<&Certificate>,
     spki: &[u8],
 ) -> Result<()> {
-    params.serial_number = Some(random_serial()?);
+    params.serial_number = Some(match &options.serial {
+        Some(serial) => given_serial(serial)?,
+        None => random_serial()?,
+    });
     params.use_authority_key_identifier_extension = true;
     params.key_identifier_method = KeyIdMethod::PreSpecified(key_id(spki)?);
     set_validity(params, options, issuer)?;
@@ -160,19 +163,25 @@ fn set_purposes(
     names: &[AltName],
 ) -> Result<()> {
     let is_email = |name: &AltName| matches!(name, AltName::Email(_));
+    let for_tls = options.purposes.is_empty();
     let usage = options.usage.unwrap_or(Usage {
-        server: names.is_empty() || !names.iter().all(is_email),
-        client: names.iter().any(is_email),
+        server: for_tls && (names.is_empty() || !names.iter().all(is_email)),
+        client: for_tls && names.iter().any(is_email),
     });
     let server = usage.server.then_some(ExtendedKeyUsagePurpose::ServerAuth);
     let client = usage.client.then_some(ExtendedKeyUsagePurpose::ClientAuth);
+    let others = options.purposes.iter().map(|purpose| match purpose {
+        Purpose::Email => ExtendedKeyUsagePurpose::EmailProtection,
+        Purpose::Code => ExtendedKeyUsagePurpose::CodeSigning,
+        Purpose::Ocsp => ExtendedKeyUsagePurpose::OcspSigning,
+    });
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = server.into_iter().chain(client).collect();
+    params.extended_key_usages = server.into_iter().chain(client).chain(others).collect();
     if params.extended_key_usages.is_empty() {
         return Err(Error::new(
             Status::Argument,
-            "a certificate has to be for servers, for clients, or for both",
+            "a certificate has to be for something: for servers, for clients, or both",
         ));
     }
     Ok(())
@@ -216,6 +225,24 @@ pub(super) fn subject(options: &CertOptions, names: &[AltName], fallback: &str) 
         },
         (None, None, None) => Subject::common_name(fallback),
     }
+}
+
+/// A serial number that somebody chose, positive and of up to 20 bytes (RFC
+/// 5280, section 4.1.2.2).
+fn given_serial(text: &str) -> Result<SerialNumber> {
+    let bytes = parse_hex(text).filter(|bytes| {
+        let is_positive = bytes.iter().any(|&byte| byte != 0);
+        // Of 20 bytes, the first bit is the sign.
+        is_positive && (bytes.len() < 20 || bytes.len() == 20 && bytes[0] < 0x80)
+    });
+    bytes.map(SerialNumber::from).ok_or_else(|| {
+        let sentence = format!(
+            "{} is not a serial number for a certificate: up to 20 bytes in hex are, not 0 and \
+             below 2^159",
+            quoted(text)
+        );
+        Error::new(Status::Argument, sentence)
+    })
 }
 
 /// 20 bytes, positive (RFC 5280, section 4.1.2.2).

@@ -29,14 +29,19 @@ impl Identity {
     /// Puts a chain and a key together.  Fails with [`Status::KeyMismatch`]
     /// when the key is not that of the first certificate.
     pub fn new(chain: Vec<Certificate>, key: Option<PrivateKey>) -> Result<Self> {
-        let Some(leaf) = chain.first() else {
+        if let (Some(leaf), Some(key)) = (chain.first(), &key) {
+            check_fit(leaf, key, &chain)?;
+        }
+        Self::unchecked(chain, key)
+    }
+
+    /// The same, with a key that may be another one's.
+    pub(super) fn unchecked(chain: Vec<Certificate>, key: Option<PrivateKey>) -> Result<Self> {
+        if chain.is_empty() {
             return Err(Error::new(
                 Status::Argument,
                 "an identity needs at least one certificate",
             ));
-        };
-        if let Some(key) = &key {
-            check_fit(leaf, key, &chain)?;
         }
         let cert_pem = chain.iter().map(Certificate::pem).collect();
         Ok(Self(Arc::new(Inner {

@@ -142,12 +142,19 @@ impl PrivateKey {
     /// public half, a SubjectPublicKeyInfo in DER.  It can authenticate peers
     /// and issue certificates, and it cannot be saved.
     pub fn external(spki: &[u8], signer: Arc<dyn ExternalSigner>) -> Result<Self> {
-        Ok(Self(Arc::new(Inner {
+        let signing = ExternalKey::new(spki, signer)?;
+        Ok(Self::elsewhere(Arc::new(signing), spki.to_vec()))
+    }
+
+    /// A key of which only this is at hand: what signs with it, and its public
+    /// half.
+    pub(super) fn elsewhere(signing: Arc<dyn SigningKey>, spki: Vec<u8>) -> Self {
+        Self(Arc::new(Inner {
             pkcs8: Zeroizing::default(),
-            signing: Arc::new(ExternalKey::new(spki, signer)?),
-            spki: spki.to_vec(),
-            key_type: describe::key_type(spki),
-        })))
+            signing,
+            key_type: describe::key_type(&spki),
+            spki,
+        }))
     }
 
     /// Whether it is somewhere else, so that it cannot be saved.
@@ -171,6 +178,16 @@ impl PrivateKey {
     /// The public half: a SubjectPublicKeyInfo in DER (RFC 5280, section 4.1.2.7).
     pub fn spki_der(&self) -> &[u8] {
         &self.0.spki
+    }
+
+    /// The public half in PEM.
+    pub fn public_pem(&self) -> String {
+        std::mem::take(&mut *pem::encode("PUBLIC KEY", self.spki_der()))
+    }
+
+    /// The SHA-256 of the public half, in hex: a pin.
+    pub fn spki_sha256(&self) -> String {
+        describe::sha256(self.spki_der())
     }
 
     /// The key as PKCS#8 version 1 in DER.  The copy is wiped when it is dropped.

@@ -1,6 +1,7 @@
 //! Certificates and keys: making, reading and keeping them.  Knows nothing of
 //! connections.
 
+mod added;
 mod authority;
 mod certificate;
 mod constraints;
@@ -11,6 +12,7 @@ mod document;
 mod encryption;
 mod extensions;
 mod external;
+mod facts;
 mod fields;
 mod file;
 mod identity;
@@ -26,11 +28,14 @@ mod request;
 mod rules;
 mod signature;
 mod subject;
+#[cfg(feature = "testing")]
+mod unchecked;
 
 pub use authority::{gen_ca, issue_cert, self_signed, sign_csr};
 pub use certificate::Certificate;
 pub use crl::{Crl, CrlOptions, RevocationReason, Revoked, gen_crl};
 pub use external::ExternalSigner;
+pub use facts::{AlternativeName, NameParts};
 pub(crate) use file::read_file;
 pub use identity::Identity;
 pub use key::PrivateKey;
@@ -38,8 +43,10 @@ pub use key_type::KeyType;
 pub(crate) use moment::show as moment;
 pub(crate) use name::host_to_ascii;
 pub use name::split_names;
-pub use options::{CertOptions, Usage};
+pub use options::{CertOptions, OwnExtension, Purpose, Usage};
 pub use request::{Csr, gen_csr};
+#[cfg(feature = "testing")]
+pub use unchecked::{Weakness, issue_unchecked, mismatched, weak_key};
 
 /// Text from outside as a sentence quotes it: on one line, and not for pages.
 fn quoted(text: &str) -> String {

@@ -154,7 +154,7 @@ impl<'a> GeneralName<'a> {
             .collect())
     }
 
-    fn number(self) -> u32 {
+    pub(super) fn number(self) -> u32 {
         match self.0.tag() {
             Tag::ContextSpecific { number, .. } => number.value(),
             _ => u32::MAX,

@@ -41,8 +41,24 @@ pub struct CertOptions {
     pub permitted_names: Vec<String>,
     /// The names that a CA may not issue for.
     pub excluded_names: Vec<String>,
+    /// What it is for beside TLS.  Without [`Self::usage`] it is for this alone.
+    pub purposes: Vec<Purpose>,
     /// Where the CRL will be that can revoke it.
     pub crl_url: Option<String>,
+    /// Who will answer questions about its revocation by OCSP, as a URL.
+    pub ocsp_url: Option<String>,
+    /// Have clients refuse it where the server does not staple an OCSP response
+    /// (RFC 7633).
+    pub must_staple: bool,
+    /// Its serial number in hex, positive and of up to 20 bytes.  By default a
+    /// random one.
+    pub serial: Option<String>,
+    /// Extensions that stand in it as they are, in place of those of the same
+    /// kind that it would have.
+    ///
+    /// Names, basic constraints, name constraints and key identifiers are not
+    /// among them: they have options of their own, and rules.
+    pub extensions: Vec<OwnExtension>,
     /// Let it be valid beyond the end of the CA that issues it, after which
     /// nobody accepts it unless the CA is renewed.
     pub outlive_ca: bool,
@@ -52,7 +68,29 @@ pub struct CertOptions {
     pub copy_extensions: bool,
 }
 
-/// What a certificate is for (RFC 5280, section 4.2.1.12).
+/// An extension that somebody wants to have in a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnExtension {
+    /// Its object identifier, in dots: `"1.3.6.1.4.1.55555.1"`.
+    pub oid: String,
+    /// Whether who does not know it has to refuse the certificate.
+    pub critical: bool,
+    /// What it says, in DER.
+    pub value: Vec<u8>,
+}
+
+/// What a certificate may be for beside TLS (RFC 5280, section 4.2.1.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Signing and encrypting e-mail.
+    Email,
+    /// Signing programs.
+    Code,
+    /// Signing OCSP responses for the authority that issued it.
+    Ocsp,
+}
+
+/// What a certificate is for in TLS (RFC 5280, section 4.2.1.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Authenticating servers.

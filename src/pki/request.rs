@@ -50,6 +50,10 @@ pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
     let says_issuers_business = options.not_before.is_some()
         || options.lifetime.is_some()
         || options.crl_url.is_some()
+        || options.ocsp_url.is_some()
+        || options.must_staple
+        || options.serial.is_some()
+        || !options.extensions.is_empty()
         || options.outlive_ca
         || options.copy_extensions
         || !options.permitted_names.is_empty()
@@ -57,8 +61,8 @@ pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
     if says_issuers_business {
         return Err(Error::new(
             Status::Argument,
-            "a request cannot ask for a validity, name constraints or a CRL: \
-             give these options when it is signed",
+            "a request cannot ask for a validity, a serial number, name constraints, a CRL, OCSP \
+             or extensions as they are: give these options when it is signed",
         ));
     }
     let names = AltName::parse_all(names)?;

@@ -21,7 +21,7 @@ use crate::{Error, Result, Status};
 
 /// How keys sign documents: schemes by preference, with the algorithm
 /// identifiers that stand for them in X.509.
-const SCHEMES: [(SignatureScheme, AlgorithmIdentifier); 9] = [
+const SCHEMES: &[(SignatureScheme, AlgorithmIdentifier)] = &[
     (SignatureScheme::ECDSA_NISTP256_SHA256, alg_id::ECDSA_SHA256),
     (SignatureScheme::ECDSA_NISTP384_SHA384, alg_id::ECDSA_SHA384),
     (SignatureScheme::ECDSA_NISTP521_SHA512, alg_id::ECDSA_SHA512),
@@ -31,12 +31,21 @@ const SCHEMES: [(SignatureScheme, AlgorithmIdentifier); 9] = [
     (SignatureScheme::ML_DSA_44, alg_id::ML_DSA_44),
     (SignatureScheme::ML_DSA_65, alg_id::ML_DSA_65),
     (SignatureScheme::ML_DSA_87, alg_id::ML_DSA_87),
+    // No key of ours offers it, but those that are made to be refused.
+    #[cfg(feature = "testing")]
+    (SignatureScheme::RSA_PKCS1_SHA1, RSA_PKCS1_SHA1),
 ];
+
+/// sha1WithRSAEncryption (RFC 3279, section 2.2.1).
+#[cfg(feature = "testing")]
+const RSA_PKCS1_SHA1: AlgorithmIdentifier = AlgorithmIdentifier::from_slice(&[
+    0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05, 0x05, 0x00,
+]);
 
 /// What signs documents with a key, and the algorithm that it is.
 pub(super) fn signer(key: &PrivateKey) -> Result<(Box<dyn Signer>, AlgorithmIdentifierOwned)> {
     for (scheme, algorithm) in SCHEMES {
-        if let Some(signer) = key.signing_key().choose_scheme(&[scheme]) {
+        if let Some(signer) = key.signing_key().choose_scheme(&[*scheme]) {
             let content = Any::new(Tag::Sequence, algorithm.as_ref());
             let algorithm = content.and_then(|content| content.decode_as());
             let algorithm = algorithm.map_err(|error| {
@@ -85,6 +94,16 @@ pub(super) fn verify(
         return verify_pss(spki, algorithm, message, signature);
     }
     Err(Rejected::Unsupported)
+}
+
+/// Whether keys of this kind sign with algorithms of this kind at all.
+pub(super) fn can_sign(key: &ObjectIdentifier, algorithm: &ObjectIdentifier) -> bool {
+    let (key, algorithm) = (key.to_string(), algorithm.to_string());
+    match key.as_str() {
+        "1.2.840.10045.2.1" => algorithm.starts_with("1.2.840.10045.4."),
+        "1.2.840.113549.1.1.1" => algorithm.starts_with("1.2.840.113549.1.1."),
+        _ => key == algorithm,
+    }
 }
 
 /// What stands inside the SEQUENCE of an AlgorithmIdentifier.

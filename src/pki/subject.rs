@@ -177,6 +177,17 @@ impl Subject {
         self.0.starts_with(&base.0)
     }
 
+    /// Its parts in their order, each with its attributes: an object identifier
+    /// in dots, and the value as text, or in hex like RFC 4514.
+    pub(super) fn attributes(&self) -> Vec<Vec<(String, String)>> {
+        let attribute = |one: &AttributeTypeAndValue| {
+            let value = decode(&one.value).unwrap_or_else(|| hex_value(&one.value));
+            (one.oid.to_string(), value)
+        };
+        let part = |part: &Part| part.iter().map(attribute).collect();
+        self.0.iter().map(part).collect()
+    }
+
     /// Every common name, in order.
     pub(super) fn common_names(&self) -> Vec<String> {
         let attributes = self.0.iter().flat_map(SetOfVec::iter);
@@ -352,11 +363,14 @@ fn show(attribute: &AttributeTypeAndValue) -> String {
     let known = ATTRIBUTES.iter().find(|known| known.oid == attribute.oid);
     match (known, decode(&attribute.value)) {
         (Some(known), Some(text)) => format!("{}={}", known.labels[0], escape(&text)),
-        _ => {
-            let der = attribute.value.to_der().unwrap_or_default();
-            format!("{}=#{}", attribute.oid, super::describe::hex(&der))
-        }
+        _ => format!("{}={}", attribute.oid, hex_value(&attribute.value)),
     }
+}
+
+/// A value that is no text we know, as RFC 4514, section 2.4, has it.
+fn hex_value(value: &Any) -> String {
+    let der = value.to_der().unwrap_or_default();
+    format!("#{}", super::describe::hex(&der))
 }
 
 /// The characters of a string, of whichever of its many types.

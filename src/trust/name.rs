@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName};
+use webpki::EndEntityCert;
 
-use crate::pki::host_to_ascii;
+use crate::pki::{Certificate, host_to_ascii};
 use crate::{Error, Result, Status};
 
 /// Reads a DNS name, in either spelling where it is not ASCII
@@ -30,5 +31,32 @@ pub(crate) fn ascii_host(name: &str) -> Cow<'_, str> {
     match name.is_ascii() {
         true => Cow::Borrowed(name),
         false => host_to_ascii(name).map_or(Cow::Borrowed(name), Cow::Owned),
+    }
+}
+
+impl Certificate {
+    /// Whether it is for this host: a DNS name, in either spelling where it is not
+    /// ASCII, or an address.  Only alternative names count, and wildcards for one
+    /// label, as for a connection (RFC 9525).
+    ///
+    /// Fails where `host` is neither, and with [`Status::Unsupported`] for a
+    /// certificate that no connection accepts, such as one with a critical extension
+    /// that is not known.
+    pub fn matches(&self, host: &str) -> Result<bool> {
+        let name = parse(host)?;
+        let der = CertificateDer::from(self.der());
+        match EndEntityCert::try_from(&der) {
+            Ok(certificate) => Ok(certificate.verify_is_valid_for_subject_name(&name).is_ok()),
+            // From before there were alternative names.
+            Err(webpki::Error::UnsupportedCertVersion) => Ok(false),
+            Err(error) => Err(Error::new(
+                Status::Unsupported,
+                format!(
+                    "the certificate of '{}' is for nobody here, whatever its names: {error}",
+                    self.subject()
+                ),
+            )
+            .with_source(error)),
+        }
     }
 }

@@ -89,6 +89,7 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
         crl_url: string(given.crl_url, "crl_url")?,
         outlive_ca: given.flags & TLSMITH_CERT_OUTLIVE_CA != 0,
         copy_extensions: given.flags & TLSMITH_CERT_COPY_EXTENSIONS != 0,
+        ..CertOptions::default()
     })
 }
 
