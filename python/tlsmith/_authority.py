@@ -7,16 +7,18 @@ import os
 from . import _tlsmith
 from ._certs import Identity
 from ._errors import config_error
-from ._options import moment, options, strings, validity
+from ._options import moment, now, options, strings, validity
 from ._requests import CSR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Any, Self
 
-    from ._sources import Source, StrPath
+    from ._install import Store
+    from ._options import Usage, When
+    from ._sources import Password, Source, StrPath
 
 
 class CA(Identity):
@@ -25,7 +27,8 @@ class CA(Identity):
     name          the common name, by default "tlsmith CA" and a random part, so
                   that two authorities are never mistaken for each other
     key           a type of key to generate, or a Key
-    valid         how long: "3650d", or from when until when, "-1d..30d"
+    valid         how long: "3650d", a timedelta, or from when until when,
+                  "-1d..30d"; until when, "2030-01-31", an aware datetime
     path_len      how many CAs may stand below it; None: any number
     permit        names that it may issue for: "example.com", "10.0.0.0/8"
     exclude       names that it may not issue for
@@ -42,7 +45,7 @@ class CA(Identity):
         name: str | None = None,
         *,
         key: str | _tlsmith.Key = "ecdsa-p256",
-        valid: str = "3650d",
+        valid: When = "3650d",
         path_len: int | None = None,
         permit: Sequence[str] = (),
         exclude: Sequence[str] = (),
@@ -72,13 +75,13 @@ class CA(Identity):
         key: Source | _tlsmith.Key | None = None,
         *,
         chain: Source | None = None,
-        password: str | None = None,
+        password: Password | None = None,
     ) -> Self:
         """Load an authority that was written before."""
         return super().load(cert, key, chain=chain, password=password)._checked()
 
     @classmethod
-    def load_pkcs12(cls, source: Source, password: str) -> Self:
+    def load_pkcs12(cls, source: Source, password: Password) -> Self:
         """Load an authority from a PKCS#12 file."""
         return super().load_pkcs12(source, password)._checked()
 
@@ -106,21 +109,32 @@ class CA(Identity):
         self,
         *names: str,
         key: str | _tlsmith.Key = "ecdsa-p256",
-        valid: str | None = None,
-        usage: Sequence[str] | None = None,
+        valid: When | None = None,
+        usage: Sequence[Usage] | None = None,
         common_name: str | None = None,
         organization: str | None = None,
         crl_url: str | None = None,
+        ocsp_url: str | None = None,
+        must_staple: bool = False,
+        serial: int | None = None,
+        extensions: Mapping[str, bytes | tuple[bool, bytes]] | None = None,
         outlive_ca: bool = False,
     ) -> Identity:
         """Issue a certificate for host names, addresses, e-mail addresses, URIs.
 
         key         a type of key to generate, or a Key
-        valid       how long, "397d", or from when until when, "-2d..-1d"; by
+        valid       how long, "397d", a timedelta, or from when until when,
+                    "-2d..-1d"; until when, "2030-01-31", an aware datetime; by
                     default 397 days, and not beyond the end of the CA
-        usage       "server", "client" or both; by default servers, and clients
-                    for e-mail addresses
+        usage       some of "server", "client", "email", "code", "ocsp"; by default
+                    servers, and clients for e-mail addresses
         crl_url     where the CRL will be that can revoke it
+        ocsp_url    who will answer questions about its revocation
+        must_staple have clients refuse it without a stapled OCSP response
+        serial      its serial number, below 2**159; by default a random one
+        extensions  others, by object identifier: DER, or (critical, DER), in place
+                    of one of the same kind; names, constraints and key identifiers
+                    are not among them
         outlive_ca  let it be valid beyond the end of the CA, after which nobody
                     accepts it unless the CA is renewed
 
@@ -133,6 +147,10 @@ class CA(Identity):
             organization=organization,
             usage=usage,
             crl_url=crl_url,
+            ocsp_url=ocsp_url,
+            must_staple=must_staple,
+            serial=serial,
+            extensions=extensions,
             outlive_ca=outlive_ca,
             names=names,
         )
@@ -148,7 +166,7 @@ class CA(Identity):
         name: str | None = None,
         *,
         key: str | _tlsmith.Key = "ecdsa-p256",
-        valid: str | None = None,
+        valid: When | None = None,
         path_len: int | None = 0,
         permit: Sequence[str] = (),
         exclude: Sequence[str] = (),
@@ -173,8 +191,8 @@ class CA(Identity):
         csr: CSR | Source,
         *,
         names: Sequence[str] | None = None,
-        valid: str | None = None,
-        usage: Sequence[str] | None = None,
+        valid: When | None = None,
+        usage: Sequence[Usage] | None = None,
         copy_extensions: bool = False,
         ca: bool = False,
         crl_url: str | None = None,
@@ -229,7 +247,7 @@ class CA(Identity):
         serial = self._serial(cert)
         time = moment("at", at)
         if time is None:
-            time = _now()
+            time = now()
         self._revoked[serial] = _tlsmith.Revoked(serial, time, reason)
         return self
 
@@ -250,7 +268,7 @@ class CA(Identity):
             raise config_error(f"{cert} is not a serial number: 0 to 2**160 - 1 are")
         return cert
 
-    def crl(self, *, valid: str = "7d", number: int | None = None) -> _tlsmith.CRL:
+    def crl(self, *, valid: When = "7d", number: int | None = None) -> _tlsmith.CRL:
         """The list of what this authority has revoked, signed by it.
 
         valid   how long it is good for, "7d", or from when until when
@@ -266,11 +284,46 @@ class CA(Identity):
         return _tlsmith.gen_crl(self._native, revoked, this_update, lifetime, number)
 
     def trust(self, ctx: Any) -> None:
-        """Have an ssl.SSLContext trust this authority."""
-        ctx.load_verify_locations(cadata=(self._root or self.cert).pem.decode())
+        """Have an ssl.SSLContext, one of tlsmith.ssl, or an OpenSSL.SSL.Context of
+        pyOpenSSL trust this authority."""
+        from ._foreign import trust
 
+        trust(ctx, self._root or self.cert)
 
-def _now() -> int:
-    import time
+    def install(
+        self,
+        stores: Sequence[Store] = ("system", "nss"),
+        *,
+        prefix: StrPath = "/",
+        profiles: Sequence[StrPath] | None = None,
+    ) -> list[str]:
+        """Have the programs of this computer trust this authority.
 
-    return int(time.time())
+        stores    "system": the store of Linux, which needs root; "nss": those of
+                  the Firefox and Chromium of this user; "java": the keystore of
+                  $JAVA_HOME, or of the keytool that is found
+        prefix    the root of the file system whose store is meant, such as that of
+                  an image that is being built; Debian's is updated right away, the
+                  others when their tool runs in there
+        profiles  the folders with the stores of NSS, by default all of this user's
+
+        Returns the stores that it changed, such as "system" and
+        "nss:/home/alice/.pki/nssdb": those that had it already are not among them.
+        Raises ConfigError, and says what to run, where a tool or the rights lack;
+        a missing tool before anything is changed.
+        """
+        from ._install import install
+
+        return install(self._root or self.cert, stores, prefix=prefix, profiles=profiles)
+
+    def uninstall(
+        self,
+        stores: Sequence[Store] = ("system", "nss"),
+        *,
+        prefix: StrPath = "/",
+        profiles: Sequence[StrPath] | None = None,
+    ) -> list[str]:
+        """Take this authority out of the stores again: as install() has it."""
+        from ._install import uninstall
+
+        return uninstall(self._root or self.cert, stores, prefix=prefix, profiles=profiles)

@@ -7,15 +7,15 @@ from collections import namedtuple
 
 from . import _tlsmith
 from ._errors import Error, state_error
-from ._sources import load_certificates, load_key, read
+from ._sources import is_pkcs12, load_certificates, load_key, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
-    from typing import Any, Self
+    from typing import Any, NoReturn, Self
 
-    from ._sources import Source, StrPath
+    from ._sources import Password, Source, StrPath
 
 
 class Files(namedtuple("Files", ["cert", "key", "chain", "ca", "combined"])):
@@ -60,10 +60,19 @@ class Identity:
         key: Source | _tlsmith.Key | None = None,
         *,
         chain: Source | None = None,
-        password: str | None = None,
+        password: Password | None = None,
     ) -> Self:
-        """Load a chain and its key.  `key` None: `cert` holds it too.  The
-        password is for a key that is encrypted, as load_key() has it."""
+        """Load a chain and its key.  `key` None: `cert` holds it too, which may
+        then be PKCS#12.
+
+        The password is for a key that is encrypted, as load_key() has it, or for
+        PKCS#12: a str, bytes in UTF-8, or what gives one when it is called.
+        """
+        if key is None and chain is None:
+            content = read(cert)
+            if is_pkcs12(content):
+                return cls.load_pkcs12(content, "" if password is None else password)
+            cert = content
         certificates = load_certificates(cert)
         if chain is not None:
             certificates += load_certificates(chain)
@@ -72,7 +81,7 @@ class Identity:
         return cls._wrap(_tlsmith.Identity(certificates, key))
 
     @classmethod
-    def load_pkcs12(cls, source: Source, password: str) -> Self:
+    def load_pkcs12(cls, source: Source, password: Password) -> Self:
         """Load a chain and its key from a PKCS#12 file, or from its bytes.
 
         Raises ConfigError for a wrong password.
@@ -123,7 +132,7 @@ class Identity:
         """The key and the chain."""
         return self.key_pem + self.chain_pem
 
-    def pkcs12(self, password: str, name: str | None = None) -> bytes:
+    def pkcs12(self, password: Password, name: str | None = None) -> bytes:
         """The chain and its key as PKCS#12, encrypted with AES-256.
 
         `name` is what programs show for it, by default the common name, or else
@@ -173,11 +182,19 @@ class Identity:
         return temporary()
 
     def configure(self, ctx: Any) -> None:
-        """Show this identity from an ssl.SSLContext."""
+        """Show this identity from an ssl.SSLContext, one of tlsmith.ssl, or an
+        OpenSSL.SSL.Context of pyOpenSSL."""
         if self._native.key is None:
             raise self._no_key()
-        with self.files() as files:
-            ctx.load_cert_chain(files.chain, files.key)
+        from ._foreign import show
+
+        show(ctx, self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} has a private key and cannot be pickled: "
+            "pickle its certificates, or give the other side files"
+        )
 
     def __repr__(self) -> str:
         return f"<tlsmith.{type(self).__name__} {self.cert.subject}>"

@@ -6,14 +6,14 @@ from . import _tlsmith
 from ._certs import Identity
 from ._errors import CertError
 from ._requests import CSR
-from ._sources import is_der, load_crls, load_key, read
+from ._sources import inside, is_der, is_pkcs12, load_crls, load_key, read
 from ._trust import INSECURE, context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from ._sources import Source
+    from ._sources import Password, Source
 
     Document: TypeAlias = (
         _tlsmith.Certificate
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def inspect(
     source: Source | tuple[str, int],
     *,
-    password: str | None = None,
+    password: Password | None = None,
     timeout: float | None = 30.0,
 ) -> Document:
     """Look at something, and say by its class what it is.
@@ -63,7 +63,7 @@ def _shown_by(host: str, port: int, timeout: float | None) -> list[_tlsmith.Cert
         return list(sock.peer_chain)
 
 
-def _in_pem(content: bytes, password: str | None) -> Document:
+def _in_pem(content: bytes, password: Password | None) -> Document:
     """By the labels: RFC 7468 and the older ones of OpenSSL."""
     has_key = b"PRIVATE KEY-----" in content
     if b"CERTIFICATE REQUEST-----" in content:
@@ -80,21 +80,18 @@ def _in_pem(content: bytes, password: str | None) -> Document:
     return certificates[0] if len(certificates) == 1 else certificates
 
 
-_INTEGER, _OBJECT_IDENTIFIER, _VERSION = 0x02, 0x06, 0xA0
-_PFX_BEGINNING = b"\x02\x01\x03"
+_INTEGER, _OBJECT_IDENTIFIER, _VERSION = b"\x02", b"\x06", b"\xa0"
 
 
-def _in_der(content: bytes, password: str | None) -> Document:
+def _in_der(content: bytes, password: Password | None) -> Document:
     """DER has no labels: it is told by how it begins, and by what parses."""
-    inside = _contents(content)
-    if inside.startswith(_PFX_BEGINNING):
-        return Identity.load_pkcs12(content, password or "")
-    if inside[:1] == bytes([_INTEGER]):
+    if is_pkcs12(content):
+        return Identity.load_pkcs12(content, "" if password is None else password)
+    beginning = inside(content)
+    within = inside(beginning)
+    if beginning.startswith(_INTEGER) or within.startswith(_OBJECT_IDENTIFIER):
         return load_key(content, password)
-    beginning = _contents(inside)[:1]
-    if beginning == bytes([_OBJECT_IDENTIFIER]):
-        return load_key(content, password)
-    if beginning == bytes([_VERSION]):
+    if within.startswith(_VERSION):
         return _tlsmith.Certificate.from_der(content)
     # The first version of a certificate, a CRL and a request begin alike.
     for parse in (_tlsmith.Certificate.from_der, _tlsmith.CRL.from_der):
@@ -103,10 +100,3 @@ def _in_der(content: bytes, password: str | None) -> Document:
         except CertError:
             continue
     return CSR.load(content)
-
-
-def _contents(der: bytes) -> bytes:
-    """What begins inside an element: DER without its first tag and length."""
-    length = der[1:2] or b"\0"
-    more = length[0] & 0x7F if length[0] & 0x80 else 0
-    return der[2 + more :]

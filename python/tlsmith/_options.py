@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from . import _tlsmith
-from ._errors import config_error
+from ._errors import ConfigError, config_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-    from typing import Any
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+    from typing import Any, Literal, TypeAlias
+
+    Usage: TypeAlias = Literal["server", "client", "email", "code", "ocsp"]
+    When: TypeAlias = datetime | timedelta | str
+
+
+_USAGES = ("server", "client", "email", "code", "ocsp")
 
 
 def options(
     key: str | _tlsmith.Key | None = None,
-    valid: str | None = None,
+    valid: When | None = None,
     *,
     common_name: str | None = None,
     organization: str | None = None,
-    usage: Sequence[str] | None = None,
+    usage: Sequence[Usage] | None = None,
     path_len: int | None = None,
     permit: Sequence[str] = (),
     exclude: Sequence[str] = (),
     crl_url: str | None = None,
+    ocsp_url: str | None = None,
+    must_staple: bool = False,
+    serial: int | None = None,
+    extensions: Mapping[str, bytes | tuple[bool, bytes]] | None = None,
     ca: bool = False,
     outlive_ca: bool = False,
     copy_extensions: bool = False,
@@ -34,12 +44,18 @@ def options(
         raise TypeError(f"key is a type of key or a Key, not {type(key).__name__}")
     not_before, lifetime = validity(valid)
     subject = None
+    if common_name is not None:
+        text("common_name", common_name)
     if organization is not None:
+        text("organization", organization)
         subject = _subject(common_name, organization, names)
         common_name = None
-    for kind in () if usage is None else strings("usage", usage):
-        if kind not in ("server", "client"):
-            raise config_error(f'usage has {kind!r}: "server" and "client" are known')
+    usages = () if usage is None else strings("usage", usage)
+    for kind in usages:
+        if kind not in _USAGES:
+            known = ", ".join(f'"{known}"' for known in _USAGES)
+            raise config_error(f"usage has {kind!r}: {known} are known")
+    for_tls = {"server", "client"}.intersection(usages)
     if path_len is not None and not 0 <= path_len <= 255:
         raise config_error(f"path_len is {path_len}: 0 to 255 CAs may stand below a CA")
     return {
@@ -47,8 +63,11 @@ def options(
         "subject": subject,
         "not_before": not_before,
         "lifetime": lifetime,
-        "server": None if usage is None else "server" in usage,
-        "client": None if usage is None else "client" in usage,
+        "server": "server" in for_tls if for_tls or usages == [] else None,
+        "client": "client" in for_tls if for_tls or usages == [] else None,
+        "email": "email" in usages,
+        "code": "code" in usages,
+        "ocsp": "ocsp" in usages,
         "key_type": key if isinstance(key, str) else None,
         "key": None if isinstance(key, str) else key,
         "path_len": path_len,
@@ -56,16 +75,55 @@ def options(
         "permit": strings("permit", permit),
         "exclude": strings("exclude", exclude),
         "crl_url": crl_url,
+        "ocsp_url": ocsp_url,
+        "must_staple": must_staple,
+        "serial": None if serial is None else _serial(serial),
+        "extensions": [] if extensions is None else _extensions(extensions),
         "outlive_ca": outlive_ca,
         "copy_extensions": copy_extensions,
     }
 
 
 def strings(name: str, value: Sequence[str]) -> list[str]:
-    """A list, and not one of the letters of a str."""
-    if isinstance(value, str):
+    """A list of str, and not one of the letters of a str."""
+    if isinstance(value, (str, bytes)):
         raise TypeError(f"{name} is a sequence: [{value!r}]")
-    return list(value)
+    found = list(value)
+    for one in found:
+        text(f"each of {name}", one)
+    return found
+
+
+def text(name: str, value: str) -> str:
+    """A str, and nothing that could pass for one until later."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a str, not {type(value).__name__}: {value!r}")
+    return value
+
+
+def _serial(serial: int) -> str:
+    """In hex, with two digits for each byte."""
+    if isinstance(serial, bool) or not isinstance(serial, int):
+        raise TypeError(f"serial is an int, not {type(serial).__name__}")
+    if not 0 < serial < 1 << 159:
+        raise config_error(f"serial is {serial}: 1 to 2**159 - 1 can number a certificate")
+    return serial.to_bytes((serial.bit_length() + 7) // 8, "big").hex()
+
+
+def _extensions(
+    extensions: Mapping[str, bytes | tuple[bool, bytes]],
+) -> list[tuple[str, bool, bytes]]:
+    """Each with its object identifier, whether it is critical, and its DER."""
+    if not hasattr(extensions, "items"):
+        raise TypeError(f"extensions is a mapping, not {type(extensions).__name__}")
+    found = []
+    for oid, value in extensions.items():
+        critical, der = value if isinstance(value, tuple) else (False, value)
+        if not isinstance(der, bytes):
+            kind = type(der).__name__
+            raise TypeError(f"the extension {oid} is DER, or (critical, DER), not {kind}")
+        found.append((oid, critical, der))
+    return found
 
 
 _LONGEST_COMMON_NAME = 64
@@ -91,24 +149,87 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799
 
 
-def validity(valid: str | None) -> tuple[int | None, int | None]:
+# So long before now a certificate begins that says only when it ends: a clock
+# that is a little behind accepts it, as the core has it.
+_EARLIER = 3600
+
+
+def now() -> int:
+    """In seconds of the Unix epoch."""
+    import time
+
+    return int(time.time())
+
+
+def validity(valid: When | None) -> tuple[int | None, int | None]:
     """The start, in seconds of the Unix epoch, and the length in seconds."""
     if valid is None:
         return None, None
     if not isinstance(valid, str):
-        raise TypeError(f'valid is a str such as "30d" or "-2d..-1d", not {valid!r}')
+        return _validity_of_object(valid)
     start, dots, end = valid.partition("..")
-    if not dots:
-        lifetime = _span(valid, valid)
-        if lifetime <= 0:
-            raise config_error(f"valid is {valid!r}: it has to be longer than nothing")
-        return None, lifetime
-    import time
+    if dots:
+        return _between(_point(start, valid), _point(end, valid), valid)
+    if _is_date(valid):
+        return _between(now() - _EARLIER, _point(valid, valid), valid)
+    return _lasting(_span(valid, valid), valid)
 
-    first, last = _span(start, valid), _span(end, valid)
+
+def _validity_of_object(valid: object) -> tuple[int | None, int | None]:
+    import datetime
+
+    if isinstance(valid, datetime.timedelta):
+        return _lasting(int(valid.total_seconds()), valid)
+    if not isinstance(valid, datetime.datetime):
+        raise TypeError(
+            'valid is a str such as "30d" or "-2d..-1d", a timedelta or a datetime, '
+            f"not {type(valid).__name__}"
+        )
+    end = moment("valid", valid)
+    assert end is not None
+    return _between(now() - _EARLIER, end, valid)
+
+
+def _lasting(lifetime: int, valid: object) -> tuple[None, int]:
+    if lifetime <= 0:
+        raise config_error(f"valid is {_shown(valid)}: it has to be longer than nothing")
+    if lifetime > _LAST:
+        raise _too_far(valid)
+    return None, lifetime
+
+
+def _between(first: int, last: int, valid: object) -> tuple[int, int]:
     if last <= first:
-        raise config_error(f"valid is {valid!r}: it ends before it begins")
-    return int(time.time()) + first, last - first
+        raise config_error(f"valid is {_shown(valid)}: it ends before it begins")
+    return first, last - first
+
+
+def _shown(valid: object) -> str:
+    return repr(valid) if isinstance(valid, str) else str(valid)
+
+
+def _too_far(valid: object) -> ConfigError:
+    return config_error(f"valid is {_shown(valid)}: it leaves the years 1 to 9999")
+
+
+def _is_date(text: str) -> bool:
+    """Whether it begins like "2030-01-31"."""
+    return text[:4].isdigit() and text[4:5] == "-"
+
+
+def _point(text: str, whole: str) -> int:
+    """A span from now on, or a date, in seconds of the Unix epoch."""
+    if not _is_date(text):
+        return now() + _span(text, whole)
+    import datetime
+
+    try:
+        point = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise config_error(f"valid is {whole!r}: {text!r} is no date of the calendar") from None
+    if point.tzinfo is None:
+        point = point.replace(tzinfo=datetime.timezone.utc)
+    return int(point.timestamp())
 
 
 def _span(text: str, whole: str) -> int:
@@ -122,10 +243,11 @@ def _span(text: str, whole: str) -> int:
             raise ValueError
     except ValueError:
         raise config_error(
-            f'valid is {whole!r}: write "90d", or "-2d..-1d"; s, m, h and d are the units'
+            f'valid is {whole!r}: write "90d", "-2d..-1d" or "2030-01-31"; '
+            "s, m, h and d are the units"
         ) from None
     if abs(seconds) > _LAST:
-        raise config_error(f"valid is {whole!r}: it leaves the years 1 to 9999")
+        raise _too_far(whole)
     return seconds
 
 

@@ -8,9 +8,11 @@ from ._sources import is_der, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
-    from ._sources import Source, StrPath
+    from ._options import Usage
+    from ._sources import Password, Source, StrPath
 
 
 class CSR:
@@ -20,12 +22,12 @@ class CSR:
     key           a type of key to generate, or a Key
     common_name   the CN of the subject, by default the first name
     organization  the O of the subject
-    usage         "server", "client" or both; by default servers, and clients
-                  for e-mail addresses
+    usage         some of "server", "client", "email", "code", "ocsp"; by default
+                  servers, and clients for e-mail addresses
     ca            ask to be a CA
 
     What it asks for beyond its names counts where the authority signs it with
-    copy_extensions.
+    copy_extensions.  Pickled, it leaves its key behind.
     """
 
     __slots__ = ("_native",)
@@ -36,7 +38,7 @@ class CSR:
         key: str | _tlsmith.Key = "ecdsa-p256",
         common_name: str | None = None,
         organization: str | None = None,
-        usage: Sequence[str] | None = None,
+        usage: Sequence[Usage] | None = None,
         ca: bool = False,
     ) -> None:
         asked = options(
@@ -57,11 +59,10 @@ class CSR:
         where it is of a kind that cannot be checked.
         """
         content = read(source)
-        self = cls.__new__(cls)
         if is_der(content):
-            self._native = _tlsmith.CSR.from_der(content)
-        else:
-            self._native = _tlsmith.CSR.from_pem(content)
+            return _from_der(content)
+        self = cls.__new__(cls)
+        self._native = _tlsmith.CSR.from_pem(content)
         return self
 
     @property
@@ -102,12 +103,29 @@ class CSR:
         self,
         csr_file: StrPath,
         key_file: StrPath | None = None,
-        password: str | None = None,
+        password: Password | None = None,
     ) -> None:
         """Write the request as PEM, with mode 0644, and its key with mode 0600,
         each as a whole or not at all.  The key is encrypted where there is a
         password.  Raises Error, code "state", where the key is not known."""
         self._native.save(csr_file, key_file, password)
 
+    def to_cryptography(self) -> Any:
+        """The same request as an object of the package cryptography, which has to
+        be there."""
+        from ._foreign import csr
+
+        return csr(self)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], CSR], tuple[bytes]]:
+        # Without its key, which is not to travel in pickles.
+        return _from_der, (self.der,)
+
     def __repr__(self) -> str:
         return f"<tlsmith.CSR {self.subject}>"
+
+
+def _from_der(der: bytes) -> CSR:
+    csr = CSR.__new__(CSR)
+    csr._native = _tlsmith.CSR.from_der(der)
+    return csr

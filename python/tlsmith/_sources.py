@@ -9,10 +9,12 @@ from ._errors import config_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
     StrPath: TypeAlias = str | os.PathLike[str]
     Source: TypeAlias = StrPath | bytes
+    Password: TypeAlias = str | bytes | Callable[[], str | bytes]
 
 _LONGEST_FILE = 16 * 1024 * 1024
 
@@ -42,6 +44,22 @@ def is_der(content: bytes) -> bool:
     return content[:1] == b"\x30" and b"-----BEGIN" not in content
 
 
+_INTEGER_3 = b"\x02\x01\x03"
+
+
+def is_pkcs12(content: bytes) -> bool:
+    """Whether it is DER that begins with version 3, as PKCS#12 does and nothing
+    else here (RFC 7292, section 4)."""
+    return is_der(content) and inside(content).startswith(_INTEGER_3)
+
+
+def inside(der: bytes) -> bytes:
+    """What begins inside an element: DER without its first tag and length."""
+    length = der[1:2] or b"\0"
+    more = length[0] & 0x7F if length[0] & 0x80 else 0
+    return der[2 + more :]
+
+
 def load_certificates(source: Source) -> list[_tlsmith.Certificate]:
     """Every certificate in a PEM file, in PEM text, or the one in DER."""
     content = read(source)
@@ -55,7 +73,7 @@ def load_certificate(source: Source) -> _tlsmith.Certificate:
     return load_certificates(source)[0]
 
 
-def load_key(source: Source, password: str | None = None) -> _tlsmith.Key:
+def load_key(source: Source, password: Password | None = None) -> _tlsmith.Key:
     """The private key in a PEM file, in PEM text, or in DER: PKCS#8, PKCS#1 or
     SEC1.
 
@@ -74,3 +92,13 @@ def load_crls(source: Source) -> list[_tlsmith.CRL]:
     if is_der(content):
         return [_tlsmith.CRL.from_der(content)]
     return _tlsmith.CRL.from_pem(content)
+
+
+def certificate_from_der(der: bytes) -> _tlsmith.Certificate:
+    """A certificate out of a pickle."""
+    return _tlsmith.Certificate.from_der(der)
+
+
+def crl_from_der(der: bytes) -> _tlsmith.CRL:
+    """A CRL out of a pickle."""
+    return _tlsmith.CRL.from_der(der)

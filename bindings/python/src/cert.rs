@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyFrozenSet, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyTuple, PyType};
+use tlsmith::NameParts;
 
-use crate::errors::detached;
+use crate::errors::{detached, to_python};
 use crate::key::Key;
-use crate::values;
+use crate::values::{self, Password};
 
 /// One parsed X.509 certificate.  Parsing it does not mean trusting it.
 #[pyclass(frozen, module = "tlsmith", eq, hash, weakref)]
@@ -16,6 +17,25 @@ pub(crate) struct Certificate(pub(crate) tlsmith::Certificate);
 
 #[pymethods]
 impl Certificate {
+    /// Load the first certificate in a PEM file, in PEM text, or the one in DER.
+    #[classmethod]
+    fn load<'py>(
+        class: &Bound<'py, PyType>,
+        source: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::load_all(class, source)?.get_item(0)
+    }
+
+    /// Load every certificate in a PEM file, in PEM text, or the one in DER.
+    #[classmethod]
+    fn load_all<'py>(
+        class: &Bound<'py, PyType>,
+        source: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let sources = class.py().import("tlsmith._sources")?;
+        sources.call_method1("load_certificates", (source,))
+    }
+
     #[staticmethod]
     fn from_pem(py: Python<'_>, pem: &[u8]) -> PyResult<Vec<Self>> {
         let all = detached(py, || tlsmith::Certificate::all_from_pem(pem))?;
@@ -37,6 +57,12 @@ impl Certificate {
     #[getter]
     fn issuer(&self) -> &str {
         self.0.issuer()
+    }
+
+    /// The version, as people say it: 3 for nearly all.
+    #[getter]
+    fn version(&self) -> u32 {
+        self.0.version()
     }
 
     /// The serial number.
@@ -118,6 +144,12 @@ impl Certificate {
         PyTuple::new(py, self.0.ocsp_urls())
     }
 
+    /// Where the certificate of its issuer is.
+    #[getter]
+    fn issuer_urls<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.issuer_urls())
+    }
+
     /// How many certificate transparency logs have promised to list it.
     #[getter]
     fn sct_count(&self) -> usize {
@@ -171,6 +203,82 @@ impl Certificate {
         self.0.text()
     }
 
+    /// Whether it is for this host: a DNS name, in either spelling where it is
+    /// not ASCII, or an address.  As for a connection, only `names` count, and a
+    /// wildcard stands for one label.  Raises ConfigError where it is neither.
+    fn matches(&self, py: Python<'_>, hostname: &str) -> PyResult<bool> {
+        let matches = self.0.matches(hostname);
+        matches.map_err(|error| to_python(py, &error, None))
+    }
+
+    /// Whether it is valid then, by its dates alone: an aware datetime, or seconds
+    /// of the Unix epoch; None: now.
+    #[pyo3(signature = (when = None))]
+    fn valid_at(&self, py: Python<'_>, when: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let options = py.import("tlsmith._options")?;
+        let time: i64 = match when {
+            Some(when) => options.call_method1("moment", ("when", when))?.extract()?,
+            None => options.call_method0("now")?.extract()?,
+        };
+        Ok((self.0.not_before()..=self.0.not_after()).contains(&time))
+    }
+
+    /// Whether `issuer` issued it: it names it, and the signature is its key's.
+    /// Whether `issuer` may issue, and who trusts it, Trust.verify() tells.
+    ///
+    /// Raises ConfigError, code "config.unsupported", for a signature of a kind
+    /// that cannot be checked, such as one with SHA-1.
+    fn issued_by(&self, py: Python<'_>, issuer: &Self) -> PyResult<bool> {
+        detached(py, || self.0.is_issued_by(&issuer.0))
+    }
+
+    /// Its extensions in their order: by object identifier, whether it is
+    /// critical, and what it says, in DER.
+    fn extensions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let all = PyDict::new(py);
+        for (oid, critical, value) in self.0.extensions() {
+            all.set_item(oid, (critical, PyBytes::new(py, value)))?;
+        }
+        Ok(all)
+    }
+
+    /// The dictionary that ssl.SSLSocket.getpeercert() gives for it.
+    fn as_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py()
+            .import("tlsmith._foreign")?
+            .call_method1("peer_dict", (slf,))
+    }
+
+    /// The same certificate as an object of the package cryptography, which has to
+    /// be there.
+    fn to_cryptography<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py()
+            .import("tlsmith._foreign")?
+            .call_method1("certificate", (slf,))
+    }
+
+    fn _subject_parts(&self) -> NameParts {
+        self.0.subject_parts()
+    }
+
+    fn _issuer_parts(&self) -> NameParts {
+        self.0.issuer_parts()
+    }
+
+    fn _alternative_names(&self) -> Vec<(u32, String, Option<NameParts>)> {
+        let names = self.0.alternative_names().into_iter();
+        names.map(|one| (one.kind, one.text, one.parts)).collect()
+    }
+
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let sources = py.import("tlsmith._sources")?;
+        let again = sources.getattr("certificate_from_der")?;
+        Ok((again, (PyBytes::new(py, self.0.der()),)))
+    }
+
     fn __repr__(&self) -> String {
         format!("<tlsmith.Certificate {}>", self.0.subject())
     }
@@ -190,17 +298,20 @@ impl Identity {
     }
 
     #[staticmethod]
-    fn from_pkcs12(py: Python<'_>, der: &[u8], password: &str) -> PyResult<Self> {
-        detached(py, || tlsmith::Identity::from_pkcs12(der, password)).map(Self)
+    fn from_pkcs12(py: Python<'_>, der: &[u8], password: Password) -> PyResult<Self> {
+        detached(py, || {
+            tlsmith::Identity::from_pkcs12(der, password.as_str())
+        })
+        .map(Self)
     }
 
     fn pkcs12<'py>(
         &self,
         py: Python<'py>,
         name: Option<&str>,
-        password: &str,
+        password: Password,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let der = detached(py, || self.0.to_pkcs12(name, password))?;
+        let der = detached(py, || self.0.to_pkcs12(name, password.as_str()))?;
         Ok(PyBytes::new(py, &der))
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyIterator, PyList, PyType};
+use pyo3::types::{PyBytes, PyInt, PyIterator, PyList, PyType};
 use tlsmith::{CrlOptions, RevocationReason};
 
 use crate::cert::{Certificate, Identity};
@@ -91,6 +91,25 @@ impl Crl {
     /// Everything in it on a page, for people.
     fn text(&self) -> &str {
         self.0.text()
+    }
+
+    /// The same list as an object of the package cryptography, which has to be
+    /// there.
+    fn to_cryptography<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py()
+            .import("tlsmith._foreign")?
+            .call_method1("crl", (slf,))
+    }
+
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let sources = py.import("tlsmith._sources")?;
+        Ok((
+            sources.getattr("crl_from_der")?,
+            (PyBytes::new(py, self.0.der()),),
+        ))
     }
 
     fn __len__(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use tlsmith::{CertOptions, Result, Usage};
+use tlsmith::{CertOptions, OwnExtension, Purpose, Result, Usage};
 
 use crate::cert::Identity;
 use crate::errors::detached;
@@ -20,6 +20,9 @@ pub(crate) struct Options {
     lifetime: Option<u64>,
     server: Option<bool>,
     client: Option<bool>,
+    email: bool,
+    code: bool,
+    ocsp: bool,
     key_type: Option<String>,
     key: Option<Py<Key>>,
     path_len: Option<u32>,
@@ -27,6 +30,12 @@ pub(crate) struct Options {
     permit: Vec<String>,
     exclude: Vec<String>,
     crl_url: Option<String>,
+    ocsp_url: Option<String>,
+    must_staple: bool,
+    /// In hex.
+    serial: Option<String>,
+    /// Each with its object identifier, whether it is critical, and its DER.
+    extensions: Vec<(String, bool, Vec<u8>)>,
     outlive_ca: bool,
     copy_extensions: bool,
 }
@@ -40,6 +49,12 @@ impl Options {
                 client: client.unwrap_or(false),
             }),
         };
+        let purposes = [
+            self.email.then_some(Purpose::Email),
+            self.code.then_some(Purpose::Code),
+            self.ocsp.then_some(Purpose::Ocsp),
+        ];
+        let extensions = self.extensions.into_iter();
         Ok(CertOptions {
             common_name: self.common_name,
             subject: self.subject,
@@ -52,7 +67,18 @@ impl Options {
             ca: self.ca,
             permitted_names: self.permit,
             excluded_names: self.exclude,
+            purposes: purposes.into_iter().flatten().collect(),
             crl_url: self.crl_url,
+            ocsp_url: self.ocsp_url,
+            must_staple: self.must_staple,
+            serial: self.serial,
+            extensions: extensions
+                .map(|(oid, critical, value)| OwnExtension {
+                    oid,
+                    critical,
+                    value,
+                })
+                .collect(),
             outlive_ca: self.outlive_ca,
             copy_extensions: self.copy_extensions,
         })
@@ -62,6 +88,15 @@ impl Options {
 #[pyfunction]
 pub(crate) fn gen_ca(py: Python<'_>, options: Options) -> PyResult<Identity> {
     detached(py, || tlsmith::gen_ca(&options.into_core()?)).map(Identity)
+}
+
+#[pyfunction]
+pub(crate) fn self_signed(
+    py: Python<'_>,
+    names: Vec<String>,
+    options: Options,
+) -> PyResult<Identity> {
+    detached(py, || tlsmith::self_signed(&names, &options.into_core()?)).map(Identity)
 }
 
 #[pyfunction]

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
 use tlsmith::{KeyType, PrivateKey};
 
 use crate::errors::detached;
+use crate::values::{self, Password};
 
 /// A private key.  It never shows in a repr, and is wiped from memory with the
 /// last reference to it.
@@ -39,20 +41,20 @@ impl Key {
 
     #[staticmethod]
     #[pyo3(signature = (pem, password = None))]
-    fn from_pem(py: Python<'_>, pem: &[u8], password: Option<&str>) -> PyResult<Self> {
+    fn from_pem(py: Python<'_>, pem: &[u8], password: Option<Password>) -> PyResult<Self> {
         let key = || match password {
             None => PrivateKey::from_pem(pem),
-            Some(password) => PrivateKey::from_encrypted_pem(pem, password),
+            Some(password) => PrivateKey::from_encrypted_pem(pem, password.as_str()),
         };
         detached(py, key).map(Self)
     }
 
     #[staticmethod]
     #[pyo3(signature = (der, password = None))]
-    fn from_der(py: Python<'_>, der: &[u8], password: Option<&str>) -> PyResult<Self> {
+    fn from_der(py: Python<'_>, der: &[u8], password: Option<Password>) -> PyResult<Self> {
         let key = || match password {
             None => PrivateKey::from_der(der),
-            Some(password) => PrivateKey::from_encrypted_der(der, password),
+            Some(password) => PrivateKey::from_encrypted_der(der, password.as_str()),
         };
         detached(py, key).map(Self)
     }
@@ -77,19 +79,49 @@ impl Key {
 
     /// The key as PKCS#8 in PEM, encrypted with a password: PBES2 with AES-256
     /// and PBKDF2.  Takes a fraction of a second, so that guessing takes long.
-    fn encrypted_pem<'py>(&self, py: Python<'py>, password: &str) -> PyResult<Bound<'py, PyBytes>> {
-        let pem = detached(py, || self.0.to_encrypted_pem(password))?;
+    fn encrypted_pem<'py>(
+        &self,
+        py: Python<'py>,
+        password: Password,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let pem = detached(py, || self.0.to_encrypted_pem(password.as_str()))?;
         Ok(PyBytes::new(py, pem.as_bytes()))
     }
 
     /// Write it as PKCS#8 in PEM, with mode 0600, as a whole or not at all;
     /// encrypted like encrypted_pem() where there is a password.
     #[pyo3(signature = (path, password = None))]
-    fn save(&self, py: Python<'_>, path: PathBuf, password: Option<&str>) -> PyResult<()> {
+    fn save(&self, py: Python<'_>, path: PathBuf, password: Option<Password>) -> PyResult<()> {
         detached(py, || match password {
             None => self.0.save(&path),
-            Some(password) => self.0.save_encrypted(&path, password),
+            Some(password) => self.0.save_encrypted(&path, password.as_str()),
         })
+    }
+
+    /// The public half in PEM: a SubjectPublicKeyInfo.
+    #[getter]
+    fn public_pem<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.public_pem().as_bytes())
+    }
+
+    /// The SHA-256 of the public half, a SubjectPublicKeyInfo: a pin.
+    #[getter]
+    fn spki_sha256<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        values::bytes(py, &self.0.spki_sha256())
+    }
+
+    /// The same key as an object of the package cryptography, which has to be
+    /// there.
+    fn to_cryptography<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let module = slf.py().import("tlsmith._foreign")?;
+        module.call_method1("key", (slf,))
+    }
+
+    /// Refuses: a pickle would be a copy of the key that nobody asked for.
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "a Key cannot be pickled, so that it goes nowhere unnoticed: Key.pem has its bytes",
+        ))
     }
 
     fn __repr__(&self) -> String {

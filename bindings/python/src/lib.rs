@@ -13,6 +13,7 @@ mod issue;
 mod key;
 mod request;
 mod socket;
+mod unchecked;
 mod values;
 
 use pyo3::prelude::*;
@@ -29,13 +30,15 @@ mod _tlsmith {
     #[pymodule_export]
     use crate::crl::{Crl, Revoked, gen_crl};
     #[pymodule_export]
-    use crate::issue::{gen_ca, issue, sign};
+    use crate::issue::{gen_ca, issue, self_signed, sign};
     #[pymodule_export]
     use crate::key::Key;
     #[pymodule_export]
     use crate::request::Csr;
     #[pymodule_export]
     use crate::socket::{Listener, Socket, connect, listen, wrap};
+    #[pymodule_export]
+    use crate::unchecked::{issue_unchecked, mismatched, weak_key};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

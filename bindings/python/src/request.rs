@@ -8,6 +8,7 @@ use pyo3::types::PyTuple;
 use crate::errors::detached;
 use crate::issue::Options;
 use crate::key::Key;
+use crate::values::Password;
 
 /// A request for a certificate.  `tlsmith.CSR` wraps it.
 #[pyclass(frozen, name = "CSR", module = "tlsmith._tlsmith")]
@@ -69,8 +70,9 @@ impl Csr {
         py: Python<'_>,
         csr_file: PathBuf,
         key_file: Option<PathBuf>,
-        password: Option<&str>,
+        password: Option<Password>,
     ) -> PyResult<()> {
+        let password = password.as_ref().map(Password::as_str);
         detached(py, || {
             self.0.save(Some(&csr_file), key_file.as_deref(), password)
         })

@@ -1,7 +1,51 @@
-//! Values that Python has and Rust has not: moments, long integers.
+//! Values that Python has and Rust has not: moments, long integers, passwords of
+//! several kinds.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
+use zeroize::Zeroizing;
+
+use crate::errors::to_python;
+
+/// A password: a str, bytes in UTF-8, or something that gives one when it is
+/// called.  The copy is wiped when it is dropped.
+pub(crate) struct Password(Zeroizing<String>);
+
+impl Password {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Password {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let mut given = given.to_owned();
+        if given.is_callable() {
+            given = given.call0()?;
+        }
+        if given.is_instance_of::<PyString>() {
+            return Ok(Self(given.extract::<String>()?.into()));
+        }
+        if let Ok(bytes) = given.cast::<PyBytes>() {
+            let text = std::str::from_utf8(bytes.as_bytes());
+            let text = text.map_err(|_| bad_password(given.py()))?;
+            return Ok(Self(text.to_owned().into()));
+        }
+        let kind = given.get_type().name()?;
+        let sentence = format!("a password is a str or bytes, not {kind}");
+        Err(PyTypeError::new_err(sentence))
+    }
+}
+
+/// Without the password, which is nobody's business.
+fn bad_password(py: Python<'_>) -> PyErr {
+    let sentence = "the password is bytes that are not UTF-8: give it as a str";
+    let error = tlsmith::Error::new(tlsmith::Status::Argument, sentence);
+    to_python(py, &error, None)
+}
 
 /// A moment in seconds of the Unix epoch as a datetime in UTC.
 pub(crate) fn utc(py: Python<'_>, seconds: i64) -> PyResult<Bound<'_, PyAny>> {
