@@ -52,6 +52,7 @@ CONNECT_KEYS = {
     "alpn",
     "signature_scheme",
     "resumed",
+    "ech",
     "verified",
     "error",
     "chain",
@@ -126,12 +127,14 @@ def test_a_bad_certificate_is_refused_with_its_reason(
     with s_server(site, tmp_path) as (_, port):
         result = cli.run("connect", f"localhost:{port}", "--ca", root, code=1)
     assert words in result.stderr
+    assert " 0 CN=localhost" in result.stderr.splitlines()
     assert "not verified" in result.stderr
     assert result.stdout == ""
     with s_server(site, tmp_path) as (_, port):
         said = cli.json("connect", f"localhost:{port}", "--ca", root, code=1)
     assert set(said) == CONNECT_KEYS
     assert said["verified"] is False
+    assert said["chain"][0]["subject"] == "CN=localhost"
     assert said["error"]["code"] == f"verify.{reason}"
     assert words in said["error"]["message"]
 
