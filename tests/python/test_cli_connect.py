@@ -407,3 +407,20 @@ def test_a_reader_that_leaves_ends_it_quietly(cli, identity, root):
             process.stdin.flush()
             assert process.wait(PATIENCE) == 128 + signal.SIGPIPE
             assert b"Traceback" not in process.stderr.read()
+
+
+def test_groups_pins_ech_and_a_key_log_are_passed_on(cli, identity, root, tmp_path):
+    with cli.serve("--echo") as (_, port, announced):
+        address = ("connect", f"localhost:{port}", "--ca", announced["ca"])
+        assert cli.json(*address, "--group", "x25519")["group"] == "x25519"
+        assert cli.json(*address, "--ech", "grease")["ech"] == "grease"
+        own = announced["certificate"]["spki_sha256"]
+        assert cli.json(*address, "--pin", f"spki:{own}")["verified"] is True
+        pinned = cli.json(*address, "--pin", f"spki:{'0' * 64}", code=1)
+        assert pinned["error"]["code"] == "verify.pin_mismatch"
+        cli.run(*address, "--keylog", "keys")
+        assert "CLIENT_HANDSHAKE_TRAFFIC_SECRET " in (tmp_path / "keys").read_text()
+    assert "SHA-256" in cli.fails(*address, "--pin", "spki:abc", code=2)
+    assert "no-such-group" in cli.fails(*address, "--group", "no-such-group", code=2)
+    (tmp_path / "ech").write_text("{}")
+    assert "ECHConfigList" in cli.fails(*address, "--ech", "ech", code=2)

@@ -8,7 +8,7 @@ import sys
 from datetime import datetime, timezone
 
 from .._certs import Identity
-from .._errors import VerifyError
+from .._errors import CertError, VerifyError
 from .._inspect import inspect
 from .._requests import CSR
 from .._tlsmith import CRL, Certificate, Key
@@ -94,7 +94,10 @@ def _documents(
     source: str | bytes | tuple[str, int], options: Namespace
 ) -> Sequence[Certificate | CSR | CRL | Key]:
     secret = password(options.password_file)
-    found = inspect(source, password=secret, timeout=options.timeout)
+    try:
+        found = inspect(source, password=secret, timeout=options.timeout)
+    except CertError as error:
+        raise Failure(f"'{options.source}': {error}", error.code) from error
     if isinstance(found, Identity):
         return [*found.chain, found.key]
     return found if isinstance(found, list) else [found]
