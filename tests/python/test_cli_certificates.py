@@ -1,11 +1,15 @@
 """The command line's certificates, keys, requests and CRLs, judged by OpenSSL."""
 
 import concurrent.futures
+import pathlib
+import re
+import shlex
 import stat
+import subprocess
 
 import pytest
 import tlsmith
-from commandline import cli, openssl
+from commandline import cli, openssl, program
 from conftest import KEY_TYPES
 
 __all__ = ["cli"]
@@ -19,21 +23,29 @@ def names(directory):
     return sorted(path.name for path in directory.iterdir())
 
 
-def test_the_six_commands_of_the_book_have_one_each(cli, tmp_path):
-    cli.run("ca", "init", "--name", "ROOT CA", "--key", "ed448", "--days", "3650")
-    cli.run("csr", "localhost", "--key", "ed448")
-    cli.run("sign", "localhost-csr.pem", "--copy-extensions", "--days", "3640")
+def commands_of_the_readme():
+    """What the table of the README has in place of OpenSSL's commands."""
+    readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+    section = readme.partition("## Command line")[2].partition("\n## ")[0]
+    return [shlex.split(line) for line in re.findall(r"\| `tlsmith (.*)` \|$", section, re.M)]
+
+
+def test_the_six_commands_of_the_readme_do_what_those_of_openssl_do(cli, tmp_path):
+    outside, init, csr, sign, serve, connect = commands_of_the_readme()
+    assert outside == ["connect", "example.org"]
+    for command in (init, csr, sign):
+        cli.run(*command)
     said = openssl("req", "-in", "localhost-csr.pem", "-noout", "-verify", "-text", cwd=tmp_path)
     assert "ED448" in said
     text = openssl("x509", "-in", "localhost.pem", "-noout", "-text", cwd=tmp_path)
-    assert "Issuer: O = " in text or "CN = ROOT CA" in text
+    assert "CN = ROOT CA" in text
     assert "DNS:localhost" in text
     verify = ("verify", "-x509_strict", "-verify_hostname", "localhost")
     openssl(*verify, "-CAfile", cli.authority / "ca.pem", "localhost.pem", cwd=tmp_path)
-    shown = ("--cert", "localhost-chain.pem", "--key", "localhost-key.pem")
-    with cli.serve("--echo", *shown) as (_, port, _announced):
-        options = ("connect", f"localhost:{port}", "--ca", cli.out("ca", "path").strip())
-        assert cli.run(*options, input="hello").stdout == "hello"
+    assert serve[:4] == ["serve", "--echo", "--port", "4433"]
+    with cli.serve("--echo", *serve[4:]) as (_, port, _announced):
+        here = [part.replace("4433", str(port)) for part in connect]
+        assert cli.run(*here, input="hello").stdout == "hello"
 
 
 def test_the_authority_is_made_once_and_keeps_its_key_to_itself(cli):
@@ -291,3 +303,25 @@ def test_what_cannot_be_is_one_line(cli, tmp_path, arguments, words, code):
     assert line.startswith(f"tlsmith {arguments[0]}: ")
     assert words in line
     assert not (tmp_path / "a.test.pem").exists()
+
+
+def test_browsers_are_made_to_trust_the_authority_and_unmade(cli, tmp_path):
+    cli.environment["HOME"] = str(tmp_path)
+    store = tmp_path / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    certutil = [program("certutil", "libnss3-tools")]
+    database = ["-d", f"sql:{store}"]
+    subprocess.run([*certutil, "-N", "--empty-password", *database], check=True)
+    subject = cli.json("ca", "init", "--name", "Trusted by browsers")["subject"]
+
+    def listed():
+        command = [*certutil, "-L", *database]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    assert cli.json("ca", "install", "--store", "nss") == {"stores": [f"nss:{store}"]}
+    assert "Trusted by browsers" in subject
+    assert "C,," in listed()
+    assert "like that already" in cli.out("ca", "install", "--store", "nss")
+    assert str(store) in cli.out("ca", "uninstall", "--store", "nss")
+    assert "C,," not in listed()
+    assert "--store" in cli.fails("ca", "show", "--store", "nss", code=2)
