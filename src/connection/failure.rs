@@ -1,6 +1,6 @@
 //! Why a connection failed: from rustls' errors and the peer's alerts to ours.
 
-use rustls::{InvalidMessage, PeerIncompatible};
+use rustls::{CertificateError, InvalidMessage, PeerIncompatible};
 
 use crate::{CertificateProblem, Error, Status};
 
@@ -141,6 +141,13 @@ pub(super) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
         rustls::Error::NoCertificatesPresented => Error::new(
             Status::CertificateMissing,
             "the peer showed no certificate, and one is required",
+        ),
+        // Those of paths do not come through here: this one is the handshake's.
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Error::certificate(
+            Status::Certificate,
+            CertificateProblem::BadSignature,
+            "the peer did not sign the handshake with the private key of its certificate: it has \
+             another key, or it is not the one that the certificate is about",
         ),
         rustls::Error::InvalidCertificate(_) => Error::certificate(
             Status::Certificate,
