@@ -27,7 +27,9 @@ def commands_of_the_readme():
     """What the table of the README has in place of OpenSSL's commands."""
     readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
     section = readme.partition("## Command line")[2].partition("\n## ")[0]
-    return [shlex.split(line) for line in re.findall(r"\| `tlsmith (.*)` \|$", section, re.M)]
+    return [
+        shlex.split(line) for line in re.findall(r"\| `tlsmith (.*)` \|$", section, re.MULTILINE)
+    ]
 
 
 def test_the_six_commands_of_the_readme_do_what_those_of_openssl_do(cli, tmp_path):
@@ -67,8 +69,18 @@ def test_the_authority_is_made_once_and_keeps_its_key_to_itself(cli):
 
 
 def test_what_is_issued_is_what_was_asked(cli, tmp_path):
-    said = cli.json("issue", "localhost", "127.0.0.1", "::1", "--key", "ed25519", "--days", "90",
-                    "--out", "certs")
+    said = cli.json(
+        "issue",
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "--key",
+        "ed25519",
+        "--days",
+        "90",
+        "--out",
+        "certs",
+    )
     files = {name: path and tmp_path / path for name, path in said["files"].items()}
     assert files["p12"] is None
     assert mode(files["key"]) == mode(files["combined"]) == 0o600

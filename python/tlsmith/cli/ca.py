@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from .._install import Store
+
 _SAYS = """
   init       make it, where `issue` has not made it already
   show       what it is, which is done by default
@@ -159,7 +161,7 @@ def _tell(options: Namespace, ca: CA) -> None:
         page.field(name, path)
 
 
-_STORES = ("system", "nss")
+_STORES: tuple[Store, ...] = ("system", "nss")
 _ACTIONS = {
     "init": _init,
     "show": _show,

@@ -58,7 +58,9 @@ def add(verbs: Verbs) -> None:
     parser = verbs.add(
         "connect", run, "talk to a server, and see who it is", says=_SAYS, examples=_EXAMPLES
     )
-    parser.add_argument("address", metavar="HOST[:PORT]", help="the port is that of HTTPS, or of --starttls")
+    parser.add_argument(
+        "address", metavar="HOST[:PORT]", help="the port is that of HTTPS, or of --starttls"
+    )
     trust = parser.add_argument_group("whom to believe")
     trust.add_argument("--ca", metavar="FILE", help="only these roots, not those of the system")
     trust.add_argument("--crl", metavar="FILE", action="append", help="check revocation with it")
