@@ -1,6 +1,7 @@
 """Servers of other projects, in processes of their own, and what tests of clients ask
 about a failure."""
 
+import asyncio
 import contextlib
 import http.server
 import json
@@ -13,7 +14,7 @@ import threading
 import time
 
 import pytest
-from conftest import PATIENCE
+from conftest import PATIENCE, thread
 
 OpenSSLContext = ssl.SSLContext
 """The standard library's class, also while tlsmith.ssl.install() is in force."""
@@ -185,3 +186,19 @@ def https(context, handler=Teller):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     with serving(server) as port:
         yield port
+
+
+@contextlib.contextmanager
+def in_loop(serve):
+    """A server of asyncio in a thread: `serve(listener, stop)` serves on a listening
+    socket until the event `stop` is set.  Gives the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    running = thread(lambda: loop.run_until_complete(serve(listener, stop)))
+    with contextlib.closing(loop), listener, running:
+        try:
+            yield port
+        finally:
+            loop.call_soon_threadsafe(stop.set)
