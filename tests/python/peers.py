@@ -19,8 +19,9 @@ from conftest import PATIENCE, thread
 OpenSSLContext = ssl.SSLContext
 """The standard library's class, also while tlsmith.ssl.install() is in force."""
 
-HOSTNAME_MISMATCH, IP_MISMATCH, UNKNOWN_CA = 62, 64, 20
-"""OpenSSL's verify codes for the failures that the tests provoke."""
+HOSTNAME_MISMATCH, IP_MISMATCH, UNKNOWN_CA, UNKNOWN_ROOT = 62, 64, 20, 19
+"""OpenSSL's verify codes for the failures that the tests provoke.  The last is what an
+unknown authority is called where the server sends its certificate too."""
 
 
 def openssl_server(identity, ca=None, alpn=()):
