@@ -155,10 +155,13 @@ def mariadb_port(files, ca_file, tmp_path_factory):
     server = tool("mariadbd", "mariadb-server")
     folder = tmp_path_factory.mktemp("mariadb")
     common = ["--no-defaults", f"--datadir={folder / 'data'}", f"--user={getpass.getuser()}"]
+    # Each server clears the folder for temporary tables when it starts.
+    common += [f"--tmpdir={folder}"]
     # Root may come without a password, since there is nothing but this test.
     install = [tool("mariadb-install-db", "mariadb-server"), *common, "--skip-test-db"]
     install += ["--auth-root-authentication-method=normal"]
-    subprocess.run(install, check=True, capture_output=True, timeout=2 * PATIENCE)
+    done = subprocess.run(install, capture_output=True, text=True, timeout=2 * PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
     port = free_port()
     command = [server, *common, f"--port={port}", "--bind-address=127.0.0.1"]
     command += [f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}"]
