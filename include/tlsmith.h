@@ -407,6 +407,10 @@ int tlsmith_ctx_set_ciphers(struct tlsmith_ctx *ctx,
 /// "X25519MLKEM768,x25519".  TLSMITH_ERR_ARG lists those that there are.
 int tlsmith_ctx_set_groups(struct tlsmith_ctx *ctx, const char *names);
 
+/// Put at most so many bytes into each record that is sent, 512 to 16384, the
+/// default: for peers with little memory.
+int tlsmith_ctx_set_max_fragment(struct tlsmith_ctx *ctx, size_t bytes);
+
 /// Let peers sign the handshake only with these signature schemes (RFC 8446,
 /// section 4.2.3), best first, by their IANA names:
 /// "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the signatures in
@@ -420,6 +424,11 @@ int tlsmith_ctx_set_verify_schemes(struct tlsmith_ctx *ctx,
 /// TLSMITH_ERR_ARG where its key can sign with none of them.
 int tlsmith_ctx_set_signing_schemes(struct tlsmith_ctx *ctx,
                                     const char *names);
+
+/// Show the identity used last only to peers that name one of the issuers in its
+/// chain among the CAs that they trust (RFC 8446, section 4.2.4), as clients do in
+/// TLS 1.3 alone.  TLSMITH_ERR_STATE where none is used.
+int tlsmith_ctx_match_issuer(struct tlsmith_ctx *ctx);
 
 /// Refuse clients that ask for a server which no identity is for (alert 112,
 /// RFC 6066, section 3), instead of showing the first identity.  One that asks

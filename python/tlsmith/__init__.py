@@ -28,7 +28,7 @@ from ._inspect import inspect
 from ._requests import CSR
 from ._socket import Connection, Info, Listener, Socket
 from ._sources import load_certificate, load_certificates, load_key
-from ._tlsmith import CRL, Certificate, Key, __version__
+from ._tlsmith import CRL, Certificate, Key, __version__, build_info
 from ._trust import INSECURE, Pin, Trust
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "WantRead",
     "WantWrite",
     "__version__",
+    "build_info",
     "connect",
     "inspect",
     "listen",

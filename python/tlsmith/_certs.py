@@ -150,9 +150,8 @@ class Identity:
         if name is None:
             name = self._name("identity")
         has_key = self._native.key is not None
-        safe = "".join(c if c.isalnum() or c in "-._@" else "_" for c in name)
         os.makedirs(directory, exist_ok=True)
-        path = os.path.join(os.fspath(directory), safe)
+        path = os.path.join(os.fspath(directory), file_stem(name))
         files = Files(
             cert=f"{path}.pem",
             key=f"{path}-key.pem" if has_key else None,
@@ -198,3 +197,8 @@ class Identity:
 
     def __repr__(self) -> str:
         return f"<tlsmith.{type(self).__name__} {self.cert.subject}>"
+
+
+def file_stem(name: str) -> str:
+    """What files for a name begin with: no separator, no wildcard."""
+    return "".join(c if c.isalnum() or c in "-._@" else "_" for c in name)

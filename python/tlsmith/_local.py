@@ -36,7 +36,7 @@ def load_or_create(cls: type[CA], directory: StrPath | None) -> CA:
     """What CA.local() says."""
     directory = folder() if directory is None else os.fspath(directory)
     cert, key = (os.path.join(directory, name) for name in (CERTIFICATE, KEY))
-    with _alone(directory):
+    with alone(directory):
         if os.path.exists(cert):
             if not os.path.exists(key):
                 raise config_error(
@@ -47,13 +47,13 @@ def load_or_create(cls: type[CA], directory: StrPath | None) -> CA:
             return cls.load(cert, key)
         # A key without a certificate is what a crash between the two leaves.
         left = load_key(key) if os.path.exists(key) else "ecdsa-p256"
-        ca = cls(organization=_owner(), key=left)
+        ca = cls(organization=owner(), key=left)
         ca._native.save(cert, key)
         return ca
 
 
 @contextmanager
-def _alone(directory: str) -> Iterator[None]:
+def alone(directory: str) -> Iterator[None]:
     """Hold the folder, which is made if need be, against other processes."""
     import fcntl
 
@@ -73,7 +73,7 @@ def _alone(directory: str) -> Iterator[None]:
 _LONGEST_ORGANIZATION = 64
 
 
-def _owner() -> str:
+def owner() -> str:
     """Whose it is, for people who find it in a store: "alice@laptop"."""
     import getpass
     import socket

@@ -44,7 +44,10 @@ def options(
         raise TypeError(f"key is a type of key or a Key, not {type(key).__name__}")
     not_before, lifetime = validity(valid)
     subject = None
+    if common_name is not None:
+        text("common_name", common_name)
     if organization is not None:
+        text("organization", organization)
         subject = _subject(common_name, organization, names)
         common_name = None
     usages = () if usage is None else strings("usage", usage)
@@ -82,10 +85,45 @@ def options(
 
 
 def strings(name: str, value: Sequence[str]) -> list[str]:
-    """A list, and not one of the letters of a str."""
-    if isinstance(value, str):
+    """A list of str, and not one of the letters of a str."""
+    if isinstance(value, (str, bytes)):
         raise TypeError(f"{name} is a sequence: [{value!r}]")
-    return list(value)
+    found = list(value)
+    for one in found:
+        text(f"each of {name}", one)
+    return found
+
+
+def text(name: str, value: str) -> str:
+    """A str, and nothing that could pass for one until later."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a str, not {type(value).__name__}: {value!r}")
+    return value
+
+
+def _serial(serial: int) -> str:
+    """In hex, with two digits for each byte."""
+    if isinstance(serial, bool) or not isinstance(serial, int):
+        raise TypeError(f"serial is an int, not {type(serial).__name__}")
+    if not 0 < serial < 1 << 159:
+        raise config_error(f"serial is {serial}: 1 to 2**159 - 1 can number a certificate")
+    return serial.to_bytes((serial.bit_length() + 7) // 8, "big").hex()
+
+
+def _extensions(
+    extensions: Mapping[str, bytes | tuple[bool, bytes]],
+) -> list[tuple[str, bool, bytes]]:
+    """Each with its object identifier, whether it is critical, and its DER."""
+    if not hasattr(extensions, "items"):
+        raise TypeError(f"extensions is a mapping, not {type(extensions).__name__}")
+    found = []
+    for oid, value in extensions.items():
+        critical, der = value if isinstance(value, tuple) else (False, value)
+        if not isinstance(der, bytes):
+            kind = type(der).__name__
+            raise TypeError(f"the extension {oid} is DER, or (critical, DER), not {kind}")
+        found.append((oid, critical, der))
+    return found
 
 
 def _serial(serial: int) -> str:

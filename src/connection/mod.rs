@@ -22,5 +22,6 @@ pub use failure::alert_name;
 pub use memory::MemoryTransport;
 pub use pipe::PipeTransport;
 pub use report::Agreed;
+pub(crate) use steps::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 pub use stream::{Connection, Events};
 pub use transport::{Interrupt, Patience, SocketTransport, Timeout, Transport};

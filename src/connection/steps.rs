@@ -9,7 +9,10 @@ use rustls::unbuffered::{
 use super::buffer::Buffer;
 
 /// The most plaintext that one record holds (RFC 8446, section 5.1).
-pub(super) const RECORD_PLAINTEXT: usize = 16_384;
+pub(crate) const RECORD_PLAINTEXT: usize = 16_384;
+
+/// The least plaintext that a full record can be limited to.
+pub(crate) const SHORTEST_FRAGMENT: usize = 512;
 
 /// More than a record of any version adds to its plaintext.
 const RECORD_OVERHEAD: usize = 64;
@@ -98,13 +101,14 @@ impl Side for ClientConnectionData {
         let mut sealed = 0;
         while let (Some(mut early), true) = (flight.may_encrypt_early_data(), sealed < data.len()) {
             let piece = &data[sealed..data.len().min(sealed + RECORD_PLAINTEXT)];
-            let room = outgoing.spare(piece.len() + RECORD_OVERHEAD);
-            match early.encrypt(piece, room) {
+            let records = piece.len() / SHORTEST_FRAGMENT + 1;
+            let room = outgoing.spare(piece.len() + records * RECORD_OVERHEAD);
+            match early.encrypt(piece, &mut *room) {
                 Ok(count) => {
-                    // One record: how much it holds, its length says.
-                    sealed += piece.len().min(count.saturating_sub(EARLY_RECORD_OVERHEAD));
+                    let taken = plaintext_of(&room[..count]);
+                    sealed += taken;
                     outgoing.commit(count);
-                    if sealed < data.len() && count < piece.len() + EARLY_RECORD_OVERHEAD {
+                    if taken < piece.len() {
                         break;
                     }
                 }
@@ -126,8 +130,17 @@ impl Side for ClientConnectionData {
     }
 }
 
-/// A header, a content type and a tag (RFC 8446, section 5.2).
-const EARLY_RECORD_OVERHEAD: usize = 5 + 1 + 16;
+/// How much plaintext these records of TLS 1.3 hold, as their lengths say: beside it
+/// each has a content type and a tag (RFC 8446, section 5.2).
+fn plaintext_of(mut records: &[u8]) -> usize {
+    let mut plaintext = 0;
+    while let [_, _, _, high, low, rest @ ..] = records {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        plaintext += length.saturating_sub(1 + 16);
+        records = rest.get(length..).unwrap_or_default();
+    }
+    plaintext
+}
 
 /// The header of the record that has an EndOfEarlyData message in it and nothing
 /// else: its length no other message of a client's second flight has.

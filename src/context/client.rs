@@ -42,6 +42,7 @@ pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
         builder.with_client_cert_resolver(Arc::new(Identities(settings.identities.clone())))
     };
     config.alpn_protocols = settings.alpn.clone();
+    config.max_fragment_size = settings.max_fragment;
     config.key_log = Arc::new(settings.keylog.clone());
     if let Some(clock) = &settings.clock {
         config.time_provider = Arc::new(clock.clone());
@@ -149,16 +150,17 @@ struct Identities(Vec<Shown>);
 
 impl ResolvesClientCert for Identities {
     /// The first one whose key can sign in a way that the server accepts.  The
-    /// server's hints about CAs are only hints: a server whose list is not
-    /// complete still gets to see the certificate and to judge it.
+    /// server's hints about CAs are only hints, unless an identity is to match them:
+    /// a server whose list is not complete still gets to see the certificate and to
+    /// judge it.
     fn resolve(
         &self,
-        _root_hint_subjects: &[&[u8]],
+        root_hint_subjects: &[&[u8]],
         schemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
         self.0
             .iter()
-            .find(|shown| shown.key.key.choose_scheme(schemes).is_some())
+            .find(|shown| shown.is_for(schemes, root_hint_subjects.iter().copied()))
             .map(|shown| shown.key.clone())
     }
 

@@ -198,6 +198,12 @@ impl Context {
         self.set(|settings| settings.set_groups(names))
     }
 
+    /// Puts at most so many bytes into each record that is sent, 512 to 16384, the
+    /// default: for peers with little memory.
+    pub fn set_max_fragment(&self, bytes: usize) -> Result<()> {
+        self.set(|settings| settings.set_max_fragment(bytes))
+    }
+
     /// Lets peers sign the handshake only with these signature schemes (RFC 8446,
     /// section 4.2.3), best first, by their IANA names: `"ecdsa_secp256r1_sha256"`.
     /// It is not about the signatures in certificates.
@@ -210,6 +216,13 @@ impl Context {
     /// where it is, in every way that its kind knows.
     pub fn set_signing_schemes(&self, names: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_signing_schemes(names))
+    }
+
+    /// Shows the identity used last only to peers that name one of the issuers in its
+    /// chain among the CAs that they trust (RFC 8446, section 4.2.4), as clients
+    /// do in TLS 1.3 alone.
+    pub fn match_issuer(&self) -> Result<()> {
+        self.set(Settings::match_issuer)
     }
 
     /// Accepts the certificate with this SHA-256 (of its DER, in hex) as it is,

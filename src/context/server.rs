@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::{CertificateType, ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::hello::{Fit, fit};
@@ -44,6 +44,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     };
     let mut config = builder.with_cert_resolver(Arc::new(Identities(settings.identities.clone())));
     config.alpn_protocols = settings.alpn.clone();
+    config.max_fragment_size = settings.max_fragment;
     config.key_log = Arc::new(settings.keylog.clone());
     if let Some(clock) = &settings.clock {
         config.time_provider = Arc::new(clock.clone());
@@ -99,20 +100,27 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
 #[derive(Debug)]
 struct Identities(Vec<Shown>);
 
+/// Whether a client can check what an identity shows and signs.
+fn is_usable(shown: &Shown, hello: &ClientHello<'_>) -> bool {
+    // Some take only something else than certificates (RFC 7250).
+    let types = hello.server_cert_types();
+    let authorities = hello.certificate_authorities().unwrap_or_default();
+    let authorities = authorities.iter().map(AsRef::as_ref);
+    types.is_none_or(|types| types.contains(&CertificateType::X509))
+        && shown.is_for(hello.signature_schemes(), authorities)
+}
+
 impl ResolvesServerCert for Identities {
     /// Best is an identity for the name that the client asks for, exactly rather
-    /// than by a wildcard, with a key that the client can check; then any that it
-    /// can check.
+    /// than by a wildcard, of those that the client can check.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         Notes::server_name(name);
-        let schemes = hello.signature_schemes();
-        let usable = |shown: &&Shown| shown.key.key.choose_scheme(schemes).is_some();
         // The first of those that are equally good: min_by_key takes that.
         let best = self
             .0
             .iter()
-            .filter(usable)
+            .filter(|shown| is_usable(shown, &hello))
             .min_by_key(|shown| Reverse(name.map_or(Fit::None, |name| fit(shown, name))));
         Some(best.map_or_else(nothing_to_sign_with, |shown| shown.key.clone()))
     }

@@ -15,10 +15,14 @@ use super::keylog::Sink;
 use super::names;
 use super::sessions::{Sessions, TicketKey};
 use super::signing;
+use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::pki::{Certificate, Crl, Identity};
 use crate::provider::provider;
 use crate::trust::{Crls, Judge, NameCheck, Policy, RevocationRules, Roots};
 use crate::{Error, Result, Status};
+
+/// What stands before the content of a record (RFC 8446, section 5.1).
+const RECORD_HEADER: usize = 5;
 
 /// A version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +82,23 @@ pub(crate) struct Shown {
     pub(crate) key: Arc<CertifiedKey>,
     /// Its private key as it was before schemes were chosen for it.
     whole_key: Arc<dyn SigningKey>,
+    /// Where a peer has to name one of its issuers: their names, in DER.
+    issuers: Option<Vec<Vec<u8>>>,
+}
+
+impl Shown {
+    /// Whether it can be shown to a peer that verifies these schemes and trusts these
+    /// authorities.
+    pub(super) fn is_for<'a>(
+        &self,
+        schemes: &[SignatureScheme],
+        mut authorities: impl Iterator<Item = &'a [u8]>,
+    ) -> bool {
+        let is_issuer = |issuers: &Vec<Vec<u8>>| {
+            authorities.any(|authority| issuers.iter().any(|issuer| issuer == authority))
+        };
+        self.key.key.choose_scheme(schemes).is_some() && self.issuers.as_ref().is_none_or(is_issuer)
+    }
 }
 
 pub(crate) struct Settings {
@@ -111,6 +132,8 @@ pub(crate) struct Settings {
     pub(crate) ticket_keys: Vec<TicketKey>,
     pub(crate) early_data: u32,
     pub(crate) ech: Option<EchMode>,
+    /// As rustls counts it: with the header of the record.
+    pub(super) max_fragment: Option<usize>,
 }
 
 impl Default for Settings {
@@ -144,6 +167,7 @@ impl Default for Settings {
             ticket_keys: Vec::new(),
             early_data: 0,
             ech: None,
+            max_fragment: None,
         }
     }
 }
@@ -210,6 +234,14 @@ impl Settings {
         Ok(())
     }
 
+    pub(crate) fn match_issuer(&mut self) -> Result<()> {
+        let shown = self.latest_identity("issuers are matched with")?;
+        let chain = shown.key.cert.iter();
+        let issuers = chain.map(|der| Certificate::from_der(der.to_vec())?.issuer_der());
+        shown.issuers = Some(issuers.collect::<Result<_>>()?);
+        Ok(())
+    }
+
     /// The identity that a setting is about.
     fn latest_identity(&mut self, what: &str) -> Result<&mut Shown> {
         self.identities.last_mut().ok_or_else(|| {
@@ -230,6 +262,18 @@ impl Settings {
 
     pub(crate) fn set_groups(&mut self, names: &[&str]) -> Result<()> {
         self.groups = Some(names::groups(names)?);
+        Ok(())
+    }
+
+    pub(crate) fn set_max_fragment(&mut self, bytes: usize) -> Result<()> {
+        if !(SHORTEST_FRAGMENT..=RECORD_PLAINTEXT).contains(&bytes) {
+            let sentence = format!(
+                "records cannot be limited to {bytes} bytes: \
+                 {SHORTEST_FRAGMENT} to {RECORD_PLAINTEXT} are possible"
+            );
+            return Err(Error::new(Status::Argument, sentence));
+        }
+        self.max_fragment = Some(bytes + RECORD_HEADER);
         Ok(())
     }
 
@@ -307,6 +351,7 @@ impl Settings {
             leaf,
             whole_key: key.key.clone(),
             key,
+            issuers: None,
         });
         Ok(())
     }

@@ -261,6 +261,12 @@ impl Certificate {
         subject.to_der().map_err(|error| bad("its subject", error))
     }
 
+    /// The name of its issuer, a SEQUENCE.
+    pub(crate) fn issuer_der(&self) -> Result<Vec<u8>> {
+        let issuer = &self.0.document.content.issuer;
+        issuer.to_der().map_err(|error| bad("its issuer", error))
+    }
+
     /// Its subject key identifier, where it has one.
     pub(super) fn key_id(&self) -> Option<&[u8]> {
         self.0.fields.key_id.as_deref()

@@ -88,6 +88,22 @@ static tlsmith_ctx *check_hello(void *userdata, const char *server_name, const c
 	return NULL;
 }
 
+char traffic_secrets[2][129];
+
+/* A line of the key log: a label, the client's random value, the secret. */
+static void keep_secret(void *userdata, const char *line)
+{
+	const char *secret = strrchr(line, ' ') + 1;
+
+	(void)userdata;
+	if (strlen(secret) >= sizeof traffic_secrets[0])
+		fail("a secret of %zu digits", strlen(secret));
+	if (strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) == 0)
+		strcpy(traffic_secrets[0], secret);
+	if (strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24) == 0)
+		strcpy(traffic_secrets[1], secret);
+}
+
 static void set_groups(tlsmith_ctx *ctx, const struct numbers *ids)
 {
 	char names[1024] = "";
@@ -160,6 +176,8 @@ tlsmith_ctx *make_context(const struct config *config, int judged)
 			continue;
 		tlsmith_ctx_use_cert(ctx, one->cert_file, one->key_file);
 		set_schemes(ctx, &one->signing_prefs, tlsmith_ctx_set_signing_schemes);
+		if (one->must_match_issuer)
+			tlsmith_ctx_match_issuer(ctx);
 	}
 	if (config->ocsp_response.len > 0 && config->server && !config->decline_ocsp_callback)
 		tlsmith_ctx_set_ocsp(ctx, config->ocsp_response.data, config->ocsp_response.len);
@@ -182,6 +200,13 @@ tlsmith_ctx *make_context(const struct config *config, int judged)
 		tlsmith_ctx_set_client_auth(ctx, TLSMITH_CLIENT_AUTH_REQUIRED);
 	else if (config->server && config->verify_peer)
 		tlsmith_ctx_set_client_auth(ctx, TLSMITH_CLIENT_AUTH_OPTIONAL);
+	/* A server names the roots that it trusts: none here. */
+	if (config->use_client_ca_list != NULL && *config->use_client_ca_list != '<')
+		unknown("a list of CAs");
+	if (config->export_traffic_secrets)
+		tlsmith_ctx_set_keylog_fn(ctx, keep_secret, NULL);
+	if (config->max_send_fragment > 0)
+		tlsmith_ctx_set_max_fragment(ctx, (size_t)config->max_send_fragment);
 	if (config->no_ticket)
 		tlsmith_ctx_set_tickets(ctx, 0);
 	if (config->enable_early_data)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { BOOL, INT, LONG, TEXT, BASE64, INTS, CREDENTIAL, KEY_FILE, CERT_FILE, SIGNING_PREF };
+enum kind { BOOL, INT, LONG, TEXT, BASE64, INTS, CREDENTIAL, KEY_FILE, CERT_FILE, SIGNING_PREF, MATCH_ISSUER };
 
 #define AT(field) offsetof(struct config, field)
 
@@ -25,6 +25,7 @@ static const struct {
 	{ "key-file", KEY_FILE, 0 },
 	{ "cert-file", CERT_FILE, 0 },
 	{ "signing-prefs", SIGNING_PREF, 0 },
+	{ "must-match-issuer", MATCH_ISSUER, 0 },
 	{ "expect-selected-credential", INT, AT(expect_selected_credential) },
 	{ "trust-cert", TEXT, AT(trust_cert) },
 	{ "min-version", INT, AT(min_version) },
@@ -65,15 +66,19 @@ static const struct {
 	{ "ech-config-list", BASE64, AT(ech_config_list) },
 	{ "expect-ech-accept", BOOL, AT(expect_ech_accept) },
 	{ "export-keying-material", INT, AT(export_keying_material) },
+	{ "export-traffic-secrets", BOOL, AT(export_traffic_secrets) },
 	{ "export-label", TEXT, AT(export_label) },
 	{ "export-context", TEXT, AT(export_context) },
 	{ "use-export-context", BOOL, AT(use_export_context) },
 	{ "shim-initial-write", TEXT, AT(shim_initial_write) },
+	{ "use-client-ca-list", TEXT, AT(use_client_ca_list) },
+	{ "read-with-unfinished-write", BOOL, AT(read_with_unfinished_write) },
 	{ "shim-writes-first", BOOL, AT(shim_writes_first) },
 	{ "shim-shuts-down", BOOL, AT(shim_shuts_down) },
 	{ "check-close-notify", BOOL, AT(check_close_notify) },
 	{ "key-update", BOOL, AT(key_update) },
 	{ "read-size", INT, AT(read_size) },
+	{ "max-send-fragment", INT, AT(max_send_fragment) },
 	/* What is so here anyway. */
 	{ "implicit-handshake", BOOL, AT(ignored) },
 	{ "renegotiate-ignore", BOOL, AT(ignored) },
@@ -137,6 +142,10 @@ static int set(struct config *config, const char *name, const char *value)
 			*(int *)field = 1;
 			return 0;
 		}
+		if (flags[i].kind == MATCH_ISSUER) {
+			credential->must_match_issuer = 1;
+			return 0;
+		}
 		if (flags[i].kind == CREDENTIAL) {
 			if (++config->credential_count == MOST)
 				unknown("so many credentials");
@@ -170,6 +179,7 @@ static int set(struct config *config, const char *name, const char *value)
 			add(&credential->signing_prefs, value);
 			break;
 		case BOOL:
+		case MATCH_ISSUER:
 		case CREDENTIAL:
 			break;
 		}

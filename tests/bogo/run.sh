@@ -1,6 +1,13 @@
 #!/bin/sh
 # Builds BoringSSL's test suite (BoGo) from packages, and has it judge tlsmith over
 # each transport.  Arguments go to the runner: -test 'EarlyData-*' runs some alone.
+#
+# config.json says which cases are left out, and why.  A known failure that is rustls'
+# is there with what rustls' own shim makes of it, built with the rustls of Cargo.lock:
+# it is bogo_shim_impl.rs of the crate rustls 0.23.12, the last one that carries it,
+# with the newer flags of the runner passed over.  It knows but one certificate: where
+# a case has several, the list of rustls' main branch, bogo/config.json.in, says why
+# rustls leaves it out.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,7 +19,7 @@ modules=/usr/share/gocode/src/golang.org/x
 
 # The crate that carries the suite's source, and the fewest cases that have passed.
 crate=5.4.0
-least=1378
+least=1716
 
 for module in crypto sys term; do
 	[ -d "$modules/$module" ] || {

@@ -255,6 +255,26 @@ static void export(tlsmith_conn *c, const struct config *config)
 	free(out);
 }
 
+/* The secret that the peer writes with, then the one that it reads with, behind
+ * their length. */
+static void export_secrets(tlsmith_conn *c, const struct config *config)
+{
+	char out[2 + 128];
+	size_t len = strlen(traffic_secrets[0]) / 2;
+	unsigned byte;
+
+	out[0] = (char)len;
+	out[1] = 0;
+	for (size_t i = 0; i < 2 * len; i++) {
+		const char *secret = traffic_secrets[(i < len) ^ (config->server != 0)];
+
+		if (sscanf(secret + 2 * (i % len), "%2x", &byte) != 1)
+			fail("a secret is missing");
+		out[2 + i] = (char)byte;
+	}
+	write_all(c, out, 2 + 2 * len);
+}
+
 /* Reads all early data that there is, and sends it back at once, which may be
  * before the handshake is complete. */
 static void echo_early(tlsmith_conn *c)
@@ -330,7 +350,12 @@ static void run(tlsmith_ctx *ctx, const struct config *config, const struct conf
 	check_facts(c, config, is_resumed);
 	if (config->export_keying_material > 0)
 		export(c, config);
-	if (config->shim_writes_first)
+	if (config->export_traffic_secrets)
+		export_secrets(c, config);
+	/* Over memory, an unfinished write stays there until something is read. */
+	if (config->read_with_unfinished_write && said < strlen(hello))
+		need(c, tlsmith_write(c, hello + said, strlen(hello) - said), "writing");
+	else if (config->shim_writes_first)
 		write_all(c, hello + said, strlen(hello) - said);
 	if (!config->shim_shuts_down)
 		echo(c, config);
@@ -359,6 +384,7 @@ static int alike(struct config one, const struct config *other)
 	one.expect_hrr = other->expect_hrr;
 	one.expect_no_hrr = other->expect_no_hrr;
 	one.shim_writes_first = other->shim_writes_first;
+	one.read_with_unfinished_write = other->read_with_unfinished_write;
 	one.expect_no_offer_early_data = other->expect_no_offer_early_data;
 	one.ignored = other->ignored;
 	return memcmp(&one, other, sizeof one) == 0;

@@ -18,6 +18,7 @@ struct numbers {
 struct credential {
 	const char *key_file, *cert_file;
 	struct numbers signing_prefs;
+	int must_match_issuer;
 };
 
 struct config {
@@ -45,11 +46,12 @@ struct config {
 	int use_custom_verify_callback, fail_ocsp_callback, decline_ocsp_callback, enable_ech_grease;
 	struct text ocsp_response, expect_ocsp_response, ech_config_list;
 	int expect_ech_accept;
-	int export_keying_material, use_export_context;
+	int export_keying_material, use_export_context, export_traffic_secrets;
 	const char *export_label, *export_context;
 	const char *shim_initial_write;
-	int shim_writes_first, shim_shuts_down, check_close_notify;
-	int key_update, read_size;
+	const char *use_client_ca_list;
+	int read_with_unfinished_write, shim_writes_first, shim_shuts_down, check_close_notify;
+	int key_update, read_size, max_send_fragment;
 	int ignored;
 	long long shim_id;
 };
@@ -66,6 +68,10 @@ tlsmith_ctx *make_context(const struct config *config, int judged);
 
 /* The code with which the connection at hand refuses its peer, or 0. */
 extern int verdict;
+
+/* The traffic secrets of the connection at hand, in hex: the client's, and the
+ * server's. */
+extern char traffic_secrets[2][129];
 
 /* By numbers: NULL for those that are not here. */
 const char *group_name(int id);

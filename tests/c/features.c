@@ -61,6 +61,46 @@ static void names_choose_what_is_agreed(void)
 	stop(&p);
 }
 
+static void records_are_no_longer_than_allowed(void)
+{
+	static const char data[2000];
+	unsigned char record[600];
+	struct pair p;
+
+	prepare(&p);
+	tlsmith_ctx_set_max_fragment(p.client_ctx, 512);
+	CHECK(meet(&p, "localhost") == 0);
+	CHECK(tlsmith_write(p.client, data, sizeof data) == sizeof data);
+	/* The length of the first one, which also holds a content type and a tag. */
+	CHECK(tlsmith_drain(p.client, record, sizeof record) == sizeof record);
+	CHECK(record[3] * 256 + record[4] == 512 + 17);
+	stop(&p);
+}
+
+static void an_identity_is_for_peers_that_name_its_issuer(void)
+{
+	tlsmith_cert_options options = TLSMITH_CERT_OPTIONS_INIT;
+	tlsmith_identity *other = (options.common_name = "other CA", tlsmith_gen_ca(&options));
+	tlsmith_identity *user = tlsmith_issue_cert(ca, "alice@example.org", NULL);
+	const char *pem;
+	struct pair p;
+	int known;
+
+	for (known = 0; known < 2; known++) {
+		pem = tlsmith_identity_cert_pem(known ? ca : other);
+		prepare(&p);
+		tlsmith_ctx_add_roots_mem(p.server_ctx, pem, strlen(pem));
+		tlsmith_ctx_set_client_auth(p.server_ctx, TLSMITH_CLIENT_AUTH_OPTIONAL);
+		tlsmith_ctx_use(p.client_ctx, user);
+		tlsmith_ctx_match_issuer(p.client_ctx);
+		CHECK(meet(&p, "localhost") == 0 && p.server_status == 0);
+		CHECK((tlsmith_peer_cert(p.server, 0) != NULL) == known);
+		stop(&p);
+	}
+	tlsmith_identity_free(user);
+	tlsmith_identity_free(other);
+}
+
 static void a_second_hello_where_the_first_guessed_wrong(void)
 {
 	uint64_t usual, received, sent;
@@ -309,6 +349,8 @@ int main(void)
 {
 	begin_all();
 	names_choose_what_is_agreed();
+	records_are_no_longer_than_allowed();
+	an_identity_is_for_peers_that_name_its_issuer();
 	a_second_hello_where_the_first_guessed_wrong();
 	a_server_has_an_identity_for_each_name();
 	pins_and_single_certificates();

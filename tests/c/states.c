@@ -36,6 +36,8 @@ static void null_is_refused(void)
 	CHECK(tlsmith_ctx_set_groups(NULL, "a") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_verify_schemes(NULL, "a") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_signing_schemes(NULL, "a") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_set_max_fragment(NULL, 512) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_match_issuer(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_require_known_name(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_ocsp(NULL, "0", 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_ech(NULL, NULL, 0) == TLSMITH_ERR_ARG);
@@ -107,6 +109,8 @@ static void bad_settings_are_refused_and_stick(void)
 	CHECK_SETTER(tlsmith_ctx_set_groups(ctx, NULL), TLSMITH_ERR_ARG, "names is NULL");
 	CHECK_SETTER(tlsmith_ctx_set_groups(ctx, ""), TLSMITH_ERR_ARG, "X25519MLKEM768");
 	CHECK_SETTER(tlsmith_ctx_set_groups(ctx, "x25519,sect163k1"), TLSMITH_ERR_ARG, "'sect163k1'");
+	CHECK_SETTER(tlsmith_ctx_set_max_fragment(ctx, 511), TLSMITH_ERR_ARG, "512 to 16384");
+	CHECK_SETTER(tlsmith_ctx_match_issuer(ctx), TLSMITH_ERR_STATE, "none is used yet");
 	CHECK_SETTER(tlsmith_ctx_set_verify_schemes(ctx, NULL), TLSMITH_ERR_ARG, "names is NULL");
 	CHECK_SETTER(tlsmith_ctx_set_verify_schemes(ctx, "ed25519,md5"), TLSMITH_ERR_ARG, "'md5'");
 	CHECK_SETTER(tlsmith_ctx_set_signing_schemes(ctx, ""), TLSMITH_ERR_ARG, "ed25519, ");

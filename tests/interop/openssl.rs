@@ -20,22 +20,14 @@ pub fn s_server_of(files: &Files, arguments: &[&str]) -> (Peer, u16) {
     s_server(files.folder(), &[&identity, arguments].concat())
 }
 
+/// `openssl s_server` that nobody listens to.
 pub fn s_server(folder: &Path, arguments: &[&str]) -> (Peer, u16) {
-    let port = free_port();
-    let mut command = Command::new("openssl");
-    command
-        .current_dir(folder)
-        .args(["s_server", "-accept", &port.to_string(), "-quiet"])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut peer = start(&mut command, "openssl");
-    await_listener(&mut peer, port);
+    let (peer, port, _) = loud_s_server(folder, arguments);
     (peer, port)
 }
 
-/// `openssl s_server` that says what it does, and is told what to do.
+/// `openssl s_server` that says what it does, and is told what to do.  Its port is the
+/// system's choice, which no other process can have taken before it.
 pub fn loud_s_server(folder: &Path, arguments: &[&str]) -> (Peer, u16, Words) {
     let mut command = Command::new("openssl");
     command

@@ -18,6 +18,18 @@ fn pattern(stream: u8, at: usize) -> u8 {
     (at as u8).wrapping_mul(31).wrapping_add((at >> 8) as u8) ^ stream
 }
 
+/// Does what another thread may keep us from for a moment, which changes keys.
+fn in_turn<T>(mut call: impl FnMut() -> tlsmith::Result<T>) -> T {
+    loop {
+        match call() {
+            Err(error) if error.to_string().contains("another thread writes") => {
+                thread::yield_now();
+            }
+            outcome => return outcome.unwrap(),
+        }
+    }
+}
+
 fn write_stream(connection: &Connection, stream: u8, length: usize) {
     // Of ever other sizes, so that records end everywhere.
     let mut sizes = [1, 100, 16_384, 70_000, 5, 40_001].into_iter().cycle();
@@ -25,10 +37,10 @@ fn write_stream(connection: &Connection, stream: u8, length: usize) {
     while at < length {
         let size = sizes.next().unwrap().min(length - at);
         let data: Vec<u8> = (at..at + size).map(|at| pattern(stream, at)).collect();
-        assert_eq!(connection.write(&data).unwrap(), size);
+        assert_eq!(in_turn(|| connection.write(&data)), size);
         at += size;
     }
-    connection.shutdown().unwrap();
+    in_turn(|| connection.shutdown());
 }
 
 fn read_stream(connection: &Connection, stream: u8, length: usize) {

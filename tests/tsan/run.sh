@@ -62,7 +62,7 @@ fi
 echo "ok: ThreadSanitizer finds a race that there is"
 
 # 225 megabytes each way are what a connection carries in an hour at a megabit per
-# second; here there are six of them, in less than a minute.
+# second; here there are six of them, in about a minute.
 while read -r test megabytes; do
 	build "$root/tests/c/$test.c"
 	timeout 300 "$work/program" "$megabytes" || {

@@ -25,6 +25,13 @@ pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_
     })
 }
 
+/// Put at most so many bytes into each record that is sent, 512 to 16384, the
+/// default: for peers with little memory.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_max_fragment(ctx: *mut tlsmith_ctx, bytes: usize) -> c_int {
+    set(ctx, |context| context.set_max_fragment(bytes))
+}
+
 /// Let peers sign the handshake only with these signature schemes (RFC 8446,
 /// section 4.2.3), best first, by their IANA names:
 /// "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the signatures in
@@ -51,6 +58,14 @@ pub extern "C" fn tlsmith_ctx_set_signing_schemes(
     set(ctx, |context| {
         context.set_signing_schemes(&edge::need_list(names, "names")?)
     })
+}
+
+/// Show the identity used last only to peers that name one of the issuers in its
+/// chain among the CAs that they trust (RFC 8446, section 4.2.4), as clients do in
+/// TLS 1.3 alone.  TLSMITH_ERR_STATE where none is used.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_match_issuer(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, tlsmith::Context::match_issuer)
 }
 
 /// Refuse clients that ask for a server which no identity is for (alert 112,

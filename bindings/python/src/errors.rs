@@ -50,9 +50,12 @@ fn code(error: &Error) -> (&'static str, String) {
         Status::Alert => return ("AlertError", alert_code(error)),
         Status::NoCommon => ("HandshakeError", "handshake.nothing_in_common"),
         Status::CertificateMissing => ("VerifyError", "verify.missing"),
-        Status::CertificateRefused => ("VerifyError", "verify.refused"),
+        Status::CertificateRefused if error.certificate_problem().is_none() => {
+            ("VerifyError", "verify.refused")
+        }
         Status::CertificateOcsp => ("VerifyError", "verify.ocsp"),
         Status::Certificate
+        | Status::CertificateRefused
         | Status::CertificateUntrusted
         | Status::CertificateName
         | Status::CertificateTime

@@ -6,6 +6,7 @@
 
 mod borrowed;
 mod buffer;
+mod build;
 mod cert;
 mod config;
 mod crl;
@@ -28,6 +29,8 @@ use pyo3::prelude::*;
 mod _tlsmith {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::build::build_info;
     #[pymodule_export]
     use crate::cert::{Certificate, Identity};
     #[pymodule_export]

@@ -50,7 +50,9 @@ impl Memory {
     fn receive_data(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
         let fed = this.get().memory.feed(data.bytes());
-        fed.map_err(|error| to_python(this.py(), &error, None))
+        fed.map_err(|error| to_python(this.py(), &error, None))?;
+        Self::shake_hands(this);
+        Ok(())
     }
 
     /// Give the bytes that have to go to the peer, at most `limit` of them; -1:
@@ -125,7 +127,8 @@ impl Memory {
         peer(this).run(this.py(), |connection| connection.write_early(data.bytes()))
     }
 
-    /// Say close_notify: nothing can be written after it, reading goes on.
+    /// Say close_notify: nothing can be written after it, reading goes on.  In the
+    /// middle of the handshake there is nothing to say.
     fn close(this: &Bound<'_, Self>) -> PyResult<()> {
         peer(this).run(this.py(), Connection::shutdown)
     }
@@ -177,5 +180,12 @@ impl Memory {
                 false => open.connection.flush(),
             };
         });
+    }
+
+    fn shake_hands(this: &Bound<'_, Self>) {
+        let open = peer(this).peek();
+        if open.is_some_and(|open| open.connection.is_handshaking()) {
+            Self::advance(this);
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::os::unix::net::UnixStream;
 
-use tlsmith::{CertOptions, ClientAuth, Connection, Status, Version, self_signed};
+use tlsmith::{
+    CertOptions, ClientAuth, Connection, Context, Status, Version, gen_ca, issue_cert, self_signed,
+};
 
 use crate::support::*;
 
@@ -74,5 +76,54 @@ fn asking_for_client_certificates_needs_roots_for_them() {
         Connection::server(&server, transport(near)),
         Status::State,
         "roots",
+    );
+}
+
+#[test]
+fn a_client_shows_what_is_to_match_only_to_servers_that_name_its_issuer() {
+    let options = CertOptions {
+        common_name: Some("other CA".to_owned()),
+        ..CertOptions::default()
+    };
+    let other = gen_ca(&options).unwrap();
+    // The chain counts, not only its leaf.
+    let middle = issue_cert(
+        &other,
+        &[],
+        &CertOptions {
+            ca: true,
+            ..CertOptions::default()
+        },
+    );
+    let bob = issue_cert(
+        &middle.unwrap(),
+        &names(&["bob@example.org"]),
+        &CertOptions::default(),
+    );
+    let alice = issue(&["alice@example.org"], &CertOptions::default());
+    for version in BOTH_VERSIONS {
+        for (trusted, expected) in [
+            (vec![ca()], "CN=alice@example.org"),
+            (vec![&other], "CN=bob@example.org"),
+            (vec![ca(), &other], "CN=bob@example.org"),
+        ] {
+            let server = server_with(|server| {
+                for root in trusted {
+                    server.add_root(root.certificate()).unwrap();
+                }
+                server.set_client_auth(ClientAuth::Optional).unwrap();
+            });
+            let client = only(client_context(), version);
+            client.use_identity(bob.as_ref().unwrap()).unwrap();
+            client.match_issuer().unwrap();
+            client.use_identity(&alice).unwrap();
+            let (_client, server) = meet(&client, &server, "localhost");
+            assert_eq!(server.peer_chain()[0].subject(), expected);
+        }
+    }
+    assert_fails(
+        Context::new().match_issuer(),
+        Status::State,
+        "none is used yet",
     );
 }

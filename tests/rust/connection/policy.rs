@@ -280,3 +280,61 @@ fn what_no_version_that_is_allowed_has_is_refused() {
     context.set_ech(None).unwrap();
     refuse(context, "ClientHello");
 }
+
+/// How much the records hold that follow each other here, with what they need
+/// themselves.
+fn lengths(mut records: &[u8]) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    while let [_, _, _, high, low, rest @ ..] = records {
+        lengths.push(usize::from(u16::from_be_bytes([*high, *low])));
+        records = &rest[lengths[lengths.len() - 1]..];
+    }
+    lengths
+}
+
+#[test]
+fn records_are_no_longer_than_allowed() {
+    // Both versions need more than a record's plaintext, and less than this.
+    const MORE: usize = 40;
+    for limit in [512, 1_000, 16_384] {
+        for version in BOTH_VERSIONS {
+            let client = only(client_context(), version);
+            client.set_max_fragment(limit).unwrap();
+            client.set_alpn(&["x".repeat(200).as_str(); 4]).unwrap();
+            client.set_early_data(1).unwrap();
+            let server = server_with(|server| {
+                server.set_max_fragment(limit).unwrap();
+                server.set_early_data(50_000).unwrap();
+            });
+            meet(&client, &server, "localhost");
+            let (client, server, sent) = recorded_pair(&client, &server, "localhost");
+            let data = vec![b'x'; 45_000];
+            let early = client.write_early(&data).unwrap();
+            assert_eq!(early == data.len(), version == Version::Tls13);
+            let got = std::thread::scope(|scope| {
+                let server = scope.spawn(|| {
+                    let mut got = Vec::new();
+                    let mut buffer = [0; 5_000];
+                    loop {
+                        match server.read_early(&mut buffer).unwrap() {
+                            0 => return got,
+                            count => got.extend_from_slice(&buffer[..count]),
+                        }
+                    }
+                });
+                client.handshake().unwrap();
+                server.join().unwrap()
+            });
+            assert!(got == data[..early]);
+            say(&client, &server, &data);
+            let lengths = lengths(&sent.lock().unwrap());
+            let longest = *lengths.iter().max().unwrap();
+            assert!((limit..limit + MORE).contains(&longest), "{longest}");
+            assert!(lengths.len() >= data.len() / limit);
+        }
+    }
+    for limit in [0, 511, 16_385, usize::MAX] {
+        let outcome = Context::new().set_max_fragment(limit);
+        assert_fails(outcome, Status::Argument, "512 to 16384");
+    }
+}

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 use std::time::Duration;
 
-use tlsmith::{Connection, SocketTransport, Status, Timeout, tcp};
+use tlsmith::{ClientAuth, Connection, SocketTransport, Status, Timeout, tcp};
 
 use crate::support::*;
 
@@ -155,6 +155,42 @@ fn a_reset_is_an_io_error_with_its_errno() {
         }
     };
     assert_eq!(error.os_error(), Some(104), "{error}");
+}
+
+/// A client that is done before its server refuses it and resets the connection,
+/// with data of the client unread.
+fn refused_and_reset() -> Connection {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    let near = SocketTransport::new(near).unwrap();
+    let client = Connection::client(&client_context(), Some("localhost"), near).unwrap();
+    let demanding = server_with(|server| {
+        server.add_root(ca().certificate()).unwrap();
+        server.set_client_auth(ClientAuth::Required).unwrap();
+    });
+    let server = Connection::server(&demanding, SocketTransport::new(far).unwrap()).unwrap();
+    let (ours, theirs) = shake_hands(&client, &server);
+    ours.unwrap();
+    assert_eq!(theirs.unwrap_err().status(), Status::CertificateMissing);
+    client.write(b"unread").unwrap();
+    client
+}
+
+#[test]
+fn an_alert_before_a_reset_is_heard_by_a_reader() {
+    let error = refused_and_reset().read(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.alert(), Some(116), "{error:?}");
+}
+
+#[test]
+fn an_alert_before_a_reset_is_heard_by_a_writer() {
+    let client = refused_and_reset();
+    let error = client.write(b"more").unwrap_err();
+    assert_eq!(error.alert(), Some(116), "{error:?}");
+    // And by who reads later.
+    let error = client.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.alert(), Some(116), "{error:?}");
 }
 
 #[test]

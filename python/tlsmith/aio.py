@@ -1,0 +1,311 @@
+"""asyncio streams over our connections.
+
+reader, writer = await tlsmith.aio.open_connection("example.org", 443)
+server = await tlsmith.aio.start_server(handle, ("", 8443), tlsmith.Server(identity))
+
+The streams are asyncio's own.  Unlike those of `asyncio.open_connection(ssl=...)`
+they tell a connection that was cut off from one that ended: reading raises
+TruncatedError where no close_notify came.  All failures are tlsmith's exceptions.
+`writer.get_extra_info("tlsmith")` is the tlsmith.Connection, with `info` and the
+certificates of the peer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from ._config import Client, Server
+from ._errors import Error, TimedOut, WantRead, WantWrite, config_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from ._config import Address
+    from ._socket import Connection
+
+__all__ = ["open_connection", "start_server"]
+
+_LIMIT = 2**16
+_DELAY_OF_HAPPY_EYEBALLS = 0.25
+
+
+async def open_connection(
+    host: str,
+    port: int = 443,
+    *,
+    client: Client | None = None,
+    server_name: str | None = None,
+    timeout: float | None = 30.0,
+    limit: int = _LIMIT,
+    **options: Any,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a server, verify it, and give its streams.
+
+    client       how, by default Client()
+    server_name  what the certificate is checked for, by default the host
+    timeout      limits connecting and the handshake together, in seconds
+    limit        how much the reader holds back, as in asyncio.open_connection()
+
+    Other options go to loop.create_connection().  Raises VerifyError for a server
+    that is not the one.
+    """
+    loop = asyncio.get_running_loop()
+    how = Client() if client is None else client
+    connection = how.buffer(host if server_name is None else server_name)
+    reader = asyncio.StreamReader(limit=limit, loop=loop)
+    application = asyncio.StreamReaderProtocol(reader, loop=loop)
+    ready: asyncio.Future[TLSTransport] = loop.create_future()
+    options.setdefault("happy_eyeballs_delay", _DELAY_OF_HAPPY_EYEBALLS)
+    protocol = TLSProtocol(loop, connection, application, ready)
+    try:
+        async with asyncio.timeout(timeout):
+            await loop.create_connection(lambda: protocol, host, port, **options)
+            transport = await ready
+    except TimeoutError as error:
+        protocol.abort()
+        raise TimedOut(None, f"no connection to '{host}' within {timeout} seconds") from error
+    except BaseException:
+        protocol.abort()
+        raise
+    return reader, asyncio.StreamWriter(transport, application, reader, loop)
+
+
+async def start_server(
+    connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None],
+    address: Address,
+    server: Server,
+    *,
+    handshake_timeout: float = 60.0,
+    on_failure: Callable[[Error], object] | None = None,
+    limit: int = _LIMIT,
+    **options: Any,
+) -> asyncio.Server:
+    """Listen, and call `connected` with the streams of each client whose handshake
+    is complete: as a task where it is a coroutine function.
+
+    address            (host, port), or the path of a Unix socket
+    handshake_timeout  how long a client may take for it, in seconds
+    on_failure         called with the error of each handshake that failed
+    limit              how much a reader holds back
+
+    Other options go to loop.create_server() or loop.create_unix_server().
+    """
+    if not isinstance(server, Server):
+        raise TypeError(f"a Server is needed, not {type(server).__name__}")
+    loop = asyncio.get_running_loop()
+
+    def accept() -> TLSProtocol:
+        reader = asyncio.StreamReader(limit=limit, loop=loop)
+        application = asyncio.StreamReaderProtocol(reader, connected, loop=loop)
+        ready: asyncio.Future[TLSTransport] = loop.create_future()
+        ready.add_done_callback(told)
+        protocol = TLSProtocol(loop, server.buffer(), application, ready)
+        protocol.expect(handshake_timeout)
+        return protocol
+
+    def told(ready: asyncio.Future[TLSTransport]) -> None:
+        failure = None if ready.cancelled() else ready.exception()
+        if isinstance(failure, Error) and on_failure is not None:
+            on_failure(failure)
+
+    if isinstance(address, tuple):
+        host, port = address[:2]
+        return await loop.create_server(accept, host or None, port, **options)
+    return await loop.create_unix_server(accept, address, **options)
+
+
+class TLSProtocol(asyncio.Protocol):
+    """Moves bytes between a plain transport, a connection and an application."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: Connection,
+        application: asyncio.StreamReaderProtocol,
+        ready: asyncio.Future[TLSTransport],
+    ) -> None:
+        self._loop = loop
+        self.connection = connection
+        self._application = application
+        self._ready = ready
+        self._plain: asyncio.Transport | None = None
+        self._transport: TLSTransport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._failure: BaseException | None = None
+        self._ended = False
+        self.paused = False
+
+    def expect(self, seconds: float) -> None:
+        """Gives up if the handshake takes longer."""
+        self._timer = self._loop.call_later(seconds, self._too_late, seconds)
+
+    def _too_late(self, seconds: float) -> None:
+        self._fail(TimedOut(None, f"the client did not complete the handshake in {seconds} s"))
+
+    def abort(self) -> None:
+        """Drops the connection, if there is one yet."""
+        if self._plain is not None:
+            self._plain.abort()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._plain = transport
+        self._pump()
+
+    def data_received(self, data: bytes) -> None:
+        self.connection.receive_data(data)
+        self._pump()
+
+    def eof_received(self) -> bool:
+        self.connection.receive_data(b"")
+        self._pump()
+        # Half-closed: what the application still writes goes out.
+        return not self._ready.cancelled() and self._failure is None and self._transport is not None
+
+    def connection_lost(self, error: Exception | None) -> None:
+        failure = self._failure or error
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._ready.done():
+            self._ready.set_exception(failure or Error(None, "the connection was lost"))
+        if self._transport is not None:
+            self._application.connection_lost(failure if isinstance(failure, Exception) else None)
+
+    def pause_writing(self) -> None:
+        self._application.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._application.resume_writing()
+
+    # How the bytes move.
+
+    def _pump(self) -> None:
+        """Goes as far as what came allows."""
+        try:
+            if self._transport is None and not self._shake_hands():
+                return
+            while not self.paused and not self._ended:
+                data = self.connection.read()
+                if data:
+                    self._application.data_received(data)
+                else:
+                    self._ended = True
+                    self._application.eof_received()
+        except WantRead:
+            pass
+        except Error as error:
+            self._fail(error)
+        finally:
+            self.flush()
+
+    def _shake_hands(self) -> bool:
+        try:
+            self.connection.do_handshake()
+        except (WantRead, WantWrite):
+            return False
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._ready.cancelled():
+            self.abort()
+            return False
+        assert self._plain is not None
+        self._transport = TLSTransport(self, self._plain)
+        self._application.connection_made(self._transport)
+        self._ready.set_result(self._transport)
+        return True
+
+    def flush(self) -> None:
+        """Hands over what there is for the peer."""
+        assert self._plain is not None
+        while data := self.connection.data_to_send():
+            self._plain.write(data)
+
+    def resume(self) -> None:
+        """The application reads again: first what is here already."""
+        self.paused = False
+        self._loop.call_soon(self._pump)
+
+    def _fail(self, error: BaseException) -> None:
+        """The alert goes out, if there is one, and nothing else."""
+        self._failure = error
+        if self._plain is not None:
+            self.flush()
+            self._plain.close()
+
+
+class TLSTransport(asyncio.Transport):
+    """What the application writes to."""
+
+    def __init__(self, protocol: TLSProtocol, plain: asyncio.Transport) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self._plain = plain
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What a plain transport has, and "tlsmith": the Connection."""
+        if name == "tlsmith":
+            return self._protocol.connection
+        return self._plain.get_extra_info(name, default)
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        """Seal all of it, and hand it over."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a bytes-like object is needed, not {type(data).__name__}")
+        rest = memoryview(data).cast("B")
+        while rest:
+            rest = rest[self._protocol.connection.write(rest) :]
+            self._protocol.flush()
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """Say close_notify; reading goes on."""
+        self._protocol.connection.close()
+        self._protocol.flush()
+
+    def close(self) -> None:
+        """Say close_notify, and close when everything is sent."""
+        if not self._plain.is_closing():
+            try:
+                self.write_eof()
+            except Error:
+                # One that failed has nothing to say any more.
+                pass
+            self._plain.close()
+
+    def abort(self) -> None:
+        self._plain.abort()
+
+    def is_closing(self) -> bool:
+        return self._plain.is_closing()
+
+    def is_reading(self) -> bool:
+        return not self._protocol.paused
+
+    def pause_reading(self) -> None:
+        self._protocol.paused = True
+        self._plain.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._plain.resume_reading()
+        self._protocol.resume()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._plain.set_write_buffer_limits(high, low)
+
+    def get_write_buffer_size(self) -> int:
+        return self._plain.get_write_buffer_size()
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        return self._plain.get_write_buffer_limits()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        raise config_error("the protocol of this transport cannot be changed")
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol._application

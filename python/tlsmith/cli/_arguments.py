@@ -1,0 +1,144 @@
+"""Arguments: parsers that complain in one line, and what the verbs share."""
+
+from __future__ import annotations
+
+import argparse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    Run = Callable[[argparse.Namespace], int]
+
+KEY_TYPES = (
+    "ecdsa-p256",
+    "ecdsa-p384",
+    "ecdsa-p521",
+    "ed25519",
+    "ed448",
+    "rsa-2048",
+    "rsa-3072",
+    "rsa-4096",
+    "ml-dsa-44",
+    "ml-dsa-65",
+    "ml-dsa-87",
+)
+
+
+class Failure(Exception):
+    """What was asked for did not work: exit code 1."""
+
+    def __init__(self, sentence: str, code: str = "failed") -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class UsageError(Exception):
+    """What was asked for makes no sense: exit code 2."""
+
+    code = "usage"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line, and whose examples keep their lines."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **settings,  # type: ignore[arg-type]
+        )
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help says more\n")
+
+
+class Verbs:
+    """Where each verb adds its parser."""
+
+    def __init__(self, parser: Parser) -> None:
+        self._parsers = parser.add_subparsers(
+            dest="verb", metavar="VERB", required=True, title="verbs"
+        )
+
+    def add(self, name: str, run: Run, summary: str, *, says: str = "", examples: str) -> Parser:
+        """A parser for a verb that `run` runs.  `says` is what its help tells
+        beyond the summary."""
+        parser = self._parsers.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.\n{says}".rstrip(),
+            epilog=f"examples:{examples.rstrip()}",
+        )
+        assert isinstance(parser, Parser)
+        parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+        parser.set_defaults(run=run)
+        return parser
+
+
+def endpoint(text: str, default_port: int | None = None) -> tuple[str, int]:
+    """HOST:PORT, [ADDRESS]:PORT, or HOST alone where there is a default port."""
+    host, port = _split(text)
+    if not host:
+        raise argparse.ArgumentTypeError(f"'{text}' has no host: write HOST:PORT")
+    if port is None:
+        if default_port is None:
+            raise argparse.ArgumentTypeError(f"'{text}' has no port: write HOST:PORT")
+        return host, default_port
+    return host, port_number(port)
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise argparse.ArgumentTypeError(f"'{text}' is not [ADDRESS]:PORT")
+        return host, rest[1:] if rest else None
+    if text.count(":") > 1:  # an IPv6 address and nothing else
+        return text, None
+    host, colon, port = text.partition(":")
+    return host, port if colon else None
+
+
+def port_number(text: str) -> int:
+    """A port, 0 to 65535."""
+    if not (text.isascii() and text.isdecimal()) or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port: 0 to 65535 are")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time limit, longer than nothing."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds")
+    return value
+
+
+def days(text: str) -> int:
+    """A number of days, at least one."""
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 4_000_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of days")
+    return int(text)
+
+
+def protocols(text: str) -> list[str]:
+    """Names between commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def unescaped(text: str) -> bytes:
+    r"""Text with \r, \n, \t, \0, \\ and \xNN for what a shell cannot say."""
+    import re
+
+    known = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
+
+    def byte(match: re.Match[bytes]) -> bytes:
+        name = match[1].decode()
+        return known[name] if name in known else bytes.fromhex(name[1:])
+
+    return re.sub(rb"\\([rnt0\\]|x[0-9a-fA-F]{2})", byte, text.encode(errors="surrogateescape"))

@@ -1,0 +1,114 @@
+"""Certificates as JSON, and as a few lines for people."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .._requests import CSR
+    from .._tlsmith import CRL, Certificate, Key
+    from ._output import Page
+
+SOON = 30
+"""A certificate that ends in fewer days deserves attention."""
+
+
+def moment(value: datetime) -> str:
+    """The way of RFC 3339, in UTC."""
+    return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def days_left(cert: Certificate, at: datetime | None = None) -> int:
+    """Whole days until it ends; negative once it has."""
+    return (cert.not_after - (at or datetime.now(timezone.utc))).days
+
+
+def certificate_json(cert: Certificate) -> dict[str, object]:
+    """What a program may want to know of a certificate."""
+    return {
+        "type": "certificate",
+        "subject": cert.subject,
+        "issuer": cert.issuer,
+        "serial": f"{cert.serial:x}",
+        "names": list(cert.names),
+        "not_before": moment(cert.not_before),
+        "not_after": moment(cert.not_after),
+        "days_left": days_left(cert),
+        "is_ca": cert.is_ca,
+        "path_len": cert.path_len,
+        "key_type": cert.key_type,
+        "key_bits": cert.key_bits,
+        "signature_algorithm": cert.signature_algorithm,
+        "key_usage": sorted(cert.key_usage),
+        "extended_key_usage": list(cert.extended_key_usage),
+        "crl_urls": list(cert.crl_urls),
+        "ocsp_urls": list(cert.ocsp_urls),
+        "sha256": cert.sha256.hex(),
+        "spki_sha256": cert.spki_sha256.hex(),
+    }
+
+
+def key_json(key: Key) -> dict[str, object]:
+    """What may be told of a private key."""
+    return {"type": "key", "key_type": key.type}
+
+
+def show_chain(page: Page, chain: Sequence[Certificate]) -> None:
+    """A chain, that of the peer first."""
+    for number, cert in enumerate(chain):
+        page.heading(f" {number} {cert.subject}")
+        page.field("issuer", cert.issuer, indent=3)
+        if number == 0:
+            page.field("names", ", ".join(cert.names), indent=3)
+        page.field("key", f"{key_name(cert)}, signed with {cert.signature_algorithm}", indent=3)
+        show_validity(page, cert)
+
+
+def key_name(cert: Certificate) -> str:
+    """The kind of its key; for RSA that has the length in it, for others not
+    always."""
+    bits = str(cert.key_bits)
+    return cert.key_type if bits in cert.key_type else f"{cert.key_type} ({bits} bits)"
+
+
+def show_validity(page: Page, cert: Certificate, indent: int = 3) -> None:
+    """From when until when, and how long that still is."""
+    now = datetime.now(timezone.utc)
+    left = days_left(cert, now)
+    if cert.not_before > now:
+        rest, style = f"in {(cert.not_before - now).days} days", "red"
+    elif cert.not_after < now:
+        rest, style = f"ended {(now - cert.not_after).days} days ago", "red"
+    else:
+        rest, style = f"{left} days left", "yellow" if left < SOON else "green"
+    span = f"{cert.not_before:%Y-%m-%d} to {cert.not_after:%Y-%m-%d}"
+    page.field("valid", f"{span}, {rest}", indent=indent, style=style)
+
+
+def crl_json(crl: CRL) -> dict[str, object]:
+    """What a program may want to know of a CRL."""
+    return {
+        "type": "crl",
+        "issuer": crl.issuer,
+        "number": crl.number,
+        "this_update": moment(crl.this_update),
+        "next_update": None if crl.next_update is None else moment(crl.next_update),
+        "signature_algorithm": crl.signature_algorithm,
+        "revoked": [
+            {"serial": f"{serial:x}", "since": moment(since), "reason": reason or "unspecified"}
+            for serial, since, reason in crl
+        ],
+    }
+
+
+def csr_json(csr: CSR) -> dict[str, object]:
+    """What a program may want to know of a request."""
+    return {
+        "type": "csr",
+        "subject": csr.subject,
+        "names": list(csr.names),
+        "key_type": csr.key_type,
+    }

@@ -1,0 +1,255 @@
+"""What `tlsmith serve` does for a client once it is connected."""
+
+from __future__ import annotations
+
+import errno
+import io
+import socket
+import sys
+import threading
+import time
+
+from .._errors import Error
+from ._output import printable
+from ._relay import CHUNK, copy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn
+
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from .._tlsmith import Listener, Socket
+
+PATIENCE = 60.0
+"""Seconds that a client may take for its handshake, and be silent in HTTP."""
+
+_FAREWELL = 1.0
+"""Seconds that all of them have to say close_notify at the end."""
+
+_MOST_CLIENTS = 512
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+
+
+class Client:
+    """One that is served by a thread, and told of the end by another."""
+
+    def __init__(self, sock: Socket, address: tuple[str, int]) -> None:
+        self._sock = sock
+        self._writing = threading.Lock()
+        self.address = address[:2]
+        self.recv = sock.recv
+        self.recv_into = sock.recv_into
+        self.settimeout = sock.settimeout
+
+    def sendall(self, data: ReadableBuffer) -> None:
+        """Send all of it."""
+        with self._writing:
+            self._sock.sendall(data)
+
+    def close_write(self) -> None:
+        """Say close_notify."""
+        with self._writing:
+            self._sock.close_write()
+
+    def serve(self, service: Service) -> None:
+        """Shake hands, have it served, and close."""
+        try:
+            with self._sock as sock:
+                sock.settimeout(PATIENCE)
+                info = sock.info
+                who = f", '{sock.peer.subject}'" if sock.peer else ""
+                self.log(f"TLS {info.version}, {info.cipher}{who}")
+                service.serve(self)
+                self.log("done")
+        except OSError as error:
+            self.log(error.strerror or str(error))
+
+    def end(self, deadline: float) -> None:
+        """Close it while it is served, with close_notify: after the record that
+        is being sent, for which there is time until the deadline."""
+        held = self._writing.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        self._sock.close()
+        if held:
+            self._writing.release()
+
+    def abort(self) -> None:
+        """Close it without close_notify: what was sent is not all of it."""
+        with socket.socket(fileno=self._sock.detach()) as plain:
+            _shut(plain)
+
+    def log(self, what: str) -> None:
+        """A line about it."""
+        host, port = self.address
+        log(f"{host}:{port}", what)
+
+
+class Service:
+    """Something that is done for each client, in a thread of its own."""
+
+    kind = ""
+    """Its name in JSON."""
+
+    alpn: Sequence[str] = ()
+    """What it speaks by default."""
+
+    def serve(self, client: Client) -> None:
+        """Serve one client after its handshake."""
+        raise NotImplementedError
+
+
+class Echo(Service):
+    """Sends back what comes."""
+
+    kind = "echo"
+
+    def serve(self, client: Client) -> None:
+        client.settimeout(None)
+        copy(client.recv, client.sendall, client.close_write)
+
+    def __str__(self) -> str:
+        return "an echo"
+
+
+class Proxy(Service):
+    """Passes everything on to a server without TLS, and back."""
+
+    kind = "proxy"
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
+
+    def serve(self, client: Client) -> None:
+        with socket.create_connection(self._address, PATIENCE) as behind:
+            behind.settimeout(None)
+            client.settimeout(None)
+            back = threading.Thread(target=self._back, args=(client, behind), daemon=True)
+            back.start()
+            try:
+                copy(client.recv, behind.sendall, lambda: behind.shutdown(socket.SHUT_WR))
+            except OSError:
+                # No half of it has a use without the other.
+                _shut(behind)
+                raise
+            finally:
+                back.join()
+
+    def _back(self, client: Client, behind: socket.socket) -> None:
+        try:
+            copy(behind.recv, client.sendall, client.close_write)
+        except OSError:
+            client.abort()
+
+    def __str__(self) -> str:
+        host, port = self._address
+        return f"{host} port {port}"
+
+
+def _shut(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise
+
+
+class Files(Service):
+    """Serves the files of a folder over HTTP/1.1."""
+
+    kind = "files"
+    alpn = ("http/1.1",)
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._handler = _http_handler()
+
+    def serve(self, client: Client) -> None:
+        client.settimeout(PATIENCE)
+        self._handler(client, client.address, None, directory=self._directory)
+
+    def __str__(self) -> str:
+        return f"'{self._directory}'"
+
+
+def _http_handler() -> Callable[..., Any]:
+    """The standard library's handler of files, over our sockets.  It is
+    imported when it is needed: it takes longer than all the rest."""
+    from http.server import SimpleHTTPRequestHandler
+
+    class Handler(SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        server_version = "tlsmith"
+
+        def setup(self) -> None:
+            self.connection = self.request
+            self.rfile = io.BufferedReader(_Reading(self.request), CHUNK)
+            self.wfile = io.BufferedWriter(_Writing(self.request), CHUNK)
+
+        def log_message(self, format: str, *values: object) -> None:
+            self.request.log(format % values)
+
+    return Handler
+
+
+class _Reading(io.RawIOBase):
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        return self._client.recv_into(buffer)
+
+
+class _Writing(io.RawIOBase):
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        self._client.sendall(data)
+        return memoryview(data).nbytes
+
+
+def serve_forever(listener: Listener, service: Service) -> NoReturn:
+    """Accept clients until a signal raises; then tell those that are there."""
+    clients: set[Client] = set()
+    room = threading.BoundedSemaphore(_MOST_CLIENTS)
+
+    def serve(client: Client) -> None:
+        try:
+            client.serve(service)
+        finally:
+            clients.discard(client)
+            room.release()
+
+    try:
+        while True:
+            room.acquire()
+            client = _accept(listener)
+            clients.add(client)
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
+    finally:
+        deadline = time.monotonic() + _FAREWELL
+        for client in list(clients):
+            client.end(deadline)
+
+
+def _accept(listener: Listener) -> Client:
+    while True:
+        try:
+            return Client(*listener.accept())
+        except Error as error:
+            log("server", str(error))
+            if error.errno in _OUT_OF_DESCRIPTORS:
+                # Until a client leaves: there is nothing that could wake us.
+                time.sleep(0.1)
+
+
+def log(who: str, what: str) -> None:
+    """A line on the standard error."""
+    print(printable(f"{who} {what}"), file=sys.stderr, flush=True)

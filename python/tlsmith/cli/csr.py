@@ -1,0 +1,82 @@
+"""tlsmith csr: a request for a certificate."""
+
+from __future__ import annotations
+
+import os
+
+from .._certs import file_stem
+from .._requests import CSR
+from ._arguments import KEY_TYPES, Verbs
+from ._files import (
+    add_password,
+    key_or_type,
+    make_folder,
+    password,
+    refuse_to_replace,
+    write_public,
+)
+from ._output import print_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+_SAYS = """
+It writes NAME-csr.pem, and NAME-key.pem with mode 0600 where the key is new.  JSON
+has the keys subject, names, key_type, csr (a file) and key (a file, or null).
+"""
+
+_EXAMPLES = """
+  tlsmith csr www.example.org example.org
+  tlsmith csr localhost --key ed448 --out server
+  tlsmith csr example.org --key example.org-key.pem
+"""
+
+
+def add(verbs: Verbs) -> None:
+    """The arguments."""
+    parser = verbs.add(
+        "csr", run, "make a request for a certificate", says=_SAYS, examples=_EXAMPLES
+    )
+    parser.add_argument(
+        "names", metavar="NAME", nargs="+", help="a host, an address, an e-mail address, a URI"
+    )
+    parser.add_argument(
+        "--key", metavar="TYPE|FILE", default=KEY_TYPES[0], help="a type to make, or a key"
+    )
+    parser.add_argument("--common-name", metavar="CN", help="by default the first name")
+    parser.add_argument("--organization", metavar="O", help="none by default")
+    parser.add_argument("--client", action="store_true", help="it is for a client")
+    parser.add_argument("--request-ca", action="store_true", help="ask to be a CA")
+    parser.add_argument("--out", metavar="DIR", default=".", help="where to write, here by default")
+    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    add_password(parser, "the key")
+
+
+def run(options: Namespace) -> int:
+    """Make it and write it."""
+    stem = os.path.join(options.out, file_stem(options.names[0]))
+    secret = password(options.password_file)
+    key = key_or_type(options.key, secret)
+    csr_file, key_file = f"{stem}-csr.pem", f"{stem}-key.pem" if isinstance(key, str) else None
+    if not options.force:
+        refuse_to_replace(csr_file, *[key_file] if key_file else [])
+    csr = CSR(
+        *options.names,
+        key=key,
+        common_name=options.common_name,
+        organization=options.organization,
+        usage=["client"] if options.client else None,
+        ca=options.request_ca,
+    )
+    make_folder(options.out)
+    if key_file is None:
+        write_public(csr_file, csr.pem)
+    else:
+        csr.save(csr_file, key_file, secret)
+    if options.json:
+        said = {"subject": csr.subject, "names": list(csr.names), "key_type": csr.key_type}
+        print_json({**said, "csr": csr_file, "key": key_file})
+    else:
+        print("\n".join(path for path in (csr_file, key_file) if path))
+    return 0

@@ -1,0 +1,59 @@
+"""tlsmith key: a private key."""
+
+from __future__ import annotations
+
+from .. import _tlsmith
+from ._arguments import KEY_TYPES, Verbs
+from ._describe import key_json
+from ._files import add_password, password, refuse_to_replace
+from ._output import print_json, write_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+_SAYS = """
+It is PKCS#8 in PEM, on the standard output or in a file with mode 0600.  JSON has
+the keys key_type, and pem or file.
+"""
+
+_EXAMPLES = """
+  tlsmith key --out server-key.pem
+  tlsmith key ed448 --out server-key.pem --password-file password
+  tlsmith key rsa-3072 | openssl pkey -noout -text
+"""
+
+
+def add(verbs: Verbs) -> None:
+    """The arguments."""
+    parser = verbs.add("key", run, "make a private key", says=_SAYS, examples=_EXAMPLES)
+    parser.add_argument(
+        "type",
+        metavar="TYPE",
+        nargs="?",
+        default=KEY_TYPES[0],
+        choices=KEY_TYPES,
+        help=f"one of {', '.join(KEY_TYPES)}; by default {KEY_TYPES[0]}",
+    )
+    parser.add_argument("--out", metavar="FILE", help="where to write it")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    add_password(parser, "the key")
+
+
+def run(options: Namespace) -> int:
+    """Make it and write it."""
+    secret = password(options.password_file)
+    if options.out and not options.force:
+        refuse_to_replace(options.out)
+    key = _tlsmith.Key.generate(options.type)
+    if options.out:
+        key.save(options.out, secret)
+        if options.json:
+            print_json({**key_json(key), "file": options.out})
+        return 0
+    pem = key.pem if secret is None else key.encrypted_pem(secret)
+    if options.json:
+        print_json({**key_json(key), "pem": pem.decode()})
+    else:
+        write_bytes(pem)
+    return 0

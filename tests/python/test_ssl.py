@@ -1,0 +1,516 @@
+"""tlsmith.ssl: the standard library's sockets on our engine.  What they do as
+such, CPython's own tests tell (test_cpython.py)."""
+
+import _ssl
+import asyncio
+import gc
+import socket
+import ssl
+import subprocess
+import sys
+import weakref
+
+import pytest
+from conftest import PATIENCE, socketpair, ssl_context, thread
+
+import tlsmith
+import tlsmith.ssl
+
+
+@pytest.fixture
+def context(ca):
+    return tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
+
+
+@pytest.fixture
+def serving(identity):
+    context = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    identity.configure(context)
+    return context
+
+
+def shake_hands(client, server, name="localhost"):
+    """A pair of sockets after the handshake of two contexts, whoever's."""
+    near, far = socketpair()
+    with thread(lambda: server.wrap_socket(far, server_side=True)) as accepting:
+        ours = client.wrap_socket(near, server_hostname=name)
+    return ours, accepting.result
+
+
+# Settings.
+
+
+def test_every_setting_of_openssl_is_ours():
+    ours = vars(tlsmith.ssl.SSLContext)
+    inherited = {"__new__", "__doc__", "__module__"}
+    assert [name for name in vars(_ssl._SSLContext) if name not in {*ours, *inherited}] == []
+
+
+def test_contexts_are_those_of_the_standard_library(context):
+    assert isinstance(context, ssl.SSLContext)
+    assert context.check_hostname and context.verify_mode == ssl.CERT_REQUIRED
+    defaults = ssl.create_default_context()
+    for name in ("options", "verify_flags", "minimum_version", "maximum_version", "protocol"):
+        assert getattr(context, name) == getattr(defaults, name), name
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        lambda c: setattr(c, "post_handshake_auth", True),
+        lambda c: setattr(c, "_msg_callback", print),
+        lambda c: setattr(c, "verify_flags", ssl.VERIFY_ALLOW_PROXY_CERTS),
+        lambda c: setattr(c, "_host_flags", 0x2),
+        lambda c: c.set_ecdh_curve("secp521r1"),
+    ],
+)
+def test_what_cannot_be_honoured_raises(context, setting):
+    with pytest.raises(NotImplementedError):
+        setting(context)
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1:DeprecationWarning")
+def test_versions_that_are_not_spoken_are_refused(context):
+    with pytest.raises(ValueError, match=r"TLS 1\.2 and 1\.3"):
+        tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLSv1)
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError, match="NO_PROTOCOLS_AVAILABLE"):
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+
+
+def test_ciphers_are_those_of_openssls_language(context, serving):
+    context.set_ciphers("ECDHE+CHACHA20")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    client, server = shake_hands(context, serving)
+    with client, server:
+        assert client.cipher() == ("ECDHE-ECDSA-CHACHA20-POLY1305", "TLSv1.2", 256)
+        assert client.cipher() in server.shared_ciphers()
+    names = {one["name"] for one in context.get_ciphers()}
+    assert {"ECDHE-RSA-CHACHA20-POLY1305", "TLS_AES_128_GCM_SHA256"} <= names
+    with pytest.raises(ssl.SSLError, match="No cipher can be selected"):
+        context.set_ciphers("NOTHING")
+
+
+def test_a_curve_is_the_only_one(context, serving):
+    serving.set_ecdh_curve("prime256v1")
+    client, server = shake_hands(context, serving)
+    with client, server:
+        assert client.group() == server.group() == "secp256r1"
+
+
+# Errors.
+
+
+def refusal(client, server, name="localhost"):
+    """What both sides raise in a handshake."""
+    near, far = socketpair()
+
+    def serve():
+        try:
+            server.wrap_socket(far, server_side=True)
+        except OSError as error:
+            return error
+
+    with thread(serve) as accepting, pytest.raises(OSError) as caught:
+        client.wrap_socket(near, server_hostname=name)
+    return caught.value, accepting.result
+
+
+def test_a_wrong_name_is_the_error_that_openssl_has(context, serving):
+    ours, _ = refusal(context, serving, "other.example")
+    assert type(ours) is ssl.SSLCertVerificationError
+    assert ours.args[0] == ours.errno == 1
+    assert ours.strerror.startswith("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: ")
+    assert (ours.library, ours.reason) == ("SSL", "CERTIFICATE_VERIFY_FAILED")
+    message = "Hostname mismatch, certificate is not valid for 'other.example'."
+    assert (ours.verify_code, ours.verify_message) == (62, message)
+    assert isinstance(ours.__cause__, tlsmith.VerifyError)
+    assert "you asked for 'other.example'" in ours.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "code"),
+    [
+        ({"valid": "-2d..-1d"}, "localhost", 10),
+        ({"valid": "1d..2d"}, "localhost", 9),
+        ({"usage": ["client"]}, "localhost", 26),
+        ({}, "127.0.0.2", 64),
+    ],
+)
+def test_verification_errors_have_openssls_numbers(ca, context, options, name, code):
+    serving = ssl_context(ssl.PROTOCOL_TLS_SERVER, ca.issue("localhost", **options))
+    theirs = ssl_context(ssl.PROTOCOL_TLS_CLIENT, ca=ca)
+    ours, _ = refusal(context, serving, name)
+    reference, _ = refusal(theirs, serving, name)
+    assert (ours.verify_code, ours.verify_message) == (code, reference.verify_message)
+    assert reference.verify_code == code
+
+
+def test_an_unknown_ca_is_told_to_the_server_too(serving):
+    ours, theirs = refusal(tlsmith.ssl.create_default_context(), serving)
+    assert ours.verify_code == 20
+    # Whose alert gets lost where the client hangs up before all of it was read.
+    assert isinstance(theirs, ConnectionError) or theirs.reason == "TLSV1_ALERT_UNKNOWN_CA"
+
+
+def test_a_server_says_which_client_lacks_its_certificate(context, serving):
+    serving.verify_mode = ssl.CERT_REQUIRED
+    serving.load_verify_locations(cadata=tlsmith.CA().cert.pem.decode())
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    ours, theirs = refusal(context, serving)
+    assert theirs.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+    assert ours.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+
+
+def test_a_server_that_speaks_http_is_a_wrong_version(context):
+    near, far = socketpair()
+    with far, pytest.raises(ssl.SSLError) as caught:
+        far.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        context.wrap_socket(near, server_hostname="localhost")
+    assert caught.value.reason == "WRONG_VERSION_NUMBER"
+
+
+def test_a_cut_is_an_eof_error_unless_it_is_allowed(ca, context, serving):
+    context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
+    lax = context.wrap_socket
+    for allowed in (True, False):
+        if not allowed:
+            context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+        near, far = socketpair()
+        with thread(lambda far=far: serving.wrap_socket(far, server_side=True)) as accepting:
+            sock = lax(near, server_hostname="localhost", suppress_ragged_eofs=False)
+        server = accepting.result
+        server.sendall(b"x")
+        socket.socket.shutdown(server, socket.SHUT_WR)
+        assert sock.recv(10) == b"x"
+        if allowed:
+            assert sock.recv(10) == b""
+        else:
+            with pytest.raises(ssl.SSLEOFError) as caught:
+                sock.recv(10)
+            assert caught.value.args[0] == ssl.SSL_ERROR_EOF
+        sock.close()
+        server.close()
+
+
+# Data.
+
+
+def test_nothing_is_read_beyond_close_notify(context, serving):
+    client, server = shake_hands(context, serving)
+
+    def serve():
+        plain = server.unwrap()
+        plain.sendall(b"and now in the clear")
+        plain.close()
+
+    with thread(serve):
+        assert client.recv(100) == b""
+        plain = client.unwrap()
+        assert plain is client
+        with socket.socket(fileno=plain.detach()) as rest:
+            rest.settimeout(PATIENCE)
+            assert rest.recv(100) == b"and now in the clear"
+
+
+def test_what_is_left_of_a_memory_bio_is_what_came_after_close_notify(context, identity):
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    peer = tlsmith.Server(identity).buffer()
+    while True:
+        try:
+            ours.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            peer.receive_data(outgoing.read())
+            incoming.write(peer.data_to_send())
+    peer.receive_data(outgoing.read())
+    peer.close()
+    incoming.write(peer.data_to_send() + b"in the clear")
+    assert ours.read(100) == b""
+    assert incoming.read() == b"in the clear"
+
+
+def test_reading_does_not_hide_records_from_select(context, serving):
+    client, server = shake_hands(context, serving)
+    with client, server:
+        server.sendall(b"one")
+        server.sendall(b"two")
+        assert client.recv(100) == b"one"
+        assert client.pending() == 0
+        client.setblocking(False)
+        import select
+
+        assert select.select([client], [], [], PATIENCE)[0] == [client]
+        assert client.recv(100) == b"two"
+        with pytest.raises(ssl.SSLWantReadError) as caught:
+            client.recv(100)
+        assert caught.value.args[0] == ssl.SSL_ERROR_WANT_READ
+
+
+def test_a_write_that_does_not_block_is_made_again_until_it_is_through(context, serving):
+    client, server = shake_hands(context, serving)
+    data = bytes(range(256)) * 20_000
+    with client, server:
+        client.setblocking(False)
+
+        def receive():
+            got = bytearray()
+            while len(got) < len(data):
+                got += server.recv(65_536)
+            return bytes(got)
+
+        import select
+
+        with thread(receive) as receiving:
+            rest = memoryview(data)
+            while rest:
+                try:
+                    rest = rest[client.send(rest) :]
+                except ssl.SSLWantWriteError:
+                    assert select.select([], [client], [], PATIENCE)[1]
+        assert receiving.result == data
+
+
+def test_time_limits_are_those_of_the_socket(context, serving):
+    client, server = shake_hands(context, serving)
+    with client, server:
+        client.settimeout(0.01)
+        with pytest.raises(TimeoutError, match="The read operation timed out"):
+            client.recv(1)
+        server.sendall(b"late")
+        client.settimeout(PATIENCE)
+        assert client.recv(10) == b"late"
+
+
+def test_a_closed_socket_is_not_used(context, serving):
+    client, server = shake_hands(context, serving)
+    core = client._sslobj
+    client.close()
+    server.close()
+    with pytest.raises(ssl.SSLError, match="Underlying socket connection gone"):
+        core.read(1)
+
+
+# Sessions, names, bundles.
+
+
+def is_resumed(context, serving):
+    client, server = shake_hands(context, serving)
+    with client, server:
+        server.sendall(b"x")
+        assert client.recv(1) == b"x"
+        return client.session_reused
+
+
+def test_sessions_outlive_setters_that_change_nothing(ca, context, serving):
+    assert not is_resumed(context, serving)
+    pem = ca.cert.pem.decode()
+    for _ in range(2):
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.set_alpn_protocols([])
+        context.load_verify_locations(cadata=pem)
+        assert is_resumed(context, serving)
+    assert context.session_stats()["hits"] == 2
+
+
+def test_a_stricter_context_resumes_nothing_that_a_laxer_one_began(context, serving):
+    context.check_hostname = False
+    assert not is_resumed(context, serving)
+    assert is_resumed(context, serving)
+    context.check_hostname = True
+    assert not is_resumed(context, serving)
+
+
+def test_bundles_are_parsed_once_per_process(ca, tmp_path):
+    bundle = tmp_path / "roots.pem"
+    ca.cert.save(bundle)
+    first, second = (tlsmith.ssl.create_default_context(cafile=bundle) for _ in range(2))
+    assert first._bundles.keys() == second._bundles.keys()
+    bundle.unlink()
+    tlsmith.CA().cert.save(bundle)
+    third = tlsmith.ssl.create_default_context(cafile=bundle)
+    assert third._bundles.keys() != second._bundles.keys()
+
+
+def test_an_sni_callback_chooses_the_context(ca, context, serving):
+    asked = []
+    other = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue("other.example").configure(other)
+
+    def choose(sock, name, before):
+        asked.append((name, before))
+        if name == "other.example":
+            sock.context = other
+
+    serving.sni_callback = choose
+    for name in ("localhost", "other.example"):
+        client, server = shake_hands(context, serving, name)
+        with client, server:
+            assert client.getpeercert()["subjectAltName"][0] == ("DNS", name)
+    assert asked == [("localhost", serving), ("other.example", serving)]
+
+
+def test_an_sni_callback_refuses_with_its_alert(context, serving):
+    serving.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_ACCESS_DENIED
+    ours, theirs = refusal(context, serving)
+    assert ours.reason == "TLSV1_ALERT_ACCESS_DENIED"
+    assert theirs.reason == "CALLBACK_FAILED"
+
+
+def test_a_revoked_certificate_is_refused_where_crls_are_asked_for(tmp_path):
+    ca = tlsmith.CA()
+    good, bad = ca.issue("localhost"), ca.issue("localhost")
+    crl = tmp_path / "crl.pem"
+    ca.revoke(bad).crl().save(crl)
+    context = tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    ours, _ = refusal(context, ssl_context(ssl.PROTOCOL_TLS_SERVER, good))
+    assert ours.verify_code == 3
+    context.load_verify_locations(crl)
+    client, server = shake_hands(context, ssl_context(ssl.PROTOCOL_TLS_SERVER, good))
+    client.close()
+    server.close()
+    ours, _ = refusal(context, ssl_context(ssl.PROTOCOL_TLS_SERVER, bad))
+    assert ours.verify_code == 23
+
+
+def test_a_client_without_a_common_protocol_is_served_without_one(context, serving):
+    serving.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols(["http/1.1"])
+    client, server = shake_hands(context, serving)
+    with client, server:
+        assert client.selected_alpn_protocol() is None
+    context.set_alpn_protocols(["http/1.1", "h2"])
+    client, server = shake_hands(context, serving)
+    with client, server:
+        assert client.selected_alpn_protocol() == server.selected_alpn_protocol() == "h2"
+
+
+def test_a_certificate_that_signs_itself_is_trusted_for_its_name():
+    alone = tlsmith.Identity.load(*self_signed())
+    serving = ssl_context(ssl.PROTOCOL_TLS_SERVER, alone)
+    context = tlsmith.ssl.create_default_context(cadata=alone.cert.pem.decode())
+    client, server = shake_hands(context, serving)
+    client.close()
+    server.close()
+    ours, _ = refusal(context, serving, "other.example")
+    assert ours.verify_code == 62
+
+
+def self_signed():
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    options = ["-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    leaf = ["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "-", "-out", "-"]
+    pem = subprocess.check_output([*command, *options, *leaf], stderr=subprocess.DEVNULL)
+    return pem, pem
+
+
+# From and into the rest.
+
+
+def test_a_client_is_a_context_with_all_that_it_has(ca, identity):
+    pin = tlsmith.Pin.spki(ca.cert.spki_sha256)
+    client = tlsmith.Client(trust=ca, alpn=["h2"], groups=["P-384"], pins=[pin])
+    server = tlsmith.Server(identity, alpn=["h2"])
+    sock, peer = shake_hands(client.ssl_context(), server.ssl_context())
+    with sock, peer:
+        assert sock.selected_alpn_protocol() == "h2"
+        assert sock.group() == "secp384r1"
+        assert isinstance(sock.info, tlsmith.Info)
+    wrong = client.replace(pins=[tlsmith.Pin.spki(bytes(32))])
+    ours, _ = refusal(wrong.ssl_context(), server.ssl_context())
+    assert ours.__cause__.reason == "pin_mismatch"
+
+
+def test_channel_bindings_are_the_same_on_both_sides(context, serving):
+    client, server = shake_hands(context, serving)
+    with client, server:
+        binding = client.get_channel_binding("tls-exporter")
+        assert binding == server.get_channel_binding("tls-exporter")
+        assert len(binding) == 32
+        with pytest.raises(NotImplementedError, match="tls-exporter"):
+            client.get_channel_binding("tls-unique")
+
+
+def test_installing_is_for_contexts_from_then_on():
+    program = """
+import ssl, tlsmith.ssl
+before = ssl.create_default_context()
+tlsmith.ssl.install()
+assert isinstance(ssl.create_default_context(), tlsmith.ssl.SSLContext)
+assert not isinstance(before, tlsmith.ssl.SSLContext)
+# The setters of the standard library still find OpenSSL's own.
+before.minimum_version = ssl.TLSVersion.TLSv1_3
+before.options |= ssl.OP_NO_TICKET
+before.verify_flags |= ssl.VERIFY_X509_STRICT
+before.check_hostname = False
+before.verify_mode = ssl.CERT_NONE
+assert before.minimum_version == ssl.TLSVersion.TLSv1_3
+tlsmith.ssl.uninstall()
+assert not isinstance(ssl.create_default_context(), tlsmith.ssl.SSLContext)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_module_has_all_that_ssl_has():
+    assert [name for name in dir(ssl) if not hasattr(tlsmith.ssl, name)] == []
+    assert tlsmith.ssl.CERT_REQUIRED is ssl.CERT_REQUIRED
+    assert isinstance(tlsmith.ssl._create_unverified_context(), tlsmith.ssl.SSLContext)
+
+
+def test_the_certificate_of_a_server_is_fetched(identity):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        context = ssl_context(ssl.PROTOCOL_TLS_SERVER, identity)
+
+        def serve():
+            sock, _ = listener.accept()
+            with context.wrap_socket(sock, server_side=True) as tls:
+                tls.recv(1)
+
+        with thread(serve):
+            pem = tlsmith.ssl.get_server_certificate(listener.getsockname(), timeout=PATIENCE)
+    assert pem.encode() == identity.cert.pem
+
+
+def test_connections_and_contexts_are_collected(context, serving):
+    serving.sni_callback = lambda *_: None
+    client, server = shake_hands(context, serving)
+    cores = [weakref.ref(sock._sslobj) for sock in (client, server)]
+    client.close()
+    server.close()
+    del client, server
+    assert [core() for core in cores] == [None, None]
+    servers = []
+
+    def choose(_hello):
+        return servers[0]
+
+    servers.append(tlsmith.Server(tlsmith.CA().issue("a.example"), on_hello=choose))
+    known = weakref.ref(choose)
+    del servers, choose
+    gc.collect()
+    assert known() is None
+
+
+def test_asyncio_upgrades_a_connection(context, serving):
+    async def main():
+        async def handle(reader, writer):
+            writer.write(await reader.readline())
+            await writer.drain()
+            await writer.start_tls(serving)
+            writer.write(await reader.readline())
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(b"in the clear\n")
+            assert await reader.readline() == b"in the clear\n"
+            await writer.start_tls(context, server_hostname="localhost")
+            assert isinstance(writer.get_extra_info("ssl_object"), tlsmith.ssl.SSLObject)
+            writer.write(b"encrypted\n")
+            assert await reader.readline() == b"encrypted\n"
+            writer.close()
+
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
