@@ -159,8 +159,9 @@ def test_start_tls_of_streams(engine, run, contexts):
 
 
 def test_a_handshake_that_nobody_answers_is_given_up(engine, run, ca):
-    async def silent(reader, _writer):
+    async def silent(reader, writer):
         await reader.read()
+        writer.close()
 
     async def main():
         context = tlsmith.Client(trust=ca).ssl_context()

@@ -2,10 +2,17 @@
 they check themselves, sessions that are resumed, bundles that are parsed once."""
 
 import contextlib
+import http.server
 import json
+import os
+import re
 import socket
 import ssl
+import subprocess
+import sys
 import threading
+import zipfile
+from functools import partial
 
 import certifi
 import pytest
@@ -219,6 +226,93 @@ def test_a_bundle_that_changes_is_parsed_again(installed, bundle, parsed, server
     with pytest.raises(requests.exceptions.SSLError):
         requests.get(url, verify=str(bundle))
     assert len(parsed) == 2
+
+
+# pip itself, which brings a urllib3 of its own.
+
+PIP = """
+import sys
+import tlsmith.ssl
+from tlsmith.ssl import _bundles
+
+wrap, parse = tlsmith.ssl.SSLContext._wrap, _bundles._parse
+cores, parsed = [], []
+tlsmith.ssl.SSLContext._wrap = lambda *all: cores.append(wrap(*all)) or cores[-1]
+_bundles._parse = lambda content: parsed.append(content) or parse(content)
+tlsmith.ssl.install()
+from pip._internal.cli.main import main
+status = main(sys.argv[1:])
+assert cores, "it was not our engine"
+assert len(parsed) == len(set(parsed)), "a bundle was parsed twice"
+print("connections:", len([core for core in cores if core.info]))
+sys.exit(status)
+"""
+
+
+@pytest.fixture
+def index(tmp_path):
+    """Serves a package index with one package."""
+    name = "tiny-1.0-py3-none-any.whl"
+    metadata = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
+    wheel = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    folder = tmp_path / "index/simple/tiny"
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / name, "w") as file:
+        file.writestr("tiny-1.0.dist-info/METADATA", metadata)
+        file.writestr("tiny-1.0.dist-info/WHEEL", wheel)
+        file.writestr("tiny-1.0.dist-info/RECORD", "")
+    (folder / "index.html").write_text(f'<!doctype html><a href="{name}">{name}</a>')
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_arguments):
+            """Nothing."""
+
+    handler = partial(Handler, directory=tmp_path / "index")
+    return lambda identity: https(openssl_server(identity), handler)
+
+
+def pip_download(port, ca_file, folder):
+    command = [sys.executable, "-c", PIP, "--isolated", "download", "--no-cache-dir", "--no-deps"]
+    command += ["--disable-pip-version-check", "--retries", "0", "--cert", ca_file, "-d", folder]
+    command += ["--index-url", f"https://localhost:{port}/simple/", "tiny"]
+    # What would be stronger than the options.
+    others = ("PROXY", "CA_BUNDLE", "PIP_")
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not any(other in name.upper() for other in others)
+    }
+    return subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        env=environment,
+    )
+
+
+def test_pip_downloads_a_package(index, bundle, localhost, tmp_path):
+    with index(localhost) as port:
+        done = pip_download(port, bundle, tmp_path / "got")
+    assert done.returncode == 0, done.stderr
+    assert os.listdir(tmp_path / "got") == ["tiny-1.0-py3-none-any.whl"]
+    assert int(re.search(r"connections: (\d+)", done.stdout)[1]) >= 1
+
+
+def test_pip_refuses_another_name(index, bundle, ca, tmp_path):
+    with index(ca.issue("other.test")) as port:
+        done = pip_download(port, bundle, tmp_path / "got")
+    assert done.returncode == 1, done.stderr
+    # In the words of OpenSSL, or those of older urllib3.
+    assert re.search("Hostname mismatch|'localhost' doesn't match 'other.test'", done.stdout)
+
+
+def test_pip_refuses_an_unknown_authority(index, other_ca_file, localhost, tmp_path):
+    with index(localhost) as port:
+        done = pip_download(port, other_ca_file, tmp_path / "got")
+    assert done.returncode == 1, done.stderr
+    assert "unable to get local issuer certificate" in done.stdout
+    assert "connections: 0" in done.stdout
 
 
 # TLS in TLS: a proxy that is reached by TLS itself.

@@ -19,7 +19,8 @@ def install() -> None:
     """Have every library that makes an ssl.SSLContext from now on make one of
     ours, also those (requests, aiohttp) that made their default one when they
     were imported.  Contexts that a program has already stay what they are, and
-    work on."""
+    work on: call it before the first connection.  From Python 3.12 on, this is
+    true of urllib.request.urlopen() too, until install_opener(None)."""
     _replace(_ORIGINAL, SSLContext)
 
 
