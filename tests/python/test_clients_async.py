@@ -158,6 +158,25 @@ def test_start_tls_of_streams(engine, run, contexts):
     check(engine, contexts)
 
 
+def test_start_tls_refuses_who_it_cannot_believe(engine, run, localhost, refusals):
+    async def upgrade(_reader, writer):
+        # The client is gone by the end of this.
+        with contextlib.suppress(OSError):
+            await writer.start_tls(openssl_server(localhost))
+        writer.close()
+
+    async def main():
+        async with await asyncio.start_server(upgrade, "127.0.0.1", 0) as serving:
+            for host, name, context, code in refusals:
+                _, writer = await asyncio.open_connection(host, port_of(serving))
+                with pytest.raises(ssl.SSLCertVerificationError) as caught:
+                    await writer.start_tls(context, server_hostname=name or host)
+                assert caught.value.verify_code == code
+
+    run(main())
+    assert len(engine.cores) == 3 and not engine.clients
+
+
 def test_a_handshake_that_nobody_answers_is_given_up(engine, run, ca):
     async def silent(reader, writer):
         await reader.read()

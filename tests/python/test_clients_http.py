@@ -4,6 +4,7 @@ documentation has it."""
 import asyncio
 import http.client
 import json
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ import pytest
 import requests
 import requests.adapters
 import urllib3
+from conftest import PATIENCE
 from peers import (
     HOSTNAME_MISMATCH,
     IP_MISMATCH,
@@ -253,6 +255,15 @@ def test_contexts_of_before_install_verify_as_before(installed, library, ca, ser
         get(f"https://localhost:{server}/", openssl_client(tlsmith.CA()))
     assert verify_code(caught.value) == UNKNOWN_CA
     assert not installed.cores
+
+
+def test_a_context_of_openssl_is_not_for_a_connection_of_ours(engine, ca, localhost):
+    with https(tlsmith.Server(localhost).ssl_context()) as port:
+        sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        ours = tlsmith.Client(trust=ca).ssl_context()
+        with ours.wrap_socket(sock, server_hostname="localhost") as tls:
+            with pytest.raises(TypeError, match="of tlsmith.ssl"):
+                tls.context = openssl_client(ca)
 
 
 # XML-RPC, both ways.

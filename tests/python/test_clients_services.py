@@ -233,6 +233,7 @@ def mosquitto_ports(files, ca_file, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mosquitto")
     ports = {"tcp": free_port(), "websockets": free_port()}
     settings = f"user {getpass.getuser()}\npersistence false\nallow_anonymous true\n"
+    # The broker listens in this order: when it does on the last, it does on both.
     for name, protocol in (("websockets", "websockets"), ("tcp", "mqtt")):
         settings += (
             f"listener {ports[name]} 127.0.0.1\nprotocol {protocol}\n"

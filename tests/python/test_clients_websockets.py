@@ -79,6 +79,7 @@ def test_one_thread_sends_while_another_receives(engine, ca, localhost):
                 for number in range(200):
                     connection.send(str(number) * 100)
             assert receiving.result == [str(number) * 100 for number in range(200)]
+    assert len(engine.clients) == len(engine.servers) == 1
 
 
 def test_a_thread_refuses_who_it_cannot_believe(engine, ca, localhost):

@@ -35,7 +35,7 @@ def _replace(old: type, new: type) -> None:
         module = sys.modules.get(name)
         if module is not None and getattr(module, "SSLContext", None) is old:
             setattr(module, "SSLContext", new)
-    for name, renew in (("requests.adapters", _renew_requests), ("aiohttp.connector", _renew_aiohttp)):
+    for name, renew in _RENEW.items():
         module = sys.modules.get(name)
         if module is not None:
             renew(module)
@@ -51,3 +51,7 @@ def _renew_aiohttp(connector: ModuleType) -> None:
     for name, verified in (("_SSL_CONTEXT_VERIFIED", True), ("_SSL_CONTEXT_UNVERIFIED", False)):
         if make is not None and hasattr(connector, name):
             setattr(connector, name, make(verified))
+
+
+# Where libraries keep contexts that they made when they were imported.
+_RENEW = {"requests.adapters": _renew_requests, "aiohttp.connector": _renew_aiohttp}
