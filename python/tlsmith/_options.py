@@ -126,29 +126,6 @@ def _extensions(
     return found
 
 
-def _serial(serial: int) -> str:
-    """In hex, with two digits for each byte."""
-    if isinstance(serial, bool) or not isinstance(serial, int):
-        raise TypeError(f"serial is an int, not {type(serial).__name__}")
-    if not 0 < serial < 1 << 159:
-        raise config_error(f"serial is {serial}: 1 to 2**159 - 1 can number a certificate")
-    return serial.to_bytes((serial.bit_length() + 7) // 8, "big").hex()
-
-
-def _extensions(
-    extensions: Mapping[str, bytes | tuple[bool, bytes]],
-) -> list[tuple[str, bool, bytes]]:
-    """Each with its object identifier, whether it is critical, and its DER."""
-    found = []
-    for oid, value in extensions.items():
-        critical, der = value if isinstance(value, tuple) else (False, value)
-        if not isinstance(der, bytes):
-            kind = type(der).__name__
-            raise TypeError(f"the extension {oid} is DER, or (critical, DER), not {kind}")
-        found.append((oid, critical, der))
-    return found
-
-
 _LONGEST_COMMON_NAME = 64
 
 
@@ -162,9 +139,11 @@ def _subject(common_name: str | None, organization: str, names: Sequence[str]) -
 
 
 def _escape(value: str) -> str:
-    """What means something in RFC 4514, section 2.4, is escaped."""
+    """What means something in RFC 4514, section 2.4, is escaped, and so is what
+    might pass for space around it."""
     special = '"+,;<>\\=#'
-    return "".join(f"\\{c}" if c in special else c for c in value)
+    plain = (f"\\{c}" if c in special else c for c in value)
+    return "".join(f"\\{ord(c):02X}" if c < " " else c for c in plain)
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
