@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from .._config import Client, Server
 
+_ORIGINAL = ssl.SSLContext
 _RAW: Any = _ssl._SSLContext
 _TLS_12, _TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 _NEVER_CHECK_SUBJECT = getattr(_ssl, "HOSTFLAG_NEVER_CHECK_SUBJECT", 0)
@@ -85,7 +86,18 @@ def _stored(name: str, kind: Callable[[Any], Any], check: str | None = None) -> 
     return property(get, put, doc=getattr(raw, "__doc__", None))
 
 
-class SSLContext(Seam, ssl.SSLContext):
+class _Kind(type):
+    """What ours being `ssl.SSLContext` must not change: contexts of before are
+    contexts still.  To aiohttp, for one, whatever is none means that nothing shall
+    be verified."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if super().__instancecheck__(instance):
+            return True
+        return cls is ssl.SSLContext and isinstance(instance, _ORIGINAL)
+
+
+class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
     """ssl.SSLContext: the settings of connections.  See the documentation of the
     standard library; what cannot be honoured raises NotImplementedError or
     ValueError."""

@@ -143,8 +143,10 @@ class Core(_tlsmith.SslObject):
 
     @context.setter
     def context(self, context: SSLContext) -> None:
-        if not isinstance(context, ssl.SSLContext):
-            raise TypeError("The value must be a SSLContext")
+        from ._context import Seam
+
+        if not isinstance(context, Seam):
+            raise TypeError("The value must be a SSLContext, of tlsmith.ssl")
         self._context = context
 
     def _asked(self, server_name: str | None) -> _tlsmith.Context | int | None:
