@@ -196,7 +196,7 @@ impl SslObject {
     fn offered_ciphers<'py>(this: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let hello = this.get().hello.get();
         hello
-            .map(|hello| PyTuple::new(this.py(), &hello.ciphers))
+            .map(|hello| PyTuple::new(this.py(), hello.ciphers()))
             .transpose()
     }
 

@@ -106,6 +106,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
     sslobject_class: Any = SSLObject
 
     _bundles: dict[int, Bundle]
+    _is_lazy: bool
     _identities: dict[str, Identity]
     _alpn: list[str]
     _ciphers: list[str] | None
@@ -122,7 +123,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         if protocol in _OLD_PROTOCOLS:
             raise ValueError("invalid or unsupported protocol version: TLS 1.2 and 1.3 are spoken")
         self = super().__new__(cls, protocol)
-        self._bundles = {}
+        self._bundles, self._is_lazy = {}, False
         self._identities = {}
         self._alpn = []
         self._ciphers = self._group = self._keylog = None
@@ -308,6 +309,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         if id(bundle) not in self._bundles:
             # Parsed bundles are shared: the same one again changes nothing.
             self._bundles[id(bundle)] = bundle
+            self._is_lazy |= bundle.lazy
             self._changed()
 
     def set_default_verify_paths(self) -> None:
@@ -361,7 +363,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
     def _count(self, core: Core) -> None:
         """Counts a handshake that is complete, and the root that it came to: what
         a folder has shows up when it was needed."""
-        if any(bundle.lazy for bundle in self._bundles.values()):
+        if self._is_lazy:
             self._used.update(dict.fromkeys(core.verified_chain[-1:]))
         kind = "accept" if core.server_side else "connect"
         self._stats[kind] += 1
@@ -407,10 +409,10 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         owner: object,
         session: SSLSession | None,
     ) -> Core:
-        if server_side and self.protocol == ssl.PROTOCOL_TLS_CLIENT:
-            raise ssl.SSLError(1, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
-        if not server_side and self.protocol == ssl.PROTOCOL_TLS_SERVER:
-            raise ssl.SSLError(1, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
+        wrong = ssl.PROTOCOL_TLS_CLIENT if server_side else ssl.PROTOCOL_TLS_SERVER
+        if _RAW.protocol.__get__(self) == wrong:
+            side = "server" if server_side else "client"
+            raise ssl.SSLError(1, f"Cannot create a {side} socket with a {wrong.name} context")
         if server_hostname is not None and (
             not server_hostname or server_hostname.startswith(".")
         ):

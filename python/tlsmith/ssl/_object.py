@@ -93,9 +93,8 @@ class Core(_tlsmith.SslObject):
         session: SSLSession | None,
     ) -> Self:
         known: list[weakref.ref[Core]] = []
-        on_hello = None
-        if server_side and context.sni_callback is not None:
-            on_hello = _asking(known)
+        asks = server_side and context.sni_callback is not None
+        on_hello = _asking(known) if asks else None
         try:
             native = context._native(server_side)
             self = super().__new__(
@@ -103,7 +102,8 @@ class Core(_tlsmith.SslObject):
             )
         except Error as error:
             raise translate(error, "connect") from error
-        known.append(weakref.ref(self))
+        if asks:
+            known.append(weakref.ref(self))
         self._context = context
         self.server_side = server_side
         self.server_hostname = server_hostname
