@@ -442,6 +442,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
             if current is None:
                 if len(self._made) >= _MOST_MADE:
                     self._made.clear()
+                    self._completed.clear()
                 current = native_context(settings)
                 self._made[key] = current
             self._current[server_side] = current
