@@ -115,7 +115,7 @@ class Client(_Config):
     ) -> None:
         arguments = {name: value for name, value in locals().items() if name != "self"}
         whom = Trust._of(trust)
-        if whom._insecure or not check_hostname:
+        if whom._insecure or not _flag("check_hostname", check_hostname):
             warn("no certificate is checked" if whom._insecure else "no name is checked", 3)
         settings = {
             **trusting(whom),
@@ -129,7 +129,7 @@ class Client(_Config):
             "pins": [_key_pin(pin) for pin in pins],
             "ech": ech,
             "resume": resume,
-            "early_data": 1 if early_data else 0,
+            "early_data": int(_flag("early_data", early_data)),
             "keylog": _keylog(keylog),
             "now": _clock(now),
         }
@@ -158,6 +158,7 @@ class Client(_Config):
 
         Raises VerifyError for a server that is not the one.
         """
+        early = None if early_data is None else memoryview(early_data).cast("B")
         if isinstance(address, tuple):
             host, port = address[:2]
             _check_port(port)
@@ -174,7 +175,7 @@ class Client(_Config):
             fd = _dial_unix(address, timeout)
         sock = Socket(self._context, fd, False, name or None, timeout)
         try:
-            _begin(sock, early_data)
+            _begin(sock, early)
         except BaseException:
             sock.close()
             raise
@@ -235,7 +236,7 @@ class Server(_Config):
         on_hello: Callable[[ClientHello], Server | Identity | None] | None = None,
         strict_names: bool = False,
         tickets: int = 2,
-        ticket_keys: Sequence[bytes] = (),
+        ticket_keys: Sequence[ReadableBuffer] = (),
         early_data: int = 0,
         ocsp: bytes | None = None,
         keylog: KeyLog | None = None,
@@ -255,6 +256,8 @@ class Server(_Config):
         whom = None if client_trust is None else Trust._of(client_trust)
         if whom is not None and whom._insecure:
             warn("no certificate of a client is checked", 3)
+        if isinstance(early_data, bool):
+            raise TypeError("early_data of a server is how many bytes a client may send")
         if not 0 <= early_data < 1 << 32:
             raise config_error(f"early_data is {early_data}: 0 to 2**32 - 1 bytes can be allowed")
         if tickets < 0:
@@ -272,7 +275,7 @@ class Server(_Config):
             "on_hello": None if on_hello is None else self._choose(on_hello),
             "require_known_name": strict_names,
             "tickets": tickets,
-            "ticket_keys": [bytes(key) for key in ticket_keys],
+            "ticket_keys": _ticket_keys(ticket_keys),
             "early_data": early_data,
             "ocsp": ocsp,
             "keylog": _keylog(keylog),
@@ -283,6 +286,9 @@ class Server(_Config):
     def _choose(
         self, on_hello: Callable[[ClientHello], Server | Identity | None]
     ) -> Callable[..., _tlsmith.Context | None]:
+        if not callable(on_hello):
+            raise TypeError(f"on_hello is a function, not {type(on_hello).__name__}")
+
         def choose(*said: Any) -> _tlsmith.Context | None:
             chosen = on_hello(ClientHello(*said))
             if chosen is None:
@@ -310,8 +316,14 @@ class Server(_Config):
     def listen(
         self, address: Address, *, backlog: int = 128, reuse_port: bool = False
     ) -> Listener:
-        """Listen on (host, port), or on a Unix socket at a path.  Host None or ""
-        is every address, port 0 any free one."""
+        """Listen on (host, port), or on a Unix socket at a path, whose file stays
+        when the listener is closed.  Host None or "" is every address, port 0 any
+        free one.
+
+        backlog     how many connections may wait for accept()
+        reuse_port  share a TCP port with other listeners that say so too: the
+                    system spreads the clients over them (SO_REUSEPORT)
+        """
         return Listener(self._context, _bind(address, backlog, reuse_port))
 
     def wrap(self, sock: socket.socket, *, handshake: bool = True) -> Socket:
@@ -347,6 +359,19 @@ def _key_pin(pin: Pin) -> str:
     return pin._sha256
 
 
+def _flag(name: str, value: bool) -> bool:
+    """What is true or false, and nothing that is only taken for it."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is True or False, not {type(value).__name__}")
+    return value
+
+
+def _ticket_keys(keys: Sequence[ReadableBuffer]) -> list[bytes]:
+    if isinstance(keys, (bytes, bytearray, memoryview)):
+        raise TypeError("ticket_keys is a sequence of keys, not one key: [key]")
+    return [bytes(memoryview(key)) for key in keys]
+
+
 def _keylog(keylog: KeyLog | None) -> KeyLog | None:
     if keylog is None or callable(keylog) or isinstance(keylog, (str, os.PathLike)):
         return keylog
@@ -370,11 +395,10 @@ def _check_port(port: int) -> None:
         raise config_error(f"the port is {port}: 0 to 65535 are ports")
 
 
-def _begin(sock: Socket, early_data: ReadableBuffer | None) -> None:
+def _begin(sock: Socket, early: memoryview | None) -> None:
     """Shakes hands, and says first what is to be said first."""
-    if early_data is None:
+    if early is None:
         return sock.do_handshake()
-    early = memoryview(early_data).cast("B")
     taken = sock.send_early(early) if early else 0
     if sock.info.early_data != "accepted":
         taken = 0
@@ -385,29 +409,22 @@ def _begin(sock: Socket, early_data: ReadableBuffer | None) -> None:
 def _dial_unix(path: StrPath, timeout: float | None) -> int:
     import socket
 
-    plain = socket.socket(socket.AF_UNIX)
-    try:
+    path = os.fspath(path)
+    with socket.socket(socket.AF_UNIX) as plain:
         plain.settimeout(timeout)
-        plain.connect(os.fspath(path))
+        try:
+            plain.connect(path)
+        except OSError as error:
+            raise io_error(f"cannot connect to '{path}'", error) from error
         plain.settimeout(None)
-    except OSError as error:
-        plain.close()
-        raise io_error(f"cannot connect to '{os.fspath(path)}'", error) from error
-    return plain.detach()
+        return plain.detach()
 
 
 def _bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
     import socket
 
     if not isinstance(address, tuple):
-        plain = socket.socket(socket.AF_UNIX)
-        try:
-            plain.bind(os.fspath(address))
-            plain.listen(backlog)
-        except OSError as error:
-            plain.close()
-            raise io_error(f"cannot listen on '{os.fspath(address)}'", error) from error
-        return plain
+        return _bind_unix(os.fspath(address), backlog, reuse_port)
     host, port = address[:2]
     _check_port(port)
     if not host:
@@ -420,6 +437,24 @@ def _bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
         raise io_error(f"cannot find an address of '{host}'", error) from error
     family, _, _, _, where = found[0]
     return _create(where, family, backlog, reuse_port, False)
+
+
+def _bind_unix(path: str, backlog: int, reuse_port: bool) -> socket.socket:
+    import socket
+
+    if reuse_port:
+        raise config_error("reuse_port is for TCP: nobody shares the path of a Unix socket")
+    plain = socket.socket(socket.AF_UNIX)
+    try:
+        plain.bind(path)
+        plain.listen(backlog)
+    except OSError as error:
+        plain.close()
+        raise io_error(f"cannot listen on '{path}'", error) from error
+    except BaseException:
+        plain.close()
+        raise
+    return plain
 
 
 def _create(
@@ -446,6 +481,12 @@ def _wrap(
     server_name: str | None,
     handshake: bool,
 ) -> Socket:
+    import socket
+
+    if not isinstance(sock, socket.socket) or hasattr(sock, "do_handshake"):
+        raise TypeError(f"a socket.socket is needed, not {type(sock).__name__}")
+    if server_name is not None and not isinstance(server_name, str):
+        raise TypeError(f"server_name is a str, not {type(server_name).__name__}")
     timeout = sock.gettimeout()
     # The time limit is ours from now on, and the descriptor blocks.
     sock.setblocking(True)

@@ -37,7 +37,13 @@ fn cipher(suite: CipherSuite) -> String {
 
 fn group(group: NamedGroup) -> String {
     match group {
-        NamedGroup::X25519 => "x25519".to_owned(),
+        NamedGroup::X25519
+        | NamedGroup::X448
+        | NamedGroup::FFDHE2048
+        | NamedGroup::FFDHE3072
+        | NamedGroup::FFDHE4096
+        | NamedGroup::FFDHE6144
+        | NamedGroup::FFDHE8192 => format!("{group:?}").to_ascii_lowercase(),
         NamedGroup::secp256r1MLKEM768 => "SecP256r1MLKEM768".to_owned(),
         other => format!("{other:?}"),
     }

@@ -5,7 +5,7 @@ import os
 import ssl
 
 import pytest
-from conftest import ssl_context, thread
+from conftest import carry, exchange, memory_pair, ssl_context, thread
 
 import tlsmith
 
@@ -20,26 +20,6 @@ def client(ca):
 @pytest.fixture
 def server(identity):
     return tlsmith.Server(identity)
-
-
-def carry(source, sink, chunk=None):
-    """Carries what there is from one to the other: how many bytes."""
-    data = source.data_to_send()
-    for at in range(0, len(data), chunk or len(data) or 1):
-        sink.receive_data(data[at : at + (chunk or len(data))])
-    return len(data)
-
-
-def exchange(near, far, chunk=None):
-    """Carries bytes both ways until none is left."""
-    while carry(near, far, chunk) + carry(far, near, chunk):
-        pass
-
-
-def pair(client, server, name="localhost", chunk=None):
-    near, far = client.buffer(name), server.buffer()
-    exchange(near, far, chunk)
-    return near, far
 
 
 # The handshake.
@@ -115,7 +95,7 @@ def test_a_loop_that_only_looks_at_the_wants_comes_to_its_end(client, server):
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_wants_read_ends_with_the_bytes_of_the_peer(client, server, fails):
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     far.write(b"last")
     if not fails:
         far.close()
@@ -135,7 +115,7 @@ def test_wants_read_ends_with_the_bytes_of_the_peer(client, server, fails):
 
 
 def test_what_was_received_is_readable_before_it_is_read(client, server):
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     assert near.wants_read and near.readable == 0
     far.write(b"x" * 1000)
     carry(far, near)
@@ -158,7 +138,7 @@ def test_what_was_received_is_readable_before_it_is_read(client, server):
 
 
 def test_bytes_for_the_peer_come_in_the_sizes_that_are_asked_for(client, server):
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     near.write(b"x" * 1000)
     assert near.wants_write
     assert near.data_to_send(0) == b""
@@ -175,7 +155,7 @@ def test_bytes_for_the_peer_come_in_the_sizes_that_are_asked_for(client, server)
 
 @pytest.mark.parametrize("chunk", [777, 16_385, 100_003, None])
 def test_megabytes_arrive_whole(client, server, chunk):
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     data = os.urandom(3_000_001)
     sent, got = 0, hashlib.sha256()
     while sent < len(data):
@@ -194,7 +174,7 @@ def test_megabytes_arrive_whole(client, server, chunk):
 
 
 def test_what_is_not_read_is_not_lost(client, server):
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     data = os.urandom(1_000_000)
     sent = 0
     while sent < len(data):
@@ -209,7 +189,7 @@ def test_what_is_not_read_is_not_lost(client, server):
 
 
 def test_who_writes_without_sending_wants_to_write(client, server):
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     taken = 0
     with pytest.raises(tlsmith.WantWrite) as caught:
         for _ in range(1000):
@@ -231,7 +211,7 @@ def test_who_writes_without_sending_wants_to_write(client, server):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_one_direction_ends_before_the_other(client, server, version):
-    near, far = pair(client.replace(max_version=version), server)
+    near, far = memory_pair(client.replace(max_version=version), server)
     near.write(b"last words")
     near.close()
     near.close()
@@ -252,7 +232,7 @@ def test_one_direction_ends_before_the_other(client, server, version):
 
 
 def test_the_end_without_close_notify_is_a_cut(client, server):
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     far.write(b"half")
     carry(far, near)
     near.receive_data(b"")
@@ -278,7 +258,7 @@ def test_the_end_in_the_middle_of_a_handshake(client, server):
 
 
 def test_what_follows_close_notify_is_left_over(client, server):
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     far.write(b"last")
     far.close()
     near.receive_data(far.data_to_send() + b"plain ")
@@ -317,7 +297,7 @@ def test_garbage_is_refused_with_an_alert(server):
 
 
 def test_a_record_that_was_changed_ends_the_connection(client, server):
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     near.write(b"x" * 100)
     record = bytearray(near.data_to_send())
     record[-1] ^= 1
@@ -344,7 +324,7 @@ def test_what_one_hook_raised_is_no_other_connections_affair(client, identity):
 
 
 def test_wrong_arguments(client, server):
-    near, _ = pair(client, server)
+    near, _ = memory_pair(client, server)
     for call in (
         lambda: near.receive_data("text"),
         lambda: near.write(1),
@@ -434,7 +414,7 @@ def test_a_client_of_ssl_talks_to_our_server(server, ca, version):
 def test_early_data_is_taken_once_or_not_at_all(ca, identity, taken):
     client = tlsmith.Client(trust=ca, early_data=True)
     server = tlsmith.Server(identity, early_data=10_000)
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     assert near.info.early_data == far.info.early_data == "none"
     with pytest.raises(tlsmith.Error, match="handshake is complete"):
         near.write_early(b"late")
@@ -459,7 +439,7 @@ def test_early_data_is_taken_once_or_not_at_all(ca, identity, taken):
 
 
 def test_two_threads_share_a_connection(client, server):
-    near, far = pair(client, server)
+    near, far = memory_pair(client, server)
     data = os.urandom(1_000_000)
     got = bytearray()
 
