@@ -426,8 +426,8 @@ int tlsmith_ctx_set_signing_schemes(struct tlsmith_ctx *ctx,
                                     const char *names);
 
 /// Show the identity used last only to peers that name one of the issuers in its
-/// chain among the CAs that they trust (RFC 8446, section 4.2.4).  TLSMITH_ERR_STATE
-/// where none is used.
+/// chain among the CAs that they trust (RFC 8446, section 4.2.4), as clients do in
+/// TLS 1.3 alone.  TLSMITH_ERR_STATE where none is used.
 int tlsmith_ctx_match_issuer(struct tlsmith_ctx *ctx);
 
 /// Refuse clients that ask for a server which no identity is for (alert 112,

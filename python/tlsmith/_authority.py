@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, Self
 
+    from ._install import Store
     from ._options import Usage, When
     from ._sources import Password, Source, StrPath
 
@@ -288,3 +289,41 @@ class CA(Identity):
         from ._foreign import trust
 
         trust(ctx, self._root or self.cert)
+
+    def install(
+        self,
+        stores: Sequence[Store] = ("system", "nss"),
+        *,
+        prefix: StrPath = "/",
+        profiles: Sequence[StrPath] | None = None,
+    ) -> list[str]:
+        """Have the programs of this computer trust this authority.
+
+        stores    "system": the store of Linux, which needs root; "nss": those of
+                  the Firefox and Chromium of this user; "java": the keystore of
+                  $JAVA_HOME, or of the keytool that is found
+        prefix    the root of the file system whose store is meant, such as that of
+                  an image that is being built; Debian's is updated right away, the
+                  others when their tool runs in there
+        profiles  the folders with the stores of NSS, by default all of this user's
+
+        Returns the stores that it changed, such as "system" and
+        "nss:/home/alice/.pki/nssdb": those that had it already are not among them.
+        Raises ConfigError, and says what to run, where a tool or the rights lack;
+        a missing tool before anything is changed.
+        """
+        from ._install import install
+
+        return install(self._root or self.cert, stores, prefix=prefix, profiles=profiles)
+
+    def uninstall(
+        self,
+        stores: Sequence[Store] = ("system", "nss"),
+        *,
+        prefix: StrPath = "/",
+        profiles: Sequence[StrPath] | None = None,
+    ) -> list[str]:
+        """Take this authority out of the stores again: as install() has it."""
+        from ._install import uninstall
+
+        return uninstall(self._root or self.cert, stores, prefix=prefix, profiles=profiles)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from . import _tlsmith
     from ._certs import Identity
+    from ._requests import CSR
 
 # What OpenSSL calls attributes, where it is not an abbreviation (RFC 4519).
 _ATTRIBUTES = {
@@ -123,7 +124,7 @@ def crl(crl: _tlsmith.CRL) -> Any:
     return x509.load_der_x509_crl(crl.der)
 
 
-def csr(csr: _tlsmith.CSR) -> Any:
+def csr(csr: CSR) -> Any:
     """A cryptography.x509.CertificateSigningRequest."""
     from cryptography import x509
 
@@ -145,13 +146,11 @@ def _is_pyopenssl(ctx: object) -> bool:
 def show(ctx: Any, identity: Identity) -> None:
     """Have a context of ssl or pyOpenSSL show an identity."""
     if _is_pyopenssl(ctx):
-        from OpenSSL import crypto
-
-        leaf, *others = (crypto.X509.from_cryptography(certificate(one)) for one in identity.chain)
+        leaf, *others = (certificate(one) for one in identity.chain)
         ctx.use_certificate(leaf)
         for other in others:
             ctx.add_extra_chain_cert(other)
-        ctx.use_privatekey(crypto.PKey.from_cryptography_key(key(identity.key)))
+        ctx.use_privatekey(key(identity.key))
         ctx.check_privatekey()
     elif hasattr(ctx, "load_cert_chain"):
         # The standard library takes files only.

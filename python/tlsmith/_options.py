@@ -44,7 +44,10 @@ def options(
         raise TypeError(f"key is a type of key or a Key, not {type(key).__name__}")
     not_before, lifetime = validity(valid)
     subject = None
+    if common_name is not None:
+        text("common_name", common_name)
     if organization is not None:
+        text("organization", organization)
         subject = _subject(common_name, organization, names)
         common_name = None
     usages = () if usage is None else strings("usage", usage)
@@ -82,10 +85,20 @@ def options(
 
 
 def strings(name: str, value: Sequence[str]) -> list[str]:
-    """A list, and not one of the letters of a str."""
-    if isinstance(value, str):
+    """A list of str, and not one of the letters of a str."""
+    if isinstance(value, (str, bytes)):
         raise TypeError(f"{name} is a sequence: [{value!r}]")
-    return list(value)
+    found = list(value)
+    for one in found:
+        text(f"each of {name}", one)
+    return found
+
+
+def text(name: str, value: str) -> str:
+    """A str, and nothing that could pass for one until later."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a str, not {type(value).__name__}: {value!r}")
+    return value
 
 
 def _serial(serial: int) -> str:
@@ -101,6 +114,8 @@ def _extensions(
     extensions: Mapping[str, bytes | tuple[bool, bytes]],
 ) -> list[tuple[str, bool, bytes]]:
     """Each with its object identifier, whether it is critical, and its DER."""
+    if not hasattr(extensions, "items"):
+        raise TypeError(f"extensions is a mapping, not {type(extensions).__name__}")
     found = []
     for oid, value in extensions.items():
         critical, der = value if isinstance(value, tuple) else (False, value)
@@ -124,9 +139,11 @@ def _subject(common_name: str | None, organization: str, names: Sequence[str]) -
 
 
 def _escape(value: str) -> str:
-    """What means something in RFC 4514, section 2.4, is escaped."""
+    """What means something in RFC 4514, section 2.4, is escaped, and so is what
+    might pass for space around it."""
     special = '"+,;<>\\=#'
-    return "".join(f"\\{c}" if c in special else c for c in value)
+    plain = (f"\\{c}" if c in special else c for c in value)
+    return "".join(f"\\{ord(c):02X}" if c < " " else c for c in plain)
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -26,8 +26,8 @@ class CSR:
                   servers, and clients for e-mail addresses
     ca            ask to be a CA
 
-    Pickled, it leaves its key behind.  What it asks for beyond its names counts where the authority signs it with
-    copy_extensions.
+    What it asks for beyond its names counts where the authority signs it with
+    copy_extensions.  Pickled, it leaves its key behind.
     """
 
     __slots__ = ("_native",)

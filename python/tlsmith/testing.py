@@ -24,7 +24,9 @@ from ._trust import Trust
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    _Made: TypeAlias = tuple[Identity, str]
 
 __all__ = ["KINDS", "Bad", "bad"]
 
@@ -66,33 +68,33 @@ def bad(*names: str, hostname: str = "localhost", key: str = "ecdsa-p256") -> It
     hostname  the name that the client asks for
     key       the type of the keys, but for those that have to be weak
 
-    expired             ended yesterday
-    not-yet-valid       begins tomorrow
-    wrong-host          is for another host
-    self-signed         was issued by itself
-    unknown-ca          was issued by an authority that nobody trusts
-    missing-intermediate  comes without the CA between it and the root
-    revoked             is on the CRL
-    wrong-eku           is for clients alone
-    ca-as-leaf          is a CA's own
-    pathlen-exceeded    has more CAs above it than one of them allows
+    expired                   ended yesterday
+    not-yet-valid             begins tomorrow
+    wrong-host                is for another host
+    self-signed               was issued by itself
+    unknown-ca                was issued by an authority that nobody trusts
+    missing-intermediate      comes without the CA between it and the root
+    revoked                   is on the CRL
+    wrong-eku                 is for clients alone
+    ca-as-leaf                is a CA's own
+    pathlen-exceeded          has more CAs above it than one of them allows
     name-constraint-violated  has a name that the CA above it may not issue for
-    cn-only             has the host as its common name alone
-    no-san              has no name at all
-    weak-rsa-1024       was signed with RSA of 1024 bits
-    sha1                was signed with SHA-1
-    key-mismatch        is shown with the key of another: only a connection can
-                        tell, and Trust.verify() accepts it
+    cn-only                   has the host as its common name alone
+    no-san                    has no name at all
+    weak-rsa-1024             was signed with RSA of 1024 bits
+    sha1                      was signed with SHA-1
+    key-mismatch              is shown with the key of another, which a connection
+                              tells, and Trust.verify() cannot
     """
     for name in names or KINDS:
         if name not in _MAKERS:
             known = ", ".join(KINDS)
             raise config_error(f"{name!r} is not a kind of bad certificate: {known} are")
-        case = _MAKERS[name](_Maker(hostname, key))
-        made = Bad(name, case[0], case[1])
-        made.hostname, made.ca = hostname, case[2]
-        made.crls = case[3:]
-        yield made
+        maker = _Maker(hostname, key)
+        identity, reason = _MAKERS[name](maker)
+        case = Bad(name, identity, reason)
+        case.hostname, case.ca, case.crls = hostname, maker.ca, maker.crls
+        yield case
 
 
 _OTHER_HOST = "other.example"
@@ -105,22 +107,115 @@ class _Maker:
         self.hostname = hostname
         self.key = key
         self.ca = CA(key=key)
+        self.crls: tuple[_tlsmith.CRL, ...] = ()
 
-    def issue(self, ca: CA | None = None, *names: str, **asked: Any) -> Identity:
+    def issue(self, ca: CA | None = None, **asked: Any) -> Identity:
         """By the rules."""
-        return (ca or self.ca).issue(*(names or (self.hostname,)), key=self.key, **asked)
+        return (ca or self.ca).issue(self.hostname, key=self.key, **asked)
 
-    def against_rules(self, ca: CA, *names: str, **asked: Any) -> Identity:
-        """Against those that `ca` sets, or without a name."""
-        asked.setdefault("key", self.key)
-        native = _tlsmith.issue_unchecked(ca._native, list(names), options(**asked))
-        return (CA if asked.get("ca") else Identity)._wrap(native, ca._root)
+    def against_rules(self, authority: Identity, *names: str, **asked: Any) -> Identity:
+        """Against those that the authority sets, or without a name."""
+        asked = options(self.key, **asked)
+        native = _tlsmith.issue_unchecked(authority._native, list(names), asked)
+        return Identity._wrap(native, self.ca.cert)
 
     def weak(self, weakness: str) -> Identity:
         """Below a CA that signs in a weak way."""
-        ca = self.ca.intermediate(key=_tlsmith.weak_key(weakness))
-        return self.issue(ca)
+        return self.issue(self.ca.intermediate(key=_tlsmith.weak_key(weakness)))
 
 
-def _expired(make):
-    return make.issue(valid="-2d..-1d"), "expired", make.ca
+def _expired(make: _Maker) -> _Made:
+    return make.issue(valid="-2d..-1d"), "expired"
+
+
+def _not_yet_valid(make: _Maker) -> _Made:
+    return make.issue(valid="1d..2d"), "not_yet_valid"
+
+
+def _wrong_host(make: _Maker) -> _Made:
+    return make.ca.issue(_OTHER_HOST, key=make.key), "name_mismatch"
+
+
+def _self_signed(make: _Maker) -> _Made:
+    native = _tlsmith.self_signed([make.hostname], options(make.key))
+    return Identity._wrap(native), "unknown_issuer"
+
+
+def _unknown_ca(make: _Maker) -> _Made:
+    return make.issue(CA(key=make.key)), "unknown_issuer"
+
+
+def _missing_intermediate(make: _Maker) -> _Made:
+    whole = make.issue(make.ca.intermediate(key=make.key))
+    leaf_alone = _tlsmith.Identity([whole.cert], whole.key)
+    return Identity._wrap(leaf_alone, make.ca.cert), "unknown_issuer"
+
+
+def _revoked(make: _Maker) -> _Made:
+    site = make.issue()
+    make.crls = (make.ca.revoke(site, reason="key_compromise").crl(),)
+    return site, "revoked"
+
+
+def _wrong_eku(make: _Maker) -> _Made:
+    return make.issue(usage=["client"]), "wrong_usage"
+
+
+def _ca_as_leaf(make: _Maker) -> _Made:
+    return make.against_rules(make.ca, make.hostname, ca=True), "not_an_end_entity"
+
+
+def _pathlen_exceeded(make: _Maker) -> _Made:
+    last = make.ca.intermediate(key=make.key, path_len=0)
+    beyond = make.against_rules(last, common_name="one CA too many", ca=True)
+    return make.against_rules(beyond, make.hostname), "constraint"
+
+
+def _name_constraint_violated(make: _Maker) -> _Made:
+    limited = make.ca.intermediate(key=make.key, permit=[_OTHER_HOST])
+    return make.against_rules(limited, make.hostname), "constraint"
+
+
+def _cn_only(make: _Maker) -> _Made:
+    return make.against_rules(make.ca, common_name=make.hostname), "name_mismatch"
+
+
+def _no_san(make: _Maker) -> _Made:
+    return make.against_rules(make.ca, common_name="a site without a name"), "name_mismatch"
+
+
+def _weak_rsa_1024(make: _Maker) -> _Made:
+    return make.weak("rsa-1024"), "bad_signature"
+
+
+def _sha1(make: _Maker) -> _Made:
+    return make.weak("sha1"), "bad_signature"
+
+
+def _key_mismatch(make: _Maker) -> _Made:
+    site, other = make.issue(), _tlsmith.Key.generate(make.key)
+    native = _tlsmith.mismatched(list(site.chain), other)
+    return Identity._wrap(native, make.ca.cert), "bad_signature"
+
+
+_MAKERS: dict[str, Callable[[_Maker], _Made]] = {
+    "expired": _expired,
+    "not-yet-valid": _not_yet_valid,
+    "wrong-host": _wrong_host,
+    "self-signed": _self_signed,
+    "unknown-ca": _unknown_ca,
+    "missing-intermediate": _missing_intermediate,
+    "revoked": _revoked,
+    "wrong-eku": _wrong_eku,
+    "ca-as-leaf": _ca_as_leaf,
+    "pathlen-exceeded": _pathlen_exceeded,
+    "name-constraint-violated": _name_constraint_violated,
+    "cn-only": _cn_only,
+    "no-san": _no_san,
+    "weak-rsa-1024": _weak_rsa_1024,
+    "sha1": _sha1,
+    "key-mismatch": _key_mismatch,
+}
+
+KINDS = tuple(_MAKERS)
+"""The names of all kinds, in the order of bad()."""

@@ -1,6 +1,6 @@
 //! Why a connection failed: from rustls' errors and the peer's alerts to ours.
 
-use rustls::{InvalidMessage, PeerIncompatible};
+use rustls::{CertificateError, InvalidMessage, PeerIncompatible};
 
 use crate::{CertificateProblem, Error, Status};
 
@@ -142,6 +142,13 @@ pub(super) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
             Status::CertificateMissing,
             "the peer showed no certificate, and one is required",
         ),
+        // Those of paths do not come through here: this one is the handshake's.
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Error::certificate(
+            Status::Certificate,
+            CertificateProblem::BadSignature,
+            "the peer did not sign the handshake with the private key of its certificate: it has \
+             another key, or it is not the one that the certificate is about",
+        ),
         rustls::Error::InvalidCertificate(_) => Error::certificate(
             Status::Certificate,
             CertificateProblem::Other,
@@ -193,7 +200,9 @@ fn alert_received(number: u8) -> Error {
 fn incompatible(reason: &PeerIncompatible) -> String {
     use PeerIncompatible as P;
     let what = match reason {
-        P::NoCipherSuitesInCommon => "no cipher suite in common",
+        P::NoCipherSuitesInCommon => {
+            "no cipher suite in common that fits a certificate of the server"
+        }
         P::NoKxGroupsInCommon => "no key exchange group in common",
         P::NoSignatureSchemesInCommon | P::NoCertificateRequestSignatureSchemesInCommon => {
             "no signature scheme in common: the peer cannot check a key of our kind"

@@ -219,7 +219,8 @@ impl Context {
     }
 
     /// Shows the identity used last only to peers that name one of the issuers in its
-    /// chain among the CAs that they trust (RFC 8446, section 4.2.4).
+    /// chain among the CAs that they trust (RFC 8446, section 4.2.4), as clients
+    /// do in TLS 1.3 alone.
     pub fn match_issuer(&self) -> Result<()> {
         self.set(Settings::match_issuer)
     }

@@ -85,6 +85,11 @@ impl Certificate {
         match signature::verify(&key, &algorithm, &message, signature) {
             Ok(()) => Ok(true),
             Err(Rejected::Wrong) => Ok(false),
+            Err(Rejected::Unsupported)
+                if !signature::can_sign(&key.algorithm.oid, &document.algorithm.oid) =>
+            {
+                Ok(false)
+            }
             Err(Rejected::Unsupported) => Err(Error::new(
                 Status::Unsupported,
                 format!(

@@ -96,6 +96,16 @@ pub(super) fn verify(
     Err(Rejected::Unsupported)
 }
 
+/// Whether keys of this kind sign with algorithms of this kind at all.
+pub(super) fn can_sign(key: &ObjectIdentifier, algorithm: &ObjectIdentifier) -> bool {
+    let (key, algorithm) = (key.to_string(), algorithm.to_string());
+    match key.as_str() {
+        "1.2.840.10045.2.1" => algorithm.starts_with("1.2.840.10045.4."),
+        "1.2.840.113549.1.1.1" => algorithm.starts_with("1.2.840.113549.1.1."),
+        _ => key == algorithm,
+    }
+}
+
 /// What stands inside the SEQUENCE of an AlgorithmIdentifier.
 fn content(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Vec<u8>, Rejected> {
     let der = algorithm.to_der().map_err(|_| Rejected::Unsupported)?;

@@ -90,12 +90,12 @@ pub(super) fn refusal(error: &PathError, question: &Question<'_>) -> Error {
         | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => (
             Status::CertificateUntrusted,
             Problem::BadSignature,
-            format!(
-                "certificate of '{}' says that '{}' issued it, but the trusted CA of that name \
-                 did not sign it: another CA has the same name, or it is forged",
-                leaf.subject(),
-                leaf.issuer()
-            ),
+            bad_signature(chain),
+        ),
+        PathError::UnsupportedSignatureAlgorithmContext(_) => (
+            Status::Certificate,
+            Problem::BadSignature,
+            unsupported_signature(chain),
         ),
         PathError::CertRevoked => (
             Status::CertificateRevoked,
@@ -156,6 +156,41 @@ fn unknown_issuer(chain: &[Certificate], roots: usize) -> String {
          add that CA's certificate to the roots if you trust it, \
          or have the peer send its intermediate certificates",
         leaf.subject()
+    )
+}
+
+fn bad_signature(chain: &[Certificate]) -> String {
+    let is_weak = |one: &&Certificate| one.key_type().starts_with("rsa") && one.key_bits() < 2048;
+    let issued = |issuer: &Certificate| chain.iter().find(|one| one.issuer() == issuer.subject());
+    let weak = chain.iter().filter(is_weak);
+    if let Some((weak, issued)) = weak.filter_map(|one| Some((one, issued(one)?))).next() {
+        return format!(
+            "certificate of '{}' is signed by '{}' with a key of RSA with {} bits, which is too \
+             weak to prove anything: 2048 are the least",
+            issued.subject(),
+            weak.subject(),
+            weak.key_bits()
+        );
+    }
+    format!(
+        "certificate of '{}' says that '{}' issued it, but the trusted CA of that name \
+         did not sign it: another CA has the same name, or it is forged",
+        chain[0].subject(),
+        chain[0].issuer()
+    )
+}
+
+fn unsupported_signature(chain: &[Certificate]) -> String {
+    let is_old = |one: &&Certificate| {
+        let algorithm = one.signature_type().to_ascii_lowercase();
+        algorithm.contains("sha1") || algorithm.contains("md5")
+    };
+    let culprit = chain.iter().find(is_old).unwrap_or(&chain[0]);
+    format!(
+        "certificate of '{}' is signed with {}, which is not accepted: have it issued again with \
+         SHA-256 or better",
+        culprit.subject(),
+        culprit.signature_type()
     )
 }
 
@@ -283,6 +318,7 @@ pub(crate) fn for_alert(error: PathError) -> CertificateError {
         PathError::CertNotValidForName(_) => CertificateError::NotValidForName,
         PathError::CertRevoked => CertificateError::Revoked,
         PathError::InvalidSignatureForPublicKey
+        | PathError::UnsupportedSignatureAlgorithmContext(_)
         | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
             CertificateError::BadSignature
         }

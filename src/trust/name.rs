@@ -39,15 +39,24 @@ impl Certificate {
     /// ASCII, or an address.  Only alternative names count, and wildcards for one
     /// label, as for a connection (RFC 9525).
     ///
-    /// Fails where `host` is neither.
+    /// Fails where `host` is neither, and with [`Status::Unsupported`] for a
+    /// certificate that no connection accepts, such as one with a critical extension
+    /// that is not known.
     pub fn matches(&self, host: &str) -> Result<bool> {
         let name = parse(host)?;
         let der = CertificateDer::from(self.der());
-        // One that path building cannot read, such as one of the first version,
-        // has no names.
-        let Ok(certificate) = EndEntityCert::try_from(&der) else {
-            return Ok(false);
-        };
-        Ok(certificate.verify_is_valid_for_subject_name(&name).is_ok())
+        match EndEntityCert::try_from(&der) {
+            Ok(certificate) => Ok(certificate.verify_is_valid_for_subject_name(&name).is_ok()),
+            // From before there were alternative names.
+            Err(webpki::Error::UnsupportedCertVersion) => Ok(false),
+            Err(error) => Err(Error::new(
+                Status::Unsupported,
+                format!(
+                    "the certificate of '{}' is for nobody here, whatever its names: {error}",
+                    self.subject()
+                ),
+            )
+            .with_source(error)),
+        }
     }
 }

@@ -5,7 +5,9 @@
 # config.json says which cases are left out, and why.  A known failure that is rustls'
 # is there with what rustls' own shim makes of it, built with the rustls of Cargo.lock:
 # it is bogo_shim_impl.rs of the crate rustls 0.23.12, the last one that carries it,
-# with the newer flags of the runner passed over.
+# with the newer flags of the runner passed over.  It knows but one certificate: where
+# a case has several, the list of rustls' main branch, bogo/config.json.in, says why
+# rustls leaves it out.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

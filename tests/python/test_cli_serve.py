@@ -40,8 +40,18 @@ def test_the_files_of_a_folder_are_served_to_curl(cli, tmp_path):
         assert b"page.html" in curl(*trust, f"{url}/sub/")
         assert curl(*trust, "--http2", "-w", "%{http_version}", "-I", f"{url}/").endswith(b"1.1")
         assert curl(*trust, "-o", os.devnull, "-w", "%{http_code}", f"{url}/none") == b"404"
-        assert curl(*trust, "--path-as-is", "-o", os.devnull, "-w", "%{http_code}",
-                    f"{url}/../authority/ca-key.pem") == b"404"
+        assert (
+            curl(
+                *trust,
+                "--path-as-is",
+                "-o",
+                os.devnull,
+                "-w",
+                "%{http_code}",
+                f"{url}/../authority/ca-key.pem",
+            )
+            == b"404"
+        )
         # Who does not trust the authority is not served.
         curl(f"{url}/blob.bin", code=60)
         code, _, err = stop(process)

@@ -200,5 +200,3 @@ def test_a_real_mail_server_is_spoken_to(cli, identity, root):
         controller.stop()
     assert "221" in out
     assert "STARTTLS" not in out.upper()
-
-

@@ -187,15 +187,15 @@ def test_authorities_are_kept_as_pkcs12():
 def test_wrong_arguments():
     key, ca = a_key("ed25519"), tlsmith.CA()
     for call in (
-        lambda: key.encrypted_pem(b"bytes"),
+        lambda: key.encrypted_pem(3),
         lambda: key.encrypted_pem(None),
         lambda: key.save(3),
-        lambda: key.save("/nonexistent/key", b"bytes"),
+        lambda: key.save("/nonexistent/key", 3),
         lambda: tlsmith.Key.load(3),
-        lambda: tlsmith.Key.load(key.pem, b"bytes"),
+        lambda: tlsmith.Key.load(key.pem, 3),
         lambda: tlsmith.load_key(key.der, 3),
-        lambda: ca.pkcs12(b"bytes"),
-        lambda: tlsmith.Identity.load_pkcs12(ca.pkcs12("x"), b"x"),
+        lambda: ca.pkcs12(3),
+        lambda: tlsmith.Identity.load_pkcs12(ca.pkcs12("x"), 3),
         lambda: tlsmith.CA(key=3),
         lambda: tlsmith.CA(permit="example.com"),
     ):

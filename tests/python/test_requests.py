@@ -306,7 +306,7 @@ def test_wrong_arguments(ca):
         lambda: tlsmith.CSR("localhost", valid="3d"),
         lambda: tlsmith.CSR.load(3),
         lambda: csr.save(3),
-        lambda: csr.save("/nonexistent/csr", "/nonexistent/key", b"bytes"),
+        lambda: csr.save("/nonexistent/csr", "/nonexistent/key", 3),
         lambda: ca.sign(3),
         lambda: ca.sign(csr, names="localhost"),
         lambda: ca.sign(csr, names=[3]),

@@ -61,8 +61,8 @@ pub extern "C" fn tlsmith_ctx_set_signing_schemes(
 }
 
 /// Show the identity used last only to peers that name one of the issuers in its
-/// chain among the CAs that they trust (RFC 8446, section 4.2.4).  TLSMITH_ERR_STATE
-/// where none is used.
+/// chain among the CAs that they trust (RFC 8446, section 4.2.4), as clients do in
+/// TLS 1.3 alone.  TLSMITH_ERR_STATE where none is used.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_match_issuer(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, tlsmith::Context::match_issuer)

@@ -4,12 +4,13 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
+use zeroize::Zeroizing;
 
 use crate::errors::to_python;
 
 /// A password: a str, bytes in UTF-8, or something that gives one when it is
-/// called.
-pub(crate) struct Password(String);
+/// called.  The copy is wiped when it is dropped.
+pub(crate) struct Password(Zeroizing<String>);
 
 impl Password {
     pub(crate) fn as_str(&self) -> &str {
@@ -26,12 +27,12 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Password {
             given = given.call0()?;
         }
         if given.is_instance_of::<PyString>() {
-            return given.extract().map(Self);
+            return Ok(Self(given.extract::<String>()?.into()));
         }
         if let Ok(bytes) = given.cast::<PyBytes>() {
             let text = std::str::from_utf8(bytes.as_bytes());
             let text = text.map_err(|_| bad_password(given.py()))?;
-            return Ok(Self(text.to_owned()));
+            return Ok(Self(text.to_owned().into()));
         }
         let kind = given.get_type().name()?;
         let sentence = format!("a password is a str or bytes, not {kind}");

@@ -93,9 +93,8 @@ def _parser() -> Parser:
 def _run(options: Namespace) -> int:
     """Run the verb; what fails as it may fail becomes a sentence."""
     try:
-        code = options.run(options)
-        assert isinstance(code, int)
-        return code
+        done: int = options.run(options)
+        return done
     except UsageError as error:
         return _fail(options, error.code, str(error), USAGE)
     except Failure as error:

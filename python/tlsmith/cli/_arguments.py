@@ -71,7 +71,6 @@ class Verbs:
             description=f"{summary[0].upper()}{summary[1:]}.\n{says}".rstrip(),
             epilog=f"examples:{examples.rstrip()}",
         )
-        assert isinstance(parser, Parser)
         parser.add_argument("--json", action="store_true", help="print JSON, for programs")
         parser.set_defaults(run=run)
         return parser

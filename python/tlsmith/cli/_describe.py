@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ SOON = 30
 
 def moment(value: datetime) -> str:
     """The way of RFC 3339, in UTC."""
-    return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def days_left(cert: Certificate, at: datetime | None = None) -> int:
     """Whole days until it ends; negative once it has."""
-    return (cert.not_after - (at or datetime.now(timezone.utc))).days
+    return (cert.not_after - (at or datetime.now(UTC))).days
 
 
 def certificate_json(cert: Certificate) -> dict[str, object]:
@@ -76,7 +76,7 @@ def key_name(cert: Certificate) -> str:
 
 def show_validity(page: Page, cert: Certificate, indent: int = 3) -> None:
     """From when until when, and how long that still is."""
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     left = days_left(cert, now)
     if cert.not_before > now:
         rest, style = f"in {(cert.not_before - now).days} days", "red"

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._tlsmith import Socket
+    from .._socket import Socket
 
 CHUNK = 65_536
 

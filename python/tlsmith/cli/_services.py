@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-    from .._tlsmith import Listener, Socket
+    from .._socket import Listener, Socket
 
 PATIENCE = 60.0
 """Seconds that a client may take for its handshake, and be silent in HTTP."""

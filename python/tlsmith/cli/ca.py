@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from .._install import Store
+
 _SAYS = """
   init       make it, where `issue` has not made it already
   show       what it is, which is done by default
@@ -32,7 +34,8 @@ _SAYS = """
 
 Its key is in the same folder, with mode 0600: who has it can be any server for
 who trusts it.  JSON has what `inspect` says of its certificate, and the keys
-folder, certificate, key, crl (files; crl null) and revoked (how many).
+folder, certificate, key, crl (files; crl null) and revoked (how many); that of
+install and uninstall has the key stores, those that were changed.
 """
 
 _EXAMPLES = """
@@ -51,6 +54,12 @@ def add(verbs: Verbs) -> None:
         "action", metavar="ACTION", nargs="?", choices=tuple(_ACTIONS), default="show"
     )
     add_folder(parser)
+    parser.add_argument(
+        "--store",
+        action="append",
+        choices=("system", "nss", "java"),
+        help="of install and uninstall: by default system, and nss for browsers",
+    )
     making = parser.add_argument_group("of init")
     making.add_argument("--name", help="its common name; by default one of its own")
     making.add_argument("--organization", metavar="O", help="by default who you are, and where")
@@ -70,6 +79,8 @@ def run(options: Namespace) -> int:
         for name in _INIT_ONLY:
             if getattr(options, name) is not None:
                 raise UsageError(f"--{name.replace('_', '-')} is for init, not {options.action}")
+    if options.store and options.action not in ("install", "uninstall"):
+        raise UsageError(f"--store is for install and uninstall, not {options.action}")
     _ACTIONS[options.action](options)
     return 0
 
@@ -107,6 +118,25 @@ def _path(options: Namespace) -> None:
         print(path)
 
 
+def _install(options: Namespace) -> None:
+    ca = existing(options.ca_dir)
+    _tell_stores(options, ca.install(options.store or _STORES), "now trusted in")
+
+
+def _uninstall(options: Namespace) -> None:
+    ca = existing(options.ca_dir)
+    _tell_stores(options, ca.uninstall(options.store or _STORES), "no longer trusted in")
+
+
+def _tell_stores(options: Namespace, stores: list[str], what: str) -> None:
+    if options.json:
+        print_json({"stores": stores})
+    elif stores:
+        print("\n".join(f"{what} {store}" for store in stores))
+    else:
+        print("every store was like that already")
+
+
 def _tell(options: Namespace, ca: CA) -> None:
     directory = options.ca_dir
     crl = latest_crl(directory, ca)
@@ -131,4 +161,11 @@ def _tell(options: Namespace, ca: CA) -> None:
         page.field(name, path)
 
 
-_ACTIONS = {"init": _init, "show": _show, "path": _path}
+_STORES: tuple[Store, ...] = ("system", "nss")
+_ACTIONS = {
+    "init": _init,
+    "show": _show,
+    "path": _path,
+    "install": _install,
+    "uninstall": _uninstall,
+}

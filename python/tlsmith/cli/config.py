@@ -102,6 +102,6 @@ def _pkg_config(*arguments: str) -> subprocess.CompletedProcess[str]:
     if program is None:
         raise Failure("there is no pkg-config, which knows the flags: install it", "not_installed")
     try:
-        return subprocess.run([program, *arguments], capture_output=True, text=True)
+        return subprocess.run([program, *arguments], check=False, capture_output=True, text=True)
     except OSError as error:
         raise Failure(f"cannot run '{program}': {error.strerror}", "not_installed") from error

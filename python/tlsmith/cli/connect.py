@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import base64
 import sys
 import warnings
 
 from .._certs import Identity
 from .._config import Client
-from .._errors import Error, InsecureWarning, VerifyError
-from .._trust import INSECURE, Trust
+from .._errors import ConfigError, Error, InsecureWarning, VerifyError
+from .._sources import read
+from .._trust import INSECURE, Pin, Trust
 from . import _starttls
 from ._arguments import Failure, UsageError, Verbs, endpoint, protocols, seconds, unescaped
 from ._describe import certificate_json, show_chain
@@ -21,9 +24,11 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from .._tlsmith import Certificate, Socket
+    from .._socket import Socket
+    from .._tlsmith import Certificate
 
 HTTPS = 443
+_ECH_CONFIG = b"\xfe\x0d"
 
 _SAYS = """
 What was agreed, the certificates and whether they are good go to the standard
@@ -33,9 +38,9 @@ server still sends is shown until it says close_notify too.  Ctrl-C says
 close_notify and ends with exit code 130.
 
 JSON has the keys host, port, server_name, address, version, cipher, group, alpn,
-signature_scheme, resumed, verified, error (null, or code and message),
-chain (what the server sent) and verified_chain (up to the root that is trusted;
-of these the subjects); nothing is carried then.
+signature_scheme, resumed, ech (none, grease, accepted), verified, error (null, or
+code and message), chain (what the server sent) and verified_chain (up to the root
+that is trusted; of these the subjects); nothing is carried then.
 """
 
 _EXAMPLES = r"""
@@ -53,11 +58,13 @@ def add(verbs: Verbs) -> None:
     parser = verbs.add(
         "connect", run, "talk to a server, and see who it is", says=_SAYS, examples=_EXAMPLES
     )
-    parser.add_argument("address", metavar="HOST[:PORT]", help="the port is that of HTTPS, or of --starttls")
+    parser.add_argument(
+        "address", metavar="HOST[:PORT]", help="the port is that of HTTPS, or of --starttls"
+    )
     trust = parser.add_argument_group("whom to believe")
     trust.add_argument("--ca", metavar="FILE", help="only these roots, not those of the system")
     trust.add_argument("--crl", metavar="FILE", action="append", help="check revocation with it")
-    trust.add_argument("--pin", metavar="PIN", action="append", help="demand a key: spki:SHA256")
+    trust.add_argument("--pin", metavar="PIN", type=_pin, action="append", help="spki:SHA256")
     trust.add_argument("--servername", metavar="NAME", help="who it has to be; by default HOST")
     trust.add_argument("--insecure", action="store_true", help="accept anybody")
     trust.add_argument("--no-verify-name", action="store_true", help="insecure: accept any name")
@@ -114,8 +121,6 @@ class _Call:
     """One connection, and what is said about it."""
 
     def __init__(self, options: Namespace) -> None:
-        import argparse
-
         default = _starttls.PORTS[options.starttls] if options.starttls else HTTPS
         try:
             self.host, self.port = endpoint(options.address, default)
@@ -199,7 +204,7 @@ class _Call:
         page.field("group", info.group)
         page.field("signature", info.signature_scheme)
         page.field("alpn", info.alpn or "none")
-        page.field("ech", getattr(info, "ech", None))
+        page.field("ech", info.ech)
         page.field("session", "resumed" if info.resumed else "new")
         page.field("chain", "what the server sent")
         show_chain(page, sock.peer_chain)
@@ -233,13 +238,12 @@ class _Call:
 
     def report_refusal(self, error: VerifyError) -> None:
         """Why the server is not believed, and what it showed."""
-        chain: Sequence[Certificate] = getattr(error, "chain", ())
         if self.options.json:
-            print_json(self._json(None, chain, error))
+            print_json(self._json(None, error.chain, error))
             return
-        if chain:
+        if error.chain:
             self.page.field("chain", "what the server sent")
-            show_chain(self.page, chain)
+            show_chain(self.page, error.chain)
         self.page.bad("not verified", str(error))
         self.page.flush()
 
@@ -247,7 +251,7 @@ class _Call:
         self, sock: Socket | None, chain: Sequence[Certificate], error: Error | None
     ) -> dict[str, object]:
         agreed = {} if sock is None else sock.info._asdict()
-        keys = ("version", "cipher", "group", "alpn", "signature_scheme", "resumed")
+        keys = ("version", "cipher", "group", "alpn", "signature_scheme", "resumed", "ech")
         path = () if sock is None else sock.verified_chain
         return {
             "host": self.host,
@@ -262,9 +266,25 @@ class _Call:
         }
 
 
+def _pin(text: str) -> Pin:
+    kind, _, sha256 = text.partition(":")
+    if kind != "spki":
+        raise argparse.ArgumentTypeError(f"'{text}' is not spki: and the SHA-256 of a key")
+    try:
+        return Pin.spki(sha256)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _ech(source: str) -> bytes | str:
+    """An ECHConfigList as bytes, or in Base64, as DNS and PEM have it."""
     if source == "grease":
         return source
-    from .._sources import read
-
-    return read(source)
+    content = read(source)
+    if content[2:4] == _ECH_CONFIG:
+        return content
+    lines = (line for line in content.split() if not line.startswith(b"-----"))
+    try:
+        return base64.b64decode(b"".join(lines), validate=True)
+    except ValueError:
+        raise UsageError(f"'{source}' is not an ECHConfigList, nor one in Base64") from None

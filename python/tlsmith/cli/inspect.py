@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from .._certs import Identity
-from .._errors import VerifyError
+from .._errors import CertError, VerifyError
 from .._inspect import inspect
 from .._requests import CSR
 from .._tlsmith import CRL, Certificate, Key
@@ -47,7 +47,10 @@ _EXAMPLES = """
 def add(verbs: Verbs) -> None:
     """The arguments."""
     parser = verbs.add(
-        "inspect", run, "say what something is, and whether it is good", says=_SAYS,
+        "inspect",
+        run,
+        "say what something is, and whether it is good",
+        says=_SAYS,
         examples=_EXAMPLES,
     )
     parser.add_argument("source", metavar="FILE|HOST:PORT|-", help="what to look at")
@@ -87,14 +90,17 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a date such as 2027-01-31") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _documents(
     source: str | bytes | tuple[str, int], options: Namespace
 ) -> Sequence[Certificate | CSR | CRL | Key]:
     secret = password(options.password_file)
-    found = inspect(source, password=secret, timeout=options.timeout)
+    try:
+        found = inspect(source, password=secret, timeout=options.timeout)
+    except CertError as error:
+        raise Failure(f"'{options.source}': {error}", error.code) from error
     if isinstance(found, Identity):
         return [*found.chain, found.key]
     return found if isinstance(found, list) else [found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .._sources import load_certificate
-from ._arguments import Failure, Verbs
+from ._arguments import UsageError, Verbs
 from ._authority import add_folder, existing, record_file, update_crl
 from ._output import print_json
 
@@ -76,5 +76,5 @@ def _certificate(text: str) -> Certificate | int:
         try:
             return int(text, 16)
         except ValueError:
-            raise Failure(f"'{text}' is not a serial number", "usage") from None
+            raise UsageError(f"'{text}' is not a serial number") from None
     return load_certificate(text)

@@ -1,0 +1,316 @@
+"""Putting an authority into the stores that programs trust, and taking it out."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+from collections import namedtuple
+
+from ._errors import ConfigError, config_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Literal, TypeAlias
+
+    from . import _tlsmith
+    from ._sources import StrPath
+
+    Store: TypeAlias = Literal["system", "nss", "java"]
+
+
+class _Change(namedtuple("_Change", ["store", "make"])):
+    """One store, and the call that changes it and says whether it did."""
+
+    __slots__ = ()
+
+
+def install(
+    root: _tlsmith.Certificate,
+    stores: Sequence[Store],
+    *,
+    prefix: StrPath = "/",
+    profiles: Sequence[StrPath] | None = None,
+) -> list[str]:
+    """What CA.install() says."""
+    changes = _changes(stores, prefix, profiles)
+    return [change.store for change in changes if change.make(root, True)]
+
+
+def uninstall(
+    root: _tlsmith.Certificate,
+    stores: Sequence[Store],
+    *,
+    prefix: StrPath = "/",
+    profiles: Sequence[StrPath] | None = None,
+) -> list[str]:
+    """What CA.uninstall() says."""
+    changes = _changes(stores, prefix, profiles)
+    return [change.store for change in changes if change.make(root, False)]
+
+
+def _changes(
+    stores: Sequence[Store], prefix: StrPath, profiles: Sequence[StrPath] | None
+) -> list[_Change]:
+    """All of them, once it is clear that their tools are there."""
+    if isinstance(stores, str):
+        raise TypeError(f"stores is a sequence: [{stores!r}]")
+    found: list[_Change] = []
+    for store in stores:
+        if store == "system":
+            found.append(_system(os.fspath(prefix)))
+        elif store == "nss":
+            found += _nss(profiles)
+        elif store == "java":
+            found.append(_java())
+        else:
+            raise config_error(f'stores has {store!r}: "system", "nss" and "java" are known')
+    return found
+
+
+def _label(root: _tlsmith.Certificate) -> str:
+    """A name for it in a store, which no other authority has."""
+    return f"tlsmith-{root.sha256.hex()[:16]}"
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+def _require(command: list[str], what: str) -> None:
+    """Run a tool, which has to succeed."""
+    done = _run(command)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        why = said[-1] if said else f"status {done.returncode}"
+        sentence = f"cannot change {what}: '{' '.join(command)}' failed: {why}"
+        raise config_error(sentence, "config.file")
+
+
+def _tool(name: str, packages: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        # Where administrators' programs are, which users' PATHs leave out.
+        path = shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin")
+    if path is None:
+        raise config_error(f"'{name}' is needed, and is not here: {packages}")
+    return path
+
+
+# The system's store: a folder of anchors, and a tool that reads it.
+
+
+class _Layout(namedtuple("_Layout", ["anchors", "suffix", "tool", "packages"])):
+    """How a kind of Linux keeps anchors.
+
+    anchors   the folder
+    suffix    of the files in it
+    tool      the command that takes them over
+    packages  how to get the tool
+    """
+
+    __slots__ = ()
+
+
+_DEBIAN = _Layout(
+    "usr/local/share/ca-certificates",
+    ".crt",
+    ["update-ca-certificates"],
+    "'apt-get install ca-certificates' brings it",
+)
+_LAYOUTS = (
+    _Layout(
+        "etc/pki/ca-trust/source/anchors",
+        ".pem",
+        ["update-ca-trust", "extract"],
+        "'dnf install ca-certificates' brings it",
+    ),
+    _Layout(
+        "etc/ca-certificates/trust-source/anchors",
+        ".crt",
+        ["trust", "extract-compat"],
+        "'pacman -S p11-kit' brings it",
+    ),
+    _Layout(
+        "usr/share/pki/trust/anchors",
+        ".pem",
+        ["update-ca-certificates"],
+        "'zypper install ca-certificates' brings it",
+    ),
+    _DEBIAN,
+)
+
+
+def _system(prefix: str) -> _Change:
+    present = [one for one in _LAYOUTS if os.path.isdir(os.path.join(prefix, one.anchors))]
+    if not present:
+        folders = ", ".join(f"'{os.path.join(prefix, one.anchors)}'" for one in _LAYOUTS)
+        raise config_error(
+            f"no store of the system is known here: none of {folders} is there", "config.file"
+        )
+    layout = present[0]
+    tool = [_tool(layout.tool[0], layout.packages), *layout.tool[1:]]
+    anchors = os.path.join(prefix, layout.anchors)
+
+    def change(root: _tlsmith.Certificate, wanted: bool) -> bool:
+        anchor = os.path.join(anchors, _label(root) + layout.suffix)
+        if os.path.exists(anchor) == wanted:
+            return False
+        command = tool + _elsewhere(layout, prefix)
+        try:
+            if wanted:
+                root.save(anchor)
+            else:
+                os.remove(anchor)
+                command += ["--fresh"] if layout is _DEBIAN else []
+        except OSError as error:
+            raise _not_allowed(error, anchor, layout, wanted) from error
+        try:
+            _require(command, "the system's store")
+        except ConfigError:
+            # What the tool did not take over is not to come up some day later.
+            if wanted:
+                os.remove(anchor)
+            raise
+        return True
+
+    return _Change("system", change)
+
+
+def _elsewhere(layout: _Layout, prefix: str) -> list[str]:
+    """What has Debian's tool work below another root than "/"."""
+    if layout is not _DEBIAN or os.path.realpath(prefix) == "/":
+        return []
+    places = {
+        "--certsconf": "etc/ca-certificates.conf",
+        "--certsdir": "usr/share/ca-certificates",
+        "--localcertsdir": "usr/local/share/ca-certificates",
+        "--etccertsdir": "etc/ssl/certs",
+        "--hooksdir": "etc/ca-certificates/update.d",
+    }
+    return [part for name, path in places.items() for part in (name, os.path.join(prefix, path))]
+
+
+def _not_allowed(error: OSError, anchor: str, layout: _Layout, wanted: bool) -> ConfigError:
+    action = f"cp CA.pem {anchor}" if wanted else f"rm {anchor}"
+    return config_error(
+        f"cannot {'write' if wanted else 'remove'} '{anchor}': "
+        f"{os.strerror(error.errno or 0)}: run this as root, or "
+        f"'sudo {action} && sudo {' '.join(layout.tool)}'",
+        "config.file",
+    )
+
+
+# NSS: the stores of Firefox, Chromium and others, one for each profile.
+
+_PROFILES = (
+    "~/.pki/nssdb",
+    "~/snap/chromium/current/.pki/nssdb",
+    "~/.mozilla/firefox/*",
+    "~/.config/mozilla/firefox/*",
+    "~/snap/firefox/common/.mozilla/firefox/*",
+    "~/.var/app/org.mozilla.firefox/.mozilla/firefox/*",
+)
+
+
+def _databases(profiles: Sequence[StrPath] | None) -> Iterator[str]:
+    """The profiles that have a store, of those given, or of this user."""
+    if profiles is None:
+        patterns = [os.path.expanduser(pattern) for pattern in _PROFILES]
+        folders = [folder for pattern in patterns for folder in sorted(glob.glob(pattern))]
+    else:
+        folders = [os.fspath(folder) for folder in profiles]
+    for folder in folders:
+        if os.path.exists(os.path.join(folder, "cert9.db")):
+            yield folder
+        elif profiles is not None:
+            raise config_error(
+                f"'{folder}' has no store of NSS: 'certutil -N --empty-password -d sql:{folder}' "
+                "makes one",
+                "config.file",
+            )
+
+
+def _nss(profiles: Sequence[StrPath] | None) -> list[_Change]:
+    folders = list(_databases(profiles))
+    if not folders:
+        return []
+    packages = "'apt-get install libnss3-tools' or 'dnf install nss-tools' brings it"
+    certutil = _tool("certutil", packages)
+    return [_Change(f"nss:{folder}", _nss_change(certutil, folder)) for folder in folders]
+
+
+def _nss_change(certutil: str, folder: str) -> Callable[[_tlsmith.Certificate, bool], bool]:
+    def change(root: _tlsmith.Certificate, wanted: bool) -> bool:
+        database = ["-d", f"sql:{folder}", "-n", _label(root)]
+        is_there = _run([certutil, "-L", *database]).returncode == 0
+        if is_there == wanted:
+            return False
+        what = f"the store of NSS in '{folder}'"
+        if not wanted:
+            _require([certutil, "-D", *database], what)
+            return True
+        with _file(root) as path:
+            _require([certutil, "-A", *database, "-t", "C,,", "-i", path], what)
+        return True
+
+    return change
+
+
+class _file:
+    """The certificate as a file, for as long as the block runs."""
+
+    def __init__(self, root: _tlsmith.Certificate) -> None:
+        import tempfile
+
+        self._folder = tempfile.TemporaryDirectory(prefix="tlsmith-")
+        self._path = os.path.join(self._folder.name, "ca.pem")
+        root.save(self._path)
+
+    def __enter__(self) -> str:
+        return self._path
+
+    def __exit__(self, *_exception: object) -> None:
+        self._folder.cleanup()
+
+
+# Java: a keystore, under a password that everybody knows.
+
+
+def _java() -> _Change:
+    home = os.environ.get("JAVA_HOME")
+    store = ["-cacerts"] if not home else ["-keystore", _keystore(home)]
+    own = os.path.join(home or "", "bin/keytool")
+    if home and os.access(own, os.X_OK):
+        keytool = own
+    else:
+        keytool = _tool("keytool", "'apt-get install default-jre-headless' brings it")
+
+    def change(root: _tlsmith.Certificate, wanted: bool) -> bool:
+        entry = [*store, "-storepass", "changeit", "-alias", _label(root)]
+        is_there = _run([keytool, "-list", *entry]).returncode == 0
+        if is_there == wanted:
+            return False
+        if not wanted:
+            _require([keytool, "-delete", *entry], "the keystore of Java")
+            return True
+        with _file(root) as path:
+            command = [keytool, "-importcert", "-noprompt", *entry, "-file", path]
+            _require(command, "the keystore of Java")
+        return True
+
+    return _Change("java", change)
+
+
+def _keystore(home: str) -> str:
+    """Of Java 9 and later, or of Java 8."""
+    places = ("lib/security/cacerts", "jre/lib/security/cacerts")
+    paths = [os.path.join(home, place) for place in places]
+    found = next((path for path in paths if os.path.exists(path)), None)
+    if found is None:
+        raise config_error(
+            f"JAVA_HOME is '{home}', which has no '{places[0]}': set it to a Java", "config.file"
+        )
+    return found
