@@ -11,8 +11,9 @@ from collections import namedtuple
 from . import _tlsmith
 from ._certs import Identity
 from ._context import context, trusting
-from ._errors import config_error, io_error
+from ._errors import config_error
 from ._options import moment, strings
+from ._plain import bind, check_port, dial_unix
 from ._socket import Connection, Listener, Socket
 from ._trust import Pin, Trust, warn
 
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
+    from ._plain import Address
     from ._sources import StrPath
     from ._trust import Trusted
     from .ssl._context import SSLContext
 
     Version: TypeAlias = Literal["1.2", "1.3"]
-    Address: TypeAlias = tuple[str | None, int] | tuple[str, int, int, int] | StrPath
     KeyLog: TypeAlias = StrPath | Callable[[str], object]
     Clock: TypeAlias = datetime | Callable[[], datetime]
 
@@ -161,7 +162,7 @@ class Client(_Config):
         early = None if early_data is None else memoryview(early_data).cast("B")
         if isinstance(address, tuple):
             host, port = address[:2]
-            _check_port(port)
+            check_port(port)
             if host is None:
                 raise config_error("a client needs the host to connect to")
             name = host if server_name is None else server_name
@@ -172,7 +173,7 @@ class Client(_Config):
                 raise config_error(
                     "over a Unix socket server_name says what the certificate has to be for"
                 )
-            fd = _dial_unix(address, timeout)
+            fd = dial_unix(address, timeout)
         sock = Socket(self._context, fd, False, name or None, timeout)
         try:
             _begin(sock, early)
@@ -324,7 +325,7 @@ class Server(_Config):
         reuse_port  share a TCP port with other listeners that say so too: the
                     system spreads the clients over them (SO_REUSEPORT)
         """
-        return Listener(self._context, _bind(address, backlog, reuse_port))
+        return Listener(self._context, bind(address, backlog, reuse_port))
 
     def wrap(self, sock: socket.socket, *, handshake: bool = True) -> Socket:
         """Be a server over a connected socket, which is taken over: `sock` is
@@ -388,13 +389,6 @@ def _clock(now: Clock | None) -> Callable[[], int | None] | None:
     return lambda: fixed
 
 
-def _check_port(port: int) -> None:
-    if not isinstance(port, int):
-        raise TypeError(f"a port is an int, not {type(port).__name__}: {port!r}")
-    if not 0 <= port <= 65_535:
-        raise config_error(f"the port is {port}: 0 to 65535 are ports")
-
-
 def _begin(sock: Socket, early: memoryview | None) -> None:
     """Shakes hands, and says first what is to be said first."""
     if early is None:
@@ -404,74 +398,6 @@ def _begin(sock: Socket, early: memoryview | None) -> None:
         taken = 0
     if early[taken:]:
         sock.sendall(early[taken:])
-
-
-def _dial_unix(path: StrPath, timeout: float | None) -> int:
-    import socket
-
-    path = os.fspath(path)
-    with socket.socket(socket.AF_UNIX) as plain:
-        plain.settimeout(timeout)
-        try:
-            plain.connect(path)
-        except OSError as error:
-            raise io_error(f"cannot connect to '{path}'", error) from error
-        plain.settimeout(None)
-        return plain.detach()
-
-
-def _bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
-    import socket
-
-    if not isinstance(address, tuple):
-        return _bind_unix(os.fspath(address), backlog, reuse_port)
-    host, port = address[:2]
-    _check_port(port)
-    if not host:
-        both = socket.has_dualstack_ipv6()
-        family = socket.AF_INET6 if both else socket.AF_INET
-        return _create(("", port), family, backlog, reuse_port, both)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise io_error(f"cannot find an address of '{host}'", error) from error
-    family, _, _, _, where = found[0]
-    return _create(where, family, backlog, reuse_port, False)
-
-
-def _bind_unix(path: str, backlog: int, reuse_port: bool) -> socket.socket:
-    import socket
-
-    if reuse_port:
-        raise config_error("reuse_port is for TCP: nobody shares the path of a Unix socket")
-    plain = socket.socket(socket.AF_UNIX)
-    try:
-        plain.bind(path)
-        plain.listen(backlog)
-    except OSError as error:
-        plain.close()
-        raise io_error(f"cannot listen on '{path}'", error) from error
-    except BaseException:
-        plain.close()
-        raise
-    return plain
-
-
-def _create(
-    where: Any, family: int, backlog: int, reuse_port: bool, dualstack: bool
-) -> socket.socket:
-    import socket
-
-    try:
-        return socket.create_server(
-            where,
-            family=family,
-            backlog=backlog,
-            reuse_port=reuse_port,
-            dualstack_ipv6=dualstack,
-        )
-    except OSError as error:
-        raise io_error(f"cannot listen on '{where[0]}', port {where[1]}", error) from error
 
 
 def _wrap(

@@ -9,6 +9,7 @@ use crate::config::Context;
 use crate::errors::to_python;
 use crate::hooks;
 use crate::peer::{MOST, Open, Peer, Raised};
+use crate::values;
 
 /// What fills the memory for the peer, and then what did not fit.
 const ROUNDS: usize = 2;
@@ -40,11 +41,8 @@ impl Memory {
             true => Connection::server(core, memory.clone()),
             false => Connection::client(core, server_name, memory.clone()),
         });
-        let open = Open {
-            connection: connection.map_err(|error| to_python(py, &error, server_name))?,
-            raised: Raised::default(),
-            fd: None,
-        };
+        let connection = connection.map_err(|error| to_python(py, &error, server_name))?;
+        let open = Open::new(connection, Raised::default(), None);
         let peer = Peer::new(open, context);
         Ok(PyClassInitializer::from(peer).add_subclass(Self { memory }))
     }
@@ -119,7 +117,8 @@ impl Memory {
     /// Read early data (0-RTT) of a client; b"" at its end, when the handshake
     /// is complete.  Whoever recorded it can have sent it again.
     #[pyo3(signature = (size = 65_536, /))]
-    fn read_early<'py>(this: &Bound<'py, Self>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+    fn read_early<'py>(this: &Bound<'py, Self>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
+        let size = values::count("size", size)?;
         let mut early = vec![0; size.clamp(1, MOST)];
         let count = peer(this).run(this.py(), |connection| connection.read_early(&mut early))?;
         Ok(PyBytes::new(this.py(), &early[..count]))
