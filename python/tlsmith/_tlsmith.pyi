@@ -23,6 +23,7 @@ __all__ = [
     "__version__",
     "build_info",
     "dial",
+    "forked",
     "gen_ca",
     "gen_crl",
     "issue",
