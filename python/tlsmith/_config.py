@@ -314,9 +314,7 @@ class Server(_Config):
             self._chosen[id(identity._native)] = known
         return known[1]
 
-    def listen(
-        self, address: Address, *, backlog: int = 128, reuse_port: bool = False
-    ) -> Listener:
+    def listen(self, address: Address, *, backlog: int = 128, reuse_port: bool = False) -> Listener:
         """Listen on (host, port), or on a Unix socket at a path, whose file stays
         when the listener is closed.  Host None or "" is every address, port 0 any
         free one.

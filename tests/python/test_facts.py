@@ -1,7 +1,6 @@
 """What is known about a connection: what was agreed, exported, bound and stapled; and
 why a peer was refused."""
 
-import hashlib
 import ssl
 
 import pytest
@@ -9,7 +8,6 @@ from conftest import (
     a_key,
     exchange,
     memory_pair,
-    open_pair,
     socketpair,
     ssl_context,
     thread,

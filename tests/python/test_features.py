@@ -3,7 +3,6 @@ clock, and who answers a client."""
 
 import datetime
 import os
-import ssl
 import stat
 import sys
 
@@ -12,10 +11,7 @@ from conftest import (
     PATIENCE,
     exchange,
     memory_pair,
-    open_pair,
     receive_all,
-    socketpair,
-    ssl_context,
     thread,
 )
 

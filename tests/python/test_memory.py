@@ -50,7 +50,7 @@ def test_two_shake_hands_in_pieces_of_any_size(client, server, version, chunk):
 def test_what_needs_the_peer_first_wants_to_read(client, server):
     near, far = client.buffer("localhost"), server.buffer()
     for side in (near, far):
-        for call in (side.do_handshake, side.read, lambda: side.write(b"early")):
+        for call in (side.do_handshake, side.read, lambda side=side: side.write(b"early")):
             with pytest.raises(tlsmith.WantRead) as caught:
                 call()
             assert isinstance(caught.value, BlockingIOError)
