@@ -101,11 +101,11 @@ pub(super) fn offered_scheme(scheme: SignatureScheme) -> String {
     number_or(u16::from(scheme), &of_scheme(scheme))
 }
 
-/// What rustls has no name for, it shows as `Unknown`.
+/// What rustls has no name for, it shows as a number in parentheses.
 fn number_or(number: u16, name: &str) -> String {
-    match name.get(..7) {
-        Some(start) if start.eq_ignore_ascii_case("unknown") => format!("{number:#06x}"),
-        _ => name.to_owned(),
+    match name.contains('(') {
+        true => format!("{number:#06x}"),
+        false => name.to_owned(),
     }
 }
 
