@@ -25,8 +25,8 @@ mod provider;
 mod trust;
 
 pub use connection::{
-    Agreed, Connection, EarlyData, Ech, Events, Interrupt, MemoryTransport, Patience,
-    PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
+    Agreed, Connection, EarlyData, Ech, Events, Interrupt, MOST_EXPORTED, MemoryTransport,
+    Patience, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
 };
 pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Version};
 pub use error::{CertificateProblem, Error, Result, Status};

@@ -11,8 +11,9 @@ from collections import namedtuple
 from . import _tlsmith
 from ._certs import Identity
 from ._context import context, trusting
-from ._errors import config_error, io_error
+from ._errors import config_error
 from ._options import moment, strings
+from ._plain import bind, check_port, dial_unix
 from ._socket import Connection, Listener, Socket
 from ._trust import Pin, Trust, warn
 
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
+    from ._plain import Address
     from ._sources import StrPath
     from ._trust import Trusted
     from .ssl._context import SSLContext
 
     Version: TypeAlias = Literal["1.2", "1.3"]
-    Address: TypeAlias = tuple[str | None, int] | tuple[str, int, int, int] | StrPath
     KeyLog: TypeAlias = StrPath | Callable[[str], object]
     Clock: TypeAlias = datetime | Callable[[], datetime]
 
@@ -115,7 +116,7 @@ class Client(_Config):
     ) -> None:
         arguments = {name: value for name, value in locals().items() if name != "self"}
         whom = Trust._of(trust)
-        if whom._insecure or not check_hostname:
+        if whom._insecure or not _flag("check_hostname", check_hostname):
             warn("no certificate is checked" if whom._insecure else "no name is checked", 3)
         settings = {
             **trusting(whom),
@@ -129,7 +130,7 @@ class Client(_Config):
             "pins": [_key_pin(pin) for pin in pins],
             "ech": ech,
             "resume": resume,
-            "early_data": 1 if early_data else 0,
+            "early_data": int(_flag("early_data", early_data)),
             "keylog": _keylog(keylog),
             "now": _clock(now),
         }
@@ -158,9 +159,10 @@ class Client(_Config):
 
         Raises VerifyError for a server that is not the one.
         """
+        early = None if early_data is None else memoryview(early_data).cast("B")
         if isinstance(address, tuple):
             host, port = address[:2]
-            _check_port(port)
+            check_port(port)
             if host is None:
                 raise config_error("a client needs the host to connect to")
             name = host if server_name is None else server_name
@@ -171,10 +173,10 @@ class Client(_Config):
                 raise config_error(
                     "over a Unix socket server_name says what the certificate has to be for"
                 )
-            fd = _dial_unix(address, timeout)
+            fd = dial_unix(address, timeout)
         sock = Socket(self._context, fd, False, name or None, timeout)
         try:
-            _begin(sock, early_data)
+            _begin(sock, early)
         except BaseException:
             sock.close()
             raise
@@ -235,7 +237,7 @@ class Server(_Config):
         on_hello: Callable[[ClientHello], Server | Identity | None] | None = None,
         strict_names: bool = False,
         tickets: int = 2,
-        ticket_keys: Sequence[bytes] = (),
+        ticket_keys: Sequence[ReadableBuffer] = (),
         early_data: int = 0,
         ocsp: bytes | None = None,
         keylog: KeyLog | None = None,
@@ -255,6 +257,8 @@ class Server(_Config):
         whom = None if client_trust is None else Trust._of(client_trust)
         if whom is not None and whom._insecure:
             warn("no certificate of a client is checked", 3)
+        if isinstance(early_data, bool):
+            raise TypeError("early_data of a server is how many bytes a client may send")
         if not 0 <= early_data < 1 << 32:
             raise config_error(f"early_data is {early_data}: 0 to 2**32 - 1 bytes can be allowed")
         if tickets < 0:
@@ -272,7 +276,7 @@ class Server(_Config):
             "on_hello": None if on_hello is None else self._choose(on_hello),
             "require_known_name": strict_names,
             "tickets": tickets,
-            "ticket_keys": [bytes(key) for key in ticket_keys],
+            "ticket_keys": _ticket_keys(ticket_keys),
             "early_data": early_data,
             "ocsp": ocsp,
             "keylog": _keylog(keylog),
@@ -283,6 +287,9 @@ class Server(_Config):
     def _choose(
         self, on_hello: Callable[[ClientHello], Server | Identity | None]
     ) -> Callable[..., _tlsmith.Context | None]:
+        if not callable(on_hello):
+            raise TypeError(f"on_hello is a function, not {type(on_hello).__name__}")
+
         def choose(*said: Any) -> _tlsmith.Context | None:
             chosen = on_hello(ClientHello(*said))
             if chosen is None:
@@ -307,12 +314,16 @@ class Server(_Config):
             self._chosen[id(identity._native)] = known
         return known[1]
 
-    def listen(
-        self, address: Address, *, backlog: int = 128, reuse_port: bool = False
-    ) -> Listener:
-        """Listen on (host, port), or on a Unix socket at a path.  Host None or ""
-        is every address, port 0 any free one."""
-        return Listener(self._context, _bind(address, backlog, reuse_port))
+    def listen(self, address: Address, *, backlog: int = 128, reuse_port: bool = False) -> Listener:
+        """Listen on (host, port), or on a Unix socket at a path, whose file stays
+        when the listener is closed.  Host None or "" is every address, port 0 any
+        free one.
+
+        backlog     how many connections may wait for accept()
+        reuse_port  share a TCP port with other listeners that say so too: the
+                    system spreads the clients over them (SO_REUSEPORT)
+        """
+        return Listener(self._context, bind(address, backlog, reuse_port))
 
     def wrap(self, sock: socket.socket, *, handshake: bool = True) -> Socket:
         """Be a server over a connected socket, which is taken over: `sock` is
@@ -347,6 +358,19 @@ def _key_pin(pin: Pin) -> str:
     return pin._sha256
 
 
+def _flag(name: str, value: bool) -> bool:
+    """What is true or false, and nothing that is only taken for it."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is True or False, not {type(value).__name__}")
+    return value
+
+
+def _ticket_keys(keys: Sequence[ReadableBuffer]) -> list[bytes]:
+    if isinstance(keys, (bytes, bytearray, memoryview)):
+        raise TypeError("ticket_keys is a sequence of keys, not one key: [key]")
+    return [bytes(memoryview(key)) for key in keys]
+
+
 def _keylog(keylog: KeyLog | None) -> KeyLog | None:
     if keylog is None or callable(keylog) or isinstance(keylog, (str, os.PathLike)):
         return keylog
@@ -363,80 +387,15 @@ def _clock(now: Clock | None) -> Callable[[], int | None] | None:
     return lambda: fixed
 
 
-def _check_port(port: int) -> None:
-    if not isinstance(port, int):
-        raise TypeError(f"a port is an int, not {type(port).__name__}: {port!r}")
-    if not 0 <= port <= 65_535:
-        raise config_error(f"the port is {port}: 0 to 65535 are ports")
-
-
-def _begin(sock: Socket, early_data: ReadableBuffer | None) -> None:
+def _begin(sock: Socket, early: memoryview | None) -> None:
     """Shakes hands, and says first what is to be said first."""
-    if early_data is None:
+    if early is None:
         return sock.do_handshake()
-    early = memoryview(early_data).cast("B")
     taken = sock.send_early(early) if early else 0
     if sock.info.early_data != "accepted":
         taken = 0
     if early[taken:]:
         sock.sendall(early[taken:])
-
-
-def _dial_unix(path: StrPath, timeout: float | None) -> int:
-    import socket
-
-    plain = socket.socket(socket.AF_UNIX)
-    try:
-        plain.settimeout(timeout)
-        plain.connect(os.fspath(path))
-        plain.settimeout(None)
-    except OSError as error:
-        plain.close()
-        raise io_error(f"cannot connect to '{os.fspath(path)}'", error) from error
-    return plain.detach()
-
-
-def _bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
-    import socket
-
-    if not isinstance(address, tuple):
-        plain = socket.socket(socket.AF_UNIX)
-        try:
-            plain.bind(os.fspath(address))
-            plain.listen(backlog)
-        except OSError as error:
-            plain.close()
-            raise io_error(f"cannot listen on '{os.fspath(address)}'", error) from error
-        return plain
-    host, port = address[:2]
-    _check_port(port)
-    if not host:
-        both = socket.has_dualstack_ipv6()
-        family = socket.AF_INET6 if both else socket.AF_INET
-        return _create(("", port), family, backlog, reuse_port, both)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise io_error(f"cannot find an address of '{host}'", error) from error
-    family, _, _, _, where = found[0]
-    return _create(where, family, backlog, reuse_port, False)
-
-
-def _create(
-    where: Any, family: int, backlog: int, reuse_port: bool, dualstack: bool
-) -> socket.socket:
-    import socket
-
-    try:
-        return socket.create_server(
-            where,
-            family=family,
-            backlog=backlog,
-            reuse_port=reuse_port,
-            dualstack_ipv6=dualstack,
-        )
-    except OSError as error:
-        raise io_error(f"cannot listen on '{where[0]}', port {where[1]}", error) from error
 
 
 def _wrap(
@@ -446,6 +405,12 @@ def _wrap(
     server_name: str | None,
     handshake: bool,
 ) -> Socket:
+    import socket
+
+    if not isinstance(sock, socket.socket) or hasattr(sock, "do_handshake"):
+        raise TypeError(f"a socket.socket is needed, not {type(sock).__name__}")
+    if server_name is not None and not isinstance(server_name, str):
+        raise TypeError(f"server_name is a str, not {type(server_name).__name__}")
     timeout = sock.gettimeout()
     # The time limit is ours from now on, and the descriptor blocks.
     sock.setblocking(True)

@@ -152,6 +152,7 @@ def state_error(sentence: str) -> Error:
 
 def io_error(what: str, cause: OSError) -> Error:
     """An Error for a system call that Python code made."""
-    error = Error(cause.errno, f"{what}: {cause.strerror or cause}")
-    error.code = "io"
+    kind, code = (TimedOut, "timeout") if isinstance(cause, TimeoutError) else (Error, "io")
+    error = kind(cause.errno, f"{what}: {cause.strerror or cause}")
+    error.code = code
     return error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from ._errors import WantRead, WantWrite
+from ._errors import WantRead, WantWrite, state_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,16 +26,24 @@ class SocketFile(io.RawIOBase):
         sock._files += 1
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        self._check(self.readable(), "read")
         try:
             return self._sock.recv_into(buffer)
         except WantRead:
             return None
 
     def write(self, data: ReadableBuffer, /) -> int | None:
+        self._check(self.writable(), "write")
         try:
             return self._sock.send(data)
         except WantWrite:
             return None
+
+    def _check(self, may: bool, what: str) -> None:
+        if self.closed:
+            raise ValueError("the file is closed")
+        if not may:
+            raise io.UnsupportedOperation(f"the file is not open to {what}")
 
     def readable(self) -> bool:
         return "r" in self._mode
@@ -67,6 +75,8 @@ def open_file(
     letters = set(mode)
     if not letters <= {"r", "w", "b"}:
         raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
+    if sock.fileno() < 0:
+        raise state_error("the socket is closed")
     binary = "b" in letters
     raw = SocketFile(sock, ("r" if "r" in letters or "w" not in letters else "") + mode)
     if buffering == 0:
@@ -91,7 +101,10 @@ def send_file(sock: Socket, file: IO[bytes], offset: int, count: int | None) -> 
     """What Socket.sendfile() does."""
     if count is not None and count < 0:
         raise ValueError(f"count is {count}: it cannot be negative")
-    if offset:
+    if offset < 0:
+        raise ValueError(f"offset is {offset}: it cannot be negative")
+    seekable = offset > 0 or file.seekable()
+    if seekable:
         file.seek(offset)
     sent = 0
     try:
@@ -103,9 +116,12 @@ def send_file(sock: Socket, file: IO[bytes], offset: int, count: int | None) -> 
             taken = sock.send(data)
             sent += taken
             if taken < len(data):
-                # The socket does not block: the rest is for the next call.
                 break
+    except WantWrite:
+        if sent == 0:
+            raise
+        # The socket does not block: the rest is for the next call.
     finally:
-        if hasattr(file, "seek"):
+        if seekable:
             file.seek(offset + sent)
     return sent

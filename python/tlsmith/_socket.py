@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import namedtuple
 
 from . import _tlsmith
@@ -88,6 +89,10 @@ class Socket(_tlsmith.Socket, _Peer):
     them.  Reading and writing complete the handshake first.  One thread may
     read while another writes; a second reader, or a second writer, gets Error,
     code "state".
+
+    A connection is used by one process.  A forked child may close its copy, which
+    the peer does not hear of; everything else raises Error, code "state".  Servers
+    that fork for each client have the child wrap() the plain socket.
     """
 
     __slots__ = ("_closing", "_files")
@@ -147,13 +152,15 @@ class Socket(_tlsmith.Socket, _Peer):
 
     def _of_plain(self, method: str, *arguments: object) -> Any:
         """Asks a plain socket for the same descriptor."""
-        import os
         import socket
 
         if self.fileno() < 0:
             raise state_error("the socket is closed")
+        blocking = os.get_blocking(self.fileno())
         try:
             with socket.socket(fileno=os.dup(self.fileno())) as plain:
+                # socket.setdefaulttimeout() has made both of them not block.
+                os.set_blocking(plain.fileno(), blocking)
                 return getattr(plain, method)(*arguments)
         except OSError as error:
             raise io_error(f"{method} failed", error) from error
@@ -161,13 +168,16 @@ class Socket(_tlsmith.Socket, _Peer):
     def unwrap(self, *, timeout: float | None = None) -> tuple[socket.socket, bytes]:
         """Say close_notify and wait for the peer's: the plain socket, and the
         bytes that came after the peer's close_notify.  What the peer still sent
-        before it is lost.  `timeout`, in seconds, limits each wait."""
+        before it is lost.  `timeout`, in seconds, limits each wait; the plain
+        socket keeps it."""
         import socket
 
         if timeout is not None:
             self.settimeout(timeout)
         leftover = self.finish()
-        return socket.socket(fileno=self.detach()), leftover
+        plain = socket.socket(fileno=self.detach())
+        plain.settimeout(self.gettimeout())
+        return plain, leftover
 
     def close(self) -> None:
         """Close the socket, with a close_notify where one can be said at once.
@@ -185,6 +195,10 @@ class Socket(_tlsmith.Socket, _Peer):
     def __repr__(self) -> str:
         fd = self.fileno()
         return "<tlsmith.Socket closed>" if fd < 0 else f"<tlsmith.Socket fd={fd}>"
+
+
+# A copy that a forked child has is not for use.
+os.register_at_fork(after_in_child=_tlsmith.forked)
 
 
 class Connection(_tlsmith.Connection, _Peer):
@@ -221,11 +235,13 @@ class Listener:
     for sock in listener: ...   # until close() is called, from any thread
     """
 
-    __slots__ = ("_context", "_plain")
+    __slots__ = ("_context", "_plain", "_waiting")
 
     def __init__(self, context: _tlsmith.Context, plain: socket.socket) -> None:
         self._context = context
         self._plain = plain
+        # The processes of the threads that wait: one more for each of them.
+        self._waiting: list[int] = []
 
     def accept(self, *, handshake: bool = False) -> tuple[Socket, Any]:
         """Accept one connection: its socket and the address of its peer.
@@ -234,14 +250,20 @@ class Listener:
         a client that is slow does not keep others waiting; `handshake` True: it
         is made at once.
         """
-        if self.fileno() < 0:
-            raise state_error("the listener is closed")
+        process = os.getpid()
+        self._waiting.append(process)
         try:
+            if self.fileno() < 0:
+                raise state_error("the listener is closed")
             plain, address = self._plain.accept()
-        except BlockingIOError:
+        except (Error, BlockingIOError):
             raise
         except OSError as error:
             raise io_error("cannot accept a connection", error) from error
+        finally:
+            self._waiting.remove(process)
+        # It is not, after socket.setdefaulttimeout().
+        plain.setblocking(True)
         sock = Socket(self._context, plain.detach(), True, None, None)
         if handshake:
             try:
@@ -263,13 +285,18 @@ class Listener:
         return self._plain.fileno()
 
     def close(self) -> None:
-        """Stop listening; a thread that waits in accept() fails."""
+        """Stop listening; a thread that waits in accept() fails.
+
+        Where none waits, processes that have the same listener by a fork go on with
+        it, and the port is free when the last one has closed it.
+        """
         import socket
 
         try:
-            # For who waits; without one there is nothing to wake.
-            self._plain.shutdown(socket.SHUT_RDWR)
+            if os.getpid() in self._waiting:
+                self._plain.shutdown(socket.SHUT_RDWR)
         except OSError:
+            # Another thread has closed it.
             pass
         self._plain.close()
 

@@ -23,6 +23,7 @@ __all__ = [
     "__version__",
     "build_info",
     "dial",
+    "forked",
     "gen_ca",
     "gen_crl",
     "issue",
@@ -223,6 +224,8 @@ class Context:
         usage: str,
         time: int | None,
     ) -> tuple[Certificate, ...]: ...
+
+def forked() -> None: ...
 
 @disjoint_base
 class Peer:

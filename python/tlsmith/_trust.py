@@ -30,6 +30,8 @@ class Pin:
     __slots__ = ("_kind", "_sha256")
 
     def __init__(self, kind: Literal["spki", "cert"], sha256: bytes | str) -> None:
+        if not isinstance(sha256, (bytes, str)):
+            raise TypeError(f"a SHA-256 is bytes or hex, not {type(sha256).__name__}")
         self._kind = kind
         self._sha256 = sha256.hex() if isinstance(sha256, bytes) else sha256
         digits = self._sha256.replace(":", "").replace(" ", "").lower()
@@ -110,6 +112,8 @@ class Trust:
         for pin in pins:
             if isinstance(pin, _tlsmith.Certificate):
                 pin = Pin.cert(pin.sha256)
+            if not isinstance(pin, Pin):
+                raise TypeError(f"a Pin or a Certificate is needed, not {type(pin).__name__}")
             if pin._kind != "cert":
                 raise config_error(f"{pin} is a key: Trust.pinned() is for certificates")
             hashes.append(pin._sha256)

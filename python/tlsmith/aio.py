@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any
 
-    from ._config import Address
+    from ._plain import Address
     from ._socket import Connection
 
 __all__ = ["open_connection", "start_server"]

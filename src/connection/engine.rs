@@ -285,6 +285,17 @@ impl Engine {
         self.pending() > 0 || self.failure.is_some() || self.peer_closed || self.transport_ended
     }
 
+    /// Processes what is here: whether more records could give something to read,
+    /// or, after the peer's close_notify, are left over.
+    pub(crate) fn has_use_for_more(&mut self) -> bool {
+        self.pending() == 0 && self.failure.is_none() && !self.transport_ended
+    }
+
+    /// Whether nothing will ever follow what is here.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.peer_closed || self.transport_ended
+    }
+
     pub(crate) fn is_peer_closed(&self) -> bool {
         self.peer_closed
     }

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 use crate::notes::ExporterSecret;
 use crate::{Error, Result, Status};
 
-/// The most that is given at once, so that every length fits its field.
-const MOST: usize = 8_160;
+/// The most bytes that [`Connection::export`](super::Connection::export) gives at
+/// once, so that every length fits its field.
+pub const MOST: usize = 8_160;
 
 /// With what stands before it, a label has at most 255 bytes.
 const LONGEST_LABEL: usize = 249;

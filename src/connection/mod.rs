@@ -17,6 +17,7 @@ pub mod tcp;
 mod transport;
 
 pub use engine::EarlyData;
+pub use exporter::MOST as MOST_EXPORTED;
 pub use facts::Ech;
 pub use failure::alert_name;
 pub use memory::MemoryTransport;

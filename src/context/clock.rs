@@ -15,10 +15,16 @@ pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Clock(pub(crate) Now);
 
+impl Clock {
+    pub(crate) fn tell(&self) -> UnixTime {
+        let seconds = u64::try_from((self.0)()).unwrap_or_default();
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+}
+
 impl TimeProvider for Clock {
     fn current_time(&self) -> Option<UnixTime> {
-        let seconds = u64::try_from((self.0)()).unwrap_or_default();
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+        Some(self.tell())
     }
 }
 

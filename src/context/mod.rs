@@ -424,7 +424,8 @@ impl Context {
     ///
     /// `name` is a DNS name in either spelling or an address.  `role` says whose
     /// certificate it is to be: `None` takes one that is a server's or a
-    /// client's.  `time` is in seconds of the Unix epoch; `None`: now.
+    /// client's.  `time` is in seconds of the Unix epoch; `None`: now, as the clock
+    /// of this context has it.
     ///
     /// Gives the path that was accepted, from the leaf to the root, without the
     /// root where Mozilla's are trusted, which are no certificates.  A context
@@ -438,7 +439,7 @@ impl Context {
     ) -> Result<Vec<Certificate>> {
         let name = name.map(trust::server_name).transpose()?;
         let now = match time {
-            None => UnixTime::now(),
+            None => self.now(),
             Some(seconds) => {
                 let seconds = u64::try_from(seconds).map_err(|_| {
                     let sentence =

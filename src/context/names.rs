@@ -37,7 +37,13 @@ fn cipher(suite: CipherSuite) -> String {
 
 fn group(group: NamedGroup) -> String {
     match group {
-        NamedGroup::X25519 => "x25519".to_owned(),
+        NamedGroup::X25519
+        | NamedGroup::X448
+        | NamedGroup::FFDHE2048
+        | NamedGroup::FFDHE3072
+        | NamedGroup::FFDHE4096
+        | NamedGroup::FFDHE6144
+        | NamedGroup::FFDHE8192 => format!("{group:?}").to_ascii_lowercase(),
         NamedGroup::secp256r1MLKEM768 => "SecP256r1MLKEM768".to_owned(),
         other => format!("{other:?}"),
     }
@@ -95,11 +101,11 @@ pub(super) fn offered_scheme(scheme: SignatureScheme) -> String {
     number_or(u16::from(scheme), &of_scheme(scheme))
 }
 
-/// What rustls has no name for, it shows as `Unknown`.
+/// What rustls has no name for, it shows as a number in parentheses.
 fn number_or(number: u16, name: &str) -> String {
-    match name.get(..7) {
-        Some(start) if start.eq_ignore_ascii_case("unknown") => format!("{number:#06x}"),
-        _ => name.to_owned(),
+    match name.contains('(') {
+        true => format!("{number:#06x}"),
+        false => name.to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, ServerConfig};
+use rustls_pki_types::UnixTime;
 
 use super::hello::{self, Answer};
 use super::sessions::{self, Sessions};
@@ -14,6 +15,12 @@ impl Context {
     /// The configuration of clients; the first call seals the context.
     pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>> {
         self.seal(&self.inner.client, client::config)
+    }
+
+    /// The time at which certificates have to be valid.
+    pub(super) fn now(&self) -> UnixTime {
+        let clock = self.state().settings.clock.clone();
+        clock.map_or_else(UnixTime::now, |clock| clock.tell())
     }
 
     /// The configuration of servers; the first call seals the context.

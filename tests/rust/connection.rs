@@ -3,6 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "connection/believing.rs"]
+mod believing;
+#[path = "connection/choosing.rs"]
+mod choosing;
 #[path = "connection/clients.rs"]
 mod clients;
 #[path = "connection/contexts.rs"]

@@ -44,7 +44,7 @@ mod _tlsmith {
     #[pymodule_export]
     use crate::memory::Memory;
     #[pymodule_export]
-    use crate::peer::Peer;
+    use crate::peer::{Peer, forked};
     #[pymodule_export]
     use crate::request::Csr;
     #[pymodule_export]

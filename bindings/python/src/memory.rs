@@ -2,12 +2,17 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use tlsmith::{Connection, MemoryTransport};
+use tlsmith::{Connection, MemoryTransport, Status};
 
 use crate::buffer::Buffer;
 use crate::config::Context;
 use crate::errors::to_python;
+use crate::hooks;
 use crate::peer::{MOST, Open, Peer, Raised};
+use crate::values;
+
+/// What fills the memory for the peer, and then what did not fit.
+const ROUNDS: usize = 2;
 
 /// TLS over memory.
 #[pyclass(frozen, subclass, extends = Peer, module = "tlsmith._tlsmith", name = "Connection", weakref)]
@@ -36,11 +41,8 @@ impl Memory {
             true => Connection::server(core, memory.clone()),
             false => Connection::client(core, server_name, memory.clone()),
         });
-        let open = Open {
-            connection: connection.map_err(|error| to_python(py, &error, server_name))?,
-            raised: Raised::default(),
-            fd: None,
-        };
+        let connection = connection.map_err(|error| to_python(py, &error, server_name))?;
+        let open = Open::new(connection, Raised::default(), None);
         let peer = Peer::new(open, context);
         Ok(PyClassInitializer::from(peer).add_subclass(Self { memory }))
     }
@@ -51,7 +53,7 @@ impl Memory {
         let data = Buffer::readable(data)?;
         let fed = this.get().memory.feed(data.bytes());
         fed.map_err(|error| to_python(this.py(), &error, None))?;
-        Self::shake_hands(this);
+        Self::advance(this);
         Ok(())
     }
 
@@ -59,28 +61,30 @@ impl Memory {
     /// all.  b"" when there are none.
     #[pyo3(signature = (limit = -1, /))]
     fn data_to_send<'py>(this: &Bound<'py, Self>, limit: isize) -> PyResult<Bound<'py, PyBytes>> {
-        Self::advance(this);
         let memory = &this.get().memory;
-        let length = memory.undrained();
-        let length = usize::try_from(limit).map_or(length, |limit| limit.min(length));
-        let mut filled = 0;
-        let bytes = PyBytes::new_with(this.py(), length, |out| {
-            filled = memory.drain(out);
-            Ok(())
-        })?;
-        match filled == length {
-            true => Ok(bytes),
-            // Another thread was faster.
-            false => Ok(PyBytes::new(this.py(), &bytes.as_bytes()[..filled])),
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut bytes = Vec::new();
+        for _ in 0..ROUNDS {
+            Self::advance(this);
+            let filled = bytes.len();
+            bytes.resize(limit.min(filled + memory.undrained()), 0);
+            let count = memory.drain(&mut bytes[filled..]);
+            // Another thread may have been faster.
+            bytes.truncate(filled + count);
         }
+        Ok(PyBytes::new(this.py(), &bytes))
     }
 
     /// Put the bytes that have to go to the peer into a buffer: how many.
     #[pyo3(signature = (buffer, /))]
     fn data_to_send_into(this: &Bound<'_, Self>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Self::advance(this);
         let mut buffer = Buffer::writable(buffer)?;
-        Ok(this.get().memory.drain(buffer.bytes_mut()))
+        let mut filled = 0;
+        for _ in 0..ROUNDS {
+            Self::advance(this);
+            filled += this.get().memory.drain(&mut buffer.bytes_mut()[filled..]);
+        }
+        Ok(filled)
     }
 
     /// Read up to `size` bytes, -1: what is there; b"" only after the peer's
@@ -113,7 +117,8 @@ impl Memory {
     /// Read early data (0-RTT) of a client; b"" at its end, when the handshake
     /// is complete.  Whoever recorded it can have sent it again.
     #[pyo3(signature = (size = 65_536, /))]
-    fn read_early<'py>(this: &Bound<'py, Self>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+    fn read_early<'py>(this: &Bound<'py, Self>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
+        let size = values::count("size", size)?;
         let mut early = vec![0; size.clamp(1, MOST)];
         let count = peer(this).run(this.py(), |connection| connection.read_early(&mut early))?;
         Ok(PyBytes::new(this.py(), &early[..count]))
@@ -130,12 +135,17 @@ impl Memory {
     /// Say close_notify: nothing can be written after it, reading goes on.  In the
     /// middle of the handshake there is nothing to say.
     fn close(this: &Bound<'_, Self>) -> PyResult<()> {
-        peer(this).run(this.py(), Connection::shutdown)
+        peer(this).run(this.py(), |connection| match connection.shutdown() {
+            // It goes out with what already waits for data_to_send().
+            Err(error) if error.status() == Status::WantWrite => Ok(()),
+            said => said,
+        })
     }
 
     /// Whether the next step needs bytes from the peer.
     #[getter]
     fn wants_read(this: &Bound<'_, Self>) -> PyResult<bool> {
+        Self::advance(this);
         peer(this).run(this.py(), |connection| {
             Ok(connection.events().read && connection.pending() == 0)
         })
@@ -154,6 +164,7 @@ impl Memory {
     /// How many bytes can be read without more from the peer.
     #[getter]
     fn readable(this: &Bound<'_, Self>) -> PyResult<usize> {
+        Self::advance(this);
         peer(this).run(this.py(), |connection| Ok(connection.pending()))
     }
 
@@ -166,26 +177,15 @@ impl Memory {
 }
 
 impl Memory {
-    /// Carries the connection on as far as it gets: the handshake, and what could
-    /// not be sent before.
+    /// Carries the connection on as far as it gets: what goes wrong is for the next
+    /// read or write to report, and its alert is among the bytes for the peer.
     fn advance(this: &Bound<'_, Self>) {
         let Some(open) = peer(this).peek() else {
             return;
         };
-        this.py().detach(|| {
-            // What goes wrong is kept, and for the next read or write to report;
-            // its alert is among the bytes for the peer.
-            let _ = match open.connection.is_handshaking() {
-                true => open.connection.handshake(),
-                false => open.connection.flush(),
-            };
-        });
-    }
-
-    fn shake_hands(this: &Bound<'_, Self>) {
-        let open = peer(this).peek();
-        if open.is_some_and(|open| open.connection.is_handshaking()) {
-            Self::advance(this);
+        this.py().detach(|| open.connection.carry_on());
+        if let Some(raised) = hooks::raised() {
+            open.raised.keep(raised);
         }
     }
 }

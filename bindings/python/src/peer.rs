@@ -3,21 +3,32 @@
 
 use std::cell::RefCell;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
-use tlsmith::{Connection, EarlyData, Ech, Error, Interrupt, Result, Status};
+use tlsmith::{Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Result, Status};
 
 use crate::buffer::Buffer;
 use crate::cert::Certificate;
 use crate::config::{Context, version_name};
 use crate::errors::to_python;
 use crate::hooks;
+use crate::values;
 
 /// The most that one call gives as new bytes, whatever it is asked for.
 pub(crate) const MOST: usize = 65_536;
+
+/// How many forks this process is away from the one that loaded the extension.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Says that this process is a forked child.
+#[pyfunction]
+pub(crate) fn forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
 
 thread_local! {
     /// Where bytes are decrypted to before it is known how many there are.
@@ -58,9 +69,27 @@ pub(crate) struct Open {
     pub(crate) raised: Raised,
     /// Of a socket.
     pub(crate) fd: Option<Arc<OwnedFd>>,
+    /// What [`FORKS`] was when it was made.
+    forks: u32,
 }
 
 impl Open {
+    pub(crate) fn new(connection: Connection, raised: Raised, fd: Option<Arc<OwnedFd>>) -> Self {
+        Self {
+            connection,
+            raised,
+            fd,
+            forks: FORKS.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether this is the copy of a socket that a forked child has.  Two processes
+    /// that go on with one connection encrypt different data with the same key and
+    /// nonce, and who listens can read both.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.fd.is_some() && self.forks != FORKS.load(Ordering::Relaxed)
+    }
+
     /// Runs a call on the connection without the interpreter.
     pub(crate) fn run<T: Send>(
         &self,
@@ -164,10 +193,16 @@ impl Peer {
     }
 
     pub(crate) fn open(&self, py: Python<'_>) -> PyResult<Arc<Open>> {
-        self.peek().ok_or_else(|| {
-            let error = Error::new(Status::State, "the socket is closed");
-            to_python(py, &error, None)
-        })
+        let unusable = match self.peek() {
+            None => "the socket is closed",
+            Some(open) if open.is_inherited() => {
+                "the connection is that of the process which this one was forked from: \
+                 hand over the plain socket, and wrap() it in the child"
+            }
+            Some(open) => return Ok(open),
+        };
+        let error = Error::new(Status::State, unusable);
+        Err(to_python(py, &error, None))
     }
 
     /// Runs a call on the connection without the interpreter.
@@ -302,12 +337,17 @@ impl Peer {
         &self,
         py: Python<'py>,
         label: &str,
-        length: usize,
+        length: isize,
         context: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let open = self.open(py)?;
         let context = context.map(Buffer::readable).transpose()?;
         let context = context.as_ref().map(Buffer::bytes);
+        let length = values::count("length", length)?;
+        if length > MOST_EXPORTED {
+            let sentence = format!("{length} bytes cannot be exported: 1 to {MOST_EXPORTED} can");
+            return Err(to_python(py, &Error::new(Status::Argument, sentence), None));
+        }
         PyBytes::new_with(py, length, |out| {
             let exported = open.connection.export(label, context, out);
             exported.map_err(|error| open.raise(py, &error))

@@ -13,6 +13,7 @@ use crate::buffer::{self, Buffer};
 use crate::config::Context;
 use crate::errors::to_python;
 use crate::peer::{MOST, Open, Peer, Raised};
+use crate::values;
 
 /// Seconds as Python's sockets have them: None waits, 0 does not.
 pub(crate) fn timeout(seconds: Option<f64>) -> PyResult<Timeout> {
@@ -78,11 +79,7 @@ impl Socket {
         });
         let connection = connection.map_err(|error| to_python(py, &error, server_name))?;
         connection.set_timeout(timeout(seconds)?);
-        let open = Open {
-            connection,
-            raised,
-            fd: Some(fd),
-        };
+        let open = Open::new(connection, raised, Some(fd));
         let socket = Self {
             seconds: Mutex::new(seconds),
         };
@@ -91,10 +88,10 @@ impl Socket {
 
     /// Receive up to `size` bytes; b"" only after the peer's close_notify.
     #[pyo3(signature = (size = 65_536, /))]
-    fn recv<'py>(this: &Bound<'py, Self>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+    fn recv<'py>(this: &Bound<'py, Self>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
         let py = this.py();
         let open = peer(this).open(py)?;
-        match size {
+        match values::count("size", size)? {
             0 => Ok(PyBytes::new(py, b"")),
             size => open.read(py, size),
         }
@@ -106,8 +103,9 @@ impl Socket {
     fn recv_into(
         this: &Bound<'_, Self>,
         buffer: &Bound<'_, PyAny>,
-        nbytes: usize,
+        nbytes: isize,
     ) -> PyResult<usize> {
+        let nbytes = values::count("nbytes", nbytes)?;
         peer(this)
             .open(this.py())?
             .read_into(this.py(), buffer, nbytes)
@@ -165,8 +163,9 @@ impl Socket {
     /// end, when the handshake is complete.  Whoever recorded it can have sent
     /// it again.
     #[pyo3(signature = (size = 65_536, /))]
-    fn recv_early<'py>(this: &Bound<'py, Self>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+    fn recv_early<'py>(this: &Bound<'py, Self>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
         let py = this.py();
+        let size = values::count("size", size)?;
         let mut early = vec![0; size.clamp(1, MOST)];
         let count = peer(this).run(py, |connection| connection.read_early(&mut early))?;
         Ok(PyBytes::new(py, &early[..count]))
@@ -240,11 +239,15 @@ impl Socket {
         Ok(PyBytes::new(this.py(), &leftover))
     }
 
-    /// Close the socket, with a close_notify where one can be said at once.
+    /// Close the socket, with a close_notify where one can be said at once.  In a
+    /// forked child it says nothing.
     fn close(this: &Bound<'_, Self>) {
         let Some(open) = peer(this).take() else {
             return;
         };
+        if open.is_inherited() {
+            return;
+        }
         this.py().detach(|| {
             // Closing does not wait.  A peer that is gone or does not read
             // cannot be told that we end, and has no use for it.

@@ -99,11 +99,7 @@ impl SslObject {
                 (connection, Some(Borrowed { socket, fd }))
             }
         };
-        let open = Open {
-            connection,
-            raised,
-            fd: None,
-        };
+        let open = Open::new(connection, raised, None);
         let this = Self {
             socket,
             hello,

@@ -1,7 +1,7 @@
 //! Values that Python has and Rust has not: moments, long integers, passwords of
 //! several kinds.
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use zeroize::Zeroizing;
@@ -45,6 +45,12 @@ fn bad_password(py: Python<'_>) -> PyErr {
     let sentence = "the password is bytes that are not UTF-8: give it as a str";
     let error = tlsmith::Error::new(tlsmith::Status::Argument, sentence);
     to_python(py, &error, None)
+}
+
+/// How many of something, which is not less than none.
+pub(crate) fn count(what: &str, given: isize) -> PyResult<usize> {
+    usize::try_from(given)
+        .map_err(|_| PyValueError::new_err(format!("{what} is {given}: it cannot be negative")))
 }
 
 /// A moment in seconds of the Unix epoch as a datetime in UTC.

@@ -1,10 +1,14 @@
 //! Sockets: connecting, listening, and what can go wrong with them.
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::AddressFamily;
 use tlsmith::{ClientAuth, Connection, SocketTransport, Status, Timeout, tcp};
 
 use crate::support::*;
@@ -202,5 +206,47 @@ fn a_listener_for_every_address_takes_both_families() {
         let far = tcp::accept(&listener, PATIENCE, None).unwrap();
         let (here, there) = (tcp::local_address(&near), tcp::peer_address(&far));
         assert_eq!(here.unwrap().port(), there.unwrap().port());
+    }
+}
+
+fn unconnected(family: AddressFamily) -> Arc<OwnedFd> {
+    let socket = rustix::net::socket(family, rustix::net::SocketType::STREAM, None);
+    Arc::new(socket.unwrap())
+}
+
+#[test]
+fn a_socket_may_be_connected_after_its_transport_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let socket = unconnected(AddressFamily::UNIX);
+    let error = SocketTransport::new(socket.clone()).err().unwrap();
+    assert_eq!(error.status(), Status::Argument);
+    let later = SocketTransport::connected_later(socket.clone());
+    let client = Connection::client(&client_context(), Some("localhost"), later).unwrap();
+    let address = rustix::net::SocketAddrUnix::new(&path).unwrap();
+    rustix::net::connect(&socket, &address).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    let server = Connection::server(&server_context(localhost()), transport(far)).unwrap();
+    client.set_timeout(PATIENCE);
+    server.set_timeout(PATIENCE);
+    let (ours, theirs) = shake_hands(&client, &server);
+    ours.unwrap();
+    theirs.unwrap();
+}
+
+#[test]
+fn what_is_no_connected_socket_by_then_fails_with_its_system_call() {
+    let file = Arc::new(OwnedFd::from(tempfile::tempfile().unwrap()));
+    for (socket, errno) in [
+        (file, Errno::NOTSOCK),
+        (unconnected(AddressFamily::INET), Errno::NOTCONN),
+    ] {
+        let later = SocketTransport::connected_later(socket);
+        let client = Connection::client(&client_context(), Some("localhost"), later).unwrap();
+        client.set_timeout(PATIENCE);
+        let error = client.handshake().unwrap_err();
+        assert_eq!(error.status(), Status::Io);
+        assert_eq!(error.os_error(), Some(errno.raw_os_error()), "{error}");
     }
 }

@@ -346,3 +346,88 @@ fn a_transport_that_fails_is_the_error_of_the_connection() {
     let client = Connection::client(&context, Some("localhost"), Broken).unwrap();
     assert_fails(client.handshake(), Status::Unsupported, "no radio here");
 }
+
+// Carrying on without reading.
+
+#[test]
+fn what_memory_was_fed_is_known_before_it_is_read() {
+    let sides = memory_pair(&client_context(), &server_context(localhost()));
+    let [(client, near), (server, far)] = &sides;
+    while client.is_handshaking() || server.is_handshaking() {
+        client.carry_on();
+        ferry(near, far);
+        server.carry_on();
+        ferry(far, near);
+    }
+    client.carry_on();
+    assert_eq!(client.tickets().len(), 2, "they came after the handshake");
+    assert_eq!((client.pending(), client.events().read), (0, true));
+    assert_eq!(server.write(b"hello").unwrap(), 5);
+    ferry(far, near);
+    assert_eq!(
+        client.pending(),
+        0,
+        "nothing looks at the transport unasked"
+    );
+    client.carry_on();
+    assert_eq!(client.pending(), 5);
+    server.shutdown().unwrap();
+    ferry(far, near);
+    near.feed(b"plain").unwrap();
+    client.carry_on();
+    assert!(!client.peer_closed(), "what came before is read first");
+    let mut buffer = [0; 10];
+    assert_eq!(client.read(&mut buffer).unwrap(), 5);
+    client.carry_on();
+    assert!(client.peer_closed() && !client.events().read);
+    near.feed(b" text").unwrap();
+    client.carry_on();
+    assert_eq!(client.leftover(), b"plain text");
+    near.feed(&[]).unwrap();
+    client.carry_on();
+    assert_eq!(client.read(&mut buffer).unwrap(), 0);
+}
+
+#[test]
+fn what_fails_on_the_way_is_for_the_next_call() {
+    let sides = memory_pair(&client_context(), &server_context(localhost()));
+    shake_in_memory(&sides);
+    let [(client, near), (server, far)] = &sides;
+    server.write(b"good").unwrap();
+    ferry(far, near);
+    server.write(b"bad").unwrap();
+    let mut record = vec![0; far.undrained()];
+    far.drain(&mut record);
+    *record.last_mut().unwrap() ^= 1;
+    near.feed(&record).unwrap();
+    client.carry_on();
+    assert_eq!(client.pending(), 4);
+    let mut buffer = [0; 4];
+    assert_eq!(client.read(&mut buffer).unwrap(), 4);
+    client.carry_on();
+    assert!(
+        !client.events().read && near.undrained() > 0,
+        "its alert is there"
+    );
+    assert_eq!(
+        client.read(&mut buffer).unwrap_err().status(),
+        Status::Protocol
+    );
+    ferry(near, far);
+    server.carry_on();
+    assert_eq!(server.write(b"x").unwrap_err().alert(), Some(20));
+}
+
+#[test]
+fn the_end_of_the_transport_is_the_end_of_waiting() {
+    let sides = memory_pair(&client_context(), &server_context(localhost()));
+    shake_in_memory(&sides);
+    let [(client, near), _] = &sides;
+    client.carry_on();
+    assert!(client.events().read);
+    near.feed(&[]).unwrap();
+    client.carry_on();
+    assert!(!client.events().read);
+    let error = client.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.status(), Status::Truncated);
+}

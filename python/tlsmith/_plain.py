@@ -1,0 +1,114 @@
+"""Sockets without TLS: addresses, connecting and listening."""
+
+from __future__ import annotations
+
+import os
+
+from ._errors import config_error, io_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any, TypeAlias
+
+    from ._sources import StrPath
+
+    Address: TypeAlias = tuple[str | None, int] | tuple[str, int, int, int] | StrPath
+
+
+def check_port(port: int) -> None:
+    """Raises where it is none."""
+    if not isinstance(port, int):
+        raise TypeError(f"a port is an int, not {type(port).__name__}: {port!r}")
+    if not 0 <= port <= 65_535:
+        raise config_error(f"the port is {port}: 0 to 65535 are ports")
+
+
+def dial_unix(path: StrPath, timeout: float | None) -> int:
+    """A descriptor that is connected to the Unix socket at a path."""
+    import socket
+
+    path = os.fspath(path)
+    with socket.socket(socket.AF_UNIX) as plain:
+        plain.settimeout(timeout)
+        plain.settimeout(None)
+        # Where too many wait already, only a socket that blocks waits too.
+        _limit_sending(plain, timeout)
+        try:
+            plain.connect(path)
+        except BlockingIOError:
+            raise io_error(
+                f"cannot connect to '{path}'",
+                TimeoutError(f"nobody accepted the connection within {timeout} seconds"),
+            ) from None
+        except OSError as error:
+            raise io_error(f"cannot connect to '{path}'", error) from error
+        _limit_sending(plain, None)
+        return plain.detach()
+
+
+def _limit_sending(plain: socket.socket, seconds: float | None) -> None:
+    import socket
+    import struct
+
+    microseconds = 0 if seconds is None else max(1, int(seconds * 1_000_000))
+    limit = struct.pack("@ll", *divmod(microseconds, 1_000_000))
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
+
+def bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
+    """A listening socket that blocks."""
+    import socket
+
+    if not isinstance(address, tuple):
+        return _bind_unix(os.fspath(address), backlog, reuse_port)
+    host, port = address[:2]
+    check_port(port)
+    if not host:
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        return _create(("", port), family, backlog, reuse_port, both)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise io_error(f"cannot find an address of '{host}'", error) from error
+    family, _, _, _, where = found[0]
+    return _create(where, family, backlog, reuse_port, False)
+
+
+def _bind_unix(path: str, backlog: int, reuse_port: bool) -> socket.socket:
+    import socket
+
+    if reuse_port:
+        raise config_error("reuse_port is for TCP: nobody shares the path of a Unix socket")
+    plain = socket.socket(socket.AF_UNIX)
+    try:
+        plain.bind(path)
+        plain.listen(backlog)
+    except OSError as error:
+        plain.close()
+        raise io_error(f"cannot listen on '{path}'", error) from error
+    except BaseException:
+        plain.close()
+        raise
+    plain.settimeout(None)
+    return plain
+
+
+def _create(
+    where: Any, family: int, backlog: int, reuse_port: bool, dualstack: bool
+) -> socket.socket:
+    import socket
+
+    try:
+        plain = socket.create_server(
+            where,
+            family=family,
+            backlog=backlog,
+            reuse_port=reuse_port,
+            dualstack_ipv6=dualstack,
+        )
+    except OSError as error:
+        raise io_error(f"cannot listen on '{where[0]}', port {where[1]}", error) from error
+    plain.settimeout(None)
+    return plain

@@ -1,0 +1,340 @@
+"""What is known about a connection: what was agreed, exported, bound and stapled; and
+why a peer was refused."""
+
+import ssl
+
+import pytest
+from conftest import (
+    a_key,
+    exchange,
+    memory_pair,
+    socketpair,
+    ssl_context,
+    thread,
+)
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+import tlsmith
+from tlsmith import testing
+
+VERSIONS = ["1.2", "1.3"]
+
+
+@pytest.fixture
+def client(ca):
+    return tlsmith.Client(trust=ca)
+
+
+@pytest.fixture
+def server(identity):
+    return tlsmith.Server(identity)
+
+
+def refusal(client, server, name="localhost"):
+    """What the client raises, and what the server does."""
+    near, far = memory_pair(client, server, name)
+    errors = []
+    for side in (near, far):
+        with pytest.raises(tlsmith.Error) as caught:
+            side.read()
+        errors.append(caught.value)
+    return errors
+
+
+# What was agreed.
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_info_has_what_was_agreed(ca, identity, version):
+    client = tlsmith.Client(trust=ca, alpn=["h2"], max_version=version)
+    server = tlsmith.Server(identity, alpn=["h2"])
+    near, far = memory_pair(client, server)
+    ours, theirs = near.info, far.info
+    assert isinstance(ours, tuple) and ours == tlsmith.Info(*ours)
+    assert ours._replace(signature_scheme=None) == theirs._replace(signature_scheme=None)
+    expected = {
+        "version": version,
+        "cipher": {"1.2": "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"}.get(
+            version, "TLS_AES_256_GCM_SHA384"
+        ),
+        "group": "X25519MLKEM768" if version == "1.3" else "x25519",
+        "alpn": "h2",
+        "server_name": "localhost",
+        "resumed": False,
+        "signature_scheme": "ecdsa_secp256r1_sha256",
+        "early_data": "none",
+        "ech": "none",
+    }
+    got = ours._asdict()
+    assert got["cipher"].endswith("SHA384") or got["cipher"].endswith("SHA256")
+    assert {**got, "cipher": None} == {**expected, "cipher": None}
+    assert theirs.signature_scheme is None, "the client did not sign"
+    near, far = memory_pair(client, server)
+    assert near.info.resumed and far.info.resumed
+    assert near.info.signature_scheme is None
+    assert near.peer == identity.cert, "the session knows it"
+    assert far.peer is None and far.peer_chain == () == far.verified_chain
+
+
+def test_chains_are_those_of_the_peer(ca):
+    middle = ca.intermediate()
+    site = middle.issue("localhost")
+    near, _ = memory_pair(tlsmith.Client(trust=ca), tlsmith.Server(site))
+    assert near.peer_chain == (site.cert, middle.cert)
+    assert near.verified_chain == (site.cert, middle.cert, ca.cert)
+
+
+def test_the_handshake_was_so_many_bytes(client, server):
+    near, far = client.buffer("localhost"), server.buffer()
+    assert near.handshake_bytes is None
+    counted = [0, 0]
+    while near.handshaking or far.handshaking:
+        for index, (source, sink) in enumerate(((near, far), (far, near))):
+            data = source.data_to_send()
+            counted[index] += len(data)
+            if data:
+                sink.receive_data(data)
+    received, sent = near.handshake_bytes
+    assert sent == counted[0] and 0 < received <= counted[1]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_report_is_for_people(client, server, version):
+    near, far = memory_pair(client.replace(max_version=version), server)
+    for side, parts in (
+        (near, ["localhost", f"TLS {version}", near.info.cipher, "ecdsa-p256"]),
+        (far, [f"TLS {version}", far.info.cipher]),
+    ):
+        report = side.report()
+        assert len(report.splitlines()) > 3
+        for part in parts:
+            assert part in report
+
+
+def test_what_was_stapled_is_told(ca, identity, client):
+    near, _ = memory_pair(client, tlsmith.Server(identity))
+    assert near.ocsp_response is None
+    near, far = memory_pair(client, tlsmith.Server(identity, ocsp=b"0\x03\x0a\x01\x06"))
+    assert near.ocsp_response == b"0\x03\x0a\x01\x06"
+    assert far.ocsp_response is None
+    with pytest.raises(tlsmith.CertError, match="OCSP"):
+        tlsmith.Server(identity, ocsp=b"-----BEGIN OCSP-----")
+    with pytest.raises(TypeError):
+        tlsmith.Server(identity, ocsp="text")
+
+
+# Exported keys.
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_both_sides_export_the_same(client, server, version):
+    near, far = memory_pair(client.replace(max_version=version), server)
+    seen = set()
+    for arguments in (
+        ("label", 32),
+        ("label", 32, b"context"),
+        ("other", 33, bytearray(b"context")),
+        ("more", 8160),
+    ):
+        exported = near.export(*arguments)
+        assert exported == far.export(*arguments)
+        assert len(exported) == arguments[1]
+        seen.add(exported[:16])
+    assert len(seen) == 4
+    no_context = near.export("label", 32)
+    assert (near.export("label", 32, b"") == no_context) is (version == "1.3")
+    other, _ = memory_pair(client.replace(max_version=version), server)
+    assert other.export("label", 32) != no_context
+
+
+def test_what_cannot_be_exported_is_refused(client, server):
+    near, _ = memory_pair(client, server)
+    for length in (0, 8161, 2**40, 2**62, 2**63 - 1):
+        with pytest.raises(tlsmith.ConfigError, match=f"{length} bytes.*8160"):
+            near.export("label", length)
+    with pytest.raises(ValueError, match="-1"):
+        near.export("label", -1)
+    with pytest.raises(OverflowError):
+        near.export("label", 2**64)
+    with pytest.raises(tlsmith.ConfigError, match="300 bytes"):
+        near.export("x" * 300, 32)
+    with pytest.raises(tlsmith.ConfigError, match="context"):
+        near.export("label", 32, bytes(70_000))
+    with pytest.raises(tlsmith.Error) as caught:
+        client.buffer("localhost").export("label", 32)
+    assert caught.value.code == "state"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_exporter_binding_is_the_same_on_both_sides(client, server, version):
+    near, far = memory_pair(client.replace(max_version=version), server)
+    binding = near.channel_binding()
+    assert binding == near.channel_binding("tls-exporter") == far.channel_binding()
+    assert len(binding) == 32
+    assert memory_pair(client, server)[0].channel_binding() != binding
+    with pytest.raises(tlsmith.ConfigError, match="tls-unique"):
+        near.channel_binding("tls-unique")
+
+
+@pytest.mark.parametrize("kind", ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048", "ed25519"])
+def test_the_end_point_binding_is_the_fingerprint_of_the_certificate(kind):
+    ca = tlsmith.CA(key=a_key(kind))
+    site = ca.issue("localhost")
+    near, far = memory_pair(tlsmith.Client(trust=ca), tlsmith.Server(site))
+    theirs = x509.load_der_x509_certificate(site.cert.der)
+    algorithm = theirs.signature_hash_algorithm or hashes.SHA256()
+    assert near.channel_binding("tls-server-end-point") == theirs.fingerprint(algorithm)
+    with pytest.raises(tlsmith.Error, match="none came"):
+        far.channel_binding("tls-server-end-point")
+
+
+@pytest.mark.parametrize("ours", ["client", "server"])
+def test_keys_are_refreshed_and_ssl_goes_along(ca, identity, ours):
+    near, far = socketpair()
+    version = ssl.TLSVersion.TLSv1_3
+    if ours == "client":
+        context = ssl_context(ssl.PROTOCOL_TLS_SERVER, identity, version=version)
+        options = {"server_side": True}
+    else:
+        context = ssl_context(ssl.PROTOCOL_TLS_CLIENT, ca=ca, version=version)
+        options = {"server_hostname": "localhost"}
+
+    def echo():
+        with context.wrap_socket(far, **options) as tls:
+            while part := tls.recv(1000):
+                tls.sendall(part)
+
+    with thread(echo):
+        if ours == "client":
+            sock = tlsmith.Client(trust=ca).wrap(near, "localhost")
+        else:
+            sock = tlsmith.Server(identity).wrap(near)
+        with sock:
+            for word in (b"one", b"two", b"three"):
+                sock.refresh_keys()
+                sock.sendall(word)
+                assert sock.recv() == word
+
+
+def test_tls_1_2_cannot_refresh_keys(client, server):
+    near, _ = memory_pair(client.replace(max_version="1.2"), server)
+    with pytest.raises(tlsmith.ConfigError, match=r"TLS 1\.2") as caught:
+        near.refresh_keys()
+    assert caught.value.code == "config.unsupported"
+
+
+def test_refreshed_keys_go_out_without_io_too(client, server):
+    near, far = memory_pair(client, server)
+    for side, other in ((near, far), (far, near)):
+        side.refresh_keys()
+        side.write(b"new keys")
+        exchange(near, far)
+        assert other.read() == b"new keys"
+
+
+# Why a peer is refused.
+
+CODES = {
+    "expired": 10,
+    "not_yet_valid": 9,
+    "unknown_issuer": 20,
+    "name_mismatch": 62,
+    "wrong_usage": 26,
+    "bad_signature": 7,
+    "constraint": 47,
+    "not_an_end_entity": 79,
+    "revoked": 23,
+}
+
+
+@pytest.mark.parametrize("kind", testing.KINDS)
+def test_every_kind_of_bad_certificate_has_its_reason_and_code(kind):
+    (bad,) = (bad for bad in testing.bad() if bad.name == kind)
+    client = tlsmith.Client(trust=bad.trust)
+    error, alert = refusal(client, tlsmith.Server(bad.identity), bad.hostname)
+    assert type(error) is tlsmith.VerifyError
+    assert error.reason == bad.reason and error.code == f"verify.{bad.reason}"
+    assert error.hostname == bad.hostname
+    # Of a key that does not fit it is the signature that is refused.
+    assert error.chain == (() if kind == "key-mismatch" else bad.identity.chain)
+    assert isinstance(error.verify_code, int) and error.verify_code > 0
+    if bad.reason in CODES and bad.reason != "unknown_issuer":
+        assert error.verify_code == CODES[bad.reason]
+    assert isinstance(alert, tlsmith.AlertError) and 40 <= alert.alert_number <= 120
+
+
+def test_openssl_has_the_same_number_for_what_is_unknown(ca, identity):
+    stranger = tlsmith.CA("Stranger")
+    middle = stranger.intermediate()
+    for shown, code in (
+        (middle.issue("localhost"), 20),
+        (stranger.issue("localhost"), 20),
+    ):
+        error, _ = refusal(tlsmith.Client(trust=ca), tlsmith.Server(shown))
+        assert (error.reason, error.verify_code) == ("unknown_issuer", code)
+    error, _ = refusal(tlsmith.Client(trust=ca), tlsmith.Server(identity), "127.9.9.9")
+    assert (error.reason, error.verify_code) == ("name_mismatch", 64)
+
+
+@pytest.mark.parametrize("check", ["leaf", "chain"])
+@pytest.mark.parametrize("unknown", ["fail", "allow"])
+def test_crls_are_applied_as_strictly_as_is_said(check, unknown):
+    ca = tlsmith.CA("Root")
+    middle = ca.intermediate()
+    site, revoked = middle.issue("localhost"), middle.issue("localhost")
+    middle.revoke(revoked)
+    trust = tlsmith.Trust.roots(ca)
+    client = tlsmith.Client(trust=trust.with_crls(middle.crl(), check=check, unknown=unknown))
+    if (check, unknown) != ("chain", "fail"):
+        error, alert = refusal(client, tlsmith.Server(revoked))
+        assert (error.reason, error.verify_code) == ("revoked", 23)
+        assert alert.alert == "certificate_revoked"
+    else:
+        error, _ = refusal(client, tlsmith.Server(site))
+        assert (error.reason, error.verify_code) == ("unknown_revocation", 3)
+        client = tlsmith.Client(trust=trust.with_crls(middle.crl(), ca.crl()))
+    memory_pair(client, tlsmith.Server(site))[0].do_handshake()
+    for wrong in ({"check": "all"}, {"unknown": "ignore"}):
+        with pytest.raises(tlsmith.ConfigError, match=next(iter(wrong.values()))):
+            trust.with_crls(middle.crl(), **wrong)
+
+
+def test_a_client_without_a_certificate_has_a_reason_too(ca, identity):
+    server = tlsmith.Server(identity, client_trust=ca)
+    near, far = memory_pair(tlsmith.Client(trust=ca), server)
+    with pytest.raises(tlsmith.VerifyError) as caught:
+        far.read()
+    error = caught.value
+    assert (error.reason, error.chain, error.hostname) == ("missing", (), None)
+    with pytest.raises(tlsmith.AlertError) as caught:
+        near.read()
+    assert (caught.value.alert, caught.value.alert_number) == ("certificate_required", 116)
+    optional = server.replace(client_auth="optional")
+    assert memory_pair(tlsmith.Client(trust=ca), optional)[1].peer is None
+
+
+def test_ssl_hears_our_alert_and_we_hear_ssls(ca):
+    stranger = tlsmith.CA("Stranger").issue("localhost")
+    near, far = socketpair()
+    context = ssl_context(ssl.PROTOCOL_TLS_CLIENT, ca=ca)
+
+    def talk():
+        with pytest.raises(ssl.SSLCertVerificationError):
+            context.wrap_socket(near, server_hostname="localhost")
+        near.close()
+
+    with thread(talk):
+        with pytest.raises(tlsmith.AlertError, match="unknown_ca") as caught:
+            tlsmith.Server(stranger).wrap(far)
+    assert (caught.value.alert, caught.value.alert_number) == ("unknown_ca", 48)
+    near, far = socketpair()
+    context = ssl_context(ssl.PROTOCOL_TLS_SERVER, stranger)
+
+    def serve():
+        with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):
+            context.wrap_socket(far, server_side=True)
+
+    with thread(serve):
+        with pytest.raises(tlsmith.VerifyError):
+            tlsmith.Client(trust=ca).wrap(near, "localhost")

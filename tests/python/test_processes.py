@@ -1,0 +1,234 @@
+"""What must not crash, hang or disturb others: forks, signals, subinterpreters, and the
+end of the interpreter."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from conftest import PATIENCE
+
+PRELUDE = """
+import gc, os, signal, socket, sys, threading, time, weakref
+import tlsmith
+ca = tlsmith.CA()
+server = tlsmith.Server(ca.issue("localhost", "127.0.0.1"))
+client = tlsmith.Client(trust=ca)
+
+def open_pair():
+    near, far = socket.socketpair()
+    made = []
+    accepting = threading.Thread(target=lambda: made.append(server.wrap(far)))
+    accepting.start()
+    ours = client.wrap(near, "localhost")
+    accepting.join()
+    return ours, made[0]
+
+def begun(function):
+    started = threading.Event()
+    def run():
+        started.set()
+        function()
+    threading.Thread(target=run, daemon=True).start()
+    started.wait()
+"""
+
+
+def run(program, status=0):
+    """Runs a program to its end: what it prints."""
+    command = [sys.executable, "-X", "faulthandler", "-c", PRELUDE + textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == status, done.stderr
+    for word in ("Fatal", "panicked", "FATAL", "abort", "Traceback", "Exception ignored"):
+        assert word not in done.stderr, done.stderr
+    return done.stdout
+
+
+# Forks.
+
+
+def test_a_forked_child_that_exits_leaves_the_connection_alone():
+    program = """
+        ours, theirs = open_pair()
+        listener = server.listen(("127.0.0.1", 0))
+        child = os.fork()
+        if child == 0:
+            for call in (ours.recv, lambda: ours.send(b"x"), ours.close_write, theirs.unwrap):
+                try:
+                    call()
+                except tlsmith.Error as error:
+                    assert error.code == "state" and "forked" in str(error), error
+                else:
+                    os._exit(7)
+            with ours:
+                ours.makefile("rb").close()
+            del theirs
+            listener.close()
+            gc.collect()
+            sys.exit(3)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+        theirs.sendall(b"alive")
+        assert ours.recv() == b"alive"
+        accepting = threading.Thread(target=lambda: listener.accept(handshake=True))
+        accepting.start()
+        with client.connect(listener.address, timeout=20) as sock:
+            assert sock.info.version == "1.3"
+        accepting.join()
+        ours.close()
+        assert theirs.recv() == b""
+        print("the parent went on")
+    """
+    assert run(program) == "the parent went on\n"
+
+
+def test_a_forked_child_serves_the_plain_socket_that_it_was_given():
+    program = """
+        near, far = socket.socketpair()
+        child = os.fork()
+        if child == 0:
+            near.close()
+            with server.wrap(far) as sock:
+                sock.sendall(sock.recv().upper())
+                assert sock.recv() == b""
+            sys.exit(0)
+        far.close()
+        with client.wrap(near, "localhost") as sock:
+            sock.sendall(b"hello")
+            print(sock.recv().decode())
+            sock.close_write()
+        assert os.waitpid(child, 0)[1] == 0
+    """
+    assert run(program) == "HELLO\n"
+
+
+def test_forked_workers_share_a_listener_that_the_parent_closes():
+    program = """
+        listener = server.listen(("127.0.0.1", 0))
+        address = listener.address
+        children = []
+        for _ in range(2):
+            children.append(os.fork())
+            if children[-1] == 0:
+                with listener.accept()[0] as sock:
+                    sock.sendall(b"hello")
+                    sock.recv()
+                listener.close()
+                os._exit(0)
+        listener.close()
+        for _ in children:
+            with client.connect(address, timeout=20) as sock:
+                assert sock.recv() == b"hello"
+        for child in children:
+            assert os.waitpid(child, 0)[1] == 0
+        print("served")
+    """
+    assert run(program) == "served\n"
+
+
+# The end of the interpreter.
+
+
+@pytest.mark.parametrize("blocked_in", ["recv", "accept", "handshake", "sendall", "connect"])
+@pytest.mark.parametrize("woken", [False, True])
+def test_the_interpreter_ends_while_threads_are_blocked(blocked_in, woken):
+    program = f"""
+        blocked_in, woken = {blocked_in!r}, {woken!r}
+        near, far = socket.socketpair()
+        ours, theirs = open_pair()
+        listener = server.listen(("127.0.0.1", 0))
+        silent = socket.create_server(("127.0.0.1", 0))
+        shaking = client.wrap(near, "localhost", handshake=False)
+        begun({{
+            "recv": ours.recv,
+            "accept": listener.accept,
+            "handshake": shaking.do_handshake,
+            "sendall": lambda: ours.sendall(bytes(100_000_000)),
+            "connect": lambda: client.connect(silent.getsockname()),
+        }}[blocked_in])
+        class Last:
+            def __del__(self):
+                # The module's objects go when threads cannot run any more.
+                if woken:
+                    far.sendall(b"nonsense" * 10)
+                    theirs.close()
+                    os.kill(os.getpid(), signal.SIGCHLD)
+                    time.sleep(0.05)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        last = Last()
+        sys.last = last
+        sys.exit(5)
+    """
+    run(program, status=5)
+
+
+def test_objects_of_all_kinds_outlive_the_module():
+    program = """
+        ours, theirs = open_pair()
+        listener = server.listen(("127.0.0.1", 0))
+        memory = client.buffer("localhost")
+        class Holder: pass
+        cycle = Holder()
+        def hook(*_):
+            return cycle
+        cycle.all = [tlsmith.Server(ca.issue("x"), on_hello=hook, keylog=hook), ours, memory, cycle]
+        cycle.file = theirs.makefile("rwb")
+        cycle.file.write(b"not flushed")
+        sys.modules["kept"] = cycle
+        threading.local().kept = memory
+        memory.data_to_send()
+        print("done")
+    """
+    assert run(program) == "done\n"
+
+
+def test_a_signal_handler_that_raises_ends_the_wait_and_nothing_else():
+    program = """
+        class Rung(Exception): pass
+        def ring(*_):
+            raise Rung
+        signal.signal(signal.SIGALRM, ring)
+        ours, theirs = open_pair()
+        for timeout in (None, 20):
+            ours.settimeout(timeout)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            try:
+                ours.recv()
+            except Rung:
+                print("rung")
+        theirs.sendall(b"still there")
+        print(ours.recv().decode())
+        signal.signal(signal.SIGALRM, lambda *_: theirs.sendall(b"later"))
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        print(ours.recv().decode())
+    """
+    assert run(program) == "rung\nrung\nstill there\nlater\n"
+
+
+def test_subinterpreters_work_or_are_refused():
+    """Those with a lock of their own are refused (Python 3.12 and later)."""
+    program = """
+        try:
+            import _interpreters as interpreters
+            kinds = ["isolated", "legacy"]
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+            kinds = [None]
+        code = "\\n".join([
+            "import os",
+            "try:",
+            "    import tlsmith",
+            "    client = tlsmith.Client(trust=tlsmith.CA()).buffer('localhost')",
+            "    os.write(1, b'works ' if client.data_to_send() else b'is dumb ')",
+            "except ImportError:",
+            "    os.write(1, b'is refused ')",
+        ])
+        for kind in kinds * 2:
+            inner = interpreters.create(*[kind] if kind else [])
+            interpreters.run_string(inner, code)
+            interpreters.destroy(inner)
+            gc.collect()
+        print(client.buffer("localhost").handshaking)
+    """
+    *outcomes, main = run(program).replace("is ", "").split()
+    assert outcomes in (["works"] * 2, ["refused", "works"] * 2)
+    assert main == "True"

@@ -1,0 +1,317 @@
+"""What must not crash, hang or leak: objects after their end, threads that get in
+each other's way, cycles of garbage, and arguments that nobody would give."""
+
+import array
+import ctypes
+import datetime
+import gc
+import os
+import resource
+import sys
+import weakref
+
+import pytest
+from conftest import (
+    exchange,
+    memory_pair,
+    open_pair,
+    receive_all,
+    socketpair,
+    thread,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+import tlsmith
+
+
+@pytest.fixture
+def client(ca):
+    return tlsmith.Client(trust=ca)
+
+
+@pytest.fixture
+def server(identity):
+    return tlsmith.Server(identity)
+
+
+# After the end.
+
+
+def test_a_closed_socket_answers_everything_with_an_error(client, server):
+    with open_pair(client, server) as (ours, _):
+        pass
+    calls = [
+        ours.do_handshake, ours.recv, lambda: ours.recv_into(bytearray(5)), ours.recv_early,
+        lambda: ours.send(b"x"), lambda: ours.sendall(b"x"), lambda: ours.sendmsg([b"x"]),
+        lambda: ours.send_early(b"x"), ours.flush, ours.pending, ours.events, ours.close_write,
+        ours.unwrap, ours.detach, ours.report, ours.refresh_keys, ours.channel_binding,
+        lambda: ours.export("label", 32), lambda: ours.settimeout(1), lambda: ours.setblocking(1),
+        lambda: ours.info, lambda: ours.peer, lambda: ours.peer_chain, lambda: ours.tickets,
+        lambda: ours.verified_chain, lambda: ours.ocsp_response, lambda: ours.handshake_bytes,
+        lambda: ours.handshaking, lambda: ours.closed_cleanly, ours.makefile,
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(tlsmith.Error, match="closed") as caught:
+            call()
+        assert caught.value.code == "state"
+    ours.close()
+    assert ours.fileno() == -1 and "closed" in repr(ours)
+
+
+def test_one_direction_is_for_one_thread(client, server):
+    with open_pair(client, server) as (ours, theirs):
+        ours.settimeout(0.05)
+
+        def receive():
+            while True:
+                try:
+                    return ours.recv()
+                except tlsmith.TimedOut:
+                    pass
+                except tlsmith.Error as error:
+                    # The other one was faster.
+                    assert error.code == "state"
+
+        with thread(receive) as receiving:
+            with pytest.raises(tlsmith.Error, match="another thread reads") as caught:
+                while True:
+                    try:
+                        ours.recv()
+                    except tlsmith.TimedOut:
+                        pass
+            assert caught.value.code == "state"
+            theirs.sendall(b"for one of them")
+        assert receiving.result == b"for one of them"
+
+
+def test_a_second_writer_is_told_so(client, server):
+    with open_pair(client, server) as (ours, theirs):
+        with thread(lambda: ours.sendall(bytes(30_000_000))) as sending:
+            with pytest.raises(tlsmith.Error, match="another thread writes") as caught:
+                while sending.is_alive():
+                    # An empty write, since one that comes too early succeeds.
+                    ours.send(b"")
+            assert caught.value.code == "state"
+            with thread(lambda: receive_all(theirs)) as receiving:
+                sending.join()
+                ours.close_write()
+        assert len(receiving.result) == 30_000_000
+
+
+# Garbage.
+
+
+def collected(make):
+    """Whether what `make` gives a weak reference to is gone with its cycle."""
+    reference = make()
+    gc.collect()
+    return reference() is None
+
+
+@pytest.mark.parametrize("hook", ["on_hello", "keylog", "now"])
+@pytest.mark.parametrize("used", [False, True])
+def test_hooks_that_refer_to_their_configuration_are_collected(client, identity, hook, used):
+    def make():
+        def function(*_):
+            assert cycle
+            return datetime.datetime.now(datetime.timezone.utc) if hook == "now" else None
+
+        cycle = [tlsmith.Server(identity, **{hook: function})]
+        if used:
+            cycle += memory_pair(client, cycle[0])
+        return weakref.ref(function)
+
+    assert collected(make)
+
+
+def test_hooks_that_refer_to_their_socket_are_collected(ca, server):
+    def make():
+        cycle = {}
+
+        def function(line):
+            cycle["line"] = line
+
+        near, far = socketpair()
+        with thread(lambda: server.wrap(far)) as accepting:
+            cycle["sock"] = tlsmith.Client(trust=ca, keylog=function).wrap(near, "localhost")
+        accepting.result.close()
+        return weakref.ref(cycle["sock"])
+
+    assert collected(make)
+
+
+def test_a_chosen_server_that_is_garbage_still_serves(client, identity):
+    lines = []
+
+    def choose(hello):
+        def log(line):
+            lines.append((line, cycle))
+
+        cycle = [tlsmith.Server(identity, keylog=log)]
+        return cycle[0]
+
+    near, far = client.buffer("localhost"), tlsmith.Server(identity, on_hello=choose).buffer()
+    far.receive_data(near.data_to_send())
+    gc.collect()
+    exchange(near, far)
+    assert near.info == far.info._replace(signature_scheme=near.info.signature_scheme)
+    assert lines
+
+
+def test_thousands_of_connections_leave_nothing(client, server):
+    def connect(count):
+        for _ in range(count):
+            near, far = memory_pair(client, server)
+            near.write(b"x")
+
+    def descriptors():
+        return len(os.listdir("/proc/self/fd"))
+
+    def kilobytes():
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize() // 1024
+
+    connect(500)
+    before, open_before = kilobytes(), descriptors()
+    connect(1500)
+    assert kilobytes() - before < 2000
+    for _ in range(50):
+        with open_pair(client, server):
+            pass
+    assert descriptors() == open_before
+
+
+# Buffers.
+
+
+def test_memory_that_is_in_use_does_not_move(client, server):
+    with open_pair(client, server) as (ours, theirs):
+        room = bytearray(10)
+        with thread(lambda: ours.recv_into(room)) as receiving:
+            while True:
+                try:
+                    room.append(0)
+                    room.pop()
+                except BufferError:
+                    break
+            theirs.sendall(b"0123456789")
+        assert receiving.result == 10 and room == b"0123456789"
+        room.append(0)
+
+
+def test_buffers_that_are_none_are_refused(client, server):
+    released = memoryview(b"x")
+    released.release()
+    strided = memoryview(b"0123456789")[::2]
+    with open_pair(client, server) as (ours, theirs):
+        near, _ = memory_pair(client, server)
+        for call in (ours.send, ours.sendall, near.write, near.receive_data, ours.send_early):
+            for wrong, error in ((released, ValueError), (strided, BufferError), ([1], TypeError)):
+                with pytest.raises(error):
+                    call(wrong)
+        for call in (ours.recv_into, near.read_into, near.data_to_send_into):
+            for wrong in (b"bytes", memoryview(b"x"), memoryview(bytearray(10))[::2]):
+                with pytest.raises(BufferError):
+                    call(wrong)
+            with pytest.raises(TypeError):
+                call("text")
+        words = array.array("I", [1, 2, 3])
+        assert ours.send(words) == 12
+        assert theirs.recv() == words.tobytes()
+        assert ours.send((ctypes.c_char * 3)(b"a", b"b", b"c")) == 3
+        assert theirs.recv() == b"abc"
+
+
+def test_what_a_buffer_of_python_raises_comes_out(client, server):
+    class Weird:
+        def __buffer__(self, flags):
+            raise LookupError("no buffer today")
+
+    near, _ = memory_pair(client, server)
+    # Python before 3.12 does not ask it.
+    with pytest.raises(LookupError if sys.version_info >= (3, 12) else TypeError):
+        near.write(Weird())
+
+
+def test_sizes_beyond_all_measure(client, server):
+    with open_pair(client, server) as (ours, theirs):
+        near, far = memory_pair(client, server)
+        for size in (2**31, 2**62, 2**63 - 1):
+            theirs.sendall(b"x")
+            assert ours.recv(size) == b"x"
+            theirs.sendall(b"x")
+            assert ours.recv_into(bytearray(5), size) == 1
+            assert ours.recv_early(size) == b""
+            far.write(b"x")
+            near.receive_data(far.data_to_send(size))
+            assert near.read(size) == b"x"
+        for call in (ours.recv, ours.recv_early, near.read_early,
+                     lambda size: ours.recv_into(bytearray(5), size)):  # fmt: skip
+            with pytest.raises(ValueError, match="-5"):
+                call(-5)
+            with pytest.raises(OverflowError):
+                call(2**63)
+            for wrong in ("1", 1.0, None, b"1"):
+                with pytest.raises(TypeError):
+                    call(wrong)
+
+
+# Arguments.
+
+ANYTHING = some.one_of(
+    some.none(),
+    some.booleans(),
+    some.integers(),
+    some.floats(),
+    some.text(max_size=10),
+    some.binary(max_size=40),
+    some.sampled_from(["1.2", "1.3", "system", "grease", "required", "optional", "x25519"]),
+    some.lists(some.one_of(some.text(max_size=5), some.integers(), some.binary(max_size=40))),
+    some.just(object()),
+    some.datetimes(),
+    some.datetimes(timezones=some.just(datetime.timezone.utc)),
+    some.builds(tlsmith.Pin.spki, some.binary(min_size=32, max_size=32)),
+    some.dictionaries(some.text(max_size=3), some.integers(), max_size=2),
+)
+REFUSALS = (TypeError, ValueError, OverflowError, tlsmith.ConfigError, tlsmith.CertError)
+CLIENT = [
+    "trust", "identity", "alpn", "min_version", "max_version", "groups", "ciphers", "pins", "ech",
+    "check_hostname", "resume", "early_data", "now",
+]  # fmt: skip
+SERVER = [
+    "client_trust", "client_auth", "alpn", "min_version", "max_version", "groups", "ciphers",
+    "on_hello", "strict_names", "tickets", "ticket_keys", "early_data", "ocsp", "now",
+]  # fmt: skip
+
+
+def some_of(names):
+    return some.dictionaries(some.sampled_from(names), ANYTHING, max_size=3)
+
+
+@pytest.mark.filterwarnings("ignore::tlsmith.InsecureWarning")
+@settings(max_examples=300, deadline=None, database=None)
+@given(arguments=some_of(CLIENT))
+def test_a_client_takes_or_refuses_its_arguments(arguments):
+    try:
+        client = tlsmith.Client(**{"trust": CA, **arguments})
+        memory_pair(client, SERVER_OF_CA)
+    except REFUSALS:
+        pass
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(arguments=some_of(SERVER))
+def test_a_server_takes_or_refuses_its_arguments(arguments):
+    try:
+        server = tlsmith.Server(IDENTITY, **arguments)
+        memory_pair(tlsmith.Client(trust=CA), server)
+    except REFUSALS:
+        pass
+
+
+CA = tlsmith.CA()
+IDENTITY = CA.issue("localhost")
+SERVER_OF_CA = tlsmith.Server(IDENTITY)

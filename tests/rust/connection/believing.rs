@@ -1,0 +1,226 @@
+//! Whom a side believes, and when: clocks, revocation rules, certificates that are
+//! trusted for what they are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tlsmith::{
+    CertOptions, CertificateProblem, ClientAuth, Context, CrlOptions, Error, Identity, Now,
+    RevocationRules, Revoked, Status, gen_ca, gen_crl, issue_cert,
+};
+
+use crate::support::*;
+
+const DAY: i64 = 86_400;
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
+}
+
+/// What a client refuses a server with, or `None`.
+fn refusal(client: &Context, server: &Context) -> Option<Error> {
+    let (client, server) = pair(client, server, "localhost");
+    let (ours, theirs) = shake_hands(&client, &server);
+    assert!(ours.is_ok() || theirs.is_err() || client.agreed().is_none());
+    ours.err()
+}
+
+fn problem(error: Option<Error>) -> Option<CertificateProblem> {
+    error.map(|error| {
+        error
+            .certificate_problem()
+            .expect("a certificate is refused")
+    })
+}
+
+#[test]
+fn the_clock_says_what_is_valid() {
+    let time = Arc::new(AtomicI64::new(0));
+    let told = time.clone();
+    let clock: Now = Arc::new(move || told.load(Ordering::SeqCst));
+    let client = client_context();
+    client.set_clock(clock).unwrap();
+    client.set_resumption(0).unwrap();
+    let server = server_context(localhost());
+    for (at, expected) in [
+        (now(), None),
+        (now() + 400 * DAY, Some(CertificateProblem::Expired)),
+        (now() - 2 * DAY, Some(CertificateProblem::NotValidYet)),
+        (now() + 396 * DAY, None),
+        (0, Some(CertificateProblem::NotValidYet)),
+        (i64::MIN, Some(CertificateProblem::NotValidYet)),
+        (i64::MAX, Some(CertificateProblem::Expired)),
+    ] {
+        time.store(at, Ordering::SeqCst);
+        assert_eq!(problem(refusal(&client, &server)), expected, "{at}");
+    }
+    time.store(now() + 400 * DAY, Ordering::SeqCst);
+    let chain = localhost().chain();
+    let error = client.verify(chain, None, None, None).unwrap_err();
+    assert_eq!(error.status(), Status::CertificateTime);
+    client.verify(chain, None, None, Some(now())).unwrap();
+}
+
+#[test]
+fn the_clock_of_a_server_is_for_its_clients() {
+    let late: Now = Arc::new(|| now() + 400 * DAY);
+    let server = server_with(|server| {
+        server.add_root(ca().certificate()).unwrap();
+        server.set_client_auth(ClientAuth::Required).unwrap();
+        server.set_clock(late).unwrap();
+    });
+    let client = client_context();
+    client
+        .use_identity(&issue(&["alice@example.org"], &CertOptions::default()))
+        .unwrap();
+    let (client, server) = pair(&client, &server, "localhost");
+    let (_, theirs) = shake_hands(&client, &server);
+    assert_eq!(problem(theirs.err()), Some(CertificateProblem::Expired));
+}
+
+/// A root, a CA below it, and a site below that.
+struct Path {
+    root: Identity,
+    middle: Identity,
+    site: Identity,
+}
+
+fn path() -> Path {
+    let root = gen_ca(&CertOptions::default()).unwrap();
+    let options = CertOptions {
+        ca: true,
+        ..CertOptions::default()
+    };
+    let middle = issue_cert(&root, &[], &options).unwrap();
+    let site = issue_cert(&middle, &names(&["localhost"]), &CertOptions::default()).unwrap();
+    Path { root, middle, site }
+}
+
+/// A CRL of `ca` with the certificates of `revoked` on it.
+fn crl(ca: &Identity, revoked: &[&Identity]) -> tlsmith::Crl {
+    let revoked: Vec<_> = revoked
+        .iter()
+        .map(|id| Revoked {
+            serial: id.certificate().serial().to_owned(),
+            time: None,
+            reason: None,
+        })
+        .collect();
+    gen_crl(ca, &revoked, &CrlOptions::default()).unwrap()
+}
+
+#[test]
+fn revocation_is_as_strict_as_the_rules() {
+    use CertificateProblem::{Revoked as OnList, UnknownRevocation as Unknown};
+    let path = path();
+    let clean = [crl(&path.root, &[]), crl(&path.middle, &[])];
+    let of_middle = [crl(&path.middle, &[])];
+    let of_root = [crl(&path.root, &[])];
+    let without_middle = [crl(&path.root, &[&path.middle]), crl(&path.middle, &[])];
+    let without_site = [crl(&path.root, &[]), crl(&path.middle, &[&path.site])];
+    let rules = |leaf_only, allow_unknown, always| RevocationRules {
+        leaf_only,
+        allow_unknown,
+        always,
+    };
+    let strict = RevocationRules::default();
+    assert_eq!(strict, rules(false, false, false));
+    for (crls, rules, expected) in [
+        (&clean[..], strict, None),
+        (&of_middle, strict, Some(Unknown)),
+        (&of_middle, rules(true, false, false), None),
+        (&of_middle, rules(false, true, false), None),
+        (&of_root, strict, Some(Unknown)),
+        (&of_root, rules(true, false, false), Some(Unknown)),
+        (&of_root, rules(true, true, false), None),
+        (&without_middle, strict, Some(OnList)),
+        (&without_middle, rules(true, false, false), None),
+        (&without_middle, rules(false, true, false), Some(OnList)),
+        (&without_site, strict, Some(OnList)),
+        (&without_site, rules(true, true, false), Some(OnList)),
+        (&[], strict, None),
+        (&[], rules(false, false, true), Some(Unknown)),
+        (&[], rules(true, false, true), Some(Unknown)),
+        (&[], rules(false, true, true), None),
+        (&clean, rules(false, false, true), None),
+    ] {
+        let client = Context::new();
+        client.add_root(path.root.certificate()).unwrap();
+        for crl in crls {
+            client.add_crl(crl).unwrap();
+        }
+        client.set_revocation(rules).unwrap();
+        let got = problem(refusal(&client, &server_context(&path.site)));
+        assert_eq!(got, expected, "{} CRLs, {rules:?}", crls.len());
+    }
+}
+
+#[test]
+fn who_leaves_the_systems_roots_believes_nobody_else() {
+    let client = Context::new();
+    client.leave_system_roots().unwrap();
+    let error = refusal(&client, &server_context(localhost())).unwrap();
+    assert_eq!(error.status(), Status::CertificateUntrusted);
+    let client = client_context();
+    client.leave_system_roots().unwrap();
+    assert!(refusal(&client, &server_context(localhost())).is_none());
+    let client = Context::new();
+    client.leave_system_roots().unwrap();
+    client.add_root(ca().certificate()).unwrap();
+    assert!(refusal(&client, &server_context(localhost())).is_none());
+}
+
+#[test]
+fn an_end_entity_is_trusted_for_its_own_names_while_it_is_valid() {
+    let path = path();
+    let client = Context::new();
+    client.trust_end_entity(path.site.certificate()).unwrap();
+    assert!(refusal(&client, &server_context(&path.site)).is_none());
+    let sibling = issue_cert(
+        &path.middle,
+        &names(&["localhost"]),
+        &CertOptions::default(),
+    );
+    let error = refusal(&client, &server_context(&sibling.unwrap())).unwrap();
+    assert_eq!(error.status(), Status::CertificateUntrusted);
+    let (near, far) = pair(&client, &server_context(&path.site), "other.example");
+    let error = shake_hands(&near, &far).0.unwrap_err();
+    assert_eq!(error.status(), Status::CertificateName);
+    let old = CertOptions {
+        not_before: Some(now() - 5 * DAY),
+        lifetime: Some(Duration::from_secs(DAY.unsigned_abs())),
+        ..CertOptions::default()
+    };
+    let ca = CertOptions {
+        not_before: Some(now() - 9 * DAY),
+        ..CertOptions::default()
+    };
+    let old = issue_cert(&gen_ca(&ca).unwrap(), &names(&["localhost"]), &old).unwrap();
+    let client = Context::new();
+    client.trust_end_entity(old.certificate()).unwrap();
+    let got = problem(refusal(&client, &server_context(&old)));
+    assert_eq!(got, Some(CertificateProblem::Expired));
+}
+
+#[test]
+fn a_refusal_has_the_chain_that_was_refused() {
+    let path = path();
+    let server = server_context(&path.site);
+    let error = refusal(&client_context(), &server).unwrap();
+    assert_eq!(error.chain(), path.site.chain());
+    assert_eq!(error.chain().len(), 2);
+    let trusting = Context::new();
+    trusting.add_root(path.root.certificate()).unwrap();
+    let (near, far) = pair(&trusting, &server, "other.example");
+    let (ours, theirs) = shake_hands(&near, &far);
+    assert_eq!(ours.unwrap_err().chain(), path.site.chain());
+    assert!(
+        theirs.unwrap_err().chain().is_empty(),
+        "an alert is about no certificate"
+    );
+    let error = near.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.chain(), path.site.chain(), "for ever");
+    assert!(Error::new(Status::State, "x").chain().is_empty());
+}

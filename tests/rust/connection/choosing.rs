@@ -1,0 +1,209 @@
+//! Servers that look at one client and choose the context that answers it.
+
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+
+use tlsmith::{CertOptions, Choose, Connection, Context, Error, Hello, MemoryTransport, Status};
+
+use crate::support::*;
+
+/// A client and a server of `context` whose client `choose` looks at.
+fn choosing_pair(client: &Context, context: &Context, choose: Choose) -> (Connection, Connection) {
+    let (near, far) = UnixStream::pair().unwrap();
+    let client = Connection::client(client, Some("localhost"), transport(near)).unwrap();
+    let server = Connection::server_choosing(context, choose, transport(far)).unwrap();
+    client.set_timeout(PATIENCE);
+    server.set_timeout(PATIENCE);
+    (client, server)
+}
+
+#[test]
+fn one_connection_chooses_without_the_context_knowing() {
+    let other = server_context(&issue(&["localhost", "other"], &CertOptions::default()));
+    let context = server_context(localhost());
+    for version in BOTH_VERSIONS {
+        for choice in [Some(other.clone()), None] {
+            let expected = if choice.is_some() { 2 } else { 3 };
+            let choose: Choose = Arc::new(move |hello| {
+                assert_eq!(hello.server_name.as_deref(), Some("localhost"));
+                Ok(choice.clone())
+            });
+            let client = only(client_context(), version);
+            let (client, server) = choosing_pair(&client, &context, choose);
+            let (ours, theirs) = shake_hands(&client, &server);
+            ours.unwrap();
+            theirs.unwrap();
+            assert_eq!(client.peer_chain()[0].names().len(), expected);
+        }
+    }
+    let (client, _) = meet(&client_context(), &context, "localhost");
+    assert_eq!(
+        client.peer_chain()[0].names().len(),
+        3,
+        "others are not asked about"
+    );
+}
+
+#[test]
+fn the_context_is_only_looked_at_when_nobody_else_is_chosen() {
+    let chosen = server_context(localhost());
+    let choose: Choose = Arc::new(move |_| Ok(Some(chosen.clone())));
+    let (client, server) = choosing_pair(&client_context(), &Context::new(), choose);
+    let (ours, theirs) = shake_hands(&client, &server);
+    ours.unwrap();
+    theirs.unwrap();
+    let nobody: Choose = Arc::new(|_| Ok(None));
+    let (client, server) = choosing_pair(&client_context(), &Context::new(), nobody);
+    let (ours, theirs) = shake_hands(&client, &server);
+    assert_fails(theirs, Status::State, "a server needs a certificate");
+    assert_eq!(ours.unwrap_err().alert(), Some(80));
+}
+
+#[test]
+fn the_client_hears_the_alert_that_the_chooser_says() {
+    for number in [40, 49, 112, 121] {
+        let context = server_context(localhost());
+        let choose: Choose = Arc::new(move |_| {
+            let sentence = format!("refused with {number}");
+            Err(Error::from_alert(Status::NoCommon, number, sentence))
+        });
+        let by_context = server_context(localhost());
+        by_context.set_choose(choose.clone()).unwrap();
+        for (client, server) in [
+            choosing_pair(&client_context(), &context, choose),
+            pair(&client_context(), &by_context, "localhost"),
+        ] {
+            let (ours, theirs) = shake_hands(&client, &server);
+            let theirs = theirs.unwrap_err();
+            assert_eq!(theirs.status(), Status::NoCommon);
+            assert_eq!(theirs.alert(), Some(number));
+            assert_eq!(theirs.to_string(), format!("refused with {number}"));
+            let ours = ours.unwrap_err();
+            assert_eq!((ours.status(), ours.alert()), (Status::Alert, Some(number)));
+            assert_eq!(
+                server.handshake().unwrap_err().alert(),
+                Some(number),
+                "for ever"
+            );
+        }
+    }
+}
+
+/// What a server hears of a client whose first flight `change` has changed.
+fn heard(client: &Context, change: impl Fn(&mut Vec<u8>)) -> Hello {
+    let [near, far] = [MemoryTransport::new(), MemoryTransport::new()];
+    let client = Connection::client(client, Some("localhost"), near.clone()).unwrap();
+    let told = Arc::<Mutex<Option<Hello>>>::default();
+    let tell = told.clone();
+    let choose: Choose = Arc::new(move |hello| {
+        *tell.lock().unwrap() = Some(hello.clone());
+        Ok(None)
+    });
+    let context = server_context(localhost());
+    let server = Connection::server_choosing(&context, choose, far.clone()).unwrap();
+    assert_eq!(client.handshake().unwrap_err().status(), Status::WantRead);
+    let mut flight = vec![0; near.undrained()];
+    near.drain(&mut flight);
+    change(&mut flight);
+    far.feed(&flight).unwrap();
+    assert_eq!(server.handshake().unwrap_err().status(), Status::WantRead);
+    let hello = told.lock().unwrap().take();
+    hello.expect("the chooser is asked")
+}
+
+#[test]
+fn a_hello_has_what_the_client_offers_by_name() {
+    let client = client_context();
+    client
+        .set_ciphers(&["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"])
+        .unwrap();
+    client.set_groups(&["secp384r1", "x25519"]).unwrap();
+    client.set_alpn(&["h2", "http/1.1"]).unwrap();
+    let hello = heard(&client, |_| ());
+    let known: Vec<_> = hello
+        .ciphers()
+        .into_iter()
+        .filter(|name| !name.ends_with("SCSV"))
+        .collect();
+    assert_eq!(
+        known,
+        ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"]
+    );
+    assert_eq!(hello.groups(), ["secp384r1", "x25519"]);
+    assert_eq!(hello.alpn, ["h2", "http/1.1"]);
+    let schemes = &hello.signature_schemes();
+    for name in ["ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256", "ed25519"] {
+        assert!(schemes.iter().any(|scheme| scheme == name), "{schemes:?}");
+    }
+}
+
+/// Writes one number over another wherever it stands.
+fn replace(flight: &mut [u8], from: u16, to: u16) {
+    let from = from.to_be_bytes();
+    let found: Vec<_> = (0..flight.len() - 1)
+        .filter(|at| flight[*at..*at + 2] == from)
+        .collect();
+    assert!(!found.is_empty());
+    for at in found {
+        flight[at..at + 2].copy_from_slice(&to.to_be_bytes());
+    }
+}
+
+#[test]
+fn what_has_no_name_is_told_by_its_number() {
+    let client = client_context();
+    client
+        .set_versions(tlsmith::Version::Tls12, tlsmith::Version::Tls12)
+        .unwrap();
+    client
+        .set_ciphers(&[
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        ])
+        .unwrap();
+    client.set_groups(&["x25519", "secp384r1"]).unwrap();
+    // GREASE (RFC 8701, section 2), and groups that have a name in the registry.
+    for (group, name) in [(0x5a5a, "0x5a5a"), (0x001e, "x448"), (0x0100, "ffdhe2048")] {
+        let hello = heard(&client, |flight| {
+            let fields = flight.len();
+            replace(&mut flight[43..fields], 0xc02c, 0x0a0a);
+            // The list of groups, which holds these two and nothing else.
+            let list = [0, 10, 0, 6, 0, 4, 0, 29, 0, 24];
+            let at = flight.windows(list.len()).position(|bytes| bytes == list);
+            let at = at.expect("the extension of groups");
+            flight[at + 8..at + 10].copy_from_slice(&u16::to_be_bytes(group));
+            let schemes = flight.windows(2).rposition(|bytes| bytes == [8, 7]);
+            let schemes = schemes.expect("ed25519 is offered");
+            flight[schemes..schemes + 2].copy_from_slice(&[0xfa, 0xfa]);
+        });
+        assert_eq!(hello.groups(), ["x25519", name]);
+        assert!(
+            hello.ciphers().contains(&"0x0a0a".to_owned()),
+            "{:?}",
+            hello.ciphers()
+        );
+        let schemes = &hello.signature_schemes();
+        assert!(schemes.contains(&"0xfafa".to_owned()), "{schemes:?}");
+    }
+}
+
+#[test]
+fn a_server_may_ignore_protocols_that_it_does_not_speak() {
+    for version in BOTH_VERSIONS {
+        for (offered, agreed) in [
+            (&["spdy/3"][..], None),
+            (&["spdy/3", "h2"], Some("h2")),
+            (&[], None),
+        ] {
+            let server = server_with(|server| {
+                server.set_alpn(&["http/1.1", "h2"]).unwrap();
+                server.ignore_unknown_alpn().unwrap();
+            });
+            let client = only(client_context(), version);
+            client.set_alpn(offered).unwrap();
+            let (client, server) = meet(&client, &server, "localhost");
+            assert_eq!(client.agreed().unwrap().alpn.as_deref(), agreed);
+            assert_eq!(server.agreed().unwrap().alpn.as_deref(), agreed);
+        }
+    }
+}
