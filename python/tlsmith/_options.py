@@ -139,11 +139,18 @@ def _subject(common_name: str | None, organization: str, names: Sequence[str]) -
 
 
 def _escape(value: str) -> str:
-    """What means something in RFC 4514, section 2.4, is escaped, and so is what
-    might pass for space around it."""
-    special = '"+,;<>\\=#'
-    plain = (f"\\{c}" if c in special else c for c in value)
-    return "".join(f"\\{ord(c):02X}" if c < " " else c for c in plain)
+    """What means something in RFC 4514, section 2.4, is escaped, and so is space at
+    either end, which would pass for space around the value."""
+    last = len(value) - 1
+    return "".join(_escaped(c, at in (0, last)) for at, c in enumerate(value))
+
+
+def _escaped(character: str, at_end: bool) -> str:
+    if character in '"+,;<>\\=#':
+        return f"\\{character}"
+    if character < " " or (at_end and character.isspace()):
+        return "".join(f"\\{byte:02X}" for byte in character.encode())
+    return character
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
