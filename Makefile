@@ -2,7 +2,7 @@
 # make test     runs every test
 # make bogo     has BoringSSL's test suite judge the C library
 # make tsan     has ThreadSanitizer watch threads that share the C library
-# make bench    measures tlsmith against its peers
+# make bench    measures tlsmith against its peers (make bench-python: from Python)
 # make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -33,7 +33,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench test bogo tsan test-rust test-c test-python header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-python test bogo tsan test-rust test-c test-python header fmt lint install uninstall clean
 
 all: lib
 
@@ -119,6 +119,11 @@ $(BENCHES): $(OUT)/bench-%: benches/%.c $(OUT)/libtlsmith.so include/tlsmith.h
 
 bench: $(BENCHES)
 	@for bench in $(BENCHES); do $$bench || exit 1; done
+
+# Against the standard library's ssl: BENCH=--quick for less of it.
+bench-python: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet --no-deps .
+	$(VENV)/bin/python benches/python.py $(BENCH)
 
 # ---- Tests -----------------------------------------------------------------
 

@@ -67,7 +67,7 @@ def acceptor(serve):
             while True:
                 sock, _ = listener.accept()
                 with contextlib.suppress(OSError):
-                    serve(sock)
+                    serve(prompt(sock))
         os._exit(0)
     address = listener.getsockname()
     try:
@@ -76,6 +76,16 @@ def acceptor(serve):
         os.kill(pid, 9)
         os.waitpid(pid, 0)
         listener.close()
+
+
+def dial(address):
+    return prompt(socket.create_connection(address))
+
+
+def prompt(sock):
+    """A socket that sends at once: a thread that waits meanwhile, cools down."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 def cpu(work):
@@ -104,8 +114,7 @@ def as_client(module, count, resume):
     spent = 0.0
     with acceptor(serve) as address:
         for index in range(count + 1):
-            sock = socket.create_connection(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = dial(address)
             before = time.thread_time()
             tls = ours.wrap_socket(sock, server_hostname="localhost", session=session)
             tls.recv(1)
@@ -127,7 +136,7 @@ def as_server(module, count, resume):
     if pid == 0:
         session = None
         for _ in range(count + 1):
-            sock = socket.create_connection(listener.getsockname())
+            sock = dial(listener.getsockname())
             tls = theirs.wrap_socket(sock, server_hostname="localhost", session=session)
             tls.recv(1)
             session = tls.session if resume else None
@@ -135,7 +144,7 @@ def as_server(module, count, resume):
         os._exit(0)
     spent = 0.0
     for index in range(count + 1):
-        sock, _ = listener.accept()
+        sock = prompt(listener.accept()[0])
         before = time.thread_time()
         tls = ours.wrap_socket(sock, server_side=True)
         tls.sendall(b"x")
@@ -181,11 +190,6 @@ def flood(total, tls):
     tls.recv(1)
 
 
-def echo(tls):
-    while data := tls.recv(1024):
-        tls.sendall(data)
-
-
 def sending(module, megabytes, is_server):
     data = bytes(CHUNK)
     with connected(module, is_server, drain) as tls:
@@ -213,15 +217,29 @@ def receiving(module, megabytes, is_server):
 
 
 def ping_pong(module, count):
-    with connected(module, False, echo) as tls:
+    """Both sides in one thread, so that nobody waits: what is timed is our calls."""
+    near, far = socket.socketpair()
+    contexts = client_context(module), server_context(ssl)
+    accepted = []
+    accepting = threading.Thread(
+        target=lambda: accepted.append(contexts[1].wrap_socket(far, server_side=True))
+    )
+    accepting.start()
+    with contexts[0].wrap_socket(near, server_hostname="localhost") as tls:
+        accepting.join()
+        (peer,) = accepted
         data = bytes(100)
-
-        def work():
-            for _ in range(count):
-                tls.sendall(data)
-                tls.recv(1024)
-
-        return cpu(work)
+        spent = 0.0
+        for _ in range(count):
+            before = time.perf_counter()
+            tls.sendall(data)
+            between = time.perf_counter()
+            peer.sendall(peer.recv(1024))
+            after = time.perf_counter()
+            tls.recv(1024)
+            spent += between - before + time.perf_counter() - after
+        peer.close()
+        return spent
 
 
 def like_requests(module, count):
@@ -247,7 +265,7 @@ def like_requests(module, count):
                 context.check_hostname = True
                 context.load_verify_locations(bundle.name)
                 context.set_alpn_protocols(["http/1.1"])
-                sock = socket.create_connection(address)
+                sock = dial(address)
                 with context.wrap_socket(sock, server_hostname="localhost") as tls:
                     tls.recv(1)
 

@@ -104,16 +104,12 @@ fn lifetime(session: &Tls13ClientSessionValue) -> u32 {
     struct Find {
         matched: usize,
         number: u32,
-        done: bool,
     }
 
     impl fmt::Write for Find {
         fn write_str(&mut self, text: &str) -> fmt::Result {
             const LABEL: &[u8] = b"lifetime_secs: ";
             for byte in text.bytes() {
-                if self.done {
-                    break;
-                }
                 if self.matched < LABEL.len() {
                     let continues = LABEL[self.matched] == byte;
                     self.matched = if continues {
@@ -125,7 +121,8 @@ fn lifetime(session: &Tls13ClientSessionValue) -> u32 {
                     let digit = u32::from(byte - b'0');
                     self.number = self.number.saturating_mul(10).saturating_add(digit);
                 } else {
-                    self.done = true;
+                    // It is complete: what follows need not be written.
+                    return Err(fmt::Error);
                 }
             }
             Ok(())
@@ -133,7 +130,6 @@ fn lifetime(session: &Tls13ClientSessionValue) -> u32 {
     }
 
     let mut find = Find::default();
-    // Writing there cannot fail.
     let _ = fmt::Write::write_fmt(&mut find, format_args!("{session:?}"));
     find.number
 }

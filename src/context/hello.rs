@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::server::ClientHello;
+use rustls::{CipherSuite, NamedGroup, ServerConfig, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Context;
@@ -19,13 +19,10 @@ pub struct Hello {
     pub server_name: Option<String>,
     /// The protocols that it offers (ALPN, RFC 7301), best first.
     pub alpn: Vec<String>,
-    /// The cipher suites that it offers, best first, by their IANA names; those
-    /// without a name here by their number, such as `"0x5a5a"`.
-    pub ciphers: Vec<String>,
-    /// The key exchange groups that it supports, best first, likewise.
-    pub groups: Vec<String>,
-    /// The signature schemes that it can check, best first, likewise.
-    pub signature_schemes: Vec<String>,
+    // By their numbers: few ask for the names.
+    ciphers: Vec<CipherSuite>,
+    groups: Vec<NamedGroup>,
+    signature_schemes: Vec<SignatureScheme>,
 }
 
 impl Hello {
@@ -35,19 +32,30 @@ impl Hello {
         Self {
             server_name: hello.server_name().map(str::to_owned),
             alpn: protocols.collect(),
-            ciphers: all(hello.cipher_suites(), |suite| names::offered_cipher(*suite)),
-            groups: all(hello.named_groups().unwrap_or_default(), |group| {
-                names::offered_group(*group)
-            }),
-            signature_schemes: all(hello.signature_schemes(), |scheme| {
-                names::offered_scheme(*scheme)
-            }),
+            ciphers: hello.cipher_suites().to_vec(),
+            groups: hello.named_groups().unwrap_or_default().to_vec(),
+            signature_schemes: hello.signature_schemes().to_vec(),
         }
     }
-}
 
-fn all<T>(values: &[T], name: impl Fn(&T) -> String) -> Vec<String> {
-    values.iter().map(name).collect()
+    /// The cipher suites that it offers, best first, by their IANA names; those
+    /// without a name here by their number, such as `"0x5a5a"`.
+    pub fn ciphers(&self) -> Vec<String> {
+        let ciphers = self.ciphers.iter().copied();
+        ciphers.map(names::offered_cipher).collect()
+    }
+
+    /// The key exchange groups that it supports, best first, likewise.
+    pub fn groups(&self) -> Vec<String> {
+        let groups = self.groups.iter().copied();
+        groups.map(names::offered_group).collect()
+    }
+
+    /// The signature schemes that it can check, best first, likewise.
+    pub fn signature_schemes(&self) -> Vec<String> {
+        let schemes = self.signature_schemes.iter().copied();
+        schemes.map(names::offered_scheme).collect()
+    }
 }
 
 /// Chooses the context that answers a client; `None`: the one that was asked.

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import tlsmith
+import tlsmith.ssl
 
 PATIENCE = 30
 """Seconds that anything may take before the test fails."""
@@ -43,6 +44,72 @@ def ca():
 @pytest.fixture(scope="session")
 def identity(ca):
     return ca.issue("localhost", "127.0.0.1", "::1")
+
+
+@pytest.fixture(scope="session")
+def localhost(ca):
+    """An identity that is not for 127.0.0.1, where it can be reached too."""
+    return ca.issue("localhost")
+
+
+@pytest.fixture(scope="session")
+def ca_file(ca, tmp_path_factory):
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    path.write_bytes(ca.cert.pem)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def other_ca_file(tmp_path_factory):
+    """An authority that has issued none of the servers' certificates."""
+    path = tmp_path_factory.mktemp("ca") / "other.pem"
+    path.write_bytes(tlsmith.CA().cert.pem)
+    return str(path)
+
+
+class Engine:
+    """The connections of tlsmith.ssl in this process."""
+
+    def __init__(self):
+        self.cores = []
+
+    @property
+    def clients(self):
+        """What was agreed in each handshake that our clients completed."""
+        return self._infos(server_side=False)
+
+    @property
+    def servers(self):
+        """What was agreed in each handshake that our servers completed."""
+        return self._infos(server_side=True)
+
+    def _infos(self, server_side):
+        cores = [core for core in self.cores if core.server_side is server_side]
+        return [core.info for core in cores if core.info is not None]
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Proves that it is our engine that does TLS: every connection of tlsmith.ssl is
+    noted."""
+    watched = Engine()
+    wrap = tlsmith.ssl.SSLContext._wrap
+
+    def note(*arguments):
+        core = wrap(*arguments)
+        watched.cores.append(core)
+        return core
+
+    monkeypatch.setattr(tlsmith.ssl.SSLContext, "_wrap", note)
+    return watched
+
+
+@pytest.fixture
+def installed(engine):
+    """The same, with tlsmith.ssl in place of ssl in the whole process."""
+    tlsmith.ssl.install()
+    yield engine
+    tlsmith.ssl.uninstall()
 
 
 class Thread(threading.Thread):

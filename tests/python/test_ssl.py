@@ -333,6 +333,17 @@ def test_bundles_are_parsed_once_per_process(ca, tmp_path):
     assert third._bundles.keys() != second._bundles.keys()
 
 
+def test_a_certificate_that_is_loaded_anew_is_the_one_that_is_shown(ca, context, serving):
+    # Often: an object that is gone makes room for the next at the same place.
+    for _ in range(20):
+        renewed = ca.issue("localhost")
+        renewed.configure(serving)
+        client, server = shake_hands(context, serving)
+        with client, server:
+            assert client.getpeercert(True) == renewed.cert.der
+        serving.load_verify_locations(cadata=tlsmith.CA().cert.pem.decode())
+
+
 def test_an_sni_callback_chooses_the_context(ca, context, serving):
     asked = []
     other = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -439,7 +450,8 @@ import ssl, tlsmith.ssl
 before = ssl.create_default_context()
 tlsmith.ssl.install()
 assert isinstance(ssl.create_default_context(), tlsmith.ssl.SSLContext)
-assert not isinstance(before, tlsmith.ssl.SSLContext)
+assert type(before) is not tlsmith.ssl.SSLContext
+assert isinstance(before, ssl.SSLContext)
 # The setters of the standard library still find OpenSSL's own.
 before.minimum_version = ssl.TLSVersion.TLSv1_3
 before.options |= ssl.OP_NO_TICKET

@@ -1,6 +1,7 @@
 //! From the core's error to the exceptions that `tlsmith._errors` defines.
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use tlsmith::{CertificateProblem, Error, Result, Status, alert_name};
 
@@ -19,6 +20,9 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error, hostname: Option<&str>) -
     build(py, error, hostname).unwrap_or_else(|failure| failure)
 }
 
+/// What makes the exceptions.
+static BUILD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
 fn build(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyResult<PyErr> {
     let details = PyDict::new(py);
     details.set_item("errno", error.os_error())?;
@@ -27,10 +31,8 @@ fn build(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyResult<PyEr
     let chain = error.chain().iter().cloned().map(Certificate);
     details.set_item("chain", PyTuple::new(py, chain.collect::<Vec<_>>())?)?;
     let (kind, code) = code(error);
-    let exception = py
-        .import("tlsmith._errors")?
-        .getattr("build")?
-        .call((kind, code, error.to_string()), Some(&details))?;
+    let build = BUILD.import(py, "tlsmith._errors", "build")?;
+    let exception = build.call((kind, code, error.to_string()), Some(&details))?;
     Ok(PyErr::from_value(exception))
 }
 

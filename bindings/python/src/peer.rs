@@ -102,12 +102,22 @@ impl Open {
 
     /// Receives up to `size` bytes.
     pub(crate) fn read<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+        self.try_read(py, size)
+            .map_err(|error| self.raise(py, &error))
+    }
+
+    /// The same with the core's error.
+    pub(crate) fn try_read<'py>(
+        &self,
+        py: Python<'py>,
+        size: usize,
+    ) -> Result<Bound<'py, PyBytes>> {
         let size = size.min(MOST);
         let mut scratch = SCRATCH.take();
         if scratch.len() < size {
             scratch.resize(size, 0);
         }
-        let outcome = self.run(py, |connection| connection.read(&mut scratch[..size]));
+        let outcome = py.detach(|| self.connection.read(&mut scratch[..size]));
         let bytes = outcome.map(|count| PyBytes::new(py, &scratch[..count]));
         SCRATCH.set(scratch);
         bytes
@@ -121,17 +131,26 @@ impl Open {
         buffer: &Bound<'_, PyAny>,
         limit: usize,
     ) -> PyResult<usize> {
+        self.try_read_into(py, buffer, limit)?
+            .map_err(|error| self.raise(py, &error))
+    }
+
+    /// The same with the core's error.
+    pub(crate) fn try_read_into(
+        &self,
+        py: Python<'_>,
+        buffer: &Bound<'_, PyAny>,
+        limit: usize,
+    ) -> PyResult<Result<usize>> {
         let mut buffer = Buffer::writable(buffer)?;
         let room = match limit {
             0 => buffer.len(),
             limit => limit.min(buffer.len()),
         };
         if room == 0 {
-            return Ok(0);
+            return Ok(Ok(0));
         }
-        self.run(py, |connection| {
-            connection.read(&mut buffer.bytes_mut()[..room])
-        })
+        Ok(py.detach(|| self.connection.read(&mut buffer.bytes_mut()[..room])))
     }
 
     pub(crate) fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -141,8 +160,13 @@ impl Open {
 
     /// The exception for an error: what Python code raised meanwhile comes first.
     pub(crate) fn raise(&self, py: Python<'_>, error: &Error) -> PyErr {
-        let raised = self.raised.take().or_else(hooks::raised);
+        let raised = self.raised();
         raised.unwrap_or_else(|| to_python(py, error, self.connection.server_name()))
+    }
+
+    /// What Python code raised meanwhile.
+    pub(crate) fn raised(&self) -> Option<PyErr> {
+        self.raised.take().or_else(hooks::raised)
     }
 }
 
@@ -260,6 +284,17 @@ impl Peer {
         let open = self.open(py)?;
         let response = open.connection.ocsp_response();
         Ok(response.map(|der| PyBytes::new(py, der)))
+    }
+
+    /// Whether an earlier session was resumed; None before the handshake is
+    /// complete.
+    #[getter]
+    fn resumed(&self, py: Python<'_>) -> PyResult<Option<bool>> {
+        Ok(self
+            .open(py)?
+            .connection
+            .agreed()
+            .map(|agreed| agreed.resumed))
     }
 
     /// For how many seconds each ticket of TLS 1.3 is good that came so far.

@@ -4,12 +4,15 @@
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use tlsmith::{Choose, Connection, Error, Hello, Result, SocketTransport, Status};
 
 use crate::borrowed::{Bios, RecordByRecord, SocketFd};
+use crate::buffer::Buffer;
 use crate::config::Context;
 use crate::errors::to_python;
 use crate::hooks::Hook;
@@ -24,6 +27,8 @@ pub(crate) struct SslObject {
     socket: Option<Borrowed>,
     hello: Arc<OnceLock<Hello>>,
     hook: Option<Hook>,
+    /// To the exceptions of the standard library.
+    translate: Py<PyAny>,
     /// How many bytes of a write are sealed that the caller does not know of,
     /// because the socket has not taken the records yet.
     owed: Mutex<usize>,
@@ -44,9 +49,11 @@ fn peer<'a>(this: &'a Bound<'_, SslObject>) -> &'a Peer {
 impl SslObject {
     /// `carrier` is a socket, or a pair of memory BIOs.  `on_hello`, of a server,
     /// is called with what tlsmith.ClientHello has, and gives a Context, None
-    /// for `context`, or the number of an alert.
+    /// for `context`, or the number of an alert.  `translate` makes the exception
+    /// of the standard library from ours, or from "read" or "write" where the
+    /// call has to be made again.
     #[new]
-    #[pyo3(signature = (context, carrier, is_server, server_name, on_hello))]
+    #[pyo3(signature = (context, carrier, is_server, server_name, on_hello, translate))]
     fn new(
         py: Python<'_>,
         context: Py<Context>,
@@ -54,6 +61,7 @@ impl SslObject {
         is_server: bool,
         server_name: Option<&str>,
         on_hello: Option<&Bound<'_, PyAny>>,
+        translate: Py<PyAny>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let raised = Raised::default();
         let hello = Arc::<OnceLock<Hello>>::default();
@@ -78,7 +86,10 @@ impl SslObject {
                 )
             }
             Err(_) => {
-                let fd = SocketFd::new(descriptor(py, carrier)?);
+                let Some(fd) = descriptor(carrier)? else {
+                    return Err(PyTypeError::new_err("the socket is closed"));
+                };
+                let fd = SocketFd::new(fd);
                 let transport = SocketTransport::connected_later(fd.clone());
                 let transport = transport.with_interrupt(raised.interrupt());
                 let connection = side
@@ -93,70 +104,81 @@ impl SslObject {
             socket,
             hello,
             hook,
+            translate,
             owed: Mutex::new(0),
         };
         Ok(PyClassInitializer::from(Peer::new(open, context)).add_subclass(this))
     }
 
-    fn handshake(this: &Bound<'_, Self>) -> PyResult<()> {
-        let open = Self::ready(this)?;
-        open.run(this.py(), Connection::handshake)
+    /// Complete the handshake.
+    fn do_handshake(this: &Bound<'_, Self>) -> PyResult<()> {
+        let open = Self::ready(this, "handshake")?;
+        let done = this.py().detach(|| open.connection.handshake());
+        done.map_err(|error| Self::failed(this, &open, &error, "handshake"))
     }
 
     /// Read up to `length` bytes, or into a buffer as many at most: the bytes, or
     /// how many.
-    #[pyo3(signature = (length, buffer = None))]
-    fn receive<'py>(
+    #[pyo3(signature = (length, buffer = None, /))]
+    fn read<'py>(
         this: &Bound<'py, Self>,
         length: isize,
         buffer: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
-        let open = Self::ready(this)?;
+        if length < 0 && buffer.is_none() {
+            return Err(PyValueError::new_err("size should not be negative"));
+        }
+        let open = Self::ready(this, "read")?;
         // As in the standard library: what is not a length stands for the whole
         // buffer.
         let limit = usize::try_from(length).unwrap_or(0);
+        let fail = |error: Error| Self::failed(this, &open, &error, "read");
         match buffer {
-            Some(buffer) => Ok(open
-                .read_into(py, buffer, limit)?
-                .into_pyobject(py)?
-                .into_any()),
+            Some(buffer) => {
+                let count = open.try_read_into(py, buffer, limit)?.map_err(fail)?;
+                Ok(count.into_pyobject(py)?.into_any())
+            }
             None if limit == 0 => Ok(PyBytes::new(py, b"").into_any()),
-            None => Ok(open.read(py, limit)?.into_any()),
+            None => Ok(open.try_read(py, limit).map_err(fail)?.into_any()),
         }
     }
 
     /// Write bytes: how many, once all their records are with the socket.
-    fn send(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let py = this.py();
-        let open = Self::ready(this)?;
+    fn write(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let open = Self::ready(this, "write")?;
+        let data = Buffer::readable(data)?;
         let owed = &this.get().owed;
         let lock = || owed.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = std::mem::take(&mut *lock());
-        if taken == 0 {
-            taken = open.write(py, data)?;
-        }
-        let flushed = open.run(py, |connection| match connection.events().write {
-            true => connection.flush(),
-            false => Ok(()),
+        let written = this.py().detach(|| {
+            let mut taken = std::mem::take(&mut *lock());
+            if taken == 0 {
+                taken = open.connection.write(data.bytes())?;
+            }
+            if open.connection.events().write {
+                let flushed = open.connection.flush();
+                flushed.inspect_err(|_| *lock() = taken)?;
+            }
+            Ok(taken)
         });
-        flushed.inspect_err(|_| *lock() = taken).map(|()| taken)
+        written.map_err(|error| Self::failed(this, &open, &error, "write"))
     }
 
     /// Say close_notify and wait for the peer's.
     fn finish(this: &Bound<'_, Self>) -> PyResult<()> {
-        let open = Self::ready(this)?;
-        open.run(this.py(), |connection| {
-            connection.shutdown()?;
+        let open = Self::ready(this, "shutdown")?;
+        let finished = this.py().detach(|| {
+            open.connection.shutdown()?;
             let mut unread = [0; 1];
-            match connection.read(&mut unread)? {
+            match open.connection.read(&mut unread)? {
                 0 => Ok(()),
                 _ => Err(Error::new(
                     Status::State,
                     "application data after close notify: read to the end before the shutdown",
                 )),
             }
-        })
+        });
+        finished.map_err(|error| Self::failed(this, &open, &error, "shutdown"))
     }
 
     /// How many bytes can be read without the network.
@@ -170,7 +192,7 @@ impl SslObject {
     fn offered_ciphers<'py>(this: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let hello = this.get().hello.get();
         hello
-            .map(|hello| PyTuple::new(this.py(), &hello.ciphers))
+            .map(|hello| PyTuple::new(this.py(), hello.ciphers()))
             .transpose()
     }
 
@@ -186,32 +208,50 @@ impl SslObject {
 impl SslObject {
     /// The connection, with the descriptor and the time limit that the socket has
     /// now.
-    fn ready(this: &Bound<'_, Self>) -> PyResult<Arc<Open>> {
+    fn ready(this: &Bound<'_, Self>, operation: &str) -> PyResult<Arc<Open>> {
         let py = this.py();
         let open = peer(this).open(py)?;
         if let Some(Borrowed { socket, fd }) = &this.get().socket {
-            let Some(socket) = socket.bind(py).upgrade() else {
+            let socket = socket.bind(py).upgrade();
+            let number = socket.as_ref().map(descriptor).transpose()?.flatten();
+            let (Some(socket), Some(number)) = (socket, number) else {
                 let error = Error::new(Status::State, "underlying socket connection gone");
-                return Err(to_python(py, &error, None));
+                return Err(Self::failed(this, &open, &error, operation));
             };
-            fd.set(descriptor(py, &socket)?);
-            let seconds = socket.call_method0("gettimeout")?.extract()?;
+            fd.set(number);
+            let seconds = socket.call_method0(intern!(py, "gettimeout"))?.extract()?;
             open.connection.set_timeout(timeout(seconds)?);
         }
         Ok(open)
     }
+
+    /// The exception of the standard library for an error.
+    fn failed(this: &Bound<'_, Self>, open: &Open, error: &Error, operation: &str) -> PyErr {
+        let py = this.py();
+        if let Some(raised) = open.raised() {
+            return raised;
+        }
+        let translate = this.get().translate.bind(py);
+        let ours = match error.status() {
+            Status::WantRead => "read".into_bound_py_any(py),
+            Status::WantWrite => "write".into_bound_py_any(py),
+            _ => Ok(open
+                .raise(py, error)
+                .into_value(py)
+                .into_bound(py)
+                .into_any()),
+        };
+        match ours.and_then(|ours| translate.call1((ours, operation))) {
+            Ok(translated) => PyErr::from_value(translated),
+            Err(failure) => failure,
+        }
+    }
 }
 
-/// The descriptor of a socket that is open.
-fn descriptor(py: Python<'_>, socket: &Bound<'_, PyAny>) -> PyResult<RawFd> {
-    match socket.call_method0("fileno")?.extract()? {
-        -1 => {
-            let error = Error::new(Status::State, "underlying socket connection gone");
-            Err(to_python(py, &error, None))
-        }
-        fd if fd < 0 => Err(PyTypeError::new_err("the socket has no descriptor")),
-        fd => Ok(fd),
-    }
+/// The descriptor of a socket; None where it is closed.
+fn descriptor(socket: &Bound<'_, PyAny>) -> PyResult<Option<RawFd>> {
+    let fileno = socket.call_method0(intern!(socket.py(), "fileno"))?;
+    fileno.extract().map(|fd: RawFd| (fd >= 0).then_some(fd))
 }
 
 /// Which side a connection is.

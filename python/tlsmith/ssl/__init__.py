@@ -5,6 +5,10 @@ tlsmith.ssl.install()            # for every library in the process
 
 The classes that connections have are the standard library's own, and so are the
 exceptions.  What cannot be honoured raises: nothing is stored and ignored.
+
+A context resumes its own sessions, and no other's.  urllib3 and requests make a
+context for each connection, unless they are given one: then the second connection
+is resumed.  What is not on `ssl` (pyOpenSSL, curl) is not touched.
 """
 
 from __future__ import annotations

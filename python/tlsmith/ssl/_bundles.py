@@ -76,7 +76,8 @@ def read_folder(path: str) -> Bundle:
         if len(stem) != 8 or not number.lstrip("r").isdigit():
             continue
         try:
-            part = read_bundle(os.path.join(path, name))
+            # They are remembered together.
+            part = _parse(read(os.path.join(path, name)))
         except (OSError, ValueError):
             # One that does not parse is one that is not there, as in OpenSSL.
             continue

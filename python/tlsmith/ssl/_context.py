@@ -21,6 +21,7 @@ from .._errors import Error
 from ._bundles import Bundle, parse_der_list, read_bundle, read_folder
 from ._names import IANA_CIPHERS, IANA_GROUPS
 from ._object import Core, SSLSession
+from ._settings import key_of, settings_of
 from ._sockets import SSLObject, SSLSocket
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from .._config import Client, Server
 
+_ORIGINAL = ssl.SSLContext
 _RAW: Any = _ssl._SSLContext
 _TLS_12, _TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 _NEVER_CHECK_SUBJECT = getattr(_ssl, "HOSTFLAG_NEVER_CHECK_SUBJECT", 0)
@@ -85,7 +87,18 @@ def _stored(name: str, kind: Callable[[Any], Any], check: str | None = None) -> 
     return property(get, put, doc=getattr(raw, "__doc__", None))
 
 
-class SSLContext(Seam, ssl.SSLContext):
+class _Kind(type):
+    """What ours being `ssl.SSLContext` must not change: contexts of before are
+    contexts still.  To aiohttp, for one, whatever is none means that nothing shall
+    be verified."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if super().__instancecheck__(instance):
+            return True
+        return cls is ssl.SSLContext and isinstance(instance, _ORIGINAL)
+
+
+class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
     """ssl.SSLContext: the settings of connections.  See the documentation of the
     standard library; what cannot be honoured raises NotImplementedError or
     ValueError."""
@@ -94,6 +107,7 @@ class SSLContext(Seam, ssl.SSLContext):
     sslobject_class: Any = SSLObject
 
     _bundles: dict[int, Bundle]
+    _is_lazy: bool
     _identities: dict[str, Identity]
     _alpn: list[str]
     _ciphers: list[str] | None
@@ -110,7 +124,7 @@ class SSLContext(Seam, ssl.SSLContext):
         if protocol in _OLD_PROTOCOLS:
             raise ValueError("invalid or unsupported protocol version: TLS 1.2 and 1.3 are spoken")
         self = super().__new__(cls, protocol)
-        self._bundles = {}
+        self._bundles, self._is_lazy = {}, False
         self._identities = {}
         self._alpn = []
         self._ciphers = self._group = self._keylog = None
@@ -296,6 +310,7 @@ class SSLContext(Seam, ssl.SSLContext):
         if id(bundle) not in self._bundles:
             # Parsed bundles are shared: the same one again changes nothing.
             self._bundles[id(bundle)] = bundle
+            self._is_lazy |= bundle.lazy
             self._changed()
 
     def set_default_verify_paths(self) -> None:
@@ -349,7 +364,7 @@ class SSLContext(Seam, ssl.SSLContext):
     def _count(self, core: Core) -> None:
         """Counts a handshake that is complete, and the root that it came to: what
         a folder has shows up when it was needed."""
-        if any(bundle.lazy for bundle in self._bundles.values()):
+        if self._is_lazy:
             self._used.update(dict.fromkeys(core.verified_chain[-1:]))
         kind = "accept" if core.server_side else "connect"
         self._stats[kind] += 1
@@ -395,10 +410,10 @@ class SSLContext(Seam, ssl.SSLContext):
         owner: object,
         session: SSLSession | None,
     ) -> Core:
-        if server_side and self.protocol == ssl.PROTOCOL_TLS_CLIENT:
-            raise ssl.SSLError(1, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
-        if not server_side and self.protocol == ssl.PROTOCOL_TLS_SERVER:
-            raise ssl.SSLError(1, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
+        wrong = ssl.PROTOCOL_TLS_CLIENT if server_side else ssl.PROTOCOL_TLS_SERVER
+        if _RAW.protocol.__get__(self) == wrong:
+            side = "server" if server_side else "client"
+            raise ssl.SSLError(1, f"Cannot create a {side} socket with a {wrong.name} context")
         if server_hostname is not None and (
             not server_hostname or server_hostname.startswith(".")
         ):
@@ -421,110 +436,20 @@ class SSLContext(Seam, ssl.SSLContext):
         that sessions outlive libraries that set everything anew each time."""
         current = self._current.get(server_side)
         if current is None:
-            settings = self._settings(server_side)
-            key = (server_side, *map(_key, settings.items()))
+            settings = settings_of(self, server_side)
+            key = key_of(settings)
             current = self._made.get(key)
             if current is None:
                 if len(self._made) >= _MOST_MADE:
                     self._made.clear()
+                    self._completed.clear()
                 current = native_context(settings)
                 self._made[key] = current
             self._current[server_side] = current
         return current
 
-    def _settings(self, server_side: bool) -> dict[str, Any]:
-        low, high = self._versions()
-        roots = list(self._certificates())
-        partial = self.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
-        flags = self.verify_flags & (ssl.VERIFY_CRL_CHECK_LEAF | ssl.VERIFY_CRL_CHECK_CHAIN)
-        crls = [crl for bundle in self._bundles.values() for crl in bundle.crls] if flags else []
-        modes = {ssl.CERT_NONE: "none", ssl.CERT_OPTIONAL: "optional"}
-        settings = {
-            "roots": roots,
-            "end_entities": [one for one in roots if partial or one.subject == one.issuer],
-            "crls": crls,
-            "crls_leaf_only": flags == ssl.VERIFY_CRL_CHECK_LEAF,
-            "crls_always": bool(flags),
-            "verify": self.verify_mode != ssl.CERT_NONE,
-            "check_hostname": bool(self.check_hostname),
-            "allow_common_name": self.hostname_checks_common_name,
-            "allow_truncation": bool(self.options & _IGNORE_EOF),
-            "identities": [self._complete(one, roots) for one in self._identities.values()],
-            "alpn": self._alpn,
-            "alpn_is_optional": True,
-            "min_version": low,
-            "max_version": high,
-            "ciphers": self._ciphers,
-            "groups": None if self._group is None else [self._group],
-            "keylog": None if self._keylog is None else os.fspath(self._keylog),
-        }
-        if server_side:
-            settings["client_auth"] = modes.get(self.verify_mode, "required")
-            settings["verify"] = True
-            without = self.options & ssl.OP_NO_TICKET
-            settings["tickets"] = 0 if without else self.num_tickets
-        return _merged(settings, self._extra)
-
-    def _complete(
-        self, identity: Identity, roots: list[_tlsmith.Certificate]
-    ) -> _tlsmith.Identity:
-        """An identity with the CAs above it that are known, where it was loaded
-        without any, as OpenSSL has it."""
-        chain = list(identity.chain)
-        if len(chain) > 1:
-            return identity._native
-        by_subject = {one.subject: one for one in roots}
-        while chain[-1].subject != chain[-1].issuer and len(chain) < _LONGEST_CHAIN:
-            issuer = by_subject.get(chain[-1].issuer)
-            if issuer is None:
-                break
-            chain.append(issuer)
-        if len(chain) == 1:
-            return identity._native
-        key = (id(identity), *chain)
-        if key not in self._completed:
-            self._completed[key] = _tlsmith.Identity(chain, identity.key)
-        return self._completed[key]
-
-    def _versions(self) -> tuple[str, str]:
-        low, high = self.minimum_version, self.maximum_version
-        allowed = []
-        for name, version, forbidden in (
-            ("1.2", _TLS_12, ssl.OP_NO_TLSv1_2),
-            ("1.3", _TLS_13, ssl.OP_NO_TLSv1_3),
-        ):
-            fits = (low < ssl.TLSVersion.SSLv3 or low <= version) and (
-                high < ssl.TLSVersion.SSLv3 or version <= high
-            )
-            if self.protocol == ssl.PROTOCOL_TLSv1_2:
-                fits = version == _TLS_12
-            if fits and not self.options & forbidden:
-                allowed.append(name)
-        if not allowed:
-            raise ssl.SSLError(1, "[SSL: NO_PROTOCOLS_AVAILABLE] no protocols available")
-        return allowed[0], allowed[-1]
-
 
 _MOST_MADE = 32
-_LONGEST_CHAIN = 10
-_IGNORE_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
-
-
-def _merged(settings: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """Lists grow; what was said by a Client or a Server stands."""
-    merged = dict(settings)
-    for name, value in extra.items():
-        both = isinstance(value, list) and isinstance(merged.get(name), list)
-        merged[name] = [*value, *merged[name]] if both else value
-    return merged
-
-
-def _key(item: tuple[str, Any]) -> tuple[Any, ...]:
-    """A setting as part of a key: objects by which they are."""
-    name, value = item
-    if isinstance(value, list):
-        return (name, *(one if isinstance(one, (str, bytes)) else id(one) for one in value))
-    return name, value if isinstance(value, (str, bytes, int, type(None))) else id(value)
 
 
 def _is_authority(certificate: _tlsmith.Certificate) -> bool:

@@ -32,17 +32,20 @@ _REASONS = (
 )
 
 
-def translate(error: _errors.Error, operation: str) -> OSError:
-    """The exception of the standard library for one of ours."""
-    if isinstance(error, _errors.WantRead):
+def translate(error: _errors.Error | str, operation: str) -> OSError:
+    """The exception of the standard library for one of ours, which is its cause; for
+    "read" and "write", that the operation has to wait for that."""
+    if error == "read":
         return ssl.SSLWantReadError(
             ssl.SSL_ERROR_WANT_READ, "The operation did not complete (read)"
         )
-    if isinstance(error, _errors.WantWrite):
+    if error == "write":
         return ssl.SSLWantWriteError(
             ssl.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)"
         )
+    assert isinstance(error, _errors.Error)
     translated = _translate(error, operation)
+    translated.__cause__ = error
     translated.add_note(str(error))
     return translated
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ssl
 import sys
 
-from ._context import SSLContext
+from ._context import _ORIGINAL, SSLContext
 
-_ORIGINAL = ssl.SSLContext
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
 
 # Where libraries keep the class for themselves.
 _KEPT = ("urllib3.util.ssl_", "urllib3.util", "urllib3.connection", "pip._vendor.urllib3.util.ssl_")
@@ -15,7 +17,10 @@ _KEPT = ("urllib3.util.ssl_", "urllib3.util", "urllib3.connection", "pip._vendor
 
 def install() -> None:
     """Have every library that makes an ssl.SSLContext from now on make one of
-    ours.  Contexts that exist already stay what they are."""
+    ours, also those (requests, aiohttp) that made their default one when they
+    were imported.  Contexts that a program has already stay what they are, and
+    work on: call it before the first connection.  From Python 3.12 on, this is
+    true of urllib.request.urlopen() too, until install_opener(None)."""
     _replace(_ORIGINAL, SSLContext)
 
 
@@ -30,7 +35,23 @@ def _replace(old: type, new: type) -> None:
         module = sys.modules.get(name)
         if module is not None and getattr(module, "SSLContext", None) is old:
             setattr(module, "SSLContext", new)
-    # One that requests made in advance.
-    adapters = sys.modules.get("requests.adapters")
-    if adapters is not None and hasattr(adapters, "_preloaded_ssl_context"):
+    for name, renew in _RENEW.items():
+        module = sys.modules.get(name)
+        if module is not None:
+            renew(module)
+
+
+def _renew_requests(adapters: ModuleType) -> None:
+    if hasattr(adapters, "_preloaded_ssl_context"):
         setattr(adapters, "_preloaded_ssl_context", None)
+
+
+def _renew_aiohttp(connector: ModuleType) -> None:
+    make = getattr(connector, "_make_ssl_context", None)
+    for name, verified in (("_SSL_CONTEXT_VERIFIED", True), ("_SSL_CONTEXT_UNVERIFIED", False)):
+        if make is not None and hasattr(connector, name):
+            setattr(connector, name, make(verified))
+
+
+# Where libraries keep contexts that they made when they were imported.
+_RENEW = {"requests.adapters": _renew_requests, "aiohttp.connector": _renew_aiohttp}

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Self
 
-    from _typeshed import ReadableBuffer, WriteableBuffer
-
     from ._context import SSLContext
 
 _HANDSHAKE_FAILURE, _INTERNAL_ERROR = 40, 80
@@ -95,15 +93,17 @@ class Core(_tlsmith.SslObject):
         session: SSLSession | None,
     ) -> Self:
         known: list[weakref.ref[Core]] = []
-        on_hello = None
-        if server_side and context.sni_callback is not None:
-            on_hello = _asking(known)
+        asks = server_side and context.sni_callback is not None
+        on_hello = _asking(known) if asks else None
         try:
             native = context._native(server_side)
-            self = super().__new__(cls, native, carrier, server_side, server_hostname, on_hello)
+            self = super().__new__(
+                cls, native, carrier, server_side, server_hostname, on_hello, translate
+            )
         except Error as error:
             raise translate(error, "connect") from error
-        known.append(weakref.ref(self))
+        if asks:
+            known.append(weakref.ref(self))
         self._context = context
         self.server_side = server_side
         self.server_hostname = server_hostname
@@ -121,10 +121,7 @@ class Core(_tlsmith.SslObject):
     # The handshake.
 
     def do_handshake(self) -> None:
-        try:
-            self.handshake()
-        except Error as error:
-            raise translate(error, "handshake") from error
+        super().do_handshake()
         if not self._done:
             self._done = True
             self._context._count(self)
@@ -143,8 +140,10 @@ class Core(_tlsmith.SslObject):
 
     @context.setter
     def context(self, context: SSLContext) -> None:
-        if not isinstance(context, ssl.SSLContext):
-            raise TypeError("The value must be a SSLContext")
+        from ._context import Seam
+
+        if not isinstance(context, Seam):
+            raise TypeError("The value must be a SSLContext, of tlsmith.ssl")
         self._context = context
 
     def _asked(self, server_name: str | None) -> _tlsmith.Context | int | None:
@@ -171,29 +170,10 @@ class Core(_tlsmith.SslObject):
             return result
         return None if self._context is before else self._context._native(True)
 
-    # Data.
-
-    def read(self, length: int, buffer: WriteableBuffer | None = None) -> bytes | int:
-        if length < 0 and buffer is None:
-            raise ValueError("size should not be negative")
-        try:
-            return self.receive(length, buffer)
-        except Error as error:
-            raise translate(error, "read") from error
-
-    def write(self, data: ReadableBuffer) -> int:
-        try:
-            return self.send(data)
-        except Error as error:
-            raise translate(error, "write") from error
-
     def shutdown(self) -> object:
-        try:
-            if self.handshaking:
-                raise ssl_error("SHUTDOWN_WHILE_IN_INIT")
-            self.finish()
-        except Error as error:
-            raise translate(error, "shutdown") from error
+        if self.handshaking:
+            raise ssl_error("SHUTDOWN_WHILE_IN_INIT")
+        self.finish()
         return None if self._socket is None else self._socket()
 
     # Facts.
@@ -290,8 +270,7 @@ class Core(_tlsmith.SslObject):
 
     @property
     def session_reused(self) -> bool | None:
-        info = self.info
-        return None if info is None else info.resumed
+        return self.resumed
 
 
 def _asking(known: list[weakref.ref[Core]]) -> Callable[..., _tlsmith.Context | int | None]:

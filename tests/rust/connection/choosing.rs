@@ -121,17 +121,17 @@ fn a_hello_has_what_the_client_offers_by_name() {
     client.set_alpn(&["h2", "http/1.1"]).unwrap();
     let hello = heard(&client, |_| ());
     let known: Vec<_> = hello
-        .ciphers
-        .iter()
+        .ciphers()
+        .into_iter()
         .filter(|name| !name.ends_with("SCSV"))
         .collect();
     assert_eq!(
         known,
         ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"]
     );
-    assert_eq!(hello.groups, ["secp384r1", "x25519"]);
+    assert_eq!(hello.groups(), ["secp384r1", "x25519"]);
     assert_eq!(hello.alpn, ["h2", "http/1.1"]);
-    let schemes = &hello.signature_schemes;
+    let schemes = &hello.signature_schemes();
     for name in ["ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256", "ed25519"] {
         assert!(schemes.iter().any(|scheme| scheme == name), "{schemes:?}");
     }
@@ -176,13 +176,13 @@ fn what_has_no_name_is_told_by_its_number() {
             let schemes = schemes.expect("ed25519 is offered");
             flight[schemes..schemes + 2].copy_from_slice(&[0xfa, 0xfa]);
         });
-        assert_eq!(hello.groups, ["x25519", name]);
+        assert_eq!(hello.groups(), ["x25519", name]);
         assert!(
-            hello.ciphers.contains(&"0x0a0a".to_owned()),
+            hello.ciphers().contains(&"0x0a0a".to_owned()),
             "{:?}",
-            hello.ciphers
+            hello.ciphers()
         );
-        let schemes = &hello.signature_schemes;
+        let schemes = &hello.signature_schemes();
         assert!(schemes.contains(&"0xfafa".to_owned()), "{schemes:?}");
     }
 }
