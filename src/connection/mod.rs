@@ -9,6 +9,7 @@ mod failure;
 mod listening;
 mod memory;
 mod pipe;
+mod progress;
 mod race;
 mod report;
 mod steps;

@@ -57,12 +57,12 @@ pub struct Connection {
     /// Held by the writing thread.
     pub(super) writing: Mutex<()>,
     /// Held while bytes come from the transport.
-    receiving: Mutex<()>,
+    pub(super) receiving: Mutex<()>,
     /// Held while records are sent: by the writing thread, and for a moment by a
     /// reading one that has something to answer.
     pub(super) outbox: Mutex<Outbox>,
     /// Whether sealed records wait for the transport.
-    unsent: AtomicBool,
+    pub(super) unsent: AtomicBool,
     pub(super) outcome: OnceLock<Outcome>,
     pub(super) failure: OnceLock<Error>,
     pub(super) asked_name: Option<String>,
@@ -174,7 +174,7 @@ impl Connection {
         self.outcome.get().is_none()
     }
 
-    fn complete_handshake(&self, patience: Patience) -> Result<()> {
+    pub(super) fn complete_handshake(&self, patience: Patience) -> Result<()> {
         self.check_failure()?;
         while self.is_handshaking() {
             self.advance(patience, false)?;
@@ -376,36 +376,6 @@ impl Connection {
         self.send_all(&mut outbox, self.patience())
     }
 
-    /// Carries the connection on with what the transport has at this moment: the
-    /// handshake, then records up to the first that has something to read, and
-    /// what was not sent yet.  Reading and writing do it too; this is for who
-    /// looks at [`Self::pending`], [`Self::events`] or the alert for the peer
-    /// before.  It never waits.  What goes wrong is for the next call to report.
-    pub fn carry_on(&self) {
-        if self.is_handshaking() {
-            let _ = self.complete_handshake(Patience::Never);
-        }
-        if let (false, Ok(turn)) = (self.is_handshaking(), self.receiving.try_lock()) {
-            let more = || self.receive_in_turn(&turn, Patience::Never).is_ok();
-            while self.engine().has_use_for_more() && more() {}
-        }
-        let failure = self.engine().failure().cloned();
-        match failure {
-            // What came before it has to be read first.
-            Some(error) if self.pending() == 0 => drop(self.fail(error)),
-            _ => self.send_replies(),
-        }
-    }
-
-    /// What to wait for before the next call can get further.
-    pub fn events(&self) -> Events {
-        let over = self.failure.get().is_some();
-        Events {
-            read: !over && !self.engine().is_at_end(),
-            write: !over && (self.unsent.load(Ordering::Acquire) || self.engine().has_outgoing()),
-        }
-    }
-
     /// How many bytes can be read without the transport: 0 only if there are
     /// none.  May decrypt what has come, and never waits.
     pub fn pending(&self) -> usize {
@@ -469,7 +439,11 @@ impl Connection {
         self.receive_in_turn(&lock(&self.receiving), patience)
     }
 
-    fn receive_in_turn(&self, _turn: &MutexGuard<'_, ()>, patience: Patience) -> Result<()> {
+    pub(super) fn receive_in_turn(
+        &self,
+        _turn: &MutexGuard<'_, ()>,
+        patience: Patience,
+    ) -> Result<()> {
         let mut buffer = self.engine().lend_incoming();
         let received = self.transport.receive(buffer.spare(1), patience);
         buffer.commit(*received.as_ref().unwrap_or(&0));
@@ -518,7 +492,7 @@ impl Connection {
     /// key update, an alert.  It does not wait, and a writing thread that holds
     /// the direction sends it instead.  What goes wrong here is for the next
     /// write to report: what the peer has sent can still be read.
-    fn send_replies(&self) {
+    pub(super) fn send_replies(&self) {
         let waiting = self.unsent.load(Ordering::Acquire) || self.engine().has_outgoing();
         if !waiting {
             return;

@@ -267,9 +267,14 @@ def test_every_kind_of_bad_certificate_has_its_reason_and_code(kind):
 def test_openssl_has_the_same_number_for_what_is_unknown(ca, identity):
     stranger = tlsmith.CA("Stranger")
     middle = stranger.intermediate()
+    site = stranger.issue("localhost")
+    with_root = tlsmith.Identity.load(site.cert_pem, site.key, chain=stranger.cert_pem)
+    (alone,) = testing.bad("self-signed")
     for shown, code in (
         (middle.issue("localhost"), 20),
-        (stranger.issue("localhost"), 20),
+        (site, 20),
+        (with_root, 19),
+        (alone.identity, 18),
     ):
         error, _ = refusal(tlsmith.Client(trust=ca), tlsmith.Server(shown))
         assert (error.reason, error.verify_code) == ("unknown_issuer", code)

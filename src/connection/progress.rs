@@ -1,0 +1,38 @@
+//! For who drives connections from a loop: carrying them on, and what to wait for.
+
+use std::sync::atomic::Ordering;
+
+use super::stream::{Connection, Events};
+use super::transport::Patience;
+
+impl Connection {
+    /// Carries the connection on with what the transport has at this moment: the
+    /// handshake, then records up to the first that has something to read, and
+    /// what was not sent yet.  Reading and writing do it too; this is for who
+    /// looks at [`Self::pending`], [`Self::events`] or the alert for the peer
+    /// before.  It never waits.  What goes wrong is for the next call to report.
+    pub fn carry_on(&self) {
+        if self.is_handshaking() {
+            let _ = self.complete_handshake(Patience::Never);
+        }
+        if let (false, Ok(turn)) = (self.is_handshaking(), self.receiving.try_lock()) {
+            let more = || self.receive_in_turn(&turn, Patience::Never).is_ok();
+            while self.engine().has_use_for_more() && more() {}
+        }
+        let failure = self.engine().failure().cloned();
+        match failure {
+            // What came before it has to be read first.
+            Some(error) if self.pending() == 0 => drop(self.fail(error)),
+            _ => self.send_replies(),
+        }
+    }
+
+    /// What to wait for before the next call can get further.
+    pub fn events(&self) -> Events {
+        let over = self.failure.get().is_some();
+        Events {
+            read: !over && !self.engine().is_at_end(),
+            write: !over && (self.unsent.load(Ordering::Acquire) || self.engine().has_outgoing()),
+        }
+    }
+}
