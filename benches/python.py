@@ -305,7 +305,8 @@ def main():
     rounds, scale = (3, 1) if quick else (7, 4)
     python = sys.version.split()[0]
     print(f"tlsmith {tlsmith.__version__} against {ssl.OPENSSL_VERSION}, Python {python}")
-    print(f"{'CPU time, medians of ' + str(rounds) + ' rounds':<34}{'ssl':>10}{'tlsmith':>10}{'ratio':>8}  goal")
+    title = f"CPU time, medians of {rounds} rounds"
+    print(f"{title:<34}{'ssl':>10}{'tlsmith':>10}{'ratio':>8}  goal")
     for name, goal, measure in rows(scale):
         found = {"ssl": [], "tlsmith": []}
         for turn in range(rounds):

@@ -237,7 +237,7 @@ def _point(text: str, whole: str) -> int:
     except ValueError:
         raise config_error(f"valid is {whole!r}: {text!r} is no date of the calendar") from None
     if point.tzinfo is None:
-        point = point.replace(tzinfo=datetime.timezone.utc)
+        point = point.replace(tzinfo=datetime.UTC)
     return int(point.timestamp())
 
 

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Called by pytest."""
-    parser.addini(
-        "tlsmith_key", "the type of the keys of tlsmith's fixtures", default="ecdsa-p256"
-    )
+    parser.addini("tlsmith_key", "the type of the keys of tlsmith's fixtures", default="ecdsa-p256")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

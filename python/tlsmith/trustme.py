@@ -216,7 +216,7 @@ def _options(
 
 def _seconds(name: str, when: datetime.datetime) -> int:
     if when.tzinfo is None:
-        when = when.replace(tzinfo=datetime.timezone.utc)
+        when = when.replace(tzinfo=datetime.UTC)
     seconds = moment(name, when)
     assert seconds is not None
     return seconds

@@ -13,7 +13,6 @@ import subprocess
 import threading
 import time
 
-import pytest
 from conftest import PATIENCE, thread
 
 OpenSSLContext = ssl.SSLContext

@@ -41,7 +41,9 @@ async def exchange(reader, writer, data):
 
 def test_a_client_of_ours_talks_to_asyncios_server(ca, identity):
     async def main():
-        server = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=ssl_context(ssl.PROTOCOL_TLS_SERVER, identity))
+        server = await asyncio.start_server(
+            echo, "127.0.0.1", 0, ssl=ssl_context(ssl.PROTOCOL_TLS_SERVER, identity)
+        )
         async with server:
             address = server.sockets[0].getsockname()
             reader, writer = await aio.open_connection(*address, client=tlsmith.Client(trust=ca))
@@ -60,7 +62,9 @@ def test_a_server_of_ours_talks_to_asyncios_client(ca, identity):
         async with server:
             address = server.sockets[0].getsockname()
             reader, writer = await asyncio.open_connection(
-                *address, ssl=ssl_context(ssl.PROTOCOL_TLS_CLIENT, ca=ca), server_hostname="localhost"
+                *address,
+                ssl=ssl_context(ssl.PROTOCOL_TLS_CLIENT, ca=ca),
+                server_hostname="localhost",
             )
             writer.write(b"hello")
             assert await reader.readexactly(5) == b"hello"
@@ -205,4 +209,3 @@ def test_wrong_arguments():
             await aio.start_server(echo, ("127.0.0.1", 0), 5)
 
     run(main())
-

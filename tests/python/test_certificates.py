@@ -27,7 +27,7 @@ def test_a_certificate_has_what_was_asked_for(ca):
     assert cert.issuer == ca.cert.subject
     assert cert.names == ("localhost", "127.0.0.1")
     assert cert.not_after - cert.not_before == datetime.timedelta(hours=2)
-    assert cert.not_before.tzinfo is datetime.timezone.utc
+    assert cert.not_before.tzinfo is datetime.UTC
     assert cert.extended_key_usage == ("serverAuth", "clientAuth")
     assert cert.key_usage == frozenset(["digitalSignature"])
     assert cert.key_type == site.key.type == "ecdsa-p256"
@@ -51,7 +51,7 @@ def foreign_certificate():
     point = [x509.UniformResourceIdentifier("http://crl.example/ca.crl")]
     key, name = ec.generate_private_key(ec.SECP384R1()), x509.Name([])
     builder = x509.CertificateBuilder(name, name, key.public_key(), 300)
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     builder = builder.not_valid_before(now).not_valid_after(now)
     for extension in (
         x509.AuthorityInformationAccess(access),

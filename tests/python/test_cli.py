@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 import pytest
-import tlsmith
 from commandline import COMMAND, PATIENCE, cli, environment, program
+
+import tlsmith
 
 __all__ = ["cli"]
 

@@ -8,9 +8,10 @@ import stat
 import subprocess
 
 import pytest
-import tlsmith
 from commandline import cli, openssl, program
 from conftest import KEY_TYPES
+
+import tlsmith
 
 __all__ = ["cli"]
 

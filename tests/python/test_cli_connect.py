@@ -10,13 +10,14 @@ import ssl
 import subprocess
 
 import pytest
-import tlsmith
 from commandline import COMMAND, PATIENCE, cli, listener, s_server, stop
 from conftest import receive_all, ssl_context, thread
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+import tlsmith
 
 __all__ = ["cli"]
 

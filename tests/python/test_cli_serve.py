@@ -8,9 +8,10 @@ import ssl
 import subprocess
 
 import pytest
-import tlsmith
 from commandline import PATIENCE, cli, listener, program, stop
 from conftest import receive_all, thread
+
+import tlsmith
 
 __all__ = ["cli"]
 

@@ -119,9 +119,7 @@ def test_streams_of_asyncio(engine, run, contexts):
 
 def test_asyncio_refuses_who_it_cannot_believe(engine, run, localhost, refusals):
     async def main():
-        serving = await asyncio.start_server(
-            answer, "127.0.0.1", 0, ssl=openssl_server(localhost)
-        )
+        serving = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=openssl_server(localhost))
         async with serving:
             for host, name, context, code in refusals:
                 with pytest.raises(ssl.SSLCertVerificationError) as caught:
@@ -236,9 +234,7 @@ def test_streams_of_trio(engine, contexts):
                     )
                 )
                 port = listeners[0].transport_listener.socket.getsockname()[1]
-                stream = await trio.open_ssl_over_tcp_stream(
-                    "localhost", port, ssl_context=client
-                )
+                stream = await trio.open_ssl_over_tcp_stream("localhost", port, ssl_context=client)
                 async with stream, trio.open_nursery() as both:
                     both.start_soon(stream.send_all, DATA)
                     got = b""

@@ -160,8 +160,9 @@ def test_settings_that_change_and_change_back_keep_the_sessions(engine, ca_file,
     context = tlsmith.ssl.create_default_context(cafile=ca_file)
     for fingerprint in (None, "ab" * 32, None):
         options = {"ssl_context": context, "retries": False, "assert_fingerprint": fingerprint}
-        with urllib3.PoolManager(**options) as pool, contextlib.suppress(
-            urllib3.exceptions.SSLError
+        with (
+            urllib3.PoolManager(**options) as pool,
+            contextlib.suppress(urllib3.exceptions.SSLError),
         ):
             pool.request("GET", f"https://localhost:{server}/", headers=CLOSE)
         # What urllib3 does for the fingerprint, and never takes back.

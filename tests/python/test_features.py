@@ -17,7 +17,7 @@ from conftest import (
 
 import tlsmith
 
-UTC = datetime.timezone.utc
+UTC = datetime.UTC
 
 
 @pytest.fixture

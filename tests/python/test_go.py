@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import tlsmith
 
 SOURCE = Path(__file__).parent / "go" / "requests.go"

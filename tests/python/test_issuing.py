@@ -9,7 +9,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import tlsmith
 
-UTC = datetime.timezone.utc
+UTC = datetime.UTC
 
 
 def theirs(cert):

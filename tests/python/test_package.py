@@ -10,6 +10,11 @@ import pytest
 import tlsmith
 
 ROOT = pathlib.Path(__file__).parents[2]
+WITH_TOOLS = {
+    **os.environ,
+    "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),
+}
+"""With the programs of this very environment."""
 
 
 def test_importing_is_cheap_and_does_not_bring_ssl():
@@ -39,6 +44,12 @@ def test_the_package_keeps_to_its_own_types():
     options = ["--strict", "--cache-dir", os.devnull]
     command = [sys.executable, "-m", "mypy", *options, ROOT / "python/tlsmith"]
     subprocess.run(command, check=True)
+
+
+def test_ruff_has_nothing_to_say():
+    python = [ROOT / folder for folder in ("python", "tests/python", "benches", "examples/python")]
+    for command in (["check"], ["format", "--check"]):
+        subprocess.run(["ruff", *command, "--no-cache", *python], check=True, env=WITH_TOOLS)
 
 
 def test_every_public_name_is_there_and_documented():

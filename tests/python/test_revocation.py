@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_der_priv
 
 import tlsmith
 
-UTC = datetime.timezone.utc
+UTC = datetime.UTC
 DAY = datetime.timedelta(days=1)
 
 

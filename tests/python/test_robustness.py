@@ -115,7 +115,7 @@ def test_hooks_that_refer_to_their_configuration_are_collected(client, identity,
     def make():
         def function(*_):
             assert cycle
-            return datetime.datetime.now(datetime.timezone.utc) if hook == "now" else None
+            return datetime.datetime.now(datetime.UTC) if hook == "now" else None
 
         cycle = [tlsmith.Server(identity, **{hook: function})]
         if used:
@@ -272,7 +272,7 @@ ANYTHING = some.one_of(
     some.lists(some.one_of(some.text(max_size=5), some.integers(), some.binary(max_size=40))),
     some.just(object()),
     some.datetimes(),
-    some.datetimes(timezones=some.just(datetime.timezone.utc)),
+    some.datetimes(timezones=some.just(datetime.UTC)),
     some.builds(tlsmith.Pin.spki, some.binary(min_size=32, max_size=32)),
     some.dictionaries(some.text(max_size=3), some.integers(), max_size=2),
 )

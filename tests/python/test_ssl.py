@@ -500,7 +500,7 @@ def test_connections_and_contexts_are_collected(context, serving):
 
     servers.append(tlsmith.Server(tlsmith.CA().issue("a.example"), on_hello=choose))
     known = weakref.ref(choose)
-    del servers, choose
+    servers = choose = None
     gc.collect()
     assert known() is None
 

@@ -277,7 +277,9 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
     ) -> None:
         cert, key = os.fsdecode(certfile), None if keyfile is None else os.fsdecode(keyfile)
         try:
-            identity = Identity.load(cert, key, password=_once(password, cert if key is None else key))
+            identity = Identity.load(
+                cert, key, password=_once(password, cert if key is None else key)
+            )
         except Error as error:
             # OpenSSL has its own words for what is wrong, and programs know them.
             _RAW.load_cert_chain(self, certfile, keyfile, password)
@@ -414,9 +416,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         if _RAW.protocol.__get__(self) == wrong:
             side = "server" if server_side else "client"
             raise ssl.SSLError(1, f"Cannot create a {side} socket with a {wrong.name} context")
-        if server_hostname is not None and (
-            not server_hostname or server_hostname.startswith(".")
-        ):
+        if server_hostname is not None and (not server_hostname or server_hostname.startswith(".")):
             raise ValueError(
                 "server_hostname cannot be an empty string or start with a leading dot."
             )
