@@ -3,6 +3,7 @@
 # make bogo     has BoringSSL's test suite judge the C library
 # make tsan     has ThreadSanitizer watch threads that share the C library
 # make bench    measures tlsmith against its peers (make bench-python: from Python)
+# make wheel    builds the Python package with the C library in it
 # make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -33,7 +34,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench bench-python test bogo tsan test-rust test-c test-python header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-python wheel test bogo tsan test-rust test-c test-python header fmt lint install uninstall clean
 
 all: lib
 
@@ -98,6 +99,28 @@ uninstall:
 
 header:
 	TLSMITH_WRITE_HEADER=1 $(CARGO) test --locked -p tlsmith-c --test header
+
+# ---- The wheel -------------------------------------------------------------
+
+# With the C library in it, for programs that `tlsmith config` gives the flags for.
+# Wheels have no symbolic links: what the linker looks for is a script.
+STAGE := python/tlsmith
+WHEELS := $(OUT)/wheels
+
+wheel: lib $(VENV)/ready
+	@rm -rf $(STAGE)/lib $(STAGE)/include $(WHEELS)
+	@install -d $(STAGE)/include $(STAGE)/lib/pkgconfig $(STAGE)/lib/cmake/tlsmith
+	@install -m 644 include/tlsmith.h $(STAGE)/include
+	@install -m 755 $(OUT)/$(SO) $(STAGE)/lib/libtlsmith.so.$(ABI)
+	@echo 'INPUT(libtlsmith.so.$(ABI))' >$(STAGE)/lib/libtlsmith.so
+	@install -m 644 $(OUT)/tlsmith-config.cmake $(STAGE)/lib/cmake/tlsmith
+	@sed -e 's|@PREFIX@|$${pcfiledir}/../..|' -e 's|@LIBDIR@|$${prefix}/lib|' \
+		-e 's|@INCLUDEDIR@|$${prefix}/include|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@SYSTEM_LIBS@|$(SYSTEM_LIBS)|' -e 's|^Libs:.*|& -Wl,-rpath,$${libdir}|' \
+		packaging/tlsmith.pc.in >$(STAGE)/lib/pkgconfig/tlsmith.pc
+	$(VENV)/bin/pip wheel --quiet --no-deps --wheel-dir $(WHEELS) .
+	@rm -rf $(STAGE)/lib $(STAGE)/include
+	@ls $(WHEELS)
 
 # ---- Programs --------------------------------------------------------------
 

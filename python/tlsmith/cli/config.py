@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 
 from ._arguments import Failure, UsageError, Verbs
 from ._output import print_json
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 _SAYS = """
-The flags are those of the C library that is installed, as pkg-config knows it.
-`make install` in the source of tlsmith installs it; the Python package does not.
+The flags are those of the C library that is installed, as pkg-config knows it, or
+else of the one in this package, which wheels of `make wheel` have.  `tlsmith-config`
+is the same command.
 JSON has a key for each thing that was asked for, or for all of them.
 """
 
@@ -57,6 +59,13 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--static", action="store_true", help="of --libs: for the static library")
 
 
+def main() -> int:
+    """The program tlsmith-config."""
+    from . import main
+
+    return main(["config", *sys.argv[1:]])
+
+
 def run(options: Namespace) -> int:
     """Print what was asked for; everything with its name where nothing was."""
     wanted = [name for name in _QUERIES if getattr(options, name)]
@@ -91,10 +100,17 @@ def _check_installed() -> None:
     if _pkg_config("--exists", "tlsmith").returncode != 0:
         raise Failure(
             "pkg-config finds no C library: `make install` in the source of tlsmith installs "
-            "it, and PKG_CONFIG_PATH has to name the folder of tlsmith.pc where that is no "
-            "usual one",
+            "it, and `make wheel` puts it into the Python package; PKG_CONFIG_PATH has to name "
+            "the folder of tlsmith.pc where that is no usual one",
             "not_installed",
         )
+
+
+def _folders() -> list[str]:
+    """Where pkg-config looks before all others: last in what comes with us."""
+    given = os.environ.get("PKG_CONFIG_PATH")
+    ours = os.path.join(os.path.dirname(os.path.dirname(__file__)), "lib", "pkgconfig")
+    return [ours] if not given else [given, ours]
 
 
 def _pkg_config(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -102,6 +118,12 @@ def _pkg_config(*arguments: str) -> subprocess.CompletedProcess[str]:
     if program is None:
         raise Failure("there is no pkg-config, which knows the flags: install it", "not_installed")
     try:
-        return subprocess.run([program, *arguments], check=False, capture_output=True, text=True)
+        return subprocess.run(
+            [program, *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PKG_CONFIG_PATH": os.pathsep.join(_folders())},
+        )
     except OSError as error:
         raise Failure(f"cannot run '{program}': {error.strerror}", "not_installed") from error
