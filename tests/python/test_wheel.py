@@ -54,3 +54,40 @@ def test_the_c_library_is_the_version_of_the_package(installed):
 def test_the_folder_of_cmake_is_there(installed):
     folder = pathlib.Path(run(installed / "tlsmith-config", "--cmakedir").strip())
     assert (folder / "tlsmith-config.cmake").is_file()
+
+
+TALK = """
+import socket, ssl, threading, tlsmith, tlsmith.ssl
+ca = tlsmith.CA()
+server = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+ca.issue("localhost").configure(server)
+near, far = socket.socketpair()
+
+def serve():
+    with server.wrap_socket(far, server_side=True) as sock:
+        sock.sendall(sock.recv(100))
+
+thread = threading.Thread(target=serve)
+thread.start()
+with tlsmith.Client(trust=ca).wrap(near, "localhost") as sock:
+    sock.sendall(b"hello")
+    print(sock.recv().decode(), sock.info.version)
+thread.join()
+"""
+
+
+def others():
+    """The other versions of CPython that are here."""
+    for version in ("3.12", "3.13", "3.14"):
+        python = shutil.which(f"python{version}")
+        if python and not subprocess.run([python, "-c", ""], capture_output=True).returncode:
+            yield python
+
+
+@pytest.mark.parametrize("python", [sys.executable, *others()])
+def test_one_wheel_is_for_every_version_of_cpython(installed, python):
+    (wheel,) = (ROOT / "target/c/wheels").glob("tlsmith-*.whl")
+    assert "-cp311-abi3-" in wheel.name
+    # Extensions are not loaded from an archive: this is where it was unpacked.
+    (packages,) = installed.parent.glob("lib/python*/site-packages")
+    assert run(python, "-c", TALK, env={**os.environ, "PYTHONPATH": str(packages)}) == "hello 1.3\n"
