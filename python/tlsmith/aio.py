@@ -166,8 +166,8 @@ class TLSProtocol(asyncio.Protocol):
         # Half-closed: what the application still writes goes out.
         return not self._ready.cancelled() and self._failure is None and self._transport is not None
 
-    def connection_lost(self, error: Exception | None) -> None:
-        failure = self._failure or error
+    def connection_lost(self, exc: Exception | None) -> None:
+        failure = self._failure or exc
         if self._timer is not None:
             self._timer.cancel()
         if not self._ready.done():

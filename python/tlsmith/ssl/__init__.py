@@ -14,7 +14,7 @@ is resumed.  What is not on `ssl` (pyOpenSSL, curl) is not touched.
 from __future__ import annotations
 
 import ssl as _stdlib
-from ssl import *  # noqa: F403
+from ssl import *  # noqa: F403  # pyright: ignore[reportAssignmentType]
 
 from ._context import SSLContext
 from ._install import install, uninstall

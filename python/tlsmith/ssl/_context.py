@@ -196,7 +196,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         return not self._host_flags & _NEVER_CHECK_SUBJECT
 
     @hostname_checks_common_name.setter
-    def hostname_checks_common_name(self, value: bool) -> None:
+    def hostname_checks_common_name(self, value: bool) -> None:  # pyright: ignore
         others = self._host_flags & ~_NEVER_CHECK_SUBJECT
         self._host_flags = others if value else others | _NEVER_CHECK_SUBJECT
 
@@ -215,7 +215,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         return None
 
     @post_handshake_auth.setter
-    def post_handshake_auth(self, value: bool) -> None:
+    def post_handshake_auth(self, value: bool) -> None:  # pyright: ignore
         if value:
             raise NotImplementedError("post-handshake authentication is not supported")
 
@@ -352,7 +352,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         return self._keylog
 
     @keylog_filename.setter
-    def keylog_filename(self, path: Any) -> None:
+    def keylog_filename(self, path: Any) -> None:  # pyright: ignore
         if path is None:
             self._keylog = None
         else:

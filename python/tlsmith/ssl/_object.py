@@ -149,7 +149,7 @@ class Core(_tlsmith.SslObject):
     def _asked(self, server_name: str | None) -> _tlsmith.Context | int | None:
         """The answer of the application's SNI callback."""
         before = self._context
-        callback = before.sni_callback
+        callback: Any = before.sni_callback
         if callback is None:
             return None
         try:
