@@ -56,6 +56,19 @@ def test_the_folder_of_cmake_is_there(installed):
     assert (folder / "tlsmith-config.cmake").is_file()
 
 
+def test_the_source_distribution_builds_without_the_network(tmp_path):
+    maturin = pathlib.Path(sys.executable).parent / "maturin"
+    run(maturin, "sdist", "--out", tmp_path, cwd=ROOT)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    # Cargo has what its lock file names already, and is to ask for nothing else; what
+    # it made of the checkout is not to be taken for what it makes of this.
+    target = ROOT / "target/sdist"
+    offline = {"CARGO_NET_OFFLINE": "true", "CARGO_TARGET_DIR": str(target)}
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    run(*pip, "--wheel-dir", tmp_path, sdist, env={**os.environ, **offline})
+    assert list(tmp_path.glob("tlsmith-*-cp311-abi3-*.whl"))
+
+
 TALK = """
 import socket, ssl, threading, tlsmith, tlsmith.ssl
 ca = tlsmith.CA()
