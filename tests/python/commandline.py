@@ -98,7 +98,9 @@ def cli(tmp_path):
 def stop(process, number=signal.SIGINT):
     """Signal a process: its exit code and the rest of its output."""
     process.send_signal(number)
-    out, err = process.communicate(timeout=PATIENCE)
+    # Its input stays open until it is gone: the end of that would be another goodbye.
+    process.wait(timeout=PATIENCE)
+    out, err = process.communicate()
     assert b"Traceback" not in err, err
     return process.returncode, out, err
 

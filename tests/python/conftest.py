@@ -3,6 +3,7 @@ library in threads of their own."""
 
 import contextlib
 import functools
+import signal
 import socket
 import ssl
 import threading
@@ -11,6 +12,10 @@ import pytest
 
 import tlsmith
 import tlsmith.ssl
+
+# A job in the background begins with SIGINT ignored, and so would every program
+# that the tests start, and mean to interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENCE = 30
 """Seconds that anything may take before the test fails."""

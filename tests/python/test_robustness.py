@@ -88,15 +88,15 @@ def test_one_direction_is_for_one_thread(client, server):
 def test_a_second_writer_is_told_so(client, server):
     with open_pair(client, server) as (ours, theirs):
         with thread(lambda: ours.sendall(bytes(30_000_000))) as sending:
+            # When the first byte is here, the other thread is at it, and not done.
+            assert theirs.recv(1) == bytes(1)
             with pytest.raises(tlsmith.Error, match="another thread writes") as caught:
-                while sending.is_alive():
-                    # An empty write, since one that comes too early succeeds.
-                    ours.send(b"")
+                ours.send(b"")
             assert caught.value.code == "state"
             with thread(lambda: receive_all(theirs)) as receiving:
                 sending.join()
                 ours.close_write()
-        assert len(receiving.result) == 30_000_000
+        assert len(receiving.result) == 30_000_000 - 1
 
 
 # Garbage.
