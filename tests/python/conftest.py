@@ -51,6 +51,16 @@ def identity(ca):
     return ca.issue("localhost", "127.0.0.1", "::1")
 
 
+@pytest.fixture
+def client(ca):
+    return tlsmith.Client(trust=ca)
+
+
+@pytest.fixture
+def server(identity):
+    return tlsmith.Server(identity)
+
+
 @pytest.fixture(scope="session")
 def localhost(ca):
     """An identity that is not for 127.0.0.1, where it can be reached too."""
@@ -204,3 +214,14 @@ def memory_pair(client, server, name="localhost", chunk=None):
     near, far = client.buffer(name), server.buffer()
     exchange(near, far, chunk)
     return near, far
+
+
+def refused(client, server, name="localhost"):
+    """What both sides raise when they cannot talk."""
+    near, far = memory_pair(client, server, name)
+    errors = []
+    for side in (near, far):
+        with pytest.raises(tlsmith.Error) as caught:
+            side.do_handshake()
+        errors.append(caught.value)
+    return errors

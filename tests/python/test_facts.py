@@ -4,14 +4,7 @@ why a peer was refused."""
 import ssl
 
 import pytest
-from conftest import (
-    a_key,
-    exchange,
-    memory_pair,
-    socketpair,
-    ssl_context,
-    thread,
-)
+from conftest import a_key, exchange, memory_pair, refused, socketpair, ssl_context, thread
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
@@ -19,27 +12,6 @@ import tlsmith
 from tlsmith import testing
 
 VERSIONS = ["1.2", "1.3"]
-
-
-@pytest.fixture
-def client(ca):
-    return tlsmith.Client(trust=ca)
-
-
-@pytest.fixture
-def server(identity):
-    return tlsmith.Server(identity)
-
-
-def refusal(client, server, name="localhost"):
-    """What the client raises, and what the server does."""
-    near, far = memory_pair(client, server, name)
-    errors = []
-    for side in (near, far):
-        with pytest.raises(tlsmith.Error) as caught:
-            side.read()
-        errors.append(caught.value)
-    return errors
 
 
 # What was agreed.
@@ -252,7 +224,7 @@ CODES = {
 def test_every_kind_of_bad_certificate_has_its_reason_and_code(kind):
     (bad,) = (bad for bad in testing.bad() if bad.name == kind)
     client = tlsmith.Client(trust=bad.trust)
-    error, alert = refusal(client, tlsmith.Server(bad.identity), bad.hostname)
+    error, alert = refused(client, tlsmith.Server(bad.identity), bad.hostname)
     assert type(error) is tlsmith.VerifyError
     assert error.reason == bad.reason and error.code == f"verify.{bad.reason}"
     assert error.hostname == bad.hostname
@@ -276,9 +248,9 @@ def test_openssl_has_the_same_number_for_what_is_unknown(ca, identity):
         (with_root, 19),
         (alone.identity, 18),
     ):
-        error, _ = refusal(tlsmith.Client(trust=ca), tlsmith.Server(shown))
+        error, _ = refused(tlsmith.Client(trust=ca), tlsmith.Server(shown))
         assert (error.reason, error.verify_code) == ("unknown_issuer", code)
-    error, _ = refusal(tlsmith.Client(trust=ca), tlsmith.Server(identity), "127.9.9.9")
+    error, _ = refused(tlsmith.Client(trust=ca), tlsmith.Server(identity), "127.9.9.9")
     assert (error.reason, error.verify_code) == ("name_mismatch", 64)
 
 
@@ -292,11 +264,11 @@ def test_crls_are_applied_as_strictly_as_is_said(check, unknown):
     trust = tlsmith.Trust.roots(ca)
     client = tlsmith.Client(trust=trust.with_crls(middle.crl(), check=check, unknown=unknown))
     if (check, unknown) != ("chain", "fail"):
-        error, alert = refusal(client, tlsmith.Server(revoked))
+        error, alert = refused(client, tlsmith.Server(revoked))
         assert (error.reason, error.verify_code) == ("revoked", 23)
         assert alert.alert == "certificate_revoked"
     else:
-        error, _ = refusal(client, tlsmith.Server(site))
+        error, _ = refused(client, tlsmith.Server(site))
         assert (error.reason, error.verify_code) == ("unknown_revocation", 3)
         client = tlsmith.Client(trust=trust.with_crls(middle.crl(), ca.crl()))
     memory_pair(client, tlsmith.Server(site))[0].do_handshake()

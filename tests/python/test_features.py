@@ -7,38 +7,11 @@ import stat
 import sys
 
 import pytest
-from conftest import (
-    PATIENCE,
-    exchange,
-    memory_pair,
-    receive_all,
-    thread,
-)
+from conftest import PATIENCE, exchange, memory_pair, receive_all, refused, thread
 
 import tlsmith
 
 UTC = datetime.UTC
-
-
-@pytest.fixture
-def client(ca):
-    return tlsmith.Client(trust=ca)
-
-
-@pytest.fixture
-def server(identity):
-    return tlsmith.Server(identity)
-
-
-def refused(client, server, name="localhost"):
-    """What both sides raise when they cannot talk."""
-    near, far = memory_pair(client, server, name)
-    errors = []
-    for side in (near, far):
-        with pytest.raises(tlsmith.Error) as caught:
-            side.do_handshake()
-        errors.append(caught.value)
-    return errors
 
 
 # Policies.

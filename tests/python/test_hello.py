@@ -9,11 +9,6 @@ import tlsmith
 
 
 @pytest.fixture
-def client(ca):
-    return tlsmith.Client(trust=ca)
-
-
-@pytest.fixture
 def sites(ca):
     return {name: ca.issue(name) for name in ("a.example", "b.example", "c.example")}
 

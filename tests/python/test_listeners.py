@@ -10,17 +10,6 @@ from conftest import PATIENCE, receive_all, thread
 
 import tlsmith
 
-
-@pytest.fixture
-def client(ca):
-    return tlsmith.Client(trust=ca)
-
-
-@pytest.fixture
-def server(identity):
-    return tlsmith.Server(identity)
-
-
 # Unix sockets.
 
 

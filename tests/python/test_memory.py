@@ -12,16 +12,6 @@ import tlsmith
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
-@pytest.fixture
-def client(ca):
-    return tlsmith.Client(trust=ca)
-
-
-@pytest.fixture
-def server(identity):
-    return tlsmith.Server(identity)
-
-
 # The handshake.
 
 

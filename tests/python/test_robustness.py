@@ -24,17 +24,6 @@ from hypothesis import strategies as some
 
 import tlsmith
 
-
-@pytest.fixture
-def client(ca):
-    return tlsmith.Client(trust=ca)
-
-
-@pytest.fixture
-def server(identity):
-    return tlsmith.Server(identity)
-
-
 # After the end.
 
 

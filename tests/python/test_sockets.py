@@ -23,16 +23,6 @@ import tlsmith
 
 
 @pytest.fixture
-def client(ca):
-    return tlsmith.Client(trust=ca)
-
-
-@pytest.fixture
-def server(identity):
-    return tlsmith.Server(identity)
-
-
-@pytest.fixture
 def pair(client, server):
     with open_pair(client, server) as both:
         yield both

@@ -20,11 +20,13 @@ pub(crate) fn own(fd: RawFd) -> PyResult<OwnedFd> {
 }
 
 /// Borrows a descriptor that a Python object owns.
+///
+/// A program that closes a socket in one thread while another is in a call on it
+/// has that call use whatever got the number since, as it has with the standard
+/// library; no memory is touched.
 pub(crate) fn borrow<'a>(fd: RawFd) -> BorrowedFd<'a> {
-    // SAFETY: it is not -1: `sslobj` asks the socket for it before each call and
-    // stops there where it is closed.  A program that closes a socket in one
-    // thread while another is in a call on it has that call use whatever got the
-    // number since, as it has with the standard library; no memory is touched.
+    // SAFETY: it is not -1: `sslobj` asks the socket for it before each call, and
+    // stops there where it is closed.
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
