@@ -238,7 +238,16 @@ def _point(text: str, whole: str) -> int:
         raise config_error(f"valid is {whole!r}: {text!r} is no date of the calendar") from None
     if point.tzinfo is None:
         point = point.replace(tzinfo=datetime.UTC)
-    return int(point.timestamp())
+    return _seconds(point)
+
+
+def _seconds(point: datetime) -> int:
+    """Whole seconds of the Unix epoch.  timestamp() is a float, which far from now
+    has no room for the fraction and rounds up."""
+    import datetime
+
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return (point - epoch) // datetime.timedelta(seconds=1)
 
 
 def _span(text: str, whole: str) -> int:
@@ -276,7 +285,7 @@ def moment(name: str, value: datetime | int | None) -> int | None:
             raise config_error(
                 f"{name} is {value}, without a time zone: datetime.now(timezone.utc) has one"
             )
-        seconds = int(value.timestamp())
+        seconds = _seconds(value)
     if not _FIRST <= seconds <= _LAST:
         raise config_error(f"{name} is {seconds}: it leaves the years 1 to 9999")
     return seconds

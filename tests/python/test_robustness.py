@@ -281,7 +281,7 @@ def some_of(names):
 
 
 @pytest.mark.filterwarnings("ignore::tlsmith.InsecureWarning")
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
 @given(arguments=some_of(CLIENT))
 def test_a_client_takes_or_refuses_its_arguments(arguments):
     try:
@@ -291,7 +291,7 @@ def test_a_client_takes_or_refuses_its_arguments(arguments):
         pass
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
 @given(arguments=some_of(SERVER))
 def test_a_server_takes_or_refuses_its_arguments(arguments):
     try:
