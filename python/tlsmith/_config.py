@@ -62,9 +62,10 @@ class _Config:
     _context: _tlsmith.Context
 
     def _build(self, arguments: dict[str, Any], settings: dict[str, Any]) -> None:
+        """From all arguments, and from what is not the same for both sides of them."""
         self._arguments = arguments
-        self._settings = settings
-        self._context = context(settings)
+        self._settings = {**settings, **_for_both(arguments)}
+        self._context = context(self._settings)
 
     def replace(self, **changes: Any) -> Self:
         """The same with some arguments changed."""
@@ -121,18 +122,11 @@ class Client(_Config):
         settings = {
             **trusting(whom),
             "identities": [] if identity is None else [_native(identity)],
-            "alpn": strings("alpn", alpn),
-            "min_version": min_version,
-            "max_version": max_version,
-            "groups": None if groups is None else strings("groups", groups),
-            "ciphers": None if ciphers is None else strings("ciphers", ciphers),
             "check_hostname": check_hostname,
             "pins": [_key_pin(pin) for pin in pins],
             "ech": ech,
             "resume": resume,
             "early_data": int(_flag("early_data", early_data)),
-            "keylog": _keylog(keylog),
-            "now": _clock(now),
         }
         self._build(arguments, settings)
 
@@ -267,11 +261,6 @@ class Server(_Config):
         settings = {
             **trusting(whom),
             "identities": [_native(one) for one in identities],
-            "alpn": strings("alpn", alpn),
-            "min_version": min_version,
-            "max_version": max_version,
-            "groups": None if groups is None else strings("groups", groups),
-            "ciphers": None if ciphers is None else strings("ciphers", ciphers),
             "client_auth": client_auth,
             "on_hello": None if on_hello is None else self._choose(on_hello),
             "require_known_name": strict_names,
@@ -279,8 +268,6 @@ class Server(_Config):
             "ticket_keys": _ticket_keys(ticket_keys),
             "early_data": early_data,
             "ocsp": ocsp,
-            "keylog": _keylog(keylog),
-            "now": _clock(now),
         }
         self._build(arguments, settings)
 
@@ -342,6 +329,20 @@ class Server(_Config):
 
 
 _MOST_CHOSEN = 64
+
+
+def _for_both(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a Client and a Server have from the same arguments."""
+    groups, ciphers = arguments["groups"], arguments["ciphers"]
+    return {
+        "alpn": strings("alpn", arguments["alpn"]),
+        "min_version": arguments["min_version"],
+        "max_version": arguments["max_version"],
+        "groups": None if groups is None else strings("groups", groups),
+        "ciphers": None if ciphers is None else strings("ciphers", ciphers),
+        "keylog": _keylog(arguments["keylog"]),
+        "now": _clock(arguments["now"]),
+    }
 
 
 def _native(identity: Identity) -> _tlsmith.Identity:
