@@ -3,6 +3,7 @@ library in threads of their own."""
 
 import contextlib
 import functools
+import os
 import signal
 import socket
 import ssl
@@ -225,3 +226,11 @@ def refused(client, server, name="localhost"):
             side.do_handshake()
         errors.append(caught.value)
     return errors
+
+
+def say_half(sock, identity):
+    """Be a server of the standard library that is cut off in the middle."""
+    context = ssl_context(ssl.PROTOCOL_TLS_SERVER, identity)
+    tls = context.wrap_socket(sock, server_side=True)
+    tls.sendall(b"half")
+    os.close(tls.detach())

@@ -17,6 +17,7 @@ from conftest import (
     a_key,
     open_pair,
     receive_all,
+    say_half,
     socketpair,
     ssl_context,
     thread,
@@ -193,15 +194,8 @@ def test_a_peer_that_speaks_http_is_recognized(client):
 
 
 def test_a_connection_that_is_cut_is_truncated(client, identity):
-    context = ssl_context(ssl.PROTOCOL_TLS_SERVER, identity)
     near, far = socketpair()
-
-    def serve():
-        tls = context.wrap_socket(far, server_side=True)
-        tls.sendall(b"half")
-        os.close(tls.detach())
-
-    with thread(serve):
+    with thread(lambda: say_half(far, identity)):
         sock = client.wrap(near, "localhost")
         assert sock.recv() == b"half"
         for _ in range(2):

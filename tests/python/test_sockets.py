@@ -10,14 +10,7 @@ import socket
 import ssl
 
 import pytest
-from conftest import (
-    PATIENCE,
-    open_pair,
-    receive_all,
-    socketpair,
-    ssl_context,
-    thread,
-)
+from conftest import PATIENCE, open_pair, receive_all, say_half, socketpair, thread
 
 import tlsmith
 
@@ -126,15 +119,12 @@ def test_files_of_sockets_that_do_not_block(pair):
 
 
 def test_a_cut_is_an_error_for_files_too(client, identity):
-    context = ssl_context(ssl.PROTOCOL_TLS_SERVER, identity)
     near, far = socketpair()
-
-    def serve():
-        tls = context.wrap_socket(far, server_side=True)
-        tls.sendall(b"half")
-        os.close(tls.detach())
-
-    with thread(serve), client.wrap(near, "localhost") as sock, sock.makefile("rb") as file:
+    with (
+        thread(lambda: say_half(far, identity)),
+        client.wrap(near, "localhost") as sock,
+        sock.makefile("rb") as file,
+    ):
         with pytest.raises(tlsmith.TruncatedError):
             file.read()
 
