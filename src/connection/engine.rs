@@ -47,8 +47,8 @@ pub(crate) struct Engine {
     outgoing: Buffer,
     /// Plaintext that was opened and not read yet.
     plaintext: Buffer,
-    /// Early data that was opened and not read yet.
-    early: Buffer,
+    /// Early data that was opened and not read yet: few connections have some.
+    early: Option<Box<Buffer>>,
     early_data: EarlyData,
     /// What is learnt in the handshake; gone when it is complete.
     notes: Option<Box<Notes>>,
@@ -102,7 +102,7 @@ impl Engine {
             incoming: Buffer::default(),
             outgoing: Buffer::default(),
             plaintext: Buffer::default(),
-            early: Buffer::default(),
+            early: None,
             early_data: EarlyData::None,
             notes: None,
             tickets: Vec::new(),
@@ -240,11 +240,13 @@ impl Engine {
 
     /// Reads early data that is here.
     pub(crate) fn read_early(&mut self, out: &mut [u8]) -> usize {
-        self.early.drain_into(out)
+        let early = self.early.as_mut();
+        early.map_or(0, |early| early.drain_into(out))
     }
 
     pub(crate) fn has_early(&self) -> bool {
-        !self.early.is_empty()
+        let early = self.early.as_ref();
+        early.is_some_and(|early| !early.is_empty())
     }
 
     pub(crate) fn early_data(&self) -> EarlyData {
@@ -456,7 +458,7 @@ impl Engine {
         };
         let filled = sink.filled;
         let is_accepted = sink.said_end_of_early_data && self.early_data == EarlyData::Sent;
-        if is_accepted || !self.early.is_empty() {
+        if is_accepted || self.has_early() {
             self.early_data = EarlyData::Accepted;
         }
         (discard, outcome, filled)

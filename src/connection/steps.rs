@@ -57,7 +57,7 @@ pub(super) struct Sink<'a> {
     pub(super) filled: usize,
     pub(super) rest: &'a mut Buffer,
     /// Where early data goes.
-    pub(super) early: &'a mut Buffer,
+    pub(super) early: &'a mut Option<Box<Buffer>>,
     /// Whether a client said that its early data is over, which it says where
     /// the server accepted it.
     pub(super) said_end_of_early_data: bool,
@@ -88,7 +88,7 @@ pub(super) trait Side: Sized {
     /// Takes early data in.  Says how many bytes of the records are used up.
     fn open_early(
         records: ReadEarlyData<'_, '_, Self>,
-        early: &mut Buffer,
+        early: &mut Option<Box<Buffer>>,
     ) -> Result<usize, rustls::Error>;
 }
 
@@ -124,7 +124,7 @@ impl Side for ClientConnectionData {
 
     fn open_early(
         _records: ReadEarlyData<'_, '_, Self>,
-        _early: &mut Buffer,
+        _early: &mut Option<Box<Buffer>>,
     ) -> Result<usize, rustls::Error> {
         Ok(0)
     }
@@ -157,13 +157,13 @@ impl Side for ServerConnectionData {
 
     fn open_early(
         mut records: ReadEarlyData<'_, '_, Self>,
-        early: &mut Buffer,
+        early: &mut Option<Box<Buffer>>,
     ) -> Result<usize, rustls::Error> {
         let mut discard = 0;
         while let Some(record) = records.next_record() {
             let record = record?;
             discard += record.discard;
-            early.append(record.payload);
+            early.get_or_insert_default().append(record.payload);
         }
         Ok(discard)
     }

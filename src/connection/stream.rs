@@ -65,7 +65,7 @@ pub struct Connection {
     pub(super) unsent: AtomicBool,
     pub(super) outcome: OnceLock<Outcome>,
     pub(super) failure: OnceLock<Error>,
-    pub(super) asked_name: Option<String>,
+    pub(super) asked_name: Option<Box<str>>,
     /// Whether a client encrypts what it says first, or pretends to.
     pub(super) ech: Option<bool>,
     /// How many bytes came from the transport, and how many went to it.
@@ -106,7 +106,7 @@ impl Connection {
         let name = parse_server_name(context, server_name)?;
         let engine = Engine::client(context.client_config()?, name)?;
         Ok(Self {
-            asked_name: server_name.map(str::to_owned),
+            asked_name: server_name.map(Box::from),
             ech: context.ech(),
             ..Self::new(context, engine, transport)
         })
