@@ -6,9 +6,11 @@
 //! feature `rustls-records` leaves it with rustls.  Nothing outside can tell who has it.
 //! Nothing here makes a system call or waits: who drives it moves the bytes.
 
+mod handshake;
+mod open;
+
 use std::sync::Arc;
 
-use rustls::ProtocolVersion::TLSv1_3;
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, CommonState, ServerConfig, SupportedCipherSuite};
@@ -17,9 +19,9 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use super::buffer::Buffer;
 use super::failure;
 use super::listening::Listening;
-use super::record::{Came, HEADER, Records, Schedule, record_length};
+use super::record::Records;
 use super::report::Agreed;
-use super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
+use super::steps::{Goal, RECORD_PLAINTEXT, Step};
 use crate::context::Answer;
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
@@ -106,15 +108,15 @@ pub enum EarlyData {
 
 impl Engine {
     pub(crate) fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self> {
-        let fragment = fragment(config.max_fragment_size);
+        let fragment = handshake::fragment(config.max_fragment_size);
         let tls = UnbufferedClientConnection::new(config, name);
         tls.map(|tls| Self::new(Tls::Client(Box::new(tls)), fragment))
             .map_err(|error| failure::of_rustls(error, None, &[]))
     }
 
     pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self> {
-        let fragment = fragment(config.max_fragment_size);
-        answering(config).map(|tls| Self::new(tls, fragment))
+        let fragment = handshake::fragment(config.max_fragment_size);
+        handshake::answering(config).map(|tls| Self::new(tls, fragment))
     }
 
     /// A server that hears its client before it decides who answers.
@@ -418,7 +420,8 @@ impl Engine {
         if !self.hear_client()? {
             return Ok((Step::Blocked, 0));
         }
-        if !self.incoming.is_empty() {
+        // What is to be written goes where the connection is when that begins.
+        if goal.is_nothing() && !self.incoming.is_empty() {
             self.hand_over()?;
         }
         let outcome = match &self.tls {
@@ -431,190 +434,13 @@ impl Engine {
         outcome
     }
 
-    /// Has rustls take one step.
-    fn step_rustls(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
-        if self.shown == 0 || self.shows_all {
-            self.show_next();
-        }
-        let (discard, outcome, filled) = self.drive(goal, out);
-        self.learn(Notes::take());
-        let refusal = match &outcome {
-            Ok(_) => None,
-            Err(_) => self.notes.as_mut().and_then(|notes| notes.refusal.take()),
-        };
-        let outcome =
-            outcome.map_err(|error| failure::of_rustls(error, refusal, self.incoming.filled()));
-        self.discard(discard);
-        match outcome {
-            _ if outcome.is_ok() && self.incoming.len() > INCOMING_LIMIT => {
-                Err(self.fail(failure::oversized_message()))
-            }
-            // It is through with what it was shown.
-            Ok(Step::Ready | Step::Blocked) if goal.is_nothing() && self.show_next() => {
-                Ok((Step::Again, filled))
-            }
-            Ok(step) => Ok((step, filled)),
-            Err(failure) => {
-                self.seal_alert();
-                Err(self.fail(failure))
-            }
-        }
-    }
-
-    /// Shows rustls the next record, if it is whole and for rustls: whether it was.
-    fn show_next(&mut self) -> bool {
-        if !self.is_handshaking() && !self.stays_with_rustls() && self.shown == 0 {
-            return false;
-        }
-        self.shows_all |= self.may_skip_records();
-        let before = self.shown;
-        while let Some(length) = record_length(&self.incoming.filled()[self.shown..]) {
-            self.shown += length;
-            if !self.shows_all {
-                break;
-            }
-        }
-        self.shown > before
-    }
-
-    /// Whether what rustls was shown and kept may be early data that it does not take.
-    /// Each time it is shown more, it tries all of that again, and only so often: it
-    /// has to see as much as there is at once.
-    fn may_skip_records(&self) -> bool {
-        let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
-        let is_server = matches!(self.tls, Tls::Server(_));
-        is_server && self.shown > 0 && self.state().is_some_and(is_tls13)
-    }
-
-    fn discard(&mut self, count: usize) {
-        self.incoming.consume(count);
-        self.shown -= count;
-    }
-
-    // The record layer of our own.
-
-    /// Whether rustls keeps the connection for good.
-    fn stays_with_rustls(&self) -> bool {
-        cfg!(feature = "rustls-records") || self.said_close || self.shows_all
-    }
-
-    /// Takes the connection from rustls, as soon as it can be: when the handshake is
-    /// complete and rustls holds nothing of either direction.
-    fn hand_over(&mut self) -> Result<()> {
-        let holds = |state: &CommonState| state.is_handshaking() || state.wants_write();
-        if !self.concluded
-            || self.shown > 0
-            || self.stays_with_rustls()
-            || self.state().is_none_or(holds)
-        {
-            return Ok(());
-        }
-        let certificates = self.state().and_then(|state| state.peer_certificates());
-        let certificates = certificates.unwrap_or_default().to_vec();
-        let taken = match std::mem::replace(&mut self.tls, Tls::Lost) {
-            Tls::Client(tls) => {
-                let taken = tls.dangerous_into_kernel_connection();
-                taken.map(|(secrets, kernel)| (secrets, Schedule::Client(kernel)))
-            }
-            Tls::Server(tls) => {
-                let taken = tls.dangerous_into_kernel_connection();
-                taken.map(|(secrets, kernel)| (secrets, Schedule::Server(kernel)))
-            }
-            _ => return Err(self.fail(not_now())),
-        };
-        let records =
-            taken.and_then(|(secrets, schedule)| Records::new(schedule, secrets, self.fragment));
-        match records {
-            Ok(records) => {
-                self.tls = Tls::Open(Box::new(records), certificates);
-                Ok(())
-            }
-            Err(error) => Err(self.fail(failure::of_rustls(error, None, &[]))),
-        }
-    }
-
-    /// Has our record layer seal something, if the connection is with it or can be.
-    fn in_open(
-        &mut self,
-        seal: impl FnOnce(&mut Records, &mut Buffer) -> Result<(), rustls::Error>,
-    ) -> Result<bool> {
-        self.check_failure()?;
-        self.hand_over()?;
-        let Tls::Open(records, _) = &mut self.tls else {
-            return Ok(false);
-        };
-        match seal(records, &mut self.outgoing) {
-            Ok(()) => Ok(true),
-            Err(error) => Err(self.fail(failure::of_rustls(error, None, &[]))),
-        }
-    }
-
-    /// Opens the next record.
-    fn step_open(&mut self, out: &mut [u8]) -> Result<(Step, usize)> {
-        let Tls::Open(records, _) = &mut self.tls else {
-            return Err(not_now());
-        };
-        match records.open(&mut self.incoming, out, &mut self.outgoing) {
-            Ok(Came::Plaintext(count)) => Ok((Step::Plaintext, count)),
-            Ok(Came::InPlace { plaintext, spent }) => {
-                (self.opened, self.spent) = (plaintext, spent);
-                Ok((Step::Plaintext, self.drain_opened(out)))
-            }
-            Ok(Came::Message) => {
-                self.learn(Notes::take());
-                Ok((Step::Again, 0))
-            }
-            Ok(Came::Closed) => Ok((Step::PeerClosed, 0)),
-            Ok(Came::Nothing) => Ok((Step::Ready, 0)),
-            Err(error) => Err(self.fail(failure::of_rustls(error, None, &[]))),
-        }
-    }
-
-    /// Moves what was opened in place to the front of `out`, as much as fits.
-    fn drain_opened(&mut self, out: &mut [u8]) -> usize {
-        let count = self.opened.min(out.len());
-        out[..count].copy_from_slice(&self.incoming.filled()[..count]);
-        self.opened -= count;
-        let behind = match self.opened {
-            0 => std::mem::take(&mut self.spent),
-            _ => 0,
-        };
-        self.incoming.consume(count + behind);
-        count
-    }
-
     /// How much plaintext waits to be read.
     fn readable(&self) -> usize {
         self.plaintext.len() + self.opened
     }
 
-    // What both have in common.
-
     fn check_failure(&self) -> Result<()> {
         self.failure.clone().map_or(Ok(()), Err)
-    }
-
-    /// Where the client has to be heard before it is answered: whether it was.
-    fn hear_client(&mut self) -> Result<bool> {
-        let Tls::Listening(listening) = &mut self.tls else {
-            return Ok(true);
-        };
-        let heard = listening.hear(self.incoming.filled(), &mut self.outgoing);
-        let answer = |config: Arc<ServerConfig>| {
-            let fragment = fragment(config.max_fragment_size);
-            answering(config).map(|tls| (tls, fragment))
-        };
-        match heard.and_then(|config| config.map(answer).transpose()) {
-            Ok(Some((tls, fragment))) => {
-                (self.tls, self.fragment) = (tls, fragment);
-                Ok(true)
-            }
-            Ok(None) if self.incoming.len() > INCOMING_LIMIT => {
-                Err(self.fail(failure::oversized_message()))
-            }
-            Ok(None) => Ok(false),
-            Err(error) => Err(self.fail(error)),
-        }
     }
 
     fn learn(&mut self, mut notes: Notes) {
@@ -629,66 +455,6 @@ impl Engine {
         self.failure = Some(failure.clone());
         failure
     }
-
-    /// After an error rustls has an alert ready that tells the peer why, and
-    /// before it perhaps messages that were made before the error.  While it
-    /// has those it looks at no record, which after an error it must not.
-    fn seal_alert(&mut self) {
-        while self.state().is_some_and(|state| state.wants_write()) {
-            let (discard, outcome, _) = self.drive(Goal::Nothing, &mut []);
-            self.discard(discard);
-            if outcome.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Hands rustls the records that are here, and does what it says.
-    fn drive(
-        &mut self,
-        goal: Goal<'_>,
-        out: &mut [u8],
-    ) -> (usize, Result<Step, rustls::Error>, usize) {
-        let mut sink = Sink {
-            out,
-            filled: 0,
-            rest: &mut self.plaintext,
-            early: &mut self.early,
-            said_end_of_early_data: false,
-        };
-        // A record that is not whole rustls can refuse, but not open.
-        let records = self.incoming.filled_mut();
-        let end = match record_length(&records[self.shown..]) {
-            Some(_) => self.shown,
-            None => records.len(),
-        };
-        let records = &mut records[..end];
-        let outgoing = &mut self.outgoing;
-        let (discard, outcome) = match &mut self.tls {
-            Tls::Client(tls) => act(tls.process_tls_records(records), goal, &mut sink, outgoing),
-            Tls::Server(tls) => act(tls.process_tls_records(records), goal, &mut sink, outgoing),
-            // It is heard first, or was handed over.
-            Tls::Listening(_) | Tls::Open(..) | Tls::Lost => (0, Ok(Step::Blocked)),
-        };
-        let filled = sink.filled;
-        let is_accepted = sink.said_end_of_early_data && self.early_data == EarlyData::Sent;
-        if is_accepted || self.has_early() {
-            self.early_data = EarlyData::Accepted;
-        }
-        (discard, outcome, filled)
-    }
-}
-
-fn answering(config: Arc<ServerConfig>) -> Result<Tls> {
-    UnbufferedServerConnection::new(config)
-        .map(|tls| Tls::Server(Box::new(tls)))
-        .map_err(|error| failure::of_rustls(error, None, &[]))
-}
-
-/// The most content of a record, of what rustls calls the size of a fragment: with a
-/// header.
-fn fragment(size: Option<usize>) -> usize {
-    size.map_or(RECORD_PLAINTEXT, |size| size - HEADER)
 }
 
 fn not_now() -> Error {

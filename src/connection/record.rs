@@ -500,7 +500,7 @@ fn alert_for(error: &Error) -> Option<AlertDescription> {
         Error::InvalidMessage(InvalidMessage::InvalidKeyUpdate) => {
             Some(AlertDescription::IllegalParameter)
         }
-        Error::InvalidMessage(message) => Some(message.clone().into()),
+        Error::InvalidMessage(message) => Some((*message).into()),
         Error::PeerMisbehaved(_)
         | Error::InappropriateMessage { .. }
         | Error::InappropriateHandshakeMessage { .. } => Some(AlertDescription::UnexpectedMessage),
