@@ -141,10 +141,18 @@ impl Queue {
         }
     }
 
-    /// Adds a buffer at the end, without a copy of what is in it.
+    /// Adds a buffer at the end: without a copy of what is in it, unless the last one
+    /// has room for that.
     pub(crate) fn push(&mut self, buffer: Buffer) {
-        self.len += buffer.len();
-        self.buffers.push_back(buffer);
+        match self.buffers.back() {
+            Some(last) if last.memory.len() - last.end >= buffer.len() => {
+                self.append(buffer.filled());
+            }
+            _ => {
+                self.len += buffer.len();
+                self.buffers.push_back(buffer);
+            }
+        }
     }
 
     /// Takes the first buffer, with what is in it.
@@ -216,10 +224,12 @@ mod tests {
         let mut queue = Queue::default();
         let bytes: Vec<u8> = (0..300_000).map(|n| (n % 251) as u8).collect();
         queue.append(&bytes[..10]);
-        queue.append(&bytes[10..200_000]);
-        let mut buffer = Buffer::default();
-        buffer.append(&bytes[200_000..200_100]);
-        queue.push(buffer);
+        queue.append(&bytes[10..190_000]);
+        for (start, end) in [(190_000, 200_000), (200_000, 200_100)] {
+            let mut buffer = Buffer::default();
+            buffer.append(&bytes[start..end]);
+            queue.push(buffer);
+        }
         queue.append(&bytes[200_100..]);
         assert_eq!(queue.len(), bytes.len());
         let mut first = queue.pop().unwrap();

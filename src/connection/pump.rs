@@ -5,7 +5,7 @@
 //! bytes, never over a system call, and as seldom as can be: what is sealed is taken
 //! out under the same lock, and what was received is opened under the same.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::buffer::Buffer;
@@ -147,7 +147,7 @@ impl Connection {
         match received {
             Ok(0) => engine.end_of_transport(),
             Ok(count) => {
-                self.received.fetch_add(count as u64, Ordering::Relaxed);
+                add(&self.received, count);
             }
             Err(error) if is_fatal(&error) => {
                 return Err(self.failure.get_or_init(|| error).clone());
@@ -231,7 +231,7 @@ impl Connection {
             };
             match sent {
                 Ok(count) => {
-                    self.sent.fetch_add(count as u64, Ordering::Relaxed);
+                    add(&self.sent, count);
                     outbox.sending.consume(count.min(outbox.sending.len()));
                 }
                 Err(error) => {
@@ -281,6 +281,12 @@ impl Connection {
             _ => error,
         }
     }
+}
+
+/// Adds to a counter that only the holder of a lock changes.
+fn add(counter: &AtomicU64, count: usize) {
+    let sum = counter.load(Ordering::Relaxed) + count as u64;
+    counter.store(sum, Ordering::Relaxed);
 }
 
 /// What reading came to, and whether there is something to send now.
