@@ -29,7 +29,7 @@ static size_t in_use(void)
 	return mallinfo2().uordblks;
 }
 
-/* Both sides of a handshake in one thread, and the tickets after it. */
+/* Both sides of a handshake in one thread, and both waiting to read after it. */
 static void open_pair(tlsmith_ctx *client_ctx, tlsmith_ctx *server_ctx, int i)
 {
 	char buf[1];
@@ -49,6 +49,7 @@ static void open_pair(tlsmith_ctx *client_ctx, tlsmith_ctx *server_ctx, int i)
 		need(server == 0 || server == TLSMITH_WANT_READ, "the server's handshake");
 	}
 	need(tlsmith_read(clients[i], buf, 1) == TLSMITH_WANT_READ, "reading the tickets");
+	need(tlsmith_read(servers[i], buf, 1) == TLSMITH_WANT_READ, "reading nothing");
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 //! A connection behind a sans-I/O face: records in, records out, plaintext out,
 //! plaintext in.
 //!
-//! rustls makes the handshake.  When it is complete and there is application data, the
+//! rustls makes the handshake.  With the first call to read or write after it, the
 //! connection is handed over to the record layer of [`super::record`]; a build with the
 //! feature `rustls-records` leaves it with rustls.  Nothing outside can tell who has it.
 //! Nothing here makes a system call or waits: who drives it moves the bytes.
@@ -421,7 +421,7 @@ impl Engine {
             return Ok((Step::Blocked, 0));
         }
         // What is to be written goes where the connection is when that begins.
-        if goal.is_nothing() && !self.incoming.is_empty() {
+        if goal.is_nothing() {
             self.hand_over()?;
         }
         let outcome = match &self.tls {
