@@ -19,6 +19,10 @@
 //!
 //! A record that cannot be accepted ends the connection: no state outlives it.
 
+#[cfg(all(test, not(feature = "rustls-records")))]
+mod differential;
+#[cfg(test)]
+mod peer;
 mod protection;
 
 use rustls::client::ClientConnectionData;
@@ -238,14 +242,14 @@ impl Records {
         let room = self.opening.room_for(header).ok_or(Error::DecryptError)?;
         if room <= out.len() {
             let out = &mut out[..room];
-            let opened = self.opening.open_into(header, record, out)?;
+            let came = self.open_into(header, record, out, outgoing);
             incoming.consume(end);
-            if self.is_application_data(opened)? {
-                return Ok(Came::Plaintext(opened.length));
-            }
-            let came = self.take(opened.content_type, &out[..opened.length], outgoing);
-            // It was not meant for the caller.
-            out.fill(0);
+            let plaintext = match came {
+                Ok(Came::Plaintext(length)) => length,
+                _ => 0,
+            };
+            // Nothing else in there is meant for the caller.
+            out[plaintext..].fill(0);
             return came;
         }
         let opened = self.opening.open_in_place(header, record)?;
@@ -261,6 +265,21 @@ impl Records {
         let came = self.take(opened.content_type, content, outgoing);
         incoming.consume(end);
         came
+    }
+
+    /// Opens a record that `out` has room for.
+    fn open_into(
+        &mut self,
+        header: Header,
+        record: &[u8],
+        out: &mut [u8],
+        outgoing: &mut Buffer,
+    ) -> Result<Came, Error> {
+        let opened = self.opening.open_into(header, record, out)?;
+        match self.is_application_data(opened)? {
+            true => Ok(Came::Plaintext(opened.length)),
+            false => self.take(opened.content_type, &out[..opened.length], outgoing),
+        }
     }
 
     /// What no record may be, before it is even here.  In TLS 1.3 only application data
@@ -306,9 +325,12 @@ impl Records {
         outgoing: &mut Buffer,
     ) -> Result<Came, Error> {
         match content_type {
+            // RFC 8446, section 5.4: none of these is without content.
+            ContentType::Alert | ContentType::Handshake if content.is_empty() => {
+                Err(inappropriate(content_type))
+            }
             ContentType::Alert => self.take_alert(content, outgoing),
-            // RFC 8446, section 5.1: none is without content.
-            ContentType::Handshake if !content.is_empty() => {
+            ContentType::Handshake => {
                 self.take_handshake(content, outgoing)?;
                 Ok(Came::Message)
             }
@@ -359,7 +381,12 @@ impl Records {
             self.take_message(kind, body, behind.is_empty(), outgoing)?;
             rest = behind;
         }
-        self.message = rest.to_vec();
+        // Many records may come before a message is whole: it is not copied for each.
+        match rest.len() {
+            0 => {}
+            length if length == messages.len() => self.message = messages,
+            _ => self.message = rest.to_vec(),
+        }
         Ok(())
     }
 
