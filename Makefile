@@ -4,6 +4,7 @@
 # make tsan     has ThreadSanitizer watch threads that share the C library
 # make bench    measures tlsmith against its peers (make bench-python: from Python)
 # make wheel    builds the Python package with the C library in it
+# make fuzz     feeds the record layer hostile records, for FUZZ_SECONDS
 # make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
 #
 # RECORDS=rustls leaves the records to rustls, in all of these.
@@ -47,7 +48,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench bench-python wheel test bogo tsan test-rust test-c test-python header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-python wheel test bogo tsan fuzz test-rust test-c test-python header fmt lint install uninstall clean
 
 all: lib
 
@@ -185,6 +186,13 @@ bogo: lib $(VENV)/ready
 # Builds the library once more, instrumented.
 tsan:
 	@CARGO='$(CARGO)' TEST_CC='$(CC)' sh tests/tsan/run.sh
+
+# Needs a nightly compiler, and: cargo install cargo-fuzz --locked.
+FUZZ_SECONDS ?= 60
+
+fuzz:
+	cd tests/fuzz && $(CARGO) +nightly fuzz run --fuzz-dir . --target-dir ../../target/fuzz \
+		records -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
 $(VENV)/ready: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)
