@@ -24,7 +24,7 @@ mod differential;
 #[cfg(any(all(test, not(feature = "rustls-records")), fuzzing))]
 mod hostile;
 mod messages;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(all(test, not(feature = "rustls-records")), fuzzing))]
 mod peer;
 mod protection;
 #[cfg(all(test, not(feature = "rustls-records")))]
