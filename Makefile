@@ -4,7 +4,10 @@
 # make tsan     has ThreadSanitizer watch threads that share the C library
 # make bench    measures tlsmith against its peers (make bench-python: from Python)
 # make wheel    builds the Python package with the C library in it
+# make fuzz     feeds the record layer hostile records, for FUZZ_SECONDS
 # make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
+#
+# RECORDS=rustls leaves the records to rustls, in all of these.
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 # Goes up when, and only when, programs that are linked already would break.
@@ -19,11 +22,22 @@ CC ?= cc
 PYTHON ?= python3
 OBJCOPY ?= objcopy
 
+# In a directory of its own: neither build evicts the other.
+RECORDS ?= tlsmith
+ifeq ($(RECORDS),rustls)
+TARGET := target/rustls-records
+FEATURES := --features rustls-records
+export MATURIN_PEP517_ARGS := $(FEATURES) --target-dir $(CURDIR)/$(TARGET)
+else ifeq ($(RECORDS),tlsmith)
 TARGET := target
+FEATURES :=
+else
+$(error RECORDS is '$(RECORDS)': 'tlsmith' and 'rustls' are what it can be)
+endif
 OUT := $(TARGET)/c
 RUST_LIB := $(TARGET)/release/libtlsmith_c.a
 SO := libtlsmith.so.$(VERSION)
-VENV := $(TARGET)/venv
+VENV := target/venv
 
 # What std needs of the system: rustc --print native-static-libs.
 SYSTEM_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
@@ -34,7 +48,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench bench-python wheel test bogo tsan test-rust test-c test-python header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-python wheel test bogo tsan fuzz test-rust test-c test-python header fmt lint install uninstall clean
 
 all: lib
 
@@ -45,7 +59,7 @@ lib: $(OUT)/libtlsmith.so $(OUT)/libtlsmith.a $(OUT)/tlsmith.pc $(OUT)/tlsmith-c
 # Cargo knows best whether there is something to do.
 .PHONY: rust-lib
 rust-lib:
-	$(CARGO) build --locked --release -p tlsmith-c
+	$(CARGO) build --locked --release --target-dir $(TARGET) -p tlsmith-c $(FEATURES)
 
 $(RUST_LIB): rust-lib ;
 
@@ -153,10 +167,11 @@ bench-python: $(VENV)/ready
 test: test-rust test-c test-python
 
 test-rust:
-	$(CARGO) test --locked -p tlsmith -p tlsmith-c
+	$(CARGO) test --locked --target-dir $(TARGET) -p tlsmith -p tlsmith-c $(FEATURES)
 
+# PROGRAMS="connections volume" runs these two, and nothing else.
 test-c: lib $(EXAMPLES)
-	@OUT=$(OUT) TEST_CC='$(CC)' sh tests/c/run.sh
+	@OUT=$(OUT) TEST_CC='$(CC)' sh tests/c/run.sh $(PROGRAMS)
 
 test-python: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
@@ -164,13 +179,20 @@ test-python: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -q tests/python/test_wheel.py
 
 # Its runner is fetched and built once: apt-get install golang-golang-x-crypto-dev
-# golang-golang-x-term-dev.
+# golang-golang-x-term-dev.  TRANSPORTS=fd is a third of it.
 bogo: lib $(VENV)/ready
-	@OUT=$(OUT) VENV=$(VENV) TEST_CC='$(CC)' sh tests/bogo/run.sh
+	@OUT=$(OUT) VENV=$(VENV) TEST_CC='$(CC)' TRANSPORTS='$(TRANSPORTS)' sh tests/bogo/run.sh
 
 # Builds the library once more, instrumented.
 tsan:
 	@CARGO='$(CARGO)' TEST_CC='$(CC)' sh tests/tsan/run.sh
+
+# Needs a nightly compiler, and: cargo install cargo-fuzz --locked.
+FUZZ_SECONDS ?= 60
+
+fuzz:
+	cd tests/fuzz && $(CARGO) +nightly fuzz run --fuzz-dir . --target-dir ../../target/fuzz \
+		records -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
 $(VENV)/ready: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)

@@ -32,3 +32,10 @@ pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Version};
 pub use error::{CertificateProblem, Error, Result, Status};
 pub use pki::*;
 pub use trust::{Judge, RevocationRules, Role, Verdict};
+
+/// Does what the bytes say to both sides of a connection: for tests/fuzz alone.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn play_hostile_records(commands: &[u8]) {
+    connection::play(commands);
+}

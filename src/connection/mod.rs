@@ -25,6 +25,8 @@ pub use facts::Ech;
 pub use failure::alert_name;
 pub use memory::MemoryTransport;
 pub use pipe::PipeTransport;
+#[cfg(fuzzing)]
+pub(crate) use record::play;
 pub use report::Agreed;
 pub(crate) use steps::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 pub use stream::{Connection, Events};

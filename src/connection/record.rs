@@ -19,7 +19,16 @@
 //!
 //! A record that cannot be accepted ends the connection: no state outlives it.
 
+#[cfg(all(test, not(feature = "rustls-records")))]
+mod differential;
+#[cfg(any(all(test, not(feature = "rustls-records")), fuzzing))]
+mod hostile;
+mod messages;
+#[cfg(any(all(test, not(feature = "rustls-records")), fuzzing))]
+mod peer;
 mod protection;
+#[cfg(all(test, not(feature = "rustls-records")))]
+mod tests;
 
 use rustls::client::ClientConnectionData;
 use rustls::kernel::KernelConnection;
@@ -30,6 +39,8 @@ use rustls::{
 };
 
 use super::buffer::Buffer;
+#[cfg(fuzzing)]
+pub(crate) use hostile::play;
 pub(super) use protection::HEADER;
 use protection::{Header, Opened, Protection};
 
@@ -238,14 +249,14 @@ impl Records {
         let room = self.opening.room_for(header).ok_or(Error::DecryptError)?;
         if room <= out.len() {
             let out = &mut out[..room];
-            let opened = self.opening.open_into(header, record, out)?;
+            let came = self.open_into(header, record, out, outgoing);
             incoming.consume(end);
-            if self.is_application_data(opened)? {
-                return Ok(Came::Plaintext(opened.length));
-            }
-            let came = self.take(opened.content_type, &out[..opened.length], outgoing);
-            // It was not meant for the caller.
-            out.fill(0);
+            let plaintext = match came {
+                Ok(Came::Plaintext(length)) => length,
+                _ => 0,
+            };
+            // Nothing else in there is meant for the caller.
+            out[plaintext..].fill(0);
             return came;
         }
         let opened = self.opening.open_in_place(header, record)?;
@@ -261,6 +272,21 @@ impl Records {
         let came = self.take(opened.content_type, content, outgoing);
         incoming.consume(end);
         came
+    }
+
+    /// Opens a record that `out` has room for.
+    fn open_into(
+        &mut self,
+        header: Header,
+        record: &[u8],
+        out: &mut [u8],
+        outgoing: &mut Buffer,
+    ) -> Result<Came, Error> {
+        let opened = self.opening.open_into(header, record, out)?;
+        match self.is_application_data(opened)? {
+            true => Ok(Came::Plaintext(opened.length)),
+            false => self.take(opened.content_type, &out[..opened.length], outgoing),
+        }
     }
 
     /// What no record may be, before it is even here.  In TLS 1.3 only application data
@@ -296,144 +322,6 @@ impl Records {
         }
         self.key_updates = KEY_UPDATES;
         Ok(true)
-    }
-
-    /// Deals with what is not for the caller.
-    fn take(
-        &mut self,
-        content_type: ContentType,
-        content: &[u8],
-        outgoing: &mut Buffer,
-    ) -> Result<Came, Error> {
-        match content_type {
-            ContentType::Alert => self.take_alert(content, outgoing),
-            // RFC 8446, section 5.1: none is without content.
-            ContentType::Handshake if !content.is_empty() => {
-                self.take_handshake(content, outgoing)?;
-                Ok(Came::Message)
-            }
-            other => Err(inappropriate(other)),
-        }
-    }
-
-    /// RFC 8446, section 6, and for TLS 1.2, RFC 5246, section 7.2.
-    fn take_alert(&mut self, content: &[u8], outgoing: &mut Buffer) -> Result<Came, Error> {
-        let &[level, description] = content else {
-            return Err(InvalidMessage::MessageTooShort.into());
-        };
-        let description = AlertDescription::from(description);
-        let complaint = match (level, description) {
-            (WARNING | FATAL, AlertDescription::CloseNotify) => return Ok(Came::Closed),
-            (WARNING, AlertDescription::UserCanceled) => None,
-            (WARNING, _) if self.is_tls13() => Some(AlertDescription::DecodeError),
-            (WARNING, _) => None,
-            (FATAL, _) => return Err(Error::AlertReceived(description)),
-            _ => Some(AlertDescription::IllegalParameter),
-        };
-        if let Some(complaint) = complaint {
-            self.last_words(FATAL, complaint, outgoing)?;
-            return Err(Error::AlertReceived(description));
-        }
-        let too_many = PeerMisbehaved::TooManyWarningAlertsReceived;
-        spend(&mut self.warnings, too_many)?;
-        Ok(Came::Message)
-    }
-
-    /// Takes the handshake messages of a record, the first of which may have begun in an
-    /// earlier one, and the last of which may end in a later one.
-    fn take_handshake(&mut self, content: &[u8], outgoing: &mut Buffer) -> Result<(), Error> {
-        let mut messages = std::mem::take(&mut self.message);
-        messages.extend_from_slice(content);
-        let mut rest = &messages[..];
-        while let Some((header, behind)) = rest.split_first_chunk::<MESSAGE_HEADER>() {
-            let [kind, length @ ..] = *header;
-            let kind = HandshakeType::from(kind);
-            self.check_message(kind)?;
-            let length = u32::from_be_bytes([0, length[0], length[1], length[2]]) as usize;
-            if length > LONGEST_MESSAGE {
-                return Err(InvalidMessage::HandshakePayloadTooLarge.into());
-            }
-            let Some((body, behind)) = behind.split_at_checked(length) else {
-                break;
-            };
-            self.take_message(kind, body, behind.is_empty(), outgoing)?;
-            rest = behind;
-        }
-        self.message = rest.to_vec();
-        Ok(())
-    }
-
-    /// What may come when the handshake is complete.
-    fn check_message(&self, kind: HandshakeType) -> Result<(), Error> {
-        let expected: &[HandshakeType] = match (&self.schedule, self.is_tls13()) {
-            (Schedule::Client(_), true) => {
-                &[HandshakeType::NewSessionTicket, HandshakeType::KeyUpdate]
-            }
-            (Schedule::Server(_), true) => &[HandshakeType::KeyUpdate],
-            (Schedule::Client(_), false) => &[HandshakeType::HelloRequest],
-            (Schedule::Server(_), false) => &[HandshakeType::ClientHello],
-        };
-        match expected.contains(&kind) {
-            true => Ok(()),
-            false => Err(Error::InappropriateHandshakeMessage {
-                expect_types: expected.to_vec(),
-                got_type: kind,
-            }),
-        }
-    }
-
-    fn take_message(
-        &mut self,
-        kind: HandshakeType,
-        body: &[u8],
-        is_last: bool,
-        outgoing: &mut Buffer,
-    ) -> Result<(), Error> {
-        match (kind, &mut self.schedule) {
-            (HandshakeType::NewSessionTicket, Schedule::Client(kernel)) => {
-                kernel.handle_new_session_ticket(body)
-            }
-            (HandshakeType::KeyUpdate, _) => self.take_key_update(body, is_last),
-            _ => self.refuse_renegotiation(kind, body, outgoing),
-        }
-    }
-
-    /// RFC 8446, section 4.6.3.  What follows in the same record would be read with
-    /// other keys than it was sealed with (section 5.1).
-    fn take_key_update(&mut self, body: &[u8], is_last: bool) -> Result<(), Error> {
-        if !is_last {
-            return Err(PeerMisbehaved::KeyEpochWithPendingFragment.into());
-        }
-        let too_many = PeerMisbehaved::TooManyKeyUpdateRequests;
-        spend(&mut self.key_updates, too_many)?;
-        match body {
-            [NOT_REQUESTED] => {}
-            [REQUESTED] => self.owes_key_update = true,
-            [_] => return Err(InvalidMessage::InvalidKeyUpdate.into()),
-            _ => return Err(InvalidMessage::TrailingData("KeyUpdate").into()),
-        }
-        let next = self.schedule.next_opening()?;
-        self.opening = Protection::new(self.schedule.suite(), next)?;
-        Ok(())
-    }
-
-    /// RFC 5246, section 7.2.2, and RFC 5746, section 4.5.
-    fn refuse_renegotiation(
-        &mut self,
-        kind: HandshakeType,
-        body: &[u8],
-        outgoing: &mut Buffer,
-    ) -> Result<(), Error> {
-        if kind == HandshakeType::HelloRequest && !body.is_empty() {
-            return Err(InvalidMessage::TrailingData("HelloRequest").into());
-        }
-        let too_many = PeerMisbehaved::TooManyRenegotiationRequests;
-        spend(&mut self.renegotiations, too_many)?;
-        if self.is_closed {
-            return Ok(());
-        }
-        let alert = [WARNING, u8::from(AlertDescription::NoRenegotiation)];
-        self.put(ContentType::Alert, &alert, outgoing)
     }
 
     fn is_tls13(&self) -> bool {

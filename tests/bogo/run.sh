@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds BoringSSL's test suite (BoGo) from packages, and has it judge tlsmith over
-# each transport.  Arguments go to the runner: -test 'EarlyData-*' runs some alone.
+# each transport, or over those of TRANSPORTS.  Arguments go to the runner: -test
+# 'EarlyData-*' runs some alone.
 #
 # config.json says which cases are left out, and why.  A known failure that is rustls'
 # is there with what rustls' own shim makes of it, built with the rustls of Cargo.lock:
@@ -15,6 +16,7 @@ root=$(cd "$here/../.." && pwd)
 out=$(cd "${OUT:-target/c}" && pwd)
 venv=$(cd "${VENV:-target/venv}" && pwd)
 work=$root/target/bogo
+results=$(dirname "$out")/bogo
 modules=/usr/share/gocode/src/golang.org/x
 
 # The crate that carries the suite's source, and the fewest cases that have passed.
@@ -104,23 +106,24 @@ fi
 
 # ---- The judgement ----
 
+mkdir -p "$results"
 ${TEST_CC:-cc} -O1 -g -std=c11 -Wall -Wextra -Wpedantic -Werror ${TEST_CFLAGS:-} -I"$root/include" \
-	"$here"/*.c -o "$work/shim" -L"$out" -ltlsmith -Wl,-rpath,"$out"
+	"$here"/*.c -o "$results/shim" -L"$out" -ltlsmith -Wl,-rpath,"$out"
 
-for transport in fd io mem; do
+for transport in ${TRANSPORTS:-fd io mem}; do
 	echo "BoGo, over $transport:"
 	(
 		cd "$work/source/ssl/test/runner"
-		TLSMITH_BOGO_TRANSPORT=$transport "$work/runner" -shim-path "$work/shim" \
+		TLSMITH_BOGO_TRANSPORT=$transport "$work/runner" -shim-path "$results/shim" \
 			-shim-config "$here/config.json" -loose-errors -allow-unimplemented \
-			-json-output "$work/$transport.json" "$@" >"$work/$transport.log" 2>&1
+			-json-output "$results/$transport.json" "$@" >"$results/$transport.log" 2>&1
 	) || {
-		sed -n '/^FAILED/,/^\(PASSED\|UNIMPLEMENTED\)/p' "$work/$transport.log" | head -100
-		tail -n 3 "$work/$transport.log"
-		echo "FAILED: BoGo over $transport; all that it says is in $work/$transport.log" >&2
+		sed -n '/^FAILED/,/^\(PASSED\|UNIMPLEMENTED\)/p' "$results/$transport.log" | head -100
+		tail -n 3 "$results/$transport.log"
+		echo "FAILED: BoGo over $transport; all that it says is in $results/$transport.log" >&2
 		exit 1
 	}
-	passes=$(grep -c '"actual": *"PASS"' "$work/$transport.json")
+	passes=$(grep -c '"actual": *"PASS"' "$results/$transport.json")
 	echo "ok: $passes cases pass, and none fails"
 	if [ $# -eq 0 ] && [ "$passes" -lt $least ]; then
 		echo "FAILED: $least cases have passed once" >&2

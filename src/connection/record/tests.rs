@@ -1,0 +1,149 @@
+//! What random traffic does not come to.
+
+use rustls::crypto::aws_lc_rs::cipher_suite as suites;
+use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
+
+use super::hostile::Target;
+use super::peer::{Peer, Receiver, Said, Terms};
+use crate::Status;
+
+/// How many records a key may seal here.
+const LIMIT: usize = 12;
+
+/// The same suite, whose keys wear out soon.
+fn worn(suite: SupportedCipherSuite) -> SupportedCipherSuite {
+    let limited = |common: &CipherSuiteCommon| CipherSuiteCommon {
+        suite: common.suite,
+        hash_provider: common.hash_provider,
+        confidentiality_limit: LIMIT as u64,
+    };
+    match suite {
+        SupportedCipherSuite::Tls13(base) => {
+            SupportedCipherSuite::Tls13(Box::leak(Box::new(Tls13CipherSuite {
+                common: limited(&base.common),
+                hkdf_provider: base.hkdf_provider,
+                aead_alg: base.aead_alg,
+                quic: base.quic,
+            })))
+        }
+        SupportedCipherSuite::Tls12(base) => {
+            SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
+                common: limited(&base.common),
+                prf_provider: base.prf_provider,
+                kx: base.kx,
+                sign: base.sign,
+                aead_alg: base.aead_alg,
+            })))
+        }
+    }
+}
+
+/// A receiver of these terms, ready, and its peer.
+fn met(terms: &Terms, is_client: bool) -> (Target, Peer) {
+    let mut target = Target::new(terms, is_client);
+    let peer = Peer::meet(terms, !is_client, &mut target);
+    target.receive(&peer.flight);
+    (target, peer)
+}
+
+#[test]
+fn keys_of_tls_1_3_change_before_they_are_worn() {
+    let terms = Terms::new(worn(suites::TLS13_AES_128_GCM_SHA256));
+    for is_client in [true, false] {
+        let (mut target, mut peer) = met(&terms, is_client);
+        // A server has sealed its tickets: two messages, in how many records ever.
+        peer.hear(&target.take_records());
+        let (mut sealed, mut updates) = (0, 0);
+        for _ in 0..20 {
+            assert_eq!(target.engine.encrypt(&[7; 40_000], 0).unwrap(), 40_000);
+            for said in peer.hear(&target.take_records()) {
+                sealed += 1;
+                assert!(sealed <= LIMIT, "{sealed} records with one key");
+                if said == Said::KeyUpdate(0) {
+                    (sealed, updates) = (0, updates + 1);
+                }
+            }
+        }
+        assert!(updates >= 5, "{updates} key updates");
+    }
+}
+
+#[test]
+fn keys_of_tls_1_2_end_the_connection_before_they_are_worn() {
+    let terms = Terms::new(worn(suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384));
+    for is_client in [true, false] {
+        let (mut target, mut peer) = met(&terms, is_client);
+        let mut said = Vec::new();
+        let error = loop {
+            let written = target.engine.encrypt(b"wearing", 0);
+            said.extend(peer.hear(&target.take_records()));
+            match written {
+                Ok(count) => assert_eq!(count, 7),
+                Err(error) => break error,
+            }
+            assert!(said.len() < LIMIT);
+        };
+        assert_eq!(error.status(), Status::Internal);
+        // Finished was sealed with these keys, too.
+        assert_eq!(said.len(), LIMIT - 1);
+        assert_eq!(said.last(), Some(&Said::Alert(1, 0)));
+        assert!(target.engine.encrypt(b"more", 0).is_err());
+        assert!(target.take_records().is_empty());
+    }
+}
+
+#[test]
+fn records_are_as_long_as_their_protection_makes_them() {
+    let lengths = [
+        (suites::TLS13_AES_128_GCM_SHA256, 1 + 16),
+        (suites::TLS13_CHACHA20_POLY1305_SHA256, 1 + 16),
+        (suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, 8 + 16),
+        (suites::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, 16),
+    ];
+    for (suite, overhead) in lengths {
+        let (mut target, mut peer) = met(&Terms::new(suite), true);
+        for length in [1, 100, 16_384] {
+            target.engine.encrypt(&vec![7; length], 0).unwrap();
+            let record = target.take_records();
+            assert_eq!(record.len(), 5 + length + overhead);
+            assert_eq!(record[..3], [23, 3, 3]);
+            assert_eq!(peer.hear(&record), [Said::Data(vec![7; length])]);
+        }
+    }
+}
+
+#[test]
+fn many_requests_for_a_key_update_get_one_answer() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    let (mut target, mut peer) = met(&terms, true);
+    for _ in 0..32 {
+        let update = peer.seal(22, &[24, 0, 0, 1, 1]);
+        peer.update_keys();
+        target.receive(&update);
+    }
+    assert!(target.take_records().is_empty());
+    target.engine.encrypt(b"at last", 0).unwrap();
+    let said = peer.hear(&target.take_records());
+    assert_eq!(said, [Said::KeyUpdate(0), Said::Data(b"at last".to_vec())]);
+    target.engine.encrypt(b"and more", 0).unwrap();
+    let said = peer.hear(&target.take_records());
+    assert_eq!(said, [Said::Data(b"and more".to_vec())]);
+}
+
+#[test]
+fn nothing_is_said_after_close_notify() {
+    for suite in [
+        suites::TLS13_AES_128_GCM_SHA256,
+        suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    ] {
+        let (mut target, mut peer) = met(&Terms::new(suite), true);
+        target.engine.encrypt(b"all", 0).unwrap();
+        target.engine.close_notify().unwrap();
+        target.engine.close_notify().unwrap();
+        let said = peer.hear(&target.take_records());
+        assert_eq!(said, [Said::Data(b"all".to_vec()), Said::Alert(1, 0)]);
+        target.receive(&peer.seal(22, &[]));
+        assert!(target.engine.failure().is_some());
+        assert!(target.take_records().is_empty());
+    }
+}
