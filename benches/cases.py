@@ -30,8 +30,8 @@ def per_second(nanoseconds: float) -> str:
     return f"{1e9 / nanoseconds:,.0f}/s"
 
 
-def mebibytes(size: float) -> str:
-    return f"{size / MIB:.2f} MiB"
+def megabytes(size: float) -> str:
+    return f"{size / 1e6:.2f} MB"
 
 
 def calls(number: float) -> str:
@@ -47,11 +47,17 @@ class Case:
     # What a program of benches/peers is told to do, with how often.
     words: str
     show: Callable[[float], str] = time
+    # In a process of its own, cold.
+    anew: bool = False
     quick: bool = True
 
+    @property
+    def key(self) -> str:
+        return f"{self.section}: {self.name}"
 
-def handshake(name: str, kind: str, group: str, key: str = "P-256") -> Case:
-    return Case("Handshakes in memory", f"{name}, {key}, {group}", f"handshake {group} {kind} 200")
+
+def handshake(kind: str, group: str) -> Case:
+    return Case("Handshakes, in memory", f"{kind}, {group}", f"handshake {group} {kind} 200")
 
 
 def bulk(where: str, cipher: str, size: int, times: int) -> Case:
@@ -61,11 +67,13 @@ def bulk(where: str, cipher: str, size: int, times: int) -> Case:
     return Case(section, f"{short}, {names[size]}", f"{where} {cipher} {size} {times}", rate(size))
 
 
-FULL = handshake("full", "full", "X25519")
-FULL_PQ = handshake("full", "full", "X25519MLKEM768")
-MUTUAL = handshake("mutual", "mutual", "X25519")
-RESUMED = handshake("resumed", "resumed", "X25519")
-RESUMED_PQ = handshake("resumed", "resumed", "X25519MLKEM768")
+HANDSHAKES = [
+    handshake("full", "X25519"),
+    handshake("full", "X25519MLKEM768"),
+    handshake("mutual", "X25519"),
+    handshake("resumed", "X25519"),
+    handshake("resumed", "X25519MLKEM768"),
+]
 
 SMALL = bulk("memory", AES_128, 100, 30_000)
 MEMORY = [
@@ -84,20 +92,18 @@ TCP_CHACHA = bulk("tcp", CHACHA, 65536, 1_500)
 PING_PONG = Case("Latency", "100 bytes there and back, TCP", "pingpong 100 3000")
 
 START = Case("Start", "start, first handshake, end of a program", "start 10")
+ROOTS = Case("Start", "context with the system's roots, the first", "roots 1", anew=True)
 ROOTS_AGAIN = Case("Start", "context with the system's roots, again", "roots 10")
 
-CERTIFICATES = [
-    Case("Certificates", f"a CA and a certificate, {kind}", f"certificates {kind} {n}", per_second, q)
-    for kind, n, q in (("ecdsa-p256", 40, True), ("ed25519", 40, True), ("rsa-2048", 4, False))
-]
 
-# These take turns; the others below are measured once, or in processes of their own.
+def issuing(kind: str, times: int, quick: bool = True) -> Case:
+    name, words = f"a CA and a certificate, {kind}", f"certificates {kind} {times}"
+    return Case("Certificates", name, words, per_second, quick=quick)
+
+
+# These take turns; the others below are measured once.
 TIMED = [
-    FULL,
-    FULL_PQ,
-    MUTUAL,
-    RESUMED,
-    RESUMED_PQ,
+    *HANDSHAKES,
     SMALL,
     *MEMORY,
     MEMORY_CHACHA,
@@ -105,29 +111,34 @@ TIMED = [
     TCP_CHACHA,
     PING_PONG,
     START,
+    ROOTS,
     ROOTS_AGAIN,
-    *CERTIFICATES,
+    issuing("ecdsa-p256", 40),
+    issuing("ed25519", 40),
+    issuing("rsa-2048", 4, quick=False),
 ]
-
-ROOTS = Case("Start", "context with the system's roots, the first", "roots 1")
 
 IDLE = "idle 10000"
 IDLE_SERVER = Case("Memory", "heap of an idle server connection", IDLE, count)
 IDLE_CLIENT = Case("Memory", "heap of an idle client connection", IDLE, count)
-LIBRARY = Case("Memory", "the shared library, stripped", "", mebibytes)
+LIBRARY = Case("Memory", "the shared library, stripped", "", megabytes)
 
-# callgrind's numbers are for as many as are asked for.
+
+def instructions(name: str, words: str) -> Case:
+    return Case("Instructions, both sides", name, words, count)
+
+
 INSTRUCTIONS = [
-    Case("Instructions", "one full handshake, both sides", "handshake X25519 full 1", count, False),
-    Case("Instructions", "64 messages of 100 B, both sides", f"memory {AES_128} 100 64", count, False),
-    Case("Instructions", "64 messages of 16 KiB, both sides", f"memory {AES_128} 16384 64", count, False),
+    instructions("one full handshake", "handshake X25519 full 1"),
+    instructions("64 messages of 100 B", f"memory {AES_128} 100 64"),
+    instructions("64 messages of 16 KiB", f"memory {AES_128} 16384 64"),
 ]
 
 # What 64 more messages of 1 MiB take.
 CALLS_FEW, CALLS_MANY = f"tcp {AES_128} {MIB} 64", f"tcp {AES_128} {MIB} 128"
 CALLS_MIB = 64
-READ_CALLS = Case("System calls", "reads per MiB, 1 MiB writes over TCP", "", calls, False)
-WRITE_CALLS = Case("System calls", "writes per MiB, 1 MiB writes over TCP", "", calls, False)
+READ_CALLS = Case("System calls", "reads per MiB, 1 MiB writes over TCP", "", calls)
+WRITE_CALLS = Case("System calls", "writes per MiB, 1 MiB writes over TCP", "", calls)
 
 
 @dataclass
@@ -142,7 +153,7 @@ class Bar:
 
 
 BARS = [
-    Bar("full, mutual, resumed handshakes: >= 0.97 of rustls", [FULL, FULL_PQ, MUTUAL, RESUMED], 0.97, "rustls"),
+    Bar("full, mutual, resumed handshakes: >= 0.97 of rustls", HANDSHAKES, 0.97, "rustls"),
     Bar("AES-GCM in memory, 16 KiB and more: >= 1.3 of OpenSSL 4", MEMORY, 1.3, "openssl"),
     Bar("AES-GCM in memory, 16 KiB and more: >= 1.1 of BoringSSL", MEMORY, 1.1, "boringssl"),
     Bar("100-byte messages: >= 2 of OpenSSL 4", [SMALL], 2, "openssl"),
@@ -150,8 +161,8 @@ BARS = [
     Bar("TCP, 16 KiB to 1 MiB: >= 1.25 of OpenSSL 4", TCP, 1.25, "openssl"),
     Bar("reads at 1 MiB: <= 16 per MiB", [READ_CALLS], 16),
     Bar("writes at 1 MiB: <= 16 per MiB", [WRITE_CALLS], 16),
-    Bar("idle server connection: <= 4 KB", [IDLE_SERVER], 4000),
-    Bar("idle client connection: <= 5 KB", [IDLE_CLIENT], 5000),
+    Bar("idle server connection: <= 4 KiB", [IDLE_SERVER], 4096),
+    Bar("idle client connection: <= 5 KiB", [IDLE_CLIENT], 5120),
     Bar("start and first handshake: <= 4 ms", [START], 4e6),
     Bar("context with the system's roots: <= 1.2 ms", [ROOTS], 1.2e6),
     Bar("stripped library: <= 4.5 MB", [LIBRARY], 4.5e6),

@@ -7,11 +7,21 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 
 OURS = "tlsmith"
 # Calls that move bytes.
 READS = {"read", "readv", "recvfrom", "recvmsg"}
 WRITES = {"write", "writev", "sendto", "sendmsg"}
+
+
+@dataclass
+class Idle:
+    """Bytes of heap for each connection of so many, by side."""
+
+    server: float
+    client: float
+    count: int
 
 
 class Peer:
@@ -37,16 +47,20 @@ class Peer:
         """In the process that is there, warm."""
         return number(self._ask(words))
 
-    def measure_anew(self, words: str) -> list[float] | None:
-        """In a process of its own, cold: every number that it answers with."""
-        output = self._run([], words).stdout
-        return None if output.strip() == "no" else [float(word) for word in output.split()]
+    def measure_anew(self, words: str) -> float | None:
+        """In a process of its own, cold."""
+        return number(self._run([], words).stdout.strip())
+
+    def idle(self, words: str) -> Idle:
+        """Also in a process of its own."""
+        server, client, count = self._run([], words).stdout.split()
+        return Idle(float(server), float(client), int(count))
 
     def instructions(self, words: str) -> float | None:
         """How many instructions callgrind counts while the program measures."""
         tool = need("valgrind")
-        options = ["--tool=callgrind", "--toggle-collect=measured", "--callgrind-out-file=/dev/null"]
-        run = self._run([tool, *options], words)
+        callgrind = [tool, "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+        run = self._run([*callgrind, "--toggle-collect=measured"], words)
         if run.stdout.strip() == "no":
             return None
         found = re.search(r"Collected : (\d+)", run.stderr)
@@ -77,8 +91,8 @@ class Peer:
 
     def library_size(self) -> int | None:
         """Bytes of the shared libraries of its own that the program is linked with."""
-        listed = subprocess.run(["ldd", self.command[0]], capture_output=True, text=True, check=True)
-        paths = re.findall(r"=> (/\S*lib(?:tlsmith|ssl|crypto|gnutls)\.\S+)", listed.stdout)
+        listed = subprocess.check_output(["ldd", self.command[0]], text=True)
+        paths = re.findall(r"=> (/\S*lib(?:tlsmith|ssl|crypto|gnutls)\.\S+)", listed)
         return sum(pathlib.Path(path).resolve().stat().st_size for path in paths) or None
 
 
