@@ -5,8 +5,11 @@ BENCH_OUT := $(TARGET)/bench
 PEERS := benches/peers
 CERTS := $(BENCH_OUT)/certs
 
-# Besides Rust, a C compiler and Python: apt-get install libssl-dev libgnutls28-dev perl
-# cmake g++ valgrind strace.
+# Besides Rust, a C compiler and Python.
+QUICK_NEEDS := openssl/ssl.h:libssl-dev
+NEEDS := $(QUICK_NEEDS) gnutls/gnutls.h:libgnutls28-dev perl:perl cmake:cmake c++:g++ \
+	valgrind:valgrind strace:strace
+
 PEER_NAMES := tlsmith openssl-system openssl boringssl aws-lc gnutls rustls rustls-ffi
 QUICK_NAMES := tlsmith openssl-system
 
@@ -74,10 +77,16 @@ $(CERTS)/ca.pem: benches/certs.c $(OUT)/libtlsmith.so
 	@$(CC) $(CFLAGS) $< -o $(BENCH_OUT)/make-certs -L$(OUT) -ltlsmith -Wl,-rpath,'$$ORIGIN/../c'
 	@$(BENCH_OUT)/make-certs $(CERTS)
 
+.PHONY: bench-needs bench-quick-needs
+bench-needs:
+	@CC='$(CC)' sh benches/needs.sh $(NEEDS)
+bench-quick-needs:
+	@CC='$(CC)' sh benches/needs.sh $(QUICK_NEEDS)
+
 # BENCH=--check fails where a bar is missed.
-bench: $(addprefix $(BENCH_OUT)/bench-,$(PEER_NAMES)) $(CERTS)/ca.pem
+bench: bench-needs $(addprefix $(BENCH_OUT)/bench-,$(PEER_NAMES)) $(CERTS)/ca.pem
 	$(PYTHON) benches/bench.py --results benches/RESULTS.md $(BENCH)
 
 # With tlsmith and the system's OpenSSL alone.
-bench-quick: $(addprefix $(BENCH_OUT)/bench-,$(QUICK_NAMES)) $(CERTS)/ca.pem
+bench-quick: bench-quick-needs $(addprefix $(BENCH_OUT)/bench-,$(QUICK_NAMES)) $(CERTS)/ca.pem
 	$(PYTHON) benches/bench.py --quick $(BENCH)

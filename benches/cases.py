@@ -57,7 +57,13 @@ class Case:
 
 
 def handshake(kind: str, group: str) -> Case:
-    return Case("Handshakes, in memory", f"{kind}, {group}", f"handshake {group} {kind} 200")
+    words = f"handshake {AES_128} {group} {kind} 200"
+    return Case("Handshakes, in memory", f"{kind}, {group}", words)
+
+
+def default_handshake(kind: str) -> Case:
+    """With the cipher suite and the group that the library prefers."""
+    return Case("Handshakes, in memory", f"{kind}, by default", f"handshake - - {kind} 200")
 
 
 def bulk(where: str, cipher: str, size: int, times: int) -> Case:
@@ -89,7 +95,7 @@ TCP = [
     bulk("tcp", AES_128, MIB, 125),
 ]
 TCP_CHACHA = bulk("tcp", CHACHA, 65536, 1_500)
-PING_PONG = Case("Latency", "100 bytes there and back, TCP", "pingpong 100 3000")
+PING_PONG = Case("Latency", "100 bytes there and back, TCP", f"pingpong {AES_128} 100 6000")
 
 START = Case("Start", "start, first handshake, end of a program", "start 10")
 ROOTS = Case("Start", "context with the system's roots, the first", "roots 1", anew=True)
@@ -104,6 +110,8 @@ def issuing(kind: str, times: int, quick: bool = True) -> Case:
 # These take turns; the others below are measured once.
 TIMED = [
     *HANDSHAKES,
+    default_handshake("full"),
+    default_handshake("resumed"),
     SMALL,
     *MEMORY,
     MEMORY_CHACHA,
@@ -129,7 +137,7 @@ def instructions(name: str, words: str) -> Case:
 
 
 INSTRUCTIONS = [
-    instructions("one full handshake", "handshake X25519 full 1"),
+    instructions("one full handshake", f"handshake {AES_128} X25519 full 1"),
     instructions("64 messages of 100 B", f"memory {AES_128} 100 64"),
     instructions("64 messages of 16 KiB", f"memory {AES_128} 16384 64"),
 ]

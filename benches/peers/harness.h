@@ -44,13 +44,13 @@ double measured(void (*work)(void *, long), void *with, long count);
 /* ---- Cases: each gives nanoseconds, or less than 0 where the library cannot ---- */
 
 /* In memory; `kind` is "full", "mutual" or "resumed". */
-double handshakes(const char *group, const char *kind, long count);
+double handshakes(const char *cipher, const char *group, const char *kind, long count);
 /* One message, there and read. */
 double memory_bulk(const char *cipher, size_t size, long count);
 /* The same over loopback TCP, between two threads. */
 double tcp_bulk(const char *cipher, size_t size, long count);
 /* A message and its answer. */
-double ping_pong(size_t size, long count);
+double ping_pong(const char *cipher, size_t size, long count);
 /* From the start of the program to the end of one handshake and of the program. */
 double start(const char *program, const char *folder, long count);
 double roots(long count);

@@ -119,6 +119,12 @@ static long number(const char *word)
 	return value;
 }
 
+/* "-" is the library's. */
+static const char *choice(const char *word)
+{
+	return strcmp(word, "-") == 0 ? NULL : word;
+}
+
 static void answer_idle(long count)
 {
 	double server, client;
@@ -135,14 +141,14 @@ static void run(const char *program, const char *folder, char *words[], int coun
 		puts(peer_version());
 	else if (count == 1 && strcmp(name, "first") == 0)
 		first_handshake();
-	else if (count == 4 && strcmp(name, "handshake") == 0)
-		answer(handshakes(words[1], words[2], number(words[3])));
+	else if (count == 5 && strcmp(name, "handshake") == 0)
+		answer(handshakes(choice(words[1]), choice(words[2]), words[3], number(words[4])));
 	else if (count == 4 && strcmp(name, "memory") == 0)
 		answer(memory_bulk(words[1], (size_t)number(words[2]), number(words[3])));
 	else if (count == 4 && strcmp(name, "tcp") == 0)
 		answer(tcp_bulk(words[1], (size_t)number(words[2]), number(words[3])));
-	else if (count == 3 && strcmp(name, "pingpong") == 0)
-		answer(ping_pong((size_t)number(words[1]), number(words[2])));
+	else if (count == 4 && strcmp(name, "pingpong") == 0)
+		answer(ping_pong(words[1], (size_t)number(words[2]), number(words[3])));
 	else if (count == 2 && strcmp(name, "idle") == 0)
 		answer_idle(number(words[1]));
 	else if (count == 2 && strcmp(name, "roots") == 0)

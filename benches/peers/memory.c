@@ -64,9 +64,9 @@ static void connect_often(void *with, long count)
 		connect_once(with, false);
 }
 
-double handshakes(const char *group, const char *kind, long count)
+double handshakes(const char *cipher, const char *group, const char *kind, long count)
 {
-	struct handshaking with = { opened(NULL, group, kind), strcmp(kind, "resumed") == 0 };
+	struct handshaking with = { opened(cipher, group, kind), strcmp(kind, "resumed") == 0 };
 	double time;
 
 	if (with.ends == NULL)

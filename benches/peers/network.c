@@ -113,12 +113,13 @@ double tcp_bulk(const char *cipher, size_t size, long count)
 	return time;
 }
 
-double ping_pong(size_t size, long count)
+double ping_pong(const char *cipher, size_t size, long count)
 {
 	struct talk talk = { .size = size, .answer = size, .count = count, .every = 1 };
 	double time;
 
-	NEED((talk.ends = opened(NULL, NULL, "full")) != NULL);
+	if ((talk.ends = opened(cipher, NULL, "full")) == NULL)
+		return -1;
 	time = talked(&talk);
 	peer_close(talk.ends);
 	return time;

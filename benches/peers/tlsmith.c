@@ -14,11 +14,8 @@ const char *peer_version(void)
 	return tlsmith_version();
 }
 
-static void check(bool good, const char *reason)
-{
-	if (!good)
-		die("tlsmith: %s", reason);
-}
+/* The reason is asked for only where it is needed. */
+#define CHECK(good, reason) ((good) ? (void)0 : die("tlsmith: %s", reason))
 
 /* ---- Contexts ---- */
 
@@ -26,7 +23,7 @@ static void use(tlsmith_ctx *ctx, const struct text *cert, const struct text *ke
 {
 	tlsmith_identity *id = tlsmith_identity_load_mem(cert->data, cert->len, key->data, key->len);
 
-	check(id != NULL, tlsmith_last_error());
+	CHECK(id != NULL, tlsmith_last_error());
 	tlsmith_ctx_use(ctx, id);
 	tlsmith_identity_free(id);
 }
@@ -59,8 +56,8 @@ struct peer_ends *peer_open(const struct peer_settings *settings)
 		tlsmith_ctx_add_roots_mem(server, ca.data, ca.len);
 		tlsmith_ctx_set_client_auth(server, TLSMITH_CLIENT_AUTH_REQUIRED);
 	}
-	check(*tlsmith_ctx_error(client) == '\0', tlsmith_ctx_error(client));
-	check(*tlsmith_ctx_error(server) == '\0', tlsmith_ctx_error(server));
+	CHECK(*tlsmith_ctx_error(client) == '\0', tlsmith_ctx_error(client));
+	CHECK(*tlsmith_ctx_error(server) == '\0', tlsmith_ctx_error(server));
 	ends.ctx[PEER_CLIENT] = client;
 	ends.ctx[PEER_SERVER] = server;
 	return &ends;
@@ -78,7 +75,7 @@ void peer_roots(void)
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
 	tlsmith_conn *conn = tlsmith_conn_new(ctx);
 
-	check(tlsmith_connect_mem(conn, "localhost") == 0, tlsmith_error(conn));
+	CHECK(tlsmith_connect_mem(conn, "localhost") == 0, tlsmith_error(conn));
 	tlsmith_conn_free(conn);
 	tlsmith_ctx_free(ctx);
 }
@@ -90,8 +87,8 @@ void peer_memory(struct peer_ends *ends, struct peer_conn *pair[2])
 	tlsmith_conn *client = tlsmith_conn_new(ends->ctx[PEER_CLIENT]);
 	tlsmith_conn *server = tlsmith_conn_new(ends->ctx[PEER_SERVER]);
 
-	check(tlsmith_connect_mem(client, "localhost") == 0, tlsmith_error(client));
-	check(tlsmith_accept_mem(server) == 0, tlsmith_error(server));
+	CHECK(tlsmith_connect_mem(client, "localhost") == 0, tlsmith_error(client));
+	CHECK(tlsmith_accept_mem(server) == 0, tlsmith_error(server));
 	pair[PEER_CLIENT] = CONN(client);
 	pair[PEER_SERVER] = CONN(server);
 }
@@ -102,7 +99,7 @@ struct peer_conn *peer_socket(struct peer_ends *ends, enum peer_side side, int f
 	int status = side == PEER_CLIENT ? tlsmith_connect_fd(conn, fd, "localhost") :
 	    tlsmith_accept_fd(conn, fd);
 
-	check(status == 0, tlsmith_error(conn));
+	CHECK(status == 0, tlsmith_error(conn));
 	return CONN(conn);
 }
 
@@ -115,7 +112,7 @@ bool peer_handshake(struct peer_conn *conn)
 {
 	int status = tlsmith_handshake(HANDLE(conn));
 
-	check(status == 0 || status == TLSMITH_WANT_READ, tlsmith_error(HANDLE(conn)));
+	CHECK(status == 0 || status == TLSMITH_WANT_READ, tlsmith_error(HANDLE(conn)));
 	return status == 0;
 }
 
@@ -128,7 +125,7 @@ size_t peer_read(struct peer_conn *conn, void *buf, size_t len)
 {
 	ptrdiff_t n = tlsmith_read(HANDLE(conn), buf, len);
 
-	check(n > 0 || n == TLSMITH_WANT_READ, tlsmith_error(HANDLE(conn)));
+	CHECK(n > 0 || n == TLSMITH_WANT_READ, tlsmith_error(HANDLE(conn)));
 	return n > 0 ? (size_t)n : 0;
 }
 
@@ -136,7 +133,7 @@ size_t peer_write(struct peer_conn *conn, const void *data, size_t len)
 {
 	ptrdiff_t n = tlsmith_write(HANDLE(conn), data, len);
 
-	check(n > 0 || n == TLSMITH_WANT_WRITE, tlsmith_error(HANDLE(conn)));
+	CHECK(n > 0 || n == TLSMITH_WANT_WRITE, tlsmith_error(HANDLE(conn)));
 	return n > 0 ? (size_t)n : 0;
 }
 
@@ -149,10 +146,10 @@ void peer_carry(struct peer_conn *from, struct peer_conn *to)
 
 	do {
 		status = tlsmith_flush(HANDLE(from));
-		check(status == 0 || status == TLSMITH_WANT_WRITE, tlsmith_error(HANDLE(from)));
+		CHECK(status == 0 || status == TLSMITH_WANT_WRITE, tlsmith_error(HANDLE(from)));
 		while ((n = tlsmith_drain(HANDLE(from), buf, sizeof buf)) > 0)
-			check(tlsmith_feed(HANDLE(to), buf, (size_t)n) == 0, tlsmith_error(HANDLE(to)));
-		check(n == 0, tlsmith_error(HANDLE(from)));
+			CHECK(tlsmith_feed(HANDLE(to), buf, (size_t)n) == 0, tlsmith_error(HANDLE(to)));
+		CHECK(n == 0, tlsmith_error(HANDLE(from)));
 	} while (status != 0);
 }
 
@@ -166,7 +163,7 @@ bool peer_certificates(const char *kind)
 	opt.key_type = kind;
 	root = tlsmith_gen_ca(&opt);
 	id = tlsmith_issue_cert(root, "localhost,127.0.0.1,::1", &opt);
-	check(id != NULL && *tlsmith_identity_cert_pem(root) && *tlsmith_identity_key_pem(root) &&
+	CHECK(id != NULL && *tlsmith_identity_cert_pem(root) && *tlsmith_identity_key_pem(root) &&
 	          *tlsmith_identity_cert_pem(id) && *tlsmith_identity_key_pem(id),
 	    tlsmith_last_error());
 	tlsmith_identity_free(id);
