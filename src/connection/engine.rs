@@ -1,21 +1,27 @@
-//! rustls behind a sans-I/O face: records in, records out, plaintext out,
+//! A connection behind a sans-I/O face: records in, records out, plaintext out,
 //! plaintext in.
 //!
-//! This is the only module that knows how records are made.  It never makes a
-//! system call and never waits: who drives it moves the bytes.
+//! rustls makes the handshake.  When it is complete and there is application data, the
+//! connection is handed over to the record layer of [`super::record`]; a build with the
+//! feature `rustls-records` leaves it with rustls.  Nothing outside can tell who has it.
+//! Nothing here makes a system call or waits: who drives it moves the bytes.
+
+mod handshake;
+mod open;
 
 use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, CommonState, ServerConfig, SupportedCipherSuite};
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::buffer::Buffer;
 use super::failure;
 use super::listening::Listening;
+use super::record::Records;
 use super::report::Agreed;
-use super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
+use super::steps::{Goal, RECORD_PLAINTEXT, Step};
 use crate::context::Answer;
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
@@ -43,9 +49,18 @@ pub(crate) struct Engine {
     tls: Tls,
     /// Records from the peer that are not processed yet.
     incoming: Buffer,
+    /// How many bytes of them rustls was shown: never more than one record that it has
+    /// not opened, so that it opens none that comes after the handshake.
+    shown: usize,
+    /// Whether that does not hold: then the connection stays with rustls.
+    shows_all: bool,
+    /// Plaintext at the front of `incoming` that was opened there and not read yet, and
+    /// how many bytes behind it are used up.
+    opened: usize,
+    spent: usize,
     /// Records for the peer, in the order in which they were sealed.
     outgoing: Buffer,
-    /// Plaintext that was opened and not read yet.
+    /// Plaintext that rustls opened and that was not read yet.
     plaintext: Buffer,
     /// Early data that was opened and not read yet: few connections have some.
     early: Option<Box<Buffer>>,
@@ -54,16 +69,27 @@ pub(crate) struct Engine {
     notes: Option<Box<Notes>>,
     /// For how many seconds each ticket is good that came.
     tickets: Vec<u32>,
+    /// The most content that a record of ours gets.
+    fragment: usize,
+    /// Whether what the handshake came to was taken.
+    concluded: bool,
+    /// Whether rustls said close_notify.
+    said_close: bool,
     transport_ended: bool,
     peer_closed: bool,
     failure: Option<Error>,
 }
 
+/// Who has the connection.
 enum Tls {
     Client(Box<UnbufferedClientConnection>),
     Server(Box<UnbufferedServerConnection>),
     /// A server that has not heard its client yet.
     Listening(Box<Listening>),
+    /// Our own record layer, with the peer's certificates, which rustls had.
+    Open(Box<Records>, Vec<CertificateDer<'static>>),
+    /// Nobody: it could not be handed over.
+    Lost,
 }
 
 /// What became of early data.
@@ -82,30 +108,40 @@ pub enum EarlyData {
 
 impl Engine {
     pub(crate) fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self> {
+        let fragment = handshake::fragment(config.max_fragment_size);
         let tls = UnbufferedClientConnection::new(config, name);
-        tls.map(|tls| Self::new(Tls::Client(Box::new(tls))))
+        tls.map(|tls| Self::new(Tls::Client(Box::new(tls)), fragment))
             .map_err(|error| failure::of_rustls(error, None, &[]))
     }
 
     pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self> {
-        answering(config).map(|tls| Self::new(Tls::Server(Box::new(tls))))
+        let fragment = handshake::fragment(config.max_fragment_size);
+        handshake::answering(config).map(|tls| Self::new(tls, fragment))
     }
 
     /// A server that hears its client before it decides who answers.
     pub(crate) fn listening(answer: Answer) -> Self {
-        Self::new(Tls::Listening(Box::new(Listening::new(answer))))
+        let tls = Tls::Listening(Box::new(Listening::new(answer)));
+        Self::new(tls, RECORD_PLAINTEXT)
     }
 
-    fn new(tls: Tls) -> Self {
+    fn new(tls: Tls, fragment: usize) -> Self {
         Self {
             tls,
+            fragment,
             incoming: Buffer::default(),
+            shown: 0,
+            shows_all: false,
+            opened: 0,
+            spent: 0,
             outgoing: Buffer::default(),
             plaintext: Buffer::default(),
             early: None,
             early_data: EarlyData::None,
             notes: None,
             tickets: Vec::new(),
+            concluded: false,
+            said_close: false,
             transport_ended: false,
             peer_closed: false,
             failure: None,
@@ -117,9 +153,10 @@ impl Engine {
     /// Gives the receive buffer away, so that it can be filled without holding
     /// on to the engine.  [`Self::give_back`] has to follow.
     pub(crate) fn lend_incoming(&mut self) -> Buffer {
-        // A whole record that is still here is part of a handshake message
-        // whose end has not come, and rustls knows it by its place.
-        if begins_with_whole_record(self.incoming.filled()) {
+        // What is still here of what rustls was shown is part of a handshake message
+        // whose end has not come, and it knows it by its place.  What was opened in
+        // place is for the reader.
+        if self.shown > 0 || self.opened > 0 {
             return Buffer::default();
         }
         std::mem::take(&mut self.incoming)
@@ -176,6 +213,7 @@ impl Engine {
     /// comes after some plaintext is reported by the next call.
     pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<Read> {
         let mut filled = self.plaintext.drain_into(out);
+        filled += self.drain_opened(&mut out[filled..]);
         while filled < out.len() && !self.peer_closed {
             match self.step(Goal::Nothing, &mut out[filled..]) {
                 Ok((Step::Again | Step::Plaintext | Step::PeerClosed, count)) => filled += count,
@@ -195,14 +233,14 @@ impl Engine {
     /// How many bytes [`Self::read`] can give without more records: 0 only if
     /// there are none.
     pub(crate) fn pending(&mut self) -> usize {
-        while self.plaintext.is_empty() && !self.peer_closed {
+        while self.readable() == 0 && !self.peer_closed {
             match self.step(Goal::Nothing, &mut []) {
                 Ok((Step::Again | Step::Plaintext | Step::PeerClosed, _)) => {}
                 // The fault stays here for the next call of read.
                 Ok(_) | Err(_) => break,
             }
         }
-        self.plaintext.len()
+        self.readable()
     }
 
     /// Seals the front of `data`: how much of it was taken, none when `unsent`
@@ -210,7 +248,7 @@ impl Engine {
     pub(crate) fn encrypt(&mut self, data: &[u8], unsent: usize) -> Result<usize> {
         let room = UNSENT_LIMIT.saturating_sub(unsent + self.outgoing.len());
         let taken = &data[..data.len().min(room)];
-        if !taken.is_empty() {
+        if !taken.is_empty() && !self.in_open(|records, out| records.seal(taken, out))? {
             self.reach(Goal::Encrypt(taken))?;
         }
         Ok(taken.len())
@@ -218,7 +256,12 @@ impl Engine {
 
     /// Seals a close_notify alert (RFC 8446, section 6.1).
     pub(crate) fn close_notify(&mut self) -> Result<()> {
-        self.reach(Goal::CloseNotify)
+        // A connection without application data ends where it began.
+        self.said_close = !matches!(self.tls, Tls::Open(..));
+        match self.in_open(Records::close_notify)? {
+            true => Ok(()),
+            false => self.reach(Goal::CloseNotify),
+        }
     }
 
     /// Seals the front of `data` as early data of a client: how much of it was
@@ -262,6 +305,9 @@ impl Engine {
     /// Changes the keys of what is sent, and asks the peer for the same (RFC
     /// 8446, section 4.6.3).
     pub(crate) fn refresh_keys(&mut self) -> Result<()> {
+        if self.in_open(Records::refresh_keys)? {
+            return Ok(());
+        }
         loop {
             match self.step(Goal::RefreshKeys, &mut [])?.0 {
                 Step::Refreshed => return self.reach(Goal::Nothing),
@@ -319,13 +365,17 @@ impl Engine {
             .take()
             .map_or_else(Notes::default, |notes| *notes);
         let state = self.state().ok_or_else(not_now)?;
-        Ok((Agreed::of(state, &notes)?, notes))
+        let agreed = Agreed::of(state, &notes)?;
+        self.concluded = true;
+        Ok((agreed, notes))
     }
 
     /// The peer's certificates, leaf first, as it sent them.
     pub(crate) fn peer_certificates(&self) -> Vec<Vec<u8>> {
-        let state = self.state();
-        let chain = state.and_then(|state| state.peer_certificates());
+        let chain = match &self.tls {
+            Tls::Open(_, certificates) => Some(&certificates[..]),
+            _ => self.state().and_then(|state| state.peer_certificates()),
+        };
         let chain = chain.unwrap_or_default();
         chain.iter().map(|der| der.to_vec()).collect()
     }
@@ -336,12 +386,15 @@ impl Engine {
         match &self.tls {
             Tls::Client(tls) => Some(tls),
             Tls::Server(tls) => Some(tls),
-            Tls::Listening(_) => None,
+            Tls::Listening(_) | Tls::Open(..) | Tls::Lost => None,
         }
     }
 
     fn is_handshaking(&self) -> bool {
-        self.state().is_none_or(|state| state.is_handshaking())
+        match self.state() {
+            Some(state) => state.is_handshaking(),
+            None => matches!(self.tls, Tls::Listening(_)),
+        }
     }
 
     /// The cipher suite that was agreed on.
@@ -360,53 +413,34 @@ impl Engine {
         }
     }
 
-    /// Has rustls take one step, with plaintext going to `out` and what does
-    /// not fit there to `self.plaintext`; also says how much went to `out`.
+    /// Takes one step, with plaintext going to `out` and what does not fit there
+    /// waiting here; also says how much went to `out`.
     fn step(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
+        self.check_failure()?;
         if !self.hear_client()? {
             return Ok((Step::Blocked, 0));
         }
-        let (discard, outcome, filled) = self.drive(goal, out);
-        self.learn(Notes::take());
-        match outcome {
-            Ok(step) => {
-                self.incoming.consume(discard);
-                self.peer_closed |= step == Step::PeerClosed;
-                if self.incoming.len() > INCOMING_LIMIT {
-                    return Err(self.fail(failure::oversized_message()));
-                }
-                Ok((step, filled))
-            }
-            Err(error) => {
-                let refusal = self.notes.as_mut().and_then(|notes| notes.refusal.take());
-                let failure = failure::of_rustls(error, refusal, self.incoming.filled());
-                self.incoming.consume(discard);
-                self.seal_alert();
-                Err(self.fail(failure))
-            }
+        // What is to be written goes where the connection is when that begins.
+        if goal.is_nothing() && !self.incoming.is_empty() {
+            self.hand_over()?;
         }
+        let outcome = match &self.tls {
+            Tls::Open(..) => self.step_open(out),
+            _ => self.step_rustls(goal, out),
+        };
+        if matches!(outcome, Ok((Step::PeerClosed, _))) {
+            self.peer_closed = true;
+        }
+        outcome
     }
 
-    /// Where the client has to be heard before it is answered: whether it was.
-    fn hear_client(&mut self) -> Result<bool> {
-        let Tls::Listening(listening) = &mut self.tls else {
-            return Ok(true);
-        };
-        let heard = listening.hear(self.incoming.filled(), &mut self.outgoing);
-        match heard.and_then(|config| config.map(answering).transpose()) {
-            Ok(Some(tls)) => {
-                self.tls = Tls::Server(Box::new(tls));
-                Ok(true)
-            }
-            Ok(None) if self.incoming.len() > INCOMING_LIMIT => {
-                Err(self.fail(failure::oversized_message()))
-            }
-            Ok(None) => Ok(false),
-            Err(error) => Err(self.fail(error)),
-        }
+    /// How much plaintext waits to be read.
+    fn readable(&self) -> usize {
+        self.plaintext.len() + self.opened
+    }
+
+    fn check_failure(&self) -> Result<()> {
+        self.failure.clone().map_or(Ok(()), Err)
     }
 
     fn learn(&mut self, mut notes: Notes) {
@@ -421,63 +455,6 @@ impl Engine {
         self.failure = Some(failure.clone());
         failure
     }
-
-    /// After an error rustls has an alert ready that tells the peer why, and
-    /// before it perhaps messages that were made before the error.  While it
-    /// has those it looks at no record, which after an error it must not.
-    fn seal_alert(&mut self) {
-        while self.state().is_some_and(|state| state.wants_write()) {
-            let (discard, outcome, _) = self.drive(Goal::Nothing, &mut []);
-            self.incoming.consume(discard);
-            if outcome.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Hands rustls the records that are here, and does what it says.
-    fn drive(
-        &mut self,
-        goal: Goal<'_>,
-        out: &mut [u8],
-    ) -> (usize, Result<Step, rustls::Error>, usize) {
-        let mut sink = Sink {
-            out,
-            filled: 0,
-            rest: &mut self.plaintext,
-            early: &mut self.early,
-            said_end_of_early_data: false,
-        };
-        let records = self.incoming.filled_mut();
-        let outgoing = &mut self.outgoing;
-        let (discard, outcome) = match &mut self.tls {
-            Tls::Client(tls) => act(tls.process_tls_records(records), goal, &mut sink, outgoing),
-            Tls::Server(tls) => act(tls.process_tls_records(records), goal, &mut sink, outgoing),
-            // It is heard first.
-            Tls::Listening(_) => (0, Ok(Step::Blocked)),
-        };
-        let filled = sink.filled;
-        let is_accepted = sink.said_end_of_early_data && self.early_data == EarlyData::Sent;
-        if is_accepted || self.has_early() {
-            self.early_data = EarlyData::Accepted;
-        }
-        (discard, outcome, filled)
-    }
-}
-
-/// Whether the first record is here to its end (RFC 8446, section 5.1).
-fn begins_with_whole_record(records: &[u8]) -> bool {
-    match records {
-        [_, _, _, high, low, payload @ ..] => {
-            payload.len() >= usize::from(u16::from_be_bytes([*high, *low]))
-        }
-        _ => false,
-    }
-}
-
-fn answering(config: Arc<ServerConfig>) -> Result<UnbufferedServerConnection> {
-    let tls = UnbufferedServerConnection::new(config);
-    tls.map_err(|error| failure::of_rustls(error, None, &[]))
 }
 
 fn not_now() -> Error {

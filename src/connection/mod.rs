@@ -11,6 +11,7 @@ mod memory;
 mod pipe;
 mod progress;
 mod race;
+mod record;
 mod report;
 mod steps;
 mod stream;

@@ -30,7 +30,13 @@ pub(super) enum Goal<'a> {
     RefreshKeys,
 }
 
-/// What one step of rustls came to.
+impl Goal<'_> {
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+}
+
+/// What one step came to.
 #[derive(PartialEq, Eq)]
 pub(super) enum Step {
     /// There may be more to do at once.

@@ -43,6 +43,8 @@ pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
     };
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
+    // For the record layer of our own alone: it never leaves the library.
+    config.enable_secret_extraction = cfg!(not(feature = "rustls-records"));
     config.key_log = Arc::new(settings.keylog.clone());
     if let Some(clock) = &settings.clock {
         config.time_provider = Arc::new(clock.clone());

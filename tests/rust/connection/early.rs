@@ -188,6 +188,24 @@ fn early_data_that_is_rejected_is_reported_and_nowhere_in_the_stream() {
 }
 
 #[test]
+fn early_data_in_many_records_that_is_rejected_is_passed_over() {
+    let first = early_server(16_000);
+    let second = server_with(|server| server.share_sessions(&first).unwrap());
+    let client = early_client();
+    meet(&client, &first, "localhost");
+    let (ours, theirs) = pair(&client, &second, "localhost");
+    for _ in 0..7 {
+        assert_eq!(ours.write_early(&[b'x'; 1_000]).unwrap(), 1_000);
+    }
+    let (ours_done, theirs_done) = shake_hands(&ours, &theirs);
+    ours_done.unwrap();
+    theirs_done.unwrap();
+    assert_eq!(ours.early_data(), EarlyData::Rejected);
+    say(&ours, &theirs, b"said again");
+    say(&theirs, &ours, b"heard");
+}
+
+#[test]
 fn early_data_that_is_replayed_is_taken_once_by_servers_that_share_sessions() {
     let first = early_server(1_000);
     let second = early_server(1_000);

@@ -1,0 +1,165 @@
+//! While rustls has the connection: it is shown records one at a time, and takes steps.
+
+use std::sync::Arc;
+
+use rustls::ProtocolVersion::TLSv1_3;
+use rustls::server::UnbufferedServerConnection;
+use rustls::{CommonState, ServerConfig};
+
+use super::super::failure;
+use super::super::record::{HEADER, record_length};
+use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
+use super::{EarlyData, Engine, INCOMING_LIMIT, Tls};
+use crate::Result;
+use crate::notes::Notes;
+
+impl Engine {
+    /// Where the client has to be heard before it is answered: whether it was.
+    pub(super) fn hear_client(&mut self) -> Result<bool> {
+        let Tls::Listening(listening) = &mut self.tls else {
+            return Ok(true);
+        };
+        let heard = listening.hear(self.incoming.filled(), &mut self.outgoing);
+        let answer = |config: Arc<ServerConfig>| {
+            let fragment = fragment(config.max_fragment_size);
+            answering(config).map(|tls| (tls, fragment))
+        };
+        match heard.and_then(|config| config.map(answer).transpose()) {
+            Ok(Some((tls, fragment))) => {
+                (self.tls, self.fragment) = (tls, fragment);
+                Ok(true)
+            }
+            Ok(None) if self.incoming.len() > INCOMING_LIMIT => {
+                Err(self.fail(failure::oversized_message()))
+            }
+            Ok(None) => Ok(false),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Has rustls take one step.
+    pub(super) fn step_rustls(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
+        if self.shown == 0 || self.shows_all {
+            self.show_next();
+        }
+        let (discard, outcome, filled) = self.drive(goal, out);
+        self.learn(Notes::take());
+        let refusal = match &outcome {
+            Ok(_) => None,
+            Err(_) => self.notes.as_mut().and_then(|notes| notes.refusal.take()),
+        };
+        let outcome =
+            outcome.map_err(|error| failure::of_rustls(error, refusal, self.incoming.filled()));
+        self.discard(discard);
+        match outcome {
+            _ if outcome.is_ok() && self.incoming.len() > INCOMING_LIMIT => {
+                Err(self.fail(failure::oversized_message()))
+            }
+            // It is through with what it was shown.
+            Ok(Step::Ready | Step::Blocked) if goal.is_nothing() && self.show_next() => {
+                Ok((Step::Again, filled))
+            }
+            Ok(step) => Ok((step, filled)),
+            Err(failure) => {
+                self.seal_alert();
+                Err(self.fail(failure))
+            }
+        }
+    }
+
+    /// Shows rustls the next record, if it is whole and for rustls: whether it was.
+    fn show_next(&mut self) -> bool {
+        let is_for_rustls = self.concluded && self.stays_with_rustls();
+        if !self.is_handshaking() && !is_for_rustls && self.shown == 0 {
+            return false;
+        }
+        self.shows_all |= self.may_skip_records();
+        let before = self.shown;
+        while let Some(length) = record_length(&self.incoming.filled()[self.shown..]) {
+            self.shown += length;
+            if !self.shows_all {
+                break;
+            }
+        }
+        self.shown > before
+    }
+
+    /// Whether what rustls was shown and kept may be early data that it does not take.
+    /// Each time it is shown more, it tries all of that again, and only so often: it
+    /// has to see as much as there is at once.
+    fn may_skip_records(&self) -> bool {
+        let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
+        let is_server = matches!(self.tls, Tls::Server(_));
+        is_server && self.shown > 0 && self.state().is_some_and(is_tls13)
+    }
+
+    fn discard(&mut self, count: usize) {
+        self.incoming.consume(count);
+        self.shown -= count;
+    }
+
+    /// Whether rustls keeps the connection for good.
+    pub(super) fn stays_with_rustls(&self) -> bool {
+        cfg!(feature = "rustls-records") || self.said_close || self.shows_all
+    }
+
+    /// After an error rustls has an alert ready that tells the peer why, and
+    /// before it perhaps messages that were made before the error.  While it
+    /// has those it looks at no record, which after an error it must not.
+    pub(super) fn seal_alert(&mut self) {
+        while self.state().is_some_and(|state| state.wants_write()) {
+            let (discard, outcome, _) = self.drive(Goal::Nothing, &mut []);
+            self.discard(discard);
+            if outcome.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Hands rustls the records that are here, and does what it says.
+    fn drive(
+        &mut self,
+        goal: Goal<'_>,
+        out: &mut [u8],
+    ) -> (usize, Result<Step, rustls::Error>, usize) {
+        let mut sink = Sink {
+            out,
+            filled: 0,
+            rest: &mut self.plaintext,
+            early: &mut self.early,
+            said_end_of_early_data: false,
+        };
+        // A record that is not whole rustls can refuse, but not open.
+        let records = self.incoming.filled_mut();
+        let end = match record_length(&records[self.shown..]) {
+            Some(_) => self.shown,
+            None => records.len(),
+        };
+        let records = &mut records[..end];
+        let outgoing = &mut self.outgoing;
+        let (discard, outcome) = match &mut self.tls {
+            Tls::Client(tls) => act(tls.process_tls_records(records), goal, &mut sink, outgoing),
+            Tls::Server(tls) => act(tls.process_tls_records(records), goal, &mut sink, outgoing),
+            // It is heard first, or was handed over.
+            Tls::Listening(_) | Tls::Open(..) | Tls::Lost => (0, Ok(Step::Blocked)),
+        };
+        let filled = sink.filled;
+        let is_accepted = sink.said_end_of_early_data && self.early_data == EarlyData::Sent;
+        if is_accepted || self.has_early() {
+            self.early_data = EarlyData::Accepted;
+        }
+        (discard, outcome, filled)
+    }
+}
+
+pub(super) fn answering(config: Arc<ServerConfig>) -> Result<Tls> {
+    UnbufferedServerConnection::new(config)
+        .map(|tls| Tls::Server(Box::new(tls)))
+        .map_err(|error| failure::of_rustls(error, None, &[]))
+}
+
+/// The most content of a record, of what rustls calls the size of a fragment: with a
+/// header.
+pub(super) fn fragment(size: Option<usize>) -> usize {
+    size.map_or(RECORD_PLAINTEXT, |size| size - HEADER)
+}

@@ -1,0 +1,99 @@
+//! When our own record layer has the connection, and how it comes to have it.
+
+use rustls::CommonState;
+
+use super::super::buffer::Buffer;
+use super::super::failure;
+use super::super::record::{Came, Records, Schedule};
+use super::super::steps::Step;
+use super::{Engine, Tls, not_now};
+use crate::Result;
+use crate::notes::Notes;
+
+impl Engine {
+    /// Takes the connection from rustls, as soon as it can be: when the handshake is
+    /// complete and rustls holds nothing of either direction.
+    pub(super) fn hand_over(&mut self) -> Result<()> {
+        let holds = |state: &CommonState| state.is_handshaking() || state.wants_write();
+        if !self.concluded
+            || self.shown > 0
+            || self.stays_with_rustls()
+            || self.state().is_none_or(holds)
+        {
+            return Ok(());
+        }
+        let certificates = self.state().and_then(|state| state.peer_certificates());
+        let certificates = certificates.unwrap_or_default().to_vec();
+        let taken = match std::mem::replace(&mut self.tls, Tls::Lost) {
+            Tls::Client(tls) => {
+                let taken = tls.dangerous_into_kernel_connection();
+                taken.map(|(secrets, kernel)| (secrets, Schedule::Client(kernel)))
+            }
+            Tls::Server(tls) => {
+                let taken = tls.dangerous_into_kernel_connection();
+                taken.map(|(secrets, kernel)| (secrets, Schedule::Server(kernel)))
+            }
+            _ => return Err(self.fail(not_now())),
+        };
+        let records =
+            taken.and_then(|(secrets, schedule)| Records::new(schedule, secrets, self.fragment));
+        match records {
+            Ok(records) => {
+                self.tls = Tls::Open(Box::new(records), certificates);
+                Ok(())
+            }
+            Err(error) => Err(self.fail(failure::of_rustls(error, None, &[]))),
+        }
+    }
+
+    /// Has our record layer seal something, if the connection is with it or can be.
+    pub(super) fn in_open(
+        &mut self,
+        seal: impl FnOnce(&mut Records, &mut Buffer) -> Result<(), rustls::Error>,
+    ) -> Result<bool> {
+        self.check_failure()?;
+        self.hand_over()?;
+        let Tls::Open(records, _) = &mut self.tls else {
+            return Ok(false);
+        };
+        match seal(records, &mut self.outgoing) {
+            Ok(()) => Ok(true),
+            Err(error) => Err(self.fail(failure::of_rustls(error, None, &[]))),
+        }
+    }
+
+    /// Opens the next record, when what was opened in place is read.
+    pub(super) fn step_open(&mut self, out: &mut [u8]) -> Result<(Step, usize)> {
+        let Tls::Open(records, _) = &mut self.tls else {
+            return Err(not_now());
+        };
+        debug_assert_eq!(self.opened, 0);
+        match records.open(&mut self.incoming, out, &mut self.outgoing) {
+            Ok(Came::Plaintext(count)) => Ok((Step::Plaintext, count)),
+            Ok(Came::InPlace { plaintext, spent }) => {
+                (self.opened, self.spent) = (plaintext, spent);
+                Ok((Step::Plaintext, self.drain_opened(out)))
+            }
+            Ok(Came::Message) => {
+                self.learn(Notes::take());
+                Ok((Step::Again, 0))
+            }
+            Ok(Came::Closed) => Ok((Step::PeerClosed, 0)),
+            Ok(Came::Nothing) => Ok((Step::Ready, 0)),
+            Err(error) => Err(self.fail(failure::of_rustls(error, None, &[]))),
+        }
+    }
+
+    /// Moves what was opened in place to the front of `out`, as much as fits.
+    pub(super) fn drain_opened(&mut self, out: &mut [u8]) -> usize {
+        let count = self.opened.min(out.len());
+        out[..count].copy_from_slice(&self.incoming.filled()[..count]);
+        self.opened -= count;
+        let behind = match self.opened {
+            0 => std::mem::take(&mut self.spent),
+            _ => 0,
+        };
+        self.incoming.consume(count + behind);
+        count
+    }
+}
