@@ -5,6 +5,7 @@
 //! that a busy connection does not allocate and an idle one costs nothing.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 
 /// The largest record that a peer may send (RFC 8446, section 5.2).
 const LARGEST_RECORD: usize = 5 + 16_384 + 256;
@@ -85,6 +86,15 @@ impl Buffer {
         self.commit(bytes.len());
     }
 
+    /// Appends as much as fits without growing or moving: how much.
+    fn append_within(&mut self, bytes: &[u8]) -> usize {
+        let free = &mut self.memory[self.end..];
+        let count = bytes.len().min(free.len());
+        free[..count].copy_from_slice(&bytes[..count]);
+        self.end += count;
+        count
+    }
+
     /// Moves as much as fits to the front of `out`.
     pub(crate) fn drain_into(&mut self, out: &mut [u8]) -> usize {
         let count = self.len().min(out.len());
@@ -103,6 +113,58 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         self.release();
+    }
+}
+
+/// Many bytes that wait: in buffers of which none grows, and that can be handed on
+/// whole.
+#[derive(Default)]
+pub(crate) struct Queue {
+    buffers: VecDeque<Buffer>,
+    len: usize,
+}
+
+impl Queue {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds a copy of `bytes` at the end.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.len += bytes.len();
+        let last = self.buffers.back_mut();
+        let room = last.map_or(0, |last| last.append_within(bytes));
+        for piece in bytes[room..].chunks(CAPACITY) {
+            let mut buffer = Buffer::default();
+            buffer.append(piece);
+            self.buffers.push_back(buffer);
+        }
+    }
+
+    /// Adds a buffer at the end, without a copy of what is in it.
+    pub(crate) fn push(&mut self, buffer: Buffer) {
+        self.len += buffer.len();
+        self.buffers.push_back(buffer);
+    }
+
+    /// Takes the first buffer, with what is in it.
+    pub(crate) fn pop(&mut self) -> Option<Buffer> {
+        let first = self.buffers.pop_front()?;
+        self.len -= first.len();
+        Some(first)
+    }
+
+    /// Moves as much as fits to the front of `out`.
+    pub(crate) fn drain_into(&mut self, out: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while let (true, Some(first)) = (filled < out.len(), self.buffers.front_mut()) {
+            filled += first.drain_into(&mut out[filled..]);
+            if first.is_empty() {
+                self.buffers.pop_front();
+            }
+        }
+        self.len -= filled;
+        filled
     }
 }
 
@@ -147,6 +209,27 @@ mod tests {
                 next_out = next_out.wrapping_add(1);
             }
         }
+    }
+
+    #[test]
+    fn a_queue_keeps_the_order_of_bytes_however_they_came() {
+        let mut queue = Queue::default();
+        let bytes: Vec<u8> = (0..300_000).map(|n| (n % 251) as u8).collect();
+        queue.append(&bytes[..10]);
+        queue.append(&bytes[10..200_000]);
+        let mut buffer = Buffer::default();
+        buffer.append(&bytes[200_000..200_100]);
+        queue.push(buffer);
+        queue.append(&bytes[200_100..]);
+        assert_eq!(queue.len(), bytes.len());
+        let mut first = queue.pop().unwrap();
+        let mut out = vec![0; bytes.len()];
+        let count = first.drain_into(&mut out);
+        assert_eq!(queue.len() + count, bytes.len());
+        let rest = queue.drain_into(&mut out[count..]);
+        assert_eq!((count + rest, queue.len()), (bytes.len(), 0));
+        assert_eq!(out, bytes);
+        assert!(queue.pop().is_none());
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Early data (0-RTT, RFC 8446, section 2.3): what a client says before the
 //! handshake is complete.
 
-use super::stream::{Connection, check_room, is_fatal, lock};
+use std::sync::TryLockError;
+
+use super::pump::{is_fatal, taken};
+use super::stream::{Connection, check_room};
 use crate::{Error, Result, Status};
 
 impl Connection {
@@ -15,16 +18,21 @@ impl Connection {
             let sentence = "the handshake is complete: early data has to be written before it";
             return Err(Error::new(Status::State, sentence));
         }
-        let _turn = self.turn(&self.handshaking, "shakes hands on")?;
-        let _writing = self.turn(&self.writing, "writes to")?;
-        let mut outbox = lock(&self.outbox);
-        let taken = self.engine().encrypt_early(data);
-        let taken = taken.map_err(|error| self.fail(error))?;
-        match self.send_all(&mut outbox, self.patience()) {
-            Err(error) if is_fatal(&error) => Err(self.fail(self.peer_verdict(error))),
-            // The rest goes out with the handshake.
-            _ => Ok(taken),
-        }
+        let _handshake = match self.handshaking.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(taken("shakes hands on")),
+            // What is held over a panic is nothing that can be half changed.
+            other => other.ok(),
+        };
+        let _turn = self.writing.turn("writes to")?;
+        self.with_outbox(|outbox| {
+            let taken = self.engine().encrypt_early(data);
+            let taken = taken.map_err(|error| self.fail(error))?;
+            match self.send_all(outbox, self.patience()) {
+                Err(error) if is_fatal(&error) => Err(self.fail(self.peer_verdict(error))),
+                // The rest goes out with the handshake.
+                _ => Ok(taken),
+            }
+        })
     }
 
     /// Reads early data that a server accepts: a count, or 0 at its end, when

@@ -10,6 +10,7 @@ mod listening;
 mod memory;
 mod pipe;
 mod progress;
+mod pump;
 mod race;
 mod record;
 mod report;

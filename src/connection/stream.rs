@@ -1,5 +1,5 @@
-//! The pump: a connection is an engine, a transport, and the rules of who may
-//! do what when.
+//! A connection is an engine, a transport, the pump between them, and the rules of
+//! who may do what when.
 //!
 //! Each direction goes through its own states.
 //!
@@ -12,21 +12,18 @@
 //! | transport ended| [`Status::Truncated`]         | records, until it fails   |
 //! | failed         | the same error, for ever      | the same error, for ever  |
 //!
-//! One thread may read while another writes.  The engine is locked only while
-//! it transforms bytes, never over a system call.  A direction is locked for as
-//! long as a call works on it, and a second thread on the same direction is
-//! told so instead of being mixed in.
+//! One thread may read while another writes.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Mutex, OnceLock};
 
 use rustls_pki_types::{IpAddr, ServerName};
 use zeroize::Zeroizing;
 
-use super::buffer::Buffer;
 use super::engine::{Engine, Read};
 use super::facts::Outcome;
-use super::transport::{Patience, Timeout, Transport};
+use super::pump::{Direction, Outbox, is_fatal, lock};
+use super::transport::{Patience, SharedTimeout, Timeout, Transport};
 use crate::context::{Answer, Choose, Context, Version};
 use crate::{Error, Result, Status, trust};
 
@@ -47,15 +44,13 @@ const GATHERED: usize = 16_384;
 /// Dropping a connection says nothing to the peer: call [`Self::shutdown`]
 /// first.
 pub struct Connection {
-    engine: Mutex<Engine>,
-    transport: Box<dyn Transport>,
-    timeout: Mutex<Timeout>,
+    pub(super) engine: Mutex<Engine>,
+    pub(super) transport: Box<dyn Transport>,
+    pub(super) timeout: SharedTimeout,
     /// Held while the handshake is driven.
     pub(super) handshaking: Mutex<()>,
-    /// Held by the reading thread.
-    reading: Mutex<()>,
-    /// Held by the writing thread.
-    pub(super) writing: Mutex<()>,
+    reading: Direction,
+    pub(super) writing: Direction,
     /// Held while bytes come from the transport.
     pub(super) receiving: Mutex<()>,
     /// Held while records are sent: by the writing thread, and for a moment by a
@@ -63,24 +58,17 @@ pub struct Connection {
     pub(super) outbox: Mutex<Outbox>,
     /// Whether sealed records wait for the transport.
     pub(super) unsent: AtomicBool,
+    /// Whether somebody had something to send while another held the outbox.
+    pub(super) late: AtomicBool,
     pub(super) outcome: OnceLock<Outcome>,
     pub(super) failure: OnceLock<Error>,
     pub(super) asked_name: Option<Box<str>>,
     /// Whether a client encrypts what it says first, or pretends to.
     pub(super) ech: Option<bool>,
     /// How many bytes came from the transport, and how many went to it.
-    received: AtomicU64,
-    sent: AtomicU64,
+    pub(super) received: AtomicU64,
+    pub(super) sent: AtomicU64,
     allows_truncation: bool,
-}
-
-/// The writing direction.
-#[derive(Default)]
-pub(super) struct Outbox {
-    /// Records on their way to the transport.
-    sending: Buffer,
-    closed: bool,
-    failure: Option<Error>,
 }
 
 /// What to wait for before the next call can get further.
@@ -137,13 +125,14 @@ impl Connection {
         Self {
             engine: Mutex::new(engine),
             transport: Box::new(transport),
-            timeout: Mutex::new(Timeout::default()),
+            timeout: SharedTimeout::default(),
             handshaking: Mutex::new(()),
-            reading: Mutex::new(()),
-            writing: Mutex::new(()),
+            reading: Direction::default(),
+            writing: Direction::default(),
             receiving: Mutex::new(()),
             outbox: Mutex::new(Outbox::default()),
             unsent: AtomicBool::new(false),
+            late: AtomicBool::new(false),
             outcome: OnceLock::new(),
             failure: OnceLock::new(),
             asked_name: None,
@@ -156,7 +145,7 @@ impl Connection {
 
     /// Limits how long each later call may wait.
     pub fn set_timeout(&self, timeout: Timeout) {
-        *lock(&self.timeout) = timeout;
+        self.timeout.set(timeout);
     }
 
     // The handshake.
@@ -190,7 +179,7 @@ impl Connection {
             return Ok(());
         }
         let complete = self.engine().handshake();
-        self.deliver(&mut lock(&self.outbox), &complete, patience)?;
+        self.with_outbox(|outbox| self.deliver(outbox, &complete, patience))?;
         match complete.map_err(|error| self.fail(error))? {
             true => self.conclude(),
             // Early data is for its reader, before more is waited for.
@@ -237,15 +226,14 @@ impl Connection {
         check_room(buffer)?;
         let patience = self.patience();
         self.complete_handshake(patience)?;
-        let _turn = self.turn(&self.reading, "reads from")?;
+        let _turn = self.reading.turn("reads from")?;
+        self.check_failure()?;
+        let mut outcome = self.read_here(buffer);
         loop {
-            self.check_failure()?;
-            let outcome = self.engine().read(buffer);
-            self.send_replies();
             match outcome {
                 Ok(Read::Plaintext(count)) => return Ok(count),
                 Ok(Read::Closed) => return Ok(0),
-                Ok(Read::Blocked) => self.receive(patience)?,
+                Ok(Read::Blocked) => outcome = self.read_more(buffer, patience)?,
                 Err(error) if error.status() == Status::Truncated => {
                     return if self.allows_truncation {
                         Ok(0)
@@ -275,26 +263,8 @@ impl Connection {
         if !self.answers_early() {
             self.complete_handshake(patience)?;
         }
-        let _writing = self.turn(&self.writing, "writes to")?;
-        let mut outbox = lock(&self.outbox);
-        outbox.check()?;
-        let mut taken = 0;
-        loop {
-            self.check_failure()?;
-            let sealed = self.engine().encrypt(&data[taken..], outbox.sending.len());
-            taken += sealed.map_err(|error| self.fail(error))?;
-            match self.send_all(&mut outbox, patience) {
-                Ok(()) if taken == data.len() => return Ok(taken),
-                Ok(()) => {}
-                Err(error) if is_fatal(&error) => return Err(self.peer_verdict(error)),
-                Err(error) if taken == 0 => return Err(error),
-                Err(error) if error.is_want() => return Ok(taken),
-                Err(error) => {
-                    outbox.failure = Some(broken_off(taken, data.len()));
-                    return Err(error);
-                }
-            }
-        }
+        let _turn = self.writing.turn("writes to")?;
+        self.with_outbox(|outbox| self.write_to(outbox, data, patience))
     }
 
     /// Writes the parts one after the other, as [`Self::write`] does with one:
@@ -333,9 +303,8 @@ impl Connection {
     /// [`Self::flush`].  TLS 1.2 has no such thing.
     pub fn refresh_keys(&self) -> Result<()> {
         self.complete_handshake(self.patience())?;
-        let _writing = self.turn(&self.writing, "writes to")?;
-        let outbox = lock(&self.outbox);
-        outbox.check()?;
+        let _turn = self.writing.turn("writes to")?;
+        self.with_outbox(|outbox| outbox.check())?;
         if self.agreed().map(|agreed| agreed.version) != Some(Version::Tls13) {
             let sentence = "keys change on request in TLS 1.3 alone, and this is TLS 1.2";
             return Err(Error::new(Status::Unsupported, sentence));
@@ -347,10 +316,11 @@ impl Connection {
     /// Sends what earlier calls took and the transport did not.
     pub fn flush(&self) -> Result<()> {
         self.check_failure()?;
-        let _writing = self.turn(&self.writing, "writes to")?;
-        let mut outbox = lock(&self.outbox);
-        outbox.check_failure()?;
-        self.send_all(&mut outbox, self.patience())
+        let _turn = self.writing.turn("writes to")?;
+        self.with_outbox(|outbox| {
+            outbox.check_failure()?;
+            self.send_all(outbox, self.patience())
+        })
     }
 
     /// Says close_notify (RFC 8446, section 6.1): nothing can be written after
@@ -363,17 +333,15 @@ impl Connection {
         if self.answers_early() {
             self.complete_handshake(self.patience())?;
         }
-        let _writing = self.turn(&self.writing, "writes to")?;
-        let mut outbox = lock(&self.outbox);
-        outbox.check_failure()?;
-        if !outbox.closed {
-            outbox.closed = true;
-            if !self.is_handshaking() {
+        let _turn = self.writing.turn("writes to")?;
+        self.with_outbox(|outbox| {
+            outbox.check_failure()?;
+            if !std::mem::replace(&mut outbox.closed, true) && !self.is_handshaking() {
                 let sealed = self.engine().close_notify();
                 sealed.map_err(|error| self.fail(error))?;
             }
-        }
-        self.send_all(&mut outbox, self.patience())
+            self.send_all(outbox, self.patience())
+        })
     }
 
     /// How many bytes can be read without the transport: 0 only if there are
@@ -395,142 +363,6 @@ impl Connection {
     pub fn leftover(&self) -> Vec<u8> {
         self.engine().leftover()
     }
-
-    // The pump.
-
-    pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
-        lock(&self.engine)
-    }
-
-    pub(super) fn patience(&self) -> Patience {
-        lock(&self.timeout).start()
-    }
-
-    pub(super) fn check_failure(&self) -> Result<()> {
-        self.failure
-            .get()
-            .map_or(Ok(()), |error| Err(error.clone()))
-    }
-
-    /// Keeps a fatal error, and tells the peer where there is an alert to tell.
-    pub(super) fn fail(&self, error: Error) -> Error {
-        self.send_replies();
-        self.failure.get_or_init(|| error).clone()
-    }
-
-    /// Takes a direction for this call.
-    pub(super) fn turn<'a, T>(
-        &self,
-        direction: &'a Mutex<T>,
-        does: &str,
-    ) -> Result<MutexGuard<'a, T>> {
-        match direction.try_lock() {
-            Ok(turn) => Ok(turn),
-            Err(TryLockError::Poisoned(turn)) => Ok(turn.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(Error::new(
-                Status::State,
-                format!("another thread {does} this connection at this moment"),
-            )),
-        }
-    }
-
-    /// Gets records from the transport.
-    fn receive(&self, patience: Patience) -> Result<()> {
-        self.receive_in_turn(&lock(&self.receiving), patience)
-    }
-
-    pub(super) fn receive_in_turn(
-        &self,
-        _turn: &MutexGuard<'_, ()>,
-        patience: Patience,
-    ) -> Result<()> {
-        let mut buffer = self.engine().lend_incoming();
-        let received = self.transport.receive(buffer.spare(1), patience);
-        buffer.commit(*received.as_ref().unwrap_or(&0));
-        let mut engine = self.engine();
-        engine.give_back(buffer);
-        match received {
-            Ok(0) => engine.end_of_transport(),
-            Ok(count) => {
-                self.received.fetch_add(count as u64, Ordering::Relaxed);
-            }
-            Err(error) if is_fatal(&error) => {
-                return Err(self.failure.get_or_init(|| error).clone());
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// Sends all records that are sealed.
-    pub(super) fn send_all(&self, outbox: &mut Outbox, patience: Patience) -> Result<()> {
-        loop {
-            if outbox.sending.is_empty() {
-                outbox.sending = self.engine().take_outgoing();
-            }
-            let waiting = !outbox.sending.is_empty();
-            self.unsent.store(waiting, Ordering::Release);
-            if !waiting {
-                return Ok(());
-            }
-            match self.transport.send(outbox.sending.filled(), patience) {
-                Ok(count) => {
-                    self.sent.fetch_add(count as u64, Ordering::Relaxed);
-                    outbox.sending.consume(count);
-                }
-                Err(error) => {
-                    if is_fatal(&error) {
-                        outbox.failure = Some(error.clone());
-                    }
-                    return Err(error);
-                }
-            }
-        }
-    }
-
-    /// Sends what the engine sealed on its own while it read: the answer to a
-    /// key update, an alert.  It does not wait, and a writing thread that holds
-    /// the direction sends it instead.  What goes wrong here is for the next
-    /// write to report: what the peer has sent can still be read.
-    pub(super) fn send_replies(&self) {
-        let waiting = self.unsent.load(Ordering::Acquire) || self.engine().has_outgoing();
-        if !waiting {
-            return;
-        }
-        if let Ok(mut outbox) = self.outbox.try_lock() {
-            let _ = self.send_all(&mut outbox, Patience::Never);
-        }
-    }
-
-    /// The peer hung up on us.  It may have said why before, which tells more
-    /// than that the transport failed.  A thread that reads will hear it itself.
-    pub(super) fn peer_verdict(&self, error: Error) -> Error {
-        let Ok(turn) = self.receiving.try_lock() else {
-            return error;
-        };
-        let more = || self.receive_in_turn(&turn, Patience::Never).is_ok();
-        while more() && !self.engine().is_settled() {}
-        match self.engine().failure() {
-            Some(verdict) if verdict.status() == Status::Alert => verdict.clone(),
-            _ => error,
-        }
-    }
-}
-
-impl Outbox {
-    fn check_failure(&self) -> Result<()> {
-        self.failure.clone().map_or(Ok(()), Err)
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.closed {
-            return Err(Error::new(
-                Status::State,
-                "close_notify was sent: nothing can be written after it",
-            ));
-        }
-        self.check_failure()
-    }
 }
 
 impl std::fmt::Debug for Connection {
@@ -542,27 +374,12 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// Whether the transport itself failed, so that trying again is no use.
-pub(super) fn is_fatal(error: &Error) -> bool {
-    error.status() == Status::Io && error.os_error().is_some()
-}
-
 pub(super) fn check_room(buffer: &[u8]) -> Result<()> {
     if !buffer.is_empty() {
         return Ok(());
     }
     let sentence = "reading needs room for at least 1 byte: 0 bytes would look like the end";
     Err(Error::new(Status::Argument, sentence))
-}
-
-fn broken_off(taken: usize, len: usize) -> Error {
-    Error::new(
-        Status::State,
-        format!(
-            "an earlier write was broken off after {taken} of {len} bytes: \
-             nothing more can be written to this connection"
-        ),
-    )
 }
 
 fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName<'static>> {
@@ -579,10 +396,4 @@ fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName
         ))));
     };
     trust::server_name(name)
-}
-
-/// A thread that panicked cannot have left these half changed: what can panic
-/// under a lock (rustls) keeps its own state.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -9,6 +10,7 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, sockopt};
 
+use super::memory::MemoryTransport;
 use crate::{Error, Result, Status};
 
 /// How long each call on a connection may wait.
@@ -56,6 +58,40 @@ impl Timeout {
     }
 }
 
+/// A [`Timeout`] that threads share.
+pub(super) struct SharedTimeout(AtomicU64);
+
+impl SharedTimeout {
+    // What no limit in nanoseconds is: that would be more than 500 years.
+    const DESCRIPTOR: u64 = u64::MAX;
+    const NEVER: u64 = u64::MAX - 1;
+
+    pub(super) fn set(&self, timeout: Timeout) {
+        let value = match timeout {
+            Timeout::Descriptor => Self::DESCRIPTOR,
+            Timeout::Never => Self::NEVER,
+            Timeout::After(limit) => u64::try_from(limit.as_nanos())
+                .unwrap_or(u64::MAX)
+                .min(Self::NEVER - 1),
+        };
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> Timeout {
+        match self.0.load(Ordering::Relaxed) {
+            Self::DESCRIPTOR => Timeout::Descriptor,
+            Self::NEVER => Timeout::Never,
+            nanoseconds => Timeout::After(Duration::from_nanos(nanoseconds)),
+        }
+    }
+}
+
+impl Default for SharedTimeout {
+    fn default() -> Self {
+        Self(AtomicU64::new(Self::DESCRIPTOR))
+    }
+}
+
 /// Called when a signal interrupts a wait.  An error ends the wait with that
 /// error, and does no harm to the connection.
 pub type Interrupt = Arc<dyn Fn() -> Result<()> + Send + Sync>;
@@ -71,6 +107,11 @@ pub trait Transport: Send + Sync {
 
     /// Sends some of `data`: how many bytes, at least one.
     fn send(&self, data: &[u8], patience: Patience) -> Result<usize>;
+
+    /// The memory that this is, if it is that: bytes need not be copied there.
+    fn as_memory(&self) -> Option<&MemoryTransport> {
+        None
+    }
 }
 
 /// A connected stream socket.

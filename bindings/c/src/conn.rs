@@ -20,6 +20,8 @@ pub struct tlsmith_conn {
     context: Context,
     open: OnceLock<Open>,
     settings: Mutex<Settings>,
+    /// A bug struck: nothing may happen on this connection any more.
+    broken: OnceLock<Error>,
     pub(crate) texts: Texts,
     pub(crate) peer: OnceLock<Vec<tlsmith_cert>>,
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
@@ -40,8 +42,6 @@ pub(crate) struct Open {
 struct Settings {
     timeout: Timeout,
     error: Option<Error>,
-    /// A bug struck: nothing may happen on this connection any more.
-    broken: Option<Error>,
 }
 
 impl tlsmith_conn {
@@ -151,21 +151,21 @@ pub(crate) fn on<T>(
     conn: *const tlsmith_conn,
     call: impl FnOnce(&tlsmith_conn) -> Result<T>,
 ) -> Result<T> {
-    let conn = edge::guard(|| edge::need(conn, "conn"))?;
-    let broken = conn.settings().broken.clone();
-    let outcome = match broken {
-        Some(error) => Err(error),
-        None => edge::guard(|| {
-            let _turn = Turn::on(conn)?;
-            call(conn)
-        }),
+    let Some(conn) = edge::borrow(conn) else {
+        return edge::guard(|| Err(edge::is_null("conn")));
     };
-    outcome.inspect_err(|error| {
-        let mut settings = conn.settings();
-        if error.status() == Status::Internal {
-            settings.broken.get_or_insert_with(|| error.clone());
+    let outcome = edge::guard(|| {
+        if let Some(error) = conn.broken.get() {
+            return Err(error.clone());
         }
-        settings.error = Some(error.clone());
+        let _turn = Turn::on(conn)?;
+        call(conn)
+    });
+    outcome.inspect_err(|error| {
+        if error.status() == Status::Internal {
+            conn.broken.get_or_init(|| error.clone());
+        }
+        conn.note(error);
     })
 }
 
@@ -186,6 +186,7 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
             context: edge::need(ctx, "ctx")?.context.clone(),
             open: OnceLock::new(),
             settings: Mutex::default(),
+            broken: OnceLock::new(),
             texts: Texts::default(),
             peer: OnceLock::new(),
             verified: OnceLock::new(),

@@ -59,26 +59,46 @@ pub(crate) fn c_string(text: &str) -> CString {
 // The latest failure of a thread.
 
 thread_local! {
-    static LAST_ERROR: RefCell<(c_int, CString)> = RefCell::default();
+    static LAST_ERROR: RefCell<LastError> = const { RefCell::new(LastError::None) };
+}
+
+/// It becomes a string when somebody asks: most errors say to try again, and nobody
+/// reads those.
+enum LastError {
+    None,
+    New(Error),
+    Asked(c_int, CString),
 }
 
 /// The sentence of the latest failure on this thread.
 pub(crate) fn last_error() -> *const c_char {
-    LAST_ERROR
-        .try_with(|last| last.borrow().1.as_ptr())
-        .unwrap_or(c"".as_ptr())
+    let sentence = LAST_ERROR.try_with(|last| {
+        let mut last = last.borrow_mut();
+        if let LastError::New(error) = &*last {
+            *last = LastError::Asked(error.status().code(), c_string(&error.to_string()));
+        }
+        match &*last {
+            LastError::Asked(_, sentence) => sentence.as_ptr(),
+            _ => c"".as_ptr(),
+        }
+    });
+    sentence.unwrap_or(c"".as_ptr())
 }
 
 /// The code of the latest failure on this thread; 0 when there was none.
 pub(crate) fn last_status() -> c_int {
-    LAST_ERROR.try_with(|last| last.borrow().0).unwrap_or(0)
+    let code = LAST_ERROR.try_with(|last| match &*last.borrow() {
+        LastError::None => 0,
+        LastError::New(error) => error.status().code(),
+        LastError::Asked(code, _) => *code,
+    });
+    code.unwrap_or(0)
 }
 
 /// Makes an error the latest of this thread.
 pub(crate) fn note_last_error(error: &Error) {
-    let noted = (error.status().code(), c_string(&error.to_string()));
     // A thread that is ending has nobody left to ask.
-    let _ = LAST_ERROR.try_with(|last| last.replace(noted));
+    let _ = LAST_ERROR.try_with(|last| last.replace(LastError::New(error.clone())));
 }
 
 // Results.
@@ -366,7 +386,7 @@ pub(crate) unsafe fn sized<T: Copy>(pointer: *const T, name: &str) -> Result<Opt
     }
 }
 
-fn is_null(name: &str) -> Error {
+pub(crate) fn is_null(name: &str) -> Error {
     Error::new(Status::Argument, format!("{name} is NULL"))
 }
 

@@ -1,0 +1,311 @@
+//! The pump between the engine and the transport, and who may work it when.
+//!
+//! A direction belongs to one call at a time, for as long as that takes; a second one
+//! is told so instead of being mixed in.  The engine is locked only while it transforms
+//! bytes, never over a system call, and as seldom as can be: what is sealed is taken
+//! out under the same lock, and what was received is opened under the same.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::buffer::Buffer;
+use super::engine::{Engine, Read};
+use super::stream::Connection;
+use super::transport::Patience;
+use crate::{Error, Result, Status};
+
+/// One direction of a connection, which one call at a time has.
+#[derive(Default)]
+pub(super) struct Direction(AtomicBool);
+
+/// The call that has a direction.
+pub(super) struct Turn<'a>(&'a AtomicBool);
+
+impl Direction {
+    /// Takes it for this call.  `does` says what another thread does if that has it.
+    pub(super) fn turn(&self, does: &str) -> Result<Turn<'_>> {
+        match self.0.swap(true, Ordering::Acquire) {
+            false => Ok(Turn(&self.0)),
+            true => Err(taken(does)),
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+pub(super) fn taken(does: &str) -> Error {
+    Error::new(
+        Status::State,
+        format!("another thread {does} this connection at this moment"),
+    )
+}
+
+/// The writing direction.
+#[derive(Default)]
+pub(super) struct Outbox {
+    /// Records on their way to the transport.
+    sending: Buffer,
+    pub(super) closed: bool,
+    failure: Option<Error>,
+}
+
+impl Outbox {
+    pub(super) fn check_failure(&self) -> Result<()> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if self.closed {
+            return Err(Error::new(
+                Status::State,
+                "close_notify was sent: nothing can be written after it",
+            ));
+        }
+        self.check_failure()
+    }
+}
+
+impl Connection {
+    pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
+        lock(&self.engine)
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        self.timeout.get().start()
+    }
+
+    pub(super) fn check_failure(&self) -> Result<()> {
+        self.failure
+            .get()
+            .map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Keeps a fatal error, and tells the peer where there is an alert to tell.
+    pub(super) fn fail(&self, error: Error) -> Error {
+        self.send_replies();
+        self.failure.get_or_init(|| error).clone()
+    }
+
+    // Receiving.
+
+    /// Reads what is here already.
+    pub(super) fn read_here(&self, buffer: &mut [u8]) -> Result<Read> {
+        let read = read_from(&mut self.engine(), buffer);
+        self.finish_read(read)
+    }
+
+    /// Gets records from the transport, and reads: what that came to, if there were any.
+    pub(super) fn read_more(&self, buffer: &mut [u8], patience: Patience) -> Result<Result<Read>> {
+        let turn = lock(&self.receiving);
+        let read = self.receive_then(&turn, patience, |engine| read_from(engine, buffer))?;
+        drop(turn);
+        Ok(self.finish_read(read))
+    }
+
+    fn finish_read(&self, (read, has_replies): (Result<Read>, bool)) -> Result<Read> {
+        if has_replies || self.unsent.load(Ordering::Acquire) {
+            self.send_replies();
+        }
+        read
+    }
+
+    /// Gets records from the transport.
+    pub(super) fn receive(&self, patience: Patience) -> Result<()> {
+        self.receive_in_turn(&lock(&self.receiving), patience)
+    }
+
+    pub(super) fn receive_in_turn(
+        &self,
+        turn: &MutexGuard<'_, ()>,
+        patience: Patience,
+    ) -> Result<()> {
+        self.receive_then(turn, patience, |_| ())
+    }
+
+    /// Gets records from the transport, and then does something with the engine.
+    fn receive_then<T>(
+        &self,
+        _turn: &MutexGuard<'_, ()>,
+        patience: Patience,
+        then: impl FnOnce(&mut Engine) -> T,
+    ) -> Result<T> {
+        let mut buffer = self.engine().lend_incoming();
+        let received = match self.transport.as_memory() {
+            Some(memory) => memory.receive_buffer(&mut buffer),
+            None => {
+                let received = self.transport.receive(buffer.spare(1), patience);
+                buffer.commit(*received.as_ref().unwrap_or(&0));
+                received
+            }
+        };
+        let mut engine = self.engine();
+        engine.give_back(buffer);
+        match received {
+            Ok(0) => engine.end_of_transport(),
+            Ok(count) => {
+                self.received.fetch_add(count as u64, Ordering::Relaxed);
+            }
+            Err(error) if is_fatal(&error) => {
+                return Err(self.failure.get_or_init(|| error).clone());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(then(&mut engine))
+    }
+
+    // Sending.
+
+    /// Has `work` use the writing direction.
+    pub(super) fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
+        let outcome = work(&mut lock(&self.outbox));
+        self.send_late();
+        outcome
+    }
+
+    /// Seals and sends `data`, see [`Connection::write`].
+    pub(super) fn write_to(
+        &self,
+        outbox: &mut Outbox,
+        data: &[u8],
+        patience: Patience,
+    ) -> Result<usize> {
+        outbox.check()?;
+        let mut taken = 0;
+        loop {
+            self.check_failure()?;
+            let (sealed, has_more) = self.seal(outbox, &data[taken..]);
+            taken += sealed.map_err(|error| self.fail(error))?;
+            let sent = match has_more {
+                true => self.send_all(outbox, patience),
+                false => self.send_taken(outbox, patience),
+            };
+            match sent {
+                Ok(()) if taken == data.len() => return Ok(taken),
+                Ok(()) => {}
+                Err(error) if is_fatal(&error) => return Err(self.peer_verdict(error)),
+                Err(error) if taken == 0 => return Err(error),
+                Err(error) if error.is_want() => return Ok(taken),
+                Err(error) => {
+                    outbox.failure = Some(broken_off(taken, data.len()));
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Seals the front of `data`, and takes the records if nothing else is on its way:
+    /// how much was sealed, and whether records are left to be taken.
+    fn seal(&self, outbox: &mut Outbox, data: &[u8]) -> (Result<usize>, bool) {
+        let mut engine = self.engine();
+        let sealed = engine.encrypt(data, outbox.sending.len());
+        if outbox.sending.is_empty() {
+            outbox.sending = engine.take_outgoing();
+        }
+        (sealed, engine.has_outgoing())
+    }
+
+    /// Sends all records that are sealed.
+    pub(super) fn send_all(&self, outbox: &mut Outbox, patience: Patience) -> Result<()> {
+        loop {
+            if outbox.sending.is_empty() {
+                outbox.sending = self.engine().take_outgoing();
+            }
+            if outbox.sending.is_empty() {
+                return Ok(());
+            }
+            self.send_taken(outbox, patience)?;
+        }
+    }
+
+    /// Sends the records that are on their way.
+    fn send_taken(&self, outbox: &mut Outbox, patience: Patience) -> Result<()> {
+        while !outbox.sending.is_empty() {
+            self.unsent.store(true, Ordering::Release);
+            let sent = match self.transport.as_memory() {
+                Some(memory) => memory.send_buffer(&mut outbox.sending),
+                None => self.transport.send(outbox.sending.filled(), patience),
+            };
+            match sent {
+                Ok(count) => {
+                    self.sent.fetch_add(count as u64, Ordering::Relaxed);
+                    outbox.sending.consume(count.min(outbox.sending.len()));
+                }
+                Err(error) => {
+                    if is_fatal(&error) {
+                        outbox.failure = Some(error.clone());
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        self.unsent.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Sends what the engine sealed on its own while it read, such as an alert, and what
+    /// the transport did not take before.  It does not wait, and who has the direction
+    /// at this moment sends it instead.  What goes wrong here is for the next write to
+    /// report: what the peer has sent can still be read.
+    pub(super) fn send_replies(&self) {
+        if self.unsent.load(Ordering::Acquire) || self.engine().has_outgoing() {
+            self.late.store(true, Ordering::SeqCst);
+            self.send_late();
+        }
+    }
+
+    /// Whoever lets go of the writing direction looks after what came up meanwhile.
+    fn send_late(&self) {
+        while self.late.load(Ordering::SeqCst) {
+            let Ok(mut outbox) = self.outbox.try_lock() else {
+                return;
+            };
+            self.late.store(false, Ordering::SeqCst);
+            let _ = self.send_all(&mut outbox, Patience::Never);
+        }
+    }
+
+    /// The peer hung up on us.  It may have said why before, which tells more
+    /// than that the transport failed.  A thread that reads will hear it itself.
+    pub(super) fn peer_verdict(&self, error: Error) -> Error {
+        let Ok(turn) = self.receiving.try_lock() else {
+            return error;
+        };
+        let more = || self.receive_in_turn(&turn, Patience::Never).is_ok();
+        while more() && !self.engine().is_settled() {}
+        match self.engine().failure() {
+            Some(verdict) if verdict.status() == Status::Alert => verdict.clone(),
+            _ => error,
+        }
+    }
+}
+
+/// What reading came to, and whether there is something to send now.
+fn read_from(engine: &mut Engine, buffer: &mut [u8]) -> (Result<Read>, bool) {
+    let read = engine.read(buffer);
+    (read, engine.has_outgoing())
+}
+
+/// Whether the transport itself failed, so that trying again is no use.
+pub(super) fn is_fatal(error: &Error) -> bool {
+    error.status() == Status::Io && error.os_error().is_some()
+}
+
+fn broken_off(taken: usize, len: usize) -> Error {
+    Error::new(
+        Status::State,
+        format!(
+            "an earlier write was broken off after {taken} of {len} bytes: \
+             nothing more can be written to this connection"
+        ),
+    )
+}
+
+/// A thread that panicked cannot have left these half changed: what can panic
+/// under a lock (rustls) keeps its own state.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
