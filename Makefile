@@ -2,7 +2,8 @@
 # make test     runs every test
 # make bogo     has BoringSSL's test suite judge the C library
 # make tsan     has ThreadSanitizer watch threads that share the C library
-# make bench    measures tlsmith against its peers (make bench-python: from Python)
+# make bench    measures tlsmith against its peers (make bench-quick: against the
+#               system's OpenSSL; make bench-python: from Python)
 # make wheel    builds the Python package with the C library in it
 # make fuzz     feeds the record layer hostile records, for FUZZ_SECONDS
 # make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
@@ -48,7 +49,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench bench-python wheel test bogo tsan fuzz test-rust test-c test-python header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan fuzz test-rust test-c test-python header fmt lint install uninstall clean
 
 all: lib
 
@@ -147,15 +148,7 @@ $(EXAMPLES): $(OUT)/%: examples/c/%.c $(OUT)/libtlsmith.so include/tlsmith.h
 demo: $(EXAMPLES)
 	@OUT=$(OUT) sh examples/demo.sh
 
-# Against the system's OpenSSL: apt-get install libssl-dev.
-BENCHES := $(patsubst benches/%.c,$(OUT)/bench-%,$(wildcard benches/*.c))
-
-$(BENCHES): $(OUT)/bench-%: benches/%.c $(OUT)/libtlsmith.so include/tlsmith.h
-	@echo '  compile  $@'
-	@$(CC) $(CFLAGS) $< -o $@ -L$(OUT) -ltlsmith -lcrypto -Wl,-rpath,'$$ORIGIN'
-
-bench: $(BENCHES)
-	@for bench in $(BENCHES); do $$bench || exit 1; done
+include benches/bench.mk
 
 # Against the standard library's ssl: BENCH=--quick for less of it.
 bench-python: $(VENV)/ready

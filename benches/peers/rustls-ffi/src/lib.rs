@@ -1,0 +1,3 @@
+//! All of rustls-ffi, as a static library.
+
+pub use rustls_ffi::*;
