@@ -156,7 +156,7 @@ impl Policy {
         } else {
             let path = match self.end_entities.contains(&hash) {
                 true => alone(),
-                false => self.build_path(roots, leaf, intermediates, role, now),
+                false => self.find_path(roots, leaf, intermediates, role, now),
             };
             match (path, name) {
                 (Ok(path), Some(name)) => self.check_name(leaf, name).map(|()| path),
@@ -168,7 +168,7 @@ impl Policy {
                 chain: &chain_of(leaf, intermediates),
                 name,
                 role,
-                roots: roots.anchors().len() + self.pinned.len(),
+                roots: roots.all_anchors().count() + self.pinned.len(),
                 crls: &self.crls,
             };
             let reason = explain::refusal(&error, &question);
@@ -243,6 +243,19 @@ impl Policy {
         })
     }
 
+    /// A path to one of the roots, or to one of more where these do not do.
+    fn find_path(
+        &self,
+        roots: &Roots,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        role: Role,
+        now: UnixTime,
+    ) -> Result<Vec<Arc<[u8]>>, webpki::Error> {
+        let build = |roots| self.build_path(roots, leaf, intermediates, role, now);
+        build(roots).or_else(|error| roots.more().and_then(|more| build(more).ok()).ok_or(error))
+    }
+
     fn build_path(
         &self,
         roots: &Roots,
@@ -304,6 +317,7 @@ impl Policy {
         };
         add(&[
             u8::from(self.roots.is_some()),
+            u8::from(self.roots.as_ref().is_some_and(|roots| roots.may_be_more())),
             self.name as u8,
             u8::from(self.judge.is_some()),
             u8::from(self.crls.rules().leaf_only),

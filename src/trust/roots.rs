@@ -1,9 +1,10 @@
 //! Roots: where trust starts.  From the system, from Mozilla's list that is
 //! compiled in, from a file, from a folder, from memory.
 
+use std::env;
 use std::fs;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
@@ -16,6 +17,8 @@ use crate::{Error, Result, Status};
 pub(crate) struct Roots {
     anchors: Vec<TrustAnchor<'static>>,
     certificates: Vec<Option<Arc<[u8]>>>,
+    /// Where more may be, which is read when these do not do.
+    folders: Option<&'static Folders>,
 }
 
 impl Roots {
@@ -32,19 +35,25 @@ impl Roots {
         Ok(roots)
     }
 
+    /// The system's file, and its folders only where that has nothing: they hold
+    /// the same, as a rule, and take twenty times as long.
     fn read_system() -> Result<Self> {
-        let found = rustls_native_certs::load_native_certs();
+        let (file, folders) = system_paths();
+        let found = rustls_native_certs::load_certs_from_paths(file.as_deref(), None);
         let mut roots = Self::default();
-        for certificate in found.certs {
-            // One odd certificate in the system's store must not take the
-            // rest with it; it is just not trusted.
-            let _ = roots.add_der(certificate);
+        roots.add_found(found.certs);
+        let mut why = found.errors.first().map(ToString::to_string);
+        if roots.is_empty() {
+            for folder in &folders {
+                let found = rustls_native_certs::load_certs_from_paths(None, Some(folder));
+                roots.add_found(found.certs);
+                why = why.or_else(|| found.errors.first().map(ToString::to_string));
+            }
+        } else if !folders.is_empty() {
+            roots.folders = Some(Folders::of_the_system(folders));
         }
         if roots.is_empty() {
-            let why = match found.errors.first() {
-                Some(error) => error.to_string(),
-                None => "its store is empty or not installed".to_owned(),
-            };
+            let why = why.unwrap_or_else(|| "its store is empty or not installed".to_owned());
             return Err(Error::new(
                 Status::File,
                 format!(
@@ -56,6 +65,19 @@ impl Roots {
         Ok(roots)
     }
 
+    /// Adds what can be a root: one odd certificate in the system's store must not
+    /// take the rest with it; it is just not trusted.
+    fn add_found(&mut self, certificates: Vec<CertificateDer<'static>>) {
+        for certificate in certificates {
+            let _ = self.add_der(certificate);
+        }
+    }
+
+    /// More roots, for a chain that ends in none of these: what only the folders have.
+    pub(crate) fn more(&self) -> Option<&'static Self> {
+        self.folders.map(Folders::roots)
+    }
+
     /// Mozilla's roots, as compiled into this library.
     pub(crate) fn bundled() -> Self {
         let anchors = webpki_roots::TLS_SERVER_ROOTS.to_vec();
@@ -63,6 +85,7 @@ impl Roots {
         Self {
             anchors,
             certificates,
+            folders: None,
         }
     }
 
@@ -145,6 +168,12 @@ impl Roots {
                 self.certificates.push(certificate.clone());
             }
         }
+        self.folders = self.folders.or(other.folders);
+    }
+
+    /// Whether [`Self::more`] may have some.
+    pub(crate) fn may_be_more(&self) -> bool {
+        self.folders.is_some()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -155,9 +184,63 @@ impl Roots {
         &self.anchors
     }
 
+    /// With those of [`Self::more`].
+    pub(crate) fn all_anchors(&self) -> impl Iterator<Item = &TrustAnchor<'static>> {
+        let more = self.more().into_iter().flat_map(Self::anchors);
+        self.anchors.iter().chain(more)
+    }
+
     /// The certificate that `anchor`, one of [`Self::anchors`], was taken from.
     pub(crate) fn certificate_of(&self, anchor: &TrustAnchor<'_>) -> Option<&Arc<[u8]>> {
         let index = self.anchors.iter().position(|known| known == anchor)?;
         self.certificates[index].as_ref()
     }
+}
+
+/// The folders of the system's roots, read when they are needed, once per process.
+struct Folders {
+    paths: Vec<PathBuf>,
+    roots: OnceLock<Roots>,
+}
+
+impl Folders {
+    fn of_the_system(paths: Vec<PathBuf>) -> &'static Self {
+        static FOLDERS: OnceLock<Folders> = OnceLock::new();
+        let roots = OnceLock::new();
+        FOLDERS.get_or_init(|| Self { paths, roots })
+    }
+
+    /// Those that the file has not.
+    fn roots(&self) -> &Roots {
+        self.roots.get_or_init(|| {
+            let file = Roots::system().unwrap_or_default();
+            let mut roots = Roots::clone(&file);
+            for path in &self.paths {
+                // What cannot be read is not trusted, and chains are refused for it.
+                let found = rustls_native_certs::load_certs_from_paths(None, Some(path));
+                roots.add_found(found.certs);
+            }
+            Roots {
+                anchors: roots.anchors.split_off(file.anchors.len()),
+                certificates: roots.certificates.split_off(file.anchors.len()),
+                folders: None,
+            }
+        })
+    }
+}
+
+/// The file and the folders of the system's roots: those of the environment, or
+/// else where systems have them.
+fn system_paths() -> (Option<PathBuf>, Vec<PathBuf>) {
+    let file = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let folders = env::var_os("SSL_CERT_DIR");
+    let folders = folders.iter().flat_map(env::split_paths);
+    let folders: Vec<_> = folders
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect();
+    if file.is_some() || !folders.is_empty() {
+        return (file, folders);
+    }
+    let found = openssl_probe::probe();
+    (found.cert_file, found.cert_dir)
 }

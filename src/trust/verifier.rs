@@ -31,7 +31,7 @@ impl Verifier {
     /// For a server: verifies clients, and names the roots to them.
     pub(crate) fn of_clients(policy: Policy, must_authenticate: bool) -> Self {
         let hints = policy.roots.iter().flat_map(|roots| {
-            let subjects = roots.anchors().iter().map(|anchor| &anchor.subject);
+            let subjects = roots.all_anchors().map(|anchor| &anchor.subject);
             subjects.map(|subject| DistinguishedName::in_sequence(subject))
         });
         Self {

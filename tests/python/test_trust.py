@@ -105,6 +105,38 @@ print(tlsmith.Trust.system().verify(tlsmith.load_certificates(sys.argv[1])))
     assert refusal(tlsmith.Trust.system(), site) == "unknown_issuer"
 
 
+def test_the_roots_of_the_system_may_be_in_a_file_and_in_folders(ca, tmp_path):
+    program = """
+import sys, tlsmith
+for chain in sys.argv[1:]:
+    try:
+        path = tlsmith.Trust.system().verify(tlsmith.load_certificates(chain))
+        print(path[-1].subject)
+    except tlsmith.VerifyError as error:
+        print(error)
+"""
+    other, stranger = tlsmith.CA("Other CA"), tlsmith.CA("Stranger CA")
+    chains = [
+        str(one.issue("localhost").write(tmp_path / name).chain)
+        for name, one in (("file", ca), ("folder", other), ("neither", stranger))
+    ]
+    folders = [tmp_path / "roots", tmp_path / "more roots"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "not a certificate").write_text("nothing")
+    for folder, root in ((folders[0], ca), (folders[1], other)):
+        (folder / "root.pem").write_bytes(root.cert.pem)
+    one_file = {"SSL_CERT_FILE": str(folders[0] / "root.pem")}
+    all_folders = {"SSL_CERT_DIR": os.pathsep.join(map(str, [*folders, tmp_path / "none"]))}
+    for variables in (one_file | all_folders, all_folders):
+        command = [sys.executable, "-c", program, *chains]
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("SSL_CERT_")}
+        out = subprocess.check_output(command, env=clean | variables, text=True)
+        first, second, third = out.splitlines()
+        assert (first, second) == (ca.cert.subject, other.cert.subject)
+        assert "trusted roots (2 in all)" in third
+
+
 def test_insecure_accepts_everything_and_warns(ca):
     expired = tlsmith.CA().issue("localhost", valid="-1h..-1m")
     with pytest.warns(tlsmith.InsecureWarning) as caught:
