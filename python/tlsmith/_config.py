@@ -87,7 +87,7 @@ class Client(_Config):
     pins            keys of which one has to be in the accepted path: Pin.spki()
     ech             an ECHConfigList, in bytes, that encrypts the ClientHello (RFC
                     9849), or "grease"; such a client speaks TLS 1.3 alone
-    resume          whether to resume sessions, of up to 256 servers
+    resume          whether to resume sessions, of up to 32 servers
     early_data      whether connect(early_data=) may go out with the ClientHello
     keylog          a file (mode 0600) that the secrets of connections are
                     appended to, in the NSS format, or a function for each line

@@ -18,6 +18,7 @@ __all__ = [
     "Key",
     "Peer",
     "Revoked",
+    "Session",
     "Socket",
     "SslObject",
     "__version__",
@@ -225,6 +226,12 @@ class Context:
         time: int | None,
     ) -> tuple[Certificate, ...]: ...
 
+@final
+class Session:
+    def __new__(cls, context: Context) -> Self: ...
+    @property
+    def lifetimes(self) -> tuple[int, ...]: ...
+
 def forked() -> None: ...
 
 @disjoint_base
@@ -313,7 +320,11 @@ class SslObject(Peer):
         server_name: str | None,
         on_hello: Callable[..., Context | int | None] | None,
         translate: Callable[[Any, str], OSError],
+        session: Session | None,
     ) -> Self: ...
+    @property
+    def begun(self) -> bool: ...
+    def begin_in(self, session: Session, server_name: str | None) -> None: ...
     @overload
     def read(self, length: int, buffer: None = None, /) -> bytes: ...
     @overload

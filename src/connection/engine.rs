@@ -16,7 +16,7 @@ use super::failure;
 use super::listening::Listening;
 use super::report::Agreed;
 use super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
-use crate::context::Answer;
+use crate::context::{Answer, Ticket};
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
 
@@ -52,8 +52,8 @@ pub(crate) struct Engine {
     early_data: EarlyData,
     /// What is learnt in the handshake; gone when it is complete.
     notes: Option<Box<Notes>>,
-    /// For how many seconds each ticket is good that came.
-    tickets: Vec<u32>,
+    /// The tickets that came.
+    tickets: Vec<Arc<Ticket>>,
     transport_ended: bool,
     peer_closed: bool,
     failure: Option<Error>,
@@ -273,7 +273,7 @@ impl Engine {
 
     /// Tickets that came: for how long each is good, in seconds.
     pub(crate) fn tickets(&self) -> Vec<u32> {
-        self.tickets.clone()
+        self.tickets.iter().map(|one| one.lifetime()).collect()
     }
 
     /// Why the connection failed, if it did.

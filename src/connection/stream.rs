@@ -20,7 +20,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
-use rustls_pki_types::{IpAddr, ServerName};
 use zeroize::Zeroizing;
 
 use super::buffer::Buffer;
@@ -28,7 +27,7 @@ use super::engine::{Engine, Read};
 use super::facts::Outcome;
 use super::transport::{Patience, Timeout, Transport};
 use crate::context::{Answer, Choose, Context, Version};
-use crate::{Error, Result, Status, trust};
+use crate::{Error, Result, Status};
 
 /// Up to how many bytes the parts of a write are copied together: what makes one
 /// record.
@@ -93,25 +92,6 @@ pub struct Events {
 }
 
 impl Connection {
-    /// A client.  `server_name`, a DNS name or an address, is what the server's
-    /// certificate has to be for, and a DNS name is also sent (SNI).  `None` is
-    /// only allowed in a context that does not check names.
-    ///
-    /// Nothing is sent before [`Self::handshake`], or the first read or write.
-    pub fn client(
-        context: &Context,
-        server_name: Option<&str>,
-        transport: impl Transport + 'static,
-    ) -> Result<Self> {
-        let name = parse_server_name(context, server_name)?;
-        let engine = Engine::client(context.client_config()?, name)?;
-        Ok(Self {
-            asked_name: server_name.map(Box::from),
-            ech: context.ech(),
-            ..Self::new(context, engine, transport)
-        })
-    }
-
     /// A server.
     pub fn server(context: &Context, transport: impl Transport + 'static) -> Result<Self> {
         let engine = match context.hear_first()? {
@@ -133,7 +113,11 @@ impl Connection {
         Ok(Self::new(context, engine, transport))
     }
 
-    fn new(context: &Context, engine: Engine, transport: impl Transport + 'static) -> Self {
+    pub(super) fn new(
+        context: &Context,
+        engine: Engine,
+        transport: impl Transport + 'static,
+    ) -> Self {
         Self {
             engine: Mutex::new(engine),
             transport: Box::new(transport),
@@ -563,22 +547,6 @@ fn broken_off(taken: usize, len: usize) -> Error {
              nothing more can be written to this connection"
         ),
     )
-}
-
-fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName<'static>> {
-    let Some(name) = name else {
-        if context.checks_names() {
-            return Err(Error::new(
-                Status::Argument,
-                "a client needs the name of its server, to check the certificate for it",
-            ));
-        }
-        // rustls wants a name; one that is an address is not sent.
-        return Ok(ServerName::IpAddress(IpAddr::from(std::net::IpAddr::from(
-            [0, 0, 0, 0],
-        ))));
-    };
-    trust::server_name(name)
 }
 
 /// A thread that panicked cannot have left these half changed: what can panic

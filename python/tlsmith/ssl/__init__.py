@@ -6,9 +6,12 @@ tlsmith.ssl.install()            # for every library in the process
 The classes that connections have are the standard library's own, and so are the
 exceptions.  What cannot be honoured raises: nothing is stored and ignored.
 
-A context resumes its own sessions, and no other's.  urllib3 and requests make a
-context for each connection, unless they are given one: then the second connection
-is resumed.  What is not on `ssl` (pyOpenSSL, curl) is not touched.
+A context resumes its own sessions, and no other's, by itself: also where the standard
+library would need `session=`.  As soon as a program asks one of its connections for
+its `session`, or gives one a session, it resumes what it is given and nothing else.
+urllib3 and requests make a context for each connection, unless they are given one:
+then the second connection is resumed.  What is not on `ssl` (pyOpenSSL, curl) is not
+touched.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from ssl import *  # noqa: F403  # pyright: ignore[reportAssignmentType]
 
 from ._context import SSLContext
 from ._install import install, uninstall
-from ._object import SSLSession  # type: ignore[assignment]
+from ._names import CHANNEL_BINDING_TYPES
+from ._sessions import SSLSession  # type: ignore[assignment]
 from ._sockets import SSLObject, SSLSocket
 
 TYPE_CHECKING = False
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *(name for name in dir(_stdlib) if not name.startswith("_")),
+    "CHANNEL_BINDING_TYPES",
     "SSLContext",
     "SSLObject",
     "SSLSession",

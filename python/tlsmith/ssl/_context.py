@@ -20,7 +20,8 @@ from .._context import context as native_context
 from .._errors import Error
 from ._bundles import Bundle, parse_der_list, read_bundle, read_folder
 from ._names import IANA_CIPHERS, IANA_GROUPS
-from ._object import Core, SSLSession
+from ._object import Core
+from ._sessions import Sessions, SSLSession
 from ._settings import key_of, settings_of
 from ._sockets import SSLObject, SSLSocket
 
@@ -118,6 +119,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
     _current: dict[bool, _tlsmith.Context]
     _completed: dict[tuple[Any, ...], _tlsmith.Identity]
     _used: dict[_tlsmith.Certificate, None]
+    _sessions: Sessions
     _stats: dict[str, int]
 
     def __new__(cls, protocol: int | None = None, *_args: object, **_kwargs: object) -> Self:
@@ -133,6 +135,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         # Every context that was made, and the one for the settings of now.
         self._made, self._current, self._completed = {}, {}, {}
         self._used = {}
+        self._sessions = Sessions()
         self._stats = dict.fromkeys(_RAW.session_stats(self), 0)
         return self
 
@@ -167,6 +170,8 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         self._alpn = list(settings["alpn"])
         own = {"alpn", "min_version", "max_version", "check_hostname", "verify", "client_auth"}
         self._extra = {name: value for name, value in settings.items() if name not in own}
+        if not settings.get("resume", True):
+            self._sessions.leave_to_application()
         self._changed()
 
     # Settings that OpenSSL's object keeps.
@@ -252,9 +257,13 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         self._changed()
 
     def load_dh_params(self, path: Any, /) -> None:
-        """Reads them, and no more: the cipher suites that they would be for are not
-        spoken here."""
+        """Raises NotImplementedError for parameters that can be read: the cipher
+        suites that they would be for are not spoken here."""
         _RAW.load_dh_params(self, path)
+        raise NotImplementedError(
+            "there is no finite-field Diffie-Hellman here, so its parameters cannot be used: "
+            "leave load_dh_params() out, since clients agree on an elliptic curve"
+        )
 
     def _set_alpn_protocols(self, protocols: bytes, /) -> None:
         alpn = []

@@ -6,10 +6,13 @@ import ssl
 import sys
 
 from ._context import _ORIGINAL, SSLContext
+from ._names import CHANNEL_BINDING_TYPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+
+_OPENSSLS_BINDING_TYPES = ssl.CHANNEL_BINDING_TYPES
 
 # Where libraries keep the class for themselves.
 _KEPT = ("urllib3.util.ssl_", "urllib3.util", "urllib3.connection", "pip._vendor.urllib3.util.ssl_")
@@ -21,16 +24,17 @@ def install() -> None:
     were imported.  Contexts that a program has already stay what they are, and
     work on: call it before the first connection.  From Python 3.12 on, this is
     true of urllib.request.urlopen() too, until install_opener(None)."""
-    _replace(_ORIGINAL, SSLContext)
+    _replace(_ORIGINAL, SSLContext, CHANNEL_BINDING_TYPES)
 
 
 def uninstall() -> None:
     """Take install() back."""
-    _replace(SSLContext, _ORIGINAL)
+    _replace(SSLContext, _ORIGINAL, _OPENSSLS_BINDING_TYPES)
 
 
-def _replace(old: type, new: type) -> None:
+def _replace(old: type, new: type, binding_types: list[str]) -> None:
     setattr(ssl, "SSLContext", new)
+    setattr(ssl, "CHANNEL_BINDING_TYPES", binding_types)
     for name in _KEPT:
         module = sys.modules.get(name)
         if module is not None and getattr(module, "SSLContext", None) is old:
