@@ -17,11 +17,11 @@ touched.
 from __future__ import annotations
 
 import ssl as _stdlib
-from ssl import *  # noqa: F403  # pyright: ignore[reportAssignmentType]
+from ssl import *  # noqa: F403  # pyright: ignore
 
 from ._context import SSLContext
 from ._install import install, uninstall
-from ._names import CHANNEL_BINDING_TYPES
+from ._names import CHANNEL_BINDING_TYPES  # pyright: ignore
 from ._sessions import SSLSession  # type: ignore[assignment]
 from ._sockets import SSLObject, SSLSocket
 
@@ -29,7 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = [
+__all__ = [  # pyright: ignore
     *(name for name in dir(_stdlib) if not name.startswith("_")),
     "CHANNEL_BINDING_TYPES",
     "SSLContext",
