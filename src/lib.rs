@@ -19,6 +19,7 @@ mod connection;
 mod context;
 mod ed448;
 mod error;
+mod hkdf;
 mod notes;
 mod pki;
 mod provider;

@@ -27,6 +27,9 @@ const UNSENT_LIMIT: usize = 4 * RECORD_PLAINTEXT;
 /// 64 KiB; a peer that cuts it into many small records makes it longer.
 const INCOMING_LIMIT: usize = 256 * 1024;
 
+/// A record of its own (RFC 8446, section 5).
+const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
+
 /// What [`Engine::read`] came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Read {
@@ -141,11 +144,17 @@ impl Engine {
 
     /// Gives the sealed records away, to be sent.
     pub(crate) fn take_outgoing(&mut self) -> Buffer {
-        std::mem::take(&mut self.outgoing)
+        match self.has_outgoing() {
+            true => std::mem::take(&mut self.outgoing),
+            false => Buffer::default(),
+        }
     }
 
+    /// Whether there is something to send.  A change_cipher_spec alone is not: it
+    /// says nothing in TLS 1.3, and goes with the records that follow it (RFC 8446,
+    /// appendix D.4).
     pub(crate) fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty()
+        !self.outgoing.is_empty() && self.outgoing.filled() != CHANGE_CIPHER_SPEC
     }
 
     // What the user does.
