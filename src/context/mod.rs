@@ -5,6 +5,7 @@ mod clock;
 mod hello;
 mod keylog;
 mod names;
+mod offered;
 mod resumption;
 mod sealed;
 mod server;

@@ -42,6 +42,8 @@ def test_contexts_are_those_of_the_standard_library(context):
         lambda c: setattr(c, "verify_flags", ssl.VERIFY_ALLOW_PROXY_CERTS),
         lambda c: setattr(c, "_host_flags", 0x2),
         lambda c: c.set_ecdh_curve("secp521r1"),
+        lambda c: c.set_psk_client_callback(lambda hint: (None, b"key")),
+        lambda c: c.set_psk_server_callback(lambda identity: b"key", "hint"),
     ],
 )
 def test_what_cannot_be_honoured_raises(context, setting):
@@ -428,6 +430,7 @@ before.check_hostname = False
 before.verify_mode = ssl.CERT_NONE
 assert before.minimum_version == ssl.TLSVersion.TLSv1_3
 assert ssl.CHANNEL_BINDING_TYPES is tlsmith.ssl.CHANNEL_BINDING_TYPES
+assert not ssl.HAS_TLSv1_1
 tlsmith.ssl.uninstall()
 assert ssl.CHANNEL_BINDING_TYPES == ["tls-unique"]
 assert not isinstance(ssl.create_default_context(), tlsmith.ssl.SSLContext)
@@ -438,6 +441,7 @@ assert not isinstance(ssl.create_default_context(), tlsmith.ssl.SSLContext)
 def test_the_module_has_all_that_ssl_has():
     assert [name for name in dir(ssl) if not hasattr(tlsmith.ssl, name)] == []
     assert tlsmith.ssl.CERT_REQUIRED is ssl.CERT_REQUIRED
+    assert tlsmith.ssl.HAS_TLSv1_3 and not tlsmith.ssl.HAS_TLSv1
     assert isinstance(tlsmith.ssl._create_unverified_context(), tlsmith.ssl.SSLContext)
 
 

@@ -21,7 +21,7 @@ from ssl import *  # noqa: F403  # pyright: ignore
 
 from ._context import SSLContext
 from ._install import install, uninstall
-from ._names import CHANNEL_BINDING_TYPES  # pyright: ignore
+from ._names import ABILITIES as _ABILITIES
 from ._sessions import SSLSession  # type: ignore[assignment]
 from ._sockets import SSLObject, SSLSocket
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = [  # pyright: ignore
     *(name for name in dir(_stdlib) if not name.startswith("_")),
-    "CHANNEL_BINDING_TYPES",
     "SSLContext",
     "SSLObject",
     "SSLSession",
@@ -41,6 +40,9 @@ __all__ = [  # pyright: ignore
     "install",
     "uninstall",
 ]
+
+
+globals().update({name: _ABILITIES[name] for name in _ABILITIES if hasattr(_stdlib, name)})
 
 
 def create_default_context(  # type: ignore[no-redef]
