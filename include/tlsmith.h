@@ -978,6 +978,14 @@ int tlsmith_identity_save_p12(const struct tlsmith_identity *id,
                               const char *name,
                               const char *password);
 
+/// Write them as PKCS#12 in the way of old, 3DES and SHA-1, for programs that read
+/// no other, such as Windows before 2019 and Java before 8u301.  Whoever gets hold of
+/// the file guesses passwords many times as fast.
+int tlsmith_identity_save_p12_legacy(const struct tlsmith_identity *id,
+                                     const char *file,
+                                     const char *name,
+                                     const char *password);
+
 /// The chain as PEM, leaf first; "" for NULL.
 const char *tlsmith_identity_cert_pem(const struct tlsmith_identity *id);
 

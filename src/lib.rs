@@ -19,6 +19,7 @@ mod connection;
 mod context;
 mod ed448;
 mod error;
+mod hkdf;
 mod notes;
 mod pki;
 mod provider;
@@ -28,7 +29,7 @@ pub use connection::{
     Agreed, Connection, EarlyData, Ech, Events, Interrupt, MOST_EXPORTED, MemoryTransport,
     Patience, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
 };
-pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Version};
+pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Session, Version};
 pub use error::{CertificateProblem, Error, Result, Status};
 pub use pki::*;
 pub use trust::{Judge, RevocationRules, Role, Verdict};

@@ -15,6 +15,7 @@ use rustls::SignatureScheme;
 use zeroize::Zeroizing;
 
 use crate::Error;
+use crate::context::Ticket;
 
 /// What was learnt since the latest [`Notes::take`] on this thread.
 #[derive(Default)]
@@ -34,8 +35,8 @@ pub(crate) struct Notes {
     pub(crate) exporter: Option<ExporterSecret>,
     /// The server's random value of a TLS 1.2 handshake.
     pub(crate) server_random: Vec<u8>,
-    /// How long the tickets are good for that came, in seconds.
-    pub(crate) tickets: Vec<u32>,
+    /// The tickets that came.
+    pub(crate) tickets: Vec<Arc<Ticket>>,
 }
 
 /// The secret that exporters start from (RFC 8446, section 7.5, RFC 5705).
@@ -106,8 +107,8 @@ impl Notes {
         NOTES.with_borrow_mut(|notes| notes.ocsp = Some(response.to_vec()));
     }
 
-    pub(crate) fn ticket(lifetime: u32) {
-        NOTES.with_borrow_mut(|notes| notes.tickets.push(lifetime));
+    pub(crate) fn ticket(ticket: Arc<Ticket>) {
+        NOTES.with_borrow_mut(|notes| notes.tickets.push(ticket));
     }
 
     pub(crate) fn server_random(random: &[u8]) {

@@ -11,10 +11,14 @@ use rustls::crypto::{
     ActiveKeyExchange, CryptoProvider, KeyProvider, WebPkiSupportedAlgorithms, aws_lc_rs,
 };
 use rustls::sign::SigningKey;
-use rustls::{CipherSuiteCommon, Error, SignatureScheme, SupportedCipherSuite, Tls12CipherSuite};
+use rustls::{
+    CipherSuiteCommon, Error, SignatureScheme, SupportedCipherSuite, Tls12CipherSuite,
+    Tls13CipherSuite,
+};
 use rustls_pki_types::{PrivateKeyDer, SignatureVerificationAlgorithm};
 
 use crate::ed448::{Ed448Key, Ed448Verification};
+use crate::hkdf;
 use crate::notes::Notes;
 
 /// AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, and Ed448.
@@ -54,23 +58,37 @@ fn verification(base: WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
     }
 }
 
+fn completed(suite: SupportedCipherSuite) -> SupportedCipherSuite {
+    match suite {
+        SupportedCipherSuite::Tls12(base) => SupportedCipherSuite::Tls12(of_tls12(base)),
+        SupportedCipherSuite::Tls13(base) => SupportedCipherSuite::Tls13(of_tls13(base)),
+    }
+}
+
+fn of_tls13(base: &'static Tls13CipherSuite) -> &'static Tls13CipherSuite {
+    let hash = base.common.hash_provider.output_len();
+    Box::leak(Box::new(Tls13CipherSuite {
+        common: CipherSuiteCommon { ..base.common },
+        hkdf_provider: hkdf::of_length(hash).unwrap_or(base.hkdf_provider),
+        aead_alg: base.aead_alg,
+        quic: base.quic,
+    }))
+}
+
 /// In TLS 1.2 a suite says how servers sign, and those for ECDSA are for EdDSA
 /// too (RFC 8422, section 2.3).
-fn completed(suite: SupportedCipherSuite) -> SupportedCipherSuite {
-    let SupportedCipherSuite::Tls12(base) = suite else {
-        return suite;
-    };
+fn of_tls12(base: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
     let mut sign = base.sign.to_vec();
     if sign.contains(&SignatureScheme::ED25519) {
         sign.push(SignatureScheme::ED448);
     }
-    SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
+    Box::leak(Box::new(Tls12CipherSuite {
         common: CipherSuiteCommon { ..base.common },
         prf_provider: Box::leak(Box::new(ObservedPrf(base.prf_provider))),
         kx: base.kx,
         sign: forever(sign),
         aead_alg: base.aead_alg,
-    })))
+    }))
 }
 
 /// The PRF of TLS 1.2, which notes the server's random value when keys are made

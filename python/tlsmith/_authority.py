@@ -196,6 +196,10 @@ class CA(Identity):
         copy_extensions: bool = False,
         ca: bool = False,
         crl_url: str | None = None,
+        ocsp_url: str | None = None,
+        must_staple: bool = False,
+        serial: int | None = None,
+        extensions: Mapping[str, bytes | tuple[bool, bytes]] | None = None,
         outlive_ca: bool = False,
     ) -> Identity:
         """Issue what a request asks for: a certificate for its key, its subject
@@ -210,7 +214,8 @@ class CA(Identity):
         The others are those of issue().  Where the request was not made here,
         the identity has no key: its `key`, and what needs it, raises Error, code
         "state".  Raises CertError where the authority may not issue it, and for
-        a request to be a CA without `ca`.
+        a request to be a CA without `ca`; ConfigError where an extension that is
+        copied is given, too.
         """
         if not isinstance(csr, CSR):
             csr = CSR.load(csr)
@@ -218,6 +223,10 @@ class CA(Identity):
             valid=valid,
             usage=usage,
             crl_url=crl_url,
+            ocsp_url=ocsp_url,
+            must_staple=must_staple,
+            serial=serial,
+            extensions=extensions,
             ca=ca,
             outlive_ca=outlive_ca,
             copy_extensions=copy_extensions,

@@ -132,13 +132,15 @@ class Identity:
         """The key and the chain."""
         return self.key_pem + self.chain_pem
 
-    def pkcs12(self, password: Password, name: str | None = None) -> bytes:
+    def pkcs12(self, password: Password, name: str | None = None, *, legacy: bool = False) -> bytes:
         """The chain and its key as PKCS#12, encrypted with AES-256.
 
         `name` is what programs show for it, by default the common name, or else
-        the first name.
+        the first name.  `legacy` writes it in the way of old, 3DES and SHA-1, for
+        programs that read no other, such as Windows before 2019 and Java before
+        8u301.  Whoever gets hold of it guesses passwords many times as fast.
         """
-        return self._native.pkcs12(name, password)
+        return self._native.pkcs12(name, password, legacy)
 
     def _name(self, fallback: str) -> str:
         names = self.cert.names

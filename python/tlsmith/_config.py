@@ -37,14 +37,19 @@ if TYPE_CHECKING:
 
 
 class ClientHello(
-    namedtuple("ClientHello", ["server_name", "alpn", "ciphers", "groups", "signature_schemes"])
+    namedtuple(
+        "ClientHello",
+        ["server_name", "alpn", "versions", "ciphers", "groups", "signature_schemes"],
+    )
 ):
     """What a client says first (RFC 8446, section 4.1.2), for Server(on_hello=).
 
     server_name        the server that it asks for (SNI), or None
     alpn               the protocols that it offers, best first
+    versions           the versions of TLS that it offers, best first: "1.3", or
+                       their numbers where they have no name here: "0x5a5a"
     ciphers            the cipher suites that it offers, by their IANA names, or
-                       their numbers where they have none here: "0x5a5a"
+                       their numbers likewise
     groups             the key exchange groups that it supports, likewise
     signature_schemes  the signatures that it can check, likewise
     """
@@ -87,7 +92,7 @@ class Client(_Config):
     pins            keys of which one has to be in the accepted path: Pin.spki()
     ech             an ECHConfigList, in bytes, that encrypts the ClientHello (RFC
                     9849), or "grease"; such a client speaks TLS 1.3 alone
-    resume          whether to resume sessions, of up to 256 servers
+    resume          whether to resume sessions, of up to 32 servers
     early_data      whether connect(early_data=) may go out with the ClientHello
     keylog          a file (mode 0600) that the secrets of connections are
                     appended to, in the NSS format, or a function for each line

@@ -22,7 +22,7 @@ use super::listening::Listening;
 use super::record::Records;
 use super::report::Agreed;
 use super::steps::{Goal, RECORD_PLAINTEXT, Step};
-use crate::context::Answer;
+use crate::context::{Answer, Ticket};
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
 
@@ -32,6 +32,9 @@ const UNSENT_LIMIT: usize = 4 * RECORD_PLAINTEXT;
 /// How much of an unfinished handshake message may wait.  A message has up to
 /// 64 KiB; a peer that cuts it into many small records makes it longer.
 const INCOMING_LIMIT: usize = 256 * 1024;
+
+/// A record of its own (RFC 8446, section 5).
+const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
 /// What [`Engine::read`] came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,8 +70,8 @@ pub(crate) struct Engine {
     early_data: EarlyData,
     /// What is learnt in the handshake; gone when it is complete.
     notes: Option<Box<Notes>>,
-    /// For how many seconds each ticket is good that came.
-    tickets: Vec<u32>,
+    /// The tickets that came.
+    tickets: Vec<Arc<Ticket>>,
     /// The most content that a record of ours gets.
     fragment: usize,
     /// Whether what the handshake came to was taken.
@@ -178,11 +181,17 @@ impl Engine {
 
     /// Gives the sealed records away, to be sent.
     pub(crate) fn take_outgoing(&mut self) -> Buffer {
-        std::mem::take(&mut self.outgoing)
+        match self.has_outgoing() {
+            true => std::mem::take(&mut self.outgoing),
+            false => Buffer::default(),
+        }
     }
 
+    /// Whether there is something to send.  A change_cipher_spec alone is not: it
+    /// says nothing in TLS 1.3, and goes with the records that follow it (RFC 8446,
+    /// appendix D.4).
     pub(crate) fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty()
+        !self.outgoing.is_empty() && self.outgoing.filled() != CHANGE_CIPHER_SPEC
     }
 
     // What the user does.
@@ -319,7 +328,7 @@ impl Engine {
 
     /// Tickets that came: for how long each is good, in seconds.
     pub(crate) fn tickets(&self) -> Vec<u32> {
-        self.tickets.clone()
+        self.tickets.iter().map(|one| one.lifetime()).collect()
     }
 
     /// Why the connection failed, if it did.

@@ -46,7 +46,7 @@ impl Listening {
         match self.acceptor.accept() {
             Ok(None) => Ok(None),
             Ok(Some(accepted)) => {
-                let config = self.answer.config(&accepted.client_hello());
+                let config = self.answer.config(&accepted.client_hello(), records);
                 config.map(Some).map_err(|(error, number)| {
                     outgoing.append(&fatal_alert(number));
                     error

@@ -1,6 +1,7 @@
 //! One connection: the engine, the transport, and the pump between them.
 
 mod buffer;
+mod client;
 mod early;
 mod engine;
 mod exporter;

@@ -17,7 +17,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use rustls_pki_types::{IpAddr, ServerName};
 use zeroize::Zeroizing;
 
 use super::engine::{Engine, Read};
@@ -25,7 +24,7 @@ use super::facts::Outcome;
 use super::pump::{Direction, Outbox, is_fatal, lock};
 use super::transport::{Patience, SharedTimeout, Timeout, Transport};
 use crate::context::{Answer, Choose, Context, Version};
-use crate::{Error, Result, Status, trust};
+use crate::{Error, Result, Status};
 
 /// Up to how many bytes the parts of a write are copied together: what makes one
 /// record.
@@ -81,25 +80,6 @@ pub struct Events {
 }
 
 impl Connection {
-    /// A client.  `server_name`, a DNS name or an address, is what the server's
-    /// certificate has to be for, and a DNS name is also sent (SNI).  `None` is
-    /// only allowed in a context that does not check names.
-    ///
-    /// Nothing is sent before [`Self::handshake`], or the first read or write.
-    pub fn client(
-        context: &Context,
-        server_name: Option<&str>,
-        transport: impl Transport + 'static,
-    ) -> Result<Self> {
-        let name = parse_server_name(context, server_name)?;
-        let engine = Engine::client(context.client_config()?, name)?;
-        Ok(Self {
-            asked_name: server_name.map(Box::from),
-            ech: context.ech(),
-            ..Self::new(context, engine, transport)
-        })
-    }
-
     /// A server.
     pub fn server(context: &Context, transport: impl Transport + 'static) -> Result<Self> {
         let engine = match context.hear_first()? {
@@ -121,7 +101,11 @@ impl Connection {
         Ok(Self::new(context, engine, transport))
     }
 
-    fn new(context: &Context, engine: Engine, transport: impl Transport + 'static) -> Self {
+    pub(super) fn new(
+        context: &Context,
+        engine: Engine,
+        transport: impl Transport + 'static,
+    ) -> Self {
         Self {
             engine: Mutex::new(engine),
             transport: Box::new(transport),
@@ -380,20 +364,4 @@ pub(super) fn check_room(buffer: &[u8]) -> Result<()> {
     }
     let sentence = "reading needs room for at least 1 byte: 0 bytes would look like the end";
     Err(Error::new(Status::Argument, sentence))
-}
-
-fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName<'static>> {
-    let Some(name) = name else {
-        if context.checks_names() {
-            return Err(Error::new(
-                Status::Argument,
-                "a client needs the name of its server, to check the certificate for it",
-            ));
-        }
-        // rustls wants a name; one that is an address is not sent.
-        return Ok(ServerName::IpAddress(IpAddr::from(std::net::IpAddr::from(
-            [0, 0, 0, 0],
-        ))));
-    };
-    trust::server_name(name)
 }

@@ -1,23 +1,18 @@
 //! Settings to the rustls configuration of clients.
 
-use std::fmt;
 use std::sync::Arc;
 
-use rustls::client::{
-    ClientSessionMemoryCache, ClientSessionStore, ResolvesClientCert, Resumption,
-    Tls12ClientSessionValue, Tls13ClientSessionValue,
-};
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
-use rustls::{ClientConfig, NamedGroup, SignatureScheme};
-use rustls_pki_types::ServerName;
+use rustls::{ClientConfig, SignatureScheme};
 
+use super::resumption::Kept;
 use super::settings::{Settings, Shown};
-use crate::notes::Notes;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status};
 
-/// How many servers a client keeps sessions of.
+/// How many sessions a client keeps.
 const SESSIONS: usize = 256;
 
 pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
@@ -51,95 +46,10 @@ pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
     }
     config.resumption = match settings.sessions.unwrap_or(SESSIONS) {
         0 => Resumption::disabled(),
-        count => Resumption::store(Arc::new(Observed(ClientSessionMemoryCache::new(count)))),
+        count => Resumption::store(Arc::new(Kept::sessions(count))),
     };
     config.enable_early_data = settings.early_data > 0;
     Ok(config)
-}
-
-/// The sessions of a client, with a note about each ticket that comes.
-struct Observed(ClientSessionMemoryCache);
-
-impl ClientSessionStore for Observed {
-    fn set_kx_hint(&self, server_name: ServerName<'static>, group: NamedGroup) {
-        self.0.set_kx_hint(server_name, group);
-    }
-
-    fn kx_hint(&self, server_name: &ServerName<'_>) -> Option<NamedGroup> {
-        self.0.kx_hint(server_name)
-    }
-
-    fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {
-        self.0.set_tls12_session(server_name, value);
-    }
-
-    fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        self.0.tls12_session(server_name)
-    }
-
-    fn remove_tls12_session(&self, server_name: &ServerName<'static>) {
-        self.0.remove_tls12_session(server_name);
-    }
-
-    fn insert_tls13_ticket(
-        &self,
-        server_name: ServerName<'static>,
-        value: Tls13ClientSessionValue,
-    ) {
-        Notes::ticket(lifetime(&value));
-        self.0.insert_tls13_ticket(server_name, value);
-    }
-
-    fn take_tls13_ticket(
-        &self,
-        server_name: &ServerName<'static>,
-    ) -> Option<Tls13ClientSessionValue> {
-        self.0.take_tls13_ticket(server_name)
-    }
-}
-
-/// For how many seconds a ticket is good.  rustls tells it nowhere but in the
-/// debug output of the session, which has secrets in it, too: they are passed
-/// over here and kept nowhere.  0 where that output changes.
-fn lifetime(session: &Tls13ClientSessionValue) -> u32 {
-    #[derive(Default)]
-    struct Find {
-        matched: usize,
-        number: u32,
-    }
-
-    impl fmt::Write for Find {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            const LABEL: &[u8] = b"lifetime_secs: ";
-            for byte in text.bytes() {
-                if self.matched < LABEL.len() {
-                    let continues = LABEL[self.matched] == byte;
-                    self.matched = if continues {
-                        self.matched + 1
-                    } else {
-                        usize::from(LABEL[0] == byte)
-                    };
-                } else if byte.is_ascii_digit() {
-                    let digit = u32::from(byte - b'0');
-                    self.number = self.number.saturating_mul(10).saturating_add(digit);
-                } else {
-                    // It is complete: what follows need not be written.
-                    return Err(fmt::Error);
-                }
-            }
-            Ok(())
-        }
-    }
-
-    let mut find = Find::default();
-    let _ = fmt::Write::write_fmt(&mut find, format_args!("{session:?}"));
-    find.number
-}
-
-impl fmt::Debug for Observed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observed").finish_non_exhaustive()
-    }
 }
 
 /// The identities of a client, in the order in which they were set.

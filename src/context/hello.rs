@@ -8,6 +8,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Context;
 use super::names;
+use super::offered;
 use super::settings::Shown;
 use crate::{Error, Result, Status};
 
@@ -20,22 +21,32 @@ pub struct Hello {
     /// The protocols that it offers (ALPN, RFC 7301), best first.
     pub alpn: Vec<String>,
     // By their numbers: few ask for the names.
+    versions: Vec<u16>,
     ciphers: Vec<CipherSuite>,
     groups: Vec<NamedGroup>,
     signature_schemes: Vec<SignatureScheme>,
 }
 
 impl Hello {
-    pub(crate) fn of(hello: &ClientHello<'_>) -> Self {
+    /// `records` are those that it came in.
+    fn of(hello: &ClientHello<'_>, records: &[u8]) -> Self {
         let protocols = hello.alpn().into_iter().flatten();
         let protocols = protocols.map(|name| String::from_utf8_lossy(name).into_owned());
         Self {
             server_name: hello.server_name().map(str::to_owned),
             alpn: protocols.collect(),
+            versions: offered::versions(records),
             ciphers: hello.cipher_suites().to_vec(),
             groups: hello.named_groups().unwrap_or_default().to_vec(),
             signature_schemes: hello.signature_schemes().to_vec(),
         }
+    }
+
+    /// The versions of TLS that it offers, best first, such as `"1.3"`; those without
+    /// a name by their number, such as `"0x5a5a"`.
+    pub fn versions(&self) -> Vec<String> {
+        let versions = self.versions.iter().copied();
+        versions.map(names::offered_version).collect()
     }
 
     /// The cipher suites that it offers, best first, by their IANA names; those
@@ -75,11 +86,16 @@ impl Answer {
         }
     }
 
-    /// The configuration that answers.  Fails with the alert that says why.
-    pub(crate) fn config(&self, hello: &ClientHello<'_>) -> Result<Arc<ServerConfig>, (Error, u8)> {
+    /// The configuration that answers what came in these records.  Fails with the
+    /// alert that says why.
+    pub(crate) fn config(
+        &self,
+        hello: &ClientHello<'_>,
+        records: &[u8],
+    ) -> Result<Arc<ServerConfig>, (Error, u8)> {
         const INTERNAL_ERROR: u8 = 80;
         const UNRECOGNIZED_NAME: u8 = 112;
-        let said = Hello::of(hello);
+        let said = Hello::of(hello, records);
         let chosen = match &self.choose {
             Some(choose) => choose(&said).map_err(|error| {
                 let alert = error.alert().unwrap_or(UNRECOGNIZED_NAME);

@@ -83,6 +83,17 @@ pub(crate) fn of_scheme(scheme: SignatureScheme) -> String {
     name.to_owned()
 }
 
+/// The name of a version that somebody offers, or its number.
+pub(super) fn offered_version(number: u16) -> String {
+    match number {
+        0x0301 => "1.0".to_owned(),
+        0x0302 => "1.1".to_owned(),
+        0x0303 => "1.2".to_owned(),
+        0x0304 => "1.3".to_owned(),
+        other => format!("{other:#06x}"),
+    }
+}
+
 /// The name of a suite that somebody offers, or its number.
 pub(super) fn offered_cipher(suite: CipherSuite) -> String {
     match of_cipher(suite) {

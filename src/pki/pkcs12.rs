@@ -5,8 +5,8 @@ use std::path::Path;
 
 use p12_keystore::error::Error as ArchiveError;
 use p12_keystore::{
-    Certificate as Bag, KeyStore, KeyStoreEntry, Pkcs12Archive, PrivateKey as KeyBag,
-    PrivateKeyChain,
+    Certificate as Bag, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive,
+    PrivateKey as KeyBag, PrivateKeyChain,
 };
 use zeroize::Zeroizing;
 
@@ -17,6 +17,26 @@ use super::file::{self, Access, Staged};
 use super::identity::Identity;
 use super::key::PrivateKey;
 use crate::{Error, Result, Status};
+
+/// How a file is protected.
+struct Protection {
+    encryption: EncryptionAlgorithm,
+    mac: MacAlgorithm,
+    iterations: u32,
+}
+
+const TODAYS: Protection = Protection {
+    encryption: EncryptionAlgorithm::PbeWithHmacSha256AndAes256,
+    mac: MacAlgorithm::HmacSha256,
+    iterations: ITERATIONS,
+};
+
+/// As many rounds as programs of old do in a moment: Java's did as many.
+const LEGACY: Protection = Protection {
+    encryption: EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc,
+    mac: MacAlgorithm::HmacSha1,
+    iterations: 50_000,
+};
 
 impl Identity {
     /// Loads a PKCS#12 file.  It may be encrypted with PBES2, as OpenSSL 3 and
@@ -68,6 +88,26 @@ impl Identity {
     /// authenticated with SHA-256.  `name` is what programs show for it, by
     /// default the common name, or else the first name.
     pub fn to_pkcs12(&self, name: Option<&str>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
+        self.write_pkcs12(name, password, &TODAYS)
+    }
+
+    /// The same in the way of old, 3DES and SHA-1, for programs that read no other,
+    /// such as Windows before 2019 and Java before 8u301.  Whoever gets hold of it
+    /// guesses passwords many times as fast.
+    pub fn to_pkcs12_legacy(
+        &self,
+        name: Option<&str>,
+        password: &str,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        self.write_pkcs12(name, password, &LEGACY)
+    }
+
+    fn write_pkcs12(
+        &self,
+        name: Option<&str>,
+        password: &str,
+        protection: &Protection,
+    ) -> Result<Zeroizing<Vec<u8>>> {
         let name = match name {
             Some(name) => name.to_owned(),
             None => {
@@ -103,14 +143,27 @@ impl Identity {
         store.add_entry(&name, entry);
         let writer = store
             .writer(password)
-            .encryption_iterations(ITERATIONS)
-            .mac_iterations(ITERATIONS);
+            .encryption_algorithm(protection.encryption)
+            .encryption_iterations(protection.iterations)
+            .mac_algorithm(protection.mac)
+            .mac_iterations(protection.iterations);
         writer.write().map(Zeroizing::new).map_err(failed)
     }
 
     /// Writes it as PKCS#12, with mode 0600, as a whole or not at all.
     pub fn save_pkcs12(&self, path: &Path, name: Option<&str>, password: &str) -> Result<()> {
         Staged::new(path, &self.to_pkcs12(name, password)?, Access::Owner)?.commit()
+    }
+
+    /// Writes it in the way of [`Self::to_pkcs12_legacy`], with mode 0600, as a whole
+    /// or not at all.
+    pub fn save_pkcs12_legacy(
+        &self,
+        path: &Path,
+        name: Option<&str>,
+        password: &str,
+    ) -> Result<()> {
+        Staged::new(path, &self.to_pkcs12_legacy(name, password)?, Access::Owner)?.commit()
     }
 }
 

@@ -125,6 +125,12 @@ static void null_is_refused_for_certificates(void)
 	    tlsmith_last_error(), "file is NULL");
 	CHECK_FAILS(tlsmith_identity_save_p12(ca, "f", "n", NULL), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "password is NULL");
+	CHECK_FAILS(tlsmith_identity_save_p12_legacy(NULL, "f", "n", "p"), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "id is NULL");
+	CHECK_FAILS(tlsmith_identity_save_p12_legacy(ca, NULL, "n", "p"), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "file is NULL");
+	CHECK_FAILS(tlsmith_identity_save_p12_legacy(ca, "f", "n", NULL), TLSMITH_ERR_ARG,
+	    tlsmith_last_error(), "password is NULL");
 	CHECK_NONE(tlsmith_gen_csr(NULL, NULL), TLSMITH_ERR_ARG, "at least one name");
 	CHECK_NONE(tlsmith_csr_load(NULL), TLSMITH_ERR_ARG, "file is NULL");
 	CHECK_NONE(tlsmith_csr_load_mem(nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");

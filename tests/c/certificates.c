@@ -224,6 +224,13 @@ static void keys_are_kept_under_passwords(tlsmith_identity *id, tlsmith_csr *csr
 	tlsmith_identity_free(again);
 	CHECK_NONE(tlsmith_identity_load_p12("id.p12", "other"), TLSMITH_ERR_ARG,
 	    "does not open the PKCS#12 file");
+	CHECK(tlsmith_identity_save_p12_legacy(id, "old.p12", "our site", "secret") == 0);
+	CHECK(has_mode("old.p12", 0600));
+	CHECK_RUNS("openssl pkcs12 -legacy -in old.p12 -passin pass:secret -noenc -info 2>&1 | "
+	    "grep -q 'pbeWithSHA1And3-KeyTripleDES-CBC'");
+	again = tlsmith_identity_load_p12("old.p12", "secret");
+	CHECK_TEXT(tlsmith_identity_cert_pem(again), tlsmith_identity_cert_pem(id));
+	tlsmith_identity_free(again);
 	CHECK(tlsmith_identity_save_p12(id, "named.p12", "our site", "secret") == 0);
 	CHECK_RUNS("openssl pkcs12 -in named.p12 -passin pass:secret -noenc | "
 	    "grep -q 'friendlyName: our site'");

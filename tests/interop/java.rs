@@ -41,9 +41,6 @@ fn keytool_reads_our_pkcs12() {
         let id = issue(&["localhost"], &options);
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("store.p12");
-        id.save_pkcs12(&file, Some("our-site"), "secret-of-java")
-            .unwrap();
-        let words = keytool(folder.path(), &[&["-list", "-v"], &STORE[..]].concat());
         let colons = |hex: &str| {
             let pairs: Vec<_> = (0..hex.len())
                 .step_by(2)
@@ -51,14 +48,18 @@ fn keytool_reads_our_pkcs12() {
                 .collect();
             pairs.join(":").to_uppercase()
         };
-        for part in [
-            "Alias name: our-site",
-            "Entry type: PrivateKeyEntry",
-            "Certificate chain length: 1",
-            "Owner: CN=localhost",
-            &colons(id.certificate().sha256()),
-        ] {
-            assert!(words.contains(part), "no '{part}' in {words}");
+        for save in [Identity::save_pkcs12, Identity::save_pkcs12_legacy] {
+            save(&id, &file, Some("our-site"), "secret-of-java").unwrap();
+            let words = keytool(folder.path(), &[&["-list", "-v"], &STORE[..]].concat());
+            for part in [
+                "Alias name: our-site",
+                "Entry type: PrivateKeyEntry",
+                "Certificate chain length: 1",
+                "Owner: CN=localhost",
+                &colons(id.certificate().sha256()),
+            ] {
+                assert!(words.contains(part), "no '{part}' in {words}");
+            }
         }
     }
 }

@@ -121,6 +121,20 @@ def engine(monkeypatch):
 
 
 @pytest.fixture
+def context(ca):
+    """A client of tlsmith.ssl."""
+    return tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
+
+
+@pytest.fixture
+def serving(identity):
+    """A server of tlsmith.ssl."""
+    context = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    identity.configure(context)
+    return context
+
+
+@pytest.fixture
 def installed(engine):
     """The same, with tlsmith.ssl in place of ssl in the whole process."""
     tlsmith.ssl.install()
@@ -174,6 +188,14 @@ def ssl_context(side, identity=None, ca=None, version=None):
     if version is not None:
         context.minimum_version = context.maximum_version = version
     return context
+
+
+def shake_hands(client, server, name="localhost"):
+    """A pair of sockets after the handshake of two contexts, whoever's."""
+    near, far = socketpair()
+    with thread(lambda: server.wrap_socket(far, server_side=True)) as accepting:
+        ours = client.wrap_socket(near, server_hostname=name)
+    return ours, accepting.result
 
 
 def receive_all(sock):

@@ -130,6 +130,7 @@ def test_the_hello_of_a_client_of_ssl_is_told(ca, identity):
     (hello,) = heard
     assert hello.server_name == "localhost"
     assert hello.alpn == ("h2", "http/1.1")
+    assert hello.versions == ("1.3", "1.2")
     assert hello.ciphers[:3] == (
         "TLS_AES_256_GCM_SHA384",
         "TLS_CHACHA20_POLY1305_SHA256",
@@ -139,6 +140,18 @@ def test_the_hello_of_a_client_of_ssl_is_told(ca, identity):
     assert {"x25519", "x448", "secp256r1"} <= set(hello.groups)
     assert "ecdsa_secp256r1_sha256" in hello.signature_schemes
     assert hello == tuple(hello), "it is a tuple with names"
+
+
+def test_the_versions_of_a_client_are_those_that_it_is_set_to(client, identity):
+    heard = []
+    server = tlsmith.Server(identity, on_hello=heard.append)
+    for settings, versions in (
+        ({}, ("1.3", "1.2")),
+        ({"min_version": "1.3"}, ("1.3",)),
+        ({"max_version": "1.2"}, ("1.2",)),
+    ):
+        memory_pair(client.replace(**settings), server)
+        assert heard.pop().versions == versions
 
 
 def test_a_client_without_a_name_says_none(ca, identity):
@@ -154,3 +167,4 @@ def test_each_client_is_asked_about_once(client, identity):
     near, far = memory_pair(client, server, chunk=1)
     assert near.info.version == far.info.version == "1.3"
     assert len(heard) == 1
+    assert heard[0].versions == ("1.3", "1.2")

@@ -128,6 +128,20 @@ def test_pkcs12_is_read_by_cryptography(kind):
         pkcs12.load_pkcs12(site.pkcs12(PASSWORD), b"another")
 
 
+def test_pkcs12_in_the_way_of_old_is_read_by_cryptography_and_openssl(tmp_path):
+    site = tlsmith.CA().intermediate("Issuing CA").issue("localhost")
+    path = tmp_path / "old.p12"
+    path.write_bytes(site.pkcs12(PASSWORD, "old friend", legacy=True))
+    store = pkcs12.load_pkcs12(path.read_bytes(), PASSWORD.encode())
+    assert store.cert.certificate.public_bytes(Encoding.DER) == site.cert.der
+    assert tlsmith.Identity.load_pkcs12(path, PASSWORD).chain == site.chain
+    command = ["openssl", "pkcs12", "-legacy", "-in", path, "-passin", f"pass:{PASSWORD}"]
+    done = subprocess.run([*command, "-info", "-nodes"], check=True, capture_output=True, text=True)
+    assert "friendlyName: old friend" in done.stdout
+    assert "MAC: sha1" in done.stderr
+    assert done.stderr.count("pbeWithSHA1And3-KeyTripleDES-CBC") == 2
+
+
 def test_pkcs12_keeps_every_type_of_key(key):
     site = tlsmith.CA().intermediate("Issuing CA").issue("localhost", key=key)
     again = tlsmith.Identity.load_pkcs12(site.pkcs12(PASSWORD), PASSWORD)

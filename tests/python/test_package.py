@@ -46,6 +46,13 @@ def test_the_package_keeps_to_its_own_types():
     subprocess.run(command, check=True)
 
 
+def test_pyright_has_nothing_to_say():
+    command = ["pyright", "--project", ROOT, "--pythonpath", sys.executable, "--warnings"]
+    done = subprocess.run(command, env=WITH_TOOLS, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("0 errors, 0 warnings"), done.stdout
+
+
 def test_ruff_has_nothing_to_say():
     python = [ROOT / folder for folder in ("python", "tests/python", "benches", "examples/python")]
     for command in (["check"], ["format", "--check"]):

@@ -328,3 +328,27 @@ def test_wrong_arguments(ca):
         assert part in str(caught.value)
     with pytest.raises(tlsmith.CertError, match="certificate request"):
         ca.sign(ca.cert.pem)
+
+
+def test_what_the_authority_adds_to_a_request_is_what_it_adds_elsewhere(ca):
+    csr = tlsmith.CSR.load(foreign_request(a_key_of_theirs()).public_bytes(Encoding.DER))
+    added = {
+        "ocsp_url": "http://ocsp.example/",
+        "serial": 0x1234,
+        "extensions": {"1.3.6.1.4.1.55555.8": (False, b"\x05\x00")},
+    }
+    cert = ca.sign(csr, must_staple=True, **added).cert
+    parsed = x509.load_der_x509_certificate(cert.der)
+    assert cert.ocsp_urls == ("http://ocsp.example/",)
+    assert parsed.serial_number == 0x1234
+    features = parsed.extensions.get_extension_for_class(x509.TLSFeature).value
+    assert list(features) == [x509.TLSFeatureType.status_request]
+    assert cert.extensions()["1.3.6.1.4.1.55555.8"] == (False, b"\x05\x00")
+    # The request asks for it, too.
+    with pytest.raises(tlsmith.Error, match="asked for twice"):
+        ca.sign(csr, must_staple=True, copy_extensions=True)
+    assert ca.sign(csr, copy_extensions=True, **added).cert.ocsp_urls == cert.ocsp_urls
+
+
+def a_key_of_theirs():
+    return FOREIGN_KEYS["ecdsa-p256"]()

@@ -11,31 +11,11 @@ import sys
 import weakref
 
 import pytest
-from conftest import PATIENCE, socketpair, ssl_context, thread
+from conftest import PATIENCE, shake_hands, socketpair, ssl_context, thread
+from peers import tool
 
 import tlsmith
 import tlsmith.ssl
-
-
-@pytest.fixture
-def context(ca):
-    return tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
-
-
-@pytest.fixture
-def serving(identity):
-    context = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    identity.configure(context)
-    return context
-
-
-def shake_hands(client, server, name="localhost"):
-    """A pair of sockets after the handshake of two contexts, whoever's."""
-    near, far = socketpair()
-    with thread(lambda: server.wrap_socket(far, server_side=True)) as accepting:
-        ours = client.wrap_socket(near, server_hostname=name)
-    return ours, accepting.result
-
 
 # Settings.
 
@@ -62,11 +42,26 @@ def test_contexts_are_those_of_the_standard_library(context):
         lambda c: setattr(c, "verify_flags", ssl.VERIFY_ALLOW_PROXY_CERTS),
         lambda c: setattr(c, "_host_flags", 0x2),
         lambda c: c.set_ecdh_curve("secp521r1"),
+        lambda c: c.set_psk_client_callback(lambda hint: (None, b"key")),
+        lambda c: c.set_psk_server_callback(lambda identity: b"key", "hint"),
     ],
 )
 def test_what_cannot_be_honoured_raises(context, setting):
     with pytest.raises(NotImplementedError):
         setting(context)
+
+
+def test_parameters_of_diffie_hellman_are_read_and_refused(serving, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        serving.load_dh_params(tmp_path / "missing.pem")
+    path = tmp_path / "dh.pem"
+    path.write_text("nothing")
+    with pytest.raises(ssl.SSLError, match="NO_START_LINE"):
+        serving.load_dh_params(path)
+    command = [tool("openssl", "openssl"), "genpkey", "-genparam", "-algorithm", "DH"]
+    subprocess.run([*command, "-pkeyopt", "group:ffdhe2048", "-out", path], check=True)
+    with pytest.raises(NotImplementedError, match="leave load_dh_params"):
+        serving.load_dh_params(path)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1:DeprecationWarning")
@@ -292,34 +287,7 @@ def test_a_closed_socket_is_not_used(context, serving):
         core.read(1)
 
 
-# Sessions, names, bundles.
-
-
-def is_resumed(context, serving):
-    client, server = shake_hands(context, serving)
-    with client, server:
-        server.sendall(b"x")
-        assert client.recv(1) == b"x"
-        return client.session_reused
-
-
-def test_sessions_outlive_setters_that_change_nothing(ca, context, serving):
-    assert not is_resumed(context, serving)
-    pem = ca.cert.pem.decode()
-    for _ in range(2):
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.set_alpn_protocols([])
-        context.load_verify_locations(cadata=pem)
-        assert is_resumed(context, serving)
-    assert context.session_stats()["hits"] == 2
-
-
-def test_a_stricter_context_resumes_nothing_that_a_laxer_one_began(context, serving):
-    context.check_hostname = False
-    assert not is_resumed(context, serving)
-    assert is_resumed(context, serving)
-    context.check_hostname = True
-    assert not is_resumed(context, serving)
+# Bundles.
 
 
 def test_bundles_are_parsed_once_per_process(ca, tmp_path):
@@ -440,6 +408,8 @@ def test_channel_bindings_are_the_same_on_both_sides(context, serving):
         binding = client.get_channel_binding("tls-exporter")
         assert binding == server.get_channel_binding("tls-exporter")
         assert len(binding) == 32
+        for kind in tlsmith.ssl.CHANNEL_BINDING_TYPES:
+            assert client.get_channel_binding(kind)
         with pytest.raises(NotImplementedError, match="tls-exporter"):
             client.get_channel_binding("tls-unique")
 
@@ -459,7 +429,10 @@ before.verify_flags |= ssl.VERIFY_X509_STRICT
 before.check_hostname = False
 before.verify_mode = ssl.CERT_NONE
 assert before.minimum_version == ssl.TLSVersion.TLSv1_3
+assert ssl.CHANNEL_BINDING_TYPES is tlsmith.ssl.CHANNEL_BINDING_TYPES
+assert not ssl.HAS_TLSv1_1
 tlsmith.ssl.uninstall()
+assert ssl.CHANNEL_BINDING_TYPES == ["tls-unique"]
 assert not isinstance(ssl.create_default_context(), tlsmith.ssl.SSLContext)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -468,6 +441,7 @@ assert not isinstance(ssl.create_default_context(), tlsmith.ssl.SSLContext)
 def test_the_module_has_all_that_ssl_has():
     assert [name for name in dir(ssl) if not hasattr(tlsmith.ssl, name)] == []
     assert tlsmith.ssl.CERT_REQUIRED is ssl.CERT_REQUIRED
+    assert tlsmith.ssl.HAS_TLSv1_3 and not tlsmith.ssl.HAS_TLSv1
     assert isinstance(tlsmith.ssl._create_unverified_context(), tlsmith.ssl.SSLContext)
 
 

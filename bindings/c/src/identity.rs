@@ -290,6 +290,24 @@ pub extern "C" fn tlsmith_identity_save_p12(
     }))
 }
 
+/// Write them as PKCS#12 in the way of old, 3DES and SHA-1, for programs that read
+/// no other, such as Windows before 2019 and Java before 8u301.  Whoever gets hold of
+/// the file guesses passwords many times as fast.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_save_p12_legacy(
+    id: *const tlsmith_identity,
+    file: *const c_char,
+    name: *const c_char,
+    password: *const c_char,
+) -> c_int {
+    edge::status(edge::guard(|| {
+        let identity = &edge::need(id, "id")?.identity;
+        let file = edge::need_path(file, "file")?;
+        let name = edge::text(name, "name")?;
+        identity.save_pkcs12_legacy(file, name, edge::need_password(password)?)
+    }))
+}
+
 /// The chain as PEM, leaf first; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_cert_pem(id: *const tlsmith_identity) -> *const c_char {

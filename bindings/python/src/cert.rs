@@ -310,8 +310,12 @@ impl Identity {
         py: Python<'py>,
         name: Option<&str>,
         password: Password,
+        legacy: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let der = detached(py, || self.0.to_pkcs12(name, password.as_str()))?;
+        let der = detached(py, || match legacy {
+            true => self.0.to_pkcs12_legacy(name, password.as_str()),
+            false => self.0.to_pkcs12(name, password.as_str()),
+        })?;
         Ok(PyBytes::new(py, &der))
     }
 

@@ -121,6 +121,7 @@ fn said<'py>(py: Python<'py>, hello: &Hello) -> PyResult<Bound<'py, PyTuple>> {
     let fields = (
         hello.server_name.as_deref(),
         PyTuple::new(py, &hello.alpn)?,
+        PyTuple::new(py, hello.versions())?,
         PyTuple::new(py, hello.ciphers())?,
         PyTuple::new(py, hello.groups())?,
         PyTuple::new(py, hello.signature_schemes())?,

@@ -17,6 +17,7 @@ mod key;
 mod memory;
 mod peer;
 mod request;
+mod session;
 mod socket;
 mod sslobj;
 mod unchecked;
@@ -47,6 +48,8 @@ mod _tlsmith {
     use crate::peer::{Peer, forked};
     #[pymodule_export]
     use crate::request::Csr;
+    #[pymodule_export]
+    use crate::session::Session;
     #[pymodule_export]
     use crate::socket::{Socket, dial};
     #[pymodule_export]

@@ -214,6 +214,12 @@ impl Peer {
         self.open(py)?.run(py, call)
     }
 
+    /// Has another connection in the place of the one here.
+    pub(crate) fn put(&self, new: Open) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        *open = Some(Arc::new(new));
+    }
+
     /// Takes the connection away from the object.
     pub(crate) fn take(&self) -> Option<Arc<Open>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,7 @@
 //! place of OpenSSL: see `tlsmith.ssl`.
 
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pyo3::IntoPyObjectExt;
@@ -9,7 +10,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple, PyWeakrefMethods, PyWeakrefReference};
-use tlsmith::{Choose, Connection, Error, Hello, Result, SocketTransport, Status};
+use tlsmith::{Choose, Connection, Error, Hello, Result, SocketTransport, Status, Transport};
 
 use crate::borrowed::{Bios, RecordByRecord, SocketFd};
 use crate::buffer::Buffer;
@@ -17,6 +18,7 @@ use crate::config::Context;
 use crate::errors::to_python;
 use crate::hooks::Hook;
 use crate::peer::{Open, Peer, Raised};
+use crate::session::Session;
 use crate::socket::timeout;
 
 /// TLS over a socket or a pair of memory BIOs that Python owns, with the rules
@@ -24,21 +26,29 @@ use crate::socket::timeout;
 /// did not get through whole is to be made again.
 #[pyclass(frozen, subclass, extends = Peer, module = "tlsmith._tlsmith", weakref)]
 pub(crate) struct SslObject {
-    socket: Option<Borrowed>,
+    carrier: Carrier,
     hello: Arc<OnceLock<Hello>>,
     hook: Option<Hook>,
     /// To the exceptions of the standard library.
     translate: Py<PyAny>,
+    /// Whether anything was done with the connection.
+    begun: AtomicBool,
     /// How many bytes of a write are sealed that the caller does not know of,
     /// because the socket has not taken the records yet.
     owed: Mutex<usize>,
 }
 
-/// A socket of Python's.
-struct Borrowed {
-    /// Weak: it is the socket that keeps this object.
-    socket: Py<PyWeakrefReference>,
-    fd: SocketFd,
+/// What of Python's carries the records.
+enum Carrier {
+    Socket {
+        /// Weak: it is the socket that keeps the object.
+        socket: Py<PyWeakrefReference>,
+        fd: SocketFd,
+    },
+    Bios {
+        incoming: Py<PyAny>,
+        outgoing: Py<PyAny>,
+    },
 }
 
 fn peer<'a>(this: &'a Bound<'_, SslObject>) -> &'a Peer {
@@ -51,9 +61,12 @@ impl SslObject {
     /// is called with what tlsmith.ClientHello has, and gives a Context, None
     /// for `context`, or the number of an alert.  `translate` makes the exception
     /// of the standard library from ours, or from "read" or "write" where the
-    /// call has to be made again.
+    /// call has to be made again.  `session`, of a client, is of the same context.
     #[new]
-    #[pyo3(signature = (context, carrier, is_server, server_name, on_hello, translate))]
+    #[pyo3(signature = (
+        context, carrier, is_server, server_name, on_hello, translate, session
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "Python gives them by name")]
     fn new(
         py: Python<'_>,
         context: Py<Context>,
@@ -62,52 +75,48 @@ impl SslObject {
         server_name: Option<&str>,
         on_hello: Option<&Bound<'_, PyAny>>,
         translate: Py<PyAny>,
+        session: Option<&Bound<'_, Session>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let raised = Raised::default();
         let hello = Arc::<OnceLock<Hello>>::default();
         let hook = on_hello.map(Hook::new);
-        let side = Side {
-            context: &context.get().core,
-            server_name,
-            choose: is_server.then(|| remembering(hello.clone(), hook.clone())),
+        let side = match (is_server, session) {
+            (true, _) => Side::Server(
+                &context.get().core,
+                remembering(hello.clone(), hook.clone()),
+            ),
+            (false, Some(session)) => Side::Resuming(&session.get().core, server_name),
+            (false, None) => Side::Client(&context.get().core, server_name),
         };
-        let fail = |error| to_python(py, &error, server_name);
-        let (connection, socket) = match carrier.cast::<PyTuple>() {
-            Ok(pair) => {
-                let (incoming, outgoing) = pair.extract()?;
-                let bios = Bios {
-                    incoming,
-                    outgoing,
-                    raised: raised.clone(),
-                };
-                (
-                    side.over(py, RecordByRecord::new(bios)).map_err(fail)?,
-                    None,
-                )
-            }
-            Err(_) => {
-                let Some(fd) = descriptor(carrier)? else {
-                    return Err(PyTypeError::new_err("the socket is closed"));
-                };
-                let fd = SocketFd::new(fd);
-                let transport = SocketTransport::connected_later(fd.clone());
-                let transport = transport.with_interrupt(raised.interrupt());
-                let connection = side
-                    .over(py, RecordByRecord::new(transport))
-                    .map_err(fail)?;
-                let socket = PyWeakrefReference::new(carrier)?.unbind();
-                (connection, Some(Borrowed { socket, fd }))
-            }
-        };
-        let open = Open::new(connection, raised, None);
+        let carrier = Carrier::of(carrier)?;
+        let open = carrier.open(py, side)?;
         let this = Self {
-            socket,
+            carrier,
             hello,
             hook,
             translate,
+            begun: AtomicBool::new(false),
             owed: Mutex::new(0),
         };
         Ok(PyClassInitializer::from(Peer::new(open, context)).add_subclass(this))
+    }
+
+    /// Whether anything was done with the connection.
+    #[getter]
+    fn begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Begins anew, as a client in another session of the same context: before
+    /// anything was done.
+    fn begin_in(
+        this: &Bound<'_, Self>,
+        session: &Bound<'_, Session>,
+        server_name: Option<&str>,
+    ) -> PyResult<()> {
+        let side = Side::Resuming(&session.get().core, server_name);
+        let open = this.get().carrier.open(this.py(), side)?;
+        peer(this).put(open);
+        Ok(())
     }
 
     /// Complete the handshake.
@@ -211,7 +220,8 @@ impl SslObject {
     fn ready(this: &Bound<'_, Self>, operation: &str) -> PyResult<Arc<Open>> {
         let py = this.py();
         let open = peer(this).open(py)?;
-        if let Some(Borrowed { socket, fd }) = &this.get().socket {
+        this.get().begun.store(true, Ordering::Relaxed);
+        if let Carrier::Socket { socket, fd } = &this.get().carrier {
             let socket = socket.bind(py).upgrade();
             let number = socket.as_ref().map(descriptor).transpose()?.flatten();
             let (Some(socket), Some(number)) = (socket, number) else {
@@ -254,23 +264,67 @@ fn descriptor(socket: &Bound<'_, PyAny>) -> PyResult<Option<RawFd>> {
     fileno.extract().map(|fd: RawFd| (fd >= 0).then_some(fd))
 }
 
-/// Which side a connection is.
-struct Side<'a> {
-    context: &'a tlsmith::Context,
-    server_name: Option<&'a str>,
-    /// On a server.
-    choose: Option<Choose>,
+impl Carrier {
+    fn of(carrier: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(pair) = carrier.cast::<PyTuple>() {
+            let (incoming, outgoing) = pair.extract()?;
+            return Ok(Self::Bios { incoming, outgoing });
+        }
+        let Some(fd) = descriptor(carrier)? else {
+            return Err(PyTypeError::new_err("the socket is closed"));
+        };
+        Ok(Self::Socket {
+            socket: PyWeakrefReference::new(carrier)?.unbind(),
+            fd: SocketFd::new(fd),
+        })
+    }
+
+    /// A connection over it that has not begun yet.
+    fn open(&self, py: Python<'_>, side: Side<'_>) -> PyResult<Open> {
+        let raised = Raised::default();
+        let server_name = side.server_name();
+        let connection = match self {
+            Self::Socket { fd, .. } => {
+                let transport = SocketTransport::connected_later(fd.clone());
+                let transport = transport.with_interrupt(raised.interrupt());
+                side.over(py, RecordByRecord::new(transport))
+            }
+            Self::Bios { incoming, outgoing } => {
+                let bios = Bios {
+                    incoming: incoming.clone_ref(py),
+                    outgoing: outgoing.clone_ref(py),
+                    raised: raised.clone(),
+                };
+                side.over(py, RecordByRecord::new(bios))
+            }
+        };
+        let connection = connection.map_err(|error| to_python(py, &error, server_name))?;
+        Ok(Open::new(connection, raised, None))
+    }
 }
 
-impl Side<'_> {
-    fn over(
-        self,
-        py: Python<'_>,
-        transport: impl tlsmith::Transport + 'static,
-    ) -> Result<Connection> {
-        py.detach(|| match self.choose {
-            Some(choose) => Connection::server_choosing(self.context, choose, transport),
-            None => Connection::client(self.context, self.server_name, transport),
+/// Which side a connection is.
+enum Side<'a> {
+    Server(&'a tlsmith::Context, Choose),
+    Client(&'a tlsmith::Context, Option<&'a str>),
+    Resuming(&'a tlsmith::Session, Option<&'a str>),
+}
+
+impl<'a> Side<'a> {
+    fn server_name(&self) -> Option<&'a str> {
+        match self {
+            Self::Server(..) => None,
+            Self::Client(_, name) | Self::Resuming(_, name) => *name,
+        }
+    }
+
+    fn over(self, py: Python<'_>, transport: impl Transport + 'static) -> Result<Connection> {
+        py.detach(|| match self {
+            Self::Server(context, choose) => {
+                Connection::server_choosing(context, choose, transport)
+            }
+            Self::Client(context, name) => Connection::client(context, name, transport),
+            Self::Resuming(session, name) => Connection::client_in(session, name, transport),
         })
     }
 }

@@ -6,26 +6,30 @@ tlsmith.ssl.install()            # for every library in the process
 The classes that connections have are the standard library's own, and so are the
 exceptions.  What cannot be honoured raises: nothing is stored and ignored.
 
-A context resumes its own sessions, and no other's.  urllib3 and requests make a
-context for each connection, unless they are given one: then the second connection
-is resumed.  What is not on `ssl` (pyOpenSSL, curl) is not touched.
+A context resumes its own sessions, and no other's, by itself: also where the standard
+library would need `session=`.  As soon as a program asks one of its connections for
+its `session`, or gives one a session, it resumes what it is given and nothing else.
+urllib3 and requests make a context for each connection, unless they are given one:
+then the second connection is resumed.  What is not on `ssl` (pyOpenSSL, curl) is not
+touched.
 """
 
 from __future__ import annotations
 
 import ssl as _stdlib
-from ssl import *  # noqa: F403  # pyright: ignore[reportAssignmentType]
+from ssl import *  # noqa: F403  # pyright: ignore
 
 from ._context import SSLContext
 from ._install import install, uninstall
-from ._object import SSLSession  # type: ignore[assignment]
+from ._names import ABILITIES as _ABILITIES
+from ._sessions import SSLSession  # type: ignore[assignment]
 from ._sockets import SSLObject, SSLSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = [
+__all__ = [  # pyright: ignore
     *(name for name in dir(_stdlib) if not name.startswith("_")),
     "SSLContext",
     "SSLObject",
@@ -36,6 +40,9 @@ __all__ = [
     "install",
     "uninstall",
 ]
+
+
+globals().update({name: _ABILITIES[name] for name in _ABILITIES if hasattr(_stdlib, name)})
 
 
 def create_default_context(  # type: ignore[no-redef]

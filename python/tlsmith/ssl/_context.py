@@ -19,8 +19,10 @@ from .._certs import Identity
 from .._context import context as native_context
 from .._errors import Error
 from ._bundles import Bundle, parse_der_list, read_bundle, read_folder
+from ._files import begin_keylog, password_of
 from ._names import IANA_CIPHERS, IANA_GROUPS
-from ._object import Core, SSLSession
+from ._object import Core
+from ._sessions import Sessions, SSLSession
 from ._settings import key_of, settings_of
 from ._sockets import SSLObject, SSLSocket
 
@@ -118,6 +120,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
     _current: dict[bool, _tlsmith.Context]
     _completed: dict[tuple[Any, ...], _tlsmith.Identity]
     _used: dict[_tlsmith.Certificate, None]
+    _sessions: Sessions
     _stats: dict[str, int]
 
     def __new__(cls, protocol: int | None = None, *_args: object, **_kwargs: object) -> Self:
@@ -133,6 +136,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         # Every context that was made, and the one for the settings of now.
         self._made, self._current, self._completed = {}, {}, {}
         self._used = {}
+        self._sessions = Sessions()
         self._stats = dict.fromkeys(_RAW.session_stats(self), 0)
         return self
 
@@ -167,6 +171,8 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         self._alpn = list(settings["alpn"])
         own = {"alpn", "min_version", "max_version", "check_hostname", "verify", "client_auth"}
         self._extra = {name: value for name, value in settings.items() if name not in own}
+        if not settings.get("resume", True):
+            self._sessions.leave_to_application()
         self._changed()
 
     # Settings that OpenSSL's object keeps.
@@ -252,9 +258,28 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         self._changed()
 
     def load_dh_params(self, path: Any, /) -> None:
-        """Reads them, and no more: the cipher suites that they would be for are not
-        spoken here."""
+        """Raises NotImplementedError for parameters that can be read: the cipher
+        suites that they would be for are not spoken here."""
         _RAW.load_dh_params(self, path)
+        raise NotImplementedError(
+            "there is no finite-field Diffie-Hellman here, so its parameters cannot be used: "
+            "leave load_dh_params() out, since clients agree on an elliptic curve"
+        )
+
+    def set_psk_client_callback(self, callback: object) -> None:
+        """Raises NotImplementedError for any callback: rustls agrees on no keys that
+        were shared before."""
+        self._check_psk(callback)
+
+    def set_psk_server_callback(self, callback: object, identity_hint: object = None) -> None:
+        """As set_psk_client_callback()."""
+        self._check_psk(callback)
+
+    def _check_psk(self, callback: object) -> None:
+        if callback is not None:
+            raise NotImplementedError(
+                "keys that were shared before (PSK) cannot be used: use certificates"
+            )
 
     def _set_alpn_protocols(self, protocols: bytes, /) -> None:
         alpn = []
@@ -278,7 +303,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         cert, key = os.fsdecode(certfile), None if keyfile is None else os.fsdecode(keyfile)
         try:
             identity = Identity.load(
-                cert, key, password=_once(password, cert if key is None else key)
+                cert, key, password=password_of(password, cert if key is None else key)
             )
         except Error as error:
             # OpenSSL has its own words for what is wrong, and programs know them.
@@ -356,7 +381,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         if path is None:
             self._keylog = None
         else:
-            _begin_keylog(os.fspath(path))
+            begin_keylog(os.fspath(path))
             self._keylog = path
         self._changed()
 
@@ -456,30 +481,3 @@ def _is_authority(certificate: _tlsmith.Certificate) -> bool:
     """Whether OpenSSL counts it as a CA's: of version 1 those that sign themselves."""
     is_root = certificate.subject == certificate.issuer
     return certificate.is_ca or (certificate.version == 1 and is_root)
-
-
-def _once(password: Any, keyfile: str) -> str | None:
-    """The password, asked for only where the key is encrypted."""
-    if password is None:
-        return None
-    if callable(password):
-        with open(keyfile, "rb") as file:
-            if b"ENCRYPTED" not in file.read():
-                return None
-        password = password()
-        if not isinstance(password, (str, bytes, bytearray)):
-            raise TypeError("password callback must return a string")
-    elif not isinstance(password, (str, bytes, bytearray)):
-        raise TypeError("password should be a string or callable")
-    text = password if isinstance(password, str) else bytes(password).decode("latin-1")
-    if len(text) > 1024:
-        raise ValueError("password cannot be longer than 1024 bytes")
-    return text
-
-
-def _begin_keylog(path: Any) -> None:
-    """Opens a key log as OpenSSL does: whoever may not is told now."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with open(fd, "a") as file:
-        if file.tell() == 0:
-            file.write("# TLS secrets log file, generated by tlsmith\n")

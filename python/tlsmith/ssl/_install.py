@@ -6,10 +6,14 @@ import ssl
 import sys
 
 from ._context import _ORIGINAL, SSLContext
+from ._names import ABILITIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
+
+_OPENSSLS_ABILITIES = {name: getattr(ssl, name) for name in ABILITIES if hasattr(ssl, name)}
 
 # Where libraries keep the class for themselves.
 _KEPT = ("urllib3.util.ssl_", "urllib3.util", "urllib3.connection", "pip._vendor.urllib3.util.ssl_")
@@ -21,16 +25,18 @@ def install() -> None:
     were imported.  Contexts that a program has already stay what they are, and
     work on: call it before the first connection.  From Python 3.12 on, this is
     true of urllib.request.urlopen() too, until install_opener(None)."""
-    _replace(_ORIGINAL, SSLContext)
+    _replace(_ORIGINAL, SSLContext, ABILITIES)
 
 
 def uninstall() -> None:
     """Take install() back."""
-    _replace(SSLContext, _ORIGINAL)
+    _replace(SSLContext, _ORIGINAL, _OPENSSLS_ABILITIES)
 
 
-def _replace(old: type, new: type) -> None:
+def _replace(old: type, new: type, abilities: dict[str, Any]) -> None:
     setattr(ssl, "SSLContext", new)
+    for name in _OPENSSLS_ABILITIES:
+        setattr(ssl, name, abilities[name])
     for name in _KEPT:
         module = sys.modules.get(name)
         if module is not None and getattr(module, "SSLContext", None) is old:

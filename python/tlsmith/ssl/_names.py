@@ -26,6 +26,20 @@ IANA_GROUPS = {
 }
 """The IANA name of every curve that there is, by OpenSSL's."""
 
+CHANNEL_BINDING_TYPES = ["tls-exporter", "tls-server-end-point"]
+"""What get_channel_binding() gives: RFC 9266 and, on clients, RFC 5929.  tls-unique is
+of the Finished message, which rustls keeps to itself."""
+
+ABILITIES = {
+    "CHANNEL_BINDING_TYPES": CHANNEL_BINDING_TYPES,
+    "HAS_SSLv2": False,
+    "HAS_SSLv3": False,
+    "HAS_TLSv1": False,
+    "HAS_TLSv1_1": False,
+    "HAS_PSK": False,
+}
+"""What programs ask the module, where the answer is not OpenSSL's."""
+
 PROTOCOLS = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
 
 

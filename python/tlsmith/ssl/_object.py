@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import sys
-import time
 import weakref
 
 from .. import _tlsmith
@@ -14,6 +12,7 @@ from .._errors import Error
 from .._socket import Info, end_point
 from ._errors import ssl_error, translate
 from ._names import PROTOCOLS, cipher, is_known
+from ._sessions import SSLSession
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,22 +22,6 @@ if TYPE_CHECKING:
     from ._context import SSLContext
 
 _HANDSHAKE_FAILURE, _INTERNAL_ERROR = 40, 80
-_TWO_HOURS = 7200
-
-
-class SSLSession:
-    """A session that was established.  Sessions of one context are resumed by
-    themselves: passing one on says so, and changes nothing."""
-
-    __slots__ = ("_context", "has_ticket", "id", "ticket_lifetime_hint", "time", "timeout")
-
-    def __init__(self, context: SSLContext, lifetimes: tuple[int, ...]) -> None:
-        self._context = context
-        self.id = os.urandom(32)
-        self.time = int(time.time())
-        self.timeout = _TWO_HOURS
-        self.ticket_lifetime_hint = max(lifetimes, default=0)
-        self.has_ticket = bool(lifetimes)
 
 
 class Certificate:
@@ -80,6 +63,9 @@ class Core(_tlsmith.SslObject):
     _context: SSLContext
     _owner: weakref.ref[Any] | None
     _socket: weakref.ref[Any] | None
+    _native: _tlsmith.Context
+    _kept: _tlsmith.Session | None
+    _given: SSLSession | None
     _session: SSLSession | None
     _done: bool
 
@@ -97,8 +83,13 @@ class Core(_tlsmith.SslObject):
         on_hello = _asking(known) if asks else None
         try:
             native = context._native(server_side)
+            kept = None
+            if session is not None:
+                kept = _checked(session, context, native, server_side, server_hostname)
+            elif not server_side:
+                kept = context._sessions.of_server(native, server_hostname)
             self = super().__new__(
-                cls, native, carrier, server_side, server_hostname, on_hello, translate
+                cls, native, carrier, server_side, server_hostname, on_hello, translate, kept
             )
         except Error as error:
             raise translate(error, "connect") from error
@@ -109,10 +100,11 @@ class Core(_tlsmith.SslObject):
         self.server_hostname = server_hostname
         self._owner = None if owner is None else weakref.ref(owner)
         self._socket = None if isinstance(carrier, tuple) else weakref.ref(carrier)
+        self._native = native
+        self._kept = kept
+        self._given = session
         self._session = None
         self._done = False
-        if session is not None:
-            self.session = session
         return self
 
     def __init__(self, *_arguments: object) -> None:
@@ -251,26 +243,57 @@ class Core(_tlsmith.SslObject):
     @property
     def session(self) -> SSLSession | None:
         if self.handshaking:
-            return None
+            return self._given
         if self._session is None:
-            self._session = SSLSession(self._context, self.tickets)
+            context, given = self._context, self._given
+            if given is not None and self.resumed:
+                self._session = given._resumed()
+            else:
+                self._session = SSLSession(context, self._native, self.server_hostname, self._kept)
+            context._sessions.leave_to_application()
         return self._session
 
     @session.setter
     def session(self, session: SSLSession | None) -> None:
-        if not isinstance(session, SSLSession):
-            raise TypeError("Value is not a SSLSession.")
-        if self.server_side:
-            raise ValueError("Cannot set session for server-side SSLSocket.")
-        if session._context is not self._context:
-            raise ValueError("Session refers to a different SSLContext.")
-        if not self.handshaking:
+        name = self.server_hostname
+        kept = _checked(session, self._context, self._native, self.server_side, name)
+        if self.begun:
             raise ValueError("Cannot set session after handshake.")
-        self._session = session
+        self.begin_in(kept, name)
+        self._kept, self._given = kept, session
 
     @property
     def session_reused(self) -> bool | None:
         return self.resumed
+
+
+def _checked(
+    session: SSLSession | None,
+    context: SSLContext,
+    native: _tlsmith.Context,
+    server_side: bool,
+    server_hostname: str | None,
+) -> _tlsmith.Session:
+    """What a session that the application gives can be resumed with, where it is
+    one that this connection may have."""
+    if not isinstance(session, SSLSession):
+        raise TypeError("Value is not a SSLSession.")
+    if session._context is not context:
+        raise ValueError("Session refers to a different SSLContext.")
+    if server_side or session._kept is None:
+        raise ValueError("Cannot set session for server-side SSLSocket.")
+    if session._native is not native:
+        raise ValueError(
+            "Session was made with other settings of its SSLContext: what was verified "
+            "then may be too little now"
+        )
+    if session._server_hostname != server_hostname:
+        raise ValueError(
+            f"Session is of a connection to {session._server_hostname!r}, and this one is "
+            f"to {server_hostname!r}"
+        )
+    context._sessions.leave_to_application()
+    return session._kept
 
 
 def _asking(known: list[weakref.ref[Core]]) -> Callable[..., _tlsmith.Context | int | None]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 
+from ._names import CHANNEL_BINDING_TYPES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -75,6 +77,6 @@ class SSLObject(_Facts, ssl.SSLObject):
 
 
 def _channel_binding(this: _Facts, others: Any, cb_type: str) -> bytes | None:
-    if cb_type in ("tls-exporter", "tls-server-end-point") and this._sslobj is not None:
+    if cb_type in CHANNEL_BINDING_TYPES and this._sslobj is not None:
         return this._sslobj.get_channel_binding(cb_type)  # type: ignore[no-any-return]
     return others(cb_type)  # type: ignore[no-any-return]

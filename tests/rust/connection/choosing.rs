@@ -3,7 +3,9 @@
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
-use tlsmith::{CertOptions, Choose, Connection, Context, Error, Hello, MemoryTransport, Status};
+use tlsmith::{
+    CertOptions, Choose, Connection, Context, Error, Hello, MemoryTransport, Status, Version,
+};
 
 use crate::support::*;
 
@@ -24,8 +26,14 @@ fn one_connection_chooses_without_the_context_knowing() {
     for version in BOTH_VERSIONS {
         for choice in [Some(other.clone()), None] {
             let expected = if choice.is_some() { 2 } else { 3 };
+            let name = if version == Version::Tls12 {
+                "1.2"
+            } else {
+                "1.3"
+            };
             let choose: Choose = Arc::new(move |hello| {
                 assert_eq!(hello.server_name.as_deref(), Some("localhost"));
+                assert_eq!(hello.versions(), [name]);
                 Ok(choice.clone())
             });
             let client = only(client_context(), version);
@@ -152,9 +160,7 @@ fn replace(flight: &mut [u8], from: u16, to: u16) {
 #[test]
 fn what_has_no_name_is_told_by_its_number() {
     let client = client_context();
-    client
-        .set_versions(tlsmith::Version::Tls12, tlsmith::Version::Tls12)
-        .unwrap();
+    client.set_versions(Version::Tls12, Version::Tls12).unwrap();
     client
         .set_ciphers(&[
             "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tlsmith::{
     CertOptions, CertificateProblem, ClientAuth, Connection, Context, CrlOptions, Error, Identity,
-    Judge, Status, Usage, Version, gen_ca, gen_crl,
+    Judge, Session, Status, Usage, Version, gen_ca, gen_crl,
 };
 
 use crate::support::*;
@@ -404,4 +404,62 @@ fn a_server_in_use_keeps_its_sessions_and_goes_on() {
     assert_fails(late.share_sessions(&running), Status::State, "in use");
     meet(&client_context(), &running, "localhost");
     assert!(running.error().is_none());
+}
+
+/// Whether a connection in this session is resumed.
+fn resumes_in(session: &Session, server: &Context, name: &str) -> bool {
+    let (near, far) = UnixStream::pair().unwrap();
+    let ours = Connection::client_in(session, Some(name), transport(near)).unwrap();
+    let theirs = Connection::server(server, transport(far)).unwrap();
+    ours.set_timeout(PATIENCE);
+    theirs.set_timeout(PATIENCE);
+    let (shaken, answered) = shake_hands(&ours, &theirs);
+    shaken.unwrap();
+    answered.unwrap();
+    theirs.write(b"!").unwrap();
+    ours.read(&mut [0; 1]).unwrap();
+    ours.agreed().unwrap().resumed
+}
+
+#[test]
+fn a_session_of_the_application_is_resumed_apart_from_those_of_the_context() {
+    for version in BOTH_VERSIONS {
+        let (client, server) = (client_of(version), server_context(localhost()));
+        let session = Session::new(&client).unwrap();
+        assert_eq!(session.lifetimes(), []);
+        assert!(!resumes(&client, &server));
+        assert!(!resumes_in(&session, &server, "localhost"));
+        let tickets = if version == Version::Tls13 { 2 } else { 1 };
+        assert_eq!(session.lifetimes().len(), tickets);
+        // More often than there were tickets.
+        for _ in 0..4 {
+            assert!(resumes_in(&session, &server, "localhost"));
+        }
+        assert!(session.lifetimes().iter().all(|seconds| *seconds > 3_600));
+        assert!(!resumes_in(
+            &Session::new(&client).unwrap(),
+            &server,
+            "localhost"
+        ));
+        assert!(
+            !resumes_in(&session, &server, "127.0.0.1"),
+            "another server"
+        );
+        assert!(
+            !resumes_in(&session, &server, "localhost"),
+            "which took its place"
+        );
+    }
+}
+
+#[test]
+fn a_connection_tells_for_how_long_its_tickets_are_good_after_they_were_used() {
+    let (client, server) = (client_of(Version::Tls13), server_context(localhost()));
+    let (first, _server) = meet(&client, &server, "localhost");
+    for _ in 0..12 {
+        assert!(resumes(&client, &server));
+    }
+    let lifetimes = first.tickets();
+    assert_eq!(lifetimes.len(), 2);
+    assert!(lifetimes.iter().all(|seconds| *seconds > 3_600));
 }
