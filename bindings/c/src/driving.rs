@@ -62,19 +62,21 @@ impl Turn {
             false => Some(driven.begin(conn)),
         });
         // A thread that is ending calls nobody back.
-        turn.unwrap_or(Some(Self::before_nothing())).ok_or_else(|| {
-            let sentence = "a callback of this connection may not make calls on it: \
+        turn.unwrap_or_else(|_| Some(Self::before_nothing()))
+            .ok_or_else(|| {
+                let sentence = "a callback of this connection may not make calls on it: \
                                 they are allowed when the call that runs it has returned";
-            Error::new(Status::State, sentence)
-        })
+                Error::new(Status::State, sentence)
+            })
     }
 
     /// At work on no connection.
     pub(crate) fn on_none() -> Self {
         let turn = DRIVEN.try_with(|driven| driven.begin(ptr::null()));
-        turn.unwrap_or(Self::before_nothing())
+        turn.unwrap_or_else(|_| Self::before_nothing())
     }
 
+    /// For a thread that is ending.
     fn before_nothing() -> Self {
         let before = ptr::null();
         Self { before }
