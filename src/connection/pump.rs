@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::buffer::Buffer;
 use super::engine::{Engine, Read};
+use super::memory::MemoryTransport;
 use super::stream::Connection;
 use super::transport::Patience;
 use crate::{Error, Result, Status};
@@ -92,10 +93,18 @@ impl Connection {
 
     // Receiving.
 
-    /// Reads what is here already.
-    pub(super) fn read_here(&self, buffer: &mut [u8]) -> Result<Read> {
-        let read = read_from(&mut self.engine(), buffer);
-        self.finish_read(read)
+    /// Reads what is here already, or in memory: what that came to.
+    pub(super) fn read_here(&self, buffer: &mut [u8]) -> Result<Result<Read>> {
+        let mut engine = self.engine();
+        let mut read = read_from(&mut engine, buffer);
+        let mut received = Ok(());
+        if let (Ok(Read::Blocked), Some(memory)) = (&read.0, self.transport.as_memory()) {
+            received = self.receive_memory(&mut engine, memory);
+            read = read_from(&mut engine, buffer);
+        }
+        drop(engine);
+        let read = self.finish_read(read);
+        received.map(|()| read)
     }
 
     /// Gets records from the transport, and reads: what that came to, if there were any.
@@ -133,28 +142,38 @@ impl Connection {
         patience: Patience,
         then: impl FnOnce(&mut Engine) -> T,
     ) -> Result<T> {
+        if let Some(memory) = self.transport.as_memory() {
+            let mut engine = self.engine();
+            self.receive_memory(&mut engine, memory)?;
+            return Ok(then(&mut engine));
+        }
         let mut buffer = self.engine().lend_incoming();
-        let received = match self.transport.as_memory() {
-            Some(memory) => memory.receive_buffer(&mut buffer),
-            None => {
-                let received = self.transport.receive(buffer.spare(1), patience);
-                buffer.commit(*received.as_ref().unwrap_or(&0));
-                received
-            }
-        };
+        let received = self.transport.receive(buffer.spare(1), patience);
+        buffer.commit(*received.as_ref().unwrap_or(&0));
         let mut engine = self.engine();
         engine.give_back(buffer);
+        self.count_received(&mut engine, received)?;
+        Ok(then(&mut engine))
+    }
+
+    /// Gets records from memory, which never waits: the engine stays locked.
+    fn receive_memory(&self, engine: &mut Engine, memory: &MemoryTransport) -> Result<()> {
+        let mut buffer = engine.lend_incoming();
+        let received = memory.receive_buffer(&mut buffer);
+        engine.give_back(buffer);
+        self.count_received(engine, received)
+    }
+
+    fn count_received(&self, engine: &mut Engine, received: Result<usize>) -> Result<()> {
         match received {
             Ok(0) => engine.end_of_transport(),
-            Ok(count) => {
-                add(&self.received, count);
-            }
+            Ok(count) => add(&self.received, count),
             Err(error) if is_fatal(&error) => {
                 return Err(self.failure.get_or_init(|| error).clone());
             }
             Err(error) => return Err(error),
         }
-        Ok(then(&mut engine))
+        Ok(())
     }
 
     // Sending.
@@ -283,7 +302,7 @@ impl Connection {
     }
 }
 
-/// Adds to a counter that only the holder of a lock changes.
+/// Adds to a counter that only the holder of one lock changes.
 fn add(counter: &AtomicU64, count: usize) {
     let sum = counter.load(Ordering::Relaxed) + count as u64;
     counter.store(sum, Ordering::Relaxed);

@@ -212,7 +212,7 @@ impl Connection {
         self.complete_handshake(patience)?;
         let _turn = self.reading.turn("reads from")?;
         self.check_failure()?;
-        let mut outcome = self.read_here(buffer);
+        let mut outcome = self.read_here(buffer)?;
         loop {
             match outcome {
                 Ok(Read::Plaintext(count)) => return Ok(count),
