@@ -636,6 +636,14 @@ ptrdiff_t tlsmith_drain(struct tlsmith_conn *conn,
                         size_t len)
 TLSMITH_FILLS(2, 3);
 
+/// Over memory: lend bytes for the peer without a copy: their count, and in `*data`
+/// where they are, NULL for 0.  Fewer than 65536 are all that there were.  They are
+/// drained then, so all of them have to be sent, and they stay there until the next
+/// call of this on the connection, or its end.
+TLSMITH_NODISCARD
+ptrdiff_t tlsmith_drain_lent(struct tlsmith_conn *conn,
+                             const void **data);
+
 /* ---- Connection: data ---------------------------------------------------- */
 
 /// Complete the handshake.  tlsmith_read() and tlsmith_write() do it too.

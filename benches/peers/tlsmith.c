@@ -137,32 +137,18 @@ size_t peer_write(struct peer_conn *conn, const void *data, size_t len)
 	return n > 0 ? (size_t)n : 0;
 }
 
-static void flush(tlsmith_conn *conn)
-{
-	int status = tlsmith_flush(conn);
-
-	CHECK(status == 0 || status == TLSMITH_WANT_WRITE, tlsmith_error(conn));
-}
-
-/* A short count is all there is; only behind much can there be more that waits. */
+/* A short piece is all there is. */
 void peer_carry(struct peer_conn *from, struct peer_conn *to)
 {
-	static char buf[65536];
-	size_t moved;
+	const void *data;
 	ptrdiff_t n;
 
 	do {
-		moved = 0;
-		do {
-			n = tlsmith_drain(HANDLE(from), buf, sizeof buf);
-			CHECK(n >= 0, tlsmith_error(HANDLE(from)));
-			if (n > 0)
-				CHECK(tlsmith_feed(HANDLE(to), buf, (size_t)n) == 0, tlsmith_error(HANDLE(to)));
-			moved += (size_t)n;
-		} while ((size_t)n == sizeof buf);
-		if (moved > sizeof buf)
-			flush(HANDLE(from));
-	} while (moved > sizeof buf);
+		n = tlsmith_drain_lent(HANDLE(from), &data);
+		CHECK(n >= 0, tlsmith_error(HANDLE(from)));
+		if (n > 0)
+			CHECK(tlsmith_feed(HANDLE(to), data, (size_t)n) == 0, tlsmith_error(HANDLE(to)));
+	} while (n >= 65536);
 }
 
 /* ---- Certificates ---- */

@@ -87,7 +87,10 @@ impl Buffer {
     }
 
     /// Appends as much as fits without growing or moving: how much.
-    fn append_within(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn append_within(&mut self, bytes: &[u8]) -> usize {
+        if self.memory.is_empty() && !bytes.is_empty() {
+            self.memory = lease();
+        }
         let free = &mut self.memory[self.end..];
         let count = bytes.len().min(free.len());
         free[..count].copy_from_slice(&bytes[..count]);

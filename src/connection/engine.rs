@@ -6,6 +6,7 @@
 //! feature `rustls-records` leaves it with rustls.  Nothing outside can tell who has it.
 //! Nothing here makes a system call or waits: who drives it moves the bytes.
 
+mod carried;
 mod handshake;
 mod open;
 
@@ -25,6 +26,7 @@ use super::steps::{Goal, RECORD_PLAINTEXT, Step};
 use crate::context::{Answer, Ticket};
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
+use carried::Carried;
 
 /// How much may wait to be sent: four full records, one system call.
 const UNSENT_LIMIT: usize = 4 * RECORD_PLAINTEXT;
@@ -63,6 +65,8 @@ pub(crate) struct Engine {
     spent: usize,
     /// Records for the peer, in the order in which they were sealed.
     outgoing: Buffer,
+    /// What a connection over memory keeps besides.
+    carried: Option<Box<Carried>>,
     /// Plaintext that rustls opened and that was not read yet.
     plaintext: Buffer,
     /// Early data that was opened and not read yet: few connections have some.
@@ -138,6 +142,7 @@ impl Engine {
             opened: 0,
             spent: 0,
             outgoing: Buffer::default(),
+            carried: None,
             plaintext: Buffer::default(),
             early: None,
             early_data: EarlyData::None,
@@ -210,6 +215,7 @@ impl Engine {
                 }
                 Step::Plaintext | Step::Early(_) | Step::Refreshed => {}
                 Step::PeerClosed | Step::Closed => return Err(failure::closed_in_handshake()),
+                Step::Ready | Step::Blocked if self.take_fed() => {}
                 Step::Ready | Step::Blocked if self.transport_ended => {
                     return Err(failure::closed_in_handshake());
                 }
@@ -226,6 +232,7 @@ impl Engine {
         while filled < out.len() && !self.peer_closed {
             match self.step(Goal::Nothing, &mut out[filled..]) {
                 Ok((Step::Again | Step::Plaintext | Step::PeerClosed, count)) => filled += count,
+                Ok(_) if self.take_fed() => {}
                 Ok(_) => break,
                 Err(_) if filled > 0 => break,
                 Err(error) => return Err(error),
@@ -245,6 +252,7 @@ impl Engine {
         while self.readable() == 0 && !self.peer_closed {
             match self.step(Goal::Nothing, &mut []) {
                 Ok((Step::Again | Step::Plaintext | Step::PeerClosed, _)) => {}
+                Ok(_) if self.take_fed() => {}
                 // The fault stays here for the next call of read.
                 Ok(_) | Err(_) => break,
             }
@@ -362,8 +370,8 @@ impl Engine {
         if !self.peer_closed {
             return Vec::new();
         }
-        let rest = std::mem::take(&mut self.incoming);
-        rest.filled().to_vec()
+        let seen = std::mem::take(&mut self.incoming);
+        [seen.filled(), &self.unseen()].concat()
     }
 
     /// What the peers agreed on, and what our callbacks learnt on the way.

@@ -1,121 +1,121 @@
-//! A transport that is memory: the program itself moves the bytes.
+//! Connections over memory: the program itself moves the bytes.
+//!
+//! Nothing waits here, so that a call does all that it does under the lock of the
+//! engine, which keeps the bytes of both directions.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
 
-use super::buffer::{Buffer, Queue};
+use super::buffer::Buffer;
+use super::engine::Engine;
+use super::pump::add;
+use super::stream::Connection;
 use super::transport::{Patience, Transport};
 use crate::{Error, Result, Status};
 
-/// How much may wait for [`MemoryTransport::drain`] before writing wants to
-/// wait.
-const UNDRAINED_LIMIT: usize = 256 * 1024;
-
-/// Carries the bytes of a connection through memory.  Cloning gives another
-/// reference: one goes to the connection, the other feeds and drains it.
+/// Makes a connection run over memory: bytes from the peer go in by
+/// [`Connection::feed`], and those for the peer come out by [`Connection::drain`].
 ///
-/// It never blocks: what is not there is [`Status::WantRead`], and what has no
-/// room [`Status::WantWrite`].
-#[derive(Clone, Default)]
-pub struct MemoryTransport(Arc<Mutex<Queues>>);
+/// Calls on such a connection never block: what is not there is
+/// [`Status::WantRead`], and [`Status::WantWrite`] is too much that was not drained.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MemoryTransport;
 
-#[derive(Default)]
-struct Queues {
-    from_peer: Queue,
-    for_peer: Queue,
-    ended: bool,
-}
-
-impl MemoryTransport {
-    /// A transport without any bytes.
-    pub fn new() -> Self {
-        Self::default()
+impl Transport for MemoryTransport {
+    fn receive(&self, _buffer: &mut [u8], _patience: Patience) -> Result<usize> {
+        Err(Status::WantRead.into())
     }
 
-    /// Hands over bytes from the peer.  None is its end.
+    fn send(&self, _data: &[u8], _patience: Patience) -> Result<usize> {
+        Err(Status::WantWrite.into())
+    }
+
+    fn is_memory(&self) -> bool {
+        true
+    }
+}
+
+/// Records for the peer, from [`Connection::drain_piece`]: never empty.
+pub struct Piece(Buffer);
+
+impl std::ops::Deref for Piece {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.filled()
+    }
+}
+
+impl std::fmt::Debug for Piece {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Piece({} bytes)", self.len())
+    }
+}
+
+impl Connection {
+    /// Over memory: hands over bytes from the peer, all of which are kept until they
+    /// are read.  None is its end, after which nothing can follow.
+    ///
+    /// Fails with [`Status::State`] after that, and over anything else than memory.
     pub fn feed(&self, bytes: &[u8]) -> Result<()> {
-        let mut queues = self.queues();
-        if queues.ended {
-            let sentence = "the end of the peer's bytes was fed already: nothing can follow it";
-            return Err(Error::new(Status::State, sentence));
-        }
-        match bytes {
-            [] => queues.ended = true,
-            bytes => queues.from_peer.append(bytes),
-        }
+        let mut engine = self.in_memory()?;
+        engine.feed(bytes)?;
+        add(&self.received, bytes.len());
         Ok(())
     }
 
-    /// Takes bytes for the peer: how many, 0 when there are none.
-    pub fn drain(&self, out: &mut [u8]) -> usize {
-        self.queues().for_peer.drain_into(out)
-    }
-
-    /// How many bytes wait for the peer.
-    pub fn undrained(&self) -> usize {
-        self.queues().for_peer.len()
-    }
-
-    /// Receives without a copy where that can be: into a buffer with nothing in it.
-    pub(super) fn receive_buffer(&self, buffer: &mut Buffer) -> Result<usize> {
-        if !buffer.is_empty() {
-            let received = self.receive(buffer.spare(1), Patience::Never);
-            buffer.commit(*received.as_ref().unwrap_or(&0));
-            return received;
-        }
-        let mut queues = self.queues();
-        match queues.from_peer.pop() {
-            Some(first) => *buffer = first,
-            None if !queues.ended => return Err(Status::WantRead.into()),
-            None => {}
-        }
-        Ok(buffer.len())
-    }
-
-    /// Sends a whole buffer without a copy: how many bytes, after which there are none
-    /// in it.
-    pub(super) fn send_buffer(&self, buffer: &mut Buffer) -> Result<usize> {
-        let mut queues = self.queues();
-        if queues.for_peer.len() >= UNDRAINED_LIMIT {
-            return Err(Status::WantWrite.into());
-        }
-        let count = buffer.len();
-        queues.for_peer.push(std::mem::take(buffer));
+    /// Over memory: moves bytes for the peer to the front of `out`, as many as fit: how
+    /// many, 0 when there are none.
+    ///
+    /// Fails with [`Status::State`] over anything else.
+    pub fn drain(&self, out: &mut [u8]) -> Result<usize> {
+        let mut engine = self.in_memory()?;
+        let count = engine.drain(out);
+        add(&self.sent, count);
         Ok(count)
     }
 
-    fn queues(&self) -> MutexGuard<'_, Queues> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same without a copy: the next bytes for the peer as they are.  When they
+    /// are fewer than 65,536, they are all that there were.
+    pub fn drain_piece(&self) -> Result<Option<Piece>> {
+        let mut engine = self.in_memory()?;
+        let piece = engine.drain_piece();
+        add(&self.sent, piece.as_ref().map_or(0, Buffer::len));
+        Ok(piece.map(Piece))
     }
-}
 
-impl Transport for MemoryTransport {
-    fn receive(&self, buffer: &mut [u8], _patience: Patience) -> Result<usize> {
-        let mut queues = self.queues();
-        match queues.from_peer.drain_into(buffer) {
-            0 if !queues.ended => Err(Status::WantRead.into()),
-            count => Ok(count),
+    /// Over memory: how many bytes wait for the peer.
+    ///
+    /// Fails with [`Status::State`] over anything else.
+    pub fn undrained(&self) -> Result<usize> {
+        Ok(self.in_memory()?.undrained())
+    }
+
+    fn in_memory(&self) -> Result<MutexGuard<'_, Engine>> {
+        if self.is_memory {
+            return Ok(self.engine());
         }
+        let sentence = "this connection does not run over memory: nothing is fed to it or drained";
+        Err(Error::new(Status::State, sentence))
     }
 
-    fn as_memory(&self) -> Option<&MemoryTransport> {
-        Some(self)
-    }
-
-    fn send(&self, data: &[u8], _patience: Patience) -> Result<usize> {
-        let mut queues = self.queues();
-        let room = UNDRAINED_LIMIT.saturating_sub(queues.for_peer.len());
-        match room.min(data.len()) {
-            0 => Err(Status::WantWrite.into()),
-            count => {
-                queues.for_peer.append(&data[..count]);
-                Ok(count)
+    /// What [`Connection::write`] is here.
+    pub(super) fn write_memory(&self, data: &[u8]) -> Result<usize> {
+        self.check_failure()?;
+        let mut engine = self.engine();
+        self.check_open()?;
+        match engine.encrypt_to_drain(data) {
+            Ok(0) if !data.is_empty() => Err(Status::WantWrite.into()),
+            Ok(taken) => Ok(taken),
+            Err(error) => {
+                drop(engine);
+                Err(self.fail(error))
             }
         }
     }
-}
 
-impl std::fmt::Debug for MemoryTransport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryTransport").finish_non_exhaustive()
+    /// Everything that was sealed so far: on the way, or to be drained.
+    pub(super) fn sealed(&self, engine: &Engine) -> u64 {
+        self.sent.load(Ordering::Relaxed) + engine.undrained() as u64
     }
 }

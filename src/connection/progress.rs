@@ -32,7 +32,7 @@ impl Connection {
         let over = self.failure.get().is_some();
         Events {
             read: !over && !self.engine().is_at_end(),
-            write: !over && (self.unsent.load(Ordering::Acquire) || self.engine().has_outgoing()),
+            write: !over && (self.unsent.load(Ordering::Acquire) || self.engine().undrained() > 0),
         }
     }
 }

@@ -10,7 +10,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::buffer::Buffer;
 use super::engine::{Engine, Read};
-use super::memory::MemoryTransport;
 use super::stream::Connection;
 use super::transport::Patience;
 use crate::{Error, Result, Status};
@@ -50,23 +49,12 @@ pub(super) fn taken(does: &str) -> Error {
 pub(super) struct Outbox {
     /// Records on their way to the transport.
     sending: Buffer,
-    pub(super) closed: bool,
     failure: Option<Error>,
 }
 
 impl Outbox {
     pub(super) fn check_failure(&self) -> Result<()> {
         self.failure.clone().map_or(Ok(()), Err)
-    }
-
-    pub(super) fn check(&self) -> Result<()> {
-        if self.closed {
-            return Err(Error::new(
-                Status::State,
-                "close_notify was sent: nothing can be written after it",
-            ));
-        }
-        self.check_failure()
     }
 }
 
@@ -91,20 +79,21 @@ impl Connection {
         self.failure.get_or_init(|| error).clone()
     }
 
+    /// Whether something may still be written.
+    pub(super) fn check_open(&self) -> Result<()> {
+        if !self.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let sentence = "close_notify was sent: nothing can be written after it";
+        Err(Error::new(Status::State, sentence))
+    }
+
     // Receiving.
 
-    /// Reads what is here already, or in memory: what that came to.
-    pub(super) fn read_here(&self, buffer: &mut [u8]) -> Result<Result<Read>> {
-        let mut engine = self.engine();
-        let mut read = read_from(&mut engine, buffer);
-        let mut received = Ok(());
-        if let (Ok(Read::Blocked), Some(memory)) = (&read.0, self.transport.as_memory()) {
-            received = self.receive_memory(&mut engine, memory);
-            read = read_from(&mut engine, buffer);
-        }
-        drop(engine);
-        let read = self.finish_read(read);
-        received.map(|()| read)
+    /// Reads what is here already: what that came to.
+    pub(super) fn read_here(&self, buffer: &mut [u8]) -> Result<Read> {
+        let read = read_from(&mut self.engine(), buffer);
+        self.finish_read(read)
     }
 
     /// Gets records from the transport, and reads: what that came to, if there were any.
@@ -142,10 +131,9 @@ impl Connection {
         patience: Patience,
         then: impl FnOnce(&mut Engine) -> T,
     ) -> Result<T> {
-        if let Some(memory) = self.transport.as_memory() {
-            let mut engine = self.engine();
-            self.receive_memory(&mut engine, memory)?;
-            return Ok(then(&mut engine));
+        if self.is_memory {
+            // The engine has seen all that was fed.
+            return Err(Status::WantRead.into());
         }
         let mut buffer = self.engine().lend_incoming();
         let received = self.transport.receive(buffer.spare(1), patience);
@@ -154,14 +142,6 @@ impl Connection {
         engine.give_back(buffer);
         self.count_received(&mut engine, received)?;
         Ok(then(&mut engine))
-    }
-
-    /// Gets records from memory, which never waits: the engine stays locked.
-    fn receive_memory(&self, engine: &mut Engine, memory: &MemoryTransport) -> Result<()> {
-        let mut buffer = engine.lend_incoming();
-        let received = memory.receive_buffer(&mut buffer);
-        engine.give_back(buffer);
-        self.count_received(engine, received)
     }
 
     fn count_received(&self, engine: &mut Engine, received: Result<usize>) -> Result<()> {
@@ -192,7 +172,8 @@ impl Connection {
         data: &[u8],
         patience: Patience,
     ) -> Result<usize> {
-        outbox.check()?;
+        self.check_open()?;
+        outbox.check_failure()?;
         let mut taken = 0;
         loop {
             self.check_failure()?;
@@ -227,9 +208,9 @@ impl Connection {
         (sealed, engine.has_outgoing())
     }
 
-    /// Sends all records that are sealed.
+    /// Sends all records that are sealed.  In memory, that is not for us to do.
     pub(super) fn send_all(&self, outbox: &mut Outbox, patience: Patience) -> Result<()> {
-        loop {
+        while !self.is_memory {
             if outbox.sending.is_empty() {
                 outbox.sending = self.engine().take_outgoing();
             }
@@ -238,17 +219,14 @@ impl Connection {
             }
             self.send_taken(outbox, patience)?;
         }
+        Ok(())
     }
 
     /// Sends the records that are on their way.
     fn send_taken(&self, outbox: &mut Outbox, patience: Patience) -> Result<()> {
         while !outbox.sending.is_empty() {
             self.unsent.store(true, Ordering::Release);
-            let sent = match self.transport.as_memory() {
-                Some(memory) => memory.send_buffer(&mut outbox.sending),
-                None => self.transport.send(outbox.sending.filled(), patience),
-            };
-            match sent {
+            match self.transport.send(outbox.sending.filled(), patience) {
                 Ok(count) => {
                     add(&self.sent, count);
                     outbox.sending.consume(count.min(outbox.sending.len()));
@@ -270,6 +248,9 @@ impl Connection {
     /// at this moment sends it instead.  What goes wrong here is for the next write to
     /// report: what the peer has sent can still be read.
     pub(super) fn send_replies(&self) {
+        if self.is_memory {
+            return;
+        }
         if self.unsent.load(Ordering::Acquire) || self.engine().has_outgoing() {
             self.late.store(true, Ordering::SeqCst);
             self.send_late();
@@ -303,7 +284,7 @@ impl Connection {
 }
 
 /// Adds to a counter that only the holder of one lock changes.
-fn add(counter: &AtomicU64, count: usize) {
+pub(super) fn add(counter: &AtomicU64, count: usize) {
     let sum = counter.load(Ordering::Relaxed) + count as u64;
     counter.store(sum, Ordering::Relaxed);
 }

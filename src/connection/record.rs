@@ -359,10 +359,14 @@ impl Schedule {
     }
 }
 
+/// How long the first record will be, with its header; `None` while that is not here.
+pub(super) fn begun_length(records: &[u8]) -> Option<usize> {
+    Some(HEADER + Header::of(records)?.length())
+}
+
 /// How long the first record is, with its header; `None` while it is not whole.
 pub(super) fn record_length(records: &[u8]) -> Option<usize> {
-    let length = HEADER + Header::of(records)?.length();
-    (records.len() >= length).then_some(length)
+    begun_length(records).filter(|length| records.len() >= *length)
 }
 
 /// Takes one of what is left of a peer's allowance.

@@ -45,6 +45,8 @@ const GATHERED: usize = 16_384;
 pub struct Connection {
     pub(super) engine: Mutex<Engine>,
     pub(super) transport: Box<dyn Transport>,
+    /// Whether that carries nothing, because the program does.
+    pub(super) is_memory: bool,
     pub(super) timeout: SharedTimeout,
     /// Held while the handshake is driven.
     pub(super) handshaking: Mutex<()>,
@@ -57,6 +59,8 @@ pub struct Connection {
     pub(super) outbox: Mutex<Outbox>,
     /// Whether sealed records wait for the transport.
     pub(super) unsent: AtomicBool,
+    /// Whether we said close_notify, so that nothing may be written.
+    pub(super) closed: AtomicBool,
     /// Whether somebody had something to send while another held the outbox.
     pub(super) late: AtomicBool,
     pub(super) outcome: OnceLock<Outcome>,
@@ -106,9 +110,15 @@ impl Connection {
         engine: Engine,
         transport: impl Transport + 'static,
     ) -> Self {
+        let is_memory = transport.is_memory();
+        let engine = match is_memory {
+            true => engine.over_memory(),
+            false => engine,
+        };
         Self {
             engine: Mutex::new(engine),
             transport: Box::new(transport),
+            is_memory,
             timeout: SharedTimeout::default(),
             handshaking: Mutex::new(()),
             reading: Direction::default(),
@@ -116,6 +126,7 @@ impl Connection {
             receiving: Mutex::new(()),
             outbox: Mutex::new(Outbox::default()),
             unsent: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             late: AtomicBool::new(false),
             outcome: OnceLock::new(),
             failure: OnceLock::new(),
@@ -189,11 +200,10 @@ impl Connection {
     }
 
     fn conclude(&self) -> Result<()> {
-        let bytes = (
-            self.received.load(Ordering::Relaxed),
-            self.sent.load(Ordering::Relaxed),
-        );
-        let outcome = Outcome::of(&mut self.engine(), bytes);
+        let mut engine = self.engine();
+        let bytes = (self.received.load(Ordering::Relaxed), self.sealed(&engine));
+        let outcome = Outcome::of(&mut engine, bytes);
+        drop(engine);
         let outcome = outcome.map_err(|error| self.fail(error))?;
         self.outcome.get_or_init(|| outcome);
         Ok(())
@@ -210,23 +220,29 @@ impl Connection {
         check_room(buffer)?;
         let patience = self.patience();
         self.complete_handshake(patience)?;
+        if self.is_memory {
+            let read = self.engine().read(buffer);
+            return self.conclude_read(read);
+        }
         let _turn = self.reading.turn("reads from")?;
         self.check_failure()?;
-        let mut outcome = self.read_here(buffer)?;
-        loop {
-            match outcome {
-                Ok(Read::Plaintext(count)) => return Ok(count),
-                Ok(Read::Closed) => return Ok(0),
-                Ok(Read::Blocked) => outcome = self.read_more(buffer, patience)?,
-                Err(error) if error.status() == Status::Truncated => {
-                    return if self.allows_truncation {
-                        Ok(0)
-                    } else {
-                        Err(error)
-                    };
-                }
-                Err(error) => return Err(self.fail(error)),
-            }
+        let mut read = self.read_here(buffer);
+        while matches!(read, Ok(Read::Blocked)) {
+            read = self.read_more(buffer, patience)?;
+        }
+        self.conclude_read(read)
+    }
+
+    fn conclude_read(&self, read: Result<Read>) -> Result<usize> {
+        match read {
+            Ok(Read::Plaintext(count)) => Ok(count),
+            Ok(Read::Closed) => Ok(0),
+            Ok(Read::Blocked) => Err(Status::WantRead.into()),
+            Err(error) if error.status() == Status::Truncated => match self.allows_truncation {
+                true => Ok(0),
+                false => Err(error),
+            },
+            Err(error) => Err(self.fail(error)),
         }
     }
 
@@ -246,6 +262,9 @@ impl Connection {
         let patience = self.patience();
         if !self.answers_early() {
             self.complete_handshake(patience)?;
+        }
+        if self.is_memory {
+            return self.write_memory(data);
         }
         let _turn = self.writing.turn("writes to")?;
         self.with_outbox(|outbox| self.write_to(outbox, data, patience))
@@ -288,7 +307,8 @@ impl Connection {
     pub fn refresh_keys(&self) -> Result<()> {
         self.complete_handshake(self.patience())?;
         let _turn = self.writing.turn("writes to")?;
-        self.with_outbox(|outbox| outbox.check())?;
+        self.check_open()?;
+        self.with_outbox(|outbox| outbox.check_failure())?;
         if self.agreed().map(|agreed| agreed.version) != Some(Version::Tls13) {
             let sentence = "keys change on request in TLS 1.3 alone, and this is TLS 1.2";
             return Err(Error::new(Status::Unsupported, sentence));
@@ -320,7 +340,7 @@ impl Connection {
         let _turn = self.writing.turn("writes to")?;
         self.with_outbox(|outbox| {
             outbox.check_failure()?;
-            if !std::mem::replace(&mut outbox.closed, true) && !self.is_handshaking() {
+            if !self.closed.swap(true, Ordering::AcqRel) && !self.is_handshaking() {
                 let sealed = self.engine().close_notify();
                 sealed.map_err(|error| self.fail(error))?;
             }

@@ -10,7 +10,6 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, sockopt};
 
-use super::memory::MemoryTransport;
 use crate::{Error, Result, Status};
 
 /// How long each call on a connection may wait.
@@ -108,9 +107,11 @@ pub trait Transport: Send + Sync {
     /// Sends some of `data`: how many bytes, at least one.
     fn send(&self, data: &[u8], patience: Patience) -> Result<usize>;
 
-    /// The memory that this is, if it is that: bytes need not be copied there.
-    fn as_memory(&self) -> Option<&MemoryTransport> {
-        None
+    /// Whether this carries nothing: the program feeds and drains the connection.  Only
+    /// [`MemoryTransport`](crate::MemoryTransport) says so.
+    #[doc(hidden)]
+    fn is_memory(&self) -> bool {
+        false
     }
 }
 

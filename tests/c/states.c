@@ -27,6 +27,7 @@ static void null_is_refused(void)
 {
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
 	tlsmith_conn *c = tlsmith_conn_new(ctx);
+	const void *lent;
 	char buf[8];
 	size_t len = 1;
 
@@ -69,6 +70,7 @@ static void null_is_refused(void)
 	CHECK(tlsmith_accept_mem(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_feed(NULL, "a", 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_drain(NULL, buf, sizeof buf) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_drain_lent(NULL, &lent) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_writev(NULL, NULL, 0) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_key_update(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_write_early(NULL, "a", 1) == TLSMITH_ERR_ARG);
@@ -187,6 +189,7 @@ static void settings_that_contradict_each_other_make_no_connection(void)
 static ptrdiff_t make_call(int number, tlsmith_conn *c)
 {
 	static char buf[10];
+	const void *lent;
 	tlsmith_slice slice = { "x", 1 };
 
 	switch (number) {
@@ -203,6 +206,7 @@ static ptrdiff_t make_call(int number, tlsmith_conn *c)
 	case 10: return tlsmith_conn_handshake_bytes(c, NULL, NULL);
 	case 11: return tlsmith_feed(c, "x", 1);
 	case 12: return tlsmith_drain(c, buf, sizeof buf);
+	case 13: return tlsmith_drain_lent(c, &lent);
 	default: return 99;
 	}
 }
@@ -217,7 +221,7 @@ static void nothing_works_before_it_is_connected(void)
 	for (i = 0; make_call(i, p.client) != 99; i++)
 		CHECK_FAILS(make_call(i, p.client), TLSMITH_ERR_STATE, tlsmith_error(p.client),
 		    "not connected yet");
-	CHECK(i == 13);
+	CHECK(i == 14);
 	CHECK(tlsmith_events(p.client) == 0 && tlsmith_pending(p.client) == 0);
 	CHECK(tlsmith_fd(p.client) == -1);
 	/* None of that did any harm. */
@@ -288,6 +292,7 @@ static void nothing_is_written_after_close_notify(void)
 static void memory_is_for_connections_over_memory(void)
 {
 	struct pair p;
+	const void *lent;
 	char buf[10];
 	int fd[2];
 
@@ -298,6 +303,8 @@ static void memory_is_for_connections_over_memory(void)
 	CHECK_FAILS(tlsmith_feed(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_error(p.client),
 	    "does not run over memory");
 	CHECK_FAILS(tlsmith_drain(p.client, buf, sizeof buf), TLSMITH_ERR_STATE,
+	    tlsmith_error(p.client), "does not run over memory");
+	CHECK_FAILS(tlsmith_drain_lent(p.client, &lent), TLSMITH_ERR_STATE,
 	    tlsmith_error(p.client), "does not run over memory");
 	stop(&p);
 	close(fd[0]);

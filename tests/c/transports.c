@@ -52,6 +52,40 @@ static void one_thread_plays_both_sides(void)
 	end(&p);
 }
 
+static void bytes_for_the_peer_are_lent_without_a_copy(void)
+{
+	static char data[200000], back[sizeof data];
+	const void *lent, *before = NULL;
+	struct pair p;
+	size_t got = 0;
+	ptrdiff_t n;
+	int pieces = 0;
+
+	for (size_t i = 0; i < sizeof data; i++)
+		data[i] = (char)(i * 7 + i / 255);
+	start_over_memory(&p);
+	shake(&p);
+	CHECK(tlsmith_drain_lent(p.client, &lent) == 0 && lent == NULL);
+	CHECK(tlsmith_write(p.client, data, sizeof data) == sizeof data);
+	do {
+		n = tlsmith_drain_lent(p.client, &lent);
+		if (!CHECK(n > 0 && lent != NULL && lent != before))
+			break;
+		/* Other calls leave it alone. */
+		CHECK(tlsmith_write(p.client, NULL, 0) == 0 && tlsmith_pending(p.client) == 0);
+		CHECK(tlsmith_feed(p.server, lent, (size_t)n) == 0);
+		before = lent;
+		pieces++;
+	} while (n >= 65536);
+	CHECK(pieces == 4 && tlsmith_events(p.client) == POLLIN);
+	while (got < sizeof data && (n = tlsmith_read(p.server, back + got, sizeof back - got)) > 0)
+		got += (size_t)n;
+	CHECK(got == sizeof data && memcmp(data, back, sizeof data) == 0);
+	CHECK_FAILS(tlsmith_drain_lent(p.client, NULL), TLSMITH_ERR_ARG, tlsmith_error(p.client),
+	    "data is NULL");
+	end(&p);
+}
+
 static void damage_on_the_way_is_noticed(void)
 {
 	struct pair p;
@@ -262,6 +296,7 @@ int main(void)
 {
 	begin_all();
 	one_thread_plays_both_sides();
+	bytes_for_the_peer_are_lent_without_a_copy();
 	damage_on_the_way_is_noticed();
 	short_counts_and_refusals_do_no_harm();
 	answers_that_cannot_be_are_errors();

@@ -6,8 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tlsmith::{
-    Connection, Context, Error, MemoryTransport, Result, SocketTransport, Status, Timeout,
-    Transport, tcp,
+    Connection, Context, Error, Piece, Result, SocketTransport, Status, Timeout, Transport, tcp,
 };
 
 use crate::cert::tlsmith_cert;
@@ -22,6 +21,8 @@ pub struct tlsmith_conn {
     settings: Mutex<Settings>,
     /// A bug struck: nothing may happen on this connection any more.
     broken: OnceLock<Error>,
+    /// Records that the caller is shown.
+    lent: Mutex<Option<Piece>>,
     pub(crate) texts: Texts,
     pub(crate) peer: OnceLock<Vec<tlsmith_cert>>,
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
@@ -34,8 +35,6 @@ pub(crate) struct Open {
     connection: Connection,
     /// The socket, or -1.
     fd: c_int,
-    /// What it runs over, where that is memory.
-    memory: Option<MemoryTransport>,
 }
 
 #[derive(Default)]
@@ -59,15 +58,14 @@ impl tlsmith_conn {
         self.connection().filter(|_| !driving::is_driven(self))
     }
 
-    /// What it runs over, where that is memory.
-    pub(crate) fn memory(&self) -> Result<&MemoryTransport> {
-        self.need_connection()?;
-        let memory = self.open.get().and_then(|open| open.memory.as_ref());
-        memory.ok_or_else(|| {
-            let sentence = "this connection does not run over memory: \
-                            tlsmith_connect_mem() and tlsmith_accept_mem() make one that does";
-            Error::new(Status::State, sentence)
-        })
+    /// Keeps the next bytes for the peer for whoever is shown them, in place of those
+    /// that it kept before: where they are, and how many.
+    pub(crate) fn lend_piece(&self) -> Result<(*const u8, usize)> {
+        let piece = self.need_connection()?.drain_piece()?;
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        *lent = piece;
+        let lent = lent.as_deref();
+        Ok(lent.map_or((std::ptr::null(), 0), |lent| (lent.as_ptr(), lent.len())))
     }
 
     /// Makes it a client.
@@ -127,22 +125,12 @@ impl tlsmith_conn {
 
 impl Open {
     fn new(connection: Connection) -> Self {
-        Self {
-            connection,
-            fd: -1,
-            memory: None,
-        }
+        Self { connection, fd: -1 }
     }
 
     /// It runs over this socket.
     pub(crate) fn over_socket(self, fd: c_int) -> Self {
         Self { fd, ..self }
-    }
-
-    /// It runs over this memory.
-    pub(crate) fn over_memory(self, memory: MemoryTransport) -> Self {
-        let memory = Some(memory);
-        Self { memory, ..self }
     }
 }
 
@@ -187,6 +175,7 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
             open: OnceLock::new(),
             settings: Mutex::default(),
             broken: OnceLock::new(),
+            lent: Mutex::default(),
             texts: Texts::default(),
             peer: OnceLock::new(),
             verified: OnceLock::new(),

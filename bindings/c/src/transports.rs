@@ -6,7 +6,7 @@ use tlsmith::{
     Error, MemoryTransport, Patience, PipeTransport, Result, SocketTransport, Status, Transport,
 };
 
-use crate::conn::{on, tlsmith_conn};
+use crate::conn::{on, on_open, tlsmith_conn};
 use crate::edge::{self, Callback, CallersFd, ReadFn, WriteFn};
 
 /// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno
@@ -120,20 +120,14 @@ pub extern "C" fn tlsmith_connect_mem(
 ) -> c_int {
     edge::status(on(conn, |conn| {
         let name = edge::text(server_name, "server_name")?;
-        let memory = MemoryTransport::new();
-        let open = conn.client(name, memory.clone())?;
-        conn.start(open.over_memory(memory))
+        conn.start(conn.client(name, MemoryTransport)?)
     }))
 }
 
 /// Be a server over memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_mem(conn: *mut tlsmith_conn) -> c_int {
-    edge::status(on(conn, |conn| {
-        let memory = MemoryTransport::new();
-        let open = conn.server(memory.clone())?;
-        conn.start(open.over_memory(memory))
-    }))
+    edge::status(on(conn, |conn| conn.start(conn.server(MemoryTransport)?)))
 }
 
 /// Over memory: hand over `len` bytes from the peer, all of which are kept until
@@ -143,8 +137,8 @@ pub extern "C" fn tlsmith_accept_mem(conn: *mut tlsmith_conn) -> c_int {
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_feed(conn: *mut tlsmith_conn, data: *const c_void, len: usize) -> c_int {
-    edge::status(on(conn, |conn| {
-        conn.memory()?.feed(edge::bytes(data, len, "data")?)
+    edge::status(on_open(conn, |connection| {
+        connection.feed(edge::bytes(data, len, "data")?)
     }))
 }
 
@@ -156,8 +150,25 @@ pub extern "C" fn tlsmith_feed(conn: *mut tlsmith_conn, data: *const c_void, len
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_drain(conn: *mut tlsmith_conn, buf: *mut c_void, len: usize) -> isize {
+    edge::count(on_open(conn, |connection| {
+        connection.drain(edge::room(buf, len, "buf")?)
+    }))
+}
+
+/// Over memory: lend bytes for the peer without a copy: their count, and in `*data`
+/// where they are, NULL for 0.  Fewer than 65536 are all that there were.  They are
+/// drained then, so all of them have to be sent, and they stay there until the next
+/// call of this on the connection, or its end.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_drain_lent(conn: *mut tlsmith_conn, data: *mut *const c_void) -> isize {
     edge::count(on(conn, |conn| {
-        Ok(conn.memory()?.drain(edge::room(buf, len, "buf")?))
+        if data.is_null() {
+            return Err(edge::is_null("data"));
+        }
+        let (start, count) = conn.lend_piece()?;
+        edge::store(data, start.cast());
+        Ok(count)
     }))
 }
 

@@ -11,14 +11,9 @@ use crate::hooks;
 use crate::peer::{MOST, Open, Peer, Raised};
 use crate::values;
 
-/// What fills the memory for the peer, and then what did not fit.
-const ROUNDS: usize = 2;
-
 /// TLS over memory.
 #[pyclass(frozen, subclass, extends = Peer, module = "tlsmith._tlsmith", name = "Connection", weakref)]
-pub(crate) struct Memory {
-    memory: MemoryTransport,
-}
+pub(crate) struct Memory {}
 
 fn peer<'a>(this: &'a Bound<'_, Memory>) -> &'a Peer {
     this.as_super().get()
@@ -35,24 +30,22 @@ impl Memory {
         is_server: bool,
         server_name: Option<&str>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let memory = MemoryTransport::new();
         let core = &context.get().core;
         let connection = py.detach(|| match is_server {
-            true => Connection::server(core, memory.clone()),
-            false => Connection::client(core, server_name, memory.clone()),
+            true => Connection::server(core, MemoryTransport),
+            false => Connection::client(core, server_name, MemoryTransport),
         });
         let connection = connection.map_err(|error| to_python(py, &error, server_name))?;
         let open = Open::new(connection, Raised::default(), None);
         let peer = Peer::new(open, context);
-        Ok(PyClassInitializer::from(peer).add_subclass(Self { memory }))
+        Ok(PyClassInitializer::from(peer).add_subclass(Self {}))
     }
 
     /// Take bytes that came from the peer: b"" says that its end came.
     #[pyo3(signature = (data, /))]
     fn receive_data(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
-        let fed = this.get().memory.feed(data.bytes());
-        fed.map_err(|error| to_python(this.py(), &error, None))?;
+        peer(this).run(this.py(), |connection| connection.feed(data.bytes()))?;
         Self::advance(this);
         Ok(())
     }
@@ -61,17 +54,15 @@ impl Memory {
     /// all.  b"" when there are none.
     #[pyo3(signature = (limit = -1, /))]
     fn data_to_send<'py>(this: &Bound<'py, Self>, limit: isize) -> PyResult<Bound<'py, PyBytes>> {
-        let memory = &this.get().memory;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut bytes = Vec::new();
-        for _ in 0..ROUNDS {
-            Self::advance(this);
-            let filled = bytes.len();
-            bytes.resize(limit.min(filled + memory.undrained()), 0);
-            let count = memory.drain(&mut bytes[filled..]);
+        Self::advance(this);
+        let bytes = peer(this).run(this.py(), |connection| {
+            let mut bytes = vec![0; limit.min(connection.undrained()?)];
             // Another thread may have been faster.
-            bytes.truncate(filled + count);
-        }
+            let count = connection.drain(&mut bytes)?;
+            bytes.truncate(count);
+            Ok(bytes)
+        })?;
         Ok(PyBytes::new(this.py(), &bytes))
     }
 
@@ -79,12 +70,8 @@ impl Memory {
     #[pyo3(signature = (buffer, /))]
     fn data_to_send_into(this: &Bound<'_, Self>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
         let mut buffer = Buffer::writable(buffer)?;
-        let mut filled = 0;
-        for _ in 0..ROUNDS {
-            Self::advance(this);
-            filled += this.get().memory.drain(&mut buffer.bytes_mut()[filled..]);
-        }
-        Ok(filled)
+        Self::advance(this);
+        peer(this).run(this.py(), |connection| connection.drain(buffer.bytes_mut()))
     }
 
     /// Read up to `size` bytes, -1: what is there; b"" only after the peer's
@@ -155,10 +142,7 @@ impl Memory {
     #[getter]
     fn wants_write(this: &Bound<'_, Self>) -> PyResult<bool> {
         Self::advance(this);
-        let undrained = this.get().memory.undrained();
-        peer(this).run(this.py(), |connection| {
-            Ok(undrained > 0 || connection.events().write)
-        })
+        peer(this).run(this.py(), |connection| Ok(connection.undrained()? > 0))
     }
 
     /// How many bytes can be read without more from the peer.

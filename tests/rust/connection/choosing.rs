@@ -99,8 +99,7 @@ fn the_client_hears_the_alert_that_the_chooser_says() {
 
 /// What a server hears of a client whose first flight `change` has changed.
 fn heard(client: &Context, change: impl Fn(&mut Vec<u8>)) -> Hello {
-    let [near, far] = [MemoryTransport::new(), MemoryTransport::new()];
-    let client = Connection::client(client, Some("localhost"), near.clone()).unwrap();
+    let client = Connection::client(client, Some("localhost"), MemoryTransport).unwrap();
     let told = Arc::<Mutex<Option<Hello>>>::default();
     let tell = told.clone();
     let choose: Choose = Arc::new(move |hello| {
@@ -108,12 +107,12 @@ fn heard(client: &Context, change: impl Fn(&mut Vec<u8>)) -> Hello {
         Ok(None)
     });
     let context = server_context(localhost());
-    let server = Connection::server_choosing(&context, choose, far.clone()).unwrap();
+    let server = Connection::server_choosing(&context, choose, MemoryTransport).unwrap();
     assert_eq!(client.handshake().unwrap_err().status(), Status::WantRead);
-    let mut flight = vec![0; near.undrained()];
-    near.drain(&mut flight);
+    let mut flight = vec![0; client.undrained().unwrap()];
+    client.drain(&mut flight).unwrap();
     change(&mut flight);
-    far.feed(&flight).unwrap();
+    server.feed(&flight).unwrap();
     assert_eq!(server.handshake().unwrap_err().status(), Status::WantRead);
     let hello = told.lock().unwrap().take();
     hello.expect("the chooser is asked")

@@ -36,19 +36,18 @@ fn move_much(client: &Connection, server: &Connection) {
 
 // Memory.
 
-fn memory_pair(client: &Context, server: &Context) -> [(Connection, MemoryTransport); 2] {
-    let [near, far] = [MemoryTransport::new(), MemoryTransport::new()];
-    let client = Connection::client(client, Some("localhost"), near.clone()).unwrap();
-    let server = Connection::server(server, far.clone()).unwrap();
-    [(client, near), (server, far)]
+fn memory_pair(client: &Context, server: &Context) -> [Connection; 2] {
+    let client = Connection::client(client, Some("localhost"), MemoryTransport);
+    let server = Connection::server(server, MemoryTransport);
+    [client.unwrap(), server.unwrap()]
 }
 
 /// Moves what waits from one side to the other: how much.
-fn ferry(from: &MemoryTransport, to: &MemoryTransport) -> usize {
+fn ferry(from: &Connection, to: &Connection) -> usize {
     let mut buffer = vec![0; 100_000];
     let mut moved = 0;
     loop {
-        match from.drain(&mut buffer) {
+        match from.drain(&mut buffer).unwrap() {
             0 => return moved,
             count => to.feed(&buffer[..count]).unwrap(),
         }
@@ -56,15 +55,14 @@ fn ferry(from: &MemoryTransport, to: &MemoryTransport) -> usize {
     }
 }
 
-fn shake_in_memory(sides: &[(Connection, MemoryTransport); 2]) {
-    let [(client, near), (server, far)] = sides;
+fn shake_in_memory([client, server]: &[Connection; 2]) {
     while client.is_handshaking() || server.is_handshaking() {
         for side in [client, server] {
             if let Err(error) = side.handshake() {
                 assert_eq!(error.status(), Status::WantRead, "{error}");
             }
         }
-        let moved = ferry(near, far) + ferry(far, near);
+        let moved = ferry(client, server) + ferry(server, client);
         let done = !client.is_handshaking() && !server.is_handshaking();
         assert!(moved > 0 || done, "nobody gets further");
     }
@@ -77,7 +75,7 @@ fn in_memory_the_program_moves_every_byte() {
         let client = only(client_context(), version);
         let sides = memory_pair(&client, &server_context(localhost()));
         shake_in_memory(&sides);
-        let [(client, near), (server, far)] = &sides;
+        let [client, server] = &sides;
         assert_eq!(client.agreed().unwrap().version, version);
         let mut sent = [0, 0];
         let mut got = [Vec::new(), Vec::new()];
@@ -106,14 +104,14 @@ fn in_memory_the_program_moves_every_byte() {
                     }
                 }
             }
-            ferry(near, far);
-            ferry(far, near);
+            ferry(client, server);
+            ferry(server, client);
         }
         assert!(got[0] == data && got[1] == data);
         // What nobody drains does not grow without limit.
         assert!(stalls > 20, "{stalls}");
         client.shutdown().unwrap();
-        ferry(near, far);
+        ferry(client, server);
         assert_eq!(server.read(&mut buffer).unwrap(), 0);
     }
 }
@@ -121,24 +119,24 @@ fn in_memory_the_program_moves_every_byte() {
 #[test]
 fn memory_never_waits_and_has_an_end() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
-    let [(client, near), (server, far)] = &sides;
+    let [client, server] = &sides;
     for timeout in [Timeout::Descriptor, Timeout::Never, PATIENCE] {
         client.set_timeout(timeout);
         assert_fails(client.handshake(), Status::WantRead, "");
     }
-    assert!(near.undrained() > 0);
+    assert!(client.undrained().unwrap() > 0);
     shake_in_memory(&sides);
     server.write(b"half").unwrap();
-    ferry(far, near);
-    near.feed(b"").unwrap();
-    assert_fails(near.feed(b"more"), Status::State, "fed already");
-    assert_fails(near.feed(b""), Status::State, "fed already");
+    ferry(server, client);
+    client.feed(b"").unwrap();
+    assert_fails(client.feed(b"more"), Status::State, "fed already");
+    assert_fails(client.feed(b""), Status::State, "fed already");
     let mut buffer = [0; 100];
     assert_eq!(client.read(&mut buffer).unwrap(), 4);
     assert_fails(client.read(&mut buffer), Status::Truncated, "close_notify");
     // The other direction is as it was.
     client.write(b"still here").unwrap();
-    ferry(near, far);
+    ferry(client, server);
     assert_eq!(server.read(&mut buffer).unwrap(), 10);
 }
 
@@ -146,13 +144,80 @@ fn memory_never_waits_and_has_an_end() {
 fn what_follows_close_notify_in_memory_is_left_over() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     shake_in_memory(&sides);
-    let [(client, near), (server, far)] = &sides;
+    let [client, server] = &sides;
     server.shutdown().unwrap();
-    ferry(far, near);
-    near.feed(b"not TLS").unwrap();
+    ferry(server, client);
+    client.feed(b"not TLS").unwrap();
     assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
     assert_eq!(client.leftover(), b"not TLS");
     assert_eq!(client.leftover(), b"");
+}
+
+#[test]
+fn pieces_of_memory_are_what_waits_without_a_copy() {
+    let sides = memory_pair(&client_context(), &server_context(localhost()));
+    shake_in_memory(&sides);
+    let [client, server] = &sides;
+    let data = &volume()[..1_000_000];
+    let (mut sent, mut got) = (0, Vec::new());
+    let mut buffer = vec![0; 30_000];
+    while got.len() < data.len() {
+        if sent < data.len() {
+            sent += client.write(&data[sent..]).unwrap();
+        }
+        let waits = client.undrained().unwrap();
+        let pieces: Vec<_> = std::iter::from_fn(|| client.drain_piece().unwrap()).collect();
+        assert_eq!(pieces.iter().map(|piece| piece.len()).sum::<usize>(), waits);
+        // A short one is the last, and each stays as it is until it is dropped.
+        assert!(
+            pieces
+                .iter()
+                .rev()
+                .skip(1)
+                .all(|piece| piece.len() >= 65_536)
+        );
+        pieces.iter().for_each(|piece| server.feed(piece).unwrap());
+        while let Ok(count) = server.read(&mut buffer) {
+            got.extend_from_slice(&buffer[..count]);
+        }
+    }
+    assert!(got == data);
+}
+
+#[test]
+fn memory_may_be_fed_in_portions_of_any_size() {
+    let data = &volume()[..300_000];
+    for portion in [1, 4, 5, 6, 1_000, 16_384, 16_406, 65_537, 200_000] {
+        let sides = memory_pair(&client_context(), &server_context(localhost()));
+        shake_in_memory(&sides);
+        let [client, server] = &sides;
+        assert_eq!(client.write(&data[..200_000]).unwrap(), 200_000);
+        let mut records = vec![0; client.undrained().unwrap()];
+        client.drain(&mut records).unwrap();
+        let mut got = vec![0; 200_000];
+        let mut filled = 0;
+        for (index, part) in records.chunks(portion).enumerate() {
+            server.feed(part).unwrap();
+            // Sometimes several portions wait.
+            if index % 3 == 0 {
+                filled += server.read(&mut got[filled..]).unwrap_or_default();
+            }
+        }
+        while filled < got.len() {
+            filled += server.read(&mut got[filled..]).unwrap();
+        }
+        assert!(got == data[..200_000], "{portion}");
+    }
+}
+
+#[test]
+fn only_memory_is_fed_and_drained() {
+    let (client, _server) = piped_pair();
+    let words = "does not run over memory";
+    assert_fails(client.feed(b"x"), Status::State, words);
+    assert_fails(client.drain(&mut [0; 9]), Status::State, words);
+    assert_fails(client.drain_piece(), Status::State, words);
+    assert_fails(client.undrained(), Status::State, words);
 }
 
 // Pipes.
@@ -352,38 +417,32 @@ fn a_transport_that_fails_is_the_error_of_the_connection() {
 #[test]
 fn what_memory_was_fed_is_known_before_it_is_read() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
-    let [(client, near), (server, far)] = &sides;
+    let [client, server] = &sides;
     while client.is_handshaking() || server.is_handshaking() {
         client.carry_on();
-        ferry(near, far);
+        ferry(client, server);
         server.carry_on();
-        ferry(far, near);
+        ferry(server, client);
     }
     client.carry_on();
     assert_eq!(client.tickets().len(), 2, "they came after the handshake");
     assert_eq!((client.pending(), client.events().read), (0, true));
     assert_eq!(server.write(b"hello").unwrap(), 5);
-    ferry(far, near);
-    assert_eq!(
-        client.pending(),
-        0,
-        "nothing looks at the transport unasked"
-    );
-    client.carry_on();
+    ferry(server, client);
     assert_eq!(client.pending(), 5);
     server.shutdown().unwrap();
-    ferry(far, near);
-    near.feed(b"plain").unwrap();
+    ferry(server, client);
+    client.feed(b"plain").unwrap();
     client.carry_on();
     assert!(!client.peer_closed(), "what came before is read first");
     let mut buffer = [0; 10];
     assert_eq!(client.read(&mut buffer).unwrap(), 5);
     client.carry_on();
     assert!(client.peer_closed() && !client.events().read);
-    near.feed(b" text").unwrap();
+    client.feed(b" text").unwrap();
     client.carry_on();
     assert_eq!(client.leftover(), b"plain text");
-    near.feed(&[]).unwrap();
+    client.feed(&[]).unwrap();
     client.carry_on();
     assert_eq!(client.read(&mut buffer).unwrap(), 0);
 }
@@ -392,28 +451,28 @@ fn what_memory_was_fed_is_known_before_it_is_read() {
 fn what_fails_on_the_way_is_for_the_next_call() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     shake_in_memory(&sides);
-    let [(client, near), (server, far)] = &sides;
+    let [client, server] = &sides;
     server.write(b"good").unwrap();
-    ferry(far, near);
+    ferry(server, client);
     server.write(b"bad").unwrap();
-    let mut record = vec![0; far.undrained()];
-    far.drain(&mut record);
+    let mut record = vec![0; server.undrained().unwrap()];
+    server.drain(&mut record).unwrap();
     *record.last_mut().unwrap() ^= 1;
-    near.feed(&record).unwrap();
+    client.feed(&record).unwrap();
     client.carry_on();
     assert_eq!(client.pending(), 4);
     let mut buffer = [0; 4];
     assert_eq!(client.read(&mut buffer).unwrap(), 4);
     client.carry_on();
     assert!(
-        !client.events().read && near.undrained() > 0,
+        !client.events().read && client.undrained().unwrap() > 0,
         "its alert is there"
     );
     assert_eq!(
         client.read(&mut buffer).unwrap_err().status(),
         Status::Protocol
     );
-    ferry(near, far);
+    ferry(client, server);
     server.carry_on();
     assert_eq!(server.write(b"x").unwrap_err().alert(), Some(20));
 }
@@ -422,10 +481,10 @@ fn what_fails_on_the_way_is_for_the_next_call() {
 fn the_end_of_the_transport_is_the_end_of_waiting() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     shake_in_memory(&sides);
-    let [(client, near), _] = &sides;
+    let [client, _] = &sides;
     client.carry_on();
     assert!(client.events().read);
-    near.feed(&[]).unwrap();
+    client.feed(&[]).unwrap();
     client.carry_on();
     assert!(!client.events().read);
     let error = client.read(&mut [0; 1]).unwrap_err();

@@ -1,0 +1,130 @@
+//! What a connection over memory keeps: bytes that were fed, and bytes to be drained.
+//!
+//! Most calls need nothing of this: what is fed goes straight to where records are
+//! opened, and what is drained comes from where they were sealed.  The queues have what
+//! finds no room there.
+
+use super::super::buffer::{Buffer, Queue};
+use super::super::record::{HEADER, begun_length};
+use super::Engine;
+use crate::{Error, Result, Status};
+
+/// How much may wait to be drained before writing wants to wait.
+const UNDRAINED_LIMIT: usize = 256 * 1024;
+
+#[derive(Default)]
+pub(super) struct Carried {
+    /// Bytes from the peer, behind those that the engine has seen.
+    from_peer: Queue,
+    /// Bytes for the peer, before those that were sealed last.
+    for_peer: Queue,
+    /// Whether the peer's end was fed.
+    ended: bool,
+}
+
+impl Engine {
+    /// The same for a connection over memory.
+    pub(crate) fn over_memory(self) -> Self {
+        let carried = Some(Box::default());
+        Self { carried, ..self }
+    }
+
+    /// Keeps bytes from the peer, or, without any, its end.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        let carried = self.carried.get_or_insert_default();
+        if carried.ended {
+            let sentence = "the end of the peer's bytes was fed already: nothing can follow it";
+            return Err(Error::new(Status::State, sentence));
+        }
+        carried.ended = bytes.is_empty();
+        let seen = match carried.from_peer.len() {
+            0 => self.incoming.append_within(bytes),
+            _ => 0,
+        };
+        carried.from_peer.append(&bytes[seen..]);
+        Ok(())
+    }
+
+    /// Has a look at more of what was fed: whether there was something new.
+    pub(super) fn take_fed(&mut self) -> bool {
+        let Some(carried) = &mut self.carried else {
+            return false;
+        };
+        if carried.from_peer.len() == 0 {
+            return carried.ended && !std::mem::replace(&mut self.transport_ended, true);
+        }
+        // What follows close_notify is for who asks for it.
+        if self.peer_closed {
+            return false;
+        }
+        if self.incoming.is_empty() {
+            self.incoming = carried.from_peer.pop().unwrap_or_default();
+            return true;
+        }
+        // No more than the record lacks: what follows can then be taken without a copy.
+        let begun = &self.incoming.filled()[self.shown..];
+        let wanted = match begun_length(begun) {
+            Some(length) => length.saturating_sub(begun.len()).max(1),
+            None => HEADER - begun.len(),
+        };
+        let room = self.incoming.spare(wanted);
+        let count = carried.from_peer.drain_into(&mut room[..wanted]);
+        self.incoming.commit(count);
+        true
+    }
+
+    /// Moves bytes for the peer to the front of `out`, as many as fit.
+    pub(crate) fn drain(&mut self, out: &mut [u8]) -> usize {
+        let carried = self.carried.as_mut();
+        let mut count = carried.map_or(0, |carried| carried.for_peer.drain_into(out));
+        if count < out.len() && self.has_outgoing() {
+            count += self.outgoing.drain_into(&mut out[count..]);
+        }
+        count
+    }
+
+    /// Gives the next bytes for the peer away.
+    pub(crate) fn drain_piece(&mut self) -> Option<Buffer> {
+        let carried = self.carried.as_mut();
+        let queued = carried.and_then(|carried| carried.for_peer.pop());
+        queued.or_else(|| self.has_outgoing().then(|| self.take_outgoing()))
+    }
+
+    /// How many bytes wait for the peer here.
+    pub(crate) fn undrained(&self) -> usize {
+        let queued = self.carried.as_ref();
+        let sealed = match self.has_outgoing() {
+            true => self.outgoing.len(),
+            false => 0,
+        };
+        queued.map_or(0, |carried| carried.for_peer.len()) + sealed
+    }
+
+    /// Seals the front of `data`: how much of it was taken, none when as much waits to
+    /// be drained as may.
+    pub(crate) fn encrypt_to_drain(&mut self, data: &[u8]) -> Result<usize> {
+        let mut taken = 0;
+        loop {
+            taken += self.encrypt(&data[taken..], 0)?;
+            if taken == data.len() {
+                return Ok(taken);
+            }
+            let carried = self.carried.get_or_insert_default();
+            if carried.for_peer.len() >= UNDRAINED_LIMIT {
+                return Ok(taken);
+            }
+            carried.for_peer.push(std::mem::take(&mut self.outgoing));
+        }
+    }
+
+    /// Takes what was fed and not looked at.
+    pub(super) fn unseen(&mut self) -> Vec<u8> {
+        let mut unseen = Vec::new();
+        let queue = self.carried.as_mut().map(|carried| &mut carried.from_peer);
+        if let Some(queue) = queue {
+            unseen.resize(queue.len(), 0);
+            queue.drain_into(&mut unseen);
+        }
+        unseen
+    }
+}
