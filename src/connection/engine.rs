@@ -434,6 +434,20 @@ impl Engine {
     /// waiting here; also says how much went to `out`.
     fn step(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
         self.check_failure()?;
+        let outcome = match &self.tls {
+            Tls::Open(..) => self.step_open(out),
+            _ => self.step_unopened(goal, out),
+        };
+        if matches!(outcome, Ok((Step::PeerClosed, _))) {
+            self.peer_closed = true;
+        }
+        outcome
+    }
+
+    /// The same while our own record layer does not have the connection.  Apart from it,
+    /// because so much stack is touched here that reading a small record would feel it.
+    #[inline(never)]
+    fn step_unopened(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
         if !self.hear_client()? {
             return Ok((Step::Blocked, 0));
         }
@@ -441,14 +455,10 @@ impl Engine {
         if goal.is_nothing() {
             self.hand_over()?;
         }
-        let outcome = match &self.tls {
+        match &self.tls {
             Tls::Open(..) => self.step_open(out),
             _ => self.step_rustls(goal, out),
-        };
-        if matches!(outcome, Ok((Step::PeerClosed, _))) {
-            self.peer_closed = true;
         }
-        outcome
     }
 
     /// How much plaintext waits to be read.

@@ -208,9 +208,12 @@ impl Connection {
         (sealed, engine.has_outgoing())
     }
 
-    /// Sends all records that are sealed.  In memory, that is not for us to do.
+    /// Sends all records that are sealed; in memory, they wait to be drained.
     pub(super) fn send_all(&self, outbox: &mut Outbox, patience: Patience) -> Result<()> {
-        while !self.is_memory {
+        if self.is_memory {
+            return Ok(());
+        }
+        loop {
             if outbox.sending.is_empty() {
                 outbox.sending = self.engine().take_outgoing();
             }
@@ -219,7 +222,6 @@ impl Connection {
             }
             self.send_taken(outbox, patience)?;
         }
-        Ok(())
     }
 
     /// Sends the records that are on their way.

@@ -13,6 +13,7 @@ use crate::notes::Notes;
 impl Engine {
     /// Takes the connection from rustls, as soon as it can be: when the handshake is
     /// complete and rustls holds nothing of either direction.
+    #[inline(never)]
     pub(super) fn hand_over(&mut self) -> Result<()> {
         let holds = |state: &CommonState| state.is_handshaking() || state.wants_write();
         if !self.concluded
@@ -52,7 +53,9 @@ impl Engine {
         seal: impl FnOnce(&mut Records, &mut Buffer) -> Result<(), rustls::Error>,
     ) -> Result<bool> {
         self.check_failure()?;
-        self.hand_over()?;
+        if !matches!(self.tls, Tls::Open(..)) {
+            self.hand_over()?;
+        }
         let Tls::Open(records, _) = &mut self.tls else {
             return Ok(false);
         };

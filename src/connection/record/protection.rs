@@ -228,12 +228,9 @@ impl Protection {
     /// section 5.3.  What we seal with AES-GCM in TLS 1.2 has it, too: there, any that
     /// is not used twice will do (RFC 5288, section 3).
     fn nonce(&self) -> [u8; NONCE_LEN] {
-        let mut nonce = self.iv;
-        let end = &mut nonce[NONCE_LEN - 8..];
-        for (byte, number) in end.iter_mut().zip(self.sequence.to_be_bytes()) {
-            *byte ^= number;
-        }
-        nonce
+        let [a, b, c, d, end @ ..] = self.iv;
+        let [e, f, g, h, i, j, k, l] = (u64::from_be_bytes(end) ^ self.sequence).to_be_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l]
     }
 
     fn additional_data_of(&self, header: Header) -> ([u8; 13], usize) {
@@ -249,17 +246,16 @@ impl Protection {
 
     /// What is authenticated beside the plaintext, and how long it is.
     fn additional_data(&self, outer: [u8; 3], content: usize, length: u16) -> ([u8; 13], usize) {
-        let mut data = [0; 13];
-        let (used, length) = match self.is_tls13 {
-            true => (HEADER, length),
-            false => {
-                data[..8].copy_from_slice(&self.sequence.to_be_bytes());
-                (8 + HEADER, content as u16)
-            }
-        };
-        data[used - HEADER..used - 2].copy_from_slice(&outer);
-        data[used - 2..used].copy_from_slice(&length.to_be_bytes());
-        (data, used)
+        let [kind, major, minor] = outer;
+        if self.is_tls13 {
+            let [high, low] = length.to_be_bytes();
+            let data = [kind, major, minor, high, low, 0, 0, 0, 0, 0, 0, 0, 0];
+            return (data, HEADER);
+        }
+        let [a, b, c, d, e, f, g, h] = self.sequence.to_be_bytes();
+        let [high, low] = (content as u16).to_be_bytes();
+        let data = [a, b, c, d, e, f, g, h, kind, major, minor, high, low];
+        (data, data.len())
     }
 
     /// The content of a record that was opened (RFC 8446, section 5.4).
