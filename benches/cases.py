@@ -82,6 +82,8 @@ HANDSHAKES = [
 ]
 
 SMALL = bulk("memory", AES_128, 100, 30_000)
+# Written one by one, and carried together.
+BURST = Case(SMALL.section, f"{SMALL.name}, 64 at a time", f"burst {AES_128} 100 64 500", rate(100))
 MEMORY = [
     bulk("memory", AES_128, 16384, 6_000),
     bulk("memory", AES_256, 16384, 6_000),
@@ -113,6 +115,7 @@ TIMED = [
     default_handshake("full"),
     default_handshake("resumed"),
     SMALL,
+    BURST,
     *MEMORY,
     MEMORY_CHACHA,
     *TCP,
@@ -164,8 +167,8 @@ BARS = [
     Bar("full, mutual, resumed handshakes: >= 0.97 of rustls", HANDSHAKES, 0.97, "rustls"),
     Bar("AES-GCM in memory, 16 KiB and more: >= 1.3 of OpenSSL 4", MEMORY, 1.3, "openssl"),
     Bar("AES-GCM in memory, 16 KiB and more: >= 1.1 of BoringSSL", MEMORY, 1.1, "boringssl"),
-    Bar("100-byte messages: >= 2 of OpenSSL 4", [SMALL], 2, "openssl"),
-    Bar("100-byte messages: >= 2 of BoringSSL", [SMALL], 2, "boringssl"),
+    Bar("100-byte messages: >= 2 of OpenSSL 4", [SMALL, BURST], 2, "openssl"),
+    Bar("100-byte messages: >= 2 of BoringSSL", [SMALL, BURST], 2, "boringssl"),
     Bar("TCP, 16 KiB to 1 MiB: >= 1.25 of OpenSSL 4", TCP, 1.25, "openssl"),
     Bar("reads at 1 MiB: <= 16 per MiB", [READ_CALLS], 16),
     Bar("writes at 1 MiB: <= 16 per MiB", [WRITE_CALLS], 16),

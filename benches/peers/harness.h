@@ -45,8 +45,8 @@ double measured(void (*work)(void *, long), void *with, long count);
 
 /* In memory; `kind` is "full", "mutual" or "resumed". */
 double handshakes(const char *cipher, const char *group, const char *kind, long count);
-/* One message, there and read. */
-double memory_bulk(const char *cipher, size_t size, long count);
+/* Messages, there and read, so many of them carried at once: for each. */
+double memory_bulk(const char *cipher, size_t message, long burst, long count);
 /* The same over loopback TCP, between two threads. */
 double tcp_bulk(const char *cipher, size_t size, long count);
 /* A message and its answer. */

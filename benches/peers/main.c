@@ -144,7 +144,10 @@ static void run(const char *program, const char *folder, char *words[], int coun
 	else if (count == 5 && strcmp(name, "handshake") == 0)
 		answer(handshakes(choice(words[1]), choice(words[2]), words[3], number(words[4])));
 	else if (count == 4 && strcmp(name, "memory") == 0)
-		answer(memory_bulk(words[1], (size_t)number(words[2]), number(words[3])));
+		answer(memory_bulk(words[1], (size_t)number(words[2]), 1, number(words[3])));
+	else if (count == 5 && strcmp(name, "burst") == 0)
+		answer(memory_bulk(words[1], (size_t)number(words[2]), number(words[3]),
+		    number(words[4])));
 	else if (count == 4 && strcmp(name, "tcp") == 0)
 		answer(tcp_bulk(words[1], (size_t)number(words[2]), number(words[3])));
 	else if (count == 4 && strcmp(name, "pingpong") == 0)

@@ -83,19 +83,28 @@ double handshakes(const char *cipher, const char *group, const char *kind, long 
 struct bulk {
 	struct peer_conn *pair[2];
 	unsigned char *out, *in;
-	size_t size;
+	/* Of one message, and of as many as are written before they are carried. */
+	size_t message, size;
 };
 
+/* How much of the next message is taken. */
+static size_t write_some(struct bulk *bulk, size_t sent)
+{
+	size_t rest = bulk->message - sent % bulk->message;
+
+	return peer_write(bulk->pair[PEER_CLIENT], bulk->out + sent, rest);
+}
+
 /* In as many steps as the library likes. */
-static void send_message(struct bulk *bulk)
+static void send_burst(struct bulk *bulk)
 {
 	size_t sent = 0, received = 0, n;
 
 	for (int turns = 0; received < bulk->size; turns++) {
 		if (turns > 1000)
 			die("%zu of %zu bytes arrive", received, sent);
-		if (sent < bulk->size)
-			sent += peer_write(bulk->pair[PEER_CLIENT], bulk->out + sent, bulk->size - sent);
+		for (n = 1; sent < bulk->size && n > 0; sent += n)
+			n = write_some(bulk, sent);
 		peer_carry(bulk->pair[PEER_CLIENT], bulk->pair[PEER_SERVER]);
 		do {
 			n = peer_read(bulk->pair[PEER_SERVER], bulk->in + received, bulk->size - received);
@@ -104,27 +113,28 @@ static void send_message(struct bulk *bulk)
 	}
 }
 
-static void send_messages(void *with, long count)
+static void send_bursts(void *with, long count)
 {
 	while (count-- > 0)
-		send_message(with);
+		send_burst(with);
 }
 
-double memory_bulk(const char *cipher, size_t size, long count)
+double memory_bulk(const char *cipher, size_t message, long burst, long count)
 {
+	size_t size = message * (size_t)burst;
 	struct peer_ends *ends = opened(cipher, NULL, "full");
-	struct bulk bulk = { .size = size, .out = malloc(size), .in = malloc(size) };
+	struct bulk bulk = { .message = message, .size = size };
 	double time;
 
 	if (ends == NULL)
 		return -1;
-	NEED(bulk.out != NULL && bulk.in != NULL);
+	NEED((bulk.out = malloc(size)) != NULL && (bulk.in = malloc(size)) != NULL);
 	for (size_t i = 0; i < size; i++)
 		bulk.out[i] = (unsigned char)rand();
 	peer_memory(ends, bulk.pair);
 	shake_hands(bulk.pair);
-	send_messages(&bulk, 10);
-	time = measured(send_messages, &bulk, count);
+	send_bursts(&bulk, 10);
+	time = measured(send_bursts, &bulk, count) / (double)burst;
 	NEED(memcmp(bulk.in, bulk.out, size) == 0);
 	peer_free(bulk.pair[PEER_CLIENT]);
 	peer_free(bulk.pair[PEER_SERVER]);
