@@ -34,6 +34,7 @@ const GATHERED: usize = 16_384;
 ///
 /// Every method may be called from any thread.  One thread may read while
 /// another writes; a second reader, or a second writer, gets [`Status::State`].
+/// Over memory, where nothing waits, they take turns.
 ///
 /// A fatal error is kept: every later call returns it again.  Not fatal are
 /// [`Status::WantRead`], [`Status::WantWrite`], [`Status::Timeout`] while
