@@ -17,6 +17,8 @@ use tlsmith::{
 mod by_the_book;
 #[path = "pki/chapter.rs"]
 mod chapter;
+#[path = "pki/copying.rs"]
+mod copying;
 #[path = "pki/extensions.rs"]
 mod extensions;
 #[path = "pki/files.rs"]
