@@ -5,8 +5,6 @@ import array
 import ctypes
 import datetime
 import gc
-import os
-import resource
 import sys
 import weakref
 
@@ -146,31 +144,6 @@ def test_a_chosen_server_that_is_garbage_still_serves(client, identity):
     exchange(near, far)
     assert near.info == far.info._replace(signature_scheme=near.info.signature_scheme)
     assert lines
-
-
-def test_thousands_of_connections_leave_nothing(client, server):
-    def connect(count):
-        for _ in range(count):
-            near, far = memory_pair(client, server)
-            near.write(b"x")
-
-    def descriptors():
-        return len(os.listdir("/proc/self/fd"))
-
-    def kilobytes():
-        gc.collect()
-        ctypes.CDLL(None).malloc_trim(0)
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize() // 1024
-
-    connect(500)
-    before, open_before = kilobytes(), descriptors()
-    connect(1500)
-    assert kilobytes() - before < 2000
-    for _ in range(50):
-        with open_pair(client, server):
-            pass
-    assert descriptors() == open_before
 
 
 # Buffers.
