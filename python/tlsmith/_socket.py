@@ -181,7 +181,12 @@ class Socket(_tlsmith.Socket, _Peer):
 
     def close(self) -> None:
         """Close the socket, with a close_notify where one can be said at once.
-        Where files of makefile() are open, the last one closes it."""
+        Where files of makefile() are open, the last one closes it.
+
+        A thread that waits in another call is woken: the call raises Error, code
+        "state".  Where that call was writing, no close_notify is said, and the peer
+        is told by TruncatedError, or its like, that it has not got everything.
+        """
         self._closing = True
         if self._files == 0:
             super().close()

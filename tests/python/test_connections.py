@@ -1,6 +1,7 @@
 """Connections against the standard library's ssl, and between two of ours."""
 
 import array
+import contextlib
 import hashlib
 import os
 import socket
@@ -321,19 +322,53 @@ def test_other_threads_run_while_a_call_is_blocked(client, server):
         assert receiving.result == b"x"
 
 
-def test_closing_wakes_the_thread_that_waits(client, server):
-    with open_pair(client, server) as (ours, _):
-        started = threading.Event()
+def closed_while(sock, call, ready=lambda: None):
+    """What a call raises that waits when another thread closes the socket, once that
+    is ready."""
+    started = threading.Event()
 
-        def receive():
-            started.set()
-            with pytest.raises(tlsmith.Error):
-                while ours.recv():
-                    pass
+    def run():
+        started.set()
+        with pytest.raises(tlsmith.Error, match="closed by another thread|is closed") as caught:
+            while call():
+                pass
+        return caught.value
 
-        with thread(receive):
-            started.wait(PATIENCE)
-            ours.close()
+    with thread(run) as running:
+        started.wait(PATIENCE)
+        ready()
+        with thread(sock.close):
+            pass
+    return running.result
+
+
+@pytest.mark.parametrize("waits_in", ["recv", "unwrap"])
+def test_closing_wakes_the_thread_that_waits_and_tells_the_peer(client, server, waits_in):
+    with open_pair(client, server) as (ours, theirs):
+        assert closed_while(ours, getattr(ours, waits_in)).code == "state"
+        assert theirs.recv() == b""
+
+
+def test_what_is_cut_by_closing_looks_cut_to_the_peer(client, server):
+    with open_pair(client, server) as (ours, theirs):
+        data = bytes(50_000_000)
+        error = closed_while(ours, lambda: ours.sendall(data), ready=lambda: theirs.recv(1))
+        assert error.code == "state"
+        with pytest.raises(tlsmith.TruncatedError):
+            receive_all(theirs)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_closing_ends_a_handshake_that_waits(client, full):
+    near, far = socket.socketpair()
+    with far:
+        near.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while full:
+                near.send(bytes(65_536))
+        near.setblocking(True)
+        ours = client.wrap(near, "localhost", handshake=False)
+        assert closed_while(ours, ours.do_handshake).code == "state"
 
 
 def test_closing_a_listener_ends_its_iteration(server):

@@ -2,14 +2,16 @@
 //! connection of the core, and the facts about it.
 
 use std::cell::RefCell;
-use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
-use tlsmith::{Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Result, Status};
+use tlsmith::{
+    Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Result, Status, Timeout,
+};
 
 use crate::buffer::Buffer;
 use crate::cert::Certificate;
@@ -69,6 +71,8 @@ pub(crate) struct Open {
     pub(crate) raised: Raised,
     /// Of a socket.
     pub(crate) fd: Option<Arc<OwnedFd>>,
+    /// Whether the socket was closed while other threads are in a call on it.
+    closed: AtomicBool,
     /// What [`FORKS`] was when it was made.
     forks: u32,
 }
@@ -79,6 +83,7 @@ impl Open {
             connection,
             raised,
             fd,
+            closed: AtomicBool::new(false),
             forks: FORKS.load(Ordering::Relaxed),
         }
     }
@@ -88,6 +93,24 @@ impl Open {
     /// nonce, and who listens can read both.
     pub(crate) fn is_inherited(&self) -> bool {
         self.fd.is_some() && self.forks != FORKS.load(Ordering::Relaxed)
+    }
+
+    /// Closes a socket, without waiting, and wakes the threads that wait in a call.
+    pub(crate) fn close(self: Arc<Self>) {
+        self.closed.store(true, Ordering::SeqCst);
+        // In the middle of the handshake there is nothing to say, and whoever makes it
+        // may hold what saying would take.
+        let is_alone = Arc::strong_count(&self) == 1;
+        if is_alone || !self.connection.is_handshaking() {
+            // A peer that is gone or does not read cannot be told that we end, and one
+            // that another thread is in the middle of writing to is not to be told that
+            // this was all.
+            self.connection.set_timeout(Timeout::Never);
+            let _ = self.connection.shutdown();
+        }
+        if let Some(fd) = &self.fd {
+            let _ = rustix::net::shutdown(fd.as_fd(), rustix::net::Shutdown::Both);
+        }
     }
 
     /// Runs a call on the connection without the interpreter.
@@ -158,10 +181,17 @@ impl Open {
         self.run(py, |connection| connection.write(data.bytes()))
     }
 
-    /// The exception for an error: what Python code raised meanwhile comes first.
+    /// The exception for an error: what Python code raised meanwhile comes first, and
+    /// the peer is not to blame for what closing the socket did.
     pub(crate) fn raise(&self, py: Python<'_>, error: &Error) -> PyErr {
-        let raised = self.raised();
-        raised.unwrap_or_else(|| to_python(py, error, self.connection.server_name()))
+        if let Some(raised) = self.raised() {
+            return raised;
+        }
+        if self.closed.load(Ordering::SeqCst) {
+            let sentence = "the socket was closed by another thread in the middle of this call";
+            return to_python(py, &Error::new(Status::State, sentence), None);
+        }
+        to_python(py, error, self.connection.server_name())
     }
 
     /// What Python code raised meanwhile.

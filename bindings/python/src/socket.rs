@@ -1,6 +1,6 @@
 //! Sockets: TLS over a descriptor of our own.
 
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -242,23 +242,9 @@ impl Socket {
     /// Close the socket, with a close_notify where one can be said at once.  In a
     /// forked child it says nothing.
     fn close(this: &Bound<'_, Self>) {
-        let Some(open) = peer(this).take() else {
-            return;
-        };
-        if open.is_inherited() {
-            return;
+        if let Some(open) = peer(this).take().filter(|open| !open.is_inherited()) {
+            this.py().detach(|| open.close());
         }
-        this.py().detach(|| {
-            // Closing does not wait.  A peer that is gone or does not read
-            // cannot be told that we end, and has no use for it.
-            open.connection.set_timeout(Timeout::Never);
-            let _ = open.connection.shutdown();
-            if let Some(fd) = &open.fd {
-                // Another thread that waits on this socket must not wait for ever.
-                let _ = rustix::net::shutdown(fd.as_fd(), rustix::net::Shutdown::Both);
-            }
-            drop(open);
-        });
     }
 
     /// Give the descriptor away, without a word to the peer, and close the rest.
