@@ -26,9 +26,9 @@ TRIES = 4
 """How often a test may fail that then passes.  Those of SimpleBackgroundTests do, in
 one of five runs: the server that they share stops for good when one connection is
 reset, which a client does that closes with tickets unread (TLS 1.3).  Whether the
-tickets are there by then, is a race.  CPython 3.10 to 3.12.2 take a reset for the end,
-by mistake (gh-115627), and never see it; 3.9 and 3.13 raise ConnectionResetError with
-OpenSSL too, in every run in which the client takes 3 ms until it closes."""
+tickets are there by then, is a race.  CPython 3.10 and those after it, until gh-115627
+was mended, take a reset for the end and never see it; 3.9 and 3.13 raise
+ConnectionResetError with OpenSSL too, whenever the client takes 3 ms until it closes."""
 
 
 def name_of(test):
