@@ -16,6 +16,7 @@ import asyncio
 
 from ._config import Client, Server
 from ._errors import Error, TimedOut, WantRead, WantWrite, config_error
+from ._plain import check_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ async def start_server(
         if isinstance(failure, Error) and on_failure is not None:
             on_failure(failure)
 
+    check_address(address)
     if isinstance(address, tuple):
         host, port = address[:2]
         return await loop.create_server(accept, host or None, port, **options)

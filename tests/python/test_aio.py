@@ -203,9 +203,12 @@ def test_a_reader_that_does_not_read_holds_the_writer_back(ca, identity):
     run(main())
 
 
-def test_wrong_arguments():
+def test_wrong_arguments(server):
     async def main():
         with pytest.raises(TypeError, match="a Server is needed, not int"):
             await aio.start_server(echo, ("127.0.0.1", 0), 5)
+        for address in (None, ["localhost", 0], ("localhost",)):
+            with pytest.raises(TypeError, match=r"\(host, port\)"):
+                await aio.start_server(echo, address, server)
 
     run(main())

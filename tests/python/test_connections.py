@@ -404,7 +404,7 @@ def test_recv_into_fills_any_buffer(client, server, buffer):
         assert ours.recv(0) == b""
 
 
-def test_wrong_types_raise_type_errors(client, server):
+def test_wrong_types_raise_type_errors(client, server, identity):
     with open_pair(client, server) as (ours, _):
         for call in (
             lambda: ours.send("text"),
@@ -413,14 +413,18 @@ def test_wrong_types_raise_type_errors(client, server):
             lambda: ours.settimeout("1"),
             lambda: client.connect(("localhost", "https")),
             lambda: tlsmith.Client(alpn="h2"),
+            lambda: tlsmith.Client(pins=""),
+            lambda: tlsmith.Server(identity, ticket_keys=""),
             lambda: tlsmith.Trust.roots(3),
         ):
             with pytest.raises(TypeError):
                 call()
         with pytest.raises(BufferError):
             ours.recv_into(b"read-only")
-        with pytest.raises(ValueError, match="-1"):
-            ours.settimeout(-1)
+        for seconds in (-1, float("nan"), float("inf"), 1e300):
+            with pytest.raises(ValueError, match="number of seconds from 0 on") as caught:
+                ours.settimeout(seconds)
+            assert len(str(caught.value)) < 100
 
 
 def test_wrong_values_are_named(identity):
@@ -430,6 +434,7 @@ def test_wrong_values_are_named(identity):
         (lambda: tlsmith.Client(alpn=[""]), "0 bytes"),
         (lambda: tlsmith.Client(trust="/nonexistent.pem"), "/nonexistent.pem"),
         (lambda: tlsmith.Server([]), "identity"),
+        (lambda: tlsmith.Client(keylog="\ud800"), "keylog"),
         (lambda: tlsmith.Server(identity, client_auth="required"), "client_trust"),
         (lambda: tlsmith.Server(identity, client_auth="maybe"), "maybe"),
         (lambda: tlsmith.connect("localhost", 70000), "70000"),
@@ -439,6 +444,15 @@ def test_wrong_values_are_named(identity):
             call()
         assert part in str(caught.value)
         assert isinstance(caught.value, ValueError)
+
+
+def test_a_closed_socket_is_not_wrapped(client, server):
+    plain = socket.socket()
+    plain.close()
+    for wrap in (lambda: client.wrap(plain, "localhost"), lambda: server.wrap(plain)):
+        with pytest.raises(tlsmith.Error, match="the socket is closed") as caught:
+            wrap()
+        assert caught.value.code == "state"
 
 
 def test_a_refused_connection_has_its_errno():

@@ -22,7 +22,10 @@ pub(crate) fn timeout(seconds: Option<f64>) -> PyResult<Timeout> {
         Some(0.0) => Ok(Timeout::Never),
         Some(seconds) => Duration::try_from_secs_f64(seconds)
             .map(Timeout::After)
-            .map_err(|_| PyValueError::new_err(format!("{seconds} seconds cannot be waited"))),
+            .map_err(|_| {
+                let sentence = "a time limit is a number of seconds from 0 on, or None for none";
+                PyValueError::new_err(format!("{sentence}: {seconds:?}"))
+            }),
     }
 }
 
