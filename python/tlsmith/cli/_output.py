@@ -27,7 +27,7 @@ def open_closed_files() -> None:
     opened in the place of one, and written to as if it were."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, "r+"))
 
 
 def discard_output() -> None:
