@@ -88,7 +88,8 @@ class Socket(_tlsmith.Socket, _Peer):
     Client.connect(), Client.wrap(), Server.wrap() and Listener.accept() make
     them.  Reading and writing complete the handshake first.  One thread may
     read while another writes; a second reader, or a second writer, gets Error,
-    code "state".
+    code "state".  So does a function or a signal handler that is called in the
+    middle of the handshake, and uses the connection itself.
 
     A connection is used by one process.  A forked child may close its copy, which
     the peer does not hear of; everything else raises Error, code "state".  Servers

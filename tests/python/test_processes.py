@@ -204,6 +204,29 @@ def test_a_signal_handler_that_raises_ends_the_wait_and_nothing_else():
     assert run(program) == "rung\nrung\nstill there\nlater\n"
 
 
+def test_a_signal_handler_cannot_use_the_connection_whose_handshake_it_interrupts():
+    program = """
+        near, far = socket.socketpair()
+        ours = client.wrap(near, "localhost", handshake=False)
+        def ring(*_):
+            for call in (ours.recv, ours.do_handshake, lambda: ours.send(b"x"), ours.close_write):
+                try:
+                    call()
+                except tlsmith.Error as error:
+                    print(error.code)
+            ours.close()
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            ours.do_handshake()
+        except tlsmith.Error as error:
+            print(error)
+    """
+    *codes, last = run(program).splitlines()
+    assert codes == ["state"] * 4
+    assert last == "the socket was closed in the middle of this call"
+
+
 def test_subinterpreters_work_or_are_refused():
     """Those with a lock of their own are refused (Python 3.12 and later)."""
     program = """

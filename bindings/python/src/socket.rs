@@ -220,7 +220,7 @@ impl Socket {
 
     /// The descriptor, or -1 once it is closed.
     fn fileno(this: &Bound<'_, Self>) -> RawFd {
-        let open = peer(this).peek();
+        let open = peer(this).current();
         open.and_then(|open| open.fd.as_ref().map(|fd| fd.as_raw_fd()))
             .unwrap_or(-1)
     }
