@@ -28,7 +28,8 @@ RECORDS ?= tlsmith
 ifeq ($(RECORDS),rustls)
 TARGET := target/rustls-records
 FEATURES := --features rustls-records
-export MATURIN_PEP517_ARGS := $(FEATURES) --target-dir $(CURDIR)/$(TARGET)
+export MATURIN_PEP517_ARGS := $(FEATURES)
+export CARGO_TARGET_DIR := $(CURDIR)/$(TARGET)
 else ifeq ($(RECORDS),tlsmith)
 TARGET := target
 FEATURES :=

@@ -11,9 +11,9 @@ from collections import namedtuple
 from . import _tlsmith
 from ._certs import Identity
 from ._context import context, trusting
-from ._errors import config_error
+from ._errors import config_error, state_error
 from ._options import moment, strings
-from ._plain import bind, check_port, dial_unix
+from ._plain import bind, check_address, dial_unix
 from ._socket import Connection, Listener, Socket
 from ._trust import Pin, Trust, warn
 
@@ -128,7 +128,7 @@ class Client(_Config):
             **trusting(whom),
             "identities": [] if identity is None else [_native(identity)],
             "check_hostname": check_hostname,
-            "pins": [_key_pin(pin) for pin in pins],
+            "pins": [_key_pin(pin) for pin in _sequence("pins", pins)],
             "ech": ech,
             "resume": resume,
             "early_data": int(_flag("early_data", early_data)),
@@ -159,9 +159,9 @@ class Client(_Config):
         Raises VerifyError for a server that is not the one.
         """
         early = None if early_data is None else memoryview(early_data).cast("B")
+        check_address(address)
         if isinstance(address, tuple):
             host, port = address[:2]
-            check_port(port)
             if host is None:
                 raise config_error("a client needs the host to connect to")
             name = host if server_name is None else server_name
@@ -371,14 +371,25 @@ def _flag(name: str, value: bool) -> bool:
     return value
 
 
+def _sequence(name: str, values: Sequence[Any]) -> Sequence[Any]:
+    """What is not one value, whose bytes or letters would be taken for several."""
+    if isinstance(values, (str, bytes, bytearray, memoryview)):
+        raise TypeError(f"{name} is a sequence: put the one into a list")
+    return values
+
+
 def _ticket_keys(keys: Sequence[ReadableBuffer]) -> list[bytes]:
-    if isinstance(keys, (bytes, bytearray, memoryview)):
-        raise TypeError("ticket_keys is a sequence of keys, not one key: [key]")
-    return [bytes(memoryview(key)) for key in keys]
+    return [bytes(memoryview(key)) for key in _sequence("ticket_keys", keys)]
 
 
 def _keylog(keylog: KeyLog | None) -> KeyLog | None:
-    if keylog is None or callable(keylog) or isinstance(keylog, (str, os.PathLike)):
+    if keylog is None or callable(keylog):
+        return keylog
+    if isinstance(keylog, (str, os.PathLike)):
+        try:
+            os.fsencode(keylog)
+        except UnicodeError:
+            raise config_error(f"keylog is {keylog!r}, which is not the path of a file") from None
         return keylog
     raise TypeError(f"keylog is a path or a function, not {type(keylog).__name__}")
 
@@ -417,6 +428,8 @@ def _wrap(
         raise TypeError(f"a socket.socket is needed, not {type(sock).__name__}")
     if server_name is not None and not isinstance(server_name, str):
         raise TypeError(f"server_name is a str, not {type(server_name).__name__}")
+    if sock.fileno() < 0:
+        raise state_error("the socket is closed")
     timeout = sock.gettimeout()
     # The time limit is ours from now on, and the descriptor blocks.
     sock.setblocking(True)

@@ -16,9 +16,19 @@ if TYPE_CHECKING:
     Address: TypeAlias = tuple[str | None, int] | tuple[str, int, int, int] | StrPath
 
 
+def check_address(address: Address) -> None:
+    """Raises where it is neither (host, port) nor the path of a Unix socket."""
+    if isinstance(address, tuple) and 2 <= len(address) <= 4:
+        check_port(address[1])
+    elif not isinstance(address, (str, bytes, os.PathLike)):
+        raise TypeError(f"an address is (host, port), or the path of a Unix socket: {address!r}")
+    elif not os.fspath(address):
+        raise config_error("the path of the Unix socket is empty")
+
+
 def check_port(port: int) -> None:
     """Raises where it is none."""
-    if not isinstance(port, int):
+    if not isinstance(port, int) or isinstance(port, bool):
         raise TypeError(f"a port is an int, not {type(port).__name__}: {port!r}")
     if not 0 <= port <= 65_535:
         raise config_error(f"the port is {port}: 0 to 65535 are ports")
@@ -60,10 +70,10 @@ def bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
     """A listening socket that blocks."""
     import socket
 
+    check_address(address)
     if not isinstance(address, tuple):
         return _bind_unix(os.fspath(address), backlog, reuse_port)
     host, port = address[:2]
-    check_port(port)
     if not host:
         both = socket.has_dualstack_ipv6()
         family = socket.AF_INET6 if both else socket.AF_INET
@@ -72,6 +82,8 @@ def bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise io_error(f"cannot find an address of '{host}'", error) from error
+    except UnicodeError:
+        raise config_error(f"{host!r} is not a host name or an address") from None
     family, _, _, _, where = found[0]
     return _create(where, family, backlog, reuse_port, False)
 

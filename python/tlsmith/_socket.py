@@ -88,7 +88,8 @@ class Socket(_tlsmith.Socket, _Peer):
     Client.connect(), Client.wrap(), Server.wrap() and Listener.accept() make
     them.  Reading and writing complete the handshake first.  One thread may
     read while another writes; a second reader, or a second writer, gets Error,
-    code "state".
+    code "state".  So does a function or a signal handler that is called in the
+    middle of the handshake, and uses the connection itself.
 
     A connection is used by one process.  A forked child may close its copy, which
     the peer does not hear of; everything else raises Error, code "state".  Servers
@@ -181,7 +182,12 @@ class Socket(_tlsmith.Socket, _Peer):
 
     def close(self) -> None:
         """Close the socket, with a close_notify where one can be said at once.
-        Where files of makefile() are open, the last one closes it."""
+        Where files of makefile() are open, the last one closes it.
+
+        A thread that waits in another call is woken: the call raises Error, code
+        "state".  Where that call was writing, no close_notify is said, and the peer
+        is told by TruncatedError, or its like, that it has not got everything.
+        """
         self._closing = True
         if self._files == 0:
             super().close()

@@ -16,6 +16,7 @@ import asyncio
 
 from ._config import Client, Server
 from ._errors import Error, TimedOut, WantRead, WantWrite, config_error
+from ._plain import check_address, check_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ async def open_connection(
     Other options go to loop.create_connection().  Raises VerifyError for a server
     that is not the one.
     """
+    if not isinstance(client, Client | None):
+        raise TypeError(f"a Client is needed, not {type(client).__name__}")
+    if options.get("sock") is None:
+        check_port(port)
     loop = asyncio.get_running_loop()
     how = Client() if client is None else client
     connection = how.buffer(host if server_name is None else server_name)
@@ -110,6 +115,7 @@ async def start_server(
         if isinstance(failure, Error) and on_failure is not None:
             on_failure(failure)
 
+    check_address(address)
     if isinstance(address, tuple):
         host, port = address[:2]
         return await loop.create_server(accept, host or None, port, **options)

@@ -88,6 +88,39 @@ def test_a_reader_that_has_enough_ends_it_quietly(cli):
     assert (result.returncode, result.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_files_that_are_closed_are_no_failure(cli, closed):
+    shell = ["sh", "-c", f'"$@" {closed}', "sh", *COMMAND, "issue", "localhost"]
+    done = subprocess.run(shell, cwd=cli.directory, env=cli.environment, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (cli.directory / "localhost.pem").is_file()
+
+
+def test_arguments_that_are_not_text_are_named(cli):
+    for arguments in (("issue", b"caf\xe9"), ("connect", b"caf\xe9:1")):
+        command = [*COMMAND, *arguments]
+        done = subprocess.run(command, env=cli.environment, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert "is not text" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_files_may_have_any_name(cli):
+    cli.run("issue", "localhost")
+    os.rename(cli.directory / "localhost.pem", os.fsencode(cli.directory) + b"/caf\xe9.pem")
+    for options in ((), ("--json",)):
+        command = [*COMMAND, "inspect", b"caf\xe9.pem", *options]
+        done = subprocess.run(
+            command, env=cli.environment, cwd=cli.directory, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert "localhost" in done.stdout
+
+
+def test_a_url_is_not_a_host(cli):
+    said = cli.fails("connect", "https://localhost/", code=2)
+    assert "'https://localhost/' is a URL: write HOST:PORT" in said
+
+
 def test_an_output_that_is_full_is_a_failure(cli):
     for buffering in ({"PYTHONUNBUFFERED": "1"}, {"PYTHONUNBUFFERED": ""}):
         with open("/dev/full", "wb") as full:

@@ -120,8 +120,8 @@ def test_files_of_a_client_certificate_are_loaded(installed, ca, ca_file, localh
         assert ["email", "alice@example.org"] in seen["client"]["subjectAltName"]
 
 
-# Resumption.  Left alone, both make a context for each connection, which has seen
-# no session yet: it takes a context that is given to them.
+# Resumption.  Left alone, both make a context for each connection, which verifies the
+# server anew: it takes a context that is given to them.
 
 
 def three_requests(get, url):

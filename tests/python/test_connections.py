@@ -1,6 +1,7 @@
 """Connections against the standard library's ssl, and between two of ours."""
 
 import array
+import contextlib
 import hashlib
 import os
 import socket
@@ -321,19 +322,53 @@ def test_other_threads_run_while_a_call_is_blocked(client, server):
         assert receiving.result == b"x"
 
 
-def test_closing_wakes_the_thread_that_waits(client, server):
-    with open_pair(client, server) as (ours, _):
-        started = threading.Event()
+def closed_while(sock, call, ready=lambda: None):
+    """What a call raises that waits when another thread closes the socket, once that
+    is ready."""
+    started = threading.Event()
 
-        def receive():
-            started.set()
-            with pytest.raises(tlsmith.Error):
-                while ours.recv():
-                    pass
+    def run():
+        started.set()
+        with pytest.raises(tlsmith.Error, match="socket (is|was) closed") as caught:
+            while call():
+                pass
+        return caught.value
 
-        with thread(receive):
-            started.wait(PATIENCE)
-            ours.close()
+    with thread(run) as running:
+        started.wait(PATIENCE)
+        ready()
+        with thread(sock.close):
+            pass
+    return running.result
+
+
+@pytest.mark.parametrize("waits_in", ["recv", "unwrap"])
+def test_closing_wakes_the_thread_that_waits_and_tells_the_peer(client, server, waits_in):
+    with open_pair(client, server) as (ours, theirs):
+        assert closed_while(ours, getattr(ours, waits_in)).code == "state"
+        assert theirs.recv() == b""
+
+
+def test_what_is_cut_by_closing_looks_cut_to_the_peer(client, server):
+    with open_pair(client, server) as (ours, theirs):
+        data = bytes(50_000_000)
+        error = closed_while(ours, lambda: ours.sendall(data), ready=lambda: theirs.recv(1))
+        assert error.code == "state"
+        with pytest.raises(tlsmith.TruncatedError):
+            receive_all(theirs)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_closing_ends_a_handshake_that_waits(client, full):
+    near, far = socket.socketpair()
+    with far:
+        near.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while full:
+                near.send(bytes(65_536))
+        near.setblocking(True)
+        ours = client.wrap(near, "localhost", handshake=False)
+        assert closed_while(ours, ours.do_handshake).code == "state"
 
 
 def test_closing_a_listener_ends_its_iteration(server):
@@ -369,7 +404,7 @@ def test_recv_into_fills_any_buffer(client, server, buffer):
         assert ours.recv(0) == b""
 
 
-def test_wrong_types_raise_type_errors(client, server):
+def test_wrong_types_raise_type_errors(client, server, identity):
     with open_pair(client, server) as (ours, _):
         for call in (
             lambda: ours.send("text"),
@@ -378,14 +413,18 @@ def test_wrong_types_raise_type_errors(client, server):
             lambda: ours.settimeout("1"),
             lambda: client.connect(("localhost", "https")),
             lambda: tlsmith.Client(alpn="h2"),
+            lambda: tlsmith.Client(pins=""),
+            lambda: tlsmith.Server(identity, ticket_keys=""),
             lambda: tlsmith.Trust.roots(3),
         ):
             with pytest.raises(TypeError):
                 call()
         with pytest.raises(BufferError):
             ours.recv_into(b"read-only")
-        with pytest.raises(ValueError, match="-1"):
-            ours.settimeout(-1)
+        for seconds in (-1, float("nan"), float("inf"), 1e300):
+            with pytest.raises(ValueError, match="number of seconds from 0 on") as caught:
+                ours.settimeout(seconds)
+            assert len(str(caught.value)) < 100
 
 
 def test_wrong_values_are_named(identity):
@@ -395,6 +434,7 @@ def test_wrong_values_are_named(identity):
         (lambda: tlsmith.Client(alpn=[""]), "0 bytes"),
         (lambda: tlsmith.Client(trust="/nonexistent.pem"), "/nonexistent.pem"),
         (lambda: tlsmith.Server([]), "identity"),
+        (lambda: tlsmith.Client(keylog="\ud800"), "keylog"),
         (lambda: tlsmith.Server(identity, client_auth="required"), "client_trust"),
         (lambda: tlsmith.Server(identity, client_auth="maybe"), "maybe"),
         (lambda: tlsmith.connect("localhost", 70000), "70000"),
@@ -404,6 +444,15 @@ def test_wrong_values_are_named(identity):
             call()
         assert part in str(caught.value)
         assert isinstance(caught.value, ValueError)
+
+
+def test_a_closed_socket_is_not_wrapped(client, server):
+    plain = socket.socket()
+    plain.close()
+    for wrap in (lambda: client.wrap(plain, "localhost"), lambda: server.wrap(plain)):
+        with pytest.raises(tlsmith.Error, match="the socket is closed") as caught:
+            wrap()
+        assert caught.value.code == "state"
 
 
 def test_a_refused_connection_has_its_errno():

@@ -186,3 +186,39 @@ def test_a_port_that_is_none_is_refused(client, server):
     for wrong in (None, ""):
         with pytest.raises(tlsmith.ConfigError, match="host"):
             client.connect((wrong, 443))
+
+
+# What is no address.
+
+
+@pytest.mark.parametrize(
+    "address",
+    [None, 5, ["localhost", 443], ("localhost",), (), ("localhost", 1, 2, 3, 4)],
+    ids=repr,
+)
+def test_what_is_no_address_is_refused_by_its_name(client, server, address):
+    for call in (client.connect, server.listen):
+        with pytest.raises(TypeError, match=r"\(host, port\)") as caught:
+            call(address)
+        assert repr(address) in str(caught.value)
+
+
+def test_ports_are_numbers_and_nothing_that_is_taken_for_one(client, server):
+    for call in (client.connect, server.listen):
+        for port in (True, "443", 1.5, None):
+            with pytest.raises(TypeError, match="a port is an int") as caught:
+                call(("localhost", port))
+            assert repr(port) in str(caught.value)
+
+
+def test_an_empty_path_is_not_the_path_of_a_socket(client, server):
+    for call in (server.listen, lambda path: client.connect(path, server_name="x")):
+        with pytest.raises(tlsmith.ConfigError, match="path .* is empty"):
+            call("")
+
+
+def test_a_host_that_cannot_be_one_is_named(server):
+    for host in ("x" * 300, "\ud800", "a..b"):
+        with pytest.raises(tlsmith.Error) as caught:
+            server.listen((host, 0))
+        assert ascii(host)[1:10] in ascii(str(caught.value))

@@ -1,5 +1,5 @@
-"""What must not crash, hang or disturb others: forks, signals, subinterpreters, and the
-end of the interpreter."""
+"""What takes a process of its own: forks, signals, subinterpreters, the end of the
+interpreter, and what is left of ten thousand connections."""
 
 import subprocess
 import sys
@@ -204,6 +204,29 @@ def test_a_signal_handler_that_raises_ends_the_wait_and_nothing_else():
     assert run(program) == "rung\nrung\nstill there\nlater\n"
 
 
+def test_a_signal_handler_cannot_use_the_connection_whose_handshake_it_interrupts():
+    program = """
+        near, far = socket.socketpair()
+        ours = client.wrap(near, "localhost", handshake=False)
+        def ring(*_):
+            for call in (ours.recv, ours.do_handshake, lambda: ours.send(b"x"), ours.close_write):
+                try:
+                    call()
+                except tlsmith.Error as error:
+                    print(error.code)
+            ours.close()
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            ours.do_handshake()
+        except tlsmith.Error as error:
+            print(error)
+    """
+    *codes, last = run(program).splitlines()
+    assert codes == ["state"] * 4
+    assert last == "the socket was closed in the middle of this call"
+
+
 def test_subinterpreters_work_or_are_refused():
     """Those with a lock of their own are refused (Python 3.12 and later)."""
     program = """
@@ -232,3 +255,85 @@ def test_subinterpreters_work_or_are_refused():
     *outcomes, main = run(program).replace("is ", "").split()
     assert outcomes in (["works"] * 2, ["refused", "works"] * 2)
     assert main == "True"
+
+
+# Memory.
+
+
+def test_ten_thousand_connections_leave_nothing():
+    program = """
+        import ctypes, resource, ssl
+        import tlsmith.ssl
+
+        anew = tlsmith.Client(trust=ca, resume=False)
+        stranger = tlsmith.Client(trust=tlsmith.CA())
+        near = tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
+        far = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue("localhost").configure(far)
+
+        def carry(*sides):
+            for side, other in (sides, sides[::-1]) * 3:
+                # No bytes would be the end of them.
+                while data := side.data_to_send():
+                    other.receive_data(data)
+
+        def in_memory(client, resumed):
+            ours, theirs = client.buffer("localhost"), server.buffer()
+            carry(ours, theirs)
+            ours.write(b"x")
+            carry(ours, theirs)
+            assert theirs.read() == b"x" and ours.info.resumed is resumed
+
+        def refused():
+            ours, theirs = stranger.buffer("localhost"), server.buffer()
+            carry(ours, theirs)
+            for side in (ours, theirs):
+                try:
+                    side.do_handshake()
+                except tlsmith.Error:
+                    continue
+                raise AssertionError
+
+        def as_ssl():
+            ways = ssl.MemoryBIO(), ssl.MemoryBIO()
+            ours = near.wrap_bio(*ways, server_hostname="localhost")
+            theirs = far.wrap_bio(*reversed(ways), server_side=True)
+            for side in (ours, theirs) * 2:
+                try:
+                    side.do_handshake()
+                except ssl.SSLWantReadError:
+                    pass
+            ours.write(b"x")
+            assert theirs.read() == b"x"
+
+        def on_sockets():
+            ours, theirs = open_pair()
+            ours.close()
+            assert theirs.recv() == b""
+
+        def connect(count):
+            for _ in range(count // 5):
+                in_memory(anew, False)
+                in_memory(client, True)
+                refused()
+                as_ssl()
+                on_sockets()
+
+        def kilobytes():
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)
+            with open("/proc/self/statm") as file:
+                return int(file.read().split()[1]) * resource.getpagesize() // 1024
+
+        def descriptors():
+            return len(os.listdir("/proc/self/fd"))
+
+        in_memory(client, False)
+        connect(1_000)
+        before, open_before = kilobytes(), descriptors()
+        connect(10_000)
+        assert descriptors() == open_before
+        print(kilobytes() - before)
+    """
+    grown = int(run(program))
+    assert grown < 512, f"{grown} KiB, {grown * 1024 // 10_000} bytes of each"

@@ -2,11 +2,11 @@
 each other's way, cycles of garbage, and arguments that nobody would give."""
 
 import array
+import contextlib
 import ctypes
 import datetime
 import gc
-import os
-import resource
+import ssl
 import sys
 import weakref
 
@@ -148,29 +148,72 @@ def test_a_chosen_server_that_is_garbage_still_serves(client, identity):
     assert lines
 
 
-def test_thousands_of_connections_leave_nothing(client, server):
-    def connect(count):
-        for _ in range(count):
-            near, far = memory_pair(client, server)
-            near.write(b"x")
+# Functions that are called in the middle of a handshake.
 
-    def descriptors():
-        return len(os.listdir("/proc/self/fd"))
 
-    def kilobytes():
-        gc.collect()
-        ctypes.CDLL(None).malloc_trim(0)
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize() // 1024
+def refusals(sock):
+    """How each call ends that a function makes on the connection that calls it."""
+    outcomes = []
+    for name in ("do_handshake", "read", "recv", "write", "send", "info", "report"):
+        call = getattr(type(sock), name, None)
+        if isinstance(call, property):
+            call = call.fget
+        if call is not None:
+            arguments = [b"x"] if name in ("write", "send") else []
+            with pytest.raises(tlsmith.Error, match="in the middle of its handshake") as caught:
+                call(sock, *arguments)
+            outcomes.append(caught.value.code)
+    assert sock.handshaking and sock.resumed is None
+    repr(sock)
+    return outcomes
 
-    connect(500)
-    before, open_before = kilobytes(), descriptors()
-    connect(1500)
-    assert kilobytes() - before < 2000
-    for _ in range(50):
-        with open_pair(client, server):
-            pass
-    assert descriptors() == open_before
+
+@pytest.mark.parametrize("hook", ["on_hello", "keylog", "now"])
+def test_a_function_cannot_use_the_connection_that_calls_it(ca, client, identity, hook):
+    known, outcomes = [], []
+
+    def function(*_):
+        outcomes.extend(refusals(known[0]))
+        return datetime.datetime.now(datetime.UTC) if hook == "now" else None
+
+    trusting = {"client_trust": ca} if hook == "now" else {}
+    server = tlsmith.Server(identity, **{hook: function}, **trusting)
+    if hook == "now":
+        client = tlsmith.Client(trust=ca, identity=ca.issue_client("a@example.org"))
+    near, far = socketpair()
+    known.append(server.wrap(far, handshake=False))
+    with thread(lambda: client.wrap(near, "localhost")), known[0] as theirs:
+        with contextlib.suppress(tlsmith.Error):
+            theirs.do_handshake()
+    known[:] = [server.buffer()]
+    exchange(client.buffer("localhost"), known[0])
+    assert len(outcomes) >= 10 and set(outcomes) == {"state"}
+
+
+def test_a_function_may_use_another_connection(client, server, identity):
+    def ask(_hello):
+        near, _ = memory_pair(client, server)
+        return None if near.info.version == "1.3" else server
+
+    near, far = memory_pair(client, tlsmith.Server(identity, on_hello=ask))
+    assert near.info.version == far.info.version == "1.3"
+
+
+def test_an_sni_callback_cannot_use_the_connection_that_calls_it(client, serving):
+    said = []
+
+    def callback(sock, *_):
+        said.append((sock.version(), sock.cipher(), sock.pending()))
+        for call in (sock.do_handshake, sock.read, lambda: sock.write(b"x")):
+            with pytest.raises(ssl.SSLError, match="in the middle of its handshake"):
+                call()
+
+    serving.sni_callback = callback
+    near, far = socketpair()
+    with thread(lambda: serving.wrap_socket(far, server_side=True)) as accepting:
+        ours = client.wrap(near, "localhost")
+    with ours, accepting.result:
+        assert said == [(None, None, 0)]
 
 
 # Buffers.

@@ -2,6 +2,7 @@
 program has in hand, as with the standard library."""
 
 import asyncio
+import contextlib
 import ssl
 
 import pytest
@@ -9,6 +10,7 @@ from conftest import shake_hands, socketpair, ssl_context, thread
 
 import tlsmith
 import tlsmith.ssl
+from tlsmith.ssl import _settings
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
@@ -67,6 +69,120 @@ def test_a_context_that_is_not_to_resume_resumes_what_it_is_given(ca, serving):
     assert [is_resumed(context, serving) for _ in range(2)] == [False, False]
     _, session = meet(context, serving)
     assert meet(context, serving, session)[0]
+
+
+# Many contexts that are set up alike, as requests and urllib3 make them.
+
+
+def alike(ca):
+    return tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
+
+
+def refuses(context, server):
+    near, far = socketpair()
+    with thread(lambda: pytest.raises(OSError, server.wrap_socket, far, server_side=True)):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            context.wrap_socket(near, server_hostname="localhost")
+    return True
+
+
+def test_contexts_that_are_set_up_alike_share_their_configuration(ca, context):
+    assert alike(ca)._native(False) is context._native(False)
+
+
+def load_crl(ca, context):
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    context.load_verify_locations(cadata=ca.crl().pem.decode())
+
+
+OTHER_SETTINGS = {
+    "check_hostname": lambda context, *_: setattr(context, "check_hostname", False),
+    "common names": lambda context, *_: setattr(context, "hostname_checks_common_name", False),
+    "crls": lambda context, ca, *_: load_crl(ca, context),
+    "roots": lambda context, *_: tlsmith.CA().trust(context),
+    "version": lambda context, *_: setattr(context, "maximum_version", ssl.TLSVersion.TLSv1_2),
+    "truncation": lambda context, *_: setattr(
+        context, "options", context.options | ssl.OP_IGNORE_UNEXPECTED_EOF
+    ),
+    "ciphers": lambda context, *_: context.set_ciphers("ECDHE+AESGCM"),
+    "groups": lambda context, *_: context.set_ecdh_curve("prime256v1"),
+    "alpn": lambda context, *_: context.set_alpn_protocols(["h2"]),
+}
+"""Each makes something different of a context."""
+
+
+@pytest.mark.parametrize("change", OTHER_SETTINGS.values(), ids=OTHER_SETTINGS)
+def test_what_is_set_up_otherwise_has_a_configuration_of_its_own(ca, context, change):
+    before = context._native(False)
+    changed = alike(ca)
+    assert changed._native(False) is before
+    change(changed, ca)
+    assert changed._native(False) is not before
+    assert context._native(False) is before
+    assert alike(ca)._native(False) is before
+
+
+def test_what_is_not_verified_is_not_shared_with_what_is(ca, context):
+    changed = alike(ca)
+    changed.check_hostname = False
+    half = changed._native(False)
+    changed.verify_mode = ssl.CERT_NONE
+    assert len({changed._native(False), half, context._native(False)}) == 3
+
+
+def test_identities_functions_and_files_are_never_shared(ca, identity, tmp_path):
+    def with_keylog():
+        context = alike(ca)
+        context.keylog_filename = tmp_path / "keys"
+        return context
+
+    def with_identity():
+        context = alike(ca)
+        identity.configure(context)
+        return context
+
+    client = tlsmith.Client(trust=ca, now=lambda: None)
+    for make in (with_keylog, with_identity, client.ssl_context):
+        assert make()._native(False) is not make()._native(False)
+
+
+def test_servers_share_nothing():
+    first, second = (tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2))
+    assert first._native(True) is not second._native(True)
+
+
+def test_a_new_context_has_the_server_verified_again(ca, serving):
+    for _ in range(2):
+        context = alike(ca)
+        assert [is_resumed(context, serving) for _ in range(2)] == [False, True]
+
+
+def test_a_context_that_is_changed_changes_no_other(ca, context, serving):
+    assert not is_resumed(context, serving)
+    strange = tlsmith.ssl.create_default_context(cadata=tlsmith.CA().cert.pem.decode())
+    assert refuses(strange, serving)
+    strange.check_hostname = False
+    strange.verify_mode = ssl.CERT_NONE
+    assert not is_resumed(strange, serving)
+    strange.verify_mode = ssl.CERT_REQUIRED
+    assert refuses(strange, serving)
+    assert is_resumed(context, serving)
+
+
+def test_contexts_that_are_alike_are_found_by_many_threads(ca):
+    wanted = []
+
+    def make():
+        for number in range(40):
+            context = alike(ca)
+            context.set_alpn_protocols([f"protocol {number}"])
+            wanted.append(context._native(False))
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(thread(make))
+    assert len(wanted) == 160
+    assert len(_settings._shared) <= _settings._MOST_SHARED
 
 
 # By the program.

@@ -22,14 +22,20 @@ def run(*command, **options):
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+def wheel(tmp_path_factory):
+    """What `make wheel` makes, of the records that RECORDS names."""
+    wheels = tmp_path_factory.mktemp("wheels")
+    # The environment of the tests is there already.
+    run("make", "wheel", f"VENV={sys.prefix}", f"WHEELS={wheels}", cwd=ROOT)
+    (wheel,) = wheels.glob("tlsmith-*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
     """A fresh environment with the wheel in it: its programs."""
     if shutil.which("pkg-config") is None:
         pytest.fail("there is no pkg-config: apt-get install pkg-config")
-    # The environment of the tests is there already.
-    here = pathlib.Path(sys.prefix)
-    run("make", "wheel", f"VENV={here}", cwd=ROOT)
-    (wheel,) = (ROOT / "target/c/wheels").glob("tlsmith-*.whl")
     home = tmp_path_factory.mktemp("wheel") / "venv"
     venv.create(home, with_pip=False)
     run(sys.executable, "-m", "pip", "--python", home / "bin/python", "install", "-q", wheel)
@@ -98,8 +104,7 @@ def others():
 
 
 @pytest.mark.parametrize("python", [sys.executable, *others()])
-def test_one_wheel_is_for_every_version_of_cpython(installed, python):
-    (wheel,) = (ROOT / "target/c/wheels").glob("tlsmith-*.whl")
+def test_one_wheel_is_for_every_version_of_cpython(wheel, installed, python):
     assert "-cp311-abi3-" in wheel.name
     # Extensions are not loaded from an archive: this is where it was unpacked.
     (packages,) = installed.parent.glob("lib/python*/site-packages")

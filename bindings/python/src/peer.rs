@@ -2,14 +2,17 @@
 //! connection of the core, and the facts about it.
 
 use std::cell::RefCell;
-use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ops::Deref;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
-use tlsmith::{Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Result, Status};
+use tlsmith::{
+    Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Result, Status, Timeout,
+};
 
 use crate::buffer::Buffer;
 use crate::cert::Certificate;
@@ -33,6 +36,9 @@ pub(crate) fn forked() {
 thread_local! {
     /// Where bytes are decrypted to before it is known how many there are.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+
+    /// The connections that this thread is in a call on, by their addresses.
+    static ENTERED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What Python code raised while a call was in Rust: a signal handler, or a
@@ -69,6 +75,8 @@ pub(crate) struct Open {
     pub(crate) raised: Raised,
     /// Of a socket.
     pub(crate) fd: Option<Arc<OwnedFd>>,
+    /// Whether the socket was closed while other threads are in a call on it.
+    closed: AtomicBool,
     /// What [`FORKS`] was when it was made.
     forks: u32,
 }
@@ -79,6 +87,7 @@ impl Open {
             connection,
             raised,
             fd,
+            closed: AtomicBool::new(false),
             forks: FORKS.load(Ordering::Relaxed),
         }
     }
@@ -88,6 +97,24 @@ impl Open {
     /// nonce, and who listens can read both.
     pub(crate) fn is_inherited(&self) -> bool {
         self.fd.is_some() && self.forks != FORKS.load(Ordering::Relaxed)
+    }
+
+    /// Closes a socket, without waiting, and wakes the threads that wait in a call.
+    pub(crate) fn close(self: Arc<Self>) {
+        self.closed.store(true, Ordering::SeqCst);
+        // In the middle of the handshake there is nothing to say, and whoever makes it
+        // may hold what saying would take.
+        let is_alone = Arc::strong_count(&self) == 1;
+        if is_alone || !self.connection.is_handshaking() {
+            // A peer that is gone or does not read cannot be told that we end, and one
+            // that another thread is in the middle of writing to is not to be told that
+            // this was all.
+            self.connection.set_timeout(Timeout::Never);
+            let _ = self.connection.shutdown();
+        }
+        if let Some(fd) = &self.fd {
+            let _ = rustix::net::shutdown(fd.as_fd(), rustix::net::Shutdown::Both);
+        }
     }
 
     /// Runs a call on the connection without the interpreter.
@@ -158,15 +185,66 @@ impl Open {
         self.run(py, |connection| connection.write(data.bytes()))
     }
 
-    /// The exception for an error: what Python code raised meanwhile comes first.
+    /// The exception for an error: what Python code raised meanwhile comes first, and
+    /// the peer is not to blame for what closing the socket did.
     pub(crate) fn raise(&self, py: Python<'_>, error: &Error) -> PyErr {
-        let raised = self.raised();
-        raised.unwrap_or_else(|| to_python(py, error, self.connection.server_name()))
+        if let Some(raised) = self.raised() {
+            return raised;
+        }
+        if self.closed.load(Ordering::SeqCst) {
+            let sentence = "the socket was closed in the middle of this call";
+            return to_python(py, &Error::new(Status::State, sentence), None);
+        }
+        to_python(py, error, self.connection.server_name())
     }
 
     /// What Python code raised meanwhile.
     pub(crate) fn raised(&self) -> Option<PyErr> {
         self.raised.take().or_else(hooks::raised)
+    }
+}
+
+/// An open connection for the time of one call.
+pub(crate) struct Turn {
+    open: Arc<Open>,
+    /// Whether this thread is in another call on it, which called back into Python.
+    is_nested: bool,
+}
+
+impl Turn {
+    fn new(open: Arc<Open>) -> Self {
+        let address = Arc::as_ptr(&open).addr();
+        let is_nested = ENTERED.with_borrow_mut(|entered| {
+            let is_nested = entered.contains(&address);
+            entered.push(address);
+            is_nested
+        });
+        Self { open, is_nested }
+    }
+
+    /// Whether it would wait for itself: the thread that shakes hands has what every
+    /// other call needs, until it has done.
+    fn is_blocked(&self) -> bool {
+        self.is_nested && self.connection.is_handshaking()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let address = Arc::as_ptr(&self.open).addr();
+        ENTERED.with_borrow_mut(|entered| {
+            if let Some(last) = entered.iter().rposition(|one| *one == address) {
+                entered.remove(last);
+            }
+        });
+    }
+}
+
+impl Deref for Turn {
+    type Target = Open;
+
+    fn deref(&self) -> &Open {
+        &self.open
     }
 }
 
@@ -187,13 +265,21 @@ impl Peer {
         }
     }
 
-    pub(crate) fn peek(&self) -> Option<Arc<Open>> {
+    /// Whatever state it is in.
+    pub(crate) fn current(&self) -> Option<Turn> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.clone()
+        open.clone().map(Turn::new)
     }
 
-    pub(crate) fn open(&self, py: Python<'_>) -> PyResult<Arc<Open>> {
-        let unusable = match self.peek() {
+    /// What can be carried on, if there is something.
+    pub(crate) fn peek(&self) -> Option<Turn> {
+        self.current().filter(|open| !open.is_blocked())
+    }
+
+    /// For what a function or a signal handler may ask that is called in the middle of
+    /// the handshake.
+    pub(crate) fn look(&self) -> Result<Turn> {
+        let unusable = match self.current() {
             None => "the socket is closed",
             Some(open) if open.is_inherited() => {
                 "the connection is that of the process which this one was forked from: \
@@ -201,8 +287,22 @@ impl Peer {
             }
             Some(open) => return Ok(open),
         };
-        let error = Error::new(Status::State, unusable);
-        Err(to_python(py, &error, None))
+        Err(Error::new(Status::State, unusable))
+    }
+
+    /// For everything else.
+    pub(crate) fn enter(&self) -> Result<Turn> {
+        let open = self.look()?;
+        if open.is_blocked() {
+            let sentence = "the connection is in the middle of its handshake: what that calls, \
+                            a function or a signal handler, cannot use it";
+            return Err(Error::new(Status::State, sentence));
+        }
+        Ok(open)
+    }
+
+    pub(crate) fn open(&self, py: Python<'_>) -> PyResult<Turn> {
+        self.enter().map_err(|error| to_python(py, &error, None))
     }
 
     /// Runs a call on the connection without the interpreter.
@@ -296,11 +396,8 @@ impl Peer {
     /// complete.
     #[getter]
     fn resumed(&self, py: Python<'_>) -> PyResult<Option<bool>> {
-        Ok(self
-            .open(py)?
-            .connection
-            .agreed()
-            .map(|agreed| agreed.resumed))
+        let open = self.look().map_err(|error| to_python(py, &error, None))?;
+        Ok(open.connection.agreed().map(|agreed| agreed.resumed))
     }
 
     /// For how many seconds each ticket of TLS 1.3 is good that came so far.
@@ -320,7 +417,8 @@ impl Peer {
     /// Whether the handshake is not complete yet.
     #[getter]
     fn handshaking(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(self.open(py)?.connection.is_handshaking())
+        let open = self.look().map_err(|error| to_python(py, &error, None))?;
+        Ok(open.connection.is_handshaking())
     }
 
     /// Whether the peer has said close_notify.

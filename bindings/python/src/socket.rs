@@ -1,6 +1,6 @@
 //! Sockets: TLS over a descriptor of our own.
 
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +22,10 @@ pub(crate) fn timeout(seconds: Option<f64>) -> PyResult<Timeout> {
         Some(0.0) => Ok(Timeout::Never),
         Some(seconds) => Duration::try_from_secs_f64(seconds)
             .map(Timeout::After)
-            .map_err(|_| PyValueError::new_err(format!("{seconds} seconds cannot be waited"))),
+            .map_err(|_| {
+                let sentence = "a time limit is a number of seconds from 0 on, or None for none";
+                PyValueError::new_err(format!("{sentence}: {seconds:?}"))
+            }),
     }
 }
 
@@ -217,7 +220,7 @@ impl Socket {
 
     /// The descriptor, or -1 once it is closed.
     fn fileno(this: &Bound<'_, Self>) -> RawFd {
-        let open = peer(this).peek();
+        let open = peer(this).current();
         open.and_then(|open| open.fd.as_ref().map(|fd| fd.as_raw_fd()))
             .unwrap_or(-1)
     }
@@ -242,23 +245,9 @@ impl Socket {
     /// Close the socket, with a close_notify where one can be said at once.  In a
     /// forked child it says nothing.
     fn close(this: &Bound<'_, Self>) {
-        let Some(open) = peer(this).take() else {
-            return;
-        };
-        if open.is_inherited() {
-            return;
+        if let Some(open) = peer(this).take().filter(|open| !open.is_inherited()) {
+            this.py().detach(|| open.close());
         }
-        this.py().detach(|| {
-            // Closing does not wait.  A peer that is gone or does not read
-            // cannot be told that we end, and has no use for it.
-            open.connection.set_timeout(Timeout::Never);
-            let _ = open.connection.shutdown();
-            if let Some(fd) = &open.fd {
-                // Another thread that waits on this socket must not wait for ever.
-                let _ = rustix::net::shutdown(fd.as_fd(), rustix::net::Shutdown::Both);
-            }
-            drop(open);
-        });
     }
 
     /// Give the descriptor away, without a word to the peer, and close the rest.

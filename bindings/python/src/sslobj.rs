@@ -17,7 +17,7 @@ use crate::buffer::Buffer;
 use crate::config::Context;
 use crate::errors::to_python;
 use crate::hooks::Hook;
-use crate::peer::{Open, Peer, Raised};
+use crate::peer::{Open, Peer, Raised, Turn};
 use crate::session::Session;
 use crate::socket::timeout;
 
@@ -192,7 +192,11 @@ impl SslObject {
 
     /// How many bytes can be read without the network.
     fn pending(this: &Bound<'_, Self>) -> PyResult<usize> {
-        peer(this).run(this.py(), |connection| Ok(connection.pending()))
+        let py = this.py();
+        let open = peer(this)
+            .look()
+            .map_err(|error| to_python(py, &error, None))?;
+        Ok(py.detach(|| open.connection.pending()))
     }
 
     /// The cipher suites that the client offered, by their IANA names; None on a
@@ -217,9 +221,11 @@ impl SslObject {
 impl SslObject {
     /// The connection, with the descriptor and the time limit that the socket has
     /// now.
-    fn ready(this: &Bound<'_, Self>, operation: &str) -> PyResult<Arc<Open>> {
+    fn ready(this: &Bound<'_, Self>, operation: &str) -> PyResult<Turn> {
         let py = this.py();
-        let open = peer(this).open(py)?;
+        let open = peer(this).enter();
+        let open =
+            open.map_err(|error| Self::translated(this, to_python(py, &error, None), operation))?;
         this.get().begun.store(true, Ordering::Relaxed);
         if let Carrier::Socket { socket, fd } = &this.get().carrier {
             let socket = socket.bind(py).upgrade();
@@ -241,16 +247,21 @@ impl SslObject {
         if let Some(raised) = open.raised() {
             return raised;
         }
+        match error.status() {
+            Status::WantRead => Self::translated(this, "read", operation),
+            Status::WantWrite => Self::translated(this, "write", operation),
+            _ => Self::translated(this, open.raise(py, error), operation),
+        }
+    }
+
+    fn translated<'py>(
+        this: &Bound<'py, Self>,
+        ours: impl IntoPyObject<'py>,
+        operation: &str,
+    ) -> PyErr {
+        let py = this.py();
+        let ours = ours.into_bound_py_any(py);
         let translate = this.get().translate.bind(py);
-        let ours = match error.status() {
-            Status::WantRead => "read".into_bound_py_any(py),
-            Status::WantWrite => "write".into_bound_py_any(py),
-            _ => Ok(open
-                .raise(py, error)
-                .into_value(py)
-                .into_bound(py)
-                .into_any()),
-        };
         match ours.and_then(|ours| translate.call1((ours, operation))) {
             Ok(translated) => PyErr::from_value(translated),
             Err(failure) => failure,

@@ -11,7 +11,7 @@ import sys
 
 from .._errors import ConfigError, Error
 from ._arguments import Failure, Parser, UsageError, Verbs
-from ._output import discard_output, print_json
+from ._output import discard_output, open_closed_files, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _EXAMPLES = """
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, by default that of sys.argv: its exit code."""
+    open_closed_files()
     try:
         options = _parser().parse_args(arguments)
         code = _run(options)
@@ -104,6 +105,8 @@ def _run(options: Namespace) -> int:
         return _fail(options, error.code, str(error), code)
     except Error as error:
         return _fail(options, error.code, str(error), FAILED)
+    except UnicodeEncodeError as error:
+        return _fail(options, UsageError.code, f"{error.object!r} is not text", USAGE)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -78,6 +78,8 @@ class Verbs:
 
 def endpoint(text: str, default_port: int | None = None) -> tuple[str, int]:
     """HOST:PORT, [ADDRESS]:PORT, or HOST alone where there is a default port."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"'{text}' is a URL: write HOST:PORT")
     host, port = _split(text)
     if not host:
         raise argparse.ArgumentTypeError(f"'{text}' has no host: write HOST:PORT")

@@ -22,6 +22,14 @@ def write_bytes(content: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
+def open_closed_files() -> None:
+    """Programs may be started without the standard files: no socket and no key is to be
+    opened in the place of one, and written to as if it were."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+"))
+
+
 def discard_output() -> None:
     """Nobody reads the standard output any more: let no flush at exit complain."""
     null = os.open(os.devnull, os.O_WRONLY)

@@ -23,7 +23,7 @@ from ._files import begin_keylog, password_of
 from ._names import IANA_CIPHERS, IANA_GROUPS
 from ._object import Core
 from ._sessions import Sessions, SSLSession
-from ._settings import key_of, settings_of
+from ._settings import Key, is_plain, settings_of, shared
 from ._sockets import SSLObject, SSLSocket
 
 TYPE_CHECKING = False
@@ -116,7 +116,7 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
     _group: str | None
     _keylog: Any
     _extra: dict[str, Any]
-    _made: dict[tuple[Any, ...], _tlsmith.Context]
+    _made: dict[Key, _tlsmith.Context]
     _current: dict[bool, _tlsmith.Context]
     _completed: dict[tuple[Any, ...], _tlsmith.Identity]
     _used: dict[_tlsmith.Certificate, None]
@@ -462,13 +462,14 @@ class SSLContext(Seam, _ORIGINAL, metaclass=_Kind):
         current = self._current.get(server_side)
         if current is None:
             settings = settings_of(self, server_side)
-            key = key_of(settings)
+            key = Key(settings)
             current = self._made.get(key)
             if current is None:
                 if len(self._made) >= _MOST_MADE:
                     self._made.clear()
                     self._completed.clear()
-                current = native_context(settings)
+                is_shared = not server_side and is_plain(self)
+                current = shared(key, settings) if is_shared else native_context(settings)
                 self._made[key] = current
             self._current[server_side] = current
         return current

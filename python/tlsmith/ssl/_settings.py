@@ -7,6 +7,7 @@ import ssl
 
 from .. import _tlsmith
 from .._certs import Identity
+from .._context import context as native_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,11 +55,49 @@ def settings_of(context: SSLContext, server_side: bool) -> dict[str, Any]:
     return _merged(settings, context._extra)
 
 
-def key_of(settings: dict[str, Any]) -> tuple[Any, ...]:
-    """What is the same for the same settings.  It keeps the objects, so that no
-    later one can pass for one of them."""
-    values = settings.values()
-    return tuple(tuple(value) if isinstance(value, list) else value for value in values)
+class Key:
+    """What is the same for the same settings.  It keeps the objects, so that no later
+    one can pass for one of them."""
+
+    __slots__ = ("_hash", "_values")
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        values = settings.values()
+        self._values = tuple(tuple(one) if isinstance(one, list) else one for one in values)
+        # There can be hundreds of certificates in it: they are hashed once.
+        self._hash = hash(self._values)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and self._values == other._values
+
+
+_MOST_SHARED = 16
+_shared: dict[Key, _tlsmith.Context] = {}
+
+
+def shared(key: Key, settings: dict[str, Any]) -> _tlsmith.Context:
+    """The context of the extension for these settings of a client: many libraries make
+    an ssl.SSLContext, and set it up in the same way, for each connection.
+
+    Sessions are not shared.  A new ssl.SSLContext is how programs have a server shown
+    and verified again, with the certificates that it has now; and who keeps two of them
+    apart does not expect the server to see that they belong together.
+    """
+    context = _shared.pop(key, None) or native_context(settings)
+    # The one that was used last comes last.
+    _shared[key] = context
+    for oldest in list(_shared)[:-_MOST_SHARED]:
+        _shared.pop(oldest, None)
+    return context
+
+
+def is_plain(context: SSLContext) -> bool:
+    """Whether the settings are values and nothing else.  Identities, functions of the
+    application and files that are written to belong to the one who gave them."""
+    return not (context._extra or context._identities or context._keylog)
 
 
 def versions(context: SSLContext) -> tuple[str, str]:
