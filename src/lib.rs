@@ -27,7 +27,7 @@ mod trust;
 
 pub use connection::{
     Agreed, Connection, EarlyData, Ech, Events, Interrupt, MOST_EXPORTED, MemoryTransport,
-    Patience, Piece, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
+    Patience, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
 };
 pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Session, Version};
 pub use error::{CertificateProblem, Error, Result, Status};

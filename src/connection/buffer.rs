@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 /// The largest record that a peer may send (RFC 8446, section 5.2).
 const LARGEST_RECORD: usize = 5 + 16_384 + 256;
 
-/// What one system call should be able to move: four full records.
-const CAPACITY: usize = 4 * LARGEST_RECORD;
+/// What one system call should be able to move: five full records.  With more, what is
+/// opened is not in the cache any more where it was received.
+const CAPACITY: usize = 5 * LARGEST_RECORD;
 
 /// How many buffers a thread keeps for later.
 const POOLED: usize = 4;

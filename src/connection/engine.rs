@@ -28,8 +28,8 @@ use crate::notes::Notes;
 use crate::{Error, Result, Status};
 use carried::Carried;
 
-/// How much may wait to be sent: four full records, one system call.
-const UNSENT_LIMIT: usize = 4 * RECORD_PLAINTEXT;
+/// How much may wait to be sent: five full records, one system call.
+const UNSENT_LIMIT: usize = 5 * RECORD_PLAINTEXT;
 
 /// How much of an unfinished handshake message may wait.  A message has up to
 /// 64 KiB; a peer that cuts it into many small records makes it longer.

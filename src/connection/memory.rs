@@ -6,7 +6,6 @@
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 
-use super::buffer::Buffer;
 use super::engine::Engine;
 use super::pump::add;
 use super::stream::Connection;
@@ -35,23 +34,6 @@ impl Transport for MemoryTransport {
     }
 }
 
-/// Records for the peer, from [`Connection::drain_piece`]: never empty.
-pub struct Piece(Buffer);
-
-impl std::ops::Deref for Piece {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.0.filled()
-    }
-}
-
-impl std::fmt::Debug for Piece {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Piece({} bytes)", self.len())
-    }
-}
-
 impl Connection {
     /// Over memory: hands over bytes from the peer, all of which are kept until they
     /// are read.  None is its end, after which nothing can follow.
@@ -75,13 +57,15 @@ impl Connection {
         Ok(count)
     }
 
-    /// The same without a copy: the next bytes for the peer as they are.  When they
-    /// are fewer than 65,536, they are all that there were.
-    pub fn drain_piece(&self) -> Result<Option<Piece>> {
+    /// The same without a copy: shows the next bytes for the peer as they are, none when
+    /// there are none.  Fewer than 65,536 are all that there were.  They are drained with
+    /// this, whatever `show` does, which runs under a lock of the connection and may not
+    /// call it.  They stay where they are until the next call of this.
+    pub fn lend<T>(&self, show: impl FnOnce(&[u8]) -> T) -> Result<T> {
         let mut engine = self.in_memory()?;
-        let piece = engine.drain_piece();
-        add(&self.sent, piece.as_ref().map_or(0, Buffer::len));
-        Ok(piece.map(Piece))
+        let lent = engine.lend();
+        add(&self.sent, lent.len());
+        Ok(show(lent))
     }
 
     /// Over memory: how many bytes wait for the peer.

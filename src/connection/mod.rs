@@ -24,7 +24,7 @@ pub use engine::EarlyData;
 pub use exporter::MOST as MOST_EXPORTED;
 pub use facts::Ech;
 pub use failure::alert_name;
-pub use memory::{MemoryTransport, Piece};
+pub use memory::MemoryTransport;
 pub use pipe::PipeTransport;
 #[cfg(fuzzing)]
 pub(crate) use record::play;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tlsmith::{
-    Connection, Context, Error, Piece, Result, SocketTransport, Status, Timeout, Transport, tcp,
+    Connection, Context, Error, Result, SocketTransport, Status, Timeout, Transport, tcp,
 };
 
 use crate::cert::tlsmith_cert;
@@ -21,8 +21,6 @@ pub struct tlsmith_conn {
     settings: Mutex<Settings>,
     /// A bug struck: nothing may happen on this connection any more.
     broken: OnceLock<Error>,
-    /// Records that the caller is shown.
-    lent: Mutex<Option<Piece>>,
     pub(crate) texts: Texts,
     pub(crate) peer: OnceLock<Vec<tlsmith_cert>>,
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
@@ -56,16 +54,6 @@ impl tlsmith_conn {
     /// The same for calls that a callback of it may make: none there.
     pub(crate) fn at_rest(&self) -> Option<&Connection> {
         self.connection().filter(|_| !driving::is_driven(self))
-    }
-
-    /// Keeps the next bytes for the peer for whoever is shown them, in place of those
-    /// that it kept before: where they are, and how many.
-    pub(crate) fn lend_piece(&self) -> Result<(*const u8, usize)> {
-        let piece = self.need_connection()?.drain_piece()?;
-        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
-        *lent = piece;
-        let lent = lent.as_deref();
-        Ok(lent.map_or((std::ptr::null(), 0), |lent| (lent.as_ptr(), lent.len())))
     }
 
     /// Makes it a client.
@@ -175,7 +163,6 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
             open: OnceLock::new(),
             settings: Mutex::default(),
             broken: OnceLock::new(),
-            lent: Mutex::default(),
             texts: Texts::default(),
             peer: OnceLock::new(),
             verified: OnceLock::new(),

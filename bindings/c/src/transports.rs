@@ -162,13 +162,18 @@ pub extern "C" fn tlsmith_drain(conn: *mut tlsmith_conn, buf: *mut c_void, len: 
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_drain_lent(conn: *mut tlsmith_conn, data: *mut *const c_void) -> isize {
-    edge::count(on(conn, |conn| {
+    edge::count(on_open(conn, |connection| {
         if data.is_null() {
             return Err(edge::is_null("data"));
         }
-        let (start, count) = conn.lend_piece()?;
-        edge::store(data, start.cast());
-        Ok(count)
+        connection.lend(|bytes| {
+            let start = match bytes {
+                [] => std::ptr::null(),
+                bytes => bytes.as_ptr().cast(),
+            };
+            edge::store(data, start);
+            bytes.len()
+        })
     }))
 }
 

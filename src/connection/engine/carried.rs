@@ -18,6 +18,8 @@ pub(super) struct Carried {
     from_peer: Queue,
     /// Bytes for the peer, before those that were sealed last.
     for_peer: Queue,
+    /// What [`Engine::lend`] showed last.  Nothing else touches it: C knows its address.
+    lent: Buffer,
     /// Whether the peer's end was fed.
     ended: bool,
 }
@@ -83,11 +85,16 @@ impl Engine {
         count
     }
 
-    /// Gives the next bytes for the peer away.
-    pub(crate) fn drain_piece(&mut self) -> Option<Buffer> {
-        let carried = self.carried.as_mut();
-        let queued = carried.and_then(|carried| carried.for_peer.pop());
-        queued.or_else(|| self.has_outgoing().then(|| self.take_outgoing()))
+    /// The next bytes for the peer, which are drained with this.
+    pub(crate) fn lend(&mut self) -> &[u8] {
+        let queued = self
+            .carried
+            .as_mut()
+            .and_then(|carried| carried.for_peer.pop());
+        let next = queued.unwrap_or_else(|| self.take_outgoing());
+        let carried = self.carried.get_or_insert_default();
+        carried.lent = next;
+        carried.lent.filled()
     }
 
     /// How many bytes wait for the peer here.
