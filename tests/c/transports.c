@@ -77,7 +77,7 @@ static void bytes_for_the_peer_are_lent_without_a_copy(void)
 		before = lent;
 		pieces++;
 	} while (n >= 65536);
-	CHECK(pieces == 4 && tlsmith_events(p.client) == POLLIN);
+	CHECK(pieces > 1 && tlsmith_events(p.client) == POLLIN);
 	while (got < sizeof data && (n = tlsmith_read(p.server, back + got, sizeof back - got)) > 0)
 		got += (size_t)n;
 	CHECK(got == sizeof data && memcmp(data, back, sizeof data) == 0);
