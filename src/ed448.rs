@@ -61,12 +61,6 @@ pub(crate) struct Ed448Key {
 }
 
 impl Ed448Key {
-    /// Whether a PKCS#8 document says that it holds such a key.
-    pub(crate) fn is_in(der: &PrivatePkcs8KeyDer<'_>) -> bool {
-        let key = PrivateKeyInfoRef::try_from(der.secret_pkcs8_der());
-        key.is_ok_and(|key| key.algorithm.oid == ED448)
-    }
-
     /// Takes the key from a PKCS#8 document, of either version.
     pub(crate) fn from_pkcs8(der: &PrivatePkcs8KeyDer<'_>) -> Result<Self, Error> {
         let damaged = || Error::General("the Ed448 private key is damaged".to_owned());

@@ -6,6 +6,10 @@
 
 use std::sync::{Arc, OnceLock};
 
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5912::ID_EC_PUBLIC_KEY;
+use const_oid::db::rfc8410::{ID_ED_448, ID_ED_25519};
+use pkcs8::PrivateKeyInfoRef;
 use rustls::crypto::tls12::Prf;
 use rustls::crypto::{
     ActiveKeyExchange, CryptoProvider, KeyProvider, WebPkiSupportedAlgorithms, aws_lc_rs,
@@ -15,7 +19,7 @@ use rustls::{
     CipherSuiteCommon, Error, SignatureScheme, SupportedCipherSuite, Tls12CipherSuite,
     Tls13CipherSuite,
 };
-use rustls_pki_types::{PrivateKeyDer, SignatureVerificationAlgorithm};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, SignatureVerificationAlgorithm};
 
 use crate::ed448::{Ed448Key, Ed448Verification};
 use crate::hkdf;
@@ -122,11 +126,21 @@ struct Keys;
 
 impl KeyProvider for Keys {
     fn load_private_key(&self, der: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
-        match &der {
-            PrivateKeyDer::Pkcs8(pkcs8) if Ed448Key::is_in(pkcs8) => {
-                Ok(Arc::new(Ed448Key::from_pkcs8(pkcs8)?))
-            }
+        let PrivateKeyDer::Pkcs8(pkcs8) = &der else {
+            return aws_lc_rs::sign::any_supported_type(&der);
+        };
+        match algorithm(pkcs8) {
+            Some(ID_ED_448) => Ok(Arc::new(Ed448Key::from_pkcs8(pkcs8)?)),
+            // AWS-LC computes and checks the public key each time that one kind is tried.
+            Some(ID_ED_25519) => aws_lc_rs::sign::any_eddsa_type(pkcs8),
+            Some(ID_EC_PUBLIC_KEY) => aws_lc_rs::sign::any_ecdsa_type(&der),
             _ => aws_lc_rs::sign::any_supported_type(&der),
         }
     }
+}
+
+/// What a PKCS#8 document says it is a key for.
+fn algorithm(pkcs8: &PrivatePkcs8KeyDer<'_>) -> Option<ObjectIdentifier> {
+    let key = PrivateKeyInfoRef::try_from(pkcs8.secret_pkcs8_der());
+    key.ok().map(|key| key.algorithm.oid)
 }
