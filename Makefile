@@ -50,7 +50,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan fuzz test-rust test-c test-python header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan fuzz test-rust test-c test-python test-wheel header fmt lint install uninstall clean
 
 all: lib
 
@@ -158,7 +158,7 @@ bench-python: $(VENV)/ready
 
 # ---- Tests -----------------------------------------------------------------
 
-test: test-rust test-c test-python
+test: test-rust test-c test-python test-wheel
 
 test-rust:
 	$(CARGO) test --locked --target-dir $(TARGET) -p tlsmith -p tlsmith-c $(FEATURES)
@@ -170,6 +170,9 @@ test-c: lib $(EXAMPLES)
 test-python: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
 	$(VENV)/bin/python -m pytest -q -n auto tests/python --ignore tests/python/test_wheel.py
+
+# Builds the package twice more, and installs it.
+test-wheel: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -q tests/python/test_wheel.py
 
 # Its runner is fetched and built once: apt-get install golang-golang-x-crypto-dev
