@@ -54,7 +54,7 @@ static void one_thread_plays_both_sides(void)
 
 static void bytes_for_the_peer_are_lent_without_a_copy(void)
 {
-	static char data[200000], back[sizeof data];
+	static char data[100000], back[sizeof data];
 	const void *lent, *before = NULL;
 	struct pair p;
 	size_t got = 0;

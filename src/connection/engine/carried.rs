@@ -9,8 +9,9 @@ use super::super::record::{HEADER, begun_length};
 use super::Engine;
 use crate::{Error, Result, Status};
 
-/// How much may wait to be drained before writing wants to wait.
-const UNDRAINED_LIMIT: usize = 256 * 1024;
+/// How much may wait to be drained before writing wants to wait: what a processor has near
+/// it, together with what it comes from and where it is opened.
+const UNDRAINED_LIMIT: usize = 128 * 1024;
 
 #[derive(Default)]
 pub(super) struct Carried {

@@ -186,15 +186,15 @@ fn memory_lends_what_waits_without_a_copy() {
 
 #[test]
 fn memory_may_be_fed_in_portions_of_any_size() {
-    let data = &volume()[..300_000];
-    for portion in [1, 4, 5, 6, 1_000, 16_384, 16_406, 65_537, 200_000] {
+    let data = &volume()[..100_000];
+    for portion in [1, 4, 5, 6, 1_000, 16_384, 16_406, 65_537, 100_000] {
         let sides = memory_pair(&client_context(), &server_context(localhost()));
         shake_in_memory(&sides);
         let [client, server] = &sides;
-        assert_eq!(client.write(&data[..200_000]).unwrap(), 200_000);
+        assert_eq!(client.write(data).unwrap(), data.len());
         let mut records = vec![0; client.undrained().unwrap()];
         client.drain(&mut records).unwrap();
-        let mut got = vec![0; 200_000];
+        let mut got = vec![0; data.len()];
         let mut filled = 0;
         for (index, part) in records.chunks(portion).enumerate() {
             server.feed(part).unwrap();
@@ -206,7 +206,7 @@ fn memory_may_be_fed_in_portions_of_any_size() {
         while filled < got.len() {
             filled += server.read(&mut got[filled..]).unwrap();
         }
-        assert!(got == data[..200_000], "{portion}");
+        assert!(got == data, "{portion}");
     }
 }
 
