@@ -6,6 +6,7 @@ import asyncio
 import gc
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import weakref
@@ -500,3 +501,28 @@ def test_asyncio_upgrades_a_connection(context, serving):
             writer.close()
 
     asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
+def read_after_reset(module, ca, identity):
+    """What a server reads whose client resets the connection."""
+    context = module.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    identity.configure(context)
+    trusting = ssl.create_default_context(cadata=ca.cert.pem.decode())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    with thread(lambda: trusting.wrap_socket(near, server_hostname="localhost")) as shaking:
+        served = context.wrap_socket(far, server_side=True)
+    with served:
+        at_once = struct.pack("ii", 1, 0)
+        shaking.result.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        shaking.result.close()
+        try:
+            return served.recv(1)
+        except OSError as error:
+            return type(error)
+
+
+def test_a_reset_is_to_readers_what_it_is_with_the_standard_library(ca, identity):
+    theirs = read_after_reset(ssl, ca, identity)
+    assert read_after_reset(tlsmith.ssl, ca, identity) == theirs

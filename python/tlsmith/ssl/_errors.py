@@ -6,8 +6,10 @@ Ours is the `__cause__` of each, and its sentence a note on it.
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
+import sys
 
 from .. import _errors
 from ._names import ALERTS, VERIFY_MESSAGES
@@ -30,6 +32,10 @@ _REASONS = (
     ("the application refused the client", "CALLBACK_FAILED"),
     ("the peer broke TLS", "UNEXPECTED_MESSAGE"),
 )
+
+# What a reset is to those who read: until CPython's issue 115627 was mended, an end without
+# close_notify, which recv() does not tell from one with it.
+_RESET_IS_EOF = sys.version_info < (3, 11, 9) or (3, 12) <= sys.version_info < (3, 12, 3)
 
 
 def translate(error: _errors.Error | str, operation: str) -> OSError:
@@ -63,6 +69,8 @@ def _translate(error: _errors.Error, operation: str) -> OSError:
         if error.reason == "missing":
             return ssl_error("PEER_DID_NOT_RETURN_A_CERTIFICATE")
         return _verify_error(error)
+    if error.errno == errno.ECONNRESET and operation == "read" and _RESET_IS_EOF:
+        return ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "EOF occurred in violation of protocol")
     if error.code == "io" and error.errno is not None:
         return OSError(error.errno, os.strerror(error.errno))
     sentence = str(error)

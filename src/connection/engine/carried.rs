@@ -9,8 +9,8 @@ use super::super::record::{HEADER, begun_length};
 use super::Engine;
 use crate::{Error, Result, Status};
 
-/// How much may wait to be drained before writing wants to wait: what a processor has near
-/// it, together with what it comes from and where it is opened.
+/// How much may wait to be drained before writing wants to wait: no more than is still in
+/// the cache of the processor when it is.
 const UNDRAINED_LIMIT: usize = 128 * 1024;
 
 #[derive(Default)]
