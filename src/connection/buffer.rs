@@ -14,17 +14,22 @@ const LARGEST_RECORD: usize = 5 + 16_384 + 256;
 /// opened is not in the cache any more where it was received.
 const CAPACITY: usize = 5 * LARGEST_RECORD;
 
+/// How much of that is used at first.  Handshakes and small messages need no more, and
+/// what is never used never becomes memory.
+const FIRST: usize = 4096;
+
 /// How many buffers a thread keeps for later.
 const POOLED: usize = 4;
 
 thread_local! {
-    static POOL: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Bytes that wait: written at one end, taken from the other.
 #[derive(Default)]
 pub(crate) struct Buffer {
-    memory: Box<[u8]>,
+    /// As long as the part of it that was used before, however short that which is now.
+    memory: Vec<u8>,
     start: usize,
     end: usize,
 }
@@ -57,18 +62,19 @@ impl Buffer {
 
     /// Room for at least `least` bytes at the end, and often more.
     pub(crate) fn spare(&mut self, least: usize) -> &mut [u8] {
-        if self.memory.is_empty() {
+        if self.memory.capacity() == 0 {
             self.memory = lease();
         }
-        if self.memory.len() - self.end < least {
+        if self.memory.capacity() - self.end < least {
             self.memory.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
-        if self.memory.len() - self.end < least {
-            let mut grown = vec![0; (self.end + least).next_power_of_two()];
-            grown[..self.end].copy_from_slice(self.filled());
-            self.memory = grown.into_boxed_slice();
+        let wanted = self.end + least;
+        if self.memory.len() < wanted {
+            let most = self.memory.capacity().max(wanted);
+            self.memory
+                .resize(wanted.next_multiple_of(FIRST).min(most), 0);
         }
         &mut self.memory[self.end..]
     }
@@ -79,6 +85,9 @@ impl Buffer {
         debug_assert!(self.end <= self.memory.len());
         if self.is_empty() {
             self.release();
+        } else if self.end == self.memory.len() && self.end < CAPACITY {
+            // Who fills all that there is has more to come.
+            self.memory.resize(CAPACITY, 0);
         }
     }
 
@@ -89,13 +98,9 @@ impl Buffer {
 
     /// Appends as much as fits without growing or moving: how much.
     pub(crate) fn append_within(&mut self, bytes: &[u8]) -> usize {
-        if self.memory.is_empty() && !bytes.is_empty() {
-            self.memory = lease();
-        }
-        let free = &mut self.memory[self.end..];
-        let count = bytes.len().min(free.len());
-        free[..count].copy_from_slice(&bytes[..count]);
-        self.end += count;
+        let free = self.memory.capacity().max(CAPACITY) - self.end;
+        let count = bytes.len().min(free);
+        self.append(&bytes[..count]);
         count
     }
 
@@ -149,7 +154,7 @@ impl Queue {
     /// has room for that.
     pub(crate) fn push(&mut self, buffer: Buffer) {
         match self.buffers.back() {
-            Some(last) if last.memory.len() - last.end >= buffer.len() => {
+            Some(last) if last.memory.capacity() - last.end >= buffer.len() => {
                 self.append(buffer.filled());
             }
             _ => {
@@ -180,16 +185,15 @@ impl Queue {
     }
 }
 
-fn lease() -> Box<[u8]> {
+fn lease() -> Vec<u8> {
     let pooled = POOL.try_with(|pool| pool.borrow_mut().pop());
-    pooled
-        .ok()
-        .flatten()
-        .unwrap_or_else(|| vec![0; CAPACITY].into_boxed_slice())
+    let pooled = pooled.ok().flatten();
+    pooled.unwrap_or_else(|| Vec::with_capacity(CAPACITY))
 }
 
-fn give_back(memory: Box<[u8]>) {
-    if memory.len() != CAPACITY {
+fn give_back(memory: Vec<u8>) {
+    // What had to grow has at least twice as much.
+    if !(CAPACITY..2 * CAPACITY).contains(&memory.capacity()) {
         return;
     }
     // A thread that is ending has no pool any more; the memory is just freed.
@@ -249,13 +253,31 @@ mod tests {
     #[test]
     fn has_no_memory_when_empty() {
         let mut buffer = Buffer::default();
-        assert!(buffer.memory.is_empty());
+        assert_eq!(buffer.memory.capacity(), 0);
         buffer.append(b"abc");
         buffer.consume(3);
-        assert!(buffer.memory.is_empty());
+        assert_eq!(buffer.memory.capacity(), 0);
         buffer.spare(10);
         buffer.commit(0);
-        assert!(buffer.memory.is_empty());
+        assert_eq!(buffer.memory.capacity(), 0);
+        assert_eq!(buffer.append_within(b""), 0);
+        assert_eq!(buffer.memory.capacity(), 0);
+    }
+
+    #[test]
+    fn uses_no_more_memory_than_it_needs_until_all_of_that_is_filled() {
+        // A thread of its own, whose pool is empty.
+        let thread = std::thread::spawn(|| {
+            let mut buffer = Buffer::default();
+            buffer.append(b"a small message");
+            assert_eq!(buffer.memory.len(), FIRST);
+            let room = buffer.spare(1).len();
+            buffer.commit(room);
+            assert_eq!(buffer.spare(1).len(), CAPACITY - FIRST);
+            buffer.consume(FIRST);
+            assert_eq!(lease().len(), CAPACITY);
+        });
+        thread.join().unwrap();
     }
 
     #[test]

@@ -195,11 +195,9 @@ pub(super) fn act<Data: Side>(
         }
         ConnectionState::EncodeTlsData(mut data) => {
             let before = outgoing.len();
-            seal(outgoing, RECORD_PLAINTEXT, |spare| {
-                match data.encode(spare) {
-                    Err(EncodeError::InsufficientSize(needed)) => Err(Some(needed.required_size)),
-                    other => other.map_err(|_| None),
-                }
+            seal(outgoing, 1, |spare| match data.encode(spare) {
+                Err(EncodeError::InsufficientSize(needed)) => Err(Some(needed.required_size)),
+                other => other.map_err(|_| None),
             })?;
             let record = &outgoing.filled()[before..];
             sink.said_end_of_early_data |= record.starts_with(END_OF_EARLY_DATA);
