@@ -7,6 +7,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, SignatureScheme};
 
+use super::compression::COMPRESSORS;
 use super::resumption::Kept;
 use super::settings::{Settings, Shown};
 use crate::trust::Verifier;
@@ -38,6 +39,7 @@ pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
     };
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
+    config.cert_compressors = COMPRESSORS.to_vec();
     // For the record layer of our own alone: it never leaves the library.
     config.enable_secret_extraction = cfg!(not(feature = "rustls-records"));
     config.key_log = Arc::new(settings.keylog.clone());

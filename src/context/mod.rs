@@ -2,6 +2,7 @@
 
 mod client;
 mod clock;
+mod compression;
 mod hello;
 mod keylog;
 mod names;

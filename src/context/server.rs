@@ -8,6 +8,7 @@ use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{CertificateType, ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::compression::COMPRESSORS;
 use super::hello::{Fit, fit};
 use super::sessions::{Kept, SESSIONS, Sessions, SharedTickets};
 use super::settings::{ClientAuth, Settings, Shown};
@@ -45,6 +46,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     let mut config = builder.with_cert_resolver(Arc::new(Identities(settings.identities.clone())));
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
+    config.cert_compressors = COMPRESSORS.to_vec();
     // For the record layer of our own alone: it never leaves the library.
     config.enable_secret_extraction = cfg!(not(feature = "rustls-records"));
     config.key_log = Arc::new(settings.keylog.clone());

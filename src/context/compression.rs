@@ -1,0 +1,47 @@
+//! Compression of certificates (RFC 8879), where that is worth what it costs.
+
+use rustls::CertificateCompressionAlgorithm;
+use rustls::compress::{CertCompressor, CompressionFailed, CompressionLevel, ZLIB_COMPRESSOR};
+
+/// What servers and clients compress their certificates with.
+pub(super) const COMPRESSORS: &[&dyn CertCompressor] = &[&Large];
+
+/// A shorter Certificate message fits in the first flight of segments anyway (RFC 6928,
+/// section 2), and small certificates hold little that compresses.  For that each peer
+/// would have to decompress, and starting a program with a first handshake takes a
+/// quarter longer.
+const WORTHWHILE: usize = 4096;
+
+/// zlib, for large Certificate messages alone.
+#[derive(Debug)]
+struct Large;
+
+impl CertCompressor for Large {
+    /// Where this fails, the message is sent as it is.
+    fn compress(
+        &self,
+        input: Vec<u8>,
+        level: CompressionLevel,
+    ) -> Result<Vec<u8>, CompressionFailed> {
+        match input.len() {
+            0..WORTHWHILE => Err(CompressionFailed),
+            _ => ZLIB_COMPRESSOR.compress(input, level),
+        }
+    }
+
+    fn algorithm(&self) -> CertificateCompressionAlgorithm {
+        ZLIB_COMPRESSOR.algorithm()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_large_messages_are_compressed() {
+        let compress = |length| Large.compress(vec![7; length], CompressionLevel::Amortized);
+        assert!(compress(WORTHWHILE - 1).is_err());
+        assert!(compress(WORTHWHILE).unwrap().len() < WORTHWHILE);
+    }
+}
