@@ -37,6 +37,8 @@ struct Inner {
     der: Vec<u8>,
     document: Signed<CertificateContent>,
     fields: Fields,
+    sha256: OnceLock<String>,
+    spki_sha256: OnceLock<String>,
     pem: OnceLock<String>,
     text: OnceLock<String>,
 }
@@ -56,9 +58,7 @@ struct Fields {
     key_id: Option<Vec<u8>>,
     key_type: String,
     signature_type: String,
-    sha256: String,
     spki: Vec<u8>,
-    spki_sha256: String,
 }
 
 /// The extension (RFC 5280, section 4.2.1.9).
@@ -75,11 +75,13 @@ impl Certificate {
         let der = der.into();
         let document = Signed::<CertificateContent>::from_der(&der)
             .map_err(|error| bad("its structure", error))?;
-        let fields = Fields::of(&document, &der)?;
+        let fields = Fields::of(&document)?;
         Ok(Self(Arc::new(Inner {
             der,
             document,
             fields,
+            sha256: OnceLock::new(),
+            spki_sha256: OnceLock::new(),
             pem: OnceLock::new(),
             text: OnceLock::new(),
         })))
@@ -237,7 +239,8 @@ impl Certificate {
 
     /// The SHA-256 of its DER, in hex.
     pub fn sha256(&self) -> &str {
-        &self.0.fields.sha256
+        let sha256 = || describe::sha256(self.der());
+        self.0.sha256.get_or_init(sha256)
     }
 
     /// The SHA-1 of its DER, in hex.  Some programs show it; it proves nothing.
@@ -247,7 +250,8 @@ impl Certificate {
 
     /// The SHA-256 of its SubjectPublicKeyInfo, in hex: a pin.
     pub fn spki_sha256(&self) -> &str {
-        &self.0.fields.spki_sha256
+        let sha256 = || describe::sha256(self.spki_der());
+        self.0.spki_sha256.get_or_init(sha256)
     }
 
     /// Its SubjectPublicKeyInfo in DER.
@@ -332,7 +336,7 @@ impl Certificate {
 }
 
 impl Fields {
-    fn of(document: &Signed<CertificateContent>, der: &[u8]) -> Result<Self> {
+    fn of(document: &Signed<CertificateContent>) -> Result<Self> {
         let content = &document.content;
         check_extensions(content)?;
         let subject = parse_name(&content.subject).map_err(|error| bad("its subject", error))?;
@@ -379,8 +383,6 @@ impl Fields {
             })?,
             key_type: describe::key_type(&spki),
             signature_type: describe::algorithm(&document.algorithm.oid),
-            sha256: describe::sha256(der),
-            spki_sha256: describe::sha256(&spki),
             spki,
         })
     }

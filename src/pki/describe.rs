@@ -16,7 +16,9 @@ use super::request::Csr;
 use super::{extensions, moment};
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let digits = digits.map(|digit| b"0123456789abcdef"[usize::from(digit)]);
+    digits.map(char::from).collect()
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
