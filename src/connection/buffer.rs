@@ -113,7 +113,9 @@ impl Buffer {
     }
 
     fn release(&mut self) {
-        give_back(std::mem::take(&mut self.memory));
+        if self.memory.capacity() > 0 {
+            give_back(std::mem::take(&mut self.memory));
+        }
         self.start = 0;
         self.end = 0;
     }

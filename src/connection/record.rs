@@ -246,7 +246,8 @@ impl Records {
         let Some(record) = incoming.filled_mut().get_mut(HEADER..end) else {
             return Ok(Came::Nothing);
         };
-        let room = self.opening.room_for(header).ok_or(Error::DecryptError)?;
+        let room = self.opening.room_for(header);
+        let room = room.ok_or_else(|| Error::DecryptError)?;
         if room <= out.len() {
             let out = &mut out[..room];
             let came = self.open_into(header, record, out, outgoing);
@@ -371,7 +372,7 @@ pub(super) fn record_length(records: &[u8]) -> Option<usize> {
 
 /// Takes one of what is left of a peer's allowance.
 fn spend(left: &mut u8, too_many: PeerMisbehaved) -> Result<(), Error> {
-    *left = left.checked_sub(1).ok_or(Error::from(too_many))?;
+    *left = left.checked_sub(1).ok_or_else(|| Error::from(too_many))?;
     Ok(())
 }
 

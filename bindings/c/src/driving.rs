@@ -11,41 +11,52 @@ use tlsmith::{Error, Result, Status};
 
 use crate::conn::tlsmith_conn;
 
-/// What a thread is at work on.
+/// What a thread is at work on.  Every call has a look at this, which nothing has to be
+/// done for when the thread ends.
 struct Driven {
     /// The connection; NULL is none.
     current: Cell<*const tlsmith_conn>,
-    /// Those that wait meanwhile, since a callback of theirs works on others.
-    waiting: RefCell<Vec<*const tlsmith_conn>>,
+    /// How many are in [`WAITING`].
+    waiting: Cell<usize>,
+}
+
+thread_local! {
+    static DRIVEN: Driven =
+        const { Driven { current: Cell::new(ptr::null()), waiting: Cell::new(0) } };
+    /// The connections that wait meanwhile, since a callback of theirs works on others.
+    static WAITING: RefCell<Vec<*const tlsmith_conn>> = const { RefCell::new(Vec::new()) };
+    /// The connection whose peer a verify callback looks at.
+    static JUDGED: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
 }
 
 impl Driven {
     fn includes(&self, conn: *const tlsmith_conn) -> bool {
-        self.current.get() == conn || self.waiting.borrow().contains(&conn)
+        self.current.get() == conn || (self.waiting.get() > 0 && is_waiting(conn))
     }
 
     fn begin(&self, conn: *const tlsmith_conn) -> Turn {
         let before = self.current.replace(conn);
         if !before.is_null() {
-            self.waiting.borrow_mut().push(before);
+            self.waiting.update(|count| count + 1);
+            // A thread that is ending calls nobody back.
+            let _ = WAITING.try_with(|waiting| waiting.borrow_mut().push(before));
         }
         Turn { before }
     }
 
-    fn end(&self, turn: &Turn) {
-        self.current.set(turn.before);
-        if !turn.before.is_null() {
-            self.waiting.borrow_mut().pop();
+    fn end(&self, before: *const tlsmith_conn) {
+        self.current.set(before);
+        if !before.is_null() {
+            self.waiting.update(|count| count - 1);
+            let _ = WAITING.try_with(|waiting| waiting.borrow_mut().pop());
         }
     }
 }
 
-thread_local! {
-    static DRIVEN: Driven = const {
-        Driven { current: Cell::new(ptr::null()), waiting: RefCell::new(Vec::new()) }
-    };
-    /// The connection whose peer a verify callback looks at.
-    static JUDGED: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
+#[cold]
+fn is_waiting(conn: *const tlsmith_conn) -> bool {
+    let waits = WAITING.try_with(|waiting| waiting.borrow().contains(&conn));
+    waits.unwrap_or(false)
 }
 
 /// This thread is at work on a connection for as long as this lives.
@@ -56,49 +67,41 @@ pub(crate) struct Turn {
 
 impl Turn {
     /// Refused where this thread is at work on it already.
+    #[inline]
     pub(crate) fn on(conn: *const tlsmith_conn) -> Result<Self> {
-        let turn = DRIVEN.try_with(|driven| match driven.includes(conn) {
-            true => None,
-            false => Some(driven.begin(conn)),
-        });
-        // A thread that is ending calls nobody back.
-        turn.unwrap_or_else(|_| Some(Self::before_nothing()))
-            .ok_or_else(|| {
-                let sentence = "a callback of this connection may not make calls on it: \
-                                they are allowed when the call that runs it has returned";
-                Error::new(Status::State, sentence)
-            })
+        DRIVEN.with(|driven| match driven.includes(conn) {
+            true => Err(called_back()),
+            false => Ok(driven.begin(conn)),
+        })
     }
 
     /// At work on no connection.
     pub(crate) fn on_none() -> Self {
-        let turn = DRIVEN.try_with(|driven| driven.begin(ptr::null()));
-        turn.unwrap_or_else(|_| Self::before_nothing())
-    }
-
-    /// For a thread that is ending.
-    fn before_nothing() -> Self {
-        let before = ptr::null();
-        Self { before }
+        DRIVEN.with(|driven| driven.begin(ptr::null()))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let _ = DRIVEN.try_with(|driven| driven.end(self));
+        DRIVEN.with(|driven| driven.end(self.before));
     }
+}
+
+#[cold]
+fn called_back() -> Error {
+    let sentence = "a callback of this connection may not make calls on it: \
+                    they are allowed when the call that runs it has returned";
+    Error::new(Status::State, sentence)
 }
 
 /// Whether this thread is at work on it, in a callback now.
 pub(crate) fn is_driven(conn: *const tlsmith_conn) -> bool {
-    let driven = DRIVEN.try_with(|driven| driven.includes(conn));
-    driven.unwrap_or(false)
+    DRIVEN.with(|driven| driven.includes(conn))
 }
 
 /// The connection that this thread is at work on, or NULL.
 pub(crate) fn current() -> *const tlsmith_conn {
-    let current = DRIVEN.try_with(|driven| driven.current.get());
-    current.unwrap_or(ptr::null())
+    DRIVEN.with(|driven| driven.current.get())
 }
 
 /// Runs a verify callback, which may look at the peer of `conn`.
@@ -111,5 +114,5 @@ pub(crate) fn judge<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) 
 
 /// Whether a verify callback on this thread looks at its peer.
 pub(crate) fn is_judged(conn: *const tlsmith_conn) -> bool {
-    JUDGED.try_with(Cell::get) == Ok(conn)
+    JUDGED.get() == conn
 }

@@ -44,7 +44,9 @@ impl Engine {
             0 => self.incoming.append_within(bytes),
             _ => 0,
         };
-        carried.from_peer.append(&bytes[seen..]);
+        if seen < bytes.len() {
+            carried.from_peer.append(&bytes[seen..]);
+        }
         Ok(())
     }
 

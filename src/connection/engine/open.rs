@@ -89,6 +89,10 @@ impl Engine {
 
     /// Moves what was opened in place to the front of `out`, as much as fits.
     pub(super) fn drain_opened(&mut self, out: &mut [u8]) -> usize {
+        // An empty record has no plaintext, but an end.
+        if (self.opened, self.spent) == (0, 0) {
+            return 0;
+        }
         let count = self.opened.min(out.len());
         out[..count].copy_from_slice(&self.incoming.filled()[..count]);
         self.opened -= count;

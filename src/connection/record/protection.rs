@@ -218,7 +218,7 @@ impl Protection {
         let (explicit, sealed) = record
             .split_at_checked(self.explicit_nonce)
             .filter(|(_, sealed)| sealed.len() >= TAG)
-            .ok_or(Error::DecryptError)?;
+            .ok_or_else(|| Error::DecryptError)?;
         let mut nonce = self.nonce();
         nonce[NONCE_LEN - explicit.len()..].copy_from_slice(explicit);
         Ok((nonce, sealed))
@@ -260,7 +260,10 @@ impl Protection {
 
     /// The content of a record that was opened (RFC 8446, section 5.4).
     fn unpad(&mut self, header: Header, plaintext: &[u8]) -> Result<Opened, Error> {
-        self.sequence = self.sequence.checked_add(1).ok_or(Error::DecryptError)?;
+        self.sequence = self
+            .sequence
+            .checked_add(1)
+            .ok_or_else(|| Error::DecryptError)?;
         if !self.is_tls13 {
             return within_limit(header.content_type(), plaintext.len());
         }
