@@ -57,8 +57,6 @@ pub(crate) struct Engine {
     /// How many bytes of them rustls was shown: never more than one record that it has
     /// not opened, so that it opens none that comes after the handshake.
     shown: usize,
-    /// Whether that does not hold: then the connection stays with rustls.
-    shows_all: bool,
     /// Plaintext at the front of `incoming` that was opened there and not read yet, and
     /// how many bytes behind it are used up.
     opened: usize,
@@ -138,7 +136,6 @@ impl Engine {
             fragment,
             incoming: Buffer::default(),
             shown: 0,
-            shows_all: false,
             opened: 0,
             spent: 0,
             outgoing: Buffer::default(),

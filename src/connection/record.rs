@@ -41,7 +41,7 @@ use rustls::{
 use super::buffer::Buffer;
 #[cfg(fuzzing)]
 pub(crate) use hostile::play;
-pub(super) use protection::HEADER;
+pub(super) use protection::{HEADER, TAG};
 use protection::{Header, Opened, Protection};
 
 /// How many records without content may follow each other.

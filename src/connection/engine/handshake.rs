@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use rustls::ProtocolVersion::TLSv1_3;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{CommonState, ServerConfig};
+use rustls::{CommonState, ContentType, ServerConfig};
 
 use super::super::failure;
-use super::super::record::{HEADER, record_length};
+use super::super::record::{HEADER, TAG, record_length};
 use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
 use super::{EarlyData, Engine, INCOMING_LIMIT, Tls};
 use crate::Result;
@@ -39,7 +39,7 @@ impl Engine {
 
     /// Has rustls take one step.
     pub(super) fn step_rustls(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
-        if self.shown == 0 || self.shows_all {
+        if self.shown == 0 {
             self.show_next();
         }
         let (discard, outcome, filled) = self.drive(goal, out);
@@ -73,24 +73,31 @@ impl Engine {
         if !self.is_handshaking() && !is_for_rustls && self.shown == 0 {
             return false;
         }
-        self.shows_all |= self.may_skip_records();
-        let before = self.shown;
-        while let Some(length) = record_length(&self.incoming.filled()[self.shown..]) {
-            self.shown += length;
-            if !self.shows_all {
-                break;
-            }
+        if self.has_skipped() {
+            self.discard(self.shown);
         }
-        self.shown > before
+        let next = record_length(&self.incoming.filled()[self.shown..]);
+        self.shown += next.unwrap_or_default();
+        next.is_some()
     }
 
-    /// Whether what rustls was shown and kept may be early data that it does not take.
-    /// Each time it is shown more, it tries all of that again, and only so often: it
-    /// has to see as much as there is at once.
-    fn may_skip_records(&self) -> bool {
+    /// Whether the only record that rustls was shown and kept is early data that it does
+    /// not take.  It skips that, but says and remembers nothing of it: it would try to
+    /// open it again with each record that follows, and only so often.
+    ///
+    /// AWS-LC leaves zeros of what it cannot open, while what it opened has a content
+    /// type at least (RFC 8446, section 5.2), as the start of a message would have.
+    fn has_skipped(&self) -> bool {
         let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
-        let is_server = matches!(self.tls, Tls::Server(_));
-        is_server && self.shown > 0 && self.state().is_some_and(is_tls13)
+        let may_skip = matches!(self.tls, Tls::Server(_)) && self.state().is_some_and(is_tls13);
+        let records = self.incoming.filled();
+        let is_sealed = records.starts_with(&[u8::from(ContentType::ApplicationData)]);
+        if !may_skip || !is_sealed || record_length(records) != Some(self.shown) {
+            return false;
+        }
+        let sealed = &records[HEADER..self.shown];
+        let opened = &sealed[..sealed.len().saturating_sub(TAG)];
+        opened.iter().all(|&byte| byte == 0)
     }
 
     fn discard(&mut self, count: usize) {
@@ -100,7 +107,7 @@ impl Engine {
 
     /// Whether rustls keeps the connection for good.
     pub(super) fn stays_with_rustls(&self) -> bool {
-        cfg!(feature = "rustls-records") || self.said_close || self.shows_all
+        cfg!(feature = "rustls-records") || self.said_close
     }
 
     /// After an error rustls has an alert ready that tells the peer why, and

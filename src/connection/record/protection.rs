@@ -15,7 +15,7 @@ use super::super::steps::RECORD_PLAINTEXT;
 pub(crate) const HEADER: usize = 5;
 
 /// The tag of every AEAD that TLS uses here.
-const TAG: usize = 16;
+pub(crate) const TAG: usize = 16;
 
 /// What a record of TLS 1.2 with AES-GCM says of its nonce (RFC 5288, section 3).
 const EXPLICIT_NONCE: usize = 8;

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use tlsmith::{ClientAuth, Connection, Context, EarlyData, Status, Timeout, Version};
+use tlsmith::{
+    ClientAuth, Connection, Context, EarlyData, MemoryTransport, Status, Timeout, Version,
+};
 
 use crate::support::*;
 
@@ -203,6 +205,38 @@ fn early_data_in_many_records_that_is_rejected_is_passed_over() {
     assert_eq!(ours.early_data(), EarlyData::Rejected);
     say(&ours, &theirs, b"said again");
     say(&theirs, &ours, b"heard");
+}
+
+#[test]
+fn early_data_that_is_rejected_is_passed_over_in_whatever_pieces_it_comes() {
+    let first = early_server(16_000);
+    let second = server_with(|server| server.share_sessions(&first).unwrap());
+    for piece in [1, 700, 1_022, 5_000] {
+        let client = early_client();
+        meet(&client, &first, "localhost");
+        let ours = Connection::client(&client, Some("localhost"), MemoryTransport).unwrap();
+        let theirs = Connection::server(&second, MemoryTransport).unwrap();
+        for _ in 0..15 {
+            assert_eq!(ours.write_early(&[b'x'; 1_000]).unwrap(), 1_000);
+        }
+        let mut buffer = vec![0; 100_000];
+        let early = ours.drain(&mut buffer).unwrap();
+        for bytes in buffer[..early].chunks(piece) {
+            theirs.feed(bytes).unwrap();
+            assert_fails(theirs.handshake(), Status::WantRead, "");
+        }
+        for (from, to) in [(&theirs, &ours), (&ours, &theirs)] {
+            let count = from.drain(&mut buffer).unwrap();
+            to.feed(&buffer[..count]).unwrap();
+            to.handshake().unwrap();
+        }
+        assert_eq!(ours.early_data(), EarlyData::Rejected);
+        ours.write(b"said again").unwrap();
+        let count = ours.drain(&mut buffer).unwrap();
+        theirs.feed(&buffer[..count]).unwrap();
+        let count = theirs.read(&mut buffer).unwrap();
+        assert_eq!(&buffer[..count], b"said again");
+    }
 }
 
 #[test]
