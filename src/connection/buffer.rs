@@ -28,7 +28,7 @@ thread_local! {
 /// Bytes that wait: written at one end, taken from the other.
 #[derive(Default)]
 pub(crate) struct Buffer {
-    /// As long as the part of it that was used before, however short that which is now.
+    /// As long as the part that was ever used; its capacity is what it may use.
     memory: Vec<u8>,
     start: usize,
     end: usize,

@@ -85,8 +85,8 @@ impl Engine {
     /// not take.  It skips that, but says and remembers nothing of it: it would try to
     /// open it again with each record that follows, and only so often.
     ///
-    /// AWS-LC leaves zeros of what it cannot open, while what it opened has a content
-    /// type at least (RFC 8446, section 5.2), as the start of a message would have.
+    /// AWS-LC leaves zeros of what it cannot open.  What it opened, such as the start of a
+    /// message, has a content type that is not zero (RFC 8446, section 5.2).
     fn has_skipped(&self) -> bool {
         let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
         let may_skip = matches!(self.tls, Tls::Server(_)) && self.state().is_some_and(is_tls13);
