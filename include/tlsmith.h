@@ -347,11 +347,30 @@ int tlsmith_ctx_add_crl_mem(struct tlsmith_ctx *ctx,
                             size_t len)
 TLSMITH_READS(2, 3);
 
-/// Accept the certificate with this SHA-256 (of its DER, in hex) as it is, while
-/// it is valid, whoever issued it and whatever its names: for a peer that signs
-/// itself.  Instead of the system's roots, as a root would be.
+/// Trust one certificate, whatever it says, within its validity period: regardless
+/// of issuer, name, purpose and extensions.  `certificate` is the SHA-256 of its DER
+/// in hex, or the path of a file with that one certificate, PEM or DER.  Intended
+/// for self-signed peers.  Like adding a root, this replaces the system roots.
+/// TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
 int tlsmith_ctx_trust_certificate(struct tlsmith_ctx *ctx,
-                                  const char *sha256);
+                                  const char *certificate);
+
+/// Allow at most `count` CAs between a peer's certificate and its root; 0 requires
+/// the root to have issued it.  By default path building stops after 6.
+/// TLSMITH_ERR_CERT for a longer path (RFC 5280, section 6.1).
+int tlsmith_ctx_set_max_depth(struct tlsmith_ctx *ctx,
+                              int count);
+
+/// Require every key and signature in a peer's path to have this security in bits
+/// (NIST SP 800-57): 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384)
+/// or 256 (P-521).  TLSMITH_ERR_CERT for a weaker one.
+int tlsmith_ctx_set_min_security(struct tlsmith_ctx *ctx,
+                                 int bits);
+
+/// Require every certificate in a peer's path to follow RFC 5280 to the letter, as
+/// OpenSSL's X509_V_FLAG_X509_STRICT does: key identifiers, critical basic
+/// constraints and the key usage of CAs.  TLSMITH_ERR_CERT for one that does not.
+int tlsmith_ctx_set_strict(struct tlsmith_ctx *ctx);
 
 /// Demand, beside all other checks, one of the pinned keys somewhere in the
 /// accepted path: the SHA-256 of its SubjectPublicKeyInfo in hex, as
@@ -507,17 +526,29 @@ int tlsmith_ctx_set_keylog_fn(struct tlsmith_ctx *ctx,
 
 /* ---- Context: verification without a connection -------------------------- */
 
-/// Verify a chain, leaf first, as a connection would: path, validity, usage,
-/// name and CRLs.  With `name`, a host or an address, it has to be a server's;
-/// NULL takes a server's or a client's, whatever its name.  `time` is in seconds
-/// of the Unix epoch; 0: now.  One of the TLSMITH_ERR_CERT codes says why it is
-/// refused, and tlsmith_last_error() in words; the context stays as good as it
-/// was.  The first verification seals it, as the first connection does.
+/// Verify a chain, leaf first, as a connection would: path, validity, purpose,
+/// name and CRLs.  With a host or an address as `name` it must be a server's;
+/// with an e-mail address or NULL a server's or a client's.  NULL accepts any
+/// name.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
+/// TLSMITH_ERR_CERT code, which tlsmith_last_error() explains; the context stays
+/// usable.  The first verification seals it, as the first connection does.  Does
+/// not block (RFC 5280, section 6).
 TLSMITH_NODISCARD
 int tlsmith_ctx_verify(struct tlsmith_ctx *ctx,
                        const struct tlsmith_identity *chain,
                        const char *name,
                        int64_t time);
+
+/// tlsmith_ctx_verify() for a purpose (RFC 5280, section 4.2.1.12): "server",
+/// "client", "code", "email", "timestamp", "ocsp", the standard's name such as
+/// "codeSigning", or an object identifier in dots.  NULL accepts a server's or a
+/// client's certificate.  Outside TLS the certificate must name the purpose.
+TLSMITH_NODISCARD
+int tlsmith_ctx_verify_for(struct tlsmith_ctx *ctx,
+                           const struct tlsmith_identity *chain,
+                           const char *name,
+                           const char *purpose,
+                           int64_t time);
 
 /// Certificate `index` of the path that the latest tlsmith_ctx_verify() on this
 /// thread accepted, up to the root.  NULL past its end, where it was refused,

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::pki::Certificate;
@@ -169,8 +170,19 @@ pub enum CertificateProblem {
     BadSignature,
     /// It is a CA certificate where an end-entity one belongs, or the reverse.
     NotAnEndEntity,
-    /// A name or path length constraint of the chain forbids it.
+    /// A certificate in the chain vouches for another one and may not: it is not a CA, or
+    /// its key usage does not include keyCertSign.
+    NotACa,
+    /// A name constraint or a policy of the chain forbids it.
     Constraint,
+    /// There are more CAs between it and its root than a CA or the context allows.
+    PathTooLong,
+    /// A key or a signature in the chain is too weak.
+    WeakKey,
+    /// Its key is of a kind that is not supported.
+    UnsupportedKey,
+    /// It has a critical extension that is not supported.
+    UnsupportedExtension,
     /// None of the keys that are demanded is in its path.
     Pin,
     /// It does not parse.
@@ -239,7 +251,7 @@ impl Error {
 
     /// The file at `path` could not be read or written, as `what` says
     /// ("cannot read the roots").
-    pub fn file(what: impl fmt::Display, path: &std::path::Path, error: io::Error) -> Self {
+    pub fn file(what: impl fmt::Display, path: &Path, error: io::Error) -> Self {
         let what = format!("{what} '{}'", path.display());
         Self::system(Status::File, what, error)
     }
@@ -275,6 +287,12 @@ impl Error {
                 Self(Repr::Told(Arc::new(Told { source, ..told })))
             }
         }
+    }
+
+    /// The same error about what a file holds, with the name of the file in front.
+    pub(crate) fn about_file(self, path: &Path) -> Self {
+        let sentence = format!("'{}': {self}", path.display());
+        Self::new(self.status(), sentence).with_source(self)
     }
 
     /// The same refusal with the certificates that it is about.

@@ -32,7 +32,7 @@ pub use connection::{
 pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Session, Version};
 pub use error::{CertificateProblem, Error, Result, Status};
 pub use pki::*;
-pub use trust::{Judge, RevocationRules, Role, Verdict};
+pub use trust::{Judge, KeyPurpose, RevocationRules, Verdict};
 
 /// Does what the bytes say to both sides of a connection: for tests/fuzz alone.
 #[cfg(fuzzing)]

@@ -12,7 +12,7 @@ from . import _tlsmith
 from ._certs import Identity
 from ._context import context, trusting
 from ._errors import config_error, state_error
-from ._options import moment, strings
+from ._options import depth, moment, strings
 from ._plain import bind, check_address, dial_unix
 from ._socket import Connection, Listener, Socket
 from ._trust import Pin, Trust, warn
@@ -90,6 +90,8 @@ class Client(_Config):
     ciphers         the cipher suites to offer, best first, by their IANA names
     check_hostname  False is insecure: the chain is checked, the name is not
     pins            keys of which one has to be in the accepted path: Pin.spki()
+    max_depth       how many CAs may stand between the server's certificate and its
+                    root; None: as many as path building finds, which is 6
     ech             an ECHConfigList, in bytes, that encrypts the ClientHello (RFC
                     9849), or "grease"; such a client speaks TLS 1.3 alone
     resume          whether to resume sessions, of up to 32 servers
@@ -114,6 +116,7 @@ class Client(_Config):
         ciphers: Sequence[str] | None = None,
         check_hostname: bool = True,
         pins: Sequence[Pin] = (),
+        max_depth: int | None = None,
         ech: bytes | Literal["grease"] | None = None,
         resume: bool = True,
         early_data: bool = False,
@@ -129,6 +132,7 @@ class Client(_Config):
             "identities": [] if identity is None else [_native(identity)],
             "check_hostname": check_hostname,
             "pins": [_key_pin(pin) for pin in _sequence("pins", pins)],
+            "max_depth": depth(max_depth),
             "ech": ech,
             "resume": resume,
             "early_data": int(_flag("early_data", early_data)),
@@ -207,6 +211,7 @@ class Server(_Config):
     client_auth   "none", "optional" or "required": the default with client_trust
     alpn          protocols to speak, best first
     min_version, max_version, groups, ciphers, keylog, now: as for Client
+    max_depth     how many CAs may stand between a client's certificate and its root
     on_hello      a function that looks at the ClientHello of each client and
                   gives the Server or the Identity that answers, or None for this
                   one.  What it raises ends the handshake, which raises it.
@@ -233,6 +238,7 @@ class Server(_Config):
         max_version: Version = "1.3",
         groups: Sequence[str] | None = None,
         ciphers: Sequence[str] | None = None,
+        max_depth: int | None = None,
         on_hello: Callable[[ClientHello], Server | Identity | None] | None = None,
         strict_names: bool = False,
         tickets: int = 2,
@@ -267,6 +273,7 @@ class Server(_Config):
             **trusting(whom),
             "identities": [_native(one) for one in identities],
             "client_auth": client_auth,
+            "max_depth": depth(max_depth),
             "on_hello": None if on_hello is None else self._choose(on_hello),
             "require_known_name": strict_names,
             "tickets": tickets,

@@ -76,11 +76,16 @@ _VERIFY_CODES = {
     "unknown_issuer": 20,
     "revoked": 23,
     "wrong_usage": 26,
+    "path_too_long": 25,
+    "unsupported_extension": 34,
     "constraint": 47,
     "refused": 50,
     "pin_mismatch": 50,
     "name_mismatch": 62,
+    "weak_key": 66,
+    "unsupported_key": 66,
     "not_an_end_entity": 79,
+    "not_a_ca": 79,
 }
 
 

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 _USAGES = ("server", "client", "email", "code", "ocsp")
 
 
+def depth(count: int | None) -> int | None:
+    """How many CAs may stand between a certificate and its root."""
+    if count is not None and not 0 <= count <= 255:
+        raise config_error(f"max_depth is {count}: 0 to 255 CAs may be allowed")
+    return count
+
+
 def options(
     key: str | _tlsmith.Key | None = None,
     valid: When | None = None,

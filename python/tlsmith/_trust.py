@@ -6,7 +6,7 @@ from . import _tlsmith
 from ._certs import Identity
 from ._context import context, trusting
 from ._errors import InsecureWarning, config_error
-from ._options import moment
+from ._options import depth, moment
 from ._sources import load_certificates, load_crls
 
 TYPE_CHECKING = False
@@ -185,26 +185,34 @@ class Trust:
         *,
         hostname: str | None = None,
         at: datetime | int | None = None,
-        usage: Literal["server", "client"] = "server",
+        usage: str = "server",
+        max_depth: int | None = None,
     ) -> tuple[_tlsmith.Certificate, ...]:
-        """Check a chain as a connection would, without one: its path to a root,
-        validity, usage, constraints, CRLs, and the name where there is one.
+        """Verify a chain as a connection would, without one: its path to a root,
+        validity, purpose, constraints, CRLs, and the name (RFC 5280, section 6).
 
-        chain     certificates, the one in question first, or an Identity
-        hostname  a DNS name, in either spelling where it is not ASCII, or an
-                  address; None: any name will do
-        at        when: an aware datetime, or seconds of the Unix epoch; None: now
-        usage     whose certificate it is to be: a server's or a client's
+        chain      certificates, the one in question first, or an Identity
+        hostname   a DNS name, in either spelling where it is not ASCII, an address,
+                   or an e-mail address; None accepts any name
+        at         when: an aware datetime, or seconds of the Unix epoch; None: now
+        usage      what the certificate must be good for: "server", "client", "any" of
+                   these two, "code", "email", "timestamp", "ocsp", the standard's
+                   name such as "codeSigning", or an object identifier in dots
+        max_depth  how many CAs may stand between the certificate and its root; None:
+                   as many as path building finds, which is 6
 
         Returns the path that is accepted, up to the root.  Raises VerifyError,
         whose `reason` says what is wrong.
         """
         if self._insecure:
             warn("no certificate is checked", 3)
-        if self._context is None:
-            self._context = context(trusting(self))
+        verifier = self._context
+        if verifier is None or max_depth is not None:
+            verifier = context({**trusting(self), "max_depth": depth(max_depth)})
+        if max_depth is None:
+            self._context = verifier
         certificates = list(chain.chain if isinstance(chain, Identity) else chain)
-        return self._context.verify(certificates, hostname, usage, moment("at", at))
+        return verifier.verify(certificates, hostname, usage, moment("at", at))
 
     def __len__(self) -> int:
         """How many roots were given; the system's do not count."""

@@ -35,7 +35,7 @@ pub use settings::{ClientAuth, Version};
 use settings::{PeerCheck, Settings};
 
 use crate::pki::{Certificate, Crl, Identity};
-use crate::trust::{self, Judge, Policy, RevocationRules, Role, Roots};
+use crate::trust::{self, Judge, KeyPurpose, PeerName, Policy, RevocationRules, Roots};
 use crate::{CertificateProblem, Error, Result, Status};
 
 /// What connections share.  A new context has safe defaults: TLS 1.2 and 1.3,
@@ -231,18 +231,47 @@ impl Context {
         self.set(Settings::match_issuer)
     }
 
-    /// Accepts the certificate with this SHA-256 (of its DER, in hex) as it is,
-    /// while it is valid, whoever issued it and whatever its names: for a peer
-    /// that signs itself.  Instead of the system's roots, as a root would be.
-    pub fn trust_certificate(&self, sha256: &str) -> Result<()> {
-        self.set(|settings| settings.trust_certificate(sha256))
+    /// Trusts one certificate, whatever it says, within its validity period: regardless of
+    /// issuer, names, purpose and extensions.  For self-signed peers.  Like adding a root,
+    /// this replaces the system's roots.
+    ///
+    /// `certificate` is the SHA-256 of its DER in hex, with or without colons, or the path
+    /// of a file that holds one certificate, PEM or DER.
+    pub fn trust_certificate(&self, certificate: &str) -> Result<()> {
+        self.set(|settings| settings.trust_certificate(certificate))
     }
 
-    /// Accepts this certificate, while it is valid, for the names that it has
-    /// itself, whoever issued it.  Instead of the system's roots, as a root would
-    /// be.
+    /// Trusts this certificate as the peer's own, for its names and purposes and within
+    /// its validity period, whoever issued it.  Like adding a root, this replaces the
+    /// system's roots.
     pub fn trust_end_entity(&self, certificate: &Certificate) -> Result<()> {
         self.set(|settings| settings.trust_end_entity(certificate))
+    }
+
+    /// Allows at most `count` CAs between a peer's certificate and its root; 0 demands
+    /// that the root issued it.  By default path building ends after 6.
+    pub fn set_max_depth(&self, count: u32) -> Result<()> {
+        self.set(|settings| {
+            settings.max_depth = Some(count);
+            Ok(())
+        })
+    }
+
+    /// Demands that every key and signature in a peer's path has at least this security
+    /// in bits (NIST SP 800-57, part 1, table 2): 112, the default, 128 (RSA with 3072
+    /// bits, P-256), 192 (RSA with 7680 bits, P-384) or 256 (P-521).
+    pub fn set_min_security(&self, bits: u16) -> Result<()> {
+        self.set(|settings| settings.set_min_security(bits))
+    }
+
+    /// Demands that every certificate in a peer's path follows RFC 5280 to the letter, as
+    /// OpenSSL's X509_V_FLAG_X509_STRICT does: key identifiers present, basic constraints
+    /// critical, the key usage of CAs present.
+    pub fn set_strict(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.strict = true;
+            Ok(())
+        })
     }
 
     /// Demands, beside all other checks, one of the pinned keys somewhere in the
@@ -423,14 +452,14 @@ impl Context {
         })
     }
 
-    /// Checks a chain, leaf first, against the trust of this context, as a
-    /// connection would, without one: path, validity, usage, constraints, CRLs
+    /// Verifies a chain, leaf first, against the trust of this context, as a
+    /// connection would, without one: path, validity, purpose, constraints, CRLs
     /// and, where there is one, the name.  Seals the context, and does not block.
     ///
-    /// `name` is a DNS name in either spelling or an address.  `role` says whose
-    /// certificate it is to be: `None` takes one that is a server's or a
-    /// client's.  `time` is in seconds of the Unix epoch; `None`: now, as the clock
-    /// of this context has it.
+    /// `name` is a DNS name in either spelling, an address or an e-mail address; `None`:
+    /// any name.  `purpose` is what the certificate must be good for; `None` accepts one
+    /// that is a server's or a client's.  `time` is in seconds of the Unix epoch; `None`:
+    /// now, as the clock of this context has it.
     ///
     /// Gives the path that was accepted, from the leaf to the root, without the
     /// root where Mozilla's are trusted, which are no certificates.  A context
@@ -439,10 +468,17 @@ impl Context {
         &self,
         chain: &[Certificate],
         name: Option<&str>,
-        role: Option<Role>,
+        purpose: Option<KeyPurpose>,
         time: Option<i64>,
     ) -> Result<Vec<Certificate>> {
-        let name = name.map(trust::server_name).transpose()?;
+        let host = match name {
+            Some(name) if !name.contains('@') => Some(trust::server_name(name)?),
+            _ => None,
+        };
+        let name = match (&host, name) {
+            (Some(host), _) => Some(PeerName::Host(host)),
+            (None, name) => name.map(PeerName::Mailbox),
+        };
         let now = match time {
             None => self.now(),
             Some(seconds) => {
@@ -455,22 +491,17 @@ impl Context {
             }
         };
         let policy = self.seal(&self.inner.offline, Settings::server_policy)?;
-        let verify = |role| policy.verify(chain, name.as_ref(), role, now);
-        match role {
-            Some(role) => verify(role),
-            None => {
-                let is_usage = |error: &Error| {
-                    error.certificate_problem() == Some(CertificateProblem::WrongUsage)
-                };
-                match verify(Role::Server) {
-                    // A client's, then: what is wrong with it as that counts.
-                    Err(server) if is_usage(&server) => {
-                        let as_client = verify(Role::Client);
-                        as_client.map_err(|client| if is_usage(&client) { server } else { client })
-                    }
-                    outcome => outcome,
-                }
-            }
+        let verify = |purpose| policy.verify(chain, name, purpose, now);
+        let is_purpose =
+            |error: &Error| error.certificate_problem() == Some(CertificateProblem::WrongUsage);
+        match purpose {
+            Some(purpose) => verify(purpose),
+            None => match verify(KeyPurpose::SERVER_AUTH) {
+                // A client's, then: what is wrong with it as that counts.
+                Err(server) if is_purpose(&server) => verify(KeyPurpose::CLIENT_AUTH)
+                    .map_err(|client| if is_purpose(&client) { server } else { client }),
+                outcome => outcome,
+            },
         }
     }
 

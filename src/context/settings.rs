@@ -1,5 +1,6 @@
 //! Everything that can be set on a context, with its default and its check.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::{EchConfig, EchGreaseConfig, EchMode};
@@ -16,9 +17,9 @@ use super::names;
 use super::sessions::{Sessions, TicketKey};
 use super::signing;
 use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
-use crate::pki::{Certificate, Crl, Identity};
+use crate::pki::{self, Certificate, Crl, Identity};
 use crate::provider::provider;
-use crate::trust::{Crls, Judge, NameCheck, Policy, RevocationRules, Roots};
+use crate::trust::{Crls, Judge, LEAST_SECURITY, NameCheck, Policy, RevocationRules, Roots};
 use crate::{Error, Result, Status};
 
 /// What stands before the content of a record (RFC 8446, section 5.1).
@@ -120,6 +121,9 @@ pub(crate) struct Settings {
     pinned: Vec<[u8; 32]>,
     end_entities: Vec<[u8; 32]>,
     pins: Vec<[u8; 32]>,
+    pub(crate) max_depth: Option<u32>,
+    security: u16,
+    pub(crate) strict: bool,
     verify_schemes: Option<Vec<SignatureScheme>>,
     pub(crate) judge: Option<Judge>,
     pub(crate) choose: Option<Choose>,
@@ -156,6 +160,9 @@ impl Default for Settings {
             pinned: Vec::new(),
             end_entities: Vec::new(),
             pins: Vec::new(),
+            max_depth: None,
+            security: LEAST_SECURITY,
+            strict: false,
             verify_schemes: None,
             judge: None,
             choose: None,
@@ -197,11 +204,44 @@ impl Settings {
         crls.ok_or_else(|| Error::new(Status::State, "the context is in use"))
     }
 
-    /// Accepts the certificate with this SHA-256 in hex as it is.
-    pub(crate) fn trust_certificate(&mut self, sha256: &str) -> Result<()> {
-        self.pinned.push(parse_sha256(sha256)?);
+    /// Trusts one certificate whatever it says: by the SHA-256 of its DER in hex, or by
+    /// the file that holds it.
+    pub(crate) fn trust_certificate(&mut self, certificate: &str) -> Result<()> {
+        let sha256 = match is_sha256(certificate) {
+            true => parse_sha256(certificate)?,
+            false if !certificate.contains(['/', '.']) || certificate.starts_with("sha256/") => {
+                return Err(not_sha256(certificate));
+            }
+            false => {
+                let path = Path::new(certificate);
+                let content = pki::read_file("cannot read the certificate to trust", path)?;
+                let all = Certificate::all_from_bytes(&content)
+                    .map_err(|error| error.about_file(path))?;
+                match &all[..] {
+                    [only] => parse_sha256(only.sha256())?,
+                    _ => {
+                        let count = all.len();
+                        let sentence = format!(
+                            "it holds {count} certificates, and one is to be trusted: give a file \
+                             with that one alone"
+                        );
+                        return Err(Error::new(Status::Parse, sentence).about_file(path));
+                    }
+                }
+            }
+        };
+        self.pinned.push(sha256);
         // Instead of the system's roots, as a root would be.
         self.roots.get_or_insert_default();
+        Ok(())
+    }
+
+    pub(crate) fn set_min_security(&mut self, bits: u16) -> Result<()> {
+        if !matches!(bits, 112 | 128 | 192 | 256) {
+            let sentence = format!("{bits} is not a security strength: 112, 128, 192, 256 are");
+            return Err(Error::new(Status::Argument, sentence));
+        }
+        self.security = bits;
         Ok(())
     }
 
@@ -442,10 +482,18 @@ impl Settings {
             pinned: self.pinned.clone(),
             end_entities: self.end_entities.clone(),
             pins: self.pins.clone(),
+            max_depth: self.max_depth,
+            security: self.security,
+            strict: self.strict,
             schemes: self.verify_schemes.clone(),
             judge: self.judge.clone(),
         }
     }
+}
+
+/// Whether a text is meant to be a SHA-256 in hex.
+fn is_sha256(text: &str) -> bool {
+    !text.contains(|c: char| !c.is_ascii_hexdigit() && !matches!(c, ':' | ' '))
 }
 
 /// The SHA-256 of something, as people copy it: in hex, perhaps with colons.
@@ -461,10 +509,11 @@ fn parse_sha256(text: &str) -> Result<[u8; 32]> {
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
         *byte = pair[0] << 4 | pair[1];
     }
-    is_whole.then_some(bytes).ok_or_else(|| {
-        let shown: String = text.chars().take(80).collect();
-        let shown = shown.escape_debug();
-        let sentence = format!("'{shown}' is not a SHA-256 in hex: it has 64 digits");
-        Error::new(Status::Argument, sentence)
-    })
+    is_whole.then_some(bytes).ok_or_else(|| not_sha256(text))
+}
+
+fn not_sha256(text: &str) -> Error {
+    let text = pki::quoted(text);
+    let sentence = format!("{text} is not a SHA-256 in hex: it has 64 digits");
+    Error::new(Status::Argument, sentence)
 }

@@ -432,7 +432,7 @@ fn extension<T>(
 }
 
 /// The names of RFC 5280, section 4.2.1.3, in the order of their bits.
-const KEY_USAGES: [&str; 9] = [
+pub(super) const KEY_USAGES: [&str; 9] = [
     "digitalSignature",
     "nonRepudiation",
     "keyEncipherment",

@@ -22,6 +22,7 @@ mod layout;
 mod moment;
 mod name;
 mod options;
+mod outline;
 mod pem;
 mod pkcs12;
 mod request;
@@ -33,6 +34,7 @@ mod unchecked;
 
 pub use authority::{gen_ca, issue_cert, self_signed, sign_csr};
 pub use certificate::Certificate;
+pub(crate) use constraints::{Constrained, Constraints, Reduced};
 pub use crl::{Crl, CrlOptions, RevocationReason, Revoked, gen_crl};
 pub use external::ExternalSigner;
 pub use facts::{AlternativeName, NameParts};
@@ -40,16 +42,17 @@ pub(crate) use file::read_file;
 pub use identity::Identity;
 pub use key::PrivateKey;
 pub use key_type::KeyType;
-pub(crate) use moment::show as moment;
-pub(crate) use name::host_to_ascii;
+pub(crate) use moment::{show as moment, span};
 pub use name::split_names;
+pub(crate) use name::{AltName, host_to_ascii};
 pub use options::{CertOptions, OwnExtension, Purpose, Usage};
+pub(crate) use outline::{Outline, PublicKey, dotted, oid as extension_oid, signed_parts};
 pub use request::{Csr, gen_csr};
 #[cfg(feature = "testing")]
 pub use unchecked::{Weakness, issue_unchecked, mismatched, weak_key};
 
 /// Text from outside as a sentence quotes it: on one line, and not for pages.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 80;
     let shown: String = text.chars().take(MOST).collect();
     let more = if text.chars().nth(MOST).is_some() {

@@ -45,3 +45,14 @@ pub(crate) fn show(seconds: i64) -> String {
         Err(_) => format!("second {seconds} of the Unix epoch"),
     }
 }
+
+/// A span of time for people, in the unit that fits.
+pub(crate) fn span(seconds: i64) -> String {
+    let (count, unit) = match seconds {
+        ..120 => (seconds, "seconds"),
+        120..7_200 => (seconds / 60, "minutes"),
+        7_200..172_800 => (seconds / 3_600, "hours"),
+        _ => (seconds / 86_400, "days"),
+    };
+    format!("{count} {unit}")
+}

@@ -14,7 +14,7 @@ use crate::{Error, Result, Status};
 
 /// An alternative name of a kind that people type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum AltName {
+pub(crate) enum AltName {
     Dns(String),
     Ip(IpAddr),
     Email(String),
@@ -143,7 +143,7 @@ pub(super) fn is_host(name: &str) -> bool {
 
 /// A GeneralName (RFC 5280, section 4.2.1.6): its number and what it holds.
 #[derive(Clone, Copy)]
-pub(super) struct GeneralName<'a>(pub(super) AnyRef<'a>);
+pub(crate) struct GeneralName<'a>(pub(super) AnyRef<'a>);
 
 impl<'a> GeneralName<'a> {
     /// The names of a GeneralNames.
@@ -154,20 +154,15 @@ impl<'a> GeneralName<'a> {
             .collect())
     }
 
-    pub(super) fn number(self) -> u32 {
+    pub(crate) fn number(self) -> u32 {
         match self.0.tag() {
             Tag::ContextSpecific { number, .. } => number.value(),
             _ => u32::MAX,
         }
     }
 
-    /// Whether it is an address or, in a constraint, a network.
-    pub(super) fn is_address(self) -> bool {
-        self.number() == 7
-    }
-
     /// As one would type it, for the kinds that people type.
-    pub(super) fn typed(self) -> Option<String> {
+    pub(crate) fn typed(self) -> Option<String> {
         match self.number() {
             1 | 2 | 6 => Some(visible(self.0.value())),
             7 => address(self.0.value()).map(|address| address.to_string()),
@@ -181,7 +176,7 @@ impl<'a> GeneralName<'a> {
     }
 
     /// The same name in the form that rules about names are checked with.
-    pub(super) fn known(self) -> Option<AltName> {
+    pub(crate) fn known(self) -> Option<AltName> {
         let text = || String::from_utf8_lossy(self.0.value()).into_owned();
         Some(match self.number() {
             1 => AltName::Email(text()),
@@ -192,8 +187,17 @@ impl<'a> GeneralName<'a> {
         })
     }
 
+    /// Whether it is of a kind that is known, and not what that kind is like.
+    pub(crate) fn is_malformed(self) -> bool {
+        match self.number() {
+            7 => address(self.0.value()).is_none(),
+            4 => self.directory().is_none(),
+            number => number > 8,
+        }
+    }
+
     /// The parts of a directory name.
-    pub(super) fn directory(self) -> Option<Subject> {
+    pub(crate) fn directory(self) -> Option<Subject> {
         let is_directory = self.number() == 4;
         is_directory
             .then(|| Subject::from_der(self.0.value()).ok())

@@ -13,7 +13,7 @@ use crate::{Error, Result, Status};
 
 /// The parts of a name, the most general one first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Subject(Vec<Part>);
+pub(crate) struct Subject(Vec<Part>);
 
 /// One part: mostly one attribute, sometimes several.
 pub(super) type Part = SetOfVec<AttributeTypeAndValue>;
@@ -44,6 +44,7 @@ const fn attribute(
 }
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");
 
 const ATTRIBUTES: [Attribute; 23] = [
@@ -160,7 +161,7 @@ impl Subject {
         ]))
     }
 
-    pub(super) fn from_der(der: &[u8]) -> der::Result<Self> {
+    pub(crate) fn from_der(der: &[u8]) -> der::Result<Self> {
         Vec::from_der(der).map(Self)
     }
 
@@ -168,12 +169,12 @@ impl Subject {
         self.0.to_der().map_err(encoding)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether it begins with all parts of `base`.
-    pub(super) fn is_below(&self, base: &Self) -> bool {
+    pub(crate) fn is_below(&self, base: &Self) -> bool {
         self.0.starts_with(&base.0)
     }
 
@@ -189,10 +190,19 @@ impl Subject {
     }
 
     /// Every common name, in order.
-    pub(super) fn common_names(&self) -> Vec<String> {
+    pub(crate) fn common_names(&self) -> Vec<String> {
+        self.values(COMMON_NAME)
+    }
+
+    /// Every e-mail address, in order.
+    pub(crate) fn email_addresses(&self) -> Vec<String> {
+        self.values(EMAIL_ADDRESS)
+    }
+
+    fn values(&self, oid: ObjectIdentifier) -> Vec<String> {
         let attributes = self.0.iter().flat_map(SetOfVec::iter);
         attributes
-            .filter(|attribute| attribute.oid == COMMON_NAME)
+            .filter(|attribute| attribute.oid == oid)
             .filter_map(|attribute| decode(&attribute.value))
             .collect()
     }

@@ -1,335 +1,589 @@
-//! Why a chain was refused: a sentence for the user, an alert for the peer.
+//! Why a chain is refused: from webpki's errors to sentences for users.
 
 use std::sync::Arc;
 
 use rustls::CertificateError;
-use rustls_pki_types::{ServerName, UnixTime};
 use webpki::Error as PathError;
 
-use super::policy::Role;
+use super::constraints;
+use super::finding::{Finding, subject_of};
+use super::keys;
+use super::path::Failure;
+use super::policy::{NameCheck, PeerName, Refusal};
+use super::purpose;
 use super::revocation::Crls;
-use crate::pki::{self, Certificate};
+use super::roots::Roots;
+use super::rules::{self, Demands, Path};
+use crate::pki::{self, Certificate, Outline, extension_oid as oid};
 use crate::{CertificateProblem as Problem, Error, Status};
 
 /// What was to be verified.
-pub(super) struct Question<'a> {
-    /// Leaf first.
-    pub(super) chain: &'a [Certificate],
-    pub(super) name: Option<&'a ServerName<'a>>,
-    pub(super) role: Role,
-    /// How many are trusted.
-    pub(super) roots: usize,
-    pub(super) crls: &'a Crls,
+pub(super) struct Question<'q, 'a> {
+    pub(super) leaf: &'q Outline<'a>,
+    pub(super) intermediates: &'q [Outline<'a>],
+    pub(super) demands: Demands,
+    pub(super) roots: &'q Roots,
+    /// How many roots and certificates are trusted.
+    pub(super) trusted: usize,
+    pub(super) crls: &'q Crls,
 }
 
-/// The refusal of a chain, as a user needs to hear it.
-pub(super) fn refusal(error: &PathError, question: &Question<'_>) -> Error {
-    let Question {
-        chain, name, roots, ..
-    } = *question;
-    let Some(leaf) = chain.first() else {
-        return Error::certificate(
-            Status::Certificate,
-            Problem::Malformed,
-            format!("the peer's certificate does not parse: {error}"),
-        );
-    };
-    let (status, problem, sentence) = match error {
-        PathError::UnknownIssuer => (
-            Status::CertificateUntrusted,
-            Problem::UnknownIssuer,
-            unknown_issuer(chain, roots),
-        ),
-        PathError::CertNotValidForName(_) => (
-            Status::CertificateName,
-            Problem::NameMismatch,
-            wrong_name(leaf, name),
-        ),
-        PathError::CertExpired { time, not_after } => (
-            Status::CertificateTime,
-            Problem::Expired,
-            expired(chain, *time, *not_after),
-        ),
-        PathError::CertNotValidYet { time, not_before } => (
-            Status::CertificateTime,
-            Problem::NotValidYet,
-            not_valid_yet(chain, *time, *not_before),
-        ),
-        PathError::CaUsedAsEndEntity => (
-            Status::Certificate,
+impl<'q, 'a> Question<'q, 'a> {
+    /// What the peer sent, its own certificate first.
+    fn sent(&self) -> impl Iterator<Item = &'q Outline<'a>> {
+        std::iter::once(self.leaf).chain(self.intermediates)
+    }
+
+    /// The chain as its names tell it, up to the last certificate that was sent.
+    fn chain(&self) -> Vec<&'q Outline<'a>> {
+        let mut chain = vec![self.leaf];
+        while let Some(top) = chain.last().copied()
+            && !top.is_self_issued()
+            && let Some(issuer) = self.intermediates.iter().find(|one| {
+                one.subject == top.issuer && !chain.iter().any(|known| known.der == one.der)
+            })
+        {
+            chain.push(issuer);
+        }
+        chain
+    }
+
+    /// The roots that could have issued the last certificate of the chain.
+    fn roots(&self) -> Vec<Outline<'_>> {
+        let chain = self.chain();
+        let Some(top) = chain.last() else {
+            return Vec::new();
+        };
+        let roots = self.roots.with_subject(top.issuer);
+        roots
+            .filter_map(|der| Outline::from_der(der).ok())
+            .collect()
+    }
+}
+
+/// The refusal of a chain.
+pub(super) fn failure(failure: Failure, question: &Question<'_, '_>) -> Refusal {
+    match failure {
+        Failure::Rule(finding) => finding.into(),
+        Failure::Path(error) => {
+            let refusal = Refusal::from(of_path(&error, question));
+            Refusal {
+                reason: refusal.reason.with_source(error),
+                ..refusal
+            }
+        }
+    }
+}
+
+/// What webpki found wrong, as users and peers need to hear it.
+fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
+    let leaf = question.leaf;
+    let now = i64::try_from(question.demands.now.as_secs()).unwrap_or(i64::MAX);
+    match error {
+        PathError::UnknownIssuer => unknown_issuer(question),
+        PathError::CertExpired { not_after, .. } => {
+            let end = i64::try_from(not_after.as_secs()).ok();
+            let culprit = question.sent().find(|one| Some(one.not_after) == end);
+            rules::expired(culprit.unwrap_or(leaf), now)
+        }
+        PathError::CertNotValidYet { not_before, .. } => {
+            let start = i64::try_from(not_before.as_secs()).ok();
+            let culprit = question.sent().find(|one| Some(one.not_before) == start);
+            rules::not_valid_yet(culprit.unwrap_or(leaf), now)
+        }
+        PathError::CaUsedAsEndEntity => Finding::new(
             Problem::NotAnEndEntity,
             format!(
-                "certificate of '{}' is a CA certificate, which cannot stand for a peer: \
-                 issue a certificate for the peer from it",
-                leaf.subject()
+                "certificate of '{}' is a CA certificate, which cannot stand for a peer: issue a \
+                 certificate for the peer from it, or trust this one itself",
+                subject_of(leaf)
             ),
         ),
-        PathError::EndEntityUsedAsCa => (
-            Status::CertificateUntrusted,
-            Problem::NotAnEndEntity,
-            format!(
-                "certificate of '{}' was issued by '{}', which is not a CA",
-                leaf.subject(),
-                leaf.issuer()
-            ),
-        ),
-        PathError::RequiredEkuNotFoundContext(_) => (
-            Status::Certificate,
-            Problem::WrongUsage,
-            wrong_usage(leaf, question.role),
-        ),
-        PathError::NameConstraintViolation | PathError::PathLenConstraintViolated => (
-            Status::Certificate,
-            Problem::Constraint,
-            format!(
-                "certificate of '{}' breaks a constraint of the CA that issued it: {error}",
-                leaf.subject()
-            ),
-        ),
+        PathError::EndEntityUsedAsCa => not_a_ca(question),
+        PathError::RequiredEkuNotFoundContext(_) | PathError::EmptyEkuExtension => {
+            let refused = |one| purpose::check(one, question.demands.purpose).err();
+            let found = question.chain().into_iter().find_map(refused);
+            found.unwrap_or_else(|| rejected(leaf, &unusable(error)))
+        }
+        PathError::NameConstraintViolation => name_constraint(question),
+        PathError::PathLenConstraintViolated => path_len(question),
         PathError::InvalidSignatureForPublicKey
-        | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => (
-            Status::CertificateUntrusted,
-            Problem::BadSignature,
-            bad_signature(chain),
-        ),
-        PathError::UnsupportedSignatureAlgorithmContext(_) => (
-            Status::Certificate,
-            Problem::BadSignature,
-            unsupported_signature(chain),
-        ),
-        PathError::CertRevoked => (
-            Status::CertificateRevoked,
-            Problem::Revoked,
-            revoked(question),
-        ),
-        PathError::UnknownRevocationStatus => (
-            Status::CertificateRevoked,
-            Problem::UnknownRevocation,
-            unknown_revocation(question),
-        ),
-        PathError::CrlExpired { time, next_update } => (
-            Status::CertificateRevoked,
-            Problem::UnknownRevocation,
-            format!(
-                "no CRL that is new enough says whether the certificate of '{}' is revoked: \
-                 the one at hand was to be replaced by {} ({} ago), get its successor",
-                leaf.subject(),
-                moment(*next_update),
-                span(time.as_secs().saturating_sub(next_update.as_secs())),
-            ),
-        ),
-        PathError::InvalidCrlSignatureForPublicKey | PathError::IssuerNotCrlSigner => (
-            Status::CertificateRevoked,
+        | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => bad_signature(question),
+        PathError::UnsupportedSignatureAlgorithmContext(_) => unsupported_signature(question),
+        PathError::SignatureAlgorithmMismatch => {
+            let differ = |one: &&Outline<'_>| one.algorithms[0] != one.algorithms[1];
+            let culprit = question.sent().find(differ).unwrap_or(leaf);
+            Finding::malformed(culprit, "its two signature algorithms differ")
+        }
+        PathError::CertRevoked => revoked(question),
+        PathError::UnknownRevocationStatus => unknown_revocation(question),
+        PathError::CrlExpired { next_update, .. } => {
+            let end = i64::try_from(next_update.as_secs()).unwrap_or(i64::MAX);
+            Finding::new(
+                Problem::UnknownRevocation,
+                format!(
+                    "no CRL that is new enough says whether the certificate of '{}' is revoked: \
+                     the one at hand was to be replaced by {} ({} ago), get its successor",
+                    subject_of(leaf),
+                    pki::moment(end),
+                    pki::span(now.saturating_sub(end)),
+                ),
+            )
+        }
+        PathError::InvalidCrlSignatureForPublicKey => Finding::new(
             Problem::UnknownRevocation,
             format!(
-                "the CRL for the certificate of '{}' is not signed by an authority that may: \
-                 another CA has the same name, or the CRL is forged ({error})",
-                leaf.subject()
+                "no CRL for the certificate of '{}' is signed with the key of its issuer '{}': \
+                 another CA has the same name, or the CRL is forged",
+                subject_of(leaf),
+                issuer_of(leaf)
             ),
         ),
-        _ => (
-            Status::Certificate,
-            Problem::Other,
-            format!("certificate of '{}' is rejected: {error}", leaf.subject()),
+        PathError::IssuerNotCrlSigner => {
+            let may_not = |one: &&Outline<'_>| one.allows_key_usage("cRLSign") == Ok(false);
+            let culprit = question.chain().into_iter().skip(1).find(may_not);
+            let culprit = culprit.map_or_else(|| issuer_of(leaf), subject_of);
+            Finding::new(
+                Problem::UnknownRevocation,
+                format!(
+                    "the CA '{culprit}' may not sign CRLs: its key usage does not include \
+                     cRLSign, so its CRL says nothing"
+                ),
+            )
+        }
+        PathError::UnsupportedCriticalExtension => unsupported_extension(question),
+        PathError::UnsupportedCertVersion => {
+            let is_old = |one: &&Outline<'_>| one.version < 3;
+            let culprit = question.sent().find(is_old).unwrap_or(leaf);
+            rejected(culprit, &unusable(error))
+        }
+        PathError::InvalidCertValidity => {
+            let is_reverse = |one: &&Outline<'_>| one.not_before > one.not_after;
+            let culprit = question.sent().find(is_reverse).unwrap_or(leaf);
+            Finding::malformed(culprit, &unusable(error))
+        }
+        PathError::MaximumPathDepthExceeded => Finding::new(
+            Problem::PathTooLong,
+            format!(
+                "certificate of '{}' is more than 6 CAs away from every root, and more are not \
+                 followed",
+                subject_of(leaf)
+            ),
         ),
-    };
-    Error::certificate(status, problem, sentence).with_source(error.clone())
+        PathError::BadDer
+        | PathError::BadDerTime
+        | PathError::TrailingData(_)
+        | PathError::MalformedExtensions
+        | PathError::ExtensionValueInvalid
+        | PathError::InvalidSerialNumber
+        | PathError::MalformedDnsIdentifier
+        | PathError::MalformedNameConstraint
+        | PathError::InvalidNetworkMaskConstraint => malformed(error, question),
+        other => rejected(leaf, &unusable(other)),
+    }
 }
 
-fn unknown_issuer(chain: &[Certificate], roots: usize) -> String {
-    let leaf = &chain[0];
-    if leaf.subject() == leaf.issuer() {
-        return format!(
-            "certificate of '{}' is self-signed and not one of the trusted roots ({roots} in all)",
-            leaf.subject()
-        );
-    }
-    // The last certificate of the chain names the CA that is missing.
-    let top = chain.last().unwrap_or(leaf);
-    let missing = if top.subject() == top.issuer() {
-        top.subject()
+fn rejected(certificate: &Outline<'_>, why: &str) -> Finding {
+    let sentence = format!(
+        "certificate of '{}' is rejected: {why}",
+        subject_of(certificate)
+    );
+    Finding::new(Problem::Other, sentence)
+}
+
+/// Why a certificate or a path cannot be validated, without saying which.
+pub(super) fn unusable(error: &PathError) -> String {
+    use PathError as E;
+    let why = match error {
+        E::BadDer => "it is not valid DER (X.690)",
+        E::BadDerTime => "a time in it is not one that RFC 5280, section 4.1.2.5, allows",
+        E::TrailingData(_) => {
+            "it has more bytes than its structure, or more than the 65,535 that are supported"
+        }
+        E::CaUsedAsEndEntity => "it is a CA certificate, which cannot stand for a peer",
+        E::EndEntityUsedAsCa => "it issued another certificate and is not a CA",
+        E::CertDistrusted => "it is distrusted",
+        E::CertExpired { .. } => "it is expired",
+        E::CertNotValidYet { .. } => "it is not valid yet",
+        E::CertNotValidForName(_) => "it is for another name",
+        E::CertRevoked => "it is revoked",
+        E::CrlExpired { .. } => "the CRL that is about it is outdated",
+        E::EmptyEkuExtension => "its extended key usage is empty, so it may be used for nothing",
+        E::RequiredEkuNotFoundContext(_) => "its extended key usage is for something else",
+        E::ExtensionValueInvalid => "an extension occurs twice, or does not parse",
+        E::InvalidCertValidity => "it ends before it begins to be valid",
+        E::InvalidCrlNumber => "the number of its CRL is not valid",
+        E::InvalidNetworkMaskConstraint => {
+            "a name constraint on addresses has a mask that is not a prefix"
+        }
+        E::InvalidSerialNumber => "its serial number is not valid",
+        E::InvalidCrlSignatureForPublicKey => {
+            "the CRL that is about it is not signed by its issuer"
+        }
+        E::InvalidSignatureForPublicKey => "its signature does not verify",
+        E::IssuerNotCrlSigner => "its issuer may not sign CRLs",
+        E::MalformedDnsIdentifier => "a DNS name in it is not valid",
+        E::MalformedExtensions => "its extensions do not parse",
+        E::MalformedNameConstraint => "its name constraints do not parse",
+        E::MaximumNameConstraintComparisonsExceeded => {
+            "its names would have to be compared with too many name constraints"
+        }
+        E::MaximumPathBuildCallsExceeded | E::MaximumSignatureChecksExceeded => {
+            "the certificates that came with it lead to too many paths"
+        }
+        E::MaximumPathDepthExceeded => "it is more than 6 CAs away from every root",
+        E::NameConstraintViolation => "it breaks a name constraint of a CA above it",
+        E::PathLenConstraintViolated => "it breaks the path length of a CA above it",
+        E::SignatureAlgorithmMismatch => "its two signature algorithms differ",
+        E::UnknownIssuer => "its issuer is not known",
+        E::UnknownRevocationStatus => "no CRL says whether it is revoked",
+        E::UnsupportedCertVersion => {
+            "it is not of version 3, so it says nothing of names and usage: have it issued again"
+        }
+        E::UnsupportedCriticalExtension => "it has a critical extension that is not supported",
+        E::UnsupportedNameType => "names of that kind are not supported",
+        E::UnsupportedSignatureAlgorithmContext(_) => {
+            "it is signed with an algorithm that is not supported"
+        }
+        E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "the key of its issuer does not fit its signature, or is not supported"
+        }
+        other => return crl(other),
+    };
+    why.to_owned()
+}
+
+/// Why a CRL cannot be used.
+pub(super) fn crl(error: &PathError) -> String {
+    use PathError as E;
+    let why = match error {
+        E::BadDer | E::BadDerTime | E::TrailingData(_) => "it is not valid DER (X.690)",
+        E::UnsupportedCrlVersion => {
+            "it is of version 1, and RFC 5280, section 5.1.2.1, asks for version 2: have its CA \
+             make it again"
+        }
+        E::InvalidCrlNumber => "its number is not valid (RFC 5280, section 5.2.3)",
+        E::InvalidSerialNumber => "a serial number in it is not valid",
+        E::MalformedExtensions | E::ExtensionValueInvalid => "its extensions do not parse",
+        E::UnsupportedCriticalExtension => "it has a critical extension that is not supported",
+        E::UnsupportedDeltaCrl => "it is a delta CRL, and complete ones are needed",
+        E::UnsupportedIndirectCrl => {
+            "it is about certificates of several CAs, and CRLs of one CA are needed"
+        }
+        E::UnsupportedCrlIssuingDistributionPoint => {
+            "its issuing distribution point is of a kind that is not supported"
+        }
+        E::UnsupportedRevocationReason => "a reason in it is not one of RFC 5280, section 5.3.1",
+        E::UnsupportedRevocationReasonsPartitioning => {
+            "it is for some reasons alone, and CRLs for all are needed"
+        }
+        E::UnsupportedCrlSignatureAlgorithmContext(_) => {
+            "it is signed with an algorithm that is not supported"
+        }
+        E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+            "the key of its issuer does not fit its signature, or is not supported"
+        }
+        _ => "it does not follow RFC 5280 in a way that has no name here",
+    };
+    why.to_owned()
+}
+
+fn issuer_of(certificate: &Outline<'_>) -> String {
+    let parsed = Certificate::from_der(certificate.der);
+    parsed.map_or_else(|_| String::new(), |parsed| parsed.issuer().to_owned())
+}
+
+fn unknown_issuer(question: &Question<'_, '_>) -> Finding {
+    let count = question.trusted;
+    let leaf = subject_of(question.leaf);
+    let top = question.chain().pop().unwrap_or(question.leaf);
+    let sentence = if question.leaf.is_self_issued() {
+        format!(
+            "certificate of '{leaf}' is self-signed and not one of the trusted roots ({count} in \
+             all)"
+        )
     } else {
-        top.issuer()
+        // The last certificate of the chain names the CA that is missing.
+        format!(
+            "certificate of '{leaf}' leads to '{}', which is not one of the trusted roots ({count} \
+             in all): add that CA's certificate to the roots if you trust it, or have the peer \
+             send its intermediate certificates",
+            issuer_of(top)
+        )
     };
-    format!(
-        "certificate of '{}' leads to '{missing}', which is not one of the trusted roots ({roots} in all): \
-         add that CA's certificate to the roots if you trust it, \
-         or have the peer send its intermediate certificates",
-        leaf.subject()
-    )
+    Finding::new(Problem::UnknownIssuer, sentence)
 }
 
-fn bad_signature(chain: &[Certificate]) -> String {
-    let is_weak = |one: &&Certificate| one.key_type().starts_with("rsa") && one.key_bits() < 2048;
-    let issued = |issuer: &Certificate| chain.iter().find(|one| one.issuer() == issuer.subject());
-    let weak = chain.iter().filter(is_weak);
-    if let Some((weak, issued)) = weak.filter_map(|one| Some((one, issued(one)?))).next() {
-        return format!(
-            "certificate of '{}' is signed by '{}' with a key of RSA with {} bits, which is too \
-             weak to prove anything: 2048 are the least",
-            issued.subject(),
-            weak.subject(),
-            weak.key_bits()
-        );
+fn not_a_ca(question: &Question<'_, '_>) -> Finding {
+    let chain = question.chain();
+    let is_ca = |one: &Outline<'_>| matches!(one.basic_constraints(), Ok(Some((true, _))));
+    let mut pairs = chain.windows(2);
+    let culprit = pairs.find(|pair| !is_ca(pair[1]));
+    let (below, above) = match culprit {
+        Some(pair) => (pair[0], subject_of(pair[1])),
+        None => (question.leaf, issuer_of(question.leaf)),
+    };
+    let sentence = format!(
+        "certificate of '{}' was issued by '{above}', which is not a CA",
+        subject_of(below)
+    );
+    Finding::new(Problem::NotACa, sentence)
+}
+
+/// The constraint that is broken, found again: webpki does not tell it.
+fn name_constraint(question: &Question<'_, '_>) -> Finding {
+    let chain = question.chain();
+    let roots = question.roots();
+    let anchors: Vec<_> = match roots.is_empty() {
+        true => vec![None],
+        false => roots.iter().map(Some).collect(),
+    };
+    let found = anchors.into_iter().find_map(|anchor| {
+        let path = Path {
+            leaf: question.leaf,
+            issuers: chain[1..].to_vec(),
+            anchor,
+            anchor_constraints: None,
+        };
+        constraints::check(&path).err()
+    });
+    found.unwrap_or_else(|| Finding {
+        problem: Problem::Constraint,
+        ..rejected(
+            question.leaf,
+            &unusable(&PathError::NameConstraintViolation),
+        )
+    })
+}
+
+fn path_len(question: &Question<'_, '_>) -> Finding {
+    let chain = question.chain();
+    for (below, ca) in chain.iter().enumerate().skip(1) {
+        if let Ok(Some((_, Some(limit)))) = ca.basic_constraints()
+            && u32::try_from(below - 1).is_ok_and(|count| count > limit)
+        {
+            return rules::path_too_long(ca, limit, below - 1);
+        }
     }
-    format!(
+    Finding {
+        problem: Problem::PathTooLong,
+        ..rejected(
+            question.leaf,
+            &unusable(&PathError::PathLenConstraintViolated),
+        )
+    }
+}
+
+fn bad_signature(question: &Question<'_, '_>) -> Finding {
+    let roots = question.roots();
+    let chain = question.chain();
+    // A key that signatures cannot be verified with is not a forged signature.
+    let issuers = chain.iter().copied().skip(1).chain(&roots);
+    if let Some(finding) = issuers.into_iter().find_map(keys::explain_issuer) {
+        return finding;
+    }
+    let issued = chain.last().copied().unwrap_or(question.leaf);
+    let sentence = format!(
         "certificate of '{}' says that '{}' issued it, but the trusted CA of that name \
          did not sign it: another CA has the same name, or it is forged",
-        chain[0].subject(),
-        chain[0].issuer()
-    )
+        subject_of(issued),
+        issuer_of(issued)
+    );
+    Finding::new(Problem::BadSignature, sentence)
 }
 
-fn unsupported_signature(chain: &[Certificate]) -> String {
-    let is_old = |one: &&Certificate| {
-        let algorithm = one.signature_type().to_ascii_lowercase();
-        algorithm.contains("sha1") || algorithm.contains("md5")
+fn unsupported_signature(question: &Question<'_, '_>) -> Finding {
+    let parsed = question.sent().filter_map(|one| {
+        let parsed = Certificate::from_der(one.der).ok()?;
+        let algorithm = parsed.signature_type().to_owned();
+        Some((one, algorithm))
+    });
+    let parsed: Vec<_> = parsed.collect();
+    let is_old = |algorithm: &str| {
+        let algorithm = algorithm.to_ascii_lowercase();
+        algorithm.contains("sha1") || algorithm.contains("md5") || algorithm.contains("sha-1")
     };
-    let culprit = chain.iter().find(is_old).unwrap_or(&chain[0]);
-    format!(
-        "certificate of '{}' is signed with {}, which is not accepted: have it issued again with \
-         SHA-256 or better",
-        culprit.subject(),
-        culprit.signature_type()
-    )
-}
-
-fn wrong_name(leaf: &Certificate, name: Option<&ServerName<'_>>) -> String {
-    let asked = name.map(|name| name.to_str()).unwrap_or_default();
-    if leaf.names().is_empty() {
-        return format!(
-            "certificate of '{}' names no host at all (it has no subjectAltName), \
-             you asked for '{asked}': issue it again for that name, \
-             or allow the common name to stand in",
-            leaf.subject()
+    let is_known = |algorithm: &[u8]| {
+        let known = crate::provider::provider()
+            .signature_verification_algorithms
+            .all;
+        known
+            .iter()
+            .any(|known| algorithm.ends_with(&known.signature_alg_id()))
+    };
+    let old = parsed.iter().find(|(_, algorithm)| is_old(algorithm));
+    let unknown = || {
+        let mut parsed = parsed.iter();
+        parsed.find(|(one, _)| !is_known(one.algorithms[1]))
+    };
+    let Some((culprit, algorithm)) = old.or_else(unknown).or(parsed.first()) else {
+        return rejected(
+            question.leaf,
+            "it is signed with an algorithm that is not supported",
         );
+    };
+    let sentence = format!(
+        "certificate of '{}' is signed with {algorithm}, which is not accepted: have it issued \
+         again with SHA-256 or better",
+        subject_of(culprit)
+    );
+    Finding {
+        status: Status::Certificate,
+        ..Finding::new(Problem::BadSignature, sentence)
     }
-    let names: Vec<_> = leaf
-        .names()
-        .iter()
-        .map(|name| format!("'{name}'"))
-        .collect();
-    format!(
-        "certificate is for {}, you asked for '{asked}'",
-        names.join(", ")
-    )
 }
 
-fn expired(chain: &[Certificate], now: UnixTime, not_after: UnixTime) -> String {
-    let end = not_after.as_secs();
-    let culprit = chain
-        .iter()
-        .find(|c| u64::try_from(c.not_after()) == Ok(end));
-    format!(
-        "certificate of '{}' expired on {} ({} ago): it has to be renewed",
-        culprit.unwrap_or(&chain[0]).subject(),
-        moment(not_after),
-        span(now.as_secs().saturating_sub(end)),
-    )
+fn unsupported_extension(question: &Question<'_, '_>) -> Finding {
+    let find = |one| Some((one, rules::first_unknown_critical(one)?));
+    match question.chain().into_iter().find_map(find) {
+        Some((culprit, oid)) => rules::unknown_critical(culprit, oid),
+        None => rejected(
+            question.leaf,
+            &unusable(&PathError::UnsupportedCriticalExtension),
+        ),
+    }
 }
 
-fn not_valid_yet(chain: &[Certificate], now: UnixTime, not_before: UnixTime) -> String {
-    let start = not_before.as_secs();
-    let culprit = chain
-        .iter()
-        .find(|c| u64::try_from(c.not_before()) == Ok(start));
-    format!(
-        "certificate of '{}' is not valid before {} (in {}): check the clocks of both sides",
-        culprit.unwrap_or(&chain[0]).subject(),
-        moment(not_before),
-        span(start.saturating_sub(now.as_secs())),
-    )
+/// The certificate that does not parse: webpki does not tell which.
+fn malformed(error: &PathError, question: &Question<'_, '_>) -> Finding {
+    const MOST: usize = 65_535;
+    let is_large = |one: &&Outline<'_>| one.der.len() > MOST;
+    if let Some(large) = question.sent().find(is_large) {
+        let sentence = format!(
+            "certificate of '{}' has {} bytes, and at most {MOST} are supported",
+            subject_of(large),
+            large.der.len()
+        );
+        return Finding::new(Problem::Other, sentence);
+    }
+    let fails = |one: &&Outline<'_>| {
+        let der = rustls_pki_types::CertificateDer::from(one.der);
+        webpki::EndEntityCert::try_from(&der).is_err()
+            || constraints_of(one).is_some_and(|constraints| constraints.is_err())
+    };
+    let culprit = question.chain().into_iter().find(fails);
+    Finding::malformed(culprit.unwrap_or(question.leaf), &unusable(error))
+}
+
+fn constraints_of(one: &Outline<'_>) -> Option<der::Result<pki::Constraints>> {
+    let extension = one.extension(oid::NAME_CONSTRAINTS)?;
+    Some(pki::Constraints::from_der(extension.value))
 }
 
 /// Which certificate of the chain it is, as far as the CRLs tell without their
 /// signatures being looked at again.
-fn revoked(question: &Question<'_>) -> String {
-    let entry = |certificate: &Certificate| question.crls.find(certificate);
-    let found = question
-        .chain
-        .iter()
-        .find_map(|one| Some((one, entry(one)?)));
-    let Some((culprit, entry)) = found else {
-        return format!(
-            "certificate of '{}' is revoked",
-            question.chain[0].subject()
-        );
-    };
-    let when = entry
-        .time
-        .map(|time| format!(" since {}", pki::moment(time)));
-    let why = entry.reason.map(|reason| format!(" ({reason})"));
-    format!(
-        "certificate of '{}' is revoked by '{}'{}{}",
-        culprit.subject(),
-        culprit.issuer(),
-        when.unwrap_or_default(),
-        why.unwrap_or_default()
-    )
-}
-
-fn unknown_revocation(question: &Question<'_>) -> String {
-    let has_none = |one: &&Certificate| !question.crls.has_issuer(one.issuer());
-    let culprit = question.chain.iter().find(has_none);
-    let culprit = culprit.unwrap_or(&question.chain[0]);
-    format!(
-        "no CRL says whether the certificate of '{}' is revoked: add the CRL of '{}'",
-        culprit.subject(),
-        culprit.issuer()
-    )
-}
-
-fn wrong_usage(leaf: &Certificate, role: Role) -> String {
-    let needed = match role {
-        Role::Server => "serverAuth",
-        Role::Client => "clientAuth",
-    };
-    format!(
-        "certificate of '{}' may be used for {}, not for {needed}",
-        leaf.subject(),
-        leaf.extended_key_usage().join(", "),
-    )
-}
-
-fn moment(time: UnixTime) -> String {
-    pki::moment(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
-}
-
-fn span(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..120 => (seconds, "seconds"),
-        120..7_200 => (seconds / 60, "minutes"),
-        7_200..172_800 => (seconds / 3_600, "hours"),
-        _ => (seconds / 86_400, "days"),
-    };
-    format!("{count} {unit}")
-}
-
-/// The same refusal as rustls has to hear it, to send the right alert
-/// (RFC 8446, section 6.2).
-pub(crate) fn for_alert(error: PathError) -> CertificateError {
-    match error {
-        PathError::BadDer | PathError::BadDerTime | PathError::TrailingData(_) => {
-            CertificateError::BadEncoding
+fn revoked(question: &Question<'_, '_>) -> Finding {
+    let parsed = question.chain().into_iter();
+    let mut parsed = parsed.filter_map(|one| Certificate::from_der(one.der).ok());
+    let found = parsed.find_map(|one| {
+        let entry = question.crls.find(&one)?.clone();
+        Some((one, entry))
+    });
+    let sentence = match found {
+        Some((culprit, entry)) => {
+            let when = entry
+                .time
+                .map(|time| format!(" since {}", pki::moment(time)));
+            let why = entry.reason.map(|reason| format!(" ({reason})"));
+            format!(
+                "certificate of '{}' is revoked by '{}'{}{}",
+                culprit.subject(),
+                culprit.issuer(),
+                when.unwrap_or_default(),
+                why.unwrap_or_default()
+            )
         }
-        PathError::CertExpired { .. } => CertificateError::Expired,
-        PathError::CertNotValidYet { .. } => CertificateError::NotValidYet,
-        PathError::UnknownIssuer => CertificateError::UnknownIssuer,
-        PathError::CertNotValidForName(_) => CertificateError::NotValidForName,
-        PathError::CertRevoked => CertificateError::Revoked,
-        PathError::InvalidSignatureForPublicKey
-        | PathError::UnsupportedSignatureAlgorithmContext(_)
-        | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-            CertificateError::BadSignature
-        }
-        PathError::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
-        other => CertificateError::Other(rustls::OtherError(Arc::new(other))),
-    }
+        None => format!("certificate of '{}' is revoked", subject_of(question.leaf)),
+    };
+    Finding::new(Problem::Revoked, sentence)
 }
 
-/// What rustls has to hear where an application refuses with this status, to send
-/// the alert that fits it.
-pub(super) fn for_judgement(status: Status) -> rustls::Error {
+fn unknown_revocation(question: &Question<'_, '_>) -> Finding {
+    let now = question.demands.now;
+    let chain = question.chain();
+    let parsed = chain.into_iter();
+    let parsed = parsed.filter_map(|one| Certificate::from_der(one.der).ok());
+    let parsed: Vec<_> = parsed.collect();
+    let has_none = |one: &&Certificate| {
+        let issuer = one.issuer();
+        !question.crls.has_issuer(issuer) || question.crls.from_the_future(issuer, now).is_some()
+    };
+    let (subject, issuer) = match parsed.iter().find(has_none).or(parsed.first()) {
+        Some(culprit) => (culprit.subject().to_owned(), culprit.issuer().to_owned()),
+        None => (subject_of(question.leaf), issuer_of(question.leaf)),
+    };
+    let sentence = match question.crls.from_the_future(&issuer, now) {
+        Some(crl) => format!(
+            "no CRL says whether the certificate of '{subject}' is revoked: the one of '{issuer}' \
+             is from the future ({}), check the clocks of both sides",
+            pki::moment(crl.this_update())
+        ),
+        None => format!(
+            "no CRL says whether the certificate of '{subject}' is revoked: add the CRL of \
+             '{issuer}'"
+        ),
+    };
+    Finding::new(Problem::UnknownRevocation, sentence)
+}
+
+/// The refusal of a certificate for other names.
+pub(super) fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Finding {
+    let asked = match name {
+        PeerName::Host(host) => host.to_str().into_owned(),
+        PeerName::Mailbox(mailbox) => mailbox.to_owned(),
+    };
+    let subject = subject_of(leaf);
+    let names = leaf.alternative_names().ok().flatten();
+    let has_extension = names.is_some();
+    let names = names.unwrap_or_default();
+    let shown: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let is_address = matches!(
+        name,
+        PeerName::Host(rustls_pki_types::ServerName::IpAddress(_))
+    );
+    let typed: Vec<_> = names.iter().filter_map(|name| name.typed()).collect();
+    let as_dns = names.iter().any(|one| one.number() == 2)
+        && is_address
+        && typed.iter().any(|one| *one == asked);
+    let sentence = if as_dns {
+        format!(
+            "certificate of '{subject}' has '{asked}' as a DNS name, and it is an address: issue \
+             it again with an iPAddress in its subjectAltName"
+        )
+    } else if typed.is_empty() && has_extension {
+        let why = match shown.is_empty() {
+            true => "its subjectAltName is empty".to_owned(),
+            false => format!("its subjectAltName has only: {}", shown.join(", ")),
+        };
+        format!(
+            "certificate of '{subject}' names no host ({why}), you asked for '{asked}': issue it \
+             again for that name"
+        )
+    } else if typed.is_empty() {
+        let hint = match (rule, is_address) {
+            (NameCheck::OrCommonName, true) => "; a common name never stands for an address",
+            (NameCheck::OrCommonName, false) => {
+                "; its common name is another one, or a name constraint of its CA forbids it"
+            }
+            _ => ", or allow the common name to stand in",
+        };
+        format!(
+            "certificate of '{subject}' names no host at all (it has no subjectAltName), you asked \
+             for '{asked}': issue it again for that name{hint}"
+        )
+    } else {
+        let typed: Vec<_> = typed.iter().map(|name| format!("'{name}'")).collect();
+        format!(
+            "certificate is for {}, you asked for '{asked}'",
+            typed.join(", ")
+        )
+    };
+    Finding::new(Problem::NameMismatch, sentence)
+}
+
+/// The error that makes rustls send the alert that fits, where an application refuses
+/// with this status.
+pub(super) fn for_status(status: Status) -> rustls::Error {
     use CertificateError as E;
     let alert = match status {
         Status::CertificateRevoked => E::Revoked,

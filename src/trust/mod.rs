@@ -1,15 +1,27 @@
-//! Who is believed: the roots, and the check of a peer's chain against them.
+//! Verification: trust anchors, path policy over webpki, names, revocation, reasons.
 
+mod constraints;
 mod explain;
-mod name;
+mod finding;
+mod keys;
+mod names;
+mod path;
+mod policies;
 mod policy;
+mod purpose;
 mod revocation;
 mod roots;
+mod rules;
+mod signature;
+mod stand_in;
+mod strict;
 mod verifier;
 
-pub(crate) use name::{ascii_host, parse as server_name};
-pub use policy::{Judge, Role, Verdict};
-pub(crate) use policy::{NameCheck, Policy};
+pub(crate) use keys::LEAST_SECURITY;
+pub(crate) use names::{ascii_host, parse as server_name};
+pub use policy::{Judge, Verdict};
+pub(crate) use policy::{NameCheck, PeerName, Policy};
+pub use purpose::KeyPurpose;
 pub(crate) use revocation::Crls;
 pub use revocation::RevocationRules;
 pub(crate) use roots::Roots;

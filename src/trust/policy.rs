@@ -2,19 +2,20 @@
 //! building is webpki's; which roots, which name and which usage is said here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lc_rs::digest;
 use rustls::SignatureScheme;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use webpki::{EndEntityCert, KeyUsage};
 
-use super::explain;
+use super::finding::Finding;
+use super::path::{Accepted, Failure, Search};
+use super::purpose::KeyPurpose;
 use super::revocation::Crls;
 use super::roots::Roots;
+use super::rules::{self, Demands};
+use super::{explain, names};
 use crate::notes::Notes;
-use crate::pki::Certificate;
-use crate::provider::provider;
+use crate::pki::{Certificate, Outline};
 use crate::{CertificateProblem, Error, Result, Status};
 
 /// How the name that was asked for is compared with the certificate.
@@ -28,35 +29,24 @@ pub(crate) enum NameCheck {
     Nothing,
 }
 
-/// Whose certificate it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// A server's: its certificate is for serverAuth (RFC 5280, section 4.2.1.12).
-    Server,
-    /// A client's: its certificate is for clientAuth.
-    Client,
-}
-
-impl Role {
-    fn key_usage(self) -> KeyUsage {
-        match self {
-            Self::Server => KeyUsage::server_auth(),
-            Self::Client => KeyUsage::client_auth(),
-        }
-    }
-}
-
 /// What a chain must satisfy.
 pub(crate) struct Policy {
     /// Where trust starts; `None` accepts every chain.  Insecure.
     pub(crate) roots: Option<Arc<Roots>>,
     pub(crate) crls: Arc<Crls>,
     pub(crate) name: NameCheck,
-    /// Certificates that are accepted as they are, by the SHA-256 of their DER.
+    /// Certificates that are accepted whatever they say, while they are valid, by the
+    /// SHA-256 of their DER.
     pub(crate) pinned: Vec<[u8; 32]>,
-    /// Certificates that are accepted for their own names, whoever issued them,
-    /// likewise.
+    /// Certificates that are trusted as the peer's own, likewise.
     pub(crate) end_entities: Vec<[u8; 32]>,
+    /// How many CAs may stand between a peer and its root; `None`: as many as path
+    /// building finds.
+    pub(crate) max_depth: Option<u32>,
+    /// The least security of every key and signature, in bits.
+    pub(crate) security: u16,
+    /// Whether RFC 5280 is demanded to the letter.
+    pub(crate) strict: bool,
     /// Keys of which one must be in the path, by the SHA-256 of their
     /// SubjectPublicKeyInfo.  None: any.
     pub(crate) pins: Vec<[u8; 32]>,
@@ -90,11 +80,48 @@ pub struct Verdict<'a> {
     pub outcome: Result<&'a [Certificate], &'a Error>,
 }
 
+/// The name that a peer must have.
+#[derive(Clone, Copy)]
+pub(crate) enum PeerName<'a> {
+    /// A DNS name or an address.
+    Host(&'a ServerName<'a>),
+    /// An e-mail address.
+    Mailbox(&'a str),
+}
+
 /// Why a chain is not accepted: as rustls says it to the peer, and as a user
 /// hears it.
 pub(super) struct Refusal {
     pub(super) alert: rustls::Error,
     pub(super) reason: Error,
+}
+
+impl From<Finding> for Refusal {
+    fn from(finding: Finding) -> Self {
+        Self {
+            alert: finding.alert().into(),
+            reason: finding.into_error(),
+        }
+    }
+}
+
+/// What a peer sent, and what for.
+#[derive(Clone, Copy)]
+pub(super) struct Peer<'a> {
+    pub(super) leaf: &'a CertificateDer<'a>,
+    pub(super) intermediates: &'a [CertificateDer<'a>],
+    pub(super) name: Option<PeerName<'a>>,
+    pub(super) purpose: KeyPurpose,
+    pub(super) ocsp: Option<&'a [u8]>,
+}
+
+impl Peer<'_> {
+    /// The certificates as they were sent, up to the first that does not parse.
+    pub(super) fn chain(&self) -> Vec<Certificate> {
+        let all = std::iter::once(self.leaf).chain(self.intermediates);
+        all.map_while(|der| Certificate::from_der(der.to_vec()).ok())
+            .collect()
+    }
 }
 
 impl Policy {
@@ -104,8 +131,8 @@ impl Policy {
     pub(crate) fn verify(
         &self,
         chain: &[Certificate],
-        name: Option<&ServerName<'_>>,
-        role: Role,
+        name: Option<PeerName<'_>>,
+        purpose: KeyPurpose,
         now: UnixTime,
     ) -> Result<Vec<Certificate>> {
         let ders = chain.iter().map(|one| CertificateDer::from(one.der()));
@@ -113,82 +140,107 @@ impl Policy {
         let Some((leaf, intermediates)) = ders.split_first() else {
             return Err(Error::new(Status::Argument, "the chain is empty"));
         };
-        let path = self
-            .check(leaf, intermediates, name, role, now, None)
-            .map_err(|refusal| refusal.reason)?;
-        parse_all(&path)
+        let peer = Peer {
+            leaf,
+            intermediates,
+            name,
+            purpose,
+            ocsp: None,
+        };
+        let path = self.check(&peer, now);
+        parse_all(&path.map_err(|refusal| refusal.reason)?)
     }
 
-    pub(super) fn check(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: Option<&ServerName<'_>>,
-        role: Role,
-        now: UnixTime,
-        ocsp: Option<&[u8]>,
-    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
-        let path = self.check_trust(leaf, intermediates, name, role, now);
-        let path = path.and_then(|path| self.check_pins(leaf, path));
-        let path = self.ask_judge(leaf, intermediates, ocsp, path);
+    pub(super) fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Vec<Arc<[u8]>>, Refusal> {
+        let path = self.check_trust(peer, now);
+        let path = path.and_then(|path| self.check_pins(peer, path));
+        let path = self.ask_judge(peer, path);
         path.map_err(|refusal| Refusal {
-            reason: refusal.reason.with_chain(chain_of(leaf, intermediates)),
+            reason: refusal.reason.with_chain(peer.chain()),
             ..refusal
         })
     }
 
     /// Checks what certificates say.
-    fn check_trust(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: Option<&ServerName<'_>>,
-        role: Role,
-        now: UnixTime,
-    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
+    fn check_trust(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Vec<Arc<[u8]>>, Refusal> {
         let Some(roots) = &self.roots else {
             return Ok(Vec::new());
         };
-        let hash = sha256(leaf);
-        let alone = || check_time(leaf, now).map(|()| vec![Arc::from(&**leaf)]);
-        let path = if self.pinned.contains(&hash) {
-            alone()
-        } else {
-            let path = match self.end_entities.contains(&hash) {
-                true => alone(),
-                false => self.find_path(roots, leaf, intermediates, role, now),
-            };
-            match (path, name) {
-                (Ok(path), Some(name)) => self.check_name(leaf, name).map(|()| path),
-                (path, _) => path,
-            }
+        // A verified peer without a certificate that can be read would be nobody.
+        let parsed = Certificate::from_der(peer.leaf.to_vec());
+        let (Ok(_), Ok(leaf)) = (parsed, Outline::from_der(peer.leaf)) else {
+            let sentence = "the peer's certificate cannot be read: it is not a certificate in DER";
+            return Err(Finding::new(CertificateProblem::Malformed, sentence).into());
         };
-        path.map_err(|error| {
+        if !self.pinned.is_empty() && self.pinned.contains(&sha256(peer.leaf)) {
+            rules::check_validity(&leaf, now)?;
+            return Ok(vec![Arc::from(&**peer.leaf)]);
+        }
+        let demands = Demands {
+            purpose: peer.purpose,
+            now,
+            max_depth: self.max_depth,
+            security: self.security,
+            strict: self.strict,
+        };
+        // What does not parse issued nothing: it is not part of any path.
+        let intermediates = peer.intermediates.iter();
+        let intermediates = intermediates.filter_map(|der| Outline::from_der(der).ok());
+        let intermediates: Vec<_> = intermediates.collect();
+        let search = Search::new(&leaf, &intermediates, &self.crls, demands);
+        let found = self.find_path(roots, &search, &leaf, demands);
+        let found = found.map_err(|failure| {
             let question = explain::Question {
-                chain: &chain_of(leaf, intermediates),
-                name,
-                role,
-                roots: roots.all_anchors().count() + self.pinned.len(),
+                leaf: &leaf,
+                intermediates: &intermediates,
+                demands,
+                roots,
+                trusted: roots.all_anchors().count() + self.pinned.len(),
                 crls: &self.crls,
             };
-            let reason = explain::refusal(&error, &question);
-            let alert = explain::for_alert(error).into();
-            Refusal { alert, reason }
+            explain::failure(failure, &question)
+        })?;
+        if let Some(name) = peer.name {
+            names::check(self.name, name, &leaf, search.leaf_der(), &found.limits)?;
+        }
+        Ok(found.certificates)
+    }
+
+    /// A path to one of the roots, or to one of more where these do not do.
+    fn find_path(
+        &self,
+        roots: &Roots,
+        search: &Search<'_, '_>,
+        leaf: &Outline<'_>,
+        demands: Demands,
+    ) -> Result<Accepted, Failure> {
+        let is_known =
+            |hashes: &[[u8; 32]]| !hashes.is_empty() && hashes.contains(&sha256(leaf.der));
+        let attempt = |roots: &Roots| {
+            if is_known(&self.end_entities) || roots.trust_itself(leaf) {
+                rules::check_trusted_leaf(leaf, demands)?;
+                return Ok(Accepted::itself(leaf));
+            }
+            let found = search.run(roots)?;
+            match self.crls.are_missing(demands.now) {
+                true => Err(Failure::Path(webpki::Error::UnknownRevocationStatus)),
+                false => Ok(found),
+            }
+        };
+        attempt(roots).or_else(|failure| {
+            let more = roots.more().and_then(|more| attempt(more).ok());
+            more.ok_or(failure)
         })
     }
 
     /// Checks that one of the keys that are demanded is in the path.  Where
     /// nothing was verified, only the peer's own key is proved to be there.
-    fn check_pins(
-        &self,
-        leaf: &CertificateDer<'_>,
-        path: Vec<Arc<[u8]>>,
-    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
+    fn check_pins(&self, peer: &Peer<'_>, path: Vec<Arc<[u8]>>) -> Result<Vec<Arc<[u8]>>, Refusal> {
         if self.pins.is_empty() {
             return Ok(path);
         }
         let shown = match path.is_empty() {
-            true => parse_all(std::slice::from_ref(leaf)),
+            true => parse_all(std::slice::from_ref(peer.leaf)),
             false => parse_all(&path),
         };
         let shown = shown.unwrap_or_default();
@@ -208,21 +260,19 @@ impl Policy {
                 keys.join(", ")
             ),
         );
-        let alert = explain::for_judgement(reason.status());
+        let alert = explain::for_status(reason.status());
         Err(Refusal { alert, reason })
     }
 
     fn ask_judge(
         &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        ocsp: Option<&[u8]>,
+        peer: &Peer<'_>,
         path: Result<Vec<Arc<[u8]>>, Refusal>,
     ) -> Result<Vec<Arc<[u8]>>, Refusal> {
         let Some(judge) = &self.judge else {
             return path;
         };
-        let chain = chain_of(leaf, intermediates);
+        let chain = peer.chain();
         let accepted = path
             .as_ref()
             .map(|path| parse_all(path).unwrap_or_default());
@@ -232,78 +282,15 @@ impl Policy {
         };
         let verdict = Verdict {
             chain: &chain,
-            ocsp,
+            ocsp: peer.ocsp,
             outcome,
         };
         let judged = Notes::aside(|| judge(&verdict));
         let path = path?;
         judged.map(|()| path).map_err(|reason| Refusal {
-            alert: explain::for_judgement(reason.status()),
+            alert: explain::for_status(reason.status()),
             reason,
         })
-    }
-
-    /// A path to one of the roots, or to one of more where these do not do.
-    fn find_path(
-        &self,
-        roots: &Roots,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        role: Role,
-        now: UnixTime,
-    ) -> Result<Vec<Arc<[u8]>>, webpki::Error> {
-        let build = |roots| self.build_path(roots, leaf, intermediates, role, now);
-        build(roots).or_else(|error| roots.more().and_then(|more| build(more).ok()).ok_or(error))
-    }
-
-    fn build_path(
-        &self,
-        roots: &Roots,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        role: Role,
-        now: UnixTime,
-    ) -> Result<Vec<Arc<[u8]>>, webpki::Error> {
-        let algorithms = provider().signature_verification_algorithms.all;
-        let parsed = EndEntityCert::try_from(leaf)?;
-        let path = self.crls.with_options(|revocation| {
-            let (anchors, usage) = (roots.anchors(), role.key_usage());
-            parsed.verify_for_usage(
-                algorithms,
-                anchors,
-                intermediates,
-                now,
-                usage,
-                revocation,
-                None,
-            )
-        })?;
-        if self.crls.are_missing() {
-            return Err(webpki::Error::UnknownRevocationStatus);
-        }
-        let mut certificates = vec![Arc::from(&**leaf)];
-        let intermediates = path.intermediate_certificates();
-        certificates.extend(intermediates.map(|one| Arc::from(&*one.der())));
-        certificates.extend(roots.certificate_of(path.anchor()).cloned());
-        Ok(certificates)
-    }
-
-    fn check_name(
-        &self,
-        leaf: &CertificateDer<'_>,
-        name: &ServerName<'_>,
-    ) -> Result<(), webpki::Error> {
-        let outcome = EndEntityCert::try_from(leaf)?.verify_is_valid_for_subject_name(name);
-        match self.name {
-            NameCheck::Nothing => Ok(()),
-            NameCheck::AlternativeNames => outcome,
-            NameCheck::OrCommonName => outcome.or_else(|error| {
-                if has_sole_common_name(leaf, &name.to_str()) {
-                    return Ok(());
-                }
-                Err(error)
-            }),
-        }
     }
 }
 
@@ -323,7 +310,10 @@ impl Policy {
             u8::from(self.crls.rules().leaf_only),
             u8::from(self.crls.rules().allow_unknown),
             u8::from(self.crls.rules().always),
+            u8::from(self.strict),
         ]);
+        add(&self.max_depth.map_or(-1, i64::from).to_be_bytes());
+        add(&self.security.to_be_bytes());
         // Certificates that are trusted as they are, and pins, are no less different
         // for being hashes both.
         add(&self.pinned.len().to_be_bytes());
@@ -333,6 +323,10 @@ impl Policy {
             add(&anchor.subject);
             add(&anchor.subject_public_key_info);
             add(anchor.name_constraints.as_deref().unwrap_or_default());
+        }
+        let certificates = self.roots.iter().flat_map(|roots| roots.certificates());
+        for certificate in certificates {
+            add(certificate);
         }
         for crl in self.crls.iter() {
             add(crl.der());
@@ -358,53 +352,8 @@ fn digest_bytes(digest: digest::Digest) -> [u8; 32] {
     bytes
 }
 
-/// The certificates as they were sent, up to the first that does not parse.
-fn chain_of(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Vec<Certificate> {
-    let all = std::iter::once(leaf).chain(others);
-    all.map_while(|der| Certificate::from_der(der.to_vec()).ok())
-        .collect()
-}
-
 fn parse_all(path: &[impl AsRef<[u8]>]) -> Result<Vec<Certificate>> {
     path.iter()
         .map(|der| Certificate::from_der(der.as_ref().to_vec()))
         .collect()
-}
-
-/// Whether a certificate that is accepted as it is, is valid at this time.
-fn check_time(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), webpki::Error> {
-    let certificate = Certificate::from_der(leaf.to_vec()).map_err(|_| webpki::Error::BadDer)?;
-    let time = |seconds: i64| {
-        let seconds = u64::try_from(seconds).unwrap_or_default();
-        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
-    };
-    let (not_before, not_after) = (
-        time(certificate.not_before()),
-        time(certificate.not_after()),
-    );
-    if now < not_before {
-        return Err(webpki::Error::CertNotValidYet {
-            time: now,
-            not_before,
-        });
-    }
-    if now > not_after {
-        return Err(webpki::Error::CertExpired {
-            time: now,
-            not_after,
-        });
-    }
-    Ok(())
-}
-
-/// Whether a certificate has no alternative names, not even an empty list of
-/// them, and `name` is its only common name.
-fn has_sole_common_name(leaf: &CertificateDer<'_>, name: &str) -> bool {
-    let Ok(certificate) = Certificate::from_der(leaf.to_vec()) else {
-        return false;
-    };
-    let common_names = certificate.common_names();
-    !certificate.has_alternative_names()
-        && common_names.len() == 1
-        && common_names[0].eq_ignore_ascii_case(name)
 }

@@ -1,12 +1,18 @@
 //! The CRLs that a chain is checked against.  Checking is webpki's.
 
+use der::Decode;
+use der::asn1::AnyRef;
+use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use webpki::{
     CertRevocationList, ExpirationPolicy, OwnedCertRevocationList, RevocationCheckDepth,
     RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
-use crate::pki::{Certificate, Crl, Revoked};
-use crate::{Error, Result, Status};
+use super::finding::{Finding, subject_of};
+use super::rules::Path;
+use super::{explain, signature};
+use crate::pki::{self, Certificate, Crl, Revoked};
+use crate::{CertificateProblem as Problem, Error, Status};
 
 /// A set of CRLs, the latest of each authority first, since the first one that
 /// is about a certificate decides.
@@ -30,12 +36,21 @@ pub struct RevocationRules {
 
 impl Crls {
     /// Adds one.  It must be complete: neither a delta nor for some reasons only.
-    pub(crate) fn add(&mut self, crl: &Crl) -> Result<()> {
-        let parsed = OwnedCertRevocationList::from_der(crl.der()).map_err(|error| {
+    pub(crate) fn add(&mut self, crl: &Crl) -> crate::Result<()> {
+        let unusable = |why: String| {
             let issuer = crl.issuer();
-            let sentence = format!("the CRL of '{issuer}' cannot be used: {error}");
-            Error::new(Status::Unsupported, sentence).with_source(error)
-        })?;
+            let sentence = format!("the CRL of '{issuer}' cannot be used: {why}");
+            Error::new(Status::Unsupported, sentence)
+        };
+        if crl.next_update().is_none() {
+            return Err(unusable(
+                "it does not say when the next one comes (nextUpdate, RFC 5280, section \
+                 5.1.2.5), so nobody can tell whether it is outdated; have it made again"
+                    .to_owned(),
+            ));
+        }
+        let parsed = OwnedCertRevocationList::from_der(crl.der())
+            .map_err(|error| unusable(explain::crl(&error)).with_source(error))?;
         let older = |known: &(Crl, _)| known.0.this_update() < crl.this_update();
         let at = self.lists.iter().position(older);
         let at = at.unwrap_or(self.lists.len());
@@ -71,32 +86,109 @@ impl Crls {
         entries.find(|entry| entry.serial == certificate.serial())
     }
 
-    /// Whether nothing can pass, since there is nothing to check it with.
-    pub(crate) fn are_missing(&self) -> bool {
-        self.rules.always && !self.rules.allow_unknown && self.lists.is_empty()
+    /// Whether two are of authorities with one name, which may be two authorities.
+    pub(super) fn may_share_names(&self) -> bool {
+        let issuer = |(_, parsed): &(Crl, CertRevocationList<'static>)| parsed.issuer().to_vec();
+        let mut issuers: Vec<_> = self.lists.iter().map(issuer).collect();
+        issuers.sort();
+        issuers.windows(2).any(|pair| pair[0] == pair[1])
     }
 
-    /// Has `check` run with what webpki asks for: without other rules, every
-    /// certificate below the root needs a CRL that is not too old and does not
-    /// list it.
-    pub(crate) fn with_options<T>(
+    /// Whether one of this authority says that it was made after `now`.
+    pub(super) fn from_the_future(&self, issuer: &str, now: UnixTime) -> Option<&Crl> {
+        let of_issuer = self.iter().filter(|crl| crl.issuer() == issuer);
+        let mut later = of_issuer.filter(|crl| is_later(crl, now));
+        later.next()
+    }
+
+    /// Checks that the anchor of a path may sign CRLs, where one of its name is used
+    /// (RFC 5280, section 6.3.3 (f)).  webpki checks this below the anchor.
+    pub(super) fn check_anchor(&self, path: &Path<'_, '_>) -> Result<(), Finding> {
+        let Some(anchor) = path.anchor.filter(|_| !self.lists.is_empty()) else {
+            return Ok(());
+        };
+        let is_checked = path.issuers.is_empty() || !self.rules.leaf_only;
+        let subject = AnyRef::from_der(anchor.subject);
+        let subject = subject.map(|name| name.value()).unwrap_or_default();
+        let is_of_anchor =
+            |(_, parsed): &(Crl, CertRevocationList<'static>)| parsed.issuer() == subject;
+        if !is_checked || !self.lists.iter().any(is_of_anchor) {
+            return Ok(());
+        }
+        match anchor.allows_key_usage("cRLSign") {
+            Ok(true) => Ok(()),
+            _ => Err(Finding::new(
+                Problem::UnknownRevocation,
+                format!(
+                    "the root '{}' may not sign CRLs: its key usage does not include cRLSign, so \
+                     its CRL says nothing",
+                    subject_of(anchor)
+                ),
+            )),
+        }
+    }
+
+    /// Has `check` run with what webpki asks for: without other rules, every certificate
+    /// below the root needs a CRL that is not too old and does not list it.
+    pub(super) fn with_options<T>(
         &self,
+        now: UnixTime,
         check: impl FnOnce(Option<RevocationOptions<'_>>) -> T,
     ) -> T {
-        let lists: Vec<_> = self.lists.iter().map(|(_, parsed)| parsed).collect();
-        let options = RevocationOptionsBuilder::new(&lists).ok().map(|builder| {
-            builder
-                .with_depth(match self.rules.leaf_only {
-                    true => RevocationCheckDepth::EndEntity,
-                    false => RevocationCheckDepth::Chain,
-                })
-                .with_status_policy(match self.rules.allow_unknown {
-                    true => UnknownStatusPolicy::Allow,
-                    false => UnknownStatusPolicy::Deny,
-                })
-                .with_expiration_policy(ExpirationPolicy::Enforce)
-                .build()
-        });
-        check(options)
+        let current = self.lists.iter().filter(|(crl, _)| !is_later(crl, now));
+        let lists: Vec<_> = current.map(|(_, parsed)| parsed).collect();
+        let options = RevocationOptionsBuilder::new(&lists).ok();
+        check(options.map(|builder| self.apply_rules(builder)))
     }
+
+    /// The same with those CRLs alone that one of these keys signed.
+    pub(super) fn with_options_for<T>(
+        &self,
+        now: UnixTime,
+        keys: &[SubjectPublicKeyInfoDer<'_>],
+        check: impl FnOnce(Option<RevocationOptions<'_>>) -> Result<T, webpki::Error>,
+    ) -> Result<T, webpki::Error> {
+        let is_signed = |crl: &Crl| {
+            let parts = pki::signed_parts(crl.der());
+            parts.is_ok_and(|(tbs, algorithm, signature)| {
+                let mut keys = keys.iter();
+                keys.any(|key| signature::is_signed_with(key, algorithm, tbs, signature))
+            })
+        };
+        let usable = |crl: &Crl| !is_later(crl, now) && is_signed(crl);
+        let current = self.lists.iter().filter(|(crl, _)| usable(crl));
+        let lists: Vec<_> = current.map(|(_, parsed)| parsed).collect();
+        match RevocationOptionsBuilder::new(&lists) {
+            Ok(builder) => check(Some(self.apply_rules(builder))),
+            Err(_) if self.rules.allow_unknown => check(None),
+            Err(_) => Err(webpki::Error::UnknownRevocationStatus),
+        }
+    }
+
+    fn apply_rules<'a>(&self, builder: RevocationOptionsBuilder<'a>) -> RevocationOptions<'a> {
+        builder
+            .with_depth(match self.rules.leaf_only {
+                true => RevocationCheckDepth::EndEntity,
+                false => RevocationCheckDepth::Chain,
+            })
+            .with_status_policy(match self.rules.allow_unknown {
+                true => UnknownStatusPolicy::Allow,
+                false => UnknownStatusPolicy::Deny,
+            })
+            .with_expiration_policy(ExpirationPolicy::Enforce)
+            .build()
+    }
+
+    /// Whether nothing can pass at this time, since there is nothing to check it with.
+    pub(super) fn are_missing(&self, now: UnixTime) -> bool {
+        let is_asked = self.rules.always || !self.lists.is_empty();
+        let is_current = |crl: &Crl| !is_later(crl, now);
+        is_asked && !self.rules.allow_unknown && !self.iter().any(is_current)
+    }
+}
+
+/// Whether a CRL says that it was made after `now` (RFC 5280, section 5.1.2.4).
+fn is_later(crl: &Crl, now: UnixTime) -> bool {
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    crl.this_update() > now
 }

@@ -6,9 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rustls_pki_types::{CertificateDer, TrustAnchor};
+use der::asn1::AnyRef;
+use der::{Decode, Encode, Tag};
+use rustls_pki_types::{CertificateDer, Der, TrustAnchor};
 
-use crate::pki::{self, Certificate};
+use super::explain;
+use crate::pki::{self, Certificate, Constraints, Outline, Reduced};
 use crate::{Error, Result, Status};
 
 /// A set of roots.  Each is a trust anchor for path building and, where it is
@@ -136,39 +139,59 @@ impl Roots {
         Ok(roots)
     }
 
-    /// Adds one certificate.
+    /// Adds one certificate.  Whether it may vouch for others is decided when a path ends
+    /// in it: a certificate that is no CA is trusted as itself.
     pub(crate) fn add(&mut self, certificate: &Certificate) -> Result<()> {
-        self.add_der(CertificateDer::from(certificate.der().to_vec()))
-            .map_err(|error| {
-                Error::new(
-                    Status::Parse,
-                    format!(
-                        "the certificate of '{}' cannot be a root: {error}",
-                        certificate.subject()
-                    ),
-                )
-                .with_source(error)
-            })
+        let der = CertificateDer::from(certificate.der().to_vec());
+        self.add_der(der).map_err(|error| {
+            let subject = certificate.subject();
+            let why = explain::unusable(&error);
+            let sentence = format!("the certificate of '{subject}' cannot be a root: {why}");
+            Error::new(Status::Parse, sentence).with_source(error)
+        })
     }
 
     fn add_der(&mut self, der: CertificateDer<'static>) -> Result<(), webpki::Error> {
-        let anchor = webpki::anchor_from_trusted_cert(&der)?.to_owned();
-        if !self.anchors.contains(&anchor) {
-            self.anchors.push(anchor);
-            self.certificates.push(Some(Arc::from(&*der)));
+        let mut anchor = webpki::anchor_from_trusted_cert(&der)?.to_owned();
+        if let Some(constraints) = &anchor.name_constraints {
+            anchor.name_constraints = without_other_kinds(constraints)?;
         }
+        self.push(&anchor, Some(Arc::from(&*der)));
         Ok(())
     }
 
     /// Adds all of `other`.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (anchor, certificate) in other.anchors.iter().zip(&other.certificates) {
-            if !self.anchors.contains(anchor) {
-                self.anchors.push(anchor.clone());
-                self.certificates.push(certificate.clone());
-            }
+            self.push(anchor, certificate.clone());
         }
         self.folders = self.folders.or(other.folders);
+    }
+
+    /// Certificates with the same name and key are different roots: the one may be expired
+    /// and the other not.
+    fn push(&mut self, anchor: &TrustAnchor<'static>, certificate: Option<Arc<[u8]>>) {
+        let mut known = self.anchors.iter().zip(&self.certificates);
+        if !known.any(|known| known == (anchor, &certificate)) {
+            self.anchors.push(anchor.clone());
+            self.certificates.push(certificate);
+        }
+    }
+
+    /// Whether this certificate is trusted as the peer's own: it is no CA, or signs itself
+    /// as `openssl req -x509` makes it.
+    pub(super) fn trust_itself(&self, leaf: &Outline<'_>) -> bool {
+        let is_ca = matches!(leaf.basic_constraints(), Ok(Some((true, _))));
+        let is_known = |known: &Arc<[u8]>| **known == *leaf.der;
+        (!is_ca || leaf.is_self_issued()) && self.certificates.iter().flatten().any(is_known)
+    }
+
+    /// The certificates with this subject, a whole DER element.
+    pub(super) fn with_subject(&self, subject: &[u8]) -> impl Iterator<Item = &Arc<[u8]>> {
+        let has_subject = move |der: &&Arc<[u8]>| {
+            Outline::from_der(der).is_ok_and(|certificate| certificate.subject == subject)
+        };
+        self.certificates.iter().flatten().filter(has_subject)
     }
 
     /// Whether [`Self::more`] may have some.
@@ -178,6 +201,10 @@ impl Roots {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.anchors.is_empty()
+    }
+
+    pub(super) fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+        self.certificates.iter().flatten().map(|der| &**der)
     }
 
     pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {
@@ -192,9 +219,26 @@ impl Roots {
 
     /// The certificate that `anchor`, one of [`Self::anchors`], was taken from.
     pub(crate) fn certificate_of(&self, anchor: &TrustAnchor<'_>) -> Option<&Arc<[u8]>> {
-        let index = self.anchors.iter().position(|known| known == anchor)?;
+        let is_same = |known: &TrustAnchor<'_>| std::ptr::eq(known, anchor);
+        let index = self.anchors.iter().position(is_same)?;
         self.certificates[index].as_ref()
     }
+}
+
+/// The constraints of an anchor that webpki can check, as it keeps them: the content of
+/// their SEQUENCE.
+fn without_other_kinds(content: &[u8]) -> Result<Option<Der<'static>>, webpki::Error> {
+    let malformed = |_| webpki::Error::MalformedNameConstraint;
+    let whole = AnyRef::new(Tag::Sequence, content).and_then(|any| any.to_der());
+    let reduced = whole.and_then(|whole| Constraints::without_other_kinds(&whole));
+    Ok(match reduced.map_err(malformed)? {
+        Reduced::Unchanged => Some(Der::from(content.to_vec())),
+        Reduced::Nothing => None,
+        Reduced::To(der) => {
+            let content = AnyRef::from_der(&der).map_err(malformed)?;
+            Some(Der::from(content.value().to_vec()))
+        }
+    })
 }
 
 /// The folders of the system's roots, read when they are needed, once per process.

@@ -2,12 +2,13 @@
 //! [`Policy`]'s.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, PeerMisbehaved, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::policy::{Policy, Role};
+use super::policy::{Peer, PeerName, Policy};
+use super::purpose::KeyPurpose;
+use super::signature;
 use crate::notes::Notes;
 use crate::provider::provider;
 
@@ -41,20 +42,9 @@ impl Verifier {
         }
     }
 
-    /// Checks a chain for a name and leaves the verdict.
-    fn check(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: Option<&ServerName<'_>>,
-        role: Role,
-        now: UnixTime,
-        ocsp: Option<&[u8]>,
-    ) -> Result<(), rustls::Error> {
-        match self
-            .policy
-            .check(leaf, intermediates, name, role, now, ocsp)
-        {
+    /// Checks a peer and notes the outcome.
+    fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
+        match self.policy.check(peer, now) {
             Ok(path) => {
                 Notes::path(path);
                 Ok(())
@@ -96,8 +86,14 @@ impl ServerCertVerifier for Verifier {
         if let Some(response) = ocsp {
             Notes::ocsp(response);
         }
-        let name = Some(server_name);
-        self.check(end_entity, intermediates, name, Role::Server, now, ocsp)
+        let peer = Peer {
+            leaf: end_entity,
+            intermediates,
+            name: Some(PeerName::Host(server_name)),
+            purpose: KeyPurpose::SERVER_AUTH,
+            ocsp,
+        };
+        self.check(&peer, now)
             .map(|()| ServerCertVerified::assertion())
     }
 
@@ -108,8 +104,7 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         self.note_scheme(dss.scheme)?;
-        let algorithms = &provider().signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, dss, algorithms)
+        signature::verify_tls12(message, certificate, dss)
     }
 
     fn verify_tls13_signature(
@@ -119,8 +114,7 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         self.note_scheme(dss.scheme)?;
-        let algorithms = &provider().signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, dss, algorithms)
+        signature::verify_tls13(message, certificate, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -148,7 +142,14 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.check(end_entity, intermediates, None, Role::Client, now, None)
+        let peer = Peer {
+            leaf: end_entity,
+            intermediates,
+            name: None,
+            purpose: KeyPurpose::CLIENT_AUTH,
+            ocsp: None,
+        };
+        self.check(&peer, now)
             .map(|()| ClientCertVerified::assertion())
     }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tlsmith::{
-    CertOptions, Certificate, CertificateProblem, Context, Crl, CrlOptions, Csr, Identity, KeyType,
-    PrivateKey, RevocationReason, Revoked, Role, Status, Usage, gen_ca, gen_crl, gen_csr,
-    issue_cert, self_signed, sign_csr, split_names,
+    CertOptions, Certificate, CertificateProblem, Context, Crl, CrlOptions, Csr, Identity,
+    KeyPurpose, KeyType, PrivateKey, RevocationReason, Revoked, Status, Usage, gen_ca, gen_crl,
+    gen_csr, issue_cert, self_signed, sign_csr, split_names,
 };
 
 #[path = "../support/chapter.rs"]

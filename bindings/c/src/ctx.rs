@@ -125,17 +125,51 @@ pub extern "C" fn tlsmith_ctx_add_crl_mem(
     })
 }
 
-/// Accept the certificate with this SHA-256 (of its DER, in hex) as it is, while
-/// it is valid, whoever issued it and whatever its names: for a peer that signs
-/// itself.  Instead of the system's roots, as a root would be.
+/// Trust one certificate, whatever it says, within its validity period: regardless
+/// of issuer, name, purpose and extensions.  `certificate` is the SHA-256 of its DER
+/// in hex, or the path of a file with that one certificate, PEM or DER.  Intended
+/// for self-signed peers.  Like adding a root, this replaces the system roots.
+/// TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_trust_certificate(
     ctx: *mut tlsmith_ctx,
-    sha256: *const c_char,
+    certificate: *const c_char,
 ) -> c_int {
     set(ctx, |context| {
-        context.trust_certificate(edge::need_text(sha256, "sha256")?)
+        context.trust_certificate(edge::need_text(certificate, "certificate")?)
     })
+}
+
+/// Allow at most `count` CAs between a peer's certificate and its root; 0 requires
+/// the root to have issued it.  By default path building stops after 6.
+/// TLSMITH_ERR_CERT for a longer path (RFC 5280, section 6.1).
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int) -> c_int {
+    set(ctx, |context| {
+        let negative = |_| {
+            let sentence = format!("{count} CAs cannot be allowed: 0 and more can");
+            Error::new(Status::Argument, sentence)
+        };
+        context.set_max_depth(u32::try_from(count).map_err(negative)?)
+    })
+}
+
+/// Require every key and signature in a peer's path to have this security in bits
+/// (NIST SP 800-57): 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384)
+/// or 256 (P-521).  TLSMITH_ERR_CERT for a weaker one.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_min_security(ctx: *mut tlsmith_ctx, bits: c_int) -> c_int {
+    set(ctx, |context| {
+        context.set_min_security(u16::try_from(bits).unwrap_or_default())
+    })
+}
+
+/// Require every certificate in a peer's path to follow RFC 5280 to the letter, as
+/// OpenSSL's X509_V_FLAG_X509_STRICT does: key identifiers, critical basic
+/// constraints and the key usage of CAs.  TLSMITH_ERR_CERT for one that does not.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_strict(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::set_strict)
 }
 
 /// Demand, beside all other checks, one of the pinned keys somewhere in the

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
-use tlsmith::{Result, Role};
+use tlsmith::{KeyPurpose, Result};
 
 use crate::cert::{self, tlsmith_cert};
 use crate::ctx::tlsmith_ctx;
@@ -29,12 +29,13 @@ fn note(latest: Latest) {
     let _ = LATEST.try_with(|noted| noted.replace(latest));
 }
 
-/// Verify a chain, leaf first, as a connection would: path, validity, usage,
-/// name and CRLs.  With `name`, a host or an address, it has to be a server's;
-/// NULL takes a server's or a client's, whatever its name.  `time` is in seconds
-/// of the Unix epoch; 0: now.  One of the TLSMITH_ERR_CERT codes says why it is
-/// refused, and tlsmith_last_error() in words; the context stays as good as it
-/// was.  The first verification seals it, as the first connection does.
+/// Verify a chain, leaf first, as a connection would: path, validity, purpose,
+/// name and CRLs.  With a host or an address as `name` it must be a server's;
+/// with an e-mail address or NULL a server's or a client's.  NULL accepts any
+/// name.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
+/// TLSMITH_ERR_CERT code, which tlsmith_last_error() explains; the context stays
+/// usable.  The first verification seals it, as the first connection does.  Does
+/// not block (RFC 5280, section 6).
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_verify(
@@ -44,20 +45,52 @@ pub extern "C" fn tlsmith_ctx_verify(
     time: i64,
 ) -> c_int {
     edge::status(edge::guard(|| {
-        let (latest, outcome) = match edge::guard(|| verify(ctx, chain, name, time)) {
-            Ok(latest) => (latest, Ok(())),
-            Err(error) => (Latest::default(), Err(error)),
-        };
-        // Not before: `name` may be a text of the path that goes.
-        note(latest);
-        outcome
+        run(|| {
+            let is_host = edge::text(name, "name")?.is_some_and(|name| !name.contains('@'));
+            let purpose = is_host.then_some(KeyPurpose::SERVER_AUTH);
+            verify(ctx, chain, name, purpose, time)
+        })
     }))
+}
+
+/// tlsmith_ctx_verify() for a purpose (RFC 5280, section 4.2.1.12): "server",
+/// "client", "code", "email", "timestamp", "ocsp", the standard's name such as
+/// "codeSigning", or an object identifier in dots.  NULL accepts a server's or a
+/// client's certificate.  Outside TLS the certificate must name the purpose.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_verify_for(
+    ctx: *mut tlsmith_ctx,
+    chain: *const tlsmith_identity,
+    name: *const c_char,
+    purpose: *const c_char,
+    time: i64,
+) -> c_int {
+    edge::status(edge::guard(|| {
+        run(|| {
+            let purpose = edge::text(purpose, "purpose")?;
+            let purpose = purpose.map(str::parse).transpose()?;
+            verify(ctx, chain, name, purpose, time)
+        })
+    }))
+}
+
+/// Runs a verification and keeps its outcome for tlsmith_ctx_verified().
+fn run(verify: impl FnOnce() -> Result<Latest>) -> Result<()> {
+    let (latest, outcome) = match edge::guard(verify) {
+        Ok(latest) => (latest, Ok(())),
+        Err(error) => (Latest::default(), Err(error)),
+    };
+    // Not before: an argument may be a text of the path that goes.
+    note(latest);
+    outcome
 }
 
 fn verify(
     ctx: *mut tlsmith_ctx,
     chain: *const tlsmith_identity,
     name: *const c_char,
+    purpose: Option<KeyPurpose>,
     time: i64,
 ) -> Result<Latest> {
     // A verify callback is told that it is about no connection.
@@ -65,9 +98,8 @@ fn verify(
     let ctx = edge::need(ctx, "ctx")?;
     let chain = edge::need(chain, "chain")?.identity.chain();
     let name = edge::text(name, "name")?;
-    let role = name.map(|_| Role::Server);
     let time = (time != 0).then_some(time);
-    let path = ctx.context.verify(chain, name, role, time)?;
+    let path = ctx.context.verify(chain, name, purpose, time)?;
     Ok(Latest {
         ctx: Some(ctx.number),
         path: cert::list(&path),

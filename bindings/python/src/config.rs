@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use tlsmith::{ClientAuth, Error, Result, RevocationRules, Role, Status, Version};
+use tlsmith::{ClientAuth, Error, KeyPurpose, Result, RevocationRules, Status, Version};
 
 use crate::cert::{Certificate, Identity};
 use crate::crl::Crl;
@@ -38,6 +38,12 @@ struct Settings {
     pinned: Vec<String>,
     /// The SHA-256 of keys of which one has to be in the path.
     pins: Vec<String>,
+    /// How many CAs may stand between a peer and its root.
+    max_depth: Option<u32>,
+    /// The least security of keys and signatures, in bits.
+    min_security: u16,
+    /// Whether RFC 5280 is demanded to the letter.
+    strict: bool,
     verify: bool,
     check_hostname: bool,
     allow_common_name: bool,
@@ -121,7 +127,12 @@ impl Context {
         time: Option<i64>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let chain: Vec<_> = chain.iter().map(|cert| cert.get().0.clone()).collect();
-        let path = py.detach(|| self.core.verify(&chain, hostname, Some(role(usage)?), time));
+        let verify = || {
+            let purpose = (usage != "any").then(|| usage.parse::<KeyPurpose>());
+            self.core
+                .verify(&chain, hostname, purpose.transpose()?, time)
+        };
+        let path = py.detach(verify);
         let path = path.map_err(|error| to_python(py, &error, hostname))?;
         PyTuple::new(py, path.into_iter().map(Certificate).collect::<Vec<_>>())
     }
@@ -152,6 +163,13 @@ impl Settings {
             allow_unknown: self.crls_allow_unknown,
             always: self.crls_always,
         })?;
+        if let Some(count) = self.max_depth {
+            context.set_max_depth(count)?;
+        }
+        context.set_min_security(self.min_security)?;
+        if self.strict {
+            context.set_strict()?;
+        }
         for certificate in &self.end_entities {
             context.trust_end_entity(&certificate.get().0)?;
         }
@@ -257,17 +275,6 @@ fn client_auth(name: &str) -> Result<ClientAuth> {
         other => Err(Error::new(
             Status::Argument,
             format!("client_auth is '{other}': \"none\", \"optional\" and \"required\" are known"),
-        )),
-    }
-}
-
-fn role(usage: &str) -> Result<Role> {
-    match usage {
-        "server" => Ok(Role::Server),
-        "client" => Ok(Role::Client),
-        other => Err(Error::new(
-            Status::Argument,
-            format!("usage is '{other}': \"server\" and \"client\" are known"),
         )),
     }
 }

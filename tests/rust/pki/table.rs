@@ -110,7 +110,7 @@ fn ten_thousand_certificates_of_one_authority_differ_and_verify() {
         let name = format!("host-{count}.example");
         let id = issue_cert(&ca, &names(&[&name]), &options).unwrap();
         context
-            .verify(id.chain(), Some(&name), Some(Role::Server), None)
+            .verify(id.chain(), Some(&name), Some(KeyPurpose::SERVER_AUTH), None)
             .unwrap();
         assert!(serials.insert(id.certificate().serial().to_owned()));
         assert_eq!(id.certificate().serial().len(), 40);

@@ -181,14 +181,14 @@ fn a_certificate_is_for_what_it_says() {
         with_usage(true, true),
     );
     for (id, role, is_good) in [
-        (&server, Some(Role::Server), true),
-        (&server, Some(Role::Client), false),
+        (&server, Some(KeyPurpose::SERVER_AUTH), true),
+        (&server, Some(KeyPurpose::CLIENT_AUTH), false),
         (&server, None, true),
-        (&client, Some(Role::Server), false),
-        (&client, Some(Role::Client), true),
+        (&client, Some(KeyPurpose::SERVER_AUTH), false),
+        (&client, Some(KeyPurpose::CLIENT_AUTH), true),
         (&client, None, true),
-        (&both, Some(Role::Server), true),
-        (&both, Some(Role::Client), true),
+        (&both, Some(KeyPurpose::SERVER_AUTH), true),
+        (&both, Some(KeyPurpose::CLIENT_AUTH), true),
     ] {
         let verified = context.verify(id.chain(), None, role, None);
         assert_eq!(verified.is_ok(), is_good, "{role:?}: {verified:?}");
@@ -239,12 +239,11 @@ fn constraints_that_an_authority_broke_are_held_against_the_chain() {
     verify(&below, &free).unwrap();
     let names = limited(|options| options.permitted_names = vec!["b.example".to_owned()]);
     let depth = limited(|options| options.path_len = Some(0));
-    for (id, middle) in [(&site, &names), (&below, &depth)] {
+    for (id, middle, problem) in [
+        (&site, &names, CertificateProblem::Constraint),
+        (&below, &depth, CertificateProblem::PathTooLong),
+    ] {
         let error = verify(id, middle).unwrap_err();
-        assert_eq!(
-            error.certificate_problem(),
-            Some(CertificateProblem::Constraint),
-            "{error}"
-        );
+        assert_eq!(error.certificate_problem(), Some(problem), "{error}");
     }
 }

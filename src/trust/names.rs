@@ -1,0 +1,122 @@
+//! The name that a peer must have: how it is written, and how certificates match it
+//! (RFC 9525; RFC 5280, section 7.5).
+
+use std::borrow::Cow;
+
+use rustls_pki_types::{CertificateDer, ServerName};
+use webpki::EndEntityCert;
+
+use super::constraints::NameLimits;
+use super::explain;
+use super::finding::Finding;
+use super::policy::{NameCheck, PeerName};
+use super::stand_in::StandIn;
+use crate::pki::{AltName, Certificate, Outline, extension_oid as oid, host_to_ascii, quoted};
+use crate::{Error, Status};
+
+/// Reads a DNS name, in either spelling where it is not ASCII
+/// (`"müller.example"`, `"xn--mller-kva.example"`), or an address.
+pub(crate) fn parse(name: &str) -> crate::Result<ServerName<'static>> {
+    let parsed = ServerName::try_from(ascii_host(name).as_ref()).map(|name| name.to_owned());
+    parsed.map_err(|_| {
+        let (shown, length) = (quoted(name), name.len());
+        let sentence = format!("{shown} ({length} bytes) is not a DNS name or an address");
+        Error::new(Status::Argument, sentence)
+    })
+}
+
+/// A host name as DNS has it (RFC 5891).  What cannot be one stays as it is, to
+/// be refused where it is used.
+pub(crate) fn ascii_host(name: &str) -> Cow<'_, str> {
+    match name.is_ascii() {
+        true => Cow::Borrowed(name),
+        false => host_to_ascii(name).map_or(Cow::Borrowed(name), Cow::Owned),
+    }
+}
+
+/// Checks that a certificate is for a name.  `as_checked` is the certificate as webpki can
+/// read it, `limits` the name constraints of its path.
+pub(super) fn check(
+    rule: NameCheck,
+    name: PeerName<'_>,
+    leaf: &Outline<'_>,
+    as_checked: &CertificateDer<'_>,
+    limits: &NameLimits,
+) -> Result<(), Finding> {
+    let is_valid = match (rule, name) {
+        (NameCheck::Nothing, _) => true,
+        (_, PeerName::Mailbox(mailbox)) => has_mailbox(leaf, mailbox),
+        (rule, PeerName::Host(host)) => {
+            let has_name = EndEntityCert::try_from(as_checked)
+                .is_ok_and(|leaf| leaf.verify_is_valid_for_subject_name(host).is_ok());
+            has_name || (rule == NameCheck::OrCommonName && has_common_name(leaf, host, limits))
+        }
+    };
+    match is_valid {
+        true => Ok(()),
+        false => Err(explain::wrong_name(rule, name, leaf)),
+    }
+}
+
+/// Whether a common name stands in for the alternative names that a certificate does not
+/// have: one DNS name, never an address, that every name constraint of the path permits.
+fn has_common_name(leaf: &Outline<'_>, host: &ServerName<'_>, limits: &NameLimits) -> bool {
+    let ServerName::DnsName(host) = host else {
+        return false;
+    };
+    let common_names = leaf.subject_name().map(|subject| subject.common_names());
+    let has_alternative_names = leaf.extension(oid::SUBJECT_ALT_NAME).is_some();
+    match common_names.as_deref() {
+        Ok([name]) if !has_alternative_names => {
+            name.eq_ignore_ascii_case(host.as_ref()) && limits.permit_host(name)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a certificate is for an e-mail address: the user as it is written, the host in
+/// any case (RFC 5280, section 7.5).
+fn has_mailbox(leaf: &Outline<'_>, mailbox: &str) -> bool {
+    let is_same = |name: &str| match (name.rsplit_once('@'), mailbox.rsplit_once('@')) {
+        (Some((user, host)), Some((other, other_host))) => {
+            user == other && host.eq_ignore_ascii_case(other_host)
+        }
+        _ => false,
+    };
+    let names = leaf.alternative_names().ok().flatten().unwrap_or_default();
+    let mut names = names.iter().filter_map(|name| name.known());
+    names.any(|name| matches!(&name, AltName::Email(known) if is_same(known)))
+}
+
+impl Certificate {
+    /// Whether it is for this host: a DNS name, in either spelling where it is not
+    /// ASCII, or an address.  Only alternative names count, and wildcards for one
+    /// label, as for a connection (RFC 9525).
+    ///
+    /// Fails where `host` is neither, and with [`Status::Unsupported`] for a
+    /// certificate that no connection accepts, such as one with a critical extension
+    /// that is not known.
+    pub fn matches(&self, host: &str) -> crate::Result<bool> {
+        let name = parse(host)?;
+        let stand_in = Outline::from_der(self.der()).ok();
+        let stand_in = stand_in.and_then(|outline| StandIn::of(&outline));
+        let der = match &stand_in {
+            Some(stand_in) => stand_in.certificate.clone(),
+            None => CertificateDer::from(self.der()),
+        };
+        match EndEntityCert::try_from(&der) {
+            Ok(certificate) => Ok(certificate.verify_is_valid_for_subject_name(&name).is_ok()),
+            // From before there were alternative names.
+            Err(webpki::Error::UnsupportedCertVersion) => Ok(false),
+            Err(error) => Err(Error::new(
+                Status::Unsupported,
+                format!(
+                    "the certificate of '{}' is for nobody here, whatever its names: {}",
+                    self.subject(),
+                    explain::unusable(&error)
+                ),
+            )
+            .with_source(error)),
+        }
+    }
+}

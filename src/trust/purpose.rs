@@ -1,0 +1,166 @@
+//! What a certificate is verified for (RFC 5280, section 4.2.1.12).
+
+use std::fmt;
+use std::str::FromStr;
+
+use const_oid::ObjectIdentifier;
+use webpki::{
+    ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage, RequiredEkuNotFoundContext,
+};
+
+use super::finding::{Finding, subject_of};
+use crate::pki::{Certificate, Outline, quoted};
+use crate::{CertificateProblem as Problem, Error, Result, Status};
+
+/// What a certificate is verified for: a key purpose (RFC 5280, section 4.2.1.12).
+///
+/// A CA certificate without the extended key usage extension is good for every purpose.
+/// So is an end-entity certificate in TLS; for other purposes it must name the purpose.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyPurpose(ObjectIdentifier);
+
+const NAMED: [(&str, &str, KeyPurpose); 6] = [
+    ("serverAuth", "server", KeyPurpose::SERVER_AUTH),
+    ("clientAuth", "client", KeyPurpose::CLIENT_AUTH),
+    ("codeSigning", "code", KeyPurpose::new("1.3.6.1.5.5.7.3.3")),
+    (
+        "emailProtection",
+        "email",
+        KeyPurpose::new("1.3.6.1.5.5.7.3.4"),
+    ),
+    (
+        "timeStamping",
+        "timestamp",
+        KeyPurpose::new("1.3.6.1.5.5.7.3.8"),
+    ),
+    ("OCSPSigning", "ocsp", KeyPurpose::new("1.3.6.1.5.5.7.3.9")),
+];
+
+impl KeyPurpose {
+    /// Authenticating a TLS server: serverAuth.
+    pub const SERVER_AUTH: Self = Self::new("1.3.6.1.5.5.7.3.1");
+    /// Authenticating a TLS client: clientAuth.
+    pub const CLIENT_AUTH: Self = Self::new("1.3.6.1.5.5.7.3.2");
+
+    const fn new(oid: &str) -> Self {
+        Self(ObjectIdentifier::new_unwrap(oid))
+    }
+
+    /// Whether it is one of the two that TLS handshakes need.
+    pub(super) fn is_tls(self) -> bool {
+        self == Self::SERVER_AUTH || self == Self::CLIENT_AUTH
+    }
+}
+
+impl FromStr for KeyPurpose {
+    type Err = Error;
+
+    /// By the standard's name (`"serverAuth"`), the short one (`"server"`), or as an
+    /// object identifier in dots (`"1.3.6.1.5.5.7.3.3"`).
+    fn from_str(text: &str) -> Result<Self> {
+        let named = NAMED
+            .iter()
+            .find(|(name, short, _)| name.eq_ignore_ascii_case(text) || *short == text);
+        if let Some((.., purpose)) = named {
+            return Ok(*purpose);
+        }
+        ObjectIdentifier::new(text).map(Self).map_err(|_| {
+            let names = NAMED.map(|(name, ..)| name).join(", ");
+            let text = quoted(text);
+            let sentence = format!(
+                "{text} is not a purpose: choose one of {names}, or give an object identifier \
+                 such as 1.3.6.1.5.5.7.3.3"
+            );
+            Error::new(Status::Argument, sentence)
+        })
+    }
+}
+
+impl fmt::Display for KeyPurpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match NAMED.iter().find(|(.., purpose)| purpose == self) {
+            Some((name, ..)) => f.write_str(name),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for KeyPurpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyPurpose({self})")
+    }
+}
+
+/// What webpki asks of every certificate below the anchor: the purpose, where the
+/// certificate limits its purposes.
+impl ExtendedKeyUsageValidator for KeyPurpose {
+    fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        let wanted = KeyPurposeId::new(self.0.as_bytes());
+        let mut is_limited = false;
+        for purpose in purposes {
+            if purpose? == wanted {
+                return Ok(());
+            }
+            is_limited = true;
+        }
+        match is_limited {
+            false => Ok(()),
+            // Users read a finding that is made from the certificates themselves.
+            true => Err(webpki::Error::RequiredEkuNotFoundContext(
+                RequiredEkuNotFoundContext {
+                    required: KeyUsage::server_auth(),
+                    present: Vec::new(),
+                },
+            )),
+        }
+    }
+}
+
+/// Checks that a certificate may be used for a purpose.
+pub(super) fn check(certificate: &Outline<'_>, purpose: KeyPurpose) -> Result<(), Finding> {
+    let purposes = certificate
+        .key_purposes()
+        .map_err(|_| Finding::malformed(certificate, "its extended key usage does not parse"))?;
+    match purposes {
+        Some(purposes) if purposes.contains(&purpose.0.as_bytes()) => Ok(()),
+        None => Ok(()),
+        Some(_) => Err(refusal(certificate, purpose)),
+    }
+}
+
+/// Checks that an end-entity certificate may be used for a purpose: outside TLS it must
+/// say so.
+pub(super) fn check_leaf(leaf: &Outline<'_>, purpose: KeyPurpose) -> Result<(), Finding> {
+    check(leaf, purpose)?;
+    if purpose.is_tls() || leaf.key_purposes().is_ok_and(|purposes| purposes.is_some()) {
+        return Ok(());
+    }
+    let subject = subject_of(leaf);
+    let sentence =
+        format!("certificate of '{subject}' has no extended key usage, and {purpose} is required");
+    Err(Finding::new(Problem::WrongUsage, sentence))
+}
+
+fn refusal(certificate: &Outline<'_>, purpose: KeyPurpose) -> Finding {
+    let parsed = Certificate::from_der(certificate.der).ok();
+    let allowed = parsed
+        .as_ref()
+        .map(|one| one.extended_key_usage().join(", "));
+    let allowed = allowed.unwrap_or_default();
+    let subject = subject_of(certificate);
+    let is_ca = matches!(certificate.basic_constraints(), Ok(Some((true, _))));
+    let sentence = match (is_ca, allowed.is_empty()) {
+        (true, _) => format!(
+            "the CA '{subject}' may only vouch for {allowed}, not for {purpose} (extended key \
+             usage)"
+        ),
+        (false, true) => format!(
+            "certificate of '{subject}' has an empty extended key usage, so it may be used for \
+             nothing"
+        ),
+        (false, false) => {
+            format!("certificate of '{subject}' may be used for {allowed}, not for {purpose}")
+        }
+    };
+    Finding::new(Problem::WrongUsage, sentence)
+}
