@@ -37,11 +37,33 @@ pub(crate) struct Notes {
     pub(crate) server_random: Vec<u8>,
     /// The tickets that came.
     pub(crate) tickets: Vec<Arc<Ticket>>,
+    /// What later steps of the handshake need to know.
+    pub(crate) carried: Carried,
+}
+
+/// What one step of a handshake learns for a later one, in which rustls calls us again
+/// without saying for which connection.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) authentication: Option<Authentication>,
+    /// Whether the master secret of TLS 1.2 is bound to its handshake (RFC 7627).
+    pub(crate) extended_master_secret: Option<bool>,
+}
+
+/// When a peer was authenticated by its certificate, or a session began without that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Authentication {
+    /// Seconds since the Unix epoch.
+    pub(crate) at: u64,
+    /// When it ends at the latest: with the certificate.
+    pub(crate) until: u64,
 }
 
 /// The secret that exporters start from (RFC 8446, section 7.5, RFC 5705).
 pub(crate) struct ExporterSecret {
     pub(crate) secret: Zeroizing<Vec<u8>>,
+    /// Whether it is bound to its handshake, as all are in TLS 1.3 (RFC 7627).
+    pub(crate) is_bound: bool,
     /// In TLS 1.2, the random values of both sides, the client's first.
     pub(crate) randoms: Vec<u8>,
 }
@@ -76,6 +98,7 @@ impl Notes {
             && self.ocsp.is_none()
             && self.exporter.is_none()
             && self.tickets.is_empty()
+            && self.carried == Carried::default()
     }
 
     /// Adds what a later step noted.
@@ -86,9 +109,38 @@ impl Notes {
         self.ocsp = later.ocsp.or(self.ocsp.take());
         self.exporter = later.exporter.or(self.exporter.take());
         self.tickets.extend(later.tickets);
+        let carried = &mut self.carried;
+        carried.authentication = later.carried.authentication.or(carried.authentication);
+        carried.extended_master_secret = later
+            .carried
+            .extended_master_secret
+            .or(carried.extended_master_secret);
         if !later.path.is_empty() {
             self.path = later.path;
         }
+    }
+
+    /// Tells this step of a handshake what earlier ones learnt.
+    pub(crate) fn carry(carried: Carried) {
+        NOTES.with_borrow_mut(|notes| notes.carried = carried);
+    }
+
+    pub(crate) fn authenticated(authentication: Authentication) {
+        NOTES.with_borrow_mut(|notes| notes.carried.authentication = Some(authentication));
+    }
+
+    pub(crate) fn authentication() -> Option<Authentication> {
+        NOTES.with_borrow(|notes| notes.carried.authentication)
+    }
+
+    pub(crate) fn set_extended_master_secret(is_extended: bool) {
+        NOTES.with_borrow_mut(|notes| {
+            notes.carried.extended_master_secret = Some(is_extended);
+        });
+    }
+
+    pub(crate) fn extended_master_secret() -> Option<bool> {
+        NOTES.with_borrow(|notes| notes.carried.extended_master_secret)
     }
 
     pub(crate) fn refusal(error: Error) {
@@ -126,6 +178,8 @@ impl Notes {
             let server_random = std::mem::take(&mut notes.server_random);
             notes.exporter = Some(ExporterSecret {
                 secret: Zeroizing::new(secret.to_vec()),
+                is_bound: client_random.is_empty()
+                    || notes.carried.extended_master_secret == Some(true),
                 randoms: [client_random, &server_random].concat(),
             });
         });

@@ -96,7 +96,8 @@ fn of_tls12(base: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
 }
 
 /// The PRF of TLS 1.2, which notes the server's random value when keys are made
-/// (RFC 5246, section 6.3): exporters need it, and rustls does not tell it.
+/// (RFC 5246, section 6.3) and whether the master secret is an extended one (RFC 7627):
+/// exporters need both, and rustls does not tell them.
 struct ObservedPrf(&'static dyn Prf);
 
 impl Prf for ObservedPrf {
@@ -108,6 +109,7 @@ impl Prf for ObservedPrf {
         label: &[u8],
         seed: &[u8],
     ) -> Result<(), Error> {
+        Notes::set_extended_master_secret(label == b"extended master secret");
         self.0
             .for_key_exchange(output, kx, peer_pub_key, label, seed)
     }

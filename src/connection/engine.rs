@@ -115,8 +115,12 @@ impl Engine {
     pub(crate) fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self> {
         let fragment = handshake::fragment(config.max_fragment_size);
         let tls = UnbufferedClientConnection::new(config, name);
-        tls.map(|tls| Self::new(Tls::Client(Box::new(tls)), fragment))
-            .map_err(|error| failure::of_rustls(error, None, &[]))
+        // The session that it offers to resume, if there is one.
+        let notes = Notes::take();
+        let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
+        let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);
+        engine.learn(notes);
+        Ok(engine)
     }
 
     pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self> {

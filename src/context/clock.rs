@@ -7,6 +7,8 @@ use std::time::Duration;
 use rustls::time_provider::TimeProvider;
 use rustls_pki_types::UnixTime;
 
+use crate::notes::Notes;
+
 /// Tells the time, in seconds of the Unix epoch.  A time before it counts as its
 /// beginning.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -17,7 +19,7 @@ pub(crate) struct Clock(pub(crate) Now);
 
 impl Clock {
     pub(crate) fn tell(&self) -> UnixTime {
-        let seconds = u64::try_from((self.0)()).unwrap_or_default();
+        let seconds = u64::try_from(Notes::aside(|| (self.0)())).unwrap_or_default();
         UnixTime::since_unix_epoch(Duration::from_secs(seconds))
     }
 }

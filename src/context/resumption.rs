@@ -150,14 +150,15 @@ fn lifetime(session: &impl fmt::Debug) -> u32 {
 struct Server {
     /// The group that it took, so that the next connection begins with it.
     group: Option<NamedGroup>,
-    tls12: Option<Tls12ClientSessionValue>,
+    /// With whether its master secret is an extended one (RFC 7627).
+    tls12: Option<(Tls12ClientSessionValue, bool)>,
     /// The oldest first.
     tickets: VecDeque<Arc<Ticket>>,
 }
 
 impl Server {
     fn lifetimes(&self) -> impl Iterator<Item = u32> {
-        let tls12 = self.tls12.iter().map(lifetime);
+        let tls12 = self.tls12.iter().map(|(session, _)| lifetime(session));
         tls12.chain(self.tickets.iter().map(|ticket| ticket.lifetime()))
     }
 }
@@ -225,11 +226,17 @@ impl ClientSessionStore for Kept {
     }
 
     fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {
-        self.change(server_name, |server| server.tls12 = Some(value));
+        let is_extended = Notes::extended_master_secret().unwrap_or_default();
+        self.change(server_name, |server| {
+            server.tls12 = Some((value, is_extended))
+        });
     }
 
     fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        self.servers().by_name.get(server_name)?.tls12.clone()
+        let servers = self.servers();
+        let (session, is_extended) = servers.by_name.get(server_name)?.tls12.clone()?;
+        Notes::set_extended_master_secret(is_extended);
+        Some(session)
     }
 
     fn remove_tls12_session(&self, server_name: &ServerName<'static>) {

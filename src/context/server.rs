@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 
 use super::compression::COMPRESSORS;
 use super::hello::{Fit, fit};
-use super::sessions::{Kept, SESSIONS, Sessions, SharedTickets};
+use super::sessions::{BoundedTickets, Bounds, Kept, SESSIONS, Sessions, SharedTickets};
 use super::settings::{ClientAuth, Settings, Shown};
 use super::signing::nothing_to_sign_with;
 use crate::notes::Notes;
@@ -75,7 +75,12 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
     }
     let sessions = settings.shared_sessions.clone();
     let sessions = sessions.unwrap_or_else(|| Sessions::new(count));
-    config.session_storage = Arc::new(Kept { sessions, policy });
+    let bounds = Bounds(config.time_provider.clone());
+    config.session_storage = Arc::new(Kept {
+        sessions,
+        policy,
+        bounds: bounds.clone(),
+    });
     if settings.early_data > 0 || settings.tickets == 0 || settings.shared_sessions.is_some() {
         return match settings.ticket_keys.is_empty() {
             true => Ok(()),
@@ -86,17 +91,17 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
             )),
         };
     }
-    if settings.ticket_keys.is_empty() {
-        config.ticketer = Ticketer::new().map_err(|error| {
-            Error::new(
-                Status::Internal,
-                format!("cannot make ticket keys: {error}"),
-            )
-        })?;
-    } else {
-        let keys = settings.ticket_keys.clone();
-        config.ticketer = Arc::new(SharedTickets { keys, policy });
-    }
+    let tickets = match settings.ticket_keys.is_empty() {
+        true => Ticketer::new().map_err(|_| {
+            let sentence = "cannot make ticket keys: the system has no random bytes";
+            Error::new(Status::Internal, sentence)
+        })?,
+        false => {
+            let keys = settings.ticket_keys.clone();
+            Arc::new(SharedTickets { keys, policy })
+        }
+    };
+    config.ticketer = Arc::new(BoundedTickets { tickets, bounds });
     Ok(())
 }
 

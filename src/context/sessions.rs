@@ -1,4 +1,4 @@
-//! Sessions that can be resumed: what a server keeps or gives away.
+//! Sessions that can be resumed: what a server keeps or gives away, and for how long.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,12 +6,18 @@ use std::sync::Arc;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf;
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::time_provider::TimeProvider;
 use zeroize::Zeroizing;
 
+use crate::notes::{Authentication, Notes};
 use crate::{Error, Result, Status};
 
-/// How long tickets are good for: two hours, as elsewhere.
+/// How long a session can be resumed after its peer was authenticated: two hours.  A
+/// session that is resumed goes on as the same one, and ends no later.
 const LIFETIME: u32 = 7_200;
+
+/// How far the clocks of servers that share tickets may differ, in seconds.
+const CLOCK_SKEW: u64 = 300;
 
 /// How many sessions a server keeps that gives none away.
 pub(super) const SESSIONS: usize = 1_024;
@@ -65,6 +71,86 @@ struct Length(usize);
 impl hkdf::KeyType for Length {
     fn len(&self) -> usize {
         self.0
+    }
+}
+
+/// What bounds sessions in time: a clock, and what stands in front of each session.
+#[derive(Clone)]
+pub(super) struct Bounds(pub(super) Arc<dyn TimeProvider>);
+
+/// The times of an [`Authentication`], and whether the master secret is an extended one.
+const BOUNDS: usize = 8 + 8 + 1;
+
+impl Bounds {
+    fn now(&self) -> Option<u64> {
+        self.0.current_time().map(|now| now.as_secs())
+    }
+
+    /// A session with its bounds: those of the session that it continues, where it is
+    /// one that was resumed.
+    fn bind(&self, session: &[u8]) -> Option<Vec<u8>> {
+        let now = self.now()?;
+        let from_now = Authentication {
+            at: now,
+            until: u64::MAX,
+        };
+        let Authentication { at, until } = Notes::authentication().unwrap_or(from_now);
+        let is_extended = Notes::extended_master_secret().unwrap_or(true);
+        let bound: [&[u8]; 4] = [
+            &at.to_be_bytes(),
+            &until.to_be_bytes(),
+            &[u8::from(is_extended)],
+            session,
+        ];
+        Some(bound.concat())
+    }
+
+    /// The session, if it has not ended, which is noted as the one that goes on.
+    fn open(&self, bound: &[u8]) -> Option<Vec<u8>> {
+        let (bounds, session) = bound.split_at_checked(BOUNDS)?;
+        let (at, rest) = bounds.split_first_chunk()?;
+        let (until, is_extended) = rest.split_first_chunk()?;
+        let (at, until) = (u64::from_be_bytes(*at), u64::from_be_bytes(*until));
+        let now = self.now()?;
+        let end = at.saturating_add(u64::from(LIFETIME)).min(until);
+        if now > end || at > now.saturating_add(CLOCK_SKEW) {
+            return None;
+        }
+        Notes::authenticated(Authentication { at, until });
+        Notes::set_extended_master_secret(is_extended == [1]);
+        Some(session.to_vec())
+    }
+}
+
+/// Tickets that say when their sessions end.
+pub(super) struct BoundedTickets {
+    pub(super) tickets: Arc<dyn ProducesTickets>,
+    pub(super) bounds: Bounds,
+}
+
+impl ProducesTickets for BoundedTickets {
+    fn enabled(&self) -> bool {
+        self.tickets.enabled()
+    }
+
+    fn lifetime(&self) -> u32 {
+        LIFETIME
+    }
+
+    fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
+        let bound = Zeroizing::new(self.bounds.bind(session)?);
+        self.tickets.encrypt(&bound)
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        let bound = Zeroizing::new(self.tickets.decrypt(ticket)?);
+        self.bounds.open(&bound)
+    }
+}
+
+impl fmt::Debug for BoundedTickets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundedTickets").finish_non_exhaustive()
     }
 }
 
@@ -134,6 +220,7 @@ impl Sessions {
 pub(super) struct Kept {
     pub(super) sessions: Sessions,
     pub(super) policy: [u8; 32],
+    pub(super) bounds: Bounds,
 }
 
 impl Kept {
@@ -144,15 +231,18 @@ impl Kept {
 
 impl StoresServerSessions for Kept {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
-        self.sessions.0.put(self.name(&key), value)
+        let bound = self.bounds.bind(&value);
+        bound.is_some_and(|bound| self.sessions.0.put(self.name(&key), bound))
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.sessions.0.get(&self.name(key))
+        let bound = self.sessions.0.get(&self.name(key))?;
+        self.bounds.open(&bound)
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.sessions.0.take(&self.name(key))
+        let bound = self.sessions.0.take(&self.name(key))?;
+        self.bounds.open(&bound)
     }
 
     fn can_cache(&self) -> bool {

@@ -9,7 +9,8 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use super::policy::{Peer, PeerName, Policy};
 use super::purpose::KeyPurpose;
 use super::signature;
-use crate::notes::Notes;
+use crate::notes::{Authentication, Notes};
+use crate::pki::Outline;
 use crate::provider::provider;
 
 /// Verifies servers for clients, and clients for servers.
@@ -149,8 +150,14 @@ impl ClientCertVerifier for Verifier {
             purpose: KeyPurpose::CLIENT_AUTH,
             ocsp: None,
         };
-        self.check(&peer, now)
-            .map(|()| ClientCertVerified::assertion())
+        self.check(&peer, now)?;
+        // A certificate that is accepted unread, as an insecure server does, has no end.
+        let until = Outline::from_der(end_entity).map_or(i64::MAX, |one| one.not_after);
+        Notes::authenticated(Authentication {
+            at: now.as_secs(),
+            until: u64::try_from(until).unwrap_or_default(),
+        });
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use tlsmith::{CertOptions, ClientAuth, Connection, Version};
+use tlsmith::{CertOptions, ClientAuth, Connection, Status, Version};
 
 use crate::peers::*;
 use crate::support::*;
@@ -153,5 +153,34 @@ fn keys_change_while_we_talk_to_gnutls() {
         let line = format!("round {round}\n");
         connection.write(line.as_bytes()).unwrap();
         hear(&connection, line.as_bytes());
+    }
+}
+
+#[test]
+fn tls_exporter_needs_the_extended_master_secret_in_tls_1_2() {
+    const LABEL: &str = "EXPORTER-Channel-Binding";
+    let files = Files::of(localhost());
+    for (priority, is_bound) in [
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.2", true),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.2:%NO_SESSION_HASH", false),
+    ] {
+        let (_peer, port) = gnutls_serv(&files, &["--priority", priority]);
+        let client = client_context();
+        // A resumed session has the master secret of the one that it continues.
+        for resumed in [false, true] {
+            let connection = connect(&client, port, "localhost").unwrap();
+            assert_eq!(connection.agreed().unwrap().resumed, resumed, "{priority}");
+            let outcome = connection.export(LABEL, Some(b""), &mut [0; 32]);
+            match is_bound {
+                true => outcome.unwrap(),
+                false => assert_fails(outcome, Status::Unsupported, "extended master secret"),
+            }
+            connection
+                .export("EXPORTER-other", None, &mut [0; 32])
+                .unwrap();
+            connection.write(b"!").unwrap();
+            hear(&connection, b"!");
+            connection.shutdown().unwrap();
+        }
     }
 }

@@ -15,6 +15,8 @@ mod contexts;
 mod data;
 #[path = "connection/early.rs"]
 mod early;
+#[path = "connection/expiry.rs"]
+mod expiry;
 #[path = "connection/external.rs"]
 mod external;
 #[path = "connection/facts.rs"]

@@ -42,6 +42,9 @@ impl Engine {
         if self.shown == 0 {
             self.show_next();
         }
+        if let Some(notes) = &self.notes {
+            Notes::carry(notes.carried);
+        }
         let (discard, outcome, filled) = self.drive(goal, out);
         self.learn(Notes::take());
         let refusal = match &outcome {
