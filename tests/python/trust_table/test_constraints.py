@@ -1,0 +1,199 @@
+"""Name constraints (RFC 5280, section 4.2.1.10) of every kind, for every name."""
+
+from . import names
+from .pki import intermediate, leaf, root
+from .rows import OK, Row, check, table
+
+RFC = "5280, 4.2.1.10"
+VIOLATED = {"tlsmith": "constraint", "openssl": "PERMITTED_VIOLATION"}
+EXCLUDED = {"tlsmith": "constraint", "openssl": "EXCLUDED_VIOLATION"}
+SATISFIED = {"tlsmith": OK, "openssl": OK}
+
+dns, ip, email, uri, directory = (
+    names.dns, names.ip, names.email, names.uri, names.directory,
+)  # fmt: skip
+
+
+def permit(*what):
+    return names.name_constraints(what)
+
+
+def exclude(*what):
+    return names.name_constraints(excluded=what)
+
+
+def client(name, constraints, *san, verdicts, subject="CN=A leaf", usage="client", **options):
+    """A client with these alternative names, below a root with constraints."""
+    top = root(nc=constraints)
+    extension = names.subject_alt_name(*san) if san else None
+    chain = [leaf(top, subject=subject, san=extension)]
+    return Row(name, RFC, chain, [top], **verdicts, usage=usage, **options)
+
+
+def server(name, constraints, *san, **options):
+    """The same as a server, which is localhost too."""
+    return client(name, constraints, dns("localhost"), *san, usage="server", **options)
+
+
+EXAMPLE_ORG, OTHER_ORG = directory("O=Example"), directory("O=Other")
+ALICE = email("alice@example.com")
+
+# fmt: off
+EMAIL = [
+    client("email_at_permitted_host", permit(email("example.com")), ALICE, verdicts=SATISFIED),
+    client("email_at_permitted_host_in_other_case", permit(email("EXAMPLE.com")), ALICE,
+           verdicts=SATISFIED),
+    client("email_at_another_host", permit(email("example.net")), ALICE, verdicts=VIOLATED),
+    client("email_below_permitted_host", permit(email("example.com")),
+           email("a@mail.example.com"), verdicts=VIOLATED),
+    client("email_below_permitted_domain", permit(email(".example.com")),
+           email("a@mail.example.com"), verdicts=SATISFIED),
+    client("email_at_permitted_domain_itself", permit(email(".example.com")), ALICE,
+           verdicts=VIOLATED),
+    client("email_that_is_permitted", permit(email("alice@example.com")), ALICE,
+           verdicts=SATISFIED),
+    client("email_of_somebody_else", permit(email("bob@example.com")), ALICE,
+           verdicts=VIOLATED),
+    client("email_whose_local_part_differs_in_case", permit(email("Alice@example.com")), ALICE,
+           verdicts=VIOLATED),
+    client("email_at_excluded_host", exclude(email("example.com")), ALICE, verdicts=EXCLUDED),
+    client("email_that_is_excluded", exclude(email("alice@example.com")), ALICE,
+           verdicts=EXCLUDED),
+    client("email_that_is_not_excluded", exclude(email("bob@example.com")), ALICE,
+           verdicts=SATISFIED),
+    client("email_beside_one_that_is_not_permitted", permit(email("example.com")), ALICE,
+           email("alice@example.net"), verdicts=VIOLATED),
+    client("no_email_below_constraints_for_email", permit(email("example.com")),
+           dns("localhost"), verdicts=SATISFIED),
+    client("email_in_subject_that_is_permitted", permit(email("example.com")),
+           subject="CN=Alice/emailAddress=alice@example.com", verdicts=SATISFIED),
+    client("email_in_subject_that_is_not_permitted", permit(email("example.net")),
+           subject="CN=Alice/emailAddress=alice@example.com", verdicts=VIOLATED),
+    client("email_in_subject_that_is_excluded", exclude(email("example.com")),
+           subject="CN=Alice/emailAddress=alice@example.com", verdicts=EXCLUDED),
+    server("server_with_permitted_email", permit(email("example.com")), ALICE,
+           verdicts=SATISFIED),
+    server("server_with_email_that_is_not_permitted", permit(email("example.net")), ALICE,
+           verdicts=VIOLATED),
+    server("server_without_email_below_constraints_for_email", permit(email("example.com")),
+           verdicts=SATISFIED),
+]
+
+URIS = [
+    client("uri_at_permitted_host", permit(uri("example.com")),
+           uri("spiffe://example.com/a"), verdicts=SATISFIED),
+    client("uri_with_port_at_permitted_host", permit(uri("example.com")),
+           uri("https://example.com:8443/a"), verdicts=SATISFIED),
+    client("uri_at_another_host", permit(uri("example.net")), uri("spiffe://example.com/a"),
+           verdicts=VIOLATED),
+    client("uri_below_permitted_domain", permit(uri(".example.com")),
+           uri("https://a.example.com/"), verdicts=SATISFIED),
+    client("uri_below_permitted_host", permit(uri("example.com")),
+           uri("https://a.example.com/"), verdicts=VIOLATED),
+    client("uri_at_excluded_host", exclude(uri("example.com")), uri("spiffe://example.com/a"),
+           verdicts=EXCLUDED),
+    client("uri_at_host_that_is_not_excluded", exclude(uri("example.net")),
+           uri("spiffe://example.com/a"), verdicts=SATISFIED),
+    client("uri_without_host", permit(uri("example.com")), uri("urn:example:a"),
+           verdicts={"tlsmith": "constraint", "openssl": "UNSUPPORTED_NAME_SYNTAX"}),
+    client("no_uri_below_constraints_for_uris", permit(uri("example.com")), ALICE,
+           verdicts=SATISFIED),
+    server("server_without_uri_below_constraints_for_uris", permit(uri("example.com")),
+           verdicts=SATISFIED),
+]
+
+DIRECTORIES = [
+    client("subject_in_permitted_directory", permit(EXAMPLE_ORG), subject="O=Example/CN=Alice",
+           verdicts=SATISFIED),
+    client("subject_in_other_case_in_permitted_directory", permit(directory("O=EXAMPLE")),
+           subject="O=Example/CN=Alice", verdicts=SATISFIED),
+    client("subject_in_another_directory", permit(EXAMPLE_ORG), subject="O=Other/CN=Alice",
+           verdicts=VIOLATED),
+    client("subject_that_only_begins_like_it", permit(EXAMPLE_ORG),
+           subject="O=Example Two/CN=Alice", verdicts=VIOLATED),
+    client("subject_in_excluded_directory", exclude(EXAMPLE_ORG), subject="O=Example/CN=Alice",
+           verdicts=EXCLUDED),
+    client("subject_in_directory_that_is_not_excluded", exclude(EXAMPLE_ORG),
+           subject="O=Other/CN=Alice", verdicts=SATISFIED),
+    client("empty_subject_below_permitted_directory", permit(EXAMPLE_ORG), ALICE, subject="",
+           verdicts=SATISFIED),
+    client("directory_name_that_is_permitted", permit(EXAMPLE_ORG), directory("O=Example/CN=A"),
+           subject="O=Example/CN=Alice", verdicts=SATISFIED),
+    client("directory_name_that_is_not_permitted", permit(EXAMPLE_ORG), OTHER_ORG,
+           subject="O=Example/CN=Alice", verdicts=VIOLATED),
+    client("directory_name_that_is_excluded", exclude(OTHER_ORG), OTHER_ORG,
+           subject="O=Example/CN=Alice", verdicts=EXCLUDED),
+    server("server_in_permitted_directory", permit(EXAMPLE_ORG), subject="O=Example/CN=A host",
+           verdicts=SATISFIED),
+    server("server_in_another_directory", permit(EXAMPLE_ORG), subject="O=Other/CN=A host",
+           verdicts=VIOLATED),
+]
+# fmt: on
+
+
+def below(constraints, sub_subject, sub_constraints, *san, verdicts, name):
+    """A client below two authorities with constraints."""
+    top = root(nc=constraints)
+    middle = intermediate(top, subject=sub_subject, nc=sub_constraints)
+    chain = [leaf(middle, subject="O=Example/CN=Alice",
+                  san=names.subject_alt_name(*san)), middle]  # fmt: skip
+    return Row(name, RFC, chain, [top], **verdicts, usage="client")
+
+
+UNSUPPORTED_TYPE = {"tlsmith": "constraint", "openssl": "UNSUPPORTED_CONSTRAINT_TYPE"}
+OTHER = names.other_name("1.3.6.1.4.1.55738.2", "alice")
+REGISTERED = names.registered_id("1.3.6.1.4.1.55738.3")
+
+# fmt: off
+PATHS = [
+    below(permit(EXAMPLE_ORG), "O=Example/CN=Sub", None, ALICE, verdicts=SATISFIED,
+          name="intermediate_in_permitted_directory"),
+    below(permit(EXAMPLE_ORG), "O=Other/CN=Sub", None, ALICE, verdicts=VIOLATED,
+          name="intermediate_in_another_directory"),
+    below(exclude(OTHER_ORG), "O=Other/CN=Sub", None, ALICE, verdicts=EXCLUDED,
+          name="intermediate_in_excluded_directory"),
+    below(permit(email("example.com")), "CN=Sub", permit(email("example.com")), ALICE,
+          verdicts=SATISFIED, name="email_that_both_authorities_permit"),
+    below(permit(email("example.com")), "CN=Sub", permit(email("example.net")), ALICE,
+          verdicts=VIOLATED, name="email_that_root_alone_permits"),
+    below(None, "CN=Sub", permit(email("example.net")), ALICE, verdicts=VIOLATED,
+          name="email_that_intermediate_does_not_permit"),
+    below(permit(email("example.com")), "CN=Sub", exclude(ALICE), ALICE, verdicts=EXCLUDED,
+          name="email_that_intermediate_excludes"),
+    below(permit(uri("example.com")), "CN=Sub", None, uri("https://example.net/"),
+          verdicts=VIOLATED, name="uri_that_root_does_not_permit"),
+]
+
+KINDS = [
+    client("several_kinds_that_are_permitted",
+           permit(dns("example.com"), ip("10.0.0.0/8"), email("example.com")),
+           dns("a.example.com"), ip("10.1.2.3"), ALICE, verdicts=SATISFIED),
+    client("one_kind_that_is_not_permitted",
+           permit(dns("example.com"), ip("10.0.0.0/8"), email("example.com")),
+           dns("a.example.com"), ip("192.0.2.1"), ALICE, verdicts=VIOLATED),
+    client("permitted_and_excluded", names.name_constraints([email("example.com")], [ALICE]),
+           ALICE, verdicts=EXCLUDED),
+    client("dns_name_below_permitted_one", permit(dns("example.com")), dns("a.example.com"),
+           verdicts=SATISFIED),
+    client("dns_name_that_only_ends_like_it", permit(dns("example.com")),
+           dns("badexample.com"), verdicts=VIOLATED),
+    client("wildcard_below_permitted_name", permit(dns("example.com")), dns("*.example.com"),
+           verdicts=SATISFIED),
+    client("address_outside_permitted_network", permit(ip("10.0.0.0/8")), ip("192.0.2.1"),
+           verdicts=VIOLATED),
+    client("address_in_excluded_network", exclude(ip("10.0.0.0/8")), ip("10.1.2.3"),
+           verdicts=EXCLUDED),
+    client("other_name_below_constraints_for_it", permit(OTHER), OTHER,
+           verdicts=UNSUPPORTED_TYPE),
+    client("no_other_name_below_constraints_for_it", permit(OTHER), ALICE, verdicts=SATISFIED),
+    client("registered_id_below_constraints_for_it", permit(REGISTERED), REGISTERED,
+           verdicts=UNSUPPORTED_TYPE),
+    client("no_registered_id_below_constraints_for_it", permit(REGISTERED), ALICE,
+           verdicts=SATISFIED),
+]
+# fmt: on
+
+
+@table(*EMAIL, *URIS, *DIRECTORIES, *PATHS, *KINDS)
+def test_name_constraints(row, driver, tmp_path):
+    check(row, driver, tmp_path)
