@@ -1,7 +1,7 @@
-"""Accepted and refused certificate chains, each judged by tlsmith's C library, its
-native Python, `tlsmith.ssl`, and OpenSSL.
+"""Tables of certificate chains that are accepted or refused.
 
-`rows` runs a table, `judges` asks each verifier, `pki` builds certificates and CRLs,
-and `der` encodes what no certificate library agrees to build.  The tables are in the
-test files, one subject each.
+tlsmith's C library, its native Python and `tlsmith.ssl` verify each chain, and so does
+OpenSSL as the reference.  `rows` runs a table, `verifiers` runs each verifier, `pki`
+builds certificates and CRLs, and `names` and `der` encode them, including encodings that
+no certificate library produces.  Each test file holds the tables of one subject.
 """

@@ -1,8 +1,8 @@
-"""Just enough DER (X.690) to write any certificate, also one that breaks the rules."""
+"""A small DER encoder (X.690) for certificates, including malformed ones."""
 
 
 def tlv(tag, *contents):
-    """A tag, a length and the contents."""
+    """Encode a tag, a length and the contents."""
     body = b"".join(contents)
     length = len(body)
     if length < 128:
@@ -24,7 +24,7 @@ def explicit(number, *contents):
 
 
 def implicit(number, value):
-    """A primitive context-specific value."""
+    """Encode a primitive context-specific value."""
     return tlv(0x80 | number, value)
 
 
@@ -68,7 +68,7 @@ def oid(dotted):
 
 
 def time(moment):
-    """UTCTime until 2049, then GeneralizedTime (RFC 5280, section 4.1.2.5)."""
+    """Encode a UTCTime through 2049, then a GeneralizedTime (RFC 5280, section 4.1.2.5)."""
     if 1950 <= moment.year < 2050:
         return tlv(0x17, moment.strftime("%y%m%d%H%M%SZ").encode())
     return tlv(0x18, moment.strftime("%Y%m%d%H%M%SZ").encode())

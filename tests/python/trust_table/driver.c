@@ -1,7 +1,7 @@
-/* Asks the C library for a verdict: `driver verify|connect|accept NAME=VALUE...`.
+/* Verifies a chain with the C library: `driver verify|connect|accept NAME=VALUE...`.
  *
- * verify judges a chain in a file; connect and accept complete a handshake over a
- * descriptor that was inherited.  The status and its sentence go to standard output. */
+ * verify reads the chain from a file; connect and accept complete a handshake over an
+ * inherited descriptor.  Prints the status and its message. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 static int argument_count;
 static char **arguments;
 
-/* The value of an argument, or NULL. */
+/* Returns the value of an argument, or NULL. */
 static const char *value_of(const char *name)
 {
 	size_t length = strlen(name);
@@ -27,13 +27,23 @@ static int end(int status, const char *sentence)
 	return 0;
 }
 
+/* tlsmith_ctx_verify() with a name, which is that of a server, else for the purpose. */
+static int verify_chain(tlsmith_ctx *ctx, const tlsmith_identity *chain)
+{
+	const char *name = value_of("name"), *purpose = value_of("purpose");
+
+	if (name != NULL && strcmp(purpose, "server") == 0)
+		return tlsmith_ctx_verify(ctx, chain, name, 0);
+	return tlsmith_ctx_verify(ctx, chain, NULL, 0);
+}
+
 static int verify(tlsmith_ctx *ctx)
 {
 	tlsmith_identity *chain = tlsmith_identity_load_chain(value_of("chain"));
 	int status = tlsmith_last_status();
 
 	if (chain != NULL)
-		status = tlsmith_ctx_verify(ctx, chain, value_of("name"), 0);
+		status = verify_chain(ctx, chain);
 	end(status, status == 0 ? "" : tlsmith_last_error());
 	tlsmith_identity_free(chain);
 	return 0;

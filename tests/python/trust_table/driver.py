@@ -1,4 +1,4 @@
-"""The driver in C: built once per process against the C library."""
+"""Builds and runs driver.c, which verifies chains with the C library."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ PATIENCE = 30
 
 
 class Driver:
-    """Builds `driver.c` in a folder, and runs it."""
+    """The program, compiled into a folder against the library in $OUT."""
 
     def __init__(self, folder):
         library = ROOT / os.environ.get("OUT", "target/c")
@@ -32,7 +32,7 @@ class Driver:
         return [self._program, action, *pairs]
 
     def run(self, action, **settings):
-        """What it prints."""
+        """Run it and return its output."""
         return subprocess.run(
             self._command(action, settings),
             env=self._environment,
@@ -43,7 +43,7 @@ class Driver:
         ).stdout
 
     def start(self, action, sock, **settings):
-        """The same with a connection over a socket, in the background."""
+        """Start it on one end of a socket pair."""
         return subprocess.Popen(
             self._command(action, {"fd": sock.fileno(), **settings}),
             env=self._environment,

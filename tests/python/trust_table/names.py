@@ -1,6 +1,6 @@
-"""Distinguished names, general names and the extensions that tables are made of.
+"""Distinguished names, general names and extensions in DER.
 
-An extension is a triple: its OID, whether it is critical, and its value in DER.
+An extension is a triple: its OID, whether it is critical, and its DER value.
 """
 
 import ipaddress
@@ -40,7 +40,7 @@ ANY_POLICY = "2.5.29.32.0"
 
 
 def dn(text):
-    """A distinguished name from "O=Example/CN=Name", one attribute an RDN."""
+    """Encode the distinguished name "O=Example/CN=Name", one attribute per RDN."""
     parts = [part.partition("=") for part in text.split("/") if part]
     return der.sequence(*(der.set_of(_attribute(kind, value)) for kind, _, value in parts))
 
@@ -62,7 +62,7 @@ def dns(name):
 
 
 def ip(address):
-    """An address, or in a constraint an address and its mask: "10.0.0.0/8"."""
+    """Encode an address, or for a constraint a network such as "10.0.0.0/8"."""
     if "/" in address:
         network = ipaddress.ip_network(address)
         return der.implicit(7, network.network_address.packed + network.netmask.packed)
@@ -160,10 +160,10 @@ def crl_number(number):
 
 
 def unknown(critical=True):
-    """An extension of a private arc that no verifier knows."""
+    """Return an extension under a private arc that no verifier supports."""
     return "1.3.6.1.4.1.55738.666.1", critical, der.NULL
 
 
 def raw(extension, value):
-    """The same extension with another value."""
+    """Return the extension with another value."""
     return extension[0], extension[1], value

@@ -1,4 +1,4 @@
-"""OpenSSL's names for its verification errors (X509_V_ERR_...), as far as tables use them."""
+"""The X509_V_ERR_ codes of OpenSSL that the tables use."""
 
 CODES = {
     "UNABLE_TO_GET_ISSUER_CERT": 2,

@@ -1,7 +1,7 @@
-"""Certificates and CRLs, legal or not, built from their fields when they are needed.
+"""Builds certificates and CRLs, valid or not, from their fields.
 
-Each is a description that costs nothing until its `der` is asked for, so that a table
-can be made of many.  Keys are made once per process.
+Nothing is signed before `der` is read, so a table may define many.  Keys are generated
+once per process.
 """
 
 import base64
@@ -41,7 +41,7 @@ _SIGNATURES = {
 
 @functools.cache
 def key(spec):
-    """The key of this kind and label, "p256 leaf", made once."""
+    """Return the key with this type and label, such as "p256 leaf"."""
     kind = spec.split()[0]
     if kind in _CURVES:
         return ec.generate_private_key(_CURVES[kind]())
@@ -120,9 +120,11 @@ _serials = iter(range(0x1000, 0x100000))
 
 
 class Cert:
-    """A certificate.  `issuer` None: it signs itself.  `signer` is a key other than the
-    issuer's, and `issuer_name` a name other than the issuer's.  `valid` is in days from
-    now."""
+    """A certificate, self-signed without an `issuer`.
+
+    `signer` and `issuer_name` override the issuer's key and name.  `valid` is the validity
+    period in days from now.
+    """
 
     def __init__(
         self,
@@ -187,7 +189,7 @@ def _extensions(extensions):
 
 
 def ski(key_spec, critical=False):
-    """Made when it is needed, since it needs the key."""
+    """Return a function that makes the extension, so that no key is generated yet."""
     return lambda: names.subject_key_identifier(key_identifier(key_spec), critical)
 
 
@@ -199,8 +201,11 @@ _SLOTS = ("bc", "ku", "eku", "san", "nc", "ski", "aki")
 
 
 def _cert(subject, issuer, key_spec, profile, more, changes):
-    """A certificate with the extensions of a profile, except where `changes` have
-    another one or None, and `more`.  One of version 1 has none at all."""
+    """Return a certificate with the extensions of a profile and `more`.
+
+    `changes` replace an extension of the profile, or leave it out with None.  A version 1
+    certificate has no extensions.
+    """
     slots = {slot: changes.pop(slot) for slot in _SLOTS if slot in changes}
     extensions = [*(one for one in {**profile, **slots}.values() if one is not None), *more]
     if changes.get("version", 3) < 3:
@@ -209,7 +214,7 @@ def _cert(subject, issuer, key_spec, profile, more, changes):
 
 
 def root(*more, subject="CN=Root", key="p256 root", **changes):
-    """A self-signed CA."""
+    """Return a self-signed CA certificate."""
     profile = {
         "bc": names.basic_constraints(True),
         "ku": names.key_usage("keyCertSign", "cRLSign"),
@@ -219,7 +224,7 @@ def root(*more, subject="CN=Root", key="p256 root", **changes):
 
 
 def intermediate(issuer, *more, subject="CN=Intermediate", key="p256 intermediate", **changes):
-    """A CA below another one."""
+    """Return a CA certificate that `issuer` signed."""
     profile = {
         "bc": names.basic_constraints(True),
         "ku": names.key_usage("keyCertSign", "cRLSign"),
@@ -230,7 +235,7 @@ def intermediate(issuer, *more, subject="CN=Intermediate", key="p256 intermediat
 
 
 def leaf(issuer, *more, subject="CN=A leaf", key="p256 leaf", **changes):
-    """An end entity for localhost and 127.0.0.1, a server or a client."""
+    """Return an end-entity certificate for localhost and 127.0.0.1."""
     profile = {
         "bc": names.basic_constraints(False),
         "ku": names.key_usage("digitalSignature"),
@@ -243,7 +248,7 @@ def leaf(issuer, *more, subject="CN=A leaf", key="p256 leaf", **changes):
 
 
 def self_signed(*more, subject="CN=A leaf", key="p256 leaf", **changes):
-    """What `openssl req -x509` makes of a host's key: a CA with names."""
+    """Return a self-signed certificate like that of `openssl req -x509`: cA TRUE, with names."""
     profile = {
         "ski": ski(key),
         "aki": aki(key),
@@ -254,9 +259,11 @@ def self_signed(*more, subject="CN=A leaf", key="p256 leaf", **changes):
 
 
 class Crl:
-    """A CRL of an issuer that revokes certificates.  `signer` is a key other than the
-    issuer's; `this` and `until` are in days from now, and `until` None leaves nextUpdate
-    out."""
+    """A CRL that revokes certificates of an issuer.
+
+    `signer` overrides the issuer's key.  `this` and `until` are thisUpdate and nextUpdate
+    in days from now; `until` None omits nextUpdate.
+    """
 
     def __init__(
         self,

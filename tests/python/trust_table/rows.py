@@ -1,41 +1,46 @@
-"""The rows of a table, and the test that runs them."""
+"""The rows of a table, and the check that runs every verifier on a row."""
 
 import dataclasses
 
 import pytest
 
-from . import judges
+from . import verifiers
 from .openssl import CODES
 
-OK = "accepted"
+OK = verifiers.OK
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One chain, and what each verifier has to say about it.
+    """A certificate chain and the result that each verifier must return.
 
-    name         what the case is; the id of the test
-    rfc          the rule, "5280, 4.2.1.9"
-    chain        what the peer sends, its own certificate first
+    A result is OK or a reason; a string may list several reasons that are right.
+
+    name         the id of the test
+    rfc          the RFC and section of the rule, "5280, 4.2.1.9"
+    chain        the certificates that the peer presents, its own first
     trust        the certificates that are trusted
     tlsmith      OK or the reason of the VerifyError
-    openssl      OK or the names of OpenSSL's X509_V_ERR codes, separated by spaces
-    differs      why tlsmith and OpenSSL decide differently; empty where they agree
+    openssl      OK or an X509_V_ERR code by its name
+    differs      why tlsmith's result differs from OpenSSL's; empty if it does not
     c, native, ssl
-                 the verdict of that binding where it is not the one of `tlsmith`
-    host         the name the certificate is checked for; None: no name is checked
-    usage        whose certificate it is, "server" or "client"
-    crls         the CRLs at hand; None: revocation is not checked
-    common_name  has C take the common name for a name, as `ssl` and `tlsmith.ssl` do
+                 the result of one binding, if it is not that of `tlsmith`
+    host         the host name or address to verify; None: none
+    usage        "server" or "client": whose certificate the chain is for
+    crls         the CRLs to check revocation with; None: revocation is not checked
+    common_name  call tlsmith_ctx_allow_common_name(); `ssl` and `tlsmith.ssl` always do so
     flags        verify_flags for `ssl` and `tlsmith.ssl`
-    only_ssl     only `ssl` and `tlsmith.ssl` are asked: nobody else has such flags
-    insecure     accept any certificate
-    pinned       trust the peer's certificate by its fingerprint, where there is such a thing
-    handshake    False where OpenSSL has no handshake for it: its verdict is that of
-                 `openssl verify`, and tlsmith's connections are not asked
-    by_verify    the verdict of OpenSSL is that of `openssl verify`, which has more options
-    verify_options, native_options, c_options
-                 more options for `openssl verify`, Trust.verify() and the driver
+    bindings     the bindings of tlsmith that have what the row needs
+    purpose      verify for this purpose instead of `usage`: a name, or an OID
+    client_name  the name of a client to verify: an e-mail address or a DNS name
+    max_depth    the number of intermediates to allow
+    insecure     verify nothing
+    pinned       trust the peer's certificate by its fingerprint, except in OpenSSL
+    handshake    False if OpenSSL cannot use the certificate in a handshake: then only
+                 `openssl verify` and the verify calls of C and Python run
+    by_verify    take OpenSSL's result from `openssl verify` instead of `ssl`
+    verify_options
+                 more options for `openssl verify`
     """
 
     name: str
@@ -54,66 +59,63 @@ class Row:
     crls: list | None = None
     common_name: bool = False
     flags: int = 0
-    only_ssl: bool = False
+    bindings: tuple = ("c", "native", "ssl")
+    purpose: str | None = None
+    client_name: str | None = None
+    max_depth: int | None = None
     insecure: bool = False
     pinned: bool = False
     handshake: bool = True
     by_verify: bool = False
     verify_options: tuple = ()
-    native_options: dict = dataclasses.field(default_factory=dict)
-    c_options: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         unknown = set() if self.openssl == OK else set(self.openssl.split()) - CODES.keys()
         assert not unknown, f"{self.name}: OpenSSL has no code {unknown}"
-        accepts = {verdict == OK for verdict in self.expected().values()}
-        differ = accepts != {self.openssl == OK}
-        assert differ == bool(self.differs), (
-            f"{self.name}: a difference from OpenSSL needs a reason, and only a difference does"
+        accepted = {result == OK for result in self.expected().values()}
+        is_different = accepted != {self.openssl == OK}
+        assert is_different == bool(self.differs), (
+            f"{self.name}: `differs` must say why, if and only if OpenSSL's result differs"
         )
 
     def expected(self):
-        """What each binding of tlsmith has to decide."""
-        over_ssl = {"ssl": self.ssl or self.tlsmith}
-        if self.only_ssl:
-            return over_ssl
-        return {"c": self.c or self.tlsmith, "native": self.native or self.tlsmith, **over_ssl}
+        """Return the result that each binding of tlsmith must return."""
+        return {binding: getattr(self, binding) or self.tlsmith for binding in self.bindings}
 
 
 def table(*rows):
-    """Parametrizes a test over rows, each an id of its own."""
+    """Parametrize a test over rows."""
     names = [row.name for row in rows]
     repeated = {name for name in names if names.count(name) > 1}
-    assert not repeated, f"rows that share a name: {repeated}"
+    assert not repeated, f"rows with the same name: {repeated}"
     parametrize = pytest.mark.parametrize("row", rows, ids=names)
-    # Some rows are about exactly what these warn of.
     quiet = pytest.mark.filterwarnings("ignore::tlsmith.InsecureWarning")
     return lambda test: parametrize(quiet(test))
 
 
 def check(row, driver, folder):
-    """Asks every judge, and fails with all the verdicts where one is unexpected."""
-    files = judges.Files(row, folder)
+    """Run every verifier on a row and assert each result."""
+    files = verifiers.Files(row, folder)
     wanted = row.expected()
-    verdicts = []
-    if not row.only_ssl:
-        verdicts += [
-            ("tlsmith_ctx_verify", wanted["c"], judges.c_verify(row, files, driver)),
-            ("Trust.verify", wanted["native"], judges.native_verify(row)),
-        ]
+    results = []
+    if "c" in wanted:
+        results.append(("tlsmith_ctx_verify", wanted["c"], verifiers.c_verify(row, files, driver)))
         if row.handshake:
-            verdicts += [
-                ("C connection", wanted["c"], judges.c_connection(row, files, driver)),
-                ("native connection", wanted["native"], judges.native_connection(row, files)),
-            ]
-    if row.handshake:
-        verdicts.append(("tlsmith.ssl", wanted["ssl"], judges.tlsmith_ssl(row, files)))
+            result = verifiers.c_connection(row, files, driver)
+            results.append(("C connection", wanted["c"], result))
+    if "native" in wanted:
+        results.append(("Trust.verify", wanted["native"], verifiers.native_verify(row)))
+        if row.handshake:
+            result = verifiers.native_connection(row, files)
+            results.append(("Python connection", wanted["native"], result))
+    if "ssl" in wanted and row.handshake:
+        results.append(("tlsmith.ssl", wanted["ssl"], verifiers.tlsmith_ssl(row, files)))
     if row.handshake and not row.by_verify:
-        verdicts.append(("ssl", row.openssl, judges.standard_ssl(row, files)))
+        results.append(("ssl", row.openssl, verifiers.standard_ssl(row, files)))
     else:
-        verdicts.append(("openssl verify", row.openssl, judges.openssl_verify(row, files)))
-    wrong = [name for name, want, verdict in verdicts if not verdict.is_(want)]
+        results.append(("openssl verify", row.openssl, verifiers.openssl_verify(row, files)))
+    wrong = [name for name, want, result in results if not result.is_(want)]
     assert not wrong, "\n".join(
         [f"{row.name} (RFC {row.rfc}): wrong in {', '.join(wrong)}"]
-        + [f"  {name}: {verdict}, expected {want}" for name, want, verdict in verdicts]
+        + [f"  {name}: {result}, expected {want}" for name, want, result in results]
     )

@@ -14,8 +14,8 @@ CODE_ONLY = names.extended_key_usage("codeSigning")
 CRITICAL_POLICIES = names.certificate_policies("1.3.6.1.4.1.55738.1", critical=True)
 
 ODD = {
-    "version_1": self_signed(version=1, subject="CN=localhost"),
-    "version_1_of_an_unknown_ca": leaf(STRANGER, version=1),
+    "v1": self_signed(version=1, subject="CN=localhost"),
+    "v1_of_an_unknown_ca": leaf(STRANGER, version=1),
     "unknown_critical_extension": leaf(STRANGER, names.unknown()),
     "critical_policies": leaf(STRANGER, CRITICAL_POLICIES),
     "no_names": leaf(STRANGER, san=None),
@@ -27,7 +27,7 @@ ODD = {
 PAST = {
     "expired": (leaf(STRANGER, valid=EXPIRED), "expired", "CERT_HAS_EXPIRED"),
     "not_yet_valid": (leaf(STRANGER, valid=NOT_YET_VALID), "not_yet_valid", "CERT_NOT_YET_VALID"),
-    "expired_version_1": (self_signed(version=1, valid=EXPIRED), "expired", "CERT_HAS_EXPIRED"),
+    "expired_v1": (self_signed(version=1, valid=EXPIRED), "expired", "CERT_HAS_EXPIRED"),
 }
 
 
@@ -55,7 +55,7 @@ ROWS = [
     *(insecure(name, one) for name, one in ODD.items()),
     *(insecure(name, one) for name, (one, _, _) in PAST.items()),
     *(pinned(name, ODD[name]) for name in (
-        "version_1", "version_1_of_an_unknown_ca", "no_names", "other_name", "ca", "end_entity",
+        "v1", "v1_of_an_unknown_ca", "no_names", "other_name", "ca", "end_entity",
         "critical_policies",
     )),
     pinned("unknown_critical_extension", ODD["unknown_critical_extension"],
@@ -63,7 +63,7 @@ ROWS = [
     pinned("code_signing", ODD["code_signing"], OK, "INVALID_PURPOSE", PINNED),
     pinned("for_another_name", ODD["other_name"], OK, "HOSTNAME_MISMATCH", PINNED,
            host="localhost"),
-    *(pinned(name, one, *verdicts) for name, (one, *verdicts) in PAST.items()),
+    *(pinned(name, one, *expected) for name, (one, *expected) in PAST.items()),
 ]
 # fmt: on
 

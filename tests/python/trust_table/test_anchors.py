@@ -8,16 +8,21 @@ from .rows import OK, Row, check, table
 
 EXPIRED, NOT_YET_VALID = (-30, -1), (1, 30)
 NO_CA = names.basic_constraints(False)
-SERVER_ONLY, CLIENT_ONLY, CODE_ONLY = (
-    names.extended_key_usage(purpose) for purpose in ("serverAuth", "clientAuth", "codeSigning")
+SERVER_ONLY, CLIENT_ONLY, CODE_ONLY, ANY_PURPOSE = (
+    names.extended_key_usage(purpose)
+    for purpose in ("serverAuth", "clientAuth", "codeSigning", "any")
 )
 EXAMPLE_ONLY = names.name_constraints([names.dns("example.com")])
 LOCALHOST_ONLY = names.name_constraints([names.dns("localhost"), names.ip("127.0.0.0/8")])
 NO_LOCALHOST = names.name_constraints(excluded=[names.dns("localhost")])
 
+CRITICAL = "unsupported_extension", "UNHANDLED_CRITICAL_EXTENSION"
+NO_SIGNER = "wrong_usage not_a_ca unknown_issuer"
+NOT_A_CA = "not_a_ca unknown_issuer"
 NEEDS_CA = "RFC 5280 requires cA TRUE of version 3; OpenSSL takes keyCertSign for it"
 PARTIAL_CHAIN = "a trusted CA ends the path, as with X509_V_FLAG_PARTIAL_CHAIN"
 TRUSTED_AS_ITSELF = "a trusted end entity is accepted, as with X509_V_FLAG_PARTIAL_CHAIN"
+SELF_ISSUED_COUNTS = "self-issued intermediates count toward a path length: a stricter reading"
 ENOUGH = "what is trusted as itself needs no path; OpenSSL prefers the path to a root"
 
 
@@ -40,6 +45,10 @@ def both(first, second):
 PLAIN = root()
 ALICE = self_signed(bc=NO_CA, key="p256 alice", subject="CN=alice")
 SUB = intermediate(PLAIN)
+UPPER = intermediate(PLAIN, bc=names.basic_constraints(True, 0), key="p256 upper")
+LOWER = intermediate(UPPER, subject="CN=Lower")
+RENEWED = intermediate(UPPER, subject=UPPER.subject)
+REISSUED = intermediate(SUB, subject=SUB.subject, key="p256 reissued")
 SELF_ISSUED = intermediate(root(bc=names.basic_constraints(True, 0)), subject="CN=Root")
 
 # fmt: off
@@ -47,31 +56,31 @@ ROOTS = [
     Row("ca_root", "5280, 6.1.4 (k)", *below(PLAIN), OK, OK),
     Row("ca_root_of_client", "5280, 6.1.4 (k)", *below(PLAIN), OK, OK, usage="client"),
     Row("root_with_ca_false", "5280, 6.1.4 (k)", *below(root(bc=NO_CA)),
-        "unknown_issuer", "INVALID_CA"),
+        NOT_A_CA, "INVALID_CA"),
     Row("root_with_ca_false_of_client", "5280, 6.1.4 (k)", *below(root(bc=NO_CA)),
-        "unknown_issuer", "INVALID_CA", usage="client"),
+        NOT_A_CA, "INVALID_CA", usage="client"),
     Row("root_with_ca_false_above_intermediate", "5280, 6.1.4 (k)", *below_sub(root(bc=NO_CA)),
-        "unknown_issuer", "INVALID_CA"),
+        NOT_A_CA, "INVALID_CA"),
     Row("root_without_basic_constraints", "5280, 6.1.4 (k)", *below(root(bc=None, ku=None)),
-        "unknown_issuer", "INVALID_CA"),
+        NOT_A_CA, "INVALID_CA"),
     Row("root_without_basic_constraints_with_keycertsign", "5280, 6.1.4 (k)",
-        *below(root(bc=None)), "unknown_issuer", OK, NEEDS_CA),
-    Row("root_of_version_1", "5280, 6.1.4 (k)", *below(root(version=1)), OK, OK),
-    Row("root_of_version_1_above_intermediate", "5280, 6.1.4 (k)", *below_sub(root(version=1)),
+        *below(root(bc=None)), NOT_A_CA, OK, NEEDS_CA),
+    Row("v1_root", "5280, 6.1.4 (k)", *below(root(version=1)), OK, OK),
+    Row("v1_root_above_intermediate", "5280, 6.1.4 (k)", *below_sub(root(version=1)),
         OK, OK),
-    Row("root_of_version_1_expired", "5280, 6.1.3 (a)(2)",
+    Row("v1_root_expired", "5280, 6.1.3 (a)(2)",
         *below(root(version=1, valid=EXPIRED)), "expired", "CERT_HAS_EXPIRED"),
-    Row("sub_of_version_1", "5280, 6.1.4 (k)", *below_sub(PLAIN, version=1),
-        "other", "INVALID_CA"),
-    Row("trusted_sub_of_version_1", "5280, 6.1.4 (k)",
-        *below(intermediate(PLAIN, version=1)), "unknown_issuer", "INVALID_CA", flags=PARTIAL),
-    Row("sub_with_ca_false", "5280, 6.1.4 (k)", *below_sub(PLAIN, bc=NO_CA),
-        "not_an_end_entity", "INVALID_CA"),
+    Row("v1_intermediate", "5280, 6.1.4 (k)", *below_sub(PLAIN, version=1),
+        NOT_A_CA, "INVALID_CA"),
+    Row("trusted_v1_intermediate", "5280, 6.1.4 (k)",
+        *below(intermediate(PLAIN, version=1)), NOT_A_CA, "INVALID_CA", flags=PARTIAL),
+    Row("intermediate_with_ca_false", "5280, 6.1.4 (k)", *below_sub(PLAIN, bc=NO_CA),
+        NOT_A_CA, "INVALID_CA"),
     Row("self_signed_client_signs_for_another", "5280, 6.1.4 (k)",
         [leaf(ALICE, subject="CN=bob", key="p256 bob")], [ALICE],
-        "unknown_issuer", "INVALID_CA", usage="client"),
+        NOT_A_CA, "INVALID_CA", usage="client"),
     Row("self_signed_server_signs_for_another", "5280, 6.1.4 (k)",
-        [leaf(ALICE, key="p256 bob")], [ALICE], "unknown_issuer", "INVALID_CA"),
+        [leaf(ALICE, key="p256 bob")], [ALICE], NOT_A_CA, "INVALID_CA"),
 ]
 
 ANCHORS = [
@@ -80,9 +89,9 @@ ANCHORS = [
         *below(root(ku=names.key_usage("keyCertSign"))), OK, OK),
     Row("root_without_keycertsign", "5280, 4.2.1.3",
         *below(root(ku=names.key_usage("digitalSignature", "cRLSign"))),
-        "unknown_issuer wrong_usage", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY INVALID_CA"),
+        NO_SIGNER, "UNABLE_TO_GET_ISSUER_CERT_LOCALLY INVALID_CA"),
     Row("root_with_empty_key_usage", "5280, 4.2.1.3", *below(root(ku=names.key_usage())),
-        "unknown_issuer wrong_usage", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY INVALID_CA"),
+        NO_SIGNER, "UNABLE_TO_GET_ISSUER_CERT_LOCALLY INVALID_CA"),
     Row("root_expired", "5280, 6.1.3 (a)(2)", *below(root(valid=EXPIRED)),
         "expired", "CERT_HAS_EXPIRED"),
     Row("root_not_yet_valid", "5280, 6.1.3 (a)(2)", *below(root(valid=NOT_YET_VALID)),
@@ -96,13 +105,13 @@ ANCHORS = [
     Row("root_with_ca_false_beside_a_valid_one", "5280, 6.1", *both(PLAIN, root(bc=NO_CA)),
         OK, OK),
     Row("root_with_unknown_critical_extension", "5280, 6.1.4 (o)",
-        *below(root(names.unknown())), "other", "UNHANDLED_CRITICAL_EXTENSION"),
+        *below(root(names.unknown())), *CRITICAL),
     Row("root_with_unknown_extension", "5280, 6.1.4 (o)",
         *below(root(names.unknown(critical=False))), OK, OK),
     Row("intermediate_with_unknown_critical_extension", "5280, 6.1.4 (o)",
-        *below_sub(PLAIN, names.unknown()), "other", "UNHANDLED_CRITICAL_EXTENSION"),
+        *below_sub(PLAIN, names.unknown()), *CRITICAL),
     Row("leaf_with_unknown_critical_extension", "5280, 6.1.5 (f)",
-        [leaf(PLAIN, names.unknown())], [PLAIN], "other", "UNHANDLED_CRITICAL_EXTENSION"),
+        [leaf(PLAIN, names.unknown())], [PLAIN], *CRITICAL),
     Row("root_whose_own_signature_is_wrong", "5280, 6.1",
         *below(root(signer="p256 other")), OK, OK),
 ]
@@ -117,6 +126,15 @@ LIMITS = [
         *below_sub(root(bc=names.basic_constraints(True, 1))), OK, OK),
     Row("path_length_0_of_root_above_self_issued", "5280, 6.1.4 (l)",
         [leaf(SELF_ISSUED), SELF_ISSUED], [SELF_ISSUED.issuer], OK, OK),
+    Row("path_length_0_of_intermediate_above_leaf", "5280, 6.1.4 (l)",
+        *below_sub(PLAIN, bc=names.basic_constraints(True, 0)), OK, OK),
+    Row("path_length_0_of_intermediate_above_another", "5280, 6.1.4 (l)",
+        [leaf(LOWER), LOWER, LOWER.issuer], [PLAIN], "constraint", "PATH_LENGTH_EXCEEDED"),
+    Row("path_length_0_of_intermediate_above_self_issued", "5280, 6.1.4 (l)",
+        [leaf(RENEWED), RENEWED, RENEWED.issuer], [PLAIN],
+        "constraint bad_signature", OK, SELF_ISSUED_COUNTS),
+    Row("self_issued_intermediate", "5280, 6.1.4 (l)", [leaf(REISSUED), REISSUED, SUB], [PLAIN],
+        OK, OK),
     Row("purpose_of_root_is_code_signing", "5280, 4.2.1.12", *below(root(eku=CODE_ONLY)),
         "wrong_usage", "INVALID_PURPOSE"),
     Row("purpose_of_root_is_servers", "5280, 4.2.1.12", *below(root(eku=SERVER_ONLY)), OK, OK),
@@ -128,6 +146,16 @@ LIMITS = [
         *below_sub(PLAIN, eku=CODE_ONLY), "wrong_usage", "INVALID_PURPOSE"),
     Row("purpose_of_leaf_is_clients", "5280, 4.2.1.12", *below(PLAIN, eku=CLIENT_ONLY),
         "wrong_usage", "INVALID_PURPOSE"),
+    Row("purpose_of_root_is_any", "5280, 4.2.1.12", *below(root(eku=ANY_PURPOSE)),
+        "wrong_usage", "INVALID_PURPOSE"),
+    Row("purpose_of_intermediate_is_any", "5280, 4.2.1.12", *below_sub(PLAIN, eku=ANY_PURPOSE),
+        "wrong_usage", "INVALID_PURPOSE"),
+    Row("purpose_of_leaf_is_any", "5280, 4.2.1.12", *below(PLAIN, eku=ANY_PURPOSE),
+        "wrong_usage", "INVALID_PURPOSE"),
+    Row("purpose_of_intermediate_is_clients_for_a_client", "5280, 4.2.1.12",
+        *below_sub(PLAIN, eku=CLIENT_ONLY), OK, OK, usage="client"),
+    Row("purpose_of_intermediate_is_clients", "5280, 4.2.1.12",
+        *below_sub(PLAIN, eku=CLIENT_ONLY), "wrong_usage", "INVALID_PURPOSE"),
     Row("purpose_of_leaf_is_not_restricted", "5280, 4.2.1.12", *below(PLAIN, eku=None), OK, OK),
     Row("constraints_of_root_permit", "5280, 6.1.4 (g)", *below(root(nc=LOCALHOST_ONLY)),
         OK, OK),
@@ -152,10 +180,10 @@ PARTIAL_CHAINS = [
     Row("trusted_intermediate_that_is_sent", "5280, 6.1.1 (d)", [leaf(SUB), SUB], [SUB],
         OK, OK, flags=PARTIAL),
     Row("trusted_intermediate_with_ca_false", "5280, 6.1.4 (k)",
-        *below(intermediate(PLAIN, bc=NO_CA)), "unknown_issuer", "INVALID_CA", flags=PARTIAL),
+        *below(intermediate(PLAIN, bc=NO_CA)), NOT_A_CA, "INVALID_CA", flags=PARTIAL),
     Row("trusted_intermediate_without_keycertsign", "5280, 4.2.1.3",
         *below(intermediate(PLAIN, ku=names.key_usage("cRLSign"))),
-        "unknown_issuer wrong_usage", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY INVALID_CA",
+        NO_SIGNER, "UNABLE_TO_GET_ISSUER_CERT_LOCALLY INVALID_CA",
         flags=PARTIAL),
     Row("trusted_intermediate_expired", "5280, 6.1.3 (a)(2)",
         *below(intermediate(PLAIN, valid=EXPIRED)), "expired", "CERT_HAS_EXPIRED",
@@ -207,11 +235,11 @@ TRUSTED_LEAVES = [
         *trusted(leaf(PLAIN, valid=NOT_YET_VALID)), "not_yet_valid", "CERT_NOT_YET_VALID",
         flags=PARTIAL),
     Row("trusted_leaf_with_unknown_critical_extension", "5280, 6.1.5 (f)",
-        *trusted(leaf(PLAIN, names.unknown())), "other", "UNHANDLED_CRITICAL_EXTENSION",
+        *trusted(leaf(PLAIN, names.unknown())), *CRITICAL,
         flags=PARTIAL),
     Row("trusted_leaf_signs_for_another", "5280, 6.1.4 (k)",
         [leaf(HOST, subject="CN=Other", key="p256 other")], [HOST],
-        "unknown_issuer", "INVALID_CA", flags=PARTIAL),
+        NOT_A_CA, "INVALID_CA", flags=PARTIAL),
     Row("trusted_leaf_beside_its_expired_root", "5280, 6.1",
         [HOST], [HOST, root(valid=EXPIRED)], OK, "CERT_HAS_EXPIRED", ENOUGH, flags=PARTIAL),
     Row("leaf_beside_another_trusted_one", "5280, 6.1",

@@ -22,12 +22,12 @@ def exclude(*what):
     return names.name_constraints(excluded=what)
 
 
-def client(name, constraints, *san, verdicts, subject="CN=A leaf", usage="client", **options):
+def client(name, constraints, *san, expected, subject="CN=A leaf", usage="client", **options):
     """A client with these alternative names, below a root with constraints."""
     top = root(nc=constraints)
     extension = names.subject_alt_name(*san) if san else None
     chain = [leaf(top, subject=subject, san=extension)]
-    return Row(name, RFC, chain, [top], **verdicts, usage=usage, **options)
+    return Row(name, RFC, chain, [top], **expected, usage=usage, **options)
 
 
 def server(name, constraints, *san, **options):
@@ -40,104 +40,104 @@ ALICE = email("alice@example.com")
 
 # fmt: off
 EMAIL = [
-    client("email_at_permitted_host", permit(email("example.com")), ALICE, verdicts=SATISFIED),
+    client("email_at_permitted_host", permit(email("example.com")), ALICE, expected=SATISFIED),
     client("email_at_permitted_host_in_other_case", permit(email("EXAMPLE.com")), ALICE,
-           verdicts=SATISFIED),
-    client("email_at_another_host", permit(email("example.net")), ALICE, verdicts=VIOLATED),
+           expected=SATISFIED),
+    client("email_at_another_host", permit(email("example.net")), ALICE, expected=VIOLATED),
     client("email_below_permitted_host", permit(email("example.com")),
-           email("a@mail.example.com"), verdicts=VIOLATED),
+           email("a@mail.example.com"), expected=VIOLATED),
     client("email_below_permitted_domain", permit(email(".example.com")),
-           email("a@mail.example.com"), verdicts=SATISFIED),
+           email("a@mail.example.com"), expected=SATISFIED),
     client("email_at_permitted_domain_itself", permit(email(".example.com")), ALICE,
-           verdicts=VIOLATED),
+           expected=VIOLATED),
     client("email_that_is_permitted", permit(email("alice@example.com")), ALICE,
-           verdicts=SATISFIED),
+           expected=SATISFIED),
     client("email_of_somebody_else", permit(email("bob@example.com")), ALICE,
-           verdicts=VIOLATED),
+           expected=VIOLATED),
     client("email_whose_local_part_differs_in_case", permit(email("Alice@example.com")), ALICE,
-           verdicts=VIOLATED),
-    client("email_at_excluded_host", exclude(email("example.com")), ALICE, verdicts=EXCLUDED),
+           expected=VIOLATED),
+    client("email_at_excluded_host", exclude(email("example.com")), ALICE, expected=EXCLUDED),
     client("email_that_is_excluded", exclude(email("alice@example.com")), ALICE,
-           verdicts=EXCLUDED),
+           expected=EXCLUDED),
     client("email_that_is_not_excluded", exclude(email("bob@example.com")), ALICE,
-           verdicts=SATISFIED),
+           expected=SATISFIED),
     client("email_beside_one_that_is_not_permitted", permit(email("example.com")), ALICE,
-           email("alice@example.net"), verdicts=VIOLATED),
+           email("alice@example.net"), expected=VIOLATED),
     client("no_email_below_constraints_for_email", permit(email("example.com")),
-           dns("localhost"), verdicts=SATISFIED),
+           dns("localhost"), expected=SATISFIED),
     client("email_in_subject_that_is_permitted", permit(email("example.com")),
-           subject="CN=Alice/emailAddress=alice@example.com", verdicts=SATISFIED),
+           subject="CN=Alice/emailAddress=alice@example.com", expected=SATISFIED),
     client("email_in_subject_that_is_not_permitted", permit(email("example.net")),
-           subject="CN=Alice/emailAddress=alice@example.com", verdicts=VIOLATED),
+           subject="CN=Alice/emailAddress=alice@example.com", expected=VIOLATED),
     client("email_in_subject_that_is_excluded", exclude(email("example.com")),
-           subject="CN=Alice/emailAddress=alice@example.com", verdicts=EXCLUDED),
+           subject="CN=Alice/emailAddress=alice@example.com", expected=EXCLUDED),
     server("server_with_permitted_email", permit(email("example.com")), ALICE,
-           verdicts=SATISFIED),
+           expected=SATISFIED),
     server("server_with_email_that_is_not_permitted", permit(email("example.net")), ALICE,
-           verdicts=VIOLATED),
+           expected=VIOLATED),
     server("server_without_email_below_constraints_for_email", permit(email("example.com")),
-           verdicts=SATISFIED),
+           expected=SATISFIED),
 ]
 
 URIS = [
     client("uri_at_permitted_host", permit(uri("example.com")),
-           uri("spiffe://example.com/a"), verdicts=SATISFIED),
+           uri("spiffe://example.com/a"), expected=SATISFIED),
     client("uri_with_port_at_permitted_host", permit(uri("example.com")),
-           uri("https://example.com:8443/a"), verdicts=SATISFIED),
+           uri("https://example.com:8443/a"), expected=SATISFIED),
     client("uri_at_another_host", permit(uri("example.net")), uri("spiffe://example.com/a"),
-           verdicts=VIOLATED),
+           expected=VIOLATED),
     client("uri_below_permitted_domain", permit(uri(".example.com")),
-           uri("https://a.example.com/"), verdicts=SATISFIED),
+           uri("https://a.example.com/"), expected=SATISFIED),
     client("uri_below_permitted_host", permit(uri("example.com")),
-           uri("https://a.example.com/"), verdicts=VIOLATED),
+           uri("https://a.example.com/"), expected=VIOLATED),
     client("uri_at_excluded_host", exclude(uri("example.com")), uri("spiffe://example.com/a"),
-           verdicts=EXCLUDED),
+           expected=EXCLUDED),
     client("uri_at_host_that_is_not_excluded", exclude(uri("example.net")),
-           uri("spiffe://example.com/a"), verdicts=SATISFIED),
+           uri("spiffe://example.com/a"), expected=SATISFIED),
     client("uri_without_host", permit(uri("example.com")), uri("urn:example:a"),
-           verdicts={"tlsmith": "constraint", "openssl": "UNSUPPORTED_NAME_SYNTAX"}),
+           expected={"tlsmith": "constraint", "openssl": "UNSUPPORTED_NAME_SYNTAX"}),
     client("no_uri_below_constraints_for_uris", permit(uri("example.com")), ALICE,
-           verdicts=SATISFIED),
+           expected=SATISFIED),
     server("server_without_uri_below_constraints_for_uris", permit(uri("example.com")),
-           verdicts=SATISFIED),
+           expected=SATISFIED),
 ]
 
 DIRECTORIES = [
     client("subject_in_permitted_directory", permit(EXAMPLE_ORG), subject="O=Example/CN=Alice",
-           verdicts=SATISFIED),
+           expected=SATISFIED),
     client("subject_in_other_case_in_permitted_directory", permit(directory("O=EXAMPLE")),
-           subject="O=Example/CN=Alice", verdicts=SATISFIED),
+           subject="O=Example/CN=Alice", expected=SATISFIED),
     client("subject_in_another_directory", permit(EXAMPLE_ORG), subject="O=Other/CN=Alice",
-           verdicts=VIOLATED),
+           expected=VIOLATED),
     client("subject_that_only_begins_like_it", permit(EXAMPLE_ORG),
-           subject="O=Example Two/CN=Alice", verdicts=VIOLATED),
+           subject="O=Example Two/CN=Alice", expected=VIOLATED),
     client("subject_in_excluded_directory", exclude(EXAMPLE_ORG), subject="O=Example/CN=Alice",
-           verdicts=EXCLUDED),
+           expected=EXCLUDED),
     client("subject_in_directory_that_is_not_excluded", exclude(EXAMPLE_ORG),
-           subject="O=Other/CN=Alice", verdicts=SATISFIED),
+           subject="O=Other/CN=Alice", expected=SATISFIED),
     client("empty_subject_below_permitted_directory", permit(EXAMPLE_ORG), ALICE, subject="",
-           verdicts=SATISFIED),
+           expected=SATISFIED),
     client("directory_name_that_is_permitted", permit(EXAMPLE_ORG), directory("O=Example/CN=A"),
-           subject="O=Example/CN=Alice", verdicts=SATISFIED),
+           subject="O=Example/CN=Alice", expected=SATISFIED),
     client("directory_name_that_is_not_permitted", permit(EXAMPLE_ORG), OTHER_ORG,
-           subject="O=Example/CN=Alice", verdicts=VIOLATED),
+           subject="O=Example/CN=Alice", expected=VIOLATED),
     client("directory_name_that_is_excluded", exclude(OTHER_ORG), OTHER_ORG,
-           subject="O=Example/CN=Alice", verdicts=EXCLUDED),
+           subject="O=Example/CN=Alice", expected=EXCLUDED),
     server("server_in_permitted_directory", permit(EXAMPLE_ORG), subject="O=Example/CN=A host",
-           verdicts=SATISFIED),
+           expected=SATISFIED),
     server("server_in_another_directory", permit(EXAMPLE_ORG), subject="O=Other/CN=A host",
-           verdicts=VIOLATED),
+           expected=VIOLATED),
 ]
 # fmt: on
 
 
-def below(constraints, sub_subject, sub_constraints, *san, verdicts, name):
+def below(constraints, sub_subject, sub_constraints, *san, expected, name):
     """A client below two authorities with constraints."""
     top = root(nc=constraints)
     middle = intermediate(top, subject=sub_subject, nc=sub_constraints)
     chain = [leaf(middle, subject="O=Example/CN=Alice",
                   san=names.subject_alt_name(*san)), middle]  # fmt: skip
-    return Row(name, RFC, chain, [top], **verdicts, usage="client")
+    return Row(name, RFC, chain, [top], **expected, usage="client")
 
 
 UNSUPPORTED_TYPE = {"tlsmith": "constraint", "openssl": "UNSUPPORTED_CONSTRAINT_TYPE"}
@@ -146,50 +146,69 @@ REGISTERED = names.registered_id("1.3.6.1.4.1.55738.3")
 
 # fmt: off
 PATHS = [
-    below(permit(EXAMPLE_ORG), "O=Example/CN=Sub", None, ALICE, verdicts=SATISFIED,
+    below(permit(EXAMPLE_ORG), "O=Example/CN=Sub", None, ALICE, expected=SATISFIED,
           name="intermediate_in_permitted_directory"),
-    below(permit(EXAMPLE_ORG), "O=Other/CN=Sub", None, ALICE, verdicts=VIOLATED,
+    below(permit(EXAMPLE_ORG), "O=Other/CN=Sub", None, ALICE, expected=VIOLATED,
           name="intermediate_in_another_directory"),
-    below(exclude(OTHER_ORG), "O=Other/CN=Sub", None, ALICE, verdicts=EXCLUDED,
+    below(exclude(OTHER_ORG), "O=Other/CN=Sub", None, ALICE, expected=EXCLUDED,
           name="intermediate_in_excluded_directory"),
     below(permit(email("example.com")), "CN=Sub", permit(email("example.com")), ALICE,
-          verdicts=SATISFIED, name="email_that_both_authorities_permit"),
+          expected=SATISFIED, name="email_that_both_authorities_permit"),
     below(permit(email("example.com")), "CN=Sub", permit(email("example.net")), ALICE,
-          verdicts=VIOLATED, name="email_that_root_alone_permits"),
-    below(None, "CN=Sub", permit(email("example.net")), ALICE, verdicts=VIOLATED,
+          expected=VIOLATED, name="email_that_root_alone_permits"),
+    below(None, "CN=Sub", permit(email("example.net")), ALICE, expected=VIOLATED,
           name="email_that_intermediate_does_not_permit"),
-    below(permit(email("example.com")), "CN=Sub", exclude(ALICE), ALICE, verdicts=EXCLUDED,
+    below(permit(email("example.com")), "CN=Sub", exclude(ALICE), ALICE, expected=EXCLUDED,
           name="email_that_intermediate_excludes"),
     below(permit(uri("example.com")), "CN=Sub", None, uri("https://example.net/"),
-          verdicts=VIOLATED, name="uri_that_root_does_not_permit"),
+          expected=VIOLATED, name="uri_that_root_does_not_permit"),
 ]
 
 KINDS = [
     client("several_kinds_that_are_permitted",
            permit(dns("example.com"), ip("10.0.0.0/8"), email("example.com")),
-           dns("a.example.com"), ip("10.1.2.3"), ALICE, verdicts=SATISFIED),
+           dns("a.example.com"), ip("10.1.2.3"), ALICE, expected=SATISFIED),
     client("one_kind_that_is_not_permitted",
            permit(dns("example.com"), ip("10.0.0.0/8"), email("example.com")),
-           dns("a.example.com"), ip("192.0.2.1"), ALICE, verdicts=VIOLATED),
+           dns("a.example.com"), ip("192.0.2.1"), ALICE, expected=VIOLATED),
     client("permitted_and_excluded", names.name_constraints([email("example.com")], [ALICE]),
-           ALICE, verdicts=EXCLUDED),
+           ALICE, expected=EXCLUDED),
     client("dns_name_below_permitted_one", permit(dns("example.com")), dns("a.example.com"),
-           verdicts=SATISFIED),
+           expected=SATISFIED),
     client("dns_name_that_only_ends_like_it", permit(dns("example.com")),
-           dns("badexample.com"), verdicts=VIOLATED),
+           dns("badexample.com"), expected=VIOLATED),
     client("wildcard_below_permitted_name", permit(dns("example.com")), dns("*.example.com"),
-           verdicts=SATISFIED),
+           expected=SATISFIED),
+    client("dns_name_below_constraint_with_dot", permit(dns(".example.com")),
+           dns("a.example.com"), expected=SATISFIED),
+    client("dns_name_of_constraint_with_dot", permit(dns(".example.com")), dns("example.com"),
+           expected=VIOLATED),
+    client("wildcard_beside_excluded_name", exclude(dns("example.net")), dns("*.example.com"),
+           expected=SATISFIED),
+    client("wildcard_below_excluded_name", exclude(dns("example.com")), dns("*.example.com"),
+           expected=EXCLUDED),
+    client("wildcard_that_covers_an_excluded_name", exclude(dns("a.example.com")),
+           dns("*.example.com"), expected={"tlsmith": "constraint", "openssl": OK},
+           differs="a wildcard that matches an excluded name is excluded"),
+    client("dns_name_in_other_case_below_excluded_name", exclude(dns("example.com")),
+           dns("A.EXAMPLE.COM"), expected=EXCLUDED),
+    client("every_dns_name_excluded", exclude(dns("")), dns("a.example.com"),
+           expected=EXCLUDED),
+    client("ipv6_address_in_permitted_network", permit(ip("2001:db8::/32")),
+           ip("2001:db8::1"), expected=SATISFIED),
+    client("ipv4_address_below_permitted_ipv6_network", permit(ip("2001:db8::/32")),
+           ip("192.0.2.1"), expected=VIOLATED),
     client("address_outside_permitted_network", permit(ip("10.0.0.0/8")), ip("192.0.2.1"),
-           verdicts=VIOLATED),
+           expected=VIOLATED),
     client("address_in_excluded_network", exclude(ip("10.0.0.0/8")), ip("10.1.2.3"),
-           verdicts=EXCLUDED),
+           expected=EXCLUDED),
     client("other_name_below_constraints_for_it", permit(OTHER), OTHER,
-           verdicts=UNSUPPORTED_TYPE),
-    client("no_other_name_below_constraints_for_it", permit(OTHER), ALICE, verdicts=SATISFIED),
+           expected=UNSUPPORTED_TYPE),
+    client("no_other_name_below_constraints_for_it", permit(OTHER), ALICE, expected=SATISFIED),
     client("registered_id_below_constraints_for_it", permit(REGISTERED), REGISTERED,
-           verdicts=UNSUPPORTED_TYPE),
+           expected=UNSUPPORTED_TYPE),
     client("no_registered_id_below_constraints_for_it", permit(REGISTERED), ALICE,
-           verdicts=SATISFIED),
+           expected=SATISFIED),
 ]
 # fmt: on
 

@@ -69,7 +69,7 @@ ROWS = [
         [Crl(MIDDLE, this=-9, until=-1), Crl(MIDDLE), Crl(TOP)], OK, OK),
     revocation("crl_without_next_update", "5280, 5.1.2.5", [Crl(MIDDLE, until=None), Crl(TOP)],
         "not_loaded", OK, NO_END),
-    revocation("crl_of_version_1", "5280, 5.1.2.1", [Crl(MIDDLE, version=1), Crl(TOP)],
+    revocation("v1_crl", "5280, 5.1.2.1", [Crl(MIDDLE, version=1), Crl(TOP)],
         "not_loaded", OK, OLD_FORMAT),
     revocation("crl_with_unknown_critical_extension", "5280, 5.2",
         [Crl(MIDDLE, extensions=[aki(MIDDLE.key), names.crl_number(1), names.unknown()]),

@@ -9,6 +9,7 @@ from .rows import OK, Row, check, table
 PLAIN = root()
 NO_CA = names.basic_constraints(False)
 RELAXED_CA = names.basic_constraints(True, critical=False)
+OPENSSL_REQ = self_signed()
 BARE = self_signed(aki=None, ski=None)
 UNKNOWN = "AUTHORITY_KEY_IDENTIFIER_CRITICAL UNHANDLED_CRITICAL_EXTENSION"
 REFUSED = "malformed constraint other strict not_strict unknown_issuer"
@@ -63,22 +64,33 @@ CASES = [
     ("keycertsign_of_leaf", "5280, 4.2.1.3",
      *of(ku=names.key_usage("digitalSignature", "keyCertSign")),
      "KU_KEY_CERT_SIGN_INVALID_FOR_NON_CA"),
+    ("self_signed_without_key_usage", "5280, 4.2.1.3", [OPENSSL_REQ], [OPENSSL_REQ], OK),
     ("self_signed_without_identifiers", "5280, 4.2.1.1", [BARE], [BARE], OK),
 ]
 # fmt: on
 
 
-def strict(name, rfc, chain, trust, openssl):
-    verdict = OK if openssl == OK else REFUSED
-    return Row(name, rfc, chain, trust, verdict, openssl, flags=STRICT, only_ssl=True)
+def strict(name, rfc, chain, trust, openssl, **options):
+    tlsmith = OK if openssl == OK else REFUSED
+    flags = {"flags": STRICT, "bindings": ("ssl",)}
+    return Row(name, rfc, chain, trust, tlsmith, openssl, **flags, **options)
 
 
 def relaxed(name, rfc, chain, trust, openssl):
-    """The same without the flag, where only an unknown critical extension is refused."""
-    verdicts = ("other", openssl) if openssl == UNKNOWN else (OK, OK)
-    return Row(f"{name}_relaxed", rfc, chain, trust, *verdicts)
+    """Return the row without the flag: only an unknown critical extension is refused."""
+    expected = ("unsupported_extension", openssl) if openssl == UNKNOWN else (OK, OK)
+    return Row(f"{name}_relaxed", rfc, chain, trust, *expected)
 
 
-@table(*(strict(*case) for case in CASES), *(relaxed(*case) for case in CASES))
+EMPTY_NAMES = strict(
+    "empty_alternative_names_of_leaf",
+    "5280, 4.2.1.6",
+    *of(san=names.subject_alt_name()),
+    "EMPTY_SUBJECT_ALT_NAME",
+    host=None,
+)
+
+
+@table(*(strict(*case) for case in CASES), *(relaxed(*case) for case in CASES), EMPTY_NAMES)
 def test_strictness(row, driver, tmp_path):
     check(row, driver, tmp_path)

@@ -1,7 +1,7 @@
-"""Verifiers, each asked for its verdict on a row.
+"""Runs each verifier on a row and returns its result.
 
-A peer in a handshake is always OpenSSL's, through the standard library, with every
-algorithm allowed: what it presents is for the judge to refuse.
+In a handshake the peer is always the standard library's `ssl` at security level 0, so that
+it presents any certificate.
 """
 
 import functools
@@ -18,15 +18,18 @@ from .openssl import name_of
 
 OK = "accepted"
 PATIENCE = 30
-"""Seconds that a judge may take."""
+"""The timeout of a verifier, in seconds."""
 
 _MOST_TURNS = 10
 
 
-class Verdict:
-    """`reason` is OK, the reason of a VerifyError, for OpenSSL the name of an error,
-    "not_loaded" where a certificate or a CRL was refused as it was loaded, and "failed"
-    for a handshake that failed for some other reason."""
+class Result:
+    """What a verifier returned.
+
+    `reason` is OK, the reason of a VerifyError, or the name of an X509_V_ERR code.  It is
+    "not_loaded" if loading a certificate or a CRL failed, and "failed" if the handshake
+    failed for another reason.
+    """
 
     def __init__(self, reason, sentence="", others=()):
         self.reason = reason
@@ -34,7 +37,7 @@ class Verdict:
         self._fitting = {reason, *others}
 
     def is_(self, wanted):
-        """Whether it is the verdict that a row wants, or one of several."""
+        """Whether it is one of the expected results."""
         return not self._fitting.isdisjoint(wanted.split())
 
     def __repr__(self):
@@ -42,7 +45,7 @@ class Verdict:
 
 
 class Files:
-    """The certificates and CRLs of a row, as files for those who read files."""
+    """The certificates and CRLs of a row in PEM files."""
 
     def __init__(self, row, folder):
         self.chain, self.trust, self.crls = (
@@ -57,7 +60,7 @@ class Files:
 
 
 def _site(folder):
-    """What a judging server presents itself: no judge looks at it."""
+    """Write the identity of a server that verifies a client; nothing verifies it."""
     site = pki.leaf(pki.root(subject="CN=Root of the site"))
     path = folder / "site.pem"
     path.write_text(site.pem + pki.key_pem(site.key).decode())
@@ -68,33 +71,35 @@ def _site(folder):
 
 
 class Peer:
-    """OpenSSL with the chain of a row, over memory."""
+    """The standard library's `ssl` over memory, presenting the chain of a row."""
 
     def __init__(self, row, files):
-        judged_is_client = row.usage == "client"
-        protocol = ssl.PROTOCOL_TLS_CLIENT if judged_is_client else ssl.PROTOCOL_TLS_SERVER
+        is_client = row.usage == "client"
+        protocol = ssl.PROTOCOL_TLS_CLIENT if is_client else ssl.PROTOCOL_TLS_SERVER
         context = ssl.SSLContext(protocol)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.load_cert_chain(files.chain, files.key)
         self._into, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._into, self._out, server_side=not judged_is_client)
+        self._tls = context.wrap_bio(self._into, self._out, server_side=not is_client)
 
     def answer(self, data=b""):
-        """What it sends after it received this."""
+        """Receive data and return the reply."""
         self._into.write(data)
         try:
             self._tls.do_handshake()
         except ssl.SSLError:
-            # It waits for more, or it was refused, or it cannot go on: an alert says so.
+            # It needs more data, or the handshake failed, which the verifier reports.
             pass
         return self._out.read()
 
 
 def _shake_hands(step, peer, is_client):
-    """Has `step`, which takes what came and gives whether it is done and what it sends,
-    and the peer complete a handshake."""
+    """Complete a handshake with the peer.
+
+    `step` receives data and returns whether the handshake is complete, and the reply.
+    """
     data = b"" if is_client else peer.answer()
     for _ in range(_MOST_TURNS):
         done, reply = step(data)
@@ -111,10 +116,10 @@ def standard_ssl(row, files):
     try:
         _ssl_handshake(_ssl_context(ssl, row, files), row, files)
     except ssl.SSLCertVerificationError as error:
-        return Verdict(name_of(error.verify_code), error.verify_message)
+        return Result(name_of(error.verify_code), error.verify_message)
     except ssl.SSLError as error:
-        return Verdict(error.reason or "failed", str(error))
-    return Verdict(OK)
+        return Result(error.reason or "failed", str(error))
+    return Result(OK)
 
 
 def _ssl_context(module, row, files):
@@ -142,12 +147,12 @@ def _ssl_handshake(context, row, files):
     is_client = row.usage == "server"
     into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
     name = row.host if is_client else None
-    judged = context.wrap_bio(into, out, server_side=not is_client, server_hostname=name)
+    verifier = context.wrap_bio(into, out, server_side=not is_client, server_hostname=name)
 
     def step(data):
         into.write(data)
         try:
-            judged.do_handshake()
+            verifier.do_handshake()
         except ssl.SSLWantReadError:
             return False, out.read()
         return True, out.read()
@@ -156,21 +161,26 @@ def _ssl_handshake(context, row, files):
 
 
 def openssl_verify(row, files):
-    """`openssl verify`, for what no handshake of OpenSSL shows."""
+    """Run `openssl verify`."""
     command = ["openssl", "verify", "-auth_level", "2"]
     command += ["-CAfile", files.trust, "-untrusted", files.chain]
     command += ["-no-CApath", "-no-CAstore"]
-    if not any("-purpose" in option for option in row.verify_options):
+    if row.purpose is None:
         command += ["-purpose", f"ssl{row.usage}"]
-    if row.host is not None and row.usage == "server":
-        command += ["-verify_hostname", row.host]
+        if row.usage == "server" and row.host is not None:
+            command += ["-verify_hostname", row.host]
+    if row.client_name is not None:
+        kind = "email" if "@" in row.client_name else "hostname"
+        command += [f"-verify_{kind}", row.client_name]
+    if row.max_depth is not None:
+        command += ["-verify_depth", str(row.max_depth)]
     command += [*row.verify_options, files.chain]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode == 0:
-        return Verdict(OK)
+        return Result(OK)
     first = re.search(r"^error (\d+) .*: (.*)$", done.stderr + done.stdout, re.MULTILINE)
     assert first, f"{command} says {done.stdout} {done.stderr}"
-    return Verdict(name_of(int(first[1])), first[2])
+    return Result(name_of(int(first[1])), first[2])
 
 
 # tlsmith.ssl.
@@ -179,7 +189,7 @@ def openssl_verify(row, files):
 def tlsmith_ssl(row, files):
     try:
         if row.pinned:
-            # The standard library has no such thing.
+            # `ssl` has no pins, so the context comes from a native client.
             check_hostname = row.host is not None
             client = tlsmith.Client(trust=native_trust(row), check_hostname=check_hostname)
             context = client.ssl_context()
@@ -188,8 +198,8 @@ def tlsmith_ssl(row, files):
         _ssl_handshake(context, row, files)
     except ssl.SSLError as error:
         cause = error.__cause__
-        return _native_verdict(cause) if cause else Verdict("failed", str(error))
-    return Verdict(OK)
+        return _native_result(cause) if cause else Result("failed", str(error))
+    return Result(OK)
 
 
 # Native Python.
@@ -206,32 +216,43 @@ def native_trust(row):
     return trust
 
 
-def _native(judge):
-    """Turns exceptions into verdicts."""
+def _native(run):
+    """Convert exceptions to results."""
 
-    @functools.wraps(judge)
+    @functools.wraps(run)
     def wrapped(*arguments):
         try:
-            judge(*arguments)
+            run(*arguments)
         except tlsmith.Error as error:
-            return _native_verdict(error)
-        return Verdict(OK)
+            return _native_result(error)
+        return Result(OK)
 
     return wrapped
 
 
-def _native_verdict(error):
+def _native_result(error):
     if isinstance(error, tlsmith.VerifyError):
-        return Verdict(error.reason, str(error))
+        return Result(error.reason, str(error))
     is_input = isinstance(error, (tlsmith.CertError, tlsmith.ConfigError))
-    return Verdict("not_loaded" if is_input else "failed", str(error))
+    return Result("not_loaded" if is_input else "failed", str(error))
 
 
 @_native
 def native_verify(row):
     chain = [tlsmith.Certificate.from_der(one.der) for one in row.chain]
-    hostname = row.host if row.usage == "server" else None
-    native_trust(row).verify(chain, hostname=hostname, usage=row.usage, **row.native_options)
+    options = {"hostname": _name_of(row), "usage": row.purpose or row.usage}
+    native_trust(row).verify(chain, **options, **_depth(row))
+
+
+def _name_of(row):
+    """Return the name that verifiers without a connection are given."""
+    if row.purpose is not None:
+        return None
+    return row.host if row.usage == "server" else row.client_name
+
+
+def _depth(row):
+    return {} if row.max_depth is None else {"max_depth": row.max_depth}
 
 
 @_native
@@ -239,19 +260,19 @@ def native_connection(row, files):
     trust, is_client = native_trust(row), row.usage == "server"
     if is_client:
         checks = {} if row.host is not None else {"check_hostname": False}
-        judged = tlsmith.Client(trust=trust, **checks).buffer(row.host)
+        verifier = tlsmith.Client(trust=trust, **checks, **_depth(row)).buffer(row.host)
     else:
         site = tlsmith.Identity.load(files.site)
-        judged = tlsmith.Server(site, client_trust=trust).buffer()
+        verifier = tlsmith.Server(site, client_trust=trust, **_depth(row)).buffer()
 
     def step(data):
         if data:
-            judged.receive_data(data)
+            verifier.receive_data(data)
         try:
-            judged.do_handshake()
+            verifier.do_handshake()
         except tlsmith.WantRead:
-            return False, judged.data_to_send()
-        return True, judged.data_to_send()
+            return False, verifier.data_to_send()
+        return True, verifier.data_to_send()
 
     _shake_hands(step, Peer(row, files), is_client)
 
@@ -260,19 +281,35 @@ def native_connection(row, files):
 
 _STATUSES = {
     -5: ["not_loaded"],
-    -30: ["not_an_end_entity", "wrong_usage", "constraint", "malformed", "bad_signature", "other"],
-    -31: ["unknown_issuer", "bad_signature", "not_an_end_entity"],
+    -30: [
+        "bad_signature",
+        "constraint",
+        "malformed",
+        "not_a_ca",
+        "not_an_end_entity",
+        "other",
+        "path_too_long",
+        "unsupported_extension",
+        "unsupported_key",
+        "weak_key",
+        "wrong_usage",
+    ],
+    -31: ["bad_signature", "not_a_ca", "unknown_issuer"],
     -32: ["name_mismatch"],
     -33: ["expired", "not_yet_valid"],
     -34: ["revoked", "unknown_revocation"],
     -36: ["pin_mismatch"],
     -41: ["not_loaded"],
 }
-"""A status of C says no more than that it is one of these reasons."""
+"""The reasons that each status of C covers."""
 
 
 def c_verify(row, files, driver):
-    return _c_verdict(driver.run("verify", chain=files.chain, **_c_settings(row, files)))
+    settings = _c_settings(row, files)
+    if (name := _name_of(row)) is not None:
+        settings["name"] = name
+    purpose = row.purpose or row.usage
+    return _c_result(driver.run("verify", chain=files.chain, purpose=purpose, **settings))
 
 
 def c_connection(row, files, driver):
@@ -281,6 +318,8 @@ def c_connection(row, files, driver):
     settings = _c_settings(row, files)
     if not is_client:
         settings["identity"] = files.site
+    elif row.host is not None:
+        settings["name"] = row.host
     with ours, theirs:
         ours.settimeout(PATIENCE)
         action = "connect" if is_client else "accept"
@@ -289,23 +328,23 @@ def c_connection(row, files, driver):
             peer = Peer(row, files)
             _converse(ours, peer, is_client)
             output, _ = process.communicate(timeout=PATIENCE)
-    return _c_verdict(output)
+    return _c_result(output)
 
 
 def _converse(sock, peer, peer_waits):
-    """Carries bytes between a socket and the peer until the socket is closed."""
+    """Carry bytes between a socket and the peer until the socket is closed."""
     try:
         if not peer_waits:
             sock.sendall(peer.answer())
         while data := sock.recv(65536):
             sock.sendall(peer.answer(data))
     except ConnectionError:
-        # The driver is done, and did not wait for the last words.
+        # The driver may exit before it reads the last reply.
         pass
 
 
 def _c_settings(row, files):
-    settings = dict(row.c_options)
+    settings = _depth(row)
     if row.insecure:
         settings["insecure"] = 1
     elif row.pinned:
@@ -314,17 +353,14 @@ def _c_settings(row, files):
         settings["roots"] = files.trust
     if row.crls:
         settings["crls"] = files.crls
-    if row.host is not None and row.usage == "server":
-        settings["name"] = row.host
     if row.common_name:
         settings["common_name"] = 1
-    settings["usage"] = row.usage
     return settings
 
 
-def _c_verdict(output):
+def _c_result(output):
     status, _, sentence = output.partition("\n")
     status = int(status)
     if status == 0:
-        return Verdict(OK)
-    return Verdict(f"status {status}", sentence.strip(), _STATUSES.get(status, ["failed"]))
+        return Result(OK)
+    return Result(f"status {status}", sentence.strip(), _STATUSES.get(status, ["failed"]))
