@@ -34,7 +34,7 @@ static int verify_chain(tlsmith_ctx *ctx, const tlsmith_identity *chain)
 
 	if (name != NULL && strcmp(purpose, "server") == 0)
 		return tlsmith_ctx_verify(ctx, chain, name, 0);
-	return tlsmith_ctx_verify(ctx, chain, NULL, 0);
+	return tlsmith_ctx_verify_for(ctx, chain, name, purpose, 0);
 }
 
 static int verify(tlsmith_ctx *ctx)
@@ -83,6 +83,8 @@ int main(int argc, char **argv)
 		tlsmith_ctx_trust_certificate(ctx, value_of("pinned"));
 	if (value_of("insecure"))
 		tlsmith_ctx_insecure_no_verify(ctx);
+	if (value_of("max_depth"))
+		tlsmith_ctx_set_max_depth(ctx, atoi(value_of("max_depth")));
 	if (value_of("common_name"))
 		tlsmith_ctx_allow_common_name(ctx);
 	if (is_server) {
