@@ -23,6 +23,8 @@ NEEDS_CA = "RFC 5280 requires cA TRUE of version 3; OpenSSL takes keyCertSign fo
 PARTIAL_CHAIN = "a trusted CA ends the path, as with X509_V_FLAG_PARTIAL_CHAIN"
 TRUSTED_AS_ITSELF = "a trusted end entity is accepted, as with X509_V_FLAG_PARTIAL_CHAIN"
 SELF_ISSUED_COUNTS = "self-issued intermediates count toward a path length: a stricter reading"
+NOT_SELF_SIGNED = "only a self-signed certificate of version 1 is a root; OpenSSL reads its names"
+PEER_IS_CA = "a CA certificate is no end entity, unless it is self-signed and trusted itself"
 ENOUGH = "what is trusted as itself needs no path; OpenSSL prefers the path to a root"
 
 
@@ -104,6 +106,11 @@ ANCHORS = [
         OK, OK),
     Row("root_with_ca_false_beside_a_valid_one", "5280, 6.1", *both(PLAIN, root(bc=NO_CA)),
         OK, OK),
+    Row("v1_root_whose_own_signature_is_wrong", "5280, 6.1",
+        *below(root(version=1, signer="p256 other")), NOT_A_CA, OK, NOT_SELF_SIGNED),
+    Row("v1_root_signed_with_sha1", "5280, 6.1", *below(root(version=1, digest="sha1")), OK, OK),
+    Row("v1_root_signed_with_sha1_by_rsa", "5280, 6.1",
+        *below(root(version=1, digest="sha1", key="rsa2048 root")), OK, OK),
     Row("root_with_unknown_critical_extension", "5280, 6.1.4 (o)",
         *below(root(names.unknown())), *CRITICAL),
     Row("root_with_unknown_extension", "5280, 6.1.4 (o)",
@@ -208,6 +215,11 @@ def trusted(certificate):
 
 
 HOST = leaf(PLAIN)
+HOST_CA = intermediate(
+    PLAIN,
+    san=names.subject_alt_name(names.dns("localhost")),
+    ku=names.key_usage("digitalSignature", "keyCertSign"),
+)
 
 # fmt: off
 TRUSTED_LEAVES = [
@@ -242,6 +254,10 @@ TRUSTED_LEAVES = [
         NOT_A_CA, "INVALID_CA", flags=PARTIAL),
     Row("trusted_leaf_beside_its_expired_root", "5280, 6.1",
         [HOST], [HOST, root(valid=EXPIRED)], OK, "CERT_HAS_EXPIRED", ENOUGH, flags=PARTIAL),
+    Row("intermediate_as_the_peer", "5280, 4.2.1.9", [HOST_CA], [PLAIN],
+        "not_an_end_entity", OK, PEER_IS_CA),
+    Row("trusted_intermediate_as_the_peer", "5280, 4.2.1.9", *trusted(HOST_CA),
+        "not_an_end_entity", OK, PEER_IS_CA, flags=PARTIAL),
     Row("leaf_beside_another_trusted_one", "5280, 6.1",
         [leaf(root(subject="CN=Stranger", key="p256 stranger"))], [HOST],
         "unknown_issuer", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE",

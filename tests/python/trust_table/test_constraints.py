@@ -1,6 +1,6 @@
 """Name constraints (RFC 5280, section 4.2.1.10) of every kind, for every name."""
 
-from . import names
+from . import der, names
 from .pki import intermediate, leaf, root
 from .rows import OK, Row, check, table
 
@@ -36,6 +36,10 @@ def server(name, constraints, *san, **options):
 
 
 EXAMPLE_ORG, OTHER_ORG = directory("O=Example"), directory("O=Other")
+NO_DNS_NAME = {"tlsmith": "constraint malformed", "openssl": OK}
+NOT_A_NAME = "what is no DNS name is refused below constraints on DNS names"
+PRINTABLE_ORG = der.explicit(4, der.sequence(der.set_of(
+    der.sequence(der.oid("2.5.4.10"), der.printable("Example")))))  # fmt: skip
 ALICE = email("alice@example.com")
 
 # fmt: off
@@ -71,6 +75,13 @@ EMAIL = [
            subject="CN=Alice/emailAddress=alice@example.com", expected=VIOLATED),
     client("email_in_subject_that_is_excluded", exclude(email("example.com")),
            subject="CN=Alice/emailAddress=alice@example.com", expected=EXCLUDED),
+    client("email_that_is_excluded_in_another_case", exclude(email("Alice@example.com")), ALICE,
+           expected={"tlsmith": "constraint", "openssl": OK},
+           differs="mail servers ignore the case of the local part, so exclusions do"),
+    client("email_in_subject_beside_permitted_one", permit(email("example.com")), ALICE,
+           subject="CN=Alice/emailAddress=alice@example.net",
+           expected={"tlsmith": OK, "openssl": "PERMITTED_VIOLATION"},
+           differs="an address in the subject counts only without one in subjectAltName"),
     server("server_with_permitted_email", permit(email("example.com")), ALICE,
            expected=SATISFIED),
     server("server_with_email_that_is_not_permitted", permit(email("example.net")), ALICE,
@@ -96,6 +107,17 @@ URIS = [
            uri("spiffe://example.com/a"), expected=SATISFIED),
     client("uri_without_host", permit(uri("example.com")), uri("urn:example:a"),
            expected={"tlsmith": "constraint", "openssl": "UNSUPPORTED_NAME_SYNTAX"}),
+    client("uri_with_user_at_permitted_host", permit(uri("example.com")),
+           uri("https://example.net:x@example.com/"),
+           expected={"tlsmith": OK, "openssl": "PERMITTED_VIOLATION"},
+           differs="OpenSSL takes the user information for the host (RFC 3986, 3.2.1)"),
+    client("uri_whose_user_looks_like_permitted_host", permit(uri("example.com")),
+           uri("https://example.com@example.net/"), expected=VIOLATED),
+    client("uri_at_an_address_below_permitted_host", permit(uri("example.com")),
+           uri("https://192.0.2.1/"), expected=VIOLATED),
+    client("uri_at_an_address_below_excluded_host", exclude(uri("example.com")),
+           uri("https://192.0.2.1/"), expected={"tlsmith": "constraint", "openssl": OK},
+           differs="a URI without a host name is refused below any constraint on URIs"),
     client("no_uri_below_constraints_for_uris", permit(uri("example.com")), ALICE,
            expected=SATISFIED),
     server("server_without_uri_below_constraints_for_uris", permit(uri("example.com")),
@@ -113,6 +135,12 @@ DIRECTORIES = [
            subject="O=Example Two/CN=Alice", expected=VIOLATED),
     client("subject_in_excluded_directory", exclude(EXAMPLE_ORG), subject="O=Example/CN=Alice",
            expected=EXCLUDED),
+    client("subject_in_other_encoding_in_excluded_directory", exclude(PRINTABLE_ORG),
+           subject="O=Example/CN=Alice", expected=EXCLUDED),
+    client("subject_in_other_encoding_in_permitted_directory", permit(PRINTABLE_ORG),
+           subject="O=Example/CN=Alice", expected=SATISFIED),
+    client("subject_with_more_spaces_in_excluded_directory", exclude(directory("O=Two Words")),
+           subject="O= two  WORDS /CN=Alice", expected=EXCLUDED),
     client("subject_in_directory_that_is_not_excluded", exclude(EXAMPLE_ORG),
            subject="O=Other/CN=Alice", expected=SATISFIED),
     client("empty_subject_below_permitted_directory", permit(EXAMPLE_ORG), ALICE, subject="",
@@ -190,6 +218,10 @@ KINDS = [
     client("wildcard_that_covers_an_excluded_name", exclude(dns("a.example.com")),
            dns("*.example.com"), expected={"tlsmith": "constraint", "openssl": OK},
            differs="a wildcard that matches an excluded name is excluded"),
+    client("dns_name_with_final_dot_below_excluded_name", exclude(dns("example.com")),
+           dns("a.example.com."), expected=NO_DNS_NAME, differs=NOT_A_NAME),
+    client("dns_name_with_nul_below_permitted_name", permit(dns("example.com")),
+           dns("evil.test\0.example.com"), expected=NO_DNS_NAME, differs=NOT_A_NAME),
     client("dns_name_in_other_case_below_excluded_name", exclude(dns("example.com")),
            dns("A.EXAMPLE.COM"), expected=EXCLUDED),
     client("every_dns_name_excluded", exclude(dns("")), dns("a.example.com"),

@@ -1,12 +1,15 @@
 """Revocation: which CRL is about a certificate, and which CRLs count."""
 
+from ssl import VERIFY_X509_PARTIAL_CHAIN as PARTIAL
+
 from . import names
-from .pki import Crl, aki, intermediate, leaf, root
+from .pki import Crl, aki, intermediate, leaf, root, self_signed
 from .rows import OK, Row, check, table
 
 TOP = root()
 MIDDLE = intermediate(TOP)
 HOST = leaf(MIDDLE)
+OWN = self_signed()
 STRANGER = root(subject="CN=Stranger", key="p256 stranger")
 
 # An authority that changed its key and kept its name, and one certificate of each key.
@@ -16,6 +19,7 @@ BEFORE, AFTER = leaf(OLD), leaf(NEW)
 NO_END = "RFC 5280, 5.1.2.5 requires nextUpdate; to OpenSSL such a CRL never ends"
 OLD_FORMAT = "a CRL of version 1 has no extensions that say what it covers (RFC 5280, 5.1.2.1)"
 WITHOUT_IDENTIFIERS = "the CRL that the issuer's key verifies counts; OpenSSL takes the newest"
+SELF_SIGNED = "no CA above a trusted self-signed certificate could revoke it"
 
 UNKNOWN = "unknown_revocation"
 
@@ -83,6 +87,15 @@ ROWS = [
     revocation("crl_for_ca_certificates_alone", "5280, 5.2.5",
         [Crl(MIDDLE, extensions=[aki(MIDDLE.key), names.crl_number(1), ONLY_CA_CERTIFICATES]),
          Crl(TOP)], "not_loaded unknown_revocation", "DIFFERENT_CRL_SCOPE"),
+    revocation("revoked_leaf_that_is_trusted_itself", "5280, 6.3.3 (i)",
+        [Crl(MIDDLE, HOST), Crl(TOP)], "revoked", "CERT_REVOKED",
+        trust=(TOP, HOST), flags=PARTIAL),
+    revocation("leaf_that_is_trusted_itself", "5280, 6.3.3", [Crl(MIDDLE), Crl(TOP)], OK, OK,
+        trust=(TOP, HOST), flags=PARTIAL),
+    revocation("self_signed_certificate_that_is_trusted", "5280, 6.3.3", [Crl(TOP)],
+        OK, "UNABLE_TO_GET_CRL", SELF_SIGNED, chain=(OWN,), trust=(TOP, OWN)),
+    revocation("self_signed_certificate_that_revokes_itself", "5280, 6.3.3 (i)",
+        [Crl(OWN, OWN)], "revoked", "CERT_REVOKED", chain=(OWN,), trust=(OWN,)),
     rollover("old_key_with_both_crls", BEFORE, [Crl(OLD), Crl(NEW)], OK, OK),
     rollover("old_key_with_a_newer_crl_of_the_new_key", BEFORE,
         [Crl(OLD, this=-2), Crl(NEW, this=-1)], OK, OK),

@@ -6,7 +6,7 @@ from .rows import OK, Row, check, table
 
 NO_CODE = "OpenSSL has no purpose for code signing before 3.2; the reference allows any purpose"
 ONLY_TLS = "tlsmith's `any` is a TLS server's or client's; to OpenSSL it is any purpose at all"
-TLS_NEEDS_NAMES = "an end entity without alternative names names nobody"
+MUST_BE_NAMED = "outside TLS an end entity must name the purpose"
 
 EMAIL_OID, CODE_OID = "1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.3"
 PRIVATE_OID = "1.3.6.1.4.1.55738.20"
@@ -41,7 +41,8 @@ PURPOSES = [
     verified("any_of_code_signing", "any", "any", "wrong_usage", OK, ONLY_TLS,
              eku=purposes("codeSigning")),
     verified("email_of_email", "email", "smimesign", OK, OK, eku=purposes("emailProtection")),
-    verified("email_of_unrestricted", "email", "smimesign", OK, OK, eku=None),
+    verified("email_of_unrestricted", "email", "smimesign", "wrong_usage", OK, MUST_BE_NAMED,
+             eku=None),
     verified("email_of_server", "email", "smimesign", "wrong_usage", "INVALID_PURPOSE",
              eku=purposes("serverAuth")),
     verified("email_below_root_for_email", "email", "smimesign", OK, OK,

@@ -91,6 +91,25 @@ EMPTY_NAMES = strict(
 )
 
 
-@table(*(strict(*case) for case in CASES), *(relaxed(*case) for case in CASES), EMPTY_NAMES)
+def own(name, rfc, **changes):
+    """A trusted self-signed certificate that breaks a rule, which OpenSSL does not check."""
+    certificate = self_signed(**changes)
+    return strict(f"self_signed_{name}", rfc, [certificate], [certificate], OK)
+
+
+SELF_SIGNED = [
+    own("whose_basic_constraints_are_not_critical", "5280, 4.2.1.9", bc=RELAXED_CA),
+    own("with_path_length_and_ca_false", "5280, 4.2.1.9", bc=names.basic_constraints(False, 0)),
+    own("with_keycertsign_and_ca_false", "5280, 4.2.1.3", bc=NO_CA,
+        ku=names.key_usage("digitalSignature", "keyCertSign")),
+]  # fmt: skip
+
+
+@table(
+    *(strict(*case) for case in CASES),
+    *(relaxed(*case) for case in CASES),
+    EMPTY_NAMES,
+    *SELF_SIGNED,
+)
 def test_strictness(row, driver, tmp_path):
     check(row, driver, tmp_path)
