@@ -35,7 +35,8 @@ class Row:
     client_name  the name of a client to verify: an e-mail address or a DNS name
     max_depth    the number of intermediates to allow
     insecure     verify nothing
-    pinned       trust the peer's certificate by its fingerprint, except in OpenSSL
+    pinned       "sha256" or "file": pin the peer's certificate by its fingerprint, or in C by
+                 a file and in Python by a Certificate; OpenSSL has `trust` instead
     handshake    False if OpenSSL cannot use the certificate in a handshake: then only
                  `openssl verify` and the verify calls of C and Python run
     by_verify    take OpenSSL's result from `openssl verify` instead of `ssl`
@@ -64,7 +65,7 @@ class Row:
     client_name: str | None = None
     max_depth: int | None = None
     insecure: bool = False
-    pinned: bool = False
+    pinned: str | None = None
     handshake: bool = True
     by_verify: bool = False
     verify_options: tuple = ()

@@ -46,7 +46,7 @@ def pinned(name, certificate, tlsmith=OK, openssl=OK, differs="", **options):
         tlsmith,
         openssl,
         differs,
-        **{"host": None, "pinned": True, "flags": PARTIAL, **options},
+        **{"host": None, "pinned": "sha256", "flags": PARTIAL, **options},
     )
 
 
@@ -63,6 +63,8 @@ ROWS = [
     pinned("code_signing", ODD["code_signing"], OK, "INVALID_PURPOSE", PINNED),
     pinned("for_another_name", ODD["other_name"], OK, "HOSTNAME_MISMATCH", PINNED,
            host="localhost"),
+    *(pinned(f"file_{name}", ODD[name], pinned="file") for name in ("v1", "ca", "end_entity")),
+    pinned("file_expired", *PAST["expired"], pinned="file"),
     *(pinned(name, one, *expected) for name, (one, *expected) in PAST.items()),
 ]
 # fmt: on

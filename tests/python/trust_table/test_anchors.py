@@ -29,18 +29,18 @@ ENOUGH = "what is trusted as itself needs no path; OpenSSL prefers the path to a
 
 
 def below(anchor, **changes):
-    """A leaf that it issued, and the certificate as the only one that is trusted."""
+    """Return the chain of a leaf that `anchor` issued, and `anchor` as trust."""
     return [leaf(anchor, **changes)], [anchor]
 
 
 def below_sub(anchor, *more, **changes):
-    """A leaf of an intermediate that it issued, likewise."""
+    """Return the chain of a leaf and an intermediate that `anchor` issued, and the trust."""
     sub = intermediate(anchor, *more, **changes)
     return [leaf(sub), sub], [anchor]
 
 
 def both(first, second):
-    """A leaf of either of two certificates with the same name and key, both trusted."""
+    """Return a leaf and, as trust, two CA certificates with the name and key of its issuer."""
     return [leaf(first)], [first, second]
 
 
@@ -210,7 +210,7 @@ PARTIAL_CHAINS = [
 
 
 def trusted(certificate):
-    """A certificate that is sent, and is trusted itself; its issuer is not known."""
+    """Return a certificate as the chain and as the trust, without its issuer."""
     return [certificate], [certificate]
 
 

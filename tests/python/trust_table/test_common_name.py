@@ -21,8 +21,7 @@ PLAIN = root()
 
 
 def named(subject, *more, nc=None, san=None, sub=None):
-    """A leaf with this subject, below a root with name constraints or an intermediate
-    with these."""
+    """Return a leaf with this subject, below CAs with these name constraints, and the trust."""
     top = root(nc=nc)
     if sub is None:
         return [leaf(top, *more, subject=subject, san=san)], [top]
@@ -39,7 +38,7 @@ def exclude(*what):
 
 
 def accepted(name, rfc, chain, trust, **options):
-    """A row for a name that counts, except in native Python."""
+    """Return a row that only native Python refuses, which never reads the common name."""
     return Row(
         name,
         rfc,

@@ -23,7 +23,7 @@ def exclude(*what):
 
 
 def client(name, constraints, *san, expected, subject="CN=A leaf", usage="client", **options):
-    """A client with these alternative names, below a root with constraints."""
+    """Return a row for a client with these names, below a root with constraints."""
     top = root(nc=constraints)
     extension = names.subject_alt_name(*san) if san else None
     chain = [leaf(top, subject=subject, san=extension)]
@@ -31,7 +31,7 @@ def client(name, constraints, *san, expected, subject="CN=A leaf", usage="client
 
 
 def server(name, constraints, *san, **options):
-    """The same as a server, which is localhost too."""
+    """Return a row for a server that is localhost as well."""
     return client(name, constraints, dns("localhost"), *san, usage="server", **options)
 
 
@@ -160,7 +160,7 @@ DIRECTORIES = [
 
 
 def below(constraints, sub_subject, sub_constraints, *san, expected, name):
-    """A client below two authorities with constraints."""
+    """Return a row for a client below a root and an intermediate with constraints."""
     top = root(nc=constraints)
     middle = intermediate(top, subject=sub_subject, nc=sub_constraints)
     chain = [leaf(middle, subject="O=Example/CN=Alice",

@@ -31,7 +31,7 @@ def revocation(
 
 
 def rollover(name, leaf_, crls, tlsmith, openssl, differs=""):
-    """Both roots of the authority are trusted."""
+    """Return a row in which the old and the new root of the CA are trusted."""
     return revocation(
         name, "5280, 6.3.3 (f)", crls, tlsmith, openssl, differs, chain=(leaf_,), trust=(OLD, NEW)
     )

@@ -17,7 +17,7 @@ def usages(*which):
 
 
 def issuing(ku):
-    """A leaf of an intermediate with this keyUsage."""
+    """Return a leaf whose issuer has this keyUsage, and the trust."""
     sub = intermediate(PLAIN, ku=ku)
     return [leaf(sub), sub], [PLAIN]
 
@@ -27,7 +27,7 @@ def presented(ku, key="p256 leaf"):
 
 
 def with_crls(root_usage, sub_usage):
-    """A chain whose issuers have these keyUsages, and their CRLs."""
+    """Return a chain whose issuers have these keyUsages, the trust and the CRLs."""
     top = root(ku=root_usage)
     sub = intermediate(top, ku=sub_usage)
     return {"chain": [leaf(sub), sub], "trust": [top], "crls": [Crl(sub), Crl(top)]}

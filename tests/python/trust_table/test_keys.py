@@ -15,12 +15,12 @@ PLAIN = root()
 
 
 def of(key, **changes):
-    """A leaf with such a key."""
+    """Return a leaf with this type of key, and the trust."""
     return [leaf(PLAIN, key=f"{key} leaf", **changes)], [PLAIN]
 
 
 def below(key, **changes):
-    """A leaf of a root with such a key."""
+    """Return a leaf of a root with this type of key, and the trust."""
     top = root(key=f"{key} root", **changes)
     return [leaf(top)], [top]
 

@@ -18,7 +18,7 @@ REQUIRED = names.policy_constraints(require_explicit=0)
 
 
 def path(name, *, sub=(), end=(), top=(), rfc="5280, 6.1", expected, **options):
-    """A server below an intermediate: the policy extensions of each of the three."""
+    """Return a row in which root, intermediate and leaf have these policy extensions."""
     anchor = root(*top)
     middle = intermediate(anchor, *sub)
     chain = [leaf(middle, *end), middle]

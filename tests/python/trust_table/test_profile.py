@@ -36,7 +36,7 @@ def of(*more, **changes):
 
 
 def long_path(count):
-    """A leaf below so many intermediates."""
+    """Return a leaf below this number of intermediates, and the trust."""
     issuers = [PLAIN]
     for number in range(count):
         issuer = intermediate(issuers[-1], subject=f"CN=Sub {number}", key=f"p256 sub {number}")

@@ -20,7 +20,7 @@ def purposes(*which):
 
 
 def verified(name, purpose, openssl_purpose, tlsmith, openssl, differs="", *, eku, top=None):
-    """A leaf with this extended key usage, and a root with another, for a purpose."""
+    """Return a row for a leaf and a root with these key purposes, verified for a purpose."""
     anchor = PLAIN if top is None else root(eku=top)
     return Row(f"purpose_{name}", "5280, 4.2.1.12", [leaf(anchor, eku=eku)], [anchor], tlsmith,
                openssl, differs, purpose=purpose, handshake=False,
@@ -65,7 +65,7 @@ PURPOSES = [
 
 
 def client(name, wanted, tlsmith, openssl, *san, differs="", **changes):
-    """A client with these alternative names, verified for a name."""
+    """Return a row for a client with these alternative names, verified for a name."""
     extension = names.subject_alt_name(*san) if san else None
     return Row(f"client_{name}", "5280, 4.2.1.6", [leaf(PLAIN, san=extension, **changes)],
                [PLAIN], tlsmith, openssl, differs, usage="client", client_name=wanted,
@@ -100,7 +100,7 @@ CLIENT_NAMES = [
 
 
 def below(count):
-    """A leaf below so many intermediates, and the root."""
+    """Return a leaf below this number of intermediates, and the trust."""
     issuers = [PLAIN]
     for number in range(count):
         key = f"p256 intermediate {number}"

@@ -12,7 +12,7 @@ SERVER_ONLY, CLIENT_ONLY, CODE_ONLY = (
 
 
 def own(*more, **changes):
-    """A self-signed certificate that its owner presents, and that is trusted."""
+    """Return a self-signed certificate as the chain and as the trust."""
     certificate = self_signed(*more, **changes)
     return [certificate], [certificate]
 

@@ -92,7 +92,7 @@ EMPTY_NAMES = strict(
 
 
 def own(name, rfc, **changes):
-    """A trusted self-signed certificate that breaks a rule, which OpenSSL does not check."""
+    """Return a row for a trusted self-signed certificate, which OpenSSL accepts as it is."""
     certificate = self_signed(**changes)
     return strict(f"self_signed_{name}", rfc, [certificate], [certificate], OK)
 

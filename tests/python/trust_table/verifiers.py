@@ -37,7 +37,7 @@ class Result:
         self._fitting = {reason, *others}
 
     def is_(self, wanted):
-        """Whether it is one of the expected results."""
+        """Return whether it is one of the expected results."""
         return not self._fitting.isdisjoint(wanted.split())
 
     def __repr__(self):
@@ -45,7 +45,7 @@ class Result:
 
 
 class Files:
-    """The certificates and CRLs of a row in PEM files."""
+    """PEM files with the certificates and CRLs of a row."""
 
     def __init__(self, row, folder):
         self.chain, self.trust, self.crls = (
@@ -208,6 +208,8 @@ def tlsmith_ssl(row, files):
 def native_trust(row):
     if row.insecure:
         return tlsmith.INSECURE
+    if row.pinned == "file":
+        return tlsmith.Trust.pinned(tlsmith.Certificate.from_der(row.chain[0].der))
     if row.pinned:
         return tlsmith.Trust.pinned(tlsmith.Pin.cert(row.chain[0].sha256))
     trust = tlsmith.Trust.roots(*(tlsmith.Certificate.from_der(one.der) for one in row.trust))
@@ -348,7 +350,7 @@ def _c_settings(row, files):
     if row.insecure:
         settings["insecure"] = 1
     elif row.pinned:
-        settings["pinned"] = row.chain[0].sha256
+        settings["pinned"] = files.chain if row.pinned == "file" else row.chain[0].sha256
     else:
         settings["roots"] = files.trust
     if row.crls:
