@@ -167,9 +167,10 @@ test-rust:
 test-c: lib $(EXAMPLES)
 	@OUT=$(OUT) TEST_CC='$(CC)' sh tests/c/run.sh $(PROGRAMS)
 
-test-python: $(VENV)/ready
+# The tables of tests/python/trust_table ask the C library, too.
+test-python: lib $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
-	$(VENV)/bin/python -m pytest -q -n auto tests/python --ignore tests/python/test_wheel.py
+	OUT=$(OUT) TEST_CC='$(CC)' $(VENV)/bin/python -m pytest -q -n auto tests/python --ignore tests/python/test_wheel.py
 
 # Builds the package twice more, and installs it.
 test-wheel: $(VENV)/ready

@@ -1,0 +1,126 @@
+"""Revocation: which CRL is about a certificate, and which CRLs count."""
+
+from ssl import VERIFY_X509_PARTIAL_CHAIN as PARTIAL
+
+from . import names
+from .pki import Crl, aki, intermediate, leaf, root, self_signed
+from .rows import OK, Row, check, table
+
+TOP = root()
+MIDDLE = intermediate(TOP)
+HOST = leaf(MIDDLE)
+OWN = self_signed()
+STRANGER = root(subject="CN=Stranger", key="p256 stranger")
+
+# An authority that changed its key and kept its name, and one certificate of each key.
+OLD, NEW = root(key="p256 old"), root(key="p256 new")
+BEFORE, AFTER = leaf(OLD), leaf(NEW)
+
+NO_END = "RFC 5280, 5.1.2.5 requires nextUpdate; to OpenSSL such a CRL never ends"
+OLD_FORMAT = "a CRL of version 1 has no extensions that say what it covers (RFC 5280, 5.1.2.1)"
+WITHOUT_IDENTIFIERS = "the CRL that the issuer's key verifies counts; OpenSSL takes the newest"
+SELF_SIGNED = "no CA above a trusted self-signed certificate could revoke it"
+
+UNKNOWN = "unknown_revocation"
+
+
+def revocation(
+    name, rfc, crls, tlsmith, openssl, differs="", *, chain=(HOST, MIDDLE), trust=(TOP,), **options
+):
+    return Row(name, rfc, list(chain), list(trust), tlsmith, openssl, differs, crls=crls, **options)
+
+
+def rollover(name, leaf_, crls, tlsmith, openssl, differs=""):
+    """Return a row in which the old and the new root of the CA are trusted."""
+    return revocation(
+        name, "5280, 6.3.3 (f)", crls, tlsmith, openssl, differs, chain=(leaf_,), trust=(OLD, NEW)
+    )
+
+
+ONLY_CA_CERTIFICATES = ("2.5.29.28", True, bytes.fromhex("3003 8201ff"))
+ONLY_USER_CERTIFICATES = ("2.5.29.28", True, bytes.fromhex("3003 8101ff"))
+
+# fmt: off
+ROWS = [
+    revocation("nobody_is_revoked", "5280, 6.3.3", [Crl(MIDDLE), Crl(TOP)], OK, OK),
+    revocation("leaf_is_revoked", "5280, 6.3.3 (i)", [Crl(MIDDLE, HOST), Crl(TOP)],
+        "revoked", "CERT_REVOKED"),
+    revocation("client_is_revoked", "5280, 6.3.3 (i)", [Crl(MIDDLE, HOST), Crl(TOP)],
+        "revoked", "CERT_REVOKED", usage="client"),
+    revocation("client_is_not_revoked", "5280, 6.3.3", [Crl(MIDDLE), Crl(TOP)], OK, OK,
+        usage="client"),
+    revocation("intermediate_is_revoked", "5280, 6.3.3 (i)", [Crl(MIDDLE), Crl(TOP, MIDDLE)],
+        "revoked", "CERT_REVOKED"),
+    revocation("another_certificate_is_revoked", "5280, 6.3.3 (i)",
+        [Crl(MIDDLE, leaf(MIDDLE)), Crl(TOP)], OK, OK),
+    revocation("serial_number_revoked_by_another_ca", "5280, 6.3.3 (b)",
+        [Crl(MIDDLE), Crl(TOP), Crl(STRANGER, HOST, MIDDLE)], OK, OK),
+    revocation("no_crl_of_intermediate", "5280, 6.3.3", [Crl(TOP)], UNKNOWN, "UNABLE_TO_GET_CRL"),
+    revocation("no_crl_of_root", "5280, 6.3.3", [Crl(MIDDLE)], UNKNOWN, "UNABLE_TO_GET_CRL"),
+    revocation("crl_of_a_stranger_alone", "5280, 6.3.3", [Crl(STRANGER)],
+        UNKNOWN, "UNABLE_TO_GET_CRL"),
+    revocation("crl_from_the_future", "5280, 5.1.2.4", [Crl(MIDDLE, this=1), Crl(TOP)],
+        UNKNOWN, "CRL_NOT_YET_VALID"),
+    revocation("crl_of_root_from_the_future", "5280, 5.1.2.4",
+        [Crl(MIDDLE), Crl(TOP, this=1)], UNKNOWN, "CRL_NOT_YET_VALID"),
+    revocation("crl_from_the_future_beside_a_current_one", "5280, 5.1.2.4",
+        [Crl(MIDDLE, this=1), Crl(MIDDLE), Crl(TOP)], OK, OK),
+    revocation("crl_that_expired", "5280, 5.1.2.5", [Crl(MIDDLE, this=-9, until=-1), Crl(TOP)],
+        UNKNOWN, "CRL_HAS_EXPIRED"),
+    revocation("crl_of_root_that_expired", "5280, 5.1.2.5",
+        [Crl(MIDDLE), Crl(TOP, this=-9, until=-1)], UNKNOWN, "CRL_HAS_EXPIRED"),
+    revocation("crl_that_expired_beside_a_current_one", "5280, 5.1.2.5",
+        [Crl(MIDDLE, this=-9, until=-1), Crl(MIDDLE), Crl(TOP)], OK, OK),
+    revocation("crl_without_next_update", "5280, 5.1.2.5", [Crl(MIDDLE, until=None), Crl(TOP)],
+        "not_loaded", OK, NO_END),
+    revocation("v1_crl", "5280, 5.1.2.1", [Crl(MIDDLE, version=1), Crl(TOP)],
+        "not_loaded", OK, OLD_FORMAT),
+    revocation("crl_with_unknown_critical_extension", "5280, 5.2",
+        [Crl(MIDDLE, extensions=[aki(MIDDLE.key), names.crl_number(1), names.unknown()]),
+         Crl(TOP)], "not_loaded unknown_revocation", "UNHANDLED_CRITICAL_CRL_EXTENSION"),
+    revocation("crl_signed_by_another_key", "5280, 6.3.3 (g)",
+        [Crl(MIDDLE, signer="p256 other", extensions=[aki(MIDDLE.key), names.crl_number(1)]),
+         Crl(TOP)], UNKNOWN, "CRL_SIGNATURE_FAILURE"),
+    revocation("crl_of_another_key_of_the_name", "5280, 6.3.3 (f)",
+        [Crl(MIDDLE, signer="p256 other"), Crl(TOP)], UNKNOWN,
+        "UNABLE_TO_GET_CRL_ISSUER UNABLE_TO_GET_CRL"),
+    revocation("crl_for_ca_certificates_alone", "5280, 5.2.5",
+        [Crl(MIDDLE, extensions=[aki(MIDDLE.key), names.crl_number(1), ONLY_CA_CERTIFICATES]),
+         Crl(TOP)], "not_loaded unknown_revocation", "DIFFERENT_CRL_SCOPE"),
+    revocation("revoked_leaf_that_is_trusted_itself", "5280, 6.3.3 (i)",
+        [Crl(MIDDLE, HOST), Crl(TOP)], "revoked", "CERT_REVOKED",
+        trust=(TOP, HOST), flags=PARTIAL),
+    revocation("leaf_that_is_trusted_itself", "5280, 6.3.3", [Crl(MIDDLE), Crl(TOP)], OK, OK,
+        trust=(TOP, HOST), flags=PARTIAL),
+    revocation("self_signed_certificate_that_is_trusted", "5280, 6.3.3", [Crl(TOP)],
+        OK, "UNABLE_TO_GET_CRL", SELF_SIGNED, chain=(OWN,), trust=(TOP, OWN)),
+    revocation("self_signed_certificate_that_revokes_itself", "5280, 6.3.3 (i)",
+        [Crl(OWN, OWN)], "revoked", "CERT_REVOKED", chain=(OWN,), trust=(OWN,)),
+    rollover("old_key_with_both_crls", BEFORE, [Crl(OLD), Crl(NEW)], OK, OK),
+    rollover("old_key_with_a_newer_crl_of_the_new_key", BEFORE,
+        [Crl(OLD, this=-2), Crl(NEW, this=-1)], OK, OK),
+    rollover("new_key_with_a_newer_crl_of_the_old_key", AFTER,
+        [Crl(OLD, this=-1), Crl(NEW, this=-2)], OK, OK),
+    rollover("old_key_revoked_by_its_own_crl", BEFORE,
+        [Crl(OLD, BEFORE, this=-2), Crl(NEW, this=-1)], "revoked", "CERT_REVOKED"),
+    rollover("new_key_revoked_by_its_own_crl", AFTER,
+        [Crl(OLD, this=-1), Crl(NEW, AFTER, this=-2)], "revoked", "CERT_REVOKED"),
+    rollover("old_key_listed_by_the_new_key", BEFORE,
+        [Crl(OLD, this=-2), Crl(NEW, BEFORE, this=-1)], OK, OK),
+    rollover("old_key_with_a_crl_of_the_new_key_alone", BEFORE, [Crl(NEW)],
+        UNKNOWN, "UNABLE_TO_GET_CRL_ISSUER UNABLE_TO_GET_CRL"),
+    rollover("old_key_with_crls_without_key_identifiers", BEFORE,
+        [Crl(OLD, this=-2, extensions=[names.crl_number(1)]),
+         Crl(NEW, this=-1, extensions=[names.crl_number(2)])],
+        OK, "CRL_SIGNATURE_FAILURE", WITHOUT_IDENTIFIERS),
+    rollover("old_key_revoked_without_key_identifiers", BEFORE,
+        [Crl(OLD, BEFORE, this=-2, extensions=[names.crl_number(1)]),
+         Crl(NEW, this=-1, extensions=[names.crl_number(2)])],
+        "revoked", "CRL_SIGNATURE_FAILURE"),
+]
+# fmt: on
+
+
+@table(*ROWS)
+def test_revocation(row, driver, tmp_path):
+    check(row, driver, tmp_path)
