@@ -42,15 +42,15 @@ ISSUERS = [
     Row("issuer_with_keycertsign", "5280, 6.1.4 (n)", *issuing(SIGNS_CERTIFICATES), OK, OK),
     Row("issuer_without_key_usage", "5280, 6.1.4 (n)", *issuing(None), OK, OK),
     Row("issuer_with_usage_that_is_not_critical", "5280, 6.1.4 (n)",
-        *issuing(names.key_usage("digitalSignature", critical=False)), "wrong_usage", NO_ISSUER),
+        *issuing(names.key_usage("digitalSignature", critical=False)), "not_a_ca", NO_ISSUER),
     Row("issuer_with_digitalsignature_alone", "5280, 6.1.4 (n)",
-        *issuing(usages("digitalSignature")), "wrong_usage", NO_ISSUER),
+        *issuing(usages("digitalSignature")), "not_a_ca", NO_ISSUER),
     Row("issuer_with_crlsign_alone", "5280, 6.1.4 (n)", *issuing(usages("cRLSign")),
-        "wrong_usage", NO_ISSUER),
+        "not_a_ca", NO_ISSUER),
     Row("issuer_with_empty_key_usage", "5280, 6.1.4 (n)", *issuing(usages()),
-        "wrong_usage malformed", NO_ISSUER),
+        "not_a_ca", NO_ISSUER),
     Row("issuer_of_client_without_keycertsign", "5280, 6.1.4 (n)",
-        *issuing(usages("digitalSignature")), "wrong_usage", NO_ISSUER, usage="client"),
+        *issuing(usages("digitalSignature")), "not_a_ca", NO_ISSUER, usage="client"),
 ]
 
 LEAVES = [
