@@ -64,7 +64,7 @@ LEAVES = [
     Row("server_with_contentcommitment_alone", "8446, 4.4.2.2",
         *presented(usages("contentCommitment")), "wrong_usage", "INVALID_PURPOSE"),
     Row("server_with_empty_key_usage", "8446, 4.4.2.2", *presented(usages()),
-        "wrong_usage malformed", NO_ISSUER, handshake=False),
+        "wrong_usage", NO_ISSUER, handshake=False),
     Row("server_with_keyagreement_alone", "8446, 4.4.2.2", *presented(usages("keyAgreement")),
         "wrong_usage", OK, NEEDS_SIGNATURE),
     Row("server_with_keyencipherment_alone", "8446, 4.4.2.2",
