@@ -32,7 +32,7 @@ static int verify_chain(tlsmith_ctx *ctx, const tlsmith_identity *chain)
 {
 	const char *name = value_of("name"), *purpose = value_of("purpose");
 
-	if (name != NULL && strcmp(purpose, "server") == 0)
+	if (name != NULL && purpose != NULL && strcmp(purpose, "server") == 0)
 		return tlsmith_ctx_verify(ctx, chain, name, 0);
 	return tlsmith_ctx_verify_for(ctx, chain, name, purpose, 0);
 }

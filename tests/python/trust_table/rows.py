@@ -14,14 +14,13 @@ OK = verifiers.OK
 class Row:
     """A certificate chain and the result that each verifier must return.
 
-    A result is OK or a reason; a string may list several reasons that are right.
-
     name         the id of the test
     rfc          the RFC and section of the rule, "5280, 4.2.1.9"
     chain        the certificates that the peer presents, its own first
     trust        the certificates that are trusted
     tlsmith      OK or the reason of the VerifyError
-    openssl      OK or an X509_V_ERR code by its name
+    openssl      OK or an X509_V_ERR code by its name, or several separated by spaces, since
+                 versions of OpenSSL differ
     differs      why tlsmith's result differs from OpenSSL's; empty if it does not
     c, native, ssl
                  the result of one binding, if it is not that of `tlsmith`

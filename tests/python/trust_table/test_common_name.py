@@ -65,7 +65,7 @@ def refused(name, rfc, chain, trust, tlsmith, openssl, differs="", **options):
     )
 
 
-ESCAPES = "constraint name_mismatch"
+ESCAPES = "name_mismatch"
 
 # fmt: off
 NAMES = [

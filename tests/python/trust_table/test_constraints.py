@@ -36,7 +36,7 @@ def server(name, constraints, *san, **options):
 
 
 EXAMPLE_ORG, OTHER_ORG = directory("O=Example"), directory("O=Other")
-NO_DNS_NAME = {"tlsmith": "constraint malformed", "openssl": OK}
+NO_DNS_NAME = {"tlsmith": "malformed", "openssl": OK}
 NOT_A_NAME = "what is no DNS name is refused below constraints on DNS names"
 PRINTABLE_ORG = der.explicit(4, der.sequence(der.set_of(
     der.sequence(der.oid("2.5.4.10"), der.printable("Example")))))  # fmt: skip
