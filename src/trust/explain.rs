@@ -14,6 +14,7 @@ use super::purpose;
 use super::revocation::Crls;
 use super::roots::Roots;
 use super::rules::{self, Demands, Path};
+use super::signature;
 use crate::pki::{self, Certificate, Outline, extension_oid as oid};
 use crate::{CertificateProblem as Problem, Error, Status};
 
@@ -115,7 +116,7 @@ fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
             let culprit = question.sent().find(differ).unwrap_or(leaf);
             Finding::malformed(culprit, "its two signature algorithms differ")
         }
-        PathError::CertRevoked => revoked(question),
+        PathError::CertRevoked => revoked_in(question),
         PathError::UnknownRevocationStatus => unknown_revocation(question),
         PathError::CrlExpired { next_update, .. } => {
             let end = i64::try_from(next_update.as_secs()).unwrap_or(i64::MAX);
@@ -378,11 +379,25 @@ fn bad_signature(question: &Question<'_, '_>) -> Finding {
     let roots = question.roots();
     let chain = question.chain();
     // A key that signatures cannot be verified with is not a forged signature.
-    let issuers = chain.iter().copied().skip(1).chain(&roots);
-    if let Some(finding) = issuers.into_iter().find_map(keys::explain_issuer) {
+    if let Some(finding) = unusable_issuer(question) {
         return finding;
     }
-    let issued = chain.last().copied().unwrap_or(question.leaf);
+    let is_signed = |one: &Outline<'_>, issuers: &[&Outline<'_>]| {
+        let mut keys = issuers.iter().map(|issuer| issuer.spki);
+        keys.any(|key| signature::is_issued_with(one, key))
+    };
+    let roots: Vec<_> = roots.iter().collect();
+    let issuers = |index: usize| match chain.get(index + 1) {
+        Some(issuer) => std::slice::from_ref(issuer),
+        None => &roots[..],
+    };
+    let mut indexes = 0..chain.len();
+    let forged = indexes.find(|index| !is_signed(chain[*index], issuers(*index)));
+    let Some(forged) = forged else {
+        // Every signature of this path is good: webpki ranks that of another one higher.
+        return path_len(question);
+    };
+    let issued = chain[forged];
     let sentence = format!(
         "certificate of '{}' says that '{}' issued it, but the trusted CA of that name \
          did not sign it: another CA has the same name, or it is forged",
@@ -392,7 +407,18 @@ fn bad_signature(question: &Question<'_, '_>) -> Finding {
     Finding::new(Problem::BadSignature, sentence)
 }
 
+/// The issuer whose key no signature can be verified with, where it is that.
+fn unusable_issuer(question: &Question<'_, '_>) -> Option<Finding> {
+    let roots = question.roots();
+    let chain = question.chain();
+    let mut issuers = chain.iter().copied().skip(1).chain(&roots);
+    issuers.find_map(keys::explain_issuer)
+}
+
 fn unsupported_signature(question: &Question<'_, '_>) -> Finding {
+    if let Some(finding) = unusable_issuer(question) {
+        return finding;
+    }
     let parsed = question.sent().filter_map(|one| {
         let parsed = Certificate::from_der(one.der).ok()?;
         let algorithm = parsed.signature_type().to_owned();
@@ -403,18 +429,10 @@ fn unsupported_signature(question: &Question<'_, '_>) -> Finding {
         let algorithm = algorithm.to_ascii_lowercase();
         algorithm.contains("sha1") || algorithm.contains("md5") || algorithm.contains("sha-1")
     };
-    let is_known = |algorithm: &[u8]| {
-        let known = crate::provider::provider()
-            .signature_verification_algorithms
-            .all;
-        known
-            .iter()
-            .any(|known| algorithm.ends_with(&known.signature_alg_id()))
-    };
     let old = parsed.iter().find(|(_, algorithm)| is_old(algorithm));
     let unknown = || {
         let mut parsed = parsed.iter();
-        parsed.find(|(one, _)| !is_known(one.algorithms[1]))
+        parsed.find(|(one, _)| !signature::is_known(one.algorithms[1]))
     };
     let Some((culprit, algorithm)) = old.or_else(unknown).or(parsed.first()) else {
         return rejected(
@@ -462,7 +480,11 @@ fn malformed(error: &PathError, question: &Question<'_, '_>) -> Finding {
             || constraints_of(one).is_some_and(|constraints| constraints.is_err())
     };
     let culprit = question.chain().into_iter().find(fails);
-    Finding::malformed(culprit.unwrap_or(question.leaf), &unusable(error))
+    let culprit = culprit.unwrap_or(question.leaf);
+    match constraints_of(culprit) {
+        Some(Err(_)) => Finding::malformed(culprit, &unusable(&PathError::MalformedNameConstraint)),
+        _ => Finding::malformed(culprit, &unusable(error)),
+    }
 }
 
 fn constraints_of(one: &Outline<'_>) -> Option<der::Result<pki::Constraints>> {
@@ -472,29 +494,32 @@ fn constraints_of(one: &Outline<'_>) -> Option<der::Result<pki::Constraints>> {
 
 /// Which certificate of the chain it is, as far as the CRLs tell without their
 /// signatures being looked at again.
-fn revoked(question: &Question<'_, '_>) -> Finding {
+fn revoked_in(question: &Question<'_, '_>) -> Finding {
     let parsed = question.chain().into_iter();
     let mut parsed = parsed.filter_map(|one| Certificate::from_der(one.der).ok());
-    let found = parsed.find_map(|one| {
-        let entry = question.crls.find(&one)?.clone();
-        Some((one, entry))
-    });
-    let sentence = match found {
-        Some((culprit, entry)) => {
-            let when = entry
-                .time
-                .map(|time| format!(" since {}", pki::moment(time)));
-            let why = entry.reason.map(|reason| format!(" ({reason})"));
-            format!(
-                "certificate of '{}' is revoked by '{}'{}{}",
-                culprit.subject(),
-                culprit.issuer(),
-                when.unwrap_or_default(),
-                why.unwrap_or_default()
-            )
+    match parsed.find(|one| question.crls.find(one).is_some()) {
+        Some(culprit) => revoked(&culprit, question.crls),
+        None => {
+            let sentence = format!("certificate of '{}' is revoked", subject_of(question.leaf));
+            Finding::new(Problem::Revoked, sentence)
         }
-        None => format!("certificate of '{}' is revoked", subject_of(question.leaf)),
-    };
+    }
+}
+
+/// The refusal of a certificate that is revoked.
+pub(super) fn revoked(culprit: &Certificate, crls: &Crls) -> Finding {
+    let entry = crls.find(culprit);
+    let time = entry.and_then(|entry| entry.time).map(pki::moment);
+    let when = time.map(|time| format!(" since {time}"));
+    let reason = entry.and_then(|entry| entry.reason);
+    let why = reason.map(|reason| format!(" ({reason})"));
+    let sentence = format!(
+        "certificate of '{}' is revoked by '{}'{}{}",
+        culprit.subject(),
+        culprit.issuer(),
+        when.unwrap_or_default(),
+        why.unwrap_or_default()
+    );
     Finding::new(Problem::Revoked, sentence)
 }
 

@@ -98,16 +98,21 @@ impl<'s, 'a> Search<'s, 'a> {
         &self.leaf_der
     }
 
+    /// The certificates that were sent with the name of the issuer of `leaf`.
+    pub(super) fn issuers_of(&self, leaf: &Outline<'_>) -> impl Iterator<Item = &'s Outline<'a>> {
+        let all = self.intermediates.iter();
+        all.filter(move |one| one.subject == leaf.issuer)
+    }
+
     /// A path to one of the roots.
     pub(super) fn run(&self, roots: &Roots) -> Result<Accepted, Failure> {
         let at_once = self.crls.with_options(self.demands.now, |revocation| {
             self.search(roots, revocation, false)
         });
         match at_once {
-            // The first CRL of that name is another CA's: each path decides which fit.
-            Err(Failure::Path(error)) if self.crls.may_share_names() && is_of_crl(&error) => {
-                self.search(roots, None, true)
-            }
+            // The first CRL of a name may be another CA's: each path decides which fit.
+            // What webpki says does not tell, since other paths fail for other reasons.
+            Err(Failure::Path(_)) if self.crls.may_share_names() => self.search(roots, None, true),
             outcome => outcome,
         }
     }
@@ -260,17 +265,4 @@ impl<'s, 'a> Search<'s, 'a> {
             })
             .map_err(Failure::Path)
     }
-}
-
-/// Whether a CRL was not signed by the CA that it was taken to be of.
-fn is_of_crl(error: &webpki::Error) -> bool {
-    use webpki::Error as E;
-    matches!(
-        error,
-        E::InvalidCrlSignatureForPublicKey
-            | E::IssuerNotCrlSigner
-            | E::CrlExpired { .. }
-            | E::UnsupportedCrlSignatureAlgorithmContext(_)
-            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_)
-    )
 }

@@ -11,7 +11,7 @@ use webpki::{
 use super::finding::{Finding, subject_of};
 use super::rules::Path;
 use super::{explain, signature};
-use crate::pki::{self, Certificate, Crl, Revoked};
+use crate::pki::{self, Certificate, Crl, Outline, Revoked};
 use crate::{CertificateProblem as Problem, Error, Status};
 
 /// A set of CRLs, the latest of each authority first, since the first one that
@@ -94,6 +94,31 @@ impl Crls {
         issuers.windows(2).any(|pair| pair[0] == pair[1])
     }
 
+    /// Checks that no CRL lists a certificate that is trusted itself, where one of
+    /// `issuers` signed the CRL: the certificate needs none, since nobody vouches for it.
+    pub(super) fn check_trusted(
+        &self,
+        leaf: &Outline<'_>,
+        issuers: &[&Outline<'_>],
+    ) -> Result<(), Finding> {
+        let parsed = Certificate::from_der(leaf.der)
+            .map_err(|_| Finding::malformed(leaf, "it does not parse"))?;
+        let keys: Vec<_> = issuers
+            .iter()
+            .map(|issuer| SubjectPublicKeyInfoDer::from(issuer.spki))
+            .collect();
+        let of_issuer = self.iter().filter(|crl| crl.issuer() == parsed.issuer());
+        let mut signed = of_issuer.filter(|crl| is_signed_with_one(crl, &keys));
+        let is_listed = |crl: &Crl| {
+            let mut revoked = crl.revoked().iter();
+            revoked.any(|entry| entry.serial == parsed.serial())
+        };
+        match signed.any(is_listed) {
+            true => Err(explain::revoked(&parsed, self)),
+            false => Ok(()),
+        }
+    }
+
     /// Whether one of this authority says that it was made after `now`.
     pub(super) fn from_the_future(&self, issuer: &str, now: UnixTime) -> Option<&Crl> {
         let of_issuer = self.iter().filter(|crl| crl.issuer() == issuer);
@@ -148,14 +173,7 @@ impl Crls {
         keys: &[SubjectPublicKeyInfoDer<'_>],
         check: impl FnOnce(Option<RevocationOptions<'_>>) -> Result<T, webpki::Error>,
     ) -> Result<T, webpki::Error> {
-        let is_signed = |crl: &Crl| {
-            let parts = pki::signed_parts(crl.der());
-            parts.is_ok_and(|(tbs, algorithm, signature)| {
-                let mut keys = keys.iter();
-                keys.any(|key| signature::is_signed_with(key, algorithm, tbs, signature))
-            })
-        };
-        let usable = |crl: &Crl| !is_later(crl, now) && is_signed(crl);
+        let usable = |crl: &Crl| !is_later(crl, now) && is_signed_with_one(crl, keys);
         let current = self.lists.iter().filter(|(crl, _)| usable(crl));
         let lists: Vec<_> = current.map(|(_, parsed)| parsed).collect();
         match RevocationOptionsBuilder::new(&lists) {
@@ -179,12 +197,25 @@ impl Crls {
             .build()
     }
 
+    pub(super) fn are_none(&self) -> bool {
+        self.lists.is_empty()
+    }
+
     /// Whether nothing can pass at this time, since there is nothing to check it with.
     pub(super) fn are_missing(&self, now: UnixTime) -> bool {
         let is_asked = self.rules.always || !self.lists.is_empty();
         let is_current = |crl: &Crl| !is_later(crl, now);
         is_asked && !self.rules.allow_unknown && !self.iter().any(is_current)
     }
+}
+
+/// Whether one of these keys signed a CRL.
+fn is_signed_with_one(crl: &Crl, keys: &[SubjectPublicKeyInfoDer<'_>]) -> bool {
+    let parts = pki::signed_parts(crl.der());
+    parts.is_ok_and(|(tbs, algorithm, signature)| {
+        let mut keys = keys.iter();
+        keys.any(|key| signature::is_signed_with(key, algorithm, tbs, signature))
+    })
 }
 
 /// Whether a CRL says that it was made after `now` (RFC 5280, section 5.1.2.4).

@@ -12,15 +12,28 @@ use rustls::{CertificateError, DigitallySignedStruct, PeerMisbehaved, SignatureS
 use crate::pki::Outline;
 use crate::provider::provider;
 
-/// Whether a certificate is signed with its own key.
+/// Whether a certificate is signed with its own key.  Old algorithms, such as SHA-1, are
+/// not verified: there the names have to do, as they do in OpenSSL.
 pub(super) fn is_self_signed(certificate: &Outline<'_>) -> bool {
     certificate.is_self_issued()
-        && is_signed_with(
-            certificate.spki,
-            certificate.algorithms[1],
-            certificate.tbs,
-            certificate.signature,
-        )
+        && (!is_known(certificate.algorithms[1]) || is_issued_with(certificate, certificate.spki))
+}
+
+/// Whether a certificate is signed with this key.
+pub(super) fn is_issued_with(certificate: &Outline<'_>, spki: &[u8]) -> bool {
+    is_signed_with(
+        spki,
+        certificate.algorithms[1],
+        certificate.tbs,
+        certificate.signature,
+    )
+}
+
+/// Whether signatures by this algorithm identifier, in DER, can be verified.
+pub(super) fn is_known(algorithm: &[u8]) -> bool {
+    let content = AnyRef::from_der(algorithm).map(|algorithm| algorithm.value());
+    let mut known = provider().signature_verification_algorithms.all.iter();
+    content.is_ok_and(|content| known.any(|known| *known.signature_alg_id() == *content))
 }
 
 /// Whether `message` is signed with a key, by an algorithm identifier in DER.

@@ -178,8 +178,8 @@ fn tls_exporter_needs_the_extended_master_secret_in_tls_1_2() {
             connection
                 .export("EXPORTER-other", None, &mut [0; 32])
                 .unwrap();
-            connection.write(b"!").unwrap();
-            hear(&connection, b"!");
+            connection.write(b"echo\n").unwrap();
+            hear(&connection, b"echo\n");
             connection.shutdown().unwrap();
         }
     }
