@@ -174,10 +174,18 @@ def certificate_for_another(path):
     path.write_bytes(ca.issue("other.test").pem)
 
 
-@pytest.mark.parametrize("file", ["a.test.pem", "a.test-chain.pem", "a.test-combined.pem"])
 @pytest.mark.parametrize(
-    "make",
-    [foreign_key, foreign_certificate, text, dangling_link, fifo, certificate_for_another],
+    ("file", "make"),
+    [
+        ("a.test.pem", foreign_key),
+        ("a.test.pem", foreign_certificate),
+        ("a.test.pem", certificate_for_another),
+        ("a.test-chain.pem", text),
+        ("a.test-chain.pem", fifo),
+        ("a.test-combined.pem", foreign_key),
+        ("a.test-combined.pem", dangling_link),
+        ("a.test-combined.pem", certificate_for_another),
+    ],
 )
 def test_issue_leaves_files_of_others(cli, file, make):
     cli.run("ca", "init")
@@ -268,11 +276,21 @@ def test_other_files_in_the_way_are_left(cli):
     (cli.directory / "p.p12").write_text("precious")
     options = ["--p12", "p.p12", "--password-file", "password"]
     assert "PKCS#12" in cli.fails("issue", "a.test", *options)
-    (cli.directory / "ca.pem").write_bytes(tlsmith.CA().cert_pem)
-    assert "not the root" in cli.fails("issue", "a.test")
     assert not (cli.directory / "a.test.pem").exists()
     cli.run("issue", "a.test", *options, "--force")
-    assert (cli.directory / "ca.pem").read_bytes() == (cli.authority / "ca.pem").read_bytes()
+
+
+def test_root_of_another_authority_stays(cli):
+    cli.run("ca", "init")
+    root, other = cli.authority / "ca.pem", tlsmith.CA().cert_pem
+    (cli.directory / "ca.pem").write_bytes(other)
+    said = cli.json("issue", "a.test")
+    assert said["files"]["ca"] == str(root)
+    assert "is not the root of this authority, and stays" in said["warnings"][0]
+    assert (cli.directory / "ca.pem").read_bytes() == other
+    said = cli.json("issue", "a.test", "--force")
+    assert (said["files"]["ca"], said["warnings"]) == ("./ca.pem", [])
+    assert (cli.directory / "ca.pem").read_bytes() == root.read_bytes()
 
 
 def test_crl_replaces_an_earlier_one_alone(cli):

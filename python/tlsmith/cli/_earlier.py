@@ -1,8 +1,8 @@
 """Which files are the earlier output of `issue` and `sign`.
 
 Only those are replaced without --force: certificates of the same authority for
-the same first name, the keys that belong to them, and its root.  Anything else
-under these names, above all a private key, is somebody's only copy.
+the same first name, and the keys that belong to them.  Anything else under these
+names, above all a private key, may be somebody's only copy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from ._arguments import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._certs import Files
+    from collections.abc import Collection
+
     from .._tlsmith import Certificate
 
 
@@ -24,30 +25,30 @@ def refuse_to_replace_others(
     site: Identity,
     issuer: Certificate,
     stem: str,
-    files: Files,
+    outputs: Collection[str],
     p12: tuple[str, str] | None = None,
 ) -> None:
     """Raise Failure unless every file that is there may be replaced.
 
-    stem   the path that the names of all files but `ca` and `p12` begin with
-    p12    a path, and the password that it is written with
+    stem     the path that the names of the files begin with
+    outputs  the paths that are written
+    p12      the path of a PKCS#12 file, and the password that it is written with
     """
     earlier = _Earlier(site, issuer)
-    for path in (files.cert, files.chain):
+    cert, chain, key = f"{stem}.pem", f"{stem}-chain.pem", f"{stem}-key.pem"
+    for path in (cert, chain):
         if os.path.lexists(path) and not earlier.is_certificate(_certificate(path)):
             raise _refusal(path, f"is not a certificate of this authority for '{earlier.name}'")
-    before = _certificate(files.cert) or _certificate(files.chain)
-    if files.key is None:
-        _refuse_to_part(site, before, f"{stem}-key.pem")
+    before = _certificate(cert) or _certificate(chain)
+    if key in outputs:
+        _refuse_to_lose(site, before, stem, key)
     else:
-        _refuse_to_lose(site, before, stem, files.key)
-    combined = files.combined
-    if combined is not None and os.path.lexists(combined) and not earlier.is_identity(combined):
+        _refuse_to_part(site, before, key)
+    combined = f"{stem}-combined.pem"
+    if combined in outputs and os.path.lexists(combined) and not earlier.is_identity(combined):
         raise _refusal(combined, f"is not an identity of this authority for '{earlier.name}'")
     if p12 is not None and os.path.lexists(p12[0]) and not earlier.is_identity(*p12):
         raise _refusal(p12[0], f"is not a PKCS#12 file for '{earlier.name}' with this password")
-    if files.ca is not None and os.path.lexists(files.ca) and not is_root(files.ca, site):
-        raise _refusal(files.ca, "is not the root of this authority")
 
 
 def is_root(path: str, site: Identity) -> bool:

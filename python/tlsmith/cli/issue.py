@@ -7,7 +7,7 @@ import os
 from .._authority import CA
 from .._certs import Files, Identity, file_stem
 from ._arguments import KEY_TYPES, Parser, UsageError, Verbs, days
-from ._authority import add_folder, folder_files
+from ._authority import add_folder, certificate_file, folder_files
 from ._describe import certificate_json
 from ._earlier import is_root, refuse_to_replace_others
 from ._files import (
@@ -40,7 +40,7 @@ The local authority issues it, and is made where there is none.  Into DIR go
   ca.pem             the root: for those who shall trust it
 all or none.  NAME is the first name, or that of --out FILE.pem.  Earlier files for
 the same first name from the same authority are replaced.  Any other file needs
---force.
+--force, except that a ca.pem which is not the root stays as it is.
 
 Warnings go to the standard error: of a wildcard directly below a top-level domain,
 and of a validity that some browsers refuse.  JSON has the keys files (cert, chain,
@@ -128,38 +128,49 @@ def save_and_report(
     *,
     inputs: Iterable[str | None],
     p12: tuple[str, str] | None = None,
+    warnings: Iterable[str] = (),
 ) -> None:
     """Write all files, and say what was written.
 
-    where   the folder, and what the names of the files in it begin with
-    inputs  the files that the command read
-    p12     the path of a PKCS#12 file, and its password
+    where     the folder, and what the names of the files in it begin with
+    inputs    the files that the command read
+    p12       the path of a PKCS#12 file, and its password
+    warnings  those to print beside the ones about the certificate itself
     """
-    files = written = site._paths(*where)
+    files = site._paths(*where)
     if files.cert == files.ca:
         raise UsageError(f"'{files.ca}' is the root's, and not replaced: choose another --out")
+    warnings = [*warnings, *certificate_warnings(site.cert)]
+    # Files that are as they should be, or that somebody else needs.
     kept = []
+    if files.key is not None and any(path and are_same(files.key, path) for path in inputs):
+        kept.append(files.key)
+    root = certificate_file(options.ca_dir)
+    reported = files
     if files.ca is not None and is_root(files.ca, site):
         kept.append(files.ca)
-    if files.key is not None and any(path and are_same(files.key, path) for path in inputs):
-        # The key of --key is where it belongs, encrypted or not.
-        kept.append(files.key)
-        written = files._replace(key=None)
+    elif files.ca is not None and os.path.lexists(files.ca) and not options.force:
+        kept.append(files.ca)
+        reported = files._replace(ca=root)
+        warnings.append(
+            f"'{files.ca}' is not the root of this authority, and stays: the root is '{root}'"
+        )
     documents = [document for document in site._documents(files) if document[0] not in kept]
     if p12 is not None:
         documents.append((p12[0], site.pkcs12(p12[1]), True))
     outputs = [path for path, _, _ in documents]
     refuse_to_replace_inputs(outputs, (*inputs, *folder_files(options.ca_dir)))
     if not options.force:
-        refuse_to_replace_others(site, ca.cert, os.path.join(*where), written, p12)
+        refuse_to_replace_others(site, ca.cert, os.path.join(*where), outputs, p12)
     make_folder(where[0])
     write(documents)
-    _report(options, site, files, None if p12 is None else p12[0])
-
-
-def _report(options: Namespace, site: Identity, files: Files, p12: str | None) -> None:
-    warnings = certificate_warnings(site.cert)
     warn(options.verb, warnings)
+    _report(options, site, reported, None if p12 is None else p12[0], warnings)
+
+
+def _report(
+    options: Namespace, site: Identity, files: Files, p12: str | None, warnings: list[str]
+) -> None:
     if options.json:
         written = {**files._asdict(), "p12": p12}
         certificate = certificate_json(site.cert)

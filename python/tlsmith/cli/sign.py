@@ -59,9 +59,14 @@ def run(options: Namespace) -> int:
     if folder == options.out and are_same(os.path.join(folder, f"{stem}.pem"), options.csr):
         stem += "-cert"
     ca = CA.local(options.ca_dir)
-    site = _sign(options, ca, csr)
-    save_and_report(options, ca, site, (folder, stem), inputs=[options.csr])
+    site, hosts = _sign(options, ca, csr)
+    warnings = [_FROM_COMMON_NAME.format(", ".join(hosts))] if hosts else []
+    where = (folder, stem)
+    save_and_report(options, ca, site, where, inputs=[options.csr], warnings=warnings)
     return 0
+
+
+_FROM_COMMON_NAME = "the request has no alternative name, so the common name becomes one: {}"
 
 
 # What says that a file is a request, and in which format: "-csr.pem", ".csr".
@@ -78,7 +83,10 @@ def _stem(path: str) -> str | None:
     return file_stem(name[: next(ends)] or "request")
 
 
-def _sign(options: Namespace, ca: CA, csr: CSR) -> Identity:
+def _sign(options: Namespace, ca: CA, csr: CSR) -> tuple[Identity, list[str]]:
+    """The certificate, and the hosts in its common names where it needs them as
+    alternative names."""
+
     def sign(names: list[str] | None) -> Identity:
         return ca.sign(
             csr,
@@ -91,9 +99,9 @@ def _sign(options: Namespace, ca: CA, csr: CSR) -> Identity:
     site = sign(options.name)
     cert = site.cert
     if cert.names or cert.is_ca or "serverAuth" not in cert.extended_key_usage:
-        return site
+        return site, []
     hosts = [name for name in _common_names(cert) if _is_host(name)]
-    return sign(hosts) if hosts else site
+    return (sign(hosts), hosts) if hosts else (site, [])
 
 
 _COMMON_NAME = "2.5.4.3"
