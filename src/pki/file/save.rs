@@ -45,9 +45,8 @@ pub fn save_files(files: &[(&Path, &[u8], Access)]) -> Result<()> {
         for other in &staged {
             if file.is(other)? {
                 let (one, other) = (other.path.display(), path.display());
-                let sentence = format!(
-                    "'{one}' and '{other}' are the same file: give each document its own"
-                );
+                let sentence =
+                    format!("'{one}' and '{other}' are the same file: give each document its own");
                 return Err(Error::new(Status::Argument, sentence));
             }
         }
@@ -260,7 +259,10 @@ fn sync_directories(files: &[Staged], system: &impl Calls) -> Result<()> {
         let failed = |error| Error::file("cannot write", &file.path, error);
         let mut before = files[..index].iter();
         let is_done = before.try_fold(false, |done, other| {
-            other.target.is_beside(&file.target).map(|same| done || same)
+            other
+                .target
+                .is_beside(&file.target)
+                .map(|same| done || same)
         });
         if !is_done.map_err(failed)? {
             sync_directory(&file.target.directory, system).map_err(failed)?;
