@@ -56,7 +56,7 @@ def make_folder(path: str) -> None:
 
 
 def refuse_to_replace(*paths: str) -> None:
-    """A key that is lost is lost for good."""
+    """Raise Failure for a file that exists: a key that is lost is lost for good."""
     for path in paths:
         if os.path.lexists(path):
             raise Failure(f"'{path}' is there already: --force replaces it", "exists")
