@@ -995,9 +995,14 @@ struct tlsmith_identity *tlsmith_identity_external(const void *cert,
                                                    void *userdata)
 TLSMITH_READS(1, 2);
 
-/// Write the chain (mode 0644) and the key (mode 0600) as PEM, each as a whole
-/// or not at all.  Either path may be NULL; the same path twice makes one file,
-/// with mode 0600.
+/// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.
+/// Either path may be NULL; the same path twice makes one file, with mode 0600.
+///
+/// Files that exist are replaced: a program that must not do so has to check
+/// first.  Both files are complete and on disk before either gets its name.  If
+/// one cannot get it, the old files stay, and the call returns TLSMITH_ERR_FILE.
+/// Symbolic links are followed, except those of other users in sticky directories
+/// that everybody can write to, such as /tmp (protected_symlinks in proc(5)).
 int tlsmith_identity_save(const struct tlsmith_identity *id,
                           const char *cert_file,
                           const char *key_file);
@@ -1060,7 +1065,8 @@ struct tlsmith_csr *tlsmith_csr_load_mem(const void *pem,
 TLSMITH_READS(1, 2);
 
 /// Write the request (mode 0644) and, where it was made here, its key (mode
-/// 0600) as PEM, each as a whole or not at all.  Either path may be NULL.
+/// 0600) as PEM, as tlsmith_identity_save() does: both or neither, in place of
+/// files that exist.  Either path may be NULL.
 /// TLSMITH_ERR_STATE where the key is not here.
 int tlsmith_csr_save(const struct tlsmith_csr *csr,
                      const char *csr_file,

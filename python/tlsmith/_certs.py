@@ -147,27 +147,48 @@ class Identity:
         return names[0] if names else fallback
 
     def write(self, directory: StrPath, *, name: str | None = None) -> Files:
-        """Write the files of `Files` into a folder, which is made if need be:
-        NAME.pem, NAME-key.pem (mode 0600) and so on."""
-        if name is None:
-            name = self._name("identity")
-        has_key = self._native.key is not None
+        """Write the files of `Files` into a directory, which is created if need
+        be: NAME.pem, NAME-key.pem (mode 0600) and so on.
+
+        NAME is the first name of the certificate unless `name` gives it.  After
+        CA.sign(), that is a name which the request chose: give `name`.  Without
+        `name`, no certificate's file can take the place of another's key or of
+        "ca.pem": the host "www-key" gets the files of NAME "www-key_".
+
+        Files that exist are replaced, all or none: if one cannot be written, the
+        old ones stay.  Symbolic links are followed, except those of other users in
+        directories like /tmp.
+
+        Raises ConfigError where a file cannot be written, and where `name` would
+        give two documents the same file.
+        """
+        stem = file_stem(self._name("identity")) if name is None else sanitize(name)
+        files = self._paths(os.fspath(directory), stem)
+        documents = self._documents(files)
         os.makedirs(directory, exist_ok=True)
-        path = os.path.join(os.fspath(directory), file_stem(name))
-        files = Files(
+        _tlsmith.save_files(documents)
+        return files
+
+    def _paths(self, directory: str, stem: str) -> Files:
+        path = os.path.join(directory, stem)
+        has_key = self._native.key is not None
+        return Files(
             cert=f"{path}.pem",
             key=f"{path}-key.pem" if has_key else None,
             chain=f"{path}-chain.pem",
-            ca=None if self._root is None else os.path.join(os.fspath(directory), "ca.pem"),
+            ca=None if self._root is None else os.path.join(directory, "ca.pem"),
             combined=f"{path}-combined.pem" if has_key else None,
         )
-        self._native.save(files.chain, files.key)
-        if has_key:
-            self._native.save(files.combined, files.combined)
-        self.cert.save(files.cert)
-        if self._root is not None:
-            self._root.save(files.ca)
-        return files
+
+    def _documents(self, files: Files) -> list[tuple[str, bytes, bool]]:
+        """What to write: path, content, and whether it is the owner's alone."""
+        documents = [(files.chain, self.chain_pem, False), (files.cert, self.cert_pem, False)]
+        if files.key is not None:
+            documents += [(files.key, self.key_pem, True), (files.combined, self.pem, True)]
+        # A root that is called "ca" is in that file already.
+        if self._root is not None and (files.ca, self._root.pem, False) not in documents:
+            documents.append((files.ca, self._root.pem, False))
+        return documents
 
     def files(self) -> AbstractContextManager[Files]:
         """The files of write() in a temporary folder, for as long as the
@@ -201,6 +222,23 @@ class Identity:
         return f"<tlsmith.{type(self).__name__} {self.cert.subject}>"
 
 
+# What the names of files end with that are not certificates, or not only that.
+_ROLES = ("-key", "-chain", "-combined", "-csr")
+
+
 def file_stem(name: str) -> str:
-    """What files for a name begin with: no separator, no wildcard."""
-    return "".join(c if c.isalnum() or c in "-._@" else "_" for c in name)
+    """What the files for a name begin with.
+
+    Whatever the name, NAME.pem is neither "ca.pem" nor the key, chain or request
+    of another name: such a stem gets a "_" at its end.
+    """
+    stem = sanitize(name)
+    folded = stem.casefold()
+    return f"{stem}_" if folded == "ca" or folded.endswith(_ROLES) else stem
+
+
+def sanitize(name: str) -> str:
+    """A name as part of a file name: without separators and wildcards, and never
+    hidden."""
+    clean = "".join(c if c.isalnum() or c in "-._@" else "_" for c in name)
+    return f"_{clean[1:]}" if clean[:1] in ("", ".") else clean

@@ -105,9 +105,12 @@ class CSR:
         key_file: StrPath | None = None,
         password: Password | None = None,
     ) -> None:
-        """Write the request as PEM, with mode 0644, and its key with mode 0600,
-        each as a whole or not at all.  The key is encrypted where there is a
-        password.  Raises Error, code "state", where the key is not known."""
+        """Write the request as PEM, with mode 0644, and its key with mode 0600, both
+        or neither, in place of files that exist.  The key is encrypted where there
+        is a password.
+
+        Raises Error, code "state", where the key is not known; ConfigError where a
+        file cannot be written, and the old files stay."""
         self._native.save(csr_file, key_file, password)
 
     def to_cryptography(self) -> Any:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from os import PathLike
 from typing import Any, NoReturn, Self, final, overload
@@ -30,6 +30,7 @@ __all__ = [
     "issue",
     "issue_unchecked",
     "mismatched",
+    "save_files",
     "self_signed",
     "sign",
     "weak_key",
@@ -342,6 +343,7 @@ def self_signed(names: list[str], options: dict[str, Any]) -> Identity: ...
 def mismatched(chain: list[Certificate], key: Key) -> Identity: ...
 def weak_key(weakness: str) -> Key: ...
 def sign(ca: Identity, csr: CSR, names: list[str] | None, options: dict[str, Any]) -> Identity: ...
+def save_files(files: Sequence[tuple[str | PathLike[str], bytes, bool]]) -> None: ...
 def gen_crl(
     ca: Identity,
     revoked: list[Revoked],

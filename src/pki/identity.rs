@@ -108,12 +108,12 @@ impl Identity {
         Self::new(chain, Some(key))
     }
 
-    /// Writes the chain (mode 0644) and the key (mode 0600) as PEM, each as a
-    /// whole or not at all, over whatever is there.  Either path may be `None`;
-    /// where both are the same file, it has mode 0600 and holds both.
+    /// Writes the chain (mode 0644) and the key (mode 0600) as PEM, both or
+    /// neither.  Either path may be `None`; where both are the same file, it has
+    /// mode 0600 and holds both.
     ///
-    /// Both files are on disk before either takes its name, so a failure leaves
-    /// the old ones.
+    /// Files that exist are replaced, as [`save_files`](super::save_files) does.
+    /// Fails with [`Status::File`], and leaves the old files.
     pub fn save(&self, cert_file: Option<&Path>, key_file: Option<&Path>) -> Result<()> {
         self.write(cert_file, key_file, None)
     }

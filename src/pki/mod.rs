@@ -39,6 +39,7 @@ pub use crl::{Crl, CrlOptions, RevocationReason, Revoked, gen_crl};
 pub use external::ExternalSigner;
 pub use facts::{AlternativeName, NameParts};
 pub(crate) use file::read_file;
+pub use file::{Access, save_files};
 pub use identity::Identity;
 pub use key::PrivateKey;
 pub use key_type::KeyType;

@@ -128,6 +128,40 @@ def test_files_are_there_only_for_the_block(ca):
     assert not any(os.path.exists(path) for path in files)
 
 
+def test_write_replaces_all_files_or_none(ca, tmp_path):
+    ca.issue("localhost").write(tmp_path)
+    (tmp_path / "ca.pem").unlink()
+    (tmp_path / "ca.pem").mkdir()
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(tlsmith.ConfigError, match="ca.pem") as caught:
+        ca.issue("localhost").write(tmp_path)
+    assert caught.value.code == "config.file"
+    after = {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    assert after == before
+
+
+@pytest.mark.parametrize("name", ["ca", "ca-key", "www-key", "www-chain", "www-CSR", ".hidden"])
+def test_certificate_named_like_another_file_is_written_beside_it(ca, tmp_path, name):
+    www = ca.issue("www").write(tmp_path)
+    before = {path: pathlib.Path(path).read_bytes() for path in www}
+    # As a stranger's request may ask for it.
+    site = tlsmith.CA.sign(ca, tlsmith.CSR("x"), names=[name.removeprefix(".")])
+    files = site.write(tmp_path, name=name if name.startswith(".") else None)
+    assert {path: pathlib.Path(path).read_bytes() for path in www} == before
+    assert len(set(files)) == len(files)
+    assert not os.path.basename(files.cert).startswith(".")
+
+
+def test_name_that_would_make_two_files_one_is_refused(ca, tmp_path):
+    with pytest.raises(tlsmith.ConfigError, match="same file"):
+        ca.issue("localhost").write(tmp_path, name="ca")
+    assert os.listdir(tmp_path) == []
+    # The root itself may be called so.
+    files = ca.write(tmp_path, name="ca")
+    assert files.cert == files.ca == str(tmp_path / "ca.pem")
+    assert tlsmith.CA.load(files.cert, files.key).cert == ca.cert
+
+
 def test_an_authority_can_be_loaded_again(ca, tmp_path):
     files = ca.write(tmp_path, name="my ca")
     again = tlsmith.CA.load(files.cert, files.key)

@@ -168,7 +168,8 @@ def test_requests_of_openssl_are_signed(cli, tmp_path):
     said = cli.json("sign", "r.pem")
     assert said["files"]["key"] is None
     assert said["certificate"]["names"] == ["a.test"]
-    openssl("verify", "-x509_strict", "-CAfile", "ca.pem", "a.test.pem", cwd=tmp_path)
+    assert said["files"]["cert"] == "./r-cert.pem"
+    openssl("verify", "-x509_strict", "-CAfile", "ca.pem", "r-cert.pem", cwd=tmp_path)
     said = cli.json("issue", "b.test", "--csr", "r.pem")
     assert said["certificate"]["names"] == ["b.test"]
     (tmp_path / "broken.pem").write_text((tmp_path / "r.pem").read_text().replace("A", "B"))

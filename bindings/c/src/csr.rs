@@ -64,7 +64,8 @@ pub extern "C" fn tlsmith_csr_load_mem(pem: *const c_void, len: usize) -> *mut t
 }
 
 /// Write the request (mode 0644) and, where it was made here, its key (mode
-/// 0600) as PEM, each as a whole or not at all.  Either path may be NULL.
+/// 0600) as PEM, as tlsmith_identity_save() does: both or neither, in place of
+/// files that exist.  Either path may be NULL.
 /// TLSMITH_ERR_STATE where the key is not here.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_save(

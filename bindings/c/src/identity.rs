@@ -241,9 +241,14 @@ impl ExternalSigner for CallbackSigner {
     }
 }
 
-/// Write the chain (mode 0644) and the key (mode 0600) as PEM, each as a whole
-/// or not at all.  Either path may be NULL; the same path twice makes one file,
-/// with mode 0600.
+/// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.
+/// Either path may be NULL; the same path twice makes one file, with mode 0600.
+///
+/// Files that exist are replaced: a program that must not do so has to check
+/// first.  Both files are complete and on disk before either gets its name.  If
+/// one cannot get it, the old files stay, and the call returns TLSMITH_ERR_FILE.
+/// Symbolic links are followed, except those of other users in sticky directories
+/// that everybody can write to, such as /tmp (protected_symlinks in proc(5)).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save(
     id: *const tlsmith_identity,

@@ -11,6 +11,7 @@ mod cert;
 mod config;
 mod crl;
 mod errors;
+mod files;
 mod hooks;
 mod issue;
 mod key;
@@ -38,6 +39,8 @@ mod _tlsmith {
     use crate::config::Context;
     #[pymodule_export]
     use crate::crl::{Crl, Revoked, gen_crl};
+    #[pymodule_export]
+    use crate::files::save_files;
     #[pymodule_export]
     use crate::issue::{gen_ca, issue, self_signed, sign};
     #[pymodule_export]

@@ -14,6 +14,7 @@ from .. import _local
 from .._authority import CA
 from .._sources import load_crls
 from ._arguments import Failure, Parser
+from ._files import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def key_file(directory: str) -> str:
 def record_file(directory: str) -> str:
     """Where its latest CRL is."""
     return os.path.join(directory, RECORD)
+
+
+def folder_files(directory: str) -> tuple[str, str, str]:
+    """The files that are the authority, which no verb replaces by another's."""
+    return certificate_file(directory), key_file(directory), record_file(directory)
 
 
 def existing(directory: str) -> CA:
@@ -87,5 +93,5 @@ def update_crl(
         if change is not None:
             change(ca)
         crl = ca.crl(valid=valid, number=number)
-        crl.save(record_file(directory))
+        write([(record_file(directory), crl.pem, False)])
     return crl

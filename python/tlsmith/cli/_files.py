@@ -5,40 +5,46 @@ from __future__ import annotations
 import os
 import sys
 
+from .. import _tlsmith
+from .._errors import ConfigError
 from ._arguments import KEY_TYPES, Failure, Parser, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .._tlsmith import Key
 
-
-def write_secret(path: str, content: bytes) -> None:
-    """Write a file with mode 0600, as a whole or not at all."""
-    _write(path, content, 0o600)
+    # Path, content, and whether it is the owner's alone.
+    Document = tuple[str, bytes, bool]
 
 
-def write_public(path: str, content: bytes) -> None:
-    """Write a file with mode 0644, as a whole or not at all."""
-    _write(path, content, 0o644)
-
-
-def _write(path: str, content: bytes, mode: int) -> None:
-    from tempfile import NamedTemporaryFile
-
-    directory, name = os.path.split(path)
+def write(documents: list[Document]) -> None:
+    """Write files together, all or none."""
     try:
-        with NamedTemporaryFile(dir=directory or ".", prefix=f".{name}.", delete=False) as file:
-            try:
-                file.write(content)
-                file.flush()
-                os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-    except OSError as error:
-        raise Failure(f"cannot write '{path}': {error.strerror}", "io") from error
+        _tlsmith.save_files(documents)
+    except ConfigError as error:
+        if error.code != "config.file":
+            raise
+        raise Failure(str(error), "io") from error
+
+
+def refuse_to_replace_inputs(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:
+    """What a command reads, it never replaces, not even with --force."""
+    for path in outputs:
+        if any(source is not None and are_same(path, source) for source in inputs):
+            raise UsageError(
+                f"'{path}' is a file that this command reads, and is not replaced: "
+                "choose another --out"
+            )
+
+
+def are_same(one: str, other: str) -> bool:
+    """Whether two paths lead to the same file, which is there."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def make_folder(path: str) -> None:
@@ -50,10 +56,33 @@ def make_folder(path: str) -> None:
 
 
 def refuse_to_replace(*paths: str) -> None:
-    """A key that is lost is lost for good."""
+    """Raise Failure for a file that exists: a key that is lost is lost for good."""
     for path in paths:
         if os.path.lexists(path):
             raise Failure(f"'{path}' is there already: --force replaces it", "exists")
+
+
+def add_place(parser: Parser) -> None:
+    """The argument that place() reads."""
+    parser.add_argument(
+        "--out",
+        metavar="DIR|FILE.pem",
+        default=".",
+        help="where to write, here by default; or the file of the certificate, NAME.pem",
+    )
+
+
+def place(out: str, stem: str | None) -> tuple[str, str]:
+    """The folder that --out says, and what the names of the files in it begin
+    with: `stem` unless --out says that too."""
+    if out.endswith(".pem") and not os.path.isdir(out):
+        folder, name = os.path.split(out.removesuffix(".pem"))
+        if not name:
+            raise UsageError(f"'{out}' has no name before .pem")
+        return folder or ".", name
+    if stem is None:
+        raise UsageError("the request has no file name: give the certificate's, --out FILE.pem")
+    return out, stem
 
 
 def key_or_type(text: str, password: str | None = None) -> Key | str:

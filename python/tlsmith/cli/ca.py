@@ -17,6 +17,7 @@ from ._authority import (
     record_file,
 )
 from ._describe import certificate_json, key_name, show_validity
+from ._files import write
 from ._output import Page, print_json
 
 TYPE_CHECKING = False
@@ -62,7 +63,11 @@ def add(verbs: Verbs) -> None:
     )
     making = parser.add_argument_group("of init")
     making.add_argument("--name", help="its common name; by default one of its own")
-    making.add_argument("--organization", metavar="O", help="by default who you are, and where")
+    making.add_argument(
+        "--organization",
+        metavar="O",
+        help="its organization; by default user@host, and none with --name",
+    )
     making.add_argument("--key", metavar="TYPE", choices=KEY_TYPES, help="a type of key")
     making.add_argument("--days", type=days, help="how long it is valid, by default 3650")
     making.add_argument("--path-len", metavar="N", type=int, help="how many CAs may be below it")
@@ -94,15 +99,21 @@ def _init(options: Namespace) -> None:
                 raise Failure(f"'{path}' is there already: choose another --ca-dir", "exists")
         ca = CA(
             options.name,
-            organization=options.organization or _local.owner(),
+            organization=_organization(options),
             key=options.key or KEY_TYPES[0],
             valid=f"{options.days or 3650}d",
             path_len=options.path_len,
             permit=options.permit or (),
             exclude=options.exclude or (),
         )
-        ca._native.save(cert, key)
+        write([(key, ca.key_pem, True), (cert, ca.chain_pem, False)])
     _tell(options, ca)
+
+
+def _organization(options: Namespace) -> str | None:
+    """The user's, unless the authority has a name, which is all of its subject."""
+    named: str | None = options.organization
+    return _local.owner() if named is None and options.name is None else named
 
 
 def _show(options: Namespace) -> None:

@@ -13,17 +13,20 @@ from ._files import (
     make_folder,
     password,
     refuse_to_replace,
-    write_public,
+    refuse_to_replace_inputs,
+    write,
 )
 from ._output import print_json
+from ._warnings import name_warnings, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
 _SAYS = """
-It writes NAME-csr.pem, and NAME-key.pem with mode 0600 where the key is new.  JSON
-has the keys subject, names, key_type, csr (a file) and key (a file, or null).
+It writes NAME-csr.pem, and NAME-key.pem with mode 0600 where the key is new, both or
+neither.  JSON has the keys subject, names, key_type, csr (a file), key (a file, or
+null) and warnings, such as of a wildcard directly below a top-level domain.
 """
 
 _EXAMPLES = """
@@ -59,8 +62,10 @@ def run(options: Namespace) -> int:
     secret = password(options.password_file)
     key = key_or_type(options.key, secret)
     csr_file, key_file = f"{stem}-csr.pem", f"{stem}-key.pem" if isinstance(key, str) else None
+    outputs = [csr_file] if key_file is None else [csr_file, key_file]
+    refuse_to_replace_inputs(outputs, [options.key, options.password_file])
     if not options.force:
-        refuse_to_replace(csr_file, *[key_file] if key_file else [])
+        refuse_to_replace(*outputs)
     csr = CSR(
         *options.names,
         key=key,
@@ -69,14 +74,17 @@ def run(options: Namespace) -> int:
         usage=["client"] if options.client else None,
         ca=options.request_ca,
     )
+    documents = [(csr_file, csr.pem, False)]
+    if key_file is not None and csr.key is not None:
+        pem = csr.key.pem if secret is None else csr.key.encrypted_pem(secret)
+        documents.append((key_file, pem, True))
     make_folder(options.out)
-    if key_file is None:
-        write_public(csr_file, csr.pem)
-    else:
-        csr.save(csr_file, key_file, secret)
+    write(documents)
+    warnings = name_warnings(csr.names)
+    warn(options.verb, warnings)
     if options.json:
         said = {"subject": csr.subject, "names": list(csr.names), "key_type": csr.key_type}
-        print_json({**said, "csr": csr_file, "key": key_file})
+        print_json({**said, "csr": csr_file, "key": key_file, "warnings": warnings})
     else:
         print("\n".join(path for path in (csr_file, key_file) if path))
     return 0

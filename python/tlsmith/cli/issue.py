@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import os
+
 from .._authority import CA
-from .._certs import Files, Identity
+from .._certs import Files, Identity, file_stem
 from ._arguments import KEY_TYPES, Parser, UsageError, Verbs, days
-from ._authority import add_folder
+from ._authority import add_folder, certificate_file, folder_files
 from ._describe import certificate_json
-from ._files import add_password, ask_password, key_or_type, make_folder, password, write_secret
+from ._earlier import is_root, refuse_to_replace_others
+from ._files import (
+    add_password,
+    add_place,
+    are_same,
+    ask_password,
+    key_or_type,
+    make_folder,
+    password,
+    place,
+    refuse_to_replace_inputs,
+    write,
+)
 from ._output import print_json
+from ._warnings import certificate_warnings, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterable
     from typing import Any
 
 _SAYS = """
@@ -22,8 +38,14 @@ The local authority issues it, and is made where there is none.  Into DIR go
   NAME-key.pem       the key, mode 0600
   NAME-combined.pem  key and chain, mode 0600
   ca.pem             the root: for those who shall trust it
-and what was there for NAME is replaced.  JSON has the keys files (cert, chain,
-key, combined, ca, p12; null where there is none) and certificate, as `inspect`.
+all or none.  NAME is the first name, or that of --out FILE.pem.  Earlier files for
+the same first name from the same authority are replaced.  Any other file needs
+--force, except that a ca.pem which is not the root stays as it is.
+
+Warnings go to the standard error: of a wildcard directly below a top-level domain,
+and of a validity that some browsers refuse.  JSON has the keys files (cert, chain,
+key, combined, ca, p12; null where there is none), certificate, as `inspect`, and
+warnings.
 """
 
 _EXAMPLES = """
@@ -58,7 +80,8 @@ def add_issuing(parser: Parser) -> None:
     length.add_argument("--valid", metavar="SPAN", help="90d, 12h, or from when until when")
     parser.add_argument("--outlive-ca", action="store_true", help="be valid longer than the CA")
     parser.add_argument("--crl-url", metavar="URL", help="where its CRL will be")
-    parser.add_argument("--out", metavar="DIR", default=".", help="where to write, here by default")
+    add_place(parser)
+    parser.add_argument("--force", action="store_true", help="replace whatever is there")
     add_folder(parser)
 
 
@@ -68,23 +91,23 @@ def run(options: Namespace) -> int:
         raise UsageError("--csr is for a key that is elsewhere: no --key, no --p12")
     if options.password_file and not (options.p12 or options.key):
         raise UsageError("--password-file is for --p12, or for the key of --key")
-    # Before anything is written: it may ask.
+    # Before anything is issued: it may ask.
     secret = ask_password(options.password_file, options.p12) if options.p12 else None
-    site = _issue(options)
-    make_folder(options.out)
-    files = site.write(options.out)
-    if secret is not None:
-        write_secret(options.p12, site.pkcs12(secret))
-    report(options, site, files, options.p12)
+    ca = CA.local(options.ca_dir)
+    site = _issue(options, ca)
+    where = place(options.out, file_stem(site.cert.names[0]))
+    p12 = None if secret is None else (options.p12, secret)
+    inputs = (options.csr, options.key, options.password_file)
+    save_and_report(options, ca, site, where, inputs=inputs, p12=p12)
     return 0
 
 
-def _issue(options: Namespace) -> Identity:
+def _issue(options: Namespace, ca: CA) -> Identity:
     given = issuing(options)
     if options.csr:
-        return CA.local(options.ca_dir).sign(options.csr, names=options.names, **given)
+        return ca.sign(options.csr, names=options.names, **given)
     key = key_or_type(options.key or KEY_TYPES[0], password(options.password_file))
-    return CA.local(options.ca_dir).issue(*options.names, key=key, **given)
+    return ca.issue(*options.names, key=key, **given)
 
 
 def issuing(options: Namespace) -> dict[str, Any]:
@@ -97,11 +120,61 @@ def issuing(options: Namespace) -> dict[str, Any]:
     }
 
 
-def report(options: Namespace, site: Identity, files: Files, p12: str | None = None) -> None:
-    """What was written."""
+def save_and_report(
+    options: Namespace,
+    ca: CA,
+    site: Identity,
+    where: tuple[str, str],
+    *,
+    inputs: Iterable[str | None],
+    p12: tuple[str, str] | None = None,
+    warnings: Iterable[str] = (),
+) -> None:
+    """Write all files, and say what was written.
+
+    where     the folder, and what the names of the files in it begin with
+    inputs    the files that the command read
+    p12       the path of a PKCS#12 file, and its password
+    warnings  those to print beside the ones about the certificate itself
+    """
+    files = site._paths(*where)
+    if files.cert == files.ca:
+        raise UsageError(f"'{files.ca}' is the root's, and not replaced: choose another --out")
+    warnings = [*warnings, *certificate_warnings(site.cert)]
+    # Files that are as they should be, or that somebody else needs.
+    kept = []
+    if files.key is not None and any(path and are_same(files.key, path) for path in inputs):
+        kept.append(files.key)
+    root = certificate_file(options.ca_dir)
+    reported = files
+    if files.ca is not None and is_root(files.ca, site):
+        kept.append(files.ca)
+    elif files.ca is not None and os.path.lexists(files.ca) and not options.force:
+        kept.append(files.ca)
+        reported = files._replace(ca=root)
+        warnings.append(
+            f"'{files.ca}' is not the root of this authority, and stays: the root is '{root}'"
+        )
+    documents = [document for document in site._documents(files) if document[0] not in kept]
+    if p12 is not None:
+        documents.append((p12[0], site.pkcs12(p12[1]), True))
+    outputs = [path for path, _, _ in documents]
+    refuse_to_replace_inputs(outputs, (*inputs, *folder_files(options.ca_dir)))
+    if not options.force:
+        refuse_to_replace_others(site, ca.cert, os.path.join(*where), outputs, p12)
+    make_folder(where[0])
+    write(documents)
+    warn(options.verb, warnings)
+    _report(options, site, reported, None if p12 is None else p12[0], warnings)
+
+
+def _report(
+    options: Namespace, site: Identity, files: Files, p12: str | None, warnings: list[str]
+) -> None:
     if options.json:
         written = {**files._asdict(), "p12": p12}
-        print_json({"files": written, "certificate": certificate_json(site.cert)})
+        certificate = certificate_json(site.cert)
+        print_json({"files": written, "certificate": certificate, "warnings": warnings})
         return
     for path in (files.cert, files.chain, files.key, files.combined, files.ca, p12):
         if path is not None:

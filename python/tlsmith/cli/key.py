@@ -5,7 +5,13 @@ from __future__ import annotations
 from .. import _tlsmith
 from ._arguments import KEY_TYPES, Verbs
 from ._describe import key_json
-from ._files import add_password, password, refuse_to_replace
+from ._files import (
+    add_password,
+    password,
+    refuse_to_replace,
+    refuse_to_replace_inputs,
+    write,
+)
 from ._output import print_json, write_bytes
 
 TYPE_CHECKING = False
@@ -43,15 +49,17 @@ def add(verbs: Verbs) -> None:
 def run(options: Namespace) -> int:
     """Make it and write it."""
     secret = password(options.password_file)
+    if options.out:
+        refuse_to_replace_inputs([options.out], [options.password_file])
     if options.out and not options.force:
         refuse_to_replace(options.out)
     key = _tlsmith.Key.generate(options.type)
+    pem = key.pem if secret is None else key.encrypted_pem(secret)
     if options.out:
-        key.save(options.out, secret)
+        write([(options.out, pem, True)])
         if options.json:
             print_json({**key_json(key), "file": options.out})
         return 0
-    pem = key.pem if secret is None else key.encrypted_pem(secret)
     if options.json:
         print_json({**key_json(key), "pem": pem.decode()})
     else:

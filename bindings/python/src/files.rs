@@ -1,0 +1,30 @@
+//! Files that are written together.
+
+use std::path::{Path, PathBuf};
+
+use pyo3::prelude::*;
+use tlsmith::Access;
+use zeroize::Zeroizing;
+
+use crate::errors::detached;
+
+/// Writes files together, all or none: each with its path, its content, and
+/// whether it is the owner's alone.
+#[pyfunction]
+pub(crate) fn save_files(py: Python<'_>, files: Vec<(PathBuf, Vec<u8>, bool)>) -> PyResult<()> {
+    let files: Vec<_> = files
+        .into_iter()
+        .map(|(path, content, is_secret)| (path, Zeroizing::new(content), is_secret))
+        .collect();
+    let borrowed: Vec<(&Path, &[u8], Access)> = files
+        .iter()
+        .map(|(path, content, is_secret)| {
+            let access = match is_secret {
+                true => Access::Owner,
+                false => Access::Everybody,
+            };
+            (path.as_path(), content.as_slice(), access)
+        })
+        .collect();
+    detached(py, || tlsmith::save_files(&borrowed))
+}
