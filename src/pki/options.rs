@@ -8,8 +8,10 @@ use super::key_type::KeyType;
 /// What a certificate is to be like.  The default is what most people need.
 #[derive(Clone, Debug, Default)]
 pub struct CertOptions {
-    /// The common name.  By default the first name; for a CA without names
-    /// `"tlsmith CA"`, or `"tlsmith intermediate CA"` when it is issued.
+    /// The common name.  By default the first host name or e-mail address of at
+    /// most 64 characters, and none if there is no such name: addresses and URIs
+    /// are alternative names only.  A CA without names is `"tlsmith CA"`, or
+    /// `"tlsmith intermediate CA"` when it is issued.
     pub common_name: Option<String>,
     /// The whole subject instead: `"CN=x,O=Example"` or `"/O=Example/CN=x"`.
     pub subject: Option<String>,

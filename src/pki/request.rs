@@ -276,8 +276,9 @@ fn check_signature(document: &Signed<RequestContent>, spki: &[u8]) -> Result<()>
         Rejected::Unsupported => Error::new(
             Status::Unsupported,
             format!(
-                "the request has a key of type {} and is signed with {}: such a signature cannot \
-                 be checked here, use ECDSA, Ed25519, Ed448, RSA or ML-DSA with SHA-256 or better",
+                "the request has a key of type {} and is signed with {}, which is not supported, \
+                 so its signature cannot be checked: use ECDSA on P-256, P-384 or P-521, Ed25519, \
+                 Ed448, ML-DSA or RSA of 2048 to 8192 bits, with SHA-256 or better",
                 describe::key_type(spki),
                 describe::algorithm(&document.algorithm.oid)
             ),

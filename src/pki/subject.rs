@@ -43,12 +43,20 @@ const fn attribute(
     }
 }
 
+/// ub-common-name (RFC 5280, appendix A.1), in characters.
+pub(super) const LONGEST_COMMON_NAME: usize = 64;
+
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");
 
 const ATTRIBUTES: [Attribute; 23] = [
-    attribute("2.5.4.3", &["CN", "commonName"], Tag::Utf8String, 64),
+    attribute(
+        "2.5.4.3",
+        &["CN", "commonName"],
+        Tag::Utf8String,
+        LONGEST_COMMON_NAME,
+    ),
     attribute("2.5.4.10", &["O", "organizationName"], Tag::Utf8String, 64),
     attribute(
         "2.5.4.11",
