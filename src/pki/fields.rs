@@ -237,7 +237,12 @@ pub(super) fn subject(options: &CertOptions, names: &[AltName], fallback: &str) 
         }
         _ => None,
     });
-    first.map_or(Ok(Subject::EMPTY), |name| Subject::common_name(name))
+    match first {
+        Some(name) => Subject::common_name(name),
+        // The subject of a CA is never empty (RFC 5280, section 4.1.2.6).
+        None if options.ca => Subject::common_name(fallback),
+        None => Ok(Subject::EMPTY),
+    }
 }
 
 /// A serial number that somebody chose, positive and of up to 20 bytes (RFC

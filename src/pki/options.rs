@@ -67,7 +67,16 @@ pub struct CertOptions {
     /// Signing a request: repeat each extension that it asks for, byte for
     /// byte, and add only those that it does not.  Key identifiers are always
     /// the issuer's business.
+    ///
+    /// A request is refused if it asks for name constraints, for the purposes
+    /// OCSPSigning or anyExtendedKeyUsage, or, unless [`Self::ca`] is set, for the
+    /// key usages keyCertSign and cRLSign.  All else is the signer's to judge.
     pub copy_extensions: bool,
+    /// Signing a request: accept alternative names of other kinds than host names,
+    /// addresses, e-mail addresses and URIs, such as the user principal names of
+    /// Active Directory.  [`Csr::other_names`](super::Csr::other_names) has them.
+    /// By default such a request is refused.
+    pub allow_other_names: bool,
 }
 
 /// An extension that somebody wants to have in a certificate.

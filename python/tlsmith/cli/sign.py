@@ -35,6 +35,11 @@ def add(verbs: Verbs) -> None:
     parser.add_argument(
         "--copy-extensions", action="store_true", help="all that it asks for, byte for byte"
     )
+    parser.add_argument(
+        "--allow-other-names",
+        action="store_true",
+        help="also names that are no host, address, e-mail address or URI",
+    )
     parser.add_argument("--allow-ca", action="store_true", help="let it be a CA if it asks to")
     add_issuing(parser)
 
@@ -46,6 +51,7 @@ def run(options: Namespace) -> int:
         csr,
         names=options.name,
         copy_extensions=options.copy_extensions,
+        allow_other_names=options.allow_other_names,
         ca=options.allow_ca,
         **issuing(options),
     )
