@@ -210,9 +210,9 @@ class CA(Identity):
         names              these stand in place of its alternative names
         copy_extensions    repeat each extension that it asks for, byte for byte,
                            and add only those that it does not
-        allow_other_names  sign alternative names of other kinds than host names,
-                           addresses, e-mail addresses and URIs: those in
-                           CSR.other_names
+        allow_other_names  sign alternative names of kinds that cannot be checked
+                           (otherName, x400Address, ediPartyName): CSR.other_names
+                           has them
         ca                 allow it to be a CA; a CA is what comes back then
 
         The others are those of issue().  Where the request was not made here,

@@ -74,8 +74,9 @@ class CSR:
     @property
     def other_names(self) -> tuple[str, ...]:
         """The alternative names of all other kinds, each with its kind in front,
-        such as "other name 1.3.6.1.4.1.311.20.2.3 alice@corp.example".
-        CA.sign() refuses them without allow_other_names."""
+        such as "directory CN=alice", "identifier 1.2.3" or "other name
+        1.3.6.1.4.1.311.20.2.3 alice@corp.example".  CA.sign() refuses all but
+        directory names and identifiers without allow_other_names."""
         return self._native.other_names
 
     @property

@@ -85,7 +85,8 @@ pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Res
 ///
 /// A request is untrusted input.  Its names have to be such as [`issue_cert`]
 /// takes, without wildcards inside, control characters or addresses as host
-/// names; names of other kinds need [`CertOptions::allow_other_names`].
+/// names; names of kinds that cannot be checked need
+/// [`CertOptions::allow_other_names`].
 ///
 /// Fails with [`Status::Issue`], and says which rule, as [`issue_cert`] does, for
 /// names that are refused, and for a request to be a CA unless

@@ -72,8 +72,8 @@ pub struct CertOptions {
     /// OCSPSigning or anyExtendedKeyUsage, or, unless [`Self::ca`] is set, for the
     /// key usages keyCertSign and cRLSign.  All else is the signer's to judge.
     pub copy_extensions: bool,
-    /// Signing a request: accept alternative names of other kinds than host names,
-    /// addresses, e-mail addresses and URIs, such as the user principal names of
+    /// Signing a request: accept alternative names of kinds that cannot be checked
+    /// (otherName, x400Address, ediPartyName), such as the user principal names of
     /// Active Directory.  [`Csr::other_names`](super::Csr::other_names) has them.
     /// By default such a request is refused.
     pub allow_other_names: bool,

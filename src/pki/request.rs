@@ -172,8 +172,9 @@ impl Csr {
     }
 
     /// The alternative names of all other kinds, each with its kind in front, such
-    /// as `"other name 1.3.6.1.4.1.311.20.2.3 alice@corp.example"`.  They are
-    /// signed only if [`CertOptions::allow_other_names`] is set.
+    /// as `"directory CN=alice"`, `"identifier 1.2.3"` or `"other name
+    /// 1.3.6.1.4.1.311.20.2.3 alice@corp.example"`.  All but directory names and
+    /// identifiers are signed only if [`CertOptions::allow_other_names`] is set.
     pub fn other_names(&self) -> &[String] {
         &self.0.other_names
     }

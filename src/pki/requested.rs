@@ -113,14 +113,16 @@ fn check_other(
     if !is_sound {
         return Err("it asks for an alternative name that does not parse".to_owned());
     }
-    if allow_other_names {
-        return Ok(());
+    // The others are displayed as what they are, and can be compared.
+    let is_opaque = matches!(name.number(), OTHER | X400 | EDI_PARTY);
+    match is_opaque && !allow_other_names {
+        false => Ok(()),
+        true => Err(format!(
+            "it asks for {}, a name of a kind that cannot be checked: \
+             set the option allow_other_names if that is meant",
+            quoted(&show(name))
+        )),
     }
-    Err(format!(
-        "it asks for {}, and only host names, addresses, e-mail addresses and URIs are signed \
-         unless the option allow_other_names is set",
-        quoted(&show(name))
-    ))
 }
 
 /// Fails for a subject that shows people something else than programs read.

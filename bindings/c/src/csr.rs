@@ -113,8 +113,8 @@ pub extern "C" fn tlsmith_csr_names(csr: *const tlsmith_csr) -> *const c_char {
 }
 
 /// Returns the alternative names of all other kinds that it asks for, one a line,
-/// each with its kind in front, or "".  tlsmith_sign_csr() refuses them without
-/// TLSMITH_CERT_ALLOW_OTHER_NAMES.
+/// each with its kind in front, or "".  tlsmith_sign_csr() signs directory names and
+/// registered identifiers; the others need TLSMITH_CERT_ALLOW_OTHER_NAMES.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_other_names(csr: *const tlsmith_csr) -> *const c_char {
     edge::string(csr, |csr| csr.texts.keep(&csr.csr.other_names().join("\n")))

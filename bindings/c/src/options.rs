@@ -52,7 +52,8 @@ pub const TLSMITH_CERT_CA: u32 = 1;
 pub const TLSMITH_CERT_COPY_EXTENSIONS: u32 = 2;
 /// Let it be valid beyond the end of its CA.
 pub const TLSMITH_CERT_OUTLIVE_CA: u32 = 4;
-/// Signing a request: accept the names of tlsmith_csr_other_names().
+/// Signing a request: accept alternative names of kinds that cannot be checked
+/// (otherName, x400Address, ediPartyName).  tlsmith_csr_other_names() has them.
 pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 8;
 
 /// The options of the core, the default ones for NULL.

@@ -38,7 +38,7 @@ def add(verbs: Verbs) -> None:
     parser.add_argument(
         "--allow-other-names",
         action="store_true",
-        help="also names that are no host, address, e-mail address or URI",
+        help="also names of kinds that cannot be checked, such as otherName",
     )
     parser.add_argument("--allow-ca", action="store_true", help="let it be a CA if it asks to")
     add_issuing(parser)
