@@ -99,7 +99,8 @@
 /// Let it be valid beyond the end of its CA.
 #define TLSMITH_CERT_OUTLIVE_CA 4
 
-/// Signing a request: accept the names of tlsmith_csr_other_names().
+/// Signing a request: accept alternative names of kinds that cannot be checked
+/// (otherName, x400Address, ediPartyName).  tlsmith_csr_other_names() has them.
 #define TLSMITH_CERT_ALLOW_OTHER_NAMES 8
 
 /// Why a call did not succeed.
@@ -1089,8 +1090,8 @@ const char *tlsmith_csr_subject(const struct tlsmith_csr *csr);
 const char *tlsmith_csr_names(const struct tlsmith_csr *csr);
 
 /// Returns the alternative names of all other kinds that it asks for, one a line,
-/// each with its kind in front, or "".  tlsmith_sign_csr() refuses them without
-/// TLSMITH_CERT_ALLOW_OTHER_NAMES.
+/// each with its kind in front, or "".  tlsmith_sign_csr() signs directory names and
+/// registered identifiers; the others need TLSMITH_CERT_ALLOW_OTHER_NAMES.
 const char *tlsmith_csr_other_names(const struct tlsmith_csr *csr);
 
 /// The kind of its key, such as "ecdsa-p256".
