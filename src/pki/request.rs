@@ -354,9 +354,7 @@ fn requested_extensions(attributes: Option<&Any>) -> Result<Vec<Extension>> {
 }
 
 /// The elements in the content of a SET, in whatever order.
-fn elements<'a, T: Decode<'a, Error = der::Error>>(
-    mut content: &'a [u8],
-) -> der::Result<Vec<T>> {
+fn elements<'a, T: Decode<'a, Error = der::Error>>(mut content: &'a [u8]) -> der::Result<Vec<T>> {
     let mut all = Vec::new();
     while !content.is_empty() {
         let (element, rest) = T::from_der_partial(content)?;
