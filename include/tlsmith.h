@@ -91,10 +91,17 @@
 #define TLSMITH_CERT_CA 1
 
 /// Signing a request: repeat the extensions that it asks for, byte for byte.
+/// TLSMITH_ERR_ISSUE if it asks for name constraints, for the purposes OCSPSigning
+/// or anyExtendedKeyUsage, or, without TLSMITH_CERT_CA, to sign certificates or
+/// CRLs.
 #define TLSMITH_CERT_COPY_EXTENSIONS 2
 
 /// Let it be valid beyond the end of its CA.
 #define TLSMITH_CERT_OUTLIVE_CA 4
+
+/// Signing a request: accept alternative names of kinds that cannot be checked
+/// (otherName, x400Address, ediPartyName).  tlsmith_csr_other_names() has them.
+#define TLSMITH_CERT_ALLOW_OTHER_NAMES 8
 
 /// Why a call did not succeed.
 ///
@@ -230,7 +237,7 @@ typedef struct tlsmith_slice {
 typedef struct tlsmith_cert_options {
   /// sizeof(tlsmith_cert_options)
   size_t size;
-  /// NULL: the first name, or "tlsmith CA"
+  /// NULL: the first host name or e-mail address, if any, or "tlsmith CA"
   const char *common_name;
   /// "/C=DE/O=Example/CN=x" or RFC 4514, instead of common_name
   const char *subject;
@@ -1088,6 +1095,11 @@ const char *tlsmith_csr_subject(const struct tlsmith_csr *csr);
 /// The alternative names that it asks for, separated by commas, or "".
 const char *tlsmith_csr_names(const struct tlsmith_csr *csr);
 
+/// Returns the alternative names of all other kinds that it asks for, one a line,
+/// each with its kind in front, or "".  tlsmith_sign_csr() signs directory names and
+/// registered identifiers; the others need TLSMITH_CERT_ALLOW_OTHER_NAMES.
+const char *tlsmith_csr_other_names(const struct tlsmith_csr *csr);
+
 /// The kind of its key, such as "ecdsa-p256".
 const char *tlsmith_csr_key_type(const struct tlsmith_csr *csr);
 
@@ -1101,7 +1113,8 @@ void tlsmith_csr_free(struct tlsmith_csr *csr);
 /// its alternative names; for the rest see TLSMITH_CERT_COPY_EXTENSIONS.  A
 /// subject or a common name in `opt` stands in place of the request's.  The
 /// identity has the key where the request was made here.  TLSMITH_ERR_ISSUE
-/// where the CA may not, and for a request to be a CA without TLSMITH_CERT_CA.
+/// where the CA may not, for a request to be a CA without TLSMITH_CERT_CA, and for
+/// names that tlsmith_issue_cert() would not take: a request is untrusted input.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_sign_csr(const struct tlsmith_identity *ca,
                                           const struct tlsmith_csr *csr,
@@ -1110,7 +1123,8 @@ struct tlsmith_identity *tlsmith_sign_csr(const struct tlsmith_identity *ca,
 /// Make a CRL, a list of certificates that this CA revokes, as PEM that belongs
 /// to `ca`.  `serials` are serial numbers in hex separated by commas, each with
 /// a reason (RFC 5280, section 5.3.1) or without: "0a1b,0c2d=keyCompromise".
-/// NULL or "" revokes nothing.  It is good for so many days; 0: 7.  NULL on
+/// NULL or "" revokes nothing.  It is good for so many days from now; 0: 7.  Its
+/// thisUpdate is an hour ago, for clocks that are a little behind.  NULL on
 /// failure, with TLSMITH_ERR_ISSUE where the CA may not.
 TLSMITH_NODISCARD
 const char *tlsmith_gen_crl(const struct tlsmith_identity *ca,

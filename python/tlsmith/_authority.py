@@ -194,6 +194,7 @@ class CA(Identity):
         valid: When | None = None,
         usage: Sequence[Usage] | None = None,
         copy_extensions: bool = False,
+        allow_other_names: bool = False,
         ca: bool = False,
         crl_url: str | None = None,
         ocsp_url: str | None = None,
@@ -205,17 +206,25 @@ class CA(Identity):
         """Issue what a request asks for: a certificate for its key, its subject
         and its alternative names, each byte for byte.
 
-        csr              a CSR, or where to load one from
-        names            these stand in place of its alternative names
-        copy_extensions  repeat each extension that it asks for, byte for byte,
-                         and add only those that it does not
-        ca               allow it to be a CA; a CA is what comes back then
+        csr                a CSR, or where to load one from
+        names              these stand in place of its alternative names
+        copy_extensions    repeat each extension that it asks for, byte for byte,
+                           and add only those that it does not
+        allow_other_names  sign alternative names of kinds that cannot be checked
+                           (otherName, x400Address, ediPartyName): CSR.other_names
+                           has them
+        ca                 allow it to be a CA; a CA is what comes back then
 
         The others are those of issue().  Where the request was not made here,
         the identity has no key: its `key`, and what needs it, raises Error, code
-        "state".  Raises CertError where the authority may not issue it, and for
-        a request to be a CA without `ca`; ConfigError where an extension that is
-        copied is given, too.
+        "state".
+
+        A request is untrusted input.  Raises CertError for names that issue()
+        does not take, for control characters in the subject, for a request to be a
+        CA without `ca`, and where the authority may not issue it.  Copied
+        extensions never grant name constraints, OCSPSigning,
+        anyExtendedKeyUsage or, without `ca`, keyCertSign and cRLSign: CertError.
+        Raises ConfigError if an extension that is copied is also an argument.
         """
         if not isinstance(csr, CSR):
             csr = CSR.load(csr)
@@ -230,6 +239,7 @@ class CA(Identity):
             ca=ca,
             outlive_ca=outlive_ca,
             copy_extensions=copy_extensions,
+            allow_other_names=allow_other_names,
         )
         others = None if names is None else strings("names", names)
         native = _tlsmith.sign(self._native, csr._native, others, asked)
@@ -280,7 +290,8 @@ class CA(Identity):
     def crl(self, *, valid: When = "7d", number: int | None = None) -> _tlsmith.CRL:
         """The list of what this authority has revoked, signed by it.
 
-        valid   how long it is good for, "7d", or from when until when
+        valid   how long it is good for from now, "7d", or from when until when;
+                its thisUpdate is an hour ago unless it is given here
         number  has to grow from one CRL to the next, below 2**64; by default
                 the time in microseconds
 

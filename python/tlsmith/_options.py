@@ -43,6 +43,7 @@ def options(
     ca: bool = False,
     outlive_ca: bool = False,
     copy_extensions: bool = False,
+    allow_other_names: bool = False,
     names: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The options of certificates and requests.  `names` are only read, for the
@@ -88,6 +89,7 @@ def options(
         "extensions": [] if extensions is None else _extensions(extensions),
         "outlive_ca": outlive_ca,
         "copy_extensions": copy_extensions,
+        "allow_other_names": allow_other_names,
     }
 
 
@@ -137,12 +139,25 @@ _LONGEST_COMMON_NAME = 64
 
 
 def _subject(common_name: str | None, organization: str, names: Sequence[str]) -> str:
-    """A subject (RFC 4514).  A name that is too long for it stays out, as it
-    does where there is no organization."""
-    if common_name is None and names and len(names[0]) <= _LONGEST_COMMON_NAME:
-        common_name = names[0]
+    """A subject (RFC 4514).  Its common name is the one that the core chooses if
+    there is no organization."""
+    if common_name is None:
+        common_name = next(filter(_is_common_name, names), None)
     first = "" if common_name is None else f"CN={_escape(common_name)},"
     return f"{first}O={_escape(organization)}"
+
+
+def _is_common_name(name: str) -> bool:
+    """Whether it is a host name or an e-mail address, and short enough."""
+    import ipaddress
+
+    if len(name) > _LONGEST_COMMON_NAME or "://" in name:
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return True
+    return False
 
 
 def _escape(value: str) -> str:

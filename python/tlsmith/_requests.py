@@ -20,7 +20,8 @@ class CSR:
     addresses, URIs.
 
     key           a type of key to generate, or a Key
-    common_name   the CN of the subject, by default the first name
+    common_name   the CN of the subject, by default the first host name or e-mail
+                  address, if any
     organization  the O of the subject
     usage         some of "server", "client", "email", "code", "ocsp"; by default
                   servers, and clients for e-mail addresses
@@ -69,6 +70,14 @@ class CSR:
     def names(self) -> tuple[str, ...]:
         """The alternative names that it asks for, each as one would type it."""
         return self._native.names
+
+    @property
+    def other_names(self) -> tuple[str, ...]:
+        """The alternative names of all other kinds, each with its kind in front,
+        such as "directory CN=alice", "identifier 1.2.3" or "other name
+        1.3.6.1.4.1.311.20.2.3 alice@corp.example".  CA.sign() refuses all but
+        directory names and identifiers without allow_other_names."""
+        return self._native.other_names
 
     @property
     def subject(self) -> str:

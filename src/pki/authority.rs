@@ -14,7 +14,7 @@ use super::options::CertOptions;
 use super::request::Csr;
 use super::rules::{self, Request};
 use super::subject::Subject;
-use super::{added, describe, fields};
+use super::{added, copied, describe, fields, requested};
 use crate::{Error, Result, Status};
 
 /// Makes a certificate authority: a root that signs itself.
@@ -41,6 +41,11 @@ fn sign_itself(names: &[AltName], options: &CertOptions) -> Result<Identity> {
     require_name(names, options)?;
     added::check(options)?;
     let subject = fields::subject(options, names, "tlsmith CA")?;
+    // It is the issuer too, which is never empty (RFC 5280, section 4.1.2.4).
+    let subject = match subject.is_empty() {
+        true => Subject::parse("O=tlsmith self-signed certificate")?,
+        false => subject,
+    };
     let certified = Certified::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
     certify(None, &subject, names, certified, options)
 }
@@ -61,6 +66,7 @@ pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Res
         subject: &subject,
         names: &names,
         directories: &[],
+        other_kinds: &[],
         path_len: options.path_len,
         is_ca: options.ca,
     };
@@ -77,8 +83,14 @@ pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Res
 ///
 /// The identity has the private key where the request was made here.
 ///
-/// Fails with [`Status::Issue`], and says which rule, as [`issue_cert`] does, and
-/// for a request to be a CA unless [`CertOptions::ca`] allows it.
+/// A request is untrusted input.  Its names have to be such as [`issue_cert`]
+/// takes, without wildcards inside, control characters or addresses as host
+/// names; names of kinds that cannot be checked need
+/// [`CertOptions::allow_other_names`].
+///
+/// Fails with [`Status::Issue`], and says which rule, as [`issue_cert`] does, for
+/// names that are refused, and for a request to be a CA unless
+/// [`CertOptions::ca`] allows it.
 pub fn sign_csr(
     ca: &Identity,
     csr: &Csr,
@@ -92,7 +104,7 @@ pub fn sign_csr(
         ));
     }
     added::check(options)?;
-    let copied = Copied::of(csr, names.is_some(), options)?;
+    let mut copied = Copied::of(csr, names.is_some(), options)?;
     let options = &CertOptions {
         path_len: copied.path_len().unwrap_or(with_path_len(options).path_len),
         ..options.clone()
@@ -103,7 +115,11 @@ pub fn sign_csr(
     };
     let has_own_subject = options.subject.is_none() && options.common_name.is_none();
     let subject = match has_own_subject {
-        true => csr.parsed_subject().clone(),
+        true => {
+            let subject = csr.parsed_subject();
+            requested::check_subject(subject).map_err(|problem| copied::refusal(&problem))?;
+            subject.clone()
+        }
         false => fields::subject(options, &names, "")?,
     };
     if subject.is_empty() && names.is_empty() {
@@ -112,10 +128,19 @@ pub fn sign_csr(
             "the request has neither a subject nor a name to issue a certificate for: give names",
         ));
     }
+    if subject.is_empty() {
+        if options.ca {
+            return Err(copied::refusal(
+                "it has no subject, and a CA needs one (RFC 5280, 4.1.2.6)",
+            ));
+        }
+        copied.make_names_critical();
+    }
     let request = Request {
         subject: &subject,
         names: &names,
         directories: &copied.directories(),
+        other_kinds: &copied.other_kinds(),
         path_len: options.path_len,
         is_ca: options.ca,
     };
@@ -194,10 +219,10 @@ pub(super) fn certify(
         extensions: &extensions,
     };
     let der = layout::certificate(&params, &exact, signer)?;
-    let above = ca.map_or(&[][..], Identity::chain).iter();
-    let above = above.filter(|above| !above.is_self_signed()).cloned();
+    let above = ca.into_iter().flat_map(Identity::path).cloned();
+    let (roots, above): (Vec<_>, Vec<_>) = above.partition(Certificate::is_self_signed);
     let chain = std::iter::once(Certificate::from_der(der)?).chain(above);
-    Identity::new(chain.collect(), certified.key)
+    Identity::below(chain.collect(), roots, certified.key)
 }
 
 fn require_name(names: &[AltName], options: &CertOptions) -> Result<()> {

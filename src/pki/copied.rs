@@ -3,6 +3,7 @@
 
 use const_oid::ObjectIdentifier;
 use der::Decode;
+use der::asn1::BitStringRef;
 
 use super::certificate::{
     ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, BasicConstraints, CRL_DISTRIBUTION, EXTENDED_KEY_USAGE,
@@ -13,7 +14,14 @@ use super::name::{AltName, GeneralName};
 use super::options::CertOptions;
 use super::request::Csr;
 use super::subject::Subject;
+use super::{describe, requested};
 use crate::{Error, Result, Status};
+
+/// netscape-cert-type: OpenSSL believes it about CAs where there are no basic
+/// constraints.
+const NETSCAPE_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113730.1.1");
+/// Its bits for CAs: for TLS, for e-mail, for programs.
+const NETSCAPE_CA: u8 = 0b0000_0111;
 
 /// The extensions of a request that go into the certificate.
 pub(super) struct Copied(Vec<Extension>);
@@ -31,10 +39,25 @@ impl Copied {
         let this = Self(csr.extensions().iter().filter(goes_in).cloned().collect());
         this.check_options(options)?;
         this.check_authority(options)?;
-        if this.value(&ALTERNATIVE_NAMES).is_some() && this.general_names().is_empty() {
+        this.check_grants(options)?;
+        let names = this.general_names();
+        if this.value(&ALTERNATIVE_NAMES).is_some() && names.is_empty() {
             return Err(refusal("its list of alternative names is empty"));
         }
+        for name in names {
+            requested::check_name(name, options.allow_other_names)
+                .map_err(|problem| refusal(&problem))?;
+        }
         Ok(this)
+    }
+
+    /// Marks the alternative names as critical, as they have to be where the
+    /// subject is empty (RFC 5280, section 4.2.1.6).
+    pub(super) fn make_names_critical(&mut self) {
+        let mut extensions = self.0.iter_mut();
+        if let Some(names) = extensions.find(|extension| extension.oid == ALTERNATIVE_NAMES) {
+            names.critical = true;
+        }
     }
 
     /// The alternative names of the kinds that people type.
@@ -47,6 +70,16 @@ impl Copied {
     pub(super) fn directories(&self) -> Vec<Subject> {
         let names = self.general_names().into_iter();
         names.filter_map(GeneralName::directory).collect()
+    }
+
+    /// The kinds of its other alternative names, by the numbers of GeneralName.
+    pub(super) fn other_kinds(&self) -> Vec<u32> {
+        let names = self.general_names().into_iter();
+        names
+            .filter(|name| !requested::is_typed(*name))
+            .map(GeneralName::number)
+            .filter(|&number| number != requested::DIRECTORY)
+            .collect()
     }
 
     fn general_names(&self) -> Vec<GeneralName<'_>> {
@@ -77,7 +110,6 @@ impl Copied {
 
     /// What is copied cannot be said in another way by an option.
     fn check_options(&self, options: &CertOptions) -> Result<()> {
-        let limits = !(options.permitted_names.is_empty() && options.excluded_names.is_empty());
         let said = [
             (
                 EXTENDED_KEY_USAGE,
@@ -89,7 +121,6 @@ impl Copied {
                 options.path_len.is_some(),
                 "the path length",
             ),
-            (NAME_CONSTRAINTS, limits, "name constraints"),
             (
                 CRL_DISTRIBUTION,
                 options.crl_url.is_some(),
@@ -110,6 +141,42 @@ impl Copied {
         Ok(())
     }
 
+    /// Refuses what no request can have granted to itself, even copied.
+    fn check_grants(&self, options: &CertOptions) -> Result<()> {
+        if self.find(&NAME_CONSTRAINTS).is_some() {
+            return Err(refusal(
+                "it asks for name constraints, which are set by the options: \
+                 do not copy its extensions",
+            ));
+        }
+        let purposes = self.value(&EXTENDED_KEY_USAGE).map(describe::purposes);
+        let purposes = purposes
+            .transpose()
+            .map_err(|_| refusal("its extended key usage does not parse"))?;
+        for purpose in purposes.iter().flatten() {
+            let problem = match purpose.as_str() {
+                "OCSPSigning" => "could answer for the revocation of every other certificate",
+                "anyExtendedKeyUsage" => "is good for every purpose",
+                _ => continue,
+            };
+            return Err(refusal(&format!(
+                "it asks for the purpose {purpose}, with which it {problem}: give its purposes \
+                 as options, and do not copy its extensions",
+            )));
+        }
+        let netscape = self.value(&NETSCAPE_TYPE).map(BitStringRef::from_der);
+        let netscape = netscape
+            .transpose()
+            .map_err(|_| refusal("its Netscape certificate type does not parse"))?;
+        let bits = netscape.and_then(|bits| bits.raw_bytes().first().copied());
+        if !options.ca && bits.unwrap_or(0) & NETSCAPE_CA != 0 {
+            return Err(refusal(
+                "its Netscape certificate type is that of a CA, and it is not to be one",
+            ));
+        }
+        Ok(())
+    }
+
     /// What RFC 5280, sections 4.2.1.3 and 4.2.1.9, demands of authorities, and
     /// forbids to all others.
     fn check_authority(&self, options: &CertOptions) -> Result<()> {
@@ -117,6 +184,9 @@ impl Copied {
         let usage = usage
             .transpose()
             .map_err(|_| refusal("its key usage does not parse"))?;
+        let revokes = usage
+            .as_ref()
+            .is_some_and(|usage| usage.contains(&"cRLSign"));
         let signs = usage.map(|usage| usage.contains(&"keyCertSign"));
         let constraints = self.find(&BASIC_CONSTRAINTS);
         let problem = match (options.ca, signs, self.path_len().flatten()) {
@@ -128,6 +198,9 @@ impl Copied {
             }
             (false, Some(true), _) => {
                 "its key usage has keyCertSign, which is for CAs alone (RFC 5280, 4.2.1.3)"
+            }
+            (false, ..) if revokes => {
+                "its key usage has cRLSign, which is for CAs alone (RFC 5280, 4.2.1.3)"
             }
             (false, _, Some(_)) => {
                 "it has a path length, which is for CAs alone (RFC 5280, 4.2.1.9)"
@@ -153,7 +226,7 @@ fn check_role(csr: &Csr, options: &CertOptions) -> Result<()> {
     }
 }
 
-fn refusal(rule: &str) -> Error {
+pub(super) fn refusal(rule: &str) -> Error {
     let sentence = format!("no certificate is issued for this request: {rule}");
     Error::new(Status::Issue, sentence)
 }

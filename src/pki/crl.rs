@@ -146,12 +146,15 @@ impl FromStr for Revoked {
 /// What a CRL is to be like.
 #[derive(Clone, Debug, Default)]
 pub struct CrlOptions {
-    /// How long it is good for; by default seven days.
+    /// How long it is good for, from now or from [`Self::this_update`]; by
+    /// default seven days.
     pub lifetime: Option<Duration>,
     /// Its number, which has to grow from one CRL to the next.  By default the
     /// time in microseconds.
     pub number: Option<u64>,
-    /// When it is made, in seconds of the Unix epoch; by default now.
+    /// Its thisUpdate (RFC 5280, section 5.1.2.4), in seconds of the Unix epoch.
+    /// By default an hour ago, so that a clock that is a little behind accepts
+    /// it, or the start of the CA if that is later.
     pub this_update: Option<i64>,
 }
 
@@ -162,11 +165,18 @@ pub struct CrlOptions {
 pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Result<Crl> {
     rules::check_crl_issuer(ca)?;
     let key = ca.require_key("sign a CRL with")?;
-    let now = options.this_update.map_or_else(fields::now, Ok)?;
+    let issuer = ca.certificate();
+    let now = fields::now()?;
+    let this_update = options.this_update.unwrap_or_else(|| {
+        let earlier = now - fields::BACKDATED;
+        earlier.max(issuer.not_before()).min(now)
+    });
+    // A default start does not shorten the time for which it is good.
+    let start = options.this_update.unwrap_or(now);
     let lifetime = options.lifetime.unwrap_or(LIFETIME);
     let too_far = || {
         let sentence =
-            format!("a CRL from second {now} for {lifetime:?} leaves the years 1 to 9999");
+            format!("a CRL from second {start} for {lifetime:?} leaves the years 1 to 9999");
         Error::new(Status::Argument, sentence)
     };
     let date = |seconds| fields::date(seconds).ok_or_else(too_far);
@@ -178,15 +188,14 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
     let entry = |revoked: &Revoked| {
         Ok(RevokedCertParams {
             serial_number: parse_serial(&revoked.serial)?,
-            revocation_time: date(revoked.time.unwrap_or(now))?,
+            revocation_time: date(revoked.time.unwrap_or(start))?,
             reason_code: revoked.reason.map(RevocationReason::laid_out),
             invalidity_date: None,
         })
     };
-    let issuer = ca.certificate();
     let params = CertificateRevocationListParams {
-        this_update: date(now)?,
-        next_update: date(now.checked_add(seconds).ok_or_else(too_far)?)?,
+        this_update: date(this_update)?,
+        next_update: date(start.checked_add(seconds).ok_or_else(too_far)?)?,
         crl_number: SerialNumber::from(options.number.unwrap_or_else(next_number)),
         issuing_distribution_point: None,
         revoked_certs: revoked.iter().map(entry).collect::<Result<_>>()?,

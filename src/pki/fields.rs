@@ -13,11 +13,14 @@ use time::OffsetDateTime;
 use super::certificate::Certificate;
 use super::name::AltName;
 use super::options::{CertOptions, Purpose, Usage};
-use super::subject::{Subject, parse_hex};
+use super::subject::{LONGEST_COMMON_NAME, Subject, parse_hex};
 use super::{constraints, moment, quoted, rules};
 use crate::{Error, Result, Status};
 
-const HOUR: i64 = 3_600;
+/// How many seconds before now certificates and CRLs start, so that peers whose
+/// clock is a little behind accept them.
+pub(super) const BACKDATED: i64 = 3_600;
+
 const DAY: u64 = 86_400;
 
 /// What public authorities allow at most (CA/Browser Forum, 2020).
@@ -101,7 +104,7 @@ fn set_validity(
     };
     let asked = match options.not_before {
         Some(start) => start,
-        None => now()? - HOUR,
+        None => now()? - BACKDATED,
     };
     let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
     let mut end = asked.checked_add(seconds).ok_or_else(too_far)?;
@@ -213,17 +216,32 @@ fn crl_distribution(url: &str) -> Result<CrlDistributionPoint> {
     }
 }
 
-/// The subject that the options or, for want of one there, the names give.
+/// The subject that the options give, else the common name of the first host or
+/// e-mail address that fits into one, else `fallback`.
+///
+/// An address or a URI is never a common name: OpenSSL and GnuTLS take an
+/// address there for a host name, and hold it against the DNS constraints.
 pub(super) fn subject(options: &CertOptions, names: &[AltName], fallback: &str) -> Result<Subject> {
-    match (&options.subject, &options.common_name, names.first()) {
-        (Some(subject), _, _) => Subject::parse(subject),
-        (None, Some(common), _) => Subject::common_name(common),
-        (None, None, Some(first)) => match first.to_string() {
-            // Too long for a common name: it is an alternative name only.
-            long if long.len() > 64 => Ok(Subject::EMPTY),
-            name => Subject::common_name(&name),
-        },
-        (None, None, None) => Subject::common_name(fallback),
+    if let Some(subject) = &options.subject {
+        return Subject::parse(subject);
+    }
+    if let Some(common) = &options.common_name {
+        return Subject::common_name(common);
+    }
+    if names.is_empty() {
+        return Subject::common_name(fallback);
+    }
+    let first = names.iter().find_map(|name| match name {
+        AltName::Dns(text) | AltName::Email(text) if text.len() <= LONGEST_COMMON_NAME => {
+            Some(text)
+        }
+        _ => None,
+    });
+    match first {
+        Some(name) => Subject::common_name(name),
+        // The subject of a CA is never empty (RFC 5280, section 4.1.2.6).
+        None if options.ca => Subject::common_name(fallback),
+        None => Ok(Subject::EMPTY),
     }
 }
 

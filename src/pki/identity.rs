@@ -22,6 +22,8 @@ pub struct Identity(Arc<Inner>);
 struct Inner {
     chain: Vec<Certificate>,
     key: Option<PrivateKey>,
+    /// What is known of the certificates above the chain.
+    above: Vec<Certificate>,
     cert_pem: String,
 }
 
@@ -29,14 +31,33 @@ impl Identity {
     /// Puts a chain and a key together.  Fails with [`Status::KeyMismatch`]
     /// when the key is not that of the first certificate.
     pub fn new(chain: Vec<Certificate>, key: Option<PrivateKey>) -> Result<Self> {
+        Self::below(chain, Vec::new(), key)
+    }
+
+    /// The same, issued below certificates that peers have: they are never
+    /// presented or saved, and what is issued here keeps to their rules.
+    pub(super) fn below(
+        chain: Vec<Certificate>,
+        above: Vec<Certificate>,
+        key: Option<PrivateKey>,
+    ) -> Result<Self> {
         if let (Some(leaf), Some(key)) = (chain.first(), &key) {
             check_fit(leaf, key, &chain)?;
         }
-        Self::unchecked(chain, key)
+        Self::assemble(chain, above, key)
     }
 
-    /// The same, with a key that may be another one's.
+    /// Like [`Self::new`], with a key that may be another one's.
+    #[cfg(feature = "testing")]
     pub(super) fn unchecked(chain: Vec<Certificate>, key: Option<PrivateKey>) -> Result<Self> {
+        Self::assemble(chain, Vec::new(), key)
+    }
+
+    fn assemble(
+        chain: Vec<Certificate>,
+        above: Vec<Certificate>,
+        key: Option<PrivateKey>,
+    ) -> Result<Self> {
         if chain.is_empty() {
             return Err(Error::new(
                 Status::Argument,
@@ -47,6 +68,7 @@ impl Identity {
         Ok(Self(Arc::new(Inner {
             chain,
             key,
+            above,
             cert_pem,
         })))
     }
@@ -150,6 +172,11 @@ impl Identity {
     /// The certificates, leaf first.
     pub fn chain(&self) -> &[Certificate] {
         &self.0.chain
+    }
+
+    /// The chain, and what is known of the certificates above it.
+    pub(super) fn path(&self) -> impl Iterator<Item = &Certificate> {
+        self.0.chain.iter().chain(&self.0.above)
     }
 
     /// The leaf.

@@ -26,6 +26,7 @@ mod outline;
 mod pem;
 mod pkcs12;
 mod request;
+mod requested;
 mod rules;
 mod signature;
 mod subject;

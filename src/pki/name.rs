@@ -1,7 +1,7 @@
 //! Alternative names (RFC 5280, section 4.2.1.6), from text and to text.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use der::asn1::{AnyRef, ObjectIdentifier};
@@ -42,13 +42,10 @@ impl FromStr for AltName {
         if let Ok(address) = name.parse() {
             return Ok(Self::Ip(address));
         }
-        let is_visible = name.bytes().all(|byte| byte.is_ascii_graphic());
-        if let Some((scheme, rest)) = name.split_once("://") {
-            let is_uri = is_visible && is_scheme(scheme) && !rest.is_empty();
-            return if is_uri {
-                Ok(Self::Uri(name.to_owned()))
-            } else {
-                Err(bad_name(name))
+        if name.contains("://") {
+            return match is_uri(name) {
+                true => Ok(Self::Uri(name.to_owned())),
+                false => Err(bad_name(name)),
             };
         }
         let typed = |host: &str| host_to_ascii(host).filter(|host| is_host(host));
@@ -102,6 +99,40 @@ fn bad_name(name: &str) -> Error {
     )
 }
 
+/// Whether it is a URI (RFC 3986, section 3) that every program takes apart in the
+/// same way: of the characters of URIs alone, with a host name or an address, or
+/// nothing, as its host.
+pub(super) fn is_uri(text: &str) -> bool {
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let authority = rest.strip_prefix("//").map(|rest| {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        &rest[..end]
+    });
+    text.bytes().all(allowed)
+        && is_scheme(scheme)
+        && !rest.trim_start_matches("//").is_empty()
+        && authority.is_none_or(is_authority)
+}
+
+/// Whether it is what stands between `//` and the path: perhaps a user, a host,
+/// perhaps a port.
+fn is_authority(text: &str) -> bool {
+    let (user, rest) = text.rsplit_once('@').unwrap_or(("", text));
+    let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => ("", port),
+        Some(_) => return false,
+        None => rest.split_at(rest.find(':').unwrap_or(rest.len())),
+    };
+    let port = port.strip_prefix(':').unwrap_or(port);
+    !user.contains('@')
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+        && (host.is_empty() || is_host(host) || host.parse::<Ipv4Addr>().is_ok())
+}
+
 fn is_scheme(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(allowed)
@@ -116,16 +147,16 @@ pub(crate) fn host_to_ascii(host: &str) -> Option<String> {
     idna::domain_to_ascii(host).ok()
 }
 
+/// Whether it is a Dot-string (RFC 5321, section 4.1.2), with dots anywhere.
 fn is_user(text: &str) -> bool {
-    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-    is_visible
-        && (1..=64).contains(&text.len())
-        && !text.contains(['@', ',', '"', '\\', '<', '>', '(', ')'])
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 /// Whether it is a host name as a certificate has it (RFC 5280, section
-/// 4.2.1.6, with the underscore that people use).  A name that ends in a number
-/// would be taken for an address.
+/// 4.2.1.6, with the underscore that people use).  A name that ends in a number,
+/// decimal or `0x` hexadecimal, would be taken for an address.
 pub(super) fn is_host(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let is_label = |label: &str| {
@@ -135,7 +166,9 @@ pub(super) fn is_host(name: &str) -> bool {
             && !label.ends_with('-')
     };
     let last = name.rsplit('.').next().unwrap_or(name);
-    let is_number = last.bytes().all(|byte| byte.is_ascii_digit());
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || hex.is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
     name.len() <= 253 && name.split('.').all(is_label) && !is_number
 }
 
@@ -237,7 +270,7 @@ pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
 
 /// The text of a name, with everything in hex that could make it look like
 /// another name, or like two when names are listed.
-fn visible(bytes: &[u8]) -> String {
+pub(super) fn visible(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for &byte in bytes {
         if byte.is_ascii_graphic() && byte != b',' && byte != b'\\' {

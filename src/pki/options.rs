@@ -8,8 +8,10 @@ use super::key_type::KeyType;
 /// What a certificate is to be like.  The default is what most people need.
 #[derive(Clone, Debug, Default)]
 pub struct CertOptions {
-    /// The common name.  By default the first name; for a CA without names
-    /// `"tlsmith CA"`, or `"tlsmith intermediate CA"` when it is issued.
+    /// The common name.  By default the first host name or e-mail address of at
+    /// most 64 characters, and none if there is no such name: addresses and URIs
+    /// are alternative names only.  A CA without names is `"tlsmith CA"`, or
+    /// `"tlsmith intermediate CA"` when it is issued.
     pub common_name: Option<String>,
     /// The whole subject instead: `"CN=x,O=Example"` or `"/O=Example/CN=x"`.
     pub subject: Option<String>,
@@ -65,7 +67,16 @@ pub struct CertOptions {
     /// Signing a request: repeat each extension that it asks for, byte for
     /// byte, and add only those that it does not.  Key identifiers are always
     /// the issuer's business.
+    ///
+    /// A request is refused if it asks for name constraints, for the purposes
+    /// OCSPSigning or anyExtendedKeyUsage, or, unless [`Self::ca`] is set, for the
+    /// key usages keyCertSign and cRLSign.  All else is the signer's to judge.
     pub copy_extensions: bool,
+    /// Signing a request: accept alternative names of kinds that cannot be checked
+    /// (otherName, x400Address, ediPartyName), such as the user principal names of
+    /// Active Directory.  [`Csr::other_names`](super::Csr::other_names) has them.
+    /// By default such a request is refused.
+    pub allow_other_names: bool,
 }
 
 /// An extension that somebody wants to have in a certificate.

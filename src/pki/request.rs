@@ -17,7 +17,7 @@ use super::name::{AltName, GeneralName};
 use super::options::CertOptions;
 use super::signature::{self, Rejected};
 use super::subject::Subject;
-use super::{describe, fields, layout, pem};
+use super::{describe, fields, layout, pem, requested};
 use crate::{Error, Result, Status};
 
 /// A request for a certificate, with its private key where it was made here.
@@ -34,6 +34,7 @@ struct Inner {
     spki: Vec<u8>,
     extensions: Vec<Extension>,
     names: Vec<String>,
+    other_names: Vec<String>,
     asks_to_be_ca: Option<bool>,
     key: Option<PrivateKey>,
     pem: String,
@@ -56,6 +57,7 @@ pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
         || !options.extensions.is_empty()
         || options.outlive_ca
         || options.copy_extensions
+        || options.allow_other_names
         || !options.permitted_names.is_empty()
         || !options.excluded_names.is_empty();
     if says_issuers_business {
@@ -135,17 +137,18 @@ impl Csr {
         };
         let names = value(&ALTERNATIVE_NAMES).map(GeneralName::all).transpose();
         let names = names.map_err(|error| bad("its alternative names", error))?;
+        let (typed, others): (Vec<_>, Vec<_>) = names
+            .into_iter()
+            .flatten()
+            .partition(|name| requested::is_typed(*name));
         let constraints = value(&BASIC_CONSTRAINTS).map(BasicConstraints::from_der);
         let constraints = constraints.transpose();
         let constraints = constraints.map_err(|error| bad("its basic constraints", error))?;
         Ok(Self(Arc::new(Inner {
             pem: std::mem::take(&mut *pem::encode("CERTIFICATE REQUEST", &der)),
             subject_text: subject.to_string(),
-            names: names
-                .into_iter()
-                .flatten()
-                .filter_map(GeneralName::typed)
-                .collect(),
+            names: typed.into_iter().map(typed_text).collect(),
+            other_names: others.into_iter().map(requested::show).collect(),
             asks_to_be_ca: constraints.map(|constraints| constraints.ca),
             der,
             document,
@@ -166,6 +169,14 @@ impl Csr {
     /// [`Certificate::names`](super::Certificate::names).
     pub fn names(&self) -> &[String] {
         &self.0.names
+    }
+
+    /// The alternative names of all other kinds, each with its kind in front, such
+    /// as `"directory CN=alice"`, `"identifier 1.2.3"` or `"other name
+    /// 1.3.6.1.4.1.311.20.2.3 alice@corp.example"`.  All but directory names and
+    /// identifiers are signed only if [`CertOptions::allow_other_names`] is set.
+    pub fn other_names(&self) -> &[String] {
+        &self.0.other_names
     }
 
     /// The kind of its key, such as `"ecdsa-p256"`.
@@ -248,6 +259,11 @@ impl Csr {
     }
 }
 
+/// A name as people type it; in hex where its value is none.
+fn typed_text(name: GeneralName<'_>) -> String {
+    name.typed().unwrap_or_else(|| name.to_string())
+}
+
 fn bad(what: &str, error: der::Error) -> Error {
     let sentence = format!("the request does not parse: {what}: {error}");
     Error::new(Status::Parse, sentence).with_source(error)
@@ -276,8 +292,9 @@ fn check_signature(document: &Signed<RequestContent>, spki: &[u8]) -> Result<()>
         Rejected::Unsupported => Error::new(
             Status::Unsupported,
             format!(
-                "the request has a key of type {} and is signed with {}: such a signature cannot \
-                 be checked here, use ECDSA, Ed25519, Ed448, RSA or ML-DSA with SHA-256 or better",
+                "the request has a key of type {} and is signed with {}, which is not supported, \
+                 so its signature cannot be checked: use ECDSA on P-256, P-384 or P-521, Ed25519, \
+                 Ed448, ML-DSA or RSA of 2048 to 8192 bits, with SHA-256 or better",
                 describe::key_type(spki),
                 describe::algorithm(&document.algorithm.oid)
             ),

@@ -8,7 +8,7 @@ use super::certificate::{Certificate, NAME_CONSTRAINTS};
 use super::constraints::{Constrained, Constraints};
 use super::identity::Identity;
 use super::moment;
-use super::name::{AltName, is_host};
+use super::name::{AltName, host_to_ascii};
 use super::subject::Subject;
 use crate::{Error, Result, Status};
 
@@ -18,6 +18,9 @@ pub(super) struct Request<'a> {
     pub(super) names: &'a [AltName],
     /// The alternative names that are directory names.
     pub(super) directories: &'a [Subject],
+    /// The kinds of the alternative names that cannot be checked, by the numbers
+    /// of GeneralName.
+    pub(super) other_kinds: &'a [u32],
     /// For a CA, how many CAs may stand below it.
     pub(super) path_len: Option<u32>,
     pub(super) is_ca: bool,
@@ -30,7 +33,7 @@ pub(super) fn check(ca: &Identity, request: &Request<'_>) -> Result<()> {
         return Err(refusal(issuer, "its private key is not here"));
     }
     // Between the certificate at `below` and the new one stand that many CAs.
-    for (below, above) in (0..).zip(ca.chain()) {
+    for (below, above) in (0..).zip(ca.path()) {
         check_authority(above)
             .and_then(|()| check_path_len(above, below, request))
             .and_then(|()| check_names(above, request))
@@ -110,11 +113,7 @@ fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String>
     };
     let constraints = Constraints::from_der(der)
         .map_err(|error| format!("its name constraints do not parse ({error})"))?;
-    for name in request
-        .names
-        .iter()
-        .chain(host_in_subject(request).as_ref())
-    {
+    for name in request.names.iter().chain(&names_in_subject(request)) {
         constraints
             .check(Constrained::Name(name))
             .map_err(|rule| format!("{rule}, and '{name}' is asked for"))?;
@@ -124,17 +123,63 @@ fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String>
             .check(Constrained::Subject(subject))
             .map_err(|rule| format!("{rule}, and the subject '{subject}' is asked for"))?;
     }
+    for &kind in request.other_kinds {
+        constraints
+            .check(Constrained::Other(kind))
+            .map_err(|rule| format!("{rule}, and a name of that kind is asked for"))?;
+    }
     Ok(())
 }
 
-/// Where no alternative name is a host, some peers take the common name for
-/// one, and hold it against the constraints.
-fn host_in_subject(request: &Request<'_>) -> Option<AltName> {
-    let mut names = request.names.iter();
-    if request.is_ca || names.any(|name| matches!(name, AltName::Dns(_))) {
-        return None;
+/// What stands in a subject, and programs take for a name: e-mail addresses (RFC
+/// 5280, section 4.2.1.10) and, in certificates that are no CA's, common names.
+fn names_in_subject(request: &Request<'_>) -> Vec<AltName> {
+    let emails = request.subject.email_addresses().into_iter();
+    let mut names: Vec<_> = emails.map(AltName::Email).collect();
+    if !request.is_ca {
+        let has_host = request
+            .names
+            .iter()
+            .any(|name| matches!(name, AltName::Dns(_)));
+        let common_names = request.subject.common_names();
+        names.extend(
+            common_names
+                .iter()
+                .flat_map(|name| names_of(name, has_host)),
+        );
     }
-    let mut common_names = request.subject.common_names().into_iter();
-    let host = common_names.find(|name| name.contains('.') && is_host(name))?;
-    Some(AltName::Dns(host.to_ascii_lowercase()))
+    names
+}
+
+/// What programs take a common name for.
+///
+/// `has_host`: there is an alternative name that is a host.  Then most of them do
+/// not look at common names for hosts (RFC 9525, section 6.2), and a single label
+/// next to it deceives nobody.
+fn names_of(common_name: &str, has_host: bool) -> Vec<AltName> {
+    let text = common_name.trim().trim_end_matches('.');
+    if let Ok(address) = text.parse() {
+        let host = AltName::Dns(text.to_owned());
+        // OpenSSL and GnuTLS hold an address against the constraints on hosts.
+        let others = (!has_host).then_some(host);
+        return [AltName::Ip(address)].into_iter().chain(others).collect();
+    }
+    if text.contains(['@', ':']) {
+        return text.parse().into_iter().collect();
+    }
+    let Some(host) = host_to_ascii(text) else {
+        return Vec::new();
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte);
+    let is_host = !host.is_empty() && host.bytes().all(allowed);
+    if !is_host || (has_host && !host.contains('.')) {
+        return Vec::new();
+    }
+    // Some programs take a star within a label for a wildcard, too.
+    match host.split_once('.') {
+        Some((first, parent)) if first.contains('*') => {
+            vec![AltName::Dns(format!("*.{parent}"))]
+        }
+        _ => vec![AltName::Dns(host)],
+    }
 }

@@ -64,7 +64,8 @@ pub(super) fn signer(key: &PrivateKey) -> Result<(Box<dyn Signer>, AlgorithmIden
 
 /// Why a signature is not accepted.
 pub(super) enum Rejected {
-    /// No key of this kind is known to sign like that.
+    /// The key or the algorithm is not supported, so nothing is known about the
+    /// signature.
     Unsupported,
     /// It is not that key's signature of that message.
     Wrong,
@@ -88,7 +89,10 @@ pub(super) fn verify(
     });
     if let Some(known) = fitting.next() {
         let outcome = known.verify_signature(key, message, signature);
-        return outcome.map_err(|_| Rejected::Wrong);
+        return outcome.map_err(|_| match is_usable(&spki.algorithm.oid, key) {
+            true => Rejected::Wrong,
+            false => Rejected::Unsupported,
+        });
     }
     if algorithm.oid == RSA_PSS {
         return verify_pss(spki, algorithm, message, signature);
@@ -115,7 +119,11 @@ fn content(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Vec<u8>, Rejected> 
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
+
+/// The first byte of an uncompressed point (SEC 1, section 2.3.3).
+const UNCOMPRESSED: u8 = 4;
 
 /// RSASSA-PSS-params (RFC 4055, section 3.1).
 #[derive(Sequence)]
@@ -172,14 +180,34 @@ fn verify_pss(
     outcome.map_err(|_| Rejected::Wrong)
 }
 
-/// Of the sizes that are accepted elsewhere: 2048 to 8192 bits.
-fn rsa_key(der: &[u8]) -> Result<rsa::PublicKey, Rejected> {
-    let key = describe::RsaPublicKey::from_der(der).map_err(|_| Rejected::Unsupported)?;
-    let modulus = key.modulus.as_bytes();
-    if !(2048..=8192).contains(&describe::bits(modulus)) {
-        return Err(Rejected::Unsupported);
+/// Whether AWS-LC verifies with this key at all.  It reports a key that it does
+/// not take like a signature that does not match, which would call a sound
+/// document forged.
+fn is_usable(algorithm: &ObjectIdentifier, key: &[u8]) -> bool {
+    match *algorithm {
+        RSA => rsa_numbers(key).is_some(),
+        EC => key.first() == Some(&UNCOMPRESSED),
+        _ => true,
     }
+}
+
+/// The modulus and the exponent of an RSA key of a supported size: 2048 to 8192
+/// bits, with an odd exponent from 3 to 2^33 - 1.
+fn rsa_numbers(der: &[u8]) -> Option<describe::RsaPublicKey<'_>> {
+    let key = describe::RsaPublicKey::from_der(der).ok()?;
+    let (modulus, exponent) = (key.modulus.as_bytes(), key.exponent.as_bytes());
+    let is_odd = exponent.last().is_some_and(|last| last % 2 == 1);
+    let has_size = (2048..=8192).contains(&describe::bits(modulus))
+        && (2..=33).contains(&describe::bits(exponent));
+    (is_odd && has_size).then_some(key)
+}
+
+fn rsa_key(der: &[u8]) -> Result<rsa::PublicKey, Rejected> {
+    let key = rsa_numbers(der).ok_or(Rejected::Unsupported)?;
     let number = BoxedUint::from_be_slice_vartime;
-    rsa::PublicKey::new(number(modulus), number(key.exponent.as_bytes()))
-        .map_err(|_| Rejected::Unsupported)
+    rsa::PublicKey::new(
+        number(key.modulus.as_bytes()),
+        number(key.exponent.as_bytes()),
+    )
+    .map_err(|_| Rejected::Unsupported)
 }

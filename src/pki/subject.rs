@@ -3,6 +3,8 @@
 //! They are kept exactly: with every repeated and multi-valued part, in their
 //! order, and each value in the string type that its attribute asks for.
 
+use std::collections::BTreeSet;
+
 use const_oid::ObjectIdentifier;
 use der::asn1::{Any, SetOfVec};
 use der::{Decode, Encode, Tag, Tagged};
@@ -43,12 +45,20 @@ const fn attribute(
     }
 }
 
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+/// ub-common-name (RFC 5280, appendix A.1), in characters.
+pub(super) const LONGEST_COMMON_NAME: usize = 64;
+
+pub(super) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");
 
 const ATTRIBUTES: [Attribute; 23] = [
-    attribute("2.5.4.3", &["CN", "commonName"], Tag::Utf8String, 64),
+    attribute(
+        "2.5.4.3",
+        &["CN", "commonName"],
+        Tag::Utf8String,
+        LONGEST_COMMON_NAME,
+    ),
     attribute("2.5.4.10", &["O", "organizationName"], Tag::Utf8String, 64),
     attribute(
         "2.5.4.11",
@@ -173,9 +183,13 @@ impl Subject {
         self.0.is_empty()
     }
 
-    /// Whether it begins with all parts of `base`.
+    /// Whether it begins with all parts of `base`, compared as RFC 5280, section
+    /// 7.1, has it: neither the string type of a value nor its case nor the amount
+    /// of its white space matters.
     pub(crate) fn is_below(&self, base: &Self) -> bool {
-        self.0.starts_with(&base.0)
+        let (parts, base) = (self.attributes(), base.attributes());
+        let mut pairs = parts.iter().zip(&base);
+        base.len() <= parts.len() && pairs.all(|(part, base)| is_same_part(part, base))
     }
 
     /// Its parts in their order, each with its attributes: an object identifier
@@ -215,6 +229,18 @@ impl std::fmt::Display for Subject {
         let parts: Vec<_> = self.0.iter().rev().map(part).collect();
         f.write_str(&parts.join(","))
     }
+}
+
+/// Whether two parts have the same attributes, in whatever order.
+fn is_same_part(left: &[(String, String)], right: &[(String, String)]) -> bool {
+    let comparable = |part: &[(String, String)]| {
+        let attributes = part.iter().map(|(oid, value)| {
+            let words: Vec<_> = value.split_whitespace().map(str::to_lowercase).collect();
+            (oid.clone(), words.join(" "))
+        });
+        attributes.collect::<BTreeSet<_>>()
+    };
+    comparable(left) == comparable(right)
 }
 
 fn encoding(error: der::Error) -> Error {

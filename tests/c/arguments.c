@@ -145,6 +145,7 @@ static void null_is_refused_for_certificates(void)
 	CHECK_TEXT(tlsmith_csr_pem(NULL), "");
 	CHECK_TEXT(tlsmith_csr_subject(NULL), "");
 	CHECK_TEXT(tlsmith_csr_names(NULL), "");
+	CHECK_TEXT(tlsmith_csr_other_names(NULL), "");
 	CHECK_TEXT(tlsmith_csr_key_type(NULL), "");
 	CHECK_TEXT(tlsmith_csr_text(NULL), "");
 	CHECK_NONE(tlsmith_sign_csr(NULL, csr, NULL), TLSMITH_ERR_ARG, "ca is NULL");

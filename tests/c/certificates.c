@@ -116,6 +116,30 @@ static void three_steps(void)
 	tlsmith_csr_free(csr);
 }
 
+static void other_names_of_requests_are_signed_only_with_the_flag(tlsmith_identity *ca)
+{
+	tlsmith_cert_options opt = TLSMITH_CERT_OPTIONS_INIT;
+	tlsmith_identity *id;
+	tlsmith_csr *csr;
+
+	CHECK_RUNS("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc "
+	    "-keyout upn.key -out upn.csr -subj /CN=a -addext 'subjectAltName=DNS:a.example,"
+	    "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:admin@corp,RID:1.2.3'");
+	csr = tlsmith_csr_load("upn.csr");
+	CHECK_TEXT(tlsmith_csr_names(csr), "a.example");
+	CHECK_TEXT(tlsmith_csr_other_names(csr),
+	    "other name 1.3.6.1.4.1.311.20.2.3 admin@corp\nidentifier 1.2.3");
+	CHECK_NONE(tlsmith_sign_csr(ca, csr, NULL), TLSMITH_ERR_ISSUE, "admin@corp");
+	opt.flags = TLSMITH_CERT_ALLOW_OTHER_NAMES;
+	id = tlsmith_sign_csr(ca, csr, &opt);
+	CHECK_TEXT(tlsmith_cert_names(leaf(id)), "a.example");
+	CHECK(tlsmith_identity_save(id, "upn.pem", NULL) == 0);
+	CHECK_RUNS("openssl x509 -in upn.pem -noout -ext subjectAltName && grep -q 'Registered ID' "
+	    "output");
+	tlsmith_identity_free(id);
+	tlsmith_csr_free(csr);
+}
+
 static void requests_of_openssl_are_signed(tlsmith_identity *ca)
 {
 	tlsmith_cert_options opt = TLSMITH_CERT_OPTIONS_INIT;
@@ -438,6 +462,7 @@ int main(void)
 	csr = tlsmith_gen_csr("localhost", NULL);
 	three_steps();
 	requests_of_openssl_are_signed(ca);
+	other_names_of_requests_are_signed_only_with_the_flag(ca);
 	a_request_to_be_a_ca_needs_consent(ca);
 	keys_are_kept_under_passwords(id, csr);
 	revoked_is_refused(ca, id);

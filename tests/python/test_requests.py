@@ -352,3 +352,71 @@ def test_what_the_authority_adds_to_a_request_is_what_it_adds_elsewhere(ca):
 
 def a_key_of_theirs():
     return FOREIGN_KEYS["ecdsa-p256"]()
+
+
+# Requests are untrusted input.
+
+UPN = x509.OtherName(ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c\x0aadmin@corp")
+
+
+def asking(common_name, *alternative):
+    extensions = [(x509.SubjectAlternativeName(alternative), False)] if alternative else []
+    subject = name((NameOID.COMMON_NAME, common_name))
+    return foreign_request(ed25519.Ed25519PrivateKey.generate(), subject, extensions)
+
+
+def test_names_that_cannot_be_checked_need_the_option(ca):
+    directory = x509.DirectoryName(name((NameOID.COMMON_NAME, "Boss")))
+    csr = tlsmith.CSR.load(
+        asking("web1", x509.DNSName("web1.example"), UPN, directory).public_bytes(Encoding.PEM)
+    )
+    shown = "other name 1.3.6.1.4.1.311.20.2.3 admin@corp"
+    assert (csr.names, csr.other_names) == (("web1.example",), (shown, "directory CN=Boss"))
+    with pytest.raises(tlsmith.CertError, match="allow_other_names") as caught:
+        ca.sign(csr)
+    assert caught.value.code == "cert.issue" and shown in str(caught.value)
+    for site in (ca.sign(csr, allow_other_names=True), ca.sign(csr, names=["web1.example"])):
+        assert site.cert.names == ("web1.example",)
+    kept = ca.sign(csr, allow_other_names=True).cert.to_cryptography().extensions
+    names = kept.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert UPN in list(names)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "evil.com\0.corp.example",
+        "evil.com\n.corp.example",
+        "evil.com .corp.example",
+        "*.*.corp.example",
+        "a..corp.example",
+        "192.0.2.1",
+        "https://corp.example",
+    ],
+)
+def test_a_malformed_name_is_not_signed(ca, bad):
+    csr = tlsmith.CSR.load(asking("a b", x509.DNSName(bad)).public_bytes(Encoding.PEM))
+    with pytest.raises(tlsmith.CertError, match="it asks for the DNS name") as caught:
+        ca.sign(csr)
+    assert caught.value.code == "cert.issue" and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["bank.com", "*.bank.com", "localhost", "192.0.2.1"])
+def test_a_common_name_does_not_escape_the_constraints_of_the_root(host):
+    ca = tlsmith.CA(permit=["corp.example"]).intermediate()
+    for alternative in ([], [x509.RFC822Name("a@b.example")]):
+        der = asking(host, *alternative).public_bytes(Encoding.DER)
+        with pytest.raises(tlsmith.CertError, match="permit only corp.example"):
+            ca.sign(der, usage=["server"])
+    der = asking("web1", x509.DNSName("web1.corp.example")).public_bytes(Encoding.DER)
+    assert ca.sign(der).cert.names == ("web1.corp.example",)
+
+
+@pytest.mark.parametrize("organization", [None, "Example"])
+def test_an_address_is_not_a_common_name(organization):
+    ca = tlsmith.CA(permit=["example.test", "127.0.0.0/8"])
+    site = ca.issue("127.0.0.1", organization=organization)
+    assert site.cert.subject == ("O=Example" if organization else "")
+    assert tlsmith.Trust.roots(ca).verify(site, hostname="127.0.0.1")
+    mixed = ca.issue("127.0.0.1", "www.example.test", organization=organization)
+    assert mixed.cert.subject.startswith("CN=www.example.test")

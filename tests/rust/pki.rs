@@ -13,6 +13,8 @@ use tlsmith::{
     gen_csr, issue_cert, self_signed, sign_csr, split_names,
 };
 
+#[path = "pki/arbitrary.rs"]
+mod arbitrary;
 #[path = "../support/chapter.rs"]
 mod by_the_book;
 #[path = "pki/chapter.rs"]
@@ -39,6 +41,8 @@ mod revocation;
 mod subjects;
 #[path = "pki/table.rs"]
 mod table;
+#[path = "pki/untrusted.rs"]
+mod untrusted;
 #[path = "pki/verifying.rs"]
 mod verifying;
 

@@ -113,6 +113,14 @@ pub extern "C" fn tlsmith_csr_names(csr: *const tlsmith_csr) -> *const c_char {
     edge::string(csr, |csr| csr.texts.keep(&csr.csr.names().join(",")))
 }
 
+/// Returns the alternative names of all other kinds that it asks for, one a line,
+/// each with its kind in front, or "".  tlsmith_sign_csr() signs directory names and
+/// registered identifiers; the others need TLSMITH_CERT_ALLOW_OTHER_NAMES.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_csr_other_names(csr: *const tlsmith_csr) -> *const c_char {
+    edge::string(csr, |csr| csr.texts.keep(&csr.csr.other_names().join("\n")))
+}
+
 /// The kind of its key, such as "ecdsa-p256".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_key_type(csr: *const tlsmith_csr) -> *const c_char {
@@ -135,7 +143,8 @@ pub extern "C" fn tlsmith_csr_free(csr: *mut tlsmith_csr) {
 /// its alternative names; for the rest see TLSMITH_CERT_COPY_EXTENSIONS.  A
 /// subject or a common name in `opt` stands in place of the request's.  The
 /// identity has the key where the request was made here.  TLSMITH_ERR_ISSUE
-/// where the CA may not, and for a request to be a CA without TLSMITH_CERT_CA.
+/// where the CA may not, for a request to be a CA without TLSMITH_CERT_CA, and for
+/// names that tlsmith_issue_cert() would not take: a request is untrusted input.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_sign_csr(
@@ -153,7 +162,8 @@ pub extern "C" fn tlsmith_sign_csr(
 /// Make a CRL, a list of certificates that this CA revokes, as PEM that belongs
 /// to `ca`.  `serials` are serial numbers in hex separated by commas, each with
 /// a reason (RFC 5280, section 5.3.1) or without: "0a1b,0c2d=keyCompromise".
-/// NULL or "" revokes nothing.  It is good for so many days; 0: 7.  NULL on
+/// NULL or "" revokes nothing.  It is good for so many days from now; 0: 7.  Its
+/// thisUpdate is an hour ago, for clocks that are a little behind.  NULL on
 /// failure, with TLSMITH_ERR_ISSUE where the CA may not.
 #[must_use]
 #[unsafe(no_mangle)]

@@ -14,7 +14,7 @@ use crate::edge;
 pub struct tlsmith_cert_options {
     /// sizeof(tlsmith_cert_options)
     pub size: usize,
-    /// NULL: the first name, or "tlsmith CA"
+    /// NULL: the first host name or e-mail address, if any, or "tlsmith CA"
     pub common_name: *const c_char,
     /// "/C=DE/O=Example/CN=x" or RFC 4514, instead of common_name
     pub subject: *const c_char,
@@ -46,9 +46,15 @@ pub const TLSMITH_USAGE_CLIENT: u32 = 2;
 /// Issue an intermediate CA, also for a request that asks to be one.
 pub const TLSMITH_CERT_CA: u32 = 1;
 /// Signing a request: repeat the extensions that it asks for, byte for byte.
+/// TLSMITH_ERR_ISSUE if it asks for name constraints, for the purposes OCSPSigning
+/// or anyExtendedKeyUsage, or, without TLSMITH_CERT_CA, to sign certificates or
+/// CRLs.
 pub const TLSMITH_CERT_COPY_EXTENSIONS: u32 = 2;
 /// Let it be valid beyond the end of its CA.
 pub const TLSMITH_CERT_OUTLIVE_CA: u32 = 4;
+/// Signing a request: accept alternative names of kinds that cannot be checked
+/// (otherName, x400Address, ediPartyName).  tlsmith_csr_other_names() has them.
+pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 8;
 
 /// The options of the core, the default ones for NULL.
 pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> {
@@ -65,7 +71,10 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
     check_bits(
         "flags",
         given.flags,
-        TLSMITH_CERT_CA | TLSMITH_CERT_COPY_EXTENSIONS | TLSMITH_CERT_OUTLIVE_CA,
+        TLSMITH_CERT_CA
+            | TLSMITH_CERT_COPY_EXTENSIONS
+            | TLSMITH_CERT_OUTLIVE_CA
+            | TLSMITH_CERT_ALLOW_OTHER_NAMES,
     )?;
     let string = |pointer, name| edge::text(pointer, name).map(|text| text.map(str::to_owned));
     let days = u64::from(given.days);
@@ -89,6 +98,7 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
         crl_url: string(given.crl_url, "crl_url")?,
         outlive_ca: given.flags & TLSMITH_CERT_OUTLIVE_CA != 0,
         copy_extensions: given.flags & TLSMITH_CERT_COPY_EXTENSIONS != 0,
+        allow_other_names: given.flags & TLSMITH_CERT_ALLOW_OTHER_NAMES != 0,
         ..CertOptions::default()
     })
 }

@@ -38,6 +38,7 @@ pub(crate) struct Options {
     extensions: Vec<(String, bool, Vec<u8>)>,
     outlive_ca: bool,
     copy_extensions: bool,
+    allow_other_names: bool,
 }
 
 impl Options {
@@ -81,6 +82,7 @@ impl Options {
                 .collect(),
             outlive_ca: self.outlive_ca,
             copy_extensions: self.copy_extensions,
+            allow_other_names: self.allow_other_names,
         })
     }
 }

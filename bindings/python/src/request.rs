@@ -42,6 +42,11 @@ impl Csr {
     }
 
     #[getter]
+    fn other_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.other_names())
+    }
+
+    #[getter]
     fn key(&self) -> Option<Key> {
         self.0.key().cloned().map(Key)
     }

@@ -110,5 +110,6 @@ def csr_json(csr: CSR) -> dict[str, object]:
         "type": "csr",
         "subject": csr.subject,
         "names": list(csr.names),
+        "other_names": list(csr.other_names),
         "key_type": csr.key_type,
     }

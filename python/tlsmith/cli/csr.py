@@ -47,7 +47,7 @@ def add(verbs: Verbs) -> None:
     parser.add_argument(
         "--key", metavar="TYPE|FILE", default=KEY_TYPES[0], help="a type to make, or a key"
     )
-    parser.add_argument("--common-name", metavar="CN", help="by default the first name")
+    parser.add_argument("--common-name", metavar="CN", help="by default the first host name")
     parser.add_argument("--organization", metavar="O", help="none by default")
     parser.add_argument("--client", action="store_true", help="it is for a client")
     parser.add_argument("--request-ca", action="store_true", help="ask to be a CA")

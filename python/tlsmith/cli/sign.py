@@ -48,6 +48,11 @@ def add(verbs: Verbs) -> None:
     parser.add_argument(
         "--copy-extensions", action="store_true", help="all that it asks for, byte for byte"
     )
+    parser.add_argument(
+        "--allow-other-names",
+        action="store_true",
+        help="also names of kinds that cannot be checked, such as otherName",
+    )
     parser.add_argument("--allow-ca", action="store_true", help="let it be a CA if it asks to")
     add_issuing(parser)
 
@@ -92,6 +97,7 @@ def _sign(options: Namespace, ca: CA, csr: CSR) -> tuple[Identity, list[str]]:
             csr,
             names=names,
             copy_extensions=options.copy_extensions,
+            allow_other_names=options.allow_other_names,
             ca=options.allow_ca,
             **issuing(options),
         )

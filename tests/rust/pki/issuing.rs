@@ -2,17 +2,17 @@
 
 use super::*;
 
-fn with(change: impl FnOnce(&mut CertOptions)) -> CertOptions {
+pub(super) fn with(change: impl FnOnce(&mut CertOptions)) -> CertOptions {
     let mut options = CertOptions::default();
     change(&mut options);
     options
 }
 
-fn ca_with(change: impl FnOnce(&mut CertOptions)) -> Identity {
+pub(super) fn ca_with(change: impl FnOnce(&mut CertOptions)) -> Identity {
     gen_ca(&with(change)).unwrap()
 }
 
-fn assert_refused(result: tlsmith::Result<Identity>, parts: &[&str]) {
+pub(super) fn assert_refused(result: tlsmith::Result<Identity>, parts: &[&str]) {
     let (status, sentence) = status_of(result);
     assert_eq!(status, Status::Issue, "{sentence}");
     for part in parts {
@@ -30,7 +30,7 @@ fn openssl_text(certificate: &Certificate) -> String {
 }
 
 /// A CA made by OpenSSL with these lines in its extensions.
-fn openssl_ca(extensions: &str) -> Identity {
+pub(super) fn openssl_ca(extensions: &str) -> Identity {
     let folder = TempDir::new().unwrap();
     let config = format!(
         "[req]\ndistinguished_name=name\nx509_extensions=ext\nprompt=no\n[name]\nO=Example\n\
@@ -186,7 +186,7 @@ fn name_constraints_are_kept_as_openssl_keeps_them() {
             ca.permitted_names = names(permitted);
             ca.excluded_names = names(excluded);
         });
-        let options = with(|options| options.common_name = Some("test".to_owned()));
+        let options = with(|options| options.common_name = Some("a test".to_owned()));
         let issued = issue_cert(&ca, &names(&[name]), &options);
         let case = format!("permitted {permitted:?}, excluded {excluded:?}, name {name}");
         match (allowed, &issued) {
