@@ -18,6 +18,10 @@ use super::signature;
 use crate::pki::{self, Certificate, Outline, extension_oid as oid};
 use crate::{CertificateProblem as Problem, Error, Status};
 
+/// How far a chain is followed to explain a refusal: a peer can send any number of
+/// certificates.
+const LONGEST_CHAIN: usize = 10;
+
 /// What was to be verified.
 pub(super) struct Question<'q, 'a> {
     pub(super) leaf: &'q Outline<'a>,
@@ -38,7 +42,8 @@ impl<'q, 'a> Question<'q, 'a> {
     /// The chain as its names tell it, up to the last certificate that was sent.
     fn chain(&self) -> Vec<&'q Outline<'a>> {
         let mut chain = vec![self.leaf];
-        while let Some(top) = chain.last().copied()
+        while chain.len() < LONGEST_CHAIN
+            && let Some(top) = chain.last().copied()
             && !top.is_self_issued()
             && let Some(issuer) = self.intermediates.iter().find(|one| {
                 one.subject == top.issuer && !chain.iter().any(|known| known.der == one.der)
