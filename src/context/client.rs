@@ -8,7 +8,7 @@ use rustls::version::TLS13;
 use rustls::{ClientConfig, SignatureScheme};
 
 use super::compression::COMPRESSORS;
-use super::resumption::Kept;
+use super::resumption::{self, Kept};
 use super::settings::{Settings, Shown};
 use crate::trust::Verifier;
 use crate::{Error, Result, Status};
@@ -48,7 +48,7 @@ pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
     }
     config.resumption = match settings.sessions.unwrap_or(SESSIONS) {
         0 => Resumption::disabled(),
-        count => Resumption::store(Arc::new(Kept::sessions(count))),
+        count => resumption::of(Arc::new(Kept::sessions(count)), settings.tickets),
     };
     config.enable_early_data = settings.early_data > 0;
     Ok(config)

@@ -198,6 +198,15 @@ impl Context {
         self.set(|settings| settings.set_ciphers(names))
     }
 
+    /// Has a server choose the first of its own cipher suites that the client offers,
+    /// instead of the first of the client's.
+    pub fn prefer_own_ciphers(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.prefer_own_ciphers = true;
+            Ok(())
+        })
+    }
+
     /// Allows only these key exchange groups, best first, by their IANA names:
     /// `"X25519MLKEM768"`, `"x25519"`, `"secp256r1"`.
     pub fn set_groups(&self, names: &[&str]) -> Result<()> {
@@ -337,7 +346,8 @@ impl Context {
     }
 
     /// How many tickets a server sends after a handshake of TLS 1.3: by default
-    /// 2.  With 0 it sends none, and TLS 1.2 sessions are kept here.
+    /// 2.  With 0 it sends none, and TLS 1.2 sessions are kept here.  A client with 0
+    /// asks for no tickets in TLS 1.2 (RFC 5077).
     pub fn set_tickets(&self, count: usize) -> Result<()> {
         self.set(|settings| {
             if count > 16 {

@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustls::client::{
-    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
+    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls12Resumption,
+    Tls13ClientSessionValue,
 };
 use rustls::{ClientConfig, NamedGroup};
 use rustls_pki_types::ServerName;
@@ -46,7 +47,7 @@ impl Session {
         // It shares the verifier and the identities: with others rustls would not
         // resume.
         let mut config = (*context.client_config()?).clone();
-        config.resumption = Resumption::store(kept.clone());
+        config.resumption = of(kept.clone(), context.tickets());
         Ok(Self {
             context: context.clone(),
             config: Arc::new(config),
@@ -62,6 +63,15 @@ impl Session {
         let kept = servers.by_name.values();
         kept.flat_map(Server::lifetimes).collect()
     }
+}
+
+/// Resumption from a store, without the tickets of TLS 1.2 where `tickets` is 0.
+pub(super) fn of(kept: Arc<Kept>, tickets: usize) -> Resumption {
+    let tls12 = match tickets {
+        0 => Tls12Resumption::SessionIdOnly,
+        _ => Tls12Resumption::SessionIdOrTickets,
+    };
+    Resumption::store(kept).tls12_resumption(tls12)
 }
 
 impl fmt::Debug for Session {

@@ -61,6 +61,11 @@ impl Context {
         state.settings.alpn_is_optional && !offered.is_empty() && !ours.any(is_offered)
     }
 
+    /// How many tickets a server sends; with 0 a client asks for none in TLS 1.2.
+    pub(super) fn tickets(&self) -> usize {
+        self.state().settings.tickets
+    }
+
     /// Whether its clients encrypt, or pretend to encrypt, what they say first.
     pub(crate) fn ech(&self) -> Option<bool> {
         let state = self.state();

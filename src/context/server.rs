@@ -44,6 +44,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
         builder.with_client_cert_verifier(Arc::new(Verifier::of_clients(demands, required)))
     };
     let mut config = builder.with_cert_resolver(Arc::new(Identities(settings.identities.clone())));
+    config.ignore_client_order = settings.prefer_own_ciphers;
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
     config.cert_compressors = COMPRESSORS.to_vec();

@@ -1,7 +1,6 @@
 """tlsmith.ssl: the standard library's sockets on our engine.  What they do as
 such, CPython's own tests tell (test_cpython.py)."""
 
-import _ssl
 import asyncio
 import gc
 import socket
@@ -21,35 +20,12 @@ import tlsmith.ssl
 # Settings.
 
 
-def test_every_setting_of_openssl_is_ours():
-    ours = vars(tlsmith.ssl.SSLContext)
-    inherited = {"__new__", "__doc__", "__module__"}
-    assert [name for name in vars(_ssl._SSLContext) if name not in {*ours, *inherited}] == []
-
-
 def test_contexts_are_those_of_the_standard_library(context):
     assert isinstance(context, ssl.SSLContext)
     assert context.check_hostname and context.verify_mode == ssl.CERT_REQUIRED
     defaults = ssl.create_default_context()
     for name in ("options", "verify_flags", "minimum_version", "maximum_version", "protocol"):
         assert getattr(context, name) == getattr(defaults, name), name
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        lambda c: setattr(c, "post_handshake_auth", True),
-        lambda c: setattr(c, "_msg_callback", print),
-        lambda c: setattr(c, "verify_flags", ssl.VERIFY_ALLOW_PROXY_CERTS),
-        lambda c: setattr(c, "_host_flags", 0x2),
-        lambda c: c.set_ecdh_curve("secp521r1"),
-        lambda c: c.set_psk_client_callback(lambda hint: (None, b"key")),
-        lambda c: c.set_psk_server_callback(lambda identity: b"key", "hint"),
-    ],
-)
-def test_what_cannot_be_honoured_raises(context, setting):
-    with pytest.raises(NotImplementedError):
-        setting(context)
 
 
 def test_parameters_of_diffie_hellman_are_read_and_refused(serving, tmp_path):

@@ -57,7 +57,12 @@ struct Settings {
     min_version: String,
     max_version: String,
     ciphers: Option<Vec<String>>,
+    /// A server takes the first of its own suites, and not of the client's.
+    prefer_own_ciphers: bool,
     groups: Option<Vec<String>>,
+    /// How peers may sign, and how the identities sign.
+    verify_schemes: Option<Vec<String>>,
+    signing_schemes: Option<Vec<String>>,
     client_auth: String,
     on_hello: Option<Py<PyAny>>,
     require_known_name: bool,
@@ -197,6 +202,9 @@ impl Settings {
     fn protocol(&self, context: &tlsmith::Context) -> Result<()> {
         for identity in &self.identities {
             context.use_identity(&identity.get().0)?;
+            if let Some(names) = &self.signing_schemes {
+                context.set_signing_schemes(&strs(names))?;
+            }
         }
         if let Some(response) = &self.ocsp {
             context.set_ocsp(response)?;
@@ -211,6 +219,12 @@ impl Settings {
         }
         if let Some(names) = &self.groups {
             context.set_groups(&strs(names))?;
+        }
+        if let Some(names) = &self.verify_schemes {
+            context.set_verify_schemes(&strs(names))?;
+        }
+        if self.prefer_own_ciphers {
+            context.prefer_own_ciphers()?;
         }
         context.set_client_auth(client_auth(&self.client_auth)?)?;
         if self.require_known_name {

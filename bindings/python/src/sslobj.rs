@@ -27,8 +27,9 @@ use crate::socket::timeout;
 #[pyclass(frozen, subclass, extends = Peer, module = "tlsmith._tlsmith", weakref)]
 pub(crate) struct SslObject {
     carrier: Carrier,
+    is_server: bool,
     hello: Arc<OnceLock<Hello>>,
-    hook: Option<Hook>,
+    hook: Mutex<Option<Hook>>,
     /// To the exceptions of the standard library.
     translate: Py<PyAny>,
     /// Whether anything was done with the connection.
@@ -79,20 +80,15 @@ impl SslObject {
     ) -> PyResult<PyClassInitializer<Self>> {
         let hello = Arc::<OnceLock<Hello>>::default();
         let hook = on_hello.map(Hook::new);
-        let side = match (is_server, session) {
-            (true, _) => Side::Server(
-                &context.get().core,
-                remembering(hello.clone(), hook.clone()),
-            ),
-            (false, Some(session)) => Side::Resuming(&session.get().core, server_name),
-            (false, None) => Side::Client(&context.get().core, server_name),
-        };
+        let choose = is_server.then(|| remembering(hello.clone(), hook.clone()));
+        let side = Side::new(context.get(), choose, server_name, session);
         let carrier = Carrier::of(carrier)?;
         let open = carrier.open(py, side)?;
         let this = Self {
             carrier,
+            is_server,
             hello,
-            hook,
+            hook: Mutex::new(hook),
             translate,
             begun: AtomicBool::new(false),
             owed: Mutex::new(0),
@@ -106,15 +102,23 @@ impl SslObject {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// Begins anew, as a client in another session of the same context: before
-    /// anything was done.
-    fn begin_in(
+    /// Start over with another context, before anything was done.  The caller keeps
+    /// the context alive; the other arguments are those of the constructor.
+    fn begin_anew(
         this: &Bound<'_, Self>,
-        session: &Bound<'_, Session>,
+        context: &Bound<'_, Context>,
         server_name: Option<&str>,
+        on_hello: Option<&Bound<'_, PyAny>>,
+        session: Option<&Bound<'_, Session>>,
     ) -> PyResult<()> {
-        let side = Side::Resuming(&session.get().core, server_name);
-        let open = this.get().carrier.open(this.py(), side)?;
+        let object = this.get();
+        let hook = on_hello.map(Hook::new);
+        let choose = object
+            .is_server
+            .then(|| remembering(object.hello.clone(), hook.clone()));
+        let side = Side::new(context.get(), choose, server_name, session);
+        let open = object.carrier.open(this.py(), side)?;
+        *object.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
         peer(this).put(open);
         Ok(())
     }
@@ -210,11 +214,16 @@ impl SslObject {
     }
 
     fn __traverse__(&self, visit: pyo3::gc::PyVisit<'_>) -> Result<(), pyo3::PyTraverseError> {
-        self.hook.iter().try_for_each(|hook| hook.traverse(&visit))
+        // Whoever holds the lock is not the collector: there is nothing to free.
+        let hook = self.hook.try_lock();
+        hook.iter()
+            .flat_map(|hook| hook.iter())
+            .try_for_each(|hook| hook.traverse(&visit))
     }
 
     fn __clear__(&self) {
-        self.hook.iter().for_each(Hook::clear);
+        let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
+        hook.iter().for_each(Hook::clear);
     }
 }
 
@@ -322,6 +331,20 @@ enum Side<'a> {
 }
 
 impl<'a> Side<'a> {
+    /// A server that `choose` is of, or else a client.
+    fn new(
+        context: &'a Context,
+        choose: Option<Choose>,
+        server_name: Option<&'a str>,
+        session: Option<&'a Bound<'_, Session>>,
+    ) -> Self {
+        match (choose, session) {
+            (Some(choose), _) => Self::Server(&context.core, choose),
+            (None, Some(session)) => Self::Resuming(&session.get().core, server_name),
+            (None, None) => Self::Client(&context.core, server_name),
+        }
+    }
+
     fn server_name(&self) -> Option<&'a str> {
         match self {
             Self::Server(..) => None,

@@ -4,7 +4,13 @@ import tlsmith.ssl as ssl        # for one program
 tlsmith.ssl.install()            # for every library in the process
 
 The classes that connections have are the standard library's own, and so are the
-exceptions.  What cannot be honoured raises: nothing is stored and ignored.
+exceptions.  What cannot be honoured raises: nothing is stored and ignored, also of
+settings that only later versions of Python have.
+
+Where tlsmith differs from `ssl`, it is stricter.  A connection that is assigned another
+`context` before the handshake is verified as strictly as the stricter of both asks.
+A security level ("@SECLEVEL=n" in set_ciphers()) also holds for certificates that were
+loaded before it.  Levels below 2 allow nothing more than level 2 does.
 
 A context resumes its own sessions, and no other's, by itself: also where the standard
 library would need `session=`.  As soon as a program asks one of its connections for

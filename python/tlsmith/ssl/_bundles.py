@@ -54,30 +54,49 @@ def _parse(content: bytes) -> Bundle:
     return Bundle(certificates, crls)
 
 
+def _state(path: str) -> tuple[Any, ...]:
+    """What differs as soon as a file was replaced or written to.  The time of the last
+    change of the inode is part of it: copies keep the other one."""
+    state = os.stat(path)
+    return (path, state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino, state.st_dev)
+
+
 def read_bundle(path: str) -> Bundle:
     """The certificates and CRLs of a file."""
-    state = os.stat(path)
-    key = (path, state.st_mtime_ns, state.st_size, state.st_ino, state.st_dev)
+    key = _state(path)
     known = _PARSED.get(key)
     return _remember(key, _parse(read(path))) if known is None else known
 
 
+def _hashed_files(path: str) -> list[tuple[Any, ...]]:
+    """The state of each file of a folder that OpenSSL would look at: those that are
+    named by a hash.  A link counts as the file that it leads to."""
+    states = []
+    for name in sorted(os.listdir(path)):
+        stem, _, number = name.partition(".")
+        if len(stem) != 8 or not number.removeprefix("r").isdigit():
+            continue
+        try:
+            states.append(_state(os.path.join(path, name)))
+        except OSError:
+            # A link that leads nowhere is a file that is not there, as in OpenSSL.
+            continue
+    return states
+
+
 def read_folder(path: str) -> Bundle:
-    """The certificates and CRLs of the files of a folder that OpenSSL would look
-    at: those that are named by a hash."""
-    state = os.stat(path)
-    key = (path, state.st_mtime_ns, state.st_ino, state.st_dev)
+    """The certificates and CRLs of a folder with hashed names."""
+    # The state comes first: a file that is replaced meanwhile has another one next time.
+    files = _hashed_files(path)
+    key = (path, *files)
     known = _PARSED.get(key)
     if known is not None:
         return known
     bundle = Bundle([], [], lazy=True)
-    for name in sorted(os.listdir(path)):
-        stem, _, number = name.partition(".")
-        if len(stem) != 8 or not number.lstrip("r").isdigit():
-            continue
+    for file, *_ in files:
         try:
             # They are remembered together.
-            part = _parse(read(os.path.join(path, name)))
+            part = _parse(read(file))
         except (OSError, ValueError):
             # One that does not parse is one that is not there, as in OpenSSL.
             continue

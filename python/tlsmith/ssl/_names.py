@@ -15,6 +15,8 @@ IANA_CIPHERS = {
 }
 """The IANA name of every cipher suite that there is, by OpenSSL's."""
 
+CIPHERS_BY_LOWER = {iana.lower(): iana for iana in IANA_CIPHERS.values()}
+
 _OPENSSL_CIPHERS = {iana: openssl for openssl, iana in IANA_CIPHERS.items()}
 
 IANA_GROUPS = {
@@ -25,6 +27,92 @@ IANA_GROUPS = {
     "X25519": "x25519",
 }
 """The IANA name of every curve that there is, by OpenSSL's."""
+
+GROUPS = {
+    "X25519MLKEM768": 192,
+    "SecP256r1MLKEM768": 192,
+    "x25519": 128,
+    "secp256r1": 128,
+    "secp384r1": 192,
+    "MLKEM768": 192,
+    "MLKEM1024": 256,
+}
+"""The bits of security of every key exchange group, as OpenSSL 3.5 counts them, by its
+IANA name.  A hybrid is as strong as the stronger of its two parts."""
+
+TLS_13_GROUPS = {name for name in GROUPS if "MLKEM" in name}
+"""Those that TLS 1.2 cannot negotiate."""
+
+GROUP_ALIASES = {"secp256r1": ["prime256v1", "P-256"], "secp384r1": ["P-384"]}
+"""OpenSSL's other names for groups."""
+
+SCHEMES = {
+    "ecdsa_secp384r1_sha384": 192,
+    "ecdsa_secp256r1_sha256": 128,
+    "ecdsa_secp521r1_sha512": 256,
+    "ed25519": 128,
+    "ed448": 224,
+    "rsa_pss_rsae_sha512": 256,
+    "rsa_pss_rsae_sha384": 192,
+    "rsa_pss_rsae_sha256": 128,
+    "rsa_pkcs1_sha512": 256,
+    "rsa_pkcs1_sha384": 192,
+    "rsa_pkcs1_sha256": 128,
+    "ml_dsa_44": 128,
+    "ml_dsa_65": 192,
+    "ml_dsa_87": 256,
+}
+"""The bits of security of every signature scheme, by its IANA name: those of its hash,
+or of its key where the scheme has only one."""
+
+_SCHEME_ALIASES = {f"mldsa{size}": f"ml_dsa_{size}" for size in (44, 65, 87)}
+
+_SCHEMES_OF_KEYS = {
+    "ecdsa-p256": "ecdsa_secp256r1_sha256",
+    "ecdsa-p384": "ecdsa_secp384r1_sha384",
+    "ecdsa-p521": "ecdsa_secp521r1_sha512",
+}
+_OPENSSL_SIGNATURES = {
+    "RSA": "rsa_pkcs1_{}",
+    "RSA-PSS": "rsa_pss_rsae_{}",
+    "PSS": "rsa_pss_rsae_{}",
+    "ECDSA": "ecdsa_{}",
+}
+_ECDSA_HASHES = {
+    "sha256": "secp256r1_sha256",
+    "sha384": "secp384r1_sha384",
+    "sha512": "secp521r1_sha512",
+}
+
+
+def scheme_named(text: str) -> str | None:
+    """The IANA name of a signature scheme, from that or from OpenSSL's
+    algorithm+hash; None where there is none here."""
+    algorithm, _, digest = text.partition("+")
+    digest = digest.lower()
+    if algorithm == "ECDSA":
+        digest = _ECDSA_HASHES.get(digest, digest)
+    name = _OPENSSL_SIGNATURES.get(algorithm, "").format(digest) if digest else text.lower()
+    name = _SCHEME_ALIASES.get(name, name)
+    return name if name in SCHEMES else None
+
+
+def can_sign(key_type: str, schemes: list[str]) -> bool:
+    """Whether a key of this type can sign with one of the schemes."""
+    if key_type.startswith("rsa"):
+        return any(one.startswith("rsa") for one in schemes)
+    return _SCHEMES_OF_KEYS.get(key_type, key_type.replace("-", "_")) in schemes
+
+
+def group_named(text: str) -> str | None:
+    """The IANA name of a group, from any of OpenSSL's in any case; None where there is
+    none here."""
+    for name in GROUPS:
+        names = [name, *GROUP_ALIASES.get(name, ())]
+        if text.lower() in (one.lower() for one in names):
+            return name
+    return None
+
 
 CHANNEL_BINDING_TYPES = ["tls-exporter", "tls-server-end-point"]
 """What get_channel_binding() gives: RFC 9266 and, on clients, RFC 5929.  tls-unique is
@@ -43,10 +131,15 @@ ABILITIES = {
 PROTOCOLS = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
 
 
+def is_tls12(iana: str) -> bool:
+    """Whether a cipher suite is one of TLS 1.2."""
+    return "_WITH_" in iana
+
+
 def cipher(iana: str) -> tuple[str, str, int]:
     """A cipher suite as SSLSocket.cipher() has it: its name, its protocol, the
     bits of its key."""
-    version = "TLSv1.2" if "_WITH_" in iana else "TLSv1.3"
+    version = "TLSv1.2" if is_tls12(iana) else "TLSv1.3"
     return _OPENSSL_CIPHERS[iana], version, 128 if "_128_" in iana else 256
 
 
@@ -101,7 +194,9 @@ VERIFY_MESSAGES = {
     19: "self-signed certificate in certificate chain",
     20: "unable to get local issuer certificate",
     23: "certificate revoked",
+    25: "path length constraint exceeded",
     26: "unsuitable certificate purpose",
+    34: "unhandled critical extension",
     47: "permitted subtree violation",
     50: "application verification failure",
     62: "Hostname mismatch, certificate is not valid for '{}'.",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import _ssl
 import ssl
 import sys
 import weakref
@@ -13,6 +14,7 @@ from .._socket import Info, end_point
 from ._errors import ssl_error, translate
 from ._names import PROTOCOLS, cipher, is_known
 from ._sessions import SSLSession
+from ._unknown import refuse_unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,9 +63,15 @@ class Core(_tlsmith.SslObject):
     server_side: bool
     server_hostname: str | None
     _context: SSLContext
+    _first: SSLContext
+    """The context that it was made with, whose SNI callback it keeps."""
     _owner: weakref.ref[Any] | None
     _socket: weakref.ref[Any] | None
     _native: _tlsmith.Context
+    """What is in force, of `_context` or of a mixture of two."""
+    _is_asked: bool
+    """Whether the SNI callback is running."""
+    _verifies: bool
     _kept: _tlsmith.Session | None
     _given: SSLSession | None
     _session: SSLSession | None
@@ -79,8 +87,7 @@ class Core(_tlsmith.SslObject):
         session: SSLSession | None,
     ) -> Self:
         known: list[weakref.ref[Core]] = []
-        asks = server_side and context.sni_callback is not None
-        on_hello = _asking(known) if asks else None
+        on_hello = _asking(known) if server_side and _asks(context) else None
         try:
             native = context._native(server_side)
             kept = None
@@ -93,14 +100,15 @@ class Core(_tlsmith.SslObject):
             )
         except Error as error:
             raise translate(error, "connect") from error
-        if asks:
-            known.append(weakref.ref(self))
-        self._context = context
+        known.append(weakref.ref(self))
+        self._context = self._first = context
         self.server_side = server_side
         self.server_hostname = server_hostname
         self._owner = None if owner is None else weakref.ref(owner)
         self._socket = None if isinstance(carrier, tuple) else weakref.ref(carrier)
         self._native = native
+        self._is_asked = False
+        self._verifies = context.verify_mode != ssl.CERT_NONE
         self._kept = kept
         self._given = session
         self._session = None
@@ -132,23 +140,64 @@ class Core(_tlsmith.SslObject):
 
     @context.setter
     def context(self, context: SSLContext) -> None:
-        from ._context import Seam
+        """Switch to the certificates, trust anchors and CRLs of another context: before
+        the handshake, or on a server in the SNI callback.
 
-        if not isinstance(context, Seam):
-            raise TypeError("The value must be a SSLContext, of tlsmith.ssl")
+        Verification stays as strict as the stricter of both contexts.  Raises
+        NotImplementedError once the handshake has begun.  After it, only the attribute
+        changes, as in `ssl`.
+        """
+        check_context(context)
+        if context is self._context:
+            return
+        if self._is_asked:
+            self._native = context._native_after(self._context, True)
+        elif not self.begun:
+            self._begin_with(context)
+        elif self.handshaking:
+            raise NotImplementedError(
+                "the context cannot be changed once the handshake has begun: assign it "
+                "before, or on a server in its SNI callback"
+            )
+        if self.handshaking:
+            self._verifies |= context.verify_mode != ssl.CERT_NONE
         self._context = context
 
-    def _asked(self, server_name: str | None) -> _tlsmith.Context | int | None:
-        """The answer of the application's SNI callback."""
-        before = self._context
-        callback: Any = before.sni_callback
-        if callback is None:
-            return None
+    def _begin_with(self, context: SSLContext) -> None:
+        """Starts the handshake, of which nothing was sent, over with another context."""
+        name, server_side = self.server_hostname, self.server_side
+        if self._given is not None:
+            raise ValueError("Session refers to a different SSLContext: assign the context first")
+        if not server_side and name is None and context.check_hostname:
+            raise ValueError("check_hostname requires server_hostname")
+        asks = server_side and (_asks(context) or _asks(self._context))
         try:
-            result = callback(self.owner or self, server_name, before)
+            native = context._native_after(self._context, server_side)
+            kept = None if server_side else context._sessions.of_server(native, name)
+            on_hello = _asking([weakref.ref(self)]) if asks else None
+            self.begin_anew(native, name, on_hello, kept)
+        except Error as error:
+            raise translate(error, "connect") from error
+        self._native, self._kept = native, kept
+
+    def _asked(self, server_name: str | None, *others: Any) -> _tlsmith.Context | int | None:
+        """The answer of the application's SNI callback."""
+        # As in OpenSSL: an assigned context without a callback leaves that of the first.
+        asking = self._context if _asks(self._context) else self._first
+        native = self._native
+        callback: Any = asking.sni_callback
+        if callback is None:
+            on_hello = asking._extra.get("on_hello")
+            chosen = None if on_hello is None else on_hello(server_name, *others)
+            return native if chosen is None else chosen
+        self._is_asked = True
+        try:
+            result = callback(self.owner or self, server_name, asking)
         except Exception:
             _tell(callback)
             return _HANDSHAKE_FAILURE
+        finally:
+            self._is_asked = False
         if result is not None and not isinstance(result, int):
             try:
                 raise TypeError(
@@ -160,7 +209,7 @@ class Core(_tlsmith.SslObject):
             return _INTERNAL_ERROR
         if result:
             return result
-        return None if self._context is before else self._context._native(True)
+        return None if self._native is native else self._native
 
     def shutdown(self) -> object:
         if self.handshaking:
@@ -174,6 +223,26 @@ class Core(_tlsmith.SslObject):
     def info(self) -> Info | None:
         """What was agreed; None before the handshake is complete."""
         return None if self.handshaking else Info(*self.facts())
+
+    def group(self) -> str | None:
+        """The key exchange group by its IANA name."""
+        info = self.info
+        return None if info is None else info.group
+
+    def client_sigalg(self) -> str | None:
+        """The signature scheme that the client authenticated with, known to servers;
+        None where it did not."""
+        return self._peers_scheme("client_sigalg", self.server_side)
+
+    def server_sigalg(self) -> str | None:
+        """The signature scheme that the server signed with, known to clients."""
+        return self._peers_scheme("server_sigalg", not self.server_side)
+
+    def _peers_scheme(self, method: str, is_known: bool) -> str | None:
+        if not is_known:
+            raise NotImplementedError(f"{method}() is known only to the other side here")
+        info = self.info
+        return None if info is None else info.signature_scheme
 
     def version(self) -> str | None:
         info = self.info
@@ -205,7 +274,7 @@ class Core(_tlsmith.SslObject):
             return None
         if binary_form:
             return certificate.der
-        if self._context.verify_mode == ssl.CERT_NONE:
+        if not self._verifies:
             return {}
         return certificate.as_dict()
 
@@ -259,7 +328,7 @@ class Core(_tlsmith.SslObject):
         kept = _checked(session, self._context, self._native, self.server_side, name)
         if self.begun:
             raise ValueError("Cannot set session after handshake.")
-        self.begin_in(kept, name)
+        self.begin_anew(self._native, name, None, kept)
         self._kept, self._given = kept, session
 
     @property
@@ -300,11 +369,24 @@ def _asking(known: list[weakref.ref[Core]]) -> Callable[..., _tlsmith.Context | 
     """What the extension calls with a ClientHello; weak, so that a connection is
     gone as soon as nobody has it."""
 
-    def on_hello(server_name: str | None, *_others: object) -> _tlsmith.Context | int | None:
+    def on_hello(server_name: str | None, *others: Any) -> _tlsmith.Context | int | None:
         core = known[0]()
-        return None if core is None else core._asked(server_name)
+        return None if core is None else core._asked(server_name, *others)
 
     return on_hello
+
+
+def check_context(context: object) -> None:
+    """Raise TypeError for what is not a context of ours."""
+    from ._context import Seam
+
+    if not isinstance(context, Seam):
+        raise TypeError("The value must be a SSLContext, of tlsmith.ssl")
+
+
+def _asks(context: SSLContext) -> bool:
+    """Whether the application chooses how a server answers a ClientHello."""
+    return context.sni_callback is not None or "on_hello" in context._extra
 
 
 def _tell(source: object) -> None:
@@ -316,3 +398,7 @@ def _tell(source: object) -> None:
         exc_type=kind, exc_value=value, exc_traceback=traceback, err_msg=None, object=source
     )
     sys.unraisablehook(unraisable)
+
+
+_RAW: Any = vars(_ssl)["_SSLSocket"]
+REFUSED = refuse_unknown(Core, _RAW, "ssl.SSLSocket", {"server_hostname", "server_side"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 
 from ._names import CHANNEL_BINDING_TYPES
+from ._object import check_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +37,23 @@ class SSLSocket(_Facts, ssl.SSLSocket):
     call where the standard library's makes four."""
 
     suppress_ragged_eofs: bool
+    _context: Any
+
+    @property
+    def context(self) -> Any:
+        """The context.  Assigning another one before the handshake, or on a server in the
+        SNI callback, switches certificates, trust anchors and CRLs."""
+        return self._context
+
+    @context.setter
+    def context(self, context: Any) -> None:  # pyright: ignore
+        # First the connection, which may refuse it.  A socket that is not connected has
+        # none yet.
+        if self._sslobj is not None:
+            self._sslobj.context = context
+        else:
+            check_context(context)
+        self._context = context
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         core = self._sslobj

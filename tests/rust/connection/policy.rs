@@ -200,6 +200,28 @@ fn the_first_group_is_post_quantum_and_another_costs_a_hello_retry_request() {
 }
 
 #[test]
+fn a_server_chooses_by_its_own_order_of_cipher_suites_if_told_to() {
+    let tls13 = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"];
+    let tls12 = [
+        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    ];
+    for [first, second] in [tls13, tls12] {
+        for is_told in [false, true] {
+            let (client, server) = (client_context(), server_context(localhost()));
+            client.set_ciphers(&[second, first]).unwrap();
+            server.set_ciphers(&[first, second]).unwrap();
+            if is_told {
+                server.prefer_own_ciphers().unwrap();
+            }
+            let (client, _) = meet(&client, &server, "localhost");
+            let chosen = if is_told { first } else { second };
+            assert_eq!(client.agreed().unwrap().cipher, chosen);
+        }
+    }
+}
+
+#[test]
 fn policies_without_anything_in_common_say_what_is_missing() {
     let tls13 = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"];
     let tls12 = [

@@ -135,6 +135,28 @@ fn without_tickets_a_server_keeps_the_sessions_of_tls_1_2() {
 }
 
 #[test]
+fn a_client_without_tickets_resumes_only_what_the_server_of_tls_1_2_keeps() {
+    let client = client_of(Version::Tls12);
+    client.set_tickets(0).unwrap();
+    let server = server_context(localhost());
+    let (ours, _) = meet(&client, &server, "localhost");
+    assert!(ours.tickets().is_empty());
+    // It asks for no ticket, so the server keeps the session and sends its number.
+    assert!(resumes(&client, &server));
+    let restarted = server_with(|server| server.add_ticket_key(&KEY).unwrap());
+    assert!(!resumes(&client, &restarted));
+    assert!(!resumes(
+        &client,
+        &server_with(|server| server.add_ticket_key(&KEY).unwrap())
+    ));
+    // In TLS 1.3 there is nothing but tickets.
+    let client = client_context();
+    client.set_tickets(0).unwrap();
+    assert!(!resumes(&client, &server));
+    assert!(resumes(&client, &server));
+}
+
+#[test]
 fn servers_with_a_ticket_key_in_common_resume_each_others_sessions() {
     for version in BOTH_VERSIONS {
         let with = |keys: &[[u8; 32]]| {
