@@ -462,9 +462,11 @@ fn parse_sha256(text: &str) -> Result<[u8; 32]> {
         *byte = pair[0] << 4 | pair[1];
     }
     is_whole.then_some(bytes).ok_or_else(|| {
-        let shown: String = text.chars().take(80).collect();
-        let shown = shown.escape_debug();
-        let sentence = format!("'{shown}' is not a SHA-256 in hex: it has 64 digits");
+        // It may be something else that was not meant to be seen.
+        let length = text.chars().count();
+        let sentence = format!(
+            "what is given as a SHA-256, {length} characters, is none: it has 64 digits of hex"
+        );
         Error::new(Status::Argument, sentence)
     })
 }

@@ -165,7 +165,8 @@ fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
     created.map_err(|error| code.map_or(error, io::Error::from_raw_os_error))
 }
 
-/// Puts the path in front of an error about what a file contains.
+/// Puts the path in front of an error about what a file contains.  The file was read, so
+/// its path is one, whatever it looks like.
 pub(super) fn in_file(path: &Path, error: Error) -> Error {
     Error::new(error.status(), format!("'{}': {error}", path.display())).with_source(error)
 }

@@ -2,13 +2,16 @@
 //! connections.
 
 mod added;
+mod attribute;
 mod authority;
 mod certificate;
 mod constraints;
 mod copied;
 mod crl;
+mod decoded;
 mod describe;
 mod document;
+mod element;
 mod encryption;
 mod extensions;
 mod external;
@@ -21,7 +24,9 @@ mod key_type;
 mod layout;
 mod moment;
 mod name;
+mod oid;
 mod options;
+mod parts;
 mod pem;
 mod pkcs12;
 mod request;
@@ -31,6 +36,7 @@ mod subject;
 #[cfg(feature = "testing")]
 mod unchecked;
 
+use crate::text::quoted;
 pub use authority::{gen_ca, issue_cert, self_signed, sign_csr};
 pub use certificate::Certificate;
 pub use crl::{Crl, CrlOptions, RevocationReason, Revoked, gen_crl};
@@ -47,15 +53,3 @@ pub use options::{CertOptions, OwnExtension, Purpose, Usage};
 pub use request::{Csr, gen_csr};
 #[cfg(feature = "testing")]
 pub use unchecked::{Weakness, issue_unchecked, mismatched, weak_key};
-
-/// Text from outside as a sentence quotes it: on one line, and not for pages.
-fn quoted(text: &str) -> String {
-    const MOST: usize = 80;
-    let shown: String = text.chars().take(MOST).collect();
-    let more = if text.chars().nth(MOST).is_some() {
-        "..."
-    } else {
-        ""
-    };
-    format!("'{}{more}'", shown.escape_debug())
-}

@@ -6,6 +6,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use webpki::EndEntityCert;
 
 use crate::pki::{Certificate, host_to_ascii};
+use crate::text::quoted;
 use crate::{Error, Result, Status};
 
 /// Reads a DNS name, in either spelling where it is not ASCII
@@ -13,15 +14,9 @@ use crate::{Error, Result, Status};
 pub(crate) fn parse(name: &str) -> Result<ServerName<'static>> {
     let parsed = ServerName::try_from(ascii_host(name).as_ref()).map(|name| name.to_owned());
     parsed.map_err(|_| {
-        let shown: String = name.chars().take(40).collect();
-        Error::new(
-            Status::Argument,
-            format!(
-                "'{}' ({} bytes) is not a DNS name or an address",
-                shown.escape_debug(),
-                name.len()
-            ),
-        )
+        let (shown, length) = (quoted(name), name.len());
+        let sentence = format!("{shown} ({length} bytes) is not a DNS name or an address");
+        Error::new(Status::Argument, sentence)
     })
 }
 

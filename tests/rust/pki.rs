@@ -19,6 +19,8 @@ mod by_the_book;
 mod chapter;
 #[path = "pki/copying.rs"]
 mod copying;
+#[path = "pki/display.rs"]
+mod display;
 #[path = "pki/extensions.rs"]
 mod extensions;
 #[path = "pki/files.rs"]
@@ -27,6 +29,10 @@ mod files;
 mod issuing;
 #[path = "pki/keys.rs"]
 mod keys;
+#[path = "pki/leniency.rs"]
+mod leniency;
+#[path = "pki/odd.rs"]
+mod odd;
 #[path = "pki/parsing.rs"]
 mod parsing;
 #[path = "pki/passwords.rs"]
@@ -35,6 +41,8 @@ mod passwords;
 mod requests;
 #[path = "pki/revocation.rs"]
 mod revocation;
+#[path = "pki/secrets.rs"]
+mod secrets;
 #[path = "pki/subjects.rs"]
 mod subjects;
 #[path = "pki/table.rs"]
