@@ -389,7 +389,9 @@ def _keylog(keylog: KeyLog | None) -> KeyLog | None:
         try:
             os.fsencode(keylog)
         except UnicodeError:
-            raise config_error(f"keylog is {shown(keylog)}, which is not the path of a file") from None
+            raise config_error(
+                f"keylog is {shown(keylog)}, which is not the path of a file"
+            ) from None
         return keylog
     raise TypeError(f"keylog is a path or a function, not {type(keylog).__name__}")
 

@@ -235,7 +235,9 @@ def _point(text: str, whole: str) -> int:
     try:
         point = datetime.datetime.fromisoformat(text)
     except ValueError:
-        raise config_error(f"valid is {shown(whole)}: {shown(text)} is no date of the calendar") from None
+        raise config_error(
+            f"valid is {shown(whole)}: {shown(text)} is no date of the calendar"
+        ) from None
     if point.tzinfo is None:
         point = point.replace(tzinfo=datetime.UTC)
     return _seconds(point)

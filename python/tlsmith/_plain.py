@@ -21,7 +21,9 @@ def check_address(address: Address) -> None:
     if isinstance(address, tuple) and 2 <= len(address) <= 4:
         check_port(address[1])
     elif not isinstance(address, (str, bytes, os.PathLike)):
-        raise TypeError(f"an address is (host, port), or the path of a Unix socket: {shown(address)}")
+        raise TypeError(
+            f"an address is (host, port), or the path of a Unix socket: {shown(address)}"
+        )
     elif not os.fspath(address):
         raise config_error("the path of the Unix socket is empty")
 

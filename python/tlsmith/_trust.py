@@ -7,7 +7,7 @@ from ._certs import Identity
 from ._context import context, trusting
 from ._errors import InsecureWarning, config_error, shown
 from ._options import moment
-from ._sources import load_certificates, load_crls
+from ._sources import discreet, load_certificates, load_crls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Trust:
         return cls(system=True)
 
     @classmethod
+    @discreet
     def roots(cls, *sources: Trusted) -> Trust:
         """These certificates: files, PEM or DER, Certificates, CAs."""
         if not sources:
@@ -148,6 +149,7 @@ class Trust:
             _allow_unknown=all(t._allow_unknown for t in (self, other) if t._crls),
         )
 
+    @discreet
     def with_crls(
         self,
         *crls: _tlsmith.CRL | Source,

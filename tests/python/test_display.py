@@ -25,13 +25,16 @@ def is_plain(text):
 
 
 def length(size):
-    return bytes([size]) if size < 0x80 else b"\x82" + size.to_bytes(2, "big")
+    if size < 0x80:
+        return bytes([size])
+    return b"\x81" + bytes([size]) if size < 0x100 else b"\x82" + size.to_bytes(2, "big")
 
 
 def certificate(text):
     """A certificate with this text for its common name, whatever it is."""
     value = text.encode()
-    subject = f"CN=#{(b'\x0c' + length(len(value)) + value).hex()}"
+    encoded = b"\x0c" + length(len(value)) + value
+    subject = f"CN=#{encoded.hex()}"
     made = _tlsmith.gen_ca(tlsmith._options.options(ca=True) | {"subject": subject})
     return made.chain[0]
 
