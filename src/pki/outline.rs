@@ -3,10 +3,13 @@
 //! [`Certificate`](super::Certificate) holds what people ask for; this borrows what the
 //! path rules need on every handshake, and costs one allocation.
 
-use der::asn1::{AnyRef, BitStringRef};
-use der::{Decode, Header, Reader, SliceReader, Tag, Tagged};
+use der::{Decode, Tag};
 
-use super::certificate::{BasicConstraints, KEY_USAGES};
+use super::decoded::{BasicConstraints, key_usage};
+use super::element::{
+    BIT_STRING, BOOLEAN, Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE,
+    context, only,
+};
 use super::moment;
 use super::name::GeneralName;
 use super::subject::Subject;
@@ -80,37 +83,46 @@ pub(crate) struct PublicKey<'a> {
 
 impl<'a> Outline<'a> {
     pub(crate) fn from_der(der: &'a [u8]) -> der::Result<Self> {
+        Self::read(der).ok_or_else(|| Tag::Sequence.value_error().into())
+    }
+
+    fn read(der: &'a [u8]) -> Option<Self> {
         let (tbs, outer_algorithm, signature) = signed_parts(der)?;
-        let content = AnyRef::from_der(tbs)?;
-        content.tag().assert_eq(Tag::Sequence)?;
-        let content = content.value();
-        let mut reader = SliceReader::new(content)?;
-        let version = match reader.peek_byte() {
-            Some(0xa0) => 1 + explicit::<u8>(reader.tlv_bytes()?)?,
-            _ => 1,
+        let content = only(tbs, SEQUENCE)?.content;
+        let mut fields = Elements(content);
+        let version = match fields.inside(context(0)) {
+            Some(mut number) => match number.take(INTEGER)?.content {
+                [number @ 0..0x80] => number + 1,
+                _ => return None,
+            },
+            None => 1,
         };
-        AnyRef::decode(&mut reader)?.tag().assert_eq(Tag::Integer)?;
-        let inner_algorithm = sequence(&mut reader)?;
-        let issuer = sequence(&mut reader)?;
-        let mut validity = open(sequence(&mut reader)?, Tag::Sequence)?;
-        let not_before = moment::parse(&AnyRef::decode(&mut validity)?)?;
-        let not_after = moment::parse(&AnyRef::decode(&mut validity)?)?;
-        validity.finish()?;
-        let subject = sequence(&mut reader)?;
-        let spki = sequence(&mut reader)?;
-        let fixed = &content[..usize::try_from(reader.position())?];
+        fields.take(INTEGER)?;
+        let inner_algorithm = fields.take(SEQUENCE)?.whole;
+        let issuer = fields.take(SEQUENCE)?.whole;
+        let mut validity = fields.inside(SEQUENCE)?;
+        let mut time = || {
+            let time = validity.any()?;
+            moment::read(time.tag, time.content)
+        };
+        let (not_before, not_after) = (time()?, time()?);
+        validity.end()?;
+        let subject = fields.take(SEQUENCE)?.whole;
+        let spki = fields.take(SEQUENCE)?.whole;
+        let fixed = &content[..content.len() - fields.0.len()];
 
         let mut has_unique_ids = false;
-        while matches!(reader.peek_byte(), Some(0x81 | 0x82 | 0xa1 | 0xa2)) {
-            reader.tlv_bytes()?;
-            has_unique_ids = true;
+        for number in [1, 2] {
+            let tag = context(number);
+            let id = fields.take(tag & !0x20).or_else(|| fields.take(tag));
+            has_unique_ids |= id.is_some();
         }
-        let extensions = match reader.peek_byte() {
-            Some(0xa3) => Extension::all(reader.tlv_bytes()?)?,
-            _ => Vec::new(),
+        let extensions = match fields.inside(context(3)) {
+            Some(list) => Extension::all(list)?,
+            None => Vec::new(),
         };
-        reader.finish()?;
-        Ok(Self {
+        fields.end()?;
+        Some(Self {
             der,
             tbs,
             version,
@@ -159,16 +171,10 @@ impl<'a> Outline<'a> {
     /// Whether its key may be used for `usage`, such as `"keyCertSign"`: also where the
     /// certificate does not limit the usage of its key (RFC 5280, section 4.2.1.3).
     pub(crate) fn allows_key_usage(&self, usage: &str) -> der::Result<bool> {
-        let Some(extension) = self.extension(oid::KEY_USAGE) else {
-            return Ok(true);
-        };
-        let position = KEY_USAGES.iter().position(|known| *known == usage);
-        let bits = BitStringRef::from_der(extension.value)?;
-        let bytes = bits.raw_bytes();
-        Ok(position.is_some_and(|position| {
-            let byte = bytes.get(position / 8).copied().unwrap_or_default();
-            byte & (0x80 >> (position % 8)) != 0
-        }))
+        match self.extension(oid::KEY_USAGE) {
+            Some(extension) => Ok(key_usage(extension.value)?.contains(&usage)),
+            None => Ok(true),
+        }
     }
 
     /// The key purposes, each the content of an OBJECT IDENTIFIER; `None` without the
@@ -177,14 +183,13 @@ impl<'a> Outline<'a> {
         let Some(extension) = self.extension(oid::EXTENDED_KEY_USAGE) else {
             return Ok(None);
         };
-        let mut reader = open(extension.value, Tag::Sequence)?;
-        let mut purposes = Vec::new();
-        while !reader.is_finished() {
-            let purpose = AnyRef::decode(&mut reader)?;
-            purpose.tag().assert_eq(Tag::ObjectIdentifier)?;
-            purposes.push(purpose.value());
-        }
-        Ok(Some(purposes))
+        let purposes = only(extension.value, SEQUENCE).and_then(|list| {
+            let purposes = Elements(list.content).all()?.into_iter();
+            let purpose = |one: Element<'a>| (one.tag == OBJECT_IDENTIFIER).then_some(one.content);
+            purposes.map(purpose).collect::<Option<_>>()
+        });
+        let malformed = || Tag::ObjectIdentifier.value_error().into();
+        purposes.map(Some).ok_or_else(malformed)
     }
 
     /// The subject alternative names; `None` without the extension.
@@ -198,59 +203,52 @@ impl<'a> Outline<'a> {
         Subject::from_der(self.subject)
     }
 
-    pub(crate) fn public_key(&self) -> der::Result<PublicKey<'a>> {
-        PublicKey::from_der(self.spki)
+    pub(crate) fn public_key(&self) -> Option<PublicKey<'a>> {
+        PublicKey::read(self.spki)
     }
 }
 
 impl<'a> Extension<'a> {
     /// Those of a certificate, from its field `[3]`.
-    fn all(field: &'a [u8]) -> der::Result<Vec<Self>> {
-        let mut list = open(AnyRef::from_der(field)?.value(), Tag::Sequence)?;
+    fn all(mut field: Elements<'a>) -> Option<Vec<Self>> {
+        let mut list = field.inside(SEQUENCE)?;
+        field.end()?;
         let mut all = Vec::with_capacity(10);
-        while !list.is_finished() {
-            let der = list.tlv_bytes()?;
-            let mut reader = open(der, Tag::Sequence)?;
-            let oid = AnyRef::decode(&mut reader)?;
-            oid.tag().assert_eq(Tag::ObjectIdentifier)?;
-            let mut value = AnyRef::decode(&mut reader)?;
-            let mut critical = false;
-            if value.tag() == Tag::Boolean {
-                critical = match value.value() {
-                    [0xff] => true,
-                    // DER leaves out the default, and some certificates do not.
-                    [0x00] => false,
-                    _ => return Err(Tag::Boolean.value_error().into()),
-                };
-                value = AnyRef::decode(&mut reader)?;
-            }
-            value.tag().assert_eq(Tag::OctetString)?;
-            reader.finish()?;
+        while !list.is_empty() {
+            let element = list.take(SEQUENCE)?;
+            let mut parts = Elements(element.content);
+            let oid = parts.take(OBJECT_IDENTIFIER)?.content;
+            let critical = match parts.take(BOOLEAN).map(|flag| flag.content) {
+                // DER leaves out the default, and some certificates do not.
+                None | Some([0]) => false,
+                Some([0xff]) => true,
+                Some(_) => return None,
+            };
+            let value = parts.take(OCTET_STRING)?.content;
+            parts.end()?;
             all.push(Self {
-                oid: oid.value(),
+                oid,
                 critical,
-                value: value.value(),
-                der,
+                value,
+                der: element.whole,
             });
         }
-        Ok(all)
+        Some(all)
     }
 }
 
 impl<'a> PublicKey<'a> {
-    pub(crate) fn from_der(spki: &'a [u8]) -> der::Result<Self> {
-        let mut outer = open(spki, Tag::Sequence)?;
-        let mut algorithm = open(outer.tlv_bytes()?, Tag::Sequence)?;
-        let key = BitStringRef::decode(&mut outer)?.raw_bytes();
-        outer.finish()?;
-        let oid = AnyRef::decode(&mut algorithm)?;
-        oid.tag().assert_eq(Tag::ObjectIdentifier)?;
-        let parameters = match algorithm.is_finished() {
-            true => None,
-            false => Some(algorithm.tlv_bytes()?),
-        };
-        Ok(Self {
-            algorithm: oid.value(),
+    /// `None` where it does not parse.
+    fn read(spki: &'a [u8]) -> Option<Self> {
+        let mut parts = Elements(only(spki, SEQUENCE)?.content);
+        let mut algorithm = parts.inside(SEQUENCE)?;
+        let key = whole_bytes(parts.take(BIT_STRING)?)?;
+        parts.end()?;
+        let oid = algorithm.take(OBJECT_IDENTIFIER)?.content;
+        let parameters = algorithm.any().map(|parameters| parameters.whole);
+        algorithm.end()?;
+        Some(Self {
+            algorithm: oid,
             parameters,
             key,
         })
@@ -258,56 +256,19 @@ impl<'a> PublicKey<'a> {
 }
 
 /// The parts of a certificate or a CRL: what is signed, the algorithm, and the signature.
-pub(crate) fn signed_parts(der: &[u8]) -> der::Result<(&[u8], &[u8], &[u8])> {
-    let mut outer = open(der, Tag::Sequence)?;
-    let tbs = outer.tlv_bytes()?;
-    let algorithm = sequence(&mut outer)?;
-    let signature = BitStringRef::decode(&mut outer)?;
-    outer.finish()?;
-    // Octets alone are signatures: no algorithm leaves bits unused.
-    let signature = signature
-        .as_bytes()
-        .ok_or_else(|| Tag::BitString.value_error())?;
-    Ok((tbs, algorithm, signature))
+pub(crate) fn signed_parts(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let mut outer = Elements(only(der, SEQUENCE)?.content);
+    let tbs = outer.take(SEQUENCE)?.whole;
+    let algorithm = outer.take(SEQUENCE)?.whole;
+    let signature = whole_bytes(outer.take(BIT_STRING)?)?;
+    outer.end()?;
+    Some((tbs, algorithm, signature))
 }
 
-/// Reads what an element with this tag holds.
-fn open(der: &[u8], tag: Tag) -> der::Result<SliceReader<'_>> {
-    let element = AnyRef::from_der(der)?;
-    element.tag().assert_eq(tag)?;
-    SliceReader::new(element.value())
-}
-
-/// The next element, which is a SEQUENCE.
-fn sequence<'a>(reader: &mut SliceReader<'a>) -> der::Result<&'a [u8]> {
-    let header = Header::peek(reader)?;
-    header.tag().assert_eq(Tag::Sequence)?;
-    reader.tlv_bytes()
-}
-
-/// What an element with an explicit tag holds.
-fn explicit<'a, T: Decode<'a, Error = der::Error>>(der: &'a [u8]) -> der::Result<T> {
-    T::from_der(AnyRef::from_der(der)?.value())
-}
-
-/// An object identifier in dots, from its content, however large its arcs are.
-pub(crate) fn dotted(oid: &[u8]) -> String {
-    let mut arcs = Vec::new();
-    let mut arc: u128 = 0;
-    for byte in oid {
-        arc = arc
-            .saturating_mul(128)
-            .saturating_add(u128::from(byte & 0x7f));
-        if byte & 0x80 == 0 {
-            arcs.push(arc);
-            arc = 0;
-        }
+/// The content of a BIT STRING without unused bits, as all signatures and keys are.
+fn whole_bytes(bits: Element<'_>) -> Option<&[u8]> {
+    match bits.content {
+        [0, bytes @ ..] => Some(bytes),
+        _ => None,
     }
-    if let Some(first) = arcs.first().copied() {
-        let root = (first / 40).min(2);
-        arcs[0] = first - 40 * root;
-        arcs.insert(0, root);
-    }
-    let arcs: Vec<_> = arcs.iter().map(u128::to_string).collect();
-    arcs.join(".")
 }

@@ -139,9 +139,7 @@ fn kind_of(certificate: &Outline<'_>) -> String {
 
 /// The security of a key in bits.
 fn security(certificate: &Outline<'_>) -> Result<u16, Unusable> {
-    let key = certificate
-        .public_key()
-        .map_err(|_| Unusable::Unsupported)?;
+    let key = certificate.public_key().ok_or(Unusable::Unsupported)?;
     match (key.algorithm, key.parameters) {
         (RSA, _) => match rsa_bits(&key) {
             Some(bits) if RSA_BITS.contains(&bits) => Ok(rsa_security(bits)),

@@ -212,7 +212,7 @@ impl Crls {
 /// Whether one of these keys signed a CRL.
 fn is_signed_with_one(crl: &Crl, keys: &[SubjectPublicKeyInfoDer<'_>]) -> bool {
     let parts = pki::signed_parts(crl.der());
-    parts.is_ok_and(|(tbs, algorithm, signature)| {
+    parts.is_some_and(|(tbs, algorithm, signature)| {
         let mut keys = keys.iter();
         keys.any(|key| signature::is_signed_with(key, algorithm, tbs, signature))
     })

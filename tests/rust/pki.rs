@@ -21,6 +21,8 @@ mod by_the_book;
 mod chapter;
 #[path = "pki/copying.rs"]
 mod copying;
+#[path = "pki/display.rs"]
+mod display;
 #[path = "pki/extensions.rs"]
 mod extensions;
 #[path = "pki/files.rs"]
@@ -29,6 +31,10 @@ mod files;
 mod issuing;
 #[path = "pki/keys.rs"]
 mod keys;
+#[path = "pki/leniency.rs"]
+mod leniency;
+#[path = "pki/odd.rs"]
+mod odd;
 #[path = "pki/parsing.rs"]
 mod parsing;
 #[path = "pki/passwords.rs"]
@@ -37,6 +43,8 @@ mod passwords;
 mod requests;
 #[path = "pki/revocation.rs"]
 mod revocation;
+#[path = "pki/secrets.rs"]
+mod secrets;
 #[path = "pki/subjects.rs"]
 mod subjects;
 #[path = "pki/table.rs"]
