@@ -101,7 +101,7 @@
 
 /// Signing a request: accept alternative names of kinds that cannot be checked
 /// (otherName, x400Address, ediPartyName).  tlsmith_csr_other_names() has them.
-#define TLSMITH_CERT_ALLOW_OTHER_NAMES 8
+#define TLSMITH_CERT_ALLOW_OTHER_NAMES 16
 
 /// Why a call did not succeed.
 ///

@@ -162,6 +162,18 @@ def test_a_request_is_for_a_key_that_is_there_or_a_new_one(cli, tmp_path):
     assert "ed449" in cli.fails("csr", "a.example", "--key", "ed449", code=2)
 
 
+def test_other_names_of_a_request_need_the_option(cli, tmp_path):
+    names = "subjectAltName=DNS:a.test,otherName:1.3.6.1.4.1.311.20.2.3;UTF8:admin@corp"
+    request = ("req", "-new", "-newkey", "rsa:2048", "-noenc", "-keyout", "k.pem", "-out", "r.pem")
+    openssl(*request, "-subj", "/CN=a.test", "-addext", names, cwd=tmp_path)
+    (said,) = cli.json("inspect", "r.pem")["documents"]
+    shown = "other name 1.3.6.1.4.1.311.20.2.3 admin@corp"
+    assert (said["names"], said["other_names"]) == (["a.test"], [shown])
+    assert "allow_other_names" in cli.fails("sign", "r.pem")
+    said = cli.json("sign", "r.pem", "--allow-other-names")
+    assert said["certificate"]["names"] == ["a.test"]
+
+
 def test_requests_of_openssl_are_signed(cli, tmp_path):
     request = ("req", "-new", "-newkey", "rsa:2048", "-noenc", "-keyout", "k.pem", "-out", "r.pem")
     openssl(*request, "-subj", "/CN=a.test", "-addext", "subjectAltName=DNS:a.test", cwd=tmp_path)

@@ -54,7 +54,7 @@ pub const TLSMITH_CERT_COPY_EXTENSIONS: u32 = 2;
 pub const TLSMITH_CERT_OUTLIVE_CA: u32 = 4;
 /// Signing a request: accept alternative names of kinds that cannot be checked
 /// (otherName, x400Address, ediPartyName).  tlsmith_csr_other_names() has them.
-pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 8;
+pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 16;
 
 /// The options of the core, the default ones for NULL.
 pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> {

@@ -112,6 +112,41 @@ fn ml_dsa_signs_crls_too() {
 }
 
 #[test]
+fn crl_starts_an_hour_ago_and_lasts_from_now() {
+    let now = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        i64::try_from(since.unwrap().as_secs()).unwrap()
+    };
+    let ca = |not_before| {
+        let options = CertOptions {
+            not_before,
+            ..CertOptions::default()
+        };
+        gen_ca(&options).unwrap()
+    };
+    let options = CrlOptions {
+        lifetime: Some(Duration::from_secs(600)),
+        ..CrlOptions::default()
+    };
+    let before = now();
+    let (hour, minute, ahead) = (3_600, 60, 7_200);
+    for (ca, earlier) in [
+        (ca(Some(before - 10 * hour)), hour),
+        (ca(Some(before - minute)), minute),
+        (ca(Some(before + ahead)), 0),
+    ] {
+        let crl = gen_crl(&ca, &[], &options).unwrap();
+        let (start, after) = (crl.this_update(), now());
+        assert!(
+            (before - earlier..=after - earlier).contains(&start),
+            "{start}"
+        );
+        let end = crl.next_update().unwrap();
+        assert!((before + 600..=after + 600).contains(&end), "{end}");
+    }
+}
+
+#[test]
 fn a_crl_says_what_it_was_given() {
     let case = case(KeyType::EcdsaP256);
     let options = CrlOptions {
