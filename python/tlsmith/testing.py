@@ -168,7 +168,7 @@ def _ca_as_leaf(make: _Maker) -> _Made:
 def _pathlen_exceeded(make: _Maker) -> _Made:
     last = make.ca.intermediate(key=make.key, path_len=0)
     beyond = make.against_rules(last, common_name="one CA too many", ca=True)
-    return make.against_rules(beyond, make.hostname), "constraint"
+    return make.against_rules(beyond, make.hostname), "path_too_long"
 
 
 def _name_constraint_violated(make: _Maker) -> _Made:
@@ -185,7 +185,7 @@ def _no_san(make: _Maker) -> _Made:
 
 
 def _weak_rsa_1024(make: _Maker) -> _Made:
-    return make.weak("rsa-1024"), "bad_signature"
+    return make.weak("rsa-1024"), "weak_key"
 
 
 def _sha1(make: _Maker) -> _Made:

@@ -215,6 +215,8 @@ CODES = {
     "wrong_usage": 26,
     "bad_signature": 7,
     "constraint": 47,
+    "path_too_long": 25,
+    "weak_key": 66,
     "not_an_end_entity": 79,
     "revoked": 23,
 }
