@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::pki::Certificate;
+use crate::text;
 
 /// What every fallible call of this library returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -225,6 +226,9 @@ enum Detail {
 
 impl Error {
     /// An error with its sentence: no capital at its start and no stop at its end.
+    ///
+    /// It becomes one line, as [`text::one_line`] makes it, whatever text from outside
+    /// it quotes.
     pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
         Self::told(status, message.into(), None, None)
     }
@@ -235,9 +239,13 @@ impl Error {
         detail: Option<Detail>,
         source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
+        let escaped = match text::one_line(&message) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(escaped) => Some(escaped),
+        };
         Self(Repr::Told(Arc::new(Told {
             status,
-            message,
+            message: escaped.map_or(message, Cow::Owned),
             detail,
             source,
             chain: Arc::default(),
@@ -250,10 +258,21 @@ impl Error {
     }
 
     /// The file at `path` could not be read or written, as `what` says
-    /// ("cannot read the roots").
+    /// ("cannot read the roots").  A path that looks like the text of a key is not
+    /// repeated.
     pub fn file(what: impl fmt::Display, path: &Path, error: io::Error) -> Self {
-        let what = format!("{what} '{}'", path.display());
-        Self::system(Status::File, what, error)
+        match text::quoted_path(path) {
+            Some(path) => Self::system(Status::File, format!("{what} {path}"), error),
+            None => {
+                let length = path.as_os_str().len();
+                let what = format!(
+                    "{what}: {length} bytes that look like PEM or a key are given as its path, \
+                     which is the name of a file; PEM itself is for the functions that take it \
+                     from memory"
+                );
+                Self::system(Status::File, what, error)
+            }
+        }
     }
 
     fn system(status: Status, what: impl fmt::Display, error: io::Error) -> Self {

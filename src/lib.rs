@@ -9,6 +9,7 @@
 //! * [`Csr`], [`gen_csr`], [`sign_csr`]: having them made by somebody else.
 //! * [`Crl`], [`gen_crl`]: taking them back.
 //! * [`Error`]: a [`Status`] for programs, a sentence for people.
+//! * [`text`]: how text from outside is shown to people.
 //!
 //! The handshake is rustls', cryptography AWS-LC's, path building webpki's.
 
@@ -23,6 +24,7 @@ mod hkdf;
 mod notes;
 mod pki;
 mod provider;
+pub mod text;
 mod trust;
 
 pub use connection::{

@@ -9,6 +9,7 @@ from ._certs import Identity
 from ._errors import config_error
 from ._options import moment, now, options, strings, validity
 from ._requests import CSR
+from ._sources import discreet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class CA(Identity):
         self._revoked: dict[int, _tlsmith.Revoked] = {}
 
     @classmethod
+    @discreet
     def load(
         cls,
         cert: Source,
@@ -81,6 +83,7 @@ class CA(Identity):
         return super().load(cert, key, chain=chain, password=password)._checked()
 
     @classmethod
+    @discreet
     def load_pkcs12(cls, source: Source, password: Password) -> Self:
         """Load an authority from a PKCS#12 file."""
         return super().load_pkcs12(source, password)._checked()

@@ -7,7 +7,7 @@ from collections import namedtuple
 
 from . import _tlsmith
 from ._errors import Error, state_error
-from ._sources import is_pkcs12, load_certificates, load_key, read
+from ._sources import discreet, is_pkcs12, load_certificates, load_key, naming, parse_key, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Identity:
         return self
 
     @classmethod
+    @discreet
     def load(
         cls,
         cert: Source,
@@ -68,25 +69,31 @@ class Identity:
         The password is for a key that is encrypted, as load_key() has it, or for
         PKCS#12: a str, bytes in UTF-8, or what gives one when it is called.
         """
-        if key is None and chain is None:
-            content = read(cert)
-            if is_pkcs12(content):
-                return cls.load_pkcs12(content, "" if password is None else password)
-            cert = content
-        certificates = load_certificates(cert)
+        if key is None:
+            with naming(cert):
+                # Read once: it may be a pipe.
+                content = read(cert)
+                if chain is None and is_pkcs12(content):
+                    return cls.load_pkcs12(content, "" if password is None else password)
+                certificates = load_certificates(content)
+                key = parse_key(content, password)
+        else:
+            certificates = load_certificates(cert)
         if chain is not None:
             certificates += load_certificates(chain)
         if not isinstance(key, _tlsmith.Key):
-            key = load_key(cert if key is None else key, password)
+            key = load_key(key, password)
         return cls._wrap(_tlsmith.Identity(certificates, key))
 
     @classmethod
+    @discreet
     def load_pkcs12(cls, source: Source, password: Password) -> Self:
         """Load a chain and its key from a PKCS#12 file, or from its bytes.
 
         Raises ConfigError for a wrong password.
         """
-        return cls._wrap(_tlsmith.Identity.from_pkcs12(read(source), password))
+        with naming(source):
+            return cls._wrap(_tlsmith.Identity.from_pkcs12(read(source), password))
 
     @property
     def cert(self) -> _tlsmith.Certificate:

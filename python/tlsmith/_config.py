@@ -11,7 +11,7 @@ from collections import namedtuple
 from . import _tlsmith
 from ._certs import Identity
 from ._context import context, trusting
-from ._errors import config_error, state_error
+from ._errors import config_error, shown, state_error
 from ._options import depth, moment, strings
 from ._plain import bind, check_address, dial_unix
 from ._socket import Connection, Listener, Socket
@@ -396,7 +396,9 @@ def _keylog(keylog: KeyLog | None) -> KeyLog | None:
         try:
             os.fsencode(keylog)
         except UnicodeError:
-            raise config_error(f"keylog is {keylog!r}, which is not the path of a file") from None
+            raise config_error(
+                f"keylog is {shown(keylog)}, which is not the path of a file"
+            ) from None
         return keylog
     raise TypeError(f"keylog is a path or a function, not {type(keylog).__name__}")
 

@@ -6,8 +6,12 @@ stable string for programs, such as "verify.expired".
 
 from __future__ import annotations
 
+from ._tlsmith import may_be_secret, one_line, quoted, quoted_path
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
+
     from ._tlsmith import Certificate
 
 
@@ -143,14 +147,49 @@ def build(
 
 def config_error(sentence: str, code: str = "config.argument") -> ConfigError:
     """A ConfigError that Python code found."""
-    error = ConfigError(None, sentence)
+    error = ConfigError(None, one_line(sentence))
     error.code = code
     return error
 
 
+def file_error(what: str, path: str | os.PathLike[str], why: str) -> ConfigError:
+    """A ConfigError for a file that cannot be used, as `what` says ("cannot read").  A
+    path that looks like the text of a key is not repeated."""
+    named = shown_path(path)
+    if named is None:
+        sentence = (
+            f"{what} a file: the text given as its path looks like PEM or a key, and is not "
+            "the name of a file; PEM is given as bytes, or as a str that begins with "
+            "'-----BEGIN'"
+        )
+    else:
+        sentence = f"{what} {named}: {why}"
+    return config_error(sentence, "config.file")
+
+
+def shown_path(path: str | os.PathLike[str]) -> str | None:
+    """A path as a sentence quotes it; None where it may be a key."""
+    try:
+        return quoted_path(path)
+    except (ValueError, TypeError):
+        # What no file can be called.
+        return None
+
+
+def shown(value: object) -> str:
+    """A value as a sentence repeats it: as Python writes it, but no bytes, and nothing
+    that may be a key."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"{len(value)} bytes"
+    text = value if isinstance(value, str) else repr(value)
+    if isinstance(value, (list, tuple, set, frozenset, dict)) and "b'" in text:
+        return f"a {type(value).__name__} with bytes"
+    return quoted(text) if may_be_secret(text) else one_line(repr(value))
+
+
 def state_error(sentence: str) -> Error:
     """An Error that Python code found: what was asked for needs what is not there."""
-    error = Error(None, sentence)
+    error = Error(None, one_line(sentence))
     error.code = "state"
     return error
 
@@ -158,6 +197,6 @@ def state_error(sentence: str) -> Error:
 def io_error(what: str, cause: OSError) -> Error:
     """An Error for a system call that Python code made."""
     kind, code = (TimedOut, "timeout") if isinstance(cause, TimeoutError) else (Error, "io")
-    error = kind(cause.errno, f"{what}: {cause.strerror or cause}")
+    error = kind(cause.errno, one_line(f"{what}: {cause.strerror or cause}"))
     error.code = code
     return error

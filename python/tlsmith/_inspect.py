@@ -5,10 +5,10 @@ from __future__ import annotations
 from . import _tlsmith
 from ._certs import Identity
 from ._context import context, trusting
-from ._errors import CertError
+from ._errors import CertError, shown
 from ._requests import CSR
 from ._socket import Socket
-from ._sources import inside, is_der, is_pkcs12, load_crls, load_key, read
+from ._sources import discreet, inside, is_der, is_pkcs12, load_crls, load_key, naming, read
 from ._trust import INSECURE
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
 
 
+@discreet
 def inspect(
     source: Source | tuple[str, int],
     *,
@@ -53,13 +54,14 @@ def inspect(
     """
     if isinstance(source, tuple):
         return _shown_by(*source, timeout)
-    content = read(source)
-    return _in_der(content, password) if is_der(content) else _in_pem(content, password)
+    with naming(source):
+        content = read(source)
+        return _in_der(content, password) if is_der(content) else _in_pem(content, password)
 
 
 def _shown_by(host: str, port: int, timeout: float | None) -> list[_tlsmith.Certificate]:
     if not isinstance(host, str) or not isinstance(port, int):
-        raise TypeError(f"a server is (host, port), a str and an int, not {(host, port)!r}")
+        raise TypeError(f"a server is (host, port), a str and an int, not {shown((host, port))}")
     looking = context(trusting(INSECURE))
     fd = _tlsmith.dial(host, str(port), timeout)
     with Socket(looking, fd, False, host, timeout) as sock:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections import namedtuple
 
-from ._errors import ConfigError, config_error
+from ._errors import ConfigError, config_error, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _changes(
 ) -> list[_Change]:
     """All of them, once it is clear that their tools are there."""
     if isinstance(stores, str):
-        raise TypeError(f"stores is a sequence: [{stores!r}]")
+        raise TypeError(f"stores is a sequence: [{shown(stores)}]")
     found: list[_Change] = []
     for store in stores:
         if store == "system":
@@ -66,7 +66,7 @@ def _changes(
         elif store == "java":
             found.append(_java())
         else:
-            raise config_error(f'stores has {store!r}: "system", "nss" and "java" are known')
+            raise config_error(f'stores has {shown(store)}: "system", "nss" and "java" are known')
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import _tlsmith
-from ._errors import ConfigError, config_error
+from ._errors import ConfigError, config_error, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def options(
     for kind in usages:
         if kind not in _USAGES:
             known = ", ".join(f'"{known}"' for known in _USAGES)
-            raise config_error(f"usage has {kind!r}: {known} are known")
+            raise config_error(f"usage has {shown(kind)}: {known} are known")
     for_tls = {"server", "client"}.intersection(usages)
     if path_len is not None and not 0 <= path_len <= 255:
         raise config_error(f"path_len is {path_len}: 0 to 255 CAs may stand below a CA")
@@ -96,7 +96,7 @@ def options(
 def strings(name: str, value: Sequence[str]) -> list[str]:
     """A list of str, and not one of the letters of a str."""
     if isinstance(value, (str, bytes)):
-        raise TypeError(f"{name} is a sequence: [{value!r}]")
+        raise TypeError(f"{name} is a sequence: [{shown(value)}]")
     found = list(value)
     for one in found:
         text(f"each of {name}", one)
@@ -106,7 +106,7 @@ def strings(name: str, value: Sequence[str]) -> list[str]:
 def text(name: str, value: str) -> str:
     """A str, and nothing that could pass for one until later."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} is a str, not {type(value).__name__}: {value!r}")
+        raise TypeError(f"{name} is a str, not {type(value).__name__}: {shown(value)}")
     return value
 
 
@@ -257,7 +257,9 @@ def _point(text: str, whole: str) -> int:
     try:
         point = datetime.datetime.fromisoformat(text)
     except ValueError:
-        raise config_error(f"valid is {whole!r}: {text!r} is no date of the calendar") from None
+        raise config_error(
+            f"valid is {shown(whole)}: {shown(text)} is no date of the calendar"
+        ) from None
     if point.tzinfo is None:
         point = point.replace(tzinfo=datetime.UTC)
     return _seconds(point)
@@ -283,7 +285,7 @@ def _span(text: str, whole: str) -> int:
             raise ValueError
     except ValueError:
         raise config_error(
-            f'valid is {whole!r}: write "90d", "-2d..-1d" or "2030-01-31"; '
+            f'valid is {shown(whole)}: write "90d", "-2d..-1d" or "2030-01-31"; '
             "s, m, h and d are the units"
         ) from None
     if abs(seconds) > _LAST:

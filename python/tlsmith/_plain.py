@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ._errors import config_error, io_error
+from ._errors import config_error, io_error, shown, shown_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ def check_address(address: Address) -> None:
     if isinstance(address, tuple) and 2 <= len(address) <= 4:
         check_port(address[1])
     elif not isinstance(address, (str, bytes, os.PathLike)):
-        raise TypeError(f"an address is (host, port), or the path of a Unix socket: {address!r}")
+        raise TypeError(
+            f"an address is (host, port), or the path of a Unix socket: {shown(address)}"
+        )
     elif not os.fspath(address):
         raise config_error("the path of the Unix socket is empty")
 
@@ -29,7 +31,7 @@ def check_address(address: Address) -> None:
 def check_port(port: int) -> None:
     """Raises where it is none."""
     if not isinstance(port, int) or isinstance(port, bool):
-        raise TypeError(f"a port is an int, not {type(port).__name__}: {port!r}")
+        raise TypeError(f"a port is an int, not {type(port).__name__}: {shown(port)}")
     if not 0 <= port <= 65_535:
         raise config_error(f"the port is {port}: 0 to 65535 are ports")
 
@@ -39,6 +41,7 @@ def dial_unix(path: StrPath, timeout: float | None) -> int:
     import socket
 
     path = os.fspath(path)
+    where = shown_path(path) or "a text that looks like a key"
     with socket.socket(socket.AF_UNIX) as plain:
         plain.settimeout(timeout)
         plain.settimeout(None)
@@ -48,11 +51,11 @@ def dial_unix(path: StrPath, timeout: float | None) -> int:
             plain.connect(path)
         except BlockingIOError:
             raise io_error(
-                f"cannot connect to '{path}'",
+                f"cannot connect to {where}",
                 TimeoutError(f"nobody accepted the connection within {timeout} seconds"),
             ) from None
         except OSError as error:
-            raise io_error(f"cannot connect to '{path}'", error) from error
+            raise io_error(f"cannot connect to {where}", error) from error
         _limit_sending(plain, None)
         return plain.detach()
 
@@ -81,9 +84,9 @@ def bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise io_error(f"cannot find an address of '{host}'", error) from error
+        raise io_error(f"cannot find an address of {shown(host)}", error) from error
     except UnicodeError:
-        raise config_error(f"{host!r} is not a host name or an address") from None
+        raise config_error(f"{shown(host)} is not a host name or an address") from None
     family, _, _, _, where = found[0]
     return _create(where, family, backlog, reuse_port, False)
 
@@ -99,7 +102,8 @@ def _bind_unix(path: str, backlog: int, reuse_port: bool) -> socket.socket:
         plain.listen(backlog)
     except OSError as error:
         plain.close()
-        raise io_error(f"cannot listen on '{path}'", error) from error
+        where = shown_path(path) or "a text that looks like a key"
+        raise io_error(f"cannot listen on {where}", error) from error
     except BaseException:
         plain.close()
         raise
@@ -121,6 +125,6 @@ def _create(
             dualstack_ipv6=dualstack,
         )
     except OSError as error:
-        raise io_error(f"cannot listen on '{where[0]}', port {where[1]}", error) from error
+        raise io_error(f"cannot listen on {shown(where[0])}, port {where[1]}", error) from error
     plain.settimeout(None)
     return plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import _tlsmith
 from ._options import options
-from ._sources import is_der, read
+from ._sources import discreet, is_der, naming, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,18 +53,20 @@ class CSR:
         self._native = _tlsmith.CSR(list(names), asked)
 
     @classmethod
+    @discreet
     def load(cls, source: Source) -> CSR:
         """Load a request from a PEM file, from PEM text, or from DER.
 
         Its own signature is checked: CertError where it is wrong, ConfigError
         where it is of a kind that cannot be checked.
         """
-        content = read(source)
-        if is_der(content):
-            return _from_der(content)
-        self = cls.__new__(cls)
-        self._native = _tlsmith.CSR.from_pem(content)
-        return self
+        with naming(source):
+            content = read(source)
+            if is_der(content):
+                return _from_der(content)
+            self = cls.__new__(cls)
+            self._native = _tlsmith.CSR.from_pem(content)
+            return self
 
     @property
     def names(self) -> tuple[str, ...]:

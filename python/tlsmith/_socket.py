@@ -6,7 +6,7 @@ import os
 from collections import namedtuple
 
 from . import _tlsmith
-from ._errors import Error, config_error, io_error, state_error
+from ._errors import Error, config_error, io_error, shown, state_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class _Peer(_tlsmith.Peer):
             return self.export("EXPORTER-Channel-Binding", 32, b"")
         if kind != "tls-server-end-point":
             known = '"tls-exporter" and "tls-server-end-point" are known'
-            raise config_error(f"the channel binding {kind!r} is not known: {known}")
+            raise config_error(f"the channel binding {shown(kind)} is not known: {known}")
         certificate = self.peer
         if certificate is None:
             raise state_error("tls-server-end-point needs the server's certificate: none came")

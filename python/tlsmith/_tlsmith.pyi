@@ -29,7 +29,11 @@ __all__ = [
     "gen_crl",
     "issue",
     "issue_unchecked",
+    "may_be_secret",
     "mismatched",
+    "one_line",
+    "quoted",
+    "quoted_path",
     "save_files",
     "self_signed",
     "sign",
@@ -359,4 +363,8 @@ def gen_crl(
     lifetime: int | None,
     number: int | None,
 ) -> CRL: ...
+def may_be_secret(text: str) -> bool: ...
+def one_line(text: str) -> str: ...
+def quoted(text: str) -> str: ...
+def quoted_path(path: str | PathLike[str]) -> str | None: ...
 def dial(host: str, port: str, seconds: float | None) -> int: ...

@@ -5,9 +5,9 @@ from __future__ import annotations
 from . import _tlsmith
 from ._certs import Identity
 from ._context import context, trusting
-from ._errors import InsecureWarning, config_error
+from ._errors import InsecureWarning, config_error, shown
 from ._options import depth, moment
-from ._sources import load_certificates, load_crls
+from ._sources import discreet, load_certificates, load_crls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ class Pin:
         self._sha256 = sha256.hex() if isinstance(sha256, bytes) else sha256
         digits = self._sha256.replace(":", "").replace(" ", "").lower()
         if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-            raise config_error(f"{sha256!r} is not a SHA-256: it has 32 bytes or 64 hex digits")
+            # It may be something else that was not meant to be seen.
+            given = f"{len(sha256)} {'bytes' if isinstance(sha256, bytes) else 'characters'}"
+            raise config_error(
+                f"what is given as a SHA-256, {given}, is none: it has 32 bytes or 64 hex digits"
+            )
 
     @classmethod
     def spki(cls, sha256: bytes | str) -> Pin:
@@ -93,6 +97,7 @@ class Trust:
         return cls(system=True)
 
     @classmethod
+    @discreet
     def roots(cls, *sources: Trusted) -> Trust:
         """These certificates: files, PEM or DER, Certificates, CAs."""
         if not sources:
@@ -144,6 +149,7 @@ class Trust:
             _allow_unknown=all(t._allow_unknown for t in (self, other) if t._crls),
         )
 
+    @discreet
     def with_crls(
         self,
         *crls: _tlsmith.CRL | Source,
@@ -164,9 +170,9 @@ class Trust:
         if self._insecure:
             raise config_error("INSECURE accepts every certificate, whatever a CRL says")
         if check not in ("leaf", "chain"):
-            raise config_error(f'check is {check!r}: "leaf" and "chain" are known')
+            raise config_error(f'check is {shown(check)}: "leaf" and "chain" are known')
         if unknown not in ("fail", "allow"):
-            raise config_error(f'unknown is {unknown!r}: "fail" and "allow" are known')
+            raise config_error(f'unknown is {shown(unknown)}: "fail" and "allow" are known')
         more: list[_tlsmith.CRL] = []
         for crl in crls:
             more += [crl] if isinstance(crl, _tlsmith.CRL) else load_crls(crl)

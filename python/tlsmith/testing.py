@@ -17,7 +17,7 @@ from typing import NamedTuple
 from . import _tlsmith
 from ._authority import CA
 from ._certs import Identity
-from ._errors import config_error
+from ._errors import config_error, shown
 from ._options import options
 from ._trust import Trust
 
@@ -89,7 +89,7 @@ def bad(*names: str, hostname: str = "localhost", key: str = "ecdsa-p256") -> It
     for name in names or KINDS:
         if name not in _MAKERS:
             known = ", ".join(KINDS)
-            raise config_error(f"{name!r} is not a kind of bad certificate: {known} are")
+            raise config_error(f"{shown(name)} is not a kind of bad certificate: {known} are")
         maker = _Maker(hostname, key)
         identity, reason = _MAKERS[name](maker)
         case = Bad(name, identity, reason)

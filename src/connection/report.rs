@@ -9,6 +9,7 @@ use super::facts::Ech;
 use super::stream::Connection;
 use crate::context::{Version, of_cipher, of_group, of_scheme};
 use crate::notes::Notes;
+use crate::text::one_line;
 use crate::{Error, Result, Status, pki};
 
 /// What the two sides of a connection agreed on in the handshake.
@@ -77,7 +78,7 @@ fn write_page(out: &mut String, connection: &Connection) -> fmt::Result {
         return writeln!(out, "Not connected:       {why}");
     };
     write_chains(out, connection)?;
-    let mut field = |name: &str, value: &str| writeln!(out, "{name:<21}{value}");
+    let mut field = |name: &str, value: &str| writeln!(out, "{name:<21}{}", one_line(value));
     let version = match agreed.version {
         Version::Tls12 => "TLS 1.2",
         Version::Tls13 => "TLS 1.3",

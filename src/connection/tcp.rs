@@ -11,6 +11,7 @@ use rustix::net::{SocketFlags, sockopt};
 
 use super::race;
 use super::transport::{Interrupt, Patience, Timeout, Wait, interrupted, poll};
+use crate::text::quoted;
 use crate::{Error, Result, Status, trust};
 
 /// A host name in the DNS has at most 253 characters (RFC 1035, section 2.3.4).
@@ -54,7 +55,7 @@ pub fn connect(
     if addresses.is_empty() {
         return Err(Error::new(
             Status::Resolve,
-            format!("'{host}' has no address"),
+            format!("{} has no address", quoted(host)),
         ));
     }
     let socket = race::connect(addresses, deadline, limit, interrupt)?;
@@ -160,21 +161,15 @@ fn without_delay(socket: impl AsFd) {
 
 fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     if host.is_empty() || host.len() > LONGEST_HOST || host.contains('\0') {
-        let shown: String = host.chars().take(40).collect();
-        return Err(Error::new(
-            Status::Argument,
-            format!(
-                "'{}' ({} bytes) is not a host name or an address",
-                shown.escape_debug(),
-                host.len()
-            ),
-        ));
+        let (shown, length) = (quoted(host), host.len());
+        let sentence = format!("{shown} ({length} bytes) is not a host name or an address");
+        return Err(Error::new(Status::Argument, sentence));
     }
     let in_dns = trust::ascii_host(host);
     let addresses = (in_dns.as_ref(), port).to_socket_addrs().map_err(|error| {
         Error::new(
             Status::Resolve,
-            format!("cannot find the address of '{host}': {error}"),
+            format!("cannot find the address of {}: {error}", quoted(host)),
         )
         .with_source(error)
     })?;
@@ -210,7 +205,8 @@ fn in_time<T: Send + 'static>(
     spawned.map_err(|error| Error::io("cannot start looking the name up", error))?;
     let left = deadline.saturating_duration_since(Instant::now());
     answered.recv_timeout(left).unwrap_or_else(|_| {
-        let sentence = format!("the address of '{host}' was not found within {limit:?}");
+        let host = quoted(host);
+        let sentence = format!("the address of {host} was not found within {limit:?}");
         Err(Error::new(Status::Timeout, sentence))
     })
 }
@@ -224,14 +220,9 @@ fn parse_port(port: &str) -> Result<u16> {
 }
 
 fn bad_port(port: &str) -> Error {
-    let shown: String = port.chars().take(40).collect();
-    Error::new(
-        Status::Argument,
-        format!(
-            "'{}' is not a port: a number from 1 to 65535 is needed",
-            shown.escape_debug()
-        ),
-    )
+    let port = quoted(port);
+    let sentence = format!("{port} is not a port: a number from 1 to 65535 is needed");
+    Error::new(Status::Argument, sentence)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use rustls::crypto::{SupportedKxGroup, aws_lc_rs};
 use rustls::{CipherSuite, NamedGroup, SignatureScheme, SupportedCipherSuite};
 
 use crate::provider::provider;
+use crate::text::quoted;
 use crate::{Error, Result, Status};
 
 /// What there is, each under its name.
@@ -165,9 +166,8 @@ fn find<T: Copy>(names: &[&str], known: &[(String, T)], what: &str) -> Result<Ve
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| *value).ok_or_else(|| {
-            let shown: String = name.chars().take(40).collect();
-            let shown = shown.escape_debug();
-            let sentence = format!("'{shown}' is not a {what} here: choose from {}", list());
+            let shown = quoted(name);
+            let sentence = format!("{shown} is not a {what} here: choose from {}", list());
             Error::new(Status::Argument, sentence)
         })
     };

@@ -514,8 +514,11 @@ fn parse_sha256(text: &str) -> Result<[u8; 32]> {
     is_whole.then_some(bytes).ok_or_else(|| not_sha256(text))
 }
 
+/// Without the text, which may be something else that was not meant to be seen.
 fn not_sha256(text: &str) -> Error {
-    let text = pki::quoted(text);
-    let sentence = format!("{text} is not a SHA-256 in hex: it has 64 digits");
+    let length = text.chars().count();
+    let sentence = format!(
+        "what is given as a SHA-256, {length} characters, is none: it has 64 digits of hex"
+    );
     Error::new(Status::Argument, sentence)
 }

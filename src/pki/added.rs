@@ -41,12 +41,14 @@ pub(super) fn extensions(options: &CertOptions) -> Result<Vec<Extension>> {
 pub(super) fn check(options: &CertOptions) -> Result<()> {
     for own in &options.extensions {
         let Extension { oid, value, .. } = parse(own)?;
-        let problem = match oid {
-            ALTERNATIVE_NAMES => "the names are given as names",
-            BASIC_CONSTRAINTS => "being a CA and its path length are options",
-            NAME_CONSTRAINTS => "permitted and excluded names are options",
-            KEY_ID | ISSUER_KEY_ID => "key identifiers are the issuer's business",
-            KEY_USAGE => match key_usage(value.as_bytes()) {
+        let problem = match &oid {
+            oid if *oid == ALTERNATIVE_NAMES => "the names are given as names",
+            oid if *oid == BASIC_CONSTRAINTS => "being a CA and its path length are options",
+            oid if *oid == NAME_CONSTRAINTS => "permitted and excluded names are options",
+            oid if *oid == KEY_ID || *oid == ISSUER_KEY_ID => {
+                "key identifiers are the issuer's business"
+            }
+            oid if *oid == KEY_USAGE => match key_usage(value.as_bytes()) {
                 Err(_) => "it does not parse as a key usage",
                 Ok(usage) if usage.contains(&"keyCertSign") != options.ca => {
                     "keyCertSign is for CAs, all of them and nobody else (RFC 5280, 4.2.1.3)"
@@ -72,7 +74,7 @@ fn parse(own: &OwnExtension) -> Result<Extension> {
     AnyRef::from_der(&own.value)
         .map_err(|error| bad(format!("what the extension {oid} says is not DER: {error}")))?;
     Ok(Extension {
-        oid,
+        oid: oid.into(),
         critical: own.critical,
         value: OctetString::new(&own.value[..]).map_err(|error| broken(&error))?,
     })
@@ -82,7 +84,7 @@ fn parse(own: &OwnExtension) -> Result<Extension> {
 fn plain(oid: ObjectIdentifier, value: &impl Encode) -> Result<Extension> {
     let value = value.to_der().and_then(OctetString::new);
     Ok(Extension {
-        oid,
+        oid: oid.into(),
         critical: false,
         value: value.map_err(|error| broken(&error))?,
     })

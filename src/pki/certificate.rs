@@ -5,15 +5,13 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use const_oid::ObjectIdentifier;
-use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
-use der::{Decode, Encode, Sequence, Tag, Tagged};
-use spki::SubjectPublicKeyInfoRef;
 
-use super::document::{CertificateContent, Extension, Signed, repeated};
+use super::decoded::Decoded;
+pub(super) use super::decoded::{BasicConstraints, KEY_USAGES, key_usage};
 use super::file::{Access, Staged};
-use super::name::GeneralName;
+use super::parts::Parts;
 use super::subject::Subject;
-use super::{describe, extensions, moment, pem};
+use super::{describe, extensions, pem};
 use crate::{Error, Result, Status};
 
 pub(super) const KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
@@ -35,50 +33,33 @@ pub struct Certificate(Arc<Inner>);
 
 struct Inner {
     der: Vec<u8>,
-    document: Signed<CertificateContent>,
-    fields: Fields,
+    parts: Parts,
+    fields: Decoded,
     sha256: OnceLock<String>,
     spki_sha256: OnceLock<String>,
     pem: OnceLock<String>,
     text: OnceLock<String>,
 }
 
-struct Fields {
-    subject: Subject,
-    subject_text: String,
-    issuer: String,
-    not_before: i64,
-    not_after: i64,
-    names: Vec<String>,
-    has_alternative_names: bool,
-    serial: String,
-    constraints: BasicConstraints,
-    key_usage: Option<Vec<&'static str>>,
-    extended_key_usage: Vec<String>,
-    key_id: Option<Vec<u8>>,
-    key_type: String,
-    signature_type: String,
-    spki: Vec<u8>,
-}
-
-/// The extension (RFC 5280, section 4.2.1.9).
-#[derive(Clone, Copy, Default, Sequence)]
-pub(super) struct BasicConstraints {
-    #[asn1(default = "Default::default")]
-    pub(super) ca: bool,
-    pub(super) path_len: Option<u32>,
-}
-
 impl Certificate {
-    /// Parses one certificate in DER.
+    /// Parses one certificate in DER, of any version.
+    ///
+    /// Only its structure has to be right.  A field or an extension that does not
+    /// decode is shown as its bytes, and never permits anything: validity that does not
+    /// decode is that of a certificate which is never valid.
+    ///
+    /// Fails with [`Status::Parse`], also where an extension that says what the
+    /// certificate may be used for occurs twice (RFC 5280, section 4.2).
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         let der = der.into();
-        let document = Signed::<CertificateContent>::from_der(&der)
-            .map_err(|error| bad("its structure", error))?;
-        let fields = Fields::of(&document)?;
+        let parts = Parts::of(&der).map_err(|what| {
+            let sentence = format!("the certificate does not parse: {what}");
+            Error::new(Status::Parse, sentence)
+        })?;
+        let fields = Decoded::of(&der, &parts);
         Ok(Self(Arc::new(Inner {
             der,
-            document,
+            parts,
             fields,
             sha256: OnceLock::new(),
             spki_sha256: OnceLock::new(),
@@ -110,14 +91,15 @@ impl Certificate {
         }
     }
 
-    /// The subject (RFC 4514), such as `"CN=alice,O=Example"`.
+    /// The subject (RFC 4514), such as `"CN=alice,O=Example"`; in hex behind a `#`
+    /// where it does not decode.
     pub fn subject(&self) -> &str {
         &self.0.fields.subject_text
     }
 
-    /// The issuer (RFC 4514).
+    /// The issuer (RFC 4514), like [`Self::subject`].
     pub fn issuer(&self) -> &str {
-        &self.0.fields.issuer
+        &self.0.fields.issuer_text
     }
 
     /// The alternative names: hosts, addresses, e-mail addresses, URIs.  What no
@@ -129,25 +111,28 @@ impl Certificate {
     /// Whether there is a subjectAltName extension at all, even one without
     /// any name that [`Self::names`] could show.
     pub fn has_alternative_names(&self) -> bool {
-        self.0.fields.has_alternative_names
+        self.extension(&ALTERNATIVE_NAMES).is_some()
     }
 
     /// The common names of the subject, in order.
     pub fn common_names(&self) -> Vec<String> {
-        self.0.fields.subject.common_names()
+        let subject = self.0.fields.subject.as_ref();
+        subject.map(Subject::common_names).unwrap_or_default()
     }
 
-    /// The serial number in hex.
+    /// The serial number in hex, with a minus in front where it is negative.
     pub fn serial(&self) -> &str {
         &self.0.fields.serial
     }
 
-    /// When it starts to be valid, in seconds of the Unix epoch.
+    /// When it starts to be valid, in seconds of the Unix epoch.  The end of the year
+    /// 9999 where its validity does not decode.
     pub fn not_before(&self) -> i64 {
         self.0.fields.not_before
     }
 
-    /// When it stops being valid, in seconds of the Unix epoch.
+    /// When it stops being valid, in seconds of the Unix epoch.  The start of the year 1
+    /// where its validity does not decode.
     pub fn not_after(&self) -> i64 {
         self.0.fields.not_after
     }
@@ -163,19 +148,21 @@ impl Certificate {
     }
 
     /// What the key may be used for, such as `"digitalSignature"`.  Empty when
-    /// the certificate does not limit it.
+    /// the certificate does not limit it, and when the extension permits nothing or does
+    /// not decode.
     pub fn key_usage(&self) -> &[&'static str] {
-        self.0.fields.key_usage.as_deref().unwrap_or_default()
+        self.key_usage_if_limited().unwrap_or_default()
     }
 
     /// Whether it limits the usage of its key, and leaves `usage` out.
     pub(super) fn forbids(&self, usage: &str) -> bool {
-        let usages = self.0.fields.key_usage.as_ref();
+        let usages = self.key_usage_if_limited();
         usages.is_some_and(|usages| !usages.contains(&usage))
     }
 
     /// What the certificate may be used for, such as `"serverAuth"`, or an
-    /// object identifier in dots.  Empty when it does not limit it.
+    /// object identifier in dots.  Empty when it does not limit it.  An extension that
+    /// does not decode is one entry, its bytes in hex.
     pub fn extended_key_usage(&self) -> &[String] {
         &self.0.fields.extended_key_usage
     }
@@ -229,7 +216,7 @@ impl Certificate {
     /// they are not limited.
     pub fn name_constraints(&self) -> Option<String> {
         let value = self.extension(&NAME_CONSTRAINTS)?;
-        Some(extensions::describe(&NAME_CONSTRAINTS, value).1)
+        Some(extensions::describe(&NAME_CONSTRAINTS.into(), value).1)
     }
 
     /// The algorithm that it is signed with, such as `"ecdsa-with-SHA256"`.
@@ -256,19 +243,37 @@ impl Certificate {
 
     /// Its SubjectPublicKeyInfo in DER.
     pub fn spki_der(&self) -> &[u8] {
-        &self.0.fields.spki
+        &self.der()[self.0.parts.spki.clone()]
     }
 
     /// The subject in DER, to be the issuer of other certificates.
     pub(super) fn subject_der(&self) -> Result<Vec<u8>> {
-        let subject = &self.0.document.content.subject;
-        subject.to_der().map_err(|error| bad("its subject", error))
+        Ok(self.subject_bytes().to_vec())
     }
 
     /// The name of its issuer, a SEQUENCE.
     pub(crate) fn issuer_der(&self) -> Result<Vec<u8>> {
-        let issuer = &self.0.document.content.issuer;
-        issuer.to_der().map_err(|error| bad("its issuer", error))
+        Ok(self.issuer_bytes().to_vec())
+    }
+
+    pub(super) fn subject_bytes(&self) -> &[u8] {
+        &self.der()[self.0.parts.subject.clone()]
+    }
+
+    pub(super) fn issuer_bytes(&self) -> &[u8] {
+        &self.der()[self.0.parts.issuer.clone()]
+    }
+
+    /// What it says that the key may be used for; `None` where the extension is not
+    /// there.  One that does not decode permits nothing.
+    pub(crate) fn key_usage_if_limited(&self) -> Option<&[&'static str]> {
+        self.0.fields.key_usage.as_deref()
+    }
+
+    /// The fields and extensions that decide what it may be used for, and that do not
+    /// decode, by the names of RFC 5280.
+    pub(crate) fn undecodable(&self) -> &[&'static str] {
+        &self.0.fields.undecodable
     }
 
     /// Its subject key identifier, where it has one.
@@ -278,9 +283,7 @@ impl Certificate {
 
     /// Whether it is its own issuer, as far as its fields tell.
     pub(super) fn is_self_signed(&self) -> bool {
-        let document = &self.0.document.content;
-        let names_itself = document.subject == document.issuer;
-        names_itself
+        self.subject_bytes() == self.issuer_bytes()
             && self
                 .issuer_key_id()
                 .is_none_or(|id| Some(id.as_slice()) == self.key_id())
@@ -290,7 +293,7 @@ impl Certificate {
     /// and key identifiers tell.
     pub(super) fn names_issuer(&self, other: &Self) -> bool {
         self != other
-            && self.0.document.content.issuer == other.0.document.content.subject
+            && self.issuer_bytes() == other.subject_bytes()
             && match (self.issuer_key_id(), other.key_id()) {
                 (Some(said), Some(id)) => said == id,
                 _ => true,
@@ -304,11 +307,11 @@ impl Certificate {
 
     /// What the extension with this identifier holds.
     pub(super) fn extension(&self, oid: &ObjectIdentifier) -> Option<&[u8]> {
-        find(&self.0.document, oid)
+        self.0.parts.extension(oid)
     }
 
-    pub(super) fn document(&self) -> &Signed<CertificateContent> {
-        &self.0.document
+    pub(super) fn parts(&self) -> &Parts {
+        &self.0.parts
     }
 
     /// Its DER.
@@ -335,119 +338,10 @@ impl Certificate {
     }
 }
 
-impl Fields {
-    fn of(document: &Signed<CertificateContent>) -> Result<Self> {
-        let content = &document.content;
-        check_extensions(content)?;
-        let subject = parse_name(&content.subject).map_err(|error| bad("its subject", error))?;
-        let issuer = parse_name(&content.issuer).map_err(|error| bad("its issuer", error))?;
-        let time = |time| moment::parse(&AnyRef::from(time));
-        let spki = content
-            .spki
-            .to_der()
-            .map_err(|error| bad("its key", error))?;
-        SubjectPublicKeyInfoRef::from_der(&spki).map_err(|error| bad("its key", error))?;
-        content
-            .serial
-            .tag()
-            .assert_eq(Tag::Integer)
-            .map_err(|error| bad("its serial number", error))?;
-        let names = extension(document, &ALTERNATIVE_NAMES, "names", |der| {
-            let names = GeneralName::all(der)?.into_iter();
-            Ok(names.filter_map(GeneralName::typed).collect())
-        })?;
-        Ok(Self {
-            subject_text: subject.to_string(),
-            subject,
-            issuer: issuer.to_string(),
-            not_before: time(&content.validity.not_before)
-                .map_err(|error| bad("its start", error))?,
-            not_after: time(&content.validity.not_after).map_err(|error| bad("its end", error))?,
-            has_alternative_names: names.is_some(),
-            names: names.unwrap_or_default(),
-            serial: describe::serial(content.serial.value()),
-            constraints: extension(document, &BASIC_CONSTRAINTS, "basic constraints", |der| {
-                BasicConstraints::from_der(der)
-            })?
-            .unwrap_or_default(),
-            key_usage: extension(document, &KEY_USAGE, "key usage", key_usage)?,
-            extended_key_usage: extension(
-                document,
-                &EXTENDED_KEY_USAGE,
-                "extended key usage",
-                describe::purposes,
-            )?
-            .unwrap_or_default(),
-            key_id: extension(document, &KEY_ID, "key identifier", |der| {
-                Ok(<&OctetStringRef>::from_der(der)?.as_bytes().to_vec())
-            })?,
-            key_type: describe::key_type(&spki),
-            signature_type: describe::algorithm(&document.algorithm.oid),
-            spki,
-        })
-    }
-}
-
-fn bad(what: &str, error: der::Error) -> Error {
-    let sentence = format!("the certificate does not parse: {what}: {error}");
-    Error::new(Status::Parse, sentence).with_source(error)
-}
-
 /// Says which certificate of a text is bad.
 fn in_order(before: usize, error: Error) -> Error {
     let sentence = format!("certificate {}: {error}", before + 1);
     Error::new(error.status(), sentence).with_source(error)
-}
-
-fn parse_name(name: &der::asn1::Any) -> der::Result<Subject> {
-    Subject::from_der(&name.to_der()?)
-}
-
-/// No extension may occur twice.
-fn check_extensions(content: &CertificateContent) -> Result<()> {
-    match repeated(content.extensions.as_deref().unwrap_or_default()) {
-        None => Ok(()),
-        Some(Extension { oid, .. }) => Err(Error::new(
-            Status::Parse,
-            format!("the certificate does not parse: it has the extension {oid} twice"),
-        )),
-    }
-}
-
-fn find<'a>(document: &'a Signed<CertificateContent>, oid: &ObjectIdentifier) -> Option<&'a [u8]> {
-    let mut all = document.content.extensions.iter().flatten();
-    let found = all.find(|extension| extension.oid == *oid)?;
-    Some(found.value.as_bytes())
-}
-
-/// What an extension says, where it is there.
-fn extension<T>(
-    document: &Signed<CertificateContent>,
-    oid: &ObjectIdentifier,
-    what: &str,
-    read: impl Fn(&[u8]) -> der::Result<T>,
-) -> Result<Option<T>> {
-    let value = find(document, oid).map(read).transpose();
-    value.map_err(|error| bad(&format!("its {what}"), error))
-}
-
-/// The names of RFC 5280, section 4.2.1.3, in the order of their bits.
-pub(super) const KEY_USAGES: [&str; 9] = [
-    "digitalSignature",
-    "nonRepudiation",
-    "keyEncipherment",
-    "dataEncipherment",
-    "keyAgreement",
-    "keyCertSign",
-    "cRLSign",
-    "encipherOnly",
-    "decipherOnly",
-];
-
-pub(super) fn key_usage(der: &[u8]) -> der::Result<Vec<&'static str>> {
-    let bits = BitStringRef::from_der(der)?;
-    let set = KEY_USAGES.iter().zip(bits.bits()).filter(|(_, bit)| *bit);
-    Ok(set.map(|(name, _)| *name).collect())
 }
 
 impl PartialEq for Certificate {

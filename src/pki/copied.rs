@@ -31,9 +31,9 @@ impl Copied {
     /// the request asks for where the options say so.
     pub(super) fn of(csr: &Csr, other_names: bool, options: &CertOptions) -> Result<Self> {
         check_role(csr, options)?;
-        let goes_in = |extension: &&Extension| match extension.oid {
-            ALTERNATIVE_NAMES => !other_names,
-            KEY_ID | ISSUER_KEY_ID => false,
+        let goes_in = |extension: &&Extension| match &extension.oid {
+            oid if *oid == ALTERNATIVE_NAMES => !other_names,
+            oid if *oid == KEY_ID || *oid == ISSUER_KEY_ID => false,
             _ => options.copy_extensions,
         };
         let this = Self(csr.extensions().iter().filter(goes_in).cloned().collect());

@@ -262,21 +262,22 @@ impl Crl {
         let document = Signed::<CrlContent>::from_der(&der);
         let document = document.map_err(|error| bad("its structure", error))?;
         let content = &document.content;
-        let issuer = content
-            .issuer
-            .to_der()
-            .and_then(|der| Subject::from_der(&der));
+        let issuer = content.issuer.to_der();
+        let issuer = issuer.map_err(|error| bad("its issuer", error))?;
+        let issuer = match Subject::from_der(&issuer) {
+            Ok(name) => name.to_string(),
+            Err(_) => format!("#{}", describe::hex(&issuer)),
+        };
         let this_update = moment::parse(&AnyRef::from(&content.this_update));
-        let next_update = content
-            .next_update
-            .map(|time| time.to_unix_duration().as_secs());
+        let next_update = content.next_update.as_ref();
+        let next_update = next_update.map(|time| moment::parse(&AnyRef::from(&time.0)));
         let revoked = content.revoked.iter().flatten().map(entry);
         Ok(Self(Arc::new(Inner {
-            issuer: issuer
-                .map_err(|error| bad("its issuer", error))?
-                .to_string(),
+            issuer,
             this_update: this_update.map_err(|error| bad("its date", error))?,
-            next_update: next_update.and_then(|seconds| i64::try_from(seconds).ok()),
+            next_update: next_update
+                .transpose()
+                .map_err(|error| bad("its next date", error))?,
             revoked: revoked
                 .collect::<der::Result<_>>()
                 .map_err(|error| bad("its entries", error))?,

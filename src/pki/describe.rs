@@ -7,13 +7,15 @@ use aws_lc_rs::digest;
 use const_oid::{ObjectIdentifier, db};
 use der::asn1::UintRef;
 use der::{Decode, Sequence};
-use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::certificate::Certificate;
 use super::crl::Crl;
 use super::document::Extension;
+use super::element::{BIT_STRING, Elements, OBJECT_IDENTIFIER, SEQUENCE, only};
+use super::oid::{self, Oid};
 use super::request::Csr;
 use super::{extensions, moment};
+use crate::text::one_line;
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
@@ -34,11 +36,24 @@ pub(super) fn sha1_bytes(bytes: &[u8]) -> Vec<u8> {
     digest.as_ref().to_vec()
 }
 
-/// A serial number from the content of its INTEGER, without the byte that only
-/// says that it is positive.
+/// A serial number from the content of its INTEGER: its digits in hex without the byte
+/// that only says that it is positive, and with a minus where it is negative.
 pub(super) fn serial(bytes: &[u8]) -> String {
     match bytes {
         [0, rest @ ..] if !rest.is_empty() => hex(rest),
+        [first, ..] if first & 0x80 != 0 => {
+            // The two's complement of what is negative: all bits turned, and one more.
+            let mut digits: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
+            for digit in digits.iter_mut().rev() {
+                let (sum, carried) = digit.overflowing_add(1);
+                *digit = sum;
+                if !carried {
+                    break;
+                }
+            }
+            let zeros = digits.iter().take_while(|digit| **digit == 0).count();
+            format!("-{}", hex(&digits[zeros.min(digits.len() - 1)..]))
+        }
         _ => hex(bytes),
     }
 }
@@ -57,10 +72,26 @@ pub(super) fn algorithm(oid: &ObjectIdentifier) -> String {
     }
 }
 
+/// The algorithm of an AlgorithmIdentifier in DER, as [`algorithm`] names it; in hex
+/// behind a `#` where it does not decode.
+pub(super) fn algorithm_of(der: &[u8]) -> String {
+    let identifier = only(der, SEQUENCE).and_then(|whole| {
+        let mut inner = Elements(whole.content);
+        inner.take(OBJECT_IDENTIFIER)
+    });
+    let Some(identifier) = identifier else {
+        return format!("#{}", hex(der));
+    };
+    match ObjectIdentifier::from_bytes(identifier.content) {
+        Ok(oid) => algorithm(&oid),
+        Err(_) => oid::shown(identifier.content),
+    }
+}
+
 /// What extended key usages are for (RFC 5280, section 4.2.1.12), by name or
 /// in dots.
 pub(super) fn purposes(der: &[u8]) -> der::Result<Vec<String>> {
-    let purpose = |oid: ObjectIdentifier| match oid.to_string().as_str() {
+    let purpose = |oid: Oid| match oid.to_string().as_str() {
         "1.3.6.1.5.5.7.3.1" => "serverAuth".to_owned(),
         "1.3.6.1.5.5.7.3.2" => "clientAuth".to_owned(),
         "1.3.6.1.5.5.7.3.3" => "codeSigning".to_owned(),
@@ -70,7 +101,7 @@ pub(super) fn purposes(der: &[u8]) -> der::Result<Vec<String>> {
         "2.5.29.37.0" => "anyExtendedKeyUsage".to_owned(),
         dotted => dotted.to_owned(),
     };
-    let all = Vec::<ObjectIdentifier>::from_der(der)?;
+    let all = Vec::<Oid>::from_der(der)?;
     Ok(all.into_iter().map(purpose).collect())
 }
 
@@ -81,53 +112,83 @@ pub(super) struct RsaPublicKey<'a> {
     pub(super) exponent: UintRef<'a>,
 }
 
-/// The kind of a key and its size, from a SubjectPublicKeyInfo in DER.
+/// A SubjectPublicKeyInfo (RFC 5280, section 4.1), as far as it is read here.
+pub(super) struct PublicKey<'a> {
+    /// The content of the algorithm's identifier, and its parameters in DER.
+    algorithm: &'a [u8],
+    parameters: &'a [u8],
+    key: &'a [u8],
+}
+
+impl<'a> PublicKey<'a> {
+    /// `None` where it does not decode.
+    pub(super) fn of(spki: &'a [u8]) -> Option<Self> {
+        let mut inner = Elements(only(spki, SEQUENCE)?.content);
+        let mut algorithm = inner.inside(SEQUENCE)?;
+        let key = inner.take(BIT_STRING)?.content;
+        inner.end()?;
+        Some(Self {
+            algorithm: algorithm.take(OBJECT_IDENTIFIER)?.content,
+            parameters: algorithm.0,
+            key: key.split_first()?.1,
+        })
+    }
+
+    fn kind(&self) -> String {
+        key_kind(self.algorithm, self.parameters)
+    }
+
+    fn modulus(&self) -> Option<usize> {
+        let rsa = RsaPublicKey::from_der(self.key).ok()?;
+        Some(bits(rsa.modulus.as_bytes()))
+    }
+}
+
+/// The kind of a key and its size, from a SubjectPublicKeyInfo in DER.  An algorithm
+/// that has no name here is an object identifier in dots.
 pub(super) fn key_type(spki: &[u8]) -> String {
-    let Ok(key) = SubjectPublicKeyInfoRef::try_from(spki) else {
+    let Some(key) = PublicKey::of(spki) else {
         return "unknown".to_owned();
     };
-    let kind = key_algorithm(&key.algorithm);
-    let rsa = RsaPublicKey::from_der(key.subject_public_key.raw_bytes());
-    match (kind.as_str(), rsa) {
-        ("rsa", Ok(rsa)) => format!("rsa-{}", bits(rsa.modulus.as_bytes())),
-        _ => kind,
+    match (key.kind(), key.modulus()) {
+        (kind, Some(bits)) if kind == "rsa" => format!("rsa-{bits}"),
+        (kind, _) => kind,
     }
 }
 
 /// How large a key is, in bits; 0 where that is not known.
 pub(super) fn key_bits(spki: &[u8]) -> usize {
-    let Ok(key) = SubjectPublicKeyInfoRef::try_from(spki) else {
+    let Some(key) = PublicKey::of(spki) else {
         return 0;
     };
-    let bytes = key.subject_public_key.raw_bytes();
-    match key_algorithm(&key.algorithm).as_str() {
-        "rsa" | "rsa-pss" => {
-            let rsa = RsaPublicKey::from_der(bytes);
-            rsa.map_or(0, |rsa| bits(rsa.modulus.as_bytes()))
-        }
+    match key.kind().as_str() {
+        "rsa" | "rsa-pss" => key.modulus().unwrap_or(0),
         "ecdsa-p256" | "ed25519" | "x25519" => 256,
         "ecdsa-p384" => 384,
         "ecdsa-p521" => 521,
         "ed448" | "x448" => 456,
-        "ml-dsa-44" | "ml-dsa-65" | "ml-dsa-87" => bytes.len() * 8,
+        "ml-dsa-44" | "ml-dsa-65" | "ml-dsa-87" => key.key.len() * 8,
         _ => 0,
     }
 }
 
-/// The kind of a key, without the size of an RSA key.
-pub(super) fn key_algorithm(algorithm: &AlgorithmIdentifierRef<'_>) -> String {
-    let dotted = algorithm.oid.to_string();
-    let name = match (dotted.as_str(), algorithm.parameters_oid()) {
+/// The kind of a key, without the size of an RSA key: from the content of the
+/// algorithm's identifier, and its parameters in DER.
+fn key_kind(algorithm: &[u8], parameters: &[u8]) -> String {
+    let dotted = oid::shown(algorithm);
+    let curve = only(parameters, OBJECT_IDENTIFIER).map(|curve| oid::shown(curve.content));
+    let name = match (dotted.as_str(), curve) {
         ("1.2.840.113549.1.1.1", _) => "rsa",
         ("1.2.840.113549.1.1.10", _) => "rsa-pss",
         ("1.2.840.10040.4.1", _) => "dsa",
-        ("1.2.840.10045.2.1", Ok(curve)) => match curve.to_string().as_str() {
+        ("1.2.840.10045.2.1", Some(curve)) => match curve.as_str() {
             "1.2.840.10045.3.1.7" => "ecdsa-p256",
             "1.3.132.0.34" => "ecdsa-p384",
             "1.3.132.0.35" => "ecdsa-p521",
             other => return format!("ecdsa-{other}"),
         },
-        ("1.2.840.10045.2.1", Err(_)) => "ecdsa",
+        // The parameters of the curve stand there in full (RFC 3279, 2.3.5).
+        ("1.2.840.10045.2.1", None) => "ecdsa",
         ("1.3.101.110", _) => "x25519",
         ("1.3.101.111", _) => "x448",
         ("1.3.101.112", _) => "ed25519",
@@ -138,6 +199,13 @@ pub(super) fn key_algorithm(algorithm: &AlgorithmIdentifierRef<'_>) -> String {
         (other, _) => other,
     };
     name.to_owned()
+}
+
+/// The same from the content of an AlgorithmIdentifier; `None` where it does not decode.
+pub(super) fn algorithm_kind(content: &[u8]) -> Option<String> {
+    let mut inner = Elements(content);
+    let algorithm = inner.take(OBJECT_IDENTIFIER)?.content;
+    Some(key_kind(algorithm, inner.0))
 }
 
 pub(super) fn bits(number: &[u8]) -> usize {
@@ -155,30 +223,33 @@ fn page(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
     }
 }
 
+/// A line of a page: what it is about, and what that is.
+fn field(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    writeln!(out, "{name:<21}{}", one_line(value))
+}
+
 pub(super) fn certificate_page(certificate: &Certificate) -> String {
     page(|out| write_certificate(out, certificate))
 }
 
 pub(super) fn request_page(csr: &Csr) -> String {
     page(|out| {
-        let mut field = |name: &str, value: &str| writeln!(out, "{name:<21}{value}");
-        field("Subject:", csr.subject())?;
-        field("Key:", &csr.key_type())?;
-        field("Signed with:", &csr.signature_type())?;
-        field("SHA-256 of the key:", &sha256(csr.spki_der()))?;
+        field(out, "Subject:", csr.subject())?;
+        field(out, "Key:", &csr.key_type())?;
+        field(out, "Signed with:", &csr.signature_type())?;
+        field(out, "SHA-256 of the key:", &sha256(csr.spki_der()))?;
         write_extensions(out, csr.extensions())
     })
 }
 
 pub(super) fn crl_page(crl: &Crl) -> String {
     page(|out| {
-        let mut field = |name: &str, value: &str| writeln!(out, "{name:<21}{value}");
-        field("Issuer:", crl.issuer())?;
-        field("Made:", &moment::show(crl.this_update()))?;
+        field(out, "Issuer:", crl.issuer())?;
+        field(out, "Made:", &moment::show(crl.this_update()))?;
         let next = crl.next_update().map(moment::show);
-        field("Next:", next.as_deref().unwrap_or("not said"))?;
-        field("Signed with:", &crl.signature_type())?;
-        field("Revoked:", &crl.revoked().len().to_string())?;
+        field(out, "Next:", next.as_deref().unwrap_or("not said"))?;
+        field(out, "Signed with:", &crl.signature_type())?;
+        field(out, "Revoked:", &crl.revoked().len().to_string())?;
         for revoked in crl.revoked() {
             let time = revoked.time.map(moment::show).unwrap_or_default();
             let reason = revoked.reason.map(|reason| format!(", {reason}"));
@@ -210,37 +281,45 @@ fn write_extensions<'a>(
 }
 
 fn write_certificate(out: &mut String, certificate: &Certificate) -> fmt::Result {
-    let content = &certificate.document().content;
-    let mut field = |name: &str, value: &str| writeln!(out, "{name:<21}{value}");
-    field("Subject:", certificate.subject())?;
-    field("Issuer:", certificate.issuer())?;
-    field("Version:", &(u16::from(content.version) + 1).to_string())?;
-    field("Serial number:", certificate.serial())?;
-    field("Valid from:", &moment::show(certificate.not_before()))?;
-    field("Valid until:", &moment::show(certificate.not_after()))?;
-    field("Key:", certificate.key_type())?;
-    field("Signed with:", certificate.signature_type())?;
-    field("SHA-1:", &certificate.sha1())?;
-    field("SHA-256:", certificate.sha256())?;
-    field("SHA-256 of the key:", certificate.spki_sha256())?;
+    let parts = certificate.parts();
+    let der = certificate.der();
+    field(out, "Subject:", certificate.subject())?;
+    field(out, "Issuer:", certificate.issuer())?;
+    field(out, "Version:", &(parts.version + 1).to_string())?;
+    field(out, "Serial number:", certificate.serial())?;
+    if certificate.undecodable().contains(&"validity") {
+        let raw = hex(&der[parts.validity.clone()]);
+        field(out, "Validity:", &format!("#{raw} (never valid)"))?;
+    } else {
+        field(out, "Valid from:", &moment::show(certificate.not_before()))?;
+        field(out, "Valid until:", &moment::show(certificate.not_after()))?;
+    }
+    field(out, "Key:", certificate.key_type())?;
+    field(out, "Signed with:", certificate.signature_type())?;
+    let (outer, inner) = (&parts.algorithm, &parts.signed_algorithm);
+    if der[outer.clone()] != der[inner.clone()] {
+        // RFC 5280, section 4.1.1.2, has them the same: only the inner one is signed.
+        let inner = algorithm_of(&der[inner.clone()]);
+        field(out, "", &format!("its signed content says {inner}"))?;
+    }
+    field(out, "SHA-1:", &certificate.sha1())?;
+    field(out, "SHA-256:", certificate.sha256())?;
+    field(out, "SHA-256 of the key:", certificate.spki_sha256())?;
     let ids = [
-        ("Issuer's unique ID:", &content.issuer_id),
-        ("Unique ID:", &content.subject_id),
+        ("Issuer's unique ID:", &parts.issuer_id),
+        ("Unique ID:", &parts.subject_id),
     ];
     for (name, id) in ids {
-        if let Some(id) = id {
-            field(name, &hex(id.raw_bytes()))?;
+        if let Some([_unused, id @ ..]) = id.clone().map(|place| &der[place]) {
+            field(out, name, &hex(id))?;
         }
     }
-    write_extensions(out, content.extensions.iter().flatten())?;
-    let key = SubjectPublicKeyInfoRef::try_from(certificate.spki_der());
-    let key = key.map_or(&[][..], |key| key.subject_public_key.raw_bytes());
+    write_extensions(out, &parts.extensions)?;
+    let spki = certificate.spki_der();
+    let key = PublicKey::of(spki).map_or(spki, |key| key.key);
     write_bytes(out, "Public key", key)?;
-    write_bytes(
-        out,
-        "Signature",
-        certificate.document().signature.raw_bytes(),
-    )
+    let signature = &der[parts.signature.clone()];
+    write_bytes(out, "Signature", signature.get(1..).unwrap_or_default())
 }
 
 fn write_bytes(out: &mut String, name: &str, bytes: &[u8]) -> fmt::Result {

@@ -1,16 +1,16 @@
-//! Certificates, requests and CRLs opened as far as anybody here looks into them
-//! or changes them.
+//! Certificates that are written, and requests and CRLs that are read or written,
+//! opened as far as anybody here looks into them or changes them.
 //!
 //! What is not looked into stays as the bytes that it is: names, times and keys
 //! come out of documents of every quality, and go into others unchanged.
 
-use std::collections::HashSet;
-
-use const_oid::ObjectIdentifier;
 use der::asn1::{Any, BitString, OctetString};
-use der::{Decode, Encode, Sequence};
+use der::{Choice, Decode, DecodeValue, Encode, EncodeValue, Header, Length, Reader, Sequence};
+use der::{Tag, Tagged, Writer};
 use spki::AlgorithmIdentifierOwned;
-use x509_cert::time::Time;
+
+use super::oid::Oid;
+use super::parts;
 
 /// What all three have in common: a content, and somebody's signature of it.
 #[derive(Sequence)]
@@ -57,7 +57,7 @@ pub(super) struct Validity {
 /// An Extension (RFC 5280, section 4.1.2.9).
 #[derive(Clone, Sequence)]
 pub(super) struct Extension {
-    pub(super) oid: ObjectIdentifier,
+    pub(super) oid: Oid,
     #[asn1(default = "Default::default")]
     pub(super) critical: bool,
     pub(super) value: OctetString,
@@ -81,7 +81,7 @@ pub(super) struct CrlContent {
     pub(super) algorithm: AlgorithmIdentifierOwned,
     pub(super) issuer: Any,
     pub(super) this_update: Any,
-    pub(super) next_update: Option<Time>,
+    pub(super) next_update: Option<AnyTime>,
     pub(super) revoked: Option<Vec<RevokedEntry>>,
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
     pub(super) extensions: Option<Vec<Extension>>,
@@ -95,11 +95,53 @@ pub(super) struct RevokedEntry {
     pub(super) extensions: Option<Vec<Extension>>,
 }
 
+/// A time of either kind, whatever it holds.
+pub(super) struct AnyTime(pub(super) Any);
+
+impl Choice<'_> for AnyTime {
+    fn can_decode(tag: Tag) -> bool {
+        matches!(tag, Tag::UtcTime | Tag::GeneralizedTime)
+    }
+}
+
+impl<'a> DecodeValue<'a> for AnyTime {
+    type Error = der::Error;
+
+    fn decode_value<R: Reader<'a>>(reader: &mut R, header: Header) -> der::Result<Self> {
+        Any::decode_value(reader, header).map(Self)
+    }
+}
+
+impl<'a> Decode<'a> for AnyTime {
+    type Error = der::Error;
+
+    fn decode<R: Reader<'a>>(reader: &mut R) -> der::Result<Self> {
+        let header = Header::decode(reader)?;
+        match Self::can_decode(header.tag()) {
+            true => Self::decode_value(reader, header),
+            false => Err(header.tag().unexpected_error(None).into()),
+        }
+    }
+}
+
+impl EncodeValue for AnyTime {
+    fn value_len(&self) -> der::Result<Length> {
+        self.0.value_len()
+    }
+
+    fn encode_value(&self, writer: &mut impl Writer) -> der::Result<()> {
+        self.0.encode_value(writer)
+    }
+}
+
+impl Tagged for AnyTime {
+    fn tag(&self) -> Tag {
+        self.0.tag()
+    }
+}
+
 /// The first extension that stands twice in a list: each reader would believe
 /// another one of them.
 pub(super) fn repeated(extensions: &[Extension]) -> Option<&Extension> {
-    let mut seen = HashSet::new();
-    extensions
-        .iter()
-        .find(|extension| !seen.insert(extension.oid))
+    parts::repeated(extensions).next()
 }

@@ -1,17 +1,17 @@
 //! Extensions of certificates in words.
 
-use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, OctetString, OctetStringRef};
 use der::{Decode, Encode, Sequence};
-use x509_cert::ext::pkix::certpolicy::CertificatePolicies;
 use x509_cert::ext::pkix::name::DistributionPointName;
-use x509_cert::ext::pkix::{CrlDistributionPoints, PolicyConstraints, PolicyMappings};
+use x509_cert::ext::pkix::{CrlDistributionPoints, PolicyConstraints};
 
 use super::certificate::{self, BasicConstraints};
 use super::constraints::Constraints;
 use super::describe::{hex, purposes, serial};
 use super::moment;
 use super::name::GeneralName;
+use super::oid::Oid;
+use crate::text::one_line;
 
 /// Says what an extension holds.
 type Describe = fn(&[u8]) -> der::Result<String>;
@@ -50,13 +50,13 @@ const EXTENSIONS: [(&str, &str, Describe); 23] = [
     ("2.16.840.1.113730.1.13", "Comment", comment),
 ];
 
-/// The name of an extension and what it says: in hex where we cannot tell.
-pub(super) fn describe(oid: &ObjectIdentifier, der: &[u8]) -> (String, String) {
+/// The name of an extension and what it says, on one line: in hex where we cannot tell.
+pub(super) fn describe(oid: &Oid, der: &[u8]) -> (String, String) {
     let dotted = oid.to_string();
     match EXTENSIONS.iter().find(|(known, ..)| *known == dotted) {
         Some((_, name, describe)) => {
             let value = describe(der).unwrap_or_else(|_| hex(der));
-            ((*name).to_owned(), value)
+            ((*name).to_owned(), one_line(&value).into_owned())
         }
         None => (dotted, hex(der)),
     }
@@ -164,7 +164,7 @@ fn each_distribution_name(
 
 #[derive(Sequence)]
 struct Access<'a> {
-    method: ObjectIdentifier,
+    method: Oid,
     location: AnyRef<'a>,
 }
 
@@ -177,7 +177,7 @@ fn access(der: &[u8]) -> der::Result<String> {
     })))
 }
 
-fn access_method(method: &ObjectIdentifier) -> String {
+fn access_method(method: &Oid) -> String {
     match method.to_string().as_str() {
         "1.3.6.1.5.5.7.48.1" => "OCSP".to_owned(),
         "1.3.6.1.5.5.7.48.2" => "CA issuers".to_owned(),
@@ -195,31 +195,44 @@ pub(super) fn access_urls(der: &[u8], method: &str) -> der::Result<Vec<String>> 
         .collect())
 }
 
+/// PolicyInformation (RFC 5280, section 4.2.1.4).
+#[derive(Sequence)]
+struct Policy<'a> {
+    oid: Oid,
+    qualifiers: Option<Vec<Qualifier<'a>>>,
+}
+
+#[derive(Sequence)]
+struct Qualifier<'a> {
+    oid: Oid,
+    value: Option<AnyRef<'a>>,
+}
+
 fn policies(der: &[u8]) -> der::Result<String> {
-    let policies = CertificatePolicies::from_der(der)?;
-    Ok(list(policies.0.iter().map(|policy| {
-        let qualifiers = policy.policy_qualifiers.iter().flatten();
+    let policies = Vec::<Policy<'_>>::from_der(der)?;
+    Ok(list(policies.iter().map(|policy| {
+        let qualifiers = policy.qualifiers.iter().flatten();
         let practice = qualifiers
-            .filter(|qualifier| qualifier.policy_qualifier_id.to_string() == "1.3.6.1.5.5.7.2.1")
-            .filter_map(|qualifier| qualifier.qualifier.as_ref())
-            .map(|url| format!(" ({})", String::from_utf8_lossy(url.value()).escape_debug()));
-        format!(
-            "{}{}",
-            policy.policy_identifier,
-            practice.collect::<String>()
-        )
+            .filter(|qualifier| qualifier.oid.to_string() == "1.3.6.1.5.5.7.2.1")
+            .filter_map(|qualifier| qualifier.value.as_ref())
+            .map(|url| format!(" ({})", String::from_utf8_lossy(url.value())));
+        format!("{}{}", policy.oid, practice.collect::<String>())
     })))
 }
 
+/// One of PolicyMappings (RFC 5280, section 4.2.1.5).
+#[derive(Sequence)]
+struct Mapping {
+    issuer: Oid,
+    subject: Oid,
+}
+
 fn policy_mappings(der: &[u8]) -> der::Result<String> {
-    let mappings = PolicyMappings::from_der(der)?;
-    let mappings = mappings.0.iter();
-    Ok(list(mappings.map(|one| {
-        format!(
-            "{} is {}",
-            one.issuer_domain_policy, one.subject_domain_policy
-        )
-    })))
+    let mappings = Vec::<Mapping>::from_der(der)?;
+    let mappings = mappings.iter();
+    Ok(list(
+        mappings.map(|one| format!("{} is {}", one.issuer, one.subject)),
+    ))
 }
 
 fn policy_constraints(der: &[u8]) -> der::Result<String> {
@@ -303,7 +316,5 @@ fn tls_features(der: &[u8]) -> der::Result<String> {
 
 fn comment(der: &[u8]) -> der::Result<String> {
     let text = AnyRef::from_der(der)?;
-    Ok(String::from_utf8_lossy(text.value())
-        .escape_debug()
-        .to_string())
+    Ok(String::from_utf8_lossy(text.value()).into_owned())
 }

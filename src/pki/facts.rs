@@ -1,11 +1,9 @@
 //! What programs ask a certificate, beyond what people look at.
 
-use der::asn1::Any;
-use der::{Decode, Encode};
-use spki::SubjectPublicKeyInfoRef;
+use der::Decode;
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::certificate::{ALTERNATIVE_NAMES, Certificate};
-use super::describe;
 use super::name::GeneralName;
 use super::signature::{self, Rejected};
 use super::subject::Subject;
@@ -30,25 +28,25 @@ pub struct AlternativeName {
 impl Certificate {
     /// Its version, as people say it: 1, 2 or 3.
     pub fn version(&self) -> u32 {
-        u32::from(self.document().content.version) + 1
+        self.parts().version + 1
     }
 
-    /// Its extensions in their order: the object identifier in dots, whether it
-    /// is critical, and what it says, in DER.
+    /// Its extensions in their order: the object identifier in dots (in hex behind a
+    /// `#` where it is none), whether it is critical, and what it says, in DER.
     pub fn extensions(&self) -> Vec<(String, bool, &[u8])> {
-        let all = self.document().content.extensions.iter().flatten();
+        let all = self.parts().extensions.iter();
         all.map(|one| (one.oid.to_string(), one.critical, one.value.as_bytes()))
             .collect()
     }
 
-    /// The subject.
+    /// The subject; empty where it does not decode.
     pub fn subject_parts(&self) -> NameParts {
-        parts(&self.document().content.subject)
+        parts(self.subject_bytes())
     }
 
-    /// The issuer.
+    /// The issuer; empty where it does not decode.
     pub fn issuer_parts(&self) -> NameParts {
-        parts(&self.document().content.issuer)
+        parts(self.issuer_bytes())
     }
 
     /// The alternative names of every kind, in their order.
@@ -68,44 +66,45 @@ impl Certificate {
     /// Fails with [`Status::Unsupported`] for a signature of a kind that cannot be
     /// checked.
     pub fn is_issued_by(&self, issuer: &Self) -> Result<bool> {
-        let document = self.document();
-        if document.content.issuer != issuer.document().content.subject {
+        if self.issuer_bytes() != issuer.subject_bytes() {
             return Ok(false);
         }
-        let broken = |error: der::Error| {
-            let sentence = format!("the certificate cannot be written again: {error}");
-            Error::new(Status::Internal, sentence)
-        };
-        let key = SubjectPublicKeyInfoRef::from_der(issuer.spki_der()).map_err(broken)?;
-        let message = document.content.to_der().map_err(broken)?;
-        let Some(signature) = document.signature.as_bytes() else {
-            return Ok(false);
-        };
-        let algorithm = (&document.algorithm).into();
-        match signature::verify(&key, &algorithm, &message, signature) {
-            Ok(()) => Ok(true),
-            Err(Rejected::Wrong) => Ok(false),
-            Err(Rejected::Unsupported)
-                if !signature::can_sign(&key.algorithm.oid, &document.algorithm.oid) =>
-            {
-                Ok(false)
-            }
-            Err(Rejected::Unsupported) => Err(Error::new(
+        let unsupported = || {
+            Error::new(
                 Status::Unsupported,
                 format!(
                     "the certificate of '{}' is signed with {} by a key of type {}: such a \
                      signature cannot be checked here",
                     self.subject(),
-                    describe::algorithm(&document.algorithm.oid),
+                    self.signature_type(),
                     issuer.key_type(),
                 ),
-            )),
+            )
+        };
+        let parts = self.parts();
+        let key = SubjectPublicKeyInfoRef::from_der(issuer.spki_der());
+        let algorithm = AlgorithmIdentifierRef::from_der(&self.der()[parts.algorithm.clone()]);
+        let (Ok(key), Ok(algorithm)) = (key, algorithm) else {
+            return Err(unsupported());
+        };
+        // A signature is whole bytes: the first says that no bit is unused.
+        let [0, signature @ ..] = &self.der()[parts.signature.clone()] else {
+            return Ok(false);
+        };
+        let message = &self.der()[parts.content.clone()];
+        match signature::verify(&key, &algorithm, message, signature) {
+            Ok(()) => Ok(true),
+            Err(Rejected::Wrong) => Ok(false),
+            Err(Rejected::Unsupported)
+                if !signature::can_sign(&key.algorithm.oid, &algorithm.oid) =>
+            {
+                Ok(false)
+            }
+            Err(Rejected::Unsupported) => Err(unsupported()),
         }
     }
 }
 
-fn parts(name: &Any) -> NameParts {
-    // It parsed when the certificate was loaded.
-    let der = name.to_der().unwrap_or_default();
-    Subject::from_der(&der).map_or_else(|_| Vec::new(), |name| name.attributes())
+fn parts(name: &[u8]) -> NameParts {
+    Subject::from_der(name).map_or_else(|_| Vec::new(), |name| name.attributes())
 }

@@ -57,7 +57,8 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Puts the path in front of an error about what a file contains.
+/// Puts the path in front of an error about what a file contains.  The file was read, so
+/// its path is one, whatever it looks like.
 pub(super) fn in_file(path: &Path, error: Error) -> Error {
     Error::new(error.status(), format!("'{}': {error}", path.display())).with_source(error)
 }

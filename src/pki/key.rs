@@ -11,7 +11,7 @@ use der::asn1::{Any, AnyRef, BitStringRef, OctetStringRef, SetOfVec};
 use der::{Decode, Encode, Sequence};
 use rustls::sign::SigningKey;
 use rustls_pki_types::PrivateKeyDer;
-use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
 use super::external::{ExternalKey, ExternalSigner};
@@ -253,10 +253,8 @@ fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
     let kind = match form {
         PrivateKeyDer::Pkcs8(der) => OneAsymmetricKey::from_der(der.secret_pkcs8_der())
             .ok()
-            .and_then(|key| key.algorithm.decode_as::<AlgorithmIdentifierRef<'_>>().ok())
-            .map_or("unknown".to_owned(), |algorithm| {
-                describe::key_algorithm(&algorithm)
-            }),
+            .and_then(|key| describe::algorithm_kind(key.algorithm.value()))
+            .unwrap_or_else(|| "unknown".to_owned()),
         PrivateKeyDer::Pkcs1(_) => "rsa".to_owned(),
         _ => "ecdsa".to_owned(),
     };

@@ -2,13 +2,16 @@
 //! connections.
 
 mod added;
+mod attribute;
 mod authority;
 mod certificate;
 mod constraints;
 mod copied;
 mod crl;
+mod decoded;
 mod describe;
 mod document;
+mod element;
 mod encryption;
 mod extensions;
 mod external;
@@ -21,8 +24,10 @@ mod key_type;
 mod layout;
 mod moment;
 mod name;
+mod oid;
 mod options;
 mod outline;
+mod parts;
 mod pem;
 mod pkcs12;
 mod request;
@@ -33,6 +38,7 @@ mod subject;
 #[cfg(feature = "testing")]
 mod unchecked;
 
+pub(crate) use crate::text::quoted;
 pub use authority::{gen_ca, issue_cert, self_signed, sign_csr};
 pub use certificate::Certificate;
 pub(crate) use constraints::{Constrained, Constraints, Reduced};
@@ -52,15 +58,3 @@ pub(crate) use outline::{Outline, PublicKey, dotted, oid as extension_oid, signe
 pub use request::{Csr, gen_csr};
 #[cfg(feature = "testing")]
 pub use unchecked::{Weakness, issue_unchecked, mismatched, weak_key};
-
-/// Text from outside as a sentence quotes it: on one line, and not for pages.
-pub(crate) fn quoted(text: &str) -> String {
-    const MOST: usize = 80;
-    let shown: String = text.chars().take(MOST).collect();
-    let more = if text.chars().nth(MOST).is_some() {
-        "..."
-    } else {
-        ""
-    };
-    format!("'{}{more}'", shown.escape_debug())
-}

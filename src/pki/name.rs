@@ -4,12 +4,12 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use der::asn1::{AnyRef, ObjectIdentifier};
+use der::asn1::AnyRef;
 use der::{Decode, Tag, Tagged};
 use rcgen::SanType;
 
 use super::subject::Subject;
-use super::{describe, quoted};
+use super::{describe, oid, quoted};
 use crate::{Error, Result, Status};
 
 /// An alternative name of a kind that people type.
@@ -252,11 +252,11 @@ impl fmt::Display for GeneralName<'_> {
             8 => "identifier ",
             _ => "unknown name ",
         };
-        let identifier = (self.number() == 8).then(|| ObjectIdentifier::from_bytes(value).ok());
+        let identifier = (self.number() == 8).then(|| oid::shown(value));
         let text = self
             .typed()
             .or_else(|| self.directory().map(|name| name.to_string()))
-            .or_else(|| Some(identifier??.to_string()))
+            .or(identifier)
             .unwrap_or_else(|| describe::hex(value));
         write!(f, "{kind}{text}")
     }

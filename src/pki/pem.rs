@@ -8,7 +8,6 @@
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-use super::quoted;
 use crate::{Error, Result, Status};
 
 /// What stands between a BEGIN and its END.
@@ -84,18 +83,25 @@ pub(super) fn sections(text: &[u8]) -> impl Iterator<Item = Result<Section<'_>>>
     })
 }
 
-/// The label of a BEGIN line.
+/// The label of a BEGIN line.  A line that holds the whole section is none: what stands
+/// between the labels is not one, and may be a key.
 fn begin(line: &[u8]) -> Option<String> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let label = line.strip_prefix(b"-----BEGIN ")?.strip_suffix(b"-----")?;
-    String::from_utf8(label.to_vec()).ok()
+    is_label(label).then(|| String::from_utf8(label.to_vec()).ok())?
+}
+
+/// Labels are words of capitals and digits, such as "X509 CRL" (RFC 7468, section 2).
+fn is_label(label: &[u8]) -> bool {
+    const LONGEST: usize = 40;
+    let is_word = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ';
+    label.len() <= LONGEST && label.iter().all(is_word)
 }
 
 fn damaged(label: &str, how: &str) -> Error {
-    let label = quoted(label);
     Error::new(
         Status::Parse,
-        format!("the section {label} of the PEM text is damaged: {how}"),
+        format!("the section '{label}' of the PEM text is damaged: {how}"),
     )
 }
 
@@ -131,12 +137,18 @@ pub(super) fn every<'a, T>(
 /// Why a text without the section that was looked for has none.
 pub(super) fn missing(what: &str, text: &[u8]) -> Error {
     let found = sections(text).map_while(Result::ok).take(5);
-    let found: Vec<_> = found.map(|section| quoted(&section.label)).collect();
+    let found: Vec<_> = found
+        .map(|section| format!("'{}'", section.label))
+        .collect();
     let instead = match text.first() {
         None => "it is empty".to_owned(),
         Some(_) if is_der(text) => "it looks like DER, which 'openssl x509 -inform DER' or \
                        'openssl pkey -inform DER' turn into PEM"
             .to_owned(),
+        Some(_) if has_lost_line_ends(text) => "it is PEM whose line ends are lost, or whose \
+                     labels are damaged: each BEGIN and END has to be a line of its own"
+            .to_owned(),
+        Some(_) if is_utf16(text) => "it is UTF-16, and PEM is ASCII: save it as UTF-8".to_owned(),
         Some(_) if found.is_empty() => "it is not PEM".to_owned(),
         Some(_) => format!("it has {}", found.join(", ")),
     };
@@ -145,6 +157,20 @@ pub(super) fn missing(what: &str, text: &[u8]) -> Error {
         Status::Parse,
         format!("the text of {length} bytes contains no {what}: {instead}"),
     )
+}
+
+/// Whether there are BEGIN lines, none of which is a line.
+fn has_lost_line_ends(text: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    let mut lines = text.split(|&byte| byte == b'\n');
+    lines.clone().all(|line| begin(line.trim_ascii()).is_none())
+        && lines.any(|line| line.windows(BEGIN.len()).any(|part| part == BEGIN))
+}
+
+/// Whether every other byte of "-----BEGIN " is a NUL.
+fn is_utf16(text: &[u8]) -> bool {
+    let dashes: Vec<u8> = b"-----".iter().flat_map(|dash| [0, *dash]).collect();
+    text.windows(dashes.len()).any(|part| part == dashes)
 }
 
 /// Writes one section.

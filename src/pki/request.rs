@@ -14,6 +14,7 @@ use super::document::{Extension, RequestContent, Signed, repeated};
 use super::file::{self, Access};
 use super::key::PrivateKey;
 use super::name::{AltName, GeneralName};
+use super::oid::Oid;
 use super::options::CertOptions;
 use super::signature::{self, Rejected};
 use super::subject::Subject;
@@ -305,7 +306,7 @@ fn check_signature(document: &Signed<RequestContent>, spki: &[u8]) -> Result<()>
 /// An Attribute (RFC 2986, section 4.1).
 #[derive(Sequence)]
 struct Attribute<'a> {
-    oid: ObjectIdentifier,
+    oid: Oid,
     values: AnyRef<'a>,
 }
 
@@ -331,9 +332,11 @@ fn requested_extensions(attributes: Option<&Any>) -> Result<Vec<Extension>> {
     }
     let attributes = elements::<Attribute<'_>>(attributes.value());
     let attributes = attributes.map_err(|error| bad("its attributes", error))?;
-    let mut requests = attributes
-        .iter()
-        .filter(|attribute| EXTENSION_REQUESTS.contains(&attribute.oid));
+    let mut requests = attributes.iter().filter(|attribute| {
+        EXTENSION_REQUESTS
+            .iter()
+            .any(|known| attribute.oid == *known)
+    });
     let extensions = match (requests.next(), requests.next()) {
         (None, _) => return Ok(Vec::new()),
         (Some(only), None) if only.values.tag() == Tag::Set => {

@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{Any, SetOfVec};
-use der::{Decode, Encode, Tag, Tagged};
+use der::{Decode, Encode, Tag};
 use x509_cert::attr::AttributeTypeAndValue;
 
+use super::attribute::{NameAttribute, escape};
+use super::element::{self, Elements, SEQUENCE, SET};
 use super::quoted;
+use crate::text;
 use crate::{Error, Result, Status};
 
 /// The parts of a name, the most general one first.
@@ -18,7 +21,10 @@ use crate::{Error, Result, Status};
 pub(crate) struct Subject(Vec<Part>);
 
 /// One part: mostly one attribute, sometimes several.
-pub(super) type Part = SetOfVec<AttributeTypeAndValue>;
+type Part = Vec<NameAttribute>;
+
+/// One part as it is written: in the order of DER.
+type NewPart = SetOfVec<AttributeTypeAndValue>;
 
 /// What is known about an attribute.
 struct Attribute {
@@ -140,23 +146,28 @@ impl Subject {
 
     /// Reads a name as RFC 4514 writes it (`CN=x,O=Example`) or as OpenSSL does
     /// (`/O=Example/CN=x`).
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(given: &str) -> Result<Self> {
         let refuse = |why: String| {
-            let text = quoted(text);
+            // A part of what may be a key is no less secret.
+            let why = match text::may_be_secret(given) {
+                true => String::new(),
+                false => format!(" ({why})"),
+            };
+            let given = quoted(given);
             Error::new(
                 Status::Argument,
                 format!(
-                    "{text} is not a subject ({why}): write it like \
+                    "{given} is not a subject{why}: write it like \
                      'CN=name,O=Example,C=DE' or '/C=DE/O=Example/CN=name'"
                 ),
             )
         };
-        let parts = match text.strip_prefix('/') {
+        let parts = match given.strip_prefix('/') {
             Some(slashed) => split(slashed, '/'),
-            None => split(text, ',').into_iter().rev().collect(),
+            None => split(given, ',').into_iter().rev().collect(),
         };
         let parts = parts.into_iter().map(parse_part).collect::<Result<_, _>>();
-        parts.map(Self).map_err(refuse)
+        parts.map_err(refuse).and_then(Self::new)
     }
 
     /// A name that is one common name.
@@ -166,17 +177,37 @@ impl Subject {
             let sentence = format!("{text} cannot be a common name: {why}");
             Error::new(Status::Argument, sentence)
         })?;
-        Ok(Self(vec![
-            SetOfVec::from_iter([attribute]).map_err(encoding)?,
-        ]))
+        Self::new(vec![SetOfVec::from_iter([attribute]).map_err(encoding)?])
     }
 
+    fn new(parts: Vec<NewPart>) -> Result<Self> {
+        let der = parts.to_der().map_err(encoding)?;
+        Self::from_der(&der).map_err(encoding)
+    }
+
+    /// Reads a name with attributes of every kind and string type.  Fails where it is
+    /// no RDNSequence at all.
     pub(crate) fn from_der(der: &[u8]) -> der::Result<Self> {
-        Vec::from_der(der).map(Self)
+        let parts = element::only(der, SEQUENCE).and_then(|name| {
+            let parts = Elements(name.content).all()?.into_iter();
+            let parts = parts.map(|part| match part.tag {
+                SET => NameAttribute::all(Elements(part.content)),
+                _ => None,
+            });
+            parts.collect()
+        });
+        parts
+            .map(Self)
+            .ok_or_else(|| Tag::Sequence.value_error().into())
     }
 
     pub(super) fn to_der(&self) -> Result<Vec<u8>> {
-        self.0.to_der().map_err(encoding)
+        let part = |part: &Part| {
+            let attributes: Vec<_> = part.iter().flat_map(NameAttribute::to_der).collect();
+            element::encode(SET, &attributes)
+        };
+        let parts: Vec<_> = self.0.iter().flat_map(part).collect();
+        Ok(element::encode(SEQUENCE, &parts))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -195,9 +226,9 @@ impl Subject {
     /// Its parts in their order, each with its attributes: an object identifier
     /// in dots, and the value as text, or in hex like RFC 4514.
     pub(super) fn attributes(&self) -> Vec<Vec<(String, String)>> {
-        let attribute = |one: &AttributeTypeAndValue| {
-            let value = decode(&one.value).unwrap_or_else(|| hex_value(&one.value));
-            (one.oid.to_string(), value)
+        let attribute = |one: &NameAttribute| {
+            let value = one.text().unwrap_or_else(|| one.hex());
+            (one.oid().to_string(), value)
         };
         let part = |part: &Part| part.iter().map(attribute).collect();
         self.0.iter().map(part).collect()
@@ -214,16 +245,16 @@ impl Subject {
     }
 
     fn values(&self, oid: ObjectIdentifier) -> Vec<String> {
-        let attributes = self.0.iter().flat_map(SetOfVec::iter);
+        let attributes = self.0.iter().flatten();
         attributes
-            .filter(|attribute| attribute.oid == oid)
-            .filter_map(|attribute| decode(&attribute.value))
+            .filter(|attribute| *attribute.oid() == oid)
+            .filter_map(NameAttribute::text)
             .collect()
     }
 }
 
 impl std::fmt::Display for Subject {
-    /// As RFC 4514 writes it.
+    /// As RFC 4514 writes it, with what would deceive a reader escaped.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let part = |part: &Part| part.iter().map(show).collect::<Vec<_>>().join("+");
         let parts: Vec<_> = self.0.iter().rev().map(part).collect();
@@ -263,7 +294,7 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     .collect()
 }
 
-fn parse_part(text: &str) -> Result<Part, String> {
+fn parse_part(text: &str) -> Result<NewPart, String> {
     let attributes = split(text, '+').into_iter().map(parse_attribute);
     let attributes = attributes.collect::<Result<Vec<_>, _>>()?;
     let said_twice = || format!("{} says something twice", quoted(text));
@@ -340,7 +371,8 @@ fn unescape(text: &str) -> Result<String, String> {
                 after
             }
             (b'\\' | b'"', _) => {
-                return Err(format!("'{text}' has a '{}' too many", char::from(*first)));
+                let text = quoted(text);
+                return Err(format!("{text} has a '{}' too many", char::from(*first)));
             }
             (byte, after) => {
                 bytes.push(*byte);
@@ -381,10 +413,7 @@ fn encode(attribute: &Attribute, text: &str) -> Result<AttributeTypeAndValue, St
     };
     if !fits {
         let label = attribute.labels.first().unwrap_or(&"this attribute");
-        return Err(format!(
-            "'{}' is not a value for {label}",
-            text.escape_debug()
-        ));
+        return Err(format!("{} is not a value for {label}", quoted(text)));
     }
     let value = Any::new(attribute.string, text.as_bytes()).map_err(|error| error.to_string())?;
     Ok(AttributeTypeAndValue {
@@ -395,62 +424,12 @@ fn encode(attribute: &Attribute, text: &str) -> Result<AttributeTypeAndValue, St
 
 // To text.
 
-fn show(attribute: &AttributeTypeAndValue) -> String {
-    let known = ATTRIBUTES.iter().find(|known| known.oid == attribute.oid);
-    match (known, decode(&attribute.value)) {
+fn show(attribute: &NameAttribute) -> String {
+    let known = ATTRIBUTES
+        .iter()
+        .find(|known| *attribute.oid() == known.oid);
+    match (known, attribute.text()) {
         (Some(known), Some(text)) => format!("{}={}", known.labels[0], escape(&text)),
-        _ => format!("{}={}", attribute.oid, hex_value(&attribute.value)),
-    }
-}
-
-/// A value that is no text we know, as RFC 4514, section 2.4, has it.
-fn hex_value(value: &Any) -> String {
-    let der = value.to_der().unwrap_or_default();
-    format!("#{}", super::describe::hex(&der))
-}
-
-/// The characters of a string, of whichever of its many types.
-fn decode(value: &Any) -> Option<String> {
-    let bytes = value.value();
-    let latin1 = || bytes.iter().map(|&byte| char::from(byte)).collect();
-    match value.tag() {
-        Tag::Utf8String => String::from_utf8(bytes.to_vec()).ok(),
-        Tag::BmpString if bytes.len().is_multiple_of(2) => {
-            let units = bytes
-                .chunks_exact(2)
-                .map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-            char::decode_utf16(units).collect::<Result<_, _>>().ok()
-        }
-        Tag::PrintableString
-        | Tag::Ia5String
-        | Tag::NumericString
-        | Tag::VisibleString
-        | Tag::TeletexString => Some(latin1()),
-        _ => None,
-    }
-}
-
-/// Escapes what means something in RFC 4514, section 2.4, and what would
-/// deceive a reader: controls, and characters that turn text around or hide.
-fn escape(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for (index, character) in value.char_indices() {
-        match character {
-            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => escaped.extend(['\\', character]),
-            '#' if index == 0 => escaped.push_str("\\#"),
-            ' ' if index == 0 || index + 1 == value.len() => escaped.push_str("\\ "),
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                escape_bytes(&mut escaped, character);
-            }
-            _ if character.is_control() => escape_bytes(&mut escaped, character),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
-
-fn escape_bytes(escaped: &mut String, character: char) {
-    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-        escaped.push_str(&format!("\\{byte:02x}"));
+        _ => format!("{}={}", attribute.oid(), attribute.hex()),
     }
 }

@@ -415,6 +415,61 @@ static void identities_are_saved_and_loaded(void)
 	tlsmith_identity_free(id);
 }
 
+/* Whether a message holds no eleven digits of the key's base64, which are eight bytes. */
+static void holds_no_key(const char *message, const char *base64)
+{
+	for (size_t at = 20; at + 11 <= strlen(base64); at++) {
+		char part[12] = "";
+		memcpy(part, base64 + at, 11);
+		CHECK(strstr(message, part) == NULL);
+	}
+}
+
+static void keys_stay_out_of_messages(void)
+{
+	static const char base64[] =
+	    "MC4CAQAwBQYDK2VwBCIEIMAhUWKF7IKlaS1Ssrpz8Q3f75gkG2GkLcGJsXC4hA1P";
+	static const char *const shapes[] = {
+		"-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n",
+		"-----BEGIN PRIVATE KEY----- %s -----END PRIVATE KEY-----",
+		"-----BEGIN PRIVATE KEY-----%s-----END PRIVATE KEY-----",
+		"-----BEGIN PRIVATE KEY-----\r%s\r-----END PRIVATE KEY-----\r",
+		"\"-----BEGIN PRIVATE KEY-----\\n%s\\n-----END PRIVATE KEY-----\"",
+		"-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n",
+		"-----BEGIN PRIVATE KEY-----\n%s\n",
+		"-----BEGIN %s-----\n",
+		"%s",
+	};
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+		char text[400];
+		tlsmith_ctx *ctx = tlsmith_ctx_new();
+		snprintf(text, sizeof text, shapes[i], base64);
+		size_t len = strlen(text);
+#define SILENT(call) do { call; holds_no_key(tlsmith_last_error(), base64); } while (0)
+		SILENT(tlsmith_identity_free(tlsmith_identity_load(text, text)));
+		SILENT(tlsmith_identity_free(tlsmith_identity_load_encrypted(text, NULL, text)));
+		SILENT(tlsmith_identity_free(tlsmith_identity_load_mem(text, len, text, len)));
+		SILENT(tlsmith_identity_free(tlsmith_identity_load_chain(text)));
+		SILENT(tlsmith_identity_free(tlsmith_identity_load_chain_mem(text, len)));
+		SILENT(tlsmith_identity_free(tlsmith_identity_load_p12(text, text)));
+		SILENT(tlsmith_identity_free(tlsmith_identity_load_p12_mem(text, len, text)));
+		SILENT(tlsmith_csr_free(tlsmith_csr_load(text)));
+		SILENT(tlsmith_csr_free(tlsmith_csr_load_mem(text, len)));
+		SILENT((void)tlsmith_ctx_add_roots(ctx, text));
+		holds_no_key(tlsmith_ctx_error(ctx), base64);
+		tlsmith_ctx_free(ctx);
+		ctx = tlsmith_ctx_new();
+		SILENT((void)tlsmith_ctx_add_roots_mem(ctx, text, len));
+		tlsmith_ctx_free(ctx);
+		ctx = tlsmith_ctx_new();
+		SILENT((void)tlsmith_ctx_add_pin(ctx, text));
+		tlsmith_ctx_free(ctx);
+		ctx = tlsmith_ctx_new();
+		SILENT((void)tlsmith_ctx_add_ticket_key(ctx, text, len));
+		tlsmith_ctx_free(ctx);
+	}
+}
+
 int main(void)
 {
 	CHECK(tlsmith_last_status() == 0 && strcmp(tlsmith_last_error(), "") == 0);
@@ -427,5 +482,6 @@ int main(void)
 	bad_descriptors_are_refused();
 	options_have_a_size();
 	identities_are_saved_and_loaded();
+	keys_stay_out_of_messages();
 	return failures != 0;
 }

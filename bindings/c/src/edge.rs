@@ -201,7 +201,10 @@ pub(crate) fn text<'a>(pointer: *const c_char, name: &str) -> Result<Option<&'a 
             text.to_str().map_err(|_| {
                 Error::new(
                     Status::Argument,
-                    format!("{name} is not UTF-8: '{}'", text.to_string_lossy()),
+                    format!(
+                        "{name} is not UTF-8: {}",
+                        tlsmith::text::quoted(&text.to_string_lossy())
+                    ),
                 )
             })
         })

@@ -40,7 +40,9 @@ impl Log for Bridge {
         }
         let sink = SINK.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(callback) = &*sink {
+            // A message is one line, whatever a peer has sent.
             let text = format!("{}: {}", record.target(), record.args());
+            let text = tlsmith::text::one_line(&text);
             callback.message(record.level() as c_int, &edge::c_string(&text));
         }
         LOGGING.set(false);

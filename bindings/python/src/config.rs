@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use tlsmith::text::quoted;
 use tlsmith::{ClientAuth, Error, KeyPurpose, Result, RevocationRules, Status, Version};
 
 use crate::cert::{Certificate, Identity};
@@ -236,7 +237,10 @@ impl Settings {
             Some(Ech::Pretend(word)) if word == "grease" => context.set_ech(None),
             Some(Ech::Pretend(word)) => Err(Error::new(
                 Status::Argument,
-                format!("ech is '{word}': an ECHConfigList in bytes, or \"grease\""),
+                format!(
+                    "ech is {}: an ECHConfigList in bytes, or \"grease\"",
+                    quoted(word)
+                ),
             )),
         }
     }
@@ -269,7 +273,10 @@ fn version(name: &str) -> Result<Version> {
         "1.3" => Ok(Version::Tls13),
         other => Err(Error::new(
             Status::Argument,
-            format!("'{other}' is not a version: \"1.2\" and \"1.3\" are"),
+            format!(
+                "{} is not a version: \"1.2\" and \"1.3\" are",
+                quoted(other)
+            ),
         )),
     }
 }
@@ -288,7 +295,10 @@ fn client_auth(name: &str) -> Result<ClientAuth> {
         "required" => Ok(ClientAuth::Required),
         other => Err(Error::new(
             Status::Argument,
-            format!("client_auth is '{other}': \"none\", \"optional\" and \"required\" are known"),
+            format!(
+                "client_auth is {}: \"none\", \"optional\" and \"required\" are known",
+                quoted(other)
+            ),
         )),
     }
 }

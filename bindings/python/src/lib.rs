@@ -21,6 +21,7 @@ mod request;
 mod session;
 mod socket;
 mod sslobj;
+mod text;
 mod unchecked;
 mod values;
 
@@ -57,6 +58,8 @@ mod _tlsmith {
     use crate::socket::{Socket, dial};
     #[pymodule_export]
     use crate::sslobj::SslObject;
+    #[pymodule_export]
+    use crate::text::{may_be_secret, one_line, quoted, quoted_path};
     #[pymodule_export]
     use crate::unchecked::{issue_unchecked, mismatched, weak_key};
 

@@ -41,7 +41,8 @@ pub(crate) fn weak_key(py: Python<'_>, weakness: &str) -> PyResult<Key> {
             "rsa-1024" => Weakness::Rsa1024,
             "sha1" => Weakness::Sha1,
             other => {
-                let sentence = format!("'{other}' is not a weakness: rsa-1024 and sha1 are");
+                let other = tlsmith::text::quoted(other);
+                let sentence = format!("{other} is not a weakness: rsa-1024 and sha1 are");
                 return Err(Error::new(Status::Argument, sentence));
             }
         };

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 
-from .._errors import ConfigError, Error
-from ._arguments import Failure, Parser, UsageError, Verbs
+from .._errors import ConfigError, Error, shown
+from ._arguments import Failure, Parser, UsageError, Verbs, discreet
 from ._output import discard_output, open_closed_files, print_json
 
 TYPE_CHECKING = False
@@ -97,21 +97,21 @@ def _run(options: Namespace) -> int:
         done: int = options.run(options)
         return done
     except UsageError as error:
-        return _fail(options, error.code, str(error), USAGE)
+        return _fail(options, error.code, discreet(str(error)), USAGE)
     except Failure as error:
-        return _fail(options, error.code, str(error), FAILED)
+        return _fail(options, error.code, discreet(str(error)), FAILED)
     except ConfigError as error:
         code = USAGE if error.code in _USAGE_CODES else FAILED
         return _fail(options, error.code, str(error), code)
     except Error as error:
         return _fail(options, error.code, str(error), FAILED)
     except UnicodeEncodeError as error:
-        return _fail(options, UsageError.code, f"{error.object!r} is not text", USAGE)
+        return _fail(options, UsageError.code, f"{shown(error.object)} is not text", USAGE)
     except BrokenPipeError:
         raise
     except OSError as error:
         where = f"'{error.filename}': " if error.filename else ""
-        return _fail(options, "io", f"{where}{error.strerror or error}", FAILED)
+        return _fail(options, "io", discreet(f"{where}{error.strerror or error}"), FAILED)
 
 
 def _fail(options: Namespace, code: str, sentence: str, exit_code: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .._tlsmith import may_be_secret, one_line
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +53,17 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; {self.prog} --help says more\n")
+        self.exit(2, f"{self.prog}: {discreet(message)}; {self.prog} --help says more\n")
+
+
+def discreet(sentence: str) -> str:
+    """A sentence about arguments on one line, without any of them that may be a key."""
+    if may_be_secret(sentence):
+        return (
+            "an argument looks like PEM or a key: arguments are names of files, and everybody "
+            "on this machine can read them"
+        )
+    return one_line(sentence)
 
 
 class Verbs:

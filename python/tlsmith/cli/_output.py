@@ -6,14 +6,24 @@ import json
 import os
 import sys
 
+from .._tlsmith import one_line
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO
 
 
 def print_json(value: object) -> None:
-    """One JSON document on the standard output, at once."""
-    print(json.dumps(value, indent=2, ensure_ascii=False), flush=True)
+    """One JSON document on the standard output, at once.  Characters that steer
+    terminals, or that some take for the end of a line, are escaped as JSON has it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    print("\n".join(map(_json_line, text.split("\n"))), flush=True)
+
+
+def _json_line(line: str) -> str:
+    if one_line(line) == line:
+        return line
+    return "".join(c if one_line(f"a{c}") == f"a{c}" else json.dumps(c)[1:-1] for c in line)
 
 
 def write_bytes(content: bytes) -> None:
@@ -85,5 +95,5 @@ class Page:
 
 
 def printable(text: str) -> str:
-    """What came from a peer must not steer the terminal."""
-    return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """The text on one line: what came from a peer must not steer the terminal."""
+    return one_line(text)

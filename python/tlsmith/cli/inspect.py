@@ -100,7 +100,9 @@ def _documents(
     try:
         found = inspect(source, password=secret, timeout=options.timeout)
     except CertError as error:
-        raise Failure(f"'{options.source}': {error}", error.code) from error
+        # A file is named already.
+        where = "standard input: " if options.source == "-" else ""
+        raise Failure(f"{where}{error}", error.code) from error
     if isinstance(found, Identity):
         return [*found.chain, found.key]
     return found if isinstance(found, list) else [found]

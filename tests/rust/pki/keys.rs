@@ -195,12 +195,16 @@ fn sentences_stay_short_however_long_the_text() {
         status_of(gen_ca(&url)).1,
         status_of(self_signed(&names(&[&long]), &CertOptions::default())).1,
         status_of(long.parse::<KeyType>()).1,
-        status_of(Certificate::from_pem(
-            format!("-----BEGIN {long}-----").as_bytes(),
-        ))
-        .1,
     ] {
         assert!(sentence.len() < 400, "{sentence}");
         assert!(sentence.contains("xxx..."), "{sentence}");
     }
+    // What stands between BEGIN and its dashes may be a key whose line ends are lost.
+    let label = format!("-----BEGIN {long}-----");
+    let (_, sentence) = status_of(Certificate::from_pem(label.as_bytes()));
+    assert!(
+        sentence.len() < 400 && !sentence.contains("xxx"),
+        "{sentence}"
+    );
+    assert!(sentence.contains("line ends are lost"), "{sentence}");
 }

@@ -1,0 +1,171 @@
+//! DER, element by element (X.690).
+//!
+//! The types of the `der` crate check everything inside, and so refuse a whole
+//! document over one field that nobody needs.  Here only tags and lengths are read,
+//! by the same rules as webpki's: definite lengths in the shortest form, and low tag
+//! numbers.
+
+use std::ops::Range;
+
+pub(super) const BOOLEAN: u8 = 0x01;
+pub(super) const INTEGER: u8 = 0x02;
+pub(super) const BIT_STRING: u8 = 0x03;
+pub(super) const OCTET_STRING: u8 = 0x04;
+pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const SET: u8 = 0x31;
+
+/// A constructed element with this context-specific tag.
+pub(super) const fn context(number: u8) -> u8 {
+    0xa0 | number
+}
+
+/// One element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Element<'a> {
+    pub(super) tag: u8,
+    pub(super) content: &'a [u8],
+    /// With its tag and length.
+    pub(super) whole: &'a [u8],
+}
+
+/// Elements one after the other.  What does not fit is not taken, and stays.
+#[derive(Clone, Copy)]
+pub(super) struct Elements<'a>(pub(super) &'a [u8]);
+
+impl<'a> Elements<'a> {
+    /// The next one, of whatever kind; `None` where there is none that is whole.
+    pub(super) fn any(&mut self) -> Option<Element<'a>> {
+        let (element, rest) = split_first(self.0)?;
+        self.0 = rest;
+        Some(element)
+    }
+
+    /// The next one, where it has this tag.
+    pub(super) fn take(&mut self, tag: u8) -> Option<Element<'a>> {
+        match self.0.first() {
+            Some(found) if *found == tag => self.any(),
+            _ => None,
+        }
+    }
+
+    /// The content of the next one, where it has this tag: elements again.
+    pub(super) fn inside(&mut self, tag: u8) -> Option<Self> {
+        self.take(tag).map(|element| Self(element.content))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// `Some` at the end.
+    pub(super) fn end(&self) -> Option<()> {
+        self.is_empty().then_some(())
+    }
+
+    /// All that are left; `None` where they are not whole elements.
+    pub(super) fn all(mut self) -> Option<Vec<Element<'a>>> {
+        let mut found = Vec::new();
+        while !self.is_empty() {
+            found.push(self.any()?);
+        }
+        Some(found)
+    }
+}
+
+/// The one element that a document is.
+pub(super) fn only(der: &[u8], tag: u8) -> Option<Element<'_>> {
+    let mut elements = Elements(der);
+    let element = elements.take(tag)?;
+    elements.end().map(|()| element)
+}
+
+fn split_first(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
+    let (&tag, rest) = der.split_first()?;
+    // More bytes of the tag would follow.
+    if tag & 0x1f == 0x1f {
+        return None;
+    }
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            let length = digits
+                .iter()
+                .fold(0, |length, &digit| length << 8 | usize::from(digit));
+            let is_shortest = digits[0] != 0 && length >= 0x80;
+            (is_shortest.then_some(length)?, rest)
+        }
+        _ => return None,
+    };
+    let (content, rest) = rest.split_at_checked(length)?;
+    let whole = &der[..der.len() - rest.len()];
+    Some((
+        Element {
+            tag,
+            content,
+            whole,
+        },
+        rest,
+    ))
+}
+
+/// An element with this tag and content.
+pub(super) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let digits = &length[length.iter().take_while(|byte| **byte == 0).count()..];
+    let mut der = Vec::with_capacity(content.len() + 2 + digits.len());
+    der.push(tag);
+    if content.len() >= 0x80 {
+        der.push(0x80 | u8::try_from(digits.len()).unwrap_or(0x7f));
+        der.extend_from_slice(digits);
+    } else {
+        der.extend(u8::try_from(content.len()));
+    }
+    der.extend_from_slice(content);
+    der
+}
+
+/// Where a part of a document lies in it.
+pub(super) fn place(part: &[u8], document: &[u8]) -> Range<usize> {
+    let start = part.as_ptr().addr().wrapping_sub(document.as_ptr().addr());
+    start..start + part.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_read_as_they_are_written() {
+        for length in [0, 1, 127, 128, 255, 256, 65_535, 65_536, 70_000] {
+            let content = vec![7; length];
+            let der = encode(OCTET_STRING, &content);
+            let element = only(&der, OCTET_STRING).unwrap();
+            assert_eq!((element.content, element.whole), (&content[..], &der[..]));
+            assert_eq!(place(element.content, &der), der.len() - length..der.len());
+            assert_eq!(only(&der, SEQUENCE), None);
+            assert_eq!(only(&[&der[..], &[0]].concat(), OCTET_STRING), None);
+            assert_eq!(only(&der[..der.len() - 1], OCTET_STRING), None);
+        }
+    }
+
+    #[test]
+    fn lengths_that_are_not_the_shortest_and_long_tags_are_refused() {
+        for der in [
+            &[4, 0x80, 0, 0][..],
+            &[4, 0x81, 1, 0],
+            &[4, 0x81, 0x7f],
+            &[4, 0x82, 0, 1, 0],
+            &[4, 0x85, 0, 0, 0, 0, 0],
+            &[4, 0x84, 0xff, 0xff, 0xff, 0xff],
+            &[4, 0xff],
+            &[0x1f, 4, 0],
+            &[4],
+            &[],
+        ] {
+            assert_eq!(Elements(der).any(), None, "{der:x?}");
+        }
+    }
+}

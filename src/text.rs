@@ -1,0 +1,337 @@
+//! How text from outside is shown to people.
+//!
+//! Certificates, peers, files and arguments bring text that a message, a report or
+//! a page repeats.  Shown as it is, it could forge lines, reorder what stands
+//! around it, hide, steer a terminal, or be a private key that somebody passed in
+//! the wrong place.  What may be shown, and how, is decided here and nowhere else.
+
+use std::borrow::Cow;
+use std::path::{Component, Path};
+
+/// Whether a character is shown as it is.
+///
+/// Only those are that leave a mark and stay in their line.  All others are
+/// escaped: controls, line and paragraph separators, every space but U+0020, format
+/// characters (bidirectional controls, zero-width characters, soft hyphens, byte
+/// order marks), fillers and selectors that leave no mark, private-use and unassigned
+/// characters.
+pub fn is_plain(character: char) -> bool {
+    match character {
+        ' '..='~' => true,
+        // Default_Ignorable_Code_Point (UAX #44): letters and marks without a mark.
+        '\u{34f}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{2800}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{ffa0}'
+        | '\u{e0000}'..='\u{e0fff}' => false,
+        _ => {
+            // Behind another character the standard library escapes what is not
+            // printable, and leaves the marks that combine with it.
+            let mut pair = [b'a', 0, 0, 0, 0];
+            let length = character.encode_utf8(&mut pair[1..]).len();
+            let pair = std::str::from_utf8(&pair[..=length]).unwrap_or_default();
+            pair.escape_debug().count() == 2
+        }
+    }
+}
+
+/// Whether a character combines with the one before it.  At the start of a text that
+/// would be one that does not belong to it.
+fn is_combining(character: char) -> bool {
+    !character.is_ascii() && is_plain(character) && character.escape_debug().count() > 1
+}
+
+/// Whether a character is shown as it is at this place: at the start of a text or not.
+pub(crate) fn is_shown(character: char, is_start: bool) -> bool {
+    is_plain(character) && !(is_start && is_combining(character))
+}
+
+/// Calls `escape` for the characters that are not shown as they are, and `show` for
+/// the others.
+fn split<T>(text: &str, out: &mut T, show: impl Fn(&mut T, char), escape: impl Fn(&mut T, char)) {
+    let mut is_start = true;
+    for character in text.chars() {
+        match is_shown(character, is_start) {
+            true => show(out, character),
+            false => escape(out, character),
+        }
+        is_start = false;
+    }
+}
+
+/// A text on one line, with every character escaped as `\u{2028}` that is not shown as
+/// it is, and `\n`, `\r` and `\t` as these.  Backslashes stay, so that a text which
+/// was escaped before does not change again.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    split(text, &mut shown, String::push, |shown, character| {
+        shown.extend(character.escape_default());
+    });
+    match shown == text {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(shown),
+    }
+}
+
+/// A text as a sentence quotes it: between quotation marks, on one line, and not for
+/// pages.  Where it may hold a key, only its length is told.
+pub fn quoted(text: &str) -> String {
+    const MOST: usize = 80;
+    if may_be_secret(text) {
+        return describe(text);
+    }
+    let beginning: String = text.chars().take(MOST).collect();
+    let more = if text.chars().nth(MOST).is_some() {
+        "..."
+    } else {
+        ""
+    };
+    let mut shown = String::with_capacity(beginning.len() + 2);
+    split(
+        &beginning,
+        &mut shown,
+        |shown, character| match character {
+            '\\' | '\'' | '"' => shown.extend(['\\', character]),
+            _ => shown.push(character),
+        },
+        |shown, character| shown.extend(character.escape_debug()),
+    );
+    format!("'{shown}{more}'")
+}
+
+fn describe(text: &str) -> String {
+    let length = text.chars().count();
+    match looks_like_pem(text) {
+        true => format!("(PEM text of {length} characters)"),
+        false => format!("(a text of {length} characters that looks like key material)"),
+    }
+}
+
+/// The path of a file as a sentence quotes it, or `None` where it may be a key that
+/// was passed in place of a path.
+///
+/// A name of letters and digits that could be Base64 or hex is believed to be a path
+/// where the folder that it names exists.
+pub fn quoted_path(path: &Path) -> Option<String> {
+    let text = path.to_string_lossy();
+    let is_elsewhere = || !is_in_existing_folder(path);
+    if text.len() > LONGEST_PATH
+        || text.contains(['\n', '\r'])
+        || looks_like_pem(&text)
+        || (has_key_digits(&text) && is_elsewhere())
+    {
+        return None;
+    }
+    Some(format!("'{}'", one_line(&text)))
+}
+
+/// PATH_MAX of Linux, in bytes.
+const LONGEST_PATH: usize = 4096;
+
+fn is_in_existing_folder(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| {
+        let mut parts = folder.components();
+        parts.any(|part| matches!(part, Component::Normal(_))) && folder.is_dir()
+    })
+}
+
+/// Whether a text may be a key or hold one: PEM, or digits of Base64 or hex as many
+/// and as mixed as those of a key.
+pub fn may_be_secret(text: &str) -> bool {
+    looks_like_pem(text) || has_key_digits(text)
+}
+
+fn looks_like_pem(text: &str) -> bool {
+    text.contains("-----") || text.contains("PRIVATE KEY")
+}
+
+/// How many digits of Base64 are looked at together, and how often capitals, small
+/// letters and digits take turns in these at least.  Those of random bytes do 14 and 23
+/// times, and words with capitals inside seldom more than 8 times.
+const WINDOWS: [(usize, usize); 2] = [(24, 10), (40, 14)];
+/// So many digits of hex in a row are a key of 16 bytes.
+const HEX: usize = 32;
+
+fn has_key_digits(text: &str) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(byte);
+    let mut runs = text.as_bytes().split(|byte| !is_digit(byte));
+    let is_key = |run: &[u8]| {
+        let mut windows = WINDOWS.iter();
+        windows.any(|&(length, turns)| run.windows(length).any(|part| is_mixed(part, turns)))
+    };
+    runs.any(is_key) || has_hex(text)
+}
+
+fn is_mixed(window: &[u8], least: usize) -> bool {
+    let class = |byte: &u8| match byte {
+        b'A'..=b'Z' => Some(0),
+        b'a'..=b'z' => Some(1),
+        b'0'..=b'9' => Some(2),
+        _ => None,
+    };
+    let classes: Vec<u8> = window.iter().filter_map(class).collect();
+    let turns = classes.windows(2).filter(|two| two[0] != two[1]).count();
+    turns >= least && classes.contains(&0) && classes.contains(&1)
+}
+
+/// Whether there are as many digits of hex as a key has, in a row or in pairs with
+/// colons or blanks between them.
+fn has_hex(text: &str) -> bool {
+    let is_hex = |run: &[u8]| {
+        let letters = run.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+        run.len() >= HEX && letters > 0 && letters < run.len()
+    };
+    let mut runs = text.as_bytes().split(|byte| !byte.is_ascii_hexdigit());
+    if runs.any(is_hex) {
+        return true;
+    }
+    let mut pairs = String::new();
+    text.split([':', ' ']).any(|pair| {
+        match pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => pairs.push_str(pair),
+            false => pairs.clear(),
+        }
+        is_hex(pairs.as_bytes())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_that_breaks_hides_or_reorders_text_is_escaped() {
+        let hidden = [
+            0x00..=0x1f,
+            0x7f..=0xa0,
+            0xad..=0xad,
+            0x34f..=0x34f,
+            0x61c..=0x61c,
+            0x115f..=0x1160,
+            0x180b..=0x180f,
+            0x2000..=0x200f,
+            0x2028..=0x202f,
+            0x205f..=0x206f,
+            0x2800..=0x2800,
+            0x3000..=0x3000,
+            0x3164..=0x3164,
+            0xe000..=0xf8ff,
+            0xfe00..=0xfe0f,
+            0xfeff..=0xfeff,
+            0xfff0..=0xfffb,
+            0xfffe..=0xffff,
+            0xe0001..=0xe01ef,
+            0xf0000..=0x10ffff,
+        ];
+        for character in hidden.into_iter().flatten().filter_map(char::from_u32) {
+            assert!(!is_plain(character), "U+{:04X}", u32::from(character));
+            let text = format!("a{character}b");
+            let shown = one_line(&text);
+            assert!(shown.starts_with("a\\") && shown.ends_with('b'), "{shown}");
+            assert!(shown.is_ascii(), "{shown}");
+        }
+        for plain in [
+            "Müller",
+            "東京",
+            "e\u{301}",
+            "Ελλάδα",
+            "السعودية",
+            "a b",
+            "\\u{2028}",
+        ] {
+            assert_eq!(one_line(plain), plain);
+        }
+        assert_eq!(one_line("\u{301}e"), "\\u{301}e");
+        assert_eq!(one_line("a\nb"), "a\\nb");
+        assert_eq!(one_line(&one_line("a\u{2028}b")), "a\\u{2028}b");
+    }
+
+    #[test]
+    fn quoted_text_is_short_and_on_one_line() {
+        assert_eq!(quoted("a"), "'a'");
+        assert_eq!(quoted("a'b\\c\n"), r"'a\'b\\c\n'");
+        assert_eq!(quoted("a\u{202e}b"), r"'a\u{202e}b'");
+        assert_eq!(quoted("\u{301}"), r"'\u{301}'");
+        assert_eq!(
+            quoted(&"ab ".repeat(40)),
+            format!("'{}...'", &"ab ".repeat(40)[..80])
+        );
+    }
+
+    #[test]
+    fn keys_are_described_instead_of_quoted() {
+        for secret in [
+            "-----BEGIN PRIVATE KEY-----",
+            "MC4CAQAwBQYDK2VwBCIEIMAhUWKF7IKlaS1Ssrpz8Q3f75gkG2GkLcGJsXC4hA1P",
+            "\"MHcCAQEEINiBJ3vQDFKoVqW+P7JKzOZnxvMnI4MVON4Miy9ClI5hoAoGCCqGSM49\"",
+            "c0215162 85ec82a5692d52b2ba73f10ddfef98241b61a42dc189b170b8840d4f",
+            "c0 21 51 62 85 ec 82 a5 69 2d 52 b2 ba 73 f1 0d",
+            "c0:21:51:62:85:ec:82:a5:69:2d:52:b2:ba:73:f1:0d:df",
+            "wCFRYoXsgqVpLVKyunPxDd_vmCQbYaQtwYmxcLiEDU8",
+        ] {
+            let shown = quoted(secret);
+            assert!(shown.starts_with('('), "{shown}");
+            assert_eq!(quoted_path(Path::new(secret)), None, "{secret}");
+        }
+        for harmless in [
+            "www.example.com",
+            "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+            "X25519MLKEM768",
+            "2001:0db8:85a3:0000:0000:8a2e:0370:7334",
+            "550e8400-e29b-41d4-a716-446655440000",
+            "MyCompanyIntermediateCA2024",
+            "/home/User1/Project2/x3/certificates/server.pem",
+            "/etc/letsencrypt/live/www.example.com/privkey.pem",
+            "CN=Example Root CA,O=Example Inc.,C=DE",
+            &"a".repeat(64),
+        ] {
+            assert_eq!(quoted(harmless), format!("'{harmless}'"));
+            let shown = quoted_path(Path::new(harmless));
+            assert_eq!(shown, Some(format!("'{harmless}'")));
+        }
+    }
+
+    #[test]
+    fn random_keys_in_base64_and_hex_are_recognized() {
+        let mut random = fastrand::Rng::with_seed(15);
+        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let missed = |digits: &[u8], length: usize, random: &mut fastrand::Rng| {
+            let key: String = (0..length)
+                .map(|_| char::from(digits[random.usize(..digits.len())]))
+                .collect();
+            !may_be_secret(&key)
+        };
+        let base64 = (0..2000)
+            .filter(|_| missed(DIGITS, 64, &mut random))
+            .count();
+        let hex = (0..2000)
+            .filter(|_| missed(b"0123456789abcdef", 64, &mut random))
+            .count();
+        assert_eq!((base64, hex), (0, 0));
+    }
+
+    #[test]
+    fn names_with_hashes_are_paths_where_their_folder_exists() {
+        let name = "5f2c8a1b9d3e4f60718293a4b5c6d7e8.pem";
+        let existing = std::env::temp_dir().join(name);
+        assert!(quoted_path(&existing).is_some());
+        assert_eq!(
+            quoted_path(Path::new("/nowhere/at/all").join(name).as_path()),
+            None
+        );
+        assert_eq!(quoted_path(Path::new(name)), None);
+        assert_eq!(quoted_path(Path::new("a\nb")), None);
+        assert_eq!(quoted_path(Path::new(&"a/".repeat(3000))), None);
+        assert_eq!(
+            quoted_path(Path::new("a\u{2028}b")),
+            Some("'a\\u{2028}b'".to_owned())
+        );
+    }
+}
