@@ -59,9 +59,10 @@ class naming:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not isinstance(error, Error) or is_content(self._source):
+        source = self._source
+        if not isinstance(error, Error) or isinstance(source, bytes) or is_content(source):
             return
-        path = shown_path(self._source)
+        path = shown_path(source)
         sentence = str(error)
         # One that cannot be read is named already.
         if path is not None and error.code != "config.file" and not sentence.startswith(path):

@@ -21,6 +21,8 @@ mod by_the_book;
 mod chapter;
 #[path = "pki/copying.rs"]
 mod copying;
+#[path = "pki/differential.rs"]
+mod differential;
 #[path = "pki/display.rs"]
 mod display;
 #[path = "pki/extensions.rs"]
@@ -560,10 +562,14 @@ fn damaged_certificates_and_keys_give_errors_or_results_but_no_panic() {
     let key = id.key().unwrap().to_pkcs8_der().to_vec();
     for original in [&cert, &key] {
         for index in 0..original.len() {
-            for change in 1..=0xff {
+            for change in 1..=0xff_u8 {
                 let mut damaged = original.clone();
                 damaged[index] ^= change;
-                if let Ok(parsed) = Certificate::from_der(damaged.clone()) {
+                let parsed = Certificate::from_der(damaged.clone());
+                // Most parse, and pages take time.
+                if let Ok(parsed) = parsed.as_ref()
+                    && change.is_power_of_two()
+                {
                     assert!(!parsed.text().is_empty());
                 }
                 let _ = PrivateKey::from_der(&damaged);

@@ -1,6 +1,8 @@
 //! Certificates part by part, to be as odd as DER allows.
 
-use tlsmith::{KeyType, PrivateKey};
+use rustls_pki_types::CertificateDer;
+use tlsmith::{Certificate, KeyType, PrivateKey};
+use webpki::EndEntityCert;
 
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
@@ -37,6 +39,14 @@ pub(crate) fn oid(content: &[u8]) -> Vec<u8> {
 }
 
 const ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+/// A UUID as an arc (X.667).
+pub(crate) const BIG: &[u8] = &[
+    0x69, 0x83, 0xf0, 0x9d, 0xa7, 0xeb, 0xcf, 0xde, 0xe0, 0xc7, 0xa1, 0xa7, 0xb2, 0xc0, 0x94, 0x8c,
+    0xc8, 0xf9, 0xd7, 0x76,
+];
+
+pub(crate) const BIG_DOTTED: &str = "2.25.329800735698586629295641978511506172918";
+
 /// A certificate part by part, as DER.
 #[derive(Clone)]
 pub(crate) struct Odd {
@@ -119,4 +129,51 @@ impl Odd {
         ]);
         sequence(&[content, self.algorithm.clone(), self.signature.clone()])
     }
+}
+
+/// Reads it, and asks for everything that it tells.
+#[track_caller]
+pub(crate) fn read(odd: &Odd) -> Certificate {
+    let certificate = Certificate::from_der(odd.der()).unwrap();
+    look_at(&certificate);
+    certificate
+}
+
+/// Asks for everything that a certificate can tell.
+pub(crate) fn look_at(certificate: &Certificate) {
+    for text in [
+        certificate.subject(),
+        certificate.issuer(),
+        certificate.serial(),
+        certificate.key_type(),
+        certificate.signature_type(),
+        certificate.sha256(),
+        certificate.spki_sha256(),
+        certificate.pem(),
+    ] {
+        assert!(!text.contains('\u{fffd}'), "{text}");
+    }
+    let page = certificate.text();
+    assert!(page.lines().count() > 10, "{page}");
+    assert!(certificate.version() >= 1);
+    let _ = (
+        certificate.names(),
+        certificate.key_usage(),
+        certificate.key_bits(),
+    );
+    let _ = (certificate.common_names(), certificate.extended_key_usage());
+    let _ = (
+        certificate.crl_urls(),
+        certificate.ocsp_urls(),
+        certificate.issuer_urls(),
+    );
+    let _ = (certificate.sct_count(), certificate.name_constraints());
+    let _ = (certificate.subject_parts(), certificate.issuer_parts());
+    let _ = (certificate.alternative_names(), certificate.extensions());
+    let _ = certificate.is_issued_by(certificate);
+    let _ = certificate.matches("a.example");
+}
+
+pub(crate) fn webpki_accepts(der: &[u8]) -> bool {
+    EndEntityCert::try_from(&CertificateDer::from(der)).is_ok()
 }
