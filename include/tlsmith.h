@@ -800,6 +800,18 @@ int tlsmith_conn_early_data(const struct tlsmith_conn *conn);
 /// "grease", "accepted" or "rejected".  Ask after the handshake.
 const char *tlsmith_conn_ech(const struct tlsmith_conn *conn);
 
+/// Return the ECHConfigList that the server sent when it rejected ECH, with its length in
+/// `len`, which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect
+/// once more (RFC 9849, section 6.1.6).
+///
+/// Returns NULL unless tlsmith_conn_ech() is "rejected".  If it is and this is NULL, the
+/// server has disabled ECH: the next attempt has to do without, which reveals the server's
+/// name.  The server has proved by its certificate that it has the public name of the
+/// rejected list, unless the context verifies nothing.  The bytes belong to the connection
+/// and stay valid until it is freed.
+const uint8_t *tlsmith_conn_ech_retry_configs(const struct tlsmith_conn *conn,
+                                              size_t *len);
+
 /// How many bytes the handshake took, received and sent.  Either may be NULL.
 /// TLSMITH_ERR_STATE before it is complete.
 int tlsmith_conn_handshake_bytes(const struct tlsmith_conn *conn,

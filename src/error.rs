@@ -217,11 +217,13 @@ struct Told {
     chain: Arc<[Certificate]>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Detail {
     OsError(i32),
     Alert(u8),
     Certificate(CertificateProblem),
+    /// With the ECHConfigList that the server sent.
+    EchRejected(Option<Vec<u8>>),
 }
 
 impl Error {
@@ -296,6 +298,15 @@ impl Error {
         Self::told(status, message.into(), Some(Detail::Alert(alert)), None)
     }
 
+    /// The server rejected ECH, and sent this ECHConfigList in its place.
+    pub(crate) fn ech_rejected(
+        message: impl Into<Cow<'static, str>>,
+        retry_configs: Option<Vec<u8>>,
+    ) -> Self {
+        let detail = Some(Detail::EchRejected(retry_configs));
+        Self::told(Status::NoCommon, message.into(), detail, None)
+    }
+
     /// The same error with its cause, which [`std::error::Error::source`] gives.
     pub fn with_source(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let source = Some(Arc::from(source.into()));
@@ -333,17 +344,17 @@ impl Error {
         }
     }
 
-    fn detail(&self) -> Option<Detail> {
+    fn detail(&self) -> Option<&Detail> {
         match &self.0 {
             Repr::Bare(_) => None,
-            Repr::Told(told) => told.detail,
+            Repr::Told(told) => told.detail.as_ref(),
         }
     }
 
     /// The `errno` of the system call that failed.
     pub fn os_error(&self) -> Option<i32> {
         match self.detail() {
-            Some(Detail::OsError(errno)) => Some(errno),
+            Some(Detail::OsError(errno)) => Some(*errno),
             _ => None,
         }
     }
@@ -351,7 +362,7 @@ impl Error {
     /// The number of the alert that the peer sent.
     pub fn alert(&self) -> Option<u8> {
         match self.detail() {
-            Some(Detail::Alert(alert)) => Some(alert),
+            Some(Detail::Alert(alert)) => Some(*alert),
             _ => None,
         }
     }
@@ -359,7 +370,25 @@ impl Error {
     /// What is wrong with the certificate, when it is a certificate.
     pub fn certificate_problem(&self) -> Option<CertificateProblem> {
         match self.detail() {
-            Some(Detail::Certificate(problem)) => Some(problem),
+            Some(Detail::Certificate(problem)) => Some(*problem),
+            _ => None,
+        }
+    }
+
+    /// Whether the server rejected the encrypted ClientHello of a client (ECH), and
+    /// proved that it may: its certificate is for the public name of the client's
+    /// ECHConfigList (RFC 9849, section 6.1.6).
+    pub fn is_ech_rejection(&self) -> bool {
+        matches!(self.detail(), Some(Detail::EchRejected(_)))
+    }
+
+    /// The ECHConfigList that the server sent when it rejected ECH: the argument of
+    /// [`Context::set_ech`](crate::Context::set_ech) for one more attempt over a new
+    /// transport.  `None` if it sent none, which means that it has disabled ECH, and
+    /// for other errors.
+    pub fn ech_retry_configs(&self) -> Option<&[u8]> {
+        match self.detail() {
+            Some(Detail::EchRejected(configs)) => configs.as_deref(),
             _ => None,
         }
     }

@@ -20,6 +20,7 @@ mod connection;
 mod context;
 mod ed448;
 mod error;
+mod explain;
 mod hkdf;
 mod notes;
 mod pki;

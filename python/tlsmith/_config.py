@@ -93,7 +93,10 @@ class Client(_Config):
     max_depth       how many CAs may stand between the server's certificate and its
                     root; None: as many as path building finds, which is 6
     ech             an ECHConfigList, in bytes, that encrypts the ClientHello (RFC
-                    9849), or "grease"; such a client speaks TLS 1.3 alone
+                    9849), or "grease"; such a client speaks TLS 1.3 alone.  A server
+                    that rejects it makes the handshake fail with a HandshakeError,
+                    code "handshake.ech_rejected", whose `ech_retry_configs` is the
+                    list for the next attempt
     resume          whether to resume sessions, of up to 32 servers
     early_data      whether connect(early_data=) may go out with the ClientHello
     keylog          a file (mode 0600) that the secrets of connections are

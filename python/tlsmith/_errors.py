@@ -40,6 +40,14 @@ class CertError(Error, ValueError):
 class HandshakeError(Error):
     """The peers cannot talk, or one of them broke the protocol."""
 
+    ech_retry_configs: bytes | None = None
+    """The ECHConfigList that the server sent when it rejected ECH, for one more attempt
+    with `replace(ech=...)` (RFC 9849, section 6.1.6).
+
+    None for other errors.  Where `code` is "handshake.ech_rejected" and this is None,
+    the server has disabled ECH.
+    """
+
 
 class VerifyError(HandshakeError):
     """The peer's certificate was refused."""
@@ -132,6 +140,7 @@ def build(
     errno: int | None,
     alert_number: int | None,
     hostname: str | None,
+    ech_retry_configs: bytes | None,
     chain: tuple[Certificate, ...],
 ) -> Error:
     """The exception for an error of the extension, which calls this."""
@@ -139,6 +148,8 @@ def build(
     error.code = code
     if isinstance(error, AlertError) and alert_number is not None:
         error.alert_number = alert_number
+    if isinstance(error, HandshakeError):
+        error.ech_retry_configs = ech_retry_configs
     if isinstance(error, VerifyError):
         error.hostname = hostname
         error.chain = chain

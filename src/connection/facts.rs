@@ -141,9 +141,21 @@ impl Connection {
         match self.ech {
             Some(false) => Ech::Grease,
             Some(true) if self.outcome.get().is_some() => Ech::Accepted,
-            Some(true) if self.failure.get().is_some_and(is_rejected_ech) => Ech::Rejected,
+            Some(true) if self.failure.get().is_some_and(Error::is_ech_rejection) => Ech::Rejected,
             _ => Ech::None,
         }
+    }
+
+    /// Returns the ECHConfigList that the server sent when it rejected ECH, for one more
+    /// attempt: [`Context::set_ech`](crate::Context::set_ech) takes it.
+    ///
+    /// Returns `None` unless [`Connection::ech`] is [`Ech::Rejected`].  If it is and there
+    /// is no list, the server has disabled ECH, and the next attempt has to do without.
+    /// The server has proved by its certificate that it has the public name of the list
+    /// that was rejected, unless the context verifies nothing (RFC 9849, section 6.1.6).
+    /// Use the list for that attempt alone, since servers can recognize clients by it.
+    pub fn ech_retry_configs(&self) -> Option<&[u8]> {
+        self.failure.get()?.ech_retry_configs()
     }
 
     /// The tickets of TLS 1.3 that came so far: for how long each is good, in
@@ -170,16 +182,6 @@ impl Connection {
     pub fn report(&self) -> String {
         report::page(self)
     }
-}
-
-fn is_rejected_ech(error: &Error) -> bool {
-    let source = std::error::Error::source(error);
-    matches!(
-        source.and_then(|source| source.downcast_ref()),
-        Some(rustls::Error::PeerIncompatible(
-            rustls::PeerIncompatible::ServerRejectedEncryptedClientHello(_)
-        ))
-    )
 }
 
 fn parse(chain: impl IntoIterator<Item = Vec<u8>>) -> Vec<Certificate> {

@@ -1,8 +1,9 @@
 //! Why a connection failed: from rustls' errors and the peer's alerts to ours.
 
-use rustls::{CertificateError, InvalidMessage, PeerIncompatible};
+use rustls::internal::msgs::codec::Codec;
+use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
-use crate::{CertificateProblem, Error, Status};
+use crate::{CertificateProblem, Error, Status, explain};
 
 /// The alerts that end a connection, by number (RFC 8446, section 6, and the
 /// IANA registry), with what they mean for who gets them.
@@ -129,19 +130,11 @@ pub(super) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
     if let Some(refusal) = refusal {
         return refusal;
     }
-    // From what of ours rustls called: a key that is somewhere else.
-    if let rustls::Error::Other(other) = &error
-        && let Some(ours) = other.0.downcast_ref::<Error>()
-    {
-        return ours.clone();
+    if let Some(own) = explain::own(&error) {
+        return own.clone();
     }
-    let message = format!("{error}");
     let this = match &error {
         rustls::Error::AlertReceived(alert) => alert_received(u8::from(*alert)),
-        rustls::Error::NoCertificatesPresented => Error::new(
-            Status::CertificateMissing,
-            "the peer showed no certificate, and one is required",
-        ),
         // Those of paths do not come through here: this one is the handshake's.
         rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Error::certificate(
             Status::Certificate,
@@ -152,41 +145,40 @@ pub(super) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
         rustls::Error::InvalidCertificate(_) => Error::certificate(
             Status::Certificate,
             CertificateProblem::Other,
-            format!("the peer's certificate is rejected: {error}"),
-        ),
-        rustls::Error::NoApplicationProtocol => Error::new(
-            Status::NoCommon,
-            "the peers have no ALPN protocol in common: check what each side offers",
+            explain::tls(&error),
         ),
         rustls::Error::PeerIncompatible(PeerIncompatible::ServerRejectedEncryptedClientHello(
-            _,
-        )) => Error::new(
-            Status::NoCommon,
-            "the server does not take our encrypted ClientHello: its keys changed, or it is \
-             another server; get its current ECHConfigList",
-        ),
-        rustls::Error::PeerIncompatible(reason) => {
-            Error::new(Status::NoCommon, incompatible(reason))
+            configs,
+        )) => {
+            let configs = configs.as_ref().filter(|configs| !configs.is_empty());
+            Error::ech_rejected(explain::tls(&error), configs.map(Codec::get_encoding))
         }
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => not_tls(input),
-        rustls::Error::DecryptError => Error::new(
-            Status::Protocol,
-            "a record from the peer did not decrypt: it was damaged or forged on the way",
-        ),
-        rustls::Error::EncryptError => Error::new(
-            Status::Internal,
-            "nothing more can be encrypted with the keys of this connection",
-        ),
-        rustls::Error::InvalidMessage(_)
-        | rustls::Error::PeerMisbehaved(_)
-        | rustls::Error::InappropriateMessage { .. }
-        | rustls::Error::InappropriateHandshakeMessage { .. }
-        | rustls::Error::PeerSentOversizedRecord => {
-            Error::new(Status::Protocol, format!("the peer broke TLS: {message}"))
-        }
-        _ => Error::new(Status::Internal, message),
+        _ => Error::new(status(&error), explain::tls(&error)),
     };
     this.with_source(error)
+}
+
+fn status(error: &rustls::Error) -> Status {
+    use rustls::Error as E;
+    match error {
+        E::NoCertificatesPresented => Status::CertificateMissing,
+        E::InvalidCertRevocationList(_) => Status::Certificate,
+        E::NoApplicationProtocol | E::PeerIncompatible(_) => Status::NoCommon,
+        E::General(text) if explain::is_about_peers(text) => Status::NoCommon,
+        E::DecryptError
+        | E::InvalidMessage(_)
+        | E::PeerMisbehaved(_)
+        | E::InappropriateMessage { .. }
+        | E::InappropriateHandshakeMessage { .. }
+        | E::PeerSentOversizedRecord => Status::Protocol,
+        E::HandshakeNotComplete => Status::State,
+        E::BadMaxFragmentSize | E::UnsupportedNameType | E::InvalidEncryptedClientHello(_) => {
+            Status::Argument
+        }
+        E::InconsistentKeys(InconsistentKeys::KeyMismatch) => Status::KeyMismatch,
+        _ => Status::Internal,
+    }
 }
 
 fn alert_received(number: u8) -> Error {
@@ -195,28 +187,6 @@ fn alert_received(number: u8) -> Error {
         None => format!("the peer ended the connection with alert {number}"),
     };
     Error::from_alert(Status::Alert, number, sentence)
-}
-
-fn incompatible(reason: &PeerIncompatible) -> String {
-    use PeerIncompatible as P;
-    let what = match reason {
-        P::NoCipherSuitesInCommon => {
-            "no cipher suite in common that fits a certificate of the server"
-        }
-        P::NoKxGroupsInCommon => "no key exchange group in common",
-        P::NoSignatureSchemesInCommon | P::NoCertificateRequestSignatureSchemesInCommon => {
-            "no signature scheme in common: the peer cannot check a key of our kind"
-        }
-        P::ServerDoesNotSupportTls12Or13
-        | P::ServerTlsVersionIsDisabledByOurConfig
-        | P::SupportedVersionsExtensionRequired
-        | P::Tls12NotOffered
-        | P::Tls12NotOfferedOrEnabled => {
-            "no version in common: one side allows only TLS versions that the other does not"
-        }
-        other => return format!("the peer's TLS does not fit ours: {other:?}"),
-    };
-    format!("the peers have {what}")
 }
 
 /// The first bytes show best what it is that came instead of TLS.

@@ -11,7 +11,7 @@ use super::compression::COMPRESSORS;
 use super::resumption::{self, Kept};
 use super::settings::{Settings, Shown};
 use crate::trust::Verifier;
-use crate::{Error, Result, Status};
+use crate::{Error, Result, Status, explain};
 
 /// How many sessions a client keeps.
 const SESSIONS: usize = 256;
@@ -29,7 +29,7 @@ pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
         None => builder.with_protocol_versions(&settings.versions()),
     };
     let builder = builder
-        .map_err(|error| Error::new(Status::Internal, error.to_string()))?
+        .map_err(|error| Error::new(Status::Internal, explain::tls(&error)))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = if settings.identities.is_empty() {

@@ -15,7 +15,7 @@ use super::settings::{ClientAuth, Settings, Shown};
 use super::signing::nothing_to_sign_with;
 use crate::notes::Notes;
 use crate::trust::Verifier;
-use crate::{Error, Result, Status};
+use crate::{Error, Result, Status, explain};
 
 pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     if settings.identities.is_empty() {
@@ -26,7 +26,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     }
     let builder = ServerConfig::builder_with_provider(settings.provider()?)
         .with_protocol_versions(&settings.versions())
-        .map_err(|error| Error::new(Status::Internal, error.to_string()))?;
+        .map_err(|error| Error::new(Status::Internal, explain::tls(&error)))?;
     let mut policy = [0; 32];
     let builder = if settings.client_auth == ClientAuth::None {
         builder.with_no_client_auth()

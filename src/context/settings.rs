@@ -20,7 +20,7 @@ use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::pki::{self, Certificate, Crl, Identity};
 use crate::provider::provider;
 use crate::trust::{Crls, Judge, LEAST_SECURITY, NameCheck, Policy, RevocationRules, Roots};
-use crate::{Error, Result, Status};
+use crate::{Error, Result, Status, explain};
 
 /// What stands before the content of a record (RFC 8446, section 5.1).
 const RECORD_HEADER: usize = 5;
@@ -326,7 +326,11 @@ impl Settings {
             Some(list) => {
                 let list = EchConfigListBytes::from(list.to_vec());
                 EchMode::Enable(EchConfig::new(list, suites).map_err(|error| {
-                    let sentence = format!("the ECHConfigList cannot be used: {error}");
+                    let why = match &error {
+                        rustls::Error::InvalidEncryptedClientHello(why) => explain::ech(why),
+                        _ => "it does not follow RFC 9849",
+                    };
+                    let sentence = format!("the ECHConfigList cannot be used: {why}");
                     Error::new(Status::Parse, sentence).with_source(error)
                 })?)
             }
@@ -335,7 +339,7 @@ impl Settings {
                 let (public_key, _) = suite.generate_key_pair().map_err(|error| {
                     Error::new(
                         Status::Internal,
-                        format!("cannot make a key for GREASE: {error}"),
+                        format!("cannot make a key for GREASE: {}", explain::tls(&error)),
                     )
                 })?;
                 EchMode::Grease(EchGreaseConfig::new(suite, public_key))

@@ -96,9 +96,13 @@ fn set_validity(
     let default = if options.ca { CA_LIFETIME } else { LIFETIME };
     let lifetime = options.lifetime.unwrap_or(default);
     let too_far = || {
-        let start = options.not_before;
+        let start = match options.not_before {
+            Some(start) => format!("second {start} of Unix time"),
+            None => "now".to_owned(),
+        };
         let sentence = format!(
-            "the validity (start {start:?}, lifetime {lifetime:?}) leaves the years 1 to 9999"
+            "a validity from {start} for {} seconds leaves the years 1 to 9999",
+            lifetime.as_secs()
         );
         Error::new(Status::Argument, sentence)
     };

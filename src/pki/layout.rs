@@ -18,7 +18,7 @@ use spki::AlgorithmIdentifierOwned;
 use super::document::{CertificateContent, CrlContent, Extension, RequestContent, Signed};
 use super::key::PrivateKey;
 use super::signature;
-use crate::{Error, Result, Status};
+use crate::{Error, Result, Status, explain};
 
 /// What a certificate says exactly, as DER.
 pub(super) struct Exact<'a> {
@@ -96,6 +96,17 @@ fn refused(error: rcgen::Error) -> Error {
     Error::new(Status::Internal, format!("cannot lay it out: {error}"))
 }
 
+/// The error of a key of the caller's own is returned as it is.
+fn unsigned(error: rustls::Error) -> Error {
+    match explain::own(&error) {
+        Some(own) => own.clone(),
+        None => {
+            let sentence = format!("cannot sign: {}", explain::tls(&error));
+            Error::new(Status::Internal, sentence).with_source(error)
+        }
+    }
+}
+
 /// Opens what is laid out, has it completed, and signs it.
 fn finish<T>(
     laid_out: &[u8],
@@ -113,9 +124,7 @@ where
     let mut document = Signed::<T>::from_der(laid_out).map_err(broken)?;
     complete(&mut document.content, algorithm.clone()).map_err(broken)?;
     let message = document.content.to_der().map_err(broken)?;
-    let signature = signer
-        .sign(&message)
-        .map_err(|error| Error::new(Status::Internal, format!("cannot sign: {error}")))?;
+    let signature = signer.sign(&message).map_err(unsigned)?;
     document.algorithm = algorithm;
     document.signature = BitString::from_bytes(&signature).map_err(broken)?;
     document.to_der().map_err(broken)

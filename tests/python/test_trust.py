@@ -137,6 +137,17 @@ for chain in sys.argv[1:]:
         assert "trusted roots (2 in all)" in third
 
 
+def test_a_damaged_store_of_the_system_is_named(tmp_path):
+    (tmp_path / "roots.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n")
+    variables = {"SSL_CERT_FILE": str(tmp_path / "roots.pem"), "SSL_CERT_DIR": str(tmp_path / "no")}
+    command = [sys.executable, "-c", "import tlsmith; tlsmith.Client()"]
+    failed = subprocess.run(
+        command, env={**os.environ, **variables}, text=True, capture_output=True, check=False
+    )
+    assert failed.returncode == 1
+    assert "(a file of its store is damaged PEM)" in failed.stderr
+
+
 def test_insecure_accepts_everything_and_warns(ca):
     expired = tlsmith.CA().issue("localhost", valid="-1h..-1m")
     with pytest.warns(tlsmith.InsecureWarning) as caught:

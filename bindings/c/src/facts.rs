@@ -116,6 +116,25 @@ pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> *const c_char {
     })
 }
 
+/// Return the ECHConfigList that the server sent when it rejected ECH, with its length in
+/// `len`, which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect
+/// once more (RFC 9849, section 6.1.6).
+///
+/// Returns NULL unless tlsmith_conn_ech() is "rejected".  If it is and this is NULL, the
+/// server has disabled ECH: the next attempt has to do without, which reveals the server's
+/// name.  The server has proved by its certificate that it has the public name of the
+/// rejected list, unless the context verifies nothing.  The bytes belong to the connection
+/// and stay valid until it is freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_ech_retry_configs(
+    conn: *const tlsmith_conn,
+    len: *mut usize,
+) -> *const u8 {
+    let configs = edge::borrow(conn).and_then(|conn| conn.connection()?.ech_retry_configs());
+    edge::store(len, configs.map_or(0, <[u8]>::len));
+    configs.map_or(ptr::null(), <[u8]>::as_ptr)
+}
+
 /// How many bytes the handshake took, received and sent.  Either may be NULL.
 /// TLSMITH_ERR_STATE before it is complete.
 #[unsafe(no_mangle)]

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 use tlsmith::{CertificateProblem, Error, Result, Status, alert_name};
 
 use crate::cert::Certificate;
@@ -29,6 +29,11 @@ fn build(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyResult<PyEr
     details.set_item("alert_number", error.alert())?;
     details.set_item("hostname", hostname)?;
     let chain = error.chain().iter().cloned().map(Certificate);
+    let configs = error.ech_retry_configs();
+    details.set_item(
+        "ech_retry_configs",
+        configs.map(|list| PyBytes::new(py, list)),
+    )?;
     details.set_item("chain", PyTuple::new(py, chain.collect::<Vec<_>>())?)?;
     let (kind, code) = code(error);
     let build = BUILD.import(py, "tlsmith._errors", "build")?;
@@ -50,6 +55,9 @@ fn code(error: &Error) -> (&'static str, String) {
         Status::Truncated => ("TruncatedError", "truncated"),
         Status::Protocol => ("HandshakeError", "protocol"),
         Status::Alert => return ("AlertError", alert_code(error)),
+        Status::NoCommon if error.is_ech_rejection() => {
+            ("HandshakeError", "handshake.ech_rejected")
+        }
         Status::NoCommon => ("HandshakeError", "handshake.nothing_in_common"),
         Status::CertificateMissing => ("VerifyError", "verify.missing"),
         Status::CertificateRefused if error.certificate_problem().is_none() => {

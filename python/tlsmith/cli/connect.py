@@ -9,7 +9,7 @@ import warnings
 
 from .._certs import Identity
 from .._config import Client
-from .._errors import ConfigError, Error, InsecureWarning, VerifyError
+from .._errors import ConfigError, Error, HandshakeError, InsecureWarning, VerifyError
 from .._sources import read
 from .._trust import INSECURE, Pin, Trust
 from . import _starttls
@@ -38,9 +38,12 @@ server still sends is shown until it says close_notify too.  Ctrl-C says
 close_notify and ends with exit code 130.
 
 JSON has the keys host, port, server_name, address, version, cipher, group, alpn,
-signature_scheme, resumed, ech (none, grease, accepted), verified, error (null, or
-code and message), chain (what the server sent) and verified_chain (up to the root
-that is trusted; of these the subjects); nothing is carried then.
+signature_scheme, resumed, ech (none, grease, accepted, rejected), verified, error
+(null, or code and message), chain (what the server sent) and verified_chain (up to
+the root that is trusted; of these the subjects); nothing is carried then.
+
+A server that rejects --ech and sends other configurations makes it fail and print
+them as ech_retry_configs, in Base64, which --ech takes from a file.
 """
 
 _EXAMPLES = r"""
@@ -95,6 +98,11 @@ def run(options: Namespace) -> int:
         sock = call.connect()
     except VerifyError as error:
         call.report_refusal(error)
+        return 1
+    except HandshakeError as error:
+        if error.ech_retry_configs is None:
+            raise
+        call.report_retry_configs(error, error.ech_retry_configs)
         return 1
     with sock:
         call.report(sock)
@@ -245,6 +253,19 @@ class _Call:
             self.page.field("chain", "what the server sent")
             show_chain(self.page, error.chain)
         self.page.bad("not verified", str(error))
+        self.page.flush()
+
+    def report_retry_configs(self, error: HandshakeError, configs: bytes) -> None:
+        """That the server rejected ECH, and the list for --ech that it sent."""
+        encoded = base64.b64encode(configs).decode()
+        if self.options.json:
+            report = self._json(None, (), error)
+            report["ech"] = "rejected"
+            report["ech_retry_configs"] = encoded
+            print_json(report)
+            return
+        self.page.field("ech_retry_configs", encoded)
+        self.page.bad("ECH rejected", str(error))
         self.page.flush()
 
     def _json(

@@ -421,12 +421,16 @@ fn a_server_that_cannot_decrypt_a_hello_is_given_up() {
     client.set_ech(Some(&ech_list("public.example"))).unwrap();
     let (ours, theirs, sent) = recorded_pair(&client, &server_context(&site), "secret.example");
     let (one, other) = shake_hands(&ours, &theirs);
-    assert_fails(one, Status::NoCommon, "encrypted ClientHello");
+    let error = one.as_ref().unwrap_err();
+    assert!(error.is_ech_rejection());
+    assert_eq!(error.ech_retry_configs(), None);
+    assert_fails(one, Status::NoCommon, "connect without ECH");
     // The server's handshake is over before it hears what the client makes of it.
     other.unwrap();
     let heard = theirs.read(&mut [0; 10]).unwrap_err();
     assert_eq!(heard.alert(), Some(121));
     assert_eq!(ours.ech(), Ech::Rejected);
+    assert_eq!(ours.ech_retry_configs(), None);
     let sent = sent.lock().unwrap();
     let hello = String::from_utf8_lossy(&sent);
     assert!(hello.contains("public.example"));
@@ -435,6 +439,21 @@ fn a_server_that_cannot_decrypt_a_hello_is_given_up() {
         let outcome = client_context().set_ech(Some(list));
         assert_fails(outcome, Status::Parse, "ECHConfigList");
     }
+}
+
+/// Whoever cannot prove to have the public name may not switch ECH off.
+#[test]
+fn client_trusts_no_rejection_of_ech_from_a_server_of_another_name() {
+    let site = issue(&["secret.example"], &with_default());
+    let client = client_context();
+    client.set_ech(Some(&ech_list("public.example"))).unwrap();
+    let (ours, theirs) = pair(&client, &server_context(&site), "secret.example");
+    let error = shake_hands(&ours, &theirs).0.unwrap_err();
+    assert_eq!(error.status(), Status::CertificateName);
+    assert!(error.to_string().contains("'public.example'"), "{error}");
+    assert!(!error.is_ech_rejection());
+    assert_eq!(ours.ech(), Ech::None);
+    assert_eq!(ours.ech_retry_configs(), None);
 }
 
 fn with_default() -> tlsmith::CertOptions {
