@@ -19,12 +19,18 @@
 //!
 //! A record that cannot be accepted ends the connection: no state outlives it.
 
+#[cfg(test)]
+mod allowance;
 #[cfg(all(test, not(feature = "rustls-records")))]
 mod differential;
 #[cfg(any(all(test, not(feature = "rustls-records")), fuzzing))]
 mod hostile;
 mod messages;
-#[cfg(any(all(test, not(feature = "rustls-records")), fuzzing))]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(
+    feature = "rustls-records",
+    allow(dead_code, reason = "the tests of our record layer use the rest")
+)]
 mod peer;
 mod protection;
 #[cfg(all(test, not(feature = "rustls-records")))]

@@ -1,16 +1,12 @@
 //! What random traffic does not come to.
 
-use std::sync::Arc;
-
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 
-use super::super::engine::Engine;
 use super::super::limits::ALLOWANCE;
 use super::hostile::Target;
-use super::peer::{Peer, Receiver, Said, Terms, name};
+use super::peer::{Peer, Receiver, Said, Terms};
 use crate::Status;
-use crate::context::{Context, Session};
 
 /// How many records a key may seal here.
 const LIMIT: usize = 12;
@@ -165,77 +161,6 @@ fn no_key_update_follows_close_notify() {
     target.receive(&update_request(&mut peer));
     assert!(!target.engine.has_outgoing());
     assert!(target.take_records().is_empty());
-}
-
-#[test]
-fn kinds_of_records_without_data_share_one_allowance() {
-    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
-    let update = |peer: &mut Peer| {
-        let record = peer.seal(22, &[24, 0, 0, 1, 0]);
-        peer.update_keys();
-        record
-    };
-    let empty = |peer: &mut Peer| peer.seal(23, &[]);
-    let padded = |peer: &mut Peer| peer.seal_padded(23, &[], 16_000);
-    let ticket = |peer: &mut Peer| {
-        let ticket = [4, 0, 0, 14, 0, 0, 28, 32, 0, 0, 0, 0, 0, 0, 1, 120, 0, 0];
-        peer.seal(22, &ticket)
-    };
-    type Kind<'a> = &'a dyn Fn(&mut Peer) -> Vec<u8>;
-    let mixes: [(bool, &[Kind]); 4] = [
-        (false, &[&update, &empty]),
-        (false, &[&update, &padded]),
-        (true, &[&update, &ticket, &empty]),
-        (true, &[&ticket]),
-    ];
-    for (is_client, mix) in mixes {
-        let (mut target, mut peer) = met(&terms, is_client);
-        peer.hear(&target.take_records());
-        target.receive(&peer.seal(23, b"data"));
-        let mut kinds = mix.iter().cycle();
-        for _ in 0..3 {
-            for _ in 0..ALLOWANCE {
-                target.receive(&kinds.next().unwrap()(&mut peer));
-                assert!(target.engine.failure().is_none());
-            }
-            target.receive(&peer.seal(23, b"data"));
-        }
-        for _ in 0..ALLOWANCE {
-            target.receive(&kinds.next().unwrap()(&mut peer));
-        }
-        assert!(target.engine.failure().is_none());
-        target.receive(&kinds.next().unwrap()(&mut peer));
-        let error = target.engine.failure().unwrap().clone();
-        assert_eq!(error.status(), Status::Protocol);
-        assert!(error.to_string().contains("more than 32"), "{error}");
-        let said = peer.hear(&target.take_records());
-        assert_eq!(said, [Said::Alert(2, 10)]);
-    }
-}
-
-#[test]
-fn a_connection_lists_its_last_tickets_only() {
-    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
-    let mut config = Arc::unwrap_or_clone(terms.client(None));
-    let session = Session::new(&Context::new()).unwrap();
-    config.resumption = session.config.resumption.clone();
-    let mut target = Target::new(&terms, true);
-    target.engine = Engine::client(Arc::new(config), name()).unwrap();
-    target.engine.handshake().unwrap();
-    let mut peer = Peer::meet(&terms, false, &mut target);
-    target.receive(&peer.flight);
-    for lifetime in 0..200 {
-        let ticket = [
-            4, 0, 0, 14, 0, 0, 0, lifetime, 0, 0, 0, 0, 0, 0, 1, 120, 0, 0,
-        ];
-        target.receive(&peer.seal(22, &ticket));
-        target.receive(&peer.seal(23, b"x"));
-    }
-    assert_eq!(
-        target.engine.tickets(),
-        (200 - 16..200).collect::<Vec<u32>>()
-    );
-    assert_eq!(session.lifetimes(), (200 - 8..200).collect::<Vec<u32>>());
 }
 
 #[test]

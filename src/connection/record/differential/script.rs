@@ -452,24 +452,6 @@ impl<'a> Script<'a> {
         self.is_over = true;
     }
 
-    fn fatal_alert(&mut self) {
-        let description = self.rng.u8(1..);
-        self.note(format!("fatal alert: {description}"));
-        self.put(ALERT, &[FATAL, description]);
-        self.put(DATA, b"nobody reads this");
-        self.is_over = true;
-    }
-
-    fn truncation(&mut self) {
-        self.put(DATA, b"which is cut");
-        self.note("a record is cut");
-        let cut = self.rng.usize(1..HEADER + 16);
-        self.wire.truncate(self.wire.len() - cut);
-        self.deliver();
-        self.receiver.end_of_transport();
-        self.is_over = true;
-    }
-
     // What the receiver does.
 
     fn writes(&mut self) {

@@ -12,6 +12,24 @@ use crate::connection::record::{FATAL, HEADER, WARNING};
 
 /// What both judge alike.
 impl Script<'_> {
+    pub(super) fn fatal_alert(&mut self) {
+        let description = self.rng.u8(1..);
+        self.note(format!("fatal alert: {description}"));
+        self.put(ALERT, &[FATAL, description]);
+        self.put(DATA, b"nobody reads this");
+        self.is_over = true;
+    }
+
+    pub(super) fn truncation(&mut self) {
+        self.put(DATA, b"which is cut");
+        self.note("a record is cut");
+        let cut = self.rng.usize(1..HEADER + 16);
+        self.wire.truncate(self.wire.len() - cut);
+        self.deliver();
+        self.receiver.end_of_transport();
+        self.is_over = true;
+    }
+
     pub(super) fn wrong_alert(&mut self) {
         let content = match self.rng.u8(..3) {
             0 => self.bytes(1),
