@@ -12,7 +12,7 @@ use super::receivers::{Compared, End};
 use crate::connection::RECORD_PLAINTEXT;
 use crate::connection::limits::{ALLOWANCE, RENEGOTIATIONS, WARNINGS};
 use crate::connection::record::peer::{Peer, Said, Terms};
-use crate::connection::record::{FATAL, HEADER, WARNING};
+use crate::connection::record::{FATAL, WARNING};
 
 const DATA: u8 = 23;
 const HANDSHAKE: u8 = 22;
