@@ -193,8 +193,8 @@ def shown(value: object) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"{len(value)} bytes"
     text = value if isinstance(value, str) else repr(value)
-    if isinstance(value, (list, tuple, set, frozenset, dict)) and "b'" in text:
-        return f"a {type(value).__name__} with bytes"
+    if not isinstance(value, str) and ("b'" in text or 'b"' in text):
+        return f"a {type(value).__name__} that holds bytes"
     return quoted(text) if may_be_secret(text) else one_line(repr(value))
 
 
