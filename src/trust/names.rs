@@ -8,11 +8,11 @@ use webpki::EndEntityCert;
 
 use super::constraints::NameLimits;
 use super::explain;
-use super::finding::Finding;
+use super::finding::{Finding, subject_of};
 use super::policy::{NameCheck, PeerName};
 use super::stand_in::StandIn;
 use crate::pki::{AltName, Certificate, Outline, extension_oid as oid, host_to_ascii, quoted};
-use crate::{Error, Status};
+use crate::{CertificateProblem as Problem, Error, Status};
 
 /// Reads a DNS name, in either spelling where it is not ASCII
 /// (`"müller.example"`, `"xn--mller-kva.example"`), or an address.
@@ -54,7 +54,7 @@ pub(super) fn check(
     };
     match is_valid {
         true => Ok(()),
-        false => Err(explain::wrong_name(rule, name, leaf)),
+        false => Err(wrong_name(rule, name, leaf)),
     }
 }
 
@@ -86,6 +86,56 @@ fn has_mailbox(leaf: &Outline<'_>, mailbox: &str) -> bool {
     let names = leaf.alternative_names().ok().flatten().unwrap_or_default();
     let mut names = names.iter().filter_map(|name| name.known());
     names.any(|name| matches!(&name, AltName::Email(known) if is_same(known)))
+}
+
+/// The refusal of a certificate for other names.
+fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Finding {
+    let asked = match name {
+        PeerName::Host(host) => host.to_str().into_owned(),
+        PeerName::Mailbox(mailbox) => mailbox.to_owned(),
+    };
+    let subject = subject_of(leaf);
+    let names = leaf.alternative_names().ok().flatten();
+    let has_extension = names.is_some();
+    let names = names.unwrap_or_default();
+    let shown: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let is_address = matches!(name, PeerName::Host(ServerName::IpAddress(_)));
+    let typed: Vec<_> = names.iter().filter_map(|name| name.typed()).collect();
+    let as_dns = names.iter().any(|one| one.number() == 2) && is_address && typed.contains(&asked);
+    let sentence = if as_dns {
+        format!(
+            "certificate of '{subject}' has '{asked}' as a DNS name, and it is an address: issue \
+             it again with an iPAddress in its subjectAltName"
+        )
+    } else if typed.is_empty() && has_extension {
+        let why = match shown.is_empty() {
+            true => "its subjectAltName is empty".to_owned(),
+            false => format!("its subjectAltName has only: {}", shown.join(", ")),
+        };
+        format!(
+            "certificate of '{subject}' names no host ({why}), you asked for '{asked}': issue it \
+             again for that name"
+        )
+    } else if typed.is_empty() {
+        let hint = match (rule, is_address) {
+            (NameCheck::OrCommonName, true) => "; a common name never stands for an address",
+            (NameCheck::OrCommonName, false) => {
+                "; its common name is another one, or a name constraint of its CA forbids it"
+            }
+            _ => ", or allow the common name to stand in",
+        };
+        format!(
+            "certificate of '{subject}' names no host at all (it has no subjectAltName), you asked \
+             for '{asked}': issue it again for that name{hint}"
+        )
+    } else {
+        let typed: Vec<_> = typed.iter().map(|name| format!("'{name}'")).collect();
+        format!(
+            "certificate is for {}, you asked for '{asked}'",
+            typed.join(", ")
+        )
+    };
+    Finding::new(Problem::NameMismatch, sentence)
 }
 
 impl Certificate {

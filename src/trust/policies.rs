@@ -192,10 +192,11 @@ fn policies(der: &[u8]) -> der::Result<Vec<&[u8]>> {
     let mut found = Vec::new();
     each(der, |policy| {
         let identifier = identifier(policy)?;
-        match found.contains(&identifier) {
-            true => Err(der::ErrorKind::Failed.into()),
-            false => Ok(found.push(identifier)),
+        if found.contains(&identifier) {
+            return Err(der::ErrorKind::Failed.into());
         }
+        found.push(identifier);
+        Ok(())
     })?;
     Ok(found)
 }

@@ -120,7 +120,7 @@ impl Crls {
     }
 
     /// Whether one of this authority says that it was made after `now`.
-    pub(super) fn from_the_future(&self, issuer: &str, now: UnixTime) -> Option<&Crl> {
+    pub(super) fn not_yet_made(&self, issuer: &str, now: UnixTime) -> Option<&Crl> {
         let of_issuer = self.iter().filter(|crl| crl.issuer() == issuer);
         let mut later = of_issuer.filter(|crl| is_later(crl, now));
         later.next()

@@ -9,7 +9,8 @@ use webpki::{
     UnsupportedSignatureAlgorithmContext, UnsupportedSignatureAlgorithmForPublicKeyContext,
 };
 
-use super::{UNKNOWN, crl, unusable};
+use super::sentences::UNKNOWN;
+use super::{crl, unusable};
 use crate::explain::tests::assert_sentences;
 
 #[test]
