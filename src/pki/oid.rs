@@ -171,8 +171,9 @@ mod tests {
             "0.9.2342.19200300.100.1.25",
         ] {
             let oid = ObjectIdentifier::new_unwrap(known);
-            assert_eq!(Oid::from(oid).to_string(), known);
-            assert!(Oid::from(oid) == oid);
+            let ours = Oid::from(oid);
+            assert_eq!(ours.to_string(), known);
+            assert!(ours == oid);
         }
         // A UUID (X.667): the largest number of 128 bits.
         let mut uuid = vec![0x69, 0x83];
