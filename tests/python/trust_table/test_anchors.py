@@ -180,7 +180,7 @@ LIMITS = [
 
 PARTIAL_CHAINS = [
     Row("trusted_intermediate", "5280, 6.1.1 (d)", *below(SUB),
-        OK, "UNABLE_TO_GET_ISSUER_CERT", PARTIAL_CHAIN),
+        OK, "UNABLE_TO_GET_ISSUER_CERT", PARTIAL_CHAIN, ssl="unknown_issuer"),
     Row("trusted_intermediate_with_partial_chain", "5280, 6.1.1 (d)", *below(SUB),
         OK, OK, flags=PARTIAL),
     Row("trusted_intermediate_that_is_sent", "5280, 6.1.1 (d)", [leaf(SUB), SUB], [SUB],
@@ -224,7 +224,7 @@ HOST_CA = intermediate(
 TRUSTED_LEAVES = [
     Row("trusted_leaf", "5280, 6.1", *trusted(HOST), OK,
         "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-        TRUSTED_AS_ITSELF),
+        TRUSTED_AS_ITSELF, ssl="unknown_issuer"),
     Row("trusted_leaf_with_partial_chain", "5280, 6.1", *trusted(HOST), OK, OK, flags=PARTIAL),
     Row("trusted_leaf_for_another_name", "9525, 6", *trusted(HOST),
         "name_mismatch", "HOSTNAME_MISMATCH", host="example.com", flags=PARTIAL),
