@@ -9,8 +9,8 @@ ca.issue("localhost", "127.0.0.1").write("certs")
 """
 
 from ._authority import CA
-from ._certs import Files, Identity
-from ._config import Client, ClientHello, Server, connect, listen
+from ._certs import Identity
+from ._config import Client, Server, connect, listen
 from ._errors import (
     AlertError,
     CertError,
@@ -26,10 +26,14 @@ from ._errors import (
 )
 from ._inspect import inspect
 from ._requests import CSR
-from ._socket import Connection, Info, Listener, Socket
+from ._socket import Connection, Listener, Socket
 from ._sources import load_certificate, load_certificates, load_key
 from ._tlsmith import CRL, Certificate, Key, __version__, build_info
 from ._trust import INSECURE, Pin, Trust
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._tuples import ClientHello, Files, Info
 
 __all__ = [
     "CA",
@@ -69,3 +73,13 @@ __all__ = [
     "load_certificates",
     "load_key",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in ("ClientHello", "Files", "Info"):
+        from . import _tuples
+
+        found = getattr(_tuples, name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 
 from . import _tlsmith
 from ._errors import Error, state_error
@@ -16,19 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, Self
 
     from ._sources import Password, Source, StrPath
-
-
-class Files(namedtuple("Files", ["cert", "key", "chain", "ca", "combined"])):
-    """Paths of what Identity.write() wrote.
-
-    cert      the certificate alone
-    key       its private key, mode 0600, or None where it is not known
-    chain     the certificate and the CAs between it and the root
-    ca        the root, or None where it is not known
-    combined  key and chain in one file, mode 0600, or None like `key`
-    """
-
-    __slots__ = ()
+    from ._tuples import Files
 
 
 class Identity:
@@ -179,6 +166,8 @@ class Identity:
     def _paths(self, directory: str, stem: str) -> Files:
         path = os.path.join(directory, stem)
         has_key = self._native.key is not None
+        from ._tuples import Files
+
         return Files(
             cert=f"{path}.pem",
             key=f"{path}-key.pem" if has_key else None,

@@ -6,7 +6,6 @@ Everything here is immutable and may be shared between threads.
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 
 from . import _tlsmith
 from ._certs import Identity
@@ -29,32 +28,12 @@ if TYPE_CHECKING:
     from ._plain import Address
     from ._sources import StrPath
     from ._trust import Trusted
+    from ._tuples import ClientHello
     from .ssl._context import SSLContext
 
     Version: TypeAlias = Literal["1.2", "1.3"]
     KeyLog: TypeAlias = StrPath | Callable[[str], object]
     Clock: TypeAlias = datetime | Callable[[], datetime]
-
-
-class ClientHello(
-    namedtuple(
-        "ClientHello",
-        ["server_name", "alpn", "versions", "ciphers", "groups", "signature_schemes"],
-    )
-):
-    """What a client says first (RFC 8446, section 4.1.2), for Server(on_hello=).
-
-    server_name        the server that it asks for (SNI), or None
-    alpn               the protocols that it offers, best first
-    versions           the versions of TLS that it offers, best first: "1.3", or
-                       their numbers where they have no name here: "0x5a5a"
-    ciphers            the cipher suites that it offers, by their IANA names, or
-                       their numbers likewise
-    groups             the key exchange groups that it supports, likewise
-    signature_schemes  the signatures that it can check, likewise
-    """
-
-    __slots__ = ()
 
 
 class _Config:
@@ -293,6 +272,8 @@ class Server(_Config):
             raise TypeError(f"on_hello is a function, not {type(on_hello).__name__}")
 
         def choose(*said: Any) -> _tlsmith.Context | None:
+            from ._tuples import ClientHello
+
             chosen = on_hello(ClientHello(*said))
             if chosen is None:
                 return None

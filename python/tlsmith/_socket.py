@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 
 from . import _tlsmith
 from ._errors import Error, config_error, io_error, shown, state_error
@@ -14,38 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO, Any, Literal, Self
 
-
-# collections, since importing typing would double the time of `import tlsmith`.
-class Info(
-    namedtuple(
-        "Info",
-        [
-            "version",
-            "cipher",
-            "group",
-            "alpn",
-            "server_name",
-            "resumed",
-            "signature_scheme",
-            "early_data",
-            "ech",
-        ],
-    )
-):
-    """What the two sides of a connection agreed on.
-
-    version           "1.2" or "1.3"
-    cipher            by its IANA name, such as "TLS_AES_128_GCM_SHA256"
-    group             of the key exchange, such as "X25519MLKEM768", or None
-    alpn              the protocol that ALPN chose, or None
-    server_name       the name asked for; on a server, the client's SNI or None
-    resumed           whether an earlier session was resumed
-    signature_scheme  what the peer signed with, or None where it did not
-    early_data        "none", "accepted" or "rejected"
-    ech               "none", "grease" or "accepted" (RFC 9849)
-    """
-
-    __slots__ = ()
+    from ._tuples import Info
 
 
 class _Peer(_tlsmith.Peer):
@@ -106,6 +74,8 @@ class Socket(_tlsmith.Socket, _Peer):
     def info(self) -> Info:
         """What was agreed; completes the handshake."""
         self.do_handshake()
+        from ._tuples import Info
+
         return Info(*self.facts())
 
     @property
@@ -228,6 +198,8 @@ class Connection(_tlsmith.Connection, _Peer):
     def info(self) -> Info:
         """What was agreed.  Raises Error, code "state", before the handshake is
         complete."""
+        from ._tuples import Info
+
         return Info(*self.facts())
 
     def __repr__(self) -> str:

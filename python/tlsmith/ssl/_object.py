@@ -10,7 +10,8 @@ import weakref
 
 from .. import _tlsmith
 from .._errors import Error
-from .._socket import Info, end_point
+from .._socket import end_point
+from .._tuples import Info
 from ._errors import ssl_error, translate
 from ._names import PROTOCOLS, cipher, is_known
 from ._sessions import SSLSession

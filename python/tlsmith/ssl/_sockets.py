@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-    from .._socket import Info
+    from .._tuples import Info
 
 
 class _Facts:

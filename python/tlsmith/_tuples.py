@@ -1,0 +1,72 @@
+"""The named tuples of the package, imported when the first one is needed: `collections`
+takes a third of the time of `import tlsmith`, and `typing` would take more."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+
+class Files(namedtuple("Files", ["cert", "key", "chain", "ca", "combined"])):
+    """Paths of what Identity.write() wrote.
+
+    cert      the certificate alone
+    key       its private key, mode 0600, or None where it is not known
+    chain     the certificate and the CAs between it and the root
+    ca        the root, or None where it is not known
+    combined  key and chain in one file, mode 0600, or None like `key`
+    """
+
+    __slots__ = ()
+
+
+class ClientHello(
+    namedtuple(
+        "ClientHello",
+        ["server_name", "alpn", "versions", "ciphers", "groups", "signature_schemes"],
+    )
+):
+    """What a client says first (RFC 8446, section 4.1.2), for Server(on_hello=).
+
+    server_name        the server that it asks for (SNI), or None
+    alpn               the protocols that it offers, best first
+    versions           the versions of TLS that it offers, best first: "1.3", or
+                       their numbers where they have no name here: "0x5a5a"
+    ciphers            the cipher suites that it offers, by their IANA names, or
+                       their numbers likewise
+    groups             the key exchange groups that it supports, likewise
+    signature_schemes  the signatures that it can check, likewise
+    """
+
+    __slots__ = ()
+
+
+class Info(
+    namedtuple(
+        "Info",
+        [
+            "version",
+            "cipher",
+            "group",
+            "alpn",
+            "server_name",
+            "resumed",
+            "signature_scheme",
+            "early_data",
+            "ech",
+        ],
+    )
+):
+    """What the two sides of a connection agreed on.
+
+    version           "1.2" or "1.3"
+    cipher            by its IANA name, such as "TLS_AES_128_GCM_SHA256"
+    group             of the key exchange, such as "X25519MLKEM768", or None
+    alpn              the protocol that ALPN chose, or None
+    server_name       the name asked for; on a server, the client's SNI or None
+    resumed           whether an earlier session was resumed
+    signature_scheme  what the peer signed with, or None where it did not
+    early_data        "none", "accepted" or "rejected"
+    ech               "none", "grease" or "accepted" (RFC 9849)
+    """
+
+    __slots__ = ()
