@@ -4,10 +4,9 @@
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
 use super::super::buffer::Buffer;
-use super::super::limits::LONGEST_MESSAGE;
 use super::{
-    Came, FATAL, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED, Records, Schedule, WARNING,
-    inappropriate, spend,
+    Came, FATAL, LONGEST_MESSAGE, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED, Records,
+    Schedule, WARNING, inappropriate, spend,
 };
 
 impl Records {
@@ -52,7 +51,6 @@ impl Records {
         }
         let too_many = PeerMisbehaved::TooManyWarningAlertsReceived;
         spend(&mut self.warnings, too_many)?;
-        self.spend_allowance()?;
         Ok(Came::Message)
     }
 
@@ -111,12 +109,6 @@ impl Records {
         is_last: bool,
         outgoing: &mut Buffer,
     ) -> Result<(), Error> {
-        if matches!(
-            kind,
-            HandshakeType::NewSessionTicket | HandshakeType::KeyUpdate
-        ) {
-            self.spend_allowance()?;
-        }
         match (kind, &mut self.schedule) {
             (HandshakeType::NewSessionTicket, Schedule::Client(kernel)) => {
                 kernel.handle_new_session_ticket(body)
@@ -132,6 +124,8 @@ impl Records {
         if !is_last {
             return Err(PeerMisbehaved::KeyEpochWithPendingFragment.into());
         }
+        let too_many = PeerMisbehaved::TooManyKeyUpdateRequests;
+        spend(&mut self.key_updates, too_many)?;
         match body {
             [NOT_REQUESTED] => {}
             [REQUESTED] => self.owes_key_update = true,
