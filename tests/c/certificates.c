@@ -221,7 +221,8 @@ static void keys_are_kept_under_passwords(tlsmith_identity *id, tlsmith_csr *csr
 	CHECK(has_mode("id.pem", 0644) && has_mode("id.key", 0600));
 	CHECK_RUNS("grep -q 'BEGIN ENCRYPTED PRIVATE KEY' id.key");
 	CHECK_RUNS("openssl pkey -in id.key -passin 'pass:secret \xc3\xa9' -noout");
-	CHECK_STOPS("openssl pkey -in id.key -passin pass:other -noout >output 2>&1", "decrypt");
+	/* Which error OpenSSL has depends on the key: one wrong password in 256 leaves a padding. */
+	CHECK_RUNS("! openssl pkey -in id.key -passin pass:other -noout 2>/dev/null");
 	again = tlsmith_identity_load_encrypted("id.pem", "id.key", "secret \xc3\xa9");
 	CHECK_TEXT(tlsmith_identity_key_pem(again), tlsmith_identity_key_pem(id));
 	CHECK_TEXT(tlsmith_identity_cert_pem(again), tlsmith_identity_cert_pem(id));
