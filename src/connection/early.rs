@@ -3,7 +3,7 @@
 
 use std::sync::TryLockError;
 
-use super::pump::{is_fatal, taken};
+use super::pump::{Work, is_fatal, taken};
 use super::stream::{Connection, check_room};
 use crate::{Error, Result, Status};
 
@@ -44,6 +44,7 @@ impl Connection {
     pub fn read_early(&self, buffer: &mut [u8]) -> Result<usize> {
         check_room(buffer)?;
         let patience = self.patience();
+        let mut work = Work::begin(self);
         loop {
             match self.engine().read_early(buffer) {
                 0 => {}
@@ -52,6 +53,7 @@ impl Connection {
             if !self.is_handshaking() {
                 return Ok(0);
             }
+            work.check(self, patience)?;
             self.advance(patience, true)?;
         }
     }

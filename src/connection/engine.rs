@@ -7,9 +7,11 @@
 //! Nothing here makes a system call or waits: who drives it moves the bytes.
 
 mod carried;
+mod early;
 mod handshake;
 mod open;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
@@ -19,6 +21,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::buffer::Buffer;
 use super::failure;
+use super::limits::{Allowance, HANDSHAKE_INPUT, LEFTOVER, SKIPPED_EARLY_DATA, TICKETS, UNSENT};
 use super::listening::Listening;
 use super::record::Records;
 use super::report::Agreed;
@@ -27,13 +30,6 @@ use crate::context::{Answer, Ticket};
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
 use carried::Carried;
-
-/// How much may wait to be sent: five full records, one system call.
-const UNSENT_LIMIT: usize = 5 * RECORD_PLAINTEXT;
-
-/// How much of an unfinished handshake message may wait.  A message has up to
-/// 64 KiB; a peer that cuts it into many small records makes it longer.
-const INCOMING_LIMIT: usize = 256 * 1024;
 
 /// A record of its own (RFC 8446, section 5).
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
@@ -72,8 +68,15 @@ pub(crate) struct Engine {
     early_data: EarlyData,
     /// What is learnt in the handshake; gone when it is complete.
     notes: Option<Box<Notes>>,
-    /// The tickets that came.
-    tickets: Vec<Arc<Ticket>>,
+    /// The last tickets that came.
+    tickets: VecDeque<Arc<Ticket>>,
+    /// Input that the handshake may still take, and early data that may still be
+    /// skipped, in bytes.
+    handshake_left: usize,
+    skip_left: usize,
+    /// What the peer may still send without application data while rustls keeps the
+    /// connection.
+    allowance: Allowance,
     /// The most content that a record of ours gets.
     fragment: usize,
     /// Whether what the handshake came to was taken.
@@ -125,7 +128,10 @@ impl Engine {
 
     pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self> {
         let fragment = handshake::fragment(config.max_fragment_size);
-        handshake::answering(config).map(|tls| Self::new(tls, fragment))
+        let early_data = config.max_early_data_size;
+        let mut engine = handshake::answering(config).map(|tls| Self::new(tls, fragment))?;
+        engine.allow_early_data(early_data);
+        Ok(engine)
     }
 
     /// A server that hears its client before it decides who answers.
@@ -148,7 +154,10 @@ impl Engine {
             early: None,
             early_data: EarlyData::None,
             notes: None,
-            tickets: Vec::new(),
+            tickets: VecDeque::new(),
+            handshake_left: HANDSHAKE_INPUT,
+            skip_left: SKIPPED_EARLY_DATA,
+            allowance: Allowance::default(),
             concluded: false,
             said_close: false,
             transport_ended: false,
@@ -187,16 +196,22 @@ impl Engine {
 
     /// Gives the sealed records away, to be sent.
     pub(crate) fn take_outgoing(&mut self) -> Buffer {
-        match self.has_outgoing() {
+        self.answer_key_update();
+        match self.has_sealed() {
             true => std::mem::take(&mut self.outgoing),
             false => Buffer::default(),
         }
     }
 
-    /// Whether there is something to send.  A change_cipher_spec alone is not: it
-    /// says nothing in TLS 1.3, and goes with the records that follow it (RFC 8446,
-    /// appendix D.4).
+    /// Whether there is something to send.
     pub(crate) fn has_outgoing(&self) -> bool {
+        self.has_sealed() || self.owes_key_update()
+    }
+
+    /// Whether records to send are sealed.  A change_cipher_spec alone does not count:
+    /// it has no meaning in TLS 1.3, and goes with the records that follow it (RFC 8446,
+    /// appendix D.4).
+    fn has_sealed(&self) -> bool {
         !self.outgoing.is_empty() && self.outgoing.filled() != CHANGE_CIPHER_SPEC
     }
 
@@ -264,7 +279,7 @@ impl Engine {
     /// Seals the front of `data`: how much of it was taken, none when `unsent`
     /// bytes beside those here are as much as may wait.
     pub(crate) fn encrypt(&mut self, data: &[u8], unsent: usize) -> Result<usize> {
-        let room = UNSENT_LIMIT.saturating_sub(unsent + self.outgoing.len());
+        let room = UNSENT.saturating_sub(unsent + self.outgoing.len());
         let taken = &data[..data.len().min(room)];
         if !taken.is_empty() && !self.in_open(|records, out| records.seal(taken, out))? {
             self.reach(Goal::Encrypt(taken))?;
@@ -282,44 +297,6 @@ impl Engine {
         }
     }
 
-    /// Seals the front of `data` as early data of a client: how much of it was
-    /// taken, none where no session allows it.
-    pub(crate) fn encrypt_early(&mut self, data: &[u8]) -> Result<usize> {
-        loop {
-            match self.step(Goal::EncryptEarly(data), &mut [])?.0 {
-                Step::Again => {}
-                Step::Early(count) => {
-                    if count > 0 {
-                        self.early_data = EarlyData::Sent;
-                    }
-                    return Ok(count);
-                }
-                _ => return Ok(0),
-            }
-        }
-    }
-
-    /// Reads early data that is here.
-    pub(crate) fn read_early(&mut self, out: &mut [u8]) -> usize {
-        let early = self.early.as_mut();
-        early.map_or(0, |early| early.drain_into(out))
-    }
-
-    pub(crate) fn has_early(&self) -> bool {
-        let early = self.early.as_ref();
-        early.is_some_and(|early| !early.is_empty())
-    }
-
-    pub(crate) fn early_data(&self) -> EarlyData {
-        self.early_data
-    }
-
-    /// Whether a server may answer before the handshake is complete: where it took
-    /// early data, which only comes with a session that it made itself or shares.
-    pub(crate) fn may_answer_early(&self) -> bool {
-        matches!(self.tls, Tls::Server(_)) && self.early_data == EarlyData::Accepted
-    }
-
     /// Changes the keys of what is sent, and asks the peer for the same (RFC
     /// 8446, section 4.6.3).
     pub(crate) fn refresh_keys(&mut self) -> Result<()> {
@@ -335,7 +312,7 @@ impl Engine {
         }
     }
 
-    /// Tickets that came: for how long each is good, in seconds.
+    /// The lifetime of each of the last tickets that came, in seconds.
     pub(crate) fn tickets(&self) -> Vec<u32> {
         self.tickets.iter().map(|one| one.lifetime()).collect()
     }
@@ -354,7 +331,10 @@ impl Engine {
     /// Processes what is here: whether more records could give something to read,
     /// or, after the peer's close_notify, are left over.
     pub(crate) fn has_use_for_more(&mut self) -> bool {
-        self.pending() == 0 && self.failure.is_none() && !self.transport_ended
+        self.pending() == 0
+            && self.failure.is_none()
+            && !self.transport_ended
+            && !(self.peer_closed && self.incoming.len() >= LEFTOVER)
     }
 
     /// Whether nothing will ever follow what is here.
@@ -472,7 +452,9 @@ impl Engine {
     }
 
     fn learn(&mut self, mut notes: Notes) {
-        self.tickets.append(&mut notes.tickets);
+        let surplus = (self.tickets.len() + notes.tickets.len()).saturating_sub(TICKETS);
+        self.tickets.extend(notes.tickets.drain(..));
+        self.tickets.drain(..surplus);
         // Most steps have nothing to tell, and none does after the handshake.
         if !notes.is_empty() {
             self.notes.get_or_insert_default().merge(notes);
@@ -481,6 +463,7 @@ impl Engine {
 
     fn fail(&mut self, failure: Error) -> Error {
         self.failure = Some(failure.clone());
+        self.forget_fed();
         failure
     }
 }

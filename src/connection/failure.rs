@@ -3,6 +3,7 @@
 use rustls::internal::msgs::codec::Codec;
 use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
+use super::limits::{ALLOWANCE, LEFTOVER};
 use crate::{CertificateProblem, Error, Status, explain};
 
 /// The alerts that end a connection, by number (RFC 8446, section 6, and the
@@ -121,6 +122,40 @@ pub(super) fn oversized_message() -> Error {
     Error::new(
         Status::Protocol,
         "the peer sent a handshake message that is too long",
+    )
+}
+
+pub(super) fn oversized_handshake() -> Error {
+    Error::new(
+        Status::Protocol,
+        "the peer sent more than a handshake takes: it does not complete",
+    )
+}
+
+pub(super) fn too_much_skipped() -> Error {
+    Error::new(
+        Status::Protocol,
+        "the peer sent too much early data, which was rejected",
+    )
+}
+
+pub(super) fn too_many_without_data() -> Error {
+    Error::new(
+        Status::Protocol,
+        format!(
+            "the peer sent more than {ALLOWANCE} key updates, session tickets, warning alerts and \
+             empty records without application data between them"
+        ),
+    )
+}
+
+pub(super) fn too_much_leftover() -> Error {
+    Error::new(
+        Status::State,
+        format!(
+            "more than {LEFTOVER} bytes follow the peer's close_notify: take those that are kept \
+             before feeding more, or stop reading from the transport"
+        ),
     )
 }
 

@@ -38,9 +38,13 @@ impl Connection {
     /// Over memory: hands over bytes from the peer, all of which are kept until they
     /// are read.  None is its end, after which nothing can follow.
     ///
-    /// Fails with [`Status::State`] after that, and over anything else than memory.
+    /// After a fatal error it returns that error and keeps nothing.  It fails with
+    /// [`Status::State`] after the end, over anything else than memory, and where more
+    /// than 64 KiB would wait behind the peer's close_notify: [`Self::leftover`] takes
+    /// those, which makes room.
     pub fn feed(&self, bytes: &[u8]) -> Result<()> {
         let mut engine = self.in_memory()?;
+        self.check_failure()?;
         engine.feed(bytes)?;
         add(&self.received, bytes.len());
         Ok(())
@@ -99,7 +103,7 @@ impl Connection {
     }
 
     /// Everything that was sealed so far: on the way, or to be drained.
-    pub(super) fn sealed(&self, engine: &Engine) -> u64 {
+    pub(super) fn sealed(&self, engine: &mut Engine) -> u64 {
         self.sent.load(Ordering::Relaxed) + engine.undrained() as u64
     }
 }

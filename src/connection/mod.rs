@@ -7,6 +7,7 @@ mod engine;
 mod exporter;
 mod facts;
 mod failure;
+mod limits;
 mod listening;
 mod memory;
 mod pipe;

@@ -7,7 +7,9 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::io::Errno;
 
-use super::transport::{Interrupt, Patience, Transport, Wait, interrupted, wait_for};
+use super::transport::{
+    Interrupt, Patience, Transport, Wait, does_not_wait, interrupted, wait_for,
+};
 use crate::{Error, Result};
 
 /// Two descriptors: one to read from, one to write to.
@@ -62,6 +64,10 @@ impl<R: AsFd + Send + Sync, W: AsFd + Send + Sync> PipeTransport<R, W> {
 }
 
 impl<R: AsFd + Send + Sync, W: AsFd + Send + Sync> Transport for PipeTransport<R, W> {
+    fn is_nonblocking(&self, patience: Patience) -> bool {
+        does_not_wait(&self.input, patience)
+    }
+
     fn receive(&self, buffer: &mut [u8], patience: Patience) -> Result<usize> {
         // The buffer is filled by one call at the most.
         let buffer = std::cell::RefCell::new(buffer);

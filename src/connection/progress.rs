@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::pump::Work;
 use super::stream::{Connection, Events};
 use super::transport::Patience;
 
@@ -10,14 +11,18 @@ impl Connection {
     /// handshake, then records up to the first that has something to read, and
     /// what was not sent yet.  Reading and writing do it too; this is for who
     /// looks at [`Self::pending`], [`Self::events`] or the alert for the peer
-    /// before.  It never waits.  What goes wrong is for the next call to report.
+    /// before.  It never waits, and takes no more than 256 KiB that give nothing to
+    /// read: where the transport still has some, call it again.  What goes wrong is for the next call to report.
     pub fn carry_on(&self) {
         if self.is_handshaking() {
             let _ = self.complete_handshake(Patience::Never);
         }
         if let (false, Ok(turn)) = (self.is_handshaking(), self.receiving.try_lock()) {
-            let more = || self.receive_in_turn(&turn, Patience::Never).is_ok();
-            while self.engine().has_use_for_more() && more() {}
+            let mut work = Work::begin(self);
+            while self.engine().has_use_for_more()
+                && self.receive_in_turn(&turn, Patience::Never).is_ok()
+                && work.check(self, Patience::Never).is_ok()
+            {}
         }
         let failure = self.engine().failure().cloned();
         match failure {

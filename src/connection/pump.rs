@@ -10,8 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::buffer::Buffer;
 use super::engine::{Engine, Read};
+use super::limits::WORK;
 use super::stream::Connection;
-use super::transport::Patience;
+use super::transport::{Patience, Wait};
 use crate::{Error, Result, Status};
 
 /// One direction of a connection, which one call at a time has.
@@ -58,6 +59,44 @@ impl Outbox {
     }
 }
 
+/// What one call may process without data for its caller.
+pub(super) struct Work {
+    /// How many bytes had come when it began, or last had something for the caller.
+    start: u64,
+    early: usize,
+}
+
+impl Work {
+    pub(super) fn begin(connection: &Connection) -> Self {
+        Self {
+            start: connection.received(),
+            early: 0,
+        }
+    }
+
+    /// Whether the call may receive more, after some of the peer's records.  A peer that
+    /// never stops sending would hold it for ever: the transport only looks at the time
+    /// where it has nothing.
+    pub(super) fn check(&mut self, connection: &Connection, patience: Patience) -> Result<()> {
+        let received = connection.received();
+        if received == self.start {
+            return Ok(());
+        }
+        if let Some(error) = patience.is_over(Wait::Readable) {
+            return Err(error);
+        }
+        if received - self.start < WORK || !connection.transport.is_nonblocking(patience) {
+            return Ok(());
+        }
+        let early = connection.engine().early_len();
+        if early > std::mem::replace(&mut self.early, early) {
+            self.start = received;
+            return Ok(());
+        }
+        Err(Status::WantRead.into())
+    }
+}
+
 impl Connection {
     pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
         lock(&self.engine)
@@ -89,6 +128,11 @@ impl Connection {
     }
 
     // Receiving.
+
+    /// How many bytes came from the transport.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
 
     /// Reads what is here already: what that came to.
     pub(super) fn read_here(&self, buffer: &mut [u8]) -> Result<Read> {
@@ -185,7 +229,13 @@ impl Connection {
             };
             match sent {
                 Ok(()) if taken == data.len() => return Ok(taken),
-                Ok(()) => {}
+                Ok(()) => match patience.is_over(Wait::Writable) {
+                    None => {}
+                    Some(error) => {
+                        outbox.failure = Some(broken_off(taken, data.len()));
+                        return Err(error);
+                    }
+                },
                 Err(error) if is_fatal(&error) => return Err(self.peer_verdict(error)),
                 Err(error) if taken == 0 => return Err(error),
                 Err(error) if error.is_want() => return Ok(taken),
@@ -276,8 +326,11 @@ impl Connection {
         let Ok(turn) = self.receiving.try_lock() else {
             return error;
         };
-        let more = || self.receive_in_turn(&turn, Patience::Never).is_ok();
-        while more() && !self.engine().is_settled() {}
+        let mut work = Work::begin(self);
+        while self.receive_in_turn(&turn, Patience::Never).is_ok()
+            && !self.engine().is_settled()
+            && work.check(self, Patience::Never).is_ok()
+        {}
         match self.engine().failure() {
             Some(verdict) if verdict.status() == Status::Alert => verdict.clone(),
             _ => error,

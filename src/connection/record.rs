@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | application data | plaintext | 5.1 |
 //! | NewSessionTicket, to a client | rustls keeps the session | 4.6.1 |
-//! | KeyUpdate | the keys of this direction change; ours too, before we next seal something, if the peer asks for it | 4.6.3 |
+//! | KeyUpdate | the keys of this direction change; ours too, as soon as the transport takes our KeyUpdate, if the peer asks for it | 4.6.3 |
 //! | close_notify | the end | 6.1 |
 //! | another alert | the connection fails, but for `user_canceled` | 6.2 |
 //! | HelloRequest or ClientHello, in TLS 1.2 | refused: `no_renegotiation`, once | RFC 5246, 7.2.2 |
@@ -19,44 +19,44 @@
 //!
 //! A record that cannot be accepted ends the connection: no state outlives it.
 
+#[cfg(test)]
+mod allowance;
 #[cfg(all(test, not(feature = "rustls-records")))]
 mod differential;
 #[cfg(any(all(test, not(feature = "rustls-records")), fuzzing))]
 mod hostile;
 mod messages;
-#[cfg(any(all(test, not(feature = "rustls-records")), fuzzing))]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(
+    feature = "rustls-records",
+    allow(dead_code, reason = "the tests of our record layer use the rest")
+)]
 mod peer;
 mod protection;
 #[cfg(all(test, not(feature = "rustls-records")))]
 mod tests;
+
+use std::sync::Arc;
 
 use rustls::client::ClientConnectionData;
 use rustls::kernel::KernelConnection;
 use rustls::server::ServerConnectionData;
 use rustls::{
     AlertDescription, ConnectionTrafficSecrets, ContentType, Error, ExtractedSecrets,
-    HandshakeType, InvalidMessage, PeerMisbehaved, ProtocolVersion, SupportedCipherSuite,
+    HandshakeType, InvalidMessage, OtherError, PeerMisbehaved, ProtocolVersion,
+    SupportedCipherSuite,
 };
 
 use super::buffer::Buffer;
+use super::failure;
+use super::limits::{Allowance, RENEGOTIATIONS, WARNINGS};
 #[cfg(fuzzing)]
 pub(crate) use hostile::play;
 pub(super) use protection::{HEADER, TAG};
 use protection::{Header, Opened, Protection};
 
-/// How many records without content may follow each other.
-const EMPTY_RECORDS: u8 = 32;
-/// How many warnings a peer may send.
-const WARNINGS: u8 = 4;
-/// How many key updates may come without application data between them.
-const KEY_UPDATES: u8 = 32;
-/// How often a peer may ask for a renegotiation, which it does not get.
-const RENEGOTIATIONS: u8 = 1;
-
 /// Type and length of a handshake message (RFC 8446, section 4).
 const MESSAGE_HEADER: usize = 4;
-/// The longest handshake message that is waited for.
-const LONGEST_MESSAGE: usize = 0xffff;
 
 /// `warning` and `fatal` (RFC 8446, section 6).
 const WARNING: u8 = 1;
@@ -80,9 +80,8 @@ pub(super) struct Records {
     /// Whether we said close_notify or a fatal alert, which nothing may follow.
     is_closed: bool,
     /// What is still put up with.
-    empty_records: u8,
+    allowance: Allowance,
     warnings: u8,
-    key_updates: u8,
     renegotiations: u8,
 }
 
@@ -126,9 +125,8 @@ impl Records {
             message: Vec::new(),
             owes_key_update: false,
             is_closed: false,
-            empty_records: EMPTY_RECORDS,
+            allowance: Allowance::default(),
             warnings: WARNINGS,
-            key_updates: KEY_UPDATES,
             renegotiations: RENEGOTIATIONS,
         })
     }
@@ -159,9 +157,14 @@ impl Records {
         self.update_keys(REQUESTED, outgoing)
     }
 
+    /// Whether the peer asked for a KeyUpdate that it has not got yet, and still can get.
+    pub(super) fn owes_key_update(&self) -> bool {
+        self.owes_key_update && !self.is_closed
+    }
+
     /// The KeyUpdate that the peer asked for has to be there before anything else is.
     /// Several requests get one answer.
-    fn answer_key_update(&mut self, outgoing: &mut Buffer) -> Result<(), Error> {
+    pub(super) fn answer_key_update(&mut self, outgoing: &mut Buffer) -> Result<(), Error> {
         if !std::mem::take(&mut self.owes_key_update) {
             return Ok(());
         }
@@ -312,17 +315,25 @@ impl Records {
         if opened.content_type != ContentType::Handshake && !self.message.is_empty() {
             return Err(PeerMisbehaved::MessageInterleavedWithHandshakeMessage.into());
         }
-        if opened.length > 0 {
-            self.empty_records = EMPTY_RECORDS;
-        } else if opened.content_type == ContentType::ApplicationData {
-            let too_many = PeerMisbehaved::TooManyEmptyFragments;
-            spend(&mut self.empty_records, too_many)?;
-        }
         if opened.content_type != ContentType::ApplicationData {
             return Ok(false);
         }
-        self.key_updates = KEY_UPDATES;
+        match opened.length {
+            0 => self.spend_allowance()?,
+            _ => self.allowance.refill(),
+        }
         Ok(true)
+    }
+
+    /// Takes one of what the peer may send without application data.
+    fn spend_allowance(&mut self) -> Result<(), Error> {
+        match self.allowance.spend() {
+            true => Ok(()),
+            false => {
+                let failure = Arc::new(failure::too_many_without_data());
+                Err(Error::Other(OtherError(failure)))
+            }
+        }
     }
 
     fn is_tls13(&self) -> bool {
@@ -396,7 +407,9 @@ fn alert_for(error: &Error) -> Option<AlertDescription> {
         Error::InvalidMessage(message) => Some((*message).into()),
         Error::PeerMisbehaved(_)
         | Error::InappropriateMessage { .. }
-        | Error::InappropriateHandshakeMessage { .. } => Some(AlertDescription::UnexpectedMessage),
+        | Error::InappropriateHandshakeMessage { .. }
+        // The allowance is spent.
+        | Error::Other(_) => Some(AlertDescription::UnexpectedMessage),
         _ => Some(AlertDescription::InternalError),
     }
 }

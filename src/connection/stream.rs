@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::engine::{Engine, Read};
 use super::facts::Outcome;
-use super::pump::{Direction, Outbox, is_fatal, lock};
+use super::pump::{Direction, Outbox, Work, is_fatal, lock};
 use super::transport::{Patience, SharedTimeout, Timeout, Transport};
 use crate::context::{Answer, Choose, Context, Version};
 use crate::{Error, Result, Status};
@@ -161,8 +161,10 @@ impl Connection {
 
     pub(super) fn complete_handshake(&self, patience: Patience) -> Result<()> {
         self.check_failure()?;
+        let mut work = Work::begin(self);
         while self.is_handshaking() {
             self.advance(patience, false)?;
+            work.check(self, patience)?;
         }
         self.check_failure()
     }
@@ -179,7 +181,7 @@ impl Connection {
         match complete.map_err(|error| self.fail(error))? {
             true => self.conclude(),
             // Early data is for its reader, before more is waited for.
-            false if for_early && self.engine().has_early() => Ok(()),
+            false if for_early && self.engine().early_len() > 0 => Ok(()),
             false => self.receive(patience),
         }
     }
@@ -202,7 +204,7 @@ impl Connection {
 
     fn conclude(&self) -> Result<()> {
         let mut engine = self.engine();
-        let bytes = (self.received.load(Ordering::Relaxed), self.sealed(&engine));
+        let bytes = (self.received(), self.sealed(&mut engine));
         let outcome = Outcome::of(&mut engine, bytes);
         drop(engine);
         let outcome = outcome.map_err(|error| self.fail(error))?;
@@ -228,7 +230,9 @@ impl Connection {
         let _turn = self.reading.turn("reads from")?;
         self.check_failure()?;
         let mut read = self.read_here(buffer);
+        let mut work = Work::begin(self);
         while matches!(read, Ok(Read::Blocked)) {
+            work.check(self, patience)?;
             read = self.read_more(buffer, patience)?;
         }
         self.conclude_read(read)

@@ -57,6 +57,19 @@ impl Timeout {
     }
 }
 
+impl Patience {
+    /// The error for a call whose time is over, although the transport never had it wait.
+    pub(super) fn is_over(self, wait: Wait) -> Option<Error> {
+        let Self::Until { deadline, limit } = self else {
+            return None;
+        };
+        (Instant::now() >= deadline).then(|| {
+            let sentence = format!("{} within {limit:?}", wait.did_not_finish());
+            Error::new(Status::Timeout, sentence)
+        })
+    }
+}
+
 /// A [`Timeout`] that threads share.
 pub(super) struct SharedTimeout(AtomicU64);
 
@@ -106,6 +119,14 @@ pub trait Transport: Send + Sync {
 
     /// Sends some of `data`: how many bytes, at least one.
     fn send(&self, data: &[u8], patience: Patience) -> Result<usize>;
+
+    /// Whether a call of this patience does not wait.  Such a call returns
+    /// [`Status::WantRead`] after 256 KiB from the peer that held nothing for the
+    /// caller, so that the peer cannot hold it; any other call receives until there is
+    /// something.  The default answers for transports that wait as the patience says.
+    fn is_nonblocking(&self, patience: Patience) -> bool {
+        matches!(patience, Patience::Never)
+    }
 
     /// Whether this carries nothing: the program feeds and drains the connection.  Only
     /// [`MemoryTransport`](crate::MemoryTransport) says so.
@@ -191,6 +212,10 @@ pub(super) fn wait_for(
 }
 
 impl<F: AsFd + Send + Sync> Transport for SocketTransport<F> {
+    fn is_nonblocking(&self, patience: Patience) -> bool {
+        does_not_wait(&self.socket, patience)
+    }
+
     fn receive(&self, buffer: &mut [u8], patience: Patience) -> Result<usize> {
         let flags = match patience {
             Patience::Descriptor => RecvFlags::empty(),
@@ -218,6 +243,16 @@ impl<F: AsFd + Send + Sync> Transport for SocketTransport<F> {
     }
 }
 
+/// Whether a call of this patience on such a descriptor does not wait.
+pub(super) fn does_not_wait(descriptor: impl AsFd, patience: Patience) -> bool {
+    match patience {
+        Patience::Never => true,
+        Patience::Until { .. } => false,
+        // A descriptor that cannot be asked fails with the next system call.
+        Patience::Descriptor => is_nonblocking(descriptor).unwrap_or(true),
+    }
+}
+
 /// What a wait is for.
 #[derive(Clone, Copy)]
 pub(super) enum Wait {
@@ -237,6 +272,13 @@ impl Wait {
         match self {
             Self::Readable => "cannot receive from the peer",
             Self::Writable => "cannot send to the peer",
+        }
+    }
+
+    fn did_not_finish(self) -> &'static str {
+        match self {
+            Self::Readable => "the peer kept sending, but nothing that completes this call",
+            Self::Writable => "the peer did not take all of our data",
         }
     }
 

@@ -23,6 +23,8 @@ mod external;
 mod facts;
 #[path = "connection/handshake.rs"]
 mod handshake;
+#[path = "connection/limits.rs"]
+mod limits;
 #[path = "connection/naming.rs"]
 mod naming;
 #[path = "connection/policy.rs"]

@@ -154,4 +154,8 @@ impl<T: Transport> Transport for RecordByRecord<T> {
     fn send(&self, data: &[u8], patience: Patience) -> Result<usize> {
         self.transport.send(data, patience)
     }
+
+    fn is_nonblocking(&self, patience: Patience) -> bool {
+        self.transport.is_nonblocking(patience)
+    }
 }

@@ -5,13 +5,11 @@
 //! finds no room there.
 
 use super::super::buffer::{Buffer, Queue};
+use super::super::failure;
+use super::super::limits::{LEFTOVER, UNDRAINED};
 use super::super::record::{HEADER, begun_length};
 use super::Engine;
 use crate::{Error, Result, Status};
-
-/// How much may wait to be drained before writing wants to wait: no more than is still in
-/// the cache of the processor when it is.
-const UNDRAINED_LIMIT: usize = 128 * 1024;
 
 #[derive(Default)]
 pub(super) struct Carried {
@@ -32,12 +30,18 @@ impl Engine {
         Self { carried, ..self }
     }
 
-    /// Keeps bytes from the peer, or, without any, its end.
+    /// Keeps bytes from the peer, or, without any, its end.  Nothing is kept that nobody
+    /// will read: after a fatal error, or too much after the peer's close_notify.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        self.check_failure()?;
         let carried = self.carried.get_or_insert_default();
         if carried.ended {
             let sentence = "the end of the peer's bytes was fed already: nothing can follow it";
             return Err(Error::new(Status::State, sentence));
+        }
+        let kept = self.incoming.len() + carried.from_peer.len();
+        if self.peer_closed && !bytes.is_empty() && kept + bytes.len() > LEFTOVER {
+            return Err(failure::too_much_leftover());
         }
         carried.ended = bytes.is_empty();
         let seen = match carried.from_peer.len() {
@@ -80,9 +84,10 @@ impl Engine {
 
     /// Moves bytes for the peer to the front of `out`, as many as fit.
     pub(crate) fn drain(&mut self, out: &mut [u8]) -> usize {
+        self.answer_key_update();
         let carried = self.carried.as_mut();
         let mut count = carried.map_or(0, |carried| carried.for_peer.drain_into(out));
-        if count < out.len() && self.has_outgoing() {
+        if count < out.len() && self.has_sealed() {
             count += self.outgoing.drain_into(&mut out[count..]);
         }
         count
@@ -101,9 +106,10 @@ impl Engine {
     }
 
     /// How many bytes wait for the peer here.
-    pub(crate) fn undrained(&self) -> usize {
+    pub(crate) fn undrained(&mut self) -> usize {
+        self.answer_key_update();
         let queued = self.carried.as_ref();
-        let sealed = match self.has_outgoing() {
+        let sealed = match self.has_sealed() {
             true => self.outgoing.len(),
             false => 0,
         };
@@ -120,10 +126,17 @@ impl Engine {
                 return Ok(taken);
             }
             let carried = self.carried.get_or_insert_default();
-            if carried.for_peer.len() >= UNDRAINED_LIMIT {
+            if carried.for_peer.len() >= UNDRAINED {
                 return Ok(taken);
             }
             carried.for_peer.push(std::mem::take(&mut self.outgoing));
+        }
+    }
+
+    /// Forgets what was fed and not looked at.
+    pub(super) fn forget_fed(&mut self) {
+        if let Some(carried) = &mut self.carried {
+            carried.from_peer = Queue::default();
         }
     }
 

@@ -6,12 +6,14 @@ use rustls::ProtocolVersion::TLSv1_3;
 use rustls::server::UnbufferedServerConnection;
 use rustls::{CommonState, ContentType, ServerConfig};
 
+use super::super::buffer::Buffer;
 use super::super::failure;
+use super::super::limits::{FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA};
 use super::super::record::{HEADER, TAG, record_length};
 use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
-use super::{EarlyData, Engine, INCOMING_LIMIT, Tls};
-use crate::Result;
+use super::{EarlyData, Engine, Tls};
 use crate::notes::Notes;
+use crate::{Error, Result};
 
 impl Engine {
     /// Where the client has to be heard before it is answered: whether it was.
@@ -22,14 +24,16 @@ impl Engine {
         let heard = listening.hear(self.incoming.filled(), &mut self.outgoing);
         let answer = |config: Arc<ServerConfig>| {
             let fragment = fragment(config.max_fragment_size);
-            answering(config).map(|tls| (tls, fragment))
+            let early_data = config.max_early_data_size;
+            answering(config).map(|tls| (tls, fragment, early_data))
         };
         match heard.and_then(|config| config.map(answer).transpose()) {
-            Ok(Some((tls, fragment))) => {
+            Ok(Some((tls, fragment, early_data))) => {
                 (self.tls, self.fragment) = (tls, fragment);
+                self.allow_early_data(early_data);
                 Ok(true)
             }
-            Ok(None) if self.incoming.len() > INCOMING_LIMIT => {
+            Ok(None) if self.incoming.len() > FRAGMENTED_MESSAGE => {
                 Err(self.fail(failure::oversized_message()))
             }
             Ok(None) => Ok(false),
@@ -40,13 +44,16 @@ impl Engine {
     /// Has rustls take one step.
     pub(super) fn step_rustls(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
         if self.shown == 0 {
-            self.show_next();
+            self.show_next()?;
         }
+        let (was_handshaking, waiting) = (self.is_handshaking(), self.plaintext.len());
         if let Some(notes) = &self.notes {
             Notes::carry(notes.carried);
         }
         let (discard, outcome, filled) = self.drive(goal, out);
-        self.learn(Notes::take());
+        let notes = Notes::take();
+        let tickets = notes.tickets.len();
+        self.learn(notes);
         let refusal = match &outcome {
             Ok(_) => None,
             Err(_) => self.notes.as_mut().and_then(|notes| notes.refusal.take()),
@@ -54,12 +61,19 @@ impl Engine {
         let outcome =
             outcome.map_err(|error| failure::of_rustls(error, refusal, self.incoming.filled()));
         self.discard(discard);
+        match &outcome {
+            Err(_) | Ok(Step::PeerClosed) => {}
+            Ok(_) if was_handshaking => self.charge_handshake(discard)?,
+            Ok(_) if filled > 0 || self.plaintext.len() > waiting => self.allowance.refill(),
+            Ok(_) if discard > 0 => self.charge_allowance(tickets.max(1))?,
+            Ok(_) => {}
+        }
         match outcome {
-            _ if outcome.is_ok() && self.incoming.len() > INCOMING_LIMIT => {
-                Err(self.fail(failure::oversized_message()))
+            _ if outcome.is_ok() && self.incoming.len() > FRAGMENTED_MESSAGE => {
+                Err(self.refuse(failure::oversized_message()))
             }
             // It is through with what it was shown.
-            Ok(Step::Ready | Step::Blocked) if goal.is_nothing() && self.show_next() => {
+            Ok(Step::Ready | Step::Blocked) if goal.is_nothing() && self.show_next()? => {
                 Ok((Step::Again, filled))
             }
             Ok(step) => Ok((step, filled)),
@@ -71,17 +85,80 @@ impl Engine {
     }
 
     /// Shows rustls the next record, if it is whole and for rustls: whether it was.
-    fn show_next(&mut self) -> bool {
+    fn show_next(&mut self) -> Result<bool> {
         let is_for_rustls = self.concluded && self.stays_with_rustls();
         if !self.is_handshaking() && !is_for_rustls && self.shown == 0 {
-            return false;
+            return Ok(false);
         }
         if self.has_skipped() {
-            self.discard(self.shown);
+            self.skip()?;
         }
         let next = record_length(&self.incoming.filled()[self.shown..]);
         self.shown += next.unwrap_or_default();
-        next.is_some()
+        Ok(next.is_some())
+    }
+
+    /// Discards early data that rustls does not take.  rustls counts its payload alone,
+    /// and would skip records without any for ever.
+    fn skip(&mut self) -> Result<()> {
+        let skipped = self.shown;
+        self.discard(skipped);
+        match self.skip_left.checked_sub(skipped) {
+            Some(left) => self.skip_left = left,
+            None => return Err(self.refuse(failure::too_much_skipped())),
+        }
+        self.charge_handshake(skipped)
+    }
+
+    fn charge_handshake(&mut self, used: usize) -> Result<()> {
+        match self.handshake_left.checked_sub(used) {
+            Some(left) => self.handshake_left = left,
+            None => return Err(self.refuse(failure::oversized_handshake())),
+        }
+        Ok(())
+    }
+
+    fn charge_allowance(&mut self, count: usize) -> Result<()> {
+        match (0..count).all(|_| self.allowance.spend()) {
+            true => Ok(()),
+            false => Err(self.refuse(failure::too_many_without_data())),
+        }
+    }
+
+    /// Makes room for the early data that a server accepts, or skips.
+    pub(super) fn allow_early_data(&mut self, most: u32) {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        self.skip_left = SKIPPED_EARLY_DATA.saturating_add(most);
+        self.handshake_left = HANDSHAKE_INPUT.saturating_add(most.saturating_mul(2));
+    }
+
+    /// Fails the connection over what rustls lets pass, with an alert.  rustls seals
+    /// alerts only against what it sees: a change_cipher_spec that may not be there gets
+    /// an unexpected_message (RFC 8446, section 5).
+    fn refuse(&mut self, failure: Error) -> Error {
+        // rustls finds the messages that it holds by their place in the records, and
+        // nothing follows its close_notify.
+        if self.shown == 0 && !self.said_close {
+            let value = if self.is_handshaking() { 2 } else { 1 };
+            let mut stray = [ContentType::ChangeCipherSpec.into(), 3, 3, 0, 1, value];
+            let mut sink = Sink {
+                out: &mut [],
+                filled: 0,
+                rest: &mut self.plaintext,
+                early: &mut self.early,
+                said_end_of_early_data: false,
+            };
+            // What it has to send comes first.
+            while let (_, Ok(Step::Again)) = process(
+                &mut self.tls,
+                &mut stray,
+                Goal::Nothing,
+                &mut sink,
+                &mut self.outgoing,
+            ) {}
+            self.seal_alert();
+        }
+        self.fail(failure)
     }
 
     /// Whether the only record that rustls was shown and kept is early data that it does
@@ -146,19 +223,30 @@ impl Engine {
             None => records.len(),
         };
         let records = &mut records[..end];
-        let outgoing = &mut self.outgoing;
-        let (discard, outcome) = match &mut self.tls {
-            Tls::Client(tls) => act(tls.process_tls_records(records), goal, &mut sink, outgoing),
-            Tls::Server(tls) => act(tls.process_tls_records(records), goal, &mut sink, outgoing),
-            // It is heard first, or was handed over.
-            Tls::Listening(_) | Tls::Open(..) | Tls::Lost => (0, Ok(Step::Blocked)),
-        };
+        let (discard, outcome) =
+            process(&mut self.tls, records, goal, &mut sink, &mut self.outgoing);
         let filled = sink.filled;
         let is_accepted = sink.said_end_of_early_data && self.early_data == EarlyData::Sent;
-        if is_accepted || self.has_early() {
+        if is_accepted || self.early_len() > 0 {
             self.early_data = EarlyData::Accepted;
         }
         (discard, outcome, filled)
+    }
+}
+
+/// Has rustls process records, and does what it says.
+fn process(
+    tls: &mut Tls,
+    records: &mut [u8],
+    goal: Goal<'_>,
+    sink: &mut Sink<'_>,
+    outgoing: &mut Buffer,
+) -> (usize, Result<Step, rustls::Error>) {
+    match tls {
+        Tls::Client(tls) => act(tls.process_tls_records(records), goal, sink, outgoing),
+        Tls::Server(tls) => act(tls.process_tls_records(records), goal, sink, outgoing),
+        // It is heard first, or was handed over.
+        Tls::Listening(_) | Tls::Open(..) | Tls::Lost => (0, Ok(Step::Blocked)),
     }
 }
 

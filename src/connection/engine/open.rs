@@ -65,6 +65,21 @@ impl Engine {
         }
     }
 
+    /// Whether the peer asked for a KeyUpdate that it has not got yet.
+    pub(super) fn owes_key_update(&self) -> bool {
+        matches!(&self.tls, Tls::Open(records, _) if records.owes_key_update())
+            && self.failure.is_none()
+    }
+
+    /// Seals the KeyUpdate that the peer asked for, unless records wait to be sent: a
+    /// peer that reads nothing gets one answer to all that it asks, and costs no memory.
+    pub(super) fn answer_key_update(&mut self) {
+        if !self.has_sealed() && self.owes_key_update() {
+            // The engine keeps its failure for the next call.
+            let _ = self.in_open(Records::answer_key_update);
+        }
+    }
+
     /// Opens the next record, when what was opened in place is read.
     pub(super) fn step_open(&mut self, out: &mut [u8]) -> Result<(Step, usize)> {
         let Tls::Open(records, _) = &mut self.tls else {

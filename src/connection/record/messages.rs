@@ -4,9 +4,10 @@
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
 use super::super::buffer::Buffer;
+use super::super::limits::LONGEST_MESSAGE;
 use super::{
-    Came, FATAL, LONGEST_MESSAGE, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED, Records,
-    Schedule, WARNING, inappropriate, spend,
+    Came, FATAL, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED, Records, Schedule, WARNING,
+    inappropriate, spend,
 };
 
 impl Records {
@@ -51,6 +52,7 @@ impl Records {
         }
         let too_many = PeerMisbehaved::TooManyWarningAlertsReceived;
         spend(&mut self.warnings, too_many)?;
+        self.spend_allowance()?;
         Ok(Came::Message)
     }
 
@@ -109,6 +111,12 @@ impl Records {
         is_last: bool,
         outgoing: &mut Buffer,
     ) -> Result<(), Error> {
+        if matches!(
+            kind,
+            HandshakeType::NewSessionTicket | HandshakeType::KeyUpdate
+        ) {
+            self.spend_allowance()?;
+        }
         match (kind, &mut self.schedule) {
             (HandshakeType::NewSessionTicket, Schedule::Client(kernel)) => {
                 kernel.handle_new_session_ticket(body)
@@ -124,8 +132,6 @@ impl Records {
         if !is_last {
             return Err(PeerMisbehaved::KeyEpochWithPendingFragment.into());
         }
-        let too_many = PeerMisbehaved::TooManyKeyUpdateRequests;
-        spend(&mut self.key_updates, too_many)?;
         match body {
             [NOT_REQUESTED] => {}
             [REQUESTED] => self.owes_key_update = true,

@@ -3,6 +3,7 @@
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 
+use super::super::limits::ALLOWANCE;
 use super::hostile::Target;
 use super::peer::{Peer, Receiver, Said, Terms};
 use crate::Status;
@@ -112,19 +113,65 @@ fn records_are_as_long_as_their_protection_makes_them() {
     }
 }
 
+/// A KeyUpdate that asks for one, and whatever the peer sends after it.
+fn update_request(peer: &mut Peer) -> Vec<u8> {
+    let update = peer.seal(22, &[24, 0, 0, 1, 1]);
+    peer.update_keys();
+    update
+}
+
+#[test]
+fn a_requested_key_update_is_answered_without_a_write() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    for is_client in [true, false] {
+        let (mut target, mut peer) = met(&terms, is_client);
+        peer.hear(&target.take_records());
+        for _ in 0..3 {
+            target.receive(&update_request(&mut peer));
+            assert!(target.engine.has_outgoing());
+            assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
+            assert!(!target.engine.has_outgoing());
+        }
+    }
+}
+
+#[test]
+fn requests_for_a_key_update_cost_no_memory_while_the_peer_reads_nothing() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    let (mut target, mut peer) = met(&terms, true);
+    target.engine.encrypt(b"unread", 0).unwrap();
+    let unread = target.engine.undrained();
+    for _ in 0..1_000 {
+        target.receive(&update_request(&mut peer));
+        target.receive(&peer.seal(23, b"x"));
+        assert_eq!(target.engine.undrained(), unread);
+    }
+    let said = peer.hear(&target.take_records());
+    assert_eq!(said, [Said::Data(b"unread".to_vec())]);
+    assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
+}
+
+#[test]
+fn no_key_update_follows_close_notify() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    let (mut target, mut peer) = met(&terms, true);
+    target.engine.encrypt(b"all", 0).unwrap();
+    target.engine.close_notify().unwrap();
+    target.take_records();
+    target.receive(&update_request(&mut peer));
+    assert!(!target.engine.has_outgoing());
+    assert!(target.take_records().is_empty());
+}
+
 #[test]
 fn many_requests_for_a_key_update_get_one_answer() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let (mut target, mut peer) = met(&terms, true);
-    for _ in 0..32 {
-        let update = peer.seal(22, &[24, 0, 0, 1, 1]);
-        peer.update_keys();
-        target.receive(&update);
+    target.receive(&peer.seal(23, b"data"));
+    for _ in 0..ALLOWANCE {
+        target.receive(&update_request(&mut peer));
     }
-    assert!(target.take_records().is_empty());
-    target.engine.encrypt(b"at last", 0).unwrap();
-    let said = peer.hear(&target.take_records());
-    assert_eq!(said, [Said::KeyUpdate(0), Said::Data(b"at last".to_vec())]);
+    assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
     target.engine.encrypt(b"and more", 0).unwrap();
     let said = peer.hear(&target.take_records());
     assert_eq!(said, [Said::Data(b"and more".to_vec())]);

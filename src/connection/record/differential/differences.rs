@@ -29,6 +29,7 @@ pub(super) enum Fault {
     TooManyKeyUpdates,
     TooManyWarnings,
     TooManyRenegotiations,
+    TooManyTogether,
     LongMessage,
     MalformedUnexpected,
     MalformedHelloRequest,
@@ -73,7 +74,7 @@ const NO_RENEGOTIATION: Verdict = Verdict::Warns(Alert::NoRenegotiation);
 
 /// In everything else they have to agree.
 #[rustfmt::skip]
-pub(super) const DIFFERENCES: [Difference; 24] = [
+pub(super) const DIFFERENCES: [Difference; 25] = [
     differ(Fault::OuterTypeOfAnother, UNEXPECTED, Verdict::Nothing,
         "RFC 8446, 5.2: the type that a protected record shows is application_data; 5: any \
          other is unexpected"),
@@ -114,6 +115,9 @@ pub(super) const DIFFERENCES: [Difference; 24] = [
         "RFC 8446, 6.2; RFC 5246, 7.2.2: what fails says so"),
     differ(Fault::TooManyRenegotiations, UNEXPECTED, Verdict::Silent,
         "RFC 5246, 7.2.2: what fails says so"),
+    differ(Fault::TooManyTogether, UNEXPECTED, Verdict::Nothing,
+        "RFC 8446, appendix D.5 leaves limits to us: kinds of records without application \
+         data that refill each other's allowance keep a receiver busy for ever"),
     differ(Fault::LongMessage, DECODE, Verdict::Silent,
         "RFC 8446, 6.2; RFC 5246, 7.2.2: what fails says so"),
     differ(Fault::MalformedUnexpected, UNEXPECTED, DECODE,

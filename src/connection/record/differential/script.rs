@@ -10,15 +10,19 @@ use rustls::{AlertDescription, HandshakeType};
 use super::differences::{Fault, Verdict};
 use super::receivers::{Compared, End};
 use crate::connection::RECORD_PLAINTEXT;
+use crate::connection::limits::{ALLOWANCE, RENEGOTIATIONS, WARNINGS};
 use crate::connection::record::peer::{Peer, Said, Terms};
-use crate::connection::record::{
-    EMPTY_RECORDS, FATAL, HEADER, KEY_UPDATES, RENEGOTIATIONS, WARNING, WARNINGS,
-};
+use crate::connection::record::{FATAL, WARNING};
 
 const DATA: u8 = 23;
 const HANDSHAKE: u8 = 22;
 const ALERT: u8 = 21;
 const CHANGE_CIPHER_SPEC: u8 = 20;
+
+/// What rustls allows of a kind: empty records in a row, and KeyUpdates without
+/// application data between them, be it empty.
+const EMPTY_RECORDS: u8 = 32;
+const KEY_UPDATES: u8 = 32;
 
 /// The first kind of step that a receiver has to fail at.
 const FIRST_FAULT: u8 = 13;
@@ -35,14 +39,19 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// What was said without the alert that tells of a fault, and what goes ahead of it.
-    pub(super) fn said_before(&self, fault: Verdict) -> &[Said] {
-        match (fault, &self.said[..]) {
-            (Verdict::Nothing | Verdict::Silent, all) => all,
-            (_, [before @ .., Said::KeyUpdate(0), Said::Alert(..)]) => before,
-            (_, [before @ .., Said::Alert(..)]) => before,
-            (_, all) => all,
-        }
+    /// What was said without the alert that tells of a fault.
+    pub(super) fn said_before(&self, fault: Verdict) -> Vec<&Said> {
+        let mut said = self.said();
+        let is_told = !matches!(fault, Verdict::Nothing | Verdict::Silent);
+        said.pop_if(|last| is_told && matches!(last, Said::Alert(..)));
+        said
+    }
+
+    /// What was said but for answers to a KeyUpdate: ours do not wait for the next write,
+    /// which theirs do (RFC 8446, section 4.6.3, allows both).
+    pub(super) fn said(&self) -> Vec<&Said> {
+        let said = self.said.iter();
+        said.filter(|said| **said != Said::KeyUpdate(0)).collect()
     }
 }
 
@@ -83,7 +92,9 @@ pub(super) struct Script<'a> {
     has_delivered: bool,
     /// Whether the receiver said close_notify.
     is_closed: bool,
-    /// What the receiver has put up with.
+    /// What the receiver has put up with since there was application data, and of each
+    /// kind as rustls counts it.
+    spent: u8,
     empty: u8,
     key_updates: u8,
     warnings: u8,
@@ -111,6 +122,11 @@ impl<'a> Script<'a> {
             is_over: false,
             has_delivered: false,
             is_closed: false,
+            // Its server's last flight has tickets.
+            spent: match terms.is_tls13() && is_client {
+                true => terms.server.send_tls13_tickets as u8,
+                false => 0,
+            },
             empty: 0,
             key_updates: 0,
             warnings: 0,
@@ -152,6 +168,10 @@ impl<'a> Script<'a> {
         // is built for.
         let kinds = if self.is_closed { 9 } else { 20 };
         let kind = self.rng.u8(..kinds);
+        if self.is_closed && self.spent + 8 > ALLOWANCE {
+            self.put(DATA, b"which allows more");
+            (self.spent, self.empty, self.key_updates) = (0, 0, 0);
+        }
         // While rustls has the connection, its judgement is ours.
         if kind >= FIRST_FAULT && !self.has_delivered {
             self.deliver();
@@ -249,17 +269,24 @@ impl<'a> Script<'a> {
         let content = self.content();
         self.note(format!("data: {}", content.len()));
         self.put(DATA, &content);
-        self.empty = match content.len() {
-            0 => self.empty + 1,
-            _ => 0,
+        (self.spent, self.empty) = match content.len() {
+            0 => (self.spent + 1, self.empty + 1),
+            _ => (0, 0),
         };
         self.key_updates = 0;
         self.check_empty();
     }
 
     fn check_empty(&mut self) {
-        if self.empty > EMPTY_RECORDS {
-            self.fault_is(Fault::TooManyEmpty);
+        match self.empty > EMPTY_RECORDS {
+            true => self.fault_is(Fault::TooManyEmpty),
+            false => self.check_spent(),
+        }
+    }
+
+    fn check_spent(&mut self) {
+        if self.spent > ALLOWANCE {
+            self.fault_is(Fault::TooManyTogether);
         }
     }
 
@@ -277,6 +304,7 @@ impl<'a> Script<'a> {
                 self.put(DATA, &[]);
                 self.key_updates = 0;
                 self.empty += 1;
+                self.spent += 1;
                 self.check_empty();
             }
         }
@@ -317,8 +345,10 @@ impl<'a> Script<'a> {
         }
         self.note(format!("{tickets} tickets, KeyUpdate: {is_update}"));
         self.put_messages(&messages);
-        if is_update {
-            self.updated();
+        self.spent += tickets;
+        match is_update {
+            true => self.updated(),
+            false => self.check_spent(),
         }
     }
 
@@ -326,8 +356,10 @@ impl<'a> Script<'a> {
     fn updated(&mut self) {
         self.peer.update_keys();
         self.key_updates += 1;
-        if self.key_updates > KEY_UPDATES {
-            self.fault_is(Fault::TooManyKeyUpdates);
+        self.spent += 1;
+        match self.key_updates > KEY_UPDATES {
+            true => self.fault_is(Fault::TooManyKeyUpdates),
+            false => self.check_spent(),
         }
     }
 
@@ -375,8 +407,10 @@ impl<'a> Script<'a> {
             self.put(ALERT, &[WARNING, description]);
             self.empty = 0;
             self.warnings += 1;
-            if self.warnings > WARNINGS {
-                self.fault_is(Fault::TooManyWarnings);
+            self.spent += 1;
+            match self.warnings > WARNINGS {
+                true => self.fault_is(Fault::TooManyWarnings),
+                false => self.check_spent(),
             }
         }
     }
@@ -415,24 +449,6 @@ impl<'a> Script<'a> {
         if !self.is_closed && self.rng.bool() {
             self.receiver_closes();
         }
-        self.is_over = true;
-    }
-
-    fn fatal_alert(&mut self) {
-        let description = self.rng.u8(1..);
-        self.note(format!("fatal alert: {description}"));
-        self.put(ALERT, &[FATAL, description]);
-        self.put(DATA, b"nobody reads this");
-        self.is_over = true;
-    }
-
-    fn truncation(&mut self) {
-        self.put(DATA, b"which is cut");
-        self.note("a record is cut");
-        let cut = self.rng.usize(1..HEADER + 16);
-        self.wire.truncate(self.wire.len() - cut);
-        self.deliver();
-        self.receiver.end_of_transport();
         self.is_over = true;
     }
 

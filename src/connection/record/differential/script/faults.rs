@@ -3,12 +3,33 @@
 use rustls::{AlertDescription, HandshakeType};
 
 use super::super::differences::{DIFFERENCES, Fault};
-use super::{ALERT, CHANGE_CIPHER_SPEC, DATA, HANDSHAKE, Script, message};
+use super::{
+    ALERT, CHANGE_CIPHER_SPEC, DATA, EMPTY_RECORDS, HANDSHAKE, KEY_UPDATES, Script, message,
+};
 use crate::connection::RECORD_PLAINTEXT;
-use crate::connection::record::{EMPTY_RECORDS, FATAL, HEADER, KEY_UPDATES, WARNING, WARNINGS};
+use crate::connection::limits::{ALLOWANCE, WARNINGS};
+use crate::connection::record::{FATAL, HEADER, WARNING};
 
 /// What both judge alike.
 impl Script<'_> {
+    pub(super) fn fatal_alert(&mut self) {
+        let description = self.rng.u8(1..);
+        self.note(format!("fatal alert: {description}"));
+        self.put(ALERT, &[FATAL, description]);
+        self.put(DATA, b"nobody reads this");
+        self.is_over = true;
+    }
+
+    pub(super) fn truncation(&mut self) {
+        self.put(DATA, b"which is cut");
+        self.note("a record is cut");
+        let cut = self.rng.usize(1..HEADER + 16);
+        self.wire.truncate(self.wire.len() - cut);
+        self.deliver();
+        self.receiver.end_of_transport();
+        self.is_over = true;
+    }
+
     pub(super) fn wrong_alert(&mut self) {
         let content = match self.rng.u8(..3) {
             0 => self.bytes(1),
@@ -27,7 +48,7 @@ impl Script<'_> {
         let random = self.rng.usize(..200);
         let random = self.bytes(random);
         // A KeyUpdate must not be one too many as well.
-        let what = if self.key_updates < KEY_UPDATES { 6 } else { 2 };
+        let what = if self.may_spend() { 6 } else { 2 };
         let (mut messages, what) = match (self.rng.u8(..what), self.terms.is_tls13()) {
             (0, _) => (message(HandshakeType::Finished, &random), "Finished"),
             (1, _) => (message(HandshakeType::from(99), &random), "unknown"),
@@ -106,12 +127,10 @@ impl Script<'_> {
     pub(super) fn corruption(&mut self) {
         // Some are still accepted, and must not be one too many then.
         let (kind, content) = match self.rng.u8(..3) {
-            0 if self.warnings < WARNINGS => {
+            0 if self.warnings < WARNINGS && self.may_spend() => {
                 (ALERT, vec![WARNING, AlertDescription::UserCanceled.into()])
             }
-            1 if self.key_updates < KEY_UPDATES => {
-                (HANDSHAKE, message(HandshakeType::KeyUpdate, &[0]))
-            }
+            1 if self.may_spend() => (HANDSHAKE, message(HandshakeType::KeyUpdate, &[0])),
             _ => {
                 let length = self.rng.usize(1..=RECORD_PLAINTEXT);
                 (DATA, self.bytes(length))
@@ -138,6 +157,11 @@ impl Script<'_> {
                 self.is_over = true;
             }
         }
+    }
+
+    /// Whether the receiver still takes some records without application data.
+    fn may_spend(&self) -> bool {
+        self.key_updates < KEY_UPDATES && self.spent + 4 < ALLOWANCE
     }
 
     fn fault_of_header(&self, record: &[u8], place: usize) -> Option<Fault> {
@@ -269,6 +293,7 @@ impl Script<'_> {
             Fault::TooManyEmpty
             | Fault::TooManyKeyUpdates
             | Fault::TooManyWarnings
+            | Fault::TooManyTogether
             | Fault::TooManyRenegotiations => return self.data(),
         }
         self.fault_is(fault);

@@ -1,0 +1,95 @@
+//! What a peer can make one connection hold or do.  Every limit is here, so that they
+//! can be read and judged together.
+//!
+//! | limit | value | counts | when it is exceeded |
+//! |---|---|---|---|
+//! | [`WORK`] | 256 KiB | input of one call without data for its caller | a non-blocking call returns WANT_READ; a blocking call checks its deadline after every receive |
+//! | [`HANDSHAKE_INPUT`] | 512 KiB, and twice the early data a server accepts | every byte that a handshake takes in | fatal, unexpected_message |
+//! | [`SKIPPED_EARLY_DATA`] | 16 KiB, and the early data a server accepts | rejected early data, with record headers and tags (RFC 8446, section 4.2.10) | fatal, unexpected_message |
+//! | early data a server accepts | `Context::set_early_data`, none by default | plaintext, kept until it is read | fatal |
+//! | [`FRAGMENTED_MESSAGE`] | 256 KiB | the records of one unfinished handshake message | fatal |
+//! | [`LONGEST_MESSAGE`] | 64 KiB - 1 | one handshake message | fatal, decode_error |
+//! | [`ALLOWANCE`] | 32 | KeyUpdates, tickets, warning alerts and empty records after the handshake, together; application data refills it | fatal, unexpected_message |
+//! | [`WARNINGS`] | 4 | warning alerts of a whole connection | fatal, unexpected_message |
+//! | [`RENEGOTIATIONS`] | 1 | requests for a renegotiation, TLS 1.2 | fatal, unexpected_message |
+//! | [`TICKETS`] | 16 | tickets that a connection lists | the oldest is forgotten |
+//! | [`LEFTOVER`] | 64 KiB | bytes after the peer's close_notify | feeding fails with ERR_STATE; a socket is read no further |
+//! | [`UNSENT`] | 80 KiB | sealed records that wait for the transport | writing waits, or returns WANT_WRITE |
+//! | [`UNDRAINED`] | 128 KiB | the same over memory | writing returns WANT_WRITE |
+//!
+//! A client keeps 8 tickets of each server, whatever a connection lists (`context`).
+//! Bytes that a program feeds before they are processed are not limited: the program
+//! decides when to feed more.
+//!
+//! Measured memory of one connection, in KiB, allocated beside what an idle one needs:
+//!
+//! MEASURED
+
+use super::steps::RECORD_PLAINTEXT;
+
+/// Input that one call processes without data for its caller, in bytes.  No sane peer
+/// comes near it, so that a program that waits for an edge (EPOLLET) loses none.
+pub(super) const WORK: u64 = 256 * 1024;
+
+/// Input of one handshake, in bytes.  Its messages have at most 64 KiB each, and peers
+/// that cut them into small records need room for the headers.
+pub(super) const HANDSHAKE_INPUT: usize = 512 * 1024;
+
+/// Early data that is skipped beside the amount that the server accepts, in bytes with
+/// headers and tags.
+pub(super) const SKIPPED_EARLY_DATA: usize = 16 * 1024;
+
+/// Records that hold the fragments of one unfinished handshake message, in bytes.  A
+/// peer that cuts a message into many small records makes it longer.
+pub(super) const FRAGMENTED_MESSAGE: usize = 256 * 1024;
+
+/// The longest handshake message, in bytes without its header.
+pub(super) const LONGEST_MESSAGE: usize = 0xffff;
+
+/// KeyUpdates, tickets, warning alerts and empty records that may come without
+/// application data between them.  BoringSSL and rustls allow 32 of a kind, each kind
+/// refilled by others.
+pub(super) const ALLOWANCE: u8 = 32;
+
+/// Warning alerts that a peer may send at all.
+pub(super) const WARNINGS: u8 = 4;
+
+/// How often a peer may ask for a renegotiation, which it does not get.
+pub(super) const RENEGOTIATIONS: u8 = 1;
+
+/// Tickets that a connection lists: as many as our servers send at most.
+pub(super) const TICKETS: usize = 16;
+
+/// Bytes after the peer's close_notify.
+pub(super) const LEFTOVER: usize = 64 * 1024;
+
+/// Sealed bytes that may wait to be sent: five full records, one system call.
+pub(super) const UNSENT: usize = 5 * RECORD_PLAINTEXT;
+
+/// Sealed bytes that may wait to be drained: no more than is still in the cache of the
+/// processor when it is.
+pub(super) const UNDRAINED: usize = 128 * 1024;
+
+/// What a peer may still send without application data.
+pub(super) struct Allowance(u8);
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self(ALLOWANCE)
+    }
+}
+
+impl Allowance {
+    /// Takes one from it: whether there was one.
+    pub(super) fn spend(&mut self) -> bool {
+        let left = self.0.checked_sub(1);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// For application data, and for nothing else: what refilled it without giving the
+    /// program anything could be sent for ever.
+    pub(super) fn refill(&mut self) {
+        self.0 = ALLOWANCE;
+    }
+}

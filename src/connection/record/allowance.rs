@@ -1,0 +1,144 @@
+//! What a peer may send without application data, and what is kept of it: the same
+//! whoever has the records, rustls or we.
+
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::cipher_suite as suites;
+
+use super::super::engine::{Engine, Read};
+use super::super::limits::ALLOWANCE;
+use super::peer::{Peer, Receiver, Said, Terms, name};
+use crate::Status;
+use crate::context::{Context, Session};
+
+/// A receiver whose user reads all that comes.
+struct Target {
+    engine: Engine,
+    is_complete: bool,
+}
+
+impl Receiver for Target {
+    fn receive(&mut self, records: &[u8]) {
+        let mut buffer = self.engine.lend_incoming();
+        buffer.append(records);
+        self.engine.give_back(buffer);
+        if !self.is_complete && self.engine.handshake().unwrap() {
+            self.engine.agreed().unwrap();
+            self.is_complete = true;
+        }
+        let mut out = [0; 100];
+        while self.is_complete && matches!(self.engine.read(&mut out), Ok(Read::Plaintext(_))) {}
+    }
+
+    fn take_records(&mut self) -> Vec<u8> {
+        self.engine.take_outgoing().filled().to_vec()
+    }
+}
+
+/// A receiver after a good handshake, and its peer, which has heard all of it.
+fn meet(terms: &Terms, is_client: bool, mut engine: Engine) -> (Target, Peer) {
+    engine.handshake().unwrap();
+    let is_complete = false;
+    let mut target = Target {
+        engine,
+        is_complete,
+    };
+    let mut peer = Peer::meet(terms, !is_client, &mut target);
+    target.receive(&peer.flight);
+    peer.hear(&target.take_records());
+    (target, peer)
+}
+
+fn met(terms: &Terms, is_client: bool) -> (Target, Peer) {
+    let engine = match is_client {
+        true => Engine::client(terms.client(None), name()),
+        false => Engine::server(terms.server(None)),
+    };
+    meet(terms, is_client, engine.unwrap())
+}
+
+#[test]
+fn kinds_of_records_without_data_share_one_allowance() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    let update = |peer: &mut Peer| {
+        let record = peer.seal(22, &[24, 0, 0, 1, 0]);
+        peer.update_keys();
+        record
+    };
+    let empty = |peer: &mut Peer| peer.seal(23, &[]);
+    let padded = |peer: &mut Peer| peer.seal_padded(23, &[], 16_000);
+    let ticket = |peer: &mut Peer| {
+        let ticket = [4, 0, 0, 14, 0, 0, 28, 32, 0, 0, 0, 0, 0, 0, 1, 120, 0, 0];
+        peer.seal(22, &ticket)
+    };
+    type Kind<'a> = &'a dyn Fn(&mut Peer) -> Vec<u8>;
+    let mixes: [(bool, &[Kind]); 4] = [
+        (false, &[&update, &empty]),
+        (false, &[&update, &padded]),
+        (true, &[&update, &ticket, &empty]),
+        (true, &[&ticket]),
+    ];
+    for (is_client, mix) in mixes {
+        let (mut target, mut peer) = met(&terms, is_client);
+        target.receive(&peer.seal(23, b"data"));
+        let mut kinds = mix.iter().cycle();
+        for _ in 0..3 {
+            for _ in 0..ALLOWANCE {
+                target.receive(&kinds.next().unwrap()(&mut peer));
+                assert!(target.engine.failure().is_none());
+            }
+            target.receive(&peer.seal(23, b"data"));
+        }
+        for _ in 0..ALLOWANCE {
+            target.receive(&kinds.next().unwrap()(&mut peer));
+        }
+        assert!(target.engine.failure().is_none());
+        target.receive(&kinds.next().unwrap()(&mut peer));
+        let error = target.engine.failure().unwrap().clone();
+        assert_eq!(error.status(), Status::Protocol);
+        assert!(error.to_string().contains("more than 32"), "{error}");
+        let said = peer.hear(&target.take_records());
+        assert_eq!(said, [Said::Alert(2, 10)]);
+    }
+}
+
+#[test]
+fn a_connection_lists_its_last_tickets_only() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    let mut config = Arc::unwrap_or_clone(terms.client(None));
+    let session = Session::new(&Context::new()).unwrap();
+    config.resumption = session.config.resumption.clone();
+    let engine = Engine::client(Arc::new(config), name()).unwrap();
+    let (mut target, mut peer) = meet(&terms, true, engine);
+    for lifetime in 0..200 {
+        let ticket = [
+            4, 0, 0, 14, 0, 0, 0, lifetime, 0, 0, 0, 0, 0, 0, 1, 120, 0, 0,
+        ];
+        target.receive(&peer.seal(22, &ticket));
+        target.receive(&peer.seal(23, b"x"));
+    }
+    assert_eq!(
+        target.engine.tickets(),
+        (200 - 16..200).collect::<Vec<u32>>()
+    );
+    assert_eq!(session.lifetimes(), (200 - 8..200).collect::<Vec<u32>>());
+}
+
+#[test]
+fn what_follows_close_notify_shares_the_allowance() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    let (mut target, mut peer) = met(&terms, false);
+    // Without application data rustls keeps the connection.
+    target.engine.close_notify().unwrap();
+    assert_eq!(peer.hear(&target.take_records()), [Said::Alert(1, 0)]);
+    for _ in 0..ALLOWANCE / 2 {
+        target.receive(&peer.seal(22, &[24, 0, 0, 1, 0]));
+        peer.update_keys();
+        target.receive(&peer.seal(23, &[]));
+    }
+    assert!(target.engine.failure().is_none());
+    target.receive(&peer.seal(23, &[]));
+    let error = target.engine.failure().unwrap();
+    assert!(error.to_string().contains("more than 32"), "{error}");
+    assert!(target.take_records().is_empty());
+}
