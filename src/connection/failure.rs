@@ -3,7 +3,7 @@
 use rustls::internal::msgs::codec::Codec;
 use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
-use super::limits::{ALLOWANCE, LEFTOVER};
+use super::limits::{ALLOWANCE, LEFTOVER, OF_A_KIND};
 use crate::{CertificateProblem, Error, Status, explain};
 
 /// The alerts that end a connection, by number (RFC 8446, section 6, and the
@@ -143,8 +143,9 @@ pub(super) fn too_many_without_data() -> Error {
     Error::new(
         Status::Protocol,
         format!(
-            "the peer sent more than {ALLOWANCE} key updates, session tickets, warning alerts and \
-             empty records without application data between them"
+            "the peer sent too many records without application data between them: {OF_A_KIND} \
+             key updates, {OF_A_KIND} empty records, and {ALLOWANCE} of these, session tickets and \
+             warning alerts together are allowed"
         ),
     )
 }

@@ -49,7 +49,7 @@ use rustls::{
 
 use super::buffer::Buffer;
 use super::failure;
-use super::limits::{Allowance, RENEGOTIATIONS, WARNINGS};
+use super::limits::{Allowance, RENEGOTIATIONS, Spent, WARNINGS};
 #[cfg(fuzzing)]
 pub(crate) use hostile::play;
 pub(super) use protection::{HEADER, TAG};
@@ -77,6 +77,8 @@ pub(super) struct Records {
     message: Vec<u8>,
     /// Whether the peer asked for a KeyUpdate that it has not got yet.
     owes_key_update: bool,
+    /// Whether it got one, and no application data since.
+    is_fresh: bool,
     /// Whether we said close_notify or a fatal alert, which nothing may follow.
     is_closed: bool,
     /// What is still put up with.
@@ -124,6 +126,7 @@ impl Records {
             fragment,
             message: Vec::new(),
             owes_key_update: false,
+            is_fresh: false,
             is_closed: false,
             allowance: Allowance::default(),
             warnings: WARNINGS,
@@ -140,6 +143,7 @@ impl Records {
             if self.sealing.is_worn() {
                 self.renew_or_close(outgoing)?;
             }
+            self.is_fresh = false;
             self.put(ContentType::ApplicationData, fragment, outgoing)?;
         }
         Ok(())
@@ -163,11 +167,11 @@ impl Records {
     }
 
     /// The KeyUpdate that the peer asked for has to be there before anything else is.
-    /// Several requests get one answer.
     pub(super) fn answer_key_update(&mut self, outgoing: &mut Buffer) -> Result<(), Error> {
         if !std::mem::take(&mut self.owes_key_update) {
             return Ok(());
         }
+        self.is_fresh = true;
         self.update_keys(NOT_REQUESTED, outgoing)
     }
 
@@ -319,15 +323,15 @@ impl Records {
             return Ok(false);
         }
         match opened.length {
-            0 => self.spend_allowance()?,
+            0 => self.spend_allowance(Spent::EmptyRecord)?,
             _ => self.allowance.refill(),
         }
         Ok(true)
     }
 
     /// Takes one of what the peer may send without application data.
-    fn spend_allowance(&mut self) -> Result<(), Error> {
-        match self.allowance.spend() {
+    fn spend_allowance(&mut self, on: Spent) -> Result<(), Error> {
+        match self.allowance.spend(on) {
             true => Ok(()),
             false => {
                 let failure = Arc::new(failure::too_many_without_data());

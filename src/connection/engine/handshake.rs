@@ -8,7 +8,7 @@ use rustls::{CommonState, ContentType, ServerConfig};
 
 use super::super::buffer::Buffer;
 use super::super::failure;
-use super::super::limits::{FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA};
+use super::super::limits::{FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA, Spent};
 use super::super::record::{HEADER, TAG, record_length};
 use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
 use super::{EarlyData, Engine, Tls};
@@ -119,7 +119,7 @@ impl Engine {
     }
 
     fn charge_allowance(&mut self, count: usize) -> Result<()> {
-        match (0..count).all(|_| self.allowance.spend()) {
+        match (0..count).all(|_| self.allowance.spend(Spent::Other)) {
             true => Ok(()),
             false => Err(self.refuse(failure::too_many_without_data())),
         }

@@ -7,6 +7,8 @@ use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 
 use super::super::engine::{Engine, Read};
 use super::super::limits::ALLOWANCE;
+#[cfg(not(feature = "rustls-records"))]
+use super::super::limits::OF_A_KIND;
 use super::peer::{Peer, Receiver, Said, Terms, name};
 use crate::Status;
 use crate::context::{Context, Session};
@@ -96,9 +98,30 @@ fn kinds_of_records_without_data_share_one_allowance() {
         target.receive(&kinds.next().unwrap()(&mut peer));
         let error = target.engine.failure().unwrap().clone();
         assert_eq!(error.status(), Status::Protocol);
-        assert!(error.to_string().contains("more than 32"), "{error}");
+        assert!(error.to_string().contains("too many records"), "{error}");
         let said = peer.hear(&target.take_records());
         assert_eq!(said, [Said::Alert(2, 10)]);
+    }
+}
+
+#[test]
+#[cfg(not(feature = "rustls-records"))]
+fn warnings_refill_no_empty_records() {
+    let terms = Terms::new(suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
+    for is_client in [true, false] {
+        let (mut target, mut peer) = met(&terms, is_client);
+        for part in 0..2 {
+            for _ in 0..OF_A_KIND / 2 {
+                target.receive(&peer.seal(23, &[]));
+            }
+            if part == 0 {
+                target.receive(&peer.seal(21, &[1, 90]));
+            }
+        }
+        assert!(target.engine.failure().is_none());
+        target.receive(&peer.seal(23, &[]));
+        let error = target.engine.failure().unwrap();
+        assert!(error.to_string().contains("too many records"), "{error}");
     }
 }
 
@@ -139,6 +162,6 @@ fn what_follows_close_notify_shares_the_allowance() {
     assert!(target.engine.failure().is_none());
     target.receive(&peer.seal(23, &[]));
     let error = target.engine.failure().unwrap();
-    assert!(error.to_string().contains("more than 32"), "{error}");
+    assert!(error.to_string().contains("too many records"), "{error}");
     assert!(target.take_records().is_empty());
 }

@@ -4,7 +4,7 @@
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
 use super::super::buffer::Buffer;
-use super::super::limits::LONGEST_MESSAGE;
+use super::super::limits::{LONGEST_MESSAGE, Spent};
 use super::{
     Came, FATAL, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED, Records, Schedule, WARNING,
     inappropriate, spend,
@@ -52,7 +52,7 @@ impl Records {
         }
         let too_many = PeerMisbehaved::TooManyWarningAlertsReceived;
         spend(&mut self.warnings, too_many)?;
-        self.spend_allowance()?;
+        self.spend_allowance(Spent::Other)?;
         Ok(Came::Message)
     }
 
@@ -111,11 +111,10 @@ impl Records {
         is_last: bool,
         outgoing: &mut Buffer,
     ) -> Result<(), Error> {
-        if matches!(
-            kind,
-            HandshakeType::NewSessionTicket | HandshakeType::KeyUpdate
-        ) {
-            self.spend_allowance()?;
+        match kind {
+            HandshakeType::KeyUpdate => self.spend_allowance(Spent::KeyUpdate)?,
+            HandshakeType::NewSessionTicket => self.spend_allowance(Spent::Other)?,
+            _ => {}
         }
         match (kind, &mut self.schedule) {
             (HandshakeType::NewSessionTicket, Schedule::Client(kernel)) => {
@@ -134,7 +133,8 @@ impl Records {
         }
         match body {
             [NOT_REQUESTED] => {}
-            [REQUESTED] => self.owes_key_update = true,
+            // Who says nothing between several requests answers once.
+            [REQUESTED] => self.owes_key_update |= !self.is_fresh,
             [_] => return Err(InvalidMessage::InvalidKeyUpdate.into()),
             _ => return Err(InvalidMessage::TrailingData("KeyUpdate").into()),
         }

@@ -3,7 +3,7 @@
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 
-use super::super::limits::ALLOWANCE;
+use super::super::limits::OF_A_KIND;
 use super::hostile::Target;
 use super::peer::{Peer, Receiver, Said, Terms};
 use crate::Status;
@@ -121,21 +121,6 @@ fn update_request(peer: &mut Peer) -> Vec<u8> {
 }
 
 #[test]
-fn a_requested_key_update_is_answered_without_a_write() {
-    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
-    for is_client in [true, false] {
-        let (mut target, mut peer) = met(&terms, is_client);
-        peer.hear(&target.take_records());
-        for _ in 0..3 {
-            target.receive(&update_request(&mut peer));
-            assert!(target.engine.has_outgoing());
-            assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
-            assert!(!target.engine.has_outgoing());
-        }
-    }
-}
-
-#[test]
 fn requests_for_a_key_update_cost_no_memory_while_the_peer_reads_nothing() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let (mut target, mut peer) = met(&terms, true);
@@ -168,13 +153,32 @@ fn many_requests_for_a_key_update_get_one_answer() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let (mut target, mut peer) = met(&terms, true);
     target.receive(&peer.seal(23, b"data"));
-    for _ in 0..ALLOWANCE {
+    for _ in 0..OF_A_KIND {
         target.receive(&update_request(&mut peer));
     }
     assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
     target.engine.encrypt(b"and more", 0).unwrap();
     let said = peer.hear(&target.take_records());
     assert_eq!(said, [Said::Data(b"and more".to_vec())]);
+}
+
+#[test]
+fn a_requested_key_update_is_answered_without_a_write_and_once_until_the_next() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    for is_client in [true, false] {
+        let (mut target, mut peer) = met(&terms, is_client);
+        peer.hear(&target.take_records());
+        for _ in 0..3 {
+            target.receive(&update_request(&mut peer));
+            assert!(target.engine.has_outgoing());
+            assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
+            target.receive(&update_request(&mut peer));
+            assert!(!target.engine.has_outgoing());
+            target.engine.encrypt(b"ours", 0).unwrap();
+            let said = peer.hear(&target.take_records());
+            assert_eq!(said, [Said::Data(b"ours".to_vec())]);
+        }
+    }
 }
 
 #[test]

@@ -146,7 +146,8 @@ impl Fault {
             | Self::LongRecord
             | Self::NoContentType
             | Self::InnerTypeUnknown
-            | Self::TooManyKeyUpdates => terms.is_tls13(),
+            | Self::TooManyKeyUpdates
+            | Self::TooManyTogether => terms.is_tls13(),
             Self::ChangeCipherSpec
             | Self::VersionAuthenticated
             | Self::EmptyRecord

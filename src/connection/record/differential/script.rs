@@ -1,6 +1,7 @@
 //! What a peer does, and a receiver in between: random, and the same for the same seed.
 
 mod faults;
+mod spent;
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,9 +11,10 @@ use rustls::{AlertDescription, HandshakeType};
 use super::differences::{Fault, Verdict};
 use super::receivers::{Compared, End};
 use crate::connection::RECORD_PLAINTEXT;
-use crate::connection::limits::{ALLOWANCE, RENEGOTIATIONS, WARNINGS};
+use crate::connection::limits::{RENEGOTIATIONS, WARNINGS};
 use crate::connection::record::peer::{Peer, Said, Terms};
 use crate::connection::record::{FATAL, WARNING};
+use spent::Spent;
 
 const DATA: u8 = 23;
 const HANDSHAKE: u8 = 22;
@@ -92,9 +94,9 @@ pub(super) struct Script<'a> {
     has_delivered: bool,
     /// Whether the receiver said close_notify.
     is_closed: bool,
-    /// What the receiver has put up with since there was application data, and of each
-    /// kind as rustls counts it.
-    spent: u8,
+    /// What the receiver has put up with since there was application data.
+    spent: Spent,
+    /// The same as rustls counts it.
     empty: u8,
     key_updates: u8,
     warnings: u8,
@@ -123,9 +125,12 @@ impl<'a> Script<'a> {
             has_delivered: false,
             is_closed: false,
             // Its server's last flight has tickets.
-            spent: match terms.is_tls13() && is_client {
-                true => terms.server.send_tls13_tickets as u8,
-                false => 0,
+            spent: Spent {
+                together: match terms.is_tls13() && is_client {
+                    true => terms.server.send_tls13_tickets as u8,
+                    false => 0,
+                },
+                ..Spent::default()
             },
             empty: 0,
             key_updates: 0,
@@ -168,9 +173,10 @@ impl<'a> Script<'a> {
         // is built for.
         let kinds = if self.is_closed { 9 } else { 20 };
         let kind = self.rng.u8(..kinds);
-        if self.is_closed && self.spent + 8 > ALLOWANCE {
+        if self.is_closed && !self.spent.has_room_for(8) {
             self.put(DATA, b"which allows more");
-            (self.spent, self.empty, self.key_updates) = (0, 0, 0);
+            self.spent = Spent::default();
+            (self.empty, self.key_updates) = (0, 0);
         }
         // While rustls has the connection, its judgement is ours.
         if kind >= FIRST_FAULT && !self.has_delivered {
@@ -269,12 +275,18 @@ impl<'a> Script<'a> {
         let content = self.content();
         self.note(format!("data: {}", content.len()));
         self.put(DATA, &content);
-        (self.spent, self.empty) = match content.len() {
-            0 => (self.spent + 1, self.empty + 1),
-            _ => (0, 0),
-        };
+        match content.len() {
+            0 => self.count_empty(),
+            _ => (self.spent, self.empty) = (Spent::default(), 0),
+        }
         self.key_updates = 0;
         self.check_empty();
+    }
+
+    fn count_empty(&mut self) {
+        self.empty += 1;
+        self.spent.empty += 1;
+        self.spent.together += 1;
     }
 
     fn check_empty(&mut self) {
@@ -285,7 +297,7 @@ impl<'a> Script<'a> {
     }
 
     fn check_spent(&mut self) {
-        if self.spent > ALLOWANCE {
+        if !self.spent.has_room_for(0) {
             self.fault_is(Fault::TooManyTogether);
         }
     }
@@ -303,8 +315,7 @@ impl<'a> Script<'a> {
             if !self.is_over {
                 self.put(DATA, &[]);
                 self.key_updates = 0;
-                self.empty += 1;
-                self.spent += 1;
+                self.count_empty();
                 self.check_empty();
             }
         }
@@ -345,7 +356,7 @@ impl<'a> Script<'a> {
         }
         self.note(format!("{tickets} tickets, KeyUpdate: {is_update}"));
         self.put_messages(&messages);
-        self.spent += tickets;
+        self.spent.together += tickets;
         match is_update {
             true => self.updated(),
             false => self.check_spent(),
@@ -356,7 +367,8 @@ impl<'a> Script<'a> {
     fn updated(&mut self) {
         self.peer.update_keys();
         self.key_updates += 1;
-        self.spent += 1;
+        self.spent.key_updates += 1;
+        self.spent.together += 1;
         match self.key_updates > KEY_UPDATES {
             true => self.fault_is(Fault::TooManyKeyUpdates),
             false => self.check_spent(),
@@ -407,7 +419,7 @@ impl<'a> Script<'a> {
             self.put(ALERT, &[WARNING, description]);
             self.empty = 0;
             self.warnings += 1;
-            self.spent += 1;
+            self.spent.together += 1;
             match self.warnings > WARNINGS {
                 true => self.fault_is(Fault::TooManyWarnings),
                 false => self.check_spent(),

@@ -7,7 +7,7 @@ use super::{
     ALERT, CHANGE_CIPHER_SPEC, DATA, EMPTY_RECORDS, HANDSHAKE, KEY_UPDATES, Script, message,
 };
 use crate::connection::RECORD_PLAINTEXT;
-use crate::connection::limits::{ALLOWANCE, WARNINGS};
+use crate::connection::limits::WARNINGS;
 use crate::connection::record::{FATAL, HEADER, WARNING};
 
 /// What both judge alike.
@@ -161,7 +161,7 @@ impl Script<'_> {
 
     /// Whether the receiver still takes some records without application data.
     fn may_spend(&self) -> bool {
-        self.key_updates < KEY_UPDATES && self.spent + 4 < ALLOWANCE
+        self.key_updates < KEY_UPDATES && self.spent.has_room_for(5)
     }
 
     fn fault_of_header(&self, record: &[u8], place: usize) -> Option<Fault> {
