@@ -8,6 +8,7 @@
 
 mod carried;
 mod early;
+mod greeting;
 mod handshake;
 mod open;
 
@@ -30,6 +31,8 @@ use crate::context::{Answer, Ticket};
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
 use carried::Carried;
+use greeting::Greeting;
+pub(super) use greeting::fatal_alert;
 
 /// A record of its own (RFC 8446, section 5).
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
@@ -79,6 +82,11 @@ pub(crate) struct Engine {
     allowance: Allowance,
     /// The most content that a record of ours gets.
     fragment: usize,
+    greeting: Greeting,
+    /// How much of `incoming` a listening server has checked: whole records.
+    greeted: usize,
+    /// The newest version that a server has, by its number, for clients that fall back.
+    newest: Option<u16>,
     /// Whether what the handshake came to was taken.
     concluded: bool,
     /// Whether rustls said close_notify.
@@ -122,6 +130,7 @@ impl Engine {
         let notes = Notes::take();
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);
+        engine.greeting = Greeting::of_server();
         engine.learn(notes);
         Ok(engine)
     }
@@ -134,6 +143,12 @@ impl Engine {
         Ok(engine)
     }
 
+    /// The same for a server that refuses clients which fall back from this version.
+    pub(crate) fn with_newest(self, newest: u16) -> Self {
+        let newest = Some(newest);
+        Self { newest, ..self }
+    }
+
     /// A server that hears its client before it decides who answers.
     pub(crate) fn listening(answer: Answer) -> Self {
         let tls = Tls::Listening(Box::new(Listening::new(answer)));
@@ -144,6 +159,9 @@ impl Engine {
         Self {
             tls,
             fragment,
+            greeting: Greeting::of_client(),
+            greeted: 0,
+            newest: None,
             incoming: Buffer::default(),
             shown: 0,
             opened: 0,

@@ -7,7 +7,9 @@ use rustls::ServerConfig;
 use rustls::server::Acceptor;
 
 use super::buffer::Buffer;
+use super::engine::fatal_alert;
 use super::failure;
+use super::record::alert_for;
 use crate::Error;
 use crate::context::Answer;
 
@@ -36,14 +38,16 @@ impl Listening {
         records: &[u8],
         outgoing: &mut Buffer,
     ) -> Result<Option<Arc<ServerConfig>>, Error> {
-        while self.heard < records.len() {
-            // Memory does not fail, but it may be more than is taken at once.
+        let mut accepted = self.acceptor.accept();
+        // It takes no more at once than it has room for until it looks at that.
+        while matches!(accepted, Ok(None)) && self.heard < records.len() {
             match self.acceptor.read_tls(&mut &records[self.heard..]) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => self.heard += count,
             }
+            accepted = self.acceptor.accept();
         }
-        match self.acceptor.accept() {
+        match accepted {
             Ok(None) => Ok(None),
             Ok(Some(accepted)) => {
                 let config = self.answer.config(&accepted.client_hello(), records);
@@ -56,14 +60,12 @@ impl Listening {
                 let mut words = Vec::new();
                 // Memory does not fail.
                 let _ = alert.write_all(&mut words);
+                if let (true, Some(alert)) = (words.is_empty(), alert_for(&error)) {
+                    words.extend(fatal_alert(alert.into()));
+                }
                 outgoing.append(&words);
                 Err(failure::of_rustls(error, None, records))
             }
         }
     }
-}
-
-/// A record with a fatal alert (RFC 8446, section 6), before there are keys.
-fn fatal_alert(number: u8) -> [u8; 7] {
-    [21, 3, 3, 0, 2, 2, number]
 }

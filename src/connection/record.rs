@@ -52,11 +52,11 @@ use super::failure;
 use super::limits::{Allowance, RENEGOTIATIONS, Spent, WARNINGS};
 #[cfg(fuzzing)]
 pub(crate) use hostile::play;
-pub(super) use protection::{HEADER, TAG};
-use protection::{Header, Opened, Protection};
+pub(super) use protection::{HEADER, Header, TAG};
+use protection::{Opened, Protection};
 
 /// Type and length of a handshake message (RFC 8446, section 4).
-const MESSAGE_HEADER: usize = 4;
+pub(super) const MESSAGE_HEADER: usize = 4;
 
 /// `warning` and `fatal` (RFC 8446, section 6).
 const WARNING: u8 = 1;
@@ -400,7 +400,7 @@ fn inappropriate(content_type: ContentType) -> Error {
 
 /// How the peer is told what it did wrong (RFC 8446, section 6.2); `None` where it was
 /// told already, or told us.
-fn alert_for(error: &Error) -> Option<AlertDescription> {
+pub(super) fn alert_for(error: &Error) -> Option<AlertDescription> {
     match error {
         Error::AlertReceived(_) => None,
         Error::DecryptError => Some(AlertDescription::BadRecordMac),

@@ -95,6 +95,7 @@ impl Answer {
     ) -> Result<Arc<ServerConfig>, (Error, u8)> {
         const INTERNAL_ERROR: u8 = 80;
         const UNRECOGNIZED_NAME: u8 = 112;
+        const INAPPROPRIATE_FALLBACK: u8 = 86;
         let said = Hello::of(hello, records);
         let chosen = match &self.choose {
             Some(choose) => choose(&said).map_err(|error| {
@@ -107,6 +108,9 @@ impl Answer {
         let internal = |error| (error, INTERNAL_ERROR);
         // Builds what is checked next, and says why it cannot be.
         let config = context.server_config().map_err(internal)?;
+        if offered::is_fallback(records, context.newest_version()) {
+            return Err((fell_back(), INAPPROPRIATE_FALLBACK));
+        }
         if let Some(name) = said.server_name.filter(|name| !context.knows_name(name)) {
             let sentence = format!(
                 "a client asked for '{name}', which no identity of this server is for: \
@@ -121,6 +125,14 @@ impl Answer {
         }
         Ok(config)
     }
+}
+
+/// About a client that [`offered::is_fallback`] tells of.
+pub(crate) fn fell_back() -> Error {
+    let sentence = "the client fell back to an older version of TLS than this server has \
+         (TLS_FALLBACK_SCSV, RFC 7507): its connection with the newer one was disturbed, or \
+         something between you keeps it from that";
+    Error::new(Status::NoCommon, sentence)
 }
 
 /// How well an identity is for a name: not at all, by a wildcard, exactly.

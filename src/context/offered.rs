@@ -1,37 +1,64 @@
 //! What a client offers, and rustls does not tell.
 
+use std::borrow::Cow;
+
 /// Types of a record, of a message and of an extension (RFC 8446, sections 5.1, 4
 /// and 4.2).
 const HANDSHAKE: usize = 22;
 const CLIENT_HELLO: usize = 1;
 const SUPPORTED_VERSIONS: usize = 43;
 
+/// A cipher suite that is none: the client tries again with an older version than it
+/// has, because something went wrong with that (RFC 7507).
+const TLS_FALLBACK_SCSV: [u8; 2] = [0x56, 0x00];
+
 /// The versions that a client offers, by their numbers, best first, from the records
 /// that begin with its ClientHello; none where they are not those of one.
 pub(super) fn versions(records: &[u8]) -> Vec<u16> {
     let message = first_message(Bytes(records));
     message
-        .and_then(|message| read(&message))
+        .and_then(|message| read(&message).map(|offer| offer.versions))
         .unwrap_or_default()
+}
+
+/// Whether the client in these records fell back to an older version than `newest`, by
+/// its number, which somebody in between may have brought it to (RFC 7507, section 3).
+pub(crate) fn is_fallback(records: &[u8], newest: u16) -> bool {
+    let message = first_message(Bytes(records));
+    let offer = message.as_deref().and_then(read);
+    offer.is_some_and(|offer| {
+        let is_older = |version: &u16| *version < newest || version >> 8 != newest >> 8;
+        offer.is_fallback && offer.versions.iter().all(is_older)
+    })
+}
+
+/// What is read of a ClientHello.
+struct Offer {
+    versions: Vec<u16>,
+    is_fallback: bool,
 }
 
 /// The first handshake message, which several records may share (RFC 8446, section
 /// 5.1).
-fn first_message(mut records: Bytes<'_>) -> Option<Vec<u8>> {
-    let mut joined = Vec::new();
+fn first_message(mut records: Bytes<'_>) -> Option<Cow<'_, [u8]>> {
+    let mut joined = Cow::Borrowed(&[][..]);
     loop {
-        if let Some(message) = Bytes(&joined).whole_message() {
-            return Some(message.to_vec());
-        }
         let is_handshake = records.number(1)? == HANDSHAKE;
         records.take(2)?;
-        joined.extend_from_slice(records.prefixed(2).filter(|_| is_handshake)?);
+        let content = records.prefixed(2).filter(|_| is_handshake)?;
+        match joined.is_empty() {
+            true => joined = Cow::Borrowed(content),
+            false => joined.to_mut().extend_from_slice(content),
+        }
+        if Bytes(&joined).whole_message().is_some() {
+            return Some(joined);
+        }
     }
 }
 
-/// The versions in a ClientHello (RFC 8446, sections 4.1.2 and 4.2.1): those of the
-/// extension or, of clients that have never heard of it, the highest.
-fn read(message: &[u8]) -> Option<Vec<u16>> {
+/// Reads a ClientHello (RFC 8446, sections 4.1.2 and 4.2.1).  Its versions are those of
+/// the extension or, of clients that have never heard of it, the highest.
+fn read(message: &[u8]) -> Option<Offer> {
     let mut message = Bytes(message);
     if message.number(1)? != CLIENT_HELLO {
         return None;
@@ -40,21 +67,28 @@ fn read(message: &[u8]) -> Option<Vec<u16>> {
     let legacy_version = hello.number(2)?;
     let _random = hello.take(32)?;
     let _session_id = hello.prefixed(1)?;
-    let _cipher_suites = hello.prefixed(2)?;
+    let cipher_suites = hello.prefixed(2)?;
+    let is_fallback = cipher_suites
+        .chunks_exact(2)
+        .any(|suite| suite == TLS_FALLBACK_SCSV);
     let _compression_methods = hello.prefixed(1)?;
     let mut extensions = Bytes(hello.prefixed(2).unwrap_or_default());
     while let Some(kind) = extensions.number(2) {
         let content = extensions.prefixed(2)?;
         if kind == SUPPORTED_VERSIONS {
             let listed = Bytes(content).prefixed(1)?.chunks_exact(2);
-            return Some(
-                listed
+            return Some(Offer {
+                versions: listed
                     .map(|two| u16::from_be_bytes([two[0], two[1]]))
                     .collect(),
-            );
+                is_fallback,
+            });
         }
     }
-    Some(vec![u16::try_from(legacy_version).ok()?])
+    Some(Offer {
+        versions: vec![u16::try_from(legacy_version).ok()?],
+        is_fallback,
+    })
 }
 
 /// Bytes that are read from the front.

@@ -28,6 +28,13 @@ impl Context {
         self.seal(&self.inner.server, server::config)
     }
 
+    /// The newest version of TLS that it has, by its number.
+    pub(crate) fn newest_version(&self) -> u16 {
+        let versions = self.state().settings.versions();
+        let numbers = versions.iter().map(|version| version.version.into());
+        numbers.max().unwrap_or(0)
+    }
+
     /// Who answers, where the client has to be heard first.  Seals the context.
     pub(crate) fn hear_first(&self) -> Result<Option<Answer>> {
         let mut state = self.state();

@@ -21,6 +21,8 @@ mod expiry;
 mod external;
 #[path = "connection/facts.rs"]
 mod facts;
+#[path = "connection/greeting.rs"]
+mod greeting;
 #[path = "connection/handshake.rs"]
 mod handshake;
 #[path = "connection/limits.rs"]

@@ -4,24 +4,36 @@ use std::sync::Arc;
 
 use rustls::ProtocolVersion::TLSv1_3;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{CommonState, ContentType, ServerConfig};
+use rustls::{AlertDescription, CommonState, ContentType, ServerConfig};
 
 use super::super::buffer::Buffer;
 use super::super::failure;
 use super::super::limits::{FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA, Spent};
 use super::super::record::{HEADER, TAG, record_length};
 use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
+use super::greeting::fatal_alert;
 use super::{EarlyData, Engine, Tls};
+use crate::context::{fell_back, is_fallback};
 use crate::notes::Notes;
 use crate::{Error, Result};
 
 impl Engine {
     /// Where the client has to be heard before it is answered: whether it was.
     pub(super) fn hear_client(&mut self) -> Result<bool> {
+        if !matches!(self.tls, Tls::Listening(_)) {
+            return Ok(true);
+        }
+        while !self.greeting.is_over() {
+            match self.check_greeting(self.greeted)? {
+                Some(length) => self.greeted += length,
+                None => break,
+            }
+        }
         let Tls::Listening(listening) = &mut self.tls else {
             return Ok(true);
         };
-        let heard = listening.hear(self.incoming.filled(), &mut self.outgoing);
+        let records = &self.incoming.filled()[..self.greeted];
+        let heard = listening.hear(records, &mut self.outgoing);
         let answer = |config: Arc<ServerConfig>| {
             let fragment = fragment(config.max_fragment_size);
             let early_data = config.max_early_data_size;
@@ -79,9 +91,34 @@ impl Engine {
             Ok(step) => Ok((step, filled)),
             Err(failure) => {
                 self.seal_alert();
+                self.correct_alert();
                 Err(self.fail(failure))
             }
         }
+    }
+
+    /// Looks at the record that is so far into those here, on the way to the end of the
+    /// peer's first message: how long it is, if it is whole.
+    fn check_greeting(&mut self, at: usize) -> Result<Option<usize>> {
+        let records = self.incoming.filled();
+        let fault = match self.greeting.check(&records[at..]) {
+            Ok(length) => match (self.newest, length) {
+                (Some(newest), Some(length))
+                    if self.greeting.is_over() && is_fallback(&records[..at + length], newest) =>
+                {
+                    (fell_back(), AlertDescription::InappropriateFallback)
+                }
+                _ => return Ok(length),
+            },
+            Err((error, alert)) => (failure::of_rustls(error, None, records), alert),
+        };
+        let (failure, alert) = fault;
+        // Early data has keys, which rustls has.
+        if self.early_data == EarlyData::None {
+            self.outgoing.append(&fatal_alert(alert.into()));
+            return Err(self.fail(failure));
+        }
+        Err(self.refuse(failure))
     }
 
     /// Shows rustls the next record, if it is whole and for rustls: whether it was.
@@ -92,6 +129,9 @@ impl Engine {
         }
         if self.has_skipped() {
             self.skip()?;
+        }
+        if !self.greeting.is_over() {
+            self.check_greeting(self.shown)?;
         }
         let next = record_length(&self.incoming.filled()[self.shown..]);
         self.shown += next.unwrap_or_default();
@@ -200,6 +240,17 @@ impl Engine {
             if outcome.is_err() {
                 return;
             }
+        }
+    }
+
+    /// certificate_required belongs to TLS 1.3.  Where it is not protected, the version is
+    /// older, and handshake_failure is what tells of it (RFC 5246, section 7.4.6).
+    fn correct_alert(&mut self) {
+        let required = fatal_alert(AlertDescription::CertificateRequired.into());
+        if let Some(alert) = self.outgoing.filled_mut().last_chunk_mut()
+            && *alert == required
+        {
+            *alert = fatal_alert(AlertDescription::HandshakeFailure.into());
         }
     }
 

@@ -32,23 +32,23 @@ const LAST_SEQUENCE: u64 = u64::MAX - 1;
 
 /// The first bytes of a record.
 #[derive(Clone, Copy)]
-pub(super) struct Header {
+pub(in super::super) struct Header {
     bytes: [u8; HEADER],
 }
 
 impl Header {
     /// The header at the front of `records`, when it is here.
-    pub(super) fn of(records: &[u8]) -> Option<Self> {
+    pub(in super::super) fn of(records: &[u8]) -> Option<Self> {
         let bytes = *records.first_chunk()?;
         Some(Self { bytes })
     }
 
-    pub(super) fn content_type(self) -> ContentType {
+    pub(in super::super) fn content_type(self) -> ContentType {
         ContentType::from(self.bytes[0])
     }
 
     /// How many bytes follow it.
-    pub(super) fn length(self) -> usize {
+    pub(in super::super) fn length(self) -> usize {
         usize::from(u16::from_be_bytes([self.bytes[3], self.bytes[4]]))
     }
 }

@@ -1,0 +1,274 @@
+//! What comes before anything is protected, and how both kinds of server answer it: those
+//! that look at the ClientHello before they decide who answers, and those that do not.
+
+use std::sync::Arc;
+
+use tlsmith::{ClientAuth, Connection, Context, MemoryTransport, Version};
+
+use crate::support::*;
+
+const UNEXPECTED_MESSAGE: u8 = 10;
+const RECORD_OVERFLOW: u8 = 22;
+const HANDSHAKE_FAILURE: u8 = 40;
+const DECODE_ERROR: u8 = 50;
+const INAPPROPRIATE_FALLBACK: u8 = 86;
+const CERTIFICATE_REQUIRED: u8 = 116;
+
+/// What a server does with a client's bytes.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Nothing,
+    ServerHello,
+    Alert(u8),
+}
+
+fn record(kind: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    [&[kind, 3, 1], &length[..], content].concat()
+}
+
+/// A message in as few records as can be.
+fn cut(message: &[u8]) -> Vec<u8> {
+    let records = message.chunks(16_384).map(|part| record(22, part));
+    records.collect::<Vec<_>>().concat()
+}
+
+/// The ClientHello of a client of ours, without its record.
+fn hello(version: Version) -> Vec<u8> {
+    let context = only(client_context(), version);
+    let client = Connection::client(&context, Some("localhost"), MemoryTransport).unwrap();
+    let _ = client.handshake();
+    let mut buffer = [0; 4_096];
+    let count = client.drain(&mut buffer).unwrap();
+    let [message] = &records(&buffer[..count], 22)[..] else {
+        panic!("one record");
+    };
+    message.clone()
+}
+
+/// Where the cipher suites of a ClientHello begin, with their length.
+fn suites_at(message: &[u8]) -> usize {
+    let session_id = 4 + 2 + 32;
+    session_id + 1 + usize::from(message[session_id])
+}
+
+/// A ClientHello with another body.
+fn with_body(message: &[u8], body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+    [&message[..1], &length[1..], body].concat()
+}
+
+/// The same with an extension that nobody knows, of so many bytes.
+fn padded(message: &[u8], count: u16) -> Vec<u8> {
+    let suites = suites_at(message);
+    let compression =
+        suites + 2 + usize::from(u16::from_be_bytes([message[suites], message[suites + 1]]));
+    let extensions = compression + 1 + usize::from(message[compression]);
+    let known = &message[extensions + 2..];
+    let length = u16::try_from(known.len() + 4 + usize::from(count)).unwrap();
+    let body = [
+        &message[4..extensions],
+        &length.to_be_bytes(),
+        known,
+        &[0x7a, 0x7a],
+        &count.to_be_bytes(),
+        &vec![0; count.into()],
+    ];
+    with_body(message, &body.concat())
+}
+
+/// The same with TLS_FALLBACK_SCSV.
+fn fallback(message: &[u8]) -> Vec<u8> {
+    let at = suites_at(message);
+    let length = u16::from_be_bytes([message[at], message[at + 1]]) + 2;
+    let body = [
+        &message[4..at],
+        &length.to_be_bytes(),
+        &[0x56, 0x00],
+        &message[at + 2..],
+    ];
+    with_body(message, &body.concat())
+}
+
+fn listening(context: &Context) -> Context {
+    context.set_choose(Arc::new(|_| Ok(None))).unwrap();
+    context.clone()
+}
+
+/// Has a server hear these bytes, so many at once.
+fn ask(context: &Context, bytes: &[u8], piece: usize) -> Answer {
+    let server = Connection::server(context, MemoryTransport).unwrap();
+    for part in bytes.chunks(piece) {
+        server.feed(part).unwrap();
+        if server.handshake().is_err_and(|error| !error.is_want()) {
+            break;
+        }
+    }
+    let mut answer = [0; 4_096];
+    match server.drain(&mut answer).unwrap() {
+        0 => Answer::Nothing,
+        7 if answer[..6] == [21, 3, 3, 0, 2, 2] => Answer::Alert(answer[6]),
+        _ if answer[0] == 22 && answer[5] == 2 => Answer::ServerHello,
+        count => panic!("{:?}", &answer[..count]),
+    }
+}
+
+/// Both kinds of server, with these versions.
+fn both(oldest: Version, newest: Version) -> [Context; 2] {
+    let with = || server_with(|server| server.set_versions(oldest, newest).unwrap());
+    [with(), listening(&with())]
+}
+
+#[track_caller]
+fn check(what: &str, bytes: &[u8], expected: Answer) {
+    for (place, context) in both(Version::Tls12, Version::Tls13).iter().enumerate() {
+        for piece in [usize::MAX, 4_096, 7] {
+            let answer = ask(context, bytes, piece);
+            assert_eq!(answer, expected, "{what}, server {place}, {piece} at once");
+        }
+    }
+}
+
+#[test]
+fn a_client_hello_is_heard_whatever_its_length() {
+    let hello = hello(Version::Tls13);
+    for more in [1_000, 17_500, 18_500, 30_000, 60_000] {
+        let bytes = cut(&padded(&hello, more));
+        check(&more.to_string(), &bytes, Answer::ServerHello);
+    }
+}
+
+#[test]
+fn what_comes_instead_of_a_client_hello_gets_the_alert_that_tells_why() {
+    let hello = hello(Version::Tls12);
+    let (begun, rest) = hello.split_at(50);
+    let begun = record(22, begun);
+    let rest = record(22, rest);
+    let ccs = record(20, &[1]);
+    let heartbeat = record(24, &[1, 0, 3, 1, 2, 3]);
+    let too_long = [&[1, 1, 0, 0][..], &[0; 100]].concat();
+    let finished = [&[20, 0, 0, 12][..], &[0; 12]].concat();
+    let cases: [(&str, Vec<u8>, u8); 15] = [
+        ("Finished", record(22, &finished), UNEXPECTED_MESSAGE),
+        ("an unknown record", heartbeat.clone(), UNEXPECTED_MESSAGE),
+        ("data", record(23, b"data"), UNEXPECTED_MESSAGE),
+        ("ChangeCipherSpec", ccs.clone(), UNEXPECTED_MESSAGE),
+        ("a long CCS", record(20, &[1, 1]), UNEXPECTED_MESSAGE),
+        ("an empty alert", record(21, &[]), UNEXPECTED_MESSAGE),
+        ("an empty message", record(22, &[]), UNEXPECTED_MESSAGE),
+        (
+            "unknown inside",
+            [&begun[..], &heartbeat].concat(),
+            UNEXPECTED_MESSAGE,
+        ),
+        (
+            "CCS inside",
+            [&begun[..], &ccs, &rest].concat(),
+            UNEXPECTED_MESSAGE,
+        ),
+        (
+            "data inside",
+            [&begun[..], &record(23, b"x")].concat(),
+            UNEXPECTED_MESSAGE,
+        ),
+        (
+            "an alert inside",
+            [&begun[..], &record(21, &[1, 0])].concat(),
+            UNEXPECTED_MESSAGE,
+        ),
+        (
+            "HTTP",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+            UNEXPECTED_MESSAGE,
+        ),
+        ("64 KiB", record(22, &too_long), DECODE_ERROR),
+        (
+            "a long record",
+            record(22, &padded(&hello, 17_000)),
+            RECORD_OVERFLOW,
+        ),
+        (
+            "the header of one",
+            vec![22, 3, 1, 0x40, 1],
+            RECORD_OVERFLOW,
+        ),
+    ];
+    for (what, bytes, alert) in cases {
+        check(what, &bytes, Answer::Alert(alert));
+    }
+}
+
+#[test]
+fn half_a_client_hello_gets_no_answer() {
+    let bytes = cut(&hello(Version::Tls13));
+    check("half", &bytes[..bytes.len() / 2], Answer::Nothing);
+}
+
+#[test]
+fn clients_fall_back_to_no_older_version_than_the_server_has() {
+    use Version::{Tls12, Tls13};
+    let cases = [
+        (hello(Tls12), Tls13, Answer::Alert(INAPPROPRIATE_FALLBACK)),
+        (hello(Tls12), Tls12, Answer::ServerHello),
+        (hello(Tls13), Tls13, Answer::ServerHello),
+    ];
+    for (hello, newest, expected) in cases {
+        for context in both(Tls12, newest) {
+            assert_eq!(ask(&context, &cut(&fallback(&hello)), usize::MAX), expected);
+            assert_eq!(ask(&context, &cut(&hello), usize::MAX), Answer::ServerHello);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_answers_wrongly_is_told_why() {
+    let cases = [
+        (record(24, b"x"), UNEXPECTED_MESSAGE),
+        (record(23, b"x"), UNEXPECTED_MESSAGE),
+        (record(20, &[2]), UNEXPECTED_MESSAGE),
+        (record(22, &[]), UNEXPECTED_MESSAGE),
+        (
+            [record(22, &[2, 0, 0]), record(20, &[1])].concat(),
+            UNEXPECTED_MESSAGE,
+        ),
+        (record(22, &[2, 1, 0, 0]), DECODE_ERROR),
+        (vec![22, 3, 3, 0x40, 1], RECORD_OVERFLOW),
+    ];
+    for (bytes, alert) in cases {
+        let context = client_context();
+        let client = Connection::client(&context, Some("localhost"), MemoryTransport).unwrap();
+        let _ = client.handshake();
+        let mut sent = [0; 4_096];
+        client.drain(&mut sent).unwrap();
+        client.feed(&bytes).unwrap();
+        assert!(client.handshake().is_err_and(|error| !error.is_want()));
+        assert_eq!(client.drain(&mut sent).unwrap(), 7);
+        assert_eq!(sent[..7], [21, 3, 3, 0, 2, 2, alert]);
+    }
+}
+
+#[test]
+fn a_client_without_a_certificate_hears_of_it_in_the_words_of_its_version() {
+    let cases = [
+        (Version::Tls12, HANDSHAKE_FAILURE),
+        (Version::Tls13, CERTIFICATE_REQUIRED),
+    ];
+    for (version, alert) in cases {
+        let server = server_with(|server| {
+            server.add_root(ca().certificate()).unwrap();
+            server.set_client_auth(ClientAuth::Required).unwrap();
+        });
+        for server in [server.clone(), listening(&server)] {
+            let client = only(client_context(), version);
+            let (client, server) = pair(&client, &server, "localhost");
+            std::thread::scope(|scope| {
+                scope.spawn(|| server.handshake().unwrap_err());
+                let error = match client.handshake() {
+                    Ok(()) => client.read(&mut [0; 1]).unwrap_err(),
+                    Err(error) => error,
+                };
+                assert_eq!(error.alert(), Some(alert));
+            });
+        }
+    }
+}
