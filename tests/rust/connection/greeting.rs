@@ -3,16 +3,14 @@
 
 use std::sync::Arc;
 
-use tlsmith::{ClientAuth, Connection, Context, MemoryTransport, Version};
+use tlsmith::{Connection, Context, MemoryTransport, Version};
 
 use crate::support::*;
 
 const UNEXPECTED_MESSAGE: u8 = 10;
 const RECORD_OVERFLOW: u8 = 22;
-const HANDSHAKE_FAILURE: u8 = 40;
 const DECODE_ERROR: u8 = 50;
 const INAPPROPRIATE_FALLBACK: u8 = 86;
-const CERTIFICATE_REQUIRED: u8 = 116;
 
 /// What a server does with a client's bytes.
 #[derive(Debug, PartialEq, Eq)]
@@ -244,31 +242,5 @@ fn a_server_that_answers_wrongly_is_told_why() {
         assert!(client.handshake().is_err_and(|error| !error.is_want()));
         assert_eq!(client.drain(&mut sent).unwrap(), 7);
         assert_eq!(sent[..7], [21, 3, 3, 0, 2, 2, alert]);
-    }
-}
-
-#[test]
-fn a_client_without_a_certificate_hears_of_it_in_the_words_of_its_version() {
-    let cases = [
-        (Version::Tls12, HANDSHAKE_FAILURE),
-        (Version::Tls13, CERTIFICATE_REQUIRED),
-    ];
-    for (version, alert) in cases {
-        let server = server_with(|server| {
-            server.add_root(ca().certificate()).unwrap();
-            server.set_client_auth(ClientAuth::Required).unwrap();
-        });
-        for server in [server.clone(), listening(&server)] {
-            let client = only(client_context(), version);
-            let (client, server) = pair(&client, &server, "localhost");
-            std::thread::scope(|scope| {
-                scope.spawn(|| server.handshake().unwrap_err());
-                let error = match client.handshake() {
-                    Ok(()) => client.read(&mut [0; 1]).unwrap_err(),
-                    Err(error) => error,
-                };
-                assert_eq!(error.alert(), Some(alert));
-            });
-        }
     }
 }
