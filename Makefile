@@ -2,6 +2,7 @@
 # make test     runs every test
 # make bogo     has BoringSSL's test suite judge the C library
 # make tsan     has ThreadSanitizer watch threads that share the C library
+# make asan     has AddressSanitizer watch the library itself
 # make bench    measures tlsmith against its peers (make bench-quick: against the
 #               system's OpenSSL; make bench-python: from Python)
 # make wheel    builds the Python package with the C library in it
@@ -50,7 +51,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan fuzz test-rust test-c test-python test-wheel header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan asan fuzz test-rust test-c test-python test-wheel header fmt lint install uninstall clean
 
 all: lib
 
@@ -184,6 +185,10 @@ bogo: lib $(VENV)/ready
 # Builds the library once more, instrumented.
 tsan:
 	@CARGO='$(CARGO)' TEST_CC='$(CC)' sh tests/tsan/run.sh
+
+# The same, with AddressSanitizer.
+asan:
+	@CARGO='$(CARGO)' TEST_CC='$(CC)' sh tests/asan/run.sh
 
 # Needs a nightly compiler, and: cargo install cargo-fuzz --locked.
 FUZZ_SECONDS ?= 60

@@ -62,8 +62,8 @@ impl Buffer {
 
     /// Room for at least `least` bytes at the end, and often more.
     pub(crate) fn spare(&mut self, least: usize) -> &mut [u8] {
-        if self.memory.capacity() == 0 {
-            self.memory = lease();
+        if self.memory.capacity() < CAPACITY {
+            self.unsettle();
         }
         if self.memory.capacity() - self.end < least {
             self.memory.copy_within(self.start..self.end, 0);
@@ -110,6 +110,26 @@ impl Buffer {
         out[..count].copy_from_slice(&self.filled()[..count]);
         self.consume(count);
         count
+    }
+
+    /// Keeps a few bytes in as much memory as they need, because more may be long in
+    /// coming: thousands of clients may begin a handshake and never go on.
+    pub(crate) fn settle(&mut self) {
+        let len = self.len();
+        if (1..=FIRST).contains(&len) && self.memory.capacity() >= CAPACITY {
+            let few = self.filled().to_vec();
+            self.release();
+            (self.memory, self.end) = (few, len);
+        }
+    }
+
+    /// Gets memory as large as usual, for the bytes that it has.
+    fn unsettle(&mut self) {
+        let few = std::mem::replace(&mut self.memory, lease());
+        if self.memory.len() < self.end {
+            self.memory.resize(self.end.next_multiple_of(FIRST), 0);
+        }
+        self.memory[self.start..self.end].copy_from_slice(&few[self.start..self.end]);
     }
 
     fn release(&mut self) {
@@ -280,6 +300,25 @@ mod tests {
             assert_eq!(lease().len(), CAPACITY);
         });
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_few_bytes_that_wait_have_no_more_memory_than_they_need() {
+        let mut buffer = Buffer::default();
+        buffer.append(b"half a record");
+        buffer.consume(5);
+        buffer.settle();
+        assert_eq!(buffer.filled(), b"a record");
+        assert!(buffer.memory.capacity() < 64);
+        assert!(buffer.spare(1).len() >= FIRST / 2);
+        buffer.append(b", and the rest");
+        assert_eq!(buffer.filled(), b"a record, and the rest");
+        buffer.consume(buffer.len());
+        buffer.settle();
+        assert_eq!(buffer.memory.capacity(), 0);
+        buffer.append(&[7; FIRST + 1]);
+        buffer.settle();
+        assert!(buffer.memory.capacity() >= CAPACITY);
     }
 
     #[test]

@@ -253,7 +253,10 @@ impl Engine {
                 Step::Ready | Step::Blocked if self.transport_ended => {
                     return Err(failure::closed_in_handshake());
                 }
-                Step::Ready | Step::Blocked => return Ok(false),
+                Step::Ready | Step::Blocked => {
+                    self.incoming.settle();
+                    return Ok(false);
+                }
             }
         }
     }

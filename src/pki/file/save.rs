@@ -10,7 +10,7 @@ use aws_lc_rs::rand;
 use rustix::fs::{
     AtFlags, Mode, OFlags, RenameFlags, fchmod, fsync, linkat, openat, renameat_with, unlinkat,
 };
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use zeroize::Zeroizing;
 
 use super::target::Target;
@@ -273,7 +273,7 @@ fn sync_directories(files: &[Staged], system: &impl Calls) -> Result<()> {
 
 fn sync_directory(directory: &OwnedFd, system: &impl Calls) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = match openat(directory, ".", flags, Mode::empty()) {
+    let directory = match retry_on_intr(|| openat(directory, ".", flags, Mode::empty())) {
         // One that may be written but not read cannot be opened for this.
         Err(Errno::ACCESS) => return Ok(()),
         directory => File::from(directory?),
@@ -292,7 +292,8 @@ fn create_beside(target: &Target) -> io::Result<(String, File)> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     loop {
         let name = temporary_name()?;
-        match openat(&target.directory, name.as_str(), flags, OWNER) {
+        let create = || openat(&target.directory, name.as_str(), flags, OWNER);
+        match retry_on_intr(create) {
             Err(Errno::EXIST) => {}
             file => return Ok((name, File::from(file?))),
         }
@@ -327,7 +328,7 @@ impl Calls for System {
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
-        Ok(fsync(file)?)
+        Ok(retry_on_intr(|| fsync(file))?)
     }
 
     fn rename(

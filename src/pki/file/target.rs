@@ -11,7 +11,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::geteuid;
 
 use super::super::quoted;
@@ -46,7 +46,8 @@ impl Target {
         let mut links = 0;
         while let Some(name) = rest.pop() {
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let entry = match openat(&directory, name.as_os_str(), flags, Mode::empty()) {
+            let open = || openat(&directory, name.as_os_str(), flags, Mode::empty());
+            let entry = match retry_on_intr(open) {
                 Ok(entry) => entry,
                 Err(Errno::NOENT) if rest.is_empty() => return Ok(Self { directory, name }),
                 Err(error) => return Err(error.into()),
@@ -114,7 +115,7 @@ fn refusal(name: &OsStr, owner: u32) -> io::Error {
 fn start(path: &[u8]) -> io::Result<OwnedFd> {
     let from = if path.starts_with(b"/") { "/" } else { "." };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(openat(CWD, from, flags, Mode::empty())?)
+    Ok(retry_on_intr(|| openat(CWD, from, flags, Mode::empty()))?)
 }
 
 /// The components of a path, the last one first.  A path that ends with a slash

@@ -1,0 +1,8 @@
+/* Loses a context. */
+
+#include <tlsmith.h>
+
+int main(void)
+{
+	return tlsmith_ctx_new() == 0;
+}
