@@ -36,6 +36,29 @@ def check_port(port: int) -> None:
         raise config_error(f"the port is {port}: 0 to 65535 are ports")
 
 
+MOST_WAITING = 2**31 - 1
+"""A backlog that every system cuts down to the most that it allows."""
+
+
+_FOR_EVER = 3e9
+"""Seconds that nobody waits."""
+
+
+def handshake_limit(seconds: float | None) -> float | None:
+    """Seconds that a handshake may take, or None for no limit; raises for what is neither."""
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        kind = type(seconds).__name__
+        raise TypeError(f"handshake_timeout is a number of seconds or None, not {kind}")
+    if not 0 < seconds < float("inf"):
+        raise config_error(
+            f"handshake_timeout is {seconds}: it is a number of seconds above 0, or None "
+            "for no limit"
+        )
+    return min(float(seconds), _FOR_EVER)
+
+
 def dial_unix(path: StrPath, timeout: float | None) -> int:
     """A descriptor that is connected to the Unix socket at a path."""
     import socket
@@ -69,11 +92,13 @@ def _limit_sending(plain: socket.socket, seconds: float | None) -> None:
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
-def bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
+def bind(address: Address, backlog: int | None, reuse_port: bool) -> socket.socket:
     """A listening socket that blocks."""
     import socket
 
     check_address(address)
+    if backlog is None:
+        backlog = MOST_WAITING
     if not isinstance(address, tuple):
         return _bind_unix(os.fspath(address), backlog, reuse_port)
     host, port = address[:2]

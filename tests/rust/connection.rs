@@ -23,6 +23,8 @@ mod external;
 mod facts;
 #[path = "connection/handshake.rs"]
 mod handshake;
+#[path = "connection/hurry.rs"]
+mod hurry;
 #[path = "connection/limits.rs"]
 mod limits;
 #[path = "connection/naming.rs"]
