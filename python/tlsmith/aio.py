@@ -14,6 +14,7 @@ certificates of the peer.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 import socket
 
@@ -108,7 +109,7 @@ async def start_server(
     server: Server,
     *,
     handshake_timeout: float | None = 60.0,
-    on_failure: Callable[[Error, Any], object] | None = None,
+    on_failure: Callable[[Error, Any], object] | Callable[[Error], object] | None = None,
     limit: int = _LIMIT,
     **options: Any,
 ) -> asyncio.Server:
@@ -117,8 +118,9 @@ async def start_server(
 
     address            (host, port), or the path of a Unix socket
     handshake_timeout  how long a client may take for it, in seconds; None: no limit
-    on_failure         called with the error of each handshake that failed, and the
-                       address of its client, as getpeername() gives it
+    on_failure         called with the error of each handshake that failed, and with the
+                       address of its client, as getpeername() gives it; a function of
+                       one argument gets the error alone
     limit              how much a reader holds back
 
     Other options go to loop.create_server() or loop.create_unix_server().  As many
@@ -127,6 +129,7 @@ async def start_server(
     if not isinstance(server, Server):
         raise TypeError(f"a Server is needed, not {type(server).__name__}")
     seconds = handshake_limit(handshake_timeout)
+    report = None if on_failure is None else _with_address(on_failure)
     loop = asyncio.get_running_loop()
 
     def accept() -> TLSProtocol:
@@ -141,8 +144,8 @@ async def start_server(
 
     def told(ready: asyncio.Future[TLSTransport], client: Any) -> None:
         failure = None if ready.cancelled() else ready.exception()
-        if isinstance(failure, Error) and on_failure is not None:
-            on_failure(failure, client)
+        if isinstance(failure, Error) and report is not None:
+            report(failure, client)
 
     check_address(address)
     options.setdefault("backlog", socket.SOMAXCONN)
@@ -155,6 +158,20 @@ async def start_server(
         if isinstance(error, Error):
             raise
         raise io_error(f"cannot listen on {_where(address)}", error) from error
+
+
+def _with_address(on_failure: Callable[..., object]) -> Callable[[Error, Any], object]:
+    """The function as one that takes the address too."""
+    if not callable(on_failure):
+        raise TypeError(f"on_failure is a function, not {type(on_failure).__name__}")
+    try:
+        inspect.signature(on_failure).bind(None, None)
+    except TypeError:
+        return lambda error, _address: on_failure(error)
+    except ValueError:
+        # What is written in C may have no signature that could be asked for.
+        pass
+    return on_failure
 
 
 def _where(address: Address) -> str:
