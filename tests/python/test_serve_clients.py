@@ -113,22 +113,40 @@ def test_a_request_of_a_byte_at_a_time_is_given_up(client, server, monkeypatch, 
                 time.sleep(0.05)
 
 
-def test_it_goes_on_when_the_system_has_threads_again(client, server, monkeypatch):
-    start = threading.Thread.start
-    failures = [RuntimeError("can't start new thread")] * 2
+class FailingStarts:
+    """Threads of the service, which the system refuses this often."""
 
-    def starting(self):
-        if failures and not isinstance(self, type(running)):
-            raise failures.pop()
-        start(self)
+    def __init__(self, monkeypatch, times):
+        self._start = threading.Thread.start
+        self.left = times
+        monkeypatch.setattr(threading.Thread, "start", lambda thread: self.start(thread))
 
-    with thread(lambda: None) as running:
-        pass
+    def start(self, starting):
+        if self.left and starting._target.__qualname__.startswith("serve_forever"):
+            self.left -= 1
+            raise RuntimeError("can't start new thread")
+        self._start(starting)
+
+
+def test_a_client_waits_until_the_system_has_a_thread_again(client, server, monkeypatch):
     with serving(server, Echo()) as address:
-        monkeypatch.setattr(threading.Thread, "start", starting)
-        # Even connecting may want a thread, to look the name up: an address needs none.
-        for _ in range(2):
-            with pytest.raises(tlsmith.Error):
-                connect(client, address)
-        assert not failures
+        refused = FailingStarts(monkeypatch, 2)
         check_echo(client, address)
+        assert not refused.left
+
+
+def test_a_client_is_turned_away_where_the_system_has_no_thread(client, server, monkeypatch):
+    monkeypatch.setattr(_services, "_PAUSE", 0.001)
+    with serving(server, Echo()) as address:
+        refused = FailingStarts(monkeypatch, _services._ATTEMPTS)
+        with pytest.raises(tlsmith.Error):
+            connect(client, address)
+        assert not refused.left
+        check_echo(client, address)
+
+
+def test_there_are_no_more_clients_than_descriptors(monkeypatch):
+    for limit, echoes, others in ((40, 8, 4), (1024, 512, 496), (10, 1, 1), (-1, 512, 512)):
+        monkeypatch.setattr(_services.resource, "getrlimit", lambda _, limit=limit: (limit, -1))
+        assert _services._most_clients(Echo()) == echoes
+        assert _services._most_clients(Files(".")) == others

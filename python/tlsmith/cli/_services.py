@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import resource
 import socket
 import sys
 import threading
@@ -33,11 +34,17 @@ _FAREWELL = 1.0
 """Seconds that all of them have to say close_notify at the end."""
 
 _MOST_CLIENTS = 512
+_OTHER_DESCRIPTORS = 32
+"""What the rest of the program may have open."""
+
 _IDLE = 1.0
 """Seconds of silence after which a client makes room for another, where all have it."""
 
 _PAUSE = 0.1
-"""Seconds until the next attempt where the system has no thread left."""
+"""Seconds until the next attempt where there is no room, or the system has no thread."""
+
+_ATTEMPTS = 10
+"""How often a thread is asked for."""
 
 
 class Client:
@@ -142,6 +149,9 @@ class Service:
     alpn: Sequence[str] = ()
     """What it speaks by default."""
 
+    descriptors = 2
+    """How many a client takes: its socket, and what is passed on."""
+
     def serve(self, client: Client) -> None:
         """Serve one client after its handshake."""
         raise NotImplementedError
@@ -151,6 +161,7 @@ class Echo(Service):
     """Sends back what comes."""
 
     kind = "echo"
+    descriptors = 1
 
     def serve(self, client: Client) -> None:
         client.settimeout(None)
@@ -270,7 +281,7 @@ class _Writing(io.RawIOBase):
 def serve_forever(listener: Listener, service: Service) -> NoReturn:
     """Accept clients until a signal raises; then tell those that are there."""
     clients: set[Client] = set()
-    room = threading.BoundedSemaphore(_MOST_CLIENTS)
+    room = threading.BoundedSemaphore(_most_clients(service))
 
     def serve(client: Client) -> None:
         try:
@@ -282,21 +293,38 @@ def serve_forever(listener: Listener, service: Service) -> NoReturn:
     try:
         while True:
             client = Client(*listener.accept())
-            while not room.acquire(timeout=_PAUSE):
+            if not room.acquire(blocking=False):
                 _drop_an_idle(clients)
+                while not room.acquire(timeout=_PAUSE):
+                    _drop_an_idle(clients)
             clients.add(client)
-            try:
-                threading.Thread(target=serve, args=(client,), daemon=True).start()
-            except RuntimeError as error:
-                # The system has no thread, and may have one when a client has left.
+            if not _start(serve, client):
                 clients.discard(client)
                 room.release()
-                client.drop(str(error))
-                time.sleep(_PAUSE)
+                client.drop("turned away: the system has no thread for it")
     finally:
         deadline = time.monotonic() + _FAREWELL
         for client in list(clients):
             client.end(deadline)
+
+
+def _most_clients(service: Service) -> int:
+    """As many as there are descriptors for."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        return _MOST_CLIENTS
+    return max(1, min(_MOST_CLIENTS, (most - _OTHER_DESCRIPTORS) // service.descriptors))
+
+
+def _start(serve: Callable[[Client], None], client: Client) -> bool:
+    """Has a thread serve the client, if the system has one before long."""
+    for _ in range(_ATTEMPTS):
+        try:
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
+            return True
+        except RuntimeError:
+            time.sleep(_PAUSE)
+    return False
 
 
 def _drop_an_idle(clients: set[Client]) -> None:
@@ -310,4 +338,6 @@ def _drop_an_idle(clients: set[Client]) -> None:
 
 def log(who: str, what: str) -> None:
     """A line on the standard error."""
-    print(printable(f"{who} {what}"), file=sys.stderr, flush=True)
+    # In one piece: print() would leave the end of the line to another thread.
+    sys.stderr.write(printable(f"{who} {what}") + "\n")
+    sys.stderr.flush()

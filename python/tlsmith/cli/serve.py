@@ -25,7 +25,8 @@ a server that has none.  Without --cert the local authority issues a certificate
 for localhost, or for each --name, that lives as long as the server.
 
 A client has 10 seconds for its handshake, and 60 for each request of a file.  Where
-512 are there, the one that has been silent the longest makes room for the next.
+512 are there, or as many as there are descriptors for, the one that has been silent
+the longest makes room for the next.
 
 Ctrl-C and SIGTERM say close_notify to the clients, and end with exit code 0.
 What happens goes to the standard error.  JSON, one document once it listens, has
