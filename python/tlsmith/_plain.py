@@ -65,22 +65,22 @@ def dial_unix(path: StrPath, timeout: float | None) -> int:
 
     path = os.fspath(path)
     where = shown_path(path) or "a text that looks like a key"
-    with socket.socket(socket.AF_UNIX) as plain:
-        plain.settimeout(timeout)
-        plain.settimeout(None)
-        # Where too many wait already, only a socket that blocks waits too.
-        _limit_sending(plain, timeout)
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX) as plain:
+            plain.settimeout(timeout)
+            plain.settimeout(None)
+            # Where too many wait already, only a socket that blocks waits too.
+            _limit_sending(plain, timeout)
             plain.connect(path)
-        except BlockingIOError:
-            raise io_error(
-                f"cannot connect to {where}",
-                TimeoutError(f"nobody accepted the connection within {timeout} seconds"),
-            ) from None
-        except OSError as error:
-            raise io_error(f"cannot connect to {where}", error) from error
-        _limit_sending(plain, None)
-        return plain.detach()
+            _limit_sending(plain, None)
+            return plain.detach()
+    except BlockingIOError:
+        raise io_error(
+            f"cannot connect to {where}",
+            TimeoutError(f"nobody accepted the connection within {timeout} seconds"),
+        ) from None
+    except OSError as error:
+        raise io_error(f"cannot connect to {where}", error) from error
 
 
 def _limit_sending(plain: socket.socket, seconds: float | None) -> None:
@@ -121,17 +121,17 @@ def _bind_unix(path: str, backlog: int, reuse_port: bool) -> socket.socket:
 
     if reuse_port:
         raise config_error("reuse_port is for TCP: nobody shares the path of a Unix socket")
-    plain = socket.socket(socket.AF_UNIX)
     try:
-        plain.bind(path)
-        plain.listen(backlog)
+        plain = socket.socket(socket.AF_UNIX)
+        try:
+            plain.bind(path)
+            plain.listen(backlog)
+        except BaseException:
+            plain.close()
+            raise
     except OSError as error:
-        plain.close()
         where = shown_path(path) or "a text that looks like a key"
         raise io_error(f"cannot listen on {where}", error) from error
-    except BaseException:
-        plain.close()
-        raise
     plain.settimeout(None)
     return plain
 

@@ -123,8 +123,8 @@ async def start_server(
                        one argument gets the error alone
     limit              how much a reader holds back
 
-    Other options go to loop.create_server() or loop.create_unix_server().  As many
-    clients as the system allows may wait there, unless `backlog` says how many.
+    Other options go to loop.create_server() or loop.create_unix_server().  `backlog`,
+    how many clients may wait there, is socket.SOMAXCONN by default.
     """
     if not isinstance(server, Server):
         raise TypeError(f"a Server is needed, not {type(server).__name__}")

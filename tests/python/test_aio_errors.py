@@ -196,3 +196,17 @@ def test_what_is_no_limit_of_a_handshake_is_refused(identity):
     for wrong in (0, -1, float("inf")):
         with pytest.raises(tlsmith.ConfigError, match="handshake_timeout is"):
             run(main(wrong))
+
+
+def test_many_clients_may_wait(identity):
+    async def main():
+        async with await aio.start_server(
+            echo, ("127.0.0.1", 0), tlsmith.Server(identity)
+        ) as server:
+            address = server.sockets[0].getsockname()
+            with contextlib.ExitStack() as stack:
+                # Nothing is accepted meanwhile: asyncio's own queue has room for 100.
+                for _ in range(min(socket.SOMAXCONN, 200)):
+                    stack.enter_context(socket.create_connection(address, 10))
+
+    run(main())

@@ -195,6 +195,27 @@ def test_a_process_without_descriptors_serves_when_it_has_some(client, identity,
         assert b"Too many open files" in process.stderr.read()
 
 
+def test_errors_without_descriptors_are_ours_too(client, server, tmp_path):
+    path = tmp_path / "socket"
+    with server.listen(path):
+        lowest = os.dup(0)
+        os.close(lowest)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+        try:
+            for call in (
+                lambda: client.connect(path, server_name="localhost"),
+                lambda: client.connect(("127.0.0.1", 1)),
+                lambda: server.listen(tmp_path / "other"),
+                lambda: server.listen(("127.0.0.1", 0)),
+            ):
+                with pytest.raises(tlsmith.Error) as caught:
+                    call()
+                assert caught.value.errno == errno.EMFILE
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 # Clients that say nothing, or little.
 
 
