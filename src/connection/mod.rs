@@ -8,7 +8,7 @@ mod engine;
 mod exporter;
 mod facts;
 mod failure;
-mod hurry;
+mod handshake_timeout;
 mod limits;
 mod listening;
 mod memory;

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::engine::{Engine, Read};
 use super::facts::Outcome;
-use super::hurry::Hurry;
+use super::handshake_timeout::HandshakeTimeout;
 use super::pump::{Direction, Outbox, Work, is_fatal, lock};
 use super::transport::{Patience, SharedTimeout, Timeout, Transport};
 use crate::context::{Answer, Choose, Context, Version};
@@ -50,7 +50,7 @@ pub struct Connection {
     /// Whether that carries nothing, because the program does.
     pub(super) is_memory: bool,
     pub(super) timeout: SharedTimeout,
-    pub(super) hurry: Hurry,
+    pub(super) handshake_timeout: HandshakeTimeout,
     /// Held while the handshake is driven.
     pub(super) handshaking: Mutex<()>,
     reading: Direction,
@@ -123,7 +123,7 @@ impl Connection {
             transport: Box::new(transport),
             is_memory,
             timeout: SharedTimeout::default(),
-            hurry: Hurry::default(),
+            handshake_timeout: HandshakeTimeout::default(),
             handshaking: Mutex::new(()),
             reading: Direction::default(),
             writing: Direction::default(),
@@ -175,7 +175,7 @@ impl Connection {
 
     /// Carries the handshake one round trip further.
     pub(super) fn advance(&self, patience: Patience, for_early: bool) -> Result<()> {
-        self.hurried(patience, |patience| self.step(patience, for_early))
+        self.in_handshake_time(patience, |patience| self.step(patience, for_early))
     }
 
     fn step(&self, patience: Patience, for_early: bool) -> Result<()> {

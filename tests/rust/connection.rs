@@ -13,6 +13,8 @@ mod clients;
 mod contexts;
 #[path = "connection/data.rs"]
 mod data;
+#[path = "connection/deadlines.rs"]
+mod deadlines;
 #[path = "connection/early.rs"]
 mod early;
 #[path = "connection/expiry.rs"]
@@ -23,8 +25,6 @@ mod external;
 mod facts;
 #[path = "connection/handshake.rs"]
 mod handshake;
-#[path = "connection/hurry.rs"]
-mod hurry;
 #[path = "connection/limits.rs"]
 mod limits;
 #[path = "connection/naming.rs"]

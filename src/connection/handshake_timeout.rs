@@ -10,7 +10,7 @@ use crate::{Error, Result, Status};
 
 /// The limit of the handshake, and when that began.
 #[derive(Default)]
-pub(super) struct Hurry {
+pub(super) struct HandshakeTimeout {
     limit: SharedTimeout,
     began: OnceLock<Instant>,
 }
@@ -23,31 +23,31 @@ impl Connection {
     /// the handshake fails with [`Status::Timeout`].
     pub fn set_handshake_timeout(&self, limit: Option<Duration>) {
         let limit = limit.map_or(Timeout::Descriptor, Timeout::After);
-        self.hurry.limit.set(limit);
+        self.handshake_timeout.limit.set(limit);
     }
 
     /// Runs one step of the handshake, which waits as `patience` says, but not longer
     /// than the handshake may.
-    pub(super) fn hurried<T>(
+    pub(super) fn in_handshake_time<T>(
         &self,
         patience: Patience,
         step: impl FnOnce(Patience) -> Result<T>,
     ) -> Result<T> {
-        let Timeout::After(limit) = self.hurry.limit.get() else {
+        let Timeout::After(limit) = self.handshake_timeout.limit.get() else {
             return step(patience);
         };
-        let began = *self.hurry.began.get_or_init(Instant::now);
+        let began = *self.handshake_timeout.began.get_or_init(Instant::now);
         let Some(deadline) = began.checked_add(limit) else {
             return step(patience);
         };
-        let hurried = match patience {
+        let sooner = match patience {
             Patience::Until { deadline: own, .. } if own <= deadline => patience,
             Patience::Until { .. } => Patience::Until { deadline, limit },
             // What does not wait goes on not waiting.
             _ if self.transport.is_nonblocking(patience) => patience,
             _ => Patience::Until { deadline, limit },
         };
-        step(hurried).map_err(|error| match error.status() {
+        step(sooner).map_err(|error| match error.status() {
             Status::WantRead | Status::WantWrite | Status::Timeout
                 if Instant::now() >= deadline =>
             {
