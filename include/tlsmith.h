@@ -25,10 +25,10 @@
  * A NULL handle is refused with TLSMITH_ERR_ARG, and freeing NULL does nothing.
  *
  * Reads, writes and handshakes block as the socket does; see
- * tlsmith_set_timeout().  No call raises SIGPIPE, fails with EINTR, sleeps, or
- * needs an init call before it.  tlsmith_connect() alone starts a thread, to look
- * a name up, and only with a time limit.  Memory that cannot be had ends the
- * process.
+ * tlsmith_set_timeout().  No call raises SIGPIPE, fails with EINTR, or needs an
+ * init call before it.  tlsmith_connect() alone starts a thread, to look a name
+ * up, and only with a time limit; tlsmith_accept() alone sleeps, while there are
+ * no descriptors.  Memory that cannot be had ends the process.
  *
  * A callback gets the userdata that was set with it, which has to live as long as
  * the handle and everything that was made from it.  It may run on any thread that
@@ -583,6 +583,12 @@ const char *tlsmith_error(const struct tlsmith_conn *conn);
 int tlsmith_set_timeout(struct tlsmith_conn *conn,
                         int ms);
 
+/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however
+/// slowly the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it
+/// is 5000.  Then every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
+int tlsmith_set_handshake_timeout(struct tlsmith_conn *conn,
+                                  int ms);
+
 /// Resolve `host`, a name or an address, connect to `port`, a number, and shake
 /// hands, with the certificate checked for `host`.  The connection owns the
 /// socket.  Blocks.  The time limit holds for looking the name up and connecting
@@ -596,15 +602,20 @@ int tlsmith_connect(struct tlsmith_conn *conn,
 
 /// Listen on `host` (NULL for every address) and `port` ("0" for any free
 /// one): a socket, which the caller closes, or a negative code, with the reason
-/// in tlsmith_last_error().
+/// in tlsmith_last_error().  As many clients as the system allows may wait there.
 TLSMITH_NODISCARD
 int tlsmith_listen(const char *host,
                    const char *port);
 
-/// Accept one TCP connection, whose socket the connection owns.  The handshake
-/// waits for tlsmith_handshake() or the first read or write, so that no client
-/// can hold up the accepting loop.
-TLSMITH_NODISCARD int tlsmith_accept(struct tlsmith_conn *conn, int listen_fd);
+/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
+/// tlsmith_handshake() or the first read or write, so that no client can hold up the
+/// accepting loop, and may take 5 seconds: see tlsmith_set_handshake_timeout().
+///
+/// Clients that hang up while they wait are passed over.  Without a descriptor or memory
+/// for one more client, it tries again every 100 ms as long as it may wait.
+TLSMITH_NODISCARD
+int tlsmith_accept(struct tlsmith_conn *conn,
+                   int listen_fd);
 
 /// The socket, or -1 before there is one, and where it runs over something else.
 int tlsmith_fd(const struct tlsmith_conn *conn);

@@ -15,7 +15,7 @@ int main(int argc, char **argv)
 	}
 	for (;;) {
 		tlsmith_conn *c = tlsmith_conn_new(ctx);
-		if ((n = tlsmith_accept(c, lfd)) == 0)
+		if ((n = tlsmith_accept(c, lfd)) == 0 && tlsmith_set_timeout(c, 30000) == 0)
 			while ((n = tlsmith_read(c, buf, sizeof buf)) > 0)
 				if ((n = tlsmith_write(c, buf, (size_t)n)) < 0)
 					break;

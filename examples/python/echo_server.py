@@ -9,6 +9,7 @@ with tlsmith.listen(("127.0.0.1", int(port)), tlsmith.Identity.load(pem)) as lis
     print("listening on port", listener.address[1], flush=True)
     for sock in listener:
         with sock:
+            sock.settimeout(30)
             try:
                 while data := sock.recv():
                     sock.sendall(data)

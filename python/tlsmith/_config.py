@@ -12,7 +12,7 @@ from ._certs import Identity
 from ._context import context, trusting
 from ._errors import config_error, shown, state_error
 from ._options import depth, moment, strings
-from ._plain import bind, check_address, dial_unix
+from ._plain import bind, check_address, dial_unix, handshake_limit
 from ._socket import Connection, Listener, Socket
 from ._trust import Pin, Trust, warn
 
@@ -297,16 +297,28 @@ class Server(_Config):
             self._chosen[id(identity._native)] = known
         return known[1]
 
-    def listen(self, address: Address, *, backlog: int = 128, reuse_port: bool = False) -> Listener:
+    def listen(
+        self,
+        address: Address,
+        *,
+        backlog: int | None = None,
+        reuse_port: bool = False,
+        handshake_timeout: float | None = 5.0,
+    ) -> Listener:
         """Listen on (host, port), or on a Unix socket at a path, whose file stays
         when the listener is closed.  Host None or "" is every address, port 0 any
         free one.
 
-        backlog     how many connections may wait for accept()
-        reuse_port  share a TCP port with other listeners that say so too: the
-                    system spreads the clients over them (SO_REUSEPORT)
+        backlog            how many connections may wait for accept(); None: as many
+                           as the system allows (net.core.somaxconn on Linux)
+        reuse_port         share a TCP port with other listeners that say so too: the
+                           system spreads the clients over them (SO_REUSEPORT)
+        handshake_timeout  seconds that the handshake of each client may take in all,
+                           from its first call on, beside what settimeout() says;
+                           then that call raises TimedOut.  None is no limit
         """
-        return Listener(self._context, bind(address, backlog, reuse_port))
+        limit = handshake_limit(handshake_timeout)
+        return Listener(self._context, bind(address, backlog, reuse_port), limit)
 
     def wrap(self, sock: socket.socket, *, handshake: bool = True) -> Socket:
         """Be a server over a connected socket, which is taken over: `sock` is
@@ -453,9 +465,12 @@ def listen(
     address: Address,
     identity: Identity | Sequence[Identity],
     *,
-    backlog: int = 128,
+    backlog: int | None = None,
+    handshake_timeout: float | None = 5.0,
     **server: Any,
 ) -> Listener:
     """Listen as a server: Server(identity, ...).listen(address), with all that
     Server takes."""
-    return Server(identity, **server).listen(address, backlog=backlog)
+    return Server(identity, **server).listen(
+        address, backlog=backlog, handshake_timeout=handshake_timeout
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 
 from . import Server
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from . import Identity
+    from . import Identity, Socket
 
 _PATIENCE = 30.0
 """Seconds that a client may be silent."""
@@ -27,14 +26,14 @@ class EchoServer:
     """
 
     def __init__(self, identity: Identity) -> None:
-        self._server = Server(identity)
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        server = Server(identity)
+        self._listening = server.listen(("127.0.0.1", 0), handshake_timeout=_PATIENCE)
         self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
+        self._open: set[Socket] = set()
         self._threads: list[threading.Thread] = []
         self._closing = False
         self.host = "localhost"
-        self.port: int = self._listening.getsockname()[1]
+        self.port: int = self._listening.address[1]
 
     def __enter__(self) -> Self:
         self._start(self._accept)
@@ -43,37 +42,36 @@ class EchoServer:
     def __exit__(self, *_exception: object) -> None:
         with self._lock:
             self._closing = True
-            # Closing alone would leave accept() and recv() of the others waiting.
-            for sock in (self._listening, *self._open):
-                _shutdown(sock)
+            # This wakes those that wait in accept() and recv().
+            self._listening.close()
+            for sock in self._open:
+                sock.close()
         for thread in self._threads:
             thread.join()
-        self._listening.close()
 
-    def _start(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+    def _start(self, work: Callable[..., None], *arguments: Socket) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
 
     def _accept(self) -> None:
-        while True:
-            try:
-                plain, _ = self._listening.accept()
-            except OSError:
-                return
+        for sock in self._listening:
             with self._lock:
                 if self._closing:
-                    plain.close()
+                    sock.close()
                     return
-                # A second descriptor, since the first becomes the TLS socket's.
-                handle = plain.dup()
-                self._open.add(handle)
-                self._start(self._echo, plain, handle)
+                self._open.add(sock)
+                try:
+                    self._start(self._echo, sock)
+                except RuntimeError:
+                    # The system has no thread left: this client is turned away.
+                    self._open.discard(sock)
+                    sock.close()
 
-    def _echo(self, plain: socket.socket, handle: socket.socket) -> None:
-        plain.settimeout(_PATIENCE)
+    def _echo(self, sock: Socket) -> None:
         try:
-            with self._server.wrap(plain) as sock:
+            with sock:
+                sock.settimeout(_PATIENCE)
                 while data := sock.recv():
                     sock.sendall(data)
         except Error:
@@ -82,13 +80,4 @@ class EchoServer:
             pass
         finally:
             with self._lock:
-                self._open.discard(handle)
-            handle.close()
-
-
-def _shutdown(sock: socket.socket) -> None:
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        # The other side was faster.
-        pass
+                self._open.discard(sock)

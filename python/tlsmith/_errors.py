@@ -20,7 +20,13 @@ class InsecureWarning(UserWarning):
 
 
 class Error(OSError):
-    """Any failure.  `errno` is set where a system call failed, else None."""
+    """Any failure.  `errno` is set where a system call failed, else None.
+
+    Failures of the network and of the system are the builtin exceptions for them too:
+    ConnectionResetError, ConnectionRefusedError, ConnectionAbortedError, BrokenPipeError,
+    TimeoutError, FileNotFoundError, PermissionError, and socket.gaierror where a name has
+    no address.
+    """
 
     code: str = "internal"
     """A stable string for programs, such as "io" or "verify.expired"."""
@@ -119,17 +125,88 @@ class AlertError(HandshakeError):
 class TruncatedError(Error, ConnectionError):
     """The connection ended without close_notify: data may be missing."""
 
+    code = "truncated"
+
 
 class TimedOut(Error, TimeoutError):
     """The time limit passed."""
+
+    code = "timeout"
 
 
 class WantRead(Error, BlockingIOError):
     """Call again when the socket is readable."""
 
+    code = "want_read"
+
 
 class WantWrite(Error, BlockingIOError):
     """Call again when the socket is writable."""
+
+    code = "want_write"
+
+
+class ResetError(Error, ConnectionResetError):
+    """The peer reset the connection (ECONNRESET)."""
+
+
+class RefusedError(Error, ConnectionRefusedError):
+    """Nobody listens there (ECONNREFUSED)."""
+
+
+class AbortedError(Error, ConnectionAbortedError):
+    """The connection was aborted (ECONNABORTED)."""
+
+
+class PipeError(Error, BrokenPipeError):
+    """The peer takes nothing any more (EPIPE)."""
+
+
+class MissingError(Error, FileNotFoundError):
+    """There is no such Unix socket (ENOENT)."""
+
+
+class ForbiddenError(Error, PermissionError):
+    """The system does not permit it (EACCES, EPERM)."""
+
+
+_OF_SYSTEM: dict[type[OSError], type[Error]] = {
+    TimeoutError: TimedOut,
+    ConnectionResetError: ResetError,
+    ConnectionRefusedError: RefusedError,
+    ConnectionAbortedError: AbortedError,
+    BrokenPipeError: PipeError,
+    FileNotFoundError: MissingError,
+    PermissionError: ForbiddenError,
+}
+"""Ours for each builtin exception."""
+
+
+def __getattr__(name: str) -> object:
+    # Importing the socket module takes longer than all the rest.
+    if name == "ResolveError":
+        return _resolver_kind()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _resolver_kind() -> type[Error]:
+    """ResolveError, which is made when it is needed first."""
+    import socket
+
+    class ResolveError(Error, socket.gaierror):
+        """A host name has no address.  `errno` is the resolver's, socket.EAI_..."""
+
+        code = "resolve"
+
+    # As that of a class at the top of the module, where pickle looks for it.
+    ResolveError.__qualname__ = ResolveError.__name__
+    kind: type[Error] = globals().setdefault(ResolveError.__name__, ResolveError)
+    return kind
+
+
+def _of_system(errno: int) -> type[Error]:
+    """The kind of error for a failed system call, as Python chooses among its own."""
+    return _OF_SYSTEM.get(type(OSError(errno, "")), Error)
 
 
 def build(
@@ -144,8 +221,13 @@ def build(
     chain: tuple[Certificate, ...],
 ) -> Error:
     """The exception for an error of the extension, which calls this."""
-    error: Error = globals()[kind](errno, sentence)
-    error.code = code
+    if code == "resolve":
+        return _resolve_error(sentence, errno)
+    make: type[Error] = globals()[kind]
+    if make is Error and errno is not None:
+        make = _of_system(errno)
+    error = make(errno, sentence)
+    error.code = TimedOut.code if make is TimedOut else code
     if isinstance(error, AlertError) and alert_number is not None:
         error.alert_number = alert_number
     if isinstance(error, HandshakeError):
@@ -207,7 +289,25 @@ def state_error(sentence: str) -> Error:
 
 def io_error(what: str, cause: OSError) -> Error:
     """An Error for a system call that Python code made."""
-    kind, code = (TimedOut, "timeout") if isinstance(cause, TimeoutError) else (Error, "io")
-    error = kind(cause.errno, one_line(f"{what}: {cause.strerror or cause}"))
-    error.code = code
+    sentence = one_line(f"{what}: {cause.strerror or cause}")
+    if _is_of_resolver(cause):
+        return _resolve_error(sentence, cause.errno)
+    kinds = (ours for builtin, ours in _OF_SYSTEM.items() if isinstance(cause, builtin))
+    error = next(kinds, Error)(cause.errno, sentence)
+    error.code = TimedOut.code if isinstance(error, TimedOut) else "io"
     return error
+
+
+def _is_of_resolver(cause: OSError) -> bool:
+    # Who has raised socket.gaierror has imported the module.
+    import sys
+
+    socket = sys.modules.get("socket")
+    return socket is not None and isinstance(cause, socket.gaierror)
+
+
+def _resolve_error(sentence: str, errno: int | None) -> Error:
+    import socket
+
+    number = socket.EAI_NONAME if errno is None else errno
+    return (globals().get("ResolveError") or _resolver_kind())(number, sentence)

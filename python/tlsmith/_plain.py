@@ -36,28 +36,51 @@ def check_port(port: int) -> None:
         raise config_error(f"the port is {port}: 0 to 65535 are ports")
 
 
+MOST_WAITING = 2**31 - 1
+"""A backlog that every system cuts down to the most that it allows."""
+
+
+_FOR_EVER = 3e9
+"""Seconds that nobody waits."""
+
+
+def handshake_limit(seconds: float | None) -> float | None:
+    """Seconds that a handshake may take, or None for no limit; raises for what is neither."""
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        kind = type(seconds).__name__
+        raise TypeError(f"handshake_timeout is a number of seconds or None, not {kind}")
+    if not 0 < seconds < float("inf"):
+        raise config_error(
+            f"handshake_timeout is {seconds}: it is a number of seconds above 0, or None "
+            "for no limit"
+        )
+    return min(float(seconds), _FOR_EVER)
+
+
 def dial_unix(path: StrPath, timeout: float | None) -> int:
     """A descriptor that is connected to the Unix socket at a path."""
     import socket
 
     path = os.fspath(path)
     where = shown_path(path) or "a text that looks like a key"
-    with socket.socket(socket.AF_UNIX) as plain:
-        plain.settimeout(timeout)
-        plain.settimeout(None)
-        # Where too many wait already, only a socket that blocks waits too.
-        _limit_sending(plain, timeout)
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX) as plain:
+            plain.settimeout(timeout)
+            plain.settimeout(None)
+            # Where too many wait already, only a socket that blocks waits too.
+            _limit_sending(plain, timeout)
             plain.connect(path)
-        except BlockingIOError:
-            raise io_error(
-                f"cannot connect to {where}",
-                TimeoutError(f"nobody accepted the connection within {timeout} seconds"),
-            ) from None
-        except OSError as error:
-            raise io_error(f"cannot connect to {where}", error) from error
-        _limit_sending(plain, None)
-        return plain.detach()
+            _limit_sending(plain, None)
+            return plain.detach()
+    except BlockingIOError:
+        raise io_error(
+            f"cannot connect to {where}",
+            TimeoutError(f"nobody accepted the connection within {timeout} seconds"),
+        ) from None
+    except OSError as error:
+        raise io_error(f"cannot connect to {where}", error) from error
 
 
 def _limit_sending(plain: socket.socket, seconds: float | None) -> None:
@@ -69,11 +92,13 @@ def _limit_sending(plain: socket.socket, seconds: float | None) -> None:
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
-def bind(address: Address, backlog: int, reuse_port: bool) -> socket.socket:
+def bind(address: Address, backlog: int | None, reuse_port: bool) -> socket.socket:
     """A listening socket that blocks."""
     import socket
 
     check_address(address)
+    if backlog is None:
+        backlog = MOST_WAITING
     if not isinstance(address, tuple):
         return _bind_unix(os.fspath(address), backlog, reuse_port)
     host, port = address[:2]
@@ -96,17 +121,17 @@ def _bind_unix(path: str, backlog: int, reuse_port: bool) -> socket.socket:
 
     if reuse_port:
         raise config_error("reuse_port is for TCP: nobody shares the path of a Unix socket")
-    plain = socket.socket(socket.AF_UNIX)
     try:
-        plain.bind(path)
-        plain.listen(backlog)
+        plain = socket.socket(socket.AF_UNIX)
+        try:
+            plain.bind(path)
+            plain.listen(backlog)
+        except BaseException:
+            plain.close()
+            raise
     except OSError as error:
-        plain.close()
         where = shown_path(path) or "a text that looks like a key"
         raise io_error(f"cannot listen on {where}", error) from error
-    except BaseException:
-        plain.close()
-        raise
     plain.settimeout(None)
     return plain
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 
 from . import _tlsmith
-from ._errors import Error, config_error, io_error, shown, state_error
+from ._errors import Error, WantRead, config_error, io_error, shown, state_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,8 +141,11 @@ class Socket(_tlsmith.Socket, _Peer):
     def unwrap(self, *, timeout: float | None = None) -> tuple[socket.socket, bytes]:
         """Say close_notify and wait for the peer's: the plain socket, and the
         bytes that came after the peer's close_notify.  What the peer still sent
-        before it is lost.  `timeout`, in seconds, limits each wait; the plain
-        socket keeps it."""
+        before it is lost.
+
+        `timeout`, in seconds, limits all of it, whatever the peer sends; the plain
+        socket keeps it.  None: what settimeout() set, or 30 seconds where that is None.
+        Raises TimedOut, and can be called again."""
         import socket
 
         if timeout is not None:
@@ -207,17 +212,35 @@ class Connection(_tlsmith.Connection, _Peer):
         return f"<tlsmith.Connection {state}>"
 
 
+_PAUSE = 0.1
+"""Seconds until a listener tries again that had no descriptor, or no memory, left."""
+
+
 class Listener:
     """A listening socket of a Server.
 
     for sock in listener: ...   # until close() is called, from any thread
+
+    Nothing that one client does ends that loop, nor does a lack of descriptors or
+    memory: accepting goes on when there are some again.  What a client does later, its
+    handshake included, raises from the methods of its socket.
     """
 
-    __slots__ = ("_context", "_plain", "_waiting")
+    __slots__ = ("_context", "_handshake_timeout", "_logger", "_plain", "_waiting")
 
-    def __init__(self, context: _tlsmith.Context, plain: socket.socket) -> None:
+    def __init__(
+        self,
+        context: _tlsmith.Context,
+        plain: socket.socket,
+        handshake_timeout: float | None,
+    ) -> None:
+        # What it is for comes without a descriptor that an import could open files with.
+        import logging
+
+        self._logger = logging.getLogger("tlsmith")
         self._context = context
         self._plain = plain
+        self._handshake_timeout = handshake_timeout
         # The processes of the threads that wait: one more for each of them.
         self._waiting: list[int] = []
 
@@ -226,23 +249,19 @@ class Listener:
 
         The handshake waits for do_handshake(), or the first recv or send, so that
         a client that is slow does not keep others waiting; `handshake` True: it
-        is made at once.
+        is made at once.  It takes no longer than the `handshake_timeout` of listen().
+
+        Clients that hang up while they wait are passed over.  Without a descriptor or
+        memory for one more client, it tries again every 0.1 seconds, and the logger
+        "tlsmith" gets one warning; a listener that does not block raises Error.
         """
         process = os.getpid()
         self._waiting.append(process)
         try:
-            if self.fileno() < 0:
-                raise state_error("the listener is closed")
-            plain, address = self._plain.accept()
-        except (Error, BlockingIOError):
-            raise
-        except OSError as error:
-            raise io_error("cannot accept a connection", error) from error
+            plain, address = self._accept()
         finally:
             self._waiting.remove(process)
-        # It is not, after socket.setdefaulttimeout().
-        plain.setblocking(True)
-        sock = Socket(self._context, plain.detach(), True, None, None)
+        sock = Socket(self._context, plain.detach(), True, None, None, self._handshake_timeout)
         if handshake:
             try:
                 sock.do_handshake()
@@ -250,6 +269,36 @@ class Listener:
                 sock.close()
                 raise
         return sock, address
+
+    def _accept(self) -> tuple[socket.socket, Any]:
+        """A connection whose client has not hung up yet."""
+        has_warned = False
+        while True:
+            if self.fileno() < 0:
+                raise state_error("the listener is closed")
+            try:
+                plain, address = self._plain.accept()
+            except BlockingIOError as error:
+                raise WantRead(error.errno, "no client waits") from error
+            except OSError as error:
+                if error.errno in _OF_ONE_CLIENT:
+                    continue
+                if error.errno not in _SHORTAGES or not os.get_blocking(self.fileno()):
+                    raise io_error("cannot accept a connection", error) from error
+                if not has_warned:
+                    has_warned = True
+                    self._logger.warning("cannot accept a connection: %s", error.strerror)
+                time.sleep(_PAUSE)
+                continue
+            # It is not, after socket.setdefaulttimeout().
+            plain.setblocking(True)
+            try:
+                plain.getpeername()
+            except OSError:
+                # It was reset meanwhile: nothing to bother the program with.
+                plain.close()
+                continue
+            return plain, address
 
     @property
     def address(self) -> Any:
@@ -295,6 +344,21 @@ class Listener:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+# Accepting failed for the first connection that waits, which is gone then: Linux reports
+# network errors of it so, and EPROTO is that of other systems (accept(2)).
+_OF_ONE_CLIENT = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ECONNABORTED", "ECONNRESET", "EPROTO", "ENOPROTOOPT", "ENETDOWN", "ENETUNREACH"),
+        *("EHOSTDOWN", "EHOSTUNREACH", "ENONET", "ETIMEDOUT"),
+    )
+    if hasattr(errno, name)
+)
+
+# Others give it back in time.
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 def _is_listening(plain: socket.socket) -> bool:

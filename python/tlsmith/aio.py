@@ -5,7 +5,8 @@ server = await tlsmith.aio.start_server(handle, ("", 8443), tlsmith.Server(ident
 
 The streams are asyncio's own.  Unlike those of `asyncio.open_connection(ssl=...)`
 they tell a connection that was cut off from one that ended: reading raises
-TruncatedError where no close_notify came.  All failures are tlsmith's exceptions.
+TruncatedError where no close_notify came.  All failures are tlsmith's exceptions, and
+those of the network the builtin ones too, such as ConnectionResetError.
 `writer.get_extra_info("tlsmith")` is the tlsmith.Connection, with `info` and the
 certificates of the peer.
 """
@@ -13,10 +14,23 @@ certificates of the peer.
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
+import socket
 
 from ._config import Client, Server
-from ._errors import Error, TimedOut, WantRead, WantWrite, config_error
-from ._plain import check_address, check_port
+from ._errors import (
+    Error,
+    TimedOut,
+    TruncatedError,
+    WantRead,
+    WantWrite,
+    config_error,
+    io_error,
+    shown,
+    shown_path,
+)
+from ._plain import check_address, check_port, handshake_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +74,7 @@ async def open_connection(
     how = Client() if client is None else client
     connection = how.buffer(host if server_name is None else server_name)
     reader = asyncio.StreamReader(limit=limit, loop=loop)
-    application = asyncio.StreamReaderProtocol(reader, loop=loop)
+    application = _StreamProtocol(reader, loop=loop)
     ready: asyncio.Future[TLSTransport] = loop.create_future()
     options.setdefault("happy_eyeballs_delay", _DELAY_OF_HAPPY_EYEBALLS)
     protocol = TLSProtocol(loop, connection, application, ready)
@@ -68,13 +82,25 @@ async def open_connection(
         async with asyncio.timeout(timeout):
             await loop.create_connection(lambda: protocol, host, port, **options)
             transport = await ready
-    except TimeoutError as error:
+    except BaseException as error:
         protocol.abort()
-        raise TimedOut(None, f"no connection to '{host}' within {timeout} seconds") from error
-    except BaseException:
-        protocol.abort()
-        raise
+        if isinstance(error, Error) or not isinstance(error, OSError):
+            raise
+        if isinstance(error, TimeoutError) and error.errno is None:
+            raise TimedOut(None, f"no connection to '{host}' within {timeout} seconds") from error
+        raise _not_connected(host, port, error) from error
     return reader, asyncio.StreamWriter(transport, application, reader, loop)
+
+
+def _not_connected(host: str, port: int, error: OSError) -> Error:
+    """For what asyncio raises where it cannot connect."""
+    if isinstance(error, socket.gaierror):
+        return io_error(f"cannot find the address of {shown(host)}", error)
+    numbers = re.findall(r"\[Errno (\d+)\]", str(error)) if error.errno is None else []
+    if numbers:
+        # It tried several addresses: how the last attempt failed, as without asyncio.
+        error = OSError(int(numbers[-1]), str(error))
+    return io_error(f"cannot connect to {shown(host)}, port {port}", error)
 
 
 async def start_server(
@@ -82,8 +108,8 @@ async def start_server(
     address: Address,
     server: Server,
     *,
-    handshake_timeout: float = 60.0,
-    on_failure: Callable[[Error], object] | None = None,
+    handshake_timeout: float | None = 60.0,
+    on_failure: Callable[[Error, Any], object] | Callable[[Error], object] | None = None,
     limit: int = _LIMIT,
     **options: Any,
 ) -> asyncio.Server:
@@ -91,35 +117,80 @@ async def start_server(
     is complete: as a task where it is a coroutine function.
 
     address            (host, port), or the path of a Unix socket
-    handshake_timeout  how long a client may take for it, in seconds
-    on_failure         called with the error of each handshake that failed
+    handshake_timeout  how long a client may take for it, in seconds; None: no limit
+    on_failure         called with the error of each handshake that failed, and with the
+                       address of its client, as getpeername() gives it; a function of
+                       one argument gets the error alone
     limit              how much a reader holds back
 
-    Other options go to loop.create_server() or loop.create_unix_server().
+    Other options go to loop.create_server() or loop.create_unix_server().  `backlog`,
+    how many clients may wait there, is socket.SOMAXCONN by default.
     """
     if not isinstance(server, Server):
         raise TypeError(f"a Server is needed, not {type(server).__name__}")
+    seconds = handshake_limit(handshake_timeout)
+    report = None if on_failure is None else _with_address(on_failure)
     loop = asyncio.get_running_loop()
 
     def accept() -> TLSProtocol:
         reader = asyncio.StreamReader(limit=limit, loop=loop)
-        application = asyncio.StreamReaderProtocol(reader, connected, loop=loop)
+        application = _StreamProtocol(reader, connected, loop=loop)
         ready: asyncio.Future[TLSTransport] = loop.create_future()
-        ready.add_done_callback(told)
         protocol = TLSProtocol(loop, server.buffer(), application, ready)
-        protocol.expect(handshake_timeout)
+        ready.add_done_callback(lambda ready: told(ready, protocol.address))
+        if seconds is not None:
+            protocol.expect(seconds)
         return protocol
 
-    def told(ready: asyncio.Future[TLSTransport]) -> None:
+    def told(ready: asyncio.Future[TLSTransport], client: Any) -> None:
         failure = None if ready.cancelled() else ready.exception()
-        if isinstance(failure, Error) and on_failure is not None:
-            on_failure(failure)
+        if isinstance(failure, Error) and report is not None:
+            report(failure, client)
 
     check_address(address)
+    options.setdefault("backlog", socket.SOMAXCONN)
+    try:
+        if isinstance(address, tuple):
+            host, port = address[:2]
+            return await loop.create_server(accept, host or None, port, **options)
+        return await loop.create_unix_server(accept, address, **options)
+    except OSError as error:
+        if isinstance(error, Error):
+            raise
+        raise io_error(f"cannot listen on {_where(address)}", error) from error
+
+
+def _with_address(on_failure: Callable[..., object]) -> Callable[[Error, Any], object]:
+    """The function as one that takes the address too."""
+    if not callable(on_failure):
+        raise TypeError(f"on_failure is a function, not {type(on_failure).__name__}")
+    try:
+        inspect.signature(on_failure).bind(None, None)
+    except TypeError:
+        return lambda error, _address: on_failure(error)
+    except ValueError:
+        # What is written in C may have no signature that could be asked for.
+        pass
+    return on_failure
+
+
+def _where(address: Address) -> str:
     if isinstance(address, tuple):
         host, port = address[:2]
-        return await loop.create_server(accept, host or None, port, **options)
-    return await loop.create_unix_server(accept, address, **options)
+        return f"{shown(host) if host else 'every address'}, port {port}"
+    return shown_path(address) or "a text that looks like a key"
+
+
+class _StreamProtocol(asyncio.StreamReaderProtocol):
+    """Has drain() raise ours where the connection is lost already."""
+
+    async def _drain_helper(self) -> None:
+        try:
+            await super()._drain_helper()  # type: ignore[misc]
+        except ConnectionResetError as error:
+            if isinstance(error, Error):
+                raise
+            raise io_error("cannot send to the peer", error) from error
 
 
 class TLSProtocol(asyncio.Protocol):
@@ -142,6 +213,7 @@ class TLSProtocol(asyncio.Protocol):
         self._failure: BaseException | None = None
         self._ended = False
         self.paused = False
+        self.address: Any = None
 
     def expect(self, seconds: float) -> None:
         """Gives up if the handshake takes longer."""
@@ -160,6 +232,7 @@ class TLSProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._plain = transport
+        self.address = transport.get_extra_info("peername")
         self._pump()
 
     def data_received(self, data: bytes) -> None:
@@ -174,10 +247,12 @@ class TLSProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         failure = self._failure or exc
+        if isinstance(failure, OSError) and not isinstance(failure, Error):
+            failure = io_error("the connection was lost", failure)
         if self._timer is not None:
             self._timer.cancel()
         if not self._ready.done():
-            self._ready.set_exception(failure or Error(None, "the connection was lost"))
+            self._ready.set_exception(failure or TruncatedError(None, "the connection was lost"))
         if self._transport is not None:
             self._application.connection_lost(failure if isinstance(failure, Exception) else None)
 

@@ -2,11 +2,13 @@
 
 mod buffer;
 mod client;
+mod closing;
 mod early;
 mod engine;
 mod exporter;
 mod facts;
 mod failure;
+mod handshake_timeout;
 mod limits;
 mod listening;
 mod memory;

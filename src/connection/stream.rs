@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use super::engine::{Engine, Read};
 use super::facts::Outcome;
+use super::handshake_timeout::HandshakeTimeout;
 use super::pump::{Direction, Outbox, Work, is_fatal, lock};
 use super::transport::{Patience, SharedTimeout, Timeout, Transport};
 use crate::context::{Answer, Choose, Context, Version};
@@ -49,6 +50,7 @@ pub struct Connection {
     /// Whether that carries nothing, because the program does.
     pub(super) is_memory: bool,
     pub(super) timeout: SharedTimeout,
+    pub(super) handshake_timeout: HandshakeTimeout,
     /// Held while the handshake is driven.
     pub(super) handshaking: Mutex<()>,
     reading: Direction,
@@ -121,6 +123,7 @@ impl Connection {
             transport: Box::new(transport),
             is_memory,
             timeout: SharedTimeout::default(),
+            handshake_timeout: HandshakeTimeout::default(),
             handshaking: Mutex::new(()),
             reading: Direction::default(),
             writing: Direction::default(),
@@ -139,7 +142,8 @@ impl Connection {
         }
     }
 
-    /// Limits how long each later call may wait.
+    /// Limits how long each later call may wait.  [`Self::set_handshake_timeout`] limits
+    /// the handshake, which several calls may take, beside it.
     pub fn set_timeout(&self, timeout: Timeout) {
         self.timeout.set(timeout);
     }
@@ -171,6 +175,10 @@ impl Connection {
 
     /// Carries the handshake one round trip further.
     pub(super) fn advance(&self, patience: Patience, for_early: bool) -> Result<()> {
+        self.in_handshake_time(patience, |patience| self.step(patience, for_early))
+    }
+
+    fn step(&self, patience: Patience, for_early: bool) -> Result<()> {
         self.check_failure()?;
         let _turn = lock(&self.handshaking);
         if !self.is_handshaking() {
@@ -220,8 +228,11 @@ impl Connection {
     /// Fails with [`Status::Truncated`] when the transport ends without
     /// close_notify, unless the context allows that.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.read_within(buffer, self.patience())
+    }
+
+    pub(super) fn read_within(&self, buffer: &mut [u8], patience: Patience) -> Result<usize> {
         check_room(buffer)?;
-        let patience = self.patience();
         self.complete_handshake(patience)?;
         if self.is_memory {
             let read = self.engine().read(buffer);
@@ -338,9 +349,13 @@ impl Connection {
     /// is nothing to say, and the connection just cannot be written to; only a
     /// server that read early data completes it first.
     pub fn shutdown(&self) -> Result<()> {
+        self.shutdown_within(self.patience())
+    }
+
+    pub(super) fn shutdown_within(&self, patience: Patience) -> Result<()> {
         self.check_failure()?;
         if self.answers_early() {
-            self.complete_handshake(self.patience())?;
+            self.complete_handshake(patience)?;
         }
         let _turn = self.writing.turn("writes to")?;
         self.with_outbox(|outbox| {
@@ -349,7 +364,7 @@ impl Connection {
                 let sealed = self.engine().close_notify();
                 sealed.map_err(|error| self.fail(error))?;
             }
-            self.send_all(outbox, self.patience())
+            self.send_all(outbox, patience)
         })
     }
 

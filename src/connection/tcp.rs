@@ -10,7 +10,9 @@ use rustix::io::Errno;
 use rustix::net::{SocketFlags, sockopt};
 
 use super::race;
-use super::transport::{Interrupt, Patience, Timeout, Wait, interrupted, poll};
+use super::transport::{
+    Interrupt, Patience, Timeout, Wait, does_not_wait, interrupted, pause, poll,
+};
 use crate::text::quoted;
 use crate::{Error, Result, Status, trust};
 
@@ -19,6 +21,20 @@ const LONGEST_HOST: usize = 253;
 
 /// Longer than anybody waits, so that every wait can have a deadline.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// How long each client of a listener has for its handshake in the C and Python APIs, where
+/// the program does not say otherwise: many round trips on a slow network, and bearable for
+/// those whose turn comes after a client that says nothing.  In Rust,
+/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout) takes it.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Clients that may wait for [`accept`]: more than any system allows, which takes its
+/// own maximum (`net.core.somaxconn` on Linux).
+const BACKLOG: i32 = i32::MAX;
+
+/// How long [`accept`] waits before it tries again where the system has no descriptor
+/// or no memory for one more client.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Connects to `host`, a name or an address, and `port`, a number in decimal.
 /// Tries the addresses of the host, those of both families in turn, without
@@ -66,7 +82,8 @@ pub fn connect(
 }
 
 /// Listens on `host` (`None` for every address of this machine) and `port`, a
-/// number in decimal, 0 for any free one.
+/// number in decimal, 0 for any free one.  As many clients as the system allows may
+/// wait to be accepted.
 pub fn listen(host: Option<&str>, port: &str) -> Result<OwnedFd> {
     let port = parse_port(port)?;
     let addresses = match host {
@@ -78,13 +95,25 @@ pub fn listen(host: Option<&str>, port: &str) -> Result<OwnedFd> {
         ],
     };
     let shown = host.unwrap_or("every address");
-    TcpListener::bind(&*addresses)
-        .map(OwnedFd::from)
-        .map_err(|error| Error::io(format!("cannot listen on {shown}, port {port}"), error))
+    let listener = TcpListener::bind(&*addresses).and_then(|listener| {
+        // The standard library lets 128 wait, and a busy moment brings more.
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(OwnedFd::from(listener))
+    });
+    listener.map_err(|error| Error::io(format!("cannot listen on {shown}, port {port}"), error))
 }
 
 /// Accepts one connection: a blocking socket.  [`Status::WantRead`] means that
 /// no client waits and the call may not either.
+///
+/// Nothing that one client does makes it fail: connections that were reset or failed
+/// while they waited are passed over.  Where the system has no descriptor or no memory
+/// left (EMFILE, ENFILE, ENOBUFS, ENOMEM), a call that may wait tries again every 100
+/// milliseconds; with a time limit, it fails with [`Status::Io`] at its end.
+///
+/// The handshake is a later step, and a client may never make it:
+/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout)
+/// limits it.
 pub fn accept(
     listener: impl AsFd,
     timeout: Timeout,
@@ -100,8 +129,12 @@ pub fn accept(
             }
             // The client gave up while it waited: nothing to bother the caller
             // with.
-            Ok(_) | Err(Errno::CONNABORTED) => {}
+            Ok(_) => {}
+            Err(error) if is_of_one_client(error) => {}
             Err(Errno::INTR) => interrupted(interrupt)?,
+            Err(error) if is_shortage(error) && may_pause(&listener, patience) => {
+                pause(PAUSE, interrupt)?;
+            }
             // Somebody else was faster, or the listener does not block.
             Err(Errno::AGAIN) if !matches!(patience, Patience::Until { .. }) => {
                 return Err(Status::WantRead.into());
@@ -109,6 +142,50 @@ pub fn accept(
             Err(Errno::AGAIN) => {}
             Err(error) => return Err(Error::io("cannot accept a connection", error.into())),
         }
+    }
+}
+
+/// Whether accepting failed for the connection at the head of the queue alone, which is
+/// gone from there.  Linux reports its network errors so (accept(2)).
+fn is_of_one_client(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::CONNABORTED
+            | Errno::CONNRESET
+            | Errno::PROTO
+            | Errno::NOPROTOOPT
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::TIMEDOUT
+    ) || is_of_no_network(error)
+}
+
+#[cfg(target_os = "linux")]
+fn is_of_no_network(error: Errno) -> bool {
+    error == Errno::NONET
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_of_no_network(_error: Errno) -> bool {
+    false
+}
+
+/// Whether the system has too little of something, which others give back in time.
+fn is_shortage(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
+    )
+}
+
+/// Whether this call may wait for what is short.  A client stays in the queue
+/// meanwhile, so that the listener is readable: only time helps.
+fn may_pause(listener: impl AsFd, patience: Patience) -> bool {
+    match patience {
+        Patience::Until { deadline, .. } => Instant::now() < deadline,
+        patience => !does_not_wait(listener, patience),
     }
 }
 

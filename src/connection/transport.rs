@@ -319,6 +319,16 @@ pub(super) fn poll(
     }
 }
 
+/// Lets time pass.
+pub(super) fn pause(time: Duration, interrupt: Option<&Interrupt>) -> Result<()> {
+    let time = Timespec::try_from(time).ok();
+    match rustix::event::poll(&mut [], time.as_ref()) {
+        Err(Errno::INTR) => interrupted(interrupt),
+        // There is nothing else that could be said about no descriptor.
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn interrupted(interrupt: Option<&Interrupt>) -> Result<()> {
     interrupt.map_or(Ok(()), |interrupt| interrupt())
 }
@@ -337,8 +347,10 @@ fn check_socket(socket: &impl AsFd) -> Result<()> {
             format!("descriptor {number} is {what}: a connected stream socket is needed");
         Err(Error::new(Status::Argument, sentence))
     };
-    let Ok(kind) = rustix::fs::fstat(socket) else {
-        return refuse("not open");
+    let unknown = |error: Errno| Error::io("cannot ask what the descriptor is", error.into());
+    let kind = match rustix::fs::fstat(socket) {
+        Err(Errno::BADF) => return refuse("not open"),
+        kind => kind.map_err(unknown)?,
     };
     match FileType::from_raw_mode(kind.st_mode) {
         FileType::Socket => {}
@@ -347,15 +359,26 @@ fn check_socket(socket: &impl AsFd) -> Result<()> {
         FileType::Fifo => return refuse("a pipe, which goes one way only"),
         _ => return refuse("not a socket"),
     }
-    if sockopt::socket_type(socket) != Ok(rustix::net::SocketType::STREAM) {
+    if sockopt::socket_type(socket).map_err(unknown)? != rustix::net::SocketType::STREAM {
         return refuse("a datagram socket");
     }
     if sockopt::socket_acceptconn(socket) == Ok(true) {
         return refuse("a listening socket");
     }
     match rustix::net::getpeername(socket) {
-        Err(Errno::NOTCONN) => refuse("a socket that is not connected"),
         // A peer that is gone already is for the first read to report.
+        Err(Errno::NOTCONN) if !was_connected(socket) => refuse("a socket that is not connected"),
         _ => Ok(()),
     }
+}
+
+/// Whether a socket without a peer had one, which reset the connection: that is an event
+/// of the network, and not a mistake of the program.  Only such a socket is readable.
+fn was_connected(socket: impl AsFd) -> bool {
+    let mut asked = [PollFd::new(&socket, PollFlags::IN)];
+    let polled = rustix::event::poll(&mut asked, Some(&Timespec::default()));
+    polled.is_ok()
+        && asked[0]
+            .revents()
+            .intersects(PollFlags::IN | PollFlags::ERR)
 }

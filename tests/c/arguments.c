@@ -38,6 +38,7 @@ static void null_is_refused_everywhere(void)
 	CHECK(tlsmith_ctx_insecure_no_verify(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_insecure_allow_truncation(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_set_timeout(NULL, 1) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_set_handshake_timeout(NULL, 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_connect(NULL, "a", "1") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_connect(c, NULL, "1") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_connect(c, "a", NULL) == TLSMITH_ERR_ARG);
@@ -314,6 +315,11 @@ static void bad_addresses_are_refused(void)
 	CHECK_FAILS(tlsmith_listen(NULL, "word"), TLSMITH_ERR_ARG, tlsmith_last_error(),
 	    "'word' is not a port");
 	CHECK_FAILS(tlsmith_set_timeout(c, -2), TLSMITH_ERR_ARG, tlsmith_error(c), "-2");
+	CHECK_FAILS(tlsmith_set_handshake_timeout(c, 0), TLSMITH_ERR_ARG, tlsmith_error(c),
+	    "0 is not a time limit");
+	CHECK_FAILS(tlsmith_set_handshake_timeout(c, -2), TLSMITH_ERR_ARG, tlsmith_error(c), "-2");
+	CHECK(tlsmith_set_handshake_timeout(c, 1) == 0);
+	CHECK(tlsmith_set_handshake_timeout(c, -1) == 0);
 	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_STATE, tlsmith_error(c),
 	    "not connected yet");
 	free(host);

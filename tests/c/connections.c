@@ -1,6 +1,8 @@
 /* Connections of this library with itself, over socket pairs and threads. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -331,10 +333,96 @@ static void clients_show_certificates_when_asked(void)
 	tlsmith_identity_free(user);
 }
 
+/* ---- clients of a listener that misbehave ---- */
+
+/* A client that knows nothing of TLS. */
+static int plain_client(int listener)
+{
+	struct sockaddr_in address;
+	socklen_t size = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
+	CHECK(connect(fd, (struct sockaddr *)&address, size) == 0);
+	return fd;
+}
+
+static void reset(int fd)
+{
+	struct linger now = { 1, 0 };
+
+	CHECK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0);
+	close(fd);
+}
+
+/* Accepts a client that says nothing: `ms` is its limit, 0 to leave it alone. */
+static void accept_a_silent_client(int ms, const char *limit)
+{
+	int listener = tlsmith_listen("127.0.0.1", "0"), silent = plain_client(listener);
+	tlsmith_ctx *ctx = tlsmith_ctx_new();
+	tlsmith_conn *c;
+
+	tlsmith_ctx_use(ctx, localhost);
+	c = tlsmith_conn_new(ctx);
+	if (ms != 0)
+		CHECK(tlsmith_set_handshake_timeout(c, ms) == 0);
+	CHECK(tlsmith_accept(c, listener) == 0);
+	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_TIMEOUT, tlsmith_error(c), limit);
+	tlsmith_conn_free(c);
+	tlsmith_ctx_free(ctx);
+	close(silent);
+	close(listener);
+}
+
+static void a_silent_client_has_the_limit_that_was_set(void)
+{
+	accept_a_silent_client(50, "complete the handshake within 50ms");
+}
+
+static void *a_silent_client_has_five_seconds(void *unused)
+{
+	accept_a_silent_client(0, "complete the handshake within 5s");
+	return unused;
+}
+
+static void clients_that_reset_are_no_mistake_of_the_program(void)
+{
+	int listener = tlsmith_listen("127.0.0.1", "0"), gone, patient, fd;
+	tlsmith_ctx *ctx = tlsmith_ctx_new();
+	tlsmith_conn *c;
+
+	tlsmith_ctx_use(ctx, localhost);
+	/* The program accepts it itself. */
+	reset(plain_client(listener));
+	fd = accept(listener, NULL, NULL);
+	c = tlsmith_conn_new(ctx);
+	CHECK(tlsmith_accept_fd(c, fd) == 0);
+	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_IO, tlsmith_error(c), "reset");
+	CHECK(tlsmith_errno(c) == ECONNRESET);
+	tlsmith_conn_free(c);
+	close(fd);
+
+	/* The library passes it over. */
+	gone = plain_client(listener);
+	patient = plain_client(listener);
+	reset(gone);
+	c = tlsmith_conn_new(ctx);
+	CHECK(tlsmith_accept(c, listener) == 0);
+	CHECK(write(patient, "GET / HTTP/1.0\r\n", 16) == 16);
+	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_PROTOCOL, tlsmith_error(c), "GET");
+	tlsmith_conn_free(c);
+	close(patient);
+	close(listener);
+	tlsmith_ctx_free(ctx);
+}
+
 int main(void)
 {
+	pthread_t waiting;
+
 	ca = tlsmith_gen_ca(NULL);
 	localhost = tlsmith_issue_cert(ca, "localhost", NULL);
+	CHECK(pthread_create(&waiting, NULL, a_silent_client_has_five_seconds, NULL) == 0);
 	both_sides_talk_and_end();
 	wrong_peers_are_refused();
 	a_cut_connection_is_truncated_for_ever();
@@ -343,6 +431,9 @@ int main(void)
 	without_waiting_there_are_two_codes();
 	one_thread_reads_while_another_writes();
 	clients_show_certificates_when_asked();
+	a_silent_client_has_the_limit_that_was_set();
+	clients_that_reset_are_no_mistake_of_the_program();
+	pthread_join(waiting, NULL);
 	tlsmith_identity_free(ca);
 	tlsmith_identity_free(localhost);
 	return failures != 0;

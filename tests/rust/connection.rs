@@ -13,6 +13,8 @@ mod clients;
 mod contexts;
 #[path = "connection/data.rs"]
 mod data;
+#[path = "connection/deadlines.rs"]
+mod deadlines;
 #[path = "connection/early.rs"]
 mod early;
 #[path = "connection/expiry.rs"]

@@ -38,6 +38,8 @@ pub(crate) struct Open {
 #[derive(Default)]
 struct Settings {
     timeout: Timeout,
+    /// None where the program did not say it, Some(None) for no limit.
+    handshake_timeout: Option<Option<Duration>>,
     error: Option<Error>,
 }
 
@@ -102,7 +104,12 @@ impl tlsmith_conn {
     }
 
     pub(crate) fn start(&self, open: Open) -> Result<()> {
-        open.connection.set_timeout(self.settings().timeout);
+        let settings = self.settings();
+        open.connection.set_timeout(settings.timeout);
+        if let Some(limit) = settings.handshake_timeout {
+            open.connection.set_handshake_timeout(limit);
+        }
+        drop(settings);
         // Another thread can have been faster; then this one is dropped.
         self.open.set(open).map_err(|_| {
             let sentence = "another thread connected this connection at the same moment";
@@ -215,6 +222,30 @@ pub extern "C" fn tlsmith_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_i
     }))
 }
 
+/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however
+/// slowly the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it
+/// is 5000.  Then every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
+    edge::status(on(conn, |conn| {
+        let limit = match u64::try_from(ms) {
+            Ok(1..) => Some(Duration::from_millis(ms.unsigned_abs().into())),
+            Err(_) if ms == -1 => None,
+            _ => {
+                let sentence = format!(
+                    "{ms} is not a time limit of a handshake: -1 and milliseconds above 0 are"
+                );
+                return Err(Error::new(Status::Argument, sentence));
+            }
+        };
+        conn.settings().handshake_timeout = Some(limit);
+        if let Some(connection) = conn.connection() {
+            connection.set_handshake_timeout(limit);
+        }
+        Ok(())
+    }))
+}
+
 /// Resolve `host`, a name or an address, connect to `port`, a number, and shake
 /// hands, with the certificate checked for `host`.  The connection owns the
 /// socket.  Blocks.  The time limit holds for looking the name up and connecting
@@ -247,7 +278,7 @@ pub extern "C" fn tlsmith_connect(
 
 /// Listen on `host` (NULL for every address) and `port` ("0" for any free
 /// one): a socket, which the caller closes, or a negative code, with the reason
-/// in tlsmith_last_error().
+/// in tlsmith_last_error().  As many clients as the system allows may wait there.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_int {
@@ -261,9 +292,12 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
     }
 }
 
-/// Accept one TCP connection, whose socket the connection owns.  The handshake
-/// waits for tlsmith_handshake() or the first read or write, so that no client
-/// can hold up the accepting loop.
+/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
+/// tlsmith_handshake() or the first read or write, so that no client can hold up the
+/// accepting loop, and may take 5 seconds: see tlsmith_set_handshake_timeout().
+///
+/// Clients that hang up while they wait are passed over.  Without a descriptor or memory
+/// for one more client, it tries again every 100 ms as long as it may wait.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {
@@ -274,6 +308,8 @@ pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c
         let socket = tcp::accept(listener, timeout, None)?;
         let fd = socket.as_raw_fd();
         let open = conn.server(SocketTransport::new(socket)?)?;
+        let limit = Some(tcp::HANDSHAKE_TIMEOUT);
+        open.connection.set_handshake_timeout(limit);
         conn.start(open.over_socket(fd))
     }))
 }

@@ -1,5 +1,7 @@
 //! From the core's error to the exceptions that `tlsmith._errors` defines.
 
+use std::ffi::{CStr, c_char, c_int};
+
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -25,7 +27,11 @@ static BUILD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 fn build(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyResult<PyErr> {
     let details = PyDict::new(py);
-    details.set_item("errno", error.os_error())?;
+    let number = match error.status() {
+        Status::Resolve => resolver_code(&error.to_string()),
+        _ => error.os_error(),
+    };
+    details.set_item("errno", number)?;
     details.set_item("alert_number", error.alert())?;
     details.set_item("hostname", hostname)?;
     let chain = error.chain().iter().cloned().map(Certificate);
@@ -39,6 +45,26 @@ fn build(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyResult<PyEr
     let build = BUILD.import(py, "tlsmith._errors", "build")?;
     let exception = build.call((kind, code, error.to_string()), Some(&details))?;
     Ok(PyErr::from_value(exception))
+}
+
+unsafe extern "C" {
+    fn gai_strerror(code: c_int) -> *const c_char;
+}
+
+/// The EAI number of the resolver's failure that a sentence repeats, which is the `errno`
+/// of `socket.gaierror`.  The standard library of Rust gives only the words.
+fn resolver_code(sentence: &str) -> Option<i32> {
+    // Negative on Linux, positive on BSD and macOS.
+    (-20..=20).filter(|code| *code != 0).find(|code| {
+        // SAFETY: it takes any number, and returns NULL or a string that lives until the
+        // next call on this thread at least.
+        let words = unsafe {
+            let words = gai_strerror(*code);
+            (!words.is_null()).then(|| CStr::from_ptr(words))
+        };
+        let words = words.and_then(|words| words.to_str().ok());
+        words.is_some_and(|words| !words.is_empty() && sentence.ends_with(words))
+    })
 }
 
 /// The name of the exception, and the stable code that it carries.

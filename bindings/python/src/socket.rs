@@ -15,6 +15,9 @@ use crate::errors::to_python;
 use crate::peer::{MOST, Open, Peer, Raised};
 use crate::values;
 
+/// How long [`Socket::finish`] waits for a peer where the socket itself would for ever.
+const CLOSING: Duration = Duration::from_secs(30);
+
 /// Seconds as Python's sockets have them: None waits, 0 does not.
 pub(crate) fn timeout(seconds: Option<f64>) -> PyResult<Timeout> {
     match seconds {
@@ -59,9 +62,9 @@ fn peer<'a>(this: &'a Bound<'_, Socket>) -> &'a Peer {
 #[pymethods]
 impl Socket {
     /// Takes over a descriptor that `socket.detach()` gave, as a client with a
-    /// name or as a server.
+    /// name or as a server.  The handshake takes `handshake_seconds` at most.
     #[new]
-    #[pyo3(signature = (context, fd, is_server, server_name, seconds))]
+    #[pyo3(signature = (context, fd, is_server, server_name, seconds, handshake_seconds = None))]
     fn new(
         py: Python<'_>,
         context: Py<Context>,
@@ -69,6 +72,7 @@ impl Socket {
         is_server: bool,
         server_name: Option<&str>,
         seconds: Option<f64>,
+        handshake_seconds: Option<f64>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let fd = Arc::new(buffer::own(fd)?);
         let raised = Raised::default();
@@ -82,6 +86,9 @@ impl Socket {
         });
         let connection = connection.map_err(|error| to_python(py, &error, server_name))?;
         connection.set_timeout(timeout(seconds)?);
+        if let Timeout::After(limit) = timeout(handshake_seconds)? {
+            connection.set_handshake_timeout(Some(limit));
+        }
         let open = Open::new(connection, raised, Some(fd));
         let socket = Self {
             seconds: Mutex::new(seconds),
@@ -231,14 +238,14 @@ impl Socket {
     }
 
     /// Say close_notify and wait for the peer's: the bytes that came after it.
-    /// What the peer still sent before it is lost.
+    /// What the peer still sent before it is lost.  The time limit of the socket, or 30
+    /// seconds where it has none, holds for all of it, whatever the peer sends.
     fn finish<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBytes>> {
-        let leftover = peer(this).run(this.py(), |connection| {
-            connection.shutdown()?;
-            let mut lost = vec![0; 16_384];
-            while connection.read(&mut lost)? > 0 {}
-            Ok(connection.leftover())
-        })?;
+        let limit = match timeout(this.get().gettimeout())? {
+            Timeout::Descriptor => Timeout::After(CLOSING),
+            limit => limit,
+        };
+        let leftover = peer(this).run(this.py(), |connection| connection.finish(limit))?;
         Ok(PyBytes::new(this.py(), &leftover))
     }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import io
+import resource
 import socket
 import sys
 import threading
 import time
 
-from .._errors import Error
+from .._errors import Error, TimedOut
 from ._output import printable
 from ._relay import CHUNK, copy
 
@@ -22,14 +23,28 @@ if TYPE_CHECKING:
 
     from .._socket import Listener, Socket
 
+HANDSHAKE = 10.0
+"""Seconds that a client may take for its handshake."""
+
 PATIENCE = 60.0
-"""Seconds that a client may take for its handshake, and be silent in HTTP."""
+"""Seconds that a client may take for a request in HTTP, its silence before it included, and
+for a part of the answer."""
 
 _FAREWELL = 1.0
 """Seconds that all of them have to say close_notify at the end."""
 
 _MOST_CLIENTS = 512
-_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+_OTHER_DESCRIPTORS = 32
+"""What the rest of the program may have open."""
+
+_IDLE = 1.0
+"""Seconds of silence after which a client makes room for another, where all have it."""
+
+_PAUSE = 0.1
+"""Seconds until the next attempt where there is no room, or the system has no thread."""
+
+_ATTEMPTS = 10
+"""How often a thread is asked for."""
 
 
 class Client:
@@ -38,15 +53,45 @@ class Client:
     def __init__(self, sock: Socket, address: tuple[str, int]) -> None:
         self._sock = sock
         self._writing = threading.Lock()
+        self._deadline: float | None = None
         self.address = address[:2]
-        self.recv = sock.recv
-        self.recv_into = sock.recv_into
-        self.settimeout = sock.settimeout
+        self.heard = time.monotonic()
+        """When it last sent or took something."""
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Limit each call from now on."""
+        self._deadline = None
+        self._sock.settimeout(seconds)
+
+    def expect(self, seconds: float) -> None:
+        """Limit all receiving together from now on."""
+        self._deadline = time.monotonic() + seconds
+        self._sock.settimeout(seconds)
+
+    def recv(self, size: int) -> bytes:
+        """Receive some of it."""
+        data = self._sock.recv(size)
+        self.heard = time.monotonic()
+        return data
+
+    def recv_into(self, buffer: WriteableBuffer) -> int:
+        """Receive some of it, as long as expect() allows."""
+        if self._deadline is not None:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimedOut(None, "the request did not come in time")
+            self._sock.settimeout(left)
+        count = self._sock.recv_into(buffer)
+        self.heard = time.monotonic()
+        return count
 
     def sendall(self, data: ReadableBuffer) -> None:
         """Send all of it."""
         with self._writing:
+            if self._deadline is not None:
+                self._sock.settimeout(PATIENCE)
             self._sock.sendall(data)
+        self.heard = time.monotonic()
 
     def close_write(self) -> None:
         """Say close_notify."""
@@ -57,8 +102,8 @@ class Client:
         """Shake hands, have it served, and close."""
         try:
             with self._sock as sock:
-                sock.settimeout(PATIENCE)
                 info = sock.info
+                self.heard = time.monotonic()
                 who = f", '{sock.peer.subject}'" if sock.peer else ""
                 self.log(f"TLS {info.version}, {info.cipher}{who}")
                 service.serve(self)
@@ -74,9 +119,19 @@ class Client:
         if held:
             self._writing.release()
 
+    def drop(self, why: str) -> None:
+        """Close it, without waiting, while it is served."""
+        self.log(why)
+        self._sock.close()
+
     def abort(self) -> None:
         """Close it without close_notify: what was sent is not all of it."""
-        with socket.socket(fileno=self._sock.detach()) as plain:
+        try:
+            descriptor = self._sock.detach()
+        except Error:
+            # It was closed meanwhile.
+            return
+        with socket.socket(fileno=descriptor) as plain:
             _shut(plain)
 
     def log(self, what: str) -> None:
@@ -94,6 +149,9 @@ class Service:
     alpn: Sequence[str] = ()
     """What it speaks by default."""
 
+    descriptors = 2
+    """How many a client takes: its socket, and what is passed on."""
+
     def serve(self, client: Client) -> None:
         """Serve one client after its handshake."""
         raise NotImplementedError
@@ -103,6 +161,7 @@ class Echo(Service):
     """Sends back what comes."""
 
     kind = "echo"
+    descriptors = 1
 
     def serve(self, client: Client) -> None:
         client.settimeout(None)
@@ -165,7 +224,6 @@ class Files(Service):
         self._handler = _http_handler()
 
     def serve(self, client: Client) -> None:
-        client.settimeout(PATIENCE)
         self._handler(client, client.address, None, directory=self._directory)
 
     def __str__(self) -> str:
@@ -180,6 +238,11 @@ def _http_handler() -> Callable[..., Any]:
     class Handler(SimpleHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         server_version = "tlsmith"
+
+        def handle_one_request(self) -> None:
+            # One byte in a while would otherwise keep it for ever.
+            self.request.expect(PATIENCE)
+            super().handle_one_request()
 
         def setup(self) -> None:
             self.connection = self.request
@@ -218,7 +281,7 @@ class _Writing(io.RawIOBase):
 def serve_forever(listener: Listener, service: Service) -> NoReturn:
     """Accept clients until a signal raises; then tell those that are there."""
     clients: set[Client] = set()
-    room = threading.BoundedSemaphore(_MOST_CLIENTS)
+    room = threading.BoundedSemaphore(_most_clients(service))
 
     def serve(client: Client) -> None:
         try:
@@ -229,27 +292,52 @@ def serve_forever(listener: Listener, service: Service) -> NoReturn:
 
     try:
         while True:
-            room.acquire()
-            client = _accept(listener)
+            client = Client(*listener.accept())
+            if not room.acquire(blocking=False):
+                _drop_an_idle(clients)
+                while not room.acquire(timeout=_PAUSE):
+                    _drop_an_idle(clients)
             clients.add(client)
-            threading.Thread(target=serve, args=(client,), daemon=True).start()
+            if not _start(serve, client):
+                clients.discard(client)
+                room.release()
+                client.drop("turned away: the system has no thread for it")
     finally:
         deadline = time.monotonic() + _FAREWELL
         for client in list(clients):
             client.end(deadline)
 
 
-def _accept(listener: Listener) -> Client:
-    while True:
+def _most_clients(service: Service) -> int:
+    """As many as there are descriptors for."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        return _MOST_CLIENTS
+    return max(1, min(_MOST_CLIENTS, (most - _OTHER_DESCRIPTORS) // service.descriptors))
+
+
+def _start(serve: Callable[[Client], None], client: Client) -> bool:
+    """Has a thread serve the client, if the system has one before long."""
+    for _ in range(_ATTEMPTS):
         try:
-            return Client(*listener.accept())
-        except Error as error:
-            log("server", str(error))
-            if error.errno in _OUT_OF_DESCRIPTORS:
-                # Until a client leaves: there is nothing that could wake us.
-                time.sleep(0.1)
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
+            return True
+        except RuntimeError:
+            time.sleep(_PAUSE)
+    return False
+
+
+def _drop_an_idle(clients: set[Client]) -> None:
+    """Ends the client that has been silent the longest, if it is really idle: those that
+    say nothing must not keep all others out."""
+    idle = min(list(clients), key=lambda client: client.heard, default=None)
+    if idle is not None and time.monotonic() - idle.heard >= _IDLE:
+        clients.discard(idle)
+        idle.drop("dropped: it is idle, and others wait")
 
 
 def log(who: str, what: str) -> None:
     """A line on the standard error."""
-    print(printable(f"{who} {what}"), file=sys.stderr, flush=True)
+    # In one piece: print() would leave the end of the line to another thread.
+    sys.stderr.write(printable(f"{who} {what}") + "\n")
+    sys.stderr.flush()

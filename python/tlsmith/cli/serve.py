@@ -13,7 +13,7 @@ from ._arguments import Failure, UsageError, Verbs, endpoint, port_number, proto
 from ._authority import add_folder
 from ._describe import certificate_json
 from ._output import print_json
-from ._services import Echo, Files, Proxy, Service, serve_forever
+from ._services import HANDSHAKE, Echo, Files, Proxy, Service, serve_forever
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ _SAYS = """
 Files of a folder over HTTPS (the default, of this one), an echo, or TLS in front of
 a server that has none.  Without --cert the local authority issues a certificate
 for localhost, or for each --name, that lives as long as the server.
+
+A client has 10 seconds for its handshake, and 60 for each request of a file.  Where
+512 are there, or as many as there are descriptors for, the one that has been silent
+the longest makes room for the next.
 
 Ctrl-C and SIGTERM say close_notify to the clients, and end with exit code 0.
 What happens goes to the standard error.  JSON, one document once it listens, has
@@ -76,7 +80,8 @@ def run(options: Namespace) -> int:
         **versions,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with server.listen((options.host, options.port)) as listener:
+    where = (options.host, options.port)
+    with server.listen(where, handshake_timeout=HANDSHAKE) as listener:
         try:
             _announce(options, service, identity, listener.address)
             serve_forever(listener, service)

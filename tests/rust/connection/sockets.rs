@@ -1,11 +1,11 @@
 //! Sockets: connecting, listening, and what can go wrong with them.
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::AddressFamily;
@@ -87,9 +87,7 @@ fn clients_that_give_up_while_they_wait_are_passed_over() {
     let address = tcp::local_address(&listener).unwrap();
     for _ in 0..3 {
         let client = TcpStream::connect(address).unwrap();
-        // Closing resets the connection instead of ending it.
-        let at_once = Some(Duration::ZERO);
-        rustix::net::sockopt::set_socket_linger(&client, at_once).unwrap();
+        reset_at_its_end(&client);
     }
     let patient = TcpStream::connect(address).unwrap();
     let accepted = tcp::accept(&listener, PATIENCE, None).unwrap();
@@ -249,4 +247,94 @@ fn what_is_no_connected_socket_by_then_fails_with_its_system_call() {
         assert_eq!(error.status(), Status::Io);
         assert_eq!(error.os_error(), Some(errno.raw_os_error()), "{error}");
     }
+}
+
+/// Has the connection of this client reset when the client goes, instead of ended.
+fn reset_at_its_end(client: &TcpStream) {
+    rustix::net::sockopt::set_socket_linger(client, Some(Duration::ZERO)).unwrap();
+}
+
+#[test]
+fn a_peer_that_reset_before_the_first_byte_is_an_io_error() {
+    for asks_before in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        reset_at_its_end(&client);
+        drop(client);
+        let (far, _) = listener.accept().unwrap();
+        assert_eq!(
+            rustix::net::getpeername(&far).unwrap_err(),
+            Errno::NOTCONN,
+            "the reset has not come"
+        );
+        if asks_before {
+            // As programs do that look for errors: the system tells this one once.
+            rustix::net::sockopt::socket_error(&far)
+                .unwrap()
+                .unwrap_err();
+        }
+        let transport = SocketTransport::new(far).unwrap();
+        let server = Connection::server(&server_context(localhost()), transport).unwrap();
+        server.set_timeout(PATIENCE);
+        let error = server.handshake().unwrap_err();
+        match asks_before {
+            true => assert_eq!(error.status(), Status::Truncated, "{error}"),
+            false => assert_eq!(error.os_error(), Some(104), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn as_many_clients_may_wait_as_the_system_allows() {
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let most: usize = most.trim().parse().unwrap();
+    let listener = tcp::listen(Some("127.0.0.1"), "0").unwrap();
+    let address = tcp::local_address(&listener).unwrap();
+    // The standard library's 128 are too few for these.
+    let clients: Vec<_> = (0..most.min(300))
+        .map(|_| TcpStream::connect_timeout(&address, Duration::from_secs(10)).unwrap())
+        .collect();
+    drop(clients);
+}
+
+/// The number of descriptors that this process may have.
+fn limit_descriptors(most: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = Some(most);
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
+
+#[test]
+fn accepting_outlives_a_lack_of_descriptors() {
+    if !is_child() {
+        let name = "sockets::accepting_outlives_a_lack_of_descriptors";
+        assert!(child(name).status().unwrap().success());
+        return;
+    }
+    let listener = tcp::listen(Some("127.0.0.1"), "0").unwrap();
+    let client = TcpStream::connect(tcp::local_address(&listener).unwrap()).unwrap();
+    let spare = std::fs::File::open("/dev/null").unwrap();
+    // The lowest free number is the first that is too high.
+    let next = spare.try_clone().unwrap();
+    limit_descriptors(next.as_raw_fd().try_into().unwrap());
+    drop(next);
+    let start = Instant::now();
+    let limit = Duration::from_millis(250);
+    let error = tcp::accept(&listener, Timeout::After(limit), None).unwrap_err();
+    assert_eq!(error.os_error(), Some(24), "{error}");
+    assert!(start.elapsed() >= limit);
+    let error = tcp::accept(&listener, Timeout::Never, None).unwrap_err();
+    assert_eq!(error.os_error(), Some(24), "{error}");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(150));
+            drop(spare);
+        });
+        let accepted = tcp::accept(&listener, Timeout::Descriptor, None).unwrap();
+        assert_eq!(
+            tcp::peer_address(&accepted).unwrap(),
+            client.local_addr().unwrap()
+        );
+    });
 }
