@@ -1,5 +1,6 @@
 # make demo     shows a TLS connection from beginning to end
 # make test     runs every test
+# make test-faults has system calls, links and crowds of clients fail
 # make bogo     has BoringSSL's test suite judge the C library
 # make tsan     has ThreadSanitizer watch threads that share the C library
 # make asan     has AddressSanitizer watch the library itself
@@ -51,7 +52,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan asan fuzz test-rust test-c test-python test-wheel header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan asan fuzz test-rust test-c test-python test-wheel test-faults header fmt lint install uninstall clean
 
 all: lib
 
@@ -176,6 +177,11 @@ test-python: lib $(VENV)/ready
 # Builds the package twice more, and installs it.
 test-wheel: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -q tests/python/test_wheel.py
+
+# Each system call fails in turn, packets are lost, thousands of clients come and go.
+test-faults: lib $(VENV)/ready
+	$(VENV)/bin/pip install --quiet --no-deps .
+	OUT=$(OUT) TEST_CC='$(CC)' $(VENV)/bin/python -m pytest -q -n auto tests/faults
 
 # Its runner is fetched and built once: apt-get install golang-golang-x-crypto-dev
 # golang-golang-x-term-dev.  TRANSPORTS=fd is a third of it.

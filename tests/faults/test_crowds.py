@@ -67,7 +67,13 @@ def server(files):
             + [ROOT / "examples/c/epoll_echo.c", "-o", program, f"-L{library}", "-ltlsmith"],
             check=True,
         )
-        server = Server(program, {**os.environ, "LD_LIBRARY_PATH": str(library)}, files)
+        environment = {
+            **os.environ,
+            "LD_LIBRARY_PATH": str(library),
+            # Its clients' buffers of 64 KiB go back to the system when they are free.
+            "MALLOC_MMAP_THRESHOLD_": "32768",
+        }
+        server = Server(program, environment, files)
         yield server
         server.process.kill()
         server.process.wait()
@@ -120,10 +126,9 @@ def test_clients_that_come_and_go_leave_nothing(server, files):
     for sock in crowd:
         leave(sock, rng.choice(["reset", "close"]))
     server.settle(10)
-    print(memory[::10])
     third = len(memory) // 3
     early, late = max(memory[:third]), max(memory[-third:])
-    assert late < early * 1.05 + 1_000, f"from {early} to {late} KiB in {len(memory)} rounds"
+    assert late < early * 1.15, f"from {early} to {late} KiB in {len(memory)} rounds"
 
 
 def test_a_good_client_is_served_beside_thousands_that_never_finish(server, files):

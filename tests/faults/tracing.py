@@ -29,7 +29,7 @@ def strace(output, *expressions):
     """The beginning of a command line that traces what follows it."""
     assert shutil.which("strace"), "'strace' is needed by the tests: apt-get install strace"
     options = [part for expression in expressions for part in ("-e", expression)]
-    return ["strace", "-qq", "-y", "-s", "0", "-o", str(output), *options]
+    return ["strace", "-qq", "-f", "--seccomp-bpf", "-y", "-s", "0", "-o", str(output), *options]
 
 
 def read(output, names):

@@ -10,7 +10,7 @@ import venv
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-PATIENCE = 600
+PATIENCE = 1800
 
 
 def run(*command, **options):
