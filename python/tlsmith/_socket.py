@@ -172,6 +172,17 @@ class Socket(_tlsmith.Socket, _Peer):
         fd = self.fileno()
         return "<tlsmith.Socket closed>" if fd < 0 else f"<tlsmith.Socket fd={fd}>"
 
+    def __del__(self) -> None:
+        if self.fileno() >= 0:
+            _tell_unclosed(self)
+
+
+def _tell_unclosed(sock: Socket | Listener) -> None:
+    """Emits the ResourceWarning for a socket that nobody has closed."""
+    import warnings
+
+    warnings.warn(f"unclosed {sock!r}", ResourceWarning, stacklevel=3, source=sock)
+
 
 # A copy that a forked child has is not for use.
 os.register_at_fork(after_in_child=_tlsmith.forked)
@@ -295,6 +306,15 @@ class Listener:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        fd = self.fileno()
+        return "<tlsmith.Listener closed>" if fd < 0 else f"<tlsmith.Listener fd={fd}>"
+
+    def __del__(self) -> None:
+        if self.fileno() >= 0:
+            _tell_unclosed(self)
+            self._plain.close()
 
 
 def _is_listening(plain: socket.socket) -> bool:
