@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _warnings
 import os
 
 from . import _tlsmith
@@ -10,7 +11,7 @@ from ._errors import Error, config_error, io_error, shown, state_error
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import IO, Any, Literal, Self
 
     from ._tuples import Info
@@ -172,16 +173,10 @@ class Socket(_tlsmith.Socket, _Peer):
         fd = self.fileno()
         return "<tlsmith.Socket closed>" if fd < 0 else f"<tlsmith.Socket fd={fd}>"
 
-    def __del__(self) -> None:
+    # As the end of the program leaves it: without the globals of this module.
+    def __del__(self, _warn: Callable[..., None] = _warnings.warn) -> None:
         if self.fileno() >= 0:
-            _tell_unclosed(self)
-
-
-def _tell_unclosed(sock: Socket | Listener) -> None:
-    """Emits the ResourceWarning for a socket that nobody has closed."""
-    import warnings
-
-    warnings.warn(f"unclosed {sock!r}", ResourceWarning, stacklevel=3, source=sock)
+            _warn(f"unclosed {self!r}", ResourceWarning, source=self)
 
 
 # A copy that a forked child has is not for use.
@@ -311,9 +306,9 @@ class Listener:
         fd = self.fileno()
         return "<tlsmith.Listener closed>" if fd < 0 else f"<tlsmith.Listener fd={fd}>"
 
-    def __del__(self) -> None:
-        if self.fileno() >= 0:
-            _tell_unclosed(self)
+    def __del__(self, _warn: Callable[..., None] = _warnings.warn) -> None:
+        if self._plain.fileno() >= 0:
+            _warn(f"unclosed {self!r}", ResourceWarning, source=self)
             self._plain.close()
 
 

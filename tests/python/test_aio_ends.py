@@ -7,12 +7,10 @@ import gc
 import logging
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 
 import pytest
-from conftest import PATIENCE, exchange, memory_pair, socketpair
+from conftest import PATIENCE, socketpair
 
 import tlsmith
 import tlsmith.ssl

@@ -46,8 +46,8 @@ class GreenCore(Core):
     def read(self, *arguments: Any) -> Any:
         return self._patiently("read", super().read, *arguments)
 
-    def write(self, data: Any, /) -> int:
-        return self._patiently("write", super().write, data)
+    def write(self, data: Any) -> int:
+        return int(self._patiently("write", super().write, data))
 
     def finish(self) -> None:
         self._patiently("shutdown", super().finish)

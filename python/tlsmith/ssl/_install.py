@@ -41,12 +41,12 @@ def install() -> None:
             "or give libraries a context of tlsmith.ssl, such as Client().ssl_context()"
         )
     _replace(_ORIGINAL, SSLContext, ABILITIES)
-    ssl.__class__ = _Watched
+    setattr(ssl, "__class__", _Watched)
 
 
 def uninstall() -> None:
     """Take install() back.  What another library has put in the place of ours stays."""
-    ssl.__class__ = ModuleType
+    setattr(ssl, "__class__", ModuleType)
     if ssl.SSLContext is SSLContext:
         _replace(SSLContext, _ORIGINAL, _OPENSSLS_ABILITIES)
 

@@ -23,13 +23,13 @@ def _found(classes: Iterable[type], module: Any, name: str) -> Any:
     """The class of this name that a module of the standard library defines."""
     for one in classes:
         if (one.__module__, one.__qualname__) == (module.__name__, name):
-            functions = [member for member in vars(one).values() if isinstance(member, FunctionType)]
+            functions = vars(one).values()
             # Not that of a second copy of the module.
-            if all(function.__globals__ is vars(module) for function in functions):
+            if any(getattr(at, "__globals__", None) is vars(module) for at in functions):
                 return one
     raise ImportError(
         f"{module.__name__}.{name} of the standard library is not to be found: another "
-        f"library has removed it. Import tlsmith.ssl first"
+        "library has removed it. Import tlsmith.ssl first"
     )
 
 
@@ -52,8 +52,10 @@ def _adapt(member: Any, names: dict[str, Any], own: CellType) -> Any:
     if isinstance(member, (classmethod, staticmethod)):
         return type(member)(_adapt(member.__func__, names, own))
     if isinstance(member, property):
-        parts = (member.fget, member.fset, member.fdel)
-        return property(*(_adapt(part, names, own) for part in parts), member.__doc__)
+        get, put, delete = (
+            _adapt(part, names, own) for part in (member.fget, member.fset, member.fdel)
+        )
+        return property(get, put, delete, member.__doc__)
     return member
 
 
@@ -71,13 +73,16 @@ def _rebuilt(cls: Any, base: type) -> Any:
     return rebuilt
 
 
-_Socket = _found(_socket.socket.__subclasses__(), socket, "socket")
-
-SSLContext: Any = _found(_ssl._SSLContext.__subclasses__(), ssl, "SSLContext")
-SSLObject: Any = SSLContext.sslobject_class
-SSLSocket: Any = SSLContext.sslsocket_class
-# Where gevent came before `ssl`, the class derives from gevent's socket.
-SSLSocket = _rebuilt(SSLSocket, SSLSocket if issubclass(SSLSocket, _Socket) else _Socket)
+if TYPE_CHECKING:
+    from ssl import SSLContext as SSLContext
+    from ssl import SSLObject as SSLObject
+    from ssl import SSLSocket as SSLSocket
+else:
+    _Socket = _found(_socket.socket.__subclasses__(), socket, "socket")
+    SSLContext = _found(_ssl._SSLContext.__subclasses__(), ssl, "SSLContext")
+    SSLObject, SSLSocket = SSLContext.sslobject_class, SSLContext.sslsocket_class
+    # Where gevent came before `ssl`, the class derives from gevent's socket.
+    SSLSocket = _rebuilt(SSLSocket, SSLSocket if issubclass(SSLSocket, _Socket) else _Socket)
 
 
 def with_context(name: str, context: Any, **others: Any) -> Any:

@@ -35,7 +35,7 @@ class _Facts:
         return None if info is None else info.group
 
 
-class SSLSocket(_Facts, _original.SSLSocket):  # type: ignore[misc]
+class SSLSocket(_Facts, _original.SSLSocket):
     """ssl.SSLSocket on our engine.  What it does for every message it does with one
     call where the standard library's makes four."""
 
@@ -97,7 +97,7 @@ class SSLSocket(_Facts, _original.SSLSocket):  # type: ignore[misc]
         return _channel_binding(self, super().get_channel_binding, cb_type)
 
 
-class SSLObject(_Facts, _original.SSLObject):  # type: ignore[misc]
+class SSLObject(_Facts, _original.SSLObject):
     """ssl.SSLObject on our engine."""
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
