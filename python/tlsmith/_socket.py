@@ -63,6 +63,8 @@ class Socket(_tlsmith.Socket, _Peer):
     A connection is used by one process.  A forked child may close its copy, which
     the peer does not hear of; everything else raises Error, code "state".  Servers
     that fork for each client have the child wrap() the plain socket.
+
+    A socket that nobody has closed emits a ResourceWarning when it is collected.
     """
 
     __slots__ = ("_closing", "_files")
@@ -217,6 +219,8 @@ class Listener:
     """A listening socket of a Server.
 
     for sock in listener: ...   # until close() is called, from any thread
+
+    A listener that nobody has closed emits a ResourceWarning when it is collected.
     """
 
     __slots__ = ("_context", "_plain", "_waiting")

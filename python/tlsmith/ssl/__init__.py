@@ -10,7 +10,15 @@ settings that only later versions of Python have.
 Where tlsmith differs from `ssl`, it is stricter.  A connection that is assigned another
 `context` before the handshake is verified as strictly as the stricter of both asks.
 A security level ("@SECLEVEL=n" in set_ciphers()) also holds for certificates that were
-loaded before it.  Levels below 2 allow nothing more than level 2 does.
+loaded before it.  Levels below 2 allow nothing more than level 2 does.  A write that
+follows SSLWantWriteError has to begin with the same bytes: fewer raise BAD_LENGTH, others
+BAD_WRITE_RETRY, where the standard library may lose them.  Threads that write to one
+socket take turns.
+
+gevent, eventlet and truststore may replace parts of `ssl`, before or after this module is
+imported: it builds on the standard library's own classes.  Where `select.select()` is
+replaced, as by gevent and eventlet, sockets wait with it, so that other green threads run
+meanwhile; connect() on a socket that is wrapped already is the exception.
 
 A context resumes its own sessions, and no other's, by itself: also where the standard
 library would need `session=`.  As soon as a program asks one of its connections for
