@@ -60,9 +60,9 @@ def runner_of(loop):
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("kind", ["tlsmith.aio", "tlsmith.ssl"])
-@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize("does", ["reads", "waits", "writes", "closes"])
 def test_no_more_is_received_after_the_peers_close_notify(
-    kind, loop, reads, ca, identity, tmp_path
+    kind, loop, does, ca, identity, tmp_path
 ):
     path = str(tmp_path / "socket")
 
@@ -70,8 +70,13 @@ def test_no_more_is_received_after_the_peers_close_notify(
         stalled = asyncio.Event()
 
         async def handle(reader, writer):
-            if reads:
+            if does == "reads":
                 assert await reader.read() == b"request"
+            elif does != "waits":
+                # More than the client, which reads nothing, lets through.
+                writer.write(bytes(8 << 20))
+            if does == "closes":
+                writer.close()
             await stalled.wait()
             with contextlib.suppress(OSError):
                 writer.write(b"answer")
@@ -91,8 +96,8 @@ def test_no_more_is_received_after_the_peers_close_notify(
                 sent = await flood_until_stalled(running, sock)
                 assert sent < 4 << 20
                 stalled.set()
-                if kind == "tlsmith.ssl":
-                    # Where asyncio answers close_notify with its own at once.
+                if kind == "tlsmith.ssl" or does in ("writes", "closes"):
+                    # asyncio answers close_notify with its own at once.
                     return
                 answer = b""
                 while not answer:

@@ -311,3 +311,25 @@ def test_an_unwrap_that_finds_data_loses_none_of_it(ca, identity):
         got += pair.server.read(100)
     assert got == b"still on its way"
     assert pair.server.unwrap() is None
+
+
+def test_too_much_behind_the_peers_close_notify_is_objected_to(ca, identity):
+    client = tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
+    server = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    identity.configure(server)
+    pair = Pair((client, server))
+    begin_close(pair.client)
+    pair.carry()
+    plain = b"in the clear" * 1_000
+    pair.to_server.write(plain)
+    # A little is for whoever goes on in the clear.
+    assert pair.server.read(10) == b"" and pair.server.unwrap() is None
+    check_zero_return(lambda: pair.server.read(10))
+    assert pair.to_server.read() == plain
+    pair.to_server.write(bytes((1 << 20) + 1))
+    with pytest.raises(ssl.SSLError) as caught:
+        pair.server.read(10)
+    assert caught.value.reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"
+    assert "1048577 bytes after its close_notify" in caught.value.__notes__[0]
+    assert len(pair.to_server.read()) == (1 << 20) + 1
+    check_zero_return(lambda: pair.server.read(10))

@@ -137,7 +137,9 @@ impl SslObject {
 
     /// Read up to `length` bytes, or into a buffer as many at most: the bytes, or
     /// how many.  At the peer's close_notify b"" or 0; after our own, the translation of
-    /// "closed" is raised instead.
+    /// "closed" is raised instead.  So is an error where more than 1 MiB waits behind it
+    /// in the memory BIO: event loops add to that what comes, for as long as we do not
+    /// object.
     #[pyo3(signature = (length, buffer = None, /))]
     fn read<'py>(
         this: &Bound<'py, Self>,
@@ -181,6 +183,9 @@ impl SslObject {
                 (bytes.as_bytes().len(), bytes.into_any())
             }
         };
+        if count == 0 {
+            this.get().carrier.check_leftover(py)?.map_err(fail)?;
+        }
         if count == 0 && open.connection.is_write_closed() {
             return Err(Self::translated(this, "closed", "read"));
         }
@@ -340,7 +345,26 @@ fn descriptor(socket: &Bound<'_, PyAny>) -> PyResult<Option<RawFd>> {
     fileno.extract().map(|fd: RawFd| (fd >= 0).then_some(fd))
 }
 
+/// How many bytes may wait in a memory BIO behind the peer's close_notify.
+const MOST_LEFTOVER: usize = 1 << 20;
+
 impl Carrier {
+    /// Fails where too much waits behind the peer's close_notify, which is not for us.
+    fn check_leftover(&self, py: Python<'_>) -> PyResult<Result<()>> {
+        let Self::Bios { incoming, .. } = self else {
+            return Ok(Ok(()));
+        };
+        let waiting: usize = incoming.bind(py).getattr("pending")?.extract()?;
+        if waiting <= MOST_LEFTOVER {
+            return Ok(Ok(()));
+        }
+        let sentence = format!(
+            "the peer sent {waiting} bytes after its close_notify: take them from the BIO, \
+             or close the connection, {MOST_LEFTOVER} at most are expected there"
+        );
+        Ok(Err(Error::new(Status::State, sentence)))
+    }
+
     fn of(carrier: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(pair) = carrier.cast::<PyTuple>() {
             let (incoming, outgoing) = pair.extract()?;

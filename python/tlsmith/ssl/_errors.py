@@ -30,6 +30,7 @@ _REASONS = (
     ("close_notify was sent", "PROTOCOL_IS_SHUTDOWN"),
     ("on their way: only", "BAD_LENGTH"),
     ("on their way: other", "BAD_WRITE_RETRY"),
+    ("bytes after its close_notify", "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"),
     ("application data after close notify", "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"),
     ("the application refused the client", "CALLBACK_FAILED"),
     ("the peer broke TLS", "UNEXPECTED_MESSAGE"),
