@@ -21,28 +21,33 @@ impl Unconfirmed {
     pub(crate) fn write(&mut self, connection: &Connection, data: &[u8]) -> Result<usize> {
         if self.taken == 0 {
             let (taken, outcome) = connection.write_counted(data);
-            if let Err(error) = outcome
-                && !(taken > 0 && error.is_want())
-            {
-                self.keep(&data[..taken]);
-                return Err(error);
-            }
-            if connection.events().write
-                && let Err(error) = connection.flush()
-            {
-                self.keep(&data[..taken]);
-                return Err(error);
-            }
-            return Ok(taken);
+            let sent = match outcome {
+                Err(error) if taken == 0 || !error.is_want() => Err(error),
+                _ if connection.events().write => connection.flush(),
+                _ => Ok(()),
+            };
+            return match sent {
+                Ok(()) => Ok(taken),
+                Err(error) => Err(self.keep(&data[..taken], error)),
+            };
         }
         self.check(data)?;
-        connection.flush()?;
+        connection.flush().map_err(|error| self.keep(data, error))?;
         Ok(std::mem::take(&mut self.taken))
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
-        self.taken = bytes.len();
-        self.digest = digest(bytes);
+    /// Remembers what was taken before `error`, where the connection outlives that.
+    fn keep(&mut self, bytes: &[u8], error: Error) -> Error {
+        let goes_on = error.is_want() || matches!(error.status(), Status::Timeout | Status::State);
+        match self.taken {
+            _ if !goes_on => self.taken = 0,
+            0 => {
+                self.taken = bytes.len();
+                self.digest = digest(bytes);
+            }
+            _ => {}
+        }
+        error
     }
 
     fn check(&self, data: &[u8]) -> Result<()> {
