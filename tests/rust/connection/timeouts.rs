@@ -48,10 +48,10 @@ fn a_counted_write_can_go_on_where_its_time_limit_stopped_it() {
     client.set_timeout(PATIENCE);
     let received = thread::scope(|scope| {
         let reading = scope.spawn(|| {
-            let (mut received, mut part) = (Vec::new(), vec![0; 65_536]);
+            let (mut received, mut part) = (Vec::<u8>::new(), vec![0; 65_536]);
             while received.len() < data.len() {
                 let count = server.read(&mut part).unwrap();
-                received.extend(&part[..count]);
+                received.extend_from_slice(&part[..count]);
             }
             received
         });
