@@ -61,9 +61,7 @@ def runner_of(loop):
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("kind", ["tlsmith.aio", "tlsmith.ssl"])
 @pytest.mark.parametrize("does", ["reads", "waits", "writes", "closes"])
-def test_no_more_is_received_after_the_peers_close_notify(
-    kind, loop, does, ca, identity, tmp_path
-):
+def test_no_more_is_received_after_the_peers_close_notify(kind, loop, does, ca, identity, tmp_path):
     path = str(tmp_path / "socket")
 
     async def main():
