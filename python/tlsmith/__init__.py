@@ -8,6 +8,19 @@ ca = tlsmith.CA()
 ca.issue("localhost", "127.0.0.1").write("certs")
 """
 
+try:
+    from ._tlsmith import CRL, Certificate, Key, __version__, build_info
+except ImportError as error:
+    if "subinterpreters" not in str(error):
+        raise
+    raise ImportError(
+        "tlsmith cannot be imported in a sub-interpreter: import it in the main interpreter "
+        "of the process.  With mod_wsgi, set 'WSGIApplicationGroup %{GLOBAL}'; elsewhere, "
+        "use processes or threads instead of sub-interpreters",
+        name=error.name,
+        path=error.path,
+    ) from error
+
 from ._authority import CA
 from ._certs import Identity
 from ._config import Client, Server, connect, listen
@@ -28,7 +41,6 @@ from ._inspect import inspect
 from ._requests import CSR
 from ._socket import Connection, Listener, Socket
 from ._sources import load_certificate, load_certificates, load_key
-from ._tlsmith import CRL, Certificate, Key, __version__, build_info
 from ._trust import INSECURE, Pin, Trust
 
 TYPE_CHECKING = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _warnings
 import errno
 import os
 import time
@@ -12,7 +13,7 @@ from ._errors import Error, WantRead, config_error, io_error, shown, state_error
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import IO, Any, Literal, Self
 
     from ._tuples import Info
@@ -64,6 +65,8 @@ class Socket(_tlsmith.Socket, _Peer):
     A connection is used by one process.  A forked child may close its copy, which
     the peer does not hear of; everything else raises Error, code "state".  Servers
     that fork for each client have the child wrap() the plain socket.
+
+    A socket that nobody has closed emits a ResourceWarning when it is collected.
     """
 
     __slots__ = ("_closing", "_files")
@@ -177,6 +180,11 @@ class Socket(_tlsmith.Socket, _Peer):
         fd = self.fileno()
         return "<tlsmith.Socket closed>" if fd < 0 else f"<tlsmith.Socket fd={fd}>"
 
+    # As the end of the program leaves it: without the globals of this module.
+    def __del__(self, _warn: Callable[..., None] = _warnings.warn) -> None:
+        if self.fileno() >= 0:
+            _warn(f"unclosed {self!r}", ResourceWarning, source=self)
+
 
 # A copy that a forked child has is not for use.
 os.register_at_fork(after_in_child=_tlsmith.forked)
@@ -224,6 +232,8 @@ class Listener:
     Nothing that one client does ends that loop, nor does a lack of descriptors or
     memory: accepting goes on when there are some again.  What a client does later, its
     handshake included, raises from the methods of its socket.
+
+    A listener that nobody has closed emits a ResourceWarning when it is collected.
     """
 
     __slots__ = ("_context", "_handshake_timeout", "_logger", "_plain", "_waiting")
@@ -344,6 +354,15 @@ class Listener:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        fd = self.fileno()
+        return "<tlsmith.Listener closed>" if fd < 0 else f"<tlsmith.Listener fd={fd}>"
+
+    def __del__(self, _warn: Callable[..., None] = _warnings.warn) -> None:
+        if self._plain.fileno() >= 0:
+            _warn(f"unclosed {self!r}", ResourceWarning, source=self)
+            self._plain.close()
 
 
 # Accepting failed for the first connection that waits, which is gone then: Linux reports

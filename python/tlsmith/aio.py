@@ -9,6 +9,9 @@ TruncatedError where no close_notify came.  All failures are tlsmith's exception
 those of the network the builtin ones too, such as ConnectionResetError.
 `writer.get_extra_info("tlsmith")` is the tlsmith.Connection, with `info` and the
 certificates of the peer.
+
+After the peer's close_notify nothing more is received: what a peer sends then stays in
+the network, and writing goes on until close().
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import asyncio
 import inspect
 import re
 import socket
+import warnings
+from typing import cast
 
 from ._config import Client, Server
 from ._errors import (
@@ -53,15 +58,19 @@ async def open_connection(
     client: Client | None = None,
     server_name: str | None = None,
     timeout: float | None = 30.0,
+    shutdown_timeout: float | None = 30.0,
     limit: int = _LIMIT,
     **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect to a server, verify it, and give its streams.
 
-    client       how, by default Client()
-    server_name  what the certificate is checked for, by default the host
-    timeout      limits connecting and the handshake together, in seconds
-    limit        how much the reader holds back, as in asyncio.open_connection()
+    client            how, by default Client()
+    server_name       what the certificate is checked for, by default the host
+    timeout           limits connecting and the handshake together, in seconds
+    shutdown_timeout  how long close() may take to send what was written, in seconds;
+                      then the connection is dropped, and wait_closed() raises TimedOut.
+                      None: as long as the network takes
+    limit             how much the reader holds back, as in asyncio.open_connection()
 
     Other options go to loop.create_connection().  Raises VerifyError for a server
     that is not the one.
@@ -77,13 +86,13 @@ async def open_connection(
     application = _StreamProtocol(reader, loop=loop)
     ready: asyncio.Future[TLSTransport] = loop.create_future()
     options.setdefault("happy_eyeballs_delay", _DELAY_OF_HAPPY_EYEBALLS)
-    protocol = TLSProtocol(loop, connection, application, ready)
+    protocol = TLSProtocol(loop, connection, application, ready, shutdown_timeout)
     try:
         async with asyncio.timeout(timeout):
             await loop.create_connection(lambda: protocol, host, port, **options)
             transport = await ready
     except BaseException as error:
-        protocol.abort()
+        protocol.give_up()
         if isinstance(error, Error) or not isinstance(error, OSError):
             raise
         if isinstance(error, TimeoutError) and error.errno is None:
@@ -109,6 +118,7 @@ async def start_server(
     server: Server,
     *,
     handshake_timeout: float | None = 60.0,
+    shutdown_timeout: float | None = 30.0,
     on_failure: Callable[[Error, Any], object] | Callable[[Error], object] | None = None,
     limit: int = _LIMIT,
     **options: Any,
@@ -118,6 +128,7 @@ async def start_server(
 
     address            (host, port), or the path of a Unix socket
     handshake_timeout  how long a client may take for it, in seconds; None: no limit
+    shutdown_timeout   as for open_connection()
     on_failure         called with the error of each handshake that failed, and with the
                        address of its client, as getpeername() gives it; a function of
                        one argument gets the error alone
@@ -136,7 +147,8 @@ async def start_server(
         reader = asyncio.StreamReader(limit=limit, loop=loop)
         application = _StreamProtocol(reader, connected, loop=loop)
         ready: asyncio.Future[TLSTransport] = loop.create_future()
-        protocol = TLSProtocol(loop, server.buffer(), application, ready)
+        connection = server.buffer()
+        protocol = TLSProtocol(loop, connection, application, ready, shutdown_timeout)
         ready.add_done_callback(lambda ready: told(ready, protocol.address))
         if seconds is not None:
             protocol.expect(seconds)
@@ -202,16 +214,18 @@ class TLSProtocol(asyncio.Protocol):
         connection: Connection,
         application: asyncio.StreamReaderProtocol,
         ready: asyncio.Future[TLSTransport],
+        shutdown_timeout: float | None,
     ) -> None:
         self._loop = loop
         self.connection = connection
         self._application = application
         self._ready = ready
+        self._shutdown_timeout = shutdown_timeout
         self._plain: asyncio.Transport | None = None
         self._transport: TLSTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._failure: BaseException | None = None
-        self._ended = False
+        self._may_read = True
         self.paused = False
         self.address: Any = None
 
@@ -222,20 +236,51 @@ class TLSProtocol(asyncio.Protocol):
     def _too_late(self, seconds: float) -> None:
         self._fail(TimedOut(None, f"the client did not complete the handshake in {seconds} s"))
 
-    def abort(self) -> None:
-        """Drops the connection, if there is one yet."""
+    def give_up(self) -> None:
+        """Drops the connection, if there is one yet: nobody waits for the handshake."""
+        if not self._ready.cancel() and not self._ready.cancelled():
+            # Else asyncio logs that nobody has asked for it.
+            self._ready.exception()
+        self._abort()
+
+    def _abort(self) -> None:
         if self._plain is not None:
             self._plain.abort()
+
+    def close_plain(self) -> None:
+        """Closes the connection below as soon as everything is sent, or it took too
+        long."""
+        if self._plain is None or self._plain.is_closing():
+            return
+        self._plain.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._shutdown_timeout is not None:
+            seconds = self._shutdown_timeout
+            self._timer = self._loop.call_later(seconds, self._unsent, seconds)
+
+    def _unsent(self, seconds: float) -> None:
+        if self._failure is None:
+            self._failure = TimedOut(
+                None, f"the peer did not take what was written within {seconds} s of close()"
+            )
+        self._abort()
 
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._plain = transport
+        # Not asyncio.Transport by its class where the loop is uvloop's.
+        self._plain = cast("asyncio.Transport", transport)
         self.address = transport.get_extra_info("peername")
+        if self._ready.cancelled():
+            self._abort()
+            return
         self._pump()
 
     def data_received(self, data: bytes) -> None:
+        if self.connection.peer_closed:
+            # It is not TLS, and came before the transport was paused.
+            return
         self.connection.receive_data(data)
         self._pump()
 
@@ -269,19 +314,26 @@ class TLSProtocol(asyncio.Protocol):
         try:
             if self._transport is None and not self._shake_hands():
                 return
-            while not self.paused and not self._ended:
+            while self._may_read and not self.paused:
                 data = self.connection.read()
                 if data:
                     self._application.data_received(data)
                 else:
-                    self._ended = True
-                    self._application.eof_received()
+                    self._end_reading()
         except WantRead:
             pass
         except Error as error:
             self._fail(error)
         finally:
             self.flush()
+
+    def _end_reading(self) -> None:
+        """The peer has sent close_notify: what it sends after that is not received, which
+        would take memory without end."""
+        self._may_read = False
+        assert self._plain is not None
+        self._plain.pause_reading()
+        self._application.eof_received()
 
     def _shake_hands(self) -> bool:
         try:
@@ -291,7 +343,7 @@ class TLSProtocol(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         if self._ready.cancelled():
-            self.abort()
+            self._abort()
             return False
         assert self._plain is not None
         self._transport = TLSTransport(self, self._plain)
@@ -308,6 +360,10 @@ class TLSProtocol(asyncio.Protocol):
     def resume(self) -> None:
         """The application reads again: first what is here already."""
         self.paused = False
+        if not self._may_read:
+            return
+        assert self._plain is not None
+        self._plain.resume_reading()
         self._loop.call_soon(self._pump)
 
     def _fail(self, error: BaseException) -> None:
@@ -315,7 +371,7 @@ class TLSProtocol(asyncio.Protocol):
         self._failure = error
         if self._plain is not None:
             self.flush()
-            self._plain.close()
+            self.close_plain()
 
 
 class TLSTransport(asyncio.Transport):
@@ -345,19 +401,20 @@ class TLSTransport(asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
-        """Say close_notify; reading goes on."""
+        """Send close_notify; reading goes on."""
         self._protocol.connection.close()
         self._protocol.flush()
 
     def close(self) -> None:
-        """Say close_notify, and close when everything is sent."""
+        """Send close_notify, and close when everything is sent, or after
+        `shutdown_timeout`."""
         if not self._plain.is_closing():
             try:
                 self.write_eof()
             except Error:
-                # One that failed has nothing to say any more.
+                # One that failed has nothing to send any more.
                 pass
-            self._plain.close()
+            self._protocol.close_plain()
 
     def abort(self) -> None:
         self._plain.abort()
@@ -373,7 +430,6 @@ class TLSTransport(asyncio.Transport):
         self._plain.pause_reading()
 
     def resume_reading(self) -> None:
-        self._plain.resume_reading()
         self._protocol.resume()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
@@ -390,3 +446,10 @@ class TLSTransport(asyncio.Transport):
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         return self._protocol._application
+
+    def __repr__(self) -> str:
+        return f"<tlsmith.aio.TLSTransport over {self._plain!r}>"
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        if not self._plain.is_closing():
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)

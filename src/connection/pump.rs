@@ -216,33 +216,54 @@ impl Connection {
         data: &[u8],
         patience: Patience,
     ) -> Result<usize> {
+        let (taken, outcome) = self.write_part(outbox, data, patience);
+        match outcome {
+            Ok(()) => Ok(taken),
+            Err(error) if taken > 0 && error.is_want() => Ok(taken),
+            Err(error) => {
+                let has_failed = self.failure.get().is_some() || outbox.failure.is_some();
+                if taken > 0 && !has_failed {
+                    outbox.failure = Some(broken_off(taken, data.len()));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Seals and sends `data`: how much of it was taken, and what kept the rest.
+    pub(super) fn write_part(
+        &self,
+        outbox: &mut Outbox,
+        data: &[u8],
+        patience: Patience,
+    ) -> (usize, Result<()>) {
+        let mut taken = 0;
+        let outcome = self.write_counting(outbox, data, patience, &mut taken);
+        (taken, outcome)
+    }
+
+    fn write_counting(
+        &self,
+        outbox: &mut Outbox,
+        data: &[u8],
+        patience: Patience,
+        taken: &mut usize,
+    ) -> Result<()> {
         self.check_open()?;
         outbox.check_failure()?;
-        let mut taken = 0;
         loop {
             self.check_failure()?;
-            let (sealed, has_more) = self.seal(outbox, &data[taken..]);
-            taken += sealed.map_err(|error| self.fail(error))?;
+            let (sealed, has_more) = self.seal(outbox, &data[*taken..]);
+            *taken += sealed.map_err(|error| self.fail(error))?;
             let sent = match has_more {
                 true => self.send_all(outbox, patience),
                 false => self.send_taken(outbox, patience),
             };
             match sent {
-                Ok(()) if taken == data.len() => return Ok(taken),
-                Ok(()) => match patience.is_over(Wait::Writable) {
-                    None => {}
-                    Some(error) => {
-                        outbox.failure = Some(broken_off(taken, data.len()));
-                        return Err(error);
-                    }
-                },
+                Ok(()) if *taken == data.len() => return Ok(()),
+                Ok(()) => patience.is_over(Wait::Writable).map_or(Ok(()), Err)?,
                 Err(error) if is_fatal(&error) => return Err(self.peer_verdict(error)),
-                Err(error) if taken == 0 => return Err(error),
-                Err(error) if error.is_want() => return Ok(taken),
-                Err(error) => {
-                    outbox.failure = Some(broken_off(taken, data.len()));
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
     }

@@ -286,6 +286,31 @@ impl Connection {
         self.with_outbox(|outbox| self.write_to(outbox, data, patience))
     }
 
+    /// Writes `data` like [`Self::write`], for a caller that keeps count: returns how many
+    /// bytes were taken, and the error that kept the rest from being taken.
+    ///
+    /// Bytes that were taken are not to be given again, whatever the error.  After
+    /// [`Status::Timeout`] or an interrupted wait the connection can still be written to,
+    /// from the first byte that was not taken; [`Self::flush`] sends those that were.
+    pub fn write_counted(&self, data: &[u8]) -> (usize, Result<()>) {
+        let patience = self.patience();
+        if self.is_memory {
+            let written = self.write(data);
+            return (
+                written.as_ref().map_or(0, |count| *count),
+                written.map(drop),
+            );
+        }
+        let ready = match self.answers_early() {
+            true => Ok(()),
+            false => self.complete_handshake(patience),
+        };
+        match ready.and_then(|()| self.writing.turn("writes to")) {
+            Ok(_turn) => self.with_outbox(|outbox| self.write_part(outbox, data, patience)),
+            Err(error) => (0, Err(error)),
+        }
+    }
+
     /// Writes the parts one after the other, as [`Self::write`] does with one:
     /// small ones share records and system calls, large ones are not copied.
     pub fn write_vectored(&self, parts: &[&[u8]]) -> Result<usize> {
@@ -366,6 +391,11 @@ impl Connection {
             }
             self.send_all(outbox, patience)
         })
+    }
+
+    /// Whether close_notify was sent, or waits to be, so that nothing can be written.
+    pub fn is_write_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// How many bytes can be read without the transport: 0 only if there are

@@ -98,7 +98,12 @@ def test_a_request_that_nobody_signed_is_not_taken_for_another_document(files):
 def test_a_server_shows_its_chain_whoever_issued_it(ca):
     stranger = tlsmith.CA().intermediate().issue("elsewhere.example", valid="-2d..-1d")
     with tlsmith.listen(("127.0.0.1", 0), stranger) as listener:
-        with thread(lambda: listener.accept()[0].do_handshake()):
+
+        def serve():
+            with listener.accept()[0] as sock:
+                sock.do_handshake()
+
+        with thread(serve):
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 chain = tlsmith.inspect(("127.0.0.1", listener.address[1]))

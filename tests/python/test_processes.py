@@ -227,36 +227,6 @@ def test_a_signal_handler_cannot_use_the_connection_whose_handshake_it_interrupt
     assert last == "the socket was closed in the middle of this call"
 
 
-def test_subinterpreters_work_or_are_refused():
-    """Those with a lock of their own are refused (Python 3.12 and later)."""
-    program = """
-        try:
-            import _interpreters as interpreters
-            kinds = ["isolated", "legacy"]
-        except ImportError:
-            import _xxsubinterpreters as interpreters
-            kinds = [None]
-        code = "\\n".join([
-            "import os",
-            "try:",
-            "    import tlsmith",
-            "    client = tlsmith.Client(trust=tlsmith.CA()).buffer('localhost')",
-            "    os.write(1, b'works ' if client.data_to_send() else b'is dumb ')",
-            "except ImportError:",
-            "    os.write(1, b'is refused ')",
-        ])
-        for kind in kinds * 2:
-            inner = interpreters.create(*[kind] if kind else [])
-            interpreters.run_string(inner, code)
-            interpreters.destroy(inner)
-            gc.collect()
-        print(client.buffer("localhost").handshaking)
-    """
-    *outcomes, main = run(program).replace("is ", "").split()
-    assert outcomes in (["works"] * 2, ["refused", "works"] * 2)
-    assert main == "True"
-
-
 # Memory.
 
 

@@ -13,10 +13,12 @@ mod crl;
 mod errors;
 mod files;
 mod hooks;
+mod interpreter;
 mod issue;
 mod key;
 mod memory;
 mod peer;
+mod repeated;
 mod request;
 mod session;
 mod socket;
@@ -29,42 +31,41 @@ use pyo3::prelude::*;
 
 /// The engine of the package `tlsmith`.
 #[pymodule(gil_used = false)]
-mod _tlsmith {
-    use pyo3::prelude::*;
-
-    #[pymodule_export]
-    use crate::build::build_info;
-    #[pymodule_export]
-    use crate::cert::{Certificate, Identity};
-    #[pymodule_export]
-    use crate::config::Context;
-    #[pymodule_export]
-    use crate::crl::{Crl, Revoked, gen_crl};
-    #[pymodule_export]
-    use crate::files::save_files;
-    #[pymodule_export]
-    use crate::issue::{gen_ca, issue, self_signed, sign};
-    #[pymodule_export]
-    use crate::key::Key;
-    #[pymodule_export]
-    use crate::memory::Memory;
-    #[pymodule_export]
-    use crate::peer::{Peer, forked};
-    #[pymodule_export]
-    use crate::request::Csr;
-    #[pymodule_export]
-    use crate::session::Session;
-    #[pymodule_export]
-    use crate::socket::{Socket, dial};
-    #[pymodule_export]
-    use crate::sslobj::SslObject;
-    #[pymodule_export]
-    use crate::text::{may_be_secret, one_line, quoted, quoted_path};
-    #[pymodule_export]
-    use crate::unchecked::{issue_unchecked, mismatched, weak_key};
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("__version__", env!("CARGO_PKG_VERSION"))
+fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Before anything exists that interpreters would share.
+    interpreter::check()?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<cert::Certificate>()?;
+    module.add_class::<cert::Identity>()?;
+    module.add_class::<config::Context>()?;
+    module.add_class::<crl::Crl>()?;
+    module.add_class::<crl::Revoked>()?;
+    module.add_class::<key::Key>()?;
+    module.add_class::<memory::Memory>()?;
+    module.add_class::<peer::Peer>()?;
+    module.add_class::<request::Csr>()?;
+    module.add_class::<session::Session>()?;
+    module.add_class::<socket::Socket>()?;
+    module.add_class::<sslobj::SslObject>()?;
+    for function in [
+        wrap_pyfunction!(build::build_info, module)?,
+        wrap_pyfunction!(crl::gen_crl, module)?,
+        wrap_pyfunction!(files::save_files, module)?,
+        wrap_pyfunction!(issue::gen_ca, module)?,
+        wrap_pyfunction!(issue::issue, module)?,
+        wrap_pyfunction!(issue::self_signed, module)?,
+        wrap_pyfunction!(issue::sign, module)?,
+        wrap_pyfunction!(peer::forked, module)?,
+        wrap_pyfunction!(socket::dial, module)?,
+        wrap_pyfunction!(text::may_be_secret, module)?,
+        wrap_pyfunction!(text::one_line, module)?,
+        wrap_pyfunction!(text::quoted, module)?,
+        wrap_pyfunction!(text::quoted_path, module)?,
+        wrap_pyfunction!(unchecked::issue_unchecked, module)?,
+        wrap_pyfunction!(unchecked::mismatched, module)?,
+        wrap_pyfunction!(unchecked::weak_key, module)?,
+    ] {
+        module.add_function(function)?;
     }
+    Ok(())
 }

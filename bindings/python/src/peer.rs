@@ -158,26 +158,17 @@ impl Open {
         buffer: &Bound<'_, PyAny>,
         limit: usize,
     ) -> PyResult<usize> {
-        self.try_read_into(py, buffer, limit)?
-            .map_err(|error| self.raise(py, &error))
-    }
-
-    /// The same with the core's error.
-    pub(crate) fn try_read_into(
-        &self,
-        py: Python<'_>,
-        buffer: &Bound<'_, PyAny>,
-        limit: usize,
-    ) -> PyResult<Result<usize>> {
         let mut buffer = Buffer::writable(buffer)?;
         let room = match limit {
             0 => buffer.len(),
             limit => limit.min(buffer.len()),
         };
         if room == 0 {
-            return Ok(Ok(0));
+            return Ok(0);
         }
-        Ok(py.detach(|| self.connection.read(&mut buffer.bytes_mut()[..room])))
+        self.run(py, |connection| {
+            connection.read(&mut buffer.bytes_mut()[..room])
+        })
     }
 
     pub(crate) fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -220,6 +211,12 @@ impl Turn {
             is_nested
         });
         Self { open, is_nested }
+    }
+
+    /// Whether this thread is in another call on it, so that waiting for that call would
+    /// never end.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.is_nested
     }
 
     /// Whether it would wait for itself: the thread that shakes hands has what every

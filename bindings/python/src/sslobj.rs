@@ -3,7 +3,7 @@
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -18,6 +18,7 @@ use crate::config::Context;
 use crate::errors::to_python;
 use crate::hooks::Hook;
 use crate::peer::{Open, Peer, Raised, Turn};
+use crate::repeated::Unconfirmed;
 use crate::session::Session;
 use crate::socket::timeout;
 
@@ -34,9 +35,12 @@ pub(crate) struct SslObject {
     translate: Py<PyAny>,
     /// Whether anything was done with the connection.
     begun: AtomicBool,
-    /// How many bytes of a write are sealed that the caller does not know of,
-    /// because the socket has not taken the records yet.
-    owed: Mutex<usize>,
+    /// What the next write has to begin with.  Held while a thread writes: a second one
+    /// waits, as in the standard library.
+    unconfirmed: Mutex<Unconfirmed>,
+    /// The first byte of what the peer sent after our close_notify, which
+    /// [`Self::finish`] came across.
+    found: Mutex<Option<u8>>,
 }
 
 /// What of Python's carries the records.
@@ -91,7 +95,8 @@ impl SslObject {
             hook: Mutex::new(hook),
             translate,
             begun: AtomicBool::new(false),
-            owed: Mutex::new(0),
+            unconfirmed: Mutex::default(),
+            found: Mutex::default(),
         };
         Ok(PyClassInitializer::from(Peer::new(open, context)).add_subclass(this))
     }
@@ -131,7 +136,10 @@ impl SslObject {
     }
 
     /// Read up to `length` bytes, or into a buffer as many at most: the bytes, or
-    /// how many.
+    /// how many.  At the peer's close_notify b"" or 0; after our own, the translation of
+    /// "closed" is raised instead.  So is an error where more than 1 MiB waits behind it
+    /// in the memory BIO: event loops add to that what comes, for as long as we do not
+    /// object.
     #[pyo3(signature = (length, buffer = None, /))]
     fn read<'py>(
         this: &Bound<'py, Self>,
@@ -147,49 +155,76 @@ impl SslObject {
         // buffer.
         let limit = usize::try_from(length).unwrap_or(0);
         let fail = |error: Error| Self::failed(this, &open, &error, "read");
-        match buffer {
+        let (count, read) = match buffer {
             Some(buffer) => {
-                let count = open.try_read_into(py, buffer, limit)?.map_err(fail)?;
-                Ok(count.into_pyobject(py)?.into_any())
+                let mut buffer = Buffer::writable(buffer)?;
+                let room = match limit {
+                    0 => buffer.len(),
+                    limit => limit.min(buffer.len()),
+                };
+                let count = match &mut buffer.bytes_mut()[..room] {
+                    [] => return Ok(0_usize.into_pyobject(py)?.into_any()),
+                    room => match this.get().take_found() {
+                        Some(byte) => {
+                            room[0] = byte;
+                            1
+                        }
+                        None => py.detach(|| open.connection.read(room)).map_err(fail)?,
+                    },
+                };
+                (count, count.into_pyobject(py)?.into_any())
             }
-            None if limit == 0 => Ok(PyBytes::new(py, b"").into_any()),
-            None => Ok(open.try_read(py, limit).map_err(fail)?.into_any()),
+            None if limit == 0 => return Ok(PyBytes::new(py, b"").into_any()),
+            None => {
+                let bytes = match this.get().take_found() {
+                    Some(byte) => PyBytes::new(py, &[byte]),
+                    None => open.try_read(py, limit).map_err(fail)?,
+                };
+                (bytes.as_bytes().len(), bytes.into_any())
+            }
+        };
+        if count == 0 {
+            this.get().carrier.check_leftover(py)?.map_err(fail)?;
         }
+        if count == 0 && open.connection.is_write_closed() {
+            return Err(Self::translated(this, "closed", "read"));
+        }
+        Ok(read)
     }
 
     /// Write bytes: how many, once all their records are with the socket.
     fn write(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         let open = Self::ready(this, "write")?;
         let data = Buffer::readable(data)?;
-        let owed = &this.get().owed;
-        let lock = || owed.lock().unwrap_or_else(PoisonError::into_inner);
+        let object = this.get();
         let written = this.py().detach(|| {
-            let mut taken = std::mem::take(&mut *lock());
-            if taken == 0 {
-                taken = open.connection.write(data.bytes())?;
+            let mut unconfirmed = object.writer(&open)?;
+            if open.connection.is_write_closed() {
+                let sentence = "close_notify was sent: nothing can be written after it";
+                return Err(Error::new(Status::State, sentence));
             }
-            if open.connection.events().write {
-                let flushed = open.connection.flush();
-                flushed.inspect_err(|_| *lock() = taken)?;
-            }
-            Ok(taken)
+            unconfirmed.write(&open.connection, data.bytes())
         });
         written.map_err(|error| Self::failed(this, &open, &error, "write"))
     }
 
-    /// Say close_notify and wait for the peer's.
+    /// Send close_notify and wait for the peer's.
     fn finish(this: &Bound<'_, Self>) -> PyResult<()> {
         let open = Self::ready(this, "shutdown")?;
+        let object = this.get();
         let finished = this.py().detach(|| {
             open.connection.shutdown()?;
-            let mut unread = [0; 1];
-            match open.connection.read(&mut unread)? {
-                0 => Ok(()),
-                _ => Err(Error::new(
-                    Status::State,
-                    "application data after close notify: read to the end before the shutdown",
-                )),
+            if object.found().is_none() {
+                let mut byte = [0; 1];
+                if open.connection.read(&mut byte)? == 0 {
+                    return Ok(());
+                }
+                // It is for the next read.
+                *object.found() = Some(byte[0]);
             }
+            let sentence =
+                "application data after close notify: read to the end before the shutdown";
+            Err(Error::new(Status::State, sentence))
         });
         finished.map_err(|error| Self::failed(this, &open, &error, "shutdown"))
     }
@@ -200,7 +235,8 @@ impl SslObject {
         let open = peer(this)
             .look()
             .map_err(|error| to_python(py, &error, None))?;
-        Ok(py.detach(|| open.connection.pending()))
+        let found = usize::from(this.get().found().is_some());
+        Ok(found + py.detach(|| open.connection.pending()))
     }
 
     /// The cipher suites that the client offered, by their IANA names; None on a
@@ -228,6 +264,31 @@ impl SslObject {
 }
 
 impl SslObject {
+    /// The right to write, which a thread waits for unless it would wait for itself.
+    fn writer(&self, open: &Turn) -> Result<MutexGuard<'_, Unconfirmed>> {
+        match self.unconfirmed.try_lock() {
+            Ok(unconfirmed) => Ok(unconfirmed),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if open.is_nested() => Err(Error::new(
+                Status::State,
+                "the connection is in the middle of a write: what is called meanwhile, such \
+                 as a signal handler, cannot write to it",
+            )),
+            Err(TryLockError::WouldBlock) => {
+                let unconfirmed = self.unconfirmed.lock();
+                Ok(unconfirmed.unwrap_or_else(PoisonError::into_inner))
+            }
+        }
+    }
+
+    fn found(&self) -> MutexGuard<'_, Option<u8>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_found(&self) -> Option<u8> {
+        self.found().take()
+    }
+
     /// The connection, with the descriptor and the time limit that the socket has
     /// now.
     fn ready(this: &Bound<'_, Self>, operation: &str) -> PyResult<Turn> {
@@ -284,7 +345,26 @@ fn descriptor(socket: &Bound<'_, PyAny>) -> PyResult<Option<RawFd>> {
     fileno.extract().map(|fd: RawFd| (fd >= 0).then_some(fd))
 }
 
+/// How many bytes may wait in a memory BIO behind the peer's close_notify.
+const MOST_LEFTOVER: usize = 1 << 20;
+
 impl Carrier {
+    /// Fails where too much waits behind the peer's close_notify, which is not for us.
+    fn check_leftover(&self, py: Python<'_>) -> PyResult<Result<()>> {
+        let Self::Bios { incoming, .. } = self else {
+            return Ok(Ok(()));
+        };
+        let waiting: usize = incoming.bind(py).getattr("pending")?.extract()?;
+        if waiting <= MOST_LEFTOVER {
+            return Ok(Ok(()));
+        }
+        let sentence = format!(
+            "the peer sent {waiting} bytes after its close_notify: take them from the BIO, \
+             or close the connection, {MOST_LEFTOVER} at most are expected there"
+        );
+        Ok(Err(Error::new(Status::State, sentence)))
+    }
+
     fn of(carrier: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(pair) = carrier.cast::<PyTuple>() {
             let (incoming, outgoing) = pair.extract()?;

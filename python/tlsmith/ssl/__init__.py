@@ -10,7 +10,15 @@ settings that only later versions of Python have.
 Where tlsmith differs from `ssl`, it is stricter.  A connection that is assigned another
 `context` before the handshake is verified as strictly as the stricter of both asks.
 A security level ("@SECLEVEL=n" in set_ciphers()) also holds for certificates that were
-loaded before it.  Levels below 2 allow nothing more than level 2 does.
+loaded before it.  Levels below 2 allow nothing more than level 2 does.  A write that
+follows SSLWantWriteError has to begin with the same bytes: fewer raise BAD_LENGTH, others
+BAD_WRITE_RETRY, where the standard library may lose them.  Threads that write to one
+socket take turns.
+
+gevent, eventlet and truststore may replace parts of `ssl`, before or after this module is
+imported: it builds on the standard library's own classes.  Where `select.select()` is
+replaced, as by gevent and eventlet, sockets wait with it, so that other green threads run
+meanwhile; connect() on a socket that is wrapped already is the exception.
 
 A context resumes its own sessions, and no other's, by itself: also where the standard
 library would need `session=`.  As soon as a program asks one of its connections for
@@ -28,6 +36,7 @@ from ssl import *  # noqa: F403  # pyright: ignore
 from ._context import SSLContext
 from ._install import install, uninstall
 from ._names import ABILITIES as _ABILITIES
+from ._original import with_context
 from ._sessions import SSLSession  # type: ignore[assignment]
 from ._sockets import SSLObject, SSLSocket
 
@@ -60,7 +69,7 @@ def create_default_context(  # type: ignore[no-redef]
 ) -> SSLContext:
     """ssl.create_default_context() on our engine: a context for clients, or with
     Purpose.CLIENT_AUTH for servers."""
-    return _with_ours(_stdlib.create_default_context)(  # type: ignore[no-any-return]
+    return _with_ours("create_default_context")(  # type: ignore[no-any-return]
         purpose, cafile=cafile, capath=capath, cadata=cadata
     )
 
@@ -70,27 +79,27 @@ def get_server_certificate(  # type: ignore[no-redef]
 ) -> str:
     """ssl.get_server_certificate() on our engine: the PEM of a server's
     certificate, which is checked only where there is a `ca_certs`."""
-    return _with_ours(_stdlib.get_server_certificate)(addr, **options)  # type: ignore[no-any-return]
+    return _with_ours("get_server_certificate")(addr, **options)  # type: ignore[no-any-return]
 
 
 def _create_unverified_context(*arguments: Any, **options: Any) -> SSLContext:
-    function = _stdlib._create_unverified_context
-    return _with_ours(function)(*arguments, **options)  # type: ignore[no-any-return]
+    return _with_ours("_create_unverified_context")(*arguments, **options)  # type: ignore[no-any-return]
 
 
 _create_default_https_context = create_default_context
 _create_stdlib_context = _create_unverified_context
 
 
-def _with_ours(function: Any) -> Any:
-    """A function of the standard library that makes contexts, making ours."""
-    from types import FunctionType
+if hasattr(_stdlib, "wrap_socket"):
 
-    names = {**vars(_stdlib), "SSLContext": SSLContext}
-    names["_create_stdlib_context"] = _create_unverified_context
-    ours = FunctionType(function.__code__, names, function.__name__)
-    ours.__defaults__, ours.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
-    return ours
+    def wrap_socket(sock: Any, *arguments: Any, **options: Any) -> Any:
+        """ssl.wrap_socket() on our engine, for Python 3.11, the last that has it."""
+        return _with_ours("wrap_socket")(sock, *arguments, **options)
+
+
+def _with_ours(name: str) -> Any:
+    """A function of the standard library that makes contexts, making ours."""
+    return with_context(name, SSLContext, _create_stdlib_context=_create_unverified_context)
 
 
 def __getattr__(name: str) -> Any:

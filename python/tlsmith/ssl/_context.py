@@ -17,8 +17,10 @@ import weakref
 
 from .. import _tlsmith
 from .._context import context as native_context
+from . import _original
 from ._files import begin_keylog
 from ._flags import NEVER_CHECK_SUBJECT, check_host_flags, check_options, check_verify_flags
+from ._green import GreenCore, is_green
 from ._names import CIPHERS_BY_LOWER, group_named
 from ._negotiation import Negotiation
 from ._object import Core
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
     _Switched = tuple[tuple[bool, int, int], _tlsmith.Context]
 
-_ORIGINAL = ssl.SSLContext
+_ORIGINAL = _original.SSLContext
 _RAW: Any = _ssl._SSLContext
 _TLS_12, _TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 _OLD_PROTOCOLS = {
@@ -321,7 +323,9 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
             raise TypeError("server_hostname must not have a null character")
         if not server_side and server_hostname is None and self.check_hostname:
             raise ValueError("check_hostname requires server_hostname")
-        return Core(self, carrier, bool(server_side), server_hostname, owner, session)
+        waits_here = is_green() and not isinstance(carrier, tuple)
+        core = GreenCore if waits_here else Core
+        return core(self, carrier, bool(server_side), server_hostname, owner, session)
 
     # The context of the extension.
 

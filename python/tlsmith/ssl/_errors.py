@@ -28,6 +28,9 @@ _REASONS = (
     ("does not speak TLS", "WRONG_VERSION_NUMBER"),
     ("did not decrypt", "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"),
     ("close_notify was sent", "PROTOCOL_IS_SHUTDOWN"),
+    ("on their way: only", "BAD_LENGTH"),
+    ("on their way: other", "BAD_WRITE_RETRY"),
+    ("bytes after its close_notify", "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"),
     ("application data after close notify", "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"),
     ("the application refused the client", "CALLBACK_FAILED"),
     ("the peer broke TLS", "UNEXPECTED_MESSAGE"),
@@ -38,18 +41,23 @@ _REASONS = (
 _RESET_IS_EOF = sys.version_info < (3, 11, 9) or (3, 12) <= sys.version_info < (3, 12, 3)
 
 
+_WAITS: dict[str, tuple[type[ssl.SSLError], int, str]] = {
+    "read": (ssl.SSLWantReadError, 2, "The operation did not complete (read)"),
+    "write": (ssl.SSLWantWriteError, 3, "The operation did not complete (write)"),
+    "closed": (ssl.SSLZeroReturnError, 6, "TLS/SSL connection has been closed (EOF)"),
+}
+"""What is no failure of the connection, and so has neither a reason nor a library."""
+
+
 def translate(error: _errors.Error | str, operation: str) -> OSError:
     """The exception of the standard library for one of ours, which is its cause; for
-    "read" and "write", that the operation has to wait for that."""
-    if error == "read":
-        return ssl.SSLWantReadError(
-            ssl.SSL_ERROR_WANT_READ, "The operation did not complete (read)"
-        )
-    if error == "write":
-        return ssl.SSLWantWriteError(
-            ssl.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)"
-        )
-    assert isinstance(error, _errors.Error)
+    "read" and "write", that the operation has to wait for that; for "closed", that both
+    sides have sent close_notify."""
+    if isinstance(error, str):
+        kind, number, text = _WAITS[error]
+        waiting = kind(number, text)
+        waiting.reason = waiting.library = None  # type: ignore[assignment]
+        return waiting
     translated = _translate(error, operation)
     translated.__cause__ = error
     translated.add_note(str(error))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ssl
 import sys
+import warnings
+from types import ModuleType
 
+from .._errors import config_error
 from ._context import _ORIGINAL, SSLContext
 from ._names import ABILITIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
     from typing import Any
 
 _OPENSSLS_ABILITIES = {name: getattr(ssl, name) for name in ABILITIES if hasattr(ssl, name)}
@@ -24,13 +26,45 @@ def install() -> None:
     ours, also those (requests, aiohttp) that made their default one when they
     were imported.  Contexts that a program has already stay what they are, and
     work on: call it before the first connection.  From Python 3.12 on, this is
-    true of urllib.request.urlopen() too, until install_opener(None)."""
+    true of urllib.request.urlopen() too, until install_opener(None).
+
+    Raises ConfigError where another library, such as gevent, eventlet or truststore,
+    has replaced ssl.SSLContext: one of them would be without effect.  The contexts of
+    tlsmith.ssl work beside theirs.  Replacing it afterwards by a class that does not
+    derive from ours emits a RuntimeWarning."""
+    current = ssl.SSLContext
+    if current is not _ORIGINAL and current is not SSLContext:
+        name = f"{current.__module__}.{current.__qualname__}"
+        raise config_error(
+            f"tlsmith.ssl cannot be installed: ssl.SSLContext is {name}, which "
+            f"{current.__module__.partition('.')[0]} has put there. Leave out one of the two, "
+            "or give libraries a context of tlsmith.ssl, such as Client().ssl_context()"
+        )
     _replace(_ORIGINAL, SSLContext, ABILITIES)
+    setattr(ssl, "__class__", _Watched)
 
 
 def uninstall() -> None:
-    """Take install() back."""
-    _replace(SSLContext, _ORIGINAL, _OPENSSLS_ABILITIES)
+    """Take install() back.  What another library has put in the place of ours stays."""
+    setattr(ssl, "__class__", ModuleType)
+    if ssl.SSLContext is SSLContext:
+        _replace(SSLContext, _ORIGINAL, _OPENSSLS_ABILITIES)
+
+
+class _Watched(ModuleType):
+    """The module `ssl` while ours is installed: whoever undoes that is not silent."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "SSLContext" and not issubclass(value, SSLContext):
+            warnings.warn(
+                f"{value.__module__}.{value.__qualname__} replaces ssl.SSLContext after "
+                "tlsmith.ssl.install(): new contexts are not tlsmith's. Import "
+                f"{value.__module__.partition('.')[0]} after install(), or leave out one "
+                "of the two",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        super().__setattr__(name, value)
 
 
 def _replace(old: type, new: type, abilities: dict[str, Any]) -> None:

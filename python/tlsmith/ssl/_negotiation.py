@@ -6,6 +6,7 @@ from __future__ import annotations
 import _ssl
 import ssl
 
+from . import _original
 from ._level import bits_of, check_level, ciphers
 from ._names import (
     GROUP_ALIASES,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ._context import SSLContext
 
 _RAW: Any = _ssl._SSLContext
-_ORIGINAL = ssl.SSLContext
 
 
 class Negotiation:
@@ -68,7 +68,7 @@ class Negotiation:
         """
         if "@SECLEVEL" in cipherlist:
             # OpenSSL keeps the level of a list that it refuses: it tries it elsewhere.
-            probe = _ORIGINAL(ssl.PROTOCOL_TLS_CLIENT)
+            probe = _original.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             _RAW.set_ciphers(probe, cipherlist)
             check_level(_RAW.security_level.__get__(probe))
         before = _RAW.security_level.__get__(self)

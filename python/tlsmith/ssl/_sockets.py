@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ssl
+import time
 
+from . import _original
+from ._green import is_green, wait
 from ._names import CHANNEL_BINDING_TYPES
 from ._object import check_context
 
@@ -32,7 +35,7 @@ class _Facts:
         return None if info is None else info.group
 
 
-class SSLSocket(_Facts, ssl.SSLSocket):
+class SSLSocket(_Facts, _original.SSLSocket):
     """ssl.SSLSocket on our engine.  What it does for every message it does with one
     call where the standard library's makes four."""
 
@@ -54,6 +57,14 @@ class SSLSocket(_Facts, ssl.SSLSocket):
         else:
             check_context(context)
         self._context = context
+
+    def accept(self) -> Any:
+        if is_green():
+            limit = self.gettimeout()
+            if limit != 0:
+                deadline = None if limit is None else time.monotonic() + limit
+                wait(self, True, deadline, "accept")
+        return super().accept()
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         core = self._sslobj
@@ -86,7 +97,7 @@ class SSLSocket(_Facts, ssl.SSLSocket):
         return _channel_binding(self, super().get_channel_binding, cb_type)
 
 
-class SSLObject(_Facts, ssl.SSLObject):
+class SSLObject(_Facts, _original.SSLObject):
     """ssl.SSLObject on our engine."""
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:

@@ -38,6 +38,38 @@ fn a_peer_that_takes_nothing_times_out_and_ends_writing() {
 }
 
 #[test]
+fn a_counted_write_can_go_on_where_its_time_limit_stopped_it() {
+    let (client, server) = open_pair();
+    let data: Vec<u8> = (0..=250).cycle().take(4 << 20).collect();
+    client.set_timeout(Timeout::After(Duration::from_millis(20)));
+    let (taken, outcome) = client.write_counted(&data);
+    assert_fails(outcome, Status::Timeout, "");
+    assert!(taken > 0 && taken < data.len(), "{taken} bytes were taken");
+    client.set_timeout(PATIENCE);
+    let received = thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            let (mut received, mut part) = (Vec::<u8>::new(), vec![0; 65_536]);
+            while received.len() < data.len() {
+                let count = server.read(&mut part).unwrap();
+                received.extend_from_slice(&part[..count]);
+            }
+            received
+        });
+        let (rest, outcome) = client.write_counted(&data[taken..]);
+        outcome.unwrap();
+        assert_eq!(taken + rest, data.len());
+        reading.join().unwrap()
+    });
+    assert!(received == data, "the bytes that arrived are others");
+    assert!(!client.is_write_closed());
+    client.shutdown().unwrap();
+    assert!(client.is_write_closed());
+    let (taken, outcome) = client.write_counted(b"hello");
+    assert_eq!(taken, 0);
+    assert_fails(outcome, Status::State, "close_notify was sent");
+}
+
+#[test]
 fn without_waiting_a_connection_says_what_it_wants() {
     for nonblocking in [true, false] {
         let (near, far) = UnixStream::pair().unwrap();

@@ -1,0 +1,86 @@
+//! Writes that the caller has to repeat, by the rules of `SSL_write`: a call that fails
+//! may have encrypted the front of its data, and the next call has to begin with the
+//! same bytes.
+
+use tlsmith::{Connection, Error, Result, Status};
+
+/// The front of the last write, where its records are not with the transport yet.
+#[derive(Default)]
+pub(crate) struct Unconfirmed {
+    /// How many bytes the caller does not know to be written.
+    taken: usize,
+    digest: u64,
+}
+
+impl Unconfirmed {
+    /// Writes the front of `data`: how many bytes, once their records are with the
+    /// transport.
+    ///
+    /// After a failure that encrypted some of `data`, the next call has to begin with
+    /// these bytes.  Anything else is refused, since it would be lost.
+    pub(crate) fn write(&mut self, connection: &Connection, data: &[u8]) -> Result<usize> {
+        if self.taken == 0 {
+            let (taken, outcome) = connection.write_counted(data);
+            let sent = match outcome {
+                Err(error) if taken == 0 || !error.is_want() => Err(error),
+                _ if connection.events().write => connection.flush(),
+                _ => Ok(()),
+            };
+            return match sent {
+                Ok(()) => Ok(taken),
+                Err(error) => Err(self.keep(&data[..taken], error)),
+            };
+        }
+        self.check(data)?;
+        connection.flush().map_err(|error| self.keep(data, error))?;
+        Ok(std::mem::take(&mut self.taken))
+    }
+
+    /// Remembers what was taken before `error`, where the connection outlives that.
+    fn keep(&mut self, bytes: &[u8], error: Error) -> Error {
+        let goes_on = error.is_want() || matches!(error.status(), Status::Timeout | Status::State);
+        match self.taken {
+            _ if !goes_on => self.taken = 0,
+            0 => {
+                self.taken = bytes.len();
+                self.digest = digest(bytes);
+            }
+            _ => {}
+        }
+        error
+    }
+
+    fn check(&self, data: &[u8]) -> Result<()> {
+        let taken = self.taken;
+        let wrong = match data.get(..taken) {
+            None => format!("only {} bytes were given", data.len()),
+            Some(front) if digest(front) != self.digest => "other bytes were given".to_owned(),
+            Some(_) => return Ok(()),
+        };
+        Err(Error::new(
+            Status::State,
+            format!(
+                "the last write has to be repeated, since {taken} bytes of it are on their \
+                 way: {wrong}"
+            ),
+        ))
+    }
+}
+
+/// A number that differs where bytes do, but for rare chance: much faster than what
+/// resists attacks, which a program does not make on itself.
+fn digest(bytes: &[u8]) -> u64 {
+    const FACTORS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
+    let mut lanes = FACTORS;
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    let mut last = [0; 16];
+    last[..rest.len()].copy_from_slice(rest);
+    for block in blocks.iter().chain([&last]) {
+        let (words, _) = block.as_chunks::<8>();
+        for ((lane, word), factor) in lanes.iter_mut().zip(words).zip(FACTORS) {
+            let mixed = *lane ^ u64::from_le_bytes(*word);
+            *lane = mixed.wrapping_mul(factor).rotate_left(29);
+        }
+    }
+    lanes[0] ^ lanes[1].rotate_left(32)
+}
