@@ -30,6 +30,16 @@
  * a name up, and only with a time limit.  Memory that cannot be had ends the
  * process.
  *
+ * A connection belongs to the process that made it.  In a child of fork() every
+ * call on it fails with TLSMITH_ERR_STATE, since two processes must not encrypt
+ * with the same keys.  Freeing it there sends nothing, and the parent's goes on.
+ * Create connections after fork(), or start TLS on the plain socket in the process
+ * that it is for: a server that forks for each client accepts with accept() and has
+ * the child call tlsmith_accept_fd().  Everything else works on in a child, which has
+ * random numbers, sessions and ticket keys of its own, except the keys of
+ * tlsmith_ctx_add_ticket_key().  A fork is noticed by pthread_atfork(): a child of
+ * vfork(), _Fork() or a bare clone() may only exec.
+ *
  * A callback gets the userdata that was set with it, which has to live as long as
  * the handle and everything that was made from it.  It may run on any thread that
  * makes calls on a connection, and on several at once; it must free no handle,
@@ -279,6 +289,10 @@ typedef ptrdiff_t (*tlsmith_sign_fn)(void *userdata,
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+extern int pthread_atfork(void (*prepare)(void),
+                          void (*parent)(void),
+                          void (*child)(void));
 
 /* ---- The library --------------------------------------------------------- */
 
@@ -572,6 +586,7 @@ struct tlsmith_conn *tlsmith_conn_new(struct tlsmith_ctx *ctx);
 
 /// Free it and close the socket that it owns, at once and without a word to
 /// the peer: call tlsmith_shutdown() first.  No other call may be at work on it.
+/// A forked child frees its copy in the same way; the parent's goes on.
 void tlsmith_conn_free(struct tlsmith_conn *conn);
 
 /// Why the latest failed call on this connection failed; "" if none did.

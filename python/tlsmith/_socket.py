@@ -59,9 +59,10 @@ class Socket(_tlsmith.Socket, _Peer):
     code "state".  So does a function or a signal handler that is called in the
     middle of the handshake, and uses the connection itself.
 
-    A connection is used by one process.  A forked child may close its copy, which
-    the peer does not hear of; everything else raises Error, code "state".  Servers
-    that fork for each client have the child wrap() the plain socket.
+    A connection is used by one process, since two must not encrypt with the same
+    keys.  A forked child may close its copy, which the peer does not hear of;
+    everything else raises Error, code "state".  Servers that fork for each client
+    have the child wrap() the plain socket.
     """
 
     __slots__ = ("_closing", "_files")
@@ -171,10 +172,6 @@ class Socket(_tlsmith.Socket, _Peer):
     def __repr__(self) -> str:
         fd = self.fileno()
         return "<tlsmith.Socket closed>" if fd < 0 else f"<tlsmith.Socket fd={fd}>"
-
-
-# A copy that a forked child has is not for use.
-os.register_at_fork(after_in_child=_tlsmith.forked)
 
 
 class Connection(_tlsmith.Connection, _Peer):

@@ -24,7 +24,6 @@ __all__ = [
     "__version__",
     "build_info",
     "dial",
-    "forked",
     "gen_ca",
     "gen_crl",
     "issue",
@@ -239,7 +238,6 @@ class Session:
     @property
     def lifetimes(self) -> tuple[int, ...]: ...
 
-def forked() -> None: ...
 
 @disjoint_base
 class Peer:

@@ -12,7 +12,7 @@ use rustix::net::{SocketFlags, sockopt};
 use super::race;
 use super::transport::{Interrupt, Patience, Timeout, Wait, interrupted, poll};
 use crate::text::quoted;
-use crate::{Error, Result, Status, trust};
+use crate::{Error, Origin, Result, Status, trust};
 
 /// A host name in the DNS has at most 253 characters (RFC 1035, section 2.3.4).
 const LONGEST_HOST: usize = 253;
@@ -90,7 +90,7 @@ pub fn accept(
     timeout: Timeout,
     interrupt: Option<&Interrupt>,
 ) -> Result<OwnedFd> {
-    let patience = timeout.start();
+    let (patience, origin) = (timeout.start(), Origin::here());
     loop {
         await_client(&listener, patience, interrupt)?;
         match rustix::net::accept_with(&listener, SocketFlags::CLOEXEC) {
@@ -101,7 +101,7 @@ pub fn accept(
             // The client gave up while it waited: nothing to bother the caller
             // with.
             Ok(_) | Err(Errno::CONNABORTED) => {}
-            Err(Errno::INTR) => interrupted(interrupt)?,
+            Err(Errno::INTR) => interrupted(interrupt, origin)?,
             // Somebody else was faster, or the listener does not block.
             Err(Errno::AGAIN) if !matches!(patience, Patience::Until { .. }) => {
                 return Err(Status::WantRead.into());

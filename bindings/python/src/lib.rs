@@ -12,6 +12,7 @@ mod config;
 mod crl;
 mod errors;
 mod files;
+mod fork;
 mod hooks;
 mod issue;
 mod key;
@@ -49,7 +50,7 @@ mod _tlsmith {
     #[pymodule_export]
     use crate::memory::Memory;
     #[pymodule_export]
-    use crate::peer::{Peer, forked};
+    use crate::peer::Peer;
     #[pymodule_export]
     use crate::request::Csr;
     #[pymodule_export]
@@ -65,6 +66,7 @@ mod _tlsmith {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::fork::watch()?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

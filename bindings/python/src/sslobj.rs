@@ -199,7 +199,7 @@ impl SslObject {
         let py = this.py();
         let open = peer(this)
             .look()
-            .map_err(|error| to_python(py, &error, None))?;
+            .map_err(|error| Self::translated(this, to_python(py, &error, None), "read"))?;
         Ok(py.detach(|| open.connection.pending()))
     }
 
