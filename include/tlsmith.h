@@ -1004,10 +1004,18 @@ struct tlsmith_identity *tlsmith_identity_load_chain_mem(const void *pem,
 TLSMITH_READS(1, 2);
 
 /// Load a chain and its key from a PKCS#12 file, such as "site.p12" or
-/// "site.pfx".  TLSMITH_ERR_ARG for a wrong password.
+/// "site.pfx".  TLSMITH_ERR_ARG for a wrong password, TLSMITH_ERR_PARSE where it has
+/// no MAC, TLSMITH_ERR_UNSUPPORTED where its parts together ask for more than 4
+/// million rounds of hashing the password.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_load_p12(const char *file,
                                                    const char *password);
+
+/// The same for a file that may have no MAC (RFC 7292, section 4).  Insecure: whoever
+/// can write to the file can exchange what is not encrypted.
+TLSMITH_NODISCARD
+struct tlsmith_identity *tlsmith_identity_insecure_load_p12_no_mac(const char *file,
+                                                                   const char *password);
 
 /// Load them from PKCS#12 in memory.
 TLSMITH_NODISCARD
