@@ -470,6 +470,10 @@ int tlsmith_ctx_set_signing_schemes(struct tlsmith_ctx *ctx,
 /// TLS 1.3 alone.  TLSMITH_ERR_STATE where none is used.
 int tlsmith_ctx_match_issuer(struct tlsmith_ctx *ctx);
 
+/// Do not name the trusted CAs when a server asks clients for a certificate (RFC
+/// 8446, section 4.2.4).  A list of more than 64511 bytes is never sent.
+int tlsmith_ctx_omit_certificate_authorities(struct tlsmith_ctx *ctx);
+
 /// Refuse clients that ask for a server which no identity is for (alert 112,
 /// RFC 6066, section 3), instead of showing the first identity.  One that asks
 /// for no name is answered.

@@ -85,9 +85,7 @@ class Identity:
         ask for more than 4 million rounds of hashing the password is refused.
         """
         with naming(source):
-            return cls._wrap(
-                _tlsmith.Identity.from_pkcs12(read(source), password, insecure_no_mac)
-            )
+            return cls._wrap(_tlsmith.Identity.from_pkcs12(read(source), password, insecure_no_mac))
 
     @property
     def cert(self) -> _tlsmith.Certificate:

@@ -238,7 +238,6 @@ class Session:
     @property
     def lifetimes(self) -> tuple[int, ...]: ...
 
-
 @disjoint_base
 class Peer:
     def do_handshake(self) -> None: ...

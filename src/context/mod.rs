@@ -438,6 +438,16 @@ impl Context {
         })
     }
 
+    /// Has a server not name the CAs that it trusts when it asks clients for a certificate
+    /// (RFC 8446, section 4.2.4; RFC 5246, section 7.4.4): clients choose without, and
+    /// nobody learns them.  A list of more than 64,511 bytes, some 450 CAs, is never sent.
+    pub fn omit_certificate_authorities(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.omit_authorities = true;
+            Ok(())
+        })
+    }
+
     /// Where a certificate has no alternative names at all, takes its only
     /// common name for the name, as before RFC 9525.
     pub fn allow_common_name(&self) -> Result<()> {

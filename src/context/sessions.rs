@@ -26,6 +26,9 @@ pub(super) const SESSIONS: usize = 1_024;
 /// The most that can be kept: each takes up to a few kilobytes.
 pub(super) const MOST: usize = 1 << 20;
 
+/// The longest ticket: its length has two bytes (RFC 8446, section 4.6.1).
+const MOST_TICKET: usize = u16::MAX as usize;
+
 /// The bytes of a key that servers share.
 const KEY: usize = 32;
 
@@ -140,7 +143,9 @@ impl ProducesTickets for BoundedTickets {
 
     fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
         let bound = Zeroizing::new(self.bounds.bind(session)?);
-        self.tickets.encrypt(&bound)
+        let ticket = self.tickets.encrypt(&bound)?;
+        // One with a client's long chain in it does not fit its length: none is sent then.
+        (ticket.len() <= MOST_TICKET).then_some(ticket)
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {

@@ -112,8 +112,8 @@ def test_a_forked_child_uses_no_connection_of_its_parent_whatever_its_class():
                     lambda: memory.receive_data(b"x"), lambda: memory.export("label", 32),
                     lambda: memory.info, memory.do_handshake, lambda: memory.peer_chain)),
                 (ssl.SSLError, (
-                    ours.recv, lambda: ours.send(b"x"), ours.unwrap, ours.do_handshake, ours.pending,
-                    in_bios.do_handshake, in_bios.read)),
+                    ours.recv, lambda: ours.send(b"x"), ours.unwrap, ours.do_handshake,
+                    ours.pending, in_bios.do_handshake, in_bios.read)),
             ):
                 for call in calls:
                     try:

@@ -23,6 +23,8 @@ mod external;
 mod facts;
 #[path = "connection/handshake.rs"]
 mod handshake;
+#[path = "connection/lengths.rs"]
+mod lengths;
 #[path = "connection/limits.rs"]
 mod limits;
 #[path = "connection/naming.rs"]
