@@ -30,6 +30,16 @@
  * up, and only with a time limit; tlsmith_accept() alone sleeps, while there are
  * no descriptors.  Memory that cannot be had ends the process.
  *
+ * A connection belongs to the process that made it.  In a child of fork() every
+ * call on it fails with TLSMITH_ERR_STATE, since two processes must not encrypt
+ * with the same keys.  Freeing it there sends nothing, and the parent's goes on.
+ * Create connections after fork(), or start TLS on the plain socket in the process
+ * that it is for: a server that forks for each client accepts with accept() and has
+ * the child call tlsmith_accept_fd().  Everything else works on in a child, which has
+ * random numbers, sessions and ticket keys of its own, except the keys of
+ * tlsmith_ctx_add_ticket_key().  A fork is noticed by pthread_atfork(): a child of
+ * vfork(), _Fork() or a bare clone() may only exec.
+ *
  * A callback gets the userdata that was set with it, which has to live as long as
  * the handle and everything that was made from it.  It may run on any thread that
  * makes calls on a connection, and on several at once; it must free no handle,
@@ -280,6 +290,10 @@ typedef ptrdiff_t (*tlsmith_sign_fn)(void *userdata,
 extern "C" {
 #endif // __cplusplus
 
+extern int pthread_atfork(void (*prepare)(void),
+                          void (*parent)(void),
+                          void (*child)(void));
+
 /* ---- The library --------------------------------------------------------- */
 
 /// The version that is running, such as "0.1.0".  Never NULL, never freed.
@@ -456,6 +470,10 @@ int tlsmith_ctx_set_signing_schemes(struct tlsmith_ctx *ctx,
 /// TLS 1.3 alone.  TLSMITH_ERR_STATE where none is used.
 int tlsmith_ctx_match_issuer(struct tlsmith_ctx *ctx);
 
+/// Do not name the trusted CAs when a server asks clients for a certificate (RFC
+/// 8446, section 4.2.4).  A list of more than 64511 bytes is never sent.
+int tlsmith_ctx_omit_certificate_authorities(struct tlsmith_ctx *ctx);
+
 /// Refuse clients that ask for a server which no identity is for (alert 112,
 /// RFC 6066, section 3), instead of showing the first identity.  One that asks
 /// for no name is answered.
@@ -572,6 +590,7 @@ struct tlsmith_conn *tlsmith_conn_new(struct tlsmith_ctx *ctx);
 
 /// Free it and close the socket that it owns, at once and without a word to
 /// the peer: call tlsmith_shutdown() first.  No other call may be at work on it.
+/// A forked child frees its copy in the same way; the parent's goes on.
 void tlsmith_conn_free(struct tlsmith_conn *conn);
 
 /// Why the latest failed call on this connection failed; "" if none did.
@@ -1000,10 +1019,18 @@ struct tlsmith_identity *tlsmith_identity_load_chain_mem(const void *pem,
 TLSMITH_READS(1, 2);
 
 /// Load a chain and its key from a PKCS#12 file, such as "site.p12" or
-/// "site.pfx".  TLSMITH_ERR_ARG for a wrong password.
+/// "site.pfx".  TLSMITH_ERR_ARG for a wrong password, TLSMITH_ERR_PARSE where it has
+/// no MAC, TLSMITH_ERR_UNSUPPORTED where its parts together ask for more than 4
+/// million rounds of hashing the password.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_load_p12(const char *file,
                                                    const char *password);
+
+/// The same for a file that may have no MAC (RFC 7292, section 4).  Insecure: whoever
+/// can write to the file can exchange what is not encrypted.
+TLSMITH_NODISCARD
+struct tlsmith_identity *tlsmith_identity_insecure_load_p12_no_mac(const char *file,
+                                                                   const char *password);
 
 /// Load them from PKCS#12 in memory.
 TLSMITH_NODISCARD

@@ -21,6 +21,7 @@ mod context;
 mod ed448;
 mod error;
 mod explain;
+mod fork;
 mod hkdf;
 mod notes;
 mod pki;
@@ -34,6 +35,7 @@ pub use connection::{
 };
 pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Session, Version};
 pub use error::{CertificateProblem, Error, Result, Status};
+pub use fork::{Origin, after_fork_in_child};
 pub use pki::*;
 pub use trust::{Judge, KeyPurpose, RevocationRules, Verdict};
 

@@ -84,9 +84,12 @@ class CA(Identity):
 
     @classmethod
     @discreet
-    def load_pkcs12(cls, source: Source, password: Password) -> Self:
-        """Load an authority from a PKCS#12 file."""
-        return super().load_pkcs12(source, password)._checked()
+    def load_pkcs12(
+        cls, source: Source, password: Password, *, insecure_no_mac: bool = False
+    ) -> Self:
+        """Load an authority from a PKCS#12 file, as Identity.load_pkcs12() does."""
+        loaded = super().load_pkcs12(source, password, insecure_no_mac=insecure_no_mac)
+        return loaded._checked()
 
     @classmethod
     def local(cls, directory: StrPath | None = None) -> CA:

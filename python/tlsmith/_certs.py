@@ -74,13 +74,18 @@ class Identity:
 
     @classmethod
     @discreet
-    def load_pkcs12(cls, source: Source, password: Password) -> Self:
+    def load_pkcs12(
+        cls, source: Source, password: Password, *, insecure_no_mac: bool = False
+    ) -> Self:
         """Load a chain and its key from a PKCS#12 file, or from its bytes.
 
-        Raises ConfigError for a wrong password.
+        Raises ConfigError for a wrong password, and for a file without a MAC (RFC
+        7292, section 4) unless `insecure_no_mac` allows it: whoever can write to
+        such a file can exchange what is not encrypted.  A file whose parts together
+        ask for more than 4 million rounds of hashing the password is refused.
         """
         with naming(source):
-            return cls._wrap(_tlsmith.Identity.from_pkcs12(read(source), password))
+            return cls._wrap(_tlsmith.Identity.from_pkcs12(read(source), password, insecure_no_mac))
 
     @property
     def cert(self) -> _tlsmith.Certificate:

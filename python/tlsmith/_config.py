@@ -191,6 +191,8 @@ class Server(_Config):
     identity      what to show; of several, by the name that the client asks for
     client_trust  who may have issued the certificates of clients
     client_auth   "none", "optional" or "required": the default with client_trust
+    omit_certificate_authorities  do not name the CAs of client_trust to clients;
+                  a list of more than 64,511 bytes is never sent
     alpn          protocols to speak, best first
     min_version, max_version, groups, ciphers, keylog, now: as for Client
     max_depth     how many CAs may stand between a client's certificate and its root
@@ -215,6 +217,7 @@ class Server(_Config):
         *,
         client_trust: Trusted | None = None,
         client_auth: Literal["none", "optional", "required"] | None = None,
+        omit_certificate_authorities: bool = False,
         alpn: Sequence[str] = (),
         min_version: Version = "1.2",
         max_version: Version = "1.3",
@@ -255,6 +258,7 @@ class Server(_Config):
             **trusting(whom),
             "identities": [_native(one) for one in identities],
             "client_auth": client_auth,
+            "omit_certificate_authorities": omit_certificate_authorities,
             "max_depth": depth(max_depth),
             "on_hello": None if on_hello is None else self._choose(on_hello),
             "require_known_name": strict_names,

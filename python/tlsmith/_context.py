@@ -41,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "verify_schemes": None,
     "signing_schemes": None,
     "client_auth": "none",
+    "omit_certificate_authorities": False,
     "on_hello": None,
     "require_known_name": False,
     "ech": None,

@@ -62,9 +62,10 @@ class Socket(_tlsmith.Socket, _Peer):
     code "state".  So does a function or a signal handler that is called in the
     middle of the handshake, and uses the connection itself.
 
-    A connection is used by one process.  A forked child may close its copy, which
-    the peer does not hear of; everything else raises Error, code "state".  Servers
-    that fork for each client have the child wrap() the plain socket.
+    A connection is used by one process, since two must not encrypt with the same
+    keys.  A forked child may close its copy, which the peer does not hear of;
+    everything else raises Error, code "state".  Servers that fork for each client
+    have the child wrap() the plain socket.
 
     A socket that nobody has closed emits a ResourceWarning when it is collected.
     """
@@ -184,10 +185,6 @@ class Socket(_tlsmith.Socket, _Peer):
     def __del__(self, _warn: Callable[..., None] = _warnings.warn) -> None:
         if self.fileno() >= 0:
             _warn(f"unclosed {self!r}", ResourceWarning, source=self)
-
-
-# A copy that a forked child has is not for use.
-os.register_at_fork(after_in_child=_tlsmith.forked)
 
 
 class Connection(_tlsmith.Connection, _Peer):

@@ -24,7 +24,6 @@ __all__ = [
     "__version__",
     "build_info",
     "dial",
-    "forked",
     "gen_ca",
     "gen_crl",
     "issue",
@@ -147,7 +146,7 @@ class Key:
 class Identity:
     def __new__(cls, chain: list[Certificate], key: Key) -> Self: ...
     @staticmethod
-    def from_pkcs12(der: bytes, password: Password) -> Identity: ...
+    def from_pkcs12(der: bytes, password: Password, insecure_no_mac: bool) -> Identity: ...
     @property
     def chain(self) -> list[Certificate]: ...
     @property
@@ -238,8 +237,6 @@ class Session:
     def __new__(cls, context: Context) -> Self: ...
     @property
     def lifetimes(self) -> tuple[int, ...]: ...
-
-def forked() -> None: ...
 
 @disjoint_base
 class Peer:

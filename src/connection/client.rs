@@ -33,7 +33,7 @@ impl Connection {
         server_name: Option<&str>,
         transport: impl Transport + 'static,
     ) -> Result<Self> {
-        let config = session.config.clone();
+        let config = session.config()?;
         begin(&session.context, config, server_name, transport)
     }
 }

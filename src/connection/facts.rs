@@ -90,7 +90,7 @@ impl Connection {
     /// the handshake is complete, and where it sent none.  With checks switched
     /// off, it ends before the first certificate that does not parse.
     pub fn peer_chain(&self) -> &[Certificate] {
-        let Some(outcome) = self.outcome.get() else {
+        let (Some(outcome), Ok(())) = (self.outcome.get(), self.check_process()) else {
             return &[];
         };
         let chain = || parse(self.engine().peer_certificates());
@@ -102,7 +102,7 @@ impl Connection {
     /// session, with checks switched off.  Without the root where only its key
     /// is known (the bundled roots).
     pub fn verified_chain(&self) -> &[Certificate] {
-        let outcome = self.outcome.get();
+        let outcome = self.outcome.get().filter(|_| self.check_process().is_ok());
         outcome.map_or(&[], |outcome| {
             let path = || {
                 let shown = self.engine().peer_certificates();
@@ -131,7 +131,9 @@ impl Connection {
     pub fn early_data(&self) -> EarlyData {
         match self.outcome.get() {
             Some(outcome) => outcome.early_data,
-            None => self.engine().early_data(),
+            None => self
+                .engine_here()
+                .map_or_else(EarlyData::default, |engine| engine.early_data()),
         }
     }
 
@@ -161,13 +163,15 @@ impl Connection {
     /// The tickets of TLS 1.3 that came so far: for how long each is good, in
     /// seconds.
     pub fn tickets(&self) -> Vec<u32> {
-        self.engine().tickets()
+        self.engine_here()
+            .map_or_else(Vec::new, |engine| engine.tickets())
     }
 
     /// Fills `out` with keying material that both sides derive from the same
     /// label and context (RFC 8446, section 7.5; RFC 5705).  In TLS 1.2 no
     /// context is something else than an empty one.
     pub fn export(&self, label: &str, context: Option<&[u8]>, out: &mut [u8]) -> Result<()> {
+        self.check_process()?;
         let outcome = self.outcome.get();
         let known = outcome.and_then(|outcome| Some((outcome.suite?, outcome.exporter.as_ref()?)));
         let Some((suite, secret)) = known else {

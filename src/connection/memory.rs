@@ -80,6 +80,7 @@ impl Connection {
     }
 
     fn in_memory(&self) -> Result<MutexGuard<'_, Engine>> {
+        self.check_process()?;
         if self.is_memory {
             return Ok(self.engine());
         }

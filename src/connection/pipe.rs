@@ -10,13 +10,14 @@ use rustix::io::Errno;
 use super::transport::{
     Interrupt, Patience, Transport, Wait, does_not_wait, interrupted, wait_for,
 };
-use crate::{Error, Result};
+use crate::{Error, Origin, Result};
 
 /// Two descriptors: one to read from, one to write to.
 ///
 /// They may be of any kind that can be polled.  A call that may not wait does
 /// not, whatever the descriptors do.
 pub struct PipeTransport<R, W> {
+    origin: Origin,
     input: R,
     output: W,
     interrupt: Option<Interrupt>,
@@ -26,6 +27,7 @@ impl<R: AsFd + Send + Sync, W: AsFd + Send + Sync> PipeTransport<R, W> {
     /// Receives from `input` and sends to `output`.
     pub fn new(input: R, output: W) -> Self {
         Self {
+            origin: Origin::here(),
             input,
             output,
             interrupt: None,
@@ -55,7 +57,7 @@ impl<R: AsFd + Send + Sync, W: AsFd + Send + Sync> PipeTransport<R, W> {
             }
             match call() {
                 Ok(count) => return Ok(count),
-                Err(Errno::INTR) => interrupted(interrupt)?,
+                Err(Errno::INTR) => interrupted(interrupt, self.origin)?,
                 Err(Errno::AGAIN) => wait_for(&descriptor, wait, patience, interrupt)?,
                 Err(error) => return Err(Error::io(wait.failed(), error.into())),
             }

@@ -14,6 +14,9 @@ impl Connection {
     /// before.  It never waits, and takes no more than 256 KiB that give nothing to
     /// read: where the transport still has some, call it again.  What goes wrong is for the next call to report.
     pub fn carry_on(&self) {
+        if self.check_process().is_err() {
+            return;
+        }
         if self.is_handshaking() {
             let _ = self.complete_handshake(Patience::Never);
         }
@@ -34,10 +37,13 @@ impl Connection {
 
     /// What to wait for before the next call can get further.
     pub fn events(&self) -> Events {
-        let over = self.failure.get().is_some();
+        if self.check_process().is_err() || self.failure.get().is_some() {
+            return Events::default();
+        }
+        let mut engine = self.engine();
         Events {
-            read: !over && !self.engine().is_at_end(),
-            write: !over && (self.unsent.load(Ordering::Acquire) || self.engine().undrained() > 0),
+            read: !engine.is_at_end(),
+            write: self.unsent.load(Ordering::Acquire) || engine.undrained() > 0,
         }
     }
 }

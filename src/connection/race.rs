@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 
 use super::transport::{Interrupt, interrupted};
-use crate::{Error, Result, Status};
+use crate::{Error, Origin, Result, Status};
 
 /// How long an attempt has for itself (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -90,6 +90,7 @@ impl Race {
 
     /// Waits for an attempt to succeed, until `pause`, or until all have failed.
     fn watch(&mut self, pause: Instant, interrupt: Option<&Interrupt>) -> Result<Option<OwnedFd>> {
+        let origin = Origin::here();
         while !self.running.is_empty() {
             let left = pause.saturating_duration_since(Instant::now());
             let left = Timespec::try_from(left).ok();
@@ -101,7 +102,7 @@ impl Race {
                 Ok(0) => return Ok(None),
                 Ok(_) => {}
                 Err(Errno::INTR) => {
-                    interrupted(interrupt)?;
+                    interrupted(interrupt, origin)?;
                     continue;
                 }
                 Err(error) => return Err(Error::io("cannot wait for the socket", error.into())),

@@ -15,7 +15,7 @@
 //! One thread may read while another writes.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use zeroize::Zeroizing;
 
@@ -25,7 +25,7 @@ use super::handshake_timeout::HandshakeTimeout;
 use super::pump::{Direction, Outbox, Work, is_fatal, lock};
 use super::transport::{Patience, SharedTimeout, Timeout, Transport};
 use crate::context::{Answer, Choose, Context, Version};
-use crate::{Error, Result, Status};
+use crate::{Error, Origin, Result, Status};
 
 /// Up to how many bytes the parts of a write are copied together: what makes one
 /// record.
@@ -44,7 +44,13 @@ const GATHERED: usize = 16_384;
 ///
 /// Dropping a connection says nothing to the peer: call [`Self::shutdown`]
 /// first.
+///
+/// A connection is used by the process that made it.  In a forked child every call fails
+/// with [`Status::State`], or tells of a connection with nothing to tell, and dropping it
+/// leaves the parent's alone.  [`after_fork_in_child`](crate::after_fork_in_child) says
+/// who has to call it.
 pub struct Connection {
+    origin: Origin,
     pub(super) engine: Mutex<Engine>,
     pub(super) transport: Box<dyn Transport>,
     /// Whether that carries nothing, because the program does.
@@ -119,6 +125,7 @@ impl Connection {
             false => engine,
         };
         Self {
+            origin: Origin::here(),
             engine: Mutex::new(engine),
             transport: Box::new(transport),
             is_memory,
@@ -163,7 +170,26 @@ impl Connection {
         self.outcome.get().is_none()
     }
 
+    /// Fails in a process that was forked from the one that made the connection.  Every
+    /// call begins with it, before it takes a lock: a thread of the parent may have held
+    /// that at the fork.
+    #[inline]
+    pub(super) fn check_process(&self) -> Result<()> {
+        self.origin.check()
+    }
+
+    /// The engine; none in a process that was forked from that of the connection.
+    pub(super) fn engine_here(&self) -> Option<MutexGuard<'_, Engine>> {
+        self.origin.is_here().then(|| self.engine())
+    }
+
     pub(super) fn complete_handshake(&self, patience: Patience) -> Result<()> {
+        self.check_process()?;
+        self.complete_handshake_here(patience)
+    }
+
+    /// The same where the process was checked.
+    fn complete_handshake_here(&self, patience: Patience) -> Result<()> {
         self.check_failure()?;
         let mut work = Work::begin(self);
         while self.is_handshaking() {
@@ -185,6 +211,8 @@ impl Connection {
             return Ok(());
         }
         let complete = self.engine().handshake();
+        // What that called back may have forked.
+        self.check_process()?;
         self.with_outbox(|outbox| self.deliver(outbox, &complete, patience))?;
         match complete.map_err(|error| self.fail(error))? {
             true => self.conclude(),
@@ -275,9 +303,10 @@ impl Connection {
     /// When the time limit passes with `data` partly taken, writing is over:
     /// the caller could not know where to go on.
     pub fn write(&self, data: &[u8]) -> Result<usize> {
+        self.check_process()?;
         let patience = self.patience();
         if !self.answers_early() {
-            self.complete_handshake(patience)?;
+            self.complete_handshake_here(patience)?;
         }
         if self.is_memory {
             return self.write_memory(data);
@@ -301,10 +330,12 @@ impl Connection {
                 written.map(drop),
             );
         }
-        let ready = match self.answers_early() {
-            true => Ok(()),
-            false => self.complete_handshake(patience),
-        };
+        let ready = self
+            .check_process()
+            .and_then(|()| match self.answers_early() {
+                true => Ok(()),
+                false => self.complete_handshake_here(patience),
+            });
         match ready.and_then(|()| self.writing.turn("writes to")) {
             Ok(_turn) => self.with_outbox(|outbox| self.write_part(outbox, data, patience)),
             Err(error) => (0, Err(error)),
@@ -360,6 +391,7 @@ impl Connection {
 
     /// Sends what earlier calls took and the transport did not.
     pub fn flush(&self) -> Result<()> {
+        self.check_process()?;
         self.check_failure()?;
         let _turn = self.writing.turn("writes to")?;
         self.with_outbox(|outbox| {
@@ -378,9 +410,10 @@ impl Connection {
     }
 
     pub(super) fn shutdown_within(&self, patience: Patience) -> Result<()> {
+        self.check_process()?;
         self.check_failure()?;
         if self.answers_early() {
-            self.complete_handshake(patience)?;
+            self.complete_handshake_here(patience)?;
         }
         let _turn = self.writing.turn("writes to")?;
         self.with_outbox(|outbox| {
@@ -404,18 +437,20 @@ impl Connection {
         if self.is_handshaking() {
             return 0;
         }
-        self.engine().pending()
+        self.engine_here().map_or(0, |mut engine| engine.pending())
     }
 
     /// Whether the peer's close_notify has come.
     pub fn peer_closed(&self) -> bool {
-        self.engine().is_peer_closed()
+        self.engine_here()
+            .is_some_and(|engine| engine.is_peer_closed())
     }
 
     /// Takes the bytes that came after the peer's close_notify.  They are not
     /// TLS: what they are is between the peers.
     pub fn leftover(&self) -> Vec<u8> {
-        self.engine().leftover()
+        let engine = self.engine_here();
+        engine.map_or_else(Vec::new, |mut engine| engine.leftover())
     }
 }
 

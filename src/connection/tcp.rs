@@ -14,7 +14,7 @@ use super::transport::{
     Interrupt, Patience, Timeout, Wait, does_not_wait, interrupted, pause, poll,
 };
 use crate::text::quoted;
-use crate::{Error, Result, Status, trust};
+use crate::{Error, Origin, Result, Status, trust};
 
 /// A host name in the DNS has at most 253 characters (RFC 1035, section 2.3.4).
 const LONGEST_HOST: usize = 253;
@@ -119,7 +119,7 @@ pub fn accept(
     timeout: Timeout,
     interrupt: Option<&Interrupt>,
 ) -> Result<OwnedFd> {
-    let patience = timeout.start();
+    let (patience, origin) = (timeout.start(), Origin::here());
     loop {
         await_client(&listener, patience, interrupt)?;
         match rustix::net::accept_with(&listener, SocketFlags::CLOEXEC) {
@@ -131,9 +131,9 @@ pub fn accept(
             // with.
             Ok(_) => {}
             Err(error) if is_of_one_client(error) => {}
-            Err(Errno::INTR) => interrupted(interrupt)?,
+            Err(Errno::INTR) => interrupted(interrupt, origin)?,
             Err(error) if is_shortage(error) && may_pause(&listener, patience) => {
-                pause(PAUSE, interrupt)?;
+                pause(PAUSE, interrupt, origin)?;
             }
             // Somebody else was faster, or the listener does not block.
             Err(Errno::AGAIN) if !matches!(patience, Patience::Until { .. }) => {

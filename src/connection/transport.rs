@@ -10,7 +10,7 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, sockopt};
 
-use crate::{Error, Result, Status};
+use crate::{Error, Origin, Result, Status};
 
 /// How long each call on a connection may wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,6 +138,7 @@ pub trait Transport: Send + Sync {
 
 /// A connected stream socket.
 pub struct SocketTransport<F> {
+    origin: Origin,
     socket: F,
     interrupt: Option<Interrupt>,
 }
@@ -156,6 +157,7 @@ impl<F: AsFd + Send + Sync> SocketTransport<F> {
     /// with the error of its system call.
     pub fn connected_later(socket: F) -> Self {
         Self {
+            origin: Origin::here(),
             socket,
             interrupt: None,
         }
@@ -176,7 +178,7 @@ impl<F: AsFd + Send + Sync> SocketTransport<F> {
     /// be made again.
     fn recover(&self, error: Errno, wait: Wait, patience: Patience) -> Result<()> {
         match error {
-            Errno::INTR => interrupted(self.interrupt.as_ref()),
+            Errno::INTR => interrupted(self.interrupt.as_ref(), self.origin),
             Errno::AGAIN => match patience {
                 Patience::Never => Err(wait.want().into()),
                 _ => wait_for(&self.socket, wait, patience, self.interrupt.as_ref()),
@@ -304,6 +306,7 @@ pub(super) fn poll(
     deadline: Instant,
     interrupt: Option<&Interrupt>,
 ) -> Result<bool> {
+    let origin = Origin::here();
     let flags = match wait {
         Wait::Readable => PollFlags::IN,
         Wait::Writable => PollFlags::OUT,
@@ -313,24 +316,27 @@ pub(super) fn poll(
         let left = Timespec::try_from(left).ok();
         match rustix::event::poll(&mut [PollFd::new(&socket, flags)], left.as_ref()) {
             Ok(ready) => return Ok(ready > 0),
-            Err(Errno::INTR) => interrupted(interrupt)?,
+            Err(Errno::INTR) => interrupted(interrupt, origin)?,
             Err(error) => return Err(Error::io("cannot wait for the socket", error.into())),
         }
     }
 }
 
 /// Lets time pass.
-pub(super) fn pause(time: Duration, interrupt: Option<&Interrupt>) -> Result<()> {
+pub(super) fn pause(time: Duration, interrupt: Option<&Interrupt>, origin: Origin) -> Result<()> {
     let time = Timespec::try_from(time).ok();
     match rustix::event::poll(&mut [], time.as_ref()) {
-        Err(Errno::INTR) => interrupted(interrupt),
+        Err(Errno::INTR) => interrupted(interrupt, origin),
         // There is nothing else that could be said about no descriptor.
         _ => Ok(()),
     }
 }
 
-pub(super) fn interrupted(interrupt: Option<&Interrupt>) -> Result<()> {
-    interrupt.map_or(Ok(()), |interrupt| interrupt())
+/// Deals with a signal that interrupted a call.  Its handler may have forked: the child
+/// does not go on with the connection.
+pub(super) fn interrupted(interrupt: Option<&Interrupt>, origin: Origin) -> Result<()> {
+    interrupt.map_or(Ok(()), |interrupt| interrupt())?;
+    origin.check()
 }
 
 fn is_nonblocking(socket: impl AsFd) -> Result<bool> {

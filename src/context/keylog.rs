@@ -2,11 +2,11 @@
 //! and the one secret of each that exporters need.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustls::KeyLog;
 use zeroize::Zeroizing;
@@ -31,11 +31,11 @@ impl Sink {
         let mut options = OpenOptions::new();
         let file = options.append(true).create(true).mode(0o600).open(path);
         let file = file.map_err(|error| Error::file("cannot write the key log", path, error))?;
-        let file: Mutex<File> = Mutex::new(file);
         Ok(Self::of(Arc::new(move |line: &str| {
-            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            // A log that cannot be written must not end connections.
-            let _ = file.write_all(format!("{line}\n").as_bytes());
+            // One write of a whole line, which the system appends as a whole: no lock is
+            // held that a forked child would wait for.  A log that cannot be written must
+            // not end connections.
+            let _ = (&file).write_all(format!("{line}\n").as_bytes());
         })))
     }
 

@@ -35,6 +35,7 @@ use sessions::TicketKey;
 pub use settings::{ClientAuth, Version};
 use settings::{PeerCheck, Settings};
 
+use crate::fork::PerProcess;
 use crate::pki::{Certificate, Crl, Identity};
 use crate::trust::{self, Judge, KeyPurpose, PeerName, Policy, RevocationRules, Roots};
 use crate::{CertificateProblem, Error, Result, Status};
@@ -51,6 +52,9 @@ use crate::{CertificateProblem, Error, Result, Status};
 /// the same error.  So a program that forgets to check a setter ends up with
 /// no connection, never with a weaker one.
 ///
+/// In a forked child a context works on, with ticket keys and sessions of its own, unless
+/// ticket keys were added.  See [`after_fork_in_child`](crate::after_fork_in_child).
+///
 /// Cloning gives another reference to the same context.
 #[derive(Clone, Default)]
 pub struct Context {
@@ -59,17 +63,24 @@ pub struct Context {
 
 #[derive(Default)]
 struct Inner {
-    state: Mutex<State>,
+    /// While the context is set up.
+    settings: Mutex<Settings>,
+    /// From the first connection on, so that no connection waits for a lock here: in a
+    /// forked child it might never be released.
+    sealed: OnceLock<Settings>,
+    failure: OnceLock<Error>,
+    /// Every process makes its own, with ticket keys and sessions of its own.
+    built: PerProcess<Built>,
+}
+
+/// What is made of the settings.
+#[derive(Default)]
+struct Built {
     client: OnceLock<Arc<ClientConfig>>,
     server: OnceLock<Arc<ServerConfig>>,
     offline: OnceLock<Arc<Policy>>,
-}
-
-#[derive(Default)]
-struct State {
-    settings: Settings,
-    sealed: bool,
-    failure: Option<Error>,
+    /// Held while one of them is made.
+    building: Mutex<()>,
 }
 
 impl Context {
@@ -428,6 +439,16 @@ impl Context {
         })
     }
 
+    /// Has a server not name the CAs that it trusts when it asks clients for a certificate
+    /// (RFC 8446, section 4.2.4; RFC 5246, section 7.4.4): clients choose without, and
+    /// nobody learns them.  A list of more than 64,511 bytes, some 450 CAs, is never sent.
+    pub fn omit_certificate_authorities(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.omit_authorities = true;
+            Ok(())
+        })
+    }
+
     /// Where a certificate has no alternative names at all, takes its only
     /// common name for the name, as before RFC 9525.
     pub fn allow_common_name(&self) -> Result<()> {
@@ -501,7 +522,7 @@ impl Context {
                 UnixTime::since_unix_epoch(Duration::from_secs(seconds))
             }
         };
-        let policy = self.seal(&self.inner.offline, Settings::server_policy)?;
+        let policy = self.seal(|built| &built.offline, Settings::server_policy)?;
         let verify = |purpose| policy.verify(chain, name, purpose, now);
         let is_purpose =
             |error: &Error| error.certificate_problem() == Some(CertificateProblem::WrongUsage);
@@ -519,38 +540,44 @@ impl Context {
     /// Poisons the context with an error that a binding found before it could
     /// call a setter, and gives the error back.
     pub fn refuse(&self, error: Error) -> Error {
-        self.state().failure.get_or_insert(error).clone()
+        self.inner.failure.get_or_init(|| error).clone()
     }
 
     /// The error that poisoned the context.
     pub fn error(&self) -> Option<Error> {
-        self.state().failure.clone()
+        self.inner.failure.get().cloned()
     }
 
     fn set(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
-        let mut state = self.state();
-        let outcome = if state.sealed {
-            Err(Error::new(
-                Status::State,
-                "the context is in use, so it cannot be changed any more: \
-                 make a new context for new connections",
-            ))
-        } else {
-            change(&mut state.settings)
+        let in_use = || {
+            let sentence = "the context is in use, so it cannot be changed any more: \
+                            make a new context for new connections";
+            Error::new(Status::State, sentence)
+        };
+        let outcome = match self.unsealed() {
+            Some(mut settings) => change(&mut settings),
+            None => Err(in_use()),
         };
         outcome.inspect_err(|error| {
-            state.failure.get_or_insert_with(|| error.clone());
+            self.refuse(error.clone());
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A panic while it was held cannot have left the state half changed:
-        // every setter checks first and assigns last.
-        self.inner
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// The settings while they can be changed; none when the context is in use.
+    fn unsealed(&self) -> Option<MutexGuard<'_, Settings>> {
+        let is_sealed = || self.inner.sealed.get().is_some();
+        if is_sealed() {
+            return None;
+        }
+        let settings = lock(&self.inner.settings);
+        (!is_sealed()).then_some(settings)
     }
+}
+
+/// What panics under a lock of this layer leaves nothing half changed: setters check first
+/// and assign last, and what is built is stored when it is complete.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Context {

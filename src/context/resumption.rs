@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls12Resumption,
@@ -11,8 +11,9 @@ use rustls::client::{
 use rustls::{ClientConfig, NamedGroup};
 use rustls_pki_types::ServerName;
 
-use super::Context;
+use super::{Context, lock};
 use crate::Result;
+use crate::fork::{Origin, PerProcess};
 use crate::notes::Notes;
 
 /// How many tickets are kept of one server: the latest.
@@ -29,13 +30,20 @@ const TICKETS: usize = 8;
 /// Each ticket of TLS 1.3 is used once (RFC 8446, appendix C.4), and the connection
 /// that is resumed with it gets new ones.  A session of TLS 1.2 is used again.
 ///
+/// A forked child has nothing in it: two processes would use the same tickets.
+///
 /// Cloning gives another reference to the same session.
 ///
 /// [`Connection::client_in`]: crate::Connection::client_in
 #[derive(Clone)]
 pub struct Session {
     pub(crate) context: Context,
-    pub(crate) config: Arc<ClientConfig>,
+    kept: Arc<PerProcess<OnceLock<InProcess>>>,
+}
+
+/// What a session is in one process.
+struct InProcess {
+    config: Arc<ClientConfig>,
     kept: Arc<Kept>,
 }
 
@@ -43,23 +51,40 @@ impl Session {
     /// A session with nothing in it, for connections of this context, which it
     /// seals.
     pub fn new(context: &Context) -> Result<Self> {
+        let session = Self {
+            context: context.clone(),
+            kept: Arc::default(),
+        };
+        session.config()?;
+        Ok(session)
+    }
+
+    /// The configuration of clients that are resumed with what is in here.
+    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>> {
+        let here = self.kept.here();
+        if let Some(here) = here.get() {
+            return Ok(here.config.clone());
+        }
         let kept = Arc::new(Kept::new(1));
         // It shares the verifier and the identities: with others rustls would not
         // resume.
-        let mut config = (*context.client_config()?).clone();
-        config.resumption = of(kept.clone(), context.tickets());
-        Ok(Self {
-            context: context.clone(),
-            config: Arc::new(config),
-            kept,
-        })
+        let mut config = (*self.context.client_config()?).clone();
+        config.resumption = of(kept.clone(), self.context.tickets());
+        let config = Arc::new(config);
+        Ok(here
+            .get_or_init(|| InProcess { config, kept })
+            .config
+            .clone())
     }
 
     /// What a connection could be resumed with: for how many seconds each ticket
     /// is good, from when it came, the latest last.  0 stands for a session of TLS
     /// 1.2 that the server keeps itself.
     pub fn lifetimes(&self) -> Vec<u32> {
-        let servers = self.kept.servers();
+        let Some(here) = self.kept.here().get() else {
+            return Vec::new();
+        };
+        let servers = here.kept.servers();
         let kept = servers.by_name.values();
         kept.flat_map(Server::lifetimes).collect()
     }
@@ -83,6 +108,7 @@ impl fmt::Debug for Session {
 /// A ticket of TLS 1.3: the store has it, and the connection that it came on knows
 /// of it.
 pub(crate) struct Ticket {
+    origin: Origin,
     /// None once it is used.
     session: Mutex<Option<Tls13ClientSessionValue>>,
     /// Found out when somebody asks.
@@ -92,13 +118,14 @@ pub(crate) struct Ticket {
 impl Ticket {
     fn new(session: Tls13ClientSessionValue) -> Arc<Self> {
         Arc::new(Self {
+            origin: Origin::here(),
             session: Mutex::new(Some(session)),
             lifetime: OnceLock::new(),
         })
     }
 
     fn session(&self) -> MutexGuard<'_, Option<Tls13ClientSessionValue>> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.session)
     }
 
     /// For how many seconds it is good, from when it came.
@@ -175,9 +202,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.tickets
-            .drain(..)
-            .for_each(|ticket| drop(ticket.take()));
+        // A thread of the parent may have held a lock of it when a child was forked, which
+        // frees its copy.
+        let here = self.tickets.drain(..).filter(|one| one.origin.is_here());
+        here.for_each(|ticket| drop(ticket.take()));
     }
 }
 
@@ -209,7 +237,7 @@ impl Kept {
     }
 
     fn servers(&self) -> MutexGuard<'_, Servers> {
-        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.servers)
     }
 
     fn change(&self, name: ServerName<'static>, change: impl FnOnce(&mut Server)) {

@@ -41,7 +41,9 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
             aws_lc_rs::rand::fill(&mut policy)
                 .map_err(|_| Error::new(Status::Internal, "the system has no random bytes"))?;
         }
-        builder.with_client_cert_verifier(Arc::new(Verifier::of_clients(demands, required)))
+        let names_roots = !settings.omit_authorities;
+        let verifier = Verifier::of_clients(demands, required, names_roots);
+        builder.with_client_cert_verifier(Arc::new(verifier))
     };
     let mut config = builder.with_cert_resolver(Arc::new(Identities(settings.identities.clone())));
     config.ignore_client_order = settings.prefer_own_ciphers;

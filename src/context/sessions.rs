@@ -1,7 +1,7 @@
 //! Sessions that can be resumed: what a server keeps or gives away, and for how long.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf;
@@ -9,6 +9,7 @@ use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSess
 use rustls::time_provider::TimeProvider;
 use zeroize::Zeroizing;
 
+use crate::fork::PerProcess;
 use crate::notes::{Authentication, Notes};
 use crate::{Error, Result, Status};
 
@@ -24,6 +25,9 @@ pub(super) const SESSIONS: usize = 1_024;
 
 /// The most that can be kept: each takes up to a few kilobytes.
 pub(super) const MOST: usize = 1 << 20;
+
+/// The longest ticket: its length has two bytes (RFC 8446, section 4.6.1).
+const MOST_TICKET: usize = u16::MAX as usize;
 
 /// The bytes of a key that servers share.
 const KEY: usize = 32;
@@ -139,7 +143,9 @@ impl ProducesTickets for BoundedTickets {
 
     fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
         let bound = Zeroizing::new(self.bounds.bind(session)?);
-        self.tickets.encrypt(&bound)
+        let ticket = self.tickets.encrypt(&bound)?;
+        // One with a client's long chain in it does not fit its length: none is sent then.
+        (ticket.len() <= MOST_TICKET).then_some(ticket)
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
@@ -205,13 +211,25 @@ impl fmt::Debug for SharedTickets {
 
 /// Sessions that a server keeps, and that servers of one process can share.
 /// Each is given out once, so that early data cannot be replayed to another
-/// server that shares them (RFC 8446, section 8.1).
+/// server that shares them (RFC 8446, section 8.1).  A forked child begins with none:
+/// with copies, both processes would take the early data of one session.
 #[derive(Clone)]
-pub(crate) struct Sessions(Arc<ServerSessionMemoryCache>);
+pub(crate) struct Sessions {
+    count: usize,
+    kept: Arc<PerProcess<OnceLock<Arc<ServerSessionMemoryCache>>>>,
+}
 
 impl Sessions {
     pub(crate) fn new(count: usize) -> Self {
-        Self(ServerSessionMemoryCache::new(count))
+        Self {
+            count,
+            kept: Arc::default(),
+        }
+    }
+
+    fn kept(&self) -> &ServerSessionMemoryCache {
+        let new = || ServerSessionMemoryCache::new(self.count);
+        self.kept.here().get_or_init(new)
     }
 }
 
@@ -232,16 +250,16 @@ impl Kept {
 impl StoresServerSessions for Kept {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
         let bound = self.bounds.bind(&value);
-        bound.is_some_and(|bound| self.sessions.0.put(self.name(&key), bound))
+        bound.is_some_and(|bound| self.sessions.kept().put(self.name(&key), bound))
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let bound = self.sessions.0.get(&self.name(key))?;
+        let bound = self.sessions.kept().get(&self.name(key))?;
         self.bounds.open(&bound)
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let bound = self.sessions.0.take(&self.name(key))?;
+        let bound = self.sessions.kept().take(&self.name(key))?;
         self.bounds.open(&bound)
     }
 

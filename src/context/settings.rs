@@ -25,6 +25,21 @@ use crate::{Error, Result, Status, explain};
 /// What stands before the content of a record (RFC 8446, section 5.1).
 const RECORD_HEADER: usize = 5;
 
+/// The longest content of a handshake message, without its request context and the length
+/// of its list (RFC 8446, sections 4 and 4.4.2).
+const MOST_MESSAGE: usize = (1 << 24) - 1 - 1 - 3;
+
+/// What stands around each certificate there: its length and that of its extensions.
+const CERTIFICATE_ENTRY: usize = 3 + 2;
+
+/// The longest OCSP response: it is in one of those extensions, whose length has two bytes,
+/// behind its type and two lengths (RFC 6066, section 8).
+const MOST_OCSP: usize = u16::MAX as usize - 2 - 2 - 1 - 3;
+
+/// The longest list of ALPN protocols: half of what all extensions of a ClientHello have
+/// together (RFC 8446, section 4.1.2).
+const MOST_ALPN: usize = 32_768;
+
 /// A version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
@@ -116,6 +131,7 @@ pub(crate) struct Settings {
     pub(crate) prefer_own_ciphers: bool,
     groups: Option<Vec<&'static dyn SupportedKxGroup>>,
     pub(crate) client_auth: ClientAuth,
+    pub(crate) omit_authorities: bool,
     pub(crate) check: PeerCheck,
     pub(crate) allow_common_name: bool,
     pub(crate) allow_truncation: bool,
@@ -156,6 +172,7 @@ impl Default for Settings {
             prefer_own_ciphers: false,
             groups: None,
             client_auth: ClientAuth::None,
+            omit_authorities: false,
             check: PeerCheck::Full,
             allow_common_name: false,
             allow_truncation: false,
@@ -263,6 +280,13 @@ impl Settings {
         if response.is_empty() || response.starts_with(b"-----BEGIN") {
             let sentence = "an OCSP response is stapled as it is, in DER: these bytes are not that";
             return Err(Error::new(Status::Parse, sentence));
+        }
+        if response.len() > MOST_OCSP {
+            let length = response.len();
+            let sentence = format!(
+                "an OCSP response of {length} bytes cannot be sent: {MOST_OCSP} is the most"
+            );
+            return Err(Error::new(Status::Argument, sentence));
         }
         let shown = self.latest_identity("an OCSP response is about")?;
         Arc::make_mut(&mut shown.key).ocsp = Some(response.to_vec());
@@ -392,6 +416,17 @@ impl Settings {
 
     pub(crate) fn use_identity(&mut self, identity: &Identity) -> Result<()> {
         let key = identity.certified_key()?;
+        let length = key.cert.iter().map(|der| der.len() + CERTIFICATE_ENTRY);
+        let length = length.sum::<usize>() + usize::from(u16::MAX);
+        if length > MOST_MESSAGE {
+            let count = key.cert.len();
+            let sentence = format!(
+                "the chain of {count} certificates is too large to send: with room for an OCSP \
+                 response it takes {length} bytes, and a handshake message has at most \
+                 {MOST_MESSAGE} (RFC 8446, section 4)"
+            );
+            return Err(Error::new(Status::Argument, sentence));
+        }
         let leaf = identity.certificate().clone();
         self.identities.push(Shown {
             leaf,
@@ -413,6 +448,14 @@ impl Settings {
                     ),
                 ));
             }
+        }
+        let length: usize = protocols.iter().map(|protocol| 1 + protocol.len()).sum();
+        if length > MOST_ALPN {
+            let count = protocols.len();
+            let sentence = format!(
+                "{count} ALPN protocols take {length} bytes: a ClientHello has room for {MOST_ALPN}"
+            );
+            return Err(Error::new(Status::Argument, sentence));
         }
         self.alpn = protocols
             .iter()

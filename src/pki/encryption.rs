@@ -4,10 +4,11 @@
 use der::asn1::{AnyRef, OctetStringRef};
 use der::{Decode, Encode};
 use pkcs5::EncryptionScheme;
-use pkcs5::pbes2::{AES_256_CBC_OID, Kdf, Parameters};
+use pkcs5::pbes2::{AES_256_CBC_OID, Parameters};
 use pkcs8::{EncryptedPrivateKeyInfo, EncryptedPrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
+use super::work::Work;
 use crate::{Error, Result, Status};
 
 /// How often the password is hashed: what OWASP asks of PBKDF2 with SHA-256.
@@ -15,9 +16,7 @@ pub(super) const ITERATIONS: u32 = 600_000;
 
 /// More than anybody writes, and little enough to be over in seconds: a file
 /// must not be able to keep its reader busy for hours.
-const MOST_ITERATIONS: u32 = 10_000_000;
-const MOST_SCRYPT_MEMORY: u64 = 1 << 30;
-const MOST_SCRYPT_LANES: u16 = 16;
+const MOST_ROUNDS: u64 = 10_000_000;
 
 /// Whether a document is an encrypted key: that begins with the algorithm, and
 /// every plain one with its version.
@@ -38,14 +37,15 @@ pub(super) fn decrypt(der: &[u8], password: Option<&str>) -> Result<Zeroizing<Ve
             Status::Parse,
             format!(
                 "the encrypted private key does not parse, or is not encrypted as PBES2 of PKCS#5 \
-                 ('openssl pkcs8 -topk8 -v2 aes-256-cbc' makes it so): {error}"
+                 ('openssl pkcs8 -topk8 -v2 aes-256-cbc' makes it so)"
             ),
         )
+        .with_source(error)
     })?;
     let EncryptionScheme::Pbes2(parameters) = &document.encryption_algorithm else {
         return Err(unsupported(&document.encryption_algorithm));
     };
-    check_work(&parameters.kdf)?;
+    Work::new("the private key", MOST_ROUNDS).spend_on(&parameters.kdf)?;
     // Decrypted in place, so that one copy has to be wiped.
     let mut plain = Zeroizing::new(document.encrypted_data.as_bytes().to_vec());
     let decrypted = parameters.decrypt_in_place(password, &mut plain);
@@ -88,30 +88,6 @@ pub(super) fn encrypt(pkcs8: &[u8], password: &str) -> Result<Vec<u8>> {
         encrypted_data: OctetStringRef::new(&encrypted).map_err(|error| failed(&error))?,
     };
     document.to_der().map_err(|error| failed(&error))
-}
-
-fn check_work(kdf: &Kdf) -> Result<()> {
-    let is_bearable = match kdf {
-        Kdf::Pbkdf2(parameters) => parameters.iteration_count <= MOST_ITERATIONS,
-        Kdf::Scrypt(parameters) => {
-            let memory = parameters
-                .cost_parameter
-                .checked_mul(128 * u64::from(parameters.block_size));
-            memory.is_some_and(|memory| memory <= MOST_SCRYPT_MEMORY)
-                && parameters.parallelization <= MOST_SCRYPT_LANES
-        }
-        _ => false,
-    };
-    if is_bearable {
-        return Ok(());
-    }
-    Err(Error::new(
-        Status::Unsupported,
-        format!(
-            "the private key is encrypted in a way that would take too long to undo: at most \
-             {MOST_ITERATIONS} rounds of PBKDF2, or 1 GiB for scrypt, are allowed"
-        ),
-    ))
 }
 
 fn unsupported(scheme: &EncryptionScheme) -> Error {

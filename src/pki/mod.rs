@@ -37,6 +37,7 @@ mod signature;
 mod subject;
 #[cfg(feature = "testing")]
 mod unchecked;
+mod work;
 
 pub(crate) use crate::text::quoted;
 pub use authority::{gen_ca, issue_cert, self_signed, sign_csr};

@@ -1,13 +1,17 @@
-//! PKCS#12 (RFC 7292): a chain and its key in one file under a password.  The
-//! format is p12-keystore's.
+//! PKCS#12 (RFC 7292): a chain and its key in one file under a password.  p12-keystore
+//! writes it; it is read here, with a bound on the work of a whole file.
+
+mod pbe;
+mod read;
 
 use std::path::Path;
 
 use p12_keystore::error::Error as ArchiveError;
 use p12_keystore::{
-    Certificate as Bag, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive,
+    Certificate as Bag, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm,
     PrivateKey as KeyBag, PrivateKeyChain,
 };
+use read::Content;
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
@@ -42,17 +46,36 @@ impl Identity {
     /// Loads a PKCS#12 file.  It may be encrypted with PBES2, as OpenSSL 3 and
     /// Java write it, or in the ways of old (3DES or RC2 with SHA-1).
     ///
-    /// Fails with [`Status::Argument`] for a wrong password.
+    /// Fails with [`Status::Argument`] for a wrong password, with [`Status::Parse`] for a
+    /// file without a MAC, which anybody can have changed, and with
+    /// [`Status::Unsupported`] where its parts together ask for more than 4 million rounds
+    /// of hashing the password, which takes seconds.
     pub fn load_pkcs12(path: &Path, password: &str) -> Result<Self> {
-        let der = file::read_file("cannot read the PKCS#12 file", path)?;
-        Self::from_pkcs12(&der, password).map_err(|error| file::in_file(path, error))
+        load(path, |der| Self::from_pkcs12(der, password))
     }
 
     /// The same from memory.
     pub fn from_pkcs12(der: &[u8], password: &str) -> Result<Self> {
-        let archive = Pkcs12Archive::from_pkcs12(der, password).map_err(|error| explain(&error))?;
-        let key = match &archive.keys[..] {
-            [only] => PrivateKey::from_der(only.key.as_der())?,
+        Self::of_content(&read::read(der, password, true)?)
+    }
+
+    /// The same for a file that may have no MAC (RFC 7292, section 4), as OpenSSL writes it
+    /// with `-nomac`.  Insecure: whoever can write to the file can exchange certificates
+    /// and keys that are not encrypted.
+    pub fn insecure_load_pkcs12_without_mac(path: &Path, password: &str) -> Result<Self> {
+        load(path, |der| {
+            Self::insecure_from_pkcs12_without_mac(der, password)
+        })
+    }
+
+    /// The same from memory.
+    pub fn insecure_from_pkcs12_without_mac(der: &[u8], password: &str) -> Result<Self> {
+        Self::of_content(&read::read(der, password, false)?)
+    }
+
+    fn of_content(content: &Content) -> Result<Self> {
+        let key = match &content.keys[..] {
+            [only] => PrivateKey::from_der(only)?,
             keys => {
                 let count = keys.len();
                 let sentence =
@@ -60,8 +83,8 @@ impl Identity {
                 return Err(Error::new(Status::Parse, sentence));
             }
         };
-        let certificates = archive.certs.iter();
-        let certificates = certificates.map(|bag| Certificate::from_der(bag.cert.as_der()));
+        let certificates = content.certificates.iter();
+        let certificates = certificates.map(|der| Certificate::from_der(der.clone()));
         let mut rest = certificates.collect::<Result<Vec<_>>>()?;
         let leaf = rest.iter().position(|one| one.spki_der() == key.spki_der());
         let Some(leaf) = leaf else {
@@ -116,8 +139,10 @@ impl Identity {
                 names.next().unwrap_or_default()
             }
         };
+        // What it says is for those who use that crate.
         let failed = |error: ArchiveError| {
-            Error::new(Status::Internal, format!("cannot write PKCS#12: {error}"))
+            let sentence = "cannot write PKCS#12: the certificates or the key have no form there";
+            Error::new(Status::Internal, sentence).with_source(error)
         };
         let has_bmp_only = |text: &str| text.chars().all(|c| u32::from(c) <= 0xffff);
         if !has_bmp_only(&name) || !has_bmp_only(password) {
@@ -167,27 +192,7 @@ impl Identity {
     }
 }
 
-fn explain(error: &ArchiveError) -> Error {
-    let (status, sentence) = match error {
-        ArchiveError::MacError(_) => (
-            Status::Argument,
-            "the password does not open the PKCS#12 file: it is another one, or the file is damaged"
-                .to_owned(),
-        ),
-        ArchiveError::UnsupportedEncryptionScheme | ArchiveError::UnsupportedMacAlgorithm => (
-            Status::Unsupported,
-            "the PKCS#12 file is protected with an algorithm that is not supported: \
-             'openssl pkcs12 -in OLD -nodes | openssl pkcs12 -export -out NEW' writes it anew"
-                .to_owned(),
-        ),
-        ArchiveError::InvalidParameters => (
-            Status::Unsupported,
-            "the PKCS#12 file would take too long to open: more than a million rounds".to_owned(),
-        ),
-        other => (
-            Status::Parse,
-            format!("the PKCS#12 file does not parse: {other}"),
-        ),
-    };
-    Error::new(status, sentence)
+fn load(path: &Path, read: impl FnOnce(&[u8]) -> Result<Identity>) -> Result<Identity> {
+    let der = file::read_file("cannot read the PKCS#12 file", path)?;
+    read(&der).map_err(|error| file::in_file(path, error))
 }

@@ -11,6 +11,7 @@ use der::{Decode, Encode, Tag};
 use rustls_pki_types::{CertificateDer, Der, TrustAnchor};
 
 use super::explain;
+use crate::fork::PerProcess;
 use crate::pki::{self, Certificate, Constraints, Outline, Reduced};
 use crate::{Error, Result, Status};
 
@@ -22,6 +23,23 @@ pub(crate) struct Roots {
     certificates: Vec<Option<Arc<[u8]>>>,
     /// Where more may be, which is read when these do not do.
     folders: Option<&'static Folders>,
+}
+
+/// Roots that are read once.  A child that is forked while a thread reads them reads them
+/// again: that thread, with its lock, is not there.
+#[derive(Default)]
+struct Cache {
+    roots: OnceLock<Arc<Roots>>,
+    reading: Mutex<()>,
+}
+
+impl Cache {
+    const fn new() -> Self {
+        Self {
+            roots: OnceLock::new(),
+            reading: Mutex::new(()),
+        }
+    }
 }
 
 /// Why the system's store could not be read.
@@ -40,14 +58,18 @@ impl Roots {
     /// What the operating system trusts, or `SSL_CERT_FILE` and `SSL_CERT_DIR`
     /// where they are set.  Read once per process.
     pub(crate) fn system() -> Result<Arc<Self>> {
-        static SYSTEM: Mutex<Option<Arc<Roots>>> = Mutex::new(None);
-        let mut cached = SYSTEM.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(roots) = &*cached {
-            return Ok(roots.clone());
+        static SYSTEM: PerProcess<Cache> = PerProcess::at_start(Cache::new());
+        let cached = || SYSTEM.find(|cache| cache.roots.get().cloned());
+        if let Some(roots) = cached() {
+            return Ok(roots);
+        }
+        let here = SYSTEM.here();
+        let _reading = here.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(roots) = cached() {
+            return Ok(roots);
         }
         let roots = Arc::new(Self::read_system()?);
-        *cached = Some(roots.clone());
-        Ok(roots)
+        Ok(here.roots.get_or_init(|| roots).clone())
     }
 
     /// The system's file, and its folders only where that has nothing: they hold
@@ -256,19 +278,22 @@ fn without_other_kinds(content: &[u8]) -> Result<Option<Der<'static>>, webpki::E
 /// The folders of the system's roots, read when they are needed, once per process.
 struct Folders {
     paths: Vec<PathBuf>,
-    roots: OnceLock<Roots>,
+    roots: PerProcess<OnceLock<Roots>>,
 }
 
 impl Folders {
     fn of_the_system(paths: Vec<PathBuf>) -> &'static Self {
         static FOLDERS: OnceLock<Folders> = OnceLock::new();
-        let roots = OnceLock::new();
+        let roots = PerProcess::default();
         FOLDERS.get_or_init(|| Self { paths, roots })
     }
 
     /// Those that the file has not.
     fn roots(&self) -> &Roots {
-        self.roots.get_or_init(|| {
+        if let Some(roots) = self.roots.find(OnceLock::get) {
+            return roots;
+        }
+        self.roots.here().get_or_init(|| {
             let file = Roots::system().unwrap_or_default();
             let mut roots = Roots::clone(&file);
             for path in &self.paths {

@@ -13,6 +13,10 @@ use crate::notes::{Authentication, Notes};
 use crate::pki::Outline;
 use crate::provider::provider;
 
+/// How many bytes of a CertificateRequest may name roots: its lengths have two bytes, and
+/// its other extensions need some of them.
+const MOST_HINTS: usize = u16::MAX as usize - 1_024;
+
 /// Verifies servers for clients, and clients for servers.
 pub(crate) struct Verifier {
     policy: Policy,
@@ -30,15 +34,24 @@ impl Verifier {
         }
     }
 
-    /// For a server: verifies clients, and names the roots to them.
-    pub(crate) fn of_clients(policy: Policy, must_authenticate: bool) -> Self {
-        let hints = policy.roots.iter().flat_map(|roots| {
+    /// For a server: verifies clients, and names the roots to them if it shall and they
+    /// fit.  An empty list stands for any CA (RFC 5246, section 7.4.4); so does leaving the
+    /// extension out (RFC 8446, section 4.2.4).
+    pub(crate) fn of_clients(policy: Policy, must_authenticate: bool, names_roots: bool) -> Self {
+        let named = policy.roots.iter().filter(|_| names_roots);
+        let hints = named.flat_map(|roots| {
             let subjects = roots.all_anchors().map(|anchor| &anchor.subject);
             subjects.map(|subject| DistinguishedName::in_sequence(subject))
         });
+        let mut hints: Vec<_> = hints.collect();
+        // Each follows its own length, in two bytes.
+        let length: usize = hints.iter().map(|hint| 2 + hint.as_ref().len()).sum();
+        if length > MOST_HINTS {
+            hints = Vec::new();
+        }
         Self {
             client_must_authenticate: must_authenticate,
-            hints: hints.collect(),
+            hints,
             policy,
         }
     }

@@ -108,6 +108,10 @@ static void null_is_refused_for_certificates(void)
 	    "password is NULL");
 	CHECK_NONE(tlsmith_identity_load_p12(NULL, "p"), TLSMITH_ERR_ARG, "file is NULL");
 	CHECK_NONE(tlsmith_identity_load_p12("f", NULL), TLSMITH_ERR_ARG, "password is NULL");
+	CHECK_NONE(tlsmith_identity_insecure_load_p12_no_mac(NULL, "p"), TLSMITH_ERR_ARG,
+	    "file is NULL");
+	CHECK_NONE(tlsmith_identity_insecure_load_p12_no_mac("f", NULL), TLSMITH_ERR_ARG,
+	    "password is NULL");
 	CHECK_NONE(tlsmith_identity_load_p12_mem(nothing, 1, "p"), TLSMITH_ERR_ARG,
 	    "data is NULL");
 	CHECK_NONE(tlsmith_identity_load_p12_mem("x", 1, NULL), TLSMITH_ERR_ARG,
@@ -458,6 +462,7 @@ static void keys_stay_out_of_messages(void)
 		SILENT(tlsmith_identity_free(tlsmith_identity_load_chain(text)));
 		SILENT(tlsmith_identity_free(tlsmith_identity_load_chain_mem(text, len)));
 		SILENT(tlsmith_identity_free(tlsmith_identity_load_p12(text, text)));
+		SILENT(tlsmith_identity_free(tlsmith_identity_insecure_load_p12_no_mac(text, text)));
 		SILENT(tlsmith_identity_free(tlsmith_identity_load_p12_mem(text, len, text)));
 		SILENT(tlsmith_csr_free(tlsmith_csr_load(text)));
 		SILENT(tlsmith_csr_free(tlsmith_csr_load_mem(text, len)));

@@ -39,6 +39,7 @@ static void null_is_refused(void)
 	CHECK(tlsmith_ctx_set_signing_schemes(NULL, "a") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_max_fragment(NULL, 512) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_match_issuer(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_omit_certificate_authorities(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_require_known_name(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_ocsp(NULL, "0", 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_set_ech(NULL, NULL, 0) == TLSMITH_ERR_ARG);

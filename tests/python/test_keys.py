@@ -189,6 +189,21 @@ def test_pkcs12_of_cryptography_is_read(tmp_path, kind, old):
     assert caught.value.code == "config.argument"
 
 
+def test_pkcs12_without_a_mac_is_refused_unless_it_is_allowed(tmp_path):
+    ca = tlsmith.CA()
+    whole, bare = tmp_path / "ca.pem", tmp_path / "ca.p12"
+    whole.write_bytes(ca.pem)
+    command = ["openssl", "pkcs12", "-export", "-in", whole, "-nomac", "-out", bare]
+    subprocess.run([*command, "-passout", f"pass:{PASSWORD}"], check=True)
+    for load in (tlsmith.Identity.load_pkcs12, tlsmith.CA.load_pkcs12):
+        with pytest.raises(tlsmith.CertError, match="has no MAC") as caught:
+            load(bare, PASSWORD)
+        assert str(bare) in str(caught.value)
+        assert load(bare, PASSWORD, insecure_no_mac=True).chain == ca.chain
+    with pytest.raises(tlsmith.CertError, match="has no MAC"):
+        tlsmith.Identity.load(bare, password=PASSWORD)
+
+
 def test_authorities_are_kept_as_pkcs12():
     ca = tlsmith.CA("My CA")
     again = tlsmith.CA.load_pkcs12(ca.pkcs12(PASSWORD), PASSWORD)

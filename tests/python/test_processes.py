@@ -81,6 +81,99 @@ def test_a_forked_child_that_exits_leaves_the_connection_alone():
     assert run(program) == "the parent went on\n"
 
 
+def test_a_forked_child_uses_no_connection_of_its_parent_whatever_its_class():
+    program = """
+        import ssl
+        import tlsmith.ssl
+
+        near_context = tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
+        far_context = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue("localhost").configure(far_context)
+        near, far = socket.socketpair()
+        made = []
+        accepting = threading.Thread(
+            target=lambda: made.append(far_context.wrap_socket(far, server_side=True)))
+        accepting.start()
+        ours = near_context.wrap_socket(near, server_hostname="localhost")
+        accepting.join()
+        theirs = made[0]
+        bios = ssl.MemoryBIO(), ssl.MemoryBIO()
+        in_bios = near_context.wrap_bio(*bios, server_hostname="localhost")
+        memory, other = client.buffer("localhost"), server.buffer()
+        for side, peer in ((memory, other), (other, memory)) * 3:
+            while data := side.data_to_send():
+                peer.receive_data(data)
+        memory.write(b"x")
+        child = os.fork()
+        if child == 0:
+            for error, calls in (
+                (tlsmith.Error, (
+                    memory.read, memory.data_to_send, lambda: memory.write(b"x"),
+                    lambda: memory.receive_data(b"x"), lambda: memory.export("label", 32),
+                    lambda: memory.info, memory.do_handshake, lambda: memory.peer_chain)),
+                (ssl.SSLError, (
+                    ours.recv, lambda: ours.send(b"x"), ours.unwrap, ours.do_handshake,
+                    ours.pending, in_bios.do_handshake, in_bios.read)),
+            ):
+                for call in calls:
+                    try:
+                        call()
+                    except error as raised:
+                        assert "forked" in str(raised), raised
+                    else:
+                        os._exit(7)
+            assert not bios[1].pending
+            ours.close()
+            theirs.close()
+            del memory, other, in_bios
+            gc.collect()
+            sys.exit(3)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+        theirs.sendall(b"alive")
+        assert ours.recv(100) == b"alive"
+        ours.sendall(b"too")
+        assert theirs.recv(100) == b"too"
+        other.receive_data(memory.data_to_send())
+        assert other.read() == b"x"
+        print("the parent went on")
+    """
+    assert run(program) == "the parent went on\n"
+
+
+def test_workers_of_multiprocessing_use_the_contexts_of_their_parent():
+    program = """
+        import multiprocessing
+
+        def resumed(sock):
+            with sock:
+                sock.sendall(b"x")
+                sock.recv()
+                return sock.info.resumed
+
+        def work(listener, answers):
+            for _ in range(2):
+                answers.put(resumed(listener.accept()[0]))
+
+        forking = multiprocessing.get_context("fork")
+        answers = forking.SimpleQueue()
+        listener = server.listen(("127.0.0.1", 0))
+        address = listener.address
+        # The client has a ticket of the parent's, which the worker cannot open.
+        ours, theirs = open_pair()
+        theirs.sendall(b"x")
+        assert ours.recv() == b"x"
+        worker = forking.Process(target=work, args=(listener, answers))
+        worker.start()
+        for _ in range(2):
+            with client.connect(address, timeout=20) as sock:
+                assert sock.recv() == b"x"
+        worker.join()
+        assert worker.exitcode == 0
+        print(answers.get(), answers.get())
+    """
+    assert run(program) == "False True\n"
+
+
 def test_a_forked_child_serves_the_plain_socket_that_it_was_given():
     program = """
         near, far = socket.socketpair()

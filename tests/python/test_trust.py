@@ -4,6 +4,7 @@ import datetime
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -191,3 +192,25 @@ def test_wrong_arguments(ca, trust):
         with pytest.raises(tlsmith.ConfigError) as caught:
             call()
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("omits", [False, True])
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_server_names_the_cas_of_its_clients_unless_it_omits_them(version, omits):
+    ca = tlsmith.CA()
+    server = tlsmith.Server(
+        ca.issue("localhost"),
+        client_trust=ca,
+        client_auth="optional",
+        min_version=version,
+        max_version=version,
+        omit_certificate_authorities=omits,
+    )
+    with server.listen(("127.0.0.1", 0)) as listener:
+        accepting = threading.Thread(target=lambda: listener.accept()[0].recv())
+        accepting.start()
+        host, port = listener.address
+        command = ["openssl", "s_client", "-connect", f"{host}:{port}"]
+        done = subprocess.run(command, input="", capture_output=True, text=True, timeout=60)
+        accepting.join()
+    assert ("No client certificate CA names sent" in done.stdout) is omits, done.stdout

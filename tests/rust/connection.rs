@@ -27,6 +27,8 @@ mod facts;
 mod greeting;
 #[path = "connection/handshake.rs"]
 mod handshake;
+#[path = "connection/lengths.rs"]
+mod lengths;
 #[path = "connection/limits.rs"]
 mod limits;
 #[path = "connection/naming.rs"]

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tlsmith::{
-    Connection, Context, Error, Result, SocketTransport, Status, Timeout, Transport, tcp,
+    Connection, Context, Error, Origin, Result, SocketTransport, Status, Timeout, Transport, tcp,
 };
 
 use crate::cert::tlsmith_cert;
@@ -16,12 +16,15 @@ use crate::edge::{self, CallersFd, Texts};
 
 /// One connection.
 pub struct tlsmith_conn {
+    origin: Origin,
     context: Context,
     open: OnceLock<Open>,
     settings: Mutex<Settings>,
     /// A bug struck: nothing may happen on this connection any more.
     broken: OnceLock<Error>,
-    pub(crate) texts: Texts,
+    texts: Texts,
+    /// What a forked child is told.
+    texts_in_child: Texts,
     pub(crate) peer: OnceLock<Vec<tlsmith_cert>>,
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
     /// The OCSP response for a verify callback.
@@ -48,9 +51,16 @@ impl tlsmith_conn {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection, if it is one already.
+    /// The connection, if it is one already; none in a forked child.
     pub(crate) fn connection(&self) -> Option<&Connection> {
-        self.open.get().map(|open| &open.connection)
+        let open = self.open.get().filter(|_| !self.is_inherited());
+        open.map(|open| &open.connection)
+    }
+
+    /// Whether this is the copy of a forked child, where a lock of it may be one that is
+    /// never released.
+    pub(crate) fn is_inherited(&self) -> bool {
+        !self.origin.is_here()
     }
 
     /// The same for calls that a callback of it may make: none there.
@@ -74,23 +84,37 @@ impl tlsmith_conn {
         Connection::server(&self.context, transport).map(Open::new)
     }
 
+    /// A copy of `text` that lives as long as the connection.
+    pub(crate) fn keep(&self, text: &str) -> *const c_char {
+        match self.is_inherited() {
+            false => self.texts.keep(text),
+            true => self.texts_in_child.keep(text),
+        }
+    }
+
     /// Makes this its latest error.
     pub(crate) fn note(&self, error: &Error) {
-        self.settings().error = Some(error.clone());
+        if !self.is_inherited() {
+            self.settings().error = Some(error.clone());
+        }
     }
 
     /// The latest error.
     pub(crate) fn error(&self) -> Option<Error> {
-        self.settings().error.clone()
+        match self.origin.check() {
+            Ok(()) => self.settings().error.clone(),
+            inherited => inherited.err(),
+        }
     }
 
-    fn need_connection(&self) -> Result<&Connection> {
-        self.connection().ok_or_else(|| {
-            Error::new(
-                Status::State,
-                "this connection is not connected yet: connect or accept first",
-            )
-        })
+    /// The connection, which checks on its own that this is its process.
+    pub(crate) fn need_connection(&self) -> Result<&Connection> {
+        if let Some(open) = self.open.get() {
+            return Ok(&open.connection);
+        }
+        self.origin.check()?;
+        let sentence = "this connection is not connected yet: connect or accept first";
+        Err(Error::new(Status::State, sentence))
     }
 
     fn check_unused(&self) -> Result<()> {
@@ -129,11 +153,19 @@ impl Open {
     }
 }
 
-/// Runs a call on a connection, which keeps its error.
+/// Runs a call that sets a connection up, in the process that made it.
 pub(crate) fn on<T>(
     conn: *const tlsmith_conn,
     call: impl FnOnce(&tlsmith_conn) -> Result<T>,
 ) -> Result<T> {
+    run(conn, |conn| {
+        conn.origin.check()?;
+        call(conn)
+    })
+}
+
+/// Runs a call on a connection, which keeps its error.
+fn run<T>(conn: *const tlsmith_conn, call: impl FnOnce(&tlsmith_conn) -> Result<T>) -> Result<T> {
     let Some(conn) = edge::borrow(conn) else {
         return edge::guard(|| Err(edge::is_null("conn")));
     };
@@ -157,7 +189,7 @@ pub(crate) fn on_open<T>(
     conn: *const tlsmith_conn,
     call: impl FnOnce(&Connection) -> Result<T>,
 ) -> Result<T> {
-    on(conn, |conn| call(conn.need_connection()?))
+    run(conn, |conn| call(conn.need_connection()?))
 }
 
 /// A connection, not connected yet.  NULL when `ctx` is.
@@ -165,12 +197,15 @@ pub(crate) fn on_open<T>(
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
     edge::handle(edge::guard(|| {
+        edge::watch_forks()?;
         Ok(tlsmith_conn {
+            origin: Origin::here(),
             context: edge::need(ctx, "ctx")?.context.clone(),
             open: OnceLock::new(),
             settings: Mutex::default(),
             broken: OnceLock::new(),
             texts: Texts::default(),
+            texts_in_child: Texts::default(),
             peer: OnceLock::new(),
             verified: OnceLock::new(),
             ocsp: OnceLock::new(),
@@ -180,6 +215,7 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
 
 /// Free it and close the socket that it owns, at once and without a word to
 /// the peer: call tlsmith_shutdown() first.  No other call may be at work on it.
+/// A forked child frees its copy in the same way; the parent's goes on.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
     edge::free(conn);
@@ -193,7 +229,7 @@ pub extern "C" fn tlsmith_error(conn: *const tlsmith_conn) -> *const c_char {
     }
     edge::string(conn, |conn| {
         let error = conn.error().map(|error| error.to_string());
-        conn.texts.keep(&error.unwrap_or_default())
+        conn.keep(&error.unwrap_or_default())
     })
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result
 pub extern "C" fn tlsmith_ctx_new() -> *mut tlsmith_ctx {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     edge::handle(edge::guard(|| {
+        edge::watch_forks()?;
         Ok(tlsmith_ctx {
             context: Context::new(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),

@@ -11,6 +11,7 @@
 //!   its userdata, does not unwind, and frees no handle.
 
 mod callback;
+mod fork;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -26,6 +27,7 @@ use tlsmith::{Error, Result, Status};
 pub(crate) use callback::{
     Callback, HelloFn, KeylogFn, LogFn, ReadFn, SignFn, VerifyFn, WriteFn, impossible,
 };
+pub(crate) use fork::watch_forks;
 
 // Strings that C gets to see.
 

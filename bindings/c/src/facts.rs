@@ -6,7 +6,7 @@ use std::ptr;
 use tlsmith::{Agreed, Connection, EarlyData, Ech, Error, Status};
 
 use crate::cert::{self, tlsmith_cert};
-use crate::conn::{on_open, tlsmith_conn};
+use crate::conn::{on, on_open, tlsmith_conn};
 use crate::{driving, edge};
 
 fn agreed<'a>(conn: *const tlsmith_conn) -> Option<&'a Agreed> {
@@ -18,7 +18,7 @@ fn text(
     conn: *const tlsmith_conn,
     find: impl FnOnce(&tlsmith_conn) -> Option<&str>,
 ) -> *const c_char {
-    edge::string(conn, |conn| conn.texts.keep(find(conn).unwrap_or_default()))
+    edge::string(conn, |conn| conn.keep(find(conn).unwrap_or_default()))
 }
 
 /// 0x0303 for TLS 1.2, 0x0304 for TLS 1.3; 0 before the handshake is complete.
@@ -143,8 +143,8 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
     received: *mut u64,
     sent: *mut u64,
 ) -> c_int {
-    edge::status(on_open(conn, |connection| {
-        let bytes = connection.handshake_bytes().ok_or_else(|| {
+    edge::status(on(conn, |conn| {
+        let bytes = conn.need_connection()?.handshake_bytes().ok_or_else(|| {
             let sentence = "the handshake is not complete, so its bytes are not counted yet";
             Error::new(Status::State, sentence)
         })?;
@@ -160,7 +160,7 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
 pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
     edge::string(conn, |conn| {
         let page = conn.at_rest().map(Connection::report);
-        conn.texts.keep(&page.unwrap_or_default())
+        conn.keep(&page.unwrap_or_default())
     })
 }
 

@@ -152,7 +152,9 @@ pub extern "C" fn tlsmith_identity_load_chain_mem(
 }
 
 /// Load a chain and its key from a PKCS#12 file, such as "site.p12" or
-/// "site.pfx".  TLSMITH_ERR_ARG for a wrong password.
+/// "site.pfx".  TLSMITH_ERR_ARG for a wrong password, TLSMITH_ERR_PARSE where it has
+/// no MAC, TLSMITH_ERR_UNSUPPORTED where its parts together ask for more than 4
+/// million rounds of hashing the password.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load_p12(
@@ -162,6 +164,20 @@ pub extern "C" fn tlsmith_identity_load_p12(
     make(|| {
         let file = edge::need_path(file, "file")?;
         Identity::load_pkcs12(file, edge::need_password(password)?)
+    })
+}
+
+/// The same for a file that may have no MAC (RFC 7292, section 4).  Insecure: whoever
+/// can write to the file can exchange what is not encrypted.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_insecure_load_p12_no_mac(
+    file: *const c_char,
+    password: *const c_char,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let file = edge::need_path(file, "file")?;
+        Identity::insecure_load_pkcs12_without_mac(file, edge::need_password(password)?)
     })
 }
 

@@ -68,6 +68,13 @@ pub extern "C" fn tlsmith_ctx_match_issuer(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, tlsmith::Context::match_issuer)
 }
 
+/// Do not name the trusted CAs when a server asks clients for a certificate (RFC
+/// 8446, section 4.2.4).  A list of more than 64511 bytes is never sent.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_omit_certificate_authorities(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, tlsmith::Context::omit_certificate_authorities)
+}
+
 /// Refuse clients that ask for a server which no identity is for (alert 112,
 /// RFC 6066, section 3), instead of showing the first identity.  One that asks
 /// for no name is answered.

@@ -3,7 +3,8 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use tlsmith::{
-    Error, MemoryTransport, Patience, PipeTransport, Result, SocketTransport, Status, Transport,
+    Error, MemoryTransport, Origin, Patience, PipeTransport, Result, SocketTransport, Status,
+    Transport,
 };
 
 use crate::conn::{on, on_open, tlsmith_conn};
@@ -179,6 +180,7 @@ pub extern "C" fn tlsmith_drain_lent(conn: *mut tlsmith_conn, data: *mut *const 
 
 /// Bytes that functions of C carry.
 struct CallbackTransport {
+    origin: Origin,
     read: Callback<ReadFn>,
     write: Callback<WriteFn>,
 }
@@ -186,6 +188,7 @@ struct CallbackTransport {
 impl CallbackTransport {
     fn new(read: Option<ReadFn>, write: Option<WriteFn>, userdata: *mut c_void) -> Result<Self> {
         Ok(Self {
+            origin: Origin::here(),
             read: Callback::new(read, userdata, "read")?,
             write: Callback::new(write, userdata, "write")?,
         })
@@ -198,6 +201,8 @@ impl Transport for CallbackTransport {
         let count = until_done(Status::WantRead, "the read callback failed", || {
             self.read.read(buffer)
         })?;
+        // The callback may have forked.
+        self.origin.check()?;
         if count > most {
             let sentence = format!("the read callback says {count} bytes of {most} at the most");
             return Err(edge::impossible(sentence));
@@ -210,6 +215,7 @@ impl Transport for CallbackTransport {
         let count = until_done(Status::WantWrite, "the write callback failed", || {
             self.write.write(data)
         })?;
+        self.origin.check()?;
         if count == 0 || count > most {
             let sentence = format!("the write callback says {count} bytes of 1 to {most}");
             return Err(edge::impossible(sentence));

@@ -298,11 +298,17 @@ impl Identity {
     }
 
     #[staticmethod]
-    fn from_pkcs12(py: Python<'_>, der: &[u8], password: Password) -> PyResult<Self> {
-        detached(py, || {
-            tlsmith::Identity::from_pkcs12(der, password.as_str())
-        })
-        .map(Self)
+    fn from_pkcs12(
+        py: Python<'_>,
+        der: &[u8],
+        password: Password,
+        insecure_no_mac: bool,
+    ) -> PyResult<Self> {
+        let load = match insecure_no_mac {
+            false => tlsmith::Identity::from_pkcs12,
+            true => tlsmith::Identity::insecure_from_pkcs12_without_mac,
+        };
+        detached(py, || load(der, password.as_str())).map(Self)
     }
 
     fn pkcs12<'py>(

@@ -65,6 +65,7 @@ struct Settings {
     verify_schemes: Option<Vec<String>>,
     signing_schemes: Option<Vec<String>>,
     client_auth: String,
+    omit_certificate_authorities: bool,
     on_hello: Option<Py<PyAny>>,
     require_known_name: bool,
     ech: Option<Ech>,
@@ -228,6 +229,9 @@ impl Settings {
             context.prefer_own_ciphers()?;
         }
         context.set_client_auth(client_auth(&self.client_auth)?)?;
+        if self.omit_certificate_authorities {
+            context.omit_certificate_authorities()?;
+        }
         if self.require_known_name {
             context.require_known_name()?;
         }

@@ -12,6 +12,7 @@ mod config;
 mod crl;
 mod errors;
 mod files;
+mod fork;
 mod hooks;
 mod interpreter;
 mod issue;
@@ -34,6 +35,7 @@ use pyo3::prelude::*;
 fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Before anything exists that interpreters would share.
     interpreter::check()?;
+    fork::watch()?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<cert::Certificate>()?;
     module.add_class::<cert::Identity>()?;
@@ -55,7 +57,6 @@ fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(issue::issue, module)?,
         wrap_pyfunction!(issue::self_signed, module)?,
         wrap_pyfunction!(issue::sign, module)?,
-        wrap_pyfunction!(peer::forked, module)?,
         wrap_pyfunction!(socket::dial, module)?,
         wrap_pyfunction!(text::may_be_secret, module)?,
         wrap_pyfunction!(text::one_line, module)?,

@@ -4,14 +4,14 @@
 use std::cell::RefCell;
 use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use tlsmith::{
-    Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Result, Status, Timeout,
+    Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Origin, Result, Status, Timeout,
 };
 
 use crate::buffer::Buffer;
@@ -23,15 +23,6 @@ use crate::values;
 
 /// The most that one call gives as new bytes, whatever it is asked for.
 pub(crate) const MOST: usize = 65_536;
-
-/// How many forks this process is away from the one that loaded the extension.
-static FORKS: AtomicU32 = AtomicU32::new(0);
-
-/// Says that this process is a forked child.
-#[pyfunction]
-pub(crate) fn forked() {
-    FORKS.fetch_add(1, Ordering::Relaxed);
-}
 
 thread_local! {
     /// Where bytes are decrypted to before it is known how many there are.
@@ -77,8 +68,7 @@ pub(crate) struct Open {
     pub(crate) fd: Option<Arc<OwnedFd>>,
     /// Whether the socket was closed while other threads are in a call on it.
     closed: AtomicBool,
-    /// What [`FORKS`] was when it was made.
-    forks: u32,
+    origin: Origin,
 }
 
 impl Open {
@@ -88,15 +78,14 @@ impl Open {
             raised,
             fd,
             closed: AtomicBool::new(false),
-            forks: FORKS.load(Ordering::Relaxed),
+            origin: Origin::here(),
         }
     }
 
-    /// Whether this is the copy of a socket that a forked child has.  Two processes
-    /// that go on with one connection encrypt different data with the same key and
-    /// nonce, and who listens can read both.
+    /// Whether this is the copy that a forked child has: no word to the peer, and nothing
+    /// done to the socket of the parent.
     pub(crate) fn is_inherited(&self) -> bool {
-        self.fd.is_some() && self.forks != FORKS.load(Ordering::Relaxed)
+        !self.origin.is_here()
     }
 
     /// Closes a socket, without waiting, and wakes the threads that wait in a call.
@@ -276,15 +265,15 @@ impl Peer {
     /// For what a function or a signal handler may ask that is called in the middle of
     /// the handshake.
     pub(crate) fn look(&self) -> Result<Turn> {
-        let unusable = match self.current() {
-            None => "the socket is closed",
-            Some(open) if open.is_inherited() => {
-                "the connection is that of the process which this one was forked from: \
-                 hand over the plain socket, and wrap() it in the child"
-            }
-            Some(open) => return Ok(open),
-        };
-        Err(Error::new(Status::State, unusable))
+        let open = self.glance()?;
+        open.origin.check()?;
+        Ok(open)
+    }
+
+    /// For what a forked child may ask, too: it takes no lock.
+    fn glance(&self) -> Result<Turn> {
+        let closed = || Error::new(Status::State, "the socket is closed");
+        self.current().ok_or_else(closed)
     }
 
     /// For everything else.
@@ -414,7 +403,7 @@ impl Peer {
     /// Whether the handshake is not complete yet.
     #[getter]
     fn handshaking(&self, py: Python<'_>) -> PyResult<bool> {
-        let open = self.look().map_err(|error| to_python(py, &error, None))?;
+        let open = self.glance().map_err(|error| to_python(py, &error, None))?;
         Ok(open.connection.is_handshaking())
     }
 

@@ -234,7 +234,7 @@ impl SslObject {
         let py = this.py();
         let open = peer(this)
             .look()
-            .map_err(|error| to_python(py, &error, None))?;
+            .map_err(|error| Self::translated(this, to_python(py, &error, None), "read"))?;
         let found = usize::from(this.get().found().is_some());
         Ok(found + py.detach(|| open.connection.pending()))
     }

@@ -130,7 +130,7 @@ fn a_connection_lists_its_last_tickets_only() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let mut config = Arc::unwrap_or_clone(terms.client(None));
     let session = Session::new(&Context::new()).unwrap();
-    config.resumption = session.config.resumption.clone();
+    config.resumption = session.config().unwrap().resumption.clone();
     let engine = Engine::client(Arc::new(config), name()).unwrap();
     let (mut target, mut peer) = meet(&terms, true, engine);
     for lifetime in 0..200 {

@@ -1,0 +1,186 @@
+//! Reading PKCS#12 (RFC 7292, section 4), part by part, so that what each of them costs is
+//! known before it is decrypted.
+
+use const_oid::ObjectIdentifier;
+use zeroize::Zeroizing;
+
+use super::super::element::{
+    Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, context, only,
+};
+use super::super::work::Work;
+use super::pbe::Password;
+use crate::{Error, Result, Status};
+
+/// How many rounds of hashing one file may ask for.  What we write takes 1.8 million, and
+/// with four million the slowest hash takes a few seconds.
+const MOST_ROUNDS: u64 = 4_000_000;
+
+const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
+const ENVELOPED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.3");
+const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
+const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+const KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.1");
+const ENCRYPTED_KEY_BAG: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.2");
+const CERTIFICATE_BAG: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.3");
+const X509_CERTIFICATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
+
+/// What `[0]` is where it stands for an OCTET STRING (RFC 5652, section 6.1).
+const ENCRYPTED_CONTENT: u8 = 0x80;
+
+/// The keys (PKCS#8) and the certificates of a file.
+#[derive(Default)]
+pub(super) struct Content {
+    pub(super) keys: Vec<Zeroizing<Vec<u8>>>,
+    pub(super) certificates: Vec<Vec<u8>>,
+}
+
+/// Reads a file.  `requires_mac` refuses one that anybody may have changed.
+pub(super) fn read(der: &[u8], password: &str, requires_mac: bool) -> Result<Content> {
+    let password = Password::new(password);
+    let mut work = Work::new("the PKCS#12 file", MOST_ROUNDS);
+    let mut file = only(der, SEQUENCE).map(|file| Elements(file.content));
+    let file = file.as_mut().ok_or_else(malformed)?;
+    match file.take(INTEGER).map(|version| version.content) {
+        Some([3]) => {}
+        _ => return Err(malformed()),
+    }
+    let mut authenticated = file.inside(SEQUENCE).ok_or_else(malformed)?;
+    match object(&mut authenticated)? {
+        DATA => {}
+        SIGNED_DATA => {
+            let sentence = "the PKCS#12 file is protected by a signature and not by a password, \
+                            which is not supported: write it anew with a password";
+            return Err(Error::new(Status::Unsupported, sentence));
+        }
+        _ => return Err(malformed()),
+    }
+    let safes = octets(&mut authenticated)?;
+    match file.inside(SEQUENCE) {
+        Some(mac) => password.verify(mac, safes, &mut work)?,
+        None if !requires_mac => {}
+        None => {
+            let sentence = "the PKCS#12 file has no MAC, so that anybody can have changed it: \
+                            write it anew with one, or allow files without";
+            return Err(Error::new(Status::Parse, sentence));
+        }
+    }
+    let mut content = Content::default();
+    for safe in sequence(safes)? {
+        let mut safe = Elements(safe.content);
+        match object(&mut safe)? {
+            DATA => content.add_bags(octets(&mut safe)?, &password, &mut work)?,
+            ENCRYPTED_DATA => {
+                let plain = decrypt_safe(safe, &password, &mut work)?;
+                content.add_bags(&plain, &password, &mut work)?;
+            }
+            ENVELOPED_DATA => {
+                let sentence = "a part of the PKCS#12 file is encrypted for the holder of a key \
+                                and not with a password, which is not supported";
+                return Err(Error::new(Status::Unsupported, sentence));
+            }
+            _ => return Err(malformed()),
+        }
+    }
+    Ok(content)
+}
+
+/// The plaintext of EncryptedData (RFC 5652, section 8).
+fn decrypt_safe(
+    mut safe: Elements<'_>,
+    password: &Password<'_>,
+    work: &mut Work,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let mut parts = || {
+        let mut data = safe.inside(context(0))?.inside(SEQUENCE)?;
+        data.take(INTEGER)?;
+        let mut encrypted = data.inside(SEQUENCE)?;
+        encrypted.take(OBJECT_IDENTIFIER)?;
+        let algorithm = encrypted.take(SEQUENCE)?;
+        Some((algorithm, encrypted.take(ENCRYPTED_CONTENT)?.content))
+    };
+    let (algorithm, ciphertext) = parts().ok_or_else(malformed)?;
+    password.decrypt(algorithm, ciphertext, work)
+}
+
+impl Content {
+    /// Adds the bags of SafeContents that an identity is made of.
+    fn add_bags(&mut self, bags: &[u8], password: &Password<'_>, work: &mut Work) -> Result<()> {
+        for bag in sequence(bags)? {
+            let mut bag = Elements(bag.content);
+            let kind = object(&mut bag)?;
+            let mut value = bag.inside(context(0)).ok_or_else(malformed)?;
+            match kind {
+                KEY_BAG => {
+                    let key = value.take(SEQUENCE).ok_or_else(malformed)?;
+                    self.keys.push(Zeroizing::new(key.whole.to_vec()));
+                }
+                ENCRYPTED_KEY_BAG => {
+                    let mut parts = value.inside(SEQUENCE).ok_or_else(malformed)?;
+                    let algorithm = parts.take(SEQUENCE).ok_or_else(malformed)?;
+                    let ciphertext = parts.take(OCTET_STRING).ok_or_else(malformed)?;
+                    let key = password.decrypt(algorithm, ciphertext.content, work)?;
+                    // Of a file without MAC, a wrong password may leave a valid padding.
+                    only(&key, SEQUENCE).ok_or_else(wrong_password)?;
+                    self.keys.push(key);
+                }
+                CERTIFICATE_BAG => {
+                    let mut parts = value.inside(SEQUENCE).ok_or_else(malformed)?;
+                    if object(&mut parts)? != X509_CERTIFICATE {
+                        let sentence = "the PKCS#12 file has a certificate that is not X.509, \
+                                        which is not supported";
+                        return Err(Error::new(Status::Unsupported, sentence));
+                    }
+                    self.certificates.push(octets(&mut parts)?.to_vec());
+                }
+                // CRLs and secrets of other kinds are not part of an identity.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The elements of the one SEQUENCE that `der` is.
+fn sequence(der: &[u8]) -> Result<Vec<Element<'_>>> {
+    let whole = only(der, SEQUENCE);
+    let elements = whole.and_then(|whole| Elements(whole.content).all());
+    elements
+        .filter(|all| all.iter().all(|one| one.tag == SEQUENCE))
+        .ok_or_else(malformed)
+}
+
+/// The content of an OCTET STRING in `[0]`.
+fn octets<'a>(elements: &mut Elements<'a>) -> Result<&'a [u8]> {
+    let inside = elements.inside(context(0));
+    let octets = inside.and_then(|mut inside| inside.take(OCTET_STRING));
+    octets.map(|octets| octets.content).ok_or_else(malformed)
+}
+
+/// The next element, an OBJECT IDENTIFIER.
+pub(super) fn object(elements: &mut Elements<'_>) -> Result<ObjectIdentifier> {
+    let object = elements.take(OBJECT_IDENTIFIER);
+    let object = object.and_then(|object| ObjectIdentifier::from_bytes(object.content).ok());
+    object.ok_or_else(malformed)
+}
+
+pub(super) fn malformed() -> Error {
+    let sentence = "the PKCS#12 file does not parse: it is damaged, is something else, or is not \
+                    in DER ('openssl pkcs12 -in OLD -nodes | openssl pkcs12 -export -out NEW' \
+                    writes it anew)";
+    Error::new(Status::Parse, sentence)
+}
+
+pub(super) fn unsupported() -> Error {
+    let sentence = "the PKCS#12 file is protected with an algorithm that is not supported: \
+                    'openssl pkcs12 -in OLD -nodes | openssl pkcs12 -export -out NEW' writes it \
+                    anew";
+    Error::new(Status::Unsupported, sentence)
+}
+
+pub(super) fn wrong_password() -> Error {
+    let sentence = "the password does not open the PKCS#12 file: it is another one, or the file \
+                    is damaged";
+    Error::new(Status::Argument, sentence)
+}

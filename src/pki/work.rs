@@ -1,0 +1,70 @@
+//! How much work a file may ask for before it is open.
+//!
+//! Every part of a file says itself how often its password is hashed, so that a small
+//! file with many parts could keep its reader busy for hours.
+
+use pkcs5::pbes2::Kdf;
+
+use crate::{Error, Result, Status};
+
+const MOST_SCRYPT_MEMORY: u64 = 1 << 30;
+const MOST_SCRYPT_LANES: u16 = 16;
+
+/// How much of scrypt's work counts as one round of PBKDF2, in bytes: about as much as
+/// takes the same time.
+const SCRYPT_ROUND: u64 = 256;
+
+/// The rounds of hashing that the parts of one file have together.
+pub(super) struct Work {
+    of: &'static str,
+    most: u64,
+    left: u64,
+}
+
+impl Work {
+    /// At most so many rounds for `of`, as errors call it.
+    pub(super) const fn new(of: &'static str, most: u64) -> Self {
+        Self {
+            of,
+            most,
+            left: most,
+        }
+    }
+
+    /// Allows so many rounds of hashing.
+    pub(super) fn spend(&mut self, rounds: u64) -> Result<()> {
+        self.left = self
+            .left
+            .checked_sub(rounds)
+            .ok_or_else(|| self.too_much())?;
+        Ok(())
+    }
+
+    /// Allows the key derivation of PBES2 (RFC 8018, section 6.2).
+    pub(super) fn spend_on(&mut self, kdf: &Kdf) -> Result<()> {
+        match kdf {
+            Kdf::Pbkdf2(parameters) => self.spend(u64::from(parameters.iteration_count)),
+            Kdf::Scrypt(parameters) => {
+                let block = 128 * u64::from(parameters.block_size);
+                let memory = parameters.cost_parameter.checked_mul(block);
+                let lanes = parameters.parallelization;
+                match memory {
+                    Some(memory) if memory <= MOST_SCRYPT_MEMORY && lanes <= MOST_SCRYPT_LANES => {
+                        self.spend(memory * u64::from(lanes) / SCRYPT_ROUND)
+                    }
+                    _ => Err(self.too_much()),
+                }
+            }
+            _ => Err(self.too_much()),
+        }
+    }
+
+    fn too_much(&self) -> Error {
+        let (of, most) = (self.of, self.most);
+        let sentence = format!(
+            "{of} is encrypted in a way that would take too long to open: at most {most} rounds \
+             of hashing its password, over all of its parts, or 1 GiB for scrypt, are allowed"
+        );
+        Error::new(Status::Unsupported, sentence)
+    }
+}
