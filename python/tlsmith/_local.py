@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ._authority import CA
+    from ._errors import ConfigError
     from ._sources import StrPath
 
 CERTIFICATE = "ca.pem"
@@ -61,13 +62,20 @@ def alone(directory: str) -> Iterator[None]:
         os.makedirs(directory, mode=0o700, exist_ok=True)
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        sentence = f"cannot use '{directory}' for the local authority: {error.strerror}"
-        raise config_error(sentence, "config.file") from error
+        raise _unusable(directory, error) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise _unusable(directory, error) from error
         yield
     finally:
         os.close(descriptor)
+
+
+def _unusable(directory: str, error: OSError) -> ConfigError:
+    sentence = f"cannot use '{directory}' for the local authority: {error.strerror}"
+    return config_error(sentence, "config.file")
 
 
 _LONGEST_ORGANIZATION = 64

@@ -35,10 +35,8 @@ pub(super) fn decrypt(der: &[u8], password: Option<&str>) -> Result<Zeroizing<Ve
     let document = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|error| {
         Error::new(
             Status::Parse,
-            format!(
-                "the encrypted private key does not parse, or is not encrypted as PBES2 of PKCS#5 \
-                 ('openssl pkcs8 -topk8 -v2 aes-256-cbc' makes it so)"
-            ),
+            "the encrypted private key does not parse, or is not encrypted as PBES2 of PKCS#5 \
+             ('openssl pkcs8 -topk8 -v2 aes-256-cbc' makes it so)",
         )
         .with_source(error)
     })?;
