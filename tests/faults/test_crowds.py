@@ -16,7 +16,7 @@ from conftest import ROOT
 
 import tlsmith
 
-HELLO = bytes.fromhex("1603010200" "010001fc" "0303") + bytes(32)
+HELLO = bytes.fromhex("1603010200010001fc0303") + bytes(32)
 """The beginning of a ClientHello: a record of 512 bytes."""
 
 RESET = struct.pack("ii", 1, 0)

@@ -13,7 +13,9 @@ LINK = pathlib.Path(__file__).with_name("link.py")
 
 def over_a_link(*arguments):
     for program, package in (("unshare", "util-linux"), ("nft", "nftables"), ("ip", "iproute2")):
-        assert shutil.which(program), f"'{program}' is needed by the tests: apt-get install {package}"
+        assert shutil.which(program), (
+            f"'{program}' is needed by the tests: apt-get install {package}"
+        )
     done = subprocess.run(
         ["unshare", "--map-root-user", "--net", sys.executable, LINK, *map(str, arguments)],
         capture_output=True,

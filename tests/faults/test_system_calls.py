@@ -130,7 +130,9 @@ def test_a_client_says_what_failed_or_goes_on(subject, files, echo, tmp_path, wi
     check(done, may_fail=False)
 
     def work(call, error):
-        done = run([*strace(tmp_path / "trace", f"trace={call.name}", call.failing(error)), *command])
+        done = run(
+            [*strace(tmp_path / "trace", f"trace={call.name}", call.failing(error)), *command]
+        )
         check(done, may_fail=error != "EINTR" or call.name == "connect")
 
     each(injections(calls, NETWORK), work)
@@ -176,7 +178,9 @@ def serve(command, files):
 def test_a_server_says_what_failed_or_goes_on(subject, files, tmp_path):
     command = subject("server", files / "cert.pem", files / "key.pem")
     names = [*NETWORK, "getppid"]
-    done, answered = serve([*strace(tmp_path / "trace", f"trace={','.join(names)}"), *command], files)
+    done, answered = serve(
+        [*strace(tmp_path / "trace", f"trace={','.join(names)}"), *command], files
+    )
     check(done, may_fail=False)
     assert answered
     calls = between_marks(read(tmp_path / "trace", names))
@@ -198,7 +202,9 @@ def test_a_server_says_what_failed_or_goes_on(subject, files, tmp_path):
 
 
 def snapshot(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def in_folder(calls, folder):
@@ -250,7 +256,9 @@ def test_files_are_saved_whole_and_together_or_not_at_all(subject, tmp_path, wha
 
     def work(call, error):
         before = prepare()
-        done = run([*strace(tmp_path / "trace", f"trace={call.name}", call.failing(error)), *command])
+        done = run(
+            [*strace(tmp_path / "trace", f"trace={call.name}", call.failing(error)), *command]
+        )
         check(done, may_fail=error != "EINTR")
         after = snapshot(folder)
         if outcome(done)[0] == 0:

@@ -57,8 +57,7 @@ def run(command, **options):
     done = subprocess.run(
         list(map(str, command)),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,

@@ -54,7 +54,7 @@ def test_pyright_has_nothing_to_say():
 
 
 def test_ruff_has_nothing_to_say():
-    python = [ROOT / folder for folder in ("python", "tests/python", "benches", "examples/python")]
+    python = [ROOT / folder for folder in ("python", "tests", "benches", "examples/python")]
     for command in (["check"], ["format", "--check"]):
         subprocess.run(["ruff", *command, "--no-cache", *python], check=True, env=WITH_TOOLS)
 
