@@ -75,7 +75,7 @@ fn s_client_names_every_alert_of_ours() {
     let files = Files::of(localhost());
     let cases: [(Context, &[&str], Status, u8); 6] = [
         (demanding(), &["-tls1_3"], Status::CertificateMissing, 116),
-        (demanding(), &["-tls1_2"], Status::CertificateMissing, 116),
+        (demanding(), &["-tls1_2"], Status::CertificateMissing, 40),
         (
             ours(|server| server.set_alpn(&["h2"]).unwrap()),
             &["-alpn", "spdy/1"],
