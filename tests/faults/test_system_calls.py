@@ -220,12 +220,16 @@ SAVES = {
 }
 
 
+def check_request(request, key):
+    ours = tlsmith.Key.load(key).to_cryptography().public_key()
+    assert tlsmith.CSR.load(request).to_cryptography().public_key() == ours
+
+
 def check_pair(what, folder):
     """That the files in this folder belong together, and are whole."""
     cert, key = folder / "cert.pem", folder / "key.pem"
     if what == "csr":
-        request = tlsmith.CSR.load(cert, key)
-        assert request.names
+        check_request(cert, key)
     elif what == "p12":
         tlsmith.Identity.load_pkcs12(cert, password="password")
     else:
@@ -277,7 +281,7 @@ LOCAL = "import tlsmith; tlsmith.CA.local().issue('localhost')"
 
 COMMANDS = {
     "local": ["-c", LOCAL],
-    "ca": ["-m", "tlsmith", "ca"],
+    "ca": ["-m", "tlsmith", "ca", "init"],
     "issue": ["-m", "tlsmith", "issue", "--out", "folder/out", "a.example"],
     "csr": ["-m", "tlsmith", "csr", "--out", "folder/out", "a.example"],
 }
@@ -298,7 +302,7 @@ def check_folder(folder):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
     if any("csr" in name for name in issued):
         assert len(issued) == 2, found
-        tlsmith.CSR.load(folder / "out/a.example-csr.pem", folder / keys[0])
+        check_request(folder / "out/a.example-csr.pem", folder / keys[0])
     else:
         assert len(issued) == 5, found
         tlsmith.Identity.load(folder / "out/a.example-chain.pem", folder / keys[0])
