@@ -7,7 +7,7 @@
 # make bench    measures tlsmith against its peers (make bench-quick: against the
 #               system's OpenSSL; make bench-python: from Python)
 # make wheel    builds the Python package with the C library in it
-# make fuzz     feeds the record layer hostile records, for FUZZ_SECONDS
+# make fuzz     feeds hostile records, flights and files, each for FUZZ_SECONDS
 # make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
 #
 # RECORDS=rustls leaves the records to rustls, in all of these.
@@ -199,9 +199,14 @@ asan:
 # Needs a nightly compiler, and: cargo install cargo-fuzz --locked.
 FUZZ_SECONDS ?= 60
 
+FUZZ_TARGETS ?= records handshake certificate request crl keys names
+
 fuzz:
-	cd tests/fuzz && $(CARGO) +nightly fuzz run --fuzz-dir . --target-dir ../../target/fuzz \
-		records -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
+	@cd tests/fuzz && for target in $(FUZZ_TARGETS); do \
+		echo "  fuzz     $$target" && \
+		$(CARGO) +nightly fuzz run --fuzz-dir . --target-dir ../../target/fuzz \
+			$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
+	done
 
 $(VENV)/ready: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)
