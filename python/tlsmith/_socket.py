@@ -290,7 +290,7 @@ class Listener:
             except OSError as error:
                 if error.errno in _OF_ONE_CLIENT:
                     continue
-                if error.errno not in _SHORTAGES or not os.get_blocking(self.fileno()):
+                if error.errno not in _SHORTAGES or not _blocks(self.fileno()):
                     raise io_error("cannot accept a connection", error) from error
                 if not has_warned:
                     has_warned = True
@@ -375,6 +375,14 @@ _OF_ONE_CLIENT = frozenset(
 
 # Others give it back in time.
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+def _blocks(descriptor: int) -> bool:
+    """Whether its calls wait; those of one that another thread has closed do not."""
+    try:
+        return os.get_blocking(descriptor)
+    except OSError:
+        return False
 
 
 def _is_listening(plain: socket.socket) -> bool:

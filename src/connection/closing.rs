@@ -20,7 +20,10 @@ impl Connection {
         let mut lost = Zeroizing::new(vec![0; 16_384]);
         let mut work = Work::begin(self);
         while self.read_within(&mut lost, patience)? > 0 {
-            work.check(self, patience)?;
+            // What is here already, the peer's close_notify above all, would wake nobody.
+            if self.pending() == 0 && !self.peer_closed() {
+                work.check(self, patience)?;
+            }
         }
         Ok(self.leftover())
     }

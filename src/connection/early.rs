@@ -55,8 +55,7 @@ impl Connection {
             if !self.is_handshaking() {
                 return Ok(0);
             }
-            work.check(self, patience)?;
-            self.advance(patience, true)?;
+            self.advance(patience, true, &mut work)?;
         }
     }
 

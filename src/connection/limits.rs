@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | [`WORK`] | 256 KiB | input of one call without data for its caller | a non-blocking call returns WANT_READ; a blocking call checks its deadline after every receive |
 //! | [`HANDSHAKE_INPUT`] | 512 KiB, and twice the early data a server accepts | every byte that a handshake takes in | fatal, unexpected_message |
-//! | [`SKIPPED_EARLY_DATA`] | 16 KiB, and the early data a server accepts | rejected early data, with record headers and tags (RFC 8446, section 4.2.10) | fatal, unexpected_message |
+//! | [`SKIPPED_EARLY_DATA`] | 16 KiB, and twice the early data a server accepts | rejected early data, with record headers and tags (RFC 8446, section 4.2.10) | fatal, unexpected_message |
 //! | early data a server accepts | `Context::set_early_data`, none by default | plaintext, kept until it is read | fatal |
 //! | [`FRAGMENTED_MESSAGE`] | 256 KiB | the records of one unfinished handshake message | fatal |
 //! | [`LONGEST_MESSAGE`] | 64 KiB - 1 | one handshake message | fatal, decode_error |

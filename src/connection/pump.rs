@@ -321,7 +321,7 @@ impl Connection {
     /// at this moment sends it instead.  What goes wrong here is for the next write to
     /// report: what the peer has sent can still be read.
     pub(super) fn send_replies(&self) {
-        if self.is_memory {
+        if self.is_memory || self.check_process().is_err() {
             return;
         }
         if self.unsent.load(Ordering::Acquire) || self.engine().has_outgoing() {
@@ -332,7 +332,8 @@ impl Connection {
 
     /// Whoever lets go of the writing direction looks after what came up meanwhile.
     fn send_late(&self) {
-        while self.late.load(Ordering::SeqCst) {
+        // A signal handler may have forked in the middle of a write.
+        while self.check_process().is_ok() && self.late.load(Ordering::SeqCst) {
             let Ok(mut outbox) = self.outbox.try_lock() else {
                 return;
             };

@@ -193,18 +193,22 @@ impl Connection {
         self.check_failure()?;
         let mut work = Work::begin(self);
         while self.is_handshaking() {
-            self.advance(patience, false)?;
-            work.check(self, patience)?;
+            self.advance(patience, false, &mut work)?;
         }
         self.check_failure()
     }
 
     /// Carries the handshake one round trip further.
-    pub(super) fn advance(&self, patience: Patience, for_early: bool) -> Result<()> {
-        self.in_handshake_time(patience, |patience| self.step(patience, for_early))
+    pub(super) fn advance(
+        &self,
+        patience: Patience,
+        for_early: bool,
+        work: &mut Work,
+    ) -> Result<()> {
+        self.in_handshake_time(patience, |patience| self.step(patience, for_early, work))
     }
 
-    fn step(&self, patience: Patience, for_early: bool) -> Result<()> {
+    fn step(&self, patience: Patience, for_early: bool, work: &mut Work) -> Result<()> {
         self.check_failure()?;
         let _turn = lock(&self.handshaking);
         if !self.is_handshaking() {
@@ -218,7 +222,11 @@ impl Connection {
             true => self.conclude(),
             // Early data is for its reader, before more is waited for.
             false if for_early && self.engine().early_len() > 0 => Ok(()),
-            false => self.receive(patience),
+            false => {
+                // All that came is processed: who may receive no more misses nothing.
+                work.check(self, patience)?;
+                self.receive(patience)
+            }
         }
     }
 

@@ -22,6 +22,9 @@ use super::identity::Identity;
 use super::key::PrivateKey;
 use crate::{Error, Result, Status};
 
+/// How many certificates a file may have, which are put in order.
+const MOST_CERTIFICATES: usize = 1_000;
+
 /// How a file is protected.
 struct Protection {
     encryption: EncryptionAlgorithm,
@@ -83,6 +86,14 @@ impl Identity {
                 return Err(Error::new(Status::Parse, sentence));
             }
         };
+        if content.certificates.len() > MOST_CERTIFICATES {
+            let count = content.certificates.len();
+            let sentence = format!(
+                "the PKCS#12 file has {count} certificates, and at most {MOST_CERTIFICATES} are \
+                 allowed: a chain has a few"
+            );
+            return Err(Error::new(Status::Parse, sentence));
+        }
         let certificates = content.certificates.iter();
         let certificates = certificates.map(|der| Certificate::from_der(der.clone()));
         let mut rest = certificates.collect::<Result<Vec<_>>>()?;

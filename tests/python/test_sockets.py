@@ -325,3 +325,29 @@ def test_time_limits_end_calls_that_wait(pair):
         with pytest.raises(ValueError):
             ours.settimeout(wrong)
     assert ours.gettimeout() is None
+
+
+def test_unwrapping_without_waiting_is_told_of_all_that_comes(client, server):
+    # Around the amount of input after which a call returns without data.
+    for size in range(200_000, 420_000, 20_000):
+        near, far = socket.socketpair()
+        for end in (near, far):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        with thread(lambda far=far: server.wrap(far)) as wrapping:
+            ours = client.wrap(near, server_name="localhost")
+        with ours, wrapping.result as theirs:
+
+            def send(theirs=theirs, size=size):
+                theirs.settimeout(PATIENCE)
+                theirs.sendall(b"d" * size)
+                theirs.close_write()
+
+            with thread(send):
+                ours.settimeout(0)
+                while True:
+                    try:
+                        plain, _ = ours.unwrap()
+                        break
+                    except tlsmith.WantRead:
+                        assert select.select([ours], [], [], PATIENCE)[0], f"{size}: stalled"
+            plain.close()

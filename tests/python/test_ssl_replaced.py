@@ -3,6 +3,7 @@ truststore, each in a process of its own, before and after tlsmith.ssl is import
 
 import subprocess
 import sys
+import textwrap
 
 import pytest
 from conftest import PATIENCE
@@ -240,3 +241,18 @@ def test_the_old_function_wraps_with_ours(identity):
         "else:",
         "    assert not hasattr(tlsmith.ssl, 'wrap_socket')",
     )
+
+
+def test_what_stands_in_for_a_class_after_install_only_warns():
+    program = """
+        import ssl, unittest.mock, warnings
+        import tlsmith.ssl
+        tlsmith.ssl.install()
+        for stand_in in (unittest.mock.Mock(), lambda *arguments: None, None):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                with unittest.mock.patch.object(ssl, "SSLContext", stand_in):
+                    assert ssl.SSLContext is stand_in
+            assert [one.category for one in caught] == [RuntimeWarning], caught
+    """
+    run(textwrap.dedent(program))

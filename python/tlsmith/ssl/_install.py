@@ -55,12 +55,15 @@ class _Watched(ModuleType):
     """The module `ssl` while ours is installed: whoever undoes that is not silent."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "SSLContext" and not issubclass(value, SSLContext):
+        is_ours = isinstance(value, type) and issubclass(value, SSLContext)
+        if name == "SSLContext" and not is_ours:
+            # Not every stand-in is a class, in the tests of others for example.
+            module = getattr(value, "__module__", type(value).__module__)
+            called = getattr(value, "__qualname__", type(value).__qualname__)
             warnings.warn(
-                f"{value.__module__}.{value.__qualname__} replaces ssl.SSLContext after "
-                "tlsmith.ssl.install(): new contexts are not tlsmith's. Import "
-                f"{value.__module__.partition('.')[0]} after install(), or leave out one "
-                "of the two",
+                f"{module}.{called} replaces ssl.SSLContext after tlsmith.ssl.install(): new "
+                f"contexts are not tlsmith's. Import {str(module).partition('.')[0]} after "
+                "install(), or leave out one of the two",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -127,6 +127,24 @@ fn server_refuses_endless_empty_records_after_rejected_early_data() {
 }
 
 #[test]
+fn rejected_early_data_may_come_in_many_small_records() {
+    let (client, sent) = early_client(&early_server(1 << 20), 200, 4_800);
+    let server = Connection::server(&early_server(1 << 20), MemoryTransport).unwrap();
+    for piece in sent.chunks(30_000) {
+        server.feed(piece).unwrap();
+        assert_fails(server.handshake(), Status::WantRead, "");
+    }
+    let mut flight = Vec::new();
+    move_to(&server, &mut flight);
+    client.feed(&flight).unwrap();
+    client.handshake().unwrap();
+    flight.clear();
+    move_to(&client, &mut flight);
+    server.feed(&flight).unwrap();
+    server.handshake().unwrap();
+}
+
+#[test]
 fn nonblocking_handshake_returns_after_bounded_input_without_data() {
     let (_, sent) = early_client(&early_server(1_000), 10, 1);
     // It would skip as much as it accepts of other clients.
