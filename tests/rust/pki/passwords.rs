@@ -417,7 +417,7 @@ fn what_is_wrong_with_a_pkcs12_file_is_said() {
         out.stdout
     };
     let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
-    let many = write(&folder, "many.pem", &id.cert_pem().repeat(1_000));
+    let many = write(&folder, "many.pem", id.cert_pem().repeat(1_000));
     let crowd = export(&["-inkey", text(&key), "-certfile", text(&many)]);
     let (status, sentence) = status_of(Identity::from_pkcs12(&crowd, "x"));
     assert_eq!(status, Status::Parse, "{sentence}");
