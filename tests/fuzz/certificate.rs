@@ -60,7 +60,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         ] {
             let _ = samples
                 .context
-                .verify(&chain, name, Some(KeyPurpose::Server), None);
+                .verify(&chain, name, Some(KeyPurpose::SERVER_AUTH), None);
         }
     }
     // As a root it judges the others.
