@@ -15,6 +15,7 @@ RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" \
 	"${CARGO:-cargo}" rustc --locked --target "$target" --target-dir "$work" -p tlsmith-c \
 	--crate-type staticlib
 
+export TLSMITH_ROOT="$root"
 export ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1"
 flags="-std=c11 -Wall -Wextra -Wpedantic -Werror -Wno-unused-result -O1 -g -I$root/include"
 
