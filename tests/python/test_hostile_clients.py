@@ -299,15 +299,17 @@ def open_over_tcp(client, server):
     return connecting.result, theirs
 
 
+def flood(sock):
+    """Send until the peer has gone."""
+    with pytest.raises(tlsmith.Error):
+        while True:
+            sock.sendall(bytes(65_536))
+
+
 def test_unwrapping_has_a_limit_in_all(client, server):
     ours, theirs = open_over_tcp(client, server)
 
-    def flood():
-        with pytest.raises(tlsmith.Error):
-            while True:
-                theirs.sendall(bytes(65_536))
-
-    with thread(flood), theirs:
+    with thread(lambda: flood(theirs)), theirs:
         with ours:
             started = time.monotonic()
             with pytest.raises(tlsmith.TimedOut):
@@ -318,12 +320,7 @@ def test_unwrapping_has_a_limit_in_all(client, server):
 def test_unwrapping_that_may_not_wait_does_not_follow_a_flood(client, server):
     ours, theirs = open_over_tcp(client, server)
 
-    def flood():
-        with pytest.raises(tlsmith.Error):
-            while True:
-                theirs.sendall(bytes(65_536))
-
-    with thread(flood), theirs:
+    with thread(lambda: flood(theirs)), theirs:
         with ours:
             ours.settimeout(0)
             with pytest.raises(tlsmith.WantRead):
