@@ -7,8 +7,6 @@ import os
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -36,16 +34,6 @@ KEY_TYPES = [
     "ml-dsa-65",
     "ml-dsa-87",
 ]
-
-
-def time_to_import(module, *, after="time"):
-    """Seconds of processor time that importing a module takes after another one."""
-    program = (
-        f"import {after}, time; before = time.process_time(); import {module}; "
-        "print(time.process_time() - before)"
-    )
-    command = [sys.executable, "-c", program]
-    return min(float(subprocess.check_output(command)) for _ in range(5))
 
 
 @functools.cache
