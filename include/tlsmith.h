@@ -642,8 +642,9 @@ int tlsmith_fd(const struct tlsmith_conn *conn);
 /* ---- Connection: over what you have -------------------------------------- */
 
 /// Be a client over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.  `server_name` is what the
-/// certificate is checked for; NULL is only allowed where names are not
+/// as long as the connection lives, and closes.  connect() may still be in
+/// progress: without waiting, TLSMITH_WANT_WRITE comes until it is done, and its
+/// failure is TLSMITH_ERR_IO.  `server_name` is what the certificate is checked for; NULL is only allowed where names are not
 /// checked.  Here and below, nothing is sent before tlsmith_handshake() or the
 /// first read or write.
 int tlsmith_connect_fd(struct tlsmith_conn *conn,

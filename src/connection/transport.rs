@@ -144,9 +144,10 @@ pub struct SocketTransport<F> {
 }
 
 impl<F: AsFd + Send + Sync> SocketTransport<F> {
-    /// Uses `socket`, which has to be a connected stream socket (TCP or Unix).
+    /// Uses `socket`, a stream socket (TCP or Unix) that is connected, or whose
+    /// connect() is in progress: sending waits for that, and fails if it fails.
     /// Anything else is refused: a closed descriptor, a file, a datagram or a
-    /// listening socket.
+    /// listening socket, and a socket that nobody has begun to connect.
     pub fn new(socket: F) -> Result<Self> {
         check_socket(&socket)?;
         Ok(Self::connected_later(socket))
@@ -371,20 +372,26 @@ fn check_socket(socket: &impl AsFd) -> Result<()> {
     if sockopt::socket_acceptconn(socket) == Ok(true) {
         return refuse("a listening socket");
     }
-    match rustix::net::getpeername(socket) {
-        // A peer that is gone already is for the first read to report.
-        Err(Errno::NOTCONN) if !was_connected(socket) => refuse("a socket that is not connected"),
-        _ => Ok(()),
+    if never_connected(socket) {
+        return refuse("a socket that is not connected");
     }
+    Ok(())
 }
 
-/// Whether a socket without a peer had one, which reset the connection: that is an event
-/// of the network, and not a mistake of the program.  Only such a socket is readable.
-fn was_connected(socket: impl AsFd) -> bool {
+/// Whether nobody has called connect() on this socket.
+///
+/// getpeername() fails as well while connect() is in progress, and after the peer reset
+/// the connection.  The first carries on when the socket is writable; the second is an
+/// event of the network, which the first read reports.  Linux tells the three apart by
+/// what it polls for: a hang-up alone, nothing yet, and a hang-up that is readable.
+fn never_connected(socket: impl AsFd) -> bool {
+    if rustix::net::getpeername(&socket) != Err(Errno::NOTCONN) {
+        return false;
+    }
     let mut asked = [PollFd::new(&socket, PollFlags::IN)];
     let polled = rustix::event::poll(&mut asked, Some(&Timespec::default()));
+    let events = asked[0].revents();
     polled.is_ok()
-        && asked[0]
-            .revents()
-            .intersects(PollFlags::IN | PollFlags::ERR)
+        && events.contains(PollFlags::HUP)
+        && !events.intersects(PollFlags::IN | PollFlags::ERR)
 }

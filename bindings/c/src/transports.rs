@@ -23,8 +23,9 @@ pub type tlsmith_write_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, data: *const c_void, len: usize) -> isize>;
 
 /// Be a client over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.  `server_name` is what the
-/// certificate is checked for; NULL is only allowed where names are not
+/// as long as the connection lives, and closes.  connect() may still be in
+/// progress: without waiting, TLSMITH_WANT_WRITE comes until it is done, and its
+/// failure is TLSMITH_ERR_IO.  `server_name` is what the certificate is checked for; NULL is only allowed where names are not
 /// checked.  Here and below, nothing is sent before tlsmith_handshake() or the
 /// first read or write.
 #[unsafe(no_mangle)]

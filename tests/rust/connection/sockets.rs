@@ -1,14 +1,15 @@
 //! Sockets: connecting, listening, and what can go wrong with them.
 
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::net::AddressFamily;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tlsmith::{ClientAuth, Connection, SocketTransport, Status, Timeout, tcp};
 
 use crate::support::*;
@@ -208,7 +209,7 @@ fn a_listener_for_every_address_takes_both_families() {
 }
 
 fn unconnected(family: AddressFamily) -> Arc<OwnedFd> {
-    let socket = rustix::net::socket(family, rustix::net::SocketType::STREAM, None);
+    let socket = rustix::net::socket(family, SocketType::STREAM, None);
     Arc::new(socket.unwrap())
 }
 
@@ -247,6 +248,89 @@ fn what_is_no_connected_socket_by_then_fails_with_its_system_call() {
         assert_eq!(error.status(), Status::Io);
         assert_eq!(error.os_error(), Some(errno.raw_os_error()), "{error}");
     }
+}
+
+/// A listener whose queue is full, those who wait in it, and a socket whose connect() is
+/// in progress until somebody takes them out.
+fn connecting() -> (TcpListener, Vec<OwnedFd>, Arc<OwnedFd>) {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    rustix::net::listen(&socket, 0).unwrap();
+    let listener = TcpListener::from(socket);
+    let mut waiting = Vec::new();
+    loop {
+        let flags = SocketFlags::NONBLOCK;
+        let socket =
+            rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+        match rustix::net::connect(&socket, &listener.local_addr().unwrap()) {
+            Ok(()) | Err(Errno::INPROGRESS) => {}
+            Err(error) => panic!("{error}"),
+        }
+        let mut asked = [PollFd::new(&socket, PollFlags::OUT)];
+        let limit = Timespec::try_from(Duration::from_millis(50)).unwrap();
+        if rustix::event::poll(&mut asked, Some(&limit)).unwrap() == 0 {
+            return (listener, waiting, Arc::new(socket));
+        }
+        waiting.push(socket);
+    }
+}
+
+#[test]
+fn a_client_takes_a_socket_whose_connect_is_in_progress() {
+    for waits in [false, true] {
+        let (listener, waiting, socket) = connecting();
+        let transport = SocketTransport::new(socket.clone()).unwrap();
+        let client = Connection::client(&client_context(), Some("localhost"), transport).unwrap();
+        let error = client.handshake().unwrap_err();
+        assert_eq!(error.status(), Status::WantWrite, "{error}");
+        if waits {
+            rustix::io::ioctl_fionbio(&socket, false).unwrap();
+            client.set_timeout(Timeout::After(Duration::from_millis(50)));
+            let error = client.handshake().unwrap_err();
+            assert_eq!(error.status(), Status::Timeout, "{error}");
+            client.set_timeout(PATIENCE);
+        }
+        let count = waiting.len();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..count {
+                    listener.accept().unwrap();
+                }
+                let (far, _) = listener.accept().unwrap();
+                let server = server_context(localhost());
+                let transport = SocketTransport::new(far).unwrap();
+                let server = Connection::server(&server, transport).unwrap();
+                server.set_timeout(PATIENCE);
+                server.handshake().unwrap();
+            });
+            while let Err(error) = client.handshake() {
+                let flags = match error.status() {
+                    Status::WantRead => PollFlags::IN,
+                    Status::WantWrite => PollFlags::OUT,
+                    _ => panic!("{error}"),
+                };
+                assert!(!waits, "{error}");
+                rustix::event::poll(&mut [PollFd::new(&socket, flags)], None).unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn a_connect_that_fails_later_fails_the_handshake_with_its_reason() {
+    let (listener, _waiting, socket) = connecting();
+    let transport = SocketTransport::new(socket.clone()).unwrap();
+    let client = Connection::client(&client_context(), Some("localhost"), transport).unwrap();
+    assert_eq!(client.handshake().unwrap_err().status(), Status::WantWrite);
+    drop(listener);
+    rustix::event::poll(&mut [PollFd::new(&socket, PollFlags::OUT)], None).unwrap();
+    let error = client.handshake().unwrap_err();
+    assert_eq!(error.status(), Status::Io);
+    assert_eq!(
+        error.os_error(),
+        Some(Errno::CONNREFUSED.raw_os_error()),
+        "{error}"
+    );
 }
 
 /// Has the connection of this client reset when the client goes, instead of ended.
