@@ -290,10 +290,6 @@ typedef ptrdiff_t (*tlsmith_sign_fn)(void *userdata,
 extern "C" {
 #endif // __cplusplus
 
-extern int pthread_atfork(void (*prepare)(void),
-                          void (*parent)(void),
-                          void (*child)(void));
-
 /* ---- The library --------------------------------------------------------- */
 
 /// The version that is running, such as "0.1.0".  Never NULL, never freed.

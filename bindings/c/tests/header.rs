@@ -112,3 +112,14 @@ fn the_header_has_every_kind_of_key() {
         assert!(header.contains(&format!("\"{kind}\"")), "{kind}");
     }
 }
+
+#[test]
+fn the_header_declares_functions_of_tlsmith_only() {
+    let header = generate();
+    // One of the system's, declared again, is an error in C++ and on other systems.
+    let foreign: Vec<_> = header
+        .lines()
+        .filter(|line| line.starts_with("extern ") && *line != "extern \"C\" {")
+        .collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+}

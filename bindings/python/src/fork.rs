@@ -1,15 +1,6 @@
 //! Who tells the core that this process is a forked child.
 
-use std::ffi::c_int;
 use std::io;
-
-unsafe extern "C" {
-    fn pthread_atfork(
-        prepare: Option<extern "C" fn()>,
-        parent: Option<extern "C" fn()>,
-        child: Option<extern "C" fn()>,
-    ) -> c_int;
-}
 
 extern "C" fn in_child() {
     tlsmith::after_fork_in_child();
@@ -19,7 +10,7 @@ extern "C" fn in_child() {
 pub(crate) fn watch() -> io::Result<()> {
     // SAFETY: the handler only adds to an atomic number, which may be done between fork()
     // and whatever follows, and extension modules are never unloaded.
-    match unsafe { pthread_atfork(None, None, Some(in_child)) } {
+    match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
         0 => Ok(()),
         error => Err(io::Error::from_raw_os_error(error)),
     }

@@ -1,18 +1,9 @@
 //! Who tells the core that this process is a forked child.
 
-use std::ffi::c_int;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tlsmith::{Error, Result};
-
-unsafe extern "C" {
-    fn pthread_atfork(
-        prepare: Option<extern "C" fn()>,
-        parent: Option<extern "C" fn()>,
-        child: Option<extern "C" fn()>,
-    ) -> c_int;
-}
 
 extern "C" fn in_child() {
     tlsmith::after_fork_in_child();
@@ -26,7 +17,7 @@ pub(crate) fn watch_forks() -> Result<()> {
     }
     // SAFETY: the handler only adds to an atomic number, which may be done between fork()
     // and whatever follows, and the library is never unloaded (nodelete).
-    match unsafe { pthread_atfork(None, None, Some(in_child)) } {
+    match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
         // Two threads may both come here: a fork that is counted twice is noticed as well.
         0 => WATCHED.store(true, Ordering::Release),
         error => {
