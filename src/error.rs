@@ -130,7 +130,7 @@ impl Status {
             Self::Resolve => "the host name has no address",
             Self::Timeout => "the time limit passed",
             Self::Truncated => "the connection ended without close_notify",
-            Self::Protocol => "the peer broke the protocol",
+            Self::Protocol => "what the peer sent is invalid, or exceeds a limit",
             Self::Alert => "the peer sent an alert",
             Self::NoCommon => "no version, cipher suite, group or ALPN protocol in common",
             Self::Certificate => "certificate rejected",

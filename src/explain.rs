@@ -11,7 +11,7 @@ mod misbehaved;
 pub(crate) mod tests;
 
 use rustls::{
-    ContentType, EncryptedClientHelloError, Error, HandshakeType, InconsistentKeys,
+    ContentType, EncryptedClientHelloError, Error, HandshakeType, InconsistentKeys, InvalidMessage,
     PeerIncompatible,
 };
 
@@ -28,6 +28,14 @@ pub(crate) fn tls(error: &Error) -> String {
         } => return broken(&out_of_order(expect_types, *got_type, message)),
         Error::InvalidEncryptedClientHello(problem) => {
             return format!("the ClientHello cannot be encrypted: {}", ech(problem));
+        }
+        // Longer messages are legal (RFC 8446, section 4): the limits are rustls' own.
+        Error::InvalidMessage(InvalidMessage::CertificatePayloadTooLarge) => {
+            "the peer's certificates have more than the 65,536 bytes that are supported"
+        }
+        Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => {
+            "the peer sent a handshake message of more than the 65,535 bytes that are supported: \
+             its certificates may be too large"
         }
         Error::InvalidMessage(problem) => return broken(&malformed::message(problem)),
         Error::PeerMisbehaved(problem) => return broken(misbehaved::peer(problem)),

@@ -6,12 +6,6 @@ use rustls::InvalidMessage;
 pub(super) fn message(error: &InvalidMessage) -> String {
     use InvalidMessage as M;
     let what = match error {
-        M::CertificatePayloadTooLarge => {
-            "its certificates have more than the 65,536 bytes that are supported"
-        }
-        M::HandshakePayloadTooLarge => {
-            "a handshake message has more than the 65,535 bytes that are supported"
-        }
         M::InvalidCcs => "its change_cipher_spec is malformed (RFC 8446, section 5)",
         M::InvalidContentType => "a record or an extension has a type that is not defined",
         M::InvalidCertificateStatusType => {

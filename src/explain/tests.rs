@@ -253,8 +253,6 @@ fn incompatible_peers_have_sentences() {
 fn malformed_messages_have_sentences() {
     use InvalidMessage as M;
     let all = [
-        M::CertificatePayloadTooLarge,
-        M::HandshakePayloadTooLarge,
         M::InvalidCcs,
         M::InvalidContentType,
         M::InvalidCertificateStatusType,
@@ -305,6 +303,17 @@ fn malformed_messages_have_sentences() {
     });
     assert_eq!(parts[2][2], "its list of point formats is empty");
     assert_eq!(parts[3][0], "its session ID ends too early");
+}
+
+#[test]
+fn legal_messages_over_a_limit_of_ours_are_not_called_broken() {
+    use InvalidMessage as M;
+    let all = [M::CertificatePayloadTooLarge, M::HandshakePayloadTooLarge];
+    let explain = |one: &M| tls(&one.clone().into());
+    for sentence in assert_sentences(&all, explain, malformed::UNKNOWN) {
+        assert!(!sentence.contains("broke"), "{sentence}");
+        assert!(sentence.contains("supported"), "{sentence}");
+    }
 }
 
 #[test]

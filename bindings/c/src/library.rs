@@ -36,7 +36,7 @@ pub enum tlsmith_status {
     TLSMITH_ERR_TIMEOUT = -12,
     /// TCP closed without close_notify: data may be missing
     TLSMITH_ERR_TRUNCATED = -13,
-    /// the peer broke the protocol
+    /// what the peer sent is invalid, or exceeds a limit
     TLSMITH_ERR_PROTOCOL = -20,
     /// the peer sent an alert: tlsmith_alert()
     TLSMITH_ERR_ALERT = -21,
