@@ -43,8 +43,9 @@ RUST_LIB := $(TARGET)/release/libtlsmith_c.a
 SO := libtlsmith.so.$(VERSION)
 VENV := target/venv
 
-# What std needs of the system: rustc --print native-static-libs.
-SYSTEM_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+# What std needs of the system: rustc --print native-static-libs.  Compilers add their own
+# library for unwinding, which has another name in a program that is all static.
+SYSTEM_LIBS := -lutil -lrt -lpthread -lm -ldl -lc
 
 CFLAGS ?= -O2 -g
 CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclude
@@ -58,7 +59,10 @@ all: lib
 
 # ---- The C library ---------------------------------------------------------
 
-lib: $(OUT)/libtlsmith.so $(OUT)/libtlsmith.a $(OUT)/tlsmith.pc $(OUT)/tlsmith-config.cmake
+CMAKE_FILES := tlsmith-config.cmake tlsmith-config-version.cmake
+FILLED_IN := $(addprefix $(OUT)/,tlsmith.pc $(CMAKE_FILES))
+
+lib: $(OUT)/libtlsmith.so $(OUT)/libtlsmith.a $(FILLED_IN)
 
 # Cargo knows best whether there is something to do.
 .PHONY: rust-lib
@@ -90,8 +94,8 @@ $(OUT)/libtlsmith.so: $(RUST_LIB) packaging/tlsmith.map tests/c/symbols.txt
 	@ln -sf libtlsmith.so.$(ABI) $@
 
 # Written anew each time: they depend on the variables of this very call.
-.PHONY: $(OUT)/tlsmith.pc $(OUT)/tlsmith-config.cmake
-$(OUT)/tlsmith.pc $(OUT)/tlsmith-config.cmake: $(OUT)/%: packaging/%.in
+.PHONY: $(FILLED_IN)
+$(FILLED_IN): $(OUT)/%: packaging/%.in
 	@mkdir -p $(OUT)
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
@@ -106,13 +110,13 @@ install: lib
 	ln -sf libtlsmith.so.$(ABI) $(DESTDIR)$(LIBDIR)/libtlsmith.so
 	install -m 644 $(OUT)/libtlsmith.a $(DESTDIR)$(LIBDIR)
 	install -m 644 $(OUT)/tlsmith.pc $(DESTDIR)$(LIBDIR)/pkgconfig
-	install -m 644 $(OUT)/tlsmith-config.cmake $(DESTDIR)$(LIBDIR)/cmake/tlsmith
+	install -m 644 $(addprefix $(OUT)/,$(CMAKE_FILES)) $(DESTDIR)$(LIBDIR)/cmake/tlsmith
 
 uninstall:
 	rm -f $(DESTDIR)$(INCLUDEDIR)/tlsmith.h $(DESTDIR)$(LIBDIR)/$(SO) \
 		$(DESTDIR)$(LIBDIR)/libtlsmith.so.$(ABI) $(DESTDIR)$(LIBDIR)/libtlsmith.so \
 		$(DESTDIR)$(LIBDIR)/libtlsmith.a $(DESTDIR)$(LIBDIR)/pkgconfig/tlsmith.pc \
-		$(DESTDIR)$(LIBDIR)/cmake/tlsmith/tlsmith-config.cmake
+		$(addprefix $(DESTDIR)$(LIBDIR)/cmake/tlsmith/,$(CMAKE_FILES))
 	rmdir $(DESTDIR)$(LIBDIR)/cmake/tlsmith 2>/dev/null || true
 
 header:
@@ -131,7 +135,7 @@ wheel: lib $(VENV)/ready
 	@install -m 644 include/tlsmith.h $(STAGE)/include
 	@install -m 755 $(OUT)/$(SO) $(STAGE)/lib/libtlsmith.so.$(ABI)
 	@echo 'INPUT(libtlsmith.so.$(ABI))' >$(STAGE)/lib/libtlsmith.so
-	@install -m 644 $(OUT)/tlsmith-config.cmake $(STAGE)/lib/cmake/tlsmith
+	@install -m 644 $(addprefix $(OUT)/,$(CMAKE_FILES)) $(STAGE)/lib/cmake/tlsmith
 	@sed -e 's|@PREFIX@|$${pcfiledir}/../..|' -e 's|@LIBDIR@|$${prefix}/lib|' \
 		-e 's|@INCLUDEDIR@|$${prefix}/include|' -e 's|@VERSION@|$(VERSION)|' \
 		-e 's|@SYSTEM_LIBS@|$(SYSTEM_LIBS)|' -e 's|^Libs:.*|& -Wl,-rpath,$${libdir}|' \
@@ -199,7 +203,7 @@ asan:
 # Needs a nightly compiler, and: cargo install cargo-fuzz --locked.
 FUZZ_SECONDS ?= 60
 
-FUZZ_TARGETS ?= records handshake certificate request crl keys names
+FUZZ_TARGETS ?= calls records handshake certificate request crl keys names
 
 fuzz:
 	@cd tests/fuzz && for target in $(FUZZ_TARGETS); do \

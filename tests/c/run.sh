@@ -34,7 +34,6 @@ need g++ g++
 need pkg-config pkg-config
 need openssl openssl
 need valgrind valgrind
-need cmake cmake
 
 # ---- the header, as every standard reads it ----
 
@@ -151,28 +150,7 @@ pass "the PKCS#11 example signs with SoftHSM's keys for OpenSSL's clients"
 
 # ---- an installation ----
 
-printf '#include <tlsmith.h>\n#include <stdio.h>\nint main(void) { return puts(tlsmith_version()) < 0; }\n' >user.c
-"$MAKE" -s -C "$root" install PREFIX=/opt/tls DESTDIR="$work/stage" >/dev/null
-export PKG_CONFIG_PATH="$work/stage/opt/tls/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/stage"
-unset LD_LIBRARY_PATH
-"$CC" user.c -o shared $(pkg-config --cflags --libs tlsmith)
-[ "$(LD_LIBRARY_PATH=$work/stage/opt/tls/lib ./shared)" = "$(pkg-config --modversion tlsmith)" ] ||
-	fail "a program linked through pkg-config"
-lib=$work/stage/opt/tls/lib
-"$CC" user.c -o static $(pkg-config --cflags tlsmith) "$lib/libtlsmith.a" \
-	$(pkg-config --static --libs-only-l tlsmith | sed 's/-ltlsmith//')
-./static >/dev/null || fail "a program linked statically"
-pass "programs build through pkg-config, shared and static"
-printf '%s\n' 'cmake_minimum_required(VERSION 3.13)' 'project(user C)' \
-	'find_package(tlsmith CONFIG REQUIRED)' 'add_executable(user user.c)' \
-	'target_link_libraries(user tlsmith::tlsmith)' >CMakeLists.txt
-cmake -S . -B cmake -DCMAKE_PREFIX_PATH="$work/stage/opt/tls" >cmake.log 2>&1 &&
-	cmake --build cmake >>cmake.log 2>&1 && ./cmake/user >/dev/null ||
-	{ cat cmake.log; fail "a program built through CMake"; }
-pass "a program builds through CMake"
-"$MAKE" -s -C "$root" uninstall PREFIX=/opt/tls DESTDIR="$work/stage"
-left=$(find "$work/stage" -type f -o -type l)
-[ -z "$left" ] || fail "uninstalling leaves $left"
-pass "uninstalling leaves nothing"
+MAKE="$MAKE" TEST_CC="$CC" sh "$here/install.sh" || fail "an installation, install.sh"
+pass "programs build against an installation through pkg-config, CMake and Meson"
 
 echo "$passed passed, 0 failed"
