@@ -376,6 +376,11 @@ static void options_have_a_size(void)
 	CHECK(id != NULL);
 	tlsmith_identity_free(id);
 
+	/* No structure ends within a pointer. */
+	opt.size = offsetof(tlsmith_cert_options, subject) - 4;
+	CHECK(tlsmith_gen_ca(&opt) == NULL);
+	CHECK(strstr(tlsmith_last_error(), "_INIT") != NULL);
+
 	/* A newer one knows more: they must not be set. */
 	memset(&larger, 0, sizeof larger);
 	larger.opt.size = sizeof larger;

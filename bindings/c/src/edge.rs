@@ -364,7 +364,9 @@ pub(crate) unsafe fn sized<T: Copy>(pointer: *const T, name: &str) -> Result<Opt
     // SAFETY: every version of the structure begins with its size.
     let theirs = unsafe { pointer.cast::<usize>().read() };
     let ours = size_of::<T>();
-    if theirs < size_of::<usize>() || theirs > 4096 {
+    // A structure has a multiple of its alignment; another size would cut a pointer in two.
+    let is_possible = (size_of::<usize>()..=4096).contains(&theirs);
+    if !is_possible || !theirs.is_multiple_of(align_of::<T>()) {
         return Err(Error::new(
             Status::Argument,
             format!("the size of {name} is {theirs}: begin with its _INIT macro"),
