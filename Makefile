@@ -223,6 +223,7 @@ fmt:
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked -p tlsmith-c --all-targets --features rustls-records -- -D warnings
 
 clean:
 	$(CARGO) clean
