@@ -83,10 +83,12 @@ pub(crate) struct Engine {
     /// The most content that a record of ours gets.
     fragment: usize,
     greeting: Greeting,
-    /// How much of `incoming` a listening server has checked: whole records.
+    /// How much of `incoming` a server has checked before the ClientHello is complete:
+    /// whole records.
     greeted: usize,
-    /// The newest version that a server has, by its number, for clients that fall back.
-    newest: Option<u16>,
+    /// What a server answers the ClientHello with, and its newest version, until that is
+    /// complete; `None` where it depends on the ClientHello.
+    unanswered: Option<(Arc<ServerConfig>, u16)>,
     /// Whether what the handshake came to was taken.
     concluded: bool,
     /// Whether rustls said close_notify.
@@ -135,18 +137,15 @@ impl Engine {
         Ok(engine)
     }
 
-    pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self> {
+    /// A server whose newest version is `newest`, by its number.
+    pub(crate) fn server(config: Arc<ServerConfig>, newest: u16) -> Result<Self> {
         let fragment = handshake::fragment(config.max_fragment_size);
         let early_data = config.max_early_data_size;
-        let mut engine = handshake::answering(config).map(|tls| Self::new(tls, fragment))?;
+        let tls = handshake::answering(config.clone())?;
+        let mut engine = Self::new(tls, fragment);
         engine.allow_early_data(early_data);
+        engine.unanswered = Some((config, newest));
         Ok(engine)
-    }
-
-    /// The same for a server that refuses clients which fall back from this version.
-    pub(crate) fn with_newest(self, newest: u16) -> Self {
-        let newest = Some(newest);
-        Self { newest, ..self }
     }
 
     /// A server that hears its client before it decides who answers.
@@ -161,7 +160,7 @@ impl Engine {
             fragment,
             greeting: Greeting::of_client(),
             greeted: 0,
-            newest: None,
+            unanswered: None,
             incoming: Buffer::default(),
             shown: 0,
             opened: 0,

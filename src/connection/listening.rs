@@ -51,9 +51,9 @@ impl Listening {
             Ok(None) => Ok(None),
             Ok(Some(accepted)) => {
                 let config = self.answer.config(&accepted.client_hello(), records);
-                config.map(Some).map_err(|(error, number)| {
-                    outgoing.append(&fatal_alert(number));
-                    error
+                config.map(Some).map_err(|refusal| {
+                    outgoing.append(&fatal_alert(refusal.alert));
+                    refusal.error
                 })
             }
             Err((error, mut alert)) => {

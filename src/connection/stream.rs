@@ -97,7 +97,7 @@ impl Connection {
     pub fn server(context: &Context, transport: impl Transport + 'static) -> Result<Self> {
         let engine = match context.hear_first()? {
             Some(answer) => Engine::listening(answer),
-            None => Engine::server(context.server_config()?)?.with_newest(context.newest_version()),
+            None => Engine::server(context.server_config()?, context.newest_version())?,
         };
         Ok(Self::new(context, engine, transport))
     }

@@ -8,8 +8,9 @@ use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Context;
 use super::names;
-use super::offered;
-use super::settings::Shown;
+use super::offered::{Offer, first_message};
+use super::settings::{RECORD_HEADER, Shown};
+use crate::connection::RECORD_PLAINTEXT;
 use crate::{Error, Result, Status};
 
 /// What a client says in its ClientHello (RFC 8446, section 4.1.2).
@@ -28,14 +29,13 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// `records` are those that it came in.
-    fn of(hello: &ClientHello<'_>, records: &[u8]) -> Self {
+    fn of(hello: &ClientHello<'_>, offer: &Offer<'_>) -> Self {
         let protocols = hello.alpn().into_iter().flatten();
         let protocols = protocols.map(|name| String::from_utf8_lossy(name).into_owned());
         Self {
             server_name: hello.server_name().map(str::to_owned),
             alpn: protocols.collect(),
-            versions: offered::versions(records),
+            versions: offer.versions().collect(),
             ciphers: hello.cipher_suites().to_vec(),
             groups: hello.named_groups().unwrap_or_default().to_vec(),
             signature_schemes: hello.signature_schemes().to_vec(),
@@ -86,53 +86,95 @@ impl Answer {
         }
     }
 
-    /// The configuration that answers what came in these records.  Fails with the
-    /// alert that says why.
+    /// The configuration that answers the ClientHello that came in these records.
     pub(crate) fn config(
         &self,
         hello: &ClientHello<'_>,
         records: &[u8],
-    ) -> Result<Arc<ServerConfig>, (Error, u8)> {
+    ) -> Result<Arc<ServerConfig>, Refusal> {
         const INTERNAL_ERROR: u8 = 80;
         const UNRECOGNIZED_NAME: u8 = 112;
-        const INAPPROPRIATE_FALLBACK: u8 = 86;
-        let said = Hello::of(hello, records);
+        let message = first_message(records).unwrap_or_default();
+        let offer = Offer::of(&message);
+        let said = Hello::of(hello, &offer);
         let chosen = match &self.choose {
             Some(choose) => choose(&said).map_err(|error| {
                 let alert = error.alert().unwrap_or(UNRECOGNIZED_NAME);
-                (error, alert)
+                Refusal { error, alert }
             })?,
             None => None,
         };
         let context = chosen.as_ref().unwrap_or(&self.context);
-        let internal = |error| (error, INTERNAL_ERROR);
+        let internal = |error| Refusal {
+            error,
+            alert: INTERNAL_ERROR,
+        };
         // Builds what is checked next, and says why it cannot be.
         let config = context.server_config().map_err(internal)?;
-        if offered::is_fallback(records, context.newest_version()) {
-            return Err((fell_back(), INAPPROPRIATE_FALLBACK));
-        }
+        let mut config = adapt(&config, context.newest_version(), &offer)?;
         if let Some(name) = said.server_name.filter(|name| !context.knows_name(name)) {
             let sentence = format!(
                 "a client asked for '{name}', which no identity of this server is for: \
                  use one, or do not require known names"
             );
-            return Err((Error::new(Status::NoCommon, sentence), UNRECOGNIZED_NAME));
+            return Err(Refusal {
+                error: Error::new(Status::NoCommon, sentence),
+                alert: UNRECOGNIZED_NAME,
+            });
         }
         if context.does_without(&said.alpn) {
-            let mut config = ServerConfig::clone(&config);
-            config.alpn_protocols.clear();
-            return Ok(Arc::new(config));
+            Arc::make_mut(&mut config).alpn_protocols.clear();
         }
         Ok(config)
     }
 }
 
-/// About a client that [`offered::is_fallback`] tells of.
-pub(crate) fn fell_back() -> Error {
-    let sentence = "the client fell back to an older version of TLS than this server has \
-         (TLS_FALLBACK_SCSV, RFC 7507): its connection with the newer one was disturbed, or \
-         something between you keeps it from that";
-    Error::new(Status::NoCommon, sentence)
+/// Why a server refuses a ClientHello, and the alert that tells the client.
+pub(crate) struct Refusal {
+    pub(crate) error: Error,
+    pub(crate) alert: u8,
+}
+
+impl Refusal {
+    pub(super) fn illegal_parameter(sentence: String) -> Self {
+        const ILLEGAL_PARAMETER: u8 = 47;
+        Self {
+            error: Error::new(Status::Protocol, sentence),
+            alert: ILLEGAL_PARAMETER,
+        }
+    }
+}
+
+/// The configuration for a client with this offer, at a server whose newest version is
+/// `newest`: `config` itself, unless the client cannot receive records as long as that
+/// allows.
+///
+/// No server of rustls echoes the limit of a client, and without an echo the client cannot
+/// count on it (RFC 8449, section 4).  But it has its reasons to ask for it.
+pub(crate) fn adapt(
+    config: &Arc<ServerConfig>,
+    newest: u16,
+    offer: &Offer<'_>,
+) -> Result<Arc<ServerConfig>, Refusal> {
+    const INAPPROPRIATE_FALLBACK: u8 = 86;
+    if offer.is_fallback(newest) {
+        let sentence = "the client fell back to an older version of TLS than this server has \
+             (TLS_FALLBACK_SCSV, RFC 7507): its connection with the newer one was disturbed, or \
+             something between you keeps it from that";
+        return Err(Refusal {
+            error: Error::new(Status::NoCommon, sentence),
+            alert: INAPPROPRIATE_FALLBACK,
+        });
+    }
+    let mut config = config.clone();
+    let longest = config.max_fragment_size;
+    let longest = longest.map_or(RECORD_PLAINTEXT, |size| size - RECORD_HEADER);
+    if let Some(limit) = offer.fragment_limit(newest)?
+        && limit < longest
+    {
+        Arc::make_mut(&mut config).max_fragment_size = Some(limit + RECORD_HEADER);
+    }
+    Ok(config)
 }
 
 /// How well an identity is for a name: not at all, by a wildcard, exactly.

@@ -23,12 +23,12 @@ use rustls_pki_types::UnixTime;
 
 use clock::Clock;
 pub use clock::Now;
-pub(crate) use hello::{Answer, fell_back};
+pub(crate) use hello::{Answer, adapt};
 pub use hello::{Choose, Hello};
 pub use keylog::KeyLogLine;
 use keylog::Sink;
 pub(crate) use names::{of_cipher, of_group, of_scheme};
-pub(crate) use offered::is_fallback;
+pub(crate) use offered::{Offer, first_message};
 pub use resumption::Session;
 pub(crate) use resumption::Ticket;
 use sessions::TicketKey;

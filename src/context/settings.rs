@@ -23,7 +23,7 @@ use crate::trust::{Crls, Judge, LEAST_SECURITY, NameCheck, Policy, RevocationRul
 use crate::{Error, Result, Status, explain};
 
 /// What stands before the content of a record (RFC 8446, section 5.1).
-const RECORD_HEADER: usize = 5;
+pub(super) const RECORD_HEADER: usize = 5;
 
 /// The longest content of a handshake message, without its request context and the length
 /// of its list (RFC 8446, sections 4 and 4.4.2).

@@ -35,6 +35,8 @@ mod limits;
 mod naming;
 #[path = "connection/policy.rs"]
 mod policy;
+#[path = "connection/record_limits.rs"]
+mod record_limits;
 #[path = "connection/sessions.rs"]
 mod sessions;
 #[path = "connection/signatures.rs"]

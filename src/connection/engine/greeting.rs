@@ -41,6 +41,11 @@ impl Greeting {
         }
     }
 
+    /// Whether some of the message is here.
+    pub(super) fn has_begun(&self) -> bool {
+        self.come > 0
+    }
+
     /// Whether the message is here to its end.
     pub(super) fn is_over(&self) -> bool {
         self.is_over

@@ -13,7 +13,7 @@ use super::super::record::{HEADER, TAG, record_length};
 use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
 use super::greeting::fatal_alert;
 use super::{EarlyData, Engine, Tls};
-use crate::context::{fell_back, is_fallback};
+use crate::context::{Offer, adapt, first_message};
 use crate::notes::Notes;
 use crate::{Error, Result};
 
@@ -23,12 +23,7 @@ impl Engine {
         if !matches!(self.tls, Tls::Listening(_)) {
             return Ok(true);
         }
-        while !self.greeting.is_over() {
-            match self.check_greeting(self.greeted)? {
-                Some(length) => self.greeted += length,
-                None => break,
-            }
-        }
+        self.check_client_hello()?;
         let Tls::Listening(listening) = &mut self.tls else {
             return Ok(true);
         };
@@ -97,28 +92,57 @@ impl Engine {
         }
     }
 
+    /// Checks the records of a ClientHello that are here.
+    fn check_client_hello(&mut self) -> Result<()> {
+        while !self.greeting.is_over()
+            && let Some(length) = self.check_greeting(self.greeted)?
+        {
+            self.greeted += length;
+        }
+        Ok(())
+    }
+
     /// Looks at the record that is so far into those here, on the way to the end of the
     /// peer's first message: how long it is, if it is whole.
     fn check_greeting(&mut self, at: usize) -> Result<Option<usize>> {
         let records = self.incoming.filled();
-        let fault = match self.greeting.check(&records[at..]) {
-            Ok(length) => match (self.newest, length) {
-                (Some(newest), Some(length))
-                    if self.greeting.is_over() && is_fallback(&records[..at + length], newest) =>
-                {
-                    (fell_back(), AlertDescription::InappropriateFallback)
-                }
-                _ => return Ok(length),
-            },
-            Err((error, alert)) => (failure::of_rustls(error, None, records), alert),
+        let (error, alert) = match self.greeting.check(&records[at..]) {
+            Ok(length) => return Ok(length),
+            Err(fault) => fault,
         };
-        let (failure, alert) = fault;
+        let failure = failure::of_rustls(error, None, records);
         // Early data has keys, which rustls has.
         if self.early_data == EarlyData::None {
             self.outgoing.append(&fatal_alert(alert.into()));
             return Err(self.fail(failure));
         }
         Err(self.refuse(failure))
+    }
+
+    /// Reads the ClientHello before rustls is shown any of it: whether it is complete, or
+    /// an alert precedes it.  rustls joins fragments where they are, and has to know from
+    /// the beginning how long its records may be.
+    fn read_client_hello(&mut self) -> Result<bool> {
+        self.check_client_hello()?;
+        if !self.greeting.is_over() {
+            return Ok(!self.greeting.has_begun());
+        }
+        let Some((config, newest)) = self.unanswered.take() else {
+            return Ok(true);
+        };
+        let message = first_message(&self.incoming.filled()[..self.greeted]).unwrap_or_default();
+        match adapt(&config, newest, &Offer::of(&message)) {
+            Ok(adapted) if Arc::ptr_eq(&adapted, &config) => {}
+            Ok(adapted) => {
+                self.fragment = fragment(adapted.max_fragment_size);
+                self.tls = answering(adapted)?;
+            }
+            Err(refusal) => {
+                self.outgoing.append(&fatal_alert(refusal.alert));
+                return Err(self.fail(refusal.error));
+            }
+        }
+        Ok(true)
     }
 
     /// Shows rustls the next record, if it is whole and for rustls: whether it was.
@@ -131,7 +155,13 @@ impl Engine {
             self.skip()?;
         }
         if !self.greeting.is_over() {
-            self.check_greeting(self.shown)?;
+            let may_show = match self.tls {
+                Tls::Server(_) => self.read_client_hello()?,
+                _ => self.check_greeting(self.shown)?.is_some(),
+            };
+            if !may_show {
+                return Ok(false);
+            }
         }
         let next = record_length(&self.incoming.filled()[self.shown..]);
         self.shown += next.unwrap_or_default();
@@ -224,6 +254,7 @@ impl Engine {
     fn discard(&mut self, count: usize) {
         self.incoming.consume(count);
         self.shown -= count;
+        self.greeted = self.greeted.saturating_sub(count);
     }
 
     /// Whether rustls keeps the connection for good.

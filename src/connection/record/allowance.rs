@@ -54,7 +54,7 @@ fn meet(terms: &Terms, is_client: bool, mut engine: Engine) -> (Target, Peer) {
 fn met(terms: &Terms, is_client: bool) -> (Target, Peer) {
     let engine = match is_client {
         true => Engine::client(terms.client(None), name()),
-        false => Engine::server(terms.server(None)),
+        false => Engine::server(terms.server(None), terms.version()),
     };
     meet(terms, is_client, engine.unwrap())
 }

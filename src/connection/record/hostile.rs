@@ -144,7 +144,7 @@ impl Target {
     pub(super) fn new(terms: &Terms, is_client: bool) -> Self {
         let engine = match is_client {
             true => Engine::client(terms.client(None), name()),
-            false => Engine::server(terms.server(None)),
+            false => Engine::server(terms.server(None), terms.version()),
         };
         let mut engine = engine.unwrap();
         engine.handshake().unwrap();

@@ -101,6 +101,11 @@ impl Terms {
         self.suite.tls13().is_some()
     }
 
+    /// The only version, by its number.
+    pub(crate) fn version(&self) -> u16 {
+        if self.is_tls13() { 0x0304 } else { 0x0303 }
+    }
+
     /// The configuration of one client.  It gets tickets, and no two clients share some.
     pub(crate) fn client(&self, fragment: Option<usize>) -> Arc<ClientConfig> {
         let mut config = self.client.clone();

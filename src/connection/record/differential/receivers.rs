@@ -44,7 +44,7 @@ impl Ours {
     pub(super) fn new(terms: &Terms, is_client: bool, fragment: Option<usize>, seed: u64) -> Self {
         let engine = match is_client {
             true => Engine::client(terms.client(fragment), name()),
-            false => Engine::server(terms.server(fragment)),
+            false => Engine::server(terms.server(fragment), terms.version()),
         };
         let mut engine = engine.unwrap();
         engine.handshake().unwrap();
