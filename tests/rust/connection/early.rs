@@ -270,7 +270,7 @@ fn early_data_that_is_replayed_is_taken_once_by_servers_that_share_sessions() {
         let client = early_client();
         meet(&client, &first, "localhost");
         let (near, _far) = UnixStream::pair().unwrap();
-        let (recording, sent) = Recording::new(near);
+        let (recording, sent) = Recording::new(transport(near));
         let victim = Connection::client(&client, Some("localhost"), recording).unwrap();
         assert_eq!(victim.write_early(b"pay 100").unwrap(), 7);
         let recorded = sent.lock().unwrap().clone();
