@@ -48,6 +48,8 @@ pub(crate) struct Carried {
     pub(crate) authentication: Option<Authentication>,
     /// Whether the master secret of TLS 1.2 is bound to its handshake (RFC 7627).
     pub(crate) extended_master_secret: Option<bool>,
+    /// Whether a server answers its client with TLS 1.2.
+    pub(crate) is_tls12: bool,
 }
 
 /// When a peer was authenticated by its certificate, or a session began without that.
@@ -115,6 +117,7 @@ impl Notes {
             .carried
             .extended_master_secret
             .or(carried.extended_master_secret);
+        carried.is_tls12 |= later.carried.is_tls12;
         if !later.path.is_empty() {
             self.path = later.path;
         }
@@ -141,6 +144,10 @@ impl Notes {
 
     pub(crate) fn extended_master_secret() -> Option<bool> {
         NOTES.with_borrow(|notes| notes.carried.extended_master_secret)
+    }
+
+    pub(crate) fn is_tls12() -> bool {
+        NOTES.with_borrow(|notes| notes.carried.is_tls12)
     }
 
     pub(crate) fn refusal(error: Error) {

@@ -1,9 +1,6 @@
 //! A server that has not heard its client yet, and decides by what it says who
 //! answers.
 
-use std::sync::Arc;
-
-use rustls::ServerConfig;
 use rustls::server::Acceptor;
 
 use super::buffer::Buffer;
@@ -11,7 +8,7 @@ use super::engine::fatal_alert;
 use super::failure;
 use super::record::alert_for;
 use crate::Error;
-use crate::context::Answer;
+use crate::context::{Adapted, Answer};
 
 /// Waits for a whole ClientHello.
 pub(super) struct Listening {
@@ -37,7 +34,7 @@ impl Listening {
         &mut self,
         records: &[u8],
         outgoing: &mut Buffer,
-    ) -> Result<Option<Arc<ServerConfig>>, Error> {
+    ) -> Result<Option<Adapted>, Error> {
         let mut accepted = self.acceptor.accept();
         // It takes no more at once than it has room for until it looks at that.
         while matches!(accepted, Ok(None)) && self.heard < records.len() {

@@ -91,7 +91,7 @@ impl Answer {
         &self,
         hello: &ClientHello<'_>,
         records: &[u8],
-    ) -> Result<Arc<ServerConfig>, Refusal> {
+    ) -> Result<Adapted, Refusal> {
         const INTERNAL_ERROR: u8 = 80;
         const UNRECOGNIZED_NAME: u8 = 112;
         let message = first_message(records).unwrap_or_default();
@@ -111,7 +111,7 @@ impl Answer {
         };
         // Builds what is checked next, and says why it cannot be.
         let config = context.server_config().map_err(internal)?;
-        let mut config = adapt(&config, context.newest_version(), &offer)?;
+        let mut adapted = adapt(&config, context.newest_version(), &offer)?;
         if let Some(name) = said.server_name.filter(|name| !context.knows_name(name)) {
             let sentence = format!(
                 "a client asked for '{name}', which no identity of this server is for: \
@@ -123,9 +123,9 @@ impl Answer {
             });
         }
         if context.does_without(&said.alpn) {
-            Arc::make_mut(&mut config).alpn_protocols.clear();
+            Arc::make_mut(&mut adapted.config).alpn_protocols.clear();
         }
-        Ok(config)
+        Ok(adapted)
     }
 }
 
@@ -145,6 +145,13 @@ impl Refusal {
     }
 }
 
+/// How a server answers one client.
+pub(crate) struct Adapted {
+    pub(crate) config: Arc<ServerConfig>,
+    /// Whether with TLS 1.2.
+    pub(crate) is_tls12: bool,
+}
+
 /// The configuration for a client with this offer, at a server whose newest version is
 /// `newest`: `config` itself, unless the client cannot receive records as long as that
 /// allows.
@@ -155,7 +162,7 @@ pub(crate) fn adapt(
     config: &Arc<ServerConfig>,
     newest: u16,
     offer: &Offer<'_>,
-) -> Result<Arc<ServerConfig>, Refusal> {
+) -> Result<Adapted, Refusal> {
     const INAPPROPRIATE_FALLBACK: u8 = 86;
     if offer.is_fallback(newest) {
         let sentence = "the client fell back to an older version of TLS than this server has \
@@ -174,7 +181,10 @@ pub(crate) fn adapt(
     {
         Arc::make_mut(&mut config).max_fragment_size = Some(limit + RECORD_HEADER);
     }
-    Ok(config)
+    Ok(Adapted {
+        config,
+        is_tls12: !offer.is_tls13(newest),
+    })
 }
 
 /// How well an identity is for a name: not at all, by a wildcard, exactly.

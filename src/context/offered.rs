@@ -86,6 +86,12 @@ impl<'a> Offer<'a> {
         numbers.chain(legacy)
     }
 
+    /// Whether a server whose newest version is `newest` answers with TLS 1.3.
+    pub(super) fn is_tls13(&self, newest: u16) -> bool {
+        let is_listed = || self.versions().any(|version| version == TLS_1_3);
+        newest >= TLS_1_3 && self.supported_versions.is_some() && is_listed()
+    }
+
     /// Whether the client fell back to an older version than `newest`, which somebody in
     /// between may have brought it to (RFC 7507, section 3).
     pub(super) fn is_fallback(&self, newest: u16) -> bool {
@@ -111,10 +117,7 @@ impl<'a> Offer<'a> {
                 );
                 return Err(Refusal::illegal_parameter(sentence));
             }
-            let is_tls13 = newest >= TLS_1_3
-                && self.supported_versions.is_some()
-                && self.versions().any(|version| version == TLS_1_3);
-            let limit = limit - usize::from(is_tls13);
+            let limit = limit - usize::from(self.is_tls13(newest));
             return Ok(Some(limit.min(RECORD_PLAINTEXT)));
         }
         let Some(content) = self.max_fragment_length else {

@@ -112,7 +112,7 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
 #[derive(Debug)]
 struct Identities(Vec<Shown>);
 
-/// Whether a client can check what an identity shows and signs.
+/// Whether a client can verify the certificate of an identity and what it signs.
 fn is_usable(shown: &Shown, hello: &ClientHello<'_>) -> bool {
     // Some take only something else than certificates (RFC 7250).
     let types = hello.server_cert_types();
@@ -122,18 +122,35 @@ fn is_usable(shown: &Shown, hello: &ClientHello<'_>) -> bool {
         && shown.is_for(hello.signature_schemes(), authorities)
 }
 
+/// Whether supported_groups has the curve of an identity, or need not have it.  In TLS 1.2
+/// it is about the keys of certificates, too (RFC 8422, section 5.1).
+fn has_offered_curve(shown: &Shown, hello: &ClientHello<'_>) -> bool {
+    match (shown.curve, hello.named_groups()) {
+        (Some(curve), Some(groups)) => !Notes::is_tls12() || groups.contains(&curve),
+        _ => true,
+    }
+}
+
 impl ResolvesServerCert for Identities {
-    /// Best is an identity for the name that the client asks for, exactly rather
-    /// than by a wildcard, of those that the client can check.
+    /// The best identity is one for the name that the client asks for, of those that the
+    /// client can verify: with a curve that it offers, then with the exact name rather than
+    /// a wildcard.
+    ///
+    /// Where none with that name has such a curve, the others are presented all the same:
+    /// clients that exchange no keys on P-521 may verify its signatures, as ours do.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         Notes::server_name(name);
+        let rank = |shown: &&Shown| {
+            let fit = name.map_or(Fit::None, |name| fit(shown, name));
+            let has_curve = has_offered_curve(shown, &hello);
+            Reverse((fit != Fit::None, has_curve, fit))
+        };
+        let identities = self.0.iter();
         // The first of those that are equally good: min_by_key takes that.
-        let best = self
-            .0
-            .iter()
+        let best = identities
             .filter(|shown| is_usable(shown, &hello))
-            .min_by_key(|shown| Reverse(name.map_or(Fit::None, |name| fit(shown, name))));
+            .min_by_key(rank);
         Some(best.map_or_else(nothing_to_sign_with, |shown| shown.key.clone()))
     }
 }

@@ -7,7 +7,9 @@ use rustls::client::{EchConfig, EchGreaseConfig, EchMode};
 use rustls::crypto::hpke::Hpke;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion, version};
+use rustls::{
+    NamedGroup, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion, version,
+};
 use rustls_pki_types::EchConfigListBytes;
 
 use super::clock::Clock;
@@ -96,6 +98,8 @@ pub(crate) enum PeerCheck {
 pub(crate) struct Shown {
     pub(crate) leaf: Certificate,
     pub(crate) key: Arc<CertifiedKey>,
+    /// The curve of an ECDSA key, which TLS 1.2 has among the groups.
+    pub(super) curve: Option<NamedGroup>,
     /// Its private key as it was before schemes were chosen for it.
     whole_key: Arc<dyn SigningKey>,
     /// Where a peer has to name one of its issuers: their names, in DER.
@@ -428,8 +432,15 @@ impl Settings {
             return Err(Error::new(Status::Argument, sentence));
         }
         let leaf = identity.certificate().clone();
+        let curve = match leaf.key_type() {
+            "ecdsa-p256" => Some(NamedGroup::secp256r1),
+            "ecdsa-p384" => Some(NamedGroup::secp384r1),
+            "ecdsa-p521" => Some(NamedGroup::secp521r1),
+            _ => None,
+        };
         self.identities.push(Shown {
             leaf,
+            curve,
             whole_key: key.key.clone(),
             key,
             issuers: None,

@@ -13,7 +13,7 @@ use super::super::record::{HEADER, TAG, record_length};
 use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
 use super::greeting::fatal_alert;
 use super::{EarlyData, Engine, Tls};
-use crate::context::{Offer, adapt, first_message};
+use crate::context::{Adapted, Offer, adapt, first_message};
 use crate::notes::Notes;
 use crate::{Error, Result};
 
@@ -29,15 +29,9 @@ impl Engine {
         };
         let records = &self.incoming.filled()[..self.greeted];
         let heard = listening.hear(records, &mut self.outgoing);
-        let answer = |config: Arc<ServerConfig>| {
-            let fragment = fragment(config.max_fragment_size);
-            let early_data = config.max_early_data_size;
-            answering(config).map(|tls| (tls, fragment, early_data))
-        };
-        match heard.and_then(|config| config.map(answer).transpose()) {
-            Ok(Some((tls, fragment, early_data))) => {
-                (self.tls, self.fragment) = (tls, fragment);
-                self.allow_early_data(early_data);
+        match heard {
+            Ok(Some(adapted)) => {
+                self.answer_with(adapted)?;
                 Ok(true)
             }
             Ok(None) if self.incoming.len() > FRAGMENTED_MESSAGE => {
@@ -132,17 +126,32 @@ impl Engine {
         };
         let message = first_message(&self.incoming.filled()[..self.greeted]).unwrap_or_default();
         match adapt(&config, newest, &Offer::of(&message)) {
-            Ok(adapted) if Arc::ptr_eq(&adapted, &config) => {}
-            Ok(adapted) => {
-                self.fragment = fragment(adapted.max_fragment_size);
-                self.tls = answering(adapted)?;
+            // What rustls has from the beginning is right, then.
+            Ok(adapted) if Arc::ptr_eq(&adapted.config, &config) => {
+                self.note_version(&adapted);
+                Ok(true)
             }
+            Ok(adapted) => self.answer_with(adapted).map(|()| true),
             Err(refusal) => {
                 self.outgoing.append(&fatal_alert(refusal.alert));
-                return Err(self.fail(refusal.error));
+                Err(self.fail(refusal.error))
             }
         }
-        Ok(true)
+    }
+
+    fn note_version(&mut self, adapted: &Adapted) {
+        let notes = self.notes.get_or_insert_default();
+        notes.carried.is_tls12 = adapted.is_tls12;
+    }
+
+    /// Has rustls answer the client as this says.
+    fn answer_with(&mut self, adapted: Adapted) -> Result<()> {
+        self.note_version(&adapted);
+        let config = adapted.config;
+        self.fragment = fragment(config.max_fragment_size);
+        self.allow_early_data(config.max_early_data_size);
+        self.tls = answering(config)?;
+        Ok(())
     }
 
     /// Shows rustls the next record, if it is whole and for rustls: whether it was.
