@@ -37,6 +37,8 @@ pub(crate) struct Notes {
     pub(crate) server_random: Vec<u8>,
     /// The tickets that came.
     pub(crate) tickets: Vec<Arc<Ticket>>,
+    /// How much early data the session allows that a client offers, in bytes.
+    pub(crate) max_early_data: u32,
     /// What later steps of the handshake need to know.
     pub(crate) carried: Carried,
 }
@@ -164,6 +166,10 @@ impl Notes {
 
     pub(crate) fn ocsp(response: &[u8]) {
         NOTES.with_borrow_mut(|notes| notes.ocsp = Some(response.to_vec()));
+    }
+
+    pub(crate) fn max_early_data(bytes: u32) {
+        NOTES.with_borrow_mut(|notes| notes.max_early_data = bytes);
     }
 
     pub(crate) fn ticket(ticket: Arc<Ticket>) {

@@ -8,10 +8,13 @@ use super::stream::{Connection, check_room};
 use crate::{Error, Result, Status};
 
 impl Connection {
-    /// Writes early data of a client, before the handshake: how much of it the
-    /// session allows, 0 where none does.  Whether the server takes it,
-    /// [`Self::early_data`] tells after the handshake; if not, it has to be
-    /// written again.  It can be replayed.
+    /// Writes early data of a client before the handshake and returns how much of it was
+    /// taken: as much as the session allows, 0 where none does.  A record counts 17 bytes
+    /// more than its data against the limit that the server announced, since some servers
+    /// count so.
+    ///
+    /// Whether the server accepted it, [`Self::early_data`] tells after the handshake; if
+    /// not, it has to be written again.  It can be replayed.
     pub fn write_early(&self, data: &[u8]) -> Result<usize> {
         self.check_process()?;
         self.check_failure()?;

@@ -69,6 +69,8 @@ pub(crate) struct Engine {
     /// Early data that was opened and not read yet: few connections have some.
     early: Option<Box<Buffer>>,
     early_data: EarlyData,
+    /// How much more ciphertext of early data a client may send, in bytes.
+    early_left: usize,
     /// What is learnt in the handshake; gone when it is complete.
     notes: Option<Box<Notes>>,
     /// The last tickets that came.
@@ -133,6 +135,7 @@ impl Engine {
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);
         engine.greeting = Greeting::of_server();
+        engine.early_left = usize::try_from(notes.max_early_data).unwrap_or(usize::MAX);
         engine.learn(notes);
         Ok(engine)
     }
@@ -170,6 +173,7 @@ impl Engine {
             plaintext: Buffer::default(),
             early: None,
             early_data: EarlyData::None,
+            early_left: 0,
             notes: None,
             tickets: VecDeque::new(),
             handshake_left: HANDSHAKE_INPUT,

@@ -23,8 +23,12 @@ pub(super) enum Goal<'a> {
     Nothing,
     /// Seal this.
     Encrypt(&'a [u8]),
-    /// Seal this before the handshake is complete, as early data.
-    EncryptEarly(&'a [u8]),
+    /// Seal `data` before the handshake is complete, as early data, in records with
+    /// `fragment` bytes of it each.
+    EncryptEarly {
+        data: &'a [u8],
+        fragment: usize,
+    },
     CloseNotify,
     /// Change the keys of what is sent, and ask the peer for the same.
     RefreshKeys,
@@ -88,6 +92,7 @@ pub(super) trait Side: Sized {
     fn seal_early(
         flight: &mut TransmitTlsData<'_, Self>,
         data: &[u8],
+        fragment: usize,
         outgoing: &mut Buffer,
     ) -> Result<usize, rustls::Error>;
 
@@ -102,26 +107,20 @@ impl Side for ClientConnectionData {
     fn seal_early(
         flight: &mut TransmitTlsData<'_, Self>,
         data: &[u8],
+        fragment: usize,
         outgoing: &mut Buffer,
     ) -> Result<usize, rustls::Error> {
         let mut sealed = 0;
-        while let (Some(mut early), true) = (flight.may_encrypt_early_data(), sealed < data.len()) {
-            let piece = &data[sealed..data.len().min(sealed + RECORD_PLAINTEXT)];
-            let records = piece.len() / SHORTEST_FRAGMENT + 1;
-            let room = outgoing.spare(piece.len() + records * RECORD_OVERHEAD);
-            match early.encrypt(piece, &mut *room) {
-                Ok(count) => {
-                    let taken = plaintext_of(&room[..count]);
-                    sealed += taken;
-                    outgoing.commit(count);
-                    if taken < piece.len() {
-                        break;
-                    }
-                }
-                Err(EarlyDataError::ExceededAllowedEarlyData) => {
-                    outgoing.commit(0);
-                    break;
-                }
+        for record in data.chunks(fragment) {
+            let Some(mut early) = flight.may_encrypt_early_data() else {
+                break;
+            };
+            let room = outgoing.spare(record.len() + RECORD_OVERHEAD);
+            let count = early.encrypt(record, room);
+            outgoing.commit(*count.as_ref().unwrap_or(&0));
+            match count {
+                Ok(_) => sealed += record.len(),
+                Err(EarlyDataError::ExceededAllowedEarlyData) => break,
                 Err(EarlyDataError::Encrypt(_)) => return Err(rustls::Error::EncryptError),
             }
         }
@@ -136,18 +135,6 @@ impl Side for ClientConnectionData {
     }
 }
 
-/// How much plaintext these records of TLS 1.3 hold, as their lengths say: beside it
-/// each has a content type and a tag (RFC 8446, section 5.2).
-fn plaintext_of(mut records: &[u8]) -> usize {
-    let mut plaintext = 0;
-    while let [_, _, _, high, low, rest @ ..] = records {
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        plaintext += length.saturating_sub(1 + 16);
-        records = rest.get(length..).unwrap_or_default();
-    }
-    plaintext
-}
-
 /// The header of the record that has an EndOfEarlyData message in it and nothing
 /// else: its length no other message of a client's second flight has.
 const END_OF_EARLY_DATA: &[u8] = &[23, 3, 3, 0, 4 + 1 + 16];
@@ -156,6 +143,7 @@ impl Side for ServerConnectionData {
     fn seal_early(
         _flight: &mut TransmitTlsData<'_, Self>,
         _data: &[u8],
+        _fragment: usize,
         _outgoing: &mut Buffer,
     ) -> Result<usize, rustls::Error> {
         Ok(0)
@@ -204,8 +192,8 @@ pub(super) fn act<Data: Side>(
             Ok(Step::Again)
         }
         ConnectionState::TransmitTlsData(mut flight) => match goal {
-            Goal::EncryptEarly(data) => {
-                let sealed = Data::seal_early(&mut flight, data, outgoing)?;
+            Goal::EncryptEarly { data, fragment } => {
+                let sealed = Data::seal_early(&mut flight, data, fragment, outgoing)?;
                 Ok(Step::Early(sealed))
             }
             // It is in `outgoing`, ahead of all that follows.
@@ -221,7 +209,7 @@ pub(super) fn act<Data: Side>(
         ConnectionState::WriteTraffic(mut traffic) => {
             let space = |len: usize| len + (len / RECORD_PLAINTEXT + 1) * RECORD_OVERHEAD;
             match goal {
-                Goal::Nothing | Goal::EncryptEarly(_) => Ok(()),
+                Goal::Nothing | Goal::EncryptEarly { .. } => Ok(()),
                 Goal::RefreshKeys => {
                     traffic.refresh_traffic_keys()?;
                     return Ok(Step::Refreshed);
