@@ -329,7 +329,10 @@ impl Engine {
         }
         loop {
             match self.step(Goal::RefreshKeys, &mut [])?.0 {
-                Step::Refreshed => return self.reach(Goal::Nothing),
+                Step::Refreshed => {
+                    self.allowance.expect_key_update();
+                    return self.reach(Goal::Nothing);
+                }
                 Step::Again | Step::Plaintext | Step::PeerClosed => {}
                 _ => return Err(not_now()),
             }

@@ -10,7 +10,7 @@
 //! | [`FRAGMENTED_MESSAGE`] | 256 KiB | the records of one unfinished handshake message | fatal |
 //! | [`LONGEST_MESSAGE`] | 64 KiB - 1 | one handshake message | fatal, decode_error |
 //! | [`ALLOWANCE`] | 64 | KeyUpdates, tickets, warning alerts and empty records after the handshake, together; application data refills it | fatal, unexpected_message |
-//! | [`OF_A_KIND`] | 32 | KeyUpdates, and empty records, of these; application data refills it | fatal, unexpected_message |
+//! | [`OF_A_KIND`] | 32 | KeyUpdates, and empty records, of these; application data refills it, and a KeyUpdate for each that we requested is free | fatal, unexpected_message |
 //! | [`WARNINGS`] | 4 | warning alerts of a whole connection | fatal, unexpected_message |
 //! | [`RENEGOTIATIONS`] | 1 | requests for a renegotiation, TLS 1.2 | fatal, unexpected_message |
 //! | [`TICKETS`] | 16 | tickets that a connection lists | the oldest is forgotten |
@@ -88,6 +88,8 @@ pub(super) struct Allowance {
     together: u8,
     key_updates: u8,
     empty_records: u8,
+    /// KeyUpdates that we requested and that have not come: they are free.
+    requested: u32,
 }
 
 /// What an allowance is spent on.
@@ -105,6 +107,7 @@ impl Default for Allowance {
             together: ALLOWANCE,
             key_updates: OF_A_KIND,
             empty_records: OF_A_KIND,
+            requested: 0,
         }
     }
 }
@@ -112,6 +115,10 @@ impl Default for Allowance {
 impl Allowance {
     /// Takes one from it: whether there was one.
     pub(super) fn spend(&mut self, on: Spent) -> bool {
+        if let (Spent::KeyUpdate, Some(rest)) = (on, self.requested.checked_sub(1)) {
+            self.requested = rest;
+            return true;
+        }
         let take = |left: &mut u8| left.checked_sub(1).map(|rest| *left = rest).is_some();
         let of_its_kind = match on {
             Spent::KeyUpdate => take(&mut self.key_updates),
@@ -124,6 +131,15 @@ impl Allowance {
     /// For application data, and for nothing else: what refilled it without giving the
     /// program anything could be sent for ever.
     pub(super) fn refill(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            requested: self.requested,
+            ..Self::default()
+        };
+    }
+
+    /// For each KeyUpdate that the peer is asked for (RFC 8446, section 4.6.3).  It may
+    /// answer several requests with one, or later, but never gets more than one for each.
+    pub(super) fn expect_key_update(&mut self) {
+        self.requested = self.requested.saturating_add(1);
     }
 }

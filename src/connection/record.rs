@@ -117,6 +117,7 @@ impl Records {
         schedule: Schedule,
         secrets: ExtractedSecrets,
         fragment: usize,
+        allowance: Allowance,
     ) -> Result<Self, Error> {
         let suite = schedule.suite();
         Ok(Self {
@@ -128,7 +129,7 @@ impl Records {
             owes_key_update: false,
             is_fresh: false,
             is_closed: false,
-            allowance: Allowance::default(),
+            allowance,
             warnings: WARNINGS,
             renegotiations: RENEGOTIATIONS,
         })
@@ -158,7 +159,9 @@ impl Records {
     /// (RFC 8446, section 4.6.3).
     pub(super) fn refresh_keys(&mut self, outgoing: &mut Buffer) -> Result<(), Error> {
         self.answer_key_update(outgoing)?;
-        self.update_keys(REQUESTED, outgoing)
+        self.update_keys(REQUESTED, outgoing)?;
+        self.allowance.expect_key_update();
+        Ok(())
     }
 
     /// Whether the peer asked for a KeyUpdate that it has not got yet, and still can get.

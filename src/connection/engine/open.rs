@@ -36,8 +36,10 @@ impl Engine {
             }
             _ => return Err(self.fail(not_now())),
         };
-        let records =
-            taken.and_then(|(secrets, schedule)| Records::new(schedule, secrets, self.fragment));
+        let allowance = std::mem::take(&mut self.allowance);
+        let records = taken.and_then(|(secrets, schedule)| {
+            Records::new(schedule, secrets, self.fragment, allowance)
+        });
         match records {
             Ok(records) => {
                 self.tls = Tls::Open(Box::new(records), certificates);

@@ -125,6 +125,59 @@ fn warnings_refill_no_empty_records() {
     }
 }
 
+/// A KeyUpdate, and whatever the peer sends after it.
+#[cfg(not(feature = "rustls-records"))]
+fn key_update(peer: &mut Peer) -> Vec<u8> {
+    let update = peer.seal(22, &[24, 0, 0, 1, 0]);
+    peer.update_keys();
+    update
+}
+
+#[test]
+#[cfg(not(feature = "rustls-records"))]
+fn key_updates_that_were_requested_are_free() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    for is_client in [true, false] {
+        let (mut target, mut peer) = met(&terms, is_client);
+        target.receive(&peer.seal(23, b"data"));
+        for round in 0..5 * u32::from(ALLOWANCE) {
+            target.engine.refresh_keys().unwrap();
+            assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(1)]);
+            target.receive(&key_update(&mut peer));
+            assert!(target.engine.failure().is_none(), "round {round}");
+        }
+        for _ in 0..OF_A_KIND {
+            target.receive(&key_update(&mut peer));
+        }
+        assert!(target.engine.failure().is_none());
+        target.receive(&key_update(&mut peer));
+        assert!(target.engine.failure().is_some());
+    }
+}
+
+#[test]
+#[cfg(not(feature = "rustls-records"))]
+fn each_request_makes_one_key_update_free_at_most() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    for is_client in [true, false] {
+        let (mut target, mut peer) = met(&terms, is_client);
+        for _ in 0..3 {
+            target.engine.refresh_keys().unwrap();
+        }
+        // Data refills what may come unasked, and not what was asked for.
+        for _ in 0..2 {
+            target.receive(&peer.seal(23, b"data"));
+        }
+        for _ in 0..3 + OF_A_KIND {
+            target.receive(&key_update(&mut peer));
+        }
+        assert!(target.engine.failure().is_none());
+        target.receive(&key_update(&mut peer));
+        let error = target.engine.failure().unwrap();
+        assert!(error.to_string().contains("too many records"), "{error}");
+    }
+}
+
 #[test]
 fn a_connection_lists_its_last_tickets_only() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);

@@ -27,6 +27,7 @@ pub(super) enum Fault {
     Interleaved,
     TooManyEmpty,
     TooManyKeyUpdates,
+    RequestedKeyUpdates,
     TooManyWarnings,
     TooManyRenegotiations,
     TooManyTogether,
@@ -74,7 +75,7 @@ const NO_RENEGOTIATION: Verdict = Verdict::Warns(Alert::NoRenegotiation);
 
 /// In everything else they have to agree.
 #[rustfmt::skip]
-pub(super) const DIFFERENCES: [Difference; 25] = [
+pub(super) const DIFFERENCES: [Difference; 26] = [
     differ(Fault::OuterTypeOfAnother, UNEXPECTED, Verdict::Nothing,
         "RFC 8446, 5.2: the type that a protected record shows is application_data; 5: any \
          other is unexpected"),
@@ -111,6 +112,8 @@ pub(super) const DIFFERENCES: [Difference; 25] = [
         "RFC 8446, 6.2: what fails says so"),
     differ(Fault::TooManyKeyUpdates, UNEXPECTED, Verdict::Silent,
         "RFC 8446, 6.2: what fails says so"),
+    differ(Fault::RequestedKeyUpdates, Verdict::Nothing, Verdict::Silent,
+        "RFC 8446, 4.6.3: who is asked for a KeyUpdate sends one, and is not blamed for it"),
     differ(Fault::TooManyWarnings, UNEXPECTED, Verdict::Silent,
         "RFC 8446, 6.2; RFC 5246, 7.2.2: what fails says so"),
     differ(Fault::TooManyRenegotiations, UNEXPECTED, Verdict::Silent,
@@ -147,6 +150,7 @@ impl Fault {
             | Self::NoContentType
             | Self::InnerTypeUnknown
             | Self::TooManyKeyUpdates
+            | Self::RequestedKeyUpdates
             | Self::TooManyTogether => terms.is_tls13(),
             Self::ChangeCipherSpec
             | Self::VersionAuthenticated

@@ -96,6 +96,8 @@ pub(super) struct Script<'a> {
     is_closed: bool,
     /// What the receiver has put up with since there was application data.
     spent: Spent,
+    /// KeyUpdates that the receiver requested and that have not come.
+    requested: u8,
     /// The same as rustls counts it.
     empty: u8,
     key_updates: u8,
@@ -132,6 +134,7 @@ impl<'a> Script<'a> {
                 },
                 ..Spent::default()
             },
+            requested: 0,
             empty: 0,
             key_updates: 0,
             warnings: 0,
@@ -367,11 +370,17 @@ impl<'a> Script<'a> {
     fn updated(&mut self) {
         self.peer.update_keys();
         self.key_updates += 1;
-        self.spent.key_updates += 1;
-        self.spent.together += 1;
-        match self.key_updates > KEY_UPDATES {
-            true => self.fault_is(Fault::TooManyKeyUpdates),
-            false => self.check_spent(),
+        match self.requested.checked_sub(1) {
+            Some(rest) => self.requested = rest,
+            None => {
+                self.spent.key_updates += 1;
+                self.spent.together += 1;
+            }
+        }
+        match (self.key_updates > KEY_UPDATES, self.spent.has_room_for(0)) {
+            (true, false) => self.fault_is(Fault::TooManyKeyUpdates),
+            (true, true) => self.fault_is(Fault::RequestedKeyUpdates),
+            (false, _) => self.check_spent(),
         }
     }
 
@@ -483,6 +492,7 @@ impl<'a> Script<'a> {
             if self.terms.is_tls13() && self.rng.u8(..3) == 0 {
                 self.note("the receiver refreshes its keys");
                 self.receiver.refresh_keys();
+                self.requested += 1;
             }
         }
     }

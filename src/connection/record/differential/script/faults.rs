@@ -289,6 +289,16 @@ impl Script<'_> {
                 let request = self.request();
                 self.put_messages(&request);
             }
+            Fault::RequestedKeyUpdates => {
+                self.put(DATA, b"which allows more");
+                self.deliver();
+                self.receiver.refresh_keys();
+                self.hear();
+                for _ in 0..=KEY_UPDATES {
+                    self.put_messages(&message(HandshakeType::KeyUpdate, &[0]));
+                    self.peer.update_keys();
+                }
+            }
             // These come of themselves: steps go too far.
             Fault::TooManyEmpty
             | Fault::TooManyKeyUpdates
