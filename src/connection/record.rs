@@ -23,6 +23,12 @@
 mod allowance;
 #[cfg(all(test, not(feature = "rustls-records")))]
 mod differential;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(
+    feature = "rustls-records",
+    allow(dead_code, reason = "the tests of our record layer use the rest")
+)]
+mod endpoint;
 #[cfg(any(all(test, not(feature = "rustls-records")), fuzzing))]
 mod hostile;
 mod messages;

@@ -4,6 +4,7 @@ use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 
 use super::super::limits::OF_A_KIND;
+use super::endpoint::connect;
 use super::hostile::Target;
 use super::peer::{Peer, Receiver, Said, Terms};
 use crate::Status;
@@ -42,8 +43,7 @@ fn worn(suite: SupportedCipherSuite) -> SupportedCipherSuite {
 /// A receiver of these terms, ready, and its peer.
 fn met(terms: &Terms, is_client: bool) -> (Target, Peer) {
     let mut target = Target::new(terms, is_client);
-    let peer = Peer::meet(terms, !is_client, &mut target);
-    target.receive(&peer.flight);
+    let peer = connect(terms, is_client, &mut target);
     (target, peer)
 }
 
@@ -56,7 +56,7 @@ fn keys_of_tls_1_3_change_before_they_are_worn() {
         peer.hear(&target.take_records());
         let (mut sealed, mut updates) = (0, 0);
         for _ in 0..20 {
-            assert_eq!(target.engine.encrypt(&[7; 40_000], 0).unwrap(), 40_000);
+            assert_eq!(target.engine().encrypt(&[7; 40_000], 0).unwrap(), 40_000);
             for said in peer.hear(&target.take_records()) {
                 sealed += 1;
                 assert!(sealed <= LIMIT, "{sealed} records with one key");
@@ -76,7 +76,7 @@ fn keys_of_tls_1_2_end_the_connection_before_they_are_worn() {
         let (mut target, mut peer) = met(&terms, is_client);
         let mut said = Vec::new();
         let error = loop {
-            let written = target.engine.encrypt(b"wearing", 0);
+            let written = target.engine().encrypt(b"wearing", 0);
             said.extend(peer.hear(&target.take_records()));
             match written {
                 Ok(count) => assert_eq!(count, 7),
@@ -88,7 +88,7 @@ fn keys_of_tls_1_2_end_the_connection_before_they_are_worn() {
         // Finished was sealed with these keys, too.
         assert_eq!(said.len(), LIMIT - 1);
         assert_eq!(said.last(), Some(&Said::Alert(1, 0)));
-        assert!(target.engine.encrypt(b"more", 0).is_err());
+        assert!(target.engine().encrypt(b"more", 0).is_err());
         assert!(target.take_records().is_empty());
     }
 }
@@ -104,7 +104,7 @@ fn records_are_as_long_as_their_protection_makes_them() {
     for (suite, overhead) in lengths {
         let (mut target, mut peer) = met(&Terms::new(suite), true);
         for length in [1, 100, 16_384] {
-            target.engine.encrypt(&vec![7; length], 0).unwrap();
+            target.engine().encrypt(&vec![7; length], 0).unwrap();
             let record = target.take_records();
             assert_eq!(record.len(), 5 + length + overhead);
             assert_eq!(record[..3], [23, 3, 3]);
@@ -124,12 +124,12 @@ fn update_request(peer: &mut Peer) -> Vec<u8> {
 fn requests_for_a_key_update_cost_no_memory_while_the_peer_reads_nothing() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let (mut target, mut peer) = met(&terms, true);
-    target.engine.encrypt(b"unread", 0).unwrap();
-    let unread = target.engine.undrained();
+    target.engine().encrypt(b"unread", 0).unwrap();
+    let unread = target.engine().undrained();
     for _ in 0..1_000 {
         target.receive(&update_request(&mut peer));
         target.receive(&peer.seal(23, b"x"));
-        assert_eq!(target.engine.undrained(), unread);
+        assert_eq!(target.engine().undrained(), unread);
     }
     let said = peer.hear(&target.take_records());
     assert_eq!(said, [Said::Data(b"unread".to_vec())]);
@@ -140,11 +140,11 @@ fn requests_for_a_key_update_cost_no_memory_while_the_peer_reads_nothing() {
 fn no_key_update_follows_close_notify() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let (mut target, mut peer) = met(&terms, true);
-    target.engine.encrypt(b"all", 0).unwrap();
-    target.engine.close_notify().unwrap();
+    target.engine().encrypt(b"all", 0).unwrap();
+    target.engine().close_notify().unwrap();
     target.take_records();
     target.receive(&update_request(&mut peer));
-    assert!(!target.engine.has_outgoing());
+    assert!(!target.engine().has_outgoing());
     assert!(target.take_records().is_empty());
 }
 
@@ -157,7 +157,7 @@ fn many_requests_for_a_key_update_get_one_answer() {
         target.receive(&update_request(&mut peer));
     }
     assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
-    target.engine.encrypt(b"and more", 0).unwrap();
+    target.engine().encrypt(b"and more", 0).unwrap();
     let said = peer.hear(&target.take_records());
     assert_eq!(said, [Said::Data(b"and more".to_vec())]);
 }
@@ -170,11 +170,11 @@ fn a_requested_key_update_is_answered_without_a_write_and_once_until_the_next() 
         peer.hear(&target.take_records());
         for _ in 0..3 {
             target.receive(&update_request(&mut peer));
-            assert!(target.engine.has_outgoing());
+            assert!(target.engine().has_outgoing());
             assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
             target.receive(&update_request(&mut peer));
-            assert!(!target.engine.has_outgoing());
-            target.engine.encrypt(b"ours", 0).unwrap();
+            assert!(!target.engine().has_outgoing());
+            target.engine().encrypt(b"ours", 0).unwrap();
             let said = peer.hear(&target.take_records());
             assert_eq!(said, [Said::Data(b"ours".to_vec())]);
         }
@@ -188,13 +188,13 @@ fn nothing_is_said_after_close_notify() {
         suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     ] {
         let (mut target, mut peer) = met(&Terms::new(suite), true);
-        target.engine.encrypt(b"all", 0).unwrap();
-        target.engine.close_notify().unwrap();
-        target.engine.close_notify().unwrap();
+        target.engine().encrypt(b"all", 0).unwrap();
+        target.engine().close_notify().unwrap();
+        target.engine().close_notify().unwrap();
         let said = peer.hear(&target.take_records());
         assert_eq!(said, [Said::Data(b"all".to_vec()), Said::Alert(1, 0)]);
         target.receive(&peer.seal(22, &[]));
-        assert!(target.engine.failure().is_some());
+        assert!(target.engine().failure().is_some());
         assert!(target.take_records().is_empty());
     }
 }
