@@ -31,6 +31,7 @@ use crate::context::{Answer, Ticket};
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
 use carried::Carried;
+pub use early::EarlyData;
 use greeting::Greeting;
 pub(super) use greeting::fatal_alert;
 
@@ -110,20 +111,6 @@ enum Tls {
     Open(Box<Records>, Vec<CertificateDer<'static>>),
     /// Nobody: it could not be handed over.
     Lost,
-}
-
-/// What became of early data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EarlyData {
-    /// There is none.
-    #[default]
-    None,
-    /// A client sent some, and the server has not answered yet.
-    Sent,
-    /// The server took it.
-    Accepted,
-    /// The server did not take it: it has to be sent again.
-    Rejected,
 }
 
 impl Engine {

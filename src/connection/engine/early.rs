@@ -2,11 +2,25 @@
 
 use super::super::record::TAG;
 use super::super::steps::{Goal, Step};
-use super::{EarlyData, Engine, Tls};
+use super::{Engine, Tls};
 use crate::Result;
 
 /// What a record has beside its plaintext: the content type and the tag.
 const OVERHEAD: usize = 1 + TAG;
+
+/// What became of early data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyData {
+    /// There is none.
+    #[default]
+    None,
+    /// A client sent some, and the server has not answered yet.
+    Sent,
+    /// The server took it.
+    Accepted,
+    /// The server did not take it: it has to be sent again.
+    Rejected,
+}
 
 impl Engine {
     /// Seals the front of `data` as early data of a client: how much of it was

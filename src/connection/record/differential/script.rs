@@ -1,19 +1,18 @@
 //! What a peer does, and a receiver in between: random, and the same for the same seed.
 
 mod faults;
+mod outcome;
 mod spent;
-
-use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use rustls::{AlertDescription, HandshakeType};
 
-use super::differences::{Fault, Verdict};
+use super::differences::Fault;
 use super::receivers::{Compared, End};
 use crate::connection::RECORD_PLAINTEXT;
 use crate::connection::limits::{RENEGOTIATIONS, WARNINGS};
 use crate::connection::record::peer::{Peer, Said, Terms};
 use crate::connection::record::{FATAL, WARNING};
+pub(super) use outcome::Outcome;
 use spent::Spent;
 
 const DATA: u8 = 23;
@@ -28,53 +27,6 @@ const KEY_UPDATES: u8 = 32;
 
 /// The first kind of step that a receiver has to fail at.
 const FIRST_FAULT: u8 = 13;
-
-/// What came of a script.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) plaintext: Vec<u8>,
-    pub(super) said: Vec<Said>,
-    pub(super) end: Option<End>,
-    /// What was done that the table has.
-    pub(super) fault: Option<Fault>,
-    pub(super) steps: Vec<String>,
-}
-
-impl Outcome {
-    /// What was said without the alert that tells of a fault.
-    pub(super) fn said_before(&self, fault: Verdict) -> Vec<&Said> {
-        let mut said = self.said();
-        let is_told = !matches!(fault, Verdict::Nothing | Verdict::Silent);
-        said.pop_if(|last| is_told && matches!(last, Said::Alert(..)));
-        said
-    }
-
-    /// What was said but for answers to a KeyUpdate: ours do not wait for the next write,
-    /// which theirs do (RFC 8446, section 4.6.3, allows both).
-    pub(super) fn said(&self) -> Vec<&Said> {
-        let said = self.said.iter();
-        said.filter(|said| **said != Said::KeyUpdate(0)).collect()
-    }
-}
-
-/// With hashes for bytes.
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash = |bytes: &[u8]| {
-            let mut hasher = DefaultHasher::new();
-            bytes.hash(&mut hasher);
-            format!("{} bytes, {:x}", bytes.len(), hasher.finish())
-        };
-        write!(f, "{:?} after {}", self.end, hash(&self.plaintext))?;
-        for said in &self.said {
-            match said {
-                Said::Data(data) => write!(f, "; {}", hash(data))?,
-                other => write!(f, "; {other:?}")?,
-            }
-        }
-        Ok(())
-    }
-}
 
 pub(super) struct Script<'a> {
     rng: fastrand::Rng,
