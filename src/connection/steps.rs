@@ -32,6 +32,8 @@ pub(super) enum Goal<'a> {
     CloseNotify,
     /// Change the keys of what is sent, and ask the peer for the same.
     RefreshKeys,
+    /// Have the KeyUpdate ready that the peer requested.
+    AnswerKeyUpdate,
 }
 
 impl Goal<'_> {
@@ -210,6 +212,11 @@ pub(super) fn act<Data: Side>(
             let space = |len: usize| len + (len / RECORD_PLAINTEXT + 1) * RECORD_OVERHEAD;
             match goal {
                 Goal::Nothing | Goal::EncryptEarly { .. } => Ok(()),
+                Goal::AnswerKeyUpdate => {
+                    // rustls puts it before what it encrypts next: without room, nothing.
+                    let _ = traffic.encrypt(&[0], &mut []);
+                    Ok(())
+                }
                 Goal::RefreshKeys => {
                     traffic.refresh_traffic_keys()?;
                     return Ok(Step::Refreshed);

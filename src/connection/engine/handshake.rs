@@ -77,6 +77,9 @@ impl Engine {
             Ok(Step::Ready | Step::Blocked) if goal.is_nothing() && self.show_next()? => {
                 Ok((Step::Again, filled))
             }
+            Ok(Step::Ready) if goal.is_nothing() && self.has_answered_key_update() => {
+                Ok((Step::Again, filled))
+            }
             Ok(step) => Ok((step, filled)),
             Err(failure) => {
                 self.seal_alert();
@@ -84,6 +87,19 @@ impl Engine {
                 Err(self.fail(failure))
             }
         }
+    }
+
+    /// Has rustls send the KeyUpdate that the peer requested, which would wait for the next
+    /// write, unless records wait to be sent: whether there was one.
+    fn has_answered_key_update(&mut self) -> bool {
+        let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
+        let may_answer = cfg!(feature = "rustls-records") && self.concluded && !self.said_close;
+        if !may_answer || self.has_sealed() || !self.state().is_some_and(is_tls13) {
+            return false;
+        }
+        let (discard, _, _) = self.drive(Goal::AnswerKeyUpdate, &mut []);
+        self.discard(discard);
+        self.state().is_some_and(|state| state.wants_write())
     }
 
     /// Checks the records of a ClientHello that are here.

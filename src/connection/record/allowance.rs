@@ -88,6 +88,23 @@ fn warnings_refill_no_empty_records() {
     }
 }
 
+#[test]
+fn requested_key_update_is_answered_without_a_write() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    for is_client in [true, false] {
+        let (mut target, mut peer) = connected(&terms, is_client);
+        for _ in 0..3 {
+            target.receive(&peer.seal(22, &[24, 0, 0, 1, 1]));
+            peer.update_keys();
+            assert!(target.engine.has_outgoing());
+            assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
+            target.engine.encrypt(b"data", 0).unwrap();
+            let said = peer.hear(&target.take_records());
+            assert_eq!(said, [Said::Data(b"data".to_vec())]);
+        }
+    }
+}
+
 /// A KeyUpdate, and whatever the peer sends after it.
 #[cfg(not(feature = "rustls-records"))]
 fn key_update(peer: &mut Peer) -> Vec<u8> {
