@@ -8,7 +8,7 @@
 
 mod carried;
 mod early;
-mod greeting;
+mod first_message;
 mod handshake;
 mod open;
 
@@ -32,8 +32,8 @@ use crate::notes::Notes;
 use crate::{Error, Result, Status};
 use carried::Carried;
 pub use early::EarlyData;
-use greeting::Greeting;
-pub(super) use greeting::fatal_alert;
+use first_message::FirstMessage;
+pub(super) use first_message::fatal_alert;
 
 /// A record of its own (RFC 8446, section 5).
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
@@ -85,13 +85,13 @@ pub(crate) struct Engine {
     allowance: Allowance,
     /// The most content that a record of ours gets.
     fragment: usize,
-    greeting: Greeting,
-    /// How much of `incoming` a server has checked before the ClientHello is complete:
-    /// whole records.
-    greeted: usize,
-    /// What a server answers the ClientHello with, and its newest version, until that is
-    /// complete; `None` where it depends on the ClientHello.
-    unanswered: Option<(Arc<ServerConfig>, u16)>,
+    first_message: FirstMessage,
+    /// How many bytes of `incoming`, in complete records, a server checked before the
+    /// ClientHello was complete.
+    checked: usize,
+    /// The configuration of a server and its newest version, until the ClientHello is
+    /// complete; `None` if the ClientHello selects the configuration.
+    preset: Option<(Arc<ServerConfig>, u16)>,
     /// Whether what the handshake came to was taken.
     concluded: bool,
     /// Whether rustls said close_notify.
@@ -121,7 +121,7 @@ impl Engine {
         let notes = Notes::take();
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);
-        engine.greeting = Greeting::of_server();
+        engine.first_message = FirstMessage::of_server();
         engine.early_left = usize::try_from(notes.max_early_data).unwrap_or(usize::MAX);
         engine.learn(notes);
         Ok(engine)
@@ -134,7 +134,7 @@ impl Engine {
         let tls = handshake::answering(config.clone())?;
         let mut engine = Self::new(tls, fragment);
         engine.allow_early_data(early_data);
-        engine.unanswered = Some((config, newest));
+        engine.preset = Some((config, newest));
         Ok(engine)
     }
 
@@ -148,9 +148,9 @@ impl Engine {
         Self {
             tls,
             fragment,
-            greeting: Greeting::of_client(),
-            greeted: 0,
-            unanswered: None,
+            first_message: FirstMessage::of_client(),
+            checked: 0,
+            preset: None,
             incoming: Buffer::default(),
             shown: 0,
             opened: 0,

@@ -23,8 +23,8 @@ mod expiry;
 mod external;
 #[path = "connection/facts.rs"]
 mod facts;
-#[path = "connection/greeting.rs"]
-mod greeting;
+#[path = "connection/first_message.rs"]
+mod first_message;
 #[path = "connection/handshake.rs"]
 mod handshake;
 #[path = "connection/lengths.rs"]

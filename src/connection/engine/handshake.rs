@@ -1,4 +1,4 @@
-//! While rustls has the connection: it is shown records one at a time, and takes steps.
+//! The connection while rustls has it: rustls gets one record at a time, and takes steps.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::super::failure;
 use super::super::limits::{FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA, Spent};
 use super::super::record::{HEADER, TAG, record_length};
 use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
-use super::greeting::fatal_alert;
+use super::first_message::fatal_alert;
 use super::{EarlyData, Engine, Tls};
 use crate::context::{Adapted, Offer, adapt, first_message};
 use crate::notes::Notes;
@@ -27,11 +27,11 @@ impl Engine {
         let Tls::Listening(listening) = &mut self.tls else {
             return Ok(true);
         };
-        let records = &self.incoming.filled()[..self.greeted];
+        let records = &self.incoming.filled()[..self.checked];
         let heard = listening.hear(records, &mut self.outgoing);
         match heard {
             Ok(Some(adapted)) => {
-                self.answer_with(adapted)?;
+                self.start_rustls(adapted)?;
                 Ok(true)
             }
             Ok(None) if self.incoming.len() > FRAGMENTED_MESSAGE => {
@@ -102,26 +102,26 @@ impl Engine {
         self.state().is_some_and(|state| state.wants_write())
     }
 
-    /// Checks the records of a ClientHello that are here.
+    /// Checks the received records of a ClientHello.
     fn check_client_hello(&mut self) -> Result<()> {
-        while !self.greeting.is_over()
-            && let Some(length) = self.check_greeting(self.greeted)?
+        while !self.first_message.is_complete()
+            && let Some(length) = self.check_first_message(self.checked)?
         {
-            self.greeted += length;
+            self.checked += length;
         }
         Ok(())
     }
 
-    /// Looks at the record that is so far into those here, on the way to the end of the
-    /// peer's first message: how long it is, if it is whole.
-    fn check_greeting(&mut self, at: usize) -> Result<Option<usize>> {
+    /// Checks the record at this offset of `incoming`, which carries some of the peer's
+    /// first message, and returns its length if it is complete.
+    fn check_first_message(&mut self, at: usize) -> Result<Option<usize>> {
         let records = self.incoming.filled();
-        let (error, alert) = match self.greeting.check(&records[at..]) {
+        let (error, alert) = match self.first_message.check(&records[at..]) {
             Ok(length) => return Ok(length),
             Err(fault) => fault,
         };
         let failure = failure::of_rustls(error, None, records);
-        // Early data has keys, which rustls has.
+        // With early data, the alert is protected with keys that only rustls has.
         if self.early_data == EarlyData::None {
             self.outgoing.append(&fatal_alert(alert.into()));
             return Err(self.fail(failure));
@@ -129,25 +129,25 @@ impl Engine {
         Err(self.refuse(failure))
     }
 
-    /// Reads the ClientHello before rustls is shown any of it: whether it is complete, or
-    /// an alert precedes it.  rustls joins fragments where they are, and has to know from
-    /// the beginning how long its records may be.
+    /// Reads the ClientHello before rustls gets any of it, and returns whether it is
+    /// complete.  rustls moves the fragments in `incoming`, and needs the record size limit
+    /// from the start.  Alerts before the ClientHello are for rustls.
     fn read_client_hello(&mut self) -> Result<bool> {
         self.check_client_hello()?;
-        if !self.greeting.is_over() {
-            return Ok(!self.greeting.has_begun());
+        if !self.first_message.is_complete() {
+            return Ok(!self.first_message.has_begun());
         }
-        let Some((config, newest)) = self.unanswered.take() else {
+        let Some((config, newest)) = self.preset.take() else {
             return Ok(true);
         };
-        let message = first_message(&self.incoming.filled()[..self.greeted]).unwrap_or_default();
+        let message = first_message(&self.incoming.filled()[..self.checked]).unwrap_or_default();
         match adapt(&config, newest, &Offer::of(&message)) {
-            // What rustls has from the beginning is right, then.
+            // The rustls connection was created with it.
             Ok(adapted) if Arc::ptr_eq(&adapted.config, &config) => {
                 self.note_version(&adapted);
                 Ok(true)
             }
-            Ok(adapted) => self.answer_with(adapted).map(|()| true),
+            Ok(adapted) => self.start_rustls(adapted).map(|()| true),
             Err(refusal) => {
                 self.outgoing.append(&fatal_alert(refusal.alert));
                 Err(self.fail(refusal.error))
@@ -160,8 +160,8 @@ impl Engine {
         notes.carried.is_tls12 = adapted.is_tls12;
     }
 
-    /// Has rustls answer the client as this says.
-    fn answer_with(&mut self, adapted: Adapted) -> Result<()> {
+    /// Creates the rustls connection for the client with this configuration.
+    fn start_rustls(&mut self, adapted: Adapted) -> Result<()> {
         self.note_version(&adapted);
         let config = adapted.config;
         self.fragment = fragment(config.max_fragment_size);
@@ -179,10 +179,10 @@ impl Engine {
         if self.has_skipped() {
             self.skip()?;
         }
-        if !self.greeting.is_over() {
+        if !self.first_message.is_complete() {
             let may_show = match self.tls {
                 Tls::Server(_) => self.read_client_hello()?,
-                _ => self.check_greeting(self.shown)?.is_some(),
+                _ => self.check_first_message(self.shown)?.is_some(),
             };
             if !may_show {
                 return Ok(false);
@@ -279,7 +279,7 @@ impl Engine {
     fn discard(&mut self, count: usize) {
         self.incoming.consume(count);
         self.shown -= count;
-        self.greeted = self.greeted.saturating_sub(count);
+        self.checked = self.checked.saturating_sub(count);
     }
 
     /// Whether rustls keeps the connection for good.

@@ -3,7 +3,7 @@
 
 use tlsmith::{CertOptions, Context, Version};
 
-use crate::greeting::{flight, fragmented, hello, listening, with_extension};
+use crate::first_message::{flight, fragmented, hello, listening, with_extension};
 use crate::support::*;
 
 const MAX_FRAGMENT_LENGTH: u16 = 1;

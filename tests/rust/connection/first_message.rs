@@ -1,5 +1,5 @@
-//! What comes before anything is protected, and how both kinds of server answer it: those
-//! that look at the ClientHello before they decide who answers, and those that do not.
+//! The first records of a connection, which are not protected, at both kinds of server:
+//! those that inspect the ClientHello to select a configuration, and those that do not.
 
 use std::sync::Arc;
 
