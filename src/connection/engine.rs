@@ -20,14 +20,14 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, CommonState, ServerConfig, SupportedCipherSuite};
 use rustls_pki_types::{CertificateDer, ServerName};
 
+use super::acceptor::InspectingAcceptor;
 use super::buffer::Buffer;
 use super::failure;
 use super::limits::{Allowance, HANDSHAKE_INPUT, LEFTOVER, SKIPPED_EARLY_DATA, TICKETS, UNSENT};
-use super::listening::Listening;
 use super::record::Records;
 use super::report::Agreed;
 use super::steps::{Goal, RECORD_PLAINTEXT, Step};
-use crate::context::{Answer, Ticket};
+use crate::context::{ConfigSelector, Ticket};
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
 use carried::Carried;
@@ -94,8 +94,8 @@ pub(crate) struct Engine {
     preset: Option<(Arc<ServerConfig>, u16)>,
     /// Whether what the handshake came to was taken.
     concluded: bool,
-    /// Whether rustls said close_notify.
-    said_close: bool,
+    /// Whether rustls sent close_notify.
+    sent_close_notify: bool,
     transport_ended: bool,
     peer_closed: bool,
     failure: Option<Error>,
@@ -105,8 +105,8 @@ pub(crate) struct Engine {
 enum Tls {
     Client(Box<UnbufferedClientConnection>),
     Server(Box<UnbufferedServerConnection>),
-    /// A server that has not heard its client yet.
-    Listening(Box<Listening>),
+    /// A server that inspects the ClientHello, which is not complete yet.
+    Inspecting(Box<InspectingAcceptor>),
     /// Our own record layer, with the peer's certificates, which rustls had.
     Open(Box<Records>, Vec<CertificateDer<'static>>),
     /// Nobody: it could not be handed over.
@@ -138,9 +138,9 @@ impl Engine {
         Ok(engine)
     }
 
-    /// A server that hears its client before it decides who answers.
-    pub(crate) fn listening(answer: Answer) -> Self {
-        let tls = Tls::Listening(Box::new(Listening::new(answer)));
+    /// A server whose configuration the ClientHello selects.
+    pub(crate) fn inspecting(selector: ConfigSelector) -> Self {
+        let tls = Tls::Inspecting(Box::new(InspectingAcceptor::new(selector)));
         Self::new(tls, RECORD_PLAINTEXT)
     }
 
@@ -167,7 +167,7 @@ impl Engine {
             skip_left: SKIPPED_EARLY_DATA,
             allowance: Allowance::default(),
             concluded: false,
-            said_close: false,
+            sent_close_notify: false,
             transport_ended: false,
             peer_closed: false,
             failure: None,
@@ -301,7 +301,7 @@ impl Engine {
     /// Seals a close_notify alert (RFC 8446, section 6.1).
     pub(crate) fn close_notify(&mut self) -> Result<()> {
         // A connection without application data ends where it began.
-        self.said_close = !matches!(self.tls, Tls::Open(..));
+        self.sent_close_notify = !matches!(self.tls, Tls::Open(..));
         match self.in_open(Records::close_notify)? {
             true => Ok(()),
             false => self.reach(Goal::CloseNotify),
@@ -398,14 +398,14 @@ impl Engine {
         match &self.tls {
             Tls::Client(tls) => Some(tls),
             Tls::Server(tls) => Some(tls),
-            Tls::Listening(_) | Tls::Open(..) | Tls::Lost => None,
+            Tls::Inspecting(_) | Tls::Open(..) | Tls::Lost => None,
         }
     }
 
     fn is_handshaking(&self) -> bool {
         match self.state() {
             Some(state) => state.is_handshaking(),
-            None => matches!(self.tls, Tls::Listening(_)),
+            None => matches!(self.tls, Tls::Inspecting(_)),
         }
     }
 
@@ -443,7 +443,7 @@ impl Engine {
     /// because so much stack is touched here that reading a small record would feel it.
     #[inline(never)]
     fn step_unopened(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
-        if !self.hear_client()? {
+        if !self.inspect_client_hello()? {
             return Ok((Step::Blocked, 0));
         }
         // What is to be written goes where the connection is when that begins.

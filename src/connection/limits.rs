@@ -88,16 +88,16 @@ pub(super) struct Allowance {
     together: u8,
     key_updates: u8,
     empty_records: u8,
-    /// KeyUpdates that we requested and that have not come: they are free.
+    /// KeyUpdates that we requested and did not receive: they are free.
     requested: u32,
 }
 
-/// What an allowance is spent on.
+/// What a record without application data is charged as.
 #[derive(Clone, Copy)]
-pub(super) enum Spent {
+pub(super) enum Charge {
     KeyUpdate,
     EmptyRecord,
-    /// Tickets, warning alerts, and what rustls does not tell apart.
+    /// Tickets, warning alerts, and whatever rustls does not distinguish.
     Other,
 }
 
@@ -113,23 +113,23 @@ impl Default for Allowance {
 }
 
 impl Allowance {
-    /// Takes one from it: whether there was one.
-    pub(super) fn spend(&mut self, on: Spent) -> bool {
-        if let (Spent::KeyUpdate, Some(rest)) = (on, self.requested.checked_sub(1)) {
+    /// Charges one record or message, and returns whether it was allowed.
+    pub(super) fn charge(&mut self, charge: Charge) -> bool {
+        if let (Charge::KeyUpdate, Some(rest)) = (charge, self.requested.checked_sub(1)) {
             self.requested = rest;
             return true;
         }
         let take = |left: &mut u8| left.checked_sub(1).map(|rest| *left = rest).is_some();
-        let of_its_kind = match on {
-            Spent::KeyUpdate => take(&mut self.key_updates),
-            Spent::EmptyRecord => take(&mut self.empty_records),
-            Spent::Other => true,
+        let of_its_kind = match charge {
+            Charge::KeyUpdate => take(&mut self.key_updates),
+            Charge::EmptyRecord => take(&mut self.empty_records),
+            Charge::Other => true,
         };
         of_its_kind && take(&mut self.together)
     }
 
-    /// For application data, and for nothing else: what refilled it without giving the
-    /// program anything could be sent for ever.
+    /// Refills it, for application data alone: anything else that refilled it, a peer could
+    /// send for ever.
     pub(super) fn refill(&mut self) {
         *self = Self {
             requested: self.requested,
@@ -137,8 +137,7 @@ impl Allowance {
         };
     }
 
-    /// For each KeyUpdate that the peer is asked for (RFC 8446, section 4.6.3).  It may
-    /// answer several requests with one, or later, but never gets more than one for each.
+    /// Makes one KeyUpdate free, because we requested it (RFC 8446, section 4.6.3).
     pub(super) fn expect_key_update(&mut self) {
         self.requested = self.requested.saturating_add(1);
     }

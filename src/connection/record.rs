@@ -55,7 +55,7 @@ use rustls::{
 
 use super::buffer::Buffer;
 use super::failure;
-use super::limits::{Allowance, RENEGOTIATIONS, Spent, WARNINGS};
+use super::limits::{Allowance, Charge, RENEGOTIATIONS, WARNINGS};
 #[cfg(fuzzing)]
 pub(crate) use hostile::play;
 pub(super) use protection::{HEADER, Header, TAG};
@@ -332,15 +332,15 @@ impl Records {
             return Ok(false);
         }
         match opened.length {
-            0 => self.spend_allowance(Spent::EmptyRecord)?,
+            0 => self.charge_allowance(Charge::EmptyRecord)?,
             _ => self.allowance.refill(),
         }
         Ok(true)
     }
 
-    /// Takes one of what the peer may send without application data.
-    fn spend_allowance(&mut self, on: Spent) -> Result<(), Error> {
-        match self.allowance.spend(on) {
+    /// Charges what the peer sent without application data.
+    fn charge_allowance(&mut self, charge: Charge) -> Result<(), Error> {
+        match self.allowance.charge(charge) {
             true => Ok(()),
             false => {
                 let failure = Arc::new(failure::too_many_without_data());
@@ -421,7 +421,7 @@ pub(super) fn alert_for(error: &Error) -> Option<AlertDescription> {
         Error::PeerMisbehaved(_)
         | Error::InappropriateMessage { .. }
         | Error::InappropriateHandshakeMessage { .. }
-        // The allowance is spent.
+        // The allowance is used up.
         | Error::Other(_) => Some(AlertDescription::UnexpectedMessage),
         _ => Some(AlertDescription::InternalError),
     }

@@ -1,4 +1,4 @@
-//! One step of rustls: it says what is to be done next, and here that is done.
+//! One step of rustls: handling the state that an unbuffered connection returns.
 
 use rustls::client::{ClientConnectionData, EarlyDataError};
 use rustls::server::ServerConnectionData;
@@ -59,7 +59,7 @@ pub(super) enum Step {
     Blocked,
     /// The peer's close_notify came.
     PeerClosed,
-    /// Both sides have said close_notify.
+    /// Both sides have sent close_notify.
     Closed,
 }
 
@@ -70,9 +70,9 @@ pub(super) struct Sink<'a> {
     pub(super) rest: &'a mut Buffer,
     /// Where early data goes.
     pub(super) early: &'a mut Option<Box<Buffer>>,
-    /// Whether a client said that its early data is over, which it says where
-    /// the server accepted it.
-    pub(super) said_end_of_early_data: bool,
+    /// Whether a client sent EndOfEarlyData, which it does if the server accepted its early
+    /// data.
+    pub(super) sent_end_of_early_data: bool,
 }
 
 impl Sink<'_> {
@@ -87,10 +87,10 @@ impl Sink<'_> {
     }
 }
 
-/// What only one side does.
+/// What clients and servers do differently.
 pub(super) trait Side: Sized {
-    /// Seals early data behind the first flight: how much, as far as it is
-    /// allowed.
+    /// Seals early data after the first flight, in records with `fragment` bytes each, and
+    /// returns how many bytes rustls allowed.
     fn seal_early(
         flight: &mut TransmitTlsData<'_, Self>,
         data: &[u8],
@@ -98,7 +98,7 @@ pub(super) trait Side: Sized {
         outgoing: &mut Buffer,
     ) -> Result<usize, rustls::Error>;
 
-    /// Takes early data in.  Says how many bytes of the records are used up.
+    /// Stores early data, and returns how many bytes of the records were consumed.
     fn open_early(
         records: ReadEarlyData<'_, '_, Self>,
         early: &mut Option<Box<Buffer>>,
@@ -165,8 +165,8 @@ impl Side for ServerConnectionData {
     }
 }
 
-/// Does what rustls says is to be done.  Also says how many bytes of the
-/// records are used up.
+/// Handles the state that rustls returns.  Also returns how many bytes of the records were
+/// consumed.
 pub(super) fn act<Data: Side>(
     status: UnbufferedStatus<'_, '_, Data>,
     goal: Goal<'_>,
@@ -190,7 +190,7 @@ pub(super) fn act<Data: Side>(
                 other => other.map_err(|_| None),
             })?;
             let record = &outgoing.filled()[before..];
-            sink.said_end_of_early_data |= record.starts_with(END_OF_EARLY_DATA);
+            sink.sent_end_of_early_data |= record.starts_with(END_OF_EARLY_DATA);
             Ok(Step::Again)
         }
         ConnectionState::TransmitTlsData(mut flight) => match goal {

@@ -72,13 +72,13 @@ impl Hello {
 /// Chooses the context that answers a client; `None`: the one that was asked.
 pub type Choose = Arc<dyn Fn(&Hello) -> Result<Option<Context>> + Send + Sync>;
 
-/// How a server answers a client that it has heard.
-pub(crate) struct Answer {
+/// Selects the configuration of a server by the ClientHello.
+pub(crate) struct ConfigSelector {
     context: Context,
     choose: Option<Choose>,
 }
 
-impl Answer {
+impl ConfigSelector {
     pub(crate) fn new(context: &Context, choose: Option<Choose>) -> Self {
         Self {
             context: context.clone(),
@@ -86,8 +86,8 @@ impl Answer {
         }
     }
 
-    /// The configuration that answers the ClientHello that came in these records.
-    pub(crate) fn config(
+    /// Selects the configuration for a ClientHello, which came in these records.
+    pub(crate) fn select(
         &self,
         hello: &ClientHello<'_>,
         records: &[u8],
@@ -96,9 +96,9 @@ impl Answer {
         const UNRECOGNIZED_NAME: u8 = 112;
         let message = first_message(records).unwrap_or_default();
         let offer = Offer::of(&message);
-        let said = Hello::of(hello, &offer);
+        let hello = Hello::of(hello, &offer);
         let chosen = match &self.choose {
-            Some(choose) => choose(&said).map_err(|error| {
+            Some(choose) => choose(&hello).map_err(|error| {
                 let alert = error.alert().unwrap_or(UNRECOGNIZED_NAME);
                 Refusal { error, alert }
             })?,
@@ -109,10 +109,10 @@ impl Answer {
             error,
             alert: INTERNAL_ERROR,
         };
-        // Builds what is checked next, and says why it cannot be.
+        // Building it reports invalid settings, which the checks below rely on.
         let config = context.server_config().map_err(internal)?;
         let mut adapted = adapt(&config, context.newest_version(), &offer)?;
-        if let Some(name) = said.server_name.filter(|name| !context.knows_name(name)) {
+        if let Some(name) = hello.server_name.filter(|name| !context.knows_name(name)) {
             let sentence = format!(
                 "a client asked for '{name}', which no identity of this server is for: \
                  use one, or do not require known names"
@@ -122,7 +122,7 @@ impl Answer {
                 alert: UNRECOGNIZED_NAME,
             });
         }
-        if context.does_without(&said.alpn) {
+        if context.does_without(&hello.alpn) {
             Arc::make_mut(&mut adapted.config).alpn_protocols.clear();
         }
         Ok(adapted)
@@ -145,10 +145,10 @@ impl Refusal {
     }
 }
 
-/// How a server answers one client.
+/// The configuration of a server for one client.
 pub(crate) struct Adapted {
     pub(crate) config: Arc<ServerConfig>,
-    /// Whether with TLS 1.2.
+    /// Whether it negotiates TLS 1.2.
     pub(crate) is_tls12: bool,
 }
 
@@ -156,8 +156,8 @@ pub(crate) struct Adapted {
 /// `newest`: `config` itself, unless the client cannot receive records as long as that
 /// allows.
 ///
-/// No server of rustls echoes the limit of a client, and without an echo the client cannot
-/// count on it (RFC 8449, section 4).  But it has its reasons to ask for it.
+/// rustls cannot echo the client's limit.  A limit that is not echoed need not be obeyed
+/// (RFC 8449, section 4), but a client that sends one may be unable to receive more.
 pub(crate) fn adapt(
     config: &Arc<ServerConfig>,
     newest: u16,

@@ -23,7 +23,7 @@ use rustls_pki_types::UnixTime;
 
 use clock::Clock;
 pub use clock::Now;
-pub(crate) use hello::{Adapted, Answer, adapt};
+pub(crate) use hello::{Adapted, ConfigSelector, adapt};
 pub use hello::{Choose, Hello};
 pub use keylog::KeyLogLine;
 use keylog::Sink;

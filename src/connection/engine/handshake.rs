@@ -8,7 +8,7 @@ use rustls::{AlertDescription, CommonState, ContentType, ServerConfig};
 
 use super::super::buffer::Buffer;
 use super::super::failure;
-use super::super::limits::{FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA, Spent};
+use super::super::limits::{Charge, FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA};
 use super::super::record::{HEADER, TAG, record_length};
 use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
 use super::first_message::fatal_alert;
@@ -18,18 +18,18 @@ use crate::notes::Notes;
 use crate::{Error, Result};
 
 impl Engine {
-    /// Where the client has to be heard before it is answered: whether it was.
-    pub(super) fn hear_client(&mut self) -> Result<bool> {
-        if !matches!(self.tls, Tls::Listening(_)) {
+    /// Selects the configuration of a server that inspects the ClientHello, and returns
+    /// whether there is one: `false` while the ClientHello is not complete.
+    pub(super) fn inspect_client_hello(&mut self) -> Result<bool> {
+        if !matches!(self.tls, Tls::Inspecting(_)) {
             return Ok(true);
         }
         self.check_client_hello()?;
-        let Tls::Listening(listening) = &mut self.tls else {
+        let Tls::Inspecting(acceptor) = &mut self.tls else {
             return Ok(true);
         };
         let records = &self.incoming.filled()[..self.checked];
-        let heard = listening.hear(records, &mut self.outgoing);
-        match heard {
+        match acceptor.accept(records, &mut self.outgoing) {
             Ok(Some(adapted)) => {
                 self.start_rustls(adapted)?;
                 Ok(true)
@@ -93,7 +93,8 @@ impl Engine {
     /// write, unless records wait to be sent: whether there was one.
     fn has_answered_key_update(&mut self) -> bool {
         let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
-        let may_answer = cfg!(feature = "rustls-records") && self.concluded && !self.said_close;
+        let may_answer =
+            cfg!(feature = "rustls-records") && self.concluded && !self.sent_close_notify;
         if !may_answer || self.has_sealed() || !self.state().is_some_and(is_tls13) {
             return false;
         }
@@ -214,7 +215,7 @@ impl Engine {
     }
 
     fn charge_allowance(&mut self, count: usize) -> Result<()> {
-        match (0..count).all(|_| self.allowance.spend(Spent::Other)) {
+        match (0..count).all(|_| self.allowance.charge(Charge::Other)) {
             true => Ok(()),
             false => Err(self.refuse(failure::too_many_without_data())),
         }
@@ -234,7 +235,7 @@ impl Engine {
     fn refuse(&mut self, failure: Error) -> Error {
         // rustls finds the messages that it holds by their place in the records, and
         // nothing follows its close_notify.
-        if self.shown == 0 && !self.said_close {
+        if self.shown == 0 && !self.sent_close_notify {
             let value = if self.is_handshaking() { 2 } else { 1 };
             let mut stray = [ContentType::ChangeCipherSpec.into(), 3, 3, 0, 1, value];
             let mut sink = Sink {
@@ -242,7 +243,7 @@ impl Engine {
                 filled: 0,
                 rest: &mut self.plaintext,
                 early: &mut self.early,
-                said_end_of_early_data: false,
+                sent_end_of_early_data: false,
             };
             // What it has to send comes first.
             while let (_, Ok(Step::Again)) = process(
@@ -258,7 +259,7 @@ impl Engine {
     }
 
     /// Whether the only record that rustls was shown and kept is early data that it does
-    /// not take.  It skips that, but says and remembers nothing of it: it would try to
+    /// not take.  It skips that, but does not report or remember it: it would try to
     /// open it again with each record that follows, and only so often.
     ///
     /// AWS-LC leaves zeros of what it cannot open.  What it opened, such as the start of a
@@ -284,7 +285,7 @@ impl Engine {
 
     /// Whether rustls keeps the connection for good.
     pub(super) fn stays_with_rustls(&self) -> bool {
-        cfg!(feature = "rustls-records") || self.said_close
+        cfg!(feature = "rustls-records") || self.sent_close_notify
     }
 
     /// After an error rustls has an alert ready that tells the peer why, and
@@ -311,7 +312,7 @@ impl Engine {
         }
     }
 
-    /// Hands rustls the records that are here, and does what it says.
+    /// Gives rustls the received records, and handles the state that it returns.
     fn drive(
         &mut self,
         goal: Goal<'_>,
@@ -322,7 +323,7 @@ impl Engine {
             filled: 0,
             rest: &mut self.plaintext,
             early: &mut self.early,
-            said_end_of_early_data: false,
+            sent_end_of_early_data: false,
         };
         // A record that is not whole rustls can refuse, but not open.
         let records = self.incoming.filled_mut();
@@ -334,7 +335,7 @@ impl Engine {
         let (discard, outcome) =
             process(&mut self.tls, records, goal, &mut sink, &mut self.outgoing);
         let filled = sink.filled;
-        let is_accepted = sink.said_end_of_early_data && self.early_data == EarlyData::Sent;
+        let is_accepted = sink.sent_end_of_early_data && self.early_data == EarlyData::Sent;
         if is_accepted || self.early_len() > 0 {
             self.early_data = EarlyData::Accepted;
         }
@@ -342,7 +343,7 @@ impl Engine {
     }
 }
 
-/// Has rustls process records, and does what it says.
+/// Has rustls process records, and handles the state that it returns.
 fn process(
     tls: &mut Tls,
     records: &mut [u8],
@@ -353,8 +354,8 @@ fn process(
     match tls {
         Tls::Client(tls) => act(tls.process_tls_records(records), goal, sink, outgoing),
         Tls::Server(tls) => act(tls.process_tls_records(records), goal, sink, outgoing),
-        // It is heard first, or was handed over.
-        Tls::Listening(_) | Tls::Open(..) | Tls::Lost => (0, Ok(Step::Blocked)),
+        // rustls does not have the connection yet, or no longer.
+        Tls::Inspecting(_) | Tls::Open(..) | Tls::Lost => (0, Ok(Step::Blocked)),
     }
 }
 

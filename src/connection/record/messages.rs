@@ -4,7 +4,7 @@
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
 use super::super::buffer::Buffer;
-use super::super::limits::{LONGEST_MESSAGE, Spent};
+use super::super::limits::{Charge, LONGEST_MESSAGE};
 use super::{
     Came, FATAL, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED, Records, Schedule, WARNING,
     inappropriate, spend,
@@ -52,7 +52,7 @@ impl Records {
         }
         let too_many = PeerMisbehaved::TooManyWarningAlertsReceived;
         spend(&mut self.warnings, too_many)?;
-        self.spend_allowance(Spent::Other)?;
+        self.charge_allowance(Charge::Other)?;
         Ok(Came::Message)
     }
 
@@ -112,8 +112,8 @@ impl Records {
         outgoing: &mut Buffer,
     ) -> Result<(), Error> {
         match kind {
-            HandshakeType::KeyUpdate => self.spend_allowance(Spent::KeyUpdate)?,
-            HandshakeType::NewSessionTicket => self.spend_allowance(Spent::Other)?,
+            HandshakeType::KeyUpdate => self.charge_allowance(Charge::KeyUpdate)?,
+            HandshakeType::NewSessionTicket => self.charge_allowance(Charge::Other)?,
             _ => {}
         }
         match (kind, &mut self.schedule) {

@@ -138,7 +138,7 @@ impl Shaking {
             filled: 0,
             rest: &mut Buffer::default(),
             early: &mut None,
-            said_end_of_early_data: false,
+            sent_end_of_early_data: false,
         };
         loop {
             let records = incoming.filled_mut();

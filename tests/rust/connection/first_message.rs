@@ -99,12 +99,12 @@ fn fallback(message: &[u8]) -> Vec<u8> {
     with_body(message, &body.concat())
 }
 
-pub fn listening(context: &Context) -> Context {
+pub fn inspecting(context: &Context) -> Context {
     context.set_choose(Arc::new(|_| Ok(None))).unwrap();
     context.clone()
 }
 
-/// Has a server hear these bytes, so many at once.
+/// Sends a server these bytes, so many at once.
 fn ask(context: &Context, bytes: &[u8], piece: usize) -> Answer {
     match &flight(context, bytes, piece)[..] {
         [] => Answer::Nothing,
@@ -132,7 +132,7 @@ pub fn flight(context: &Context, bytes: &[u8], piece: usize) -> Vec<u8> {
 /// Both kinds of server, with these versions.
 fn both(oldest: Version, newest: Version) -> [Context; 2] {
     let with = || server_with(|server| server.set_versions(oldest, newest).unwrap());
-    [with(), listening(&with())]
+    [with(), inspecting(&with())]
 }
 
 #[track_caller]
@@ -146,7 +146,7 @@ fn check(what: &str, bytes: &[u8], expected: Answer) {
 }
 
 #[test]
-fn a_client_hello_is_heard_whatever_its_length() {
+fn server_accepts_client_hello_of_any_length() {
     let hello = hello(Version::Tls13);
     for more in [1_000, 17_500, 18_500, 30_000, 60_000] {
         let bytes = cut(&padded(&hello, more));
@@ -155,7 +155,7 @@ fn a_client_hello_is_heard_whatever_its_length() {
 }
 
 #[test]
-fn what_comes_instead_of_a_client_hello_gets_the_alert_that_tells_why() {
+fn server_refuses_other_first_records_with_the_right_alert() {
     let hello = hello(Version::Tls12);
     let (begun, rest) = hello.split_at(50);
     let begun = record(22, begun);
@@ -215,13 +215,13 @@ fn what_comes_instead_of_a_client_hello_gets_the_alert_that_tells_why() {
 }
 
 #[test]
-fn half_a_client_hello_gets_no_answer() {
+fn server_does_not_answer_half_a_client_hello() {
     let bytes = cut(&hello(Version::Tls13));
     check("half", &bytes[..bytes.len() / 2], Answer::Nothing);
 }
 
 #[test]
-fn clients_fall_back_to_no_older_version_than_the_server_has() {
+fn server_refuses_fallback_below_its_newest_version() {
     use Version::{Tls12, Tls13};
     let cases = [
         (hello(Tls12), Tls13, Answer::Alert(INAPPROPRIATE_FALLBACK)),
@@ -250,7 +250,7 @@ fn server_recognizes_fallback_in_a_fragmented_client_hello() {
 }
 
 #[test]
-fn a_server_that_answers_wrongly_is_told_why() {
+fn client_refuses_illegal_first_records_of_a_server() {
     let cases = [
         (record(24, b"x"), UNEXPECTED_MESSAGE),
         (record(23, b"x"), UNEXPECTED_MESSAGE),

@@ -3,7 +3,7 @@
 
 use tlsmith::{CertOptions, Context, Version};
 
-use crate::first_message::{flight, fragmented, hello, listening, with_extension};
+use crate::first_message::{flight, fragmented, hello, inspecting, with_extension};
 use crate::support::*;
 
 const MAX_FRAGMENT_LENGTH: u16 = 1;
@@ -27,7 +27,7 @@ fn servers(set: impl Fn(&Context)) -> [Context; 2] {
         set(&server);
         server
     };
-    [server(), listening(&server())]
+    [server(), inspecting(&server())]
 }
 
 /// A ClientHello with these extensions.
