@@ -57,10 +57,10 @@ pub(crate) struct Engine {
     /// How many bytes of them rustls was shown: never more than one record that it has
     /// not opened, so that it opens none that comes after the handshake.
     shown: usize,
-    /// Plaintext at the front of `incoming` that was opened there and not read yet, and
-    /// how many bytes behind it are used up.
+    /// How many bytes at the front of `incoming` are plaintext that was opened there and not
+    /// read yet, and how many behind them belong to the same record.
     opened: usize,
-    spent: usize,
+    trailing: usize,
     /// Records for the peer, in the order in which they were sealed.
     outgoing: Buffer,
     /// What a connection over memory keeps besides.
@@ -154,7 +154,7 @@ impl Engine {
             incoming: Buffer::default(),
             shown: 0,
             opened: 0,
-            spent: 0,
+            trailing: 0,
             outgoing: Buffer::default(),
             carried: None,
             plaintext: Buffer::default(),
