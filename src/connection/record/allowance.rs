@@ -1,5 +1,5 @@
-//! What a peer may send without application data, and what is kept of it: the same
-//! whoever has the records, rustls or we.
+//! Tests of what a peer may send without application data, and of what is stored of it.  The
+//! rules are the same with rustls' record layer and with ours.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use super::super::limits::ALLOWANCE;
 #[cfg(not(feature = "rustls-records"))]
 use super::super::limits::OF_A_KIND;
 use super::endpoint::{Endpoint, connect};
-use super::peer::{Peer, Receiver, Said, Terms, name};
+use super::peer::{Peer, Receiver, Sent, Terms, name};
 use crate::Status;
 use crate::context::{Context, Session};
 
-/// A receiver after a good handshake, and its peer, which has taken all of it.
+/// A receiver after its handshake, and its peer, which received all records of it.
 fn connected(terms: &Terms, is_client: bool) -> (Endpoint, Peer) {
     let mut target = Endpoint::new(terms, is_client, None);
     let mut peer = connect(terms, is_client, &mut target);
-    peer.hear(&target.take_records());
+    peer.open(&target.take_records());
     (target, peer)
 }
 
@@ -62,8 +62,8 @@ fn kinds_of_records_without_data_share_one_allowance() {
         let error = target.engine.failure().unwrap().clone();
         assert_eq!(error.status(), Status::Protocol);
         assert!(error.to_string().contains("too many records"), "{error}");
-        let said = peer.hear(&target.take_records());
-        assert_eq!(said, [Said::Alert(2, 10)]);
+        let sent = peer.open(&target.take_records());
+        assert_eq!(sent, [Sent::Alert(2, 10)]);
     }
 }
 
@@ -97,10 +97,10 @@ fn requested_key_update_is_answered_without_a_write() {
             target.receive(&peer.seal(22, &[24, 0, 0, 1, 1]));
             peer.update_keys();
             assert!(target.engine.has_outgoing());
-            assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
+            assert_eq!(peer.open(&target.take_records()), [Sent::KeyUpdate(0)]);
             target.engine.encrypt(b"data", 0).unwrap();
-            let said = peer.hear(&target.take_records());
-            assert_eq!(said, [Said::Data(b"data".to_vec())]);
+            let sent = peer.open(&target.take_records());
+            assert_eq!(sent, [Sent::Data(b"data".to_vec())]);
         }
     }
 }
@@ -122,7 +122,7 @@ fn key_updates_that_were_requested_are_free() {
         target.receive(&peer.seal(23, b"data"));
         for round in 0..5 * u32::from(ALLOWANCE) {
             target.engine.refresh_keys().unwrap();
-            assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(1)]);
+            assert_eq!(peer.open(&target.take_records()), [Sent::KeyUpdate(1)]);
             target.receive(&key_update(&mut peer));
             assert!(target.engine.failure().is_none(), "round {round}");
         }
@@ -144,7 +144,7 @@ fn each_request_makes_one_key_update_free_at_most() {
         for _ in 0..3 {
             target.engine.refresh_keys().unwrap();
         }
-        // Data refills what may come unasked, and not what was asked for.
+        // Data refills the allowance, and does not change what is free.
         for _ in 0..2 {
             target.receive(&peer.seal(23, b"data"));
         }
@@ -186,7 +186,7 @@ fn what_follows_close_notify_shares_the_allowance() {
     let (mut target, mut peer) = connected(&terms, false);
     // Without application data rustls keeps the connection.
     target.engine.close_notify().unwrap();
-    assert_eq!(peer.hear(&target.take_records()), [Said::Alert(1, 0)]);
+    assert_eq!(peer.open(&target.take_records()), [Sent::Alert(1, 0)]);
     for _ in 0..ALLOWANCE / 2 {
         target.receive(&peer.seal(22, &[24, 0, 0, 1, 0]));
         peer.update_keys();

@@ -63,7 +63,7 @@ impl Receiver for Endpoint {
 /// Completes the handshake of a receiver and gives its peer, which has not taken the last
 /// records of the receiver: the tickets of a server.
 pub(crate) fn connect(terms: &Terms, is_client: bool, receiver: &mut dyn Receiver) -> Peer {
-    let peer = Peer::meet(terms, !is_client, receiver);
+    let peer = Peer::connect(terms, !is_client, receiver);
     receiver.receive(&peer.flight);
     peer
 }

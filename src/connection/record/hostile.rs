@@ -1,4 +1,4 @@
-//! A peer that bytes command: for the fuzzer, and for some thousand inputs of the tests.
+//! A hostile peer that bytes control: for the fuzzer, and for some thousand random inputs.
 //!
 //! The first byte chooses the cipher suite and the side; each that follows is a command,
 //! and takes what it needs of the bytes behind it.
@@ -9,10 +9,10 @@ use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 
 use super::super::engine::{Engine, Read};
 use super::endpoint::{Endpoint, connect};
-use super::peer::{Receiver, Said, Terms};
+use super::peer::{Receiver, Sent, Terms};
 use super::{FATAL, HEADER, MESSAGE_HEADER};
 
-/// The types that records have, and one that there is not.
+/// The content types, and two that do not exist.
 const KINDS: [u8; 6] = [20, 21, 22, 23, 24, 0];
 
 fn terms() -> &'static [Terms] {
@@ -28,7 +28,7 @@ fn terms() -> &'static [Terms] {
     })
 }
 
-/// Does what the bytes say.  It panics where the receiver does what it must not.
+/// Runs the commands, and panics if the receiver violates an invariant.
 pub(crate) fn play(mut commands: &[u8]) {
     let Some(first) = byte(&mut commands) else {
         return;
@@ -96,12 +96,12 @@ pub(crate) fn play(mut commands: &[u8]) {
             let place = usize::from(byte(&mut commands).unwrap_or(0)) % (wire.len() - before);
             wire[before + place] ^= 1 << (place % 8);
         }
-        check(peer.hear(&target.take_records()), &mut target);
+        check(peer.open(&target.take_records()), &mut target);
     }
     target.receive(&wire);
     target.engine().end_of_transport();
     target.read();
-    check(peer.hear(&target.take_records()), &mut target);
+    check(peer.open(&target.take_records()), &mut target);
 }
 
 fn byte(commands: &mut &[u8]) -> Option<u8> {
@@ -114,7 +114,7 @@ fn kind(commands: &mut &[u8]) -> u8 {
     KINDS[usize::from(byte(commands).unwrap_or(0)) % KINDS.len()]
 }
 
-/// As many bytes as the first one says.
+/// As many bytes as the first one counts.
 fn several<'a>(commands: &mut &'a [u8]) -> &'a [u8] {
     let length = usize::from(byte(commands).unwrap_or(0));
     let (taken, rest) = commands.split_at(length.min(commands.len()));
@@ -122,11 +122,11 @@ fn several<'a>(commands: &mut &'a [u8]) -> &'a [u8] {
     taken
 }
 
-/// Nothing is said after an alert that ends a direction.
-fn check(said: Vec<Said>, target: &mut Target) {
-    for one in said {
-        assert!(!target.has_said_last, "{one:?} after the last alert");
-        target.has_said_last = matches!(one, Said::Alert(FATAL, _) | Said::Alert(_, 0));
+/// Nothing is sent after an alert that ends a direction.
+fn check(sent: Vec<Sent>, target: &mut Target) {
+    for one in sent {
+        assert!(!target.has_sent_last, "{one:?} after the last alert");
+        target.has_sent_last = matches!(one, Sent::Alert(FATAL, _) | Sent::Alert(_, 0));
     }
 }
 
@@ -134,7 +134,7 @@ fn check(said: Vec<Said>, target: &mut Target) {
 pub(super) struct Target {
     endpoint: Endpoint,
     is_closed: bool,
-    has_said_last: bool,
+    has_sent_last: bool,
     /// How much the next call reads.
     size: usize,
 }
@@ -144,7 +144,7 @@ impl Target {
         Self {
             endpoint: Endpoint::new(terms, is_client, None),
             is_closed: false,
-            has_said_last: false,
+            has_sent_last: false,
             size: 1,
         }
     }

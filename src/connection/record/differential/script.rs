@@ -10,7 +10,7 @@ use super::differences::Fault;
 use super::receivers::{Compared, End};
 use crate::connection::RECORD_PLAINTEXT;
 use crate::connection::limits::{RENEGOTIATIONS, WARNINGS};
-use crate::connection::record::peer::{Peer, Said, Terms};
+use crate::connection::record::peer::{Peer, Sent, Terms};
 use crate::connection::record::{FATAL, WARNING};
 pub(super) use outcome::Outcome;
 use spent::Spent;
@@ -37,14 +37,14 @@ pub(super) struct Script<'a> {
     receiver: &'a mut dyn Compared,
     /// Records that are not delivered yet.
     wire: Vec<u8>,
-    said: Vec<Said>,
+    sent: Vec<Sent>,
     steps: Vec<String>,
     fault: Option<Fault>,
     /// Whether the peer has done what ends the script.
     is_over: bool,
     /// Whether the last flight of the handshake is delivered.
     has_delivered: bool,
-    /// Whether the receiver said close_notify.
+    /// Whether the receiver sent close_notify.
     is_closed: bool,
     /// What the receiver has put up with since there was application data.
     spent: Spent,
@@ -64,7 +64,7 @@ impl<'a> Script<'a> {
         rng: fastrand::Rng,
         receiver: &'a mut dyn Compared,
     ) -> Self {
-        let peer = Peer::meet(terms, !is_client, receiver);
+        let peer = Peer::connect(terms, !is_client, receiver);
         Self {
             rng,
             terms,
@@ -72,7 +72,7 @@ impl<'a> Script<'a> {
             wire: peer.flight.clone(),
             peer,
             receiver,
-            said: Vec::new(),
+            sent: Vec::new(),
             steps: Vec::new(),
             fault: None,
             is_over: false,
@@ -109,10 +109,10 @@ impl<'a> Script<'a> {
             self.note("the transport ends");
             self.receiver.end_of_transport();
         }
-        self.hear();
+        self.open();
         Outcome {
             plaintext: self.receiver.plaintext().to_vec(),
-            said: self.said,
+            sent: self.sent,
             end: self.receiver.end(),
             fault: self.fault,
             steps: self.steps,
@@ -124,7 +124,7 @@ impl<'a> Script<'a> {
     }
 
     fn step(&mut self) {
-        // A receiver that said close_notify and then a fatal alert is nothing that rustls
+        // A receiver that sent close_notify and then a fatal alert is nothing that rustls
         // is built for.
         let kinds = if self.is_closed { 9 } else { 20 };
         let kind = self.rng.u8(..kinds);
@@ -182,12 +182,12 @@ impl<'a> Script<'a> {
             rest = behind;
         }
         self.has_delivered = true;
-        self.hear();
+        self.open();
     }
 
-    fn hear(&mut self) {
+    fn open(&mut self) {
         let records = self.receiver.take_records();
-        self.said.extend(self.peer.hear(&records));
+        self.sent.extend(self.peer.open(&records));
     }
 
     /// One record, with padding as it comes.
@@ -440,7 +440,7 @@ impl<'a> Script<'a> {
             self.note(format!("the receiver writes: {data}"));
             let data = self.bytes(data);
             self.receiver.write(&data);
-            self.hear();
+            self.open();
             if self.terms.is_tls13() && self.rng.u8(..3) == 0 {
                 self.note("the receiver refreshes its keys");
                 self.receiver.refresh_keys();

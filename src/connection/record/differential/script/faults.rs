@@ -293,7 +293,7 @@ impl Script<'_> {
                 self.put(DATA, b"which allows more");
                 self.deliver();
                 self.receiver.refresh_keys();
-                self.hear();
+                self.open();
                 for _ in 0..=KEY_UPDATES {
                     self.put_messages(&message(HandshakeType::KeyUpdate, &[0]));
                     self.peer.update_keys();

@@ -5,13 +5,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::differences::{Fault, Verdict};
 use super::super::receivers::End;
-use crate::connection::record::peer::Said;
+use crate::connection::record::peer::Sent;
 
 /// What came of a script.
 #[derive(Debug, PartialEq, Eq)]
 pub(in super::super) struct Outcome {
     pub(in super::super) plaintext: Vec<u8>,
-    pub(in super::super) said: Vec<Said>,
+    pub(in super::super) sent: Vec<Sent>,
     pub(in super::super) end: Option<End>,
     /// What was done that the table has.
     pub(in super::super) fault: Option<Fault>,
@@ -19,19 +19,19 @@ pub(in super::super) struct Outcome {
 }
 
 impl Outcome {
-    /// What was said without the alert that tells of a fault.
-    pub(in super::super) fn said_before(&self, fault: Verdict) -> Vec<&Said> {
-        let mut said = self.said();
+    /// What was sent without the alert that tells of a fault.
+    pub(in super::super) fn sent_before(&self, fault: Verdict) -> Vec<&Sent> {
+        let mut sent = self.sent();
         let is_told = !matches!(fault, Verdict::Nothing | Verdict::Silent);
-        said.pop_if(|last| is_told && matches!(last, Said::Alert(..)));
-        said
+        sent.pop_if(|last| is_told && matches!(last, Sent::Alert(..)));
+        sent
     }
 
-    /// What was said but for answers to a KeyUpdate: ours do not wait for the next write,
+    /// What was sent but for answers to a KeyUpdate: ours do not wait for the next write,
     /// which theirs do (RFC 8446, section 4.6.3, allows both).
-    pub(in super::super) fn said(&self) -> Vec<&Said> {
-        let said = self.said.iter();
-        said.filter(|said| **said != Said::KeyUpdate(0)).collect()
+    pub(in super::super) fn sent(&self) -> Vec<&Sent> {
+        let sent = self.sent.iter();
+        sent.filter(|sent| **sent != Sent::KeyUpdate(0)).collect()
     }
 }
 
@@ -44,9 +44,9 @@ impl fmt::Display for Outcome {
             format!("{} bytes, {:x}", bytes.len(), hasher.finish())
         };
         write!(f, "{:?} after {}", self.end, hash(&self.plaintext))?;
-        for said in &self.said {
-            match said {
-                Said::Data(data) => write!(f, "; {}", hash(data))?,
+        for sent in &self.sent {
+            match sent {
+                Sent::Data(data) => write!(f, "; {}", hash(data))?,
                 other => write!(f, "; {other:?}")?,
             }
         }
