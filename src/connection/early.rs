@@ -1,5 +1,5 @@
-//! Early data (0-RTT, RFC 8446, section 2.3): what a client says before the
-//! handshake is complete.
+//! Early data (0-RTT, RFC 8446, section 2.3): what a client sends before the handshake is
+//! complete.
 
 use std::sync::TryLockError;
 
@@ -23,7 +23,7 @@ impl Connection {
             return Err(Error::new(Status::State, sentence));
         }
         let _handshake = match self.handshaking.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(taken("shakes hands on")),
+            Err(TryLockError::WouldBlock) => return Err(taken("completes the handshake of")),
             // What is held over a panic is nothing that can be half changed.
             other => other.ok(),
         };

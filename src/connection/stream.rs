@@ -39,7 +39,7 @@ const GATHERED: usize = 16_384;
 ///
 /// A fatal error is kept: every later call returns it again.  Not fatal are
 /// [`Status::WantRead`], [`Status::WantWrite`], [`Status::Timeout`] while
-/// reading or shaking hands, and an interrupted wait: the call can be made
+/// reading or completing the handshake, and an interrupted wait: the call can be made
 /// again.
 ///
 /// Dropping a connection says nothing to the peer: call [`Self::shutdown`]

@@ -275,7 +275,7 @@ static void early_data_has_limits(void)
 	connect_only(&p, "localhost");
 	CHECK(tlsmith_write_early(p.client, data, sizeof data) == 1000 - 17);
 	CHECK(tlsmith_write_early(p.client, data, 10) == 0);
-	/* A server that does not read it shakes hands all the same. */
+	/* A server that does not read it completes the handshake all the same. */
 	alarm(20);
 	CHECK(shake(&p) == 0 && p.server_status == 0);
 	alarm(0);

@@ -60,7 +60,7 @@ pub fn transport(stream: UnixStream) -> SocketTransport<UnixStream> {
     SocketTransport::new(stream).unwrap()
 }
 
-/// A client and a server that have not shaken hands.
+/// A client and a server before the handshake.
 pub fn pair(client: &Context, server: &Context, name: &str) -> (Connection, Connection) {
     let (near, far) = UnixStream::pair().unwrap();
     let client = Connection::client(client, Some(name), transport(near)).unwrap();

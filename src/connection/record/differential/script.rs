@@ -2,7 +2,7 @@
 
 mod faults;
 mod outcome;
-mod spent;
+mod charged;
 
 use rustls::{AlertDescription, HandshakeType};
 
@@ -12,8 +12,8 @@ use crate::connection::RECORD_PLAINTEXT;
 use crate::connection::limits::{RENEGOTIATIONS, WARNINGS};
 use crate::connection::record::peer::{Peer, Sent, Terms};
 use crate::connection::record::{FATAL, WARNING};
+use charged::Charged;
 pub(super) use outcome::Outcome;
-use spent::Spent;
 
 const DATA: u8 = 23;
 const HANDSHAKE: u8 = 22;
@@ -47,7 +47,7 @@ pub(super) struct Script<'a> {
     /// Whether the receiver sent close_notify.
     is_closed: bool,
     /// What the receiver has put up with since there was application data.
-    spent: Spent,
+    charged: Charged,
     /// KeyUpdates that the receiver requested and that have not come.
     requested: u8,
     /// The same as rustls counts it.
@@ -79,12 +79,12 @@ impl<'a> Script<'a> {
             has_delivered: false,
             is_closed: false,
             // Its server's last flight has tickets.
-            spent: Spent {
+            charged: Charged {
                 together: match terms.is_tls13() && is_client {
                     true => terms.server.send_tls13_tickets as u8,
                     false => 0,
                 },
-                ..Spent::default()
+                ..Charged::default()
             },
             requested: 0,
             empty: 0,
@@ -128,9 +128,9 @@ impl<'a> Script<'a> {
         // is built for.
         let kinds = if self.is_closed { 9 } else { 20 };
         let kind = self.rng.u8(..kinds);
-        if self.is_closed && !self.spent.has_room_for(8) {
+        if self.is_closed && !self.charged.has_room_for(8) {
             self.put(DATA, b"which allows more");
-            self.spent = Spent::default();
+            self.charged = Charged::default();
             (self.empty, self.key_updates) = (0, 0);
         }
         // While rustls has the connection, its judgement is ours.
@@ -232,7 +232,7 @@ impl<'a> Script<'a> {
         self.put(DATA, &content);
         match content.len() {
             0 => self.count_empty(),
-            _ => (self.spent, self.empty) = (Spent::default(), 0),
+            _ => (self.charged, self.empty) = (Charged::default(), 0),
         }
         self.key_updates = 0;
         self.check_empty();
@@ -240,19 +240,19 @@ impl<'a> Script<'a> {
 
     fn count_empty(&mut self) {
         self.empty += 1;
-        self.spent.empty += 1;
-        self.spent.together += 1;
+        self.charged.empty += 1;
+        self.charged.together += 1;
     }
 
     fn check_empty(&mut self) {
         match self.empty > EMPTY_RECORDS {
             true => self.fault_is(Fault::TooManyEmpty),
-            false => self.check_spent(),
+            false => self.check_charged(),
         }
     }
 
-    fn check_spent(&mut self) {
-        if !self.spent.has_room_for(0) {
+    fn check_charged(&mut self) {
+        if !self.charged.has_room_for(0) {
             self.fault_is(Fault::TooManyTogether);
         }
     }
@@ -311,10 +311,10 @@ impl<'a> Script<'a> {
         }
         self.note(format!("{tickets} tickets, KeyUpdate: {is_update}"));
         self.put_messages(&messages);
-        self.spent.together += tickets;
+        self.charged.together += tickets;
         match is_update {
             true => self.updated(),
-            false => self.check_spent(),
+            false => self.check_charged(),
         }
     }
 
@@ -325,14 +325,14 @@ impl<'a> Script<'a> {
         match self.requested.checked_sub(1) {
             Some(rest) => self.requested = rest,
             None => {
-                self.spent.key_updates += 1;
-                self.spent.together += 1;
+                self.charged.key_updates += 1;
+                self.charged.together += 1;
             }
         }
-        match (self.key_updates > KEY_UPDATES, self.spent.has_room_for(0)) {
+        match (self.key_updates > KEY_UPDATES, self.charged.has_room_for(0)) {
             (true, false) => self.fault_is(Fault::TooManyKeyUpdates),
             (true, true) => self.fault_is(Fault::RequestedKeyUpdates),
-            (false, _) => self.check_spent(),
+            (false, _) => self.check_charged(),
         }
     }
 
@@ -380,10 +380,10 @@ impl<'a> Script<'a> {
             self.put(ALERT, &[WARNING, description]);
             self.empty = 0;
             self.warnings += 1;
-            self.spent.together += 1;
+            self.charged.together += 1;
             match self.warnings > WARNINGS {
                 true => self.fault_is(Fault::TooManyWarnings),
-                false => self.check_spent(),
+                false => self.check_charged(),
             }
         }
     }
