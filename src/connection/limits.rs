@@ -1,5 +1,5 @@
-//! What a peer can make one connection hold or do.  Every limit is here, so that they
-//! can be read and judged together.
+//! Limits on what a peer can make one connection store or do.  They are all here, to be
+//! reviewed together.
 //!
 //! | limit | value | counts | when it is exceeded |
 //! |---|---|---|---|

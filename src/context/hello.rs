@@ -1,4 +1,4 @@
-//! What a server sees of a client before it decides how to answer.
+//! The ClientHello as servers see it, and the configuration that it selects.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::settings::{RECORD_HEADER, Shown};
 use crate::connection::RECORD_PLAINTEXT;
 use crate::{Error, Result, Status};
 
-/// What a client says in its ClientHello (RFC 8446, section 4.1.2).
+/// A ClientHello (RFC 8446, section 4.1.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hello {
@@ -21,7 +21,7 @@ pub struct Hello {
     pub server_name: Option<String>,
     /// The protocols that it offers (ALPN, RFC 7301), best first.
     pub alpn: Vec<String>,
-    // By their numbers: few ask for the names.
+    // As numbers: few programs ask for the names.
     versions: Vec<u16>,
     ciphers: Vec<CipherSuite>,
     groups: Vec<NamedGroup>,
@@ -62,14 +62,14 @@ impl Hello {
         groups.map(names::offered_group).collect()
     }
 
-    /// The signature schemes that it can check, best first, likewise.
+    /// The signature schemes that it can verify, best first, likewise.
     pub fn signature_schemes(&self) -> Vec<String> {
         let schemes = self.signature_schemes.iter().copied();
         schemes.map(names::offered_scheme).collect()
     }
 }
 
-/// Chooses the context that answers a client; `None`: the one that was asked.
+/// Chooses the context that serves a client; `None`: that of the connection.
 pub type Choose = Arc<dyn Fn(&Hello) -> Result<Option<Context>> + Send + Sync>;
 
 /// Selects the configuration of a server by the ClientHello.
@@ -187,7 +187,7 @@ pub(crate) fn adapt(
     })
 }
 
-/// How well an identity is for a name: not at all, by a wildcard, exactly.
+/// How an identity matches a name: not at all, by a wildcard, or exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fit {
     None,
@@ -202,8 +202,8 @@ pub(super) fn fit(shown: &Shown, name: &str) -> Fit {
     let leaf = CertificateDer::from(shown.leaf.der());
     let parsed = rustls::server::ParsedCertificate::try_from(&leaf);
     let is_for = parsed.is_ok_and(|leaf| rustls::client::verify_server_name(&leaf, &asked).is_ok());
-    let says_so = |known: &String| known.eq_ignore_ascii_case(name.trim_end_matches('.'));
-    match (is_for, shown.leaf.names().iter().any(says_so)) {
+    let is_exact = |known: &String| known.eq_ignore_ascii_case(name.trim_end_matches('.'));
+    match (is_for, shown.leaf.names().iter().any(is_exact)) {
         (false, _) => Fit::None,
         (true, false) => Fit::Wildcard,
         (true, true) => Fit::Exact,

@@ -108,13 +108,13 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
     Ok(())
 }
 
-/// The identities of a server, in the order in which they were set.
+/// The identities of a server, in the order in which they were added.
 #[derive(Debug)]
 struct Identities(Vec<Shown>);
 
 /// Whether a client can verify the certificate of an identity and what it signs.
 fn is_usable(shown: &Shown, hello: &ClientHello<'_>) -> bool {
-    // Some take only something else than certificates (RFC 7250).
+    // Some clients support only raw public keys (RFC 7250).
     let types = hello.server_cert_types();
     let authorities = hello.certificate_authorities().unwrap_or_default();
     let authorities = authorities.iter().map(AsRef::as_ref);
@@ -122,8 +122,8 @@ fn is_usable(shown: &Shown, hello: &ClientHello<'_>) -> bool {
         && shown.is_for(hello.signature_schemes(), authorities)
 }
 
-/// Whether supported_groups has the curve of an identity, or need not have it.  In TLS 1.2
-/// it is about the keys of certificates, too (RFC 8422, section 5.1).
+/// Whether the client supports the curve of an identity.  In TLS 1.2, supported_groups
+/// applies to the keys of certificates, too (RFC 8422, section 5.1).
 fn has_offered_curve(shown: &Shown, hello: &ClientHello<'_>) -> bool {
     match (shown.curve, hello.named_groups()) {
         (Some(curve), Some(groups)) => !Notes::is_tls12() || groups.contains(&curve),
@@ -132,12 +132,12 @@ fn has_offered_curve(shown: &Shown, hello: &ClientHello<'_>) -> bool {
 }
 
 impl ResolvesServerCert for Identities {
-    /// The best identity is one for the name that the client asks for, of those that the
-    /// client can verify: with a curve that it offers, then with the exact name rather than
-    /// a wildcard.
+    /// Selects an identity that the client can verify.  One for the requested name is
+    /// preferred, then one on a curve that the client supports, then one with the exact name
+    /// rather than a wildcard.
     ///
-    /// Where none with that name has such a curve, the others are presented all the same:
-    /// clients that exchange no keys on P-521 may verify its signatures, as ours do.
+    /// Without a supported curve an identity for the name is presented all the same: clients
+    /// that exchange no keys on P-521 may verify its signatures, as ours do.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         Notes::server_name(name);
@@ -147,7 +147,7 @@ impl ResolvesServerCert for Identities {
             Reverse((fit != Fit::None, has_curve, fit))
         };
         let identities = self.0.iter();
-        // The first of those that are equally good: min_by_key takes that.
+        // Of equals, min_by_key selects the first.
         let best = identities
             .filter(|shown| is_usable(shown, &hello))
             .min_by_key(rank);

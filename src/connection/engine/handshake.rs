@@ -73,7 +73,7 @@ impl Engine {
             _ if outcome.is_ok() && self.incoming.len() > FRAGMENTED_MESSAGE => {
                 Err(self.refuse(failure::oversized_message()))
             }
-            // It is through with what it was shown.
+            // It processed all that it got.
             Ok(Step::Ready | Step::Blocked) if goal.is_nothing() && self.show_next()? => {
                 Ok((Step::Again, filled))
             }
@@ -90,7 +90,7 @@ impl Engine {
     }
 
     /// Has rustls send the KeyUpdate that the peer requested, which would wait for the next
-    /// write, unless records wait to be sent: whether there was one.
+    /// write, unless records wait to be sent.  Returns whether there was one.
     fn has_answered_key_update(&mut self) -> bool {
         let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
         let may_answer =
@@ -171,7 +171,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Shows rustls the next record, if it is whole and for rustls: whether it was.
+    /// Gives rustls the next record, if it is complete and for rustls, and returns whether it
+    /// was.
     fn show_next(&mut self) -> Result<bool> {
         let is_for_rustls = self.concluded && self.stays_with_rustls();
         if !self.is_handshaking() && !is_for_rustls && self.shown == 0 {
@@ -194,8 +195,8 @@ impl Engine {
         Ok(next.is_some())
     }
 
-    /// Discards early data that rustls does not take.  rustls counts its payload alone,
-    /// and would skip records without any for ever.
+    /// Discards early data that rustls rejected.  rustls counts only the payload, and would
+    /// skip empty records for ever.
     fn skip(&mut self) -> Result<()> {
         let skipped = self.shown;
         self.discard(skipped);
@@ -221,7 +222,7 @@ impl Engine {
         }
     }
 
-    /// Makes room for the early data that a server accepts, or skips.
+    /// Allows for the early data that a server accepts or skips.
     pub(super) fn allow_early_data(&mut self, most: u32) {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         // Small records have more headers and tags than data.
@@ -229,12 +230,12 @@ impl Engine {
         self.handshake_left = HANDSHAKE_INPUT.saturating_add(most.saturating_mul(2));
     }
 
-    /// Fails the connection over what rustls lets pass, with an alert.  rustls seals
-    /// alerts only against what it sees: a change_cipher_spec that may not be there gets
-    /// an unexpected_message (RFC 8446, section 5).
+    /// Fails the connection, with an alert, because of something that rustls accepts.  rustls
+    /// seals alerts only for its own errors: it gets a ChangeCipherSpec that is not allowed,
+    /// and answers with unexpected_message (RFC 8446, section 5).
     fn refuse(&mut self, failure: Error) -> Error {
-        // rustls finds the messages that it holds by their place in the records, and
-        // nothing follows its close_notify.
+        // rustls refers to fragments by their offset in `incoming`, and sends nothing after
+        // close_notify.
         if self.shown == 0 && !self.sent_close_notify {
             let value = if self.is_handshaking() { 2 } else { 1 };
             let mut stray = [ContentType::ChangeCipherSpec.into(), 3, 3, 0, 1, value];
@@ -245,7 +246,7 @@ impl Engine {
                 early: &mut self.early,
                 sent_end_of_early_data: false,
             };
-            // What it has to send comes first.
+            // Pending records go first.
             while let (_, Ok(Step::Again)) = process(
                 &mut self.tls,
                 &mut stray,
@@ -258,12 +259,12 @@ impl Engine {
         self.fail(failure)
     }
 
-    /// Whether the only record that rustls was shown and kept is early data that it does
-    /// not take.  It skips that, but does not report or remember it: it would try to
-    /// open it again with each record that follows, and only so often.
+    /// Whether the only record that rustls has is rejected early data.  rustls skips it, but
+    /// neither reports nor remembers it: it would try to open it again with every record that
+    /// follows, and fail after some of them.
     ///
-    /// AWS-LC leaves zeros of what it cannot open.  What it opened, such as the start of a
-    /// message, has a content type that is not zero (RFC 8446, section 5.2).
+    /// AWS-LC overwrites with zeros what it cannot open.  An opened record, such as the start
+    /// of a message, has a content type that is not zero (RFC 8446, section 5.2).
     fn has_skipped(&self) -> bool {
         let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
         let may_skip = matches!(self.tls, Tls::Server(_)) && self.state().is_some_and(is_tls13);
@@ -288,9 +289,8 @@ impl Engine {
         cfg!(feature = "rustls-records") || self.sent_close_notify
     }
 
-    /// After an error rustls has an alert ready that tells the peer why, and
-    /// before it perhaps messages that were made before the error.  While it
-    /// has those it looks at no record, which after an error it must not.
+    /// Seals the alert that rustls queued after an error, and messages that it queued before
+    /// it.  While there are any, it processes no record, which it must not after an error.
     pub(super) fn seal_alert(&mut self) {
         while self.state().is_some_and(|state| state.wants_write()) {
             let (discard, outcome, _) = self.drive(Goal::Nothing, &mut []);
@@ -301,8 +301,8 @@ impl Engine {
         }
     }
 
-    /// certificate_required belongs to TLS 1.3.  Where it is not protected, the version is
-    /// older, and handshake_failure is what tells of it (RFC 5246, section 7.4.6).
+    /// Replaces certificate_required, which belongs to TLS 1.3, in TLS 1.2: there the alert is
+    /// handshake_failure (RFC 5246, section 7.4.6).  Alerts of TLS 1.3 are protected here.
     fn correct_alert(&mut self) {
         let required = fatal_alert(AlertDescription::CertificateRequired.into());
         if let Some(alert) = self.outgoing.filled_mut().last_chunk_mut()
@@ -325,7 +325,7 @@ impl Engine {
             early: &mut self.early,
             sent_end_of_early_data: false,
         };
-        // A record that is not whole rustls can refuse, but not open.
+        // An incomplete record rustls can refuse, but not open.
         let records = self.incoming.filled_mut();
         let end = match record_length(&records[self.shown..]) {
             Some(_) => self.shown,
@@ -365,7 +365,7 @@ pub(super) fn answering(config: Arc<ServerConfig>) -> Result<Tls> {
         .map_err(|error| failure::of_rustls(error, None, &[]))
 }
 
-/// The most content of a record, of what rustls calls the size of a fragment: with a
+/// The most plaintext of a record, from the fragment size of rustls, which includes the
 /// header.
 pub(super) fn fragment(size: Option<usize>) -> usize {
     size.map_or(RECORD_PLAINTEXT, |size| size - HEADER)
