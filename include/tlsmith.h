@@ -448,8 +448,10 @@ int tlsmith_ctx_set_ciphers(struct tlsmith_ctx *ctx,
 int tlsmith_ctx_set_groups(struct tlsmith_ctx *ctx, const char *names);
 
 /// Put at most so many bytes into each record that is sent, 512 to 16384, the
-/// default: for peers with little memory.
-int tlsmith_ctx_set_max_fragment(struct tlsmith_ctx *ctx, size_t bytes);
+/// default: for peers with little memory.  A server also obeys the limit that its client
+/// announces, by record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
+int tlsmith_ctx_set_max_fragment(struct tlsmith_ctx *ctx,
+                                 size_t bytes);
 
 /// Let peers sign the handshake only with these signature schemes (RFC 8446,
 /// section 4.2.3), best first, by their IANA names:

@@ -226,7 +226,8 @@ impl Context {
     }
 
     /// Puts at most so many bytes into each record that is sent, 512 to 16384, the
-    /// default: for peers with little memory.
+    /// default: for peers with little memory.  A server also obeys the limit that its
+    /// client announces, by record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
     pub fn set_max_fragment(&self, bytes: usize) -> Result<()> {
         self.set(|settings| settings.set_max_fragment(bytes))
     }
