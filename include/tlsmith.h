@@ -444,8 +444,10 @@ int tlsmith_ctx_set_ciphers(struct tlsmith_ctx *ctx,
 int tlsmith_ctx_set_groups(struct tlsmith_ctx *ctx, const char *names);
 
 /// Put at most so many bytes into each record that is sent, 512 to 16384, the
-/// default: for peers with little memory.
-int tlsmith_ctx_set_max_fragment(struct tlsmith_ctx *ctx, size_t bytes);
+/// default: for peers with little memory.  A server also obeys the limit that its client
+/// announces, by record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
+int tlsmith_ctx_set_max_fragment(struct tlsmith_ctx *ctx,
+                                 size_t bytes);
 
 /// Let peers sign the handshake only with these signature schemes (RFC 8446,
 /// section 4.2.3), best first, by their IANA names:
@@ -764,9 +766,11 @@ size_t tlsmith_pending(const struct tlsmith_conn *conn);
 /* ---- Connection: early data ---------------------------------------------- */
 
 /// Write early data (0-RTT) of a client before the handshake: a count, less than
-/// `len` where the session allows no more, and 0 where it allows none.  Call
-/// tlsmith_handshake() then, and ask tlsmith_conn_early_data() whether the server
-/// took it.  It can be replayed.  TLSMITH_ERR_STATE after the handshake.
+/// `len` where the session allows no more, and 0 where it allows none.  A record counts
+/// 17 bytes more than its data against the limit that the server announced, since some
+/// servers count so.  Call tlsmith_handshake() then, and ask tlsmith_conn_early_data()
+/// whether the server took it.  It can be replayed.  TLSMITH_ERR_STATE after the
+/// handshake.
 TLSMITH_NODISCARD
 ptrdiff_t tlsmith_write_early(struct tlsmith_conn *conn,
                               const void *data,

@@ -37,6 +37,8 @@ pub(crate) struct Notes {
     pub(crate) server_random: Vec<u8>,
     /// The tickets that came.
     pub(crate) tickets: Vec<Arc<Ticket>>,
+    /// How much early data the session allows that a client offers, in bytes.
+    pub(crate) max_early_data: u32,
     /// What later steps of the handshake need to know.
     pub(crate) carried: Carried,
 }
@@ -48,6 +50,8 @@ pub(crate) struct Carried {
     pub(crate) authentication: Option<Authentication>,
     /// Whether the master secret of TLS 1.2 is bound to its handshake (RFC 7627).
     pub(crate) extended_master_secret: Option<bool>,
+    /// Whether a server answers its client with TLS 1.2.
+    pub(crate) is_tls12: bool,
 }
 
 /// When a peer was authenticated by its certificate, or a session began without that.
@@ -115,6 +119,7 @@ impl Notes {
             .carried
             .extended_master_secret
             .or(carried.extended_master_secret);
+        carried.is_tls12 |= later.carried.is_tls12;
         if !later.path.is_empty() {
             self.path = later.path;
         }
@@ -143,6 +148,10 @@ impl Notes {
         NOTES.with_borrow(|notes| notes.carried.extended_master_secret)
     }
 
+    pub(crate) fn is_tls12() -> bool {
+        NOTES.with_borrow(|notes| notes.carried.is_tls12)
+    }
+
     pub(crate) fn refusal(error: Error) {
         NOTES.with_borrow_mut(|notes| notes.refusal = Some(error));
     }
@@ -157,6 +166,10 @@ impl Notes {
 
     pub(crate) fn ocsp(response: &[u8]) {
         NOTES.with_borrow_mut(|notes| notes.ocsp = Some(response.to_vec()));
+    }
+
+    pub(crate) fn max_early_data(bytes: u32) {
+        NOTES.with_borrow_mut(|notes| notes.max_early_data = bytes);
     }
 
     pub(crate) fn ticket(ticket: Arc<Ticket>) {

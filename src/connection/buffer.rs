@@ -63,7 +63,7 @@ impl Buffer {
     /// Room for at least `least` bytes at the end, and often more.
     pub(crate) fn spare(&mut self, least: usize) -> &mut [u8] {
         if self.memory.capacity() < CAPACITY {
-            self.unsettle();
+            self.grow();
         }
         if self.memory.capacity() - self.end < least {
             self.memory.copy_within(self.start..self.end, 0);
@@ -114,7 +114,7 @@ impl Buffer {
 
     /// Keeps a few bytes in as much memory as they need, because more may be long in
     /// coming: thousands of clients may begin a handshake and never go on.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         let len = self.len();
         if (1..=FIRST).contains(&len) && self.memory.capacity() >= CAPACITY {
             let few = self.filled().to_vec();
@@ -124,7 +124,7 @@ impl Buffer {
     }
 
     /// Gets memory as large as usual, for the bytes that it has.
-    fn unsettle(&mut self) {
+    fn grow(&mut self) {
         let few = std::mem::replace(&mut self.memory, lease());
         if self.memory.len() < self.end {
             self.memory.resize(self.end.next_multiple_of(FIRST), 0);
@@ -307,17 +307,17 @@ mod tests {
         let mut buffer = Buffer::default();
         buffer.append(b"half a record");
         buffer.consume(5);
-        buffer.settle();
+        buffer.shrink();
         assert_eq!(buffer.filled(), b"a record");
         assert!(buffer.memory.capacity() < 64);
         assert!(buffer.spare(1).len() >= FIRST / 2);
         buffer.append(b", and the rest");
         assert_eq!(buffer.filled(), b"a record, and the rest");
         buffer.consume(buffer.len());
-        buffer.settle();
+        buffer.shrink();
         assert_eq!(buffer.memory.capacity(), 0);
         buffer.append(&[7; FIRST + 1]);
-        buffer.settle();
+        buffer.shrink();
         assert!(buffer.memory.capacity() >= CAPACITY);
     }
 

@@ -1,5 +1,5 @@
-//! Early data (0-RTT, RFC 8446, section 2.3): what a client says before the
-//! handshake is complete.
+//! Early data (0-RTT, RFC 8446, section 2.3): what a client sends before the handshake is
+//! complete.
 
 use std::sync::TryLockError;
 
@@ -8,10 +8,13 @@ use super::stream::{Connection, check_room};
 use crate::{Error, Result, Status};
 
 impl Connection {
-    /// Writes early data of a client, before the handshake: how much of it the
-    /// session allows, 0 where none does.  Whether the server takes it,
-    /// [`Self::early_data`] tells after the handshake; if not, it has to be
-    /// written again.  It can be replayed.
+    /// Writes early data of a client before the handshake and returns how much of it was
+    /// taken: as much as the session allows, 0 where none does.  A record counts 17 bytes
+    /// more than its data against the limit that the server announced, since some servers
+    /// count so.
+    ///
+    /// Whether the server accepted it, [`Self::early_data`] tells after the handshake; if
+    /// not, it has to be written again.  It can be replayed.
     pub fn write_early(&self, data: &[u8]) -> Result<usize> {
         self.check_process()?;
         self.check_failure()?;
@@ -20,7 +23,7 @@ impl Connection {
             return Err(Error::new(Status::State, sentence));
         }
         let _handshake = match self.handshaking.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(taken("shakes hands on")),
+            Err(TryLockError::WouldBlock) => return Err(taken("completes the handshake of")),
             // What is held over a panic is nothing that can be half changed.
             other => other.ok(),
         };

@@ -1,15 +1,14 @@
-//! A connection behind a sans-I/O face: records in, records out, plaintext out,
-//! plaintext in.
+//! The sans-I/O engine of a connection: records in and out, plaintext in and out.
 //!
-//! rustls makes the handshake.  With the first call to read or write after it, the
-//! connection is handed over to the record layer of [`super::record`]; a build with the
-//! feature `rustls-records` leaves it with rustls.  Nothing outside can tell who has it.
-//! Nothing here makes a system call or waits: who drives it moves the bytes.
+//! rustls does the handshake.  The first read or write after it hands the connection over to
+//! the record layer of [`super::record`]; a build with the feature `rustls-records` leaves it
+//! with rustls.  Callers cannot tell which one has it.  Nothing here makes a system call or
+//! waits.
 
-mod carried;
 mod early;
-mod greeting;
+mod first_message;
 mod handshake;
+mod memory;
 mod open;
 
 use std::collections::VecDeque;
@@ -20,31 +19,32 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, CommonState, ServerConfig, SupportedCipherSuite};
 use rustls_pki_types::{CertificateDer, ServerName};
 
+use super::acceptor::InspectingAcceptor;
 use super::buffer::Buffer;
 use super::failure;
 use super::limits::{Allowance, HANDSHAKE_INPUT, LEFTOVER, SKIPPED_EARLY_DATA, TICKETS, UNSENT};
-use super::listening::Listening;
 use super::record::Records;
 use super::report::Agreed;
 use super::steps::{Goal, RECORD_PLAINTEXT, Step};
-use crate::context::{Answer, Ticket};
+use crate::context::{ConfigSelector, Ticket};
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
-use carried::Carried;
-use greeting::Greeting;
-pub(super) use greeting::fatal_alert;
+pub use early::EarlyData;
+use first_message::FirstMessage;
+pub(super) use first_message::fatal_alert;
+use memory::MemoryQueues;
 
-/// A record of its own (RFC 8446, section 5).
+/// A ChangeCipherSpec record (RFC 8446, section 5).
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
-/// What [`Engine::read`] came to.
+/// What [`Engine::read`] returns.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Read {
     /// So many bytes, at least one.
     Plaintext(usize),
     /// The peer's close_notify: nothing will ever follow.
     Closed,
-    /// Nothing until more records come from the peer.
+    /// Nothing until the peer sends more records.
     Blocked,
 }
 
@@ -53,105 +53,93 @@ pub(crate) struct Engine {
     tls: Tls,
     /// Records from the peer that are not processed yet.
     incoming: Buffer,
-    /// How many bytes of them rustls was shown: never more than one record that it has
-    /// not opened, so that it opens none that comes after the handshake.
+    /// How many bytes of them rustls got: at most one record that it did not open, so that it
+    /// opens none after the handshake.
     shown: usize,
-    /// Plaintext at the front of `incoming` that was opened there and not read yet, and
-    /// how many bytes behind it are used up.
+    /// How many bytes at the front of `incoming` are plaintext that was opened there and not
+    /// read yet, and how many behind them belong to the same record.
     opened: usize,
-    spent: usize,
+    trailing: usize,
     /// Records for the peer, in the order in which they were sealed.
     outgoing: Buffer,
-    /// What a connection over memory keeps besides.
-    carried: Option<Box<Carried>>,
+    /// The queues of a connection over memory.
+    memory: Option<Box<MemoryQueues>>,
     /// Plaintext that rustls opened and that was not read yet.
     plaintext: Buffer,
-    /// Early data that was opened and not read yet: few connections have some.
+    /// Early data that was opened and not read yet.  Few connections have any.
     early: Option<Box<Buffer>>,
     early_data: EarlyData,
-    /// What is learnt in the handshake; gone when it is complete.
+    /// The ciphertext of early data that a client may still send, in bytes.
+    early_left: usize,
+    /// Observations of the handshake, until it is complete.
     notes: Option<Box<Notes>>,
-    /// The last tickets that came.
+    /// The last tickets that were received.
     tickets: VecDeque<Arc<Ticket>>,
-    /// Input that the handshake may still take, and early data that may still be
+    /// The input that the handshake may still take, and the early data that may still be
     /// skipped, in bytes.
     handshake_left: usize,
     skip_left: usize,
     /// What the peer may still send without application data while rustls keeps the
     /// connection.
     allowance: Allowance,
-    /// The most content that a record of ours gets.
+    /// The most plaintext in a record that we send, in bytes.
     fragment: usize,
-    greeting: Greeting,
-    /// How much of `incoming` a listening server has checked: whole records.
-    greeted: usize,
-    /// The newest version that a server has, by its number, for clients that fall back.
-    newest: Option<u16>,
-    /// Whether what the handshake came to was taken.
+    first_message: FirstMessage,
+    /// How many bytes of `incoming`, in complete records, a server checked before the
+    /// ClientHello was complete.
+    checked: usize,
+    /// The configuration of a server and its newest version, until the ClientHello is
+    /// complete; `None` if the ClientHello selects the configuration.
+    preset: Option<(Arc<ServerConfig>, u16)>,
+    /// Whether [`Self::agreed`] was called after the handshake.
     concluded: bool,
-    /// Whether rustls said close_notify.
-    said_close: bool,
+    /// Whether rustls sent close_notify.
+    sent_close_notify: bool,
     transport_ended: bool,
     peer_closed: bool,
     failure: Option<Error>,
 }
 
-/// Who has the connection.
+/// What has the connection.
 enum Tls {
     Client(Box<UnbufferedClientConnection>),
     Server(Box<UnbufferedServerConnection>),
-    /// A server that has not heard its client yet.
-    Listening(Box<Listening>),
-    /// Our own record layer, with the peer's certificates, which rustls had.
+    /// A server that inspects the ClientHello, which is not complete yet.
+    Inspecting(Box<InspectingAcceptor>),
+    /// Our own record layer, with the peer's certificates from rustls.
     Open(Box<Records>, Vec<CertificateDer<'static>>),
-    /// Nobody: it could not be handed over.
+    /// Nothing: the hand-over failed.
     Lost,
-}
-
-/// What became of early data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EarlyData {
-    /// There is none.
-    #[default]
-    None,
-    /// A client sent some, and the server has not answered yet.
-    Sent,
-    /// The server took it.
-    Accepted,
-    /// The server did not take it: it has to be sent again.
-    Rejected,
 }
 
 impl Engine {
     pub(crate) fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self> {
         let fragment = handshake::fragment(config.max_fragment_size);
         let tls = UnbufferedClientConnection::new(config, name);
-        // The session that it offers to resume, if there is one.
+        // About the session that it offers to resume, if there is one.
         let notes = Notes::take();
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);
-        engine.greeting = Greeting::of_server();
+        engine.first_message = FirstMessage::of_server();
+        engine.early_left = usize::try_from(notes.max_early_data).unwrap_or(usize::MAX);
         engine.learn(notes);
         Ok(engine)
     }
 
-    pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self> {
+    /// A server whose newest version is `newest`, by its number.
+    pub(crate) fn server(config: Arc<ServerConfig>, newest: u16) -> Result<Self> {
         let fragment = handshake::fragment(config.max_fragment_size);
         let early_data = config.max_early_data_size;
-        let mut engine = handshake::answering(config).map(|tls| Self::new(tls, fragment))?;
+        let tls = handshake::answering(config.clone())?;
+        let mut engine = Self::new(tls, fragment);
         engine.allow_early_data(early_data);
+        engine.preset = Some((config, newest));
         Ok(engine)
     }
 
-    /// The same for a server that refuses clients which fall back from this version.
-    pub(crate) fn with_newest(self, newest: u16) -> Self {
-        let newest = Some(newest);
-        Self { newest, ..self }
-    }
-
-    /// A server that hears its client before it decides who answers.
-    pub(crate) fn listening(answer: Answer) -> Self {
-        let tls = Tls::Listening(Box::new(Listening::new(answer)));
+    /// A server whose configuration the ClientHello selects.
+    pub(crate) fn inspecting(selector: ConfigSelector) -> Self {
+        let tls = Tls::Inspecting(Box::new(InspectingAcceptor::new(selector)));
         Self::new(tls, RECORD_PLAINTEXT)
     }
 
@@ -159,25 +147,26 @@ impl Engine {
         Self {
             tls,
             fragment,
-            greeting: Greeting::of_client(),
-            greeted: 0,
-            newest: None,
+            first_message: FirstMessage::of_client(),
+            checked: 0,
+            preset: None,
             incoming: Buffer::default(),
             shown: 0,
             opened: 0,
-            spent: 0,
+            trailing: 0,
             outgoing: Buffer::default(),
-            carried: None,
+            memory: None,
             plaintext: Buffer::default(),
             early: None,
             early_data: EarlyData::None,
+            early_left: 0,
             notes: None,
             tickets: VecDeque::new(),
             handshake_left: HANDSHAKE_INPUT,
             skip_left: SKIPPED_EARLY_DATA,
             allowance: Allowance::default(),
             concluded: false,
-            said_close: false,
+            sent_close_notify: false,
             transport_ended: false,
             peer_closed: false,
             failure: None,
@@ -254,15 +243,15 @@ impl Engine {
                     return Err(failure::closed_in_handshake());
                 }
                 Step::Ready | Step::Blocked => {
-                    self.incoming.settle();
+                    self.incoming.shrink();
                     return Ok(false);
                 }
             }
         }
     }
 
-    /// Reads plaintext: as much as `out` holds of what is there.  A fault that
-    /// comes after some plaintext is reported by the next call.
+    /// Reads as much plaintext as there is and `out` holds.  An error after some plaintext is
+    /// returned by the next call.
     pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<Read> {
         let mut filled = self.plaintext.drain_into(out);
         filled += self.drain_opened(&mut out[filled..]);
@@ -290,15 +279,15 @@ impl Engine {
             match self.step(Goal::Nothing, &mut []) {
                 Ok((Step::Again | Step::Plaintext | Step::PeerClosed, _)) => {}
                 Ok(_) if self.take_fed() => {}
-                // The fault stays here for the next call of read.
+                // The next read returns the error.
                 Ok(_) | Err(_) => break,
             }
         }
         self.readable()
     }
 
-    /// Seals the front of `data`: how much of it was taken, none when `unsent`
-    /// bytes beside those here are as much as may wait.
+    /// Seals the front of `data` and returns how many bytes were taken: 0 if the `unsent`
+    /// bytes and those here are as much as may wait.
     pub(crate) fn encrypt(&mut self, data: &[u8], unsent: usize) -> Result<usize> {
         let room = UNSENT.saturating_sub(unsent + self.outgoing.len());
         let taken = &data[..data.len().min(room)];
@@ -310,23 +299,25 @@ impl Engine {
 
     /// Seals a close_notify alert (RFC 8446, section 6.1).
     pub(crate) fn close_notify(&mut self) -> Result<()> {
-        // A connection without application data ends where it began.
-        self.said_close = !matches!(self.tls, Tls::Open(..));
+        // A connection without application data stays with rustls.
+        self.sent_close_notify = !matches!(self.tls, Tls::Open(..));
         match self.in_open(Records::close_notify)? {
             true => Ok(()),
             false => self.reach(Goal::CloseNotify),
         }
     }
 
-    /// Changes the keys of what is sent, and asks the peer for the same (RFC
-    /// 8446, section 4.6.3).
+    /// Changes the sending keys and requests the same of the peer (RFC 8446, section 4.6.3).
     pub(crate) fn refresh_keys(&mut self) -> Result<()> {
         if self.in_open(Records::refresh_keys)? {
             return Ok(());
         }
         loop {
             match self.step(Goal::RefreshKeys, &mut [])?.0 {
-                Step::Refreshed => return self.reach(Goal::Nothing),
+                Step::Refreshed => {
+                    self.allowance.expect_key_update();
+                    return self.reach(Goal::Nothing);
+                }
                 Step::Again | Step::Plaintext | Step::PeerClosed => {}
                 _ => return Err(not_now()),
             }
@@ -343,13 +334,13 @@ impl Engine {
         self.failure.as_ref()
     }
 
-    /// Processes what is here: whether it makes no sense to get more records,
-    /// because plaintext waits, the connection failed, or none will come.
-    pub(crate) fn is_settled(&mut self) -> bool {
+    /// Processes the received records, and returns whether more are of no use: because
+    /// plaintext waits, the connection failed, or the peer sends no more.
+    pub(crate) fn needs_no_input(&mut self) -> bool {
         self.pending() > 0 || self.failure.is_some() || self.peer_closed || self.transport_ended
     }
 
-    /// Processes what is here: whether more records could give something to read,
+    /// Processes the received records, and returns whether more could give something to read
     /// or, after the peer's close_notify, are left over.
     pub(crate) fn has_use_for_more(&mut self) -> bool {
         self.pending() == 0
@@ -358,7 +349,7 @@ impl Engine {
             && !(self.peer_closed && self.incoming.len() >= LEFTOVER)
     }
 
-    /// Whether nothing will ever follow what is here.
+    /// Whether the peer sends nothing more.
     pub(crate) fn is_at_end(&self) -> bool {
         self.peer_closed || self.transport_ended
     }
@@ -367,7 +358,7 @@ impl Engine {
         self.peer_closed
     }
 
-    /// Takes what came after the peer's close_notify; nothing before that.
+    /// Takes the bytes after the peer's close_notify; none before that.
     pub(crate) fn leftover(&mut self) -> Vec<u8> {
         if !self.peer_closed {
             return Vec::new();
@@ -376,8 +367,8 @@ impl Engine {
         [seen.filled(), &self.unseen()].concat()
     }
 
-    /// What the peers agreed on, and what our callbacks learnt on the way.
-    /// For the end of the handshake, once.
+    /// What was negotiated, and the observations of our callbacks.  Called once, when the
+    /// handshake is complete.
     pub(crate) fn agreed(&mut self) -> Result<(Agreed, Notes)> {
         let notes = self
             .notes
@@ -399,24 +390,24 @@ impl Engine {
         chain.iter().map(|der| der.to_vec()).collect()
     }
 
-    // How it is done.
+    // Steps.
 
     fn state(&self) -> Option<&CommonState> {
         match &self.tls {
             Tls::Client(tls) => Some(tls),
             Tls::Server(tls) => Some(tls),
-            Tls::Listening(_) | Tls::Open(..) | Tls::Lost => None,
+            Tls::Inspecting(_) | Tls::Open(..) | Tls::Lost => None,
         }
     }
 
     fn is_handshaking(&self) -> bool {
         match self.state() {
             Some(state) => state.is_handshaking(),
-            None => matches!(self.tls, Tls::Listening(_)),
+            None => matches!(self.tls, Tls::Inspecting(_)),
         }
     }
 
-    /// The cipher suite that was agreed on.
+    /// The cipher suite that was negotiated.
     pub(crate) fn cipher_suite(&self) -> Option<SupportedCipherSuite> {
         self.state()?.negotiated_cipher_suite()
     }
@@ -432,8 +423,8 @@ impl Engine {
         }
     }
 
-    /// Takes one step, with plaintext going to `out` and what does not fit there
-    /// waiting here; also says how much went to `out`.
+    /// Takes one step.  Plaintext goes to `out`, and is kept here if it does not fit.  Also
+    /// returns how many bytes went to `out`.
     fn step(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
         self.check_failure()?;
         let outcome = match &self.tls {
@@ -446,14 +437,14 @@ impl Engine {
         outcome
     }
 
-    /// The same while our own record layer does not have the connection.  Apart from it,
-    /// because so much stack is touched here that reading a small record would feel it.
+    /// The same before our own record layer has the connection.  Not inlined: it touches so
+    /// much stack that reading small records would be slower.
     #[inline(never)]
     fn step_unopened(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
-        if !self.hear_client()? {
+        if !self.inspect_client_hello()? {
             return Ok((Step::Blocked, 0));
         }
-        // What is to be written goes where the connection is when that begins.
+        // A pending write stays with the record layer that it started on.
         if goal.is_nothing() {
             self.hand_over()?;
         }
@@ -476,7 +467,7 @@ impl Engine {
         let surplus = (self.tickets.len() + notes.tickets.len()).saturating_sub(TICKETS);
         self.tickets.extend(notes.tickets.drain(..));
         self.tickets.drain(..surplus);
-        // Most steps have nothing to tell, and none does after the handshake.
+        // Most steps observe nothing, and none does after the handshake.
         if !notes.is_empty() {
             self.notes.get_or_insert_default().merge(notes);
         }

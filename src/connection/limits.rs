@@ -1,5 +1,5 @@
-//! What a peer can make one connection hold or do.  Every limit is here, so that they
-//! can be read and judged together.
+//! Limits on what a peer can make one connection store or do.  They are all here, to be
+//! reviewed together.
 //!
 //! | limit | value | counts | when it is exceeded |
 //! |---|---|---|---|
@@ -10,7 +10,7 @@
 //! | [`FRAGMENTED_MESSAGE`] | 256 KiB | the records of one unfinished handshake message | fatal |
 //! | [`LONGEST_MESSAGE`] | 64 KiB - 1 | one handshake message | fatal, decode_error |
 //! | [`ALLOWANCE`] | 64 | KeyUpdates, tickets, warning alerts and empty records after the handshake, together; application data refills it | fatal, unexpected_message |
-//! | [`OF_A_KIND`] | 32 | KeyUpdates, and empty records, of these; application data refills it | fatal, unexpected_message |
+//! | [`OF_A_KIND`] | 32 | KeyUpdates, and empty records, of these; application data refills it, and a KeyUpdate for each that we requested is free | fatal, unexpected_message |
 //! | [`WARNINGS`] | 4 | warning alerts of a whole connection | fatal, unexpected_message |
 //! | [`RENEGOTIATIONS`] | 1 | requests for a renegotiation, TLS 1.2 | fatal, unexpected_message |
 //! | [`TICKETS`] | 16 | tickets that a connection lists | the oldest is forgotten |
@@ -88,14 +88,16 @@ pub(super) struct Allowance {
     together: u8,
     key_updates: u8,
     empty_records: u8,
+    /// KeyUpdates that we requested and did not receive: they are free.
+    requested: u32,
 }
 
-/// What an allowance is spent on.
+/// What a record without application data is charged as.
 #[derive(Clone, Copy)]
-pub(super) enum Spent {
+pub(super) enum Charge {
     KeyUpdate,
     EmptyRecord,
-    /// Tickets, warning alerts, and what rustls does not tell apart.
+    /// Tickets, warning alerts, and whatever rustls does not distinguish.
     Other,
 }
 
@@ -105,25 +107,38 @@ impl Default for Allowance {
             together: ALLOWANCE,
             key_updates: OF_A_KIND,
             empty_records: OF_A_KIND,
+            requested: 0,
         }
     }
 }
 
 impl Allowance {
-    /// Takes one from it: whether there was one.
-    pub(super) fn spend(&mut self, on: Spent) -> bool {
+    /// Charges one record or message, and returns whether it was allowed.
+    pub(super) fn charge(&mut self, charge: Charge) -> bool {
+        if let (Charge::KeyUpdate, Some(rest)) = (charge, self.requested.checked_sub(1)) {
+            self.requested = rest;
+            return true;
+        }
         let take = |left: &mut u8| left.checked_sub(1).map(|rest| *left = rest).is_some();
-        let of_its_kind = match on {
-            Spent::KeyUpdate => take(&mut self.key_updates),
-            Spent::EmptyRecord => take(&mut self.empty_records),
-            Spent::Other => true,
+        let of_its_kind = match charge {
+            Charge::KeyUpdate => take(&mut self.key_updates),
+            Charge::EmptyRecord => take(&mut self.empty_records),
+            Charge::Other => true,
         };
         of_its_kind && take(&mut self.together)
     }
 
-    /// For application data, and for nothing else: what refilled it without giving the
-    /// program anything could be sent for ever.
+    /// Refills it, for application data alone: anything else that refilled it, a peer could
+    /// send for ever.
     pub(super) fn refill(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            requested: self.requested,
+            ..Self::default()
+        };
+    }
+
+    /// Makes one KeyUpdate free, because we requested it (RFC 8446, section 4.6.3).
+    pub(super) fn expect_key_update(&mut self) {
+        self.requested = self.requested.saturating_add(1);
     }
 }

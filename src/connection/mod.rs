@@ -1,5 +1,6 @@
 //! One connection: the engine, the transport, and the pump between them.
 
+mod acceptor;
 mod buffer;
 mod client;
 mod closing;
@@ -10,7 +11,6 @@ mod facts;
 mod failure;
 mod handshake_timeout;
 mod limits;
-mod listening;
 mod memory;
 mod pipe;
 mod progress;

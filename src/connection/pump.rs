@@ -350,7 +350,7 @@ impl Connection {
         };
         let mut work = Work::begin(self);
         while self.receive_in_turn(&turn, Patience::Never).is_ok()
-            && !self.engine().is_settled()
+            && !self.engine().needs_no_input()
             && work.check(self, Patience::Never).is_ok()
         {}
         match self.engine().failure() {

@@ -1,13 +1,12 @@
 //! The record layer of a connection whose handshake is complete.
 //!
-//! rustls makes the handshake and keeps what it knows: the key schedule, the sessions.
-//! What it gives are secrets, and what is here makes records of bytes and bytes of
-//! records: sealed from the caller's memory, opened into the caller's memory, without
-//! an allocation, several to a system call.  rustls' own record layer allocates and
-//! copies once for each record and direction; that is all that is gained here, and
-//! what every line of this module has to be worth.
+//! rustls does the handshake and keeps the key schedule and the sessions; it hands over the
+//! traffic secrets.  Records are sealed from the caller's memory and opened into the caller's
+//! memory, without an allocation, several to a system call.  rustls' own record layer
+//! allocates and copies once for each record and direction: this module is worth its lines
+//! only for what it saves there.
 //!
-//! | what comes | what becomes of it | RFC 8446 |
+//! | received | what happens | RFC 8446 |
 //! |---|---|---|
 //! | application data | plaintext | 5.1 |
 //! | NewSessionTicket, to a client | rustls keeps the session | 4.6.1 |
@@ -17,12 +16,18 @@
 //! | HelloRequest or ClientHello, in TLS 1.2 | refused: `no_renegotiation`, once | RFC 5246, 7.2.2 |
 //! | everything else | the connection fails with an alert | 6.2 |
 //!
-//! A record that cannot be accepted ends the connection: no state outlives it.
+//! A record that is refused ends the connection: no state outlives it.
 
 #[cfg(test)]
 mod allowance;
 #[cfg(all(test, not(feature = "rustls-records")))]
 mod differential;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(
+    feature = "rustls-records",
+    allow(dead_code, reason = "the tests of our record layer use the rest")
+)]
+mod endpoint;
 #[cfg(any(all(test, not(feature = "rustls-records")), fuzzing))]
 mod hostile;
 mod messages;
@@ -49,7 +54,7 @@ use rustls::{
 
 use super::buffer::Buffer;
 use super::failure;
-use super::limits::{Allowance, RENEGOTIATIONS, Spent, WARNINGS};
+use super::limits::{Allowance, Charge, RENEGOTIATIONS, WARNINGS};
 #[cfg(fuzzing)]
 pub(crate) use hostile::play;
 pub(super) use protection::{HEADER, Header, TAG};
@@ -73,15 +78,14 @@ pub(super) struct Records {
     sealing: Protection,
     /// The most content that a record of ours gets.
     fragment: usize,
-    /// The beginning of a handshake message whose end has not come.
+    /// The start of a handshake message that is not complete.
     message: Vec<u8>,
-    /// Whether the peer asked for a KeyUpdate that it has not got yet.
+    /// Whether the peer requested a KeyUpdate that was not sent yet.
     owes_key_update: bool,
-    /// Whether it got one, and no application data since.
-    is_fresh: bool,
-    /// Whether we said close_notify or a fatal alert, which nothing may follow.
+    /// Whether one was sent, and no application data since.
+    has_answered: bool,
+    /// Whether we sent close_notify or a fatal alert, which nothing may follow.
     is_closed: bool,
-    /// What is still put up with.
     allowance: Allowance,
     warnings: u8,
     renegotiations: u8,
@@ -94,29 +98,30 @@ pub(super) enum Schedule {
     Server(KernelConnection<ServerConnectionData>),
 }
 
-/// What [`Records::open`] came to.
+/// What [`Records::open`] found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Came {
-    /// No whole record is here.
+pub(super) enum RecordEvent {
+    /// No complete record.
     Nothing,
-    /// So much plaintext, at the front of the caller's memory.
+    /// So many bytes of plaintext at the front of the caller's memory.
     Plaintext(usize),
-    /// So much plaintext, at the front of the records, and so many bytes behind it that
-    /// are used up.
-    InPlace { plaintext: usize, spent: usize },
-    /// Something that was dealt with.
+    /// So many bytes of plaintext at the front of the records, and so many bytes behind them
+    /// that belong to the same record.
+    InPlace { plaintext: usize, trailing: usize },
+    /// Something that was handled.
     Message,
     /// The peer's close_notify.
     Closed,
 }
 
 impl Records {
-    /// Goes on where rustls' record layer ended: between two records in each direction,
-    /// and not in the middle of a handshake message.
+    /// Continues where rustls' record layer stopped: between two records in each direction,
+    /// and between two handshake messages.
     pub(super) fn new(
         schedule: Schedule,
         secrets: ExtractedSecrets,
         fragment: usize,
+        allowance: Allowance,
     ) -> Result<Self, Error> {
         let suite = schedule.suite();
         Ok(Self {
@@ -126,9 +131,9 @@ impl Records {
             fragment,
             message: Vec::new(),
             owes_key_update: false,
-            is_fresh: false,
+            has_answered: false,
             is_closed: false,
-            allowance: Allowance::default(),
+            allowance,
             warnings: WARNINGS,
             renegotiations: RENEGOTIATIONS,
         })
@@ -140,10 +145,10 @@ impl Records {
     pub(super) fn seal(&mut self, data: &[u8], outgoing: &mut Buffer) -> Result<(), Error> {
         for fragment in data.chunks(self.fragment) {
             self.answer_key_update(outgoing)?;
-            if self.sealing.is_worn() {
+            if self.sealing.is_at_aead_limit() {
                 self.renew_or_close(outgoing)?;
             }
-            self.is_fresh = false;
+            self.has_answered = false;
             self.put(ContentType::ApplicationData, fragment, outgoing)?;
         }
         Ok(())
@@ -151,27 +156,28 @@ impl Records {
 
     /// Seals a close_notify alert (RFC 8446, section 6.1).
     pub(super) fn close_notify(&mut self, outgoing: &mut Buffer) -> Result<(), Error> {
-        self.last_words(WARNING, AlertDescription::CloseNotify, outgoing)
+        self.send_closing_alert(WARNING, AlertDescription::CloseNotify, outgoing)
     }
 
-    /// Changes the keys of what is sealed from here on, and asks the peer for the same
-    /// (RFC 8446, section 4.6.3).
+    /// Changes the sending keys and requests the same of the peer (RFC 8446, section 4.6.3).
     pub(super) fn refresh_keys(&mut self, outgoing: &mut Buffer) -> Result<(), Error> {
         self.answer_key_update(outgoing)?;
-        self.update_keys(REQUESTED, outgoing)
+        self.update_keys(REQUESTED, outgoing)?;
+        self.allowance.expect_key_update();
+        Ok(())
     }
 
-    /// Whether the peer asked for a KeyUpdate that it has not got yet, and still can get.
+    /// Whether the peer requested a KeyUpdate that was not sent yet, and still can be.
     pub(super) fn owes_key_update(&self) -> bool {
         self.owes_key_update && !self.is_closed
     }
 
-    /// The KeyUpdate that the peer asked for has to be there before anything else is.
+    /// Seals the KeyUpdate that the peer requested, which precedes everything else.
     pub(super) fn answer_key_update(&mut self, outgoing: &mut Buffer) -> Result<(), Error> {
         if !std::mem::take(&mut self.owes_key_update) {
             return Ok(());
         }
-        self.is_fresh = true;
+        self.has_answered = true;
         self.update_keys(NOT_REQUESTED, outgoing)
     }
 
@@ -183,8 +189,8 @@ impl Records {
         Ok(())
     }
 
-    /// The key has sealed nearly as much as it may (RFC 8446, section 5.5).  TLS 1.2
-    /// cannot change it.
+    /// Changes the key before it reaches its AEAD limit (RFC 8446, section 5.5).  TLS 1.2
+    /// cannot, and closes the connection.
     fn renew_or_close(&mut self, outgoing: &mut Buffer) -> Result<(), Error> {
         if self.is_tls13() {
             return self.update_keys(NOT_REQUESTED, outgoing);
@@ -193,8 +199,8 @@ impl Records {
         Err(Error::EncryptError)
     }
 
-    /// Seals an alert that nothing follows.
-    fn last_words(
+    /// Seals an alert that ends the sending direction, unless one did already.
+    fn send_closing_alert(
         &mut self,
         level: u8,
         description: AlertDescription,
@@ -229,12 +235,11 @@ impl Records {
         incoming: &mut Buffer,
         out: &mut [u8],
         outgoing: &mut Buffer,
-    ) -> Result<Came, Error> {
+    ) -> Result<RecordEvent, Error> {
         let came = self.open_first(incoming, out, outgoing);
         if let Some(alert) = came.as_ref().err().and_then(alert_for) {
-            // What went wrong is what the caller has to hear, not that the peer was not
-            // told.
-            let _ = self.last_words(FATAL, alert, outgoing);
+            // The caller needs the first error, not a failure to send the alert.
+            let _ = self.send_closing_alert(FATAL, alert, outgoing);
         }
         came
     }
@@ -244,14 +249,14 @@ impl Records {
         incoming: &mut Buffer,
         out: &mut [u8],
         outgoing: &mut Buffer,
-    ) -> Result<Came, Error> {
+    ) -> Result<RecordEvent, Error> {
         let Some(header) = Header::of(incoming.filled()) else {
-            return Ok(Came::Nothing);
+            return Ok(RecordEvent::Nothing);
         };
         self.check(header)?;
         let end = HEADER + header.length();
         let Some(record) = incoming.filled_mut().get_mut(HEADER..end) else {
-            return Ok(Came::Nothing);
+            return Ok(RecordEvent::Nothing);
         };
         let room = self.opening.room_for(header);
         let room = room.ok_or_else(|| Error::DecryptError)?;
@@ -260,10 +265,10 @@ impl Records {
             let came = self.open_into(header, record, out, outgoing);
             incoming.consume(end);
             let plaintext = match came {
-                Ok(Came::Plaintext(length)) => length,
+                Ok(RecordEvent::Plaintext(length)) => length,
                 _ => 0,
             };
-            // Nothing else in there is meant for the caller.
+            // The rest may hold padding or plaintext that is not for the caller.
             out[plaintext..].fill(0);
             return came;
         }
@@ -271,9 +276,9 @@ impl Records {
         let offset = self.opening.offset();
         if self.is_application_data(opened)? {
             incoming.consume(offset);
-            return Ok(Came::InPlace {
+            return Ok(RecordEvent::InPlace {
                 plaintext: opened.length,
-                spent: end - offset - opened.length,
+                trailing: end - offset - opened.length,
             });
         }
         let content = &record[offset - HEADER..][..opened.length];
@@ -282,24 +287,24 @@ impl Records {
         came
     }
 
-    /// Opens a record that `out` has room for.
+    /// Opens a record into `out`, which has room for it.
     fn open_into(
         &mut self,
         header: Header,
         record: &[u8],
         out: &mut [u8],
         outgoing: &mut Buffer,
-    ) -> Result<Came, Error> {
+    ) -> Result<RecordEvent, Error> {
         let opened = self.opening.open_into(header, record, out)?;
         match self.is_application_data(opened)? {
-            true => Ok(Came::Plaintext(opened.length)),
+            true => Ok(RecordEvent::Plaintext(opened.length)),
             false => self.take(opened.content_type, &out[..opened.length], outgoing),
         }
     }
 
-    /// What no record may be, before it is even here.  In TLS 1.3 only application data
-    /// shows outside, in TLS 1.2 what is inside; ChangeCipherSpec has had its time in
-    /// both (RFC 8446, section 5; RFC 5246, section 7.1).
+    /// Refuses an illegal header before the rest of the record is received.  The outer type
+    /// is application_data in TLS 1.3, and the type of the content in TLS 1.2; after the
+    /// handshake neither has ChangeCipherSpec (RFC 8446, section 5; RFC 5246, section 7.1).
     fn check(&self, header: Header) -> Result<(), Error> {
         let content_type = header.content_type();
         match content_type {
@@ -313,8 +318,8 @@ impl Records {
         }
     }
 
-    /// Whether this is application data, and may be here.  Nothing comes between the
-    /// records of one handshake message (RFC 8446, section 5.1).
+    /// Returns whether this is application data.  No other record may interrupt a fragmented
+    /// handshake message (RFC 8446, section 5.1).
     fn is_application_data(&mut self, opened: Opened) -> Result<bool, Error> {
         if opened.content_type != ContentType::Handshake && !self.message.is_empty() {
             return Err(PeerMisbehaved::MessageInterleavedWithHandshakeMessage.into());
@@ -323,15 +328,15 @@ impl Records {
             return Ok(false);
         }
         match opened.length {
-            0 => self.spend_allowance(Spent::EmptyRecord)?,
+            0 => self.charge_allowance(Charge::EmptyRecord)?,
             _ => self.allowance.refill(),
         }
         Ok(true)
     }
 
-    /// Takes one of what the peer may send without application data.
-    fn spend_allowance(&mut self, on: Spent) -> Result<(), Error> {
-        match self.allowance.spend(on) {
+    /// Charges what the peer sent without application data.
+    fn charge_allowance(&mut self, charge: Charge) -> Result<(), Error> {
+        match self.allowance.charge(charge) {
             true => Ok(()),
             false => {
                 let failure = Arc::new(failure::too_many_without_data());
@@ -375,18 +380,18 @@ impl Schedule {
     }
 }
 
-/// How long the first record will be, with its header; `None` while that is not here.
+/// The length of the first record with its header; `None` while the header is incomplete.
 pub(super) fn begun_length(records: &[u8]) -> Option<usize> {
     Some(HEADER + Header::of(records)?.length())
 }
 
-/// How long the first record is, with its header; `None` while it is not whole.
+/// The length of the first record with its header; `None` while the record is incomplete.
 pub(super) fn record_length(records: &[u8]) -> Option<usize> {
     begun_length(records).filter(|length| records.len() >= *length)
 }
 
-/// Takes one of what is left of a peer's allowance.
-fn spend(left: &mut u8, too_many: PeerMisbehaved) -> Result<(), Error> {
+/// Counts one of the messages of which only so many are allowed.
+fn count_down(left: &mut u8, too_many: PeerMisbehaved) -> Result<(), Error> {
     *left = left.checked_sub(1).ok_or_else(|| Error::from(too_many))?;
     Ok(())
 }
@@ -398,8 +403,8 @@ fn inappropriate(content_type: ContentType) -> Error {
     }
 }
 
-/// How the peer is told what it did wrong (RFC 8446, section 6.2); `None` where it was
-/// told already, or told us.
+/// The alert for an error (RFC 8446, section 6.2); `None` if one was sent already, or the
+/// error is an alert of the peer.
 pub(super) fn alert_for(error: &Error) -> Option<AlertDescription> {
     match error {
         Error::AlertReceived(_) => None,
@@ -412,7 +417,7 @@ pub(super) fn alert_for(error: &Error) -> Option<AlertDescription> {
         Error::PeerMisbehaved(_)
         | Error::InappropriateMessage { .. }
         | Error::InappropriateHandshakeMessage { .. }
-        // The allowance is spent.
+        // The allowance is used up.
         | Error::Other(_) => Some(AlertDescription::UnexpectedMessage),
         _ => Some(AlertDescription::InternalError),
     }

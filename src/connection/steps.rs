@@ -1,4 +1,4 @@
-//! One step of rustls: it says what is to be done next, and here that is done.
+//! One step of rustls: handling the state that an unbuffered connection returns.
 
 use rustls::client::{ClientConnectionData, EarlyDataError};
 use rustls::server::ServerConnectionData;
@@ -23,11 +23,17 @@ pub(super) enum Goal<'a> {
     Nothing,
     /// Seal this.
     Encrypt(&'a [u8]),
-    /// Seal this before the handshake is complete, as early data.
-    EncryptEarly(&'a [u8]),
+    /// Seal `data` before the handshake is complete, as early data, in records with
+    /// `fragment` bytes of it each.
+    EncryptEarly {
+        data: &'a [u8],
+        fragment: usize,
+    },
     CloseNotify,
     /// Change the keys of what is sent, and ask the peer for the same.
     RefreshKeys,
+    /// Have the KeyUpdate ready that the peer requested.
+    AnswerKeyUpdate,
 }
 
 impl Goal<'_> {
@@ -53,7 +59,7 @@ pub(super) enum Step {
     Blocked,
     /// The peer's close_notify came.
     PeerClosed,
-    /// Both sides have said close_notify.
+    /// Both sides have sent close_notify.
     Closed,
 }
 
@@ -64,9 +70,9 @@ pub(super) struct Sink<'a> {
     pub(super) rest: &'a mut Buffer,
     /// Where early data goes.
     pub(super) early: &'a mut Option<Box<Buffer>>,
-    /// Whether a client said that its early data is over, which it says where
-    /// the server accepted it.
-    pub(super) said_end_of_early_data: bool,
+    /// Whether a client sent EndOfEarlyData, which it does if the server accepted its early
+    /// data.
+    pub(super) sent_end_of_early_data: bool,
 }
 
 impl Sink<'_> {
@@ -81,17 +87,18 @@ impl Sink<'_> {
     }
 }
 
-/// What only one side does.
+/// What clients and servers do differently.
 pub(super) trait Side: Sized {
-    /// Seals early data behind the first flight: how much, as far as it is
-    /// allowed.
+    /// Seals early data after the first flight, in records with `fragment` bytes each, and
+    /// returns how many bytes rustls allowed.
     fn seal_early(
         flight: &mut TransmitTlsData<'_, Self>,
         data: &[u8],
+        fragment: usize,
         outgoing: &mut Buffer,
     ) -> Result<usize, rustls::Error>;
 
-    /// Takes early data in.  Says how many bytes of the records are used up.
+    /// Stores early data, and returns how many bytes of the records were consumed.
     fn open_early(
         records: ReadEarlyData<'_, '_, Self>,
         early: &mut Option<Box<Buffer>>,
@@ -102,26 +109,20 @@ impl Side for ClientConnectionData {
     fn seal_early(
         flight: &mut TransmitTlsData<'_, Self>,
         data: &[u8],
+        fragment: usize,
         outgoing: &mut Buffer,
     ) -> Result<usize, rustls::Error> {
         let mut sealed = 0;
-        while let (Some(mut early), true) = (flight.may_encrypt_early_data(), sealed < data.len()) {
-            let piece = &data[sealed..data.len().min(sealed + RECORD_PLAINTEXT)];
-            let records = piece.len() / SHORTEST_FRAGMENT + 1;
-            let room = outgoing.spare(piece.len() + records * RECORD_OVERHEAD);
-            match early.encrypt(piece, &mut *room) {
-                Ok(count) => {
-                    let taken = plaintext_of(&room[..count]);
-                    sealed += taken;
-                    outgoing.commit(count);
-                    if taken < piece.len() {
-                        break;
-                    }
-                }
-                Err(EarlyDataError::ExceededAllowedEarlyData) => {
-                    outgoing.commit(0);
-                    break;
-                }
+        for record in data.chunks(fragment) {
+            let Some(mut early) = flight.may_encrypt_early_data() else {
+                break;
+            };
+            let room = outgoing.spare(record.len() + RECORD_OVERHEAD);
+            let count = early.encrypt(record, room);
+            outgoing.commit(*count.as_ref().unwrap_or(&0));
+            match count {
+                Ok(_) => sealed += record.len(),
+                Err(EarlyDataError::ExceededAllowedEarlyData) => break,
                 Err(EarlyDataError::Encrypt(_)) => return Err(rustls::Error::EncryptError),
             }
         }
@@ -136,18 +137,6 @@ impl Side for ClientConnectionData {
     }
 }
 
-/// How much plaintext these records of TLS 1.3 hold, as their lengths say: beside it
-/// each has a content type and a tag (RFC 8446, section 5.2).
-fn plaintext_of(mut records: &[u8]) -> usize {
-    let mut plaintext = 0;
-    while let [_, _, _, high, low, rest @ ..] = records {
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        plaintext += length.saturating_sub(1 + 16);
-        records = rest.get(length..).unwrap_or_default();
-    }
-    plaintext
-}
-
 /// The header of the record that has an EndOfEarlyData message in it and nothing
 /// else: its length no other message of a client's second flight has.
 const END_OF_EARLY_DATA: &[u8] = &[23, 3, 3, 0, 4 + 1 + 16];
@@ -156,6 +145,7 @@ impl Side for ServerConnectionData {
     fn seal_early(
         _flight: &mut TransmitTlsData<'_, Self>,
         _data: &[u8],
+        _fragment: usize,
         _outgoing: &mut Buffer,
     ) -> Result<usize, rustls::Error> {
         Ok(0)
@@ -175,8 +165,8 @@ impl Side for ServerConnectionData {
     }
 }
 
-/// Does what rustls says is to be done.  Also says how many bytes of the
-/// records are used up.
+/// Handles the state that rustls returns.  Also returns how many bytes of the records were
+/// consumed.
 pub(super) fn act<Data: Side>(
     status: UnbufferedStatus<'_, '_, Data>,
     goal: Goal<'_>,
@@ -200,12 +190,12 @@ pub(super) fn act<Data: Side>(
                 other => other.map_err(|_| None),
             })?;
             let record = &outgoing.filled()[before..];
-            sink.said_end_of_early_data |= record.starts_with(END_OF_EARLY_DATA);
+            sink.sent_end_of_early_data |= record.starts_with(END_OF_EARLY_DATA);
             Ok(Step::Again)
         }
         ConnectionState::TransmitTlsData(mut flight) => match goal {
-            Goal::EncryptEarly(data) => {
-                let sealed = Data::seal_early(&mut flight, data, outgoing)?;
+            Goal::EncryptEarly { data, fragment } => {
+                let sealed = Data::seal_early(&mut flight, data, fragment, outgoing)?;
                 Ok(Step::Early(sealed))
             }
             // It is in `outgoing`, ahead of all that follows.
@@ -221,7 +211,12 @@ pub(super) fn act<Data: Side>(
         ConnectionState::WriteTraffic(mut traffic) => {
             let space = |len: usize| len + (len / RECORD_PLAINTEXT + 1) * RECORD_OVERHEAD;
             match goal {
-                Goal::Nothing | Goal::EncryptEarly(_) => Ok(()),
+                Goal::Nothing | Goal::EncryptEarly { .. } => Ok(()),
+                Goal::AnswerKeyUpdate => {
+                    // rustls puts it before what it encrypts next: without room, nothing.
+                    let _ = traffic.encrypt(&[0], &mut []);
+                    Ok(())
+                }
                 Goal::RefreshKeys => {
                     traffic.refresh_traffic_keys()?;
                     return Ok(Step::Refreshed);

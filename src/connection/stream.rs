@@ -24,7 +24,7 @@ use super::facts::Outcome;
 use super::handshake_timeout::HandshakeTimeout;
 use super::pump::{Direction, Outbox, Work, is_fatal, lock};
 use super::transport::{Patience, SharedTimeout, Timeout, Transport};
-use crate::context::{Answer, Choose, Context, Version};
+use crate::context::{Choose, ConfigSelector, Context, Version};
 use crate::{Error, Origin, Result, Status};
 
 /// Up to how many bytes the parts of a write are copied together: what makes one
@@ -39,7 +39,7 @@ const GATHERED: usize = 16_384;
 ///
 /// A fatal error is kept: every later call returns it again.  Not fatal are
 /// [`Status::WantRead`], [`Status::WantWrite`], [`Status::Timeout`] while
-/// reading or shaking hands, and an interrupted wait: the call can be made
+/// reading or completing the handshake, and an interrupted wait: the call can be made
 /// again.
 ///
 /// Dropping a connection says nothing to the peer: call [`Self::shutdown`]
@@ -95,9 +95,9 @@ pub struct Events {
 impl Connection {
     /// A server.
     pub fn server(context: &Context, transport: impl Transport + 'static) -> Result<Self> {
-        let engine = match context.hear_first()? {
-            Some(answer) => Engine::listening(answer),
-            None => Engine::server(context.server_config()?)?.with_newest(context.newest_version()),
+        let engine = match context.config_selector()? {
+            Some(selector) => Engine::inspecting(selector),
+            None => Engine::server(context.server_config()?, context.newest_version())?,
         };
         Ok(Self::new(context, engine, transport))
     }
@@ -110,7 +110,7 @@ impl Connection {
         choose: Choose,
         transport: impl Transport + 'static,
     ) -> Result<Self> {
-        let engine = Engine::listening(Answer::new(context, Some(choose)));
+        let engine = Engine::inspecting(ConfigSelector::new(context, Some(choose)));
         Ok(Self::new(context, engine, transport))
     }
 

@@ -1,4 +1,4 @@
-//! What a server sees of a client before it decides how to answer.
+//! The ClientHello as servers see it, and the configuration that it selects.
 
 use std::sync::Arc;
 
@@ -8,11 +8,12 @@ use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Context;
 use super::names;
-use super::offered;
-use super::settings::Shown;
+use super::offered::{Offer, first_message};
+use super::settings::{RECORD_HEADER, Shown};
+use crate::connection::RECORD_PLAINTEXT;
 use crate::{Error, Result, Status};
 
-/// What a client says in its ClientHello (RFC 8446, section 4.1.2).
+/// A ClientHello (RFC 8446, section 4.1.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hello {
@@ -20,7 +21,7 @@ pub struct Hello {
     pub server_name: Option<String>,
     /// The protocols that it offers (ALPN, RFC 7301), best first.
     pub alpn: Vec<String>,
-    // By their numbers: few ask for the names.
+    // As numbers: few programs ask for the names.
     versions: Vec<u16>,
     ciphers: Vec<CipherSuite>,
     groups: Vec<NamedGroup>,
@@ -28,14 +29,13 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// `records` are those that it came in.
-    fn of(hello: &ClientHello<'_>, records: &[u8]) -> Self {
+    fn of(hello: &ClientHello<'_>, offer: &Offer<'_>) -> Self {
         let protocols = hello.alpn().into_iter().flatten();
         let protocols = protocols.map(|name| String::from_utf8_lossy(name).into_owned());
         Self {
             server_name: hello.server_name().map(str::to_owned),
             alpn: protocols.collect(),
-            versions: offered::versions(records),
+            versions: offer.versions().collect(),
             ciphers: hello.cipher_suites().to_vec(),
             groups: hello.named_groups().unwrap_or_default().to_vec(),
             signature_schemes: hello.signature_schemes().to_vec(),
@@ -62,23 +62,23 @@ impl Hello {
         groups.map(names::offered_group).collect()
     }
 
-    /// The signature schemes that it can check, best first, likewise.
+    /// The signature schemes that it can verify, best first, likewise.
     pub fn signature_schemes(&self) -> Vec<String> {
         let schemes = self.signature_schemes.iter().copied();
         schemes.map(names::offered_scheme).collect()
     }
 }
 
-/// Chooses the context that answers a client; `None`: the one that was asked.
+/// Chooses the context that serves a client; `None`: that of the connection.
 pub type Choose = Arc<dyn Fn(&Hello) -> Result<Option<Context>> + Send + Sync>;
 
-/// How a server answers a client that it has heard.
-pub(crate) struct Answer {
+/// Selects the configuration of a server by the ClientHello.
+pub(crate) struct ConfigSelector {
     context: Context,
     choose: Option<Choose>,
 }
 
-impl Answer {
+impl ConfigSelector {
     pub(crate) fn new(context: &Context, choose: Option<Choose>) -> Self {
         Self {
             context: context.clone(),
@@ -86,56 +86,108 @@ impl Answer {
         }
     }
 
-    /// The configuration that answers what came in these records.  Fails with the
-    /// alert that says why.
-    pub(crate) fn config(
+    /// Selects the configuration for a ClientHello, which came in these records.
+    pub(crate) fn select(
         &self,
         hello: &ClientHello<'_>,
         records: &[u8],
-    ) -> Result<Arc<ServerConfig>, (Error, u8)> {
+    ) -> Result<Adapted, Refusal> {
         const INTERNAL_ERROR: u8 = 80;
         const UNRECOGNIZED_NAME: u8 = 112;
-        const INAPPROPRIATE_FALLBACK: u8 = 86;
-        let said = Hello::of(hello, records);
+        let message = first_message(records).unwrap_or_default();
+        let offer = Offer::of(&message);
+        let hello = Hello::of(hello, &offer);
         let chosen = match &self.choose {
-            Some(choose) => choose(&said).map_err(|error| {
+            Some(choose) => choose(&hello).map_err(|error| {
                 let alert = error.alert().unwrap_or(UNRECOGNIZED_NAME);
-                (error, alert)
+                Refusal { error, alert }
             })?,
             None => None,
         };
         let context = chosen.as_ref().unwrap_or(&self.context);
-        let internal = |error| (error, INTERNAL_ERROR);
-        // Builds what is checked next, and says why it cannot be.
+        let internal = |error| Refusal {
+            error,
+            alert: INTERNAL_ERROR,
+        };
+        // Building it reports invalid settings, which the checks below rely on.
         let config = context.server_config().map_err(internal)?;
-        if offered::is_fallback(records, context.newest_version()) {
-            return Err((fell_back(), INAPPROPRIATE_FALLBACK));
-        }
-        if let Some(name) = said.server_name.filter(|name| !context.knows_name(name)) {
+        let mut adapted = adapt(&config, context.newest_version(), &offer)?;
+        if let Some(name) = hello.server_name.filter(|name| !context.knows_name(name)) {
             let sentence = format!(
                 "a client asked for '{name}', which no identity of this server is for: \
                  use one, or do not require known names"
             );
-            return Err((Error::new(Status::NoCommon, sentence), UNRECOGNIZED_NAME));
+            return Err(Refusal {
+                error: Error::new(Status::NoCommon, sentence),
+                alert: UNRECOGNIZED_NAME,
+            });
         }
-        if context.does_without(&said.alpn) {
-            let mut config = ServerConfig::clone(&config);
-            config.alpn_protocols.clear();
-            return Ok(Arc::new(config));
+        if context.does_without(&hello.alpn) {
+            Arc::make_mut(&mut adapted.config).alpn_protocols.clear();
         }
-        Ok(config)
+        Ok(adapted)
     }
 }
 
-/// About a client that [`offered::is_fallback`] tells of.
-pub(crate) fn fell_back() -> Error {
-    let sentence = "the client fell back to an older version of TLS than this server has \
-         (TLS_FALLBACK_SCSV, RFC 7507): its connection with the newer one was disturbed, or \
-         something between you keeps it from that";
-    Error::new(Status::NoCommon, sentence)
+/// Why a server refuses a ClientHello, and the alert that tells the client.
+pub(crate) struct Refusal {
+    pub(crate) error: Error,
+    pub(crate) alert: u8,
 }
 
-/// How well an identity is for a name: not at all, by a wildcard, exactly.
+impl Refusal {
+    pub(super) fn illegal_parameter(sentence: String) -> Self {
+        const ILLEGAL_PARAMETER: u8 = 47;
+        Self {
+            error: Error::new(Status::Protocol, sentence),
+            alert: ILLEGAL_PARAMETER,
+        }
+    }
+}
+
+/// The configuration of a server for one client.
+pub(crate) struct Adapted {
+    pub(crate) config: Arc<ServerConfig>,
+    /// Whether it negotiates TLS 1.2.
+    pub(crate) is_tls12: bool,
+}
+
+/// The configuration for a client with this offer, at a server whose newest version is
+/// `newest`: `config` itself, unless the client cannot receive records as long as that
+/// allows.
+///
+/// rustls cannot echo the client's limit.  A limit that is not echoed need not be obeyed
+/// (RFC 8449, section 4), but a client that sends one may be unable to receive more.
+pub(crate) fn adapt(
+    config: &Arc<ServerConfig>,
+    newest: u16,
+    offer: &Offer<'_>,
+) -> Result<Adapted, Refusal> {
+    const INAPPROPRIATE_FALLBACK: u8 = 86;
+    if offer.is_fallback(newest) {
+        let sentence = "the client fell back to an older version of TLS than this server has \
+             (TLS_FALLBACK_SCSV, RFC 7507): its connection with the newer one was disturbed, or \
+             something between you keeps it from that";
+        return Err(Refusal {
+            error: Error::new(Status::NoCommon, sentence),
+            alert: INAPPROPRIATE_FALLBACK,
+        });
+    }
+    let mut config = config.clone();
+    let longest = config.max_fragment_size;
+    let longest = longest.map_or(RECORD_PLAINTEXT, |size| size - RECORD_HEADER);
+    if let Some(limit) = offer.fragment_limit(newest)?
+        && limit < longest
+    {
+        Arc::make_mut(&mut config).max_fragment_size = Some(limit + RECORD_HEADER);
+    }
+    Ok(Adapted {
+        config,
+        is_tls12: !offer.is_tls13(newest),
+    })
+}
+
+/// How an identity matches a name: not at all, by a wildcard, or exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fit {
     None,
@@ -150,8 +202,8 @@ pub(super) fn fit(shown: &Shown, name: &str) -> Fit {
     let leaf = CertificateDer::from(shown.leaf.der());
     let parsed = rustls::server::ParsedCertificate::try_from(&leaf);
     let is_for = parsed.is_ok_and(|leaf| rustls::client::verify_server_name(&leaf, &asked).is_ok());
-    let says_so = |known: &String| known.eq_ignore_ascii_case(name.trim_end_matches('.'));
-    match (is_for, shown.leaf.names().iter().any(says_so)) {
+    let is_exact = |known: &String| known.eq_ignore_ascii_case(name.trim_end_matches('.'));
+    match (is_for, shown.leaf.names().iter().any(is_exact)) {
         (false, _) => Fit::None,
         (true, false) => Fit::Wildcard,
         (true, true) => Fit::Exact,

@@ -23,12 +23,12 @@ use rustls_pki_types::UnixTime;
 
 use clock::Clock;
 pub use clock::Now;
-pub(crate) use hello::{Answer, fell_back};
+pub(crate) use hello::{Adapted, ConfigSelector, adapt};
 pub use hello::{Choose, Hello};
 pub use keylog::KeyLogLine;
 use keylog::Sink;
 pub(crate) use names::{of_cipher, of_group, of_scheme};
-pub(crate) use offered::is_fallback;
+pub(crate) use offered::{Offer, first_message};
 pub use resumption::Session;
 pub(crate) use resumption::Ticket;
 use sessions::TicketKey;
@@ -226,7 +226,8 @@ impl Context {
     }
 
     /// Puts at most so many bytes into each record that is sent, 512 to 16384, the
-    /// default: for peers with little memory.
+    /// default: for peers with little memory.  A server also obeys the limit that its
+    /// client announces, by record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
     pub fn set_max_fragment(&self, bytes: usize) -> Result<()> {
         self.set(|settings| settings.set_max_fragment(bytes))
     }

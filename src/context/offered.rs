@@ -1,94 +1,170 @@
-//! What a client offers, and rustls does not tell.
+//! What a server reads of a ClientHello itself, because rustls does not tell it.
 
 use std::borrow::Cow;
 
-/// Types of a record, of a message and of an extension (RFC 8446, sections 5.1, 4
-/// and 4.2).
+use super::hello::Refusal;
+use crate::connection::RECORD_PLAINTEXT;
+use crate::{Error, Status};
+
+/// Types of a record, of a message and of extensions (RFC 8446, sections 5.1, 4 and 4.2;
+/// RFC 6066, section 4; RFC 8449, section 4).
+const ALERT: usize = 21;
 const HANDSHAKE: usize = 22;
 const CLIENT_HELLO: usize = 1;
+const MAX_FRAGMENT_LENGTH: usize = 1;
+const RECORD_SIZE_LIMIT: usize = 28;
 const SUPPORTED_VERSIONS: usize = 43;
 
-/// A cipher suite that is none: the client tries again with an older version than it
-/// has, because something went wrong with that (RFC 7507).
+/// A cipher suite value that is none: the client retries with an older version than its
+/// newest, because the handshake with that failed (RFC 7507).
 const TLS_FALLBACK_SCSV: [u8; 2] = [0x56, 0x00];
 
-/// The versions that a client offers, by their numbers, best first, from the records
-/// that begin with its ClientHello; none where they are not those of one.
-pub(super) fn versions(records: &[u8]) -> Vec<u16> {
-    let message = first_message(Bytes(records));
-    message
-        .and_then(|message| read(&message).map(|offer| offer.versions))
-        .unwrap_or_default()
-}
+const TLS_1_3: u16 = 0x0304;
 
-/// Whether the client in these records fell back to an older version than `newest`, by
-/// its number, which somebody in between may have brought it to (RFC 7507, section 3).
-pub(crate) fn is_fallback(records: &[u8], newest: u16) -> bool {
-    let message = first_message(Bytes(records));
-    let offer = message.as_deref().and_then(read);
-    offer.is_some_and(|offer| {
-        let is_older = |version: &u16| *version < newest || version >> 8 != newest >> 8;
-        offer.is_fallback && offer.versions.iter().all(is_older)
-    })
-}
+/// The smallest record_size_limit (RFC 8449, section 4).
+const SMALLEST_LIMIT: usize = 64;
 
-/// What is read of a ClientHello.
-struct Offer {
-    versions: Vec<u16>,
+/// What is read of a ClientHello (RFC 8446, section 4.1.2), in one pass and without a copy.
+#[derive(Default)]
+pub(crate) struct Offer<'a> {
+    legacy_version: u16,
     is_fallback: bool,
+    // The contents of extensions.
+    supported_versions: Option<&'a [u8]>,
+    max_fragment_length: Option<&'a [u8]>,
+    record_size_limit: Option<&'a [u8]>,
 }
 
-/// The first handshake message, which several records may share (RFC 8446, section
-/// 5.1).
-fn first_message(mut records: Bytes<'_>) -> Option<Cow<'_, [u8]>> {
+impl<'a> Offer<'a> {
+    /// Reads a message from [`first_message`].  What is no ClientHello offers nothing:
+    /// rustls refuses it.
+    pub(crate) fn of(message: &'a [u8]) -> Self {
+        Self::read(message).unwrap_or_default()
+    }
+
+    fn read(message: &'a [u8]) -> Option<Self> {
+        let mut message = Bytes(message);
+        if message.number(1)? != CLIENT_HELLO {
+            return None;
+        }
+        let mut hello = Bytes(message.prefixed(3)?);
+        let legacy_version = u16::try_from(hello.number(2)?).ok()?;
+        let _random = hello.take(32)?;
+        let _session_id = hello.prefixed(1)?;
+        let mut cipher_suites = hello.prefixed(2)?.chunks_exact(2);
+        let mut offer = Self {
+            legacy_version,
+            is_fallback: cipher_suites.any(|suite| suite == TLS_FALLBACK_SCSV),
+            ..Self::default()
+        };
+        let _compression_methods = hello.prefixed(1)?;
+        let mut extensions = Bytes(hello.prefixed(2).unwrap_or_default());
+        while let Some(kind) = extensions.number(2) {
+            let content = extensions.prefixed(2)?;
+            match kind {
+                SUPPORTED_VERSIONS => {
+                    offer.supported_versions = Some(Bytes(content).prefixed(1)?);
+                }
+                MAX_FRAGMENT_LENGTH => offer.max_fragment_length = Some(content),
+                RECORD_SIZE_LIMIT => offer.record_size_limit = Some(content),
+                _ => {}
+            }
+        }
+        Some(offer)
+    }
+
+    /// The versions that the client offers, best first: those of the extension (RFC 8446,
+    /// section 4.2.1) or, without it, the highest.  None where there is no ClientHello.
+    pub(super) fn versions(&self) -> impl Iterator<Item = u16> + use<'a> {
+        let listed = self.supported_versions.unwrap_or_default();
+        let listed = listed.chunks_exact(2);
+        let legacy = match self.supported_versions {
+            None if self.legacy_version != 0 => Some(self.legacy_version),
+            _ => None,
+        };
+        let numbers = listed.map(|two| u16::from_be_bytes([two[0], two[1]]));
+        numbers.chain(legacy)
+    }
+
+    /// Whether a server whose newest version is `newest` answers with TLS 1.3.
+    pub(super) fn is_tls13(&self, newest: u16) -> bool {
+        let is_listed = || self.versions().any(|version| version == TLS_1_3);
+        newest >= TLS_1_3 && self.supported_versions.is_some() && is_listed()
+    }
+
+    /// Whether the client fell back to an older version than `newest`, which somebody in
+    /// between may have brought it to (RFC 7507, section 3).
+    pub(super) fn is_fallback(&self, newest: u16) -> bool {
+        let is_older = |version: u16| version < newest || version >> 8 != newest >> 8;
+        self.is_fallback && self.versions().all(is_older)
+    }
+
+    /// The most plaintext in each record that the client can receive, in bytes, from a
+    /// server whose newest version is `newest`; `None` where it sets no limit.
+    ///
+    /// record_size_limit counts the content type of TLS 1.3 (RFC 8449, section 4), and
+    /// overrides max_fragment_length (section 5).
+    pub(super) fn fragment_limit(&self, newest: u16) -> Result<Option<usize>, Refusal> {
+        if let Some(content) = self.record_size_limit {
+            let &[high, low] = content else {
+                return Err(wrong_length("record_size_limit", content, "RFC 8449"));
+            };
+            let limit = usize::from(u16::from_be_bytes([high, low]));
+            if limit < SMALLEST_LIMIT {
+                let sentence = format!(
+                    "the client limits records to {limit} bytes (record_size_limit): \
+                     {SMALLEST_LIMIT} is the least (RFC 8449, section 4)"
+                );
+                return Err(Refusal::illegal_parameter(sentence));
+            }
+            let limit = limit - usize::from(self.is_tls13(newest));
+            return Ok(Some(limit.min(RECORD_PLAINTEXT)));
+        }
+        let Some(content) = self.max_fragment_length else {
+            return Ok(None);
+        };
+        match *content {
+            [code @ 1..=4] => Ok(Some(256 << code)),
+            [code] => Err(Refusal::illegal_parameter(format!(
+                "the client's max_fragment_length is {code}: 1 to 4 are defined (RFC 6066, \
+                 section 4)"
+            ))),
+            _ => Err(wrong_length("max_fragment_length", content, "RFC 6066")),
+        }
+    }
+}
+
+fn wrong_length(extension: &str, content: &[u8], rfc: &str) -> Refusal {
+    const DECODE_ERROR: u8 = 50;
+    let length = content.len();
+    let sentence = format!(
+        "the client's {extension} extension cannot be {length} bytes long ({rfc}, section 4)"
+    );
+    Refusal {
+        error: Error::new(Status::Protocol, sentence),
+        alert: DECODE_ERROR,
+    }
+}
+
+/// The first handshake message in these records, which several of them may share (RFC
+/// 8446, section 5.1), and alerts precede; `None` where it is not complete.
+pub(crate) fn first_message(records: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let mut records = Bytes(records);
     let mut joined = Cow::Borrowed(&[][..]);
     loop {
-        let is_handshake = records.number(1)? == HANDSHAKE;
+        let content_type = records.number(1)?;
         records.take(2)?;
-        let content = records.prefixed(2).filter(|_| is_handshake)?;
-        match joined.is_empty() {
-            true => joined = Cow::Borrowed(content),
-            false => joined.to_mut().extend_from_slice(content),
+        let content = records.prefixed(2)?;
+        match content_type {
+            HANDSHAKE if joined.is_empty() => joined = Cow::Borrowed(content),
+            HANDSHAKE => joined.to_mut().extend_from_slice(content),
+            ALERT if joined.is_empty() => {}
+            _ => return None,
         }
         if Bytes(&joined).whole_message().is_some() {
             return Some(joined);
         }
     }
-}
-
-/// Reads a ClientHello (RFC 8446, sections 4.1.2 and 4.2.1).  Its versions are those of
-/// the extension or, of clients that have never heard of it, the highest.
-fn read(message: &[u8]) -> Option<Offer> {
-    let mut message = Bytes(message);
-    if message.number(1)? != CLIENT_HELLO {
-        return None;
-    }
-    let mut hello = Bytes(message.prefixed(3)?);
-    let legacy_version = hello.number(2)?;
-    let _random = hello.take(32)?;
-    let _session_id = hello.prefixed(1)?;
-    let cipher_suites = hello.prefixed(2)?;
-    let is_fallback = cipher_suites
-        .chunks_exact(2)
-        .any(|suite| suite == TLS_FALLBACK_SCSV);
-    let _compression_methods = hello.prefixed(1)?;
-    let mut extensions = Bytes(hello.prefixed(2).unwrap_or_default());
-    while let Some(kind) = extensions.number(2) {
-        let content = extensions.prefixed(2)?;
-        if kind == SUPPORTED_VERSIONS {
-            let listed = Bytes(content).prefixed(1)?.chunks_exact(2);
-            return Some(Offer {
-                versions: listed
-                    .map(|two| u16::from_be_bytes([two[0], two[1]]))
-                    .collect(),
-                is_fallback,
-            });
-        }
-    }
-    Some(Offer {
-        versions: vec![u16::try_from(legacy_version).ok()?],
-        is_fallback,
-    })
 }
 
 /// Bytes that are read from the front.
@@ -128,7 +204,10 @@ impl<'a> Bytes<'a> {
 mod tests {
     use super::*;
 
-    /// The records of a ClientHello with these extensions, each of so many bytes.
+    const TLS_1_2: u16 = 0x0303;
+    const NEWEST: u16 = TLS_1_3;
+
+    /// The records of a ClientHello with these extensions, each of at most so many bytes.
     fn hello(extensions: &[u8], record: usize) -> Vec<u8> {
         let mut body = vec![3, 3];
         body.extend([7; 32]);
@@ -143,26 +222,37 @@ mod tests {
         sealed.collect()
     }
 
+    fn versions(records: &[u8]) -> Vec<u16> {
+        let message = first_message(records).unwrap_or_default();
+        Offer::of(&message).versions().collect()
+    }
+
     const VERSIONS: [u8; 11] = [0, 43, 0, 7, 6, 0x5a, 0x5a, 3, 4, 3, 3];
 
     #[test]
     fn versions_are_read_in_their_order_however_the_message_is_cut() {
         let other = [0, 23, 0, 0];
+        let alert = [21, 3, 1, 0, 2, 1, 90];
         for record in [1, 5, 100, 200] {
             let records = hello(&[&other[..], &VERSIONS].concat(), record);
+            assert_eq!(versions(&records), [0x5a5a, 0x304, 0x303]);
+            let records = [&alert[..], &records].concat();
             assert_eq!(versions(&records), [0x5a5a, 0x304, 0x303]);
         }
     }
 
     #[test]
-    fn who_lists_none_offers_what_it_says_in_front() {
+    fn client_without_supported_versions_offers_its_legacy_version() {
         assert_eq!(versions(&hello(&[0, 23, 0, 0], 200)), [0x303]);
         assert_eq!(versions(&hello(&[], 200)), [0x303]);
     }
 
     #[test]
     fn nonsense_offers_nothing_and_does_no_harm() {
-        let whole = hello(&VERSIONS, 200);
+        let whole = hello(
+            &[&VERSIONS[..], &[0, 28, 0, 2, 0, 64, 0, 1, 0, 1, 4]].concat(),
+            200,
+        );
         for end in 0..whole.len() {
             assert!(
                 versions(&whole[..end]).is_empty(),
@@ -170,9 +260,76 @@ mod tests {
             );
             let mut wrong = whole.clone();
             wrong[end] ^= 0xff;
-            let _ = versions(&wrong);
+            let message = first_message(&wrong).unwrap_or_default();
+            let offer = Offer::of(&message);
+            let _ = (offer.versions().count(), offer.is_fallback(NEWEST));
+            let _ = offer.fragment_limit(NEWEST);
         }
         assert!(versions(&[21, 3, 3, 0, 2, 2, 40]).is_empty());
         assert!(versions(&[22, 3, 1, 0, 4, 2, 0, 0, 0]).is_empty());
+    }
+
+    /// The limit that these extensions set, or the alert that they are answered with.
+    fn limit(extensions: &[&[u8]], newest: u16) -> Result<Option<usize>, u8> {
+        let records = hello(&extensions.concat(), 200);
+        let message = first_message(&records).unwrap();
+        let limit = Offer::of(&message).fragment_limit(newest);
+        limit.map_err(|refusal| refusal.alert)
+    }
+
+    #[test]
+    fn record_size_limit_counts_the_content_type_of_tls_1_3() {
+        let size = |limit: u16| {
+            let [high, low] = limit.to_be_bytes();
+            [0, 28, 0, 2, high, low]
+        };
+        for (announced, newest, expected) in [
+            (64, TLS_1_3, 63),
+            (64, TLS_1_2, 64),
+            (1_000, TLS_1_3, 999),
+            (16_385, TLS_1_3, 16_384),
+            (16_385, TLS_1_2, 16_384),
+            (u16::MAX, TLS_1_3, 16_384),
+        ] {
+            let found = limit(&[&VERSIONS, &size(announced)], newest);
+            assert_eq!(found, Ok(Some(expected)), "{announced}");
+            let found = limit(&[&size(announced), &VERSIONS], newest);
+            assert_eq!(found, Ok(Some(expected)), "{announced}, first");
+        }
+        assert_eq!(limit(&[&size(64)], TLS_1_3), Ok(Some(64)), "TLS 1.2 client");
+        assert_eq!(limit(&[&VERSIONS], TLS_1_3), Ok(None));
+        for illegal in [0, 1, 63] {
+            assert_eq!(limit(&[&size(illegal)], TLS_1_3), Err(47), "{illegal}");
+        }
+        for content in [
+            &[0, 28, 0, 0][..],
+            &[0, 28, 0, 1, 64],
+            &[0, 28, 0, 3, 0, 64, 0],
+        ] {
+            assert_eq!(limit(&[content], TLS_1_3), Err(50), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn max_fragment_length_limits_unless_record_size_limit_does() {
+        for newest in [TLS_1_2, TLS_1_3] {
+            for (code, expected) in [
+                (1, Ok(Some(512))),
+                (2, Ok(Some(1_024))),
+                (3, Ok(Some(2_048))),
+                (4, Ok(Some(4_096))),
+                (0, Err(47)),
+                (5, Err(47)),
+                (255, Err(47)),
+            ] {
+                let extension = [0, 1, 0, 1, code];
+                assert_eq!(limit(&[&VERSIONS, &extension], newest), expected, "{code}");
+                let both = limit(&[&extension, &[0, 28, 0, 2, 4, 0]], newest);
+                assert_eq!(both, Ok(Some(1_024)), "ignores {code}");
+            }
+        }
+        for content in [&[0, 1, 0, 0][..], &[0, 1, 0, 2, 1, 1]] {
+            assert_eq!(limit(&[content], TLS_1_3), Err(50), "{content:?}");
+        }
     }
 }

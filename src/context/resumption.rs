@@ -303,12 +303,11 @@ impl ClientSessionStore for Kept {
         server_name: &ServerName<'static>,
     ) -> Option<Tls13ClientSessionValue> {
         let mut servers = self.servers();
-        servers
-            .by_name
-            .get_mut(server_name)?
-            .tickets
-            .pop_back()?
-            .take()
+        let ticket = servers.by_name.get_mut(server_name)?.tickets.pop_back()?;
+        drop(servers);
+        let session = ticket.take()?;
+        Notes::max_early_data(session.max_early_data_size());
+        Some(session)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::UnixTime;
 
-use super::hello::{self, Answer};
+use super::hello::{self, ConfigSelector};
 use super::sessions::{self, Sessions};
 use super::settings::{PeerCheck, Settings};
 use super::{Built, Context, client, lock, server};
@@ -37,14 +37,15 @@ impl Context {
         })
     }
 
-    /// Who answers, where the client has to be heard first.  Seals the context.
-    pub(crate) fn hear_first(&self) -> Result<Option<Answer>> {
+    /// Returns what selects the configuration of a server, if the ClientHello does.  Seals
+    /// the context.
+    pub(crate) fn config_selector(&self) -> Result<Option<ConfigSelector>> {
         let settings = self.sealed()?;
         let has_optional_alpn = settings.alpn_is_optional && !settings.alpn.is_empty();
         if settings.choose.is_none() && !settings.require_known_name && !has_optional_alpn {
             return Ok(None);
         }
-        Ok(Some(Answer::new(self, settings.choose.clone())))
+        Ok(Some(ConfigSelector::new(self, settings.choose.clone())))
     }
 
     /// Whether a client that asks for this name may be answered.

@@ -108,13 +108,13 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
     Ok(())
 }
 
-/// The identities of a server, in the order in which they were set.
+/// The identities of a server, in the order in which they were added.
 #[derive(Debug)]
 struct Identities(Vec<Shown>);
 
-/// Whether a client can check what an identity shows and signs.
+/// Whether a client can verify the certificate of an identity and what it signs.
 fn is_usable(shown: &Shown, hello: &ClientHello<'_>) -> bool {
-    // Some take only something else than certificates (RFC 7250).
+    // Some clients support only raw public keys (RFC 7250).
     let types = hello.server_cert_types();
     let authorities = hello.certificate_authorities().unwrap_or_default();
     let authorities = authorities.iter().map(AsRef::as_ref);
@@ -122,18 +122,35 @@ fn is_usable(shown: &Shown, hello: &ClientHello<'_>) -> bool {
         && shown.is_for(hello.signature_schemes(), authorities)
 }
 
+/// Whether the client supports the curve of an identity.  In TLS 1.2, supported_groups
+/// applies to the keys of certificates, too (RFC 8422, section 5.1).
+fn has_offered_curve(shown: &Shown, hello: &ClientHello<'_>) -> bool {
+    match (shown.curve, hello.named_groups()) {
+        (Some(curve), Some(groups)) => !Notes::is_tls12() || groups.contains(&curve),
+        _ => true,
+    }
+}
+
 impl ResolvesServerCert for Identities {
-    /// Best is an identity for the name that the client asks for, exactly rather
-    /// than by a wildcard, of those that the client can check.
+    /// Selects an identity that the client can verify.  One for the requested name is
+    /// preferred, then one on a curve that the client supports, then one with the exact name
+    /// rather than a wildcard.
+    ///
+    /// Without a supported curve an identity for the name is presented all the same: clients
+    /// that exchange no keys on P-521 may verify its signatures, as ours do.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         Notes::server_name(name);
-        // The first of those that are equally good: min_by_key takes that.
-        let best = self
-            .0
-            .iter()
+        let rank = |shown: &&Shown| {
+            let fit = name.map_or(Fit::None, |name| fit(shown, name));
+            let has_curve = has_offered_curve(shown, &hello);
+            Reverse((fit != Fit::None, has_curve, fit))
+        };
+        let identities = self.0.iter();
+        // Of equals, min_by_key selects the first.
+        let best = identities
             .filter(|shown| is_usable(shown, &hello))
-            .min_by_key(|shown| Reverse(name.map_or(Fit::None, |name| fit(shown, name))));
+            .min_by_key(rank);
         Some(best.map_or_else(nothing_to_sign_with, |shown| shown.key.clone()))
     }
 }

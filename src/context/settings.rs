@@ -7,7 +7,9 @@ use rustls::client::{EchConfig, EchGreaseConfig, EchMode};
 use rustls::crypto::hpke::Hpke;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion, version};
+use rustls::{
+    NamedGroup, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion, version,
+};
 use rustls_pki_types::EchConfigListBytes;
 
 use super::clock::Clock;
@@ -23,7 +25,7 @@ use crate::trust::{Crls, Judge, LEAST_SECURITY, NameCheck, Policy, RevocationRul
 use crate::{Error, Result, Status, explain};
 
 /// What stands before the content of a record (RFC 8446, section 5.1).
-const RECORD_HEADER: usize = 5;
+pub(super) const RECORD_HEADER: usize = 5;
 
 /// The longest content of a handshake message, without its request context and the length
 /// of its list (RFC 8446, sections 4 and 4.4.2).
@@ -96,6 +98,8 @@ pub(crate) enum PeerCheck {
 pub(crate) struct Shown {
     pub(crate) leaf: Certificate,
     pub(crate) key: Arc<CertifiedKey>,
+    /// The curve of an ECDSA key, which TLS 1.2 has among the groups.
+    pub(super) curve: Option<NamedGroup>,
     /// Its private key as it was before schemes were chosen for it.
     whole_key: Arc<dyn SigningKey>,
     /// Where a peer has to name one of its issuers: their names, in DER.
@@ -428,8 +432,15 @@ impl Settings {
             return Err(Error::new(Status::Argument, sentence));
         }
         let leaf = identity.certificate().clone();
+        let curve = match leaf.key_type() {
+            "ecdsa-p256" => Some(NamedGroup::secp256r1),
+            "ecdsa-p384" => Some(NamedGroup::secp384r1),
+            "ecdsa-p521" => Some(NamedGroup::secp521r1),
+            _ => None,
+        };
         self.identities.push(Shown {
             leaf,
+            curve,
             whole_key: key.key.clone(),
             key,
             issuers: None,

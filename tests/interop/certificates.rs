@@ -11,7 +11,7 @@ use tlsmith::{
 };
 
 use crate::by_the_book::Chapter;
-use crate::openssl::{VERSIONS, s_client, s_server};
+use crate::openssl::{VERSIONS, s_client, s_client_at, s_server};
 use crate::peers::*;
 use crate::support::*;
 
@@ -98,6 +98,38 @@ fn the_chapters_certificates_work_in_both_directions_whoever_made_them() {
             assert_eq!(agreed.version, version);
             assert_eq!(agreed.signature_scheme.as_deref(), Some("ed448"));
             say_hello(&connection);
+        }
+    }
+}
+
+#[test]
+fn s_client_gets_a_certificate_on_a_curve_that_it_supports() {
+    let files = Files::of(localhost());
+    let server = || server_context(&issue(&["localhost"], &with_key(KeyType::EcdsaP521)));
+    let with_both = || {
+        let server = server();
+        server.use_identity(localhost()).unwrap();
+        server
+    };
+    for (server, version, groups, expected) in [
+        (with_both(), "-tls1_2", "P-256", Some("p256r1_sha256")),
+        (with_both(), "-tls1_2", "P-256:P-521", Some("p521r1_sha512")),
+        (with_both(), "-tls1_3", "P-256", Some("p521r1_sha512")),
+        // There is no other, and OpenSSL decides.
+        (server(), "-tls1_2", "P-256", None),
+    ] {
+        let arguments = [version, "-groups", groups];
+        let (words, outcome) = s_client_at(&server, &files, &arguments, |connection, _, _| {
+            connection.handshake()
+        });
+        match (outcome, expected) {
+            (Ok(()), Some(scheme)) => {
+                let digest = scheme.rsplit('_').next().unwrap().to_uppercase();
+                let part = format!("Peer signing digest: {digest}");
+                assert!(words.contains(&part), "{arguments:?}: {words}");
+            }
+            (Err(_), None) => assert!(words.contains("wrong curve"), "{words}"),
+            (outcome, _) => panic!("{arguments:?}: {outcome:?}, {words}"),
         }
     }
 }

@@ -11,6 +11,7 @@ mod java;
 mod openssl;
 mod peers;
 mod python;
+mod record_limits;
 mod resumption;
 #[path = "../support/mod.rs"]
 mod support;

@@ -124,45 +124,69 @@ fn we_resume_with_s_server() {
     }
 }
 
-#[test]
-fn our_early_data_reaches_s_server_once() {
-    let files = Files::of(localhost());
-    let arguments = [
-        "-cert",
-        "cert.pem",
-        "-key",
-        "key.pem",
-        "-early_data",
-        "-max_early_data",
-        "1000",
-    ];
-    let (mut peer, port, words) = loud_s_server(files.folder(), &arguments);
+/// `openssl s_server` that allows 1,000 bytes of early data, and skips no more.
+fn early_s_server(files: &Files) -> (Peer, u16, Words) {
+    let limits = ["-max_early_data", "1000", "-recv_max_early_data", "1000"];
+    let identity = ["-cert", "cert.pem", "-key", "key.pem", "-early_data"];
+    loud_s_server(files.folder(), &[&identity[..], &limits].concat())
+}
+
+/// A client with a session of that server.
+fn client_with_early_data(peer: &mut Peer, port: u16) -> Context {
     let client = client_context();
     client.set_early_data(1).unwrap();
     let first = connect(&client, port, "localhost").unwrap();
-    peer.0
-        .stdin
-        .as_mut()
-        .unwrap()
-        .write_all(b"with tickets\n")
-        .unwrap();
+    let stdin = peer.0.stdin.as_mut().unwrap();
+    stdin.write_all(b"with tickets\n").unwrap();
     let mut buffer = [0; 100];
     assert_eq!(first.read(&mut buffer).unwrap(), 13);
     first.shutdown().unwrap();
     assert_eq!(first.read(&mut buffer).unwrap(), 0);
+    client
+}
 
+/// A connection whose handshake has not begun.
+fn begin(client: &Context, port: u16) -> Connection {
     let socket = tlsmith::tcp::connect("127.0.0.1", &port.to_string(), PATIENCE, None).unwrap();
     let transport = tlsmith::SocketTransport::new(socket).unwrap();
-    let second = Connection::client(&client, Some("localhost"), transport).unwrap();
-    second.set_timeout(PATIENCE);
+    let connection = Connection::client(client, Some("localhost"), transport).unwrap();
+    connection.set_timeout(PATIENCE);
+    connection
+}
+
+#[test]
+fn s_server_may_reject_early_data_up_to_the_limit() {
+    let files = Files::of(localhost());
+    for piece in [1, 10, 100, 1_000] {
+        let (mut first, port, _) = early_s_server(&files);
+        let client = client_with_early_data(&mut first, port);
+        // It has other ticket keys.
+        let (_second, port, words) = early_s_server(&files);
+        let connection = begin(&client, port);
+        while connection.write_early(&vec![b'e'; piece]).unwrap() > 0 {}
+        connection.handshake().unwrap();
+        assert_eq!(connection.early_data(), EarlyData::Rejected);
+        connection.write(b"all of it again\n").unwrap();
+        let said = words.until("all of it again");
+        assert!(said.contains("Early data was rejected"), "{said}");
+    }
+}
+
+#[test]
+fn our_early_data_reaches_s_server_once() {
+    let files = Files::of(localhost());
+    let (mut peer, port, words) = early_s_server(&files);
+    let client = client_with_early_data(&mut peer, port);
+    let second = begin(&client, port);
     let data = vec![b'e'; 2_000];
-    assert_eq!(second.write_early(&data).unwrap(), 1_000);
+    // With the content type and the tag of its record that is the limit.
+    assert_eq!(second.write_early(&data).unwrap(), 1_000 - 17);
     second.handshake().unwrap();
     assert_eq!(second.early_data(), EarlyData::Accepted);
     second.write(b"and the rest\n").unwrap();
     let said = words.until("and the rest");
     assert!(said.contains("Early data received:"), "{said}");
-    assert!(said.contains(&"e".repeat(1_000)), "{said}");
+    assert!(said.contains(&"e".repeat(1_000 - 17)), "{said}");
     assert!(said.contains("End of early data"), "{said}");
 }
 

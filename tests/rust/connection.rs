@@ -23,8 +23,8 @@ mod expiry;
 mod external;
 #[path = "connection/facts.rs"]
 mod facts;
-#[path = "connection/greeting.rs"]
-mod greeting;
+#[path = "connection/first_message.rs"]
+mod first_message;
 #[path = "connection/handshake.rs"]
 mod handshake;
 #[path = "connection/lengths.rs"]
@@ -35,6 +35,8 @@ mod limits;
 mod naming;
 #[path = "connection/policy.rs"]
 mod policy;
+#[path = "connection/record_limits.rs"]
+mod record_limits;
 #[path = "connection/sessions.rs"]
 mod sessions;
 #[path = "connection/signatures.rs"]

@@ -60,7 +60,7 @@ pub fn transport(stream: UnixStream) -> SocketTransport<UnixStream> {
     SocketTransport::new(stream).unwrap()
 }
 
-/// A client and a server that have not shaken hands.
+/// A client and a server before the handshake.
 pub fn pair(client: &Context, server: &Context, name: &str) -> (Connection, Connection) {
     let (near, far) = UnixStream::pair().unwrap();
     let client = Connection::client(client, Some(name), transport(near)).unwrap();
@@ -162,16 +162,15 @@ pub fn is_child() -> bool {
 }
 
 /// A transport that keeps a copy of what is sent.
-pub struct Recording {
-    inner: SocketTransport<UnixStream>,
+pub struct Recording<T> {
+    inner: T,
     sent: Arc<Mutex<Vec<u8>>>,
 }
 
-impl Recording {
+impl<T: Transport> Recording<T> {
     /// Also gives what will have been sent.
-    pub fn new(stream: UnixStream) -> (Self, Arc<Mutex<Vec<u8>>>) {
+    pub fn new(inner: T) -> (Self, Arc<Mutex<Vec<u8>>>) {
         let sent = Arc::<Mutex<Vec<u8>>>::default();
-        let inner = transport(stream);
         (
             Self {
                 inner,
@@ -182,7 +181,7 @@ impl Recording {
     }
 }
 
-impl Transport for Recording {
+impl<T: Transport> Transport for Recording<T> {
     fn receive(&self, buffer: &mut [u8], patience: Patience) -> tlsmith::Result<usize> {
         self.inner.receive(buffer, patience)
     }
@@ -201,7 +200,7 @@ pub fn recorded_pair(
     name: &str,
 ) -> (Connection, Connection, Arc<Mutex<Vec<u8>>>) {
     let (near, far) = UnixStream::pair().unwrap();
-    let (recording, sent) = Recording::new(near);
+    let (recording, sent) = Recording::new(transport(near));
     let client = Connection::client(client, Some(name), recording).unwrap();
     let server = Connection::server(server, transport(far)).unwrap();
     client.set_timeout(PATIENCE);

@@ -26,7 +26,8 @@ pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_
 }
 
 /// Put at most so many bytes into each record that is sent, 512 to 16384, the
-/// default: for peers with little memory.
+/// default: for peers with little memory.  A server also obeys the limit that its client
+/// announces, by record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_max_fragment(ctx: *mut tlsmith_ctx, bytes: usize) -> c_int {
     set(ctx, |context| context.set_max_fragment(bytes))

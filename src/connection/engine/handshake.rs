@@ -1,4 +1,4 @@
-//! While rustls has the connection: it is shown records one at a time, and takes steps.
+//! The connection while rustls has it: rustls gets one record at a time, and takes steps.
 
 use std::sync::Arc;
 
@@ -8,41 +8,30 @@ use rustls::{AlertDescription, CommonState, ContentType, ServerConfig};
 
 use super::super::buffer::Buffer;
 use super::super::failure;
-use super::super::limits::{FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA, Spent};
+use super::super::limits::{Charge, FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA};
 use super::super::record::{HEADER, TAG, record_length};
 use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
-use super::greeting::fatal_alert;
+use super::first_message::fatal_alert;
 use super::{EarlyData, Engine, Tls};
-use crate::context::{fell_back, is_fallback};
+use crate::context::{Adapted, Offer, adapt, first_message};
 use crate::notes::Notes;
 use crate::{Error, Result};
 
 impl Engine {
-    /// Where the client has to be heard before it is answered: whether it was.
-    pub(super) fn hear_client(&mut self) -> Result<bool> {
-        if !matches!(self.tls, Tls::Listening(_)) {
+    /// Selects the configuration of a server that inspects the ClientHello, and returns
+    /// whether there is one: `false` while the ClientHello is not complete.
+    pub(super) fn inspect_client_hello(&mut self) -> Result<bool> {
+        if !matches!(self.tls, Tls::Inspecting(_)) {
             return Ok(true);
         }
-        while !self.greeting.is_over() {
-            match self.check_greeting(self.greeted)? {
-                Some(length) => self.greeted += length,
-                None => break,
-            }
-        }
-        let Tls::Listening(listening) = &mut self.tls else {
+        self.check_client_hello()?;
+        let Tls::Inspecting(acceptor) = &mut self.tls else {
             return Ok(true);
         };
-        let records = &self.incoming.filled()[..self.greeted];
-        let heard = listening.hear(records, &mut self.outgoing);
-        let answer = |config: Arc<ServerConfig>| {
-            let fragment = fragment(config.max_fragment_size);
-            let early_data = config.max_early_data_size;
-            answering(config).map(|tls| (tls, fragment, early_data))
-        };
-        match heard.and_then(|config| config.map(answer).transpose()) {
-            Ok(Some((tls, fragment, early_data))) => {
-                (self.tls, self.fragment) = (tls, fragment);
-                self.allow_early_data(early_data);
+        let records = &self.incoming.filled()[..self.checked];
+        match acceptor.accept(records, &mut self.outgoing) {
+            Ok(Some(adapted)) => {
+                self.start_rustls(adapted)?;
                 Ok(true)
             }
             Ok(None) if self.incoming.len() > FRAGMENTED_MESSAGE => {
@@ -84,8 +73,11 @@ impl Engine {
             _ if outcome.is_ok() && self.incoming.len() > FRAGMENTED_MESSAGE => {
                 Err(self.refuse(failure::oversized_message()))
             }
-            // It is through with what it was shown.
+            // It processed all that it got.
             Ok(Step::Ready | Step::Blocked) if goal.is_nothing() && self.show_next()? => {
+                Ok((Step::Again, filled))
+            }
+            Ok(Step::Ready) if goal.is_nothing() && self.has_answered_key_update() => {
                 Ok((Step::Again, filled))
             }
             Ok(step) => Ok((step, filled)),
@@ -97,23 +89,40 @@ impl Engine {
         }
     }
 
-    /// Looks at the record that is so far into those here, on the way to the end of the
-    /// peer's first message: how long it is, if it is whole.
-    fn check_greeting(&mut self, at: usize) -> Result<Option<usize>> {
+    /// Has rustls send the KeyUpdate that the peer requested, which would wait for the next
+    /// write, unless records wait to be sent.  Returns whether there was one.
+    fn has_answered_key_update(&mut self) -> bool {
+        let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
+        let may_answer =
+            cfg!(feature = "rustls-records") && self.concluded && !self.sent_close_notify;
+        if !may_answer || self.has_sealed() || !self.state().is_some_and(is_tls13) {
+            return false;
+        }
+        let (discard, _, _) = self.drive(Goal::AnswerKeyUpdate, &mut []);
+        self.discard(discard);
+        self.state().is_some_and(|state| state.wants_write())
+    }
+
+    /// Checks the received records of a ClientHello.
+    fn check_client_hello(&mut self) -> Result<()> {
+        while !self.first_message.is_complete()
+            && let Some(length) = self.check_first_message(self.checked)?
+        {
+            self.checked += length;
+        }
+        Ok(())
+    }
+
+    /// Checks the record at this offset of `incoming`, which carries some of the peer's
+    /// first message, and returns its length if it is complete.
+    fn check_first_message(&mut self, at: usize) -> Result<Option<usize>> {
         let records = self.incoming.filled();
-        let fault = match self.greeting.check(&records[at..]) {
-            Ok(length) => match (self.newest, length) {
-                (Some(newest), Some(length))
-                    if self.greeting.is_over() && is_fallback(&records[..at + length], newest) =>
-                {
-                    (fell_back(), AlertDescription::InappropriateFallback)
-                }
-                _ => return Ok(length),
-            },
-            Err((error, alert)) => (failure::of_rustls(error, None, records), alert),
+        let (error, alert) = match self.first_message.check(&records[at..]) {
+            Ok(length) => return Ok(length),
+            Err(fault) => fault,
         };
-        let (failure, alert) = fault;
-        // Early data has keys, which rustls has.
+        let failure = failure::of_rustls(error, None, records);
+        // With early data, the alert is protected with keys that only rustls has.
         if self.early_data == EarlyData::None {
             self.outgoing.append(&fatal_alert(alert.into()));
             return Err(self.fail(failure));
@@ -121,7 +130,49 @@ impl Engine {
         Err(self.refuse(failure))
     }
 
-    /// Shows rustls the next record, if it is whole and for rustls: whether it was.
+    /// Reads the ClientHello before rustls gets any of it, and returns whether it is
+    /// complete.  rustls moves the fragments in `incoming`, and needs the record size limit
+    /// from the start.  Alerts before the ClientHello are for rustls.
+    fn read_client_hello(&mut self) -> Result<bool> {
+        self.check_client_hello()?;
+        if !self.first_message.is_complete() {
+            return Ok(!self.first_message.has_begun());
+        }
+        let Some((config, newest)) = self.preset.take() else {
+            return Ok(true);
+        };
+        let message = first_message(&self.incoming.filled()[..self.checked]).unwrap_or_default();
+        match adapt(&config, newest, &Offer::of(&message)) {
+            // The rustls connection was created with it.
+            Ok(adapted) if Arc::ptr_eq(&adapted.config, &config) => {
+                self.note_version(&adapted);
+                Ok(true)
+            }
+            Ok(adapted) => self.start_rustls(adapted).map(|()| true),
+            Err(refusal) => {
+                self.outgoing.append(&fatal_alert(refusal.alert));
+                Err(self.fail(refusal.error))
+            }
+        }
+    }
+
+    fn note_version(&mut self, adapted: &Adapted) {
+        let notes = self.notes.get_or_insert_default();
+        notes.carried.is_tls12 = adapted.is_tls12;
+    }
+
+    /// Creates the rustls connection for the client with this configuration.
+    fn start_rustls(&mut self, adapted: Adapted) -> Result<()> {
+        self.note_version(&adapted);
+        let config = adapted.config;
+        self.fragment = fragment(config.max_fragment_size);
+        self.allow_early_data(config.max_early_data_size);
+        self.tls = answering(config)?;
+        Ok(())
+    }
+
+    /// Gives rustls the next record, if it is complete and for rustls, and returns whether it
+    /// was.
     fn show_next(&mut self) -> Result<bool> {
         let is_for_rustls = self.concluded && self.stays_with_rustls();
         if !self.is_handshaking() && !is_for_rustls && self.shown == 0 {
@@ -130,16 +181,22 @@ impl Engine {
         if self.has_skipped() {
             self.skip()?;
         }
-        if !self.greeting.is_over() {
-            self.check_greeting(self.shown)?;
+        if !self.first_message.is_complete() {
+            let may_show = match self.tls {
+                Tls::Server(_) => self.read_client_hello()?,
+                _ => self.check_first_message(self.shown)?.is_some(),
+            };
+            if !may_show {
+                return Ok(false);
+            }
         }
         let next = record_length(&self.incoming.filled()[self.shown..]);
         self.shown += next.unwrap_or_default();
         Ok(next.is_some())
     }
 
-    /// Discards early data that rustls does not take.  rustls counts its payload alone,
-    /// and would skip records without any for ever.
+    /// Discards early data that rustls rejected.  rustls counts only the payload, and would
+    /// skip empty records for ever.
     fn skip(&mut self) -> Result<()> {
         let skipped = self.shown;
         self.discard(skipped);
@@ -159,13 +216,13 @@ impl Engine {
     }
 
     fn charge_allowance(&mut self, count: usize) -> Result<()> {
-        match (0..count).all(|_| self.allowance.spend(Spent::Other)) {
+        match (0..count).all(|_| self.allowance.charge(Charge::Other)) {
             true => Ok(()),
             false => Err(self.refuse(failure::too_many_without_data())),
         }
     }
 
-    /// Makes room for the early data that a server accepts, or skips.
+    /// Allows for the early data that a server accepts or skips.
     pub(super) fn allow_early_data(&mut self, most: u32) {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         // Small records have more headers and tags than data.
@@ -173,13 +230,13 @@ impl Engine {
         self.handshake_left = HANDSHAKE_INPUT.saturating_add(most.saturating_mul(2));
     }
 
-    /// Fails the connection over what rustls lets pass, with an alert.  rustls seals
-    /// alerts only against what it sees: a change_cipher_spec that may not be there gets
-    /// an unexpected_message (RFC 8446, section 5).
+    /// Fails the connection, with an alert, because of something that rustls accepts.  rustls
+    /// seals alerts only for its own errors: it gets a ChangeCipherSpec that is not allowed,
+    /// and answers with unexpected_message (RFC 8446, section 5).
     fn refuse(&mut self, failure: Error) -> Error {
-        // rustls finds the messages that it holds by their place in the records, and
-        // nothing follows its close_notify.
-        if self.shown == 0 && !self.said_close {
+        // rustls refers to fragments by their offset in `incoming`, and sends nothing after
+        // close_notify.
+        if self.shown == 0 && !self.sent_close_notify {
             let value = if self.is_handshaking() { 2 } else { 1 };
             let mut stray = [ContentType::ChangeCipherSpec.into(), 3, 3, 0, 1, value];
             let mut sink = Sink {
@@ -187,9 +244,9 @@ impl Engine {
                 filled: 0,
                 rest: &mut self.plaintext,
                 early: &mut self.early,
-                said_end_of_early_data: false,
+                sent_end_of_early_data: false,
             };
-            // What it has to send comes first.
+            // Pending records go first.
             while let (_, Ok(Step::Again)) = process(
                 &mut self.tls,
                 &mut stray,
@@ -202,12 +259,12 @@ impl Engine {
         self.fail(failure)
     }
 
-    /// Whether the only record that rustls was shown and kept is early data that it does
-    /// not take.  It skips that, but says and remembers nothing of it: it would try to
-    /// open it again with each record that follows, and only so often.
+    /// Whether the only record that rustls has is rejected early data.  rustls skips it, but
+    /// neither reports nor remembers it: it would try to open it again with every record that
+    /// follows, and fail after some of them.
     ///
-    /// AWS-LC leaves zeros of what it cannot open.  What it opened, such as the start of a
-    /// message, has a content type that is not zero (RFC 8446, section 5.2).
+    /// AWS-LC overwrites with zeros what it cannot open.  An opened record, such as the start
+    /// of a message, has a content type that is not zero (RFC 8446, section 5.2).
     fn has_skipped(&self) -> bool {
         let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
         let may_skip = matches!(self.tls, Tls::Server(_)) && self.state().is_some_and(is_tls13);
@@ -224,16 +281,16 @@ impl Engine {
     fn discard(&mut self, count: usize) {
         self.incoming.consume(count);
         self.shown -= count;
+        self.checked = self.checked.saturating_sub(count);
     }
 
     /// Whether rustls keeps the connection for good.
     pub(super) fn stays_with_rustls(&self) -> bool {
-        cfg!(feature = "rustls-records") || self.said_close
+        cfg!(feature = "rustls-records") || self.sent_close_notify
     }
 
-    /// After an error rustls has an alert ready that tells the peer why, and
-    /// before it perhaps messages that were made before the error.  While it
-    /// has those it looks at no record, which after an error it must not.
+    /// Seals the alert that rustls queued after an error, and messages that it queued before
+    /// it.  While there are any, it processes no record, which it must not after an error.
     pub(super) fn seal_alert(&mut self) {
         while self.state().is_some_and(|state| state.wants_write()) {
             let (discard, outcome, _) = self.drive(Goal::Nothing, &mut []);
@@ -244,8 +301,8 @@ impl Engine {
         }
     }
 
-    /// certificate_required belongs to TLS 1.3.  Where it is not protected, the version is
-    /// older, and handshake_failure is what tells of it (RFC 5246, section 7.4.6).
+    /// Replaces certificate_required, which belongs to TLS 1.3, in TLS 1.2: there the alert is
+    /// handshake_failure (RFC 5246, section 7.4.6).  Alerts of TLS 1.3 are protected here.
     fn correct_alert(&mut self) {
         let required = fatal_alert(AlertDescription::CertificateRequired.into());
         if let Some(alert) = self.outgoing.filled_mut().last_chunk_mut()
@@ -255,7 +312,7 @@ impl Engine {
         }
     }
 
-    /// Hands rustls the records that are here, and does what it says.
+    /// Gives rustls the received records, and handles the state that it returns.
     fn drive(
         &mut self,
         goal: Goal<'_>,
@@ -266,9 +323,9 @@ impl Engine {
             filled: 0,
             rest: &mut self.plaintext,
             early: &mut self.early,
-            said_end_of_early_data: false,
+            sent_end_of_early_data: false,
         };
-        // A record that is not whole rustls can refuse, but not open.
+        // An incomplete record rustls can refuse, but not open.
         let records = self.incoming.filled_mut();
         let end = match record_length(&records[self.shown..]) {
             Some(_) => self.shown,
@@ -278,7 +335,7 @@ impl Engine {
         let (discard, outcome) =
             process(&mut self.tls, records, goal, &mut sink, &mut self.outgoing);
         let filled = sink.filled;
-        let is_accepted = sink.said_end_of_early_data && self.early_data == EarlyData::Sent;
+        let is_accepted = sink.sent_end_of_early_data && self.early_data == EarlyData::Sent;
         if is_accepted || self.early_len() > 0 {
             self.early_data = EarlyData::Accepted;
         }
@@ -286,7 +343,7 @@ impl Engine {
     }
 }
 
-/// Has rustls process records, and does what it says.
+/// Has rustls process records, and handles the state that it returns.
 fn process(
     tls: &mut Tls,
     records: &mut [u8],
@@ -297,8 +354,8 @@ fn process(
     match tls {
         Tls::Client(tls) => act(tls.process_tls_records(records), goal, sink, outgoing),
         Tls::Server(tls) => act(tls.process_tls_records(records), goal, sink, outgoing),
-        // It is heard first, or was handed over.
-        Tls::Listening(_) | Tls::Open(..) | Tls::Lost => (0, Ok(Step::Blocked)),
+        // rustls does not have the connection yet, or no longer.
+        Tls::Inspecting(_) | Tls::Open(..) | Tls::Lost => (0, Ok(Step::Blocked)),
     }
 }
 
@@ -308,7 +365,7 @@ pub(super) fn answering(config: Arc<ServerConfig>) -> Result<Tls> {
         .map_err(|error| failure::of_rustls(error, None, &[]))
 }
 
-/// The most content of a record, of what rustls calls the size of a fragment: with a
+/// The most plaintext of a record, from the fragment size of rustls, which includes the
 /// header.
 pub(super) fn fragment(size: Option<usize>) -> usize {
     size.map_or(RECORD_PLAINTEXT, |size| size - HEADER)

@@ -1,18 +1,18 @@
-//! When our own record layer has the connection, and how it comes to have it.
+//! The hand-over to our own record layer, and the connection after it.
 
 use rustls::CommonState;
 
 use super::super::buffer::Buffer;
 use super::super::failure;
-use super::super::record::{Came, Records, Schedule};
+use super::super::record::{RecordEvent, Records, Schedule};
 use super::super::steps::Step;
 use super::{Engine, Tls, not_now};
 use crate::Result;
 use crate::notes::Notes;
 
 impl Engine {
-    /// Takes the connection from rustls, as soon as it can be: when the handshake is
-    /// complete and rustls holds nothing of either direction.
+    /// Takes the connection from rustls once the handshake is complete and rustls buffers
+    /// nothing of either direction.
     #[inline(never)]
     pub(super) fn hand_over(&mut self) -> Result<()> {
         let holds = |state: &CommonState| state.is_handshaking() || state.wants_write();
@@ -36,8 +36,10 @@ impl Engine {
             }
             _ => return Err(self.fail(not_now())),
         };
-        let records =
-            taken.and_then(|(secrets, schedule)| Records::new(schedule, secrets, self.fragment));
+        let allowance = std::mem::take(&mut self.allowance);
+        let records = taken.and_then(|(secrets, schedule)| {
+            Records::new(schedule, secrets, self.fragment, allowance)
+        });
         match records {
             Ok(records) => {
                 self.tls = Tls::Open(Box::new(records), certificates);
@@ -65,14 +67,14 @@ impl Engine {
         }
     }
 
-    /// Whether the peer asked for a KeyUpdate that it has not got yet.
+    /// Whether the peer requested a KeyUpdate that was not sent yet.
     pub(super) fn owes_key_update(&self) -> bool {
         matches!(&self.tls, Tls::Open(records, _) if records.owes_key_update())
             && self.failure.is_none()
     }
 
-    /// Seals the KeyUpdate that the peer asked for, unless records wait to be sent: a
-    /// peer that reads nothing gets one answer to all that it asks, and costs no memory.
+    /// Seals the KeyUpdate that the peer requested, unless records wait to be sent: a peer
+    /// that reads nothing gets one answer to all its requests, and costs no memory.
     pub(super) fn answer_key_update(&mut self) {
         if !self.has_sealed() && self.owes_key_update() {
             // The engine keeps its failure for the next call.
@@ -87,17 +89,20 @@ impl Engine {
         };
         debug_assert_eq!(self.opened, 0);
         match records.open(&mut self.incoming, out, &mut self.outgoing) {
-            Ok(Came::Plaintext(count)) => Ok((Step::Plaintext, count)),
-            Ok(Came::InPlace { plaintext, spent }) => {
-                (self.opened, self.spent) = (plaintext, spent);
+            Ok(RecordEvent::Plaintext(count)) => Ok((Step::Plaintext, count)),
+            Ok(RecordEvent::InPlace {
+                plaintext,
+                trailing,
+            }) => {
+                (self.opened, self.trailing) = (plaintext, trailing);
                 Ok((Step::Plaintext, self.drain_opened(out)))
             }
-            Ok(Came::Message) => {
+            Ok(RecordEvent::Message) => {
                 self.learn(Notes::take());
                 Ok((Step::Again, 0))
             }
-            Ok(Came::Closed) => Ok((Step::PeerClosed, 0)),
-            Ok(Came::Nothing) => Ok((Step::Ready, 0)),
+            Ok(RecordEvent::Closed) => Ok((Step::PeerClosed, 0)),
+            Ok(RecordEvent::Nothing) => Ok((Step::Ready, 0)),
             Err(error) => Err(self.fail(failure::of_rustls(error, None, &[]))),
         }
     }
@@ -105,14 +110,14 @@ impl Engine {
     /// Moves what was opened in place to the front of `out`, as much as fits.
     pub(super) fn drain_opened(&mut self, out: &mut [u8]) -> usize {
         // An empty record has no plaintext, but an end.
-        if (self.opened, self.spent) == (0, 0) {
+        if (self.opened, self.trailing) == (0, 0) {
             return 0;
         }
         let count = self.opened.min(out.len());
         out[..count].copy_from_slice(&self.incoming.filled()[..count]);
         self.opened -= count;
         let behind = match self.opened {
-            0 => std::mem::take(&mut self.spent),
+            0 => std::mem::take(&mut self.trailing),
             _ => 0,
         };
         self.incoming.consume(count + behind);

@@ -1,62 +1,25 @@
-//! What a peer may send without application data, and what is kept of it: the same
-//! whoever has the records, rustls or we.
+//! Tests of what a peer may send without application data, and of what is stored of it.  The
+//! rules are the same with rustls' record layer and with ours.
 
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 
-use super::super::engine::{Engine, Read};
+use super::super::engine::Engine;
 use super::super::limits::ALLOWANCE;
 #[cfg(not(feature = "rustls-records"))]
 use super::super::limits::OF_A_KIND;
-use super::peer::{Peer, Receiver, Said, Terms, name};
+use super::endpoint::{Endpoint, connect};
+use super::peer::{Peer, Receiver, Sent, Terms, name};
 use crate::Status;
 use crate::context::{Context, Session};
 
-/// A receiver whose user reads all that comes.
-struct Target {
-    engine: Engine,
-    is_complete: bool,
-}
-
-impl Receiver for Target {
-    fn receive(&mut self, records: &[u8]) {
-        let mut buffer = self.engine.lend_incoming();
-        buffer.append(records);
-        self.engine.give_back(buffer);
-        if !self.is_complete && self.engine.handshake().unwrap() {
-            self.engine.agreed().unwrap();
-            self.is_complete = true;
-        }
-        let mut out = [0; 100];
-        while self.is_complete && matches!(self.engine.read(&mut out), Ok(Read::Plaintext(_))) {}
-    }
-
-    fn take_records(&mut self) -> Vec<u8> {
-        self.engine.take_outgoing().filled().to_vec()
-    }
-}
-
-/// A receiver after a good handshake, and its peer, which has heard all of it.
-fn meet(terms: &Terms, is_client: bool, mut engine: Engine) -> (Target, Peer) {
-    engine.handshake().unwrap();
-    let is_complete = false;
-    let mut target = Target {
-        engine,
-        is_complete,
-    };
-    let mut peer = Peer::meet(terms, !is_client, &mut target);
-    target.receive(&peer.flight);
-    peer.hear(&target.take_records());
+/// A receiver after its handshake, and its peer, which received all records of it.
+fn connected(terms: &Terms, is_client: bool) -> (Endpoint, Peer) {
+    let mut target = Endpoint::new(terms, is_client, None);
+    let mut peer = connect(terms, is_client, &mut target);
+    peer.open(&target.take_records());
     (target, peer)
-}
-
-fn met(terms: &Terms, is_client: bool) -> (Target, Peer) {
-    let engine = match is_client {
-        true => Engine::client(terms.client(None), name()),
-        false => Engine::server(terms.server(None)),
-    };
-    meet(terms, is_client, engine.unwrap())
 }
 
 #[test]
@@ -81,7 +44,7 @@ fn kinds_of_records_without_data_share_one_allowance() {
         (true, &[&ticket]),
     ];
     for (is_client, mix) in mixes {
-        let (mut target, mut peer) = met(&terms, is_client);
+        let (mut target, mut peer) = connected(&terms, is_client);
         target.receive(&peer.seal(23, b"data"));
         let mut kinds = mix.iter().cycle();
         for _ in 0..3 {
@@ -99,8 +62,8 @@ fn kinds_of_records_without_data_share_one_allowance() {
         let error = target.engine.failure().unwrap().clone();
         assert_eq!(error.status(), Status::Protocol);
         assert!(error.to_string().contains("too many records"), "{error}");
-        let said = peer.hear(&target.take_records());
-        assert_eq!(said, [Said::Alert(2, 10)]);
+        let sent = peer.open(&target.take_records());
+        assert_eq!(sent, [Sent::Alert(2, 10)]);
     }
 }
 
@@ -109,7 +72,7 @@ fn kinds_of_records_without_data_share_one_allowance() {
 fn warnings_refill_no_empty_records() {
     let terms = Terms::new(suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
     for is_client in [true, false] {
-        let (mut target, mut peer) = met(&terms, is_client);
+        let (mut target, mut peer) = connected(&terms, is_client);
         for part in 0..2 {
             for _ in 0..OF_A_KIND / 2 {
                 target.receive(&peer.seal(23, &[]));
@@ -126,13 +89,83 @@ fn warnings_refill_no_empty_records() {
 }
 
 #[test]
+fn requested_key_update_is_answered_without_a_write() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    for is_client in [true, false] {
+        let (mut target, mut peer) = connected(&terms, is_client);
+        for _ in 0..3 {
+            target.receive(&peer.seal(22, &[24, 0, 0, 1, 1]));
+            peer.update_keys();
+            assert!(target.engine.has_outgoing());
+            assert_eq!(peer.open(&target.take_records()), [Sent::KeyUpdate(0)]);
+            target.engine.encrypt(b"data", 0).unwrap();
+            let sent = peer.open(&target.take_records());
+            assert_eq!(sent, [Sent::Data(b"data".to_vec())]);
+        }
+    }
+}
+
+/// A KeyUpdate, and whatever the peer sends after it.
+#[cfg(not(feature = "rustls-records"))]
+fn key_update(peer: &mut Peer) -> Vec<u8> {
+    let update = peer.seal(22, &[24, 0, 0, 1, 0]);
+    peer.update_keys();
+    update
+}
+
+#[test]
+#[cfg(not(feature = "rustls-records"))]
+fn key_updates_that_were_requested_are_free() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    for is_client in [true, false] {
+        let (mut target, mut peer) = connected(&terms, is_client);
+        target.receive(&peer.seal(23, b"data"));
+        for round in 0..5 * u32::from(ALLOWANCE) {
+            target.engine.refresh_keys().unwrap();
+            assert_eq!(peer.open(&target.take_records()), [Sent::KeyUpdate(1)]);
+            target.receive(&key_update(&mut peer));
+            assert!(target.engine.failure().is_none(), "round {round}");
+        }
+        for _ in 0..OF_A_KIND {
+            target.receive(&key_update(&mut peer));
+        }
+        assert!(target.engine.failure().is_none());
+        target.receive(&key_update(&mut peer));
+        assert!(target.engine.failure().is_some());
+    }
+}
+
+#[test]
+#[cfg(not(feature = "rustls-records"))]
+fn each_request_makes_one_key_update_free_at_most() {
+    let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
+    for is_client in [true, false] {
+        let (mut target, mut peer) = connected(&terms, is_client);
+        for _ in 0..3 {
+            target.engine.refresh_keys().unwrap();
+        }
+        // Data refills the allowance, and does not change what is free.
+        for _ in 0..2 {
+            target.receive(&peer.seal(23, b"data"));
+        }
+        for _ in 0..3 + OF_A_KIND {
+            target.receive(&key_update(&mut peer));
+        }
+        assert!(target.engine.failure().is_none());
+        target.receive(&key_update(&mut peer));
+        let error = target.engine.failure().unwrap();
+        assert!(error.to_string().contains("too many records"), "{error}");
+    }
+}
+
+#[test]
 fn a_connection_lists_its_last_tickets_only() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let mut config = Arc::unwrap_or_clone(terms.client(None));
     let session = Session::new(&Context::new()).unwrap();
     config.resumption = session.config().unwrap().resumption.clone();
-    let engine = Engine::client(Arc::new(config), name()).unwrap();
-    let (mut target, mut peer) = meet(&terms, true, engine);
+    let mut target = Endpoint::of(Engine::client(Arc::new(config), name()).unwrap());
+    let mut peer = connect(&terms, true, &mut target);
     for lifetime in 0..200 {
         let ticket = [
             4, 0, 0, 14, 0, 0, 0, lifetime, 0, 0, 0, 0, 0, 0, 1, 120, 0, 0,
@@ -150,10 +183,10 @@ fn a_connection_lists_its_last_tickets_only() {
 #[test]
 fn what_follows_close_notify_shares_the_allowance() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
-    let (mut target, mut peer) = met(&terms, false);
+    let (mut target, mut peer) = connected(&terms, false);
     // Without application data rustls keeps the connection.
     target.engine.close_notify().unwrap();
-    assert_eq!(peer.hear(&target.take_records()), [Said::Alert(1, 0)]);
+    assert_eq!(peer.open(&target.take_records()), [Sent::Alert(1, 0)]);
     for _ in 0..ALLOWANCE / 2 {
         target.receive(&peer.seal(22, &[24, 0, 0, 1, 0]));
         peer.update_keys();

@@ -1,4 +1,4 @@
-//! A peer that bytes command: for the fuzzer, and for some thousand inputs of the tests.
+//! A hostile peer that bytes control: for the fuzzer, and for some thousand random inputs.
 //!
 //! The first byte chooses the cipher suite and the side; each that follows is a command,
 //! and takes what it needs of the bytes behind it.
@@ -8,10 +8,11 @@ use std::sync::OnceLock;
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 
 use super::super::engine::{Engine, Read};
-use super::peer::{Peer, Receiver, Said, Terms, name};
+use super::endpoint::{Endpoint, connect};
+use super::peer::{Receiver, Sent, Terms};
 use super::{FATAL, HEADER, MESSAGE_HEADER};
 
-/// The types that records have, and one that there is not.
+/// The content types, and two that do not exist.
 const KINDS: [u8; 6] = [20, 21, 22, 23, 24, 0];
 
 fn terms() -> &'static [Terms] {
@@ -27,7 +28,7 @@ fn terms() -> &'static [Terms] {
     })
 }
 
-/// Does what the bytes say.  It panics where the receiver does what it must not.
+/// Runs the commands, and panics if the receiver violates an invariant.
 pub(crate) fn play(mut commands: &[u8]) {
     let Some(first) = byte(&mut commands) else {
         return;
@@ -35,8 +36,7 @@ pub(crate) fn play(mut commands: &[u8]) {
     let (all, is_client) = (terms(), first & 1 == 0);
     let terms = &all[usize::from(first / 2) % all.len()];
     let mut target = Target::new(terms, is_client);
-    let mut peer = Peer::meet(terms, !is_client, &mut target);
-    target.receive(&peer.flight);
+    let mut peer = connect(terms, is_client, &mut target);
     let mut wire = Vec::new();
     while let Some(command) = byte(&mut commands) {
         let before = wire.len();
@@ -96,12 +96,12 @@ pub(crate) fn play(mut commands: &[u8]) {
             let place = usize::from(byte(&mut commands).unwrap_or(0)) % (wire.len() - before);
             wire[before + place] ^= 1 << (place % 8);
         }
-        check(peer.hear(&target.take_records()), &mut target);
+        check(peer.open(&target.take_records()), &mut target);
     }
     target.receive(&wire);
-    target.engine.end_of_transport();
+    target.engine().end_of_transport();
     target.read();
-    check(peer.hear(&target.take_records()), &mut target);
+    check(peer.open(&target.take_records()), &mut target);
 }
 
 fn byte(commands: &mut &[u8]) -> Option<u8> {
@@ -114,7 +114,7 @@ fn kind(commands: &mut &[u8]) -> u8 {
     KINDS[usize::from(byte(commands).unwrap_or(0)) % KINDS.len()]
 }
 
-/// As many bytes as the first one says.
+/// As many bytes as the first one counts.
 fn several<'a>(commands: &mut &'a [u8]) -> &'a [u8] {
     let length = usize::from(byte(commands).unwrap_or(0));
     let (taken, rest) = commands.split_at(length.min(commands.len()));
@@ -122,51 +122,47 @@ fn several<'a>(commands: &mut &'a [u8]) -> &'a [u8] {
     taken
 }
 
-/// Nothing is said after an alert that ends a direction.
-fn check(said: Vec<Said>, target: &mut Target) {
-    for one in said {
-        assert!(!target.has_said_last, "{one:?} after the last alert");
-        target.has_said_last = matches!(one, Said::Alert(FATAL, _) | Said::Alert(_, 0));
+/// Nothing is sent after an alert that ends a direction.
+fn check(sent: Vec<Sent>, target: &mut Target) {
+    for one in sent {
+        assert!(!target.has_sent_last, "{one:?} after the last alert");
+        target.has_sent_last = matches!(one, Sent::Alert(FATAL, _) | Sent::Alert(_, 0));
     }
 }
 
 /// A receiver whose user reads all that comes.
 pub(super) struct Target {
-    pub(super) engine: Engine,
-    is_complete: bool,
+    endpoint: Endpoint,
     is_closed: bool,
-    has_said_last: bool,
+    has_sent_last: bool,
     /// How much the next call reads.
     size: usize,
 }
 
 impl Target {
     pub(super) fn new(terms: &Terms, is_client: bool) -> Self {
-        let engine = match is_client {
-            true => Engine::client(terms.client(None), name()),
-            false => Engine::server(terms.server(None)),
-        };
-        let mut engine = engine.unwrap();
-        engine.handshake().unwrap();
         Self {
-            engine,
-            is_complete: false,
+            endpoint: Endpoint::new(terms, is_client, None),
             is_closed: false,
-            has_said_last: false,
+            has_sent_last: false,
             size: 1,
         }
+    }
+
+    pub(super) fn engine(&mut self) -> &mut Engine {
+        &mut self.endpoint.engine
     }
 
     fn read(&mut self) {
         loop {
             self.size = self.size * 5 % 17_389 + HEADER + MESSAGE_HEADER;
             let mut out = vec![0xa5; self.size];
-            match self.engine.read(&mut out) {
+            match self.endpoint.engine.read(&mut out) {
                 Ok(Read::Plaintext(count)) => assert!(count > 0 && count <= out.len()),
                 Ok(Read::Closed | Read::Blocked) => return,
                 Err(error) => {
                     assert!(out.iter().all(|byte| matches!(byte, 0 | 0xa5)));
-                    let again = self.engine.read(&mut out).unwrap_err();
+                    let again = self.endpoint.engine.read(&mut out).unwrap_err();
                     assert_eq!(again.status(), error.status());
                     return;
                 }
@@ -175,18 +171,19 @@ impl Target {
     }
 
     fn may_write(&self) -> bool {
-        self.is_complete && !self.is_closed && self.engine.failure().is_none()
+        let is_ready = self.endpoint.is_complete() && !self.is_closed;
+        is_ready && self.endpoint.engine.failure().is_none()
     }
 
     fn write(&mut self, data: &[u8]) {
         if self.may_write() {
-            assert_eq!(self.engine.encrypt(data, 0).unwrap(), data.len());
+            assert_eq!(self.endpoint.engine.encrypt(data, 0).unwrap(), data.len());
         }
     }
 
     fn refresh_keys(&mut self, terms: &Terms) {
         if self.may_write() && terms.is_tls13() {
-            self.engine.refresh_keys().unwrap();
+            self.endpoint.engine.refresh_keys().unwrap();
         }
     }
 
@@ -195,7 +192,7 @@ impl Target {
         // here, and asserts that no alert follows its close_notify.
         self.write(b"all");
         if self.may_write() {
-            self.engine.close_notify().unwrap();
+            self.endpoint.engine.close_notify().unwrap();
             self.is_closed = true;
         }
     }
@@ -203,20 +200,14 @@ impl Target {
 
 impl Receiver for Target {
     fn receive(&mut self, records: &[u8]) {
-        let mut buffer = self.engine.lend_incoming();
-        buffer.append(records);
-        self.engine.give_back(buffer);
-        if !self.is_complete && self.engine.handshake().unwrap() {
-            self.engine.agreed().unwrap();
-            self.is_complete = true;
-        }
-        if self.is_complete {
+        self.endpoint.feed(records);
+        if self.endpoint.is_complete() {
             self.read();
         }
     }
 
     fn take_records(&mut self) -> Vec<u8> {
-        self.engine.take_outgoing().filled().to_vec()
+        self.endpoint.take_records()
     }
 }
 

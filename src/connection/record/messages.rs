@@ -1,45 +1,44 @@
-//! What comes and is not application data: alerts, and handshake messages of after the
-//! handshake.
+//! Alerts and post-handshake messages.
 
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
 use super::super::buffer::Buffer;
-use super::super::limits::{LONGEST_MESSAGE, Spent};
+use super::super::limits::{Charge, LONGEST_MESSAGE};
 use super::{
-    Came, FATAL, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED, Records, Schedule, WARNING,
-    inappropriate, spend,
+    FATAL, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED, RecordEvent, Records, Schedule,
+    WARNING, count_down, inappropriate,
 };
 
 impl Records {
-    /// Deals with what is not for the caller.
+    /// Handles a record that is not application data.
     pub(super) fn take(
         &mut self,
         content_type: ContentType,
         content: &[u8],
         outgoing: &mut Buffer,
-    ) -> Result<Came, Error> {
+    ) -> Result<RecordEvent, Error> {
         match content_type {
-            // RFC 8446, section 5.4: none of these is without content.
+            // None of these may be empty (RFC 8446, section 5.4).
             ContentType::Alert | ContentType::Handshake if content.is_empty() => {
                 Err(inappropriate(content_type))
             }
             ContentType::Alert => self.take_alert(content, outgoing),
             ContentType::Handshake => {
                 self.take_handshake(content, outgoing)?;
-                Ok(Came::Message)
+                Ok(RecordEvent::Message)
             }
             other => Err(inappropriate(other)),
         }
     }
 
     /// RFC 8446, section 6, and for TLS 1.2, RFC 5246, section 7.2.
-    fn take_alert(&mut self, content: &[u8], outgoing: &mut Buffer) -> Result<Came, Error> {
+    fn take_alert(&mut self, content: &[u8], outgoing: &mut Buffer) -> Result<RecordEvent, Error> {
         let &[level, description] = content else {
             return Err(InvalidMessage::MessageTooShort.into());
         };
         let description = AlertDescription::from(description);
         let complaint = match (level, description) {
-            (WARNING | FATAL, AlertDescription::CloseNotify) => return Ok(Came::Closed),
+            (WARNING | FATAL, AlertDescription::CloseNotify) => return Ok(RecordEvent::Closed),
             (WARNING, AlertDescription::UserCanceled) => None,
             (WARNING, _) if self.is_tls13() => Some(AlertDescription::DecodeError),
             (WARNING, _) => None,
@@ -47,17 +46,17 @@ impl Records {
             _ => Some(AlertDescription::IllegalParameter),
         };
         if let Some(complaint) = complaint {
-            self.last_words(FATAL, complaint, outgoing)?;
+            self.send_closing_alert(FATAL, complaint, outgoing)?;
             return Err(Error::AlertReceived(description));
         }
         let too_many = PeerMisbehaved::TooManyWarningAlertsReceived;
-        spend(&mut self.warnings, too_many)?;
-        self.spend_allowance(Spent::Other)?;
-        Ok(Came::Message)
+        count_down(&mut self.warnings, too_many)?;
+        self.charge_allowance(Charge::Other)?;
+        Ok(RecordEvent::Message)
     }
 
-    /// Takes the handshake messages of a record, the first of which may have begun in an
-    /// earlier one, and the last of which may end in a later one.
+    /// Takes the handshake messages of a record.  The first may continue from an earlier
+    /// record, and the last in a later one.
     fn take_handshake(&mut self, content: &[u8], outgoing: &mut Buffer) -> Result<(), Error> {
         let mut messages = std::mem::take(&mut self.message);
         messages.extend_from_slice(content);
@@ -76,7 +75,7 @@ impl Records {
             self.take_message(kind, body, behind.is_empty(), outgoing)?;
             rest = behind;
         }
-        // Many records may come before a message is whole: it is not copied for each.
+        // A message may take many records: it is not copied for each.
         match rest.len() {
             0 => {}
             length if length == messages.len() => self.message = messages,
@@ -85,7 +84,7 @@ impl Records {
         Ok(())
     }
 
-    /// What may come when the handshake is complete.
+    /// Refuses messages that are not allowed after the handshake.
     fn check_message(&self, kind: HandshakeType) -> Result<(), Error> {
         let expected: &[HandshakeType] = match (&self.schedule, self.is_tls13()) {
             (Schedule::Client(_), true) => {
@@ -112,8 +111,8 @@ impl Records {
         outgoing: &mut Buffer,
     ) -> Result<(), Error> {
         match kind {
-            HandshakeType::KeyUpdate => self.spend_allowance(Spent::KeyUpdate)?,
-            HandshakeType::NewSessionTicket => self.spend_allowance(Spent::Other)?,
+            HandshakeType::KeyUpdate => self.charge_allowance(Charge::KeyUpdate)?,
+            HandshakeType::NewSessionTicket => self.charge_allowance(Charge::Other)?,
             _ => {}
         }
         match (kind, &mut self.schedule) {
@@ -125,16 +124,16 @@ impl Records {
         }
     }
 
-    /// RFC 8446, section 4.6.3.  What follows in the same record would be read with
-    /// other keys than it was sealed with (section 5.1).
+    /// RFC 8446, section 4.6.3.  Nothing may follow in the same record, which the new keys
+    /// would have to protect (section 5.1).
     fn take_key_update(&mut self, body: &[u8], is_last: bool) -> Result<(), Error> {
         if !is_last {
             return Err(PeerMisbehaved::KeyEpochWithPendingFragment.into());
         }
         match body {
             [NOT_REQUESTED] => {}
-            // Who says nothing between several requests answers once.
-            [REQUESTED] => self.owes_key_update |= !self.is_fresh,
+            // Requests without application data of ours between them get one answer.
+            [REQUESTED] => self.owes_key_update |= !self.has_answered,
             [_] => return Err(InvalidMessage::InvalidKeyUpdate.into()),
             _ => return Err(InvalidMessage::TrailingData("KeyUpdate").into()),
         }
@@ -154,7 +153,7 @@ impl Records {
             return Err(InvalidMessage::TrailingData("HelloRequest").into());
         }
         let too_many = PeerMisbehaved::TooManyRenegotiationRequests;
-        spend(&mut self.renegotiations, too_many)?;
+        count_down(&mut self.renegotiations, too_many)?;
         if self.is_closed {
             return Ok(());
         }

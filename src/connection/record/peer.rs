@@ -1,5 +1,5 @@
-//! The other end of a connection, which says anything: it makes the handshake as rustls
-//! does, and what it seals then is up to who drives it.
+//! The peer in tests of the record layer: rustls does its handshake, and the test decides
+//! what it seals afterwards.
 
 use std::sync::Arc;
 
@@ -19,25 +19,25 @@ use super::protection::{self, HEADER, Header, Protection};
 use super::{Schedule, record_length};
 use crate::{CertOptions, gen_ca, issue_cert};
 
-/// What both ends of a connection are made of: one version, one cipher suite.
+/// The configurations of both ends of a connection: one version, one cipher suite.
 pub(crate) struct Terms {
     pub(crate) client: ClientConfig,
     pub(crate) server: ServerConfig,
     pub(crate) suite: SupportedCipherSuite,
 }
 
-/// Who is tested.
+/// The end that is tested.
 pub(crate) trait Receiver {
-    /// Records come in.
+    /// Takes records from the peer.
     fn receive(&mut self, records: &[u8]);
 
-    /// What it has for the peer.
+    /// Returns the records for the peer.
     fn take_records(&mut self) -> Vec<u8>;
 }
 
-/// What a receiver said.
+/// What a receiver sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum Sent {
     Data(Vec<u8>),
     Alert(u8, u8),
     KeyUpdate(u8),
@@ -48,12 +48,12 @@ pub(crate) struct Peer {
     schedule: Schedule,
     sealing: Protection,
     opening: Protection,
-    /// Records of the handshake that the receiver has not got yet.
+    /// Records of the handshake that the receiver did not get yet.
     pub(crate) flight: Vec<u8>,
     /// Its ClientHello, without the record that it came in.
     pub(crate) hello: Vec<u8>,
     incoming: Buffer,
-    /// The beginning of a message whose end has not come.
+    /// The start of a message that is not complete.
     message: Vec<u8>,
 }
 
@@ -101,6 +101,11 @@ impl Terms {
         self.suite.tls13().is_some()
     }
 
+    /// The only version, by its number.
+    pub(crate) fn version(&self) -> u16 {
+        if self.is_tls13() { 0x0304 } else { 0x0303 }
+    }
+
     /// The configuration of one client.  It gets tickets, and no two clients share some.
     pub(crate) fn client(&self, fragment: Option<usize>) -> Arc<ClientConfig> {
         let mut config = self.client.clone();
@@ -121,19 +126,19 @@ pub(crate) fn name() -> ServerName<'static> {
 }
 
 /// A peer in its handshake.
-enum Shaking {
+enum Handshaking {
     Client(Box<UnbufferedClientConnection>),
     Server(Box<UnbufferedServerConnection>),
 }
 
-impl Shaking {
+impl Handshaking {
     fn act(&mut self, incoming: &mut Buffer, outgoing: &mut Buffer) {
         let mut sink = Sink {
             out: &mut [],
             filled: 0,
             rest: &mut Buffer::default(),
             early: &mut None,
-            said_end_of_early_data: false,
+            sent_end_of_early_data: false,
         };
         loop {
             let records = incoming.filled_mut();
@@ -151,7 +156,7 @@ impl Shaking {
             match step.unwrap() {
                 Step::Again => {}
                 Step::Ready | Step::Blocked => return,
-                _ => panic!("the receiver goes on before the handshake is complete"),
+                _ => panic!("the receiver continues before the handshake is complete"),
             }
         }
     }
@@ -165,21 +170,21 @@ impl Shaking {
 }
 
 impl Peer {
-    /// Shakes hands with a receiver, which may still lack the last flight of it.
-    pub(crate) fn meet(terms: &Terms, is_client: bool, receiver: &mut dyn Receiver) -> Self {
+    /// Completes a handshake with a receiver, which may not have received the last flight.
+    pub(crate) fn connect(terms: &Terms, is_client: bool, receiver: &mut dyn Receiver) -> Self {
         let (mut incoming, mut outgoing) = (Buffer::default(), Buffer::default());
-        let mut shaking = if is_client {
+        let mut handshaking = if is_client {
             let tls = UnbufferedClientConnection::new(terms.client(None), name()).unwrap();
-            Shaking::Client(Box::new(tls))
+            Handshaking::Client(Box::new(tls))
         } else {
             let tls = UnbufferedServerConnection::new(terms.server(None)).unwrap();
-            Shaking::Server(Box::new(tls))
+            Handshaking::Server(Box::new(tls))
         };
         let mut hello = None;
         loop {
             incoming.append(&receiver.take_records());
-            shaking.act(&mut incoming, &mut outgoing);
-            if shaking.is_done() {
+            handshaking.act(&mut incoming, &mut outgoing);
+            if handshaking.is_done() {
                 break;
             }
             let flight = std::mem::take(&mut outgoing);
@@ -187,12 +192,12 @@ impl Peer {
             hello.get_or_insert_with(|| flight.get(HEADER..).unwrap_or_default().to_vec());
             receiver.receive(flight);
         }
-        let (secrets, schedule) = match shaking {
-            Shaking::Client(tls) => {
+        let (secrets, schedule) = match handshaking {
+            Handshaking::Client(tls) => {
                 let (secrets, kernel) = tls.dangerous_into_kernel_connection().unwrap();
                 (secrets, Schedule::Client(kernel))
             }
-            Shaking::Server(tls) => {
+            Handshaking::Server(tls) => {
                 let (secrets, kernel) = tls.dangerous_into_kernel_connection().unwrap();
                 (secrets, Schedule::Server(kernel))
             }
@@ -212,7 +217,7 @@ impl Peer {
         self.schedule.suite().tls13().is_some()
     }
 
-    /// One record, whatever it is.
+    /// Seals one record, legal or not.
     pub(crate) fn seal(&mut self, kind: u8, content: &[u8]) -> Vec<u8> {
         let mut record = vec![0; content.len() + protection::OVERHEAD];
         let sealed = self
@@ -234,16 +239,16 @@ impl Peer {
         self.seal(0, &inner)
     }
 
-    /// Changes the keys of what it seals.
+    /// Changes the keys that it seals with.
     pub(crate) fn update_keys(&mut self) {
         let next = self.schedule.next_sealing().unwrap();
         self.sealing = Protection::new(self.schedule.suite(), next).unwrap();
     }
 
-    /// What these records of the receiver say.
-    pub(crate) fn hear(&mut self, records: &[u8]) -> Vec<Said> {
+    /// Opens these records of the receiver.
+    pub(crate) fn open(&mut self, records: &[u8]) -> Vec<Sent> {
         self.incoming.append(records);
-        let mut said = Vec::new();
+        let mut sent = Vec::new();
         while let Some(length) = record_length(self.incoming.filled()) {
             let record = &self.incoming.filled()[..length];
             let header = Header::of(record).unwrap();
@@ -255,18 +260,18 @@ impl Peer {
             content.truncate(opened.length);
             self.incoming.consume(length);
             match (opened.content_type, &content[..]) {
-                (ContentType::ApplicationData, _) => said.push(Said::Data(content)),
+                (ContentType::ApplicationData, _) => sent.push(Sent::Data(content)),
                 (ContentType::Alert, &[level, description]) => {
-                    said.push(Said::Alert(level, description));
+                    sent.push(Sent::Alert(level, description));
                 }
-                (ContentType::Handshake, messages) => self.hear_messages(messages, &mut said),
-                other => panic!("no receiver says {other:?}"),
+                (ContentType::Handshake, messages) => self.open_messages(messages, &mut sent),
+                other => panic!("no receiver sends {other:?}"),
             }
         }
-        said
+        sent
     }
 
-    fn hear_messages(&mut self, content: &[u8], said: &mut Vec<Said>) {
+    fn open_messages(&mut self, content: &[u8], sent: &mut Vec<Sent>) {
         let messages = [std::mem::take(&mut self.message), content.to_vec()].concat();
         let mut rest = &messages[..];
         while let Some((&[kind, _, high, low], behind)) = rest.split_first_chunk() {
@@ -276,12 +281,12 @@ impl Peer {
             };
             match HandshakeType::from(kind) {
                 HandshakeType::KeyUpdate => {
-                    said.push(Said::KeyUpdate(body[0]));
+                    sent.push(Sent::KeyUpdate(body[0]));
                     let next = self.schedule.next_opening().unwrap();
                     self.opening = Protection::new(self.schedule.suite(), next).unwrap();
                 }
-                HandshakeType::NewSessionTicket => said.push(Said::Ticket),
-                other => panic!("no receiver says {other:?}"),
+                HandshakeType::NewSessionTicket => sent.push(Sent::Ticket),
+                other => panic!("no receiver sends {other:?}"),
             }
             rest = behind;
         }

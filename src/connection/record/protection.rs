@@ -113,7 +113,7 @@ impl Protection {
 
     /// Whether the next record is the last one that may be sealed with the key: it is
     /// for the message that says so.
-    pub(super) fn is_worn(&self) -> bool {
+    pub(super) fn is_at_aead_limit(&self) -> bool {
         self.sequence + 1 >= self.limit
     }
 

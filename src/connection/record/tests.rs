@@ -1,19 +1,20 @@
-//! What random traffic does not come to.
+//! Tests of the record layer that random traffic does not reach.
 
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 
 use super::super::limits::OF_A_KIND;
+use super::endpoint::connect;
 use super::hostile::Target;
-use super::peer::{Peer, Receiver, Said, Terms};
+use super::peer::{Peer, Receiver, Sent, Terms};
 use crate::Status;
 
 /// How many records a key may seal here.
 const LIMIT: usize = 12;
 
-/// The same suite, whose keys wear out soon.
-fn worn(suite: SupportedCipherSuite) -> SupportedCipherSuite {
-    let limited = |common: &CipherSuiteCommon| CipherSuiteCommon {
+/// The same suite with a low AEAD limit.
+fn limited(suite: SupportedCipherSuite) -> SupportedCipherSuite {
+    let common_of = |common: &CipherSuiteCommon| CipherSuiteCommon {
         suite: common.suite,
         hash_provider: common.hash_provider,
         confidentiality_limit: LIMIT as u64,
@@ -21,7 +22,7 @@ fn worn(suite: SupportedCipherSuite) -> SupportedCipherSuite {
     match suite {
         SupportedCipherSuite::Tls13(base) => {
             SupportedCipherSuite::Tls13(Box::leak(Box::new(Tls13CipherSuite {
-                common: limited(&base.common),
+                common: common_of(&base.common),
                 hkdf_provider: base.hkdf_provider,
                 aead_alg: base.aead_alg,
                 quic: base.quic,
@@ -29,7 +30,7 @@ fn worn(suite: SupportedCipherSuite) -> SupportedCipherSuite {
         }
         SupportedCipherSuite::Tls12(base) => {
             SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
-                common: limited(&base.common),
+                common: common_of(&base.common),
                 prf_provider: base.prf_provider,
                 kx: base.kx,
                 sign: base.sign,
@@ -39,28 +40,27 @@ fn worn(suite: SupportedCipherSuite) -> SupportedCipherSuite {
     }
 }
 
-/// A receiver of these terms, ready, and its peer.
-fn met(terms: &Terms, is_client: bool) -> (Target, Peer) {
+/// A receiver after its handshake, and its peer.
+fn connected(terms: &Terms, is_client: bool) -> (Target, Peer) {
     let mut target = Target::new(terms, is_client);
-    let peer = Peer::meet(terms, !is_client, &mut target);
-    target.receive(&peer.flight);
+    let peer = connect(terms, is_client, &mut target);
     (target, peer)
 }
 
 #[test]
-fn keys_of_tls_1_3_change_before_they_are_worn() {
-    let terms = Terms::new(worn(suites::TLS13_AES_128_GCM_SHA256));
+fn keys_of_tls_1_3_change_before_their_aead_limit() {
+    let terms = Terms::new(limited(suites::TLS13_AES_128_GCM_SHA256));
     for is_client in [true, false] {
-        let (mut target, mut peer) = met(&terms, is_client);
+        let (mut target, mut peer) = connected(&terms, is_client);
         // A server has sealed its tickets: two messages, in how many records ever.
-        peer.hear(&target.take_records());
+        peer.open(&target.take_records());
         let (mut sealed, mut updates) = (0, 0);
         for _ in 0..20 {
-            assert_eq!(target.engine.encrypt(&[7; 40_000], 0).unwrap(), 40_000);
-            for said in peer.hear(&target.take_records()) {
+            assert_eq!(target.engine().encrypt(&[7; 40_000], 0).unwrap(), 40_000);
+            for sent in peer.open(&target.take_records()) {
                 sealed += 1;
                 assert!(sealed <= LIMIT, "{sealed} records with one key");
-                if said == Said::KeyUpdate(0) {
+                if sent == Sent::KeyUpdate(0) {
                     (sealed, updates) = (0, updates + 1);
                 }
             }
@@ -70,25 +70,25 @@ fn keys_of_tls_1_3_change_before_they_are_worn() {
 }
 
 #[test]
-fn keys_of_tls_1_2_end_the_connection_before_they_are_worn() {
-    let terms = Terms::new(worn(suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384));
+fn keys_of_tls_1_2_close_the_connection_before_their_aead_limit() {
+    let terms = Terms::new(limited(suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384));
     for is_client in [true, false] {
-        let (mut target, mut peer) = met(&terms, is_client);
-        let mut said = Vec::new();
+        let (mut target, mut peer) = connected(&terms, is_client);
+        let mut sent = Vec::new();
         let error = loop {
-            let written = target.engine.encrypt(b"wearing", 0);
-            said.extend(peer.hear(&target.take_records()));
+            let written = target.engine().encrypt(b"wearing", 0);
+            sent.extend(peer.open(&target.take_records()));
             match written {
                 Ok(count) => assert_eq!(count, 7),
                 Err(error) => break error,
             }
-            assert!(said.len() < LIMIT);
+            assert!(sent.len() < LIMIT);
         };
         assert_eq!(error.status(), Status::Internal);
         // Finished was sealed with these keys, too.
-        assert_eq!(said.len(), LIMIT - 1);
-        assert_eq!(said.last(), Some(&Said::Alert(1, 0)));
-        assert!(target.engine.encrypt(b"more", 0).is_err());
+        assert_eq!(sent.len(), LIMIT - 1);
+        assert_eq!(sent.last(), Some(&Sent::Alert(1, 0)));
+        assert!(target.engine().encrypt(b"more", 0).is_err());
         assert!(target.take_records().is_empty());
     }
 }
@@ -102,13 +102,13 @@ fn records_are_as_long_as_their_protection_makes_them() {
         (suites::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, 16),
     ];
     for (suite, overhead) in lengths {
-        let (mut target, mut peer) = met(&Terms::new(suite), true);
+        let (mut target, mut peer) = connected(&Terms::new(suite), true);
         for length in [1, 100, 16_384] {
-            target.engine.encrypt(&vec![7; length], 0).unwrap();
+            target.engine().encrypt(&vec![7; length], 0).unwrap();
             let record = target.take_records();
             assert_eq!(record.len(), 5 + length + overhead);
             assert_eq!(record[..3], [23, 3, 3]);
-            assert_eq!(peer.hear(&record), [Said::Data(vec![7; length])]);
+            assert_eq!(peer.open(&record), [Sent::Data(vec![7; length])]);
         }
     }
 }
@@ -123,78 +123,78 @@ fn update_request(peer: &mut Peer) -> Vec<u8> {
 #[test]
 fn requests_for_a_key_update_cost_no_memory_while_the_peer_reads_nothing() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
-    let (mut target, mut peer) = met(&terms, true);
-    target.engine.encrypt(b"unread", 0).unwrap();
-    let unread = target.engine.undrained();
+    let (mut target, mut peer) = connected(&terms, true);
+    target.engine().encrypt(b"unread", 0).unwrap();
+    let unread = target.engine().undrained();
     for _ in 0..1_000 {
         target.receive(&update_request(&mut peer));
         target.receive(&peer.seal(23, b"x"));
-        assert_eq!(target.engine.undrained(), unread);
+        assert_eq!(target.engine().undrained(), unread);
     }
-    let said = peer.hear(&target.take_records());
-    assert_eq!(said, [Said::Data(b"unread".to_vec())]);
-    assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
+    let sent = peer.open(&target.take_records());
+    assert_eq!(sent, [Sent::Data(b"unread".to_vec())]);
+    assert_eq!(peer.open(&target.take_records()), [Sent::KeyUpdate(0)]);
 }
 
 #[test]
 fn no_key_update_follows_close_notify() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
-    let (mut target, mut peer) = met(&terms, true);
-    target.engine.encrypt(b"all", 0).unwrap();
-    target.engine.close_notify().unwrap();
+    let (mut target, mut peer) = connected(&terms, true);
+    target.engine().encrypt(b"all", 0).unwrap();
+    target.engine().close_notify().unwrap();
     target.take_records();
     target.receive(&update_request(&mut peer));
-    assert!(!target.engine.has_outgoing());
+    assert!(!target.engine().has_outgoing());
     assert!(target.take_records().is_empty());
 }
 
 #[test]
 fn many_requests_for_a_key_update_get_one_answer() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
-    let (mut target, mut peer) = met(&terms, true);
+    let (mut target, mut peer) = connected(&terms, true);
     target.receive(&peer.seal(23, b"data"));
     for _ in 0..OF_A_KIND {
         target.receive(&update_request(&mut peer));
     }
-    assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
-    target.engine.encrypt(b"and more", 0).unwrap();
-    let said = peer.hear(&target.take_records());
-    assert_eq!(said, [Said::Data(b"and more".to_vec())]);
+    assert_eq!(peer.open(&target.take_records()), [Sent::KeyUpdate(0)]);
+    target.engine().encrypt(b"and more", 0).unwrap();
+    let sent = peer.open(&target.take_records());
+    assert_eq!(sent, [Sent::Data(b"and more".to_vec())]);
 }
 
 #[test]
 fn a_requested_key_update_is_answered_without_a_write_and_once_until_the_next() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     for is_client in [true, false] {
-        let (mut target, mut peer) = met(&terms, is_client);
-        peer.hear(&target.take_records());
+        let (mut target, mut peer) = connected(&terms, is_client);
+        peer.open(&target.take_records());
         for _ in 0..3 {
             target.receive(&update_request(&mut peer));
-            assert!(target.engine.has_outgoing());
-            assert_eq!(peer.hear(&target.take_records()), [Said::KeyUpdate(0)]);
+            assert!(target.engine().has_outgoing());
+            assert_eq!(peer.open(&target.take_records()), [Sent::KeyUpdate(0)]);
             target.receive(&update_request(&mut peer));
-            assert!(!target.engine.has_outgoing());
-            target.engine.encrypt(b"ours", 0).unwrap();
-            let said = peer.hear(&target.take_records());
-            assert_eq!(said, [Said::Data(b"ours".to_vec())]);
+            assert!(!target.engine().has_outgoing());
+            target.engine().encrypt(b"ours", 0).unwrap();
+            let sent = peer.open(&target.take_records());
+            assert_eq!(sent, [Sent::Data(b"ours".to_vec())]);
         }
     }
 }
 
 #[test]
-fn nothing_is_said_after_close_notify() {
+fn nothing_is_sent_after_close_notify() {
     for suite in [
         suites::TLS13_AES_128_GCM_SHA256,
         suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     ] {
-        let (mut target, mut peer) = met(&Terms::new(suite), true);
-        target.engine.encrypt(b"all", 0).unwrap();
-        target.engine.close_notify().unwrap();
-        target.engine.close_notify().unwrap();
-        let said = peer.hear(&target.take_records());
-        assert_eq!(said, [Said::Data(b"all".to_vec()), Said::Alert(1, 0)]);
+        let (mut target, mut peer) = connected(&Terms::new(suite), true);
+        target.engine().encrypt(b"all", 0).unwrap();
+        target.engine().close_notify().unwrap();
+        target.engine().close_notify().unwrap();
+        let sent = peer.open(&target.take_records());
+        assert_eq!(sent, [Sent::Data(b"all".to_vec()), Sent::Alert(1, 0)]);
         target.receive(&peer.seal(22, &[]));
-        assert!(target.engine.failure().is_some());
+        assert!(target.engine().failure().is_some());
         assert!(target.take_records().is_empty());
     }
 }

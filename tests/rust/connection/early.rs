@@ -126,13 +126,20 @@ fn a_server_without_early_data_to_answer_waits_for_the_end_of_the_handshake() {
 
 #[test]
 fn early_data_has_a_limit() {
-    for max in [1, 100, 16_384, 40_000] {
+    for (max, expected) in [
+        (1, 0),
+        (17, 0),
+        (18, 1),
+        (100, 100 - 17),
+        (16_384, 16_384 - 17),
+        (40_000, 40_000 - 3 * 17),
+    ] {
         let (client, server) = (early_client(), early_server(max));
         meet(&client, &server, "localhost");
         let (ours, theirs) = pair(&client, &server, "localhost");
         let data = vec![b'x'; 50_000];
         let (taken, got) = send_early(&ours, &theirs, &data);
-        assert_eq!(taken, max as usize);
+        assert_eq!(taken, expected);
         assert!(got == data[..taken]);
         say(&ours, &theirs, &data[taken..]);
     }
@@ -270,7 +277,7 @@ fn early_data_that_is_replayed_is_taken_once_by_servers_that_share_sessions() {
         let client = early_client();
         meet(&client, &first, "localhost");
         let (near, _far) = UnixStream::pair().unwrap();
-        let (recording, sent) = Recording::new(near);
+        let (recording, sent) = Recording::new(transport(near));
         let victim = Connection::client(&client, Some("localhost"), recording).unwrap();
         assert_eq!(victim.write_early(b"pay 100").unwrap(), 7);
         let recorded = sent.lock().unwrap().clone();
@@ -290,5 +297,57 @@ fn early_data_that_is_replayed_is_taken_once_by_servers_that_share_sessions() {
             }
         });
         assert_eq!(taken, expected);
+    }
+}
+
+/// Moves bytes between two connections in memory until their handshakes are complete.
+#[track_caller]
+fn complete_in_memory(client: &Connection, server: &Connection) {
+    let mut buffer = vec![0; 1 << 20];
+    while client.is_handshaking() || server.is_handshaking() {
+        for (from, to) in [(client, server), (server, client)] {
+            if let Err(error) = from.handshake() {
+                assert!(error.is_want(), "{error}");
+            }
+            let count = from.drain(&mut buffer).unwrap();
+            if count > 0 {
+                to.feed(&buffer[..count]).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn early_data_up_to_the_limit_may_be_accepted_or_rejected() {
+    for (limit, pieces) in [
+        (18, &[1, 100][..]),
+        (1_000, &[1, 18, 100, 1_000]),
+        (17_000, &[400, 16_384, 20_000]),
+        (40_000, &[5_000, 40_000]),
+    ] {
+        for (piece, fragment) in pieces
+            .iter()
+            .flat_map(|piece| [(*piece, 512), (*piece, 700), (*piece, 16_384)])
+        {
+            let first = early_server(limit);
+            for (server, expected) in [
+                (early_server(limit), EarlyData::Rejected),
+                (first.clone(), EarlyData::Accepted),
+            ] {
+                let client = early_client();
+                client.set_max_fragment(fragment).unwrap();
+                meet(&client, &first, "localhost");
+                let ours = Connection::client(&client, Some("localhost"), MemoryTransport).unwrap();
+                let theirs = Connection::server(&server, MemoryTransport).unwrap();
+                let mut taken = 0;
+                while let count @ 1.. = ours.write_early(&vec![b'e'; piece]).unwrap() {
+                    taken += count;
+                }
+                let what = format!("{taken} of {limit} bytes, {piece} at once, in {fragment}");
+                assert!(taken > 0, "{what}");
+                complete_in_memory(&ours, &theirs);
+                assert_eq!(ours.early_data(), expected, "{what}");
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 
 use tlsmith::{
     CertOptions, Choose, ClientAuth, Connection, Context, Error, KeyType, MemoryTransport, Status,
+    Version,
 };
 
 use crate::support::*;
@@ -45,6 +46,82 @@ fn a_server_chooses_its_certificate_by_name_and_by_key() {
         shake_hands(&client, &peer).0.unwrap();
         assert_eq!(client.peer_chain()[0].names()[0], got);
         assert_eq!(peer.server_name(), Some(asked));
+    }
+}
+
+/// The kind of key in the certificate that a client of this version gets.
+fn key_of_version(server: &Context, version: Version, asked: &str) -> String {
+    let context = only(client_context(), version);
+    context.insecure_no_name().unwrap();
+    let (client, _) = meet(&context, server, asked);
+    client.peer_chain()[0].key_type().to_owned()
+}
+
+#[test]
+fn server_prefers_a_curve_that_a_tls_1_2_client_supports() {
+    use Version::{Tls12, Tls13};
+    let with = |names: &[&str], key| issue(names, &with_key(key));
+    let p521 = with(&["a.site.example", "b.site.example"], KeyType::EcdsaP521);
+    let p256 = with(&["a.site.example"], KeyType::EcdsaP256);
+    let wildcard = with(&["*.site.example"], KeyType::EcdsaP384);
+    // Our clients exchange no keys on P-521: they do not list it in supported_groups.
+    let alone = server_context(&p521);
+    assert_eq!(
+        key_of_version(&alone, Tls12, "a.site.example"),
+        "ecdsa-p521"
+    );
+    let server = server_context(&p521);
+    server.use_identity(&p256).unwrap();
+    for (asked, version, expected) in [
+        ("a.site.example", Tls12, "ecdsa-p256"),
+        // It is about key exchange alone in TLS 1.3.
+        ("a.site.example", Tls13, "ecdsa-p521"),
+        // The other certificate has another name.
+        ("b.site.example", Tls12, "ecdsa-p521"),
+        // None has the name.
+        ("c.site.example", Tls12, "ecdsa-p256"),
+        ("c.site.example", Tls13, "ecdsa-p521"),
+        ("192.0.2.1", Tls12, "ecdsa-p256"),
+    ] {
+        let key = key_of_version(&server, version, asked);
+        assert_eq!(key, expected, "{asked}, {version:?}");
+    }
+    let server = server_context(&p521);
+    server.use_identity(&wildcard).unwrap();
+    for (asked, version, expected) in [
+        ("b.site.example", Tls12, "ecdsa-p384"),
+        ("b.site.example", Tls13, "ecdsa-p521"),
+    ] {
+        let key = key_of_version(&server, version, asked);
+        assert_eq!(key, expected, "{asked}, {version:?}");
+    }
+    let old = only(server_context(&p521), Tls12);
+    old.use_identity(&p256).unwrap();
+    // The client has TLS 1.3, and the server has not.
+    let (client, _) = meet(&client_context(), &old, "a.site.example");
+    assert_eq!(client.peer_chain()[0].key_type(), "ecdsa-p256");
+}
+
+#[test]
+fn server_prefers_a_curve_among_the_groups_whichever_curve_it_is() {
+    let first = issue(&["localhost"], &with_key(KeyType::EcdsaP256));
+    let second = issue(&["localhost"], &with_key(KeyType::EcdsaP384));
+    let servers = [(); 2].map(|()| server_context(&first));
+    for server in &servers {
+        server.use_identity(&second).unwrap();
+    }
+    servers[1].set_choose(Arc::new(|_| Ok(None))).unwrap();
+    for (groups, expected) in [
+        (&["secp384r1"][..], "ecdsa-p384"),
+        (&["x25519"], "ecdsa-p256"),
+        (&["secp384r1", "secp256r1"], "ecdsa-p256"),
+    ] {
+        let client = only(client_context(), Version::Tls12);
+        client.set_groups(groups).unwrap();
+        for server in &servers {
+            let (client, _) = meet(&client, server, "localhost");
+            assert_eq!(client.peer_chain()[0].key_type(), expected, "{groups:?}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use rustls::AlertDescription as Alert;
 
 use super::receivers::End;
 use super::script::Outcome;
-use crate::connection::record::peer::{Said, Terms};
+use crate::connection::record::peer::{Sent, Terms};
 use crate::connection::record::{FATAL, WARNING};
 
 /// What a peer does that the two judge differently.
@@ -27,6 +27,7 @@ pub(super) enum Fault {
     Interleaved,
     TooManyEmpty,
     TooManyKeyUpdates,
+    RequestedKeyUpdates,
     TooManyWarnings,
     TooManyRenegotiations,
     TooManyTogether,
@@ -40,14 +41,14 @@ pub(super) enum Fault {
 /// What one of the two makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It goes on, or waits for more.
+    /// It continues, or waits for more.
     Nothing,
-    /// It goes on, after a warning.
+    /// It continues, after a warning.
     Warns(Alert),
-    /// It fails and does not say why.
+    /// It fails without an alert.
     Silent,
     /// It fails with an alert.
-    Says(Alert),
+    Alerts(Alert),
 }
 
 pub(super) struct Difference {
@@ -66,15 +67,15 @@ const fn differ(fault: Fault, ours: Verdict, theirs: Verdict, reason: &'static s
     }
 }
 
-const UNEXPECTED: Verdict = Verdict::Says(Alert::UnexpectedMessage);
-const DECODE: Verdict = Verdict::Says(Alert::DecodeError);
-const OVERFLOW: Verdict = Verdict::Says(Alert::RecordOverflow);
-const BAD_MAC: Verdict = Verdict::Says(Alert::BadRecordMac);
+const UNEXPECTED: Verdict = Verdict::Alerts(Alert::UnexpectedMessage);
+const DECODE: Verdict = Verdict::Alerts(Alert::DecodeError);
+const OVERFLOW: Verdict = Verdict::Alerts(Alert::RecordOverflow);
+const BAD_MAC: Verdict = Verdict::Alerts(Alert::BadRecordMac);
 const NO_RENEGOTIATION: Verdict = Verdict::Warns(Alert::NoRenegotiation);
 
 /// In everything else they have to agree.
 #[rustfmt::skip]
-pub(super) const DIFFERENCES: [Difference; 25] = [
+pub(super) const DIFFERENCES: [Difference; 26] = [
     differ(Fault::OuterTypeOfAnother, UNEXPECTED, Verdict::Nothing,
         "RFC 8446, 5.2: the type that a protected record shows is application_data; 5: any \
          other is unexpected"),
@@ -108,26 +109,28 @@ pub(super) const DIFFERENCES: [Difference; 25] = [
     differ(Fault::Interleaved, UNEXPECTED, Verdict::Silent,
         "RFC 8446, 5.1: nothing comes between the records of a handshake message"),
     differ(Fault::TooManyEmpty, UNEXPECTED, Verdict::Silent,
-        "RFC 8446, 6.2: what fails says so"),
+        "RFC 8446, 6.2: a failing connection sends an alert"),
     differ(Fault::TooManyKeyUpdates, UNEXPECTED, Verdict::Silent,
-        "RFC 8446, 6.2: what fails says so"),
+        "RFC 8446, 6.2: a failing connection sends an alert"),
+    differ(Fault::RequestedKeyUpdates, Verdict::Nothing, Verdict::Silent,
+        "RFC 8446, 4.6.3: a KeyUpdate that was requested is no abuse"),
     differ(Fault::TooManyWarnings, UNEXPECTED, Verdict::Silent,
-        "RFC 8446, 6.2; RFC 5246, 7.2.2: what fails says so"),
+        "RFC 8446, 6.2; RFC 5246, 7.2.2: a failing connection sends an alert"),
     differ(Fault::TooManyRenegotiations, UNEXPECTED, Verdict::Silent,
-        "RFC 5246, 7.2.2: what fails says so"),
+        "RFC 5246, 7.2.2: a failing connection sends an alert"),
     differ(Fault::TooManyTogether, UNEXPECTED, Verdict::Nothing,
         "RFC 8446, appendix D.5 leaves limits to us: kinds of records without application \
          data that refill each other's allowance keep a receiver busy for ever"),
     differ(Fault::LongMessage, DECODE, Verdict::Silent,
-        "RFC 8446, 6.2; RFC 5246, 7.2.2: what fails says so"),
+        "RFC 8446, 6.2; RFC 5246, 7.2.2: a failing connection sends an alert"),
     differ(Fault::MalformedUnexpected, UNEXPECTED, DECODE,
-        "RFC 8446, 4; RFC 5246, 7.4: that it comes is wrong already, whatever it says"),
+        "RFC 8446, 4; RFC 5246, 7.4: the message is not allowed here, whatever its content"),
     differ(Fault::MalformedHelloRequest, DECODE, NO_RENEGOTIATION,
         "RFC 5246, 7.4.1.1: HelloRequest has no content"),
     differ(Fault::MalformedClientHello, NO_RENEGOTIATION, DECODE,
         "RFC 5246, 7.4.1.2: it is refused whatever it asks for, and nothing of it is used"),
     differ(Fault::RenegotiationAfterClose, Verdict::Nothing, NO_RENEGOTIATION,
-        "RFC 5246, 7.2.1: nothing is said after close_notify"),
+        "RFC 5246, 7.2.1: nothing is sent after close_notify"),
 ];
 
 impl Fault {
@@ -147,6 +150,7 @@ impl Fault {
             | Self::NoContentType
             | Self::InnerTypeUnknown
             | Self::TooManyKeyUpdates
+            | Self::RequestedKeyUpdates
             | Self::TooManyTogether => terms.is_tls13(),
             Self::ChangeCipherSpec
             | Self::VersionAuthenticated
@@ -163,15 +167,15 @@ impl Fault {
 
 impl Verdict {
     pub(super) fn fits(self, outcome: &Outcome) -> bool {
-        let last = outcome.said.last();
-        let is_fatal = |said: &Said| matches!(said, Said::Alert(FATAL, _));
-        let says = |level, alert| last == Some(&Said::Alert(level, u8::from(alert)));
+        let last = outcome.sent.last();
+        let is_fatal = |sent: &Sent| matches!(sent, Sent::Alert(FATAL, _));
+        let sent = |level, alert| last == Some(&Sent::Alert(level, u8::from(alert)));
         let failed = matches!(outcome.end, Some(End::Failed(_, None)));
         match self {
-            Self::Nothing => !failed && !outcome.said.iter().any(is_fatal),
-            Self::Warns(alert) => !failed && says(WARNING, alert),
-            Self::Silent => failed && !outcome.said.iter().any(is_fatal),
-            Self::Says(alert) => failed && says(FATAL, alert),
+            Self::Nothing => !failed && !outcome.sent.iter().any(is_fatal),
+            Self::Warns(alert) => !failed && sent(WARNING, alert),
+            Self::Silent => failed && !outcome.sent.iter().any(is_fatal),
+            Self::Alerts(alert) => failed && sent(FATAL, alert),
         }
     }
 }

@@ -82,7 +82,7 @@ fn compare(suites: &[SupportedCipherSuite], is_client: bool) {
 fn agree(ours: &Outcome, theirs: &Outcome) -> Result<(), String> {
     let Some(fault) = ours.fault else {
         let is_same = ours.plaintext == theirs.plaintext
-            && ours.said() == theirs.said()
+            && ours.sent() == theirs.sent()
             && ours.end == theirs.end;
         return match is_same {
             true => Ok(()),
@@ -96,7 +96,7 @@ fn agree(ours: &Outcome, theirs: &Outcome) -> Result<(), String> {
         false => (theirs, ours),
     };
     let is_prefix = longer.plaintext.starts_with(&shorter.plaintext);
-    let is_same = ours.said_before(difference.ours) == theirs.said_before(difference.theirs);
+    let is_same = ours.sent_before(difference.ours) == theirs.sent_before(difference.theirs);
     match fits && is_prefix && is_same {
         true => Ok(()),
         false => Err(format!(

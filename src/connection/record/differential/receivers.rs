@@ -4,8 +4,9 @@ use std::io::{ErrorKind, Read, Write};
 
 use rustls::{ClientConnection, ServerConnection};
 
-use super::super::super::engine::{self, Engine};
+use super::super::super::engine;
 use super::super::super::failure;
+use super::super::endpoint::Endpoint;
 use super::super::peer::{Receiver, Terms, name};
 use crate::Status;
 
@@ -32,8 +33,7 @@ pub(super) trait Compared: Receiver {
 
 /// Our engine, with its reader.
 pub(super) struct Ours {
-    engine: Engine,
-    is_complete: bool,
+    endpoint: Endpoint,
     /// How long the pieces are that its user reads.
     pieces: fastrand::Rng,
     plaintext: Vec<u8>,
@@ -42,15 +42,8 @@ pub(super) struct Ours {
 
 impl Ours {
     pub(super) fn new(terms: &Terms, is_client: bool, fragment: Option<usize>, seed: u64) -> Self {
-        let engine = match is_client {
-            true => Engine::client(terms.client(fragment), name()),
-            false => Engine::server(terms.server(fragment)),
-        };
-        let mut engine = engine.unwrap();
-        engine.handshake().unwrap();
         Self {
-            engine,
-            is_complete: false,
+            endpoint: Endpoint::new(terms, is_client, fragment),
             pieces: fastrand::Rng::with_seed(seed),
             plaintext: Vec::new(),
             end: None,
@@ -62,9 +55,9 @@ impl Ours {
             let most = [3, 100, 5_000, 16_400, 70_000][self.pieces.usize(..5)];
             let mut out = vec![0xa5; self.pieces.usize(1..=most)];
             if self.pieces.u8(..4) == 0 {
-                self.engine.pending();
+                self.endpoint.engine.pending();
             }
-            match self.engine.read(&mut out) {
+            match self.endpoint.engine.read(&mut out) {
                 Ok(engine::Read::Plaintext(count)) => self.plaintext.extend(&out[..count]),
                 Ok(engine::Read::Blocked) => return,
                 Ok(engine::Read::Closed) => self.end = Some(End::Closed),
@@ -85,38 +78,32 @@ impl Ours {
 
 impl Receiver for Ours {
     fn receive(&mut self, records: &[u8]) {
-        let mut buffer = self.engine.lend_incoming();
-        buffer.append(records);
-        self.engine.give_back(buffer);
-        if !self.is_complete && self.engine.handshake().unwrap() {
-            self.engine.agreed().unwrap();
-            self.is_complete = true;
-        }
-        if self.is_complete {
+        self.endpoint.feed(records);
+        if self.endpoint.is_complete() {
             self.read();
         }
     }
 
     fn take_records(&mut self) -> Vec<u8> {
-        self.engine.take_outgoing().filled().to_vec()
+        self.endpoint.take_records()
     }
 }
 
 impl Compared for Ours {
     fn write(&mut self, data: &[u8]) {
-        assert_eq!(self.engine.encrypt(data, 0).unwrap(), data.len());
+        assert_eq!(self.endpoint.engine.encrypt(data, 0).unwrap(), data.len());
     }
 
     fn refresh_keys(&mut self) {
-        self.engine.refresh_keys().unwrap();
+        self.endpoint.engine.refresh_keys().unwrap();
     }
 
     fn close(&mut self) {
-        self.engine.close_notify().unwrap();
+        self.endpoint.engine.close_notify().unwrap();
     }
 
     fn end_of_transport(&mut self) {
-        self.engine.end_of_transport();
+        self.endpoint.engine.end_of_transport();
         self.read();
     }
 

@@ -1,20 +1,19 @@
 //! What a peer does, and a receiver in between: random, and the same for the same seed.
 
 mod faults;
-mod spent;
-
-use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+mod outcome;
+mod charged;
 
 use rustls::{AlertDescription, HandshakeType};
 
-use super::differences::{Fault, Verdict};
+use super::differences::Fault;
 use super::receivers::{Compared, End};
 use crate::connection::RECORD_PLAINTEXT;
 use crate::connection::limits::{RENEGOTIATIONS, WARNINGS};
-use crate::connection::record::peer::{Peer, Said, Terms};
+use crate::connection::record::peer::{Peer, Sent, Terms};
 use crate::connection::record::{FATAL, WARNING};
-use spent::Spent;
+use charged::Charged;
+pub(super) use outcome::Outcome;
 
 const DATA: u8 = 23;
 const HANDSHAKE: u8 = 22;
@@ -29,53 +28,6 @@ const KEY_UPDATES: u8 = 32;
 /// The first kind of step that a receiver has to fail at.
 const FIRST_FAULT: u8 = 13;
 
-/// What came of a script.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) plaintext: Vec<u8>,
-    pub(super) said: Vec<Said>,
-    pub(super) end: Option<End>,
-    /// What was done that the table has.
-    pub(super) fault: Option<Fault>,
-    pub(super) steps: Vec<String>,
-}
-
-impl Outcome {
-    /// What was said without the alert that tells of a fault.
-    pub(super) fn said_before(&self, fault: Verdict) -> Vec<&Said> {
-        let mut said = self.said();
-        let is_told = !matches!(fault, Verdict::Nothing | Verdict::Silent);
-        said.pop_if(|last| is_told && matches!(last, Said::Alert(..)));
-        said
-    }
-
-    /// What was said but for answers to a KeyUpdate: ours do not wait for the next write,
-    /// which theirs do (RFC 8446, section 4.6.3, allows both).
-    pub(super) fn said(&self) -> Vec<&Said> {
-        let said = self.said.iter();
-        said.filter(|said| **said != Said::KeyUpdate(0)).collect()
-    }
-}
-
-/// With hashes for bytes.
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash = |bytes: &[u8]| {
-            let mut hasher = DefaultHasher::new();
-            bytes.hash(&mut hasher);
-            format!("{} bytes, {:x}", bytes.len(), hasher.finish())
-        };
-        write!(f, "{:?} after {}", self.end, hash(&self.plaintext))?;
-        for said in &self.said {
-            match said {
-                Said::Data(data) => write!(f, "; {}", hash(data))?,
-                other => write!(f, "; {other:?}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
 pub(super) struct Script<'a> {
     rng: fastrand::Rng,
     terms: &'a Terms,
@@ -85,17 +37,19 @@ pub(super) struct Script<'a> {
     receiver: &'a mut dyn Compared,
     /// Records that are not delivered yet.
     wire: Vec<u8>,
-    said: Vec<Said>,
+    sent: Vec<Sent>,
     steps: Vec<String>,
     fault: Option<Fault>,
     /// Whether the peer has done what ends the script.
     is_over: bool,
     /// Whether the last flight of the handshake is delivered.
     has_delivered: bool,
-    /// Whether the receiver said close_notify.
+    /// Whether the receiver sent close_notify.
     is_closed: bool,
     /// What the receiver has put up with since there was application data.
-    spent: Spent,
+    charged: Charged,
+    /// KeyUpdates that the receiver requested and that have not come.
+    requested: u8,
     /// The same as rustls counts it.
     empty: u8,
     key_updates: u8,
@@ -110,7 +64,7 @@ impl<'a> Script<'a> {
         rng: fastrand::Rng,
         receiver: &'a mut dyn Compared,
     ) -> Self {
-        let peer = Peer::meet(terms, !is_client, receiver);
+        let peer = Peer::connect(terms, !is_client, receiver);
         Self {
             rng,
             terms,
@@ -118,20 +72,21 @@ impl<'a> Script<'a> {
             wire: peer.flight.clone(),
             peer,
             receiver,
-            said: Vec::new(),
+            sent: Vec::new(),
             steps: Vec::new(),
             fault: None,
             is_over: false,
             has_delivered: false,
             is_closed: false,
             // Its server's last flight has tickets.
-            spent: Spent {
+            charged: Charged {
                 together: match terms.is_tls13() && is_client {
                     true => terms.server.send_tls13_tickets as u8,
                     false => 0,
                 },
-                ..Spent::default()
+                ..Charged::default()
             },
+            requested: 0,
             empty: 0,
             key_updates: 0,
             warnings: 0,
@@ -154,10 +109,10 @@ impl<'a> Script<'a> {
             self.note("the transport ends");
             self.receiver.end_of_transport();
         }
-        self.hear();
+        self.open();
         Outcome {
             plaintext: self.receiver.plaintext().to_vec(),
-            said: self.said,
+            sent: self.sent,
             end: self.receiver.end(),
             fault: self.fault,
             steps: self.steps,
@@ -169,13 +124,13 @@ impl<'a> Script<'a> {
     }
 
     fn step(&mut self) {
-        // A receiver that said close_notify and then a fatal alert is nothing that rustls
+        // A receiver that sent close_notify and then a fatal alert is nothing that rustls
         // is built for.
         let kinds = if self.is_closed { 9 } else { 20 };
         let kind = self.rng.u8(..kinds);
-        if self.is_closed && !self.spent.has_room_for(8) {
+        if self.is_closed && !self.charged.has_room_for(8) {
             self.put(DATA, b"which allows more");
-            self.spent = Spent::default();
+            self.charged = Charged::default();
             (self.empty, self.key_updates) = (0, 0);
         }
         // While rustls has the connection, its judgement is ours.
@@ -227,12 +182,12 @@ impl<'a> Script<'a> {
             rest = behind;
         }
         self.has_delivered = true;
-        self.hear();
+        self.open();
     }
 
-    fn hear(&mut self) {
+    fn open(&mut self) {
         let records = self.receiver.take_records();
-        self.said.extend(self.peer.hear(&records));
+        self.sent.extend(self.peer.open(&records));
     }
 
     /// One record, with padding as it comes.
@@ -277,7 +232,7 @@ impl<'a> Script<'a> {
         self.put(DATA, &content);
         match content.len() {
             0 => self.count_empty(),
-            _ => (self.spent, self.empty) = (Spent::default(), 0),
+            _ => (self.charged, self.empty) = (Charged::default(), 0),
         }
         self.key_updates = 0;
         self.check_empty();
@@ -285,19 +240,19 @@ impl<'a> Script<'a> {
 
     fn count_empty(&mut self) {
         self.empty += 1;
-        self.spent.empty += 1;
-        self.spent.together += 1;
+        self.charged.empty += 1;
+        self.charged.together += 1;
     }
 
     fn check_empty(&mut self) {
         match self.empty > EMPTY_RECORDS {
             true => self.fault_is(Fault::TooManyEmpty),
-            false => self.check_spent(),
+            false => self.check_charged(),
         }
     }
 
-    fn check_spent(&mut self) {
-        if !self.spent.has_room_for(0) {
+    fn check_charged(&mut self) {
+        if !self.charged.has_room_for(0) {
             self.fault_is(Fault::TooManyTogether);
         }
     }
@@ -356,10 +311,10 @@ impl<'a> Script<'a> {
         }
         self.note(format!("{tickets} tickets, KeyUpdate: {is_update}"));
         self.put_messages(&messages);
-        self.spent.together += tickets;
+        self.charged.together += tickets;
         match is_update {
             true => self.updated(),
-            false => self.check_spent(),
+            false => self.check_charged(),
         }
     }
 
@@ -367,11 +322,17 @@ impl<'a> Script<'a> {
     fn updated(&mut self) {
         self.peer.update_keys();
         self.key_updates += 1;
-        self.spent.key_updates += 1;
-        self.spent.together += 1;
-        match self.key_updates > KEY_UPDATES {
-            true => self.fault_is(Fault::TooManyKeyUpdates),
-            false => self.check_spent(),
+        match self.requested.checked_sub(1) {
+            Some(rest) => self.requested = rest,
+            None => {
+                self.charged.key_updates += 1;
+                self.charged.together += 1;
+            }
+        }
+        match (self.key_updates > KEY_UPDATES, self.charged.has_room_for(0)) {
+            (true, false) => self.fault_is(Fault::TooManyKeyUpdates),
+            (true, true) => self.fault_is(Fault::RequestedKeyUpdates),
+            (false, _) => self.check_charged(),
         }
     }
 
@@ -419,10 +380,10 @@ impl<'a> Script<'a> {
             self.put(ALERT, &[WARNING, description]);
             self.empty = 0;
             self.warnings += 1;
-            self.spent.together += 1;
+            self.charged.together += 1;
             match self.warnings > WARNINGS {
                 true => self.fault_is(Fault::TooManyWarnings),
-                false => self.check_spent(),
+                false => self.check_charged(),
             }
         }
     }
@@ -479,10 +440,11 @@ impl<'a> Script<'a> {
             self.note(format!("the receiver writes: {data}"));
             let data = self.bytes(data);
             self.receiver.write(&data);
-            self.hear();
+            self.open();
             if self.terms.is_tls13() && self.rng.u8(..3) == 0 {
                 self.note("the receiver refreshes its keys");
                 self.receiver.refresh_keys();
+                self.requested += 1;
             }
         }
     }

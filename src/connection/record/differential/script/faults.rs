@@ -48,7 +48,7 @@ impl Script<'_> {
         let random = self.rng.usize(..200);
         let random = self.bytes(random);
         // A KeyUpdate must not be one too many as well.
-        let what = if self.may_spend() { 6 } else { 2 };
+        let what = if self.may_charge() { 6 } else { 2 };
         let (mut messages, what) = match (self.rng.u8(..what), self.terms.is_tls13()) {
             (0, _) => (message(HandshakeType::Finished, &random), "Finished"),
             (1, _) => (message(HandshakeType::from(99), &random), "unknown"),
@@ -127,10 +127,10 @@ impl Script<'_> {
     pub(super) fn corruption(&mut self) {
         // Some are still accepted, and must not be one too many then.
         let (kind, content) = match self.rng.u8(..3) {
-            0 if self.warnings < WARNINGS && self.may_spend() => {
+            0 if self.warnings < WARNINGS && self.may_charge() => {
                 (ALERT, vec![WARNING, AlertDescription::UserCanceled.into()])
             }
-            1 if self.may_spend() => (HANDSHAKE, message(HandshakeType::KeyUpdate, &[0])),
+            1 if self.may_charge() => (HANDSHAKE, message(HandshakeType::KeyUpdate, &[0])),
             _ => {
                 let length = self.rng.usize(1..=RECORD_PLAINTEXT);
                 (DATA, self.bytes(length))
@@ -160,8 +160,8 @@ impl Script<'_> {
     }
 
     /// Whether the receiver still takes some records without application data.
-    fn may_spend(&self) -> bool {
-        self.key_updates < KEY_UPDATES && self.spent.has_room_for(5)
+    fn may_charge(&self) -> bool {
+        self.key_updates < KEY_UPDATES && self.charged.has_room_for(5)
     }
 
     fn fault_of_header(&self, record: &[u8], place: usize) -> Option<Fault> {
@@ -288,6 +288,16 @@ impl Script<'_> {
                 self.receiver_closes();
                 let request = self.request();
                 self.put_messages(&request);
+            }
+            Fault::RequestedKeyUpdates => {
+                self.put(DATA, b"which allows more");
+                self.deliver();
+                self.receiver.refresh_keys();
+                self.open();
+                for _ in 0..=KEY_UPDATES {
+                    self.put_messages(&message(HandshakeType::KeyUpdate, &[0]));
+                    self.peer.update_keys();
+                }
             }
             // These come of themselves: steps go too far.
             Fault::TooManyEmpty

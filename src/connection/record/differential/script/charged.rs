@@ -4,13 +4,13 @@ use crate::connection::limits::{ALLOWANCE, OF_A_KIND};
 
 /// What came since the last application data that was not empty.
 #[derive(Default)]
-pub(super) struct Spent {
+pub(super) struct Charged {
     pub(super) together: u8,
     pub(super) key_updates: u8,
     pub(super) empty: u8,
 }
 
-impl Spent {
+impl Charged {
     pub(super) fn has_room_for(&self, more: u8) -> bool {
         self.together + more <= ALLOWANCE
             && self.key_updates + more <= OF_A_KIND

@@ -1,8 +1,8 @@
-//! What the records may be that bring the peer's first message, and that nothing
-//! protects (RFC 8446, section 5).
+//! Checks the unprotected records that carry the peer's first handshake message (RFC 8446,
+//! section 5).
 //!
-//! rustls answers some of these faults with another alert than the RFC asks for, and
-//! some with none at all.
+//! rustls answers some violations with another alert than the RFC requires, and some with
+//! none.
 
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
@@ -10,27 +10,27 @@ use super::super::limits::LONGEST_MESSAGE;
 use super::super::record::{HEADER, Header, MESSAGE_HEADER};
 use super::super::steps::RECORD_PLAINTEXT;
 
-/// How far the peer's first message has come.
-pub(super) struct Greeting {
+/// The peer's first handshake message, while it is received.
+pub(super) struct FirstMessage {
     /// Whether the peer is a client.
     is_client: bool,
-    /// Its header, as far as it has come.
+    /// Its header, as far as it was received.
     header: [u8; MESSAGE_HEADER],
-    /// How much of it has come, its header included.
-    come: usize,
-    is_over: bool,
+    /// How many bytes of it were received, with its header.
+    received: usize,
+    is_complete: bool,
 }
 
-/// What is wrong, and the alert that says so.
+/// A violation, and the alert for it.
 type Fault = (Error, AlertDescription);
 
-impl Greeting {
+impl FirstMessage {
     pub(super) fn of_client() -> Self {
         Self {
             is_client: true,
             header: [0; MESSAGE_HEADER],
-            come: 0,
-            is_over: false,
+            received: 0,
+            is_complete: false,
         }
     }
 
@@ -41,13 +41,19 @@ impl Greeting {
         }
     }
 
-    /// Whether the message is here to its end.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over
+    /// Whether some of the message was received.
+    pub(super) fn has_begun(&self) -> bool {
+        self.received > 0
     }
 
-    /// Looks at the first of these records, which has to be the next one: how long it
-    /// is, if it is whole.  What is wrong already with its header needs no more of it.
+    /// Whether all of the message was received.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Checks the first of these records, which must be the next one, and returns its
+    /// length if it is complete.  A record with an illegal header is refused before the
+    /// rest of it is received.
     pub(super) fn check(&mut self, records: &[u8]) -> Result<Option<usize>, Fault> {
         let Some(header) = Header::of(records) else {
             return Ok(None);
@@ -75,14 +81,14 @@ impl Greeting {
             }
             ContentType::Handshake => check_length(header),
             ContentType::ApplicationData | ContentType::Alert | ContentType::ChangeCipherSpec
-                if self.come > 0 =>
+                if self.received > 0 =>
             {
                 Err(unexpected(
                     PeerMisbehaved::MessageInterleavedWithHandshakeMessage,
                 ))
             }
             ContentType::Alert => check_length(header),
-            // It means nothing before the first ClientHello is sent or received.
+            // It is ignored only after the first ClientHello (RFC 8446, section 5).
             ContentType::ChangeCipherSpec if !self.is_client => check_length(header),
             ContentType::ApplicationData | ContentType::ChangeCipherSpec => {
                 Err(unexpected(Error::InappropriateMessage {
@@ -94,12 +100,12 @@ impl Greeting {
         }
     }
 
-    /// Follows the message through the content of one record.
+    /// Takes the part of the message that one record contains.
     fn take(&mut self, content: &[u8]) -> Result<(), Fault> {
-        let missing = &mut self.header[self.come.min(MESSAGE_HEADER)..];
+        let missing = &mut self.header[self.received.min(MESSAGE_HEADER)..];
         let count = missing.len().min(content.len());
         missing[..count].copy_from_slice(&content[..count]);
-        self.come += content.len();
+        self.received += content.len();
         let [kind, length @ ..] = self.header;
         let kind = HandshakeType::from(kind);
         if self.is_client && kind != HandshakeType::ClientHello {
@@ -108,7 +114,7 @@ impl Greeting {
                 got_type: kind,
             }));
         }
-        if self.come < MESSAGE_HEADER {
+        if self.received < MESSAGE_HEADER {
             return Ok(());
         }
         let length = length
@@ -118,7 +124,7 @@ impl Greeting {
             let error = InvalidMessage::HandshakePayloadTooLarge.into();
             return Err((error, AlertDescription::DecodeError));
         }
-        self.is_over = self.come >= MESSAGE_HEADER + length;
+        self.is_complete = self.received >= MESSAGE_HEADER + length;
         Ok(())
     }
 }

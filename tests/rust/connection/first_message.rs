@@ -1,5 +1,5 @@
-//! What comes before anything is protected, and how both kinds of server answer it: those
-//! that look at the ClientHello before they decide who answers, and those that do not.
+//! The first records of a connection, which are not protected, at both kinds of server:
+//! those that inspect the ClientHello to select a configuration, and those that do not.
 
 use std::sync::Arc;
 
@@ -25,14 +25,19 @@ fn record(kind: u8, content: &[u8]) -> Vec<u8> {
     [&[kind, 3, 1], &length[..], content].concat()
 }
 
-/// A message in as few records as can be.
+/// A message in as few records as possible.
 fn cut(message: &[u8]) -> Vec<u8> {
-    let records = message.chunks(16_384).map(|part| record(22, part));
+    fragmented(message, 16_384)
+}
+
+/// A message in records of at most `size` bytes.
+pub fn fragmented(message: &[u8], size: usize) -> Vec<u8> {
+    let records = message.chunks(size).map(|part| record(22, part));
     records.collect::<Vec<_>>().concat()
 }
 
 /// The ClientHello of a client of ours, without its record.
-fn hello(version: Version) -> Vec<u8> {
+pub fn hello(version: Version) -> Vec<u8> {
     let context = only(client_context(), version);
     let client = Connection::client(&context, Some("localhost"), MemoryTransport).unwrap();
     let _ = client.handshake();
@@ -58,19 +63,25 @@ fn with_body(message: &[u8], body: &[u8]) -> Vec<u8> {
 
 /// The same with an extension that nobody knows, of so many bytes.
 fn padded(message: &[u8], count: u16) -> Vec<u8> {
+    with_extension(message, 0x7a7a, &vec![0; count.into()])
+}
+
+/// The same with one more extension.
+pub fn with_extension(message: &[u8], kind: u16, content: &[u8]) -> Vec<u8> {
     let suites = suites_at(message);
     let compression =
         suites + 2 + usize::from(u16::from_be_bytes([message[suites], message[suites + 1]]));
     let extensions = compression + 1 + usize::from(message[compression]);
     let known = &message[extensions + 2..];
-    let length = u16::try_from(known.len() + 4 + usize::from(count)).unwrap();
+    let length = u16::try_from(known.len() + 4 + content.len()).unwrap();
+    let count = u16::try_from(content.len()).unwrap();
     let body = [
         &message[4..extensions],
         &length.to_be_bytes(),
         known,
-        &[0x7a, 0x7a],
+        &kind.to_be_bytes(),
         &count.to_be_bytes(),
-        &vec![0; count.into()],
+        content,
     ];
     with_body(message, &body.concat())
 }
@@ -88,13 +99,23 @@ fn fallback(message: &[u8]) -> Vec<u8> {
     with_body(message, &body.concat())
 }
 
-fn listening(context: &Context) -> Context {
+pub fn inspecting(context: &Context) -> Context {
     context.set_choose(Arc::new(|_| Ok(None))).unwrap();
     context.clone()
 }
 
-/// Has a server hear these bytes, so many at once.
+/// Sends a server these bytes, so many at once.
 fn ask(context: &Context, bytes: &[u8], piece: usize) -> Answer {
+    match &flight(context, bytes, piece)[..] {
+        [] => Answer::Nothing,
+        &[21, 3, 3, 0, 2, 2, alert] => Answer::Alert(alert),
+        [22, _, _, _, _, 2, ..] => Answer::ServerHello,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a server sends to a client that sends these bytes, so many at once.
+pub fn flight(context: &Context, bytes: &[u8], piece: usize) -> Vec<u8> {
     let server = Connection::server(context, MemoryTransport).unwrap();
     for part in bytes.chunks(piece) {
         server.feed(part).unwrap();
@@ -102,19 +123,16 @@ fn ask(context: &Context, bytes: &[u8], piece: usize) -> Answer {
             break;
         }
     }
-    let mut answer = [0; 4_096];
-    match server.drain(&mut answer).unwrap() {
-        0 => Answer::Nothing,
-        7 if answer[..6] == [21, 3, 3, 0, 2, 2] => Answer::Alert(answer[6]),
-        _ if answer[0] == 22 && answer[5] == 2 => Answer::ServerHello,
-        count => panic!("{:?}", &answer[..count]),
-    }
+    let mut flight = vec![0; 65_536];
+    let count = server.drain(&mut flight).unwrap();
+    flight.truncate(count);
+    flight
 }
 
 /// Both kinds of server, with these versions.
 fn both(oldest: Version, newest: Version) -> [Context; 2] {
     let with = || server_with(|server| server.set_versions(oldest, newest).unwrap());
-    [with(), listening(&with())]
+    [with(), inspecting(&with())]
 }
 
 #[track_caller]
@@ -128,7 +146,7 @@ fn check(what: &str, bytes: &[u8], expected: Answer) {
 }
 
 #[test]
-fn a_client_hello_is_heard_whatever_its_length() {
+fn server_accepts_client_hello_of_any_length() {
     let hello = hello(Version::Tls13);
     for more in [1_000, 17_500, 18_500, 30_000, 60_000] {
         let bytes = cut(&padded(&hello, more));
@@ -137,7 +155,7 @@ fn a_client_hello_is_heard_whatever_its_length() {
 }
 
 #[test]
-fn what_comes_instead_of_a_client_hello_gets_the_alert_that_tells_why() {
+fn server_refuses_other_first_records_with_the_right_alert() {
     let hello = hello(Version::Tls12);
     let (begun, rest) = hello.split_at(50);
     let begun = record(22, begun);
@@ -197,13 +215,13 @@ fn what_comes_instead_of_a_client_hello_gets_the_alert_that_tells_why() {
 }
 
 #[test]
-fn half_a_client_hello_gets_no_answer() {
+fn server_does_not_answer_half_a_client_hello() {
     let bytes = cut(&hello(Version::Tls13));
     check("half", &bytes[..bytes.len() / 2], Answer::Nothing);
 }
 
 #[test]
-fn clients_fall_back_to_no_older_version_than_the_server_has() {
+fn server_refuses_fallback_below_its_newest_version() {
     use Version::{Tls12, Tls13};
     let cases = [
         (hello(Tls12), Tls13, Answer::Alert(INAPPROPRIATE_FALLBACK)),
@@ -219,7 +237,20 @@ fn clients_fall_back_to_no_older_version_than_the_server_has() {
 }
 
 #[test]
-fn a_server_that_answers_wrongly_is_told_why() {
+fn server_recognizes_fallback_in_a_fragmented_client_hello() {
+    let hello = fallback(&hello(Version::Tls12));
+    for size in [1, 30, 100] {
+        let bytes = fragmented(&hello, size);
+        check(
+            &format!("records of {size} bytes"),
+            &bytes,
+            Answer::Alert(INAPPROPRIATE_FALLBACK),
+        );
+    }
+}
+
+#[test]
+fn client_refuses_illegal_first_records_of_a_server() {
     let cases = [
         (record(24, b"x"), UNEXPECTED_MESSAGE),
         (record(23, b"x"), UNEXPECTED_MESSAGE),

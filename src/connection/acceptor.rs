@@ -1,0 +1,67 @@
+//! A server that inspects the ClientHello to select its configuration.
+
+use rustls::server::Acceptor;
+
+use super::buffer::Buffer;
+use super::engine::fatal_alert;
+use super::failure;
+use super::record::alert_for;
+use crate::Error;
+use crate::context::{Adapted, ConfigSelector};
+
+/// Waits for a complete ClientHello.
+pub(super) struct InspectingAcceptor {
+    acceptor: Acceptor,
+    selector: ConfigSelector,
+    /// How many bytes of the records the acceptor consumed.
+    consumed: usize,
+}
+
+impl InspectingAcceptor {
+    pub(super) fn new(selector: ConfigSelector) -> Self {
+        Self {
+            acceptor: Acceptor::default(),
+            selector,
+            consumed: 0,
+        }
+    }
+
+    /// Returns the configuration for the client that sent these records, or `None` while
+    /// the ClientHello is not complete.  `records` are those of earlier calls and more; they
+    /// stay with the caller.  On failure the alert for the client goes to `outgoing`.
+    pub(super) fn accept(
+        &mut self,
+        records: &[u8],
+        outgoing: &mut Buffer,
+    ) -> Result<Option<Adapted>, Error> {
+        let mut accepted = self.acceptor.accept();
+        // It consumes no more at once than it has room for.
+        while matches!(accepted, Ok(None)) && self.consumed < records.len() {
+            match self.acceptor.read_tls(&mut &records[self.consumed..]) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => self.consumed += count,
+            }
+            accepted = self.acceptor.accept();
+        }
+        match accepted {
+            Ok(None) => Ok(None),
+            Ok(Some(accepted)) => {
+                let config = self.selector.select(&accepted.client_hello(), records);
+                config.map(Some).map_err(|refusal| {
+                    outgoing.append(&fatal_alert(refusal.alert));
+                    refusal.error
+                })
+            }
+            Err((error, mut accepted_alert)) => {
+                let mut alert = Vec::new();
+                // Writing to memory does not fail.
+                let _ = accepted_alert.write_all(&mut alert);
+                if let (true, Some(missing)) = (alert.is_empty(), alert_for(&error)) {
+                    alert.extend(fatal_alert(missing.into()));
+                }
+                outgoing.append(&alert);
+                Err(failure::of_rustls(error, None, records))
+            }
+        }
+    }
+}
