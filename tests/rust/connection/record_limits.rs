@@ -86,6 +86,21 @@ fn handshake_records_of_a_server_are_no_longer_than_the_client_can_receive() {
 }
 
 #[test]
+fn warning_alert_before_the_client_hello_does_not_lift_the_limit() {
+    let alert = [21, 3, 1, 0, 2, 1, 90];
+    // A server that inspects the ClientHello refuses to begin with an alert.
+    let [server, _] = servers(|_| {});
+    for version in BOTH_VERSIONS {
+        let hello = hello_with(version, &[(MAX_FRAGMENT_LENGTH, &[1])]);
+        for (record, piece) in [(16_384, usize::MAX), (16_384, 7), (70, 33)] {
+            let bytes = [&alert[..], &fragmented(&hello, record)].concat();
+            let flight = flight(&server, &bytes, piece);
+            assert_eq!(longest_plaintext(&flight, version), 512, "{version:?}");
+        }
+    }
+}
+
+#[test]
 fn shorter_limit_of_client_and_context_applies() {
     let limited = servers(|server| server.set_max_fragment(600).unwrap());
     check_flights(&limited, &[], [600, 600]);
