@@ -609,8 +609,8 @@ int tlsmith_set_handshake_timeout(struct tlsmith_conn *conn,
                                   int ms);
 
 /// Resolve `host`, a name or an address, connect to `port`, a number, and shake
-/// hands, with the certificate checked for `host`.  The connection owns the
-/// socket.  Blocks.  The time limit holds for looking the name up and connecting
+/// hands, with the certificate checked for `host`, without the zone of an IPv6
+/// address ("fe80::1%eth0").  The connection owns the socket.  Blocks.  The time limit holds for looking the name up and connecting
 /// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.
 /// With a limit, a name is looked up in a thread of its own, which ends when the
 /// system's resolver does, perhaps after the call.
@@ -644,7 +644,8 @@ int tlsmith_fd(const struct tlsmith_conn *conn);
 /// Be a client over a connected stream socket, which the caller keeps open for
 /// as long as the connection lives, and closes.  `server_name` is what the
 /// certificate is checked for; NULL is only allowed where names are not
-/// checked.  Here and below, nothing is sent before tlsmith_handshake() or the
+/// checked.  A name that no certificate can have is allowed there too, and with
+/// tlsmith_ctx_trust_certificate(); it is not sent.  Here and below, nothing is sent before tlsmith_handshake() or the
 /// first read or write.
 int tlsmith_connect_fd(struct tlsmith_conn *conn,
                        int fd,

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def check_address(address: Address) -> None:
-    """Raises where it is neither (host, port) nor the path of a Unix socket."""
+    """Raises where it is neither (host, port), with or without the flow and the scope of
+    IPv6, nor the path of a Unix socket."""
     if isinstance(address, tuple) and 2 <= len(address) <= 4:
         check_port(address[1])
     elif not isinstance(address, (str, bytes, os.PathLike)):
@@ -26,6 +27,24 @@ def check_address(address: Address) -> None:
         )
     elif not os.fspath(address):
         raise config_error("the path of the Unix socket is empty")
+
+
+def host_and_port(address: tuple[Any, ...]) -> tuple[str | None, int]:
+    """The host, with its zone where it is an IPv6 address that has one (RFC 4007, section
+    11): "fe80::1%2" for ("fe80::1", 443, 0, 2), as getaddrinfo() gives it."""
+    host, port, flow, scope = (*address, 0, 0)[:4]
+    if not isinstance(flow, int) or not isinstance(scope, int):
+        raise TypeError(f"the flow and the scope of an address are ints: {shown(address)}")
+    if flow:
+        raise config_error(f"the address {shown(address)} has a flow label, which cannot be chosen")
+    if not scope:
+        return host, port
+    if not isinstance(host, str) or ":" not in host:
+        raise config_error(
+            f"the address {shown(address)} has a scope, which only IPv6 addresses have: "
+            "look the name up first, with socket.getaddrinfo()"
+        )
+    return (host if "%" in host else f"{host}%{scope}"), port
 
 
 def check_port(port: int) -> None:
@@ -101,7 +120,7 @@ def bind(address: Address, backlog: int | None, reuse_port: bool) -> socket.sock
         backlog = MOST_WAITING
     if not isinstance(address, tuple):
         return _bind_unix(os.fspath(address), backlog, reuse_port)
-    host, port = address[:2]
+    host, port = host_and_port(address)
     if not host:
         both = socket.has_dualstack_ipv6()
         family = socket.AF_INET6 if both else socket.AF_INET

@@ -35,7 +35,7 @@ from ._errors import (
     shown,
     shown_path,
 )
-from ._plain import check_address, check_port, handshake_limit
+from ._plain import check_address, check_port, handshake_limit, host_and_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ async def start_server(
     options.setdefault("backlog", socket.SOMAXCONN)
     try:
         if isinstance(address, tuple):
-            host, port = address[:2]
+            host, port = host_and_port(address)
             return await loop.create_server(accept, host or None, port, **options)
         return await loop.create_unix_server(accept, address, **options)
     except OSError as error:
