@@ -12,7 +12,7 @@ from ._certs import Identity
 from ._context import context, trusting
 from ._errors import config_error, shown, state_error
 from ._options import depth, moment, strings
-from ._plain import bind, check_address, dial_unix, handshake_limit
+from ._plain import bind, check_address, dial_unix, handshake_limit, host_and_port
 from ._socket import Connection, Listener, Socket
 from ._trust import Pin, Trust, warn
 
@@ -131,8 +131,10 @@ class Client(_Config):
     ) -> Socket:
         """Connect and shake hands.
 
-        address      (host, port), or the path of a Unix socket
-        server_name  what the certificate is checked for, by default the host
+        address      (host, port), or the path of a Unix socket; an IPv6 address may
+                     have a zone, ("fe80::1%eth0", 443) or ("fe80::1", 443, 0, 2)
+        server_name  what the certificate is checked for, by default the host, without
+                     its zone
         timeout      limits connecting and each later call, in seconds; None
                      waits for ever
         early_data   what to say first.  Where `Client(early_data=True)` resumes a
@@ -147,7 +149,7 @@ class Client(_Config):
         early = None if early_data is None else memoryview(early_data).cast("B")
         check_address(address)
         if isinstance(address, tuple):
-            host, port = address[:2]
+            host, port = host_and_port(address)
             if host is None:
                 raise config_error("a client needs the host to connect to")
             name = host if server_name is None else server_name
@@ -168,11 +170,21 @@ class Client(_Config):
         return sock
 
     def wrap(
-        self, sock: socket.socket, server_name: str | None, *, handshake: bool = True
+        self,
+        sock: socket.socket,
+        server_name: str | None,
+        *,
+        handshake: bool = True,
+        received: ReadableBuffer = b"",
     ) -> Socket:
         """Be a client over a connected socket, which is taken over: `sock` is
-        detached, its timeout kept."""
-        return _wrap(self._context, sock, False, server_name, handshake)
+        detached, its timeout kept.
+
+        handshake  make the handshake now, and not with the first recv or send
+        received   what was read from `sock` already and is the server's TLS: the rest
+                   of a buffer, behind the answer to STARTTLS
+        """
+        return _wrap(self._context, sock, False, server_name, handshake, received)
 
     def buffer(self, server_name: str | None) -> Connection:
         """Be a client without I/O."""
@@ -324,10 +336,17 @@ class Server(_Config):
         limit = handshake_limit(handshake_timeout)
         return Listener(self._context, bind(address, backlog, reuse_port), limit)
 
-    def wrap(self, sock: socket.socket, *, handshake: bool = True) -> Socket:
+    def wrap(
+        self, sock: socket.socket, *, handshake: bool = True, received: ReadableBuffer = b""
+    ) -> Socket:
         """Be a server over a connected socket, which is taken over: `sock` is
-        detached, its timeout kept."""
-        return _wrap(self._context, sock, True, None, handshake)
+        detached, its timeout kept.
+
+        handshake  make the handshake now, and not with the first recv or send
+        received   what was read from `sock` already and is the client's TLS: the rest
+                   of a buffer, behind the line of a proxy or a STARTTLS
+        """
+        return _wrap(self._context, sock, True, None, handshake, received)
 
     def buffer(self) -> Connection:
         """Be a server without I/O."""
@@ -430,8 +449,11 @@ def _wrap(
     is_server: bool,
     server_name: str | None,
     handshake: bool,
+    received: ReadableBuffer,
 ) -> Socket:
     import socket
+
+    before = bytes(memoryview(received))
 
     if not isinstance(sock, socket.socket) or hasattr(sock, "do_handshake"):
         raise TypeError(f"a socket.socket is needed, not {type(sock).__name__}")
@@ -442,7 +464,7 @@ def _wrap(
     timeout = sock.gettimeout()
     # The time limit is ours from now on, and the descriptor blocks.
     sock.setblocking(True)
-    wrapped = Socket(context, sock.detach(), is_server, server_name, timeout)
+    wrapped = Socket(context, sock.detach(), is_server, server_name, timeout, None, before)
     if handshake:
         try:
             wrapped.do_handshake()
