@@ -51,6 +51,10 @@ class _Config:
         self._settings = {**settings, **_for_both(arguments)}
         self._context = context(self._settings)
 
+    def _verifies(self) -> bool:
+        """Whether no peer's certificate is accepted without having been verified."""
+        return bool(self._settings.get("verify", True))
+
     def replace(self, **changes: Any) -> Self:
         """The same with some arguments changed."""
         return type(self)(**{**self._arguments, **changes})
@@ -221,7 +225,7 @@ class Server(_Config):
     ocsp          the OCSP response (DER) to staple to the last identity
     """
 
-    __slots__ = ("_chosen",)
+    __slots__ = ("_chosen", "_has_chosen_insecure")
 
     def __init__(
         self,
@@ -266,6 +270,7 @@ class Server(_Config):
         if tickets < 0:
             raise config_error(f"tickets is {tickets}: 0 to 16 can be sent")
         self._chosen: dict[int, tuple[Identity, Server]] = {}
+        self._has_chosen_insecure = False
         settings = {
             **trusting(whom),
             "identities": [_native(one) for one in identities],
@@ -298,9 +303,14 @@ class Server(_Config):
             if not isinstance(chosen, Server):
                 kind = type(chosen).__name__
                 raise TypeError(f"on_hello gives a Server, an Identity or None, not {kind}")
+            if not chosen._verifies():
+                self._has_chosen_insecure = True
             return chosen._context
 
         return choose
+
+    def _verifies(self) -> bool:
+        return super()._verifies() and not self._has_chosen_insecure
 
     def _with(self, identity: Identity) -> Server:
         """The same server with another identity, made once for each."""

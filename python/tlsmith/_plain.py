@@ -32,7 +32,8 @@ def check_address(address: Address) -> None:
 def host_and_port(address: tuple[Any, ...]) -> tuple[str | None, int]:
     """The host, with its zone where it is an IPv6 address that has one (RFC 4007, section
     11): "fe80::1%2" for ("fe80::1", 443, 0, 2), as getaddrinfo() gives it."""
-    host, port, flow, scope = (*address, 0, 0)[:4]
+    host, port = address[:2]
+    flow, scope = (*address[2:], 0, 0)[:2]
     if not isinstance(flow, int) or not isinstance(scope, int):
         raise TypeError(f"the flow and the scope of an address are ints: {shown(address)}")
     if flow:
