@@ -45,6 +45,9 @@ from ._trust import INSECURE, Pin, Trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import aio as aio
+    from . import ssl as ssl
+    from . import testing as testing
     from ._tuples import ClientHello, Files, Info
 
 __all__ = [
@@ -87,11 +90,27 @@ __all__ = [
 ]
 
 
+_TUPLES = ("ClientHello", "Files", "Info")
+_MODULES = ("aio", "ssl", "testing")
+
+
 def __getattr__(name: str) -> object:
-    if name in ("ClientHello", "Files", "Info"):
+    """What is imported when it is needed first."""
+    if name in _TUPLES:
         from . import _tuples
 
         found = getattr(_tuples, name)
         globals()[name] = found
         return found
+    if name in _MODULES:
+        import sys
+
+        # `from . import` would ask here again.
+        module = f"{__name__}.{name}"
+        __import__(module)
+        return sys.modules[module]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_TUPLES, *_MODULES})

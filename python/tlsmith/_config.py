@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
     from datetime import datetime
-    from typing import Any, Literal, Self, TypeAlias
+    from typing import Any, Literal, NoReturn, Self, TypeAlias
 
     from _typeshed import ReadableBuffer
 
@@ -59,6 +59,12 @@ class _Config:
         """The same with some arguments changed."""
         return type(self)(**{**self._arguments, **changes})
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
 
 class Client(_Config):
     """How to be a client.
@@ -86,6 +92,9 @@ class Client(_Config):
                     appended to, in the NSS format, or a function for each line
     now             when certificates have to be valid: an aware datetime, or a
                     function that gives one; None: now
+
+    Pickled, it takes along what it trusts, and leaves its sessions behind; with an
+    `identity` it cannot be, since private keys do not travel in pickles.
     """
 
     __slots__ = ()
@@ -110,7 +119,8 @@ class Client(_Config):
         now: Clock | None = None,
     ) -> None:
         arguments = {name: value for name, value in locals().items() if name != "self"}
-        whom = Trust._of(trust)
+        # Files are read once, also for replace() and in another process.
+        arguments["trust"] = whom = Trust._of(trust)
         if whom._insecure or not _flag("check_hostname", check_hostname):
             warn("no certificate is checked" if whom._insecure else "no name is checked", 3)
         settings = {
@@ -199,6 +209,14 @@ class Client(_Config):
         from .ssl._context import SSLContext
 
         return SSLContext._of_client(self)
+
+    def __reduce__(self) -> tuple[Callable[..., Client], tuple[dict[str, Any]]]:
+        if self._arguments["identity"] is not None:
+            raise TypeError(
+                "a Client with an identity has a private key and cannot be pickled: make it in "
+                "the other process, from files, or pickle client.replace(identity=None)"
+            )
+        return _client, (self._arguments,)
 
 
 class Server(_Config):
@@ -309,6 +327,12 @@ class Server(_Config):
 
         return choose
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Server has private keys and cannot be pickled: make it in the other process, "
+            "from the files of its identities, or fork"
+        )
+
     def _verifies(self) -> bool:
         return super()._verifies() and not self._has_chosen_insecure
 
@@ -370,6 +394,11 @@ class Server(_Config):
 
 
 _MOST_CHOSEN = 64
+
+
+def _client(arguments: dict[str, Any]) -> Client:
+    """A client out of a pickle."""
+    return Client(**arguments)
 
 
 def _for_both(arguments: dict[str, Any]) -> dict[str, Any]:

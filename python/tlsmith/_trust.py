@@ -11,9 +11,9 @@ from ._sources import discreet, load_certificates, load_crls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
-    from typing import Literal, TypeAlias
+    from typing import Any, Literal, Self, TypeAlias
 
     from ._sources import Source
 
@@ -58,7 +58,11 @@ class Pin:
 
 
 class Trust:
-    """Who is believed: a set of root certificates, and the CRLs to check with."""
+    """Who is believed: a set of root certificates, and the CRLs to check with.
+
+    Pickled, it takes its certificates and CRLs along; the system's roots are those of the
+    system where it arrives.
+    """
 
     __slots__ = (
         "_allow_unknown",
@@ -220,6 +224,18 @@ class Trust:
         certificates = list(chain.chain if isinstance(chain, Identity) else chain)
         return verifier.verify(certificates, hostname, usage, moment("at", at))
 
+    def __reduce__(self) -> tuple[Callable[..., Trust], tuple[Any, ...]]:
+        # Without the context, which the other process makes itself.
+        flags = self._leaf_only, self._allow_unknown
+        parts = self._roots, self._system, self._insecure, self._pinned, self._crls, *flags
+        return _rebuild, parts
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
     def __len__(self) -> int:
         """How many roots were given; the system's do not count."""
         return len(self._roots)
@@ -231,6 +247,27 @@ class Trust:
         pinned = f", {len(self._pinned)} pinned" if self._pinned else ""
         crls = f", {len(self._crls)} CRLs" if self._crls else ""
         return f"<tlsmith.Trust {len(self)} roots{system}{pinned}{crls}>"
+
+
+def _rebuild(
+    roots: tuple[_tlsmith.Certificate, ...],
+    system: bool,
+    insecure: bool,
+    pinned: tuple[str, ...],
+    crls: tuple[_tlsmith.CRL, ...],
+    leaf_only: bool,
+    allow_unknown: bool,
+) -> Trust:
+    """A trust out of a pickle."""
+    return Trust(
+        roots,
+        system=system,
+        _insecure=insecure,
+        _pinned=pinned,
+        _crls=crls,
+        _leaf_only=leaf_only,
+        _allow_unknown=allow_unknown,
+    )
 
 
 INSECURE = Trust(_insecure=True)
