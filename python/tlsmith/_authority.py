@@ -223,7 +223,8 @@ class CA(Identity):
 
         The others are those of issue().  Where the request was not made here,
         the identity has no key: its `key`, and what needs it, raises Error, code
-        "state".
+        "state".  Nor do its names, without `names`, become those of files: write()
+        needs a `name` then.
 
         A request is untrusted input.  Raises CertError for names that issue()
         does not take, for control characters in the subject, for a request to be a
@@ -249,7 +250,9 @@ class CA(Identity):
         )
         others = None if names is None else strings("names", names)
         native = _tlsmith.sign(self._native, csr._native, others, asked)
-        return (CA if ca else Identity)._wrap(native, self._root)
+        signed = (CA if ca else Identity)._wrap(native, self._root)
+        signed._is_named_by_request = names is None and csr.key is None
+        return signed
 
     def revoke(
         self,
