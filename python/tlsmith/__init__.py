@@ -23,7 +23,8 @@ except ImportError as error:
 
 from ._authority import CA
 from ._certs import Identity
-from ._config import Client, Server, connect, listen
+from ._config import Client, Server
+from ._connect import connect, listen
 from ._errors import (
     AlertError,
     CertError,
@@ -37,7 +38,6 @@ from ._errors import (
     WantRead,
     WantWrite,
 )
-from ._inspect import inspect
 from ._requests import CSR
 from ._socket import Connection, Listener, Socket
 from ._sources import load_certificate, load_certificates, load_key
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from . import aio as aio
     from . import ssl as ssl
     from . import testing as testing
+    from ._inspect import inspect
     from ._tuples import ClientHello, Files, Info
 
 __all__ = [
@@ -90,27 +91,33 @@ __all__ = [
 ]
 
 
-_TUPLES = ("ClientHello", "Files", "Info")
+_PARTS = {
+    "ClientHello": "_tuples",
+    "Files": "_tuples",
+    "Info": "_tuples",
+    "inspect": "_inspect",
+}
 _MODULES = ("aio", "ssl", "testing")
 
 
 def __getattr__(name: str) -> object:
     """What is imported when it is needed first."""
-    if name in _TUPLES:
-        from . import _tuples
-
-        found = getattr(_tuples, name)
+    if name in _MODULES:
+        return _load(name)
+    if name in _PARTS:
+        found: object = getattr(_load(_PARTS[name]), name)
         globals()[name] = found
         return found
-    if name in _MODULES:
-        import sys
-
-        # `from . import` would ask here again.
-        module = f"{__name__}.{name}"
-        __import__(module)
-        return sys.modules[module]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _load(name: str) -> object:
+    import sys
+
+    # `from . import` would ask __getattr__ again.
+    __import__(f"{__name__}.{name}")
+    return sys.modules[f"{__name__}.{name}"]
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_TUPLES, *_MODULES})
+    return sorted({*globals(), *_PARTS, *_MODULES})

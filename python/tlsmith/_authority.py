@@ -6,8 +6,9 @@ import os
 
 from . import _tlsmith
 from ._certs import Identity
+from ._checks import optional_text, strings, text, whole
 from ._errors import config_error
-from ._options import moment, now, options, strings, validity
+from ._options import moment, now, options, validity
 from ._requests import CSR
 from ._sources import discreet
 
@@ -52,6 +53,7 @@ class CA(Identity):
         exclude: Sequence[str] = (),
         organization: str | None = None,
     ) -> None:
+        optional_text("name", name)
         asked = options(
             key,
             valid,
@@ -146,6 +148,7 @@ class CA(Identity):
 
         Raises CertError where the authority may not issue it.
         """
+        wanted = strings("names", names)
         asked = options(
             key,
             valid,
@@ -158,14 +161,41 @@ class CA(Identity):
             serial=serial,
             extensions=extensions,
             outlive_ca=outlive_ca,
-            names=names,
+            names=wanted,
         )
-        native = _tlsmith.issue(self._native, list(names), asked)
+        native = _tlsmith.issue(self._native, wanted, asked)
         return Identity._wrap(native, self._root)
 
-    def issue_client(self, *names: str, **others: Any) -> Identity:
-        """Issue a certificate for a client: issue(..., usage=["client"])."""
-        return self.issue(*names, usage=["client"], **others)
+    def issue_client(
+        self,
+        *names: str,
+        key: str | _tlsmith.Key = "ecdsa-p256",
+        valid: When | None = None,
+        common_name: str | None = None,
+        organization: str | None = None,
+        crl_url: str | None = None,
+        ocsp_url: str | None = None,
+        must_staple: bool = False,
+        serial: int | None = None,
+        extensions: Mapping[str, bytes | tuple[bool, bytes]] | None = None,
+        outlive_ca: bool = False,
+    ) -> Identity:
+        """Issue a certificate for a client: issue(..., usage=["client"]), which says
+        what the arguments are."""
+        return self.issue(
+            *names,
+            key=key,
+            valid=valid,
+            usage=["client"],
+            common_name=common_name,
+            organization=organization,
+            crl_url=crl_url,
+            ocsp_url=ocsp_url,
+            must_staple=must_staple,
+            serial=serial,
+            extensions=extensions,
+            outlive_ca=outlive_ca,
+        )
 
     def intermediate(
         self,
@@ -179,6 +209,7 @@ class CA(Identity):
         outlive_ca: bool = False,
     ) -> CA:
         """Issue a CA below this one.  What it issues carries it in the chain."""
+        optional_text("name", name)
         asked = options(
             key,
             valid,
@@ -276,7 +307,7 @@ class CA(Identity):
         time = moment("at", at)
         if time is None:
             time = now()
-        self._revoked[serial] = _tlsmith.Revoked(serial, time, reason)
+        self._revoked[serial] = _tlsmith.Revoked(serial, time, text("reason", reason))
         return self
 
     def _serial(self, cert: _tlsmith.Certificate | Identity | int) -> int:
@@ -306,7 +337,7 @@ class CA(Identity):
 
         Raises CertError where the authority may not sign CRLs.
         """
-        if number is not None and not 0 <= number < 1 << 64:
+        if number is not None and not 0 <= whole("number", number) < 1 << 64:
             raise config_error(f"number is {number}: 0 to 2**64 - 1 can number a CRL")
         this_update, lifetime = validity(valid)
         revoked = list(self._revoked.copy().values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from . import _tlsmith
+from ._checks import flag, optional_text, text
 from ._errors import Error, config_error, state_error
 from ._sources import discreet, is_pkcs12, load_certificates, load_key, naming, parse_key, read
 
@@ -86,6 +87,7 @@ class Identity:
         such a file can exchange what is not encrypted.  A file whose parts together
         ask for more than 4 million rounds of hashing the password is refused.
         """
+        flag("insecure_no_mac", insecure_no_mac)
         with naming(source):
             return cls._wrap(_tlsmith.Identity.from_pkcs12(read(source), password, insecure_no_mac))
 
@@ -141,7 +143,8 @@ class Identity:
         programs that read no other, such as Windows before 2019 and Java before
         8u301.  Whoever gets hold of it guesses passwords many times as fast.
         """
-        return self._native.pkcs12(name, password, legacy)
+        optional_text("name", name)
+        return self._native.pkcs12(name, password, flag("legacy", legacy))
 
     def _name(self, fallback: str) -> str:
         names = self.cert.names
@@ -165,7 +168,7 @@ class Identity:
         where it would give two documents the same file.
         """
         if name is not None:
-            stem = sanitize(name)
+            stem = sanitize(text("name", name))
         elif self._is_named_by_request:
             raise config_error(
                 f"the files of '{self.cert.subject}' would be named by the request: choose "
@@ -196,11 +199,12 @@ class Identity:
     def _documents(self, files: Files) -> list[tuple[str, bytes, bool]]:
         """What to write: path, content, and whether it is the owner's alone."""
         documents = [(files.chain, self.chain_pem, False), (files.cert, self.cert_pem, False)]
-        if files.key is not None:
+        if files.key is not None and files.combined is not None:
             documents += [(files.key, self.key_pem, True), (files.combined, self.pem, True)]
-        # A root that is called "ca" is in that file already.
-        if self._root is not None and (files.ca, self._root.pem, False) not in documents:
-            documents.append((files.ca, self._root.pem, False))
+        if self._root is not None and files.ca is not None:
+            root = files.ca, self._root.pem, False
+            # A root that is called "ca" is in that file already.
+            documents += [root] if root not in documents else []
         return documents
 
     def files(self) -> AbstractContextManager[Files]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ._checks import flag, optional_text, whole
 from ._errors import config_error, io_error, shown, shown_path
 
 TYPE_CHECKING = False
@@ -33,6 +34,7 @@ def host_and_port(address: tuple[Any, ...]) -> tuple[str | None, int]:
     """The host, with its zone where it is an IPv6 address that has one (RFC 4007, section
     11): "fe80::1%2" for ("fe80::1", 443, 0, 2), as getaddrinfo() gives it."""
     host, port = address[:2]
+    optional_text("the host of an address", host)
     flow, scope = (*address[2:], 0, 0)[:2]
     if not isinstance(flow, int) or not isinstance(scope, int):
         raise TypeError(f"the flow and the scope of an address are ints: {shown(address)}")
@@ -117,8 +119,8 @@ def bind(address: Address, backlog: int | None, reuse_port: bool) -> socket.sock
     import socket
 
     check_address(address)
-    if backlog is None:
-        backlog = MOST_WAITING
+    backlog = MOST_WAITING if backlog is None else whole("backlog", backlog)
+    flag("reuse_port", reuse_port)
     if not isinstance(address, tuple):
         return _bind_unix(os.fspath(address), backlog, reuse_port)
     host, port = host_and_port(address)

@@ -8,6 +8,7 @@ import os
 import time
 
 from . import _tlsmith
+from ._checks import seconds
 from ._errors import Error, TimedOut, WantRead, config_error, io_error, shown, state_error
 
 TYPE_CHECKING = False
@@ -189,7 +190,7 @@ class Socket(_tlsmith.Socket, _Peer):
         Raises TimedOut, and can be called again."""
         import socket
 
-        if timeout is not None:
+        if seconds("timeout", timeout) is not None:
             self.settimeout(timeout)
         leftover = self.finish()
         plain = socket.socket(fileno=self.detach())

@@ -32,8 +32,9 @@ from ._transport import TLSProtocol
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Unpack
 
+    from ._keywords import ConnectingArguments, ListeningArguments
     from ._plain import Address
     from ._transport import Connected, TLSTransport
 
@@ -52,7 +53,7 @@ async def open_connection(
     timeout: float | None = 30.0,
     shutdown_timeout: float | None = 30.0,
     limit: int = _LIMIT,
-    **options: Any,
+    **options: Unpack[ConnectingArguments],
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect to a server, verify it, and give its streams.
 
@@ -76,10 +77,10 @@ async def open_connection(
     connection = how.buffer(host if server_name is None else server_name)
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     protocol = TLSProtocol(how, connection, reader, None, shutdown_timeout)
-    options.setdefault("happy_eyeballs_delay", _DELAY_OF_HAPPY_EYEBALLS)
+    more: dict[str, Any] = {"happy_eyeballs_delay": _DELAY_OF_HAPPY_EYEBALLS, **options}
     try:
         async with asyncio.timeout(timeout):
-            await loop.create_connection(lambda: protocol, host, port, **options)
+            await loop.create_connection(lambda: protocol, host, port, **more)
             return await protocol.streams(reader)
     except BaseException as error:
         protocol.give_up()
@@ -110,7 +111,7 @@ async def start_server(
     shutdown_timeout: float | None = 30.0,
     on_failure: Callable[[Error, Any], object] | Callable[[Error], object] | None = None,
     limit: int = _LIMIT,
-    **options: Any,
+    **options: Unpack[ListeningArguments],
 ) -> asyncio.Server:
     """Listen, and call `connected` with the streams of each client whose handshake
     is complete: as a task where it is a coroutine function.
@@ -146,12 +147,12 @@ async def start_server(
             report(failure, client)
 
     check_address(address)
-    options.setdefault("backlog", socket.SOMAXCONN)
+    more: dict[str, Any] = {"backlog": socket.SOMAXCONN, **options}
     try:
         if isinstance(address, tuple):
             host, port = host_and_port(address)
-            return await loop.create_server(accept, host or None, port, **options)
-        return await loop.create_unix_server(accept, address, **options)
+            return await loop.create_server(accept, host or None, port, **more)
+        return await loop.create_unix_server(accept, address, **more)
     except OSError as error:
         if isinstance(error, Error):
             raise
