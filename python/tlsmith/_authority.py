@@ -40,7 +40,7 @@ class CA(Identity):
     latest CRL is the record, from which revoke() can be called again.
     """
 
-    __slots__ = ("_revoked",)
+    __slots__ = ("_folder", "_revoked")
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class CA(Identity):
         super()._set(native, root)
         # By serial number: a certificate is on a CRL once.
         self._revoked: dict[int, _tlsmith.Revoked] = {}
+        self._folder: str | None = None
 
     @classmethod
     @discreet
@@ -99,12 +100,23 @@ class CA(Identity):
         "ca-key.pem" (mode 0600) in a folder, by default $TLSMITH_CA, or else
         "tlsmith" in the user's data folder, such as ~/.local/share/tlsmith.
 
-        Several processes that ask at the same time get the same one.  Raises
+        Several processes that ask at the same time get the same one.  Its `cert_file`
+        and `key_file` are the paths, for programs that have to trust it.  Raises
         ConfigError where the folder cannot be used, or the key is gone.
         """
         from ._local import load_or_create
 
         return load_or_create(cls, directory)
+
+    @property
+    def cert_file(self) -> str | None:
+        """The path of its certificate where local() gave it, or else None."""
+        return None if self._folder is None else os.path.join(self._folder, "ca.pem")
+
+    @property
+    def key_file(self) -> str | None:
+        """The path of its key, likewise."""
+        return None if self._folder is None else os.path.join(self._folder, "ca-key.pem")
 
     def _checked(self) -> Self:
         if not self.cert.is_ca:
@@ -360,8 +372,9 @@ class CA(Identity):
         """Have the programs of this computer trust this authority.
 
         stores    "system": the store of Linux, which needs root; "nss": those of
-                  the Firefox and Chromium of this user; "java": the keystore of
-                  $JAVA_HOME, or of the keytool that is found
+                  the Firefox and Chromium of this user, which accept ECDSA and RSA
+                  keys alone; "java": the keystore of $JAVA_HOME, or of the keytool
+                  that is found
         prefix    the root of the file system whose store is meant, such as that of
                   an image that is being built; Debian's is updated right away, the
                   others when their tool runs in there
