@@ -209,13 +209,13 @@ class Client(_Config):
 
         return SSLContext._of_client(self)
 
-    def __reduce__(self) -> tuple[Callable[..., Client], tuple[dict[str, Any]]]:
+    def __reduce__(self) -> tuple[Callable[..., Client], tuple[type[Client], dict[str, Any]]]:
         if self._arguments["identity"] is not None:
             raise TypeError(
                 "a Client with an identity has a private key and cannot be pickled: make it in "
                 "the other process, from files, or pickle client.replace(identity=None)"
             )
-        return _client, (self._arguments,)
+        return _client, (type(self), self._arguments)
 
 
 class Server(_Config):
@@ -403,9 +403,9 @@ class Server(_Config):
 _MOST_CHOSEN = 64
 
 
-def _client(arguments: dict[str, Any]) -> Client:
+def _client(kind: type[Client], arguments: dict[str, Any]) -> Client:
     """A client out of a pickle."""
-    return Client(**arguments)
+    return kind(**arguments)
 
 
 def _for_both(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -67,10 +67,6 @@ impl Socket {
     /// with what was `received` from the descriptor already.
     #[new]
     #[pyo3(signature = (context, fd, is_server, server_name, seconds, handshake_seconds = None, received = None))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "they are those of the constructor in Python"
-    )]
     fn new(
         py: Python<'_>,
         context: Py<Context>,
