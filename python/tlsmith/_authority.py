@@ -192,8 +192,8 @@ class CA(Identity):
         extensions: Mapping[str, bytes | tuple[bool, bytes]] | None = None,
         outlive_ca: bool = False,
     ) -> Identity:
-        """Issue a certificate for a client: issue(..., usage=["client"]), which says
-        what the arguments are."""
+        """Issue a certificate for a client: issue(..., usage=["client"]), which describes
+        the arguments."""
         return self.issue(
             *names,
             key=key,

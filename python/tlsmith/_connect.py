@@ -42,8 +42,11 @@ def connect(
     keylog: KeyLog | None = None,
     now: Clock | None = None,
 ) -> Socket:
-    """Connect to a server and verify it: Client(...).connect((host, port)), which say
-    what the arguments are."""
+    """Connect to a server and verify it: Client(...).connect((host, port)).
+
+    Client describes the arguments from `trust` on, Client.connect() the others.  Raises
+    VerifyError for a server that is not the one.
+    """
     client = Client(
         trust=trust,
         identity=identity,
@@ -88,8 +91,10 @@ def listen(
     keylog: KeyLog | None = None,
     now: Clock | None = None,
 ) -> Listener:
-    """Listen as a server: Server(identity, ...).listen(address), which say what the
-    arguments are."""
+    """Listen as a server: Server(identity, ...).listen(address).
+
+    Server describes the arguments from `client_trust` on, Server.listen() the others.
+    """
     server = Server(
         identity,
         client_trust=client_trust,

@@ -1,5 +1,5 @@
-"""What people say about certificates, and about connections what both sides can be
-told, as the extension takes it."""
+"""Options of certificates, and those that clients and servers share, as the extension
+takes them."""
 
 from __future__ import annotations
 

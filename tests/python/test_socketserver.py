@@ -120,7 +120,7 @@ def test_handle_request_waits_as_long_as_the_server_says(server, client):
 
 
 @pytest.mark.parametrize("how", [socket.SHUT_WR, socket.SHUT_RDWR])
-def test_shutdown_says_close_notify_before_the_end(how, client, server):
+def test_shutdown_sends_close_notify_before_the_end(how, client, server):
     with open_pair(client, server) as (ours, theirs):
         ours.sendall(b"all of it")
         ours.shutdown(how)

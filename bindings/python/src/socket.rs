@@ -245,8 +245,8 @@ impl Socket {
     }
 
     /// Shut one direction of the socket down, or both: socket.SHUT_RD, SHUT_WR or
-    /// SHUT_RDWR.  Where nothing can be sent after it, close_notify is said first; if it
-    /// cannot be said yet, nothing is shut down and the call can be made again.
+    /// SHUT_RDWR.  Before the writing side closes, close_notify is sent; where it cannot
+    /// be sent yet, nothing is shut down and the call can be made again.
     #[pyo3(signature = (how, /))]
     fn shutdown(this: &Bound<'_, Self>, how: i32) -> PyResult<()> {
         let (direction, is_writing) = match how {
@@ -265,15 +265,15 @@ impl Socket {
             return Err(PyTypeError::new_err("a socket has a descriptor"));
         };
         open.run(this.py(), |connection| {
-            let said = match is_writing {
+            let closed = match is_writing {
                 true => connection.shutdown(),
                 false => Ok(()),
             };
-            match said {
+            match closed {
                 Err(error) if error.is_want() || error.status() == Status::Timeout => Err(error),
-                said => rustix::net::shutdown(fd, direction)
+                closed => rustix::net::shutdown(fd, direction)
                     .map_err(|error| Error::io("cannot shut the socket down", error.into()))
-                    .and(said),
+                    .and(closed),
             }
         })
     }
