@@ -607,8 +607,8 @@ int tlsmith_set_handshake_timeout(struct tlsmith_conn *conn,
                                   int ms);
 
 /// Resolve `host`, a name or an address, connect to `port`, a number, and shake
-/// hands, with the certificate checked for `host`.  The connection owns the
-/// socket.  Blocks.  The time limit holds for looking the name up and connecting
+/// hands, with the certificate checked for `host`, without the zone of an IPv6
+/// address ("fe80::1%eth0").  The connection owns the socket.  Blocks.  The time limit holds for looking the name up and connecting
 /// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.
 /// With a limit, a name is looked up in a thread of its own, which ends when the
 /// system's resolver does, perhaps after the call.
@@ -640,10 +640,12 @@ int tlsmith_fd(const struct tlsmith_conn *conn);
 /* ---- Connection: over what you have -------------------------------------- */
 
 /// Be a client over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.  connect() may still be in
-/// progress: without waiting, TLSMITH_WANT_WRITE comes until it is done, and its
-/// failure is TLSMITH_ERR_IO.  `server_name` is what the certificate is checked for; NULL is only allowed where names are not
-/// checked.  Here and below, nothing is sent before tlsmith_handshake() or the
+/// as long as the connection lives, and closes.  While its connect() is in
+/// progress, calls that do not wait return TLSMITH_WANT_WRITE.  `server_name` is what
+/// the certificate is checked for; NULL is only allowed where names are not
+/// checked.  A name that no certificate can have is allowed there too, and with
+/// tlsmith_ctx_trust_certificate(); it is not sent.  Here and below, nothing is sent
+/// before tlsmith_handshake() or the
 /// first read or write.
 int tlsmith_connect_fd(struct tlsmith_conn *conn,
                        int fd,

@@ -14,5 +14,5 @@ csr.save("localhost.csr", "localhost-key.pem")
 # The authority reads the request, and issues what it asks for.
 ca = tlsmith.CA.load("root.pem", "root-key.pem")
 site = ca.sign("localhost.csr", copy_extensions=True)
-site.cert.save("localhost.pem")
+site.write(".", name="localhost")
 print(site.cert.text())

@@ -23,7 +23,8 @@ except ImportError as error:
 
 from ._authority import CA
 from ._certs import Identity
-from ._config import Client, Server, connect, listen
+from ._config import Client, Server
+from ._connect import connect, listen
 from ._errors import (
     AlertError,
     CertError,
@@ -37,7 +38,6 @@ from ._errors import (
     WantRead,
     WantWrite,
 )
-from ._inspect import inspect
 from ._requests import CSR
 from ._socket import Connection, Listener, Socket
 from ._sources import load_certificate, load_certificates, load_key
@@ -45,6 +45,10 @@ from ._trust import INSECURE, Pin, Trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import aio as aio
+    from . import ssl as ssl
+    from . import testing as testing
+    from ._inspect import inspect
     from ._tuples import ClientHello, Files, Info
 
 __all__ = [
@@ -87,11 +91,33 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name in ("ClientHello", "Files", "Info"):
-        from . import _tuples
+_PARTS = {
+    "ClientHello": "_tuples",
+    "Files": "_tuples",
+    "Info": "_tuples",
+    "inspect": "_inspect",
+}
+_MODULES = ("aio", "ssl", "testing")
 
-        found = getattr(_tuples, name)
+
+def __getattr__(name: str) -> object:
+    """What is imported when it is needed first."""
+    if name in _MODULES:
+        return _load(name)
+    if name in _PARTS:
+        found: object = getattr(_load(_PARTS[name]), name)
         globals()[name] = found
         return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _load(name: str) -> object:
+    import sys
+
+    # `from . import` would ask __getattr__ again.
+    __import__(f"{__name__}.{name}")
+    return sys.modules[f"{__name__}.{name}"]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PARTS, *_MODULES})

@@ -6,8 +6,9 @@ import os
 
 from . import _tlsmith
 from ._certs import Identity
+from ._checks import optional_text, strings, text, whole
 from ._errors import config_error
-from ._options import moment, now, options, strings, validity
+from ._options import moment, now, options, validity
 from ._requests import CSR
 from ._sources import discreet
 
@@ -39,7 +40,7 @@ class CA(Identity):
     latest CRL is the record, from which revoke() can be called again.
     """
 
-    __slots__ = ("_revoked",)
+    __slots__ = ("_folder", "_revoked")
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class CA(Identity):
         exclude: Sequence[str] = (),
         organization: str | None = None,
     ) -> None:
+        optional_text("name", name)
         asked = options(
             key,
             valid,
@@ -68,6 +70,7 @@ class CA(Identity):
         super()._set(native, root)
         # By serial number: a certificate is on a CRL once.
         self._revoked: dict[int, _tlsmith.Revoked] = {}
+        self._folder: str | None = None
 
     @classmethod
     @discreet
@@ -97,12 +100,23 @@ class CA(Identity):
         "ca-key.pem" (mode 0600) in a folder, by default $TLSMITH_CA, or else
         "tlsmith" in the user's data folder, such as ~/.local/share/tlsmith.
 
-        Several processes that ask at the same time get the same one.  Raises
+        Several processes that ask at the same time get the same one.  Its `cert_file`
+        and `key_file` are the paths, for programs that have to trust it.  Raises
         ConfigError where the folder cannot be used, or the key is gone.
         """
         from ._local import load_or_create
 
         return load_or_create(cls, directory)
+
+    @property
+    def cert_file(self) -> str | None:
+        """The path of its certificate where local() gave it, or else None."""
+        return None if self._folder is None else os.path.join(self._folder, "ca.pem")
+
+    @property
+    def key_file(self) -> str | None:
+        """The path of its key, likewise."""
+        return None if self._folder is None else os.path.join(self._folder, "ca-key.pem")
 
     def _checked(self) -> Self:
         if not self.cert.is_ca:
@@ -146,6 +160,7 @@ class CA(Identity):
 
         Raises CertError where the authority may not issue it.
         """
+        wanted = strings("names", names)
         asked = options(
             key,
             valid,
@@ -158,14 +173,41 @@ class CA(Identity):
             serial=serial,
             extensions=extensions,
             outlive_ca=outlive_ca,
-            names=names,
+            names=wanted,
         )
-        native = _tlsmith.issue(self._native, list(names), asked)
+        native = _tlsmith.issue(self._native, wanted, asked)
         return Identity._wrap(native, self._root)
 
-    def issue_client(self, *names: str, **others: Any) -> Identity:
-        """Issue a certificate for a client: issue(..., usage=["client"])."""
-        return self.issue(*names, usage=["client"], **others)
+    def issue_client(
+        self,
+        *names: str,
+        key: str | _tlsmith.Key = "ecdsa-p256",
+        valid: When | None = None,
+        common_name: str | None = None,
+        organization: str | None = None,
+        crl_url: str | None = None,
+        ocsp_url: str | None = None,
+        must_staple: bool = False,
+        serial: int | None = None,
+        extensions: Mapping[str, bytes | tuple[bool, bytes]] | None = None,
+        outlive_ca: bool = False,
+    ) -> Identity:
+        """Issue a certificate for a client: issue(..., usage=["client"]), which describes
+        the arguments."""
+        return self.issue(
+            *names,
+            key=key,
+            valid=valid,
+            usage=["client"],
+            common_name=common_name,
+            organization=organization,
+            crl_url=crl_url,
+            ocsp_url=ocsp_url,
+            must_staple=must_staple,
+            serial=serial,
+            extensions=extensions,
+            outlive_ca=outlive_ca,
+        )
 
     def intermediate(
         self,
@@ -179,6 +221,7 @@ class CA(Identity):
         outlive_ca: bool = False,
     ) -> CA:
         """Issue a CA below this one.  What it issues carries it in the chain."""
+        optional_text("name", name)
         asked = options(
             key,
             valid,
@@ -223,7 +266,8 @@ class CA(Identity):
 
         The others are those of issue().  Where the request was not made here,
         the identity has no key: its `key`, and what needs it, raises Error, code
-        "state".
+        "state".  Nor do its names, without `names`, become those of files: write()
+        needs a `name` then.
 
         A request is untrusted input.  Raises CertError for names that issue()
         does not take, for control characters in the subject, for a request to be a
@@ -249,7 +293,9 @@ class CA(Identity):
         )
         others = None if names is None else strings("names", names)
         native = _tlsmith.sign(self._native, csr._native, others, asked)
-        return (CA if ca else Identity)._wrap(native, self._root)
+        signed = (CA if ca else Identity)._wrap(native, self._root)
+        signed._is_named_by_request = names is None and csr.key is None
+        return signed
 
     def revoke(
         self,
@@ -273,7 +319,7 @@ class CA(Identity):
         time = moment("at", at)
         if time is None:
             time = now()
-        self._revoked[serial] = _tlsmith.Revoked(serial, time, reason)
+        self._revoked[serial] = _tlsmith.Revoked(serial, time, text("reason", reason))
         return self
 
     def _serial(self, cert: _tlsmith.Certificate | Identity | int) -> int:
@@ -303,7 +349,7 @@ class CA(Identity):
 
         Raises CertError where the authority may not sign CRLs.
         """
-        if number is not None and not 0 <= number < 1 << 64:
+        if number is not None and not 0 <= whole("number", number) < 1 << 64:
             raise config_error(f"number is {number}: 0 to 2**64 - 1 can number a CRL")
         this_update, lifetime = validity(valid)
         revoked = list(self._revoked.copy().values())
@@ -326,8 +372,9 @@ class CA(Identity):
         """Have the programs of this computer trust this authority.
 
         stores    "system": the store of Linux, which needs root; "nss": those of
-                  the Firefox and Chromium of this user; "java": the keystore of
-                  $JAVA_HOME, or of the keytool that is found
+                  the Firefox and Chromium of this user, which accept ECDSA and RSA
+                  keys alone; "java": the keystore of $JAVA_HOME, or of the keytool
+                  that is found
         prefix    the root of the file system whose store is meant, such as that of
                   an image that is being built; Debian's is updated right away, the
                   others when their tool runs in there

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from . import _tlsmith
-from ._errors import Error, state_error
+from ._checks import flag, optional_text, text
+from ._errors import Error, config_error, state_error
 from ._sources import discreet, is_pkcs12, load_certificates, load_key, naming, parse_key, read
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ class Identity:
     needs it raises Error, code "state".
     """
 
-    __slots__ = ("_native", "_root")
+    __slots__ = ("_is_named_by_request", "_native", "_root")
 
     def __init__(self, native: _tlsmith.Identity, root: _tlsmith.Certificate | None = None) -> None:
         self._set(native, root)
@@ -33,6 +34,8 @@ class Identity:
     def _set(self, native: _tlsmith.Identity, root: _tlsmith.Certificate | None) -> None:
         self._native = native
         self._root = root
+        # Whether a stranger chose its names, which are not to choose files.
+        self._is_named_by_request = False
 
     @classmethod
     def _wrap(cls, native: _tlsmith.Identity, root: _tlsmith.Certificate | None = None) -> Self:
@@ -84,6 +87,7 @@ class Identity:
         such a file can exchange what is not encrypted.  A file whose parts together
         ask for more than 4 million rounds of hashing the password is refused.
         """
+        flag("insecure_no_mac", insecure_no_mac)
         with naming(source):
             return cls._wrap(_tlsmith.Identity.from_pkcs12(read(source), password, insecure_no_mac))
 
@@ -139,7 +143,8 @@ class Identity:
         programs that read no other, such as Windows before 2019 and Java before
         8u301.  Whoever gets hold of it guesses passwords many times as fast.
         """
-        return self._native.pkcs12(name, password, legacy)
+        optional_text("name", name)
+        return self._native.pkcs12(name, password, flag("legacy", legacy))
 
     def _name(self, fallback: str) -> str:
         names = self.cert.names
@@ -149,19 +154,29 @@ class Identity:
         """Write the files of `Files` into a directory, which is created if need
         be: NAME.pem, NAME-key.pem (mode 0600) and so on.
 
-        NAME is the first name of the certificate unless `name` gives it.  After
-        CA.sign(), that is a name which the request chose: give `name`.  Without
-        `name`, no certificate's file can take the place of another's key or of
-        "ca.pem": the host "www-key" gets the files of NAME "www-key_".
+        NAME is the first name of the certificate unless `name` gives it.  No request
+        chooses a file: where CA.sign() took the names from a request that was not made
+        here, `name` has to be given.  Without `name`, no certificate's file can take
+        the place of another's key or of "ca.pem": the host "www-key" gets the files of
+        NAME "www-key_".
 
         Files that exist are replaced, all or none: if one cannot be written, the
         old ones stay.  Symbolic links are followed, except those of other users in
         directories like /tmp.
 
-        Raises ConfigError where a file cannot be written, and where `name` would
-        give two documents the same file.
+        Raises ConfigError where a file cannot be written, where `name` is needed, and
+        where it would give two documents the same file.
         """
-        stem = file_stem(self._name("identity")) if name is None else sanitize(name)
+        if name is not None:
+            stem = sanitize(text("name", name))
+        elif self._is_named_by_request:
+            raise config_error(
+                f"the files of '{self.cert.subject}' would be named by the request: choose "
+                "their name, with write(directory, name=...), or its names, with "
+                "CA.sign(csr, names=[...])"
+            )
+        else:
+            stem = file_stem(self._name("identity"))
         files = self._paths(os.fspath(directory), stem)
         documents = self._documents(files)
         os.makedirs(directory, exist_ok=True)
@@ -184,23 +199,25 @@ class Identity:
     def _documents(self, files: Files) -> list[tuple[str, bytes, bool]]:
         """What to write: path, content, and whether it is the owner's alone."""
         documents = [(files.chain, self.chain_pem, False), (files.cert, self.cert_pem, False)]
-        if files.key is not None:
+        if files.key is not None and files.combined is not None:
             documents += [(files.key, self.key_pem, True), (files.combined, self.pem, True)]
-        # A root that is called "ca" is in that file already.
-        if self._root is not None and (files.ca, self._root.pem, False) not in documents:
-            documents.append((files.ca, self._root.pem, False))
+        if self._root is not None and files.ca is not None:
+            root = files.ca, self._root.pem, False
+            # A root that is called "ca" is in that file already.
+            documents += [root] if root not in documents else []
         return documents
 
     def files(self) -> AbstractContextManager[Files]:
         """The files of write() in a temporary folder, for as long as the
-        `with` block runs."""
+        `with` block runs.  Where write() needs a `name`, it is "certificate"."""
         from contextlib import contextmanager
         from tempfile import TemporaryDirectory
 
         @contextmanager
         def temporary() -> Iterator[Files]:
+            name = "certificate" if self._is_named_by_request else None
             with TemporaryDirectory(prefix="tlsmith-") as directory:
-                yield self.write(directory)
+                yield self.write(directory, name=name)
 
         return temporary()
 

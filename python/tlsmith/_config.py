@@ -5,14 +5,13 @@ Everything here is immutable and may be shared between threads.
 
 from __future__ import annotations
 
-import os
-
 from . import _tlsmith
 from ._certs import Identity
+from ._checks import flag, instance, listed, octets, optional_text, seconds, strings, text, whole
 from ._context import context, trusting
-from ._errors import config_error, shown, state_error
-from ._options import depth, moment, strings
-from ._plain import bind, check_address, dial_unix, handshake_limit
+from ._errors import config_error, state_error
+from ._options import clock, depth, keylog
+from ._plain import bind, check_address, dial_unix, handshake_limit, host_and_port
 from ._socket import Connection, Listener, Socket
 from ._trust import Pin, Trust, warn
 
@@ -20,20 +19,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
-    from datetime import datetime
-    from typing import Any, Literal, Self, TypeAlias
+    from typing import Any, Literal, NoReturn, Self, TypeAlias, Unpack
 
     from _typeshed import ReadableBuffer
 
+    from ._keywords import ClientArguments, ServerArguments
+    from ._options import Clock, KeyLog
     from ._plain import Address
-    from ._sources import StrPath
     from ._trust import Trusted
     from ._tuples import ClientHello
     from .ssl._context import SSLContext
 
     Version: TypeAlias = Literal["1.2", "1.3"]
-    KeyLog: TypeAlias = StrPath | Callable[[str], object]
-    Clock: TypeAlias = datetime | Callable[[], datetime]
 
 
 class _Config:
@@ -51,9 +48,15 @@ class _Config:
         self._settings = {**settings, **_for_both(arguments)}
         self._context = context(self._settings)
 
-    def replace(self, **changes: Any) -> Self:
-        """The same with some arguments changed."""
-        return type(self)(**{**self._arguments, **changes})
+    def _verifies(self) -> bool:
+        """Whether no peer's certificate is accepted without having been verified."""
+        return bool(self._settings.get("verify", True))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
 
 
 class Client(_Config):
@@ -82,6 +85,9 @@ class Client(_Config):
                     appended to, in the NSS format, or a function for each line
     now             when certificates have to be valid: an aware datetime, or a
                     function that gives one; None: now
+
+    Pickled, it takes along what it trusts, and leaves its sessions behind; with an
+    `identity` it cannot be, since private keys do not travel in pickles.
     """
 
     __slots__ = ()
@@ -106,20 +112,25 @@ class Client(_Config):
         now: Clock | None = None,
     ) -> None:
         arguments = {name: value for name, value in locals().items() if name != "self"}
-        whom = Trust._of(trust)
-        if whom._insecure or not _flag("check_hostname", check_hostname):
+        # Files are read once, also for replace() and in another process.
+        arguments["trust"] = whom = Trust._of(trust)
+        if whom._insecure or not flag("check_hostname", check_hostname):
             warn("no certificate is checked" if whom._insecure else "no name is checked", 3)
         settings = {
             **trusting(whom),
-            "identities": [] if identity is None else [_native(identity)],
+            "identities": [] if identity is None else [_native("identity", identity)],
             "check_hostname": check_hostname,
-            "pins": [_key_pin(pin) for pin in _sequence("pins", pins)],
+            "pins": [_key_pin(pin) for pin in listed("pins", pins)],
             "max_depth": depth(max_depth),
-            "ech": ech,
-            "resume": resume,
-            "early_data": int(_flag("early_data", early_data)),
+            "ech": _ech(ech),
+            "resume": flag("resume", resume),
+            "early_data": int(flag("early_data", early_data)),
         }
         self._build(arguments, settings)
+
+    def replace(self, **changes: Unpack[ClientArguments]) -> Self:
+        """The same with some arguments changed: those of Client()."""
+        return type(self)(**{**self._arguments, **changes})
 
     def connect(
         self,
@@ -131,8 +142,10 @@ class Client(_Config):
     ) -> Socket:
         """Connect and shake hands.
 
-        address      (host, port), or the path of a Unix socket
-        server_name  what the certificate is checked for, by default the host
+        address      (host, port), or the path of a Unix socket; an IPv6 address may
+                     have a zone, ("fe80::1%eth0", 443) or ("fe80::1", 443, 0, 2)
+        server_name  what the certificate is checked for, by default the host, without
+                     its zone
         timeout      limits connecting and each later call, in seconds; None
                      waits for ever
         early_data   what to say first.  Where `Client(early_data=True)` resumes a
@@ -144,10 +157,12 @@ class Client(_Config):
 
         Raises VerifyError for a server that is not the one.
         """
-        early = None if early_data is None else memoryview(early_data).cast("B")
+        early = None if early_data is None else octets("early_data", early_data)
+        optional_text("server_name", server_name)
+        seconds("timeout", timeout)
         check_address(address)
         if isinstance(address, tuple):
-            host, port = address[:2]
+            host, port = host_and_port(address)
             if host is None:
                 raise config_error("a client needs the host to connect to")
             name = host if server_name is None else server_name
@@ -168,21 +183,39 @@ class Client(_Config):
         return sock
 
     def wrap(
-        self, sock: socket.socket, server_name: str | None, *, handshake: bool = True
+        self,
+        sock: socket.socket,
+        server_name: str | None,
+        *,
+        handshake: bool = True,
+        received: ReadableBuffer = b"",
     ) -> Socket:
         """Be a client over a connected socket, which is taken over: `sock` is
-        detached, its timeout kept."""
-        return _wrap(self._context, sock, False, server_name, handshake)
+        detached, its timeout kept.
+
+        handshake  make the handshake now, and not with the first recv or send
+        received   what was read from `sock` already and is the server's TLS: the rest
+                   of a buffer, behind the answer to STARTTLS
+        """
+        return _wrap(self._context, sock, False, server_name, handshake, received)
 
     def buffer(self, server_name: str | None) -> Connection:
         """Be a client without I/O."""
-        return Connection(self._context, False, server_name)
+        return Connection(self._context, False, optional_text("server_name", server_name))
 
     def ssl_context(self) -> SSLContext:
         """The same as an ssl.SSLContext, for requests, httpx, aiohttp, asyncio."""
         from .ssl._context import SSLContext
 
         return SSLContext._of_client(self)
+
+    def __reduce__(self) -> tuple[Callable[..., Client], tuple[type[Client], dict[str, Any]]]:
+        if self._arguments["identity"] is not None:
+            raise TypeError(
+                "a Client with an identity has a private key and cannot be pickled: make it in "
+                "the other process, from files, or pickle client.replace(identity=None)"
+            )
+        return _client, (type(self), self._arguments)
 
 
 class Server(_Config):
@@ -209,7 +242,7 @@ class Server(_Config):
     ocsp          the OCSP response (DER) to staple to the last identity
     """
 
-    __slots__ = ("_chosen",)
+    __slots__ = ("_chosen", "_has_chosen_insecure")
 
     def __init__(
         self,
@@ -234,7 +267,7 @@ class Server(_Config):
         now: Clock | None = None,
     ) -> None:
         arguments = {name: value for name, value in locals().items() if name != "self"}
-        identities = [identity] if isinstance(identity, Identity) else list(identity)
+        identities = [identity] if isinstance(identity, Identity) else listed("identity", identity)
         if not identities:
             raise config_error("a server needs at least one identity")
         if client_auth in ("optional", "required") and client_trust is None:
@@ -249,23 +282,28 @@ class Server(_Config):
             warn("no certificate of a client is checked", 3)
         if isinstance(early_data, bool):
             raise TypeError("early_data of a server is how many bytes a client may send")
-        if not 0 <= early_data < 1 << 32:
+        if not 0 <= whole("early_data", early_data) < 1 << 32:
             raise config_error(f"early_data is {early_data}: 0 to 2**32 - 1 bytes can be allowed")
-        if tickets < 0:
+        if whole("tickets", tickets) < 0:
             raise config_error(f"tickets is {tickets}: 0 to 16 can be sent")
         self._chosen: dict[int, tuple[Identity, Server]] = {}
+        self._has_chosen_insecure = False
         settings = {
             **trusting(whom),
-            "identities": [_native(one) for one in identities],
-            "client_auth": client_auth,
-            "omit_certificate_authorities": omit_certificate_authorities,
+            "identities": [_native("each of identity", one) for one in identities],
+            "client_auth": text("client_auth", client_auth),
+            "omit_certificate_authorities": flag(
+                "omit_certificate_authorities", omit_certificate_authorities
+            ),
             "max_depth": depth(max_depth),
             "on_hello": None if on_hello is None else self._choose(on_hello),
-            "require_known_name": strict_names,
+            "require_known_name": flag("strict_names", strict_names),
             "tickets": tickets,
-            "ticket_keys": _ticket_keys(ticket_keys),
+            "ticket_keys": [
+                octets("each of ticket_keys", one) for one in listed("ticket_keys", ticket_keys)
+            ],
             "early_data": early_data,
-            "ocsp": ocsp,
+            "ocsp": None if ocsp is None else octets("ocsp", ocsp),
         }
         self._build(arguments, settings)
 
@@ -286,9 +324,20 @@ class Server(_Config):
             if not isinstance(chosen, Server):
                 kind = type(chosen).__name__
                 raise TypeError(f"on_hello gives a Server, an Identity or None, not {kind}")
+            if not chosen._verifies():
+                self._has_chosen_insecure = True
             return chosen._context
 
         return choose
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Server has private keys and cannot be pickled: make it in the other process, "
+            "from the files of its identities, or fork"
+        )
+
+    def _verifies(self) -> bool:
+        return super()._verifies() and not self._has_chosen_insecure
 
     def _with(self, identity: Identity) -> Server:
         """The same server with another identity, made once for each."""
@@ -300,6 +349,10 @@ class Server(_Config):
             # The identity stays alive as long as its number stands for it.
             self._chosen[id(identity._native)] = known
         return known[1]
+
+    def replace(self, **changes: Unpack[ServerArguments]) -> Self:
+        """The same with some arguments changed: those of Server()."""
+        return type(self)(**{**self._arguments, **changes})
 
     def listen(
         self,
@@ -324,10 +377,17 @@ class Server(_Config):
         limit = handshake_limit(handshake_timeout)
         return Listener(self._context, bind(address, backlog, reuse_port), limit)
 
-    def wrap(self, sock: socket.socket, *, handshake: bool = True) -> Socket:
+    def wrap(
+        self, sock: socket.socket, *, handshake: bool = True, received: ReadableBuffer = b""
+    ) -> Socket:
         """Be a server over a connected socket, which is taken over: `sock` is
-        detached, its timeout kept."""
-        return _wrap(self._context, sock, True, None, handshake)
+        detached, its timeout kept.
+
+        handshake  make the handshake now, and not with the first recv or send
+        received   what was read from `sock` already and is the client's TLS: the rest
+                   of a buffer, behind the line of a proxy or a STARTTLS
+        """
+        return _wrap(self._context, sock, True, None, handshake, received)
 
     def buffer(self) -> Connection:
         """Be a server without I/O."""
@@ -343,77 +403,40 @@ class Server(_Config):
 _MOST_CHOSEN = 64
 
 
+def _client(kind: type[Client], arguments: dict[str, Any]) -> Client:
+    """A client out of a pickle."""
+    return kind(**arguments)
+
+
 def _for_both(arguments: dict[str, Any]) -> dict[str, Any]:
     """The settings that a Client and a Server have from the same arguments."""
     groups, ciphers = arguments["groups"], arguments["ciphers"]
     return {
         "alpn": strings("alpn", arguments["alpn"]),
-        "min_version": arguments["min_version"],
-        "max_version": arguments["max_version"],
+        "min_version": text("min_version", arguments["min_version"]),
+        "max_version": text("max_version", arguments["max_version"]),
         "groups": None if groups is None else strings("groups", groups),
         "ciphers": None if ciphers is None else strings("ciphers", ciphers),
-        "keylog": _keylog(arguments["keylog"]),
-        "now": _clock(arguments["now"]),
+        "keylog": keylog(arguments["keylog"]),
+        "now": clock(arguments["now"]),
     }
 
 
-def _native(identity: Identity) -> _tlsmith.Identity:
-    if not isinstance(identity, Identity):
-        raise TypeError(f"an Identity is needed, not {type(identity).__name__}")
-    return identity._native
+def _native(name: str, identity: Identity) -> _tlsmith.Identity:
+    return instance(name, identity, Identity)._native
 
 
 def _key_pin(pin: Pin) -> str:
-    if not isinstance(pin, Pin):
-        raise TypeError(f"pins are Pins, not {type(pin).__name__}")
-    if pin._kind != "spki":
+    if instance("each of pins", pin, Pin)._kind != "spki":
         raise config_error(f"{pin} is a certificate: Trust.pinned() is for those")
     return pin._sha256
 
 
-def _flag(name: str, value: bool) -> bool:
-    """What is true or false, and nothing that is only taken for it."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} is True or False, not {type(value).__name__}")
-    return value
+def _ech(ech: bytes | str | None) -> bytes | str | None:
+    return ech if ech is None or isinstance(ech, str) else octets("ech", ech)
 
 
-def _sequence(name: str, values: Sequence[Any]) -> Sequence[Any]:
-    """What is not one value, whose bytes or letters would be taken for several."""
-    if isinstance(values, (str, bytes, bytearray, memoryview)):
-        raise TypeError(f"{name} is a sequence: put the one into a list")
-    return values
-
-
-def _ticket_keys(keys: Sequence[ReadableBuffer]) -> list[bytes]:
-    return [bytes(memoryview(key)) for key in _sequence("ticket_keys", keys)]
-
-
-def _keylog(keylog: KeyLog | None) -> KeyLog | None:
-    if keylog is None or callable(keylog):
-        return keylog
-    if isinstance(keylog, (str, os.PathLike)):
-        try:
-            os.fsencode(keylog)
-        except UnicodeError:
-            raise config_error(
-                f"keylog is {shown(keylog)}, which is not the path of a file"
-            ) from None
-        return keylog
-    raise TypeError(f"keylog is a path or a function, not {type(keylog).__name__}")
-
-
-def _clock(now: Clock | None) -> Callable[[], int | None] | None:
-    if now is None:
-        return None
-    if callable(now):
-        clock = now
-        return lambda: moment("now", clock())
-    fixed = moment("now", now)
-    return lambda: fixed
-
-
-def _begin(sock: Socket, early: memoryview | None) -> None:
+def _begin(sock: Socket, early: bytes | None) -> None:
     """Shakes hands, and says first what is to be said first."""
     if early is None:
         return sock.do_handshake()
@@ -430,19 +453,22 @@ def _wrap(
     is_server: bool,
     server_name: str | None,
     handshake: bool,
+    received: ReadableBuffer,
 ) -> Socket:
     import socket
 
+    before = octets("received", received)
+    flag("handshake", handshake)
+
     if not isinstance(sock, socket.socket) or hasattr(sock, "do_handshake"):
         raise TypeError(f"a socket.socket is needed, not {type(sock).__name__}")
-    if server_name is not None and not isinstance(server_name, str):
-        raise TypeError(f"server_name is a str, not {type(server_name).__name__}")
+    optional_text("server_name", server_name)
     if sock.fileno() < 0:
         raise state_error("the socket is closed")
     timeout = sock.gettimeout()
     # The time limit is ours from now on, and the descriptor blocks.
     sock.setblocking(True)
-    wrapped = Socket(context, sock.detach(), is_server, server_name, timeout)
+    wrapped = Socket(context, sock.detach(), is_server, server_name, timeout, None, before)
     if handshake:
         try:
             wrapped.do_handshake()
@@ -450,31 +476,3 @@ def _wrap(
             wrapped.close()
             raise
     return wrapped
-
-
-def connect(
-    host: str,
-    port: int = 443,
-    *,
-    timeout: float | None = 30.0,
-    server_name: str | None = None,
-    **client: Any,
-) -> Socket:
-    """Connect to a server and verify it: Client(...).connect((host, port)), with
-    all that Client takes."""
-    return Client(**client).connect((host, port), server_name=server_name, timeout=timeout)
-
-
-def listen(
-    address: Address,
-    identity: Identity | Sequence[Identity],
-    *,
-    backlog: int | None = None,
-    handshake_timeout: float | None = 5.0,
-    **server: Any,
-) -> Listener:
-    """Listen as a server: Server(identity, ...).listen(address), with all that
-    Server takes."""
-    return Server(identity, **server).listen(
-        address, backlog=backlog, handshake_timeout=handshake_timeout
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import _tlsmith
 from ._certs import Identity
+from ._checks import seconds
 from ._context import context, trusting
 from ._errors import CertError, shown
 from ._requests import CSR
@@ -63,7 +64,7 @@ def _shown_by(host: str, port: int, timeout: float | None) -> list[_tlsmith.Cert
     if not isinstance(host, str) or not isinstance(port, int):
         raise TypeError(f"a server is (host, port), a str and an int, not {shown((host, port))}")
     looking = context(trusting(INSECURE))
-    fd = _tlsmith.dial(host, str(port), timeout)
+    fd = _tlsmith.dial(host, str(port), seconds("timeout", timeout))
     with Socket(looking, fd, False, host, timeout) as sock:
         sock.do_handshake()
         return list(sock.peer_chain)

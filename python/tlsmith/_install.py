@@ -215,6 +215,20 @@ _PROFILES = (
 )
 
 
+_BROWSERS_ACCEPT = ("ecdsa-", "rsa-")
+
+
+def refused_by_browsers(root: _tlsmith.Certificate) -> str | None:
+    """Why the browsers accept nothing that this authority issues, though it is in their
+    stores; None where they do."""
+    if root.key_type.startswith(_BROWSERS_ACCEPT):
+        return None
+    return (
+        f"browsers accept ECDSA (ecdsa-p256, ecdsa-p384) and RSA keys, and the key of "
+        f"'{root.subject}' is {root.key_type}: they refuse what it issues"
+    )
+
+
 def _databases(profiles: Sequence[StrPath] | None) -> Iterator[str]:
     """The profiles that have a store, of those given, or of this user."""
     if profiles is None:
@@ -253,7 +267,14 @@ def _nss_change(certutil: str, folder: str) -> Callable[[_tlsmith.Certificate, b
             _require([certutil, "-D", *database], what)
             return True
         with _file(root) as path:
-            _require([certutil, "-A", *database, "-t", "C,,", "-i", path], what)
+            try:
+                _require([certutil, "-A", *database, "-t", "C,,", "-i", path], what)
+            except ConfigError as error:
+                # Of keys that it does not know, NSS says no more than that it failed.
+                doubt = refused_by_browsers(root)
+                if doubt is None:
+                    raise
+                raise config_error(f"{doubt}. {error}", error.code) from error
         return True
 
     return change

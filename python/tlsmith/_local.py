@@ -45,12 +45,17 @@ def load_or_create(cls: type[CA], directory: StrPath | None) -> CA:
                     "or remove the certificate for a new authority",
                     "config.file",
                 )
-            return cls.load(cert, key)
+            return _placed(cls.load(cert, key), directory)
         # A key without a certificate is what a crash between the two leaves.
         left = load_key(key) if os.path.exists(key) else "ecdsa-p256"
         ca = cls(organization=owner(), key=left)
         ca._native.save(cert, key)
-        return ca
+        return _placed(ca, directory)
+
+
+def _placed(ca: CA, directory: str) -> CA:
+    ca._folder = os.path.abspath(directory)
+    return ca
 
 
 @contextmanager

@@ -1,16 +1,24 @@
-"""What people say about certificates, as the extension takes it."""
+"""Options of certificates, and those that clients and servers share, as the extension
+takes them."""
 
 from __future__ import annotations
 
+import os
+
 from . import _tlsmith
+from ._checks import flag, optional_text, strings, text, whole
 from ._errors import ConfigError, config_error, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
     from typing import Any, Literal, TypeAlias
 
+    from ._sources import StrPath
+
+    Clock: TypeAlias = datetime | Callable[[], datetime]
+    KeyLog: TypeAlias = StrPath | Callable[[str], object]
     Usage: TypeAlias = Literal["server", "client", "email", "code", "ocsp"]
     When: TypeAlias = datetime | timedelta | str
 
@@ -20,7 +28,7 @@ _USAGES = ("server", "client", "email", "code", "ocsp")
 
 def depth(count: int | None) -> int | None:
     """How many CAs may stand between a certificate and its root."""
-    if count is not None and not 0 <= count <= 255:
+    if count is not None and not 0 <= whole("max_depth", count) <= 255:
         raise config_error(f"max_depth is {count}: 0 to 255 CAs may be allowed")
     return count
 
@@ -52,8 +60,7 @@ def options(
         raise TypeError(f"key is a type of key or a Key, not {type(key).__name__}")
     not_before, lifetime = validity(valid)
     subject = None
-    if common_name is not None:
-        text("common_name", common_name)
+    optional_text("common_name", common_name)
     if organization is not None:
         text("organization", organization)
         subject = _subject(common_name, organization, names)
@@ -64,7 +71,7 @@ def options(
             known = ", ".join(f'"{known}"' for known in _USAGES)
             raise config_error(f"usage has {shown(kind)}: {known} are known")
     for_tls = {"server", "client"}.intersection(usages)
-    if path_len is not None and not 0 <= path_len <= 255:
+    if path_len is not None and not 0 <= whole("path_len", path_len) <= 255:
         raise config_error(f"path_len is {path_len}: 0 to 255 CAs may stand below a CA")
     return {
         "common_name": common_name,
@@ -79,35 +86,18 @@ def options(
         "key_type": key if isinstance(key, str) else None,
         "key": None if isinstance(key, str) else key,
         "path_len": path_len,
-        "ca": ca,
+        "ca": flag("ca", ca),
         "permit": strings("permit", permit),
         "exclude": strings("exclude", exclude),
-        "crl_url": crl_url,
-        "ocsp_url": ocsp_url,
-        "must_staple": must_staple,
+        "crl_url": optional_text("crl_url", crl_url),
+        "ocsp_url": optional_text("ocsp_url", ocsp_url),
+        "must_staple": flag("must_staple", must_staple),
         "serial": None if serial is None else _serial(serial),
         "extensions": [] if extensions is None else _extensions(extensions),
-        "outlive_ca": outlive_ca,
-        "copy_extensions": copy_extensions,
-        "allow_other_names": allow_other_names,
+        "outlive_ca": flag("outlive_ca", outlive_ca),
+        "copy_extensions": flag("copy_extensions", copy_extensions),
+        "allow_other_names": flag("allow_other_names", allow_other_names),
     }
-
-
-def strings(name: str, value: Sequence[str]) -> list[str]:
-    """A list of str, and not one of the letters of a str."""
-    if isinstance(value, (str, bytes)):
-        raise TypeError(f"{name} is a sequence: [{shown(value)}]")
-    found = list(value)
-    for one in found:
-        text(f"each of {name}", one)
-    return found
-
-
-def text(name: str, value: str) -> str:
-    """A str, and nothing that could pass for one until later."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is a str, not {type(value).__name__}: {shown(value)}")
-    return value
 
 
 def _serial(serial: int) -> str:
@@ -131,7 +121,8 @@ def _extensions(
         if not isinstance(der, bytes):
             kind = type(der).__name__
             raise TypeError(f"the extension {oid} is DER, or (critical, DER), not {kind}")
-        found.append((oid, critical, der))
+        text("each key of extensions", oid)
+        found.append((oid, flag(f"whether {oid} is critical", critical), der))
     return found
 
 
@@ -313,3 +304,29 @@ def moment(name: str, value: datetime | int | None) -> int | None:
     if not _FIRST <= seconds <= _LAST:
         raise config_error(f"{name} is {seconds}: it leaves the years 1 to 9999")
     return seconds
+
+
+def keylog(keylog: KeyLog | None) -> KeyLog | None:
+    """Where the secrets of connections go: a path or a function."""
+    if keylog is None or callable(keylog):
+        return keylog
+    if isinstance(keylog, (str, os.PathLike)):
+        try:
+            os.fsencode(keylog)
+        except UnicodeError:
+            raise config_error(
+                f"keylog is {shown(keylog)}, which is not the path of a file"
+            ) from None
+        return keylog
+    raise TypeError(f"keylog is a path or a function, not {type(keylog).__name__}")
+
+
+def clock(now: Clock | None) -> Callable[[], int | None] | None:
+    """A function that tells the time, in seconds of the Unix epoch."""
+    if now is None:
+        return None
+    if callable(now):
+        tell = now
+        return lambda: moment("now", tell())
+    fixed = moment("now", now)
+    return lambda: fixed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ._checks import flag, optional_text, whole
 from ._errors import config_error, io_error, shown, shown_path
 
 TYPE_CHECKING = False
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def check_address(address: Address) -> None:
-    """Raises where it is neither (host, port) nor the path of a Unix socket."""
+    """Raises where it is neither (host, port), with or without the flow and the scope of
+    IPv6, nor the path of a Unix socket."""
     if isinstance(address, tuple) and 2 <= len(address) <= 4:
         check_port(address[1])
     elif not isinstance(address, (str, bytes, os.PathLike)):
@@ -26,6 +28,26 @@ def check_address(address: Address) -> None:
         )
     elif not os.fspath(address):
         raise config_error("the path of the Unix socket is empty")
+
+
+def host_and_port(address: tuple[Any, ...]) -> tuple[str | None, int]:
+    """The host, with its zone where it is an IPv6 address that has one (RFC 4007, section
+    11): "fe80::1%2" for ("fe80::1", 443, 0, 2), as getaddrinfo() gives it."""
+    host, port = address[:2]
+    optional_text("the host of an address", host)
+    flow, scope = (*address[2:], 0, 0)[:2]
+    if not isinstance(flow, int) or not isinstance(scope, int):
+        raise TypeError(f"the flow and the scope of an address are ints: {shown(address)}")
+    if flow:
+        raise config_error(f"the address {shown(address)} has a flow label, which cannot be chosen")
+    if not scope:
+        return host, port
+    if not isinstance(host, str) or ":" not in host:
+        raise config_error(
+            f"the address {shown(address)} has a scope, which only IPv6 addresses have: "
+            "look the name up first, with socket.getaddrinfo()"
+        )
+    return (host if "%" in host else f"{host}%{scope}"), port
 
 
 def check_port(port: int) -> None:
@@ -97,11 +119,11 @@ def bind(address: Address, backlog: int | None, reuse_port: bool) -> socket.sock
     import socket
 
     check_address(address)
-    if backlog is None:
-        backlog = MOST_WAITING
+    backlog = MOST_WAITING if backlog is None else whole("backlog", backlog)
+    flag("reuse_port", reuse_port)
     if not isinstance(address, tuple):
         return _bind_unix(os.fspath(address), backlog, reuse_port)
-    host, port = address[:2]
+    host, port = host_and_port(address)
     if not host:
         both = socket.has_dualstack_ipv6()
         family = socket.AF_INET6 if both else socket.AF_INET

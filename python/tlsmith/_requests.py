@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import _tlsmith
+from ._checks import strings
 from ._options import options
 from ._sources import discreet, is_der, naming, read
 
@@ -42,15 +43,16 @@ class CSR:
         usage: Sequence[Usage] | None = None,
         ca: bool = False,
     ) -> None:
+        wanted = strings("names", names)
         asked = options(
             key,
             common_name=common_name,
             organization=organization,
             usage=usage,
             ca=ca,
-            names=names,
+            names=wanted,
         )
-        self._native = _tlsmith.CSR(list(names), asked)
+        self._native = _tlsmith.CSR(wanted, asked)
 
     @classmethod
     @discreet

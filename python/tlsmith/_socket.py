@@ -8,7 +8,8 @@ import os
 import time
 
 from . import _tlsmith
-from ._errors import Error, WantRead, config_error, io_error, shown, state_error
+from ._checks import seconds
+from ._errors import Error, TimedOut, WantRead, config_error, io_error, shown, state_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,39 @@ class _Peer(_tlsmith.Peer):
     """What sockets and connections without I/O know alike."""
 
     __slots__ = ()
+
+    def _agree(self) -> None:
+        """Have the handshake complete, or raise: before, nobody knows who the peer is,
+        and nothing would look like a peer without a certificate."""
+        raise NotImplementedError
+
+    @property
+    def peer(self) -> _tlsmith.Certificate | None:
+        """The peer's certificate, or None where it presented none.  As `info`, known
+        once the handshake is complete."""
+        self._agree()
+        return super().peer
+
+    @property
+    def peer_chain(self) -> tuple[_tlsmith.Certificate, ...]:
+        """The certificates that the peer sent, its own first.  As `info`, known once
+        the handshake is complete."""
+        self._agree()
+        return super().peer_chain
+
+    @property
+    def verified_chain(self) -> tuple[_tlsmith.Certificate, ...]:
+        """The path that was accepted, up to the root; empty where none was checked, as
+        in a resumed session.  As `info`, known once the handshake is complete."""
+        self._agree()
+        return super().verified_chain
+
+    @property
+    def ocsp_response(self) -> bytes | None:
+        """The OCSP response that the server stapled, in DER (RFC 6960), or None.  It is
+        not verified.  As `info`, known once the handshake is complete."""
+        self._agree()
+        return super().ocsp_response
 
     def channel_binding(
         self, kind: Literal["tls-exporter", "tls-server-end-point"] = "tls-exporter"
@@ -75,6 +109,10 @@ class Socket(_tlsmith.Socket, _Peer):
     def __init__(self, *_arguments: object) -> None:
         self._files = 0
         self._closing = False
+
+    def _agree(self) -> None:
+        if self.handshaking:
+            self.do_handshake()
 
     @property
     def info(self) -> Info:
@@ -152,7 +190,7 @@ class Socket(_tlsmith.Socket, _Peer):
         Raises TimedOut, and can be called again."""
         import socket
 
-        if timeout is not None:
+        if seconds("timeout", timeout) is not None:
             self.settimeout(timeout)
         leftover = self.finish()
         plain = socket.socket(fileno=self.detach())
@@ -203,6 +241,10 @@ class Connection(_tlsmith.Connection, _Peer):
 
     def __init__(self, *_arguments: object) -> None:
         pass
+
+    def _agree(self) -> None:
+        if self.handshaking:
+            raise state_error("the handshake is not complete")
 
     @property
     def info(self) -> Info:
@@ -260,7 +302,8 @@ class Listener:
 
         Clients that hang up while they wait are passed over.  Without a descriptor or
         memory for one more client, it tries again every 0.1 seconds, and the logger
-        "tlsmith" gets one warning; a listener that does not block raises Error.
+        "tlsmith" gets one warning; a listener that does not block, or has a time limit,
+        raises Error.  TimedOut where no client came within that.
         """
         process = os.getpid()
         self._waiting.append(process)
@@ -288,6 +331,9 @@ class Listener:
             except BlockingIOError as error:
                 raise WantRead(error.errno, "no client waits") from error
             except OSError as error:
+                if isinstance(error, TimeoutError) and error.errno is None:
+                    seconds = self._plain.gettimeout()
+                    raise TimedOut(None, f"no client came within {seconds} s") from error
                 if error.errno in _OF_ONE_CLIENT:
                     continue
                 if error.errno not in _SHORTAGES or not _blocks(self.fileno()):
@@ -310,9 +356,32 @@ class Listener:
     @property
     def address(self) -> Any:
         """The address that it listens on."""
+        return self.getsockname()
+
+    def getsockname(self) -> Any:
+        """The address that it listens on, as `address` has it."""
+        return self._of_plain("getsockname")
+
+    def getpeername(self) -> Any:
+        """Raises Error, as sockets that listen do: only what accept() gives has a peer."""
+        return self._of_plain("getpeername")
+
+    def gettimeout(self) -> float | None:
+        """How many seconds accept() waits, as settimeout() set it."""
+        return self._plain.gettimeout()
+
+    def settimeout(self, value: float | None, /) -> None:
+        """Limit the waiting of accept(), in seconds: None waits for ever; 0 does not
+        wait, and WantRead is raised where no client does."""
+        self._plain.settimeout(value)
+
+    def _of_plain(self, method: str) -> Any:
         if self.fileno() < 0:
             raise state_error("the listener is closed")
-        return self._plain.getsockname()
+        try:
+            return getattr(self._plain, method)()
+        except OSError as error:
+            raise io_error(f"{method} failed", error) from error
 
     def fileno(self) -> int:
         """The descriptor, or -1 once it is closed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import _tlsmith
 from ._certs import Identity
+from ._checks import instance, listed, optional_text, text
 from ._context import context, trusting
 from ._errors import InsecureWarning, config_error, shown
 from ._options import depth, moment
@@ -11,9 +12,9 @@ from ._sources import discreet, load_certificates, load_crls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
-    from typing import Literal, TypeAlias
+    from typing import Any, Literal, Self, TypeAlias
 
     from ._sources import Source
 
@@ -32,6 +33,8 @@ class Pin:
     def __init__(self, kind: Literal["spki", "cert"], sha256: bytes | str) -> None:
         if not isinstance(sha256, (bytes, str)):
             raise TypeError(f"a SHA-256 is bytes or hex, not {type(sha256).__name__}")
+        if kind not in ("spki", "cert"):
+            raise config_error(f'kind is {shown(kind)}: "spki" and "cert" are known')
         self._kind = kind
         self._sha256 = sha256.hex() if isinstance(sha256, bytes) else sha256
         digits = self._sha256.replace(":", "").replace(" ", "").lower()
@@ -58,7 +61,11 @@ class Pin:
 
 
 class Trust:
-    """Who is believed: a set of root certificates, and the CRLs to check with."""
+    """Who is believed: a set of root certificates, and the CRLs to check with.
+
+    Pickled, it takes its certificates and CRLs along; the system's roots are those of the
+    system where it arrives.
+    """
 
     __slots__ = (
         "_allow_unknown",
@@ -82,7 +89,7 @@ class Trust:
         _leaf_only: bool = False,
         _allow_unknown: bool = False,
     ) -> None:
-        self._roots = tuple(roots)
+        self._roots = tuple(_certificates("roots", roots))
         self._system = system
         self._insecure = _insecure
         self._pinned = tuple(_pinned)
@@ -217,8 +224,25 @@ class Trust:
             verifier = context({**trusting(self), "max_depth": depth(max_depth)})
         if max_depth is None:
             self._context = verifier
-        certificates = list(chain.chain if isinstance(chain, Identity) else chain)
-        return verifier.verify(certificates, hostname, usage, moment("at", at))
+        certificates = list(chain.chain) if isinstance(chain, Identity) else chain
+        return verifier.verify(
+            _certificates("chain", certificates),
+            optional_text("hostname", hostname),
+            text("usage", usage),
+            moment("at", at),
+        )
+
+    def __reduce__(self) -> tuple[Callable[..., Trust], tuple[Any, ...]]:
+        # Without the context, which the other process makes itself.
+        flags = self._leaf_only, self._allow_unknown
+        parts = self._roots, self._system, self._insecure, self._pinned, self._crls, *flags
+        return _rebuild, parts
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
 
     def __len__(self) -> int:
         """How many roots were given; the system's do not count."""
@@ -231,6 +255,31 @@ class Trust:
         pinned = f", {len(self._pinned)} pinned" if self._pinned else ""
         crls = f", {len(self._crls)} CRLs" if self._crls else ""
         return f"<tlsmith.Trust {len(self)} roots{system}{pinned}{crls}>"
+
+
+def _certificates(name: str, given: Iterable[_tlsmith.Certificate]) -> list[_tlsmith.Certificate]:
+    return [instance(f"each of {name}", one, _tlsmith.Certificate) for one in listed(name, given)]
+
+
+def _rebuild(
+    roots: tuple[_tlsmith.Certificate, ...],
+    system: bool,
+    insecure: bool,
+    pinned: tuple[str, ...],
+    crls: tuple[_tlsmith.CRL, ...],
+    leaf_only: bool,
+    allow_unknown: bool,
+) -> Trust:
+    """A trust out of a pickle."""
+    return Trust(
+        roots,
+        system=system,
+        _insecure=insecure,
+        _pinned=pinned,
+        _crls=crls,
+        _leaf_only=leaf_only,
+        _allow_unknown=allow_unknown,
+    )
 
 
 INSECURE = Trust(_insecure=True)

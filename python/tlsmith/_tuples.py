@@ -5,8 +5,59 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal, NamedTuple
 
-class Files(namedtuple("Files", ["cert", "key", "chain", "ca", "combined"])):
+    class _Files(NamedTuple):
+        cert: str
+        key: str | None
+        chain: str
+        ca: str | None
+        combined: str | None
+
+    class _ClientHello(NamedTuple):
+        server_name: str | None
+        alpn: tuple[str, ...]
+        versions: tuple[str, ...]
+        ciphers: tuple[str, ...]
+        groups: tuple[str, ...]
+        signature_schemes: tuple[str, ...]
+
+    class _Info(NamedTuple):
+        version: Literal["1.2", "1.3"]
+        cipher: str
+        group: str | None
+        alpn: str | None
+        server_name: str | None
+        resumed: bool
+        signature_scheme: str | None
+        early_data: Literal["none", "accepted", "rejected"]
+        ech: Literal["none", "grease", "accepted"]
+
+else:
+    _Files = namedtuple("Files", ["cert", "key", "chain", "ca", "combined"])
+    _ClientHello = namedtuple(
+        "ClientHello",
+        ["server_name", "alpn", "versions", "ciphers", "groups", "signature_schemes"],
+    )
+    _Info = namedtuple(
+        "Info",
+        [
+            "version",
+            "cipher",
+            "group",
+            "alpn",
+            "server_name",
+            "resumed",
+            "signature_scheme",
+            "early_data",
+            "ech",
+        ],
+    )
+
+
+class Files(_Files):
     """Paths of what Identity.write() wrote.
 
     cert      the certificate alone
@@ -19,12 +70,7 @@ class Files(namedtuple("Files", ["cert", "key", "chain", "ca", "combined"])):
     __slots__ = ()
 
 
-class ClientHello(
-    namedtuple(
-        "ClientHello",
-        ["server_name", "alpn", "versions", "ciphers", "groups", "signature_schemes"],
-    )
-):
+class ClientHello(_ClientHello):
     """What a client says first (RFC 8446, section 4.1.2), for Server(on_hello=).
 
     server_name        the server that it asks for (SNI), or None
@@ -40,22 +86,7 @@ class ClientHello(
     __slots__ = ()
 
 
-class Info(
-    namedtuple(
-        "Info",
-        [
-            "version",
-            "cipher",
-            "group",
-            "alpn",
-            "server_name",
-            "resumed",
-            "signature_scheme",
-            "early_data",
-            "ech",
-        ],
-    )
-):
+class Info(_Info):
     """What the two sides of a connection agreed on.
 
     version           "1.2" or "1.3"

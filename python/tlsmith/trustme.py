@@ -4,6 +4,8 @@ A test suite that has `import trustme` switches with one line:
 
 import tlsmith.trustme as trustme
 
+and scripts with `python -m tlsmith.trustme` in place of `python -m trustme`.
+
 Like trustme's, these certificates are for tests: valid from 2000 to 3000, for
 servers, clients and code.
 """
@@ -291,3 +293,14 @@ def _pem(label: str, der: bytes) -> bytes:
     text = b64encode(der).decode()
     lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))
     return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n".encode()
+
+
+if __name__ == "__main__":
+    import sys
+
+    from tlsmith._trustme_cli import main
+
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"tlsmith.trustme: {error}")

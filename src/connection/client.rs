@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls_pki_types::{IpAddr, ServerName};
+use rustls_pki_types::ServerName;
 
 use super::engine::Engine;
 use super::stream::Connection;
@@ -15,6 +15,11 @@ impl Connection {
     /// A client.  `server_name`, a DNS name or an address, is what the server's
     /// certificate has to be for, and a DNS name is also sent (SNI).  `None` is
     /// only allowed in a context that does not check names.
+    ///
+    /// The zone of an IPv6 address (`fe80::1%eth0`) is not part of what is checked.  A name
+    /// that no certificate can have is refused, unless the context can accept a peer
+    /// whatever its name: without checks of names or certificates, or by a fingerprint
+    /// ([`Context::trust_certificate`]).  Then it is not sent.
     ///
     /// Nothing is sent before [`Self::handshake`], or the first read or write.
     pub fn client(
@@ -59,10 +64,10 @@ fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName
                 "a client needs the name of its server, to check the certificate for it",
             ));
         }
-        // rustls wants a name; one that is an address is not sent.
-        return Ok(ServerName::IpAddress(IpAddr::from(std::net::IpAddr::from(
-            [0, 0, 0, 0],
-        ))));
+        return Ok(trust::nobody());
     };
-    trust::server_name(name)
+    match trust::server_name(name) {
+        Err(_) if context.accepts_any_name() => Ok(trust::nobody()),
+        parsed => parsed,
+    }
 }

@@ -1,8 +1,10 @@
 //! What a connection needs of whatever carries its bytes, and sockets.
 
+use std::collections::VecDeque;
+use std::io::Read;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -141,6 +143,8 @@ pub struct SocketTransport<F> {
     origin: Origin,
     socket: F,
     interrupt: Option<Interrupt>,
+    /// What was read from the socket before it came here.
+    received: Option<Mutex<VecDeque<u8>>>,
 }
 
 impl<F: AsFd + Send + Sync> SocketTransport<F> {
@@ -161,13 +165,31 @@ impl<F: AsFd + Send + Sync> SocketTransport<F> {
             origin: Origin::here(),
             socket,
             interrupt: None,
+            received: None,
         }
+    }
+
+    /// Has `bytes` come first, before what the socket receives: the program has read them
+    /// from it already, and they belong to TLS.
+    pub fn with_received(mut self, bytes: &[u8]) -> Self {
+        self.received = (!bytes.is_empty()).then(|| Mutex::new(bytes.iter().copied().collect()));
+        self
     }
 
     /// Has `interrupt` called whenever a signal interrupts a wait.
     pub fn with_interrupt(mut self, interrupt: Interrupt) -> Self {
         self.interrupt = Some(interrupt);
         self
+    }
+
+    /// Takes what was received before: how many bytes.
+    fn take_received(&self, buffer: &mut [u8]) -> usize {
+        let Some(received) = &self.received else {
+            return 0;
+        };
+        let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
+        // Reading from memory does not fail.
+        received.read(buffer).unwrap_or(0)
     }
 
     /// The socket.
@@ -220,6 +242,10 @@ impl<F: AsFd + Send + Sync> Transport for SocketTransport<F> {
     }
 
     fn receive(&self, buffer: &mut [u8], patience: Patience) -> Result<usize> {
+        match self.take_received(buffer) {
+            0 => {}
+            count => return Ok(count),
+        }
         let flags = match patience {
             Patience::Descriptor => RecvFlags::empty(),
             _ => RecvFlags::DONTWAIT,

@@ -88,6 +88,16 @@ impl Context {
         self.with_settings(|settings| settings.check == PeerCheck::Full)
     }
 
+    /// Whether a server can be accepted whatever its name: names are not checked, or it
+    /// may have one of the pinned certificates.
+    pub(crate) fn accepts_any_name(&self) -> bool {
+        let has_pinned = |settings: &Settings| {
+            let policy = settings.server_policy();
+            policy.is_ok_and(|policy| !policy.pinned.is_empty())
+        };
+        !self.checks_names() || self.with_settings(has_pinned)
+    }
+
     /// The sessions that others may share.  Where that is too late, nothing is the
     /// matter with this context itself.
     pub(super) fn shared_sessions(&self) -> Result<Sessions> {

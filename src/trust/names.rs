@@ -2,8 +2,9 @@
 //! (RFC 9525; RFC 5280, section 7.5).
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, IpAddr, ServerName};
 use webpki::EndEntityCert;
 
 use super::constraints::NameLimits;
@@ -14,15 +15,37 @@ use super::stand_in::StandIn;
 use crate::pki::{AltName, Certificate, Outline, extension_oid as oid, host_to_ascii, quoted};
 use crate::{CertificateProblem as Problem, Error, Status};
 
+/// Stands in for the name of a server that has none, or one that no certificate can have:
+/// an address, since rustls sends no address (RFC 6066, section 3).  Packets to it are
+/// discarded wherever they are sent (RFC 6666), so that it is nobody's.
+const NOBODY: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 0);
+
+/// The name to give rustls where there is none.  No certificate is for it: only a peer
+/// whose name is not checked is accepted.
+pub(crate) fn nobody() -> ServerName<'static> {
+    ServerName::IpAddress(IpAddr::from(std::net::IpAddr::from(NOBODY)))
+}
+
 /// Reads a DNS name, in either spelling where it is not ASCII
-/// (`"müller.example"`, `"xn--mller-kva.example"`), or an address.
+/// (`"müller.example"`, `"xn--mller-kva.example"`), or an address.  The zone of an IPv6
+/// address (`"fe80::1%eth0"`, RFC 4007, section 11) is left out: it says how this machine
+/// reaches the peer, and no certificate has one.
 pub(crate) fn parse(name: &str) -> crate::Result<ServerName<'static>> {
+    let name = without_zone(name);
     let parsed = ServerName::try_from(ascii_host(name).as_ref()).map(|name| name.to_owned());
     parsed.map_err(|_| {
         let (shown, length) = (quoted(name), name.len());
         let sentence = format!("{shown} ({length} bytes) is not a DNS name or an address");
         Error::new(Status::Argument, sentence)
     })
+}
+
+/// An IPv6 address without its zone; everything else as it is.
+fn without_zone(name: &str) -> &str {
+    match name.split_once('%') {
+        Some((address, zone)) if !zone.is_empty() && address.parse::<Ipv6Addr>().is_ok() => address,
+        _ => name,
+    }
 }
 
 /// A host name as DNS has it (RFC 5891).  What cannot be one stays as it is, to
@@ -46,6 +69,7 @@ pub(super) fn check(
     let is_valid = match (rule, name) {
         (NameCheck::Nothing, _) => true,
         (_, PeerName::Mailbox(mailbox)) => has_mailbox(leaf, mailbox),
+        (_, PeerName::Host(host)) if *host == nobody() => return Err(no_name(leaf)),
         (rule, PeerName::Host(host)) => {
             let has_name = EndEntityCert::try_from(as_checked)
                 .is_ok_and(|leaf| leaf.verify_is_valid_for_subject_name(host).is_ok());
@@ -86,6 +110,16 @@ fn has_mailbox(leaf: &Outline<'_>, mailbox: &str) -> bool {
     let names = leaf.alternative_names().ok().flatten().unwrap_or_default();
     let mut names = names.iter().filter_map(|name| name.known());
     names.any(|name| matches!(&name, AltName::Email(known) if is_same(known)))
+}
+
+/// The refusal of a certificate where the name that was asked for can be in none.
+fn no_name(leaf: &Outline<'_>) -> Finding {
+    let subject = subject_of(leaf);
+    let sentence = format!(
+        "certificate of '{subject}' cannot be checked for the name that you asked for, which no \
+         certificate can have: ask for a DNS name or an address"
+    );
+    Finding::new(Problem::NameMismatch, sentence)
 }
 
 /// The refusal of a certificate for other names.

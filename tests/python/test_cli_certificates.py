@@ -289,7 +289,6 @@ def test_certificates_are_verified_for_a_host_at_a_date(cli):
         "verify.wrong_usage"
     )
     assert "31st" in cli.fails(*check, "--at", "31st", code=2)
-    assert "--verify" in cli.fails("inspect", "localhost.pem", "--host", "a", code=2)
 
 
 def test_a_server_is_looked_at_and_verified_for_its_name(cli):

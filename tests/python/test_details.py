@@ -1,14 +1,16 @@
 """What programs ask certificates, keys, requests and CRLs."""
 
+import concurrent.futures
 import copy
 import datetime
+import multiprocessing
 import pickle
 import ssl
 import subprocess
 
 import OpenSSL.SSL
 import pytest
-from conftest import KEY_TYPES, a_key, socketpair, thread
+from conftest import KEY_TYPES, PATIENCE, a_key, socketpair, thread
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -210,6 +212,78 @@ def test_keys_are_not_pickled_and_do_not_show(ca, identity):
             pickle.dumps(secret)
         assert identity.key_pem.split(b"\n")[1].decode() not in repr(secret)
     assert repr(identity.key) == "<tlsmith.Key ecdsa-p256>"
+
+
+@pytest.fixture
+def other_process():
+    """One that begins with nothing of this one, as on macOS."""
+    with concurrent.futures.ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("spawn")
+    ) as pool:
+        yield pool
+
+
+def trusts(trust, chain):
+    trust.verify(chain, hostname="localhost")
+    return repr(trust)
+
+
+def fetch(client, port):
+    with client.connect(("localhost", port), timeout=PATIENCE) as sock:
+        return sock.info.alpn, sock.recv()
+
+
+def test_trust_travels_to_another_process(tmp_path, other_process):
+    ca = tlsmith.CA()
+    identity = ca.issue("localhost")
+    root = tmp_path / "ca.pem"
+    root.write_bytes(ca.cert.pem)
+    crl = ca.crl()
+    for trust in (
+        tlsmith.Trust.roots(root),
+        tlsmith.Trust.roots(ca).with_crls(crl, check="leaf", unknown="allow"),
+        tlsmith.Trust.pinned(identity.cert) | tlsmith.Trust.system(),
+    ):
+        # Also after it was used, when it has a context.
+        trust.verify(identity, hostname="localhost")
+        again = pickle.loads(pickle.dumps(trust))
+        for name in tlsmith.Trust.__slots__:
+            if name != "_context" and name != "_crls":
+                assert getattr(again, name) == getattr(trust, name)
+        assert [one.der for one in again._crls] == [one.der for one in trust._crls]
+        assert copy.copy(trust) is copy.deepcopy(trust) is trust
+    root.unlink()
+    found = other_process.submit(trusts, tlsmith.Trust.roots(ca), identity.chain)
+    assert found.result(PATIENCE) == "<tlsmith.Trust 1 roots>"
+
+
+def test_clients_travel_to_another_process(ca, identity, tmp_path, other_process):
+    root = tmp_path / "ca.pem"
+    root.write_bytes(ca.cert.pem)
+    client = tlsmith.Client(trust=root, alpn=["h2"])
+    root.unlink()
+    assert copy.copy(client) is copy.deepcopy(client) is client
+    server = tlsmith.Server(identity, alpn=["h2"])
+    assert copy.copy(server) is copy.deepcopy(server) is server
+    with server.listen(("127.0.0.1", 0)) as listener:
+        fetching = other_process.submit(fetch, client, listener.address[1])
+        listener.settimeout(PATIENCE)
+        with listener.accept()[0] as sock:
+            sock.sendall(b"hello")
+        assert fetching.result(PATIENCE) == ("h2", b"hello")
+    # What it trusts was read when it was made.
+    assert client.replace(alpn=[])._arguments["alpn"] == []
+
+
+def test_what_has_a_private_key_says_why_it_does_not_travel(ca, identity):
+    alice = tlsmith.Client(trust=ca, identity=ca.issue_client("alice@example.org"))
+    for secret, advice in (
+        (alice, r"client\.replace\(identity=None\)"),
+        (tlsmith.Server(identity), "from the files of its identities"),
+    ):
+        with pytest.raises(TypeError, match=f"cannot be pickled: .*{advice}"):
+            pickle.dumps(secret)
+    assert pickle.loads(pickle.dumps(alice.replace(identity=None)))._arguments["identity"] is None
 
 
 def test_pyopenssl_shows_and_trusts_them(ca):

@@ -4,7 +4,16 @@ why a peer was refused."""
 import ssl
 
 import pytest
-from conftest import a_key, exchange, memory_pair, refused, socketpair, ssl_context, thread
+from conftest import (
+    PATIENCE,
+    a_key,
+    exchange,
+    memory_pair,
+    refused,
+    socketpair,
+    ssl_context,
+    thread,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
@@ -55,6 +64,50 @@ def test_chains_are_those_of_the_peer(ca):
     near, _ = memory_pair(tlsmith.Client(trust=ca), tlsmith.Server(site))
     assert near.peer_chain == (site.cert, middle.cert)
     assert near.verified_chain == (site.cert, middle.cert, ca.cert)
+
+
+FACTS_OF_PEERS = ["info", "peer", "peer_chain", "verified_chain", "ocsp_response"]
+
+
+@pytest.mark.parametrize("name", FACTS_OF_PEERS)
+def test_who_the_peer_is_waits_for_the_handshake(name, ca, identity):
+    alice = ca.issue_client("alice@example.org")
+    client = tlsmith.Client(trust=ca, identity=alice)
+    server = tlsmith.Server(identity, client_trust=ca)
+    near, far = socketpair()
+    with thread(lambda: client.wrap(near, "localhost")) as connecting:
+        theirs = server.wrap(far, handshake=False)
+        found = getattr(theirs, name)
+    with connecting.result, theirs:
+        assert not theirs.handshaking
+        expected = {
+            "peer": alice.cert,
+            "peer_chain": (alice.cert,),
+            "verified_chain": (alice.cert, ca.cert),
+            "ocsp_response": None,
+        }
+        assert name == "info" or found == expected[name]
+
+
+@pytest.mark.parametrize("name", FACTS_OF_PEERS)
+def test_without_io_nobody_is_the_peer_before_the_handshake(name, server):
+    with pytest.raises(tlsmith.Error, match="the handshake is not complete") as caught:
+        getattr(server.buffer(), name)
+    assert caught.value.code == "state"
+
+
+@pytest.mark.parametrize("name", FACTS_OF_PEERS)
+def test_who_the_peer_is_fails_as_the_handshake_does(name, server):
+    near, far = socketpair()
+    with near, server.wrap(far, handshake=False) as sock:
+        sock.setblocking(False)
+        with pytest.raises(tlsmith.WantRead):
+            getattr(sock, name)
+        near.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        sock.settimeout(PATIENCE)
+        for _ in range(2):
+            with pytest.raises(tlsmith.HandshakeError):
+                getattr(sock, name)
 
 
 def test_the_handshake_was_so_many_bytes(client, server):

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+from conftest import KEY_TYPES, a_key
 
 import tlsmith
 from tlsmith import _install
@@ -141,6 +142,16 @@ def test_a_store_of_nss_is_changed_and_changed_back(ca, profile):
     assert ca.uninstall(["nss"], profiles=[profile]) == changed
     assert ca.uninstall(["nss"], profiles=[profile]) == []
     assert name not in run("certutil", "-L", "-d", f"sql:{profile}")
+
+
+@pytest.mark.parametrize("kind", KEY_TYPES)
+def test_browsers_accept_the_keys_of_rsa_and_ecdsa(kind):
+    root = tlsmith.CA("Root", key=a_key(kind)).cert
+    doubt = _install.refused_by_browsers(root)
+    if kind.startswith(("rsa", "ecdsa")):
+        assert doubt is None
+    else:
+        assert "ECDSA" in doubt and "RSA" in doubt and kind in doubt and "CN=Root" in doubt
 
 
 def test_the_profiles_of_a_user_are_found(ca, profile, tmp_path, monkeypatch):

@@ -21,6 +21,12 @@ def test_the_local_authority_is_made_once_and_loaded_then(tmp_path):
     assert mode(folder / "ca-key.pem") == 0o600
     assert mode(folder) == 0o700
     assert "@" in first.cert.subject
+    for one in (first, tlsmith.CA.local(folder)):
+        assert one.cert_file == str(folder / "ca.pem")
+        assert one.key_file == str(folder / "ca-key.pem")
+    assert tlsmith.load_certificate(first.cert_file) == first.cert
+    loaded = tlsmith.CA.load(first.cert_file, first.key_file)
+    assert loaded.cert_file is loaded.key_file is tlsmith.CA().cert_file is None
     site = tlsmith.CA.local(folder).issue("localhost")
     tlsmith.Trust.roots(folder / "ca.pem").verify(site, hostname="localhost")
 

@@ -31,6 +31,28 @@ print(spent)
     assert spent < 0.010, f"{spent * 1000:.1f} ms"
 
 
+@pytest.mark.parametrize("name", ["aio", "ssl", "testing"])
+def test_what_the_readme_names_is_there_after_the_import(name):
+    program = f"""
+import sys
+import tlsmith
+assert "tlsmith.{name}" not in sys.modules
+assert "{name}" in dir(tlsmith)
+module = tlsmith.{name}
+assert module is sys.modules["tlsmith.{name}"] and module.__all__
+from tlsmith import {name}
+assert {name} is module
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_what_is_not_there_is_named():
+    with pytest.raises(AttributeError, match="module 'tlsmith' has no attribute 'nothing'"):
+        _ = tlsmith.nothing
+    with pytest.raises(ImportError, match="cannot import name 'nothing'"):
+        exec("from tlsmith import nothing")
+
+
 def test_the_stub_says_what_there_is():
     subprocess.run(
         [sys.executable, "-m", "mypy.stubtest", "tlsmith._tlsmith"],

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import pathlib
 import stat
 
 import pytest
@@ -156,12 +157,12 @@ def test_only_who_asked_has_the_key(ca, tmp_path):
         with pytest.raises(tlsmith.Error, match="www.example.com") as caught:
             call()
         assert caught.value.code == "state"
-    files = site.write(tmp_path / "certs")
+    files = site.write(tmp_path / "certs", name="site")
     assert files.key is None and files.combined is None
     assert sorted(os.listdir(tmp_path / "certs")) == [
         "ca.pem",
-        "www.example.com-chain.pem",
-        "www.example.com.pem",
+        "site-chain.pem",
+        "site.pem",
     ]
     assert tlsmith.load_certificate(files.cert) == site.cert
     assert not (tmp_path / "csr.pem").exists(), "nothing is written where the key lacks"
@@ -206,6 +207,28 @@ def test_requests_and_their_keys_are_saved_and_loaded(tmp_path):
     assert again.key is None
     csr.save(tmp_path / "alone.pem")
     assert (tmp_path / "alone.pem").read_bytes() == csr.pem
+
+
+@pytest.mark.parametrize("ca_asked", [False, True])
+def test_no_request_chooses_a_file(ca, tmp_path, ca_asked):
+    victim = ca.issue("www.example.com").write(tmp_path)
+    before = {path: pathlib.Path(path).read_bytes() for path in victim}
+    csr = tlsmith.CSR("www.example.com", ca=ca_asked)
+    site = ca.sign(csr.der, ca=ca_asked)
+    with pytest.raises(tlsmith.ConfigError, match="named by the request: choose") as caught:
+        site.write(tmp_path)
+    assert caught.value.code == "config.argument"
+    assert {path: pathlib.Path(path).read_bytes() for path in victim} == before
+    assert len(os.listdir(tmp_path)) == len(set(victim))
+    with site.files() as files:
+        assert os.path.basename(files.cert) == "certificate.pem"
+        assert tlsmith.load_certificate(files.chain) == site.cert
+    # What the program chose itself.
+    assert site.write(tmp_path, name="a").cert == str(tmp_path / "a.pem")
+    named = ca.sign(csr.der, ca=ca_asked, names=["b.example"])
+    assert named.write(tmp_path).cert == str(tmp_path / "b.example.pem")
+    own = ca.sign(csr, ca=ca_asked)
+    assert own.write(tmp_path / "own").cert == str(tmp_path / "own/www.example.com.pem")
 
 
 def test_a_request_made_here_becomes_an_identity_with_its_key(ca):

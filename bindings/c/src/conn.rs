@@ -283,8 +283,8 @@ pub extern "C" fn tlsmith_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_i
 }
 
 /// Resolve `host`, a name or an address, connect to `port`, a number, and shake
-/// hands, with the certificate checked for `host`.  The connection owns the
-/// socket.  Blocks.  The time limit holds for looking the name up and connecting
+/// hands, with the certificate checked for `host`, without the zone of an IPv6
+/// address ("fe80::1%eth0").  The connection owns the socket.  Blocks.  The time limit holds for looking the name up and connecting
 /// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.
 /// With a limit, a name is looked up in a thread of its own, which ends when the
 /// system's resolver does, perhaps after the call.

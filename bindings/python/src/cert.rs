@@ -37,13 +37,15 @@ impl Certificate {
     }
 
     #[staticmethod]
-    fn from_pem(py: Python<'_>, pem: &[u8]) -> PyResult<Vec<Self>> {
+    fn from_pem(py: Python<'_>, pem: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
+        let pem = values::octets("pem", pem)?;
         let all = detached(py, || tlsmith::Certificate::all_from_pem(pem))?;
         Ok(all.into_iter().map(Self).collect())
     }
 
     #[staticmethod]
-    fn from_der(py: Python<'_>, der: &[u8]) -> PyResult<Self> {
+    fn from_der(py: Python<'_>, der: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let der = values::octets("der", der)?;
         detached(py, || tlsmith::Certificate::from_der(der)).map(Self)
     }
 
@@ -206,8 +208,8 @@ impl Certificate {
     /// Whether it is for this host: a DNS name, in either spelling where it is
     /// not ASCII, or an address.  As for a connection, only `names` count, and a
     /// wildcard stands for one label.  Raises ConfigError where it is neither.
-    fn matches(&self, py: Python<'_>, hostname: &str) -> PyResult<bool> {
-        let matches = self.0.matches(hostname);
+    fn matches(&self, py: Python<'_>, hostname: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let matches = self.0.matches(values::text("hostname", hostname)?);
         matches.map_err(|error| to_python(py, &error, None))
     }
 
@@ -228,8 +230,11 @@ impl Certificate {
     ///
     /// Raises ConfigError, code "config.unsupported", for a signature of a kind
     /// that cannot be checked, such as one with SHA-1.
-    fn issued_by(&self, py: Python<'_>, issuer: &Self) -> PyResult<bool> {
-        detached(py, || self.0.is_issued_by(&issuer.0))
+    fn issued_by(&self, py: Python<'_>, issuer: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let given = issuer.cast::<Self>();
+        let given = given.map_err(|_| values::wrong("issuer", "a Certificate", issuer))?;
+        let issuer = &given.get().0;
+        detached(py, || self.0.is_issued_by(issuer))
     }
 
     /// Its extensions in their order: by object identifier, whether it is

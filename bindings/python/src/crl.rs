@@ -29,13 +29,15 @@ impl Crl {
     }
 
     #[staticmethod]
-    fn from_pem(py: Python<'_>, pem: &[u8]) -> PyResult<Vec<Self>> {
+    fn from_pem(py: Python<'_>, pem: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
+        let pem = values::octets("pem", pem)?;
         let all = detached(py, || tlsmith::Crl::all_from_pem(pem))?;
         Ok(all.into_iter().map(Self).collect())
     }
 
     #[staticmethod]
-    fn from_der(py: Python<'_>, der: &[u8]) -> PyResult<Self> {
+    fn from_der(py: Python<'_>, der: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let der = values::octets("der", der)?;
         detached(py, || tlsmith::Crl::from_der(der)).map(Self)
     }
 
@@ -127,7 +129,10 @@ impl Crl {
             let cert = &cert.get().0;
             return Ok(cert.issuer() == self.0.issuer() && lists(cert.serial()));
         }
-        Ok(lists(&values::hex(cert.cast::<PyInt>()?)?))
+        let what = "a Certificate or a serial number";
+        let serial = cert.cast::<PyInt>();
+        let serial = serial.map_err(|_| values::wrong("what a CRL lists", what, cert))?;
+        Ok(lists(&values::hex(serial)?))
     }
 
     /// Each certificate that is revoked: its serial number, since when, in UTC,

@@ -15,15 +15,29 @@ use crate::values::{self, Password};
 #[pyclass(frozen, module = "tlsmith", weakref)]
 pub(crate) struct Key(pub(crate) PrivateKey);
 
+/// The type of a key to make.
+struct TypeName(String);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for TypeName {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(values::text("type", &given)?.to_owned()))
+    }
+}
+
 #[pymethods]
 impl Key {
     /// Make a new key: of type "ecdsa-p256", "ecdsa-p384", "ecdsa-p521",
     /// "ed25519", "ed448", "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44",
     /// "ml-dsa-65" or "ml-dsa-87".
     #[classmethod]
-    #[pyo3(signature = (r#type = "ecdsa-p256"))]
-    fn generate(_class: &Bound<'_, PyType>, py: Python<'_>, r#type: &str) -> PyResult<Self> {
-        let kind = r#type;
+    #[pyo3(
+        signature = (r#type = TypeName("ecdsa-p256".to_owned())),
+        text_signature = "($cls, type='ecdsa-p256')"
+    )]
+    fn generate(_class: &Bound<'_, PyType>, py: Python<'_>, r#type: TypeName) -> PyResult<Self> {
+        let kind = r#type.0;
         detached(py, || PrivateKey::generate(kind.parse::<KeyType>()?)).map(Self)
     }
 
@@ -41,7 +55,12 @@ impl Key {
 
     #[staticmethod]
     #[pyo3(signature = (pem, password = None))]
-    fn from_pem(py: Python<'_>, pem: &[u8], password: Option<Password>) -> PyResult<Self> {
+    fn from_pem(
+        py: Python<'_>,
+        pem: &Bound<'_, PyAny>,
+        password: Option<Password>,
+    ) -> PyResult<Self> {
+        let pem = values::octets("pem", pem)?;
         let key = || match password {
             None => PrivateKey::from_pem(pem),
             Some(password) => PrivateKey::from_encrypted_pem(pem, password.as_str()),
@@ -51,7 +70,12 @@ impl Key {
 
     #[staticmethod]
     #[pyo3(signature = (der, password = None))]
-    fn from_der(py: Python<'_>, der: &[u8], password: Option<Password>) -> PyResult<Self> {
+    fn from_der(
+        py: Python<'_>,
+        der: &Bound<'_, PyAny>,
+        password: Option<Password>,
+    ) -> PyResult<Self> {
+        let der = values::octets("der", der)?;
         let key = || match password {
             None => PrivateKey::from_der(der),
             Some(password) => PrivateKey::from_encrypted_der(der, password.as_str()),

@@ -426,10 +426,11 @@ impl Peer {
     fn export<'py>(
         &self,
         py: Python<'py>,
-        label: &str,
+        label: &Bound<'py, PyAny>,
         length: isize,
         context: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        let label = values::text("label", label)?;
         let open = self.open(py)?;
         let context = context.map(Buffer::readable).transpose()?;
         let context = context.as_ref().map(Buffer::bytes);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use rustix::net::Shutdown;
 use tlsmith::{Connection, Error, SocketTransport, Status, Timeout, tcp};
 
 use crate::buffer::{self, Buffer};
@@ -62,9 +63,10 @@ fn peer<'a>(this: &'a Bound<'_, Socket>) -> &'a Peer {
 #[pymethods]
 impl Socket {
     /// Takes over a descriptor that `socket.detach()` gave, as a client with a
-    /// name or as a server.  The handshake takes `handshake_seconds` at most.
+    /// name or as a server.  The handshake takes `handshake_seconds` at most, and begins
+    /// with what was `received` from the descriptor already.
     #[new]
-    #[pyo3(signature = (context, fd, is_server, server_name, seconds, handshake_seconds = None))]
+    #[pyo3(signature = (context, fd, is_server, server_name, seconds, handshake_seconds = None, received = None))]
     fn new(
         py: Python<'_>,
         context: Py<Context>,
@@ -73,12 +75,17 @@ impl Socket {
         server_name: Option<&str>,
         seconds: Option<f64>,
         handshake_seconds: Option<f64>,
+        received: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
+        let received = received.map(Buffer::readable).transpose()?;
+        let received = received.as_ref().map_or(&[][..], Buffer::bytes);
         let fd = Arc::new(buffer::own(fd)?);
         let raised = Raised::default();
         let core = &context.get().core;
         let connection = py.detach(|| {
-            let transport = SocketTransport::new(fd.clone())?.with_interrupt(raised.interrupt());
+            let transport = SocketTransport::new(fd.clone())?
+                .with_interrupt(raised.interrupt())
+                .with_received(received);
             match is_server {
                 true => Connection::server(core, transport),
                 false => Connection::client(core, server_name, transport),
@@ -235,6 +242,40 @@ impl Socket {
     /// Say close_notify: nothing can be sent after it, receiving goes on.
     fn close_write(this: &Bound<'_, Self>) -> PyResult<()> {
         peer(this).run(this.py(), Connection::shutdown)
+    }
+
+    /// Shut one direction of the socket down, or both: socket.SHUT_RD, SHUT_WR or
+    /// SHUT_RDWR.  Before the writing side closes, close_notify is sent; where it cannot
+    /// be sent yet, nothing is shut down and the call can be made again.
+    #[pyo3(signature = (how, /))]
+    fn shutdown(this: &Bound<'_, Self>, how: i32) -> PyResult<()> {
+        let (direction, is_writing) = match how {
+            0 => (Shutdown::Read, false),
+            1 => (Shutdown::Write, true),
+            2 => (Shutdown::Both, true),
+            _ => {
+                let sentence =
+                    format!("how is {how}: socket.SHUT_RD, SHUT_WR and SHUT_RDWR are known");
+                let error = Error::new(Status::Argument, sentence);
+                return Err(to_python(this.py(), &error, None));
+            }
+        };
+        let open = peer(this).open(this.py())?;
+        let Some(fd) = &open.fd else {
+            return Err(PyTypeError::new_err("a socket has a descriptor"));
+        };
+        open.run(this.py(), |connection| {
+            let closed = match is_writing {
+                true => connection.shutdown(),
+                false => Ok(()),
+            };
+            match closed {
+                Err(error) if error.is_want() || error.status() == Status::Timeout => Err(error),
+                closed => rustix::net::shutdown(fd, direction)
+                    .map_err(|error| Error::io("cannot shut the socket down", error.into()))
+                    .and(closed),
+            }
+        })
     }
 
     /// Say close_notify and wait for the peer's: the bytes that came after it.

@@ -47,6 +47,26 @@ fn bad_password(py: Python<'_>) -> PyErr {
     to_python(py, &error, None)
 }
 
+/// The complaint about an argument that is none of `what`, by the argument's own name.
+pub(crate) fn wrong(name: &str, what: &str, given: &Bound<'_, PyAny>) -> PyErr {
+    match given.get_type().name() {
+        Ok(kind) => PyTypeError::new_err(format!("{name} is {what}, not {kind}")),
+        Err(error) => error,
+    }
+}
+
+/// An argument that is a str.
+pub(crate) fn text<'a>(name: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    let text = given.cast::<PyString>();
+    text.map_err(|_| wrong(name, "a str", given))?.to_str()
+}
+
+/// An argument that is bytes.
+pub(crate) fn octets<'a>(name: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
+    let bytes = given.cast::<PyBytes>();
+    Ok(bytes.map_err(|_| wrong(name, "bytes", given))?.as_bytes())
+}
+
 /// How many of something, which is not less than none.
 pub(crate) fn count(what: &str, given: isize) -> PyResult<usize> {
     usize::try_from(given)

@@ -26,6 +26,14 @@ def days_left(cert: Certificate, at: datetime | None = None) -> int:
     return (cert.not_after - (at or datetime.now(UTC))).days
 
 
+def status(first: datetime, last: datetime | None) -> str:
+    """Whether what is valid from one moment to another is so now."""
+    now = datetime.now(UTC)
+    if first > now:
+        return "not_yet_valid"
+    return "valid" if last is None or last >= now else "expired"
+
+
 def certificate_json(cert: Certificate) -> dict[str, object]:
     """What a program may want to know of a certificate."""
     return {
@@ -36,6 +44,7 @@ def certificate_json(cert: Certificate) -> dict[str, object]:
         "names": list(cert.names),
         "not_before": moment(cert.not_before),
         "not_after": moment(cert.not_after),
+        "status": status(cert.not_before, cert.not_after),
         "days_left": days_left(cert),
         "is_ca": cert.is_ca,
         "path_len": cert.path_len,
@@ -96,6 +105,7 @@ def crl_json(crl: CRL) -> dict[str, object]:
         "number": crl.number,
         "this_update": moment(crl.this_update),
         "next_update": None if crl.next_update is None else moment(crl.next_update),
+        "status": status(crl.this_update, crl.next_update),
         "signature_algorithm": crl.signature_algorithm,
         "revoked": [
             {"serial": f"{serial:x}", "since": moment(since), "reason": reason or "unspecified"}

@@ -6,7 +6,9 @@ import os
 import sys
 
 from .. import _tlsmith
+from .._certs import Identity
 from .._errors import ConfigError
+from .._sources import is_der, is_pkcs12, load_certificates, naming, read
 from ._arguments import KEY_TYPES, Failure, Parser, UsageError
 
 TYPE_CHECKING = False
@@ -27,6 +29,20 @@ def write(documents: list[Document]) -> None:
         if error.code != "config.file":
             raise
         raise Failure(str(error), "io") from error
+
+
+def load_identity(cert: str, key: str | None) -> Identity:
+    """What --cert and --key say."""
+    if key is not None:
+        return Identity.load(cert, key)
+    with naming(cert):
+        # Read once: it may be a pipe.
+        content = read(cert)
+        if is_pkcs12(content) or (b"PRIVATE KEY-----" in content and not is_der(content)):
+            return Identity.load(content)
+        # What is no certificate either is complained about as such.
+        load_certificates(content)
+    raise UsageError(f"'{cert}' of --cert has no private key: --key says which file has it")
 
 
 def refuse_to_replace_inputs(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:

@@ -7,6 +7,7 @@ import sys
 
 from .. import _local
 from .._authority import CA
+from .._install import refused_by_browsers
 from ._arguments import KEY_TYPES, Failure, UsageError, Verbs, days
 from ._authority import (
     add_folder,
@@ -19,6 +20,7 @@ from ._authority import (
 from ._describe import certificate_json, key_name, show_validity
 from ._files import write
 from ._output import Page, print_json
+from ._warnings import warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ def add(verbs: Verbs) -> None:
         "--store",
         action="append",
         choices=("system", "nss", "java"),
-        help="of install and uninstall: by default system, and nss for browsers",
+        help="of install and uninstall: by default system, and nss for browsers, which "
+        "accept ECDSA and RSA keys",
     )
     making = parser.add_argument_group("of init")
     making.add_argument("--name", help="its common name; by default one of its own")
@@ -131,7 +134,12 @@ def _path(options: Namespace) -> None:
 
 def _install(options: Namespace) -> None:
     ca = existing(options.ca_dir)
-    _tell_stores(options, ca.install(options.store or _STORES), "now trusted in")
+    stores = options.store or _STORES
+    changed = ca.install(stores)
+    doubt = refused_by_browsers(ca.cert) if "nss" in stores else None
+    if doubt is not None:
+        warn("ca install", [f"{doubt}; 'tlsmith ca init --key ecdsa-p256' makes another"])
+    _tell_stores(options, changed, "now trusted in")
 
 
 def _uninstall(options: Namespace) -> None:

@@ -7,7 +7,6 @@ import base64
 import sys
 import warnings
 
-from .._certs import Identity
 from .._config import Client
 from .._errors import ConfigError, Error, HandshakeError, InsecureWarning, VerifyError
 from .._sources import read
@@ -15,6 +14,7 @@ from .._trust import INSECURE, Pin, Trust
 from . import _starttls
 from ._arguments import Failure, UsageError, Verbs, endpoint, protocols, seconds, unescaped
 from ._describe import certificate_json, show_chain
+from ._files import load_identity
 from ._output import Page, print_json, write_bytes
 from ._relay import Relay
 
@@ -168,7 +168,7 @@ class _Call:
         if options.keylog:
             settings["keylog"] = options.keylog
         if options.cert:
-            settings["identity"] = Identity.load(options.cert, options.key)
+            settings["identity"] = load_identity(options.cert, options.key)
         with warnings.catch_warnings():
             # The warning was said in words of our own.
             warnings.simplefilter("ignore", InsecureWarning)

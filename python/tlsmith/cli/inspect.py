@@ -14,7 +14,7 @@ from .._requests import CSR
 from .._tlsmith import CRL, Certificate, Key
 from .._trust import Trust
 from ._arguments import Failure, UsageError, Verbs, endpoint, seconds
-from ._describe import certificate_json, crl_json, csr_json, key_json
+from ._describe import certificate_json, crl_json, csr_json, key_json, status
 from ._files import add_password, password
 from ._output import Page, print_json, printable
 
@@ -27,12 +27,16 @@ _SAYS = """
 Certificates, requests, CRLs, keys, and PKCS#12 files; PEM or DER; a file, the
 standard input (-), or what a server shows.  Of keys nothing secret is told.
 
+What has expired, or is not valid yet, is said first.
+
 --verify checks the certificates as a client does, from the first one to a root
-that is trusted, and gives exit code 1 where they are not good.
+that is trusted, and gives exit code 1 where they are not good.  So does each
+option that is about it, such as --ca.
 
 JSON has the keys documents, a list whose entries have the key type: certificate,
 csr, crl or key, and verification: null without --verify, or verified, error
-(null, or code and message) and path (subjects, up to the root).
+(null, or code and message) and path (subjects, up to the root).  Certificates and
+CRLs have the key status: valid, expired or not_yet_valid.
 """
 
 _EXAMPLES = """
@@ -67,8 +71,8 @@ def add(verbs: Verbs) -> None:
 
 def run(options: Namespace) -> int:
     """Look at it, tell, and check it where that was asked."""
-    if not options.verify and (options.host or options.at or options.ca or options.crl):
-        raise UsageError("--host, --at, --ca and --crl are about --verify")
+    about = (options.host, options.at, options.ca, options.crl, options.client)
+    options.verify = options.verify or any(about)
     source = _source(options.source)
     if isinstance(source, tuple) and options.host is None:
         options.host = source[0]
@@ -78,6 +82,7 @@ def run(options: Namespace) -> int:
         described = [_describe(document) for document in documents]
         print_json({"documents": described, "verification": verdict})
     else:
+        _tell_times(documents)
         print("\n".join(_text(document) for document in documents), end="")
         if verdict is not None:
             _tell(verdict)
@@ -125,6 +130,26 @@ def _describe(document: Certificate | CSR | CRL | Key) -> dict[str, object]:
     if isinstance(document, CRL):
         return crl_json(document)
     return csr_json(document) if isinstance(document, CSR) else key_json(document)
+
+
+def _tell_times(documents: Sequence[Certificate | CSR | CRL | Key]) -> None:
+    """What is not valid now, before everything else."""
+    page = Page(sys.stdout)
+    last: datetime | None
+    for document in documents:
+        if isinstance(document, Certificate):
+            what, first, last = document.subject, document.not_before, document.not_after
+        elif isinstance(document, CRL):
+            what = f"the CRL of {document.issuer}"
+            first, last = document.this_update, document.next_update
+        else:
+            continue
+        state = status(first, last)
+        if state == "expired" and last is not None:
+            page.bad("expired", f"{what} ended on {last:%Y-%m-%d %H:%M:%S} UTC")
+        elif state == "not_yet_valid":
+            page.bad("not valid yet", f"{what} begins on {first:%Y-%m-%d %H:%M:%S} UTC")
+    page.flush()
 
 
 def _text(document: Certificate | CSR | CRL | Key) -> str:

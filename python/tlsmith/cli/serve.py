@@ -7,17 +7,19 @@ import signal
 import sys
 
 from .._authority import CA
-from .._certs import Identity
 from .._config import Server
 from ._arguments import Failure, UsageError, Verbs, endpoint, port_number, protocols
 from ._authority import add_folder
 from ._describe import certificate_json
+from ._files import load_identity
 from ._output import print_json
 from ._services import HANDSHAKE, Echo, Files, Proxy, Service, serve_forever
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from .._certs import Identity
 
 _SAYS = """
 Files of a folder over HTTPS (the default, of this one), an echo, or TLS in front of
@@ -109,7 +111,7 @@ def _identity(options: Namespace) -> Identity:
     if options.cert:
         if options.name:
             raise UsageError("--name is for a certificate to issue, and --cert is one already")
-        return Identity.load(options.cert, options.key)
+        return load_identity(options.cert, options.key)
     if options.key:
         raise UsageError("--key needs --cert: which certificate is it for?")
     names = options.name or ("localhost", "127.0.0.1", "::1")

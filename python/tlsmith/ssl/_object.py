@@ -10,10 +10,10 @@ import weakref
 
 from .. import _tlsmith
 from .._errors import Error
-from .._socket import end_point
 from .._tuples import Info
 from ._errors import ssl_error, translate
-from ._names import PROTOCOLS, cipher, is_known
+from ._facts import Facts
+from ._names import cipher, is_known
 from ._sessions import SSLSession
 from ._unknown import refuse_unknown
 
@@ -27,37 +27,7 @@ if TYPE_CHECKING:
 _HANDSHAKE_FAILURE, _INTERNAL_ERROR = 40, 80
 
 
-class Certificate:
-    """A certificate as the chains of the standard library have it."""
-
-    __slots__ = ("_certificate",)
-
-    def __init__(self, certificate: _tlsmith.Certificate) -> None:
-        self._certificate = certificate
-
-    def public_bytes(self, format: int = 1) -> bytes | str:
-        """PEM, as a str (1, the default), or DER (2)."""
-        if format == 1:
-            return self._certificate.pem.decode()
-        if format == 2:
-            return self._certificate.der
-        raise ValueError("Unsupported format")
-
-    def get_info(self) -> dict[str, Any]:
-        """What getpeercert() shows."""
-        return self._certificate.as_dict()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Certificate) and self._certificate == other._certificate
-
-    def __hash__(self) -> int:
-        return hash(self._certificate)
-
-    def __repr__(self) -> str:
-        return f"<_ssl.Certificate '{self._certificate.subject}'>"
-
-
-class Core(_tlsmith.SslObject):
+class Core(_tlsmith.SslObject, Facts):
     """One connection.  The names and the exceptions are those of the standard
     library; the calls are in the extension."""
 
@@ -72,7 +42,6 @@ class Core(_tlsmith.SslObject):
     """What is in force, of `_context` or of a mixture of two."""
     _is_asked: bool
     """Whether the SNI callback is running."""
-    _verifies: bool
     _kept: _tlsmith.Session | None
     _given: SSLSession | None
     _session: SSLSession | None
@@ -225,82 +194,12 @@ class Core(_tlsmith.SslObject):
         """What was agreed; None before the handshake is complete."""
         return None if self.handshaking else Info(*self.facts())
 
-    def group(self) -> str | None:
-        """The key exchange group by its IANA name."""
-        info = self.info
-        return None if info is None else info.group
-
-    def client_sigalg(self) -> str | None:
-        """The signature scheme that the client authenticated with, known to servers;
-        None where it did not."""
-        return self._peers_scheme("client_sigalg", self.server_side)
-
-    def server_sigalg(self) -> str | None:
-        """The signature scheme that the server signed with, known to clients."""
-        return self._peers_scheme("server_sigalg", not self.server_side)
-
-    def _peers_scheme(self, method: str, is_known: bool) -> str | None:
-        if not is_known:
-            raise NotImplementedError(f"{method}() is known only to the other side here")
-        info = self.info
-        return None if info is None else info.signature_scheme
-
-    def version(self) -> str | None:
-        info = self.info
-        return None if info is None else PROTOCOLS[info.version]
-
-    def cipher(self) -> tuple[str, str, int] | None:
-        info = self.info
-        return None if info is None else cipher(info.cipher)
-
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
         offered = self.offered_ciphers
         if offered is None or self.handshaking:
             return None
         allowed = self._context._allows
         return [cipher(name) for name in offered if is_known(name) and allowed(name)]
-
-    def selected_alpn_protocol(self) -> str | None:
-        info = self.info
-        return None if info is None else info.alpn
-
-    def compression(self) -> None:
-        return None
-
-    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
-        if self.handshaking:
-            raise ValueError("handshake not done yet")
-        certificate = self.peer
-        if certificate is None:
-            return None
-        if binary_form:
-            return certificate.der
-        if not self._verifies:
-            return {}
-        return certificate.as_dict()
-
-    def get_unverified_chain(self) -> list[Certificate] | None:
-        return [Certificate(one) for one in self.peer_chain] or None
-
-    def get_verified_chain(self) -> list[Certificate] | None:
-        return [Certificate(one) for one in self.verified_chain] or None
-
-    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        if cb_type not in ("tls-unique", "tls-exporter", "tls-server-end-point"):
-            raise ValueError(f"{cb_type} channel binding type not implemented")
-        if self.handshaking:
-            return None
-        if cb_type == "tls-unique":
-            raise NotImplementedError(
-                "tls-unique needs what the engine keeps to itself, and TLS 1.3 has none: "
-                "use tls-exporter (RFC 9266)"
-            )
-        if cb_type == "tls-exporter":
-            return self.export("EXPORTER-Channel-Binding", 32, b"")
-        certificate = self.peer
-        if self.server_side or certificate is None:
-            raise NotImplementedError(f"{cb_type} is for clients here")
-        return end_point(certificate)
 
     def verify_client_post_handshake(self) -> None:
         raise NotImplementedError(

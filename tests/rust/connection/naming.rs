@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 
 use tlsmith::{
     CertOptions, Choose, ClientAuth, Connection, Context, Error, KeyType, MemoryTransport, Status,
-    Version,
+    Version, self_signed,
 };
 
 use crate::support::*;
@@ -362,5 +362,68 @@ fn what_is_no_hello_is_refused_before_anybody_chooses() {
         let mut answer = Vec::new();
         near.read_to_end(&mut answer).unwrap();
         assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}");
+    }
+}
+
+/// Names that no certificate can have.
+const UNSPEAKABLE: [&str; 5] = [
+    "a b",
+    "-.example",
+    "host.example ",
+    "fe80::1%",
+    "192.0.2.1%1",
+];
+
+#[test]
+fn names_that_no_certificate_can_have_are_allowed_where_none_is_checked() {
+    let server = server_context(localhost());
+    let no_name = client_context();
+    no_name.insecure_no_name().unwrap();
+    let no_verify = Context::new();
+    no_verify.insecure_no_verify().unwrap();
+    let pinned = Context::new();
+    let print = localhost().certificate().sha256();
+    pinned.trust_certificate(print).unwrap();
+    for context in [no_name, no_verify, pinned] {
+        for name in UNSPEAKABLE {
+            let (client, peer) = meet(&context, &server, name);
+            assert_eq!(client.server_name(), Some(name));
+            assert_eq!(peer.server_name(), None, "no SNI for {name}");
+        }
+    }
+}
+
+#[test]
+fn a_pin_accepts_a_name_that_no_certificate_can_have_and_a_root_does_not() {
+    let pinned = client_context();
+    let device = self_signed(&names(&["device.example"]), &CertOptions::default()).unwrap();
+    let print = device.certificate().sha256();
+    pinned.trust_certificate(print).unwrap();
+    meet(&pinned, &server_context(&device), "a b");
+    // What stands in for the name is an address like others, and nobody's.
+    for site in [localhost(), &issue(&["100::"], &CertOptions::default())] {
+        let (client, server) = pair(&pinned, &server_context(site), "a b");
+        let outcome = shake_hands(&client, &server).0;
+        assert_fails(outcome, Status::CertificateName, "no certificate can have");
+    }
+}
+
+#[test]
+fn the_zone_of_an_address_is_not_checked() {
+    let site = issue(&["fe80::1"], &CertOptions::default());
+    let server = server_context(&site);
+    for zone in ["", "%eth0", "%1", "%a%b"] {
+        let name = format!("fe80::1{zone}");
+        let (client, peer) = meet(&client_context(), &server, &name);
+        assert_eq!(client.server_name(), Some(&*name));
+        assert_eq!(peer.server_name(), None);
+        assert!(site.certificate().matches(&name).unwrap());
+    }
+    let (client, peer) = pair(&client_context(), &server, "fe80::2%eth0");
+    let outcome = shake_hands(&client, &peer).0;
+    assert_fails(outcome, Status::CertificateName, "'fe80::2'");
+    for name in ["fe80::1%", "192.0.2.1%1", "localhost%lo", "[fe80::1]%eth0"] {
+        let refused = Connection::client(&client_context(), Some(name), MemoryTransport);
+        assert_fails(refused.map(drop), Status::Argument, "is not a DNS name");
     }
 }

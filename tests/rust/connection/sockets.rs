@@ -1,8 +1,9 @@
 //! Sockets: connecting, listening, and what can go wrong with them.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use tlsmith::{ClientAuth, Connection, SocketTransport, Status, Timeout, tcp};
+use tlsmith::{ClientAuth, Connection, MemoryTransport, SocketTransport, Status, Timeout, tcp};
 
 use crate::support::*;
 
@@ -35,6 +36,42 @@ fn tcp_connects_by_name_and_accepts() {
         connection.write(b"hello").unwrap();
         connection.shutdown().unwrap();
     });
+}
+
+#[test]
+fn a_zone_chooses_the_link_that_an_address_is_on() {
+    let listener = tcp::listen(Some("::1%1"), "0").unwrap();
+    let address = tcp::local_address(&listener).unwrap();
+    let port = address.port().to_string();
+    for host in ["::1", "::1%1"] {
+        let socket = tcp::connect(host, &port, PATIENCE, None).unwrap();
+        assert_eq!(tcp::peer_address(&socket).unwrap().port(), address.port());
+    }
+    // Only addresses of one link need it, and not every machine has one that is up.
+    let error = tcp::connect("fe80::1%no-such-link", &port, PATIENCE, None).unwrap_err();
+    assert_eq!(error.status(), Status::Resolve, "{error}");
+}
+
+#[test]
+fn a_transport_begins_with_what_was_received_before() {
+    let (near, far) = UnixStream::pair().unwrap();
+    let client = Connection::client(&client_context(), Some("localhost"), MemoryTransport);
+    let client = client.unwrap();
+    assert_fails(client.handshake(), Status::WantRead, "");
+    let mut hello = vec![0; 65_536];
+    let length = client.drain(&mut hello).unwrap();
+    for split in [1, 5, length / 2, length] {
+        let (near, far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+        let transport = SocketTransport::new(far).unwrap();
+        let transport = transport.with_received(&hello[..split]);
+        let server = Connection::server(&server_context(localhost()), transport).unwrap();
+        server.set_timeout(Timeout::Never);
+        (&near).write_all(&hello[split..length]).unwrap();
+        // The client's Finished is missing, and nothing of what came.
+        assert_fails(server.handshake(), Status::WantRead, "");
+        let mut answer = [0; 65_536];
+        assert!((&near).read(&mut answer).unwrap() > 1_000);
+    }
 }
 
 #[test]

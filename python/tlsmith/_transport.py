@@ -1,0 +1,344 @@
+"""What carries TLS between asyncio's transports and its streams."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from typing import cast
+
+from ._config import Server
+from ._errors import (
+    Error,
+    TimedOut,
+    TruncatedError,
+    WantRead,
+    WantWrite,
+    config_error,
+    io_error,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any, TypeAlias
+
+    from ._config import Client
+    from ._socket import Connection
+    from .ssl._facts import View
+
+    Connected: TypeAlias = Callable[
+        [asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None
+    ]
+
+
+class StreamProtocol(asyncio.StreamReaderProtocol):
+    """Has drain() raise ours where the connection is lost already."""
+
+    async def _drain_helper(self) -> None:
+        try:
+            await super()._drain_helper()  # type: ignore[misc]
+        except ConnectionResetError as error:
+            if isinstance(error, Error):
+                raise
+            raise io_error("cannot send to the peer", error) from error
+
+
+class TLSProtocol(asyncio.Protocol):
+    """Moves bytes between a plain transport, a connection and an application."""
+
+    def __init__(
+        self,
+        how: Client | Server,
+        connection: Connection,
+        reader: asyncio.StreamReader,
+        connected: Connected | None,
+        shutdown_timeout: float | None,
+    ) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self._how = how
+        self.connection = connection
+        # The reader is not kept: it is gone when the program has dropped it.
+        self._application = StreamProtocol(reader, connected, loop=loop)
+        self.ready: asyncio.Future[TLSTransport] = loop.create_future()
+        self._before: tuple[asyncio.BaseProtocol, asyncio.StreamWriter] | None = None
+        self._shutdown_timeout = shutdown_timeout
+        self._plain: asyncio.Transport | None = None
+        self._transport: TLSTransport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._failure: BaseException | None = None
+        self._may_read = True
+        self.paused = False
+        self.address: Any = None
+
+    def take_over(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, received: bytes
+    ) -> None:
+        """Begins on the transport of other streams, with what their reader had received."""
+        transport = writer.transport
+        # The old writer would close the transport when it is collected.
+        self._before = transport.get_protocol(), writer
+        transport.set_protocol(self)
+        self.connection_made(transport)
+        if received:
+            self.data_received(received)
+        if reader.at_eof():
+            self.eof_received()
+
+    async def streams(
+        self, reader: asyncio.StreamReader
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The streams for the program, when the handshake is complete."""
+        transport = await self.ready
+        return reader, asyncio.StreamWriter(transport, self._application, reader, self._loop)
+
+    def view(self) -> View:
+        """The connection as the standard library's `ssl` would show it."""
+        from .ssl._facts import View
+
+        server_side = isinstance(self._how, Server)
+        connection = self.connection
+        # In a resumed session no path is built: it is as good as the first one was.
+        verifies = bool(connection.verified_chain) or self._how._verifies()
+        return View(connection, server_side, verifies)
+
+    def expect(self, seconds: float) -> None:
+        """Gives up if the handshake takes longer."""
+        self._timer = self._loop.call_later(seconds, self._too_late, seconds)
+
+    def _too_late(self, seconds: float) -> None:
+        self._fail(TimedOut(None, f"the client did not complete the handshake in {seconds} s"))
+
+    def give_up(self) -> None:
+        """Drops the connection, if there is one yet: nobody waits for the handshake."""
+        if not self.ready.cancel() and not self.ready.cancelled():
+            # Else asyncio logs that nobody has asked for it.
+            self.ready.exception()
+        self._abort()
+
+    def _abort(self) -> None:
+        if self._plain is not None:
+            self._plain.abort()
+
+    def close_plain(self) -> None:
+        """Closes the connection below as soon as everything is sent, or it took too
+        long."""
+        if self._plain is None or self._plain.is_closing():
+            return
+        self._plain.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._shutdown_timeout is not None:
+            seconds = self._shutdown_timeout
+            self._timer = self._loop.call_later(seconds, self._unsent, seconds)
+
+    def _unsent(self, seconds: float) -> None:
+        if self._failure is None:
+            self._failure = TimedOut(
+                None, f"the peer did not take what was written within {seconds} s of close()"
+            )
+        self._abort()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Not asyncio.Transport by its class where the loop is uvloop's.
+        self._plain = cast("asyncio.Transport", transport)
+        self.address = transport.get_extra_info("peername")
+        if self.ready.cancelled():
+            self._abort()
+            return
+        self._pump()
+
+    def data_received(self, data: bytes) -> None:
+        if self.connection.peer_closed:
+            # It is not TLS, and came before the transport was paused.
+            return
+        self.connection.receive_data(data)
+        self._pump()
+
+    def eof_received(self) -> bool:
+        self.connection.receive_data(b"")
+        self._pump()
+        # Half-closed: what the application still writes goes out.
+        return not self.ready.cancelled() and self._failure is None and self._transport is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        failure = self._failure or exc
+        if isinstance(failure, OSError) and not isinstance(failure, Error):
+            failure = io_error("the connection was lost", failure)
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self.ready.done():
+            self.ready.set_exception(failure or TruncatedError(None, "the connection was lost"))
+            # Else asyncio logs that nobody has asked for it, where the loop ends before
+            # who waits is told.
+            self.ready.exception()
+        told = failure if isinstance(failure, Exception) else None
+        if self._transport is not None:
+            self._application.connection_lost(told)
+        if self._before is not None:
+            self._before[0].connection_lost(told)
+            self._before = None
+
+    def pause_writing(self) -> None:
+        self._application.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._application.resume_writing()
+
+    # How the bytes move.
+
+    def _pump(self) -> None:
+        """Goes as far as what came allows."""
+        try:
+            if self._transport is None and not self._shake_hands():
+                return
+            while self._may_read and not self.paused:
+                data = self.connection.read()
+                if data:
+                    self._application.data_received(data)
+                else:
+                    self._end_reading()
+        except WantRead:
+            pass
+        except Error as error:
+            self._fail(error)
+        finally:
+            self.flush()
+
+    def _end_reading(self) -> None:
+        """The peer has sent close_notify: what it sends after that is not received, which
+        would take memory without end."""
+        self._may_read = False
+        assert self._plain is not None
+        self._plain.pause_reading()
+        self._application.eof_received()
+
+    def _shake_hands(self) -> bool:
+        try:
+            self.connection.do_handshake()
+        except (WantRead, WantWrite):
+            return False
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.ready.cancelled():
+            self._abort()
+            return False
+        assert self._plain is not None
+        self._transport = TLSTransport(self, self._plain)
+        self._application.connection_made(self._transport)
+        self.ready.set_result(self._transport)
+        return True
+
+    def flush(self) -> None:
+        """Hands over what there is for the peer."""
+        assert self._plain is not None
+        while data := self.connection.data_to_send():
+            self._plain.write(data)
+
+    def resume(self) -> None:
+        """The application reads again: first what is here already."""
+        self.paused = False
+        if not self._may_read:
+            return
+        assert self._plain is not None
+        self._plain.resume_reading()
+        self._loop.call_soon(self._pump)
+
+    def _fail(self, error: BaseException) -> None:
+        """The alert goes out, if there is one, and nothing else."""
+        self._failure = error
+        if self._plain is not None:
+            self.flush()
+            self.close_plain()
+
+
+class TLSTransport(asyncio.Transport):
+    """What the application writes to."""
+
+    def __init__(self, protocol: TLSProtocol, plain: asyncio.Transport) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self._plain = plain
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What a plain transport has; "tlsmith": the Connection; and "ssl_object",
+        "peercert", "cipher" and "compression" as asyncio has them over `ssl`."""
+        match name:
+            case "tlsmith":
+                return self._protocol.connection
+            case "ssl_object":
+                return self._protocol.view()
+            case "peercert":
+                return self._protocol.view().getpeercert()
+            case "cipher":
+                return self._protocol.view().cipher()
+            case "compression":
+                return None
+        return self._plain.get_extra_info(name, default)
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        """Seal all of it, and hand it over."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a bytes-like object is needed, not {type(data).__name__}")
+        rest = memoryview(data).cast("B")
+        while rest:
+            rest = rest[self._protocol.connection.write(rest) :]
+            self._protocol.flush()
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """Send close_notify; reading goes on."""
+        self._protocol.connection.close()
+        self._protocol.flush()
+
+    def close(self) -> None:
+        """Send close_notify, and close when everything is sent, or after
+        `shutdown_timeout`."""
+        if not self._plain.is_closing():
+            try:
+                self.write_eof()
+            except Error:
+                # One that failed has nothing to send any more.
+                pass
+            self._protocol.close_plain()
+
+    def abort(self) -> None:
+        self._plain.abort()
+
+    def is_closing(self) -> bool:
+        return self._plain.is_closing()
+
+    def is_reading(self) -> bool:
+        return not self._protocol.paused
+
+    def pause_reading(self) -> None:
+        self._protocol.paused = True
+        self._plain.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._protocol.resume()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._plain.set_write_buffer_limits(high, low)
+
+    def get_write_buffer_size(self) -> int:
+        return self._plain.get_write_buffer_size()
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        return self._plain.get_write_buffer_limits()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        raise config_error("the protocol of this transport cannot be changed")
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol._application
+
+    def __repr__(self) -> str:
+        return f"<tlsmith.aio.TLSTransport over {self._plain!r}>"
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        if not self._plain.is_closing():
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)

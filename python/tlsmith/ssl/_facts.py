@@ -1,0 +1,185 @@
+"""What is known of a connection, by the names of the standard library: for the objects
+that drive TLS there, and for those that only tell of it."""
+
+from __future__ import annotations
+
+from .._socket import end_point
+from ._names import PROTOCOLS, cipher
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .. import _tlsmith
+    from .._socket import Connection
+    from .._tuples import Info
+
+
+class Certificate:
+    """A certificate as the chains of the standard library have it."""
+
+    __slots__ = ("_certificate",)
+
+    def __init__(self, certificate: _tlsmith.Certificate) -> None:
+        self._certificate = certificate
+
+    def public_bytes(self, format: int = 1) -> bytes | str:
+        """PEM, as a str (1, the default), or DER (2)."""
+        if format == 1:
+            return self._certificate.pem.decode()
+        if format == 2:
+            return self._certificate.der
+        raise ValueError("Unsupported format")
+
+    def get_info(self) -> dict[str, Any]:
+        """What getpeercert() shows."""
+        return self._certificate.as_dict()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Certificate) and self._certificate == other._certificate
+
+    def __hash__(self) -> int:
+        return hash(self._certificate)
+
+    def __repr__(self) -> str:
+        return f"<_ssl.Certificate '{self._certificate.subject}'>"
+
+
+class Facts:
+    """The methods that ask.  The class beside it has the connection."""
+
+    server_side: bool
+    _verifies: bool
+    """Whether the peer's certificate was verified, if there is one."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def info(self) -> Info | None: ...
+        @property
+        def handshaking(self) -> bool: ...
+        @property
+        def peer(self) -> _tlsmith.Certificate | None: ...
+        @property
+        def peer_chain(self) -> tuple[_tlsmith.Certificate, ...]: ...
+        @property
+        def verified_chain(self) -> tuple[_tlsmith.Certificate, ...]: ...
+        @property
+        def resumed(self) -> bool | None: ...
+        def export(self, label: str, length: int, context: bytes | None = None) -> bytes: ...
+
+    def group(self) -> str | None:
+        """The key exchange group by its IANA name."""
+        info = self.info
+        return None if info is None else info.group
+
+    def client_sigalg(self) -> str | None:
+        """The signature scheme that the client authenticated with, known to servers;
+        None where it did not."""
+        return self._peers_scheme("client_sigalg", self.server_side)
+
+    def server_sigalg(self) -> str | None:
+        """The signature scheme that the server signed with, known to clients."""
+        return self._peers_scheme("server_sigalg", not self.server_side)
+
+    def _peers_scheme(self, method: str, is_known: bool) -> str | None:
+        if not is_known:
+            raise NotImplementedError(f"{method}() is known only to the other side here")
+        info = self.info
+        return None if info is None else info.signature_scheme
+
+    def version(self) -> str | None:
+        info = self.info
+        return None if info is None else PROTOCOLS[info.version]
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        info = self.info
+        return None if info is None else cipher(info.cipher)
+
+    def selected_alpn_protocol(self) -> str | None:
+        info = self.info
+        return None if info is None else info.alpn
+
+    def compression(self) -> None:
+        return None
+
+    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
+        if self.handshaking:
+            raise ValueError("handshake not done yet")
+        certificate = self.peer
+        if certificate is None:
+            return None
+        if binary_form:
+            return certificate.der
+        if not self._verifies:
+            return {}
+        return certificate.as_dict()
+
+    def get_unverified_chain(self) -> list[Certificate] | None:
+        return [Certificate(one) for one in self.peer_chain] or None
+
+    def get_verified_chain(self) -> list[Certificate] | None:
+        return [Certificate(one) for one in self.verified_chain] or None
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
+        if cb_type not in ("tls-unique", "tls-exporter", "tls-server-end-point"):
+            raise ValueError(f"{cb_type} channel binding type not implemented")
+        if self.handshaking:
+            return None
+        if cb_type == "tls-unique":
+            raise NotImplementedError(
+                "tls-unique needs what the engine keeps to itself, and TLS 1.3 has none: "
+                "use tls-exporter (RFC 9266)"
+            )
+        if cb_type == "tls-exporter":
+            return self.export("EXPORTER-Channel-Binding", 32, b"")
+        certificate = self.peer
+        if self.server_side or certificate is None:
+            raise NotImplementedError(f"{cb_type} is for clients here")
+        return end_point(certificate)
+
+
+class View(Facts):
+    """An established connection as the libraries of asyncio ask for one:
+    `get_extra_info("ssl_object")`."""
+
+    def __init__(self, connection: Connection, server_side: bool, verifies: bool) -> None:
+        self._connection = connection
+        self._verifies = verifies
+        self.server_side = server_side
+        self.server_hostname = None if server_side else connection.info.server_name
+
+    @property
+    def info(self) -> Info:
+        """What was agreed."""
+        return self._connection.info
+
+    @property
+    def handshaking(self) -> bool:
+        return self._connection.handshaking
+
+    @property
+    def peer(self) -> _tlsmith.Certificate | None:
+        return self._connection.peer
+
+    @property
+    def peer_chain(self) -> tuple[_tlsmith.Certificate, ...]:
+        return self._connection.peer_chain
+
+    @property
+    def verified_chain(self) -> tuple[_tlsmith.Certificate, ...]:
+        return self._connection.verified_chain
+
+    @property
+    def resumed(self) -> bool | None:
+        return self._connection.resumed
+
+    @property
+    def session_reused(self) -> bool | None:
+        return self.resumed
+
+    def export(self, label: str, length: int, context: bytes | None = None) -> bytes:
+        return self._connection.export(label, length, context)
+
+    def __repr__(self) -> str:
+        return f"<tlsmith.ssl.View of {self._connection!r}>"

@@ -1,0 +1,115 @@
+"""tlsmith inspect of what has ended or has not begun, and options that say what lacks."""
+
+import subprocess
+
+import pytest
+from commandline import cli
+
+import tlsmith
+
+__all__ = ["cli"]
+
+ENDED, BEGINS = "-3d..-1d", "1d..3d"
+
+
+@pytest.fixture(scope="module")
+def ca():
+    return tlsmith.CA("Own CA", valid="-9d..90d")
+
+
+def first_line(cli, *arguments, **options):
+    return cli.out("inspect", *arguments, **options).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("valid", "label", "status"),
+    [(ENDED, "expired", "expired"), (BEGINS, "not valid yet", "not_yet_valid")],
+)
+def test_what_is_not_valid_now_is_said_first(cli, ca, valid, label, status):
+    site = ca.issue("localhost", valid=valid)
+    files = site.write(cli.directory)
+    moment = site.cert.not_after if status == "expired" else site.cert.not_before
+    verb = "ended" if status == "expired" else "begins"
+    expected = f"CN=localhost {verb} on {moment:%Y-%m-%d %H:%M:%S} UTC"
+    for path in (files.cert, files.chain, files.combined):
+        said = cli.out("inspect", path)
+        assert said.startswith(label) and expected in said.splitlines()[0]
+        assert "Subject:             CN=localhost" in said
+        assert cli.json("inspect", path)["documents"][0]["status"] == status
+    (cli.directory / "site.crl").write_bytes(ca.crl(valid=valid).pem)
+    line = first_line(cli, "site.crl")
+    assert line.startswith(label) and "the CRL of CN=Own CA" in line
+    assert cli.json("inspect", "site.crl")["documents"][0]["status"] == status
+
+
+def test_each_certificate_of_a_chain_that_has_ended_is_named(cli, ca):
+    old = tlsmith.CA("Old CA", valid=ENDED)
+    middle = ca.intermediate("Old issuer", valid=ENDED)
+    pem = ca.issue("localhost").cert.pem + middle.cert.pem + old.cert.pem
+    (cli.directory / "chain.pem").write_bytes(pem)
+    lines = cli.out("inspect", "chain.pem").splitlines()
+    assert ["CN=Old issuer ended" in lines[0], "CN=Old CA ended" in lines[1]] == [True, True]
+    assert not lines[2].startswith("expired")
+
+
+def test_what_is_valid_has_nothing_said_first(cli, ca):
+    files = ca.issue("localhost").write(cli.directory)
+    assert not first_line(cli, files.cert).startswith(("expired", "not valid"))
+    assert cli.json("inspect", files.cert)["documents"][0]["status"] == "valid"
+    (cli.directory / "ca.crl").write_bytes(ca.crl().pem)
+    assert cli.json("inspect", "ca.crl")["documents"][0]["status"] == "valid"
+
+
+def test_an_option_about_verification_verifies(cli, ca):
+    files = ca.issue("localhost").write(cli.directory)
+    (cli.directory / "ca.crl").write_bytes(ca.crl().pem)
+    roots = ("--ca", files.ca)
+    assert "verified     CN=localhost" in cli.out("inspect", files.cert, *roots)
+    other = tlsmith.CA("Other CA").write(cli.directory / "other")
+    assert "not verified" in cli.out("inspect", files.cert, "--ca", other.ca, code=1)
+    assert cli.json("inspect", files.cert)["verification"] is None
+    for option in (("--host", "other"), ("--at", "2099-01-31"), ("--crl", "ca.crl"), ("--client",)):
+        # Nobody but this authority trusts it.
+        verdict = cli.json("inspect", files.cert, *option, code=1)["verification"]
+        assert verdict["verified"] is False, option
+    assert cli.json("inspect", files.cert, *roots, "--crl", "ca.crl")["verification"]["verified"]
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("connect", "localhost:1")])
+def test_a_certificate_without_its_key_is_named_with_the_option(cli, ca, command):
+    site = ca.issue("localhost")
+    files = site.write(cli.directory)
+    (cli.directory / "cert.der").write_bytes(site.cert.der)
+    for path in (files.cert, files.chain, "cert.der"):
+        said = cli.fails(*command, "--cert", path, code=2)
+        assert f"'{path}' of --cert has no private key: --key says which file has it" in said
+    assert "missing.pem" in cli.fails(*command, "--cert", "missing.pem", code=2)
+    (cli.directory / "garbage.pem").write_text("nothing")
+    assert "garbage.pem" in cli.fails(*command, "--cert", "garbage.pem")
+
+
+def test_a_certificate_with_its_key_is_served_from_any_file(cli, ca):
+    site = ca.issue("localhost")
+    files = site.write(cli.directory)
+    with cli.serve("--echo", "--cert", files.combined) as (_, _port, announced):
+        assert announced["certificate"]["subject"] == "CN=localhost"
+    # A password is what lacks here, and no key.
+    (cli.directory / "site.p12").write_bytes(site.pkcs12("secret"))
+    assert "password" in cli.fails("serve", "--port", "0", "--cert", "site.p12", code=2)
+
+
+@pytest.mark.parametrize("key", ["ecdsa-p256", "ed448"])
+def test_installing_for_browsers_says_which_keys_they_accept(cli, key):
+    profile = cli.directory / ".pki/nssdb"
+    profile.mkdir(parents=True)
+    subprocess.run(["certutil", "-N", "--empty-password", "-d", f"sql:{profile}"], check=True)
+    cli.environment["HOME"] = str(cli.directory)
+    cli.run("ca", "init", "--key", key)
+    done = cli.run("ca", "install", "--store", "nss", code=2 if key == "ed448" else 0)
+    assert (done.stdout == "") is (key == "ed448")
+    if key == "ecdsa-p256":
+        assert done.stderr == ""
+    else:
+        assert "browsers accept ECDSA (ecdsa-p256, ecdsa-p384) and RSA keys" in done.stderr
+        assert f"is {key}: they refuse what it issues" in done.stderr
+    assert "ECDSA and RSA keys" in " ".join(cli.out("ca", "--help").split())

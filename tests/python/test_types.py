@@ -1,0 +1,288 @@
+"""Arguments: what type checkers see of them, what help() shows, and complaints that
+name them."""
+
+import ast
+import inspect
+import os
+import pydoc
+import re
+import subprocess
+import sys
+import typing
+
+import pytest
+from conftest import socketpair
+
+import tlsmith
+
+# What is wrong in a line comes behind it: what mypy says, and pyright.
+PROGRAM = """
+import asyncio
+from typing import assert_type
+import tlsmith
+
+client, ca = tlsmith.Client(), tlsmith.CA()
+site = ca.issue("localhost")
+server = tlsmith.Server(site)
+
+tlsmith.connect("h", 443, trsut="ca.pem")  # "trsut"
+tlsmith.connect("h", alpn=5)  # "alpn"
+tlsmith.listen(("", 1), site, client_trst="x")  # "client_trst"
+tlsmith.Client(trsut="ca.pem")  # "trsut"
+client.replace(trsut="ca.pem")  # "trsut"
+server.replace(client_trst="ca.pem")  # "client_trst"
+ca.issue_client("a@b.c", vald="1d")  # "vald"
+ca.issue_client("a@b.c", valid=5)  # "valid"
+ca.sign("request.pem", nmaes=["x"])  # "nmaes"
+tlsmith.aio.open_connection("h", clinet=client)  # "clinet"
+tlsmith.aio.start_server(print, ("", 1), server, backlgo=5)  # "backlgo"
+wrong: int = client.connect(("h", 1)).info.version  # "int"
+site.write("certs").crt  # "crt"
+
+info = client.connect(("h", 1)).info
+assert_type(info.cipher, str)
+assert_type(info.alpn, str | None)
+assert_type(info.resumed, bool)
+files = site.write("certs")
+assert_type(files.cert, str)
+assert_type(files.key, str | None)
+assert_type(files, tlsmith.Files)
+
+
+def choose(hello: tlsmith.ClientHello) -> tlsmith.Identity:
+    assert_type(hello.server_name, str | None)
+    assert_type(hello.alpn, tuple[str, ...])
+    return site
+
+
+tlsmith.connect("h", trust=ca, alpn=["h2"], timeout=None)
+tlsmith.listen(("", 1), site, on_hello=choose, client_trust="ca.pem")
+assert_type(client.replace(trust="ca.pem", max_version="1.2"), tlsmith.Client)
+assert_type(server.replace(identity=[site], tickets=0), tlsmith.Server)
+ca.issue_client("a@b.c", valid="1d", key="ed25519")
+tlsmith.testing.bad("expired")
+tlsmith.ssl.install()
+
+
+async def main() -> None:
+    reader, writer = await tlsmith.aio.open_connection("h", client=client, family=0)
+    reader, writer = await tlsmith.aio.start_tls(reader, writer, server)
+    assert_type(reader, asyncio.StreamReader)
+"""
+
+
+def expected_complaints():
+    """By the number of the line, a word of the complaint."""
+    lines = enumerate(PROGRAM.splitlines(), 1)
+    found = {number: re.search(r'# "(\w+)"$', line) for number, line in lines}
+    return {number: match[1] for number, match in found.items() if match}
+
+
+@pytest.fixture
+def program(tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM)
+    return path
+
+
+@pytest.fixture(params=["mypy", "pyright"])
+def complaints(request, program):
+    """What a type checker says about each line."""
+    if request.param == "mypy":
+        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull]
+        command.append("--disable-error-code=unused-coroutine")
+    else:
+        folder = os.path.dirname(sys.executable)
+        command = [os.path.join(folder, "pyright"), "--pythonpath", sys.executable]
+    package = os.path.dirname(os.path.dirname(tlsmith.__file__))
+    path = {"MYPYPATH": package} if "site-packages" not in package else {}
+    if path:
+        (program.parent / "pyrightconfig.json").write_text(f'{{"extraPaths": ["{package}"]}}')
+    done = subprocess.run(
+        [*command, str(program)],
+        env={**os.environ, **path},
+        cwd=program.parent,
+        capture_output=True,
+        text=True,
+    )
+    found = {}
+    for line in done.stdout.splitlines():
+        if match := re.search(r"program\.py:(\d+):.*error: (.*)", line):
+            found.setdefault(int(match[1]), []).append(match[2])
+    assert found, done.stdout + done.stderr
+    return found
+
+
+def test_type_checkers_catch_what_is_misspelt_and_nothing_else(complaints):
+    expected = expected_complaints()
+    assert len(expected) == 13
+    assert set(complaints) == set(expected), complaints
+    for number, word in expected.items():
+        assert any(word in sentence for sentence in complaints[number]), complaints[number]
+
+
+# Functions that hand arguments on.
+
+
+def parameters(function):
+    return dict(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize(
+    ("function", "target", "own", "less"),
+    [
+        (tlsmith.connect, tlsmith.Client, {"host", "port", "timeout", "server_name"}, set()),
+        (tlsmith.listen, tlsmith.Server, {"address", "backlog", "handshake_timeout"}, set()),
+        (tlsmith.CA.issue_client, tlsmith.CA.issue, set(), {"usage"}),
+    ],
+)
+def test_arguments_are_handed_on_as_they_are(function, target, own, less):
+    ours, theirs = parameters(function), parameters(target)
+    assert set(ours) == (set(theirs) - less) | own
+    for name in set(ours) - own:
+        assert ours[name] == theirs[name], name
+        assert name == "self" or f"{name}:" in pydoc.plain(pydoc.render_doc(function))
+
+
+@pytest.mark.parametrize("side", ["Client", "Server"])
+def test_what_replace_takes_is_what_the_class_takes(side):
+    # Only type checkers import it, so the words are compared.
+    path = os.path.join(os.path.dirname(tlsmith.__file__), "_keywords.py")
+    with open(path) as file:
+        classes = [one for one in ast.parse(file.read()).body if isinstance(one, ast.ClassDef)]
+    found = {
+        line.target.id: ast.unparse(line.annotation)
+        for one in classes
+        if one.name in ("_BothArguments", f"{side}Arguments")
+        for line in one.body
+        if isinstance(line, ast.AnnAssign)
+    }
+    arguments = parameters(getattr(tlsmith, side))
+    assert found == {name: one.annotation for name, one in arguments.items()}
+    with pytest.raises(TypeError, match="trsut"):
+        tlsmith.Client().replace(trsut="ca.pem")
+
+
+def test_values_are_what_their_types_say():
+    expected = {"Files": 5, "ClientHello": 6, "Info": 9}
+    for name, count in expected.items():
+        kind = getattr(tlsmith, name)
+        assert kind.__name__ == name and len(kind._fields) == count
+        assert all(re.search(rf"^    {field}\s", kind.__doc__, re.M) for field in kind._fields)
+    assert typing.get_type_hints(tlsmith.Info) == {}
+
+
+# Complaints.
+
+PAIR = ("localhost", 443)
+
+
+def calls(ca, identity):
+    """Calls with something of the wrong kind, by what their complaint begins with."""
+    client, server, key, cert = tlsmith.Client(trust=ca), tlsmith.Server, identity.key, ca.cert
+    trust, csr = tlsmith.Trust.roots(ca), tlsmith.CSR("localhost")
+    yield "the host of an address is", lambda: tlsmith.connect(PAIR, trust=ca)
+    yield "the host of an address is", lambda: client.connect((PAIR, 443))
+    yield "the host of an address is", lambda: server(identity).listen((b"localhost", 443))
+    yield "timeout is", lambda: client.connect(PAIR, timeout="5")
+    yield "server_name is", lambda: client.connect(PAIR, server_name=PAIR)
+    yield "server_name is", lambda: client.buffer(PAIR)
+    yield "server_name is", lambda: client.wrap(socketpair()[0], 5)
+    yield "received is", lambda: client.wrap(socketpair()[0], "x", received="x")
+    yield "early_data is", lambda: client.connect(PAIR, early_data="x")
+    yield "backlog is", lambda: server(identity).listen(("127.0.0.1", 0), backlog="x")
+    yield "reuse_port is", lambda: server(identity).listen(("127.0.0.1", 0), reuse_port=1)
+    wrong = {
+        "identity": (5, "x"),
+        "min_version": (1.2,),
+        "max_version": (PAIR,),
+        "alpn": (5,),
+        "groups": (5,),
+        "ciphers": (5,),
+        "check_hostname": (1,),
+        "pins": (5,),
+        "max_depth": ("x",),
+        "ech": (5,),
+        "resume": (1,),
+        "early_data": ("x",),
+        "keylog": (5,),
+        "now": ("x",),
+    }
+    for name, values in wrong.items():
+        for value in values:
+            arguments = {"trust": ca, name: value}
+            yield f"{name} is", lambda arguments=arguments: tlsmith.Client(**arguments)
+    wrong = {
+        "identity": (5,),
+        "client_auth": (5,),
+        "omit_certificate_authorities": (1,),
+        "strict_names": ("x",),
+        "tickets": ("x", True),
+        "ticket_keys": (5,),
+        "early_data": ("x",),
+        "ocsp": ("x",),
+        "on_hello": (5,),
+    }
+    for name, values in wrong.items():
+        for value in values:
+            arguments = {"identity": identity, name: value}
+            yield f"{name} is", lambda arguments=arguments: server(**arguments)
+    yield "each of ticket_keys is", lambda: server(identity, ticket_keys=["x"])
+    yield "each of alpn is", lambda: server(identity, alpn=[5])
+    yield "each of identity is", lambda: server([5])
+    yield "each of pins is", lambda: tlsmith.Client(trust=ca, pins=[5])
+    wrong = {
+        "key": 5,
+        "valid": 5,
+        "usage": 5,
+        "common_name": 5,
+        "organization": PAIR,
+        "crl_url": 5,
+        "ocsp_url": PAIR,
+        "must_staple": 1,
+        "serial": "x",
+        "extensions": 5,
+        "outlive_ca": "x",
+    }
+    for name, value in wrong.items():
+        arguments = {name: value}
+        yield f"{name} is", lambda arguments=arguments: ca.issue("x", **arguments)
+    yield "each of names is", lambda: ca.issue(PAIR)
+    yield "each of names is", lambda: tlsmith.CSR(5)
+    yield "each key of extensions is", lambda: ca.issue("x", extensions={5: b""})
+    yield "name is", lambda: tlsmith.CA(5)
+    yield "path_len is", lambda: tlsmith.CA(path_len="x")
+    yield "permit is", lambda: ca.intermediate(permit=5)
+    yield "ca is", lambda: tlsmith.CSR("x", ca="x")
+    yield "copy_extensions is", lambda: ca.sign(csr, copy_extensions=1)
+    yield "names is", lambda: ca.sign(csr, names=5)
+    yield "reason is", lambda: ca.revoke(5, reason=5)
+    yield "number is", lambda: ca.crl(number="x")
+    yield "what a CRL lists is", lambda: "x" in ca.crl()
+    yield "hostname is", lambda: cert.matches(5)
+    yield "issuer is", lambda: cert.issued_by(5)
+    yield "type is", lambda: tlsmith.Key.generate(5)
+    for kind in (tlsmith.Certificate, tlsmith.Key, tlsmith.CRL):
+        yield "pem is", lambda kind=kind: kind.from_pem("x")
+        yield "der is", lambda kind=kind: kind.from_der("x")
+    yield "a password is", lambda: key.encrypted_pem(5)
+    yield "name is", lambda: identity.pkcs12("x", 5)
+    yield "legacy is", lambda: identity.pkcs12("x", legacy=1)
+    yield "name is", lambda: identity.write("certs", name=5)
+    yield "hostname is", lambda: trust.verify(identity, hostname=5)
+    yield "usage is", lambda: trust.verify(identity, usage=5)
+    yield "chain is", lambda: trust.verify(5)
+    yield "each of chain is", lambda: trust.verify([5])
+    yield "roots is", lambda: tlsmith.Trust(5)
+    yield "max_depth is", lambda: trust.verify(identity, max_depth="x")
+    yield "label is", lambda: client.buffer("x").export(5, 5)
+    yield "timeout is", lambda: tlsmith.inspect(PAIR, timeout="x")
+
+
+def test_a_complaint_about_a_type_names_the_argument(ca, identity):
+    for beginning, call in calls(ca, identity):
+        with pytest.raises(TypeError) as caught:
+            call()
+        sentence = str(caught.value)
+        assert sentence.startswith(beginning), sentence
+        assert "not an instance of" not in sentence
