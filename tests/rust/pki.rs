@@ -41,6 +41,8 @@ mod odd;
 mod parsing;
 #[path = "pki/passwords.rs"]
 mod passwords;
+#[path = "pki/pkcs12.rs"]
+mod pkcs12;
 #[path = "pki/requests.rs"]
 mod requests;
 #[path = "pki/revocation.rs"]
@@ -459,7 +461,7 @@ fn bad_files_get_clear_errors() {
             Status::File,
             "/nonexistent.key",
         ),
-        (&cert, &cert, Status::Parse, "no private key"),
+        (&cert, &cert, Status::Parse, "a private key is needed"),
     ];
     for (cert, key, expected, part) in cases {
         let (status, sentence) = status_of(Identity::load(cert, Some(key)));
