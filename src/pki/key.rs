@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::external::{ExternalKey, ExternalSigner};
 use super::file::{Access, Staged};
 use super::key_type::KeyType;
-use super::kind::{self, Kind};
+use super::kind::Kind;
 use super::options::CertOptions;
 use super::password::Password;
 use super::{describe, encryption, pem, traditional};
@@ -114,14 +114,15 @@ impl PrivateKey {
     fn read_der(der: &[u8], password: &Password<'_>) -> Result<Self> {
         match Kind::of_der(der) {
             Some(Kind::EncryptedKey) => Self::read_plain(&encryption::decrypt(der, password)?),
-            _ => Self::read_plain(der),
+            None | Some(Kind::PrivateKey) => Self::read_plain(der),
+            Some(other) => Err(other.instead_of(Kind::PrivateKey)),
         }
     }
 
     fn read_plain(der: &[u8]) -> Result<Self> {
         let damaged = |why: &dyn fmt::Display| {
             let sentence = format!("the private key does not parse: {why}");
-            kind::explained(der, Kind::PrivateKey, Error::new(Status::Parse, sentence))
+            Error::new(Status::Parse, sentence)
         };
         let form = PrivateKeyDer::try_from(der).map_err(|why| damaged(&why))?;
         let signing = provider()

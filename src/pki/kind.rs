@@ -153,11 +153,8 @@ const GENERALIZED_TIME: u8 = 0x18;
 /// Says what `der` is where that is another kind than the one that was needed, and else
 /// why it does not parse.
 pub(super) fn explained(der: &[u8], needed: Kind, why: Error) -> Error {
-    let is_key = |kind| matches!(kind, Kind::PrivateKey | Kind::EncryptedKey);
     match Kind::of_der(der) {
-        Some(kind) if kind != needed && !(is_key(kind) && is_key(needed)) => {
-            kind.instead_of(needed).with_source(why)
-        }
+        Some(kind) if kind != needed => kind.instead_of(needed).with_source(why),
         _ => why,
     }
 }

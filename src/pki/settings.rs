@@ -41,6 +41,7 @@ pub(super) fn split(der: &[u8]) -> Result<(&[u8], TrustSettings)> {
                 settings.rejected = purposes(list)?;
             }
             // What follows is a name and an identifier of the key.
+            lists.all()?;
         }
         parts.end().map(|()| (certificate, settings))
     };

@@ -9,14 +9,16 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tlsmith::{
     CertOptions, Certificate, CertificateProblem, Context, Crl, CrlOptions, Csr, Identity,
-    KeyPurpose, KeyType, PrivateKey, RevocationReason, Revoked, Status, Usage, gen_ca, gen_crl,
-    gen_csr, issue_cert, self_signed, sign_csr, split_names,
+    KeyPurpose, KeyType, Password, Pkcs12Options, PrivateKey, RevocationReason, Revoked, Status,
+    Usage, gen_ca, gen_crl, gen_csr, issue_cert, self_signed, sign_csr, split_names,
 };
 
 #[path = "pki/arbitrary.rs"]
 mod arbitrary;
 #[path = "../support/chapter.rs"]
 mod by_the_book;
+#[path = "pki/bundles.rs"]
+mod bundles;
 #[path = "pki/chapter.rs"]
 mod chapter;
 #[path = "pki/copying.rs"]
@@ -33,6 +35,8 @@ mod files;
 mod issuing;
 #[path = "pki/keys.rs"]
 mod keys;
+#[path = "pki/kinds.rs"]
+mod kinds;
 #[path = "pki/leniency.rs"]
 mod leniency;
 #[path = "pki/odd.rs"]

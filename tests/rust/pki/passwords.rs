@@ -79,32 +79,6 @@ fn what_is_wrong_with_an_encrypted_key_is_said() {
     Identity::load_encrypted(&cert, Some(&file), "secret").unwrap();
     Identity::load_encrypted(&cert, Some(&key), "not needed").unwrap();
 
-    // The ways of old, of OpenSSL's own and of PKCS#5 1.5.
-    let old = openssl_prints(&[
-        "rsa",
-        "-traditional",
-        "-aes128",
-        "-in",
-        text(&key),
-        "-passout",
-        "pass:x",
-    ]);
-    let (status, sentence) = status_of(PrivateKey::from_encrypted_pem(old.as_bytes(), "x"));
-    assert_eq!(status, Status::Unsupported);
-    assert!(sentence.contains("openssl pkcs8 -topk8"), "{sentence}");
-    let older = openssl_prints(&[
-        "pkcs8",
-        "-topk8",
-        "-v1",
-        "PBE-SHA1-3DES",
-        "-in",
-        text(&key),
-        "-passout",
-        "pass:x",
-    ]);
-    let (_, sentence) = status_of(PrivateKey::from_encrypted_pem(older.as_bytes(), "x"));
-    assert!(sentence.contains("openssl pkcs8 -topk8"), "{sentence}");
-
     assert_eq!(
         status_of(id.key().unwrap().to_encrypted_pem("")).0,
         Status::Argument
@@ -152,4 +126,175 @@ fn damaged_encrypted_keys_give_errors_or_the_key_but_no_panic() {
             }
         }
     }
+}
+
+/// A key of OpenSSL's in its own encryption, which was there before PKCS#8.
+fn traditional(key: &Path, cipher: &str, password: &str) -> String {
+    let password = format!("pass:{password}");
+    openssl_prints(&[
+        "pkey",
+        "-traditional",
+        cipher,
+        "-in",
+        text(key),
+        "-passout",
+        &password,
+    ])
+}
+
+#[test]
+fn traditional_encrypted_pem_is_read() {
+    let folder = TempDir::new().unwrap();
+    let ciphers = ["-aes128", "-aes192", "-aes256", "-des3"];
+    for kind in [KeyType::EcdsaP256, KeyType::Rsa2048] {
+        let id = identity(kind);
+        let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
+        for cipher in ciphers {
+            let old = traditional(&key, cipher, "pass wörd");
+            assert!(old.contains("Proc-Type: 4,ENCRYPTED"), "{old}");
+            for old in [old.clone(), old.replace('\n', "\r\n")] {
+                let back = PrivateKey::from_encrypted_pem(old.as_bytes(), "pass wörd").unwrap();
+                assert_eq!(back.spki_der(), id.key().unwrap().spki_der());
+            }
+            for wrong in ["y", "", "pass word"] {
+                let wrong = PrivateKey::from_encrypted_pem(old.as_bytes(), wrong);
+                let (status, sentence) = status_of(wrong);
+                assert_eq!(status, Status::Argument, "{sentence}");
+                assert!(sentence.contains("password does not open"), "{sentence}");
+            }
+            let (status, sentence) = status_of(PrivateKey::from_pem(old.as_bytes()));
+            assert_eq!(status, Status::Argument, "{sentence}");
+            assert!(sentence.contains("give its password"), "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn traditional_pem_with_another_cipher_or_without_header_is_refused_in_words() {
+    let folder = TempDir::new().unwrap();
+    let id = identity(KeyType::EcdsaP256);
+    let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
+    let old = traditional(&key, "-camellia256", "x");
+    let (status, sentence) = status_of(PrivateKey::from_encrypted_pem(old.as_bytes(), "x"));
+    assert_eq!(status, Status::Unsupported, "{sentence}");
+    assert!(sentence.contains("'CAMELLIA-256-CBC'"), "{sentence}");
+    assert!(sentence.contains("openssl pkcs8 -topk8"), "{sentence}");
+
+    let old = traditional(&key, "-aes128", "x");
+    let info = old
+        .lines()
+        .find(|line| line.starts_with("DEK-Info"))
+        .unwrap();
+    for damage in [
+        "",
+        "DEK-Info: AES-128-CBC",
+        "DEK-Info: AES-128-CBC,0011223344556677",
+        "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEF",
+        "DEK-Info: AES-128-CBC,zz112233445566778899AABBCCDDEEFF",
+        "DEK-Info: AES-128-CBC,é0112233445566778899AABBCCDDEEFF",
+    ] {
+        let damaged = old.replace(info, damage);
+        let (status, sentence) = status_of(PrivateKey::from_encrypted_pem(damaged.as_bytes(), "x"));
+        assert_eq!(status, Status::Parse, "{damage}: {sentence}");
+        assert!(sentence.contains("DEK-Info"), "{sentence}");
+    }
+}
+
+#[test]
+fn pkcs8_with_3des_is_read_and_with_single_des_refused_in_words() {
+    let folder = TempDir::new().unwrap();
+    let id = identity(KeyType::Rsa2048);
+    let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
+    let make = |way: &[&str], password: &str| {
+        let password = format!("pass:{password}");
+        let fixed = ["pkcs8", "-topk8", "-in", text(&key), "-passout", &password];
+        openssl_prints(&[&fixed[..], way].concat())
+    };
+    for way in ["PBE-SHA1-3DES", "PBE-SHA1-2DES"] {
+        let old = make(&["-v1", way], "pass wörd");
+        let back = PrivateKey::from_encrypted_pem(old.as_bytes(), "pass wörd").unwrap();
+        assert_eq!(back.spki_der(), id.key().unwrap().spki_der(), "{way}");
+        let (status, sentence) = status_of(PrivateKey::from_encrypted_pem(old.as_bytes(), "y"));
+        assert_eq!(status, Status::Argument, "{sentence}");
+        assert!(sentence.contains("password does not open"), "{sentence}");
+    }
+    let legacy = ["-provider", "legacy", "-provider", "default", "-v1"];
+    for (way, name) in [
+        ("PBE-MD5-DES", "pbeWithMD5AndDES-CBC"),
+        ("PBE-SHA1-DES", "pbeWithSHA1AndDES-CBC"),
+    ] {
+        let old = make(&[&legacy[..], &[way]].concat(), "x");
+        let (status, sentence) = status_of(PrivateKey::from_encrypted_pem(old.as_bytes(), "x"));
+        assert_eq!(status, Status::Unsupported, "{sentence}");
+        assert!(sentence.contains(name), "{sentence}");
+        assert!(sentence.contains("openssl pkcs8 -topk8"), "{sentence}");
+    }
+}
+
+#[test]
+fn password_bytes_are_taken_as_they_are() {
+    let folder = TempDir::new().unwrap();
+    let id = identity(KeyType::EcdsaP256);
+    let key = id.key().unwrap();
+    let plain = write(&folder, "key.pem", key.to_pem().as_bytes());
+    // Not UTF-8: OpenSSL takes the bytes of a file as they are.
+    let bytes = &b"p\xe4ss\xff"[..];
+    let password = write(&folder, "password", bytes);
+    let password = format!("file:{}", text(&password));
+    for way in [
+        &["pkcs8", "-topk8"][..],
+        &["pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES"],
+        &["pkey", "-traditional", "-aes256"],
+    ] {
+        let fixed = ["-in", text(&plain), "-passout", &password];
+        let out = openssl(&[way, &fixed].concat());
+        assert!(out.status.success(), "{out:?}");
+        let back = PrivateKey::from_encrypted_pem(&out.stdout, bytes);
+        assert_eq!(back.unwrap().spki_der(), key.spki_der(), "{way:?}");
+        let (status, sentence) = status_of(PrivateKey::from_encrypted_pem(&out.stdout, "päss"));
+        assert_eq!(status, Status::Argument, "{sentence}");
+    }
+    let ours = write(
+        &folder,
+        "ours.pem",
+        key.to_encrypted_pem(bytes).unwrap().as_bytes(),
+    );
+    let theirs = openssl_prints(&["pkey", "-in", text(&ours), "-passin", &password]);
+    let theirs = PrivateKey::from_pem(theirs.as_bytes()).unwrap();
+    assert_eq!(theirs.spki_der(), key.spki_der());
+}
+
+#[test]
+fn password_callback_is_called_once_and_only_if_needed() {
+    let folder = TempDir::new().unwrap();
+    let id = identity(KeyType::EcdsaP256);
+    let key = id.key().unwrap();
+    let plain = write(&folder, "key.pem", key.to_pem().as_bytes());
+    let old = traditional(&plain, "-aes256", "secret");
+    let today = key.to_encrypted_pem("secret").unwrap();
+    let p12 = id.to_pkcs12(None, "secret").unwrap();
+    let calls = std::cell::Cell::new(0);
+    let ask = || {
+        Password::ask(|| {
+            calls.set(calls.get() + 1);
+            Ok(b"secret".to_vec().into())
+        })
+    };
+    let cert = id.cert_pem().as_bytes();
+    for encrypted in [old.as_bytes(), today.as_bytes()] {
+        Identity::from_bytes(cert, Some(encrypted), ask()).unwrap();
+        assert_eq!(calls.take(), 1);
+    }
+    Identity::from_pkcs12(&p12, ask()).unwrap();
+    assert_eq!(calls.take(), 1);
+    Identity::from_bytes(&p12, None, ask()).unwrap();
+    assert_eq!(calls.take(), 1);
+    Identity::from_bytes(cert, Some(key.to_pem().as_bytes()), ask()).unwrap();
+    assert!(Identity::from_bytes(cert, Some(b"noise"), ask()).is_err());
+    assert!(Identity::from_pkcs12(cert, ask()).is_err());
+    assert_eq!(calls.take(), 0);
+
+    let failing = Password::ask(|| Err(tlsmith::Error::new(Status::State, "nobody is there")));
+    let (status, sentence) = status_of(PrivateKey::from_bytes(today.as_bytes(), failing));
+    assert_eq!((status, &*sentence), (Status::State, "nobody is there"));
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::passwords::identity;
 
 /// A chain of three with its key.
-fn with_chain() -> (Identity, Identity) {
+pub(crate) fn with_chain() -> (Identity, Identity) {
     let root = gen_ca(&CertOptions::default()).unwrap();
     let options = CertOptions {
         ca: true,
@@ -102,7 +102,7 @@ fn we_read_the_pkcs12_of_openssl_new_and_old() {
 }
 
 /// A file of OpenSSL, with these options.
-fn openssl_pkcs12(id: &Identity, way: &[&str]) -> Vec<u8> {
+pub(crate) fn openssl_pkcs12(id: &Identity, way: &[&str]) -> Vec<u8> {
     let folder = TempDir::new().unwrap();
     let both = folder.path().join("both.pem");
     id.save(Some(&both), Some(&both)).unwrap();
