@@ -36,7 +36,8 @@ impl Deref for Der<'_> {
 /// The one element that `ber` is, in DER; `None` where it is not one.  Strings in pieces
 /// are joined if they are OCTET STRINGs by their tag.
 pub(super) fn to_der(ber: &[u8]) -> Option<Der<'_>> {
-    if is_der(ber, DEEPEST) {
+    let mut elements = Elements(ber);
+    if elements.any().is_some() && elements.is_empty() && is_der(ber, DEEPEST) {
         return Some(Der::Same(ber));
     }
     let mut der = Zeroizing::new(Vec::with_capacity(ber.len()));

@@ -127,16 +127,24 @@ impl Identity {
         Self::of_file(content, chain, PrivateKey::read(content, password)?)
     }
 
-    /// Puts the certificates of a file and the key together: those of PKCS#7 are a set, of
-    /// which the key is another member's perhaps than the first one's.
-    fn of_file(content: &[u8], mut chain: Vec<Certificate>, key: PrivateKey) -> Result<Self> {
-        if pkcs7::is_in(content) {
-            let mut all = chain.iter();
-            if let Some(leaf) = all.position(|one| one.spki_der() == key.spki_der()) {
-                chain = chain::take(&mut chain, leaf);
-            }
+    fn of_file(content: &[u8], chain: Vec<Certificate>, key: PrivateKey) -> Result<Self> {
+        match pkcs7::is_in(content) {
+            true => Self::from_bundle(chain, key),
+            false => Self::new(chain, Some(key)),
         }
-        Self::new(chain, Some(key))
+    }
+
+    /// Puts a key together with its certificate and those that issued it, out of
+    /// certificates in any order, such as those of a PKCS#7 bundle.  What is not part of
+    /// the chain is left out.
+    ///
+    /// Fails with [`Status::KeyMismatch`] when the key is that of none of them.
+    pub fn from_bundle(mut certificates: Vec<Certificate>, key: PrivateKey) -> Result<Self> {
+        let mut all = certificates.iter();
+        if let Some(leaf) = all.position(|one| one.spki_der() == key.spki_der()) {
+            certificates = chain::take(&mut certificates, leaf);
+        }
+        Self::new(certificates, Some(key))
     }
 
     /// Loads a chain without its key, PEM, DER or PKCS#7: to be verified, or read.

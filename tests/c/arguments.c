@@ -235,8 +235,8 @@ static void bad_certificates_are_refused(void)
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
 
 	/* No sentence may show a password, not even one that is none. */
-	CHECK_NONE(tlsmith_identity_load_encrypted("c", "k", "se\xff" "cret"), TLSMITH_ERR_ARG, "");
-	CHECK_TEXT(tlsmith_last_error(), "password is not UTF-8");
+	CHECK_NONE(tlsmith_identity_load_encrypted("c", "k", "se\xff" "cret"), TLSMITH_ERR_FILE, "'c'");
+	CHECK(strstr(tlsmith_last_error(), "cret") == NULL);
 	CHECK_NONE(tlsmith_identity_load_encrypted("missing.pem", "k", "p"), TLSMITH_ERR_FILE,
 	    "missing.pem");
 	CHECK_NONE(tlsmith_identity_load_p12("missing.p12", "p"), TLSMITH_ERR_FILE, "missing.p12");
