@@ -118,6 +118,8 @@ fn malformed() -> Error {
 /// `algorithm` is an AlgorithmIdentifier.
 fn unsupported(algorithm: Element<'_>) -> Error {
     let oid = Elements(algorithm.content).take(OBJECT_IDENTIFIER);
+    // One that is longer names no algorithm, and may be a part of a key.
+    let oid = oid.filter(|oid| oid.content.len() <= 16);
     let oid = oid.and_then(|oid| ObjectIdentifier::from_bytes(oid.content).ok());
     let what = match oid {
         Some(oid) => match OLD.iter().find(|(old, _)| *old == oid) {

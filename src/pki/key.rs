@@ -250,6 +250,11 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
+/// The provider takes no key with the algorithm id-RSASSA-PSS (RFC 4055).
+const RSA_PSS_ONLY: &str = "the private key of type rsa-pss (RSASSA-PSS, RFC 4055) is not \
+                            supported: use a key of type rsa (rsaEncryption), which signs with \
+                            RSA-PSS in TLS too";
+
 /// Why the provider does not take a key: it is of a kind that it does not know,
 /// or damaged.
 fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
@@ -261,6 +266,9 @@ fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
         PrivateKeyDer::Pkcs1(_) => "rsa".to_owned(),
         _ => "ecdsa".to_owned(),
     };
+    if kind == "rsa-pss" {
+        return Error::new(Status::Unsupported, RSA_PSS_ONLY).with_source(error);
+    }
     let (status, problem) = match kind.as_str() {
         "rsa" | "ecdsa" | "ecdsa-p256" | "ecdsa-p384" | "ecdsa-p521" | "ed25519" | "ed448"
         | "ml-dsa-44" | "ml-dsa-65" | "ml-dsa-87" | "unknown" => {

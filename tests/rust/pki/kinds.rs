@@ -264,3 +264,61 @@ fn damaged_settings_of_a_trusted_certificate_are_refused() {
         assert!(sentence.contains("trusted certificate"), "{sentence}");
     }
 }
+
+/// A self-signed certificate of OpenSSL with a key for RSASSA-PSS alone, and the key.
+fn rsassa_pss(folder: &TempDir) -> (PathBuf, PathBuf) {
+    let [cert, key] = ["pss.pem", "pss.key"].map(|name| folder.path().join(name));
+    let made = openssl(&["genpkey", "-algorithm", "RSA-PSS", "-out", text(&key)]);
+    assert!(made.status.success(), "{made:?}");
+    let name = [
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+    ];
+    let fixed = ["req", "-x509", "-key", text(&key), "-out", text(&cert)];
+    let made = openssl(&[&fixed[..], &name].concat());
+    assert!(made.status.success(), "{made:?}");
+    (cert, key)
+}
+
+#[test]
+fn rsassa_pss_keys_are_refused_in_words() {
+    let folder = TempDir::new().unwrap();
+    let (cert, key) = rsassa_pss(&folder);
+    let der = openssl(&["pkey", "-in", text(&key), "-outform", "DER"]).stdout;
+    let chain = Identity::load_chain(&cert).unwrap();
+    let context = Context::new();
+    context.add_roots(&cert).unwrap();
+    let verified = context.verify(chain.chain(), Some("localhost"), None, None);
+    for error in [
+        Identity::load(&cert, Some(&key)).unwrap_err(),
+        PrivateKey::from_der(&der).unwrap_err(),
+        verified.unwrap_err(),
+    ] {
+        let sentence = error.to_string();
+        assert!(sentence.contains("rsa-pss"), "{sentence}");
+        assert!(sentence.contains("not supported"), "{sentence}");
+        assert!(
+            sentence.contains("key of type rsa (rsaEncryption)"),
+            "{sentence}"
+        );
+        for foreign in ["Error", "InvalidSignature", "Unsupported", "{", "::"] {
+            assert!(!sentence.contains(foreign), "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn request_with_an_rsassa_pss_key_is_signed_as_openssl_takes_it() {
+    let folder = TempDir::new().unwrap();
+    let (_, key) = rsassa_pss(&folder);
+    let fixed = ["req", "-new", "-key", text(&key), "-subj", "/CN=localhost"];
+    let name = ["-addext", "subjectAltName=DNS:localhost"];
+    let request = openssl_prints(&[&fixed[..], &name].concat());
+    let request = Csr::from_pem(request.as_bytes()).unwrap();
+    let ca = gen_ca(&CertOptions::default()).unwrap();
+    let issued = sign_csr(&ca, &request, None, &CertOptions::default()).unwrap();
+    assert_eq!(issued.certificate().key_type(), "rsa-pss");
+    assert_openssl_accepts(&ca, &issued, "sslserver");
+}
