@@ -93,9 +93,7 @@ class CA(Identity):
         insecure_no_mac: bool = False,
     ) -> Self:
         """Load an authority from a PKCS#12 file, as Identity.load_pkcs12() does."""
-        loaded = super().load_pkcs12(
-            source, password, name=name, insecure_no_mac=insecure_no_mac
-        )
+        loaded = super().load_pkcs12(source, password, name=name, insecure_no_mac=insecure_no_mac)
         return loaded._checked()
 
     @classmethod

@@ -13,7 +13,7 @@ use rc2::Rc2;
 use sha1::Sha1;
 use sha2::digest::Digest;
 use sha2::digest::common::BlockSizeUser;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::element::{Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
 use super::work::Work;
@@ -193,6 +193,7 @@ pub(super) fn derive<D: Digest + BlockSizeUser>(
         let missing = length - derived.len();
         derived.extend(hash.iter().take(missing));
         if derived.len() == length {
+            hash.as_mut_slice().zeroize();
             return derived;
         }
         // Each block of the input becomes its sum with the repeated hash and 1.

@@ -7,7 +7,7 @@
 use aes::{Aes128, Aes192, Aes256};
 use des::{TdesEde2, TdesEde3};
 use md5::{Digest, Md5};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::encryption::{is_plausible, needed, wrong_password};
 use super::password::Password;
@@ -83,8 +83,10 @@ fn derive(password: &[u8], salt: &[u8], length: usize) -> Zeroizing<Vec<u8>> {
             .chain_update(&*block)
             .chain_update(password)
             .chain_update(salt);
+        let mut hash = hash.finalize();
         block.clear();
-        block.extend_from_slice(&hash.finalize());
+        block.extend_from_slice(&hash);
+        hash.as_mut_slice().zeroize();
         let missing = length - key.len();
         key.extend(block.iter().take(missing));
     }
