@@ -77,8 +77,10 @@
 #ifdef __cplusplus
 #define TLSMITH_CERT_OPTIONS_INIT \
     { sizeof(tlsmith_cert_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define TLSMITH_LOAD_OPTIONS_INIT { sizeof(tlsmith_load_options), 0, 0, 0, 0 }
 #else
 #define TLSMITH_CERT_OPTIONS_INIT { .size = sizeof(tlsmith_cert_options) }
+#define TLSMITH_LOAD_OPTIONS_INIT { .size = sizeof(tlsmith_load_options) }
 #endif
 
 
@@ -101,9 +103,8 @@
 #define TLSMITH_CERT_CA 1
 
 /// Signing a request: repeat the extensions that it asks for, byte for byte.
-/// TLSMITH_ERR_ISSUE if it asks for name constraints, for the purposes OCSPSigning
-/// or anyExtendedKeyUsage, or, without TLSMITH_CERT_CA, to sign certificates or
-/// CRLs.
+/// TLSMITH_ERR_ISSUE if it asks for name constraints, OCSPSigning, anyExtendedKeyUsage
+/// or, without TLSMITH_CERT_CA, to sign certificates or CRLs.
 #define TLSMITH_CERT_COPY_EXTENSIONS 2
 
 /// Let it be valid beyond the end of its CA.
@@ -201,12 +202,10 @@ typedef void (*tlsmith_log_fn)(void *userdata, int level, const char *message);
 /// tlsmith_conn_server_name() and tlsmith_error(); it is NULL for
 /// tlsmith_ctx_verify().
 ///
-/// The peer hears an alert that fits the code (RFC 8446, section 6.2): for
-/// TLSMITH_ERR_CERT_REVOKED certificate_revoked, for TLSMITH_ERR_CERT_TIME
-/// certificate_expired, for TLSMITH_ERR_CERT_UNTRUSTED unknown_ca, for
-/// TLSMITH_ERR_CERT_NAME bad_certificate, for TLSMITH_ERR_CERT_OCSP
-/// bad_certificate_status_response, for TLSMITH_ERR_CERT certificate_unknown, for
-/// TLSMITH_ERR_NO_COMMON handshake_failure, and for all others access_denied.
+/// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
+/// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca,
+/// _CERT_NAME bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT
+/// certificate_unknown, _NO_COMMON handshake_failure, and all others access_denied.
 typedef int (*tlsmith_verify_fn)(void *userdata,
                                  const struct tlsmith_conn *conn,
                                  int status);
@@ -272,13 +271,27 @@ typedef struct tlsmith_cert_options {
   const char *crl_url;
 } tlsmith_cert_options;
 
-/// Signs `len` bytes of `data`, not their hash, with the signature scheme of this
-/// number (RFC 8446, section 4.2.3), such as 0x0403 for ECDSA on P-256 with
-/// SHA-256, into `sig`, which has room for `sig_max` bytes, 8192 at least: a
-/// count, or -1 with errno set, which ends the handshake with TLSMITH_ERR_IO.  The
-/// signature is as TLS has it: that of ECDSA is the DER of both its numbers, which
-/// many tokens give one after the other instead.  The scheme fits the certificate;
-/// for RSA it is PSS with SHA-512, 384 or 256, or PKCS #1 with one of these.
+/// Writes a password to `buf`, which has room for `size` bytes, 1024, and returns its
+/// length, without a NUL; or -1 with errno set for none (TLSMITH_ERR_IO).
+typedef ptrdiff_t (*tlsmith_password_fn)(void *userdata, char *buf, size_t size);
+
+/// How to open what is encrypted.  Start from TLSMITH_LOAD_OPTIONS_INIT.
+typedef struct tlsmith_load_options {
+  size_t size;
+  /// its bytes are taken as they are; or NULL
+  const char *password;
+  /// called at most once, and only if a password is needed and `password` is NULL
+  tlsmith_password_fn ask_password;
+  void *userdata;
+  /// which key of a PKCS#12 file, by its friendly name; NULL: the only one
+  const char *name;
+} tlsmith_load_options;
+
+/// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446,
+/// section 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which
+/// has room for `sig_max` bytes, 8192 at least.  Returns the length, or -1 with errno
+/// set (TLSMITH_ERR_IO).  The scheme fits the certificate; for RSA it is PSS or PKCS #1
+/// with SHA-512, 384 or 256.  ECDSA signatures must be DER, not just two numbers.
 typedef ptrdiff_t (*tlsmith_sign_fn)(void *userdata,
                                      uint16_t scheme,
                                      const void *data,
@@ -989,14 +1002,13 @@ struct tlsmith_identity *tlsmith_self_signed(const char *names,
                                              const struct tlsmith_cert_options *opt);
 
 /// Load a chain, leaf first, and its key from files, PEM or DER; one may hold both
-/// (key_file NULL).  The key may be PKCS#8, PKCS#1 or SEC1.  For one that is
-/// encrypted, call tlsmith_identity_load_encrypted().
+/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_load(const char *cert_file,
                                                const char *key_file);
 
-/// Load them where the key is encrypted with a password: PKCS#8 with PBES2.
-/// TLSMITH_ERR_ARG for a wrong password.
+/// Load them where the key is encrypted with a password, or from PKCS#12 (key_file
+/// NULL).  TLSMITH_ERR_ARG for a wrong password.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_load_encrypted(const char *cert_file,
                                                          const char *key_file,
@@ -1010,8 +1022,22 @@ struct tlsmith_identity *tlsmith_identity_load_mem(const void *cert,
                                                    size_t key_len)
 TLSMITH_READS(1, 2) TLSMITH_READS(3, 4);
 
-/// Load a chain, leaf first, PEM or DER, from a file without its key: to verify
-/// it, or to look at it.
+/// Load them with options: a password, or who to ask for it.  `opt` may be NULL.
+TLSMITH_NODISCARD
+struct tlsmith_identity *tlsmith_identity_load_with(const char *cert_file,
+                                                    const char *key_file,
+                                                    const struct tlsmith_load_options *opt);
+
+/// The same from memory.
+TLSMITH_NODISCARD
+struct tlsmith_identity *tlsmith_identity_load_mem_with(const void *cert,
+                                                        size_t cert_len,
+                                                        const void *key,
+                                                        size_t key_len,
+                                                        const struct tlsmith_load_options *opt)
+TLSMITH_READS(1, 2) TLSMITH_READS(3, 4);
+
+/// Load a chain, leaf first, from a PEM, DER or PKCS#7 file without its key.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_load_chain(const char *cert_file);
 
@@ -1021,10 +1047,8 @@ struct tlsmith_identity *tlsmith_identity_load_chain_mem(const void *pem,
                                                          size_t len)
 TLSMITH_READS(1, 2);
 
-/// Load a chain and its key from a PKCS#12 file, such as "site.p12" or
-/// "site.pfx".  TLSMITH_ERR_ARG for a wrong password, TLSMITH_ERR_PARSE where it has
-/// no MAC, TLSMITH_ERR_UNSUPPORTED where its parts together ask for more than 4
-/// million rounds of hashing the password.
+/// Load a chain and its key from a PKCS#12 file.  TLSMITH_ERR_PARSE if it has no MAC,
+/// TLSMITH_ERR_UNSUPPORTED if it asks for over 4 million rounds of hashing.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_load_p12(const char *file,
                                                    const char *password);
@@ -1042,12 +1066,10 @@ struct tlsmith_identity *tlsmith_identity_load_p12_mem(const void *data,
                                                        const char *password)
 TLSMITH_READS(1, 2);
 
-/// An identity whose key is somewhere else, in an HSM or in an agent: `cert` is
-/// its chain, leaf first, `cert_len` bytes of PEM text or DER, and `sign` signs
-/// handshakes, for several connections at once where there are several, and what
-/// is issued where it is an authority.  That the key is the certificate's is not
-/// checked: peers would not accept its signatures.  `userdata` has to live as
-/// long as the identity and everything that uses it.
+/// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is
+/// its chain, leaf first, PEM or DER, and `sign` signs handshakes, on several threads
+/// at once, and what it issues.  Whether the key is the certificate's is not checked.
+/// `userdata` has to live as long as the identity and everything that uses it.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_external(const void *cert,
                                                    size_t cert_len,
@@ -1058,33 +1080,27 @@ TLSMITH_READS(1, 2);
 /// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.
 /// Either path may be NULL; the same path twice makes one file, with mode 0600.
 ///
-/// Files that exist are replaced: a program that must not do so has to check
-/// first.  Both files are complete and on disk before either gets its name.  If
-/// one cannot get it, the old files stay, and the call returns TLSMITH_ERR_FILE.
-/// Symbolic links are followed, except those of other users in sticky directories
-/// that everybody can write to, such as /tmp (protected_symlinks in proc(5)).
+/// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic
+/// links, except those of other users in directories such as /tmp.
 int tlsmith_identity_save(const struct tlsmith_identity *id,
                           const char *cert_file,
                           const char *key_file);
 
-/// Write them in the same way with the key encrypted under a password: PKCS#8
-/// with PBES2, AES-256 and PBKDF2.
+/// The same with the key encrypted under a password: PKCS#8 with PBES2 and AES-256.
 int tlsmith_identity_save_encrypted(const struct tlsmith_identity *id,
                                     const char *cert_file,
                                     const char *key_file,
                                     const char *password);
 
-/// Write the chain and the key as PKCS#12 (mode 0600), encrypted under a
-/// password with AES-256 (PBES2), as a whole or not at all.  `name` is what
-/// programs show for it; NULL is its common name or else its first name.
+/// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256
+/// (PBES2).  `name` is its friendly name; NULL: the common name, or the first name.
 int tlsmith_identity_save_p12(const struct tlsmith_identity *id,
                               const char *file,
                               const char *name,
                               const char *password);
 
-/// Write them as PKCS#12 in the way of old, 3DES and SHA-1, for programs that read
-/// no other, such as Windows before 2019 and Java before 8u301.  Whoever gets hold of
-/// the file guesses passwords many times as fast.
+/// Write a legacy PKCS#12 file (3DES, SHA-1), for Windows before 2019 and Java before
+/// 8u301.  Its password is much cheaper to guess.
 int tlsmith_identity_save_p12_legacy(const struct tlsmith_identity *id,
                                      const char *file,
                                      const char *name,
@@ -1093,8 +1109,7 @@ int tlsmith_identity_save_p12_legacy(const struct tlsmith_identity *id,
 /// The chain as PEM, leaf first; "" for NULL.
 const char *tlsmith_identity_cert_pem(const struct tlsmith_identity *id);
 
-/// The key as PKCS#8 PEM, wiped when the identity is freed; "" when there is
-/// none.
+/// The key as PKCS#8 PEM, wiped when the identity is freed; "" if there is none.
 const char *tlsmith_identity_key_pem(const struct tlsmith_identity *id);
 
 /// Certificate `index`, 0 being the leaf; NULL past the end.
@@ -1124,16 +1139,13 @@ struct tlsmith_csr *tlsmith_csr_load_mem(const void *pem,
                                          size_t len)
 TLSMITH_READS(1, 2);
 
-/// Write the request (mode 0644) and, where it was made here, its key (mode
-/// 0600) as PEM, as tlsmith_identity_save() does: both or neither, in place of
-/// files that exist.  Either path may be NULL.
-/// TLSMITH_ERR_STATE where the key is not here.
+/// Write the request and, where it was made here, its key, as
+/// tlsmith_identity_save() does.  TLSMITH_ERR_STATE where the key is not here.
 int tlsmith_csr_save(const struct tlsmith_csr *csr,
                      const char *csr_file,
                      const char *key_file);
 
-/// Write them in the same way with the key encrypted under a password: PKCS#8
-/// with PBES2, AES-256 and PBKDF2.
+/// The same with the key encrypted under a password: PKCS#8 with PBES2 and AES-256.
 int tlsmith_csr_save_encrypted(const struct tlsmith_csr *csr,
                                const char *csr_file,
                                const char *key_file,
@@ -1177,8 +1189,7 @@ struct tlsmith_identity *tlsmith_sign_csr(const struct tlsmith_identity *ca,
 /// to `ca`.  `serials` are serial numbers in hex separated by commas, each with
 /// a reason (RFC 5280, section 5.3.1) or without: "0a1b,0c2d=keyCompromise".
 /// NULL or "" revokes nothing.  It is good for so many days from now; 0: 7.  Its
-/// thisUpdate is an hour ago, for clocks that are a little behind.  NULL on
-/// failure, with TLSMITH_ERR_ISSUE where the CA may not.
+/// thisUpdate is an hour ago.  NULL on failure: TLSMITH_ERR_ISSUE if the CA may not.
 TLSMITH_NODISCARD
 const char *tlsmith_gen_crl(const struct tlsmith_identity *ca,
                             const char *serials,

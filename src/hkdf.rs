@@ -55,3 +55,6 @@ impl<M: Mac + Clone + Send + Sync> Key for Prepared<M> {
         <M as OutputSizeUser>::output_size()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,10 +88,15 @@ class CA(Identity):
     @classmethod
     @discreet
     def load_pkcs12(
-        cls, source: Source, password: Password, *, insecure_no_mac: bool = False
+        cls,
+        source: Source,
+        password: Password,
+        *,
+        name: str | None = None,
+        insecure_no_mac: bool = False,
     ) -> Self:
         """Load an authority from a PKCS#12 file, as Identity.load_pkcs12() does."""
-        loaded = super().load_pkcs12(source, password, insecure_no_mac=insecure_no_mac)
+        loaded = super().load_pkcs12(source, password, name=name, insecure_no_mac=insecure_no_mac)
         return loaded._checked()
 
     @classmethod

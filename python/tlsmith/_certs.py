@@ -7,7 +7,16 @@ import os
 from . import _tlsmith
 from ._checks import flag, optional_text, text
 from ._errors import Error, config_error, state_error
-from ._sources import discreet, is_pkcs12, load_certificates, load_key, naming, parse_key, read
+from ._sources import (
+    discreet,
+    is_pkcs7,
+    is_pkcs12,
+    load_certificates,
+    load_key,
+    naming,
+    parse_key,
+    read,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,42 +63,51 @@ class Identity:
         password: Password | None = None,
     ) -> Self:
         """Load a chain and its key.  `key` None: `cert` holds it too, which may
-        then be PKCS#12.
+        then be PKCS#12.  A chain may be a PKCS#7 bundle.
 
-        The password is for a key that is encrypted, as load_key() has it, or for
-        PKCS#12: a str, bytes in UTF-8, or what gives one when it is called.
+        The password is for a key that is encrypted, or for PKCS#12: what load_key()
+        takes.
         """
-        if key is None:
-            with naming(cert):
-                # Read once: it may be a pipe.
-                content = read(cert)
-                if chain is None and is_pkcs12(content):
-                    return cls.load_pkcs12(content, "" if password is None else password)
-                certificates = load_certificates(content)
+        with naming(cert):
+            # Read once: it may be a pipe.
+            content = read(cert)
+            if key is None and chain is None and is_pkcs12(content):
+                return cls.load_pkcs12(content, "" if password is None else password)
+            certificates = load_certificates(content)
+            if key is None:
                 key = parse_key(content, password)
-        else:
-            certificates = load_certificates(cert)
         if chain is not None:
             certificates += load_certificates(chain)
         if not isinstance(key, _tlsmith.Key):
             key = load_key(key, password)
-        return cls._wrap(_tlsmith.Identity(certificates, key))
+        make = _tlsmith.Identity.from_bundle if is_pkcs7(content) else _tlsmith.Identity
+        return cls._wrap(make(certificates, key))
 
     @classmethod
     @discreet
     def load_pkcs12(
-        cls, source: Source, password: Password, *, insecure_no_mac: bool = False
+        cls,
+        source: Source,
+        password: Password,
+        *,
+        name: str | None = None,
+        insecure_no_mac: bool = False,
     ) -> Self:
         """Load a chain and its key from a PKCS#12 file, or from its bytes.
 
-        Raises ConfigError for a wrong password, and for a file without a MAC (RFC
-        7292, section 4) unless `insecure_no_mac` allows it: whoever can write to
-        such a file can exchange what is not encrypted.  A file whose parts together
-        ask for more than 4 million rounds of hashing the password is refused.
+        `name` is the friendly name of the key, for a file with several.  Raises
+        ConfigError for a wrong password, where there are several keys and no `name`,
+        and CertError for a file without a MAC (RFC 7292, section 4) unless
+        `insecure_no_mac` allows it: whoever can write to such a file can exchange what
+        is not encrypted.  A file whose parts together ask for more than 4 million
+        rounds of hashing the password is refused.
         """
         flag("insecure_no_mac", insecure_no_mac)
         with naming(source):
-            return cls._wrap(_tlsmith.Identity.from_pkcs12(read(source), password, insecure_no_mac))
+            content = read(source)
+            return cls._wrap(
+                _tlsmith.Identity.from_pkcs12(content, password, name, insecure_no_mac)
+            )
 
     @property
     def cert(self) -> _tlsmith.Certificate:

@@ -9,7 +9,18 @@ from ._context import context, trusting
 from ._errors import CertError, shown
 from ._requests import CSR
 from ._socket import Socket
-from ._sources import discreet, inside, is_der, is_pkcs12, load_crls, load_key, naming, read
+from ._sources import (
+    discreet,
+    inside,
+    is_der,
+    is_pkcs7,
+    is_pkcs12,
+    load_certificates,
+    load_crls,
+    load_key,
+    naming,
+    read,
+)
 from ._trust import INSECURE
 
 TYPE_CHECKING = False
@@ -71,7 +82,7 @@ def _shown_by(host: str, port: int, timeout: float | None) -> list[_tlsmith.Cert
 
 
 def _in_pem(content: bytes, password: Password | None) -> Document:
-    """By the labels: RFC 7468 and the older ones of OpenSSL."""
+    """By the labels: RFC 7468 and the older ones of OpenSSL; and PKCS#7."""
     has_key = b"PRIVATE KEY-----" in content
     if b"CERTIFICATE REQUEST-----" in content:
         return CSR.load(content)
@@ -83,7 +94,7 @@ def _in_pem(content: bytes, password: Password | None) -> Document:
     if has_key:
         return Identity.load(content, password=password)
     # Of nothing, this says what is there instead.
-    certificates = _tlsmith.Certificate.from_pem(content)
+    certificates = load_certificates(content)
     return certificates[0] if len(certificates) == 1 else certificates
 
 
@@ -92,6 +103,8 @@ _INTEGER, _OBJECT_IDENTIFIER, _VERSION = b"\x02", b"\x06", b"\xa0"
 
 def _in_der(content: bytes, password: Password | None) -> Document:
     """DER has no labels: it is told by how it begins, and by what parses."""
+    if is_pkcs7(content):
+        return _in_pem(content, password)
     if is_pkcs12(content):
         return Identity.load_pkcs12(content, "" if password is None else password)
     beginning = inside(content)

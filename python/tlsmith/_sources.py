@@ -124,14 +124,22 @@ def inside(der: bytes) -> bytes:
     return der[2 + more :]
 
 
+_PKCS7 = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"
+
+
+def is_pkcs7(content: bytes) -> bool:
+    """Whether it is a PKCS#7 bundle, in DER or in PEM (RFC 2315; RFC 7468, section 8)."""
+    if is_der(content):
+        return inside(content).startswith(_PKCS7)
+    return b"-----BEGIN PKCS7-----" in content or b"-----BEGIN CMS-----" in content
+
+
 @discreet
 def load_certificates(source: Source) -> list[_tlsmith.Certificate]:
-    """Every certificate in a PEM file, in PEM text, or the one in DER."""
+    """Every certificate in a PEM file, in PEM text, the one in DER, or those in a PKCS#7
+    bundle."""
     with naming(source):
-        content = read(source)
-        if is_der(content):
-            return [_tlsmith.Certificate.from_der(content)]
-        return _tlsmith.Certificate.from_pem(content)
+        return _tlsmith.Certificate.from_bytes(read(source))
 
 
 def load_certificate(source: Source) -> _tlsmith.Certificate:
@@ -144,9 +152,13 @@ def load_key(source: Source, password: Password | None = None) -> _tlsmith.Key:
     """The private key in a PEM file, in PEM text, or in DER: PKCS#8, PKCS#1 or
     SEC1.
 
-    The password is for PKCS#8 that is encrypted with PBES2; a key that is not
-    encrypted loads with one too.  Raises ConfigError where it is wrong or lacks.
-    No error holds a part of the key.
+    The password is for a key that is encrypted: PKCS#8 with PBES2 or with 3DES, or PEM
+    as OpenSSL encrypted it before PKCS#8.  It is a str, which is its UTF-8, bytes as
+    they are, or a function that gives one and is called only if it is needed.  A key
+    that is not encrypted loads with one too.
+
+    Raises ConfigError where the password is wrong or lacks.  No error holds a part of
+    the key.
     """
     with naming(source):
         return parse_key(read(source), password)

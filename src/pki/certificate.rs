@@ -9,9 +9,11 @@ use const_oid::ObjectIdentifier;
 use super::decoded::Decoded;
 pub(super) use super::decoded::{BasicConstraints, key_usage};
 use super::file::{Access, Staged};
+use super::kind::{self, Kind};
 use super::parts::Parts;
+use super::settings::{self, TrustSettings};
 use super::subject::Subject;
-use super::{describe, extensions, pem};
+use super::{chain, describe, extensions, pem, pkcs7};
 use crate::{Error, Result, Status};
 
 pub(super) const KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
@@ -34,6 +36,8 @@ pub struct Certificate(Arc<Inner>);
 struct Inner {
     der: Vec<u8>,
     parts: Parts,
+    /// Where it was in a "TRUSTED CERTIFICATE".
+    settings: Option<TrustSettings>,
     /// Decoded when somebody asks: path validation does not.
     fields: OnceLock<Decoded>,
     sha256: OnceLock<String>,
@@ -52,14 +56,19 @@ impl Certificate {
     /// Fails with [`Status::Parse`], also where an extension that says what the
     /// certificate may be used for occurs twice (RFC 5280, section 4.2).
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
-        let der = der.into();
+        Self::with_settings(der.into(), None)
+    }
+
+    fn with_settings(der: Vec<u8>, settings: Option<TrustSettings>) -> Result<Self> {
         let parts = Parts::of(&der).map_err(|what| {
             let sentence = format!("the certificate does not parse: {what}");
-            Error::new(Status::Parse, sentence)
+            let error = Error::new(Status::Parse, sentence);
+            kind::explained(&der, Kind::Certificate, error)
         })?;
         Ok(Self(Arc::new(Inner {
             der,
             parts,
+            settings,
             fields: OnceLock::new(),
             sha256: OnceLock::new(),
             spki_sha256: OnceLock::new(),
@@ -78,22 +87,59 @@ impl Certificate {
         Self::all_from_pem(text).map(|mut all| all.swap_remove(0))
     }
 
-    /// Every certificate in a PEM text, in order: at least one.
+    /// Every certificate in a PEM text, in order: at least one.  Those of a PKCS#7 bundle
+    /// are in the order of a chain, leaf first.
+    ///
+    /// Settings behind a "TRUSTED CERTIFICATE" of OpenSSL are kept: a root is trusted for
+    /// those purposes alone that they allow.
     pub fn all_from_pem(text: &[u8]) -> Result<Vec<Self>> {
-        pem::every(
-            text,
-            "certificate",
-            pem::Section::is_certificate,
-            |index, der| Self::from_der(der).map_err(|error| in_order(index, error)),
-        )
+        let mut all = Vec::new();
+        for section in pem::sections(text) {
+            let section = section?;
+            match section.kind() {
+                Some(Kind::Certificate) => {
+                    let read = Self::of_section(&section);
+                    all.push(read.map_err(|error| in_order(all.len(), error))?);
+                }
+                Some(Kind::Pkcs7) => all.extend(Self::all_from_pkcs7(&section.decode()?)?),
+                _ => {}
+            }
+        }
+        if all.is_empty() {
+            return Err(pem::missing(Kind::Certificate, text));
+        }
+        Ok(all)
     }
 
-    /// Every certificate in a PEM text, or the one in DER.
+    fn of_section(section: &pem::Section<'_>) -> Result<Self> {
+        let mut der = section.decode()?;
+        if !section.may_have_settings() {
+            return Self::from_der(std::mem::take(&mut *der));
+        }
+        let (certificate, settings) = settings::split(&der)?;
+        Self::with_settings(certificate.to_vec(), Some(settings))
+    }
+
+    /// Every certificate in a PKCS#7 bundle (.p7b or .p7c, RFC 2315) in DER or BER, in the
+    /// order of a chain, leaf first.  Nothing that the bundle is signed with is verified.
+    pub fn all_from_pkcs7(bundle: &[u8]) -> Result<Vec<Self>> {
+        let all = pkcs7::certificates(bundle)?.into_iter().enumerate();
+        let read = |(index, der)| Self::from_der(der).map_err(|error| in_order(index, error));
+        all.map(read).collect::<Result<_>>().map(chain::in_order)
+    }
+
+    /// Every certificate in a PEM text, the one in DER, or those in a PKCS#7 bundle.
     pub fn all_from_bytes(content: &[u8]) -> Result<Vec<Self>> {
         match pem::is_der(content) {
+            true if pkcs7::is_bundle(content) => Self::all_from_pkcs7(content),
             true => Self::from_der(content).map(|only| vec![only]),
             false => Self::all_from_pem(content),
         }
+    }
+
+    /// What OpenSSL's settings say that it is trusted for, where it came with some.
+    pub(crate) fn trust_settings(&self) -> Option<&TrustSettings> {
+        self.0.settings.as_ref()
     }
 
     /// The subject (RFC 4514), such as `"CN=alice,O=Example"`; in hex behind a `#`

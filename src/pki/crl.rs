@@ -15,6 +15,7 @@ use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, Ser
 use super::document::{CrlContent, Extension, RevokedEntry, Signed};
 use super::file::{self, Access, Staged};
 use super::identity::Identity;
+use super::kind::{self, Kind};
 use super::subject::{Subject, parse_hex};
 use super::{describe, extensions, fields, layout, moment, pem, quoted, rules};
 use crate::{Error, Result, Status};
@@ -260,7 +261,8 @@ impl Crl {
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         let der = der.into();
         let document = Signed::<CrlContent>::from_der(&der);
-        let document = document.map_err(|error| bad("its structure", error))?;
+        let document = document
+            .map_err(|error| kind::explained(&der, Kind::Crl, bad("its structure", error)))?;
         let content = &document.content;
         let issuer = content.issuer.to_der();
         let issuer = issuer.map_err(|error| bad("its issuer", error))?;
@@ -295,9 +297,7 @@ impl Crl {
 
     /// Every CRL in a PEM text, in order: at least one.
     pub fn all_from_pem(text: &[u8]) -> Result<Vec<Self>> {
-        pem::every(text, "CRL", pem::Section::is_crl, |_, der| {
-            Self::from_der(der)
-        })
+        pem::every(text, Kind::Crl, |_, der| Self::from_der(der))
     }
 
     /// Every CRL in a PEM text, or the one in DER.

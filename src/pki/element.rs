@@ -113,9 +113,15 @@ fn split_first(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
 
 /// An element with this tag and content.
 pub(super) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut der = Vec::with_capacity(content.len() + 2 + size_of::<usize>());
+    encode_to(tag, content, &mut der);
+    der
+}
+
+/// Appends an element with this tag and content to `der`.
+pub(super) fn encode_to(tag: u8, content: &[u8], der: &mut Vec<u8>) {
     let length = content.len().to_be_bytes();
     let digits = &length[length.iter().take_while(|byte| **byte == 0).count()..];
-    let mut der = Vec::with_capacity(content.len() + 2 + digits.len());
     der.push(tag);
     if content.len() >= 0x80 {
         der.push(0x80 | u8::try_from(digits.len()).unwrap_or(0x7f));
@@ -124,7 +130,6 @@ pub(super) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
         der.extend(u8::try_from(content.len()));
     }
     der.extend_from_slice(content);
-    der
 }
 
 /// Where a part of a document lies in it.

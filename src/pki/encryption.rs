@@ -1,13 +1,17 @@
 //! Private keys under a password: PKCS#8's EncryptedPrivateKeyInfo (RFC 5958,
-//! section 3) with PBES2 (RFC 8018, section 6.2).
+//! section 3), written with PBES2 (RFC 8018, section 6.2).
 
-use der::asn1::{AnyRef, OctetStringRef};
-use der::{Decode, Encode};
+use const_oid::ObjectIdentifier;
+use der::Encode;
+use der::asn1::OctetStringRef;
 use pkcs5::EncryptionScheme;
 use pkcs5::pbes2::{AES_256_CBC_OID, Parameters};
-use pkcs8::{EncryptedPrivateKeyInfo, EncryptedPrivateKeyInfoRef};
+use pkcs8::EncryptedPrivateKeyInfo;
 use zeroize::Zeroizing;
 
+use super::element::{Element, Elements, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, only};
+use super::password::Password;
+use super::pbe::{Refused, Secret};
 use super::work::Work;
 use crate::{Error, Result, Status};
 
@@ -18,51 +22,67 @@ pub(super) const ITERATIONS: u32 = 600_000;
 /// must not be able to keep its reader busy for hours.
 const MOST_ROUNDS: u64 = 10_000_000;
 
-/// Whether a document is an encrypted key: that begins with the algorithm, and
-/// every plain one with its version.
-pub(super) fn is_encrypted(der: &[u8]) -> bool {
-    AnyRef::from_der(der).is_ok_and(|whole| whole.value().first() == Some(&0x30))
+/// What PKCS#5 had before PBES2 (RFC 8018, section 6.1): single DES and RC2, which
+/// OpenSSL 3 does not read by default either.
+const OLD: [(ObjectIdentifier, &str); 6] = [
+    (old(1), "pbeWithMD2AndDES-CBC"),
+    (old(3), "pbeWithMD5AndDES-CBC"),
+    (old(4), "pbeWithMD2AndRC2-CBC"),
+    (old(6), "pbeWithMD5AndRC2-CBC"),
+    (old(10), "pbeWithSHA1AndDES-CBC"),
+    (old(11), "pbeWithSHA1AndRC2-CBC"),
+];
+
+const fn old(number: u32) -> ObjectIdentifier {
+    match ObjectIdentifier::new_unwrap("1.2.840.113549.1.5").push_arc(number) {
+        Ok(oid) => oid,
+        Err(_) => panic!("a short identifier has room for one more arc"),
+    }
 }
 
 /// The PKCS#8 document inside.
-pub(super) fn decrypt(der: &[u8], password: Option<&str>) -> Result<Zeroizing<Vec<u8>>> {
-    let Some(password) = password else {
-        return Err(Error::new(
+pub(super) fn decrypt(der: &[u8], password: &Password<'_>) -> Result<Zeroizing<Vec<u8>>> {
+    let parts = || {
+        let mut document = Elements(only(der, SEQUENCE)?.content);
+        let algorithm = document.take(SEQUENCE)?;
+        let data = document.take(OCTET_STRING)?.content;
+        document.end().map(|()| (algorithm, data))
+    };
+    let (algorithm, data) = parts().ok_or_else(malformed)?;
+    let secret = Secret::new(needed(password)?);
+    let mut work = Work::new("the private key", MOST_ROUNDS);
+    let plain = secret.decrypt(algorithm, data, &mut work);
+    let plain = plain.map_err(|why| match why {
+        Refused::Malformed => malformed(),
+        Refused::Unsupported => unsupported(algorithm),
+        Refused::WrongPassword => wrong_password(),
+        Refused::TooMuchWork(error) => error,
+    })?;
+    is_plausible(plain)
+}
+
+/// The password of an encrypted key.
+pub(super) fn needed<'a>(password: &'a Password<'_>) -> Result<&'a [u8]> {
+    password.get()?.ok_or_else(|| {
+        Error::new(
             Status::Argument,
             "the private key is encrypted: give its password",
-        ));
-    };
-    let document = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|error| {
-        Error::new(
-            Status::Parse,
-            "the encrypted private key does not parse, or is not encrypted as PBES2 of PKCS#5 \
-             ('openssl pkcs8 -topk8 -v2 aes-256-cbc' makes it so)",
         )
-        .with_source(error)
-    })?;
-    let EncryptionScheme::Pbes2(parameters) = &document.encryption_algorithm else {
-        return Err(unsupported(&document.encryption_algorithm));
-    };
-    Work::new("the private key", MOST_ROUNDS).spend_on(&parameters.kdf)?;
-    // Decrypted in place, so that one copy has to be wiped.
-    let mut plain = Zeroizing::new(document.encrypted_data.as_bytes().to_vec());
-    let decrypted = parameters.decrypt_in_place(password, &mut plain);
-    let length = match decrypted.map(<[u8]>::len) {
-        Ok(length) => length,
-        Err(pkcs5::Error::DecryptFailed) => return Err(wrong_password()),
-        Err(_) => return Err(unsupported(&document.encryption_algorithm)),
-    };
-    plain.truncate(length);
-    // A wrong password has one chance in 256 to leave a valid padding.
-    match AnyRef::from_der(&plain) {
-        Ok(_) => Ok(plain),
-        Err(_) => Err(wrong_password()),
+    })
+}
+
+/// What was decrypted, if it can be a key: a wrong password has one chance in 256 to leave a
+/// valid padding.
+pub(super) fn is_plausible(plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>> {
+    match only(&plain, SEQUENCE) {
+        Some(_) => Ok(plain),
+        None => Err(wrong_password()),
     }
 }
 
 /// Encrypts a PKCS#8 document with AES-256 and PBKDF2, as all versions of
 /// OpenSSL and Java from the last ten years read it.
-pub(super) fn encrypt(pkcs8: &[u8], password: &str) -> Result<Vec<u8>> {
+pub(super) fn encrypt(pkcs8: &[u8], password: &[u8]) -> Result<Vec<u8>> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::new(Status::Internal, format!("cannot encrypt the key: {error}"))
     };
@@ -88,18 +108,36 @@ pub(super) fn encrypt(pkcs8: &[u8], password: &str) -> Result<Vec<u8>> {
     document.to_der().map_err(|error| failed(&error))
 }
 
-fn unsupported(scheme: &EncryptionScheme) -> Error {
+fn malformed() -> Error {
+    Error::new(
+        Status::Parse,
+        "the encrypted private key does not parse: it is damaged, or something else",
+    )
+}
+
+/// `algorithm` is an AlgorithmIdentifier.
+fn unsupported(algorithm: Element<'_>) -> Error {
+    let oid = Elements(algorithm.content).take(OBJECT_IDENTIFIER);
+    // One that is longer names no algorithm, and may be a part of a key.
+    let oid = oid.filter(|oid| oid.content.len() <= 16);
+    let oid = oid.and_then(|oid| ObjectIdentifier::from_bytes(oid.content).ok());
+    let what = match oid {
+        Some(oid) => match OLD.iter().find(|(old, _)| *old == oid) {
+            Some((_, name)) => (*name).to_owned(),
+            None => oid.to_string(),
+        },
+        None => "an unknown one".to_owned(),
+    };
     Error::new(
         Status::Unsupported,
         format!(
-            "the private key is encrypted with an algorithm that is not supported ({}): \
-             'openssl pkcs8 -topk8 -v2 aes-256-cbc' encrypts it with one that is ({AES_256_CBC_OID})",
-            scheme.oid()
+            "the private key is encrypted with an algorithm that is not supported ({what}): \
+             'openssl pkcs8 -topk8 -v2 aes-256-cbc' encrypts it with one that is ({AES_256_CBC_OID})"
         ),
     )
 }
 
-fn wrong_password() -> Error {
+pub(super) fn wrong_password() -> Error {
     Error::new(
         Status::Argument,
         "the password does not open the private key: it is another one, or the file is damaged",

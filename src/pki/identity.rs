@@ -11,6 +11,10 @@ use super::certificate::Certificate;
 use super::external::ExternalSigner;
 use super::file::{self, Access};
 use super::key::PrivateKey;
+use super::kind::Kind;
+use super::password::Password;
+use super::pkcs12::Pkcs12Options;
+use super::{chain, pkcs7};
 use crate::{Error, Result, Status};
 
 /// A certificate chain, leaf first, with the private key of the leaf where it
@@ -83,39 +87,67 @@ impl Identity {
         Self::new(chain, key)
     }
 
-    /// Loads a chain and its key, each PEM or DER.  `None` for the key means that
-    /// `cert_file` holds it too.
+    /// Loads a chain and its key, each PEM or DER; the chain may also be PKCS#7.  `None`
+    /// for the key means that `cert_file` holds it too.
     pub fn load(cert_file: &Path, key_file: Option<&Path>) -> Result<Self> {
-        Self::read(cert_file, key_file, None)
+        Self::read(cert_file, key_file, &None.into())
     }
 
-    /// The same, with a password for a key that is encrypted (PKCS#8 with PBES2).
-    pub fn load_encrypted(
+    /// The same, with a password for a key that is encrypted, as
+    /// [`PrivateKey::from_encrypted_pem`] reads it.  Without a key file, `cert_file` may
+    /// be PKCS#12.
+    pub fn load_encrypted<'p>(
         cert_file: &Path,
         key_file: Option<&Path>,
-        password: &str,
+        password: impl Into<Password<'p>>,
     ) -> Result<Self> {
-        Self::read(cert_file, key_file, Some(password))
+        Self::read(cert_file, key_file, &password.into())
     }
 
-    fn read(cert_file: &Path, key_file: Option<&Path>, password: Option<&str>) -> Result<Self> {
+    fn read(cert_file: &Path, key_file: Option<&Path>, password: &Password<'_>) -> Result<Self> {
         let cert = file::read_file("cannot read the certificate", cert_file)?;
+        let Some(key_file) = key_file else {
+            let read = Self::from_one(&cert, password);
+            return read.map_err(|error| file::in_file(cert_file, error));
+        };
         let chain =
             Certificate::all_from_bytes(&cert).map_err(|error| file::in_file(cert_file, error))?;
-        let text;
-        let (at, key) = match key_file {
-            Some(path) => {
-                text = file::read_file("cannot read the private key", path)?;
-                (path, &text)
-            }
-            None => (cert_file, &cert),
-        };
-        PrivateKey::from_bytes(key, password)
-            .and_then(|key| Self::new(chain, Some(key)))
-            .map_err(|error| file::in_file(at, error))
+        let key = file::read_file("cannot read the private key", key_file)?;
+        PrivateKey::read(&key, password)
+            .and_then(|key| Self::of_file(&cert, chain, key))
+            .map_err(|error| file::in_file(key_file, error))
     }
 
-    /// Loads a chain without its key, PEM or DER: to be verified, or read.
+    /// Reads a chain and its key that are in one text, or in PKCS#12.
+    fn from_one(content: &[u8], password: &Password<'_>) -> Result<Self> {
+        if Kind::of_der(content) == Some(Kind::Pkcs12) {
+            return Self::read_pkcs12(content, password, &Pkcs12Options::default());
+        }
+        let chain = Certificate::all_from_bytes(content)?;
+        Self::of_file(content, chain, PrivateKey::read(content, password)?)
+    }
+
+    fn of_file(content: &[u8], chain: Vec<Certificate>, key: PrivateKey) -> Result<Self> {
+        match pkcs7::is_in(content) {
+            true => Self::from_bundle(chain, key),
+            false => Self::new(chain, Some(key)),
+        }
+    }
+
+    /// Puts a key together with its certificate and those that issued it, out of
+    /// certificates in any order, such as those of a PKCS#7 bundle.  What is not part of
+    /// the chain is left out.
+    ///
+    /// Fails with [`Status::KeyMismatch`] when the key is that of none of them.
+    pub fn from_bundle(mut certificates: Vec<Certificate>, key: PrivateKey) -> Result<Self> {
+        let mut all = certificates.iter();
+        if let Some(leaf) = all.position(|one| one.spki_der() == key.spki_der()) {
+            certificates = chain::take(&mut certificates, leaf);
+        }
+        Self::new(certificates, Some(key))
+    }
+
+    /// Loads a chain without its key, PEM, DER or PKCS#7: to be verified, or read.
     pub fn load_chain(cert_file: &Path) -> Result<Self> {
         let cert = file::read_file("cannot read the certificate", cert_file)?;
         let chain = Certificate::all_from_bytes(&cert).and_then(|chain| Self::new(chain, None));
@@ -123,11 +155,18 @@ impl Identity {
     }
 
     /// Loads them from memory.  `None` for the key means that `cert` holds it
-    /// too.  The password is for a key that is encrypted.
-    pub fn from_bytes(cert: &[u8], key: Option<&[u8]>, password: Option<&str>) -> Result<Self> {
+    /// too, or is PKCS#12.  The password is for a key that is encrypted.
+    pub fn from_bytes<'p>(
+        cert: &[u8],
+        key: Option<&[u8]>,
+        password: impl Into<Password<'p>>,
+    ) -> Result<Self> {
+        let password = password.into();
+        let Some(key) = key else {
+            return Self::from_one(cert, &password);
+        };
         let chain = Certificate::all_from_bytes(cert)?;
-        let key = PrivateKey::from_bytes(key.unwrap_or(cert), password)?;
-        Self::new(chain, Some(key))
+        Self::of_file(cert, chain, PrivateKey::read(key, &password)?)
     }
 
     /// Writes the chain (mode 0644) and the key (mode 0600) as PEM, both or
@@ -146,16 +185,16 @@ impl Identity {
         &self,
         cert_file: Option<&Path>,
         key_file: Option<&Path>,
-        password: &str,
+        password: impl AsRef<[u8]>,
     ) -> Result<()> {
-        self.write(cert_file, key_file, Some(password))
+        self.write(cert_file, key_file, Some(password.as_ref()))
     }
 
     fn write(
         &self,
         cert_file: Option<&Path>,
         key_file: Option<&Path>,
-        password: Option<&str>,
+        password: Option<&[u8]>,
     ) -> Result<()> {
         let key = match key_file {
             Some(path) => Some((path, self.require_key("save")?.write_pem(password)?)),

@@ -17,8 +17,10 @@ use zeroize::Zeroizing;
 use super::external::{ExternalKey, ExternalSigner};
 use super::file::{Access, Staged};
 use super::key_type::KeyType;
+use super::kind::Kind;
 use super::options::CertOptions;
-use super::{describe, encryption, pem};
+use super::password::Password;
+use super::{describe, encryption, pem, traditional};
 use crate::provider::provider;
 use crate::{Error, Result, Status};
 
@@ -62,58 +64,59 @@ impl PrivateKey {
 
     /// The first private key in a PEM text: PKCS#8, PKCS#1 or SEC1.
     pub fn from_pem(text: &[u8]) -> Result<Self> {
-        Self::read_pem(text, None)
+        Self::read_pem(text, &None.into())
     }
 
-    /// The same, where it is encrypted (PKCS#8 with PBES2) with a password.  It
-    /// may also be plain.
-    pub fn from_encrypted_pem(text: &[u8], password: &str) -> Result<Self> {
-        Self::read_pem(text, Some(password))
+    /// The same, where it is encrypted with a password: PKCS#8 with PBES2 or with 3DES
+    /// and SHA-1, or PEM as OpenSSL encrypted it before PKCS#8, with AES or 3DES.  It may
+    /// also be plain.
+    pub fn from_encrypted_pem<'p>(text: &[u8], password: impl Into<Password<'p>>) -> Result<Self> {
+        Self::read_pem(text, &password.into())
     }
 
     /// A private key in DER: PKCS#8, PKCS#1 or SEC1.
     pub fn from_der(der: &[u8]) -> Result<Self> {
-        Self::read_der(der, None)
+        Self::read_der(der, &None.into())
     }
 
-    /// The same, where it is encrypted (PKCS#8 with PBES2) with a password.  It
-    /// may also be plain.
-    pub fn from_encrypted_der(der: &[u8], password: &str) -> Result<Self> {
-        Self::read_der(der, Some(password))
+    /// The same, where it is encrypted with a password, in PKCS#8.  It may also be plain.
+    pub fn from_encrypted_der<'p>(der: &[u8], password: impl Into<Password<'p>>) -> Result<Self> {
+        Self::read_der(der, &password.into())
     }
 
     /// The first private key in a PEM text, or the one in DER, with a password
     /// for one that is encrypted.
-    pub fn from_bytes(content: &[u8], password: Option<&str>) -> Result<Self> {
+    pub fn from_bytes<'p>(content: &[u8], password: impl Into<Password<'p>>) -> Result<Self> {
+        Self::read(content, &password.into())
+    }
+
+    pub(super) fn read(content: &[u8], password: &Password<'_>) -> Result<Self> {
         match pem::is_der(content) {
             true => Self::read_der(content, password),
             false => Self::read_pem(content, password),
         }
     }
 
-    fn read_pem(text: &[u8], password: Option<&str>) -> Result<Self> {
+    fn read_pem(text: &[u8], password: &Password<'_>) -> Result<Self> {
         for section in pem::sections(text) {
             let section = section?;
             if !section.is_private_key() {
                 continue;
             }
             if section.is_encrypted_by_openssl() {
-                return Err(Error::new(
-                    Status::Unsupported,
-                    "the private key is encrypted in OpenSSL's own old way, which is weak: \
-                     'openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY -out NEW' encrypts it as PKCS#8",
-                ));
+                return Self::read_plain(&traditional::decrypt(&section, password)?);
             }
             return Self::read_der(&section.decode()?, password);
         }
-        Err(pem::missing("private key", text))
+        Err(pem::missing(Kind::PrivateKey, text))
     }
 
-    fn read_der(der: &[u8], password: Option<&str>) -> Result<Self> {
-        if encryption::is_encrypted(der) {
-            return Self::read_plain(&encryption::decrypt(der, password)?);
+    fn read_der(der: &[u8], password: &Password<'_>) -> Result<Self> {
+        match Kind::of_der(der) {
+            Some(Kind::EncryptedKey) => Self::read_plain(&encryption::decrypt(der, password)?),
+            None | Some(Kind::PrivateKey) => Self::read_plain(der),
+            Some(other) => Err(other.instead_of(Kind::PrivateKey)),
         }
-        Self::read_plain(der)
     }
 
     fn read_plain(der: &[u8]) -> Result<Self> {
@@ -208,14 +211,14 @@ impl PrivateKey {
     /// The key as PKCS#8 in PEM, encrypted with a password: PBES2 with AES-256
     /// and PBKDF2.  Takes a fraction of a second, so that guessing passwords
     /// takes long.
-    pub fn to_encrypted_pem(&self, password: &str) -> Result<Zeroizing<String>> {
+    pub fn to_encrypted_pem(&self, password: impl AsRef<[u8]>) -> Result<Zeroizing<String>> {
         self.check_saveable()?;
-        let der = encryption::encrypt(&self.0.pkcs8, password)?;
+        let der = encryption::encrypt(&self.0.pkcs8, password.as_ref())?;
         Ok(pem::encode("ENCRYPTED PRIVATE KEY", &der))
     }
 
     /// The key in PEM, encrypted where there is a password.
-    pub(super) fn write_pem(&self, password: Option<&str>) -> Result<Zeroizing<String>> {
+    pub(super) fn write_pem(&self, password: Option<&[u8]>) -> Result<Zeroizing<String>> {
         self.check_saveable()?;
         match password {
             None => Ok(self.to_pem()),
@@ -231,7 +234,7 @@ impl PrivateKey {
 
     /// Writes the key as PEM, encrypted with a password, with mode 0600, as a
     /// whole or not at all.
-    pub fn save_encrypted(&self, path: &Path, password: &str) -> Result<()> {
+    pub fn save_encrypted(&self, path: &Path, password: impl AsRef<[u8]>) -> Result<()> {
         let text = self.to_encrypted_pem(password)?;
         Staged::new(path, text.as_bytes(), Access::Owner)?.commit()
     }
@@ -247,6 +250,11 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
+/// The provider takes no key with the algorithm id-RSASSA-PSS (RFC 4055).
+const RSA_PSS_ONLY: &str = "the private key of type rsa-pss (RSASSA-PSS, RFC 4055) is not \
+                            supported: use a key of type rsa (rsaEncryption), which signs with \
+                            RSA-PSS in TLS too";
+
 /// Why the provider does not take a key: it is of a kind that it does not know,
 /// or damaged.
 fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
@@ -258,6 +266,9 @@ fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
         PrivateKeyDer::Pkcs1(_) => "rsa".to_owned(),
         _ => "ecdsa".to_owned(),
     };
+    if kind == "rsa-pss" {
+        return Error::new(Status::Unsupported, RSA_PSS_ONLY).with_source(error);
+    }
     let (status, problem) = match kind.as_str() {
         "rsa" | "ecdsa" | "ecdsa-p256" | "ecdsa-p384" | "ecdsa-p521" | "ed25519" | "ed448"
         | "ml-dsa-44" | "ml-dsa-65" | "ml-dsa-87" | "unknown" => {

@@ -8,6 +8,8 @@
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
+use super::element::place;
+use super::kind::{Kind, TRUSTED};
 use crate::{Error, Result, Status};
 
 /// What stands between a BEGIN and its END.
@@ -16,37 +18,35 @@ pub(super) struct Section<'a> {
     body: Vec<&'a [u8]>,
 }
 
-impl Section<'_> {
-    pub(super) fn is_certificate(&self) -> bool {
-        // The second is what OpenSSL wrote before 1998, and still reads.
-        matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE")
+impl<'a> Section<'a> {
+    /// What its label says that it is.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        Kind::of_label(&self.label)
     }
 
     /// Whether it is a private key of a form that we read, or encrypted.
     pub(super) fn is_private_key(&self) -> bool {
-        matches!(
-            self.label.as_str(),
-            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" | "ENCRYPTED PRIVATE KEY"
-        )
+        matches!(self.kind(), Some(Kind::PrivateKey | Kind::EncryptedKey))
+    }
+
+    /// Whether OpenSSL's own settings may stand behind the certificate in it.
+    pub(super) fn may_have_settings(&self) -> bool {
+        self.label == TRUSTED
     }
 
     /// Whether the PEM itself is encrypted, as OpenSSL did before PKCS#8.
     pub(super) fn is_encrypted_by_openssl(&self) -> bool {
-        let says_so =
-            |line: &&[u8]| line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED");
-        self.body.iter().any(says_so)
+        let processing = self.header("Proc-Type");
+        processing.is_some_and(|value| value.ends_with(b"ENCRYPTED"))
     }
 
-    pub(super) fn is_request(&self) -> bool {
-        // The second is what Microsoft's and old tools write.
-        matches!(
-            self.label.as_str(),
-            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST"
-        )
-    }
-
-    pub(super) fn is_crl(&self) -> bool {
-        self.label == "X509 CRL"
+    /// The value of a header (RFC 1421, section 4.6).
+    pub(super) fn header(&self, name: &str) -> Option<&'a [u8]> {
+        let value = |line: &&'a [u8]| {
+            let value = line.strip_prefix(name.as_bytes())?.strip_prefix(b":")?;
+            Some(value.trim_ascii())
+        };
+        self.body.iter().find_map(value)
     }
 
     /// What it holds.
@@ -68,19 +68,53 @@ impl Section<'_> {
 /// The sections of a PEM text, in order; what stands between them is ignored.
 /// After an error comes nothing more.
 pub(super) fn sections(text: &[u8]) -> impl Iterator<Item = Result<Section<'_>>> {
-    let mut lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut lines = Lines(Some(text));
     std::iter::from_fn(move || {
-        let label = lines.by_ref().find_map(begin)?;
+        let label = lines.find_map(begin)?;
         let end = format!("-----END {label}-----");
         let mut body = Vec::new();
-        for line in lines.by_ref() {
-            if line == end.as_bytes() {
-                return Some(Ok(Section { label, body }));
+        while let Some(line) = lines.next() {
+            match line
+                .strip_prefix(end.as_bytes())
+                .map(<[u8]>::trim_ascii_start)
+            {
+                Some([]) => return Some(Ok(Section { label, body })),
+                Some(joined) if joined.starts_with(BEGIN) => {
+                    lines.put_back(joined, text);
+                    return Some(Ok(Section { label, body }));
+                }
+                _ => body.push(line),
             }
-            body.push(line);
         }
         Some(Err(damaged(&label, "its END line is missing")))
     })
+}
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+
+/// The lines of a text, without the blanks around them.
+#[derive(Clone)]
+struct Lines<'a>(Option<&'a [u8]>);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.0?;
+        let mut parts = rest.splitn(2, |&byte| byte == b'\n');
+        let line = parts.next()?;
+        self.0 = parts.next();
+        Some(line.trim_ascii())
+    }
+}
+
+impl<'a> Lines<'a> {
+    /// Goes back to the end of the line that came last: where a file without a newline at
+    /// its end stands before another one, BEGIN follows END on the same line.
+    fn put_back(&mut self, line: &'a [u8], text: &'a [u8]) {
+        let start = place(line, text).start;
+        self.0 = text.get(start..);
+    }
 }
 
 /// The label of a BEGIN line.  A line that holds the whole section is none: what stands
@@ -108,38 +142,47 @@ fn damaged(label: &str, how: &str) -> Error {
 /// Whether a file is DER: every document here is a SEQUENCE, whose tag is also
 /// the digit 0, with which the text before PEM may begin.
 pub(super) fn is_der(content: &[u8]) -> bool {
-    const BEGIN: &[u8] = b"-----BEGIN ";
     content.first() == Some(&0x30) && !content.windows(BEGIN.len()).any(|bytes| bytes == BEGIN)
 }
 
 /// What is in the sections of one kind, in order, each parsed from its DER with its
-/// place among them: at least one.  `what` is the kind, for an error.
-pub(super) fn every<'a, T>(
-    text: &'a [u8],
-    what: &str,
-    is_wanted: fn(&Section<'a>) -> bool,
+/// place among them: at least one.
+pub(super) fn every<T>(
+    text: &[u8],
+    kind: Kind,
     parse: impl Fn(usize, Vec<u8>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let mut all = Vec::new();
     for section in sections(text) {
         let section = section?;
-        if is_wanted(&section) {
+        if section.kind() == Some(kind) {
             let der = std::mem::take(&mut *section.decode()?);
             all.push(parse(all.len(), der)?);
         }
     }
     if all.is_empty() {
-        return Err(missing(what, text));
+        return Err(missing(kind, text));
     }
     Ok(all)
 }
 
 /// Why a text without the section that was looked for has none.
-pub(super) fn missing(what: &str, text: &[u8]) -> Error {
-    let found = sections(text).map_while(Result::ok).take(5);
-    let found: Vec<_> = found
-        .map(|section| format!("'{}'", section.label))
-        .collect();
+pub(super) fn missing(needed: Kind, text: &[u8]) -> Error {
+    if is_der(text)
+        && let Some(kind) = Kind::of_der(text)
+        && kind != needed
+    {
+        return kind.instead_of(needed);
+    }
+    let found: Vec<_> = sections(text).map_while(Result::ok).take(5).collect();
+    let mut kinds: Vec<_> = found.iter().filter_map(Section::kind).collect();
+    kinds.dedup();
+    if let [kind] = kinds[..]
+        && kind != needed
+    {
+        return kind.instead_of(needed);
+    }
+    let labels: Vec<_> = found.iter().map(|one| format!("'{}'", one.label)).collect();
     let instead = match text.first() {
         None => "it is empty".to_owned(),
         Some(_) if is_der(text) => "it looks like DER, which 'openssl x509 -inform DER' or \
@@ -149,10 +192,10 @@ pub(super) fn missing(what: &str, text: &[u8]) -> Error {
                      labels are damaged: each BEGIN and END has to be a line of its own"
             .to_owned(),
         Some(_) if is_utf16(text) => "it is UTF-16, and PEM is ASCII: save it as UTF-8".to_owned(),
-        Some(_) if found.is_empty() => "it is not PEM".to_owned(),
-        Some(_) => format!("it has {}", found.join(", ")),
+        Some(_) if labels.is_empty() => "it is not PEM".to_owned(),
+        Some(_) => format!("it has {}", labels.join(", ")),
     };
-    let length = text.len();
+    let (length, what) = (text.len(), needed.name());
     Error::new(
         Status::Parse,
         format!("the text of {length} bytes contains no {what}: {instead}"),
@@ -161,7 +204,6 @@ pub(super) fn missing(what: &str, text: &[u8]) -> Error {
 
 /// Whether there are BEGIN lines, none of which is a line.
 fn has_lost_line_ends(text: &[u8]) -> bool {
-    const BEGIN: &[u8] = b"-----BEGIN ";
     let mut lines = text.split(|&byte| byte == b'\n');
     lines.clone().all(|line| begin(line.trim_ascii()).is_none())
         && lines.any(|line| line.windows(BEGIN.len()).any(|part| part == BEGIN))

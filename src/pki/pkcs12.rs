@@ -1,7 +1,7 @@
 //! PKCS#12 (RFC 7292): a chain and its key in one file under a password.  p12-keystore
 //! writes it; it is read here, with a bound on the work of a whole file.
 
-mod pbe;
+mod mac;
 mod read;
 
 use std::path::Path;
@@ -11,15 +11,17 @@ use p12_keystore::{
     Certificate as Bag, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm,
     PrivateKey as KeyBag, PrivateKeyChain,
 };
-use read::Content;
+use read::{Bagged, Content};
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
-use super::describe;
 use super::encryption::ITERATIONS;
 use super::file::{self, Access, Staged};
 use super::identity::Identity;
 use super::key::PrivateKey;
+use super::kind::{self, Kind};
+use super::password::Password;
+use super::{chain, describe, quoted};
 use crate::{Error, Result, Status};
 
 /// How many certificates a file may have, which are put in order.
@@ -45,59 +47,113 @@ const LEGACY: Protection = Protection {
     iterations: 50_000,
 };
 
+/// What is read of a PKCS#12 file.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Pkcs12Options<'a> {
+    /// The friendly name of the private key; `None`: the only one.
+    pub name: Option<&'a str>,
+    /// Reads a file that has no MAC (RFC 7292, section 4), as OpenSSL writes it with
+    /// `-nomac`.  Insecure: whoever can write to the file can exchange certificates and
+    /// keys that are not encrypted.
+    pub insecure_without_mac: bool,
+}
+
+impl<'a> Pkcs12Options<'a> {
+    /// With the friendly name of the private key.
+    #[must_use]
+    pub const fn named(mut self, name: Option<&'a str>) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// With whether a file without a MAC is read.
+    #[must_use]
+    pub const fn insecure_without_mac(mut self, allowed: bool) -> Self {
+        self.insecure_without_mac = allowed;
+        self
+    }
+}
+
+const WITHOUT_MAC: Pkcs12Options<'static> = Pkcs12Options {
+    name: None,
+    insecure_without_mac: true,
+};
+
 impl Identity {
     /// Loads a PKCS#12 file.  It may be encrypted with PBES2, as OpenSSL 3 and
-    /// Java write it, or in the ways of old (3DES or RC2 with SHA-1).
+    /// Java write it, or in the ways of old (3DES or RC2 with SHA-1), and be in BER, as
+    /// Firefox writes it.  Its MAC may be PBMAC1 (RFC 9579).
     ///
-    /// Fails with [`Status::Argument`] for a wrong password, with [`Status::Parse`] for a
+    /// Fails with [`Status::Argument`] for a wrong password, and where there are several
+    /// private keys, with [`Status::Parse`] for a
     /// file without a MAC, which anybody can have changed, and with
     /// [`Status::Unsupported`] where its parts together ask for more than 4 million rounds
     /// of hashing the password, which takes seconds.
-    pub fn load_pkcs12(path: &Path, password: &str) -> Result<Self> {
-        load(path, |der| Self::from_pkcs12(der, password))
+    pub fn load_pkcs12<'p>(path: &Path, password: impl Into<Password<'p>>) -> Result<Self> {
+        Self::load_pkcs12_with(path, password, &Pkcs12Options::default())
     }
 
     /// The same from memory.
-    pub fn from_pkcs12(der: &[u8], password: &str) -> Result<Self> {
-        Self::of_content(&read::read(der, password, true)?)
+    pub fn from_pkcs12<'p>(der: &[u8], password: impl Into<Password<'p>>) -> Result<Self> {
+        Self::from_pkcs12_with(der, password, &Pkcs12Options::default())
+    }
+
+    /// The same as [`Self::load_pkcs12`] with options: which key of several, and whether
+    /// there has to be a MAC.
+    pub fn load_pkcs12_with<'p>(
+        path: &Path,
+        password: impl Into<Password<'p>>,
+        options: &Pkcs12Options<'_>,
+    ) -> Result<Self> {
+        let der = file::read_file("cannot read the PKCS#12 file", path)?;
+        let read = Self::from_pkcs12_with(&der, password, options);
+        read.map_err(|error| file::in_file(path, error))
+    }
+
+    /// The same from memory.
+    pub fn from_pkcs12_with<'p>(
+        der: &[u8],
+        password: impl Into<Password<'p>>,
+        options: &Pkcs12Options<'_>,
+    ) -> Result<Self> {
+        Self::read_pkcs12(der, &password.into(), options)
     }
 
     /// The same for a file that may have no MAC (RFC 7292, section 4), as OpenSSL writes it
     /// with `-nomac`.  Insecure: whoever can write to the file can exchange certificates
     /// and keys that are not encrypted.
-    pub fn insecure_load_pkcs12_without_mac(path: &Path, password: &str) -> Result<Self> {
-        load(path, |der| {
-            Self::insecure_from_pkcs12_without_mac(der, password)
-        })
+    pub fn insecure_load_pkcs12_without_mac<'p>(
+        path: &Path,
+        password: impl Into<Password<'p>>,
+    ) -> Result<Self> {
+        Self::load_pkcs12_with(path, password, &WITHOUT_MAC)
     }
 
     /// The same from memory.
-    pub fn insecure_from_pkcs12_without_mac(der: &[u8], password: &str) -> Result<Self> {
-        Self::of_content(&read::read(der, password, false)?)
+    pub fn insecure_from_pkcs12_without_mac<'p>(
+        der: &[u8],
+        password: impl Into<Password<'p>>,
+    ) -> Result<Self> {
+        Self::from_pkcs12_with(der, password, &WITHOUT_MAC)
     }
 
-    fn of_content(content: &Content) -> Result<Self> {
-        let key = match &content.keys[..] {
-            [only] => PrivateKey::from_der(only)?,
-            keys => {
-                let count = keys.len();
-                let sentence =
-                    format!("the PKCS#12 file has {count} private keys, and one is expected");
-                return Err(Error::new(Status::Parse, sentence));
-            }
-        };
-        if content.certificates.len() > MOST_CERTIFICATES {
-            let count = content.certificates.len();
-            let sentence = format!(
-                "the PKCS#12 file has {count} certificates, and at most {MOST_CERTIFICATES} are \
-                 allowed: a chain has a few"
-            );
-            return Err(Error::new(Status::Parse, sentence));
-        }
-        let certificates = content.certificates.iter();
-        let certificates = certificates.map(|der| Certificate::from_der(der.clone()));
-        let mut rest = certificates.collect::<Result<Vec<_>>>()?;
-        let leaf = rest.iter().position(|one| one.spki_der() == key.spki_der());
+    pub(super) fn read_pkcs12(
+        der: &[u8],
+        password: &Password<'_>,
+        options: &Pkcs12Options<'_>,
+    ) -> Result<Self> {
+        let content = read::read(der, password, !options.insecure_without_mac)
+            .map_err(|error| kind::explained(der, Kind::Pkcs12, error))?;
+        Self::of_content(&content, options.name)
+    }
+
+    fn of_content(content: &Content, name: Option<&str>) -> Result<Self> {
+        let mut rest = certificates(content)?;
+        let key = selected(content, &rest, name)?;
+        let leaf = rest
+            .iter()
+            .position(|(_, one)| one.spki_der() == key.spki_der());
         let Some(leaf) = leaf else {
             let (count, kind) = (rest.len(), key.key_type());
             return Err(Error::new(
@@ -108,14 +164,8 @@ impl Identity {
                 ),
             ));
         };
-        let mut chain = vec![rest.remove(leaf)];
-        while let Some(issuer) = rest
-            .iter()
-            .position(|one| chain[chain.len() - 1].names_issuer(one))
-        {
-            chain.push(rest.remove(issuer));
-        }
-        Self::new(chain, Some(key))
+        let mut rest = rest.drain(..).map(|(_, one)| one).collect();
+        Self::new(chain::take(&mut rest, leaf), Some(key))
     }
 
     /// The chain and its key as PKCS#12, encrypted with AES-256 (PBES2) and
@@ -203,7 +253,60 @@ impl Identity {
     }
 }
 
-fn load(path: &Path, read: impl FnOnce(&[u8]) -> Result<Identity>) -> Result<Identity> {
-    let der = file::read_file("cannot read the PKCS#12 file", path)?;
-    read(&der).map_err(|error| file::in_file(path, error))
+/// The certificates of a file, each with its friendly name.
+fn certificates(content: &Content) -> Result<Vec<(Option<&str>, Certificate)>> {
+    if content.certificates.len() > MOST_CERTIFICATES {
+        let count = content.certificates.len();
+        let sentence = format!(
+            "the PKCS#12 file has {count} certificates, and at most {MOST_CERTIFICATES} are \
+             allowed: a chain has a few"
+        );
+        return Err(Error::new(Status::Parse, sentence));
+    }
+    let read = |bag: &'_ Bagged<Vec<u8>>| Certificate::from_der(bag.value.clone());
+    let all = content.certificates.iter();
+    all.map(|bag| Ok((bag.name.as_deref(), read(bag)?)))
+        .collect()
+}
+
+/// The one private key of a file, or the one of several that has this friendly name.
+fn selected(
+    content: &Content,
+    certificates: &[(Option<&str>, Certificate)],
+    name: Option<&str>,
+) -> Result<PrivateKey> {
+    if let ([only], None) = (&content.keys[..], name) {
+        return PrivateKey::from_der(&only.value);
+    }
+    if content.keys.is_empty() {
+        let sentence = "the PKCS#12 file has 0 private keys, and one is expected";
+        return Err(Error::new(Status::Parse, sentence));
+    }
+    let mut names = Vec::new();
+    for bag in &content.keys {
+        let key = PrivateKey::from_der(&bag.value)?;
+        let mut of_certificates = certificates.iter();
+        let certificate = of_certificates.find(|(_, one)| one.spki_der() == key.spki_der());
+        // Some programs name the certificate alone.
+        let called = bag
+            .name
+            .as_deref()
+            .or(certificate.and_then(|(name, _)| *name));
+        if name.is_some() && called == name {
+            return Ok(key);
+        }
+        names.push(called.map_or_else(|| "one without a name".to_owned(), quoted));
+    }
+    let (count, names) = (names.len(), names.join(", "));
+    let sentence = match name {
+        None => format!(
+            "the PKCS#12 file has {count} private keys, and one is expected: choose one by its \
+             friendly name: {names}"
+        ),
+        Some(name) => format!(
+            "the PKCS#12 file has no private key with the friendly name {}: it has {names}",
+            quoted(name)
+        ),
+    };
+    Err(Error::new(Status::Argument, sentence))
 }

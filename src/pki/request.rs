@@ -13,6 +13,7 @@ use super::certificate::{ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, BasicConstraints}
 use super::document::{Extension, RequestContent, Signed, repeated};
 use super::file::{self, Access};
 use super::key::PrivateKey;
+use super::kind::{self, Kind};
 use super::name::{AltName, GeneralName};
 use super::oid::Oid;
 use super::options::CertOptions;
@@ -105,11 +106,11 @@ impl Csr {
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         for section in pem::sections(text) {
             let section = section?;
-            if section.is_request() {
+            if section.kind() == Some(Kind::Request) {
                 return Self::from_der(std::mem::take(&mut *section.decode()?));
             }
         }
-        Err(pem::missing("certificate request", text))
+        Err(pem::missing(Kind::Request, text))
     }
 
     /// A request in DER, checked like [`Self::load`].
@@ -119,7 +120,8 @@ impl Csr {
 
     fn parse(der: Vec<u8>, key: Option<PrivateKey>) -> Result<Self> {
         let document = Signed::<RequestContent>::from_der(&der);
-        let document = document.map_err(|error| bad("its structure", error))?;
+        let document = document
+            .map_err(|error| kind::explained(&der, Kind::Request, bad("its structure", error)))?;
         let content = &document.content;
         let subject = content
             .subject
@@ -227,7 +229,7 @@ impl Csr {
         &self,
         csr_file: Option<&Path>,
         key_file: Option<&Path>,
-        password: Option<&str>,
+        password: Option<&[u8]>,
     ) -> Result<()> {
         let key = match (key_file, self.key()) {
             (None, _) => None,

@@ -115,6 +115,17 @@ fn unusable(certificate: &Outline<'_>, reason: &Unusable) -> Finding {
                  least 2048 bits, ECDSA a curve of 256; have it issued for a stronger key"
             ),
         ),
+        Unusable::Unsupported if key == "rsa-pss" => Finding {
+            status: Status::Certificate,
+            ..Finding::new(
+                Problem::UnsupportedKey,
+                format!(
+                    "certificate of '{subject}' has a key of a kind that is not supported \
+                     (rsa-pss, RSASSA-PSS of RFC 4055): have it issued for a key of type rsa \
+                     (rsaEncryption), which signs with RSA-PSS in TLS too"
+                ),
+            )
+        },
         Unusable::Unsupported => Finding {
             status: Status::Certificate,
             ..Finding::new(

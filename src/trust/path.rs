@@ -199,6 +199,9 @@ impl<'s, 'a> Search<'s, 'a> {
             anchor: anchor.as_ref(),
             anchor_constraints: path.anchor().name_constraints.as_deref(),
         };
+        if let Some(anchor) = &anchor {
+            roots.check_settings(anchor, self.demands.purpose)?;
+        }
         let limits = rules::check_path(&candidate, self.demands)?;
         self.crls.check_anchor(&candidate)?;
         let mut certificates = vec![Arc::from(self.leaf.der)];

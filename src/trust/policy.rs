@@ -218,6 +218,7 @@ impl Policy {
             |hashes: &[[u8; 32]]| !hashes.is_empty() && hashes.contains(&sha256(leaf.der));
         let attempt = |roots: &Roots| {
             if is_known(&self.end_entities) || roots.trust_itself(leaf) {
+                roots.check_settings(leaf, demands.purpose)?;
                 rules::check_trusted_leaf(leaf, demands)?;
                 if !self.crls.are_none() {
                     let known = roots.with_subject(leaf.issuer);
@@ -336,6 +337,11 @@ impl Policy {
         let certificates = self.roots.iter().flat_map(|roots| roots.certificates());
         for certificate in certificates {
             add(certificate);
+        }
+        let settings = self.roots.iter().flat_map(|roots| roots.settings());
+        for (certificate, settings) in settings {
+            add(certificate);
+            add(format!("{settings:?}").as_bytes());
         }
         for crl in self.crls.iter() {
             add(crl.der());

@@ -46,6 +46,11 @@ impl KeyPurpose {
         Self(ObjectIdentifier::new_unwrap(oid))
     }
 
+    /// The content of its OBJECT IDENTIFIER.
+    pub(super) const fn oid(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// Whether it is one of the two that TLS handshakes need.
     pub(super) fn is_tls(self) -> bool {
         self == Self::SERVER_AUTH || self == Self::CLIENT_AUTH
@@ -139,6 +144,16 @@ pub(super) fn check_leaf(leaf: &Outline<'_>, purpose: KeyPurpose) -> Result<(), 
     let sentence =
         format!("certificate of '{subject}' has no extended key usage, and {purpose} is required");
     Err(Finding::new(Problem::WrongUsage, sentence))
+}
+
+/// A root that its owner does not trust for a purpose, by OpenSSL's settings beside it.
+pub(super) fn not_trusted_for(root: &Outline<'_>, purpose: KeyPurpose) -> Finding {
+    let subject = subject_of(root);
+    let sentence = format!(
+        "the root '{subject}' is not trusted for {purpose}, by the settings of its TRUSTED \
+         CERTIFICATE ('openssl x509 -addtrust {purpose}' adds it)"
+    );
+    Finding::new(Problem::WrongUsage, sentence)
 }
 
 fn refusal(certificate: &Outline<'_>, purpose: KeyPurpose) -> Finding {

@@ -11,8 +11,10 @@ use der::{Decode, Encode, Tag};
 use rustls_pki_types::{CertificateDer, Der, TrustAnchor};
 
 use super::explain;
+use super::finding::Finding;
+use super::purpose::{self, KeyPurpose};
 use crate::fork::PerProcess;
-use crate::pki::{self, Certificate, Constraints, Outline, Reduced};
+use crate::pki::{self, Certificate, Constraints, Outline, Reduced, TrustSettings};
 use crate::{Error, Result, Status};
 
 /// A set of roots.  Each is a trust anchor for path building and, where it is
@@ -21,6 +23,8 @@ use crate::{Error, Result, Status};
 pub(crate) struct Roots {
     anchors: Vec<TrustAnchor<'static>>,
     certificates: Vec<Option<Arc<[u8]>>>,
+    /// What some of them are trusted for alone, each with its certificate.
+    settings: Vec<(Arc<[u8]>, TrustSettings)>,
     /// Where more may be, which is read when these do not do.
     folders: Option<&'static Folders>,
 }
@@ -122,6 +126,7 @@ impl Roots {
         Self {
             anchors,
             certificates,
+            settings: Vec::new(),
             folders: None,
         }
     }
@@ -182,7 +187,19 @@ impl Roots {
             let why = explain::unusable(&error);
             let sentence = format!("the certificate of '{subject}' cannot be a root: {why}");
             Error::new(Status::Parse, sentence).with_source(error)
-        })
+        })?;
+        if let Some(settings) = certificate.trust_settings() {
+            self.limit(certificate.der().into(), settings);
+        }
+        Ok(())
+    }
+
+    /// Trusts a root for these purposes alone.
+    fn limit(&mut self, certificate: Arc<[u8]>, settings: &TrustSettings) {
+        let limit = (certificate, settings.clone());
+        if !self.settings.contains(&limit) {
+            self.settings.push(limit);
+        }
     }
 
     fn add_der(&mut self, der: CertificateDer<'static>) -> Result<(), webpki::Error> {
@@ -199,7 +216,28 @@ impl Roots {
         for (anchor, certificate) in other.anchors.iter().zip(&other.certificates) {
             self.push(anchor, certificate.clone());
         }
+        for (certificate, settings) in &other.settings {
+            self.limit(certificate.clone(), settings);
+        }
         self.folders = self.folders.or(other.folders);
+    }
+
+    /// Checks that the settings of a root, if it came with some, let it vouch for a purpose.
+    pub(super) fn check_settings(
+        &self,
+        root: &Outline<'_>,
+        purpose: KeyPurpose,
+    ) -> Result<(), Finding> {
+        let mut all = self.settings.iter();
+        match all.all(|(limited, settings)| **limited != *root.der || settings.allow(purpose.oid()))
+        {
+            true => Ok(()),
+            false => Err(purpose::not_trusted_for(root, purpose)),
+        }
+    }
+
+    pub(super) fn settings(&self) -> &[(Arc<[u8]>, TrustSettings)] {
+        &self.settings
     }
 
     /// Certificates with the same name and key are different roots: the one may be expired
@@ -304,6 +342,7 @@ impl Folders {
             Roots {
                 anchors: roots.anchors.split_off(file.anchors.len()),
                 certificates: roots.certificates.split_off(file.anchors.len()),
+                settings: roots.settings,
                 folders: None,
             }
         })

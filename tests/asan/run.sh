@@ -56,6 +56,7 @@ done <<-LIST
 	arguments
 	states
 	certificates
+	keys
 	connections
 	transports
 	callbacks

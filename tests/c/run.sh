@@ -33,12 +33,17 @@ fail() {
 need g++ g++
 need pkg-config pkg-config
 need openssl openssl
+need keytool default-jre-headless
 need valgrind valgrind
 
 # ---- the header, as every standard reads it ----
 
 echo '#include <tlsmith.h>
-int main(void) { tlsmith_cert_options o = TLSMITH_CERT_OPTIONS_INIT; return (int)o.days; }' >header.c
+int main(void) {
+	tlsmith_cert_options o = TLSMITH_CERT_OPTIONS_INIT;
+	tlsmith_load_options l = TLSMITH_LOAD_OPTIONS_INIT;
+	return (int)o.days + (l.name != 0);
+}' >header.c
 warn="-Wall -Wextra -Wpedantic -Werror -I$root/include -fsyntax-only"
 for std in c99 c11 c2x; do
 	"$CC" -std=$std $warn -Wstrict-prototypes header.c || fail "the header as $std"
@@ -86,7 +91,7 @@ end_valgrind() {
 	job=
 	pass "$in_valgrind under valgrind"
 }
-all="arguments states certificates connections transports callbacks features sessions threads forks volume"
+all="arguments states certificates keys connections transports callbacks features sessions threads forks volume"
 for test in ${*:-$all}; do
 	"$CC" $flags "$here/$test.c" -o $test -L"$out" -ltlsmith -lpthread
 	# Megabytes: as many as the tool can carry in a short time.

@@ -9,14 +9,16 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tlsmith::{
     CertOptions, Certificate, CertificateProblem, Context, Crl, CrlOptions, Csr, Identity,
-    KeyPurpose, KeyType, PrivateKey, RevocationReason, Revoked, Status, Usage, gen_ca, gen_crl,
-    gen_csr, issue_cert, self_signed, sign_csr, split_names,
+    KeyPurpose, KeyType, Password, Pkcs12Options, PrivateKey, RevocationReason, Revoked, Status,
+    Usage, gen_ca, gen_crl, gen_csr, issue_cert, self_signed, sign_csr, split_names,
 };
 
 #[path = "pki/arbitrary.rs"]
 mod arbitrary;
 #[path = "../support/chapter.rs"]
 mod by_the_book;
+#[path = "pki/bundles.rs"]
+mod bundles;
 #[path = "pki/chapter.rs"]
 mod chapter;
 #[path = "pki/copying.rs"]
@@ -33,6 +35,8 @@ mod files;
 mod issuing;
 #[path = "pki/keys.rs"]
 mod keys;
+#[path = "pki/kinds.rs"]
+mod kinds;
 #[path = "pki/leniency.rs"]
 mod leniency;
 #[path = "pki/odd.rs"]
@@ -41,6 +45,8 @@ mod odd;
 mod parsing;
 #[path = "pki/passwords.rs"]
 mod passwords;
+#[path = "pki/pkcs12.rs"]
+mod pkcs12;
 #[path = "pki/requests.rs"]
 mod requests;
 #[path = "pki/revocation.rs"]
@@ -459,7 +465,7 @@ fn bad_files_get_clear_errors() {
             Status::File,
             "/nonexistent.key",
         ),
-        (&cert, &cert, Status::Parse, "no private key"),
+        (&cert, &cert, Status::Parse, "a private key is needed"),
     ];
     for (cert, key, expected, part) in cases {
         let (status, sentence) = status_of(Identity::load(cert, Some(key)));

@@ -63,10 +63,8 @@ pub extern "C" fn tlsmith_csr_load_mem(pem: *const c_void, len: usize) -> *mut t
     make(|| Csr::from_bytes(edge::bytes(pem, len, "pem")?))
 }
 
-/// Write the request (mode 0644) and, where it was made here, its key (mode
-/// 0600) as PEM, as tlsmith_identity_save() does: both or neither, in place of
-/// files that exist.  Either path may be NULL.
-/// TLSMITH_ERR_STATE where the key is not here.
+/// Write the request and, where it was made here, its key, as
+/// tlsmith_identity_save() does.  TLSMITH_ERR_STATE where the key is not here.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_save(
     csr: *const tlsmith_csr,
@@ -79,8 +77,7 @@ pub extern "C" fn tlsmith_csr_save(
     }))
 }
 
-/// Write them in the same way with the key encrypted under a password: PKCS#8
-/// with PBES2, AES-256 and PBKDF2.
+/// The same with the key encrypted under a password: PKCS#8 with PBES2 and AES-256.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_save_encrypted(
     csr: *const tlsmith_csr,
@@ -163,8 +160,7 @@ pub extern "C" fn tlsmith_sign_csr(
 /// to `ca`.  `serials` are serial numbers in hex separated by commas, each with
 /// a reason (RFC 5280, section 5.3.1) or without: "0a1b,0c2d=keyCompromise".
 /// NULL or "" revokes nothing.  It is good for so many days from now; 0: 7.  Its
-/// thisUpdate is an hour ago, for clocks that are a little behind.  NULL on
-/// failure, with TLSMITH_ERR_ISSUE where the CA may not.
+/// thisUpdate is an hour ago.  NULL on failure: TLSMITH_ERR_ISSUE if the CA may not.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_crl(

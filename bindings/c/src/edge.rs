@@ -25,7 +25,7 @@ use std::sync::{Mutex, PoisonError};
 use tlsmith::{Error, Result, Status};
 
 pub(crate) use callback::{
-    Callback, HelloFn, KeylogFn, LogFn, ReadFn, SignFn, VerifyFn, WriteFn, impossible,
+    Callback, HelloFn, KeylogFn, LogFn, PasswordFn, ReadFn, SignFn, VerifyFn, WriteFn, impossible,
 };
 pub(crate) use fork::watch_forks;
 
@@ -224,11 +224,19 @@ pub(crate) fn need_list<'a>(pointer: *const c_char, name: &str) -> Result<Vec<&'
     Ok(list.split(',').map(str::trim).collect())
 }
 
+/// A password, its bytes as they are; `None` for NULL.
+pub(crate) fn password<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
+    c_str(pointer).map(CStr::to_bytes)
+}
+
 /// A password that must be there.  No sentence has it in it.
-pub(crate) fn need_password<'a>(pointer: *const c_char) -> Result<&'a str> {
-    let password = c_str(pointer).ok_or_else(|| is_null("password"))?;
-    password
-        .to_str()
+pub(crate) fn need_password<'a>(pointer: *const c_char) -> Result<&'a [u8]> {
+    password(pointer).ok_or_else(|| is_null("password"))
+}
+
+/// The same as text, as PKCS#12 is written with it.
+pub(crate) fn need_password_text<'a>(pointer: *const c_char) -> Result<&'a str> {
+    std::str::from_utf8(need_password(pointer)?)
         .map_err(|_| Error::new(Status::Argument, "password is not UTF-8"))
 }
 

@@ -20,12 +20,10 @@ use crate::edge::{self, Callback, HelloFn, KeylogFn, VerifyFn};
 /// tlsmith_conn_server_name() and tlsmith_error(); it is NULL for
 /// tlsmith_ctx_verify().
 ///
-/// The peer hears an alert that fits the code (RFC 8446, section 6.2): for
-/// TLSMITH_ERR_CERT_REVOKED certificate_revoked, for TLSMITH_ERR_CERT_TIME
-/// certificate_expired, for TLSMITH_ERR_CERT_UNTRUSTED unknown_ca, for
-/// TLSMITH_ERR_CERT_NAME bad_certificate, for TLSMITH_ERR_CERT_OCSP
-/// bad_certificate_status_response, for TLSMITH_ERR_CERT certificate_unknown, for
-/// TLSMITH_ERR_NO_COMMON handshake_failure, and for all others access_denied.
+/// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
+/// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca,
+/// _CERT_NAME bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT
+/// certificate_unknown, _NO_COMMON handshake_failure, and all others access_denied.
 pub type tlsmith_verify_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, status: c_int) -> c_int,
 >;

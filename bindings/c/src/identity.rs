@@ -4,11 +4,12 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-use tlsmith::{Certificate, Error, ExternalSigner, Identity, Result};
+use tlsmith::{Certificate, Error, ExternalSigner, Identity, Pkcs12Options, Result};
 use zeroize::Zeroizing;
 
 use crate::cert::{self, tlsmith_cert};
 use crate::edge::{self, Callback, SignFn, Texts};
+use crate::load::{self, tlsmith_load_options};
 use crate::options::{self, tlsmith_cert_options};
 
 /// A certificate chain, with its private key where it is known.
@@ -77,8 +78,7 @@ pub extern "C" fn tlsmith_self_signed(
 }
 
 /// Load a chain, leaf first, and its key from files, PEM or DER; one may hold both
-/// (key_file NULL).  The key may be PKCS#8, PKCS#1 or SEC1.  For one that is
-/// encrypted, call tlsmith_identity_load_encrypted().
+/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load(
@@ -91,8 +91,8 @@ pub extern "C" fn tlsmith_identity_load(
     })
 }
 
-/// Load them where the key is encrypted with a password: PKCS#8 with PBES2.
-/// TLSMITH_ERR_ARG for a wrong password.
+/// Load them where the key is encrypted with a password, or from PKCS#12 (key_file
+/// NULL).  TLSMITH_ERR_ARG for a wrong password.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load_encrypted(
@@ -120,16 +120,60 @@ pub extern "C" fn tlsmith_identity_load_mem(
 ) -> *mut tlsmith_identity {
     make(|| {
         let cert = edge::bytes(cert, cert_len, "cert")?;
-        let key = match (key.is_null(), key_len) {
-            (true, 0) => None,
-            _ => Some(edge::bytes(key, key_len, "key")?),
-        };
+        let key = edge::some_bytes(key, key_len, "key")?;
         Identity::from_bytes(cert, key, None)
     })
 }
 
-/// Load a chain, leaf first, PEM or DER, from a file without its key: to verify
-/// it, or to look at it.
+/// Load them with options: a password, or who to ask for it.  `opt` may be NULL.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_load_with(
+    cert_file: *const c_char,
+    key_file: *const c_char,
+    opt: *const tlsmith_load_options,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let cert_file = edge::need_path(cert_file, "cert_file")?;
+        let key_file = edge::path(key_file);
+        match load::read(opt)? {
+            (password, None) => Identity::load_encrypted(cert_file, key_file, password),
+            (..) if key_file.is_some() => Err(load::needs_no_key_file()),
+            (password, name) => Identity::load_pkcs12_with(
+                cert_file,
+                password,
+                &Pkcs12Options::default().named(name),
+            ),
+        }
+    })
+}
+
+/// The same from memory.
+///
+/// cbindgen:postfix=TLSMITH_READS(1, 2) TLSMITH_READS(3, 4)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_identity_load_mem_with(
+    cert: *const c_void,
+    cert_len: usize,
+    key: *const c_void,
+    key_len: usize,
+    opt: *const tlsmith_load_options,
+) -> *mut tlsmith_identity {
+    make(|| {
+        let cert = edge::bytes(cert, cert_len, "cert")?;
+        let key = edge::some_bytes(key, key_len, "key")?;
+        match load::read(opt)? {
+            (password, None) => Identity::from_bytes(cert, key, password),
+            (..) if key.is_some() => Err(load::needs_no_key_file()),
+            (password, name) => {
+                Identity::from_pkcs12_with(cert, password, &Pkcs12Options::default().named(name))
+            }
+        }
+    })
+}
+
+/// Load a chain, leaf first, from a PEM, DER or PKCS#7 file without its key.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load_chain(cert_file: *const c_char) -> *mut tlsmith_identity {
@@ -151,10 +195,8 @@ pub extern "C" fn tlsmith_identity_load_chain_mem(
     })
 }
 
-/// Load a chain and its key from a PKCS#12 file, such as "site.p12" or
-/// "site.pfx".  TLSMITH_ERR_ARG for a wrong password, TLSMITH_ERR_PARSE where it has
-/// no MAC, TLSMITH_ERR_UNSUPPORTED where its parts together ask for more than 4
-/// million rounds of hashing the password.
+/// Load a chain and its key from a PKCS#12 file.  TLSMITH_ERR_PARSE if it has no MAC,
+/// TLSMITH_ERR_UNSUPPORTED if it asks for over 4 million rounds of hashing.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load_p12(
@@ -197,13 +239,11 @@ pub extern "C" fn tlsmith_identity_load_p12_mem(
     })
 }
 
-/// Signs `len` bytes of `data`, not their hash, with the signature scheme of this
-/// number (RFC 8446, section 4.2.3), such as 0x0403 for ECDSA on P-256 with
-/// SHA-256, into `sig`, which has room for `sig_max` bytes, 8192 at least: a
-/// count, or -1 with errno set, which ends the handshake with TLSMITH_ERR_IO.  The
-/// signature is as TLS has it: that of ECDSA is the DER of both its numbers, which
-/// many tokens give one after the other instead.  The scheme fits the certificate;
-/// for RSA it is PSS with SHA-512, 384 or 256, or PKCS #1 with one of these.
+/// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446,
+/// section 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which
+/// has room for `sig_max` bytes, 8192 at least.  Returns the length, or -1 with errno
+/// set (TLSMITH_ERR_IO).  The scheme fits the certificate; for RSA it is PSS or PKCS #1
+/// with SHA-512, 384 or 256.  ECDSA signatures must be DER, not just two numbers.
 pub type tlsmith_sign_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -215,12 +255,10 @@ pub type tlsmith_sign_fn = Option<
     ) -> isize,
 >;
 
-/// An identity whose key is somewhere else, in an HSM or in an agent: `cert` is
-/// its chain, leaf first, `cert_len` bytes of PEM text or DER, and `sign` signs
-/// handshakes, for several connections at once where there are several, and what
-/// is issued where it is an authority.  That the key is the certificate's is not
-/// checked: peers would not accept its signatures.  `userdata` has to live as
-/// long as the identity and everything that uses it.
+/// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is
+/// its chain, leaf first, PEM or DER, and `sign` signs handshakes, on several threads
+/// at once, and what it issues.  Whether the key is the certificate's is not checked.
+/// `userdata` has to live as long as the identity and everything that uses it.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2)
 #[must_use]
@@ -260,11 +298,8 @@ impl ExternalSigner for CallbackSigner {
 /// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.
 /// Either path may be NULL; the same path twice makes one file, with mode 0600.
 ///
-/// Files that exist are replaced: a program that must not do so has to check
-/// first.  Both files are complete and on disk before either gets its name.  If
-/// one cannot get it, the old files stay, and the call returns TLSMITH_ERR_FILE.
-/// Symbolic links are followed, except those of other users in sticky directories
-/// that everybody can write to, such as /tmp (protected_symlinks in proc(5)).
+/// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic
+/// links, except those of other users in directories such as /tmp.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save(
     id: *const tlsmith_identity,
@@ -277,8 +312,7 @@ pub extern "C" fn tlsmith_identity_save(
     }))
 }
 
-/// Write them in the same way with the key encrypted under a password: PKCS#8
-/// with PBES2, AES-256 and PBKDF2.
+/// The same with the key encrypted under a password: PKCS#8 with PBES2 and AES-256.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save_encrypted(
     id: *const tlsmith_identity,
@@ -293,9 +327,8 @@ pub extern "C" fn tlsmith_identity_save_encrypted(
     }))
 }
 
-/// Write the chain and the key as PKCS#12 (mode 0600), encrypted under a
-/// password with AES-256 (PBES2), as a whole or not at all.  `name` is what
-/// programs show for it; NULL is its common name or else its first name.
+/// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256
+/// (PBES2).  `name` is its friendly name; NULL: the common name, or the first name.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save_p12(
     id: *const tlsmith_identity,
@@ -307,13 +340,12 @@ pub extern "C" fn tlsmith_identity_save_p12(
         let identity = &edge::need(id, "id")?.identity;
         let file = edge::need_path(file, "file")?;
         let name = edge::text(name, "name")?;
-        identity.save_pkcs12(file, name, edge::need_password(password)?)
+        identity.save_pkcs12(file, name, edge::need_password_text(password)?)
     }))
 }
 
-/// Write them as PKCS#12 in the way of old, 3DES and SHA-1, for programs that read
-/// no other, such as Windows before 2019 and Java before 8u301.  Whoever gets hold of
-/// the file guesses passwords many times as fast.
+/// Write a legacy PKCS#12 file (3DES, SHA-1), for Windows before 2019 and Java before
+/// 8u301.  Its password is much cheaper to guess.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save_p12_legacy(
     id: *const tlsmith_identity,
@@ -325,7 +357,7 @@ pub extern "C" fn tlsmith_identity_save_p12_legacy(
         let identity = &edge::need(id, "id")?.identity;
         let file = edge::need_path(file, "file")?;
         let name = edge::text(name, "name")?;
-        identity.save_pkcs12_legacy(file, name, edge::need_password(password)?)
+        identity.save_pkcs12_legacy(file, name, edge::need_password_text(password)?)
     }))
 }
 
@@ -335,8 +367,7 @@ pub extern "C" fn tlsmith_identity_cert_pem(id: *const tlsmith_identity) -> *con
     edge::string(id, |id| id.texts.keep(id.identity.cert_pem()))
 }
 
-/// The key as PKCS#8 PEM, wiped when the identity is freed; "" when there is
-/// none.
+/// The key as PKCS#8 PEM, wiped when the identity is freed; "" if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *const c_char {
     edge::string(id, |id| {

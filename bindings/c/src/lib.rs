@@ -18,6 +18,7 @@ mod driving;
 mod edge;
 
 mod library;
+mod load;
 mod logging;
 mod ctx;
 mod protocol;

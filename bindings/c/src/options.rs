@@ -46,9 +46,8 @@ pub const TLSMITH_USAGE_CLIENT: u32 = 2;
 /// Issue an intermediate CA, also for a request that asks to be one.
 pub const TLSMITH_CERT_CA: u32 = 1;
 /// Signing a request: repeat the extensions that it asks for, byte for byte.
-/// TLSMITH_ERR_ISSUE if it asks for name constraints, for the purposes OCSPSigning
-/// or anyExtendedKeyUsage, or, without TLSMITH_CERT_CA, to sign certificates or
-/// CRLs.
+/// TLSMITH_ERR_ISSUE if it asks for name constraints, OCSPSigning, anyExtendedKeyUsage
+/// or, without TLSMITH_CERT_CA, to sign certificates or CRLs.
 pub const TLSMITH_CERT_COPY_EXTENSIONS: u32 = 2;
 /// Let it be valid beyond the end of its CA.
 pub const TLSMITH_CERT_OUTLIVE_CA: u32 = 4;

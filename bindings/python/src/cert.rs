@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyTuple, PyType};
-use tlsmith::NameParts;
+use tlsmith::{NameParts, Pkcs12Options};
 
 use crate::errors::{detached, to_python};
 use crate::key::Key;
@@ -17,7 +17,8 @@ pub(crate) struct Certificate(pub(crate) tlsmith::Certificate);
 
 #[pymethods]
 impl Certificate {
-    /// Load the first certificate in a PEM file, in PEM text, or the one in DER.
+    /// Load the first certificate in a PEM file, in PEM text, the one in DER, or the leaf
+    /// of a PKCS#7 bundle.
     #[classmethod]
     fn load<'py>(
         class: &Bound<'py, PyType>,
@@ -26,7 +27,8 @@ impl Certificate {
         Self::load_all(class, source)?.get_item(0)
     }
 
-    /// Load every certificate in a PEM file, in PEM text, or the one in DER.
+    /// Load every certificate in a PEM file, in PEM text, the one in DER, or those in a
+    /// PKCS#7 bundle, leaf first.
     #[classmethod]
     fn load_all<'py>(
         class: &Bound<'py, PyType>,
@@ -47,6 +49,13 @@ impl Certificate {
     fn from_der(py: Python<'_>, der: &Bound<'_, PyAny>) -> PyResult<Self> {
         let der = values::octets("der", der)?;
         detached(py, || tlsmith::Certificate::from_der(der)).map(Self)
+    }
+
+    /// Those in PEM, in DER, or in a PKCS#7 bundle.
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, content: &[u8]) -> PyResult<Vec<Self>> {
+        let all = detached(py, || tlsmith::Certificate::all_from_bytes(content))?;
+        Ok(all.into_iter().map(Self).collect())
     }
 
     /// The subject (RFC 4514).
@@ -307,13 +316,25 @@ impl Identity {
         py: Python<'_>,
         der: &[u8],
         password: Password,
+        name: Option<&str>,
         insecure_no_mac: bool,
     ) -> PyResult<Self> {
-        let load = match insecure_no_mac {
-            false => tlsmith::Identity::from_pkcs12,
-            true => tlsmith::Identity::insecure_from_pkcs12_without_mac,
+        let options = Pkcs12Options::default()
+            .named(name)
+            .insecure_without_mac(insecure_no_mac);
+        let load = || {
+            let password = Password::or_none(Some(&password));
+            tlsmith::Identity::from_pkcs12_with(der, password, &options)
         };
-        detached(py, || load(der, password.as_str())).map(Self)
+        values::loading(py, load).map(Self)
+    }
+
+    /// An identity of a key and of certificates that stand in any order.
+    #[staticmethod]
+    fn from_bundle(py: Python<'_>, chain: Vec<Py<Certificate>>, key: &Key) -> PyResult<Self> {
+        let chain = chain.iter().map(|cert| cert.get().0.clone()).collect();
+        let key = key.0.clone();
+        detached(py, || tlsmith::Identity::from_bundle(chain, key)).map(Self)
     }
 
     fn pkcs12<'py>(
@@ -323,9 +344,10 @@ impl Identity {
         password: Password,
         legacy: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        let password = password.text(py)?;
         let der = detached(py, || match legacy {
-            true => self.0.to_pkcs12_legacy(name, password.as_str()),
-            false => self.0.to_pkcs12(name, password.as_str()),
+            true => self.0.to_pkcs12_legacy(name, &password),
+            false => self.0.to_pkcs12(name, &password),
         })?;
         Ok(PyBytes::new(py, &der))
     }

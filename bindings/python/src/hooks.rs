@@ -16,6 +16,11 @@ thread_local! {
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
 }
 
+/// Keeps what a hook raised for the call that it was made in, on this thread.
+pub(crate) fn raise(error: PyErr) {
+    RAISED.set(Some(error));
+}
+
 /// Takes what a hook raised on this thread.
 pub(crate) fn raised() -> Option<PyErr> {
     RAISED.take()
@@ -99,7 +104,7 @@ impl Hook {
                         format!("the application refused the client with alert {number}"),
                     )),
                     Err(error) => {
-                        RAISED.set(Some(error));
+                        raise(error);
                         let sentence = "the function that looks at clients failed";
                         Err(Error::new(Status::State, sentence))
                     }

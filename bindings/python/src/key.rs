@@ -61,11 +61,8 @@ impl Key {
         password: Option<Password>,
     ) -> PyResult<Self> {
         let pem = values::octets("pem", pem)?;
-        let key = || match password {
-            None => PrivateKey::from_pem(pem),
-            Some(password) => PrivateKey::from_encrypted_pem(pem, password.as_str()),
-        };
-        detached(py, key).map(Self)
+        let password = || Password::or_none(password.as_ref());
+        values::loading(py, || PrivateKey::from_encrypted_pem(pem, password())).map(Self)
     }
 
     #[staticmethod]
@@ -76,11 +73,8 @@ impl Key {
         password: Option<Password>,
     ) -> PyResult<Self> {
         let der = values::octets("der", der)?;
-        let key = || match password {
-            None => PrivateKey::from_der(der),
-            Some(password) => PrivateKey::from_encrypted_der(der, password.as_str()),
-        };
-        detached(py, key).map(Self)
+        let password = || Password::or_none(password.as_ref());
+        values::loading(py, || PrivateKey::from_encrypted_der(der, password())).map(Self)
     }
 
     /// Its kind, such as "ecdsa-p256".
@@ -108,7 +102,8 @@ impl Key {
         py: Python<'py>,
         password: Password,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let pem = detached(py, || self.0.to_encrypted_pem(password.as_str()))?;
+        let password = password.bytes(py)?;
+        let pem = detached(py, || self.0.to_encrypted_pem(password.as_slice()))?;
         Ok(PyBytes::new(py, pem.as_bytes()))
     }
 
@@ -116,9 +111,10 @@ impl Key {
     /// encrypted like encrypted_pem() where there is a password.
     #[pyo3(signature = (path, password = None))]
     fn save(&self, py: Python<'_>, path: PathBuf, password: Option<Password>) -> PyResult<()> {
+        let password = password.map(|one| one.bytes(py)).transpose()?;
         detached(py, || match password {
             None => self.0.save(&path),
-            Some(password) => self.0.save_encrypted(&path, password.as_str()),
+            Some(password) => self.0.save_encrypted(&path, password.as_slice()),
         })
     }
 

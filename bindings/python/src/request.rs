@@ -77,7 +77,8 @@ impl Csr {
         key_file: Option<PathBuf>,
         password: Option<Password>,
     ) -> PyResult<()> {
-        let password = password.as_ref().map(Password::as_str);
+        let password = password.map(|one| one.bytes(py)).transpose()?;
+        let password = password.as_ref().map(|bytes| bytes.as_slice());
         detached(py, || {
             self.0.save(Some(&csr_file), key_file.as_deref(), password)
         })

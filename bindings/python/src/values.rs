@@ -7,42 +7,86 @@ use pyo3::types::{PyBytes, PyString};
 use zeroize::Zeroizing;
 
 use crate::errors::to_python;
+use crate::hooks;
 
-/// A password: a str, bytes in UTF-8, or something that gives one when it is
-/// called.  The copy is wiped when it is dropped.
-pub(crate) struct Password(Zeroizing<String>);
+/// A password: a str, which is its UTF-8, bytes as they are, or something that gives one
+/// when it is called.  The copy is wiped when it is dropped.
+pub(crate) enum Password {
+    Known(Zeroizing<Vec<u8>>),
+    Asked(Py<PyAny>),
+}
 
 impl Password {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+    /// What loads with it: a function is called only if something is encrypted.
+    pub(crate) fn or_none(given: Option<&Self>) -> tlsmith::Password<'_> {
+        match given {
+            None => None.into(),
+            Some(Self::Known(bytes)) => bytes.as_slice().into(),
+            Some(Self::Asked(function)) => tlsmith::Password::ask(|| {
+                let answer = Python::attach(|py| bytes_of(function.bind(py).call0()?));
+                answer.map_err(|raised| {
+                    hooks::raise(raised);
+                    let sentence = "the function that gives the password failed";
+                    tlsmith::Error::new(tlsmith::Status::State, sentence)
+                })
+            }),
+        }
     }
+
+    /// What saves with it.
+    pub(crate) fn bytes(&self, py: Python<'_>) -> PyResult<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Known(bytes) => Ok(bytes.clone()),
+            Self::Asked(function) => bytes_of(function.bind(py).call0()?),
+        }
+    }
+
+    /// What saves with it as text, as PKCS#12 has it.
+    pub(crate) fn text(&self, py: Python<'_>) -> PyResult<Zeroizing<String>> {
+        let bytes = self.bytes(py)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| bad_password(py))?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+}
+
+/// Runs something that loads with a password, without the interpreter.  What the function
+/// that gives the password raised is raised.
+pub(crate) fn loading<T: Send>(
+    py: Python<'_>,
+    load: impl FnOnce() -> tlsmith::Result<T> + Send,
+) -> PyResult<T> {
+    drop(hooks::raised());
+    let loaded = py.detach(load);
+    loaded.map_err(|error| hooks::raised().unwrap_or_else(|| to_python(py, &error, None)))
 }
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Password {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        let mut given = given.to_owned();
-        if given.is_callable() {
-            given = given.call0()?;
+        match given.is_callable() {
+            true => Ok(Self::Asked(given.to_owned().unbind())),
+            false => bytes_of(given.to_owned()).map(Self::Known),
         }
-        if given.is_instance_of::<PyString>() {
-            return Ok(Self(given.extract::<String>()?.into()));
-        }
-        if let Ok(bytes) = given.cast::<PyBytes>() {
-            let text = std::str::from_utf8(bytes.as_bytes());
-            let text = text.map_err(|_| bad_password(given.py()))?;
-            return Ok(Self(text.to_owned().into()));
-        }
-        let kind = given.get_type().name()?;
-        let sentence = format!("a password is a str or bytes, not {kind}");
-        Err(PyTypeError::new_err(sentence))
     }
+}
+
+fn bytes_of(given: Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
+    if given.is_instance_of::<PyString>() {
+        return Ok(given.extract::<String>()?.into_bytes().into());
+    }
+    if let Ok(bytes) = given.cast::<PyBytes>() {
+        return Ok(bytes.as_bytes().to_vec().into());
+    }
+    let kind = given.get_type().name()?;
+    let sentence = format!("a password is a str or bytes, not {kind}");
+    Err(PyTypeError::new_err(sentence))
 }
 
 /// Without the password, which is nobody's business.
 fn bad_password(py: Python<'_>) -> PyErr {
-    let sentence = "the password is bytes that are not UTF-8: give it as a str";
+    let sentence = "the password is bytes that are not UTF-8, and PKCS#12 is written with text: \
+                    give it as a str";
     let error = tlsmith::Error::new(tlsmith::Status::Argument, sentence);
     to_python(py, &error, None)
 }

@@ -9,23 +9,38 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def password_of(password: Any, keyfile: str) -> str | None:
-    """The password, asked for only where the key is encrypted."""
+class Asked:
+    """A password callback: its answer is remembered, so that whoever types passwords is
+    asked once."""
+
+    __slots__ = ("_ask", "answer")
+
+    def __init__(self, ask: Any) -> None:
+        self._ask = ask
+        self.answer: bytes | None = None
+
+    def __call__(self) -> bytes:
+        if self.answer is None:
+            self.answer = _bytes_of(self._ask(), "password callback must return a string")
+        return self.answer
+
+
+def password_of(password: Any) -> bytes | Asked | None:
+    """The password, a callback where it is one: it is called only if it is needed."""
     if password is None:
         return None
     if callable(password):
-        with open(keyfile, "rb") as file:
-            if b"ENCRYPTED" not in file.read():
-                return None
-        password = password()
-        if not isinstance(password, (str, bytes, bytearray)):
-            raise TypeError("password callback must return a string")
-    elif not isinstance(password, (str, bytes, bytearray)):
-        raise TypeError("password should be a string or callable")
-    text = password if isinstance(password, str) else bytes(password).decode("latin-1")
-    if len(text) > 1024:
+        return Asked(password)
+    return _bytes_of(password, "password should be a string or callable")
+
+
+def _bytes_of(password: Any, otherwise: str) -> bytes:
+    if not isinstance(password, (str, bytes, bytearray)):
+        raise TypeError(otherwise)
+    given = password.encode() if isinstance(password, str) else bytes(password)
+    if len(given) > 1024:
         raise ValueError("password cannot be longer than 1024 bytes")
-    return text
+    return given
 
 
 def begin_keylog(path: Any) -> None:

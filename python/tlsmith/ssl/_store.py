@@ -9,7 +9,7 @@ import ssl
 from .._certs import Identity
 from .._errors import Error
 from ._bundles import Bundle, parse_der_list, read_bundle, read_folder
-from ._files import password_of
+from ._files import Asked, password_of
 from ._level import bits_of, check_chain
 
 TYPE_CHECKING = False
@@ -47,12 +47,13 @@ class Store:
         password: Any = None,
     ) -> None:
         cert, key = os.fsdecode(certfile), None if keyfile is None else os.fsdecode(keyfile)
+        secret = password_of(password)
         try:
-            identity = Identity.load(
-                cert, key, password=password_of(password, cert if key is None else key)
-            )
+            identity = Identity.load(cert, key, password=secret)
         except Error as error:
             # OpenSSL has its own words for what is wrong, and programs know them.
+            if isinstance(secret, Asked) and secret.answer is not None:
+                password = secret.answer
             _RAW.load_cert_chain(self, certfile, keyfile, password)
             raise ssl.SSLError(1, str(error)) from error
         check_chain(identity.chain, bits_of(self.security_level))

@@ -1,14 +1,19 @@
 //! Reading PKCS#12 (RFC 7292, section 4), part by part, so that what each of them costs is
 //! known before it is decrypted.
 
+use std::borrow::Cow;
+
 use const_oid::ObjectIdentifier;
 use zeroize::Zeroizing;
 
+use super::super::ber;
 use super::super::element::{
-    Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, context, only,
+    Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, context, only,
 };
+use super::super::password::Password;
+use super::super::pbe::{Refused, Secret};
 use super::super::work::Work;
-use super::pbe::Password;
+use super::mac;
 use crate::{Error, Result, Status};
 
 /// How many rounds of hashing one file may ask for.  What we write takes 1.8 million, and
@@ -29,23 +34,35 @@ const X509_CERTIFICATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840
 /// What `[0]` is where it stands for an OCTET STRING (RFC 5652, section 6.1).
 const ENCRYPTED_CONTENT: u8 = 0x80;
 
+const BMP_STRING: u8 = 0x1e;
+
+const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
+
 /// The keys (PKCS#8) and the certificates of a file.
 #[derive(Default)]
 pub(super) struct Content {
-    pub(super) keys: Vec<Zeroizing<Vec<u8>>>,
-    pub(super) certificates: Vec<Vec<u8>>,
+    pub(super) keys: Vec<Bagged<Zeroizing<Vec<u8>>>>,
+    pub(super) certificates: Vec<Bagged<Vec<u8>>>,
+}
+
+/// One of them, and what the file calls it.
+pub(super) struct Bagged<T> {
+    pub(super) value: T,
+    pub(super) name: Option<String>,
 }
 
 /// Reads a file.  `requires_mac` refuses one that anybody may have changed.
-pub(super) fn read(der: &[u8], password: &str, requires_mac: bool) -> Result<Content> {
-    let password = Password::new(password);
+pub(super) fn read(ber: &[u8], password: &Password<'_>, requires_mac: bool) -> Result<Content> {
     let mut work = Work::new("the PKCS#12 file", MOST_ROUNDS);
-    let mut file = only(der, SEQUENCE).map(|file| Elements(file.content));
+    let der = ber::to_der(ber).ok_or_else(malformed)?;
+    let mut file = only(&der, SEQUENCE).map(|file| Elements(file.content));
     let file = file.as_mut().ok_or_else(malformed)?;
     match file.take(INTEGER).map(|version| version.content) {
         Some([3]) => {}
         _ => return Err(malformed()),
     }
+    // A file that is something else needs no password.
+    let password = Secret::new(password.get()?.unwrap_or_default());
     let mut authenticated = file.inside(SEQUENCE).ok_or_else(malformed)?;
     match object(&mut authenticated)? {
         DATA => {}
@@ -58,7 +75,7 @@ pub(super) fn read(der: &[u8], password: &str, requires_mac: bool) -> Result<Con
     }
     let safes = octets(&mut authenticated)?;
     match file.inside(SEQUENCE) {
-        Some(mac) => password.verify(mac, safes, &mut work)?,
+        Some(mac) => mac::verify(&password, mac, safes, &mut work)?,
         None if !requires_mac => {}
         None => {
             let sentence = "the PKCS#12 file has no MAC, so that anybody can have changed it: \
@@ -67,7 +84,8 @@ pub(super) fn read(der: &[u8], password: &str, requires_mac: bool) -> Result<Con
         }
     }
     let mut content = Content::default();
-    for safe in sequence(safes)? {
+    let safes = ber::to_der(safes).ok_or_else(malformed)?;
+    for safe in sequence(&safes)? {
         let mut safe = Elements(safe.content);
         match object(&mut safe)? {
             DATA => content.add_bags(octets(&mut safe)?, &password, &mut work)?,
@@ -89,7 +107,7 @@ pub(super) fn read(der: &[u8], password: &str, requires_mac: bool) -> Result<Con
 /// The plaintext of EncryptedData (RFC 5652, section 8).
 fn decrypt_safe(
     mut safe: Elements<'_>,
-    password: &Password<'_>,
+    password: &Secret<'_>,
     work: &mut Work,
 ) -> Result<Zeroizing<Vec<u8>>> {
     let mut parts = || {
@@ -98,32 +116,47 @@ fn decrypt_safe(
         let mut encrypted = data.inside(SEQUENCE)?;
         encrypted.take(OBJECT_IDENTIFIER)?;
         let algorithm = encrypted.take(SEQUENCE)?;
-        Some((algorithm, encrypted.take(ENCRYPTED_CONTENT)?.content))
+        if let Some(content) = encrypted.take(ENCRYPTED_CONTENT) {
+            return Some((algorithm, Cow::Borrowed(content.content)));
+        }
+        // In BER it may be in pieces, which only this place tells to be OCTET STRINGs.
+        let list = encrypted.inside(context(0))?.all()?;
+        let mut pieces = Vec::new();
+        for piece in list {
+            pieces.extend_from_slice((piece.tag == OCTET_STRING).then_some(piece.content)?);
+        }
+        Some((algorithm, Cow::Owned(pieces)))
     };
     let (algorithm, ciphertext) = parts().ok_or_else(malformed)?;
-    password.decrypt(algorithm, ciphertext, work)
+    password
+        .decrypt(algorithm, &ciphertext, work)
+        .map_err(refused)
 }
 
 impl Content {
     /// Adds the bags of SafeContents that an identity is made of.
-    fn add_bags(&mut self, bags: &[u8], password: &Password<'_>, work: &mut Work) -> Result<()> {
-        for bag in sequence(bags)? {
+    fn add_bags(&mut self, bags: &[u8], password: &Secret<'_>, work: &mut Work) -> Result<()> {
+        let bags = ber::to_der(bags).ok_or_else(malformed)?;
+        for bag in sequence(&bags)? {
             let mut bag = Elements(bag.content);
             let kind = object(&mut bag)?;
             let mut value = bag.inside(context(0)).ok_or_else(malformed)?;
+            let name = bag.inside(SET).and_then(friendly_name);
             match kind {
                 KEY_BAG => {
                     let key = value.take(SEQUENCE).ok_or_else(malformed)?;
-                    self.keys.push(Zeroizing::new(key.whole.to_vec()));
+                    let value = Zeroizing::new(key.whole.to_vec());
+                    self.keys.push(Bagged { value, name });
                 }
                 ENCRYPTED_KEY_BAG => {
                     let mut parts = value.inside(SEQUENCE).ok_or_else(malformed)?;
                     let algorithm = parts.take(SEQUENCE).ok_or_else(malformed)?;
                     let ciphertext = parts.take(OCTET_STRING).ok_or_else(malformed)?;
-                    let key = password.decrypt(algorithm, ciphertext.content, work)?;
+                    let key = password.decrypt(algorithm, ciphertext.content, work);
+                    let value = key.map_err(refused)?;
                     // Of a file without MAC, a wrong password may leave a valid padding.
-                    only(&key, SEQUENCE).ok_or_else(wrong_password)?;
-                    self.keys.push(key);
+                    only(&value, SEQUENCE).ok_or_else(wrong_password)?;
+                    self.keys.push(Bagged { value, name });
                 }
                 CERTIFICATE_BAG => {
                     let mut parts = value.inside(SEQUENCE).ok_or_else(malformed)?;
@@ -132,7 +165,8 @@ impl Content {
                                         which is not supported";
                         return Err(Error::new(Status::Unsupported, sentence));
                     }
-                    self.certificates.push(octets(&mut parts)?.to_vec());
+                    let value = octets(&mut parts)?.to_vec();
+                    self.certificates.push(Bagged { value, name });
                 }
                 // CRLs and secrets of other kinds are not part of an identity.
                 _ => {}
@@ -140,6 +174,23 @@ impl Content {
         }
         Ok(())
     }
+}
+
+/// What a key or a certificate is called, of the attributes of its bag (RFC 2985, section
+/// 5.5.1): a BMPString.
+fn friendly_name(attributes: Elements<'_>) -> Option<String> {
+    let name = attributes.all()?.into_iter().find_map(|attribute| {
+        let mut parts = Elements(attribute.content);
+        (object(&mut parts).ok()? == FRIENDLY_NAME).then_some(())?;
+        parts.inside(SET)?.take(BMP_STRING)
+    })?;
+    let units = name.content.chunks_exact(2);
+    let units = units.map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
+    Some(
+        char::decode_utf16(units)
+            .map(|c| c.unwrap_or('\u{fffd}'))
+            .collect(),
+    )
 }
 
 /// The elements of the one SEQUENCE that `der` is.
@@ -165,10 +216,17 @@ pub(super) fn object(elements: &mut Elements<'_>) -> Result<ObjectIdentifier> {
     object.ok_or_else(malformed)
 }
 
+fn refused(why: Refused) -> Error {
+    match why {
+        Refused::Malformed => malformed(),
+        Refused::Unsupported => unsupported(),
+        Refused::WrongPassword => wrong_password(),
+        Refused::TooMuchWork(error) => error,
+    }
+}
+
 pub(super) fn malformed() -> Error {
-    let sentence = "the PKCS#12 file does not parse: it is damaged, is something else, or is not \
-                    in DER ('openssl pkcs12 -in OLD -nodes | openssl pkcs12 -export -out NEW' \
-                    writes it anew)";
+    let sentence = "the PKCS#12 file does not parse: it is damaged, or is something else";
     Error::new(Status::Parse, sentence)
 }
 

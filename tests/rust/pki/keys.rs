@@ -103,7 +103,10 @@ fn what_is_missing_is_said_with_what_is_there_instead() {
         (b"", "contains no certificate: it is empty"),
         (b"hello", "it is not PEM"),
         (id.certificate().der(), "DER"),
-        (key.as_bytes(), "it has 'PRIVATE KEY'"),
+        (
+            key.as_bytes(),
+            "this is a private key; a certificate is needed",
+        ),
         (b"-----BEGIN CERTIFICATE-----\nAAAA", "END line is missing"),
         (
             b"-----BEGIN CERTIFICATE-----\n??\n-----END CERTIFICATE-----",
@@ -117,7 +120,7 @@ fn what_is_missing_is_said_with_what_is_there_instead() {
     }
     let (_, sentence) = status_of(PrivateKey::from_pem(id.cert_pem().as_bytes()));
     assert!(
-        sentence.contains("no private key: it has 'CERTIFICATE'"),
+        sentence.contains("this is a certificate; a private key is needed"),
         "{sentence}"
     );
     let second_is_bad = format!(

@@ -545,7 +545,7 @@ fn malformed_requests_are_refused_with_the_reason() {
     let (status, sentence) = status_of(Csr::from_pem(ca().cert_pem().as_bytes()));
     assert_eq!(status, Status::Parse);
     assert!(
-        sentence.contains("no certificate request: it has 'CERTIFICATE'"),
+        sentence.contains("this is a certificate; a certificate request is needed"),
         "{sentence}"
     );
     let new = csr

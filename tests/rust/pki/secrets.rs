@@ -134,6 +134,37 @@ impl Secret {
                 "header",
                 pem.replacen("\n", "\nProc-Type: 4,ENCRYPTED\n", 1),
             ),
+            (
+                "headers of an encrypted key",
+                pem.replacen(
+                    "\n",
+                    "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n",
+                    1,
+                ),
+            ),
+            (
+                "header with the key",
+                pem.replacen(
+                    "\n",
+                    &format!("\nProc-Type: 4,ENCRYPTED\nDEK-Info: {}\n\n", self.base64()),
+                    1,
+                ),
+            ),
+            (
+                "cipher with the key",
+                pem.replacen(
+                    "\n",
+                    &format!("\nProc-Type: 4,ENCRYPTED\nDEK-Info: {},00\n\n", self.base64()),
+                    1,
+                ),
+            ),
+            ("twice without a newline", pem.trim_end().repeat(2)),
+            ("bundle labels", pem.replace(self.label, "PKCS7")),
+            (
+                "trusted labels",
+                pem.replace(self.label, "TRUSTED CERTIFICATE"),
+            ),
+            ("public labels", pem.replace(self.label, "PUBLIC KEY")),
             ("garbage in front", format!("garbage {pem}")),
             ("base64", self.base64()),
             ("first line", pem.lines().nth(1).unwrap().to_owned()),
@@ -150,6 +181,36 @@ impl Secret {
             ("longer DER", longer),
             ("half DER", self.der[..self.der.len() - 3].to_vec()),
             ("secret bytes", self.bytes.clone()),
+            (
+                "indefinite length",
+                [&[0x30, 0x80][..], &self.der, &[0, 0]].concat(),
+            ),
+            (
+                "in pieces",
+                [&[0x24, 0x80][..], &tlv(4, &self.der), &[0, 0]].concat(),
+            ),
+            (
+                "PKCS#7",
+                sequence(&[
+                    tlv(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2]),
+                    self.der.clone(),
+                ]),
+            ),
+            (
+                "PKCS#12",
+                sequence(&[tlv(2, &[3]), sequence(&[self.der.clone()])]),
+            ),
+            (
+                "encrypted",
+                sequence(&[
+                    sequence(&[tlv(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 3])]),
+                    tlv(4, &self.der),
+                ]),
+            ),
+            (
+                "encrypted with an algorithm that is the key",
+                sequence(&[sequence(&[tlv(6, &self.bytes)]), tlv(4, &self.der)]),
+            ),
             ("UTF-16", utf16(&pem)),
             (
                 "byte order mark",
@@ -219,13 +280,13 @@ fn load(content: &[u8], folder: &TempDir) -> Vec<tlsmith::Error> {
         PrivateKey::from_bytes(content, Some("wrong")).err(),
         PrivateKey::from_encrypted_pem(content, "wrong").err(),
         PrivateKey::from_encrypted_der(content, "wrong").err(),
-        PrivateKey::from_bytes(content, Some(&text)).err(),
+        PrivateKey::from_bytes(content, Some(&*text)).err(),
         Identity::load(&file, None).err(),
         Identity::load(&cert_file, Some(&file)).err(),
         Identity::load_encrypted(&cert_file, Some(&file), "wrong").err(),
         Identity::load_chain(&file).err(),
         Identity::load_pkcs12(&file, "wrong").err(),
-        Identity::load_pkcs12(&file, &text).err(),
+        Identity::load_pkcs12(&file, &*text).err(),
         Identity::from_bytes(content, None, None).err(),
         Identity::from_bytes(cert, Some(content), None).err(),
         Identity::from_pkcs12(content, "wrong").err(),

@@ -39,6 +39,8 @@ pub(crate) type KeylogFn = unsafe extern "C" fn(*mut c_void, *const c_char);
 pub(crate) type SignFn =
     unsafe extern "C" fn(*mut c_void, u16, *const c_void, usize, *mut c_void, usize) -> isize;
 /// cbindgen:ignore
+pub(crate) type PasswordFn = unsafe extern "C" fn(*mut c_void, *mut c_char, usize) -> isize;
+/// cbindgen:ignore
 pub(crate) type LogFn = unsafe extern "C" fn(*mut c_void, c_int, *const c_char);
 
 impl<F> Callback<F> {
@@ -111,6 +113,15 @@ impl Callback<SignFn> {
                 room.len(),
             )
         };
+        counted(count)
+    }
+}
+
+impl Callback<PasswordFn> {
+    /// Puts a password at the front of `room`: how long it is.
+    pub(crate) fn password(&self, room: &mut [u8]) -> io::Result<usize> {
+        // SAFETY: see above; there is room for that many bytes, and it is ours alone.
+        let count = unsafe { (self.function)(self.userdata, room.as_mut_ptr().cast(), room.len()) };
         counted(count)
     }
 }

@@ -1,0 +1,29 @@
+//! Putting certificates in the order of a chain, where a file has them in any: PKCS#12 and
+//! PKCS#7 are sets.
+
+use super::certificate::Certificate;
+
+/// Takes the chain that begins with certificate `leaf` out of `rest`: each is followed by
+/// its issuer, where that is there.
+pub(super) fn take(rest: &mut Vec<Certificate>, leaf: usize) -> Vec<Certificate> {
+    let mut chain = vec![rest.remove(leaf)];
+    while let Some(issuer) = rest
+        .iter()
+        .position(|one| chain[chain.len() - 1].names_issuer(one))
+    {
+        chain.push(rest.remove(issuer));
+    }
+    chain
+}
+
+/// All of them, in order: first the chain of the first that issued none of the others, and
+/// is no CA if there is one; then the rest as it was.
+pub(super) fn in_order(mut all: Vec<Certificate>) -> Vec<Certificate> {
+    let issues_none = |one: &&Certificate| !all.iter().any(|other| other.names_issuer(one));
+    let ends: Vec<_> = all.iter().filter(issues_none).collect();
+    let leaf = ends.iter().find(|one| !one.is_ca()).or(ends.first());
+    let leaf = leaf.and_then(|leaf| all.iter().position(|one| one == *leaf));
+    let mut chain = take(&mut all, leaf.unwrap_or(0));
+    chain.append(&mut all);
+    chain
+}

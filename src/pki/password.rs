@@ -1,0 +1,86 @@
+//! The password of a file, known from the start or asked for when it is needed.
+
+use std::cell::{OnceCell, RefCell};
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::Result;
+
+/// The password of an encrypted key or of a PKCS#12 file: text, bytes, or a function.
+///
+/// Text is its UTF-8.  Bytes are taken as they are.  `None::<&str>` is no password.
+pub struct Password<'a> {
+    source: Source<'a>,
+    asked: OnceCell<Result<Zeroizing<Vec<u8>>>>,
+}
+
+type Ask<'a> = Box<dyn FnOnce() -> Result<Zeroizing<Vec<u8>>> + 'a>;
+
+enum Source<'a> {
+    None,
+    Given(&'a [u8]),
+    Ask(RefCell<Option<Ask<'a>>>),
+}
+
+impl<'a> Password<'a> {
+    /// A password that `ask` returns.  It is called at most once, and only if what is
+    /// loaded is encrypted.  If it fails, loading fails with its error.
+    pub fn ask(ask: impl FnOnce() -> Result<Zeroizing<Vec<u8>>> + 'a) -> Self {
+        Self::from_source(Source::Ask(RefCell::new(Some(Box::new(ask)))))
+    }
+
+    const fn from_source(source: Source<'a>) -> Self {
+        let asked = OnceCell::new();
+        Self { source, asked }
+    }
+
+    /// The password, which is asked for now at the latest; `None` where there is none.
+    pub(super) fn get(&self) -> Result<Option<&[u8]>> {
+        match &self.source {
+            Source::None => Ok(None),
+            Source::Given(bytes) => Ok(Some(bytes)),
+            Source::Ask(ask) => {
+                let answer = self.asked.get_or_init(|| match ask.take() {
+                    Some(ask) => ask(),
+                    None => Ok(Zeroizing::default()),
+                });
+                answer
+                    .as_ref()
+                    .map(|bytes| Some(&bytes[..]))
+                    .map_err(Clone::clone)
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Password<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::from_source(Source::Given(bytes))
+    }
+}
+
+impl<'a> From<&'a str> for Password<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::from(text.as_bytes())
+    }
+}
+
+impl<'a> From<&'a String> for Password<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::from(text.as_bytes())
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Password<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        let source = text.map_or(Source::None, |text| Source::Given(text.as_bytes()));
+        Self::from_source(source)
+    }
+}
+
+impl fmt::Debug for Password<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Password").finish_non_exhaustive()
+    }
+}

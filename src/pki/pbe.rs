@@ -1,0 +1,210 @@
+//! Encryption with a password: PBES2 (RFC 8018, section 6.2), and the schemes of PKCS#12
+//! (RFC 7292, appendix C), which keys in PKCS#8 have too.
+
+use std::cell::OnceCell;
+
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit};
+use const_oid::ObjectIdentifier;
+use der::Decode;
+use des::{TdesEde2, TdesEde3};
+use pkcs5::EncryptionScheme;
+use rc2::Rc2;
+use sha1::Sha1;
+use sha2::digest::Digest;
+use sha2::digest::common::BlockSizeUser;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::element::{Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
+use super::work::Work;
+use crate::Error;
+
+const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
+const SHA_AND_3DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.3");
+const SHA_AND_2DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.4");
+const SHA_AND_RC2_128: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.5");
+const SHA_AND_RC2_40: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.6");
+
+/// What a derived key is for (RFC 7292, appendix B.3).
+const FOR_ENCRYPTION: u8 = 1;
+const FOR_IV: u8 = 2;
+pub(super) const FOR_MAC: u8 = 3;
+
+/// Why something does not decrypt.  Those who call have the sentences, which say what.
+pub(super) enum Refused {
+    Malformed,
+    Unsupported,
+    WrongPassword,
+    TooMuchWork(Error),
+}
+
+/// A password in both of the forms that are in use.
+pub(super) struct Secret<'a> {
+    bytes: &'a [u8],
+    wide: OnceCell<Zeroizing<Vec<u8>>>,
+}
+
+impl<'a> Secret<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        let wide = OnceCell::new();
+        Self { bytes, wide }
+    }
+
+    /// As it is.
+    pub(super) const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// In UTF-16 with its end (RFC 7292, appendix B.1).  Bytes that are not UTF-8 count as
+    /// Latin-1, as in OpenSSL.
+    pub(super) fn wide(&self) -> &[u8] {
+        self.wide.get_or_init(|| {
+            let mut wide = Zeroizing::new(Vec::with_capacity(2 * self.bytes.len() + 2));
+            match std::str::from_utf8(self.bytes) {
+                Ok(text) => wide.extend(text.encode_utf16().flat_map(u16::to_be_bytes)),
+                Err(_) => wide.extend(self.bytes.iter().flat_map(|byte| [0, *byte])),
+            }
+            wide.extend([0, 0]);
+            wide
+        })
+    }
+
+    /// Decrypts what an AlgorithmIdentifier says how to.
+    pub(super) fn decrypt(
+        &self,
+        algorithm: Element<'_>,
+        data: &[u8],
+        work: &mut Work,
+    ) -> Result<Zeroizing<Vec<u8>>, Refused> {
+        let mut parts = Elements(algorithm.content);
+        let scheme = parts.take(OBJECT_IDENTIFIER).ok_or(Refused::Malformed)?;
+        match ObjectIdentifier::from_bytes(scheme.content).map_err(|_| Refused::Malformed)? {
+            PBES2 => self.decrypt_pbes2(algorithm, data, work),
+            SHA_AND_3DES => self.decrypt_old::<TdesEde3>(parts, data, 24, work),
+            SHA_AND_2DES => self.decrypt_old::<TdesEde2>(parts, data, 16, work),
+            SHA_AND_RC2_128 => self.decrypt_old::<Rc2>(parts, data, 16, work),
+            SHA_AND_RC2_40 => self.decrypt_old::<Rc2>(parts, data, 5, work),
+            _ => Err(Refused::Unsupported),
+        }
+    }
+
+    fn decrypt_pbes2(
+        &self,
+        algorithm: Element<'_>,
+        data: &[u8],
+        work: &mut Work,
+    ) -> Result<Zeroizing<Vec<u8>>, Refused> {
+        let scheme = EncryptionScheme::from_der(algorithm.whole);
+        let Ok(EncryptionScheme::Pbes2(parameters)) = scheme else {
+            return Err(Refused::Unsupported);
+        };
+        work.spend_on(&parameters.kdf)
+            .map_err(Refused::TooMuchWork)?;
+        // Decrypted in place, so that one copy has to be wiped.
+        let mut plain = Zeroizing::new(data.to_vec());
+        let length = match parameters.decrypt_in_place(self.bytes, &mut plain) {
+            Ok(decrypted) => decrypted.len(),
+            Err(pkcs5::Error::DecryptFailed) => return Err(Refused::WrongPassword),
+            Err(_) => return Err(Refused::Unsupported),
+        };
+        plain.truncate(length);
+        Ok(plain)
+    }
+
+    /// In the ways of old, with a key of so many bytes.
+    fn decrypt_old<C: KeyInit + BlockCipherDecrypt>(
+        &self,
+        mut parameters: Elements<'_>,
+        data: &[u8],
+        key_length: usize,
+        work: &mut Work,
+    ) -> Result<Zeroizing<Vec<u8>>, Refused>
+    where
+        cbc::Decryptor<C>: KeyIvInit + BlockModeDecrypt,
+    {
+        let mut read = || {
+            let mut parameters = parameters.inside(SEQUENCE)?;
+            let salt = parameters.take(OCTET_STRING)?.content;
+            Some((salt, rounds(&mut parameters)?))
+        };
+        let (salt, rounds) = read().ok_or(Refused::Malformed)?;
+        work.spend(rounds).map_err(Refused::TooMuchWork)?;
+        let derive = |what, length| derive::<Sha1>(what, self.wide(), salt, rounds, length);
+        let (key, iv) = (derive(FOR_ENCRYPTION, key_length), derive(FOR_IV, 8));
+        let mut plain = Zeroizing::new(data.to_vec());
+        decrypt_cbc::<C>(&key, &iv, &mut plain)?;
+        Ok(plain)
+    }
+}
+
+/// Decrypts in place with CBC, and takes the padding off.
+pub(super) fn decrypt_cbc<C: KeyInit + BlockCipherDecrypt>(
+    key: &[u8],
+    iv: &[u8],
+    data: &mut Vec<u8>,
+) -> Result<(), Refused>
+where
+    cbc::Decryptor<C>: KeyIvInit + BlockModeDecrypt,
+{
+    let cipher = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| Refused::Malformed)?;
+    let plain = cipher.decrypt_padded::<Pkcs7>(data);
+    let length = plain.map_err(|_| Refused::WrongPassword)?.len();
+    data.truncate(length);
+    Ok(())
+}
+
+/// A count of rounds: an INTEGER above 0.
+pub(super) fn rounds(elements: &mut Elements<'_>) -> Option<u64> {
+    let digits = elements.take(INTEGER)?.content;
+    let is_positive = digits.first().is_some_and(|first| *first < 0x80);
+    let digits = digits.strip_prefix(&[0]).unwrap_or(digits);
+    if !is_positive || digits.len() > 4 {
+        // As a number that no file can spend.
+        return is_positive.then_some(u64::MAX);
+    }
+    let number = digits
+        .iter()
+        .fold(0, |number, digit| number << 8 | u64::from(*digit));
+    (number > 0).then_some(number)
+}
+
+/// Derives a key from a password (RFC 7292, appendix B.2).
+pub(super) fn derive<D: Digest + BlockSizeUser>(
+    what: u8,
+    password: &[u8],
+    salt: &[u8],
+    rounds: u64,
+    length: usize,
+) -> Zeroizing<Vec<u8>> {
+    let block = D::block_size();
+    let filled = |bytes: &[u8]| bytes.len().div_ceil(block) * block;
+    let mut input = Zeroizing::new(Vec::with_capacity(filled(salt) + filled(password)));
+    for bytes in [salt, password] {
+        input.extend(bytes.iter().cycle().take(filled(bytes)));
+    }
+    let diversifier = vec![what; block];
+    let mut derived = Zeroizing::new(Vec::with_capacity(length));
+    loop {
+        let first = D::new().chain_update(&diversifier).chain_update(&*input);
+        let mut hash = first.finalize();
+        for _ in 1..rounds {
+            hash = D::digest(&hash);
+        }
+        let missing = length - derived.len();
+        derived.extend(hash.iter().take(missing));
+        if derived.len() == length {
+            hash.as_mut_slice().zeroize();
+            return derived;
+        }
+        // Each block of the input becomes its sum with the repeated hash and 1.
+        let added = Zeroizing::new(hash.iter().copied().cycle().take(block).collect::<Vec<_>>());
+        for part in input.chunks_exact_mut(block) {
+            let mut carry = 1;
+            for (digit, other) in part.iter_mut().zip(&*added).rev() {
+                let sum = u16::from(*digit) + u16::from(*other) + carry;
+                let [high, low] = sum.to_be_bytes();
+                (*digit, carry) = (low, u16::from(high));
+            }
+        }
+    }
+}

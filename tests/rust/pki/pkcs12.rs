@@ -1,0 +1,347 @@
+//! PKCS#12: what OpenSSL writes, and what it may ask for.
+
+use der::Encode;
+
+use super::*;
+use crate::passwords::identity;
+
+/// A chain of three with its key.
+pub(crate) fn with_chain() -> (Identity, Identity) {
+    let root = gen_ca(&CertOptions::default()).unwrap();
+    let options = CertOptions {
+        ca: true,
+        ..CertOptions::default()
+    };
+    let middle = issue_cert(&root, &[], &options).unwrap();
+    let site = issue_cert(&middle, &names(&["localhost"]), &CertOptions::default());
+    (root, site.unwrap())
+}
+
+#[test]
+fn openssl_reads_our_pkcs12() {
+    let folder = TempDir::new().unwrap();
+    for id in [
+        with_chain().1,
+        identity(KeyType::Ed448),
+        identity(KeyType::Rsa2048),
+    ] {
+        let file = folder.path().join("id.p12");
+        id.save_pkcs12(&file, Some("our site"), "pass wörd")
+            .unwrap();
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        let fixed = ["pkcs12", "-in", text(&file), "-passin", "pass:pass wörd"];
+        let words = openssl_prints(&[&fixed[..], &["-nodes"]].concat());
+        assert!(words.contains("friendlyName: our site"), "{words}");
+        let read = Identity::from_bytes(words.as_bytes(), None, None).unwrap();
+        assert_eq!(read.chain(), id.chain());
+        let about = openssl(&[&fixed[..], &["-noout", "-info"]].concat());
+        let about = String::from_utf8_lossy(&about.stderr).into_owned();
+        for part in [
+            "MAC: sha256",
+            "PBES2, PBKDF2, AES-256-CBC",
+            "PRF hmacWithSHA256",
+        ] {
+            assert!(about.contains(part), "{about}");
+        }
+        let back = Identity::load_pkcs12(&file, "pass wörd").unwrap();
+        assert_eq!(back.chain(), id.chain());
+        assert_eq!(back.key().unwrap().spki_der(), id.key().unwrap().spki_der());
+    }
+}
+
+#[test]
+fn we_read_the_pkcs12_of_openssl_new_and_old() {
+    let folder = TempDir::new().unwrap();
+    let (root, site) = with_chain();
+    let root_file = write(&folder, "root.pem", root.cert_pem());
+    let ways: [&[&str]; 6] = [
+        &[],
+        &["-legacy", "-macalg", "sha1"],
+        &[
+            "-certpbe",
+            "PBE-SHA1-3DES",
+            "-keypbe",
+            "PBE-SHA1-3DES",
+            "-macalg",
+            "sha1",
+        ],
+        &[
+            "-certpbe",
+            "NONE",
+            "-keypbe",
+            "AES-128-CBC",
+            "-macalg",
+            "sha512",
+        ],
+        &["-nomac"],
+        &["-certfile", text(&root_file)],
+    ];
+    for way in ways {
+        let file = openssl_pkcs12(&site, way);
+        let read = match way {
+            ["-nomac"] => Identity::insecure_from_pkcs12_without_mac(&file, "x"),
+            _ => Identity::from_pkcs12(&file, "x"),
+        };
+        let read = read.unwrap_or_else(|error| panic!("{way:?}: {error}"));
+        let expected = match way.first() {
+            Some(&"-certfile") => [site.chain(), root.chain()].concat(),
+            _ => site.chain().to_vec(),
+        };
+        assert_eq!(read.chain(), expected, "{way:?}");
+        assert_eq!(
+            read.key().unwrap().spki_der(),
+            site.key().unwrap().spki_der()
+        );
+        let (status, sentence) = status_of(Identity::from_pkcs12(&file, "y"));
+        if way != ["-nomac"] {
+            assert_eq!(status, Status::Argument, "{way:?}: {sentence}");
+            assert!(sentence.contains("password does not open"), "{sentence}");
+        }
+    }
+}
+
+/// A file of OpenSSL, with these options.
+pub(crate) fn openssl_pkcs12(id: &Identity, way: &[&str]) -> Vec<u8> {
+    let folder = TempDir::new().unwrap();
+    let both = folder.path().join("both.pem");
+    id.save(Some(&both), Some(&both)).unwrap();
+    let fixed = [
+        "pkcs12",
+        "-export",
+        "-in",
+        text(&both),
+        "-passout",
+        "pass:x",
+    ];
+    let out = openssl(&[&fixed, way].concat());
+    assert!(out.status.success(), "{way:?}: {out:?}");
+    out.stdout
+}
+
+#[test]
+fn pkcs12_without_mac_is_refused_unless_allowed() {
+    let id = identity(KeyType::Ed25519);
+    let folder = TempDir::new().unwrap();
+    for way in [&["-nomac"][..], &["-nomac", "-certpbe", "NONE"]] {
+        let der = openssl_pkcs12(&id, way);
+        let file = write(&folder, "nomac.p12", &der);
+        for refused in [
+            Identity::from_pkcs12(&der, "x"),
+            Identity::load_pkcs12(&file, "x"),
+        ] {
+            let (status, sentence) = status_of(refused);
+            assert_eq!(status, Status::Parse, "{sentence}");
+            assert!(sentence.contains("has no MAC"), "{sentence}");
+        }
+        let opened = Identity::insecure_load_pkcs12_without_mac(&file, "x").unwrap();
+        assert_eq!(opened.chain(), id.chain());
+        // It is still encrypted.
+        let (status, sentence) = status_of(Identity::insecure_from_pkcs12_without_mac(&der, "y"));
+        assert_eq!(status, Status::Argument, "{sentence}");
+        assert!(sentence.contains("password does not open"), "{sentence}");
+    }
+    // One that is there has to be right.
+    let mut damaged = openssl_pkcs12(&id, &["-certpbe", "NONE", "-iter", "1"]);
+    let place = damaged.len() / 2;
+    damaged[place] ^= 1;
+    let (status, sentence) = status_of(Identity::insecure_from_pkcs12_without_mac(&damaged, "x"));
+    assert_eq!(status, Status::Argument, "{sentence}");
+}
+
+#[test]
+fn the_parts_of_a_pkcs12_file_share_one_budget_of_work() {
+    let id = identity(KeyType::Ed25519);
+    // Two parts, each of less than what a file has, and a MAC.
+    let encrypted = ["-keypbe", "AES-256-CBC", "-certpbe", "AES-256-CBC"];
+    let too_much = openssl_pkcs12(&id, &[&encrypted[..], &["-iter", "2100000"]].concat());
+    let (status, sentence) = status_of(Identity::from_pkcs12(&too_much, "x"));
+    assert_eq!(status, Status::Unsupported, "{sentence}");
+    assert!(sentence.contains("too long"), "{sentence}");
+    let enough = openssl_pkcs12(&id, &[&encrypted[..], &["-iter", "1200000"]].concat());
+    assert_eq!(
+        Identity::from_pkcs12(&enough, "x").unwrap().chain(),
+        id.chain()
+    );
+}
+
+/// DER with a length of two bytes.
+fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    match content.len() {
+        0..=127 => [&[tag, length[1]][..], &content].concat(),
+        128..=255 => [&[tag, 0x81, length[1]][..], &content].concat(),
+        _ => [&[tag, 0x82][..], &length, &content].concat(),
+    }
+}
+
+/// A file without MAC and with these safes.
+fn pkcs12_of(safes: &[&[u8]]) -> Vec<u8> {
+    let data = der(4, &[&der(0x30, safes)]);
+    let safe = der(0x30, &[&DATA, &der(0xa0, &[&data])]);
+    der(0x30, &[&[2, 1, 3], &safe])
+}
+
+const DATA: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
+const ENCRYPTED_DATA: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 6];
+const ENVELOPED_DATA: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 3];
+const ENCRYPTED_KEY_BAG: [u8; 13] = [6, 11, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 10, 1, 2];
+
+#[test]
+fn work_hidden_in_encrypted_parts_of_pkcs12_is_counted() {
+    let scheme = |rounds| {
+        let make = pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc;
+        make(rounds, &[1; 16], [2; 16]).unwrap()
+    };
+    let algorithm = |parameters| pkcs5::EncryptionScheme::Pbes2(parameters).to_der().unwrap();
+    // A thousand keys, which only the password of the part around them shows.
+    let key = der(0x30, &[&algorithm(scheme(900_000)), &der(4, &[&[7; 32]])]);
+    let bag = der(0x30, &[&ENCRYPTED_KEY_BAG, &der(0xa0, &[&key])]);
+    let safe = |bags: &[&[u8]]| {
+        let plain = der(0x30, bags);
+        let encrypted = scheme(1).encrypt("x", &plain).unwrap();
+        let content = der(
+            0x30,
+            &[&DATA, &algorithm(scheme(1)), &der(0x80, &[&encrypted])],
+        );
+        let data = der(0x30, &[&[2, 1, 0], &content]);
+        der(0x30, &[&ENCRYPTED_DATA, &der(0xa0, &[&data])])
+    };
+    let scrypt = pkcs5::pbes2::Parameters::generate_scrypt_aes256cbc;
+    let costly = pkcs5::scrypt::Params::new(20, 8, 1).unwrap();
+    let costly = scrypt(costly, &[1; 16], [2; 16]).unwrap();
+    let costly = der(0x30, &[&algorithm(costly), &der(4, &[&[7; 32]])]);
+    let costly = der(0x30, &[&ENCRYPTED_KEY_BAG, &der(0xa0, &[&costly])]);
+    let too_many = der(0x30, &[&algorithm(scheme(4_000_001)), &der(4, &[&[7; 32]])]);
+    let too_many = der(0x30, &[&ENCRYPTED_KEY_BAG, &der(0xa0, &[&too_many])]);
+    for bag in [too_many, costly] {
+        let began = std::time::Instant::now();
+        let file = pkcs12_of(&[&safe(&[&bag])]);
+        let (status, sentence) = status_of(Identity::insecure_from_pkcs12_without_mac(&file, "x"));
+        assert_eq!(status, Status::Unsupported, "{sentence}");
+        assert!(sentence.contains("too long"), "{sentence}");
+        assert!(began.elapsed().as_secs() < 2);
+    }
+    // The first of them has a wrong password, and nothing after it is tried.
+    let file = pkcs12_of(&[&safe(&[&bag, &bag])]);
+    let (status, _) = status_of(Identity::insecure_from_pkcs12_without_mac(&file, "x"));
+    assert_eq!(status, Status::Argument);
+}
+
+#[test]
+fn errors_about_pkcs12_are_sentences() {
+    let id = identity(KeyType::Ed25519);
+    let enveloped = der(0x30, &[&ENVELOPED_DATA, &der(0xa0, &[&der(0x30, &[])])]);
+    let whole = openssl_pkcs12(&id, &["-iter", "1"]);
+    let with_padding = openssl_pkcs12(&id, &["-nomac", "-legacy"]);
+    let with_padding = status_of(Identity::insecure_from_pkcs12_without_mac(
+        &with_padding,
+        "y",
+    ));
+    for (status, sentence) in [
+        with_padding,
+        status_of(Identity::insecure_from_pkcs12_without_mac(
+            &pkcs12_of(&[&enveloped]),
+            "x",
+        )),
+        status_of(Identity::from_pkcs12(&whole[..whole.len() / 2], "x")),
+    ] {
+        for foreign in ["Unpad", "ContentType", "DER", "ASN.1", "tag", "Error"] {
+            let ours = sentence.replace("not in DER", "");
+            assert!(!ours.contains(foreign), "{status:?}: {sentence}");
+        }
+        assert!(sentence.contains("the PKCS#12 file"), "{sentence}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_pkcs12_file_is_said() {
+    let folder = TempDir::new().unwrap();
+    let id = identity(KeyType::EcdsaP256);
+    let cert = write(&folder, "cert.pem", id.cert_pem());
+    let other = identity(KeyType::EcdsaP256);
+    let other_key = write(
+        &folder,
+        "other.pem",
+        other.key().unwrap().to_pem().as_bytes(),
+    );
+    let export = |arguments: &[&str]| {
+        let fixed = [
+            "pkcs12",
+            "-export",
+            "-passout",
+            "pass:x",
+            "-in",
+            text(&cert),
+        ];
+        let out = openssl(&[&fixed, arguments].concat());
+        assert!(out.status.success(), "{out:?}");
+        out.stdout
+    };
+    let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
+    let many = write(&folder, "many.pem", id.cert_pem().repeat(1_000));
+    let crowd = export(&["-inkey", text(&key), "-certfile", text(&many)]);
+    let (status, sentence) = status_of(Identity::from_pkcs12(&crowd, "x"));
+    assert_eq!(status, Status::Parse, "{sentence}");
+    assert!(sentence.contains("has 1001 certificates"), "{sentence}");
+    let keyless = export(&["-nokeys"]);
+    let (status, sentence) = status_of(Identity::from_pkcs12(&keyless, "x"));
+    assert_eq!(status, Status::Parse);
+    assert!(sentence.contains("has 0 private keys"), "{sentence}");
+
+    // OpenSSL refuses to put a key beside a certificate that it is not for, so
+    // the certificate is left out.
+    let out = openssl(&[
+        "pkcs12",
+        "-export",
+        "-passout",
+        "pass:x",
+        "-nocerts",
+        "-inkey",
+        text(&other_key),
+        "-in",
+        text(&other_key),
+    ]);
+    assert!(out.status.success(), "{out:?}");
+    let (status, sentence) = status_of(Identity::from_pkcs12(&out.stdout, "x"));
+    assert_eq!(status, Status::KeyMismatch);
+    assert!(
+        sentence.contains("none of the 0 certificates"),
+        "{sentence}"
+    );
+
+    for noise in [&b""[..], b"hello", id.certificate().der(), &[0x30; 1000]] {
+        let (status, sentence) = status_of(Identity::from_pkcs12(noise, "x"));
+        assert_eq!(status, Status::Parse, "{sentence}");
+    }
+    let missing = folder.path().join("missing.p12");
+    let (status, sentence) = status_of(Identity::load_pkcs12(&missing, "x"));
+    assert_eq!(status, Status::File);
+    assert!(sentence.contains("missing.p12"), "{sentence}");
+    for (name, password) in [("name", ""), ("\u{1f600}", "x"), ("name", "\u{1f600}")] {
+        assert_eq!(
+            status_of(id.to_pkcs12(Some(name), password)).0,
+            Status::Argument
+        );
+    }
+}
+
+#[test]
+fn damaged_pkcs12_files_give_errors_or_the_chain_but_no_panic() {
+    let id = identity(KeyType::Ed25519);
+    // One round, so that thousands of attempts are over soon.
+    let original = openssl_pkcs12(&id, &["-iter", "1"]);
+    assert!(Identity::from_pkcs12(&original, "x").is_ok());
+    for index in 0..original.len() {
+        assert!(Identity::from_pkcs12(&original[..index], "x").is_err());
+        for change in 1..=0xff {
+            let mut damaged = original.clone();
+            damaged[index] ^= change;
+            // The MAC authenticates it.
+            if let Ok(opened) = Identity::from_pkcs12(&damaged, "x") {
+                assert_eq!(opened.chain(), id.chain());
+            }
+        }
+    }
+}
