@@ -29,6 +29,7 @@ CERTIFICATE_KEYS = {
     "names",
     "not_before",
     "not_after",
+    "status",
     "days_left",
     "is_ca",
     "path_len",
