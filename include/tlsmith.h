@@ -599,9 +599,8 @@ const struct tlsmith_cert *tlsmith_ctx_verified(const struct tlsmith_ctx *ctx,
 TLSMITH_NODISCARD
 struct tlsmith_conn *tlsmith_conn_new(struct tlsmith_ctx *ctx);
 
-/// Free it and close the socket that it owns, at once and without a word to
-/// the peer: call tlsmith_shutdown() first.  No other call may be at work on it.
-/// A forked child frees its copy in the same way; the parent's goes on.
+/// Free it and close the socket it owns, immediately and without sending close_notify:
+/// call tlsmith_shutdown() first.  No other call may be in progress.
 void tlsmith_conn_free(struct tlsmith_conn *conn);
 
 /// Why the latest failed call on this connection failed; "" if none did.
@@ -619,12 +618,12 @@ int tlsmith_set_timeout(struct tlsmith_conn *conn,
 int tlsmith_set_handshake_timeout(struct tlsmith_conn *conn,
                                   int ms);
 
-/// Resolve `host`, a name or an address, connect to `port`, a number, and shake
-/// hands, with the certificate checked for `host`, without the zone of an IPv6
-/// address ("fe80::1%eth0").  The connection owns the socket.  Blocks.  The time limit holds for looking the name up and connecting
-/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.
-/// With a limit, a name is looked up in a thread of its own, which ends when the
-/// system's resolver does, perhaps after the call.
+/// Resolve `host`, a name or an address, connect to `port`, a number, and complete
+/// the handshake, with the certificate checked for `host`, without the zone of an
+/// IPv6 address ("fe80::1%eth0").  The connection owns the socket.  Blocks.  The time
+/// limit holds for resolving and connecting together, and for the handshake once
+/// more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a thread of its own
+/// resolves the name, which ends when the system's resolver does.
 TLSMITH_NODISCARD
 int tlsmith_connect(struct tlsmith_conn *conn,
                     const char *host,
@@ -637,12 +636,11 @@ TLSMITH_NODISCARD
 int tlsmith_listen(const char *host,
                    const char *port);
 
-/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
-/// tlsmith_handshake() or the first read or write, so that no client can hold up the
-/// accepting loop, and may take 5 seconds: see tlsmith_set_handshake_timeout().
-///
-/// Clients that hang up while they wait are passed over.  Without a descriptor or memory
-/// for one more client, it tries again every 100 ms as long as it may wait.
+/// Accept one TCP connection, whose socket the connection owns.  The handshake waits
+/// for tlsmith_handshake() or the first read or write, so that no client can hold up
+/// the accepting loop, and may take 5 seconds: see tlsmith_set_handshake_timeout().
+/// Clients that hang up while they wait are passed over.  Without a descriptor or
+/// memory for one more client, it tries again every 100 ms as long as it may wait.
 TLSMITH_NODISCARD
 int tlsmith_accept(struct tlsmith_conn *conn,
                    int listen_fd);
@@ -655,11 +653,10 @@ int tlsmith_fd(const struct tlsmith_conn *conn);
 /// Be a client over a connected stream socket, which the caller keeps open for
 /// as long as the connection lives, and closes.  While its connect() is in
 /// progress, calls that do not wait return TLSMITH_WANT_WRITE.  `server_name` is what
-/// the certificate is checked for; NULL is only allowed where names are not
-/// checked.  A name that no certificate can have is allowed there too, and with
-/// tlsmith_ctx_trust_certificate(); it is not sent.  Here and below, nothing is sent
-/// before tlsmith_handshake() or the
-/// first read or write.
+/// the certificate is checked for; NULL is only allowed where names are not checked.
+/// A name that no certificate can have, which is not sent, is allowed there and with
+/// tlsmith_ctx_trust_certificate().  Here and below, nothing is sent before
+/// tlsmith_handshake() or the first read or write.
 int tlsmith_connect_fd(struct tlsmith_conn *conn,
                        int fd,
                        const char *server_name);

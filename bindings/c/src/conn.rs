@@ -213,9 +213,8 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
     }))
 }
 
-/// Free it and close the socket that it owns, at once and without a word to
-/// the peer: call tlsmith_shutdown() first.  No other call may be at work on it.
-/// A forked child frees its copy in the same way; the parent's goes on.
+/// Free it and close the socket it owns, immediately and without sending close_notify:
+/// call tlsmith_shutdown() first.  No other call may be in progress.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
     edge::free(conn);
@@ -282,12 +281,12 @@ pub extern "C" fn tlsmith_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_i
     }))
 }
 
-/// Resolve `host`, a name or an address, connect to `port`, a number, and shake
-/// hands, with the certificate checked for `host`, without the zone of an IPv6
-/// address ("fe80::1%eth0").  The connection owns the socket.  Blocks.  The time limit holds for looking the name up and connecting
-/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.
-/// With a limit, a name is looked up in a thread of its own, which ends when the
-/// system's resolver does, perhaps after the call.
+/// Resolve `host`, a name or an address, connect to `port`, a number, and complete
+/// the handshake, with the certificate checked for `host`, without the zone of an
+/// IPv6 address ("fe80::1%eth0").  The connection owns the socket.  Blocks.  The time
+/// limit holds for resolving and connecting together, and for the handshake once
+/// more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a thread of its own
+/// resolves the name, which ends when the system's resolver does.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect(
@@ -328,12 +327,11 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
     }
 }
 
-/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
-/// tlsmith_handshake() or the first read or write, so that no client can hold up the
-/// accepting loop, and may take 5 seconds: see tlsmith_set_handshake_timeout().
-///
-/// Clients that hang up while they wait are passed over.  Without a descriptor or memory
-/// for one more client, it tries again every 100 ms as long as it may wait.
+/// Accept one TCP connection, whose socket the connection owns.  The handshake waits
+/// for tlsmith_handshake() or the first read or write, so that no client can hold up
+/// the accepting loop, and may take 5 seconds: see tlsmith_set_handshake_timeout().
+/// Clients that hang up while they wait are passed over.  Without a descriptor or
+/// memory for one more client, it tries again every 100 ms as long as it may wait.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {
