@@ -10,6 +10,7 @@ import ssl
 import threading
 
 import pytest
+from processes import PATIENCE
 
 import tlsmith
 import tlsmith.ssl
@@ -17,9 +18,6 @@ import tlsmith.ssl
 # A job in the background begins with SIGINT ignored, and so would every program
 # that the tests start, and mean to interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-PATIENCE = 30
-"""Seconds that anything may take before the test fails."""
 
 KEY_TYPES = [
     "ecdsa-p256",
