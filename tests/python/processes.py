@@ -68,7 +68,7 @@ def running(*command, port, folder, stdin=subprocess.DEVNULL, stdout=None, **opt
             [str(part) for part in command],
             stdin=stdin,
             stdout=stdout or output,
-            stderr=subprocess.STDOUT,
+            stderr=output,
             cwd=folder,
             **options,
         )

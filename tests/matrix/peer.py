@@ -1,0 +1,187 @@
+"""What every peer of the matrix is, and how it is given its part of a cell."""
+
+import contextlib
+import functools
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from columns import Column, Limit
+from ends import UNTOLD, Seen, ask
+from messages import parse, pattern, request
+from processes import PATIENCE
+
+USER = "alice@example.org"
+"""Whom the certificates of clients are for."""
+
+
+class Errand(NamedTuple):
+    """What a peer needs for one cell.
+
+    column  what to do
+    folder  ca.pem, cert.pem and key.pem for the peer, and room for files of its own
+    port    of tlsmith's server, for clients
+    """
+
+    column: Column
+    folder: Path
+    port: int = 0
+
+
+class Told(NamedTuple):
+    """A connection in the words of a peer that is the client: what it says about it, and
+    the response, or None where it asked for nothing."""
+
+    seen: Seen
+    answer: object
+
+
+class Peer:
+    """A program of others.
+
+    name    of its row
+    role    of tlsmith, "server" or "client"
+    heavy   whether `make interop` leaves it out
+    limits  by the names of columns
+    """
+
+    name: str
+    role: str
+    heavy = False
+    limits: dict[str, Limit] = {}
+
+    def __repr__(self):
+        return f"{self.name}-as-{'client' if self.role == 'server' else 'server'}"
+
+    def version(self):
+        """Of the program, which is missing where this fails."""
+        raise NotImplementedError
+
+
+class ClientPeer(Peer):
+    """A peer whose client talks to tlsmith's server."""
+
+    role = "server"
+
+    def pages(self, column):
+        """What tlsmith's server has to say on other paths than those of sizes."""
+        return {}
+
+    def uploads(self, column):
+        """Whether it sends as many bytes as it asks for."""
+        return True
+
+    def talk(self, errand):
+        """What it has to say about each of its connections."""
+        raise NotImplementedError
+
+
+class ServerPeer(Peer):
+    """A peer whose server tlsmith's client talks to."""
+
+    role = "client"
+
+    def serving(self, errand):
+        """A context: the server as `exchange` wants it, with a `port`."""
+        raise NotImplementedError
+
+    def exchange(self, server, sock, column):
+        """Move the bytes of the column over a connection: what the server says about
+        it.  By default in HTTP, both ways."""
+        answer = ask(sock, request(column.size))
+        assert_is_pattern(answer.body, column.size)
+        assert answer.headers["x-uploaded"] == str(column.size), "the server got something else"
+        return Seen(**json.loads(answer.headers["x-seen"]))
+
+
+class Running(NamedTuple):
+    """A server that runs as a process."""
+
+    port: int
+    process: subprocess.Popen
+
+
+def assert_is_pattern(data, size):
+    """Without a difference of megabytes in the message."""
+    assert len(data) == size, f"{len(data)} bytes came, {size} were asked for"
+    assert data == pattern(size), "other bytes came than were sent"
+
+
+def assert_agree(told, seen):
+    """That the peer sees a connection as tlsmith does."""
+    assert told.version in (UNTOLD, seen.version), f"the peer says TLS {told.version}"
+    assert told.resumed in (UNTOLD, seen.resumed), f"the peer says resumed={told.resumed}"
+    if told.client != UNTOLD:
+        # Each program writes subjects in its own way.
+        assert (USER in str(told.client)) == (seen.client is not None), f"it saw {told.client}"
+
+
+def plain_version(name):
+    """ "1.3" of "TLSv1.3", as most programs call it."""
+    return re.sub(r"^TLS\s*v?", "", name)
+
+
+@functools.cache
+def first_match(expression, *command):
+    """A part of what a program prints that tells its version."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    found = re.search(expression, done.stdout + done.stderr)
+    assert found, f"{command[0]} does not tell its version: {done}"
+    return found.group(1)
+
+
+def finish(command, folder, *, data=b"", fine=(0,)):
+    """Runs a program to its end with this as its input: what it printed, and what
+    it complained about."""
+    process = subprocess.run(
+        [str(part) for part in command],
+        input=data,
+        capture_output=True,
+        timeout=2 * PATIENCE,
+        cwd=folder,
+        check=False,
+    )
+    complaint = process.stderr.decode(errors="replace")
+    assert process.returncode in fine, (
+        f"{command[0]} ended with {process.returncode}: {complaint[-2000:]}"
+        f"{process.stdout[:500].decode(errors='replace')}"
+    )
+    return process.stdout, complaint
+
+
+def told(seen, answer):
+    """From the bytes of a response."""
+    return Told(seen, parse(answer))
+
+
+def told_in_lines(folder, lines):
+    """From the lines of JSON that the programs in programs/ print, one for each
+    connection, whose responses are in files."""
+    return [
+        told(Seen(**json.loads(line)), (folder / f"answer-{number}").read_bytes())
+        for number, line in enumerate(lines.splitlines())
+    ]
+
+
+@contextlib.contextmanager
+def announcing(command, folder, **options):
+    """A server that prints the port of its choice as its first line."""
+    with (folder / "output.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=folder,
+            **options,
+        )
+    try:
+        line = process.stdout.readline()
+        assert line.strip().isdigit(), (folder / "output.log").read_text() or line
+        yield Running(int(line), process)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
