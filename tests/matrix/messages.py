@@ -27,9 +27,10 @@ class Message(NamedTuple):
     body: bytes
 
 
-def request(size, *, uploading=True):
-    """A request for `size` bytes, which it brings, too, where it is `uploading`."""
-    method, body = ("POST", pattern(size)) if uploading else ("GET", b"")
+def request(size, upload=None):
+    """A request for `size` bytes, which brings `upload` bytes, by default as many."""
+    body = pattern(size if upload is None else upload)
+    method = "POST" if body else "GET"
     return _message(f"{method} /{size} HTTP/1.1", body, Host="localhost")
 
 

@@ -69,9 +69,9 @@ class ClientPeer(Peer):
         """What tlsmith's server has to say on other paths than those of sizes."""
         return {}
 
-    def uploads(self, column):
-        """Whether it sends as many bytes as it asks for."""
-        return True
+    def sizes(self, column):
+        """How many bytes it asks for, and how many it sends."""
+        return column.size, column.size
 
     def talk(self, errand):
         """What it has to say about each of its connections."""
@@ -128,13 +128,12 @@ def first_match(expression, *command):
     """A part of what a program prints that tells its version."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     found = re.search(expression, done.stdout + done.stderr)
-    assert found, f"{command[0]} does not tell its version: {done}"
+    assert found, f"{command[0]} does not tell its version: {done.stdout[:200]}{done.stderr[:200]}"
     return found.group(1)
 
 
-def finish(command, folder, *, data=b"", fine=(0,)):
-    """Runs a program to its end with this as its input: what it printed, and what
-    it complained about."""
+def finish(command, folder, *, data=b"", fine=(0,), **options):
+    """Runs a program to its end with this as its input: what it printed."""
     process = subprocess.run(
         [str(part) for part in command],
         input=data,
@@ -142,13 +141,13 @@ def finish(command, folder, *, data=b"", fine=(0,)):
         timeout=2 * PATIENCE,
         cwd=folder,
         check=False,
+        **options,
     )
     complaint = process.stderr.decode(errors="replace")
     assert process.returncode in fine, (
         f"{command[0]} ended with {process.returncode}: {complaint[-2000:]}"
-        f"{process.stdout[:500].decode(errors='replace')}"
     )
-    return process.stdout, complaint
+    return process.stdout
 
 
 def told(seen, answer):

