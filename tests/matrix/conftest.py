@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
 import pytest
 from columns import FAIL, LIMIT, PASS, Cell, table
+from peer import Builds
 
 import tlsmith
 
@@ -45,6 +46,11 @@ def pytest_terminal_summary(terminalreporter):
         for told, mark in cells
     ):
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def builds(tmp_path_factory):
+    return Builds(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What every peer of the matrix is, and how it is given its part of a cell."""
 
 import contextlib
+import fcntl
 import functools
 import json
 import re
@@ -17,16 +18,36 @@ USER = "alice@example.org"
 """Whom the certificates of clients are for."""
 
 
+class Builds:
+    """Programs that are built once for each process that runs tests, by one of them at
+    a time: what the compiler keeps spares the others most of the work."""
+
+    def __init__(self, factory):
+        self._factory = factory
+        self._built = {}
+
+    def once(self, name, build):
+        """What `build(pytest's factory of temporary folders)` gives, the first time."""
+        if name not in self._built:
+            lock = self._factory.getbasetemp().parent / f"{name}.lock"
+            with lock.open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                self._built[name] = build(self._factory)
+        return self._built[name]
+
+
 class Errand(NamedTuple):
     """What a peer needs for one cell.
 
     column  what to do
     folder  ca.pem, cert.pem and key.pem for the peer, and room for files of its own
+    builds  programs that are built
     port    of tlsmith's server, for clients
     """
 
     column: Column
     folder: Path
+    builds: Builds
     port: int = 0
 
 
@@ -89,11 +110,15 @@ class ServerPeer(Peer):
 
     def exchange(self, server, sock, column):
         """Move the bytes of the column over a connection: what the server says about
-        it.  By default in HTTP, both ways."""
+        it.  By default in HTTP, and the server sends back what it gets."""
         answer = ask(sock, request(column.size))
         assert_is_pattern(answer.body, column.size)
-        assert answer.headers["x-uploaded"] == str(column.size), "the server got something else"
         return Seen(**json.loads(answer.headers["x-seen"]))
+
+    def told_at_end(self, folder):
+        """What a server that tells it in no other way has reported about each of its
+        connections, once it has ended; or None."""
+        return None
 
 
 class Running(NamedTuple):

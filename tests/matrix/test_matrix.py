@@ -11,12 +11,14 @@ from ends import Seen, Server, client, connect
 from peer import Errand, assert_agree, assert_is_pattern
 from with_gnutls import GnuTLSClient, GnuTLSServer
 from with_openssl import OpenSSLClient, OpenSSLServer
+from with_programs import Go, Node, ProgramClient, ProgramServer
 from with_python import PythonClient, PythonServer
 
 import tlsmith
 
-CLIENTS = [GnuTLSClient(), OpenSSLClient(), PythonClient()]
-SERVERS = [GnuTLSServer(), OpenSSLServer(), PythonServer()]
+LANGUAGES = [Go(), Node()]
+CLIENTS = [GnuTLSClient(), OpenSSLClient(), PythonClient(), *map(ProgramClient, LANGUAGES)]
+SERVERS = [GnuTLSServer(), OpenSSLServer(), PythonServer(), *map(ProgramServer, LANGUAGES)]
 
 
 def cells(peers):
@@ -57,14 +59,14 @@ def write(folder, ca, identity):
 
 
 @pytest.mark.parametrize(("peer", "column"), cells(CLIENTS))
-def test_server_serves(peer, column, ca, site, user, tmp_path, record_property):
+def test_server_serves(peer, column, ca, site, user, tmp_path, builds, record_property):
     write(tmp_path, ca, user)
     trust = ca if column.mutual else None
 
     def cell():
         with Server(site, column.version, trust, peer.pages(column)) as server:
             try:
-                words = peer.talk(Errand(column, tmp_path, server.port))
+                words = peer.talk(Errand(column, tmp_path, builds, server.port))
             except AssertionError as error:
                 raise AssertionError(f"{error} (tlsmith: {server.failures})") from error
             served = server.finished()
@@ -85,20 +87,26 @@ def test_server_serves(peer, column, ca, site, user, tmp_path, record_property):
 
 
 @pytest.mark.parametrize(("peer", "column"), cells(SERVERS))
-def test_client_connects(peer, column, ca, site, user, tmp_path, record_property):
+def test_client_connects(peer, column, ca, site, user, tmp_path, builds, record_property):
     write(tmp_path, ca, site)
     subject = user.cert.subject if column.mutual else None
 
     def cell():
+        seen = []
         ours = client(ca, column.version, user if column.mutual else None)
-        with peer.serving(Errand(column, tmp_path)) as server:
+        with peer.serving(Errand(column, tmp_path, builds)) as server:
             for number in range(column.times):
                 with connect(ours, server.port) as sock:
                     info = sock.info
                     told = peer.exchange(server, sock, column)
                 assert info.version == column.version
                 assert info.resumed == (number > 0), f"connection {number + 1}: {info}"
-                assert_agree(told, Seen(info.version, info.resumed, subject))
+                seen.append(Seen(info.version, info.resumed, subject))
+                assert_agree(told, seen[-1])
+        reported = peer.told_at_end(tmp_path)
+        if reported is not None:
+            for told, one in zip(reported, seen, strict=True):
+                assert_agree(told, one)
 
     fill(cell, peer, column, record_property)
 

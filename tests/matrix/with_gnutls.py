@@ -8,11 +8,11 @@ from columns import SMALL
 from ends import UNTOLD, Seen, receive, sending
 from messages import pattern, request
 from peer import (
+    USER,
     ClientPeer,
     Running,
     ServerPeer,
     Told,
-    assert_is_pattern,
     finish,
     first_match,
     told,
@@ -78,3 +78,13 @@ class GnuTLSServer(ServerPeer):
         with sending(sock, text):
             assert receive(sock, len(text)) == text, "other text came than was sent"
         return Seen(UNTOLD, UNTOLD, UNTOLD)
+
+    def told_at_end(self, folder):
+        # The connection that found out whether it listens has no description.
+        report = (folder / "output.log").read_text(errors="replace")
+        _, *parts = re.split(r"^\* Accepted connection", report, flags=re.M)
+        for part in parts:
+            found = re.search(r"^- Description: \(TLS([\d.]+)", part, re.M)
+            if found:
+                client = USER if f"Subject: CN={USER}" in part else None
+                yield Seen(found.group(1), "*** This is a resumed session" in part, client)

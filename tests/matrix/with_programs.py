@@ -1,16 +1,12 @@
 """Languages with a TLS library of their own, or a way of their own to use another's: the
 programs in programs/ are both sides."""
 
-import contextlib
-import fcntl
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 from messages import request
 from peer import ClientPeer, ServerPeer, announcing, finish, first_match, told_in_lines
-from processes import go_program, tool
+from processes import go_program
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -22,16 +18,8 @@ class _Language:
         raise NotImplementedError
 
     def command(self, builds):
-        """The command without arguments, with a folder for what is built once."""
+        """The command without arguments, with where to keep what is built."""
         raise NotImplementedError
-
-
-@contextlib.contextmanager
-def _alone(builds):
-    """Only one of the processes that run the tests builds: the others find its work."""
-    with (builds / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 class Go(_Language):
@@ -44,8 +32,7 @@ class Go(_Language):
         return "Go " + first_match(r"go version go([\d.]+)", str(go), "version")
 
     def command(self, builds):
-        with _alone(builds):
-            return [go_program(PROGRAMS / "peer.go", builds)]
+        return [builds.once("go", lambda factory: go_program(PROGRAMS / "peer.go", factory))]
 
 
 class Node(_Language):

@@ -8,7 +8,7 @@ import ssl
 from typing import NamedTuple
 
 from ends import UNTOLD, Seen
-from messages import pattern, read_message, request
+from messages import read_message, request
 from peer import ClientPeer, ServerPeer, Told, plain_version
 from processes import PATIENCE
 from threads import thread
@@ -70,22 +70,21 @@ class PythonServer(ServerPeer):
 
 
 class _Teller(http.server.BaseHTTPRequestHandler):
-    """Answers with as many bytes as it gets, and tells what it sees."""
+    """Answers with the bytes that it gets, and tells what it sees."""
 
     timeout = PATIENCE
 
     def do_POST(self):
         tls = self.connection
         size = int(self.headers["Content-Length"])
-        same = self.rfile.read(size) == pattern(size)
+        body = self.rfile.read(size)
         client = tls.getpeercert()
         seen = Seen(plain_version(tls.version()), tls.session_reused, client and str(client))
         self.send_response(200)
         self.send_header("Content-Length", str(size))
-        self.send_header("X-Uploaded", str(size if same else "other bytes"))
         self.send_header("X-Seen", json.dumps(seen._asdict()))
         self.end_headers()
-        self.wfile.write(pattern(size))
+        self.wfile.write(body)
 
     def log_message(self, *_arguments):
         """Nothing: the client has the word."""
