@@ -9,16 +9,25 @@ import pytest
 from columns import COLUMNS, Limit
 from ends import Seen, Server, client, connect
 from peer import Errand, assert_agree, assert_is_pattern
+from with_curl import Curl
 from with_gnutls import GnuTLSClient, GnuTLSServer
 from with_openssl import OpenSSLClient, OpenSSLServer
 from with_programs import Go, Node, ProgramClient, ProgramServer
+from with_proxies import HAProxy, Nginx
 from with_python import PythonClient, PythonServer
 
 import tlsmith
 
 LANGUAGES = [Go(), Node()]
-CLIENTS = [GnuTLSClient(), OpenSSLClient(), PythonClient(), *map(ProgramClient, LANGUAGES)]
-SERVERS = [GnuTLSServer(), OpenSSLServer(), PythonServer(), *map(ProgramServer, LANGUAGES)]
+CLIENTS = [Curl(), GnuTLSClient(), OpenSSLClient(), PythonClient(), *map(ProgramClient, LANGUAGES)]
+SERVERS = [
+    HAProxy(),
+    Nginx(),
+    GnuTLSServer(),
+    OpenSSLServer(),
+    PythonServer(),
+    *map(ProgramServer, LANGUAGES),
+]
 
 
 def cells(peers):
