@@ -35,7 +35,8 @@ def request(size, upload=None):
 
 
 def response(body, **headers):
-    return _message("HTTP/1.1 200 OK", body, Content_Type="application/octet-stream", **headers)
+    headers = {"Content_Type": "application/octet-stream", **headers}
+    return _message("HTTP/1.1 200 OK", body, **headers)
 
 
 def _message(start, body, **headers):
