@@ -1,6 +1,8 @@
 # make demo     shows a TLS connection from beginning to end
 # make test     runs every test
 # make test-faults has system calls, links and crowds of clients fail
+# make interop  runs tlsmith with other TLS programs, and prints the matrix (make
+#               interop-all: with those, too, that take much to install)
 # make bogo     has BoringSSL's test suite judge the C library
 # make tsan     has ThreadSanitizer watch threads that share the C library
 # make asan     has AddressSanitizer watch the library itself
@@ -53,7 +55,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan asan fuzz test-rust test-c test-python test-wheel test-faults header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan asan fuzz test-rust test-c test-python test-wheel test-faults interop interop-all header fmt lint install uninstall clean
 
 all: lib
 
@@ -186,6 +188,12 @@ test-wheel: $(VENV)/ready
 test-faults: lib $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
 	OUT=$(OUT) TEST_CC='$(CC)' $(VENV)/bin/python -m pytest -q -n auto tests/faults
+
+# Both roles with each peer: a table of what works, with the reasons where it cannot.
+interop: MATRIX := -m "not heavy"
+interop interop-all: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet --no-deps .
+	$(VENV)/bin/python -m pytest -q -n auto tests/matrix $(MATRIX)
 
 # Its runner is fetched and built once: apt-get install golang-golang-x-crypto-dev
 # golang-golang-x-term-dev.  TRANSPORTS=fd is a third of it.

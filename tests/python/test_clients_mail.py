@@ -23,16 +23,8 @@ import pyftpdlib.handlers
 import pyftpdlib.servers
 import pytest
 from conftest import PATIENCE, thread
-from peers import (
-    IP_MISMATCH,
-    UNKNOWN_CA,
-    free_port,
-    in_loop,
-    openssl_client,
-    openssl_server,
-    running,
-    tool,
-)
+from peers import IP_MISMATCH, UNKNOWN_CA, in_loop, openssl_client, openssl_server
+from processes import free_port, running, tool
 
 import tlsmith
 

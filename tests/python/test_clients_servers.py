@@ -15,17 +15,8 @@ import hypercorn.asyncio
 import pytest
 import uvicorn
 from conftest import PATIENCE
-from peers import (
-    IP_MISMATCH,
-    curl,
-    free_port,
-    https,
-    in_loop,
-    openssl_client,
-    openssl_server,
-    running,
-    verify_code,
-)
+from peers import IP_MISMATCH, curl, https, in_loop, openssl_client, openssl_server, verify_code
+from processes import free_port, running
 
 import tlsmith
 import tlsmith.ssl

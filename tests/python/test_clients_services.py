@@ -18,7 +18,8 @@ import redis.asyncio.retry
 import redis.backoff
 import redis.retry
 from conftest import PATIENCE
-from peers import IP_MISMATCH, UNKNOWN_ROOT, free_port, running, tool, verify_code
+from peers import IP_MISMATCH, UNKNOWN_ROOT, verify_code
+from processes import free_port, running, tool
 
 import tlsmith
 import tlsmith.ssl

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from commandline import cli
 from conftest import PATIENCE
-from peers import free_port, go_program, running
+from processes import free_port, go_program, running
 
 import tlsmith
 

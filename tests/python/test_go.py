@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from peers import go_program
+from processes import go_program
 
 import tlsmith
 

@@ -12,7 +12,7 @@ import weakref
 
 import pytest
 from conftest import PATIENCE, shake_hands, socketpair, ssl_context, thread
-from peers import tool
+from processes import tool
 
 import tlsmith
 import tlsmith.ssl

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from conftest import ssl_context
-from peers import tool
+from processes import tool
 from test_ssl_context import Pair
 
 import tlsmith
