@@ -1,0 +1,17 @@
+"""The differences from `ssl` that are meant, and why: the tests that fail with tlsmith and
+pass without it."""
+
+RENEGOTIATION = "there is no renegotiation: rustls never had it, and TLS 1.3 abolished it"
+TLS_UNIQUE = "there is no tls-unique: rustls keeps the Finished messages to itself"
+POST_HANDSHAKE = "there is no post-handshake authentication (RFC 8446, section 4.6.2)"
+
+KNOWN = {
+    "trio": {
+        "trio/_tests/test_ssl.py::test_get_channel_binding_after_handshake[tls12]": TLS_UNIQUE,
+        "trio/_tests/test_ssl.py::test_get_channel_binding_after_handshake[tls13]": TLS_UNIQUE,
+        "trio/_tests/test_ssl.py::test_renegotiation_simple[tls12]": RENEGOTIATION,
+        "trio/_tests/test_ssl.py::test_renegotiation_simple[tls13]": RENEGOTIATION,
+    },
+}
+"""By the name of the suite, for interpreters that differ with their version behind it
+("cpython-3.13"), and the name of the test."""
