@@ -1,6 +1,7 @@
 # make demo     shows a TLS connection from beginning to end
 # make test     runs every test
 # make test-faults has system calls, links and crowds of clients fail
+# make test-suites has the TLS tests of other packages judge tlsmith.ssl
 # make bogo     has BoringSSL's test suite judge the C library
 # make tsan     has ThreadSanitizer watch threads that share the C library
 # make asan     has AddressSanitizer watch the library itself
@@ -53,7 +54,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan asan fuzz test-rust test-c test-python test-wheel test-faults header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan asan fuzz test-rust test-c test-python test-wheel test-faults test-suites header fmt lint install uninstall clean
 
 all: lib
 
@@ -186,6 +187,12 @@ test-wheel: $(VENV)/ready
 test-faults: lib $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
 	OUT=$(OUT) TEST_CC='$(CC)' $(VENV)/bin/python -m pytest -q -n auto tests/faults
+
+# With ssl and with tlsmith.ssl, in environments of their own.  SUITES="trio anyio" runs
+# these two, and nothing else.
+test-suites: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet --no-deps --upgrade --target $(TARGET)/suites/package .
+	$(PYTHON) tests/suites/run.py --work $(TARGET)/suites --package $(TARGET)/suites/package $(SUITES)
 
 # Its runner is fetched and built once: apt-get install golang-golang-x-crypto-dev
 # golang-golang-x-term-dev.  TRANSPORTS=fd is a third of it.

@@ -25,6 +25,7 @@ class Suite:
 
 PYTEST = ("pytest==9.2.0", "pytest-timeout==2.4.0")
 
+# websockets is not among them: its source distributions leave out the tests of connections.
 SUITES = {
     "trio": Suite(
         package="trio==0.35.0",
@@ -56,7 +57,16 @@ SUITES = {
     ),
     "anyio": Suite(
         package="anyio==4.16.0",
-        needs=("blockbuster", "hypothesis", "psutil", "pytest-mock", "trio", "trustme", "uvloop"),
+        needs=(
+            "blockbuster",
+            "hypothesis",
+            "psutil",
+            "pytest-mock",
+            "trio",
+            "trustme",
+            "truststore",
+            "uvloop",
+        ),
         files=("tests", "pyproject.toml"),
         tests=("tests/streams/test_tls.py", "tests/test_sockets.py"),
         arguments=("-k", "tls or ssl"),
@@ -84,7 +94,10 @@ SUITES = {
             "test/contrib/test_socks.py",
             "test/with_dummyserver",
         ),
-        arguments=("-m", "not requires_network",),
+        arguments=(
+            "-m",
+            "not requires_network",
+        ),
     ),
     "trustme": Suite(
         package="trustme==1.2.1",
