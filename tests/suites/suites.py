@@ -115,6 +115,7 @@ SUITES = {
             "tornado/test/tcpclient_test.py",
             "tornado/test/tcpserver_test.py",
         ),
+        arguments=("-p", "suites_tornado"),
     ),
     "cheroot": Suite(
         package="cheroot==11.1.2",
