@@ -8,6 +8,18 @@ BLOCKBUSTER = (
     "blockbuster sees what Python reads in an event loop: tlsmith.ssl reads the files of the "
     "default trust anchors in Python, and OpenSSL the same ones in C"
 )
+EMPTY_NAMES = (
+    "a common name stands in for a subjectAltName only where there is none, and this "
+    "certificate has an empty one, which OpenSSL passes over"
+)
+NO_NAME = (
+    "wrap_bio() without a server_hostname raises ValueError where check_hostname is set, as "
+    "wrap_socket() does: `ssl` goes on and checks no name"
+)
+OLD_ENCRYPTION = (
+    "private keys encrypted in OpenSSL's traditional format (RFC 1423, one round of MD5) are "
+    "refused, and the error tells how to make PKCS#8 of them"
+)
 
 KNOWN = {
     "trio": {
@@ -33,6 +45,18 @@ KNOWN = {
         "[asyncio-ipv4]": BLOCKBUSTER,
         "tests/test_sockets.py::TestTCPStream::test_connect_tcp_with_tls_cert_check_fail"
         "[asyncio+uvloop-ipv4]": BLOCKBUSTER,
+    },
+    "urllib3": {
+        "test/test_ssltransport.py::SingleTLSLayerTestCase::test_start_closed_socket": NO_NAME,
+        "test/with_dummyserver/test_https.py::TestHTTPS_Hostname::"
+        "test_hostname_checks_common_name_respected[localhost-False]": EMPTY_NAMES,
+        "test/with_dummyserver/test_socketlevel.py::TestClientCerts::"
+        "test_client_cert_with_bytes_password": OLD_ENCRYPTION,
+        "test/with_dummyserver/test_socketlevel.py::TestClientCerts::"
+        "test_client_cert_with_string_password": OLD_ENCRYPTION,
+    },
+    "uvloop": {
+        "tests/test_tcp.py::Test_UV_TCPSSL::test_renegotiation": RENEGOTIATION,
     },
 }
 """By the name of the suite, for interpreters that differ with their version behind it

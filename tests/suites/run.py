@@ -29,7 +29,10 @@ def run(name, label, python, options):
         root = environments.folder_of(inside, "purelib" if suite.package else "stdlib")
     plain = Run(work / "plain", inside, root, suite, None).outcomes()
     installed = Run(work / "tlsmith", inside, root, suite, options.package)
-    ours = installed.outcomes()
+    # Those that are known to fail are on their own: some leave threads or ports behind, over
+    # which the tests after them fail, too.
+    ours = installed.outcomes(left_out=known)
+    ours.update(installed.outcomes(known) if known else {})
     for _ in range(1, TRIES):
         again = differences(plain, ours).keys() - known.keys()
         if again:

@@ -14,8 +14,11 @@ TEST_SECONDS = 30
 """How long one test may take before pytest-timeout ends it."""
 
 STUCK_SECONDS = 90
-"""How long no test may begin or end before the process is ended from outside: where the
-main thread does not come back to Python, and where a thread keeps a process from ending."""
+"""How long no test may begin or end before the process is ended from outside, where the
+main thread does not come back to Python."""
+
+EXIT_SECONDS = 20
+"""How long a process may take to end after its last test, where it waits for a thread."""
 
 EXIT = "(the end of the process)"
 
@@ -48,24 +51,25 @@ class Run:
                 f"not of {expected!r}. {answer.stderr}"
             )
 
-    def outcomes(self, only=None):
+    def outcomes(self, only=None, left_out=()):
         """How each test ended, by its name: "ok", "skipped" or "failed", and why.
 
-        only  the names of the tests to run; all without it
+        only      the names of the tests to run; all without it
+        left_out  the names of tests not to run
         """
         ended = {}
         while True:
             before = len(ended)
-            is_finished = self._once(ended, only)
+            is_finished = self._once(ended, only, left_out)
             if is_finished or len(ended) == before:
                 return ended
 
-    def _once(self, ended, only):
+    def _once(self, ended, only, left_out):
         """One process.  Returns whether there is no test left."""
         lines = self.work / "outcomes"
         lines.write_text("")
         variables = {**self.variables, "SUITES_OUTCOMES": str(lines)}
-        for variable, names in (("SUITES_ONLY", only), ("SUITES_LEFT_OUT", list(ended))):
+        for variable, names in (("SUITES_ONLY", only), ("SUITES_LEFT_OUT", [*ended, *left_out])):
             if names is not None:
                 path = self.work / variable.lower()
                 path.write_text(json.dumps(sorted(names)))
@@ -74,8 +78,8 @@ class Run:
         command = [self.python.parent / "pytest"]
         command += ["-p", "suites_outcomes", "-p", "no:cacheprovider", "-q", "--tb=short"]
         command += ["--timeout", str(TEST_SECONDS), "--timeout-method", "signal"]
-        command += ["-o", "faulthandler_timeout=0", *self.suite.arguments, *self.suite.tests]
-        if not self.suite.files:
+        command += [*self.suite.arguments, *self.suite.tests]
+        if not {"pyproject.toml", "pytest.ini"} & set(self.suite.files):
             command += ["-c", str(HERE / "pytest.ini"), "--rootdir", str(self.root)]
         with (self.work / "log").open("ab") as log:
             process = subprocess.Popen(
@@ -93,7 +97,7 @@ class Run:
 
 def _wait(process, lines):
     """Wait for a process, and end it once it is stuck.  Returns whether it was."""
-    size, since = 0, time.monotonic()
+    size, since, limit = 0, time.monotonic(), STUCK_SECONDS
     while True:
         try:
             process.wait(1)
@@ -102,7 +106,9 @@ def _wait(process, lines):
             now = lines.stat().st_size
             if now != size:
                 size, since = now, time.monotonic()
-            elif time.monotonic() - since > STUCK_SECONDS:
+                is_finished = lines.read_bytes().endswith(b'["", "finished", ""]\n')
+                limit = EXIT_SECONDS if is_finished else STUCK_SECONDS
+            elif time.monotonic() - since > limit:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 return True

@@ -120,14 +120,13 @@ SUITES = {
     "cheroot": Suite(
         package="cheroot==11.1.2",
         needs=(
-            "jaraco.context",
             "jaraco.text",
             "portend",
             "pyOpenSSL",
             "pypytools",
             "pytest-mock",
             "pytest-rerunfailures",
-            "requests[use_chardet_on_py3]",
+            "requests",
             "requests-toolbelt",
             "requests-unixsocket",
             "trustme",
