@@ -35,12 +35,13 @@ def interpreters():
 
 def environment(folder, python, suite):
     """The Python of a virtual environment with the package of a suite."""
-    wanted = "\n".join(filter(None, (*PYTEST, suite.package, *suite.needs)))
+    packages = [one for one in (*PYTEST, suite.package, *suite.needs) if one]
+    wanted = "\n".join((str(python), *packages))
     ready = folder / "ready"
     if not ready.exists() or ready.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([python, "-m", "venv", folder], check=True)
-        install = [folder / "bin/python", "-m", "pip", "install", "--quiet", *wanted.split("\n")]
+        install = [folder / "bin/python", "-m", "pip", "install", "--quiet", *packages]
         subprocess.run(install, check=True)
         ready.write_text(wanted)
     return folder / "bin/python"
