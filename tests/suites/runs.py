@@ -38,6 +38,7 @@ class Run:
             folders += [HERE / "installed", package]
         self.variables["PYTHONPATH"] = os.pathsep.join(map(str, folders))
         work.mkdir(parents=True, exist_ok=True)
+        (work / "log").write_text("")
         self._check(package)
 
     def _check(self, package):
@@ -76,8 +77,8 @@ class Run:
                 variables[variable] = str(path)
         # Not `python -m`, which would look for modules where the tests are.
         command = [self.python.parent / "pytest"]
-        command += ["-p", "suites_outcomes", "-p", "no:cacheprovider", "-q", "--tb=short"]
-        command += ["--timeout", str(TEST_SECONDS), "--timeout-method", "signal"]
+        command += ["-p", "suites_outcomes", "-p", "no:cacheprovider", "-p", "no:tlsmith"]
+        command += ["-q", "--tb=short", f"--timeout={TEST_SECONDS}", "--timeout-method=signal"]
         command += [*self.suite.arguments, *self.suite.tests]
         if not {"pyproject.toml", "pytest.ini"} & set(self.suite.files):
             command += ["-c", str(HERE / "pytest.ini"), "--rootdir", str(self.root)]
@@ -109,9 +110,17 @@ def _wait(process, lines):
                 is_finished = lines.read_bytes().endswith(b'["", "finished", ""]\n')
                 limit = EXIT_SECONDS if is_finished else STUCK_SECONDS
             elif time.monotonic() - since > limit:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                _end(process)
                 return True
+        except BaseException:
+            # It is in a session of its own, where Ctrl-C does not come.
+            _end(process)
+            raise
+
+
+def _end(process):
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _read(lines, ended, is_stuck):
