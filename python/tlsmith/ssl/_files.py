@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def password_of(password: Any, keyfile: str) -> str | None:
-    """The password, asked for only where the key is encrypted."""
+def password_of(password: Any, keyfile: str) -> str | bytes | None:
+    """The password, asked for only where the key is encrypted; bytes are UTF-8."""
     if password is None:
         return None
     if callable(password):
@@ -22,10 +22,9 @@ def password_of(password: Any, keyfile: str) -> str | None:
             raise TypeError("password callback must return a string")
     elif not isinstance(password, (str, bytes, bytearray)):
         raise TypeError("password should be a string or callable")
-    text = password if isinstance(password, str) else bytes(password).decode("latin-1")
-    if len(text) > 1024:
+    if len(password.encode() if isinstance(password, str) else password) > 1024:
         raise ValueError("password cannot be longer than 1024 bytes")
-    return text
+    return password if isinstance(password, str) else bytes(password)
 
 
 def begin_keylog(path: Any) -> None:
