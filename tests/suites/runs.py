@@ -92,12 +92,18 @@ class Run:
                 stderr=log,
                 start_new_session=True,
             )
-            is_stuck = _wait(process, lines)
+            try:
+                is_stuck = _is_stuck(process, lines)
+            finally:
+                # Also after Ctrl-C, which does not come to its session.
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
         return _read(lines, ended, is_stuck)
 
 
-def _wait(process, lines):
-    """Wait for a process, and end it once it is stuck.  Returns whether it was."""
+def _is_stuck(process, lines):
+    """Wait until a process ends (False) or is stuck (True)."""
     size, since, limit = 0, time.monotonic(), STUCK_SECONDS
     while True:
         try:
@@ -110,17 +116,7 @@ def _wait(process, lines):
                 is_finished = lines.read_bytes().endswith(b'["", "finished", ""]\n')
                 limit = EXIT_SECONDS if is_finished else STUCK_SECONDS
             elif time.monotonic() - since > limit:
-                _end(process)
                 return True
-        except BaseException:
-            # It is in a session of its own, where Ctrl-C does not come.
-            _end(process)
-            raise
-
-
-def _end(process):
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _read(lines, ended, is_stuck):
