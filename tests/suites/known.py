@@ -1,5 +1,5 @@
-"""The differences from `ssl` that are meant, and why: the tests that fail with tlsmith and
-pass without it."""
+"""Known differences between tlsmith.ssl and `ssl`: the tests that fail only with tlsmith,
+and the reason of each."""
 
 RENEGOTIATION = "there is no renegotiation: rustls never had it, and TLS 1.3 abolished it"
 TLS_UNIQUE = "there is no tls-unique: rustls keeps the Finished messages to itself"
@@ -49,6 +49,10 @@ KNOWN = {
         "[asyncio-ipv4]": BLOCKBUSTER,
         "tests/test_sockets.py::TestTCPStream::test_connect_tcp_with_tls_cert_check_fail"
         "[asyncio+uvloop-ipv4]": BLOCKBUSTER,
+        "tests/test_sockets.py::TestTCPStream::test_connect_tcp_with_tls_cert_check_fail"
+        "[asyncio-ipv6]": BLOCKBUSTER,
+        "tests/test_sockets.py::TestTCPStream::test_connect_tcp_with_tls_cert_check_fail"
+        "[asyncio+uvloop-ipv6]": BLOCKBUSTER,
     },
     "urllib3": {
         "test/test_ssltransport.py::SingleTLSLayerTestCase::test_start_closed_socket": NO_NAME,
@@ -67,5 +71,4 @@ KNOWN = {
         "tests/test_tcp.py::Test_UV_TCPSSL::test_renegotiation": RENEGOTIATION,
     },
 }
-"""By the name of the suite, for interpreters that differ with their version behind it
-("cpython-3.13"), and the name of the test."""
+"""By suite, and by test.  The key "cpython-3.13" applies to that interpreter alone."""
