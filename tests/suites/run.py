@@ -1,8 +1,8 @@
-"""Has the TLS tests of other packages judge `tlsmith.ssl`: with tlsmith.ssl.install() done
-first, and with plain `ssl` as the control.
+"""Runs the TLS tests of other packages on `ssl` and on `tlsmith.ssl`, and compares.
 
-What fails only with tlsmith has to be in `known.py` with its reason, and what is there
-must not pass.  Everything is fetched from PyPI by name into the folder of work.
+The run fails for a test that fails only with tlsmith.ssl.install() and is not in `known.py`,
+and for one that is in `known.py` and passes.  pip fetches everything by name into the work
+folder.
 """
 
 import argparse
@@ -76,8 +76,15 @@ def report(label, plain, ours, known):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("suites", nargs="*", help=f"of {', '.join(SUITES)}; all without")
-    parser.add_argument("--work", type=pathlib.Path, default="target/suites", help="folder")
-    parser.add_argument("--package", type=pathlib.Path, default="python", help="has tlsmith")
+    parser.add_argument(
+        "--work",
+        type=pathlib.Path,
+        default="target/suites",
+        help="folder for environments and sources",
+    )
+    parser.add_argument(
+        "--package", type=pathlib.Path, default="python", help="folder that contains tlsmith"
+    )
     options = parser.parse_args()
     options.work, options.package = options.work.resolve(), options.package.resolve()
     unknown = set(options.suites) - SUITES.keys()
