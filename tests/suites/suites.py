@@ -26,6 +26,7 @@ class Suite:
 PYTEST = ("pytest==9.2.0", "pytest-timeout==2.4.0")
 
 # websockets is not among them: its source distributions leave out the tests of connections.
+# smtplib has none with TLS that need no network.
 SUITES = {
     "trio": Suite(
         package="trio==0.35.0",
@@ -84,6 +85,7 @@ SUITES = {
             "trustme==1.2.1",
             "pyOpenSSL==26.4.0",
         ),
+        # Some also fail with ssl: their server is a fork of hypercorn, which is not on PyPI.
         files=("test", "dummyserver", "pyproject.toml"),
         tests=(
             "test/test_connection.py",
