@@ -3,6 +3,7 @@
 # make test-faults has system calls, links and crowds of clients fail
 # make interop  runs tlsmith with other TLS programs, and prints the matrix (make
 #               interop-all: with those, too, that take much to install)
+# make test-suites has the TLS tests of other packages judge tlsmith.ssl
 # make bogo     has BoringSSL's test suite judge the C library
 # make tsan     has ThreadSanitizer watch threads that share the C library
 # make asan     has AddressSanitizer watch the library itself
@@ -55,7 +56,7 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -Iinclud
 SYMBOLS := $(shell cat tests/c/symbols.txt)
 comma := ,
 
-.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan asan fuzz test-rust test-c test-python test-wheel test-faults interop interop-all header fmt lint install uninstall clean
+.PHONY: all lib demo bench bench-quick bench-python wheel test bogo tsan asan fuzz test-rust test-c test-python test-wheel test-faults test-suites interop interop-all header fmt lint install uninstall clean
 
 all: lib
 
@@ -194,6 +195,12 @@ interop: MATRIX := -m "not heavy"
 interop interop-all: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
 	$(VENV)/bin/python -m pytest -q -n auto tests/matrix $(MATRIX)
+
+# With ssl and with tlsmith.ssl, in environments of their own.  SUITES="trio anyio" runs
+# these two, and nothing else.
+test-suites: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet --no-deps --upgrade --target $(TARGET)/suites/package .
+	$(PYTHON) tests/suites/run.py --work $(TARGET)/suites --package $(TARGET)/suites/package $(SUITES)
 
 # Its runner is fetched and built once: apt-get install golang-golang-x-crypto-dev
 # golang-golang-x-term-dev.  TRANSPORTS=fd is a third of it.

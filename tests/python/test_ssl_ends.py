@@ -333,3 +333,35 @@ def test_too_much_behind_the_peers_close_notify_is_objected_to(ca, identity):
     assert "1048577 bytes after its close_notify" in caught.value.__notes__[0]
     assert len(pair.to_server.read()) == (1 << 20) + 1
     check_zero_return(lambda: pair.server.read(10))
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+@pytest.mark.parametrize(
+    ("received", "reason"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "WRONG_VERSION_NUMBER"),
+        (b"GET / HTTP/1.1\r\n\r\n", "WRONG_VERSION_NUMBER"),
+        (bytes(40), "WRONG_VERSION_NUMBER"),
+        (b"\x17\x03\x03\xff\xff" + bytes(65_535), "PACKET_LENGTH_TOO_LONG"),
+        (b"\x17\x03\x03\x00\x20" + bytes(32), "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"),
+    ],
+    ids=["HTTP response", "HTTP request", "zeros", "long record", "damaged record"],
+)
+def test_read_gives_openssls_reason_for_what_is_no_record(pair, side, received, reason):
+    # The tickets of TLS 1.3 come first.
+    with pytest.raises(ssl.SSLWantReadError):
+        pair.client.read(1)
+    incoming = {"client": pair.to_client, "server": pair.to_server}[side]
+    incoming.write(received)
+    with pytest.raises(ssl.SSLError) as caught:
+        getattr(pair, side).read(1)
+    assert caught.value.reason == reason
+
+
+def test_read_of_an_unencrypted_record_gives_openssls_reason(pair):
+    version = pair.server.version()
+    pair.to_server.write(b"\x15\x03\x03\x00\x02\x02\x28")
+    with pytest.raises(ssl.SSLError) as caught:
+        pair.server.read(1)
+    reasons = {"TLSv1.2": "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "TLSv1.3": "BAD_RECORD_TYPE"}
+    assert caught.value.reason == reasons[version]

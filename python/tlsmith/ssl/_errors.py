@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import ssl
 import sys
 
 from .. import _errors
 from ._names import ALERTS, VERIFY_MESSAGES
 
-# What our sentences say, and OpenSSL's reason for the same.
+# Patterns of our sentences, and OpenSSL's reason for the same.
 _REASONS = (
     ("no cipher suite in common", "NO_SHARED_CIPHER"),
     ("a server needs a certificate", "NO_SHARED_CIPHER"),
@@ -33,6 +34,10 @@ _REASONS = (
     ("bytes after its close_notify", "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"),
     ("application data after close notify", "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"),
     ("the application refused the client", "CALLBACK_FAILED"),
+    ("a record is longer than allowed", "PACKET_LENGTH_TOO_LONG"),
+    # A type that no record has is that of plaintext, such as an answer of HTTP.
+    (r"a record of type \d+, not", "WRONG_VERSION_NUMBER"),
+    ("not a record of type application_data", "BAD_RECORD_TYPE"),
     ("the peer broke TLS", "UNEXPECTED_MESSAGE"),
 )
 
@@ -82,8 +87,8 @@ def _translate(error: _errors.Error, operation: str) -> OSError:
     if error.code == "io" and error.errno is not None:
         return OSError(error.errno, os.strerror(error.errno))
     sentence = str(error)
-    for words, reason in _REASONS:
-        if words in sentence:
+    for pattern, reason in _REASONS:
+        if re.search(pattern, sentence):
             return ssl_error(reason)
     if "socket connection gone" in sentence or "is closed" in sentence:
         return plain_error("Underlying socket connection gone")
