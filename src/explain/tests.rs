@@ -309,7 +309,7 @@ fn malformed_messages_have_sentences() {
 fn legal_messages_over_a_limit_of_ours_are_not_called_broken() {
     use InvalidMessage as M;
     let all = [M::CertificatePayloadTooLarge, M::HandshakePayloadTooLarge];
-    let explain = |one: &M| tls(&one.clone().into());
+    let explain = |one: &M| tls(&(*one).into());
     for sentence in assert_sentences(&all, explain, malformed::UNKNOWN) {
         assert!(!sentence.contains("broke"), "{sentence}");
         assert!(sentence.contains("supported"), "{sentence}");

@@ -67,6 +67,7 @@ impl Socket {
     /// with what was `received` from the descriptor already.
     #[new]
     #[pyo3(signature = (context, fd, is_server, server_name, seconds, handshake_seconds = None, received = None))]
+    #[expect(clippy::too_many_arguments, reason = "Python gives them by name")]
     fn new(
         py: Python<'_>,
         context: Py<Context>,

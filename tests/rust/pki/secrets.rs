@@ -198,7 +198,7 @@ impl Secret {
             ),
             (
                 "PKCS#12",
-                sequence(&[tlv(2, &[3]), sequence(&[self.der.clone()])]),
+                sequence(&[tlv(2, &[3]), sequence(std::slice::from_ref(&self.der))]),
             ),
             (
                 "encrypted",
