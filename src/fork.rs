@@ -5,22 +5,115 @@
 //! twice.  And a lock that another thread held at the fork is never released in the
 //! child, where that thread does not exist.
 
+use std::cell::Cell;
 use std::fmt;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{
+    Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
 use crate::{Error, Result, Status};
 
 /// How many forks this process is away from the one that loaded the library.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
+/// Held for reading by every thread that is in the cryptographic library, and for writing
+/// by one that forks.  AWS-LC takes locks for its random numbers, and a child that finds
+/// one of them taken by a thread of its parent waits for ever.
+static CRYPTOGRAPHY: RwLock<()> = RwLock::new(());
+
+/// Held by the thread that forks, and whether one does: the others let it go first, since
+/// a lock for reading that is always taken by somebody would keep it out.
+static TURN: Mutex<()> = Mutex::new(());
+static IS_FORKING: AtomicBool = AtomicBool::new(false);
+
+type Reading = RwLockReadGuard<'static, ()>;
+type Forking = (RwLockWriteGuard<'static, ()>, MutexGuard<'static, ()>);
+
+thread_local! {
+    static READING: Cell<Option<Reading>> = const { Cell::new(None) };
+    static FORKING: Cell<Option<Forking>> = const { Cell::new(None) };
+}
+
+fn read() -> Reading {
+    if IS_FORKING.load(Ordering::Relaxed) {
+        drop(TURN.lock());
+    }
+    CRYPTOGRAPHY.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls the cryptographic library for something that may take random numbers.  No thread
+/// forks meanwhile.
+pub(crate) fn with_cryptography<T>(work: impl FnOnce() -> T) -> T {
+    let _restored = Exchanged::with(|outer| Some(outer.unwrap_or_else(read)));
+    work()
+}
+
+/// Calls the application from within [`with_cryptography`]: it may fork, or wait for a
+/// thread that does.
+pub(crate) fn without_cryptography<T>(call: impl FnOnce() -> T) -> T {
+    let _restored = Exchanged::with(|_| None);
+    call()
+}
+
+/// What a thread held before: it holds that again at the end, after a panic too.  A thread
+/// that is ending, whose variables are gone, holds nothing.
+struct Exchanged {
+    was_reading: bool,
+}
+
+impl Exchanged {
+    fn with(change: impl FnOnce(Option<Reading>) -> Option<Reading>) -> Self {
+        let outer = READING.try_with(Cell::take).ok().flatten();
+        let was_reading = outer.is_some();
+        let _ = READING.try_with(|reading| reading.set(change(outer)));
+        Self { was_reading }
+    }
+}
+
+impl Drop for Exchanged {
+    fn drop(&mut self) {
+        let inner = READING.try_with(Cell::take).ok().flatten();
+        if self.was_reading {
+            let guard = inner.unwrap_or_else(read);
+            let _ = READING.try_with(|reading| reading.set(Some(guard)));
+        }
+    }
+}
+
+/// Prepares for a fork(): waits until no other thread is in the cryptographic library,
+/// and keeps the others out until [`after_fork_in_parent`] and [`after_fork_in_child`].
+///
+/// The C and the Python library call it on their own (pthread_atfork).  It waits for at
+/// most as long as a key takes to generate: a second or more for RSA.
+pub fn before_fork() {
+    // A signal handler may fork within the cryptographic library, and cannot wait for it.
+    let reading = READING.take();
+    if reading.is_none() {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        IS_FORKING.store(true, Ordering::Relaxed);
+        let alone = CRYPTOGRAPHY.write().unwrap_or_else(PoisonError::into_inner);
+        FORKING.set(Some((alone, turn)));
+    }
+    READING.set(reading);
+}
+
+/// Ends in the parent what [`before_fork`] began.
+pub fn after_fork_in_parent() {
+    let forking = FORKING.take();
+    if forking.is_some() {
+        IS_FORKING.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Tells the library that this process is a forked child.  Call it in the child after
 /// every fork(), before anything else of this library.
 ///
-/// The C and the Python library call it on their own (pthread_atfork).  It only adds to an
-/// atomic counter, so that it may run between fork() and whatever comes next.
+/// The C and the Python library call it on their own (pthread_atfork).  It only changes
+/// atomic variables, so that it may run between fork() and whatever comes next.
 pub fn after_fork_in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    after_fork_in_parent();
 }
 
 /// The process that something was made in.

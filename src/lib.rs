@@ -35,7 +35,7 @@ pub use connection::{
 };
 pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Session, Version};
 pub use error::{CertificateProblem, Error, Result, Status};
-pub use fork::{Origin, after_fork_in_child};
+pub use fork::{Origin, after_fork_in_child, after_fork_in_parent, before_fork};
 pub use pki::*;
 pub use trust::{Judge, KeyPurpose, RevocationRules, Verdict};
 

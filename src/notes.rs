@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::context::Ticket;
+use crate::fork;
 
 /// What was learnt since the latest [`Notes::take`] on this thread.
 #[derive(Default)]
@@ -88,7 +89,7 @@ impl Notes {
     /// connections meanwhile, whose notes are not to be mixed with these.
     pub(crate) fn aside<T>(call: impl FnOnce() -> T) -> T {
         let own = Self::take();
-        let outcome = call();
+        let outcome = fork::without_cryptography(call);
         NOTES.set(own);
         outcome
     }

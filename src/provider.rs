@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use ::aws_lc_rs::error::Unspecified;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::ID_EC_PUBLIC_KEY;
 use const_oid::db::rfc8410::{ID_ED_448, ID_ED_25519};
@@ -22,8 +23,14 @@ use rustls::{
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, SignatureVerificationAlgorithm};
 
 use crate::ed448::{Ed448Key, Ed448Verification};
+use crate::fork;
 use crate::hkdf;
 use crate::notes::Notes;
+
+/// Fills `bytes` with random numbers.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), Unspecified> {
+    fork::with_cryptography(|| ::aws_lc_rs::rand::fill(bytes))
+}
 
 /// AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, and Ed448.
 pub(crate) fn provider() -> &'static Arc<CryptoProvider> {

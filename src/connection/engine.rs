@@ -27,6 +27,7 @@ use super::record::Records;
 use super::report::Agreed;
 use super::steps::{Goal, RECORD_PLAINTEXT, Step};
 use crate::context::{ConfigSelector, Ticket};
+use crate::fork;
 use crate::notes::Notes;
 use crate::{Error, Result, Status};
 pub use early::EarlyData;
@@ -115,7 +116,7 @@ enum Tls {
 impl Engine {
     pub(crate) fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self> {
         let fragment = handshake::fragment(config.max_fragment_size);
-        let tls = UnbufferedClientConnection::new(config, name);
+        let tls = fork::with_cryptography(|| UnbufferedClientConnection::new(config, name));
         // About the session that it offers to resume, if there is one.
         let notes = Notes::take();
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;

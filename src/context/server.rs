@@ -15,7 +15,7 @@ use super::settings::{ClientAuth, Settings, Shown};
 use super::signing::nothing_to_sign_with;
 use crate::notes::Notes;
 use crate::trust::Verifier;
-use crate::{Error, Result, Status, explain};
+use crate::{Error, Result, Status, explain, fork};
 
 pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     if settings.identities.is_empty() {
@@ -38,7 +38,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
         if settings.judge.is_some() {
             // What a judge demands nobody can tell: sessions that it let through
             // are for this context alone.
-            aws_lc_rs::rand::fill(&mut policy)
+            crate::provider::fill_random(&mut policy)
                 .map_err(|_| Error::new(Status::Internal, "the system has no random bytes"))?;
         }
         let names_roots = !settings.omit_authorities;
@@ -95,7 +95,7 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
         };
     }
     let tickets = match settings.ticket_keys.is_empty() {
-        true => Ticketer::new().map_err(|_| {
+        true => fork::with_cryptography(Ticketer::new).map_err(|_| {
             let sentence = "cannot make ticket keys: the system has no random bytes";
             Error::new(Status::Internal, sentence)
         })?,

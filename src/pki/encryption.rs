@@ -94,7 +94,7 @@ pub(super) fn encrypt(pkcs8: &[u8], password: &[u8]) -> Result<Vec<u8>> {
     }
     let (mut salt, mut iv) = ([0; 16], [0; 16]);
     for random in [&mut salt, &mut iv] {
-        aws_lc_rs::rand::fill(random).map_err(|error| failed(&error))?;
+        crate::provider::fill_random(random).map_err(|error| failed(&error))?;
     }
     let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(ITERATIONS, &salt, iv)
         .map_err(|error| failed(&error))?;

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::quoted;
 use crate::ed448::Ed448Key;
-use crate::{Error, Result, Status};
+use crate::{Error, Result, Status, fork};
 
 /// The kinds of key that can be generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -81,7 +81,7 @@ impl KeyType {
 
     /// A new key as PKCS#8.
     pub(super) fn generate(self) -> Result<Zeroizing<Vec<u8>>> {
-        let made = match self {
+        let made = fork::with_cryptography(|| match self {
             Self::EcdsaP256 => ecdsa(&sig::ECDSA_P256_SHA256_ASN1_SIGNING),
             Self::EcdsaP384 => ecdsa(&sig::ECDSA_P384_SHA384_ASN1_SIGNING),
             Self::EcdsaP521 => ecdsa(&sig::ECDSA_P521_SHA512_ASN1_SIGNING),
@@ -93,7 +93,7 @@ impl KeyType {
             Self::MlDsa44 => ml_dsa(&sig::ML_DSA_44_SIGNING),
             Self::MlDsa65 => ml_dsa(&sig::ML_DSA_65_SIGNING),
             Self::MlDsa87 => ml_dsa(&sig::ML_DSA_87_SIGNING),
-        };
+        });
         made.map_err(|_| {
             let sentence = format!("generating a key of type {self} failed");
             Error::new(Status::Internal, sentence)

@@ -18,7 +18,7 @@ use spki::AlgorithmIdentifierOwned;
 use super::document::{CertificateContent, CrlContent, Extension, RequestContent, Signed};
 use super::key::PrivateKey;
 use super::signature;
-use crate::{Error, Result, Status, explain};
+use crate::{Error, Result, Status, explain, fork};
 
 /// What a certificate says exactly, as DER.
 pub(super) struct Exact<'a> {
@@ -124,7 +124,7 @@ where
     let mut document = Signed::<T>::from_der(laid_out).map_err(broken)?;
     complete(&mut document.content, algorithm.clone()).map_err(broken)?;
     let message = document.content.to_der().map_err(broken)?;
-    let signature = signer.sign(&message).map_err(unsigned)?;
+    let signature = fork::with_cryptography(|| signer.sign(&message)).map_err(unsigned)?;
     document.algorithm = algorithm;
     document.signature = BitString::from_bytes(&signature).map_err(broken)?;
     document.to_der().map_err(broken)

@@ -209,7 +209,7 @@ static void bad_settings_are_refused_and_stick(void)
 	CHECK_SETTER(tlsmith_ctx_add_roots_mem(ctx, "", 0), TLSMITH_ERR_PARSE, "0 bytes");
 	CHECK_SETTER(tlsmith_ctx_add_roots_mem(ctx, nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");
 	CHECK_SETTER(tlsmith_ctx_add_roots_mem(ctx, noise, noise_len), TLSMITH_ERR_PARSE,
-	    "a certificate is needed");
+	    "contains no certificate");
 	CHECK_SETTER(tlsmith_ctx_use(ctx, NULL), TLSMITH_ERR_ARG, "id is NULL");
 	CHECK_SETTER(tlsmith_ctx_use_cert(ctx, "a.pem", "b.key"), TLSMITH_ERR_KEY_MISMATCH,
 	    "does not belong");

@@ -80,7 +80,7 @@ begin_valgrind() {
 	end_valgrind
 	in_valgrind=$1
 	mkdir $1.valgrind
-	(cd $1.valgrind && exec timeout 900 valgrind -q --error-exitcode=9 --leak-check=full \
+	(cd $1.valgrind && exec timeout 900 valgrind -q --fair-sched=yes --error-exitcode=9 --leak-check=full \
 		--show-leak-kinds=definite --errors-for-leak-kinds=definite \
 		--suppressions="$here/valgrind.supp" ../$1.static ${2-} >/dev/null) &
 	job=$!

@@ -2,15 +2,23 @@
 
 use std::io;
 
+extern "C" fn before() {
+    tlsmith::before_fork();
+}
+
+extern "C" fn in_parent() {
+    tlsmith::after_fork_in_parent();
+}
+
 extern "C" fn in_child() {
     tlsmith::after_fork_in_child();
 }
 
 /// Has forks noticed, those of C code beside those of os.fork().
 pub(crate) fn watch() -> io::Result<()> {
-    // SAFETY: the handler only adds to an atomic number, which may be done between fork()
+    // SAFETY: the handler in the child only changes atomic variables, which may be done between fork()
     // and whatever follows, and extension modules are never unloaded.
-    match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
+    match unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } {
         0 => Ok(()),
         error => Err(io::Error::from_raw_os_error(error)),
     }

@@ -14,6 +14,7 @@ use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
 use super::first_message::fatal_alert;
 use super::{EarlyData, Engine, Tls};
 use crate::context::{Adapted, Offer, adapt, first_message};
+use crate::fork;
 use crate::notes::Notes;
 use crate::{Error, Result};
 
@@ -332,8 +333,9 @@ impl Engine {
             None => records.len(),
         };
         let records = &mut records[..end];
+        let (tls, outgoing) = (&mut self.tls, &mut self.outgoing);
         let (discard, outcome) =
-            process(&mut self.tls, records, goal, &mut sink, &mut self.outgoing);
+            fork::with_cryptography(|| process(tls, records, goal, &mut sink, outgoing));
         let filled = sink.filled;
         let is_accepted = sink.sent_end_of_early_data && self.early_data == EarlyData::Sent;
         if is_accepted || self.early_len() > 0 {

@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand;
 use rustix::fs::{
     AtFlags, Mode, OFlags, RenameFlags, fchmod, fsync, linkat, openat, renameat_with, unlinkat,
 };
@@ -302,7 +301,8 @@ fn create_beside(target: &Target) -> io::Result<(String, File)> {
 
 fn temporary_name() -> io::Result<String> {
     let mut random = [0; 8];
-    rand::fill(&mut random).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+    crate::provider::fill_random(&mut random)
+        .map_err(|_| io::Error::other("the system gives no random numbers"))?;
     Ok(format!(".tlsmith-{:016x}", u64::from_ne_bytes(random)))
 }
 

@@ -5,6 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tlsmith::{Error, Result};
 
+extern "C" fn before() {
+    tlsmith::before_fork();
+}
+
+extern "C" fn in_parent() {
+    tlsmith::after_fork_in_parent();
+}
+
 extern "C" fn in_child() {
     tlsmith::after_fork_in_child();
 }
@@ -15,9 +23,9 @@ pub(crate) fn watch_forks() -> Result<()> {
     if WATCHED.load(Ordering::Acquire) {
         return Ok(());
     }
-    // SAFETY: the handler only adds to an atomic number, which may be done between fork()
+    // SAFETY: the handler in the child only changes atomic variables, which may be done between fork()
     // and whatever follows, and the library is never unloaded (nodelete).
-    match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
+    match unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } {
         // Two threads may both come here: a fork that is counted twice is noticed as well.
         0 => WATCHED.store(true, Ordering::Release),
         error => {
