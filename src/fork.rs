@@ -49,9 +49,12 @@ pub(crate) fn with_cryptography<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Calls the application from within [`with_cryptography`]: it may fork, or wait for a
-/// thread that does.
-pub(crate) fn without_cryptography<T>(call: impl FnOnce() -> T) -> T {
+/// Calls the application from within a handshake: it may fork, or wait for a thread that
+/// is in [`before_fork`].
+///
+/// The library does so for its own callbacks.  A `log::Log` that may do either calls it,
+/// since rustls logs in the middle of a handshake.
+pub fn without_cryptography<T>(call: impl FnOnce() -> T) -> T {
     let _restored = Exchanged::with(|_| None);
     call()
 }

@@ -35,7 +35,9 @@ pub use connection::{
 };
 pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Session, Version};
 pub use error::{CertificateProblem, Error, Result, Status};
-pub use fork::{Origin, after_fork_in_child, after_fork_in_parent, before_fork};
+pub use fork::{
+    Origin, after_fork_in_child, after_fork_in_parent, before_fork, without_cryptography,
+};
 pub use pki::*;
 pub use trust::{Judge, KeyPurpose, RevocationRules, Verdict};
 

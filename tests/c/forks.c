@@ -465,6 +465,46 @@ static void a_child_that_a_callback_forks_does_not_go_on_with_the_handshake(void
 	client_ctx = own;
 }
 
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool is_logging;
+
+static void log_under_lock(void *userdata, int level, const char *message)
+{
+	(void)userdata, (void)level, (void)message;
+	is_logging = true;
+	pthread_mutex_lock(&log_lock);
+	pthread_mutex_unlock(&log_lock);
+}
+
+static void *shake_once(void *unused)
+{
+	struct pair p;
+
+	start_over_memory(&p);
+	shake(&p);
+	end(&p);
+	return unused;
+}
+
+static void a_fork_does_not_wait_for_a_log_callback(void)
+{
+	pthread_t thread;
+	pid_t child;
+
+	is_logging = false;
+	CHECK(tlsmith_set_log(5, log_under_lock, NULL) == 0);
+	pthread_mutex_lock(&log_lock);
+	CHECK(pthread_create(&thread, NULL, shake_once, NULL) == 0);
+	while (!is_logging)
+		sched_yield();
+	if ((child = begin_child()) == 0)
+		end_child();
+	pthread_mutex_unlock(&log_lock);
+	await(child);
+	pthread_join(thread, NULL);
+	CHECK(tlsmith_set_log(0, NULL, NULL) == 0);
+}
+
 int main(void)
 {
 	begin_all();
@@ -479,6 +519,7 @@ int main(void)
 	tickets_of_a_parent_are_not_those_of_its_child();
 	random_numbers_of_processes_differ();
 	a_child_that_a_callback_forks_does_not_go_on_with_the_handshake();
+	a_fork_does_not_wait_for_a_log_callback();
 	end_all();
 	return failures != 0;
 }
