@@ -80,7 +80,9 @@ class Java(_Language):
         return folder
 
 
-class ProgramClient(ClientPeer):
+class Program:
+    """What a program of ours in some language is, whichever end it is."""
+
     def __init__(self, language):
         self.language = language
         self.name = language.name
@@ -89,6 +91,8 @@ class ProgramClient(ClientPeer):
     def version(self):
         return self.language.version()
 
+
+class ProgramClient(Program, ClientPeer):
     def talk(self, errand):
         column = errand.column
         write_pkcs12(errand.folder)
@@ -98,15 +102,7 @@ class ProgramClient(ClientPeer):
         return told_in_lines(errand.folder, finish(command, errand.folder))
 
 
-class ProgramServer(ServerPeer):
-    def __init__(self, language):
-        self.language = language
-        self.name = language.name
-        self.heavy = getattr(language, "heavy", False)
-
-    def version(self):
-        return self.language.version()
-
+class ProgramServer(Program, ServerPeer):
     def serving(self, errand):
         write_pkcs12(errand.folder)
         command = [*self.language.command(errand.builds), "server"]
