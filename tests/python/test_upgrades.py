@@ -55,6 +55,14 @@ async def starttls_server(server, answers, reader, writer):
         pass
 
 
+async def starttls_listening(identity, answers=b""):
+    """What accepts clients of starttls_server() on a port of its own."""
+    server = tlsmith.Server(identity)
+    return await asyncio.start_server(
+        lambda *streams: starttls_server(server, answers, *streams), "127.0.0.1", 0
+    )
+
+
 async def starttls(address):
     """The streams of a client at the point where TLS begins."""
     reader, writer = await asyncio.open_connection(*address)
@@ -68,10 +76,7 @@ def test_starttls_goes_on_with_tls_on_both_sides(loop, version, ca, identity):
     client = tlsmith.Client(trust=ca, max_version=version)
 
     async def main():
-        server = tlsmith.Server(identity)
-        listening = await asyncio.start_server(
-            lambda *streams: starttls_server(server, b"", *streams), "127.0.0.1", 0
-        )
+        listening = await starttls_listening(identity)
         async with listening:
             old = await starttls(listening.sockets[0].getsockname())
             reader, writer = await aio.start_tls(*old, client, server_name="localhost")
@@ -90,10 +95,7 @@ def test_starttls_goes_on_with_tls_on_both_sides(loop, version, ca, identity):
 @pytest.mark.parametrize("server_name", ["other.example", None])
 def test_a_server_that_is_not_the_one_is_refused_after_starttls(loop, server_name, ca, identity):
     async def main():
-        server = tlsmith.Server(identity)
-        listening = await asyncio.start_server(
-            lambda *streams: starttls_server(server, b"", *streams), "127.0.0.1", 0
-        )
+        listening = await starttls_listening(identity)
         async with listening:
             old = await starttls(listening.sockets[0].getsockname())
             expected = tlsmith.VerifyError if server_name else tlsmith.ConfigError
@@ -108,10 +110,7 @@ def test_a_server_that_is_not_the_one_is_refused_after_starttls(loop, server_nam
 
 def test_what_was_sent_in_the_clear_never_passes_for_encrypted(loop, ca, identity):
     async def main():
-        server = tlsmith.Server(identity)
-        listening = await asyncio.start_server(
-            lambda *streams: starttls_server(server, b"250 injected\r\n", *streams), "127.0.0.1", 0
-        )
+        listening = await starttls_listening(identity, b"250 injected\r\n")
         async with listening:
             old = await starttls(listening.sockets[0].getsockname())
             await asyncio.sleep(0)
