@@ -17,14 +17,14 @@ use crate::{Error, Result, Status};
 /// How many forks this process is away from the one that loaded the library.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
-/// Held for reading by every thread that is in the cryptographic library, and for writing
-/// by one that forks.  AWS-LC takes locks for its random numbers, and a child that finds
-/// one of them taken by a thread of its parent waits for ever.
+/// Read-locked by every thread inside the cryptographic library, and write-locked across a
+/// fork.  AWS-LC's random number generator takes locks: a child that inherits one of them
+/// locked by another thread of its parent would wait for ever.
 static CRYPTOGRAPHY: RwLock<()> = RwLock::new(());
 
-/// Held by the thread that forks, and whether one does: the others let it go first, since
-/// a lock for reading that is always taken by somebody would keep it out.
-static TURN: Mutex<()> = Mutex::new(());
+/// Gives a forking thread precedence: readers arriving later wait for this lock.  Without
+/// it, overlapping read locks could keep the fork waiting indefinitely.
+static PRECEDENCE: Mutex<()> = Mutex::new(());
 static IS_FORKING: AtomicBool = AtomicBool::new(false);
 
 type Reading = RwLockReadGuard<'static, ()>;
@@ -37,15 +37,15 @@ thread_local! {
 
 fn read() -> Reading {
     if IS_FORKING.load(Ordering::Relaxed) {
-        drop(TURN.lock());
+        drop(PRECEDENCE.lock());
     }
     CRYPTOGRAPHY.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Calls the cryptographic library for something that may take random numbers.  No thread
-/// forks meanwhile.
+/// Calls the cryptographic library, for operations that may draw random numbers.  Forks
+/// on other threads wait until it returns.
 pub(crate) fn with_cryptography<T>(work: impl FnOnce() -> T) -> T {
-    let _restored = Exchanged::with(|outer| Some(outer.unwrap_or_else(read)));
+    let _restored = RestoreReading::after(|outer| Some(outer.unwrap_or_else(read)));
     work()
 }
 
@@ -55,18 +55,18 @@ pub(crate) fn with_cryptography<T>(work: impl FnOnce() -> T) -> T {
 /// The library does so for its own callbacks.  A `log::Log` that may do either calls it,
 /// since rustls logs in the middle of a handshake.
 pub fn without_cryptography<T>(call: impl FnOnce() -> T) -> T {
-    let _restored = Exchanged::with(|_| None);
+    let _restored = RestoreReading::after(|_| None);
     call()
 }
 
-/// What a thread held before: it holds that again at the end, after a panic too.  A thread
-/// that is ending, whose variables are gone, holds nothing.
-struct Exchanged {
+/// Restores on drop, also after a panic, whether this thread holds the read lock.  During
+/// the destruction of its thread-locals a thread holds none.
+struct RestoreReading {
     was_reading: bool,
 }
 
-impl Exchanged {
-    fn with(change: impl FnOnce(Option<Reading>) -> Option<Reading>) -> Self {
+impl RestoreReading {
+    fn after(change: impl FnOnce(Option<Reading>) -> Option<Reading>) -> Self {
         let outer = READING.try_with(Cell::take).ok().flatten();
         let was_reading = outer.is_some();
         let _ = READING.try_with(|reading| reading.set(change(outer)));
@@ -74,7 +74,7 @@ impl Exchanged {
     }
 }
 
-impl Drop for Exchanged {
+impl Drop for RestoreReading {
     fn drop(&mut self) {
         let inner = READING.try_with(Cell::take).ok().flatten();
         if self.was_reading {
@@ -84,24 +84,24 @@ impl Drop for Exchanged {
     }
 }
 
-/// Prepares for a fork(): waits until no other thread is in the cryptographic library,
-/// and keeps the others out until [`after_fork_in_parent`] and [`after_fork_in_child`].
+/// Prepares for a fork(): waits until no other thread is inside the cryptographic library,
+/// and keeps the others out until [`after_fork_in_parent`] or [`after_fork_in_child`].
 ///
-/// The C and the Python library call it on their own (pthread_atfork).  It waits for at
-/// most as long as a key takes to generate: a second or more for RSA.
+/// The C and the Python library register it themselves (pthread_atfork).  It blocks for as
+/// long as the longest operation in progress: generating an RSA key takes a second or more.
 pub fn before_fork() {
-    // A signal handler may fork within the cryptographic library, and cannot wait for it.
+    // A signal handler that interrupted the cryptographic library cannot wait for it.
     let reading = READING.take();
     if reading.is_none() {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let precedence = PRECEDENCE.lock().unwrap_or_else(PoisonError::into_inner);
         IS_FORKING.store(true, Ordering::Relaxed);
-        let alone = CRYPTOGRAPHY.write().unwrap_or_else(PoisonError::into_inner);
-        FORKING.set(Some((alone, turn)));
+        let exclusive = CRYPTOGRAPHY.write().unwrap_or_else(PoisonError::into_inner);
+        FORKING.set(Some((exclusive, precedence)));
     }
     READING.set(reading);
 }
 
-/// Ends in the parent what [`before_fork`] began.
+/// Releases in the parent what [`before_fork`] locked.
 pub fn after_fork_in_parent() {
     let forking = FORKING.take();
     if forking.is_some() {

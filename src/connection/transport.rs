@@ -149,9 +149,9 @@ pub struct SocketTransport<F> {
 
 impl<F: AsFd + Send + Sync> SocketTransport<F> {
     /// Uses `socket`, a stream socket (TCP or Unix) that is connected, or whose
-    /// connect() is in progress: sending waits for that, and fails if it fails.
+    /// connect() is in progress: the first write waits for it and reports its failure.
     /// Anything else is refused: a closed descriptor, a file, a datagram or a
-    /// listening socket, and a socket that nobody has begun to connect.
+    /// listening socket, and a socket on which connect() was never called.
     pub fn new(socket: F) -> Result<Self> {
         check_socket(&socket)?;
         Ok(Self::connected_later(socket))
@@ -406,17 +406,17 @@ fn check_socket(socket: &impl AsFd) -> Result<()> {
 
 /// Whether nobody has called connect() on this socket.
 ///
-/// getpeername() fails as well while connect() is in progress, and after the peer reset
-/// the connection.  The first carries on when the socket is writable; the second is an
-/// event of the network, which the first read reports.  Linux tells the three apart by
-/// what it polls for: a hang-up alone, nothing yet, and a hang-up that is readable.
+/// getpeername() also fails while connect() is in progress, and after the peer reset the
+/// connection.  Writes wait for a pending connect(), and the first read reports a reset.
+/// On Linux poll() tells the three apart: an unused socket has POLLHUP alone, a pending
+/// one has no event, and a reset one has POLLHUP with POLLIN or POLLERR.
 fn never_connected(socket: impl AsFd) -> bool {
     if rustix::net::getpeername(&socket) != Err(Errno::NOTCONN) {
         return false;
     }
-    let mut asked = [PollFd::new(&socket, PollFlags::IN)];
-    let polled = rustix::event::poll(&mut asked, Some(&Timespec::default()));
-    let events = asked[0].revents();
+    let mut descriptors = [PollFd::new(&socket, PollFlags::IN)];
+    let polled = rustix::event::poll(&mut descriptors, Some(&Timespec::default()));
+    let events = descriptors[0].revents();
     polled.is_ok()
         && events.contains(PollFlags::HUP)
         && !events.intersects(PollFlags::IN | PollFlags::ERR)

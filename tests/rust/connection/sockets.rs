@@ -287,8 +287,8 @@ fn what_is_no_connected_socket_by_then_fails_with_its_system_call() {
     }
 }
 
-/// A listener whose queue is full, those who wait in it, and a socket whose connect() is
-/// in progress until somebody takes them out.
+/// A listener whose backlog is full, the sockets in its backlog, and a socket whose
+/// connect() stays in progress until they are accepted.
 fn connecting() -> (TcpListener, Vec<OwnedFd>, Arc<OwnedFd>) {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -303,9 +303,9 @@ fn connecting() -> (TcpListener, Vec<OwnedFd>, Arc<OwnedFd>) {
             Ok(()) | Err(Errno::INPROGRESS) => {}
             Err(error) => panic!("{error}"),
         }
-        let mut asked = [PollFd::new(&socket, PollFlags::OUT)];
+        let mut polled = [PollFd::new(&socket, PollFlags::OUT)];
         let limit = Timespec::try_from(Duration::from_millis(50)).unwrap();
-        if rustix::event::poll(&mut asked, Some(&limit)).unwrap() == 0 {
+        if rustix::event::poll(&mut polled, Some(&limit)).unwrap() == 0 {
             return (listener, waiting, Arc::new(socket));
         }
         waiting.push(socket);
@@ -313,7 +313,7 @@ fn connecting() -> (TcpListener, Vec<OwnedFd>, Arc<OwnedFd>) {
 }
 
 #[test]
-fn a_client_takes_a_socket_whose_connect_is_in_progress() {
+fn client_accepts_a_socket_whose_connect_is_in_progress() {
     for waits in [false, true] {
         let (listener, waiting, socket) = connecting();
         let transport = SocketTransport::new(socket.clone()).unwrap();
@@ -354,7 +354,7 @@ fn a_client_takes_a_socket_whose_connect_is_in_progress() {
 }
 
 #[test]
-fn a_connect_that_fails_later_fails_the_handshake_with_its_reason() {
+fn handshake_reports_why_a_pending_connect_failed() {
     let (listener, _waiting, socket) = connecting();
     let transport = SocketTransport::new(socket.clone()).unwrap();
     let client = Connection::client(&client_context(), Some("localhost"), transport).unwrap();
