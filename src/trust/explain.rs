@@ -17,11 +17,11 @@ use super::keys;
 use super::path::Failure;
 use super::policy::Refusal;
 use super::purpose;
-use super::revocation::Crls;
+use super::revocation::{self, Crls};
 use super::roots::Roots;
 use super::rules::{self, Demands, Path};
 use super::signature;
-use crate::pki::{self, Certificate, Outline, extension_oid as oid};
+use crate::pki::{self, Certificate, Crl, Outline, extension_oid as oid};
 use crate::{CertificateProblem as Problem, Error, Status};
 
 /// How far a chain is followed to explain a refusal: a peer can send any number of
@@ -70,6 +70,33 @@ impl<'q, 'a> Question<'q, 'a> {
             .filter_map(|der| Outline::from_der(der).ok())
             .collect()
     }
+}
+
+impl<'q, 'a> Question<'q, 'a> {
+    /// The first certificate of the chain about which no CRL can be used: there are some
+    /// of its issuer, and each has this fault.  It depends on the CRL and on those that may
+    /// have issued it.
+    fn needing_crl(&self, has_fault: impl Fn(&Crl, &[&Outline<'_>]) -> bool) -> &'q Outline<'a> {
+        let (chain, roots) = (self.chain(), self.roots());
+        let roots: Vec<_> = roots.iter().collect();
+        let is_at_fault = |index: usize| {
+            let issuer = issuer_of(chain[index]);
+            let mut crls = self.crls.of(&issuer).peekable();
+            let issuers = issuers(&chain, &roots, index);
+            crls.peek().is_some() && crls.all(|crl| has_fault(crl, issuers))
+        };
+        let found = (0..chain.len()).find(|index| is_at_fault(*index));
+        chain[found.unwrap_or_default()]
+    }
+}
+
+/// Those that may have issued a certificate of the chain: the next one, or the roots.
+fn issuers<'s, 'q, 'a>(
+    chain: &'s [&'q Outline<'a>],
+    roots: &'s [&'q Outline<'a>],
+    index: usize,
+) -> &'s [&'q Outline<'a>] {
+    chain.get(index + 1..index + 2).unwrap_or(roots)
 }
 
 /// The refusal of a chain.
@@ -130,26 +157,32 @@ fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
         PathError::UnknownRevocationStatus => unknown_revocation(question),
         PathError::CrlExpired { next_update, .. } => {
             let end = i64::try_from(next_update.as_secs()).unwrap_or(i64::MAX);
+            let is_outdated = |crl: &Crl, _: &[&Outline<'_>]| crl.next_update() == Some(end);
             Finding::new(
                 Problem::UnknownRevocation,
                 format!(
                     "no CRL that is new enough says whether the certificate of '{}' is revoked: \
                      the one at hand was to be replaced by {} ({} ago), get its successor",
-                    subject_of(leaf),
+                    subject_of(question.needing_crl(is_outdated)),
                     pki::moment(end),
                     pki::span(now.saturating_sub(end)),
                 ),
             )
         }
-        PathError::InvalidCrlSignatureForPublicKey => Finding::new(
-            Problem::UnknownRevocation,
-            format!(
-                "no CRL for the certificate of '{}' is signed with the key of its issuer '{}': \
-                 another CA has the same name, or the CRL is forged",
-                subject_of(leaf),
-                issuer_of(leaf)
-            ),
-        ),
+        PathError::InvalidCrlSignatureForPublicKey => {
+            let is_unsigned =
+                |crl: &Crl, issuers: &[&Outline<'_>]| !revocation::is_signed_by(crl, issuers);
+            let certificate = question.needing_crl(is_unsigned);
+            Finding::new(
+                Problem::UnknownRevocation,
+                format!(
+                    "no CRL for the certificate of '{}' is signed with the key of its issuer \
+                     '{}': another CA has the same name, or the CRL is forged",
+                    subject_of(certificate),
+                    issuer_of(certificate)
+                ),
+            )
+        }
         PathError::IssuerNotCrlSigner => {
             let may_not = |one: &&Outline<'_>| one.allows_key_usage("cRLSign") == Ok(false);
             let culprit = question.chain().into_iter().skip(1).find(may_not);
@@ -300,12 +333,8 @@ fn bad_signature(question: &Question<'_, '_>) -> Finding {
         keys.any(|key| signature::is_issued_with(one, key))
     };
     let roots: Vec<_> = roots.iter().collect();
-    let issuers = |index: usize| match chain.get(index + 1) {
-        Some(issuer) => std::slice::from_ref(issuer),
-        None => &roots[..],
-    };
     let mut indexes = 0..chain.len();
-    let forged = indexes.find(|index| !is_signed(chain[*index], issuers(*index)));
+    let forged = indexes.find(|&index| !is_signed(chain[index], issuers(&chain, &roots, index)));
     let Some(forged) = forged else {
         // Every signature of this path is good: webpki ranks that of another one higher.
         return path_len(question);

@@ -165,7 +165,10 @@ fn refusal(certificate: &Outline<'_>, purpose: KeyPurpose) -> Finding {
     let subject = subject_of(certificate);
     let is_ca = matches!(certificate.basic_constraints(), Ok(Some((true, _))));
     let sentence = match (is_ca, allowed.is_empty()) {
-        (true, _) => format!(
+        (true, true) => format!(
+            "the CA '{subject}' has an empty extended key usage, so it may vouch for nothing"
+        ),
+        (true, false) => format!(
             "the CA '{subject}' may only vouch for {allowed}, not for {purpose} (extended key \
              usage)"
         ),

@@ -70,9 +70,14 @@ impl Crls {
         self.lists.iter().map(|(crl, _)| crl)
     }
 
+    /// Those of this authority.
+    pub(super) fn of(&self, issuer: &str) -> impl Iterator<Item = &Crl> {
+        self.iter().filter(move |crl| crl.issuer() == issuer)
+    }
+
     /// Whether one is of this authority.
     pub(crate) fn has_issuer(&self, issuer: &str) -> bool {
-        self.lists.iter().any(|(crl, _)| crl.issuer() == issuer)
+        self.of(issuer).next().is_some()
     }
 
     /// What one says about a certificate, if it lists it.
@@ -103,12 +108,8 @@ impl Crls {
     ) -> Result<(), Finding> {
         let parsed = Certificate::from_der(leaf.der)
             .map_err(|_| Finding::malformed(leaf, "it does not parse"))?;
-        let keys: Vec<_> = issuers
-            .iter()
-            .map(|issuer| SubjectPublicKeyInfoDer::from(issuer.spki))
-            .collect();
-        let of_issuer = self.iter().filter(|crl| crl.issuer() == parsed.issuer());
-        let mut signed = of_issuer.filter(|crl| is_signed_with_one(crl, &keys));
+        let of_issuer = self.of(parsed.issuer());
+        let mut signed = of_issuer.filter(|crl| is_signed_by(crl, issuers));
         let is_listed = |crl: &Crl| {
             let mut revoked = crl.revoked().iter();
             revoked.any(|entry| entry.serial == parsed.serial())
@@ -121,8 +122,7 @@ impl Crls {
 
     /// Whether one of this authority says that it was made after `now`.
     pub(super) fn not_yet_made(&self, issuer: &str, now: UnixTime) -> Option<&Crl> {
-        let of_issuer = self.iter().filter(|crl| crl.issuer() == issuer);
-        let mut later = of_issuer.filter(|crl| is_later(crl, now));
+        let mut later = self.of(issuer).filter(|crl| is_later(crl, now));
         later.next()
     }
 
@@ -210,6 +210,15 @@ impl Crls {
 }
 
 /// Whether one of these keys signed a CRL.
+/// Whether one of these authorities signed a CRL.
+pub(super) fn is_signed_by(crl: &Crl, issuers: &[&Outline<'_>]) -> bool {
+    let keys: Vec<_> = issuers
+        .iter()
+        .map(|issuer| SubjectPublicKeyInfoDer::from(issuer.spki))
+        .collect();
+    is_signed_with_one(crl, &keys)
+}
+
 fn is_signed_with_one(crl: &Crl, keys: &[SubjectPublicKeyInfoDer<'_>]) -> bool {
     let parts = pki::signed_parts(crl.der());
     parts.is_some_and(|(tbs, algorithm, signature)| {

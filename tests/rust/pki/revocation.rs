@@ -266,6 +266,31 @@ fn what_is_not_known_to_be_good_is_refused() {
 }
 
 #[test]
+fn an_unusable_crl_is_named_with_the_certificate_that_needs_it() {
+    let case = case(KeyType::EcdsaP256);
+    let old = CrlOptions {
+        this_update: Some(1_700_000_000),
+        ..CrlOptions::default()
+    };
+    let forger = gen_ca(&CertOptions::default()).unwrap();
+    let old = gen_crl(&case.root, &[], &old).unwrap();
+    for (unusable, expected) in [
+        (
+            old,
+            "whether the certificate of 'CN=tlsmith intermediate CA'",
+        ),
+        (
+            crl(&forger, &[]),
+            "no CRL for the certificate of 'CN=tlsmith intermediate CA' is signed with the key \
+             of its issuer 'CN=tlsmith CA'",
+        ),
+    ] {
+        let (_, sentence) = status_of(verify(&case, &[crl(&case.middle, &[]), unusable]));
+        assert!(sentence.contains(expected), "{sentence}");
+    }
+}
+
+#[test]
 fn who_may_not_sign_crls_is_told_so() {
     let case = case(KeyType::EcdsaP256);
     for (ca, part) in [
