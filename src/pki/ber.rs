@@ -8,12 +8,16 @@ use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
-use super::element::{Elements, OCTET_STRING, encode_to};
+use super::element::{Elements, OCTET_STRING, encode_header, header_length};
 
 /// How many elements may stand inside each other: files have about ten.
 const DEEPEST: usize = 24;
 
 const CONSTRUCTED: u8 = 0x20;
+
+/// The tag of an OCTET STRING in pieces.
+const IN_PIECES: u8 = OCTET_STRING | CONSTRUCTED;
+
 const END_OF_CONTENTS: [u8; 2] = [0, 0];
 
 /// What was DER already, or a copy, which is wiped when it is dropped: it may hold keys.
@@ -40,9 +44,16 @@ pub(super) fn to_der(ber: &[u8]) -> Option<Der<'_>> {
     if elements.any().is_some() && elements.is_empty() && is_der(ber, DEEPEST) {
         return Some(Der::Same(ber));
     }
-    let mut der = Zeroizing::new(Vec::with_capacity(ber.len()));
-    let rest = convert(ber, &mut der, DEEPEST)?;
-    rest.is_empty().then_some(Der::Converted(der))
+    let mut lengths = Vec::new();
+    let (whole, rest) = measure(ber, DEEPEST, &mut lengths)?;
+    if !rest.is_empty() {
+        return None;
+    }
+    // As long as it becomes: growing would leave copies of what may be a key.
+    let room = header_length(whole.length) + whole.length;
+    let mut der = Zeroizing::new(Vec::with_capacity(room));
+    write(ber, false, &mut lengths.into_iter(), &mut der)?;
+    Some(Der::Converted(der))
 }
 
 /// Whether every length is definite and the shortest, as far as constructed elements show
@@ -53,35 +64,73 @@ fn is_der(bytes: &[u8], depth: usize) -> bool {
     };
     elements.iter().all(|element| {
         let is_constructed = element.tag & CONSTRUCTED != 0;
-        let is_in_pieces = element.tag == OCTET_STRING | CONSTRUCTED;
+        let is_in_pieces = element.tag == IN_PIECES;
         !is_in_pieces && (!is_constructed || (depth > 0 && is_der(element.content, depth - 1)))
     })
 }
 
-/// Appends the first element of `ber` to `der`: what follows it.
-fn convert<'a>(ber: &'a [u8], der: &mut Vec<u8>, depth: usize) -> Option<&'a [u8]> {
+/// An element as DER has it.
+struct Measured {
+    tag: u8,
+    /// Of its content.
+    length: usize,
+}
+
+/// Measures the first element of `ber`, and adds the length of each constructed element in
+/// it to `lengths`, outer ones first: the element, and what follows it.
+fn measure<'a>(
+    ber: &'a [u8],
+    depth: usize,
+    lengths: &mut Vec<usize>,
+) -> Option<(Measured, &'a [u8])> {
     let (tag, length, rest) = header(ber)?;
     if tag & CONSTRUCTED == 0 {
         let (content, rest) = rest.split_at_checked(length?)?;
-        encode_to(tag, content, der);
-        return Some(rest);
+        let length = content.len();
+        return Some((Measured { tag, length }, rest));
     }
     let depth = depth.checked_sub(1)?;
-    // With room from the start: growing would leave copies of what may be a key.
-    let mut content = Zeroizing::new(Vec::with_capacity(length.unwrap_or(rest.len())));
-    let rest = contents(rest, length, |part| convert(part, &mut content, depth))?;
-    match tag == OCTET_STRING | CONSTRUCTED {
-        false => encode_to(tag, &content, der),
-        true => {
-            let mut pieces = Elements(&content);
-            let mut joined = Zeroizing::new(Vec::with_capacity(content.len()));
-            while !pieces.is_empty() {
-                joined.extend_from_slice(pieces.take(OCTET_STRING)?.content);
-            }
-            encode_to(OCTET_STRING, &joined, der);
+    let is_in_pieces = tag == IN_PIECES;
+    let place = lengths.len();
+    lengths.push(0);
+    let mut sum = 0;
+    let rest = contents(rest, length, |part| {
+        let (one, rest) = measure(part, depth, lengths)?;
+        sum += match is_in_pieces {
+            true => (one.tag == OCTET_STRING).then_some(one.length)?,
+            false => header_length(one.length) + one.length,
+        };
+        Some(rest)
+    })?;
+    lengths[place] = sum;
+    let tag = if is_in_pieces { OCTET_STRING } else { tag };
+    Some((Measured { tag, length: sum }, rest))
+}
+
+/// Appends the first element of `ber`, which is measured, to `der`, without its header if
+/// it is a piece: what follows it.
+fn write<'a>(
+    ber: &'a [u8],
+    is_piece: bool,
+    lengths: &mut impl Iterator<Item = usize>,
+    der: &mut Vec<u8>,
+) -> Option<&'a [u8]> {
+    let (tag, length, rest) = header(ber)?;
+    if tag & CONSTRUCTED == 0 {
+        let (content, rest) = rest.split_at_checked(length?)?;
+        if !is_piece {
+            encode_header(tag, content.len(), der);
         }
+        der.extend_from_slice(content);
+        return Some(rest);
     }
-    Some(rest)
+    let is_in_pieces = tag == IN_PIECES;
+    let measured = lengths.next()?;
+    if !is_piece {
+        let tag = if is_in_pieces { OCTET_STRING } else { tag };
+        encode_header(tag, measured, der);
+    }
+    contents(rest, length, |part| write(part, is_in_pieces, lengths, der))
 }
 
 /// Goes through the elements of a constructed one, each of which `convert` takes from the
@@ -156,6 +205,22 @@ mod tests {
         for der in [&[0x30, 0][..], &[4, 2, 0x24, 0x80], &[0xa0, 3, 2, 1, 5]] {
             assert!(matches!(to_der(der), Some(Der::Same(same)) if same == der));
         }
+    }
+
+    #[test]
+    fn the_work_follows_the_input_and_not_its_lengths() {
+        for ber in [
+            &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff][..],
+            &[0x24, 0x80, 0x24, 0x84, 0xff, 0xff, 0xff, 0xff],
+            &[4, 0x84, 0xff, 0xff, 0xff, 0xff],
+        ] {
+            assert!(to_der(ber).is_none(), "{ber:x?}");
+        }
+        // Quadratic work on these million elements takes many minutes.
+        let empty = [0x30, 0x80, 0, 0].repeat(1 << 20);
+        let ber = [&[0x30, 0x80][..], &empty, &[0, 0]].concat();
+        let der = to_der(&ber).unwrap();
+        assert_eq!(der.len(), header_length(2 << 20) + (2 << 20));
     }
 
     #[test]

@@ -120,16 +120,29 @@ pub(super) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
 
 /// Appends an element with this tag and content to `der`.
 pub(super) fn encode_to(tag: u8, content: &[u8], der: &mut Vec<u8>) {
-    let length = content.len().to_be_bytes();
-    let digits = &length[length.iter().take_while(|byte| **byte == 0).count()..];
+    encode_header(tag, content.len(), der);
+    der.extend_from_slice(content);
+}
+
+/// Appends the tag and the length of an element with that much content to `der`.
+pub(super) fn encode_header(tag: u8, length: usize, der: &mut Vec<u8>) {
+    let bytes = length.to_be_bytes();
+    let digits = &bytes[bytes.iter().take_while(|byte| **byte == 0).count()..];
     der.push(tag);
-    if content.len() >= 0x80 {
+    if length >= 0x80 {
         der.push(0x80 | u8::try_from(digits.len()).unwrap_or(0x7f));
         der.extend_from_slice(digits);
     } else {
-        der.extend(u8::try_from(content.len()));
+        der.extend(u8::try_from(length));
     }
-    der.extend_from_slice(content);
+}
+
+/// How many bytes the tag and the length of an element with that much content take.
+pub(super) const fn header_length(length: usize) -> usize {
+    match length {
+        0..0x80 => 2,
+        _ => 2 + (usize::BITS - length.leading_zeros()).div_ceil(8) as usize,
+    }
 }
 
 /// Where a part of a document lies in it.
@@ -149,6 +162,7 @@ mod tests {
             let der = encode(OCTET_STRING, &content);
             let element = only(&der, OCTET_STRING).unwrap();
             assert_eq!((element.content, element.whole), (&content[..], &der[..]));
+            assert_eq!(header_length(length), der.len() - length);
             assert_eq!(place(element.content, &der), der.len() - length..der.len());
             assert_eq!(only(&der, SEQUENCE), None);
             assert_eq!(only(&[&der[..], &[0]].concat(), OCTET_STRING), None);

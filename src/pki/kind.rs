@@ -69,8 +69,11 @@ impl Kind {
 
     /// The kind that DER, or BER, is built like.
     pub(super) fn of_der(der: &[u8]) -> Option<Self> {
-        let der = ber::to_der(der)?;
-        let inner = Elements(only(&der, SEQUENCE)?.content);
+        Self::of_structure(der).or_else(|| Self::of_structure(&ber::to_der(der)?))
+    }
+
+    fn of_structure(der: &[u8]) -> Option<Self> {
+        let inner = Elements(only(der, SEQUENCE)?.content);
         let mut parts = inner;
         let first = parts.any()?;
         match first.tag {

@@ -125,11 +125,12 @@ fn begin(line: &[u8]) -> Option<String> {
     is_label(label).then(|| String::from_utf8(label.to_vec()).ok())?
 }
 
-/// Labels are words of capitals and digits, such as "X509 CRL" (RFC 7468, section 2).
+/// Labels are words of capitals and digits, such as "X509 CRL" (RFC 7468, section 2), and
+/// "PKCS #7 SIGNED DATA".
 fn is_label(label: &[u8]) -> bool {
     const LONGEST: usize = 40;
-    let is_word = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ';
-    label.len() <= LONGEST && label.iter().all(is_word)
+    let is_usual = |byte: &u8| matches!(*byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'#');
+    label.len() <= LONGEST && label.iter().all(is_usual)
 }
 
 fn damaged(label: &str, how: &str) -> Error {
