@@ -11,21 +11,32 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{
     Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+use std::thread::LocalKey;
 
 use crate::{Error, Result, Status};
 
 /// How many forks this process is away from the one that loaded the library.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
-/// Read-locked by every thread inside the cryptographic library, and write-locked across a
-/// fork.  AWS-LC's random number generator takes locks: a child that inherits one of them
-/// locked by another thread of its parent would wait for ever.
-static CRYPTOGRAPHY: RwLock<()> = RwLock::new(());
+/// What keeps threads out of the cryptographic library across a fork.  AWS-LC's random
+/// number generator takes locks: a child that inherits one of them locked by another thread
+/// of its parent would wait for ever.
+#[derive(Default)]
+struct Gate {
+    /// Read-locked by every thread inside, and write-locked across a fork.
+    cryptography: RwLock<()>,
+    /// Locked by a thread that forks, for which readers that arrive later wait: overlapping
+    /// read locks could keep it waiting indefinitely.
+    fork_queue: Mutex<()>,
+    is_forking: AtomicBool,
+}
 
-/// Gives a forking thread precedence: readers arriving later wait for this lock.  Without
-/// it, overlapping read locks could keep the fork waiting indefinitely.
-static PRECEDENCE: Mutex<()> = Mutex::new(());
-static IS_FORKING: AtomicBool = AtomicBool::new(false);
+/// A child has its own: it may have been forked where its parent could not lock this one.
+static GATE: PerProcess<Gate> = PerProcess::at_start(Gate {
+    cryptography: RwLock::new(()),
+    fork_queue: Mutex::new(()),
+    is_forking: AtomicBool::new(false),
+});
 
 type Reading = RwLockReadGuard<'static, ()>;
 type Forking = (RwLockWriteGuard<'static, ()>, MutexGuard<'static, ()>);
@@ -35,11 +46,19 @@ thread_local! {
     static FORKING: Cell<Option<Forking>> = const { Cell::new(None) };
 }
 
+/// Takes what a thread-local holds: nothing while the thread-locals are destroyed.
+fn take<T>(held: &'static LocalKey<Cell<Option<T>>>) -> Option<T> {
+    held.try_with(Cell::take).ok().flatten()
+}
+
 fn read() -> Reading {
-    if IS_FORKING.load(Ordering::Relaxed) {
-        drop(PRECEDENCE.lock());
+    let gate = GATE.here();
+    if gate.is_forking.load(Ordering::Relaxed) {
+        drop(gate.fork_queue.lock());
     }
-    CRYPTOGRAPHY.read().unwrap_or_else(PoisonError::into_inner)
+    gate.cryptography
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Calls the cryptographic library, for operations that may draw random numbers.  Forks
@@ -67,7 +86,7 @@ struct RestoreReading {
 
 impl RestoreReading {
     fn after(change: impl FnOnce(Option<Reading>) -> Option<Reading>) -> Self {
-        let outer = READING.try_with(Cell::take).ok().flatten();
+        let outer = take(&READING);
         let was_reading = outer.is_some();
         let _ = READING.try_with(|reading| reading.set(change(outer)));
         Self { was_reading }
@@ -76,7 +95,7 @@ impl RestoreReading {
 
 impl Drop for RestoreReading {
     fn drop(&mut self) {
-        let inner = READING.try_with(Cell::take).ok().flatten();
+        let inner = take(&READING);
         if self.was_reading {
             let guard = inner.unwrap_or_else(read);
             let _ = READING.try_with(|reading| reading.set(Some(guard)));
@@ -90,33 +109,41 @@ impl Drop for RestoreReading {
 /// The C and the Python library register it themselves (pthread_atfork).  It blocks for as
 /// long as the longest operation in progress: generating an RSA key takes a second or more.
 pub fn before_fork() {
+    let reading = take(&READING);
     // A signal handler that interrupted the cryptographic library cannot wait for it.
-    let reading = READING.take();
     if reading.is_none() {
-        let precedence = PRECEDENCE.lock().unwrap_or_else(PoisonError::into_inner);
-        IS_FORKING.store(true, Ordering::Relaxed);
-        let exclusive = CRYPTOGRAPHY.write().unwrap_or_else(PoisonError::into_inner);
-        FORKING.set(Some((exclusive, precedence)));
+        let gate = GATE.here();
+        let place = gate
+            .fork_queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        gate.is_forking.store(true, Ordering::Relaxed);
+        let exclusive = gate
+            .cryptography
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let _ = FORKING.try_with(|forking| forking.set(Some((exclusive, place))));
     }
-    READING.set(reading);
+    let _ = READING.try_with(|held| held.set(reading));
 }
 
 /// Releases in the parent what [`before_fork`] locked.
 pub fn after_fork_in_parent() {
-    let forking = FORKING.take();
-    if forking.is_some() {
-        IS_FORKING.store(false, Ordering::Relaxed);
+    if let Some(locks) = take(&FORKING) {
+        GATE.here().is_forking.store(false, Ordering::Relaxed);
+        drop(locks);
     }
 }
 
 /// Tells the library that this process is a forked child.  Call it in the child after
 /// every fork(), before anything else of this library.
 ///
-/// The C and the Python library call it on their own (pthread_atfork).  It only changes
-/// atomic variables, so that it may run between fork() and whatever comes next.
+/// The C and the Python library call it on their own (pthread_atfork).  It counts the fork
+/// and releases what [`before_fork`] locked on this thread.  It allocates nothing and waits
+/// for nothing, so that it may run between fork() and whatever comes next.
 pub fn after_fork_in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
-    after_fork_in_parent();
+    drop(take(&FORKING));
 }
 
 /// The process that something was made in.

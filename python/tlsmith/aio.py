@@ -199,6 +199,8 @@ async def start_tls(
             return await protocol.streams(encrypted)
     except BaseException as error:
         protocol.give_up()
+        # A time limit may pass before the protocol has the transport.
+        writer.transport.abort()
         if isinstance(error, TimeoutError) and not isinstance(error, Error):
             raise TimedOut(None, f"no handshake within {timeout} seconds") from error
         raise

@@ -91,11 +91,7 @@ impl Context {
     /// Whether a server can be accepted whatever its name: names are not checked, or it
     /// may have one of the pinned certificates.
     pub(crate) fn accepts_any_name(&self) -> bool {
-        let has_pinned = |settings: &Settings| {
-            let policy = settings.server_policy();
-            policy.is_ok_and(|policy| !policy.pinned.is_empty())
-        };
-        !self.checks_names() || self.with_settings(has_pinned)
+        !self.checks_names() || self.with_settings(|settings| settings.has_pinned())
     }
 
     /// The sessions that others may share.  Where that is too late, nothing is the

@@ -22,7 +22,7 @@ use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::pki::{self, Certificate, Crl, Identity};
 use crate::provider::provider;
 use crate::trust::{Crls, Judge, LEAST_SECURITY, NameCheck, Policy, RevocationRules, Roots};
-use crate::{Error, Result, Status, explain};
+use crate::{Error, Result, Status, explain, fork};
 
 /// What stands before the content of a record (RFC 8446, section 5.1).
 pub(super) const RECORD_HEADER: usize = 5;
@@ -364,7 +364,8 @@ impl Settings {
             }
             None => {
                 let suite = aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128;
-                let (public_key, _) = suite.generate_key_pair().map_err(|error| {
+                let made = fork::with_cryptography(|| suite.generate_key_pair());
+                let (public_key, _) = made.map_err(|error| {
                     Error::new(
                         Status::Internal,
                         format!("cannot make a key for GREASE: {}", explain::tls(&error)),
@@ -502,6 +503,11 @@ impl Settings {
         .filter(|(version, _)| wanted.contains(version))
         .map(|(_, supported)| supported)
         .collect()
+    }
+
+    /// Whether certificates are trusted by their fingerprints.
+    pub(crate) fn has_pinned(&self) -> bool {
+        !self.pinned.is_empty()
     }
 
     /// What a client demands of servers.

@@ -5,7 +5,7 @@ use const_oid::ObjectIdentifier;
 use der::Encode;
 use der::asn1::OctetStringRef;
 use pkcs5::EncryptionScheme;
-use pkcs5::pbes2::{AES_256_CBC_OID, Parameters};
+use pkcs5::pbes2::Parameters;
 use pkcs8::EncryptedPrivateKeyInfo;
 use zeroize::Zeroizing;
 
@@ -132,7 +132,7 @@ fn unsupported(algorithm: Element<'_>) -> Error {
         Status::Unsupported,
         format!(
             "the private key is encrypted with an algorithm that is not supported ({what}): \
-             'openssl pkcs8 -topk8 -v2 aes-256-cbc' encrypts it with one that is ({AES_256_CBC_OID})"
+             convert it with 'openssl pkcs8 -topk8 -v2 aes-256-cbc'"
         ),
     )
 }

@@ -80,10 +80,10 @@ impl<'a> Secret<'a> {
         let scheme = parts.take(OBJECT_IDENTIFIER).ok_or(Refused::Malformed)?;
         match ObjectIdentifier::from_bytes(scheme.content).map_err(|_| Refused::Malformed)? {
             PBES2 => self.decrypt_pbes2(algorithm, data, work),
-            SHA_AND_3DES => self.decrypt_old::<TdesEde3>(parts, data, 24, work),
-            SHA_AND_2DES => self.decrypt_old::<TdesEde2>(parts, data, 16, work),
-            SHA_AND_RC2_128 => self.decrypt_old::<Rc2>(parts, data, 16, work),
-            SHA_AND_RC2_40 => self.decrypt_old::<Rc2>(parts, data, 5, work),
+            SHA_AND_3DES => self.decrypt_pkcs12::<TdesEde3>(parts, data, 24, work),
+            SHA_AND_2DES => self.decrypt_pkcs12::<TdesEde2>(parts, data, 16, work),
+            SHA_AND_RC2_128 => self.decrypt_pkcs12::<Rc2>(parts, data, 16, work),
+            SHA_AND_RC2_40 => self.decrypt_pkcs12::<Rc2>(parts, data, 5, work),
             _ => Err(Refused::Unsupported),
         }
     }
@@ -111,8 +111,9 @@ impl<'a> Secret<'a> {
         Ok(plain)
     }
 
-    /// In the ways of old, with a key of so many bytes.
-    fn decrypt_old<C: KeyInit + BlockCipherDecrypt>(
+    /// Decrypts with a scheme of PKCS#12 (RFC 7292, appendix C) and a key of `key_length`
+    /// bytes.
+    fn decrypt_pkcs12<C: KeyInit + BlockCipherDecrypt>(
         &self,
         mut parameters: Elements<'_>,
         data: &[u8],
@@ -128,7 +129,10 @@ impl<'a> Secret<'a> {
             Some((salt, rounds(&mut parameters)?))
         };
         let (salt, rounds) = read().ok_or(Refused::Malformed)?;
-        work.spend(rounds).map_err(Refused::TooMuchWork)?;
+        // A block for each 20 bytes of the key, and one for the IV.
+        let blocks = key_length.div_ceil(20) as u64 + 1;
+        work.spend(rounds.saturating_mul(blocks))
+            .map_err(Refused::TooMuchWork)?;
         let derive = |what, length| derive::<Sha1>(what, self.wide(), salt, rounds, length);
         let (key, iv) = (derive(FOR_ENCRYPTION, key_length), derive(FOR_IV, 8));
         let mut plain = Zeroizing::new(data.to_vec());
@@ -192,12 +196,12 @@ pub(super) fn derive<D: Digest + BlockSizeUser>(
         }
         let missing = length - derived.len();
         derived.extend(hash.iter().take(missing));
-        if derived.len() == length {
-            hash.as_mut_slice().zeroize();
-            return derived;
-        }
         // Each block of the input becomes its sum with the repeated hash and 1.
         let added = Zeroizing::new(hash.iter().copied().cycle().take(block).collect::<Vec<_>>());
+        hash.as_mut_slice().zeroize();
+        if derived.len() == length {
+            return derived;
+        }
         for part in input.chunks_exact_mut(block) {
             let mut carry = 1;
             for (digit, other) in part.iter_mut().zip(&*added).rev() {

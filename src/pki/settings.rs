@@ -19,6 +19,15 @@ pub(crate) struct TrustSettings {
 }
 
 impl TrustSettings {
+    /// Hands on, part by part, what tells these settings from all others.
+    pub(crate) fn for_each_part(&self, hand_on: &mut impl FnMut(&[u8])) {
+        hand_on(&[u8::from(self.trusted.is_some())]);
+        for list in [self.trusted.as_deref().unwrap_or_default(), &self.rejected] {
+            hand_on(&list.len().to_be_bytes());
+            list.iter().for_each(|purpose| hand_on(purpose));
+        }
+    }
+
     /// Whether a root may vouch for certificates with this purpose.
     pub(crate) fn allow(&self, purpose: &[u8]) -> bool {
         let names = |list: &[Vec<u8>]| list.iter().any(|one| one == purpose || one == ANY);

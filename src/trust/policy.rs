@@ -341,7 +341,7 @@ impl Policy {
         let settings = self.roots.iter().flat_map(|roots| roots.settings());
         for (certificate, settings) in settings {
             add(certificate);
-            add(format!("{settings:?}").as_bytes());
+            settings.for_each_part(&mut add);
         }
         for crl in self.crls.iter() {
             add(crl.der());

@@ -16,8 +16,9 @@ extern "C" fn in_child() {
 
 /// Has forks noticed, those of C code beside those of os.fork().
 pub(crate) fn watch() -> io::Result<()> {
-    // SAFETY: the handler in the child only changes atomic variables, which may be done between fork()
-    // and whatever follows, and extension modules are never unloaded.
+    // SAFETY: the handler in the child counts the fork and releases the locks that the one
+    // before took on this thread: it allocates nothing and waits for nothing.  The handlers
+    // stay where they are: extension modules are never unloaded.
     match unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } {
         0 => Ok(()),
         error => Err(io::Error::from_raw_os_error(error)),

@@ -276,8 +276,13 @@ fn pkcs7_bundle_is_a_chain_in_order() {
     ] {
         let (pem, der) = openssl_pkcs7(&folder, &order.concat());
         let expected = [site.chain(), root.chain()].concat();
+        let old_label = String::from_utf8(pem.clone()).unwrap();
+        let old_label = old_label
+            .replace(" PKCS7-", " PKCS #7 SIGNED DATA-")
+            .into_bytes();
         for (name, content) in [
             ("b.p7b", &pem),
+            ("old.p7b", &old_label),
             ("b.p7c", &der),
             ("ber.p7b", &indefinite(&der)),
         ] {

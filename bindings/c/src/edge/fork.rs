@@ -23,8 +23,9 @@ pub(crate) fn watch_forks() -> Result<()> {
     if WATCHED.load(Ordering::Acquire) {
         return Ok(());
     }
-    // SAFETY: the handler in the child only changes atomic variables, which may be done between fork()
-    // and whatever follows, and the library is never unloaded (nodelete).
+    // SAFETY: the handler in the child counts the fork and releases the locks that the one
+    // before took on this thread: it allocates nothing and waits for nothing.  The handlers
+    // stay where they are: the library is never unloaded (nodelete).
     match unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } {
         // Two threads may both come here: a fork that is counted twice is noticed as well.
         0 => WATCHED.store(true, Ordering::Release),
