@@ -129,9 +129,10 @@ impl<'a> Secret<'a> {
             Some((salt, rounds(&mut parameters)?))
         };
         let (salt, rounds) = read().ok_or(Refused::Malformed)?;
-        // A block for each 20 bytes of the key, and one for the IV.
+        // A block for each 20 bytes of the key, and one for the IV.  A round hashes once for
+        // each of them, where one of PBKDF2 hashes twice (HMAC).
         let blocks = key_length.div_ceil(20) as u64 + 1;
-        work.spend(rounds.saturating_mul(blocks))
+        work.spend(rounds.saturating_mul(blocks).div_ceil(2))
             .map_err(Refused::TooMuchWork)?;
         let derive = |what, length| derive::<Sha1>(what, self.wide(), salt, rounds, length);
         let (key, iv) = (derive(FOR_ENCRYPTION, key_length), derive(FOR_IV, 8));
