@@ -195,7 +195,7 @@ async def start_tls(
     try:
         async with asyncio.timeout(timeout):
             await writer.drain()
-            protocol.take_over(reader, writer, _received(reader))
+            protocol.take_over(reader, writer, _take_buffered(reader))
             return await protocol.streams(encrypted)
     except BaseException as error:
         protocol.give_up()
@@ -206,15 +206,21 @@ async def start_tls(
         raise
 
 
-def _received(reader: asyncio.StreamReader) -> bytes:
-    """What a reader has already, without waiting for more."""
+def _take_buffered(reader: asyncio.StreamReader) -> bytes:
+    """Take all bytes that the reader has received and nobody has read, without waiting.
+
+    They are the beginning of TLS: asyncio may have received the peer's first flight along
+    with the last plain line, and the transport will not deliver it again.  The reader is
+    empty afterwards, so that nobody reads the same bytes as plaintext.
+    """
+    # A StreamReader has no call for this; the first step of read() takes what is there.
     reading = reader.read(sys.maxsize)
     try:
         reading.send(None)
     except StopIteration as done:
-        received: bytes = done.value
-        return received
-    # It waits: there is nothing.
+        buffered: bytes = done.value
+        return buffered
+    # It waits for data: nothing is buffered.
     reading.close()
     return b""
 
