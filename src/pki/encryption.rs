@@ -2,16 +2,11 @@
 //! section 3), written with PBES2 (RFC 8018, section 6.2).
 
 use const_oid::ObjectIdentifier;
-use der::Encode;
-use der::asn1::OctetStringRef;
-use pkcs5::EncryptionScheme;
-use pkcs5::pbes2::Parameters;
-use pkcs8::EncryptedPrivateKeyInfo;
 use zeroize::Zeroizing;
 
-use super::element::{Element, Elements, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, only};
+use super::element::{Element, Elements, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode, only};
 use super::password::Password;
-use super::pbe::{Refused, Secret};
+use super::pbe::{Refused, Scheme, Secret};
 use super::work::Work;
 use crate::{Error, Result, Status};
 
@@ -83,29 +78,16 @@ pub(super) fn is_plausible(plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8
 /// Encrypts a PKCS#8 document with AES-256 and PBKDF2, as all versions of
 /// OpenSSL and Java from the last ten years read it.
 pub(super) fn encrypt(pkcs8: &[u8], password: &[u8]) -> Result<Vec<u8>> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Error::new(Status::Internal, format!("cannot encrypt the key: {error}"))
-    };
     if password.is_empty() {
         return Err(Error::new(
             Status::Argument,
             "the password is empty: give one, or save the key without",
         ));
     }
-    let (mut salt, mut iv) = ([0; 16], [0; 16]);
-    for random in [&mut salt, &mut iv] {
-        crate::provider::fill_random(random).map_err(|error| failed(&error))?;
-    }
-    let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(ITERATIONS, &salt, iv)
-        .map_err(|error| failed(&error))?;
-    let encrypted = parameters
-        .encrypt(password, pkcs8)
-        .map_err(|error| failed(&error))?;
-    let document = EncryptedPrivateKeyInfo {
-        encryption_algorithm: EncryptionScheme::Pbes2(parameters),
-        encrypted_data: OctetStringRef::new(&encrypted).map_err(|error| failed(&error))?,
-    };
-    document.to_der().map_err(|error| failed(&error))
+    let scheme = Scheme::Aes256 { rounds: ITERATIONS };
+    let (algorithm, encrypted) = Secret::new(password).encrypt(&scheme, pkcs8)?;
+    let document = [algorithm, encode(OCTET_STRING, &encrypted)].concat();
+    Ok(encode(SEQUENCE, &document))
 }
 
 fn malformed() -> Error {

@@ -4,20 +4,23 @@
 use std::cell::OnceCell;
 
 use cbc::cipher::block_padding::Pkcs7;
-use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit};
+use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, BlockModeEncrypt, KeyInit, KeyIvInit};
 use const_oid::ObjectIdentifier;
-use der::Decode;
+use der::{Decode, Encode};
 use des::{TdesEde2, TdesEde3};
 use pkcs5::EncryptionScheme;
+use pkcs5::pbes2::Parameters;
 use rc2::Rc2;
 use sha1::Sha1;
 use sha2::digest::Digest;
 use sha2::digest::common::BlockSizeUser;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::element::{Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
+use super::element::{
+    Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode,
+};
 use super::work::Work;
-use crate::Error;
+use crate::{Error, Result, Status};
 
 const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
 const SHA_AND_3DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.3");
@@ -36,6 +39,20 @@ pub(super) enum Refused {
     Unsupported,
     WrongPassword,
     TooMuchWork(Error),
+}
+
+/// How something is encrypted under a password.
+pub(super) enum Scheme {
+    /// PBES2 with AES-256 in CBC and so many rounds of PBKDF2 with SHA-256.
+    Aes256 {
+        /// How often the password is hashed.
+        rounds: u32,
+    },
+    /// 3DES with three keys and so many rounds of SHA-1 (RFC 7292, appendix C).
+    TripleDes {
+        /// How often the password is hashed.
+        rounds: u32,
+    },
 }
 
 /// A password in both of the forms that are in use.
@@ -67,6 +84,36 @@ impl<'a> Secret<'a> {
             wide.extend([0, 0]);
             wide
         })
+    }
+
+    /// Encrypts, and returns the AlgorithmIdentifier and the ciphertext.
+    pub(super) fn encrypt(&self, scheme: &Scheme, plain: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
+        match *scheme {
+            Scheme::Aes256 { rounds } => {
+                let (salt, iv) = (random::<16>()?, random::<16>()?);
+                let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(rounds, &salt, iv)
+                    .map_err(|error| not_encrypted(&error))?;
+                let ciphertext = parameters.encrypt(self.bytes, plain);
+                let algorithm = EncryptionScheme::Pbes2(parameters).to_der();
+                Ok((
+                    algorithm.map_err(|error| not_encrypted(&error))?,
+                    ciphertext.map_err(|error| not_encrypted(&error))?,
+                ))
+            }
+            Scheme::TripleDes { rounds } => {
+                let salt = random::<16>()?;
+                let derive =
+                    |what, length| derive::<Sha1>(what, self.wide(), &salt, rounds.into(), length);
+                let (key, iv) = (derive(FOR_ENCRYPTION, 24), derive(FOR_IV, 8));
+                let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(&key, &iv)
+                    .map_err(|error| not_encrypted(&error))?;
+                let ciphertext = cipher.encrypt_padded_vec::<Pkcs7>(plain);
+                let parameters = [encode(OCTET_STRING, &salt), integer(rounds)].concat();
+                let scheme = encode(OBJECT_IDENTIFIER, SHA_AND_3DES.as_bytes());
+                let algorithm = [scheme, encode(SEQUENCE, &parameters)].concat();
+                Ok((encode(SEQUENCE, &algorithm), ciphertext))
+            }
+        }
     }
 
     /// Decrypts what an AlgorithmIdentifier says how to.
@@ -139,6 +186,29 @@ impl<'a> Secret<'a> {
         let mut plain = Zeroizing::new(data.to_vec());
         decrypt_cbc::<C>(&key, &iv, &mut plain)?;
         Ok(plain)
+    }
+}
+
+/// Random bytes: a salt, or an IV.
+pub(super) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
+    let mut random = [0; LENGTH];
+    crate::provider::fill_random(&mut random).map_err(|error| not_encrypted(&error))?;
+    Ok(random)
+}
+
+fn not_encrypted(why: &dyn std::fmt::Display) -> Error {
+    let sentence = format!("cannot encrypt with the password: {why}");
+    Error::new(Status::Internal, sentence)
+}
+
+/// The DER of a count of rounds, or of a version.
+pub(super) fn integer(number: u32) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count().min(3);
+    match bytes[zeros] {
+        // The first bit would be a sign.
+        0x80.. => encode(INTEGER, &[&[0], &bytes[zeros..]].concat()),
+        _ => encode(INTEGER, &bytes[zeros..]),
     }
 }
 

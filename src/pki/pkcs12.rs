@@ -1,17 +1,14 @@
-//! PKCS#12 (RFC 7292): a chain and its key in one file under a password.  p12-keystore
-//! writes it; it is read here, with a bound on the work of a whole file.
+//! PKCS#12 (RFC 7292): a chain and its key in one file under a password.
 
 mod mac;
 mod read;
+mod write;
 
 use std::path::Path;
 
-use p12_keystore::error::Error as ArchiveError;
-use p12_keystore::{
-    Certificate as Bag, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm,
-    PrivateKey as KeyBag, PrivateKeyChain,
-};
+use mac::Hash;
 use read::{Bagged, Content};
+use write::{Protection, Store};
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
@@ -21,30 +18,24 @@ use super::identity::Identity;
 use super::key::PrivateKey;
 use super::kind::{self, Kind};
 use super::password::Password;
+use super::pbe::{Scheme, Secret};
 use super::{chain, describe, quoted};
 use crate::{Error, Result, Status};
 
 /// How many certificates a file may have, which are put in order.
 const MOST_CERTIFICATES: usize = 1_000;
 
-/// How a file is protected.
-struct Protection {
-    encryption: EncryptionAlgorithm,
-    mac: MacAlgorithm,
-    iterations: u32,
-}
-
 const TODAYS: Protection = Protection {
-    encryption: EncryptionAlgorithm::PbeWithHmacSha256AndAes256,
-    mac: MacAlgorithm::HmacSha256,
-    iterations: ITERATIONS,
+    encryption: Scheme::Aes256 { rounds: ITERATIONS },
+    mac: Hash::Sha256,
+    mac_rounds: ITERATIONS,
 };
 
 /// As many rounds as programs of old do in a moment: Java's did as many.
 const LEGACY: Protection = Protection {
-    encryption: EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc,
-    mac: MacAlgorithm::HmacSha1,
-    iterations: 50_000,
+    encryption: Scheme::TripleDes { rounds: 50_000 },
+    mac: Hash::Sha1,
+    mac_rounds: 50_000,
 };
 
 /// What is read of a PKCS#12 file.
@@ -169,8 +160,9 @@ impl Identity {
     }
 
     /// The chain and its key as PKCS#12, encrypted with AES-256 (PBES2) and
-    /// authenticated with SHA-256.  `name` is what programs show for it, by
-    /// default the common name, or else the first name.
+    /// authenticated with SHA-256.  `name` is the friendly name of the key and of its
+    /// certificate (RFC 2985, section 5.5.1), which programs show: by default the common
+    /// name, or else the first name.  With neither, and with "", they have none.
     pub fn to_pkcs12(&self, name: Option<&str>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
         self.write_pkcs12(name, password, &TODAYS)
     }
@@ -200,11 +192,6 @@ impl Identity {
                 names.next().unwrap_or_default()
             }
         };
-        // What it says is for those who use that crate.
-        let failed = |error: ArchiveError| {
-            let sentence = "cannot write PKCS#12: the certificates or the key have no form there";
-            Error::new(Status::Internal, sentence).with_source(error)
-        };
         let has_bmp_only = |text: &str| text.chars().all(|c| u32::from(c) <= 0xffff);
         if !has_bmp_only(&name) || !has_bmp_only(password) {
             return Err(Error::new(
@@ -220,20 +207,14 @@ impl Identity {
         }
         let key = self.require_key("save")?;
         key.check_saveable()?;
-        let key = KeyBag::from_der(&key.to_pkcs8_der()).map_err(failed)?;
-        let chain = self.chain().iter().map(|one| Bag::from_der(one.der()));
-        let chain = chain.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let id = describe::sha1_bytes(self.certificate().der());
-        let mut store = KeyStore::new();
-        let entry = KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(id, key, chain));
-        store.add_entry(&name, entry);
-        let writer = store
-            .writer(password)
-            .encryption_algorithm(protection.encryption)
-            .encryption_iterations(protection.iterations)
-            .mac_algorithm(protection.mac)
-            .mac_iterations(protection.iterations);
-        writer.write().map(Zeroizing::new).map_err(failed)
+        let store = Store {
+            name: &name,
+            id: &describe::sha1_bytes(self.certificate().der()),
+            key: &key.to_pkcs8_der(),
+            chain: self.chain().iter().map(Certificate::der).collect(),
+        };
+        let password = Secret::new(password.as_bytes());
+        write::write(&store, &password, protection).map(Zeroizing::new)
     }
 
     /// Writes it as PKCS#12, with mode 0600, as a whole or not at all.

@@ -14,8 +14,8 @@ use sha2::digest::Digest;
 use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 use zeroize::Zeroizing;
 
-use super::super::element::{Elements, OCTET_STRING, SEQUENCE};
-use super::super::pbe::{FOR_MAC, Secret, derive, rounds};
+use super::super::element::{Elements, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode};
+use super::super::pbe::{FOR_MAC, Secret, derive, integer, random, rounds};
 use super::super::work::Work;
 use super::read::{malformed, object, unsupported, wrong_password};
 use crate::Result;
@@ -31,6 +31,48 @@ const HMAC_SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 /// The shortest key that PBMAC1 may have, in bytes (RFC 9579, section 5), and the longest
 /// that anybody has: that of one block of SHA-512.
 const PBMAC1_KEY: std::ops::RangeInclusive<usize> = 20..=128;
+
+/// What a MAC that is written hashes with.
+#[derive(Clone, Copy)]
+pub(super) enum Hash {
+    Sha1,
+    Sha256,
+}
+
+/// MacData for `data` (RFC 7292, section 4), with so many rounds for the key.
+pub(super) fn create(
+    hash: Hash,
+    rounds: u32,
+    password: &Secret<'_>,
+    data: &[u8],
+) -> Result<Vec<u8>> {
+    let salt = random::<16>()?;
+    macro_rules! create {
+        ($digest:ty) => {{
+            let length = <$digest as Digest>::output_size();
+            let key = derive::<$digest>(FOR_MAC, password.wide(), &salt, rounds.into(), length);
+            let mac = <Hmac<$digest> as KeyInit>::new_from_slice(&key);
+            let mac = mac.map_err(|_| unsupported())?.chain_update(data);
+            mac.finalize().into_bytes().to_vec()
+        }};
+    }
+    let (kind, mac) = match hash {
+        Hash::Sha1 => (ID_SHA_1, create!(Sha1)),
+        Hash::Sha256 => (ID_SHA_256, create!(Sha256)),
+    };
+    let kind = [
+        encode(OBJECT_IDENTIFIER, kind.as_bytes()),
+        encode(NULL, &[]),
+    ]
+    .concat();
+    let digest = [encode(SEQUENCE, &kind), encode(OCTET_STRING, &mac)].concat();
+    let parts = [
+        encode(SEQUENCE, &digest),
+        encode(OCTET_STRING, &salt),
+        integer(rounds),
+    ];
+    Ok(encode(SEQUENCE, &parts.concat()))
+}
 
 /// Checks that the holder of the password wrote `data`: `mac` is MacData.
 pub(super) fn verify(

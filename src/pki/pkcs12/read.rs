@@ -20,23 +20,26 @@ use crate::{Error, Result, Status};
 /// with four million the slowest hash takes a few seconds.
 const MOST_ROUNDS: u64 = 4_000_000;
 
-const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
+pub(super) const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const ENVELOPED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.3");
-const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
+pub(super) const ENCRYPTED_DATA: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 const KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.1");
-const ENCRYPTED_KEY_BAG: ObjectIdentifier =
+pub(super) const ENCRYPTED_KEY_BAG: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.2");
-const CERTIFICATE_BAG: ObjectIdentifier =
+pub(super) const CERTIFICATE_BAG: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.3");
-const X509_CERTIFICATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
+pub(super) const X509_CERTIFICATE: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
 
 /// What `[0]` is where it stands for an OCTET STRING (RFC 5652, section 6.1).
-const ENCRYPTED_CONTENT: u8 = 0x80;
+pub(super) const ENCRYPTED_CONTENT: u8 = 0x80;
 
-const BMP_STRING: u8 = 0x1e;
+pub(super) const BMP_STRING: u8 = 0x1e;
 
-const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
+pub(super) const FRIENDLY_NAME: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
 
 /// The keys (PKCS#8) and the certificates of a file.
 #[derive(Default)]

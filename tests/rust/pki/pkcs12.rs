@@ -32,7 +32,7 @@ fn openssl_reads_our_pkcs12() {
         assert_eq!(mode, 0o600);
         let fixed = ["pkcs12", "-in", text(&file), "-passin", "pass:pass wörd"];
         let words = openssl_prints(&[&fixed[..], &["-nodes"]].concat());
-        assert!(words.contains("friendlyName: our site"), "{words}");
+        assert_eq!(friendly_names(&words), ["our site"; 2], "{words}");
         let read = Identity::from_bytes(words.as_bytes(), None, None).unwrap();
         assert_eq!(read.chain(), id.chain());
         let about = openssl(&[&fixed[..], &["-noout", "-info"]].concat());
@@ -48,6 +48,98 @@ fn openssl_reads_our_pkcs12() {
         assert_eq!(back.chain(), id.chain());
         assert_eq!(back.key().unwrap().spki_der(), id.key().unwrap().spki_der());
     }
+}
+
+/// All friendly names that OpenSSL shows.
+fn friendly_names(words: &str) -> Vec<&str> {
+    let lines = words.lines().map(str::trim);
+    lines
+        .filter_map(|line| line.strip_prefix("friendlyName: "))
+        .collect()
+}
+
+#[test]
+fn bags_of_pkcs12_have_the_attributes_that_openssl_gives_them() {
+    let folder = TempDir::new().unwrap();
+    let (_, site) = with_chain();
+    // The lines about the bags, without those of encryption.
+    let shown = |der: &[u8], way: &[&str]| {
+        let file = write(&folder, "x.p12", der);
+        let fixed = ["pkcs12", "-in", text(&file), "-passin", "pass:x", "-nodes"];
+        openssl_prints(&[&fixed[..], way].concat())
+    };
+    let names = [
+        Some("our site"),
+        Some("unser Büro"),
+        Some("CN=x"),
+        Some(""),
+        None,
+    ];
+    for name in names {
+        let ours = site.to_pkcs12(name, "x").unwrap();
+        let legacy = site.to_pkcs12_legacy(name, "x").unwrap();
+        // What the documentation promises for None.
+        let name = name.unwrap_or("localhost");
+        let way: &[&str] = match name {
+            "" => &[],
+            name => &["-name", name],
+        };
+        let theirs = openssl_pkcs12(&site, way);
+        assert_eq!(shown(&ours, &[]), shown(&theirs, &[]), "{name}");
+        assert_eq!(shown(&legacy, &["-legacy"]), shown(&theirs, &[]), "{name}");
+        let read = Identity::from_pkcs12_with(
+            &ours,
+            "x",
+            &Pkcs12Options::default().named((!name.is_empty()).then_some(name)),
+        );
+        assert_eq!(read.unwrap().chain(), site.chain());
+    }
+}
+
+#[test]
+fn keytool_and_nss_show_the_friendly_name_of_our_pkcs12() {
+    let folder = TempDir::new().unwrap();
+    let (_, site) = with_chain();
+    let file = folder.path().join("x.p12");
+    for legacy in [false, true] {
+        match legacy {
+            true => site.save_pkcs12_legacy(&file, Some("our site"), "secret"),
+            false => site.save_pkcs12(&file, Some("our site"), "secret"),
+        }
+        .unwrap();
+        let said = prints(
+            "keytool",
+            &["-list", "-keystore", text(&file), "-storepass", "secret"],
+        );
+        assert!(said.contains("our site, "), "{said}");
+        assert!(said.contains("PrivateKeyEntry"), "{said}");
+        let database = format!("sql:{}", folder.path().display());
+        if !folder.path().join("cert9.db").exists() {
+            prints("certutil", &["-N", "-d", &database, "--empty-password"]);
+        }
+        prints(
+            "pk12util",
+            &["-i", text(&file), "-d", &database, "-W", "secret"],
+        );
+        let said = prints("certutil", &["-L", "-d", &database]);
+        assert!(said.contains("\nour site "), "{said}");
+        prints("certutil", &["-F", "-d", &database, "-n", "our site"]);
+    }
+}
+
+/// What a program of another project prints, which has to succeed.
+fn prints(program: &str, arguments: &[&str]) -> String {
+    let package = match program {
+        "keytool" => "default-jre-headless",
+        _ => "libnss3-tools",
+    };
+    let done = Command::new(program).args(arguments).output();
+    let done = done.unwrap_or_else(|error| {
+        panic!("'{program}' is needed by the tests: apt-get install {package} ({error})")
+    });
+    let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+    assert!(done.status.success(), "{program} {arguments:?}: {said}");
+    said
 }
 
 #[test]
