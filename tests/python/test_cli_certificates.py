@@ -145,6 +145,38 @@ def test_keys_go_to_the_output_and_are_never_replaced_by_chance(cli, tmp_path):
     openssl("pkey", "-noout", "-passin", "pass:secret", input=encrypted)
 
 
+@pytest.mark.parametrize(
+    ("secret", "end"),
+    [
+        (b"secret", b""),
+        ("pässwörd".encode("latin-1"), b"\n"),
+        (b"\xff\xfe\x01", b"\r\n"),
+        (b" blanks ", b"\nanother line\n"),
+        (b"\xef\xbb\xbfx", b"\n"),
+    ],
+)
+def test_the_bytes_of_a_password_file_are_taken_as_they_are(cli, tmp_path, secret, end):
+    (tmp_path / "password").write_bytes(secret + end)
+    # OpenSSL takes a carriage return for a part of it.
+    (tmp_path / "bare").write_bytes(secret)
+    ours = cli.out("key", "--password-file", "password")
+    openssl("pkey", "-noout", "-passin", "file:bare", input=ours, cwd=tmp_path)
+    plain = cli.out("key")
+    theirs = ("pkcs8", "-topk8", "-out", "key.pem", "-passout", "file:bare")
+    openssl(*theirs, input=plain, cwd=tmp_path)
+    cli.run("inspect", "key.pem", "--password-file", "password")
+    cli.run("csr", "a.example", "--key", "key.pem", "--password-file", "password")
+    cli.run("issue", "a.example", "--key", "key.pem", "--password-file", "password", "--out", "x")
+
+
+def test_a_password_of_pkcs12_that_is_not_utf8_is_refused(cli, tmp_path):
+    (tmp_path / "password").write_bytes(b"p\xe4ss\n")
+    options = ("--p12", "a.p12", "--password-file", "password")
+    line = cli.fails("issue", "a.example", *options, code=2)
+    assert "'password'" in line and "UTF-8" in line and "p\xe4" not in line
+    assert not (tmp_path / "a.p12").exists()
+
+
 def test_a_request_is_for_a_key_that_is_there_or_a_new_one(cli, tmp_path):
     said = cli.json("csr", "www.example.org", "example.org", "--organization", "Example, Inc.")
     assert said["names"] == ["www.example.org", "example.org"]

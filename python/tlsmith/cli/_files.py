@@ -101,7 +101,7 @@ def place(out: str, stem: str | None) -> tuple[str, str]:
     return out, stem
 
 
-def key_or_type(text: str, password: str | None = None) -> Key | str:
+def key_or_type(text: str, password: bytes | None = None) -> Key | str:
     """What --key says: a type of key to generate, or the file of one."""
     if text in KEY_TYPES:
         return text
@@ -121,15 +121,14 @@ def add_password(parser: Parser, of_what: str) -> None:
     )
 
 
-def password(path: str | None) -> str | None:
-    """The first line of a file, or None where there is no file."""
+def password(path: str | None) -> bytes | None:
+    """The first line of a file, without its line end and otherwise as it is, or None where
+    there is no file.  A key may be encrypted under any bytes, not only UTF-8."""
     if path is None:
         return None
     try:
-        with open(path, encoding="utf-8") as file:
-            line = file.readline().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"'{path}' is not UTF-8: a password is text") from error
+        with open(path, "rb") as file:
+            line = file.readline().removesuffix(b"\n").removesuffix(b"\r")
     except OSError as error:
         raise UsageError(f"cannot read '{path}': {error.strerror}") from error
     if not line:
@@ -138,10 +137,15 @@ def password(path: str | None) -> str | None:
 
 
 def ask_password(path: str | None, of_what: str) -> str:
-    """A password from a file, or from the terminal."""
+    """The password of a PKCS#12 file, which is text: from a file, or from the terminal."""
     known = password(path)
     if known is not None:
-        return known
+        try:
+            return known.decode()
+        except UnicodeDecodeError:
+            # The cause would hold the password.
+            sentence = f"the password in '{path}' is not UTF-8, and that of PKCS#12 is text"
+            raise UsageError(f"{sentence}: convert the file with iconv") from None
     if not sys.stdin.isatty():
         raise UsageError(f"the password of {of_what} is needed: --password-file")
     from getpass import getpass
