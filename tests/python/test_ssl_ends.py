@@ -365,3 +365,28 @@ def test_read_of_an_unencrypted_record_gives_openssls_reason(pair):
         pair.server.read(1)
     reasons = {"TLSv1.2": "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "TLSv1.3": "BAD_RECORD_TYPE"}
     assert caught.value.reason == reasons[version]
+
+
+@pytest.mark.parametrize(
+    ("received", "reason"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "HTTP_REQUEST"),
+        (b"POST / HTTP/1.1\r\n\r\n", "HTTP_REQUEST"),
+        (b"HEAD / HTTP/1.1\r\n\r\n", "HTTP_REQUEST"),
+        (b"PUT / HTTP/1.1\r\n\r\n", "HTTP_REQUEST"),
+        (b"CONNECT a:443 HTTP/1.1\r\n\r\n", "HTTPS_PROXY_REQUEST"),
+        (b"DELETE / HTTP/1.1\r\n\r\n", "WRONG_VERSION_NUMBER"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "WRONG_VERSION_NUMBER"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "WRONG_VERSION_NUMBER"),
+        (bytes(40), "WRONG_VERSION_NUMBER"),
+    ],
+)
+def test_server_names_another_protocol_and_sends_nothing(module, identity, received, reason):
+    context = module.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    identity.configure(context)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    incoming.write(received)
+    with pytest.raises(ssl.SSLError) as caught:
+        context.wrap_bio(incoming, outgoing, server_side=True).do_handshake()
+    assert caught.value.reason == reason
+    assert outgoing.read() == b""

@@ -16,14 +16,6 @@ NO_NAME = (
     "wrap_bio() without a server_hostname raises ValueError where check_hostname is set, as "
     "wrap_socket() does: `ssl` goes on and checks no name"
 )
-OLD_ENCRYPTION = (
-    "private keys encrypted in OpenSSL's traditional format (RFC 1423, one round of MD5) are "
-    "refused, and the error tells how to make PKCS#8 of them"
-)
-PLAIN_HTTP = (
-    "a server sends an alert to a client that speaks plain HTTP, which the client takes for a "
-    "status line: OpenSSL sends nothing, and the connection is reset"
-)
 
 KNOWN = {
     "trio": {
@@ -58,14 +50,6 @@ KNOWN = {
         "test/test_ssltransport.py::SingleTLSLayerTestCase::test_start_closed_socket": NO_NAME,
         "test/with_dummyserver/test_https.py::TestHTTPS_Hostname::"
         "test_hostname_checks_common_name_respected[localhost-False]": EMPTY_NAMES,
-        "test/with_dummyserver/test_socketlevel.py::TestClientCerts::"
-        "test_client_cert_with_bytes_password": OLD_ENCRYPTION,
-        "test/with_dummyserver/test_socketlevel.py::TestClientCerts::"
-        "test_client_cert_with_string_password": OLD_ENCRYPTION,
-    },
-    "cheroot": {
-        "cheroot/test/test_ssl.py::test_http_over_https_error[0.0.0.0-builtin]": PLAIN_HTTP,
-        "cheroot/test/test_ssl.py::test_http_over_https_error[::-builtin]": PLAIN_HTTP,
     },
     "uvloop": {
         "tests/test_tcp.py::Test_UV_TCPSSL::test_renegotiation": RENEGOTIATION,

@@ -22,7 +22,10 @@ pub(super) struct FirstMessage {
 }
 
 /// A violation, and the alert for it.
-type Fault = (Error, AlertDescription);
+///
+/// What is not TLS at all gets none, as from OpenSSL and Go: a client of another protocol,
+/// such as plain HTTP, would take the alert for an answer.
+type Fault = (Error, Option<AlertDescription>);
 
 impl FirstMessage {
     pub(super) fn of_client() -> Self {
@@ -58,6 +61,9 @@ impl FirstMessage {
         let Some(header) = Header::of(records) else {
             return Ok(None);
         };
+        if self.received == 0 && !header.may_be_tls() {
+            return Err((InvalidMessage::InvalidContentType.into(), None));
+        }
         self.check_header(header)?;
         let end = HEADER + header.length();
         let Some(content) = records.get(HEADER..end) else {
@@ -122,7 +128,7 @@ impl FirstMessage {
             .fold(0, |sum, &byte| sum << 8 | usize::from(byte));
         if length > LONGEST_MESSAGE {
             let error = InvalidMessage::HandshakePayloadTooLarge.into();
-            return Err((error, AlertDescription::DecodeError));
+            return Err((error, Some(AlertDescription::DecodeError)));
         }
         self.is_complete = self.received >= MESSAGE_HEADER + length;
         Ok(())
@@ -133,14 +139,14 @@ fn check_length(header: Header) -> Result<(), Fault> {
     match header.length() > RECORD_PLAINTEXT {
         true => Err((
             Error::PeerSentOversizedRecord,
-            AlertDescription::RecordOverflow,
+            Some(AlertDescription::RecordOverflow),
         )),
         false => Ok(()),
     }
 }
 
 fn unexpected(error: impl Into<Error>) -> Fault {
-    (error.into(), AlertDescription::UnexpectedMessage)
+    (error.into(), Some(AlertDescription::UnexpectedMessage))
 }
 
 /// A record with a fatal alert (RFC 8446, section 6), before there are keys.

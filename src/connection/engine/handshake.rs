@@ -123,6 +123,9 @@ impl Engine {
             Err(fault) => fault,
         };
         let failure = failure::of_rustls(error, None, records);
+        let Some(alert) = alert else {
+            return Err(self.fail(failure));
+        };
         // With early data, the alert is protected with keys that only rustls has.
         if self.early_data == EarlyData::None {
             self.outgoing.append(&fatal_alert(alert.into()));

@@ -47,6 +47,13 @@ impl Header {
         ContentType::from(self.bytes[0])
     }
 
+    /// Whether it may be the beginning of TLS, or of SSL 2: what comes from another protocol
+    /// has neither a content type nor a version of TLS in its first bytes.
+    pub(in super::super) fn may_be_tls(self) -> bool {
+        let is_ssl2 = self.bytes[0] >= 0x80;
+        is_ssl2 || self.bytes[1] == 3 || (20..=24).contains(&self.bytes[0])
+    }
+
     /// How many bytes follow it.
     pub(in super::super) fn length(self) -> usize {
         usize::from(u16::from_be_bytes([self.bytes[3], self.bytes[4]]))

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tlsmith::{Connection, Context, MemoryTransport, Version};
+use tlsmith::{Connection, Context, MemoryTransport, Status, Version};
 
 use crate::support::*;
 
@@ -164,7 +164,7 @@ fn server_refuses_other_first_records_with_the_right_alert() {
     let heartbeat = record(24, &[1, 0, 3, 1, 2, 3]);
     let too_long = [&[1, 1, 0, 0][..], &[0; 100]].concat();
     let finished = [&[20, 0, 0, 12][..], &[0; 12]].concat();
-    let cases: [(&str, Vec<u8>, u8); 15] = [
+    let cases: [(&str, Vec<u8>, u8); 16] = [
         ("Finished", record(22, &finished), UNEXPECTED_MESSAGE),
         ("an unknown record", heartbeat.clone(), UNEXPECTED_MESSAGE),
         ("data", record(23, b"data"), UNEXPECTED_MESSAGE),
@@ -193,8 +193,13 @@ fn server_refuses_other_first_records_with_the_right_alert() {
             UNEXPECTED_MESSAGE,
         ),
         (
-            "HTTP",
-            b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+            "a ClientHello of SSL 2",
+            [&[0x80, 46, 1, 0, 2][..], &[0; 43]].concat(),
+            UNEXPECTED_MESSAGE,
+        ),
+        (
+            "an unknown version",
+            vec![24, 9, 9, 0, 1, 1],
             UNEXPECTED_MESSAGE,
         ),
         ("64 KiB", record(22, &too_long), DECODE_ERROR),
@@ -211,6 +216,49 @@ fn server_refuses_other_first_records_with_the_right_alert() {
     ];
     for (what, bytes, alert) in cases {
         check(what, &bytes, Answer::Alert(alert));
+    }
+}
+
+/// The first bytes of other protocols, and of noise.
+const NOT_TLS: [&[u8]; 7] = [
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"SSH-2.0-OpenSSH_9.9\r\n",
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+    b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    b"220 mail.example ESMTP\r\n",
+    &[0; 20],
+];
+
+#[test]
+fn server_sends_nothing_to_a_client_of_another_protocol() {
+    for bytes in NOT_TLS {
+        check(&String::from_utf8_lossy(bytes), bytes, Answer::Nothing);
+        for context in both(Version::Tls12, Version::Tls13) {
+            let server = Connection::server(&context, MemoryTransport).unwrap();
+            server.feed(bytes).unwrap();
+            let error = server.handshake().unwrap_err();
+            assert_eq!(error.status(), Status::Protocol);
+            assert!(error.to_string().contains("does not speak TLS"), "{error}");
+            // Not even later.
+            let _ = server.shutdown();
+            assert_eq!(server.drain(&mut [0; 100]).unwrap(), 0);
+        }
+    }
+}
+
+#[test]
+fn client_sends_nothing_more_to_a_server_of_another_protocol() {
+    for bytes in NOT_TLS {
+        let context = client_context();
+        let client = Connection::client(&context, Some("localhost"), MemoryTransport).unwrap();
+        let _ = client.handshake();
+        let mut sent = [0; 4_096];
+        client.drain(&mut sent).unwrap();
+        client.feed(bytes).unwrap();
+        let error = client.handshake().unwrap_err();
+        assert!(error.to_string().contains("does not speak TLS"), "{error}");
+        assert_eq!(client.drain(&mut sent).unwrap(), 0);
     }
 }
 
