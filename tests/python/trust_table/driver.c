@@ -1,7 +1,8 @@
 /* Verifies a chain with the C library: `driver verify|connect|accept NAME=VALUE...`.
  *
  * verify reads the chain from a file; connect and accept complete a handshake over an
- * inherited descriptor.  Prints the status and its message. */
+ * inherited descriptor.  Prints the status and the sentence, which tells the reasons of one
+ * status apart. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -312,7 +312,7 @@ def c_verify(row, files, driver):
         settings["name"] = name
     if row.purpose != "any":
         settings["purpose"] = row.purpose or row.usage
-    return _c_result(driver.run("verify", chain=files.chain, **settings))
+    return _c_result(driver.run("verify", chain=files.chain, **settings), files)
 
 
 def c_connection(row, files, driver):
@@ -331,7 +331,7 @@ def c_connection(row, files, driver):
             peer = Peer(row, files)
             _converse(ours, peer, is_client)
             output, _ = process.communicate(timeout=PATIENCE)
-    return _c_result(output)
+    return _c_result(output, files)
 
 
 def _converse(sock, peer, peer_waits):
@@ -361,9 +361,12 @@ def _c_settings(row, files):
     return settings
 
 
-def _c_result(output):
+def _c_result(output, files):
     status, _, sentence = output.partition("\n")
     status = int(status)
     if status == 0:
         return Result(OK)
+    # Python gets the same certificates from memory.
+    for path in (files.chain, files.trust, files.crls):
+        sentence = sentence.removeprefix(f"'{path}': ")
     return Result(f"status {status}", sentence.strip(), _STATUSES.get(status, ["failed"]))
