@@ -132,6 +132,14 @@ pub fn quoted_path(path: &Path) -> Option<String> {
     Some(format!("'{}'", one_line(&text)))
 }
 
+/// The path of a file as a sentence names it in any case: without what may be a key.
+pub(crate) fn shown_path(path: &Path) -> String {
+    quoted_path(path).unwrap_or_else(|| {
+        let length = path.as_os_str().len();
+        format!("a path of {length} bytes that looks like a key")
+    })
+}
+
 /// PATH_MAX of Linux, in bytes.
 const LONGEST_PATH: usize = 4096;
 

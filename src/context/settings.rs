@@ -21,6 +21,7 @@ use super::signing;
 use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::pki::{self, Certificate, Crl, Identity};
 use crate::provider::provider;
+use crate::text::quoted;
 use crate::trust::{Crls, Judge, LEAST_SECURITY, NameCheck, Policy, RevocationRules, Roots};
 use crate::{Error, Result, Status, explain, fork};
 
@@ -455,7 +456,8 @@ impl Settings {
                 return Err(Error::new(
                     Status::Argument,
                     format!(
-                        "the ALPN protocol '{protocol}' has {} bytes: 1 to 255 are allowed",
+                        "the ALPN protocol {} has {} bytes: 1 to 255 are allowed",
+                        quoted(protocol),
                         protocol.len()
                     ),
                 ));

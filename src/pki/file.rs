@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 pub use save::{Access, save_files};
 pub(super) use save::{Staged, save_pair};
 
+use crate::text::shown_path;
 use crate::{Error, Result, Status};
 
 /// No file of certificates and keys is longer; what is, is something else.
@@ -36,10 +37,10 @@ pub(crate) fn read_file(what: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let bounded = &mut file.take(LONGEST + 1);
     bounded.read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LONGEST {
-        let path = path.display();
+        let path = shown_path(path);
         return Err(Error::new(
             Status::File,
-            format!("{what} '{path}': it is too large to be a PEM file (more than 16 MiB)"),
+            format!("{what} {path}: it is too large to be a PEM file (more than 16 MiB)"),
         ));
     }
     Ok(bytes)

@@ -10,6 +10,7 @@ use super::identity::Identity;
 use super::moment;
 use super::name::{AltName, host_to_ascii};
 use super::subject::Subject;
+use crate::text::quoted;
 use crate::{Error, Result, Status};
 
 /// What is to be issued.
@@ -116,12 +117,15 @@ fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String>
     for name in request.names.iter().chain(&names_in_subject(request)) {
         constraints
             .check(Constrained::Name(name))
-            .map_err(|rule| format!("{rule}, and '{name}' is asked for"))?;
+            .map_err(|rule| format!("{rule}, and {} is asked for", quoted(&name.to_string())))?;
     }
     for subject in request.directories.iter().chain([request.subject]) {
         constraints
             .check(Constrained::Subject(subject))
-            .map_err(|rule| format!("{rule}, and the subject '{subject}' is asked for"))?;
+            .map_err(|rule| {
+                let subject = quoted(&subject.to_string());
+                format!("{rule}, and the subject {subject} is asked for")
+            })?;
     }
     for &kind in request.other_kinds {
         constraints

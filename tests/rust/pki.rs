@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tlsmith::{
-    CertOptions, Certificate, CertificateProblem, Context, Crl, CrlOptions, Csr, Identity,
-    KeyPurpose, KeyType, Password, Pkcs12Options, PrivateKey, RevocationReason, Revoked, Status,
-    Usage, gen_ca, gen_crl, gen_csr, issue_cert, self_signed, sign_csr, split_names,
+    CertOptions, Certificate, CertificateProblem, Connection, Context, Crl, CrlOptions, Csr,
+    Identity, KeyPurpose, KeyType, MemoryTransport, Password, Pkcs12Options, PrivateKey,
+    RevocationReason, Revoked, Status, Usage, gen_ca, gen_crl, gen_csr, issue_cert, self_signed,
+    sign_csr, split_names,
 };
 
 #[path = "pki/arbitrary.rs"]
@@ -33,6 +34,8 @@ mod extensions;
 mod files;
 #[path = "pki/issuing.rs"]
 mod issuing;
+#[path = "pki/key_material.rs"]
+mod key_material;
 #[path = "pki/keys.rs"]
 mod keys;
 #[path = "pki/kinds.rs"]

@@ -13,6 +13,7 @@ use rustix::io::{Errno, retry_on_intr};
 use zeroize::Zeroizing;
 
 use super::target::Target;
+use crate::text::shown_path;
 use crate::{Error, Result, Status};
 
 /// Who may read a file that is written.
@@ -43,9 +44,9 @@ pub fn save_files(files: &[(&Path, &[u8], Access)]) -> Result<()> {
         let file = Staged::new(path, content, access)?;
         for other in &staged {
             if file.is(other)? {
-                let (one, other) = (other.path.display(), path.display());
+                let (one, other) = (shown_path(&other.path), shown_path(path));
                 let sentence =
-                    format!("'{one}' and '{other}' are the same file: give each document its own");
+                    format!("{one} and {other} are the same file: give each document its own");
                 return Err(Error::new(Status::Argument, sentence));
             }
         }
@@ -226,8 +227,8 @@ fn replace(files: &mut [Staged], system: &impl Calls) -> Result<()> {
     let mut sentence = error.to_string();
     for file in files.iter_mut().rev() {
         if let Err(undo) = file.put_back(system) {
-            let path = file.path.display();
-            sentence.push_str(&format!("; '{path}' cannot be put back ({undo})"));
+            let path = shown_path(&file.path);
+            sentence.push_str(&format!("; {path} cannot be put back ({undo})"));
             if file.progress == Progress::Stranded {
                 sentence.push_str(&format!(": it is '{}' now", file.temporary));
             }
