@@ -91,12 +91,22 @@ end_valgrind() {
 	job=
 	pass "$in_valgrind under valgrind"
 }
-all="arguments states certificates keys connections transports callbacks features sessions threads forks volume"
+# Whatever takes text or bytes may be given a key.
+sed -e 's|//.*||' -e '/^#/d' "$root/include/tlsmith.h" | tr '\n' ' ' | tr ';' '\n' |
+	grep -E '(\(|, *)const (char|void) \*' | grep -oE 'tlsmith_[a-z0-9_]+\(' | sort -u >takers
+[ "$(wc -l <takers)" -gt 50 ] || fail "the functions that take text or bytes are found in the header"
+while read -r taker; do
+	grep -qF "$taker" "$here/secrets.c" || fail "secrets.c tries $taker) with key material"
+done <takers
+pass "secrets.c tries every function that takes text or bytes"
+
+all="arguments states certificates keys secrets connections transports callbacks features sessions threads forks volume"
 for test in ${*:-$all}; do
 	"$CC" $flags "$here/$test.c" -o $test -L"$out" -ltlsmith -lpthread
-	# Megabytes: as many as the tool can carry in a short time.
+	# Megabytes, or each of how many shapes of a key: what the tool does in a short time.
 	fast= slow= slowest=
 	[ $test != volume ] || { fast=100 slow=20 slowest=1; }
+	[ $test != secrets ] || { fast=1 slow=3 slowest=20; }
 	timeout 300 ./$test $fast || fail "$test"
 	pass "$test"
 	"$CC" $flags -fsanitize=address,undefined -fno-sanitize-recover=undefined \

@@ -1,0 +1,559 @@
+/* No error, log line, report or line on the standard error holds a part of a private key,
+ * in whatever shape it is given, and wherever it is given in place of something else.
+ *
+ * `secrets [STEP]` tries each STEPth shape; run.sh checks that every function of tlsmith.h
+ * that takes text or bytes is here. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "key_material.h"
+
+/* Not here, since they take no key and no file: tlsmith_has(), and tlsmith_write(),
+ * tlsmith_write_early() and tlsmith_feed(), whose bytes are for the peer or from it. */
+
+enum { LONGEST = 8192, MOST_SHAPES = 64 };
+
+typedef struct {
+	const char *what;
+	char data[LONGEST];
+	size_t length;
+} shape;
+
+static unsigned char der[256], secret[32];
+static size_t der_length;
+static shape shapes[MOST_SHAPES];
+static size_t shape_count;
+
+static const char *what;
+static FILE *report;
+static long looked_at;
+
+static char logged[1 << 20];
+static size_t logged_length;
+
+static void note(void *userdata, int level, const char *message)
+{
+	size_t length = strlen(message);
+
+	(void)userdata, (void)level;
+	if (logged_length + length + 2 < sizeof logged) {
+		memcpy(logged + logged_length, message, length);
+		logged_length += length;
+		logged[logged_length++] = '\n';
+	}
+}
+
+static void check_text_for_key(const char *call, const char *text)
+{
+	const char *how = key_material_in(text, secret, sizeof secret);
+
+	looked_at++;
+	if (how == NULL)
+		return;
+	failures++;
+	fprintf(report, "%s, %s: holds the key (%s): %s\n", what, call, how, text);
+}
+
+/* Looks at whatever a call left behind. */
+static void look(const char *call, const tlsmith_ctx *ctx, const tlsmith_conn *conn)
+{
+	check_text_for_key(call, tlsmith_last_error());
+	if (ctx != NULL)
+		check_text_for_key(call, tlsmith_ctx_error(ctx));
+	if (conn != NULL) {
+		check_text_for_key(call, tlsmith_error(conn));
+		check_text_for_key(call, tlsmith_conn_report(conn));
+	}
+	logged[logged_length] = '\0';
+	check_text_for_key(call, logged);
+	logged_length = 0;
+}
+
+#define TRY(call) do { \
+	int status_ = (int)(call); \
+	(void)status_; \
+	look(#call, NULL, NULL); \
+} while (0)
+
+#define TRY_IDENTITY(call) do { \
+	tlsmith_identity *made_ = (call); \
+	look(#call, NULL, NULL); \
+	tlsmith_identity_free(made_); \
+} while (0)
+
+#define TRY_CSR(call) do { \
+	tlsmith_csr *made_ = (call); \
+	look(#call, NULL, NULL); \
+	tlsmith_csr_free(made_); \
+} while (0)
+
+/* A setter, and a connection that fails for its sake. */
+#define TRY_CTX(call) do { \
+	tlsmith_ctx *ctx = tlsmith_ctx_new(); \
+	tlsmith_conn *conn = tlsmith_conn_new(ctx); \
+	tlsmith_ctx_use(ctx, site); \
+	int status_ = (call); \
+	look(#call, ctx, NULL); \
+	status_ = tlsmith_connect_mem(conn, "localhost"); \
+	status_ = tlsmith_handshake(conn); \
+	(void)status_; \
+	look(#call, ctx, conn); \
+	tlsmith_conn_free(conn); \
+	tlsmith_ctx_free(ctx); \
+} while (0)
+
+#define TRY_CONN(call) do { \
+	tlsmith_ctx *ctx = tlsmith_ctx_new(); \
+	tlsmith_conn *conn = tlsmith_conn_new(ctx); \
+	int status_ = (call); \
+	(void)status_; \
+	look(#call, ctx, conn); \
+	tlsmith_conn_free(conn); \
+	tlsmith_ctx_free(ctx); \
+} while (0)
+
+static tlsmith_identity *site, *constrained;
+static tlsmith_csr *request;
+
+/* ---- Shapes ---- */
+
+static void add(const char *name, const void *data, size_t length)
+{
+	shape *new = &shapes[shape_count++];
+
+	if (shape_count == MOST_SHAPES || length >= LONGEST)
+		abort();
+	new->what = name;
+	memcpy(new->data, data, length);
+	new->length = length;
+}
+
+__attribute__((format(printf, 2, 3))) static void add_text(const char *name, const char *format, ...)
+{
+	char text[LONGEST];
+	va_list values;
+
+	va_start(values, format);
+	add(name, text, (size_t)vsnprintf(text, sizeof text, format, values));
+	va_end(values);
+}
+
+/* The text with each newline replaced. */
+static const char *with_ends(const char *text, const char *end)
+{
+	static char out[4][LONGEST];
+	static int next;
+	char *into = out[next = (next + 1) % 4];
+	size_t length = 0;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '\n') {
+			strcpy(into + length, end);
+			length += strlen(end);
+		} else {
+			into[length++] = *text;
+		}
+	}
+	into[length] = '\0';
+	return into;
+}
+
+static void to_base64(const unsigned char *data, size_t length, char *out)
+{
+	const char *digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < length; i += 3) {
+		unsigned group = (unsigned)data[i] << 16;
+		group |= i + 1 < length ? (unsigned)data[i + 1] << 8 : 0;
+		group |= i + 2 < length ? data[i + 2] : 0;
+		*out++ = digits[group >> 18];
+		*out++ = digits[group >> 12 & 63];
+		*out++ = i + 1 < length ? digits[group >> 6 & 63] : '=';
+		*out++ = i + 2 < length ? digits[group & 63] : '=';
+	}
+	*out = '\0';
+}
+
+static void to_hex(const unsigned char *data, size_t length, const char *format, char *out)
+{
+	for (size_t i = 0; i < length; i++)
+		out += sprintf(out, format, data[i]);
+}
+
+static void fill_shapes(const char *pem)
+{
+	static const char *labels[] = { "CERTIFICATE", "CERTIFICATE REQUEST", "X509 CRL",
+		"ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY", "PKCS7", "PUBLIC KEY",
+		"TRUSTED CERTIFICATE", "EC PRIVATE KEY", "RSA PRIVATE KEY" };
+	char trimmed[LONGEST], body[LONGEST], lines[LONGEST], whole[512], part[128], hex[1024];
+	unsigned char wide[LONGEST];
+	size_t length = strlen(pem), at;
+
+	shape_count = 0;
+	strcpy(trimmed, pem);
+	trimmed[length - 1] = '\0';
+	to_base64(der, der_length, whole);
+	strcpy(lines, strchr(pem, '\n') + 1);
+	*strstr(lines, "-----END") = '\0';
+	strcpy(body, with_ends(lines, ""));
+	add("intact", pem, length);
+	add_text("escaped", "%s", with_ends(trimmed, "\\n"));
+	add_text("carriage returns", "%s", with_ends(pem, "\r"));
+	add_text("carriage returns, trimmed", "%s", with_ends(trimmed, "\r"));
+	add_text("spaces", "%s", with_ends(trimmed, " "));
+	add_text("joined", "%s", with_ends(pem, ""));
+	add_text("quoted", "\"%s\"", with_ends(trimmed, "\\n"));
+	add_text("apostrophes", "'%s'", trimmed);
+	add_text("JSON", "{\"key\": \"%s\"}", with_ends(trimmed, "\\n"));
+	add_text("an assignment", "KEY=%s", with_ends(trimmed, " "));
+	add_text("garbage in front", "garbage %s", pem);
+	add_text("no BEGIN", "%s", strchr(pem, '\n') + 1);
+	add("no END", pem, length - 12);
+	add("half", pem, length / 2);
+	add_text("base64", "%s", body);
+	add("base64 without padding", body, strcspn(body, "="));
+	add_text("lines of base64", "%s", lines);
+	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+		add_text(labels[i], "-----BEGIN %s-----\n%s-----END %s-----\n", labels[i], lines,
+		    labels[i]);
+	add_text("headers of an encrypted key", "-----BEGIN EC PRIVATE KEY-----\nProc-Type: "
+	    "4,ENCRYPTED\nDEK-Info: %s,00\n\n%s-----END EC PRIVATE KEY-----\n", whole, lines);
+	add_text("the key as its label", "-----BEGIN %s-----\n%s-----END %s-----\n", whole, lines,
+	    whole);
+	to_hex(der, der_length, "%02x", hex);
+	add_text("hex", "%s", hex);
+	to_hex(der, der_length, "%02X", hex);
+	add_text("capital hex", "%s", hex);
+	to_hex(der, der_length, "%02x:", hex);
+	add_text("hex with colons", "%s", hex);
+	to_hex(secret, sizeof secret, "%02x", hex);
+	add_text("secret in hex", "%s", hex);
+	to_base64(secret, sizeof secret, part);
+	add_text("secret in base64", "%s", part);
+	for (at = 0; at < length; at++) {
+		wide[2 * at] = (unsigned char)pem[at];
+		wide[2 * at + 1] = 0;
+	}
+	add("UTF-16", wide, 2 * length);
+	add("DER", der, der_length);
+	add("half DER", der, der_length - 3);
+	memcpy(whole, der, der_length);
+	memset(whole + der_length, 0, 2);
+	add("longer DER", whole, der_length + 2);
+	whole[0] = 0x30;
+	whole[1] = (char)(0x81);
+	whole[2] = (char)der_length;
+	memcpy(whole + 3, der, der_length);
+	add("DER in DER", whole, der_length + 3);
+	add("secret bytes", secret, sizeof secret);
+}
+
+/* ---- Calls ---- */
+
+static ptrdiff_t answer(void *userdata, char *buf, size_t size)
+{
+	const shape *given = userdata;
+	size_t length = given->length < size ? given->length : size;
+
+	memcpy(buf, given->data, length);
+	return (ptrdiff_t)length;
+}
+
+static ptrdiff_t no_signature(void *userdata, uint16_t scheme, const void *data, size_t len,
+    void *sig, size_t sig_max)
+{
+	(void)userdata, (void)scheme, (void)data, (void)len, (void)sig, (void)sig_max;
+	return -1;
+}
+
+/* All that loads something: from memory, and from a file. */
+static void load(const shape *given)
+{
+	const char *cert = tlsmith_identity_cert_pem(site), *file = "content";
+	const void *data = given->data;
+	size_t length = given->length, cert_length = strlen(cert);
+	tlsmith_load_options asks = TLSMITH_LOAD_OPTIONS_INIT, knows = TLSMITH_LOAD_OPTIONS_INIT;
+	FILE *out = fopen(file, "wb");
+
+	fwrite(data, 1, length, out);
+	fclose(out);
+	asks.ask_password = answer;
+	asks.userdata = (void *)given;
+	knows.password = given->data;
+	knows.name = given->data;
+	TRY_IDENTITY(tlsmith_identity_load(file, NULL));
+	TRY_IDENTITY(tlsmith_identity_load("cert.pem", file));
+	TRY_IDENTITY(tlsmith_identity_load_encrypted(file, NULL, "wrong"));
+	TRY_IDENTITY(tlsmith_identity_load_encrypted("cert.pem", file, given->data));
+	TRY_IDENTITY(tlsmith_identity_load_with("cert.pem", file, &asks));
+	TRY_IDENTITY(tlsmith_identity_load_with(file, NULL, &knows));
+	TRY_IDENTITY(tlsmith_identity_load_mem(data, length, NULL, 0));
+	TRY_IDENTITY(tlsmith_identity_load_mem(cert, cert_length, data, length));
+	TRY_IDENTITY(tlsmith_identity_load_mem_with(cert, cert_length, data, length, &asks));
+	TRY_IDENTITY(tlsmith_identity_load_mem_with(data, length, NULL, 0, &knows));
+	TRY_IDENTITY(tlsmith_identity_load_chain(file));
+	TRY_IDENTITY(tlsmith_identity_load_chain_mem(data, length));
+	TRY_IDENTITY(tlsmith_identity_load_p12(file, "wrong"));
+	TRY_IDENTITY(tlsmith_identity_load_p12(file, given->data));
+	TRY_IDENTITY(tlsmith_identity_insecure_load_p12_no_mac(file, given->data));
+	TRY_IDENTITY(tlsmith_identity_load_p12_mem(data, length, "wrong"));
+	TRY_IDENTITY(tlsmith_identity_external(data, length, no_signature, NULL));
+	TRY_CSR(tlsmith_csr_load(file));
+	TRY_CSR(tlsmith_csr_load_mem(data, length));
+	TRY_CTX(tlsmith_ctx_add_roots(ctx, file));
+	TRY_CTX(tlsmith_ctx_add_roots_mem(ctx, data, length));
+	TRY_CTX(tlsmith_ctx_add_crl(ctx, file));
+	TRY_CTX(tlsmith_ctx_add_crl_mem(ctx, data, length));
+	TRY_CTX(tlsmith_ctx_trust_certificate(ctx, file));
+	TRY_CTX(tlsmith_ctx_use_cert(ctx, file, NULL));
+	TRY_CTX(tlsmith_ctx_use_cert(ctx, "cert.pem", file));
+	TRY_CTX(tlsmith_ctx_set_ocsp(ctx, data, length));
+	TRY_CTX(tlsmith_ctx_set_ech(ctx, data, length));
+	TRY_CTX(tlsmith_ctx_add_ticket_key(ctx, data, length));
+}
+
+static ptrdiff_t no_read(void *userdata, void *buf, size_t len)
+{
+	(void)userdata, (void)buf, (void)len;
+	return -1;
+}
+
+static ptrdiff_t no_write(void *userdata, const void *data, size_t len)
+{
+	(void)userdata, (void)data, (void)len;
+	return -1;
+}
+
+static void make(const tlsmith_cert_options *options)
+{
+	TRY_IDENTITY(tlsmith_gen_ca(options));
+	TRY_IDENTITY(tlsmith_self_signed("a.example", options));
+	TRY_IDENTITY(tlsmith_issue_cert(constrained, "a.example", options));
+	TRY_CSR(tlsmith_gen_csr("a.example", options));
+	TRY_IDENTITY(tlsmith_sign_csr(constrained, request, options));
+}
+
+/* All that takes text, with the key in its place. */
+static void misplace(const shape *given)
+{
+	const char *text = given->data;
+	char missing[LONGEST + 16];
+	tlsmith_cert_options options = TLSMITH_CERT_OPTIONS_INIT;
+
+	snprintf(missing, sizeof missing, "nowhere/%s", text);
+	TRY_IDENTITY(tlsmith_identity_load(text, NULL));
+	TRY_IDENTITY(tlsmith_identity_load(missing, NULL));
+	TRY_IDENTITY(tlsmith_identity_load("cert.pem", text));
+	TRY_IDENTITY(tlsmith_identity_load_encrypted(text, text, text));
+	TRY_IDENTITY(tlsmith_identity_load_with("cert.pem", text, NULL));
+	TRY_IDENTITY(tlsmith_identity_load_chain(text));
+	TRY_IDENTITY(tlsmith_identity_load_p12(text, text));
+	TRY_IDENTITY(tlsmith_identity_insecure_load_p12_no_mac(text, text));
+	TRY_CSR(tlsmith_csr_load(text));
+	TRY_CTX(tlsmith_ctx_add_roots(ctx, text));
+	TRY_CTX(tlsmith_ctx_add_crl(ctx, text));
+	TRY_CTX(tlsmith_ctx_trust_certificate(ctx, text));
+	TRY_CTX(tlsmith_ctx_add_pin(ctx, text));
+	TRY_CTX(tlsmith_ctx_use_cert(ctx, text, NULL));
+	TRY_CTX(tlsmith_ctx_use_cert(ctx, "cert.pem", text));
+	TRY_CTX(tlsmith_ctx_set_alpn(ctx, text));
+	TRY_CTX(tlsmith_ctx_set_ciphers(ctx, text));
+	TRY_CTX(tlsmith_ctx_set_groups(ctx, text));
+	TRY_CTX(tlsmith_ctx_set_verify_schemes(ctx, text));
+	TRY_CTX(tlsmith_ctx_set_signing_schemes(ctx, text));
+	TRY_CTX(tlsmith_ctx_set_keylog(ctx, missing));
+	TRY_CTX(tlsmith_ctx_verify(ctx, site, text, 0));
+	TRY_CTX(tlsmith_ctx_verify_for(ctx, site, text, "server", 0));
+	TRY_CTX(tlsmith_ctx_verify_for(ctx, site, NULL, text, 0));
+	TRY_CONN(tlsmith_connect(conn, "127.0.0.1", text));
+	TRY_CONN(tlsmith_connect_fd(conn, 0, text));
+	TRY_CONN(tlsmith_connect_fds(conn, 0, 0, text));
+	TRY_CONN(tlsmith_connect_io(conn, no_read, no_write, NULL, text));
+	TRY_CONN(tlsmith_connect_mem(conn, text));
+	TRY(tlsmith_listen("127.0.0.1", text));
+	TRY(tlsmith_identity_save(site, missing, missing));
+	TRY(tlsmith_identity_save(site, missing, "./key.pem"));
+	TRY(tlsmith_csr_save(request, missing, missing));
+	look("tlsmith_gen_crl", NULL, NULL);
+	TRY(tlsmith_gen_crl(constrained, text, 0) != NULL);
+	TRY_IDENTITY(tlsmith_self_signed(text, NULL));
+	TRY_IDENTITY(tlsmith_issue_cert(constrained, text, NULL));
+	TRY_CSR(tlsmith_gen_csr(text, NULL));
+	for (int field = 0; field < 6; field++) {
+		const char **fields[] = { &options.common_name, &options.subject, &options.key_type,
+			&options.permitted_names, &options.excluded_names, &options.crl_url };
+		*fields[field] = text;
+		options.flags = field == 3 || field == 4 ? TLSMITH_CERT_CA : 0;
+		make(&options);
+		*fields[field] = NULL;
+	}
+}
+
+/* The same for what hashes a password first, which takes a while, or asks for a name. */
+static void misplace_slowly(const shape *given)
+{
+	const char *text = given->data;
+	char missing[LONGEST + 16];
+
+	snprintf(missing, sizeof missing, "nowhere/%s", text);
+	TRY_CONN(tlsmith_connect(conn, text, "443"));
+	TRY(tlsmith_listen(text, "0"));
+	TRY(tlsmith_identity_save_encrypted(site, missing, missing, text));
+	TRY(tlsmith_identity_save_p12(site, missing, text, text));
+	TRY(tlsmith_identity_save_p12_legacy(site, missing, text, text));
+	TRY(tlsmith_csr_save_encrypted(request, missing, missing, text));
+	TRY_IDENTITY(tlsmith_identity_load_p12("store.p12", text));
+	TRY_IDENTITY(tlsmith_identity_load_encrypted("cert.pem", "encrypted.pem", text));
+}
+
+/* ---- A connection with the key ---- */
+
+static void carry(tlsmith_conn *from, tlsmith_conn *to)
+{
+	const void *data;
+	ptrdiff_t count;
+
+	while ((count = tlsmith_drain_lent(from, &data)) > 0)
+		tlsmith_feed(to, data, (size_t)count);
+}
+
+static void a_connection_tells_no_part_of_its_key(void)
+{
+	tlsmith_ctx *near = tlsmith_ctx_new(), *far = tlsmith_ctx_new();
+	tlsmith_conn *client = tlsmith_conn_new(near), *server = tlsmith_conn_new(far);
+	unsigned char out[32];
+
+	what = "a connection";
+	tlsmith_ctx_use(near, site);
+	tlsmith_ctx_use(far, site);
+	tlsmith_ctx_add_roots(near, "cert.pem");
+	tlsmith_ctx_add_roots(far, "cert.pem");
+	tlsmith_ctx_set_client_auth(far, TLSMITH_CLIENT_AUTH_REQUIRED);
+	tlsmith_connect_mem(client, "localhost");
+	tlsmith_accept_mem(server);
+	for (int i = 0; i < 8; i++) {
+		TRY(tlsmith_handshake(client));
+		carry(client, server);
+		TRY(tlsmith_handshake(server));
+		carry(server, client);
+	}
+	CHECK(tlsmith_conn_version(client) != 0 && tlsmith_conn_version(server) != 0);
+	TRY(tlsmith_export(client, (const char *)shapes[0].data, NULL, 0, out, 0));
+	look("the client", near, client);
+	look("the server", far, server);
+	check_text_for_key("its certificate", tlsmith_cert_text(tlsmith_identity_cert(site, 0)));
+	tlsmith_conn_free(client);
+	tlsmith_conn_free(server);
+	tlsmith_ctx_free(near);
+	tlsmith_ctx_free(far);
+}
+
+/* ---- The whole ---- */
+
+/* The DER of a key in PEM, and its secret part, which is the last or follows a version. */
+static void find_secret(const char *pem)
+{
+	decoded all;
+	const unsigned char mark[] = { 2, 1, 1, 4, 32 };
+	char body[LONGEST];
+	unsigned char *place;
+
+	strcpy(body, strchr(pem, '\n') + 1);
+	*strstr(body, "-----END") = '\0';
+	strcpy(body, with_ends(body, ""));
+	body[strcspn(body, "=")] = '\0';
+	all = from_base64(body, 0);
+	der_length = all.length;
+	if (der_length > 200)
+		abort();
+	memcpy(der, all.data, der_length);
+	free(all.data);
+	place = memmem(der, der_length, mark, sizeof mark);
+	memcpy(secret, place ? place + sizeof mark : der + der_length - 32, 32);
+}
+
+static void try_key(const char *kind, size_t step)
+{
+	tlsmith_cert_options options = TLSMITH_CERT_OPTIONS_INIT;
+
+	options.key_type = kind;
+	options.usage = TLSMITH_USAGE_SERVER | TLSMITH_USAGE_CLIENT;
+	site = tlsmith_self_signed("localhost", &options);
+	find_secret(tlsmith_identity_key_pem(site));
+	CHECK(key_material_in(tlsmith_identity_key_pem(site), secret, sizeof secret) != NULL);
+	CHECK(tlsmith_identity_save(site, "cert.pem", NULL) == 0);
+	if (step < 10) {
+		CHECK(tlsmith_identity_save_encrypted(site, NULL, "encrypted.pem", "x") == 0);
+		CHECK(tlsmith_identity_save_p12(site, "store.p12", NULL, "x") == 0);
+	}
+	fill_shapes(tlsmith_identity_key_pem(site));
+	for (size_t i = 0; i < shape_count; i += step) {
+		what = shapes[i].what;
+		load(&shapes[i]);
+		misplace(&shapes[i]);
+		if (i % 10 == 0 && step < 10)
+			misplace_slowly(&shapes[i]);
+	}
+	a_connection_tells_no_part_of_its_key();
+	tlsmith_identity_free(site);
+}
+
+/* Every encoding is found, and other text is not. */
+static void the_finder_finds(void)
+{
+	const unsigned char bytes[12] = "\x83\xff\x2b\x01zk\xc3\x99\x10\x5c\x27\xee";
+	const char *formats[] = { "%02x", "%02X", "%02x:", "%02X ", "\\x%02x", "%%%02X", "\\%02x",
+		"%d, ", "0x%02x, ", "\\u{%x}" };
+	char text[256];
+
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+		for (size_t start = 0; start <= sizeof bytes - PART; start++) {
+			to_hex(bytes + start, PART, formats[i], text);
+			CHECK(key_material_in(text, bytes, sizeof bytes) != NULL);
+			to_hex(bytes + start, PART - 1, formats[i], text);
+			CHECK(key_material_in(text, bytes, sizeof bytes) == NULL);
+		}
+	for (size_t before = 0; before < 3; before++) {
+		unsigned char padded[16] = { 0 };
+		memcpy(padded + before, bytes + 1, PART);
+		to_base64(padded, before + PART + 1, text);
+		CHECK(key_material_in(text, bytes, sizeof bytes) != NULL);
+	}
+	CHECK(key_material_in("cannot read '/etc/ssl/cert.pem': No such file", bytes, 12) == NULL);
+}
+
+int main(int argc, char **argv)
+{
+	size_t step = argc > 1 ? (size_t)atoi(argv[1]) : 1, count;
+	tlsmith_cert_options limits = TLSMITH_CERT_OPTIONS_INIT;
+	static char said[1 << 16];
+	int kept = dup(2), captured = open("captured", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	the_finder_finds();
+	report = fdopen(kept, "w");
+	dup2(captured, 2);
+	tlsmith_set_log(5, note, NULL);
+	limits.permitted_names = "a.example";
+	constrained = tlsmith_gen_ca(&limits);
+	request = tlsmith_gen_csr("a.example", NULL);
+	try_key("ed25519", step);
+	try_key("ecdsa-p256", step);
+	tlsmith_set_log(0, NULL, NULL);
+	fflush(stderr);
+	count = (size_t)pread(captured, said, sizeof said - 1, 0);
+	said[count] = '\0';
+	/* Only this program writes there: CHECK(), whose output belongs to those who read. */
+	fputs(said, report);
+	what = "the standard error";
+	check_text_for_key(what, said);
+	fprintf(report, failures ? "%ld texts looked at, %d failures\n" : "", looked_at, failures);
+	tlsmith_identity_free(constrained);
+	tlsmith_csr_free(request);
+	if (looked_at < 1000)
+		return 1;
+	return failures != 0 || count != 0;
+}
