@@ -6,7 +6,7 @@ import os
 
 from . import _tlsmith
 from ._checks import flag, optional_text, text
-from ._errors import Error, config_error, state_error
+from ._errors import Error, config_error, make_folder, state_error
 from ._sources import (
     discreet,
     is_pkcs7,
@@ -197,7 +197,7 @@ class Identity:
             stem = file_stem(self._name("identity"))
         files = self._paths(os.fspath(directory), stem)
         documents = self._documents(files)
-        os.makedirs(directory, exist_ok=True)
+        make_folder(directory)
         _tlsmith.save_files(documents)
         return files
 

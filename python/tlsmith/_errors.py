@@ -6,12 +6,12 @@ stable string for programs, such as "verify.expired".
 
 from __future__ import annotations
 
+import os
+
 from ._tlsmith import may_be_secret, one_line, quoted, quoted_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
-
     from ._tlsmith import Certificate
 
 
@@ -243,6 +243,31 @@ def config_error(sentence: str, code: str = "config.argument") -> ConfigError:
     error = ConfigError(None, one_line(sentence))
     error.code = code
     return error
+
+
+def make_folder(
+    directory: str | os.PathLike[str], mode: int = 0o777, purpose: str = ""
+) -> None:
+    """Make a folder, and those above it, where there is none yet.  The error says its
+    `purpose`, such as " of the CA".
+
+    Raises ConfigError.  A path that looks like the text of a key is not repeated, neither
+    by the error nor by its cause.
+    """
+    try:
+        os.makedirs(directory, mode=mode, exist_ok=True)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "no folder can be called that"
+        named = shown_path(directory)
+        failure = config_error(
+            f"cannot make the folder{purpose} {named or 'whose path looks like a key'}: {why}",
+            "config.file",
+        )
+        if named is not None:
+            raise failure from error
+    else:
+        return
+    raise failure
 
 
 def file_error(what: str, path: str | os.PathLike[str], why: str) -> ConfigError:

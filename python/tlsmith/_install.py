@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections import namedtuple
 
-from ._errors import ConfigError, config_error, shown
+from ._errors import ConfigError, config_error, shown, shown_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -240,9 +240,11 @@ def _databases(profiles: Sequence[StrPath] | None) -> Iterator[str]:
         if os.path.exists(os.path.join(folder, "cert9.db")):
             yield folder
         elif profiles is not None:
+            named = shown_path(folder)
+            example = folder if named else "FOLDER"
             raise config_error(
-                f"'{folder}' has no store of NSS: 'certutil -N --empty-password -d sql:{folder}' "
-                "makes one",
+                f"{named or 'a folder whose path looks like a key'} has no store of NSS: "
+                f"'certutil -N --empty-password -d sql:{example}' makes one",
                 "config.file",
             )
 
@@ -332,6 +334,7 @@ def _keystore(home: str) -> str:
     found = next((path for path in paths if os.path.exists(path)), None)
     if found is None:
         raise config_error(
-            f"JAVA_HOME is '{home}', which has no '{places[0]}': set it to a Java", "config.file"
+            f"JAVA_HOME is {shown(home)}, which has no '{places[0]}': set it to a Java",
+            "config.file",
         )
     return found

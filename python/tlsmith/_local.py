@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
-from ._errors import config_error
+from ._errors import config_error, make_folder, shown_path
 from ._sources import load_key
 
 TYPE_CHECKING = False
@@ -41,7 +41,8 @@ def load_or_create(cls: type[CA], directory: StrPath | None) -> CA:
         if os.path.exists(cert):
             if not os.path.exists(key):
                 raise config_error(
-                    f"'{cert}' is there, and its key '{key}' is not: put it back, "
+                    f"{shown_path(cert) or CERTIFICATE} is there, and its key "
+                    f"{shown_path(key) or KEY} is not: put it back, "
                     "or remove the certificate for a new authority",
                     "config.file",
                 )
@@ -63,8 +64,8 @@ def alone(directory: str) -> Iterator[None]:
     """Hold the folder, which is made if need be, against other processes."""
     import fcntl
 
+    make_folder(directory, 0o700, " of the local authority")
     try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise _unusable(directory, error) from error
@@ -79,7 +80,8 @@ def alone(directory: str) -> Iterator[None]:
 
 
 def _unusable(directory: str, error: OSError) -> ConfigError:
-    sentence = f"cannot use '{directory}' for the local authority: {error.strerror}"
+    named = shown_path(directory) or "a folder whose path looks like a key"
+    sentence = f"cannot use {named} for the local authority: {error.strerror}"
     return config_error(sentence, "config.file")
 
 

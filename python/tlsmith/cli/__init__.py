@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from .._errors import ConfigError, Error, shown
-from ._arguments import Failure, Parser, UsageError, Verbs, discreet
+from ._arguments import KEY_AS_ARGUMENT, Failure, Parser, UsageError, Verbs, discreet
 from ._output import discard_output, open_closed_files, print_json
 
 TYPE_CHECKING = False
@@ -34,6 +34,11 @@ _EXAMPLES = """
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, by default that of sys.argv: its exit code."""
     open_closed_files()
+    given = sys.argv[1:] if arguments is None else arguments
+    if any("-----BEGIN" in one for one in given):
+        # Before anything is named, or even created, by it.
+        _report(KEY_AS_ARGUMENT)
+        return USAGE
     try:
         options = _parser().parse_args(arguments)
         code = _run(options)

@@ -56,14 +56,15 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {discreet(message)}; {self.prog} --help says more\n")
 
 
+KEY_AS_ARGUMENT = (
+    "an argument looks like PEM or a key: arguments are names of files, and everybody on this "
+    "machine can read them"
+)
+
+
 def discreet(sentence: str) -> str:
     """A sentence about arguments on one line, without any of them that may be a key."""
-    if may_be_secret(sentence):
-        return (
-            "an argument looks like PEM or a key: arguments are names of files, and everybody "
-            "on this machine can read them"
-        )
-    return one_line(sentence)
+    return KEY_AS_ARGUMENT if may_be_secret(sentence) else one_line(sentence)
 
 
 class Verbs:

@@ -8,6 +8,7 @@ import sys
 from .. import _tlsmith
 from .._certs import Identity
 from .._errors import ConfigError
+from .._errors import make_folder as _make_folder
 from .._sources import is_der, is_pkcs12, load_certificates, naming, read
 from ._arguments import KEY_TYPES, Failure, Parser, UsageError
 
@@ -66,9 +67,9 @@ def are_same(one: str, other: str) -> bool:
 def make_folder(path: str) -> None:
     """A folder for files, where there is none yet."""
     try:
-        os.makedirs(path, exist_ok=True)
-    except OSError as error:
-        raise Failure(f"cannot make the folder '{path}': {error.strerror}", "io") from error
+        _make_folder(path)
+    except ConfigError as error:
+        raise Failure(str(error), "io") from error
 
 
 def refuse_to_replace(*paths: str) -> None:
