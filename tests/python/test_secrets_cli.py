@@ -20,21 +20,8 @@ from key_material import SECRETS
 import tlsmith
 from tlsmith.cli import _parser, main
 
-SHAPES = [
-    "escaped",
-    "spaces",
-    "joined",
-    "quoted",
-    "JSON",
-    "carriage returns",
-    "base64",
-    "base64 without padding",
-    "hex",
-    "secret in hex",
-    "secret in base64",
-    "certificate labels",
-    "intact",
-]
+ARGUMENTS = ["escaped", "quoted", "intact", "base64", "hex", "secret in hex", "secret in base64"]
+FILES = [*ARGUMENTS, "spaces", "carriage returns", "base64 without padding", "certificate labels"]
 
 WRITERS = ["ca", "issue", "key", "csr", "sign", "crl"]
 """The verbs that say which files they wrote."""
@@ -118,7 +105,8 @@ def commands(port, values):
 def run(arguments):
     """All that a command says, and its exit code.  Where a command wrote files, their names,
     which are its arguments, are left out."""
-    out, err = io.StringIO(), io.StringIO()
+    # With a buffer below, for what is no text.
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", "replace") for _ in range(2))
     with (
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
@@ -129,8 +117,13 @@ def run(arguments):
             code = main(arguments)
         except SystemExit as end:
             code = end.code
-    names = "" if code == 0 and arguments[0] in WRITERS else out.getvalue()
-    return code, names + err.getvalue() + "".join(str(one.message) for one in warned)
+    said = []
+    for file in (out, err):
+        file.flush()
+        said.append(file.buffer.getvalue().decode(errors="replace"))
+    if code == 0 and arguments[0] in WRITERS:
+        said[0] = ""
+    return code, "".join(said) + "".join(str(one.message) for one in warned)
 
 
 def check(secret, what, arguments, caplog):
@@ -150,23 +143,27 @@ def test_arguments_that_are_keys_are_not_repeated(secret, place, caplog):
     caplog.set_level(logging.DEBUG)
     texts, _ = secret.shapes()
     failed = 0
-    for what in SHAPES:
+    for what in ARGUMENTS:
         # No argument of a program has a NUL, and no path may lead out of the folder.
         text = texts[what].replace("\0", "").lstrip("/")
         for arguments in commands(place, [text, f"nowhere/{text}"]):
             failed += check(secret, what, arguments, caplog) != 0
-    assert failed > 1500
+    assert failed > 800
 
 
-@pytest.mark.parametrize("secret", SECRETS, ids=str)
-def test_files_that_hold_keys_are_not_repeated(secret, place, tmp_path, caplog):
+def test_files_that_hold_keys_are_not_repeated(place, tmp_path, caplog):
+    secret = SECRETS[0]
     caplog.set_level(logging.DEBUG)
     texts, binary = secret.shapes()
-    contents = {what: texts[what].encode() for what in SHAPES}
+    contents = {what: texts[what].encode() for what in FILES}
     contents |= {what: binary[what] for what in BINARY}
     failed = 0
     for what, content in contents.items():
+        # Hashing a password takes a while: for one of them.
+        skipped = [] if what == "quoted" else ["--password-file", "--password-file=content.pem"]
         for arguments in commands(place, ["content.pem"]):
+            if any(one in skipped for one in arguments):
+                continue
             (tmp_path / "content.pem").write_bytes(content)
             failed += check(secret, what, arguments, caplog) != 0
-    assert failed > 500
+    assert failed > 400

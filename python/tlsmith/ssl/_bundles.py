@@ -8,6 +8,7 @@ import os
 from .. import _tlsmith
 from .._errors import CertError
 from .._sources import is_der, read
+from ._files import of_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _parse(content: bytes) -> Bundle:
 def _state(path: str) -> tuple[Any, ...]:
     """What differs as soon as a file was replaced or written to.  The time of the last
     change of the inode is part of it: copies keep the other one."""
-    state = os.stat(path)
+    state = of_path(os.stat, path)
     return (path, state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino, state.st_dev)
 
 
@@ -72,7 +73,7 @@ def _hashed_files(path: str) -> list[tuple[Any, ...]]:
     """The state of each file of a folder that OpenSSL would look at: those that are
     named by a hash.  A link counts as the file that it leads to."""
     states = []
-    for name in sorted(os.listdir(path)):
+    for name in sorted(of_path(os.listdir, path)):
         stem, _, number = name.partition(".")
         if len(stem) != 8 or not number.removeprefix("r").isdigit():
             continue
@@ -107,13 +108,15 @@ def read_folder(path: str) -> Bundle:
 
 def parse_der_list(data: Any) -> Bundle:
     """PEM as a str, or DER certificates one after the other as bytes."""
-    if not isinstance(data, (str, bytes, bytearray, memoryview)):
+    is_text = isinstance(data, str)
+    # The error of encode() would hold all of it.
+    if not (data.isascii() if is_text else isinstance(data, (bytes, bytearray, memoryview))):
         raise TypeError("cadata should be an ASCII string or a bytes-like object")
-    content = data.encode("ascii") if isinstance(data, str) else bytes(data)
+    content = data.encode("ascii") if is_text else bytes(data)
     known = _PARSED.get(content)
     if known is not None:
         return known
-    if isinstance(data, str):
+    if is_text:
         return _remember(content, _parse(content))
     certificates = []
     rest = content

@@ -4,9 +4,13 @@ signature schemes and ALPN."""
 from __future__ import annotations
 
 import _ssl
+import os
 import ssl
 
+from .._errors import shown
+from .._tlsmith import may_be_secret
 from . import _original
+from ._files import of_path
 from ._level import bits_of, check_level, ciphers
 from ._names import (
     GROUP_ALIASES,
@@ -107,6 +111,9 @@ class Negotiation:
     def set_ecdh_curve(self, name: str | bytes, /) -> None:
         """Set the only group.  Raises NotImplementedError for a curve that OpenSSL
         knows and tlsmith does not support."""
+        if isinstance(name, (str, bytes)) and may_be_secret(os.fsdecode(name)):
+            # OpenSSL's error would repeat it.
+            raise ValueError(f"unknown elliptic curve name: {shown(os.fsdecode(name))}")
         _RAW.set_ecdh_curve(self, name)
         text = name.decode() if isinstance(name, bytes) else name
         if text not in IANA_GROUPS:
@@ -126,10 +133,10 @@ class Negotiation:
                 found.append(name)
             elif not text.startswith("?"):
                 raise NotImplementedError(
-                    f"the group {text!r} is not supported: choose from {', '.join(GROUPS)}"
+                    f"the group {shown(text)} is not supported: choose from {', '.join(GROUPS)}"
                 )
         if not found:
-            raise ssl.SSLError(f"no group of {groups!r} is supported")
+            raise ssl.SSLError(f"no group of {shown(groups)} is supported")
         self._set("_groups", list(dict.fromkeys(found)))
 
     def get_groups(self: SSLContext, *, include_aliases: bool = False) -> list[str]:  # type: ignore[misc]
@@ -172,7 +179,7 @@ class Negotiation:
     def load_dh_params(self, path: Any, /) -> None:
         """Raises NotImplementedError for parameters that can be read: the cipher
         suites that they would be for are not spoken here."""
-        _RAW.load_dh_params(self, path)
+        of_path(lambda path: _RAW.load_dh_params(self, path), path)
         raise NotImplementedError(
             "there is no finite-field Diffie-Hellman here, so its parameters cannot be used: "
             "leave load_dh_params() out, since clients agree on an elliptic curve"
@@ -208,9 +215,9 @@ def _schemes(sigalgs: str) -> list[str]:
             found.append(name)
         elif not text.startswith("?"):
             raise NotImplementedError(
-                f"the signature algorithm {text!r} is not supported: choose from "
+                f"the signature algorithm {shown(text)} is not supported: choose from "
                 f"{', '.join(SCHEMES)}"
             )
     if not found:
-        raise ssl.SSLError(f"no signature algorithm of {sigalgs!r} is supported")
+        raise ssl.SSLError(f"no signature algorithm of {shown(sigalgs)} is supported")
     return list(dict.fromkeys(found))
