@@ -106,9 +106,9 @@ def misplaced(content, cert):
         yield lambda value=value: client().set_client_sigalgs(value)
         yield lambda value=value: client().set_server_sigalgs(value)
         if value.isascii():
-            # The standard library's own code encodes it, and what it raises holds the text.
+            # Of other text the standard library's own code raises an error that holds it.
             yield lambda value=value: client().set_alpn_protocols([value])
-        yield lambda value=value: put(server(), "sni_callback", value)
+            yield lambda value=value: put(server(), "sni_callback", value)
         yield lambda value=value: put(client(), "minimum_version", value)
         yield lambda value=value: put(client(), "verify_flags", value)
         yield lambda value=value: put(client(), "options", value)
