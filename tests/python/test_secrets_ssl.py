@@ -108,11 +108,11 @@ def misplaced(content, cert):
         if value.isascii():
             # Of other text the standard library's own code raises an error that holds it.
             yield lambda value=value: client().set_alpn_protocols([value])
-            yield lambda value=value: put(server(), "sni_callback", value)
+            yield lambda value=value: wrapped(client(), server_hostname=value)
+        yield lambda value=value: put(server(), "sni_callback", value)
         yield lambda value=value: put(client(), "minimum_version", value)
         yield lambda value=value: put(client(), "verify_flags", value)
         yield lambda value=value: put(client(), "options", value)
-        yield lambda value=value: wrapped(client(), server_hostname=value)
         yield lambda value=value: wrapped(client(), server_hostname="a.example", session=value)
         yield lambda value=value: tlsmith.ssl.get_server_certificate((value, 1))
         yield lambda value=value: tlsmith.ssl.SSLContext(value)
