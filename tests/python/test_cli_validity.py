@@ -94,8 +94,36 @@ def test_a_certificate_with_its_key_is_served_from_any_file(cli, ca):
     with cli.serve("--echo", "--cert", files.combined) as (_, _port, announced):
         assert announced["certificate"]["subject"] == "CN=localhost"
     # A password is what lacks here, and no key.
-    (cli.directory / "site.p12").write_bytes(site.pkcs12("secret"))
-    assert "password" in cli.fails("serve", "--port", "0", "--cert", "site.p12", code=2)
+    (cli.directory / "site.p12").write_bytes(site.pkcs12("secret", legacy=True))
+    said = cli.fails("serve", "--port", "0", "--cert", "site.p12", code=2)
+    assert "'site.p12' is a PKCS#12 file with a password: --password-file says" in said
+
+
+def test_an_encrypted_key_is_served_and_shown_with_its_password(cli, ca):
+    site = ca.issue("localhost")
+    (cli.directory / "password").write_bytes("pässwörd\n".encode())
+    (cli.directory / "site.p12").write_bytes(site.pkcs12("pässwörd", legacy=True))
+    (cli.directory / "site.pem").write_bytes(site.chain_pem)
+    (cli.directory / "key.pem").write_bytes(site.key.encrypted_pem("pässwörd"))
+    for options in (("--cert", "site.p12"), ("--cert", "site.pem", "--key", "key.pem")):
+        options = (*options, "--password-file", "password")
+        with cli.serve("--echo", *options) as (_, _port, announced):
+            assert announced["certificate"]["subject"] == "CN=localhost"
+        # The server is gone, and the key was read before.
+        assert "connect" in cli.fails("connect", "localhost:1", *options)
+    for verb in (("serve", "--port", "0"), ("connect", "localhost:1")):
+        said = cli.fails(*verb, "--password-file", "password", code=2)
+        assert "--password-file needs --cert" in said
+
+
+def test_a_file_with_a_key_of_openssh_is_no_argument_that_looks_like_one(cli):
+    label = "OPENSSH PRIVATE KEY"
+    pem = f"-----BEGIN {label}-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU=\n-----END {label}-----\n"
+    (cli.directory / "id").write_text(pem)
+    for arguments, options in ((["inspect", "id"], {}), (["inspect", "-"], {"input": pem})):
+        said = cli.run(*arguments, code=1, **options).stderr
+        assert f"it has '{label}'" in said and "argument" not in said
+    assert "standard input: " in said
 
 
 @pytest.mark.parametrize("key", ["ecdsa-p256", "ed448"])

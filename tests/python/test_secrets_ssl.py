@@ -100,13 +100,13 @@ def misplaced(content, cert):
             yield lambda path=path: put(client(), "keylog_filename", path)
             yield lambda path=path: server().load_dh_params(path)
             yield lambda path=path: tlsmith.ssl.get_server_certificate(("::1", 1), ca_certs=path)
-        yield lambda value=value: client().set_ciphers(value)
         yield lambda value=value: server().set_ecdh_curve(value)
         yield lambda value=value: client().set_groups(value)
         yield lambda value=value: client().set_client_sigalgs(value)
         yield lambda value=value: client().set_server_sigalgs(value)
         if value.isascii():
             # Of other text the standard library's own code raises an error that holds it.
+            yield lambda value=value: client().set_ciphers(value)
             yield lambda value=value: client().set_alpn_protocols([value])
             yield lambda value=value: wrapped(client(), server_hostname=value)
         yield lambda value=value: put(server(), "sni_callback", value)

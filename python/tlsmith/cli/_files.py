@@ -14,6 +14,7 @@ from ._arguments import KEY_TYPES, Failure, Parser, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import _ActionsContainer as ArgumentGroup
     from collections.abc import Iterable
 
     from .._tlsmith import Key
@@ -32,18 +33,31 @@ def write(documents: list[Document]) -> None:
         raise Failure(str(error), "io") from error
 
 
-def load_identity(cert: str, key: str | None) -> Identity:
-    """What --cert and --key say."""
+def load_identity(cert: str, key: str | None, secret: bytes | None = None) -> Identity:
+    """What --cert, --key and --password-file say."""
     if key is not None:
-        return Identity.load(cert, key)
+        return Identity.load(cert, key, password=secret)
     with naming(cert):
         # Read once: it may be a pipe.
         content = read(cert)
-        if is_pkcs12(content) or (b"PRIVATE KEY-----" in content and not is_der(content)):
-            return Identity.load(content)
+        if is_pkcs12(content):
+            return _load_pkcs12(cert, content, secret)
+        if b"PRIVATE KEY-----" in content and not is_der(content):
+            return Identity.load(content, password=secret)
         # What is no certificate either is complained about as such.
         load_certificates(content)
     raise UsageError(f"'{cert}' of --cert has no private key: --key says which file has it")
+
+
+def _load_pkcs12(path: str, content: bytes, secret: bytes | None) -> Identity:
+    try:
+        return Identity.load_pkcs12(content, b"" if secret is None else secret)
+    except ConfigError as error:
+        if secret is not None:
+            raise
+        raise UsageError(
+            f"'{path}' is a PKCS#12 file with a password: --password-file says which file has it"
+        ) from error
 
 
 def refuse_to_replace_inputs(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:
@@ -115,7 +129,7 @@ def key_or_type(text: str, password: bytes | None = None) -> Key | str:
     return load_key(text, password)
 
 
-def add_password(parser: Parser, of_what: str) -> None:
+def add_password(parser: ArgumentGroup, of_what: str) -> None:
     """The argument that password() reads."""
     parser.add_argument(
         "--password-file", metavar="FILE", help=f"its first line is the password of {of_what}"

@@ -14,7 +14,7 @@ from .._trust import INSECURE, Pin, Trust
 from . import _starttls
 from ._arguments import Failure, UsageError, Verbs, endpoint, protocols, seconds, unescaped
 from ._describe import certificate_json, show_chain
-from ._files import load_identity
+from ._files import add_password, load_identity, password
 from ._output import Page, print_json, write_bytes
 from ._relay import Relay
 
@@ -74,6 +74,7 @@ def add(verbs: Verbs) -> None:
     own = parser.add_argument_group("what to show")
     own.add_argument("--cert", metavar="FILE", help="a client certificate with its chain")
     own.add_argument("--key", metavar="FILE", help="its key, where FILE of --cert has none")
+    add_password(own, "the key, or of the PKCS#12 file of --cert")
     offer = parser.add_argument_group("what to offer")
     offer.add_argument("--alpn", metavar="NAMES", type=protocols, default=[], help="such as h2")
     offer.add_argument("--tls", choices=("1.2", "1.3"), help="this version alone")
@@ -119,6 +120,8 @@ def run(options: Namespace) -> int:
 def _check(options: Namespace) -> None:
     if options.key and not options.cert:
         raise UsageError("--key needs --cert: which certificate is it for?")
+    if options.password_file and not options.cert:
+        raise UsageError("--password-file needs --cert: which key is it for?")
     if options.insecure and (options.pin or options.crl):
         raise UsageError("--insecure accepts everybody, whatever --pin or --crl say")
     if options.json and (options.send is not None or options.show_chain):
@@ -168,7 +171,9 @@ class _Call:
         if options.keylog:
             settings["keylog"] = options.keylog
         if options.cert:
-            settings["identity"] = load_identity(options.cert, options.key)
+            settings["identity"] = load_identity(
+                options.cert, options.key, password(options.password_file)
+            )
         with warnings.catch_warnings():
             # The warning was said in words of our own.
             warnings.simplefilter("ignore", InsecureWarning)

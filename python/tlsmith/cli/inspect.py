@@ -106,8 +106,10 @@ def _documents(
         found = inspect(source, password=secret, timeout=options.timeout)
     except CertError as error:
         # A file is named already.
-        where = "standard input: " if options.source == "-" else ""
-        raise Failure(f"{where}{error}", error.code) from error
+        if options.source == "-":
+            error.strerror = f"standard input: {error}"
+            error.args = (error.errno, error.strerror)
+        raise
     if isinstance(found, Identity):
         return [*found.chain, found.key]
     return found if isinstance(found, list) else [found]

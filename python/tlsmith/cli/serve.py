@@ -11,7 +11,7 @@ from .._config import Server
 from ._arguments import Failure, UsageError, Verbs, endpoint, port_number, protocols
 from ._authority import add_folder
 from ._describe import certificate_json
-from ._files import load_identity
+from ._files import add_password, load_identity, password
 from ._output import print_json
 from ._services import HANDSHAKE, Echo, Files, Proxy, Service, serve_forever
 
@@ -62,6 +62,7 @@ def add(verbs: Verbs) -> None:
     who = parser.add_argument_group("as whom")
     who.add_argument("--cert", metavar="FILE", help="a certificate with its chain")
     who.add_argument("--key", metavar="FILE", help="its key, where FILE of --cert has none")
+    add_password(who, "the key, or of the PKCS#12 file of --cert")
     who.add_argument("--name", metavar="NAME", action="append", help="issue one for this name")
     add_folder(parser)
     whom = parser.add_argument_group("for whom")
@@ -111,9 +112,11 @@ def _identity(options: Namespace) -> Identity:
     if options.cert:
         if options.name:
             raise UsageError("--name is for a certificate to issue, and --cert is one already")
-        return load_identity(options.cert, options.key)
+        return load_identity(options.cert, options.key, password(options.password_file))
     if options.key:
         raise UsageError("--key needs --cert: which certificate is it for?")
+    if options.password_file:
+        raise UsageError("--password-file needs --cert: which key is it for?")
     names = options.name or ("localhost", "127.0.0.1", "::1")
     return CA.local(options.ca_dir).issue(*names)
 
