@@ -68,6 +68,8 @@ class Identity:
         The password is for a key that is encrypted, or for PKCS#12: what load_key()
         takes.
         """
+        # The file whose key may be another certificate's; of a Key there is none.
+        source = b"" if isinstance(key, _tlsmith.Key) else cert if key is None else key
         with naming(cert):
             # Read once: it may be a pipe.
             content = read(cert)
@@ -81,7 +83,8 @@ class Identity:
         if not isinstance(key, _tlsmith.Key):
             key = load_key(key, password)
         make = _tlsmith.Identity.from_bundle if is_pkcs7(content) else _tlsmith.Identity
-        return cls._wrap(make(certificates, key))
+        with naming(source):
+            return cls._wrap(make(certificates, key))
 
     @classmethod
     @discreet

@@ -258,6 +258,8 @@ def make_folder(
         os.makedirs(directory, mode=mode, exist_ok=True)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "no folder can be called that"
+        if isinstance(error, FileExistsError):
+            why = "there is a file of that name"
         named = shown_path(directory)
         failure = config_error(
             f"cannot make the folder{purpose} {named or 'whose path looks like a key'}: {why}",

@@ -229,6 +229,11 @@ def refused_by_browsers(root: _tlsmith.Certificate) -> str | None:
     )
 
 
+def has_nss() -> bool:
+    """Whether this user has a store of NSS."""
+    return any(True for _ in _databases(None))
+
+
 def _databases(profiles: Sequence[StrPath] | None) -> Iterator[str]:
     """The profiles that have a store, of those given, or of this user."""
     if profiles is None:

@@ -21,7 +21,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(argv)
     end = None
     if options.expires_on is not None:
-        end = datetime.datetime.strptime(options.expires_on, "%Y-%m-%d")
+        try:
+            end = datetime.datetime.strptime(options.expires_on, "%Y-%m-%d")
+        except ValueError as error:
+            raise ValueError(f"--expires-on: {error}: write a date such as 2027-01-31") from None
     if not os.path.isdir(options.dir):
         raise ValueError(f"--dir={options.dir} is not a directory")
     if not options.identities:

@@ -99,6 +99,40 @@ def test_a_certificate_with_its_key_is_served_from_any_file(cli, ca):
     assert "'site.p12' is a PKCS#12 file with a password: --password-file says" in said
 
 
+def test_what_is_no_certificate_is_not_verified(cli, ca):
+    cli.run("ca", "init")
+    (cli.directory / "ca.pem").write_bytes(ca.cert.pem)
+    cli.run("csr", "a.example")
+    cli.run("crl", "--out", "list.pem")
+    for file, kind in (
+        ("a.example-csr.pem", "a certificate request"),
+        ("list.pem", "a CRL"),
+        ("a.example-key.pem", "a private key"),
+    ):
+        said = cli.fails("inspect", file, "--ca", "ca.pem", code=2)
+        assert f"'{file}' is {kind}, and --verify, --ca and --crl are for certificates" in said
+
+
+def test_a_key_of_another_certificate_is_named(cli, ca):
+    (cli.directory / "cert.pem").write_bytes(ca.issue("localhost").cert.pem)
+    (cli.directory / "other.pem").write_bytes(tlsmith.Key.generate().pem)
+    said = cli.fails("serve", "--port", "0", "--cert", "cert.pem", "--key", "other.pem")
+    assert "'other.pem': the private key" in said and "'CN=localhost'" in said
+
+
+def test_a_store_of_nss_that_is_not_there_is_said_to_be_missing(cli):
+    cli.run("ca", "init")
+    cli.environment["HOME"] = str(cli.directory)
+    said = cli.fails("ca", "install", "--store", "nss")
+    assert "there is no store of NSS" in said and "certutil -N" in said
+
+
+def test_a_file_in_place_of_the_authority_is_explained(cli):
+    (cli.directory / "authority").write_text("nothing")
+    said = cli.fails("ca", "init", code=2)
+    assert f"'{cli.authority}'" in said and "there is a file of that name" in said
+
+
 def test_an_encrypted_key_is_served_and_shown_with_its_password(cli, ca):
     site = ca.issue("localhost")
     (cli.directory / "password").write_bytes("pässwörd\n".encode())

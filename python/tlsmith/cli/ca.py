@@ -7,7 +7,7 @@ import sys
 
 from .. import _local
 from .._authority import CA
-from .._install import refused_by_browsers
+from .._install import has_nss, refused_by_browsers
 from ._arguments import KEY_TYPES, Failure, UsageError, Verbs, days
 from ._authority import (
     add_folder,
@@ -135,6 +135,9 @@ def _path(options: Namespace) -> None:
 def _install(options: Namespace) -> None:
     ca = existing(options.ca_dir)
     stores = options.store or _STORES
+    # Where it is one of the defaults, a computer without a browser is nothing special.
+    if options.store and "nss" in options.store and not has_nss():
+        raise Failure(_NO_NSS, "no_store")
     changed = ca.install(stores)
     doubt = refused_by_browsers(ca.cert) if "nss" in stores else None
     if doubt is not None:
@@ -145,6 +148,12 @@ def _install(options: Namespace) -> None:
 def _uninstall(options: Namespace) -> None:
     ca = existing(options.ca_dir)
     _tell_stores(options, ca.uninstall(options.store or _STORES), "no longer trusted in")
+
+
+_NO_NSS = (
+    "there is no store of NSS in the usual places of this user: start the browser once, or "
+    "'mkdir -p ~/.pki/nssdb && certutil -N --empty-password -d sql:$HOME/.pki/nssdb' makes one"
+)
 
 
 def _tell_stores(options: Namespace, stores: list[str], what: str) -> None:

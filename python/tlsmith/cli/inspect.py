@@ -154,6 +154,9 @@ def _tell_times(documents: Sequence[Certificate | CSR | CRL | Key]) -> None:
     page.flush()
 
 
+_KINDS = {CSR: "a certificate request", CRL: "a CRL", Key: "a private key"}
+
+
 def _text(document: Certificate | CSR | CRL | Key) -> str:
     if isinstance(document, Key):
         return f"Private key: {document.type}\n"
@@ -166,7 +169,10 @@ def _verify(
 ) -> dict[str, object]:
     chain = [document for document in documents if isinstance(document, Certificate)]
     if not chain:
-        raise Failure(f"'{options.source}' has no certificate that could be verified", "usage")
+        kind = _KINDS[type(documents[0])]
+        raise UsageError(
+            f"'{options.source}' is {kind}, and --verify, --ca and --crl are for certificates"
+        )
     trust = Trust.roots(options.ca) if options.ca else Trust.system()
     if options.crl:
         trust = trust.with_crls(*options.crl)
