@@ -245,9 +245,7 @@ def config_error(sentence: str, code: str = "config.argument") -> ConfigError:
     return error
 
 
-def make_folder(
-    directory: str | os.PathLike[str], mode: int = 0o777, purpose: str = ""
-) -> None:
+def make_folder(directory: str | os.PathLike[str], mode: int = 0o777, purpose: str = "") -> None:
     """Make a folder, and those above it, where there is none yet.  The error says its
     `purpose`, such as " of the CA".
 

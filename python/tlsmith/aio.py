@@ -87,7 +87,9 @@ async def open_connection(
         if isinstance(error, Error) or not isinstance(error, OSError):
             raise
         if isinstance(error, TimeoutError) and error.errno is None:
-            raise TimedOut(None, f"no connection to {shown(host)} within {timeout} seconds") from error
+            raise TimedOut(
+                None, f"no connection to {shown(host)} within {timeout} seconds"
+            ) from error
         raise _not_connected(host, port, error) from error
 
 

@@ -113,7 +113,8 @@ def misplaced(content, ca):
         ):
             yield lambda use=use, value=value: in_new_folder(use, value)
             folder = b"nowhere" if isinstance(value, bytes) else "nowhere"
-            yield lambda use=use, path=os.path.join(folder, value): in_new_folder(use, path)
+            path = os.path.join(folder, value)
+            yield lambda use=use, path=path: in_new_folder(use, path)
 
 
 @pytest.mark.parametrize("secret", SECRETS, ids=str)
@@ -128,9 +129,7 @@ def test_errors_about_damaged_keys_hold_no_part_of_the_key(secret, tmp_path, ide
 
 
 @pytest.mark.parametrize("secret", SECRETS, ids=str)
-def test_errors_about_misplaced_keys_hold_no_part_of_the_key(
-    secret, ca, caplog
-):
+def test_errors_about_misplaced_keys_hold_no_part_of_the_key(secret, ca, caplog):
     caplog.set_level(logging.DEBUG)
     texts, binary = secret.shapes()
     failed = 0
@@ -147,7 +146,15 @@ def written(part):
     for between in ("", ":", " ", ", ", "-"):
         yield between.join(f"{byte:02x}" for byte in part)
         yield between.join(f"{byte:02X}" for byte in part)
-    for form in ("\\x{:02x}", "%{:02X}", "\\u{{{:x}}}", "\\u{:04x}", "\\{:02x}", "{}, ", "0x{:02x} "):
+    for form in (
+        "\\x{:02x}",
+        "%{:02X}",
+        "\\u{{{:x}}}",
+        "\\u{:04x}",
+        "\\{:02x}",
+        "{}, ",
+        "0x{:02x} ",
+    ):
         yield "".join(form.format(byte) for byte in part)
     yield repr(part)
     yield ascii(part.decode("latin-1"))

@@ -13,7 +13,7 @@ from .._inspect import inspect
 from .._requests import CSR
 from .._tlsmith import CRL, Certificate, Key
 from .._trust import Trust
-from ._arguments import Failure, UsageError, Verbs, endpoint, seconds
+from ._arguments import UsageError, Verbs, endpoint, seconds
 from ._describe import certificate_json, crl_json, csr_json, key_json, status
 from ._files import add_password, password
 from ._output import Page, print_json, printable
