@@ -65,7 +65,7 @@ static void look(const char *call, const tlsmith_ctx *ctx, const tlsmith_conn *c
 	if (ctx != NULL)
 		check_text_for_key(call, tlsmith_ctx_error(ctx));
 	if (conn != NULL) {
-		check_text_for_key(call, tlsmith_error(conn));
+		check_text_for_key(call, tlsmith_conn_error(conn));
 		check_text_for_key(call, tlsmith_conn_report(conn));
 	}
 	logged[logged_length] = '\0';
@@ -285,22 +285,22 @@ static void load(const shape *given)
 	asks.userdata = (void *)given;
 	knows.password = given->data;
 	knows.name = given->data;
-	TRY_IDENTITY(tlsmith_identity_load(file, NULL));
-	TRY_IDENTITY(tlsmith_identity_load("cert.pem", file));
-	TRY_IDENTITY(tlsmith_identity_load_encrypted(file, NULL, "wrong"));
-	TRY_IDENTITY(tlsmith_identity_load_encrypted("cert.pem", file, given->data));
-	TRY_IDENTITY(tlsmith_identity_load_with("cert.pem", file, &asks));
-	TRY_IDENTITY(tlsmith_identity_load_with(file, NULL, &knows));
-	TRY_IDENTITY(tlsmith_identity_load_mem(data, length, NULL, 0));
-	TRY_IDENTITY(tlsmith_identity_load_mem(cert, cert_length, data, length));
-	TRY_IDENTITY(tlsmith_identity_load_mem_with(cert, cert_length, data, length, &asks));
-	TRY_IDENTITY(tlsmith_identity_load_mem_with(data, length, NULL, 0, &knows));
+	TRY_IDENTITY(tlsmith_identity_load(file, NULL, NULL));
+	TRY_IDENTITY(tlsmith_identity_load("cert.pem", file, NULL));
+	TRY_IDENTITY(load_encrypted(file, NULL, "wrong"));
+	TRY_IDENTITY(load_encrypted("cert.pem", file, given->data));
+	TRY_IDENTITY(tlsmith_identity_load("cert.pem", file, &asks));
+	TRY_IDENTITY(tlsmith_identity_load(file, NULL, &knows));
+	TRY_IDENTITY(tlsmith_identity_load_mem(data, length, NULL, 0, NULL));
+	TRY_IDENTITY(tlsmith_identity_load_mem(cert, cert_length, data, length, NULL));
+	TRY_IDENTITY(tlsmith_identity_load_mem(cert, cert_length, data, length, &asks));
+	TRY_IDENTITY(tlsmith_identity_load_mem(data, length, NULL, 0, &knows));
 	TRY_IDENTITY(tlsmith_identity_load_chain(file));
 	TRY_IDENTITY(tlsmith_identity_load_chain_mem(data, length));
-	TRY_IDENTITY(tlsmith_identity_load_p12(file, "wrong"));
-	TRY_IDENTITY(tlsmith_identity_load_p12(file, given->data));
+	TRY_IDENTITY(load_encrypted(file, NULL, "wrong"));
+	TRY_IDENTITY(load_encrypted(file, NULL, given->data));
 	TRY_IDENTITY(tlsmith_identity_insecure_load_p12_no_mac(file, given->data));
-	TRY_IDENTITY(tlsmith_identity_load_p12_mem(data, length, "wrong"));
+	TRY_IDENTITY(load_encrypted_mem(data, length, "wrong"));
 	TRY_IDENTITY(tlsmith_identity_external(data, length, no_signature, NULL));
 	TRY_CSR(tlsmith_csr_load(file));
 	TRY_CSR(tlsmith_csr_load_mem(data, length));
@@ -345,13 +345,13 @@ static void misplace(const shape *given)
 	tlsmith_cert_options options = TLSMITH_CERT_OPTIONS_INIT;
 
 	snprintf(missing, sizeof missing, "nowhere/%s", text);
-	TRY_IDENTITY(tlsmith_identity_load(text, NULL));
-	TRY_IDENTITY(tlsmith_identity_load(missing, NULL));
-	TRY_IDENTITY(tlsmith_identity_load("cert.pem", text));
-	TRY_IDENTITY(tlsmith_identity_load_encrypted(text, text, text));
-	TRY_IDENTITY(tlsmith_identity_load_with("cert.pem", text, NULL));
+	TRY_IDENTITY(tlsmith_identity_load(text, NULL, NULL));
+	TRY_IDENTITY(tlsmith_identity_load(missing, NULL, NULL));
+	TRY_IDENTITY(tlsmith_identity_load("cert.pem", text, NULL));
+	TRY_IDENTITY(load_encrypted(text, text, text));
+	TRY_IDENTITY(tlsmith_identity_load("cert.pem", text, NULL));
 	TRY_IDENTITY(tlsmith_identity_load_chain(text));
-	TRY_IDENTITY(tlsmith_identity_load_p12(text, text));
+	TRY_IDENTITY(load_encrypted(text, NULL, text));
 	TRY_IDENTITY(tlsmith_identity_insecure_load_p12_no_mac(text, text));
 	TRY_CSR(tlsmith_csr_load(text));
 	TRY_CTX(tlsmith_ctx_add_roots(ctx, text));
@@ -366,18 +366,18 @@ static void misplace(const shape *given)
 	TRY_CTX(tlsmith_ctx_set_verify_schemes(ctx, text));
 	TRY_CTX(tlsmith_ctx_set_signing_schemes(ctx, text));
 	TRY_CTX(tlsmith_ctx_set_keylog(ctx, missing));
-	TRY_CTX(tlsmith_ctx_verify(ctx, site, text, 0));
-	TRY_CTX(tlsmith_ctx_verify_for(ctx, site, text, "server", 0));
-	TRY_CTX(tlsmith_ctx_verify_for(ctx, site, NULL, text, 0));
+	TRY_CTX(tlsmith_ctx_verify(ctx, site, text, NULL, 0));
+	TRY_CTX(tlsmith_ctx_verify(ctx, site, text, "server", 0));
+	TRY_CTX(tlsmith_ctx_verify(ctx, site, NULL, text, 0));
 	TRY_CONN(tlsmith_connect(conn, "127.0.0.1", text));
 	TRY_CONN(tlsmith_connect_fd(conn, 0, text));
 	TRY_CONN(tlsmith_connect_fds(conn, 0, 0, text));
 	TRY_CONN(tlsmith_connect_io(conn, no_read, no_write, NULL, text));
 	TRY_CONN(tlsmith_connect_mem(conn, text));
 	TRY(tlsmith_listen("127.0.0.1", text));
-	TRY(tlsmith_identity_save(site, missing, missing));
-	TRY(tlsmith_identity_save(site, missing, "./key.pem"));
-	TRY(tlsmith_csr_save(request, missing, missing));
+	TRY(tlsmith_identity_save(site, missing, missing, NULL));
+	TRY(tlsmith_identity_save(site, missing, "./key.pem", NULL));
+	TRY(tlsmith_csr_save(request, missing, missing, NULL));
 	look("tlsmith_gen_crl", NULL, NULL);
 	TRY(tlsmith_gen_crl(constrained, text, 0) != NULL);
 	TRY_IDENTITY(tlsmith_self_signed(text, NULL));
@@ -402,12 +402,12 @@ static void misplace_slowly(const shape *given)
 	snprintf(missing, sizeof missing, "nowhere/%s", text);
 	TRY_CONN(tlsmith_connect(conn, text, "443"));
 	TRY(tlsmith_listen(text, "0"));
-	TRY(tlsmith_identity_save_encrypted(site, missing, missing, text));
-	TRY(tlsmith_identity_save_p12(site, missing, text, text));
-	TRY(tlsmith_identity_save_p12_legacy(site, missing, text, text));
-	TRY(tlsmith_csr_save_encrypted(request, missing, missing, text));
-	TRY_IDENTITY(tlsmith_identity_load_p12("store.p12", text));
-	TRY_IDENTITY(tlsmith_identity_load_encrypted("cert.pem", "encrypted.pem", text));
+	TRY(tlsmith_identity_save(site, missing, missing, text));
+	TRY(tlsmith_identity_save_p12(site, missing, text, text, 0));
+	TRY(tlsmith_identity_save_p12(site, missing, text, text, TLSMITH_P12_LEGACY));
+	TRY(tlsmith_csr_save(request, missing, missing, text));
+	TRY_IDENTITY(load_encrypted("store.p12", NULL, text));
+	TRY_IDENTITY(load_encrypted("cert.pem", "encrypted.pem", text));
 }
 
 /* ---- A connection with the key ---- */
@@ -417,7 +417,7 @@ static void carry(tlsmith_conn *from, tlsmith_conn *to)
 	const void *data;
 	ptrdiff_t count;
 
-	while ((count = tlsmith_drain_lent(from, &data)) > 0)
+	while ((count = tlsmith_drain_borrowed(from, &data)) > 0)
 		tlsmith_feed(to, data, (size_t)count);
 }
 
@@ -442,7 +442,7 @@ static void a_connection_tells_no_part_of_its_key(void)
 		carry(server, client);
 	}
 	CHECK(tlsmith_conn_version(client) != 0 && tlsmith_conn_version(server) != 0);
-	TRY(tlsmith_export(client, (const char *)shapes[0].data, NULL, 0, out, 0));
+	TRY(tlsmith_conn_export(client, (const char *)shapes[0].data, NULL, 0, out, 0));
 	look("the client", near, client);
 	look("the server", far, server);
 	check_text_for_key("its certificate", tlsmith_cert_text(tlsmith_identity_cert(site, 0)));
@@ -485,10 +485,10 @@ static void try_key(const char *kind, size_t step)
 	site = tlsmith_self_signed("localhost", &options);
 	find_secret(tlsmith_identity_key_pem(site));
 	CHECK(key_material_in(tlsmith_identity_key_pem(site), secret, sizeof secret) != NULL);
-	CHECK(tlsmith_identity_save(site, "cert.pem", NULL) == 0);
+	CHECK(tlsmith_identity_save(site, "cert.pem", NULL, NULL) == 0);
 	if (step < 10) {
-		CHECK(tlsmith_identity_save_encrypted(site, NULL, "encrypted.pem", "x") == 0);
-		CHECK(tlsmith_identity_save_p12(site, "store.p12", NULL, "x") == 0);
+		CHECK(tlsmith_identity_save(site, NULL, "encrypted.pem", "x") == 0);
+		CHECK(tlsmith_identity_save_p12(site, "store.p12", NULL, "x", 0) == 0);
 	}
 	fill_shapes(tlsmith_identity_key_pem(site));
 	for (size_t i = 0; i < shape_count; i += step) {
