@@ -79,6 +79,10 @@ pub(crate) fn of_scheme(scheme: SignatureScheme) -> String {
         SignatureScheme::ECDSA_NISTP521_SHA512 => "ecdsa_secp521r1_sha512",
         SignatureScheme::ED25519 => "ed25519",
         SignatureScheme::ED448 => "ed448",
+        // rustls has no names for these.
+        SignatureScheme::Unknown(0x0809) => "rsa_pss_pss_sha256",
+        SignatureScheme::Unknown(0x080a) => "rsa_pss_pss_sha384",
+        SignatureScheme::Unknown(0x080b) => "rsa_pss_pss_sha512",
         other => return format!("{other:?}").to_ascii_lowercase(),
     };
     name.to_owned()

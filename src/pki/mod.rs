@@ -69,5 +69,6 @@ pub use password::Password;
 pub use pkcs12::Pkcs12Options;
 pub use request::{Csr, gen_csr};
 pub(crate) use settings::TrustSettings;
+pub(crate) use signature::rsa_numbers;
 #[cfg(feature = "testing")]
 pub use unchecked::{Weakness, issue_unchecked, mismatched, weak_key};

@@ -3,6 +3,7 @@
 use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
 
+use super::any_key;
 use super::finding::{Finding, subject_of};
 use crate::pki::{Certificate, Outline, PublicKey};
 use crate::{CertificateProblem as Problem, Status};
@@ -59,6 +60,30 @@ pub(super) fn check_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
         Ok(_) => Ok(()),
         Err(reason) => Err(unusable(leaf, &reason)),
     }
+}
+
+/// Whether handshakes and certificates can be verified with the key of a certificate.
+pub(super) fn is_supported(certificate: &Outline<'_>) -> bool {
+    security(certificate).is_ok()
+}
+
+/// Checks that a handshake can be verified with the key of a peer that is accepted whatever
+/// its certificate says.
+pub(super) fn check_any_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
+    if any_key::is_usable(leaf) {
+        return Ok(());
+    }
+    let sentence = format!(
+        "certificate of '{}' has a key of a kind that no handshake can be verified with here \
+         ({}), so it cannot be accepted even unverified or pinned: have it issued for RSA, \
+         ECDSA on P-256, P-384 or P-521, Ed25519, Ed448 or ML-DSA",
+        subject_of(leaf),
+        kind_of(leaf)
+    );
+    Err(Finding {
+        status: Status::Certificate,
+        ..Finding::new(Problem::UnsupportedKey, sentence)
+    })
 }
 
 /// Checks that every key of a path, and every signature below the anchor, has at least

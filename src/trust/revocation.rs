@@ -75,20 +75,18 @@ impl Crls {
         self.iter().filter(move |crl| crl.issuer() == issuer)
     }
 
-    /// Whether one is of this authority.
-    pub(crate) fn has_issuer(&self, issuer: &str) -> bool {
-        self.of(issuer).next().is_some()
-    }
-
-    /// What one says about a certificate, if it lists it.
-    pub(crate) fn find(&self, certificate: &Certificate) -> Option<&Revoked> {
-        let of_issuer = |(crl, _): &&(Crl, _)| crl.issuer() == certificate.issuer();
-        let mut entries = self
-            .lists
+    /// What one says about a certificate that one of `issuers` signed, if it lists it.
+    pub(super) fn find(
+        &self,
+        certificate: &Outline<'_>,
+        issuers: &[&Outline<'_>],
+    ) -> Option<&Revoked> {
+        let parsed = Certificate::from_der(certificate.der).ok()?;
+        let lists = self
             .iter()
-            .filter(of_issuer)
-            .flat_map(|(crl, _)| crl.revoked());
-        entries.find(|entry| entry.serial == certificate.serial())
+            .filter(|crl| crl.issuer() == parsed.issuer() && is_about(crl, certificate, issuers));
+        let mut entries = lists.flat_map(Crl::revoked);
+        entries.find(|entry| entry.serial == parsed.serial())
     }
 
     /// Whether two are of authorities with one name, which may be two authorities.
@@ -108,22 +106,10 @@ impl Crls {
     ) -> Result<(), Finding> {
         let parsed = Certificate::from_der(leaf.der)
             .map_err(|_| Finding::malformed(leaf, "it does not parse"))?;
-        let of_issuer = self.of(parsed.issuer());
-        let mut signed = of_issuer.filter(|crl| is_signed_by(crl, issuers));
-        let is_listed = |crl: &Crl| {
-            let mut revoked = crl.revoked().iter();
-            revoked.any(|entry| entry.serial == parsed.serial())
-        };
-        match signed.any(is_listed) {
-            true => Err(explain::revoked(&parsed, self)),
-            false => Ok(()),
+        match self.find(leaf, issuers) {
+            Some(entry) => Err(explain::revoked(&parsed, entry)),
+            None => Ok(()),
         }
-    }
-
-    /// Whether one of this authority says that it was made after `now`.
-    pub(super) fn not_yet_made(&self, issuer: &str, now: UnixTime) -> Option<&Crl> {
-        let mut later = self.of(issuer).filter(|crl| is_later(crl, now));
-        later.next()
     }
 
     /// Checks that the anchor of a path may sign CRLs, where one of its name is used
@@ -133,16 +119,18 @@ impl Crls {
             return Ok(());
         };
         let is_checked = path.issuers.is_empty() || !self.rules.leaf_only;
-        let subject = AnyRef::from_der(anchor.subject);
-        let subject = subject.map(|name| name.value()).unwrap_or_default();
-        let is_of_anchor =
-            |(_, parsed): &(Crl, CertRevocationList<'static>)| parsed.issuer() == subject;
-        if !is_checked || !self.lists.iter().any(is_of_anchor) {
+        if !is_checked || anchor.allows_key_usage("cRLSign") == Ok(true) {
             return Ok(());
         }
-        match anchor.allows_key_usage("cRLSign") {
-            Ok(true) => Ok(()),
-            _ => Err(Finding::new(
+        let subject = AnyRef::from_der(anchor.subject);
+        let subject = subject.map(|name| name.value()).unwrap_or_default();
+        // Another CA of the same name may sign its own.
+        let mut lists = self.lists.iter();
+        let is_by_anchor =
+            lists.any(|(crl, parsed)| parsed.issuer() == subject && is_signed_by(crl, &[anchor]));
+        match is_by_anchor {
+            false => Ok(()),
+            true => Err(Finding::new(
                 Problem::UnknownRevocation,
                 format!(
                     "the root '{}' may not sign CRLs: its key usage does not include cRLSign, so \
@@ -209,7 +197,17 @@ impl Crls {
     }
 }
 
-/// Whether one of these keys signed a CRL.
+/// Whether a CRL of the name of a certificate's issuer is that issuer's: signed with the
+/// key that signed the certificate, where `issuers` has it.
+pub(super) fn is_about(crl: &Crl, certificate: &Outline<'_>, issuers: &[&Outline<'_>]) -> bool {
+    // A signature by an algorithm of old, such as SHA-1, tells nothing: the name has to do.
+    let is_known = signature::is_known(certificate.algorithms[1]);
+    let issued =
+        |one: &&&Outline<'_>| !is_known || signature::is_issued_with(certificate, one.spki);
+    let issuers: Vec<_> = issuers.iter().filter(issued).copied().collect();
+    is_signed_by(crl, &issuers)
+}
+
 /// Whether one of these authorities signed a CRL.
 pub(super) fn is_signed_by(crl: &Crl, issuers: &[&Outline<'_>]) -> bool {
     let keys: Vec<_> = issuers
@@ -219,6 +217,7 @@ pub(super) fn is_signed_by(crl: &Crl, issuers: &[&Outline<'_>]) -> bool {
     is_signed_with_one(crl, &keys)
 }
 
+/// Whether one of these keys signed a CRL.
 fn is_signed_with_one(crl: &Crl, keys: &[SubjectPublicKeyInfoDer<'_>]) -> bool {
     let parts = pki::signed_parts(crl.der());
     parts.is_some_and(|(tbs, algorithm, signature)| {
@@ -228,7 +227,7 @@ fn is_signed_with_one(crl: &Crl, keys: &[SubjectPublicKeyInfoDer<'_>]) -> bool {
 }
 
 /// Whether a CRL says that it was made after `now` (RFC 5280, section 5.1.2.4).
-fn is_later(crl: &Crl, now: UnixTime) -> bool {
+pub(super) fn is_later(crl: &Crl, now: UnixTime) -> bool {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     crl.this_update() > now
 }

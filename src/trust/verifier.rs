@@ -3,12 +3,15 @@
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, PeerMisbehaved, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, PeerMisbehaved, SignatureScheme,
+};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use super::any_key;
+use super::handshake;
 use super::policy::{Peer, PeerName, Policy};
 use super::purpose::KeyPurpose;
-use super::signature;
 use crate::notes::{Authentication, Notes};
 use crate::pki::Outline;
 use crate::provider::provider;
@@ -70,6 +73,26 @@ impl Verifier {
         }
     }
 
+    /// Checks that a peer has the key of its certificate.
+    fn verify_handshake(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+        is_tls13: bool,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.note_scheme(signed.scheme)?;
+        let outline = Outline::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+        if self.policy.accepts_any_key(certificate) && any_key::is_needed(&outline) {
+            any_key::verify(message, &outline, signed, is_tls13)?;
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        match is_tls13 {
+            true => handshake::verify_tls13(message, &outline, signed),
+            false => handshake::verify_tls12(message, &outline, signed),
+        }
+    }
+
     /// Checks that the peer signed in a way that it was told of, and notes it.
     fn note_scheme(&self, scheme: SignatureScheme) -> Result<(), rustls::Error> {
         let allowed = self.policy.schemes.as_ref();
@@ -117,8 +140,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.note_scheme(dss.scheme)?;
-        signature::verify_tls12(message, certificate, dss)
+        self.verify_handshake(message, certificate, dss, false)
     }
 
     fn verify_tls13_signature(
@@ -127,8 +149,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.note_scheme(dss.scheme)?;
-        signature::verify_tls13(message, certificate, dss)
+        self.verify_handshake(message, certificate, dss, true)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -137,7 +158,13 @@ impl ServerCertVerifier for Verifier {
                 .signature_verification_algorithms
                 .supported_schemes()
         };
-        self.policy.schemes.clone().unwrap_or_else(known)
+        self.policy.schemes.clone().unwrap_or_else(|| {
+            let mut schemes = known();
+            if self.policy.may_accept_any_key() {
+                schemes.extend(any_key::RSASSA_PSS);
+            }
+            schemes
+        })
     }
 }
 

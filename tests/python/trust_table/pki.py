@@ -36,13 +36,51 @@ _SIGNATURES = {
     ("rsa", "sha256"): "1.2.840.113549.1.1.11",
     ("rsa", "sha384"): "1.2.840.113549.1.1.12",
     ("dsa", "sha256"): "2.16.840.1.101.3.4.3.2",
+    ("pss", "sha256"): "1.2.840.113549.1.1.10",
 }
+
+_RSASSA_PSS = der.sequence(der.oid("1.2.840.113549.1.1.10"))
+"""The algorithm of a key for RSASSA-PSS alone (RFC 4055, section 1.2)."""
+
+_SHA256 = der.sequence(der.oid("2.16.840.1.101.3.4.2.1"), der.NULL)
+_PSS_PARAMETERS = der.sequence(
+    der.explicit(0, _SHA256),
+    der.explicit(1, der.sequence(der.oid("1.2.840.113549.1.1.8"), _SHA256)),
+    der.explicit(2, der.integer(32)),
+)
+
+
+def _explicit_p256():
+    """Encode P-256 by its numbers instead of its name (RFC 3279, section 2.3.5)."""
+    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+    numbers = [
+        "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
+        "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+        "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
+        "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+    ]
+    b, base, order = map(bytes.fromhex, numbers)
+    return der.sequence(
+        der.integer(1),
+        der.sequence(der.oid("1.2.840.10045.1.1"), der.integer(prime)),
+        der.sequence(
+            der.octet_string((prime - 3).to_bytes(32, "big")), der.octet_string(b)
+        ),
+        der.octet_string(b"\4" + base),
+        der.integer(int.from_bytes(order, "big")),
+        der.integer(1),
+    )
+
+
+_EXPLICIT = der.sequence(der.oid("1.2.840.10045.2.1"), _explicit_p256())
 
 
 @functools.cache
 def key(spec):
     """Return the key with this type and label, such as "p256 leaf"."""
     kind = spec.split()[0]
+    if kind == "explicit":
+        return ec.generate_private_key(ec.SECP256R1())
     if kind in _CURVES:
         return ec.generate_private_key(_CURVES[kind]())
     if kind == "ed25519":
@@ -52,7 +90,26 @@ def key(spec):
     return rsa.generate_private_key(65537, int(kind[3:]))
 
 
+def _own_algorithm(spec):
+    """Return the algorithm of a key that `cryptography` does not encode, or None."""
+    kind = spec.split()[0]
+    if kind == "explicit":
+        return _EXPLICIT
+    return _RSASSA_PSS if kind.startswith("pss") else None
+
+
 def key_pem(spec):
+    if algorithm := _own_algorithm(spec):
+        traditional = key(spec).private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+        if spec.startswith("explicit"):
+            number = key(spec).private_numbers().private_value
+            traditional = der.sequence(der.integer(1), der.octet_string(number.to_bytes(32, "big")))
+        pkcs8 = der.sequence(der.integer(0), algorithm, der.octet_string(traditional))
+        return _pem("PRIVATE KEY", pkcs8).encode()
     return key(spec).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -62,6 +119,15 @@ def key_pem(spec):
 
 @functools.cache
 def spki(spec):
+    if algorithm := _own_algorithm(spec):
+        is_ec = spec.startswith("explicit")
+        raw = key(spec).public_key().public_bytes(
+            serialization.Encoding.X962 if is_ec else serialization.Encoding.DER,
+            serialization.PublicFormat.UncompressedPoint
+            if is_ec
+            else serialization.PublicFormat.PKCS1,
+        )
+        return der.sequence(algorithm, der.bit_string(raw))
     return (
         key(spec)
         .public_key()
@@ -83,10 +149,10 @@ def _kind(signer):
 
 
 def _algorithm(spec, digest):
-    kind = _kind(key(spec))
+    kind = "pss" if spec.startswith("pss") else _kind(key(spec))
     if kind == "ed25519":
         return der.sequence(der.oid("1.3.101.112"))
-    parameters = [der.NULL] if kind == "rsa" else []
+    parameters = {"rsa": [der.NULL], "pss": [_PSS_PARAMETERS]}.get(kind, [])
     return der.sequence(der.oid(_SIGNATURES[kind, digest]), *parameters)
 
 
@@ -95,6 +161,9 @@ def _sign(spec, digest, message):
     match _kind(signer):
         case "ec":
             return signer.sign(message, ec.ECDSA(algorithm))
+        case "rsa" if spec.startswith("pss"):
+            pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+            return signer.sign(message, pss, algorithm)
         case "rsa":
             return signer.sign(message, padding.PKCS1v15(), algorithm)
         case "dsa":
