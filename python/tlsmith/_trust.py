@@ -106,7 +106,11 @@ class Trust:
     @classmethod
     @discreet
     def roots(cls, *sources: Trusted) -> Trust:
-        """These certificates: files, PEM or DER, Certificates, CAs."""
+        """These certificates: files, PEM or DER, Certificates, CAs.
+
+        Every certificate of a file counts: a CA vouches for others, and one that is no CA
+        is trusted as the peer's own.
+        """
         if not sources:
             raise config_error("Trust.roots() needs at least one root: nothing would be trusted")
         trust = cls()
@@ -117,7 +121,11 @@ class Trust:
     @classmethod
     def pinned(cls, *pins: Pin | _tlsmith.Certificate) -> Trust:
         """These certificates as they are, while they are valid, whoever issued
-        them and whatever their names: for peers that sign themselves."""
+        them and whatever their names: for peers that sign themselves.
+
+        Each is given by itself, never as a file, which may hold a whole chain.  Their keys
+        may be of every kind that INSECURE allows.
+        """
         if not pins:
             raise config_error("Trust.pinned() needs at least one certificate")
         hashes = []
@@ -283,7 +291,13 @@ def _rebuild(
 
 
 INSECURE = Trust(_insecure=True)
-"""Trust for everybody: `Client(trust=INSECURE)` accepts any certificate."""
+"""Trust for everybody: `Client(trust=INSECURE)` accepts any certificate.
+
+The peer still proves that it has the private key, which takes a kind of key that handshakes
+can be verified with: beside those of verified peers, RSA with 512 to 16384 bits, RSASSA-PSS
+in TLS 1.3, curves that are given by the numbers of P-256, P-384 or P-521, and secp256k1 in
+the certificates of TLS 1.2 clients.  Others raise VerifyError, reason "unsupported_key".
+"""
 
 
 def warn(what: str, level: int) -> None:

@@ -258,7 +258,11 @@ impl Context {
     /// this replaces the system's roots.
     ///
     /// `certificate` is the SHA-256 of its DER in hex, with or without colons, or the path
-    /// of a file that holds one certificate, PEM or DER.
+    /// of a file that holds one certificate, PEM or DER.  Its key may be of every kind that
+    /// [`insecure_no_verify`](Self::insecure_no_verify) allows.
+    ///
+    /// Fails with [`Status::Parse`] where a file holds several certificates, since each of
+    /// them would be trusted.
     pub fn trust_certificate(&self, certificate: &str) -> Result<()> {
         self.set(|settings| settings.trust_certificate(certificate))
     }
@@ -450,8 +454,9 @@ impl Context {
         })
     }
 
-    /// Where a certificate has no alternative names at all, takes its only
-    /// common name for the name, as before RFC 9525.
+    /// Where a certificate has no subjectAltName, or an empty one, accepts its only
+    /// common name as a DNS name, if every name constraint of its path permits that.
+    /// Never for an address (RFC 9525, section 1.4).
     pub fn allow_common_name(&self) -> Result<()> {
         self.set(|settings| {
             settings.allow_common_name = true;
@@ -469,6 +474,13 @@ impl Context {
     }
 
     /// Accepts any certificate.  Insecure: anybody can be the peer.
+    ///
+    /// The peer still proves that it has the certificate's private key, which takes a
+    /// kind of key that handshakes can be verified with: beside those of verified peers,
+    /// RSA with 512 to 16384 bits, RSASSA-PSS in TLS 1.3, curves that are given by the
+    /// numbers of P-256, P-384 or P-521, and secp256k1 in the certificates of TLS 1.2
+    /// clients.  Other keys, and what is no X.509 certificate, make the handshake fail
+    /// with [`Status::Certificate`].
     pub fn insecure_no_verify(&self) -> Result<()> {
         self.set(|settings| {
             settings.weaken(PeerCheck::Nothing);

@@ -245,8 +245,8 @@ impl Settings {
                     _ => {
                         let count = all.len();
                         let sentence = format!(
-                            "it holds {count} certificates, and one is to be trusted: give a file \
-                             with that one alone"
+                            "it holds {count} certificates, and each of them would be trusted \
+                             whatever it says: give a file with the peer's own certificate alone"
                         );
                         return Err(Error::new(Status::Parse, sentence).about_file(path));
                     }

@@ -9,24 +9,36 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, Sig
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use webpki::RawPublicKeyEntity;
 
-use crate::pki::Outline;
 use crate::provider::provider;
 
-/// Verifies the signature of a TLS 1.3 handshake (RFC 8446, section 4.4.3).
-pub(super) fn verify_tls13(
+/// Verifies the signature of a handshake with a SubjectPublicKeyInfo.
+pub(super) fn verify(
     message: &[u8],
-    certificate: &Outline<'_>,
+    spki: &[u8],
+    signed: &DigitallySignedStruct,
+    is_tls13: bool,
+) -> Result<HandshakeSignatureValid, Error> {
+    let spki = SubjectPublicKeyInfoDer::from(spki);
+    match is_tls13 {
+        true => verify_tls13(message, &spki, signed),
+        false => verify_tls12(message, &spki, signed),
+    }
+}
+
+/// Verifies the signature of a TLS 1.3 handshake (RFC 8446, section 4.4.3).
+fn verify_tls13(
+    message: &[u8],
+    spki: &SubjectPublicKeyInfoDer<'_>,
     signed: &DigitallySignedStruct,
 ) -> Result<HandshakeSignatureValid, Error> {
-    let spki = SubjectPublicKeyInfoDer::from(certificate.spki);
     let algorithms = &provider().signature_verification_algorithms;
-    verify_tls13_signature_with_raw_key(message, &spki, signed, algorithms)
+    verify_tls13_signature_with_raw_key(message, spki, signed, algorithms)
 }
 
 /// Verifies the signature of a TLS 1.2 handshake (RFC 5246, section 7.4.3).
-pub(super) fn verify_tls12(
+fn verify_tls12(
     message: &[u8],
-    certificate: &Outline<'_>,
+    spki: &SubjectPublicKeyInfoDer<'_>,
     signed: &DigitallySignedStruct,
 ) -> Result<HandshakeSignatureValid, Error> {
     const TLS13_ONLY: [SignatureScheme; 3] = [
@@ -39,8 +51,7 @@ pub(super) fn verify_tls12(
     let Some((_, algorithms)) = known.filter(|_| !TLS13_ONLY.contains(&signed.scheme)) else {
         return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
     };
-    let spki = SubjectPublicKeyInfoDer::from(certificate.spki);
-    let key = RawPublicKeyEntity::try_from(&spki).map_err(|_| CertificateError::BadEncoding)?;
+    let key = RawPublicKeyEntity::try_from(spki).map_err(|_| CertificateError::BadEncoding)?;
     let mut outcomes = algorithms
         .iter()
         .map(|algorithm| key.verify_signature(*algorithm, message, signed.signature()));

@@ -150,14 +150,9 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Findin
             (true, false) => format!("its subjectAltName has only: {}", shown.join(", ")),
         };
         // Where there are names of other kinds, a common name does not stand in.
-        let hint = match (rule, name) {
-            _ if !shown.is_empty() => "",
-            (_, PeerName::Mailbox(_)) => "",
-            (NameCheck::OrCommonName, PeerName::Host(ServerName::DnsName(_))) => {
-                "; its common name is another one, or a name constraint of its CA forbids it"
-            }
-            (_, PeerName::Host(ServerName::DnsName(_))) => ", or allow the common name to stand in",
-            _ => "; a common name never stands for an address",
+        let hint = match shown.is_empty() {
+            true => hint_about_common_name(rule, name, leaf),
+            false => "",
         };
         format!(
             "certificate of '{subject}' names no host ({why}), you asked for '{asked}': issue it \
@@ -171,6 +166,30 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Findin
         )
     };
     Finding::new(Problem::NameMismatch, sentence)
+}
+
+/// What the common name of a certificate without alternative names has to do with it.
+fn hint_about_common_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> &'static str {
+    let PeerName::Host(host) = name else {
+        return "";
+    };
+    let common_names = leaf.subject_name().map(|subject| subject.common_names());
+    let common_names = common_names.unwrap_or_default();
+    let has_it = common_names
+        .iter()
+        .any(|one| one.eq_ignore_ascii_case(&host.to_str()));
+    let is_allowed = rule == NameCheck::OrCommonName;
+    match (host, &common_names[..]) {
+        (_, []) => "",
+        (ServerName::IpAddress(_), _) if has_it => "; a common name never stands for an address",
+        (ServerName::IpAddress(_), _) => "",
+        (_, [_]) if has_it && !is_allowed => ", or allow the common name to stand in",
+        (_, [_]) if has_it => {
+            "; its common name cannot stand in, since a name constraint of a CA forbids it"
+        }
+        (_, [_]) => "; its common name is another one",
+        _ => "; it has several common names, and only a single one can stand in",
+    }
 }
 
 impl Certificate {

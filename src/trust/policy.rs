@@ -165,11 +165,7 @@ impl Policy {
     fn check_trust(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Vec<Arc<[u8]>>, Refusal> {
         // A peer without a certificate that can be read would be nobody, also where
         // nothing else is verified.
-        let parsed = Certificate::from_der(peer.leaf.to_vec());
-        let (Ok(_), Ok(leaf)) = (parsed, Outline::from_der(peer.leaf)) else {
-            let sentence = "the peer's certificate cannot be read: it is not a certificate in DER";
-            return Err(Finding::new(CertificateProblem::Malformed, sentence).into());
-        };
+        let leaf = read(peer.leaf)?;
         let Some(roots) = &self.roots else {
             keys::check_any_leaf(&leaf)?;
             return Ok(Vec::new());
@@ -373,6 +369,16 @@ impl Policy {
         }
         digest_bytes(context.finish())
     }
+}
+
+/// Reads a certificate in both ways that are needed: for its rules, and for its users.
+fn read<'a>(der: &'a CertificateDer<'_>) -> Result<Outline<'a>, Finding> {
+    let unreadable = |why: &str| {
+        let sentence = format!("the peer sent a certificate that cannot be read: {why}");
+        Finding::new(CertificateProblem::Malformed, sentence)
+    };
+    Certificate::from_der(der.to_vec()).map_err(|error| unreadable(&error.to_string()))?;
+    Outline::from_der(der).map_err(|_| unreadable("its version, a time or its key is malformed"))
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {

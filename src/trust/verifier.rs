@@ -83,13 +83,9 @@ impl Verifier {
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         self.note_scheme(signed.scheme)?;
         let outline = Outline::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
-        if self.policy.accepts_any_key(certificate) && any_key::is_needed(&outline) {
-            any_key::verify(message, &outline, signed, is_tls13)?;
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        match is_tls13 {
-            true => handshake::verify_tls13(message, &outline, signed),
-            false => handshake::verify_tls12(message, &outline, signed),
+        match self.policy.accepts_any_key(certificate) && any_key::is_needed(&outline) {
+            true => any_key::verify(message, &outline, signed, is_tls13),
+            false => handshake::verify(message, outline.spki, signed, is_tls13),
         }
     }
 

@@ -1,7 +1,8 @@
 /* Verifies a chain with the C library: `driver verify|connect|accept NAME=VALUE...`.
  *
  * verify reads the chain from a file; connect and accept complete a handshake over an
- * inherited descriptor.  Prints the status and its message. */
+ * inherited descriptor.  Prints the status, and its message or, after a handshake, the
+ * SHA-256 of the peer's certificate. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,13 @@ static int shake_hands(tlsmith_ctx *ctx, int is_server)
 		status = tlsmith_connect_fd(conn, fd, value_of("name"));
 	if (status == 0)
 		status = tlsmith_handshake(conn);
-	end(status, status == 0 ? "" : tlsmith_error(conn));
+	if (status == 0) {
+		const tlsmith_cert *peer = tlsmith_peer_cert(conn, 0);
+
+		end(status, peer == NULL ? "no peer" : tlsmith_cert_sha256(peer));
+	} else {
+		end(status, tlsmith_error(conn));
+	}
 	tlsmith_conn_free(conn);
 	return 0;
 }

@@ -1,184 +1,18 @@
 """Builds certificates and CRLs, valid or not, from their fields.
 
-Nothing is signed before `der` is read, so a table may define many.  Keys are generated
-once per process.
+Nothing is signed before `der` is read, so a table may define many.
 """
 
-import base64
 import datetime
 import functools
 import hashlib
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
-
-from . import der, names
+from . import der, keys, names
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
-_CURVES = {
-    "p256": ec.SECP256R1,
-    "p384": ec.SECP384R1,
-    "p521": ec.SECP521R1,
-    "p192": ec.SECP192R1,
-    "p224": ec.SECP224R1,
-    "secp256k1": ec.SECP256K1,
-    "brainpool": ec.BrainpoolP256R1,
-}
-
-_HASHES = {"sha1": hashes.SHA1, "sha256": hashes.SHA256, "sha384": hashes.SHA384}
-
-_SIGNATURES = {
-    ("ec", "sha1"): "1.2.840.10045.4.1",
-    ("ec", "sha256"): "1.2.840.10045.4.3.2",
-    ("ec", "sha384"): "1.2.840.10045.4.3.3",
-    ("rsa", "sha1"): "1.2.840.113549.1.1.5",
-    ("rsa", "sha256"): "1.2.840.113549.1.1.11",
-    ("rsa", "sha384"): "1.2.840.113549.1.1.12",
-    ("dsa", "sha256"): "2.16.840.1.101.3.4.3.2",
-    ("pss", "sha256"): "1.2.840.113549.1.1.10",
-}
-
-_RSASSA_PSS = der.sequence(der.oid("1.2.840.113549.1.1.10"))
-"""The algorithm of a key for RSASSA-PSS alone (RFC 4055, section 1.2)."""
-
-_SHA256 = der.sequence(der.oid("2.16.840.1.101.3.4.2.1"), der.NULL)
-_PSS_PARAMETERS = der.sequence(
-    der.explicit(0, _SHA256),
-    der.explicit(1, der.sequence(der.oid("1.2.840.113549.1.1.8"), _SHA256)),
-    der.explicit(2, der.integer(32)),
-)
-
-
-def _explicit_p256():
-    """Encode P-256 by its numbers instead of its name (RFC 3279, section 2.3.5)."""
-    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
-    numbers = [
-        "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
-        "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
-        "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
-        "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
-    ]
-    b, base, order = map(bytes.fromhex, numbers)
-    return der.sequence(
-        der.integer(1),
-        der.sequence(der.oid("1.2.840.10045.1.1"), der.integer(prime)),
-        der.sequence(
-            der.octet_string((prime - 3).to_bytes(32, "big")), der.octet_string(b)
-        ),
-        der.octet_string(b"\4" + base),
-        der.integer(int.from_bytes(order, "big")),
-        der.integer(1),
-    )
-
-
-_EXPLICIT = der.sequence(der.oid("1.2.840.10045.2.1"), _explicit_p256())
-
-
-@functools.cache
-def key(spec):
-    """Return the key with this type and label, such as "p256 leaf"."""
-    kind = spec.split()[0]
-    if kind == "explicit":
-        return ec.generate_private_key(ec.SECP256R1())
-    if kind in _CURVES:
-        return ec.generate_private_key(_CURVES[kind]())
-    if kind == "ed25519":
-        return ed25519.Ed25519PrivateKey.generate()
-    if kind.startswith("dsa"):
-        return dsa.generate_private_key(int(kind[3:]))
-    return rsa.generate_private_key(65537, int(kind[3:]))
-
-
-def _own_algorithm(spec):
-    """Return the algorithm of a key that `cryptography` does not encode, or None."""
-    kind = spec.split()[0]
-    if kind == "explicit":
-        return _EXPLICIT
-    return _RSASSA_PSS if kind.startswith("pss") else None
-
-
-def key_pem(spec):
-    if algorithm := _own_algorithm(spec):
-        traditional = key(spec).private_bytes(
-            serialization.Encoding.DER,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-        if spec.startswith("explicit"):
-            number = key(spec).private_numbers().private_value
-            traditional = der.sequence(der.integer(1), der.octet_string(number.to_bytes(32, "big")))
-        pkcs8 = der.sequence(der.integer(0), algorithm, der.octet_string(traditional))
-        return _pem("PRIVATE KEY", pkcs8).encode()
-    return key(spec).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
-
-@functools.cache
-def spki(spec):
-    if algorithm := _own_algorithm(spec):
-        is_ec = spec.startswith("explicit")
-        raw = key(spec).public_key().public_bytes(
-            serialization.Encoding.X962 if is_ec else serialization.Encoding.DER,
-            serialization.PublicFormat.UncompressedPoint
-            if is_ec
-            else serialization.PublicFormat.PKCS1,
-        )
-        return der.sequence(algorithm, der.bit_string(raw))
-    return (
-        key(spec)
-        .public_key()
-        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
-
-
-@functools.cache
-def key_identifier(spec):
-    return hashlib.sha1(spki(spec)).digest()
-
-
-def _kind(signer):
-    if isinstance(signer, ec.EllipticCurvePrivateKey):
-        return "ec"
-    if isinstance(signer, rsa.RSAPrivateKey):
-        return "rsa"
-    return "dsa" if isinstance(signer, dsa.DSAPrivateKey) else "ed25519"
-
-
-def _algorithm(spec, digest):
-    kind = "pss" if spec.startswith("pss") else _kind(key(spec))
-    if kind == "ed25519":
-        return der.sequence(der.oid("1.3.101.112"))
-    parameters = {"rsa": [der.NULL], "pss": [_PSS_PARAMETERS]}.get(kind, [])
-    return der.sequence(der.oid(_SIGNATURES[kind, digest]), *parameters)
-
-
-def _sign(spec, digest, message):
-    signer, algorithm = key(spec), _HASHES[digest]()
-    match _kind(signer):
-        case "ec":
-            return signer.sign(message, ec.ECDSA(algorithm))
-        case "rsa" if spec.startswith("pss"):
-            pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
-            return signer.sign(message, pss, algorithm)
-        case "rsa":
-            return signer.sign(message, padding.PKCS1v15(), algorithm)
-        case "dsa":
-            return signer.sign(message, algorithm)
-    return signer.sign(message)
-
-
 def _signed(tbs, algorithm, signature):
     return der.sequence(tbs, algorithm, der.bit_string(signature))
-
-
-def _pem(label, content):
-    text = base64.encodebytes(content).decode().replace("\n", "")
-    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
-    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
 
 
 def days(count):
@@ -222,7 +56,7 @@ class Cert:
 
     @functools.cached_property
     def der(self):
-        algorithm = _algorithm(self.signer, self.digest)
+        algorithm = keys.algorithm(self.signer, self.digest)
         start, end = self.valid
         fields = [
             der.integer(self.serial),
@@ -230,18 +64,18 @@ class Cert:
             names.dn(self.issuer_name),
             der.sequence(der.time(NOW + days(start)), der.time(NOW + days(end))),
             names.dn(self.subject),
-            spki(self.key),
+            keys.spki(self.key),
         ]
         if self.version > 1:
             fields.insert(0, der.explicit(0, der.integer(self.version - 1)))
         if self.extensions:
             fields.append(der.explicit(3, _extensions(self.extensions)))
         tbs = der.sequence(*fields)
-        return _signed(tbs, algorithm, _sign(self.signer, self.digest, tbs))
+        return _signed(tbs, algorithm, keys.sign(self.signer, self.digest, tbs))
 
     @property
     def pem(self):
-        return _pem("CERTIFICATE", self.der)
+        return der.pem("CERTIFICATE", self.der)
 
     @property
     def sha256(self):
@@ -259,11 +93,11 @@ def _extensions(extensions):
 
 def ski(key_spec, critical=False):
     """Return a function that makes the extension, so that no key is generated yet."""
-    return lambda: names.subject_key_identifier(key_identifier(key_spec), critical)
+    return lambda: names.subject_key_identifier(keys.identifier(key_spec), critical)
 
 
 def aki(key_spec, critical=False):
-    return lambda: names.authority_key_identifier(key_identifier(key_spec), critical)
+    return lambda: names.authority_key_identifier(keys.identifier(key_spec), critical)
 
 
 _SLOTS = ("bc", "ku", "eku", "san", "nc", "ski", "aki")
@@ -355,7 +189,7 @@ class Crl:
 
     @functools.cached_property
     def der(self):
-        algorithm = _algorithm(self.signer, self.digest)
+        algorithm = keys.algorithm(self.signer, self.digest)
         fields = [algorithm, names.dn(self.issuer.subject), der.time(NOW + days(self.this))]
         if self.until is not None:
             fields.append(der.time(NOW + days(self.until)))
@@ -371,8 +205,8 @@ class Crl:
             if extensions:
                 fields.append(der.explicit(0, _extensions(extensions)))
         tbs = der.sequence(*fields)
-        return _signed(tbs, algorithm, _sign(self.signer, self.digest, tbs))
+        return _signed(tbs, algorithm, keys.sign(self.signer, self.digest, tbs))
 
     @property
     def pem(self):
-        return _pem("X509 CRL", self.der)
+        return der.pem("X509 CRL", self.der)
