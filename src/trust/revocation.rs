@@ -1,7 +1,7 @@
 //! The CRLs that a chain is checked against.  Checking is webpki's.
 
-use der::Decode;
 use der::asn1::AnyRef;
+use der::{Decode, Tag};
 use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use webpki::{
     CertRevocationList, ExpirationPolicy, OwnedCertRevocationList, RevocationCheckDepth,
@@ -48,6 +48,11 @@ impl Crls {
                  5.1.2.5), so nobody can tell whether it is outdated; have it made again"
                     .to_owned(),
             ));
+        }
+        // webpki takes its first field for the version.
+        if is_version_1(crl) {
+            let error = webpki::Error::UnsupportedCrlVersion;
+            return Err(unusable(explain::crl(&error)));
         }
         let parsed = OwnedCertRevocationList::from_der(crl.der())
             .map_err(|error| unusable(explain::crl(&error)).with_source(error))?;
@@ -224,6 +229,13 @@ fn is_signed_with_one(crl: &Crl, keys: &[SubjectPublicKeyInfoDer<'_>]) -> bool {
         let mut keys = keys.iter();
         keys.any(|key| signature::is_signed_with(key, algorithm, tbs, signature))
     })
+}
+
+/// Whether a CRL has no version, as those of version 1 (RFC 5280, section 5.1.2.1).
+fn is_version_1(crl: &Crl) -> bool {
+    let content = pki::signed_parts(crl.der()).and_then(|(tbs, ..)| AnyRef::from_der(tbs).ok());
+    let first = content.and_then(|content| Tag::from_der(content.value().get(..1)?).ok());
+    first != Some(Tag::Integer)
 }
 
 /// Whether a CRL says that it was made after `now` (RFC 5280, section 5.1.2.4).

@@ -20,16 +20,16 @@ fn first<'q, 'a, T>(
 }
 
 /// The first certificate of the chain about which no CRL can be used: there are some of
-/// its issuer's name, and each has this fault.  It depends on the CRL and on those that may
-/// have issued it.
+/// its issuer's name, and each has this fault.  It depends on the CRL, the certificate and
+/// those that may have issued that.
 fn needing_crl<'q, 'a>(
     question: &Question<'q, 'a>,
-    has_fault: impl Fn(&Crl, &[&Outline<'_>]) -> bool,
+    has_fault: impl Fn(&Crl, &Outline<'_>, &[&Outline<'_>]) -> bool,
 ) -> &'q Outline<'a> {
     let found = first(question, |one, issuers| {
         let issuer = issuer_of(one);
         let mut crls = question.crls.of(&issuer).peekable();
-        let is_at_fault = crls.peek().is_some() && crls.all(|crl| has_fault(crl, issuers));
+        let is_at_fault = crls.peek().is_some() && crls.all(|crl| has_fault(crl, one, issuers));
         is_at_fault.then_some(one)
     });
     found.unwrap_or(question.leaf)
@@ -38,7 +38,8 @@ fn needing_crl<'q, 'a>(
 /// The CRL that is needed was to be replaced by this time, in seconds since the epoch.
 pub(super) fn outdated(question: &Question<'_, '_>, end: i64) -> Finding {
     let now = i64::try_from(question.demands.now.as_secs()).unwrap_or(i64::MAX);
-    let is_outdated = |crl: &Crl, _: &[&Outline<'_>]| crl.next_update() == Some(end);
+    let is_outdated =
+        |crl: &Crl, _: &Outline<'_>, _: &[&Outline<'_>]| crl.next_update() == Some(end);
     let sentence = format!(
         "no CRL that is new enough says whether the certificate of '{}' is revoked: the one at \
          hand was to be replaced by {} ({} ago), get its successor",
@@ -51,7 +52,9 @@ pub(super) fn outdated(question: &Question<'_, '_>, end: i64) -> Finding {
 
 /// Another CA has the name of an issuer, or its CRL is forged.
 pub(super) fn of_another_key(question: &Question<'_, '_>) -> Finding {
-    let is_unsigned = |crl: &Crl, issuers: &[&Outline<'_>]| !revocation::is_signed_by(crl, issuers);
+    let is_unsigned = |crl: &Crl, one: &Outline<'_>, issuers: &[&Outline<'_>]| {
+        !revocation::is_about(crl, one, issuers)
+    };
     unsigned(needing_crl(question, is_unsigned))
 }
 
