@@ -178,8 +178,8 @@ fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
         PathError::MaximumPathDepthExceeded => Finding::new(
             Problem::PathTooLong,
             format!(
-                "certificate of '{}' is more than 6 CAs away from every root, and more are not \
-                 followed",
+                "certificate of '{}' is more than 6 CAs away from every root: longer paths are \
+                 not searched",
                 subject_of(leaf)
             ),
         ),
@@ -387,20 +387,51 @@ fn malformed(error: &PathError, question: &Question<'_, '_>) -> Finding {
     }
     let fails = |one: &&Outline<'_>| {
         let der = rustls_pki_types::CertificateDer::from(one.der);
-        webpki::EndEntityCert::try_from(&der).is_err()
-            || constraints_of(one).is_some_and(|constraints| constraints.is_err())
+        webpki::EndEntityCert::try_from(&der).is_err() || broken_extension(one).is_some()
     };
     let culprit = question.chain().into_iter().find(fails);
     let culprit = culprit.unwrap_or(question.leaf);
-    match constraints_of(culprit) {
-        Some(Err(_)) => Finding::malformed(culprit, &unusable(&PathError::MalformedNameConstraint)),
-        _ => Finding::malformed(culprit, &unusable(error)),
+    match broken_extension(culprit) {
+        Some(what) => Finding::malformed(culprit, what),
+        None => Finding::malformed(culprit, &unusable(error)),
     }
 }
 
-fn constraints_of(one: &Outline<'_>) -> Option<der::Result<pki::Constraints>> {
-    let extension = one.extension(oid::NAME_CONSTRAINTS)?;
-    Some(pki::Constraints::from_der(extension.value))
+/// Why a certificate cannot be a root.
+pub(super) fn not_a_root(error: &PathError, der: &[u8]) -> String {
+    let root = Outline::from_der(der).ok();
+    let what = root.as_ref().and_then(broken_extension);
+    what.map_or_else(|| unusable(error), str::to_owned)
+}
+
+/// The first extension that does not parse, of those that path validation processes.
+fn broken_extension(one: &Outline<'_>) -> Option<&'static str> {
+    let constraints = one.extension(oid::NAME_CONSTRAINTS);
+    let constraints = constraints.map(|one| pki::Constraints::from_der(one.value));
+    let broken = [
+        (
+            constraints.is_some_and(|constraints| constraints.is_err()),
+            "its name constraints do not parse",
+        ),
+        (
+            one.alternative_names().is_err(),
+            "its subjectAltName does not parse",
+        ),
+        (
+            one.key_purposes().is_err(),
+            "its extended key usage does not parse",
+        ),
+        (
+            one.basic_constraints().is_err(),
+            "its basic constraints do not parse",
+        ),
+        (
+            one.allows_key_usage("keyCertSign").is_err(),
+            "its key usage does not parse",
+        ),
+    ];
+    let mut broken = broken.into_iter();
+    broken.find_map(|(is_broken, what)| is_broken.then_some(what))
 }
 
 /// The error that makes rustls send the alert that fits, where an application refuses

@@ -3,7 +3,7 @@
 
 use super::{Question, issuer_of, issuers};
 use crate::CertificateProblem as Problem;
-use crate::pki::{self, Certificate, Crl, Outline, Revoked};
+use crate::pki::{self, Crl, Outline, Revoked};
 use crate::trust::finding::{Finding, subject_of};
 use crate::trust::revocation::{self, is_later};
 
@@ -84,8 +84,7 @@ pub(super) fn may_not_sign(question: &Question<'_, '_>) -> Finding {
 pub(super) fn revoked_in(question: &Question<'_, '_>) -> Finding {
     let found = first(question, |one, issuers| {
         let entry = question.crls.find(one, issuers)?;
-        let parsed = Certificate::from_der(one.der).ok()?;
-        Some(revoked(&parsed, entry))
+        Some(revoked(one, entry))
     });
     found.unwrap_or_else(|| {
         let sentence = format!("certificate of '{}' is revoked", subject_of(question.leaf));
@@ -94,14 +93,14 @@ pub(super) fn revoked_in(question: &Question<'_, '_>) -> Finding {
 }
 
 /// The refusal of a certificate that is revoked.
-pub(in crate::trust) fn revoked(culprit: &Certificate, entry: &Revoked) -> Finding {
+pub(in crate::trust) fn revoked(culprit: &Outline<'_>, entry: &Revoked) -> Finding {
     let when = entry.time.map(pki::moment);
     let when = when.map(|time| format!(" since {time}"));
     let why = entry.reason.map(|reason| format!(" ({reason})"));
     let sentence = format!(
         "certificate of '{}' is revoked by '{}'{}{}",
-        culprit.subject(),
-        culprit.issuer(),
+        subject_of(culprit),
+        issuer_of(culprit),
         when.unwrap_or_default(),
         why.unwrap_or_default()
     );

@@ -24,6 +24,8 @@ _CURVES = {
     "p224": ec.SECP224R1,
     "secp256k1": ec.SECP256K1,
     "brainpool": ec.BrainpoolP256R1,
+    "brainpool384": ec.BrainpoolP384R1,
+    "brainpool512": ec.BrainpoolP512R1,
     "explicit": ec.SECP256R1,
 }
 

@@ -25,7 +25,8 @@ _serials = iter(range(0x1000, 0x100000))
 class Cert:
     """A certificate, self-signed without an `issuer`.
 
-    `signer` and `issuer_name` override the issuer's key and name.  `valid` is the validity
+    `signer` and `issuer_name` override the issuer's key and name, and `outer_digest` the hash
+    function of the signature algorithm outside of what is signed.  `valid` is the validity
     period in days from now.
     """
 
@@ -39,6 +40,7 @@ class Cert:
         version=3,
         valid=(-10, 30),
         digest="sha256",
+        outer_digest=None,
         signer=None,
         issuer_name=None,
         serial=None,
@@ -50,6 +52,7 @@ class Cert:
         self.version = version
         self.valid = valid
         self.digest = digest
+        self.outer_digest = outer_digest or digest
         self.signer = signer or self.issuer.key
         self.issuer_name = self.issuer.subject if issuer_name is None else issuer_name
         self.serial = next(_serials) if serial is None else serial
@@ -71,7 +74,8 @@ class Cert:
         if self.extensions:
             fields.append(der.explicit(3, _extensions(self.extensions)))
         tbs = der.sequence(*fields)
-        return _signed(tbs, algorithm, keys.sign(self.signer, self.digest, tbs))
+        outer = keys.algorithm(self.signer, self.outer_digest)
+        return _signed(tbs, outer, keys.sign(self.signer, self.digest, tbs))
 
     @property
     def pem(self):

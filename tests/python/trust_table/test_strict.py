@@ -60,6 +60,8 @@ CASES = [
      "EMPTY_SUBJECT_SAN_NOT_CRITICAL"),
     ("path_length_of_leaf", "5280, 4.2.1.9", *of(bc=names.basic_constraints(False, 0)),
      "PATHLEN_INVALID_FOR_NON_CA"),
+    ("path_length_of_root_without_key_usage", "5280, 4.2.1.9",
+     *below(bc=names.basic_constraints(True, 0), ku=None), "PATHLEN_WITHOUT_KU_KEY_CERT_SIGN"),
     ("keycertsign_of_leaf", "5280, 4.2.1.3",
      *of(ku=names.key_usage("digitalSignature", "keyCertSign")),
      "KU_KEY_CERT_SIGN_INVALID_FOR_NON_CA"),
@@ -90,6 +92,16 @@ EMPTY_NAMES = strict(
 )
 
 
+NO_SUBJECT = strict(
+    "empty_subject_of_leaf_without_names",
+    "5280, 4.1.2.6",
+    *of(subject="", san=None),
+    "SUBJECT_NAME_EMPTY",
+    host=None,
+    says="its subject is empty (section 4.1.2.6)",
+)
+
+
 def own(name, rfc, **changes):
     """Return a row for a trusted self-signed certificate, which OpenSSL accepts as it is."""
     certificate = self_signed(**changes)
@@ -108,6 +120,7 @@ SELF_SIGNED = [
     *(strict(*case) for case in CASES),
     *(relaxed(*case) for case in CASES),
     EMPTY_NAMES,
+    NO_SUBJECT,
     *SELF_SIGNED,
 )
 def test_strictness(row, driver, tmp_path):

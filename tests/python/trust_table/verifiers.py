@@ -208,7 +208,7 @@ def openssl_verify(row, files):
 # tlsmith.ssl.
 
 
-def tlsmith_ssl(row, files):
+def tlsmith_ssl(row, files, ciphers=None):
     try:
         if row.pinned:
             # `ssl` has no pins, so the context comes from a native client.
@@ -217,6 +217,8 @@ def tlsmith_ssl(row, files):
             context = client.ssl_context()
         else:
             context = _ssl_context(tlsmith.ssl, row, files)
+        if ciphers is not None:
+            context.set_ciphers(ciphers)
         verifier = _ssl_handshake(context, row, files)
         _assert_peer(_sha256(verifier.getpeercert(True)), row)
     except ssl.SSLError as error:
