@@ -33,6 +33,8 @@ mod lengths;
 mod limits;
 #[path = "connection/naming.rs"]
 mod naming;
+#[path = "connection/peers.rs"]
+mod peers;
 #[path = "connection/policy.rs"]
 mod policy;
 #[path = "connection/record_limits.rs"]
