@@ -1,5 +1,7 @@
 /* What can be set on a context and asked of a connection, between two of our own
  * over memory. */
+#include <stdlib.h>
+
 #include "check.h"
 #include "memory.h"
 
@@ -211,6 +213,91 @@ static void pins_and_single_certificates(void)
 	tlsmith_identity_free(other);
 }
 
+static void append_certificate(const char *path, const char *mode, const tlsmith_identity *id)
+{
+	FILE *file = fopen(path, mode);
+
+	if (!CHECK(file != NULL))
+		return;
+	fputs(tlsmith_cert_pem(tlsmith_identity_cert(id, 0)), file);
+	fclose(file);
+}
+
+/* A file with several certificates is a set of roots, and not one peer. */
+static void files_of_several_certificates(void)
+{
+	static const char path[] = "several.pem";
+	tlsmith_identity *devices[2];
+	struct pair p;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		devices[i] = tlsmith_self_signed("localhost", NULL);
+		append_certificate(path, i ? "a" : "w", devices[i]);
+	}
+	CHECK_SETTER(tlsmith_ctx_trust_certificate(ctx, "./several.pem"), TLSMITH_ERR_PARSE,
+	    "holds 2 certificates, and each of them would be trusted");
+	for (i = 0; i < 2; i++) {
+		prepare(&p);
+		tlsmith_ctx_free(p.server_ctx);
+		p.server_ctx = tlsmith_ctx_new();
+		tlsmith_ctx_use(p.server_ctx, devices[i]);
+		tlsmith_ctx_free(p.client_ctx);
+		p.client_ctx = tlsmith_ctx_new();
+		tlsmith_ctx_add_roots(p.client_ctx, path);
+		CHECK(meet(&p, "localhost") == 0);
+		CHECK_TEXT(tlsmith_cert_sha256(tlsmith_peer_cert(p.client, 0)),
+		    tlsmith_cert_sha256(tlsmith_identity_cert(devices[i], 0)));
+		stop(&p);
+	}
+	for (i = 0; i < 2; i++)
+		tlsmith_identity_free(devices[i]);
+	remove(path);
+}
+
+/* Certificates that are legal and rare, which run.sh makes: nobody who is accepted is
+ * nobody. */
+static void peers_with_odd_certificates_are_shown(void)
+{
+	enum { VERIFIED, INSECURE, PINNED, MODES };
+	static const char *const kinds[] = { "arc", "long", "purpose", "name" };
+	const char *folder = getenv("TLSMITH_ODD");
+	char path[512], key[512];
+	struct pair p;
+	size_t i;
+	int mode;
+
+	if (!CHECK(folder != NULL))
+		return;
+	for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		for (mode = 0; mode < MODES; mode++) {
+			tlsmith_identity *odd;
+			const char *sha256;
+
+			snprintf(path, sizeof path, "%s/%s.pem", folder, kinds[i]);
+			snprintf(key, sizeof key, "%s/%s.key", folder, kinds[i]);
+			odd = tlsmith_identity_load_chain(path);
+			sha256 = tlsmith_cert_sha256(tlsmith_identity_cert(odd, 0));
+			prepare(&p);
+			tlsmith_ctx_free(p.server_ctx);
+			p.server_ctx = tlsmith_ctx_new();
+			tlsmith_ctx_use_cert(p.server_ctx, path, key);
+			tlsmith_ctx_free(p.client_ctx);
+			p.client_ctx = tlsmith_ctx_new();
+			if (mode == VERIFIED)
+				tlsmith_ctx_add_roots(p.client_ctx, path);
+			else if (mode == INSECURE)
+				tlsmith_ctx_insecure_no_verify(p.client_ctx);
+			else
+				tlsmith_ctx_trust_certificate(p.client_ctx, sha256);
+			CHECK(meet(&p, "localhost") == 0);
+			if (CHECK(tlsmith_peer_cert(p.client, 0) != NULL))
+				CHECK_TEXT(tlsmith_cert_sha256(tlsmith_peer_cert(p.client, 0)), sha256);
+			stop(&p);
+			tlsmith_identity_free(odd);
+		}
+}
+
 static void ocsp_responses_go_through(void)
 {
 	static const unsigned char der[] = { 0x30, 3, 0x0a, 1, 0 };
@@ -370,6 +457,8 @@ int main(void)
 	a_second_hello_where_the_first_guessed_wrong();
 	a_server_has_an_identity_for_each_name();
 	pins_and_single_certificates();
+	files_of_several_certificates();
+	peers_with_odd_certificates_are_shown();
 	ocsp_responses_go_through();
 	both_sides_export_the_same();
 	keys_change_on_request();

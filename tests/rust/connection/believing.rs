@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tlsmith::{
     CertOptions, CertificateProblem, ClientAuth, Context, CrlOptions, Error, Identity, Now,
-    RevocationRules, Revoked, Status, gen_ca, gen_crl, issue_cert,
+    RevocationRules, Revoked, Status, gen_ca, gen_crl, issue_cert, self_signed,
 };
 
 use crate::support::*;
@@ -202,6 +202,43 @@ fn an_end_entity_is_trusted_for_its_own_names_while_it_is_valid() {
     client.trust_end_entity(old.certificate()).unwrap();
     let got = problem(refusal(&client, &server_context(&old)));
     assert_eq!(got, Some(CertificateProblem::Expired));
+}
+
+#[test]
+fn a_file_to_trust_holds_one_certificate_and_a_file_of_roots_any_number() {
+    let new = || self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
+    let devices = [new(), new()];
+    let folder = tempfile::TempDir::new().unwrap();
+    let text = devices.each_ref().map(Identity::cert_pem).concat();
+    let (one, both) = (
+        folder.path().join("one.pem"),
+        folder.path().join("both.pem"),
+    );
+    std::fs::write(&one, devices[0].cert_pem()).unwrap();
+    std::fs::write(&both, text).unwrap();
+    let context = Context::new();
+    let refused = context.trust_certificate(both.to_str().unwrap());
+    assert_fails(
+        refused,
+        Status::Parse,
+        "holds 2 certificates, and each of them",
+    );
+    let accepts = |context: &Context, device: &Identity| {
+        let (client, server) = pair(context, &server_context(device), "localhost");
+        shake_hands(&client, &server).0.is_ok()
+    };
+    let context = Context::new();
+    context.trust_certificate(one.to_str().unwrap()).unwrap();
+    assert_eq!(
+        devices.each_ref().map(|one| accepts(&context, one)),
+        [true, false]
+    );
+    let context = Context::new();
+    context.add_roots(&both).unwrap();
+    assert_eq!(
+        devices.each_ref().map(|one| accepts(&context, one)),
+        [true, true]
+    );
 }
 
 #[test]
