@@ -93,15 +93,15 @@ def test_the_path_is_found_in_what_is_there(ca, trust):
 
 
 def test_every_certificate_of_a_file_is_trusted(ca, tmp_path):
-    other, device = tlsmith.CA("Other CA"), tlsmith.Identity.self_signed("device.example")
+    other, device = tlsmith.CA("Other CA"), tlsmith.CA("Third CA").issue("device.example")
     file = tmp_path / "trusted.pem"
-    file.write_text(ca.cert.to_pem() + device.cert.to_pem() + other.cert.to_pem())
+    file.write_bytes(ca.cert.pem + device.cert.pem + other.cert.pem)
     for trust in (tlsmith.Trust.roots(file), tlsmith.Client(trust=file)._arguments["trust"]):
         assert len(trust) == 3
         for authority in (ca, other):
             site = authority.issue("localhost")
             assert trust.verify(site, hostname="localhost") == (site.cert, authority.cert)
-        assert trust.verify(device, hostname="device.example") == (device.cert,)
+        assert trust.verify([device.cert], hostname="device.example") == (device.cert,)
     # A pin is given by itself: a file of a chain would trust all of it.
     for chain in (file, str(file), tlsmith.load_certificates(file)):
         with pytest.raises(TypeError, match="a Pin or a Certificate is needed"):

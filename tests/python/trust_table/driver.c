@@ -90,6 +90,8 @@ int main(int argc, char **argv)
 		tlsmith_ctx_trust_certificate(ctx, value_of("pinned"));
 	if (value_of("insecure"))
 		tlsmith_ctx_insecure_no_verify(ctx);
+	if (value_of("strict"))
+		tlsmith_ctx_set_strict(ctx);
 	if (value_of("max_depth"))
 		tlsmith_ctx_set_max_depth(ctx, atoi(value_of("max_depth")));
 	if (value_of("common_name"))

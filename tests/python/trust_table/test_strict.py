@@ -73,7 +73,7 @@ CASES = [
 
 def strict(name, rfc, chain, trust, openssl, **options):
     tlsmith = {OK: OK, UNKNOWN: "unsupported_extension"}.get(openssl, "malformed")
-    flags = {"flags": STRICT, "bindings": ("ssl",)}
+    flags = {"flags": STRICT, "bindings": ("c", "ssl")}
     return Row(name, rfc, chain, trust, tlsmith, openssl, **flags, **options)
 
 

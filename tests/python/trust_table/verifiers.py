@@ -391,6 +391,8 @@ def _c_settings(row, files):
         settings["crls"] = files.crls
     if row.common_name:
         settings["common_name"] = 1
+    if row.flags & ssl.VERIFY_X509_STRICT:
+        settings["strict"] = 1
     return settings
 
 
