@@ -1,7 +1,7 @@
 //! The CRLs that a chain is checked against.  Checking is webpki's.
 
 use der::asn1::AnyRef;
-use der::{Decode, Tag};
+use der::{Decode, SliceReader, Tag, Tagged};
 use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use webpki::{
     CertRevocationList, ExpirationPolicy, OwnedCertRevocationList, RevocationCheckDepth,
@@ -53,6 +53,13 @@ impl Crls {
         if is_version_1(crl) {
             let error = webpki::Error::UnsupportedCrlVersion;
             return Err(unusable(explain::crl(&error)));
+        }
+        if !has_extensions(crl) {
+            return Err(unusable(
+                "it has no extensions, and RFC 5280, section 5.2, requires an authority key \
+                 identifier and a CRL number: have its CA make it again"
+                    .to_owned(),
+            ));
         }
         let parsed = OwnedCertRevocationList::from_der(crl.der())
             .map_err(|error| unusable(explain::crl(&error)).with_source(error))?;
@@ -231,9 +238,23 @@ fn is_signed_with_one(crl: &Crl, keys: &[SubjectPublicKeyInfoDer<'_>]) -> bool {
 
 /// Whether a CRL has no version, as those of version 1 (RFC 5280, section 5.1.2.1).
 fn is_version_1(crl: &Crl) -> bool {
+    fields(crl).first().map(Tagged::tag) != Some(Tag::Integer)
+}
+
+/// Whether a CRL has the field for extensions (RFC 5280, section 5.1.2.7).
+fn has_extensions(crl: &Crl) -> bool {
+    let last = fields(crl).last().map(Tagged::tag);
+    matches!(last, Some(Tag::ContextSpecific { .. }))
+}
+
+/// The fields of what is signed in a CRL.
+fn fields(crl: &Crl) -> Vec<AnyRef<'_>> {
     let content = pki::signed_parts(crl.der()).and_then(|(tbs, ..)| AnyRef::from_der(tbs).ok());
-    let first = content.and_then(|content| Tag::from_der(content.value().get(..1)?).ok());
-    first != Some(Tag::Integer)
+    let reader = content.and_then(|content| SliceReader::new(content.value()).ok());
+    let Some(mut reader) = reader else {
+        return Vec::new();
+    };
+    std::iter::from_fn(|| AnyRef::decode(&mut reader).ok()).collect()
 }
 
 /// Whether a CRL says that it was made after `now` (RFC 5280, section 5.1.2.4).

@@ -23,7 +23,7 @@ MIDDLE_BEFORE, TWIN = intermediate(OLD), intermediate(NEW, key="p256 twin")
 HOST_BEFORE = leaf(MIDDLE_BEFORE)
 
 NO_END = "RFC 5280, 5.1.2.5 requires nextUpdate; to OpenSSL such a CRL never ends"
-OLD_FORMAT = "a CRL of version 1 has no extensions that say what it covers (RFC 5280, 5.1.2.1)"
+OLD_FORMAT = "a CRL without extensions does not say what it covers (RFC 5280, 5.1.2.1 and 5.2)"
 WITHOUT_IDENTIFIERS = "the CRL that the issuer's key verifies counts; OpenSSL takes the newest"
 SELF_SIGNED = "no CA above a trusted self-signed certificate could revoke it"
 
@@ -95,6 +95,9 @@ ROWS = [
     revocation("v1_crl", "5280, 5.1.2.1", [Crl(MIDDLE, version=1), Crl(TOP)],
         "not_loaded", OK, OLD_FORMAT,
         says="it is of version 1, and RFC 5280"),
+    revocation("crl_without_extensions", "5280, 5.2",
+        [Crl(MIDDLE, extensions=[]), Crl(TOP)], "not_loaded", OK, OLD_FORMAT,
+        says="it has no extensions, and RFC 5280, section 5.2, requires"),
     revocation("crl_with_unknown_critical_extension", "5280, 5.2",
         [Crl(MIDDLE, extensions=[aki(MIDDLE.key), names.crl_number(1), names.unknown()]),
          Crl(TOP)], "not_loaded", "UNHANDLED_CRITICAL_CRL_EXTENSION",
