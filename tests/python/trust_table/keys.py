@@ -136,9 +136,7 @@ def private_pem(spec):
     else:
         form = serialization.PrivateFormat.TraditionalOpenSSL
         inner = key(spec).private_bytes(serialization.Encoding.DER, form, unencrypted)
-    return der.pem(
-        "PRIVATE KEY", der.sequence(der.integer(0), algorithm, der.octet_string(inner))
-    )
+    return der.pem("PRIVATE KEY", der.sequence(der.integer(0), algorithm, der.octet_string(inner)))
 
 
 @functools.cache

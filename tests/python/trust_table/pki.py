@@ -11,6 +11,7 @@ from . import der, keys, names
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
+
 def _signed(tbs, algorithm, signature):
     return der.sequence(tbs, algorithm, der.bit_string(signature))
 

@@ -122,9 +122,7 @@ def check(row, driver, folder):
             connections.append(("Python connection", wanted["native"], result))
     if "ssl" in wanted and row.handshake:
         connections.append(("tlsmith.ssl", wanted["ssl"], verifiers.tlsmith_ssl(row, files)))
-    connections = [
-        (name, row.connection or want, result) for name, want, result in connections
-    ]
+    connections = [(name, row.connection or want, result) for name, want, result in connections]
     if row.handshake and not row.by_verify:
         openssl = ("ssl", row.openssl, verifiers.standard_ssl(row, files))
     else:

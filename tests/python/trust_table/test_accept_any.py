@@ -75,10 +75,18 @@ def of_client(row, **options):
 def unusable(name, **options):
     """Return rows for a key that a handshake cannot be verified with: OpenSSL presents it in
     TLS 1.2 alone, as a client, and refuses its curve as a server."""
-    says = {"tlsmith": "unsupported_key", "differs": NEITHER,
-            "says": "that no handshake can be verified with here"}
-    by_server = {"connection": "failed", "connection_says": "handshake_failure",
-                 "by_verify": True, "verify_options": ACCEPT_ALL, **says}
+    says = {
+        "tlsmith": "unsupported_key",
+        "differs": NEITHER,
+        "says": "that no handshake can be verified with here",
+    }
+    by_server = {
+        "connection": "failed",
+        "connection_says": "handshake_failure",
+        "by_verify": True,
+        "verify_options": ACCEPT_ALL,
+        **says,
+    }
     client = {"by_verify": True, "verify_options": ACCEPT_ALL, **says, **options}
     row, fixed = insecure(name, ODD_KEYS[name]), pinned(name, ODD_KEYS[name])
     return [
@@ -138,7 +146,8 @@ KEYS = [
     pinned("rsassa_pss_expired", leaf(STRANGER, key="pss2048 leaf", valid=EXPIRED),
            "expired", "CERT_HAS_EXPIRED"),
     Row("tls12_any_rsassa_pss", "8446, 4.2.3", [ODD_KEYS["rsassa_pss"]], [], OK, OK,
-        TLS13_ALONE, insecure=True, tls12=True, connection="failed", connection_says="have it use TLS 1.3"),
+        TLS13_ALONE, insecure=True, tls12=True, connection="failed",
+        connection_says="have it use TLS 1.3"),
     *(dataclasses.replace(of_client(old(row)), by_verify=True, verify_options=ACCEPT_ALL)
       for row in (insecure("secp256k1", ODD_KEYS["secp256k1"]),
                   pinned("secp256k1", ODD_KEYS["secp256k1"]))),

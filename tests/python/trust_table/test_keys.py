@@ -57,10 +57,21 @@ def odd(key, tlsmith, openssl=OK, differs=UNSUPPORTED, *, says, **options):
     """Return rows with this key in the certificate of a server, of a client, and of a client
     with TLS 1.2."""
     return [
-        Row(f"{who}_{key}", "8446, 4.2.3", *of(key), tlsmith, openssl, differs, says=says,
-            **{**how, **options})
-        for who, how in [("leaf", NOT_SENT), ("client", NOT_SENT_BY_CLIENT),
-                         ("tls12_client", OLD_CLIENT)]
+        Row(
+            f"{who}_{key}",
+            "8446, 4.2.3",
+            *of(key),
+            tlsmith,
+            openssl,
+            differs,
+            says=says,
+            **{**how, **options},
+        )
+        for who, how in [
+            ("leaf", NOT_SENT),
+            ("client", NOT_SENT_BY_CLIENT),
+            ("tls12_client", OLD_CLIENT),
+        ]
     ]
 
 

@@ -40,6 +40,7 @@ ODD = {
     "empty_subject": leaf(TOP, subject=""),
 }
 
+
 def rows(name, certificate):
     """Return rows that accept a certificate in every way."""
     everywhere, unverified = ("c", "native", "ssl"), ("c", "native")

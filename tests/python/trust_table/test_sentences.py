@@ -42,7 +42,9 @@ def under(*more, **changes):
 
 def says(name, chain_and_trust, tlsmith, openssl, sentence, differs="", **options):
     chain, trust = chain_and_trust
-    return Row(f"says_{name}", RFC, chain, trust, tlsmith, openssl, differs, says=sentence, **options)
+    return Row(
+        f"says_{name}", RFC, chain, trust, tlsmith, openssl, differs, says=sentence, **options
+    )
 
 
 # fmt: off
@@ -67,15 +69,16 @@ NAMES = [
          "certificate is for 'localhost', '127.0.0.1', you asked for 'example.com'",
          host="example.com"),
     says("that_a_name_cannot_be_compared_with_constraints",
-         ([leaf(LIMITED, subject="O=Example/CN=A", san=BROKEN_DIRECTORY)], [LIMITED]), "malformed", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+         ([leaf(LIMITED, subject="O=Example/CN=A", san=BROKEN_DIRECTORY)], [LIMITED]), "malformed",
+         "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE",
          "' is malformed: its names do not parse", handshake=False),
 ]
 
 PURPOSES = [
     says("that_a_ca_may_vouch_for_others",
          below(eku=names.extended_key_usage("codeSigning")), "wrong_usage", "INVALID_PURPOSE",
-         "the CA 'CN=Intermediate' may only vouch for codeSigning, not for serverAuth (extended key "
-         "usage)"),
+         "the CA 'CN=Intermediate' may only vouch for codeSigning, not for serverAuth (extended "
+         "key usage)"),
     says("that_a_root_may_vouch_for_others",
          under(eku=names.extended_key_usage("clientAuth", "codeSigning")),
          "wrong_usage", "INVALID_PURPOSE",
@@ -85,7 +88,8 @@ PURPOSES = [
          "the CA 'CN=Intermediate' has an empty extended key usage, so it may vouch for nothing"),
     says("that_a_leaf_may_be_used_for_nothing", of(eku=NO_PURPOSE),
          "wrong_usage", "INVALID_PURPOSE",
-         "certificate of 'CN=A leaf' has an empty extended key usage, so it may be used for nothing",
+         "certificate of 'CN=A leaf' has an empty extended key usage, so it may be used for "
+         "nothing",
          handshake=False),
     says("that_a_leaf_may_be_used_for_others", of(eku=names.extended_key_usage("clientAuth")),
          "wrong_usage", "INVALID_PURPOSE",
@@ -94,8 +98,8 @@ PURPOSES = [
 
 SIGNATURES = [
     says("that_sha1_is_not_accepted", of(digest="sha1"), "bad_signature", "CA_MD_TOO_WEAK",
-         "certificate of 'CN=A leaf' is signed with ecdsa-with-SHA1, which is not accepted: have it "
-         "issued again with SHA-256 or better"),
+         "certificate of 'CN=A leaf' is signed with ecdsa-with-SHA1, which is not accepted: have "
+         "it issued again with SHA-256 or better"),
     says("that_sha1_with_rsa_is_not_accepted",
          ([leaf(OLD, digest="sha1")], [OLD]), "bad_signature",
          "CA_MD_TOO_WEAK",
@@ -103,8 +107,8 @@ SIGNATURES = [
          "have it issued again"),
     says("that_a_signature_is_another_keys", of(signer="p256 other"),
          "bad_signature", "CERT_SIGNATURE_FAILURE",
-         "certificate of 'CN=A leaf' says that 'CN=Root' issued it, but the trusted CA of that name "
-         "did not sign it: another CA has the same name, or it is forged"),
+         "certificate of 'CN=A leaf' says that 'CN=Root' issued it, but the trusted CA of that "
+         "name did not sign it: another CA has the same name, or it is forged"),
     says("that_two_algorithms_differ", of(outer_digest="sha384"), "malformed",
          "CERT_SIGNATURE_FAILURE UNABLE_TO_GET_ISSUER_CERT_LOCALLY "
          "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
@@ -128,15 +132,15 @@ ISSUERS = [
     says("which_ca_is_missing", ([leaf(MIDDLE)], [PLAIN]), "unknown_issuer",
          "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE",
          "certificate of 'CN=A leaf' leads to 'CN=Intermediate', which is not one of the trusted "
-         "roots (1 in all): add that CA's certificate to the roots if you trust it, or have the peer "
-         "send its intermediate certificates"),
+         "roots (1 in all): add that CA's certificate to the roots if you trust it, or have the "
+         "peer send its intermediate certificates"),
     says("that_the_issuer_is_no_ca", below(bc=names.basic_constraints(False)),
          "not_a_ca", "INVALID_CA",
          "certificate of 'CN=A leaf' was issued by 'CN=Intermediate', which is not a CA"),
     says("that_a_root_is_trusted_as_itself", under(bc=names.basic_constraints(False)),
          "not_a_ca", "INVALID_CA",
-         "certificate of 'CN=A leaf' is issued by 'CN=Root', which is trusted as itself only: it is "
-         "not a CA (no cA in its basic constraints), so it cannot vouch for others"),
+         "certificate of 'CN=A leaf' is issued by 'CN=Root', which is trusted as itself only: it "
+         "is not a CA (no cA in its basic constraints), so it cannot vouch for others"),
     says("that_a_path_length_is_exceeded",
          ([leaf(BELOW_SHORT), BELOW_SHORT], [SHORT]), "path_too_long", "PATH_LENGTH_EXCEEDED",
          "the CA 'CN=Root' allows 0 CAs below it (path length), and the path has 1"),
@@ -151,7 +155,8 @@ FORM = [
          "malformed", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY INVALID_CA",
          "certificate of 'CN=Intermediate' is malformed: its name constraints do not parse"),
     says("that_a_root_cannot_be_one", under(nc=names.raw(names.name_constraints(), der.NULL)),
-         "not_loaded", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE INVALID_CA",
+         "not_loaded",
+         "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE INVALID_CA",
          "the certificate of 'CN=Root' cannot be a root: its name constraints do not parse"),
     says("that_names_do_not_parse", of(san=names.raw(NO_NAMES, der.NULL)), "malformed",
          "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE",
@@ -167,7 +172,8 @@ FORM = [
          "certificate of 'CN=Intermediate' is malformed: its basic constraints do not parse"),
     says("that_an_extension_occurs_twice", of(names.unknown(False), names.unknown(False)),
          "malformed", OK,
-         "certificate of 'CN=A leaf' is malformed: an extension occurs twice (RFC 5280, section 4.2)",
+         "certificate of 'CN=A leaf' is malformed: an extension occurs twice (RFC 5280, section "
+         "4.2)",
          "OpenSSL looks only at those that it knows"),
     says("that_a_certificate_is_too_large",
          of(("1.3.6.1.4.1.55738.9", False, der.octet_string(bytes(66_000)))), "other", OK,
@@ -294,12 +300,16 @@ def test_too_little_security_is_counted_in_bits(tmp_path):
         row = Row(part, RFC, [leaf(top, key=own)], [top], OK, OK)
         folder = tmp_path / part.replace(" ", "_")
         folder.mkdir()
-        result = verifiers.tlsmith_ssl(row, verifiers.Files(row, folder), ciphers="DEFAULT:@SECLEVEL=4")
+        result = verifiers.tlsmith_ssl(
+            row, verifiers.Files(row, folder), ciphers="DEFAULT:@SECLEVEL=4"
+        )
         assert result.reason == "weak_key", result
         assert f"has {part} of security, and at least 192 are required" in result.sentence
 
 
 def test_certificate_for_nobody_says_why():
     unusable = tlsmith.Certificate.from_der(leaf(PLAIN, names.unknown()).der)
-    with pytest.raises(tlsmith.Error, match="is for nobody here, whatever its names: it has a crit"):
+    with pytest.raises(
+        tlsmith.Error, match="is for nobody here, whatever its names: it has a crit"
+    ):
         unusable.matches("localhost")
