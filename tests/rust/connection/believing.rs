@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tlsmith::{
     CertOptions, CertificateProblem, ClientAuth, Context, CrlOptions, Error, Identity, Now,
-    RevocationRules, Revoked, Status, gen_ca, gen_crl, issue_cert, self_signed,
+    RevocationReason, RevocationRules, Revoked, Status, gen_ca, gen_crl, issue_cert, self_signed,
 };
 
 use crate::support::*;
@@ -155,6 +155,56 @@ fn revocation_is_as_strict_as_the_rules() {
         let got = problem(refusal(&client, &server_context(&path.site)));
         assert_eq!(got, expected, "{} CRLs, {rules:?}", crls.len());
     }
+}
+
+#[test]
+fn a_refusal_tells_when_the_issuer_revoked_and_not_a_ca_of_its_name() {
+    let named = || {
+        let options = CertOptions {
+            common_name: Some("Twin".to_owned()),
+            ..CertOptions::default()
+        };
+        gen_ca(&options).unwrap()
+    };
+    let (issuer, twin) = (named(), named());
+    let site = issue_cert(&issuer, &names(&["localhost"]), &CertOptions::default()).unwrap();
+    let crl = |ca: &Identity, days: i64, reason| {
+        let entry = Revoked {
+            serial: site.certificate().serial().to_owned(),
+            time: Some(now() - days * DAY),
+            reason: Some(reason),
+        };
+        gen_crl(ca, &[entry], &CrlOptions::default()).unwrap()
+    };
+    let of_issuer = crl(&issuer, 2, RevocationReason::KeyCompromise);
+    let of_twin = crl(&twin, 1, RevocationReason::Superseded);
+    for crls in [[&of_issuer, &of_twin], [&of_twin, &of_issuer]] {
+        let client = Context::new();
+        for root in [&twin, &issuer] {
+            client.add_root(root.certificate()).unwrap();
+        }
+        for crl in crls {
+            client.add_crl(crl).unwrap();
+        }
+        let error = refusal(&client, &server_context(&site))
+            .unwrap()
+            .to_string();
+        assert!(error.ends_with("(keyCompromise)"), "{error}");
+    }
+    // A certificate that is trusted itself needs no CRL, and another CA's says nothing.
+    let client = Context::new();
+    client.trust_end_entity(site.certificate()).unwrap();
+    for root in [&twin, &issuer] {
+        client.add_root(root.certificate()).unwrap();
+    }
+    client.add_crl(&of_twin).unwrap();
+    assert!(refusal(&client, &server_context(&site)).is_none());
+    let client = Context::new();
+    client.trust_end_entity(site.certificate()).unwrap();
+    client.add_root(issuer.certificate()).unwrap();
+    client.add_crl(&of_issuer).unwrap();
+    let got = problem(refusal(&client, &server_context(&site)));
+    assert_eq!(got, Some(CertificateProblem::Revoked));
 }
 
 #[test]
