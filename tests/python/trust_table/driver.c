@@ -34,8 +34,8 @@ static int verify_chain(tlsmith_ctx *ctx, const tlsmith_identity *chain)
 	const char *name = value_of("name"), *purpose = value_of("purpose");
 
 	if (name != NULL && purpose != NULL && strcmp(purpose, "server") == 0)
-		return tlsmith_ctx_verify(ctx, chain, name, 0);
-	return tlsmith_ctx_verify_for(ctx, chain, name, purpose, 0);
+		return tlsmith_ctx_verify(ctx, chain, name, NULL, 0);
+	return tlsmith_ctx_verify(ctx, chain, name, purpose, 0);
 }
 
 static int verify(tlsmith_ctx *ctx)
@@ -62,11 +62,11 @@ static int shake_hands(tlsmith_ctx *ctx, int is_server)
 	if (status == 0)
 		status = tlsmith_handshake(conn);
 	if (status == 0) {
-		const tlsmith_cert *peer = tlsmith_peer_cert(conn, 0);
+		const tlsmith_cert *peer = tlsmith_conn_peer_cert(conn, 0);
 
 		end(status, peer == NULL ? "no peer" : tlsmith_cert_sha256(peer));
 	} else {
-		end(status, tlsmith_error(conn));
+		end(status, tlsmith_conn_error(conn));
 	}
 	tlsmith_conn_free(conn);
 	return 0;
