@@ -11,7 +11,7 @@
  *
  * A call returns 0 or a count when it succeeds and a negative tlsmith_status
  * when it does not; a call that makes a handle returns NULL.  The reason is in
- * tlsmith_error(), tlsmith_ctx_error() or, with no handle, tlsmith_last_error():
+ * tlsmith_conn_error(), tlsmith_ctx_error() or, with no handle, tlsmith_last_error():
  * a sentence with the values in it, and what to do.  After a fatal error every
  * later call on the connection returns the same one.  Not fatal are the WANT
  * codes, TLSMITH_ERR_ARG, TLSMITH_ERR_STATE, and TLSMITH_ERR_TIMEOUT of a read.
@@ -25,7 +25,7 @@
  * A NULL handle is refused with TLSMITH_ERR_ARG, and freeing NULL does nothing.
  *
  * Reads, writes and handshakes block as the socket does; see
- * tlsmith_set_timeout().  No call raises SIGPIPE, fails with EINTR, or needs an
+ * tlsmith_conn_set_timeout().  No call raises SIGPIPE, fails with EINTR, or needs an
  * init call before it.  tlsmith_connect() alone starts a thread, to look a name
  * up, and only with a time limit; tlsmith_accept() alone sleeps, while there are
  * no descriptors.  Memory that cannot be had ends the process.
@@ -77,12 +77,16 @@
 #ifdef __cplusplus
 #define TLSMITH_CERT_OPTIONS_INIT \
     { sizeof(tlsmith_cert_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-#define TLSMITH_LOAD_OPTIONS_INIT { sizeof(tlsmith_load_options), 0, 0, 0, 0 }
+#define TLSMITH_LOAD_OPTIONS_INIT { sizeof(tlsmith_load_options), 0, 0, 0, 0, 0 }
 #else
 #define TLSMITH_CERT_OPTIONS_INIT { .size = sizeof(tlsmith_cert_options) }
 #define TLSMITH_LOAD_OPTIONS_INIT { .size = sizeof(tlsmith_load_options) }
 #endif
 
+
+/// Read PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: whoever can write to the
+/// file can exchange what is not encrypted.
+#define TLSMITH_LOAD_INSECURE_NO_MAC 1
 
 /// Ask clients for no certificate: the default.
 #define TLSMITH_CLIENT_AUTH_NONE 0
@@ -114,6 +118,10 @@
 /// (otherName, x400Address, ediPartyName).  tlsmith_csr_other_names() has them.
 #define TLSMITH_CERT_ALLOW_OTHER_NAMES 16
 
+/// Write PKCS#12 in the legacy form (3DES, SHA-1), for Windows before 2019 and Java
+/// before 8u301.  Its password is much cheaper to brute-force.
+#define TLSMITH_P12_LEGACY 1
+
 /// Why a call did not succeed.
 ///
 /// A later version may add codes below the last one: treat an unknown negative
@@ -133,7 +141,7 @@ typedef enum tlsmith_status {
   TLSMITH_ERR_UNSUPPORTED = -5,
   /// a bug in tlsmith: please report it
   TLSMITH_ERR_INTERNAL = -6,
-  /// a system call failed: tlsmith_errno()
+  /// a system call failed: tlsmith_conn_errno()
   TLSMITH_ERR_IO = -10,
   /// the host name has no address
   TLSMITH_ERR_RESOLVE = -11,
@@ -143,7 +151,7 @@ typedef enum tlsmith_status {
   TLSMITH_ERR_TRUNCATED = -13,
   /// what the peer sent is invalid, or exceeds a limit
   TLSMITH_ERR_PROTOCOL = -20,
-  /// the peer sent an alert: tlsmith_alert()
+  /// the peer sent an alert: tlsmith_conn_alert()
   TLSMITH_ERR_ALERT = -21,
   /// no version, cipher, group or ALPN protocol in common
   TLSMITH_ERR_NO_COMMON = -22,
@@ -195,20 +203,18 @@ typedef struct tlsmith_identity tlsmith_identity;
 typedef void (*tlsmith_log_fn)(void *userdata, int level, const char *message);
 
 /// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
-/// is the code, tlsmith_error() the reason).  Return 0 to accept what passed, or
+/// is the code, tlsmith_conn_error() the reason).  Return 0 to accept what passed, or
 /// a negative tlsmith_status to refuse it with; any other value refuses it with
 /// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
-/// tlsmith_peer_cert(), tlsmith_peer_verified(), tlsmith_peer_ocsp(),
-/// tlsmith_conn_server_name() and tlsmith_error(); it is NULL for
+/// tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(), tlsmith_conn_peer_ocsp(),
+/// tlsmith_conn_server_name() and tlsmith_conn_error(); it is NULL for
 /// tlsmith_ctx_verify().
 ///
 /// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
 /// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca,
 /// _CERT_NAME bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT
 /// certificate_unknown, _NO_COMMON handshake_failure, and all others access_denied.
-typedef int (*tlsmith_verify_fn)(void *userdata,
-                                 const struct tlsmith_conn *conn,
-                                 int status);
+typedef int (*tlsmith_verify_fn)(void *userdata, const struct tlsmith_conn *conn, int status);
 
 /// Looks at a ClientHello: the server that it asks for, and the ALPN protocols
 /// that it offers, separated by commas; "" for none.  Both are lent for the call.
@@ -229,9 +235,7 @@ typedef ptrdiff_t (*tlsmith_read_fn)(void *userdata, void *buf, size_t len);
 /// Writes up to `len` bytes to the peer: a count of 1 at least, or -1 with errno
 /// set.  EAGAIN becomes TLSMITH_WANT_WRITE, EINTR is tried again, and everything
 /// else, a count above `len` and 0 too, ends the connection with TLSMITH_ERR_IO.
-typedef ptrdiff_t (*tlsmith_write_fn)(void *userdata,
-                                      const void *data,
-                                      size_t len);
+typedef ptrdiff_t (*tlsmith_write_fn)(void *userdata, const void *data, size_t len);
 
 /// Some bytes.  NULL with no bytes is nothing.
 typedef struct tlsmith_slice {
@@ -271,11 +275,11 @@ typedef struct tlsmith_cert_options {
   const char *crl_url;
 } tlsmith_cert_options;
 
-/// Writes a password to `buf`, which has room for `size` bytes, 1024, and returns its
-/// length, without a NUL; or -1 with errno set for none (TLSMITH_ERR_IO).
+/// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns the length
+/// without a NUL, or -1 with errno set if there is no password (TLSMITH_ERR_IO).
 typedef ptrdiff_t (*tlsmith_password_fn)(void *userdata, char *buf, size_t size);
 
-/// How to open what is encrypted.  Start from TLSMITH_LOAD_OPTIONS_INIT.
+/// Options for loading encrypted keys and PKCS#12.  Start from TLSMITH_LOAD_OPTIONS_INIT.
 typedef struct tlsmith_load_options {
   size_t size;
   /// its bytes are taken as they are; or NULL
@@ -285,13 +289,16 @@ typedef struct tlsmith_load_options {
   void *userdata;
   /// which key of a PKCS#12 file, by its friendly name; NULL: the only one
   const char *name;
+  /// 0 or TLSMITH_LOAD_INSECURE_NO_MAC
+  uint32_t flags;
 } tlsmith_load_options;
 
 /// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446,
 /// section 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which
 /// has room for `sig_max` bytes, 8192 at least.  Returns the length, or -1 with errno
 /// set (TLSMITH_ERR_IO).  The scheme fits the certificate; for RSA it is PSS or PKCS #1
-/// with SHA-512, 384 or 256.  ECDSA signatures must be DER, not just two numbers.
+/// with SHA-512, 384 or 256.  ECDSA signatures must be DER (Ecdsa-Sig-Value), not the raw
+/// r||s that PKCS #11 tokens return.
 typedef ptrdiff_t (*tlsmith_sign_fn)(void *userdata,
                                      uint16_t scheme,
                                      const void *data,
@@ -330,9 +337,7 @@ int tlsmith_last_status(void);
 /// `level`, 1 to 5.  0 or a NULL `log` ends that, and when this call returns
 /// `log` is not running any more.  They are for people and may change: no program
 /// should depend on one.  TLSMITH_ERR_STATE from inside `log`.
-int tlsmith_set_log(int level,
-                    tlsmith_log_fn log,
-                    void *userdata);
+int tlsmith_set_log(int level, tlsmith_log_fn log, void *userdata);
 
 /* ---- Context: what connections share ------------------------------------- */
 
@@ -348,8 +353,7 @@ const char *tlsmith_ctx_error(const struct tlsmith_ctx *ctx);
 
 /// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the
 /// system's.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
-int tlsmith_ctx_add_roots(struct tlsmith_ctx *ctx,
-                          const char *path);
+int tlsmith_ctx_add_roots(struct tlsmith_ctx *ctx, const char *path);
 
 /// Trust the roots in `len` bytes of PEM text or DER, instead of the system's.
 int tlsmith_ctx_add_roots_mem(struct tlsmith_ctx *ctx,
@@ -368,8 +372,7 @@ int tlsmith_ctx_add_bundled_roots(struct tlsmith_ctx *ctx);
 /// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From
 /// then on every certificate below the root needs a CRL that is not too old and
 /// does not list it, or it is refused with TLSMITH_ERR_CERT_REVOKED.
-int tlsmith_ctx_add_crl(struct tlsmith_ctx *ctx,
-                        const char *path);
+int tlsmith_ctx_add_crl(struct tlsmith_ctx *ctx, const char *path);
 
 /// Check revocation with the CRLs in `len` bytes of PEM text or DER, in the same way.
 int tlsmith_ctx_add_crl_mem(struct tlsmith_ctx *ctx,
@@ -382,20 +385,17 @@ TLSMITH_READS(2, 3);
 /// in hex, or the path of a file with that one certificate, PEM or DER.  Intended
 /// for self-signed peers.  Like adding a root, this replaces the system roots.
 /// TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
-int tlsmith_ctx_trust_certificate(struct tlsmith_ctx *ctx,
-                                  const char *certificate);
+int tlsmith_ctx_trust_certificate(struct tlsmith_ctx *ctx, const char *certificate);
 
 /// Allow at most `count` CAs between a peer's certificate and its root; 0 requires
 /// the root to have issued it.  By default path building stops after 6.
 /// TLSMITH_ERR_CERT for a longer path (RFC 5280, section 6.1).
-int tlsmith_ctx_set_max_depth(struct tlsmith_ctx *ctx,
-                              int count);
+int tlsmith_ctx_set_max_depth(struct tlsmith_ctx *ctx, int count);
 
 /// Require every key and signature in a peer's path to have this security in bits
 /// (NIST SP 800-57): 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384)
 /// or 256 (P-521).  TLSMITH_ERR_CERT for a weaker one.
-int tlsmith_ctx_set_min_security(struct tlsmith_ctx *ctx,
-                                 int bits);
+int tlsmith_ctx_set_min_security(struct tlsmith_ctx *ctx, int bits);
 
 /// Require every certificate in a peer's path to follow RFC 5280 to the letter, as
 /// OpenSSL's X509_V_FLAG_X509_STRICT does: key identifiers, critical basic
@@ -410,13 +410,10 @@ int tlsmith_ctx_add_pin(struct tlsmith_ctx *ctx, const char *sha256);
 
 /// Show this identity to peers.  A server with several picks by SNI; the first
 /// one is the default.  TLSMITH_ERR_STATE for one without a private key.
-int tlsmith_ctx_use(struct tlsmith_ctx *ctx,
-                    const struct tlsmith_identity *id);
+int tlsmith_ctx_use(struct tlsmith_ctx *ctx, const struct tlsmith_identity *id);
 
 /// tlsmith_identity_load() and tlsmith_ctx_use() in one.
-int tlsmith_ctx_use_cert(struct tlsmith_ctx *ctx,
-                         const char *cert_file,
-                         const char *key_file);
+int tlsmith_ctx_use_cert(struct tlsmith_ctx *ctx, const char *cert_file, const char *key_file);
 
 /// Offer these ALPN protocols (RFC 7301), best first: "h2,http/1.1".
 int tlsmith_ctx_set_alpn(struct tlsmith_ctx *ctx, const char *protocols);
@@ -449,8 +446,7 @@ int tlsmith_ctx_insecure_allow_truncation(struct tlsmith_ctx *ctx);
 /// "TLS_AES_128_GCM_SHA256".  Those of TLS 1.3 and of TLS 1.2 are separate: with
 /// none of a version, that version is not spoken.  TLSMITH_ERR_ARG lists those
 /// that there are.
-int tlsmith_ctx_set_ciphers(struct tlsmith_ctx *ctx,
-                            const char *names);
+int tlsmith_ctx_set_ciphers(struct tlsmith_ctx *ctx, const char *names);
 
 /// Allow only these key exchange groups, by their IANA names, best first:
 /// "X25519MLKEM768,x25519".  TLSMITH_ERR_ARG lists those that there are.
@@ -459,22 +455,19 @@ int tlsmith_ctx_set_groups(struct tlsmith_ctx *ctx, const char *names);
 /// Put at most so many bytes into each record that is sent, 512 to 16384, the
 /// default: for peers with little memory.  A server also obeys the limit that its client
 /// announces, by record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
-int tlsmith_ctx_set_max_fragment(struct tlsmith_ctx *ctx,
-                                 size_t bytes);
+int tlsmith_ctx_set_max_fragment(struct tlsmith_ctx *ctx, size_t bytes);
 
 /// Let peers sign the handshake only with these signature schemes (RFC 8446,
 /// section 4.2.3), best first, by their IANA names:
 /// "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the signatures in
 /// certificates.  TLSMITH_ERR_ARG lists those that there are.
-int tlsmith_ctx_set_verify_schemes(struct tlsmith_ctx *ctx,
-                                   const char *names);
+int tlsmith_ctx_set_verify_schemes(struct tlsmith_ctx *ctx, const char *names);
 
 /// Sign handshakes only with these signature schemes, best first, where the
 /// identity used last is shown: for a key that must not sign, or cannot sign where
 /// it is, in every way that its kind knows.  TLSMITH_ERR_STATE where none is used,
 /// TLSMITH_ERR_ARG where its key can sign with none of them.
-int tlsmith_ctx_set_signing_schemes(struct tlsmith_ctx *ctx,
-                                    const char *names);
+int tlsmith_ctx_set_signing_schemes(struct tlsmith_ctx *ctx, const char *names);
 
 /// Show the identity used last only to peers that name one of the issuers in its
 /// chain among the CAs that they trust (RFC 8446, section 4.2.4), as clients do in
@@ -506,8 +499,7 @@ TLSMITH_READS(2, 3);
 
 /// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a
 /// client keeps 256, and a server gives them away as tickets.
-int tlsmith_ctx_set_resumption(struct tlsmith_ctx *ctx,
-                               size_t count);
+int tlsmith_ctx_set_resumption(struct tlsmith_ctx *ctx, size_t count);
 
 /// How many tickets a server sends after a TLS 1.3 handshake: by default 2, at
 /// most 16.  With 0 it keeps sessions of TLS 1.2 itself.
@@ -525,98 +517,78 @@ TLSMITH_READS(2, 3);
 /// Have a server keep its sessions together with those of `other`, which must not
 /// be in use yet, so that each resumes the other's and early data is accepted by
 /// one of them, once.  `other` may be freed afterwards.
-int tlsmith_ctx_share_sessions(struct tlsmith_ctx *ctx,
-                               struct tlsmith_ctx *other);
+int tlsmith_ctx_share_sessions(struct tlsmith_ctx *ctx, struct tlsmith_ctx *other);
 
 /// Take part in early data (0-RTT, RFC 8446, section 2.3): a server accepts up to
 /// `max` bytes of it per connection, and a client may send it.  0, the default:
 /// none.  Early data can be replayed by whoever records it; one server, and those
 /// that share its sessions, take it once.
-int tlsmith_ctx_set_early_data(struct tlsmith_ctx *ctx,
-                               uint32_t max);
+int tlsmith_ctx_set_early_data(struct tlsmith_ctx *ctx, uint32_t max);
 
 /* ---- Context: callbacks and key logs ------------------------------------- */
 
 /// Have `verify` look at every peer after its certificate was checked.  It is not
 /// asked again when a session is resumed.
-int tlsmith_ctx_set_verify(struct tlsmith_ctx *ctx,
-                           tlsmith_verify_fn verify,
-                           void *userdata);
+int tlsmith_ctx_set_verify(struct tlsmith_ctx *ctx, tlsmith_verify_fn verify, void *userdata);
 
 /// Have `hello` look at every ClientHello (RFC 8446, section 4.1.2) and choose
 /// the context that answers.
-int tlsmith_ctx_set_hello(struct tlsmith_ctx *ctx,
-                          tlsmith_hello_fn hello,
-                          void *userdata);
+int tlsmith_ctx_set_hello(struct tlsmith_ctx *ctx, tlsmith_hello_fn hello, void *userdata);
 
 /// Append the secrets of connections to a file (mode 0600) in the NSS key log
 /// format, for Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads
 /// it can read the connections.
-int tlsmith_ctx_set_keylog(struct tlsmith_ctx *ctx,
-                           const char *path);
+int tlsmith_ctx_set_keylog(struct tlsmith_ctx *ctx, const char *path);
 
 /// Give each line of the key log to `log`, instead of to a file.
-int tlsmith_ctx_set_keylog_fn(struct tlsmith_ctx *ctx,
-                              tlsmith_keylog_fn log,
-                              void *userdata);
+int tlsmith_ctx_set_keylog_fn(struct tlsmith_ctx *ctx, tlsmith_keylog_fn log, void *userdata);
 
 /* ---- Context: verification without a connection -------------------------- */
 
-/// Verify a chain, leaf first, as a connection would: path, validity, purpose,
-/// name and CRLs.  With a host or an address as `name` it must be a server's;
-/// with an e-mail address or NULL a server's or a client's.  NULL accepts any
-/// name.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
-/// TLSMITH_ERR_CERT code, which tlsmith_last_error() explains; the context stays
-/// usable.  The first verification seals it, as the first connection does.  Does
-/// not block (RFC 5280, section 6).
+/// Verify a chain, leaf first, as a connection would: path, validity, purpose, name and
+/// CRLs.  `name` is a host, an address or an e-mail address; NULL accepts any.
+/// `purpose` (RFC 5280, section 4.2.1.12) is "server", "client", "any" of these two,
+/// "code", "email", "timestamp", "ocsp", the standard's name such as "codeSigning", or an
+/// object identifier in dots; NULL is "server" for a host or an address, else "any".
+/// Outside TLS the certificate must name the purpose.  `time` is in seconds since the
+/// Unix epoch; 0 means now.  Returns 0, or a TLSMITH_ERR_CERT code, which
+/// tlsmith_last_error() explains; the context stays usable.  The first verification seals
+/// it, as the first connection does.  Does not block (RFC 5280, section 6).
 TLSMITH_NODISCARD
 int tlsmith_ctx_verify(struct tlsmith_ctx *ctx,
                        const struct tlsmith_identity *chain,
                        const char *name,
+                       const char *purpose,
                        int64_t time);
-
-/// tlsmith_ctx_verify() for a purpose (RFC 5280, section 4.2.1.12): "server",
-/// "client", "code", "email", "timestamp", "ocsp", the standard's name such as
-/// "codeSigning", or an object identifier in dots.  NULL accepts a server's or a
-/// client's certificate.  Outside TLS the certificate must name the purpose.
-TLSMITH_NODISCARD
-int tlsmith_ctx_verify_for(struct tlsmith_ctx *ctx,
-                           const struct tlsmith_identity *chain,
-                           const char *name,
-                           const char *purpose,
-                           int64_t time);
 
 /// Certificate `index` of the path that the latest tlsmith_ctx_verify() on this
 /// thread accepted, up to the root.  NULL past its end, where it was refused,
 /// and where that was another context.  Borrowed until the next
 /// tlsmith_ctx_verify() on this thread.
-const struct tlsmith_cert *tlsmith_ctx_verified(const struct tlsmith_ctx *ctx,
-                                                size_t index);
+const struct tlsmith_cert *tlsmith_ctx_verified_cert(const struct tlsmith_ctx *ctx,
+                                                     size_t index);
 
 /* ---- Connection: start and end ------------------------------------------- */
 
 /// A connection, not connected yet.  NULL when `ctx` is.
-TLSMITH_NODISCARD
-struct tlsmith_conn *tlsmith_conn_new(struct tlsmith_ctx *ctx);
+TLSMITH_NODISCARD struct tlsmith_conn *tlsmith_conn_new(struct tlsmith_ctx *ctx);
 
 /// Free it and close the socket it owns, immediately and without sending close_notify:
 /// call tlsmith_shutdown() first.  No other call may be in progress.
 void tlsmith_conn_free(struct tlsmith_conn *conn);
 
 /// Why the latest failed call on this connection failed; "" if none did.
-const char *tlsmith_error(const struct tlsmith_conn *conn);
+const char *tlsmith_conn_error(const struct tlsmith_conn *conn);
 
 /// Limit the waiting of each later call, in milliseconds.  -1, the default,
 /// waits as the socket does: for ever if it blocks.  0 never waits: calls
 /// return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes when the limit passed.
-int tlsmith_set_timeout(struct tlsmith_conn *conn,
-                        int ms);
+int tlsmith_conn_set_timeout(struct tlsmith_conn *conn, int ms);
 
 /// Limit the handshake as a whole, in milliseconds, however many calls it takes and however
 /// slowly the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it
 /// is 5000.  Then every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
-int tlsmith_set_handshake_timeout(struct tlsmith_conn *conn,
-                                  int ms);
+int tlsmith_conn_set_handshake_timeout(struct tlsmith_conn *conn, int ms);
 
 /// Resolve `host`, a name or an address, connect to `port`, a number, and complete
 /// the handshake, with the certificate checked for `host`, without the zone of an
@@ -632,21 +604,17 @@ int tlsmith_connect(struct tlsmith_conn *conn,
 /// Listen on `host` (NULL for every address) and `port` ("0" for any free
 /// one): a socket, which the caller closes, or a negative code, with the reason
 /// in tlsmith_last_error().  As many clients as the system allows may wait there.
-TLSMITH_NODISCARD
-int tlsmith_listen(const char *host,
-                   const char *port);
+TLSMITH_NODISCARD int tlsmith_listen(const char *host, const char *port);
 
 /// Accept one TCP connection, whose socket the connection owns.  The handshake waits
 /// for tlsmith_handshake() or the first read or write, so that no client can hold up
-/// the accepting loop, and may take 5 seconds: see tlsmith_set_handshake_timeout().
+/// the accepting loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().
 /// Clients that hang up while they wait are passed over.  Without a descriptor or
 /// memory for one more client, it tries again every 100 ms as long as it may wait.
-TLSMITH_NODISCARD
-int tlsmith_accept(struct tlsmith_conn *conn,
-                   int listen_fd);
+TLSMITH_NODISCARD int tlsmith_accept(struct tlsmith_conn *conn, int listen_fd);
 
 /// The socket, or -1 before there is one, and where it runs over something else.
-int tlsmith_fd(const struct tlsmith_conn *conn);
+int tlsmith_conn_fd(const struct tlsmith_conn *conn);
 
 /* ---- Connection: over what you have -------------------------------------- */
 
@@ -657,9 +625,7 @@ int tlsmith_fd(const struct tlsmith_conn *conn);
 /// A name that no certificate can have, which is not sent, is allowed there and with
 /// tlsmith_ctx_trust_certificate().  Here and below, nothing is sent before
 /// tlsmith_handshake() or the first read or write.
-int tlsmith_connect_fd(struct tlsmith_conn *conn,
-                       int fd,
-                       const char *server_name);
+int tlsmith_connect_fd(struct tlsmith_conn *conn, int fd, const char *server_name);
 
 /// Be a server over a connected stream socket, which the caller keeps open for
 /// as long as the connection lives, and closes.
@@ -701,10 +667,7 @@ int tlsmith_accept_mem(struct tlsmith_conn *conn);
 /// Over memory: hand over `len` bytes from the peer, all of which are kept until
 /// they are read.  0 is the peer's end, after which nothing can follow.
 /// TLSMITH_ERR_STATE over anything else.
-int tlsmith_feed(struct tlsmith_conn *conn,
-                 const void *data,
-                 size_t len)
-TLSMITH_READS(2, 3);
+int tlsmith_feed(struct tlsmith_conn *conn, const void *data, size_t len) TLSMITH_READS(2, 3);
 
 /// Over memory: take up to `len` bytes for the peer: a count, 0 when there are
 /// none.  They are there after any other call on the connection, one that failed
@@ -720,8 +683,8 @@ TLSMITH_FILLS(2, 3);
 /// drained then, so all of them have to be sent, and they stay there until the next
 /// call of this on the connection, or its end.
 TLSMITH_NODISCARD
-ptrdiff_t tlsmith_drain_lent(struct tlsmith_conn *conn,
-                             const void **data);
+ptrdiff_t tlsmith_drain_borrowed(struct tlsmith_conn *conn,
+                                 const void **data);
 
 /* ---- Connection: data ---------------------------------------------------- */
 
@@ -765,15 +728,15 @@ int tlsmith_shutdown(struct tlsmith_conn *conn);
 /// Change the keys of what is sent, and ask the peer for the same (RFC 8446,
 /// section 4.6.3).  What the socket does not take at once goes out with later
 /// calls.  TLSMITH_ERR_UNSUPPORTED in TLS 1.2.
-int tlsmith_key_update(struct tlsmith_conn *conn);
+int tlsmith_conn_key_update(struct tlsmith_conn *conn);
 
 /// What to poll() the socket for before the next call: 0, POLLIN, POLLOUT or
 /// both.
-int tlsmith_events(const struct tlsmith_conn *conn);
+int tlsmith_conn_events(const struct tlsmith_conn *conn);
 
 /// How many bytes tlsmith_read() can give without the socket: 0 only if there
 /// are none.
-size_t tlsmith_pending(const struct tlsmith_conn *conn);
+size_t tlsmith_conn_pending(const struct tlsmith_conn *conn);
 
 /* ---- Connection: early data ---------------------------------------------- */
 
@@ -852,8 +815,7 @@ const char *tlsmith_conn_ech(const struct tlsmith_conn *conn);
 /// name.  The server has proved by its certificate that it has the public name of the
 /// rejected list, unless the context verifies nothing.  The bytes belong to the connection
 /// and stay valid until it is freed.
-const uint8_t *tlsmith_conn_ech_retry_configs(const struct tlsmith_conn *conn,
-                                              size_t *len);
+const uint8_t *tlsmith_conn_ech_retry_configs(const struct tlsmith_conn *conn, size_t *len);
 
 /// How many bytes the handshake took, received and sent.  Either may be NULL.
 /// TLSMITH_ERR_STATE before it is complete.
@@ -870,36 +832,35 @@ const char *tlsmith_conn_report(const struct tlsmith_conn *conn);
 /// `context` NULL is none: the same as an empty one in TLS 1.3, and not in TLS
 /// 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
 TLSMITH_NODISCARD
-int tlsmith_export(const struct tlsmith_conn *conn,
-                   const char *label,
-                   const void *context,
-                   size_t context_len,
-                   void *out,
-                   size_t len)
+int tlsmith_conn_export(const struct tlsmith_conn *conn,
+                        const char *label,
+                        const void *context,
+                        size_t context_len,
+                        void *out,
+                        size_t len)
 TLSMITH_READS(3, 4) TLSMITH_FILLS(5, 6);
 
 /// The errno of the latest failed call, where a system call failed, or 0.
-int tlsmith_errno(const struct tlsmith_conn *conn);
+int tlsmith_conn_errno(const struct tlsmith_conn *conn);
 
 /// The number of the alert that the peer sent (RFC 8446, section 6), where that
 /// made the latest call fail, or -1.
-int tlsmith_alert(const struct tlsmith_conn *conn);
+int tlsmith_conn_alert(const struct tlsmith_conn *conn);
 
 /// Certificate `index` that the peer showed, 0 being its own; NULL past the end,
 /// and before the handshake is complete, except in a verify callback.
-const struct tlsmith_cert *tlsmith_peer_cert(const struct tlsmith_conn *conn,
-                                             size_t index);
+const struct tlsmith_cert *tlsmith_conn_peer_cert(const struct tlsmith_conn *conn,
+                                                  size_t index);
 
 /// Certificate `index` of the path that was accepted, up to the root; NULL past
 /// its end, or where nothing was verified.
-const struct tlsmith_cert *tlsmith_peer_verified(const struct tlsmith_conn *conn,
-                                                 size_t index);
+const struct tlsmith_cert *tlsmith_conn_verified_cert(const struct tlsmith_conn *conn,
+                                                      size_t index);
 
 /// The OCSP response that the server stapled (DER, RFC 6960), with the count of
 /// bytes in `len`, which may be NULL; NULL where there is none, and before the
 /// handshake is complete, except in a verify callback.  Nobody has verified it.
-const uint8_t *tlsmith_peer_ocsp(const struct tlsmith_conn *conn,
-                                 size_t *len);
+const uint8_t *tlsmith_conn_peer_ocsp(const struct tlsmith_conn *conn, size_t *len);
 
 /* ---- Certificate: one, borrowed ------------------------------------------ */
 
@@ -998,69 +959,32 @@ TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_self_signed(const char *names,
                                              const struct tlsmith_cert_options *opt);
 
-/// Load a chain, leaf first, and its key from files, PEM or DER; one may hold both
-/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.
+/// Load a chain, leaf first, and its key from files: PEM, DER or PKCS#12.  One file may
+/// hold both (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.
+/// `opt` may be NULL: nothing is encrypted.  TLSMITH_ERR_ARG for a wrong password,
+/// TLSMITH_ERR_PARSE for PKCS#12 without a MAC, TLSMITH_ERR_UNSUPPORTED if it asks for
+/// over 4 million rounds of hashing.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_load(const char *cert_file,
-                                               const char *key_file);
+                                               const char *key_file,
+                                               const struct tlsmith_load_options *opt);
 
-/// Load them where the key is encrypted with a password, or from PKCS#12 (key_file
-/// NULL).  TLSMITH_ERR_ARG for a wrong password.
-TLSMITH_NODISCARD
-struct tlsmith_identity *tlsmith_identity_load_encrypted(const char *cert_file,
-                                                         const char *key_file,
-                                                         const char *password);
-
-/// Load them from memory; `key` may be NULL where `cert` holds both.
+/// Load them from memory.  `key` may be NULL where `cert` holds both.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_load_mem(const void *cert,
                                                    size_t cert_len,
                                                    const void *key,
-                                                   size_t key_len)
-TLSMITH_READS(1, 2) TLSMITH_READS(3, 4);
-
-/// Load them with options: a password, or who to ask for it.  `opt` may be NULL.
-TLSMITH_NODISCARD
-struct tlsmith_identity *tlsmith_identity_load_with(const char *cert_file,
-                                                    const char *key_file,
-                                                    const struct tlsmith_load_options *opt);
-
-/// The same from memory.
-TLSMITH_NODISCARD
-struct tlsmith_identity *tlsmith_identity_load_mem_with(const void *cert,
-                                                        size_t cert_len,
-                                                        const void *key,
-                                                        size_t key_len,
-                                                        const struct tlsmith_load_options *opt)
+                                                   size_t key_len,
+                                                   const struct tlsmith_load_options *opt)
 TLSMITH_READS(1, 2) TLSMITH_READS(3, 4);
 
 /// Load a chain, leaf first, from a PEM, DER or PKCS#7 file without its key.
-TLSMITH_NODISCARD
-struct tlsmith_identity *tlsmith_identity_load_chain(const char *cert_file);
+TLSMITH_NODISCARD struct tlsmith_identity *tlsmith_identity_load_chain(const char *cert_file);
 
 /// The same from memory.
 TLSMITH_NODISCARD
 struct tlsmith_identity *tlsmith_identity_load_chain_mem(const void *pem,
                                                          size_t len)
-TLSMITH_READS(1, 2);
-
-/// Load a chain and its key from a PKCS#12 file.  TLSMITH_ERR_PARSE if it has no MAC,
-/// TLSMITH_ERR_UNSUPPORTED if it asks for over 4 million rounds of hashing.
-TLSMITH_NODISCARD
-struct tlsmith_identity *tlsmith_identity_load_p12(const char *file,
-                                                   const char *password);
-
-/// The same for a file that may have no MAC (RFC 7292, section 4).  Insecure: whoever
-/// can write to the file can exchange what is not encrypted.
-TLSMITH_NODISCARD
-struct tlsmith_identity *tlsmith_identity_insecure_load_p12_no_mac(const char *file,
-                                                                   const char *password);
-
-/// Load them from PKCS#12 in memory.
-TLSMITH_NODISCARD
-struct tlsmith_identity *tlsmith_identity_load_p12_mem(const void *data,
-                                                       size_t len,
-                                                       const char *password)
 TLSMITH_READS(1, 2);
 
 /// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is
@@ -1074,34 +998,25 @@ struct tlsmith_identity *tlsmith_identity_external(const void *cert,
                                                    void *userdata)
 TLSMITH_READS(1, 2);
 
-/// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.
-/// Either path may be NULL; the same path twice makes one file, with mode 0600.
+/// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.  Either
+/// path may be NULL; the same path twice makes one file, with mode 0600.  `password`
+/// encrypts the key: PKCS#8 with PBES2 and AES-256; NULL leaves it unencrypted.
 ///
 /// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic
 /// links, except those of other users in directories such as /tmp.
 int tlsmith_identity_save(const struct tlsmith_identity *id,
                           const char *cert_file,
-                          const char *key_file);
-
-/// The same with the key encrypted under a password: PKCS#8 with PBES2 and AES-256.
-int tlsmith_identity_save_encrypted(const struct tlsmith_identity *id,
-                                    const char *cert_file,
-                                    const char *key_file,
-                                    const char *password);
+                          const char *key_file,
+                          const char *password);
 
 /// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256
 /// (PBES2).  `name` is its friendly name; NULL: the common name, or the first name.
+/// `flags` are 0 or TLSMITH_P12_LEGACY.
 int tlsmith_identity_save_p12(const struct tlsmith_identity *id,
                               const char *file,
                               const char *name,
-                              const char *password);
-
-/// Write a legacy PKCS#12 file (3DES, SHA-1), for Windows before 2019 and Java before
-/// 8u301.  Its password is much cheaper to guess.
-int tlsmith_identity_save_p12_legacy(const struct tlsmith_identity *id,
-                                     const char *file,
-                                     const char *name,
-                                     const char *password);
+                              const char *password,
+                              uint32_t flags);
 
 /// The chain as PEM, leaf first; "" for NULL.
 const char *tlsmith_identity_cert_pem(const struct tlsmith_identity *id);
@@ -1140,13 +1055,8 @@ TLSMITH_READS(1, 2);
 /// tlsmith_identity_save() does.  TLSMITH_ERR_STATE where the key is not here.
 int tlsmith_csr_save(const struct tlsmith_csr *csr,
                      const char *csr_file,
-                     const char *key_file);
-
-/// The same with the key encrypted under a password: PKCS#8 with PBES2 and AES-256.
-int tlsmith_csr_save_encrypted(const struct tlsmith_csr *csr,
-                               const char *csr_file,
-                               const char *key_file,
-                               const char *password);
+                     const char *key_file,
+                     const char *password);
 
 /// The request as PEM.  Here and below, "" for NULL.
 const char *tlsmith_csr_pem(const struct tlsmith_csr *csr);
