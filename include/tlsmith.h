@@ -193,6 +193,9 @@ typedef struct tlsmith_csr tlsmith_csr;
 /// What connections share.
 typedef struct tlsmith_ctx tlsmith_ctx;
 
+/// A ClientHello.
+typedef struct tlsmith_hello tlsmith_hello;
+
 /// A certificate chain, with its private key where it is known.
 typedef struct tlsmith_identity tlsmith_identity;
 
@@ -207,8 +210,8 @@ typedef void (*tlsmith_log_fn)(void *userdata, int level, const char *message);
 /// a negative tlsmith_status to refuse it with; any other value refuses it with
 /// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
 /// tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(), tlsmith_conn_peer_ocsp(),
-/// tlsmith_conn_server_name() and tlsmith_conn_error(); it is NULL for
-/// tlsmith_ctx_verify().
+/// tlsmith_conn_server_name(), tlsmith_conn_userdata() and tlsmith_conn_error(); it is NULL
+/// for tlsmith_ctx_verify().
 ///
 /// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
 /// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca,
@@ -216,16 +219,11 @@ typedef void (*tlsmith_log_fn)(void *userdata, int level, const char *message);
 /// certificate_unknown, _NO_COMMON handshake_failure, and all others access_denied.
 typedef int (*tlsmith_verify_fn)(void *userdata, const struct tlsmith_conn *conn, int status);
 
-/// Looks at a ClientHello: the server that it asks for, and the ALPN protocols
-/// that it offers, separated by commas; "" for none.  Both are lent for the call.
-/// Return the context to answer with, which only has to live until the call
-/// returns; NULL is this one.
-typedef struct tlsmith_ctx *(*tlsmith_hello_fn)(void *userdata,
-                                                const char *server_name,
-                                                const char *alpn);
-
-/// Gets one line of the NSS key log, without its newline, lent for the call.
-typedef void (*tlsmith_keylog_fn)(void *userdata, const char *line);
+/// Gets one line of the NSS key log, without its newline, lent for the call, and the
+/// connection that it is about, for tlsmith_conn_userdata() alone.
+typedef void (*tlsmith_keylog_fn)(void *userdata,
+                                  const struct tlsmith_conn *conn,
+                                  const char *line);
 
 /// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno
 /// set.  EAGAIN becomes TLSMITH_WANT_READ, EINTR is tried again, and everything
@@ -236,6 +234,15 @@ typedef ptrdiff_t (*tlsmith_read_fn)(void *userdata, void *buf, size_t len);
 /// set.  EAGAIN becomes TLSMITH_WANT_WRITE, EINTR is tried again, and everything
 /// else, a count above `len` and 0 too, ends the connection with TLSMITH_ERR_IO.
 typedef ptrdiff_t (*tlsmith_write_fn)(void *userdata, const void *data, size_t len);
+
+/// Inspects a ClientHello (RFC 8446, section 4.1.2) and says what answers it, with
+/// tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Without
+/// them the connection's own context does.  Returns 0 to go on, or the number of the alert
+/// to refuse the client with (RFC 8446, section 6.2), such as 112 for unrecognized_name; any
+/// other value counts as 40, handshake_failure.
+typedef int (*tlsmith_hello_fn)(void *userdata,
+                                struct tlsmith_conn *conn,
+                                const struct tlsmith_hello *hello);
 
 /// Some bytes.  NULL with no bytes is nothing.
 typedef struct tlsmith_slice {
@@ -531,10 +538,6 @@ int tlsmith_ctx_set_early_data(struct tlsmith_ctx *ctx, uint32_t max);
 /// asked again when a session is resumed.
 int tlsmith_ctx_set_verify(struct tlsmith_ctx *ctx, tlsmith_verify_fn verify, void *userdata);
 
-/// Have `hello` look at every ClientHello (RFC 8446, section 4.1.2) and choose
-/// the context that answers.
-int tlsmith_ctx_set_hello(struct tlsmith_ctx *ctx, tlsmith_hello_fn hello, void *userdata);
-
 /// Append the secrets of connections to a file (mode 0600) in the NSS key log
 /// format, for Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads
 /// it can read the connections.
@@ -616,6 +619,33 @@ TLSMITH_NODISCARD int tlsmith_accept(struct tlsmith_conn *conn, int listen_fd);
 /// The socket, or -1 before there is one, and where it runs over something else.
 int tlsmith_conn_fd(const struct tlsmith_conn *conn);
 
+/* ---- Connection: settings of its own ------------------------------------- */
+
+/// Answer with this context: on a server, in a hello callback or after
+/// tlsmith_accept_hello().  TLSMITH_ERR_STATE after the ClientHello was answered, and on a
+/// client that is connected.  `ctx` may be freed afterwards.
+int tlsmith_conn_set_ctx(struct tlsmith_conn *conn, struct tlsmith_ctx *ctx);
+
+/// Offer these ALPN protocols (RFC 7301), best first, in place of the context's:
+/// "h2,http/1.1"; "" for none.  Here and below: before the connection is connected, or, of a
+/// server, until its ClientHello is answered (TLSMITH_ERR_STATE).
+int tlsmith_conn_set_alpn(struct tlsmith_conn *conn, const char *protocols);
+
+/// Present this identity in place of the context's.  TLSMITH_ERR_STATE for one without a
+/// private key.
+int tlsmith_conn_set_identity(struct tlsmith_conn *conn, const struct tlsmith_identity *id);
+
+/// Request this name of the server (SNI, RFC 6066, section 3), where it is not the one that
+/// its certificate is verified for; NULL requests none.
+int tlsmith_conn_set_server_name(struct tlsmith_conn *conn, const char *name);
+
+/// Keep a pointer with the connection, for its callbacks.  It is never followed.
+void tlsmith_conn_set_userdata(struct tlsmith_conn *conn, void *userdata);
+
+/// Returns the pointer that tlsmith_conn_set_userdata() kept, NULL by default.  Every
+/// callback may call it.
+void *tlsmith_conn_userdata(const struct tlsmith_conn *conn);
+
 /* ---- Connection: over what you have -------------------------------------- */
 
 /// Be a client over a connected stream socket, which the caller keeps open for
@@ -685,6 +715,51 @@ TLSMITH_FILLS(2, 3);
 TLSMITH_NODISCARD
 ptrdiff_t tlsmith_drain_borrowed(struct tlsmith_conn *conn,
                                  const void **data);
+
+/* ---- Connection: the ClientHello ----------------------------------------- */
+
+/// Have `hello` inspect every ClientHello.  The callback blocks the call that runs it:
+/// tlsmith_accept_hello() is for programs that look something up first.
+int tlsmith_ctx_set_hello(struct tlsmith_ctx *ctx, tlsmith_hello_fn hello, void *userdata);
+
+/// Receive the ClientHello of a client, and stop there: returns 0 when tlsmith_conn_hello()
+/// has it, as often as it is called.  Then say what answers it, as in a tlsmith_hello_fn, and
+/// go on with tlsmith_handshake(), or refuse the client with tlsmith_conn_refuse().  Any
+/// thread may do so, at any later time within the handshake's time limit.  The callback of
+/// the context is not called.  Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a
+/// client, and after the ClientHello was answered.
+TLSMITH_NODISCARD int tlsmith_accept_hello(struct tlsmith_conn *conn);
+
+/// Returns the ClientHello that a server received, which belongs to the connection; NULL
+/// before it is complete, and where nobody inspects it.
+const struct tlsmith_hello *tlsmith_conn_hello(const struct tlsmith_conn *conn);
+
+/// Refuse the client that tlsmith_accept_hello() stopped at: sends `alert` (RFC 8446, section
+/// 6.2), such as 40 for handshake_failure.  Every later call fails with
+/// TLSMITH_ERR_NO_COMMON.
+int tlsmith_conn_refuse(struct tlsmith_conn *conn, int alert);
+
+/// Returns the server that the client requests (SNI, RFC 6066, section 3); NULL for none.
+const char *tlsmith_hello_server_name(const struct tlsmith_hello *hello);
+
+/// Returns ALPN protocol `index` that the client offers, best first, with its length in
+/// `len`, which may be NULL, and a NUL behind it; NULL past the end.  Its bytes are the
+/// client's: any but none.
+const uint8_t *tlsmith_hello_alpn(const struct tlsmith_hello *hello, size_t index, size_t *len);
+
+/// Returns version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or
+/// another number of the client's; 0 past the end.
+int tlsmith_hello_version(const struct tlsmith_hello *hello, size_t index);
+
+/// Returns the IANA name of cipher suite `index` that the client offers, best first, or its
+/// number, such as "0x5a5a", where it has no name here; NULL past the end.
+const char *tlsmith_hello_cipher(const struct tlsmith_hello *hello, size_t index);
+
+/// Returns key exchange group `index` that the client supports, likewise.
+const char *tlsmith_hello_group(const struct tlsmith_hello *hello, size_t index);
+
+/// Returns signature scheme `index` that the client can verify, likewise.
+const char *tlsmith_hello_scheme(const struct tlsmith_hello *hello, size_t index);
 
 /* ---- Connection: data ---------------------------------------------------- */
 

@@ -33,7 +33,10 @@ pub use connection::{
     Agreed, Connection, EarlyData, Ech, Events, Interrupt, MOST_EXPORTED, MemoryTransport,
     Patience, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
 };
-pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Session, Version};
+pub use context::{
+    ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogLine, Now, Selection,
+    Session, Version,
+};
 pub use error::{CertificateProblem, Error, Result, Status};
 pub use fork::{
     Origin, after_fork_in_child, after_fork_in_parent, before_fork, without_cryptography,

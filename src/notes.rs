@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls::SignatureScheme;
+use rustls_pki_types::ServerName;
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -46,13 +47,16 @@ pub(crate) struct Notes {
 
 /// What one step of a handshake learns for a later one, in which rustls calls us again
 /// without saying for which connection.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) authentication: Option<Authentication>,
     /// Whether the master secret of TLS 1.2 is bound to its handshake (RFC 7627).
     pub(crate) extended_master_secret: Option<bool>,
     /// Whether a server answers its client with TLS 1.2.
     pub(crate) is_tls12: bool,
+    /// The name that a client requests, and the other one that the server's certificate
+    /// has to be for.
+    pub(crate) verified_name: Option<Arc<(ServerName<'static>, ServerName<'static>)>>,
 }
 
 /// When a peer was authenticated by its certificate, or a session began without that.
@@ -121,6 +125,7 @@ impl Notes {
             .extended_master_secret
             .or(carried.extended_master_secret);
         carried.is_tls12 |= later.carried.is_tls12;
+        carried.verified_name = later.carried.verified_name.or(carried.verified_name.take());
         if !later.path.is_empty() {
             self.path = later.path;
         }
@@ -151,6 +156,15 @@ impl Notes {
 
     pub(crate) fn is_tls12() -> bool {
         NOTES.with_borrow(|notes| notes.carried.is_tls12)
+    }
+
+    /// The name that the certificate has to be for, where rustls asks about `name`: that may
+    /// be the public name of an ECHConfigList, too, which stands for itself.
+    pub(crate) fn verified_name(name: &ServerName<'_>) -> Option<ServerName<'static>> {
+        NOTES.with_borrow(|notes| match notes.carried.verified_name.as_deref() {
+            Some((requested, verified)) if requested == name => Some(verified.clone()),
+            _ => None,
+        })
     }
 
     pub(crate) fn refusal(error: Error) {

@@ -8,6 +8,7 @@
 mod early;
 mod first_message;
 mod handshake;
+mod hello;
 mod memory;
 mod open;
 
@@ -16,8 +17,8 @@ use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{ClientConfig, CommonState, ServerConfig, SupportedCipherSuite};
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls::{CommonState, ServerConfig, SupportedCipherSuite};
+use rustls_pki_types::CertificateDer;
 
 use super::acceptor::InspectingAcceptor;
 use super::buffer::Buffer;
@@ -26,9 +27,9 @@ use super::limits::{Allowance, HANDSHAKE_INPUT, LEFTOVER, SKIPPED_EARLY_DATA, TI
 use super::record::Records;
 use super::report::Agreed;
 use super::steps::{Goal, RECORD_PLAINTEXT, Step};
-use crate::context::{ConfigSelector, Ticket};
+use crate::context::{ClientStart, ConfigSelector, Ticket};
 use crate::fork;
-use crate::notes::Notes;
+use crate::notes::{Carried, Notes};
 use crate::{Error, Result, Status};
 pub use early::EarlyData;
 use first_message::FirstMessage;
@@ -114,10 +115,17 @@ enum Tls {
 }
 
 impl Engine {
-    pub(crate) fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self> {
+    pub(crate) fn client(start: ClientStart) -> Result<Self> {
+        let (config, requested) = (start.config, start.requested);
         let fragment = handshake::fragment(config.max_fragment_size);
-        let tls = fork::with_cryptography(|| UnbufferedClientConnection::new(config, name));
-        // About the session that it offers to resume, if there is one.
+        Notes::carry(Carried {
+            verified_name: start
+                .verified
+                .map(|verified| Arc::new((requested.clone(), verified))),
+            ..Carried::default()
+        });
+        let tls = fork::with_cryptography(|| UnbufferedClientConnection::new(config, requested));
+        // Also about the session that it offers to resume, if there is one.
         let notes = Notes::take();
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);

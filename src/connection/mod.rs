@@ -10,6 +10,7 @@ mod exporter;
 mod facts;
 mod failure;
 mod handshake_timeout;
+mod hello;
 mod limits;
 mod memory;
 mod pipe;

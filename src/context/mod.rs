@@ -4,9 +4,11 @@ mod client;
 mod clock;
 mod compression;
 mod hello;
+mod identity;
 mod keylog;
 mod names;
 mod offered;
+mod options;
 mod resumption;
 mod sealed;
 mod server;
@@ -14,6 +16,7 @@ mod sessions;
 mod settings;
 mod signing;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -24,11 +27,14 @@ use rustls_pki_types::UnixTime;
 use clock::Clock;
 pub use clock::Now;
 pub(crate) use hello::{Adapted, ConfigSelector, adapt};
-pub use hello::{Choose, Hello};
+pub use hello::{ClientHello, HelloCallback, Selection};
 pub use keylog::KeyLogLine;
 use keylog::Sink;
 pub(crate) use names::{of_cipher, of_group, of_scheme};
 pub(crate) use offered::{Offer, first_message};
+pub(crate) use options::ClientStart;
+pub use options::ConnectionOptions;
+use options::Remembered;
 pub use resumption::Session;
 pub(crate) use resumption::Ticket;
 use sessions::TicketKey;
@@ -79,6 +85,9 @@ struct Built {
     client: OnceLock<Arc<ClientConfig>>,
     server: OnceLock<Arc<ServerConfig>>,
     offline: OnceLock<Arc<Policy>>,
+    client_sessions: OnceLock<Option<Arc<resumption::Kept>>>,
+    /// The latest identities of single connections.
+    identities: Mutex<VecDeque<Remembered>>,
     /// Held while one of them is made.
     building: Mutex<()>,
 }
@@ -313,13 +322,12 @@ impl Context {
         })
     }
 
-    /// Has `choose` look at every ClientHello and choose the context that
-    /// answers.  What it fails with ends the connection, and the client hears
-    /// the alert of the error where it has one ([`Error::from_alert`]), and else
-    /// that its name is not recognized.
-    pub fn set_choose(&self, choose: Choose) -> Result<()> {
+    /// Has `callback` inspect every ClientHello and select what answers it.  An error ends
+    /// the connection, and its alert is sent to the client ([`Error::from_alert`]);
+    /// without one, unrecognized_name is.
+    pub fn set_hello(&self, callback: HelloCallback) -> Result<()> {
         self.set(|settings| {
-            settings.choose = Some(choose);
+            settings.hello = Some(callback);
             Ok(())
         })
     }

@@ -4,17 +4,17 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+use rustls::NamedGroup;
 use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls12Resumption,
     Tls13ClientSessionValue,
 };
-use rustls::{ClientConfig, NamedGroup};
 use rustls_pki_types::ServerName;
 
 use super::{Context, lock};
-use crate::Result;
 use crate::fork::{Origin, PerProcess};
 use crate::notes::Notes;
+use crate::{Error, Result, Status};
 
 /// How many tickets are kept of one server: the latest.
 const TICKETS: usize = 8;
@@ -37,61 +37,49 @@ const TICKETS: usize = 8;
 /// [`Connection::client_in`]: crate::Connection::client_in
 #[derive(Clone)]
 pub struct Session {
-    pub(crate) context: Context,
-    kept: Arc<PerProcess<OnceLock<InProcess>>>,
-}
-
-/// What a session is in one process.
-struct InProcess {
-    config: Arc<ClientConfig>,
-    kept: Arc<Kept>,
+    context: Context,
+    kept: Arc<PerProcess<OnceLock<Arc<Kept>>>>,
 }
 
 impl Session {
     /// A session with nothing in it, for connections of this context, which it
     /// seals.
     pub fn new(context: &Context) -> Result<Self> {
-        let session = Self {
+        context.client_config()?;
+        Ok(Self {
             context: context.clone(),
             kept: Arc::default(),
-        };
-        session.config()?;
-        Ok(session)
+        })
     }
 
-    /// The configuration of clients that are resumed with what is in here.
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>> {
-        let here = self.kept.here();
-        if let Some(here) = here.get() {
-            return Ok(here.config.clone());
+    /// Where a connection of this context finds what it can resume, which has to be the
+    /// session's: only its connections share the verifier that rustls asks for.
+    pub(super) fn store(&self, context: &Context) -> Result<Arc<Kept>> {
+        if !Arc::ptr_eq(&self.context.inner, &context.inner) {
+            let sentence = "the session is of another context: a session is only resumed with \
+                            the checks that it was made under";
+            return Err(Error::new(Status::Argument, sentence));
         }
-        let kept = Arc::new(Kept::new(1));
-        // It shares the verifier and the identities: with others rustls would not
-        // resume.
-        let mut config = (*self.context.client_config()?).clone();
-        config.resumption = of(kept.clone(), self.context.tickets());
-        let config = Arc::new(config);
-        Ok(here
-            .get_or_init(|| InProcess { config, kept })
-            .config
-            .clone())
+        Ok(self.kept_here().clone())
+    }
+
+    fn kept_here(&self) -> &Arc<Kept> {
+        let here = self.kept.here();
+        here.get_or_init(|| Arc::new(Kept::new(1)))
     }
 
     /// What a connection could be resumed with: for how many seconds each ticket
     /// is good, from when it came, the latest last.  0 stands for a session of TLS
     /// 1.2 that the server keeps itself.
     pub fn lifetimes(&self) -> Vec<u32> {
-        let Some(here) = self.kept.here().get() else {
-            return Vec::new();
-        };
-        let servers = here.kept.servers();
+        let servers = self.kept_here().servers();
         let kept = servers.by_name.values();
         kept.flat_map(Server::lifetimes).collect()
     }
 }
 
 /// Resumption from a store, without the tickets of TLS 1.2 where `tickets` is 0.
-pub(super) fn of(kept: Arc<Kept>, tickets: usize) -> Resumption {
+pub(super) fn of(kept: Arc<dyn ClientSessionStore>, tickets: usize) -> Resumption {
     let tls12 = match tickets {
         0 => Tls12Resumption::SessionIdOnly,
         _ => Tls12Resumption::SessionIdOrTickets,
@@ -218,9 +206,24 @@ pub(super) struct Kept {
 
 #[derive(Default)]
 struct Servers {
-    by_name: HashMap<ServerName<'static>, Server>,
+    by_name: HashMap<Key, Server>,
     /// The one that has been known longest first.
-    names: VecDeque<ServerName<'static>>,
+    names: VecDeque<Key>,
+}
+
+/// A server, as far as its sessions can be resumed by a connection.
+type Key = (ServerName<'static>, Terms);
+
+/// What has to be the same, beside the name that rustls has, for a session to be resumed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Terms {
+    /// The name that the certificate was verified for, if that is another one: a session is
+    /// resumed without verifying it again.
+    pub(super) verified: Option<ServerName<'static>>,
+    /// Whether no name is requested: servers resume sessions under the same name only.
+    pub(super) is_nameless: bool,
+    /// The number of the identity that the connection has of its own.
+    pub(super) identity: Option<u64>,
 }
 
 impl Kept {
@@ -236,11 +239,16 @@ impl Kept {
         Self::new(count.div_ceil(TICKETS))
     }
 
+    /// The sessions that can be resumed under these terms.
+    pub(super) fn under(kept: Arc<Self>, terms: Terms) -> Arc<dyn ClientSessionStore> {
+        Arc::new(Under { kept, terms })
+    }
+
     fn servers(&self) -> MutexGuard<'_, Servers> {
         lock(&self.servers)
     }
 
-    fn change(&self, name: ServerName<'static>, change: impl FnOnce(&mut Server)) {
+    fn change(&self, name: Key, change: impl FnOnce(&mut Server)) {
         let mut servers = self.servers();
         if let Some(server) = servers.by_name.get_mut(&name) {
             return change(server);
@@ -254,31 +262,48 @@ impl Kept {
     }
 }
 
-impl ClientSessionStore for Kept {
+/// Sessions under the terms of a connection.
+#[derive(Debug)]
+struct Under {
+    kept: Arc<Kept>,
+    terms: Terms,
+}
+
+impl Under {
+    fn key(&self, name: &ServerName<'_>) -> Key {
+        (name.to_owned(), self.terms.clone())
+    }
+}
+
+impl ClientSessionStore for Under {
     fn set_kx_hint(&self, server_name: ServerName<'static>, group: NamedGroup) {
-        self.change(server_name, |server| server.group = Some(group));
+        let key = self.key(&server_name);
+        self.kept.change(key, |server| server.group = Some(group));
     }
 
     fn kx_hint(&self, server_name: &ServerName<'_>) -> Option<NamedGroup> {
-        self.servers().by_name.get(server_name)?.group
+        let key = self.key(server_name);
+        self.kept.servers().by_name.get(&key)?.group
     }
 
     fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {
         let is_extended = Notes::extended_master_secret().unwrap_or_default();
-        self.change(server_name, |server| {
+        self.kept.change(self.key(&server_name), |server| {
             server.tls12 = Some((value, is_extended))
         });
     }
 
     fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        let servers = self.servers();
-        let (session, is_extended) = servers.by_name.get(server_name)?.tls12.clone()?;
+        let servers = self.kept.servers();
+        let server = servers.by_name.get(&self.key(server_name))?;
+        let (session, is_extended) = server.tls12.clone()?;
         Notes::set_extended_master_secret(is_extended);
         Some(session)
     }
 
     fn remove_tls12_session(&self, server_name: &ServerName<'static>) {
-        if let Some(server) = self.servers().by_name.get_mut(server_name) {
+        let key = self.key(server_name);
+        if let Some(server) = self.kept.servers().by_name.get_mut(&key) {
             server.tls12 = None;
         }
     }
@@ -290,7 +315,7 @@ impl ClientSessionStore for Kept {
     ) {
         let ticket = Ticket::new(value);
         Notes::ticket(ticket.clone());
-        self.change(server_name, |server| {
+        self.kept.change(self.key(&server_name), |server| {
             if server.tickets.len() == TICKETS {
                 server.tickets.pop_front().map(Ticket::take);
             }
@@ -302,8 +327,9 @@ impl ClientSessionStore for Kept {
         &self,
         server_name: &ServerName<'static>,
     ) -> Option<Tls13ClientSessionValue> {
-        let mut servers = self.servers();
-        let ticket = servers.by_name.get_mut(server_name)?.tickets.pop_back()?;
+        let mut servers = self.kept.servers();
+        let server = servers.by_name.get_mut(&self.key(server_name))?;
+        let ticket = server.tickets.pop_back()?;
         drop(servers);
         let session = ticket.take()?;
         Notes::max_early_data(session.max_early_data_size());

@@ -3,11 +3,11 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 
-use tlsmith::{Context, Error, Result};
+use tlsmith::{Error, Result};
 
 use super::is_null;
 use crate::conn::tlsmith_conn;
-use crate::ctx::tlsmith_ctx;
+use crate::hello::tlsmith_hello;
 
 /// A function of C with what it gets as its first argument.
 #[derive(Clone, Copy)]
@@ -32,9 +32,9 @@ pub(crate) type WriteFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize
 pub(crate) type VerifyFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, c_int) -> c_int;
 /// cbindgen:ignore
 pub(crate) type HelloFn =
-    unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut tlsmith_ctx;
+    unsafe extern "C" fn(*mut c_void, *mut tlsmith_conn, *const tlsmith_hello) -> c_int;
 /// cbindgen:ignore
-pub(crate) type KeylogFn = unsafe extern "C" fn(*mut c_void, *const c_char);
+pub(crate) type KeylogFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, *const c_char);
 /// cbindgen:ignore
 pub(crate) type SignFn =
     unsafe extern "C" fn(*mut c_void, u16, *const c_void, usize, *mut c_void, usize) -> isize;
@@ -83,18 +83,20 @@ impl Callback<VerifyFn> {
 }
 
 impl Callback<HelloFn> {
-    /// The context that it chooses.
-    pub(crate) fn choose(&self, server_name: &CStr, alpn: &CStr) -> Option<Context> {
-        // SAFETY: see above; both strings live until it returns.
-        let chosen = unsafe { (self.function)(self.userdata, server_name.as_ptr(), alpn.as_ptr()) };
-        super::borrow(chosen).map(|chosen| chosen.context.clone())
+    /// What it answers about the ClientHello of `conn`.
+    pub(crate) fn inspect(&self, conn: *const tlsmith_conn, hello: &tlsmith_hello) -> c_int {
+        // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
+        // nobody may free it, and it keeps `hello`.  No function changes what is behind it
+        // without a lock.
+        unsafe { (self.function)(self.userdata, conn.cast_mut(), hello) }
     }
 }
 
 impl Callback<KeylogFn> {
-    pub(crate) fn log(&self, line: &CStr) {
-        // SAFETY: see above; the string lives until it returns.
-        unsafe { (self.function)(self.userdata, line.as_ptr()) }
+    pub(crate) fn log(&self, conn: *const tlsmith_conn, line: &CStr) {
+        // SAFETY: see above; `conn` is NULL or a handle that is at work on this thread, so
+        // that nobody may free it, and the string lives until it returns.
+        unsafe { (self.function)(self.userdata, conn, line.as_ptr()) }
     }
 }
 
