@@ -1,6 +1,7 @@
 /* What the flags mean for contexts. */
 #include "shim.h"
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
