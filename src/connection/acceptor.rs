@@ -32,8 +32,19 @@ impl InspectingAcceptor {
         }
     }
 
-    pub(super) fn pause(&mut self, pauses: bool) {
-        self.pauses = pauses;
+    /// Waits at the ClientHello for the program, which inspects it in place of the callback.
+    pub(super) fn pause(&mut self) {
+        self.pauses = true;
+        self.selector.forget_callback();
+    }
+
+    pub(super) fn go_on(&mut self) {
+        self.pauses = false;
+    }
+
+    /// Whether it waits for the program.
+    pub(super) fn pauses(&self) -> bool {
+        self.pauses
     }
 
     /// The ClientHello, if it is complete.

@@ -2,6 +2,7 @@
 
 use super::pump::Work;
 use super::stream::{Connection, Until};
+use super::transport::Patience;
 use crate::Result;
 use crate::context::{ClientHello, ConfigSelector, Selection};
 
@@ -14,8 +15,11 @@ impl Connection {
     /// [`Status::WantRead`] or [`Status::WantWrite`], as [`Self::handshake`] does; with
     /// [`Status::State`] on a client, and when the ClientHello was answered already.
     pub fn receive_hello(&self) -> Result<ClientHello> {
+        self.receive_hello_within(self.patience())
+    }
+
+    pub(super) fn receive_hello_within(&self, patience: Patience) -> Result<ClientHello> {
         self.check_process()?;
-        let patience = self.patience();
         let mut work = Work::begin(self);
         loop {
             self.check_failure()?;
@@ -46,7 +50,8 @@ impl Connection {
     }
 
     /// Refuses the client while [`Self::receive_hello`] has the server pause: `alert` is sent
-    /// (RFC 8446, section 6.2), and every later call fails.
+    /// (RFC 8446, section 6.2), and every later call fails.  [`Status::Argument`] for 0, which is
+    /// close_notify.
     pub fn refuse_hello(&self, alert: u8) -> Result<()> {
         self.check_process()?;
         self.check_failure()?;

@@ -80,7 +80,7 @@ impl ClientHello {
 pub struct Selection {
     /// The context to answer with; `None`: that of the connection.
     pub context: Option<Context>,
-    /// Options for this connection; `None`: those that it has.
+    /// Options for this connection.  What they do not set, and `None`, stays as it is.
     pub options: Option<ConnectionOptions>,
 }
 
@@ -118,7 +118,7 @@ impl Selected {
             self.context = context;
         }
         if let Some(options) = selection.options {
-            self.options = options;
+            self.options.update(options);
         }
     }
 }
@@ -136,6 +136,11 @@ impl ConfigSelector {
             },
             callback,
         }
+    }
+
+    /// Asks no callback: the program itself inspects the ClientHello.
+    pub(crate) fn forget_callback(&mut self) {
+        self.callback = None;
     }
 
     /// Answers with this instead.

@@ -91,6 +91,16 @@ impl ConnectionOptions {
         Ok(())
     }
 
+    /// Takes over what the others set.
+    pub(crate) fn update(&mut self, others: Self) {
+        self.alpn = others.alpn.or(self.alpn.take());
+        self.identity = others.identity.or(self.identity.take());
+        self.session = others.session.or(self.session.take());
+        if !matches!(others.server_name, RequestedName::Verified) {
+            self.server_name = others.server_name;
+        }
+    }
+
     pub(crate) fn identity(&self) -> Option<&ConfiguredIdentity> {
         self.identity.as_ref().map(|(_, configured)| configured)
     }

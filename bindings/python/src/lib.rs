@@ -18,6 +18,7 @@ mod interpreter;
 mod issue;
 mod key;
 mod memory;
+mod options;
 mod peer;
 mod repeated;
 mod request;
@@ -44,6 +45,7 @@ fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<crl::Revoked>()?;
     module.add_class::<key::Key>()?;
     module.add_class::<memory::Memory>()?;
+    module.add_class::<options::Options>()?;
     module.add_class::<peer::Peer>()?;
     module.add_class::<request::Csr>()?;
     module.add_class::<session::Session>()?;

@@ -19,6 +19,7 @@ use crate::cert::Certificate;
 use crate::config::{Context, version_name};
 use crate::errors::to_python;
 use crate::hooks;
+use crate::options::Options;
 use crate::values;
 
 /// The most that one call gives as new bytes, whatever it is asked for.
@@ -241,6 +242,8 @@ pub(crate) struct Peer {
     open: Mutex<Option<Arc<Open>>>,
     /// Its callbacks are called from here.
     context: Py<Context>,
+    /// Likewise, of the context that was selected to answer the ClientHello.
+    selected: Mutex<Option<Py<Context>>>,
 }
 
 impl Peer {
@@ -248,6 +251,7 @@ impl Peer {
         Self {
             open: Mutex::new(Some(Arc::new(open))),
             context,
+            selected: Mutex::default(),
         }
     }
 
@@ -318,6 +322,37 @@ impl Peer {
     /// Complete the handshake; reading and writing do it too.
     fn do_handshake(&self, py: Python<'_>) -> PyResult<()> {
         self.run(py, |connection| connection.handshake())
+    }
+
+    /// Receive the ClientHello and pause there: the fields of tlsmith.ClientHello.
+    fn _receive_hello<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let hello = self.run(py, Connection::receive_hello)?;
+        hooks::hello_fields(py, &hello)
+    }
+
+    /// Say what answers the ClientHello: what is None stays as it is.
+    #[pyo3(signature = (context, options, /))]
+    fn _select(
+        &self,
+        py: Python<'_>,
+        context: Option<Py<Context>>,
+        options: Option<Py<Options>>,
+    ) -> PyResult<()> {
+        let selection = hooks::selection(context.as_ref(), options.as_ref());
+        self.run(py, |connection| connection.select(selection))?;
+        if context.is_some() {
+            let mut selected = self.selected.lock().unwrap_or_else(PoisonError::into_inner);
+            let former = std::mem::replace(&mut *selected, context);
+            drop(selected);
+            drop(former);
+        }
+        Ok(())
+    }
+
+    /// Refuse the client with this alert.
+    #[pyo3(signature = (alert, /))]
+    fn _refuse(&self, py: Python<'_>, alert: u8) -> PyResult<()> {
+        self.run(py, |connection| connection.refuse_hello(alert))
     }
 
     /// What was agreed, as the fields of tlsmith.Info.  Raises Error, code
@@ -455,7 +490,12 @@ impl Peer {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.context)
+        visit.call(&self.context)?;
+        // Whoever holds the lock is not the collector.
+        match self.selected.try_lock() {
+            Ok(selected) => visit.call(&*selected),
+            Err(_) => Ok(()),
+        }
     }
 }
 

@@ -47,7 +47,7 @@ impl Engine {
         }
         match &mut self.tls {
             Tls::Inspecting(acceptor) => {
-                acceptor.pause(true);
+                acceptor.pause();
                 Ok(())
             }
             Tls::Client(_) => {
@@ -61,8 +61,13 @@ impl Engine {
     /// Has a server go on from its ClientHello.
     pub(crate) fn go_on(&mut self) {
         if let Tls::Inspecting(acceptor) = &mut self.tls {
-            acceptor.pause(false);
+            acceptor.go_on();
         }
+    }
+
+    /// Whether a server pauses at the ClientHello, or will when it is complete.
+    pub(crate) fn pauses_at_hello(&self) -> bool {
+        matches!(&self.tls, Tls::Inspecting(acceptor) if acceptor.pauses())
     }
 
     /// The ClientHello at which a server pauses.
@@ -95,6 +100,12 @@ impl Engine {
     /// Refuses the ClientHello with this alert (RFC 8446, section 6.2).  Fails when it was
     /// answered already.
     pub(crate) fn refuse_hello(&mut self, alert: u8) -> Result<()> {
+        const CLOSE_NOTIFY: u8 = 0;
+        if alert == CLOSE_NOTIFY {
+            let sentence = "alert 0 is close_notify, which refuses nobody: choose another one, \
+                            such as 40, handshake_failure (RFC 8446, section 6)";
+            return Err(Error::new(Status::Argument, sentence));
+        }
         if !matches!(self.tls, Tls::Inspecting(_)) {
             return Err(hello_is_answered());
         }
