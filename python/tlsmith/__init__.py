@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from . import ssl as ssl
     from . import testing as testing
     from ._inspect import inspect
-    from ._tuples import ClientHello, Files, Info
+    from ._tuples import ClientHello, Files, Info, Selection
 
 __all__ = [
     "CA",
@@ -72,6 +72,7 @@ __all__ = [
     "Key",
     "Listener",
     "Pin",
+    "Selection",
     "Server",
     "Socket",
     "TimedOut",
@@ -95,6 +96,7 @@ _PARTS = {
     "ClientHello": "_tuples",
     "Files": "_tuples",
     "Info": "_tuples",
+    "Selection": "_tuples",
     "inspect": "_inspect",
 }
 _MODULES = ("aio", "ssl", "testing")

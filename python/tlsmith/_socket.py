@@ -10,14 +10,18 @@ import time
 from . import _tlsmith
 from ._checks import seconds
 from ._errors import Error, TimedOut, WantRead, config_error, io_error, shown, state_error
+from ._hello import alert_number, selection
+from ._settings import own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import IO, Any, Literal, Self
 
-    from ._tuples import Info
+    from ._certs import Identity
+    from ._hello import Selectable
+    from ._tuples import ClientHello, Info
 
 
 class _Peer(_tlsmith.Peer):
@@ -29,6 +33,37 @@ class _Peer(_tlsmith.Peer):
         """Have the handshake complete, or raise: before, nobody knows who the peer is,
         and nothing would look like a peer without a certificate."""
         raise NotImplementedError
+
+    def receive_hello(self) -> ClientHello:
+        """Receive the ClientHello of a client and pause there, as often as it is called.
+
+        Then select() says what answers it, or refuse() refuses the client, from any thread
+        and at any later time; do_handshake(), reading and writing go on.  `on_hello` of the
+        server is not called.  On a connection without I/O, call it before the first
+        receive_data().
+
+        Blocks, or raises WantRead, as do_handshake() does.  Raises Error, code "state", on
+        a client, and after the ClientHello was answered.
+        """
+        from ._tuples import ClientHello
+
+        return ClientHello(*self._receive_hello())
+
+    def select(self, chosen: Selectable) -> None:
+        """Say what answers the ClientHello that receive_hello() received: a Server, an
+        Identity or a Selection.  Without it the server of the connection does.
+
+        Raises Error, code "state", before receive_hello() and after the ClientHello was
+        answered.
+        """
+        self._select(*selection("what is selected", chosen)[1])
+
+    def refuse(self, alert: int) -> None:
+        """Refuse the client whose ClientHello receive_hello() received: send this alert
+        (RFC 8446, section 6.2), such as 112 for unrecognized_name.  Every later call raises
+        HandshakeError.
+        """
+        self._refuse(alert_number("alert", alert))
 
     @property
     def peer(self) -> _tlsmith.Certificate | None:
@@ -293,25 +328,34 @@ class Listener:
         # The processes of the threads that wait: one more for each of them.
         self._waiting: list[int] = []
 
-    def accept(self, *, handshake: bool = False) -> tuple[Socket, Any]:
+    def accept(
+        self,
+        *,
+        handshake: bool = False,
+        alpn: Sequence[str] | None = None,
+        identity: Identity | None = None,
+    ) -> tuple[Socket, Any]:
         """Accept one connection: its socket and the address of its peer.
 
         The handshake waits for do_handshake(), or the first recv or send, so that
         a client that is slow does not keep others waiting; `handshake` True: it
         is made at once.  It takes no longer than the `handshake_timeout` of listen().
+        `alpn` and `identity` are for this connection, as in Server.wrap().
 
         Clients that hang up while they wait are passed over.  Without a descriptor or
         memory for one more client, it tries again every 0.1 seconds, and the logger
         "tlsmith" gets one warning; a listener that does not block, or has a time limit,
         raises Error.  TimedOut where no client came within that.
         """
+        options = own(alpn, identity)
         process = os.getpid()
         self._waiting.append(process)
         try:
             plain, address = self._accept()
         finally:
             self._waiting.remove(process)
-        sock = Socket(self._context, plain.detach(), True, None, None, self._handshake_timeout)
+        limit = self._handshake_timeout
+        sock = Socket(self._context, plain.detach(), True, None, None, limit, None, options)
         if handshake:
             try:
                 sock.do_handshake()

@@ -1,7 +1,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from os import PathLike
-from typing import Any, NoReturn, Self, final, overload
+from typing import Any, NoReturn, Self, TypeAlias, final, overload
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import disjoint_base
@@ -16,6 +16,7 @@ __all__ = [
     "Context",
     "Identity",
     "Key",
+    "Options",
     "Peer",
     "Revoked",
     "Session",
@@ -239,6 +240,14 @@ class Context:
     ) -> tuple[Certificate, ...]: ...
 
 @final
+class Options:
+    def __new__(
+        cls, alpn: list[str] | None, identity: Identity | None, sni: str | bool | None
+    ) -> Self: ...
+
+Selection: TypeAlias = tuple[Context | None, Options | None]
+
+@final
 class Session:
     def __new__(cls, context: Context) -> Self: ...
     @property
@@ -247,6 +256,9 @@ class Session:
 @disjoint_base
 class Peer:
     def do_handshake(self) -> None: ...
+    def _receive_hello(self) -> tuple[Any, ...]: ...
+    def _select(self, context: Context | None, options: Options | None, /) -> None: ...
+    def _refuse(self, alert: int, /) -> None: ...
     def facts(self) -> tuple[Any, ...]: ...
     @property
     def peer(self) -> Certificate | None: ...
@@ -281,6 +293,7 @@ class Socket(Peer):
         seconds: float | None,
         handshake_seconds: float | None = None,
         received: ReadableBuffer | None = None,
+        options: Options | None = None,
     ) -> Self: ...
     def recv(self, size: int = 65536, /) -> bytes: ...
     def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, /) -> int: ...
@@ -303,7 +316,13 @@ class Socket(Peer):
     def detach(self) -> int: ...
 
 class Connection(Peer):
-    def __new__(cls, context: Context, is_server: bool, server_name: str | None) -> Self: ...
+    def __new__(
+        cls,
+        context: Context,
+        is_server: bool,
+        server_name: str | None,
+        options: Options | None = None,
+    ) -> Self: ...
     def receive_data(self, data: ReadableBuffer, /) -> None: ...
     def data_to_send(self, limit: int = ..., /) -> bytes: ...
     def data_to_send_into(self, buffer: WriteableBuffer, /) -> int: ...
@@ -330,7 +349,7 @@ class SslObject(Peer):
         carrier: Any,
         is_server: bool,
         server_name: str | None,
-        on_hello: Callable[..., Context | int | None] | None,
+        on_hello: Callable[..., Selection | int | None] | None,
         translate: Callable[[Any, str], OSError],
         session: Session | None,
     ) -> Self: ...
@@ -340,7 +359,7 @@ class SslObject(Peer):
         self,
         context: Context,
         server_name: str | None,
-        on_hello: Callable[..., Context | int | None] | None,
+        on_hello: Callable[..., Selection | int | None] | None,
         session: Session | None,
     ) -> None: ...
     @overload

@@ -315,7 +315,7 @@ CLIENT = [
 ]  # fmt: skip
 SERVER = [
     "client_trust", "client_auth", "alpn", "min_version", "max_version", "groups", "ciphers",
-    "on_hello", "strict_names", "tickets", "ticket_keys", "early_data", "ocsp", "now",
+    "on_hello", "require_known_name", "tickets", "ticket_keys", "early_data", "ocsp", "now",
 ]  # fmt: skip
 
 

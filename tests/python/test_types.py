@@ -216,7 +216,7 @@ def calls(ca, identity):
         "identity": (5,),
         "client_auth": (5,),
         "omit_certificate_authorities": (1,),
-        "strict_names": ("x",),
+        "require_known_name": ("x",),
         "tickets": ("x", True),
         "ticket_keys": (5,),
         "early_data": ("x",),

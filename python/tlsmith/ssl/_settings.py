@@ -114,14 +114,18 @@ def settings_after_switch(
     return mixed
 
 
+_ALLOWED = ("verify_schemes", "signing_schemes")
+"""Lists of what is allowed, of two of which only what is in both is."""
 _AUTHS = ("none", "optional", "required")
 _SWITCHED = (
     "roots",
     "system",
+    "bundled",
     "crls",
     "end_entities",
     "pinned",
     "identities",
+    "match_issuer",
     "ocsp",
     "verify_schemes",
     "signing_schemes",
@@ -289,11 +293,18 @@ def complete(
 
 def _merged(settings: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
     """The settings with those of a Client or a Server that ssl.SSLContext has no name
-    for.  Lists grow, and a CRL check that verify_flags asks for is never weaker."""
+    for.  Lists grow, except those of what is allowed, which shrink.  A CRL check that
+    verify_flags asks for is never weaker."""
     merged = dict(settings)
     for name, value in extra.items():
+        if value is None:
+            # Nothing was said.
+            continue
         both = isinstance(value, list) and isinstance(merged.get(name), list)
-        merged[name] = [*value, *merged[name]] if both else value
+        if both and name in _ALLOWED:
+            merged[name] = [one for one in value if one in merged[name]]
+        else:
+            merged[name] = [*value, *merged[name]] if both else value
     merged["strict"] = settings["strict"] or extra.get("strict", False)
     merged["min_security"] = max(settings["min_security"], extra.get("min_security", 0))
     if settings["crls_always"]:
