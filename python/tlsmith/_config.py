@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-    from ._hello import Selectable
+    from ._hello import Answer, Selectable
     from ._keywords import ClientArguments, ServerArguments
     from ._options import Clock, KeyLog
     from ._plain import Address
@@ -384,23 +384,23 @@ class Server(_Config):
 
     def _asking(
         self, on_hello: Callable[[ClientHello], Selectable | int | None]
-    ) -> Callable[..., _tlsmith.Selection | int | None]:
+    ) -> Callable[..., Answer | int | None]:
         """What the extension calls with the fields of a ClientHello."""
         if not callable(on_hello):
             raise TypeError(f"on_hello is a function, not {type(on_hello).__name__}")
 
-        def ask(*fields: Any) -> _tlsmith.Selection | int | None:
+        def ask(*fields: Any) -> Answer | int | None:
             from ._tuples import ClientHello
 
             return self._selected(on_hello(ClientHello(*fields)))
 
         return ask
 
-    def _selected(self, chosen: Selectable | int | None) -> _tlsmith.Selection | int | None:
+    def _selected(self, chosen: Selectable | int | None) -> Answer | int | None:
         """What on_hello returned, as the extension takes it."""
         if chosen is None:
             return None
-        if isinstance(chosen, int) and not isinstance(chosen, bool):
+        if isinstance(chosen, int):
             return alert_number("the alert that on_hello returned", chosen)
         server, selected = selection("what on_hello returns", chosen)
         if server is not None and not server._verifies():

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from ._tuples import Selection
 
     Selectable: TypeAlias = Server | Identity | Selection
+    Answer: TypeAlias = tuple[_tlsmith.Context | None, _tlsmith.Options | None]
 
 
-def selection(name: str, chosen: Selectable) -> tuple[Server | None, _tlsmith.Selection]:
+def selection(name: str, chosen: Selectable) -> tuple[Server | None, Answer]:
     """The Server that answers, None for that of the connection, and the same with the
     settings of the connection for the extension."""
     from ._config import Server

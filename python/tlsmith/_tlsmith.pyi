@@ -1,7 +1,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from os import PathLike
-from typing import Any, NoReturn, Self, TypeAlias, final, overload
+from typing import Any, NoReturn, Self, final, overload
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import disjoint_base
@@ -245,8 +245,6 @@ class Options:
         cls, alpn: list[str] | None, identity: Identity | None, sni: str | bool | None
     ) -> Self: ...
 
-Selection: TypeAlias = tuple[Context | None, Options | None]
-
 @final
 class Session:
     def __new__(cls, context: Context) -> Self: ...
@@ -349,7 +347,7 @@ class SslObject(Peer):
         carrier: Any,
         is_server: bool,
         server_name: str | None,
-        on_hello: Callable[..., Selection | int | None] | None,
+        on_hello: Callable[..., tuple[Context | None, Options | None] | int | None] | None,
         translate: Callable[[Any, str], OSError],
         session: Session | None,
     ) -> Self: ...
@@ -359,7 +357,7 @@ class SslObject(Peer):
         self,
         context: Context,
         server_name: str | None,
-        on_hello: Callable[..., Selection | int | None] | None,
+        on_hello: Callable[..., tuple[Context | None, Options | None] | int | None] | None,
         session: Session | None,
     ) -> None: ...
     @overload

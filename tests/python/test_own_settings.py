@@ -170,7 +170,7 @@ def test_sessions_are_of_the_identity_that_was_presented(client, guarded, alice,
     for _ in range(2):
         for own in ({}, {"identity": bob}):
             near, peers = socketpair()
-            with thread(lambda: guarded.wrap(peers)) as accepting:
+            with thread(lambda peers=peers: guarded.wrap(peers)) as accepting:
                 tls = client.wrap(near, "localhost", **own)
             with tls, accepting.result as accepted:
                 accepted.sendall(b"tickets come with this")
