@@ -240,6 +240,8 @@ static void a_client_is_refused_at_the_hello(void)
 	stop_at_hello(&p, "localhost");
 	CHECK(tlsmith_conn_refuse(p.server, 256) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_conn_refuse(p.server, -1) == TLSMITH_ERR_ARG);
+	CHECK_FAILS(tlsmith_conn_refuse(p.server, 0), TLSMITH_ERR_ARG, tlsmith_conn_error(p.server),
+	    "close_notify");
 	CHECK(tlsmith_conn_refuse(p.server, 112) == 0);
 	CHECK(carry(p.server, p.client) == 7);
 	CHECK_FAILS(tlsmith_handshake(p.client), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client),
