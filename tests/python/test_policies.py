@@ -111,6 +111,16 @@ def test_a_server_presents_an_identity_only_to_those_that_know_its_issuer(ca, id
         context.wrap_socket(near, server_hostname="localhost")
 
 
+@BOTH_VERSIONS
+def test_a_handshake_says_whether_its_hello_was_retried(client, server, version):
+    client = client.replace(max_version=version, groups=["x25519", "secp384r1"])
+    for groups, retried in ((["x25519"], False), (["secp384r1"], version == "1.3")):
+        near, far = client.buffer("localhost"), server.replace(groups=groups).buffer()
+        assert near.hello_retried is far.hello_retried is None
+        exchange(near, far)
+        assert near.hello_retried is far.hello_retried is retried
+
+
 # Certificates.
 
 

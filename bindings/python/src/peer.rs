@@ -421,6 +421,14 @@ impl Peer {
         Ok(open.connection.agreed().map(|agreed| agreed.resumed))
     }
 
+    /// Whether the server asked for another key share (HelloRetryRequest, RFC 8446, section
+    /// 4.1.4); None before the handshake is complete.
+    #[getter]
+    fn hello_retried(&self, py: Python<'_>) -> PyResult<Option<bool>> {
+        let open = self.look().map_err(|error| to_python(py, &error, None))?;
+        Ok(open.connection.agreed().map(|agreed| agreed.hello_retried))
+    }
+
     /// For how many seconds each ticket of TLS 1.3 is good that came so far.
     #[getter]
     fn tickets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
