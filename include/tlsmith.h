@@ -205,6 +205,9 @@ typedef struct tlsmith_identity tlsmith_identity;
 /// about what it does itself are dropped.
 typedef void (*tlsmith_log_fn)(void *userdata, int level, const char *message);
 
+/// Returns the time in seconds of the Unix epoch.
+typedef int64_t (*tlsmith_clock_fn)(void *userdata);
+
 /// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
 /// is the code, tlsmith_conn_error() the reason).  Return 0 to accept what passed, or
 /// a negative tlsmith_status to refuse it with; any other value refuses it with
@@ -280,6 +283,12 @@ typedef struct tlsmith_cert_options {
   const char *excluded_names;
   /// where its CRL will be, or NULL
   const char *crl_url;
+  /// where OCSP will answer about it, or NULL
+  const char *ocsp_url;
+  /// in hex, positive, up to 20 bytes; NULL: random
+  const char *serial;
+  /// more extensions, DER in hex: "1.2.3.4=0500,critical:1.2.3.5=0500"; or NULL
+  const char *extensions;
 } tlsmith_cert_options;
 
 /// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns the length
@@ -455,6 +464,13 @@ int tlsmith_ctx_insecure_allow_truncation(struct tlsmith_ctx *ctx);
 /// that there are.
 int tlsmith_ctx_set_ciphers(struct tlsmith_ctx *ctx, const char *names);
 
+/// Have a server choose the first of its own cipher suites that the client offers.
+int tlsmith_ctx_prefer_own_ciphers(struct tlsmith_ctx *ctx);
+
+/// Have a server negotiate no protocol with clients that offer only unknown ones by ALPN,
+/// instead of refusing them (RFC 7301, section 3.2).
+int tlsmith_ctx_ignore_unknown_alpn(struct tlsmith_ctx *ctx);
+
 /// Allow only these key exchange groups, by their IANA names, best first:
 /// "X25519MLKEM768,x25519".  TLSMITH_ERR_ARG lists those that there are.
 int tlsmith_ctx_set_groups(struct tlsmith_ctx *ctx, const char *names);
@@ -531,6 +547,9 @@ int tlsmith_ctx_share_sessions(struct tlsmith_ctx *ctx, struct tlsmith_ctx *othe
 /// none.  Early data can be replayed by whoever records it; one server, and those
 /// that share its sessions, take it once.
 int tlsmith_ctx_set_early_data(struct tlsmith_ctx *ctx, uint32_t max);
+
+/// Have `clock` tell the time at which certificates and sessions have to be valid.
+int tlsmith_ctx_set_clock(struct tlsmith_ctx *ctx, tlsmith_clock_fn clock, void *userdata);
 
 /* ---- Context: callbacks and key logs ------------------------------------- */
 

@@ -65,8 +65,8 @@ def in_c():
     of identities, requests and CRLs are not settings or facts of connections."""
     header = (ROOT / "include/tlsmith.h").read_text()
     functions = set(re.findall(r"\b(tlsmith_\w+)\(", re.sub(r"(?m)^ ?\*.*|///.*", "", header)))
-    fields = re.search(r"struct tlsmith_cert_options \{(.*?)\n\}", header, re.S)[1]
-    names = re.findall(r"(\w+);$", fields, re.M)
+    fields = re.search(r"typedef struct[^{}]*\{([^{}]*)\} tlsmith_cert_options;", header)[1]
+    names = set(re.findall(r"(\w+);$", fields, re.M)) - {"size"}
     return functions | {f"tlsmith_cert_options.{name}" for name in names}
 
 
@@ -99,10 +99,10 @@ def in_python(name):
     path, _, argument = name.rstrip(")").partition("(")
     value = tlsmith
     for part in path.split("."):
-        if part not in dir(value) and part not in ("errno",):
-            return part in (getattr(value, "__doc__", None) or "")
-        value = getattr(value, part, None)
-    return not argument or argument in parameters([value])
+        if not hasattr(value, part):
+            return False
+        value = getattr(value, part)
+    return not argument or argument in parameters(PYTHON_CALLS.get(path, [value]))
 
 
 def is_c_fact(name):

@@ -10,7 +10,7 @@ use crate::cert;
 use crate::conn::tlsmith_conn;
 use crate::ctx::{set, tlsmith_ctx};
 use crate::driving;
-use crate::edge::{self, Callback, KeylogFn, VerifyFn};
+use crate::edge::{self, Callback, ClockFn, KeylogFn, VerifyFn};
 
 /// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
 /// is the code, tlsmith_conn_error() the reason).  Return 0 to accept what passed, or
@@ -33,6 +33,22 @@ pub type tlsmith_verify_fn = Option<
 pub type tlsmith_keylog_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, line: *const c_char),
 >;
+
+/// Returns the time in seconds of the Unix epoch.
+pub type tlsmith_clock_fn = Option<unsafe extern "C" fn(userdata: *mut c_void) -> i64>;
+
+/// Have `clock` tell the time at which certificates and sessions have to be valid.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_clock(
+    ctx: *mut tlsmith_ctx,
+    clock: tlsmith_clock_fn,
+    userdata: *mut c_void,
+) -> c_int {
+    set(ctx, |context| {
+        let clock: Callback<ClockFn> = Callback::new(clock, userdata, "clock")?;
+        context.set_clock(Arc::new(move || clock.time()))
+    })
+}
 
 /// Have `verify` look at every peer after its certificate was checked.  It is not
 /// asked again when a session is resumed.

@@ -3,7 +3,8 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use tlsmith::{CertOptions, Error, Result, Status, Usage};
+use tlsmith::text::quoted;
+use tlsmith::{CertOptions, Error, OwnExtension, Result, Status, Usage};
 
 use crate::edge;
 
@@ -37,6 +38,12 @@ pub struct tlsmith_cert_options {
     pub excluded_names: *const c_char,
     /// where its CRL will be, or NULL
     pub crl_url: *const c_char,
+    /// where OCSP will answer about it, or NULL
+    pub ocsp_url: *const c_char,
+    /// in hex, positive, up to 20 bytes; NULL: random
+    pub serial: *const c_char,
+    /// more extensions, DER in hex: "1.2.3.4=0500,critical:1.2.3.5=0500"; or NULL
+    pub extensions: *const c_char,
 }
 
 /// For servers.
@@ -95,11 +102,48 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
         permitted_names: list(given.permitted_names, "permitted_names")?,
         excluded_names: list(given.excluded_names, "excluded_names")?,
         crl_url: string(given.crl_url, "crl_url")?,
+        ocsp_url: string(given.ocsp_url, "ocsp_url")?,
+        serial: string(given.serial, "serial")?,
+        extensions: list(given.extensions, "extensions")?
+            .iter()
+            .map(|text| extension(text))
+            .collect::<Result<_>>()?,
         outlive_ca: given.flags & TLSMITH_CERT_OUTLIVE_CA != 0,
         copy_extensions: given.flags & TLSMITH_CERT_COPY_EXTENSIONS != 0,
         allow_other_names: given.flags & TLSMITH_CERT_ALLOW_OTHER_NAMES != 0,
         ..CertOptions::default()
     })
+}
+
+/// An extension such as "critical:1.2.3.4=0500".
+fn extension(text: &str) -> Result<OwnExtension> {
+    let critical = text.strip_prefix("critical:");
+    let parts = critical.unwrap_or(text).split_once('=');
+    let parts = parts.and_then(|(oid, hex)| Some((oid, from_hex(hex)?)));
+    let Some((oid, value)) = parts else {
+        let sentence = format!(
+            "the extension {} is not an object identifier, \"=\" and DER in hex, such as \
+             \"1.2.3.4=0500\" or \"critical:1.2.3.4=0500\"",
+            quoted(text)
+        );
+        return Err(Error::new(Status::Argument, sentence));
+    };
+    Ok(OwnExtension {
+        oid: oid.to_owned(),
+        critical: critical.is_some(),
+        value,
+    })
+}
+
+/// The bytes that hex stands for, at least one.
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
+        _ => None,
+    };
+    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
+    bytes.filter(|bytes| !bytes.is_empty())
 }
 
 pub(crate) fn check_bits(name: &str, given: u32, known: u32) -> Result<()> {

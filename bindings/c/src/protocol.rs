@@ -2,6 +2,8 @@
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
+use tlsmith::Context;
+
 use crate::ctx::{set, tlsmith_ctx};
 use crate::edge;
 
@@ -14,6 +16,19 @@ pub extern "C" fn tlsmith_ctx_set_ciphers(ctx: *mut tlsmith_ctx, names: *const c
     set(ctx, |context| {
         context.set_ciphers(&edge::need_list(names, "names")?)
     })
+}
+
+/// Have a server choose the first of its own cipher suites that the client offers.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_prefer_own_ciphers(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::prefer_own_ciphers)
+}
+
+/// Have a server negotiate no protocol with clients that offer only unknown ones by ALPN,
+/// instead of refusing them (RFC 7301, section 3.2).
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_ignore_unknown_alpn(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::ignore_unknown_alpn)
 }
 
 /// Allow only these key exchange groups, by their IANA names, best first:
@@ -66,14 +81,14 @@ pub extern "C" fn tlsmith_ctx_set_signing_schemes(
 /// TLS 1.3 alone.  TLSMITH_ERR_STATE where none is used.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_match_issuer(ctx: *mut tlsmith_ctx) -> c_int {
-    set(ctx, tlsmith::Context::match_issuer)
+    set(ctx, Context::match_issuer)
 }
 
 /// Do not name the trusted CAs when a server asks clients for a certificate (RFC
 /// 8446, section 4.2.4).  A list of more than 64511 bytes is never sent.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_omit_certificate_authorities(ctx: *mut tlsmith_ctx) -> c_int {
-    set(ctx, tlsmith::Context::omit_certificate_authorities)
+    set(ctx, Context::omit_certificate_authorities)
 }
 
 /// Refuse clients that ask for a server which no identity is for (alert 112,
@@ -81,7 +96,7 @@ pub extern "C" fn tlsmith_ctx_omit_certificate_authorities(ctx: *mut tlsmith_ctx
 /// for no name is answered.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_require_known_name(ctx: *mut tlsmith_ctx) -> c_int {
-    set(ctx, tlsmith::Context::require_known_name)
+    set(ctx, Context::require_known_name)
 }
 
 /// Staple this OCSP response (`len` bytes of DER, RFC 6960) to the identity used

@@ -29,6 +29,8 @@ pub(crate) type ReadFn = unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -
 /// cbindgen:ignore
 pub(crate) type WriteFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> isize;
 /// cbindgen:ignore
+pub(crate) type ClockFn = unsafe extern "C" fn(*mut c_void) -> i64;
+/// cbindgen:ignore
 pub(crate) type VerifyFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, c_int) -> c_int;
 /// cbindgen:ignore
 pub(crate) type HelloFn =
@@ -70,6 +72,14 @@ impl Callback<WriteFn> {
         // SAFETY: see above; there are as many bytes as it is told.
         let count = unsafe { (self.function)(self.userdata, data.as_ptr().cast(), data.len()) };
         counted(count)
+    }
+}
+
+impl Callback<ClockFn> {
+    /// The time in seconds of the Unix epoch.
+    pub(crate) fn time(&self) -> i64 {
+        // SAFETY: see above.
+        unsafe { (self.function)(self.userdata) }
     }
 }
 
