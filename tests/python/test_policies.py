@@ -140,7 +140,7 @@ def test_weak_keys_are_refused_by_who_demands_more(client, ca, identity):
 
 
 @pytest.mark.parametrize("without", ["nothing", "keyUsage of the CA"])
-def test_certificates_follow_rfc_5280_to_the_letter_where_that_is_demanded(without):
+def test_strict_peers_refuse_what_departs_from_rfc_5280(without):
     root, leaf, key = strange_chain(without)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     server = tlsmith.Server(tlsmith.Identity.load(leaf.public_bytes(Encoding.PEM), pem))

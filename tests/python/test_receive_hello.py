@@ -1,10 +1,12 @@
 """Servers that pause at the ClientHello until their program has decided."""
 
 import asyncio
+import gc
 import os
 import socket
 import ssl
 import time
+import weakref
 
 import pytest
 from conftest import carry, exchange, memory_pair, socketpair, thread
@@ -252,8 +254,6 @@ def test_names_that_are_required_are_those_of_the_selection(client, server, ca, 
 
 
 def test_a_selected_server_that_nobody_else_has_keeps_its_functions(client, server, identity, ca):
-    import gc
-
     lines = []
     near, far = paused(client, server)
     far.receive_hello()
@@ -264,6 +264,34 @@ def test_a_selected_server_that_nobody_else_has_keeps_its_functions(client, serv
     exchange(near, far)
     assert not far.handshaking
     assert len(lines) >= 4
+
+
+def test_a_connection_that_its_selected_server_knows_is_collected(client, server, identity):
+    known = []
+    _, far = paused(client, server)
+    far.receive_hello()
+    far.select(tlsmith.Server(identity, keylog=lambda line, known=known: None))
+    known.append(far)
+    gone = weakref.ref(far)
+    del far, known
+    gc.collect()
+    assert gone() is None
+
+
+def test_the_callback_cannot_use_its_own_connection(client, identity, other):
+    errors = []
+
+    def choose(hello):
+        for call in (far.receive_hello, lambda: far.select(other), lambda: far.refuse(40)):
+            with pytest.raises(tlsmith.Error) as caught:
+                call()
+            errors.append(caught.value.code)
+
+    far = tlsmith.Server(identity, on_hello=choose).buffer()
+    near = client.buffer("localhost")
+    exchange(near, far)
+    assert near.peer == identity.cert
+    assert errors == ["state"] * 3
 
 
 @pytest.mark.parametrize("wrong", [None, 5, True, "x", b"x", (None, None), tlsmith.Client])
