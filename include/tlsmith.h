@@ -76,7 +76,7 @@
 
 #ifdef __cplusplus
 #define TLSMITH_CERT_OPTIONS_INIT \
-    { sizeof(tlsmith_cert_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(tlsmith_cert_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define TLSMITH_LOAD_OPTIONS_INIT { sizeof(tlsmith_load_options), 0, 0, 0, 0, 0 }
 #else
 #define TLSMITH_CERT_OPTIONS_INIT { .size = sizeof(tlsmith_cert_options) }
