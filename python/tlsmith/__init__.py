@@ -38,8 +38,9 @@ from ._errors import (
     WantRead,
     WantWrite,
 )
+from ._listener import Listener
 from ._requests import CSR
-from ._socket import Connection, Listener, Socket
+from ._socket import Connection, Socket
 from ._sources import load_certificate, load_certificates, load_key
 from ._trust import INSECURE, Pin, Trust
 

@@ -11,10 +11,11 @@ from ._checks import flag, instance, listed, octets, optional_text, seconds, tex
 from ._context import context, trusting
 from ._errors import config_error
 from ._hello import alert_number, selection
+from ._listener import Listener
 from ._options import depth
 from ._plain import bind, check_address, dial_unix, handshake_limit, host_and_port
 from ._settings import ech_mode, for_both, key_pin, native, own
-from ._socket import Connection, Listener, Socket
+from ._socket import Connection, Socket
 from ._trust import Pin, Trust, warn
 from ._wrap import begin, wrap
 

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from ._certs import Identity
     from ._config import Version
     from ._hello import Selectable
+    from ._listener import Listener
     from ._options import Clock, KeyLog
     from ._plain import Address
-    from ._socket import Listener, Socket
+    from ._socket import Socket
     from ._trust import Pin, Trusted
     from ._tuples import ClientHello
 
