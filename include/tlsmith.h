@@ -61,6 +61,10 @@
 #define TLSMITH_VERSION_PATCH 0
 #define TLSMITH_VERSION 0x000100
 
+/* Versions of the protocol, by their numbers on the wire. */
+#define TLSMITH_TLS1_2 0x0303
+#define TLSMITH_TLS1_3 0x0304
+
 #if defined(__GNUC__) || defined(__clang__)
 #define TLSMITH_NODISCARD __attribute__((warn_unused_result))
 #else
@@ -76,13 +80,17 @@
 
 #ifdef __cplusplus
 #define TLSMITH_CERT_OPTIONS_INIT \
-    { sizeof(tlsmith_cert_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-#define TLSMITH_LOAD_OPTIONS_INIT { sizeof(tlsmith_load_options), 0, 0, 0, 0 }
+    { sizeof(tlsmith_cert_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+#define TLSMITH_LOAD_OPTIONS_INIT { sizeof(tlsmith_load_options), 0, 0, 0, 0, { 0 } }
 #else
 #define TLSMITH_CERT_OPTIONS_INIT { .size = sizeof(tlsmith_cert_options) }
 #define TLSMITH_LOAD_OPTIONS_INIT { .size = sizeof(tlsmith_load_options) }
 #endif
 
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
 
 /// Ask clients for no certificate: the default.
 #define TLSMITH_CLIENT_AUTH_NONE 0
@@ -110,9 +118,57 @@
 /// Let it be valid beyond the end of its CA.
 #define TLSMITH_CERT_OUTLIVE_CA 4
 
+/// A path_len of 0 allows no CA below.
+#define TLSMITH_CERT_PATH_LEN 8
+
 /// Signing a request: accept alternative names of kinds that cannot be checked
-/// (otherName, x400Address, ediPartyName).  tlsmith_csr_other_names() has them.
+/// (otherName, x400Address, ediPartyName).  tlsmith_csr_name() has them.
 #define TLSMITH_CERT_ALLOW_OTHER_NAMES 16
+
+/// What became of early data (0-RTT).
+typedef enum tlsmith_early_data {
+  /// none was sent
+  TLSMITH_EARLY_DATA_NONE = 0,
+  /// the server has not answered yet
+  TLSMITH_EARLY_DATA_SENT = 1,
+  /// the server took it
+  TLSMITH_EARLY_DATA_ACCEPTED = 2,
+  /// the server did not take it: write it again
+  TLSMITH_EARLY_DATA_REJECTED = 3,
+} tlsmith_early_data;
+
+/// What became of the encrypted ClientHello of a client (RFC 9849).
+typedef enum tlsmith_ech {
+  /// none was sent, or the server has not answered yet
+  TLSMITH_ECH_NONE = 0,
+  /// a meaningless one was sent (GREASE)
+  TLSMITH_ECH_GREASE = 1,
+  /// the server took it
+  TLSMITH_ECH_ACCEPTED = 2,
+  /// the server did not take it, so the handshake failed
+  TLSMITH_ECH_REJECTED = 3,
+} tlsmith_ech;
+
+/// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add
+/// some: treat an unknown one as TLSMITH_NAME_OTHER.
+typedef enum tlsmith_name_type {
+  /// every other type, and values that their type does not permit
+  TLSMITH_NAME_OTHER = 0,
+  /// a host name, perhaps with a wildcard
+  TLSMITH_NAME_DNS = 1,
+  /// an IPv4 or IPv6 address
+  TLSMITH_NAME_IP = 2,
+  /// an e-mail address
+  TLSMITH_NAME_EMAIL = 3,
+  /// a URI
+  TLSMITH_NAME_URI = 4,
+  /// a user principal name of Active Directory
+  TLSMITH_NAME_UPN = 5,
+  /// a distinguished name (RFC 4514)
+  TLSMITH_NAME_DIRECTORY = 6,
+  /// an object identifier in dots
+  TLSMITH_NAME_REGISTERED_ID = 7,
+} tlsmith_name_type;
 
 /// Why a call did not succeed.
 ///
@@ -178,6 +234,9 @@ typedef struct tlsmith_cert tlsmith_cert;
 
 /// One connection.
 typedef struct tlsmith_conn tlsmith_conn;
+
+/// A certificate revocation list.
+typedef struct tlsmith_crl tlsmith_crl;
 
 /// A request for a certificate, with its private key where it was made here.
 typedef struct tlsmith_csr tlsmith_csr;
@@ -259,7 +318,8 @@ typedef struct tlsmith_cert_options {
   /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448",
   /// "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
   const char *key_type;
-  /// how many CAs may stand below an issued CA
+  /// how many CAs may stand below it; 0: for a root any number, for an issued CA none,
+  /// and for both none with TLSMITH_CERT_PATH_LEN
   uint32_t path_len;
   /// TLSMITH_CERT flags
   uint32_t flags;
@@ -269,6 +329,8 @@ typedef struct tlsmith_cert_options {
   const char *excluded_names;
   /// where its CRL will be, or NULL
   const char *crl_url;
+  /// zero
+  const void *reserved[4];
 } tlsmith_cert_options;
 
 /// Writes a password to `buf`, which has room for `size` bytes, 1024, and returns its
@@ -285,6 +347,8 @@ typedef struct tlsmith_load_options {
   void *userdata;
   /// which key of a PKCS#12 file, by its friendly name; NULL: the only one
   const char *name;
+  /// zero
+  const void *reserved[4];
 } tlsmith_load_options;
 
 /// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446,
@@ -298,10 +362,6 @@ typedef ptrdiff_t (*tlsmith_sign_fn)(void *userdata,
                                      size_t len,
                                      void *sig,
                                      size_t sig_max);
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
 
 /* ---- The library --------------------------------------------------------- */
 
@@ -326,6 +386,31 @@ const char *tlsmith_last_error(void);
 /// The tlsmith_status of that failure; 0 if none did.
 int tlsmith_last_status(void);
 
+/// Return the IANA name of cipher suite `index` that can be negotiated; NULL past the end.
+const char *tlsmith_cipher_name(size_t index);
+
+/// The same for key exchange groups.
+const char *tlsmith_group_name(size_t index);
+
+/// The same for signature schemes.
+const char *tlsmith_scheme_name(size_t index);
+
+/// Fill `buf` with `len` random bytes that are fit for keys.
+TLSMITH_NODISCARD
+int tlsmith_random(void *buf,
+                   size_t len)
+TLSMITH_FILLS(1, 2);
+
+/// Write the digest of `len` bytes of `data` to `out` and return its length: "sha256" (32
+/// bytes), "sha384" (48) or "sha512" (64).  TLSMITH_ERR_ARG if `out_len` is less.
+TLSMITH_NODISCARD
+ptrdiff_t tlsmith_digest(const char *algorithm,
+                         const void *data,
+                         size_t len,
+                         void *out,
+                         size_t out_len)
+TLSMITH_READS(2, 3) TLSMITH_FILLS(4, 5);
+
 /// Give the messages of the library to `log`, for the whole process: those up to
 /// `level`, 1 to 5.  0 or a NULL `log` ends that, and when this call returns
 /// `log` is not running any more.  They are for people and may change: no program
@@ -345,6 +430,11 @@ void tlsmith_ctx_free(struct tlsmith_ctx *ctx);
 /// Why a setter failed: the first failure, which is what makes connections
 /// fail; "" if none did.
 const char *tlsmith_ctx_error(const struct tlsmith_ctx *ctx);
+
+/// Forget that error, after trying a setting that the program can do without.  A setter
+/// that failed has changed nothing.  TLSMITH_ERR_STATE once the context is in use: then
+/// its error stays.
+int tlsmith_ctx_clear_error(struct tlsmith_ctx *ctx);
 
 /// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the
 /// system's.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
@@ -425,7 +515,7 @@ int tlsmith_ctx_set_alpn(struct tlsmith_ctx *ctx, const char *protocols);
 /// certificates are checked against the roots that were added to this context.
 int tlsmith_ctx_set_client_auth(struct tlsmith_ctx *ctx, int mode);
 
-/// The lowest and the highest version: 0x0303 is TLS 1.2, 0x0304 is TLS 1.3.
+/// The lowest and the highest version: TLSMITH_TLS1_2 or TLSMITH_TLS1_3.
 int tlsmith_ctx_set_versions(struct tlsmith_ctx *ctx, int min, int max);
 
 /// Where a certificate has no alternative names at all, take its one common
@@ -445,10 +535,10 @@ int tlsmith_ctx_insecure_allow_truncation(struct tlsmith_ctx *ctx);
 
 /* ---- Context: protocol and sessions -------------------------------------- */
 
-/// Allow only these cipher suites, by their IANA names, separated by commas:
-/// "TLS_AES_128_GCM_SHA256".  Those of TLS 1.3 and of TLS 1.2 are separate: with
-/// none of a version, that version is not spoken.  TLSMITH_ERR_ARG lists those
-/// that there are.
+/// Allow only these cipher suites, best first, separated by commas or colons, by IANA's
+/// names or OpenSSL's: "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256".  A version
+/// of which the list names no suite keeps its own: tlsmith_ctx_set_versions() switches a
+/// version off.  TLSMITH_ERR_ARG lists those that there are.
 int tlsmith_ctx_set_ciphers(struct tlsmith_ctx *ctx,
                             const char *names);
 
@@ -803,7 +893,7 @@ TLSMITH_FILLS(2, 3);
 
 /* ---- Connection: what was agreed ----------------------------------------- */
 
-/// 0x0303 for TLS 1.2, 0x0304 for TLS 1.3; 0 before the handshake is complete.
+/// TLSMITH_TLS1_2 or TLSMITH_TLS1_3; 0 before the handshake is complete.
 int tlsmith_conn_version(const struct tlsmith_conn *conn);
 
 /// The cipher suite by its IANA name, such as "TLS_AES_128_GCM_SHA256", or "".
@@ -834,20 +924,17 @@ bool tlsmith_conn_hello_retried(const struct tlsmith_conn *conn);
 /// sends them after the handshake, so a client that has read nothing has none.
 int tlsmith_conn_tickets(const struct tlsmith_conn *conn);
 
-/// What became of early data (0-RTT): 1 when the server took it, 0 when there was
-/// none or the server has not answered yet, -1 when it did not take it, so that
-/// it has to be written again.
-int tlsmith_conn_early_data(const struct tlsmith_conn *conn);
+/// Return what became of early data.
+enum tlsmith_early_data tlsmith_conn_early_data(const struct tlsmith_conn *conn);
 
-/// What became of the encrypted ClientHello of a client (RFC 9849): "none",
-/// "grease", "accepted" or "rejected".  Ask after the handshake.
-const char *tlsmith_conn_ech(const struct tlsmith_conn *conn);
+/// Return what became of the encrypted ClientHello.
+enum tlsmith_ech tlsmith_conn_ech(const struct tlsmith_conn *conn);
 
 /// Return the ECHConfigList that the server sent when it rejected ECH, with its length in
 /// `len`, which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect
 /// once more (RFC 9849, section 6.1.6).
 ///
-/// Returns NULL unless tlsmith_conn_ech() is "rejected".  If it is and this is NULL, the
+/// Returns NULL unless tlsmith_conn_ech() is TLSMITH_ECH_REJECTED.  If it is and this is NULL, the
 /// server has disabled ECH: the next attempt has to do without, which reveals the server's
 /// name.  The server has proved by its certificate that it has the public name of the
 /// rejected list, unless the context verifies nothing.  The bytes belong to the connection
@@ -877,6 +964,21 @@ int tlsmith_export(const struct tlsmith_conn *conn,
                    void *out,
                    size_t len)
 TLSMITH_READS(3, 4) TLSMITH_FILLS(5, 6);
+
+/// Write the channel binding that ties a login to this connection to `out`, which has room
+/// for `len` bytes, and return its length, 64 at most.  `type` is "tls-exporter" (RFC 9266)
+/// or "tls-server-end-point" (RFC 5929, section 4); both sides compute the same.
+///
+/// TLSMITH_ERR_ARG for another type or too little room, _STATE before the handshake is
+/// complete.  TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master
+/// secret, and for tls-server-end-point if the certificate is signed with Ed25519, Ed448 or
+/// ML-DSA, for which it is undefined: PostgreSQL on OpenSSL refuses it, too.
+TLSMITH_NODISCARD
+ptrdiff_t tlsmith_conn_channel_binding(const struct tlsmith_conn *conn,
+                                       const char *type,
+                                       void *out,
+                                       size_t len)
+TLSMITH_FILLS(3, 4);
 
 /// The errno of the latest failed call, where a system call failed, or 0.
 int tlsmith_errno(const struct tlsmith_conn *conn);
@@ -910,8 +1012,26 @@ const char *tlsmith_cert_subject(const struct tlsmith_cert *cert);
 /// The issuer (RFC 4514).
 const char *tlsmith_cert_issuer(const struct tlsmith_cert *cert);
 
-/// The alternative names, separated by commas, or "".
-const char *tlsmith_cert_names(const struct tlsmith_cert *cert);
+/// Return alternative name `index` and store its type in `type`, which may be NULL; NULL
+/// past the end.
+///
+/// No name can pass for another: bytes that are not visible ASCII, the comma and the
+/// backslash are a backslash and two hex digits ("a.example\\00.b"), and
+/// TLSMITH_NAME_OTHER begins with its kind.  tlsmith_cert_der() has the exact bytes.
+const char *tlsmith_cert_name(const struct tlsmith_cert *cert,
+                              size_t index,
+                              enum tlsmith_name_type *type);
+
+/// Return the common name of the subject, or "" if there is none or several.  What does
+/// not show, and the backslash, is escaped in hex ("\\00").
+const char *tlsmith_cert_common_name(const struct tlsmith_cert *cert);
+
+/// Return whether it is for a DNS name or an address, as a connection checks it: by its
+/// alternative names alone, with wildcards for one label (RFC 9525).  False, with the
+/// reason in tlsmith_last_error(), for NULL, for a `host` that is neither, and for a
+/// certificate that no connection accepts.
+bool tlsmith_cert_matches(const struct tlsmith_cert *cert,
+                          const char *host);
 
 /// The serial number in hex.
 const char *tlsmith_cert_serial(const struct tlsmith_cert *cert);
@@ -950,11 +1070,14 @@ int tlsmith_cert_key_bits(const struct tlsmith_cert *cert);
 /// The algorithm that it is signed with, such as "ecdsa-with-SHA256".
 const char *tlsmith_cert_signature_type(const struct tlsmith_cert *cert);
 
-/// Where the CRLs are that can revoke it: URLs, separated by blanks, or "".
-const char *tlsmith_cert_crl_urls(const struct tlsmith_cert *cert);
+/// Return URL `index` of the CRLs that can revoke it (RFC 5280, section 4.2.1.13),
+/// escaped as tlsmith_cert_name(); NULL past the end.
+const char *tlsmith_cert_crl_url(const struct tlsmith_cert *cert,
+                                 size_t index);
 
-/// Who answers by OCSP whether it is revoked: URLs, separated by blanks, or "".
-const char *tlsmith_cert_ocsp_urls(const struct tlsmith_cert *cert);
+/// The same for its OCSP responders (RFC 5280, section 4.2.2.1).
+const char *tlsmith_cert_ocsp_url(const struct tlsmith_cert *cert,
+                                  size_t index);
 
 /// How many certificate transparency logs have promised to list it: the signed
 /// certificate timestamps in it (RFC 6962, section 3.3).
@@ -968,6 +1091,10 @@ const char *tlsmith_cert_sha256(const struct tlsmith_cert *cert);
 
 /// The SHA-256 of its public key (SubjectPublicKeyInfo) in hex: a pin.
 const char *tlsmith_cert_spki_sha256(const struct tlsmith_cert *cert);
+
+/// Return its SubjectPublicKeyInfo in DER, with the length in `len`, which may be NULL.
+const uint8_t *tlsmith_cert_spki(const struct tlsmith_cert *cert,
+                                 size_t *len);
 
 /// Its DER, with the count of bytes in `len`, which may be NULL.
 const uint8_t *tlsmith_cert_der(const struct tlsmith_cert *cert, size_t *len);
@@ -1154,13 +1281,12 @@ const char *tlsmith_csr_pem(const struct tlsmith_csr *csr);
 /// The subject that it asks for (RFC 4514).
 const char *tlsmith_csr_subject(const struct tlsmith_csr *csr);
 
-/// The alternative names that it asks for, separated by commas, or "".
-const char *tlsmith_csr_names(const struct tlsmith_csr *csr);
-
-/// Returns the alternative names of all other kinds that it asks for, one a line,
-/// each with its kind in front, or "".  tlsmith_sign_csr() signs directory names and
-/// registered identifiers; the others need TLSMITH_CERT_ALLOW_OTHER_NAMES.
-const char *tlsmith_csr_other_names(const struct tlsmith_csr *csr);
+/// Return alternative name `index` that it asks for, as tlsmith_cert_name() does.
+/// tlsmith_sign_csr() refuses TLSMITH_NAME_UPN and _OTHER unless
+/// TLSMITH_CERT_ALLOW_OTHER_NAMES is set.
+const char *tlsmith_csr_name(const struct tlsmith_csr *csr,
+                             size_t index,
+                             enum tlsmith_name_type *type);
 
 /// The kind of its key, such as "ecdsa-p256".
 const char *tlsmith_csr_key_type(const struct tlsmith_csr *csr);
@@ -1182,15 +1308,40 @@ struct tlsmith_identity *tlsmith_sign_csr(const struct tlsmith_identity *ca,
                                           const struct tlsmith_csr *csr,
                                           const struct tlsmith_cert_options *opt);
 
-/// Make a CRL, a list of certificates that this CA revokes, as PEM that belongs
-/// to `ca`.  `serials` are serial numbers in hex separated by commas, each with
-/// a reason (RFC 5280, section 5.3.1) or without: "0a1b,0c2d=keyCompromise".
-/// NULL or "" revokes nothing.  It is good for so many days from now; 0: 7.  Its
-/// thisUpdate is an hour ago.  NULL on failure: TLSMITH_ERR_ISSUE if the CA may not.
+/// Make a list of the certificates that a CA revokes (RFC 5280, section 5), signed by it.
+/// `serials` are serial numbers in hex separated by commas, each with a reason (section
+/// 5.3.1) or without: "0a1b,0c2d=keyCompromise"; NULL or "" revokes nothing.  It is valid
+/// for `days` from now, 0: 7.  Its thisUpdate is an hour ago.  TLSMITH_ERR_ISSUE if the CA
+/// may not.
 TLSMITH_NODISCARD
-const char *tlsmith_gen_crl(const struct tlsmith_identity *ca,
-                            const char *serials,
-                            uint32_t days);
+struct tlsmith_crl *tlsmith_gen_crl(const struct tlsmith_identity *ca,
+                                    const char *serials,
+                                    uint32_t days);
+
+/// Load the first CRL of a file, PEM or DER.  Its signature is verified where it is used.
+TLSMITH_NODISCARD
+struct tlsmith_crl *tlsmith_crl_load(const char *file);
+
+/// The same from `len` bytes of PEM text or DER.
+TLSMITH_NODISCARD
+struct tlsmith_crl *tlsmith_crl_load_mem(const void *pem,
+                                         size_t len)
+TLSMITH_READS(1, 2);
+
+/// Write it as PEM (mode 0644), in place of a file that exists.
+int tlsmith_crl_save(const struct tlsmith_crl *crl, const char *file);
+
+/// Return its PEM; "" for NULL.
+const char *tlsmith_crl_pem(const struct tlsmith_crl *crl);
+
+/// Return its DER, with the length in `len`, which may be NULL; NULL for NULL.
+const uint8_t *tlsmith_crl_der(const struct tlsmith_crl *crl, size_t *len);
+
+/// Return every field and entry on a page, for people; "" for NULL.
+const char *tlsmith_crl_text(const struct tlsmith_crl *crl);
+
+/// Free it.
+void tlsmith_crl_free(struct tlsmith_crl *crl);
 
 #ifdef __cplusplus
 }  // extern "C"

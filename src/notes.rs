@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls::SignatureScheme;
+use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -30,6 +31,8 @@ pub(crate) struct Notes {
     pub(crate) scheme: Option<SignatureScheme>,
     /// The name that the client asked for (SNI, RFC 6066, section 3).
     pub(crate) server_name: Option<String>,
+    /// On a server, the identity that was selected for the client.
+    pub(crate) selected: Option<Arc<CertifiedKey>>,
     /// The OCSP response that the server stapled.
     pub(crate) ocsp: Option<Vec<u8>>,
     /// What keying material is exported from.
@@ -100,6 +103,7 @@ impl Notes {
             && self.path.is_empty()
             && self.scheme.is_none()
             && self.server_name.is_none()
+            && self.selected.is_none()
             && self.ocsp.is_none()
             && self.exporter.is_none()
             && self.tickets.is_empty()
@@ -111,6 +115,7 @@ impl Notes {
         self.refusal = later.refusal.or(self.refusal.take());
         self.scheme = later.scheme.or(self.scheme);
         self.server_name = later.server_name.or(self.server_name.take());
+        self.selected = later.selected.or(self.selected.take());
         self.ocsp = later.ocsp.or(self.ocsp.take());
         self.exporter = later.exporter.or(self.exporter.take());
         self.tickets.extend(later.tickets);
@@ -197,6 +202,10 @@ impl Notes {
                 randoms: [client_random, &server_random].concat(),
             });
         });
+    }
+
+    pub(crate) fn selected(identity: &Arc<CertifiedKey>) {
+        NOTES.with_borrow_mut(|notes| notes.selected = Some(identity.clone()));
     }
 
     pub(crate) fn server_name(name: Option<&str>) {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::SupportedCipherSuite;
+use rustls::sign::CertifiedKey;
 
 use super::engine::{EarlyData, Engine};
 use super::exporter;
@@ -22,6 +23,8 @@ pub(super) struct Outcome {
     verified: OnceLock<Vec<Certificate>>,
     ocsp: Option<Vec<u8>>,
     exporter: Option<ExporterSecret>,
+    /// On a server, the identity that was selected for the client.
+    selected: Option<Arc<CertifiedKey>>,
     suite: Option<SupportedCipherSuite>,
     early_data: EarlyData,
     /// Received and sent.
@@ -66,6 +69,7 @@ impl Outcome {
             verified: OnceLock::new(),
             ocsp: notes.ocsp,
             exporter: notes.exporter,
+            selected: notes.selected,
             suite: engine.cipher_suite(),
             early_data: engine.early_data(),
             bytes,
@@ -95,6 +99,21 @@ impl Connection {
         };
         let chain = || parse(self.engine().peer_certificates());
         outcome.peer.get_or_init(chain)
+    }
+
+    /// The certificate of the server, on either side.
+    pub(super) fn server_certificate(&self) -> Result<Certificate> {
+        self.check_process()?;
+        let Some(outcome) = self.outcome.get() else {
+            let sentence = "the server's certificate is known when the handshake is complete";
+            return Err(Error::new(Status::State, sentence));
+        };
+        let certificate = match &outcome.selected {
+            Some(own) => own.cert.first().map(|der| Certificate::from_der(&der[..])),
+            None => self.peer_chain().first().cloned().map(Ok),
+        };
+        let none = || Error::new(Status::State, "the server has no certificate");
+        certificate.ok_or_else(none)?
     }
 
     /// The path that was accepted, from the peer's certificate to the root.

@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod buffer;
+mod channel_binding;
 mod client;
 mod closing;
 mod early;
@@ -23,6 +24,7 @@ mod stream;
 pub mod tcp;
 mod transport;
 
+pub use channel_binding::ChannelBinding;
 pub use engine::EarlyData;
 pub use exporter::MOST as MOST_EXPORTED;
 pub use facts::Ech;

@@ -27,6 +27,7 @@ pub(crate) use hello::{Adapted, ConfigSelector, adapt};
 pub use hello::{Choose, Hello};
 pub use keylog::KeyLogLine;
 use keylog::Sink;
+pub use names::{cipher_names, group_names, scheme_names};
 pub(crate) use names::{of_cipher, of_group, of_scheme};
 pub(crate) use offered::{Offer, first_message};
 pub use resumption::Session;
@@ -48,9 +49,9 @@ use crate::{CertificateProblem, Error, Result, Status};
 /// from it.  To change something, such as a renewed certificate, make a new
 /// context and use that for new connections; the old ones keep theirs.
 ///
-/// A setter that fails poisons the context: every later connection fails with
-/// the same error.  So a program that forgets to check a setter ends up with
-/// no connection, never with a weaker one.
+/// A setter that fails changes nothing, and poisons the context: every later
+/// connection fails with the same error, until [`Self::clear_error`].  So a program
+/// that forgets to check a setter ends up with no connection, never with a weaker one.
 ///
 /// In a forked child a context works on, with ticket keys and sessions of its own, unless
 /// ticket keys were added.  See [`after_fork_in_child`](crate::after_fork_in_child).
@@ -68,6 +69,9 @@ struct Inner {
     /// From the first connection on, so that no connection waits for a lock here: in a
     /// forked child it might never be released.
     sealed: OnceLock<Settings>,
+    /// Why the first setter failed that did, while the context is set up.
+    setup_failure: Mutex<Option<Error>>,
+    /// The same from the first connection on, and of setters that come later.
     failure: OnceLock<Error>,
     /// Every process makes its own, with ticket keys and sessions of its own.
     built: PerProcess<Built>,
@@ -136,24 +140,18 @@ impl Context {
     /// old and does not list it, or the chain is refused with
     /// [`Status::CertificateRevoked`].
     pub fn add_crls(&self, path: &Path) -> Result<()> {
-        self.set(|settings| {
-            let mut crls = Crl::load_all(path)?.into_iter();
-            crls.try_for_each(|crl| settings.add_crl(&crl))
-        })
+        self.set(|settings| settings.add_crls(&Crl::load_all(path)?))
     }
 
     /// Checks revocation with the CRLs in PEM text or DER, as [`Self::add_crls`]
     /// does.
     pub fn add_crls_bytes(&self, content: &[u8]) -> Result<()> {
-        self.set(|settings| {
-            let mut crls = Crl::all_from_bytes(content)?.into_iter();
-            crls.try_for_each(|crl| settings.add_crl(&crl))
-        })
+        self.set(|settings| settings.add_crls(&Crl::all_from_bytes(content)?))
     }
 
     /// Checks revocation with this CRL, as [`Self::add_crls`] does.
     pub fn add_crl(&self, crl: &Crl) -> Result<()> {
-        self.set(|settings| settings.add_crl(crl))
+        self.set(|settings| settings.add_crls(std::slice::from_ref(crl)))
     }
 
     /// Says how strictly the CRLs are applied.
@@ -203,9 +201,12 @@ impl Context {
         self.set(|settings| settings.set_versions(min, max))
     }
 
-    /// Allows only these cipher suites, by their IANA names.  Those of TLS 1.3 and
-    /// those of TLS 1.2 are separate: with none of a version, that version is not
-    /// spoken.
+    /// Allows only these cipher suites, best first, by IANA's names or by OpenSSL's.
+    ///
+    /// A list limits the versions whose suites it names: TLS 1.3 and TLS 1.2 have none in
+    /// common, and the suites of a version that it does not name stay as they are.  So a
+    /// list of TLS 1.3 suites alone does not switch TLS 1.2 off:
+    /// [`Self::set_versions`] does.
     pub fn set_ciphers(&self, names: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_ciphers(names))
     }
@@ -392,6 +393,8 @@ impl Context {
             let sentence = "a context shares its sessions with itself already: name another one";
             return Err(self.refuse(Error::new(Status::Argument, sentence)));
         }
+        // Before the other context is changed, which keeps its sessions in another way then.
+        self.set(|_| Ok(()))?;
         let shared = other.shared_sessions();
         self.set(|settings| {
             settings.shared_sessions = Some(shared?);
@@ -539,22 +542,34 @@ impl Context {
     }
 
     /// Poisons the context with an error that a binding found before it could
-    /// call a setter, and gives the error back.
+    /// call a setter, and gives the error back: the first one that poisoned it.
     pub fn refuse(&self, error: Error) -> Error {
-        self.inner.failure.get_or_init(|| error).clone()
+        match self.unsealed() {
+            Some(_settings) => lock(&self.inner.setup_failure).get_or_insert(error).clone(),
+            None => self.inner.failure.get_or_init(|| error).clone(),
+        }
     }
 
     /// The error that poisoned the context.
     pub fn error(&self) -> Option<Error> {
-        self.inner.failure.get().cloned()
+        match self.unsealed() {
+            Some(_settings) => lock(&self.inner.setup_failure).clone(),
+            None => self.inner.failure.get().cloned(),
+        }
+    }
+
+    /// Forgets the error of setters that failed, for programs that try a setting which
+    /// they can do without.  Each of those settings is as it was before.
+    ///
+    /// Fails with [`Status::State`] once the context is in use.  From then on its error,
+    /// and that of a setter which comes too late, stays.
+    pub fn clear_error(&self) -> Result<()> {
+        let _settings = self.unsealed().ok_or_else(in_use)?;
+        lock(&self.inner.setup_failure).take();
+        Ok(())
     }
 
     fn set(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
-        let in_use = || {
-            let sentence = "the context is in use, so it cannot be changed any more: \
-                            make a new context for new connections";
-            Error::new(Status::State, sentence)
-        };
         let outcome = match self.unsealed() {
             Some(mut settings) => change(&mut settings),
             None => Err(in_use()),
@@ -573,6 +588,12 @@ impl Context {
         let settings = lock(&self.inner.settings);
         (!is_sealed()).then_some(settings)
     }
+}
+
+fn in_use() -> Error {
+    let sentence = "the context is in use, so it cannot be changed any more: make a new \
+                    context for new connections";
+    Error::new(Status::State, sentence)
 }
 
 /// What panics under a lock of this layer leaves nothing half changed: setters check first

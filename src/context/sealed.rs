@@ -123,7 +123,10 @@ impl Context {
             return Ok(settings);
         }
         let mut settings = lock(&self.inner.settings);
-        Ok(sealed.get_or_init(|| std::mem::take(&mut *settings)))
+        let failed = lock(&self.inner.setup_failure).take();
+        let failed = failed.map(|error| self.inner.failure.get_or_init(|| error).clone());
+        let settings = sealed.get_or_init(|| std::mem::take(&mut *settings));
+        failed.map_or(Ok(settings), Err)
     }
 
     fn with_settings<T>(&self, read: impl FnOnce(&Settings) -> T) -> T {

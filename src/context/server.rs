@@ -151,6 +151,8 @@ impl ResolvesServerCert for Identities {
         let best = identities
             .filter(|shown| is_usable(shown, &hello))
             .min_by_key(rank);
-        Some(best.map_or_else(nothing_to_sign_with, |shown| shown.key.clone()))
+        let selected = best.map_or_else(nothing_to_sign_with, |shown| shown.key.clone());
+        Notes::selected(&selected);
+        Some(selected)
     }
 }

@@ -121,6 +121,22 @@ impl Shown {
     }
 }
 
+/// The cipher suites of each version, in order of preference; `None`: all.
+#[derive(Default)]
+struct Ciphers {
+    tls13: Option<Vec<SupportedCipherSuite>>,
+    tls12: Option<Vec<SupportedCipherSuite>>,
+}
+
+impl Ciphers {
+    fn of_both(&self, every: &[SupportedCipherSuite]) -> Vec<SupportedCipherSuite> {
+        let (tls13, tls12): (Vec<_>, Vec<_>) =
+            every.iter().partition(|suite| suite.tls13().is_some());
+        let tls13 = self.tls13.clone().unwrap_or(tls13);
+        [tls13, self.tls12.clone().unwrap_or(tls12)].concat()
+    }
+}
+
 pub(crate) struct Settings {
     /// `None` stands for the system's roots.
     roots: Option<Roots>,
@@ -131,7 +147,7 @@ pub(crate) struct Settings {
     pub(crate) clock: Option<Clock>,
     min_version: Version,
     max_version: Version,
-    ciphers: Option<Vec<SupportedCipherSuite>>,
+    ciphers: Ciphers,
     pub(crate) prefer_own_ciphers: bool,
     groups: Option<Vec<&'static dyn SupportedKxGroup>>,
     pub(crate) client_auth: ClientAuth,
@@ -172,7 +188,7 @@ impl Default for Settings {
             clock: None,
             min_version: Version::Tls12,
             max_version: Version::Tls13,
-            ciphers: None,
+            ciphers: Ciphers::default(),
             prefer_own_ciphers: false,
             groups: None,
             client_auth: ClientAuth::None,
@@ -213,8 +229,14 @@ impl Settings {
         self.roots.get_or_insert_default();
     }
 
-    pub(crate) fn add_crl(&mut self, crl: &Crl) -> Result<()> {
-        self.crls()?.add(crl)
+    /// Adds all of them or none.
+    pub(crate) fn add_crls(&mut self, crls: &[Crl]) -> Result<()> {
+        if crls.len() > 1 {
+            let mut trial = Crls::default();
+            crls.iter().try_for_each(|crl| trial.add(crl))?;
+        }
+        let all = self.crls()?;
+        crls.iter().try_for_each(|crl| all.add(crl))
     }
 
     pub(crate) fn set_revocation(&mut self, rules: RevocationRules) -> Result<()> {
@@ -326,7 +348,15 @@ impl Settings {
     }
 
     pub(crate) fn set_ciphers(&mut self, names: &[&str]) -> Result<()> {
-        self.ciphers = Some(names::ciphers(names)?);
+        let (tls13, tls12): (Vec<_>, Vec<_>) = names::ciphers(names)?
+            .into_iter()
+            .partition(|suite| suite.tls13().is_some());
+        if !tls13.is_empty() {
+            self.ciphers.tls13 = Some(tls13);
+        }
+        if !tls12.is_empty() {
+            self.ciphers.tls12 = Some(tls12);
+        }
         Ok(())
     }
 
@@ -379,29 +409,12 @@ impl Settings {
 
     /// The provider with the suites and groups that are allowed.
     pub(crate) fn provider(&self) -> Result<Arc<CryptoProvider>> {
-        if self.ciphers.is_none() && self.groups.is_none() {
-            return Ok(provider().clone());
-        }
         let mut allowed = CryptoProvider::clone(provider());
-        if let Some(ciphers) = &self.ciphers {
-            allowed.cipher_suites = ciphers.clone();
-        }
+        allowed.cipher_suites = self.ciphers.of_both(&allowed.cipher_suites);
         if let Some(groups) = &self.groups {
             allowed.kx_groups = groups.clone();
         }
         self.check_groups(&allowed.kx_groups)?;
-        let versions = self.versions();
-        let fits = |suite: &SupportedCipherSuite| {
-            versions
-                .iter()
-                .any(|version| version.version == suite.version().version)
-        };
-        if !allowed.cipher_suites.iter().any(fits) {
-            return Err(Error::new(
-                Status::Argument,
-                "none of the cipher suites that are allowed is for a version that is allowed",
-            ));
-        }
         Ok(Arc::new(allowed))
     }
 

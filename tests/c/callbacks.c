@@ -38,7 +38,7 @@ static void the_hello_chooses_the_context(void)
 	CHECK_TEXT(heard.name, "a.example");
 	CHECK_TEXT(heard.alpn, "h3,h2");
 	CHECK_TEXT(tlsmith_conn_alpn(p.server), "h2");
-	CHECK_TEXT(tlsmith_cert_names(tlsmith_peer_cert(p.client, 0)), "a.example");
+	CHECK_TEXT(tlsmith_cert_name(tlsmith_peer_cert(p.client, 0), 0, NULL), "a.example");
 	tlsmith_ctx_free(heard.answer);
 	stop(&p);
 
@@ -50,7 +50,7 @@ static void the_hello_chooses_the_context(void)
 	CHECK(meet(&p, NULL) == 0);
 	CHECK_TEXT(heard.name, "");
 	CHECK_TEXT(heard.alpn, "");
-	CHECK_TEXT(tlsmith_cert_names(tlsmith_peer_cert(p.client, 0)), "localhost");
+	CHECK_TEXT(tlsmith_cert_name(tlsmith_peer_cert(p.client, 0), 0, NULL), "localhost");
 	CHECK(heard.count == 2);
 	stop(&p);
 

@@ -153,7 +153,7 @@ static void prepare_early(struct pair *p, tlsmith_ctx **second)
 	tlsmith_ctx_set_early_data(*second, 1000);
 	CHECK(tlsmith_ctx_share_sessions(*second, p->server_ctx) == 0);
 	CHECK(meet(p, "localhost") == 0);
-	CHECK(tlsmith_conn_early_data(p->client) == 0 && tlsmith_conn_early_data(p->server) == 0);
+	CHECK(tlsmith_conn_early_data(p->client) == TLSMITH_EARLY_DATA_NONE && tlsmith_conn_early_data(p->server) == TLSMITH_EARLY_DATA_NONE);
 	take_tickets(p);
 	part(p);
 }
@@ -179,7 +179,7 @@ static void early_data_is_accepted_once(void)
 	CHECK_TEXT(text, "GET / again");
 	CHECK(shake(&p) == 0);
 	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == 0);
-	CHECK(tlsmith_conn_early_data(p.client) == 1 && tlsmith_conn_early_data(p.server) == 1);
+	CHECK(tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_ACCEPTED && tlsmith_conn_early_data(p.server) == TLSMITH_EARLY_DATA_ACCEPTED);
 	CHECK(tlsmith_conn_resumed(p.client));
 	CHECK_FAILS(tlsmith_write_early(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_error(p.client),
 	    "handshake is complete");
@@ -199,7 +199,7 @@ static void early_data_is_accepted_once(void)
 	CHECK(tlsmith_feed(p.client, flight, len) == 0 && tlsmith_feed(p.server, flight, len) == 0);
 	CHECK(tlsmith_read_early(p.client, buf, sizeof buf) == TLSMITH_WANT_READ);
 	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == TLSMITH_WANT_READ);
-	CHECK(tlsmith_conn_early_data(p.client) == 0 && tlsmith_conn_early_data(p.server) == 0);
+	CHECK(tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_NONE && tlsmith_conn_early_data(p.server) == TLSMITH_EARLY_DATA_NONE);
 	stop(&p);
 }
 
@@ -245,7 +245,7 @@ static void early_data_that_is_rejected_is_reported(void)
 	connect_only(&p, "localhost");
 	CHECK(tlsmith_write_early(p.client, "lost", 4) == 4);
 	CHECK(shake(&p) == 0);
-	CHECK(tlsmith_conn_early_data(p.client) == -1 && tlsmith_conn_early_data(p.server) == 0);
+	CHECK(tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_REJECTED && tlsmith_conn_early_data(p.server) == TLSMITH_EARLY_DATA_NONE);
 	CHECK(!tlsmith_conn_resumed(p.client));
 	CHECK(strstr(tlsmith_conn_report(p.client), "Early data:          rejected") != NULL);
 	CHECK(tlsmith_write(p.client, "again", 5) == 5);
@@ -267,7 +267,7 @@ static void early_data_has_limits(void)
 	tlsmith_ctx_set_early_data(p.client_ctx, 1);
 	connect_only(&p, "localhost");
 	CHECK(tlsmith_write_early(p.client, data, 10) == 0);
-	CHECK(shake(&p) == 0 && tlsmith_conn_early_data(p.client) == 0);
+	CHECK(shake(&p) == 0 && tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_NONE);
 	CHECK(tlsmith_write_early(p.server, data, 10) == TLSMITH_ERR_STATE);
 	stop(&p);
 
@@ -279,7 +279,7 @@ static void early_data_has_limits(void)
 	alarm(20);
 	CHECK(shake(&p) == 0 && p.server_status == 0);
 	alarm(0);
-	CHECK(tlsmith_conn_early_data(p.client) == 1);
+	CHECK(tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_ACCEPTED);
 	CHECK(tlsmith_read_early(p.server, data, sizeof data) == 1000 - 17);
 	CHECK(tlsmith_read_early(p.server, data, sizeof data) == 0);
 	tlsmith_ctx_free(second);

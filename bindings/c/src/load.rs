@@ -24,6 +24,8 @@ pub struct tlsmith_load_options {
     pub userdata: *mut c_void,
     /// which key of a PKCS#12 file, by its friendly name; NULL: the only one
     pub name: *const c_char,
+    /// zero
+    pub reserved: [*const c_void; 4],
 }
 
 /// What the options mean to the core: the password, and the name of a key.
@@ -36,6 +38,7 @@ pub(crate) fn read<'a>(
     let Some(given) = given else {
         return Ok((None.into(), None));
     };
+    edge::check_reserved(&given.reserved, "opt")?;
     let name = edge::text(given.name, "name")?;
     if let Some(password) = edge::password(given.password) {
         return Ok((password.into(), name));

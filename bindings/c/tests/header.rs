@@ -31,7 +31,17 @@ fn generate() -> String {
     let bindings = cbindgen::generate_with_config(here, config).unwrap();
     let mut header = Vec::new();
     bindings.write(&mut header);
-    with_groups(&String::from_utf8(header).unwrap())
+    in_extern_c(&with_groups(&String::from_utf8(header).unwrap()))
+}
+
+const EXTERN_C: &str = "#ifdef __cplusplus\nextern \"C\" {\n#endif // __cplusplus\n\n";
+
+/// Opens `extern "C"` before the first type: in C++ the type of a callback has a language
+/// linkage, too, and cbindgen opens it only before the first function.
+fn in_extern_c(header: &str) -> String {
+    let (before, after) = header.split_once(EXTERN_C).unwrap();
+    let types = before.find("///").unwrap();
+    [&before[..types], EXTERN_C, &before[types..], after].concat()
 }
 
 /// Adds the headings, and takes away the empty comment lines that cbindgen
@@ -93,6 +103,29 @@ fn the_header_has_the_version_of_the_crate() {
         format!("#define TLSMITH_VERSION_PATCH {}", version[2]),
         format!("#define TLSMITH_VERSION {number:#08x}"),
     ] {
+        assert!(header.contains(&line), "{line}");
+    }
+}
+
+#[test]
+fn everything_that_is_declared_is_inside_extern_c() {
+    let header = generate();
+    let (before, inside) = header.split_once(EXTERN_C).unwrap();
+    assert!(!before.contains("typedef") && !before.contains(");"));
+    assert!(inside.contains("typedef enum tlsmith_status"));
+    assert!(!inside.contains("extern \"C\" {"));
+    let (_, after) = inside.split_once("}  // extern \"C\"").unwrap();
+    assert!(!after.contains("tlsmith_"), "{after}");
+}
+
+#[test]
+fn the_header_has_the_versions_of_the_protocol() {
+    let header = generate();
+    for (name, version) in [
+        ("TLSMITH_TLS1_2", tlsmith::Version::Tls12),
+        ("TLSMITH_TLS1_3", tlsmith::Version::Tls13),
+    ] {
+        let line = format!("#define {name} {:#06x}\n", version.wire());
         assert!(header.contains(&line), "{line}");
     }
 }
