@@ -69,7 +69,9 @@ class Client(_Config):
     max_version     the highest one
     groups          the key exchange groups to offer, best first, by their IANA
                     names; None: X25519MLKEM768 and the usual ones
-    ciphers         the cipher suites to offer, best first, by their IANA names
+    ciphers         the cipher suites to offer, best first, by IANA's or OpenSSL's
+                    names.  A version of which they name none keeps its own:
+                    min_version and max_version switch a version off
     check_hostname  False is insecure: the chain is checked, the name is not
     pins            keys of which one has to be in the accepted path: Pin.spki()
     max_depth       how many CAs may stand between the server's certificate and its

@@ -410,7 +410,14 @@ impl Settings {
     /// The provider with the suites and groups that are allowed.
     pub(crate) fn provider(&self) -> Result<Arc<CryptoProvider>> {
         let mut allowed = CryptoProvider::clone(provider());
-        allowed.cipher_suites = self.ciphers.of_both(&allowed.cipher_suites);
+        if self.ciphers.tls13.is_some() || self.ciphers.tls12.is_some() {
+            // Without those of other versions: a server takes a suite that is offered for one
+            // that the client can use, and presents a certificate for it.
+            let versions = self.versions();
+            allowed.cipher_suites = self.ciphers.of_both(&allowed.cipher_suites);
+            let suites = &mut allowed.cipher_suites;
+            suites.retain(|suite| versions.contains(&suite.version()));
+        }
         if let Some(groups) = &self.groups {
             allowed.kx_groups = groups.clone();
         }
