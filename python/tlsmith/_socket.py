@@ -9,7 +9,7 @@ import time
 
 from . import _tlsmith
 from ._checks import seconds
-from ._errors import Error, TimedOut, WantRead, config_error, io_error, shown, state_error
+from ._errors import Error, TimedOut, WantRead, io_error, state_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

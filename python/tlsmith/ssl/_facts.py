@@ -8,7 +8,7 @@ from ._names import PROTOCOLS, cipher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
     from .. import _tlsmith
     from .._socket import Connection
@@ -54,6 +54,9 @@ class Facts:
 
     if TYPE_CHECKING:
 
+        def channel_binding(
+            self, kind: Literal["tls-exporter", "tls-server-end-point"]
+        ) -> bytes: ...
         @property
         def info(self) -> Info | None: ...
         @property
@@ -132,7 +135,7 @@ class Facts:
                 "use tls-exporter (RFC 9266)"
             )
         try:
-            return self.channel_binding(cb_type)
+            return self.channel_binding(cb_type)  # type: ignore[arg-type]
         except ConfigError as error:
             # Of a known type, only what does not bind this connection.
             raise NotImplementedError(str(error)) from error
@@ -177,8 +180,8 @@ class View(Facts):
     def session_reused(self) -> bool | None:
         return self.resumed
 
-    def channel_binding(self, kind: str) -> bytes:
-        return self._connection.channel_binding(kind)  # type: ignore[arg-type]
+    def channel_binding(self, kind: Literal["tls-exporter", "tls-server-end-point"]) -> bytes:
+        return self._connection.channel_binding(kind)
 
     def export(self, label: str, length: int, context: bytes | None = None) -> bytes:
         return self._connection.export(label, length, context)
