@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use tlsmith::{
-    ChannelBinding, Connection, Context, DigestAlgorithm, Error, KeyType, MemoryTransport, Result,
-    Status, Version, digest,
+    CertOptions, ChannelBinding, Connection, Context, Crl, CrlOptions, DigestAlgorithm, Error,
+    KeyType, MemoryTransport, Result, Status, Version, digest, gen_ca, issue_cert,
 };
 
 use crate::support::*;
@@ -128,23 +128,49 @@ fn setter_that_fails_changes_nothing_and_its_error_can_be_cleared() {
     assert!(!server.agreed().unwrap().resumed);
 }
 
+/// The content of the first DER element, and what follows it.
+fn split(der: &[u8]) -> (&[u8], &[u8]) {
+    let (start, length) = match der[1] {
+        0x81 => (3, usize::from(der[2])),
+        0x82 => (4, usize::from(u16::from_be_bytes([der[2], der[3]]))),
+        short => (2, usize::from(short)),
+    };
+    der[start..].split_at(length)
+}
+
+fn sequence(content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    match length {
+        [0, short @ 0..0x80] => [&[0x30, short], content].concat(),
+        [0, byte] => [&[0x30, 0x81, byte], content].concat(),
+        two => [&[0x30, 0x82], &two[..], content].concat(),
+    }
+}
+
 #[test]
 fn file_of_crls_is_added_as_a_whole_or_not_at_all() {
-    let crl = tlsmith::gen_crl(ca(), &[], &tlsmith::CrlOptions::default()).unwrap();
-    let noise = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+    let crl = tlsmith::gen_crl(ca(), &[], &CrlOptions::default()).unwrap();
+    let (content, _) = split(crl.der());
+    let (listed, signature) = split(content);
+    // UTCTime: thisUpdate, and nextUpdate, without which a CRL cannot be used.
+    let times: Vec<_> = (0..listed.len())
+        .filter(|&at| listed[at..].starts_with(&[0x17, 13]))
+        .collect();
+    let rest = &listed[times[1] + 15..];
+    let listed = sequence(&[&listed[..times[1]], rest].concat());
+    let endless = Crl::from_der(sequence(&[&listed, signature].concat())).unwrap();
+    assert_eq!(endless.next_update(), None);
+
     let context = client_context();
-    let outcome = context.add_crls_bytes([crl.pem(), noise].concat().as_bytes());
-    assert_fails(outcome, Status::Parse, "CRL");
+    let outcome = context.add_crls_bytes([crl.pem(), endless.pem()].concat().as_bytes());
+    assert_fails(outcome, Status::Unsupported, "nextUpdate");
     context.clear_error().unwrap();
-    // With a CRL of one authority alone, chains of another one would be refused.
-    let other = tlsmith::gen_ca(&tlsmith::CertOptions::default()).unwrap();
-    let site = tlsmith::issue_cert(
-        &other,
-        &["localhost".to_owned()],
-        &tlsmith::CertOptions::default(),
-    );
+    // With the CRL of one authority, chains of another one would be refused.
+    let other = gen_ca(&CertOptions::default()).unwrap();
+    let names = ["localhost".to_owned()];
+    let site = issue_cert(&other, &names, &CertOptions::default()).unwrap();
     context.add_root(other.certificate()).unwrap();
-    meet(&context, &server_context(&site.unwrap()), "localhost");
+    meet(&context, &server_context(&site), "localhost");
 }
 
 #[test]
