@@ -7,11 +7,10 @@ use rustls::client::{EchConfig, EchGreaseConfig, EchMode};
 use rustls::crypto::hpke::Hpke;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{
-    NamedGroup, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion, version,
-};
+use rustls::{NamedGroup, SignatureScheme, SupportedProtocolVersion, version};
 use rustls_pki_types::EchConfigListBytes;
 
+use super::ciphers::Ciphers;
 use super::clock::Clock;
 use super::hello::Choose;
 use super::keylog::Sink;
@@ -118,22 +117,6 @@ impl Shown {
             authorities.any(|authority| issuers.iter().any(|issuer| issuer == authority))
         };
         self.key.key.choose_scheme(schemes).is_some() && self.issuers.as_ref().is_none_or(is_issuer)
-    }
-}
-
-/// The cipher suites of each version, in order of preference; `None`: all.
-#[derive(Default)]
-struct Ciphers {
-    tls13: Option<Vec<SupportedCipherSuite>>,
-    tls12: Option<Vec<SupportedCipherSuite>>,
-}
-
-impl Ciphers {
-    fn of_both(&self, every: &[SupportedCipherSuite]) -> Vec<SupportedCipherSuite> {
-        let (tls13, tls12): (Vec<_>, Vec<_>) =
-            every.iter().partition(|suite| suite.tls13().is_some());
-        let tls13 = self.tls13.clone().unwrap_or(tls13);
-        [tls13, self.tls12.clone().unwrap_or(tls12)].concat()
     }
 }
 
@@ -348,16 +331,7 @@ impl Settings {
     }
 
     pub(crate) fn set_ciphers(&mut self, names: &[&str]) -> Result<()> {
-        let (tls13, tls12): (Vec<_>, Vec<_>) = names::ciphers(names)?
-            .into_iter()
-            .partition(|suite| suite.tls13().is_some());
-        if !tls13.is_empty() {
-            self.ciphers.tls13 = Some(tls13);
-        }
-        if !tls12.is_empty() {
-            self.ciphers.tls12 = Some(tls12);
-        }
-        Ok(())
+        self.ciphers.limit(names)
     }
 
     pub(crate) fn set_groups(&mut self, names: &[&str]) -> Result<()> {
@@ -410,14 +384,8 @@ impl Settings {
     /// The provider with the suites and groups that are allowed.
     pub(crate) fn provider(&self) -> Result<Arc<CryptoProvider>> {
         let mut allowed = CryptoProvider::clone(provider());
-        if self.ciphers.tls13.is_some() || self.ciphers.tls12.is_some() {
-            // Without those of other versions: a server takes a suite that is offered for one
-            // that the client can use, and presents a certificate for it.
-            let versions = self.versions();
-            allowed.cipher_suites = self.ciphers.of_both(&allowed.cipher_suites);
-            let suites = &mut allowed.cipher_suites;
-            suites.retain(|suite| versions.contains(&suite.version()));
-        }
+        let suites = &allowed.cipher_suites;
+        allowed.cipher_suites = self.ciphers.allowed(suites, &self.versions());
         if let Some(groups) = &self.groups {
             allowed.kx_groups = groups.clone();
         }

@@ -61,11 +61,9 @@ pub extern "C" fn tlsmith_cert_issuer(cert: *const tlsmith_cert) -> *const c_cha
     text(cert, Certificate::issuer)
 }
 
-/// Return alternative name `index` and store its type in `type`, which may be NULL; NULL
-/// past the end.
-///
-/// No name can pass for another: bytes that are not visible ASCII, the comma and the
-/// backslash are a backslash and two hex digits ("a.example\\00.b"), and
+/// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past
+/// the end.  No name can pass for another: bytes that are not visible ASCII, the comma and
+/// the backslash are a backslash and two hex digits ("a.example\\00.b"), and one of
 /// TLSMITH_NAME_OTHER begins with its kind.  tlsmith_cert_der() has the exact bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_name(
@@ -91,9 +89,8 @@ pub extern "C" fn tlsmith_cert_common_name(cert: *const tlsmith_cert) -> *const 
 }
 
 /// Return whether it is for a DNS name or an address, as a connection checks it: by its
-/// alternative names alone, with wildcards for one label (RFC 9525).  False, with the
-/// reason in tlsmith_last_error(), for NULL, for a `host` that is neither, and for a
-/// certificate that no connection accepts.
+/// alternative names alone, with wildcards for one label (RFC 9525).  False also for NULL
+/// and for a `host` that is neither, with the reason in tlsmith_last_error().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_matches(cert: *const tlsmith_cert, host: *const c_char) -> bool {
     let matches = edge::guard(|| {

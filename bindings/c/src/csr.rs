@@ -105,9 +105,8 @@ pub extern "C" fn tlsmith_csr_subject(csr: *const tlsmith_csr) -> *const c_char 
     text(csr, Csr::subject)
 }
 
-/// Return alternative name `index` that it asks for, as tlsmith_cert_name() does.
-/// tlsmith_sign_csr() refuses TLSMITH_NAME_UPN and _OTHER unless
-/// TLSMITH_CERT_ALLOW_OTHER_NAMES is set.
+/// Return alternative name `index` that it asks for, as tlsmith_cert_name() does.  Signing
+/// TLSMITH_NAME_UPN and _OTHER needs TLSMITH_CERT_ALLOW_OTHER_NAMES.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_name(
     csr: *const tlsmith_csr,

@@ -215,14 +215,12 @@ pub extern "C" fn tlsmith_export(
     }))
 }
 
-/// Write the channel binding that ties a login to this connection to `out`, which has room
-/// for `len` bytes, and return its length, 64 at most.  `type` is "tls-exporter" (RFC 9266)
-/// or "tls-server-end-point" (RFC 5929, section 4); both sides compute the same.
-///
-/// TLSMITH_ERR_ARG for another type or too little room, _STATE before the handshake is
-/// complete.  TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master
-/// secret, and for tls-server-end-point if the certificate is signed with Ed25519, Ed448 or
-/// ML-DSA, for which it is undefined: PostgreSQL on OpenSSL refuses it, too.
+/// Write a channel binding to `out` and return its length, 64 bytes at most; it is the same
+/// on both sides.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929,
+/// section 4).  TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is less
+/// than the length.  TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended
+/// master secret, and for tls-server-end-point of certificates signed with Ed25519, Ed448
+/// or ML-DSA, for which it is undefined: PostgreSQL on OpenSSL refuses it, too.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(3, 4)
 #[must_use]

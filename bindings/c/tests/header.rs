@@ -31,7 +31,43 @@ fn generate() -> String {
     let bindings = cbindgen::generate_with_config(here, config).unwrap();
     let mut header = Vec::new();
     bindings.write(&mut header);
-    in_extern_c(&with_groups(&String::from_utf8(header).unwrap()))
+    let header = in_extern_c(&with_groups(&String::from_utf8(header).unwrap()));
+    with_short_comments(&header)
+}
+
+/// The longest line with a declaration and its comment.
+const LONGEST_SHORT: usize = 90;
+
+/// Puts the comment of a member, of a constant or of a handle behind it, where it is one
+/// line and both fit into one.
+fn with_short_comments(header: &str) -> String {
+    let is_comment = |line: &str| line.trim_start().starts_with("/// ");
+    let has_comment = |line: &str| line.contains("  ///< ");
+    let mut out: Vec<String> = Vec::new();
+    for line in header.lines() {
+        let is_member = line.starts_with("  ") && line.ends_with([',', ';']) && !is_comment(line);
+        let is_handle = line.starts_with("typedef struct ") && line.ends_with(';');
+        let is_short = is_member || is_handle || line.starts_with("#define TLSMITH_");
+        let comment = out.last().filter(|last| is_short && is_comment(last));
+        let before = out.len().checked_sub(2).map_or("", |index| &out[index]);
+        let short = comment
+            .filter(|_| !is_comment(before))
+            .map(|comment| format!("{line}  ///< {}", &comment.trim_start()["/// ".len()..]))
+            .filter(|short| short.len() <= LONGEST_SHORT);
+        let Some(short) = short else {
+            out.push(line.to_owned());
+            continue;
+        };
+        out.pop();
+        if let [.., above, blank] = &out[..]
+            && blank.is_empty()
+            && has_comment(above)
+        {
+            out.pop();
+        }
+        out.push(short);
+    }
+    out.join("\n") + "\n"
 }
 
 const EXTERN_C: &str = "#ifdef __cplusplus\nextern \"C\" {\n#endif // __cplusplus\n\n";
