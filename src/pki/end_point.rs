@@ -102,3 +102,58 @@ fn find(known: &[(&str, &'static Algorithm)], name: &str) -> Option<&'static Alg
     let found = known.iter().find(|(known, _)| *known == name);
     found.map(|(_, hash)| *hash)
 }
+
+#[cfg(test)]
+mod tests {
+    use const_oid::ObjectIdentifier;
+
+    use super::super::element::encode;
+    use super::*;
+
+    fn algorithm(name: &str, parameters: &[u8]) -> Vec<u8> {
+        let name = ObjectIdentifier::new_unwrap(name);
+        let name = encode(OBJECT_IDENTIFIER, name.as_bytes());
+        encode(SEQUENCE, &[&name, parameters].concat())
+    }
+
+    #[test]
+    fn every_signature_algorithm_has_the_digest_of_its_hash() {
+        for (name, expected) in SIGNATURES {
+            for parameters in [&[][..], &[5, 0]] {
+                let found = hash_of(&algorithm(name, parameters));
+                assert_eq!(found, Some(expected), "{name}");
+            }
+        }
+        for (name, expected) in HASHES {
+            let hash = encode(PSS_HASH, &algorithm(name, &[5, 0]));
+            // Whatever the mask generation function has.
+            let mask = encode(0xa1, &algorithm("1.2.840.113549.1.1.8", &[]));
+            let parameters = encode(SEQUENCE, &[hash, mask].concat());
+            let found = hash_of(&algorithm(RSASSA_PSS, &parameters));
+            assert_eq!(found, Some(expected), "{name}");
+        }
+        let by_default = hash_of(&algorithm(RSASSA_PSS, &encode(SEQUENCE, &[])));
+        assert_eq!(by_default, Some(&digest::SHA256));
+    }
+
+    #[test]
+    fn other_algorithms_have_none() {
+        let unknown_hash = encode(PSS_HASH, &algorithm("1.2.3.4", &[]));
+        for wrong in [
+            algorithm("1.3.101.112", &[]),
+            algorithm("1.3.101.113", &[]),
+            algorithm("2.16.840.1.101.3.4.3.17", &[]),
+            algorithm("1.2.840.113549.1.1.2", &[5, 0]),
+            algorithm("1.2.840.113549.1.1.1", &[5, 0]),
+            algorithm(RSASSA_PSS, &[]),
+            algorithm(RSASSA_PSS, &[5, 0]),
+            algorithm(RSASSA_PSS, &encode(SEQUENCE, &unknown_hash)),
+            algorithm(RSASSA_PSS, &encode(SEQUENCE, &[PSS_HASH, 0])),
+            vec![SEQUENCE, 0],
+            vec![SEQUENCE, 9, 6],
+            Vec::new(),
+        ] {
+            assert_eq!(hash_of(&wrong), None, "{wrong:02x?}");
+        }
+    }
+}
