@@ -9,7 +9,7 @@ static int save(const tlsmith_identity *id, const char *folder, const char *name
 
 	snprintf(cert, sizeof cert, "%s/%s.pem", folder, name);
 	snprintf(key, sizeof key, "%s/%s.key", folder, name);
-	return tlsmith_identity_save(id, cert, key);
+	return tlsmith_identity_save(id, cert, key, NULL);
 }
 
 int main(int argc, char *argv[])

@@ -12,7 +12,7 @@
  *
  * A call returns 0 or a count when it succeeds and a negative tlsmith_status
  * when it does not; a call that makes a handle returns NULL.  The reason is in
- * tlsmith_error(), tlsmith_ctx_error() or, with no handle, tlsmith_last_error():
+ * tlsmith_conn_error(), tlsmith_ctx_error() or, with no handle, tlsmith_last_error():
  * a sentence with the values in it, and what to do.  After a fatal error every
  * later call on the connection returns the same one.  Not fatal are the WANT
  * codes, TLSMITH_ERR_ARG, TLSMITH_ERR_STATE, and TLSMITH_ERR_TIMEOUT of a read.
@@ -27,7 +27,7 @@
  * A NULL handle is refused with TLSMITH_ERR_ARG, and freeing NULL does nothing.
  *
  * Reads, writes and handshakes block as the socket does; see
- * tlsmith_set_timeout().  No call raises SIGPIPE, fails with EINTR, or needs an
+ * tlsmith_conn_set_timeout().  No call raises SIGPIPE, fails with EINTR, or needs an
  * init call before it.  tlsmith_connect() alone starts a thread, to look a name
  * up, and only with a time limit; tlsmith_accept() alone sleeps, while there are
  * no descriptors.  Memory that cannot be had ends the process.
@@ -157,12 +157,12 @@ typedef enum tlsmith_status {
   TLSMITH_ERR_STATE = -4,  ///< not allowed now
   TLSMITH_ERR_UNSUPPORTED = -5,  ///< not in this build, or not on this system
   TLSMITH_ERR_INTERNAL = -6,  ///< a bug in tlsmith: please report it
-  TLSMITH_ERR_IO = -10,  ///< a system call failed: tlsmith_errno()
+  TLSMITH_ERR_IO = -10,  ///< a system call failed: tlsmith_conn_errno()
   TLSMITH_ERR_RESOLVE = -11,  ///< the host name has no address
   TLSMITH_ERR_TIMEOUT = -12,  ///< the time limit passed
   TLSMITH_ERR_TRUNCATED = -13,  ///< TCP closed without close_notify: data may be missing
   TLSMITH_ERR_PROTOCOL = -20,  ///< what the peer sent is invalid, or exceeds a limit
-  TLSMITH_ERR_ALERT = -21,  ///< the peer sent an alert: tlsmith_alert()
+  TLSMITH_ERR_ALERT = -21,  ///< the peer sent an alert: tlsmith_conn_alert()
   TLSMITH_ERR_NO_COMMON = -22,  ///< no version, cipher, group or ALPN protocol in common
   /// certificate rejected, for a reason without a code of its own
   TLSMITH_ERR_CERT = -30,
@@ -200,11 +200,11 @@ typedef struct tlsmith_identity tlsmith_identity;
 typedef void (*tlsmith_log_fn)(void *userdata, int level, const char *message);
 
 /// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
-/// is the code, tlsmith_error() the reason).  Return 0 to accept what passed, or
+/// is the code, tlsmith_conn_error() the reason).  Return 0 to accept what passed, or
 /// a negative tlsmith_status to refuse it with; any other value refuses it with
 /// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
-/// tlsmith_peer_cert(), tlsmith_peer_verified(), tlsmith_peer_ocsp(),
-/// tlsmith_conn_server_name() and tlsmith_error(); it is NULL for
+/// tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(), tlsmith_conn_peer_ocsp(),
+/// tlsmith_conn_server_name() and tlsmith_conn_error(); it is NULL for
 /// tlsmith_ctx_verify().
 ///
 /// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
@@ -613,7 +613,7 @@ int tlsmith_ctx_verify_for(struct tlsmith_ctx *ctx,
 /// thread accepted, up to the root.  NULL past its end, where it was refused,
 /// and where that was another context.  Borrowed until the next
 /// tlsmith_ctx_verify() on this thread.
-const struct tlsmith_cert *tlsmith_ctx_verified(const struct tlsmith_ctx *ctx,
+const struct tlsmith_cert *tlsmith_ctx_verified_cert(const struct tlsmith_ctx *ctx,
                                                 size_t index);
 
 /* ---- Connection: start and end ------------------------------------------- */
@@ -627,18 +627,18 @@ struct tlsmith_conn *tlsmith_conn_new(struct tlsmith_ctx *ctx);
 void tlsmith_conn_free(struct tlsmith_conn *conn);
 
 /// Why the latest failed call on this connection failed; "" if none did.
-const char *tlsmith_error(const struct tlsmith_conn *conn);
+const char *tlsmith_conn_error(const struct tlsmith_conn *conn);
 
 /// Limit the waiting of each later call, in milliseconds.  -1, the default,
 /// waits as the socket does: for ever if it blocks.  0 never waits: calls
 /// return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes when the limit passed.
-int tlsmith_set_timeout(struct tlsmith_conn *conn,
+int tlsmith_conn_set_timeout(struct tlsmith_conn *conn,
                         int ms);
 
 /// Limit the handshake as a whole, in milliseconds, however many calls it takes and however
 /// slowly the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it
 /// is 5000.  Then every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
-int tlsmith_set_handshake_timeout(struct tlsmith_conn *conn,
+int tlsmith_conn_set_handshake_timeout(struct tlsmith_conn *conn,
                                   int ms);
 
 /// Resolve `host`, a name or an address, connect to `port`, a number, and complete
@@ -661,7 +661,7 @@ int tlsmith_listen(const char *host,
 
 /// Accept one TCP connection, whose socket the connection owns.  The handshake waits
 /// for tlsmith_handshake() or the first read or write, so that no client can hold up
-/// the accepting loop, and may take 5 seconds: see tlsmith_set_handshake_timeout().
+/// the accepting loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().
 /// Clients that hang up while they wait are passed over.  Without a descriptor or
 /// memory for one more client, it tries again every 100 ms as long as it may wait.
 TLSMITH_NODISCARD
@@ -669,7 +669,7 @@ int tlsmith_accept(struct tlsmith_conn *conn,
                    int listen_fd);
 
 /// The socket, or -1 before there is one, and where it runs over something else.
-int tlsmith_fd(const struct tlsmith_conn *conn);
+int tlsmith_conn_fd(const struct tlsmith_conn *conn);
 
 /* ---- Connection: over what you have -------------------------------------- */
 
@@ -743,7 +743,7 @@ TLSMITH_FILLS(2, 3);
 /// drained then, so all of them have to be sent, and they stay there until the next
 /// call of this on the connection, or its end.
 TLSMITH_NODISCARD
-ptrdiff_t tlsmith_drain_lent(struct tlsmith_conn *conn,
+ptrdiff_t tlsmith_drain_borrowed(struct tlsmith_conn *conn,
                              const void **data);
 
 /* ---- Connection: data ---------------------------------------------------- */
@@ -788,15 +788,15 @@ int tlsmith_shutdown(struct tlsmith_conn *conn);
 /// Change the keys of what is sent, and ask the peer for the same (RFC 8446,
 /// section 4.6.3).  What the socket does not take at once goes out with later
 /// calls.  TLSMITH_ERR_UNSUPPORTED in TLS 1.2.
-int tlsmith_key_update(struct tlsmith_conn *conn);
+int tlsmith_conn_key_update(struct tlsmith_conn *conn);
 
 /// What to poll() the socket for before the next call: 0, POLLIN, POLLOUT or
 /// both.
-int tlsmith_events(const struct tlsmith_conn *conn);
+int tlsmith_conn_events(const struct tlsmith_conn *conn);
 
 /// How many bytes tlsmith_read() can give without the socket: 0 only if there
 /// are none.
-size_t tlsmith_pending(const struct tlsmith_conn *conn);
+size_t tlsmith_conn_pending(const struct tlsmith_conn *conn);
 
 /* ---- Connection: early data ---------------------------------------------- */
 
@@ -890,7 +890,7 @@ const char *tlsmith_conn_report(const struct tlsmith_conn *conn);
 /// `context` NULL is none: the same as an empty one in TLS 1.3, and not in TLS
 /// 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
 TLSMITH_NODISCARD
-int tlsmith_export(const struct tlsmith_conn *conn,
+int tlsmith_conn_export(const struct tlsmith_conn *conn,
                    const char *label,
                    const void *context,
                    size_t context_len,
@@ -912,26 +912,26 @@ ptrdiff_t tlsmith_conn_channel_binding(const struct tlsmith_conn *conn,
 TLSMITH_FILLS(3, 4);
 
 /// The errno of the latest failed call, where a system call failed, or 0.
-int tlsmith_errno(const struct tlsmith_conn *conn);
+int tlsmith_conn_errno(const struct tlsmith_conn *conn);
 
 /// The number of the alert that the peer sent (RFC 8446, section 6), where that
 /// made the latest call fail, or -1.
-int tlsmith_alert(const struct tlsmith_conn *conn);
+int tlsmith_conn_alert(const struct tlsmith_conn *conn);
 
 /// Certificate `index` that the peer showed, 0 being its own; NULL past the end,
 /// and before the handshake is complete, except in a verify callback.
-const struct tlsmith_cert *tlsmith_peer_cert(const struct tlsmith_conn *conn,
+const struct tlsmith_cert *tlsmith_conn_peer_cert(const struct tlsmith_conn *conn,
                                              size_t index);
 
 /// Certificate `index` of the path that was accepted, up to the root; NULL past
 /// its end, or where nothing was verified.
-const struct tlsmith_cert *tlsmith_peer_verified(const struct tlsmith_conn *conn,
+const struct tlsmith_cert *tlsmith_conn_verified_cert(const struct tlsmith_conn *conn,
                                                  size_t index);
 
 /// The OCSP response that the server stapled (DER, RFC 6960), with the count of
 /// bytes in `len`, which may be NULL; NULL where there is none, and before the
 /// handshake is complete, except in a verify callback.  Nobody has verified it.
-const uint8_t *tlsmith_peer_ocsp(const struct tlsmith_conn *conn,
+const uint8_t *tlsmith_conn_peer_ocsp(const struct tlsmith_conn *conn,
                                  size_t *len);
 
 /* ---- Certificate: one, borrowed ------------------------------------------ */

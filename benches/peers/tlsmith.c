@@ -21,7 +21,7 @@ const char *peer_version(void)
 
 static void use(tlsmith_ctx *ctx, const struct text *cert, const struct text *key)
 {
-	tlsmith_identity *id = tlsmith_identity_load_mem(cert->data, cert->len, key->data, key->len);
+	tlsmith_identity *id = tlsmith_identity_load_mem(cert->data, cert->len, key->data, key->len, NULL);
 
 	CHECK(id != NULL, tlsmith_last_error());
 	tlsmith_ctx_use(ctx, id);
@@ -75,7 +75,7 @@ void peer_roots(void)
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
 	tlsmith_conn *conn = tlsmith_conn_new(ctx);
 
-	CHECK(tlsmith_connect_mem(conn, "localhost") == 0, tlsmith_error(conn));
+	CHECK(tlsmith_connect_mem(conn, "localhost") == 0, tlsmith_conn_error(conn));
 	tlsmith_conn_free(conn);
 	tlsmith_ctx_free(ctx);
 }
@@ -87,8 +87,8 @@ void peer_memory(struct peer_ends *ends, struct peer_conn *pair[2])
 	tlsmith_conn *client = tlsmith_conn_new(ends->ctx[PEER_CLIENT]);
 	tlsmith_conn *server = tlsmith_conn_new(ends->ctx[PEER_SERVER]);
 
-	CHECK(tlsmith_connect_mem(client, "localhost") == 0, tlsmith_error(client));
-	CHECK(tlsmith_accept_mem(server) == 0, tlsmith_error(server));
+	CHECK(tlsmith_connect_mem(client, "localhost") == 0, tlsmith_conn_error(client));
+	CHECK(tlsmith_accept_mem(server) == 0, tlsmith_conn_error(server));
 	pair[PEER_CLIENT] = CONN(client);
 	pair[PEER_SERVER] = CONN(server);
 }
@@ -99,7 +99,7 @@ struct peer_conn *peer_socket(struct peer_ends *ends, enum peer_side side, int f
 	int status = side == PEER_CLIENT ? tlsmith_connect_fd(conn, fd, "localhost") :
 	    tlsmith_accept_fd(conn, fd);
 
-	CHECK(status == 0, tlsmith_error(conn));
+	CHECK(status == 0, tlsmith_conn_error(conn));
 	return CONN(conn);
 }
 
@@ -112,7 +112,7 @@ bool peer_handshake(struct peer_conn *conn)
 {
 	int status = tlsmith_handshake(HANDLE(conn));
 
-	CHECK(status == 0 || status == TLSMITH_WANT_READ, tlsmith_error(HANDLE(conn)));
+	CHECK(status == 0 || status == TLSMITH_WANT_READ, tlsmith_conn_error(HANDLE(conn)));
 	return status == 0;
 }
 
@@ -125,7 +125,7 @@ size_t peer_read(struct peer_conn *conn, void *buf, size_t len)
 {
 	ptrdiff_t n = tlsmith_read(HANDLE(conn), buf, len);
 
-	CHECK(n > 0 || n == TLSMITH_WANT_READ, tlsmith_error(HANDLE(conn)));
+	CHECK(n > 0 || n == TLSMITH_WANT_READ, tlsmith_conn_error(HANDLE(conn)));
 	return n > 0 ? (size_t)n : 0;
 }
 
@@ -133,7 +133,7 @@ size_t peer_write(struct peer_conn *conn, const void *data, size_t len)
 {
 	ptrdiff_t n = tlsmith_write(HANDLE(conn), data, len);
 
-	CHECK(n > 0 || n == TLSMITH_WANT_WRITE, tlsmith_error(HANDLE(conn)));
+	CHECK(n > 0 || n == TLSMITH_WANT_WRITE, tlsmith_conn_error(HANDLE(conn)));
 	return n > 0 ? (size_t)n : 0;
 }
 
@@ -144,10 +144,10 @@ void peer_carry(struct peer_conn *from, struct peer_conn *to)
 	ptrdiff_t n;
 
 	do {
-		n = tlsmith_drain_lent(HANDLE(from), &data);
-		CHECK(n >= 0, tlsmith_error(HANDLE(from)));
+		n = tlsmith_drain_borrowed(HANDLE(from), &data);
+		CHECK(n >= 0, tlsmith_conn_error(HANDLE(from)));
 		if (n > 0)
-			CHECK(tlsmith_feed(HANDLE(to), data, (size_t)n) == 0, tlsmith_error(HANDLE(to)));
+			CHECK(tlsmith_feed(HANDLE(to), data, (size_t)n) == 0, tlsmith_conn_error(HANDLE(to)));
 	} while (n >= 65536);
 }
 

@@ -15,12 +15,12 @@ int main(int argc, char **argv)
 	}
 	for (;;) {
 		tlsmith_conn *c = tlsmith_conn_new(ctx);
-		if ((n = tlsmith_accept(c, lfd)) == 0 && tlsmith_set_timeout(c, 30000) == 0)
+		if ((n = tlsmith_accept(c, lfd)) == 0 && tlsmith_conn_set_timeout(c, 30000) == 0)
 			while ((n = tlsmith_read(c, buf, sizeof buf)) > 0)
 				if ((n = tlsmith_write(c, buf, (size_t)n)) < 0)
 					break;
 		if (n < 0)
-			fprintf(stderr, "%s\n", tlsmith_error(c));
+			fprintf(stderr, "%s\n", tlsmith_conn_error(c));
 		tlsmith_shutdown(c);
 		tlsmith_conn_free(c);
 	}

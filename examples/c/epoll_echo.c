@@ -106,7 +106,7 @@ static void serve(struct client *c)
 			return;
 		}
 	} else if (n < 0) {
-		fprintf(stderr, "%s\n", tlsmith_error(c->conn));
+		fprintf(stderr, "%s\n", tlsmith_conn_error(c->conn));
 		drop(c);
 		return;
 	}
@@ -122,10 +122,10 @@ static void serve(struct client *c)
 		return;
 	if (!c->ended && c->end < ROOM)
 		events |= EPOLLIN;
-	if (c->start < c->end || tlsmith_events(c->conn) & POLLOUT)
+	if (c->start < c->end || tlsmith_conn_events(c->conn) & POLLOUT)
 		events |= EPOLLOUT;
 	if (events != c->events)
-		watch(EPOLL_CTL_MOD, tlsmith_fd(c->conn), events, c);
+		watch(EPOLL_CTL_MOD, tlsmith_conn_fd(c->conn), events, c);
 	c->events = events;
 }
 
@@ -139,9 +139,9 @@ static void welcome(tlsmith_ctx *ctx)
 			return;
 		c->conn = tlsmith_conn_new(ctx);
 		/* From here on no call waits. */
-		tlsmith_set_timeout(c->conn, 0);
+		tlsmith_conn_set_timeout(c->conn, 0);
 		if (tlsmith_accept(c->conn, listener) < 0) {
-			int error = tlsmith_errno(c->conn);
+			int error = tlsmith_conn_errno(c->conn);
 
 			drop(c);
 			/* No descriptor is left: the others come in when one is. */
@@ -155,7 +155,7 @@ static void welcome(tlsmith_ctx *ctx)
 		TAILQ_INSERT_TAIL(&shaking, c, shaking);
 		/* Edges are told once, so both kinds are watched for good. */
 		c->events = edges ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN;
-		watch(EPOLL_CTL_ADD, tlsmith_fd(c->conn), c->events, c);
+		watch(EPOLL_CTL_ADD, tlsmith_conn_fd(c->conn), c->events, c);
 	}
 }
 

@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 		fwrite(buf, 1, (size_t)n, stdout);
 	tlsmith_shutdown(c);
 done:	if (n < 0)
-		fprintf(stderr, "%s\n", argc < 3 ? "usage: https_get HOST PORT" : tlsmith_error(c));
+		fprintf(stderr, "%s\n", argc < 3 ? "usage: https_get HOST PORT" : tlsmith_conn_error(c));
 	tlsmith_conn_free(c);
 	tlsmith_ctx_free(ctx);
 	return n < 0;

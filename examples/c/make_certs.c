@@ -6,8 +6,8 @@ int main(int argc, char **argv)
 {
 	tlsmith_identity *ca = tlsmith_gen_ca(NULL);
 	tlsmith_identity *id = tlsmith_issue_cert(ca, argc > 1 ? argv[1] : "localhost", NULL);
-	int failed = tlsmith_identity_save(ca, "ca.pem", "ca.key") < 0 ||
-	    tlsmith_identity_save(id, "server.pem", "server.key") < 0;
+	int failed = tlsmith_identity_save(ca, "ca.pem", "ca.key", NULL) < 0 ||
+	    tlsmith_identity_save(id, "server.pem", "server.key", NULL) < 0;
 
 	if (failed)
 		fprintf(stderr, "%s\n", tlsmith_last_error());

@@ -15,9 +15,9 @@ int main(void)
 	tlsmith_identity *ca = tlsmith_gen_ca(&root);
 	tlsmith_csr *csr = tlsmith_gen_csr("localhost", &asked);
 	tlsmith_identity *id = tlsmith_sign_csr(ca, csr, &issued);
-	int failed = tlsmith_identity_save(ca, "ca_cert.pem", "ca_keypair.pem") < 0 ||
-	    tlsmith_csr_save(csr, "server_csr.pem", "server_keypair.pem") < 0 ||
-	    tlsmith_identity_save(id, "server_cert.pem", NULL) < 0;
+	int failed = tlsmith_identity_save(ca, "ca_cert.pem", "ca_keypair.pem", NULL) < 0 ||
+	    tlsmith_csr_save(csr, "server_csr.pem", "server_keypair.pem", NULL) < 0 ||
+	    tlsmith_identity_save(id, "server_cert.pem", NULL, NULL) < 0;
 
 	if (failed)
 		fprintf(stderr, "%s\n", tlsmith_last_error());

@@ -6,7 +6,7 @@
 
 static void report(tlsmith_conn *c)
 {
-	const tlsmith_cert *cert = tlsmith_peer_cert(c, 0);
+	const tlsmith_cert *cert = tlsmith_conn_peer_cert(c, 0);
 
 	printf("  agreed       %s, %s, %s\n",
 	    tlsmith_conn_version(c) == TLSMITH_TLS1_3 ? "TLS 1.3" : "TLS 1.2",
@@ -14,7 +14,7 @@ static void report(tlsmith_conn *c)
 	printf("  certificate  %s, for %s, issued by %s\n", tlsmith_cert_key_type(cert),
 	    tlsmith_cert_name(cert, 0, NULL), tlsmith_cert_issuer(cert));
 	printf("  verified     up to %s; the server signed with %s\n",
-	    tlsmith_cert_subject(tlsmith_peer_verified(c, 1)), tlsmith_conn_signature(c));
+	    tlsmith_cert_subject(tlsmith_conn_verified_cert(c, 1)), tlsmith_conn_signature(c));
 }
 
 static ptrdiff_t talk(tlsmith_conn *c)
@@ -50,13 +50,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	tlsmith_ctx_add_roots(ctx, argv[3]);
-	tlsmith_set_timeout(c, 10000);
+	tlsmith_conn_set_timeout(c, 10000);
 	if ((n = tlsmith_connect(c, argv[1], argv[2])) == 0) {
 		report(c);
 		n = talk(c);
 	}
 	if (n < 0)
-		printf("  refused      %s\n  code         %td (%s)\n", tlsmith_error(c), n,
+		printf("  refused      %s\n  code         %td (%s)\n", tlsmith_conn_error(c), n,
 		    tlsmith_strerror((int)n));
 	tlsmith_conn_free(c);
 	tlsmith_ctx_free(ctx);

@@ -191,7 +191,7 @@ static void *serve(void *conn)
 	    (n = tlsmith_write(conn, line, (size_t)n)) > 0 && line[n - 1] != '\n')
 		continue;
 	if (n < 0)
-		warnx("%s", tlsmith_error(conn));
+		warnx("%s", tlsmith_conn_error(conn));
 	tlsmith_shutdown(conn);
 	/* Closing before the client has ended could cut off what it still reads. */
 	while (n > 0 && (n = tlsmith_read(conn, line, sizeof line)) > 0)
@@ -225,11 +225,11 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	for (;;) {
 		tlsmith_conn *c = tlsmith_conn_new(ctx);
-		tlsmith_set_timeout(c, 10000);
+		tlsmith_conn_set_timeout(c, 10000);
 		if (tlsmith_accept(c, lfd) == 0 && pthread_create(&thread, NULL, serve, c) == 0) {
 			pthread_detach(thread);
 		} else {
-			warnx("a client is sent away: %s", tlsmith_error(c));
+			warnx("a client is sent away: %s", tlsmith_conn_error(c));
 			tlsmith_conn_free(c);
 		}
 	}

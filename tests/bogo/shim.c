@@ -145,7 +145,7 @@ static int again(tlsmith_conn *c, ptrdiff_t result)
 static void need(const tlsmith_conn *c, ptrdiff_t result, const char *what)
 {
 	if (result < 0)
-		fail("%s: %s (%td)", what, tlsmith_error(c), result);
+		fail("%s: %s (%td)", what, tlsmith_conn_error(c), result);
 }
 
 /* The handshake has failed, which the runner expects: only this exit status tells it
@@ -162,7 +162,7 @@ static void check_rejection(const tlsmith_conn *c, const struct config *config)
 	    (configs == NULL) == (len == 0) && (len == 0 || memcmp(configs, expected->data, len) == 0))
 		return;
 	fprintf(stderr, "ECH is %d, with %zu bytes to retry with, not %zu: %s\n",
-	    tlsmith_conn_ech(c), len, expected->len, tlsmith_error(c));
+	    tlsmith_conn_ech(c), len, expected->len, tlsmith_conn_error(c));
 	exit(MUST_FAIL);
 }
 
@@ -256,13 +256,13 @@ static void check_facts(const tlsmith_conn *c, const struct config *config, int 
 			fail("early data is %s, not '%s'", accepted ? "accepted" : "not accepted",
 			    config->expect_early_data_reason);
 	}
-	if (config->expect_no_peer_cert && tlsmith_peer_cert(c, 0) != NULL)
+	if (config->expect_no_peer_cert && tlsmith_conn_peer_cert(c, 0) != NULL)
 		fail("the peer has a certificate");
 	if (config->expect_ech_accept && tlsmith_conn_ech(c) != TLSMITH_ECH_ACCEPTED)
 		fail("ECH is %d", tlsmith_conn_ech(c));
 	if (config->expect_ocsp_response.len > 0 && !config->server && !resumed) {
 		size_t len;
-		const uint8_t *response = tlsmith_peer_ocsp(c, &len);
+		const uint8_t *response = tlsmith_conn_peer_ocsp(c, &len);
 
 		if (len != config->expect_ocsp_response.len ||
 		    memcmp(response, config->expect_ocsp_response.data, len) != 0)
@@ -275,7 +275,7 @@ static void export(tlsmith_conn *c, const struct config *config)
 	const char *context = config->export_context ? config->export_context : "";
 	char *out = malloc((size_t)config->export_keying_material);
 
-	need(c, tlsmith_export(c, config->export_label ? config->export_label : "",
+	need(c, tlsmith_conn_export(c, config->export_label ? config->export_label : "",
 	            config->use_export_context ? context : NULL, strlen(context), out,
 	            (size_t)config->export_keying_material), "exporting");
 	write_all(c, out, (size_t)config->export_keying_material);
@@ -331,7 +331,7 @@ static void echo(tlsmith_conn *c, const struct config *config)
 		for (ptrdiff_t i = 0; i < n; i++)
 			buf[i] ^= (char)0xff;
 		if (config->key_update)
-			need(c, tlsmith_key_update(c), "updating keys");
+			need(c, tlsmith_conn_key_update(c), "updating keys");
 		write_all(c, buf, (size_t)n);
 	}
 	/* A runner that hangs up without close_notify is for -check-close-notify. */

@@ -37,8 +37,8 @@ static void null_is_refused_everywhere(void)
 	CHECK(tlsmith_ctx_insecure_no_name(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_insecure_no_verify(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_insecure_allow_truncation(NULL) == TLSMITH_ERR_ARG);
-	CHECK(tlsmith_set_timeout(NULL, 1) == TLSMITH_ERR_ARG);
-	CHECK(tlsmith_set_handshake_timeout(NULL, 1) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_conn_set_timeout(NULL, 1) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_conn_set_handshake_timeout(NULL, 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_connect(NULL, "a", "1") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_connect(c, NULL, "1") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_connect(c, "a", NULL) == TLSMITH_ERR_ARG);
@@ -51,12 +51,12 @@ static void null_is_refused_everywhere(void)
 	CHECK(tlsmith_write(NULL, "x", 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_flush(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_shutdown(NULL) == TLSMITH_ERR_ARG);
-	CHECK(tlsmith_events(NULL) == 0);
-	CHECK(tlsmith_pending(NULL) == 0);
-	CHECK(tlsmith_fd(NULL) == -1);
-	CHECK(strcmp(tlsmith_error(NULL), "conn is NULL") == 0);
-	CHECK(tlsmith_errno(NULL) == 0);
-	CHECK(tlsmith_alert(NULL) == -1);
+	CHECK(tlsmith_conn_events(NULL) == 0);
+	CHECK(tlsmith_conn_pending(NULL) == 0);
+	CHECK(tlsmith_conn_fd(NULL) == -1);
+	CHECK(strcmp(tlsmith_conn_error(NULL), "conn is NULL") == 0);
+	CHECK(tlsmith_conn_errno(NULL) == 0);
+	CHECK(tlsmith_conn_alert(NULL) == -1);
 	CHECK(tlsmith_conn_version(NULL) == 0);
 	CHECK(!tlsmith_conn_resumed(NULL));
 	CHECK(!tlsmith_conn_hello_retried(NULL));
@@ -65,8 +65,8 @@ static void null_is_refused_everywhere(void)
 	CHECK(strcmp(tlsmith_conn_alpn(NULL), "") == 0);
 	CHECK(strcmp(tlsmith_conn_signature(NULL), "") == 0);
 	CHECK(strcmp(tlsmith_conn_server_name(NULL), "") == 0);
-	CHECK(tlsmith_peer_cert(NULL, 0) == NULL);
-	CHECK(tlsmith_peer_verified(NULL, 0) == NULL);
+	CHECK(tlsmith_conn_peer_cert(NULL, 0) == NULL);
+	CHECK(tlsmith_conn_verified_cert(NULL, 0) == NULL);
 	CHECK(strcmp(tlsmith_cert_subject(NULL), "") == 0);
 	CHECK(strcmp(tlsmith_cert_issuer(NULL), "") == 0);
 	CHECK(tlsmith_cert_name(NULL, 0, NULL) == NULL);
@@ -84,9 +84,9 @@ static void null_is_refused_everywhere(void)
 	CHECK(strcmp(tlsmith_cert_text(NULL), "") == 0);
 	CHECK(tlsmith_issue_cert(NULL, "a", NULL) == NULL);
 	CHECK(tlsmith_self_signed(NULL, NULL) == NULL);
-	CHECK(tlsmith_identity_load(NULL, NULL) == NULL);
-	CHECK(tlsmith_identity_load_mem(nothing, 5, NULL, 0) == NULL);
-	CHECK(tlsmith_identity_save(NULL, "a", "b") == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_identity_load(NULL, NULL, NULL) == NULL);
+	CHECK(tlsmith_identity_load_mem(nothing, 5, NULL, 0, NULL) == NULL);
+	CHECK(tlsmith_identity_save(NULL, "a", "b", NULL) == TLSMITH_ERR_ARG);
 	CHECK(strcmp(tlsmith_identity_cert_pem(NULL), "") == 0);
 	CHECK(strcmp(tlsmith_identity_key_pem(NULL), "") == 0);
 	CHECK(tlsmith_identity_cert(NULL, 0) == NULL);
@@ -102,50 +102,50 @@ static void null_is_refused_for_certificates(void)
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
 
 	tlsmith_csr_free(NULL);
-	CHECK_NONE(tlsmith_identity_load_encrypted(NULL, "k", "p"), TLSMITH_ERR_ARG,
+	CHECK_NONE(load_encrypted(NULL, "k", "p"), TLSMITH_ERR_ARG,
 	    "cert_file is NULL");
-	CHECK_NONE(tlsmith_identity_load_encrypted("c", "k", NULL), TLSMITH_ERR_ARG,
+	CHECK_NONE(load_encrypted("c", "k", NULL), TLSMITH_ERR_ARG,
 	    "password is NULL");
-	CHECK_NONE(tlsmith_identity_load_p12(NULL, "p"), TLSMITH_ERR_ARG, "file is NULL");
-	CHECK_NONE(tlsmith_identity_load_p12("f", NULL), TLSMITH_ERR_ARG, "password is NULL");
+	CHECK_NONE(load_encrypted(NULL, NULL, "p"), TLSMITH_ERR_ARG, "file is NULL");
+	CHECK_NONE(load_encrypted("f", NULL, NULL), TLSMITH_ERR_ARG, "password is NULL");
 	CHECK_NONE(tlsmith_identity_insecure_load_p12_no_mac(NULL, "p"), TLSMITH_ERR_ARG,
 	    "file is NULL");
 	CHECK_NONE(tlsmith_identity_insecure_load_p12_no_mac("f", NULL), TLSMITH_ERR_ARG,
 	    "password is NULL");
-	CHECK_NONE(tlsmith_identity_load_p12_mem(nothing, 1, "p"), TLSMITH_ERR_ARG,
+	CHECK_NONE(load_encrypted_mem(nothing, 1, "p"), TLSMITH_ERR_ARG,
 	    "data is NULL");
-	CHECK_NONE(tlsmith_identity_load_p12_mem("x", 1, NULL), TLSMITH_ERR_ARG,
+	CHECK_NONE(load_encrypted_mem("x", 1, NULL), TLSMITH_ERR_ARG,
 	    "password is NULL");
 	CHECK_NONE(tlsmith_identity_load_chain(NULL), TLSMITH_ERR_ARG, "cert_file is NULL");
 	CHECK_NONE(tlsmith_identity_load_chain("/nonexistent.pem"), TLSMITH_ERR_FILE,
 	    "/nonexistent.pem");
 	CHECK_NONE(tlsmith_identity_load_chain_mem(nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");
-	CHECK_FAILS(tlsmith_identity_save_encrypted(NULL, "c", "k", "p"), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save(NULL, "c", "k", "p"), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "id is NULL");
-	CHECK_FAILS(tlsmith_identity_save_encrypted(ca, "c", "k", NULL), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save(ca, "c", "k", NULL), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "password is NULL");
-	CHECK_FAILS(tlsmith_identity_save_p12(NULL, "f", "n", "p"), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save_p12(NULL, "f", "n", "p", 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "id is NULL");
-	CHECK_FAILS(tlsmith_identity_save_p12(ca, NULL, "n", "p"), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save_p12(ca, NULL, "n", "p", 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "file is NULL");
-	CHECK_FAILS(tlsmith_identity_save_p12(ca, "f", "n", NULL), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save_p12(ca, "f", "n", NULL, 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "password is NULL");
-	CHECK_FAILS(tlsmith_identity_save_p12_legacy(NULL, "f", "n", "p"), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save_p12(NULL, "f", "n", "p", TLSMITH_P12_LEGACY), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "id is NULL");
-	CHECK_FAILS(tlsmith_identity_save_p12_legacy(ca, NULL, "n", "p"), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save_p12(ca, NULL, "n", "p", TLSMITH_P12_LEGACY), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "file is NULL");
-	CHECK_FAILS(tlsmith_identity_save_p12_legacy(ca, "f", "n", NULL), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save_p12(ca, "f", "n", NULL, TLSMITH_P12_LEGACY), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "password is NULL");
 	CHECK_NONE(tlsmith_gen_csr(NULL, NULL), TLSMITH_ERR_ARG, "at least one name");
 	CHECK_NONE(tlsmith_csr_load(NULL), TLSMITH_ERR_ARG, "file is NULL");
 	CHECK_NONE(tlsmith_csr_load_mem(nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");
-	CHECK_FAILS(tlsmith_csr_save(NULL, "r", "k"), TLSMITH_ERR_ARG, tlsmith_last_error(),
+	CHECK_FAILS(tlsmith_csr_save(NULL, "r", "k", NULL), TLSMITH_ERR_ARG, tlsmith_last_error(),
 	    "csr is NULL");
-	CHECK_FAILS(tlsmith_csr_save(csr, NULL, NULL), TLSMITH_ERR_ARG, tlsmith_last_error(),
+	CHECK_FAILS(tlsmith_csr_save(csr, NULL, NULL, NULL), TLSMITH_ERR_ARG, tlsmith_last_error(),
 	    "nothing to save");
-	CHECK_FAILS(tlsmith_csr_save_encrypted(NULL, "r", "k", "p"), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_csr_save(NULL, "r", "k", "p"), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "csr is NULL");
-	CHECK_FAILS(tlsmith_csr_save_encrypted(csr, "r", "k", NULL), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_csr_save(csr, "r", "k", NULL), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "password is NULL");
 	CHECK_TEXT(tlsmith_csr_pem(NULL), "");
 	CHECK_TEXT(tlsmith_csr_subject(NULL), "");
@@ -157,11 +157,11 @@ static void null_is_refused_for_certificates(void)
 	CHECK_NONE(tlsmith_gen_crl(NULL, "01", 0), TLSMITH_ERR_ARG, "ca is NULL");
 	CHECK(tlsmith_ctx_add_crl(NULL, "f") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_add_crl_mem(NULL, "x", 1) == TLSMITH_ERR_ARG);
-	CHECK_FAILS(tlsmith_ctx_verify(NULL, ca, NULL, 0), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_ctx_verify(NULL, ca, NULL, NULL, 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "ctx is NULL");
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, NULL, NULL, 0), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, NULL, NULL, NULL, 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "chain is NULL");
-	CHECK(tlsmith_ctx_verified(NULL, 0) == NULL);
+	CHECK(tlsmith_ctx_verified_cert(NULL, 0) == NULL);
 	CHECK(tlsmith_cert_key_bits(NULL) == 0);
 	CHECK(tlsmith_cert_path_len(NULL) == -1);
 	CHECK(tlsmith_cert_sct_count(NULL) == 0);
@@ -194,8 +194,8 @@ static void bad_settings_are_refused_and_stick(void)
 	tlsmith_identity *a = tlsmith_self_signed("a.example", NULL);
 	tlsmith_identity *b = tlsmith_self_signed("b.example", NULL);
 
-	CHECK(tlsmith_identity_save(a, "a.pem", "a.key") == 0);
-	CHECK(tlsmith_identity_save(b, "b.pem", "b.key") == 0);
+	CHECK(tlsmith_identity_save(a, "a.pem", "a.key", NULL) == 0);
+	CHECK(tlsmith_identity_save(b, "b.pem", "b.key", NULL) == 0);
 	memset(noise, 0xa5, noise_len);
 	close(open("empty.pem", O_CREAT | O_WRONLY, 0644));
 
@@ -234,20 +234,20 @@ static void bad_certificates_are_refused(void)
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
 
 	/* No sentence may show a password, not even one that is none. */
-	CHECK_NONE(tlsmith_identity_load_encrypted("c", "k", "se\xff" "cret"), TLSMITH_ERR_FILE, "'c'");
+	CHECK_NONE(load_encrypted("c", "k", "se\xff" "cret"), TLSMITH_ERR_FILE, "'c'");
 	CHECK(strstr(tlsmith_last_error(), "cret") == NULL);
-	CHECK_NONE(tlsmith_identity_load_encrypted("missing.pem", "k", "p"), TLSMITH_ERR_FILE,
+	CHECK_NONE(load_encrypted("missing.pem", "k", "p"), TLSMITH_ERR_FILE,
 	    "missing.pem");
-	CHECK_NONE(tlsmith_identity_load_p12("missing.p12", "p"), TLSMITH_ERR_FILE, "missing.p12");
-	CHECK_NONE(tlsmith_identity_load_p12_mem("noise", 5, "p"), TLSMITH_ERR_PARSE, "PKCS#12");
+	CHECK_NONE(load_encrypted("missing.p12", NULL, "p"), TLSMITH_ERR_FILE, "missing.p12");
+	CHECK_NONE(load_encrypted_mem("noise", 5, "p"), TLSMITH_ERR_PARSE, "PKCS#12");
 	CHECK_NONE(tlsmith_identity_load_chain_mem("", 0), TLSMITH_ERR_PARSE, "0 bytes");
-	CHECK_FAILS(tlsmith_identity_save_encrypted(site, "c", "k", ""), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save(site, "c", "k", ""), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "password is empty");
-	CHECK_FAILS(tlsmith_identity_save_encrypted(site, NULL, NULL, "p"), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save(site, NULL, NULL, "p"), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "nothing to save");
-	CHECK_FAILS(tlsmith_identity_save_p12(site, "f", NULL, ""), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save_p12(site, "f", NULL, "", 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "password is empty");
-	CHECK_FAILS(tlsmith_identity_save_p12(site, "f", "\xff", "p"), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_identity_save_p12(site, "f", "\xff", "p", 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "name is not UTF-8");
 	CHECK(access("c", F_OK) != 0 && access("k", F_OK) != 0 && access("f", F_OK) != 0);
 
@@ -262,7 +262,7 @@ static void bad_certificates_are_refused(void)
 	CHECK_NONE(tlsmith_gen_csr("localhost", &opt), TLSMITH_ERR_UNSUPPORTED, "0x20");
 	CHECK_NONE(tlsmith_csr_load("missing.csr"), TLSMITH_ERR_FILE, "missing.csr");
 	CHECK_NONE(tlsmith_csr_load_mem("noise", 5), TLSMITH_ERR_PARSE, "certificate request");
-	CHECK_FAILS(tlsmith_csr_save(csr, "no/such/folder", NULL), TLSMITH_ERR_FILE,
+	CHECK_FAILS(tlsmith_csr_save(csr, "no/such/folder", NULL, NULL), TLSMITH_ERR_FILE,
 	    tlsmith_last_error(), "no/such/folder");
 	opt.flags = 0;
 	opt.key_type = "ed25519";
@@ -279,17 +279,17 @@ static void bad_certificates_are_refused(void)
 	CHECK_SETTER(tlsmith_ctx_add_crl_mem(ctx, nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");
 	CHECK_SETTER(tlsmith_ctx_add_crl_mem(ctx, "noise", 5), TLSMITH_ERR_PARSE, "no CRL");
 
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, "\xff", 0), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, "\xff", NULL, 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "name is not UTF-8");
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, "", 0), TLSMITH_ERR_ARG, tlsmith_last_error(),
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, "", NULL, 0), TLSMITH_ERR_ARG, tlsmith_last_error(),
 	    "''");
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, NULL, -1), TLSMITH_ERR_ARG,
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, NULL, NULL, -1), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "before 1970");
 	CHECK_TEXT(tlsmith_ctx_error(ctx), "");
 	tlsmith_ctx_free(ctx);
 	ctx = tlsmith_ctx_new();
 	CHECK(tlsmith_ctx_add_crl(ctx, "missing.crl") == TLSMITH_ERR_FILE);
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, NULL, 0), TLSMITH_ERR_FILE,
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, site, NULL, NULL, 0), TLSMITH_ERR_FILE,
 	    tlsmith_last_error(), "missing.crl");
 	tlsmith_ctx_free(ctx);
 	tlsmith_csr_free(csr);
@@ -305,25 +305,25 @@ static void bad_addresses_are_refused(void)
 
 	memset(host, 'a', 10000);
 	host[10000] = 0;
-	CHECK_FAILS(tlsmith_connect(c, "localhost", "https"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	CHECK_FAILS(tlsmith_connect(c, "localhost", "https"), TLSMITH_ERR_ARG, tlsmith_conn_error(c),
 	    "'https' is not a port");
-	CHECK_FAILS(tlsmith_connect(c, "localhost", "65536"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	CHECK_FAILS(tlsmith_connect(c, "localhost", "65536"), TLSMITH_ERR_ARG, tlsmith_conn_error(c),
 	    "1 to 65535");
-	CHECK_FAILS(tlsmith_connect(c, host, "443"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	CHECK_FAILS(tlsmith_connect(c, host, "443"), TLSMITH_ERR_ARG, tlsmith_conn_error(c),
 	    "10000 bytes");
-	CHECK_FAILS(tlsmith_connect(c, "", "443"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	CHECK_FAILS(tlsmith_connect(c, "", "443"), TLSMITH_ERR_ARG, tlsmith_conn_error(c),
 	    "not a host name");
 	CHECK_FAILS(tlsmith_connect(c, "name.invalid", "443"), TLSMITH_ERR_RESOLVE,
-	    tlsmith_error(c), "name.invalid");
+	    tlsmith_conn_error(c), "name.invalid");
 	CHECK_FAILS(tlsmith_listen(NULL, "word"), TLSMITH_ERR_ARG, tlsmith_last_error(),
 	    "'word' is not a port");
-	CHECK_FAILS(tlsmith_set_timeout(c, -2), TLSMITH_ERR_ARG, tlsmith_error(c), "-2");
-	CHECK_FAILS(tlsmith_set_handshake_timeout(c, 0), TLSMITH_ERR_ARG, tlsmith_error(c),
+	CHECK_FAILS(tlsmith_conn_set_timeout(c, -2), TLSMITH_ERR_ARG, tlsmith_conn_error(c), "-2");
+	CHECK_FAILS(tlsmith_conn_set_handshake_timeout(c, 0), TLSMITH_ERR_ARG, tlsmith_conn_error(c),
 	    "0 is not a time limit");
-	CHECK_FAILS(tlsmith_set_handshake_timeout(c, -2), TLSMITH_ERR_ARG, tlsmith_error(c), "-2");
-	CHECK(tlsmith_set_handshake_timeout(c, 1) == 0);
-	CHECK(tlsmith_set_handshake_timeout(c, -1) == 0);
-	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_STATE, tlsmith_error(c),
+	CHECK_FAILS(tlsmith_conn_set_handshake_timeout(c, -2), TLSMITH_ERR_ARG, tlsmith_conn_error(c), "-2");
+	CHECK(tlsmith_conn_set_handshake_timeout(c, 1) == 0);
+	CHECK(tlsmith_conn_set_handshake_timeout(c, -1) == 0);
+	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_STATE, tlsmith_conn_error(c),
 	    "not connected yet");
 	free(host);
 	tlsmith_conn_free(c);
@@ -339,14 +339,14 @@ static void bad_descriptors_are_refused(void)
 	CHECK(pipe(pipes) == 0);
 	closed = dup(file);
 	close(closed);
-	CHECK_FAILS(tlsmith_connect_fd(c, -1, "a"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	CHECK_FAILS(tlsmith_connect_fd(c, -1, "a"), TLSMITH_ERR_ARG, tlsmith_conn_error(c),
 	    "-1 is not a descriptor");
-	CHECK_FAILS(tlsmith_connect_fd(c, closed, "a"), TLSMITH_ERR_ARG, tlsmith_error(c),
+	CHECK_FAILS(tlsmith_connect_fd(c, closed, "a"), TLSMITH_ERR_ARG, tlsmith_conn_error(c),
 	    "not open");
-	CHECK_FAILS(tlsmith_connect_fd(c, file, "a"), TLSMITH_ERR_ARG, tlsmith_error(c), "a file");
-	CHECK_FAILS(tlsmith_accept_fd(c, pipes[0]), TLSMITH_ERR_ARG, tlsmith_error(c), "a pipe");
-	CHECK_FAILS(tlsmith_accept(c, file), TLSMITH_ERR_IO, tlsmith_error(c), "cannot accept");
-	CHECK(tlsmith_errno(c) != 0);
+	CHECK_FAILS(tlsmith_connect_fd(c, file, "a"), TLSMITH_ERR_ARG, tlsmith_conn_error(c), "a file");
+	CHECK_FAILS(tlsmith_accept_fd(c, pipes[0]), TLSMITH_ERR_ARG, tlsmith_conn_error(c), "a pipe");
+	CHECK_FAILS(tlsmith_accept(c, file), TLSMITH_ERR_IO, tlsmith_conn_error(c), "cannot accept");
+	CHECK(tlsmith_conn_errno(c) != 0);
 	close(file);
 	close(pipes[0]);
 	close(pipes[1]);
@@ -416,13 +416,13 @@ static void identities_are_saved_and_loaded(void)
 	CHECK_TEXT(tlsmith_cert_name(tlsmith_identity_cert(id, 0), 1, NULL), "127.0.0.1");
 	CHECK(tlsmith_identity_cert(id, 1) == NULL);
 	CHECK(tlsmith_cert_der(tlsmith_identity_cert(id, 0), &len) != NULL && len > 200);
-	again = tlsmith_identity_load_mem(cert, strlen(cert), key, strlen(key));
+	again = tlsmith_identity_load_mem(cert, strlen(cert), key, strlen(key), NULL);
 	CHECK(strcmp(tlsmith_identity_cert_pem(again), cert) == 0);
 	tlsmith_identity_free(again);
 	close(open("id.key", O_CREAT | O_WRONLY, 0644));
-	CHECK(tlsmith_identity_save(id, "id.pem", "id.key") == 0);
+	CHECK(tlsmith_identity_save(id, "id.pem", "id.key", NULL) == 0);
 	CHECK(stat("id.key", &st) == 0 && (st.st_mode & 0777) == 0600);
-	CHECK(tlsmith_identity_save(id, NULL, "no/such/folder") == TLSMITH_ERR_FILE);
+	CHECK(tlsmith_identity_save(id, NULL, "no/such/folder", NULL) == TLSMITH_ERR_FILE);
 	CHECK(tlsmith_issue_cert(id, "x.example", NULL) == NULL);
 	CHECK(strstr(tlsmith_last_error(), "not a CA") != NULL);
 	CHECK(tlsmith_issue_cert(ca, "", NULL) == NULL);
@@ -461,14 +461,14 @@ static void keys_stay_out_of_messages(void)
 		snprintf(text, sizeof text, shapes[i], base64);
 		size_t len = strlen(text);
 #define SILENT(call) do { call; holds_no_key(tlsmith_last_error(), base64); } while (0)
-		SILENT(tlsmith_identity_free(tlsmith_identity_load(text, text)));
-		SILENT(tlsmith_identity_free(tlsmith_identity_load_encrypted(text, NULL, text)));
-		SILENT(tlsmith_identity_free(tlsmith_identity_load_mem(text, len, text, len)));
+		SILENT(tlsmith_identity_free(tlsmith_identity_load(text, text, NULL)));
+		SILENT(tlsmith_identity_free(load_encrypted(text, NULL, text)));
+		SILENT(tlsmith_identity_free(tlsmith_identity_load_mem(text, len, text, len, NULL)));
 		SILENT(tlsmith_identity_free(tlsmith_identity_load_chain(text)));
 		SILENT(tlsmith_identity_free(tlsmith_identity_load_chain_mem(text, len)));
-		SILENT(tlsmith_identity_free(tlsmith_identity_load_p12(text, text)));
+		SILENT(tlsmith_identity_free(load_encrypted(text, NULL, text)));
 		SILENT(tlsmith_identity_free(tlsmith_identity_insecure_load_p12_no_mac(text, text)));
-		SILENT(tlsmith_identity_free(tlsmith_identity_load_p12_mem(text, len, text)));
+		SILENT(tlsmith_identity_free(load_encrypted_mem(text, len, text)));
 		SILENT(tlsmith_csr_free(tlsmith_csr_load(text)));
 		SILENT(tlsmith_csr_free(tlsmith_csr_load_mem(text, len)));
 		SILENT((void)tlsmith_ctx_add_roots(ctx, text));

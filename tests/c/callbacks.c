@@ -38,7 +38,7 @@ static void the_hello_chooses_the_context(void)
 	CHECK_TEXT(heard.name, "a.example");
 	CHECK_TEXT(heard.alpn, "h3,h2");
 	CHECK_TEXT(tlsmith_conn_alpn(p.server), "h2");
-	CHECK_TEXT(tlsmith_cert_name(tlsmith_peer_cert(p.client, 0), 0, NULL), "a.example");
+	CHECK_TEXT(tlsmith_cert_name(tlsmith_conn_peer_cert(p.client, 0), 0, NULL), "a.example");
 	tlsmith_ctx_free(heard.answer);
 	stop(&p);
 
@@ -50,7 +50,7 @@ static void the_hello_chooses_the_context(void)
 	CHECK(meet(&p, NULL) == 0);
 	CHECK_TEXT(heard.name, "");
 	CHECK_TEXT(heard.alpn, "");
-	CHECK_TEXT(tlsmith_cert_name(tlsmith_peer_cert(p.client, 0), 0, NULL), "localhost");
+	CHECK_TEXT(tlsmith_cert_name(tlsmith_conn_peer_cert(p.client, 0), 0, NULL), "localhost");
 	CHECK(heard.count == 2);
 	stop(&p);
 
@@ -58,8 +58,8 @@ static void the_hello_chooses_the_context(void)
 	heard.answer = tlsmith_ctx_new();
 	prepare(&p);
 	tlsmith_ctx_set_hello(p.server_ctx, hear, &heard);
-	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_ALERT, tlsmith_error(p.client), "internal_error");
-	CHECK_FAILS(p.server_status, TLSMITH_ERR_STATE, tlsmith_error(p.server), "certificate");
+	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client), "internal_error");
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_STATE, tlsmith_conn_error(p.server), "certificate");
 	stop(&p);
 	tlsmith_ctx_free(heard.answer);
 	tlsmith_identity_free(a);
@@ -74,7 +74,7 @@ static struct seen {
 
 static int look(void *userdata, const tlsmith_conn *conn, int status)
 {
-	const tlsmith_cert *leaf = tlsmith_peer_cert(conn, 0);
+	const tlsmith_cert *leaf = tlsmith_conn_peer_cert(conn, 0);
 	char buf[10];
 
 	CHECK(userdata == &seen);
@@ -82,12 +82,12 @@ static int look(void *userdata, const tlsmith_conn *conn, int status)
 	seen.conn = conn;
 	seen.status = status;
 	snprintf(seen.subject, sizeof seen.subject, "%s", tlsmith_cert_subject(leaf));
-	snprintf(seen.root, sizeof seen.root, "%s", tlsmith_cert_subject(tlsmith_peer_verified(conn, 1)));
-	snprintf(seen.why, sizeof seen.why, "%s", conn ? tlsmith_error(conn) : "");
+	snprintf(seen.root, sizeof seen.root, "%s", tlsmith_cert_subject(tlsmith_conn_verified_cert(conn, 1)));
+	snprintf(seen.why, sizeof seen.why, "%s", conn ? tlsmith_conn_error(conn) : "");
 	/* No other call may be made on it: it would wait for itself. */
 	if (conn != NULL) {
 		CHECK(tlsmith_read((tlsmith_conn *)conn, buf, 10) == TLSMITH_ERR_STATE);
-		CHECK(tlsmith_events(conn) == 0 && tlsmith_conn_tickets(conn) == 0);
+		CHECK(tlsmith_conn_events(conn) == 0 && tlsmith_conn_tickets(conn) == 0);
 		CHECK_TEXT(tlsmith_conn_report(conn), "");
 	}
 	return seen.answer;
@@ -97,7 +97,7 @@ static int look(void *userdata, const tlsmith_conn *conn, int status)
 static int look_at_ocsp(void *userdata, const tlsmith_conn *conn, int status)
 {
 	size_t len = 1;
-	const uint8_t *response = tlsmith_peer_ocsp(conn, &len);
+	const uint8_t *response = tlsmith_conn_peer_ocsp(conn, &len);
 	const char *expected = userdata;
 
 	if (response == NULL ? len != 0 : memcmp(response, expected, len) != 0)
@@ -119,8 +119,8 @@ static void the_verify_callback_sees_the_ocsp_response(void)
 			if (stapled)
 				tlsmith_ctx_set_ocsp(p.server_ctx, response, 5);
 			CHECK(meet(&p, "localhost") == (stapled ? 0 : TLSMITH_ERR_CERT_OCSP));
-			CHECK(tlsmith_alert(p.server) == (stapled ? -1 : 113));
-			CHECK((tlsmith_peer_ocsp(p.client, NULL) != NULL) == stapled);
+			CHECK(tlsmith_conn_alert(p.server) == (stapled ? -1 : 113));
+			CHECK((tlsmith_conn_peer_ocsp(p.client, NULL) != NULL) == stapled);
 			stop(&p);
 		}
 	}
@@ -150,7 +150,7 @@ static void the_verify_callback_has_the_last_word(void)
 	CHECK(seen.count == 1 && seen.status == 0 && seen.conn == p.client);
 	CHECK_TEXT(seen.subject, "CN=localhost");
 	CHECK_TEXT(seen.root, "CN=tlsmith CA");
-	kept = tlsmith_peer_cert(p.client, 0);
+	kept = tlsmith_conn_peer_cert(p.client, 0);
 	CHECK_TEXT(tlsmith_cert_subject(kept), "CN=localhost");
 	stop(&p);
 
@@ -158,12 +158,12 @@ static void the_verify_callback_has_the_last_word(void)
 		seen.answer = refusals[i].answer;
 		prepare(&p);
 		tlsmith_ctx_set_verify(p.client_ctx, look, &seen);
-		CHECK_FAILS(meet(&p, "localhost"), refusals[i].code, tlsmith_error(p.client),
+		CHECK_FAILS(meet(&p, "localhost"), refusals[i].code, tlsmith_conn_error(p.client),
 		    "verify callback refused the certificate of 'CN=localhost'");
 		CHECK(p.server_status == TLSMITH_ERR_ALERT);
-		CHECK(tlsmith_alert(p.server) == refusals[i].alert);
-		CHECK(tlsmith_peer_verified(p.client, 0) == NULL);
-		CHECK(tlsmith_peer_cert(p.client, 0) == NULL);
+		CHECK(tlsmith_conn_alert(p.server) == refusals[i].alert);
+		CHECK(tlsmith_conn_verified_cert(p.client, 0) == NULL);
+		CHECK(tlsmith_conn_peer_cert(p.client, 0) == NULL);
 		stop(&p);
 	}
 
@@ -190,10 +190,10 @@ static void the_verify_callback_has_the_last_word(void)
 	stop(&p);
 	prepare(&p);
 	tlsmith_ctx_set_verify(p.client_ctx, look, &seen);
-	CHECK(tlsmith_ctx_verify(p.client_ctx, localhost, "localhost", 0) == 0);
+	CHECK(tlsmith_ctx_verify(p.client_ctx, localhost, "localhost", NULL, 0) == 0);
 	CHECK(seen.conn == NULL && strcmp(seen.subject, "") == 0);
 	seen.answer = TLSMITH_ERR_CERT_REVOKED;
-	CHECK(tlsmith_ctx_verify(p.client_ctx, localhost, "localhost", 0) == TLSMITH_ERR_CERT_REVOKED);
+	CHECK(tlsmith_ctx_verify(p.client_ctx, localhost, "localhost", NULL, 0) == TLSMITH_ERR_CERT_REVOKED);
 	connect_only(&p, "localhost");
 	stop(&p);
 	tlsmith_identity_free(user);
@@ -298,7 +298,7 @@ static void keys_can_be_in_another_process(void)
 	struct pair p;
 	pid_t child;
 
-	CHECK(tlsmith_identity_save(real, NULL, "external.key") == 0);
+	CHECK(tlsmith_identity_save(real, NULL, "external.key", NULL) == 0);
 	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd) == 0);
 	if ((child = fork()) == 0) {
 		close(fd[0]);
@@ -322,8 +322,8 @@ static void keys_can_be_in_another_process(void)
 	prepare(&p);
 	tlsmith_ctx_use(p.server_ctx, id);
 	CHECK(meet(&p, "hsm.example") < 0);
-	CHECK_FAILS(p.server_status, TLSMITH_ERR_IO, tlsmith_error(p.server), "sign callback");
-	CHECK(tlsmith_errno(p.server) == EACCES);
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_IO, tlsmith_conn_error(p.server), "sign callback");
+	CHECK(tlsmith_conn_errno(p.server) == EACCES);
 	stop(&p);
 	CHECK_NONE(tlsmith_issue_cert(id, "x.example", NULL), TLSMITH_ERR_ISSUE, "");
 	tlsmith_identity_free(id);
@@ -331,7 +331,7 @@ static void keys_can_be_in_another_process(void)
 	prepare(&p);
 	tlsmith_ctx_use(p.server_ctx, id);
 	CHECK(meet(&p, "hsm.example") < 0);
-	CHECK_FAILS(p.server_status, TLSMITH_ERR_IO, tlsmith_error(p.server), "1 to 8192");
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_IO, tlsmith_conn_error(p.server), "1 to 8192");
 	stop(&p);
 	tlsmith_identity_free(id);
 	CHECK_NONE(tlsmith_identity_external(pem, strlen(pem), NULL, NULL), TLSMITH_ERR_ARG,

@@ -75,9 +75,9 @@ static void three_steps(void)
 	opt.subject = opt.key_type = NULL;
 	opt.flags = TLSMITH_CERT_COPY_EXTENSIONS | TLSMITH_CERT_OUTLIVE_CA;
 	id = tlsmith_sign_csr(ca, csr, &opt);
-	CHECK(tlsmith_identity_save(ca, "ca_cert.pem", "ca_keypair.pem") == 0);
-	CHECK(tlsmith_csr_save(csr, "server_csr.pem", "server_keypair.pem") == 0);
-	CHECK(tlsmith_identity_save(id, "server_cert.pem", "server_copy.pem") == 0);
+	CHECK(tlsmith_identity_save(ca, "ca_cert.pem", "ca_keypair.pem", NULL) == 0);
+	CHECK(tlsmith_csr_save(csr, "server_csr.pem", "server_keypair.pem", NULL) == 0);
+	CHECK(tlsmith_identity_save(id, "server_cert.pem", "server_copy.pem", NULL) == 0);
 	CHECK(has_mode("server_csr.pem", 0644) && has_mode("server_keypair.pem", 0600));
 
 	CHECK_TEXT(tlsmith_cert_subject(leaf(ca)), "CN=ROOT CA");
@@ -102,7 +102,7 @@ static void three_steps(void)
 	CHECK_RUNS("openssl x509 -req -in server_csr.pem -copy_extensions copyall -CA ca_cert.pem "
 	    "-CAkey ca_keypair.pem -days 3650 -out theirs.pem && "
 	    "openssl verify -x509_strict -CAfile ca_cert.pem theirs.pem");
-	again = tlsmith_identity_load("theirs.pem", "server_keypair.pem");
+	again = tlsmith_identity_load("theirs.pem", "server_keypair.pem", NULL);
 	CHECK_TEXT(tlsmith_identity_key_pem(again), tlsmith_identity_key_pem(id));
 	CHECK_TEXT(tlsmith_cert_name(leaf(again), 0, NULL), "localhost");
 
@@ -132,7 +132,7 @@ static void other_names_of_requests_are_signed_only_with_the_flag(tlsmith_identi
 	opt.flags = TLSMITH_CERT_ALLOW_OTHER_NAMES;
 	id = tlsmith_sign_csr(ca, csr, &opt);
 	CHECK_TEXT(tlsmith_cert_name(leaf(id), 0, NULL), "a.example");
-	CHECK(tlsmith_identity_save(id, "upn.pem", NULL) == 0);
+	CHECK(tlsmith_identity_save(id, "upn.pem", NULL, NULL) == 0);
 	CHECK_RUNS("openssl x509 -in upn.pem -noout -ext subjectAltName && grep -q 'Registered ID' "
 	    "output");
 	tlsmith_identity_free(id);
@@ -159,7 +159,7 @@ static void requests_of_openssl_are_signed(tlsmith_identity *ca)
 	len = read_file("alice.csr", pem, sizeof pem);
 	same = tlsmith_csr_load_mem(pem, len);
 	CHECK_TEXT(tlsmith_csr_pem(same), pem);
-	CHECK_FAILS(tlsmith_csr_save(csr, NULL, "alice.copy"), TLSMITH_ERR_STATE,
+	CHECK_FAILS(tlsmith_csr_save(csr, NULL, "alice.copy", NULL), TLSMITH_ERR_STATE,
 	    tlsmith_last_error(), "no private key to save");
 
 	plain = tlsmith_sign_csr(ca, csr, NULL);
@@ -168,7 +168,7 @@ static void requests_of_openssl_are_signed(tlsmith_identity *ca)
 	CHECK_TEXT(tlsmith_cert_name(leaf(plain), 1, NULL), "192.0.2.7");
 	CHECK_TEXT(tlsmith_cert_extended_key_usage(leaf(plain)), "serverAuth");
 	CHECK_TEXT(tlsmith_identity_key_pem(plain), "");
-	CHECK_FAILS(tlsmith_identity_save_p12(plain, "alice.p12", NULL, "p"), TLSMITH_ERR_STATE,
+	CHECK_FAILS(tlsmith_identity_save_p12(plain, "alice.p12", NULL, "p", 0), TLSMITH_ERR_STATE,
 	    tlsmith_last_error(), "no private key to save");
 	opt.flags = TLSMITH_CERT_COPY_EXTENSIONS;
 	copied = tlsmith_sign_csr(ca, csr, &opt);
@@ -218,51 +218,51 @@ static void keys_are_kept_under_passwords(tlsmith_identity *id, tlsmith_csr *csr
 	static char p12[16384];
 	tlsmith_identity *again;
 
-	CHECK(tlsmith_identity_save_encrypted(id, "id.pem", "id.key", "secret \xc3\xa9") == 0);
+	CHECK(tlsmith_identity_save(id, "id.pem", "id.key", "secret \xc3\xa9") == 0);
 	CHECK(has_mode("id.pem", 0644) && has_mode("id.key", 0600));
 	CHECK_RUNS("grep -q 'BEGIN ENCRYPTED PRIVATE KEY' id.key");
 	CHECK_RUNS("openssl pkey -in id.key -passin 'pass:secret \xc3\xa9' -noout");
 	/* Which error OpenSSL has depends on the key: one wrong password in 256 leaves a padding. */
 	CHECK_RUNS("! openssl pkey -in id.key -passin pass:other -noout 2>/dev/null");
-	again = tlsmith_identity_load_encrypted("id.pem", "id.key", "secret \xc3\xa9");
+	again = load_encrypted("id.pem", "id.key", "secret \xc3\xa9");
 	CHECK_TEXT(tlsmith_identity_key_pem(again), tlsmith_identity_key_pem(id));
 	CHECK_TEXT(tlsmith_identity_cert_pem(again), tlsmith_identity_cert_pem(id));
-	CHECK_NONE(tlsmith_identity_load_encrypted("id.pem", "id.key", "other"), TLSMITH_ERR_ARG,
+	CHECK_NONE(load_encrypted("id.pem", "id.key", "other"), TLSMITH_ERR_ARG,
 	    "does not open the private key");
-	CHECK_NONE(tlsmith_identity_load("id.pem", "id.key"), TLSMITH_ERR_ARG,
+	CHECK_NONE(tlsmith_identity_load("id.pem", "id.key", NULL), TLSMITH_ERR_ARG,
 	    "give its password");
 	tlsmith_identity_free(again);
-	CHECK(tlsmith_csr_save_encrypted(csr, "csr.pem", "csr.key", "secret") == 0);
+	CHECK(tlsmith_csr_save(csr, "csr.pem", "csr.key", "secret") == 0);
 	CHECK(has_mode("csr.pem", 0644) && has_mode("csr.key", 0600));
 	CHECK_RUNS("grep -q 'BEGIN ENCRYPTED PRIVATE KEY' csr.key");
 	CHECK_RUNS("openssl pkey -in csr.key -passin pass:secret -pubout >csr.pub && "
 	    "openssl req -in csr.pem -pubkey -noout | cmp - csr.pub");
 
-	CHECK(tlsmith_identity_save_p12(id, "id.p12", NULL, "secret") == 0);
+	CHECK(tlsmith_identity_save_p12(id, "id.p12", NULL, "secret", 0) == 0);
 	CHECK(has_mode("id.p12", 0600));
 	CHECK_RUNS("openssl pkcs12 -in id.p12 -passin pass:secret -noenc && "
 	    "grep -q 'friendlyName: localhost' output && grep -q 'BEGIN PRIVATE KEY' output");
 	CHECK_STOPS("openssl pkcs12 -in id.p12 -passin pass:other -noenc >output 2>&1",
 	    "invalid password");
-	again = tlsmith_identity_load_p12("id.p12", "secret");
+	again = load_encrypted("id.p12", NULL, "secret");
 	CHECK_TEXT(tlsmith_identity_key_pem(again), tlsmith_identity_key_pem(id));
 	CHECK_TEXT(tlsmith_identity_cert_pem(again), tlsmith_identity_cert_pem(id));
 	tlsmith_identity_free(again);
-	CHECK_NONE(tlsmith_identity_load_p12("id.p12", "other"), TLSMITH_ERR_ARG,
+	CHECK_NONE(load_encrypted("id.p12", NULL, "other"), TLSMITH_ERR_ARG,
 	    "does not open the PKCS#12 file");
-	CHECK(tlsmith_identity_save_p12_legacy(id, "old.p12", "our site", "secret") == 0);
+	CHECK(tlsmith_identity_save_p12(id, "old.p12", "our site", "secret", TLSMITH_P12_LEGACY) == 0);
 	CHECK(has_mode("old.p12", 0600));
 	CHECK_RUNS("openssl pkcs12 -legacy -in old.p12 -passin pass:secret -noenc -info 2>&1 | "
 	    "grep -q 'pbeWithSHA1And3-KeyTripleDES-CBC'");
-	again = tlsmith_identity_load_p12("old.p12", "secret");
+	again = load_encrypted("old.p12", NULL, "secret");
 	CHECK_TEXT(tlsmith_identity_cert_pem(again), tlsmith_identity_cert_pem(id));
 	tlsmith_identity_free(again);
-	CHECK(tlsmith_identity_save_p12(id, "named.p12", "our site", "secret") == 0);
+	CHECK(tlsmith_identity_save_p12(id, "named.p12", "our site", "secret", 0) == 0);
 	CHECK_RUNS("openssl pkcs12 -in named.p12 -passin pass:secret -noenc | "
 	    "grep -q 'friendlyName: our site'");
 	CHECK_RUNS("openssl pkcs12 -in id.p12 -passin pass:secret -noenc -out all.pem && "
 	    "openssl pkcs12 -export -in all.pem -passout pass:theirs -out theirs.p12");
-	again = tlsmith_identity_load_p12_mem(p12, read_file("theirs.p12", p12, sizeof p12),
+	again = load_encrypted_mem(p12, read_file("theirs.p12", p12, sizeof p12),
 	    "theirs");
 	CHECK_TEXT(tlsmith_identity_key_pem(again), tlsmith_identity_key_pem(id));
 	tlsmith_identity_free(again);
@@ -294,10 +294,10 @@ static void revoked_is_refused(tlsmith_identity *ca, tlsmith_identity *kept)
 	crl = tlsmith_gen_crl(ca, serials, 0);
 	empty = tlsmith_gen_crl(ca, "", 1);
 	CHECK(tlsmith_crl_save(crl, "crl.pem") == 0 && has_mode("crl.pem", 0644));
-	CHECK(tlsmith_identity_save(ca, "crl_ca.pem", NULL) == 0);
-	CHECK(tlsmith_identity_save(other, "other_ca.pem", NULL) == 0);
-	CHECK(tlsmith_identity_save(gone, "gone.pem", NULL) == 0);
-	CHECK(tlsmith_identity_save(kept, "kept.pem", NULL) == 0);
+	CHECK(tlsmith_identity_save(ca, "crl_ca.pem", NULL, NULL) == 0);
+	CHECK(tlsmith_identity_save(other, "other_ca.pem", NULL, NULL) == 0);
+	CHECK(tlsmith_identity_save(gone, "gone.pem", NULL, NULL) == 0);
+	CHECK(tlsmith_identity_save(kept, "kept.pem", NULL, NULL) == 0);
 	CHECK_RUNS("openssl crl -in crl.pem -CAfile crl_ca.pem -noout && grep -q 'verify OK' output");
 	CHECK_RUNS("openssl crl -in crl.pem -CAfile other_ca.pem -noout; ! grep -q 'verify OK' output");
 	CHECK_RUNS("openssl verify -crl_check -CRLfile crl.pem -CAfile crl_ca.pem kept.pem");
@@ -307,24 +307,24 @@ static void revoked_is_refused(tlsmith_identity *ca, tlsmith_identity *kept)
 	ctx = tlsmith_ctx_new();
 	CHECK(tlsmith_ctx_add_roots(ctx, "crl_ca.pem") == 0);
 	CHECK(tlsmith_ctx_add_crl(ctx, "crl.pem") == 0);
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, gone, NULL, 0), TLSMITH_ERR_CERT_REVOKED,
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, gone, NULL, NULL, 0), TLSMITH_ERR_CERT_REVOKED,
 	    tlsmith_last_error(), "(keyCompromise)");
 	CHECK(strstr(tlsmith_last_error(), "gone.example") != NULL);
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, past, "past.example", 0), TLSMITH_ERR_CERT_REVOKED,
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, past, "past.example", NULL, 0), TLSMITH_ERR_CERT_REVOKED,
 	    tlsmith_last_error(), "past.example");
-	CHECK(tlsmith_ctx_verify(ctx, kept, "localhost", 0) == 0);
+	CHECK(tlsmith_ctx_verify(ctx, kept, "localhost", NULL, 0) == 0);
 	/* It is good for seven days, the empty one for one. */
-	CHECK(tlsmith_ctx_verify(ctx, kept, NULL, now + 7 * DAY - 60) == 0);
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, kept, NULL, now + 7 * DAY + 60),
+	CHECK(tlsmith_ctx_verify(ctx, kept, NULL, NULL, now + 7 * DAY - 60) == 0);
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, kept, NULL, NULL, now + 7 * DAY + 60),
 	    TLSMITH_ERR_CERT_REVOKED, tlsmith_last_error(), "new enough");
 	tlsmith_ctx_free(ctx);
 	ctx = trusting(ca, tlsmith_crl_pem(empty));
-	CHECK(tlsmith_ctx_verify(ctx, gone, NULL, now + DAY - 60) == 0);
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, gone, NULL, now + DAY + 60), TLSMITH_ERR_CERT_REVOKED,
+	CHECK(tlsmith_ctx_verify(ctx, gone, NULL, NULL, now + DAY - 60) == 0);
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, gone, NULL, NULL, now + DAY + 60), TLSMITH_ERR_CERT_REVOKED,
 	    tlsmith_last_error(), "new enough");
 	tlsmith_ctx_free(ctx);
 	ctx = trusting(ca, tlsmith_crl_pem(strange));
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, kept, NULL, 0), TLSMITH_ERR_CERT_REVOKED,
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, kept, NULL, NULL, 0), TLSMITH_ERR_CERT_REVOKED,
 	    tlsmith_last_error(), "CRL");
 	tlsmith_ctx_free(ctx);
 	tlsmith_crl_free(crl);
@@ -338,7 +338,7 @@ static void revoked_is_refused(tlsmith_identity *ca, tlsmith_identity *kept)
 /* Another thread has verified nothing. */
 static void *verified_there(void *ctx)
 {
-	return (void *)tlsmith_ctx_verified(ctx, 0);
+	return (void *)tlsmith_ctx_verified_cert(ctx, 0);
 }
 
 static void chains_are_verified(void)
@@ -370,43 +370,43 @@ static void chains_are_verified(void)
 	CHECK(tlsmith_cert_path_len(leaf(id)) == -1);
 
 	ctx = trusting(ca, NULL);
-	CHECK(tlsmith_ctx_verified(ctx, 0) == NULL);
-	CHECK(tlsmith_ctx_verify(ctx, id, "www.example.org", 0) == 0);
-	CHECK_TEXT(tlsmith_cert_sha256(tlsmith_ctx_verified(ctx, 0)), tlsmith_cert_sha256(leaf(id)));
-	CHECK_TEXT(tlsmith_cert_subject(tlsmith_ctx_verified(ctx, 1)), "CN=Middle");
-	root = tlsmith_ctx_verified(ctx, 2);
+	CHECK(tlsmith_ctx_verified_cert(ctx, 0) == NULL);
+	CHECK(tlsmith_ctx_verify(ctx, id, "www.example.org", NULL, 0) == 0);
+	CHECK_TEXT(tlsmith_cert_sha256(tlsmith_ctx_verified_cert(ctx, 0)), tlsmith_cert_sha256(leaf(id)));
+	CHECK_TEXT(tlsmith_cert_subject(tlsmith_ctx_verified_cert(ctx, 1)), "CN=Middle");
+	root = tlsmith_ctx_verified_cert(ctx, 2);
 	CHECK_TEXT(tlsmith_cert_sha256(root), tlsmith_cert_sha256(leaf(ca)));
-	CHECK(tlsmith_ctx_verified(ctx, 3) == NULL && tlsmith_ctx_verified(wrong, 0) == NULL);
+	CHECK(tlsmith_ctx_verified_cert(ctx, 3) == NULL && tlsmith_ctx_verified_cert(wrong, 0) == NULL);
 	CHECK(pthread_create(&thread, NULL, verified_there, ctx) == 0);
 	CHECK(pthread_join(thread, &there) == 0 && there == NULL);
-	CHECK(tlsmith_ctx_verified(ctx, 2) == root);
+	CHECK(tlsmith_ctx_verified_cert(ctx, 2) == root);
 	/* What is borrowed from a path may be given to the call that lets it go. */
-	CHECK(tlsmith_ctx_verify(ctx, id, tlsmith_cert_name(tlsmith_ctx_verified(ctx, 0), 0, NULL), 0) == 0);
+	CHECK(tlsmith_ctx_verify(ctx, id, tlsmith_cert_name(tlsmith_ctx_verified_cert(ctx, 0), 0, NULL), NULL, 0) == 0);
 
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, "example.org", 0), TLSMITH_ERR_CERT_NAME,
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, "example.org", NULL, 0), TLSMITH_ERR_CERT_NAME,
 	    tlsmith_last_error(), "certificate is for 'www.example.org', you asked for 'example.org'");
-	CHECK(tlsmith_ctx_verified(ctx, 0) == NULL);
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, NULL, time(NULL) + 398 * DAY),
+	CHECK(tlsmith_ctx_verified_cert(ctx, 0) == NULL);
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, NULL, NULL, time(NULL) + 398 * DAY),
 	    TLSMITH_ERR_CERT_TIME, tlsmith_last_error(), "expired");
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, NULL, time(NULL) - DAY), TLSMITH_ERR_CERT_TIME,
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, NULL, NULL, time(NULL) - DAY), TLSMITH_ERR_CERT_TIME,
 	    tlsmith_last_error(), "not valid before");
-	CHECK_FAILS(tlsmith_ctx_verify(wrong, id, NULL, 0), TLSMITH_ERR_CERT_UNTRUSTED,
+	CHECK_FAILS(tlsmith_ctx_verify(wrong, id, NULL, NULL, 0), TLSMITH_ERR_CERT_UNTRUSTED,
 	    tlsmith_last_error(), "'CN=Top'");
 	/* A client's is no server's, whatever its name. */
-	CHECK(tlsmith_ctx_verify(ctx, user, NULL, 0) == 0);
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, user, "user.example.org", 0), TLSMITH_ERR_CERT,
+	CHECK(tlsmith_ctx_verify(ctx, user, NULL, NULL, 0) == 0);
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, user, "user.example.org", NULL, 0), TLSMITH_ERR_CERT,
 	    tlsmith_last_error(), "for clientAuth, not for serverAuth");
 	/* No refusal has made the context worse, but it is sealed. */
 	CHECK_TEXT(tlsmith_ctx_error(ctx), "");
-	CHECK(tlsmith_ctx_verify(ctx, id, "www.example.org", 0) == 0);
+	CHECK(tlsmith_ctx_verify(ctx, id, "www.example.org", NULL, 0) == 0);
 	CHECK_FAILS(tlsmith_ctx_add_crl(ctx, "crl.pem"), TLSMITH_ERR_STATE,
 	    tlsmith_ctx_error(ctx), "in use");
 	/* The path stays when the context goes, and is no other context's. */
-	root = tlsmith_ctx_verified(ctx, 2);
+	root = tlsmith_ctx_verified_cert(ctx, 2);
 	tlsmith_ctx_free(ctx);
 	ctx = trusting(ca, NULL);
 	CHECK_TEXT(tlsmith_cert_subject(root), "CN=Top");
-	CHECK(tlsmith_ctx_verified(ctx, 0) == NULL);
+	CHECK(tlsmith_ctx_verified_cert(ctx, 0) == NULL);
 	tlsmith_ctx_free(ctx);
 	tlsmith_ctx_free(wrong);
 	tlsmith_identity_free(ca);

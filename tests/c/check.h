@@ -54,7 +54,7 @@ static inline void check_text(const char *file, int line, const char *call, cons
 	tlsmith_ctx *ctx = tlsmith_ctx_new(); \
 	CHECK_FAILS(call, code, tlsmith_ctx_error(ctx), part); \
 	tlsmith_conn *c = tlsmith_conn_new(ctx); \
-	CHECK_FAILS(tlsmith_connect(c, "localhost", "1"), code, tlsmith_error(c), part); \
+	CHECK_FAILS(tlsmith_connect(c, "localhost", "1"), code, tlsmith_conn_error(c), part); \
 	tlsmith_conn_free(c); \
 	tlsmith_ctx_free(ctx); \
 } while (0)

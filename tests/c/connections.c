@@ -48,8 +48,8 @@ static void start(struct pair *p, const tlsmith_identity *id, const char *name)
 	tlsmith_ctx_use(p->server_ctx, id);
 	p->client = tlsmith_conn_new(p->client_ctx);
 	p->server = tlsmith_conn_new(p->server_ctx);
-	tlsmith_set_timeout(p->client, 60000);
-	tlsmith_set_timeout(p->server, 60000);
+	tlsmith_conn_set_timeout(p->client, 60000);
+	tlsmith_conn_set_timeout(p->server, 60000);
 	CHECK(tlsmith_connect_fd(p->client, p->fd[0], name) == 0);
 	CHECK(tlsmith_accept_fd(p->server, p->fd[1]) == 0);
 }
@@ -84,41 +84,41 @@ static void both_sides_talk_and_end(void)
 
 	start(&p, localhost, "localhost");
 	CHECK(tlsmith_conn_version(p.client) == 0);
-	CHECK(tlsmith_peer_cert(p.client, 0) == NULL);
+	CHECK(tlsmith_conn_peer_cert(p.client, 0) == NULL);
 	CHECK(shake(&p) == 0 && p.server_status == 0);
 	CHECK(tlsmith_conn_version(p.client) == 0x0304);
 	CHECK(strcmp(tlsmith_conn_group(p.client), "X25519MLKEM768") == 0);
 	CHECK(strncmp(tlsmith_conn_cipher(p.client), "TLS_AES_", 8) == 0);
 	CHECK(strcmp(tlsmith_conn_signature(p.client), "ecdsa_secp256r1_sha256") == 0);
 	CHECK(strcmp(tlsmith_conn_server_name(p.server), "localhost") == 0);
-	CHECK(tlsmith_fd(p.client) == p.fd[0]);
-	CHECK(strcmp(tlsmith_cert_sha256(tlsmith_peer_cert(p.client, 0)),
+	CHECK(tlsmith_conn_fd(p.client) == p.fd[0]);
+	CHECK(strcmp(tlsmith_cert_sha256(tlsmith_conn_peer_cert(p.client, 0)),
 	    tlsmith_cert_sha256(tlsmith_identity_cert(localhost, 0))) == 0);
-	CHECK(tlsmith_peer_cert(p.client, 0) == tlsmith_peer_cert(p.client, 0));
-	CHECK(strcmp(tlsmith_cert_pem(tlsmith_peer_verified(p.client, 1)),
+	CHECK(tlsmith_conn_peer_cert(p.client, 0) == tlsmith_conn_peer_cert(p.client, 0));
+	CHECK(strcmp(tlsmith_cert_pem(tlsmith_conn_verified_cert(p.client, 1)),
 	    tlsmith_identity_cert_pem(ca)) == 0);
-	CHECK(tlsmith_peer_cert(p.server, 0) == NULL);
+	CHECK(tlsmith_conn_peer_cert(p.server, 0) == NULL);
 
 	CHECK(tlsmith_write(p.client, "hello", 5) == 5);
 	CHECK(tlsmith_read(p.server, buf, 2) == 2);
-	CHECK(tlsmith_pending(p.server) == 3);
+	CHECK(tlsmith_conn_pending(p.server) == 3);
 	CHECK(tlsmith_read(p.server, buf, sizeof buf) == 3);
-	CHECK(tlsmith_events(p.server) == POLLIN);
+	CHECK(tlsmith_conn_events(p.server) == POLLIN);
 
 	/* Half-close, both ways. */
 	CHECK(tlsmith_shutdown(p.client) == 0);
 	CHECK(tlsmith_shutdown(p.client) == 0);
-	CHECK_FAILS(tlsmith_write(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_error(p.client),
+	CHECK_FAILS(tlsmith_write(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_conn_error(p.client),
 	    "close_notify");
 	CHECK(tlsmith_read(p.server, buf, sizeof buf) == 0);
 	CHECK(tlsmith_read(p.server, buf, sizeof buf) == 0);
-	CHECK(tlsmith_events(p.server) == 0);
+	CHECK(tlsmith_conn_events(p.server) == 0);
 	CHECK(tlsmith_write(p.server, "late", 4) == 4);
 	CHECK(tlsmith_shutdown(p.server) == 0);
 	CHECK(tlsmith_read(p.client, buf, sizeof buf) == 4);
 	CHECK(tlsmith_read(p.client, buf, sizeof buf) == 0);
 	CHECK_FAILS(tlsmith_connect_fd(p.client, p.fd[0], "localhost"), TLSMITH_ERR_STATE,
-	    tlsmith_error(p.client), "connected already");
+	    tlsmith_conn_error(p.client), "connected already");
 	stop(&p);
 }
 
@@ -132,17 +132,17 @@ static void wrong_peers_are_refused(void)
 	other_ca = tlsmith_gen_ca(&opt);
 	other = tlsmith_issue_cert(other_ca, "localhost", NULL);
 	start(&p, other, "localhost");
-	CHECK_FAILS(shake(&p), TLSMITH_ERR_CERT_UNTRUSTED, tlsmith_error(p.client), "CN=Other CA");
-	CHECK_FAILS(p.server_status, TLSMITH_ERR_ALERT, tlsmith_error(p.server), "unknown_ca");
-	CHECK(tlsmith_alert(p.server) == 48);
+	CHECK_FAILS(shake(&p), TLSMITH_ERR_CERT_UNTRUSTED, tlsmith_conn_error(p.client), "CN=Other CA");
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_ALERT, tlsmith_conn_error(p.server), "unknown_ca");
+	CHECK(tlsmith_conn_alert(p.server) == 48);
 	CHECK(tlsmith_write(p.client, "secret", 6) == TLSMITH_ERR_CERT_UNTRUSTED);
-	puts(tlsmith_error(p.client));
+	puts(tlsmith_conn_error(p.client));
 	stop(&p);
 
 	start(&p, localhost, "other.example");
-	CHECK_FAILS(shake(&p), TLSMITH_ERR_CERT_NAME, tlsmith_error(p.client),
+	CHECK_FAILS(shake(&p), TLSMITH_ERR_CERT_NAME, tlsmith_conn_error(p.client),
 	    "certificate is for 'localhost', you asked for 'other.example'");
-	puts(tlsmith_error(p.client));
+	puts(tlsmith_conn_error(p.client));
 	stop(&p);
 
 	memset(&opt, 0, sizeof opt);
@@ -159,9 +159,9 @@ static void wrong_peers_are_refused(void)
 	p.client_ctx = trusting(old_ca);
 	p.client = tlsmith_conn_new(p.client_ctx);
 	CHECK(tlsmith_connect_fd(p.client, p.fd[0], "localhost") == 0);
-	CHECK_FAILS(shake(&p), TLSMITH_ERR_CERT_TIME, tlsmith_error(p.client),
+	CHECK_FAILS(shake(&p), TLSMITH_ERR_CERT_TIME, tlsmith_conn_error(p.client),
 	    "expired on 2017-08-13");
-	puts(tlsmith_error(p.client));
+	puts(tlsmith_conn_error(p.client));
 	stop(&p);
 
 	tlsmith_identity_free(other_ca);
@@ -182,13 +182,13 @@ static void a_cut_connection_is_truncated_for_ever(void)
 	shutdown(p.fd[1], SHUT_RDWR);
 	CHECK(tlsmith_read(p.client, buf, sizeof buf) == 4);
 	CHECK_FAILS(tlsmith_read(p.client, buf, sizeof buf), TLSMITH_ERR_TRUNCATED,
-	    tlsmith_error(p.client), "without close_notify");
-	first = tlsmith_error(p.client);
+	    tlsmith_conn_error(p.client), "without close_notify");
+	first = tlsmith_conn_error(p.client);
 	puts(first);
 	CHECK(tlsmith_read(p.client, buf, sizeof buf) == TLSMITH_ERR_TRUNCATED);
 	/* Writing to nobody raises no signal. */
 	CHECK(tlsmith_write(p.client, "x", 1) == TLSMITH_ERR_IO);
-	CHECK(tlsmith_errno(p.client) == 32);
+	CHECK(tlsmith_conn_errno(p.client) == 32);
 	CHECK(strstr(first, "without close_notify") != NULL);
 	stop(&p);
 }
@@ -199,9 +199,9 @@ static void a_silent_peer_times_out(void)
 	struct timespec before, after;
 
 	start(&p, localhost, "localhost");
-	tlsmith_set_timeout(p.client, 50);
+	tlsmith_conn_set_timeout(p.client, 50);
 	clock_gettime(CLOCK_MONOTONIC, &before);
-	CHECK_FAILS(tlsmith_handshake(p.client), TLSMITH_ERR_TIMEOUT, tlsmith_error(p.client),
+	CHECK_FAILS(tlsmith_handshake(p.client), TLSMITH_ERR_TIMEOUT, tlsmith_conn_error(p.client),
 	    "within 50ms");
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	CHECK((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 >= 49);
@@ -214,7 +214,7 @@ static void garbage_is_a_broken_protocol(void)
 
 	start(&p, localhost, "localhost");
 	CHECK(write(p.fd[0], "\x16\x03\x01\x00\x05garbage!", 13) == 13);
-	CHECK_FAILS(tlsmith_handshake(p.server), TLSMITH_ERR_PROTOCOL, tlsmith_error(p.server), "TLS");
+	CHECK_FAILS(tlsmith_handshake(p.server), TLSMITH_ERR_PROTOCOL, tlsmith_conn_error(p.server), "TLS");
 	stop(&p);
 }
 
@@ -229,8 +229,8 @@ static void without_waiting_there_are_two_codes(void)
 	start(&p, localhost, "localhost");
 	fcntl(p.fd[0], F_SETFL, O_NONBLOCK);
 	fcntl(p.fd[1], F_SETFL, O_NONBLOCK);
-	tlsmith_set_timeout(p.client, -1);
-	tlsmith_set_timeout(p.server, -1);
+	tlsmith_conn_set_timeout(p.client, -1);
+	tlsmith_conn_set_timeout(p.server, -1);
 	CHECK(tlsmith_read(p.client, buf, sizeof buf) == TLSMITH_WANT_READ);
 	do {
 		a = tlsmith_handshake(p.server);
@@ -241,7 +241,7 @@ static void without_waiting_there_are_two_codes(void)
 	while ((n = tlsmith_write(p.client, data, sizeof data)) > 0)
 		sent += n;
 	CHECK(n == TLSMITH_WANT_WRITE);
-	CHECK(tlsmith_events(p.client) == (POLLIN | POLLOUT));
+	CHECK(tlsmith_conn_events(p.client) == (POLLIN | POLLOUT));
 	while (got < sent) {
 		n = tlsmith_read(p.server, data, sizeof data);
 		if (n > 0)
@@ -252,7 +252,7 @@ static void without_waiting_there_are_two_codes(void)
 		CHECK(n == 0 || n == TLSMITH_WANT_WRITE);
 	}
 	CHECK(tlsmith_flush(p.client) == 0);
-	CHECK(tlsmith_events(p.client) == POLLIN);
+	CHECK(tlsmith_conn_events(p.client) == POLLIN);
 	stop(&p);
 }
 
@@ -326,7 +326,7 @@ static void clients_show_certificates_when_asked(void)
 				CHECK(p.server_status == TLSMITH_ERR_CERT_MISSING);
 			else
 				CHECK(p.server_status == 0);
-			CHECK((tlsmith_peer_cert(p.server, 0) != NULL) ==
+			CHECK((tlsmith_conn_peer_cert(p.server, 0) != NULL) ==
 			    (mode != TLSMITH_CLIENT_AUTH_NONE && shows));
 			stop(&p);
 		}
@@ -365,9 +365,9 @@ static void accept_a_silent_client(int ms, const char *limit)
 	tlsmith_ctx_use(ctx, localhost);
 	c = tlsmith_conn_new(ctx);
 	if (ms != 0)
-		CHECK(tlsmith_set_handshake_timeout(c, ms) == 0);
+		CHECK(tlsmith_conn_set_handshake_timeout(c, ms) == 0);
 	CHECK(tlsmith_accept(c, listener) == 0);
-	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_TIMEOUT, tlsmith_error(c), limit);
+	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_TIMEOUT, tlsmith_conn_error(c), limit);
 	tlsmith_conn_free(c);
 	tlsmith_ctx_free(ctx);
 	close(silent);
@@ -397,8 +397,8 @@ static void clients_that_reset_are_no_mistake_of_the_program(void)
 	fd = accept(listener, NULL, NULL);
 	c = tlsmith_conn_new(ctx);
 	CHECK(tlsmith_accept_fd(c, fd) == 0);
-	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_IO, tlsmith_error(c), "reset");
-	CHECK(tlsmith_errno(c) == ECONNRESET);
+	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_IO, tlsmith_conn_error(c), "reset");
+	CHECK(tlsmith_conn_errno(c) == ECONNRESET);
 	tlsmith_conn_free(c);
 	close(fd);
 
@@ -409,7 +409,7 @@ static void clients_that_reset_are_no_mistake_of_the_program(void)
 	c = tlsmith_conn_new(ctx);
 	CHECK(tlsmith_accept(c, listener) == 0);
 	CHECK(write(patient, "GET / HTTP/1.0\r\n", 16) == 16);
-	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_PROTOCOL, tlsmith_error(c), "GET");
+	CHECK_FAILS(tlsmith_handshake(c), TLSMITH_ERR_PROTOCOL, tlsmith_conn_error(c), "GET");
 	tlsmith_conn_free(c);
 	close(patient);
 	close(listener);

@@ -86,9 +86,9 @@ static tlsmith_conn *client(void)
 {
 	tlsmith_conn *c = tlsmith_conn_new(ctx);
 
-	tlsmith_set_timeout(c, 30000);
+	tlsmith_conn_set_timeout(c, 30000);
 	if (!CHECK(tlsmith_connect(c, "127.0.0.1", port) == 0))
-		fprintf(stderr, "%s\n", tlsmith_error(c));
+		fprintf(stderr, "%s\n", tlsmith_conn_error(c));
 	return c;
 }
 
@@ -116,7 +116,7 @@ static void *be_busy(void *arg)
 	for (i = 0; i < VOLUME; i++)
 		data[i] = (unsigned char)((seed = seed * 1664525 + 1013904223) >> 24);
 	if (!CHECK(tlsmith_write(c, data, VOLUME) == VOLUME))
-		fprintf(stderr, "%s\n", tlsmith_error(c));
+		fprintf(stderr, "%s\n", tlsmith_conn_error(c));
 	CHECK(tlsmith_shutdown(c) == 0);
 	while (got < VOLUME && (n = tlsmith_read(c, back + got, VOLUME - got)) > 0)
 		got += n;
@@ -166,7 +166,7 @@ static void some_vanish(void)
 		c = client();
 		CHECK(tlsmith_write(c, "abandoned", 9) == 9);
 		if (i % 2)
-			setsockopt(tlsmith_fd(c), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+			setsockopt(tlsmith_conn_fd(c), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 		tlsmith_conn_free(c);
 	}
 }
@@ -177,7 +177,7 @@ static tlsmith_conn *get_stuck(void)
 	static char data[100000];
 	tlsmith_conn *c = client();
 
-	tlsmith_set_timeout(c, 0);
+	tlsmith_conn_set_timeout(c, 0);
 	while (tlsmith_write(c, data, sizeof data) > 0)
 		;
 	return c;
@@ -232,7 +232,7 @@ int main(int argc, char **argv)
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	signal(SIGPIPE, SIG_DFL);
-	CHECK(tlsmith_identity_save(id, "epoll.pem", "epoll.key") == 0);
+	CHECK(tlsmith_identity_save(id, "epoll.pem", "epoll.key", NULL) == 0);
 	ctx = tlsmith_ctx_new();
 	tlsmith_ctx_add_roots_mem(ctx, pem, strlen(pem));
 	choose_port();

@@ -192,7 +192,7 @@ static void channel_bindings_are_the_same_on_both_sides(void)
 		tlsmith_ctx_set_versions(p.client_ctx, versions[i % 2], versions[i % 2]);
 		connect_only(&p, "localhost");
 		CHECK_FAILS(tlsmith_conn_channel_binding(p.client, type, out, 64), TLSMITH_ERR_STATE,
-		    tlsmith_error(p.client), "handshake is complete");
+		    tlsmith_conn_error(p.client), "handshake is complete");
 		CHECK(shake(&p) == 0);
 		CHECK(tlsmith_conn_channel_binding(p.client, type, out, 64) == 32);
 		CHECK(tlsmith_conn_channel_binding(p.server, type, theirs, sizeof theirs) == 32);
@@ -217,16 +217,16 @@ static void channel_bindings_are_the_same_on_both_sides(void)
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		CHECK_FAILS(tlsmith_conn_channel_binding(p.client, bad[i].type, out, bad[i].len),
-		    bad[i].code, tlsmith_error(p.client), bad[i].part);
+		    bad[i].code, tlsmith_conn_error(p.client), bad[i].part);
 	CHECK_FAILS(tlsmith_conn_channel_binding(p.client, "tls-exporter", nothing, 64),
-	    TLSMITH_ERR_ARG, tlsmith_error(p.client), "out is NULL");
+	    TLSMITH_ERR_ARG, tlsmith_conn_error(p.client), "out is NULL");
 	CHECK_FAILS(tlsmith_conn_channel_binding(NULL, "tls-exporter", out, 64), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "conn is NULL");
 	stop(&p);
 	prepare(&p);
 	p.client = tlsmith_conn_new(p.client_ctx);
 	CHECK_FAILS(tlsmith_conn_channel_binding(p.client, "tls-exporter", out, 64),
-	    TLSMITH_ERR_STATE, tlsmith_error(p.client), "not connected yet");
+	    TLSMITH_ERR_STATE, tlsmith_conn_error(p.client), "not connected yet");
 	stop(&p);
 }
 
@@ -417,7 +417,7 @@ static void reserved_fields_are_zero(void)
 		cert.reserved[i] = load.reserved[i] = "x";
 		CHECK_NONE(tlsmith_gen_ca(&cert), TLSMITH_ERR_UNSUPPORTED, "reserved fields of opt");
 		CHECK_NONE(tlsmith_gen_csr("a", &cert), TLSMITH_ERR_UNSUPPORTED, "reserved fields of opt");
-		CHECK_NONE(tlsmith_identity_load_with("c.pem", "k.pem", &load), TLSMITH_ERR_UNSUPPORTED,
+		CHECK_NONE(tlsmith_identity_load("c.pem", "k.pem", &load), TLSMITH_ERR_UNSUPPORTED,
 		    "reserved fields of opt");
 		cert.size = offsetof(tlsmith_cert_options, reserved);
 		tlsmith_identity *older = tlsmith_gen_ca(&cert);

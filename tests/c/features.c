@@ -32,7 +32,7 @@ static void names_choose_what_is_agreed(void)
 	prepare(&p);
 	tlsmith_ctx_set_verify_schemes(p.client_ctx, "ed25519");
 	meet(&p, "localhost");
-	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_error(p.server), "signature");
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_conn_error(p.server), "signature");
 	stop(&p);
 
 	/* A list of one version leaves the other one alone. */
@@ -55,23 +55,23 @@ static void names_choose_what_is_agreed(void)
 	CHECK(meet(&p, "localhost") == 0);
 	CHECK(tlsmith_conn_version(p.client) == TLSMITH_TLS1_2);
 	CHECK_TEXT(tlsmith_conn_cipher(p.client), "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
-	CHECK_FAILS(tlsmith_key_update(p.client), TLSMITH_ERR_UNSUPPORTED, tlsmith_error(p.client),
+	CHECK_FAILS(tlsmith_conn_key_update(p.client), TLSMITH_ERR_UNSUPPORTED, tlsmith_conn_error(p.client),
 	    "TLS 1.2");
 	stop(&p);
 
 	prepare(&p);
 	tlsmith_ctx_set_alpn(p.client_ctx, "h3");
 	tlsmith_ctx_set_alpn(p.server_ctx, "h2");
-	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_ALERT, tlsmith_error(p.client),
+	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client),
 	    "no_application_protocol");
-	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_error(p.server), "ALPN");
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_conn_error(p.server), "ALPN");
 	stop(&p);
 
 	prepare(&p);
 	tlsmith_ctx_set_groups(p.client_ctx, "secp256r1");
 	tlsmith_ctx_set_groups(p.server_ctx, "secp384r1");
 	meet(&p, "localhost");
-	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_error(p.server), "group");
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_conn_error(p.server), "group");
 	stop(&p);
 }
 
@@ -108,7 +108,7 @@ static void an_identity_is_for_peers_that_name_its_issuer(void)
 		tlsmith_ctx_use(p.client_ctx, user);
 		tlsmith_ctx_match_issuer(p.client_ctx);
 		CHECK(meet(&p, "localhost") == 0 && p.server_status == 0);
-		CHECK((tlsmith_peer_cert(p.server, 0) != NULL) == known);
+		CHECK((tlsmith_conn_peer_cert(p.server, 0) != NULL) == known);
 		stop(&p);
 	}
 	tlsmith_identity_free(user);
@@ -159,7 +159,7 @@ static void a_server_has_an_identity_for_each_name(void)
 		tlsmith_ctx_use(p.server_ctx, wild);
 		tlsmith_ctx_use(p.server_ctx, a);
 		CHECK(meet(&p, cases[i].asked) == 0);
-		CHECK_TEXT(tlsmith_cert_name(tlsmith_peer_cert(p.client, 0), 0, NULL), cases[i].shown);
+		CHECK_TEXT(tlsmith_cert_name(tlsmith_conn_peer_cert(p.client, 0), 0, NULL), cases[i].shown);
 		CHECK_TEXT(tlsmith_conn_server_name(p.server), cases[i].asked);
 		stop(&p);
 	}
@@ -174,10 +174,10 @@ static void a_server_has_an_identity_for_each_name(void)
 	stop(&p);
 	prepare(&p);
 	tlsmith_ctx_require_known_name(p.server_ctx);
-	CHECK_FAILS(meet(&p, "other.example"), TLSMITH_ERR_ALERT, tlsmith_error(p.client),
+	CHECK_FAILS(meet(&p, "other.example"), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client),
 	    "unrecognized_name");
-	CHECK(tlsmith_alert(p.client) == 112);
-	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_error(p.server),
+	CHECK(tlsmith_conn_alert(p.client) == 112);
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_conn_error(p.server),
 	    "'other.example'");
 	stop(&p);
 	tlsmith_identity_free(a);
@@ -204,9 +204,9 @@ static void pins_and_single_certificates(void)
 	}
 	prepare(&p);
 	tlsmith_ctx_add_pin(p.client_ctx, wrong);
-	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_CERT_REFUSED, tlsmith_error(p.client), pins[0]);
+	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_CERT_REFUSED, tlsmith_conn_error(p.client), pins[0]);
 	CHECK(p.server_status == TLSMITH_ERR_ALERT);
-	CHECK(tlsmith_peer_cert(p.client, 0) == NULL);
+	CHECK(tlsmith_conn_peer_cert(p.client, 0) == NULL);
 	stop(&p);
 
 	for (i = 0; i < 2; i++) {
@@ -235,10 +235,10 @@ static void ocsp_responses_go_through(void)
 	prepare(&p);
 	tlsmith_ctx_set_ocsp(p.server_ctx, der, sizeof der);
 	CHECK(meet(&p, "localhost") == 0);
-	got = tlsmith_peer_ocsp(p.client, &len);
+	got = tlsmith_conn_peer_ocsp(p.client, &len);
 	CHECK(len == sizeof der && got != NULL && memcmp(got, der, len) == 0);
-	CHECK(tlsmith_peer_ocsp(p.client, NULL) == got);
-	CHECK(tlsmith_peer_ocsp(p.server, &len) == NULL && len == 0);
+	CHECK(tlsmith_conn_peer_ocsp(p.client, NULL) == got);
+	CHECK(tlsmith_conn_peer_ocsp(p.server, &len) == NULL && len == 0);
 	CHECK(strstr(tlsmith_conn_report(p.client), "5 bytes, not verified") != NULL);
 	stop(&p);
 }
@@ -257,25 +257,25 @@ static void both_sides_export_the_same(void)
 		prepare(&p);
 		tlsmith_ctx_set_versions(p.server_ctx, versions[i], versions[i]);
 		connect_only(&p, "localhost");
-		CHECK_FAILS(tlsmith_export(p.client, "EXPORTER-x", NULL, 0, with[0], 48),
-		    TLSMITH_ERR_STATE, tlsmith_error(p.client), "handshake");
+		CHECK_FAILS(tlsmith_conn_export(p.client, "EXPORTER-x", NULL, 0, with[0], 48),
+		    TLSMITH_ERR_STATE, tlsmith_conn_error(p.client), "handshake");
 		CHECK(shake(&p) == 0 && tlsmith_conn_version(p.client) == versions[i]);
-		CHECK(tlsmith_export(p.client, "EXPORTER-x", "abc", 3, with[0], 48) == 0);
-		CHECK(tlsmith_export(p.server, "EXPORTER-x", "abc", 3, with[1], 48) == 0);
-		CHECK(tlsmith_export(p.client, "EXPORTER-x", NULL, 0, without[0], 48) == 0);
-		CHECK(tlsmith_export(p.server, "EXPORTER-x", NULL, 0, without[1], 48) == 0);
+		CHECK(tlsmith_conn_export(p.client, "EXPORTER-x", "abc", 3, with[0], 48) == 0);
+		CHECK(tlsmith_conn_export(p.server, "EXPORTER-x", "abc", 3, with[1], 48) == 0);
+		CHECK(tlsmith_conn_export(p.client, "EXPORTER-x", NULL, 0, without[0], 48) == 0);
+		CHECK(tlsmith_conn_export(p.server, "EXPORTER-x", NULL, 0, without[1], 48) == 0);
 		CHECK(memcmp(with[0], with[1], 48) == 0);
 		CHECK(memcmp(without[0], without[1], 48) == 0);
 		CHECK(memcmp(with[0], without[0], 48) != 0);
-		CHECK(tlsmith_export(p.client, "EXPORTER-x", "", 0, empty, 48) == 0);
+		CHECK(tlsmith_conn_export(p.client, "EXPORTER-x", "", 0, empty, 48) == 0);
 		CHECK((memcmp(empty, without[0], 48) == 0) == (versions[i] == 0x0304));
-		CHECK(tlsmith_export(p.server, "EXPORTER-y", "abc", 3, with[1], 48) == 0);
+		CHECK(tlsmith_conn_export(p.server, "EXPORTER-y", "abc", 3, with[1], 48) == 0);
 		CHECK(memcmp(with[0], with[1], 48) != 0);
-		CHECK(tlsmith_export(p.client, NULL, NULL, 0, empty, 48) == TLSMITH_ERR_ARG);
-		CHECK_FAILS(tlsmith_export(p.client, label, NULL, 0, empty, 48), TLSMITH_ERR_ARG,
-		    tlsmith_error(p.client), "300 bytes");
-		CHECK(tlsmith_export(p.client, "EXPORTER-x", NULL, 0, empty, 0) == TLSMITH_ERR_ARG);
-		CHECK(tlsmith_export(p.client, "EXPORTER-x", nothing, 5, empty, 48) == TLSMITH_ERR_ARG);
+		CHECK(tlsmith_conn_export(p.client, NULL, NULL, 0, empty, 48) == TLSMITH_ERR_ARG);
+		CHECK_FAILS(tlsmith_conn_export(p.client, label, NULL, 0, empty, 48), TLSMITH_ERR_ARG,
+		    tlsmith_conn_error(p.client), "300 bytes");
+		CHECK(tlsmith_conn_export(p.client, "EXPORTER-x", NULL, 0, empty, 0) == TLSMITH_ERR_ARG);
+		CHECK(tlsmith_conn_export(p.client, "EXPORTER-x", nothing, 5, empty, 48) == TLSMITH_ERR_ARG);
 		stop(&p);
 	}
 }
@@ -289,7 +289,7 @@ static void keys_change_on_request(void)
 	prepare(&p);
 	CHECK(meet(&p, "localhost") == 0);
 	for (i = 0; i < 5; i++) {
-		CHECK(tlsmith_key_update(i % 2 ? p.server : p.client) == 0);
+		CHECK(tlsmith_conn_key_update(i % 2 ? p.server : p.client) == 0);
 		/* It is out already, with nothing written after it. */
 		CHECK(carry(i % 2 ? p.server : p.client, i % 2 ? p.client : p.server) > 20);
 		CHECK(tlsmith_write(p.client, "to", 2) == 2);
@@ -317,10 +317,10 @@ static void slices_are_written_as_one(void)
 	CHECK(tlsmith_writev(p.client, NULL, 0) == 0);
 	CHECK(tlsmith_writev(p.client, slices, 0) == 0);
 	slices[1].len = 1;
-	CHECK_FAILS(tlsmith_writev(p.client, slices, 3), TLSMITH_ERR_ARG, tlsmith_error(p.client),
+	CHECK_FAILS(tlsmith_writev(p.client, slices, 3), TLSMITH_ERR_ARG, tlsmith_conn_error(p.client),
 	    "NULL");
 	slices[0].len = slices[2].len = PTRDIFF_MAX;
-	CHECK_FAILS(tlsmith_writev(p.client, slices, 3), TLSMITH_ERR_ARG, tlsmith_error(p.client),
+	CHECK_FAILS(tlsmith_writev(p.client, slices, 3), TLSMITH_ERR_ARG, tlsmith_conn_error(p.client),
 	    "longer together");
 	stop(&p);
 }
@@ -370,7 +370,7 @@ static void a_report_has_every_line(void)
 	tlsmith_ctx_set_ech(p.client_ctx, ech_list, sizeof ech_list);
 	CHECK(meet(&p, "secret.test") == TLSMITH_ERR_NO_COMMON);
 	CHECK(tlsmith_conn_ech(p.client) == TLSMITH_ECH_REJECTED);
-	CHECK(strstr(tlsmith_error(p.client), "connect without ECH") != NULL);
+	CHECK(strstr(tlsmith_conn_error(p.client), "connect without ECH") != NULL);
 	CHECK(tlsmith_conn_ech_retry_configs(p.client, &len) == NULL && len == 0);
 	stop(&p);
 }

@@ -63,8 +63,8 @@ static void shake_over_sockets(struct pair *p)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, p->fd) == 0);
 	CHECK(tlsmith_connect_fd(p->client, p->fd[0], "localhost") == 0);
 	CHECK(tlsmith_accept_fd(p->server, p->fd[1]) == 0);
-	tlsmith_set_timeout(p->client, 0);
-	tlsmith_set_timeout(p->server, 0);
+	tlsmith_conn_set_timeout(p->client, 0);
+	tlsmith_conn_set_timeout(p->server, 0);
 	shake_in_turn(p);
 }
 
@@ -75,7 +75,7 @@ static int is_silent(int fd)
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 && errno == EAGAIN;
 }
 
-#define CHECK_REFUSED(call) CHECK_FAILS(call, TLSMITH_ERR_STATE, tlsmith_error(conn), "forked")
+#define CHECK_REFUSED(call) CHECK_FAILS(call, TLSMITH_ERR_STATE, tlsmith_conn_error(conn), "forked")
 
 /* Every call says why, and none of them sends anything. */
 static void check_inherited(tlsmith_conn *conn)
@@ -92,21 +92,21 @@ static void check_inherited(tlsmith_conn *conn)
 	CHECK_REFUSED(tlsmith_read_early(conn, buf, sizeof buf));
 	CHECK_REFUSED(tlsmith_flush(conn));
 	CHECK_REFUSED(tlsmith_shutdown(conn));
-	CHECK_REFUSED(tlsmith_key_update(conn));
-	CHECK_REFUSED(tlsmith_set_timeout(conn, 5));
+	CHECK_REFUSED(tlsmith_conn_key_update(conn));
+	CHECK_REFUSED(tlsmith_conn_set_timeout(conn, 5));
 	CHECK_REFUSED(tlsmith_feed(conn, "x", 1));
 	CHECK_REFUSED(tlsmith_drain(conn, buf, sizeof buf));
-	CHECK_REFUSED(tlsmith_drain_lent(conn, &lent));
-	CHECK_REFUSED(tlsmith_export(conn, "label", NULL, 0, buf, sizeof buf));
+	CHECK_REFUSED(tlsmith_drain_borrowed(conn, &lent));
+	CHECK_REFUSED(tlsmith_conn_export(conn, "label", NULL, 0, buf, sizeof buf));
 	CHECK_REFUSED(tlsmith_conn_handshake_bytes(conn, NULL, NULL));
 	CHECK_REFUSED(tlsmith_connect_mem(conn, "localhost"));
 	CHECK_REFUSED(tlsmith_accept_mem(conn));
-	CHECK(tlsmith_pending(conn) == 0 && tlsmith_events(conn) == 0);
+	CHECK(tlsmith_conn_pending(conn) == 0 && tlsmith_conn_events(conn) == 0);
 	CHECK(tlsmith_conn_version(conn) == 0 && tlsmith_conn_tickets(conn) == 0);
-	CHECK(tlsmith_peer_cert(conn, 0) == NULL && tlsmith_peer_verified(conn, 0) == NULL);
+	CHECK(tlsmith_conn_peer_cert(conn, 0) == NULL && tlsmith_conn_verified_cert(conn, 0) == NULL);
 	CHECK_TEXT(tlsmith_conn_cipher(conn), "");
 	CHECK_TEXT(tlsmith_conn_report(conn), "");
-	CHECK(tlsmith_errno(conn) == 0 && tlsmith_alert(conn) == -1);
+	CHECK(tlsmith_conn_errno(conn) == 0 && tlsmith_conn_alert(conn) == -1);
 }
 
 static void a_child_cannot_use_a_connection_of_its_parent(void)
@@ -199,7 +199,7 @@ static void a_child_does_not_wait_for_a_thread_of_its_parent_that_reads(void)
 	waiting.fd = p.fd[0];
 	CHECK(tlsmith_connect_io(p.client, waiting_read, waiting_write, &waiting, "localhost") == 0);
 	CHECK(tlsmith_accept_fd(p.server, p.fd[1]) == 0);
-	tlsmith_set_timeout(p.server, 0);
+	tlsmith_conn_set_timeout(p.server, 0);
 	shake_in_turn(&p);
 	waiting.waits = true;
 	CHECK(pthread_create(&reader, NULL, read_once, p.client) == 0);
@@ -300,8 +300,8 @@ static bool resumes_across_a_fork(tlsmith_ctx *server, bool child_is_server)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
 	child = begin_child();
 	begin(&p);
-	tlsmith_set_timeout(p.client, 60000);
-	tlsmith_set_timeout(p.server, 60000);
+	tlsmith_conn_set_timeout(p.client, 60000);
+	tlsmith_conn_set_timeout(p.server, 60000);
 	close(fd[child == 0]);
 	p.fd[0] = fd[child != 0];
 	if ((child == 0) == child_is_server) {
@@ -445,13 +445,13 @@ static void a_child_that_a_callback_forks_does_not_go_on_with_the_handshake(void
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, p.fd) == 0);
 	CHECK(tlsmith_connect_fd(p.client, p.fd[0], "localhost") == 0);
 	CHECK(tlsmith_accept_fd(p.server, p.fd[1]) == 0);
-	tlsmith_set_timeout(p.client, 0);
-	tlsmith_set_timeout(p.server, 0);
+	tlsmith_conn_set_timeout(p.client, 0);
+	tlsmith_conn_set_timeout(p.server, 0);
 	forked_in_callback = -1;
 	do {
 		a = tlsmith_handshake(p.client);
 		if (forked_in_callback == 0) {
-			CHECK_FAILS(a, TLSMITH_ERR_STATE, tlsmith_error(p.client), "forked");
+			CHECK_FAILS(a, TLSMITH_ERR_STATE, tlsmith_conn_error(p.client), "forked");
 			CHECK(is_silent(p.fd[1]));
 			end_child();
 		}

@@ -40,7 +40,7 @@ int main(void)
 {
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
 	tlsmith_identity *site = tlsmith_self_signed("localhost", NULL);
-	int status = tlsmith_ctx_verify(ctx, site, "localhost", 0);
+	int status = tlsmith_ctx_verify(ctx, site, "localhost", NULL, 0);
 
 	printf("%s%s\n", tlsmith_version(), status == TLSMITH_ERR_CERT_UNTRUSTED ? "" : " failed");
 	tlsmith_identity_free(site);

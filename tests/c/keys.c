@@ -46,10 +46,10 @@ static tlsmith_identity *load(int from_memory, const char *cert, const char *key
 	char cert_data[16384], key_data[16384];
 
 	if (!from_memory)
-		return tlsmith_identity_load_with(cert, key, opt);
+		return tlsmith_identity_load(cert, key, opt);
 	size_t cert_len = read_file(cert, cert_data, sizeof cert_data);
 	size_t key_len = key != NULL ? read_file(key, key_data, sizeof key_data) : 0;
-	return tlsmith_identity_load_mem_with(cert_data, cert_len, key != NULL ? key_data : NULL,
+	return tlsmith_identity_load_mem(cert_data, cert_len, key != NULL ? key_data : NULL,
 	    key_len, opt);
 }
 

@@ -181,7 +181,7 @@ static void early_data_is_accepted_once(void)
 	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == 0);
 	CHECK(tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_ACCEPTED && tlsmith_conn_early_data(p.server) == TLSMITH_EARLY_DATA_ACCEPTED);
 	CHECK(tlsmith_conn_resumed(p.client));
-	CHECK_FAILS(tlsmith_write_early(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_error(p.client),
+	CHECK_FAILS(tlsmith_write_early(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_conn_error(p.client),
 	    "handshake is complete");
 	CHECK(strstr(tlsmith_conn_report(p.client), "Early data:          accepted") != NULL);
 	/* What comes later is ordinary. */

@@ -54,26 +54,26 @@ static void null_is_refused(void)
 	CHECK(tlsmith_ctx_set_keylog_fn(NULL, NULL, NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_connect_fds(NULL, 0, 1, "a") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_accept_fds(NULL, 0, 1) == TLSMITH_ERR_ARG);
-	CHECK_FAILS(tlsmith_connect_fds(c, -1, 1, "a"), TLSMITH_ERR_ARG, tlsmith_error(c), "-1");
-	CHECK_FAILS(tlsmith_connect_fds(c, 0, -5, "a"), TLSMITH_ERR_ARG, tlsmith_error(c), "-5");
-	CHECK_FAILS(tlsmith_accept_fds(c, -1, 1), TLSMITH_ERR_ARG, tlsmith_error(c), "-1");
+	CHECK_FAILS(tlsmith_connect_fds(c, -1, 1, "a"), TLSMITH_ERR_ARG, tlsmith_conn_error(c), "-1");
+	CHECK_FAILS(tlsmith_connect_fds(c, 0, -5, "a"), TLSMITH_ERR_ARG, tlsmith_conn_error(c), "-5");
+	CHECK_FAILS(tlsmith_accept_fds(c, -1, 1), TLSMITH_ERR_ARG, tlsmith_conn_error(c), "-1");
 	CHECK(tlsmith_connect_io(NULL, no_read, no_write, NULL, "a") == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_accept_io(NULL, no_read, no_write, NULL) == TLSMITH_ERR_ARG);
 	CHECK_FAILS(tlsmith_connect_io(c, NULL, no_write, NULL, "a"), TLSMITH_ERR_ARG,
-	    tlsmith_error(c), "read is NULL");
-	CHECK_FAILS(tlsmith_accept_io(c, no_read, NULL, NULL), TLSMITH_ERR_ARG, tlsmith_error(c),
+	    tlsmith_conn_error(c), "read is NULL");
+	CHECK_FAILS(tlsmith_accept_io(c, no_read, NULL, NULL), TLSMITH_ERR_ARG, tlsmith_conn_error(c),
 	    "write is NULL");
 	CHECK_FAILS(tlsmith_connect_io(c, no_read, no_write, NULL, NULL), TLSMITH_ERR_ARG,
-	    tlsmith_error(c), "name of its server");
+	    tlsmith_conn_error(c), "name of its server");
 	CHECK(tlsmith_connect_mem(NULL, "a") == TLSMITH_ERR_ARG);
-	CHECK_FAILS(tlsmith_connect_mem(c, "no name"), TLSMITH_ERR_ARG, tlsmith_error(c), "no name");
-	CHECK_FAILS(tlsmith_connect_mem(c, "\xff"), TLSMITH_ERR_ARG, tlsmith_error(c), "UTF-8");
+	CHECK_FAILS(tlsmith_connect_mem(c, "no name"), TLSMITH_ERR_ARG, tlsmith_conn_error(c), "no name");
+	CHECK_FAILS(tlsmith_connect_mem(c, "\xff"), TLSMITH_ERR_ARG, tlsmith_conn_error(c), "UTF-8");
 	CHECK(tlsmith_accept_mem(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_feed(NULL, "a", 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_drain(NULL, buf, sizeof buf) == TLSMITH_ERR_ARG);
-	CHECK(tlsmith_drain_lent(NULL, &lent) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_drain_borrowed(NULL, &lent) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_writev(NULL, NULL, 0) == TLSMITH_ERR_ARG);
-	CHECK(tlsmith_key_update(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_conn_key_update(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_write_early(NULL, "a", 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_read_early(NULL, buf, sizeof buf) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_conn_tickets(NULL) == 0);
@@ -85,9 +85,9 @@ static void null_is_refused(void)
 	CHECK(tlsmith_conn_ech_retry_configs(c, NULL) == NULL);
 	CHECK_TEXT(tlsmith_conn_report(NULL), "");
 	CHECK_TEXT(tlsmith_conn_report(c), "");
-	CHECK(tlsmith_export(NULL, "a", NULL, 0, buf, 1) == TLSMITH_ERR_ARG);
-	CHECK(tlsmith_peer_ocsp(NULL, &len) == NULL && len == 0);
-	CHECK(tlsmith_peer_ocsp(c, NULL) == NULL);
+	CHECK(tlsmith_conn_export(NULL, "a", NULL, 0, buf, 1) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_conn_peer_ocsp(NULL, &len) == NULL && len == 0);
+	CHECK(tlsmith_conn_peer_ocsp(c, NULL) == NULL);
 	tlsmith_conn_free(c);
 	tlsmith_ctx_free(ctx);
 	CHECK(tlsmith_has("ech") && tlsmith_has("early-data"));
@@ -179,13 +179,13 @@ static void settings_that_contradict_each_other_make_no_connection(void)
 	tlsmith_ctx_set_groups(p.client_ctx, "X25519MLKEM768");
 	p.client = tlsmith_conn_new(p.client_ctx);
 	CHECK_FAILS(tlsmith_connect_mem(p.client, "localhost"), TLSMITH_ERR_ARG,
-	    tlsmith_error(p.client), "none of the groups");
+	    tlsmith_conn_error(p.client), "none of the groups");
 	stop(&p);
 
 	/* A server without a certificate. */
 	prepare(&p);
 	p.server = tlsmith_conn_new(p.client_ctx);
-	CHECK_FAILS(tlsmith_accept_mem(p.server), TLSMITH_ERR_STATE, tlsmith_error(p.server),
+	CHECK_FAILS(tlsmith_accept_mem(p.server), TLSMITH_ERR_STATE, tlsmith_conn_error(p.server),
 	    "certificate");
 	stop(&p);
 }
@@ -204,14 +204,14 @@ static ptrdiff_t make_call(int number, tlsmith_conn *c)
 	case 3: return tlsmith_write(c, "x", 1);
 	case 4: return tlsmith_writev(c, &slice, 1);
 	case 5: return tlsmith_flush(c);
-	case 6: return tlsmith_key_update(c);
+	case 6: return tlsmith_conn_key_update(c);
 	case 7: return tlsmith_write_early(c, "x", 1);
 	case 8: return tlsmith_shutdown(c);
-	case 9: return tlsmith_export(c, "x", NULL, 0, buf, 1);
+	case 9: return tlsmith_conn_export(c, "x", NULL, 0, buf, 1);
 	case 10: return tlsmith_conn_handshake_bytes(c, NULL, NULL);
 	case 11: return tlsmith_feed(c, "x", 1);
 	case 12: return tlsmith_drain(c, buf, sizeof buf);
-	case 13: return tlsmith_drain_lent(c, &lent);
+	case 13: return tlsmith_drain_borrowed(c, &lent);
 	default: return 99;
 	}
 }
@@ -224,11 +224,11 @@ static void nothing_works_before_it_is_connected(void)
 	prepare(&p);
 	p.client = tlsmith_conn_new(p.client_ctx);
 	for (i = 0; make_call(i, p.client) != 99; i++)
-		CHECK_FAILS(make_call(i, p.client), TLSMITH_ERR_STATE, tlsmith_error(p.client),
+		CHECK_FAILS(make_call(i, p.client), TLSMITH_ERR_STATE, tlsmith_conn_error(p.client),
 		    "not connected yet");
 	CHECK(i == 14);
-	CHECK(tlsmith_events(p.client) == 0 && tlsmith_pending(p.client) == 0);
-	CHECK(tlsmith_fd(p.client) == -1);
+	CHECK(tlsmith_conn_events(p.client) == 0 && tlsmith_conn_pending(p.client) == 0);
+	CHECK(tlsmith_conn_fd(p.client) == -1);
 	/* None of that did any harm. */
 	p.server = tlsmith_conn_new(p.server_ctx);
 	CHECK(tlsmith_connect_mem(p.client, "localhost") == 0);
@@ -257,7 +257,7 @@ static void a_connection_connects_once(void)
 		    i == 7 ? tlsmith_accept_io(c, no_read, no_write, NULL) :
 		    tlsmith_connect(c, "localhost", "1");
 
-		CHECK_FAILS(status, TLSMITH_ERR_STATE, tlsmith_error(c), "connected already");
+		CHECK_FAILS(status, TLSMITH_ERR_STATE, tlsmith_conn_error(c), "connected already");
 	}
 	CHECK(shake(&p) == 0);
 	stop(&p);
@@ -273,11 +273,11 @@ static void nothing_is_written_after_close_notify(void)
 	prepare(&p);
 	CHECK(meet(&p, "localhost") == 0);
 	CHECK(tlsmith_shutdown(p.client) == 0);
-	CHECK_FAILS(tlsmith_write(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_error(p.client),
+	CHECK_FAILS(tlsmith_write(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_conn_error(p.client),
 	    "close_notify");
 	CHECK_FAILS(tlsmith_writev(p.client, &(tlsmith_slice){ "x", 1 }, 1), TLSMITH_ERR_STATE,
-	    tlsmith_error(p.client), "close_notify");
-	CHECK_FAILS(tlsmith_key_update(p.client), TLSMITH_ERR_STATE, tlsmith_error(p.client),
+	    tlsmith_conn_error(p.client), "close_notify");
+	CHECK_FAILS(tlsmith_conn_key_update(p.client), TLSMITH_ERR_STATE, tlsmith_conn_error(p.client),
 	    "close_notify");
 	CHECK(tlsmith_flush(p.client) == 0 && tlsmith_shutdown(p.client) == 0);
 	CHECK(tlsmith_write(p.server, "late", 4) == 4);
@@ -305,12 +305,12 @@ static void memory_is_for_connections_over_memory(void)
 	prepare(&p);
 	p.client = tlsmith_conn_new(p.client_ctx);
 	CHECK(tlsmith_connect_fd(p.client, fd[0], "localhost") == 0);
-	CHECK_FAILS(tlsmith_feed(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_error(p.client),
+	CHECK_FAILS(tlsmith_feed(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_conn_error(p.client),
 	    "does not run over memory");
 	CHECK_FAILS(tlsmith_drain(p.client, buf, sizeof buf), TLSMITH_ERR_STATE,
-	    tlsmith_error(p.client), "does not run over memory");
-	CHECK_FAILS(tlsmith_drain_lent(p.client, &lent), TLSMITH_ERR_STATE,
-	    tlsmith_error(p.client), "does not run over memory");
+	    tlsmith_conn_error(p.client), "does not run over memory");
+	CHECK_FAILS(tlsmith_drain_borrowed(p.client, &lent), TLSMITH_ERR_STATE,
+	    tlsmith_conn_error(p.client), "does not run over memory");
 	stop(&p);
 	close(fd[0]);
 	close(fd[1]);
@@ -328,7 +328,7 @@ static void a_fatal_error_stays(void)
 	for (i = 0; i < 9; i++)
 		if (!CHECK(make_call(i, p.client) == TLSMITH_ERR_PROTOCOL))
 			fprintf(stderr, "call %d is %td\n", i, make_call(i, p.client));
-	CHECK(tlsmith_events(p.client) == 0 && tlsmith_pending(p.client) == 0);
+	CHECK(tlsmith_conn_events(p.client) == 0 && tlsmith_conn_pending(p.client) == 0);
 	CHECK(tlsmith_conn_version(p.client) == 0);
 	CHECK(strstr(tlsmith_conn_report(p.client), "Not connected") != NULL);
 	stop(&p);

@@ -16,8 +16,8 @@ static void begin_over_socket(struct pair *p)
 {
 	begin(p);
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, p->fd) == 0);
-	tlsmith_set_timeout(p->client, 60000);
-	tlsmith_set_timeout(p->server, 60000);
+	tlsmith_conn_set_timeout(p->client, 60000);
+	tlsmith_conn_set_timeout(p->server, 60000);
 	CHECK(tlsmith_connect_fd(p->client, p->fd[0], "localhost") == 0);
 	CHECK(tlsmith_accept_fd(p->server, p->fd[1]) == 0);
 }
@@ -89,7 +89,7 @@ static void *change_keys(void *conn)
 	int i;
 
 	for (i = 0; i < 12; i++) {
-		int status = tlsmith_key_update(conn);
+		int status = tlsmith_conn_key_update(conn);
 
 		if (status == 0 || is_turned_away(status))
 			continue;
@@ -103,12 +103,12 @@ static atomic_int looking;
 static void *look(void *conn)
 {
 	while (atomic_load(&looking)) {
-		tlsmith_set_timeout(conn, 60000);
-		CHECK(tlsmith_events(conn) >= 0);
-		tlsmith_pending(conn);
-		tlsmith_error(conn);
-		tlsmith_peer_cert(conn, 0);
-		tlsmith_peer_verified(conn, 0);
+		tlsmith_conn_set_timeout(conn, 60000);
+		CHECK(tlsmith_conn_events(conn) >= 0);
+		tlsmith_conn_pending(conn);
+		tlsmith_conn_error(conn);
+		tlsmith_conn_peer_cert(conn, 0);
+		tlsmith_conn_verified_cert(conn, 0);
 		CHECK(strlen(tlsmith_conn_report(conn)) > 0);
 		sched_yield();
 	}
@@ -211,7 +211,7 @@ static void *connect_often(void *arg)
 		CHECK(tlsmith_write(p.server, "hello", 5) == 5);
 		carry(p.server, p.client);
 		CHECK(tlsmith_read(p.client, buf, sizeof buf) == 5);
-		CHECK(tlsmith_peer_cert(p.client, 0) != NULL);
+		CHECK(tlsmith_conn_peer_cert(p.client, 0) != NULL);
 		atomic_fetch_add(&resumed, tlsmith_conn_resumed(p.client));
 		end(&p);
 	}

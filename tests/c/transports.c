@@ -15,7 +15,7 @@ static void one_thread_plays_both_sides(void)
 	ptrdiff_t n, taken = 0, got = 0;
 
 	start_over_memory(&p);
-	CHECK(tlsmith_fd(p.client) == -1);
+	CHECK(tlsmith_conn_fd(p.client) == -1);
 	CHECK(tlsmith_drain(p.client, buf, sizeof buf) == 0);
 	CHECK(tlsmith_read(p.server, buf, sizeof buf) == TLSMITH_WANT_READ);
 	shake(&p);
@@ -29,7 +29,7 @@ static void one_thread_plays_both_sides(void)
 	while ((n = tlsmith_write(p.client, data, sizeof data)) > 0)
 		taken += n;
 	CHECK(n == TLSMITH_WANT_WRITE && taken >= 65536 && taken < 1 << 20);
-	CHECK(tlsmith_events(p.client) == (POLLIN | POLLOUT));
+	CHECK(tlsmith_conn_events(p.client) == (POLLIN | POLLOUT));
 	while (got < taken) {
 		carry(p.client, p.server);
 		CHECK(tlsmith_flush(p.client) == 0 || tlsmith_flush(p.client) == TLSMITH_WANT_WRITE);
@@ -38,7 +38,7 @@ static void one_thread_plays_both_sides(void)
 			break;
 		got += n > 0 ? n : 0;
 	}
-	CHECK(got == taken && tlsmith_events(p.client) == POLLIN);
+	CHECK(got == taken && tlsmith_conn_events(p.client) == POLLIN);
 
 	/* The end, said and not said. */
 	CHECK(tlsmith_shutdown(p.client) == 0);
@@ -46,8 +46,8 @@ static void one_thread_plays_both_sides(void)
 	CHECK(tlsmith_read(p.server, buf, sizeof buf) == 0);
 	CHECK(tlsmith_feed(p.client, NULL, 0) == 0);
 	CHECK_FAILS(tlsmith_read(p.client, buf, sizeof buf), TLSMITH_ERR_TRUNCATED,
-	    tlsmith_error(p.client), "close_notify");
-	CHECK_FAILS(tlsmith_feed(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_error(p.client),
+	    tlsmith_conn_error(p.client), "close_notify");
+	CHECK_FAILS(tlsmith_feed(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_conn_error(p.client),
 	    "end");
 	end(&p);
 }
@@ -65,23 +65,23 @@ static void bytes_for_the_peer_are_lent_without_a_copy(void)
 		data[i] = (char)(i * 7 + i / 255);
 	start_over_memory(&p);
 	shake(&p);
-	CHECK(tlsmith_drain_lent(p.client, &lent) == 0 && lent == NULL);
+	CHECK(tlsmith_drain_borrowed(p.client, &lent) == 0 && lent == NULL);
 	CHECK(tlsmith_write(p.client, data, sizeof data) == sizeof data);
 	do {
-		n = tlsmith_drain_lent(p.client, &lent);
+		n = tlsmith_drain_borrowed(p.client, &lent);
 		if (!CHECK(n > 0 && lent != NULL && lent != before))
 			break;
 		/* Other calls leave it alone. */
-		CHECK(tlsmith_write(p.client, NULL, 0) == 0 && tlsmith_pending(p.client) == 0);
+		CHECK(tlsmith_write(p.client, NULL, 0) == 0 && tlsmith_conn_pending(p.client) == 0);
 		CHECK(tlsmith_feed(p.server, lent, (size_t)n) == 0);
 		before = lent;
 		pieces++;
 	} while (n >= 65536);
-	CHECK(pieces > 1 && tlsmith_events(p.client) == POLLIN);
+	CHECK(pieces > 1 && tlsmith_conn_events(p.client) == POLLIN);
 	while (got < sizeof data && (n = tlsmith_read(p.server, back + got, sizeof back - got)) > 0)
 		got += (size_t)n;
 	CHECK(got == sizeof data && memcmp(data, back, sizeof data) == 0);
-	CHECK_FAILS(tlsmith_drain_lent(p.client, NULL), TLSMITH_ERR_ARG, tlsmith_error(p.client),
+	CHECK_FAILS(tlsmith_drain_borrowed(p.client, NULL), TLSMITH_ERR_ARG, tlsmith_conn_error(p.client),
 	    "data is NULL");
 	end(&p);
 }
@@ -100,12 +100,12 @@ static void damage_on_the_way_is_noticed(void)
 	buf[n - 1] ^= 1;
 	CHECK(tlsmith_feed(p.server, buf, n) == 0);
 	CHECK_FAILS(tlsmith_read(p.server, buf, sizeof buf), TLSMITH_ERR_PROTOCOL,
-	    tlsmith_error(p.server), "damaged or forged");
+	    tlsmith_conn_error(p.server), "damaged or forged");
 	/* The alert waits for the peer. */
 	carry(p.server, p.client);
 	CHECK_FAILS(tlsmith_read(p.client, buf, sizeof buf), TLSMITH_ERR_ALERT,
-	    tlsmith_error(p.client), "bad_record_mac");
-	CHECK(tlsmith_alert(p.client) == 20);
+	    tlsmith_conn_error(p.client), "bad_record_mac");
+	CHECK(tlsmith_conn_alert(p.client) == 20);
 	end(&p);
 }
 
@@ -199,7 +199,7 @@ static void answers_that_cannot_be_are_errors(void)
 		CHECK(tlsmith_connect_io(p.client, answering_read, taking_write, NULL, "localhost") == 0);
 		CHECK_FAILS(tlsmith_handshake(p.client), cases[i].read_status, "", "");
 		if (cases[i].read_status == TLSMITH_ERR_IO)
-			CHECK(tlsmith_errno(p.client) == cases[i].left_errno);
+			CHECK(tlsmith_conn_errno(p.client) == cases[i].left_errno);
 		/* What was fatal stays. */
 		CHECK(tlsmith_read(p.client, buf, sizeof buf) == cases[i].read_status);
 		CHECK(tlsmith_write(p.client, "x", 1) == cases[i].read_status);
@@ -210,7 +210,7 @@ static void answers_that_cannot_be_are_errors(void)
 		    "localhost") == 0);
 		CHECK_FAILS(tlsmith_handshake(p.client), cases[i].write_status, "", "");
 		if (cases[i].write_status == TLSMITH_ERR_IO)
-			CHECK(tlsmith_errno(p.client) == cases[i].left_errno);
+			CHECK(tlsmith_conn_errno(p.client) == cases[i].left_errno);
 		end(&p);
 	}
 }
@@ -219,9 +219,9 @@ static ptrdiff_t calling_read(void *userdata, void *buf, size_t len)
 {
 	tlsmith_conn *conn = userdata;
 
-	CHECK_FAILS(tlsmith_read(conn, buf, len), TLSMITH_ERR_STATE, tlsmith_error(conn),
+	CHECK_FAILS(tlsmith_read(conn, buf, len), TLSMITH_ERR_STATE, tlsmith_conn_error(conn),
 	    "a callback of this connection");
-	CHECK(tlsmith_pending(conn) == 0 && tlsmith_conn_tickets(conn) == 0);
+	CHECK(tlsmith_conn_pending(conn) == 0 && tlsmith_conn_tickets(conn) == 0);
 	CHECK(tlsmith_conn_early_data(conn) == TLSMITH_EARLY_DATA_NONE);
 	errno = EAGAIN;
 	return -1;
@@ -247,8 +247,8 @@ static void pipes_have_time_limits_and_raise_no_signal(void)
 	begin(&p);
 	CHECK(pipe(p.fd) == 0 && pipe(p.fd + 2) == 0);
 	CHECK(tlsmith_connect_fds(p.client, p.fd[0], p.fd[3], "localhost") == 0);
-	CHECK(tlsmith_set_timeout(p.client, 30) == 0);
-	CHECK_FAILS(tlsmith_read(p.client, buf, 10), TLSMITH_ERR_TIMEOUT, tlsmith_error(p.client),
+	CHECK(tlsmith_conn_set_timeout(p.client, 30) == 0);
+	CHECK_FAILS(tlsmith_read(p.client, buf, 10), TLSMITH_ERR_TIMEOUT, tlsmith_conn_error(p.client),
 	    "within 30ms");
 	end(&p);
 	begin(&p);
@@ -256,8 +256,8 @@ static void pipes_have_time_limits_and_raise_no_signal(void)
 	close(p.fd[2]);
 	p.fd[2] = -1;
 	CHECK(tlsmith_connect_fds(p.client, p.fd[0], p.fd[3], "localhost") == 0);
-	CHECK_FAILS(tlsmith_handshake(p.client), TLSMITH_ERR_IO, tlsmith_error(p.client), "pipe");
-	CHECK(tlsmith_errno(p.client) == EPIPE);
+	CHECK_FAILS(tlsmith_handshake(p.client), TLSMITH_ERR_IO, tlsmith_conn_error(p.client), "pipe");
+	CHECK(tlsmith_conn_errno(p.client) == EPIPE);
 	end(&p);
 }
 

@@ -35,7 +35,7 @@ static void pause_for(const struct job *job, int status)
 	if (CHECK(status == TLSMITH_WANT_READ || status == TLSMITH_WANT_WRITE))
 		poll(&ready, 1, 1000);
 	else {
-		fprintf(stderr, "%s\n", tlsmith_error(job->conn));
+		fprintf(stderr, "%s\n", tlsmith_conn_error(job->conn));
 		exit(1);
 	}
 }
@@ -151,7 +151,7 @@ static void both_ways_over_pipes(void)
 	CHECK(pipe(p.fd) == 0 && pipe(p.fd + 2) == 0);
 	CHECK(tlsmith_connect_fds(p.client, p.fd[0], p.fd[3], "localhost") == 0);
 	CHECK(tlsmith_accept_fds(p.server, p.fd[2], p.fd[1]) == 0);
-	CHECK(tlsmith_fd(p.client) == -1);
+	CHECK(tlsmith_conn_fd(p.client) == -1);
 	both_ways(&p, "pipes", -1, -1);
 	end(&p);
 }

@@ -49,7 +49,7 @@ static int client(char **arg)
 	keep(status, tlsmith_ctx_error(ctx));
 	conn = tlsmith_conn_new(ctx);
 	if (status == 0) {
-		tlsmith_set_timeout(conn, 10000);
+		tlsmith_conn_set_timeout(conn, 10000);
 		status = tlsmith_connect(conn, "127.0.0.1", arg[0]);
 		if (status == 0 && (count = tlsmith_write(conn, sent, LENGTH)) < 0)
 			status = (int)count;
@@ -62,7 +62,7 @@ static int client(char **arg)
 		}
 		if (status == 0)
 			status = tlsmith_shutdown(conn);
-		keep(status, tlsmith_error(conn));
+		keep(status, tlsmith_conn_error(conn));
 	}
 	if (status == 0 && memcmp(sent, got, LENGTH) != 0)
 		status = -98;
@@ -93,7 +93,7 @@ static int server(char **arg)
 		getsockname(listener, (struct sockaddr *)&address, &length);
 		printf("%d\n", ntohs(address.sin_port));
 		fflush(stdout);
-		tlsmith_set_timeout(conn, 10000);
+		tlsmith_conn_set_timeout(conn, 10000);
 		status = tlsmith_accept(conn, listener);
 		while (status == 0 && (count = tlsmith_read(conn, buffer, sizeof buffer)) > 0) {
 			ptrdiff_t written = tlsmith_write(conn, buffer, (size_t)count);
@@ -101,7 +101,7 @@ static int server(char **arg)
 		}
 		if (status == 0)
 			status = count < 0 ? (int)count : tlsmith_shutdown(conn);
-		keep(status, tlsmith_error(conn));
+		keep(status, tlsmith_conn_error(conn));
 	}
 	tlsmith_conn_free(conn);
 	tlsmith_ctx_free(ctx);
@@ -122,15 +122,15 @@ static int save(const char *what, char **arg)
 	snprintf(first, sizeof first, "%s/cert.pem", arg[0]);
 	snprintf(second, sizeof second, "%s/key.pem", arg[0]);
 	if (strcmp(what, "save") == 0)
-		status = tlsmith_identity_save(id, first, second);
+		status = tlsmith_identity_save(id, first, second, NULL);
 	else if (strcmp(what, "encrypted") == 0)
-		status = tlsmith_identity_save_encrypted(id, first, second, "password");
+		status = tlsmith_identity_save(id, first, second, "password");
 	else if (strcmp(what, "together") == 0)
-		status = tlsmith_identity_save(id, first, first);
+		status = tlsmith_identity_save(id, first, first, NULL);
 	else if (strcmp(what, "csr") == 0)
-		status = tlsmith_csr_save(csr, first, second);
+		status = tlsmith_csr_save(csr, first, second, NULL);
 	else if (strcmp(what, "p12") == 0)
-		status = tlsmith_identity_save_p12(id, first, "name", "password");
+		status = tlsmith_identity_save_p12(id, first, "name", "password", 0);
 	keep(status, tlsmith_last_error());
 	tlsmith_identity_free(id);
 	tlsmith_csr_free(csr);

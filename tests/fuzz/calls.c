@@ -121,7 +121,7 @@ static void options(tlsmith_cert_options *opt)
 
 static int verify(void *userdata, const tlsmith_conn *conn, int status)
 {
-	check_text(tlsmith_cert_text(tlsmith_peer_cert(conn, 0)));
+	check_text(tlsmith_cert_text(tlsmith_conn_peer_cert(conn, 0)));
 	return *(const uint8_t *)userdata & 1 ? status : TLSMITH_ERR_CERT_REFUSED;
 }
 
@@ -198,9 +198,9 @@ static void set_context(tlsmith_ctx *ctx)
 	case 23: check_status(tlsmith_ctx_set_verify(ctx, verify, &flags[byte() % KEPT])); break;
 	case 24: check_status(tlsmith_ctx_set_hello(ctx, hello, &flags[byte() % KEPT])); break;
 	case 25:
-		check_status(tlsmith_ctx_verify_for(ctx, byte() & 1 ? site : ANY(identities), text(),
+		check_status(tlsmith_ctx_verify(ctx, byte() & 1 ? site : ANY(identities), text(),
 		    text(), number()));
-		read_certificate(tlsmith_ctx_verified(ctx, byte()));
+		read_certificate(tlsmith_ctx_verified_cert(ctx, byte()));
 		break;
 	case 26:
 		data = bytes(&len);
@@ -275,7 +275,7 @@ static void ask(tlsmith_conn *conn)
 	uint64_t received, sent;
 	size_t len = 0;
 
-	check_text(tlsmith_error(conn));
+	check_text(tlsmith_conn_error(conn));
 	check_text(tlsmith_conn_cipher(conn));
 	check_text(tlsmith_conn_group(conn));
 	check_text(tlsmith_conn_alpn(conn));
@@ -285,16 +285,16 @@ static void ask(tlsmith_conn *conn)
 	check_status(tlsmith_conn_channel_binding(conn, byte() & 1 ? "tls-exporter"
 	    : "tls-server-end-point", binding, byte() % sizeof binding));
 	check_text(tlsmith_conn_report(conn));
-	(void)tlsmith_peer_ocsp(conn, &len);
+	(void)tlsmith_conn_peer_ocsp(conn, &len);
 	(void)tlsmith_conn_ech_retry_configs(conn, &len);
 	check_status(tlsmith_conn_handshake_bytes(conn, &received, &sent));
-	check_status(tlsmith_export(conn, text(), NULL, 0, secret, byte() % sizeof secret));
-	read_certificate(tlsmith_peer_cert(conn, byte()));
-	read_certificate(tlsmith_peer_verified(conn, byte()));
+	check_status(tlsmith_conn_export(conn, text(), NULL, 0, secret, byte() % sizeof secret));
+	read_certificate(tlsmith_conn_peer_cert(conn, byte()));
+	read_certificate(tlsmith_conn_verified_cert(conn, byte()));
 	(void)tlsmith_conn_resumed(conn);
-	(void)tlsmith_events(conn);
-	(void)tlsmith_pending(conn);
-	(void)tlsmith_alert(conn);
+	(void)tlsmith_conn_events(conn);
+	(void)tlsmith_conn_pending(conn);
+	(void)tlsmith_conn_alert(conn);
 }
 
 static void use_connection(tlsmith_conn *conn)
@@ -342,12 +342,12 @@ static void use_connection(tlsmith_conn *conn)
 		free(data);
 		break;
 	case 9:
-		count = tlsmith_drain_lent(conn, &lent);
+		count = tlsmith_drain_borrowed(conn, &lent);
 		if (check_status(count) > 0)
 			(void)*(const volatile uint8_t *)lent;
 		break;
 	case 10: check_status(tlsmith_shutdown(conn)); break;
-	case 11: check_status(tlsmith_key_update(conn)); break;
+	case 11: check_status(tlsmith_conn_key_update(conn)); break;
 	case 12: check_status(tlsmith_flush(conn)); break;
 	default: ask(conn); break;
 	}
@@ -370,8 +370,8 @@ static void make_identity(void)
 	case 3: options(&opt); *place = tlsmith_sign_csr(authority, ANY(requests), &opt); break;
 	default:
 		data = bytes(&len);
-		*place = byte() & 1 ? tlsmith_identity_load_p12_mem(data, len, text())
-		                    : tlsmith_identity_load_mem(data, len, data, len);
+		*place = byte() & 1 ? load_encrypted_mem(data, len, text())
+		                    : tlsmith_identity_load_mem(data, len, data, len, NULL);
 		free(data);
 		break;
 	}

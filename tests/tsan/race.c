@@ -9,7 +9,7 @@ static atomic_int done;
 
 static void *ask(void *conn)
 {
-	tlsmith_error(conn);
+	tlsmith_conn_error(conn);
 	atomic_store_explicit(&done, 1, memory_order_relaxed);
 	return NULL;
 }

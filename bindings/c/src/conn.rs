@@ -222,7 +222,7 @@ pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
 
 /// Why the latest failed call on this connection failed; "" if none did.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_error(conn: *const tlsmith_conn) -> *const c_char {
+pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char {
     if conn.is_null() {
         return c"conn is NULL".as_ptr();
     }
@@ -236,7 +236,7 @@ pub extern "C" fn tlsmith_error(conn: *const tlsmith_conn) -> *const c_char {
 /// waits as the socket does: for ever if it blocks.  0 never waits: calls
 /// return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes when the limit passed.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
+pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
     edge::status(on(conn, |conn| {
         let timeout = match u64::try_from(ms) {
             Ok(0) => Timeout::Never,
@@ -261,7 +261,7 @@ pub extern "C" fn tlsmith_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_i
 /// slowly the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it
 /// is 5000.  Then every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
+pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
     edge::status(on(conn, |conn| {
         let limit = match u64::try_from(ms) {
             Ok(1..) => Some(Duration::from_millis(ms.unsigned_abs().into())),
@@ -329,7 +329,7 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
 
 /// Accept one TCP connection, whose socket the connection owns.  The handshake waits
 /// for tlsmith_handshake() or the first read or write, so that no client can hold up
-/// the accepting loop, and may take 5 seconds: see tlsmith_set_handshake_timeout().
+/// the accepting loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().
 /// Clients that hang up while they wait are passed over.  Without a descriptor or
 /// memory for one more client, it tries again every 100 ms as long as it may wait.
 #[must_use]
@@ -350,7 +350,7 @@ pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c
 
 /// The socket, or -1 before there is one, and where it runs over something else.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_fd(conn: *const tlsmith_conn) -> c_int {
+pub extern "C" fn tlsmith_conn_fd(conn: *const tlsmith_conn) -> c_int {
     edge::borrow(conn)
         .and_then(|conn| conn.open.get())
         .map_or(-1, |open| open.fd)

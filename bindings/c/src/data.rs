@@ -74,7 +74,7 @@ pub extern "C" fn tlsmith_shutdown(conn: *mut tlsmith_conn) -> c_int {
 /// section 4.6.3).  What the socket does not take at once goes out with later
 /// calls.  TLSMITH_ERR_UNSUPPORTED in TLS 1.2.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_key_update(conn: *mut tlsmith_conn) -> c_int {
+pub extern "C" fn tlsmith_conn_key_update(conn: *mut tlsmith_conn) -> c_int {
     edge::status(on_open(conn, |connection| {
         connection.refresh_keys()?;
         match connection.flush() {
@@ -88,7 +88,7 @@ pub extern "C" fn tlsmith_key_update(conn: *mut tlsmith_conn) -> c_int {
 /// What to poll() the socket for before the next call: 0, POLLIN, POLLOUT or
 /// both.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_events(conn: *const tlsmith_conn) -> c_int {
+pub extern "C" fn tlsmith_conn_events(conn: *const tlsmith_conn) -> c_int {
     let events = on_open(conn, |connection| Ok(connection.events()));
     let mut flags = PollFlags::empty();
     if let Ok(events) = events {
@@ -101,6 +101,6 @@ pub extern "C" fn tlsmith_events(conn: *const tlsmith_conn) -> c_int {
 /// How many bytes tlsmith_read() can give without the socket: 0 only if there
 /// are none.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_pending(conn: *const tlsmith_conn) -> usize {
+pub extern "C" fn tlsmith_conn_pending(conn: *const tlsmith_conn) -> usize {
     on_open(conn, |connection| Ok(connection.pending())).unwrap_or(0)
 }

@@ -200,7 +200,7 @@ pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_cha
 /// cbindgen:postfix=TLSMITH_READS(3, 4) TLSMITH_FILLS(5, 6)
 #[must_use]
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_export(
+pub extern "C" fn tlsmith_conn_export(
     conn: *const tlsmith_conn,
     label: *const c_char,
     context: *const c_void,
@@ -239,7 +239,7 @@ pub extern "C" fn tlsmith_conn_channel_binding(
 
 /// The errno of the latest failed call, where a system call failed, or 0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_errno(conn: *const tlsmith_conn) -> c_int {
+pub extern "C" fn tlsmith_conn_errno(conn: *const tlsmith_conn) -> c_int {
     edge::borrow(conn)
         .and_then(|conn| conn.error()?.os_error())
         .unwrap_or(0)
@@ -248,7 +248,7 @@ pub extern "C" fn tlsmith_errno(conn: *const tlsmith_conn) -> c_int {
 /// The number of the alert that the peer sent (RFC 8446, section 6), where that
 /// made the latest call fail, or -1.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_alert(conn: *const tlsmith_conn) -> c_int {
+pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
     edge::borrow(conn)
         .and_then(|conn| conn.error()?.alert())
         .map_or(-1, c_int::from)
@@ -263,7 +263,7 @@ fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
 /// Certificate `index` that the peer showed, 0 being its own; NULL past the end,
 /// and before the handshake is complete, except in a verify callback.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_peer_cert(
+pub extern "C" fn tlsmith_conn_peer_cert(
     conn: *const tlsmith_conn,
     index: usize,
 ) -> *const tlsmith_cert {
@@ -278,7 +278,7 @@ pub extern "C" fn tlsmith_peer_cert(
 /// Certificate `index` of the path that was accepted, up to the root; NULL past
 /// its end, or where nothing was verified.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_peer_verified(
+pub extern "C" fn tlsmith_conn_verified_cert(
     conn: *const tlsmith_conn,
     index: usize,
 ) -> *const tlsmith_cert {
@@ -297,7 +297,7 @@ pub extern "C" fn tlsmith_peer_verified(
 /// bytes in `len`, which may be NULL; NULL where there is none, and before the
 /// handshake is complete, except in a verify callback.  Nobody has verified it.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
+pub extern "C" fn tlsmith_conn_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
     let response = edge::borrow(conn).and_then(|conn| match driving::is_judged(conn) {
         true => conn.ocsp.get().map(Vec::as_slice),
         false => conn.connection()?.ocsp_response(),

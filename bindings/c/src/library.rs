@@ -29,7 +29,7 @@ pub enum tlsmith_status {
     TLSMITH_ERR_UNSUPPORTED = -5,
     /// a bug in tlsmith: please report it
     TLSMITH_ERR_INTERNAL = -6,
-    /// a system call failed: tlsmith_errno()
+    /// a system call failed: tlsmith_conn_errno()
     TLSMITH_ERR_IO = -10,
     /// the host name has no address
     TLSMITH_ERR_RESOLVE = -11,
@@ -39,7 +39,7 @@ pub enum tlsmith_status {
     TLSMITH_ERR_TRUNCATED = -13,
     /// what the peer sent is invalid, or exceeds a limit
     TLSMITH_ERR_PROTOCOL = -20,
-    /// the peer sent an alert: tlsmith_alert()
+    /// the peer sent an alert: tlsmith_conn_alert()
     TLSMITH_ERR_ALERT = -21,
     /// no version, cipher, group or ALPN protocol in common
     TLSMITH_ERR_NO_COMMON = -22,

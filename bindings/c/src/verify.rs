@@ -75,7 +75,7 @@ pub extern "C" fn tlsmith_ctx_verify_for(
     }))
 }
 
-/// Runs a verification and keeps its outcome for tlsmith_ctx_verified().
+/// Runs a verification and keeps its outcome for tlsmith_ctx_verified_cert().
 fn run(verify: impl FnOnce() -> Result<Latest>) -> Result<()> {
     let (latest, outcome) = match edge::guard(verify) {
         Ok(latest) => (latest, Ok(())),
@@ -111,7 +111,7 @@ fn verify(
 /// and where that was another context.  Borrowed until the next
 /// tlsmith_ctx_verify() on this thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_ctx_verified(
+pub extern "C" fn tlsmith_ctx_verified_cert(
     ctx: *const tlsmith_ctx,
     index: usize,
 ) -> *const tlsmith_cert {

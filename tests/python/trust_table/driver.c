@@ -33,8 +33,8 @@ static int verify_chain(tlsmith_ctx *ctx, const tlsmith_identity *chain)
 	const char *name = value_of("name"), *purpose = value_of("purpose");
 
 	if (name != NULL && purpose != NULL && strcmp(purpose, "server") == 0)
-		return tlsmith_ctx_verify(ctx, chain, name, 0);
-	return tlsmith_ctx_verify_for(ctx, chain, name, purpose, 0);
+		return tlsmith_ctx_verify(ctx, chain, name, NULL, 0);
+	return tlsmith_ctx_verify(ctx, chain, name, purpose, 0);
 }
 
 static int verify(tlsmith_ctx *ctx)
@@ -60,7 +60,7 @@ static int shake_hands(tlsmith_ctx *ctx, int is_server)
 		status = tlsmith_connect_fd(conn, fd, value_of("name"));
 	if (status == 0)
 		status = tlsmith_handshake(conn);
-	end(status, status == 0 ? "" : tlsmith_error(conn));
+	end(status, status == 0 ? "" : tlsmith_conn_error(conn));
 	tlsmith_conn_free(conn);
 	return 0;
 }
