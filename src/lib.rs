@@ -35,7 +35,7 @@ pub use connection::{
 };
 pub use context::{
     ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogLine, Now, Selection,
-    Session, Version,
+    Session, SessionCallback, Version,
 };
 pub use error::{CertificateProblem, Error, Result, Status};
 pub use fork::{

@@ -16,7 +16,7 @@ use rustls_pki_types::ServerName;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::context::Ticket;
+use crate::context::{Ticket, Tls12Session};
 use crate::fork;
 
 /// What was learnt since the latest [`Notes::take`] on this thread.
@@ -39,6 +39,8 @@ pub(crate) struct Notes {
     pub(crate) server_random: Vec<u8>,
     /// The tickets that came.
     pub(crate) tickets: Vec<Arc<Ticket>>,
+    /// The session of TLS 1.2 that came.
+    pub(crate) tls12_session: Option<Arc<Tls12Session>>,
     /// How much early data the session allows that a client offers, in bytes.
     pub(crate) max_early_data: u32,
     /// What later steps of the handshake need to know.
@@ -107,6 +109,7 @@ impl Notes {
             && self.ocsp.is_none()
             && self.exporter.is_none()
             && self.tickets.is_empty()
+            && self.tls12_session.is_none()
             && self.carried == Carried::default()
     }
 
@@ -118,6 +121,7 @@ impl Notes {
         self.ocsp = later.ocsp.or(self.ocsp.take());
         self.exporter = later.exporter.or(self.exporter.take());
         self.tickets.extend(later.tickets);
+        self.tls12_session = later.tls12_session.or(self.tls12_session.take());
         let carried = &mut self.carried;
         carried.authentication = later.carried.authentication.or(carried.authentication);
         carried.extended_master_secret = later
@@ -189,6 +193,10 @@ impl Notes {
 
     pub(crate) fn ticket(ticket: Arc<Ticket>) {
         NOTES.with_borrow_mut(|notes| notes.tickets.push(ticket));
+    }
+
+    pub(crate) fn tls12_session(session: Arc<Tls12Session>) {
+        NOTES.with_borrow_mut(|notes| notes.tls12_session = Some(session));
     }
 
     pub(crate) fn server_random(random: &[u8]) {

@@ -1,5 +1,6 @@
 //! What is known of a connection when its handshake is complete.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use rustls::SupportedCipherSuite;
@@ -8,6 +9,7 @@ use super::engine::{EarlyData, Engine};
 use super::exporter;
 use super::report::{self, Agreed};
 use super::stream::Connection;
+use crate::context::Tls12Session;
 use crate::notes::ExporterSecret;
 use crate::pki::Certificate;
 use crate::{Error, Result, Status};
@@ -24,6 +26,9 @@ pub(super) struct Outcome {
     exporter: Option<ExporterSecret>,
     suite: Option<SupportedCipherSuite>,
     early_data: EarlyData,
+    pub(super) tls12_session: Option<Arc<Tls12Session>>,
+    /// Whether the callback of the context got that.
+    pub(super) is_reported: AtomicBool,
     /// Received and sent.
     bytes: (u64, u64),
 }
@@ -68,6 +73,8 @@ impl Outcome {
             exporter: notes.exporter,
             suite: engine.cipher_suite(),
             early_data: engine.early_data(),
+            tls12_session: notes.tls12_session,
+            is_reported: AtomicBool::new(false),
             bytes,
         })
     }

@@ -19,6 +19,7 @@ mod pump;
 mod race;
 mod record;
 mod report;
+mod session;
 mod steps;
 mod stream;
 pub mod tcp;

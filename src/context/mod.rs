@@ -35,8 +35,8 @@ pub(crate) use offered::{Offer, first_message};
 pub(crate) use options::ClientStart;
 pub use options::ConnectionOptions;
 use options::Remembered;
-pub use resumption::Session;
-pub(crate) use resumption::Ticket;
+pub use resumption::{Session, SessionCallback};
+pub(crate) use resumption::{SessionFacts, Ticket, Tls12Session};
 use sessions::TicketKey;
 pub use settings::{ClientAuth, Version};
 use settings::{PeerCheck, Settings};
@@ -328,6 +328,16 @@ impl Context {
     pub fn set_hello(&self, callback: HelloCallback) -> Result<()> {
         self.set(|settings| {
             settings.hello = Some(callback);
+            Ok(())
+        })
+    }
+
+    /// Has `callback` take each session that servers give the clients of this context:
+    /// every ticket of TLS 1.3, and the session of TLS 1.2.  It is called when the session
+    /// has come, in the call that received it, which holds nothing locked.
+    pub fn set_session(&self, callback: SessionCallback) -> Result<()> {
+        self.set(|settings| {
+            settings.session = Some(callback);
             Ok(())
         })
     }

@@ -7,7 +7,7 @@ use rustls_pki_types::UnixTime;
 
 use super::hello::{self, ConfigSelector};
 use super::options::ConnectionOptions;
-use super::resumption::Kept;
+use super::resumption::{Kept, SessionCallback};
 use super::sessions::{self, Sessions};
 use super::settings::{PeerCheck, Settings};
 use super::{Built, Context, client, lock, server};
@@ -113,6 +113,11 @@ impl Context {
             let ech = settings.ech.as_ref();
             ech.map(|mode| matches!(mode, rustls::client::EchMode::Enable(_)))
         })
+    }
+
+    /// What takes the sessions of its clients.
+    pub(crate) fn session_callback(&self) -> Option<SessionCallback> {
+        self.with_settings(|settings| settings.session.clone())
     }
 
     pub(crate) fn allows_truncation(&self) -> bool {

@@ -14,6 +14,7 @@ use super::hello::HelloCallback;
 use super::identity::ConfiguredIdentity;
 use super::keylog::Sink;
 use super::names;
+use super::resumption::SessionCallback;
 use super::sessions::{Sessions, TicketKey};
 use super::signing;
 use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
@@ -110,6 +111,7 @@ pub(crate) struct Settings {
     verify_schemes: Option<Vec<SignatureScheme>>,
     pub(crate) judge: Option<Judge>,
     pub(crate) hello: Option<HelloCallback>,
+    pub(crate) session: Option<SessionCallback>,
     pub(crate) require_known_name: bool,
     pub(crate) keylog: Sink,
     /// `None`: as many as make sense.
@@ -151,6 +153,7 @@ impl Default for Settings {
             verify_schemes: None,
             judge: None,
             hello: None,
+            session: None,
             require_known_name: false,
             keylog: Sink::default(),
             sessions: None,

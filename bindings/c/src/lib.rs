@@ -26,6 +26,7 @@ mod hooks;
 mod verify;
 mod conn;
 mod own;
+mod session;
 mod transports;
 mod hello;
 mod data;

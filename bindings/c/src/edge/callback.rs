@@ -8,6 +8,7 @@ use tlsmith::{Error, Result};
 use super::is_null;
 use crate::conn::tlsmith_conn;
 use crate::hello::tlsmith_hello;
+use crate::session::tlsmith_session;
 
 /// A function of C with what it gets as its first argument.
 #[derive(Clone, Copy)]
@@ -35,6 +36,9 @@ pub(crate) type HelloFn =
     unsafe extern "C" fn(*mut c_void, *mut tlsmith_conn, *const tlsmith_hello) -> c_int;
 /// cbindgen:ignore
 pub(crate) type KeylogFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, *const c_char);
+/// cbindgen:ignore
+pub(crate) type SessionFn =
+    unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, *mut tlsmith_session);
 /// cbindgen:ignore
 pub(crate) type SignFn =
     unsafe extern "C" fn(*mut c_void, u16, *const c_void, usize, *mut c_void, usize) -> isize;
@@ -89,6 +93,15 @@ impl Callback<HelloFn> {
         // nobody may free it, and it keeps `hello`.  No function changes what is behind it
         // without a lock.
         unsafe { (self.function)(self.userdata, conn.cast_mut(), hello) }
+    }
+}
+
+impl Callback<SessionFn> {
+    /// Gives a session away that came on `conn`.
+    pub(crate) fn give(&self, conn: *const tlsmith_conn, session: *mut tlsmith_session) {
+        // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
+        // nobody may free it, and `session` is a new handle, which is the function's.
+        unsafe { (self.function)(self.userdata, conn, session) }
     }
 }
 
