@@ -208,6 +208,26 @@ typedef struct tlsmith_session tlsmith_session;
 /// about what it does itself are dropped.
 typedef void (*tlsmith_log_fn)(void *userdata, int level, const char *message);
 
+/// Keeps a value under a key, which may be forgotten after `lifetime` seconds.  Both are
+/// bytes without a meaning, lent for the call; the same key may come again, with a new
+/// value.  Returns 0 if the value is kept; without it the client makes a full handshake.
+typedef int (*tlsmith_store_put_fn)(void *userdata,
+                                    const void *key,
+                                    size_t key_len,
+                                    const void *value,
+                                    size_t value_len,
+                                    uint32_t lifetime);
+
+/// Removes a value and writes it to `value`, which has room for `size` bytes, 65536.
+/// Returns its length; 0 or less for none.  Of several calls for one key, on any machine, at
+/// most one may return it (Redis: GETDEL): early data is accepted with it (RFC 8446, section
+/// 8.1).
+typedef ptrdiff_t (*tlsmith_store_take_fn)(void *userdata,
+                                           const void *key,
+                                           size_t key_len,
+                                           void *value,
+                                           size_t size);
+
 /// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
 /// is the code, tlsmith_conn_error() the reason).  Return 0 to accept what passed, or
 /// a negative tlsmith_status to refuse it with; any other value refuses it with
@@ -521,6 +541,16 @@ int tlsmith_ctx_share_sessions(tlsmith_ctx *ctx, tlsmith_ctx *other);
 /// none.  Early data can be replayed by whoever records it; one server, and those
 /// that share its sessions, take it once.
 int tlsmith_ctx_set_early_data(tlsmith_ctx *ctx, uint32_t max);
+
+/// Have a server keep its sessions in a store of the program instead of in tickets, such as
+/// a Redis server: servers with the same ticket keys and demands resume each other's
+/// sessions, and early data is accepted by one of them, once.  Values are encrypted with
+/// the ticket keys (tlsmith_ctx_add_ticket_key(), needed): a store need not be trusted with
+/// more than to remove what it hands out.  The callbacks block the handshake that runs them.
+int tlsmith_ctx_set_session_store(tlsmith_ctx *ctx,
+                                  tlsmith_store_put_fn put,
+                                  tlsmith_store_take_fn take,
+                                  void *userdata);
 
 /* ---- Context: callbacks and key logs ------------------------------------- */
 

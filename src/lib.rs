@@ -34,8 +34,8 @@ pub use connection::{
     Patience, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
 };
 pub use context::{
-    ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogLine, Now, Selection,
-    Session, SessionCallback, Version,
+    ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogLine, MOST_STORED,
+    Now, Selection, Session, SessionCallback, SessionStore, Version,
 };
 pub use error::{CertificateProblem, Error, Result, Status};
 pub use fork::{

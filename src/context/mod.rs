@@ -15,6 +15,7 @@ mod server;
 mod sessions;
 mod settings;
 mod signing;
+mod store;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -40,6 +41,7 @@ pub(crate) use resumption::{SessionFacts, Ticket, Tls12Session};
 use sessions::TicketKey;
 pub use settings::{ClientAuth, Version};
 use settings::{PeerCheck, Settings};
+pub use store::{MOST_STORED, SessionStore};
 
 use crate::fork::PerProcess;
 use crate::pki::{Certificate, Crl, Identity};
@@ -413,6 +415,19 @@ impl Context {
         let shared = other.shared_sessions();
         self.set(|settings| {
             settings.shared_sessions = Some(shared?);
+            Ok(())
+        })
+    }
+
+    /// Has a server keep its sessions in a store of the program, encrypted with the ticket
+    /// keys of the context, instead of in tickets: servers with the same keys and demands
+    /// resume each other's sessions, and early data is accepted by one of them, once.
+    ///
+    /// Needs [`Self::add_ticket_key`].  A server with a verify callback shares no sessions
+    /// with other contexts, since nobody can tell what it demands.
+    pub fn set_session_store(&self, store: Arc<dyn SessionStore>) -> Result<()> {
+        self.set(|settings| {
+            settings.session_store = Some(store);
             Ok(())
         })
     }

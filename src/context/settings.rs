@@ -17,6 +17,7 @@ use super::names;
 use super::resumption::SessionCallback;
 use super::sessions::{Sessions, TicketKey};
 use super::signing;
+use super::store::SessionStore;
 use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::pki::{self, Certificate, Crl, Identity};
 use crate::provider::provider;
@@ -117,6 +118,7 @@ pub(crate) struct Settings {
     /// `None`: as many as make sense.
     pub(crate) sessions: Option<usize>,
     pub(crate) shared_sessions: Option<Sessions>,
+    pub(crate) session_store: Option<Arc<dyn SessionStore>>,
     pub(crate) tickets: usize,
     pub(crate) ticket_keys: Vec<TicketKey>,
     pub(crate) early_data: u32,
@@ -158,6 +160,7 @@ impl Default for Settings {
             keylog: Sink::default(),
             sessions: None,
             shared_sessions: None,
+            session_store: None,
             tickets: 2,
             ticket_keys: Vec::new(),
             early_data: 0,

@@ -1,5 +1,6 @@
 /* Sessions that are resumed, or must not be, and early data. */
 #define _GNU_SOURCE
+#include <stdint.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -447,6 +448,87 @@ static void sessions_in_wrong_states_are_refused(void)
 	stop(&p);
 }
 
+/* A store that holds one value at most. */
+static struct { char key[200], value[65536]; size_t key_len; ptrdiff_t len; int puts, takes; } store;
+
+static int put(void *userdata, const void *key, size_t key_len, const void *value,
+    size_t value_len, uint32_t lifetime)
+{
+	CHECK(userdata == &store && lifetime == 7200 && key_len <= sizeof store.key);
+	store.puts++;
+	store.key_len = key_len;
+	memcpy(store.key, key, key_len);
+	store.len = (ptrdiff_t)value_len;
+	memcpy(store.value, value, value_len);
+	return 0;
+}
+
+static ptrdiff_t take_stored(void *userdata, const void *key, size_t key_len, void *value,
+    size_t size)
+{
+	ptrdiff_t len = store.len;
+
+	CHECK(userdata == &store && size == sizeof store.value);
+	store.takes++;
+	if (key_len != store.key_len || memcmp(key, store.key, key_len) != 0)
+		return 0;
+	memcpy(value, store.value, len > 0 && len <= (ptrdiff_t)size ? (size_t)len : 0);
+	store.key_len = 0;
+	return len;
+}
+
+static int refuse(void *userdata, const void *key, size_t key_len, const void *value,
+    size_t value_len, uint32_t lifetime)
+{
+	(void)userdata, (void)key, (void)key_len, (void)value, (void)value_len, (void)lifetime;
+	return -1;
+}
+
+static void a_server_keeps_sessions_in_the_store_of_the_program(void)
+{
+	static const ptrdiff_t absurd[] = { -1, 0, 65537, PTRDIFF_MAX };
+	struct pair p;
+
+	for (int turn = 0; turn < 2; turn++) {
+		memset(&store, 0, sizeof store);
+		prepare(&p);
+		tlsmith_ctx_set_versions(p.client_ctx, 0x0304 - turn, 0x0304 - turn);
+		tlsmith_ctx_set_tickets(p.server_ctx, 1);
+		tlsmith_ctx_add_ticket_key(p.server_ctx, key_a, sizeof key_a);
+		CHECK(tlsmith_ctx_set_session_store(p.server_ctx, put, take_stored, &store) == 0);
+		CHECK(resumes(&p, NULL));
+		CHECK(store.puts == 2 && store.takes == 1);
+	}
+	/* A store that fails costs the resumption and nothing else. */
+	for (size_t i = 0; i < sizeof absurd / sizeof *absurd; i++) {
+		prepare(&p);
+		tlsmith_ctx_set_tickets(p.server_ctx, 1);
+		tlsmith_ctx_add_ticket_key(p.server_ctx, key_a, sizeof key_a);
+		tlsmith_ctx_set_session_store(p.server_ctx, put, take_stored, &store);
+		CHECK(!meets_with(&p, NULL));
+		part(&p);
+		store.len = absurd[i];
+		CHECK(!meets_with(&p, NULL));
+		stop(&p);
+	}
+	prepare(&p);
+	tlsmith_ctx_add_ticket_key(p.server_ctx, key_a, sizeof key_a);
+	tlsmith_ctx_set_session_store(p.server_ctx, refuse, take_stored, &store);
+	CHECK(!resumes(&p, NULL));
+	/* Values have to be encrypted with something. */
+	prepare(&p);
+	CHECK(tlsmith_ctx_set_session_store(p.server_ctx, put, take_stored, &store) == 0);
+	p.server = tlsmith_conn_new(p.server_ctx);
+	CHECK_FAILS(tlsmith_accept_mem(p.server), TLSMITH_ERR_ARG, tlsmith_conn_error(p.server),
+	    "needs ticket keys");
+	stop(&p);
+	CHECK_SETTER(tlsmith_ctx_set_session_store(ctx, NULL, take_stored, NULL), TLSMITH_ERR_ARG,
+	    "put is NULL");
+	CHECK_SETTER(tlsmith_ctx_set_session_store(ctx, put, NULL, NULL), TLSMITH_ERR_ARG,
+	    "take is NULL");
+	CHECK(tlsmith_ctx_set_session_store(NULL, put, take_stored, NULL) == TLSMITH_ERR_ARG);
+}
+
 int main(void)
 {
 	begin_all();
@@ -462,6 +544,7 @@ int main(void)
 	a_ticket_is_used_once_by_whoever_is_first();
 	sessions_are_reported_as_they_come();
 	sessions_in_wrong_states_are_refused();
+	a_server_keeps_sessions_in_the_store_of_the_program();
 	end_all();
 	return failures != 0;
 }

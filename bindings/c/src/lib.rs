@@ -22,6 +22,7 @@ mod load;
 mod logging;
 mod ctx;
 mod protocol;
+mod store;
 mod hooks;
 mod verify;
 mod conn;

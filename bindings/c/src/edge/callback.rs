@@ -40,6 +40,12 @@ pub(crate) type KeylogFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn
 pub(crate) type SessionFn =
     unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, *mut tlsmith_session);
 /// cbindgen:ignore
+pub(crate) type StorePutFn =
+    unsafe extern "C" fn(*mut c_void, *const c_void, usize, *const c_void, usize, u32) -> c_int;
+/// cbindgen:ignore
+pub(crate) type StoreTakeFn =
+    unsafe extern "C" fn(*mut c_void, *const c_void, usize, *mut c_void, usize) -> isize;
+/// cbindgen:ignore
 pub(crate) type SignFn =
     unsafe extern "C" fn(*mut c_void, u16, *const c_void, usize, *mut c_void, usize) -> isize;
 /// cbindgen:ignore
@@ -102,6 +108,38 @@ impl Callback<SessionFn> {
         // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
         // nobody may free it, and `session` is a new handle, which is the function's.
         unsafe { (self.function)(self.userdata, conn, session) }
+    }
+}
+
+impl Callback<StorePutFn> {
+    /// Whether it keeps `value` under `key`.
+    pub(crate) fn put(&self, key: &[u8], value: &[u8], seconds: u32) -> bool {
+        let (key_at, value_at) = (key.as_ptr().cast(), value.as_ptr().cast());
+        let call = self.function;
+        // SAFETY: see above; there are as many bytes as it is told.
+        let status = unsafe {
+            call(
+                self.userdata,
+                key_at,
+                key.len(),
+                value_at,
+                value.len(),
+                seconds,
+            )
+        };
+        status == 0
+    }
+}
+
+impl Callback<StoreTakeFn> {
+    /// Puts the value of `key` at the front of `room`: its length, if there is one.
+    pub(crate) fn take(&self, key: &[u8], room: &mut [u8]) -> Option<usize> {
+        let (key_at, room_at) = (key.as_ptr().cast(), room.as_mut_ptr().cast());
+        let call = self.function;
+        // SAFETY: see above; there are as many bytes, and as much room that is ours alone,
+        // as it is told.
+        let count = unsafe { call(self.userdata, key_at, key.len(), room_at, room.len()) };
+        usize::try_from(count).ok().filter(|count| *count > 0)
     }
 }
 
