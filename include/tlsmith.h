@@ -972,9 +972,15 @@ int tlsmith_conn_errno(const tlsmith_conn *conn);
 /// made the latest call fail, or -1.
 int tlsmith_conn_alert(const tlsmith_conn *conn);
 
-/// Certificate `index` that the peer showed, 0 being its own; NULL past the end,
-/// and before the handshake is complete, except in a verify callback.
+/// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end,
+/// and before the handshake is complete, except in a verify callback.  Also those of a peer
+/// that was refused: unverified, they tell why and prove nothing.
 const tlsmith_cert *tlsmith_conn_peer_cert(const tlsmith_conn *conn, size_t index);
+
+/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), also if
+/// there was none to present.  False on a server, before the handshake is complete, and in a
+/// resumed session.
+bool tlsmith_conn_certificate_requested(const tlsmith_conn *conn);
 
 /// Certificate `index` of the path that was accepted, up to the root; NULL past
 /// its end, or where nothing was verified.

@@ -39,6 +39,8 @@ pub(crate) struct Notes {
     pub(crate) server_random: Vec<u8>,
     /// The tickets that came.
     pub(crate) tickets: Vec<Arc<Ticket>>,
+    /// Whether a server asked for a certificate.
+    pub(crate) certificate_requested: bool,
     /// The session of TLS 1.2 that came.
     pub(crate) tls12_session: Option<Arc<Tls12Session>>,
     /// How much early data the session allows that a client offers, in bytes.
@@ -110,6 +112,7 @@ impl Notes {
             && self.exporter.is_none()
             && self.tickets.is_empty()
             && self.tls12_session.is_none()
+            && !self.certificate_requested
             && self.carried == Carried::default()
     }
 
@@ -121,6 +124,7 @@ impl Notes {
         self.ocsp = later.ocsp.or(self.ocsp.take());
         self.exporter = later.exporter.or(self.exporter.take());
         self.tickets.extend(later.tickets);
+        self.certificate_requested |= later.certificate_requested;
         self.tls12_session = later.tls12_session.or(self.tls12_session.take());
         let carried = &mut self.carried;
         carried.authentication = later.carried.authentication.or(carried.authentication);
@@ -193,6 +197,10 @@ impl Notes {
 
     pub(crate) fn ticket(ticket: Arc<Ticket>) {
         NOTES.with_borrow_mut(|notes| notes.tickets.push(ticket));
+    }
+
+    pub(crate) fn certificate_requested() {
+        NOTES.with_borrow_mut(|notes| notes.certificate_requested = true);
     }
 
     pub(crate) fn tls12_session(session: Arc<Tls12Session>) {

@@ -26,6 +26,7 @@ pub(super) struct Outcome {
     exporter: Option<ExporterSecret>,
     suite: Option<SupportedCipherSuite>,
     early_data: EarlyData,
+    certificate_requested: bool,
     pub(super) tls12_session: Option<Arc<Tls12Session>>,
     /// Whether the callback of the context got that.
     pub(super) is_reported: AtomicBool,
@@ -73,6 +74,7 @@ impl Outcome {
             exporter: notes.exporter,
             suite: engine.cipher_suite(),
             early_data: engine.early_data(),
+            certificate_requested: notes.certificate_requested,
             tls12_session: notes.tls12_session,
             is_reported: AtomicBool::new(false),
             bytes,
@@ -94,11 +96,15 @@ impl Connection {
     }
 
     /// The peer's certificates as it sent them, its own first.  Empty before
-    /// the handshake is complete, and where it sent none.  With checks switched
+    /// the handshake is complete, and where it sent none.  Those of a peer that was refused
+    /// are here, too: nobody has verified them.  With checks switched
     /// off, it ends before the first certificate that does not parse.
     pub fn peer_chain(&self) -> &[Certificate] {
-        let (Some(outcome), Ok(())) = (self.outcome.get(), self.check_process()) else {
+        if self.check_process().is_err() {
             return &[];
+        }
+        let Some(outcome) = self.outcome.get() else {
+            return self.failure.get().map_or(&[], Error::chain);
         };
         let chain = || parse(self.engine().peer_certificates());
         outcome.peer.get_or_init(chain)
@@ -126,6 +132,15 @@ impl Connection {
     /// verified.
     pub fn ocsp_response(&self) -> Option<&[u8]> {
         self.outcome.get()?.ocsp.as_deref()
+    }
+
+    /// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2),
+    /// also if the client had none.  `false` on a server, before the handshake is complete,
+    /// and in a resumed session, where nobody asks.
+    pub fn certificate_requested(&self) -> bool {
+        self.outcome
+            .get()
+            .is_some_and(|outcome| outcome.certificate_requested)
     }
 
     /// How many bytes the handshake took: received, and sent.
