@@ -14,9 +14,15 @@ use super::{Built, Context, client, lock, server};
 use crate::{Error, Result, Status};
 
 impl Context {
+    /// Seals the context, as its first connection does: from then on no setter succeeds.
+    /// Fails with the error of a setter that failed.
+    pub fn seal(&self) -> Result<()> {
+        self.sealed().map(drop)
+    }
+
     /// The configuration of clients; the first call seals the context.
     pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>> {
-        self.seal(
+        self.build(
             |built| &built.client,
             |settings| client::config(settings, self.client_sessions()),
         )
@@ -50,7 +56,7 @@ impl Context {
                             accepting connections";
             return Err(Error::new(Status::State, sentence));
         }
-        let mut config = self.seal(|built| &built.server, server::config)?;
+        let mut config = self.build(|built| &built.server, server::config)?;
         options.apply(&mut config);
         Ok(config)
     }
@@ -176,7 +182,7 @@ impl Context {
         read(sealed.get().unwrap_or(&settings))
     }
 
-    pub(super) fn seal<T>(
+    pub(super) fn build<T>(
         &self,
         of: impl FnOnce(&Built) -> &OnceLock<Arc<T>>,
         build: impl FnOnce(&Settings) -> Result<T>,

@@ -320,6 +320,23 @@ static void a_client_knows_whether_a_certificate_was_asked_for(void)
 	tlsmith_identity_free(alice);
 }
 
+static void a_context_is_sealed_by_its_first_connection_even_if_that_fails(void)
+{
+	tlsmith_ctx *ctx = new_client_ctx(), *server = tlsmith_ctx_new();
+	tlsmith_conn *c = tlsmith_conn_new(ctx);
+
+	CHECK(tlsmith_connect(c, "127.0.0.1", "1") == TLSMITH_ERR_IO);
+	CHECK_FAILS(tlsmith_ctx_set_alpn(ctx, "h2"), TLSMITH_ERR_STATE, tlsmith_ctx_error(ctx),
+	    "in use");
+	tlsmith_conn_free(c);
+	tlsmith_ctx_free(ctx);
+	c = tlsmith_conn_new(server);
+	CHECK_FAILS(tlsmith_accept_mem(c), TLSMITH_ERR_STATE, tlsmith_conn_error(c), "certificate");
+	CHECK(tlsmith_ctx_use(server, localhost) == TLSMITH_ERR_STATE);
+	tlsmith_conn_free(c);
+	tlsmith_ctx_free(server);
+}
+
 int main(void)
 {
 	begin_all();
@@ -333,6 +350,7 @@ int main(void)
 	what_is_no_hello_fails_as_in_a_handshake();
 	certificates_of_a_refused_peer_can_be_read();
 	a_client_knows_whether_a_certificate_was_asked_for();
+	a_context_is_sealed_by_its_first_connection_even_if_that_fails();
 	end_all();
 	return failures != 0;
 }
