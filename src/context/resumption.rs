@@ -361,7 +361,8 @@ impl Kept {
         ticket.stores.fetch_add(1, Ordering::AcqRel);
         self.change(ticket.key.clone(), |server| {
             if server.tickets.len() == TICKETS {
-                server.tickets.pop_front().map(Ticket::release);
+                let oldest = server.tickets.pop_front();
+                oldest.into_iter().for_each(Ticket::release);
             }
             server.tickets.push_back(ticket);
         });
@@ -450,9 +451,8 @@ impl ClientSessionStore for Under {
         let server = servers.by_name.get_mut(&self.key(server_name))?;
         // Some may have been used out of another store.
         let session = loop {
-            match server.tickets.pop_back()?.take() {
-                Some(session) => break session,
-                None => {}
+            if let Some(session) = server.tickets.pop_back()?.take() {
+                break session;
             }
         };
         drop(servers);
