@@ -37,8 +37,8 @@ pub use connection::{
     MemoryTransport, Patience, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
 };
 pub use context::{
-    Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Session, Version, cipher_names,
-    group_names, scheme_names,
+    ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogLine, MOST_STORED,
+    Now, Selection, Session, SessionCallback, SessionStore, Version, cipher_names, group_names, scheme_names,
 };
 pub use digest::{DigestAlgorithm, digest, random};
 pub use error::{CertificateProblem, Error, Result, Status};

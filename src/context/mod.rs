@@ -5,9 +5,11 @@ mod client;
 mod clock;
 mod compression;
 mod hello;
+mod identity;
 mod keylog;
 mod names;
 mod offered;
+mod options;
 mod resumption;
 mod sealed;
 mod server;
@@ -15,7 +17,9 @@ mod sessions;
 mod settings;
 mod setup;
 mod signing;
+mod store;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -26,17 +30,21 @@ use rustls_pki_types::UnixTime;
 use clock::Clock;
 pub use clock::Now;
 pub(crate) use hello::{Adapted, ConfigSelector, adapt};
-pub use hello::{Choose, Hello};
+pub use hello::{ClientHello, HelloCallback, Selection};
 pub use keylog::KeyLogLine;
 use keylog::Sink;
 pub use names::{cipher_names, group_names, scheme_names};
 pub(crate) use names::{of_cipher, of_group, of_scheme};
 pub(crate) use offered::{Offer, first_message};
-pub use resumption::Session;
-pub(crate) use resumption::Ticket;
+pub(crate) use options::ClientStart;
+pub use options::ConnectionOptions;
+use options::Remembered;
+pub use resumption::{Session, SessionCallback};
+pub(crate) use resumption::{SessionFacts, Ticket, Tls12Session};
 use sessions::TicketKey;
 pub use settings::{ClientAuth, Version};
 use settings::{PeerCheck, Settings};
+pub use store::{MOST_STORED, SessionStore};
 
 use crate::fork::PerProcess;
 use crate::pki::{Certificate, Crl, Identity};
@@ -85,6 +93,9 @@ struct Built {
     client: OnceLock<Arc<ClientConfig>>,
     server: OnceLock<Arc<ServerConfig>>,
     offline: OnceLock<Arc<Policy>>,
+    client_sessions: OnceLock<Option<Arc<resumption::Kept>>>,
+    /// The latest identities of single connections.
+    identities: Mutex<VecDeque<Remembered>>,
     /// Held while one of them is made.
     building: Mutex<()>,
 }
@@ -316,13 +327,22 @@ impl Context {
         })
     }
 
-    /// Has `choose` look at every ClientHello and choose the context that
-    /// answers.  What it fails with ends the connection, and the client hears
-    /// the alert of the error where it has one ([`Error::from_alert`]), and else
-    /// that its name is not recognized.
-    pub fn set_choose(&self, choose: Choose) -> Result<()> {
+    /// Has `callback` inspect every ClientHello and select what answers it.  An error ends
+    /// the connection, and its alert is sent to the client ([`Error::from_alert`]);
+    /// without one, unrecognized_name is.
+    pub fn set_hello(&self, callback: HelloCallback) -> Result<()> {
         self.set(|settings| {
-            settings.choose = Some(choose);
+            settings.hello = Some(callback);
+            Ok(())
+        })
+    }
+
+    /// Has `callback` take each session that servers give the clients of this context:
+    /// every ticket of TLS 1.3, and the session of TLS 1.2.  It is called when the session
+    /// has come, in the call that received it, which holds nothing locked.
+    pub fn set_session(&self, callback: SessionCallback) -> Result<()> {
+        self.set(|settings| {
+            settings.session = Some(callback);
             Ok(())
         })
     }
@@ -400,6 +420,19 @@ impl Context {
         let shared = other.shared_sessions();
         self.set(|settings| {
             settings.shared_sessions = Some(shared?);
+            Ok(())
+        })
+    }
+
+    /// Has a server keep its sessions in a store of the program, encrypted with the ticket
+    /// keys of the context, instead of in tickets: servers with the same keys and demands
+    /// resume each other's sessions, and early data is accepted by one of them, once.
+    ///
+    /// Needs [`Self::add_ticket_key`].  A server with a verify callback shares no sessions
+    /// with other contexts, since nobody can tell what it demands.
+    pub fn set_session_store(&self, store: Arc<dyn SessionStore>) -> Result<()> {
+        self.set(|settings| {
+            settings.session_store = Some(store);
             Ok(())
         })
     }
@@ -528,7 +561,7 @@ impl Context {
                 UnixTime::since_unix_epoch(Duration::from_secs(seconds))
             }
         };
-        let policy = self.seal(|built| &built.offline, Settings::server_policy)?;
+        let policy = self.build(|built| &built.offline, Settings::server_policy)?;
         let verify = |purpose| policy.verify(chain, name, purpose, now);
         let is_purpose =
             |error: &Error| error.certificate_problem() == Some(CertificateProblem::WrongUsage);

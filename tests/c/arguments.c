@@ -104,38 +104,30 @@ static void null_is_refused_for_certificates(void)
 	tlsmith_csr_free(NULL);
 	CHECK_NONE(load_encrypted(NULL, "k", "p"), TLSMITH_ERR_ARG,
 	    "cert_file is NULL");
-	CHECK_NONE(load_encrypted("c", "k", NULL), TLSMITH_ERR_ARG,
-	    "password is NULL");
-	CHECK_NONE(load_encrypted(NULL, NULL, "p"), TLSMITH_ERR_ARG, "file is NULL");
-	CHECK_NONE(load_encrypted("f", NULL, NULL), TLSMITH_ERR_ARG, "password is NULL");
-	CHECK_NONE(tlsmith_identity_insecure_load_p12_no_mac(NULL, "p"), TLSMITH_ERR_ARG,
-	    "file is NULL");
-	CHECK_NONE(tlsmith_identity_insecure_load_p12_no_mac("f", NULL), TLSMITH_ERR_ARG,
-	    "password is NULL");
-	CHECK_NONE(load_encrypted_mem(nothing, 1, "p"), TLSMITH_ERR_ARG,
-	    "data is NULL");
-	CHECK_NONE(load_encrypted_mem("x", 1, NULL), TLSMITH_ERR_ARG,
-	    "password is NULL");
+	CHECK_NONE(load_encrypted_mem(nothing, 1, "p"), TLSMITH_ERR_ARG, "cert is NULL");
+	tlsmith_load_options opt = TLSMITH_LOAD_OPTIONS_INIT;
+	opt.flags = TLSMITH_LOAD_INSECURE_NO_MAC;
+	CHECK_NONE(tlsmith_identity_load("c", "k", &opt), TLSMITH_ERR_ARG, "key_file has to be NULL");
+	CHECK_NONE(tlsmith_identity_load_mem("c", 1, "k", 1, &opt), TLSMITH_ERR_ARG,
+	    "key has to be NULL");
+	opt.flags = 2;
+	CHECK_NONE(tlsmith_identity_load("c", NULL, &opt), TLSMITH_ERR_UNSUPPORTED, "flags");
 	CHECK_NONE(tlsmith_identity_load_chain(NULL), TLSMITH_ERR_ARG, "cert_file is NULL");
 	CHECK_NONE(tlsmith_identity_load_chain("/nonexistent.pem"), TLSMITH_ERR_FILE,
 	    "/nonexistent.pem");
 	CHECK_NONE(tlsmith_identity_load_chain_mem(nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");
 	CHECK_FAILS(tlsmith_identity_save(NULL, "c", "k", "p"), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "id is NULL");
-	CHECK_FAILS(tlsmith_identity_save(ca, "c", "k", NULL), TLSMITH_ERR_ARG,
-	    tlsmith_last_error(), "password is NULL");
 	CHECK_FAILS(tlsmith_identity_save_p12(NULL, "f", "n", "p", 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "id is NULL");
 	CHECK_FAILS(tlsmith_identity_save_p12(ca, NULL, "n", "p", 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "file is NULL");
 	CHECK_FAILS(tlsmith_identity_save_p12(ca, "f", "n", NULL, 0), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "password is NULL");
-	CHECK_FAILS(tlsmith_identity_save_p12(NULL, "f", "n", "p", TLSMITH_P12_LEGACY), TLSMITH_ERR_ARG,
-	    tlsmith_last_error(), "id is NULL");
-	CHECK_FAILS(tlsmith_identity_save_p12(ca, NULL, "n", "p", TLSMITH_P12_LEGACY), TLSMITH_ERR_ARG,
-	    tlsmith_last_error(), "file is NULL");
 	CHECK_FAILS(tlsmith_identity_save_p12(ca, "f", "n", NULL, TLSMITH_P12_LEGACY), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "password is NULL");
+	CHECK_FAILS(tlsmith_identity_save_p12(ca, "f", "n", "p", 2), TLSMITH_ERR_UNSUPPORTED,
+	    tlsmith_last_error(), "flags");
 	CHECK_NONE(tlsmith_gen_csr(NULL, NULL), TLSMITH_ERR_ARG, "at least one name");
 	CHECK_NONE(tlsmith_csr_load(NULL), TLSMITH_ERR_ARG, "file is NULL");
 	CHECK_NONE(tlsmith_csr_load_mem(nothing, 1), TLSMITH_ERR_ARG, "pem is NULL");
@@ -145,8 +137,6 @@ static void null_is_refused_for_certificates(void)
 	    "nothing to save");
 	CHECK_FAILS(tlsmith_csr_save(NULL, "r", "k", "p"), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "csr is NULL");
-	CHECK_FAILS(tlsmith_csr_save(csr, "r", "k", NULL), TLSMITH_ERR_ARG,
-	    tlsmith_last_error(), "password is NULL");
 	CHECK_TEXT(tlsmith_csr_pem(NULL), "");
 	CHECK_TEXT(tlsmith_csr_subject(NULL), "");
 	CHECK(tlsmith_csr_name(NULL, 0, NULL) == NULL);
@@ -239,7 +229,7 @@ static void bad_certificates_are_refused(void)
 	CHECK_NONE(load_encrypted("missing.pem", "k", "p"), TLSMITH_ERR_FILE,
 	    "missing.pem");
 	CHECK_NONE(load_encrypted("missing.p12", NULL, "p"), TLSMITH_ERR_FILE, "missing.p12");
-	CHECK_NONE(load_encrypted_mem("noise", 5, "p"), TLSMITH_ERR_PARSE, "PKCS#12");
+	CHECK_NONE(load_encrypted_mem("noise", 5, "p"), TLSMITH_ERR_PARSE, "5 bytes");
 	CHECK_NONE(tlsmith_identity_load_chain_mem("", 0), TLSMITH_ERR_PARSE, "0 bytes");
 	CHECK_FAILS(tlsmith_identity_save(site, "c", "k", ""), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "password is empty");
@@ -466,8 +456,10 @@ static void keys_stay_out_of_messages(void)
 		SILENT(tlsmith_identity_free(tlsmith_identity_load_mem(text, len, text, len, NULL)));
 		SILENT(tlsmith_identity_free(tlsmith_identity_load_chain(text)));
 		SILENT(tlsmith_identity_free(tlsmith_identity_load_chain_mem(text, len)));
-		SILENT(tlsmith_identity_free(load_encrypted(text, NULL, text)));
-		SILENT(tlsmith_identity_free(tlsmith_identity_insecure_load_p12_no_mac(text, text)));
+		tlsmith_load_options opt = TLSMITH_LOAD_OPTIONS_INIT;
+		opt.password = text;
+		opt.flags = TLSMITH_LOAD_INSECURE_NO_MAC;
+		SILENT(tlsmith_identity_free(tlsmith_identity_load(text, NULL, &opt)));
 		SILENT(tlsmith_identity_free(load_encrypted_mem(text, len, text)));
 		SILENT(tlsmith_csr_free(tlsmith_csr_load(text)));
 		SILENT(tlsmith_csr_free(tlsmith_csr_load_mem(text, len)));

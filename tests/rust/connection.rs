@@ -35,6 +35,8 @@ mod lengths;
 mod limits;
 #[path = "connection/naming.rs"]
 mod naming;
+#[path = "connection/own_settings.rs"]
+mod own_settings;
 #[path = "connection/policy.rs"]
 mod policy;
 #[path = "connection/record_limits.rs"]

@@ -1,23 +1,25 @@
 //! Connections: their start and their end.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, IntoRawFd};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tlsmith::{
-    Connection, Context, Error, Origin, Result, SocketTransport, Status, Timeout, Transport, tcp,
+    Connection, ConnectionOptions, Context, Error, Origin, Result, Selection, SocketTransport,
+    Status, Timeout, Transport, tcp,
 };
 
 use crate::cert::tlsmith_cert;
 use crate::ctx::tlsmith_ctx;
 use crate::driving::{self, Turn};
 use crate::edge::{self, CallersFd, Texts};
+use crate::hello::tlsmith_hello;
 
 /// One connection.
 pub struct tlsmith_conn {
     origin: Origin,
-    context: Context,
     open: OnceLock<Open>,
     settings: Mutex<Settings>,
     /// A bug struck: nothing may happen on this connection any more.
@@ -29,6 +31,8 @@ pub struct tlsmith_conn {
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
     /// The OCSP response for a verify callback.
     pub(crate) ocsp: OnceLock<Vec<u8>>,
+    hello: OnceLock<Box<tlsmith_hello>>,
+    userdata: AtomicPtr<c_void>,
 }
 
 /// What there is once it is connected.
@@ -38,8 +42,12 @@ pub(crate) struct Open {
     fd: c_int,
 }
 
-#[derive(Default)]
-struct Settings {
+/// What is set on it before it is connected.
+pub(crate) struct Settings {
+    pub(crate) context: Context,
+    pub(crate) options: ConnectionOptions,
+    /// Why one of these could not be set.
+    failure: Option<Error>,
     timeout: Timeout,
     /// None where the program did not say it, Some(None) for no limit.
     handshake_timeout: Option<Option<Duration>>,
@@ -75,13 +83,58 @@ impl tlsmith_conn {
         transport: impl Transport + 'static,
     ) -> Result<Open> {
         self.check_unused()?;
-        Connection::client(&self.context, name, transport).map(Open::new)
+        let (context, options) = self.start_with()?;
+        Connection::client_with(&context, &options, name, transport).map(Open::new)
     }
 
     /// Makes it a server.
     pub(crate) fn server(&self, transport: impl Transport + 'static) -> Result<Open> {
         self.check_unused()?;
-        Connection::server(&self.context, transport).map(Open::new)
+        let (context, options) = self.start_with()?;
+        Connection::server_with(&context, &options, transport).map(Open::new)
+    }
+
+    fn start_with(&self) -> Result<(Context, ConnectionOptions)> {
+        let settings = self.settings();
+        match &settings.failure {
+            Some(error) => Err(error.clone()),
+            None => Ok((settings.context.clone(), settings.options.clone())),
+        }
+    }
+
+    /// Changes its settings.  If that fails, so does everything that needs them.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
+        self.origin.check()?;
+        let mut settings = self.settings();
+        change(&mut settings).inspect_err(|error| {
+            settings.failure.get_or_insert_with(|| error.clone());
+        })
+    }
+
+    /// What its settings answer a ClientHello with.
+    pub(crate) fn selection(&self) -> Result<Selection> {
+        let (context, options) = self.start_with()?;
+        Ok(Selection {
+            context: Some(context),
+            options: Some(options),
+        })
+    }
+
+    /// Keeps the ClientHello, the first time.
+    pub(crate) fn keep_hello(&self, make: impl FnOnce() -> tlsmith_hello) -> &tlsmith_hello {
+        self.hello.get_or_init(|| Box::new(make()))
+    }
+
+    pub(crate) fn hello(&self) -> Option<&tlsmith_hello> {
+        self.hello.get().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn set_userdata(&self, userdata: *mut c_void) {
+        self.userdata.store(userdata, Ordering::Release);
+    }
+
+    pub(crate) fn userdata(&self) -> *mut c_void {
+        self.userdata.load(Ordering::Acquire)
     }
 
     /// A copy of `text` that lives as long as the connection.
@@ -200,15 +253,23 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
         edge::watch_forks()?;
         Ok(tlsmith_conn {
             origin: Origin::here(),
-            context: edge::need(ctx, "ctx")?.context.clone(),
             open: OnceLock::new(),
-            settings: Mutex::default(),
+            settings: Mutex::new(Settings {
+                context: edge::need(ctx, "ctx")?.context.clone(),
+                options: ConnectionOptions::new(),
+                failure: None,
+                timeout: Timeout::default(),
+                handshake_timeout: None,
+                error: None,
+            }),
             broken: OnceLock::new(),
             texts: Texts::default(),
             texts_in_child: Texts::default(),
             peer: OnceLock::new(),
             verified: OnceLock::new(),
             ocsp: OnceLock::new(),
+            hello: OnceLock::new(),
+            userdata: AtomicPtr::default(),
         })
     }))
 }
@@ -298,10 +359,8 @@ pub extern "C" fn tlsmith_connect(
         let host = edge::need_text(host, "host")?;
         let port = edge::need_text(port, "port")?;
         conn.check_unused()?;
-        // Before a socket is opened for it: is it a usable context?
-        if let Some(error) = conn.context.error() {
-            return Err(error);
-        }
+        // Before a socket is opened for it, and also if that fails.
+        conn.settings().context.seal()?;
         let timeout = conn.settings().timeout;
         let socket = tcp::connect(host, port, timeout, None)?;
         let fd = socket.as_raw_fd();

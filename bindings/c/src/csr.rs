@@ -71,24 +71,11 @@ pub extern "C" fn tlsmith_csr_save(
     csr: *const tlsmith_csr,
     csr_file: *const c_char,
     key_file: *const c_char,
-) -> c_int {
-    edge::status(edge::guard(|| {
-        let csr = &edge::need(csr, "csr")?.csr;
-        csr.save(edge::path(csr_file), edge::path(key_file), None)
-    }))
-}
-
-/// The same with the key encrypted under a password: PKCS#8 with PBES2 and AES-256.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_csr_save_encrypted(
-    csr: *const tlsmith_csr,
-    csr_file: *const c_char,
-    key_file: *const c_char,
     password: *const c_char,
 ) -> c_int {
     edge::status(edge::guard(|| {
         let csr = &edge::need(csr, "csr")?.csr;
-        let password = Some(edge::need_password(password)?);
+        let password = edge::password(password);
         csr.save(edge::path(csr_file), edge::path(key_file), password)
     }))
 }

@@ -25,7 +25,8 @@ use std::sync::{Mutex, PoisonError};
 use tlsmith::{Error, Result, Status};
 
 pub(crate) use callback::{
-    Callback, HelloFn, KeylogFn, LogFn, PasswordFn, ReadFn, SignFn, VerifyFn, WriteFn, impossible,
+    Callback, HelloFn, KeylogFn, LogFn, PasswordFn, ReadFn, SessionFn, SignFn, StorePutFn,
+    StoreTakeFn, VerifyFn, WriteFn, impossible,
 };
 pub(crate) use fork::watch_forks;
 

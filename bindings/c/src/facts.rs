@@ -254,14 +254,14 @@ pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
         .map_or(-1, c_int::from)
 }
 
-/// Whether its peer is known: the handshake is complete, or a verify callback
-/// looks at it.
+/// Whether its peer was accepted, or a verify callback looks at it.
 fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
     !connection.is_handshaking() || driving::is_judged(conn)
 }
 
-/// Certificate `index` that the peer showed, 0 being its own; NULL past the end,
-/// and before the handshake is complete, except in a verify callback.
+/// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end,
+/// and before the handshake is complete, except in a verify callback.  Also those of a peer
+/// that was refused: unverified, they tell why and prove nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_cert(
     conn: *const tlsmith_conn,
@@ -269,10 +269,23 @@ pub extern "C" fn tlsmith_conn_peer_cert(
 ) -> *const tlsmith_cert {
     edge::lend(|| {
         let conn = edge::borrow(conn)?;
-        let connection = conn.connection().filter(|open| knows_peer(conn, open))?;
+        let connection = conn.connection()?;
+        // Before the handshake is complete, its chain is that of a peer that was refused.
+        if !knows_peer(conn, connection) && connection.peer_chain().is_empty() {
+            return None;
+        }
         let list = || cert::list(connection.peer_chain());
         conn.peer.get_or_init(list).get(index).map(ptr::from_ref)
     })
+}
+
+/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), also if
+/// there was none to present.  False on a server, before the handshake is complete, and in a
+/// resumed session.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_certificate_requested(conn: *const tlsmith_conn) -> bool {
+    let conn = edge::borrow(conn).and_then(tlsmith_conn::connection);
+    conn.is_some_and(|connection| connection.certificate_requested())
 }
 
 /// Certificate `index` of the path that was accepted, up to the root; NULL past

@@ -3,22 +3,22 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Arc;
 
-use tlsmith::{CertificateProblem, Error, Hello, Result, Status, Verdict};
+use tlsmith::{CertificateProblem, Error, Result, Status, Verdict};
 use zeroize::Zeroizing;
 
 use crate::cert;
 use crate::conn::tlsmith_conn;
 use crate::ctx::{set, tlsmith_ctx};
 use crate::driving;
-use crate::edge::{self, Callback, HelloFn, KeylogFn, VerifyFn};
+use crate::edge::{self, Callback, KeylogFn, VerifyFn};
 
 /// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
 /// is the code, tlsmith_conn_error() the reason).  Return 0 to accept what passed, or
 /// a negative tlsmith_status to refuse it with; any other value refuses it with
 /// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
 /// tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(), tlsmith_conn_peer_ocsp(),
-/// tlsmith_conn_server_name() and tlsmith_conn_error(); it is NULL for
-/// tlsmith_ctx_verify().
+/// tlsmith_conn_server_name(), tlsmith_conn_userdata() and tlsmith_conn_error(); it is NULL
+/// for tlsmith_ctx_verify().
 ///
 /// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
 /// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca,
@@ -28,21 +28,11 @@ pub type tlsmith_verify_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, status: c_int) -> c_int,
 >;
 
-/// Looks at a ClientHello: the server that it asks for, and the ALPN protocols
-/// that it offers, separated by commas; "" for none.  Both are lent for the call.
-/// Return the context to answer with, which only has to live until the call
-/// returns; NULL is this one.
-pub type tlsmith_hello_fn = Option<
-    unsafe extern "C" fn(
-        userdata: *mut c_void,
-        server_name: *const c_char,
-        alpn: *const c_char,
-    ) -> *mut tlsmith_ctx,
+/// Gets one line of the NSS key log, without its newline, lent for the call, and the
+/// connection that it is about, for tlsmith_conn_userdata() alone.
+pub type tlsmith_keylog_fn = Option<
+    unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, line: *const c_char),
 >;
-
-/// Gets one line of the NSS key log, without its newline, lent for the call.
-pub type tlsmith_keylog_fn =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, line: *const c_char)>;
 
 /// Have `verify` look at every peer after its certificate was checked.  It is not
 /// asked again when a session is resumed.
@@ -95,25 +85,6 @@ fn judge(verify: &Callback<VerifyFn>, verdict: &Verdict<'_>) -> Result<()> {
     ))
 }
 
-/// Have `hello` look at every ClientHello (RFC 8446, section 4.1.2) and choose
-/// the context that answers.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_ctx_set_hello(
-    ctx: *mut tlsmith_ctx,
-    hello: tlsmith_hello_fn,
-    userdata: *mut c_void,
-) -> c_int {
-    set(ctx, |context| {
-        let hello = Callback::new(hello, userdata, "hello")?;
-        context.set_choose(Arc::new(move |said| Ok(choose(&hello, said))))
-    })
-}
-
-fn choose(hello: &Callback<HelloFn>, said: &Hello) -> Option<tlsmith::Context> {
-    let name = edge::c_string(said.server_name.as_deref().unwrap_or_default());
-    hello.choose(&name, &edge::c_string(&said.alpn.join(",")))
-}
-
 /// Append the secrets of connections to a file (mode 0600) in the NSS key log
 /// format, for Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads
 /// it can read the connections.
@@ -140,6 +111,6 @@ fn give(log: &Callback<KeylogFn>, line: &str) {
     let copy = Zeroizing::new([line.as_bytes(), b"\0"].concat());
     // A line has labels and hex digits in it, and no NUL.
     if let Ok(line) = CStr::from_bytes_with_nul(&copy) {
-        log.log(line);
+        log.log(driving::current(), line);
     }
 }

@@ -110,7 +110,7 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
     })
 }
 
-fn check_bits(name: &str, given: u32, known: u32) -> Result<()> {
+pub(crate) fn check_bits(name: &str, given: u32, known: u32) -> Result<()> {
     if given & !known == 0 {
         return Ok(());
     }

@@ -164,7 +164,10 @@ pub extern "C" fn tlsmith_drain(conn: *mut tlsmith_conn, buf: *mut c_void, len: 
 /// call of this on the connection, or its end.
 #[must_use]
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_drain_borrowed(conn: *mut tlsmith_conn, data: *mut *const c_void) -> isize {
+pub extern "C" fn tlsmith_drain_borrowed(
+    conn: *mut tlsmith_conn,
+    data: *mut *const c_void,
+) -> isize {
     edge::count(on_open(conn, |connection| {
         if data.is_null() {
             return Err(edge::is_null("data"));

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// Where a group of functions begins, and what it is about.
-const GROUPS: [(&str, &str); 13] = [
+const GROUPS: [(&str, &str); 16] = [
     ("tlsmith_version(", "The library"),
     ("tlsmith_ctx_new(", "Context: what connections share"),
     ("tlsmith_ctx_set_ciphers(", "Context: protocol and sessions"),
@@ -16,7 +16,13 @@ const GROUPS: [(&str, &str); 13] = [
         "Context: verification without a connection",
     ),
     ("tlsmith_conn_new(", "Connection: start and end"),
+    ("tlsmith_conn_set_ctx(", "Connection: settings of its own"),
+    (
+        "tlsmith_ctx_set_session_callback(",
+        "Session: what a client resumes",
+    ),
     ("tlsmith_connect_fd(", "Connection: over what you have"),
+    ("tlsmith_ctx_set_hello(", "Connection: the ClientHello"),
     ("tlsmith_handshake(", "Connection: data"),
     ("tlsmith_write_early(", "Connection: early data"),
     ("tlsmith_conn_version(", "Connection: what was agreed"),

@@ -112,7 +112,7 @@ impl Context {
                 core.set_clock(now.now())?;
             }
             if let Some(on_hello) = on_hello {
-                core.set_choose(on_hello.choose())?;
+                core.set_hello(on_hello.hello())?;
             }
             if let Some(keylog) = keylog {
                 core.set_keylog_line(keylog.keylog())?;

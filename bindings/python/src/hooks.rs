@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use tlsmith::{Choose, Error, Hello, KeyLogLine, Now, Status};
+use tlsmith::{ClientHello, Error, HelloCallback, KeyLogLine, Now, Selection, Status};
 
 use crate::config::Context;
 
@@ -87,17 +87,17 @@ impl Hook {
     /// Calls the function with what a client says.  It gives a Context or None,
     /// or the number of the alert that the client gets.  What it raises, the
     /// call raises that the handshake was made in.
-    pub(crate) fn choose(&self) -> Choose {
+    pub(crate) fn hello(&self) -> HelloCallback {
         let this = self.clone();
-        Arc::new(move |hello: &Hello| {
+        Arc::new(move |hello: &ClientHello| {
             Python::attach(|py| {
                 let Some(function) = this.get(py) else {
-                    return Ok(None);
+                    return Ok(Selection::default());
                 };
                 let chosen = said(py, hello).and_then(|said| function.bind(py).call1(said));
                 match chosen.and_then(|chosen| chosen.extract::<Option<Chosen>>()) {
-                    Ok(None) => Ok(None),
-                    Ok(Some(Chosen::Context(context))) => Ok(Some(context.get().core.clone())),
+                    Ok(None) => Ok(Selection::default()),
+                    Ok(Some(Chosen::Context(context))) => Ok(context.get().core.clone().into()),
                     Ok(Some(Chosen::Alert(number))) => Err(Error::from_alert(
                         Status::NoCommon,
                         number,
@@ -122,10 +122,13 @@ enum Chosen {
 }
 
 /// The fields of tlsmith.ClientHello.
-fn said<'py>(py: Python<'py>, hello: &Hello) -> PyResult<Bound<'py, PyTuple>> {
+fn said<'py>(py: Python<'py>, hello: &ClientHello) -> PyResult<Bound<'py, PyTuple>> {
     let fields = (
         hello.server_name.as_deref(),
-        PyTuple::new(py, &hello.alpn)?,
+        PyTuple::new(
+            py,
+            hello.alpn.iter().map(|name| String::from_utf8_lossy(name)),
+        )?,
         PyTuple::new(py, hello.versions())?,
         PyTuple::new(py, hello.ciphers())?,
         PyTuple::new(py, hello.groups())?,
