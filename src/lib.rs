@@ -38,7 +38,8 @@ pub use connection::{
 };
 pub use context::{
     ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogLine, MOST_STORED,
-    Now, Selection, Session, SessionCallback, SessionStore, Version, cipher_names, group_names, scheme_names,
+    Now, Selection, Session, SessionCallback, SessionStore, Version, cipher_names, group_names,
+    scheme_names,
 };
 pub use digest::{DigestAlgorithm, digest, random};
 pub use error::{CertificateProblem, Error, Result, Status};
