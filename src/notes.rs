@@ -12,11 +12,12 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls::SignatureScheme;
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::ServerName;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::context::Ticket;
+use crate::context::{Ticket, Tls12Session};
 use crate::fork;
 
 /// What was learnt since the latest [`Notes::take`] on this thread.
@@ -31,6 +32,8 @@ pub(crate) struct Notes {
     pub(crate) scheme: Option<SignatureScheme>,
     /// The name that the client asked for (SNI, RFC 6066, section 3).
     pub(crate) server_name: Option<String>,
+    /// On a server, the identity that was selected for the client.
+    pub(crate) selected: Option<Arc<CertifiedKey>>,
     /// The OCSP response that the server stapled.
     pub(crate) ocsp: Option<Vec<u8>>,
     /// What keying material is exported from.
@@ -39,6 +42,10 @@ pub(crate) struct Notes {
     pub(crate) server_random: Vec<u8>,
     /// The tickets that came.
     pub(crate) tickets: Vec<Arc<Ticket>>,
+    /// Whether a server asked for a certificate.
+    pub(crate) certificate_requested: bool,
+    /// The session of TLS 1.2 that came.
+    pub(crate) tls12_session: Option<Arc<Tls12Session>>,
     /// How much early data the session allows that a client offers, in bytes.
     pub(crate) max_early_data: u32,
     /// What later steps of the handshake need to know.
@@ -104,9 +111,12 @@ impl Notes {
             && self.path.is_empty()
             && self.scheme.is_none()
             && self.server_name.is_none()
+            && self.selected.is_none()
             && self.ocsp.is_none()
             && self.exporter.is_none()
             && self.tickets.is_empty()
+            && self.tls12_session.is_none()
+            && !self.certificate_requested
             && self.carried == Carried::default()
     }
 
@@ -115,9 +125,12 @@ impl Notes {
         self.refusal = later.refusal.or(self.refusal.take());
         self.scheme = later.scheme.or(self.scheme);
         self.server_name = later.server_name.or(self.server_name.take());
+        self.selected = later.selected.or(self.selected.take());
         self.ocsp = later.ocsp.or(self.ocsp.take());
         self.exporter = later.exporter.or(self.exporter.take());
         self.tickets.extend(later.tickets);
+        self.certificate_requested |= later.certificate_requested;
+        self.tls12_session = later.tls12_session.or(self.tls12_session.take());
         let carried = &mut self.carried;
         carried.authentication = later.carried.authentication.or(carried.authentication);
         carried.extended_master_secret = later
@@ -191,6 +204,14 @@ impl Notes {
         NOTES.with_borrow_mut(|notes| notes.tickets.push(ticket));
     }
 
+    pub(crate) fn certificate_requested() {
+        NOTES.with_borrow_mut(|notes| notes.certificate_requested = true);
+    }
+
+    pub(crate) fn tls12_session(session: Arc<Tls12Session>) {
+        NOTES.with_borrow_mut(|notes| notes.tls12_session = Some(session));
+    }
+
     pub(crate) fn server_random(random: &[u8]) {
         NOTES.with_borrow_mut(|notes| {
             notes.server_random = random.to_vec();
@@ -211,6 +232,10 @@ impl Notes {
                 randoms: [client_random, &server_random].concat(),
             });
         });
+    }
+
+    pub(crate) fn selected(identity: &Arc<CertifiedKey>) {
+        NOTES.with_borrow_mut(|notes| notes.selected = Some(identity.clone()));
     }
 
     pub(crate) fn server_name(name: Option<&str>) {

@@ -9,7 +9,18 @@ ca.issue("localhost", "127.0.0.1").write("certs")
 """
 
 try:
-    from ._tlsmith import CRL, Certificate, Key, __version__, build_info
+    from ._tlsmith import (
+        CRL,
+        Certificate,
+        Key,
+        __version__,
+        build_info,
+        cipher_names,
+        digest,
+        group_names,
+        random_bytes,
+        scheme_names,
+    )
 except ImportError as error:
     if "subinterpreters" not in str(error):
         raise
@@ -84,12 +95,17 @@ __all__ = [
     "WantWrite",
     "__version__",
     "build_info",
+    "cipher_names",
     "connect",
+    "digest",
+    "group_names",
     "inspect",
     "listen",
     "load_certificate",
     "load_certificates",
     "load_key",
+    "random_bytes",
+    "scheme_names",
 ]
 
 

@@ -74,7 +74,9 @@ class Client(_Config):
     max_version     the highest one
     groups          the key exchange groups to offer, best first, by their IANA
                     names; None: X25519MLKEM768 and the usual ones
-    ciphers         the cipher suites to offer, best first, by their IANA names
+    ciphers         the cipher suites to offer, best first, by IANA's or OpenSSL's
+                    names.  A version of which they name none keeps its own:
+                    min_version and max_version switch a version off
     verify_schemes  the signature schemes that servers may sign the handshake with
                     (RFC 8446, section 4.2.3), best first, by their IANA names, such as
                     "ecdsa_secp256r1_sha256"; not those in certificates

@@ -7,7 +7,7 @@ import os
 
 from . import _tlsmith
 from ._checks import seconds
-from ._errors import config_error, io_error, shown, state_error
+from ._errors import Error, TimedOut, WantRead, config_error, io_error, shown, state_error
 from ._hello import alert_number, selection
 
 TYPE_CHECKING = False
@@ -92,29 +92,16 @@ class _Peer(_tlsmith.Peer):
     def channel_binding(
         self, kind: Literal["tls-exporter", "tls-server-end-point"] = "tls-exporter"
     ) -> bytes:
-        """What binds a login to this connection: "tls-exporter" (RFC 9266), or
-        on a client "tls-server-end-point" (RFC 5929, section 4)."""
-        if kind == "tls-exporter":
-            return self.export("EXPORTER-Channel-Binding", 32, b"")
-        if kind != "tls-server-end-point":
-            known = '"tls-exporter" and "tls-server-end-point" are known'
-            raise config_error(f"the channel binding {shown(kind)} is not known: {known}")
-        certificate = self.peer
-        if certificate is None:
-            raise state_error("tls-server-end-point needs the server's certificate: none came")
-        return end_point(certificate)
+        """Return what binds a login to this connection, the same on both sides:
+        "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).  As
+        `info`, known once the handshake is complete.
 
-
-def end_point(certificate: _tlsmith.Certificate) -> bytes:
-    """The hash of a server's certificate (RFC 5929, section 4.1): that of its
-    signature, and SHA-256 in place of MD5 and SHA-1."""
-    import hashlib
-
-    algorithm = certificate.signature_algorithm.lower()
-    for strong in ("sha384", "sha512"):
-        if strong in algorithm:
-            return hashlib.new(strong, certificate.der).digest()
-    return hashlib.sha256(certificate.der).digest()
+        Raises ConfigError where that type does not bind: tls-exporter in TLS 1.2 without
+        the extended master secret, and tls-server-end-point for a certificate signed with
+        Ed25519, Ed448 or ML-DSA, for which it is undefined.
+        """
+        self._agree()
+        return super().channel_binding(kind)
 
 
 class Socket(_tlsmith.Socket, _Peer):

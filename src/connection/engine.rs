@@ -77,6 +77,8 @@ pub(crate) struct Engine {
     notes: Option<Box<Notes>>,
     /// The last tickets that were received.
     tickets: VecDeque<Arc<Ticket>>,
+    /// How many of them, the latest, nobody took yet.
+    new_tickets: usize,
     /// The input that the handshake may still take, and the early data that may still be
     /// skipped, in bytes.
     handshake_left: usize,
@@ -171,6 +173,7 @@ impl Engine {
             early_left: 0,
             notes: None,
             tickets: VecDeque::new(),
+            new_tickets: 0,
             handshake_left: HANDSHAKE_INPUT,
             skip_left: SKIPPED_EARLY_DATA,
             allowance: Allowance::default(),
@@ -338,6 +341,18 @@ impl Engine {
         self.tickets.iter().map(|one| one.lifetime()).collect()
     }
 
+    /// The last tickets that came.
+    pub(crate) fn last_tickets(&self) -> Vec<Arc<Ticket>> {
+        self.tickets.iter().cloned().collect()
+    }
+
+    /// Takes the oldest ticket that nobody took yet.
+    pub(crate) fn take_new_ticket(&mut self) -> Option<Arc<Ticket>> {
+        self.new_tickets = self.new_tickets.checked_sub(1)?;
+        let index = self.tickets.len().checked_sub(1 + self.new_tickets)?;
+        self.tickets.get(index).cloned()
+    }
+
     /// Why the connection failed, if it did.
     pub(crate) fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
@@ -474,6 +489,7 @@ impl Engine {
 
     fn learn(&mut self, mut notes: Notes) {
         let surplus = (self.tickets.len() + notes.tickets.len()).saturating_sub(TICKETS);
+        self.new_tickets = (self.new_tickets + notes.tickets.len()).min(TICKETS);
         self.tickets.extend(notes.tickets.drain(..));
         self.tickets.drain(..surplus);
         // Most steps observe nothing, and none does after the handshake.

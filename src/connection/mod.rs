@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod buffer;
+mod channel_binding;
 mod client;
 mod closing;
 mod early;
@@ -19,11 +20,13 @@ mod pump;
 mod race;
 mod record;
 mod report;
+mod session;
 mod steps;
 mod stream;
 pub mod tcp;
 mod transport;
 
+pub use channel_binding::ChannelBinding;
 pub use engine::EarlyData;
 pub use exporter::MOST as MOST_EXPORTED;
 pub use facts::Ech;

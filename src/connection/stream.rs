@@ -24,7 +24,9 @@ use super::facts::Outcome;
 use super::handshake_timeout::HandshakeTimeout;
 use super::pump::{Direction, Outbox, Work, is_fatal, lock};
 use super::transport::{Patience, SharedTimeout, Timeout, Transport};
-use crate::context::{ConfigSelector, ConnectionOptions, Context, HelloCallback, Version};
+use crate::context::{
+    ConfigSelector, ConnectionOptions, Context, HelloCallback, SessionCallback, Version,
+};
 use crate::{Error, Origin, Result, Status};
 
 /// Up to how many bytes the parts of a write are copied together: what makes one
@@ -79,6 +81,8 @@ pub struct Connection {
     pub(super) ech: Option<bool>,
     /// What it was made with.
     pub(super) start: (Context, ConnectionOptions),
+    /// What takes the sessions that come.
+    pub(super) session_callback: Option<SessionCallback>,
     /// How many bytes came from the transport, and how many went to it.
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
@@ -169,6 +173,7 @@ impl Connection {
             asked_name: None,
             ech: None,
             start: (context.clone(), options.clone()),
+            session_callback: context.session_callback(),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             allows_truncation: context.allows_truncation(),
@@ -218,9 +223,14 @@ impl Connection {
     fn complete_handshake_here(&self, patience: Patience) -> Result<()> {
         self.check_failure()?;
         let mut work = Work::begin(self);
+        if !self.is_handshaking() {
+            return self.check_failure();
+        }
         while self.is_handshaking() {
             self.advance(patience, Until::Complete, &mut work)?;
         }
+        self.report_tls12_session();
+        self.report_sessions();
         self.check_failure()
     }
 
@@ -314,6 +324,7 @@ impl Connection {
     }
 
     fn conclude_read(&self, read: Result<Read>) -> Result<usize> {
+        self.report_sessions();
         match read {
             Ok(Read::Plaintext(count)) => Ok(count),
             Ok(Read::Closed) => Ok(0),

@@ -11,6 +11,7 @@ use super::compression::COMPRESSORS;
 use super::identity::ConfiguredIdentity;
 use super::resumption::{self, Kept, Terms};
 use super::settings::Settings;
+use crate::notes::Notes;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status, explain};
 
@@ -39,11 +40,7 @@ pub(super) fn config(settings: &Settings, kept: Option<Arc<Kept>>) -> Result<Cli
         .map_err(|error| Error::new(Status::Internal, explain::tls(&error)))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = if settings.identities.is_empty() {
-        builder.with_no_client_auth()
-    } else {
-        builder.with_client_cert_resolver(presenting(settings.identities.clone()))
-    };
+    let mut config = builder.with_client_cert_resolver(presenting(settings.identities.clone()));
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
     config.cert_compressors = COMPRESSORS.to_vec();
@@ -80,6 +77,7 @@ impl ResolvesClientCert for Identities {
         root_hint_subjects: &[&[u8]],
         schemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
+        Notes::certificate_requested();
         self.0
             .iter()
             .find(|identity| identity.is_for(schemes, root_hint_subjects.iter().copied()))

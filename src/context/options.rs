@@ -172,8 +172,13 @@ impl Context {
         let verified = terms.verified.clone();
         let store = match &options.session {
             Some(session) => Some(session.store(self)?),
-            None if terms == Terms::default() => None,
-            None => self.client_sessions(),
+            None => match self.client_sessions() {
+                // The program alone keeps what comes.
+                None if self.session_callback().is_some() => Some(Arc::new(Kept::new(1))),
+                // The configuration has it.
+                Some(_) if terms == Terms::default() => None,
+                sessions => sessions,
+            },
         };
         if let Some(store) = store {
             Arc::make_mut(&mut config).resumption =

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use rustls::NamedGroup;
@@ -11,6 +12,7 @@ use rustls::client::{
 };
 use rustls_pki_types::ServerName;
 
+use super::settings::Version;
 use super::{Context, lock};
 use crate::fork::{Origin, PerProcess};
 use crate::notes::Notes;
@@ -39,6 +41,19 @@ const TICKETS: usize = 8;
 pub struct Session {
     context: Context,
     kept: Arc<PerProcess<OnceLock<Arc<Kept>>>>,
+    facts: Option<Arc<SessionFacts>>,
+}
+
+/// Takes a session that came.
+pub type SessionCallback = Arc<dyn Fn(Session) + Send + Sync>;
+
+/// What the connection agreed on that a session came from.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionFacts {
+    pub(crate) version: Version,
+    pub(crate) cipher: &'static str,
+    pub(crate) alpn: Option<String>,
+    pub(crate) server_name: Option<String>,
 }
 
 impl Session {
@@ -49,7 +64,75 @@ impl Session {
         Ok(Self {
             context: context.clone(),
             kept: Arc::default(),
+            facts: None,
         })
+    }
+
+    /// A session with what a connection of this context received: none if there is nothing
+    /// to resume with, or nothing any more.
+    pub(crate) fn received(
+        context: &Context,
+        facts: SessionFacts,
+        tickets: &[Arc<Ticket>],
+        tls12: Option<&Tls12Session>,
+    ) -> Option<Self> {
+        let kept = Kept::new(1);
+        for ticket in tickets.iter().filter(|ticket| ticket.is_left()) {
+            kept.add(ticket.clone());
+        }
+        if let Some(session) = tls12 {
+            let (value, is_extended) = (session.value.clone(), session.is_extended);
+            kept.change(session.key.clone(), |server| {
+                server.tls12 = Some((value, is_extended));
+            });
+        }
+        if kept.servers().names.is_empty() {
+            return None;
+        }
+        let session = Self {
+            context: context.clone(),
+            kept: Arc::default(),
+            facts: Some(Arc::new(facts)),
+        };
+        session.kept.here().get_or_init(|| Arc::new(kept));
+        Some(session)
+    }
+
+    /// The version of the connection that it came from; `None` for [`Self::new`], here and
+    /// below.
+    pub fn version(&self) -> Option<Version> {
+        self.facts.as_ref().map(|facts| facts.version)
+    }
+
+    /// The cipher suite of that connection, by its IANA name.
+    pub fn cipher(&self) -> Option<&'static str> {
+        self.facts.as_ref().map(|facts| facts.cipher)
+    }
+
+    /// The ALPN protocol of that connection, which early data has to be of, too (RFC 8446,
+    /// section 4.2.10).
+    pub fn alpn(&self) -> Option<&str> {
+        self.facts.as_ref()?.alpn.as_deref()
+    }
+
+    /// The server's name as that connection verified it.
+    pub fn server_name(&self) -> Option<&str> {
+        self.facts.as_ref()?.server_name.as_deref()
+    }
+
+    /// How many bytes of early data the latest ticket allows (RFC 8446, section 4.6.1); 0
+    /// for none.
+    pub fn max_early_data(&self) -> u32 {
+        let servers = self.kept_here().servers();
+        // It is of one server.
+        let mut tickets = servers
+            .by_name
+            .values()
+            .flat_map(|server| server.tickets.iter().rev());
+        tickets
+            .find(|ticket| ticket.is_left())
+            .and_then(|ticket| Some(ticket.session().as_ref()?.max_early_data_size()))
+            .unwrap_or(0)
     }
 
     /// Where a connection of this context finds what it can resume, which has to be the
@@ -97,6 +180,9 @@ impl fmt::Debug for Session {
 /// of it.
 pub(crate) struct Ticket {
     origin: Origin,
+    key: Key,
+    /// How many stores have it: that of a context, and those of sessions.
+    stores: AtomicUsize,
     /// None once it is used.
     session: Mutex<Option<Tls13ClientSessionValue>>,
     /// Found out when somebody asks.
@@ -104,9 +190,11 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    fn new(session: Tls13ClientSessionValue) -> Arc<Self> {
+    fn new(key: Key, session: Tls13ClientSessionValue) -> Arc<Self> {
         Arc::new(Self {
             origin: Origin::here(),
+            key,
+            stores: AtomicUsize::new(0),
             session: Mutex::new(Some(session)),
             lifetime: OnceLock::new(),
         })
@@ -122,14 +210,33 @@ impl Ticket {
         *self.lifetime.get_or_init(find)
     }
 
-    /// Takes it out of the store.  The connection that it came on, where there still
-    /// is one, keeps its lifetime and not its secrets.
+    /// Whether it was not used yet.
+    fn is_left(&self) -> bool {
+        self.origin.is_here() && self.session().is_some()
+    }
+
+    /// Takes it to use it, out of every store.  The connection that it came on, where there
+    /// still is one, keeps its lifetime and not its secrets.
     fn take(self: Arc<Self>) -> Option<Tls13ClientSessionValue> {
         if Arc::strong_count(&self) > 1 {
             self.lifetime();
         }
         self.session().take()
     }
+
+    /// Takes it out of one store.
+    fn release(self: Arc<Self>) {
+        if self.stores.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.take();
+        }
+    }
+}
+
+/// What a server of TLS 1.2 gave a connection to resume with.
+pub(crate) struct Tls12Session {
+    key: Key,
+    value: Tls12ClientSessionValue,
+    is_extended: bool,
 }
 
 /// For how many seconds a session is good.  rustls tells it nowhere but in the
@@ -184,7 +291,8 @@ struct Server {
 impl Server {
     fn lifetimes(&self) -> impl Iterator<Item = u32> {
         let tls12 = self.tls12.iter().map(|(session, _)| lifetime(session));
-        tls12.chain(self.tickets.iter().map(|ticket| ticket.lifetime()))
+        let tickets = self.tickets.iter().filter(|ticket| ticket.is_left());
+        tls12.chain(tickets.map(|ticket| ticket.lifetime()))
     }
 }
 
@@ -193,7 +301,7 @@ impl Drop for Server {
         // A thread of the parent may have held a lock of it when a child was forked, which
         // frees its copy.
         let here = self.tickets.drain(..).filter(|one| one.origin.is_here());
-        here.for_each(|ticket| drop(ticket.take()));
+        here.for_each(Ticket::release);
     }
 }
 
@@ -227,7 +335,8 @@ pub(super) struct Terms {
 }
 
 impl Kept {
-    fn new(most: usize) -> Self {
+    /// Room for so many servers.
+    pub(super) fn new(most: usize) -> Self {
         Self {
             servers: Mutex::default(),
             most,
@@ -246,6 +355,17 @@ impl Kept {
 
     fn servers(&self) -> MutexGuard<'_, Servers> {
         lock(&self.servers)
+    }
+
+    fn add(&self, ticket: Arc<Ticket>) {
+        ticket.stores.fetch_add(1, Ordering::AcqRel);
+        self.change(ticket.key.clone(), |server| {
+            if server.tickets.len() == TICKETS {
+                let oldest = server.tickets.pop_front();
+                oldest.into_iter().for_each(Ticket::release);
+            }
+            server.tickets.push_back(ticket);
+        });
     }
 
     fn change(&self, name: Key, change: impl FnOnce(&mut Server)) {
@@ -288,9 +408,14 @@ impl ClientSessionStore for Under {
 
     fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {
         let is_extended = Notes::extended_master_secret().unwrap_or_default();
-        self.kept.change(self.key(&server_name), |server| {
-            server.tls12 = Some((value, is_extended))
-        });
+        let key = self.key(&server_name);
+        Notes::tls12_session(Arc::new(Tls12Session {
+            key: key.clone(),
+            value: value.clone(),
+            is_extended,
+        }));
+        self.kept
+            .change(key, |server| server.tls12 = Some((value, is_extended)));
     }
 
     fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
@@ -313,14 +438,9 @@ impl ClientSessionStore for Under {
         server_name: ServerName<'static>,
         value: Tls13ClientSessionValue,
     ) {
-        let ticket = Ticket::new(value);
+        let ticket = Ticket::new(self.key(&server_name), value);
         Notes::ticket(ticket.clone());
-        self.kept.change(self.key(&server_name), |server| {
-            if server.tickets.len() == TICKETS {
-                server.tickets.pop_front().map(Ticket::take);
-            }
-            server.tickets.push_back(ticket);
-        });
+        self.kept.add(ticket);
     }
 
     fn take_tls13_ticket(
@@ -329,9 +449,13 @@ impl ClientSessionStore for Under {
     ) -> Option<Tls13ClientSessionValue> {
         let mut servers = self.kept.servers();
         let server = servers.by_name.get_mut(&self.key(server_name))?;
-        let ticket = server.tickets.pop_back()?;
+        // Some may have been used out of another store.
+        let session = loop {
+            if let Some(session) = server.tickets.pop_back()?.take() {
+                break session;
+            }
+        };
         drop(servers);
-        let session = ticket.take()?;
         Notes::max_early_data(session.max_early_data_size());
         Some(session)
     }

@@ -7,16 +7,22 @@ use rustls_pki_types::UnixTime;
 
 use super::hello::{self, ConfigSelector};
 use super::options::ConnectionOptions;
-use super::resumption::Kept;
+use super::resumption::{Kept, SessionCallback};
 use super::sessions::{self, Sessions};
 use super::settings::{PeerCheck, Settings};
 use super::{Built, Context, client, lock, server};
 use crate::{Error, Result, Status};
 
 impl Context {
+    /// Seals the context, as its first connection does: from then on no setter succeeds.
+    /// Fails with the error of a setter that failed.
+    pub fn seal(&self) -> Result<()> {
+        self.sealed().map(drop)
+    }
+
     /// The configuration of clients; the first call seals the context.
     pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>> {
-        self.seal(
+        self.build(
             |built| &built.client,
             |settings| client::config(settings, self.client_sessions()),
         )
@@ -50,7 +56,7 @@ impl Context {
                             accepting connections";
             return Err(Error::new(Status::State, sentence));
         }
-        let mut config = self.seal(|built| &built.server, server::config)?;
+        let mut config = self.build(|built| &built.server, server::config)?;
         options.apply(&mut config);
         Ok(config)
     }
@@ -115,6 +121,11 @@ impl Context {
         })
     }
 
+    /// What takes the sessions of its clients.
+    pub(crate) fn session_callback(&self) -> Option<SessionCallback> {
+        self.with_settings(|settings| settings.session.clone())
+    }
+
     pub(crate) fn allows_truncation(&self) -> bool {
         self.with_settings(|settings| settings.allow_truncation)
     }
@@ -158,7 +169,10 @@ impl Context {
             return Ok(settings);
         }
         let mut settings = lock(&self.inner.settings);
-        Ok(sealed.get_or_init(|| std::mem::take(&mut *settings)))
+        let failed = lock(&self.inner.setup_failure).take();
+        let failed = failed.map(|error| self.inner.failure.get_or_init(|| error).clone());
+        let settings = sealed.get_or_init(|| std::mem::take(&mut *settings));
+        failed.map_or(Ok(settings), Err)
     }
 
     fn with_settings<T>(&self, read: impl FnOnce(&Settings) -> T) -> T {
@@ -171,7 +185,7 @@ impl Context {
         read(sealed.get().unwrap_or(&settings))
     }
 
-    pub(super) fn seal<T>(
+    pub(super) fn build<T>(
         &self,
         of: impl FnOnce(&Built) -> &OnceLock<Arc<T>>,
         build: impl FnOnce(&Settings) -> Result<T>,

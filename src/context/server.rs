@@ -14,6 +14,7 @@ use super::identity::ConfiguredIdentity;
 use super::sessions::{BoundedTickets, Bounds, Kept, SESSIONS, Sessions, SharedTickets};
 use super::settings::{ClientAuth, Settings};
 use super::signing::nothing_to_sign_with;
+use super::store::{SessionStore, Stored};
 use crate::notes::Notes;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status, explain, fork};
@@ -71,9 +72,13 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
         config.max_early_data_size = 0;
         return Ok(());
     }
+    let bounds = Bounds(config.time_provider.clone());
+    if let Some(store) = &settings.session_store {
+        config.session_storage = stored(settings, store.clone(), policy, bounds)?;
+        return Ok(());
+    }
     let sessions = settings.shared_sessions.clone();
     let sessions = sessions.unwrap_or_else(|| Sessions::new(count));
-    let bounds = Bounds(config.time_provider.clone());
     config.session_storage = Arc::new(Kept {
         sessions,
         policy,
@@ -101,6 +106,28 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
     };
     config.ticketer = Arc::new(BoundedTickets { tickets, bounds });
     Ok(())
+}
+
+/// Sessions in a store of the program.
+fn stored(
+    settings: &Settings,
+    store: Arc<dyn SessionStore>,
+    policy: [u8; 32],
+    bounds: Bounds,
+) -> Result<Arc<Stored>> {
+    if settings.ticket_keys.is_empty() || settings.shared_sessions.is_some() {
+        let sentence = "a session store needs ticket keys, which its sessions are encrypted with, \
+                        and takes the place of sessions that contexts share: add a ticket key, \
+                        and share none";
+        return Err(Error::new(Status::Argument, sentence));
+    }
+    let keys = settings.ticket_keys.clone();
+    let tickets = SharedTickets { keys, policy };
+    Ok(Arc::new(Stored {
+        store,
+        tickets,
+        bounds,
+    }))
 }
 
 /// What presents the best of these identities.
@@ -151,6 +178,8 @@ impl ResolvesServerCert for Identities {
         let best = identities
             .filter(|identity| is_usable(identity, &hello))
             .min_by_key(rank);
-        Some(best.map_or_else(nothing_to_sign_with, |identity| identity.key.clone()))
+        let selected = best.map_or_else(nothing_to_sign_with, |identity| identity.key.clone());
+        Notes::selected(&selected);
+        Some(selected)
     }
 }

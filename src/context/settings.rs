@@ -6,16 +6,19 @@ use std::sync::Arc;
 use rustls::client::{EchConfig, EchGreaseConfig, EchMode};
 use rustls::crypto::hpke::Hpke;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
-use rustls::{SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion, version};
+use rustls::{SignatureScheme, SupportedProtocolVersion, version};
 use rustls_pki_types::EchConfigListBytes;
 
+use super::ciphers::Ciphers;
 use super::clock::Clock;
 use super::hello::HelloCallback;
 use super::identity::ConfiguredIdentity;
 use super::keylog::Sink;
 use super::names;
+use super::resumption::SessionCallback;
 use super::sessions::{Sessions, TicketKey};
 use super::signing;
+use super::store::SessionStore;
 use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::pki::{self, Certificate, Crl, Identity};
 use crate::provider::provider;
@@ -93,7 +96,7 @@ pub(crate) struct Settings {
     pub(crate) clock: Option<Clock>,
     min_version: Version,
     max_version: Version,
-    ciphers: Option<Vec<SupportedCipherSuite>>,
+    ciphers: Ciphers,
     pub(crate) prefer_own_ciphers: bool,
     groups: Option<Vec<&'static dyn SupportedKxGroup>>,
     pub(crate) client_auth: ClientAuth,
@@ -110,11 +113,13 @@ pub(crate) struct Settings {
     verify_schemes: Option<Vec<SignatureScheme>>,
     pub(crate) judge: Option<Judge>,
     pub(crate) hello: Option<HelloCallback>,
+    pub(crate) session: Option<SessionCallback>,
     pub(crate) require_known_name: bool,
     pub(crate) keylog: Sink,
     /// `None`: as many as make sense.
     pub(crate) sessions: Option<usize>,
     pub(crate) shared_sessions: Option<Sessions>,
+    pub(crate) session_store: Option<Arc<dyn SessionStore>>,
     pub(crate) tickets: usize,
     pub(crate) ticket_keys: Vec<TicketKey>,
     pub(crate) early_data: u32,
@@ -134,7 +139,7 @@ impl Default for Settings {
             clock: None,
             min_version: Version::Tls12,
             max_version: Version::Tls13,
-            ciphers: None,
+            ciphers: Ciphers::default(),
             prefer_own_ciphers: false,
             groups: None,
             client_auth: ClientAuth::None,
@@ -151,10 +156,12 @@ impl Default for Settings {
             verify_schemes: None,
             judge: None,
             hello: None,
+            session: None,
             require_known_name: false,
             keylog: Sink::default(),
             sessions: None,
             shared_sessions: None,
+            session_store: None,
             tickets: 2,
             ticket_keys: Vec::new(),
             early_data: 0,
@@ -175,8 +182,14 @@ impl Settings {
         self.roots.get_or_insert_default();
     }
 
-    pub(crate) fn add_crl(&mut self, crl: &Crl) -> Result<()> {
-        self.crls()?.add(crl)
+    /// Adds all of them or none.
+    pub(crate) fn add_crls(&mut self, crls: &[Crl]) -> Result<()> {
+        if crls.len() > 1 {
+            let mut trial = Crls::default();
+            crls.iter().try_for_each(|crl| trial.add(crl))?;
+        }
+        let all = self.crls()?;
+        crls.iter().try_for_each(|crl| all.add(crl))
     }
 
     pub(crate) fn set_revocation(&mut self, rules: RevocationRules) -> Result<()> {
@@ -288,8 +301,7 @@ impl Settings {
     }
 
     pub(crate) fn set_ciphers(&mut self, names: &[&str]) -> Result<()> {
-        self.ciphers = Some(names::ciphers(names)?);
-        Ok(())
+        self.ciphers.limit(names)
     }
 
     pub(crate) fn set_groups(&mut self, names: &[&str]) -> Result<()> {
@@ -341,29 +353,13 @@ impl Settings {
 
     /// The provider with the suites and groups that are allowed.
     pub(crate) fn provider(&self) -> Result<Arc<CryptoProvider>> {
-        if self.ciphers.is_none() && self.groups.is_none() {
-            return Ok(provider().clone());
-        }
         let mut allowed = CryptoProvider::clone(provider());
-        if let Some(ciphers) = &self.ciphers {
-            allowed.cipher_suites = ciphers.clone();
-        }
+        let suites = &allowed.cipher_suites;
+        allowed.cipher_suites = self.ciphers.allowed(suites, &self.versions());
         if let Some(groups) = &self.groups {
             allowed.kx_groups = groups.clone();
         }
         self.check_groups(&allowed.kx_groups)?;
-        let versions = self.versions();
-        let fits = |suite: &SupportedCipherSuite| {
-            versions
-                .iter()
-                .any(|version| version.version == suite.version().version)
-        };
-        if !allowed.cipher_suites.iter().any(fits) {
-            return Err(Error::new(
-                Status::Argument,
-                "none of the cipher suites that are allowed is for a version that is allowed",
-            ));
-        }
         Ok(Arc::new(allowed))
     }
 

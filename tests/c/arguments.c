@@ -69,7 +69,7 @@ static void null_is_refused_everywhere(void)
 	CHECK(tlsmith_conn_verified_cert(NULL, 0) == NULL);
 	CHECK(strcmp(tlsmith_cert_subject(NULL), "") == 0);
 	CHECK(strcmp(tlsmith_cert_issuer(NULL), "") == 0);
-	CHECK(strcmp(tlsmith_cert_names(NULL), "") == 0);
+	CHECK(tlsmith_cert_name(NULL, 0, NULL) == NULL);
 	CHECK(strcmp(tlsmith_cert_serial(NULL), "") == 0);
 	CHECK(tlsmith_cert_not_before(NULL) == 0);
 	CHECK(tlsmith_cert_not_after(NULL) == 0);
@@ -139,8 +139,7 @@ static void null_is_refused_for_certificates(void)
 	    tlsmith_last_error(), "csr is NULL");
 	CHECK_TEXT(tlsmith_csr_pem(NULL), "");
 	CHECK_TEXT(tlsmith_csr_subject(NULL), "");
-	CHECK_TEXT(tlsmith_csr_names(NULL), "");
-	CHECK_TEXT(tlsmith_csr_other_names(NULL), "");
+	CHECK(tlsmith_csr_name(NULL, 0, NULL) == NULL);
 	CHECK_TEXT(tlsmith_csr_key_type(NULL), "");
 	CHECK_TEXT(tlsmith_csr_text(NULL), "");
 	CHECK_NONE(tlsmith_sign_csr(NULL, csr, NULL), TLSMITH_ERR_ARG, "ca is NULL");
@@ -159,8 +158,8 @@ static void null_is_refused_for_certificates(void)
 	CHECK_TEXT(tlsmith_cert_key_usage(NULL), "");
 	CHECK_TEXT(tlsmith_cert_extended_key_usage(NULL), "");
 	CHECK_TEXT(tlsmith_cert_name_constraints(NULL), "");
-	CHECK_TEXT(tlsmith_cert_crl_urls(NULL), "");
-	CHECK_TEXT(tlsmith_cert_ocsp_urls(NULL), "");
+	CHECK(tlsmith_cert_crl_url(NULL, 0) == NULL);
+	CHECK(tlsmith_cert_ocsp_url(NULL, 0) == NULL);
 	CHECK_TEXT(tlsmith_cert_sha1(NULL), "");
 	tlsmith_ctx_free(ctx);
 	tlsmith_csr_free(csr);
@@ -249,8 +248,8 @@ static void bad_certificates_are_refused(void)
 	opt.days = 0;
 	opt.flags = TLSMITH_CERT_COPY_EXTENSIONS;
 	CHECK_NONE(tlsmith_gen_csr("localhost", &opt), TLSMITH_ERR_ARG, "when it is signed");
-	opt.flags = 8;
-	CHECK_NONE(tlsmith_gen_csr("localhost", &opt), TLSMITH_ERR_UNSUPPORTED, "0x8");
+	opt.flags = 32;
+	CHECK_NONE(tlsmith_gen_csr("localhost", &opt), TLSMITH_ERR_UNSUPPORTED, "0x20");
 	CHECK_NONE(tlsmith_csr_load("missing.csr"), TLSMITH_ERR_FILE, "missing.csr");
 	CHECK_NONE(tlsmith_csr_load_mem("noise", 5), TLSMITH_ERR_PARSE, "certificate request");
 	CHECK_FAILS(tlsmith_csr_save(csr, "no/such/folder", NULL, NULL), TLSMITH_ERR_FILE,
@@ -403,7 +402,8 @@ static void identities_are_saved_and_loaded(void)
 	struct stat st;
 	size_t len;
 
-	CHECK(strcmp(tlsmith_cert_names(tlsmith_identity_cert(id, 0)), "localhost,127.0.0.1") == 0);
+	CHECK_TEXT(tlsmith_cert_name(tlsmith_identity_cert(id, 0), 0, NULL), "localhost");
+	CHECK_TEXT(tlsmith_cert_name(tlsmith_identity_cert(id, 0), 1, NULL), "127.0.0.1");
 	CHECK(tlsmith_identity_cert(id, 1) == NULL);
 	CHECK(tlsmith_cert_der(tlsmith_identity_cert(id, 0), &len) != NULL && len > 200);
 	again = tlsmith_identity_load_mem(cert, strlen(cert), key, strlen(key), NULL);

@@ -41,6 +41,8 @@ static inline void check_fails(const char *file, int line, const char *call, ptr
 static inline void check_text(const char *file, int line, const char *call, const char *got,
     const char *want)
 {
+	if (got == NULL)
+		got = "(NULL)";
 	if (strcmp(got, want) == 0)
 		return;
 	failures++;

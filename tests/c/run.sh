@@ -91,7 +91,7 @@ end_valgrind() {
 	job=
 	pass "$in_valgrind under valgrind"
 }
-all="arguments states certificates keys connections transports callbacks features sessions threads forks volume"
+all="arguments states certificates facts keys connections transports callbacks features sessions threads forks volume"
 for test in ${*:-$all}; do
 	"$CC" $flags "$here/$test.c" -o $test -L"$out" -ltlsmith -lpthread
 	# Megabytes: as many as the tool can carry in a short time.

@@ -273,6 +273,72 @@ static void what_is_no_hello_fails_as_in_a_handshake(void)
 	tlsmith_ctx_free(ctx);
 }
 
+static void certificates_of_a_refused_peer_can_be_read(void)
+{
+	struct pair p;
+
+	for (int turn = 0; turn < 2; turn++) {
+		prepare(&p);
+		tlsmith_ctx_set_versions(p.client_ctx, 0x0304 - turn, 0x0304 - turn);
+		connect_only(&p, "wrong.example");
+		CHECK(tlsmith_conn_peer_cert(p.client, 0) == NULL);
+		CHECK(shake(&p) == TLSMITH_ERR_CERT_NAME);
+		CHECK_TEXT(peer(p.client), "CN=localhost");
+		CHECK(tlsmith_conn_peer_cert(p.client, 1) == NULL);
+		CHECK(tlsmith_conn_verified_cert(p.client, 0) == NULL);
+		stop(&p);
+	}
+}
+
+static void a_client_knows_whether_a_certificate_was_asked_for(void)
+{
+	tlsmith_cert_options opt = TLSMITH_CERT_OPTIONS_INIT;
+	tlsmith_identity *alice;
+
+	opt.usage = TLSMITH_USAGE_CLIENT;
+	alice = tlsmith_issue_cert(ca, "alice.example", &opt);
+	for (int turn = 0; turn < 12; turn++) {
+		int mode = turn % 3, has_identity = turn / 3 % 2, version = 0x0303 + turn / 6;
+		struct pair p;
+
+		prepare(&p);
+		const char *pem = tlsmith_identity_cert_pem(ca);
+		tlsmith_ctx_add_roots_mem(p.server_ctx, pem, strlen(pem));
+		tlsmith_ctx_set_client_auth(p.server_ctx, mode);
+		tlsmith_ctx_set_versions(p.client_ctx, version, version);
+		if (has_identity)
+			tlsmith_ctx_use(p.client_ctx, alice);
+		if (mode == TLSMITH_CLIENT_AUTH_REQUIRED && !has_identity) {
+			stop(&p);
+			continue;
+		}
+		CHECK(meet(&p, "localhost") == 0);
+		CHECK(tlsmith_conn_certificate_requested(p.client) == (mode != 0));
+		CHECK(!tlsmith_conn_certificate_requested(p.server));
+		CHECK((tlsmith_conn_peer_cert(p.server, 0) != NULL) == (mode != 0 && has_identity));
+		stop(&p);
+	}
+	CHECK(!tlsmith_conn_certificate_requested(NULL));
+	tlsmith_identity_free(alice);
+}
+
+static void a_context_is_sealed_by_its_first_connection_even_if_that_fails(void)
+{
+	tlsmith_ctx *ctx = new_client_ctx(), *server = tlsmith_ctx_new();
+	tlsmith_conn *c = tlsmith_conn_new(ctx);
+
+	CHECK(tlsmith_connect(c, "127.0.0.1", "1") == TLSMITH_ERR_IO);
+	CHECK_FAILS(tlsmith_ctx_set_alpn(ctx, "h2"), TLSMITH_ERR_STATE, tlsmith_ctx_error(ctx),
+	    "in use");
+	tlsmith_conn_free(c);
+	tlsmith_ctx_free(ctx);
+	c = tlsmith_conn_new(server);
+	CHECK_FAILS(tlsmith_accept_mem(c), TLSMITH_ERR_STATE, tlsmith_conn_error(c), "certificate");
+	CHECK(tlsmith_ctx_use(server, localhost) == TLSMITH_ERR_STATE);
+	tlsmith_conn_free(c);
+	tlsmith_ctx_free(server);
+}
+
 int main(void)
 {
 	begin_all();
@@ -284,6 +350,9 @@ int main(void)
 	a_server_stops_at_the_hello_and_another_thread_decides();
 	a_client_is_refused_at_the_hello();
 	what_is_no_hello_fails_as_in_a_handshake();
+	certificates_of_a_refused_peer_can_be_read();
+	a_client_knows_whether_a_certificate_was_asked_for();
+	a_context_is_sealed_by_its_first_connection_even_if_that_fails();
 	end_all();
 	return failures != 0;
 }

@@ -161,11 +161,19 @@ static uint8_t flags[KEPT];
 
 static void read_certificate(const tlsmith_cert *cert)
 {
+	const char *host = text(), *found;
+	tlsmith_name_type type;
 	size_t len = 0;
 
 	check_text(tlsmith_cert_subject(cert));
 	check_text(tlsmith_cert_issuer(cert));
-	check_text(tlsmith_cert_names(cert));
+	for (size_t i = 0; (found = tlsmith_cert_name(cert, i, &type)) != NULL && i < 8; i++)
+		check_text(found);
+	check_text(tlsmith_cert_common_name(cert));
+	(void)tlsmith_cert_matches(cert, host);
+	check_text(tlsmith_cert_crl_url(cert, byte()));
+	if (tlsmith_cert_spki(cert, &len) == NULL && len != 0)
+		abort();
 	check_text(tlsmith_cert_serial(cert));
 	check_text(tlsmith_cert_key_usage(cert));
 	check_text(tlsmith_cert_extended_key_usage(cert));
@@ -286,7 +294,7 @@ static void shake(tlsmith_conn *one, tlsmith_conn *other)
 
 static void ask(tlsmith_conn *conn)
 {
-	uint8_t secret[32];
+	uint8_t secret[32], binding[80];
 	uint64_t received, sent;
 	size_t len = 0;
 
@@ -295,7 +303,10 @@ static void ask(tlsmith_conn *conn)
 	check_text(tlsmith_conn_group(conn));
 	check_text(tlsmith_conn_alpn(conn));
 	check_text(tlsmith_conn_server_name(conn));
-	check_text(tlsmith_conn_ech(conn));
+	(void)tlsmith_conn_ech(conn);
+	(void)tlsmith_conn_early_data(conn);
+	check_status(tlsmith_conn_channel_binding(conn, byte() & 1 ? "tls-exporter"
+	    : "tls-server-end-point", binding, byte() % sizeof binding));
 	check_text(tlsmith_conn_report(conn));
 	(void)tlsmith_conn_peer_ocsp(conn, &len);
 	(void)tlsmith_conn_ech_retry_configs(conn, &len);
@@ -412,14 +423,18 @@ static void make_request(void)
 {
 	tlsmith_csr **place = &ANY(requests);
 	tlsmith_cert_options opt;
+	tlsmith_crl *crl;
 
 	tlsmith_csr_free(*place);
 	options(&opt);
 	*place = tlsmith_gen_csr(text(), &opt);
 	check_text(tlsmith_csr_pem(*place));
-	check_text(tlsmith_csr_names(*place));
+	check_text(tlsmith_csr_name(*place, byte(), NULL));
 	check_text(tlsmith_csr_text(*place));
-	check_text(tlsmith_gen_crl(ANY(identities), text(), byte()));
+	crl = tlsmith_gen_crl(ANY(identities), text(), byte());
+	check_text(tlsmith_crl_pem(crl));
+	check_text(tlsmith_crl_text(crl));
+	tlsmith_crl_free(crl);
 }
 
 void make_calls(const uint8_t *data, size_t len)

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "connection/believing.rs"]
 mod believing;
+#[path = "connection/binding.rs"]
+mod binding;
 #[path = "connection/choosing.rs"]
 mod choosing;
 #[path = "connection/clients.rs"]

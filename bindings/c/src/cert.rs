@@ -5,11 +5,15 @@ use std::ffi::{c_char, c_int};
 use tlsmith::Certificate;
 
 use crate::edge::{self, Texts};
+use crate::items::{Items, Names, tlsmith_name_type};
 
 /// One certificate.
 pub struct tlsmith_cert {
     certificate: Certificate,
     texts: Texts,
+    names: Names,
+    crl_urls: Items,
+    ocsp_urls: Items,
 }
 
 /// The certificates of a chain as C sees them.
@@ -17,6 +21,9 @@ pub(crate) fn list(chain: &[Certificate]) -> Vec<tlsmith_cert> {
     let wrap = |certificate: &Certificate| tlsmith_cert {
         certificate: certificate.clone(),
         texts: Texts::default(),
+        names: Names::default(),
+        crl_urls: Items::default(),
+        ocsp_urls: Items::default(),
     };
     chain.iter().map(wrap).collect()
 }
@@ -54,10 +61,43 @@ pub extern "C" fn tlsmith_cert_issuer(cert: *const tlsmith_cert) -> *const c_cha
     text(cert, Certificate::issuer)
 }
 
-/// The alternative names, separated by commas, or "".
+/// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past
+/// the end.  No name can pass for another: bytes that are not visible ASCII, the comma and
+/// the backslash are a backslash and two hex digits ("a.example\\00.b"), and one of
+/// TLSMITH_NAME_OTHER begins with its kind.  tlsmith_cert_der() has the exact bytes.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_cert_names(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, |certificate| certificate.names().join(","))
+pub extern "C" fn tlsmith_cert_name(
+    cert: *const tlsmith_cert,
+    index: usize,
+    r#type: *mut tlsmith_name_type,
+) -> *const c_char {
+    edge::store(r#type, tlsmith_name_type::TLSMITH_NAME_OTHER);
+    edge::lend(|| {
+        let cert = edge::borrow(cert)?;
+        let names = || cert.certificate.alternative_names();
+        cert.names.get(index, r#type, names)
+    })
+}
+
+/// Return the common name of the subject, or "" if there is none or several.  What does
+/// not show, and the backslash, is escaped in hex ("\\00").
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_cert_common_name(cert: *const tlsmith_cert) -> *const c_char {
+    made(cert, |certificate| {
+        certificate.common_name().unwrap_or_default()
+    })
+}
+
+/// Return whether it is for a DNS name or an address, as a connection checks it: by its
+/// alternative names alone, with wildcards for one label (RFC 9525).  False also for NULL
+/// and for a `host` that is neither, with the reason in tlsmith_last_error().
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_cert_matches(cert: *const tlsmith_cert, host: *const c_char) -> bool {
+    let matches = edge::guard(|| {
+        let cert = edge::need(cert, "cert")?;
+        cert.certificate.matches(edge::need_text(host, "host")?)
+    });
+    matches.unwrap_or(false)
 }
 
 /// The serial number in hex.
@@ -137,16 +177,23 @@ pub extern "C" fn tlsmith_cert_signature_type(cert: *const tlsmith_cert) -> *con
     text(cert, Certificate::signature_type)
 }
 
-/// Where the CRLs are that can revoke it: URLs, separated by blanks, or "".
+/// Return URL `index` of the CRLs that can revoke it (RFC 5280, section 4.2.1.13),
+/// escaped as tlsmith_cert_name(); NULL past the end.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_cert_crl_urls(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, |certificate| certificate.crl_urls().join(" "))
+pub extern "C" fn tlsmith_cert_crl_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
+    edge::lend(|| {
+        let cert = edge::borrow(cert)?;
+        cert.crl_urls.get(index, || cert.certificate.crl_urls())
+    })
 }
 
-/// Who answers by OCSP whether it is revoked: URLs, separated by blanks, or "".
+/// The same for its OCSP responders (RFC 5280, section 4.2.2.1).
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_cert_ocsp_urls(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, |certificate| certificate.ocsp_urls().join(" "))
+pub extern "C" fn tlsmith_cert_ocsp_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
+    edge::lend(|| {
+        let cert = edge::borrow(cert)?;
+        cert.ocsp_urls.get(index, || cert.certificate.ocsp_urls())
+    })
 }
 
 /// How many certificate transparency logs have promised to list it: the signed
@@ -174,15 +221,19 @@ pub extern "C" fn tlsmith_cert_spki_sha256(cert: *const tlsmith_cert) -> *const 
     text(cert, Certificate::spki_sha256)
 }
 
+/// Return its SubjectPublicKeyInfo in DER, with the length in `len`, which may be NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_cert_spki(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
+    edge::lent_bytes(
+        edge::borrow(cert).map(|cert| cert.certificate.spki_der()),
+        len,
+    )
+}
+
 /// Its DER, with the count of bytes in `len`, which may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_der(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
-    let der: &[u8] = edge::borrow(cert).map_or(&[], |cert| cert.certificate.der());
-    edge::store(len, der.len());
-    if der.is_empty() {
-        return std::ptr::null();
-    }
-    der.as_ptr()
+    edge::lent_bytes(edge::borrow(cert).map(|cert| cert.certificate.der()), len)
 }
 
 /// Its PEM.

@@ -359,10 +359,8 @@ pub extern "C" fn tlsmith_connect(
         let host = edge::need_text(host, "host")?;
         let port = edge::need_text(port, "port")?;
         conn.check_unused()?;
-        // Before a socket is opened for it: is it a usable context?
-        if let Some(error) = conn.settings().context.error() {
-            return Err(error);
-        }
+        // Before a socket is opened for it, and also if that fails.
+        conn.settings().context.seal()?;
         let timeout = conn.settings().timeout;
         let socket = tcp::connect(host, port, timeout, None)?;
         let fd = socket.as_raw_fd();

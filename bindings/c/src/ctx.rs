@@ -65,6 +65,16 @@ pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
     })
 }
 
+/// Forget that error, after trying a setting that the program can do without.  A setter
+/// that failed has changed nothing.  TLSMITH_ERR_STATE once the context is in use: then
+/// its error stays.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_clear_error(ctx: *mut tlsmith_ctx) -> c_int {
+    edge::status(edge::guard(|| {
+        edge::need(ctx, "ctx")?.context.clear_error()
+    }))
+}
+
 /// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the
 /// system's.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
 #[unsafe(no_mangle)]
@@ -233,7 +243,7 @@ pub extern "C" fn tlsmith_ctx_set_client_auth(ctx: *mut tlsmith_ctx, mode: c_int
     })
 }
 
-/// The lowest and the highest version: 0x0303 is TLS 1.2, 0x0304 is TLS 1.3.
+/// The lowest and the highest version: TLSMITH_TLS1_2 or TLSMITH_TLS1_3.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_versions(ctx: *mut tlsmith_ctx, min: c_int, max: c_int) -> c_int {
     set(ctx, |context| {
@@ -246,7 +256,7 @@ fn version(number: c_int) -> Result<Version> {
     known.ok_or_else(|| {
         Error::new(
             Status::Argument,
-            format!("{number:#06x} is not a version: 0x0303 (TLS 1.2) and 0x0304 (TLS 1.3) are"),
+            format!("{number:#06x} is not a version: TLSMITH_TLS1_2 and TLSMITH_TLS1_3 are"),
         )
     })
 }

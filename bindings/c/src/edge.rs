@@ -25,8 +25,8 @@ use std::sync::{Mutex, PoisonError};
 use tlsmith::{Error, Result, Status};
 
 pub(crate) use callback::{
-    Callback, ClockFn, HelloFn, KeylogFn, LogFn, PasswordFn, ReadFn, SignFn, VerifyFn, WriteFn,
-    impossible,
+    Callback, ClockFn, HelloFn, KeylogFn, LogFn, PasswordFn, ReadFn, SessionFn, SignFn, StorePutFn,
+    StoreTakeFn, VerifyFn, WriteFn, impossible,
 };
 pub(crate) use fork::watch_forks;
 
@@ -347,6 +347,36 @@ pub(crate) fn slices<'a>(
         .iter()
         .map(|slice| bytes(slice.data, slice.len, name))
         .collect()
+}
+
+/// Copies a result to room for `len` bytes, and gives its length.  Too little room is
+/// refused.
+pub(crate) fn fill(out: *mut c_void, len: usize, result: &[u8]) -> Result<usize> {
+    let needed = result.len();
+    if len < needed {
+        let sentence = format!("out has room for {len} bytes, and {needed} are needed");
+        return Err(Error::new(Status::Argument, sentence));
+    }
+    room(out, needed, "out")?.copy_from_slice(result);
+    Ok(needed)
+}
+
+/// Bytes that a handle lends, and their count; NULL and 0 for none.
+pub(crate) fn lent_bytes(bytes: Option<&[u8]>, len: *mut usize) -> *const u8 {
+    let bytes = bytes.filter(|bytes| !bytes.is_empty());
+    store(len, bytes.map_or(0, <[u8]>::len));
+    bytes.map_or(std::ptr::null(), <[u8]>::as_ptr)
+}
+
+/// Refuses an options struct whose reserved fields are set.
+pub(crate) fn check_reserved(reserved: &[*const c_void], name: &str) -> Result<()> {
+    match reserved.iter().all(|field| field.is_null()) {
+        true => Ok(()),
+        false => Err(Error::new(
+            Status::Unsupported,
+            format!("reserved fields of {name} are not zero: begin with its _INIT macro"),
+        )),
+    }
 }
 
 /// Stores a result where the caller wants it; NULL: nowhere.

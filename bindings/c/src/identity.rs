@@ -16,7 +16,7 @@ use crate::options::{self, tlsmith_cert_options};
 pub struct tlsmith_identity {
     pub(crate) identity: Identity,
     chain: Vec<tlsmith_cert>,
-    pub(crate) texts: Texts,
+    texts: Texts,
     /// With a NUL at its end; wiped when it is dropped.
     key_pem: std::sync::OnceLock<Zeroizing<Vec<u8>>>,
 }

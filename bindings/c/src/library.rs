@@ -1,11 +1,12 @@
 //! The library as a whole: its codes and its version.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use tlsmith::Status;
 
 use crate::edge;
+use crate::items::Items;
 
 /// Why a call did not succeed.
 ///
@@ -112,6 +113,62 @@ pub extern "C" fn tlsmith_last_error() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_last_status() -> c_int {
     edge::last_status()
+}
+
+/// Return the IANA name of cipher suite `index` that can be negotiated; NULL past the end.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_cipher_name(index: usize) -> *const c_char {
+    static NAMES: Items = Items::new();
+    edge::lend(|| NAMES.get(index, || owned(tlsmith::cipher_names())))
+}
+
+/// The same for key exchange groups.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_group_name(index: usize) -> *const c_char {
+    static NAMES: Items = Items::new();
+    edge::lend(|| NAMES.get(index, || owned(tlsmith::group_names())))
+}
+
+/// The same for signature schemes.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_scheme_name(index: usize) -> *const c_char {
+    static NAMES: Items = Items::new();
+    edge::lend(|| NAMES.get(index, || owned(tlsmith::scheme_names())))
+}
+
+fn owned(names: Vec<&'static str>) -> Vec<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// Fill `buf` with `len` random bytes that are fit for keys.
+///
+/// cbindgen:postfix=TLSMITH_FILLS(1, 2)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_random(buf: *mut c_void, len: usize) -> c_int {
+    edge::status(edge::guard(|| {
+        tlsmith::random(edge::room(buf, len, "buf")?)
+    }))
+}
+
+/// Write the digest of `len` bytes of `data` to `out` and return its length: "sha256" (32
+/// bytes), "sha384" (48) or "sha512" (64).  TLSMITH_ERR_ARG if `out_len` is less.
+///
+/// cbindgen:postfix=TLSMITH_READS(2, 3) TLSMITH_FILLS(4, 5)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_digest(
+    algorithm: *const c_char,
+    data: *const c_void,
+    len: usize,
+    out: *mut c_void,
+    out_len: usize,
+) -> isize {
+    edge::count(edge::guard(|| {
+        let algorithm = edge::need_text(algorithm, "algorithm")?.parse()?;
+        let data = edge::bytes(data, len, "data")?;
+        edge::fill(out, out_len, &tlsmith::digest(algorithm, data))
+    }))
 }
 
 #[cfg(test)]

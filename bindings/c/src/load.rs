@@ -31,6 +31,8 @@ pub struct tlsmith_load_options {
     pub name: *const c_char,
     /// 0 or TLSMITH_LOAD_INSECURE_NO_MAC
     pub flags: u32,
+    /// zero
+    pub reserved: [*const c_void; 4],
 }
 
 /// What the options mean to the core: the password, and the options of PKCS#12 where
@@ -44,6 +46,7 @@ pub(crate) fn read<'a>(
     let Some(given) = given else {
         return Ok((None.into(), None));
     };
+    edge::check_reserved(&given.reserved, "opt")?;
     options::check_bits("flags", given.flags, TLSMITH_LOAD_INSECURE_NO_MAC)?;
     let name = edge::text(given.name, "name")?;
     let pkcs12 = (name.is_some() || given.flags != 0).then(|| {

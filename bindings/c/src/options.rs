@@ -1,6 +1,6 @@
 //! The options of certificates to be made, in the form that C gives them.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use tlsmith::text::quoted;
@@ -28,7 +28,8 @@ pub struct tlsmith_cert_options {
     /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448",
     /// "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
     pub key_type: *const c_char,
-    /// how many CAs may stand below an issued CA
+    /// how many CAs may stand below it; 0: for a root any number, for an issued CA none,
+    /// and for both none with TLSMITH_CERT_PATH_LEN
     pub path_len: u32,
     /// TLSMITH_CERT flags
     pub flags: u32,
@@ -44,6 +45,8 @@ pub struct tlsmith_cert_options {
     pub serial: *const c_char,
     /// more extensions, DER in hex: "1.2.3.4=0500,critical:1.2.3.5=0500"; or NULL
     pub extensions: *const c_char,
+    /// zero
+    pub reserved: [*const c_void; 4],
 }
 
 /// For servers.
@@ -58,8 +61,10 @@ pub const TLSMITH_CERT_CA: u32 = 1;
 pub const TLSMITH_CERT_COPY_EXTENSIONS: u32 = 2;
 /// Let it be valid beyond the end of its CA.
 pub const TLSMITH_CERT_OUTLIVE_CA: u32 = 4;
+/// A path_len of 0 allows no CA below.
+pub const TLSMITH_CERT_PATH_LEN: u32 = 8;
 /// Signing a request: accept alternative names of kinds that cannot be checked
-/// (otherName, x400Address, ediPartyName).  tlsmith_csr_other_names() has them.
+/// (otherName, x400Address, ediPartyName).  tlsmith_csr_name() has them.
 pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 16;
 
 /// The options of the core, the default ones for NULL.
@@ -80,8 +85,11 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
         TLSMITH_CERT_CA
             | TLSMITH_CERT_COPY_EXTENSIONS
             | TLSMITH_CERT_OUTLIVE_CA
+            | TLSMITH_CERT_PATH_LEN
             | TLSMITH_CERT_ALLOW_OTHER_NAMES,
     )?;
+    edge::check_reserved(&given.reserved, "opt")?;
+    let has_path_len = given.path_len != 0 || given.flags & TLSMITH_CERT_PATH_LEN != 0;
     let string = |pointer, name| edge::text(pointer, name).map(|text| text.map(str::to_owned));
     let days = u64::from(given.days);
     Ok(CertOptions {
@@ -97,7 +105,7 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
             .map(str::parse)
             .transpose()?,
         key: None,
-        path_len: (given.path_len != 0).then_some(given.path_len),
+        path_len: has_path_len.then_some(given.path_len),
         ca: given.flags & TLSMITH_CERT_CA != 0,
         permitted_names: list(given.permitted_names, "permitted_names")?,
         excluded_names: list(given.excluded_names, "excluded_names")?,

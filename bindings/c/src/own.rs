@@ -12,7 +12,10 @@ use crate::identity::tlsmith_identity;
 
 /// Changes settings of a connection: before it is connected, or, of a server, until its
 /// ClientHello is answered.
-fn configure(conn: *mut tlsmith_conn, change: impl FnOnce(&mut Settings) -> Result<()>) -> c_int {
+pub(crate) fn configure(
+    conn: *mut tlsmith_conn,
+    change: impl FnOnce(&mut Settings) -> Result<()>,
+) -> c_int {
     // In a hello callback they go back with its answer.
     if driving::is_inspected(conn) {
         return edge::status(edge::guard(|| edge::need(conn, "conn")?.change(change)));

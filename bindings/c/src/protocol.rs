@@ -7,14 +7,15 @@ use tlsmith::Context;
 use crate::ctx::{set, tlsmith_ctx};
 use crate::edge;
 
-/// Allow only these cipher suites, by their IANA names, separated by commas:
-/// "TLS_AES_128_GCM_SHA256".  Those of TLS 1.3 and of TLS 1.2 are separate: with
-/// none of a version, that version is not spoken.  TLSMITH_ERR_ARG lists those
-/// that there are.
+/// Allow only these cipher suites, best first, separated by commas or colons, by IANA's
+/// names or OpenSSL's: "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256".  A version
+/// of which the list names no suite keeps its own: tlsmith_ctx_set_versions() switches a
+/// version off.  TLSMITH_ERR_ARG lists those that there are.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_ciphers(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.set_ciphers(&edge::need_list(names, "names")?)
+        let names = edge::need_text(names, "names")?.split([',', ':']);
+        context.set_ciphers(&names.map(str::trim).collect::<Vec<_>>())
     })
 }
 

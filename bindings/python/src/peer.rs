@@ -11,7 +11,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use tlsmith::{
-    Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Origin, Result, Status, Timeout,
+    ChannelBinding, Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Origin, Result,
+    Status, Timeout,
 };
 
 use crate::buffer::Buffer;
@@ -486,6 +487,19 @@ impl Peer {
             let exported = open.connection.export(label, context, out);
             exported.map_err(|error| open.raise(py, &error))
         })
+    }
+
+    /// The channel binding of this type: "tls-exporter" (RFC 9266) or
+    /// "tls-server-end-point" (RFC 5929, section 4).
+    fn channel_binding<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let kind = values::text("kind", kind)?.parse::<ChannelBinding>();
+        let kind = kind.map_err(|error| to_python(py, &error, None))?;
+        let binding = self.run(py, |connection| connection.channel_binding(kind))?;
+        Ok(PyBytes::new(py, &binding))
     }
 
     /// Change the keys of what is sent, and ask the peer for the same (RFC 8446,

@@ -21,7 +21,7 @@ from . import _original
 from ._files import begin_keylog
 from ._flags import NEVER_CHECK_SUBJECT, check_host_flags, check_options, check_verify_flags
 from ._green import GreenCore, is_green
-from ._names import CIPHERS_BY_LOWER, group_named
+from ._names import group_named, of_every_version
 from ._negotiation import Negotiation
 from ._object import Core
 from ._sessions import Sessions, SSLSession
@@ -189,7 +189,7 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         self._alpn = list(settings["alpn"])
         self._keylog = settings["keylog"]
         if settings["ciphers"] is not None:
-            self._ciphers = [CIPHERS_BY_LOWER[name.lower()] for name in settings["ciphers"]]
+            self._ciphers = of_every_version(settings["ciphers"])
         if settings["groups"] is not None:
             self._groups = [group_named(name) or name for name in settings["groups"]]
         own = {"alpn", "min_version", "max_version", "ciphers", "groups", "keylog", *taken}

@@ -8,6 +8,7 @@ use tlsmith::{Error, Result};
 use super::is_null;
 use crate::conn::tlsmith_conn;
 use crate::hello::tlsmith_hello;
+use crate::session::tlsmith_session;
 
 /// A function of C with what it gets as its first argument.
 #[derive(Clone, Copy)]
@@ -37,6 +38,15 @@ pub(crate) type HelloFn =
     unsafe extern "C" fn(*mut c_void, *mut tlsmith_conn, *const tlsmith_hello) -> c_int;
 /// cbindgen:ignore
 pub(crate) type KeylogFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, *const c_char);
+/// cbindgen:ignore
+pub(crate) type SessionFn =
+    unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, *mut tlsmith_session);
+/// cbindgen:ignore
+pub(crate) type StorePutFn =
+    unsafe extern "C" fn(*mut c_void, *const c_void, usize, *const c_void, usize, u32) -> c_int;
+/// cbindgen:ignore
+pub(crate) type StoreTakeFn =
+    unsafe extern "C" fn(*mut c_void, *const c_void, usize, *mut c_void, usize) -> isize;
 /// cbindgen:ignore
 pub(crate) type SignFn =
     unsafe extern "C" fn(*mut c_void, u16, *const c_void, usize, *mut c_void, usize) -> isize;
@@ -99,6 +109,47 @@ impl Callback<HelloFn> {
         // nobody may free it, and it keeps `hello`.  No function changes what is behind it
         // without a lock.
         unsafe { (self.function)(self.userdata, conn.cast_mut(), hello) }
+    }
+}
+
+impl Callback<SessionFn> {
+    /// Gives a session away that came on `conn`.
+    pub(crate) fn give(&self, conn: *const tlsmith_conn, session: *mut tlsmith_session) {
+        // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
+        // nobody may free it, and `session` is a new handle, which is the function's.
+        unsafe { (self.function)(self.userdata, conn, session) }
+    }
+}
+
+impl Callback<StorePutFn> {
+    /// Whether it keeps `value` under `key`.
+    pub(crate) fn put(&self, key: &[u8], value: &[u8], seconds: u32) -> bool {
+        let (key_at, value_at) = (key.as_ptr().cast(), value.as_ptr().cast());
+        let call = self.function;
+        // SAFETY: see above; there are as many bytes as it is told.
+        let status = unsafe {
+            call(
+                self.userdata,
+                key_at,
+                key.len(),
+                value_at,
+                value.len(),
+                seconds,
+            )
+        };
+        status == 0
+    }
+}
+
+impl Callback<StoreTakeFn> {
+    /// Puts the value of `key` at the front of `room`: its length, if there is one.
+    pub(crate) fn take(&self, key: &[u8], room: &mut [u8]) -> Option<usize> {
+        let (key_at, room_at) = (key.as_ptr().cast(), room.as_mut_ptr().cast());
+        let call = self.function;
+        // SAFETY: see above; there are as many bytes, and as much room that is ours alone,
+        // as it is told.
+        let count = unsafe { call(self.userdata, key_at, key.len(), room_at, room.len()) };
+        usize::try_from(count).ok().filter(|count| *count > 0)
     }
 }
 
