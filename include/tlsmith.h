@@ -90,7 +90,7 @@
 
 #ifdef __cplusplus
 #define TLSMITH_CERT_OPTIONS_INIT \
-    { sizeof(tlsmith_cert_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+    { sizeof(tlsmith_cert_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 #define TLSMITH_LOAD_OPTIONS_INIT { sizeof(tlsmith_load_options), 0, 0, 0, 0, 0, { 0 } }
 #else
 #define TLSMITH_CERT_OPTIONS_INIT { .size = sizeof(tlsmith_cert_options) }
@@ -102,8 +102,8 @@
 extern "C" {
 #endif // __cplusplus
 
-/// Read PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: whoever can write to the
-/// file can exchange what is not encrypted.
+/// Read PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: whoever can write to the file can
+/// exchange what is not encrypted.
 #define TLSMITH_LOAD_INSECURE_NO_MAC 1
 
 #define TLSMITH_CLIENT_AUTH_NONE 0  ///< Ask clients for no certificate: the default.
@@ -115,20 +115,20 @@ extern "C" {
 /// Issue an intermediate CA, also for a request that asks to be one.
 #define TLSMITH_CERT_CA 1
 
-/// Signing a request: repeat the extensions that it asks for, byte for byte.
-/// TLSMITH_ERR_ISSUE if it asks for name constraints, OCSPSigning, anyExtendedKeyUsage
-/// or, without TLSMITH_CERT_CA, to sign certificates or CRLs.
+/// Signing a request: repeat the extensions that it asks for, byte for byte.  TLSMITH_ERR_ISSUE if
+/// it asks for name constraints, OCSPSigning, anyExtendedKeyUsage or, without TLSMITH_CERT_CA, to
+/// sign certificates or CRLs.
 #define TLSMITH_CERT_COPY_EXTENSIONS 2
 
 #define TLSMITH_CERT_OUTLIVE_CA 4  ///< Let it be valid beyond the end of its CA.
 #define TLSMITH_CERT_PATH_LEN 8  ///< A path_len of 0 allows no CA below.
 
-/// Signing a request: accept alternative names of kinds that cannot be checked
-/// (otherName, x400Address, ediPartyName).  tlsmith_csr_name() has them.
+/// Signing a request: accept alternative names of kinds that cannot be checked (otherName,
+/// x400Address, ediPartyName).  tlsmith_csr_name() has them.
 #define TLSMITH_CERT_ALLOW_OTHER_NAMES 16
 
-/// Write PKCS#12 in the legacy form (3DES, SHA-1), for Windows before 2019 and Java
-/// before 8u301.  Its password is much cheaper to brute-force.
+/// Write PKCS#12 in the legacy form (3DES, SHA-1), for Windows before 2019 and Java before 8u301.
+/// Its password is much cheaper to brute-force.
 #define TLSMITH_P12_LEGACY 1
 
 /// What became of early data (0-RTT).
@@ -147,8 +147,8 @@ typedef enum {
   TLSMITH_ECH_REJECTED = 3,  ///< the server did not take it, so the handshake failed
 } tlsmith_ech;
 
-/// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add
-/// some: treat an unknown one as TLSMITH_NAME_OTHER.
+/// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add some:
+/// treat an unknown one as TLSMITH_NAME_OTHER.
 typedef enum {
   /// every other type, and values that their type does not permit
   TLSMITH_NAME_OTHER = 0,
@@ -163,8 +163,8 @@ typedef enum {
 
 /// Why a call did not succeed.
 ///
-/// A later version may add codes below the last one: treat an unknown negative
-/// value as fatal.  Only the two WANT codes mean "not yet", and no third comes.
+/// A later version may add codes below the last one: treat an unknown negative value as fatal.
+/// Only the two WANT codes mean "not yet", and no third comes.
 typedef enum {
   TLSMITH_OK = 0,  ///< success
   TLSMITH_WANT_READ = -1,  ///< call again when the socket is readable
@@ -212,71 +212,63 @@ typedef struct tlsmith_identity tlsmith_identity;
 
 typedef struct tlsmith_session tlsmith_session;  ///< A session that a client can resume.
 
-/// Gets a message: `level` is 1 for errors, 2 for warnings, 3 for what may
-/// interest, 4 for debugging and 5 for traces.  `message` is lent for the call.
-/// Called on any thread, on several at once.  It must not unwind, and messages
-/// about what it does itself are dropped.
+/// Gets a message: `level` is 1 for errors, 2 for warnings, 3 for what may interest, 4 for
+/// debugging and 5 for traces.  `message` is lent for the call.  Called on any thread, on several
+/// at once.  It must not unwind, and messages about what it does itself are dropped.
 typedef void (*tlsmith_log_fn)(void *userdata, int level, const char *message);
 
-/// Keeps a value under a key, which may be forgotten after `lifetime` seconds.  Both are
-/// bytes without a meaning, lent for the call; the same key may come again, with a new
-/// value.  Returns 0 if the value is kept; without it the client makes a full handshake.
-typedef int (*tlsmith_store_put_fn)(void *userdata,
-                                    const void *key,
-                                    size_t key_len,
-                                    const void *value,
-                                    size_t value_len,
-                                    uint32_t lifetime);
+/// Keeps a value under a key, which may be forgotten after `lifetime` seconds.  Both are bytes
+/// without a meaning, lent for the call; the same key may come again, with a new value.  Returns 0
+/// if the value is kept; without it the client makes a full handshake.
+typedef int (*tlsmith_store_put_fn)(void *userdata, const void *key, size_t key_len,
+    const void *value, size_t value_len, uint32_t lifetime);
 
-/// Removes a value and writes it to `value`, which has room for `size` bytes, 65536.
-/// Returns its length; 0 or less for none.  Of several calls for one key, on any machine, at
-/// most one may return it (Redis: GETDEL): early data is accepted with it (RFC 8446, section
-/// 8.1).
-typedef ptrdiff_t (*tlsmith_store_take_fn)(void *userdata,
-                                           const void *key,
-                                           size_t key_len,
-                                           void *value,
-                                           size_t size);
+/// Removes a value and writes it to `value`, which has room for `size` bytes, 65536.  Returns its
+/// length; 0 or less for none.  Of several calls for one key, on any machine, at most one may
+/// return it (Redis: GETDEL): early data is accepted with it (RFC 8446, section 8.1).
+typedef ptrdiff_t (*tlsmith_store_take_fn)(void *userdata, const void *key, size_t key_len,
+    void *value, size_t size);
 
-/// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
-/// is the code, tlsmith_conn_error() the reason).  Return 0 to accept what passed, or
-/// a negative tlsmith_status to refuse it with; any other value refuses it with
-/// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
-/// tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(), tlsmith_conn_peer_ocsp(),
-/// tlsmith_conn_server_name(), tlsmith_conn_userdata() and tlsmith_conn_error(); it is NULL
-/// for tlsmith_ctx_verify().
+/// Returns the time in seconds of the Unix epoch.
+typedef int64_t (*tlsmith_clock_fn)(void *userdata);
+
+/// Looks at a peer after its certificate passed (`status` 0) or failed (`status` is the code,
+/// tlsmith_conn_error() the reason).  Return 0 to accept what passed, or a negative tlsmith_status
+/// to refuse it with; any other value refuses it with TLSMITH_ERR_CERT_REFUSED.  What failed stays
+/// refused.  `conn` is for tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(),
+/// tlsmith_conn_peer_ocsp(), tlsmith_conn_server_name(), tlsmith_conn_userdata() and
+/// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
 ///
 /// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
-/// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca,
-/// _CERT_NAME bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT
-/// certificate_unknown, _NO_COMMON handshake_failure, and all others access_denied.
+/// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca, _CERT_NAME
+/// bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT certificate_unknown,
+/// _NO_COMMON handshake_failure, and all others access_denied.
 typedef int (*tlsmith_verify_fn)(void *userdata, const tlsmith_conn *conn, int status);
 
-/// Gets one line of the NSS key log, without its newline, lent for the call, and the
-/// connection that it is about, for tlsmith_conn_userdata() alone.
+/// Gets one line of the NSS key log, without its newline, lent for the call, and the connection
+/// that it is about, for tlsmith_conn_userdata() alone.
 typedef void (*tlsmith_keylog_fn)(void *userdata, const tlsmith_conn *conn, const char *line);
 
-/// Gets a session that has come on `conn`, once for each ticket.  The session is the
-/// program's: free it.  `conn` is for tlsmith_conn_userdata() alone.
-typedef void (*tlsmith_session_fn)(void *userdata,
-                                   const tlsmith_conn *conn,
-                                   tlsmith_session *session);
+/// Gets a session that has come on `conn`, once for each ticket.  The session is the program's:
+/// free it.  `conn` is for tlsmith_conn_userdata() alone.
+typedef void (*tlsmith_session_fn)(void *userdata, const tlsmith_conn *conn,
+    tlsmith_session *session);
 
-/// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno
-/// set.  EAGAIN becomes TLSMITH_WANT_READ, EINTR is tried again, and everything
-/// else, a count above `len` too, ends the connection with TLSMITH_ERR_IO.
+/// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno set.  EAGAIN
+/// becomes TLSMITH_WANT_READ, EINTR is tried again, and everything else, a count above `len` too,
+/// ends the connection with TLSMITH_ERR_IO.
 typedef ptrdiff_t (*tlsmith_read_fn)(void *userdata, void *buf, size_t len);
 
-/// Writes up to `len` bytes to the peer: a count of 1 at least, or -1 with errno
-/// set.  EAGAIN becomes TLSMITH_WANT_WRITE, EINTR is tried again, and everything
-/// else, a count above `len` and 0 too, ends the connection with TLSMITH_ERR_IO.
+/// Writes up to `len` bytes to the peer: a count of 1 at least, or -1 with errno set.  EAGAIN
+/// becomes TLSMITH_WANT_WRITE, EINTR is tried again, and everything else, a count above `len` and 0
+/// too, ends the connection with TLSMITH_ERR_IO.
 typedef ptrdiff_t (*tlsmith_write_fn)(void *userdata, const void *data, size_t len);
 
 /// Inspects a ClientHello (RFC 8446, section 4.1.2) and says what answers it, with
-/// tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Without
-/// them the connection's own context does.  Returns 0 to go on, or the number of the alert
-/// to refuse the client with (RFC 8446, section 6.2), such as 112 for unrecognized_name; any
-/// other value counts as 40, handshake_failure.
+/// tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Without them
+/// the connection's own context does.  Returns 0 to go on, or the number of the alert to refuse the
+/// client with (RFC 8446, section 6.2), such as 112 for unrecognized_name; any other value counts
+/// as 40, handshake_failure.
 typedef int (*tlsmith_hello_fn)(void *userdata, tlsmith_conn *conn, const tlsmith_hello *hello);
 
 /// Some bytes.  NULL with no bytes is nothing.
@@ -285,8 +277,8 @@ typedef struct {
   size_t len;  ///< how many there are
 } tlsmith_slice;
 
-/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a field
-/// left at zero takes its default.
+/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a field left at zero takes its
+/// default.
 typedef struct {
   size_t size;  ///< sizeof(tlsmith_cert_options)
   /// NULL: the first host name or e-mail address, if any, or "tlsmith CA"
@@ -295,22 +287,26 @@ typedef struct {
   int64_t not_before;  ///< in seconds of the Unix epoch; 0: an hour ago
   uint32_t days;  ///< how many days it is valid; 0: 397, for a CA 3650
   uint32_t usage;  ///< TLSMITH_USAGE bits; 0: hosts and addresses server, e-mail client
-  /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448",
-  /// "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
+  /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448", "rsa-2048",
+  /// "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
   const char *key_type;
-  /// how many CAs may stand below it; 0: for a root any number, for an issued CA none,
-  /// and for both none with TLSMITH_CERT_PATH_LEN
+  /// how many CAs may stand below it; 0: for a root any number, for an issued CA none, and for
+  /// both none with TLSMITH_CERT_PATH_LEN
   uint32_t path_len;
   uint32_t flags;  ///< TLSMITH_CERT flags
   /// what a CA may issue for: ".example.com,10.0.0.0/8"; NULL: everything
   const char *permitted_names;
   const char *excluded_names;  ///< what a CA may not issue for
   const char *crl_url;  ///< where its CRL will be, or NULL
+  const char *ocsp_url;  ///< where OCSP will answer about it, or NULL
+  const char *serial;  ///< in hex, positive, up to 20 bytes; NULL: random
+  /// more extensions, DER in hex: "1.2.3.4=0500,critical:1.2.3.5=0500"; or NULL
+  const char *extensions;
   const void *reserved[4];  ///< zero
 } tlsmith_cert_options;
 
-/// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns the length
-/// without a NUL, or -1 with errno set if there is no password (TLSMITH_ERR_IO).
+/// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns the length without
+/// a NUL, or -1 with errno set if there is no password (TLSMITH_ERR_IO).
 typedef ptrdiff_t (*tlsmith_password_fn)(void *userdata, char *buf, size_t size);
 
 /// Options for loading encrypted keys and PKCS#12.  Start from TLSMITH_LOAD_OPTIONS_INIT.
@@ -326,37 +322,29 @@ typedef struct {
   const void *reserved[4];  ///< zero
 } tlsmith_load_options;
 
-/// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446,
-/// section 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which
-/// has room for `sig_max` bytes, 8192 at least.  Returns the length, or -1 with errno
-/// set (TLSMITH_ERR_IO).  The scheme fits the certificate; for RSA it is PSS or PKCS #1
-/// with SHA-512, 384 or 256.  ECDSA signatures must be DER (Ecdsa-Sig-Value), not the raw
-/// r||s that PKCS #11 tokens return.
-typedef ptrdiff_t (*tlsmith_sign_fn)(void *userdata,
-                                     uint16_t scheme,
-                                     const void *data,
-                                     size_t len,
-                                     void *sig,
-                                     size_t sig_max);
+/// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446, section
+/// 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which has room for `sig_max`
+/// bytes, 8192 at least.  Returns the length, or -1 with errno set (TLSMITH_ERR_IO).  The scheme
+/// fits the certificate; for RSA it is PSS or PKCS #1 with SHA-512, 384 or 256.  ECDSA signatures
+/// must be DER (Ecdsa-Sig-Value), not the raw r||s that PKCS #11 tokens return.
+typedef ptrdiff_t (*tlsmith_sign_fn)(void *userdata, uint16_t scheme, const void *data, size_t len,
+    void *sig, size_t sig_max);
 
 /* ---- The library --------------------------------------------------------- */
 
 /// The version that is running, such as "0.1.0".  Never NULL, never freed.
 const char *tlsmith_version(void);
 
-/// Whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa"
-/// and "ed448" (keys and signatures), "ech" (encrypted ClientHello, of clients),
-/// "early-data" (0-RTT), "system-roots".  False for names that it does not know,
-/// and for NULL.
+/// Whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa" and "ed448" (keys
+/// and signatures), "ech" (encrypted ClientHello, of clients), "early-data" (0-RTT),
+/// "system-roots".  False for names that it does not know, and for NULL.
 bool tlsmith_has(const char *feature);
 
-/// A short phrase for a code, such as "certificate is for another name".  Never
-/// NULL, never freed.
+/// A short phrase for a code, such as "certificate is for another name".  Never NULL, never freed.
 const char *tlsmith_strerror(int status);
 
-/// Why the latest failed call on this thread failed; "" if none did.  For calls
-/// that make a handle, or have none.  Valid until the next failure on this
-/// thread; WANT codes count as failures.
+/// Why the latest failed call on this thread failed; "" if none did.  For calls that make a handle,
+/// or have none.  Valid until the next failure on this thread; WANT codes count as failures.
 const char *tlsmith_last_error(void);
 
 /// The tlsmith_status of that failure; 0 if none did.
@@ -374,20 +362,15 @@ const char *tlsmith_scheme_name(size_t index);
 /// Fill `buf` with `len` random bytes that are fit for keys.
 TLSMITH_NODISCARD int tlsmith_random(void *buf, size_t len) TLSMITH_FILLS(1, 2);
 
-/// Write the digest of `len` bytes of `data` to `out` and return its length: "sha256" (32
-/// bytes), "sha384" (48) or "sha512" (64).  TLSMITH_ERR_ARG if `out_len` is less.
-TLSMITH_NODISCARD
-ptrdiff_t tlsmith_digest(const char *algorithm,
-                         const void *data,
-                         size_t len,
-                         void *out,
-                         size_t out_len)
-TLSMITH_READS(2, 3) TLSMITH_FILLS(4, 5);
+/// Write the digest of `len` bytes of `data` to `out` and return its length: "sha256" (32 bytes),
+/// "sha384" (48) or "sha512" (64).  TLSMITH_ERR_ARG if `out_len` is less.
+TLSMITH_NODISCARD ptrdiff_t tlsmith_digest(const char *algorithm, const void *data, size_t len,
+    void *out, size_t out_len) TLSMITH_READS(2, 3) TLSMITH_FILLS(4, 5);
 
-/// Give the messages of the library to `log`, for the whole process: those up to
-/// `level`, 1 to 5.  0 or a NULL `log` ends that, and when this call returns
-/// `log` is not running any more.  They are for people and may change: no program
-/// should depend on one.  TLSMITH_ERR_STATE from inside `log`.
+/// Give the messages of the library to `log`, for the whole process: those up to `level`, 1 to 5.
+/// 0 or a NULL `log` ends that, and when this call returns `log` is not running any more.  They are
+/// for people and may change: no program should depend on one.  TLSMITH_ERR_STATE from inside
+/// `log`.
 int tlsmith_set_log(int level, tlsmith_log_fn log, void *userdata);
 
 /* ---- Context: what connections share ------------------------------------- */
@@ -398,68 +381,63 @@ TLSMITH_NODISCARD tlsmith_ctx *tlsmith_ctx_new(void);
 /// Let go of a context; connections made from it keep working.
 void tlsmith_ctx_free(tlsmith_ctx *ctx);
 
-/// Why a setter failed: the first failure, which is what makes connections
-/// fail; "" if none did.
+/// Why a setter failed: the first failure, which is what makes connections fail; "" if none did.
 const char *tlsmith_ctx_error(const tlsmith_ctx *ctx);
 
-/// Forget that error, after trying a setting that the program can do without.  A setter
-/// that failed has changed nothing.  TLSMITH_ERR_STATE once the context is in use: then
-/// its error stays.
+/// Forget that error, after trying a setting that the program can do without.  A setter that failed
+/// has changed nothing.  TLSMITH_ERR_STATE once the context is in use: then its error stays.
 int tlsmith_ctx_clear_error(tlsmith_ctx *ctx);
 
-/// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the
-/// system's.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
+/// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the system's.  Called
+/// again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
 int tlsmith_ctx_add_roots(tlsmith_ctx *ctx, const char *path);
 
 /// Trust the roots in `len` bytes of PEM text or DER, instead of the system's.
 int tlsmith_ctx_add_roots_mem(tlsmith_ctx *ctx, const void *pem, size_t len) TLSMITH_READS(2, 3);
 
-/// Trust the system's roots as well: those of $SSL_CERT_FILE and $SSL_CERT_DIR
-/// where they are set.
+/// Trust the system's roots as well: those of $SSL_CERT_FILE and $SSL_CERT_DIR where they are set.
 int tlsmith_ctx_add_system_roots(tlsmith_ctx *ctx);
 
-/// Trust Mozilla's roots, as compiled into this library, instead of the
-/// system's: for systems that have none.
+/// Trust Mozilla's roots, as compiled into this library, instead of the system's: for systems that
+/// have none.
 int tlsmith_ctx_add_bundled_roots(tlsmith_ctx *ctx);
 
-/// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From
-/// then on every certificate below the root needs a CRL that is not too old and
-/// does not list it, or it is refused with TLSMITH_ERR_CERT_REVOKED.
+/// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From then on
+/// every certificate below the root needs a CRL that is not too old and does not list it, or it is
+/// refused with TLSMITH_ERR_CERT_REVOKED.
 int tlsmith_ctx_add_crl(tlsmith_ctx *ctx, const char *path);
 
 /// Check revocation with the CRLs in `len` bytes of PEM text or DER, in the same way.
 int tlsmith_ctx_add_crl_mem(tlsmith_ctx *ctx, const void *pem, size_t len) TLSMITH_READS(2, 3);
 
-/// Trust one certificate, whatever it says, within its validity period: regardless
-/// of issuer, name, purpose and extensions.  `certificate` is the SHA-256 of its DER
-/// in hex, or the path of a file with that one certificate, PEM or DER.  Intended
-/// for self-signed peers.  Like adding a root, this replaces the system roots.
-/// TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
+/// Trust one certificate, whatever it says, within its validity period: regardless of issuer, name,
+/// purpose and extensions.  `certificate` is the SHA-256 of its DER in hex, or the path of a file
+/// with that one certificate, PEM or DER.  Intended for self-signed peers.  Like adding a root,
+/// this replaces the system roots.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
 int tlsmith_ctx_trust_certificate(tlsmith_ctx *ctx, const char *certificate);
 
-/// Allow at most `count` CAs between a peer's certificate and its root; 0 requires
-/// the root to have issued it.  By default path building stops after 6.
-/// TLSMITH_ERR_CERT for a longer path (RFC 5280, section 6.1).
+/// Allow at most `count` CAs between a peer's certificate and its root; 0 requires the root to have
+/// issued it.  By default path building stops after 6.  TLSMITH_ERR_CERT for a longer path (RFC
+/// 5280, section 6.1).
 int tlsmith_ctx_set_max_depth(tlsmith_ctx *ctx, int count);
 
-/// Require every key and signature in a peer's path to have this security in bits
-/// (NIST SP 800-57): 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384)
-/// or 256 (P-521).  TLSMITH_ERR_CERT for a weaker one.
+/// Require every key and signature in a peer's path to have this security in bits (NIST SP 800-57):
+/// 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384) or 256 (P-521).
+/// TLSMITH_ERR_CERT for a weaker one.
 int tlsmith_ctx_set_min_security(tlsmith_ctx *ctx, int bits);
 
-/// Require every certificate in a peer's path to follow RFC 5280 to the letter, as
-/// OpenSSL's X509_V_FLAG_X509_STRICT does: key identifiers, critical basic
-/// constraints and the key usage of CAs.  TLSMITH_ERR_CERT for one that does not.
+/// Require every certificate in a peer's path to follow RFC 5280 to the letter, as OpenSSL's
+/// X509_V_FLAG_X509_STRICT does: key identifiers, critical basic constraints and the key usage of
+/// CAs.  TLSMITH_ERR_CERT for one that does not.
 int tlsmith_ctx_set_strict(tlsmith_ctx *ctx);
 
-/// Demand, beside all other checks, one of the pinned keys somewhere in the
-/// accepted path: the SHA-256 of its SubjectPublicKeyInfo in hex, as
-/// tlsmith_cert_spki_sha256() gives it.  Called again, it adds.
-/// TLSMITH_ERR_CERT_REFUSED for a peer without any.
+/// Demand, beside all other checks, one of the pinned keys somewhere in the accepted path: the
+/// SHA-256 of its SubjectPublicKeyInfo in hex, as tlsmith_cert_spki_sha256() gives it.  Called
+/// again, it adds.  TLSMITH_ERR_CERT_REFUSED for a peer without any.
 int tlsmith_ctx_add_pin(tlsmith_ctx *ctx, const char *sha256);
 
-/// Show this identity to peers.  A server with several picks by SNI; the first
-/// one is the default.  TLSMITH_ERR_STATE for one without a private key.
+/// Show this identity to peers.  A server with several picks by SNI; the first one is the default.
+/// TLSMITH_ERR_STATE for one without a private key.
 int tlsmith_ctx_use(tlsmith_ctx *ctx, const tlsmith_identity *id);
 
 /// tlsmith_identity_load() and tlsmith_ctx_use() in one.
@@ -468,123 +446,124 @@ int tlsmith_ctx_use_cert(tlsmith_ctx *ctx, const char *cert_file, const char *ke
 /// Offer these ALPN protocols (RFC 7301), best first: "h2,http/1.1".
 int tlsmith_ctx_set_alpn(tlsmith_ctx *ctx, const char *protocols);
 
-/// What a server asks of its clients: a TLSMITH_CLIENT_AUTH value.  Their
-/// certificates are checked against the roots that were added to this context.
+/// What a server asks of its clients: a TLSMITH_CLIENT_AUTH value.  Their certificates are checked
+/// against the roots that were added to this context.
 int tlsmith_ctx_set_client_auth(tlsmith_ctx *ctx, int mode);
 
 /// The lowest and the highest version: TLSMITH_TLS1_2 or TLSMITH_TLS1_3.
 int tlsmith_ctx_set_versions(tlsmith_ctx *ctx, int min, int max);
 
-/// Where a certificate has no alternative names at all, take its one common
-/// name for the name.
+/// Where a certificate has no alternative names at all, take its one common name for the name.
 int tlsmith_ctx_allow_common_name(tlsmith_ctx *ctx);
 
-/// Check the chain but not the name.  Insecure: anybody with any trusted
-/// certificate can be the server.
+/// Check the chain but not the name.  Insecure: anybody with any trusted certificate can be the
+/// server.
 int tlsmith_ctx_insecure_no_name(tlsmith_ctx *ctx);
 
 /// Accept any certificate.  Insecure: anybody can be the peer.
 int tlsmith_ctx_insecure_no_verify(tlsmith_ctx *ctx);
 
-/// Read TCP closed without close_notify as the end.  Insecure: an attacker can
-/// cut the data short.
+/// Read TCP closed without close_notify as the end.  Insecure: an attacker can cut the data short.
 int tlsmith_ctx_insecure_allow_truncation(tlsmith_ctx *ctx);
 
 /* ---- Context: protocol and sessions -------------------------------------- */
 
-/// Allow only these cipher suites, best first, separated by commas or colons, by IANA's
-/// names or OpenSSL's: "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256".  A version
-/// of which the list names no suite keeps its own: tlsmith_ctx_set_versions() switches a
-/// version off.  TLSMITH_ERR_ARG lists those that there are.
+/// Allow only these cipher suites, best first, separated by commas or colons, by IANA's names or
+/// OpenSSL's: "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256".  A version of which the list
+/// names no suite keeps its own: tlsmith_ctx_set_versions() switches a version off.
+/// TLSMITH_ERR_ARG lists those that there are.
 int tlsmith_ctx_set_ciphers(tlsmith_ctx *ctx, const char *names);
 
-/// Allow only these key exchange groups, by their IANA names, best first:
-/// "X25519MLKEM768,x25519".  TLSMITH_ERR_ARG lists those that there are.
+/// Have a server choose the first of its own cipher suites that the client offers.
+int tlsmith_ctx_prefer_own_ciphers(tlsmith_ctx *ctx);
+
+/// Have a server negotiate no protocol with clients that offer only unknown ones by ALPN, instead
+/// of refusing them (RFC 7301, section 3.2).
+int tlsmith_ctx_ignore_unknown_alpn(tlsmith_ctx *ctx);
+
+/// Allow only these key exchange groups, by their IANA names, best first: "X25519MLKEM768,x25519".
+/// TLSMITH_ERR_ARG lists those that there are.
 int tlsmith_ctx_set_groups(tlsmith_ctx *ctx, const char *names);
 
-/// Put at most so many bytes into each record that is sent, 512 to 16384, the
-/// default: for peers with little memory.  A server also obeys the limit that its client
-/// announces, by record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
+/// Put at most so many bytes into each record that is sent, 512 to 16384, the default: for peers
+/// with little memory.  A server also obeys the limit that its client announces, by
+/// record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
 int tlsmith_ctx_set_max_fragment(tlsmith_ctx *ctx, size_t bytes);
 
-/// Let peers sign the handshake only with these signature schemes (RFC 8446,
-/// section 4.2.3), best first, by their IANA names:
-/// "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the signatures in
-/// certificates.  TLSMITH_ERR_ARG lists those that there are.
+/// Let peers sign the handshake only with these signature schemes (RFC 8446, section 4.2.3), best
+/// first, by their IANA names: "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the
+/// signatures in certificates.  TLSMITH_ERR_ARG lists those that there are.
 int tlsmith_ctx_set_verify_schemes(tlsmith_ctx *ctx, const char *names);
 
-/// Sign handshakes only with these signature schemes, best first, where the
-/// identity used last is shown: for a key that must not sign, or cannot sign where
-/// it is, in every way that its kind knows.  TLSMITH_ERR_STATE where none is used,
-/// TLSMITH_ERR_ARG where its key can sign with none of them.
+/// Sign handshakes only with these signature schemes, best first, where the identity used last is
+/// shown: for a key that must not sign, or cannot sign where it is, in every way that its kind
+/// knows.  TLSMITH_ERR_STATE where none is used, TLSMITH_ERR_ARG where its key can sign with none
+/// of them.
 int tlsmith_ctx_set_signing_schemes(tlsmith_ctx *ctx, const char *names);
 
-/// Show the identity used last only to peers that name one of the issuers in its
-/// chain among the CAs that they trust (RFC 8446, section 4.2.4), as clients do in
-/// TLS 1.3 alone.  TLSMITH_ERR_STATE where none is used.
+/// Show the identity used last only to peers that name one of the issuers in its chain among the
+/// CAs that they trust (RFC 8446, section 4.2.4), as clients do in TLS 1.3 alone.
+/// TLSMITH_ERR_STATE where none is used.
 int tlsmith_ctx_match_issuer(tlsmith_ctx *ctx);
 
-/// Do not name the trusted CAs when a server asks clients for a certificate (RFC
-/// 8446, section 4.2.4).  A list of more than 64511 bytes is never sent.
+/// Do not name the trusted CAs when a server asks clients for a certificate (RFC 8446, section
+/// 4.2.4).  A list of more than 64511 bytes is never sent.
 int tlsmith_ctx_omit_certificate_authorities(tlsmith_ctx *ctx);
 
-/// Refuse clients that ask for a server which no identity is for (alert 112,
-/// RFC 6066, section 3), instead of showing the first identity.  One that asks
-/// for no name is answered.
+/// Refuse clients that ask for a server which no identity is for (alert 112, RFC 6066, section 3),
+/// instead of showing the first identity.  One that asks for no name is answered.
 int tlsmith_ctx_require_known_name(tlsmith_ctx *ctx);
 
-/// Staple this OCSP response (`len` bytes of DER, RFC 6960) to the identity used
-/// last.  TLSMITH_ERR_STATE where none is.
+/// Staple this OCSP response (`len` bytes of DER, RFC 6960) to the identity used last.
+/// TLSMITH_ERR_STATE where none is.
 int tlsmith_ctx_set_ocsp(tlsmith_ctx *ctx, const void *der, size_t len) TLSMITH_READS(2, 3);
 
-/// Encrypt the ClientHello of clients with an ECHConfigList of `len` bytes (RFC
-/// 9849); NULL pretends to (GREASE).  Such a context speaks TLS 1.3 alone.
+/// Encrypt the ClientHello of clients with an ECHConfigList of `len` bytes (RFC 9849); NULL
+/// pretends to (GREASE).  Such a context speaks TLS 1.3 alone.
 int tlsmith_ctx_set_ech(tlsmith_ctx *ctx, const void *list, size_t len) TLSMITH_READS(2, 3);
 
-/// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a
-/// client keeps 256, and a server gives them away as tickets.
+/// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a client keeps 256,
+/// and a server gives them away as tickets.
 int tlsmith_ctx_set_resumption(tlsmith_ctx *ctx, size_t count);
 
-/// How many tickets a server sends after a TLS 1.3 handshake: by default 2, at
-/// most 16.  With 0 it keeps sessions of TLS 1.2 itself.
+/// How many tickets a server sends after a TLS 1.3 handshake: by default 2, at most 16.  With 0 it
+/// keeps sessions of TLS 1.2 itself.
 int tlsmith_ctx_set_tickets(tlsmith_ctx *ctx, unsigned int count);
 
-/// Add a key for tickets, 32 random bytes, that servers share: each then resumes
-/// the sessions of the others, where both demand the same of their clients.  The
-/// first key seals, all open.  To change keys, put a new one in front in new
-/// contexts, and keep the old one for two hours.
+/// Add a key for tickets, 32 random bytes, that servers share: each then resumes the sessions of
+/// the others, where both demand the same of their clients.  The first key seals, all open.  To
+/// change keys, put a new one in front in new contexts, and keep the old one for two hours.
 int tlsmith_ctx_add_ticket_key(tlsmith_ctx *ctx, const void *key, size_t len) TLSMITH_READS(2, 3);
 
-/// Have a server keep its sessions together with those of `other`, which must not
-/// be in use yet, so that each resumes the other's and early data is accepted by
-/// one of them, once.  `other` may be freed afterwards.
+/// Have a server keep its sessions together with those of `other`, which must not be in use yet, so
+/// that each resumes the other's and early data is accepted by one of them, once.  `other` may be
+/// freed afterwards.
 int tlsmith_ctx_share_sessions(tlsmith_ctx *ctx, tlsmith_ctx *other);
 
-/// Take part in early data (0-RTT, RFC 8446, section 2.3): a server accepts up to
-/// `max` bytes of it per connection, and a client may send it.  0, the default:
-/// none.  Early data can be replayed by whoever records it; one server, and those
-/// that share its sessions, take it once.
+/// Take part in early data (0-RTT, RFC 8446, section 2.3): a server accepts up to `max` bytes of it
+/// per connection, and a client may send it.  0, the default: none.  Early data can be replayed by
+/// whoever records it; one server, and those that share its sessions, take it once.
 int tlsmith_ctx_set_early_data(tlsmith_ctx *ctx, uint32_t max);
 
-/// Have a server keep its sessions in a store of the program instead of in tickets, such as
-/// a Redis server: servers with the same ticket keys and demands resume each other's
-/// sessions, and early data is accepted by one of them, once.  Values are encrypted with
-/// the ticket keys (tlsmith_ctx_add_ticket_key(), needed): a store need not be trusted with
-/// more than to remove what it hands out.  The callbacks block the handshake that runs them.
-int tlsmith_ctx_set_session_store(tlsmith_ctx *ctx,
-                                  tlsmith_store_put_fn put,
-                                  tlsmith_store_take_fn take,
-                                  void *userdata);
+/// Have a server keep its sessions in a store of the program instead of in tickets, such as a Redis
+/// server: servers with the same ticket keys and demands resume each other's sessions, and early
+/// data is accepted by one of them, once.  Values are encrypted with the ticket keys
+/// (tlsmith_ctx_add_ticket_key(), needed): a store need not be trusted with more than to remove
+/// what it hands out.  The callbacks block the handshake that runs them.
+int tlsmith_ctx_set_session_store(tlsmith_ctx *ctx, tlsmith_store_put_fn put,
+    tlsmith_store_take_fn take, void *userdata);
+
+/// Have `clock` tell the time at which certificates and sessions have to be valid.
+int tlsmith_ctx_set_clock(tlsmith_ctx *ctx, tlsmith_clock_fn clock, void *userdata);
 
 /* ---- Context: callbacks and key logs ------------------------------------- */
 
-/// Have `verify` look at every peer after its certificate was checked.  It is not
-/// asked again when a session is resumed.
+/// Have `verify` look at every peer after its certificate was checked.  It is not asked again when
+/// a session is resumed.
 int tlsmith_ctx_set_verify(tlsmith_ctx *ctx, tlsmith_verify_fn verify, void *userdata);
 
-/// Append the secrets of connections to a file (mode 0600) in the NSS key log
-/// format, for Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads
-/// it can read the connections.
+/// Append the secrets of connections to a file (mode 0600) in the NSS key log format, for
+/// Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads it can read the connections.
 int tlsmith_ctx_set_keylog(tlsmith_ctx *ctx, const char *path);
 
 /// Give each line of the key log to `log`, instead of to a file.
@@ -592,26 +571,20 @@ int tlsmith_ctx_set_keylog_fn(tlsmith_ctx *ctx, tlsmith_keylog_fn log, void *use
 
 /* ---- Context: verification without a connection -------------------------- */
 
-/// Verify a chain, leaf first, as a connection would: path, validity, purpose, name and
-/// CRLs.  `name` is a host, an address or an e-mail address; NULL accepts any.
-/// `purpose` (RFC 5280, section 4.2.1.12) is "server", "client", "any" of these two,
-/// "code", "email", "timestamp", "ocsp", the standard's name such as "codeSigning", or an
-/// object identifier in dots; NULL is "server" for a host or an address, else "any".
-/// Outside TLS the certificate must name the purpose.  `time` is in seconds since the
-/// Unix epoch; 0 means now.  Returns 0, or a TLSMITH_ERR_CERT code, which
-/// tlsmith_last_error() explains; the context stays usable.  The first verification seals
-/// it, as the first connection does.  Does not block (RFC 5280, section 6).
-TLSMITH_NODISCARD
-int tlsmith_ctx_verify(tlsmith_ctx *ctx,
-                       const tlsmith_identity *chain,
-                       const char *name,
-                       const char *purpose,
-                       int64_t time);
+/// Verify a chain, leaf first, as a connection would: path, validity, purpose, name and CRLs.
+/// `name` is a host, an address or an e-mail address; NULL accepts any.  `purpose` (RFC 5280,
+/// section 4.2.1.12) is "server", "client", "any" of these two, "code", "email", "timestamp",
+/// "ocsp", the standard's name such as "codeSigning", or an object identifier in dots; NULL is
+/// "server" for a host or an address, else "any".  Outside TLS the certificate must name the
+/// purpose.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
+/// TLSMITH_ERR_CERT code, which tlsmith_last_error() explains; the context stays usable.  The first
+/// verification seals it, as the first connection does.  Does not block (RFC 5280, section 6).
+TLSMITH_NODISCARD int tlsmith_ctx_verify(tlsmith_ctx *ctx, const tlsmith_identity *chain,
+    const char *name, const char *purpose, int64_t time);
 
-/// Certificate `index` of the path that the latest tlsmith_ctx_verify() on this
-/// thread accepted, up to the root.  NULL past its end, where it was refused,
-/// and where that was another context.  Borrowed until the next
-/// tlsmith_ctx_verify() on this thread.
+/// Certificate `index` of the path that the latest tlsmith_ctx_verify() on this thread accepted, up
+/// to the root.  NULL past its end, where it was refused, and where that was another context.
+/// Borrowed until the next tlsmith_ctx_verify() on this thread.
 const tlsmith_cert *tlsmith_ctx_verified_cert(const tlsmith_ctx *ctx, size_t index);
 
 /* ---- Connection: start and end ------------------------------------------- */
@@ -619,41 +592,40 @@ const tlsmith_cert *tlsmith_ctx_verified_cert(const tlsmith_ctx *ctx, size_t ind
 /// A connection, not connected yet.  NULL when `ctx` is.
 TLSMITH_NODISCARD tlsmith_conn *tlsmith_conn_new(tlsmith_ctx *ctx);
 
-/// Free it and close the socket it owns, immediately and without sending close_notify:
-/// call tlsmith_shutdown() first.  No other call may be in progress.
+/// Free it and close the socket it owns, immediately and without sending close_notify: call
+/// tlsmith_shutdown() first.  No other call may be in progress.
 void tlsmith_conn_free(tlsmith_conn *conn);
 
 /// Why the latest failed call on this connection failed; "" if none did.
 const char *tlsmith_conn_error(const tlsmith_conn *conn);
 
-/// Limit the waiting of each later call, in milliseconds.  -1, the default,
-/// waits as the socket does: for ever if it blocks.  0 never waits: calls
-/// return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes when the limit passed.
+/// Limit the waiting of each later call, in milliseconds.  -1, the default, waits as the socket
+/// does: for ever if it blocks.  0 never waits: calls return a WANT code instead.
+/// TLSMITH_ERR_TIMEOUT comes when the limit passed.
 int tlsmith_conn_set_timeout(tlsmith_conn *conn, int ms);
 
-/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however
-/// slowly the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it
-/// is 5000.  Then every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
+/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however slowly
+/// the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it is 5000.  Then
+/// every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
 int tlsmith_conn_set_handshake_timeout(tlsmith_conn *conn, int ms);
 
-/// Resolve `host`, a name or an address, connect to `port`, a number, and complete
-/// the handshake, with the certificate checked for `host`, without the zone of an
-/// IPv6 address ("fe80::1%eth0").  The connection owns the socket.  Blocks.  The time
-/// limit holds for resolving and connecting together, and for the handshake once
-/// more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a thread of its own
-/// resolves the name, which ends when the system's resolver does.
+/// Resolve `host`, a name or an address, connect to `port`, a number, and complete the handshake,
+/// with the certificate checked for `host`, without the zone of an IPv6 address ("fe80::1%eth0").
+/// The connection owns the socket.  Blocks.  The time limit holds for resolving and connecting
+/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a
+/// thread of its own resolves the name, which ends when the system's resolver does.
 TLSMITH_NODISCARD int tlsmith_connect(tlsmith_conn *conn, const char *host, const char *port);
 
-/// Listen on `host` (NULL for every address) and `port` ("0" for any free
-/// one): a socket, which the caller closes, or a negative code, with the reason
-/// in tlsmith_last_error().  As many clients as the system allows may wait there.
+/// Listen on `host` (NULL for every address) and `port` ("0" for any free one): a socket, which the
+/// caller closes, or a negative code, with the reason in tlsmith_last_error().  As many clients as
+/// the system allows may wait there.
 TLSMITH_NODISCARD int tlsmith_listen(const char *host, const char *port);
 
-/// Accept one TCP connection, whose socket the connection owns.  The handshake waits
-/// for tlsmith_handshake() or the first read or write, so that no client can hold up
-/// the accepting loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().
-/// Clients that hang up while they wait are passed over.  Without a descriptor or
-/// memory for one more client, it tries again every 100 ms as long as it may wait.
+/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
+/// tlsmith_handshake() or the first read or write, so that no client can hold up the accepting
+/// loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Clients that hang up
+/// while they wait are passed over.  Without a descriptor or memory for one more client, it tries
+/// again every 100 ms as long as it may wait.
 TLSMITH_NODISCARD int tlsmith_accept(tlsmith_conn *conn, int listen_fd);
 
 /// The socket, or -1 before there is one, and where it runs over something else.
@@ -661,51 +633,50 @@ int tlsmith_conn_fd(const tlsmith_conn *conn);
 
 /* ---- Connection: settings of its own ------------------------------------- */
 
-/// Answer with this context: on a server, in a hello callback or after
-/// tlsmith_accept_hello().  TLSMITH_ERR_STATE after the ClientHello was answered, and on a
-/// client that is connected.  `ctx` may be freed afterwards.
+/// Answer with this context: on a server, in a hello callback or after tlsmith_accept_hello().
+/// TLSMITH_ERR_STATE after the ClientHello was answered, and on a client that is connected.  `ctx`
+/// may be freed afterwards.
 int tlsmith_conn_set_ctx(tlsmith_conn *conn, tlsmith_ctx *ctx);
 
-/// Offer these ALPN protocols (RFC 7301), best first, in place of the context's:
-/// "h2,http/1.1"; "" for none.  Here and below: before the connection is connected, or, of a
-/// server, until its ClientHello is answered (TLSMITH_ERR_STATE).
+/// Offer these ALPN protocols (RFC 7301), best first, in place of the context's: "h2,http/1.1"; ""
+/// for none.  Here and below: before the connection is connected, or, of a server, until its
+/// ClientHello is answered (TLSMITH_ERR_STATE).
 int tlsmith_conn_set_alpn(tlsmith_conn *conn, const char *protocols);
 
-/// Present this identity in place of the context's.  TLSMITH_ERR_STATE for one without a
-/// private key.
+/// Present this identity in place of the context's.  TLSMITH_ERR_STATE for one without a private
+/// key.
 int tlsmith_conn_set_identity(tlsmith_conn *conn, const tlsmith_identity *id);
 
-/// Request this name of the server (SNI, RFC 6066, section 3), where it is not the one that
-/// its certificate is verified for; NULL requests none.
+/// Request this name of the server (SNI, RFC 6066, section 3), where it is not the one that its
+/// certificate is verified for; NULL requests none.
 int tlsmith_conn_set_server_name(tlsmith_conn *conn, const char *name);
 
 /// Keep a pointer with the connection, for its callbacks.  It is never followed.
 void tlsmith_conn_set_userdata(tlsmith_conn *conn, void *userdata);
 
-/// Returns the pointer that tlsmith_conn_set_userdata() kept, NULL by default.  Every
-/// callback may call it.
+/// Returns the pointer that tlsmith_conn_set_userdata() kept, NULL by default.  Every callback may
+/// call it.
 void *tlsmith_conn_userdata(const tlsmith_conn *conn);
 
 /* ---- Session: what a client resumes -------------------------------------- */
 
-/// Have `callback` take each session that servers give to clients of this context, in the
-/// call that received it: tlsmith_handshake() or tlsmith_read().
+/// Have `callback` take each session that servers give to clients of this context, in the call that
+/// received it: tlsmith_handshake() or tlsmith_read().
 int tlsmith_ctx_set_session_callback(tlsmith_ctx *ctx, tlsmith_session_fn callback, void *userdata);
 
-/// Returns a new session with all that the server gave this client so far, in addition to
-/// those that the context resumes on its own: each ticket is used once, by whoever is
-/// first.  NULL (TLSMITH_ERR_STATE) where there is nothing: on a server, before the
-/// handshake is complete, and in TLS 1.3 before a read has received a ticket.
+/// Returns a new session with all that the server gave this client so far, in addition to those
+/// that the context resumes on its own: each ticket is used once, by whoever is first.  NULL
+/// (TLSMITH_ERR_STATE) where there is nothing: on a server, before the handshake is complete, and
+/// in TLS 1.3 before a read has received a ticket.
 TLSMITH_NODISCARD tlsmith_session *tlsmith_conn_session(const tlsmith_conn *conn);
 
-/// Resume this session instead of those of the context, and keep there what the server
-/// gives.  It has to be of the same context (TLSMITH_ERR_ARG when connecting): its checks
-/// are those that the session was made under.  Resuming is not guaranteed: see
-/// tlsmith_conn_resumed().
+/// Resume this session instead of those of the context, and keep there what the server gives.  It
+/// has to be of the same context (TLSMITH_ERR_ARG when connecting): its checks are those that the
+/// session was made under.  Resuming is not guaranteed: see tlsmith_conn_resumed().
 int tlsmith_conn_set_session(tlsmith_conn *conn, const tlsmith_session *session);
 
-/// The version of the connection that the session came from, such as TLSMITH_TLS1_3.  Here
-/// and below, 0 or "" for NULL.
+/// The version of the connection that the session came from, such as TLSMITH_TLS1_3.  Here and
+/// below, 0 or "" for NULL.
 int tlsmith_session_version(const tlsmith_session *session);
 
 /// Its cipher suite, by the IANA name.
@@ -717,8 +688,8 @@ const char *tlsmith_session_alpn(const tlsmith_session *session);
 /// The name that the server's certificate was verified for, or "".
 const char *tlsmith_session_server_name(const tlsmith_session *session);
 
-/// For how many seconds its latest ticket is good, from when it came (RFC 8446, section
-/// 4.6.1); 0 if all are used, and where the server keeps the session itself (TLS 1.2).
+/// For how many seconds its latest ticket is good, from when it came (RFC 8446, section 4.6.1); 0
+/// if all are used, and where the server keeps the session itself (TLS 1.2).
 uint32_t tlsmith_session_lifetime(const tlsmith_session *session);
 
 /// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
@@ -729,67 +700,55 @@ void tlsmith_session_free(tlsmith_session *session);
 
 /* ---- Connection: over what you have -------------------------------------- */
 
-/// Be a client over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.  While its connect() is in
-/// progress, calls that do not wait return TLSMITH_WANT_WRITE.  `server_name` is what
-/// the certificate is checked for; NULL is only allowed where names are not checked.
-/// A name that no certificate can have, which is not sent, is allowed there and with
-/// tlsmith_ctx_trust_certificate().  Here and below, nothing is sent before
+/// Be a client over a connected stream socket, which the caller keeps open for as long as the
+/// connection lives, and closes.  While its connect() is in progress, calls that do not wait return
+/// TLSMITH_WANT_WRITE.  `server_name` is what the certificate is checked for; NULL is only allowed
+/// where names are not checked.  A name that no certificate can have, which is not sent, is allowed
+/// there and with tlsmith_ctx_trust_certificate().  Here and below, nothing is sent before
 /// tlsmith_handshake() or the first read or write.
 int tlsmith_connect_fd(tlsmith_conn *conn, int fd, const char *server_name);
 
-/// Be a server over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.
+/// Be a server over a connected stream socket, which the caller keeps open for as long as the
+/// connection lives, and closes.
 int tlsmith_accept_fd(tlsmith_conn *conn, int fd);
 
-/// Be a client over two descriptors, one to read from and one to write to: pipes,
-/// a terminal, standard input and output.  The caller keeps them open for as long
-/// as the connection lives, and closes them.
+/// Be a client over two descriptors, one to read from and one to write to: pipes, a terminal,
+/// standard input and output.  The caller keeps them open for as long as the connection lives, and
+/// closes them.
 int tlsmith_connect_fds(tlsmith_conn *conn, int in_fd, int out_fd, const char *server_name);
 
 /// Be a server over two such descriptors.
 int tlsmith_accept_fds(tlsmith_conn *conn, int in_fd, int out_fd);
 
-/// Be a client over callbacks, which get `userdata` and wait as they like: the
-/// time limit does not hold for them.  They may run on any thread that reads from
-/// or writes to the connection, `read` on one while `write` on another.
-int tlsmith_connect_io(tlsmith_conn *conn,
-                       tlsmith_read_fn read,
-                       tlsmith_write_fn write,
-                       void *userdata,
-                       const char *server_name);
+/// Be a client over callbacks, which get `userdata` and wait as they like: the time limit does not
+/// hold for them.  They may run on any thread that reads from or writes to the connection, `read`
+/// on one while `write` on another.
+int tlsmith_connect_io(tlsmith_conn *conn, tlsmith_read_fn read, tlsmith_write_fn write,
+    void *userdata, const char *server_name);
 
 /// Be a server over callbacks.
-int tlsmith_accept_io(tlsmith_conn *conn,
-                      tlsmith_read_fn read,
-                      tlsmith_write_fn write,
-                      void *userdata);
+int tlsmith_accept_io(tlsmith_conn *conn, tlsmith_read_fn read, tlsmith_write_fn write,
+    void *userdata);
 
-/// Be a client over memory: the caller moves the bytes with tlsmith_feed() and
-/// tlsmith_drain(), and no call waits.
+/// Be a client over memory: the caller moves the bytes with tlsmith_feed() and tlsmith_drain(), and
+/// no call waits.
 int tlsmith_connect_mem(tlsmith_conn *conn, const char *server_name);
 
 /// Be a server over memory.
 int tlsmith_accept_mem(tlsmith_conn *conn);
 
-/// Over memory: hand over `len` bytes from the peer, all of which are kept until
-/// they are read.  0 is the peer's end, after which nothing can follow.
-/// TLSMITH_ERR_STATE over anything else.
+/// Over memory: hand over `len` bytes from the peer, all of which are kept until they are read.  0
+/// is the peer's end, after which nothing can follow.  TLSMITH_ERR_STATE over anything else.
 int tlsmith_feed(tlsmith_conn *conn, const void *data, size_t len) TLSMITH_READS(2, 3);
 
-/// Over memory: take up to `len` bytes for the peer: a count, 0 when there are
-/// none.  They are there after any other call on the connection, one that failed
-/// too: an alert tells the peer why.
-TLSMITH_NODISCARD
-ptrdiff_t tlsmith_drain(tlsmith_conn *conn,
-                        void *buf,
-                        size_t len)
-TLSMITH_FILLS(2, 3);
+/// Over memory: take up to `len` bytes for the peer: a count, 0 when there are none.  They are
+/// there after any other call on the connection, one that failed too: an alert tells the peer why.
+TLSMITH_NODISCARD ptrdiff_t tlsmith_drain(tlsmith_conn *conn, void *buf, size_t len)
+    TLSMITH_FILLS(2, 3);
 
-/// Over memory: lend bytes for the peer without a copy: their count, and in `*data`
-/// where they are, NULL for 0.  Fewer than 65536 are all that there were.  They are
-/// drained then, so all of them have to be sent, and they stay there until the next
-/// call of this on the connection, or its end.
+/// Over memory: lend bytes for the peer without a copy: their count, and in `*data` where they are,
+/// NULL for 0.  Fewer than 65536 are all that there were.  They are drained then, so all of them
+/// have to be sent, and they stay there until the next call of this on the connection, or its end.
 TLSMITH_NODISCARD ptrdiff_t tlsmith_drain_borrowed(tlsmith_conn *conn, const void **data);
 
 /* ---- Connection: the ClientHello ----------------------------------------- */
@@ -798,37 +757,36 @@ TLSMITH_NODISCARD ptrdiff_t tlsmith_drain_borrowed(tlsmith_conn *conn, const voi
 /// tlsmith_accept_hello() is for programs that look something up first.
 int tlsmith_ctx_set_hello(tlsmith_ctx *ctx, tlsmith_hello_fn hello, void *userdata);
 
-/// Receive the ClientHello of a client, and stop there: returns 0 when tlsmith_conn_hello()
-/// has it, as often as it is called.  Then say what answers it, as in a tlsmith_hello_fn, and
-/// go on with tlsmith_handshake(), or refuse the client with tlsmith_conn_refuse().  Any
-/// thread may do so, at any later time within the handshake's time limit.  The callback of
-/// the context is not called.  Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a
-/// client, and after the ClientHello was answered.
+/// Receive the ClientHello of a client, and stop there: returns 0 when tlsmith_conn_hello() has it,
+/// as often as it is called.  Then say what answers it, as in a tlsmith_hello_fn, and go on with
+/// tlsmith_handshake(), or refuse the client with tlsmith_conn_refuse().  Any thread may do so, at
+/// any later time within the handshake's time limit.  The callback of the context is not called.
+/// Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and after the ClientHello
+/// was answered.
 TLSMITH_NODISCARD int tlsmith_accept_hello(tlsmith_conn *conn);
 
-/// Returns the ClientHello that a server received, which belongs to the connection; NULL
-/// before it is complete, and where nobody inspects it.
+/// Returns the ClientHello that a server received, which belongs to the connection; NULL before it
+/// is complete, and where nobody inspects it.
 const tlsmith_hello *tlsmith_conn_hello(const tlsmith_conn *conn);
 
-/// Refuse the client that tlsmith_accept_hello() stopped at: sends `alert` (RFC 8446, section
-/// 6.2), such as 40 for handshake_failure.  Every later call fails with
-/// TLSMITH_ERR_NO_COMMON.
+/// Refuse the client that tlsmith_accept_hello() stopped at: sends `alert` (RFC 8446, section 6.2),
+/// such as 40 for handshake_failure.  Every later call fails with TLSMITH_ERR_NO_COMMON.
 int tlsmith_conn_refuse(tlsmith_conn *conn, int alert);
 
 /// Returns the server that the client requests (SNI, RFC 6066, section 3); NULL for none.
 const char *tlsmith_hello_server_name(const tlsmith_hello *hello);
 
-/// Returns ALPN protocol `index` that the client offers, best first, with its length in
-/// `len`, which may be NULL, and a NUL behind it; NULL past the end.  Its bytes are the
-/// client's: any but none.
+/// Returns ALPN protocol `index` that the client offers, best first, with its length in `len`,
+/// which may be NULL, and a NUL behind it; NULL past the end.  Its bytes are the client's: any but
+/// none.
 const uint8_t *tlsmith_hello_alpn(const tlsmith_hello *hello, size_t index, size_t *len);
 
-/// Returns version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or
-/// another number of the client's; 0 past the end.
+/// Returns version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or another
+/// number of the client's; 0 past the end.
 int tlsmith_hello_version(const tlsmith_hello *hello, size_t index);
 
-/// Returns the IANA name of cipher suite `index` that the client offers, best first, or its
-/// number, such as "0x5a5a", where it has no name here; NULL past the end.
+/// Returns the IANA name of cipher suite `index` that the client offers, best first, or its number,
+/// such as "0x5a5a", where it has no name here; NULL past the end.
 const char *tlsmith_hello_cipher(const tlsmith_hello *hello, size_t index);
 
 /// Returns key exchange group `index` that the client supports, likewise.
@@ -842,78 +800,56 @@ const char *tlsmith_hello_scheme(const tlsmith_hello *hello, size_t index);
 /// Complete the handshake.  tlsmith_read() and tlsmith_write() do it too.
 TLSMITH_NODISCARD int tlsmith_handshake(tlsmith_conn *conn);
 
-/// Read up to `len` bytes, at least 1: a count, or 0 after the peer's
-/// close_notify and only then.  TLSMITH_ERR_TRUNCATED where TCP ends without it.
-TLSMITH_NODISCARD
-ptrdiff_t tlsmith_read(tlsmith_conn *conn,
-                       void *buf,
-                       size_t len)
-TLSMITH_FILLS(2, 3);
+/// Read up to `len` bytes, at least 1: a count, or 0 after the peer's close_notify and only then.
+/// TLSMITH_ERR_TRUNCATED where TCP ends without it.
+TLSMITH_NODISCARD ptrdiff_t tlsmith_read(tlsmith_conn *conn, void *buf, size_t len) TLSMITH_FILLS(2,
+    3);
 
-/// Write `len` bytes: all of them on a blocking socket; on a non-blocking one
-/// as many as were taken, which must not be given again.  When a time limit
-/// passes with some of them taken, nothing can be written any more.
-TLSMITH_NODISCARD
-ptrdiff_t tlsmith_write(tlsmith_conn *conn,
-                        const void *data,
-                        size_t len)
-TLSMITH_READS(2, 3);
+/// Write `len` bytes: all of them on a blocking socket; on a non-blocking one as many as were
+/// taken, which must not be given again.  When a time limit passes with some of them taken, nothing
+/// can be written any more.
+TLSMITH_NODISCARD ptrdiff_t tlsmith_write(tlsmith_conn *conn, const void *data, size_t len)
+    TLSMITH_READS(2, 3);
 
-/// Write `count` slices one after the other, as tlsmith_write() does with one:
-/// small ones share records and system calls.  The count of bytes that were
-/// taken may end inside a slice.
-TLSMITH_NODISCARD
-ptrdiff_t tlsmith_writev(tlsmith_conn *conn,
-                         const tlsmith_slice *slices,
-                         size_t count)
-TLSMITH_READS(2, 3);
+/// Write `count` slices one after the other, as tlsmith_write() does with one: small ones share
+/// records and system calls.  The count of bytes that were taken may end inside a slice.
+TLSMITH_NODISCARD ptrdiff_t tlsmith_writev(tlsmith_conn *conn, const tlsmith_slice *slices,
+    size_t count) TLSMITH_READS(2, 3);
 
 /// Send what tlsmith_write() took and the socket did not: 0 when all is sent.
 int tlsmith_flush(tlsmith_conn *conn);
 
-/// Say close_notify (RFC 8446, section 6.1).  Nothing can be written after it;
-/// reading goes on.  It does not wait for the peer's, and calling it again does
-/// no harm.
+/// Say close_notify (RFC 8446, section 6.1).  Nothing can be written after it; reading goes on.  It
+/// does not wait for the peer's, and calling it again does no harm.
 int tlsmith_shutdown(tlsmith_conn *conn);
 
-/// Change the keys of what is sent, and ask the peer for the same (RFC 8446,
-/// section 4.6.3).  What the socket does not take at once goes out with later
-/// calls.  TLSMITH_ERR_UNSUPPORTED in TLS 1.2.
+/// Change the keys of what is sent, and ask the peer for the same (RFC 8446, section 4.6.3).  What
+/// the socket does not take at once goes out with later calls.  TLSMITH_ERR_UNSUPPORTED in TLS 1.2.
 int tlsmith_conn_key_update(tlsmith_conn *conn);
 
-/// What to poll() the socket for before the next call: 0, POLLIN, POLLOUT or
-/// both.
+/// What to poll() the socket for before the next call: 0, POLLIN, POLLOUT or both.
 int tlsmith_conn_events(const tlsmith_conn *conn);
 
-/// How many bytes tlsmith_read() can give without the socket: 0 only if there
-/// are none.
+/// How many bytes tlsmith_read() can give without the socket: 0 only if there are none.
 size_t tlsmith_conn_pending(const tlsmith_conn *conn);
 
 /* ---- Connection: early data ---------------------------------------------- */
 
-/// Write early data (0-RTT) of a client before the handshake: a count, less than
-/// `len` where the session allows no more, and 0 where it allows none.  A record counts
-/// 17 bytes more than its data against the limit that the server announced, since some
-/// servers count so.  Call tlsmith_handshake() then, and ask tlsmith_conn_early_data()
-/// whether the server took it.  It can be replayed.  TLSMITH_ERR_STATE after the
-/// handshake.
-TLSMITH_NODISCARD
-ptrdiff_t tlsmith_write_early(tlsmith_conn *conn,
-                              const void *data,
-                              size_t len)
-TLSMITH_READS(2, 3);
+/// Write early data (0-RTT) of a client before the handshake: a count, less than `len` where the
+/// session allows no more, and 0 where it allows none.  A record counts 17 bytes more than its data
+/// against the limit that the server announced, since some servers count so.  Call
+/// tlsmith_handshake() then, and ask tlsmith_conn_early_data() whether the server took it.  It can
+/// be replayed.  TLSMITH_ERR_STATE after the handshake.
+TLSMITH_NODISCARD ptrdiff_t tlsmith_write_early(tlsmith_conn *conn, const void *data, size_t len)
+    TLSMITH_READS(2, 3);
 
-/// Read early data that a server accepts: a count, or 0 at its end, when the
-/// handshake is complete.  It can be a replay: do nothing for it that must not be
-/// done twice.  From the first count on, tlsmith_write() answers at once, before
-/// the handshake is complete: only the client of that session can read it, but
-/// whether that client is there, nobody knows before.  tlsmith_shutdown() then
-/// completes the handshake first.
-TLSMITH_NODISCARD
-ptrdiff_t tlsmith_read_early(tlsmith_conn *conn,
-                             void *buf,
-                             size_t len)
-TLSMITH_FILLS(2, 3);
+/// Read early data that a server accepts: a count, or 0 at its end, when the handshake is
+/// complete.  It can be a replay: do nothing for it that must not be done twice.  From the first
+/// count on, tlsmith_write() answers at once, before the handshake is complete: only the client of
+/// that session can read it, but whether that client is there, nobody knows before.
+/// tlsmith_shutdown() then completes the handshake first.
+TLSMITH_NODISCARD ptrdiff_t tlsmith_read_early(tlsmith_conn *conn, void *buf, size_t len)
+    TLSMITH_FILLS(2, 3);
 
 /* ---- Connection: what was agreed ----------------------------------------- */
 
@@ -929,8 +865,8 @@ const char *tlsmith_conn_group(const tlsmith_conn *conn);
 /// The protocol that ALPN chose, or "".
 const char *tlsmith_conn_alpn(const tlsmith_conn *conn);
 
-/// The scheme that the peer signed the handshake with, such as
-/// "ecdsa_secp256r1_sha256", or "" where it did not.
+/// The scheme that the peer signed the handshake with, such as "ecdsa_secp256r1_sha256", or ""
+/// where it did not.
 const char *tlsmith_conn_signature(const tlsmith_conn *conn);
 
 /// The server name: the one asked for, or on a server the client's SNI, or "".
@@ -939,13 +875,13 @@ const char *tlsmith_conn_server_name(const tlsmith_conn *conn);
 /// Whether an earlier session was resumed.
 bool tlsmith_conn_resumed(const tlsmith_conn *conn);
 
-/// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446,
-/// section 4.1.4), which costs a round trip: the client's first group is not one of
-/// the server's.  Of a resumed session it is not known: false.
+/// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446, section 4.1.4),
+/// which costs a round trip: the client's first group is not one of the server's.  Of a resumed
+/// session it is not known: false.
 bool tlsmith_conn_hello_retried(const tlsmith_conn *conn);
 
-/// How many TLS 1.3 tickets came so far, to resume this session with.  A server
-/// sends them after the handshake, so a client that has read nothing has none.
+/// How many TLS 1.3 tickets came so far, to resume this session with.  A server sends them after
+/// the handshake, so a client that has read nothing has none.
 int tlsmith_conn_tickets(const tlsmith_conn *conn);
 
 /// Return what became of early data.
@@ -954,99 +890,88 @@ tlsmith_early_data tlsmith_conn_early_data(const tlsmith_conn *conn);
 /// Return what became of the encrypted ClientHello.
 tlsmith_ech tlsmith_conn_ech(const tlsmith_conn *conn);
 
-/// Return the ECHConfigList that the server sent when it rejected ECH, with its length in
-/// `len`, which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect
-/// once more (RFC 9849, section 6.1.6).
+/// Return the ECHConfigList that the server sent when it rejected ECH, with its length in `len`,
+/// which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect once more (RFC
+/// 9849, section 6.1.6).
 ///
 /// Returns NULL unless tlsmith_conn_ech() is TLSMITH_ECH_REJECTED.  If it is and this is NULL, the
-/// server has disabled ECH: the next attempt has to do without, which reveals the server's
-/// name.  The server has proved by its certificate that it has the public name of the
-/// rejected list, unless the context verifies nothing.  The bytes belong to the connection
-/// and stay valid until it is freed.
+/// server has disabled ECH: the next attempt has to do without, which reveals the server's name.
+/// The server has proved by its certificate that it has the public name of the rejected list,
+/// unless the context verifies nothing.  The bytes belong to the connection and stay valid until it
+/// is freed.
 const uint8_t *tlsmith_conn_ech_retry_configs(const tlsmith_conn *conn, size_t *len);
 
-/// How many bytes the handshake took, received and sent.  Either may be NULL.
-/// TLSMITH_ERR_STATE before it is complete.
+/// How many bytes the handshake took, received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
+/// before it is complete.
 int tlsmith_conn_handshake_bytes(const tlsmith_conn *conn, uint64_t *received, uint64_t *sent);
 
-/// A page about the connection, for people: who the peer is, how it was verified,
-/// and what was agreed.  Each page that differs is kept with the connection.
+/// A page about the connection, for people: who the peer is, how it was verified, and what was
+/// agreed.  Each page that differs is kept with the connection.
 const char *tlsmith_conn_report(const tlsmith_conn *conn);
 
-/// Fill `out` with `len` bytes, 1 to 8160, of keying material that both sides
-/// derive from the same label and context (RFC 8446, section 7.5; RFC 5705).
-/// `context` NULL is none: the same as an empty one in TLS 1.3, and not in TLS
-/// 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
-TLSMITH_NODISCARD
-int tlsmith_conn_export(const tlsmith_conn *conn,
-                        const char *label,
-                        const void *context,
-                        size_t context_len,
-                        void *out,
-                        size_t len)
-TLSMITH_READS(3, 4) TLSMITH_FILLS(5, 6);
+/// Fill `out` with `len` bytes, 1 to 8160, of keying material that both sides derive from the same
+/// label and context (RFC 8446, section 7.5; RFC 5705).  `context` NULL is none: the same as an
+/// empty one in TLS 1.3, and not in TLS 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
+TLSMITH_NODISCARD int tlsmith_conn_export(const tlsmith_conn *conn, const char *label,
+    const void *context, size_t context_len, void *out, size_t len) TLSMITH_READS(3, 4)
+    TLSMITH_FILLS(5, 6);
 
-/// Write a channel binding to `out` and return its length, 64 bytes at most; it is the same
-/// on both sides.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929,
-/// section 4).  TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is less
-/// than the length.  TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended
-/// master secret, and for tls-server-end-point of certificates signed with Ed25519, Ed448
-/// or ML-DSA, for which it is undefined: PostgreSQL on OpenSSL refuses it, too.
-TLSMITH_NODISCARD
-ptrdiff_t tlsmith_conn_channel_binding(const tlsmith_conn *conn,
-                                       const char *type,
-                                       void *out,
-                                       size_t len)
-TLSMITH_FILLS(3, 4);
+/// Write a channel binding to `out` and return its length, 64 bytes at most; it is the same on both
+/// sides.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
+/// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is less than the length.
+/// TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master secret, and for
+/// tls-server-end-point of certificates signed with Ed25519, Ed448 or ML-DSA, for which it is
+/// undefined: PostgreSQL on OpenSSL refuses it, too.
+TLSMITH_NODISCARD ptrdiff_t tlsmith_conn_channel_binding(const tlsmith_conn *conn, const char *type,
+    void *out, size_t len) TLSMITH_FILLS(3, 4);
 
 /// The errno of the latest failed call, where a system call failed, or 0.
 int tlsmith_conn_errno(const tlsmith_conn *conn);
 
-/// The number of the alert that the peer sent (RFC 8446, section 6), where that
-/// made the latest call fail, or -1.
+/// The number of the alert that the peer sent (RFC 8446, section 6), where that made the latest
+/// call fail, or -1.
 int tlsmith_conn_alert(const tlsmith_conn *conn);
 
-/// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end,
-/// and before the handshake is complete, except in a verify callback.  Also those of a peer
-/// that was refused: unverified, they tell why and prove nothing.
+/// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
+/// before the handshake is complete, except in a verify callback.  Also those of a peer that was
+/// refused: unverified, they tell why and prove nothing.
 const tlsmith_cert *tlsmith_conn_peer_cert(const tlsmith_conn *conn, size_t index);
 
-/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), also if
-/// there was none to present.  False on a server, before the handshake is complete, and in a
-/// resumed session.
+/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), also if there
+/// was none to present.  False on a server, before the handshake is complete, and in a resumed
+/// session.
 bool tlsmith_conn_certificate_requested(const tlsmith_conn *conn);
 
-/// Certificate `index` of the path that was accepted, up to the root; NULL past
-/// its end, or where nothing was verified.
+/// Certificate `index` of the path that was accepted, up to the root; NULL past its end, or where
+/// nothing was verified.
 const tlsmith_cert *tlsmith_conn_verified_cert(const tlsmith_conn *conn, size_t index);
 
-/// The OCSP response that the server stapled (DER, RFC 6960), with the count of
-/// bytes in `len`, which may be NULL; NULL where there is none, and before the
-/// handshake is complete, except in a verify callback.  Nobody has verified it.
+/// The OCSP response that the server stapled (DER, RFC 6960), with the count of bytes in `len`,
+/// which may be NULL; NULL where there is none, and before the handshake is complete, except in a
+/// verify callback.  Nobody has verified it.
 const uint8_t *tlsmith_conn_peer_ocsp(const tlsmith_conn *conn, size_t *len);
 
 /* ---- Certificate: one, borrowed ------------------------------------------ */
 
-/// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, ""
-/// or 0 for NULL.
+/// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, "" or 0 for NULL.
 const char *tlsmith_cert_subject(const tlsmith_cert *cert);
 
 /// The issuer (RFC 4514).
 const char *tlsmith_cert_issuer(const tlsmith_cert *cert);
 
-/// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past
-/// the end.  No name can pass for another: bytes that are not visible ASCII, the comma and
-/// the backslash are a backslash and two hex digits ("a.example\\00.b"), and one of
-/// TLSMITH_NAME_OTHER begins with its kind.  tlsmith_cert_der() has the exact bytes.
+/// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past the end.
+/// No name can pass for another: bytes that are not visible ASCII, the comma and the backslash are
+/// a backslash and two hex digits ("a.example\\00.b"), and one of TLSMITH_NAME_OTHER begins with
+/// its kind.  tlsmith_cert_der() has the exact bytes.
 const char *tlsmith_cert_name(const tlsmith_cert *cert, size_t index, tlsmith_name_type *type);
 
-/// Return the common name of the subject, or "" if there is none or several.  What does
-/// not show, and the backslash, is escaped in hex ("\\00").
+/// Return the common name of the subject, or "" if there is none or several.  What does not show,
+/// and the backslash, is escaped in hex ("\\00").
 const char *tlsmith_cert_common_name(const tlsmith_cert *cert);
 
-/// Return whether it is for a DNS name or an address, as a connection checks it: by its
-/// alternative names alone, with wildcards for one label (RFC 9525).  False also for NULL
-/// and for a `host` that is neither, with the reason in tlsmith_last_error().
+/// Return whether it is for a DNS name or an address, as a connection checks it: by its alternative
+/// names alone, with wildcards for one label (RFC 9525).  False also for NULL and for a `host` that
+/// is neither, with the reason in tlsmith_last_error().
 bool tlsmith_cert_matches(const tlsmith_cert *cert, const char *host);
 
 /// The serial number in hex.
@@ -1061,20 +986,18 @@ int64_t tlsmith_cert_not_after(const tlsmith_cert *cert);
 /// Whether it may issue certificates.
 bool tlsmith_cert_is_ca(const tlsmith_cert *cert);
 
-/// How many CAs may stand below it; -1 for any number, where it is no CA, and
-/// for NULL.
+/// How many CAs may stand below it; -1 for any number, where it is no CA, and for NULL.
 int tlsmith_cert_path_len(const tlsmith_cert *cert);
 
-/// The names that it may issue certificates for, in words; "" where they are
-/// not limited.
+/// The names that it may issue certificates for, in words; "" where they are not limited.
 const char *tlsmith_cert_name_constraints(const tlsmith_cert *cert);
 
-/// What its key may be used for, separated by commas, such as
-/// "digitalSignature,keyEncipherment"; "" where that is not limited.
+/// What its key may be used for, separated by commas, such as "digitalSignature,keyEncipherment";
+/// "" where that is not limited.
 const char *tlsmith_cert_key_usage(const tlsmith_cert *cert);
 
-/// What it may be used for, separated by commas, such as
-/// "serverAuth,clientAuth"; "" where that is not limited.
+/// What it may be used for, separated by commas, such as "serverAuth,clientAuth"; "" where that is
+/// not limited.
 const char *tlsmith_cert_extended_key_usage(const tlsmith_cert *cert);
 
 /// The kind of its key, such as "ecdsa-p256".
@@ -1086,15 +1009,15 @@ int tlsmith_cert_key_bits(const tlsmith_cert *cert);
 /// The algorithm that it is signed with, such as "ecdsa-with-SHA256".
 const char *tlsmith_cert_signature_type(const tlsmith_cert *cert);
 
-/// Return URL `index` of the CRLs that can revoke it (RFC 5280, section 4.2.1.13),
-/// escaped as tlsmith_cert_name(); NULL past the end.
+/// Return URL `index` of the CRLs that can revoke it (RFC 5280, section 4.2.1.13), escaped as
+/// tlsmith_cert_name(); NULL past the end.
 const char *tlsmith_cert_crl_url(const tlsmith_cert *cert, size_t index);
 
 /// The same for its OCSP responders (RFC 5280, section 4.2.2.1).
 const char *tlsmith_cert_ocsp_url(const tlsmith_cert *cert, size_t index);
 
-/// How many certificate transparency logs have promised to list it: the signed
-/// certificate timestamps in it (RFC 6962, section 3.3).
+/// How many certificate transparency logs have promised to list it: the signed certificate
+/// timestamps in it (RFC 6962, section 3.3).
 int tlsmith_cert_sct_count(const tlsmith_cert *cert);
 
 /// The SHA-1 of its DER in hex.  Some programs show it; it proves nothing.
@@ -1120,81 +1043,58 @@ const char *tlsmith_cert_text(const tlsmith_cert *cert);
 
 /* ---- Identity: certificates and keys ------------------------------------- */
 
-/// Make a certificate authority: a root that signs itself.  `opt` may be NULL,
-/// here and below.
+/// Make a certificate authority: a root that signs itself.  `opt` may be NULL, here and below.
 TLSMITH_NODISCARD tlsmith_identity *tlsmith_gen_ca(const tlsmith_cert_options *opt);
 
-/// Issue a certificate for names separated by commas, "localhost,127.0.0.1",
-/// with a new key.  With TLSMITH_CERT_CA, `names` may be NULL.
-/// TLSMITH_ERR_ISSUE where the CA may not.
-TLSMITH_NODISCARD
-tlsmith_identity *tlsmith_issue_cert(const tlsmith_identity *ca,
-                                     const char *names,
-                                     const tlsmith_cert_options *opt);
+/// Issue a certificate for names separated by commas, "localhost,127.0.0.1", with a new key.  With
+/// TLSMITH_CERT_CA, `names` may be NULL.  TLSMITH_ERR_ISSUE where the CA may not.
+TLSMITH_NODISCARD tlsmith_identity *tlsmith_issue_cert(const tlsmith_identity *ca,
+    const char *names, const tlsmith_cert_options *opt);
 
 /// Make a certificate that signs itself and is no CA.
-TLSMITH_NODISCARD
-tlsmith_identity *tlsmith_self_signed(const char *names,
-                                      const tlsmith_cert_options *opt);
+TLSMITH_NODISCARD tlsmith_identity *tlsmith_self_signed(const char *names,
+    const tlsmith_cert_options *opt);
 
-/// Load a chain, leaf first, and its key from files: PEM, DER or PKCS#12.  One file may
-/// hold both (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.
-/// `opt` may be NULL: nothing is encrypted.  TLSMITH_ERR_ARG for a wrong password,
-/// TLSMITH_ERR_PARSE for PKCS#12 without a MAC, TLSMITH_ERR_UNSUPPORTED if it asks for
-/// over 4 million rounds of hashing.
-TLSMITH_NODISCARD
-tlsmith_identity *tlsmith_identity_load(const char *cert_file,
-                                        const char *key_file,
-                                        const tlsmith_load_options *opt);
+/// Load a chain, leaf first, and its key from files: PEM, DER or PKCS#12.  One file may hold both
+/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.  `opt` may be NULL:
+/// nothing is encrypted.  TLSMITH_ERR_ARG for a wrong password, TLSMITH_ERR_PARSE for PKCS#12
+/// without a MAC, TLSMITH_ERR_UNSUPPORTED if it asks for over 4 million rounds of hashing.
+TLSMITH_NODISCARD tlsmith_identity *tlsmith_identity_load(const char *cert_file,
+    const char *key_file, const tlsmith_load_options *opt);
 
 /// Load them from memory.  `key` may be NULL where `cert` holds both.
-TLSMITH_NODISCARD
-tlsmith_identity *tlsmith_identity_load_mem(const void *cert,
-                                            size_t cert_len,
-                                            const void *key,
-                                            size_t key_len,
-                                            const tlsmith_load_options *opt)
-TLSMITH_READS(1, 2) TLSMITH_READS(3, 4);
+TLSMITH_NODISCARD tlsmith_identity *tlsmith_identity_load_mem(const void *cert, size_t cert_len,
+    const void *key, size_t key_len, const tlsmith_load_options *opt) TLSMITH_READS(1, 2)
+    TLSMITH_READS(3, 4);
 
 /// Load a chain, leaf first, from a PEM, DER or PKCS#7 file without its key.
 TLSMITH_NODISCARD tlsmith_identity *tlsmith_identity_load_chain(const char *cert_file);
 
 /// The same from memory.
-TLSMITH_NODISCARD
-tlsmith_identity *tlsmith_identity_load_chain_mem(const void *pem,
-                                                  size_t len)
-TLSMITH_READS(1, 2);
+TLSMITH_NODISCARD tlsmith_identity *tlsmith_identity_load_chain_mem(const void *pem, size_t len)
+    TLSMITH_READS(1, 2);
 
-/// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is
-/// its chain, leaf first, PEM or DER, and `sign` signs handshakes, on several threads
-/// at once, and what it issues.  Whether the key is the certificate's is not checked.
-/// `userdata` has to live as long as the identity and everything that uses it.
-TLSMITH_NODISCARD
-tlsmith_identity *tlsmith_identity_external(const void *cert,
-                                            size_t cert_len,
-                                            tlsmith_sign_fn sign,
-                                            void *userdata)
-TLSMITH_READS(1, 2);
+/// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is its chain,
+/// leaf first, PEM or DER, and `sign` signs handshakes, on several threads at once, and what it
+/// issues.  Whether the key is the certificate's is not checked.  `userdata` has to live as long as
+/// the identity and everything that uses it.
+TLSMITH_NODISCARD tlsmith_identity *tlsmith_identity_external(const void *cert, size_t cert_len,
+    tlsmith_sign_fn sign, void *userdata) TLSMITH_READS(1, 2);
 
-/// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.  Either
-/// path may be NULL; the same path twice makes one file, with mode 0600.  `password`
-/// encrypts the key: PKCS#8 with PBES2 and AES-256; NULL leaves it unencrypted.
+/// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.  Either path may be
+/// NULL; the same path twice makes one file, with mode 0600.  `password` encrypts the key: PKCS#8
+/// with PBES2 and AES-256; NULL leaves it unencrypted.
 ///
-/// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic
-/// links, except those of other users in directories such as /tmp.
-int tlsmith_identity_save(const tlsmith_identity *id,
-                          const char *cert_file,
-                          const char *key_file,
-                          const char *password);
+/// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic links, except
+/// those of other users in directories such as /tmp.
+int tlsmith_identity_save(const tlsmith_identity *id, const char *cert_file, const char *key_file,
+    const char *password);
 
-/// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256
-/// (PBES2).  `name` is its friendly name; NULL: the common name, or the first name.
-/// `flags` are 0 or TLSMITH_P12_LEGACY.
-int tlsmith_identity_save_p12(const tlsmith_identity *id,
-                              const char *file,
-                              const char *name,
-                              const char *password,
-                              uint32_t flags);
+/// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256 (PBES2).
+/// `name` is its friendly name; NULL: the common name, or the first name.  `flags` are 0 or
+/// TLSMITH_P12_LEGACY.
+int tlsmith_identity_save_p12(const tlsmith_identity *id, const char *file, const char *name,
+    const char *password, uint32_t flags);
 
 /// The chain as PEM, leaf first; "" for NULL.
 const char *tlsmith_identity_cert_pem(const tlsmith_identity *id);
@@ -1210,28 +1110,23 @@ void tlsmith_identity_free(tlsmith_identity *id);
 
 /* ---- Requests and revocation --------------------------------------------- */
 
-/// Make a key and a request (PKCS#10, RFC 2986) for a certificate for names
-/// separated by commas.  `names` may be NULL where `opt` has a subject or a
-/// common name.  What only the CA decides, such as the validity, is refused
-/// with TLSMITH_ERR_ARG.
+/// Make a key and a request (PKCS#10, RFC 2986) for a certificate for names separated by commas.
+/// `names` may be NULL where `opt` has a subject or a common name.  What only the CA decides, such
+/// as the validity, is refused with TLSMITH_ERR_ARG.
 TLSMITH_NODISCARD tlsmith_csr *tlsmith_gen_csr(const char *names, const tlsmith_cert_options *opt);
 
-/// Load a request from a file, PEM or DER.  Its own signature is checked:
-/// TLSMITH_ERR_PARSE where it is wrong.
+/// Load a request from a file, PEM or DER.  Its own signature is checked: TLSMITH_ERR_PARSE where
+/// it is wrong.
 TLSMITH_NODISCARD tlsmith_csr *tlsmith_csr_load(const char *file);
 
 /// Load one from `len` bytes of PEM text or DER.
-TLSMITH_NODISCARD
-tlsmith_csr *tlsmith_csr_load_mem(const void *pem,
-                                  size_t len)
-TLSMITH_READS(1, 2);
+TLSMITH_NODISCARD tlsmith_csr *tlsmith_csr_load_mem(const void *pem, size_t len) TLSMITH_READS(1,
+    2);
 
-/// Write the request and, where it was made here, its key, as
-/// tlsmith_identity_save() does.  TLSMITH_ERR_STATE where the key is not here.
-int tlsmith_csr_save(const tlsmith_csr *csr,
-                     const char *csr_file,
-                     const char *key_file,
-                     const char *password);
+/// Write the request and, where it was made here, its key, as tlsmith_identity_save() does.
+/// TLSMITH_ERR_STATE where the key is not here.
+int tlsmith_csr_save(const tlsmith_csr *csr, const char *csr_file, const char *key_file,
+    const char *password);
 
 /// The request as PEM.  Here and below, "" for NULL.
 const char *tlsmith_csr_pem(const tlsmith_csr *csr);
@@ -1252,35 +1147,27 @@ const char *tlsmith_csr_text(const tlsmith_csr *csr);
 /// Free it; identities made from it keep its key.
 void tlsmith_csr_free(tlsmith_csr *csr);
 
-/// Issue what a request asks for: a certificate for its key, its subject and
-/// its alternative names; for the rest see TLSMITH_CERT_COPY_EXTENSIONS.  A
-/// subject or a common name in `opt` stands in place of the request's.  The
-/// identity has the key where the request was made here.  TLSMITH_ERR_ISSUE
-/// where the CA may not, for a request to be a CA without TLSMITH_CERT_CA, and for
-/// names that tlsmith_issue_cert() would not take: a request is untrusted input.
-TLSMITH_NODISCARD
-tlsmith_identity *tlsmith_sign_csr(const tlsmith_identity *ca,
-                                   const tlsmith_csr *csr,
-                                   const tlsmith_cert_options *opt);
+/// Issue what a request asks for: a certificate for its key, its subject and its alternative names;
+/// for the rest see TLSMITH_CERT_COPY_EXTENSIONS.  A subject or a common name in `opt` stands in
+/// place of the request's.  The identity has the key where the request was made here.
+/// TLSMITH_ERR_ISSUE where the CA may not, for a request to be a CA without TLSMITH_CERT_CA, and
+/// for names that tlsmith_issue_cert() would not take: a request is untrusted input.
+TLSMITH_NODISCARD tlsmith_identity *tlsmith_sign_csr(const tlsmith_identity *ca,
+    const tlsmith_csr *csr, const tlsmith_cert_options *opt);
 
 /// Make a list of the certificates that a CA revokes (RFC 5280, section 5), signed by it.
-/// `serials` are serial numbers in hex separated by commas, each with a reason (section
-/// 5.3.1) or without: "0a1b,0c2d=keyCompromise"; NULL or "" revokes nothing.  It is valid
-/// for `days` from now, 0: 7.  Its thisUpdate is an hour ago.  TLSMITH_ERR_ISSUE if the CA
-/// may not.
-TLSMITH_NODISCARD
-tlsmith_crl *tlsmith_gen_crl(const tlsmith_identity *ca,
-                             const char *serials,
-                             uint32_t days);
+/// `serials` are serial numbers in hex separated by commas, each with a reason (section 5.3.1) or
+/// without: "0a1b,0c2d=keyCompromise"; NULL or "" revokes nothing.  It is valid for `days` from
+/// now, 0: 7.  Its thisUpdate is an hour ago.  TLSMITH_ERR_ISSUE if the CA may not.
+TLSMITH_NODISCARD tlsmith_crl *tlsmith_gen_crl(const tlsmith_identity *ca, const char *serials,
+    uint32_t days);
 
 /// Load the first CRL of a file, PEM or DER.  Its signature is verified where it is used.
 TLSMITH_NODISCARD tlsmith_crl *tlsmith_crl_load(const char *file);
 
 /// The same from `len` bytes of PEM text or DER.
-TLSMITH_NODISCARD
-tlsmith_crl *tlsmith_crl_load_mem(const void *pem,
-                                  size_t len)
-TLSMITH_READS(1, 2);
+TLSMITH_NODISCARD tlsmith_crl *tlsmith_crl_load_mem(const void *pem, size_t len) TLSMITH_READS(1,
+    2);
 
 /// Write it as PEM (mode 0644), in place of a file that exists.
 int tlsmith_crl_save(const tlsmith_crl *crl, const char *file);

@@ -7,7 +7,7 @@ import os
 
 from . import _tlsmith
 from ._checks import seconds
-from ._errors import Error, TimedOut, WantRead, config_error, io_error, shown, state_error
+from ._errors import io_error, state_error
 from ._hello import alert_number, selection
 
 TYPE_CHECKING = False

@@ -48,8 +48,7 @@ fn number(
     found.map_or(none, |found| c_int::try_from(found).unwrap_or(c_int::MAX))
 }
 
-/// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, ""
-/// or 0 for NULL.
+/// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, "" or 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_subject(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::subject)
@@ -61,10 +60,10 @@ pub extern "C" fn tlsmith_cert_issuer(cert: *const tlsmith_cert) -> *const c_cha
     text(cert, Certificate::issuer)
 }
 
-/// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past
-/// the end.  No name can pass for another: bytes that are not visible ASCII, the comma and
-/// the backslash are a backslash and two hex digits ("a.example\\00.b"), and one of
-/// TLSMITH_NAME_OTHER begins with its kind.  tlsmith_cert_der() has the exact bytes.
+/// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past the end.
+/// No name can pass for another: bytes that are not visible ASCII, the comma and the backslash are
+/// a backslash and two hex digits ("a.example\\00.b"), and one of TLSMITH_NAME_OTHER begins with
+/// its kind.  tlsmith_cert_der() has the exact bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_name(
     cert: *const tlsmith_cert,
@@ -79,8 +78,8 @@ pub extern "C" fn tlsmith_cert_name(
     })
 }
 
-/// Return the common name of the subject, or "" if there is none or several.  What does
-/// not show, and the backslash, is escaped in hex ("\\00").
+/// Return the common name of the subject, or "" if there is none or several.  What does not show,
+/// and the backslash, is escaped in hex ("\\00").
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_common_name(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| {
@@ -88,9 +87,9 @@ pub extern "C" fn tlsmith_cert_common_name(cert: *const tlsmith_cert) -> *const 
     })
 }
 
-/// Return whether it is for a DNS name or an address, as a connection checks it: by its
-/// alternative names alone, with wildcards for one label (RFC 9525).  False also for NULL
-/// and for a `host` that is neither, with the reason in tlsmith_last_error().
+/// Return whether it is for a DNS name or an address, as a connection checks it: by its alternative
+/// names alone, with wildcards for one label (RFC 9525).  False also for NULL and for a `host` that
+/// is neither, with the reason in tlsmith_last_error().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_matches(cert: *const tlsmith_cert, host: *const c_char) -> bool {
     let matches = edge::guard(|| {
@@ -124,8 +123,7 @@ pub extern "C" fn tlsmith_cert_is_ca(cert: *const tlsmith_cert) -> bool {
     edge::borrow(cert).is_some_and(|cert| cert.certificate.is_ca())
 }
 
-/// How many CAs may stand below it; -1 for any number, where it is no CA, and
-/// for NULL.
+/// How many CAs may stand below it; -1 for any number, where it is no CA, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_path_len(cert: *const tlsmith_cert) -> c_int {
     number(cert, -1, |certificate| {
@@ -134,8 +132,7 @@ pub extern "C" fn tlsmith_cert_path_len(cert: *const tlsmith_cert) -> c_int {
     })
 }
 
-/// The names that it may issue certificates for, in words; "" where they are
-/// not limited.
+/// The names that it may issue certificates for, in words; "" where they are not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_name_constraints(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| {
@@ -143,15 +140,15 @@ pub extern "C" fn tlsmith_cert_name_constraints(cert: *const tlsmith_cert) -> *c
     })
 }
 
-/// What its key may be used for, separated by commas, such as
-/// "digitalSignature,keyEncipherment"; "" where that is not limited.
+/// What its key may be used for, separated by commas, such as "digitalSignature,keyEncipherment";
+/// "" where that is not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_key_usage(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| certificate.key_usage().join(","))
 }
 
-/// What it may be used for, separated by commas, such as
-/// "serverAuth,clientAuth"; "" where that is not limited.
+/// What it may be used for, separated by commas, such as "serverAuth,clientAuth"; "" where that is
+/// not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_extended_key_usage(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| {
@@ -177,8 +174,8 @@ pub extern "C" fn tlsmith_cert_signature_type(cert: *const tlsmith_cert) -> *con
     text(cert, Certificate::signature_type)
 }
 
-/// Return URL `index` of the CRLs that can revoke it (RFC 5280, section 4.2.1.13),
-/// escaped as tlsmith_cert_name(); NULL past the end.
+/// Return URL `index` of the CRLs that can revoke it (RFC 5280, section 4.2.1.13), escaped as
+/// tlsmith_cert_name(); NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_crl_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
     edge::lend(|| {
@@ -196,8 +193,8 @@ pub extern "C" fn tlsmith_cert_ocsp_url(cert: *const tlsmith_cert, index: usize)
     })
 }
 
-/// How many certificate transparency logs have promised to list it: the signed
-/// certificate timestamps in it (RFC 6962, section 3.3).
+/// How many certificate transparency logs have promised to list it: the signed certificate
+/// timestamps in it (RFC 6962, section 3.3).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_sct_count(cert: *const tlsmith_cert) -> c_int {
     number(cert, 0, |certificate| Some(certificate.sct_count()))

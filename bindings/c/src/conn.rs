@@ -65,8 +65,8 @@ impl tlsmith_conn {
         open.map(|open| &open.connection)
     }
 
-    /// Whether this is the copy of a forked child, where a lock of it may be one that is
-    /// never released.
+    /// Whether this is the copy of a forked child, where a lock of it may be one that is never
+    /// released.
     pub(crate) fn is_inherited(&self) -> bool {
         !self.origin.is_here()
     }
@@ -274,8 +274,8 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
     }))
 }
 
-/// Free it and close the socket it owns, immediately and without sending close_notify:
-/// call tlsmith_shutdown() first.  No other call may be in progress.
+/// Free it and close the socket it owns, immediately and without sending close_notify: call
+/// tlsmith_shutdown() first.  No other call may be in progress.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
     edge::free(conn);
@@ -293,9 +293,9 @@ pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char
     })
 }
 
-/// Limit the waiting of each later call, in milliseconds.  -1, the default,
-/// waits as the socket does: for ever if it blocks.  0 never waits: calls
-/// return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes when the limit passed.
+/// Limit the waiting of each later call, in milliseconds.  -1, the default, waits as the socket
+/// does: for ever if it blocks.  0 never waits: calls return a WANT code instead.
+/// TLSMITH_ERR_TIMEOUT comes when the limit passed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
     edge::status(on(conn, |conn| {
@@ -318,9 +318,9 @@ pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -
     }))
 }
 
-/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however
-/// slowly the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it
-/// is 5000.  Then every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
+/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however slowly
+/// the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it is 5000.  Then
+/// every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
     edge::status(on(conn, |conn| {
@@ -342,12 +342,11 @@ pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms
     }))
 }
 
-/// Resolve `host`, a name or an address, connect to `port`, a number, and complete
-/// the handshake, with the certificate checked for `host`, without the zone of an
-/// IPv6 address ("fe80::1%eth0").  The connection owns the socket.  Blocks.  The time
-/// limit holds for resolving and connecting together, and for the handshake once
-/// more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a thread of its own
-/// resolves the name, which ends when the system's resolver does.
+/// Resolve `host`, a name or an address, connect to `port`, a number, and complete the handshake,
+/// with the certificate checked for `host`, without the zone of an IPv6 address ("fe80::1%eth0").
+/// The connection owns the socket.  Blocks.  The time limit holds for resolving and connecting
+/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a
+/// thread of its own resolves the name, which ends when the system's resolver does.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect(
@@ -370,9 +369,9 @@ pub extern "C" fn tlsmith_connect(
     }))
 }
 
-/// Listen on `host` (NULL for every address) and `port` ("0" for any free
-/// one): a socket, which the caller closes, or a negative code, with the reason
-/// in tlsmith_last_error().  As many clients as the system allows may wait there.
+/// Listen on `host` (NULL for every address) and `port` ("0" for any free one): a socket, which the
+/// caller closes, or a negative code, with the reason in tlsmith_last_error().  As many clients as
+/// the system allows may wait there.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_int {
@@ -386,11 +385,11 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
     }
 }
 
-/// Accept one TCP connection, whose socket the connection owns.  The handshake waits
-/// for tlsmith_handshake() or the first read or write, so that no client can hold up
-/// the accepting loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().
-/// Clients that hang up while they wait are passed over.  Without a descriptor or
-/// memory for one more client, it tries again every 100 ms as long as it may wait.
+/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
+/// tlsmith_handshake() or the first read or write, so that no client can hold up the accepting
+/// loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Clients that hang up
+/// while they wait are passed over.  Without a descriptor or memory for one more client, it tries
+/// again every 100 ms as long as it may wait.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {

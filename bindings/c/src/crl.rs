@@ -24,10 +24,9 @@ fn make(body: impl FnOnce() -> Result<Crl>) -> *mut tlsmith_crl {
 }
 
 /// Make a list of the certificates that a CA revokes (RFC 5280, section 5), signed by it.
-/// `serials` are serial numbers in hex separated by commas, each with a reason (section
-/// 5.3.1) or without: "0a1b,0c2d=keyCompromise"; NULL or "" revokes nothing.  It is valid
-/// for `days` from now, 0: 7.  Its thisUpdate is an hour ago.  TLSMITH_ERR_ISSUE if the CA
-/// may not.
+/// `serials` are serial numbers in hex separated by commas, each with a reason (section 5.3.1) or
+/// without: "0a1b,0c2d=keyCompromise"; NULL or "" revokes nothing.  It is valid for `days` from
+/// now, 0: 7.  Its thisUpdate is an hour ago.  TLSMITH_ERR_ISSUE if the CA may not.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_crl(

@@ -30,10 +30,9 @@ fn text(csr: *const tlsmith_csr, find: impl FnOnce(&Csr) -> &str) -> *const c_ch
     edge::string(csr, |csr| csr.texts.keep(find(&csr.csr)))
 }
 
-/// Make a key and a request (PKCS#10, RFC 2986) for a certificate for names
-/// separated by commas.  `names` may be NULL where `opt` has a subject or a
-/// common name.  What only the CA decides, such as the validity, is refused
-/// with TLSMITH_ERR_ARG.
+/// Make a key and a request (PKCS#10, RFC 2986) for a certificate for names separated by commas.
+/// `names` may be NULL where `opt` has a subject or a common name.  What only the CA decides, such
+/// as the validity, is refused with TLSMITH_ERR_ARG.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_csr(
@@ -47,8 +46,8 @@ pub extern "C" fn tlsmith_gen_csr(
     })
 }
 
-/// Load a request from a file, PEM or DER.  Its own signature is checked:
-/// TLSMITH_ERR_PARSE where it is wrong.
+/// Load a request from a file, PEM or DER.  Its own signature is checked: TLSMITH_ERR_PARSE where
+/// it is wrong.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_load(file: *const c_char) -> *mut tlsmith_csr {
@@ -64,8 +63,8 @@ pub extern "C" fn tlsmith_csr_load_mem(pem: *const c_void, len: usize) -> *mut t
     make(|| Csr::from_bytes(edge::bytes(pem, len, "pem")?))
 }
 
-/// Write the request and, where it was made here, its key, as
-/// tlsmith_identity_save() does.  TLSMITH_ERR_STATE where the key is not here.
+/// Write the request and, where it was made here, its key, as tlsmith_identity_save() does.
+/// TLSMITH_ERR_STATE where the key is not here.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_save(
     csr: *const tlsmith_csr,
@@ -125,12 +124,11 @@ pub extern "C" fn tlsmith_csr_free(csr: *mut tlsmith_csr) {
     edge::free(csr);
 }
 
-/// Issue what a request asks for: a certificate for its key, its subject and
-/// its alternative names; for the rest see TLSMITH_CERT_COPY_EXTENSIONS.  A
-/// subject or a common name in `opt` stands in place of the request's.  The
-/// identity has the key where the request was made here.  TLSMITH_ERR_ISSUE
-/// where the CA may not, for a request to be a CA without TLSMITH_CERT_CA, and for
-/// names that tlsmith_issue_cert() would not take: a request is untrusted input.
+/// Issue what a request asks for: a certificate for its key, its subject and its alternative names;
+/// for the rest see TLSMITH_CERT_COPY_EXTENSIONS.  A subject or a common name in `opt` stands in
+/// place of the request's.  The identity has the key where the request was made here.
+/// TLSMITH_ERR_ISSUE where the CA may not, for a request to be a CA without TLSMITH_CERT_CA, and
+/// for names that tlsmith_issue_cert() would not take: a request is untrusted input.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_sign_csr(

@@ -11,8 +11,8 @@ use tlsmith::{Error, Result, Status};
 
 use crate::conn::tlsmith_conn;
 
-/// What a thread is at work on.  Every call looks here: it has no destructor, so that
-/// looking is a load.
+/// What a thread is at work on.  Every call looks here: it has no destructor, so that looking is a
+/// load.
 struct Driven {
     /// The connection; NULL is none.
     current: Cell<*const tlsmith_conn>,

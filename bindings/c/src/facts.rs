@@ -45,8 +45,8 @@ pub extern "C" fn tlsmith_conn_alpn(conn: *const tlsmith_conn) -> *const c_char 
     text(conn, |conn| conn.connection()?.agreed()?.alpn.as_deref())
 }
 
-/// The scheme that the peer signed the handshake with, such as
-/// "ecdsa_secp256r1_sha256", or "" where it did not.
+/// The scheme that the peer signed the handshake with, such as "ecdsa_secp256r1_sha256", or ""
+/// where it did not.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_signature(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| {
@@ -67,16 +67,16 @@ pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
     agreed(conn).is_some_and(|agreed| agreed.resumed)
 }
 
-/// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446,
-/// section 4.1.4), which costs a round trip: the client's first group is not one of
-/// the server's.  Of a resumed session it is not known: false.
+/// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446, section 4.1.4),
+/// which costs a round trip: the client's first group is not one of the server's.  Of a resumed
+/// session it is not known: false.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool {
     agreed(conn).is_some_and(|agreed| agreed.hello_retried)
 }
 
-/// How many TLS 1.3 tickets came so far, to resume this session with.  A server
-/// sends them after the handshake, so a client that has read nothing has none.
+/// How many TLS 1.3 tickets came so far, to resume this session with.  A server sends them after
+/// the handshake, so a client that has read nothing has none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_tickets(conn: *const tlsmith_conn) -> c_int {
     let count = edge::guard(|| {
@@ -144,15 +144,15 @@ pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> tlsmith_ech {
     }
 }
 
-/// Return the ECHConfigList that the server sent when it rejected ECH, with its length in
-/// `len`, which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect
-/// once more (RFC 9849, section 6.1.6).
+/// Return the ECHConfigList that the server sent when it rejected ECH, with its length in `len`,
+/// which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect once more (RFC
+/// 9849, section 6.1.6).
 ///
 /// Returns NULL unless tlsmith_conn_ech() is TLSMITH_ECH_REJECTED.  If it is and this is NULL, the
-/// server has disabled ECH: the next attempt has to do without, which reveals the server's
-/// name.  The server has proved by its certificate that it has the public name of the
-/// rejected list, unless the context verifies nothing.  The bytes belong to the connection
-/// and stay valid until it is freed.
+/// server has disabled ECH: the next attempt has to do without, which reveals the server's name.
+/// The server has proved by its certificate that it has the public name of the rejected list,
+/// unless the context verifies nothing.  The bytes belong to the connection and stay valid until it
+/// is freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_ech_retry_configs(
     conn: *const tlsmith_conn,
@@ -163,8 +163,8 @@ pub extern "C" fn tlsmith_conn_ech_retry_configs(
     configs.map_or(ptr::null(), <[u8]>::as_ptr)
 }
 
-/// How many bytes the handshake took, received and sent.  Either may be NULL.
-/// TLSMITH_ERR_STATE before it is complete.
+/// How many bytes the handshake took, received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
+/// before it is complete.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_handshake_bytes(
     conn: *const tlsmith_conn,
@@ -182,8 +182,8 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
     }))
 }
 
-/// A page about the connection, for people: who the peer is, how it was verified,
-/// and what was agreed.  Each page that differs is kept with the connection.
+/// A page about the connection, for people: who the peer is, how it was verified, and what was
+/// agreed.  Each page that differs is kept with the connection.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
     edge::string(conn, |conn| {
@@ -192,10 +192,9 @@ pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_cha
     })
 }
 
-/// Fill `out` with `len` bytes, 1 to 8160, of keying material that both sides
-/// derive from the same label and context (RFC 8446, section 7.5; RFC 5705).
-/// `context` NULL is none: the same as an empty one in TLS 1.3, and not in TLS
-/// 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
+/// Fill `out` with `len` bytes, 1 to 8160, of keying material that both sides derive from the same
+/// label and context (RFC 8446, section 7.5; RFC 5705).  `context` NULL is none: the same as an
+/// empty one in TLS 1.3, and not in TLS 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
 ///
 /// cbindgen:postfix=TLSMITH_READS(3, 4) TLSMITH_FILLS(5, 6)
 #[must_use]
@@ -215,12 +214,12 @@ pub extern "C" fn tlsmith_conn_export(
     }))
 }
 
-/// Write a channel binding to `out` and return its length, 64 bytes at most; it is the same
-/// on both sides.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929,
-/// section 4).  TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is less
-/// than the length.  TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended
-/// master secret, and for tls-server-end-point of certificates signed with Ed25519, Ed448
-/// or ML-DSA, for which it is undefined: PostgreSQL on OpenSSL refuses it, too.
+/// Write a channel binding to `out` and return its length, 64 bytes at most; it is the same on both
+/// sides.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
+/// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is less than the length.
+/// TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master secret, and for
+/// tls-server-end-point of certificates signed with Ed25519, Ed448 or ML-DSA, for which it is
+/// undefined: PostgreSQL on OpenSSL refuses it, too.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(3, 4)
 #[must_use]
@@ -245,8 +244,8 @@ pub extern "C" fn tlsmith_conn_errno(conn: *const tlsmith_conn) -> c_int {
         .unwrap_or(0)
 }
 
-/// The number of the alert that the peer sent (RFC 8446, section 6), where that
-/// made the latest call fail, or -1.
+/// The number of the alert that the peer sent (RFC 8446, section 6), where that made the latest
+/// call fail, or -1.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
     edge::borrow(conn)
@@ -259,9 +258,9 @@ fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
     !connection.is_handshaking() || driving::is_judged(conn)
 }
 
-/// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end,
-/// and before the handshake is complete, except in a verify callback.  Also those of a peer
-/// that was refused: unverified, they tell why and prove nothing.
+/// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
+/// before the handshake is complete, except in a verify callback.  Also those of a peer that was
+/// refused: unverified, they tell why and prove nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_cert(
     conn: *const tlsmith_conn,
@@ -279,17 +278,17 @@ pub extern "C" fn tlsmith_conn_peer_cert(
     })
 }
 
-/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), also if
-/// there was none to present.  False on a server, before the handshake is complete, and in a
-/// resumed session.
+/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), also if there
+/// was none to present.  False on a server, before the handshake is complete, and in a resumed
+/// session.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_certificate_requested(conn: *const tlsmith_conn) -> bool {
     let conn = edge::borrow(conn).and_then(tlsmith_conn::connection);
     conn.is_some_and(|connection| connection.certificate_requested())
 }
 
-/// Certificate `index` of the path that was accepted, up to the root; NULL past
-/// its end, or where nothing was verified.
+/// Certificate `index` of the path that was accepted, up to the root; NULL past its end, or where
+/// nothing was verified.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_verified_cert(
     conn: *const tlsmith_conn,
@@ -306,9 +305,9 @@ pub extern "C" fn tlsmith_conn_verified_cert(
     })
 }
 
-/// The OCSP response that the server stapled (DER, RFC 6960), with the count of
-/// bytes in `len`, which may be NULL; NULL where there is none, and before the
-/// handshake is complete, except in a verify callback.  Nobody has verified it.
+/// The OCSP response that the server stapled (DER, RFC 6960), with the count of bytes in `len`,
+/// which may be NULL; NULL where there is none, and before the handshake is complete, except in a
+/// verify callback.  Nobody has verified it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
     let response = edge::borrow(conn).and_then(|conn| match driving::is_judged(conn) {

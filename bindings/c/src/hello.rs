@@ -49,10 +49,10 @@ impl tlsmith_hello {
 }
 
 /// Inspects a ClientHello (RFC 8446, section 4.1.2) and says what answers it, with
-/// tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Without
-/// them the connection's own context does.  Returns 0 to go on, or the number of the alert
-/// to refuse the client with (RFC 8446, section 6.2), such as 112 for unrecognized_name; any
-/// other value counts as 40, handshake_failure.
+/// tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Without them
+/// the connection's own context does.  Returns 0 to go on, or the number of the alert to refuse the
+/// client with (RFC 8446, section 6.2), such as 112 for unrecognized_name; any other value counts
+/// as 40, handshake_failure.
 pub type tlsmith_hello_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -93,12 +93,12 @@ fn ask(callback: &Callback<HelloFn>, hello: &ClientHello) -> Result<Selection> {
     }
 }
 
-/// Receive the ClientHello of a client, and stop there: returns 0 when tlsmith_conn_hello()
-/// has it, as often as it is called.  Then say what answers it, as in a tlsmith_hello_fn, and
-/// go on with tlsmith_handshake(), or refuse the client with tlsmith_conn_refuse().  Any
-/// thread may do so, at any later time within the handshake's time limit.  The callback of
-/// the context is not called.  Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a
-/// client, and after the ClientHello was answered.
+/// Receive the ClientHello of a client, and stop there: returns 0 when tlsmith_conn_hello() has it,
+/// as often as it is called.  Then say what answers it, as in a tlsmith_hello_fn, and go on with
+/// tlsmith_handshake(), or refuse the client with tlsmith_conn_refuse().  Any thread may do so, at
+/// any later time within the handshake's time limit.  The callback of the context is not called.
+/// Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and after the ClientHello
+/// was answered.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
@@ -109,16 +109,15 @@ pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
     }))
 }
 
-/// Returns the ClientHello that a server received, which belongs to the connection; NULL
-/// before it is complete, and where nobody inspects it.
+/// Returns the ClientHello that a server received, which belongs to the connection; NULL before it
+/// is complete, and where nobody inspects it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello(conn: *const tlsmith_conn) -> *const tlsmith_hello {
     edge::lend(|| edge::borrow(conn)?.hello().map(ptr::from_ref))
 }
 
-/// Refuse the client that tlsmith_accept_hello() stopped at: sends `alert` (RFC 8446, section
-/// 6.2), such as 40 for handshake_failure.  Every later call fails with
-/// TLSMITH_ERR_NO_COMMON.
+/// Refuse the client that tlsmith_accept_hello() stopped at: sends `alert` (RFC 8446, section 6.2),
+/// such as 40 for handshake_failure.  Every later call fails with TLSMITH_ERR_NO_COMMON.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_refuse(conn: *mut tlsmith_conn, alert: c_int) -> c_int {
     edge::status(on_open(conn, |connection| {
@@ -137,9 +136,9 @@ pub extern "C" fn tlsmith_hello_server_name(hello: *const tlsmith_hello) -> *con
     name.map_or(ptr::null(), |name| name.as_ptr())
 }
 
-/// Returns ALPN protocol `index` that the client offers, best first, with its length in
-/// `len`, which may be NULL, and a NUL behind it; NULL past the end.  Its bytes are the
-/// client's: any but none.
+/// Returns ALPN protocol `index` that the client offers, best first, with its length in `len`,
+/// which may be NULL, and a NUL behind it; NULL past the end.  Its bytes are the client's: any but
+/// none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_alpn(
     hello: *const tlsmith_hello,
@@ -151,16 +150,16 @@ pub extern "C" fn tlsmith_hello_alpn(
     protocol.map_or(ptr::null(), |protocol| protocol.as_ptr())
 }
 
-/// Returns version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or
-/// another number of the client's; 0 past the end.
+/// Returns version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or another
+/// number of the client's; 0 past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_version(hello: *const tlsmith_hello, index: usize) -> c_int {
     let version = edge::borrow(hello).and_then(|one| one.hello.version_numbers().get(index));
     version.map_or(0, |version| c_int::from(*version))
 }
 
-/// Returns the IANA name of cipher suite `index` that the client offers, best first, or its
-/// number, such as "0x5a5a", where it has no name here; NULL past the end.
+/// Returns the IANA name of cipher suite `index` that the client offers, best first, or its number,
+/// such as "0x5a5a", where it has no name here; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_cipher(hello: *const tlsmith_hello, index: usize) -> *const c_char {
     edge::borrow(hello).map_or(ptr::null(), |one| {

@@ -12,24 +12,23 @@ use crate::ctx::{set, tlsmith_ctx};
 use crate::driving;
 use crate::edge::{self, Callback, ClockFn, KeylogFn, VerifyFn};
 
-/// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
-/// is the code, tlsmith_conn_error() the reason).  Return 0 to accept what passed, or
-/// a negative tlsmith_status to refuse it with; any other value refuses it with
-/// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
-/// tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(), tlsmith_conn_peer_ocsp(),
-/// tlsmith_conn_server_name(), tlsmith_conn_userdata() and tlsmith_conn_error(); it is NULL
-/// for tlsmith_ctx_verify().
+/// Looks at a peer after its certificate passed (`status` 0) or failed (`status` is the code,
+/// tlsmith_conn_error() the reason).  Return 0 to accept what passed, or a negative tlsmith_status
+/// to refuse it with; any other value refuses it with TLSMITH_ERR_CERT_REFUSED.  What failed stays
+/// refused.  `conn` is for tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(),
+/// tlsmith_conn_peer_ocsp(), tlsmith_conn_server_name(), tlsmith_conn_userdata() and
+/// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
 ///
 /// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
-/// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca,
-/// _CERT_NAME bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT
-/// certificate_unknown, _NO_COMMON handshake_failure, and all others access_denied.
+/// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca, _CERT_NAME
+/// bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT certificate_unknown,
+/// _NO_COMMON handshake_failure, and all others access_denied.
 pub type tlsmith_verify_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, status: c_int) -> c_int,
 >;
 
-/// Gets one line of the NSS key log, without its newline, lent for the call, and the
-/// connection that it is about, for tlsmith_conn_userdata() alone.
+/// Gets one line of the NSS key log, without its newline, lent for the call, and the connection
+/// that it is about, for tlsmith_conn_userdata() alone.
 pub type tlsmith_keylog_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, line: *const c_char),
 >;
@@ -50,8 +49,8 @@ pub extern "C" fn tlsmith_ctx_set_clock(
     })
 }
 
-/// Have `verify` look at every peer after its certificate was checked.  It is not
-/// asked again when a session is resumed.
+/// Have `verify` look at every peer after its certificate was checked.  It is not asked again when
+/// a session is resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_verify(
     ctx: *mut tlsmith_ctx,
@@ -101,9 +100,8 @@ fn judge(verify: &Callback<VerifyFn>, verdict: &Verdict<'_>) -> Result<()> {
     ))
 }
 
-/// Append the secrets of connections to a file (mode 0600) in the NSS key log
-/// format, for Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads
-/// it can read the connections.
+/// Append the secrets of connections to a file (mode 0600) in the NSS key log format, for
+/// Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads it can read the connections.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_keylog(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| context.set_keylog(edge::path(path)))

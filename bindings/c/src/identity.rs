@@ -34,17 +34,15 @@ pub(crate) fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_iden
     }))
 }
 
-/// Make a certificate authority: a root that signs itself.  `opt` may be NULL,
-/// here and below.
+/// Make a certificate authority: a root that signs itself.  `opt` may be NULL, here and below.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_ca(opt: *const tlsmith_cert_options) -> *mut tlsmith_identity {
     make(|| tlsmith::gen_ca(&options::read(opt)?))
 }
 
-/// Issue a certificate for names separated by commas, "localhost,127.0.0.1",
-/// with a new key.  With TLSMITH_CERT_CA, `names` may be NULL.
-/// TLSMITH_ERR_ISSUE where the CA may not.
+/// Issue a certificate for names separated by commas, "localhost,127.0.0.1", with a new key.  With
+/// TLSMITH_CERT_CA, `names` may be NULL.  TLSMITH_ERR_ISSUE where the CA may not.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_issue_cert(
@@ -77,11 +75,10 @@ pub extern "C" fn tlsmith_self_signed(
     })
 }
 
-/// Load a chain, leaf first, and its key from files: PEM, DER or PKCS#12.  One file may
-/// hold both (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.
-/// `opt` may be NULL: nothing is encrypted.  TLSMITH_ERR_ARG for a wrong password,
-/// TLSMITH_ERR_PARSE for PKCS#12 without a MAC, TLSMITH_ERR_UNSUPPORTED if it asks for
-/// over 4 million rounds of hashing.
+/// Load a chain, leaf first, and its key from files: PEM, DER or PKCS#12.  One file may hold both
+/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.  `opt` may be NULL:
+/// nothing is encrypted.  TLSMITH_ERR_ARG for a wrong password, TLSMITH_ERR_PARSE for PKCS#12
+/// without a MAC, TLSMITH_ERR_UNSUPPORTED if it asks for over 4 million rounds of hashing.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load(
@@ -147,12 +144,11 @@ pub extern "C" fn tlsmith_identity_load_chain_mem(
     })
 }
 
-/// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446,
-/// section 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which
-/// has room for `sig_max` bytes, 8192 at least.  Returns the length, or -1 with errno
-/// set (TLSMITH_ERR_IO).  The scheme fits the certificate; for RSA it is PSS or PKCS #1
-/// with SHA-512, 384 or 256.  ECDSA signatures must be DER (Ecdsa-Sig-Value), not the raw
-/// r||s that PKCS #11 tokens return.
+/// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446, section
+/// 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which has room for `sig_max`
+/// bytes, 8192 at least.  Returns the length, or -1 with errno set (TLSMITH_ERR_IO).  The scheme
+/// fits the certificate; for RSA it is PSS or PKCS #1 with SHA-512, 384 or 256.  ECDSA signatures
+/// must be DER (Ecdsa-Sig-Value), not the raw r||s that PKCS #11 tokens return.
 pub type tlsmith_sign_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -164,10 +160,10 @@ pub type tlsmith_sign_fn = Option<
     ) -> isize,
 >;
 
-/// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is
-/// its chain, leaf first, PEM or DER, and `sign` signs handshakes, on several threads
-/// at once, and what it issues.  Whether the key is the certificate's is not checked.
-/// `userdata` has to live as long as the identity and everything that uses it.
+/// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is its chain,
+/// leaf first, PEM or DER, and `sign` signs handshakes, on several threads at once, and what it
+/// issues.  Whether the key is the certificate's is not checked.  `userdata` has to live as long as
+/// the identity and everything that uses it.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2)
 #[must_use]
@@ -204,12 +200,12 @@ impl ExternalSigner for CallbackSigner {
     }
 }
 
-/// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.  Either
-/// path may be NULL; the same path twice makes one file, with mode 0600.  `password`
-/// encrypts the key: PKCS#8 with PBES2 and AES-256; NULL leaves it unencrypted.
+/// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.  Either path may be
+/// NULL; the same path twice makes one file, with mode 0600.  `password` encrypts the key: PKCS#8
+/// with PBES2 and AES-256; NULL leaves it unencrypted.
 ///
-/// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic
-/// links, except those of other users in directories such as /tmp.
+/// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic links, except
+/// those of other users in directories such as /tmp.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save(
     id: *const tlsmith_identity,
@@ -227,13 +223,13 @@ pub extern "C" fn tlsmith_identity_save(
     }))
 }
 
-/// Write PKCS#12 in the legacy form (3DES, SHA-1), for Windows before 2019 and Java
-/// before 8u301.  Its password is much cheaper to brute-force.
+/// Write PKCS#12 in the legacy form (3DES, SHA-1), for Windows before 2019 and Java before 8u301.
+/// Its password is much cheaper to brute-force.
 pub const TLSMITH_P12_LEGACY: u32 = 1;
 
-/// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256
-/// (PBES2).  `name` is its friendly name; NULL: the common name, or the first name.
-/// `flags` are 0 or TLSMITH_P12_LEGACY.
+/// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256 (PBES2).
+/// `name` is its friendly name; NULL: the common name, or the first name.  `flags` are 0 or
+/// TLSMITH_P12_LEGACY.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save_p12(
     id: *const tlsmith_identity,

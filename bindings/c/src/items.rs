@@ -7,8 +7,8 @@ use tlsmith::{AlternativeName, NameType};
 
 use crate::edge;
 
-/// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add
-/// some: treat an unknown one as TLSMITH_NAME_OTHER.
+/// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add some:
+/// treat an unknown one as TLSMITH_NAME_OTHER.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub enum tlsmith_name_type {

@@ -10,8 +10,8 @@ use crate::items::Items;
 
 /// Why a call did not succeed.
 ///
-/// A later version may add codes below the last one: treat an unknown negative
-/// value as fatal.  Only the two WANT codes mean "not yet", and no third comes.
+/// A later version may add codes below the last one: treat an unknown negative value as fatal.
+/// Only the two WANT codes mean "not yet", and no third comes.
 #[repr(C)]
 #[allow(dead_code, reason = "C programs use it")]
 pub enum tlsmith_status {
@@ -76,10 +76,9 @@ pub extern "C" fn tlsmith_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// Whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa"
-/// and "ed448" (keys and signatures), "ech" (encrypted ClientHello, of clients),
-/// "early-data" (0-RTT), "system-roots".  False for names that it does not know,
-/// and for NULL.
+/// Whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa" and "ed448" (keys
+/// and signatures), "ech" (encrypted ClientHello, of clients), "early-data" (0-RTT),
+/// "system-roots".  False for names that it does not know, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
     const FEATURES: [&str; 6] = ["pq", "ml-dsa", "ed448", "ech", "early-data", "system-roots"];
@@ -87,8 +86,7 @@ pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
     asked.is_ok_and(|name| name.is_some_and(|name| FEATURES.contains(&name)))
 }
 
-/// A short phrase for a code, such as "certificate is for another name".  Never
-/// NULL, never freed.
+/// A short phrase for a code, such as "certificate is for another name".  Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
     static PHRASES: std::sync::OnceLock<edge::Texts> = std::sync::OnceLock::new();
@@ -101,9 +99,8 @@ pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
     edge::guard(|| Ok(texts.keep(phrase))).unwrap_or(ptr::null())
 }
 
-/// Why the latest failed call on this thread failed; "" if none did.  For calls
-/// that make a handle, or have none.  Valid until the next failure on this
-/// thread; WANT codes count as failures.
+/// Why the latest failed call on this thread failed; "" if none did.  For calls that make a handle,
+/// or have none.  Valid until the next failure on this thread; WANT codes count as failures.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_last_error() -> *const c_char {
     edge::last_error()
@@ -151,8 +148,8 @@ pub extern "C" fn tlsmith_random(buf: *mut c_void, len: usize) -> c_int {
     }))
 }
 
-/// Write the digest of `len` bytes of `data` to `out` and return its length: "sha256" (32
-/// bytes), "sha384" (48) or "sha512" (64).  TLSMITH_ERR_ARG if `out_len` is less.
+/// Write the digest of `len` bytes of `data` to `out` and return its length: "sha256" (32 bytes),
+/// "sha384" (48) or "sha512" (64).  TLSMITH_ERR_ARG if `out_len` is less.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3) TLSMITH_FILLS(4, 5)
 #[must_use]

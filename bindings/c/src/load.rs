@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 use crate::edge::{self, Callback, PasswordFn};
 use crate::options;
 
-/// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns the length
-/// without a NUL, or -1 with errno set if there is no password (TLSMITH_ERR_IO).
+/// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns the length without
+/// a NUL, or -1 with errno set if there is no password (TLSMITH_ERR_IO).
 pub type tlsmith_password_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, buf: *mut c_char, size: usize) -> isize>;
 
-/// Read PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: whoever can write to the
-/// file can exchange what is not encrypted.
+/// Read PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: whoever can write to the file can
+/// exchange what is not encrypted.
 pub const TLSMITH_LOAD_INSECURE_NO_MAC: u32 = 1;
 
 /// Options for loading encrypted keys and PKCS#12.  Start from TLSMITH_LOAD_OPTIONS_INIT.
@@ -35,8 +35,7 @@ pub struct tlsmith_load_options {
     pub reserved: [*const c_void; 4],
 }
 
-/// What the options mean to the core: the password, and the options of PKCS#12 where
-/// there are any.
+/// What the options mean to the core: the password, and the options of PKCS#12 where there are any.
 pub(crate) fn read<'a>(
     pointer: *const tlsmith_load_options,
 ) -> Result<(Password<'a>, Option<Pkcs12Options<'a>>)> {

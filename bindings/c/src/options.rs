@@ -8,8 +8,8 @@ use tlsmith::{CertOptions, Error, OwnExtension, Result, Status, Usage};
 
 use crate::edge;
 
-/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a field
-/// left at zero takes its default.
+/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a field left at zero takes its
+/// default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tlsmith_cert_options {
@@ -25,11 +25,11 @@ pub struct tlsmith_cert_options {
     pub days: u32,
     /// TLSMITH_USAGE bits; 0: hosts and addresses server, e-mail client
     pub usage: u32,
-    /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448",
-    /// "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
+    /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448", "rsa-2048",
+    /// "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
     pub key_type: *const c_char,
-    /// how many CAs may stand below it; 0: for a root any number, for an issued CA none,
-    /// and for both none with TLSMITH_CERT_PATH_LEN
+    /// how many CAs may stand below it; 0: for a root any number, for an issued CA none, and for
+    /// both none with TLSMITH_CERT_PATH_LEN
     pub path_len: u32,
     /// TLSMITH_CERT flags
     pub flags: u32,
@@ -55,16 +55,16 @@ pub const TLSMITH_USAGE_SERVER: u32 = 1;
 pub const TLSMITH_USAGE_CLIENT: u32 = 2;
 /// Issue an intermediate CA, also for a request that asks to be one.
 pub const TLSMITH_CERT_CA: u32 = 1;
-/// Signing a request: repeat the extensions that it asks for, byte for byte.
-/// TLSMITH_ERR_ISSUE if it asks for name constraints, OCSPSigning, anyExtendedKeyUsage
-/// or, without TLSMITH_CERT_CA, to sign certificates or CRLs.
+/// Signing a request: repeat the extensions that it asks for, byte for byte.  TLSMITH_ERR_ISSUE if
+/// it asks for name constraints, OCSPSigning, anyExtendedKeyUsage or, without TLSMITH_CERT_CA, to
+/// sign certificates or CRLs.
 pub const TLSMITH_CERT_COPY_EXTENSIONS: u32 = 2;
 /// Let it be valid beyond the end of its CA.
 pub const TLSMITH_CERT_OUTLIVE_CA: u32 = 4;
 /// A path_len of 0 allows no CA below.
 pub const TLSMITH_CERT_PATH_LEN: u32 = 8;
-/// Signing a request: accept alternative names of kinds that cannot be checked
-/// (otherName, x400Address, ediPartyName).  tlsmith_csr_name() has them.
+/// Signing a request: accept alternative names of kinds that cannot be checked (otherName,
+/// x400Address, ediPartyName).  tlsmith_csr_name() has them.
 pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 16;
 
 /// The options of the core, the default ones for NULL.

@@ -10,8 +10,8 @@ use crate::driving;
 use crate::edge;
 use crate::identity::tlsmith_identity;
 
-/// Changes settings of a connection: before it is connected, or, of a server, until its
-/// ClientHello is answered.
+/// Changes settings of a connection: before it is connected, or, of a server, until its ClientHello
+/// is answered.
 pub(crate) fn configure(
     conn: *mut tlsmith_conn,
     change: impl FnOnce(&mut Settings) -> Result<()>,
@@ -30,9 +30,9 @@ pub(crate) fn configure(
     }))
 }
 
-/// Answer with this context: on a server, in a hello callback or after
-/// tlsmith_accept_hello().  TLSMITH_ERR_STATE after the ClientHello was answered, and on a
-/// client that is connected.  `ctx` may be freed afterwards.
+/// Answer with this context: on a server, in a hello callback or after tlsmith_accept_hello().
+/// TLSMITH_ERR_STATE after the ClientHello was answered, and on a client that is connected.  `ctx`
+/// may be freed afterwards.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_ctx(conn: *mut tlsmith_conn, ctx: *mut tlsmith_ctx) -> c_int {
     configure(conn, |settings| {
@@ -41,9 +41,9 @@ pub extern "C" fn tlsmith_conn_set_ctx(conn: *mut tlsmith_conn, ctx: *mut tlsmit
     })
 }
 
-/// Offer these ALPN protocols (RFC 7301), best first, in place of the context's:
-/// "h2,http/1.1"; "" for none.  Here and below: before the connection is connected, or, of a
-/// server, until its ClientHello is answered (TLSMITH_ERR_STATE).
+/// Offer these ALPN protocols (RFC 7301), best first, in place of the context's: "h2,http/1.1"; ""
+/// for none.  Here and below: before the connection is connected, or, of a server, until its
+/// ClientHello is answered (TLSMITH_ERR_STATE).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_alpn(
     conn: *mut tlsmith_conn,
@@ -58,8 +58,8 @@ pub extern "C" fn tlsmith_conn_set_alpn(
     })
 }
 
-/// Present this identity in place of the context's.  TLSMITH_ERR_STATE for one without a
-/// private key.
+/// Present this identity in place of the context's.  TLSMITH_ERR_STATE for one without a private
+/// key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_identity(
     conn: *mut tlsmith_conn,
@@ -72,8 +72,8 @@ pub extern "C" fn tlsmith_conn_set_identity(
     })
 }
 
-/// Request this name of the server (SNI, RFC 6066, section 3), where it is not the one that
-/// its certificate is verified for; NULL requests none.
+/// Request this name of the server (SNI, RFC 6066, section 3), where it is not the one that its
+/// certificate is verified for; NULL requests none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_server_name(
     conn: *mut tlsmith_conn,
@@ -92,8 +92,8 @@ pub extern "C" fn tlsmith_conn_set_userdata(conn: *mut tlsmith_conn, userdata: *
     }
 }
 
-/// Returns the pointer that tlsmith_conn_set_userdata() kept, NULL by default.  Every
-/// callback may call it.
+/// Returns the pointer that tlsmith_conn_set_userdata() kept, NULL by default.  Every callback may
+/// call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_userdata(conn: *const tlsmith_conn) -> *mut c_void {
     edge::borrow(conn).map_or(std::ptr::null_mut(), tlsmith_conn::userdata)

@@ -24,8 +24,8 @@ impl tlsmith_session {
     }
 }
 
-/// Gets a session that has come on `conn`, once for each ticket.  The session is the
-/// program's: free it.  `conn` is for tlsmith_conn_userdata() alone.
+/// Gets a session that has come on `conn`, once for each ticket.  The session is the program's:
+/// free it.  `conn` is for tlsmith_conn_userdata() alone.
 pub type tlsmith_session_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -34,8 +34,8 @@ pub type tlsmith_session_fn = Option<
     ),
 >;
 
-/// Have `callback` take each session that servers give to clients of this context, in the
-/// call that received it: tlsmith_handshake() or tlsmith_read().
+/// Have `callback` take each session that servers give to clients of this context, in the call that
+/// received it: tlsmith_handshake() or tlsmith_read().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_session_callback(
     ctx: *mut tlsmith_ctx,
@@ -53,10 +53,10 @@ fn give(callback: &Callback<SessionFn>, session: Session) {
     callback.give(driving::current(), session);
 }
 
-/// Returns a new session with all that the server gave this client so far, in addition to
-/// those that the context resumes on its own: each ticket is used once, by whoever is
-/// first.  NULL (TLSMITH_ERR_STATE) where there is nothing: on a server, before the
-/// handshake is complete, and in TLS 1.3 before a read has received a ticket.
+/// Returns a new session with all that the server gave this client so far, in addition to those
+/// that the context resumes on its own: each ticket is used once, by whoever is first.  NULL
+/// (TLSMITH_ERR_STATE) where there is nothing: on a server, before the handshake is complete, and
+/// in TLS 1.3 before a read has received a ticket.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmith_session {
@@ -71,10 +71,9 @@ pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmit
     }))
 }
 
-/// Resume this session instead of those of the context, and keep there what the server
-/// gives.  It has to be of the same context (TLSMITH_ERR_ARG when connecting): its checks
-/// are those that the session was made under.  Resuming is not guaranteed: see
-/// tlsmith_conn_resumed().
+/// Resume this session instead of those of the context, and keep there what the server gives.  It
+/// has to be of the same context (TLSMITH_ERR_ARG when connecting): its checks are those that the
+/// session was made under.  Resuming is not guaranteed: see tlsmith_conn_resumed().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_session(
     conn: *mut tlsmith_conn,
@@ -87,8 +86,8 @@ pub extern "C" fn tlsmith_conn_set_session(
     })
 }
 
-/// The version of the connection that the session came from, such as TLSMITH_TLS1_3.  Here
-/// and below, 0 or "" for NULL.
+/// The version of the connection that the session came from, such as TLSMITH_TLS1_3.  Here and
+/// below, 0 or "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_int {
     let version = edge::borrow(session).and_then(|one| one.session.version());
@@ -120,8 +119,8 @@ pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -
     })
 }
 
-/// For how many seconds its latest ticket is good, from when it came (RFC 8446, section
-/// 4.6.1); 0 if all are used, and where the server keeps the session itself (TLS 1.2).
+/// For how many seconds its latest ticket is good, from when it came (RFC 8446, section 4.6.1); 0
+/// if all are used, and where the server keeps the session itself (TLS 1.2).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_lifetime(session: *const tlsmith_session) -> u32 {
     let lifetimes = edge::borrow(session).map(|one| one.session.lifetimes());

@@ -9,9 +9,9 @@ use tlsmith::{MOST_STORED, SessionStore};
 use crate::ctx::{set, tlsmith_ctx};
 use crate::edge::{self, Callback, StorePutFn, StoreTakeFn};
 
-/// Keeps a value under a key, which may be forgotten after `lifetime` seconds.  Both are
-/// bytes without a meaning, lent for the call; the same key may come again, with a new
-/// value.  Returns 0 if the value is kept; without it the client makes a full handshake.
+/// Keeps a value under a key, which may be forgotten after `lifetime` seconds.  Both are bytes
+/// without a meaning, lent for the call; the same key may come again, with a new value.  Returns 0
+/// if the value is kept; without it the client makes a full handshake.
 pub type tlsmith_store_put_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -23,10 +23,9 @@ pub type tlsmith_store_put_fn = Option<
     ) -> c_int,
 >;
 
-/// Removes a value and writes it to `value`, which has room for `size` bytes, 65536.
-/// Returns its length; 0 or less for none.  Of several calls for one key, on any machine, at
-/// most one may return it (Redis: GETDEL): early data is accepted with it (RFC 8446, section
-/// 8.1).
+/// Removes a value and writes it to `value`, which has room for `size` bytes, 65536.  Returns its
+/// length; 0 or less for none.  Of several calls for one key, on any machine, at most one may
+/// return it (Redis: GETDEL): early data is accepted with it (RFC 8446, section 8.1).
 pub type tlsmith_store_take_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -37,11 +36,11 @@ pub type tlsmith_store_take_fn = Option<
     ) -> isize,
 >;
 
-/// Have a server keep its sessions in a store of the program instead of in tickets, such as
-/// a Redis server: servers with the same ticket keys and demands resume each other's
-/// sessions, and early data is accepted by one of them, once.  Values are encrypted with
-/// the ticket keys (tlsmith_ctx_add_ticket_key(), needed): a store need not be trusted with
-/// more than to remove what it hands out.  The callbacks block the handshake that runs them.
+/// Have a server keep its sessions in a store of the program instead of in tickets, such as a Redis
+/// server: servers with the same ticket keys and demands resume each other's sessions, and early
+/// data is accepted by one of them, once.  Values are encrypted with the ticket keys
+/// (tlsmith_ctx_add_ticket_key(), needed): a store need not be trusted with more than to remove
+/// what it hands out.  The callbacks block the handshake that runs them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_session_store(
     ctx: *mut tlsmith_ctx,

@@ -37,8 +37,53 @@ fn generate() -> String {
     let bindings = cbindgen::generate_with_config(here, config).unwrap();
     let mut header = Vec::new();
     bindings.write(&mut header);
-    let header = in_extern_c(&with_groups(&String::from_utf8(header).unwrap()));
+    let header = with_packed_arguments(&String::from_utf8(header).unwrap());
+    let header = in_extern_c(&with_groups(&header));
     with_short_comments(&header)
+}
+
+/// The longest line of a declaration.
+const LONGEST: usize = 100;
+
+/// Puts as many arguments of a function on a line as fit: cbindgen gives each its own.
+fn with_packed_arguments(header: &str) -> String {
+    let is_code = |line: &str| !line.is_empty() && !line.starts_with(['/', '#', ' ', '}', '*']);
+    let begins = |line: &str| {
+        is_code(line)
+            && (line.contains('(') || line == "TLSMITH_NODISCARD")
+            && line != "extern \"C\" {"
+    };
+    let mut out: Vec<String> = Vec::new();
+    let mut lines = header.lines();
+    while let Some(line) = lines.next() {
+        if !begins(line) {
+            out.push(line.to_owned());
+            continue;
+        }
+        let mut declaration = line.to_owned();
+        while !declaration.ends_with(';') {
+            declaration = format!("{declaration} {}", lines.next().unwrap().trim());
+        }
+        out.extend(packed(&declaration));
+    }
+    out.join("\n") + "\n"
+}
+
+fn packed(declaration: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in declaration
+        .split_inclusive(", ")
+        .flat_map(|part| part.split_inclusive(") "))
+    {
+        let line = lines.last_mut().unwrap();
+        if line.len() + part.trim_end().len() > LONGEST {
+            *line = line.trim_end().to_owned();
+            lines.push(format!("    {part}"));
+        } else {
+            line.push_str(part);
+        }
+    }
+    lines
 }
 
 /// The longest line with a declaration and its comment.

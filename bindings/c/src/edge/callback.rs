@@ -196,8 +196,8 @@ impl Callback<LogFn> {
     }
 }
 
-/// A count, or what errno says.  A function that failed and left it at 0 gets
-/// the error that says the least.
+/// A count, or what errno says.  A function that failed and left it at 0 gets the error that says
+/// the least.
 fn counted(count: isize) -> io::Result<usize> {
     usize::try_from(count).map_err(|_| {
         let error = io::Error::last_os_error();
