@@ -170,7 +170,7 @@ static void a_certificate_has_the_serial_the_url_and_the_extensions_it_is_given(
 	CHECK(id != NULL);
 	text = tlsmith_cert_text(tlsmith_identity_cert(id, 0));
 	CHECK_TEXT(tlsmith_cert_serial(tlsmith_identity_cert(id, 0)), opt.serial);
-	CHECK_TEXT(tlsmith_cert_ocsp_urls(tlsmith_identity_cert(id, 0)), opt.ocsp_url);
+	CHECK_TEXT(tlsmith_cert_ocsp_url(tlsmith_identity_cert(id, 0), 0), opt.ocsp_url);
 	CHECK(strstr(text, "1.2.3.4") != NULL && strstr(text, "critical") != NULL);
 	tlsmith_identity_free(id);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
