@@ -119,10 +119,11 @@ impl ServerCertVerifier for Verifier {
         if let Some(response) = ocsp {
             Notes::ocsp(response);
         }
+        let verified = Notes::verified_name(server_name);
         let peer = Peer {
             leaf: end_entity,
             intermediates,
-            name: Some(PeerName::Host(server_name)),
+            name: Some(PeerName::Host(verified.as_ref().unwrap_or(server_name))),
             purpose: KeyPurpose::SERVER_AUTH,
             ocsp,
         };

@@ -111,7 +111,7 @@ odd long /CN=odd -addext "$long=DER:05:00"
 odd purpose /CN=odd -addext "extendedKeyUsage=serverAuth,$uuid"
 odd name "/$uuid=odd"
 
-all="arguments states certificates keys connections transports callbacks features sessions threads forks volume"
+all="arguments states settings certificates facts keys connections transports callbacks features sessions threads forks volume"
 for test in ${*:-$all}; do
 	"$CC" $flags "$here/$test.c" -o $test -L"$out" -ltlsmith -lpthread
 	# Megabytes: as many as the tool can carry in a short time.

@@ -28,14 +28,12 @@ static int end(int status, const char *sentence)
 	return 0;
 }
 
-/* tlsmith_ctx_verify() with a name, which is that of a server, else for the purpose. */
 static int verify_chain(tlsmith_ctx *ctx, const tlsmith_identity *chain)
 {
-	const char *name = value_of("name"), *purpose = value_of("purpose");
+	const char *purpose = value_of("purpose");
 
-	if (name != NULL && purpose != NULL && strcmp(purpose, "server") == 0)
-		return tlsmith_ctx_verify(ctx, chain, name, NULL, 0);
-	return tlsmith_ctx_verify(ctx, chain, name, purpose, 0);
+	return tlsmith_ctx_verify(ctx, chain, value_of("name"), purpose != NULL ? purpose : "any",
+	    0);
 }
 
 static int verify(tlsmith_ctx *ctx)
