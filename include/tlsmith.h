@@ -388,8 +388,9 @@ const char *tlsmith_ctx_error(const tlsmith_ctx *ctx);
 /// has changed nothing.  TLSMITH_ERR_STATE once the context is in use: then its error stays.
 int tlsmith_ctx_clear_error(tlsmith_ctx *ctx);
 
-/// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the system's.  Called
-/// again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
+/// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the system's.  Every
+/// certificate of a file is added: a CA vouches for others, and one that is no CA is trusted as the
+/// peer's own.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
 int tlsmith_ctx_add_roots(tlsmith_ctx *ctx, const char *path);
 
 /// Trust the roots in `len` bytes of PEM text or DER, instead of the system's.
@@ -413,7 +414,12 @@ int tlsmith_ctx_add_crl_mem(tlsmith_ctx *ctx, const void *pem, size_t len) TLSMI
 /// Trust one certificate, whatever it says, within its validity period: regardless of issuer, name,
 /// purpose and extensions.  `certificate` is the SHA-256 of its DER in hex, or the path of a file
 /// with that one certificate, PEM or DER.  Intended for self-signed peers.  Like adding a root,
-/// this replaces the system roots.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
+/// this replaces the system roots.  Its key may be of every kind that
+/// tlsmith_ctx_insecure_no_verify() allows.
+///
+/// TLSMITH_ERR_FILE; TLSMITH_ERR_PARSE also for a file with several certificates, since each of
+/// them would be trusted.  Give a file with the peer's own certificate alone, or call this for
+/// each.
 int tlsmith_ctx_trust_certificate(tlsmith_ctx *ctx, const char *certificate);
 
 /// Allow at most `count` CAs between a peer's certificate and its root; 0 requires the root to have
@@ -453,7 +459,9 @@ int tlsmith_ctx_set_client_auth(tlsmith_ctx *ctx, int mode);
 /// The lowest and the highest version: TLSMITH_TLS1_2 or TLSMITH_TLS1_3.
 int tlsmith_ctx_set_versions(tlsmith_ctx *ctx, int min, int max);
 
-/// Where a certificate has no alternative names at all, take its one common name for the name.
+/// Where a certificate has no subjectAltName, or an empty one, accept its only common name as a DNS
+/// name, if every name constraint of its path permits that.  Never for an address (RFC 9525,
+/// section 1.4).
 int tlsmith_ctx_allow_common_name(tlsmith_ctx *ctx);
 
 /// Check the chain but not the name.  Insecure: anybody with any trusted certificate can be the
@@ -461,6 +469,12 @@ int tlsmith_ctx_allow_common_name(tlsmith_ctx *ctx);
 int tlsmith_ctx_insecure_no_name(tlsmith_ctx *ctx);
 
 /// Accept any certificate.  Insecure: anybody can be the peer.
+///
+/// The peer still proves that it has the certificate's private key, which takes a kind of key that
+/// handshakes can be verified with: beside those of verified peers, RSA with 512 to 16384 bits,
+/// RSASSA-PSS in TLS 1.3, curves that are given by the numbers of P-256, P-384 or P-521, and
+/// secp256k1 in the certificates of TLS 1.2 clients.  TLSMITH_ERR_CERT for other keys, and for what
+/// is no X.509 certificate.
 int tlsmith_ctx_insecure_no_verify(tlsmith_ctx *ctx);
 
 /// Read TCP closed without close_notify as the end.  Insecure: an attacker can cut the data short.

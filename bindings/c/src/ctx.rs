@@ -72,10 +72,9 @@ pub extern "C" fn tlsmith_ctx_clear_error(ctx: *mut tlsmith_ctx) -> c_int {
     }))
 }
 
-/// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the
-/// system's.  Every certificate of a file is added: a CA vouches for others, and one that
-/// is no CA is trusted as the peer's own.  Called again, it adds.  TLSMITH_ERR_FILE,
-/// TLSMITH_ERR_PARSE.
+/// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the system's.  Every
+/// certificate of a file is added: a CA vouches for others, and one that is no CA is trusted as the
+/// peer's own.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_roots(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -134,15 +133,15 @@ pub extern "C" fn tlsmith_ctx_add_crl_mem(
     })
 }
 
-/// Trust one certificate, whatever it says, within its validity period: regardless
-/// of issuer, name, purpose and extensions.  `certificate` is the SHA-256 of its DER
-/// in hex, or the path of a file with that one certificate, PEM or DER.  Intended
-/// for self-signed peers.  Like adding a root, this replaces the system roots.  Its key
-/// may be of every kind that tlsmith_ctx_insecure_no_verify() allows.
+/// Trust one certificate, whatever it says, within its validity period: regardless of issuer, name,
+/// purpose and extensions.  `certificate` is the SHA-256 of its DER in hex, or the path of a file
+/// with that one certificate, PEM or DER.  Intended for self-signed peers.  Like adding a root,
+/// this replaces the system roots.  Its key may be of every kind that
+/// tlsmith_ctx_insecure_no_verify() allows.
 ///
-/// TLSMITH_ERR_FILE; TLSMITH_ERR_PARSE also for a file with several certificates, since
-/// each of them would be trusted.  Give a file with the peer's own certificate alone, or
-/// call this for each.
+/// TLSMITH_ERR_FILE; TLSMITH_ERR_PARSE also for a file with several certificates, since each of
+/// them would be trusted.  Give a file with the peer's own certificate alone, or call this for
+/// each.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_trust_certificate(
     ctx: *mut tlsmith_ctx,
@@ -262,9 +261,9 @@ fn version(number: c_int) -> Result<Version> {
     })
 }
 
-/// Where a certificate has no subjectAltName, or an empty one, accept its only common
-/// name as a DNS name, if every name constraint of its path permits that.  Never for
-/// an address (RFC 9525, section 1.4).
+/// Where a certificate has no subjectAltName, or an empty one, accept its only common name as a DNS
+/// name, if every name constraint of its path permits that.  Never for an address (RFC 9525,
+/// section 1.4).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_allow_common_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::allow_common_name)
@@ -279,11 +278,11 @@ pub extern "C" fn tlsmith_ctx_insecure_no_name(ctx: *mut tlsmith_ctx) -> c_int {
 
 /// Accept any certificate.  Insecure: anybody can be the peer.
 ///
-/// The peer still proves that it has the certificate's private key, which takes a kind
-/// of key that handshakes can be verified with: beside those of verified peers, RSA with
-/// 512 to 16384 bits, RSASSA-PSS in TLS 1.3, curves that are given by the numbers of
-/// P-256, P-384 or P-521, and secp256k1 in the certificates of TLS 1.2 clients.
-/// TLSMITH_ERR_CERT for other keys, and for what is no X.509 certificate.
+/// The peer still proves that it has the certificate's private key, which takes a kind of key that
+/// handshakes can be verified with: beside those of verified peers, RSA with 512 to 16384 bits,
+/// RSASSA-PSS in TLS 1.3, curves that are given by the numbers of P-256, P-384 or P-521, and
+/// secp256k1 in the certificates of TLS 1.2 clients.  TLSMITH_ERR_CERT for other keys, and for what
+/// is no X.509 certificate.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_no_verify(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_verify)
