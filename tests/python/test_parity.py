@@ -66,7 +66,7 @@ def in_c():
     header = (ROOT / "include/tlsmith.h").read_text()
     functions = set(re.findall(r"\b(tlsmith_\w+)\(", re.sub(r"(?m)^ ?\*.*|///.*", "", header)))
     fields = re.search(r"typedef struct[^{}]*\{([^{}]*)\} tlsmith_cert_options;", header)[1]
-    names = set(re.findall(r"(\w+);$", fields, re.M)) - {"size"}
+    names = set(re.findall(r"(\w+);(?:  ///<.*)?$", fields, re.M)) - {"size", "reserved"}
     return functions | {f"tlsmith_cert_options.{name}" for name in names}
 
 

@@ -430,6 +430,15 @@ impl Peer {
         Ok(open.connection.agreed().map(|agreed| agreed.hello_retried))
     }
 
+    /// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2); None
+    /// before the handshake is complete.  False on a server and in a resumed session.
+    #[getter]
+    fn certificate_requested(&self, py: Python<'_>) -> PyResult<Option<bool>> {
+        let open = self.look().map_err(|error| to_python(py, &error, None))?;
+        let requested = open.connection.certificate_requested();
+        Ok(open.connection.agreed().map(|_| requested))
+    }
+
     /// For how many seconds each ticket of TLS 1.3 is good that came so far.
     #[getter]
     fn tickets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
