@@ -12,7 +12,7 @@ pub(crate) mod tests;
 
 use rustls::{
     ContentType, EncryptedClientHelloError, Error, HandshakeType, InconsistentKeys, InvalidMessage,
-    PeerIncompatible,
+    PeerIncompatible, PeerMisbehaved,
 };
 
 /// What `error` means, as one sentence: no capital at its start, no stop at its end.
@@ -38,6 +38,12 @@ pub(crate) fn tls(error: &Error) -> String {
              its certificates may be too large"
         }
         Error::InvalidMessage(problem) => return broken(&malformed::message(problem)),
+        // Legal where the scheme was offered for TLS 1.3: rustls knows no suite for it.
+        Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => {
+            "the server signed its key exchange with a signature scheme that is not supported \
+             with this cipher suite in TLS 1.2: if its key is for RSASSA-PSS alone, have it use \
+             TLS 1.3, or a certificate for a key of type rsa"
+        }
         Error::PeerMisbehaved(problem) => return broken(misbehaved::peer(problem)),
         Error::PeerSentOversizedRecord => {
             return broken("a record is longer than allowed (RFC 8446, section 5.2)");

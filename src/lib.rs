@@ -9,6 +9,8 @@
 //! * [`Csr`], [`gen_csr`], [`sign_csr`]: having them made by somebody else.
 //! * [`Crl`], [`gen_crl`]: taking them back.
 //! * [`Error`]: a [`Status`] for programs, a sentence for people.
+//! * [`cipher_names`], [`group_names`], [`scheme_names`]: what can be negotiated.
+//! * [`random`], [`digest`]: random bytes and SHA-2.
 //! * [`text`]: how text from outside is shown to people.
 //!
 //! The handshake is rustls', cryptography AWS-LC's, path building webpki's.
@@ -18,6 +20,7 @@
 
 mod connection;
 mod context;
+mod digest;
 mod ed448;
 mod error;
 mod explain;
@@ -30,10 +33,15 @@ pub mod text;
 mod trust;
 
 pub use connection::{
-    Agreed, Connection, EarlyData, Ech, Events, Interrupt, MOST_EXPORTED, MemoryTransport,
-    Patience, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
+    Agreed, ChannelBinding, Connection, EarlyData, Ech, Events, Interrupt, MOST_EXPORTED,
+    MemoryTransport, Patience, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
 };
-pub use context::{Choose, ClientAuth, Context, Hello, KeyLogLine, Now, Session, Version};
+pub use context::{
+    ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogLine, MOST_STORED,
+    Now, Selection, Session, SessionCallback, SessionStore, Version, cipher_names, group_names,
+    scheme_names,
+};
+pub use digest::{DigestAlgorithm, digest, random};
 pub use error::{CertificateProblem, Error, Result, Status};
 pub use fork::{
     Origin, after_fork_in_child, after_fork_in_parent, before_fork, without_cryptography,

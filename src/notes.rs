@@ -12,10 +12,12 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls::SignatureScheme;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::ServerName;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::context::Ticket;
+use crate::context::{Ticket, Tls12Session};
 use crate::fork;
 
 /// What was learnt since the latest [`Notes::take`] on this thread.
@@ -30,6 +32,8 @@ pub(crate) struct Notes {
     pub(crate) scheme: Option<SignatureScheme>,
     /// The name that the client asked for (SNI, RFC 6066, section 3).
     pub(crate) server_name: Option<String>,
+    /// On a server, the identity that was selected for the client.
+    pub(crate) selected: Option<Arc<CertifiedKey>>,
     /// The OCSP response that the server stapled.
     pub(crate) ocsp: Option<Vec<u8>>,
     /// What keying material is exported from.
@@ -38,6 +42,10 @@ pub(crate) struct Notes {
     pub(crate) server_random: Vec<u8>,
     /// The tickets that came.
     pub(crate) tickets: Vec<Arc<Ticket>>,
+    /// Whether a server asked for a certificate.
+    pub(crate) certificate_requested: bool,
+    /// The session of TLS 1.2 that came.
+    pub(crate) tls12_session: Option<Arc<Tls12Session>>,
     /// How much early data the session allows that a client offers, in bytes.
     pub(crate) max_early_data: u32,
     /// What later steps of the handshake need to know.
@@ -46,13 +54,16 @@ pub(crate) struct Notes {
 
 /// What one step of a handshake learns for a later one, in which rustls calls us again
 /// without saying for which connection.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) authentication: Option<Authentication>,
     /// Whether the master secret of TLS 1.2 is bound to its handshake (RFC 7627).
     pub(crate) extended_master_secret: Option<bool>,
     /// Whether a server answers its client with TLS 1.2.
     pub(crate) is_tls12: bool,
+    /// The name that a client requests, and the other one that the server's certificate
+    /// has to be for.
+    pub(crate) verified_name: Option<Arc<(ServerName<'static>, ServerName<'static>)>>,
 }
 
 /// When a peer was authenticated by its certificate, or a session began without that.
@@ -100,9 +111,12 @@ impl Notes {
             && self.path.is_empty()
             && self.scheme.is_none()
             && self.server_name.is_none()
+            && self.selected.is_none()
             && self.ocsp.is_none()
             && self.exporter.is_none()
             && self.tickets.is_empty()
+            && self.tls12_session.is_none()
+            && !self.certificate_requested
             && self.carried == Carried::default()
     }
 
@@ -111,9 +125,12 @@ impl Notes {
         self.refusal = later.refusal.or(self.refusal.take());
         self.scheme = later.scheme.or(self.scheme);
         self.server_name = later.server_name.or(self.server_name.take());
+        self.selected = later.selected.or(self.selected.take());
         self.ocsp = later.ocsp.or(self.ocsp.take());
         self.exporter = later.exporter.or(self.exporter.take());
         self.tickets.extend(later.tickets);
+        self.certificate_requested |= later.certificate_requested;
+        self.tls12_session = later.tls12_session.or(self.tls12_session.take());
         let carried = &mut self.carried;
         carried.authentication = later.carried.authentication.or(carried.authentication);
         carried.extended_master_secret = later
@@ -121,6 +138,7 @@ impl Notes {
             .extended_master_secret
             .or(carried.extended_master_secret);
         carried.is_tls12 |= later.carried.is_tls12;
+        carried.verified_name = later.carried.verified_name.or(carried.verified_name.take());
         if !later.path.is_empty() {
             self.path = later.path;
         }
@@ -153,6 +171,15 @@ impl Notes {
         NOTES.with_borrow(|notes| notes.carried.is_tls12)
     }
 
+    /// The name that the certificate has to be for, where rustls asks about `name`: that may
+    /// be the public name of an ECHConfigList, too, which stands for itself.
+    pub(crate) fn verified_name(name: &ServerName<'_>) -> Option<ServerName<'static>> {
+        NOTES.with_borrow(|notes| match notes.carried.verified_name.as_deref() {
+            Some((requested, verified)) if requested == name => Some(verified.clone()),
+            _ => None,
+        })
+    }
+
     pub(crate) fn refusal(error: Error) {
         NOTES.with_borrow_mut(|notes| notes.refusal = Some(error));
     }
@@ -177,6 +204,14 @@ impl Notes {
         NOTES.with_borrow_mut(|notes| notes.tickets.push(ticket));
     }
 
+    pub(crate) fn certificate_requested() {
+        NOTES.with_borrow_mut(|notes| notes.certificate_requested = true);
+    }
+
+    pub(crate) fn tls12_session(session: Arc<Tls12Session>) {
+        NOTES.with_borrow_mut(|notes| notes.tls12_session = Some(session));
+    }
+
     pub(crate) fn server_random(random: &[u8]) {
         NOTES.with_borrow_mut(|notes| {
             notes.server_random = random.to_vec();
@@ -197,6 +232,10 @@ impl Notes {
                 randoms: [client_random, &server_random].concat(),
             });
         });
+    }
+
+    pub(crate) fn selected(identity: &Arc<CertifiedKey>) {
+        NOTES.with_borrow_mut(|notes| notes.selected = Some(identity.clone()));
     }
 
     pub(crate) fn server_name(name: Option<&str>) {

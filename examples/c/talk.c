@@ -9,10 +9,10 @@ static void report(tlsmith_conn *c)
 	const tlsmith_cert *cert = tlsmith_conn_peer_cert(c, 0);
 
 	printf("  agreed       %s, %s, %s\n",
-	    tlsmith_conn_version(c) == 0x0304 ? "TLS 1.3" : "TLS 1.2",
+	    tlsmith_conn_version(c) == TLSMITH_TLS1_3 ? "TLS 1.3" : "TLS 1.2",
 	    tlsmith_conn_cipher(c), tlsmith_conn_group(c));
 	printf("  certificate  %s, for %s, issued by %s\n", tlsmith_cert_key_type(cert),
-	    tlsmith_cert_names(cert), tlsmith_cert_issuer(cert));
+	    tlsmith_cert_name(cert, 0, NULL), tlsmith_cert_issuer(cert));
 	printf("  verified     up to %s; the server signed with %s\n",
 	    tlsmith_cert_subject(tlsmith_conn_verified_cert(c, 1)), tlsmith_conn_signature(c));
 }

@@ -9,7 +9,18 @@ ca.issue("localhost", "127.0.0.1").write("certs")
 """
 
 try:
-    from ._tlsmith import CRL, Certificate, Key, __version__, build_info
+    from ._tlsmith import (
+        CRL,
+        Certificate,
+        Key,
+        __version__,
+        build_info,
+        cipher_names,
+        digest,
+        group_names,
+        random_bytes,
+        scheme_names,
+    )
 except ImportError as error:
     if "subinterpreters" not in str(error):
         raise
@@ -38,8 +49,9 @@ from ._errors import (
     WantRead,
     WantWrite,
 )
+from ._listener import Listener
 from ._requests import CSR
-from ._socket import Connection, Listener, Socket
+from ._socket import Connection, Socket
 from ._sources import load_certificate, load_certificates, load_key
 from ._trust import INSECURE, Pin, Trust
 
@@ -49,7 +61,7 @@ if TYPE_CHECKING:
     from . import ssl as ssl
     from . import testing as testing
     from ._inspect import inspect
-    from ._tuples import ClientHello, Files, Info
+    from ._tuples import ClientHello, Files, Info, Selection
 
 __all__ = [
     "CA",
@@ -72,6 +84,7 @@ __all__ = [
     "Key",
     "Listener",
     "Pin",
+    "Selection",
     "Server",
     "Socket",
     "TimedOut",
@@ -82,12 +95,17 @@ __all__ = [
     "WantWrite",
     "__version__",
     "build_info",
+    "cipher_names",
     "connect",
+    "digest",
+    "group_names",
     "inspect",
     "listen",
     "load_certificate",
     "load_certificates",
     "load_key",
+    "random_bytes",
+    "scheme_names",
 ]
 
 
@@ -95,6 +113,7 @@ _PARTS = {
     "ClientHello": "_tuples",
     "Files": "_tuples",
     "Info": "_tuples",
+    "Selection": "_tuples",
     "inspect": "_inspect",
 }
 _MODULES = ("aio", "ssl", "testing")

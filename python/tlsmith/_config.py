@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from . import _tlsmith
 from ._certs import Identity
-from ._checks import flag, instance, listed, octets, optional_text, seconds, strings, text, whole
+from ._checks import flag, instance, listed, octets, optional_text, seconds, text, whole
 from ._context import context, trusting
-from ._errors import config_error, state_error
-from ._options import clock, depth, keylog
+from ._errors import config_error
+from ._hello import alert_number, selection
+from ._listener import Listener
+from ._options import depth
 from ._plain import bind, check_address, dial_unix, handshake_limit, host_and_port
-from ._socket import Connection, Listener, Socket
+from ._settings import ech_mode, for_both, key_pin, native, own
+from ._socket import Connection, Socket
 from ._trust import Pin, Trust, warn
+from ._wrap import begin, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
+    from ._hello import Answer, Selectable
     from ._keywords import ClientArguments, ServerArguments
     from ._options import Clock, KeyLog
     from ._plain import Address
@@ -45,7 +50,7 @@ class _Config:
     def _build(self, arguments: dict[str, Any], settings: dict[str, Any]) -> None:
         """From all arguments, and from what is not the same for both sides of them."""
         self._arguments = arguments
-        self._settings = {**settings, **_for_both(arguments)}
+        self._settings = {**settings, **for_both(arguments)}
         self._context = context(self._settings)
 
     def _verifies(self) -> bool:
@@ -69,17 +74,33 @@ class Client(_Config):
     max_version     the highest one
     groups          the key exchange groups to offer, best first, by their IANA
                     names; None: X25519MLKEM768 and the usual ones
-    ciphers         the cipher suites to offer, best first, by their IANA names
+    ciphers         the cipher suites to offer, best first, by IANA's or OpenSSL's
+                    names.  A version of which they name none keeps its own:
+                    min_version and max_version switch a version off
+    verify_schemes  the signature schemes that servers may sign the handshake with
+                    (RFC 8446, section 4.2.3), best first, by their IANA names, such as
+                    "ecdsa_secp256r1_sha256"; not those in certificates
+    signing_schemes  the schemes to sign handshakes with, for an identity whose key may
+                    use only some of its algorithm's, for example in an HSM
+    match_issuer    present the identity only to servers that name an issuer in its chain
+                    in certificate_authorities (RFC 8446, section 4.2.4)
+    max_fragment    the most bytes in a record that is sent, 512 to 16384; None: 16384
     check_hostname  False is insecure: the chain is checked, the name is not
+    allow_common_name  where a certificate has no alternative names, check its common
+                    name, as before RFC 9525
     pins            keys of which one has to be in the accepted path: Pin.spki()
     max_depth       how many CAs may stand between the server's certificate and its
                     root; None: as many as path building finds, which is 6
+    min_security    the least security, in bits, of each key and signature in the path:
+                    112, 128, 192 or 256 (NIST SP 800-57, part 1, table 2)
+    strict          require certificates to follow RFC 5280 to the letter, as
+                    OpenSSL's X509_V_FLAG_X509_STRICT does
     ech             an ECHConfigList, in bytes, that encrypts the ClientHello (RFC
                     9849), or "grease"; such a client speaks TLS 1.3 alone.  A server
                     that rejects it makes the handshake fail with a HandshakeError,
                     code "handshake.ech_rejected", whose `ech_retry_configs` is the
                     list for the next attempt
-    resume          whether to resume sessions, of up to 32 servers
+    resume          whether to resume sessions, or how many to keep; True keeps 256
     early_data      whether connect(early_data=) may go out with the ClientHello
     keylog          a file (mode 0600) that the secrets of connections are
                     appended to, in the NSS format, or a function for each line
@@ -102,11 +123,18 @@ class Client(_Config):
         max_version: Version = "1.3",
         groups: Sequence[str] | None = None,
         ciphers: Sequence[str] | None = None,
+        verify_schemes: Sequence[str] | None = None,
+        signing_schemes: Sequence[str] | None = None,
+        match_issuer: bool = False,
+        max_fragment: int | None = None,
         check_hostname: bool = True,
+        allow_common_name: bool = False,
         pins: Sequence[Pin] = (),
         max_depth: int | None = None,
+        min_security: int = 112,
+        strict: bool = False,
         ech: bytes | Literal["grease"] | None = None,
-        resume: bool = True,
+        resume: bool | int = True,
         early_data: bool = False,
         keylog: KeyLog | None = None,
         now: Clock | None = None,
@@ -118,12 +146,12 @@ class Client(_Config):
             warn("no certificate is checked" if whom._insecure else "no name is checked", 3)
         settings = {
             **trusting(whom),
-            "identities": [] if identity is None else [_native("identity", identity)],
+            "identities": [] if identity is None else [native("identity", identity)],
             "check_hostname": check_hostname,
-            "pins": [_key_pin(pin) for pin in listed("pins", pins)],
+            "allow_common_name": flag("allow_common_name", allow_common_name),
+            "pins": [key_pin(pin) for pin in listed("pins", pins)],
             "max_depth": depth(max_depth),
-            "ech": _ech(ech),
-            "resume": flag("resume", resume),
+            "ech": ech_mode(ech),
             "early_data": int(flag("early_data", early_data)),
         }
         self._build(arguments, settings)
@@ -137,15 +165,22 @@ class Client(_Config):
         address: Address,
         *,
         server_name: str | None = None,
+        sni: str | Literal[False] | None = None,
+        alpn: Sequence[str] | None = None,
+        identity: Identity | None = None,
         timeout: float | None = 30.0,
         early_data: ReadableBuffer | None = None,
     ) -> Socket:
-        """Connect and shake hands.
+        """Connect and complete the handshake.
 
         address      (host, port), or the path of a Unix socket; an IPv6 address may
                      have a zone, ("fe80::1%eth0", 443) or ("fe80::1", 443, 0, 2)
         server_name  what the certificate is checked for, by default the host, without
                      its zone
+        sni          the name to request of the server (SNI, RFC 6066, section 3),
+                     where it is not server_name; False requests none
+        alpn         the protocols to offer, in place of the client's; () offers none
+        identity     the identity to present, in place of the client's
         timeout      limits connecting and each later call, in seconds; None
                      waits for ever
         early_data   what to say first.  Where `Client(early_data=True)` resumes a
@@ -158,6 +193,7 @@ class Client(_Config):
         Raises VerifyError for a server that is not the one.
         """
         early = None if early_data is None else octets("early_data", early_data)
+        options = own(alpn, identity, sni)
         optional_text("server_name", server_name)
         seconds("timeout", timeout)
         check_address(address)
@@ -174,9 +210,9 @@ class Client(_Config):
                     "over a Unix socket server_name says what the certificate has to be for"
                 )
             fd = dial_unix(address, timeout)
-        sock = Socket(self._context, fd, False, name or None, timeout)
+        sock = Socket(self._context, fd, False, name or None, timeout, None, None, options)
         try:
-            _begin(sock, early)
+            begin(sock, early)
         except BaseException:
             sock.close()
             raise
@@ -187,21 +223,35 @@ class Client(_Config):
         sock: socket.socket,
         server_name: str | None,
         *,
+        sni: str | Literal[False] | None = None,
+        alpn: Sequence[str] | None = None,
+        identity: Identity | None = None,
         handshake: bool = True,
         received: ReadableBuffer = b"",
     ) -> Socket:
         """Be a client over a connected socket, which is taken over: `sock` is
         detached, its timeout kept.
 
+        sni, alpn, identity: for this connection, as in connect()
         handshake  make the handshake now, and not with the first recv or send
         received   what was read from `sock` already and is the server's TLS: the rest
                    of a buffer, behind the answer to STARTTLS
         """
-        return _wrap(self._context, sock, False, server_name, handshake, received)
+        options = own(alpn, identity, sni)
+        return wrap(self._context, sock, False, server_name, handshake, received, options)
 
-    def buffer(self, server_name: str | None) -> Connection:
-        """Be a client without I/O."""
-        return Connection(self._context, False, optional_text("server_name", server_name))
+    def buffer(
+        self,
+        server_name: str | None,
+        *,
+        sni: str | Literal[False] | None = None,
+        alpn: Sequence[str] | None = None,
+        identity: Identity | None = None,
+    ) -> Connection:
+        """Be a client without I/O.  `sni`, `alpn` and `identity` are for this connection, as
+        in connect()."""
+        name = optional_text("server_name", server_name)
+        return Connection(self._context, False, name, own(alpn, identity, sni))
 
     def ssl_context(self) -> SSLContext:
         """The same as an ssl.SSLContext, for requests, httpx, aiohttp, asyncio."""
@@ -227,22 +277,36 @@ class Server(_Config):
     omit_certificate_authorities  do not name the CAs of client_trust to clients;
                   a list of more than 64,511 bytes is never sent
     alpn          protocols to speak, best first
-    min_version, max_version, groups, ciphers, keylog, now: as for Client
+    ignore_unknown_alpn  negotiate no protocol with clients that offer only others,
+                  instead of refusing them (RFC 7301, section 3.2)
+    prefer_own_ciphers  choose the first of our cipher suites that the client offers,
+                  instead of the first of the client's
+    min_version, max_version, groups, ciphers, verify_schemes, max_fragment,
+    min_security, strict, keylog, now: as for Client
+    signing_schemes, match_issuer: as for Client, for each identity
     max_depth     how many CAs may stand between a client's certificate and its root
-    on_hello      a function that looks at the ClientHello of each client and
-                  gives the Server or the Identity that answers, or None for this
-                  one.  What it raises ends the handshake, which raises it.
-    strict_names  refuse clients that ask for a name that no identity is for
+    on_hello      a function that inspects the ClientHello of each client and returns
+                  what answers it: a Server, an Identity, a Selection, or None for this
+                  server; or the number of the alert that refuses the client (RFC 8446,
+                  section 6.2), such as 112 for unrecognized_name.  The handshake
+                  raises what it raises.  Socket.receive_hello() is for programs that
+                  look something up first.
+    require_known_name  refuse clients that request a name that no identity is for
     tickets       how many tickets a client gets for resumption; with 0 sessions
                   are kept here
     ticket_keys   32 random bytes each, shared by servers that resume each other's
                   sessions: the first one seals, all open
+    resume        whether to resume sessions, or how many to keep where they are kept
+                  here
+    share_sessions  keep sessions together with those of this Server, so that each
+                  resumes the other's, and early data is accepted by one of them,
+                  once; before its first connection
     early_data    how many bytes of early data (0-RTT) a client may send:
                   Socket.recv_early() has them
     ocsp          the OCSP response (DER) to staple to the last identity
     """
 
-    __slots__ = ("_chosen", "_has_chosen_insecure")
+    __slots__ = ("_has_chosen_insecure",)
 
     def __init__(
         self,
@@ -252,15 +316,25 @@ class Server(_Config):
         client_auth: Literal["none", "optional", "required"] | None = None,
         omit_certificate_authorities: bool = False,
         alpn: Sequence[str] = (),
+        ignore_unknown_alpn: bool = False,
         min_version: Version = "1.2",
         max_version: Version = "1.3",
         groups: Sequence[str] | None = None,
         ciphers: Sequence[str] | None = None,
+        prefer_own_ciphers: bool = False,
+        verify_schemes: Sequence[str] | None = None,
+        signing_schemes: Sequence[str] | None = None,
+        match_issuer: bool = False,
+        max_fragment: int | None = None,
         max_depth: int | None = None,
-        on_hello: Callable[[ClientHello], Server | Identity | None] | None = None,
-        strict_names: bool = False,
+        min_security: int = 112,
+        strict: bool = False,
+        on_hello: Callable[[ClientHello], Selectable | int | None] | None = None,
+        require_known_name: bool = False,
         tickets: int = 2,
         ticket_keys: Sequence[ReadableBuffer] = (),
+        resume: bool | int = True,
+        share_sessions: Server | None = None,
         early_data: int = 0,
         ocsp: bytes | None = None,
         keylog: KeyLog | None = None,
@@ -286,18 +360,22 @@ class Server(_Config):
             raise config_error(f"early_data is {early_data}: 0 to 2**32 - 1 bytes can be allowed")
         if whole("tickets", tickets) < 0:
             raise config_error(f"tickets is {tickets}: 0 to 16 can be sent")
-        self._chosen: dict[int, tuple[Identity, Server]] = {}
         self._has_chosen_insecure = False
         settings = {
             **trusting(whom),
-            "identities": [_native("each of identity", one) for one in identities],
+            "identities": [native("each of identity", one) for one in identities],
             "client_auth": text("client_auth", client_auth),
             "omit_certificate_authorities": flag(
                 "omit_certificate_authorities", omit_certificate_authorities
             ),
             "max_depth": depth(max_depth),
-            "on_hello": None if on_hello is None else self._choose(on_hello),
-            "require_known_name": flag("strict_names", strict_names),
+            "alpn_is_optional": flag("ignore_unknown_alpn", ignore_unknown_alpn),
+            "prefer_own_ciphers": flag("prefer_own_ciphers", prefer_own_ciphers),
+            "on_hello": None if on_hello is None else self._asking(on_hello),
+            "require_known_name": flag("require_known_name", require_known_name),
+            "share_sessions": None
+            if share_sessions is None
+            else instance("share_sessions", share_sessions, Server)._context,
             "tickets": tickets,
             "ticket_keys": [
                 octets("each of ticket_keys", one) for one in listed("ticket_keys", ticket_keys)
@@ -307,28 +385,30 @@ class Server(_Config):
         }
         self._build(arguments, settings)
 
-    def _choose(
-        self, on_hello: Callable[[ClientHello], Server | Identity | None]
-    ) -> Callable[..., _tlsmith.Context | None]:
+    def _asking(
+        self, on_hello: Callable[[ClientHello], Selectable | int | None]
+    ) -> Callable[..., Answer | int | None]:
+        """What the extension calls with the fields of a ClientHello."""
         if not callable(on_hello):
             raise TypeError(f"on_hello is a function, not {type(on_hello).__name__}")
 
-        def choose(*said: Any) -> _tlsmith.Context | None:
+        def ask(*fields: Any) -> Answer | int | None:
             from ._tuples import ClientHello
 
-            chosen = on_hello(ClientHello(*said))
-            if chosen is None:
-                return None
-            if isinstance(chosen, Identity):
-                chosen = self._with(chosen)
-            if not isinstance(chosen, Server):
-                kind = type(chosen).__name__
-                raise TypeError(f"on_hello gives a Server, an Identity or None, not {kind}")
-            if not chosen._verifies():
-                self._has_chosen_insecure = True
-            return chosen._context
+            return self._selected(on_hello(ClientHello(*fields)))
 
-        return choose
+        return ask
+
+    def _selected(self, chosen: Selectable | int | None) -> Answer | int | None:
+        """What on_hello returned, as the extension takes it."""
+        if chosen is None:
+            return None
+        if isinstance(chosen, int):
+            return alert_number("the alert that on_hello returned", chosen)
+        server, selected = selection("what on_hello returns", chosen)
+        if server is not None and not server._verifies():
+            self._has_chosen_insecure = True
+        return selected
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -338,17 +418,6 @@ class Server(_Config):
 
     def _verifies(self) -> bool:
         return super()._verifies() and not self._has_chosen_insecure
-
-    def _with(self, identity: Identity) -> Server:
-        """The same server with another identity, made once for each."""
-        known = self._chosen.get(id(identity._native))
-        if known is None:
-            if len(self._chosen) >= _MOST_CHOSEN:
-                self._chosen.clear()
-            known = identity, self.replace(identity=identity, on_hello=None)
-            # The identity stays alive as long as its number stands for it.
-            self._chosen[id(identity._native)] = known
-        return known[1]
 
     def replace(self, **changes: Unpack[ServerArguments]) -> Self:
         """The same with some arguments changed: those of Server()."""
@@ -378,20 +447,32 @@ class Server(_Config):
         return Listener(self._context, bind(address, backlog, reuse_port), limit)
 
     def wrap(
-        self, sock: socket.socket, *, handshake: bool = True, received: ReadableBuffer = b""
+        self,
+        sock: socket.socket,
+        *,
+        alpn: Sequence[str] | None = None,
+        identity: Identity | None = None,
+        handshake: bool = True,
+        received: ReadableBuffer = b"",
     ) -> Socket:
         """Be a server over a connected socket, which is taken over: `sock` is
         detached, its timeout kept.
 
+        alpn       the protocols of this connection, in place of the server's; () is none
+        identity   the identity to present, in place of all of the server's
         handshake  make the handshake now, and not with the first recv or send
         received   what was read from `sock` already and is the client's TLS: the rest
                    of a buffer, behind the line of a proxy or a STARTTLS
         """
-        return _wrap(self._context, sock, True, None, handshake, received)
+        options = own(alpn, identity)
+        return wrap(self._context, sock, True, None, handshake, received, options)
 
-    def buffer(self) -> Connection:
-        """Be a server without I/O."""
-        return Connection(self._context, True, None)
+    def buffer(
+        self, *, alpn: Sequence[str] | None = None, identity: Identity | None = None
+    ) -> Connection:
+        """Be a server without I/O.  `alpn` and `identity` are for this connection, as in
+        wrap()."""
+        return Connection(self._context, True, None, own(alpn, identity))
 
     def ssl_context(self) -> SSLContext:
         """The same as an ssl.SSLContext, for asyncio, aiohttp, uvicorn."""
@@ -400,79 +481,6 @@ class Server(_Config):
         return SSLContext._of_server(self)
 
 
-_MOST_CHOSEN = 64
-
-
 def _client(kind: type[Client], arguments: dict[str, Any]) -> Client:
     """A client out of a pickle."""
     return kind(**arguments)
-
-
-def _for_both(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The settings that a Client and a Server have from the same arguments."""
-    groups, ciphers = arguments["groups"], arguments["ciphers"]
-    return {
-        "alpn": strings("alpn", arguments["alpn"]),
-        "min_version": text("min_version", arguments["min_version"]),
-        "max_version": text("max_version", arguments["max_version"]),
-        "groups": None if groups is None else strings("groups", groups),
-        "ciphers": None if ciphers is None else strings("ciphers", ciphers),
-        "keylog": keylog(arguments["keylog"]),
-        "now": clock(arguments["now"]),
-    }
-
-
-def _native(name: str, identity: Identity) -> _tlsmith.Identity:
-    return instance(name, identity, Identity)._native
-
-
-def _key_pin(pin: Pin) -> str:
-    if instance("each of pins", pin, Pin)._kind != "spki":
-        raise config_error(f"{pin} is a certificate: Trust.pinned() is for those")
-    return pin._sha256
-
-
-def _ech(ech: bytes | str | None) -> bytes | str | None:
-    return ech if ech is None or isinstance(ech, str) else octets("ech", ech)
-
-
-def _begin(sock: Socket, early: bytes | None) -> None:
-    """Shakes hands, and says first what is to be said first."""
-    if early is None:
-        return sock.do_handshake()
-    taken = sock.send_early(early) if early else 0
-    if sock.info.early_data != "accepted":
-        taken = 0
-    if early[taken:]:
-        sock.sendall(early[taken:])
-
-
-def _wrap(
-    context: _tlsmith.Context,
-    sock: socket.socket,
-    is_server: bool,
-    server_name: str | None,
-    handshake: bool,
-    received: ReadableBuffer,
-) -> Socket:
-    import socket
-
-    before = octets("received", received)
-    flag("handshake", handshake)
-
-    if not isinstance(sock, socket.socket) or hasattr(sock, "do_handshake"):
-        raise TypeError(f"a socket.socket is needed, not {type(sock).__name__}")
-    optional_text("server_name", server_name)
-    if sock.fileno() < 0:
-        raise state_error("the socket is closed")
-    timeout = sock.gettimeout()
-    # The time limit is ours from now on, and the descriptor blocks.
-    sock.setblocking(True)
-    wrapped = Socket(context, sock.detach(), is_server, server_name, timeout, None, before)
-    if handshake:
-        try:
-            wrapped.do_handshake()
-        except BaseException:
-            wrapped.close()
-            raise
-    return wrapped

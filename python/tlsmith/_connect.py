@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     from ._certs import Identity
     from ._config import Version
+    from ._hello import Selectable
+    from ._listener import Listener
     from ._options import Clock, KeyLog
     from ._plain import Address
-    from ._socket import Listener, Socket
+    from ._socket import Socket
     from ._trust import Pin, Trusted
     from ._tuples import ClientHello
 
@@ -26,6 +28,7 @@ def connect(
     *,
     timeout: float | None = 30.0,
     server_name: str | None = None,
+    sni: str | Literal[False] | None = None,
     trust: Trusted | Literal["system"] = "system",
     identity: Identity | None = None,
     alpn: Sequence[str] = (),
@@ -33,11 +36,18 @@ def connect(
     max_version: Version = "1.3",
     groups: Sequence[str] | None = None,
     ciphers: Sequence[str] | None = None,
+    verify_schemes: Sequence[str] | None = None,
+    signing_schemes: Sequence[str] | None = None,
+    match_issuer: bool = False,
+    max_fragment: int | None = None,
     check_hostname: bool = True,
+    allow_common_name: bool = False,
     pins: Sequence[Pin] = (),
     max_depth: int | None = None,
+    min_security: int = 112,
+    strict: bool = False,
     ech: bytes | Literal["grease"] | None = None,
-    resume: bool = True,
+    resume: bool | int = True,
     early_data: bool = False,
     keylog: KeyLog | None = None,
     now: Clock | None = None,
@@ -55,16 +65,23 @@ def connect(
         max_version=max_version,
         groups=groups,
         ciphers=ciphers,
+        verify_schemes=verify_schemes,
+        signing_schemes=signing_schemes,
+        match_issuer=match_issuer,
+        max_fragment=max_fragment,
         check_hostname=check_hostname,
+        allow_common_name=allow_common_name,
         pins=pins,
         max_depth=max_depth,
+        min_security=min_security,
+        strict=strict,
         ech=ech,
         resume=resume,
         early_data=early_data,
         keylog=keylog,
         now=now,
     )
-    return client.connect((host, port), server_name=server_name, timeout=timeout)
+    return client.connect((host, port), server_name=server_name, sni=sni, timeout=timeout)
 
 
 def listen(
@@ -77,15 +94,25 @@ def listen(
     client_auth: Literal["none", "optional", "required"] | None = None,
     omit_certificate_authorities: bool = False,
     alpn: Sequence[str] = (),
+    ignore_unknown_alpn: bool = False,
     min_version: Version = "1.2",
     max_version: Version = "1.3",
     groups: Sequence[str] | None = None,
     ciphers: Sequence[str] | None = None,
+    prefer_own_ciphers: bool = False,
+    verify_schemes: Sequence[str] | None = None,
+    signing_schemes: Sequence[str] | None = None,
+    match_issuer: bool = False,
+    max_fragment: int | None = None,
     max_depth: int | None = None,
-    on_hello: Callable[[ClientHello], Server | Identity | None] | None = None,
-    strict_names: bool = False,
+    min_security: int = 112,
+    strict: bool = False,
+    on_hello: Callable[[ClientHello], Selectable | int | None] | None = None,
+    require_known_name: bool = False,
     tickets: int = 2,
     ticket_keys: Sequence[ReadableBuffer] = (),
+    resume: bool | int = True,
+    share_sessions: Server | None = None,
     early_data: int = 0,
     ocsp: bytes | None = None,
     keylog: KeyLog | None = None,
@@ -101,15 +128,25 @@ def listen(
         client_auth=client_auth,
         omit_certificate_authorities=omit_certificate_authorities,
         alpn=alpn,
+        ignore_unknown_alpn=ignore_unknown_alpn,
         min_version=min_version,
         max_version=max_version,
         groups=groups,
         ciphers=ciphers,
+        prefer_own_ciphers=prefer_own_ciphers,
+        verify_schemes=verify_schemes,
+        signing_schemes=signing_schemes,
+        match_issuer=match_issuer,
+        max_fragment=max_fragment,
         max_depth=max_depth,
+        min_security=min_security,
+        strict=strict,
         on_hello=on_hello,
-        strict_names=strict_names,
+        require_known_name=require_known_name,
         tickets=tickets,
         ticket_keys=ticket_keys,
+        resume=resume,
+        share_sessions=share_sessions,
         early_data=early_data,
         ocsp=ocsp,
         keylog=keylog,

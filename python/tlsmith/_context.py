@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 DEFAULTS: dict[str, Any] = {
     "roots": [],
     "system": False,
+    "bundled": False,
     "crls": [],
     "crls_leaf_only": False,
     "crls_allow_unknown": False,
@@ -38,14 +39,17 @@ DEFAULTS: dict[str, Any] = {
     "ciphers": None,
     "prefer_own_ciphers": False,
     "groups": None,
+    "max_fragment": None,
     "verify_schemes": None,
     "signing_schemes": None,
+    "match_issuer": False,
     "client_auth": "none",
     "omit_certificate_authorities": False,
     "on_hello": None,
     "require_known_name": False,
     "ech": None,
-    "resume": True,
+    "resumption": None,
+    "share_sessions": None,
     "tickets": None,
     "ticket_keys": [],
     "early_data": 0,
@@ -58,11 +62,12 @@ def trusting(trust: Trust | None) -> dict[str, Any]:
     """What a context has to be told of a trust; None: nobody has to be believed."""
     if trust is None:
         return {}
-    if not (trust._roots or trust._system or trust._insecure or trust._pinned):
+    if not (trust._roots or trust._system or trust._bundled or trust._insecure or trust._pinned):
         raise config_error("the trust has no root: nothing would be trusted")
     return {
         "roots": list(trust._roots),
         "system": trust._system,
+        "bundled": trust._bundled,
         "crls": list(trust._crls),
         "crls_leaf_only": trust._leaf_only,
         "crls_allow_unknown": trust._allow_unknown,

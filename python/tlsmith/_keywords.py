@@ -10,6 +10,7 @@ from _typeshed import ReadableBuffer
 
 from ._certs import Identity
 from ._config import Server, Version
+from ._hello import Selectable
 from ._options import Clock, KeyLog
 from ._trust import Pin, Trusted
 from ._tuples import ClientHello
@@ -21,7 +22,14 @@ class _BothArguments(TypedDict, total=False):
     max_version: Version
     groups: Sequence[str] | None
     ciphers: Sequence[str] | None
+    verify_schemes: Sequence[str] | None
+    signing_schemes: Sequence[str] | None
+    match_issuer: bool
+    max_fragment: int | None
     max_depth: int | None
+    min_security: int
+    strict: bool
+    resume: bool | int
     keylog: KeyLog | None
     now: Clock | None
 
@@ -32,9 +40,9 @@ class ClientArguments(_BothArguments, total=False):
     trust: Trusted | Literal["system"]
     identity: Identity | None
     check_hostname: bool
+    allow_common_name: bool
     pins: Sequence[Pin]
     ech: bytes | Literal["grease"] | None
-    resume: bool
     early_data: bool
 
 
@@ -45,8 +53,11 @@ class ServerArguments(_BothArguments, total=False):
     client_trust: Trusted | None
     client_auth: Literal["none", "optional", "required"] | None
     omit_certificate_authorities: bool
-    on_hello: Callable[[ClientHello], Server | Identity | None] | None
-    strict_names: bool
+    ignore_unknown_alpn: bool
+    prefer_own_ciphers: bool
+    on_hello: Callable[[ClientHello], Selectable | int | None] | None
+    require_known_name: bool
+    share_sessions: Server | None
     tickets: int
     ticket_keys: Sequence[ReadableBuffer]
     early_data: int

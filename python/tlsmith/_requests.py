@@ -76,6 +76,12 @@ class CSR:
         return self._native.names
 
     @property
+    def alternative_names(self) -> tuple[tuple[str, str], ...]:
+        """The alternative names of every type that it asks for, each with its type, as
+        Certificate.alternative_names has them."""
+        return self._native.alternative_names
+
+    @property
     def other_names(self) -> tuple[str, ...]:
         """The alternative names of all other kinds, each with its kind in front,
         such as "directory CN=alice", "identifier 1.2.3" or "other name

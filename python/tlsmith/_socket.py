@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import _warnings
-import errno
 import os
-import time
 
 from . import _tlsmith
 from ._checks import seconds
-from ._errors import Error, TimedOut, WantRead, config_error, io_error, shown, state_error
+from ._errors import io_error, state_error
+from ._hello import alert_number, selection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import IO, Any, Literal, Self
 
-    from ._tuples import Info
+    from ._hello import Selectable
+    from ._tuples import ClientHello, Info
 
 
 class _Peer(_tlsmith.Peer):
@@ -29,6 +29,37 @@ class _Peer(_tlsmith.Peer):
         """Have the handshake complete, or raise: before, nobody knows who the peer is,
         and nothing would look like a peer without a certificate."""
         raise NotImplementedError
+
+    def receive_hello(self) -> ClientHello:
+        """Receive the ClientHello of a client and pause there, as often as it is called.
+
+        Then select() says what answers it, or refuse() refuses the client, from any thread
+        and at any later time; do_handshake(), reading and writing go on.  `on_hello` of the
+        server is not called.  On a connection without I/O, call it before the first
+        receive_data().
+
+        Blocks, or raises WantRead, as do_handshake() does.  Raises Error, code "state", on
+        a client, and after the ClientHello was answered.
+        """
+        from ._tuples import ClientHello
+
+        return ClientHello(*self._receive_hello())
+
+    def select(self, chosen: Selectable) -> None:
+        """Say what answers the ClientHello that receive_hello() received: a Server, an
+        Identity or a Selection.  Without it the server of the connection does.
+
+        Raises Error, code "state", before receive_hello() and after the ClientHello was
+        answered.
+        """
+        self._select(*selection("what is selected", chosen)[1])
+
+    def refuse(self, alert: int) -> None:
+        """Refuse the client whose ClientHello receive_hello() received: send this alert
+        (RFC 8446, section 6.2), such as 112 for unrecognized_name.  Every later call raises
+        HandshakeError.
+        """
+        self._refuse(alert_number("alert", alert))
 
     @property
     def peer(self) -> _tlsmith.Certificate | None:
@@ -61,29 +92,16 @@ class _Peer(_tlsmith.Peer):
     def channel_binding(
         self, kind: Literal["tls-exporter", "tls-server-end-point"] = "tls-exporter"
     ) -> bytes:
-        """What binds a login to this connection: "tls-exporter" (RFC 9266), or
-        on a client "tls-server-end-point" (RFC 5929, section 4)."""
-        if kind == "tls-exporter":
-            return self.export("EXPORTER-Channel-Binding", 32, b"")
-        if kind != "tls-server-end-point":
-            known = '"tls-exporter" and "tls-server-end-point" are known'
-            raise config_error(f"the channel binding {shown(kind)} is not known: {known}")
-        certificate = self.peer
-        if certificate is None:
-            raise state_error("tls-server-end-point needs the server's certificate: none came")
-        return end_point(certificate)
+        """Return what binds a login to this connection, the same on both sides:
+        "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).  As
+        `info`, known once the handshake is complete.
 
-
-def end_point(certificate: _tlsmith.Certificate) -> bytes:
-    """The hash of a server's certificate (RFC 5929, section 4.1): that of its
-    signature, and SHA-256 in place of MD5 and SHA-1."""
-    import hashlib
-
-    algorithm = certificate.signature_algorithm.lower()
-    for strong in ("sha384", "sha512"):
-        if strong in algorithm:
-            return hashlib.new(strong, certificate.der).digest()
-    return hashlib.sha256(certificate.der).digest()
+        Raises ConfigError where that type does not bind: tls-exporter in TLS 1.2 without
+        the extended master secret, and tls-server-end-point for a certificate signed with
+        Ed25519, Ed448 or ML-DSA, for which it is undefined.
+        """
+        self._agree()
+        return super().channel_binding(kind)
 
 
 class Socket(_tlsmith.Socket, _Peer):
@@ -257,207 +275,3 @@ class Connection(_tlsmith.Connection, _Peer):
     def __repr__(self) -> str:
         state = "handshaking" if self.handshaking else "open"
         return f"<tlsmith.Connection {state}>"
-
-
-_PAUSE = 0.1
-"""Seconds until a listener tries again that had no descriptor, or no memory, left."""
-
-
-class Listener:
-    """A listening socket of a Server.
-
-    for sock in listener: ...   # until close() is called, from any thread
-
-    Nothing that one client does ends that loop, nor does a lack of descriptors or
-    memory: accepting goes on when there are some again.  What a client does later, its
-    handshake included, raises from the methods of its socket.
-
-    A listener that nobody has closed emits a ResourceWarning when it is collected.
-    """
-
-    __slots__ = ("_context", "_handshake_timeout", "_logger", "_plain", "_waiting")
-
-    def __init__(
-        self,
-        context: _tlsmith.Context,
-        plain: socket.socket,
-        handshake_timeout: float | None,
-    ) -> None:
-        # What it is for comes without a descriptor that an import could open files with.
-        import logging
-
-        self._logger = logging.getLogger("tlsmith")
-        self._context = context
-        self._plain = plain
-        self._handshake_timeout = handshake_timeout
-        # The processes of the threads that wait: one more for each of them.
-        self._waiting: list[int] = []
-
-    def accept(self, *, handshake: bool = False) -> tuple[Socket, Any]:
-        """Accept one connection: its socket and the address of its peer.
-
-        The handshake waits for do_handshake(), or the first recv or send, so that
-        a client that is slow does not keep others waiting; `handshake` True: it
-        is made at once.  It takes no longer than the `handshake_timeout` of listen().
-
-        Clients that hang up while they wait are passed over.  Without a descriptor or
-        memory for one more client, it tries again every 0.1 seconds, and the logger
-        "tlsmith" gets one warning; a listener that does not block, or has a time limit,
-        raises Error.  TimedOut where no client came within that.
-        """
-        process = os.getpid()
-        self._waiting.append(process)
-        try:
-            plain, address = self._accept()
-        finally:
-            self._waiting.remove(process)
-        sock = Socket(self._context, plain.detach(), True, None, None, self._handshake_timeout)
-        if handshake:
-            try:
-                sock.do_handshake()
-            except BaseException:
-                sock.close()
-                raise
-        return sock, address
-
-    def _accept(self) -> tuple[socket.socket, Any]:
-        """A connection whose client has not hung up yet."""
-        has_warned = False
-        while True:
-            if self.fileno() < 0:
-                raise state_error("the listener is closed")
-            try:
-                plain, address = self._plain.accept()
-            except BlockingIOError as error:
-                raise WantRead(error.errno, "no client waits") from error
-            except OSError as error:
-                if isinstance(error, TimeoutError) and error.errno is None:
-                    seconds = self._plain.gettimeout()
-                    raise TimedOut(None, f"no client came within {seconds} s") from error
-                if error.errno in _OF_ONE_CLIENT:
-                    continue
-                if error.errno not in _SHORTAGES or not _blocks(self.fileno()):
-                    raise io_error("cannot accept a connection", error) from error
-                if not has_warned:
-                    has_warned = True
-                    self._logger.warning("cannot accept a connection: %s", error.strerror)
-                time.sleep(_PAUSE)
-                continue
-            # It is not, after socket.setdefaulttimeout().
-            plain.setblocking(True)
-            try:
-                plain.getpeername()
-            except OSError:
-                # It was reset meanwhile: nothing to bother the program with.
-                plain.close()
-                continue
-            return plain, address
-
-    @property
-    def address(self) -> Any:
-        """The address that it listens on."""
-        return self.getsockname()
-
-    def getsockname(self) -> Any:
-        """The address that it listens on, as `address` has it."""
-        return self._of_plain("getsockname")
-
-    def getpeername(self) -> Any:
-        """Raises Error, as sockets that listen do: only what accept() gives has a peer."""
-        return self._of_plain("getpeername")
-
-    def gettimeout(self) -> float | None:
-        """How many seconds accept() waits, as settimeout() set it."""
-        return self._plain.gettimeout()
-
-    def settimeout(self, value: float | None, /) -> None:
-        """Limit the waiting of accept(), in seconds: None waits for ever; 0 does not
-        wait, and WantRead is raised where no client does."""
-        self._plain.settimeout(value)
-
-    def _of_plain(self, method: str) -> Any:
-        if self.fileno() < 0:
-            raise state_error("the listener is closed")
-        try:
-            return getattr(self._plain, method)()
-        except OSError as error:
-            raise io_error(f"{method} failed", error) from error
-
-    def fileno(self) -> int:
-        """The descriptor, or -1 once it is closed."""
-        return self._plain.fileno()
-
-    def close(self) -> None:
-        """Stop listening; a thread that waits in accept() fails.
-
-        Where none waits, processes that have the same listener by a fork go on with
-        it, and the port is free when the last one has closed it.
-        """
-        import socket
-
-        try:
-            if os.getpid() in self._waiting:
-                self._plain.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            # Another thread has closed it.
-            pass
-        self._plain.close()
-
-    def __iter__(self) -> Iterator[Socket]:
-        return self
-
-    def __next__(self) -> Socket:
-        try:
-            return self.accept()[0]
-        except Error:
-            # Whoever waits is woken by the shutdown, just before the close.
-            if self.fileno() < 0 or not _is_listening(self._plain):
-                raise StopIteration from None
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        fd = self.fileno()
-        return "<tlsmith.Listener closed>" if fd < 0 else f"<tlsmith.Listener fd={fd}>"
-
-    def __del__(self, _warn: Callable[..., None] = _warnings.warn) -> None:
-        if self._plain.fileno() >= 0:
-            _warn(f"unclosed {self!r}", ResourceWarning, source=self)
-            self._plain.close()
-
-
-# Accepting failed for the first connection that waits, which is gone then: Linux reports
-# network errors of it so, and EPROTO is that of other systems (accept(2)).
-_OF_ONE_CLIENT = frozenset(
-    getattr(errno, name)
-    for name in (
-        *("ECONNABORTED", "ECONNRESET", "EPROTO", "ENOPROTOOPT", "ENETDOWN", "ENETUNREACH"),
-        *("EHOSTDOWN", "EHOSTUNREACH", "ENONET", "ETIMEDOUT"),
-    )
-    if hasattr(errno, name)
-)
-
-# Others give it back in time.
-_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-
-def _blocks(descriptor: int) -> bool:
-    """Whether its calls wait; those of one that another thread has closed do not."""
-    try:
-        return os.get_blocking(descriptor)
-    except OSError:
-        return False
-
-
-def _is_listening(plain: socket.socket) -> bool:
-    import socket
-
-    try:
-        return bool(plain.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-    except OSError:
-        return False

@@ -23,12 +23,20 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from ._config import Client
+    from ._hello import Selectable
     from ._socket import Connection
+    from ._tuples import ClientHello
     from .ssl._facts import View
+
+    OnHello: TypeAlias = Callable[[ClientHello], Awaitable[Selectable | int | None]]
 
     Connected: TypeAlias = Callable[
         [asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None
     ]
+
+
+# As for what an `on_hello` that is no coroutine function raises.
+_UNRECOGNIZED_NAME = 112
 
 
 class StreamProtocol(asyncio.StreamReaderProtocol):
@@ -53,6 +61,7 @@ class TLSProtocol(asyncio.Protocol):
         reader: asyncio.StreamReader,
         connected: Connected | None,
         shutdown_timeout: float | None,
+        on_hello: OnHello | None = None,
     ) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._how = how
@@ -62,6 +71,8 @@ class TLSProtocol(asyncio.Protocol):
         self.ready: asyncio.Future[TLSTransport] = loop.create_future()
         self._before: tuple[asyncio.BaseProtocol, asyncio.StreamWriter] | None = None
         self._shutdown_timeout = shutdown_timeout
+        self._on_hello = on_hello
+        self._deciding: asyncio.Task[None] | None = None
         self._plain: asyncio.Transport | None = None
         self._transport: TLSTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -168,6 +179,8 @@ class TLSProtocol(asyncio.Protocol):
             failure = io_error("the connection was lost", failure)
         if self._timer is not None:
             self._timer.cancel()
+        if self._deciding is not None:
+            self._deciding.cancel()
         if not self.ready.done():
             self.ready.set_exception(failure or TruncatedError(None, "the connection was lost"))
             # Else asyncio logs that nobody has asked for it, where the loop ends before
@@ -216,6 +229,9 @@ class TLSProtocol(asyncio.Protocol):
 
     def _shake_hands(self) -> bool:
         try:
+            if self._on_hello is not None:
+                self._inspect(self._on_hello)
+                return False
             self.connection.do_handshake()
         except (WantRead, WantWrite):
             return False
@@ -229,6 +245,37 @@ class TLSProtocol(asyncio.Protocol):
         self._application.connection_made(self._transport)
         self.ready.set_result(self._transport)
         return True
+
+    def _inspect(self, on_hello: OnHello) -> None:
+        """Has the program decide about the ClientHello, once it is complete."""
+        if self._deciding is None:
+            hello = self.connection.receive_hello()
+            # Nothing piles up while the program takes its time.
+            assert self._plain is not None
+            self._plain.pause_reading()
+            self._deciding = self._loop.create_task(self._decide(on_hello, hello))
+
+    async def _decide(self, on_hello: OnHello, hello: ClientHello) -> None:
+        assert isinstance(self._how, Server) and self._plain is not None
+        try:
+            chosen = self._how._selected(await on_hello(hello))
+            if isinstance(chosen, int):
+                self.connection.refuse(chosen)
+            elif chosen is not None:
+                self.connection._select(*chosen)
+        except Exception as error:
+            if self._failure is None:
+                self.connection.refuse(_UNRECOGNIZED_NAME)
+                self._fail(error)
+            if not isinstance(error, Error):
+                self._loop.call_exception_handler(
+                    {"message": "on_hello failed", "exception": error, "protocol": self}
+                )
+            return
+        finally:
+            self._deciding = self._on_hello = None
+        self._plain.resume_reading()
+        self._pump()
 
     def flush(self) -> None:
         """Hands over what there is for the peer."""

@@ -69,6 +69,7 @@ class Trust:
 
     __slots__ = (
         "_allow_unknown",
+        "_bundled",
         "_context",
         "_crls",
         "_insecure",
@@ -83,6 +84,7 @@ class Trust:
         roots: Iterable[_tlsmith.Certificate] = (),
         *,
         system: bool = False,
+        _bundled: bool = False,
         _insecure: bool = False,
         _pinned: Iterable[str] = (),
         _crls: Iterable[_tlsmith.CRL] = (),
@@ -91,6 +93,7 @@ class Trust:
     ) -> None:
         self._roots = tuple(_certificates("roots", roots))
         self._system = system
+        self._bundled = _bundled
         self._insecure = _insecure
         self._pinned = tuple(_pinned)
         self._crls = tuple(_crls)
@@ -104,9 +107,18 @@ class Trust:
         return cls(system=True)
 
     @classmethod
+    def bundled(cls) -> Trust:
+        """Mozilla's roots, as compiled into this library: for systems that have none."""
+        return cls(_bundled=True)
+
+    @classmethod
     @discreet
     def roots(cls, *sources: Trusted) -> Trust:
-        """These certificates: files, PEM or DER, Certificates, CAs."""
+        """These certificates: files, PEM or DER, Certificates, CAs.
+
+        Every certificate of a file counts: a CA vouches for others, and one that is no CA
+        is trusted as the peer's own.
+        """
         if not sources:
             raise config_error("Trust.roots() needs at least one root: nothing would be trusted")
         trust = cls()
@@ -117,7 +129,11 @@ class Trust:
     @classmethod
     def pinned(cls, *pins: Pin | _tlsmith.Certificate) -> Trust:
         """These certificates as they are, while they are valid, whoever issued
-        them and whatever their names: for peers that sign themselves."""
+        them and whatever their names: for peers that sign themselves.
+
+        Each is given by itself, never as a file, which may hold a whole chain.  Their keys
+        may be of every kind that INSECURE allows.
+        """
         if not pins:
             raise config_error("Trust.pinned() needs at least one certificate")
         hashes = []
@@ -148,6 +164,7 @@ class Trust:
         return Trust(
             self._roots + other._roots,
             system=self._system or other._system,
+            _bundled=self._bundled or other._bundled,
             _insecure=self._insecure or other._insecure,
             _pinned=self._pinned + other._pinned,
             _crls=self._crls + other._crls,
@@ -186,6 +203,7 @@ class Trust:
         return Trust(
             self._roots,
             system=self._system,
+            _bundled=self._bundled,
             _pinned=self._pinned,
             _crls=[*self._crls, *more],
             _leaf_only=check == "leaf" and (self._leaf_only or not self._crls),
@@ -235,8 +253,8 @@ class Trust:
     def __reduce__(self) -> tuple[Callable[..., Trust], tuple[Any, ...]]:
         # Without the context, which the other process makes itself.
         flags = self._leaf_only, self._allow_unknown
-        parts = self._roots, self._system, self._insecure, self._pinned, self._crls, *flags
-        return _rebuild, parts
+        roots = self._roots, self._system, self._bundled
+        return _rebuild, (*roots, self._insecure, self._pinned, self._crls, *flags)
 
     def __copy__(self) -> Self:
         return self
@@ -245,16 +263,17 @@ class Trust:
         return self
 
     def __len__(self) -> int:
-        """How many roots were given; the system's do not count."""
+        """How many roots were given; the system's and the bundled ones do not count."""
         return len(self._roots)
 
     def __repr__(self) -> str:
         if self._insecure:
             return "tlsmith.INSECURE"
         system = ", system" if self._system else ""
+        bundled = ", bundled" if self._bundled else ""
         pinned = f", {len(self._pinned)} pinned" if self._pinned else ""
         crls = f", {len(self._crls)} CRLs" if self._crls else ""
-        return f"<tlsmith.Trust {len(self)} roots{system}{pinned}{crls}>"
+        return f"<tlsmith.Trust {len(self)} roots{system}{bundled}{pinned}{crls}>"
 
 
 def _certificates(name: str, given: Iterable[_tlsmith.Certificate]) -> list[_tlsmith.Certificate]:
@@ -264,6 +283,7 @@ def _certificates(name: str, given: Iterable[_tlsmith.Certificate]) -> list[_tls
 def _rebuild(
     roots: tuple[_tlsmith.Certificate, ...],
     system: bool,
+    bundled: bool,
     insecure: bool,
     pinned: tuple[str, ...],
     crls: tuple[_tlsmith.CRL, ...],
@@ -274,6 +294,7 @@ def _rebuild(
     return Trust(
         roots,
         system=system,
+        _bundled=bundled,
         _insecure=insecure,
         _pinned=pinned,
         _crls=crls,
@@ -283,7 +304,13 @@ def _rebuild(
 
 
 INSECURE = Trust(_insecure=True)
-"""Trust for everybody: `Client(trust=INSECURE)` accepts any certificate."""
+"""Trust for everybody: `Client(trust=INSECURE)` accepts any certificate.
+
+The peer still proves that it has the private key, which takes a kind of key that handshakes
+can be verified with: beside those of verified peers, RSA with 512 to 16384 bits, RSASSA-PSS
+in TLS 1.3, curves that are given by the numbers of P-256, P-384 or P-521, and secp256k1 in
+the certificates of TLS 1.2 clients.  Others raise VerifyError, reason "unsupported_key".
+"""
 
 
 def warn(what: str, level: int) -> None:

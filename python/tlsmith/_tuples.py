@@ -7,7 +7,11 @@ from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Literal, NamedTuple
+
+    from ._certs import Identity
+    from ._config import Server
 
     class _Files(NamedTuple):
         cert: str
@@ -23,6 +27,11 @@ if TYPE_CHECKING:
         ciphers: tuple[str, ...]
         groups: tuple[str, ...]
         signature_schemes: tuple[str, ...]
+
+    class _Selection(NamedTuple):
+        server: Server | None = None
+        identity: Identity | None = None
+        alpn: Sequence[str] | None = None
 
     class _Info(NamedTuple):
         version: Literal["1.2", "1.3"]
@@ -40,6 +49,9 @@ else:
     _ClientHello = namedtuple(
         "ClientHello",
         ["server_name", "alpn", "versions", "ciphers", "groups", "signature_schemes"],
+    )
+    _Selection = namedtuple(
+        "Selection", ["server", "identity", "alpn"], defaults=[None, None, None]
     )
     _Info = namedtuple(
         "Info",
@@ -71,16 +83,32 @@ class Files(_Files):
 
 
 class ClientHello(_ClientHello):
-    """What a client says first (RFC 8446, section 4.1.2), for Server(on_hello=).
+    """A ClientHello (RFC 8446, section 4.1.2), for Server(on_hello=) and
+    Socket.receive_hello().
 
-    server_name        the server that it asks for (SNI), or None
-    alpn               the protocols that it offers, best first
+    server_name        the server that it requests (SNI), or None
+    alpn               the protocols that it offers, best first.  A client may offer any
+                       bytes: those that are not UTF-8 are lone surrogates, so that they
+                       equal no protocol that a program names, and
+                       name.encode(errors="surrogateescape") has the exact bytes
     versions           the versions of TLS that it offers, best first: "1.3", or
                        their numbers where they have no name here: "0x5a5a"
     ciphers            the cipher suites that it offers, by their IANA names, or
                        their numbers likewise
     groups             the key exchange groups that it supports, likewise
     signature_schemes  the signatures that it can check, likewise
+    """
+
+    __slots__ = ()
+
+
+class Selection(_Selection):
+    """What answers a ClientHello, for Server(on_hello=) and Socket.select().  What is None
+    stays as it is.
+
+    server    the Server, with its settings, identities and sessions
+    identity  the identity to present, in place of all of the server's
+    alpn      the protocols, best first, in place of the server's; () is none
     """
 
     __slots__ = ()

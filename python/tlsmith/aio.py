@@ -31,12 +31,13 @@ from ._transport import TLSProtocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Unpack
+    from collections.abc import Callable, Sequence
+    from typing import Any, Literal, Unpack
 
+    from ._certs import Identity
     from ._keywords import ConnectingArguments, ListeningArguments
     from ._plain import Address
-    from ._transport import Connected, TLSTransport
+    from ._transport import Connected, OnHello, TLSTransport
 
 __all__ = ["open_connection", "start_server", "start_tls"]
 
@@ -50,6 +51,9 @@ async def open_connection(
     *,
     client: Client | None = None,
     server_name: str | None = None,
+    sni: str | Literal[False] | None = None,
+    alpn: Sequence[str] | None = None,
+    identity: Identity | None = None,
     timeout: float | None = 30.0,
     shutdown_timeout: float | None = 30.0,
     limit: int = _LIMIT,
@@ -59,6 +63,7 @@ async def open_connection(
 
     client            how, by default Client()
     server_name       what the certificate is checked for, by default the host
+    sni, alpn, identity: for this connection, as in Client.connect()
     timeout           limits connecting and the handshake together, in seconds
     shutdown_timeout  how long close() may take to send what was written, in seconds;
                       then the connection is dropped, and wait_closed() raises TimedOut.
@@ -74,7 +79,8 @@ async def open_connection(
         check_port(port)
     loop = asyncio.get_running_loop()
     how = Client() if client is None else client
-    connection = how.buffer(host if server_name is None else server_name)
+    name = host if server_name is None else server_name
+    connection = how.buffer(name, sni=sni, alpn=alpn, identity=identity)
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     protocol = TLSProtocol(how, connection, reader, None, shutdown_timeout)
     more: dict[str, Any] = {"happy_eyeballs_delay": _DELAY_OF_HAPPY_EYEBALLS, **options}
@@ -109,6 +115,7 @@ async def start_server(
     address: Address,
     server: Server,
     *,
+    on_hello: OnHello | None = None,
     handshake_timeout: float | None = 60.0,
     shutdown_timeout: float | None = 30.0,
     on_failure: Callable[[Error, Any], object] | Callable[[Error], object] | None = None,
@@ -119,6 +126,9 @@ async def start_server(
     is complete: as a task where it is a coroutine function.
 
     address            (host, port), or the path of a Unix socket
+    on_hello           a coroutine function that inspects the ClientHello of each client
+                       and returns what answers it, as Server(on_hello=) has it, but
+                       takes its time: other clients do not wait
     handshake_timeout  how long a client may take for it, in seconds; None: no limit
     shutdown_timeout   as for open_connection()
     on_failure         called with the error of each handshake that failed, and with the
@@ -132,12 +142,15 @@ async def start_server(
     if not isinstance(server, Server):
         raise TypeError(f"a Server is needed, not {type(server).__name__}")
     seconds = handshake_limit(handshake_timeout)
+    if on_hello is not None and not callable(on_hello):
+        raise TypeError(f"on_hello is a function, not {type(on_hello).__name__}")
     report = None if on_failure is None else _with_address(on_failure)
     loop = asyncio.get_running_loop()
 
     def accept() -> TLSProtocol:
         reader = asyncio.StreamReader(limit=limit, loop=loop)
-        protocol = TLSProtocol(server, server.buffer(), reader, connected, shutdown_timeout)
+        connection = server.buffer()
+        protocol = TLSProtocol(server, connection, reader, connected, shutdown_timeout, on_hello)
         protocol.ready.add_done_callback(lambda ready: told(ready, protocol.address))
         if seconds is not None:
             protocol.expect(seconds)
@@ -167,6 +180,9 @@ async def start_tls(
     how: Client | Server,
     *,
     server_name: str | None = None,
+    sni: str | Literal[False] | None = None,
+    alpn: Sequence[str] | None = None,
+    identity: Identity | None = None,
     timeout: float | None = 30.0,
     shutdown_timeout: float | None = 30.0,
     limit: int = _LIMIT,
@@ -177,6 +193,8 @@ async def start_tls(
 
     how               a Client or a Server
     server_name       what the certificate is checked for, which a Client needs
+    sni               the name that a Client requests, as in Client.connect()
+    alpn, identity    for this connection, as in Client.connect() and Server.wrap()
     timeout           limits the handshake, in seconds; None: no limit
     shutdown_timeout  as for open_connection()
     limit             how much the new reader holds back
@@ -187,11 +205,15 @@ async def start_tls(
     """
     if not isinstance(how, Client | Server):
         raise TypeError(f"a Client or a Server is needed, not {type(how).__name__}")
-    if isinstance(how, Server) and server_name is not None:
-        raise config_error("server_name is for a Client: a Server has its identities")
+    if isinstance(how, Server) and not (server_name is None and sni is None):
+        name = "sni" if server_name is None else "server_name"
+        raise config_error(f"{name} is for a Client: a Server has its identities")
     if writer.is_closing():
         raise state_error("the connection is closed")
-    connection = how.buffer() if isinstance(how, Server) else how.buffer(server_name)
+    if isinstance(how, Server):
+        connection = how.buffer(alpn=alpn, identity=identity)
+    else:
+        connection = how.buffer(server_name, sni=sni, alpn=alpn, identity=identity)
     encrypted = asyncio.StreamReader(limit=limit, loop=asyncio.get_running_loop())
     protocol = TLSProtocol(how, connection, encrypted, None, shutdown_timeout)
     try:

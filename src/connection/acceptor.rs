@@ -7,7 +7,7 @@ use super::engine::fatal_alert;
 use super::failure;
 use super::record::alert_for;
 use crate::Error;
-use crate::context::{Adapted, ConfigSelector};
+use crate::context::{Adapted, ClientHello, ConfigSelector, Selection};
 
 /// Waits for a complete ClientHello.
 pub(super) struct InspectingAcceptor {
@@ -15,6 +15,10 @@ pub(super) struct InspectingAcceptor {
     selector: ConfigSelector,
     /// How many bytes of the records the acceptor consumed.
     consumed: usize,
+    /// The ClientHello, when it is complete.
+    hello: Option<ClientHello>,
+    /// Whether it waits there for the program.
+    pauses: bool,
 }
 
 impl InspectingAcceptor {
@@ -23,17 +27,68 @@ impl InspectingAcceptor {
             acceptor: Acceptor::default(),
             selector,
             consumed: 0,
+            hello: None,
+            pauses: false,
         }
     }
 
+    /// Waits at the ClientHello for the program, which inspects it in place of the callback.
+    pub(super) fn pause(&mut self) {
+        self.pauses = true;
+        self.selector.forget_callback();
+    }
+
+    pub(super) fn go_on(&mut self) {
+        self.pauses = false;
+    }
+
+    /// Whether it waits for the program.
+    pub(super) fn pauses(&self) -> bool {
+        self.pauses
+    }
+
+    /// The ClientHello, if it is complete.
+    pub(super) fn client_hello(&self) -> Option<&ClientHello> {
+        self.hello.as_ref()
+    }
+
+    pub(super) fn select(&mut self, selection: Selection) {
+        self.selector.update(selection);
+    }
+
     /// Returns the configuration for the client that sent these records, or `None` while
-    /// the ClientHello is not complete.  `records` are those of earlier calls and more; they
-    /// stay with the caller.  On failure the alert for the client goes to `outgoing`.
+    /// the ClientHello is not complete or the program inspects it.  `records` are those of
+    /// earlier calls and more; they stay with the caller.  On failure the alert for the
+    /// client goes to `outgoing`.
     pub(super) fn accept(
         &mut self,
         records: &[u8],
         outgoing: &mut Buffer,
     ) -> Result<Option<Adapted>, Error> {
+        if self.hello.is_none() {
+            self.hello = self.receive(records, outgoing)?;
+        }
+        match self.hello.take() {
+            Some(hello) if !self.pauses => {
+                let config = self.selector.select(hello, records);
+                config.map(Some).map_err(|refusal| {
+                    outgoing.append(&fatal_alert(refusal.alert));
+                    refusal.error
+                })
+            }
+            hello => {
+                self.hello = hello;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The ClientHello in these records, if it is complete.
+    fn receive(
+        &mut self,
+        records: &[u8],
+        outgoing: &mut Buffer,
+    ) -> Result<Option<ClientHello>, Error> {
         let mut accepted = self.acceptor.accept();
         // It consumes no more at once than it has room for.
         while matches!(accepted, Ok(None)) && self.consumed < records.len() {
@@ -45,13 +100,10 @@ impl InspectingAcceptor {
         }
         match accepted {
             Ok(None) => Ok(None),
-            Ok(Some(accepted)) => {
-                let config = self.selector.select(&accepted.client_hello(), records);
-                config.map(Some).map_err(|refusal| {
-                    outgoing.append(&fatal_alert(refusal.alert));
-                    refusal.error
-                })
-            }
+            Ok(Some(accepted)) => Ok(Some(ConfigSelector::read(
+                &accepted.client_hello(),
+                records,
+            ))),
             Err((error, mut accepted_alert)) => {
                 let mut alert = Vec::new();
                 // Writing to memory does not fail.

@@ -1,14 +1,11 @@
 //! How clients begin.
 
-use std::sync::Arc;
-
-use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
 use super::engine::Engine;
 use super::stream::Connection;
 use super::transport::Transport;
-use crate::context::{Context, Session};
+use crate::context::{ConnectionOptions, Context};
 use crate::{Error, Result, Status, trust};
 
 impl Connection {
@@ -27,33 +24,28 @@ impl Connection {
         server_name: Option<&str>,
         transport: impl Transport + 'static,
     ) -> Result<Self> {
-        begin(context, context.client_config()?, server_name, transport)
+        Self::client_with(
+            context,
+            &ConnectionOptions::default(),
+            server_name,
+            transport,
+        )
     }
 
-    /// A client as [`Self::client`] makes it, of the context that `session` is for:
-    /// it is resumed with what is in there, and not with what the context keeps, and
-    /// what the server gives it goes there.
-    pub fn client_in(
-        session: &Session,
+    /// A client as [`Self::client`] makes it, with options of its own.
+    pub fn client_with(
+        context: &Context,
+        options: &ConnectionOptions,
         server_name: Option<&str>,
         transport: impl Transport + 'static,
     ) -> Result<Self> {
-        let config = session.config()?;
-        begin(&session.context, config, server_name, transport)
+        let name = parse_server_name(context, server_name)?;
+        let start = context.start_client(options, name)?;
+        let mut connection = Self::new(context, options, Engine::client(start)?, transport);
+        connection.asked_name = server_name.map(Box::from);
+        connection.ech = context.ech();
+        Ok(connection)
     }
-}
-
-fn begin(
-    context: &Context,
-    config: Arc<ClientConfig>,
-    server_name: Option<&str>,
-    transport: impl Transport + 'static,
-) -> Result<Connection> {
-    let name = parse_server_name(context, server_name)?;
-    let mut connection = Connection::new(context, Engine::client(config, name)?, transport);
-    connection.asked_name = server_name.map(Box::from);
-    connection.ech = context.ech();
-    Ok(connection)
 }
 
 fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName<'static>> {

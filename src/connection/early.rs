@@ -4,7 +4,7 @@
 use std::sync::TryLockError;
 
 use super::pump::{Work, is_fatal, taken};
-use super::stream::{Connection, check_room};
+use super::stream::{Connection, Until, check_room};
 use crate::{Error, Result, Status};
 
 impl Connection {
@@ -58,7 +58,7 @@ impl Connection {
             if !self.is_handshaking() {
                 return Ok(0);
             }
-            self.advance(patience, true, &mut work)?;
+            self.advance(patience, Until::EarlyData, &mut work)?;
         }
     }
 

@@ -8,6 +8,7 @@
 mod early;
 mod first_message;
 mod handshake;
+mod hello;
 mod memory;
 mod open;
 
@@ -16,8 +17,8 @@ use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{ClientConfig, CommonState, ServerConfig, SupportedCipherSuite};
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls::{CommonState, ServerConfig, SupportedCipherSuite};
+use rustls_pki_types::CertificateDer;
 
 use super::acceptor::InspectingAcceptor;
 use super::buffer::Buffer;
@@ -26,9 +27,9 @@ use super::limits::{Allowance, HANDSHAKE_INPUT, LEFTOVER, SKIPPED_EARLY_DATA, TI
 use super::record::Records;
 use super::report::Agreed;
 use super::steps::{Goal, RECORD_PLAINTEXT, Step};
-use crate::context::{ConfigSelector, Ticket};
+use crate::context::{ClientStart, ConfigSelector, Ticket};
 use crate::fork;
-use crate::notes::Notes;
+use crate::notes::{Carried, Notes};
 use crate::{Error, Result, Status};
 pub use early::EarlyData;
 use first_message::FirstMessage;
@@ -76,6 +77,8 @@ pub(crate) struct Engine {
     notes: Option<Box<Notes>>,
     /// The last tickets that were received.
     tickets: VecDeque<Arc<Ticket>>,
+    /// How many of them, the latest, nobody took yet.
+    new_tickets: usize,
     /// The input that the handshake may still take, and the early data that may still be
     /// skipped, in bytes.
     handshake_left: usize,
@@ -114,10 +117,17 @@ enum Tls {
 }
 
 impl Engine {
-    pub(crate) fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self> {
+    pub(crate) fn client(start: ClientStart) -> Result<Self> {
+        let (config, requested) = (start.config, start.requested);
         let fragment = handshake::fragment(config.max_fragment_size);
-        let tls = fork::with_cryptography(|| UnbufferedClientConnection::new(config, name));
-        // About the session that it offers to resume, if there is one.
+        Notes::carry(Carried {
+            verified_name: start
+                .verified
+                .map(|verified| Arc::new((requested.clone(), verified))),
+            ..Carried::default()
+        });
+        let tls = fork::with_cryptography(|| UnbufferedClientConnection::new(config, requested));
+        // Also about the session that it offers to resume, if there is one.
         let notes = Notes::take();
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);
@@ -163,6 +173,7 @@ impl Engine {
             early_left: 0,
             notes: None,
             tickets: VecDeque::new(),
+            new_tickets: 0,
             handshake_left: HANDSHAKE_INPUT,
             skip_left: SKIPPED_EARLY_DATA,
             allowance: Allowance::default(),
@@ -330,6 +341,18 @@ impl Engine {
         self.tickets.iter().map(|one| one.lifetime()).collect()
     }
 
+    /// The last tickets that came.
+    pub(crate) fn last_tickets(&self) -> Vec<Arc<Ticket>> {
+        self.tickets.iter().cloned().collect()
+    }
+
+    /// Takes the oldest ticket that nobody took yet.
+    pub(crate) fn take_new_ticket(&mut self) -> Option<Arc<Ticket>> {
+        self.new_tickets = self.new_tickets.checked_sub(1)?;
+        let index = self.tickets.len().checked_sub(1 + self.new_tickets)?;
+        self.tickets.get(index).cloned()
+    }
+
     /// Why the connection failed, if it did.
     pub(crate) fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
@@ -466,6 +489,7 @@ impl Engine {
 
     fn learn(&mut self, mut notes: Notes) {
         let surplus = (self.tickets.len() + notes.tickets.len()).saturating_sub(TICKETS);
+        self.new_tickets = (self.new_tickets + notes.tickets.len()).min(TICKETS);
         self.tickets.extend(notes.tickets.drain(..));
         self.tickets.drain(..surplus);
         // Most steps observe nothing, and none does after the handshake.

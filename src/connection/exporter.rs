@@ -10,6 +10,7 @@ use rustls::crypto::tls13::{HkdfExpander, OkmBlock, OutputLengthError};
 use rustls::{SupportedCipherSuite, Tls13CipherSuite};
 use zeroize::Zeroizing;
 
+use super::channel_binding;
 use crate::notes::ExporterSecret;
 use crate::{Error, Result, Status};
 
@@ -19,9 +20,6 @@ pub const MOST: usize = 8_160;
 
 /// With what stands before it, a label has at most 255 bytes.
 const LONGEST_LABEL: usize = 249;
-
-/// The label of the channel binding tls-exporter (RFC 9266, section 2).
-const CHANNEL_BINDING: &str = "EXPORTER-Channel-Binding";
 
 /// Fills `out` from a secret that both sides have.
 pub(super) fn export(
@@ -34,7 +32,7 @@ pub(super) fn export(
     check(label, context, out)?;
     match suite {
         SupportedCipherSuite::Tls13(suite) => export_tls13(suite, from, label, context, out),
-        SupportedCipherSuite::Tls12(_) if label == CHANNEL_BINDING && !from.is_bound => {
+        SupportedCipherSuite::Tls12(_) if label == channel_binding::LABEL && !from.is_bound => {
             let sentence = "tls-exporter (RFC 9266) does not bind this connection: it is TLS 1.2 \
                             without the extended master secret (RFC 7627), which the peer does \
                             not support";

@@ -1,13 +1,16 @@
 //! What is known of a connection when its handshake is complete.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use rustls::SupportedCipherSuite;
+use rustls::sign::CertifiedKey;
 
 use super::engine::{EarlyData, Engine};
 use super::exporter;
 use super::report::{self, Agreed};
 use super::stream::Connection;
+use crate::context::Tls12Session;
 use crate::notes::ExporterSecret;
 use crate::pki::Certificate;
 use crate::{Error, Result, Status};
@@ -22,8 +25,14 @@ pub(super) struct Outcome {
     verified: OnceLock<Vec<Certificate>>,
     ocsp: Option<Vec<u8>>,
     exporter: Option<ExporterSecret>,
+    /// On a server, the identity that was selected for the client.
+    selected: Option<Arc<CertifiedKey>>,
     suite: Option<SupportedCipherSuite>,
     early_data: EarlyData,
+    certificate_requested: bool,
+    pub(super) tls12_session: Option<Arc<Tls12Session>>,
+    /// Whether the callback of the context got that.
+    pub(super) is_reported: AtomicBool,
     /// Received and sent.
     bytes: (u64, u64),
 }
@@ -66,8 +75,12 @@ impl Outcome {
             verified: OnceLock::new(),
             ocsp: notes.ocsp,
             exporter: notes.exporter,
+            selected: notes.selected,
             suite: engine.cipher_suite(),
             early_data: engine.early_data(),
+            certificate_requested: notes.certificate_requested,
+            tls12_session: notes.tls12_session,
+            is_reported: AtomicBool::new(false),
             bytes,
         })
     }
@@ -87,14 +100,33 @@ impl Connection {
     }
 
     /// The peer's certificates as it sent them, its own first.  Empty before
-    /// the handshake is complete, and where it sent none.  With checks switched
+    /// the handshake is complete, and where it sent none.  Those of a peer that was refused
+    /// are here, too: nobody has verified them.  With checks switched
     /// off, it ends before the first certificate that does not parse.
     pub fn peer_chain(&self) -> &[Certificate] {
-        let (Some(outcome), Ok(())) = (self.outcome.get(), self.check_process()) else {
+        if self.check_process().is_err() {
             return &[];
+        }
+        let Some(outcome) = self.outcome.get() else {
+            return self.failure.get().map_or(&[], Error::chain);
         };
         let chain = || parse(self.engine().peer_certificates());
         outcome.peer.get_or_init(chain)
+    }
+
+    /// The certificate of the server, on either side.
+    pub(super) fn server_certificate(&self) -> Result<Certificate> {
+        self.check_process()?;
+        let Some(outcome) = self.outcome.get() else {
+            let sentence = "the server's certificate is known when the handshake is complete";
+            return Err(Error::new(Status::State, sentence));
+        };
+        let certificate = match &outcome.selected {
+            Some(own) => own.cert.first().map(|der| Certificate::from_der(&der[..])),
+            None => self.peer_chain().first().cloned().map(Ok),
+        };
+        let none = || Error::new(Status::State, "the server has no certificate");
+        certificate.ok_or_else(none)?
     }
 
     /// The path that was accepted, from the peer's certificate to the root.
@@ -119,6 +151,15 @@ impl Connection {
     /// verified.
     pub fn ocsp_response(&self) -> Option<&[u8]> {
         self.outcome.get()?.ocsp.as_deref()
+    }
+
+    /// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2),
+    /// also if the client had none.  `false` on a server, before the handshake is complete,
+    /// and in a resumed session, where nobody asks.
+    pub fn certificate_requested(&self) -> bool {
+        self.outcome
+            .get()
+            .is_some_and(|outcome| outcome.certificate_requested)
     }
 
     /// How many bytes the handshake took: received, and sent.

@@ -142,3 +142,26 @@ impl Allowance {
         self.requested = self.requested.saturating_add(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// What a row of a table says behind its name.
+    fn facts(row: &str) -> Option<&str> {
+        let (_, facts) = row.strip_prefix("| ")?.split_once(" | ")?;
+        Some(facts)
+    }
+
+    #[test]
+    fn security_policy_states_the_same_limits() {
+        let policy = include_str!("../../SECURITY.md");
+        let rows = include_str!("limits.rs").lines();
+        let rows =
+            rows.filter_map(|line| line.strip_prefix("//! ").filter(|row| row.contains("[`")));
+        let mut count = 0;
+        for row in rows.filter_map(facts) {
+            assert!(policy.lines().any(|line| facts(line) == Some(row)), "{row}");
+            count += 1;
+        }
+        assert_eq!(count, 13);
+    }
+}

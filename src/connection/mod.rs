@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod buffer;
+mod channel_binding;
 mod client;
 mod closing;
 mod early;
@@ -10,6 +11,7 @@ mod exporter;
 mod facts;
 mod failure;
 mod handshake_timeout;
+mod hello;
 mod limits;
 mod memory;
 mod pipe;
@@ -18,11 +20,13 @@ mod pump;
 mod race;
 mod record;
 mod report;
+mod session;
 mod steps;
 mod stream;
 pub mod tcp;
 mod transport;
 
+pub use channel_binding::ChannelBinding;
 pub use engine::EarlyData;
 pub use exporter::MOST as MOST_EXPORTED;
 pub use facts::Ech;

@@ -18,7 +18,11 @@ impl Connection {
             return;
         }
         if self.is_handshaking() {
-            let _ = self.complete_handshake(Patience::Never);
+            let pauses = self.engine().pauses_at_hello();
+            let _ = match pauses {
+                true => self.receive_hello_within(Patience::Never).map(drop),
+                false => self.complete_handshake(Patience::Never),
+            };
         }
         if let (false, Ok(turn)) = (self.is_handshaking(), self.receiving.try_lock()) {
             let mut work = Work::begin(self);

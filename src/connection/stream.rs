@@ -24,7 +24,9 @@ use super::facts::Outcome;
 use super::handshake_timeout::HandshakeTimeout;
 use super::pump::{Direction, Outbox, Work, is_fatal, lock};
 use super::transport::{Patience, SharedTimeout, Timeout, Transport};
-use crate::context::{Choose, ConfigSelector, Context, Version};
+use crate::context::{
+    ConfigSelector, ConnectionOptions, Context, HelloCallback, SessionCallback, Version,
+};
 use crate::{Error, Origin, Result, Status};
 
 /// Up to how many bytes the parts of a write are copied together: what makes one
@@ -77,6 +79,10 @@ pub struct Connection {
     pub(super) asked_name: Option<Box<str>>,
     /// Whether a client encrypts what it says first, or pretends to.
     pub(super) ech: Option<bool>,
+    /// What it was made with.
+    pub(super) start: (Context, ConnectionOptions),
+    /// What takes the sessions that come.
+    pub(super) session_callback: Option<SessionCallback>,
     /// How many bytes came from the transport, and how many went to it.
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
@@ -92,30 +98,53 @@ pub struct Events {
     pub write: bool,
 }
 
+/// How far a call carries the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    Hello,
+    EarlyData,
+    Complete,
+}
+
 impl Connection {
     /// A server.
     pub fn server(context: &Context, transport: impl Transport + 'static) -> Result<Self> {
-        let engine = match context.config_selector()? {
-            Some(selector) => Engine::inspecting(selector),
-            None => Engine::server(context.server_config()?, context.newest_version())?,
-        };
-        Ok(Self::new(context, engine, transport))
+        Self::server_with(context, &ConnectionOptions::default(), transport)
     }
 
-    /// A server that has `choose` look at the ClientHello of this one client and
-    /// choose the context that answers, by default `context`, which is only looked
-    /// at then.  What it fails with ends the connection.
-    pub fn server_choosing(
+    /// A server with options of its own.
+    pub fn server_with(
         context: &Context,
-        choose: Choose,
+        options: &ConnectionOptions,
         transport: impl Transport + 'static,
     ) -> Result<Self> {
-        let engine = Engine::inspecting(ConfigSelector::new(context, Some(choose)));
-        Ok(Self::new(context, engine, transport))
+        let engine = match context.config_selector(options)? {
+            Some(selector) => Engine::inspecting(selector),
+            None => Engine::server(context.server_config(options)?, context.newest_version())?,
+        };
+        Ok(Self::new(context, options, engine, transport))
+    }
+
+    /// A server that has `callback` inspect the ClientHello of this one client and select
+    /// what answers it, in place of the callback of its context.
+    pub fn server_with_hello(
+        context: &Context,
+        callback: HelloCallback,
+        transport: impl Transport + 'static,
+    ) -> Result<Self> {
+        let options = ConnectionOptions::default();
+        let selector = ConfigSelector::new(context, &options, Some(callback));
+        Ok(Self::new(
+            context,
+            &options,
+            Engine::inspecting(selector),
+            transport,
+        ))
     }
 
     pub(super) fn new(
         context: &Context,
+        options: &ConnectionOptions,
         engine: Engine,
         transport: impl Transport + 'static,
     ) -> Self {
@@ -143,6 +172,8 @@ impl Connection {
             failure: OnceLock::new(),
             asked_name: None,
             ech: None,
+            start: (context.clone(), options.clone()),
+            session_callback: context.session_callback(),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             allows_truncation: context.allows_truncation(),
@@ -192,36 +223,43 @@ impl Connection {
     fn complete_handshake_here(&self, patience: Patience) -> Result<()> {
         self.check_failure()?;
         let mut work = Work::begin(self);
-        while self.is_handshaking() {
-            self.advance(patience, false, &mut work)?;
+        if !self.is_handshaking() {
+            return self.check_failure();
         }
+        while self.is_handshaking() {
+            self.advance(patience, Until::Complete, &mut work)?;
+        }
+        self.report_tls12_session();
+        self.report_sessions();
         self.check_failure()
     }
 
     /// Carries the handshake one round trip further.
-    pub(super) fn advance(
-        &self,
-        patience: Patience,
-        for_early: bool,
-        work: &mut Work,
-    ) -> Result<()> {
-        self.in_handshake_time(patience, |patience| self.step(patience, for_early, work))
+    pub(super) fn advance(&self, patience: Patience, until: Until, work: &mut Work) -> Result<()> {
+        self.in_handshake_time(patience, |patience| self.step(patience, until, work))
     }
 
-    fn step(&self, patience: Patience, for_early: bool, work: &mut Work) -> Result<()> {
+    fn step(&self, patience: Patience, until: Until, work: &mut Work) -> Result<()> {
         self.check_failure()?;
         let _turn = lock(&self.handshaking);
         if !self.is_handshaking() {
             return Ok(());
         }
-        let complete = self.engine().handshake();
+        let mut engine = self.engine();
+        if until != Until::Hello {
+            engine.go_on();
+        }
+        let complete = engine.handshake();
+        let has_paused = until == Until::Hello && engine.client_hello().is_some();
+        drop(engine);
         // What that called back may have forked.
         self.check_process()?;
         self.with_outbox(|outbox| self.deliver(outbox, &complete, patience))?;
         match complete.map_err(|error| self.fail(error))? {
             true => self.conclude(),
+            false if has_paused => Ok(()),
             // Early data is for its reader, before more is waited for.
-            false if for_early && self.engine().early_len() > 0 => Ok(()),
+            false if until == Until::EarlyData && self.engine().early_len() > 0 => Ok(()),
             false => {
                 // All that came is processed: who may receive no more misses nothing.
                 work.check(self, patience)?;
@@ -286,6 +324,7 @@ impl Connection {
     }
 
     fn conclude_read(&self, read: Result<Read>) -> Result<usize> {
+        self.report_sessions();
         match read {
             Ok(Read::Plaintext(count)) => Ok(count),
             Ok(Read::Closed) => Ok(0),

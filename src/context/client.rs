@@ -8,15 +8,23 @@ use rustls::version::TLS13;
 use rustls::{ClientConfig, SignatureScheme};
 
 use super::compression::COMPRESSORS;
-use super::resumption::{self, Kept};
-use super::settings::{Settings, Shown};
+use super::identity::ConfiguredIdentity;
+use super::resumption::{self, Kept, Terms};
+use super::settings::Settings;
+use crate::notes::Notes;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status, explain};
 
 /// How many sessions a client keeps.
 const SESSIONS: usize = 256;
 
-pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
+/// How many sessions its clients keep.
+pub(super) fn sessions(settings: &Settings) -> usize {
+    settings.sessions.unwrap_or(SESSIONS)
+}
+
+/// With what it has to resume: `None` turns resumption off.
+pub(super) fn config(settings: &Settings, kept: Option<Arc<Kept>>) -> Result<ClientConfig> {
     let verifier = Verifier::of_servers(settings.server_policy()?);
     let builder = ClientConfig::builder_with_provider(settings.provider()?);
     if settings.ech.is_some() && !settings.versions().contains(&&TLS13) {
@@ -32,11 +40,7 @@ pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
         .map_err(|error| Error::new(Status::Internal, explain::tls(&error)))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = if settings.identities.is_empty() {
-        builder.with_no_client_auth()
-    } else {
-        builder.with_client_cert_resolver(Arc::new(Identities(settings.identities.clone())))
-    };
+    let mut config = builder.with_client_cert_resolver(presenting(settings.identities.clone()));
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
     config.cert_compressors = COMPRESSORS.to_vec();
@@ -46,17 +50,22 @@ pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
     if let Some(clock) = &settings.clock {
         config.time_provider = Arc::new(clock.clone());
     }
-    config.resumption = match settings.sessions.unwrap_or(SESSIONS) {
-        0 => Resumption::disabled(),
-        count => resumption::of(Arc::new(Kept::sessions(count)), settings.tickets),
+    config.resumption = match kept {
+        None => Resumption::disabled(),
+        Some(kept) => resumption::of(Kept::under(kept, Terms::default()), settings.tickets),
     };
     config.enable_early_data = settings.early_data > 0;
     Ok(config)
 }
 
+/// What presents these identities, the first that fits.
+pub(super) fn presenting(identities: Vec<ConfiguredIdentity>) -> Arc<dyn ResolvesClientCert> {
+    Arc::new(Identities(identities))
+}
+
 /// The identities of a client, in the order in which they were set.
 #[derive(Debug)]
-struct Identities(Vec<Shown>);
+struct Identities(Vec<ConfiguredIdentity>);
 
 impl ResolvesClientCert for Identities {
     /// The first one whose key can sign in a way that the server accepts.  The
@@ -68,10 +77,11 @@ impl ResolvesClientCert for Identities {
         root_hint_subjects: &[&[u8]],
         schemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
+        Notes::certificate_requested();
         self.0
             .iter()
-            .find(|shown| shown.is_for(schemes, root_hint_subjects.iter().copied()))
-            .map(|shown| shown.key.clone())
+            .find(|identity| identity.is_for(schemes, root_hint_subjects.iter().copied()))
+            .map(|identity| identity.key.clone())
     }
 
     fn has_certs(&self) -> bool {

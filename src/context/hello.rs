@@ -2,25 +2,26 @@
 
 use std::sync::Arc;
 
-use rustls::server::ClientHello;
-use rustls::{CipherSuite, NamedGroup, ServerConfig, SignatureScheme};
+use rustls::{CipherSuite, NamedGroup, ServerConfig, SignatureScheme, server};
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Context;
+use super::identity::ConfiguredIdentity;
 use super::names;
 use super::offered::{Offer, first_message};
-use super::settings::{RECORD_HEADER, Shown};
+use super::options::ConnectionOptions;
+use super::settings::RECORD_HEADER;
 use crate::connection::RECORD_PLAINTEXT;
 use crate::{Error, Result, Status};
 
 /// A ClientHello (RFC 8446, section 4.1.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Hello {
-    /// The server that it asks for (SNI, RFC 6066, section 3).
+pub struct ClientHello {
+    /// The server that it requests (SNI, RFC 6066, section 3).
     pub server_name: Option<String>,
     /// The protocols that it offers (ALPN, RFC 7301), best first.
-    pub alpn: Vec<String>,
+    pub alpn: Vec<Vec<u8>>,
     // As numbers: few programs ask for the names.
     versions: Vec<u16>,
     ciphers: Vec<CipherSuite>,
@@ -28,18 +29,22 @@ pub struct Hello {
     signature_schemes: Vec<SignatureScheme>,
 }
 
-impl Hello {
-    fn of(hello: &ClientHello<'_>, offer: &Offer<'_>) -> Self {
+impl ClientHello {
+    fn of(hello: &server::ClientHello<'_>, offer: &Offer<'_>) -> Self {
         let protocols = hello.alpn().into_iter().flatten();
-        let protocols = protocols.map(|name| String::from_utf8_lossy(name).into_owned());
         Self {
             server_name: hello.server_name().map(str::to_owned),
-            alpn: protocols.collect(),
+            alpn: protocols.map(<[u8]>::to_vec).collect(),
             versions: offer.versions().collect(),
             ciphers: hello.cipher_suites().to_vec(),
             groups: hello.named_groups().unwrap_or_default().to_vec(),
             signature_schemes: hello.signature_schemes().to_vec(),
         }
+    }
+
+    /// The numbers of the versions of TLS that it offers, best first, such as 0x0304.
+    pub fn version_numbers(&self) -> &[u16] {
+        &self.versions
     }
 
     /// The versions of TLS that it offers, best first, such as `"1.3"`; those without
@@ -69,50 +74,113 @@ impl Hello {
     }
 }
 
-/// Chooses the context that serves a client; `None`: that of the connection.
-pub type Choose = Arc<dyn Fn(&Hello) -> Result<Option<Context>> + Send + Sync>;
+/// What answers a ClientHello.  The default is the context of the connection, with its
+/// options.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// The context to answer with; `None`: that of the connection.
+    pub context: Option<Context>,
+    /// Options for this connection.  What they do not set, and `None`, stays as it is.
+    pub options: Option<ConnectionOptions>,
+}
+
+impl From<Option<Context>> for Selection {
+    fn from(context: Option<Context>) -> Self {
+        let options = None;
+        Self { context, options }
+    }
+}
+
+impl From<Context> for Selection {
+    fn from(context: Context) -> Self {
+        Some(context).into()
+    }
+}
+
+/// Inspects a ClientHello and selects what answers it.  The alert of an error is sent to
+/// the client; without one, unrecognized_name is.
+pub type HelloCallback = Arc<dyn Fn(&ClientHello) -> Result<Selection> + Send + Sync>;
 
 /// Selects the configuration of a server by the ClientHello.
 pub(crate) struct ConfigSelector {
+    selected: Selected,
+    callback: Option<HelloCallback>,
+}
+
+struct Selected {
     context: Context,
-    choose: Option<Choose>,
+    options: ConnectionOptions,
+}
+
+impl Selected {
+    fn update(&mut self, selection: Selection) {
+        if let Some(context) = selection.context {
+            self.context = context;
+        }
+        if let Some(options) = selection.options {
+            self.options.update(options);
+        }
+    }
 }
 
 impl ConfigSelector {
-    pub(crate) fn new(context: &Context, choose: Option<Choose>) -> Self {
+    pub(crate) fn new(
+        context: &Context,
+        options: &ConnectionOptions,
+        callback: Option<HelloCallback>,
+    ) -> Self {
         Self {
-            context: context.clone(),
-            choose,
+            selected: Selected {
+                context: context.clone(),
+                options: options.clone(),
+            },
+            callback,
         }
+    }
+
+    /// Asks no callback: the program itself inspects the ClientHello.
+    pub(crate) fn forget_callback(&mut self) {
+        self.callback = None;
+    }
+
+    /// Answers with this instead.
+    pub(crate) fn update(&mut self, selection: Selection) {
+        self.selected.update(selection);
+    }
+
+    /// The ClientHello that came in these records.
+    pub(crate) fn read(hello: &server::ClientHello<'_>, records: &[u8]) -> ClientHello {
+        let message = first_message(records).unwrap_or_default();
+        ClientHello::of(hello, &Offer::of(&message))
     }
 
     /// Selects the configuration for a ClientHello, which came in these records.
     pub(crate) fn select(
-        &self,
-        hello: &ClientHello<'_>,
+        &mut self,
+        hello: ClientHello,
         records: &[u8],
     ) -> Result<Adapted, Refusal> {
         const INTERNAL_ERROR: u8 = 80;
         const UNRECOGNIZED_NAME: u8 = 112;
-        let message = first_message(records).unwrap_or_default();
-        let offer = Offer::of(&message);
-        let hello = Hello::of(hello, &offer);
-        let chosen = match &self.choose {
-            Some(choose) => choose(&hello).map_err(|error| {
+        if let Some(callback) = &self.callback {
+            let selection = callback(&hello).map_err(|error| {
                 let alert = error.alert().unwrap_or(UNRECOGNIZED_NAME);
                 Refusal { error, alert }
-            })?,
-            None => None,
-        };
-        let context = chosen.as_ref().unwrap_or(&self.context);
+            })?;
+            self.selected.update(selection);
+        }
+        let Selected { context, options } = &self.selected;
         let internal = |error| Refusal {
             error,
             alert: INTERNAL_ERROR,
         };
         // Building it reports invalid settings, which the checks below rely on.
-        let config = context.server_config().map_err(internal)?;
-        let mut adapted = adapt(&config, context.newest_version(), &offer)?;
-        if let Some(name) = hello.server_name.filter(|name| !context.knows_name(name)) {
+        let config = context.server_config(options).map_err(internal)?;
+        let message = first_message(records).unwrap_or_default();
+        let mut adapted = adapt(&config, context.newest_version(), &Offer::of(&message))?;
+        if let Some(name) = hello.server_name
+            && !context.knows_name(&name, options)
+        {
             let sentence = format!(
                 "a client asked for '{name}', which no identity of this server is for: \
                  use one, or do not require known names"
@@ -122,7 +190,7 @@ impl ConfigSelector {
                 alert: UNRECOGNIZED_NAME,
             });
         }
-        if context.does_without(&hello.alpn) {
+        if context.does_without(&hello.alpn, options) {
             Arc::make_mut(&mut adapted.config).alpn_protocols.clear();
         }
         Ok(adapted)
@@ -195,15 +263,15 @@ pub(super) enum Fit {
     Exact,
 }
 
-pub(super) fn fit(shown: &Shown, name: &str) -> Fit {
+pub(super) fn fit(identity: &ConfiguredIdentity, name: &str) -> Fit {
     let Ok(asked) = ServerName::try_from(name) else {
         return Fit::None;
     };
-    let leaf = CertificateDer::from(shown.leaf.der());
-    let parsed = rustls::server::ParsedCertificate::try_from(&leaf);
+    let leaf = CertificateDer::from(identity.leaf.der());
+    let parsed = server::ParsedCertificate::try_from(&leaf);
     let is_for = parsed.is_ok_and(|leaf| rustls::client::verify_server_name(&leaf, &asked).is_ok());
     let is_exact = |known: &String| known.eq_ignore_ascii_case(name.trim_end_matches('.'));
-    match (is_for, shown.leaf.names().iter().any(is_exact)) {
+    match (is_for, identity.leaf.names().iter().any(is_exact)) {
         (false, _) => Fit::None,
         (true, false) => Fit::Wildcard,
         (true, true) => Fit::Exact,

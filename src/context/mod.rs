@@ -1,19 +1,25 @@
 //! What connections share: trust, identities, and the rules of the protocol.
 
+mod ciphers;
 mod client;
 mod clock;
 mod compression;
 mod hello;
+mod identity;
 mod keylog;
 mod names;
 mod offered;
+mod options;
 mod resumption;
 mod sealed;
 mod server;
 mod sessions;
 mod settings;
+mod setup;
 mod signing;
+mod store;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -24,16 +30,21 @@ use rustls_pki_types::UnixTime;
 use clock::Clock;
 pub use clock::Now;
 pub(crate) use hello::{Adapted, ConfigSelector, adapt};
-pub use hello::{Choose, Hello};
+pub use hello::{ClientHello, HelloCallback, Selection};
 pub use keylog::KeyLogLine;
 use keylog::Sink;
+pub use names::{cipher_names, group_names, scheme_names};
 pub(crate) use names::{of_cipher, of_group, of_scheme};
 pub(crate) use offered::{Offer, first_message};
-pub use resumption::Session;
-pub(crate) use resumption::Ticket;
+pub(crate) use options::ClientStart;
+pub use options::ConnectionOptions;
+use options::Remembered;
+pub use resumption::{Session, SessionCallback};
+pub(crate) use resumption::{SessionFacts, Ticket, Tls12Session};
 use sessions::TicketKey;
 pub use settings::{ClientAuth, Version};
 use settings::{PeerCheck, Settings};
+pub use store::{MOST_STORED, SessionStore};
 
 use crate::fork::PerProcess;
 use crate::pki::{Certificate, Crl, Identity};
@@ -48,9 +59,9 @@ use crate::{CertificateProblem, Error, Result, Status};
 /// from it.  To change something, such as a renewed certificate, make a new
 /// context and use that for new connections; the old ones keep theirs.
 ///
-/// A setter that fails poisons the context: every later connection fails with
-/// the same error.  So a program that forgets to check a setter ends up with
-/// no connection, never with a weaker one.
+/// A setter that fails changes nothing, and poisons the context: every later
+/// connection fails with the same error, until [`Self::clear_error`].  So a program
+/// that forgets to check a setter ends up with no connection, never with a weaker one.
 ///
 /// In a forked child a context works on, with ticket keys and sessions of its own, unless
 /// ticket keys were added.  See [`after_fork_in_child`](crate::after_fork_in_child).
@@ -68,6 +79,9 @@ struct Inner {
     /// From the first connection on, so that no connection waits for a lock here: in a
     /// forked child it might never be released.
     sealed: OnceLock<Settings>,
+    /// Why the first setter failed that did, while the context is set up.
+    setup_failure: Mutex<Option<Error>>,
+    /// The same from the first connection on, and of setters that come later.
     failure: OnceLock<Error>,
     /// Every process makes its own, with ticket keys and sessions of its own.
     built: PerProcess<Built>,
@@ -79,6 +93,9 @@ struct Built {
     client: OnceLock<Arc<ClientConfig>>,
     server: OnceLock<Arc<ServerConfig>>,
     offline: OnceLock<Arc<Policy>>,
+    client_sessions: OnceLock<Option<Arc<resumption::Kept>>>,
+    /// The latest identities of single connections.
+    identities: Mutex<VecDeque<Remembered>>,
     /// Held while one of them is made.
     building: Mutex<()>,
 }
@@ -136,24 +153,18 @@ impl Context {
     /// old and does not list it, or the chain is refused with
     /// [`Status::CertificateRevoked`].
     pub fn add_crls(&self, path: &Path) -> Result<()> {
-        self.set(|settings| {
-            let mut crls = Crl::load_all(path)?.into_iter();
-            crls.try_for_each(|crl| settings.add_crl(&crl))
-        })
+        self.set(|settings| settings.add_crls(&Crl::load_all(path)?))
     }
 
     /// Checks revocation with the CRLs in PEM text or DER, as [`Self::add_crls`]
     /// does.
     pub fn add_crls_bytes(&self, content: &[u8]) -> Result<()> {
-        self.set(|settings| {
-            let mut crls = Crl::all_from_bytes(content)?.into_iter();
-            crls.try_for_each(|crl| settings.add_crl(&crl))
-        })
+        self.set(|settings| settings.add_crls(&Crl::all_from_bytes(content)?))
     }
 
     /// Checks revocation with this CRL, as [`Self::add_crls`] does.
     pub fn add_crl(&self, crl: &Crl) -> Result<()> {
-        self.set(|settings| settings.add_crl(crl))
+        self.set(|settings| settings.add_crls(std::slice::from_ref(crl)))
     }
 
     /// Says how strictly the CRLs are applied.
@@ -203,9 +214,12 @@ impl Context {
         self.set(|settings| settings.set_versions(min, max))
     }
 
-    /// Allows only these cipher suites, by their IANA names.  Those of TLS 1.3 and
-    /// those of TLS 1.2 are separate: with none of a version, that version is not
-    /// spoken.
+    /// Allows only these cipher suites, best first, by IANA's names or by OpenSSL's.
+    ///
+    /// A list limits the versions whose suites it names: TLS 1.3 and TLS 1.2 have none in
+    /// common, and the suites of a version that it does not name stay as they are.  So a
+    /// list of TLS 1.3 suites alone does not switch TLS 1.2 off:
+    /// [`Self::set_versions`] does.
     pub fn set_ciphers(&self, names: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_ciphers(names))
     }
@@ -258,7 +272,11 @@ impl Context {
     /// this replaces the system's roots.
     ///
     /// `certificate` is the SHA-256 of its DER in hex, with or without colons, or the path
-    /// of a file that holds one certificate, PEM or DER.
+    /// of a file that holds one certificate, PEM or DER.  Its key may be of every kind that
+    /// [`insecure_no_verify`](Self::insecure_no_verify) allows.
+    ///
+    /// Fails with [`Status::Parse`] where a file holds several certificates, since each of
+    /// them would be trusted.
     pub fn trust_certificate(&self, certificate: &str) -> Result<()> {
         self.set(|settings| settings.trust_certificate(certificate))
     }
@@ -313,13 +331,22 @@ impl Context {
         })
     }
 
-    /// Has `choose` look at every ClientHello and choose the context that
-    /// answers.  What it fails with ends the connection, and the client hears
-    /// the alert of the error where it has one ([`Error::from_alert`]), and else
-    /// that its name is not recognized.
-    pub fn set_choose(&self, choose: Choose) -> Result<()> {
+    /// Has `callback` inspect every ClientHello and select what answers it.  An error ends
+    /// the connection, and its alert is sent to the client ([`Error::from_alert`]);
+    /// without one, unrecognized_name is.
+    pub fn set_hello(&self, callback: HelloCallback) -> Result<()> {
         self.set(|settings| {
-            settings.choose = Some(choose);
+            settings.hello = Some(callback);
+            Ok(())
+        })
+    }
+
+    /// Has `callback` take each session that servers give the clients of this context:
+    /// every ticket of TLS 1.3, and the session of TLS 1.2.  It is called when the session
+    /// has come, in the call that received it, which holds nothing locked.
+    pub fn set_session(&self, callback: SessionCallback) -> Result<()> {
+        self.set(|settings| {
+            settings.session = Some(callback);
             Ok(())
         })
     }
@@ -392,9 +419,24 @@ impl Context {
             let sentence = "a context shares its sessions with itself already: name another one";
             return Err(self.refuse(Error::new(Status::Argument, sentence)));
         }
+        // Before the other context is changed, which keeps its sessions in another way then.
+        self.set(|_| Ok(()))?;
         let shared = other.shared_sessions();
         self.set(|settings| {
             settings.shared_sessions = Some(shared?);
+            Ok(())
+        })
+    }
+
+    /// Has a server keep its sessions in a store of the program, encrypted with the ticket
+    /// keys of the context, instead of in tickets: servers with the same keys and demands
+    /// resume each other's sessions, and early data is accepted by one of them, once.
+    ///
+    /// Needs [`Self::add_ticket_key`].  A server with a verify callback shares no sessions
+    /// with other contexts, since nobody can tell what it demands.
+    pub fn set_session_store(&self, store: Arc<dyn SessionStore>) -> Result<()> {
+        self.set(|settings| {
+            settings.session_store = Some(store);
             Ok(())
         })
     }
@@ -450,8 +492,9 @@ impl Context {
         })
     }
 
-    /// Where a certificate has no alternative names at all, takes its only
-    /// common name for the name, as before RFC 9525.
+    /// Where a certificate has no subjectAltName, or an empty one, accepts its only
+    /// common name as a DNS name, if every name constraint of its path permits that.
+    /// Never for an address (RFC 9525, section 1.4).
     pub fn allow_common_name(&self) -> Result<()> {
         self.set(|settings| {
             settings.allow_common_name = true;
@@ -469,6 +512,13 @@ impl Context {
     }
 
     /// Accepts any certificate.  Insecure: anybody can be the peer.
+    ///
+    /// The peer still proves that it has the certificate's private key, which takes a
+    /// kind of key that handshakes can be verified with: beside those of verified peers,
+    /// RSA with 512 to 16384 bits, RSASSA-PSS in TLS 1.3, curves that are given by the
+    /// numbers of P-256, P-384 or P-521, and secp256k1 in the certificates of TLS 1.2
+    /// clients.  Other keys, and what is no X.509 certificate, make the handshake fail
+    /// with [`Status::Certificate`].
     pub fn insecure_no_verify(&self) -> Result<()> {
         self.set(|settings| {
             settings.weaken(PeerCheck::Nothing);
@@ -523,7 +573,7 @@ impl Context {
                 UnixTime::since_unix_epoch(Duration::from_secs(seconds))
             }
         };
-        let policy = self.seal(|built| &built.offline, Settings::server_policy)?;
+        let policy = self.build(|built| &built.offline, Settings::server_policy)?;
         let verify = |purpose| policy.verify(chain, name, purpose, now);
         let is_purpose =
             |error: &Error| error.certificate_problem() == Some(CertificateProblem::WrongUsage);
@@ -536,42 +586,6 @@ impl Context {
                 outcome => outcome,
             },
         }
-    }
-
-    /// Poisons the context with an error that a binding found before it could
-    /// call a setter, and gives the error back.
-    pub fn refuse(&self, error: Error) -> Error {
-        self.inner.failure.get_or_init(|| error).clone()
-    }
-
-    /// The error that poisoned the context.
-    pub fn error(&self) -> Option<Error> {
-        self.inner.failure.get().cloned()
-    }
-
-    fn set(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
-        let in_use = || {
-            let sentence = "the context is in use, so it cannot be changed any more: \
-                            make a new context for new connections";
-            Error::new(Status::State, sentence)
-        };
-        let outcome = match self.unsealed() {
-            Some(mut settings) => change(&mut settings),
-            None => Err(in_use()),
-        };
-        outcome.inspect_err(|error| {
-            self.refuse(error.clone());
-        })
-    }
-
-    /// The settings while they can be changed; none when the context is in use.
-    fn unsealed(&self) -> Option<MutexGuard<'_, Settings>> {
-        let is_sealed = || self.inner.sealed.get().is_some();
-        if is_sealed() {
-            return None;
-        }
-        let settings = lock(&self.inner.settings);
-        (!is_sealed()).then_some(settings)
     }
 }
 

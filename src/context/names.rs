@@ -79,6 +79,10 @@ pub(crate) fn of_scheme(scheme: SignatureScheme) -> String {
         SignatureScheme::ECDSA_NISTP521_SHA512 => "ecdsa_secp521r1_sha512",
         SignatureScheme::ED25519 => "ed25519",
         SignatureScheme::ED448 => "ed448",
+        // rustls has no names for these.
+        SignatureScheme::Unknown(0x0809) => "rsa_pss_pss_sha256",
+        SignatureScheme::Unknown(0x080a) => "rsa_pss_pss_sha384",
+        SignatureScheme::Unknown(0x080b) => "rsa_pss_pss_sha512",
         other => return format!("{other:?}").to_ascii_lowercase(),
     };
     name.to_owned()
@@ -127,32 +131,79 @@ pub(super) fn every_scheme() -> impl Iterator<Item = (&'static str, SignatureSch
     every.map(|(name, scheme)| (name.as_str(), *scheme))
 }
 
-/// The suites with these names, in this order.
+/// The IANA names of the cipher suites that can be negotiated.
+pub fn cipher_names() -> Vec<&'static str> {
+    every(&CIPHERS)
+}
+
+/// The IANA names of the key exchange groups that can be negotiated.
+pub fn group_names() -> Vec<&'static str> {
+    every(&GROUPS)
+}
+
+/// The IANA names of the signature schemes that handshakes can be signed with.
+pub fn scheme_names() -> Vec<&'static str> {
+    every(&SCHEMES)
+}
+
+fn every<T>(known: &'static [(String, T)]) -> Vec<&'static str> {
+    known.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// OpenSSL's names for cipher suites of TLS 1.2; those of TLS 1.3 have IANA's.
+const OPENSSL_CIPHERS: [(&str, &str); 6] = [
+    (
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    ),
+    (
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    ),
+    (
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    ),
+    (
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    ),
+    (
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    ),
+    (
+        "ECDHE-RSA-CHACHA20-POLY1305",
+        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+    ),
+];
+
+/// NIST's names for groups.
+const NIST_GROUPS: [(&str, &str); 2] = [("P-256", "secp256r1"), ("P-384", "secp384r1")];
+
+/// The suites with these names, IANA's or OpenSSL's, in this order.
 pub(super) fn ciphers(names: &[&str]) -> Result<Vec<SupportedCipherSuite>> {
-    find(names, &CIPHERS, "cipher suite")
+    find(names, &CIPHERS, &OPENSSL_CIPHERS, "cipher suite")
 }
 
 /// The groups with these names, in this order.  NIST's curves may have NIST's
 /// names.
 pub(super) fn groups(names: &[&str]) -> Result<Vec<&'static dyn SupportedKxGroup>> {
-    let names: Vec<_> = names.iter().map(|name| without_alias(name)).collect();
-    find(&names, &GROUPS, "key exchange group")
+    find(names, &GROUPS, &NIST_GROUPS, "key exchange group")
 }
 
 /// The signature schemes with these names, in this order.
 pub(super) fn schemes(names: &[&str]) -> Result<Vec<SignatureScheme>> {
-    find(names, &SCHEMES, "signature scheme")
+    find(names, &SCHEMES, &[], "signature scheme")
 }
 
-fn without_alias(name: &str) -> &str {
-    match name.to_ascii_lowercase().as_str() {
-        "p-256" => "secp256r1",
-        "p-384" => "secp384r1",
-        _ => name,
-    }
-}
-
-fn find<T: Copy>(names: &[&str], known: &[(String, T)], what: &str) -> Result<Vec<T>> {
+/// What these names stand for, each once, in the order in which they come first.
+fn find<T: Copy>(
+    names: &[&str],
+    known: &[(String, T)],
+    aliases: &[(&str, &str)],
+    what: &str,
+) -> Result<Vec<T>> {
     let list = || {
         let names: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
         names.join(", ")
@@ -161,17 +212,24 @@ fn find<T: Copy>(names: &[&str], known: &[(String, T)], what: &str) -> Result<Ve
         let sentence = format!("no {what} is given: choose from {}", list());
         return Err(Error::new(Status::Argument, sentence));
     }
-    let one = |name: &&str| {
-        let found = known
+    let mut found = Vec::with_capacity(names.len());
+    for given in names {
+        let mut others = aliases.iter();
+        let alias = others.find(|(alias, _)| alias.eq_ignore_ascii_case(given));
+        let name = alias.map_or(*given, |(_, name)| name);
+        let index = known
             .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| *value).ok_or_else(|| {
-            let shown = quoted(name);
+            .position(|(known, _)| known.eq_ignore_ascii_case(name));
+        let index = index.ok_or_else(|| {
+            let shown = quoted(given);
             let sentence = format!("{shown} is not a {what} here: choose from {}", list());
             Error::new(Status::Argument, sentence)
-        })
-    };
-    names.iter().map(one).collect()
+        })?;
+        if !found.contains(&index) {
+            found.push(index);
+        }
+    }
+    Ok(found.into_iter().map(|index| known[index].1).collect())
 }
 
 #[cfg(test)]
@@ -205,5 +263,36 @@ mod tests {
         assert!(error.to_string().contains("X25519MLKEM768, "), "{error}");
         assert_eq!(groups(&["P-256", "X25519"]).unwrap().len(), 2);
         assert!(ciphers(&[]).is_err());
+    }
+
+    #[test]
+    fn every_cipher_suite_of_tls_1_2_has_its_name_in_openssl() {
+        for (name, suite) in CIPHERS.iter().filter(|(name, _)| name.contains("_WITH_")) {
+            let alias = OPENSSL_CIPHERS.iter().find(|(_, iana)| iana == name);
+            let (openssl, _) = alias.unwrap_or_else(|| panic!("{name}"));
+            for spelling in [(*openssl).to_owned(), openssl.to_ascii_lowercase()] {
+                assert_eq!(ciphers(&[&spelling]).unwrap(), [*suite], "{spelling}");
+            }
+        }
+    }
+
+    #[test]
+    fn list_that_names_a_suite_twice_has_it_once() {
+        let both = [
+            "TLS_AES_128_GCM_SHA256",
+            "ECDHE-RSA-AES128-GCM-SHA256",
+            "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+            "tls_aes_128_gcm_sha256",
+        ];
+        assert_eq!(ciphers(&both).unwrap().len(), 2);
+        assert_eq!(groups(&["P-256", "secp256r1"]).unwrap().len(), 1);
+        assert_eq!(schemes(&["ed25519", "Ed25519"]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn every_name_that_is_listed_is_accepted() {
+        assert_eq!(ciphers(&cipher_names()).unwrap().len(), CIPHERS.len());
+        assert_eq!(groups(&group_names()).unwrap().len(), GROUPS.len());
+        assert_eq!(schemes(&scheme_names()).unwrap().len(), SCHEMES.len());
     }
 }

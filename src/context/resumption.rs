@@ -2,19 +2,21 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+use rustls::NamedGroup;
 use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls12Resumption,
     Tls13ClientSessionValue,
 };
-use rustls::{ClientConfig, NamedGroup};
 use rustls_pki_types::ServerName;
 
+use super::settings::Version;
 use super::{Context, lock};
-use crate::Result;
 use crate::fork::{Origin, PerProcess};
 use crate::notes::Notes;
+use crate::{Error, Result, Status};
 
 /// How many tickets are kept of one server: the latest.
 const TICKETS: usize = 8;
@@ -37,61 +39,130 @@ const TICKETS: usize = 8;
 /// [`Connection::client_in`]: crate::Connection::client_in
 #[derive(Clone)]
 pub struct Session {
-    pub(crate) context: Context,
-    kept: Arc<PerProcess<OnceLock<InProcess>>>,
+    context: Context,
+    kept: Arc<PerProcess<OnceLock<Arc<Kept>>>>,
+    facts: Option<Arc<SessionFacts>>,
 }
 
-/// What a session is in one process.
-struct InProcess {
-    config: Arc<ClientConfig>,
-    kept: Arc<Kept>,
+/// Takes a session that came.
+pub type SessionCallback = Arc<dyn Fn(Session) + Send + Sync>;
+
+/// What the connection agreed on that a session came from.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionFacts {
+    pub(crate) version: Version,
+    pub(crate) cipher: &'static str,
+    pub(crate) alpn: Option<String>,
+    pub(crate) server_name: Option<String>,
 }
 
 impl Session {
     /// A session with nothing in it, for connections of this context, which it
     /// seals.
     pub fn new(context: &Context) -> Result<Self> {
+        context.client_config()?;
+        Ok(Self {
+            context: context.clone(),
+            kept: Arc::default(),
+            facts: None,
+        })
+    }
+
+    /// A session with what a connection of this context received: none if there is nothing
+    /// to resume with, or nothing any more.
+    pub(crate) fn received(
+        context: &Context,
+        facts: SessionFacts,
+        tickets: &[Arc<Ticket>],
+        tls12: Option<&Tls12Session>,
+    ) -> Option<Self> {
+        let kept = Kept::new(1);
+        for ticket in tickets.iter().filter(|ticket| ticket.is_left()) {
+            kept.add(ticket.clone());
+        }
+        if let Some(session) = tls12 {
+            let (value, is_extended) = (session.value.clone(), session.is_extended);
+            kept.change(session.key.clone(), |server| {
+                server.tls12 = Some((value, is_extended));
+            });
+        }
+        if kept.servers().names.is_empty() {
+            return None;
+        }
         let session = Self {
             context: context.clone(),
             kept: Arc::default(),
+            facts: Some(Arc::new(facts)),
         };
-        session.config()?;
-        Ok(session)
+        session.kept.here().get_or_init(|| Arc::new(kept));
+        Some(session)
     }
 
-    /// The configuration of clients that are resumed with what is in here.
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>> {
-        let here = self.kept.here();
-        if let Some(here) = here.get() {
-            return Ok(here.config.clone());
+    /// The version of the connection that it came from; `None` for [`Self::new`], here and
+    /// below.
+    pub fn version(&self) -> Option<Version> {
+        self.facts.as_ref().map(|facts| facts.version)
+    }
+
+    /// The cipher suite of that connection, by its IANA name.
+    pub fn cipher(&self) -> Option<&'static str> {
+        self.facts.as_ref().map(|facts| facts.cipher)
+    }
+
+    /// The ALPN protocol of that connection, which early data has to be of, too (RFC 8446,
+    /// section 4.2.10).
+    pub fn alpn(&self) -> Option<&str> {
+        self.facts.as_ref()?.alpn.as_deref()
+    }
+
+    /// The server's name as that connection verified it.
+    pub fn server_name(&self) -> Option<&str> {
+        self.facts.as_ref()?.server_name.as_deref()
+    }
+
+    /// How many bytes of early data the latest ticket allows (RFC 8446, section 4.6.1); 0
+    /// for none.
+    pub fn max_early_data(&self) -> u32 {
+        let servers = self.kept_here().servers();
+        // It is of one server.
+        let mut tickets = servers
+            .by_name
+            .values()
+            .flat_map(|server| server.tickets.iter().rev());
+        tickets
+            .find(|ticket| ticket.is_left())
+            .and_then(|ticket| Some(ticket.session().as_ref()?.max_early_data_size()))
+            .unwrap_or(0)
+    }
+
+    /// Where a connection of this context finds what it can resume, which has to be the
+    /// session's: only its connections share the verifier that rustls asks for.
+    pub(super) fn store(&self, context: &Context) -> Result<Arc<Kept>> {
+        if !Arc::ptr_eq(&self.context.inner, &context.inner) {
+            let sentence = "the session is of another context: a session is only resumed with \
+                            the checks that it was made under";
+            return Err(Error::new(Status::Argument, sentence));
         }
-        let kept = Arc::new(Kept::new(1));
-        // It shares the verifier and the identities: with others rustls would not
-        // resume.
-        let mut config = (*self.context.client_config()?).clone();
-        config.resumption = of(kept.clone(), self.context.tickets());
-        let config = Arc::new(config);
-        Ok(here
-            .get_or_init(|| InProcess { config, kept })
-            .config
-            .clone())
+        Ok(self.kept_here().clone())
+    }
+
+    fn kept_here(&self) -> &Arc<Kept> {
+        let here = self.kept.here();
+        here.get_or_init(|| Arc::new(Kept::new(1)))
     }
 
     /// What a connection could be resumed with: for how many seconds each ticket
     /// is good, from when it came, the latest last.  0 stands for a session of TLS
     /// 1.2 that the server keeps itself.
     pub fn lifetimes(&self) -> Vec<u32> {
-        let Some(here) = self.kept.here().get() else {
-            return Vec::new();
-        };
-        let servers = here.kept.servers();
+        let servers = self.kept_here().servers();
         let kept = servers.by_name.values();
         kept.flat_map(Server::lifetimes).collect()
     }
 }
 
 /// Resumption from a store, without the tickets of TLS 1.2 where `tickets` is 0.
-pub(super) fn of(kept: Arc<Kept>, tickets: usize) -> Resumption {
+pub(super) fn of(kept: Arc<dyn ClientSessionStore>, tickets: usize) -> Resumption {
     let tls12 = match tickets {
         0 => Tls12Resumption::SessionIdOnly,
         _ => Tls12Resumption::SessionIdOrTickets,
@@ -109,6 +180,9 @@ impl fmt::Debug for Session {
 /// of it.
 pub(crate) struct Ticket {
     origin: Origin,
+    key: Key,
+    /// How many stores have it: that of a context, and those of sessions.
+    stores: AtomicUsize,
     /// None once it is used.
     session: Mutex<Option<Tls13ClientSessionValue>>,
     /// Found out when somebody asks.
@@ -116,9 +190,11 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    fn new(session: Tls13ClientSessionValue) -> Arc<Self> {
+    fn new(key: Key, session: Tls13ClientSessionValue) -> Arc<Self> {
         Arc::new(Self {
             origin: Origin::here(),
+            key,
+            stores: AtomicUsize::new(0),
             session: Mutex::new(Some(session)),
             lifetime: OnceLock::new(),
         })
@@ -134,14 +210,33 @@ impl Ticket {
         *self.lifetime.get_or_init(find)
     }
 
-    /// Takes it out of the store.  The connection that it came on, where there still
-    /// is one, keeps its lifetime and not its secrets.
+    /// Whether it was not used yet.
+    fn is_left(&self) -> bool {
+        self.origin.is_here() && self.session().is_some()
+    }
+
+    /// Takes it to use it, out of every store.  The connection that it came on, where there
+    /// still is one, keeps its lifetime and not its secrets.
     fn take(self: Arc<Self>) -> Option<Tls13ClientSessionValue> {
         if Arc::strong_count(&self) > 1 {
             self.lifetime();
         }
         self.session().take()
     }
+
+    /// Takes it out of one store.
+    fn release(self: Arc<Self>) {
+        if self.stores.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.take();
+        }
+    }
+}
+
+/// What a server of TLS 1.2 gave a connection to resume with.
+pub(crate) struct Tls12Session {
+    key: Key,
+    value: Tls12ClientSessionValue,
+    is_extended: bool,
 }
 
 /// For how many seconds a session is good.  rustls tells it nowhere but in the
@@ -196,7 +291,8 @@ struct Server {
 impl Server {
     fn lifetimes(&self) -> impl Iterator<Item = u32> {
         let tls12 = self.tls12.iter().map(|(session, _)| lifetime(session));
-        tls12.chain(self.tickets.iter().map(|ticket| ticket.lifetime()))
+        let tickets = self.tickets.iter().filter(|ticket| ticket.is_left());
+        tls12.chain(tickets.map(|ticket| ticket.lifetime()))
     }
 }
 
@@ -205,7 +301,7 @@ impl Drop for Server {
         // A thread of the parent may have held a lock of it when a child was forked, which
         // frees its copy.
         let here = self.tickets.drain(..).filter(|one| one.origin.is_here());
-        here.for_each(|ticket| drop(ticket.take()));
+        here.for_each(Ticket::release);
     }
 }
 
@@ -218,13 +314,29 @@ pub(super) struct Kept {
 
 #[derive(Default)]
 struct Servers {
-    by_name: HashMap<ServerName<'static>, Server>,
+    by_name: HashMap<Key, Server>,
     /// The one that has been known longest first.
-    names: VecDeque<ServerName<'static>>,
+    names: VecDeque<Key>,
+}
+
+/// A server, as far as its sessions can be resumed by a connection.
+type Key = (ServerName<'static>, Terms);
+
+/// What has to be the same, beside the name that rustls has, for a session to be resumed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Terms {
+    /// The name that the certificate was verified for, if that is another one: a session is
+    /// resumed without verifying it again.
+    pub(super) verified: Option<ServerName<'static>>,
+    /// Whether no name is requested: servers resume sessions under the same name only.
+    pub(super) is_nameless: bool,
+    /// The number of the identity that the connection has of its own.
+    pub(super) identity: Option<u64>,
 }
 
 impl Kept {
-    fn new(most: usize) -> Self {
+    /// Room for so many servers.
+    pub(super) fn new(most: usize) -> Self {
         Self {
             servers: Mutex::default(),
             most,
@@ -236,11 +348,27 @@ impl Kept {
         Self::new(count.div_ceil(TICKETS))
     }
 
+    /// The sessions that can be resumed under these terms.
+    pub(super) fn under(kept: Arc<Self>, terms: Terms) -> Arc<dyn ClientSessionStore> {
+        Arc::new(Under { kept, terms })
+    }
+
     fn servers(&self) -> MutexGuard<'_, Servers> {
         lock(&self.servers)
     }
 
-    fn change(&self, name: ServerName<'static>, change: impl FnOnce(&mut Server)) {
+    fn add(&self, ticket: Arc<Ticket>) {
+        ticket.stores.fetch_add(1, Ordering::AcqRel);
+        self.change(ticket.key.clone(), |server| {
+            if server.tickets.len() == TICKETS {
+                let oldest = server.tickets.pop_front();
+                oldest.into_iter().for_each(Ticket::release);
+            }
+            server.tickets.push_back(ticket);
+        });
+    }
+
+    fn change(&self, name: Key, change: impl FnOnce(&mut Server)) {
         let mut servers = self.servers();
         if let Some(server) = servers.by_name.get_mut(&name) {
             return change(server);
@@ -254,31 +382,53 @@ impl Kept {
     }
 }
 
-impl ClientSessionStore for Kept {
+/// Sessions under the terms of a connection.
+#[derive(Debug)]
+struct Under {
+    kept: Arc<Kept>,
+    terms: Terms,
+}
+
+impl Under {
+    fn key(&self, name: &ServerName<'_>) -> Key {
+        (name.to_owned(), self.terms.clone())
+    }
+}
+
+impl ClientSessionStore for Under {
     fn set_kx_hint(&self, server_name: ServerName<'static>, group: NamedGroup) {
-        self.change(server_name, |server| server.group = Some(group));
+        let key = self.key(&server_name);
+        self.kept.change(key, |server| server.group = Some(group));
     }
 
     fn kx_hint(&self, server_name: &ServerName<'_>) -> Option<NamedGroup> {
-        self.servers().by_name.get(server_name)?.group
+        let key = self.key(server_name);
+        self.kept.servers().by_name.get(&key)?.group
     }
 
     fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {
         let is_extended = Notes::extended_master_secret().unwrap_or_default();
-        self.change(server_name, |server| {
-            server.tls12 = Some((value, is_extended))
-        });
+        let key = self.key(&server_name);
+        Notes::tls12_session(Arc::new(Tls12Session {
+            key: key.clone(),
+            value: value.clone(),
+            is_extended,
+        }));
+        self.kept
+            .change(key, |server| server.tls12 = Some((value, is_extended)));
     }
 
     fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        let servers = self.servers();
-        let (session, is_extended) = servers.by_name.get(server_name)?.tls12.clone()?;
+        let servers = self.kept.servers();
+        let server = servers.by_name.get(&self.key(server_name))?;
+        let (session, is_extended) = server.tls12.clone()?;
         Notes::set_extended_master_secret(is_extended);
         Some(session)
     }
 
     fn remove_tls12_session(&self, server_name: &ServerName<'static>) {
-        if let Some(server) = self.servers().by_name.get_mut(server_name) {
+        let key = self.key(server_name);
+        if let Some(server) = self.kept.servers().by_name.get_mut(&key) {
             server.tls12 = None;
         }
     }
@@ -288,24 +438,24 @@ impl ClientSessionStore for Kept {
         server_name: ServerName<'static>,
         value: Tls13ClientSessionValue,
     ) {
-        let ticket = Ticket::new(value);
+        let ticket = Ticket::new(self.key(&server_name), value);
         Notes::ticket(ticket.clone());
-        self.change(server_name, |server| {
-            if server.tickets.len() == TICKETS {
-                server.tickets.pop_front().map(Ticket::take);
-            }
-            server.tickets.push_back(ticket);
-        });
+        self.kept.add(ticket);
     }
 
     fn take_tls13_ticket(
         &self,
         server_name: &ServerName<'static>,
     ) -> Option<Tls13ClientSessionValue> {
-        let mut servers = self.servers();
-        let ticket = servers.by_name.get_mut(server_name)?.tickets.pop_back()?;
+        let mut servers = self.kept.servers();
+        let server = servers.by_name.get_mut(&self.key(server_name))?;
+        // Some may have been used out of another store.
+        let session = loop {
+            if let Some(session) = server.tickets.pop_back()?.take() {
+                break session;
+            }
+        };
         drop(servers);
-        let session = ticket.take()?;
         Notes::max_early_data(session.max_early_data_size());
         Some(session)
     }

@@ -6,15 +6,40 @@ use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::UnixTime;
 
 use super::hello::{self, ConfigSelector};
+use super::options::ConnectionOptions;
+use super::resumption::{Kept, SessionCallback};
 use super::sessions::{self, Sessions};
 use super::settings::{PeerCheck, Settings};
 use super::{Built, Context, client, lock, server};
 use crate::{Error, Result, Status};
 
 impl Context {
+    /// Seals the context, as its first connection does: from then on no setter succeeds.
+    /// Fails with the error of a setter that failed.
+    pub fn seal(&self) -> Result<()> {
+        self.sealed().map(drop)
+    }
+
     /// The configuration of clients; the first call seals the context.
     pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>> {
-        self.seal(|built| &built.client, client::config)
+        self.build(
+            |built| &built.client,
+            |settings| client::config(settings, self.client_sessions()),
+        )
+    }
+
+    /// The sessions of its clients; none if resumption is off.
+    pub(super) fn client_sessions(&self) -> Option<Arc<Kept>> {
+        let kept = self.built().client_sessions.get_or_init(|| {
+            let count = self.with_settings(client::sessions);
+            (count > 0).then(|| Arc::new(Kept::sessions(count)))
+        });
+        kept.clone()
+    }
+
+    /// What was made of the settings in this process.
+    pub(super) fn built(&self) -> &Built {
+        self.inner.built.here()
     }
 
     /// The time at which certificates have to be valid.
@@ -23,9 +48,17 @@ impl Context {
         clock.map_or_else(UnixTime::now, |clock| clock.tell())
     }
 
-    /// The configuration of servers; the first call seals the context.
-    pub(crate) fn server_config(&self) -> Result<Arc<ServerConfig>> {
-        self.seal(|built| &built.server, server::config)
+    /// The configuration of a server with these options; the first call seals the context.
+    pub(crate) fn server_config(&self, options: &ConnectionOptions) -> Result<Arc<ServerConfig>> {
+        let has_none = |settings: &Settings| settings.identities.is_empty();
+        if options.identity().is_none() && has_none(self.sealed()?) {
+            let sentence = "a server needs a certificate and its key: use an identity before \
+                            accepting connections";
+            return Err(Error::new(Status::State, sentence));
+        }
+        let mut config = self.build(|built| &built.server, server::config)?;
+        options.apply(&mut config);
+        Ok(config)
     }
 
     /// The newest version of TLS that it has, by its number.
@@ -39,30 +72,38 @@ impl Context {
 
     /// Returns what selects the configuration of a server, if the ClientHello does.  Seals
     /// the context.
-    pub(crate) fn config_selector(&self) -> Result<Option<ConfigSelector>> {
+    pub(crate) fn config_selector(
+        &self,
+        options: &ConnectionOptions,
+    ) -> Result<Option<ConfigSelector>> {
         let settings = self.sealed()?;
-        let has_optional_alpn = settings.alpn_is_optional && !settings.alpn.is_empty();
-        if settings.choose.is_none() && !settings.require_known_name && !has_optional_alpn {
+        let has_optional_alpn =
+            settings.alpn_is_optional && !options.alpn().unwrap_or(&settings.alpn).is_empty();
+        if settings.hello.is_none() && !settings.require_known_name && !has_optional_alpn {
             return Ok(None);
         }
-        Ok(Some(ConfigSelector::new(self, settings.choose.clone())))
+        let callback = settings.hello.clone();
+        Ok(Some(ConfigSelector::new(self, options, callback)))
     }
 
-    /// Whether a client that asks for this name may be answered.
-    pub(crate) fn knows_name(&self, name: &str) -> bool {
+    /// Whether a client that requests this name may be answered with these options.
+    pub(crate) fn knows_name(&self, name: &str, options: &ConnectionOptions) -> bool {
         self.with_settings(|settings| {
-            let mut identities = settings.identities.iter();
+            let is_for = |identity| hello::fit(identity, name) != hello::Fit::None;
             !settings.require_known_name
-                || identities.any(|shown| hello::fit(shown, name) != hello::Fit::None)
+                || match options.identity() {
+                    Some(identity) => is_for(identity),
+                    None => settings.identities.iter().any(is_for),
+                }
         })
     }
 
     /// Whether a server with these protocols goes on without one, since none of
     /// them is offered.
-    pub(crate) fn does_without(&self, offered: &[String]) -> bool {
+    pub(crate) fn does_without(&self, offered: &[Vec<u8>], options: &ConnectionOptions) -> bool {
         self.with_settings(|settings| {
-            let mut ours = settings.alpn.iter();
-            let is_offered = |one: &Vec<u8>| offered.iter().any(|other| other.as_bytes() == one);
+            let mut ours = options.alpn().unwrap_or(&settings.alpn).iter();
+            let is_offered = |one: &Vec<u8>| offered.contains(one);
             settings.alpn_is_optional && !offered.is_empty() && !ours.any(is_offered)
         })
     }
@@ -78,6 +119,11 @@ impl Context {
             let ech = settings.ech.as_ref();
             ech.map(|mode| matches!(mode, rustls::client::EchMode::Enable(_)))
         })
+    }
+
+    /// What takes the sessions of its clients.
+    pub(crate) fn session_callback(&self) -> Option<SessionCallback> {
+        self.with_settings(|settings| settings.session.clone())
     }
 
     pub(crate) fn allows_truncation(&self) -> bool {
@@ -123,7 +169,10 @@ impl Context {
             return Ok(settings);
         }
         let mut settings = lock(&self.inner.settings);
-        Ok(sealed.get_or_init(|| std::mem::take(&mut *settings)))
+        let failed = lock(&self.inner.setup_failure).take();
+        let failed = failed.map(|error| self.inner.failure.get_or_init(|| error).clone());
+        let settings = sealed.get_or_init(|| std::mem::take(&mut *settings));
+        failed.map_or(Ok(settings), Err)
     }
 
     fn with_settings<T>(&self, read: impl FnOnce(&Settings) -> T) -> T {
@@ -136,13 +185,13 @@ impl Context {
         read(sealed.get().unwrap_or(&settings))
     }
 
-    pub(super) fn seal<T>(
+    pub(super) fn build<T>(
         &self,
         of: impl FnOnce(&Built) -> &OnceLock<Arc<T>>,
         build: impl FnOnce(&Settings) -> Result<T>,
     ) -> Result<Arc<T>> {
         let settings = self.sealed()?;
-        let built = self.inner.built.here();
+        let built = self.built();
         let kept = of(built);
         if let Some(config) = kept.get() {
             return Ok(config.clone());

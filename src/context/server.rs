@@ -10,20 +10,16 @@ use rustls::sign::CertifiedKey;
 
 use super::compression::COMPRESSORS;
 use super::hello::{Fit, fit};
+use super::identity::ConfiguredIdentity;
 use super::sessions::{BoundedTickets, Bounds, Kept, SESSIONS, Sessions, SharedTickets};
-use super::settings::{ClientAuth, Settings, Shown};
+use super::settings::{ClientAuth, Settings};
 use super::signing::nothing_to_sign_with;
+use super::store::{SessionStore, Stored};
 use crate::notes::Notes;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status, explain, fork};
 
 pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
-    if settings.identities.is_empty() {
-        return Err(Error::new(
-            Status::State,
-            "a server needs a certificate and its key: use an identity before accepting connections",
-        ));
-    }
     let builder = ServerConfig::builder_with_provider(settings.provider()?)
         .with_protocol_versions(&settings.versions())
         .map_err(|error| Error::new(Status::Internal, explain::tls(&error)))?;
@@ -45,7 +41,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
         let verifier = Verifier::of_clients(demands, required, names_roots);
         builder.with_client_cert_verifier(Arc::new(verifier))
     };
-    let mut config = builder.with_cert_resolver(Arc::new(Identities(settings.identities.clone())));
+    let mut config = builder.with_cert_resolver(presenting(settings.identities.clone()));
     config.ignore_client_order = settings.prefer_own_ciphers;
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
@@ -76,9 +72,13 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
         config.max_early_data_size = 0;
         return Ok(());
     }
+    let bounds = Bounds(config.time_provider.clone());
+    if let Some(store) = &settings.session_store {
+        config.session_storage = stored(settings, store.clone(), policy, bounds)?;
+        return Ok(());
+    }
     let sessions = settings.shared_sessions.clone();
     let sessions = sessions.unwrap_or_else(|| Sessions::new(count));
-    let bounds = Bounds(config.time_provider.clone());
     config.session_storage = Arc::new(Kept {
         sessions,
         policy,
@@ -108,24 +108,51 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
     Ok(())
 }
 
+/// Sessions in a store of the program.
+fn stored(
+    settings: &Settings,
+    store: Arc<dyn SessionStore>,
+    policy: [u8; 32],
+    bounds: Bounds,
+) -> Result<Arc<Stored>> {
+    if settings.ticket_keys.is_empty() || settings.shared_sessions.is_some() {
+        let sentence = "a session store needs ticket keys, which its sessions are encrypted with, \
+                        and takes the place of sessions that contexts share: add a ticket key, \
+                        and share none";
+        return Err(Error::new(Status::Argument, sentence));
+    }
+    let keys = settings.ticket_keys.clone();
+    let tickets = SharedTickets { keys, policy };
+    Ok(Arc::new(Stored {
+        store,
+        tickets,
+        bounds,
+    }))
+}
+
+/// What presents the best of these identities.
+pub(super) fn presenting(identities: Vec<ConfiguredIdentity>) -> Arc<dyn ResolvesServerCert> {
+    Arc::new(Identities(identities))
+}
+
 /// The identities of a server, in the order in which they were added.
 #[derive(Debug)]
-struct Identities(Vec<Shown>);
+struct Identities(Vec<ConfiguredIdentity>);
 
 /// Whether a client can verify the certificate of an identity and what it signs.
-fn is_usable(shown: &Shown, hello: &ClientHello<'_>) -> bool {
+fn is_usable(identity: &ConfiguredIdentity, hello: &ClientHello<'_>) -> bool {
     // Some clients support only raw public keys (RFC 7250).
     let types = hello.server_cert_types();
     let authorities = hello.certificate_authorities().unwrap_or_default();
     let authorities = authorities.iter().map(AsRef::as_ref);
     types.is_none_or(|types| types.contains(&CertificateType::X509))
-        && shown.is_for(hello.signature_schemes(), authorities)
+        && identity.is_for(hello.signature_schemes(), authorities)
 }
 
 /// Whether the client supports the curve of an identity.  In TLS 1.2, supported_groups
 /// applies to the keys of certificates, too (RFC 8422, section 5.1).
-fn has_offered_curve(shown: &Shown, hello: &ClientHello<'_>) -> bool {
-    match (shown.curve, hello.named_groups()) {
+fn has_offered_curve(identity: &ConfiguredIdentity, hello: &ClientHello<'_>) -> bool {
+    match (identity.curve, hello.named_groups()) {
         (Some(curve), Some(groups)) => !Notes::is_tls12() || groups.contains(&curve),
         _ => true,
     }
@@ -141,16 +168,18 @@ impl ResolvesServerCert for Identities {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         Notes::server_name(name);
-        let rank = |shown: &&Shown| {
-            let fit = name.map_or(Fit::None, |name| fit(shown, name));
-            let has_curve = has_offered_curve(shown, &hello);
+        let rank = |identity: &&ConfiguredIdentity| {
+            let fit = name.map_or(Fit::None, |name| fit(identity, name));
+            let has_curve = has_offered_curve(identity, &hello);
             Reverse((fit != Fit::None, has_curve, fit))
         };
         let identities = self.0.iter();
         // Of equals, min_by_key selects the first.
         let best = identities
-            .filter(|shown| is_usable(shown, &hello))
+            .filter(|identity| is_usable(identity, &hello))
             .min_by_key(rank);
-        Some(best.map_or_else(nothing_to_sign_with, |shown| shown.key.clone()))
+        let selected = best.map_or_else(nothing_to_sign_with, |identity| identity.key.clone());
+        Notes::selected(&selected);
+        Some(selected)
     }
 }

@@ -15,7 +15,7 @@ use crate::{Error, Result, Status};
 
 /// How long a session can be resumed after its peer was authenticated: two hours.  A
 /// session that is resumed goes on as the same one, and ends no later.
-const LIFETIME: u32 = 7_200;
+pub(super) const LIFETIME: u32 = 7_200;
 
 /// How far the clocks of servers that share tickets may differ, in seconds.
 const CLOCK_SKEW: u64 = 300;
@@ -92,7 +92,7 @@ impl Bounds {
 
     /// A session with its bounds: those of the session that it continues, where it is
     /// one that was resumed.
-    fn bind(&self, session: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn bind(&self, session: &[u8]) -> Option<Vec<u8>> {
         let now = self.now()?;
         let from_now = Authentication {
             at: now,
@@ -110,7 +110,7 @@ impl Bounds {
     }
 
     /// The session, if it has not ended, which is noted as the one that goes on.
-    fn open(&self, bound: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn open(&self, bound: &[u8]) -> Option<Vec<u8>> {
         let (bounds, session) = bound.split_at_checked(BOUNDS)?;
         let (at, rest) = bounds.split_first_chunk()?;
         let (until, is_extended) = rest.split_first_chunk()?;
@@ -171,6 +171,30 @@ pub(super) struct SharedTickets {
     pub(super) policy: [u8; 32],
 }
 
+impl SharedTickets {
+    /// Encrypts a session under a name, without which it does not open.
+    pub(super) fn seal(&self, under: &[u8], session: &[u8]) -> Option<Vec<u8>> {
+        let TicketKey { name, key } = self.keys.first()?;
+        let mut sealed = session.to_vec();
+        let aad = Aad::from([&self.policy, under].concat());
+        let nonce = key.seal_in_place_append_tag(aad, &mut sealed).ok()?;
+        Some([&name[..], nonce.as_ref(), &sealed].concat())
+    }
+
+    pub(super) fn open(&self, under: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (name, rest) = sealed.split_at_checked(NAME)?;
+        let (nonce, sealed) = rest.split_at_checked(NONCE)?;
+        let known = self.keys.iter().find(|known| known.name == name)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut sealed = sealed.to_vec();
+        let aad = Aad::from([&self.policy, under].concat());
+        let opened = known.key.open_in_place(nonce, aad, &mut sealed);
+        let length = opened.ok()?.len();
+        sealed.truncate(length);
+        Some(sealed)
+    }
+}
+
 impl ProducesTickets for SharedTickets {
     fn enabled(&self) -> bool {
         true
@@ -181,25 +205,11 @@ impl ProducesTickets for SharedTickets {
     }
 
     fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
-        let TicketKey { name, key } = self.keys.first()?;
-        let mut sealed = session.to_vec();
-        let aad = Aad::from(self.policy);
-        let nonce = key.seal_in_place_append_tag(aad, &mut sealed).ok()?;
-        Some([&name[..], nonce.as_ref(), &sealed].concat())
+        self.seal(&[], session)
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
-        let (name, rest) = ticket.split_at_checked(NAME)?;
-        let (nonce, sealed) = rest.split_at_checked(NONCE)?;
-        let known = self.keys.iter().find(|known| known.name == name)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let mut sealed = sealed.to_vec();
-        let opened = known
-            .key
-            .open_in_place(nonce, Aad::from(self.policy), &mut sealed);
-        let length = opened.ok()?.len();
-        sealed.truncate(length);
-        Some(sealed)
+        self.open(&[], ticket)
     }
 }
 

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use rustls::client::{EchConfig, EchGreaseConfig, EchMode};
 use rustls::crypto::hpke::Hpke;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
-use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{
-    NamedGroup, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion, version,
-};
+use rustls::{SignatureScheme, SupportedProtocolVersion, version};
 use rustls_pki_types::EchConfigListBytes;
 
+use super::ciphers::Ciphers;
 use super::clock::Clock;
-use super::hello::Choose;
+use super::hello::HelloCallback;
+use super::identity::ConfiguredIdentity;
 use super::keylog::Sink;
 use super::names;
+use super::resumption::SessionCallback;
 use super::sessions::{Sessions, TicketKey};
 use super::signing;
+use super::store::SessionStore;
 use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::pki::{self, Certificate, Crl, Identity};
 use crate::provider::provider;
@@ -27,13 +28,6 @@ use crate::{Error, Result, Status, explain, fork};
 
 /// What stands before the content of a record (RFC 8446, section 5.1).
 pub(super) const RECORD_HEADER: usize = 5;
-
-/// The longest content of a handshake message, without its request context and the length
-/// of its list (RFC 8446, sections 4 and 4.4.2).
-const MOST_MESSAGE: usize = (1 << 24) - 1 - 1 - 3;
-
-/// What stands around each certificate there: its length and that of its extensions.
-const CERTIFICATE_ENTRY: usize = 3 + 2;
 
 /// The longest OCSP response: it is in one of those extensions, whose length has two bytes,
 /// behind its type and two lengths (RFC 6066, section 8).
@@ -93,46 +87,17 @@ pub(crate) enum PeerCheck {
     Nothing,
 }
 
-/// An identity in the form in which rustls shows it, with the leaf that says
-/// for which names it is.
-#[derive(Clone, Debug)]
-pub(crate) struct Shown {
-    pub(crate) leaf: Certificate,
-    pub(crate) key: Arc<CertifiedKey>,
-    /// The curve of an ECDSA key, which TLS 1.2 has among the groups.
-    pub(super) curve: Option<NamedGroup>,
-    /// Its private key as it was before schemes were chosen for it.
-    whole_key: Arc<dyn SigningKey>,
-    /// Where a peer has to name one of its issuers: their names, in DER.
-    issuers: Option<Vec<Vec<u8>>>,
-}
-
-impl Shown {
-    /// Whether it can be shown to a peer that verifies these schemes and trusts these
-    /// authorities.
-    pub(super) fn is_for<'a>(
-        &self,
-        schemes: &[SignatureScheme],
-        mut authorities: impl Iterator<Item = &'a [u8]>,
-    ) -> bool {
-        let is_issuer = |issuers: &Vec<Vec<u8>>| {
-            authorities.any(|authority| issuers.iter().any(|issuer| issuer == authority))
-        };
-        self.key.key.choose_scheme(schemes).is_some() && self.issuers.as_ref().is_none_or(is_issuer)
-    }
-}
-
 pub(crate) struct Settings {
     /// `None` stands for the system's roots.
     roots: Option<Roots>,
     crls: Arc<Crls>,
-    pub(crate) identities: Vec<Shown>,
+    pub(crate) identities: Vec<ConfiguredIdentity>,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) alpn_is_optional: bool,
     pub(crate) clock: Option<Clock>,
     min_version: Version,
     max_version: Version,
-    ciphers: Option<Vec<SupportedCipherSuite>>,
+    ciphers: Ciphers,
     pub(crate) prefer_own_ciphers: bool,
     groups: Option<Vec<&'static dyn SupportedKxGroup>>,
     pub(crate) client_auth: ClientAuth,
@@ -148,12 +113,14 @@ pub(crate) struct Settings {
     pub(crate) strict: bool,
     verify_schemes: Option<Vec<SignatureScheme>>,
     pub(crate) judge: Option<Judge>,
-    pub(crate) choose: Option<Choose>,
+    pub(crate) hello: Option<HelloCallback>,
+    pub(crate) session: Option<SessionCallback>,
     pub(crate) require_known_name: bool,
     pub(crate) keylog: Sink,
     /// `None`: as many as make sense.
     pub(crate) sessions: Option<usize>,
     pub(crate) shared_sessions: Option<Sessions>,
+    pub(crate) session_store: Option<Arc<dyn SessionStore>>,
     pub(crate) tickets: usize,
     pub(crate) ticket_keys: Vec<TicketKey>,
     pub(crate) early_data: u32,
@@ -173,7 +140,7 @@ impl Default for Settings {
             clock: None,
             min_version: Version::Tls12,
             max_version: Version::Tls13,
-            ciphers: None,
+            ciphers: Ciphers::default(),
             prefer_own_ciphers: false,
             groups: None,
             client_auth: ClientAuth::None,
@@ -189,11 +156,13 @@ impl Default for Settings {
             strict: false,
             verify_schemes: None,
             judge: None,
-            choose: None,
+            hello: None,
+            session: None,
             require_known_name: false,
             keylog: Sink::default(),
             sessions: None,
             shared_sessions: None,
+            session_store: None,
             tickets: 2,
             ticket_keys: Vec::new(),
             early_data: 0,
@@ -214,8 +183,14 @@ impl Settings {
         self.roots.get_or_insert_default();
     }
 
-    pub(crate) fn add_crl(&mut self, crl: &Crl) -> Result<()> {
-        self.crls()?.add(crl)
+    /// Adds all of them or none.
+    pub(crate) fn add_crls(&mut self, crls: &[Crl]) -> Result<()> {
+        if crls.len() > 1 {
+            let mut trial = Crls::default();
+            crls.iter().try_for_each(|crl| trial.add(crl))?;
+        }
+        let all = self.crls()?;
+        crls.iter().try_for_each(|crl| all.add(crl))
     }
 
     pub(crate) fn set_revocation(&mut self, rules: RevocationRules) -> Result<()> {
@@ -246,8 +221,8 @@ impl Settings {
                     _ => {
                         let count = all.len();
                         let sentence = format!(
-                            "it holds {count} certificates, and one is to be trusted: give a file \
-                             with that one alone"
+                            "it holds {count} certificates, and each of them would be trusted \
+                             whatever it says: give a file with the peer's own certificate alone"
                         );
                         return Err(Error::new(Status::Parse, sentence).about_file(path));
                     }
@@ -293,28 +268,28 @@ impl Settings {
             );
             return Err(Error::new(Status::Argument, sentence));
         }
-        let shown = self.latest_identity("an OCSP response is about")?;
-        Arc::make_mut(&mut shown.key).ocsp = Some(response.to_vec());
+        let identity = self.latest_identity("an OCSP response is about")?;
+        Arc::make_mut(&mut identity.key).ocsp = Some(response.to_vec());
         Ok(())
     }
 
     pub(crate) fn set_signing_schemes(&mut self, names: &[&str]) -> Result<()> {
         let schemes = names::schemes(names)?;
-        let shown = self.latest_identity("signature schemes are chosen for")?;
-        Arc::make_mut(&mut shown.key).key = signing::limit(&shown.whole_key, schemes)?;
+        let identity = self.latest_identity("signature schemes are chosen for")?;
+        Arc::make_mut(&mut identity.key).key = signing::limit(&identity.whole_key, schemes)?;
         Ok(())
     }
 
     pub(crate) fn match_issuer(&mut self) -> Result<()> {
-        let shown = self.latest_identity("issuers are matched with")?;
-        let chain = shown.key.cert.iter();
+        let identity = self.latest_identity("issuers are matched with")?;
+        let chain = identity.key.cert.iter();
         let issuers = chain.map(|der| Certificate::from_der(der.to_vec())?.issuer_der());
-        shown.issuers = Some(issuers.collect::<Result<_>>()?);
+        identity.issuers = Some(issuers.collect::<Result<_>>()?);
         Ok(())
     }
 
     /// The identity that a setting is about.
-    fn latest_identity(&mut self, what: &str) -> Result<&mut Shown> {
+    fn latest_identity(&mut self, what: &str) -> Result<&mut ConfiguredIdentity> {
         self.identities.last_mut().ok_or_else(|| {
             let sentence = format!("{what} the identity used last, and none is used yet");
             Error::new(Status::State, sentence)
@@ -327,8 +302,7 @@ impl Settings {
     }
 
     pub(crate) fn set_ciphers(&mut self, names: &[&str]) -> Result<()> {
-        self.ciphers = Some(names::ciphers(names)?);
-        Ok(())
+        self.ciphers.limit(names)
     }
 
     pub(crate) fn set_groups(&mut self, names: &[&str]) -> Result<()> {
@@ -380,29 +354,13 @@ impl Settings {
 
     /// The provider with the suites and groups that are allowed.
     pub(crate) fn provider(&self) -> Result<Arc<CryptoProvider>> {
-        if self.ciphers.is_none() && self.groups.is_none() {
-            return Ok(provider().clone());
-        }
         let mut allowed = CryptoProvider::clone(provider());
-        if let Some(ciphers) = &self.ciphers {
-            allowed.cipher_suites = ciphers.clone();
-        }
+        let suites = &allowed.cipher_suites;
+        allowed.cipher_suites = self.ciphers.allowed(suites, &self.versions());
         if let Some(groups) = &self.groups {
             allowed.kx_groups = groups.clone();
         }
         self.check_groups(&allowed.kx_groups)?;
-        let versions = self.versions();
-        let fits = |suite: &SupportedCipherSuite| {
-            versions
-                .iter()
-                .any(|version| version.version == suite.version().version)
-        };
-        if !allowed.cipher_suites.iter().any(fits) {
-            return Err(Error::new(
-                Status::Argument,
-                "none of the cipher suites that are allowed is for a version that is allowed",
-            ));
-        }
         Ok(Arc::new(allowed))
     }
 
@@ -421,60 +379,12 @@ impl Settings {
     }
 
     pub(crate) fn use_identity(&mut self, identity: &Identity) -> Result<()> {
-        let key = identity.certified_key()?;
-        let length = key.cert.iter().map(|der| der.len() + CERTIFICATE_ENTRY);
-        let length = length.sum::<usize>() + usize::from(u16::MAX);
-        if length > MOST_MESSAGE {
-            let count = key.cert.len();
-            let sentence = format!(
-                "the chain of {count} certificates is too large to send: with room for an OCSP \
-                 response it takes {length} bytes, and a handshake message has at most \
-                 {MOST_MESSAGE} (RFC 8446, section 4)"
-            );
-            return Err(Error::new(Status::Argument, sentence));
-        }
-        let leaf = identity.certificate().clone();
-        let curve = match leaf.key_type() {
-            "ecdsa-p256" => Some(NamedGroup::secp256r1),
-            "ecdsa-p384" => Some(NamedGroup::secp384r1),
-            "ecdsa-p521" => Some(NamedGroup::secp521r1),
-            _ => None,
-        };
-        self.identities.push(Shown {
-            leaf,
-            curve,
-            whole_key: key.key.clone(),
-            key,
-            issuers: None,
-        });
+        self.identities.push(ConfiguredIdentity::new(identity)?);
         Ok(())
     }
 
     pub(crate) fn set_alpn(&mut self, protocols: &[&str]) -> Result<()> {
-        for protocol in protocols {
-            if protocol.is_empty() || protocol.len() > 255 {
-                return Err(Error::new(
-                    Status::Argument,
-                    format!(
-                        "the ALPN protocol {} has {} bytes: 1 to 255 are allowed",
-                        quoted(protocol),
-                        protocol.len()
-                    ),
-                ));
-            }
-        }
-        let length: usize = protocols.iter().map(|protocol| 1 + protocol.len()).sum();
-        if length > MOST_ALPN {
-            let count = protocols.len();
-            let sentence = format!(
-                "{count} ALPN protocols take {length} bytes: a ClientHello has room for {MOST_ALPN}"
-            );
-            return Err(Error::new(Status::Argument, sentence));
-        }
-        self.alpn = protocols
-            .iter()
-            .map(|protocol| protocol.as_bytes().to_vec())
-            .collect();
+        self.alpn = alpn(protocols)?;
         Ok(())
     }
 
@@ -557,6 +467,34 @@ impl Settings {
             judge: self.judge.clone(),
         }
     }
+}
+
+/// ALPN protocols in the form of rustls (RFC 7301, section 3.1).
+pub(super) fn alpn(protocols: &[&str]) -> Result<Vec<Vec<u8>>> {
+    for protocol in protocols {
+        if protocol.is_empty() || protocol.len() > 255 {
+            return Err(Error::new(
+                Status::Argument,
+                format!(
+                    "the ALPN protocol {} has {} bytes: 1 to 255 are allowed",
+                    quoted(protocol),
+                    protocol.len()
+                ),
+            ));
+        }
+    }
+    let length: usize = protocols.iter().map(|protocol| 1 + protocol.len()).sum();
+    if length > MOST_ALPN {
+        let count = protocols.len();
+        let sentence = format!(
+            "{count} ALPN protocols take {length} bytes: a ClientHello has room for {MOST_ALPN}"
+        );
+        return Err(Error::new(Status::Argument, sentence));
+    }
+    let bytes = protocols
+        .iter()
+        .map(|protocol| protocol.as_bytes().to_vec());
+    Ok(bytes.collect())
 }
 
 /// Whether a text is meant to be a SHA-256 in hex.

@@ -221,10 +221,6 @@ pub(super) fn peer(error: &PeerMisbehaved) -> &'static str {
         P::ServerNameMustContainOneHostName => {
             "its server_name extension does not have exactly one host name (RFC 6066, section 3)"
         }
-        P::SignedKxWithWrongAlgorithm => {
-            "it signed ServerKeyExchange with an algorithm that the cipher suite excludes (RFC \
-             5246, section 7.4.3)"
-        }
         P::SignedHandshakeWithUnadvertisedSigScheme => {
             "it signed the handshake with a signature scheme that was not offered (RFC 8446, \
              section 4.4.3)"

@@ -183,7 +183,6 @@ fn misbehaviour_of_peers_has_sentences() {
         P::ServerHelloMustOfferUncompressedEcPoints,
         P::ServerNameDifferedOnRetry,
         P::ServerNameMustContainOneHostName,
-        P::SignedKxWithWrongAlgorithm,
         P::SignedHandshakeWithUnadvertisedSigScheme,
         P::TooManyEmptyFragments,
         P::TooManyKeyUpdateRequests,
@@ -303,6 +302,16 @@ fn malformed_messages_have_sentences() {
     });
     assert_eq!(parts[2][2], "its list of point formats is empty");
     assert_eq!(parts[3][0], "its session ID ends too early");
+}
+
+#[test]
+fn signatures_without_a_cipher_suite_of_ours_are_not_called_broken() {
+    let explain = |one: &PeerMisbehaved| tls(&one.clone().into());
+    let all = [PeerMisbehaved::SignedKxWithWrongAlgorithm];
+    for sentence in assert_sentences(&all, explain, misbehaved::UNKNOWN) {
+        assert!(!sentence.contains("broke"), "{sentence}");
+        assert!(sentence.contains("use TLS 1.3"), "{sentence}");
+    }
 }
 
 #[test]

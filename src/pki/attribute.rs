@@ -108,12 +108,27 @@ pub(super) fn escape(value: &str) -> String {
             '#' if is_first => escaped.push_str("\\#"),
             ' ' if is_first || index + 1 == value.len() => escaped.push_str("\\ "),
             _ if text::is_shown(character, is_first) => escaped.push(character),
-            _ => {
-                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                    escaped.push_str(&format!("\\{byte:02x}"));
-                }
-            }
+            _ => push_hex(&mut escaped, character),
         }
     }
     escaped
+}
+
+/// A value on its own: with what is not shown as it is, and the backslash, as the bytes of
+/// its UTF-8.
+pub(super) fn shown(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for (index, character) in value.char_indices() {
+        match character != '\\' && text::is_shown(character, index == 0) {
+            true => escaped.push(character),
+            false => push_hex(&mut escaped, character),
+        }
+    }
+    escaped
+}
+
+fn push_hex(escaped: &mut String, character: char) {
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        escaped.push_str(&format!("\\{byte:02x}"));
+    }
 }

@@ -13,7 +13,7 @@ use super::kind::{self, Kind};
 use super::parts::Parts;
 use super::settings::{self, TrustSettings};
 use super::subject::Subject;
-use super::{chain, describe, extensions, pem, pkcs7};
+use super::{attribute, chain, describe, extensions, pem, pkcs7};
 use crate::{Error, Result, Status};
 
 pub(super) const KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
@@ -165,10 +165,19 @@ impl Certificate {
         self.extension(&ALTERNATIVE_NAMES).is_some()
     }
 
-    /// The common names of the subject, in order.
+    /// The common names of the subject, in order.  What does not show, such as a NUL, is
+    /// in hex, and so is the backslash: `\\00`.
     pub fn common_names(&self) -> Vec<String> {
         let subject = self.fields().subject.as_ref();
-        subject.map(Subject::common_names).unwrap_or_default()
+        let names = subject.map(Subject::common_names).unwrap_or_default();
+        names.iter().map(|name| attribute::shown(name)).collect()
+    }
+
+    /// The common name of the subject, as in [`Self::common_names`]; `None` if it has none
+    /// or several, since programs differ in which of them counts.
+    pub fn common_name(&self) -> Option<String> {
+        let mut names = self.common_names();
+        names.pop().filter(|_| names.is_empty())
     }
 
     /// The serial number in hex, with a minus in front where it is negative.

@@ -160,10 +160,15 @@ impl Constraints {
             self.permitted.iter().filter(covers)
         };
         if same_kind().all(|base| base.covers(name) == Some(false)) && same_kind().count() > 0 {
-            return Err(format!(
-                "its name constraints permit only {}",
-                list(same_kind())
-            ));
+            let only = list(same_kind());
+            let is_compared = !same_kind().any(|base| matches!(base.kind, Kind::Other(_)));
+            return Err(match is_compared {
+                true => format!("its name constraints permit only {only}"),
+                false => format!(
+                    "its name constraints permit only {only}, which cannot be compared with names \
+                     of that kind"
+                ),
+            });
         }
         Ok(())
     }
@@ -226,7 +231,11 @@ impl Base {
             2 => {
                 let name = text()?.to_ascii_lowercase();
                 is_domain(name.strip_prefix('.').unwrap_or(&name)).then_some(())?;
-                (Kind::Dns(name.clone()), name)
+                let shown = match name.is_empty() {
+                    true => "every DNS name".to_owned(),
+                    false => name.clone(),
+                };
+                (Kind::Dns(name), shown)
             }
             1 => {
                 let name = text()?;

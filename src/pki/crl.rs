@@ -308,6 +308,16 @@ impl Crl {
         }
     }
 
+    /// The first CRL in a PEM text, or the one in DER.
+    pub fn from_bytes(content: &[u8]) -> Result<Self> {
+        Self::all_from_bytes(content).map(|mut all| all.swap_remove(0))
+    }
+
+    /// The first CRL in a file, PEM or DER.
+    pub fn load(path: &Path) -> Result<Self> {
+        Self::load_all(path).map(|mut all| all.swap_remove(0))
+    }
+
     /// Every CRL in a file, PEM or DER.
     pub fn load_all(path: &Path) -> Result<Vec<Self>> {
         let content = file::read_file("cannot read the CRL", path)?;

@@ -61,6 +61,7 @@ pub(super) fn serial(bytes: &[u8]) -> String {
 /// An algorithm by the name that its own standard gives it, or in dots.
 pub(super) fn algorithm(oid: &ObjectIdentifier) -> String {
     match oid.to_string().as_str() {
+        "1.2.840.10045.4.1" => "ecdsa-with-SHA1".to_owned(),
         "1.2.840.10045.4.3.2" => "ecdsa-with-SHA256".to_owned(),
         "1.2.840.10045.4.3.3" => "ecdsa-with-SHA384".to_owned(),
         "1.2.840.10045.4.3.4" => "ecdsa-with-SHA512".to_owned(),

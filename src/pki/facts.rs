@@ -3,8 +3,7 @@
 use der::Decode;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
-use super::certificate::{ALTERNATIVE_NAMES, Certificate};
-use super::name::GeneralName;
+use super::certificate::Certificate;
 use super::signature::{self, Rejected};
 use super::subject::Subject;
 use crate::{Error, Result, Status};
@@ -12,18 +11,6 @@ use crate::{Error, Result, Status};
 /// The parts of a distinguished name, the most general one first, each with its
 /// attributes: an object identifier in dots, and the value as text.
 pub type NameParts = Vec<Vec<(String, String)>>;
-
-/// One alternative name (RFC 5280, section 4.2.1.6).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlternativeName {
-    /// The number of its kind: 1 for e-mail, 2 for DNS, 4 for a directory name, 6
-    /// for a URI, 7 for an address.
-    pub kind: u32,
-    /// As one would type it, or with its kind for those that nobody types.
-    pub text: String,
-    /// The parts of a directory name.
-    pub parts: Option<NameParts>,
-}
 
 impl Certificate {
     /// Its version, as people say it: 1, 2 or 3.
@@ -47,18 +34,6 @@ impl Certificate {
     /// The issuer; empty where it does not decode.
     pub fn issuer_parts(&self) -> NameParts {
         parts(self.issuer_bytes())
-    }
-
-    /// The alternative names of every kind, in their order.
-    pub fn alternative_names(&self) -> Vec<AlternativeName> {
-        let names = self.extension(&ALTERNATIVE_NAMES).map(GeneralName::all);
-        let names = names.and_then(Result::ok).unwrap_or_default().into_iter();
-        let each = names.map(|name| AlternativeName {
-            kind: name.number(),
-            text: name.typed().unwrap_or_else(|| name.to_string()),
-            parts: name.directory().map(|name| name.attributes()),
-        });
-        each.collect()
     }
 
     /// Whether `issuer` issued it: it names it, and the signature is its key's.

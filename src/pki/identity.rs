@@ -242,7 +242,12 @@ impl Identity {
         })
     }
 
-    /// The form in which rustls shows it.
+    /// Whether both refer to the same identity.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The form in which rustls presents it.
     pub(crate) fn certified_key(&self) -> Result<Arc<CertifiedKey>> {
         let key = self.require_key("show to a peer")?;
         let chain = self.0.chain.iter();

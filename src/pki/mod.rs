@@ -2,6 +2,7 @@
 //! connections.
 
 mod added;
+mod alternative;
 mod attribute;
 mod authority;
 mod ber;
@@ -15,6 +16,7 @@ mod describe;
 mod document;
 mod element;
 mod encryption;
+mod end_point;
 mod extensions;
 mod external;
 mod facts;
@@ -48,12 +50,13 @@ mod unchecked;
 mod work;
 
 pub(crate) use crate::text::quoted;
+pub use alternative::{AlternativeName, NameType};
 pub use authority::{gen_ca, issue_cert, self_signed, sign_csr};
 pub use certificate::Certificate;
 pub(crate) use constraints::{Constrained, Constraints, Reduced};
 pub use crl::{Crl, CrlOptions, RevocationReason, Revoked, gen_crl};
 pub use external::ExternalSigner;
-pub use facts::{AlternativeName, NameParts};
+pub use facts::NameParts;
 pub(crate) use file::read_file;
 pub use file::{Access, save_files};
 pub use identity::Identity;
@@ -69,5 +72,6 @@ pub use password::Password;
 pub use pkcs12::Pkcs12Options;
 pub use request::{Csr, gen_csr};
 pub(crate) use settings::TrustSettings;
+pub(crate) use signature::rsa_numbers;
 #[cfg(feature = "testing")]
 pub use unchecked::{Weakness, issue_unchecked, mismatched, weak_key};

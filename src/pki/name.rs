@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use der::asn1::AnyRef;
-use der::{Decode, Tag, Tagged};
+use der::asn1::{AnyRef, ObjectIdentifier};
+use der::{Decode, Tag, TagNumber, Tagged};
 use rcgen::SanType;
 
 use super::subject::Subject;
@@ -229,6 +229,20 @@ impl<'a> GeneralName<'a> {
         }
     }
 
+    /// The type of an otherName and its value; `None` for other kinds, and where it does
+    /// not decode.
+    pub(super) fn other_name(self) -> Option<(ObjectIdentifier, AnyRef<'a>)> {
+        let (kind, rest) = ObjectIdentifier::from_der_partial(self.0.value()).ok()?;
+        let wrapped = AnyRef::from_der(rest).ok()?;
+        let value = AnyRef::from_der(wrapped.value()).ok()?;
+        let is_wrapped = wrapped.tag()
+            == Tag::ContextSpecific {
+                constructed: true,
+                number: TagNumber(0),
+            };
+        (self.number() == 0 && is_wrapped).then_some((kind, value))
+    }
+
     /// The parts of a directory name.
     pub(crate) fn directory(self) -> Option<Subject> {
         let is_directory = self.number() == 4;
@@ -260,6 +274,14 @@ impl fmt::Display for GeneralName<'_> {
             .unwrap_or_else(|| describe::hex(value));
         write!(f, "{kind}{text}")
     }
+}
+
+/// Whether a value is a string of a type that is ASCII or UTF-8.
+pub(super) fn is_string(value: AnyRef<'_>) -> bool {
+    matches!(
+        value.tag(),
+        Tag::Utf8String | Tag::Ia5String | Tag::PrintableString
+    )
 }
 
 pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {

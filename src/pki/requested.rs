@@ -4,23 +4,22 @@
 //! as people type, and the signer can see all of them before the certificate is
 //! issued.
 
-use der::asn1::{AnyRef, ObjectIdentifier};
-use der::{Decode, Tag, TagNumber, Tagged};
+use der::Tagged;
 
-use super::name::{AltName, GeneralName, address, is_uri, visible};
+use super::name::{AltName, GeneralName, address, is_string, is_uri, visible};
 use super::quoted;
 use super::subject::{COMMON_NAME, LONGEST_COMMON_NAME, Subject};
 
 /// The numbers of the kinds of GeneralName (RFC 5280, section 4.2.1.6).
-const OTHER: u32 = 0;
-const EMAIL: u32 = 1;
-const DNS: u32 = 2;
+pub(super) const OTHER: u32 = 0;
+pub(super) const EMAIL: u32 = 1;
+pub(super) const DNS: u32 = 2;
 const X400: u32 = 3;
 pub(super) const DIRECTORY: u32 = 4;
 const EDI_PARTY: u32 = 5;
-const URI: u32 = 6;
-const ADDRESS: u32 = 7;
-const REGISTERED_ID: u32 = 8;
+pub(super) const URI: u32 = 6;
+pub(super) const ADDRESS: u32 = 7;
+pub(super) const REGISTERED_ID: u32 = 8;
 
 /// Whether a name is of a kind that [`Csr::names`](super::request::Csr::names)
 /// has.
@@ -68,28 +67,12 @@ pub(super) fn check_name(name: GeneralName<'_>, allow_other_names: bool) -> Resu
 /// A name of another kind than [`is_typed`] knows, with its kind in front.  The
 /// value of an otherName is text if it is a string, else DER in hex.
 pub(super) fn show(name: GeneralName<'_>) -> String {
-    let Some((kind, value)) = other(name) else {
-        return name.to_string();
-    };
-    match value.tag() {
-        Tag::Utf8String | Tag::Ia5String | Tag::PrintableString => {
+    match name.other_name() {
+        Some((kind, value)) if is_string(value) => {
             format!("other name {kind} {}", visible(value.value()))
         }
         _ => name.to_string(),
     }
-}
-
-/// The type of an otherName, and its value.
-fn other<'a>(name: GeneralName<'a>) -> Option<(ObjectIdentifier, AnyRef<'a>)> {
-    let (kind, rest) = ObjectIdentifier::from_der_partial(name.0.value()).ok()?;
-    let wrapped = AnyRef::from_der(rest).ok()?;
-    let value = AnyRef::from_der(wrapped.value()).ok()?;
-    let is_wrapped = wrapped.tag()
-        == Tag::ContextSpecific {
-            constructed: true,
-            number: TagNumber(0),
-        };
-    (name.number() == OTHER && is_wrapped).then_some((kind, value))
 }
 
 fn check_other(
@@ -99,7 +82,7 @@ fn check_other(
 ) -> Result<(), String> {
     let bytes = name.0.value();
     let is_sound = match name.number() {
-        OTHER => is_constructed && other(name).is_some(),
+        OTHER => is_constructed && name.other_name().is_some(),
         X400 | EDI_PARTY => is_constructed,
         DIRECTORY => {
             let directory = name.directory().filter(|_| is_constructed);

@@ -185,7 +185,7 @@ fn verify_pss(
 /// document forged.
 fn is_usable(algorithm: &ObjectIdentifier, key: &[u8]) -> bool {
     match *algorithm {
-        RSA => rsa_numbers(key).is_some(),
+        RSA => usable_rsa(key).is_some(),
         EC => key.first() == Some(&UNCOMPRESSED),
         _ => true,
     }
@@ -193,7 +193,7 @@ fn is_usable(algorithm: &ObjectIdentifier, key: &[u8]) -> bool {
 
 /// The modulus and the exponent of an RSA key of a supported size: 2048 to 8192
 /// bits, with an odd exponent from 3 to 2^33 - 1.
-fn rsa_numbers(der: &[u8]) -> Option<describe::RsaPublicKey<'_>> {
+fn usable_rsa(der: &[u8]) -> Option<describe::RsaPublicKey<'_>> {
     let key = describe::RsaPublicKey::from_der(der).ok()?;
     let (modulus, exponent) = (key.modulus.as_bytes(), key.exponent.as_bytes());
     let is_odd = exponent.last().is_some_and(|last| last % 2 == 1);
@@ -202,8 +202,14 @@ fn rsa_numbers(der: &[u8]) -> Option<describe::RsaPublicKey<'_>> {
     (is_odd && has_size).then_some(key)
 }
 
+/// The modulus and the exponent of an RSAPublicKey (RFC 8017, appendix A.1.1) of any size.
+pub(crate) fn rsa_numbers(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let key = describe::RsaPublicKey::from_der(der).ok()?;
+    Some((key.modulus.as_bytes(), key.exponent.as_bytes()))
+}
+
 fn rsa_key(der: &[u8]) -> Result<rsa::PublicKey, Rejected> {
-    let key = rsa_numbers(der).ok_or(Rejected::Unsupported)?;
+    let key = usable_rsa(der).ok_or(Rejected::Unsupported)?;
     let number = BoxedUint::from_be_slice_vartime;
     rsa::PublicKey::new(
         number(key.modulus.as_bytes()),

@@ -1,5 +1,6 @@
 //! Why a chain is refused: from webpki's errors to sentences for users.
 
+mod crls;
 mod sentences;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use rustls::CertificateError;
 use webpki::Error as PathError;
 
+pub(super) use crls::revoked;
 pub(super) use sentences::{crl, unusable};
 
 use super::constraints;
@@ -17,16 +19,19 @@ use super::keys;
 use super::path::Failure;
 use super::policy::Refusal;
 use super::purpose;
-use super::revocation::{self, Crls};
+use super::revocation::Crls;
 use super::roots::Roots;
 use super::rules::{self, Demands, Path};
 use super::signature;
-use crate::pki::{self, Certificate, Crl, Outline, extension_oid as oid};
+use crate::pki::{self, Certificate, Outline, extension_oid as oid};
 use crate::{CertificateProblem as Problem, Error, Status};
 
 /// How far a chain is followed to explain a refusal: a peer can send any number of
 /// certificates.
 const LONGEST_CHAIN: usize = 10;
+
+/// How many CAs of one name are compared with a signature to explain a refusal.
+const MOST_NAMESAKES: usize = 10;
 
 /// What was to be verified.
 pub(super) struct Question<'q, 'a> {
@@ -49,14 +54,30 @@ impl<'q, 'a> Question<'q, 'a> {
     fn chain(&self) -> Vec<&'q Outline<'a>> {
         let mut chain = vec![self.leaf];
         while chain.len() < LONGEST_CHAIN
-            && let Some(top) = chain.last().copied()
-            && let Some(issuer) = self.intermediates.iter().find(|one| {
-                one.subject == top.issuer && !chain.iter().any(|known| known.der == one.der)
-            })
+            && let Some(issuer) = self.issuer_of_last(&chain)
         {
             chain.push(issuer);
         }
         chain
+    }
+
+    /// The issuer of the last certificate of a chain, if it was sent.  Of several with its
+    /// name, the one that signed.
+    fn issuer_of_last(&self, chain: &[&'q Outline<'a>]) -> Option<&'q Outline<'a>> {
+        let last = chain.last()?;
+        let is_named = |one: &&Outline<'_>| {
+            one.subject == last.issuer && !chain.iter().any(|known| known.der == one.der)
+        };
+        let named = self.intermediates.iter().filter(is_named);
+        let named: Vec<_> = named.take(MOST_NAMESAKES).collect();
+        match named[..] {
+            [] | [_] => named.first().copied(),
+            [first, ..] => {
+                let mut named = named.into_iter();
+                let signed = named.find(|one| signature::is_issued_with(last, one.spki));
+                signed.or(Some(first))
+            }
+        }
     }
 
     /// The roots that could have issued the last certificate of the chain.
@@ -69,24 +90,6 @@ impl<'q, 'a> Question<'q, 'a> {
         roots
             .filter_map(|der| Outline::from_der(der).ok())
             .collect()
-    }
-}
-
-impl<'q, 'a> Question<'q, 'a> {
-    /// The first certificate of the chain about which no CRL can be used: there are some
-    /// of its issuer, and each has this fault.  It depends on the CRL and on those that may
-    /// have issued it.
-    fn needing_crl(&self, has_fault: impl Fn(&Crl, &[&Outline<'_>]) -> bool) -> &'q Outline<'a> {
-        let (chain, roots) = (self.chain(), self.roots());
-        let roots: Vec<_> = roots.iter().collect();
-        let is_at_fault = |index: usize| {
-            let issuer = issuer_of(chain[index]);
-            let mut crls = self.crls.of(&issuer).peekable();
-            let issuers = issuers(&chain, &roots, index);
-            crls.peek().is_some() && crls.all(|crl| has_fault(crl, issuers))
-        };
-        let found = (0..chain.len()).find(|index| is_at_fault(*index));
-        chain[found.unwrap_or_default()]
     }
 }
 
@@ -153,48 +156,14 @@ fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
             let culprit = question.sent().find(differ).unwrap_or(leaf);
             Finding::malformed(culprit, "its two signature algorithms differ")
         }
-        PathError::CertRevoked => revoked_in(question),
-        PathError::UnknownRevocationStatus => unknown_revocation(question),
+        PathError::CertRevoked => crls::revoked_in(question),
+        PathError::UnknownRevocationStatus => crls::unknown(question),
         PathError::CrlExpired { next_update, .. } => {
             let end = i64::try_from(next_update.as_secs()).unwrap_or(i64::MAX);
-            let is_outdated = |crl: &Crl, _: &[&Outline<'_>]| crl.next_update() == Some(end);
-            Finding::new(
-                Problem::UnknownRevocation,
-                format!(
-                    "no CRL that is new enough says whether the certificate of '{}' is revoked: \
-                     the one at hand was to be replaced by {} ({} ago), get its successor",
-                    subject_of(question.needing_crl(is_outdated)),
-                    pki::moment(end),
-                    pki::span(now.saturating_sub(end)),
-                ),
-            )
+            crls::outdated(question, end)
         }
-        PathError::InvalidCrlSignatureForPublicKey => {
-            let is_unsigned =
-                |crl: &Crl, issuers: &[&Outline<'_>]| !revocation::is_signed_by(crl, issuers);
-            let certificate = question.needing_crl(is_unsigned);
-            Finding::new(
-                Problem::UnknownRevocation,
-                format!(
-                    "no CRL for the certificate of '{}' is signed with the key of its issuer \
-                     '{}': another CA has the same name, or the CRL is forged",
-                    subject_of(certificate),
-                    issuer_of(certificate)
-                ),
-            )
-        }
-        PathError::IssuerNotCrlSigner => {
-            let may_not = |one: &&Outline<'_>| one.allows_key_usage("cRLSign") == Ok(false);
-            let culprit = question.chain().into_iter().skip(1).find(may_not);
-            let culprit = culprit.map_or_else(|| issuer_of(leaf), subject_of);
-            Finding::new(
-                Problem::UnknownRevocation,
-                format!(
-                    "the CA '{culprit}' may not sign CRLs: its key usage does not include \
-                     cRLSign, so its CRL says nothing"
-                ),
-            )
-        }
+        PathError::InvalidCrlSignatureForPublicKey => crls::of_another_key(question),
+        PathError::IssuerNotCrlSigner => crls::may_not_sign(question),
         PathError::UnsupportedCriticalExtension => unsupported_extension(question),
         PathError::UnsupportedCertVersion => {
             let is_old = |one: &&Outline<'_>| one.version < 3;
@@ -209,8 +178,8 @@ fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
         PathError::MaximumPathDepthExceeded => Finding::new(
             Problem::PathTooLong,
             format!(
-                "certificate of '{}' is more than 6 CAs away from every root, and more are not \
-                 followed",
+                "certificate of '{}' is more than 6 CAs away from every root: longer paths are \
+                 not searched",
                 subject_of(leaf)
             ),
         ),
@@ -418,79 +387,51 @@ fn malformed(error: &PathError, question: &Question<'_, '_>) -> Finding {
     }
     let fails = |one: &&Outline<'_>| {
         let der = rustls_pki_types::CertificateDer::from(one.der);
-        webpki::EndEntityCert::try_from(&der).is_err()
-            || constraints_of(one).is_some_and(|constraints| constraints.is_err())
+        webpki::EndEntityCert::try_from(&der).is_err() || broken_extension(one).is_some()
     };
     let culprit = question.chain().into_iter().find(fails);
     let culprit = culprit.unwrap_or(question.leaf);
-    match constraints_of(culprit) {
-        Some(Err(_)) => Finding::malformed(culprit, &unusable(&PathError::MalformedNameConstraint)),
-        _ => Finding::malformed(culprit, &unusable(error)),
+    match broken_extension(culprit) {
+        Some(what) => Finding::malformed(culprit, what),
+        None => Finding::malformed(culprit, &unusable(error)),
     }
 }
 
-fn constraints_of(one: &Outline<'_>) -> Option<der::Result<pki::Constraints>> {
-    let extension = one.extension(oid::NAME_CONSTRAINTS)?;
-    Some(pki::Constraints::from_der(extension.value))
+/// Why a certificate cannot be a root.
+pub(super) fn not_a_root(error: &PathError, der: &[u8]) -> String {
+    let root = Outline::from_der(der).ok();
+    let what = root.as_ref().and_then(broken_extension);
+    what.map_or_else(|| unusable(error), str::to_owned)
 }
 
-/// Which certificate of the chain it is, as far as the CRLs tell without their
-/// signatures being looked at again.
-fn revoked_in(question: &Question<'_, '_>) -> Finding {
-    let parsed = question.chain().into_iter();
-    let mut parsed = parsed.filter_map(|one| Certificate::from_der(one.der).ok());
-    match parsed.find(|one| question.crls.find(one).is_some()) {
-        Some(culprit) => revoked(&culprit, question.crls),
-        None => {
-            let sentence = format!("certificate of '{}' is revoked", subject_of(question.leaf));
-            Finding::new(Problem::Revoked, sentence)
-        }
-    }
-}
-
-/// The refusal of a certificate that is revoked.
-pub(super) fn revoked(culprit: &Certificate, crls: &Crls) -> Finding {
-    let entry = crls.find(culprit);
-    let time = entry.and_then(|entry| entry.time).map(pki::moment);
-    let when = time.map(|time| format!(" since {time}"));
-    let reason = entry.and_then(|entry| entry.reason);
-    let why = reason.map(|reason| format!(" ({reason})"));
-    let sentence = format!(
-        "certificate of '{}' is revoked by '{}'{}{}",
-        culprit.subject(),
-        culprit.issuer(),
-        when.unwrap_or_default(),
-        why.unwrap_or_default()
-    );
-    Finding::new(Problem::Revoked, sentence)
-}
-
-fn unknown_revocation(question: &Question<'_, '_>) -> Finding {
-    let now = question.demands.now;
-    let chain = question.chain();
-    let parsed = chain.into_iter();
-    let parsed = parsed.filter_map(|one| Certificate::from_der(one.der).ok());
-    let parsed: Vec<_> = parsed.collect();
-    let has_none = |one: &&Certificate| {
-        let issuer = one.issuer();
-        !question.crls.has_issuer(issuer) || question.crls.not_yet_made(issuer, now).is_some()
-    };
-    let (subject, issuer) = match parsed.iter().find(has_none).or(parsed.first()) {
-        Some(culprit) => (culprit.subject().to_owned(), culprit.issuer().to_owned()),
-        None => (subject_of(question.leaf), issuer_of(question.leaf)),
-    };
-    let sentence = match question.crls.not_yet_made(&issuer, now) {
-        Some(crl) => format!(
-            "no CRL says whether the certificate of '{subject}' is revoked: the one of '{issuer}' \
-             is from the future ({}), check the clocks of both sides",
-            pki::moment(crl.this_update())
+/// The first extension that does not parse, of those that path validation processes.
+fn broken_extension(one: &Outline<'_>) -> Option<&'static str> {
+    let constraints = one.extension(oid::NAME_CONSTRAINTS);
+    let constraints = constraints.map(|one| pki::Constraints::from_der(one.value));
+    let broken = [
+        (
+            constraints.is_some_and(|constraints| constraints.is_err()),
+            "its name constraints do not parse",
         ),
-        None => format!(
-            "no CRL says whether the certificate of '{subject}' is revoked: add the CRL of \
-             '{issuer}'"
+        (
+            one.alternative_names().is_err(),
+            "its subjectAltName does not parse",
         ),
-    };
-    Finding::new(Problem::UnknownRevocation, sentence)
+        (
+            one.key_purposes().is_err(),
+            "its extended key usage does not parse",
+        ),
+        (
+            one.basic_constraints().is_err(),
+            "its basic constraints do not parse",
+        ),
+        (
+            one.allows_key_usage("keyCertSign").is_err(),
+            "its key usage does not parse",
+        ),
+    ];
+    let mut broken = broken.into_iter();
+    broken.find_map(|(is_broken, what)| is_broken.then_some(what))
 }
 
 /// The error that makes rustls send the alert that fits, where an application refuses

@@ -3,6 +3,7 @@
 use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
 
+use super::any_key;
 use super::finding::{Finding, subject_of};
 use crate::pki::{Certificate, Outline, PublicKey};
 use crate::{CertificateProblem as Problem, Status};
@@ -58,6 +59,45 @@ pub(super) fn check_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
     match security(leaf) {
         Ok(_) => Ok(()),
         Err(reason) => Err(unusable(leaf, &reason)),
+    }
+}
+
+/// Whether handshakes and certificates can be verified with the key of a certificate.
+pub(super) fn is_supported(certificate: &Outline<'_>) -> bool {
+    security(certificate).is_ok()
+}
+
+/// Checks that a handshake can be verified with the key of a peer that is accepted whatever
+/// its certificate says.
+pub(super) fn check_any_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
+    if any_key::is_usable(leaf) {
+        return Ok(());
+    }
+    let sentence = format!(
+        "certificate of '{}' has a key of a kind that no handshake can be verified with here \
+         ({}), so it cannot be accepted even unverified or pinned: have it issued for RSA, \
+         ECDSA on P-256, P-384 or P-521, Ed25519, Ed448 or ML-DSA",
+        subject_of(leaf),
+        kind_of(leaf)
+    );
+    Err(Finding {
+        status: Status::Certificate,
+        ..Finding::new(Problem::UnsupportedKey, sentence)
+    })
+}
+
+/// The refusal of a handshake that is signed in a way that the key of the certificate
+/// cannot be verified with.
+pub(super) fn wrong_scheme(certificate: &Outline<'_>, scheme: u16) -> Finding {
+    let sentence = format!(
+        "the peer signed the handshake with signature scheme {scheme:#06x}, which cannot be \
+         verified with the key in the certificate of '{}' ({})",
+        subject_of(certificate),
+        kind_of(certificate)
+    );
+    Finding {
+        status: Status::Certificate,
+        ..Finding::new(Problem::UnsupportedKey, sentence)
     }
 }
 
@@ -142,10 +182,20 @@ fn unusable(certificate: &Outline<'_>, reason: &Unusable) -> Finding {
 
 /// The kind of a key and its size, for a sentence.
 fn kind_of(certificate: &Outline<'_>) -> String {
-    match Certificate::from_der(certificate.der) {
-        Ok(parsed) => parsed.key_type().to_owned(),
-        Err(_) => "an unknown algorithm".to_owned(),
-    }
+    let Ok(parsed) = Certificate::from_der(certificate.der) else {
+        return "an unknown algorithm".to_owned();
+    };
+    let name = match parsed.key_type() {
+        "ecdsa" => "ECDSA on a curve that is given by its numbers instead of its name",
+        "ecdsa-1.2.840.10045.3.1.1" => "ECDSA on P-192",
+        "ecdsa-1.3.132.0.33" => "ECDSA on P-224",
+        "ecdsa-1.3.132.0.10" => "ECDSA on secp256k1",
+        "ecdsa-1.3.36.3.3.2.8.1.1.7" => "ECDSA on brainpoolP256r1",
+        "ecdsa-1.3.36.3.3.2.8.1.1.11" => "ECDSA on brainpoolP384r1",
+        "ecdsa-1.3.36.3.3.2.8.1.1.13" => "ECDSA on brainpoolP512r1",
+        other => other,
+    };
+    name.to_owned()
 }
 
 /// The security of a key in bits.

@@ -1,8 +1,10 @@
 //! Verification: trust anchors, path policy over webpki, names, revocation, reasons.
 
+mod any_key;
 mod constraints;
 mod explain;
 mod finding;
+mod handshake;
 mod keys;
 mod names;
 mod path;

@@ -12,7 +12,7 @@ use super::explain;
 use super::finding::{Finding, subject_of};
 use super::policy::{NameCheck, PeerName};
 use super::stand_in::StandIn;
-use crate::pki::{AltName, Certificate, Outline, extension_oid as oid, host_to_ascii, quoted};
+use crate::pki::{AltName, Certificate, Outline, host_to_ascii, quoted};
 use crate::{CertificateProblem as Problem, Error, Status};
 
 /// Stands in for the name of a server that has none, or one that no certificate can have:
@@ -83,15 +83,17 @@ pub(super) fn check(
 }
 
 /// Whether a common name stands in for the alternative names that a certificate does not
-/// have: one DNS name, never an address, that every name constraint of the path permits.
+/// have, or has an empty list of: one DNS name, never an address, that every name
+/// constraint of the path permits.
 fn has_common_name(leaf: &Outline<'_>, host: &ServerName<'_>, limits: &NameLimits) -> bool {
     let ServerName::DnsName(host) = host else {
         return false;
     };
     let common_names = leaf.subject_name().map(|subject| subject.common_names());
-    let has_alternative_names = leaf.extension(oid::SUBJECT_ALT_NAME).is_some();
+    let names = leaf.alternative_names();
+    let has_none = names.is_ok_and(|names| names.is_none_or(|names| names.is_empty()));
     match common_names.as_deref() {
-        Ok([name]) if !has_alternative_names => {
+        Ok([name]) if has_none => {
             name.eq_ignore_ascii_case(host.as_ref()) && limits.permit_host(name)
         }
         _ => false,
@@ -141,26 +143,20 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Findin
             "certificate of '{subject}' has '{asked}' as a DNS name, and it is an address: issue \
              it again with an iPAddress in its subjectAltName"
         )
-    } else if typed.is_empty() && has_extension {
-        let why = match shown.is_empty() {
-            true => "its subjectAltName is empty".to_owned(),
-            false => format!("its subjectAltName has only: {}", shown.join(", ")),
+    } else if typed.is_empty() {
+        let why = match (has_extension, shown.is_empty()) {
+            (false, _) => "it has no subjectAltName".to_owned(),
+            (true, true) => "its subjectAltName is empty".to_owned(),
+            (true, false) => format!("its subjectAltName has only: {}", shown.join(", ")),
+        };
+        // Where there are names of other kinds, a common name does not stand in.
+        let hint = match shown.is_empty() {
+            true => hint_about_common_name(rule, name, leaf),
+            false => "",
         };
         format!(
             "certificate of '{subject}' names no host ({why}), you asked for '{asked}': issue it \
-             again for that name"
-        )
-    } else if typed.is_empty() {
-        let hint = match (rule, is_address) {
-            (NameCheck::OrCommonName, true) => "; a common name never stands for an address",
-            (NameCheck::OrCommonName, false) => {
-                "; its common name is another one, or a name constraint of its CA forbids it"
-            }
-            _ => ", or allow the common name to stand in",
-        };
-        format!(
-            "certificate of '{subject}' names no host at all (it has no subjectAltName), you asked \
-             for '{asked}': issue it again for that name{hint}"
+             again for that name{hint}"
         )
     } else {
         let typed: Vec<_> = typed.iter().map(|name| format!("'{name}'")).collect();
@@ -170,6 +166,30 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Findin
         )
     };
     Finding::new(Problem::NameMismatch, sentence)
+}
+
+/// What the common name of a certificate without alternative names has to do with it.
+fn hint_about_common_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> &'static str {
+    let PeerName::Host(host) = name else {
+        return "";
+    };
+    let common_names = leaf.subject_name().map(|subject| subject.common_names());
+    let common_names = common_names.unwrap_or_default();
+    let has_it = common_names
+        .iter()
+        .any(|one| one.eq_ignore_ascii_case(&host.to_str()));
+    let is_allowed = rule == NameCheck::OrCommonName;
+    match (host, &common_names[..]) {
+        (_, []) => "",
+        (ServerName::IpAddress(_), _) if has_it => "; a common name never stands for an address",
+        (ServerName::IpAddress(_), _) => "",
+        (_, [_]) if has_it && !is_allowed => ", or allow the common name to stand in",
+        (_, [_]) if has_it => {
+            "; its common name cannot stand in, since a name constraint of a CA forbids it"
+        }
+        (_, [_]) => "; its common name is another one",
+        _ => "; it has several common names, and only a single one can stand in",
+    }
 }
 
 impl Certificate {

@@ -13,7 +13,7 @@ use super::purpose::KeyPurpose;
 use super::revocation::Crls;
 use super::roots::Roots;
 use super::rules::{self, Demands};
-use super::{explain, names};
+use super::{explain, keys, names};
 use crate::notes::Notes;
 use crate::pki::{Certificate, Outline};
 use crate::{CertificateProblem, Error, Result, Status};
@@ -163,17 +163,16 @@ impl Policy {
 
     /// Checks what certificates say.
     fn check_trust(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Vec<Arc<[u8]>>, Refusal> {
+        // A peer without a certificate that can be read would be nobody, also where
+        // nothing else is verified.
+        let leaf = read(peer.leaf)?;
         let Some(roots) = &self.roots else {
+            keys::check_any_leaf(&leaf)?;
             return Ok(Vec::new());
         };
-        // A verified peer without a certificate that can be read would be nobody.
-        let parsed = Certificate::from_der(peer.leaf.to_vec());
-        let (Ok(_), Ok(leaf)) = (parsed, Outline::from_der(peer.leaf)) else {
-            let sentence = "the peer's certificate cannot be read: it is not a certificate in DER";
-            return Err(Finding::new(CertificateProblem::Malformed, sentence).into());
-        };
-        if !self.pinned.is_empty() && self.pinned.contains(&sha256(peer.leaf)) {
+        if self.is_pinned(peer.leaf) {
             rules::check_validity(&leaf, now)?;
+            keys::check_any_leaf(&leaf)?;
             return Ok(vec![Arc::from(&**peer.leaf)]);
         }
         let demands = Demands {
@@ -204,6 +203,21 @@ impl Policy {
             names::check(self.name, name, &leaf, search.leaf_der(), &found.limits)?;
         }
         Ok(found.certificates)
+    }
+
+    /// Whether a peer may have any key that a handshake can be verified with: it is
+    /// unverified, or pinned.
+    pub(super) fn accepts_any_key(&self, leaf: &[u8]) -> bool {
+        self.roots.is_none() || self.is_pinned(leaf)
+    }
+
+    /// Whether some peer may.
+    pub(super) fn may_accept_any_key(&self) -> bool {
+        self.roots.is_none() || !self.pinned.is_empty()
+    }
+
+    fn is_pinned(&self, leaf: &[u8]) -> bool {
+        !self.pinned.is_empty() && self.pinned.contains(&sha256(leaf))
     }
 
     /// A path to one of the roots, or to one of more where these do not do.
@@ -355,6 +369,16 @@ impl Policy {
         }
         digest_bytes(context.finish())
     }
+}
+
+/// Reads a certificate in both ways that are needed: for its rules, and for its users.
+fn read<'a>(der: &'a CertificateDer<'_>) -> Result<Outline<'a>, Finding> {
+    let unreadable = |why: &str| {
+        let sentence = format!("the peer sent a certificate that cannot be read: {why}");
+        Finding::new(CertificateProblem::Malformed, sentence)
+    };
+    Certificate::from_der(der.to_vec()).map_err(|error| unreadable(&error.to_string()))?;
+    Outline::from_der(der).map_err(|_| unreadable("its version, a time or its key is malformed"))
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {

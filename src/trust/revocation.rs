@@ -1,7 +1,7 @@
 //! The CRLs that a chain is checked against.  Checking is webpki's.
 
-use der::Decode;
 use der::asn1::AnyRef;
+use der::{Decode, SliceReader, Tag, Tagged};
 use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use webpki::{
     CertRevocationList, ExpirationPolicy, OwnedCertRevocationList, RevocationCheckDepth,
@@ -49,6 +49,18 @@ impl Crls {
                     .to_owned(),
             ));
         }
+        // webpki takes its first field for the version.
+        if is_version_1(crl) {
+            let error = webpki::Error::UnsupportedCrlVersion;
+            return Err(unusable(explain::crl(&error)));
+        }
+        if !has_extensions(crl) {
+            return Err(unusable(
+                "it has no extensions, and RFC 5280, section 5.2, requires an authority key \
+                 identifier and a CRL number: have its CA make it again"
+                    .to_owned(),
+            ));
+        }
         let parsed = OwnedCertRevocationList::from_der(crl.der())
             .map_err(|error| unusable(explain::crl(&error)).with_source(error))?;
         let older = |known: &(Crl, _)| known.0.this_update() < crl.this_update();
@@ -75,20 +87,18 @@ impl Crls {
         self.iter().filter(move |crl| crl.issuer() == issuer)
     }
 
-    /// Whether one is of this authority.
-    pub(crate) fn has_issuer(&self, issuer: &str) -> bool {
-        self.of(issuer).next().is_some()
-    }
-
-    /// What one says about a certificate, if it lists it.
-    pub(crate) fn find(&self, certificate: &Certificate) -> Option<&Revoked> {
-        let of_issuer = |(crl, _): &&(Crl, _)| crl.issuer() == certificate.issuer();
-        let mut entries = self
-            .lists
+    /// What one says about a certificate that one of `issuers` signed, if it lists it.
+    pub(super) fn find(
+        &self,
+        certificate: &Outline<'_>,
+        issuers: &[&Outline<'_>],
+    ) -> Option<&Revoked> {
+        let parsed = Certificate::from_der(certificate.der).ok()?;
+        let lists = self
             .iter()
-            .filter(of_issuer)
-            .flat_map(|(crl, _)| crl.revoked());
-        entries.find(|entry| entry.serial == certificate.serial())
+            .filter(|crl| crl.issuer() == parsed.issuer() && is_about(crl, certificate, issuers));
+        let mut entries = lists.flat_map(Crl::revoked);
+        entries.find(|entry| entry.serial == parsed.serial())
     }
 
     /// Whether two are of authorities with one name, which may be two authorities.
@@ -106,24 +116,10 @@ impl Crls {
         leaf: &Outline<'_>,
         issuers: &[&Outline<'_>],
     ) -> Result<(), Finding> {
-        let parsed = Certificate::from_der(leaf.der)
-            .map_err(|_| Finding::malformed(leaf, "it does not parse"))?;
-        let of_issuer = self.of(parsed.issuer());
-        let mut signed = of_issuer.filter(|crl| is_signed_by(crl, issuers));
-        let is_listed = |crl: &Crl| {
-            let mut revoked = crl.revoked().iter();
-            revoked.any(|entry| entry.serial == parsed.serial())
-        };
-        match signed.any(is_listed) {
-            true => Err(explain::revoked(&parsed, self)),
-            false => Ok(()),
+        match self.find(leaf, issuers) {
+            Some(entry) => Err(explain::revoked(leaf, entry)),
+            None => Ok(()),
         }
-    }
-
-    /// Whether one of this authority says that it was made after `now`.
-    pub(super) fn not_yet_made(&self, issuer: &str, now: UnixTime) -> Option<&Crl> {
-        let mut later = self.of(issuer).filter(|crl| is_later(crl, now));
-        later.next()
     }
 
     /// Checks that the anchor of a path may sign CRLs, where one of its name is used
@@ -133,16 +129,18 @@ impl Crls {
             return Ok(());
         };
         let is_checked = path.issuers.is_empty() || !self.rules.leaf_only;
-        let subject = AnyRef::from_der(anchor.subject);
-        let subject = subject.map(|name| name.value()).unwrap_or_default();
-        let is_of_anchor =
-            |(_, parsed): &(Crl, CertRevocationList<'static>)| parsed.issuer() == subject;
-        if !is_checked || !self.lists.iter().any(is_of_anchor) {
+        if !is_checked || anchor.allows_key_usage("cRLSign") == Ok(true) {
             return Ok(());
         }
-        match anchor.allows_key_usage("cRLSign") {
-            Ok(true) => Ok(()),
-            _ => Err(Finding::new(
+        let subject = AnyRef::from_der(anchor.subject);
+        let subject = subject.map(|name| name.value()).unwrap_or_default();
+        // Another CA of the same name may sign its own.
+        let mut lists = self.lists.iter();
+        let is_by_anchor =
+            lists.any(|(crl, parsed)| parsed.issuer() == subject && is_signed_by(crl, &[anchor]));
+        match is_by_anchor {
+            false => Ok(()),
+            true => Err(Finding::new(
                 Problem::UnknownRevocation,
                 format!(
                     "the root '{}' may not sign CRLs: its key usage does not include cRLSign, so \
@@ -209,7 +207,17 @@ impl Crls {
     }
 }
 
-/// Whether one of these keys signed a CRL.
+/// Whether a CRL of the name of a certificate's issuer is that issuer's: signed with the
+/// key that signed the certificate, where `issuers` has it.
+pub(super) fn is_about(crl: &Crl, certificate: &Outline<'_>, issuers: &[&Outline<'_>]) -> bool {
+    // A signature by an algorithm of old, such as SHA-1, tells nothing: the name has to do.
+    let is_known = signature::is_known(certificate.algorithms[1]);
+    let issued =
+        |one: &&&Outline<'_>| !is_known || signature::is_issued_with(certificate, one.spki);
+    let issuers: Vec<_> = issuers.iter().filter(issued).copied().collect();
+    is_signed_by(crl, &issuers)
+}
+
 /// Whether one of these authorities signed a CRL.
 pub(super) fn is_signed_by(crl: &Crl, issuers: &[&Outline<'_>]) -> bool {
     let keys: Vec<_> = issuers
@@ -219,6 +227,7 @@ pub(super) fn is_signed_by(crl: &Crl, issuers: &[&Outline<'_>]) -> bool {
     is_signed_with_one(crl, &keys)
 }
 
+/// Whether one of these keys signed a CRL.
 fn is_signed_with_one(crl: &Crl, keys: &[SubjectPublicKeyInfoDer<'_>]) -> bool {
     let parts = pki::signed_parts(crl.der());
     parts.is_some_and(|(tbs, algorithm, signature)| {
@@ -227,8 +236,29 @@ fn is_signed_with_one(crl: &Crl, keys: &[SubjectPublicKeyInfoDer<'_>]) -> bool {
     })
 }
 
+/// Whether a CRL has no version, as those of version 1 (RFC 5280, section 5.1.2.1).
+fn is_version_1(crl: &Crl) -> bool {
+    fields(crl).first().map(Tagged::tag) != Some(Tag::Integer)
+}
+
+/// Whether a CRL has the field for extensions (RFC 5280, section 5.1.2.7).
+fn has_extensions(crl: &Crl) -> bool {
+    let last = fields(crl).last().map(Tagged::tag);
+    matches!(last, Some(Tag::ContextSpecific { .. }))
+}
+
+/// The fields of what is signed in a CRL.
+fn fields(crl: &Crl) -> Vec<AnyRef<'_>> {
+    let content = pki::signed_parts(crl.der()).and_then(|(tbs, ..)| AnyRef::from_der(tbs).ok());
+    let reader = content.and_then(|content| SliceReader::new(content.value()).ok());
+    let Some(mut reader) = reader else {
+        return Vec::new();
+    };
+    std::iter::from_fn(|| AnyRef::decode(&mut reader).ok()).collect()
+}
+
 /// Whether a CRL says that it was made after `now` (RFC 5280, section 5.1.2.4).
-fn is_later(crl: &Crl, now: UnixTime) -> bool {
+pub(super) fn is_later(crl: &Crl, now: UnixTime) -> bool {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     crl.this_update() > now
 }

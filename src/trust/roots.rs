@@ -184,7 +184,7 @@ impl Roots {
         let der = CertificateDer::from(certificate.der().to_vec());
         self.add_der(der).map_err(|error| {
             let subject = certificate.subject();
-            let why = explain::unusable(&error);
+            let why = explain::not_a_root(&error, certificate.der());
             let sentence = format!("the certificate of '{subject}' cannot be a root: {why}");
             Error::new(Status::Parse, sentence).with_source(error)
         })?;

@@ -228,10 +228,19 @@ fn check_path_len(anchor: &Outline<'_>, path: &Path<'_, '_>) -> Result<(), Findi
 
 pub(super) fn path_too_long(ca: &Outline<'_>, limit: u32, count: usize) -> Finding {
     let sentence = format!(
-        "the CA '{}' allows {limit} CAs below it (path length), and there are {count}",
-        subject_of(ca)
+        "the CA '{}' allows {} below it (path length), and the path has {count}",
+        subject_of(ca),
+        cas(limit)
     );
     Finding::new(Problem::PathTooLong, sentence)
+}
+
+/// A count of CAs, for a sentence.
+fn cas(count: u32) -> String {
+    match count {
+        1 => "1 CA".to_owned(),
+        _ => format!("{count} CAs"),
+    }
 }
 
 fn check_depth(path: &Path<'_, '_>, demands: Demands) -> Result<(), Finding> {
@@ -239,8 +248,9 @@ fn check_depth(path: &Path<'_, '_>, demands: Demands) -> Result<(), Finding> {
     match demands.max_depth {
         Some(limit) if !u32::try_from(count).is_ok_and(|count| count <= limit) => {
             let sentence = format!(
-                "certificate of '{}' is {count} CAs away from its root, and {limit} are allowed",
-                subject_of(path.leaf)
+                "certificate of '{}' is {} away from its root, more than the limit of {limit}",
+                subject_of(path.leaf),
+                cas(u32::try_from(count).unwrap_or(u32::MAX))
             );
             Err(Finding::new(Problem::PathTooLong, sentence))
         }

@@ -3,12 +3,15 @@
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, PeerMisbehaved, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, PeerMisbehaved, SignatureScheme,
+};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use super::any_key;
+use super::handshake;
 use super::policy::{Peer, PeerName, Policy};
 use super::purpose::KeyPurpose;
-use super::signature;
 use crate::notes::{Authentication, Notes};
 use crate::pki::Outline;
 use crate::provider::provider;
@@ -70,6 +73,22 @@ impl Verifier {
         }
     }
 
+    /// Checks that a peer has the key of its certificate.
+    fn verify_handshake(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+        is_tls13: bool,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.note_scheme(signed.scheme)?;
+        let outline = Outline::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+        match self.policy.accepts_any_key(certificate) && any_key::is_needed(&outline) {
+            true => any_key::verify(message, &outline, signed, is_tls13),
+            false => handshake::verify(message, outline.spki, signed, is_tls13),
+        }
+    }
+
     /// Checks that the peer signed in a way that it was told of, and notes it.
     fn note_scheme(&self, scheme: SignatureScheme) -> Result<(), rustls::Error> {
         let allowed = self.policy.schemes.as_ref();
@@ -100,10 +119,11 @@ impl ServerCertVerifier for Verifier {
         if let Some(response) = ocsp {
             Notes::ocsp(response);
         }
+        let verified = Notes::verified_name(server_name);
         let peer = Peer {
             leaf: end_entity,
             intermediates,
-            name: Some(PeerName::Host(server_name)),
+            name: Some(PeerName::Host(verified.as_ref().unwrap_or(server_name))),
             purpose: KeyPurpose::SERVER_AUTH,
             ocsp,
         };
@@ -117,8 +137,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.note_scheme(dss.scheme)?;
-        signature::verify_tls12(message, certificate, dss)
+        self.verify_handshake(message, certificate, dss, false)
     }
 
     fn verify_tls13_signature(
@@ -127,8 +146,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.note_scheme(dss.scheme)?;
-        signature::verify_tls13(message, certificate, dss)
+        self.verify_handshake(message, certificate, dss, true)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -137,7 +155,13 @@ impl ServerCertVerifier for Verifier {
                 .signature_verification_algorithms
                 .supported_schemes()
         };
-        self.policy.schemes.clone().unwrap_or_else(known)
+        self.policy.schemes.clone().unwrap_or_else(|| {
+            let mut schemes = known();
+            if self.policy.may_accept_any_key() {
+                schemes.extend(any_key::RSASSA_PSS);
+            }
+            schemes
+        })
     }
 }
 

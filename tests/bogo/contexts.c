@@ -1,6 +1,7 @@
 /* What the flags mean for contexts. */
 #include "shim.h"
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -80,22 +81,31 @@ static int judge(void *userdata, const tlsmith_conn *conn, int status)
 int verdict;
 
 /* Holds the protocols that a client offers against those that it should. */
-static tlsmith_ctx *check_hello(void *userdata, const char *server_name, const char *alpn)
+static int check_hello(void *userdata, tlsmith_conn *conn, const tlsmith_hello *hello)
 {
-	(void)server_name;
-	if (strcmp(alpn, userdata) != 0)
-		fail("the client offers the protocols '%s', not '%s'", alpn, (char *)userdata);
-	return NULL;
+	char offered[4096] = "";
+	const uint8_t *protocol;
+
+	(void)conn;
+	for (size_t i = 0; (protocol = tlsmith_hello_alpn(hello, i, NULL)) != NULL; i++) {
+		size_t used = strlen(offered);
+		snprintf(offered + used, sizeof offered - used, "%s%s", i > 0 ? "," : "",
+		    (const char *)protocol);
+	}
+	if (strcmp(offered, userdata) != 0)
+		fail("the client offers the protocols '%s', not '%s'", offered, (char *)userdata);
+	return 0;
 }
 
 char traffic_secrets[2][129];
 
 /* A line of the key log: a label, the client's random value, the secret. */
-static void keep_secret(void *userdata, const char *line)
+static void keep_secret(void *userdata, const tlsmith_conn *conn, const char *line)
 {
 	const char *secret = strrchr(line, ' ') + 1;
 
 	(void)userdata;
+	(void)conn;
 	if (strlen(secret) >= sizeof traffic_secrets[0])
 		fail("a secret of %zu digits", strlen(secret));
 	if (strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) == 0)

@@ -158,10 +158,10 @@ static void check_rejection(const tlsmith_conn *c, const struct config *config)
 
 	if (expected->len == 0 && !config->expect_no_ech_retry_configs)
 		return;
-	if (strcmp(tlsmith_conn_ech(c), "rejected") == 0 && len == expected->len &&
+	if (tlsmith_conn_ech(c) == TLSMITH_ECH_REJECTED && len == expected->len &&
 	    (configs == NULL) == (len == 0) && (len == 0 || memcmp(configs, expected->data, len) == 0))
 		return;
-	fprintf(stderr, "ECH is %s, with %zu bytes to retry with, not %zu: %s\n",
+	fprintf(stderr, "ECH is %d, with %zu bytes to retry with, not %zu: %s\n",
 	    tlsmith_conn_ech(c), len, expected->len, tlsmith_conn_error(c));
 	exit(MUST_FAIL);
 }
@@ -174,7 +174,7 @@ static void handshake(tlsmith_conn *c, const struct config *config, const struct
 		result = tlsmith_handshake(c);
 	while (again(c, result));
 	if (result < 0) {
-		int is_retry = config->enable_early_data && tlsmith_conn_early_data(c) != 1;
+		int is_retry = config->enable_early_data && tlsmith_conn_early_data(c) != TLSMITH_EARLY_DATA_ACCEPTED;
 
 		check_rejection(c, is_retry ? retry : config);
 	}
@@ -222,7 +222,8 @@ static void expect_text(const char *what, const char *got, const char *expected)
 
 static void check_facts(const tlsmith_conn *c, const struct config *config, int is_resumed)
 {
-	int early = tlsmith_conn_early_data(c), resumed = tlsmith_conn_resumed(c);
+	int accepted = tlsmith_conn_early_data(c) == TLSMITH_EARLY_DATA_ACCEPTED;
+	int resumed = tlsmith_conn_resumed(c);
 
 	if (config->expect_version && tlsmith_conn_version(c) != config->expect_version)
 		fail("the version is %#x", (unsigned)tlsmith_conn_version(c));
@@ -244,20 +245,21 @@ static void check_facts(const tlsmith_conn *c, const struct config *config, int 
 	if (is_resumed && resumed == config->expect_session_miss)
 		fail("the session was %sresumed", resumed ? "" : "not ");
 	/* A server that accepts it and gets none of it has nothing to tell. */
-	if (config->expect_accept_early_data && early != 1 && !config->server)
+	if (config->expect_accept_early_data && !accepted && !config->server)
 		fail("early data was not accepted");
-	if (config->expect_reject_early_data && early == 1)
+	if (config->expect_reject_early_data && accepted)
 		fail("early data was accepted");
 	if (config->expect_early_data_reason != NULL) {
 		int accepts = strcmp(config->expect_early_data_reason, "accept") == 0;
 
-		if (early == 1 ? !accepts : accepts && !config->server)
-			fail("early data is %d, not '%s'", early, config->expect_early_data_reason);
+		if (accepted ? !accepts : accepts && !config->server)
+			fail("early data is %s, not '%s'", accepted ? "accepted" : "not accepted",
+			    config->expect_early_data_reason);
 	}
 	if (config->expect_no_peer_cert && tlsmith_conn_peer_cert(c, 0) != NULL)
 		fail("the peer has a certificate");
-	if (config->expect_ech_accept && strcmp(tlsmith_conn_ech(c), "accepted") != 0)
-		fail("ECH is %s", tlsmith_conn_ech(c));
+	if (config->expect_ech_accept && tlsmith_conn_ech(c) != TLSMITH_ECH_ACCEPTED)
+		fail("ECH is %d", tlsmith_conn_ech(c));
 	if (config->expect_ocsp_response.len > 0 && !config->server && !resumed) {
 		size_t len;
 		const uint8_t *response = tlsmith_conn_peer_ocsp(c, &len);
@@ -368,7 +370,7 @@ static void run(tlsmith_ctx *ctx, const struct config *config, const struct conf
 			fail("early data was offered");
 	}
 	handshake(c, config, retry);
-	if (!config->server && tlsmith_conn_early_data(c) < 0) {
+	if (!config->server && tlsmith_conn_early_data(c) == TLSMITH_EARLY_DATA_REJECTED) {
 		config = retry;
 		said = 0;
 	}

@@ -11,18 +11,56 @@
 #include "memory.h"
 
 /* What the hello callback heard, and what it answers with. */
-static struct heard { char name[100], alpn[100]; tlsmith_ctx *answer; int count; } heard;
+static struct heard {
+	char name[100], alpn[100];
+	tlsmith_ctx *answer;
+	const tlsmith_identity *identity;
+	const char *protocols;
+	int count, refusal;
+} heard;
 
-static tlsmith_ctx *hear(void *userdata, const char *server_name, const char *alpn)
+static int hear(void *userdata, tlsmith_conn *conn, const tlsmith_hello *hello)
 {
+	const char *name = tlsmith_hello_server_name(hello);
+	const uint8_t *protocol;
+	size_t len;
+
 	CHECK(userdata == &heard);
-	snprintf(heard.name, sizeof heard.name, "%s", server_name);
-	snprintf(heard.alpn, sizeof heard.alpn, "%s", alpn);
+	CHECK(tlsmith_conn_userdata(conn) == &heard);
+	snprintf(heard.name, sizeof heard.name, "%s", name != NULL ? name : "(none)");
+	heard.alpn[0] = '\0';
+	for (size_t i = 0; (protocol = tlsmith_hello_alpn(hello, i, &len)) != NULL; i++) {
+		CHECK(strlen((const char *)protocol) == len);
+		strcat(strcat(heard.alpn, (const char *)protocol), ";");
+	}
 	heard.count++;
-	return heard.answer;
+	/* What is not about the answer has to wait. */
+	CHECK(tlsmith_handshake(conn) == TLSMITH_ERR_STATE);
+	if (heard.answer != NULL)
+		CHECK(tlsmith_conn_set_ctx(conn, heard.answer) == 0);
+	if (heard.identity != NULL)
+		CHECK(tlsmith_conn_set_identity(conn, heard.identity) == 0);
+	if (heard.protocols != NULL)
+		CHECK(tlsmith_conn_set_alpn(conn, heard.protocols) == 0);
+	return heard.refusal;
 }
 
-static void the_hello_chooses_the_context(void)
+static int hear_and_fail(void *userdata, tlsmith_conn *conn, const tlsmith_hello *hello)
+{
+	(void)hello;
+	CHECK(tlsmith_conn_set_alpn(conn, ((struct heard *)userdata)->protocols) == TLSMITH_ERR_ARG);
+	return 0;
+}
+
+static int meet_heard(struct pair *p, const char *name)
+{
+	connect_only(p, name);
+	CHECK(tlsmith_conn_userdata(p->server) == NULL);
+	tlsmith_conn_set_userdata(p->server, &heard);
+	return shake(p);
+}
+
+static void the_hello_callback_says_what_answers(void)
 {
 	tlsmith_identity *a = tlsmith_issue_cert(ca, "a.example", NULL);
 	struct pair p;
@@ -34,21 +72,21 @@ static void the_hello_chooses_the_context(void)
 	prepare(&p);
 	tlsmith_ctx_set_hello(p.server_ctx, hear, &heard);
 	tlsmith_ctx_set_alpn(p.client_ctx, "h3,h2");
-	CHECK(meet(&p, "a.example") == 0);
+	CHECK(meet_heard(&p, "a.example") == 0);
 	CHECK_TEXT(heard.name, "a.example");
-	CHECK_TEXT(heard.alpn, "h3,h2");
+	CHECK_TEXT(heard.alpn, "h3;h2;");
 	CHECK_TEXT(tlsmith_conn_alpn(p.server), "h2");
 	CHECK_TEXT(tlsmith_cert_name(tlsmith_conn_peer_cert(p.client, 0), 0, NULL), "a.example");
 	tlsmith_ctx_free(heard.answer);
 	stop(&p);
 
-	/* NULL is the context itself; and "" where a client says nothing. */
+	/* Without an answer it is the context itself. */
 	heard.answer = NULL;
 	prepare(&p);
 	tlsmith_ctx_set_hello(p.server_ctx, hear, &heard);
 	tlsmith_ctx_insecure_no_name(p.client_ctx);
-	CHECK(meet(&p, NULL) == 0);
-	CHECK_TEXT(heard.name, "");
+	CHECK(meet_heard(&p, NULL) == 0);
+	CHECK_TEXT(heard.name, "(none)");
 	CHECK_TEXT(heard.alpn, "");
 	CHECK_TEXT(tlsmith_cert_name(tlsmith_conn_peer_cert(p.client, 0), 0, NULL), "localhost");
 	CHECK(heard.count == 2);
@@ -58,10 +96,46 @@ static void the_hello_chooses_the_context(void)
 	heard.answer = tlsmith_ctx_new();
 	prepare(&p);
 	tlsmith_ctx_set_hello(p.server_ctx, hear, &heard);
-	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client), "internal_error");
+	CHECK_FAILS(meet_heard(&p, "localhost"), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client), "internal_error");
 	CHECK_FAILS(p.server_status, TLSMITH_ERR_STATE, tlsmith_conn_error(p.server), "certificate");
 	stop(&p);
 	tlsmith_ctx_free(heard.answer);
+
+	/* An identity and protocols for this client alone. */
+	heard.answer = NULL;
+	heard.identity = a;
+	heard.protocols = "imap";
+	prepare(&p);
+	tlsmith_ctx_set_hello(p.server_ctx, hear, &heard);
+	tlsmith_ctx_set_alpn(p.client_ctx, "h3,imap");
+	CHECK(meet_heard(&p, "a.example") == 0);
+	CHECK_TEXT(tlsmith_conn_alpn(p.client), "imap");
+	stop(&p);
+
+	/* What cannot be set refuses the client, also if nobody looks. */
+	heard.protocols = "a,,b";
+	prepare(&p);
+	tlsmith_ctx_set_hello(p.server_ctx, hear_and_fail, &heard);
+	CHECK_FAILS(meet_heard(&p, "a.example"), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client), "");
+	CHECK_FAILS(p.server_status, TLSMITH_ERR_ARG, tlsmith_conn_error(p.server), "ALPN");
+	stop(&p);
+	heard.protocols = NULL;
+
+	/* The client gets the alert that the callback returns. */
+	static const struct { int answer; const char *alert; } refusals[] = {
+		{ 112, "unrecognized_name" }, { 49, "access_denied" }, { 40, "handshake_failure" },
+		{ -3, "handshake_failure" }, { 256, "handshake_failure" },
+	};
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		heard.refusal = refusals[i].answer;
+		prepare(&p);
+		tlsmith_ctx_set_hello(p.server_ctx, hear, &heard);
+		CHECK_FAILS(meet_heard(&p, "localhost"), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client),
+		    refusals[i].alert);
+		CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_conn_error(p.server),
+		    "hello callback refused");
+		stop(&p);
+	}
 	tlsmith_identity_free(a);
 }
 
@@ -163,7 +237,7 @@ static void the_verify_callback_has_the_last_word(void)
 		CHECK(p.server_status == TLSMITH_ERR_ALERT);
 		CHECK(tlsmith_conn_alert(p.server) == refusals[i].alert);
 		CHECK(tlsmith_conn_verified_cert(p.client, 0) == NULL);
-		CHECK(tlsmith_conn_peer_cert(p.client, 0) == NULL);
+		CHECK(tlsmith_conn_peer_cert(p.client, 0) != NULL);
 		stop(&p);
 	}
 
@@ -199,10 +273,12 @@ static void the_verify_callback_has_the_last_word(void)
 	tlsmith_identity_free(user);
 }
 
-static void note_line(void *userdata, const char *line)
+static void note_line(void *userdata, const tlsmith_conn *conn, const char *line)
 {
 	char *text = userdata;
 	size_t used = strlen(text);
+
+	CHECK(tlsmith_conn_userdata(conn) == text);
 
 	snprintf(text + used, 4000 - used, "%s\n", line);
 }
@@ -219,7 +295,9 @@ static void secrets_are_logged_where_they_are_asked_for(void)
 	prepare(&p);
 	tlsmith_ctx_set_keylog_fn(p.client_ctx, note_line, text);
 	tlsmith_ctx_set_keylog(p.server_ctx, "keys.log");
-	CHECK(meet(&p, "localhost") == 0);
+	connect_only(&p, "localhost");
+	tlsmith_conn_set_userdata(p.client, text);
+	CHECK(shake(&p) == 0);
 	stop(&p);
 	CHECK(stat("keys.log", &st) == 0 && (st.st_mode & 0777) == 0600);
 	f = fopen("keys.log", "r");
@@ -377,7 +455,7 @@ static void messages_come_while_they_are_asked_for(void)
 int main(void)
 {
 	begin_all();
-	the_hello_chooses_the_context();
+	the_hello_callback_says_what_answers();
 	the_verify_callback_has_the_last_word();
 	the_verify_callback_sees_the_ocsp_response();
 	secrets_are_logged_where_they_are_asked_for();

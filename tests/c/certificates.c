@@ -82,7 +82,7 @@ static void three_steps(void)
 
 	CHECK_TEXT(tlsmith_cert_subject(leaf(ca)), "CN=ROOT CA");
 	CHECK_TEXT(tlsmith_csr_subject(csr), "CN=localhost");
-	CHECK_TEXT(tlsmith_csr_names(csr), "localhost");
+	CHECK_TEXT(tlsmith_csr_name(csr, 0, NULL), "localhost");
 	CHECK_TEXT(tlsmith_csr_key_type(csr), "ed448");
 	CHECK(strstr(tlsmith_csr_text(csr), "localhost") != NULL);
 	CHECK_TEXT(tlsmith_cert_name(leaf(id), 0, NULL), "localhost");
@@ -126,9 +126,8 @@ static void other_names_of_requests_are_signed_only_with_the_flag(tlsmith_identi
 	    "-keyout upn.key -out upn.csr -subj /CN=a -addext 'subjectAltName=DNS:a.example,"
 	    "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:admin@corp,RID:1.2.3'");
 	csr = tlsmith_csr_load("upn.csr");
-	CHECK_TEXT(tlsmith_csr_names(csr), "a.example");
-	CHECK_TEXT(tlsmith_csr_other_names(csr),
-	    "other name 1.3.6.1.4.1.311.20.2.3 admin@corp\nidentifier 1.2.3");
+	CHECK_TEXT(tlsmith_csr_name(csr, 0, NULL), "a.example");
+	CHECK_TEXT(tlsmith_csr_name(csr, 1, NULL), "admin@corp");
 	CHECK_NONE(tlsmith_sign_csr(ca, csr, NULL), TLSMITH_ERR_ISSUE, "admin@corp");
 	opt.flags = TLSMITH_CERT_ALLOW_OTHER_NAMES;
 	id = tlsmith_sign_csr(ca, csr, &opt);
@@ -154,7 +153,8 @@ static void requests_of_openssl_are_signed(tlsmith_identity *ca)
 	    "-addext 'extendedKeyUsage=clientAuth'");
 	csr = tlsmith_csr_load("alice.csr");
 	CHECK_TEXT(tlsmith_csr_subject(csr), "CN=alice,O=Example");
-	CHECK_TEXT(tlsmith_csr_names(csr), "alice.example,192.0.2.7");
+	CHECK_TEXT(tlsmith_csr_name(csr, 0, NULL), "alice.example");
+	CHECK_TEXT(tlsmith_csr_name(csr, 1, NULL), "192.0.2.7");
 	CHECK_TEXT(tlsmith_csr_key_type(csr), "ecdsa-p384");
 	len = read_file("alice.csr", pem, sizeof pem);
 	same = tlsmith_csr_load_mem(pem, len);
@@ -164,7 +164,8 @@ static void requests_of_openssl_are_signed(tlsmith_identity *ca)
 
 	plain = tlsmith_sign_csr(ca, csr, NULL);
 	CHECK_TEXT(tlsmith_cert_subject(leaf(plain)), "CN=alice,O=Example");
-	CHECK_TEXT(tlsmith_cert_name(leaf(plain), 0, NULL), "alice.example,192.0.2.7");
+	CHECK_TEXT(tlsmith_cert_name(leaf(plain), 0, NULL), "alice.example");
+	CHECK_TEXT(tlsmith_cert_name(leaf(plain), 1, NULL), "192.0.2.7");
 	CHECK_TEXT(tlsmith_cert_extended_key_usage(leaf(plain)), "serverAuth");
 	CHECK_TEXT(tlsmith_identity_key_pem(plain), "");
 	CHECK_FAILS(tlsmith_identity_save_p12(plain, "alice.p12", NULL, "p", 0), TLSMITH_ERR_STATE,
@@ -284,7 +285,7 @@ static void revoked_is_refused(tlsmith_identity *ca, tlsmith_identity *kept)
 	tlsmith_identity *past = tlsmith_issue_cert(ca, "past.example", NULL);
 	tlsmith_identity *other = tlsmith_gen_ca(NULL);
 	int64_t now = time(NULL);
-	const char *crl, *empty;
+	tlsmith_crl *crl, *empty, *strange = tlsmith_gen_crl(other, NULL, 0);
 	tlsmith_ctx *ctx;
 	char serials[128];
 
@@ -292,8 +293,7 @@ static void revoked_is_refused(tlsmith_identity *ca, tlsmith_identity *kept)
 	    tlsmith_cert_serial(leaf(past)));
 	crl = tlsmith_gen_crl(ca, serials, 0);
 	empty = tlsmith_gen_crl(ca, "", 1);
-	CHECK(crl != empty && strncmp(crl, "-----BEGIN X509 CRL-----", 24) == 0);
-	write_file("crl.pem", crl, strlen(crl));
+	CHECK(tlsmith_crl_save(crl, "crl.pem") == 0 && has_mode("crl.pem", 0644));
 	CHECK(tlsmith_identity_save(ca, "crl_ca.pem", NULL, NULL) == 0);
 	CHECK(tlsmith_identity_save(other, "other_ca.pem", NULL, NULL) == 0);
 	CHECK(tlsmith_identity_save(gone, "gone.pem", NULL, NULL) == 0);
@@ -318,15 +318,18 @@ static void revoked_is_refused(tlsmith_identity *ca, tlsmith_identity *kept)
 	CHECK_FAILS(tlsmith_ctx_verify(ctx, kept, NULL, NULL, now + 7 * DAY + 60),
 	    TLSMITH_ERR_CERT_REVOKED, tlsmith_last_error(), "new enough");
 	tlsmith_ctx_free(ctx);
-	ctx = trusting(ca, empty);
+	ctx = trusting(ca, tlsmith_crl_pem(empty));
 	CHECK(tlsmith_ctx_verify(ctx, gone, NULL, NULL, now + DAY - 60) == 0);
 	CHECK_FAILS(tlsmith_ctx_verify(ctx, gone, NULL, NULL, now + DAY + 60), TLSMITH_ERR_CERT_REVOKED,
 	    tlsmith_last_error(), "new enough");
 	tlsmith_ctx_free(ctx);
-	ctx = trusting(ca, tlsmith_gen_crl(other, NULL, 0));
+	ctx = trusting(ca, tlsmith_crl_pem(strange));
 	CHECK_FAILS(tlsmith_ctx_verify(ctx, kept, NULL, NULL, 0), TLSMITH_ERR_CERT_REVOKED,
 	    tlsmith_last_error(), "CRL");
 	tlsmith_ctx_free(ctx);
+	tlsmith_crl_free(crl);
+	tlsmith_crl_free(empty);
+	tlsmith_crl_free(strange);
 	tlsmith_identity_free(gone);
 	tlsmith_identity_free(past);
 	tlsmith_identity_free(other);
@@ -430,10 +433,13 @@ static void every_field_is_read(const char *repository)
 	CHECK_TEXT(tlsmith_cert_key_usage(cert), "digitalSignature,keyEncipherment");
 	CHECK_TEXT(tlsmith_cert_extended_key_usage(cert), "serverAuth,clientAuth");
 	CHECK_TEXT(tlsmith_cert_name_constraints(cert), "");
-	CHECK_TEXT(tlsmith_cert_crl_urls(cert),
-	    "http://crl3.digicert.com/DigiCertGlobalG2TLSRSASHA2562020CA1-1.crl "
+	CHECK_TEXT(tlsmith_cert_crl_url(cert, 0),
+	    "http://crl3.digicert.com/DigiCertGlobalG2TLSRSASHA2562020CA1-1.crl");
+	CHECK_TEXT(tlsmith_cert_crl_url(cert, 1),
 	    "http://crl4.digicert.com/DigiCertGlobalG2TLSRSASHA2562020CA1-1.crl");
-	CHECK_TEXT(tlsmith_cert_ocsp_urls(cert), "http://ocsp.digicert.com");
+	CHECK(tlsmith_cert_crl_url(cert, 2) == NULL && tlsmith_cert_crl_url(cert, SIZE_MAX) == NULL);
+	CHECK_TEXT(tlsmith_cert_ocsp_url(cert, 0), "http://ocsp.digicert.com");
+	CHECK(tlsmith_cert_ocsp_url(cert, 1) == NULL);
 	CHECK_TEXT(tlsmith_cert_sha1(cert), "4da25a6d5ef62c5f95c7bd0a73ea3c177b36999d");
 	CHECK_TEXT(tlsmith_cert_serial(cert), "075bcef30689c8addf13e51af4afe187");
 	tlsmith_identity_free(site);

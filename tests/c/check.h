@@ -41,6 +41,8 @@ static inline void check_fails(const char *file, int line, const char *call, ptr
 static inline void check_text(const char *file, int line, const char *call, const char *got,
     const char *want)
 {
+	if (got == NULL)
+		got = "(NULL)";
 	if (strcmp(got, want) == 0)
 		return;
 	failures++;
@@ -56,5 +58,25 @@ static inline void check_text(const char *file, int line, const char *call, cons
 	tlsmith_conn_free(c); \
 	tlsmith_ctx_free(ctx); \
 } while (0)
+
+/* Loads what is encrypted. */
+static inline tlsmith_identity *load_encrypted(const char *cert, const char *key,
+    const char *password)
+{
+	tlsmith_load_options opt = TLSMITH_LOAD_OPTIONS_INIT;
+
+	opt.password = password;
+	return tlsmith_identity_load(cert, key, &opt);
+}
+
+/* The same from memory that holds the chain and its key. */
+static inline tlsmith_identity *load_encrypted_mem(const void *data, size_t len,
+    const char *password)
+{
+	tlsmith_load_options opt = TLSMITH_LOAD_OPTIONS_INIT;
+
+	opt.password = password;
+	return tlsmith_identity_load_mem(data, len, NULL, 0, &opt);
+}
 
 #endif

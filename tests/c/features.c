@@ -1,5 +1,7 @@
 /* What can be set on a context and asked of a connection, between two of our own
  * over memory. */
+#include <stdlib.h>
+
 #include "check.h"
 #include "memory.h"
 
@@ -35,11 +37,25 @@ static void names_choose_what_is_agreed(void)
 	CHECK_FAILS(p.server_status, TLSMITH_ERR_NO_COMMON, tlsmith_conn_error(p.server), "signature");
 	stop(&p);
 
-	/* TLS 1.2 where the only suite is one of its own. */
+	/* A list of one version leaves the other one alone. */
 	prepare(&p);
-	tlsmith_ctx_set_ciphers(p.server_ctx, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+	tlsmith_ctx_set_ciphers(p.server_ctx, "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384");
 	CHECK(meet(&p, "localhost") == 0);
-	CHECK(tlsmith_conn_version(p.client) == 0x0303);
+	CHECK(tlsmith_conn_version(p.client) == TLSMITH_TLS1_3);
+	stop(&p);
+
+	prepare(&p);
+	tlsmith_ctx_set_ciphers(p.server_ctx, "TLS_AES_128_GCM_SHA256");
+	tlsmith_ctx_set_versions(p.client_ctx, TLSMITH_TLS1_2, TLSMITH_TLS1_2);
+	CHECK(meet(&p, "localhost") == 0);
+	CHECK(tlsmith_conn_version(p.client) == TLSMITH_TLS1_2);
+	stop(&p);
+
+	prepare(&p);
+	tlsmith_ctx_set_ciphers(p.server_ctx, "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384");
+	tlsmith_ctx_set_versions(p.server_ctx, TLSMITH_TLS1_2, TLSMITH_TLS1_2);
+	CHECK(meet(&p, "localhost") == 0);
+	CHECK(tlsmith_conn_version(p.client) == TLSMITH_TLS1_2);
 	CHECK_TEXT(tlsmith_conn_cipher(p.client), "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
 	CHECK_FAILS(tlsmith_conn_key_update(p.client), TLSMITH_ERR_UNSUPPORTED, tlsmith_conn_error(p.client),
 	    "TLS 1.2");
@@ -75,6 +91,104 @@ static void records_are_no_longer_than_allowed(void)
 	CHECK(tlsmith_drain(p.client, record, sizeof record) == sizeof record);
 	CHECK(record[3] * 256 + record[4] == 512 + 17);
 	stop(&p);
+}
+
+static int64_t tell(void *userdata)
+{
+	return *(const int64_t *)userdata;
+}
+
+static void a_clock_says_when_certificates_have_to_be_valid(void)
+{
+	const tlsmith_cert *cert = tlsmith_identity_cert(localhost, 0);
+	int64_t now = tlsmith_cert_not_after(cert) + 1;
+	struct pair p;
+
+	for (int late = 0; late < 2; late++) {
+		prepare(&p);
+		CHECK(tlsmith_ctx_set_clock(p.client_ctx, tell, &now) == 0);
+		if (late) {
+			CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_CERT_TIME,
+			    tlsmith_conn_error(p.client), "expired");
+			now = tlsmith_cert_not_after(cert) - 1;
+		} else {
+			now = tlsmith_cert_not_before(cert);
+			CHECK(meet(&p, "localhost") == 0);
+			now = tlsmith_cert_not_after(cert) + 1;
+		}
+		stop(&p);
+	}
+	CHECK_SETTER(tlsmith_ctx_set_clock(ctx, NULL, &now), TLSMITH_ERR_ARG, "clock");
+	CHECK(tlsmith_ctx_set_clock(NULL, tell, &now) == TLSMITH_ERR_ARG);
+}
+
+static void a_server_prefers_its_own_order_where_it_is_told_to(void)
+{
+	struct pair p;
+
+	for (int own = 0; own < 2; own++) {
+		prepare(&p);
+		tlsmith_ctx_set_ciphers(p.client_ctx, "TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384");
+		tlsmith_ctx_set_ciphers(p.server_ctx, "TLS_AES_256_GCM_SHA384,TLS_AES_128_GCM_SHA256");
+		if (own)
+			CHECK(tlsmith_ctx_prefer_own_ciphers(p.server_ctx) == 0);
+		CHECK(meet(&p, "localhost") == 0);
+		CHECK_TEXT(tlsmith_conn_cipher(p.client),
+		    own ? "TLS_AES_256_GCM_SHA384" : "TLS_AES_128_GCM_SHA256");
+		stop(&p);
+	}
+	CHECK(tlsmith_ctx_prefer_own_ciphers(NULL) == TLSMITH_ERR_ARG);
+}
+
+static void a_server_ignores_unknown_protocols_where_it_is_told_to(void)
+{
+	struct pair p;
+
+	prepare(&p);
+	tlsmith_ctx_set_alpn(p.client_ctx, "h3");
+	tlsmith_ctx_set_alpn(p.server_ctx, "h2");
+	CHECK(tlsmith_ctx_ignore_unknown_alpn(p.server_ctx) == 0);
+	CHECK(meet(&p, "localhost") == 0);
+	CHECK_TEXT(tlsmith_conn_alpn(p.server), "");
+	stop(&p);
+	CHECK(tlsmith_ctx_ignore_unknown_alpn(NULL) == TLSMITH_ERR_ARG);
+}
+
+static void a_certificate_has_the_serial_the_url_and_the_extensions_it_is_given(void)
+{
+	static const char *const bad[] = {
+		"1.2.3.4", "1.2.3.4=", "=0500", "1.2.3.4=050", "1.2.3.4=05zz", "x=0500",
+		"critical:", "CRITICAL:1.2.3.4=0500", "1.2.3.4=0500,", "2.5.29.17=0500", "+1.2.3.4=0500",
+	};
+	static const char *const serials[] = { "", "x", "-1", "00", "f" };
+	tlsmith_cert_options opt = TLSMITH_CERT_OPTIONS_INIT;
+	tlsmith_identity *id;
+	const char *text;
+
+	opt.serial = "0123456789abcdef";
+	opt.ocsp_url = "http://ocsp.example/";
+	opt.extensions = "1.3.6.1.5.5.7.1.24=3003020105, critical:1.2.3.4=0500";
+	id = tlsmith_issue_cert(ca, "localhost", &opt);
+	CHECK(id != NULL);
+	text = tlsmith_cert_text(tlsmith_identity_cert(id, 0));
+	CHECK_TEXT(tlsmith_cert_serial(tlsmith_identity_cert(id, 0)), opt.serial);
+	CHECK_TEXT(tlsmith_cert_ocsp_url(tlsmith_identity_cert(id, 0), 0), opt.ocsp_url);
+	CHECK(strstr(text, "1.2.3.4") != NULL && strstr(text, "critical") != NULL);
+	tlsmith_identity_free(id);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		opt.extensions = bad[i];
+		if (!CHECK(tlsmith_issue_cert(ca, "localhost", &opt) == NULL))
+			fprintf(stderr, "%s\n", bad[i]);
+	}
+	opt.extensions = NULL;
+	for (size_t i = 0; i < sizeof serials / sizeof *serials; i++) {
+		opt.serial = serials[i];
+		if (!CHECK(tlsmith_issue_cert(ca, "localhost", &opt) == NULL))
+			fprintf(stderr, "%s\n", serials[i]);
+	}
+	opt.serial = NULL;
+	opt.ocsp_url = "\xff";
+	CHECK(tlsmith_issue_cert(ca, "localhost", &opt) == NULL);
 }
 
 static void an_identity_is_for_peers_that_name_its_issuer(void)
@@ -192,7 +306,8 @@ static void pins_and_single_certificates(void)
 	tlsmith_ctx_add_pin(p.client_ctx, wrong);
 	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_CERT_REFUSED, tlsmith_conn_error(p.client), pins[0]);
 	CHECK(p.server_status == TLSMITH_ERR_ALERT);
-	CHECK(tlsmith_conn_peer_cert(p.client, 0) == NULL);
+	CHECK(tlsmith_conn_peer_cert(p.client, 0) != NULL);
+	CHECK(tlsmith_conn_verified_cert(p.client, 0) == NULL);
 	stop(&p);
 
 	for (i = 0; i < 2; i++) {
@@ -209,6 +324,91 @@ static void pins_and_single_certificates(void)
 	}
 	tlsmith_identity_free(self);
 	tlsmith_identity_free(other);
+}
+
+static void append_certificate(const char *path, const char *mode, const tlsmith_identity *id)
+{
+	FILE *file = fopen(path, mode);
+
+	if (!CHECK(file != NULL))
+		return;
+	fputs(tlsmith_cert_pem(tlsmith_identity_cert(id, 0)), file);
+	fclose(file);
+}
+
+/* A file with several certificates is a set of roots, and not one peer. */
+static void files_of_several_certificates(void)
+{
+	static const char path[] = "several.pem";
+	tlsmith_identity *devices[2];
+	struct pair p;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		devices[i] = tlsmith_self_signed("localhost", NULL);
+		append_certificate(path, i ? "a" : "w", devices[i]);
+	}
+	CHECK_SETTER(tlsmith_ctx_trust_certificate(ctx, "./several.pem"), TLSMITH_ERR_PARSE,
+	    "holds 2 certificates, and each of them would be trusted");
+	for (i = 0; i < 2; i++) {
+		prepare(&p);
+		tlsmith_ctx_free(p.server_ctx);
+		p.server_ctx = tlsmith_ctx_new();
+		tlsmith_ctx_use(p.server_ctx, devices[i]);
+		tlsmith_ctx_free(p.client_ctx);
+		p.client_ctx = tlsmith_ctx_new();
+		tlsmith_ctx_add_roots(p.client_ctx, path);
+		CHECK(meet(&p, "localhost") == 0);
+		CHECK_TEXT(tlsmith_cert_sha256(tlsmith_conn_peer_cert(p.client, 0)),
+		    tlsmith_cert_sha256(tlsmith_identity_cert(devices[i], 0)));
+		stop(&p);
+	}
+	for (i = 0; i < 2; i++)
+		tlsmith_identity_free(devices[i]);
+	remove(path);
+}
+
+/* Certificates that are legal and rare, which run.sh makes: nobody who is accepted is
+ * nobody. */
+static void peers_with_odd_certificates_are_shown(void)
+{
+	enum { VERIFIED, INSECURE, PINNED, MODES };
+	static const char *const kinds[] = { "arc", "long", "purpose", "name" };
+	const char *folder = getenv("TLSMITH_ODD");
+	char path[512], key[512];
+	struct pair p;
+	size_t i;
+	int mode;
+
+	if (!CHECK(folder != NULL))
+		return;
+	for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		for (mode = 0; mode < MODES; mode++) {
+			tlsmith_identity *odd;
+			const char *sha256;
+
+			snprintf(path, sizeof path, "%s/%s.pem", folder, kinds[i]);
+			snprintf(key, sizeof key, "%s/%s.key", folder, kinds[i]);
+			odd = tlsmith_identity_load_chain(path);
+			sha256 = tlsmith_cert_sha256(tlsmith_identity_cert(odd, 0));
+			prepare(&p);
+			tlsmith_ctx_free(p.server_ctx);
+			p.server_ctx = tlsmith_ctx_new();
+			tlsmith_ctx_use_cert(p.server_ctx, path, key);
+			tlsmith_ctx_free(p.client_ctx);
+			p.client_ctx = tlsmith_ctx_new();
+			if (mode == VERIFIED)
+				tlsmith_ctx_add_roots(p.client_ctx, path);
+			else if (mode == INSECURE)
+				tlsmith_ctx_insecure_no_verify(p.client_ctx);
+			else
+				tlsmith_ctx_trust_certificate(p.client_ctx, sha256);
+			CHECK(meet(&p, "localhost") == 0);
+			if (CHECK(tlsmith_conn_peer_cert(p.client, 0) != NULL))
+				CHECK_TEXT(tlsmith_cert_sha256(tlsmith_conn_peer_cert(p.client, 0)), sha256);
+			stop(&p);
+			tlsmith_identity_free(odd);
+		}
 }
 
 static void ocsp_responses_go_through(void)
@@ -341,21 +541,21 @@ static void a_report_has_every_line(void)
 	for (i = 0; i < sizeof lines / sizeof *lines; i++)
 		if (!CHECK(strstr(tlsmith_conn_report(p.client), lines[i]) != NULL))
 			fprintf(stderr, "no '%s' in\n%s\n", lines[i], tlsmith_conn_report(p.client));
-	CHECK_TEXT(tlsmith_conn_ech(p.client), "none");
+	CHECK(tlsmith_conn_ech(p.client) == TLSMITH_ECH_NONE);
 	stop(&p);
 
 	prepare(&p);
 	tlsmith_ctx_set_ech(p.client_ctx, NULL, 0);
 	CHECK(meet(&p, "localhost") == 0);
-	CHECK_TEXT(tlsmith_conn_ech(p.client), "grease");
-	CHECK_TEXT(tlsmith_conn_ech(p.server), "none");
+	CHECK(tlsmith_conn_ech(p.client) == TLSMITH_ECH_GREASE);
+	CHECK(tlsmith_conn_ech(p.server) == TLSMITH_ECH_NONE);
 	stop(&p);
 
 	/* A server without ECH has nothing to retry with. */
 	prepare(&p);
 	tlsmith_ctx_set_ech(p.client_ctx, ech_list, sizeof ech_list);
 	CHECK(meet(&p, "secret.test") == TLSMITH_ERR_NO_COMMON);
-	CHECK_TEXT(tlsmith_conn_ech(p.client), "rejected");
+	CHECK(tlsmith_conn_ech(p.client) == TLSMITH_ECH_REJECTED);
 	CHECK(strstr(tlsmith_conn_error(p.client), "connect without ECH") != NULL);
 	CHECK(tlsmith_conn_ech_retry_configs(p.client, &len) == NULL && len == 0);
 	stop(&p);
@@ -366,10 +566,16 @@ int main(void)
 	begin_all();
 	names_choose_what_is_agreed();
 	records_are_no_longer_than_allowed();
+	a_clock_says_when_certificates_have_to_be_valid();
+	a_server_prefers_its_own_order_where_it_is_told_to();
+	a_server_ignores_unknown_protocols_where_it_is_told_to();
+	a_certificate_has_the_serial_the_url_and_the_extensions_it_is_given();
 	an_identity_is_for_peers_that_name_its_issuer();
 	a_second_hello_where_the_first_guessed_wrong();
 	a_server_has_an_identity_for_each_name();
 	pins_and_single_certificates();
+	files_of_several_certificates();
+	peers_with_odd_certificates_are_shown();
 	ocsp_responses_go_through();
 	both_sides_export_the_same();
 	keys_change_on_request();

@@ -91,6 +91,12 @@ static void look(const char *call, const tlsmith_ctx *ctx, const tlsmith_conn *c
 	tlsmith_csr_free(made_); \
 } while (0)
 
+#define TRY_CRL(call) do { \
+	tlsmith_crl *made_ = (call); \
+	look(#call, NULL, NULL); \
+	tlsmith_crl_free(made_); \
+} while (0)
+
 /* A setter, and a connection that fails for its sake. */
 #define TRY_CTX(call) do { \
 	tlsmith_ctx *ctx = tlsmith_ctx_new(); \
@@ -118,6 +124,7 @@ static void look(const char *call, const tlsmith_ctx *ctx, const tlsmith_conn *c
 
 static tlsmith_identity *site, *constrained;
 static tlsmith_csr *request;
+static tlsmith_crl *crl;
 
 /* ---- Shapes ---- */
 
@@ -299,11 +306,14 @@ static void load(const shape *given)
 	TRY_IDENTITY(tlsmith_identity_load_chain_mem(data, length));
 	TRY_IDENTITY(load_encrypted(file, NULL, "wrong"));
 	TRY_IDENTITY(load_encrypted(file, NULL, given->data));
-	TRY_IDENTITY(tlsmith_identity_insecure_load_p12_no_mac(file, given->data));
+	knows.flags = TLSMITH_LOAD_INSECURE_NO_MAC;
+	TRY_IDENTITY(tlsmith_identity_load(file, NULL, &knows));
 	TRY_IDENTITY(load_encrypted_mem(data, length, "wrong"));
 	TRY_IDENTITY(tlsmith_identity_external(data, length, no_signature, NULL));
 	TRY_CSR(tlsmith_csr_load(file));
 	TRY_CSR(tlsmith_csr_load_mem(data, length));
+	TRY_CRL(tlsmith_crl_load(file));
+	TRY_CRL(tlsmith_crl_load_mem(data, length));
 	TRY_CTX(tlsmith_ctx_add_roots(ctx, file));
 	TRY_CTX(tlsmith_ctx_add_roots_mem(ctx, data, length));
 	TRY_CTX(tlsmith_ctx_add_crl(ctx, file));
@@ -342,6 +352,7 @@ static void misplace(const shape *given)
 {
 	const char *text = given->data;
 	char missing[LONGEST + 16];
+	unsigned char out[64];
 	tlsmith_cert_options options = TLSMITH_CERT_OPTIONS_INIT;
 
 	snprintf(missing, sizeof missing, "nowhere/%s", text);
@@ -352,7 +363,6 @@ static void misplace(const shape *given)
 	TRY_IDENTITY(tlsmith_identity_load("cert.pem", text, NULL));
 	TRY_IDENTITY(tlsmith_identity_load_chain(text));
 	TRY_IDENTITY(load_encrypted(text, NULL, text));
-	TRY_IDENTITY(tlsmith_identity_insecure_load_p12_no_mac(text, text));
 	TRY_CSR(tlsmith_csr_load(text));
 	TRY_CTX(tlsmith_ctx_add_roots(ctx, text));
 	TRY_CTX(tlsmith_ctx_add_crl(ctx, text));
@@ -374,18 +384,26 @@ static void misplace(const shape *given)
 	TRY_CONN(tlsmith_connect_fds(conn, 0, 0, text));
 	TRY_CONN(tlsmith_connect_io(conn, no_read, no_write, NULL, text));
 	TRY_CONN(tlsmith_connect_mem(conn, text));
+	TRY_CONN(tlsmith_conn_set_alpn(conn, text));
+	TRY_CONN(tlsmith_conn_set_server_name(conn, text));
+	TRY_CONN(tlsmith_conn_channel_binding(conn, text, out, sizeof out));
 	TRY(tlsmith_listen("127.0.0.1", text));
 	TRY(tlsmith_identity_save(site, missing, missing, NULL));
 	TRY(tlsmith_identity_save(site, missing, "./key.pem", NULL));
 	TRY(tlsmith_csr_save(request, missing, missing, NULL));
 	look("tlsmith_gen_crl", NULL, NULL);
-	TRY(tlsmith_gen_crl(constrained, text, 0) != NULL);
+	TRY_CRL(tlsmith_gen_crl(constrained, text, 0));
+	TRY_CRL(tlsmith_crl_load(text));
+	TRY(tlsmith_crl_save(crl, missing));
+	TRY(tlsmith_cert_matches(tlsmith_identity_cert(site, 0), text));
+	TRY(tlsmith_digest(text, text, given->length, out, 1));
 	TRY_IDENTITY(tlsmith_self_signed(text, NULL));
 	TRY_IDENTITY(tlsmith_issue_cert(constrained, text, NULL));
 	TRY_CSR(tlsmith_gen_csr(text, NULL));
-	for (int field = 0; field < 6; field++) {
+	for (int field = 0; field < 9; field++) {
 		const char **fields[] = { &options.common_name, &options.subject, &options.key_type,
-			&options.permitted_names, &options.excluded_names, &options.crl_url };
+			&options.permitted_names, &options.excluded_names, &options.crl_url,
+			&options.ocsp_url, &options.serial, &options.extensions };
 		*fields[field] = text;
 		options.flags = field == 3 || field == 4 ? TLSMITH_CERT_CA : 0;
 		make(&options);
@@ -540,6 +558,7 @@ int main(int argc, char **argv)
 	limits.permitted_names = "a.example";
 	constrained = tlsmith_gen_ca(&limits);
 	request = tlsmith_gen_csr("a.example", NULL);
+	crl = tlsmith_gen_crl(constrained, NULL, 0);
 	try_key("ed25519", step);
 	try_key("ecdsa-p256", step);
 	tlsmith_set_log(0, NULL, NULL);
@@ -553,6 +572,7 @@ int main(int argc, char **argv)
 	fprintf(report, failures ? "%ld texts looked at, %d failures\n" : "", looked_at, failures);
 	tlsmith_identity_free(constrained);
 	tlsmith_csr_free(request);
+	tlsmith_crl_free(crl);
 	if (looked_at < 1000)
 		return 1;
 	return failures != 0 || count != 0;

@@ -77,9 +77,10 @@ static void null_is_refused(void)
 	CHECK(tlsmith_write_early(NULL, "a", 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_read_early(NULL, buf, sizeof buf) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_conn_tickets(NULL) == 0);
-	CHECK(tlsmith_conn_early_data(NULL) == 0);
-	CHECK_TEXT(tlsmith_conn_ech(NULL), "");
-	CHECK_TEXT(tlsmith_conn_ech(c), "");
+	CHECK(tlsmith_conn_early_data(NULL) == TLSMITH_EARLY_DATA_NONE);
+	CHECK(tlsmith_conn_early_data(c) == TLSMITH_EARLY_DATA_NONE);
+	CHECK(tlsmith_conn_ech(NULL) == TLSMITH_ECH_NONE);
+	CHECK(tlsmith_conn_ech(c) == TLSMITH_ECH_NONE);
 	CHECK(tlsmith_conn_ech_retry_configs(NULL, &len) == NULL && len == 0);
 	CHECK(tlsmith_conn_ech_retry_configs(c, NULL) == NULL);
 	CHECK_TEXT(tlsmith_conn_report(NULL), "");
@@ -174,11 +175,11 @@ static void settings_that_contradict_each_other_make_no_connection(void)
 	struct pair p;
 
 	prepare(&p);
-	tlsmith_ctx_set_versions(p.client_ctx, 0x0303, 0x0303);
-	tlsmith_ctx_set_ciphers(p.client_ctx, "TLS_AES_128_GCM_SHA256");
+	tlsmith_ctx_set_versions(p.client_ctx, TLSMITH_TLS1_2, TLSMITH_TLS1_2);
+	tlsmith_ctx_set_groups(p.client_ctx, "X25519MLKEM768");
 	p.client = tlsmith_conn_new(p.client_ctx);
 	CHECK_FAILS(tlsmith_connect_mem(p.client, "localhost"), TLSMITH_ERR_ARG,
-	    tlsmith_conn_error(p.client), "none of the cipher suites");
+	    tlsmith_conn_error(p.client), "none of the groups");
 	stop(&p);
 
 	/* A server without a certificate. */

@@ -222,7 +222,7 @@ static ptrdiff_t calling_read(void *userdata, void *buf, size_t len)
 	CHECK_FAILS(tlsmith_read(conn, buf, len), TLSMITH_ERR_STATE, tlsmith_conn_error(conn),
 	    "a callback of this connection");
 	CHECK(tlsmith_conn_pending(conn) == 0 && tlsmith_conn_tickets(conn) == 0);
-	CHECK(tlsmith_conn_early_data(conn) == 0);
+	CHECK(tlsmith_conn_early_data(conn) == TLSMITH_EARLY_DATA_NONE);
 	errno = EAGAIN;
 	return -1;
 }

@@ -125,11 +125,34 @@ static int verify(void *userdata, const tlsmith_conn *conn, int status)
 	return *(const uint8_t *)userdata & 1 ? status : TLSMITH_ERR_CERT_REFUSED;
 }
 
-static tlsmith_ctx *hello(void *userdata, const char *server_name, const char *alpn)
+static void read_hello(const tlsmith_hello *hello)
 {
-	check_text(server_name);
-	check_text(alpn);
-	return *(const uint8_t *)userdata & 1 ? NULL : contexts[0];
+	size_t len;
+
+	if (tlsmith_hello_server_name(hello) != NULL)
+		check_text(tlsmith_hello_server_name(hello));
+	for (size_t i = 0; tlsmith_hello_alpn(hello, i, &len) != NULL; i++)
+		if (tlsmith_hello_alpn(hello, i, NULL)[len] != '\0')
+			abort();
+	for (size_t i = 0; tlsmith_hello_cipher(hello, i) != NULL; i++)
+		check_text(tlsmith_hello_cipher(hello, i));
+	for (size_t i = 0; tlsmith_hello_group(hello, i) != NULL; i++)
+		check_text(tlsmith_hello_group(hello, i));
+	for (size_t i = 0; tlsmith_hello_scheme(hello, i) != NULL; i++)
+		check_text(tlsmith_hello_scheme(hello, i));
+	tlsmith_hello_version(hello, 0);
+}
+
+static int hello(void *userdata, tlsmith_conn *conn, const tlsmith_hello *hello)
+{
+	const uint8_t flag = *(const uint8_t *)userdata;
+
+	read_hello(hello);
+	if (flag & 1)
+		tlsmith_conn_set_ctx(conn, contexts[0]);
+	if (flag & 2)
+		tlsmith_conn_set_alpn(conn, "h2");
+	return flag & 4 ? flag : 0;
 }
 
 static uint8_t flags[KEPT];
@@ -138,11 +161,19 @@ static uint8_t flags[KEPT];
 
 static void read_certificate(const tlsmith_cert *cert)
 {
+	const char *host = text(), *found;
+	tlsmith_name_type type;
 	size_t len = 0;
 
 	check_text(tlsmith_cert_subject(cert));
 	check_text(tlsmith_cert_issuer(cert));
-	check_text(tlsmith_cert_name(cert, 0, NULL));
+	for (size_t i = 0; (found = tlsmith_cert_name(cert, i, &type)) != NULL && i < 8; i++)
+		check_text(found);
+	check_text(tlsmith_cert_common_name(cert));
+	(void)tlsmith_cert_matches(cert, host);
+	check_text(tlsmith_cert_crl_url(cert, byte()));
+	if (tlsmith_cert_spki(cert, &len) == NULL && len != 0)
+		abort();
 	check_text(tlsmith_cert_serial(cert));
 	check_text(tlsmith_cert_key_usage(cert));
 	check_text(tlsmith_cert_extended_key_usage(cert));
@@ -263,7 +294,7 @@ static void shake(tlsmith_conn *one, tlsmith_conn *other)
 
 static void ask(tlsmith_conn *conn)
 {
-	uint8_t secret[32];
+	uint8_t secret[32], binding[80];
 	uint64_t received, sent;
 	size_t len = 0;
 
@@ -272,7 +303,10 @@ static void ask(tlsmith_conn *conn)
 	check_text(tlsmith_conn_group(conn));
 	check_text(tlsmith_conn_alpn(conn));
 	check_text(tlsmith_conn_server_name(conn));
-	check_text(tlsmith_conn_ech(conn));
+	(void)tlsmith_conn_ech(conn);
+	(void)tlsmith_conn_early_data(conn);
+	check_status(tlsmith_conn_channel_binding(conn, byte() & 1 ? "tls-exporter"
+	    : "tls-server-end-point", binding, byte() % sizeof binding));
 	check_text(tlsmith_conn_report(conn));
 	(void)tlsmith_conn_peer_ocsp(conn, &len);
 	(void)tlsmith_conn_ech_retry_configs(conn, &len);
@@ -293,7 +327,7 @@ static void use_connection(tlsmith_conn *conn)
 	const void *lent;
 	ptrdiff_t count;
 
-	switch (byte() % 14) {
+	switch (byte() % 18) {
 	case 0: case 1: shake(conn, ANY(connections)); break;
 	case 2: carry(conn, ANY(connections)); break;
 	case 3: check_status(tlsmith_handshake(conn)); break;
@@ -338,6 +372,17 @@ static void use_connection(tlsmith_conn *conn)
 	case 10: check_status(tlsmith_shutdown(conn)); break;
 	case 11: check_status(tlsmith_conn_key_update(conn)); break;
 	case 12: check_status(tlsmith_flush(conn)); break;
+	case 13:
+		check_status(tlsmith_accept_hello(conn));
+		read_hello(tlsmith_conn_hello(conn));
+		break;
+	case 14: check_status(tlsmith_conn_set_ctx(conn, ANY(contexts))); break;
+	case 15:
+		check_status(tlsmith_conn_set_alpn(conn, text()));
+		check_status(tlsmith_conn_set_server_name(conn, text()));
+		break;
+	case 16: check_status(tlsmith_conn_set_identity(conn, byte() & 1 ? site : ANY(identities))); break;
+	case 17: check_status(tlsmith_conn_refuse(conn, number())); break;
 	default: ask(conn); break;
 	}
 }
@@ -348,6 +393,7 @@ static void make_identity(void)
 {
 	tlsmith_identity **place = &ANY(identities);
 	tlsmith_cert_options opt;
+	tlsmith_load_options load = TLSMITH_LOAD_OPTIONS_INIT;
 	size_t len;
 	void *data;
 
@@ -359,8 +405,10 @@ static void make_identity(void)
 	case 3: options(&opt); *place = tlsmith_sign_csr(authority, ANY(requests), &opt); break;
 	default:
 		data = bytes(&len);
-		*place = byte() & 1 ? load_encrypted_mem(data, len, text())
-		                    : tlsmith_identity_load_mem(data, len, data, len, NULL);
+		load.password = byte() & 1 ? text() : NULL;
+		load.flags = byte() & 1;
+		*place = byte() & 1 ? tlsmith_identity_load_mem(data, len, data, len, &load)
+		                    : tlsmith_identity_load_mem(data, len, NULL, 0, &load);
 		free(data);
 		break;
 	}
@@ -375,14 +423,18 @@ static void make_request(void)
 {
 	tlsmith_csr **place = &ANY(requests);
 	tlsmith_cert_options opt;
+	tlsmith_crl *crl;
 
 	tlsmith_csr_free(*place);
 	options(&opt);
 	*place = tlsmith_gen_csr(text(), &opt);
 	check_text(tlsmith_csr_pem(*place));
-	check_text(tlsmith_csr_names(*place));
+	check_text(tlsmith_csr_name(*place, byte(), NULL));
 	check_text(tlsmith_csr_text(*place));
-	check_text(tlsmith_gen_crl(ANY(identities), text(), byte()));
+	crl = tlsmith_gen_crl(ANY(identities), text(), byte());
+	check_text(tlsmith_crl_pem(crl));
+	check_text(tlsmith_crl_text(crl));
+	tlsmith_crl_free(crl);
 }
 
 void make_calls(const uint8_t *data, size_t len)

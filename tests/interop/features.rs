@@ -225,7 +225,10 @@ fn our_policies_bind_s_server() {
             "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
         ] {
             let is_new = !cipher.contains("_ECDHE_");
-            let client = client_context();
+            let client = match is_new {
+                true => only(client_context(), Version::Tls13),
+                false => only(client_context(), Version::Tls12),
+            };
             client.set_ciphers(&[cipher]).unwrap();
             client.set_groups(&["secp256r1"]).unwrap();
             match connect(&client, port, "localhost") {

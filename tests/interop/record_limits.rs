@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use tlsmith::{Connection, Context, SocketTransport, Version, tcp};
+use tlsmith::{Connection, Context, Selection, SocketTransport, Version, tcp};
 
 use crate::peers::*;
 use crate::support::*;
@@ -19,7 +19,9 @@ fn data() -> Vec<u8> {
 /// ClientHello first.
 fn servers() -> [Context; 2] {
     let inspecting = server_context(localhost());
-    inspecting.set_choose(Arc::new(|_| Ok(None))).unwrap();
+    inspecting
+        .set_hello(Arc::new(|_| Ok(Selection::default())))
+        .unwrap();
     [server_context(localhost()), inspecting]
 }
 

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
+
 PATIENCE = 30
 """Seconds that anything may take before the test fails."""
 
@@ -45,6 +47,22 @@ def go_program(source, tmp_path_factory):
 
 
 _NEXT_PORT = itertools.count(os.getpid() * 101)
+
+
+def c_program(source, folder):
+    """Compiles a program against the C library in $OUT; returns its path and the
+    environment that it runs in."""
+    library = ROOT / os.environ.get("OUT", "target/c")
+    assert (library / "libtlsmith.so").exists(), (
+        f"there is no C library in '{library}': run `make lib`, or set OUT to its folder"
+    )
+    program = folder / source.stem
+    subprocess.run(
+        [os.environ.get("TEST_CC", "cc"), "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g"]
+        + [f"-I{ROOT / 'include'}", source, "-o", program, f"-L{library}", "-ltlsmith"],
+        check=True,
+    )
+    return program, {**os.environ, "LD_LIBRARY_PATH": str(library)}
 
 
 def free_port():

@@ -1,7 +1,9 @@
 """What is known about a connection: what was agreed, exported, bound and stapled; and
 why a peer was refused."""
 
+import hashlib
 import ssl
+import subprocess
 
 import pytest
 from conftest import (
@@ -196,22 +198,83 @@ def test_the_exporter_binding_is_the_same_on_both_sides(client, server, version)
     near, far = memory_pair(client.replace(max_version=version), server)
     binding = near.channel_binding()
     assert binding == near.channel_binding("tls-exporter") == far.channel_binding()
-    assert len(binding) == 32
+    assert binding == near.export("EXPORTER-Channel-Binding", 32, b"")
     assert memory_pair(client, server)[0].channel_binding() != binding
-    with pytest.raises(tlsmith.ConfigError, match="tls-unique"):
-        near.channel_binding("tls-unique")
 
 
-@pytest.mark.parametrize("kind", ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048", "ed25519"])
-def test_the_end_point_binding_is_the_fingerprint_of_the_certificate(kind):
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind", ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048"])
+def test_the_end_point_binding_is_the_fingerprint_of_the_certificate(kind, version):
     ca = tlsmith.CA(key=a_key(kind))
     site = ca.issue("localhost")
-    near, far = memory_pair(tlsmith.Client(trust=ca), tlsmith.Server(site))
+    client, server = tlsmith.Client(trust=ca, max_version=version), tlsmith.Server(site)
     theirs = x509.load_der_x509_certificate(site.cert.der)
-    algorithm = theirs.signature_hash_algorithm or hashes.SHA256()
-    assert near.channel_binding("tls-server-end-point") == theirs.fingerprint(algorithm)
-    with pytest.raises(tlsmith.Error, match="none came"):
-        far.channel_binding("tls-server-end-point")
+    expected = theirs.fingerprint(theirs.signature_hash_algorithm)
+    for _ in "first", "resumed":
+        for side in memory_pair(client, server):
+            assert side.channel_binding("tls-server-end-point") == expected
+
+
+def test_the_server_binds_to_the_certificate_that_it_presented():
+    ca = tlsmith.CA(key=a_key("ecdsa-p384"))
+    sites = [ca.issue("a.example"), ca.issue("b.example")]
+    for server in tlsmith.Server(sites), tlsmith.Server(sites[0], on_hello=lambda _: sites[1]):
+        client = tlsmith.Client(trust=ca)
+        near, far = memory_pair(client, server, "b.example")
+        expected = hashlib.sha384(sites[1].cert.der).digest()
+        assert near.channel_binding("tls-server-end-point") == expected
+        assert far.channel_binding("tls-server-end-point") == expected
+
+
+RSA, PSS, EC = ("rsa:2048",), ("rsa:2048", "-sigopt", "rsa_padding_mode:pss"), ("ec",)
+DIGESTS = ["sha1", "sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"]
+
+
+# OpenSSL 3.0 makes no signature of RSASSA-PSS with SHA-3.
+SIGNATURES = [(key, one) for key in (RSA, EC) for one in DIGESTS] + [(PSS, one) for one in DIGESTS[:5]]
+
+
+@pytest.mark.parametrize("key, digest", SIGNATURES)
+def test_the_end_point_binding_has_the_hash_of_every_signature(key, digest, tmp_path):
+    kind, *options = key
+    if kind == "ec":
+        options += ["-pkeyopt", "ec_paramgen_curve:P-256"]
+    cert, secret = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", kind, *options, f"-{digest}", "-noenc"]
+    names = ["-subj", "/CN=x", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*command, *names, "-keyout", secret, "-out", cert], check=True)
+    site = tlsmith.Identity.load(cert, secret)
+    theirs = x509.load_der_x509_certificate(site.cert.der)
+    algorithm = theirs.signature_hash_algorithm
+    assert algorithm.name == digest
+    expected = theirs.fingerprint(hashes.SHA256() if digest == "sha1" else algorithm)
+    trust = tlsmith.Trust.pinned(site.cert)
+    for side in memory_pair(tlsmith.Client(trust=trust), tlsmith.Server(site)):
+        assert side.channel_binding("tls-server-end-point") == expected
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ed448", "ml-dsa-44"])
+def test_no_end_point_binding_is_defined_for_signatures_without_a_hash(kind):
+    ca = tlsmith.CA(key=a_key(kind))
+    for side in memory_pair(tlsmith.Client(trust=ca), tlsmith.Server(ca.issue("localhost"))):
+        with pytest.raises(tlsmith.ConfigError, match="RFC 5929.*use tls-exporter") as caught:
+            side.channel_binding("tls-server-end-point")
+        assert caught.value.code == "config.unsupported"
+        assert len(side.channel_binding("tls-exporter")) == 32
+
+
+def test_channel_bindings_are_asked_for_by_name_after_the_handshake(client, server):
+    near = memory_pair(client, server)[0]
+    for kind in "tls-unique", "", "TLS-Exporter", "tls-exporter\0":
+        with pytest.raises(tlsmith.ConfigError, match="use tls-exporter or tls-server-end-point"):
+            near.channel_binding(kind)
+    for kind in None, b"tls-exporter", 1:
+        with pytest.raises(TypeError, match="kind"):
+            near.channel_binding(kind)
+    for kind in "tls-exporter", "tls-server-end-point":
+        with pytest.raises(tlsmith.Error) as caught:
+            client.buffer("localhost").channel_binding(kind)
+        assert caught.value.code == "state"
 
 
 @pytest.mark.parametrize("ours", ["client", "server"])

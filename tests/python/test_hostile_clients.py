@@ -18,7 +18,7 @@ from conftest import PATIENCE, receive_all, thread
 
 import tlsmith
 from tlsmith._echo import EchoServer
-from tlsmith._socket import Listener
+from tlsmith._listener import Listener
 
 
 def reset(sock):

@@ -311,12 +311,18 @@ ANYTHING = some.one_of(
 REFUSALS = (TypeError, ValueError, OverflowError, tlsmith.ConfigError, tlsmith.CertError)
 CLIENT = [
     "trust", "identity", "alpn", "min_version", "max_version", "groups", "ciphers", "pins", "ech",
-    "check_hostname", "resume", "early_data", "now",
+    "check_hostname", "resume", "early_data", "now", "verify_schemes", "signing_schemes",
+    "match_issuer", "max_fragment", "allow_common_name", "min_security", "strict",
 ]  # fmt: skip
 SERVER = [
     "client_trust", "client_auth", "alpn", "min_version", "max_version", "groups", "ciphers",
-    "on_hello", "strict_names", "tickets", "ticket_keys", "early_data", "ocsp", "now",
+    "on_hello", "require_known_name", "tickets", "ticket_keys", "early_data", "ocsp", "now",
+    "verify_schemes", "signing_schemes", "match_issuer", "max_fragment", "min_security", "strict",
+    "resume", "share_sessions", "prefer_own_ciphers", "ignore_unknown_alpn",
 ]  # fmt: skip
+
+
+OWN = ["sni", "alpn", "identity"]
 
 
 def some_of(names):
@@ -341,6 +347,35 @@ def test_a_server_takes_or_refuses_its_arguments(arguments):
         server = tlsmith.Server(IDENTITY, **arguments)
         memory_pair(tlsmith.Client(trust=CA), server)
     except REFUSALS:
+        pass
+
+
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@given(own=some_of(OWN), theirs=some_of(OWN[1:]), chosen=some_of(["server", *OWN[1:]]))
+def test_connections_take_or_refuse_settings_of_their_own(own, theirs, chosen):
+    try:
+        near = tlsmith.Client(trust=CA).buffer("localhost", **own)
+        far = SERVER_OF_CA.buffer(**theirs)
+        with contextlib.suppress(tlsmith.WantRead):
+            far.receive_hello()
+        far.select(tlsmith.Selection(**chosen))
+        far.receive_data(near.data_to_send())
+        far.receive_hello()
+        with contextlib.suppress(tlsmith.WantRead):
+            far.do_handshake()
+    except REFUSALS:
+        pass
+
+
+@given(chosen=ANYTHING)
+@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+def test_servers_take_or_refuse_what_on_hello_returns(chosen):
+    near = tlsmith.Client(trust=CA).buffer("localhost")
+    far = tlsmith.Server(IDENTITY, on_hello=lambda hello: chosen).buffer()
+    far.receive_data(near.data_to_send())
+    try:
+        far.do_handshake()
+    except (tlsmith.WantRead, tlsmith.HandshakeError, *REFUSALS):
         pass
 
 

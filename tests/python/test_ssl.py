@@ -386,9 +386,17 @@ def test_channel_bindings_are_the_same_on_both_sides(context, serving):
         assert binding == server.get_channel_binding("tls-exporter")
         assert len(binding) == 32
         for kind in tlsmith.ssl.CHANNEL_BINDING_TYPES:
-            assert client.get_channel_binding(kind)
+            assert client.get_channel_binding(kind) == server.get_channel_binding(kind) != b""
         with pytest.raises(NotImplementedError, match="tls-exporter"):
             client.get_channel_binding("tls-unique")
+
+
+def test_binding_that_is_not_defined_for_the_certificate_is_not_implemented():
+    ca = tlsmith.CA(key="ed25519")
+    context = tlsmith.Client(trust=ca).ssl_context()
+    for side in shake_hands(context, tlsmith.Server(ca.issue("localhost")).ssl_context()):
+        with side, pytest.raises(NotImplementedError, match="RFC 5929"):
+            side.get_channel_binding("tls-server-end-point")
 
 
 def test_installing_is_for_contexts_from_then_on():

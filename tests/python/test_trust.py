@@ -92,6 +92,22 @@ def test_the_path_is_found_in_what_is_there(ca, trust):
     assert refusal(trust, impostor.issue("localhost")) == "bad_signature"
 
 
+def test_every_certificate_of_a_file_is_trusted(ca, tmp_path):
+    other, device = tlsmith.CA("Other CA"), tlsmith.CA("Third CA").issue("device.example")
+    file = tmp_path / "trusted.pem"
+    file.write_bytes(ca.cert.pem + device.cert.pem + other.cert.pem)
+    for trust in (tlsmith.Trust.roots(file), tlsmith.Client(trust=file)._arguments["trust"]):
+        assert len(trust) == 3
+        for authority in (ca, other):
+            site = authority.issue("localhost")
+            assert trust.verify(site, hostname="localhost") == (site.cert, authority.cert)
+        assert trust.verify([device.cert], hostname="device.example") == (device.cert,)
+    # A pin is given by itself: a file of a chain would trust all of it.
+    for chain in (file, str(file), tlsmith.load_certificates(file)):
+        with pytest.raises(TypeError, match="a Pin or a Certificate is needed"):
+            tlsmith.Trust.pinned(chain)
+
+
 def test_the_roots_may_be_those_of_the_system(ca, tmp_path):
     program = """
 import sys, tlsmith

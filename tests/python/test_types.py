@@ -38,6 +38,8 @@ tlsmith.aio.open_connection("h", clinet=client)  # "clinet"
 tlsmith.aio.start_server(print, ("", 1), server, backlgo=5)  # "backlgo"
 wrong: int = client.connect(("h", 1)).info.version  # "int"
 site.write("certs").crt  # "crt"
+client.buffer("h", sni=True)  # "sni"
+tlsmith.listen(("", 1), site, on_hello=lambda hello: "x")  # "on_hello"
 
 info = client.connect(("h", 1)).info
 assert_type(info.cipher, str)
@@ -55,7 +57,13 @@ def choose(hello: tlsmith.ClientHello) -> tlsmith.Identity:
     return site
 
 
-tlsmith.connect("h", trust=ca, alpn=["h2"], timeout=None)
+tlsmith.connect("h", trust=ca, alpn=["h2"], timeout=None, sni=False)
+client.connect(("h", 1), sni="front", alpn=(), identity=site)
+accepted, _ = tlsmith.listen(("", 1), site).accept(alpn=["h2"], identity=site)
+assert_type(accepted.receive_hello(), tlsmith.ClientHello)
+accepted.select(tlsmith.Selection(server, alpn=["h2"]))
+accepted.refuse(40)
+server.buffer(alpn=["h2"]).select(site)
 tlsmith.listen(("", 1), site, on_hello=choose, client_trust="ca.pem")
 assert_type(client.replace(trust="ca.pem", max_version="1.2"), tlsmith.Client)
 assert_type(server.replace(identity=[site], tickets=0), tlsmith.Server)
@@ -115,7 +123,7 @@ def complaints(request, program):
 
 def test_type_checkers_catch_what_is_misspelt_and_nothing_else(complaints):
     expected = expected_complaints()
-    assert len(expected) == 13
+    assert len(expected) == 15
     assert set(complaints) == set(expected), complaints
     for number, word in expected.items():
         assert any(word in sentence for sentence in complaints[number]), complaints[number]
@@ -131,7 +139,7 @@ def parameters(function):
 @pytest.mark.parametrize(
     ("function", "target", "own", "less"),
     [
-        (tlsmith.connect, tlsmith.Client, {"host", "port", "timeout", "server_name"}, set()),
+        (tlsmith.connect, tlsmith.Client, {"host", "port", "timeout", "server_name", "sni"}, set()),
         (tlsmith.listen, tlsmith.Server, {"address", "backlog", "handshake_timeout"}, set()),
         (tlsmith.CA.issue_client, tlsmith.CA.issue, set(), {"usage"}),
     ],
@@ -164,7 +172,7 @@ def test_what_replace_takes_is_what_the_class_takes(side):
 
 
 def test_values_are_what_their_types_say():
-    expected = {"Files": 5, "ClientHello": 6, "Info": 9}
+    expected = {"Files": 5, "ClientHello": 6, "Info": 9, "Selection": 3}
     for name, count in expected.items():
         kind = getattr(tlsmith, name)
         assert kind.__name__ == name and len(kind._fields) == count
@@ -199,11 +207,18 @@ def calls(ca, identity):
         "alpn": (5,),
         "groups": (5,),
         "ciphers": (5,),
+        "verify_schemes": (5,),
+        "signing_schemes": (5,),
+        "match_issuer": (1,),
+        "max_fragment": ("x", True),
         "check_hostname": (1,),
+        "allow_common_name": (1,),
         "pins": (5,),
         "max_depth": ("x",),
+        "min_security": ("x", 128.0),
+        "strict": (1,),
         "ech": (5,),
-        "resume": (1,),
+        "resume": ("x", 1.5, None),
         "early_data": ("x",),
         "keylog": (5,),
         "now": ("x",),
@@ -216,7 +231,12 @@ def calls(ca, identity):
         "identity": (5,),
         "client_auth": (5,),
         "omit_certificate_authorities": (1,),
-        "strict_names": ("x",),
+        "ignore_unknown_alpn": (1,),
+        "prefer_own_ciphers": (1,),
+        "match_issuer": (1,),
+        "require_known_name": ("x",),
+        "resume": ("x",),
+        "share_sessions": (5, identity),
         "tickets": ("x", True),
         "ticket_keys": (5,),
         "early_data": ("x",),

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "connection/believing.rs"]
 mod believing;
+#[path = "connection/binding.rs"]
+mod binding;
 #[path = "connection/choosing.rs"]
 mod choosing;
 #[path = "connection/clients.rs"]
@@ -33,6 +35,10 @@ mod lengths;
 mod limits;
 #[path = "connection/naming.rs"]
 mod naming;
+#[path = "connection/own_settings.rs"]
+mod own_settings;
+#[path = "connection/peers.rs"]
+mod peers;
 #[path = "connection/policy.rs"]
 mod policy;
 #[path = "connection/record_limits.rs"]

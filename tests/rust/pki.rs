@@ -28,6 +28,10 @@ mod copying;
 mod differential;
 #[path = "pki/display.rs"]
 mod display;
+#[path = "pki/exact.rs"]
+mod exact;
+#[path = "pki/explaining.rs"]
+mod explaining;
 #[path = "pki/extensions.rs"]
 mod extensions;
 #[path = "pki/files.rs"]

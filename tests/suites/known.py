@@ -8,10 +8,6 @@ BLOCKBUSTER = (
     "blockbuster sees what Python reads in an event loop: tlsmith.ssl reads the files of the "
     "default trust anchors in Python, and OpenSSL the same ones in C"
 )
-EMPTY_NAMES = (
-    "a common name stands in for a subjectAltName only where there is none, and this "
-    "certificate has an empty one, which OpenSSL passes over"
-)
 NO_NAME = (
     "wrap_bio() without a server_hostname raises ValueError where check_hostname is set, as "
     "wrap_socket() does: `ssl` goes on and checks no name"
@@ -48,8 +44,6 @@ KNOWN = {
     },
     "urllib3": {
         "test/test_ssltransport.py::SingleTLSLayerTestCase::test_start_closed_socket": NO_NAME,
-        "test/with_dummyserver/test_https.py::TestHTTPS_Hostname::"
-        "test_hostname_checks_common_name_respected[localhost-False]": EMPTY_NAMES,
     },
     "uvloop": {
         "tests/test_tcp.py::Test_UV_TCPSSL::test_renegotiation": RENEGOTIATION,

@@ -5,11 +5,15 @@ use std::ffi::{c_char, c_int};
 use tlsmith::Certificate;
 
 use crate::edge::{self, Texts};
+use crate::items::{Items, Names, tlsmith_name_type};
 
 /// One certificate.
 pub struct tlsmith_cert {
     certificate: Certificate,
     texts: Texts,
+    names: Names,
+    crl_urls: Items,
+    ocsp_urls: Items,
 }
 
 /// The certificates of a chain as C sees them.
@@ -17,6 +21,9 @@ pub(crate) fn list(chain: &[Certificate]) -> Vec<tlsmith_cert> {
     let wrap = |certificate: &Certificate| tlsmith_cert {
         certificate: certificate.clone(),
         texts: Texts::default(),
+        names: Names::default(),
+        crl_urls: Items::default(),
+        ocsp_urls: Items::default(),
     };
     chain.iter().map(wrap).collect()
 }
@@ -41,8 +48,7 @@ fn number(
     found.map_or(none, |found| c_int::try_from(found).unwrap_or(c_int::MAX))
 }
 
-/// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, ""
-/// or 0 for NULL.
+/// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, "" or 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_subject(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::subject)
@@ -54,10 +60,43 @@ pub extern "C" fn tlsmith_cert_issuer(cert: *const tlsmith_cert) -> *const c_cha
     text(cert, Certificate::issuer)
 }
 
-/// The alternative names, separated by commas, or "".
+/// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past the end.
+/// No name can pass for another: bytes that are not visible ASCII, the comma and the backslash are
+/// a backslash and two hex digits ("a.example\\00.b"), and one of TLSMITH_NAME_OTHER begins with
+/// its kind.  tlsmith_cert_der() has the exact bytes.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_cert_names(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, |certificate| certificate.names().join(","))
+pub extern "C" fn tlsmith_cert_name(
+    cert: *const tlsmith_cert,
+    index: usize,
+    r#type: *mut tlsmith_name_type,
+) -> *const c_char {
+    edge::store(r#type, tlsmith_name_type::TLSMITH_NAME_OTHER);
+    edge::lend(|| {
+        let cert = edge::borrow(cert)?;
+        let names = || cert.certificate.alternative_names();
+        cert.names.get(index, r#type, names)
+    })
+}
+
+/// Return the common name of the subject, or "" if there is none or several.  What does not show,
+/// and the backslash, is escaped in hex ("\\00").
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_cert_common_name(cert: *const tlsmith_cert) -> *const c_char {
+    made(cert, |certificate| {
+        certificate.common_name().unwrap_or_default()
+    })
+}
+
+/// Return whether it is for a DNS name or an address, as a connection checks it: by its alternative
+/// names alone, with wildcards for one label (RFC 9525).  False also for NULL and for a `host` that
+/// is neither, with the reason in tlsmith_last_error().
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_cert_matches(cert: *const tlsmith_cert, host: *const c_char) -> bool {
+    let matches = edge::guard(|| {
+        let cert = edge::need(cert, "cert")?;
+        cert.certificate.matches(edge::need_text(host, "host")?)
+    });
+    matches.unwrap_or(false)
 }
 
 /// The serial number in hex.
@@ -84,8 +123,7 @@ pub extern "C" fn tlsmith_cert_is_ca(cert: *const tlsmith_cert) -> bool {
     edge::borrow(cert).is_some_and(|cert| cert.certificate.is_ca())
 }
 
-/// How many CAs may stand below it; -1 for any number, where it is no CA, and
-/// for NULL.
+/// How many CAs may stand below it; -1 for any number, where it is no CA, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_path_len(cert: *const tlsmith_cert) -> c_int {
     number(cert, -1, |certificate| {
@@ -94,8 +132,7 @@ pub extern "C" fn tlsmith_cert_path_len(cert: *const tlsmith_cert) -> c_int {
     })
 }
 
-/// The names that it may issue certificates for, in words; "" where they are
-/// not limited.
+/// The names that it may issue certificates for, in words; "" where they are not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_name_constraints(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| {
@@ -103,15 +140,15 @@ pub extern "C" fn tlsmith_cert_name_constraints(cert: *const tlsmith_cert) -> *c
     })
 }
 
-/// What its key may be used for, separated by commas, such as
-/// "digitalSignature,keyEncipherment"; "" where that is not limited.
+/// What its key may be used for, separated by commas, such as "digitalSignature,keyEncipherment";
+/// "" where that is not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_key_usage(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| certificate.key_usage().join(","))
 }
 
-/// What it may be used for, separated by commas, such as
-/// "serverAuth,clientAuth"; "" where that is not limited.
+/// What it may be used for, separated by commas, such as "serverAuth,clientAuth"; "" where that is
+/// not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_extended_key_usage(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| {
@@ -137,20 +174,27 @@ pub extern "C" fn tlsmith_cert_signature_type(cert: *const tlsmith_cert) -> *con
     text(cert, Certificate::signature_type)
 }
 
-/// Where the CRLs are that can revoke it: URLs, separated by blanks, or "".
+/// Return URL `index` of the CRLs that can revoke it (RFC 5280, section 4.2.1.13), escaped as
+/// tlsmith_cert_name(); NULL past the end.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_cert_crl_urls(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, |certificate| certificate.crl_urls().join(" "))
+pub extern "C" fn tlsmith_cert_crl_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
+    edge::lend(|| {
+        let cert = edge::borrow(cert)?;
+        cert.crl_urls.get(index, || cert.certificate.crl_urls())
+    })
 }
 
-/// Who answers by OCSP whether it is revoked: URLs, separated by blanks, or "".
+/// The same for its OCSP responders (RFC 5280, section 4.2.2.1).
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_cert_ocsp_urls(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, |certificate| certificate.ocsp_urls().join(" "))
+pub extern "C" fn tlsmith_cert_ocsp_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
+    edge::lend(|| {
+        let cert = edge::borrow(cert)?;
+        cert.ocsp_urls.get(index, || cert.certificate.ocsp_urls())
+    })
 }
 
-/// How many certificate transparency logs have promised to list it: the signed
-/// certificate timestamps in it (RFC 6962, section 3.3).
+/// How many certificate transparency logs have promised to list it: the signed certificate
+/// timestamps in it (RFC 6962, section 3.3).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_sct_count(cert: *const tlsmith_cert) -> c_int {
     number(cert, 0, |certificate| Some(certificate.sct_count()))
@@ -174,15 +218,19 @@ pub extern "C" fn tlsmith_cert_spki_sha256(cert: *const tlsmith_cert) -> *const 
     text(cert, Certificate::spki_sha256)
 }
 
+/// Return its SubjectPublicKeyInfo in DER, with the length in `len`, which may be NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_cert_spki(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
+    edge::lent_bytes(
+        edge::borrow(cert).map(|cert| cert.certificate.spki_der()),
+        len,
+    )
+}
+
 /// Its DER, with the count of bytes in `len`, which may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_der(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
-    let der: &[u8] = edge::borrow(cert).map_or(&[], |cert| cert.certificate.der());
-    edge::store(len, der.len());
-    if der.is_empty() {
-        return std::ptr::null();
-    }
-    der.as_ptr()
+    edge::lent_bytes(edge::borrow(cert).map(|cert| cert.certificate.der()), len)
 }
 
 /// Its PEM.

@@ -1,23 +1,25 @@
 //! Connections: their start and their end.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, IntoRawFd};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tlsmith::{
-    Connection, Context, Error, Origin, Result, SocketTransport, Status, Timeout, Transport, tcp,
+    Connection, ConnectionOptions, Context, Error, Origin, Result, Selection, SocketTransport,
+    Status, Timeout, Transport, tcp,
 };
 
 use crate::cert::tlsmith_cert;
 use crate::ctx::tlsmith_ctx;
 use crate::driving::{self, Turn};
 use crate::edge::{self, CallersFd, Texts};
+use crate::hello::tlsmith_hello;
 
 /// One connection.
 pub struct tlsmith_conn {
     origin: Origin,
-    context: Context,
     open: OnceLock<Open>,
     settings: Mutex<Settings>,
     /// A bug struck: nothing may happen on this connection any more.
@@ -29,6 +31,8 @@ pub struct tlsmith_conn {
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
     /// The OCSP response for a verify callback.
     pub(crate) ocsp: OnceLock<Vec<u8>>,
+    hello: OnceLock<Box<tlsmith_hello>>,
+    userdata: AtomicPtr<c_void>,
 }
 
 /// What there is once it is connected.
@@ -38,8 +42,12 @@ pub(crate) struct Open {
     fd: c_int,
 }
 
-#[derive(Default)]
-struct Settings {
+/// What is set on it before it is connected.
+pub(crate) struct Settings {
+    pub(crate) context: Context,
+    pub(crate) options: ConnectionOptions,
+    /// Why one of these could not be set.
+    failure: Option<Error>,
     timeout: Timeout,
     /// None where the program did not say it, Some(None) for no limit.
     handshake_timeout: Option<Option<Duration>>,
@@ -57,8 +65,8 @@ impl tlsmith_conn {
         open.map(|open| &open.connection)
     }
 
-    /// Whether this is the copy of a forked child, where a lock of it may be one that is
-    /// never released.
+    /// Whether this is the copy of a forked child, where a lock of it may be one that is never
+    /// released.
     pub(crate) fn is_inherited(&self) -> bool {
         !self.origin.is_here()
     }
@@ -75,13 +83,58 @@ impl tlsmith_conn {
         transport: impl Transport + 'static,
     ) -> Result<Open> {
         self.check_unused()?;
-        Connection::client(&self.context, name, transport).map(Open::new)
+        let (context, options) = self.start_with()?;
+        Connection::client_with(&context, &options, name, transport).map(Open::new)
     }
 
     /// Makes it a server.
     pub(crate) fn server(&self, transport: impl Transport + 'static) -> Result<Open> {
         self.check_unused()?;
-        Connection::server(&self.context, transport).map(Open::new)
+        let (context, options) = self.start_with()?;
+        Connection::server_with(&context, &options, transport).map(Open::new)
+    }
+
+    fn start_with(&self) -> Result<(Context, ConnectionOptions)> {
+        let settings = self.settings();
+        match &settings.failure {
+            Some(error) => Err(error.clone()),
+            None => Ok((settings.context.clone(), settings.options.clone())),
+        }
+    }
+
+    /// Changes its settings.  If that fails, so does everything that needs them.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
+        self.origin.check()?;
+        let mut settings = self.settings();
+        change(&mut settings).inspect_err(|error| {
+            settings.failure.get_or_insert_with(|| error.clone());
+        })
+    }
+
+    /// What its settings answer a ClientHello with.
+    pub(crate) fn selection(&self) -> Result<Selection> {
+        let (context, options) = self.start_with()?;
+        Ok(Selection {
+            context: Some(context),
+            options: Some(options),
+        })
+    }
+
+    /// Keeps the ClientHello, the first time.
+    pub(crate) fn keep_hello(&self, make: impl FnOnce() -> tlsmith_hello) -> &tlsmith_hello {
+        self.hello.get_or_init(|| Box::new(make()))
+    }
+
+    pub(crate) fn hello(&self) -> Option<&tlsmith_hello> {
+        self.hello.get().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn set_userdata(&self, userdata: *mut c_void) {
+        self.userdata.store(userdata, Ordering::Release);
+    }
+
+    pub(crate) fn userdata(&self) -> *mut c_void {
+        self.userdata.load(Ordering::Acquire)
     }
 
     /// A copy of `text` that lives as long as the connection.
@@ -200,21 +253,29 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
         edge::watch_forks()?;
         Ok(tlsmith_conn {
             origin: Origin::here(),
-            context: edge::need(ctx, "ctx")?.context.clone(),
             open: OnceLock::new(),
-            settings: Mutex::default(),
+            settings: Mutex::new(Settings {
+                context: edge::need(ctx, "ctx")?.context.clone(),
+                options: ConnectionOptions::new(),
+                failure: None,
+                timeout: Timeout::default(),
+                handshake_timeout: None,
+                error: None,
+            }),
             broken: OnceLock::new(),
             texts: Texts::default(),
             texts_in_child: Texts::default(),
             peer: OnceLock::new(),
             verified: OnceLock::new(),
             ocsp: OnceLock::new(),
+            hello: OnceLock::new(),
+            userdata: AtomicPtr::default(),
         })
     }))
 }
 
-/// Free it and close the socket it owns, immediately and without sending close_notify:
-/// call tlsmith_shutdown() first.  No other call may be in progress.
+/// Free it and close the socket it owns, immediately and without sending close_notify: call
+/// tlsmith_shutdown() first.  No other call may be in progress.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
     edge::free(conn);
@@ -232,9 +293,9 @@ pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char
     })
 }
 
-/// Limit the waiting of each later call, in milliseconds.  -1, the default,
-/// waits as the socket does: for ever if it blocks.  0 never waits: calls
-/// return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes when the limit passed.
+/// Limit the waiting of each later call, in milliseconds.  -1, the default, waits as the socket
+/// does: for ever if it blocks.  0 never waits: calls return a WANT code instead.
+/// TLSMITH_ERR_TIMEOUT comes when the limit passed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
     edge::status(on(conn, |conn| {
@@ -257,9 +318,9 @@ pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -
     }))
 }
 
-/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however
-/// slowly the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it
-/// is 5000.  Then every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
+/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however slowly
+/// the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it is 5000.  Then
+/// every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
     edge::status(on(conn, |conn| {
@@ -281,12 +342,11 @@ pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms
     }))
 }
 
-/// Resolve `host`, a name or an address, connect to `port`, a number, and complete
-/// the handshake, with the certificate checked for `host`, without the zone of an
-/// IPv6 address ("fe80::1%eth0").  The connection owns the socket.  Blocks.  The time
-/// limit holds for resolving and connecting together, and for the handshake once
-/// more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a thread of its own
-/// resolves the name, which ends when the system's resolver does.
+/// Resolve `host`, a name or an address, connect to `port`, a number, and complete the handshake,
+/// with the certificate checked for `host`, without the zone of an IPv6 address ("fe80::1%eth0").
+/// The connection owns the socket.  Blocks.  The time limit holds for resolving and connecting
+/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a
+/// thread of its own resolves the name, which ends when the system's resolver does.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect(
@@ -298,10 +358,8 @@ pub extern "C" fn tlsmith_connect(
         let host = edge::need_text(host, "host")?;
         let port = edge::need_text(port, "port")?;
         conn.check_unused()?;
-        // Before a socket is opened for it: is it a usable context?
-        if let Some(error) = conn.context.error() {
-            return Err(error);
-        }
+        // Before a socket is opened for it, and also if that fails.
+        conn.settings().context.seal()?;
         let timeout = conn.settings().timeout;
         let socket = tcp::connect(host, port, timeout, None)?;
         let fd = socket.as_raw_fd();
@@ -311,9 +369,9 @@ pub extern "C" fn tlsmith_connect(
     }))
 }
 
-/// Listen on `host` (NULL for every address) and `port` ("0" for any free
-/// one): a socket, which the caller closes, or a negative code, with the reason
-/// in tlsmith_last_error().  As many clients as the system allows may wait there.
+/// Listen on `host` (NULL for every address) and `port` ("0" for any free one): a socket, which the
+/// caller closes, or a negative code, with the reason in tlsmith_last_error().  As many clients as
+/// the system allows may wait there.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_int {
@@ -327,11 +385,11 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
     }
 }
 
-/// Accept one TCP connection, whose socket the connection owns.  The handshake waits
-/// for tlsmith_handshake() or the first read or write, so that no client can hold up
-/// the accepting loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().
-/// Clients that hang up while they wait are passed over.  Without a descriptor or
-/// memory for one more client, it tries again every 100 ms as long as it may wait.
+/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
+/// tlsmith_handshake() or the first read or write, so that no client can hold up the accepting
+/// loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Clients that hang up
+/// while they wait are passed over.  Without a descriptor or memory for one more client, it tries
+/// again every 100 ms as long as it may wait.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {

@@ -23,8 +23,7 @@ pub const TLSMITH_CLIENT_AUTH_OPTIONAL: c_int = 1;
 /// Refuse a client without one.
 pub const TLSMITH_CLIENT_AUTH_REQUIRED: c_int = 2;
 
-/// Runs a setter.  Whatever fails in it, NULL arguments too, stays with the
-/// context.
+/// Runs a setter.  Whatever fails in it, NULL arguments too, stays with the context.
 pub(crate) fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result<()>) -> c_int {
     edge::status(edge::guard(|| {
         let context = &edge::need(ctx, "ctx")?.context;
@@ -55,8 +54,7 @@ pub extern "C" fn tlsmith_ctx_free(ctx: *mut tlsmith_ctx) {
     edge::free(ctx);
 }
 
-/// Why a setter failed: the first failure, which is what makes connections
-/// fail; "" if none did.
+/// Why a setter failed: the first failure, which is what makes connections fail; "" if none did.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
     edge::string(ctx, |ctx| {
@@ -65,8 +63,18 @@ pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
     })
 }
 
-/// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the
-/// system's.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
+/// Forget that error, after trying a setting that the program can do without.  A setter that failed
+/// has changed nothing.  TLSMITH_ERR_STATE once the context is in use: then its error stays.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_clear_error(ctx: *mut tlsmith_ctx) -> c_int {
+    edge::status(edge::guard(|| {
+        edge::need(ctx, "ctx")?.context.clear_error()
+    }))
+}
+
+/// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the system's.  Every
+/// certificate of a file is added: a CA vouches for others, and one that is no CA is trusted as the
+/// peer's own.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_roots(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -88,23 +96,22 @@ pub extern "C" fn tlsmith_ctx_add_roots_mem(
     })
 }
 
-/// Trust the system's roots as well: those of $SSL_CERT_FILE and $SSL_CERT_DIR
-/// where they are set.
+/// Trust the system's roots as well: those of $SSL_CERT_FILE and $SSL_CERT_DIR where they are set.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_system_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_system_roots)
 }
 
-/// Trust Mozilla's roots, as compiled into this library, instead of the
-/// system's: for systems that have none.
+/// Trust Mozilla's roots, as compiled into this library, instead of the system's: for systems that
+/// have none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_bundled_roots)
 }
 
-/// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From
-/// then on every certificate below the root needs a CRL that is not too old and
-/// does not list it, or it is refused with TLSMITH_ERR_CERT_REVOKED.
+/// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From then on
+/// every certificate below the root needs a CRL that is not too old and does not list it, or it is
+/// refused with TLSMITH_ERR_CERT_REVOKED.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_crl(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -126,11 +133,15 @@ pub extern "C" fn tlsmith_ctx_add_crl_mem(
     })
 }
 
-/// Trust one certificate, whatever it says, within its validity period: regardless
-/// of issuer, name, purpose and extensions.  `certificate` is the SHA-256 of its DER
-/// in hex, or the path of a file with that one certificate, PEM or DER.  Intended
-/// for self-signed peers.  Like adding a root, this replaces the system roots.
-/// TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
+/// Trust one certificate, whatever it says, within its validity period: regardless of issuer, name,
+/// purpose and extensions.  `certificate` is the SHA-256 of its DER in hex, or the path of a file
+/// with that one certificate, PEM or DER.  Intended for self-signed peers.  Like adding a root,
+/// this replaces the system roots.  Its key may be of every kind that
+/// tlsmith_ctx_insecure_no_verify() allows.
+///
+/// TLSMITH_ERR_FILE; TLSMITH_ERR_PARSE also for a file with several certificates, since each of
+/// them would be trusted.  Give a file with the peer's own certificate alone, or call this for
+/// each.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_trust_certificate(
     ctx: *mut tlsmith_ctx,
@@ -141,9 +152,9 @@ pub extern "C" fn tlsmith_ctx_trust_certificate(
     })
 }
 
-/// Allow at most `count` CAs between a peer's certificate and its root; 0 requires
-/// the root to have issued it.  By default path building stops after 6.
-/// TLSMITH_ERR_CERT for a longer path (RFC 5280, section 6.1).
+/// Allow at most `count` CAs between a peer's certificate and its root; 0 requires the root to have
+/// issued it.  By default path building stops after 6.  TLSMITH_ERR_CERT for a longer path (RFC
+/// 5280, section 6.1).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int) -> c_int {
     set(ctx, |context| {
@@ -155,9 +166,9 @@ pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int)
     })
 }
 
-/// Require every key and signature in a peer's path to have this security in bits
-/// (NIST SP 800-57): 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384)
-/// or 256 (P-521).  TLSMITH_ERR_CERT for a weaker one.
+/// Require every key and signature in a peer's path to have this security in bits (NIST SP 800-57):
+/// 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384) or 256 (P-521).
+/// TLSMITH_ERR_CERT for a weaker one.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_min_security(ctx: *mut tlsmith_ctx, bits: c_int) -> c_int {
     set(ctx, |context| {
@@ -165,18 +176,17 @@ pub extern "C" fn tlsmith_ctx_set_min_security(ctx: *mut tlsmith_ctx, bits: c_in
     })
 }
 
-/// Require every certificate in a peer's path to follow RFC 5280 to the letter, as
-/// OpenSSL's X509_V_FLAG_X509_STRICT does: key identifiers, critical basic
-/// constraints and the key usage of CAs.  TLSMITH_ERR_CERT for one that does not.
+/// Require every certificate in a peer's path to follow RFC 5280 to the letter, as OpenSSL's
+/// X509_V_FLAG_X509_STRICT does: key identifiers, critical basic constraints and the key usage of
+/// CAs.  TLSMITH_ERR_CERT for one that does not.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_strict(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::set_strict)
 }
 
-/// Demand, beside all other checks, one of the pinned keys somewhere in the
-/// accepted path: the SHA-256 of its SubjectPublicKeyInfo in hex, as
-/// tlsmith_cert_spki_sha256() gives it.  Called again, it adds.
-/// TLSMITH_ERR_CERT_REFUSED for a peer without any.
+/// Demand, beside all other checks, one of the pinned keys somewhere in the accepted path: the
+/// SHA-256 of its SubjectPublicKeyInfo in hex, as tlsmith_cert_spki_sha256() gives it.  Called
+/// again, it adds.  TLSMITH_ERR_CERT_REFUSED for a peer without any.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_pin(ctx: *mut tlsmith_ctx, sha256: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -184,8 +194,8 @@ pub extern "C" fn tlsmith_ctx_add_pin(ctx: *mut tlsmith_ctx, sha256: *const c_ch
     })
 }
 
-/// Show this identity to peers.  A server with several picks by SNI; the first
-/// one is the default.  TLSMITH_ERR_STATE for one without a private key.
+/// Show this identity to peers.  A server with several picks by SNI; the first one is the default.
+/// TLSMITH_ERR_STATE for one without a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_use(ctx: *mut tlsmith_ctx, id: *const tlsmith_identity) -> c_int {
     set(ctx, |context| {
@@ -214,8 +224,8 @@ pub extern "C" fn tlsmith_ctx_set_alpn(ctx: *mut tlsmith_ctx, protocols: *const 
     })
 }
 
-/// What a server asks of its clients: a TLSMITH_CLIENT_AUTH value.  Their
-/// certificates are checked against the roots that were added to this context.
+/// What a server asks of its clients: a TLSMITH_CLIENT_AUTH value.  Their certificates are checked
+/// against the roots that were added to this context.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_client_auth(ctx: *mut tlsmith_ctx, mode: c_int) -> c_int {
     set(ctx, |context| {
@@ -233,7 +243,7 @@ pub extern "C" fn tlsmith_ctx_set_client_auth(ctx: *mut tlsmith_ctx, mode: c_int
     })
 }
 
-/// The lowest and the highest version: 0x0303 is TLS 1.2, 0x0304 is TLS 1.3.
+/// The lowest and the highest version: TLSMITH_TLS1_2 or TLSMITH_TLS1_3.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_versions(ctx: *mut tlsmith_ctx, min: c_int, max: c_int) -> c_int {
     set(ctx, |context| {
@@ -246,33 +256,39 @@ fn version(number: c_int) -> Result<Version> {
     known.ok_or_else(|| {
         Error::new(
             Status::Argument,
-            format!("{number:#06x} is not a version: 0x0303 (TLS 1.2) and 0x0304 (TLS 1.3) are"),
+            format!("{number:#06x} is not a version: TLSMITH_TLS1_2 and TLSMITH_TLS1_3 are"),
         )
     })
 }
 
-/// Where a certificate has no alternative names at all, take its one common
-/// name for the name.
+/// Where a certificate has no subjectAltName, or an empty one, accept its only common name as a DNS
+/// name, if every name constraint of its path permits that.  Never for an address (RFC 9525,
+/// section 1.4).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_allow_common_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::allow_common_name)
 }
 
-/// Check the chain but not the name.  Insecure: anybody with any trusted
-/// certificate can be the server.
+/// Check the chain but not the name.  Insecure: anybody with any trusted certificate can be the
+/// server.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_no_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_name)
 }
 
 /// Accept any certificate.  Insecure: anybody can be the peer.
+///
+/// The peer still proves that it has the certificate's private key, which takes a kind of key that
+/// handshakes can be verified with: beside those of verified peers, RSA with 512 to 16384 bits,
+/// RSASSA-PSS in TLS 1.3, curves that are given by the numbers of P-256, P-384 or P-521, and
+/// secp256k1 in the certificates of TLS 1.2 clients.  TLSMITH_ERR_CERT for other keys, and for what
+/// is no X.509 certificate.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_no_verify(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_verify)
 }
 
-/// Read TCP closed without close_notify as the end.  Insecure: an attacker can
-/// cut the data short.
+/// Read TCP closed without close_notify as the end.  Insecure: an attacker can cut the data short.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_allow_truncation(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_allow_truncation)

@@ -14,8 +14,8 @@ pub extern "C" fn tlsmith_handshake(conn: *mut tlsmith_conn) -> c_int {
     edge::status(on_open(conn, |connection| connection.handshake()))
 }
 
-/// Read up to `len` bytes, at least 1: a count, or 0 after the peer's
-/// close_notify and only then.  TLSMITH_ERR_TRUNCATED where TCP ends without it.
+/// Read up to `len` bytes, at least 1: a count, or 0 after the peer's close_notify and only then.
+/// TLSMITH_ERR_TRUNCATED where TCP ends without it.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(2, 3)
 #[must_use]
@@ -26,9 +26,9 @@ pub extern "C" fn tlsmith_read(conn: *mut tlsmith_conn, buf: *mut c_void, len: u
     }))
 }
 
-/// Write `len` bytes: all of them on a blocking socket; on a non-blocking one
-/// as many as were taken, which must not be given again.  When a time limit
-/// passes with some of them taken, nothing can be written any more.
+/// Write `len` bytes: all of them on a blocking socket; on a non-blocking one as many as were
+/// taken, which must not be given again.  When a time limit passes with some of them taken, nothing
+/// can be written any more.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[must_use]
@@ -39,9 +39,8 @@ pub extern "C" fn tlsmith_write(conn: *mut tlsmith_conn, data: *const c_void, le
     }))
 }
 
-/// Write `count` slices one after the other, as tlsmith_write() does with one:
-/// small ones share records and system calls.  The count of bytes that were
-/// taken may end inside a slice.
+/// Write `count` slices one after the other, as tlsmith_write() does with one: small ones share
+/// records and system calls.  The count of bytes that were taken may end inside a slice.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[must_use]
@@ -62,17 +61,15 @@ pub extern "C" fn tlsmith_flush(conn: *mut tlsmith_conn) -> c_int {
     edge::status(on_open(conn, |connection| connection.flush()))
 }
 
-/// Say close_notify (RFC 8446, section 6.1).  Nothing can be written after it;
-/// reading goes on.  It does not wait for the peer's, and calling it again does
-/// no harm.
+/// Say close_notify (RFC 8446, section 6.1).  Nothing can be written after it; reading goes on.  It
+/// does not wait for the peer's, and calling it again does no harm.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_shutdown(conn: *mut tlsmith_conn) -> c_int {
     edge::status(on_open(conn, |connection| connection.shutdown()))
 }
 
-/// Change the keys of what is sent, and ask the peer for the same (RFC 8446,
-/// section 4.6.3).  What the socket does not take at once goes out with later
-/// calls.  TLSMITH_ERR_UNSUPPORTED in TLS 1.2.
+/// Change the keys of what is sent, and ask the peer for the same (RFC 8446, section 4.6.3).  What
+/// the socket does not take at once goes out with later calls.  TLSMITH_ERR_UNSUPPORTED in TLS 1.2.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_key_update(conn: *mut tlsmith_conn) -> c_int {
     edge::status(on_open(conn, |connection| {
@@ -85,8 +82,7 @@ pub extern "C" fn tlsmith_conn_key_update(conn: *mut tlsmith_conn) -> c_int {
     }))
 }
 
-/// What to poll() the socket for before the next call: 0, POLLIN, POLLOUT or
-/// both.
+/// What to poll() the socket for before the next call: 0, POLLIN, POLLOUT or both.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_events(conn: *const tlsmith_conn) -> c_int {
     let events = on_open(conn, |connection| Ok(connection.events()));
@@ -98,8 +94,7 @@ pub extern "C" fn tlsmith_conn_events(conn: *const tlsmith_conn) -> c_int {
     c_int::from(flags.bits())
 }
 
-/// How many bytes tlsmith_read() can give without the socket: 0 only if there
-/// are none.
+/// How many bytes tlsmith_read() can give without the socket: 0 only if there are none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_pending(conn: *const tlsmith_conn) -> usize {
     on_open(conn, |connection| Ok(connection.pending())).unwrap_or(0)

@@ -11,8 +11,8 @@ use tlsmith::{Error, Result, Status};
 
 use crate::conn::tlsmith_conn;
 
-/// What a thread is at work on.  Every call looks here: it has no destructor, so that
-/// looking is a load.
+/// What a thread is at work on.  Every call looks here: it has no destructor, so that looking is a
+/// load.
 struct Driven {
     /// The connection; NULL is none.
     current: Cell<*const tlsmith_conn>,
@@ -27,6 +27,8 @@ thread_local! {
     static WAITING: RefCell<Vec<*const tlsmith_conn>> = const { RefCell::new(Vec::new()) };
     /// The connection whose peer a verify callback looks at.
     static JUDGED: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
+    /// The connection whose ClientHello a hello callback inspects.
+    static INSPECTED: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
 }
 
 impl Driven {
@@ -115,4 +117,17 @@ pub(crate) fn judge<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) 
 /// Whether a verify callback on this thread looks at its peer.
 pub(crate) fn is_judged(conn: *const tlsmith_conn) -> bool {
     JUDGED.get() == conn
+}
+
+/// Runs a hello callback, which may say what answers the client of `conn`.
+pub(crate) fn inspect<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) -> T {
+    let before = INSPECTED.replace(conn);
+    let answer = callback();
+    INSPECTED.set(before);
+    answer
+}
+
+/// Whether a hello callback on this thread inspects its ClientHello.
+pub(crate) fn is_inspected(conn: *const tlsmith_conn) -> bool {
+    !conn.is_null() && INSPECTED.get() == conn
 }

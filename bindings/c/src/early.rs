@@ -5,12 +5,11 @@ use std::ffi::c_void;
 use crate::conn::{on_open, tlsmith_conn};
 use crate::edge;
 
-/// Write early data (0-RTT) of a client before the handshake: a count, less than
-/// `len` where the session allows no more, and 0 where it allows none.  A record counts
-/// 17 bytes more than its data against the limit that the server announced, since some
-/// servers count so.  Call tlsmith_handshake() then, and ask tlsmith_conn_early_data()
-/// whether the server took it.  It can be replayed.  TLSMITH_ERR_STATE after the
-/// handshake.
+/// Write early data (0-RTT) of a client before the handshake: a count, less than `len` where the
+/// session allows no more, and 0 where it allows none.  A record counts 17 bytes more than its data
+/// against the limit that the server announced, since some servers count so.  Call
+/// tlsmith_handshake() then, and ask tlsmith_conn_early_data() whether the server took it.  It can
+/// be replayed.  TLSMITH_ERR_STATE after the handshake.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[must_use]
@@ -25,12 +24,11 @@ pub extern "C" fn tlsmith_write_early(
     }))
 }
 
-/// Read early data that a server accepts: a count, or 0 at its end, when the
-/// handshake is complete.  It can be a replay: do nothing for it that must not be
-/// done twice.  From the first count on, tlsmith_write() answers at once, before
-/// the handshake is complete: only the client of that session can read it, but
-/// whether that client is there, nobody knows before.  tlsmith_shutdown() then
-/// completes the handshake first.
+/// Read early data that a server accepts: a count, or 0 at its end, when the handshake is
+/// complete.  It can be a replay: do nothing for it that must not be done twice.  From the first
+/// count on, tlsmith_write() answers at once, before the handshake is complete: only the client of
+/// that session can read it, but whether that client is there, nobody knows before.
+/// tlsmith_shutdown() then completes the handshake first.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(2, 3)
 #[must_use]

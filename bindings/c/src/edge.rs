@@ -25,14 +25,15 @@ use std::sync::{Mutex, PoisonError};
 use tlsmith::{Error, Result, Status};
 
 pub(crate) use callback::{
-    Callback, HelloFn, KeylogFn, LogFn, PasswordFn, ReadFn, SignFn, VerifyFn, WriteFn, impossible,
+    Callback, ClockFn, HelloFn, KeylogFn, LogFn, PasswordFn, ReadFn, SessionFn, SignFn, StorePutFn,
+    StoreTakeFn, VerifyFn, WriteFn, impossible,
 };
 pub(crate) use fork::watch_forks;
 
 // Strings that C gets to see.
 
-/// The strings that a handle has given out.  They live as long as it, and the
-/// same text is kept once, so that asking again does not take more memory.
+/// The strings that a handle has given out.  They live as long as it, and the same text is kept
+/// once, so that asking again does not take more memory.
 #[derive(Default)]
 pub(crate) struct Texts(Mutex<Vec<CString>>);
 
@@ -52,8 +53,8 @@ impl Texts {
     }
 }
 
-/// A copy with a NUL at its end.  A NUL inside, which C could not see past,
-/// becomes the replacement character.
+/// A copy with a NUL at its end.  A NUL inside, which C could not see past, becomes the replacement
+/// character.
 pub(crate) fn c_string(text: &str) -> CString {
     CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }
@@ -64,8 +65,7 @@ thread_local! {
     static LAST_ERROR: RefCell<LastError> = const { RefCell::new(LastError::None) };
 }
 
-/// It becomes a string when somebody asks: most errors say to try again, and nobody
-/// reads those.
+/// It becomes a string when somebody asks: most errors say to try again, and nobody reads those.
 enum LastError {
     None,
     New(Error),
@@ -105,8 +105,8 @@ pub(crate) fn note_last_error(error: &Error) {
 
 // Results.
 
-/// Runs the body of a call: a panic becomes an error, and an error is what
-/// [`last_error`] then says.
+/// Runs the body of a call: a panic becomes an error, and an error is what [`last_error`] then
+/// says.
 pub(crate) fn guard<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         Err(Error::new(
@@ -183,8 +183,8 @@ pub(crate) fn free<T>(pointer: *mut T) {
 
 // Arguments.
 
-/// What a handle or a structure holds; `None` for NULL.  The library never makes
-/// a `&mut` to it, so any number of threads may hold this reference.
+/// What a handle or a structure holds; `None` for NULL.  The library never makes a `&mut` to it, so
+/// any number of threads may hold this reference.
 pub(crate) fn borrow<'a, T>(pointer: *const T) -> Option<&'a T> {
     // SAFETY: it is NULL or points to a live value of this type, to which there
     // are only shared references.
@@ -282,8 +282,8 @@ pub(crate) fn some_bytes<'a>(
     }
 }
 
-/// Room for `len` bytes.  It may hold bytes that C never set: they are written
-/// over, by the kernel or by a copy, and never read.
+/// Room for `len` bytes.  It may hold bytes that C never set: they are written over, by the kernel
+/// or by a copy, and never read.
 pub(crate) fn room<'a>(pointer: *mut c_void, len: usize, name: &str) -> Result<&'a mut [u8]> {
     if len == 0 {
         return Ok(&mut []);
@@ -348,6 +348,35 @@ pub(crate) fn slices<'a>(
         .collect()
 }
 
+/// Copies a result to room for `len` bytes, and gives its length.  Too little room is refused.
+pub(crate) fn fill(out: *mut c_void, len: usize, result: &[u8]) -> Result<usize> {
+    let needed = result.len();
+    if len < needed {
+        let sentence = format!("out has room for {len} bytes, and {needed} are needed");
+        return Err(Error::new(Status::Argument, sentence));
+    }
+    room(out, needed, "out")?.copy_from_slice(result);
+    Ok(needed)
+}
+
+/// Bytes that a handle lends, and their count; NULL and 0 for none.
+pub(crate) fn lent_bytes(bytes: Option<&[u8]>, len: *mut usize) -> *const u8 {
+    let bytes = bytes.filter(|bytes| !bytes.is_empty());
+    store(len, bytes.map_or(0, <[u8]>::len));
+    bytes.map_or(std::ptr::null(), <[u8]>::as_ptr)
+}
+
+/// Refuses an options struct whose reserved fields are set.
+pub(crate) fn check_reserved(reserved: &[*const c_void], name: &str) -> Result<()> {
+    match reserved.iter().all(|field| field.is_null()) {
+        true => Ok(()),
+        false => Err(Error::new(
+            Status::Unsupported,
+            format!("reserved fields of {name} are not zero: begin with its _INIT macro"),
+        )),
+    }
+}
+
 /// Stores a result where the caller wants it; NULL: nowhere.
 pub(crate) fn store<T>(pointer: *mut T, value: T) {
     if pointer.is_null() {
@@ -357,14 +386,14 @@ pub(crate) fn store<T>(pointer: *mut T, value: T) {
     unsafe { pointer.write(value) };
 }
 
-/// A structure that begins with its own size, as the caller's header knows it,
-/// in the size that this library knows: fields that the caller does not have
-/// are zero, and fields that only the caller has must be.
+/// A structure that begins with its own size, as the caller's header knows it, in the size that
+/// this library knows: fields that the caller does not have are zero, and fields that only the
+/// caller has must be.
 ///
 /// # Safety
 ///
-/// `T` must be made of integers and pointers alone, so that any bytes, and
-/// above all zeros, are a value of it, and begin with its size.
+/// `T` must be made of integers and pointers alone, so that any bytes, and above all zeros, are a
+/// value of it, and begin with its size.
 pub(crate) unsafe fn sized<T: Copy>(pointer: *const T, name: &str) -> Result<Option<T>> {
     if pointer.is_null() {
         return Ok(None);

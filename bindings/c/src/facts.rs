@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-use tlsmith::{Agreed, Connection, EarlyData, Ech, Error, Status};
+use tlsmith::{Agreed, ChannelBinding, Connection, EarlyData, Ech, Error, Status};
 
 use crate::cert::{self, tlsmith_cert};
 use crate::conn::{on, on_open, tlsmith_conn};
@@ -21,7 +21,7 @@ fn text(
     edge::string(conn, |conn| conn.keep(find(conn).unwrap_or_default()))
 }
 
-/// 0x0303 for TLS 1.2, 0x0304 for TLS 1.3; 0 before the handshake is complete.
+/// TLSMITH_TLS1_2 or TLSMITH_TLS1_3; 0 before the handshake is complete.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_version(conn: *const tlsmith_conn) -> c_int {
     agreed(conn).map_or(0, |agreed| c_int::from(agreed.version.wire()))
@@ -45,8 +45,8 @@ pub extern "C" fn tlsmith_conn_alpn(conn: *const tlsmith_conn) -> *const c_char 
     text(conn, |conn| conn.connection()?.agreed()?.alpn.as_deref())
 }
 
-/// The scheme that the peer signed the handshake with, such as
-/// "ecdsa_secp256r1_sha256", or "" where it did not.
+/// The scheme that the peer signed the handshake with, such as "ecdsa_secp256r1_sha256", or ""
+/// where it did not.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_signature(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| {
@@ -67,16 +67,16 @@ pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
     agreed(conn).is_some_and(|agreed| agreed.resumed)
 }
 
-/// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446,
-/// section 4.1.4), which costs a round trip: the client's first group is not one of
-/// the server's.  Of a resumed session it is not known: false.
+/// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446, section 4.1.4),
+/// which costs a round trip: the client's first group is not one of the server's.  Of a resumed
+/// session it is not known: false.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool {
     agreed(conn).is_some_and(|agreed| agreed.hello_retried)
 }
 
-/// How many TLS 1.3 tickets came so far, to resume this session with.  A server
-/// sends them after the handshake, so a client that has read nothing has none.
+/// How many TLS 1.3 tickets came so far, to resume this session with.  A server sends them after
+/// the handshake, so a client that has read nothing has none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_tickets(conn: *const tlsmith_conn) -> c_int {
     let count = edge::guard(|| {
@@ -86,45 +86,73 @@ pub extern "C" fn tlsmith_conn_tickets(conn: *const tlsmith_conn) -> c_int {
     count.map_or(0, |count| c_int::try_from(count).unwrap_or(c_int::MAX))
 }
 
-/// What became of early data (0-RTT): 1 when the server took it, 0 when there was
-/// none or the server has not answered yet, -1 when it did not take it, so that
-/// it has to be written again.
+/// What became of early data (0-RTT).
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub enum tlsmith_early_data {
+    /// none was sent
+    TLSMITH_EARLY_DATA_NONE = 0,
+    /// the server has not answered yet
+    TLSMITH_EARLY_DATA_SENT = 1,
+    /// the server took it
+    TLSMITH_EARLY_DATA_ACCEPTED = 2,
+    /// the server did not take it: write it again
+    TLSMITH_EARLY_DATA_REJECTED = 3,
+}
+
+/// Return what became of early data.
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_conn_early_data(conn: *const tlsmith_conn) -> c_int {
+pub extern "C" fn tlsmith_conn_early_data(conn: *const tlsmith_conn) -> tlsmith_early_data {
     let outcome = edge::guard(|| {
         let connection = edge::borrow(conn).and_then(tlsmith_conn::at_rest);
         Ok(connection.map(Connection::early_data))
     });
     match outcome.ok().flatten() {
-        Some(EarlyData::Accepted) => 1,
-        Some(EarlyData::Rejected) => -1,
-        Some(EarlyData::None | EarlyData::Sent) | None => 0,
+        Some(EarlyData::Sent) => tlsmith_early_data::TLSMITH_EARLY_DATA_SENT,
+        Some(EarlyData::Accepted) => tlsmith_early_data::TLSMITH_EARLY_DATA_ACCEPTED,
+        Some(EarlyData::Rejected) => tlsmith_early_data::TLSMITH_EARLY_DATA_REJECTED,
+        Some(EarlyData::None) | None => tlsmith_early_data::TLSMITH_EARLY_DATA_NONE,
     }
 }
 
-/// What became of the encrypted ClientHello of a client (RFC 9849): "none",
-/// "grease", "accepted" or "rejected".  Ask after the handshake.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> *const c_char {
-    text(conn, |conn| {
-        Some(match conn.connection()?.ech() {
-            Ech::None => "none",
-            Ech::Grease => "grease",
-            Ech::Accepted => "accepted",
-            Ech::Rejected => "rejected",
-        })
-    })
+/// What became of the encrypted ClientHello of a client (RFC 9849).
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub enum tlsmith_ech {
+    /// none was sent, or the server has not answered yet
+    TLSMITH_ECH_NONE = 0,
+    /// a meaningless one was sent (GREASE)
+    TLSMITH_ECH_GREASE = 1,
+    /// the server took it
+    TLSMITH_ECH_ACCEPTED = 2,
+    /// the server did not take it, so the handshake failed
+    TLSMITH_ECH_REJECTED = 3,
 }
 
-/// Return the ECHConfigList that the server sent when it rejected ECH, with its length in
-/// `len`, which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect
-/// once more (RFC 9849, section 6.1.6).
+/// Return what became of the encrypted ClientHello.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> tlsmith_ech {
+    let outcome = edge::guard(|| {
+        let connection = edge::borrow(conn).and_then(tlsmith_conn::connection);
+        Ok(connection.map(Connection::ech))
+    });
+    match outcome.ok().flatten() {
+        Some(Ech::Grease) => tlsmith_ech::TLSMITH_ECH_GREASE,
+        Some(Ech::Accepted) => tlsmith_ech::TLSMITH_ECH_ACCEPTED,
+        Some(Ech::Rejected) => tlsmith_ech::TLSMITH_ECH_REJECTED,
+        Some(Ech::None) | None => tlsmith_ech::TLSMITH_ECH_NONE,
+    }
+}
+
+/// Return the ECHConfigList that the server sent when it rejected ECH, with its length in `len`,
+/// which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect once more (RFC
+/// 9849, section 6.1.6).
 ///
-/// Returns NULL unless tlsmith_conn_ech() is "rejected".  If it is and this is NULL, the
-/// server has disabled ECH: the next attempt has to do without, which reveals the server's
-/// name.  The server has proved by its certificate that it has the public name of the
-/// rejected list, unless the context verifies nothing.  The bytes belong to the connection
-/// and stay valid until it is freed.
+/// Returns NULL unless tlsmith_conn_ech() is TLSMITH_ECH_REJECTED.  If it is and this is NULL, the
+/// server has disabled ECH: the next attempt has to do without, which reveals the server's name.
+/// The server has proved by its certificate that it has the public name of the rejected list,
+/// unless the context verifies nothing.  The bytes belong to the connection and stay valid until it
+/// is freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_ech_retry_configs(
     conn: *const tlsmith_conn,
@@ -135,8 +163,8 @@ pub extern "C" fn tlsmith_conn_ech_retry_configs(
     configs.map_or(ptr::null(), <[u8]>::as_ptr)
 }
 
-/// How many bytes the handshake took, received and sent.  Either may be NULL.
-/// TLSMITH_ERR_STATE before it is complete.
+/// How many bytes the handshake took, received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
+/// before it is complete.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_handshake_bytes(
     conn: *const tlsmith_conn,
@@ -154,8 +182,8 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
     }))
 }
 
-/// A page about the connection, for people: who the peer is, how it was verified,
-/// and what was agreed.  Each page that differs is kept with the connection.
+/// A page about the connection, for people: who the peer is, how it was verified, and what was
+/// agreed.  Each page that differs is kept with the connection.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
     edge::string(conn, |conn| {
@@ -164,10 +192,9 @@ pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_cha
     })
 }
 
-/// Fill `out` with `len` bytes, 1 to 8160, of keying material that both sides
-/// derive from the same label and context (RFC 8446, section 7.5; RFC 5705).
-/// `context` NULL is none: the same as an empty one in TLS 1.3, and not in TLS
-/// 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
+/// Fill `out` with `len` bytes, 1 to 8160, of keying material that both sides derive from the same
+/// label and context (RFC 8446, section 7.5; RFC 5705).  `context` NULL is none: the same as an
+/// empty one in TLS 1.3, and not in TLS 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
 ///
 /// cbindgen:postfix=TLSMITH_READS(3, 4) TLSMITH_FILLS(5, 6)
 #[must_use]
@@ -187,6 +214,28 @@ pub extern "C" fn tlsmith_conn_export(
     }))
 }
 
+/// Write a channel binding to `out` and return its length, 64 bytes at most; it is the same on both
+/// sides.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
+/// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is less than the length.
+/// TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master secret, and for
+/// tls-server-end-point of certificates signed with Ed25519, Ed448 or ML-DSA, for which it is
+/// undefined: PostgreSQL on OpenSSL refuses it, too.
+///
+/// cbindgen:postfix=TLSMITH_FILLS(3, 4)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_channel_binding(
+    conn: *const tlsmith_conn,
+    r#type: *const c_char,
+    out: *mut c_void,
+    len: usize,
+) -> isize {
+    edge::count(on_open(conn, |connection| {
+        let kind: ChannelBinding = edge::need_text(r#type, "type")?.parse()?;
+        edge::fill(out, len, &connection.channel_binding(kind)?)
+    }))
+}
+
 /// The errno of the latest failed call, where a system call failed, or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_errno(conn: *const tlsmith_conn) -> c_int {
@@ -195,8 +244,8 @@ pub extern "C" fn tlsmith_conn_errno(conn: *const tlsmith_conn) -> c_int {
         .unwrap_or(0)
 }
 
-/// The number of the alert that the peer sent (RFC 8446, section 6), where that
-/// made the latest call fail, or -1.
+/// The number of the alert that the peer sent (RFC 8446, section 6), where that made the latest
+/// call fail, or -1.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
     edge::borrow(conn)
@@ -204,14 +253,14 @@ pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
         .map_or(-1, c_int::from)
 }
 
-/// Whether its peer is known: the handshake is complete, or a verify callback
-/// looks at it.
+/// Whether its peer was accepted, or a verify callback looks at it.
 fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
     !connection.is_handshaking() || driving::is_judged(conn)
 }
 
-/// Certificate `index` that the peer showed, 0 being its own; NULL past the end,
-/// and before the handshake is complete, except in a verify callback.
+/// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
+/// before the handshake is complete, except in a verify callback.  Also those of a peer that was
+/// refused: unverified, they tell why and prove nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_cert(
     conn: *const tlsmith_conn,
@@ -219,14 +268,27 @@ pub extern "C" fn tlsmith_conn_peer_cert(
 ) -> *const tlsmith_cert {
     edge::lend(|| {
         let conn = edge::borrow(conn)?;
-        let connection = conn.connection().filter(|open| knows_peer(conn, open))?;
+        let connection = conn.connection()?;
+        // Before the handshake is complete, its chain is that of a peer that was refused.
+        if !knows_peer(conn, connection) && connection.peer_chain().is_empty() {
+            return None;
+        }
         let list = || cert::list(connection.peer_chain());
         conn.peer.get_or_init(list).get(index).map(ptr::from_ref)
     })
 }
 
-/// Certificate `index` of the path that was accepted, up to the root; NULL past
-/// its end, or where nothing was verified.
+/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), also if there
+/// was none to present.  False on a server, before the handshake is complete, and in a resumed
+/// session.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_certificate_requested(conn: *const tlsmith_conn) -> bool {
+    let conn = edge::borrow(conn).and_then(tlsmith_conn::connection);
+    conn.is_some_and(|connection| connection.certificate_requested())
+}
+
+/// Certificate `index` of the path that was accepted, up to the root; NULL past its end, or where
+/// nothing was verified.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_verified_cert(
     conn: *const tlsmith_conn,
@@ -243,9 +305,9 @@ pub extern "C" fn tlsmith_conn_verified_cert(
     })
 }
 
-/// The OCSP response that the server stapled (DER, RFC 6960), with the count of
-/// bytes in `len`, which may be NULL; NULL where there is none, and before the
-/// handshake is complete, except in a verify callback.  Nobody has verified it.
+/// The OCSP response that the server stapled (DER, RFC 6960), with the count of bytes in `len`,
+/// which may be NULL; NULL where there is none, and before the handshake is complete, except in a
+/// verify callback.  Nobody has verified it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
     let response = edge::borrow(conn).and_then(|conn| match driving::is_judged(conn) {

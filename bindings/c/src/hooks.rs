@@ -3,49 +3,54 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Arc;
 
-use tlsmith::{CertificateProblem, Error, Hello, Result, Status, Verdict};
+use tlsmith::{CertificateProblem, Error, Result, Status, Verdict};
 use zeroize::Zeroizing;
 
 use crate::cert;
 use crate::conn::tlsmith_conn;
 use crate::ctx::{set, tlsmith_ctx};
 use crate::driving;
-use crate::edge::{self, Callback, HelloFn, KeylogFn, VerifyFn};
+use crate::edge::{self, Callback, ClockFn, KeylogFn, VerifyFn};
 
-/// Looks at a peer after its certificate passed (`status` 0) or failed (`status`
-/// is the code, tlsmith_conn_error() the reason).  Return 0 to accept what passed, or
-/// a negative tlsmith_status to refuse it with; any other value refuses it with
-/// TLSMITH_ERR_CERT_REFUSED.  What failed stays refused.  `conn` is for
-/// tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(), tlsmith_conn_peer_ocsp(),
-/// tlsmith_conn_server_name() and tlsmith_conn_error(); it is NULL for
-/// tlsmith_ctx_verify().
+/// Looks at a peer after its certificate passed (`status` 0) or failed (`status` is the code,
+/// tlsmith_conn_error() the reason).  Return 0 to accept what passed, or a negative tlsmith_status
+/// to refuse it with; any other value refuses it with TLSMITH_ERR_CERT_REFUSED.  What failed stays
+/// refused.  `conn` is for tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(),
+/// tlsmith_conn_peer_ocsp(), tlsmith_conn_server_name(), tlsmith_conn_userdata() and
+/// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
 ///
 /// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
-/// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca,
-/// _CERT_NAME bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT
-/// certificate_unknown, _NO_COMMON handshake_failure, and all others access_denied.
+/// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca, _CERT_NAME
+/// bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT certificate_unknown,
+/// _NO_COMMON handshake_failure, and all others access_denied.
 pub type tlsmith_verify_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, status: c_int) -> c_int,
 >;
 
-/// Looks at a ClientHello: the server that it asks for, and the ALPN protocols
-/// that it offers, separated by commas; "" for none.  Both are lent for the call.
-/// Return the context to answer with, which only has to live until the call
-/// returns; NULL is this one.
-pub type tlsmith_hello_fn = Option<
-    unsafe extern "C" fn(
-        userdata: *mut c_void,
-        server_name: *const c_char,
-        alpn: *const c_char,
-    ) -> *mut tlsmith_ctx,
+/// Gets one line of the NSS key log, without its newline, lent for the call, and the connection
+/// that it is about, for tlsmith_conn_userdata() alone.
+pub type tlsmith_keylog_fn = Option<
+    unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, line: *const c_char),
 >;
 
-/// Gets one line of the NSS key log, without its newline, lent for the call.
-pub type tlsmith_keylog_fn =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, line: *const c_char)>;
+/// Returns the time in seconds of the Unix epoch.
+pub type tlsmith_clock_fn = Option<unsafe extern "C" fn(userdata: *mut c_void) -> i64>;
 
-/// Have `verify` look at every peer after its certificate was checked.  It is not
-/// asked again when a session is resumed.
+/// Have `clock` tell the time at which certificates and sessions have to be valid.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_clock(
+    ctx: *mut tlsmith_ctx,
+    clock: tlsmith_clock_fn,
+    userdata: *mut c_void,
+) -> c_int {
+    set(ctx, |context| {
+        let clock: Callback<ClockFn> = Callback::new(clock, userdata, "clock")?;
+        context.set_clock(Arc::new(move || clock.time()))
+    })
+}
+
+/// Have `verify` look at every peer after its certificate was checked.  It is not asked again when
+/// a session is resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_verify(
     ctx: *mut tlsmith_ctx,
@@ -95,28 +100,8 @@ fn judge(verify: &Callback<VerifyFn>, verdict: &Verdict<'_>) -> Result<()> {
     ))
 }
 
-/// Have `hello` look at every ClientHello (RFC 8446, section 4.1.2) and choose
-/// the context that answers.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_ctx_set_hello(
-    ctx: *mut tlsmith_ctx,
-    hello: tlsmith_hello_fn,
-    userdata: *mut c_void,
-) -> c_int {
-    set(ctx, |context| {
-        let hello = Callback::new(hello, userdata, "hello")?;
-        context.set_choose(Arc::new(move |said| Ok(choose(&hello, said))))
-    })
-}
-
-fn choose(hello: &Callback<HelloFn>, said: &Hello) -> Option<tlsmith::Context> {
-    let name = edge::c_string(said.server_name.as_deref().unwrap_or_default());
-    hello.choose(&name, &edge::c_string(&said.alpn.join(",")))
-}
-
-/// Append the secrets of connections to a file (mode 0600) in the NSS key log
-/// format, for Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads
-/// it can read the connections.
+/// Append the secrets of connections to a file (mode 0600) in the NSS key log format, for
+/// Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads it can read the connections.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_keylog(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| context.set_keylog(edge::path(path)))
@@ -140,6 +125,6 @@ fn give(log: &Callback<KeylogFn>, line: &str) {
     let copy = Zeroizing::new([line.as_bytes(), b"\0"].concat());
     // A line has labels and hex digits in it, and no NUL.
     if let Ok(line) = CStr::from_bytes_with_nul(&copy) {
-        log.log(line);
+        log.log(driving::current(), line);
     }
 }

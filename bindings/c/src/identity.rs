@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-use tlsmith::{Certificate, Error, ExternalSigner, Identity, Pkcs12Options, Result};
+use tlsmith::{Certificate, Error, ExternalSigner, Identity, Result};
 use zeroize::Zeroizing;
 
 use crate::cert::{self, tlsmith_cert};
@@ -16,7 +16,7 @@ use crate::options::{self, tlsmith_cert_options};
 pub struct tlsmith_identity {
     pub(crate) identity: Identity,
     chain: Vec<tlsmith_cert>,
-    pub(crate) texts: Texts,
+    texts: Texts,
     /// With a NUL at its end; wiped when it is dropped.
     key_pem: std::sync::OnceLock<Zeroizing<Vec<u8>>>,
 }
@@ -34,17 +34,15 @@ pub(crate) fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_iden
     }))
 }
 
-/// Make a certificate authority: a root that signs itself.  `opt` may be NULL,
-/// here and below.
+/// Make a certificate authority: a root that signs itself.  `opt` may be NULL, here and below.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_ca(opt: *const tlsmith_cert_options) -> *mut tlsmith_identity {
     make(|| tlsmith::gen_ca(&options::read(opt)?))
 }
 
-/// Issue a certificate for names separated by commas, "localhost,127.0.0.1",
-/// with a new key.  With TLSMITH_CERT_CA, `names` may be NULL.
-/// TLSMITH_ERR_ISSUE where the CA may not.
+/// Issue a certificate for names separated by commas, "localhost,127.0.0.1", with a new key.  With
+/// TLSMITH_CERT_CA, `names` may be NULL.  TLSMITH_ERR_ISSUE where the CA may not.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_issue_cert(
@@ -77,37 +75,30 @@ pub extern "C" fn tlsmith_self_signed(
     })
 }
 
-/// Load a chain, leaf first, and its key from files, PEM or DER; one may hold both
-/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.
+/// Load a chain, leaf first, and its key from files: PEM, DER or PKCS#12.  One file may hold both
+/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.  `opt` may be NULL:
+/// nothing is encrypted.  TLSMITH_ERR_ARG for a wrong password, TLSMITH_ERR_PARSE for PKCS#12
+/// without a MAC, TLSMITH_ERR_UNSUPPORTED if it asks for over 4 million rounds of hashing.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load(
     cert_file: *const c_char,
     key_file: *const c_char,
+    opt: *const tlsmith_load_options,
 ) -> *mut tlsmith_identity {
     make(|| {
         let cert_file = edge::need_path(cert_file, "cert_file")?;
-        Identity::load(cert_file, edge::path(key_file))
+        let key_file = edge::path(key_file);
+        let (password, pkcs12) = load::read(opt)?;
+        match pkcs12 {
+            None => Identity::load_encrypted(cert_file, key_file, password),
+            Some(_) if key_file.is_some() => Err(load::holds_its_key("key_file")),
+            Some(options) => Identity::load_pkcs12_with(cert_file, password, &options),
+        }
     })
 }
 
-/// Load them where the key is encrypted with a password, or from PKCS#12 (key_file
-/// NULL).  TLSMITH_ERR_ARG for a wrong password.
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_identity_load_encrypted(
-    cert_file: *const c_char,
-    key_file: *const c_char,
-    password: *const c_char,
-) -> *mut tlsmith_identity {
-    make(|| {
-        let cert_file = edge::need_path(cert_file, "cert_file")?;
-        let password = edge::need_password(password)?;
-        Identity::load_encrypted(cert_file, edge::path(key_file), password)
-    })
-}
-
-/// Load them from memory; `key` may be NULL where `cert` holds both.
+/// Load them from memory.  `key` may be NULL where `cert` holds both.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2) TLSMITH_READS(3, 4)
 #[must_use]
@@ -117,58 +108,16 @@ pub extern "C" fn tlsmith_identity_load_mem(
     cert_len: usize,
     key: *const c_void,
     key_len: usize,
-) -> *mut tlsmith_identity {
-    make(|| {
-        let cert = edge::bytes(cert, cert_len, "cert")?;
-        let key = edge::some_bytes(key, key_len, "key")?;
-        Identity::from_bytes(cert, key, None)
-    })
-}
-
-/// Load them with options: a password, or who to ask for it.  `opt` may be NULL.
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_identity_load_with(
-    cert_file: *const c_char,
-    key_file: *const c_char,
-    opt: *const tlsmith_load_options,
-) -> *mut tlsmith_identity {
-    make(|| {
-        let cert_file = edge::need_path(cert_file, "cert_file")?;
-        let key_file = edge::path(key_file);
-        match load::read(opt)? {
-            (password, None) => Identity::load_encrypted(cert_file, key_file, password),
-            (..) if key_file.is_some() => Err(load::needs_no_key_file()),
-            (password, name) => Identity::load_pkcs12_with(
-                cert_file,
-                password,
-                &Pkcs12Options::default().named(name),
-            ),
-        }
-    })
-}
-
-/// The same from memory.
-///
-/// cbindgen:postfix=TLSMITH_READS(1, 2) TLSMITH_READS(3, 4)
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_identity_load_mem_with(
-    cert: *const c_void,
-    cert_len: usize,
-    key: *const c_void,
-    key_len: usize,
     opt: *const tlsmith_load_options,
 ) -> *mut tlsmith_identity {
     make(|| {
         let cert = edge::bytes(cert, cert_len, "cert")?;
         let key = edge::some_bytes(key, key_len, "key")?;
-        match load::read(opt)? {
-            (password, None) => Identity::from_bytes(cert, key, password),
-            (..) if key.is_some() => Err(load::needs_no_key_file()),
-            (password, name) => {
-                Identity::from_pkcs12_with(cert, password, &Pkcs12Options::default().named(name))
-            }
+        let (password, pkcs12) = load::read(opt)?;
+        match pkcs12 {
+            None => Identity::from_bytes(cert, key, password),
+            Some(_) if key.is_some() => Err(load::holds_its_key("key")),
+            Some(options) => Identity::from_pkcs12_with(cert, password, &options),
         }
     })
 }
@@ -195,55 +144,11 @@ pub extern "C" fn tlsmith_identity_load_chain_mem(
     })
 }
 
-/// Load a chain and its key from a PKCS#12 file.  TLSMITH_ERR_PARSE if it has no MAC,
-/// TLSMITH_ERR_UNSUPPORTED if it asks for over 4 million rounds of hashing.
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_identity_load_p12(
-    file: *const c_char,
-    password: *const c_char,
-) -> *mut tlsmith_identity {
-    make(|| {
-        let file = edge::need_path(file, "file")?;
-        Identity::load_pkcs12(file, edge::need_password(password)?)
-    })
-}
-
-/// The same for a file that may have no MAC (RFC 7292, section 4).  Insecure: whoever
-/// can write to the file can exchange what is not encrypted.
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_identity_insecure_load_p12_no_mac(
-    file: *const c_char,
-    password: *const c_char,
-) -> *mut tlsmith_identity {
-    make(|| {
-        let file = edge::need_path(file, "file")?;
-        Identity::insecure_load_pkcs12_without_mac(file, edge::need_password(password)?)
-    })
-}
-
-/// Load them from PKCS#12 in memory.
-///
-/// cbindgen:postfix=TLSMITH_READS(1, 2)
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_identity_load_p12_mem(
-    data: *const c_void,
-    len: usize,
-    password: *const c_char,
-) -> *mut tlsmith_identity {
-    make(|| {
-        let data = edge::bytes(data, len, "data")?;
-        Identity::from_pkcs12(data, edge::need_password(password)?)
-    })
-}
-
-/// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446,
-/// section 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which
-/// has room for `sig_max` bytes, 8192 at least.  Returns the length, or -1 with errno
-/// set (TLSMITH_ERR_IO).  The scheme fits the certificate; for RSA it is PSS or PKCS #1
-/// with SHA-512, 384 or 256.  ECDSA signatures must be DER, not just two numbers.
+/// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446, section
+/// 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which has room for `sig_max`
+/// bytes, 8192 at least.  Returns the length, or -1 with errno set (TLSMITH_ERR_IO).  The scheme
+/// fits the certificate; for RSA it is PSS or PKCS #1 with SHA-512, 384 or 256.  ECDSA signatures
+/// must be DER (Ecdsa-Sig-Value), not the raw r||s that PKCS #11 tokens return.
 pub type tlsmith_sign_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -255,10 +160,10 @@ pub type tlsmith_sign_fn = Option<
     ) -> isize,
 >;
 
-/// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is
-/// its chain, leaf first, PEM or DER, and `sign` signs handshakes, on several threads
-/// at once, and what it issues.  Whether the key is the certificate's is not checked.
-/// `userdata` has to live as long as the identity and everything that uses it.
+/// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is its chain,
+/// leaf first, PEM or DER, and `sign` signs handshakes, on several threads at once, and what it
+/// issues.  Whether the key is the certificate's is not checked.  `userdata` has to live as long as
+/// the identity and everything that uses it.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2)
 #[must_use]
@@ -295,26 +200,14 @@ impl ExternalSigner for CallbackSigner {
     }
 }
 
-/// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.
-/// Either path may be NULL; the same path twice makes one file, with mode 0600.
+/// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.  Either path may be
+/// NULL; the same path twice makes one file, with mode 0600.  `password` encrypts the key: PKCS#8
+/// with PBES2 and AES-256; NULL leaves it unencrypted.
 ///
-/// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic
-/// links, except those of other users in directories such as /tmp.
+/// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic links, except
+/// those of other users in directories such as /tmp.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save(
-    id: *const tlsmith_identity,
-    cert_file: *const c_char,
-    key_file: *const c_char,
-) -> c_int {
-    edge::status(edge::guard(|| {
-        let identity = &edge::need(id, "id")?.identity;
-        identity.save(edge::path(cert_file), edge::path(key_file))
-    }))
-}
-
-/// The same with the key encrypted under a password: PKCS#8 with PBES2 and AES-256.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_identity_save_encrypted(
     id: *const tlsmith_identity,
     cert_file: *const c_char,
     key_file: *const c_char,
@@ -322,42 +215,39 @@ pub extern "C" fn tlsmith_identity_save_encrypted(
 ) -> c_int {
     edge::status(edge::guard(|| {
         let identity = &edge::need(id, "id")?.identity;
-        let password = edge::need_password(password)?;
-        identity.save_encrypted(edge::path(cert_file), edge::path(key_file), password)
+        let (cert_file, key_file) = (edge::path(cert_file), edge::path(key_file));
+        match edge::password(password) {
+            None => identity.save(cert_file, key_file),
+            Some(password) => identity.save_encrypted(cert_file, key_file, password),
+        }
     }))
 }
 
-/// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256
-/// (PBES2).  `name` is its friendly name; NULL: the common name, or the first name.
+/// Write PKCS#12 in the legacy form (3DES, SHA-1), for Windows before 2019 and Java before 8u301.
+/// Its password is much cheaper to brute-force.
+pub const TLSMITH_P12_LEGACY: u32 = 1;
+
+/// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256 (PBES2).
+/// `name` is its friendly name; NULL: the common name, or the first name.  `flags` are 0 or
+/// TLSMITH_P12_LEGACY.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save_p12(
     id: *const tlsmith_identity,
     file: *const c_char,
     name: *const c_char,
     password: *const c_char,
+    flags: u32,
 ) -> c_int {
     edge::status(edge::guard(|| {
         let identity = &edge::need(id, "id")?.identity;
         let file = edge::need_path(file, "file")?;
         let name = edge::text(name, "name")?;
-        identity.save_pkcs12(file, name, edge::need_password_text(password)?)
-    }))
-}
-
-/// Write a legacy PKCS#12 file (3DES, SHA-1), for Windows before 2019 and Java before
-/// 8u301.  Its password is much cheaper to guess.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_identity_save_p12_legacy(
-    id: *const tlsmith_identity,
-    file: *const c_char,
-    name: *const c_char,
-    password: *const c_char,
-) -> c_int {
-    edge::status(edge::guard(|| {
-        let identity = &edge::need(id, "id")?.identity;
-        let file = edge::need_path(file, "file")?;
-        let name = edge::text(name, "name")?;
-        identity.save_pkcs12_legacy(file, name, edge::need_password_text(password)?)
+        let password = edge::need_password_text(password)?;
+        options::check_bits("flags", flags, TLSMITH_P12_LEGACY)?;
+        match flags {
+            0 => identity.save_pkcs12(file, name, password),
+            _ => identity.save_pkcs12_legacy(file, name, password),
+        }
     }))
 }
 

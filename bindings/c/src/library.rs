@@ -1,16 +1,17 @@
 //! The library as a whole: its codes and its version.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use tlsmith::Status;
 
 use crate::edge;
+use crate::items::Items;
 
 /// Why a call did not succeed.
 ///
-/// A later version may add codes below the last one: treat an unknown negative
-/// value as fatal.  Only the two WANT codes mean "not yet", and no third comes.
+/// A later version may add codes below the last one: treat an unknown negative value as fatal.
+/// Only the two WANT codes mean "not yet", and no third comes.
 #[repr(C)]
 #[allow(dead_code, reason = "C programs use it")]
 pub enum tlsmith_status {
@@ -75,10 +76,9 @@ pub extern "C" fn tlsmith_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// Whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa"
-/// and "ed448" (keys and signatures), "ech" (encrypted ClientHello, of clients),
-/// "early-data" (0-RTT), "system-roots".  False for names that it does not know,
-/// and for NULL.
+/// Whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa" and "ed448" (keys
+/// and signatures), "ech" (encrypted ClientHello, of clients), "early-data" (0-RTT),
+/// "system-roots".  False for names that it does not know, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
     const FEATURES: [&str; 6] = ["pq", "ml-dsa", "ed448", "ech", "early-data", "system-roots"];
@@ -86,8 +86,7 @@ pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
     asked.is_ok_and(|name| name.is_some_and(|name| FEATURES.contains(&name)))
 }
 
-/// A short phrase for a code, such as "certificate is for another name".  Never
-/// NULL, never freed.
+/// A short phrase for a code, such as "certificate is for another name".  Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
     static PHRASES: std::sync::OnceLock<edge::Texts> = std::sync::OnceLock::new();
@@ -100,9 +99,8 @@ pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
     edge::guard(|| Ok(texts.keep(phrase))).unwrap_or(ptr::null())
 }
 
-/// Why the latest failed call on this thread failed; "" if none did.  For calls
-/// that make a handle, or have none.  Valid until the next failure on this
-/// thread; WANT codes count as failures.
+/// Why the latest failed call on this thread failed; "" if none did.  For calls that make a handle,
+/// or have none.  Valid until the next failure on this thread; WANT codes count as failures.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_last_error() -> *const c_char {
     edge::last_error()
@@ -112,6 +110,62 @@ pub extern "C" fn tlsmith_last_error() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_last_status() -> c_int {
     edge::last_status()
+}
+
+/// Return the IANA name of cipher suite `index` that can be negotiated; NULL past the end.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_cipher_name(index: usize) -> *const c_char {
+    static NAMES: Items = Items::new();
+    edge::lend(|| NAMES.get(index, || owned(tlsmith::cipher_names())))
+}
+
+/// The same for key exchange groups.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_group_name(index: usize) -> *const c_char {
+    static NAMES: Items = Items::new();
+    edge::lend(|| NAMES.get(index, || owned(tlsmith::group_names())))
+}
+
+/// The same for signature schemes.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_scheme_name(index: usize) -> *const c_char {
+    static NAMES: Items = Items::new();
+    edge::lend(|| NAMES.get(index, || owned(tlsmith::scheme_names())))
+}
+
+fn owned(names: Vec<&'static str>) -> Vec<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// Fill `buf` with `len` random bytes that are fit for keys.
+///
+/// cbindgen:postfix=TLSMITH_FILLS(1, 2)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_random(buf: *mut c_void, len: usize) -> c_int {
+    edge::status(edge::guard(|| {
+        tlsmith::random(edge::room(buf, len, "buf")?)
+    }))
+}
+
+/// Write the digest of `len` bytes of `data` to `out` and return its length: "sha256" (32 bytes),
+/// "sha384" (48) or "sha512" (64).  TLSMITH_ERR_ARG if `out_len` is less.
+///
+/// cbindgen:postfix=TLSMITH_READS(2, 3) TLSMITH_FILLS(4, 5)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_digest(
+    algorithm: *const c_char,
+    data: *const c_void,
+    len: usize,
+    out: *mut c_void,
+    out_len: usize,
+) -> isize {
+    edge::count(edge::guard(|| {
+        let algorithm = edge::need_text(algorithm, "algorithm")?.parse()?;
+        let data = edge::bytes(data, len, "data")?;
+        edge::fill(out, out_len, &tlsmith::digest(algorithm, data))
+    }))
 }
 
 #[cfg(test)]

@@ -2,17 +2,22 @@
 
 use std::ffi::{c_char, c_void};
 
-use tlsmith::{Error, Password, Result, Status};
+use tlsmith::{Error, Password, Pkcs12Options, Result, Status};
 use zeroize::Zeroizing;
 
 use crate::edge::{self, Callback, PasswordFn};
+use crate::options;
 
-/// Writes a password to `buf`, which has room for `size` bytes, 1024, and returns its
-/// length, without a NUL; or -1 with errno set for none (TLSMITH_ERR_IO).
+/// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns the length without
+/// a NUL, or -1 with errno set if there is no password (TLSMITH_ERR_IO).
 pub type tlsmith_password_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, buf: *mut c_char, size: usize) -> isize>;
 
-/// How to open what is encrypted.  Start from TLSMITH_LOAD_OPTIONS_INIT.
+/// Read PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: whoever can write to the file can
+/// exchange what is not encrypted.
+pub const TLSMITH_LOAD_INSECURE_NO_MAC: u32 = 1;
+
+/// Options for loading encrypted keys and PKCS#12.  Start from TLSMITH_LOAD_OPTIONS_INIT.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tlsmith_load_options {
@@ -24,27 +29,42 @@ pub struct tlsmith_load_options {
     pub userdata: *mut c_void,
     /// which key of a PKCS#12 file, by its friendly name; NULL: the only one
     pub name: *const c_char,
+    /// 0 or TLSMITH_LOAD_INSECURE_NO_MAC
+    pub flags: u32,
+    /// zero
+    pub reserved: [*const c_void; 4],
 }
 
-/// What the options mean to the core: the password, and the name of a key.
+/// What the options mean to the core: the password, and the options of PKCS#12 where there are any.
 pub(crate) fn read<'a>(
     pointer: *const tlsmith_load_options,
-) -> Result<(Password<'a>, Option<&'a str>)> {
+) -> Result<(Password<'a>, Option<Pkcs12Options<'a>>)> {
     // SAFETY: the structure is made of integers and pointers, its size first; a function
     // is a pointer, and none is NULL.
     let given = unsafe { edge::sized(pointer, "opt") }?;
     let Some(given) = given else {
         return Ok((None.into(), None));
     };
+    edge::check_reserved(&given.reserved, "opt")?;
+    options::check_bits("flags", given.flags, TLSMITH_LOAD_INSECURE_NO_MAC)?;
     let name = edge::text(given.name, "name")?;
+    let pkcs12 = (name.is_some() || given.flags != 0).then(|| {
+        Pkcs12Options::default()
+            .named(name)
+            .insecure_without_mac(given.flags & TLSMITH_LOAD_INSECURE_NO_MAC != 0)
+    });
+    Ok((password(&given)?, pkcs12))
+}
+
+fn password<'a>(given: &tlsmith_load_options) -> Result<Password<'a>> {
     if let Some(password) = edge::password(given.password) {
-        return Ok((password.into(), name));
+        return Ok(password.into());
     }
     if given.ask_password.is_none() {
-        return Ok((None.into(), name));
+        return Ok(None.into());
     }
     let ask = Callback::new(given.ask_password, given.userdata, "ask_password")?;
-    Ok((Password::ask(move || answer(&ask)), name))
+    Ok(Password::ask(move || answer(&ask)))
 }
 
 fn answer(ask: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
@@ -61,8 +81,9 @@ fn answer(ask: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
     Ok(password)
 }
 
-/// The error where a name can mean no key, since there is one.
-pub(crate) fn needs_no_key_file() -> Error {
-    let sentence = "name is for a PKCS#12 file, which holds the key: key has to be NULL";
+/// The error for a key beside a file that holds its own.
+pub(crate) fn holds_its_key(argument: &str) -> Error {
+    let sentence =
+        format!("name and flags are for PKCS#12, which holds its key: {argument} has to be NULL");
     Error::new(Status::Argument, sentence)
 }

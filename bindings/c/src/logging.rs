@@ -9,15 +9,14 @@ use tlsmith::{Error, Result, Status};
 
 use crate::edge::{self, Callback, LogFn};
 
-/// Gets a message: `level` is 1 for errors, 2 for warnings, 3 for what may
-/// interest, 4 for debugging and 5 for traces.  `message` is lent for the call.
-/// Called on any thread, on several at once.  It must not unwind, and messages
-/// about what it does itself are dropped.
+/// Gets a message: `level` is 1 for errors, 2 for warnings, 3 for what may interest, 4 for
+/// debugging and 5 for traces.  `message` is lent for the call.  Called on any thread, on several
+/// at once.  It must not unwind, and messages about what it does itself are dropped.
 pub type tlsmith_log_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, level: c_int, message: *const c_char)>;
 
-/// Where messages go.  Held while one is given away, so that nobody is called
-/// any more when another place is set.
+/// Where messages go.  Held while one is given away, so that nobody is called any more when another
+/// place is set.
 static SINK: RwLock<Option<Callback<LogFn>>> = RwLock::new(None);
 
 thread_local! {
@@ -52,10 +51,10 @@ impl Log for Bridge {
     fn flush(&self) {}
 }
 
-/// Give the messages of the library to `log`, for the whole process: those up to
-/// `level`, 1 to 5.  0 or a NULL `log` ends that, and when this call returns
-/// `log` is not running any more.  They are for people and may change: no program
-/// should depend on one.  TLSMITH_ERR_STATE from inside `log`.
+/// Give the messages of the library to `log`, for the whole process: those up to `level`, 1 to 5.
+/// 0 or a NULL `log` ends that, and when this call returns `log` is not running any more.  They are
+/// for people and may change: no program should depend on one.  TLSMITH_ERR_STATE from inside
+/// `log`.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_set_log(
     level: c_int,

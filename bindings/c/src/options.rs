@@ -1,14 +1,15 @@
 //! The options of certificates to be made, in the form that C gives them.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-use tlsmith::{CertOptions, Error, Result, Status, Usage};
+use tlsmith::text::quoted;
+use tlsmith::{CertOptions, Error, OwnExtension, Result, Status, Usage};
 
 use crate::edge;
 
-/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a field
-/// left at zero takes its default.
+/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a field left at zero takes its
+/// default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tlsmith_cert_options {
@@ -24,10 +25,11 @@ pub struct tlsmith_cert_options {
     pub days: u32,
     /// TLSMITH_USAGE bits; 0: hosts and addresses server, e-mail client
     pub usage: u32,
-    /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448",
-    /// "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
+    /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448", "rsa-2048",
+    /// "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
     pub key_type: *const c_char,
-    /// how many CAs may stand below an issued CA
+    /// how many CAs may stand below it; 0: for a root any number, for an issued CA none, and for
+    /// both none with TLSMITH_CERT_PATH_LEN
     pub path_len: u32,
     /// TLSMITH_CERT flags
     pub flags: u32,
@@ -37,6 +39,14 @@ pub struct tlsmith_cert_options {
     pub excluded_names: *const c_char,
     /// where its CRL will be, or NULL
     pub crl_url: *const c_char,
+    /// where OCSP will answer about it, or NULL
+    pub ocsp_url: *const c_char,
+    /// in hex, positive, up to 20 bytes; NULL: random
+    pub serial: *const c_char,
+    /// more extensions, DER in hex: "1.2.3.4=0500,critical:1.2.3.5=0500"; or NULL
+    pub extensions: *const c_char,
+    /// zero
+    pub reserved: [*const c_void; 4],
 }
 
 /// For servers.
@@ -45,14 +55,16 @@ pub const TLSMITH_USAGE_SERVER: u32 = 1;
 pub const TLSMITH_USAGE_CLIENT: u32 = 2;
 /// Issue an intermediate CA, also for a request that asks to be one.
 pub const TLSMITH_CERT_CA: u32 = 1;
-/// Signing a request: repeat the extensions that it asks for, byte for byte.
-/// TLSMITH_ERR_ISSUE if it asks for name constraints, OCSPSigning, anyExtendedKeyUsage
-/// or, without TLSMITH_CERT_CA, to sign certificates or CRLs.
+/// Signing a request: repeat the extensions that it asks for, byte for byte.  TLSMITH_ERR_ISSUE if
+/// it asks for name constraints, OCSPSigning, anyExtendedKeyUsage or, without TLSMITH_CERT_CA, to
+/// sign certificates or CRLs.
 pub const TLSMITH_CERT_COPY_EXTENSIONS: u32 = 2;
 /// Let it be valid beyond the end of its CA.
 pub const TLSMITH_CERT_OUTLIVE_CA: u32 = 4;
-/// Signing a request: accept alternative names of kinds that cannot be checked
-/// (otherName, x400Address, ediPartyName).  tlsmith_csr_other_names() has them.
+/// A path_len of 0 allows no CA below.
+pub const TLSMITH_CERT_PATH_LEN: u32 = 8;
+/// Signing a request: accept alternative names of kinds that cannot be checked (otherName,
+/// x400Address, ediPartyName).  tlsmith_csr_name() has them.
 pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 16;
 
 /// The options of the core, the default ones for NULL.
@@ -73,8 +85,11 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
         TLSMITH_CERT_CA
             | TLSMITH_CERT_COPY_EXTENSIONS
             | TLSMITH_CERT_OUTLIVE_CA
+            | TLSMITH_CERT_PATH_LEN
             | TLSMITH_CERT_ALLOW_OTHER_NAMES,
     )?;
+    edge::check_reserved(&given.reserved, "opt")?;
+    let has_path_len = given.path_len != 0 || given.flags & TLSMITH_CERT_PATH_LEN != 0;
     let string = |pointer, name| edge::text(pointer, name).map(|text| text.map(str::to_owned));
     let days = u64::from(given.days);
     Ok(CertOptions {
@@ -90,11 +105,17 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
             .map(str::parse)
             .transpose()?,
         key: None,
-        path_len: (given.path_len != 0).then_some(given.path_len),
+        path_len: has_path_len.then_some(given.path_len),
         ca: given.flags & TLSMITH_CERT_CA != 0,
         permitted_names: list(given.permitted_names, "permitted_names")?,
         excluded_names: list(given.excluded_names, "excluded_names")?,
         crl_url: string(given.crl_url, "crl_url")?,
+        ocsp_url: string(given.ocsp_url, "ocsp_url")?,
+        serial: string(given.serial, "serial")?,
+        extensions: list(given.extensions, "extensions")?
+            .iter()
+            .map(|text| extension(text))
+            .collect::<Result<_>>()?,
         outlive_ca: given.flags & TLSMITH_CERT_OUTLIVE_CA != 0,
         copy_extensions: given.flags & TLSMITH_CERT_COPY_EXTENSIONS != 0,
         allow_other_names: given.flags & TLSMITH_CERT_ALLOW_OTHER_NAMES != 0,
@@ -102,7 +123,38 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
     })
 }
 
-fn check_bits(name: &str, given: u32, known: u32) -> Result<()> {
+/// An extension such as "critical:1.2.3.4=0500".
+fn extension(text: &str) -> Result<OwnExtension> {
+    let critical = text.strip_prefix("critical:");
+    let parts = critical.unwrap_or(text).split_once('=');
+    let parts = parts.and_then(|(oid, hex)| Some((oid, from_hex(hex)?)));
+    let Some((oid, value)) = parts else {
+        let sentence = format!(
+            "the extension {} is not an object identifier, \"=\" and DER in hex, such as \
+             \"1.2.3.4=0500\" or \"critical:1.2.3.4=0500\"",
+            quoted(text)
+        );
+        return Err(Error::new(Status::Argument, sentence));
+    };
+    Ok(OwnExtension {
+        oid: oid.to_owned(),
+        critical: critical.is_some(),
+        value,
+    })
+}
+
+/// The bytes that hex stands for, at least one.
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
+        _ => None,
+    };
+    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
+    bytes.filter(|bytes| !bytes.is_empty())
+}
+
+pub(crate) fn check_bits(name: &str, given: u32, known: u32) -> Result<()> {
     if given & !known == 0 {
         return Ok(());
     }

@@ -2,22 +2,38 @@
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
+use tlsmith::Context;
+
 use crate::ctx::{set, tlsmith_ctx};
 use crate::edge;
 
-/// Allow only these cipher suites, by their IANA names, separated by commas:
-/// "TLS_AES_128_GCM_SHA256".  Those of TLS 1.3 and of TLS 1.2 are separate: with
-/// none of a version, that version is not spoken.  TLSMITH_ERR_ARG lists those
-/// that there are.
+/// Allow only these cipher suites, best first, separated by commas or colons, by IANA's names or
+/// OpenSSL's: "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256".  A version of which the list
+/// names no suite keeps its own: tlsmith_ctx_set_versions() switches a version off.
+/// TLSMITH_ERR_ARG lists those that there are.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_ciphers(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.set_ciphers(&edge::need_list(names, "names")?)
+        let names = edge::need_text(names, "names")?.split([',', ':']);
+        context.set_ciphers(&names.map(str::trim).collect::<Vec<_>>())
     })
 }
 
-/// Allow only these key exchange groups, by their IANA names, best first:
-/// "X25519MLKEM768,x25519".  TLSMITH_ERR_ARG lists those that there are.
+/// Have a server choose the first of its own cipher suites that the client offers.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_prefer_own_ciphers(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::prefer_own_ciphers)
+}
+
+/// Have a server negotiate no protocol with clients that offer only unknown ones by ALPN, instead
+/// of refusing them (RFC 7301, section 3.2).
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_ignore_unknown_alpn(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::ignore_unknown_alpn)
+}
+
+/// Allow only these key exchange groups, by their IANA names, best first: "X25519MLKEM768,x25519".
+/// TLSMITH_ERR_ARG lists those that there are.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -25,18 +41,17 @@ pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_
     })
 }
 
-/// Put at most so many bytes into each record that is sent, 512 to 16384, the
-/// default: for peers with little memory.  A server also obeys the limit that its client
-/// announces, by record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
+/// Put at most so many bytes into each record that is sent, 512 to 16384, the default: for peers
+/// with little memory.  A server also obeys the limit that its client announces, by
+/// record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_max_fragment(ctx: *mut tlsmith_ctx, bytes: usize) -> c_int {
     set(ctx, |context| context.set_max_fragment(bytes))
 }
 
-/// Let peers sign the handshake only with these signature schemes (RFC 8446,
-/// section 4.2.3), best first, by their IANA names:
-/// "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the signatures in
-/// certificates.  TLSMITH_ERR_ARG lists those that there are.
+/// Let peers sign the handshake only with these signature schemes (RFC 8446, section 4.2.3), best
+/// first, by their IANA names: "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the
+/// signatures in certificates.  TLSMITH_ERR_ARG lists those that there are.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_verify_schemes(
     ctx: *mut tlsmith_ctx,
@@ -47,10 +62,10 @@ pub extern "C" fn tlsmith_ctx_set_verify_schemes(
     })
 }
 
-/// Sign handshakes only with these signature schemes, best first, where the
-/// identity used last is shown: for a key that must not sign, or cannot sign where
-/// it is, in every way that its kind knows.  TLSMITH_ERR_STATE where none is used,
-/// TLSMITH_ERR_ARG where its key can sign with none of them.
+/// Sign handshakes only with these signature schemes, best first, where the identity used last is
+/// shown: for a key that must not sign, or cannot sign where it is, in every way that its kind
+/// knows.  TLSMITH_ERR_STATE where none is used, TLSMITH_ERR_ARG where its key can sign with none
+/// of them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_signing_schemes(
     ctx: *mut tlsmith_ctx,
@@ -61,31 +76,30 @@ pub extern "C" fn tlsmith_ctx_set_signing_schemes(
     })
 }
 
-/// Show the identity used last only to peers that name one of the issuers in its
-/// chain among the CAs that they trust (RFC 8446, section 4.2.4), as clients do in
-/// TLS 1.3 alone.  TLSMITH_ERR_STATE where none is used.
+/// Show the identity used last only to peers that name one of the issuers in its chain among the
+/// CAs that they trust (RFC 8446, section 4.2.4), as clients do in TLS 1.3 alone.
+/// TLSMITH_ERR_STATE where none is used.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_match_issuer(ctx: *mut tlsmith_ctx) -> c_int {
-    set(ctx, tlsmith::Context::match_issuer)
+    set(ctx, Context::match_issuer)
 }
 
-/// Do not name the trusted CAs when a server asks clients for a certificate (RFC
-/// 8446, section 4.2.4).  A list of more than 64511 bytes is never sent.
+/// Do not name the trusted CAs when a server asks clients for a certificate (RFC 8446, section
+/// 4.2.4).  A list of more than 64511 bytes is never sent.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_omit_certificate_authorities(ctx: *mut tlsmith_ctx) -> c_int {
-    set(ctx, tlsmith::Context::omit_certificate_authorities)
+    set(ctx, Context::omit_certificate_authorities)
 }
 
-/// Refuse clients that ask for a server which no identity is for (alert 112,
-/// RFC 6066, section 3), instead of showing the first identity.  One that asks
-/// for no name is answered.
+/// Refuse clients that ask for a server which no identity is for (alert 112, RFC 6066, section 3),
+/// instead of showing the first identity.  One that asks for no name is answered.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_require_known_name(ctx: *mut tlsmith_ctx) -> c_int {
-    set(ctx, tlsmith::Context::require_known_name)
+    set(ctx, Context::require_known_name)
 }
 
-/// Staple this OCSP response (`len` bytes of DER, RFC 6960) to the identity used
-/// last.  TLSMITH_ERR_STATE where none is.
+/// Staple this OCSP response (`len` bytes of DER, RFC 6960) to the identity used last.
+/// TLSMITH_ERR_STATE where none is.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -99,8 +113,8 @@ pub extern "C" fn tlsmith_ctx_set_ocsp(
     })
 }
 
-/// Encrypt the ClientHello of clients with an ECHConfigList of `len` bytes (RFC
-/// 9849); NULL pretends to (GREASE).  Such a context speaks TLS 1.3 alone.
+/// Encrypt the ClientHello of clients with an ECHConfigList of `len` bytes (RFC 9849); NULL
+/// pretends to (GREASE).  Such a context speaks TLS 1.3 alone.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -114,15 +128,15 @@ pub extern "C" fn tlsmith_ctx_set_ech(
     })
 }
 
-/// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a
-/// client keeps 256, and a server gives them away as tickets.
+/// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a client keeps 256,
+/// and a server gives them away as tickets.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_resumption(ctx: *mut tlsmith_ctx, count: usize) -> c_int {
     set(ctx, |context| context.set_resumption(count))
 }
 
-/// How many tickets a server sends after a TLS 1.3 handshake: by default 2, at
-/// most 16.  With 0 it keeps sessions of TLS 1.2 itself.
+/// How many tickets a server sends after a TLS 1.3 handshake: by default 2, at most 16.  With 0 it
+/// keeps sessions of TLS 1.2 itself.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_tickets(ctx: *mut tlsmith_ctx, count: c_uint) -> c_int {
     set(ctx, |context| {
@@ -130,10 +144,9 @@ pub extern "C" fn tlsmith_ctx_set_tickets(ctx: *mut tlsmith_ctx, count: c_uint) 
     })
 }
 
-/// Add a key for tickets, 32 random bytes, that servers share: each then resumes
-/// the sessions of the others, where both demand the same of their clients.  The
-/// first key seals, all open.  To change keys, put a new one in front in new
-/// contexts, and keep the old one for two hours.
+/// Add a key for tickets, 32 random bytes, that servers share: each then resumes the sessions of
+/// the others, where both demand the same of their clients.  The first key seals, all open.  To
+/// change keys, put a new one in front in new contexts, and keep the old one for two hours.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -147,9 +160,9 @@ pub extern "C" fn tlsmith_ctx_add_ticket_key(
     })
 }
 
-/// Have a server keep its sessions together with those of `other`, which must not
-/// be in use yet, so that each resumes the other's and early data is accepted by
-/// one of them, once.  `other` may be freed afterwards.
+/// Have a server keep its sessions together with those of `other`, which must not be in use yet, so
+/// that each resumes the other's and early data is accepted by one of them, once.  `other` may be
+/// freed afterwards.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_share_sessions(
     ctx: *mut tlsmith_ctx,
@@ -160,10 +173,9 @@ pub extern "C" fn tlsmith_ctx_share_sessions(
     })
 }
 
-/// Take part in early data (0-RTT, RFC 8446, section 2.3): a server accepts up to
-/// `max` bytes of it per connection, and a client may send it.  0, the default:
-/// none.  Early data can be replayed by whoever records it; one server, and those
-/// that share its sessions, take it once.
+/// Take part in early data (0-RTT, RFC 8446, section 2.3): a server accepts up to `max` bytes of it
+/// per connection, and a client may send it.  0, the default: none.  Early data can be replayed by
+/// whoever records it; one server, and those that share its sessions, take it once.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_early_data(ctx: *mut tlsmith_ctx, max: u32) -> c_int {
     set(ctx, |context| context.set_early_data(max))

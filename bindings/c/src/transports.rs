@@ -10,24 +10,23 @@ use tlsmith::{
 use crate::conn::{on, on_open, tlsmith_conn};
 use crate::edge::{self, Callback, CallersFd, ReadFn, WriteFn};
 
-/// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno
-/// set.  EAGAIN becomes TLSMITH_WANT_READ, EINTR is tried again, and everything
-/// else, a count above `len` too, ends the connection with TLSMITH_ERR_IO.
+/// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno set.  EAGAIN
+/// becomes TLSMITH_WANT_READ, EINTR is tried again, and everything else, a count above `len` too,
+/// ends the connection with TLSMITH_ERR_IO.
 pub type tlsmith_read_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, buf: *mut c_void, len: usize) -> isize>;
 
-/// Writes up to `len` bytes to the peer: a count of 1 at least, or -1 with errno
-/// set.  EAGAIN becomes TLSMITH_WANT_WRITE, EINTR is tried again, and everything
-/// else, a count above `len` and 0 too, ends the connection with TLSMITH_ERR_IO.
+/// Writes up to `len` bytes to the peer: a count of 1 at least, or -1 with errno set.  EAGAIN
+/// becomes TLSMITH_WANT_WRITE, EINTR is tried again, and everything else, a count above `len` and 0
+/// too, ends the connection with TLSMITH_ERR_IO.
 pub type tlsmith_write_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, data: *const c_void, len: usize) -> isize>;
 
-/// Be a client over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.  While its connect() is in
-/// progress, calls that do not wait return TLSMITH_WANT_WRITE.  `server_name` is what
-/// the certificate is checked for; NULL is only allowed where names are not checked.
-/// A name that no certificate can have, which is not sent, is allowed there and with
-/// tlsmith_ctx_trust_certificate().  Here and below, nothing is sent before
+/// Be a client over a connected stream socket, which the caller keeps open for as long as the
+/// connection lives, and closes.  While its connect() is in progress, calls that do not wait return
+/// TLSMITH_WANT_WRITE.  `server_name` is what the certificate is checked for; NULL is only allowed
+/// where names are not checked.  A name that no certificate can have, which is not sent, is allowed
+/// there and with tlsmith_ctx_trust_certificate().  Here and below, nothing is sent before
 /// tlsmith_handshake() or the first read or write.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_fd(
@@ -42,8 +41,8 @@ pub extern "C" fn tlsmith_connect_fd(
     }))
 }
 
-/// Be a server over a connected stream socket, which the caller keeps open for
-/// as long as the connection lives, and closes.
+/// Be a server over a connected stream socket, which the caller keeps open for as long as the
+/// connection lives, and closes.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_fd(conn: *mut tlsmith_conn, fd: c_int) -> c_int {
     edge::status(on(conn, |conn| {
@@ -52,9 +51,9 @@ pub extern "C" fn tlsmith_accept_fd(conn: *mut tlsmith_conn, fd: c_int) -> c_int
     }))
 }
 
-/// Be a client over two descriptors, one to read from and one to write to: pipes,
-/// a terminal, standard input and output.  The caller keeps them open for as long
-/// as the connection lives, and closes them.
+/// Be a client over two descriptors, one to read from and one to write to: pipes, a terminal,
+/// standard input and output.  The caller keeps them open for as long as the connection lives, and
+/// closes them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_fds(
     conn: *mut tlsmith_conn,
@@ -82,9 +81,9 @@ pub extern "C" fn tlsmith_accept_fds(
     }))
 }
 
-/// Be a client over callbacks, which get `userdata` and wait as they like: the
-/// time limit does not hold for them.  They may run on any thread that reads from
-/// or writes to the connection, `read` on one while `write` on another.
+/// Be a client over callbacks, which get `userdata` and wait as they like: the time limit does not
+/// hold for them.  They may run on any thread that reads from or writes to the connection, `read`
+/// on one while `write` on another.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_io(
     conn: *mut tlsmith_conn,
@@ -114,8 +113,8 @@ pub extern "C" fn tlsmith_accept_io(
     }))
 }
 
-/// Be a client over memory: the caller moves the bytes with tlsmith_feed() and
-/// tlsmith_drain(), and no call waits.
+/// Be a client over memory: the caller moves the bytes with tlsmith_feed() and tlsmith_drain(), and
+/// no call waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_mem(
     conn: *mut tlsmith_conn,
@@ -133,9 +132,8 @@ pub extern "C" fn tlsmith_accept_mem(conn: *mut tlsmith_conn) -> c_int {
     edge::status(on(conn, |conn| conn.start(conn.server(MemoryTransport)?)))
 }
 
-/// Over memory: hand over `len` bytes from the peer, all of which are kept until
-/// they are read.  0 is the peer's end, after which nothing can follow.
-/// TLSMITH_ERR_STATE over anything else.
+/// Over memory: hand over `len` bytes from the peer, all of which are kept until they are read.  0
+/// is the peer's end, after which nothing can follow.  TLSMITH_ERR_STATE over anything else.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -145,9 +143,8 @@ pub extern "C" fn tlsmith_feed(conn: *mut tlsmith_conn, data: *const c_void, len
     }))
 }
 
-/// Over memory: take up to `len` bytes for the peer: a count, 0 when there are
-/// none.  They are there after any other call on the connection, one that failed
-/// too: an alert tells the peer why.
+/// Over memory: take up to `len` bytes for the peer: a count, 0 when there are none.  They are
+/// there after any other call on the connection, one that failed too: an alert tells the peer why.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(2, 3)
 #[must_use]
@@ -158,13 +155,15 @@ pub extern "C" fn tlsmith_drain(conn: *mut tlsmith_conn, buf: *mut c_void, len: 
     }))
 }
 
-/// Over memory: lend bytes for the peer without a copy: their count, and in `*data`
-/// where they are, NULL for 0.  Fewer than 65536 are all that there were.  They are
-/// drained then, so all of them have to be sent, and they stay there until the next
-/// call of this on the connection, or its end.
+/// Over memory: lend bytes for the peer without a copy: their count, and in `*data` where they are,
+/// NULL for 0.  Fewer than 65536 are all that there were.  They are drained then, so all of them
+/// have to be sent, and they stay there until the next call of this on the connection, or its end.
 #[must_use]
 #[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_drain_borrowed(conn: *mut tlsmith_conn, data: *mut *const c_void) -> isize {
+pub extern "C" fn tlsmith_drain_borrowed(
+    conn: *mut tlsmith_conn,
+    data: *mut *const c_void,
+) -> isize {
     edge::count(on_open(conn, |connection| {
         if data.is_null() {
             return Err(edge::is_null("data"));

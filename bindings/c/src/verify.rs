@@ -29,37 +29,17 @@ fn note(latest: Latest) {
     let _ = LATEST.try_with(|noted| noted.replace(latest));
 }
 
-/// Verify a chain, leaf first, as a connection would: path, validity, purpose,
-/// name and CRLs.  With a host or an address as `name` it must be a server's;
-/// with an e-mail address or NULL a server's or a client's.  NULL accepts any
-/// name.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
-/// TLSMITH_ERR_CERT code, which tlsmith_last_error() explains; the context stays
-/// usable.  The first verification seals it, as the first connection does.  Does
-/// not block (RFC 5280, section 6).
+/// Verify a chain, leaf first, as a connection would: path, validity, purpose, name and CRLs.
+/// `name` is a host, an address or an e-mail address; NULL accepts any.  `purpose` (RFC 5280,
+/// section 4.2.1.12) is "server", "client", "any" of these two, "code", "email", "timestamp",
+/// "ocsp", the standard's name such as "codeSigning", or an object identifier in dots; NULL is
+/// "server" for a host or an address, else "any".  Outside TLS the certificate must name the
+/// purpose.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
+/// TLSMITH_ERR_CERT code, which tlsmith_last_error() explains; the context stays usable.  The first
+/// verification seals it, as the first connection does.  Does not block (RFC 5280, section 6).
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_verify(
-    ctx: *mut tlsmith_ctx,
-    chain: *const tlsmith_identity,
-    name: *const c_char,
-    time: i64,
-) -> c_int {
-    edge::status(edge::guard(|| {
-        run(|| {
-            let is_host = edge::text(name, "name")?.is_some_and(|name| !name.contains('@'));
-            let purpose = is_host.then_some(KeyPurpose::SERVER_AUTH);
-            verify(ctx, chain, name, purpose, time)
-        })
-    }))
-}
-
-/// tlsmith_ctx_verify() for a purpose (RFC 5280, section 4.2.1.12): "server",
-/// "client", "code", "email", "timestamp", "ocsp", the standard's name such as
-/// "codeSigning", or an object identifier in dots.  NULL accepts a server's or a
-/// client's certificate.  Outside TLS the certificate must name the purpose.
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_ctx_verify_for(
     ctx: *mut tlsmith_ctx,
     chain: *const tlsmith_identity,
     name: *const c_char,
@@ -67,11 +47,7 @@ pub extern "C" fn tlsmith_ctx_verify_for(
     time: i64,
 ) -> c_int {
     edge::status(edge::guard(|| {
-        run(|| {
-            let purpose = edge::text(purpose, "purpose")?;
-            let purpose = purpose.map(str::parse).transpose()?;
-            verify(ctx, chain, name, purpose, time)
-        })
+        run(|| verify(ctx, chain, name, purpose, time))
     }))
 }
 
@@ -90,7 +66,7 @@ fn verify(
     ctx: *mut tlsmith_ctx,
     chain: *const tlsmith_identity,
     name: *const c_char,
-    purpose: Option<KeyPurpose>,
+    purpose: *const c_char,
     time: i64,
 ) -> Result<Latest> {
     // A verify callback is told that it is about no connection.
@@ -98,6 +74,14 @@ fn verify(
     let ctx = edge::need(ctx, "ctx")?;
     let chain = edge::need(chain, "chain")?.identity.chain();
     let name = edge::text(name, "name")?;
+    let purpose = match edge::text(purpose, "purpose")? {
+        Some("any") => None,
+        Some(purpose) => Some(purpose.parse()?),
+        None => {
+            let is_host = name.is_some_and(|name| !name.contains('@'));
+            is_host.then_some(KeyPurpose::SERVER_AUTH)
+        }
+    };
     let time = (time != 0).then_some(time);
     let path = ctx.context.verify(chain, name, purpose, time)?;
     Ok(Latest {
@@ -106,10 +90,9 @@ fn verify(
     })
 }
 
-/// Certificate `index` of the path that the latest tlsmith_ctx_verify() on this
-/// thread accepted, up to the root.  NULL past its end, where it was refused,
-/// and where that was another context.  Borrowed until the next
-/// tlsmith_ctx_verify() on this thread.
+/// Certificate `index` of the path that the latest tlsmith_ctx_verify() on this thread accepted, up
+/// to the root.  NULL past its end, where it was refused, and where that was another context.
+/// Borrowed until the next tlsmith_ctx_verify() on this thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_verified_cert(
     ctx: *const tlsmith_ctx,

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// Where a group of functions begins, and what it is about.
-const GROUPS: [(&str, &str); 13] = [
+const GROUPS: [(&str, &str); 16] = [
     ("tlsmith_version(", "The library"),
     ("tlsmith_ctx_new(", "Context: what connections share"),
     ("tlsmith_ctx_set_ciphers(", "Context: protocol and sessions"),
@@ -16,7 +16,13 @@ const GROUPS: [(&str, &str); 13] = [
         "Context: verification without a connection",
     ),
     ("tlsmith_conn_new(", "Connection: start and end"),
+    ("tlsmith_conn_set_ctx(", "Connection: settings of its own"),
+    (
+        "tlsmith_ctx_set_session_callback(",
+        "Session: what a client resumes",
+    ),
     ("tlsmith_connect_fd(", "Connection: over what you have"),
+    ("tlsmith_ctx_set_hello(", "Connection: the ClientHello"),
     ("tlsmith_handshake(", "Connection: data"),
     ("tlsmith_write_early(", "Connection: early data"),
     ("tlsmith_conn_version(", "Connection: what was agreed"),
@@ -31,7 +37,98 @@ fn generate() -> String {
     let bindings = cbindgen::generate_with_config(here, config).unwrap();
     let mut header = Vec::new();
     bindings.write(&mut header);
-    with_groups(&String::from_utf8(header).unwrap())
+    let header = with_packed_arguments(&String::from_utf8(header).unwrap());
+    let header = in_extern_c(&with_groups(&header));
+    with_short_comments(&header)
+}
+
+/// The longest line of a declaration.
+const LONGEST: usize = 100;
+
+/// Puts as many arguments of a function on a line as fit: cbindgen gives each its own.
+fn with_packed_arguments(header: &str) -> String {
+    let is_code = |line: &str| !line.is_empty() && !line.starts_with(['/', '#', ' ', '}', '*']);
+    let begins = |line: &str| {
+        is_code(line)
+            && (line.contains('(') || line == "TLSMITH_NODISCARD")
+            && line != "extern \"C\" {"
+    };
+    let mut out: Vec<String> = Vec::new();
+    let mut lines = header.lines();
+    while let Some(line) = lines.next() {
+        if !begins(line) {
+            out.push(line.to_owned());
+            continue;
+        }
+        let mut declaration = line.to_owned();
+        while !declaration.ends_with(';') {
+            declaration = format!("{declaration} {}", lines.next().unwrap().trim());
+        }
+        out.extend(packed(&declaration));
+    }
+    out.join("\n") + "\n"
+}
+
+fn packed(declaration: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in declaration
+        .split_inclusive(", ")
+        .flat_map(|part| part.split_inclusive(") "))
+    {
+        let line = lines.last_mut().unwrap();
+        if line.len() + part.trim_end().len() > LONGEST {
+            *line = line.trim_end().to_owned();
+            lines.push(format!("    {part}"));
+        } else {
+            line.push_str(part);
+        }
+    }
+    lines
+}
+
+/// The longest line with a declaration and its comment.
+const LONGEST_SHORT: usize = 90;
+
+/// Puts the comment of a member, of a constant or of a handle behind it, where it is one
+/// line and both fit into one.
+fn with_short_comments(header: &str) -> String {
+    let is_comment = |line: &str| line.trim_start().starts_with("/// ");
+    let has_comment = |line: &str| line.contains("  ///< ");
+    let mut out: Vec<String> = Vec::new();
+    for line in header.lines() {
+        let is_member = line.starts_with("  ") && line.ends_with([',', ';']) && !is_comment(line);
+        let is_handle = line.starts_with("typedef struct ") && line.ends_with(';');
+        let is_short = is_member || is_handle || line.starts_with("#define TLSMITH_");
+        let comment = out.last().filter(|last| is_short && is_comment(last));
+        let before = out.len().checked_sub(2).map_or("", |index| &out[index]);
+        let short = comment
+            .filter(|_| !is_comment(before))
+            .map(|comment| format!("{line}  ///< {}", &comment.trim_start()["/// ".len()..]))
+            .filter(|short| short.len() <= LONGEST_SHORT);
+        let Some(short) = short else {
+            out.push(line.to_owned());
+            continue;
+        };
+        out.pop();
+        if let [.., above, blank] = &out[..]
+            && blank.is_empty()
+            && has_comment(above)
+        {
+            out.pop();
+        }
+        out.push(short);
+    }
+    out.join("\n") + "\n"
+}
+
+const EXTERN_C: &str = "#ifdef __cplusplus\nextern \"C\" {\n#endif // __cplusplus\n\n";
+
+/// Opens `extern "C"` before the first type: in C++ the type of a callback has a language
+/// linkage, too, and cbindgen opens it only before the first function.
+fn in_extern_c(header: &str) -> String {
+    let (before, after) = header.split_once(EXTERN_C).unwrap();
+    let types = before.find("///").unwrap();
+    [&before[..types], EXTERN_C, &before[types..], after].concat()
 }
 
 /// Adds the headings, and takes away the empty comment lines that cbindgen
@@ -93,6 +190,29 @@ fn the_header_has_the_version_of_the_crate() {
         format!("#define TLSMITH_VERSION_PATCH {}", version[2]),
         format!("#define TLSMITH_VERSION {number:#08x}"),
     ] {
+        assert!(header.contains(&line), "{line}");
+    }
+}
+
+#[test]
+fn everything_that_is_declared_is_inside_extern_c() {
+    let header = generate();
+    let (before, inside) = header.split_once(EXTERN_C).unwrap();
+    assert!(!before.contains("typedef") && !before.contains(");"));
+    assert!(inside.contains("} tlsmith_status;"));
+    assert!(!inside.contains("extern \"C\" {"));
+    let (_, after) = inside.split_once("}  // extern \"C\"").unwrap();
+    assert!(!after.contains("tlsmith_"), "{after}");
+}
+
+#[test]
+fn the_header_has_the_versions_of_the_protocol() {
+    let header = generate();
+    for (name, version) in [
+        ("TLSMITH_TLS1_2", tlsmith::Version::Tls12),
+        ("TLSMITH_TLS1_3", tlsmith::Version::Tls13),
+    ] {
+        let line = format!("#define {name} {:#06x}\n", version.wire());
         assert!(header.contains(&line), "{line}");
     }
 }

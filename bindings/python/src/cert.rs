@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyTuple, PyType};
-use tlsmith::{NameParts, Pkcs12Options};
+use tlsmith::{AlternativeName, NameParts, Pkcs12Options};
 
 use crate::errors::{detached, to_python};
 use crate::key::Key;
@@ -98,6 +98,25 @@ impl Certificate {
     #[getter]
     fn names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.0.names())
+    }
+
+    /// The alternative names of every type (RFC 5280, section 4.2.1.6), each with its
+    /// type: "dns", "ip", "email", "uri", "upn" (a user principal name), "directory",
+    /// "registered_id" or "other".
+    ///
+    /// No name can pass for another one: what is not visible ASCII, the comma and the
+    /// backslash are a backslash and two hexadecimal digits, directory names are escaped
+    /// as in RFC 4514, and one of type "other" begins with its kind.  `der` has the bytes.
+    #[getter]
+    fn alternative_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        typed_names(py, self.0.alternative_names())
+    }
+
+    /// The common name of the subject; None if it has none or several.  What does not
+    /// show, and the backslash, is escaped in hex.
+    #[getter]
+    fn common_name(&self) -> Option<String> {
+        self.0.common_name()
     }
 
     /// Whether it may issue certificates.
@@ -198,6 +217,12 @@ impl Certificate {
         values::bytes(py, self.0.sha256())
     }
 
+    /// Its SubjectPublicKeyInfo in DER.
+    #[getter]
+    fn spki(&self) -> &[u8] {
+        self.0.spki_der()
+    }
+
     /// The SHA-256 of its SubjectPublicKeyInfo: a pin.
     #[getter]
     fn spki_sha256<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -296,6 +321,16 @@ impl Certificate {
     fn __repr__(&self) -> String {
         format!("<tlsmith.Certificate {}>", self.0.subject())
     }
+}
+
+/// Alternative names as Python has them.
+pub(crate) fn typed_names(
+    py: Python<'_>,
+    names: Vec<AlternativeName>,
+) -> PyResult<Bound<'_, PyTuple>> {
+    let names = names.into_iter();
+    let names: Vec<_> = names.map(|one| (one.name_type.name(), one.text)).collect();
+    PyTuple::new(py, names)
 }
 
 /// A certificate chain with its private key.  `tlsmith.Identity` wraps it.

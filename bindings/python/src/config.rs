@@ -29,6 +29,8 @@ struct Settings {
     roots: Vec<Py<Certificate>>,
     /// The system's roots as well.
     system: bool,
+    /// Mozilla's roots as well.
+    bundled: bool,
     crls: Vec<Py<Crl>>,
     crls_leaf_only: bool,
     crls_allow_unknown: bool,
@@ -61,16 +63,23 @@ struct Settings {
     /// A server takes the first of its own suites, and not of the client's.
     prefer_own_ciphers: bool,
     groups: Option<Vec<String>>,
+    /// How many bytes are in a record at most.
+    max_fragment: Option<usize>,
     /// How peers may sign, and how the identities sign.
     verify_schemes: Option<Vec<String>>,
     signing_schemes: Option<Vec<String>>,
+    /// Whether an identity is only for peers that name one of its issuers.
+    match_issuer: bool,
     client_auth: String,
     omit_certificate_authorities: bool,
     on_hello: Option<Py<PyAny>>,
     require_known_name: bool,
     ech: Option<Ech>,
     // Sessions.
-    resume: bool,
+    /// How many are kept to resume.
+    resumption: Option<usize>,
+    /// Of another server, which keeps them together with this one.
+    share_sessions: Option<Py<Context>>,
     tickets: Option<usize>,
     ticket_keys: Vec<Vec<u8>>,
     early_data: u32,
@@ -112,7 +121,7 @@ impl Context {
                 core.set_clock(now.now())?;
             }
             if let Some(on_hello) = on_hello {
-                core.set_choose(on_hello.choose())?;
+                core.set_hello(on_hello.hello())?;
             }
             if let Some(keylog) = keylog {
                 core.set_keylog_line(keylog.keylog())?;
@@ -162,6 +171,9 @@ impl Settings {
         if self.system {
             context.add_system_roots()?;
         }
+        if self.bundled {
+            context.add_bundled_roots()?;
+        }
         for crl in &self.crls {
             context.add_crl(&crl.get().0)?;
         }
@@ -207,6 +219,9 @@ impl Settings {
             if let Some(names) = &self.signing_schemes {
                 context.set_signing_schemes(&strs(names))?;
             }
+            if self.match_issuer {
+                context.match_issuer()?;
+            }
         }
         if let Some(response) = &self.ocsp {
             context.set_ocsp(response)?;
@@ -221,6 +236,9 @@ impl Settings {
         }
         if let Some(names) = &self.groups {
             context.set_groups(&strs(names))?;
+        }
+        if let Some(bytes) = self.max_fragment {
+            context.set_max_fragment(bytes)?;
         }
         if let Some(names) = &self.verify_schemes {
             context.set_verify_schemes(&strs(names))?;
@@ -250,8 +268,11 @@ impl Settings {
     }
 
     fn sessions(&self, context: &tlsmith::Context) -> Result<()> {
-        if !self.resume {
-            context.set_resumption(0)?;
+        if let Some(count) = self.resumption {
+            context.set_resumption(count)?;
+        }
+        if let Some(other) = &self.share_sessions {
+            context.share_sessions(&other.get().core)?;
         }
         if let Some(tickets) = self.tickets {
             context.set_tickets(tickets)?;

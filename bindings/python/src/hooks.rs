@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
-use tlsmith::{Choose, Error, Hello, KeyLogLine, Now, Status};
+use pyo3::types::{PyBytes, PyString, PyTuple};
+use tlsmith::{ClientHello, Error, HelloCallback, KeyLogLine, Now, Selection, Status};
 
 use crate::config::Context;
+use crate::options::Options;
 
 thread_local! {
     /// What a hook raised on this thread, for the call that it was made in.
@@ -84,20 +85,24 @@ impl Hook {
         })
     }
 
-    /// Calls the function with what a client says.  It gives a Context or None,
-    /// or the number of the alert that the client gets.  What it raises, the
-    /// call raises that the handshake was made in.
-    pub(crate) fn choose(&self) -> Choose {
+    /// Calls the function with the fields of a ClientHello.  It returns what answers it:
+    /// a Context and Options, each of which may be None, or None; or the number of the
+    /// alert that refuses the client.  The call that the handshake was made in raises what
+    /// the function raises.
+    pub(crate) fn hello(&self) -> HelloCallback {
         let this = self.clone();
-        Arc::new(move |hello: &Hello| {
+        Arc::new(move |hello: &ClientHello| {
             Python::attach(|py| {
                 let Some(function) = this.get(py) else {
-                    return Ok(None);
+                    return Ok(Selection::default());
                 };
-                let chosen = said(py, hello).and_then(|said| function.bind(py).call1(said));
+                let fields = hello_fields(py, hello);
+                let chosen = fields.and_then(|fields| function.bind(py).call1(fields));
                 match chosen.and_then(|chosen| chosen.extract::<Option<Chosen>>()) {
-                    Ok(None) => Ok(None),
-                    Ok(Some(Chosen::Context(context))) => Ok(Some(context.get().core.clone())),
+                    Ok(None) => Ok(Selection::default()),
+                    Ok(Some(Chosen::Selection(context, options))) => {
+                        Ok(selection(context.as_ref(), options.as_ref()))
+                    }
                     Ok(Some(Chosen::Alert(number))) => Err(Error::from_alert(
                         Status::NoCommon,
                         number,
@@ -114,18 +119,35 @@ impl Hook {
     }
 }
 
-/// Who answers a client.
+/// What answers a ClientHello, or refuses it.
 #[derive(FromPyObject)]
 enum Chosen {
-    Context(Py<Context>),
     Alert(u8),
+    Selection(Option<Py<Context>>, Option<Py<Options>>),
+}
+
+/// What answers a ClientHello.
+pub(crate) fn selection(context: Option<&Py<Context>>, options: Option<&Py<Options>>) -> Selection {
+    let mut selection = Selection::from(context.map(|context| context.get().core.clone()));
+    selection.options = options.map(|options| options.get().0.clone());
+    selection
 }
 
 /// The fields of tlsmith.ClientHello.
-fn said<'py>(py: Python<'py>, hello: &Hello) -> PyResult<Bound<'py, PyTuple>> {
+pub(crate) fn hello_fields<'py>(
+    py: Python<'py>,
+    hello: &ClientHello,
+) -> PyResult<Bound<'py, PyTuple>> {
+    // As os.fsdecode() does it: from what is not UTF-8 the bytes come back, and it equals no
+    // text that a program writes.
+    let exact = |name: &Vec<u8>| {
+        let bytes = PyBytes::new(py, name);
+        PyString::from_encoded_object(&bytes, Some(c"utf-8"), Some(c"surrogateescape"))
+    };
+    let alpn: Vec<_> = hello.alpn.iter().map(exact).collect::<PyResult<_>>()?;
     let fields = (
         hello.server_name.as_deref(),
-        PyTuple::new(py, &hello.alpn)?,
+        PyTuple::new(py, alpn)?,
         PyTuple::new(py, hello.versions())?,
         PyTuple::new(py, hello.ciphers())?,
         PyTuple::new(py, hello.groups())?,

@@ -17,7 +17,9 @@ mod hooks;
 mod interpreter;
 mod issue;
 mod key;
+mod library;
 mod memory;
+mod options;
 mod peer;
 mod repeated;
 mod request;
@@ -44,6 +46,7 @@ fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<crl::Revoked>()?;
     module.add_class::<key::Key>()?;
     module.add_class::<memory::Memory>()?;
+    module.add_class::<options::Options>()?;
     module.add_class::<peer::Peer>()?;
     module.add_class::<request::Csr>()?;
     module.add_class::<session::Session>()?;
@@ -57,6 +60,11 @@ fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(issue::issue, module)?,
         wrap_pyfunction!(issue::self_signed, module)?,
         wrap_pyfunction!(issue::sign, module)?,
+        wrap_pyfunction!(library::cipher_names, module)?,
+        wrap_pyfunction!(library::digest, module)?,
+        wrap_pyfunction!(library::group_names, module)?,
+        wrap_pyfunction!(library::random_bytes, module)?,
+        wrap_pyfunction!(library::scheme_names, module)?,
         wrap_pyfunction!(socket::dial, module)?,
         wrap_pyfunction!(text::may_be_secret, module)?,
         wrap_pyfunction!(text::one_line, module)?,

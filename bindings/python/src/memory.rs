@@ -8,6 +8,7 @@ use crate::buffer::Buffer;
 use crate::config::Context;
 use crate::errors::to_python;
 use crate::hooks;
+use crate::options::{self, Options};
 use crate::peer::{MOST, Open, Peer, Raised};
 use crate::values;
 
@@ -23,17 +24,19 @@ fn peer<'a>(this: &'a Bound<'_, Memory>) -> &'a Peer {
 impl Memory {
     /// A client with a name, or a server.
     #[new]
-    #[pyo3(signature = (context, is_server, server_name))]
+    #[pyo3(signature = (context, is_server, server_name, options = None))]
     fn new(
         py: Python<'_>,
         context: Py<Context>,
         is_server: bool,
         server_name: Option<&str>,
+        options: Option<&Bound<'_, Options>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let core = &context.get().core;
+        let options = options::or_default(options);
         let connection = py.detach(|| match is_server {
-            true => Connection::server(core, MemoryTransport),
-            false => Connection::client(core, server_name, MemoryTransport),
+            true => Connection::server_with(core, &options, MemoryTransport),
+            false => Connection::client_with(core, &options, server_name, MemoryTransport),
         });
         let connection = connection.map_err(|error| to_python(py, &error, server_name))?;
         let open = Open::new(connection, Raised::default(), None);

@@ -11,7 +11,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use tlsmith::{
-    Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Origin, Result, Status, Timeout,
+    ChannelBinding, Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Origin, Result,
+    Status, Timeout,
 };
 
 use crate::buffer::Buffer;
@@ -19,6 +20,7 @@ use crate::cert::Certificate;
 use crate::config::{Context, version_name};
 use crate::errors::to_python;
 use crate::hooks;
+use crate::options::Options;
 use crate::values;
 
 /// The most that one call gives as new bytes, whatever it is asked for.
@@ -241,6 +243,8 @@ pub(crate) struct Peer {
     open: Mutex<Option<Arc<Open>>>,
     /// Its callbacks are called from here.
     context: Py<Context>,
+    /// Likewise, of the context that was selected to answer the ClientHello.
+    selected: Mutex<Option<Py<Context>>>,
 }
 
 impl Peer {
@@ -248,6 +252,7 @@ impl Peer {
         Self {
             open: Mutex::new(Some(Arc::new(open))),
             context,
+            selected: Mutex::default(),
         }
     }
 
@@ -320,6 +325,37 @@ impl Peer {
         self.run(py, |connection| connection.handshake())
     }
 
+    /// Receive the ClientHello and pause there: the fields of tlsmith.ClientHello.
+    fn _receive_hello<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let hello = self.run(py, Connection::receive_hello)?;
+        hooks::hello_fields(py, &hello)
+    }
+
+    /// Say what answers the ClientHello: what is None stays as it is.
+    #[pyo3(signature = (context, options, /))]
+    fn _select(
+        &self,
+        py: Python<'_>,
+        context: Option<Py<Context>>,
+        options: Option<Py<Options>>,
+    ) -> PyResult<()> {
+        let selection = hooks::selection(context.as_ref(), options.as_ref());
+        self.run(py, |connection| connection.select(selection))?;
+        if context.is_some() {
+            let mut selected = self.selected.lock().unwrap_or_else(PoisonError::into_inner);
+            let former = std::mem::replace(&mut *selected, context);
+            drop(selected);
+            drop(former);
+        }
+        Ok(())
+    }
+
+    /// Refuse the client with this alert.
+    #[pyo3(signature = (alert, /))]
+    fn _refuse(&self, py: Python<'_>, alert: u8) -> PyResult<()> {
+        self.run(py, |connection| connection.refuse_hello(alert))
+    }
+
     /// What was agreed, as the fields of tlsmith.Info.  Raises Error, code
     /// "state", before the handshake is complete.
     fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
@@ -386,6 +422,23 @@ impl Peer {
         Ok(open.connection.agreed().map(|agreed| agreed.resumed))
     }
 
+    /// Whether the server asked for another key share (HelloRetryRequest, RFC 8446, section
+    /// 4.1.4); None before the handshake is complete.
+    #[getter]
+    fn hello_retried(&self, py: Python<'_>) -> PyResult<Option<bool>> {
+        let open = self.look().map_err(|error| to_python(py, &error, None))?;
+        Ok(open.connection.agreed().map(|agreed| agreed.hello_retried))
+    }
+
+    /// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2); None
+    /// before the handshake is complete.  False on a server and in a resumed session.
+    #[getter]
+    fn certificate_requested(&self, py: Python<'_>) -> PyResult<Option<bool>> {
+        let open = self.look().map_err(|error| to_python(py, &error, None))?;
+        let requested = open.connection.certificate_requested();
+        Ok(open.connection.agreed().map(|_| requested))
+    }
+
     /// For how many seconds each ticket of TLS 1.3 is good that came so far.
     #[getter]
     fn tickets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
@@ -445,6 +498,19 @@ impl Peer {
         })
     }
 
+    /// The channel binding of this type: "tls-exporter" (RFC 9266) or
+    /// "tls-server-end-point" (RFC 5929, section 4).
+    fn channel_binding<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let kind = values::text("kind", kind)?.parse::<ChannelBinding>();
+        let kind = kind.map_err(|error| to_python(py, &error, None))?;
+        let binding = self.run(py, |connection| connection.channel_binding(kind))?;
+        Ok(PyBytes::new(py, &binding))
+    }
+
     /// Change the keys of what is sent, and ask the peer for the same (RFC 8446,
     /// section 4.6.3).  TLS 1.2 has no such thing: ConfigError.
     fn refresh_keys(&self, py: Python<'_>) -> PyResult<()> {
@@ -455,7 +521,12 @@ impl Peer {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.context)
+        visit.call(&self.context)?;
+        // Whoever holds the lock is not the collector.
+        match self.selected.try_lock() {
+            Ok(selected) => visit.call(&*selected),
+            Err(_) => Ok(()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::cert::typed_names;
 use crate::errors::detached;
 use crate::issue::Options;
 use crate::key::Key;
@@ -39,6 +40,11 @@ impl Csr {
     #[getter]
     fn names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.0.names())
+    }
+
+    #[getter]
+    fn alternative_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        typed_names(py, self.0.alternative_names())
     }
 
     #[getter]

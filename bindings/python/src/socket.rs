@@ -13,6 +13,7 @@ use tlsmith::{Connection, Error, SocketTransport, Status, Timeout, tcp};
 use crate::buffer::{self, Buffer};
 use crate::config::Context;
 use crate::errors::to_python;
+use crate::options::{self, Options};
 use crate::peer::{MOST, Open, Peer, Raised};
 use crate::values;
 
@@ -66,7 +67,7 @@ impl Socket {
     /// name or as a server.  The handshake takes `handshake_seconds` at most, and begins
     /// with what was `received` from the descriptor already.
     #[new]
-    #[pyo3(signature = (context, fd, is_server, server_name, seconds, handshake_seconds = None, received = None))]
+    #[pyo3(signature = (context, fd, is_server, server_name, seconds, handshake_seconds = None, received = None, options = None))]
     #[expect(clippy::too_many_arguments, reason = "Python gives them by name")]
     fn new(
         py: Python<'_>,
@@ -77,19 +78,21 @@ impl Socket {
         seconds: Option<f64>,
         handshake_seconds: Option<f64>,
         received: Option<&Bound<'_, PyAny>>,
+        options: Option<&Bound<'_, Options>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let received = received.map(Buffer::readable).transpose()?;
         let received = received.as_ref().map_or(&[][..], Buffer::bytes);
         let fd = Arc::new(buffer::own(fd)?);
         let raised = Raised::default();
         let core = &context.get().core;
+        let options = options::or_default(options);
         let connection = py.detach(|| {
             let transport = SocketTransport::new(fd.clone())?
                 .with_interrupt(raised.interrupt())
                 .with_received(received);
             match is_server {
-                true => Connection::server(core, transport),
-                false => Connection::client(core, server_name, transport),
+                true => Connection::server_with(core, &options, transport),
+                false => Connection::client_with(core, &options, server_name, transport),
             }
         });
         let connection = connection.map_err(|error| to_python(py, &error, server_name))?;

@@ -10,7 +10,10 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple, PyWeakrefMethods, PyWeakrefReference};
-use tlsmith::{Choose, Connection, Error, Hello, Result, SocketTransport, Status, Transport};
+use tlsmith::{
+    ClientHello, Connection, ConnectionOptions, Error, HelloCallback, Result, Selection,
+    SocketTransport, Status, Transport,
+};
 
 use crate::borrowed::{Bios, RecordByRecord, SocketFd};
 use crate::buffer::Buffer;
@@ -29,7 +32,7 @@ use crate::socket::timeout;
 pub(crate) struct SslObject {
     carrier: Carrier,
     is_server: bool,
-    hello: Arc<OnceLock<Hello>>,
+    hello: Arc<OnceLock<ClientHello>>,
     hook: Mutex<Option<Hook>>,
     /// To the exceptions of the standard library.
     translate: Py<PyAny>,
@@ -82,7 +85,7 @@ impl SslObject {
         translate: Py<PyAny>,
         session: Option<&Bound<'_, Session>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let hello = Arc::<OnceLock<Hello>>::default();
+        let hello = Arc::<OnceLock<ClientHello>>::default();
         let hook = on_hello.map(Hook::new);
         let choose = is_server.then(|| remembering(hello.clone(), hook.clone()));
         let side = Side::new(context.get(), choose, server_name, session);
@@ -405,22 +408,24 @@ impl Carrier {
 
 /// Which side a connection is.
 enum Side<'a> {
-    Server(&'a tlsmith::Context, Choose),
+    Server(&'a tlsmith::Context, HelloCallback),
     Client(&'a tlsmith::Context, Option<&'a str>),
-    Resuming(&'a tlsmith::Session, Option<&'a str>),
+    Resuming(&'a tlsmith::Context, &'a tlsmith::Session, Option<&'a str>),
 }
 
 impl<'a> Side<'a> {
     /// A server that `choose` is of, or else a client.
     fn new(
         context: &'a Context,
-        choose: Option<Choose>,
+        choose: Option<HelloCallback>,
         server_name: Option<&'a str>,
         session: Option<&'a Bound<'_, Session>>,
     ) -> Self {
         match (choose, session) {
             (Some(choose), _) => Self::Server(&context.core, choose),
-            (None, Some(session)) => Self::Resuming(&session.get().core, server_name),
+            (None, Some(session)) => {
+                Self::Resuming(&context.core, &session.get().core, server_name)
+            }
             (None, None) => Self::Client(&context.core, server_name),
         }
     }
@@ -428,26 +433,31 @@ impl<'a> Side<'a> {
     fn server_name(&self) -> Option<&'a str> {
         match self {
             Self::Server(..) => None,
-            Self::Client(_, name) | Self::Resuming(_, name) => *name,
+            Self::Client(_, name) | Self::Resuming(.., name) => *name,
         }
     }
 
     fn over(self, py: Python<'_>, transport: impl Transport + 'static) -> Result<Connection> {
         py.detach(|| match self {
             Self::Server(context, choose) => {
-                Connection::server_choosing(context, choose, transport)
+                Connection::server_with_hello(context, choose, transport)
             }
             Self::Client(context, name) => Connection::client(context, name, transport),
-            Self::Resuming(session, name) => Connection::client_in(session, name, transport),
+            Self::Resuming(context, session, name) => {
+                let mut options = ConnectionOptions::new();
+                options.set_session(session);
+                Connection::client_with(context, &options, name, transport)
+            }
         })
     }
 }
 
 /// Keeps what a client says, and asks the application who answers.
-fn remembering(heard: Arc<OnceLock<Hello>>, hook: Option<Hook>) -> Choose {
-    let ask = hook.map(|hook| hook.choose());
-    Arc::new(move |hello: &Hello| {
+fn remembering(heard: Arc<OnceLock<ClientHello>>, hook: Option<Hook>) -> HelloCallback {
+    let ask = hook.map(|hook| hook.hello());
+    Arc::new(move |hello: &ClientHello| {
         heard.get_or_init(|| hello.clone());
-        ask.as_ref().map_or(Ok(None), |ask| ask(hello))
+        ask.as_ref()
+            .map_or_else(|| Ok(Selection::default()), |ask| ask(hello))
     })
 }

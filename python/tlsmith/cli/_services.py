@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-    from .._socket import Listener, Socket
+    from .._listener import Listener
+    from .._socket import Socket
 
 HANDSHAKE = 10.0
 """Seconds that a client may take for its handshake."""

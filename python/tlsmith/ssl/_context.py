@@ -21,7 +21,7 @@ from . import _original
 from ._files import begin_keylog
 from ._flags import NEVER_CHECK_SUBJECT, check_host_flags, check_options, check_verify_flags
 from ._green import GreenCore, is_green
-from ._names import CIPHERS_BY_LOWER, group_named
+from ._names import group_named, of_every_version
 from ._negotiation import Negotiation
 from ._object import Core
 from ._sessions import Sessions, SSLSession
@@ -157,8 +157,8 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         settings = client._settings
         self.check_hostname = settings["check_hostname"] and settings["verify"]
         self.verify_mode = ssl.CERT_REQUIRED if settings["verify"] else ssl.CERT_NONE
-        self.hostname_checks_common_name = False
-        self._take(settings, {"check_hostname", "verify"})
+        self.hostname_checks_common_name = settings["allow_common_name"]
+        self._take(settings, {"check_hostname", "verify", "allow_common_name"})
         return self
 
     @classmethod
@@ -173,7 +173,10 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         self.verify_mode = modes[settings["client_auth"]]
         if settings["tickets"] is not None:
             self.num_tickets = settings["tickets"]
-        self._take(settings, {"client_auth", "tickets"})
+        if settings["prefer_own_ciphers"]:
+            self.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+        # A context of ssl ignores unknown protocols always.
+        self._take(settings, {"client_auth", "tickets", "prefer_own_ciphers", "alpn_is_optional"})
         return self
 
     def _take(self, settings: dict[str, Any], taken: set[str]) -> None:
@@ -186,12 +189,12 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         self._alpn = list(settings["alpn"])
         self._keylog = settings["keylog"]
         if settings["ciphers"] is not None:
-            self._ciphers = [CIPHERS_BY_LOWER[name.lower()] for name in settings["ciphers"]]
+            self._ciphers = of_every_version(settings["ciphers"])
         if settings["groups"] is not None:
             self._groups = [group_named(name) or name for name in settings["groups"]]
         own = {"alpn", "min_version", "max_version", "ciphers", "groups", "keylog", *taken}
         self._extra = {name: value for name, value in settings.items() if name not in own}
-        if not settings.get("resume", True):
+        if settings["resumption"] == 0:
             self._sessions.leave_to_application()
         self._changed()
 

@@ -3,12 +3,12 @@ that drive TLS there, and for those that only tell of it."""
 
 from __future__ import annotations
 
-from .._socket import end_point
+from .._errors import ConfigError
 from ._names import PROTOCOLS, cipher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
     from .. import _tlsmith
     from .._socket import Connection
@@ -54,6 +54,9 @@ class Facts:
 
     if TYPE_CHECKING:
 
+        def channel_binding(
+            self, kind: Literal["tls-exporter", "tls-server-end-point"]
+        ) -> bytes: ...
         @property
         def info(self) -> Info | None: ...
         @property
@@ -131,12 +134,11 @@ class Facts:
                 "tls-unique needs what the engine keeps to itself, and TLS 1.3 has none: "
                 "use tls-exporter (RFC 9266)"
             )
-        if cb_type == "tls-exporter":
-            return self.export("EXPORTER-Channel-Binding", 32, b"")
-        certificate = self.peer
-        if self.server_side or certificate is None:
-            raise NotImplementedError(f"{cb_type} is for clients here")
-        return end_point(certificate)
+        try:
+            return self.channel_binding(cb_type)  # type: ignore[arg-type]
+        except ConfigError as error:
+            # Of a known type, only what does not bind this connection.
+            raise NotImplementedError(str(error)) from error
 
 
 class View(Facts):
@@ -177,6 +179,9 @@ class View(Facts):
     @property
     def session_reused(self) -> bool | None:
         return self.resumed
+
+    def channel_binding(self, kind: Literal["tls-exporter", "tls-server-end-point"]) -> bytes:
+        return self._connection.channel_binding(kind)
 
     def export(self, label: str, length: int, context: bytes | None = None) -> bytes:
         return self._connection.export(label, length, context)

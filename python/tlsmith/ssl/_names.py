@@ -15,7 +15,9 @@ IANA_CIPHERS = {
 }
 """The IANA name of every cipher suite that there is, by OpenSSL's."""
 
-CIPHERS_BY_LOWER = {iana.lower(): iana for iana in IANA_CIPHERS.values()}
+_BY_ANY_NAME = {
+    name.lower(): iana for openssl, iana in IANA_CIPHERS.items() for name in (openssl, iana)
+}
 
 _OPENSSL_CIPHERS = {iana: openssl for openssl, iana in IANA_CIPHERS.items()}
 
@@ -115,8 +117,8 @@ def group_named(text: str) -> str | None:
 
 
 CHANNEL_BINDING_TYPES = ["tls-exporter", "tls-server-end-point"]
-"""What get_channel_binding() gives: RFC 9266 and, on clients, RFC 5929.  tls-unique is
-of the Finished message, which rustls keeps to itself."""
+"""What get_channel_binding() gives: RFC 9266 and RFC 5929.  tls-unique is of the Finished
+message, which rustls keeps to itself."""
 
 ABILITIES = {
     "CHANNEL_BINDING_TYPES": CHANNEL_BINDING_TYPES,
@@ -141,6 +143,15 @@ def cipher(iana: str) -> tuple[str, str, int]:
     bits of its key."""
     version = "TLSv1.2" if is_tls12(iana) else "TLSv1.3"
     return _OPENSSL_CIPHERS[iana], version, 128 if "_128_" in iana else 256
+
+
+def of_every_version(names: list[str]) -> list[str]:
+    """The cipher suites of a Client or a Server, by any name: a version of which they name
+    none keeps all of its own."""
+    named = [_BY_ANY_NAME[name.lower()] for name in names]
+    kept = [is_tls12(iana) for iana in named]
+    rest = [iana for iana in _OPENSSL_CIPHERS if is_tls12(iana) not in kept]
+    return list(dict.fromkeys(named + rest))
 
 
 def is_known(iana: str) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Self
 
+    from .._hello import Answer
     from ._context import SSLContext
 
 _HANDSHAKE_FAILURE, _INTERNAL_ERROR = 40, 80
@@ -150,7 +151,7 @@ class Core(_tlsmith.SslObject, Facts):
             raise translate(error, "connect") from error
         self._native, self._kept = native, kept
 
-    def _asked(self, server_name: str | None, *others: Any) -> _tlsmith.Context | int | None:
+    def _asked(self, server_name: str | None, *others: Any) -> Answer | int | None:
         """The answer of the application's SNI callback."""
         # As in OpenSSL: an assigned context without a callback leaves that of the first.
         asking = self._context if _asks(self._context) else self._first
@@ -159,7 +160,10 @@ class Core(_tlsmith.SslObject, Facts):
         if callback is None:
             on_hello = asking._extra.get("on_hello")
             chosen = None if on_hello is None else on_hello(server_name, *others)
-            return native if chosen is None else chosen
+            if isinstance(chosen, int):
+                return chosen
+            context, options = (None, None) if chosen is None else chosen
+            return context or native, options
         self._is_asked = True
         try:
             result = callback(self.owner or self, server_name, asking)
@@ -179,7 +183,7 @@ class Core(_tlsmith.SslObject, Facts):
             return _INTERNAL_ERROR
         if result:
             return result
-        return None if self._native is native else self._native
+        return None if self._native is native else (self._native, None)
 
     def shutdown(self) -> object:
         if self.handshaking:
@@ -265,11 +269,11 @@ def _checked(
     return session._kept
 
 
-def _asking(known: list[weakref.ref[Core]]) -> Callable[..., _tlsmith.Context | int | None]:
+def _asking(known: list[weakref.ref[Core]]) -> Callable[..., Answer | int | None]:
     """What the extension calls with a ClientHello; weak, so that a connection is
     gone as soon as nobody has it."""
 
-    def on_hello(server_name: str | None, *others: Any) -> _tlsmith.Context | int | None:
+    def on_hello(server_name: str | None, *others: Any) -> Answer | int | None:
         core = known[0]()
         return None if core is None else core._asked(server_name, *others)
 

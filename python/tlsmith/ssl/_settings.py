@@ -40,7 +40,8 @@ def settings_of(
     flags = int(context.verify_flags if flags is None else flags)
     level = context.security_level if level is None else level
     bits = bits_of(level)
-    low, high = versions(context)
+    suites = ciphers(enabled_ciphers(context), bits)
+    low, high = _with_suites(versions(context), suites)
     certificates = list(context._certificates())
     partial = bool(flags & PARTIAL_CHAIN)
     roots = certificates if partial else complete_paths(certificates)
@@ -64,7 +65,7 @@ def settings_of(
         "alpn_is_optional": True,
         "min_version": low,
         "max_version": high,
-        "ciphers": ciphers(enabled_ciphers(context), bits),
+        "ciphers": suites,
         "groups": groups(context._groups, bits),
         "verify_schemes": verify,
         "signing_schemes": sign,
@@ -106,6 +107,7 @@ def settings_after_switch(
     depths = [one["max_depth"] for one in (old, new) if one["max_depth"] is not None]
     mixed["max_depth"] = min(depths, default=None)
     mixed["ciphers"] = _of_both(old["ciphers"], new["ciphers"])
+    mixed["min_version"], mixed["max_version"] = _with_suites(versions(before), mixed["ciphers"])
     mixed["pins"] = new["pins"] or old["pins"]
     if old["pins"] and old["pins"] != mixed["pins"]:
         raise NotImplementedError(
@@ -114,14 +116,18 @@ def settings_after_switch(
     return mixed
 
 
+_ALLOWED = ("verify_schemes", "signing_schemes")
+"""Lists of what is allowed, of two of which only what is in both is."""
 _AUTHS = ("none", "optional", "required")
 _SWITCHED = (
     "roots",
     "system",
+    "bundled",
     "crls",
     "end_entities",
     "pinned",
     "identities",
+    "match_issuer",
     "ocsp",
     "verify_schemes",
     "signing_schemes",
@@ -129,6 +135,18 @@ _SWITCHED = (
 )
 _STRICTER_IF_TRUE = ("verify", "check_hostname", "crls_always", "strict", "require_known_name")
 _STRICTER_IF_FALSE = ("allow_common_name", "crls_leaf_only", "crls_allow_unknown")
+
+
+def _with_suites(allowed: tuple[str, str], suites: list[str] | None) -> tuple[str, str]:
+    """The versions of which there is a cipher suite.  A list of the extension does not
+    switch off a version of which it names none, as OpenSSL's does."""
+    if suites is None:
+        return allowed
+    known = {"1.2" if is_tls12(one) else "1.3" for one in suites}
+    left = [one for one in ("1.2", "1.3") if allowed[0] <= one <= allowed[1] and one in known]
+    if not left:
+        raise ssl_error("NO_CIPHERS_AVAILABLE")
+    return left[0], left[-1]
 
 
 def _of_both(old: list[str] | None, new: list[str] | None) -> list[str] | None:
@@ -289,11 +307,18 @@ def complete(
 
 def _merged(settings: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
     """The settings with those of a Client or a Server that ssl.SSLContext has no name
-    for.  Lists grow, and a CRL check that verify_flags asks for is never weaker."""
+    for.  Lists grow, except those of what is allowed, which shrink.  A CRL check that
+    verify_flags asks for is never weaker."""
     merged = dict(settings)
     for name, value in extra.items():
+        if value is None:
+            # Nothing was said.
+            continue
         both = isinstance(value, list) and isinstance(merged.get(name), list)
-        merged[name] = [*value, *merged[name]] if both else value
+        if both and name in _ALLOWED:
+            merged[name] = [one for one in value if one in merged[name]]
+        else:
+            merged[name] = [*value, *merged[name]] if both else value
     merged["strict"] = settings["strict"] or extra.get("strict", False)
     merged["min_security"] = max(settings["min_security"], extra.get("min_security", 0))
     if settings["crls_always"]:

@@ -92,8 +92,8 @@ class SSLSocket(_Facts, _original.SSLSocket):
             sent += core.write(memoryview(data)[sent:])
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """What binds a login to this connection: also "tls-exporter" (RFC 9266)
-        and, on a client, "tls-server-end-point" (RFC 5929)."""
+        """What binds a login to this connection: also "tls-exporter" (RFC 9266) and
+        "tls-server-end-point" (RFC 5929)."""
         return _channel_binding(self, super().get_channel_binding, cb_type)
 
 

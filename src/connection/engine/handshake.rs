@@ -19,30 +19,6 @@ use crate::notes::Notes;
 use crate::{Error, Result};
 
 impl Engine {
-    /// Selects the configuration of a server that inspects the ClientHello, and returns
-    /// whether there is one: `false` while the ClientHello is not complete.
-    pub(super) fn inspect_client_hello(&mut self) -> Result<bool> {
-        if !matches!(self.tls, Tls::Inspecting(_)) {
-            return Ok(true);
-        }
-        self.check_client_hello()?;
-        let Tls::Inspecting(acceptor) = &mut self.tls else {
-            return Ok(true);
-        };
-        let records = &self.incoming.filled()[..self.checked];
-        match acceptor.accept(records, &mut self.outgoing) {
-            Ok(Some(adapted)) => {
-                self.start_rustls(adapted)?;
-                Ok(true)
-            }
-            Ok(None) if self.incoming.len() > FRAGMENTED_MESSAGE => {
-                Err(self.fail(failure::oversized_message()))
-            }
-            Ok(None) => Ok(false),
-            Err(error) => Err(self.fail(error)),
-        }
-    }
-
     /// Has rustls take one step.
     pub(super) fn step_rustls(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
         if self.shown == 0 {
@@ -50,7 +26,7 @@ impl Engine {
         }
         let (was_handshaking, waiting) = (self.is_handshaking(), self.plaintext.len());
         if let Some(notes) = &self.notes {
-            Notes::carry(notes.carried);
+            Notes::carry(notes.carried.clone());
         }
         let (discard, outcome, filled) = self.drive(goal, out);
         let notes = Notes::take();
@@ -105,7 +81,7 @@ impl Engine {
     }
 
     /// Checks the received records of a ClientHello.
-    fn check_client_hello(&mut self) -> Result<()> {
+    pub(super) fn check_client_hello(&mut self) -> Result<()> {
         while !self.first_message.is_complete()
             && let Some(length) = self.check_first_message(self.checked)?
         {
@@ -166,7 +142,7 @@ impl Engine {
     }
 
     /// Creates the rustls connection for the client with this configuration.
-    fn start_rustls(&mut self, adapted: Adapted) -> Result<()> {
+    pub(super) fn start_rustls(&mut self, adapted: Adapted) -> Result<()> {
         self.note_version(&adapted);
         let config = adapted.config;
         self.fragment = fragment(config.max_fragment_size);

@@ -12,7 +12,7 @@ use super::super::limits::OF_A_KIND;
 use super::endpoint::{Endpoint, connect};
 use super::peer::{Peer, Receiver, Sent, Terms, name};
 use crate::Status;
-use crate::context::{Context, Session};
+use crate::context::{ClientStart, ConnectionOptions, Context, Session};
 
 /// A receiver after its handshake, and its peer, which received all records of it.
 fn connected(terms: &Terms, is_client: bool) -> (Endpoint, Peer) {
@@ -162,9 +162,14 @@ fn each_request_makes_one_key_update_free_at_most() {
 fn a_connection_lists_its_last_tickets_only() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let mut config = Arc::unwrap_or_clone(terms.client(None));
-    let session = Session::new(&Context::new()).unwrap();
-    config.resumption = session.config().unwrap().resumption.clone();
-    let mut target = Endpoint::of(Engine::client(Arc::new(config), name()).unwrap());
+    let context = Context::new();
+    let session = Session::new(&context).unwrap();
+    let mut options = ConnectionOptions::new();
+    options.set_session(&session);
+    let start = context.start_client(&options, name()).unwrap();
+    config.resumption = start.config.resumption.clone();
+    let start = ClientStart::new(Arc::new(config), name());
+    let mut target = Endpoint::of(Engine::client(start).unwrap());
     let mut peer = connect(&terms, true, &mut target);
     for lifetime in 0..200 {
         let ticket = [

@@ -2,6 +2,7 @@
 
 use super::super::engine::{Engine, Read};
 use super::peer::{Peer, Receiver, Terms, name};
+use crate::context::ClientStart;
 
 /// An engine in or after its handshake.  As a [`Receiver`] its user reads all that comes.
 pub(crate) struct Endpoint {
@@ -14,7 +15,7 @@ impl Endpoint {
     /// One of these terms that has begun its handshake.
     pub(crate) fn new(terms: &Terms, is_client: bool, fragment: Option<usize>) -> Self {
         let engine = match is_client {
-            true => Engine::client(terms.client(fragment), name()),
+            true => Engine::client(ClientStart::new(terms.client(fragment), name())),
             false => Engine::server(terms.server(fragment), terms.version()),
         };
         Self::of(engine.unwrap())

@@ -1,5 +1,14 @@
 """A small DER encoder (X.690) for certificates, including malformed ones."""
 
+import base64
+
+
+def pem(label, content):
+    """Encode PEM (RFC 7468)."""
+    text = base64.encodebytes(content).decode().replace("\n", "")
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
+
 
 def tlv(tag, *contents):
     """Encode a tag, a length and the contents."""

@@ -1,8 +1,8 @@
 /* Verifies a chain with the C library: `driver verify|connect|accept NAME=VALUE...`.
  *
  * verify reads the chain from a file; connect and accept complete a handshake over an
- * inherited descriptor.  Prints the status and the sentence, which tells the reasons of one
- * status apart. */
+ * inherited descriptor.  Prints the status, and its message or, after a handshake, the
+ * SHA-256 of the peer's certificate. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,14 +28,12 @@ static int end(int status, const char *sentence)
 	return 0;
 }
 
-/* tlsmith_ctx_verify() with a name, which is that of a server, else for the purpose. */
 static int verify_chain(tlsmith_ctx *ctx, const tlsmith_identity *chain)
 {
-	const char *name = value_of("name"), *purpose = value_of("purpose");
+	const char *purpose = value_of("purpose");
 
-	if (name != NULL && purpose != NULL && strcmp(purpose, "server") == 0)
-		return tlsmith_ctx_verify(ctx, chain, name, NULL, 0);
-	return tlsmith_ctx_verify(ctx, chain, name, purpose, 0);
+	return tlsmith_ctx_verify(ctx, chain, value_of("name"), purpose != NULL ? purpose : "any",
+	    0);
 }
 
 static int verify(tlsmith_ctx *ctx)
@@ -61,7 +59,13 @@ static int shake_hands(tlsmith_ctx *ctx, int is_server)
 		status = tlsmith_connect_fd(conn, fd, value_of("name"));
 	if (status == 0)
 		status = tlsmith_handshake(conn);
-	end(status, status == 0 ? "" : tlsmith_conn_error(conn));
+	if (status == 0) {
+		const tlsmith_cert *peer = tlsmith_conn_peer_cert(conn, 0);
+
+		end(status, peer == NULL ? "no peer" : tlsmith_cert_sha256(peer));
+	} else {
+		end(status, tlsmith_conn_error(conn));
+	}
 	tlsmith_conn_free(conn);
 	return 0;
 }
@@ -84,6 +88,8 @@ int main(int argc, char **argv)
 		tlsmith_ctx_trust_certificate(ctx, value_of("pinned"));
 	if (value_of("insecure"))
 		tlsmith_ctx_insecure_no_verify(ctx);
+	if (value_of("strict"))
+		tlsmith_ctx_set_strict(ctx);
 	if (value_of("max_depth"))
 		tlsmith_ctx_set_max_depth(ctx, atoi(value_of("max_depth")));
 	if (value_of("common_name"))

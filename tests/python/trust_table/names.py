@@ -40,7 +40,12 @@ ANY_POLICY = "2.5.29.32.0"
 
 
 def dn(text):
-    """Encode the distinguished name "O=Example/CN=Name", one attribute per RDN."""
+    """Encode the distinguished name "O=Example/CN=Name", one attribute per RDN.
+
+    Bytes are encoded already.
+    """
+    if isinstance(text, bytes):
+        return text
     parts = [part.partition("=") for part in text.split("/") if part]
     return der.sequence(*(der.set_of(_attribute(kind, value)) for kind, _, value in parts))
 

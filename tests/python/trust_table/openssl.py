@@ -54,6 +54,7 @@ CODES = {
     "SUBJECT_KEY_IDENTIFIER_CRITICAL": 91,
     "CA_CERT_MISSING_KEY_USAGE": 92,
     "EXTENSIONS_REQUIRE_VERSION_3": 93,
+    "EC_KEY_EXPLICIT_PARAMS": 94,
 }
 
 NAMES = {code: name for name, code in CODES.items()}

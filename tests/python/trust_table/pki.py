@@ -1,115 +1,19 @@
 """Builds certificates and CRLs, valid or not, from their fields.
 
-Nothing is signed before `der` is read, so a table may define many.  Keys are generated
-once per process.
+Nothing is signed before `der` is read, so a table may define many.
 """
 
-import base64
 import datetime
 import functools
 import hashlib
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
-
-from . import der, names
+from . import der, keys, names
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-
-_CURVES = {
-    "p256": ec.SECP256R1,
-    "p384": ec.SECP384R1,
-    "p521": ec.SECP521R1,
-    "p192": ec.SECP192R1,
-    "p224": ec.SECP224R1,
-    "secp256k1": ec.SECP256K1,
-    "brainpool": ec.BrainpoolP256R1,
-}
-
-_HASHES = {"sha1": hashes.SHA1, "sha256": hashes.SHA256, "sha384": hashes.SHA384}
-
-_SIGNATURES = {
-    ("ec", "sha1"): "1.2.840.10045.4.1",
-    ("ec", "sha256"): "1.2.840.10045.4.3.2",
-    ("ec", "sha384"): "1.2.840.10045.4.3.3",
-    ("rsa", "sha1"): "1.2.840.113549.1.1.5",
-    ("rsa", "sha256"): "1.2.840.113549.1.1.11",
-    ("rsa", "sha384"): "1.2.840.113549.1.1.12",
-    ("dsa", "sha256"): "2.16.840.1.101.3.4.3.2",
-}
-
-
-@functools.cache
-def key(spec):
-    """Return the key with this type and label, such as "p256 leaf"."""
-    kind = spec.split()[0]
-    if kind in _CURVES:
-        return ec.generate_private_key(_CURVES[kind]())
-    if kind == "ed25519":
-        return ed25519.Ed25519PrivateKey.generate()
-    if kind.startswith("dsa"):
-        return dsa.generate_private_key(int(kind[3:]))
-    return rsa.generate_private_key(65537, int(kind[3:]))
-
-
-def key_pem(spec):
-    return key(spec).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
-
-@functools.cache
-def spki(spec):
-    return (
-        key(spec)
-        .public_key()
-        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
-
-
-@functools.cache
-def key_identifier(spec):
-    return hashlib.sha1(spki(spec)).digest()
-
-
-def _kind(signer):
-    if isinstance(signer, ec.EllipticCurvePrivateKey):
-        return "ec"
-    if isinstance(signer, rsa.RSAPrivateKey):
-        return "rsa"
-    return "dsa" if isinstance(signer, dsa.DSAPrivateKey) else "ed25519"
-
-
-def _algorithm(spec, digest):
-    kind = _kind(key(spec))
-    if kind == "ed25519":
-        return der.sequence(der.oid("1.3.101.112"))
-    parameters = [der.NULL] if kind == "rsa" else []
-    return der.sequence(der.oid(_SIGNATURES[kind, digest]), *parameters)
-
-
-def _sign(spec, digest, message):
-    signer, algorithm = key(spec), _HASHES[digest]()
-    match _kind(signer):
-        case "ec":
-            return signer.sign(message, ec.ECDSA(algorithm))
-        case "rsa":
-            return signer.sign(message, padding.PKCS1v15(), algorithm)
-        case "dsa":
-            return signer.sign(message, algorithm)
-    return signer.sign(message)
 
 
 def _signed(tbs, algorithm, signature):
     return der.sequence(tbs, algorithm, der.bit_string(signature))
-
-
-def _pem(label, content):
-    text = base64.encodebytes(content).decode().replace("\n", "")
-    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
-    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
 
 
 def days(count):
@@ -122,7 +26,8 @@ _serials = iter(range(0x1000, 0x100000))
 class Cert:
     """A certificate, self-signed without an `issuer`.
 
-    `signer` and `issuer_name` override the issuer's key and name.  `valid` is the validity
+    `signer` and `issuer_name` override the issuer's key and name, and `outer_digest` the hash
+    function of the signature algorithm outside of what is signed.  `valid` is the validity
     period in days from now.
     """
 
@@ -136,6 +41,7 @@ class Cert:
         version=3,
         valid=(-10, 30),
         digest="sha256",
+        outer_digest=None,
         signer=None,
         issuer_name=None,
         serial=None,
@@ -147,13 +53,14 @@ class Cert:
         self.version = version
         self.valid = valid
         self.digest = digest
+        self.outer_digest = outer_digest or digest
         self.signer = signer or self.issuer.key
         self.issuer_name = self.issuer.subject if issuer_name is None else issuer_name
         self.serial = next(_serials) if serial is None else serial
 
     @functools.cached_property
     def der(self):
-        algorithm = _algorithm(self.signer, self.digest)
+        algorithm = keys.algorithm(self.signer, self.digest)
         start, end = self.valid
         fields = [
             der.integer(self.serial),
@@ -161,18 +68,19 @@ class Cert:
             names.dn(self.issuer_name),
             der.sequence(der.time(NOW + days(start)), der.time(NOW + days(end))),
             names.dn(self.subject),
-            spki(self.key),
+            keys.spki(self.key),
         ]
         if self.version > 1:
             fields.insert(0, der.explicit(0, der.integer(self.version - 1)))
         if self.extensions:
             fields.append(der.explicit(3, _extensions(self.extensions)))
         tbs = der.sequence(*fields)
-        return _signed(tbs, algorithm, _sign(self.signer, self.digest, tbs))
+        outer = keys.algorithm(self.signer, self.outer_digest)
+        return _signed(tbs, outer, keys.sign(self.signer, self.digest, tbs))
 
     @property
     def pem(self):
-        return _pem("CERTIFICATE", self.der)
+        return der.pem("CERTIFICATE", self.der)
 
     @property
     def sha256(self):
@@ -190,11 +98,11 @@ def _extensions(extensions):
 
 def ski(key_spec, critical=False):
     """Return a function that makes the extension, so that no key is generated yet."""
-    return lambda: names.subject_key_identifier(key_identifier(key_spec), critical)
+    return lambda: names.subject_key_identifier(keys.identifier(key_spec), critical)
 
 
 def aki(key_spec, critical=False):
-    return lambda: names.authority_key_identifier(key_identifier(key_spec), critical)
+    return lambda: names.authority_key_identifier(keys.identifier(key_spec), critical)
 
 
 _SLOTS = ("bc", "ku", "eku", "san", "nc", "ski", "aki")
@@ -286,7 +194,7 @@ class Crl:
 
     @functools.cached_property
     def der(self):
-        algorithm = _algorithm(self.signer, self.digest)
+        algorithm = keys.algorithm(self.signer, self.digest)
         fields = [algorithm, names.dn(self.issuer.subject), der.time(NOW + days(self.this))]
         if self.until is not None:
             fields.append(der.time(NOW + days(self.until)))
@@ -302,8 +210,8 @@ class Crl:
             if extensions:
                 fields.append(der.explicit(0, _extensions(extensions)))
         tbs = der.sequence(*fields)
-        return _signed(tbs, algorithm, _sign(self.signer, self.digest, tbs))
+        return _signed(tbs, algorithm, keys.sign(self.signer, self.digest, tbs))
 
     @property
     def pem(self):
-        return _pem("X509 CRL", self.der)
+        return der.pem("X509 CRL", self.der)

@@ -42,6 +42,11 @@ class Row:
     by_verify    take OpenSSL's result from `openssl verify` instead of `ssl`
     verify_options
                  more options for `openssl verify`
+    tls12        the peer has no TLS 1.3
+    connection   the result of a handshake, if it is not that of a verify call
+    says         a text that each sentence of tlsmith about the refusal contains
+    connection_says
+                 the same for handshakes, if their sentences differ
     """
 
     name: str
@@ -69,11 +74,17 @@ class Row:
     handshake: bool = True
     by_verify: bool = False
     verify_options: tuple = ()
+    tls12: bool = False
+    connection: str | None = None
+    says: str = ""
+    connection_says: str | None = None
 
     def __post_init__(self):
         unknown = set() if self.openssl == OK else set(self.openssl.split()) - CODES.keys()
         assert not unknown, f"{self.name}: OpenSSL has no code {unknown}"
         accepted = {result == OK for result in self.expected().values()}
+        if self.connection is not None:
+            accepted.add(self.connection == OK)
         is_different = accepted != {self.openssl == OK}
         assert is_different == bool(self.differs), (
             f"{self.name}: `differs` must say why, if and only if OpenSSL's result differs"
@@ -98,25 +109,35 @@ def check(row, driver, folder):
     """Run every verifier on a row and assert each result."""
     files = verifiers.Files(row, folder)
     wanted = row.expected()
-    results = []
+    calls, connections = [], []
     if "c" in wanted:
-        results.append(("tlsmith_ctx_verify", wanted["c"], verifiers.c_verify(row, files, driver)))
+        result = verifiers.c_verify(row, files, driver)
+        calls.append(("tlsmith_ctx_verify", wanted["c"], result))
         if row.handshake:
             result = verifiers.c_connection(row, files, driver)
-            results.append(("C connection", wanted["c"], result))
+            connections.append(("C connection", wanted["c"], result))
     if "native" in wanted:
-        results.append(("Trust.verify", wanted["native"], verifiers.native_verify(row)))
+        calls.append(("Trust.verify", wanted["native"], verifiers.native_verify(row)))
         if row.handshake:
             result = verifiers.native_connection(row, files)
-            results.append(("Python connection", wanted["native"], result))
+            connections.append(("Python connection", wanted["native"], result))
     if "ssl" in wanted and row.handshake:
-        results.append(("tlsmith.ssl", wanted["ssl"], verifiers.tlsmith_ssl(row, files)))
+        connections.append(("tlsmith.ssl", wanted["ssl"], verifiers.tlsmith_ssl(row, files)))
+    connections = [(name, row.connection or want, result) for name, want, result in connections]
     if row.handshake and not row.by_verify:
-        results.append(("ssl", row.openssl, verifiers.standard_ssl(row, files)))
+        openssl = ("ssl", row.openssl, verifiers.standard_ssl(row, files))
     else:
-        results.append(("openssl verify", row.openssl, verifiers.openssl_verify(row, files)))
+        openssl = ("openssl verify", row.openssl, verifiers.openssl_verify(row, files))
+    results = [*calls, *connections, openssl]
     wrong = [name for name, want, result in results if not result.is_(want)]
     wrong += disagreements(row, {name: (want, result) for name, want, result in results})
+    connection_says = row.says if row.connection_says is None else row.connection_says
+    for outcomes, says in (calls, row.says), (connections, connection_says):
+        wrong += [
+            f"the sentence of {name}, which should contain {says!r}"
+            for name, want, result in outcomes
+            if want != OK and says not in result.sentence
+        ]
     assert not wrong, "\n".join(
         [f"{row.name} (RFC {row.rfc}): wrong in {', '.join(wrong)}"]
         + [f"  {name}: {result}, expected {want}" for name, want, result in results]

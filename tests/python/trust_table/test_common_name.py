@@ -104,9 +104,24 @@ BESIDE_ALTERNATIVES = [
     refused("common_name_beside_email_address", "6125, 6.4.4",
             *named(f"CN={HOST}", san=names.subject_alt_name(names.email("a@example.com"))),
             "name_mismatch", OK, OTHER_NAMES),
-    refused("common_name_beside_empty_alternatives", "6125, 6.4.4",
-            *named(f"CN={HOST}", san=names.subject_alt_name()),
-            "name_mismatch", OK, OTHER_NAMES),
+]
+
+# An empty extension names nobody else.
+EMPTY = names.subject_alt_name()
+BESIDE_NOTHING = [
+    accepted("common_name_beside_empty_alternatives", "6125, 6.4.4",
+             *named(f"CN={HOST}", san=EMPTY)),
+    accepted("permitted_common_name_beside_empty_alternatives", "5280, 4.2.1.10",
+             *named(f"CN={HOST}", san=EMPTY, nc=permit(EXAMPLE))),
+    refused("other_common_name_beside_empty_alternatives", "6125, 6.4.4",
+            *named("CN=evil.test", san=EMPTY), "name_mismatch", "HOSTNAME_MISMATCH",
+            says="names no host (its subjectAltName is empty)"),
+    refused("excluded_common_name_beside_empty_alternatives", "5280, 4.2.1.10",
+            *named("CN=evil.test", san=EMPTY, nc=exclude(names.dns("evil.test"))),
+            ESCAPES, "EXCLUDED_VIOLATION", host="evil.test"),
+    refused("common_name_is_an_address_beside_empty_alternatives", "6125, 6.4.4",
+            *named("CN=127.0.0.1", san=EMPTY), "name_mismatch", "IP_ADDRESS_MISMATCH",
+            host="127.0.0.1"),
 ]
 
 CONSTRAINTS = [
@@ -156,6 +171,6 @@ CONSTRAINTS = [
 # fmt: on
 
 
-@table(*NAMES, *BESIDE_ALTERNATIVES, *CONSTRAINTS)
+@table(*NAMES, *BESIDE_ALTERNATIVES, *BESIDE_NOTHING, *CONSTRAINTS)
 def test_common_name(row, driver, tmp_path):
     check(row, driver, tmp_path)

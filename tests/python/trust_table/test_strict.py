@@ -60,6 +60,8 @@ CASES = [
      "EMPTY_SUBJECT_SAN_NOT_CRITICAL"),
     ("path_length_of_leaf", "5280, 4.2.1.9", *of(bc=names.basic_constraints(False, 0)),
      "PATHLEN_INVALID_FOR_NON_CA"),
+    ("path_length_of_root_without_key_usage", "5280, 4.2.1.9",
+     *below(bc=names.basic_constraints(True, 0), ku=None), "PATHLEN_WITHOUT_KU_KEY_CERT_SIGN"),
     ("keycertsign_of_leaf", "5280, 4.2.1.3",
      *of(ku=names.key_usage("digitalSignature", "keyCertSign")),
      "KU_KEY_CERT_SIGN_INVALID_FOR_NON_CA"),
@@ -71,7 +73,7 @@ CASES = [
 
 def strict(name, rfc, chain, trust, openssl, **options):
     tlsmith = {OK: OK, UNKNOWN: "unsupported_extension"}.get(openssl, "malformed")
-    flags = {"flags": STRICT, "bindings": ("ssl",)}
+    flags = {"flags": STRICT, "bindings": ("c", "ssl")}
     return Row(name, rfc, chain, trust, tlsmith, openssl, **flags, **options)
 
 
@@ -87,6 +89,16 @@ EMPTY_NAMES = strict(
     *of(san=names.subject_alt_name()),
     "EMPTY_SUBJECT_ALT_NAME",
     host=None,
+)
+
+
+NO_SUBJECT = strict(
+    "empty_subject_of_leaf_without_names",
+    "5280, 4.1.2.6",
+    *of(subject="", san=None),
+    "SUBJECT_NAME_EMPTY",
+    host=None,
+    says="its subject is empty (section 4.1.2.6)",
 )
 
 
@@ -108,6 +120,7 @@ SELF_SIGNED = [
     *(strict(*case) for case in CASES),
     *(relaxed(*case) for case in CASES),
     EMPTY_NAMES,
+    NO_SUBJECT,
     *SELF_SIGNED,
 )
 def test_strictness(row, driver, tmp_path):

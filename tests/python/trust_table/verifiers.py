@@ -5,6 +5,7 @@ it presents any certificate.
 """
 
 import functools
+import hashlib
 import re
 import socket
 import ssl
@@ -13,7 +14,7 @@ import subprocess
 import tlsmith
 import tlsmith.ssl
 
-from . import pki
+from . import keys, pki
 from .openssl import name_of
 
 OK = "accepted"
@@ -55,7 +56,7 @@ class Files:
         self.trust.write_text("".join(one.pem for one in row.trust))
         self.crls.write_text("".join(one.pem for one in row.crls or ()))
         self.key = folder / "key.pem"
-        self.key.write_bytes(pki.key_pem(row.chain[0].key))
+        self.key.write_text(keys.private_pem(row.chain[0].key))
         self.site = _site(folder)
 
 
@@ -63,7 +64,7 @@ def _site(folder):
     """Write the identity of a server that verifies a client; nothing verifies it."""
     site = pki.leaf(pki.root(subject="CN=Root of the site"))
     path = folder / "site.pem"
-    path.write_text(site.pem + pki.key_pem(site.key).decode())
+    path.write_text(site.pem + keys.private_pem(site.key))
     return path
 
 
@@ -80,7 +81,10 @@ class Peer:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         context.set_ciphers("ALL:@SECLEVEL=0")
+        if row.tls12:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(files.chain, files.key)
+        self.has_failed = False
         self._into, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._into, self._out, server_side=not is_client)
 
@@ -89,10 +93,21 @@ class Peer:
         self._into.write(data)
         try:
             self._tls.do_handshake()
-        except ssl.SSLError:
-            # It needs more data, or the handshake failed, which the verifier reports.
+        except ssl.SSLWantReadError:
             pass
+        except ssl.SSLError:
+            # The verifier reports why, if there is an alert.
+            self.has_failed = True
         return self._out.read()
+
+
+def _assert_peer(shown, row):
+    """Assert that a program learns which certificate was accepted."""
+    assert shown == row.chain[0].sha256, f"{row.name}: the peer's certificate is {shown}"
+
+
+def _sha256(der):
+    return der and hashlib.sha256(der).hexdigest()
 
 
 def _shake_hands(step, peer, is_client):
@@ -131,8 +146,13 @@ def _ssl_context(module, row, files):
     else:
         context.load_cert_chain(files.site)
         context.verify_mode = module.CERT_REQUIRED
-    if row.insecure:
+    if row.insecure and is_client:
         context.check_hostname, context.verify_mode = False, module.CERT_NONE
+    elif row.insecure:
+        # It asks for no certificate that it does not verify: trusting that one comes nearest.
+        context.load_verify_locations(files.chain)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.set_ciphers("ALL:@SECLEVEL=0")
     if row.trust:
         context.load_verify_locations(files.trust)
     context.verify_flags |= row.flags
@@ -158,12 +178,14 @@ def _ssl_handshake(context, row, files):
         return True, out.read()
 
     _shake_hands(step, Peer(row, files), is_client)
+    return verifier
 
 
 def openssl_verify(row, files):
-    """Run `openssl verify`."""
-    command = ["openssl", "verify", "-auth_level", "2"]
-    command += ["-CAfile", files.trust, "-untrusted", files.chain]
+    """Run `openssl verify`, where nothing is verified with the certificate as trust."""
+    trust = files.chain if row.insecure else files.trust
+    command = ["openssl", "verify", "-auth_level", "2", "-CAfile", trust]
+    command += ["-untrusted", files.chain]
     command += ["-no-CApath", "-no-CAstore"]
     if row.purpose is None:
         command += ["-purpose", f"ssl{row.usage}"]
@@ -186,7 +208,7 @@ def openssl_verify(row, files):
 # tlsmith.ssl.
 
 
-def tlsmith_ssl(row, files):
+def tlsmith_ssl(row, files, ciphers=None):
     try:
         if row.pinned:
             # `ssl` has no pins, so the context comes from a native client.
@@ -195,7 +217,10 @@ def tlsmith_ssl(row, files):
             context = client.ssl_context()
         else:
             context = _ssl_context(tlsmith.ssl, row, files)
-        _ssl_handshake(context, row, files)
+        if ciphers is not None:
+            context.set_ciphers(ciphers)
+        verifier = _ssl_handshake(context, row, files)
+        _assert_peer(_sha256(verifier.getpeercert(True)), row)
     except ssl.SSLError as error:
         cause = error.__cause__
         return _native_result(cause) if cause else Result("failed", str(error))
@@ -277,6 +302,7 @@ def native_connection(row, files):
         return True, verifier.data_to_send()
 
     _shake_hands(step, Peer(row, files), is_client)
+    _assert_peer(verifier.peer.sha256.hex(), row)
 
 
 # C.
@@ -300,6 +326,7 @@ _STATUSES = {
     -32: ["name_mismatch"],
     -33: ["expired", "not_yet_valid"],
     -34: ["revoked", "unknown_revocation"],
+    -35: ["missing"],
     -36: ["pin_mismatch"],
     -41: ["not_loaded"],
 }
@@ -328,10 +355,15 @@ def c_connection(row, files, driver):
         action = "connect" if is_client else "accept"
         with driver.start(action, theirs, **settings) as process:
             theirs.close()
-            peer = Peer(row, files)
-            _converse(ours, peer, is_client)
-            output, _ = process.communicate(timeout=PATIENCE)
-    return _c_result(output, files)
+            try:
+                _converse(ours, Peer(row, files), is_client)
+                output, _ = process.communicate(timeout=PATIENCE)
+            finally:
+                process.kill()
+    result = _c_result(output, files)
+    if result.is_(OK):
+        _assert_peer(output.splitlines()[1], row)
+    return result
 
 
 def _converse(sock, peer, peer_waits):
@@ -339,8 +371,9 @@ def _converse(sock, peer, peer_waits):
     try:
         if not peer_waits:
             sock.sendall(peer.answer())
-        while data := sock.recv(65536):
+        while not peer.has_failed and (data := sock.recv(65536)):
             sock.sendall(peer.answer(data))
+        sock.shutdown(socket.SHUT_WR)
     except ConnectionError:
         # The driver may exit before it reads the last reply.
         pass
@@ -358,6 +391,8 @@ def _c_settings(row, files):
         settings["crls"] = files.crls
     if row.common_name:
         settings["common_name"] = 1
+    if row.flags & ssl.VERIFY_X509_STRICT:
+        settings["strict"] = 1
     return settings
 
 

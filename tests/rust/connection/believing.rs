@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tlsmith::{
     CertOptions, CertificateProblem, ClientAuth, Context, CrlOptions, Error, Identity, Now,
-    RevocationRules, Revoked, Status, gen_ca, gen_crl, issue_cert,
+    RevocationReason, RevocationRules, Revoked, Status, gen_ca, gen_crl, issue_cert, self_signed,
 };
 
 use crate::support::*;
@@ -158,6 +158,56 @@ fn revocation_is_as_strict_as_the_rules() {
 }
 
 #[test]
+fn a_refusal_tells_when_the_issuer_revoked_and_not_a_ca_of_its_name() {
+    let named = || {
+        let options = CertOptions {
+            common_name: Some("Twin".to_owned()),
+            ..CertOptions::default()
+        };
+        gen_ca(&options).unwrap()
+    };
+    let (issuer, twin) = (named(), named());
+    let site = issue_cert(&issuer, &names(&["localhost"]), &CertOptions::default()).unwrap();
+    let crl = |ca: &Identity, days: i64, reason| {
+        let entry = Revoked {
+            serial: site.certificate().serial().to_owned(),
+            time: Some(now() - days * DAY),
+            reason: Some(reason),
+        };
+        gen_crl(ca, &[entry], &CrlOptions::default()).unwrap()
+    };
+    let of_issuer = crl(&issuer, 2, RevocationReason::KeyCompromise);
+    let of_twin = crl(&twin, 1, RevocationReason::Superseded);
+    for crls in [[&of_issuer, &of_twin], [&of_twin, &of_issuer]] {
+        let client = Context::new();
+        for root in [&twin, &issuer] {
+            client.add_root(root.certificate()).unwrap();
+        }
+        for crl in crls {
+            client.add_crl(crl).unwrap();
+        }
+        let error = refusal(&client, &server_context(&site))
+            .unwrap()
+            .to_string();
+        assert!(error.ends_with("(keyCompromise)"), "{error}");
+    }
+    // A certificate that is trusted itself needs no CRL, and another CA's says nothing.
+    let client = Context::new();
+    client.trust_end_entity(site.certificate()).unwrap();
+    for root in [&twin, &issuer] {
+        client.add_root(root.certificate()).unwrap();
+    }
+    client.add_crl(&of_twin).unwrap();
+    assert!(refusal(&client, &server_context(&site)).is_none());
+    let client = Context::new();
+    client.trust_end_entity(site.certificate()).unwrap();
+    client.add_root(issuer.certificate()).unwrap();
+    client.add_crl(&of_issuer).unwrap();
+    let got = problem(refusal(&client, &server_context(&site)));
+    assert_eq!(got, Some(CertificateProblem::Revoked));
+}
+
+#[test]
 fn who_leaves_the_systems_roots_believes_nobody_else() {
     let client = Context::new();
     client.leave_system_roots().unwrap();
@@ -202,6 +252,43 @@ fn an_end_entity_is_trusted_for_its_own_names_while_it_is_valid() {
     client.trust_end_entity(old.certificate()).unwrap();
     let got = problem(refusal(&client, &server_context(&old)));
     assert_eq!(got, Some(CertificateProblem::Expired));
+}
+
+#[test]
+fn a_file_to_trust_holds_one_certificate_and_a_file_of_roots_any_number() {
+    let new = || self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
+    let devices = [new(), new()];
+    let folder = tempfile::TempDir::new().unwrap();
+    let text = devices.each_ref().map(Identity::cert_pem).concat();
+    let (one, both) = (
+        folder.path().join("one.pem"),
+        folder.path().join("both.pem"),
+    );
+    std::fs::write(&one, devices[0].cert_pem()).unwrap();
+    std::fs::write(&both, text).unwrap();
+    let context = Context::new();
+    let refused = context.trust_certificate(both.to_str().unwrap());
+    assert_fails(
+        refused,
+        Status::Parse,
+        "holds 2 certificates, and each of them",
+    );
+    let accepts = |context: &Context, device: &Identity| {
+        let (client, server) = pair(context, &server_context(device), "localhost");
+        shake_hands(&client, &server).0.is_ok()
+    };
+    let context = Context::new();
+    context.trust_certificate(one.to_str().unwrap()).unwrap();
+    assert_eq!(
+        devices.each_ref().map(|one| accepts(&context, one)),
+        [true, false]
+    );
+    let context = Context::new();
+    context.add_roots(&both).unwrap();
+    assert_eq!(
+        devices.each_ref().map(|one| accepts(&context, one)),
+        [true, true]
+    );
 }
 
 #[test]

@@ -4,16 +4,21 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
 use tlsmith::{
-    CertOptions, Choose, Connection, Context, Error, Hello, MemoryTransport, Status, Version,
+    CertOptions, ClientHello, Connection, Context, Error, HelloCallback, MemoryTransport,
+    Selection, Status, Version,
 };
 
 use crate::support::*;
 
 /// A client and a server of `context` whose client `choose` looks at.
-fn choosing_pair(client: &Context, context: &Context, choose: Choose) -> (Connection, Connection) {
+fn choosing_pair(
+    client: &Context,
+    context: &Context,
+    choose: HelloCallback,
+) -> (Connection, Connection) {
     let (near, far) = UnixStream::pair().unwrap();
     let client = Connection::client(client, Some("localhost"), transport(near)).unwrap();
-    let server = Connection::server_choosing(context, choose, transport(far)).unwrap();
+    let server = Connection::server_with_hello(context, choose, transport(far)).unwrap();
     client.set_timeout(PATIENCE);
     server.set_timeout(PATIENCE);
     (client, server)
@@ -31,10 +36,12 @@ fn one_connection_chooses_without_the_context_knowing() {
             } else {
                 "1.3"
             };
-            let choose: Choose = Arc::new(move |hello| {
+            let choose: HelloCallback = Arc::new(move |hello| {
                 assert_eq!(hello.server_name.as_deref(), Some("localhost"));
                 assert_eq!(hello.versions(), [name]);
-                Ok(choice.clone())
+                Ok(choice
+                    .clone()
+                    .map_or_else(Selection::default, Selection::from))
             });
             let client = only(client_context(), version);
             let (client, server) = choosing_pair(&client, &context, choose);
@@ -55,12 +62,12 @@ fn one_connection_chooses_without_the_context_knowing() {
 #[test]
 fn the_context_is_only_looked_at_when_nobody_else_is_chosen() {
     let chosen = server_context(localhost());
-    let choose: Choose = Arc::new(move |_| Ok(Some(chosen.clone())));
+    let choose: HelloCallback = Arc::new(move |_| Ok(chosen.clone().into()));
     let (client, server) = choosing_pair(&client_context(), &Context::new(), choose);
     let (ours, theirs) = shake_hands(&client, &server);
     ours.unwrap();
     theirs.unwrap();
-    let nobody: Choose = Arc::new(|_| Ok(None));
+    let nobody: HelloCallback = Arc::new(|_| Ok(Selection::default()));
     let (client, server) = choosing_pair(&client_context(), &Context::new(), nobody);
     let (ours, theirs) = shake_hands(&client, &server);
     assert_fails(theirs, Status::State, "a server needs a certificate");
@@ -71,12 +78,12 @@ fn the_context_is_only_looked_at_when_nobody_else_is_chosen() {
 fn the_client_hears_the_alert_that_the_chooser_says() {
     for number in [40, 49, 112, 121] {
         let context = server_context(localhost());
-        let choose: Choose = Arc::new(move |_| {
+        let choose: HelloCallback = Arc::new(move |_| {
             let sentence = format!("refused with {number}");
             Err(Error::from_alert(Status::NoCommon, number, sentence))
         });
         let by_context = server_context(localhost());
-        by_context.set_choose(choose.clone()).unwrap();
+        by_context.set_hello(choose.clone()).unwrap();
         for (client, server) in [
             choosing_pair(&client_context(), &context, choose),
             pair(&client_context(), &by_context, "localhost"),
@@ -98,16 +105,16 @@ fn the_client_hears_the_alert_that_the_chooser_says() {
 }
 
 /// What a server hears of a client whose first flight `change` has changed.
-fn heard(client: &Context, change: impl Fn(&mut Vec<u8>)) -> Hello {
+pub(crate) fn heard(client: &Context, change: impl Fn(&mut Vec<u8>)) -> ClientHello {
     let client = Connection::client(client, Some("localhost"), MemoryTransport).unwrap();
-    let told = Arc::<Mutex<Option<Hello>>>::default();
+    let told = Arc::<Mutex<Option<ClientHello>>>::default();
     let tell = told.clone();
-    let choose: Choose = Arc::new(move |hello| {
+    let choose: HelloCallback = Arc::new(move |hello| {
         *tell.lock().unwrap() = Some(hello.clone());
-        Ok(None)
+        Ok(Selection::default())
     });
     let context = server_context(localhost());
-    let server = Connection::server_choosing(&context, choose, MemoryTransport).unwrap();
+    let server = Connection::server_with_hello(&context, choose, MemoryTransport).unwrap();
     assert_eq!(client.handshake().unwrap_err().status(), Status::WantRead);
     let mut flight = vec![0; client.undrained().unwrap()];
     client.drain(&mut flight).unwrap();
@@ -120,7 +127,7 @@ fn heard(client: &Context, change: impl Fn(&mut Vec<u8>)) -> Hello {
 
 #[test]
 fn a_hello_has_what_the_client_offers_by_name() {
-    let client = client_context();
+    let client = only(client_context(), Version::Tls13);
     client
         .set_ciphers(&["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"])
         .unwrap();
@@ -137,7 +144,7 @@ fn a_hello_has_what_the_client_offers_by_name() {
         ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"]
     );
     assert_eq!(hello.groups(), ["secp384r1", "x25519"]);
-    assert_eq!(hello.alpn, ["h2", "http/1.1"]);
+    assert_eq!(hello.alpn, [&b"h2"[..], b"http/1.1"]);
     let schemes = &hello.signature_schemes();
     for name in ["ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256", "ed25519"] {
         assert!(schemes.iter().any(|scheme| scheme == name), "{schemes:?}");

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tlsmith::{Connection, Context, MemoryTransport, Status, Version};
+use tlsmith::{Connection, Context, MemoryTransport, Selection, Status, Version};
 
 use crate::support::*;
 
@@ -100,7 +100,9 @@ fn fallback(message: &[u8]) -> Vec<u8> {
 }
 
 pub fn inspecting(context: &Context) -> Context {
-    context.set_choose(Arc::new(|_| Ok(None))).unwrap();
+    context
+        .set_hello(Arc::new(|_| Ok(Selection::default())))
+        .unwrap();
     context.clone()
 }
 

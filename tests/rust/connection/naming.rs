@@ -5,8 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, mpsc};
 
 use tlsmith::{
-    CertOptions, Choose, ClientAuth, Connection, Context, Error, KeyType, MemoryTransport, Status,
-    Version, self_signed,
+    CertOptions, ClientAuth, Connection, Context, Error, HelloCallback, KeyType, MemoryTransport,
+    Selection, Status, Version, self_signed,
 };
 
 use crate::support::*;
@@ -110,7 +110,9 @@ fn server_prefers_a_curve_among_the_groups_whichever_curve_it_is() {
     for server in &servers {
         server.use_identity(&second).unwrap();
     }
-    servers[1].set_choose(Arc::new(|_| Ok(None))).unwrap();
+    servers[1]
+        .set_hello(Arc::new(|_| Ok(Selection::default())))
+        .unwrap();
     for (groups, expected) in [
         (&["secp384r1"][..], "ecdsa-p384"),
         (&["x25519"], "ecdsa-p256"),
@@ -164,13 +166,14 @@ fn of_the_keys_for_one_name_the_client_gets_one_that_it_can_check() {
         let identity = issue(&["localhost"], &with_key(kind));
         server.use_identity(&identity).unwrap();
     }
-    for (cipher, expected) in [
-        ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "rsa-2048"),
-        ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ed448"),
+    let (old, new) = (Version::Tls12, Version::Tls13);
+    for (version, cipher, expected) in [
+        (old, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "rsa-2048"),
+        (old, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ed448"),
         // In TLS 1.3 suites say nothing about keys: the first one.
-        ("TLS_AES_128_GCM_SHA256", "ed448"),
+        (new, "TLS_AES_128_GCM_SHA256", "ed448"),
     ] {
-        let client = client_context();
+        let client = only(client_context(), version);
         client.set_ciphers(&[cipher]).unwrap();
         let (client, _) = meet(&client, &server, "localhost");
         assert_eq!(client.peer_chain()[0].key_type(), expected);
@@ -185,7 +188,7 @@ fn a_name_is_worth_less_than_a_key_that_the_client_can_check() {
     server.use_identity(&identity).unwrap();
     let identity = issue(&["other.example"], &with_key(KeyType::Rsa2048));
     server.use_identity(&identity).unwrap();
-    let client = client_context();
+    let client = only(client_context(), Version::Tls12);
     let rsa = ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"];
     client.set_ciphers(&rsa).unwrap();
     let (client, server) = pair(&client, &server, "localhost");
@@ -236,12 +239,12 @@ fn a_chooser_sees_what_the_client_says_and_chooses_who_answers() {
     other.set_alpn(&["h2"]).unwrap();
     let (seen, heard) = mpsc::channel();
     let server = server_context(localhost());
-    let choose: Choose = Arc::new(move |hello| {
+    let choose: HelloCallback = Arc::new(move |hello| {
         seen.send(hello.clone()).unwrap();
         let is_other = hello.server_name.as_deref() == Some("b.example");
-        Ok(is_other.then(|| other.clone()))
+        Ok(is_other.then(|| other.clone()).into())
     });
-    server.set_choose(choose).unwrap();
+    server.set_hello(choose).unwrap();
     for version in BOTH_VERSIONS {
         for (name, said, alpn, chosen) in [
             (
@@ -258,7 +261,8 @@ fn a_chooser_sees_what_the_client_says_and_chooses_who_answers() {
             let (client, server) = meet(&client, &server, name);
             let hello = heard.recv().unwrap();
             assert_eq!(hello.server_name.as_deref(), said);
-            assert_eq!(hello.alpn, alpn);
+            let offered = hello.alpn.iter().map(|name| str::from_utf8(name).unwrap());
+            assert_eq!(offered.collect::<Vec<_>>(), alpn);
             assert_eq!(client.agreed().unwrap().alpn.as_deref(), chosen);
             assert_eq!(server.server_name(), said);
             assert!(heard.try_recv().is_err(), "it is asked once");
@@ -275,11 +279,11 @@ fn sessions_are_resumed_by_the_context_that_a_chooser_chooses_and_by_no_other() 
     closed.add_root(ca().certificate()).unwrap();
     closed.set_client_auth(ClientAuth::Required).unwrap();
     let server = server_context(&site);
-    let choose: Choose = Arc::new(move |hello| match hello.server_name.as_deref() {
-        Some("closed.example") => Ok(Some(closed.clone())),
-        _ => Ok(Some(open.clone())),
+    let choose: HelloCallback = Arc::new(move |hello| match hello.server_name.as_deref() {
+        Some("closed.example") => Ok(closed.clone().into()),
+        _ => Ok(open.clone().into()),
     });
-    server.set_choose(choose).unwrap();
+    server.set_hello(choose).unwrap();
     for version in BOTH_VERSIONS {
         let client = only(client_context(), version);
         client.use_identity(&user).unwrap();
@@ -298,21 +302,21 @@ fn sessions_are_resumed_by_the_context_that_a_chooser_chooses_and_by_no_other() 
 
 #[test]
 fn what_a_chooser_fails_with_is_the_error_and_the_client_hears_an_alert() {
-    let refusing: Choose = Arc::new(|hello| {
+    let refusing: HelloCallback = Arc::new(|hello| {
         let name = hello.server_name.clone().unwrap_or_default();
         Err(Error::new(
             Status::Argument,
             format!("nobody serves {name}"),
         ))
     });
-    let unusable: Choose = Arc::new(|_| Ok(Some(Context::new())));
+    let unusable: HelloCallback = Arc::new(|_| Ok(Context::new().into()));
     let expectations = [
         (refusing, Status::Argument, "nobody serves localhost", 112),
         (unusable, Status::State, "a server needs a certificate", 80),
     ];
     for (choose, status, words, alert) in expectations {
         let server = server_context(localhost());
-        server.set_choose(choose).unwrap();
+        server.set_hello(choose).unwrap();
         let (client, server) = pair(&client_context(), &server, "localhost");
         let (ours, theirs) = shake_hands(&client, &server);
         assert_fails(theirs, status, words);
@@ -345,9 +349,9 @@ fn a_hello_that_comes_byte_by_byte_is_heard_all_the_same() {
 
 #[test]
 fn what_is_no_hello_is_refused_before_anybody_chooses() {
-    let choose: Choose = Arc::new(|_| panic!("there is nothing to choose by"));
+    let choose: HelloCallback = Arc::new(|_| panic!("there is nothing to choose by"));
     let server = server_context(localhost());
-    server.set_choose(choose).unwrap();
+    server.set_hello(choose).unwrap();
     let alert = [21, 3, 3, 0, 2, 2, 10];
     for (words, expected) in [
         (&b"GET / HTTP/1.1\r\n\r\n"[..], &[][..]),

@@ -4,8 +4,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use tlsmith::{
-    CertOptions, CertificateProblem, ClientAuth, Connection, Context, CrlOptions, Error, Identity,
-    Judge, Session, Status, Usage, Version, gen_ca, gen_crl,
+    CertOptions, CertificateProblem, ClientAuth, Connection, ConnectionOptions, Context,
+    CrlOptions, Error, Identity, Judge, Session, Status, Usage, Version, gen_ca, gen_crl,
 };
 
 use crate::support::*;
@@ -429,9 +429,11 @@ fn a_server_in_use_keeps_its_sessions_and_goes_on() {
 }
 
 /// Whether a connection in this session is resumed.
-fn resumes_in(session: &Session, server: &Context, name: &str) -> bool {
+fn resumes_in(client: &Context, session: &Session, server: &Context, name: &str) -> bool {
     let (near, far) = UnixStream::pair().unwrap();
-    let ours = Connection::client_in(session, Some(name), transport(near)).unwrap();
+    let mut options = ConnectionOptions::new();
+    options.set_session(session);
+    let ours = Connection::client_with(client, &options, Some(name), transport(near)).unwrap();
     let theirs = Connection::server(server, transport(far)).unwrap();
     ours.set_timeout(PATIENCE);
     theirs.set_timeout(PATIENCE);
@@ -450,25 +452,26 @@ fn a_session_of_the_application_is_resumed_apart_from_those_of_the_context() {
         let session = Session::new(&client).unwrap();
         assert_eq!(session.lifetimes(), []);
         assert!(!resumes(&client, &server));
-        assert!(!resumes_in(&session, &server, "localhost"));
+        assert!(!resumes_in(&client, &session, &server, "localhost"));
         let tickets = if version == Version::Tls13 { 2 } else { 1 };
         assert_eq!(session.lifetimes().len(), tickets);
         // More often than there were tickets.
         for _ in 0..4 {
-            assert!(resumes_in(&session, &server, "localhost"));
+            assert!(resumes_in(&client, &session, &server, "localhost"));
         }
         assert!(session.lifetimes().iter().all(|seconds| *seconds > 3_600));
         assert!(!resumes_in(
+            &client,
             &Session::new(&client).unwrap(),
             &server,
             "localhost"
         ));
         assert!(
-            !resumes_in(&session, &server, "127.0.0.1"),
+            !resumes_in(&client, &session, &server, "127.0.0.1"),
             "another server"
         );
         assert!(
-            !resumes_in(&session, &server, "localhost"),
+            !resumes_in(&client, &session, &server, "localhost"),
             "which took its place"
         );
     }

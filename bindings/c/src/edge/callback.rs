@@ -3,11 +3,12 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 
-use tlsmith::{Context, Error, Result};
+use tlsmith::{Error, Result};
 
 use super::is_null;
 use crate::conn::tlsmith_conn;
-use crate::ctx::tlsmith_ctx;
+use crate::hello::tlsmith_hello;
+use crate::session::tlsmith_session;
 
 /// A function of C with what it gets as its first argument.
 #[derive(Clone, Copy)]
@@ -29,12 +30,23 @@ pub(crate) type ReadFn = unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -
 /// cbindgen:ignore
 pub(crate) type WriteFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> isize;
 /// cbindgen:ignore
+pub(crate) type ClockFn = unsafe extern "C" fn(*mut c_void) -> i64;
+/// cbindgen:ignore
 pub(crate) type VerifyFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, c_int) -> c_int;
 /// cbindgen:ignore
 pub(crate) type HelloFn =
-    unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut tlsmith_ctx;
+    unsafe extern "C" fn(*mut c_void, *mut tlsmith_conn, *const tlsmith_hello) -> c_int;
 /// cbindgen:ignore
-pub(crate) type KeylogFn = unsafe extern "C" fn(*mut c_void, *const c_char);
+pub(crate) type KeylogFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, *const c_char);
+/// cbindgen:ignore
+pub(crate) type SessionFn =
+    unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, *mut tlsmith_session);
+/// cbindgen:ignore
+pub(crate) type StorePutFn =
+    unsafe extern "C" fn(*mut c_void, *const c_void, usize, *const c_void, usize, u32) -> c_int;
+/// cbindgen:ignore
+pub(crate) type StoreTakeFn =
+    unsafe extern "C" fn(*mut c_void, *const c_void, usize, *mut c_void, usize) -> isize;
 /// cbindgen:ignore
 pub(crate) type SignFn =
     unsafe extern "C" fn(*mut c_void, u16, *const c_void, usize, *mut c_void, usize) -> isize;
@@ -73,6 +85,14 @@ impl Callback<WriteFn> {
     }
 }
 
+impl Callback<ClockFn> {
+    /// The time in seconds of the Unix epoch.
+    pub(crate) fn time(&self) -> i64 {
+        // SAFETY: see above.
+        unsafe { (self.function)(self.userdata) }
+    }
+}
+
 impl Callback<VerifyFn> {
     /// What it answers about the peer of `conn`, which may be NULL.
     pub(crate) fn judge(&self, conn: *const tlsmith_conn, status: c_int) -> c_int {
@@ -83,18 +103,61 @@ impl Callback<VerifyFn> {
 }
 
 impl Callback<HelloFn> {
-    /// The context that it chooses.
-    pub(crate) fn choose(&self, server_name: &CStr, alpn: &CStr) -> Option<Context> {
-        // SAFETY: see above; both strings live until it returns.
-        let chosen = unsafe { (self.function)(self.userdata, server_name.as_ptr(), alpn.as_ptr()) };
-        super::borrow(chosen).map(|chosen| chosen.context.clone())
+    /// What it answers about the ClientHello of `conn`.
+    pub(crate) fn inspect(&self, conn: *const tlsmith_conn, hello: &tlsmith_hello) -> c_int {
+        // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
+        // nobody may free it, and it keeps `hello`.  No function changes what is behind it
+        // without a lock.
+        unsafe { (self.function)(self.userdata, conn.cast_mut(), hello) }
+    }
+}
+
+impl Callback<SessionFn> {
+    /// Gives a session away that came on `conn`.
+    pub(crate) fn give(&self, conn: *const tlsmith_conn, session: *mut tlsmith_session) {
+        // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
+        // nobody may free it, and `session` is a new handle, which is the function's.
+        unsafe { (self.function)(self.userdata, conn, session) }
+    }
+}
+
+impl Callback<StorePutFn> {
+    /// Whether it keeps `value` under `key`.
+    pub(crate) fn put(&self, key: &[u8], value: &[u8], seconds: u32) -> bool {
+        let (key_at, value_at) = (key.as_ptr().cast(), value.as_ptr().cast());
+        let call = self.function;
+        // SAFETY: see above; there are as many bytes as it is told.
+        let status = unsafe {
+            call(
+                self.userdata,
+                key_at,
+                key.len(),
+                value_at,
+                value.len(),
+                seconds,
+            )
+        };
+        status == 0
+    }
+}
+
+impl Callback<StoreTakeFn> {
+    /// Puts the value of `key` at the front of `room`: its length, if there is one.
+    pub(crate) fn take(&self, key: &[u8], room: &mut [u8]) -> Option<usize> {
+        let (key_at, room_at) = (key.as_ptr().cast(), room.as_mut_ptr().cast());
+        let call = self.function;
+        // SAFETY: see above; there are as many bytes, and as much room that is ours alone,
+        // as it is told.
+        let count = unsafe { call(self.userdata, key_at, key.len(), room_at, room.len()) };
+        usize::try_from(count).ok().filter(|count| *count > 0)
     }
 }
 
 impl Callback<KeylogFn> {
-    pub(crate) fn log(&self, line: &CStr) {
-        // SAFETY: see above; the string lives until it returns.
-        unsafe { (self.function)(self.userdata, line.as_ptr()) }
+    pub(crate) fn log(&self, conn: *const tlsmith_conn, line: &CStr) {
+        // SAFETY: see above; `conn` is NULL or a handle that is at work on this thread, so
+        // that nobody may free it, and the string lives until it returns.
+        unsafe { (self.function)(self.userdata, conn, line.as_ptr()) }
     }
 }
 
@@ -133,8 +196,8 @@ impl Callback<LogFn> {
     }
 }
 
-/// A count, or what errno says.  A function that failed and left it at 0 gets
-/// the error that says the least.
+/// A count, or what errno says.  A function that failed and left it at 0 gets the error that says
+/// the least.
 fn counted(count: isize) -> io::Result<usize> {
     usize::try_from(count).map_err(|_| {
         let error = io::Error::last_os_error();

@@ -1,0 +1,97 @@
+//! Certificate revocation lists.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::time::Duration;
+
+use tlsmith::{Crl, CrlOptions, Result};
+
+use crate::edge::{self, Texts};
+use crate::identity::tlsmith_identity;
+
+/// A certificate revocation list.
+pub struct tlsmith_crl {
+    crl: Crl,
+    texts: Texts,
+}
+
+fn make(body: impl FnOnce() -> Result<Crl>) -> *mut tlsmith_crl {
+    edge::handle(edge::guard(|| {
+        Ok(tlsmith_crl {
+            crl: body()?,
+            texts: Texts::default(),
+        })
+    }))
+}
+
+/// Make a list of the certificates that a CA revokes (RFC 5280, section 5), signed by it.
+/// `serials` are serial numbers in hex separated by commas, each with a reason (section 5.3.1) or
+/// without: "0a1b,0c2d=keyCompromise"; NULL or "" revokes nothing.  It is valid for `days` from
+/// now, 0: 7.  Its thisUpdate is an hour ago.  TLSMITH_ERR_ISSUE if the CA may not.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_gen_crl(
+    ca: *const tlsmith_identity,
+    serials: *const c_char,
+    days: u32,
+) -> *mut tlsmith_crl {
+    make(|| {
+        let ca = edge::need(ca, "ca")?;
+        let serials = edge::text(serials, "serials")?.filter(|text| !text.is_empty());
+        let revoked = serials.into_iter().flat_map(|text| text.split(','));
+        let revoked = revoked.map(str::parse).collect::<Result<Vec<_>>>()?;
+        let options = CrlOptions {
+            lifetime: (days != 0).then(|| Duration::from_secs(u64::from(days) * 86_400)),
+            ..CrlOptions::default()
+        };
+        tlsmith::gen_crl(&ca.identity, &revoked, &options)
+    })
+}
+
+/// Load the first CRL of a file, PEM or DER.  Its signature is verified where it is used.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_crl_load(file: *const c_char) -> *mut tlsmith_crl {
+    make(|| Crl::load(edge::need_path(file, "file")?))
+}
+
+/// The same from `len` bytes of PEM text or DER.
+///
+/// cbindgen:postfix=TLSMITH_READS(1, 2)
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_crl_load_mem(pem: *const c_void, len: usize) -> *mut tlsmith_crl {
+    make(|| Crl::from_bytes(edge::bytes(pem, len, "pem")?))
+}
+
+/// Write it as PEM (mode 0644), in place of a file that exists.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_crl_save(crl: *const tlsmith_crl, file: *const c_char) -> c_int {
+    edge::status(edge::guard(|| {
+        let crl = &edge::need(crl, "crl")?.crl;
+        crl.save(edge::need_path(file, "file")?)
+    }))
+}
+
+/// Return its PEM; "" for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_crl_pem(crl: *const tlsmith_crl) -> *const c_char {
+    edge::string(crl, |crl| crl.texts.keep(crl.crl.pem()))
+}
+
+/// Return its DER, with the length in `len`, which may be NULL; NULL for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_crl_der(crl: *const tlsmith_crl, len: *mut usize) -> *const u8 {
+    edge::lent_bytes(edge::borrow(crl).map(|crl| crl.crl.der()), len)
+}
+
+/// Return every field and entry on a page, for people; "" for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_crl_text(crl: *const tlsmith_crl) -> *const c_char {
+    edge::string(crl, |crl| crl.texts.keep(crl.crl.text()))
+}
+
+/// Free it.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_crl_free(crl: *mut tlsmith_crl) {
+    edge::free(crl);
+}

@@ -1,0 +1,92 @@
+//! What stands in certificates and requests several times, as counted items: names and URLs.
+
+use std::ffi::{CString, c_char};
+use std::sync::OnceLock;
+
+use tlsmith::{AlternativeName, NameType};
+
+use crate::edge;
+
+/// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add some:
+/// treat an unknown one as TLSMITH_NAME_OTHER.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub enum tlsmith_name_type {
+    /// every other type, and values that their type does not permit
+    TLSMITH_NAME_OTHER = 0,
+    /// a host name, perhaps with a wildcard
+    TLSMITH_NAME_DNS = 1,
+    /// an IPv4 or IPv6 address
+    TLSMITH_NAME_IP = 2,
+    /// an e-mail address
+    TLSMITH_NAME_EMAIL = 3,
+    /// a URI
+    TLSMITH_NAME_URI = 4,
+    /// a user principal name of Active Directory
+    TLSMITH_NAME_UPN = 5,
+    /// a distinguished name (RFC 4514)
+    TLSMITH_NAME_DIRECTORY = 6,
+    /// an object identifier in dots
+    TLSMITH_NAME_REGISTERED_ID = 7,
+}
+
+impl From<NameType> for tlsmith_name_type {
+    fn from(name_type: NameType) -> Self {
+        match name_type {
+            NameType::Dns => Self::TLSMITH_NAME_DNS,
+            NameType::Ip => Self::TLSMITH_NAME_IP,
+            NameType::Email => Self::TLSMITH_NAME_EMAIL,
+            NameType::Uri => Self::TLSMITH_NAME_URI,
+            NameType::Upn => Self::TLSMITH_NAME_UPN,
+            NameType::Directory => Self::TLSMITH_NAME_DIRECTORY,
+            NameType::RegisteredId => Self::TLSMITH_NAME_REGISTERED_ID,
+            _ => Self::TLSMITH_NAME_OTHER,
+        }
+    }
+}
+
+/// Strings that C gets to see one by one, made when it asks for the first.
+#[derive(Default)]
+pub(crate) struct Items(OnceLock<Vec<CString>>);
+
+impl Items {
+    pub(crate) const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    pub(crate) fn get(
+        &self,
+        index: usize,
+        make: impl FnOnce() -> Vec<String>,
+    ) -> Option<*const c_char> {
+        let every = self.0.get_or_init(|| {
+            let every = make().into_iter();
+            every.map(|one| edge::c_string(&one)).collect()
+        });
+        every.get(index).map(|one| one.as_ptr())
+    }
+}
+
+/// Alternative names, likewise.
+#[derive(Default)]
+pub(crate) struct Names(OnceLock<Vec<(tlsmith_name_type, CString)>>);
+
+impl Names {
+    /// The name at `index`, whose type goes to `name_type`.
+    pub(crate) fn get(
+        &self,
+        index: usize,
+        name_type: *mut tlsmith_name_type,
+        make: impl FnOnce() -> Vec<AlternativeName>,
+    ) -> Option<*const c_char> {
+        let every = self.0.get_or_init(|| {
+            let every = make().into_iter();
+            every
+                .map(|one| (one.name_type.into(), edge::c_string(&one.text)))
+                .collect()
+        });
+        let (found, text) = every.get(index)?;
+        edge::store(name_type, *found);
+        Some(text.as_ptr())
+    }
+}

@@ -1,0 +1,100 @@
+//! Settings of one connection, in place of those of its context.
+
+use std::ffi::{c_char, c_int, c_void};
+
+use tlsmith::Result;
+
+use crate::conn::{Settings, on, tlsmith_conn};
+use crate::ctx::tlsmith_ctx;
+use crate::driving;
+use crate::edge;
+use crate::identity::tlsmith_identity;
+
+/// Changes settings of a connection: before it is connected, or, of a server, until its ClientHello
+/// is answered.
+pub(crate) fn configure(
+    conn: *mut tlsmith_conn,
+    change: impl FnOnce(&mut Settings) -> Result<()>,
+) -> c_int {
+    // In a hello callback they go back with its answer.
+    if driving::is_inspected(conn) {
+        return edge::status(edge::guard(|| edge::need(conn, "conn")?.change(change)));
+    }
+    edge::status(on(conn, |conn| {
+        let Some(connection) = conn.connection() else {
+            return conn.change(change);
+        };
+        connection.check_hello()?;
+        conn.change(change)?;
+        connection.select(conn.selection()?)
+    }))
+}
+
+/// Answer with this context: on a server, in a hello callback or after tlsmith_accept_hello().
+/// TLSMITH_ERR_STATE after the ClientHello was answered, and on a client that is connected.  `ctx`
+/// may be freed afterwards.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_set_ctx(conn: *mut tlsmith_conn, ctx: *mut tlsmith_ctx) -> c_int {
+    configure(conn, |settings| {
+        settings.context = edge::need(ctx, "ctx")?.context.clone();
+        Ok(())
+    })
+}
+
+/// Offer these ALPN protocols (RFC 7301), best first, in place of the context's: "h2,http/1.1"; ""
+/// for none.  Here and below: before the connection is connected, or, of a server, until its
+/// ClientHello is answered (TLSMITH_ERR_STATE).
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_set_alpn(
+    conn: *mut tlsmith_conn,
+    protocols: *const c_char,
+) -> c_int {
+    configure(conn, |settings| {
+        let protocols = match edge::need_text(protocols, "protocols")? {
+            "" => Vec::new(),
+            _ => edge::need_list(protocols, "protocols")?,
+        };
+        settings.options.set_alpn(&protocols)
+    })
+}
+
+/// Present this identity in place of the context's.  TLSMITH_ERR_STATE for one without a private
+/// key.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_set_identity(
+    conn: *mut tlsmith_conn,
+    id: *const tlsmith_identity,
+) -> c_int {
+    configure(conn, |settings| {
+        settings
+            .options
+            .set_identity(&edge::need(id, "id")?.identity)
+    })
+}
+
+/// Request this name of the server (SNI, RFC 6066, section 3), where it is not the one that its
+/// certificate is verified for; NULL requests none.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_set_server_name(
+    conn: *mut tlsmith_conn,
+    name: *const c_char,
+) -> c_int {
+    configure(conn, |settings| {
+        settings.options.set_server_name(edge::text(name, "name")?)
+    })
+}
+
+/// Keep a pointer with the connection, for its callbacks.  It is never followed.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_set_userdata(conn: *mut tlsmith_conn, userdata: *mut c_void) {
+    if let Some(conn) = edge::borrow(conn) {
+        conn.set_userdata(userdata);
+    }
+}
+
+/// Returns the pointer that tlsmith_conn_set_userdata() kept, NULL by default.  Every callback may
+/// call it.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_userdata(conn: *const tlsmith_conn) -> *mut c_void {
+    edge::borrow(conn).map_or(std::ptr::null_mut(), tlsmith_conn::userdata)
+}

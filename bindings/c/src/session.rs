@@ -1,0 +1,140 @@
+//! Sessions: what a server gave a client to resume with.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::Arc;
+
+use tlsmith::{Error, Session, Status};
+
+use crate::conn::tlsmith_conn;
+use crate::ctx::{set, tlsmith_ctx};
+use crate::driving;
+use crate::edge::{self, Callback, SessionFn, Texts};
+use crate::own::configure;
+
+/// A session that a client can resume.
+pub struct tlsmith_session {
+    session: Session,
+    texts: Texts,
+}
+
+impl tlsmith_session {
+    fn new(session: Session) -> Self {
+        let texts = Texts::default();
+        Self { session, texts }
+    }
+}
+
+/// Gets a session that has come on `conn`, once for each ticket.  The session is the program's:
+/// free it.  `conn` is for tlsmith_conn_userdata() alone.
+pub type tlsmith_session_fn = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        conn: *const tlsmith_conn,
+        session: *mut tlsmith_session,
+    ),
+>;
+
+/// Have `callback` take each session that servers give to clients of this context, in the call that
+/// received it: tlsmith_handshake() or tlsmith_read().
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_session_callback(
+    ctx: *mut tlsmith_ctx,
+    callback: tlsmith_session_fn,
+    userdata: *mut c_void,
+) -> c_int {
+    set(ctx, |context| {
+        let callback = Callback::new(callback, userdata, "callback")?;
+        context.set_session(Arc::new(move |session| give(&callback, session)))
+    })
+}
+
+fn give(callback: &Callback<SessionFn>, session: Session) {
+    let session = edge::handle(Ok(tlsmith_session::new(session)));
+    callback.give(driving::current(), session);
+}
+
+/// Returns a new session with all that the server gave this client so far, in addition to those
+/// that the context resumes on its own: each ticket is used once, by whoever is first.  NULL
+/// (TLSMITH_ERR_STATE) where there is nothing: on a server, before the handshake is complete, and
+/// in TLS 1.3 before a read has received a ticket.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmith_session {
+    edge::handle(edge::guard(|| {
+        let conn = edge::need(conn, "conn")?;
+        let session = conn.at_rest().and_then(|connection| connection.session());
+        session.map(tlsmith_session::new).ok_or_else(|| {
+            let sentence = "this connection has no session to resume: a client gets one with the \
+                            handshake (TLS 1.2), or with what it reads after it (TLS 1.3)";
+            Error::new(Status::State, sentence)
+        })
+    }))
+}
+
+/// Resume this session instead of those of the context, and keep there what the server gives.  It
+/// has to be of the same context (TLSMITH_ERR_ARG when connecting): its checks are those that the
+/// session was made under.  Resuming is not guaranteed: see tlsmith_conn_resumed().
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_set_session(
+    conn: *mut tlsmith_conn,
+    session: *const tlsmith_session,
+) -> c_int {
+    configure(conn, |settings| {
+        let session = &edge::need(session, "session")?.session;
+        settings.options.set_session(session);
+        Ok(())
+    })
+}
+
+/// The version of the connection that the session came from, such as TLSMITH_TLS1_3.  Here and
+/// below, 0 or "" for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_int {
+    let version = edge::borrow(session).and_then(|one| one.session.version());
+    version.map_or(0, |version| c_int::from(version.wire()))
+}
+
+/// Its cipher suite, by the IANA name.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_session_cipher(session: *const tlsmith_session) -> *const c_char {
+    edge::string(session, |one| {
+        one.texts.keep(one.session.cipher().unwrap_or_default())
+    })
+}
+
+/// Its ALPN protocol, or "".  Early data needs the same one (RFC 8446, section 4.2.10).
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_session_alpn(session: *const tlsmith_session) -> *const c_char {
+    edge::string(session, |one| {
+        one.texts.keep(one.session.alpn().unwrap_or_default())
+    })
+}
+
+/// The name that the server's certificate was verified for, or "".
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -> *const c_char {
+    edge::string(session, |one| {
+        one.texts
+            .keep(one.session.server_name().unwrap_or_default())
+    })
+}
+
+/// For how many seconds its latest ticket is good, from when it came (RFC 8446, section 4.6.1); 0
+/// if all are used, and where the server keeps the session itself (TLS 1.2).
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_session_lifetime(session: *const tlsmith_session) -> u32 {
+    let lifetimes = edge::borrow(session).map(|one| one.session.lifetimes());
+    lifetimes.and_then(|all| all.last().copied()).unwrap_or(0)
+}
+
+/// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_session_max_early_data(session: *const tlsmith_session) -> u32 {
+    edge::borrow(session).map_or(0, |one| one.session.max_early_data())
+}
+
+/// Free it; connections that resume it keep their reference.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_session_free(session: *mut tlsmith_session) {
+    edge::free(session);
+}

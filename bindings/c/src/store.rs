@@ -1,0 +1,83 @@
+//! Sessions of servers in a store of the program.
+
+use std::ffi::{c_int, c_void};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tlsmith::{MOST_STORED, SessionStore};
+
+use crate::ctx::{set, tlsmith_ctx};
+use crate::edge::{self, Callback, StorePutFn, StoreTakeFn};
+
+/// Keeps a value under a key, which may be forgotten after `lifetime` seconds.  Both are bytes
+/// without a meaning, lent for the call; the same key may come again, with a new value.  Returns 0
+/// if the value is kept; without it the client makes a full handshake.
+pub type tlsmith_store_put_fn = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        key: *const c_void,
+        key_len: usize,
+        value: *const c_void,
+        value_len: usize,
+        lifetime: u32,
+    ) -> c_int,
+>;
+
+/// Removes a value and writes it to `value`, which has room for `size` bytes, 65536.  Returns its
+/// length; 0 or less for none.  Of several calls for one key, on any machine, at most one may
+/// return it (Redis: GETDEL): early data is accepted with it (RFC 8446, section 8.1).
+pub type tlsmith_store_take_fn = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        key: *const c_void,
+        key_len: usize,
+        value: *mut c_void,
+        size: usize,
+    ) -> isize,
+>;
+
+/// Have a server keep its sessions in a store of the program instead of in tickets, such as a Redis
+/// server: servers with the same ticket keys and demands resume each other's sessions, and early
+/// data is accepted by one of them, once.  Values are encrypted with the ticket keys
+/// (tlsmith_ctx_add_ticket_key(), needed): a store need not be trusted with more than to remove
+/// what it hands out.  The callbacks block the handshake that runs them.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_set_session_store(
+    ctx: *mut tlsmith_ctx,
+    put: tlsmith_store_put_fn,
+    take: tlsmith_store_take_fn,
+    userdata: *mut c_void,
+) -> c_int {
+    set(ctx, |context| {
+        context.set_session_store(Arc::new(CallbackStore {
+            put: Callback::new(put, userdata, "put")?,
+            take: Callback::new(take, userdata, "take")?,
+        }))
+    })
+}
+
+struct CallbackStore {
+    put: Callback<StorePutFn>,
+    take: Callback<StoreTakeFn>,
+}
+
+impl SessionStore for CallbackStore {
+    fn put(&self, key: &[u8], value: &[u8], lifetime: Duration) -> bool {
+        let seconds = u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX);
+        self.put.put(key, value, seconds)
+    }
+
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let mut value = vec![0; MOST_STORED];
+        let count = self.take.take(key, &mut value)?;
+        if count > value.len() {
+            // Not an error of the client's: it makes a full handshake.
+            edge::note_last_error(&edge::impossible(format!(
+                "the take callback says {count} bytes of at most {MOST_STORED}"
+            )));
+            return None;
+        }
+        value.truncate(count);
+        Some(value)
+    }
+}

@@ -1,0 +1,86 @@
+"""Settings of clients and servers, from their arguments to those of the extension."""
+
+from __future__ import annotations
+
+from . import _tlsmith
+from ._certs import Identity
+from ._checks import flag, instance, octets, strings, text, whole, wrong
+from ._errors import config_error
+from ._options import clock, keylog
+from ._trust import Pin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+
+def for_both(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a Client and a Server have from the same arguments."""
+    lists = ("groups", "ciphers", "verify_schemes", "signing_schemes")
+    some = {name: arguments[name] for name in lists}
+    return {
+        **{name: None if each is None else strings(name, each) for name, each in some.items()},
+        "alpn": strings("alpn", arguments["alpn"]),
+        "min_version": text("min_version", arguments["min_version"]),
+        "max_version": text("max_version", arguments["max_version"]),
+        "max_fragment": fragment(arguments["max_fragment"]),
+        "min_security": security(arguments["min_security"]),
+        "strict": flag("strict", arguments["strict"]),
+        "match_issuer": flag("match_issuer", arguments["match_issuer"]),
+        "resumption": resumption(arguments["resume"]),
+        "keylog": keylog(arguments["keylog"]),
+        "now": clock(arguments["now"]),
+    }
+
+
+def fragment(size: int | None) -> int | None:
+    """The most bytes in a record that is sent."""
+    if size is not None and not 512 <= whole("max_fragment", size) <= 16_384:
+        raise config_error(f"max_fragment is {size}: 512 to 16384 bytes can be in a record")
+    return size
+
+
+def security(bits: int) -> int:
+    """The least security of keys and signatures."""
+    if whole("min_security", bits) not in (112, 128, 192, 256):
+        raise config_error(f"min_security is {bits}: 112, 128, 192 and 256 bits are known")
+    return bits
+
+
+def resumption(resume: bool | int) -> int | None:
+    """How many sessions are kept to resume, or None for the default."""
+    if isinstance(resume, bool):
+        return None if resume else 0
+    if not 0 <= whole("resume", resume) < 1 << 32:
+        raise config_error(f"resume is {resume}: it is how many sessions to keep")
+    return resume
+
+
+def native(name: str, identity: Identity) -> _tlsmith.Identity:
+    return instance(name, identity, Identity)._native
+
+
+def own(
+    alpn: Sequence[str] | None, identity: Identity | None, sni: str | bool | None = None
+) -> _tlsmith.Options | None:
+    """What one connection has in place of the settings of its Client or Server."""
+    if not (sni is None or sni is False or isinstance(sni, str)):
+        raise wrong("sni", "a str, False or None", sni)
+    if alpn is None and identity is None and sni is None:
+        return None
+    return _tlsmith.Options(
+        None if alpn is None else strings("alpn", alpn),
+        None if identity is None else native("identity", identity),
+        sni,
+    )
+
+
+def key_pin(pin: Pin) -> str:
+    if instance("each of pins", pin, Pin)._kind != "spki":
+        raise config_error(f"{pin} is a certificate: Trust.pinned() is for those")
+    return pin._sha256
+
+
+def ech_mode(ech: bytes | str | None) -> bytes | str | None:
+    return ech if ech is None or isinstance(ech, str) else octets("ech", ech)

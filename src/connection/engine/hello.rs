@@ -1,0 +1,122 @@
+//! The ClientHello of a server that inspects it, before rustls gets any of it.
+
+use super::super::acceptor::InspectingAcceptor;
+use super::super::failure;
+use super::super::limits::FRAGMENTED_MESSAGE;
+use super::first_message::fatal_alert;
+use super::{Engine, Tls};
+use crate::context::{ClientHello, ConfigSelector, Selection};
+use crate::{Error, Result, Status};
+
+impl Engine {
+    /// Selects the configuration of a server that inspects the ClientHello, and returns
+    /// whether there is one: `false` while the ClientHello is not complete.
+    pub(super) fn inspect_client_hello(&mut self) -> Result<bool> {
+        if !matches!(self.tls, Tls::Inspecting(_)) {
+            return Ok(true);
+        }
+        self.check_client_hello()?;
+        let Tls::Inspecting(acceptor) = &mut self.tls else {
+            return Ok(true);
+        };
+        let records = &self.incoming.filled()[..self.checked];
+        match acceptor.accept(records, &mut self.outgoing) {
+            Ok(Some(adapted)) => {
+                self.start_rustls(adapted)?;
+                Ok(true)
+            }
+            Ok(None) if acceptor.client_hello().is_some() => Ok(false),
+            Ok(None) if self.incoming.len() > FRAGMENTED_MESSAGE => {
+                Err(self.fail(failure::oversized_message()))
+            }
+            Ok(None) => Ok(false),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Has a server pause at the ClientHello, for its program to inspect: it goes on when it
+    /// need not pause any more.  `selector` selects the configuration then.
+    ///
+    /// Fails when the ClientHello was answered already.
+    pub(crate) fn pause_at_hello(
+        &mut self,
+        selector: impl FnOnce() -> ConfigSelector,
+    ) -> Result<()> {
+        if matches!(self.tls, Tls::Server(_)) && self.preset.take().is_some() {
+            self.tls = Tls::Inspecting(Box::new(InspectingAcceptor::new(selector())));
+        }
+        match &mut self.tls {
+            Tls::Inspecting(acceptor) => {
+                acceptor.pause();
+                Ok(())
+            }
+            Tls::Client(_) => {
+                let sentence = "this is a client: only a server receives a ClientHello";
+                Err(Error::new(Status::State, sentence))
+            }
+            _ => Err(hello_is_answered()),
+        }
+    }
+
+    /// Has a server go on from its ClientHello.
+    pub(crate) fn go_on(&mut self) {
+        if let Tls::Inspecting(acceptor) = &mut self.tls {
+            acceptor.go_on();
+        }
+    }
+
+    /// Whether a server pauses at the ClientHello, or will when it is complete.
+    pub(crate) fn pauses_at_hello(&self) -> bool {
+        matches!(&self.tls, Tls::Inspecting(acceptor) if acceptor.pauses())
+    }
+
+    /// The ClientHello at which a server pauses.
+    pub(crate) fn client_hello(&self) -> Option<&ClientHello> {
+        match &self.tls {
+            Tls::Inspecting(acceptor) => acceptor.client_hello(),
+            _ => None,
+        }
+    }
+
+    /// Fails unless the ClientHello is still to be answered.
+    pub(crate) fn check_hello(&self) -> Result<()> {
+        match self.tls {
+            Tls::Inspecting(_) => Ok(()),
+            _ => Err(hello_is_answered()),
+        }
+    }
+
+    /// Says what answers the ClientHello.  Fails when it was answered already.
+    pub(crate) fn select(&mut self, selection: Selection) -> Result<()> {
+        match &mut self.tls {
+            Tls::Inspecting(acceptor) => {
+                acceptor.select(selection);
+                Ok(())
+            }
+            _ => Err(hello_is_answered()),
+        }
+    }
+
+    /// Refuses the ClientHello with this alert (RFC 8446, section 6.2).  Fails when it was
+    /// answered already.
+    pub(crate) fn refuse_hello(&mut self, alert: u8) -> Result<()> {
+        const CLOSE_NOTIFY: u8 = 0;
+        if alert == CLOSE_NOTIFY {
+            let sentence = "alert 0 is close_notify, which refuses nobody: choose another one, \
+                            such as 40, handshake_failure (RFC 8446, section 6)";
+            return Err(Error::new(Status::Argument, sentence));
+        }
+        if !matches!(self.tls, Tls::Inspecting(_)) {
+            return Err(hello_is_answered());
+        }
+        self.outgoing.append(&fatal_alert(alert));
+        let sentence = format!("the application refused the client with alert {alert}");
+        self.fail(Error::from_alert(Status::NoCommon, alert, sentence));
+        Ok(())
+    }
+}
+
+fn hello_is_answered() -> Error {
+    let sentence = "the ClientHello was answered already: inspect it before the handshake";
+    Error::new(Status::State, sentence)
+}

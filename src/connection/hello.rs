@@ -1,0 +1,61 @@
+//! Servers that pause at the ClientHello until their program has decided what answers it.
+
+use super::pump::Work;
+use super::stream::{Connection, Until};
+use super::transport::Patience;
+use crate::Result;
+use crate::context::{ClientHello, ConfigSelector, Selection};
+
+impl Connection {
+    /// Receives the ClientHello, and pauses there: [`Self::select`] says what answers it, and
+    /// [`Self::handshake`], reading or writing go on.  For servers that look something up
+    /// before they can answer, on another thread or over the network.
+    ///
+    /// The callback of the context is not asked.  Blocks, and fails with
+    /// [`Status::WantRead`] or [`Status::WantWrite`], as [`Self::handshake`] does; with
+    /// [`Status::State`] on a client, and when the ClientHello was answered already.
+    pub fn receive_hello(&self) -> Result<ClientHello> {
+        self.receive_hello_within(self.patience())
+    }
+
+    pub(super) fn receive_hello_within(&self, patience: Patience) -> Result<ClientHello> {
+        self.check_process()?;
+        let mut work = Work::begin(self);
+        loop {
+            self.check_failure()?;
+            let mut engine = self.engine();
+            let (context, options) = &self.start;
+            engine.pause_at_hello(|| ConfigSelector::new(context, options, None))?;
+            if let Some(hello) = engine.client_hello() {
+                return Ok(hello.clone());
+            }
+            drop(engine);
+            self.advance(patience, Until::Hello, &mut work)?;
+        }
+    }
+
+    /// Says what answers the ClientHello, while [`Self::receive_hello`] has the server pause.
+    pub fn select(&self, selection: Selection) -> Result<()> {
+        self.check_process()?;
+        self.check_failure()?;
+        self.engine().select(selection)
+    }
+
+    /// Fails with [`Status::State`] unless this is a server whose ClientHello was not answered
+    /// yet, so that [`Self::select`] says what answers it.
+    pub fn check_hello(&self) -> Result<()> {
+        self.check_process()?;
+        self.check_failure()?;
+        self.engine().check_hello()
+    }
+
+    /// Refuses the client while [`Self::receive_hello`] has the server pause: `alert` is sent
+    /// (RFC 8446, section 6.2), and every later call fails.  [`Status::Argument`] for 0, which is
+    /// close_notify.
+    pub fn refuse_hello(&self, alert: u8) -> Result<()> {
+        self.check_process()?;
+        self.check_failure()?;
+        self.engine().refuse_hello(alert)?;
+        self.with_outbox(|outbox| self.send_all(outbox, self.patience()))
+    }
+}

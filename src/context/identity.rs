@@ -1,0 +1,74 @@
+//! Identities as contexts and connections have them configured.
+
+use std::sync::Arc;
+
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{NamedGroup, SignatureScheme};
+
+use crate::pki::{Certificate, Identity};
+use crate::{Error, Result, Status};
+
+/// The longest content of a handshake message, without its request context and the length
+/// of its list (RFC 8446, sections 4 and 4.4.2).
+const MOST_MESSAGE: usize = (1 << 24) - 1 - 1 - 3;
+
+/// What stands around each certificate there: its length and that of its extensions.
+const CERTIFICATE_ENTRY: usize = 3 + 2;
+
+/// An identity as it is configured: what rustls presents, and the leaf with its names.
+#[derive(Clone, Debug)]
+pub(crate) struct ConfiguredIdentity {
+    pub(crate) leaf: Certificate,
+    pub(crate) key: Arc<CertifiedKey>,
+    /// The curve of an ECDSA key, which TLS 1.2 has among the groups.
+    pub(super) curve: Option<NamedGroup>,
+    /// Its private key as it was before schemes were chosen for it.
+    pub(super) whole_key: Arc<dyn SigningKey>,
+    /// Where a peer has to name one of its issuers: their names, in DER.
+    pub(super) issuers: Option<Vec<Vec<u8>>>,
+}
+
+impl ConfiguredIdentity {
+    /// Fails for a chain that no handshake message has room for.
+    pub(super) fn new(identity: &Identity) -> Result<Self> {
+        let key = identity.certified_key()?;
+        let length = key.cert.iter().map(|der| der.len() + CERTIFICATE_ENTRY);
+        let length = length.sum::<usize>() + usize::from(u16::MAX);
+        if length > MOST_MESSAGE {
+            let count = key.cert.len();
+            let sentence = format!(
+                "the chain of {count} certificates is too large to send: with room for an OCSP \
+                 response it takes {length} bytes, and a handshake message has at most \
+                 {MOST_MESSAGE} (RFC 8446, section 4)"
+            );
+            return Err(Error::new(Status::Argument, sentence));
+        }
+        let leaf = identity.certificate().clone();
+        let curve = match leaf.key_type() {
+            "ecdsa-p256" => Some(NamedGroup::secp256r1),
+            "ecdsa-p384" => Some(NamedGroup::secp384r1),
+            "ecdsa-p521" => Some(NamedGroup::secp521r1),
+            _ => None,
+        };
+        Ok(Self {
+            leaf,
+            curve,
+            whole_key: key.key.clone(),
+            key,
+            issuers: None,
+        })
+    }
+
+    /// Whether it can be presented to a peer that verifies these schemes and trusts these
+    /// authorities.
+    pub(super) fn is_for<'a>(
+        &self,
+        schemes: &[SignatureScheme],
+        mut authorities: impl Iterator<Item = &'a [u8]>,
+    ) -> bool {
+        let is_issuer = |issuers: &Vec<Vec<u8>>| {
+            authorities.any(|authority| issuers.iter().any(|issuer| issuer == authority))
+        };
+        self.key.key.choose_scheme(schemes).is_some() && self.issuers.as_ref().is_none_or(is_issuer)
+    }
+}

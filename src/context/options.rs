@@ -1,0 +1,224 @@
+//! What one connection has of its own, in place of the settings of its context.
+
+use std::sync::Arc;
+
+use rustls::client::ResolvesClientCert;
+use rustls::{ClientConfig, ServerConfig};
+use rustls_pki_types::ServerName;
+
+use super::identity::ConfiguredIdentity;
+use super::resumption::{self, Kept, Session, Terms};
+use super::settings::alpn;
+use super::{Context, client, lock, server};
+use crate::pki::Identity;
+use crate::{Error, Result, Status, trust};
+
+/// How many identities of connections a context remembers, so that their sessions can be
+/// resumed.
+const REMEMBERED: usize = 16;
+
+/// Settings of one connection.  What is not set is as its context has it.
+///
+/// Cloning gives a copy.  Several connections may be made with the same options.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionOptions {
+    alpn: Option<Vec<Vec<u8>>>,
+    identity: Option<(Identity, ConfiguredIdentity)>,
+    session: Option<Session>,
+    server_name: RequestedName,
+}
+
+/// The name that a client requests in its ClientHello (SNI, RFC 6066, section 3).
+#[derive(Clone, Debug, Default)]
+enum RequestedName {
+    /// The one that the certificate is verified for.
+    #[default]
+    Verified,
+    None,
+    Other(ServerName<'static>),
+}
+
+impl ConnectionOptions {
+    /// Options with nothing set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the ALPN protocols (RFC 7301), best first; none turns ALPN off.
+    ///
+    /// Fails with [`Status::Argument`] for one that is empty or longer than 255 bytes, and
+    /// for too many.
+    pub fn set_alpn(&mut self, protocols: &[&str]) -> Result<()> {
+        self.alpn = Some(alpn(protocols)?);
+        Ok(())
+    }
+
+    /// Sets the identity to present, in place of all of the context's.
+    ///
+    /// Fails with [`Status::State`] for one without a private key.
+    pub fn set_identity(&mut self, identity: &Identity) -> Result<()> {
+        self.identity = Some((identity.clone(), ConfiguredIdentity::new(identity)?));
+        Ok(())
+    }
+
+    /// Sets the session that a client resumes, in place of those of its context.  What the
+    /// server gives this connection goes there.
+    ///
+    /// A session is only resumed by connections of the context that it is of: with another
+    /// one, making the connection fails with [`Status::Argument`].
+    pub fn set_session(&mut self, session: &Session) {
+        self.session = Some(session.clone());
+    }
+
+    /// Sets the name that a client requests (SNI, RFC 6066, section 3), where it is not the
+    /// one that the certificate is verified for; `None` requests none.
+    ///
+    /// Fails with [`Status::Argument`] for what is no DNS name: addresses are not sent.
+    pub fn set_server_name(&mut self, name: Option<&str>) -> Result<()> {
+        self.server_name = match name {
+            None => RequestedName::None,
+            Some(name) => match trust::server_name(name)? {
+                name @ ServerName::DnsName(_) => RequestedName::Other(name),
+                _ => {
+                    let sentence = format!(
+                        "'{name}' cannot be requested as the server's name: addresses are not \
+                         sent (RFC 6066, section 3)"
+                    );
+                    return Err(Error::new(Status::Argument, sentence));
+                }
+            },
+        };
+        Ok(())
+    }
+
+    /// Takes over what the others set.
+    pub(crate) fn update(&mut self, others: Self) {
+        self.alpn = others.alpn.or(self.alpn.take());
+        self.identity = others.identity.or(self.identity.take());
+        self.session = others.session.or(self.session.take());
+        if !matches!(others.server_name, RequestedName::Verified) {
+            self.server_name = others.server_name;
+        }
+    }
+
+    pub(crate) fn identity(&self) -> Option<&ConfiguredIdentity> {
+        self.identity.as_ref().map(|(_, configured)| configured)
+    }
+
+    /// The options of a server for this connection, over its configuration.
+    pub(crate) fn apply(&self, config: &mut Arc<ServerConfig>) {
+        if let Some(alpn) = &self.alpn {
+            Arc::make_mut(config).alpn_protocols = alpn.clone();
+        }
+        if let Some(identity) = self.identity() {
+            Arc::make_mut(config).cert_resolver = server::presenting(vec![identity.clone()]);
+        }
+    }
+
+    pub(crate) fn alpn(&self) -> Option<&[Vec<u8>]> {
+        self.alpn.as_deref()
+    }
+}
+
+/// How a client begins: its configuration, and the name for its ClientHello.
+pub(crate) struct ClientStart {
+    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) requested: ServerName<'static>,
+    /// The name to verify the certificate for, if that is another one.
+    pub(crate) verified: Option<ServerName<'static>>,
+}
+
+impl ClientStart {
+    /// A client that verifies the certificate for the name that it requests.
+    pub(crate) const fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
+        Self {
+            config,
+            requested: name,
+            verified: None,
+        }
+    }
+}
+
+impl Context {
+    /// How a client of this context begins with these options, for a server whose
+    /// certificate has to be for `name`.
+    pub(crate) fn start_client(
+        &self,
+        options: &ConnectionOptions,
+        name: ServerName<'static>,
+    ) -> Result<ClientStart> {
+        let mut config = self.client_config()?;
+        if let Some(alpn) = &options.alpn {
+            Arc::make_mut(&mut config).alpn_protocols = alpn.clone();
+        }
+        let mut terms = Terms::default();
+        if let Some((identity, configured)) = &options.identity {
+            let (number, resolver) = self.presenting(identity, configured);
+            Arc::make_mut(&mut config).client_auth_cert_resolver = resolver;
+            terms.identity = Some(number);
+        }
+        let requested = match &options.server_name {
+            RequestedName::Other(other) if *other != name => {
+                terms.verified = Some(name);
+                other.clone()
+            }
+            RequestedName::Verified | RequestedName::Other(_) => name,
+            RequestedName::None => {
+                Arc::make_mut(&mut config).enable_sni = false;
+                terms.is_nameless = true;
+                name
+            }
+        };
+        let verified = terms.verified.clone();
+        let store = match &options.session {
+            Some(session) => Some(session.store(self)?),
+            None => match self.client_sessions() {
+                // The program alone keeps what comes.
+                None if self.session_callback().is_some() => Some(Arc::new(Kept::new(1))),
+                // The configuration has it.
+                Some(_) if terms == Terms::default() => None,
+                sessions => sessions,
+            },
+        };
+        if let Some(store) = store {
+            Arc::make_mut(&mut config).resumption =
+                resumption::of(Kept::under(store, terms), self.tickets());
+        }
+        Ok(ClientStart {
+            verified,
+            ..ClientStart::new(config, requested)
+        })
+    }
+
+    /// What presents this identity, with a number: always the same, since rustls resumes
+    /// sessions only between connections that share it.
+    fn presenting(
+        &self,
+        identity: &Identity,
+        configured: &ConfiguredIdentity,
+    ) -> (u64, Arc<dyn ResolvesClientCert>) {
+        let mut remembered = lock(&self.built().identities);
+        let known = remembered.iter().find(|one| one.identity.is_same(identity));
+        if let Some(known) = known {
+            return (known.number, known.resolver.clone());
+        }
+        let number = remembered.back().map_or(0, |last| last.number + 1);
+        if remembered.len() == REMEMBERED {
+            remembered.pop_front();
+        }
+        let resolver = client::presenting(vec![configured.clone()]);
+        remembered.push_back(Remembered {
+            identity: identity.clone(),
+            number,
+            resolver: resolver.clone(),
+        });
+        (number, resolver)
+    }
+}
+
+/// An identity of single connections.
+pub(super) struct Remembered {
+    identity: Identity,
+    number: u64,
+    resolver: Arc<dyn ResolvesClientCert>,
+}

@@ -1,0 +1,99 @@
+//! Sessions that a server keeps in a store of its program, such as a Redis server that a
+//! fleet shares.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::server::StoresServerSessions;
+use zeroize::Zeroizing;
+
+use super::sessions::{Bounds, LIFETIME, SharedTickets};
+use crate::notes::Notes;
+
+/// The longest value that a store gets, in bytes: a session with a long client chain is
+/// not resumed.
+pub const MOST_STORED: usize = 65_536;
+
+/// Keeps the sessions of servers, outside of them.
+///
+/// Keys and values are bytes without a meaning.  Values are encrypted and authenticated
+/// with the ticket keys of the context, under their keys, so that the store need not be
+/// trusted with more than to remove what it hands out.  The calls are made in the middle of
+/// handshakes, which they block, on any thread.
+pub trait SessionStore: Send + Sync {
+    /// Keeps a value, which may be forgotten after `lifetime`, and returns whether it is
+    /// kept.  The same key may come again, with a value that takes the place of the first.
+    fn put(&self, key: &[u8], value: &[u8], lifetime: Duration) -> bool;
+
+    /// Removes a value and returns it; `None` where there is none.
+    ///
+    /// Of several calls for one key, at most one may return the value, on whatever machine:
+    /// the early data of a session is accepted with it (RFC 8446, section 8.1).
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>>;
+}
+
+/// Such sessions, sealed for their keys and one policy.
+pub(super) struct Stored {
+    pub(super) store: Arc<dyn SessionStore>,
+    pub(super) tickets: SharedTickets,
+    pub(super) bounds: Bounds,
+}
+
+impl Stored {
+    /// Servers with another policy look under other keys.
+    fn key(&self, id: &[u8]) -> Vec<u8> {
+        [&self.tickets.policy[..], id].concat()
+    }
+
+    fn take_sealed(&self, key: &[u8]) -> Option<Vec<u8>> {
+        Notes::aside(|| self.store.take(key)).filter(|sealed| sealed.len() <= MOST_STORED)
+    }
+
+    fn put_sealed(&self, key: &[u8], sealed: &[u8]) -> bool {
+        let lifetime = Duration::from_secs(LIFETIME.into());
+        Notes::aside(|| self.store.put(key, sealed, lifetime))
+    }
+
+    fn open(&self, key: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let bound = Zeroizing::new(self.tickets.open(key, sealed)?);
+        self.bounds.open(&bound)
+    }
+}
+
+impl StoresServerSessions for Stored {
+    fn put(&self, id: Vec<u8>, session: Vec<u8>) -> bool {
+        let key = self.key(&id);
+        let session = Zeroizing::new(session);
+        let sealed = || {
+            let bound = Zeroizing::new(self.bounds.bind(&session)?);
+            let sealed = self.tickets.seal(&key, &bound)?;
+            (sealed.len() <= MOST_STORED).then_some(sealed)
+        };
+        sealed().is_some_and(|sealed| self.put_sealed(&key, &sealed))
+    }
+
+    /// For TLS 1.2, where a session is resumed again and again, and has no early data.
+    fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
+        let key = self.key(id);
+        let sealed = self.take_sealed(&key)?;
+        let session = self.open(&key, &sealed)?;
+        self.put_sealed(&key, &sealed);
+        Some(session)
+    }
+
+    fn take(&self, id: &[u8]) -> Option<Vec<u8>> {
+        let key = self.key(id);
+        self.open(&key, &self.take_sealed(&key)?)
+    }
+
+    fn can_cache(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored").finish_non_exhaustive()
+    }
+}

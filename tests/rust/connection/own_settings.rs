@@ -1,0 +1,268 @@
+//! Settings of one connection, and servers that pause at the ClientHello.
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread;
+
+use tlsmith::{
+    CertOptions, Connection, ConnectionOptions, Context, Selection, Session, Status, Timeout,
+};
+
+use crate::support::*;
+
+/// A client and a server with these options.
+fn pair_with(
+    client: &Context,
+    ours: &ConnectionOptions,
+    server: &Context,
+    theirs: &ConnectionOptions,
+) -> (Connection, Connection) {
+    let (near, far) = UnixStream::pair().unwrap();
+    let client = Connection::client_with(client, ours, Some("localhost"), transport(near));
+    let server = Connection::server_with(server, theirs, transport(far));
+    let (client, server) = (client.unwrap(), server.unwrap());
+    client.set_timeout(PATIENCE);
+    server.set_timeout(PATIENCE);
+    (client, server)
+}
+
+fn meet_with(
+    client: &Context,
+    ours: &ConnectionOptions,
+    server: &Context,
+    theirs: &ConnectionOptions,
+) -> (Connection, Connection) {
+    let (client, server) = pair_with(client, ours, server, theirs);
+    let (shaken, answered) = shake_hands(&client, &server);
+    shaken.unwrap();
+    answered.unwrap();
+    // The tickets come with it.
+    server.write(b"!").unwrap();
+    client.read(&mut [0; 1]).unwrap();
+    (client, server)
+}
+
+#[test]
+fn options_take_the_place_of_settings() {
+    let other = issue(&["localhost", "other"], &CertOptions::default());
+    for version in BOTH_VERSIONS {
+        let client = only(client_context(), version);
+        client.set_alpn(&["h3"]).unwrap();
+        let server = server_context(localhost());
+        server.set_alpn(&["h2"]).unwrap();
+        let mut ours = ConnectionOptions::new();
+        ours.set_alpn(&["imap", "pop3"]).unwrap();
+        let mut theirs = ConnectionOptions::new();
+        theirs.set_alpn(&["pop3"]).unwrap();
+        theirs.set_identity(&other).unwrap();
+        for _ in 0..2 {
+            let (client, server) = meet_with(&client, &ours, &server, &theirs);
+            assert_eq!(client.agreed().unwrap().alpn.as_deref(), Some("pop3"));
+            assert_eq!(server.agreed().unwrap().alpn.as_deref(), Some("pop3"));
+            assert_eq!(client.peer_chain()[0].names(), ["localhost", "other"]);
+        }
+    }
+}
+
+#[test]
+fn server_without_an_identity_presents_the_one_of_its_connection() {
+    let bare = Context::new();
+    let mut options = ConnectionOptions::new();
+    options.set_identity(localhost()).unwrap();
+    meet_with(
+        &client_context(),
+        &ConnectionOptions::new(),
+        &bare,
+        &options,
+    );
+    let (_, far) = UnixStream::pair().unwrap();
+    assert_fails(
+        Connection::server(&bare, transport(far)),
+        Status::State,
+        "needs a certificate",
+    );
+}
+
+#[test]
+fn session_of_another_context_is_refused() {
+    let session = Session::new(&client_context()).unwrap();
+    let mut options = ConnectionOptions::new();
+    options.set_session(&session);
+    let (near, _) = UnixStream::pair().unwrap();
+    let outcome = Connection::client_with(
+        &client_context(),
+        &options,
+        Some("localhost"),
+        transport(near),
+    );
+    assert_fails(outcome, Status::Argument, "of another context");
+}
+
+#[test]
+fn session_is_resumed_only_under_the_name_it_was_verified_for() {
+    let site = issue(&["localhost", "front.example"], &CertOptions::default());
+    for version in BOTH_VERSIONS {
+        let (client, server) = (only(client_context(), version), server_context(&site));
+        let plain = ConnectionOptions::new();
+        let mut fronted = ConnectionOptions::new();
+        fronted.set_server_name(Some("front.example")).unwrap();
+        let resumed = |options| {
+            let (client, _) = meet_with(&client, options, &server, &plain);
+            client.agreed().unwrap().resumed
+        };
+        assert!(!resumed(&plain));
+        assert!(!resumed(&fronted));
+        assert!(resumed(&plain));
+        assert!(resumed(&fronted));
+        // A name that the certificate is not for is refused under every session.
+        let (near, far) = UnixStream::pair().unwrap();
+        let ours =
+            Connection::client_with(&client, &fronted, Some("other.example"), transport(near));
+        let (ours, theirs) = (ours.unwrap(), Connection::server(&server, transport(far)));
+        let (shaken, _) = shake_hands(&ours, &theirs.unwrap());
+        assert_fails(shaken, Status::CertificateName, "other.example");
+    }
+}
+
+#[test]
+fn server_pauses_at_the_hello_until_another_thread_decides() {
+    let other = server_context(&issue(&["localhost", "other"], &CertOptions::default()));
+    for version in BOTH_VERSIONS {
+        let client = only(client_context(), version);
+        let options = ConnectionOptions::new();
+        let (client, server) = pair_with(&client, &options, &server_context(localhost()), &options);
+        thread::scope(|scope| {
+            let ours = scope.spawn(|| client.handshake());
+            let hello = server.receive_hello().unwrap();
+            assert_eq!(hello.server_name.as_deref(), Some("localhost"));
+            assert_eq!(server.receive_hello().unwrap(), hello);
+            scope
+                .spawn(|| server.select(other.clone().into()).unwrap())
+                .join()
+                .unwrap();
+            server.handshake().unwrap();
+            ours.join().unwrap().unwrap();
+        });
+        assert_eq!(client.peer_chain()[0].names(), ["localhost", "other"]);
+        assert_fails(server.receive_hello(), Status::State, "answered already");
+        assert_fails(
+            server.select(Selection::default()),
+            Status::State,
+            "answered already",
+        );
+    }
+}
+
+#[test]
+fn server_that_may_not_wait_asks_for_more_of_the_hello() {
+    let options = ConnectionOptions::new();
+    let (client, server) = pair_with(
+        &client_context(),
+        &options,
+        &server_context(localhost()),
+        &options,
+    );
+    server.set_timeout(Timeout::Never);
+    assert_eq!(
+        server.receive_hello().unwrap_err().status(),
+        Status::WantRead
+    );
+    assert_fails(client.receive_hello(), Status::State, "this is a client");
+    let (shaken, _) = {
+        client.set_timeout(Timeout::Never);
+        (client.handshake(), ())
+    };
+    assert_eq!(shaken.unwrap_err().status(), Status::WantRead);
+    server.receive_hello().unwrap();
+    server.refuse_hello(112).unwrap();
+    let error = client.handshake().unwrap_err();
+    assert_eq!((error.status(), error.alert()), (Status::Alert, Some(112)));
+    assert_fails(server.handshake(), Status::NoCommon, "refused the client");
+}
+
+#[test]
+fn server_that_pauses_asks_no_callback() {
+    let server = server_context(localhost());
+    server
+        .set_hello(Arc::new(|_| {
+            panic!("the program inspects the ClientHello itself")
+        }))
+        .unwrap();
+    let options = ConnectionOptions::new();
+    let (client, server) = pair_with(&client_context(), &options, &server, &options);
+    thread::scope(|scope| {
+        let ours = scope.spawn(|| client.handshake());
+        server.receive_hello().unwrap();
+        server.handshake().unwrap();
+        ours.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn server_that_pauses_is_not_carried_on() {
+    let options = ConnectionOptions::new();
+    let (client, server) = pair_with(
+        &client_context(),
+        &options,
+        &server_context(localhost()),
+        &options,
+    );
+    server.set_timeout(Timeout::Never);
+    client.set_timeout(Timeout::Never);
+    let pending = server.receive_hello().unwrap_err();
+    assert_eq!(pending.status(), Status::WantRead);
+    client.carry_on();
+    for _ in 0..2 {
+        server.carry_on();
+        assert!(server.receive_hello().is_ok());
+        server.select(Selection::default()).unwrap();
+    }
+    assert_eq!(server.handshake().unwrap_err().status(), Status::WantRead);
+    client.handshake().unwrap();
+    server.handshake().unwrap();
+}
+
+#[test]
+fn selection_keeps_what_it_does_not_set() {
+    let other = issue(&["localhost", "other"], &CertOptions::default());
+    let client = client_context();
+    client.set_alpn(&["imap", "h2"]).unwrap();
+    let mut theirs = ConnectionOptions::new();
+    theirs.set_alpn(&["imap"]).unwrap();
+    let server = server_context(localhost());
+    server.set_alpn(&["h2"]).unwrap();
+    let (client, server) = pair_with(&client, &ConnectionOptions::new(), &server, &theirs);
+    thread::scope(|scope| {
+        let ours = scope.spawn(|| client.handshake());
+        server.receive_hello().unwrap();
+        let mut identity = ConnectionOptions::new();
+        identity.set_identity(&other).unwrap();
+        for options in [identity, ConnectionOptions::new()] {
+            let mut selection = Selection::default();
+            selection.options = Some(options);
+            server.select(selection).unwrap();
+        }
+        server.handshake().unwrap();
+        ours.join().unwrap().unwrap();
+    });
+    assert_eq!(client.peer_chain()[0].names(), ["localhost", "other"]);
+    assert_eq!(client.agreed().unwrap().alpn.as_deref(), Some("imap"));
+}
+
+#[test]
+fn alert_that_refuses_nobody_is_refused() {
+    let options = ConnectionOptions::new();
+    let (client, server) = pair_with(
+        &client_context(),
+        &options,
+        &server_context(localhost()),
+        &options,
+    );
+    thread::scope(|scope| {
+        let ours = scope.spawn(|| client.handshake());
+        server.receive_hello().unwrap();
+        assert_fails(server.refuse_hello(0), Status::Argument, "close_notify");
+        server.handshake().unwrap();
+        ours.join().unwrap().unwrap();
+    });
+}
