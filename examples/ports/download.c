@@ -1,0 +1,188 @@
+/* download [-r ROOTS.pem] https://HOST[:PORT]/PATH FILE: downloads to FILE.part, resumes where
+ * an earlier run was cut off, and renames it when it is complete.  Progress is on stderr. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+#include <tlsmith.h>
+
+enum { LIMIT_MS = 30000 };
+
+struct url {
+	char host[256], port[6];
+	const char *path;
+};
+
+/* What a response says: -1 where it does not. */
+struct response {
+	int status;
+	long long length, first, total;
+};
+
+static bool parse_url(const char *text, struct url *url)
+{
+	int n = 0;
+
+	strcpy(url->port, "443");
+	if (sscanf(text, "https://%255[^:/[]%n", url->host, &n) != 1 &&
+	    sscanf(text, "https://[%255[^]]]%n", url->host, &n) != 1)
+		return false;
+	text += n;
+	if (*text == ':' && sscanf(text, ":%5[0-9]%n", url->port, &n) == 1)
+		text += n;
+	url->path = *text == '\0' ? "/" : text;
+	return n > 0 && *url->path == '/' && strpbrk(url->path, " \r\n") == NULL;
+}
+
+static ptrdiff_t ask(tlsmith_conn *c, const struct url *url, long long offset)
+{
+	char request[4096], range[64] = "";
+	int n;
+
+	if (offset > 0)
+		snprintf(range, sizeof range, "Range: bytes=%lld-\r\n", offset);
+	/* HTTP/1.0, which has no chunks. */
+	n = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: %s:%s\r\n%s"
+	    "Accept-Encoding: identity\r\nConnection: close\r\n\r\n", url->path, url->host,
+	    url->port, range);
+	return n < (int)sizeof request ? tlsmith_write(c, request, (size_t)n) : TLSMITH_ERR_ARG;
+}
+
+static void read_field(const char *line, struct response *r)
+{
+	if (strncasecmp(line, "Content-Length:", 15) == 0)
+		r->length = strtoll(line + 15, NULL, 10);
+	else if (strncasecmp(line, "Content-Range:", 14) == 0 &&
+	    sscanf(line + 14, " bytes %lld-%*d/%lld", &r->first, &r->total) < 1)
+		sscanf(line + 14, " bytes */%lld", &r->total);
+}
+
+/* Reads the header, byte by byte: the records are decrypted once all the same.  Returns 0,
+ * or how the connection ended before. */
+static ptrdiff_t read_header(tlsmith_conn *c, struct response *r)
+{
+	char line[8192];
+	size_t len = 0;
+	ptrdiff_t n;
+
+	*r = (struct response){ 0, -1, -1, -1 };
+	while ((n = tlsmith_read(c, line + len, 1)) > 0) {
+		if (line[len] != '\n') {
+			if (line[len] != '\r' && len < sizeof line - 2)
+				len++;
+			continue;
+		}
+		line[len] = '\0';
+		if (len == 0 && r->status != 0)
+			return 0;
+		if (r->status == 0 && sscanf(line, "HTTP/1.%*d %d", &r->status) != 1)
+			return TLSMITH_ERR_PROTOCOL;
+		read_field(line, r);
+		len = 0;
+	}
+	return n == 0 ? TLSMITH_ERR_TRUNCATED : n;
+}
+
+static void show(long long have, long long total, bool end)
+{
+	static time_t shown;
+
+	if (!end && time(NULL) == shown)
+		return;
+	shown = time(NULL);
+	if (total > 0)
+		fprintf(stderr, "\r%lld of %lld bytes, %lld%%", have, total, have * 100 / total);
+	else
+		fprintf(stderr, "\r%lld bytes", have);
+	if (end)
+		fputc('\n', stderr);
+}
+
+/* Writes the body to `out`.  Returns NULL, or why it is not complete. */
+static const char *save(tlsmith_conn *c, FILE *out, long long have, long long total)
+{
+	char buf[65536];
+	ptrdiff_t n = 1;
+
+	while ((total < 0 || have < total) && (n = tlsmith_read(c, buf, sizeof buf)) > 0) {
+		if (fwrite(buf, 1, (size_t)n, out) != (size_t)n)
+			return strerror(errno);
+		have += n;
+		show(have, total, false);
+	}
+	show(have, total, true);
+	if (n < 0)
+		return tlsmith_conn_error(c);
+	if (total >= 0 && have != total)
+		return have < total ? "the server ended the body early" : "the body is too long";
+	return fflush(out) == 0 && fsync(fileno(out)) == 0 ? NULL : strerror(errno);
+}
+
+/* Returns NULL, or why there is no complete file. */
+static const char *download(tlsmith_conn *c, const struct url *url, FILE *part)
+{
+	static char reason[64];
+	struct response r;
+	long long have;
+
+	fseeko(part, 0, SEEK_END);
+	have = ftello(part);
+	if (tlsmith_connect(c, url->host, url->port) < 0 || ask(c, url, have) < 0 ||
+	    read_header(c, &r) < 0)
+		return tlsmith_conn_error(c)[0] != '\0' ? tlsmith_conn_error(c) : "no HTTP response";
+	if (r.status == 416 && r.total == have)
+		return NULL; /* the part is all there is */
+	if (r.status == 206 && r.first == have)
+		return save(c, part, have, r.length >= 0 ? have + r.length : r.total);
+	if (r.status == 200) {
+		/* The server does not resume. */
+		if (ftruncate(fileno(part), 0) < 0)
+			return strerror(errno);
+		rewind(part);
+		return save(c, part, 0, r.length);
+	}
+	snprintf(reason, sizeof reason, "the server answered with status %d", r.status);
+	return reason;
+}
+
+int main(int argc, char **argv)
+{
+	tlsmith_ctx *ctx = tlsmith_ctx_new();
+	tlsmith_conn *c = tlsmith_conn_new(ctx);
+	const char *reason, *name;
+	char part_name[4096];
+	struct url url;
+	FILE *part;
+
+	if (argc == 5 && strcmp(argv[1], "-r") == 0) {
+		tlsmith_ctx_add_roots(ctx, argv[2]);
+		argv += 2;
+		argc -= 2;
+	}
+	if (argc != 3 || !parse_url(argv[1], &url)) {
+		fprintf(stderr, "usage: download [-r ROOTS.pem] https://HOST[:PORT]/PATH FILE\n");
+		return 2;
+	}
+	name = argv[2];
+	snprintf(part_name, sizeof part_name, "%s.part", name);
+	if ((part = fopen(part_name, "ab")) == NULL) {
+		perror(part_name);
+		return 1;
+	}
+	tlsmith_conn_set_timeout(c, LIMIT_MS);
+	reason = download(c, &url, part);
+	if (fclose(part) != 0 && reason == NULL)
+		reason = strerror(errno);
+	if (reason == NULL && rename(part_name, name) < 0)
+		reason = strerror(errno);
+	if (reason != NULL)
+		fprintf(stderr, "download: %s: %s\n", argv[1], reason);
+	tlsmith_shutdown(c);
+	tlsmith_conn_free(c);
+	tlsmith_ctx_free(ctx);
+	return reason != NULL;
+}
