@@ -8,7 +8,7 @@
 
 enum {
 	PIECE = 16384,       /* about one record */
-	BACKLOG = 16 * PIECE /* what may be encrypted before the kernel takes it */
+	BACKLOG = 16 * PIECE /* what may wait encrypted, in each direction */
 };
 
 struct tls {
@@ -18,7 +18,7 @@ struct tls {
 	bufferevent_data_cb filter_read, filter_write;
 	bufferevent_event_cb filter_event;
 	void *filter;
-	bool connected, failed, reported, ended, ending, shut;
+	bool connected, failed, failure_told, ended, ending, shut, end_told;
 };
 
 static void trigger(struct tls *t, short what)
@@ -26,17 +26,18 @@ static void trigger(struct tls *t, short what)
 	bufferevent_trigger_event(t->bev, what, BEV_TRIG_DEFER_CALLBACKS);
 }
 
-/* Reports a failure when the alert that tells the peer why is with the kernel: programs free
- * the bufferevent then. */
+/* Reports a failure, or that all is sent, when the kernel has everything, the alert that tells
+ * the peer why too: programs free the bufferevent then. */
 static void report(struct tls *t)
 {
 	if (evbuffer_get_length(bufferevent_get_output(t->underlying)) > 0)
 		return;
-	if (t->failed && !t->reported)
+	if (t->failed && !t->failure_told)
 		trigger(t, BEV_EVENT_ERROR);
-	else if (t->shut && !t->reported)
+	else if (t->shut && !t->failed && !t->end_told)
 		trigger(t, BEV_EVENT_EOF | BEV_EVENT_WRITING);
-	t->reported = t->failed || t->shut;
+	t->failure_told = t->failed;
+	t->end_told = t->shut;
 }
 
 /* Sends what tlsmith has for the peer, and looks at the result of the call before. */
@@ -185,8 +186,9 @@ static struct bufferevent *start(struct bufferevent *underlying, tlsmith_conn *c
 		return NULL;
 	t->conn = conn;
 	t->underlying = underlying;
-	/* Before the filter, which watches it: what waits there holds up the program. */
+	/* What waits there holds up the program, or the peer: a filter alone has no limits. */
 	bufferevent_setwatermark(underlying, EV_WRITE, 0, BACKLOG);
+	bufferevent_setwatermark(underlying, EV_READ, 0, BACKLOG);
 	t->bev = bufferevent_filter_new(underlying, input, output,
 	    BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS, state_free, t);
 	if (t->bev == NULL) {

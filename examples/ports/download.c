@@ -28,8 +28,8 @@ static bool parse_url(const char *text, struct url *url)
 	int n = 0;
 
 	strcpy(url->port, "443");
-	if (sscanf(text, "https://%255[^:/[]%n", url->host, &n) != 1 &&
-	    sscanf(text, "https://[%255[^]]]%n", url->host, &n) != 1)
+	if (sscanf(text, "https://%255[A-Za-z0-9._-]%n", url->host, &n) != 1 &&
+	    sscanf(text, "https://[%255[0-9A-Fa-f:.]]%n", url->host, &n) != 1)
 		return false;
 	text += n;
 	if (*text == ':' && sscanf(text, ":%5[0-9]%n", url->port, &n) == 1)
@@ -151,36 +151,36 @@ static const char *download(tlsmith_conn *c, const struct url *url, FILE *part)
 
 int main(int argc, char **argv)
 {
-	tlsmith_ctx *ctx = tlsmith_ctx_new();
-	tlsmith_conn *c = tlsmith_conn_new(ctx);
-	const char *reason, *name;
+	bool with_roots = argc == 5 && strcmp(argv[1], "-r") == 0;
+	const char *reason, *roots = with_roots ? argv[2] : NULL;
 	char part_name[4096];
+	tlsmith_ctx *ctx;
+	tlsmith_conn *c;
 	struct url url;
 	FILE *part;
 
-	if (argc == 5 && strcmp(argv[1], "-r") == 0) {
-		tlsmith_ctx_add_roots(ctx, argv[2]);
-		argv += 2;
-		argc -= 2;
-	}
-	if (argc != 3 || !parse_url(argv[1], &url)) {
+	argv += with_roots ? 2 : 0;
+	if (argc - (with_roots ? 2 : 0) != 3 || !parse_url(argv[1], &url)) {
 		fprintf(stderr, "usage: download [-r ROOTS.pem] https://HOST[:PORT]/PATH FILE\n");
 		return 2;
 	}
-	name = argv[2];
-	snprintf(part_name, sizeof part_name, "%s.part", name);
+	snprintf(part_name, sizeof part_name, "%s.part", argv[2]);
 	if ((part = fopen(part_name, "ab")) == NULL) {
 		perror(part_name);
 		return 1;
 	}
+	ctx = tlsmith_ctx_new();
+	if (roots != NULL)
+		tlsmith_ctx_add_roots(ctx, roots);
+	c = tlsmith_conn_new(ctx);
 	tlsmith_conn_set_timeout(c, LIMIT_MS);
 	reason = download(c, &url, part);
-	if (fclose(part) != 0 && reason == NULL)
-		reason = strerror(errno);
-	if (reason == NULL && rename(part_name, name) < 0)
-		reason = strerror(errno);
 	if (reason != NULL)
 		fprintf(stderr, "download: %s: %s\n", argv[1], reason);
+	if (fclose(part) != 0 || (reason == NULL && rename(part_name, argv[2]) < 0)) {
+		perror(argv[2]);
+		reason = "";
+	}
 	tlsmith_shutdown(c);
 	tlsmith_conn_free(c);
 	tlsmith_ctx_free(ctx);

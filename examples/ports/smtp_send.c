@@ -159,13 +159,14 @@ static void send_message(FILE *message)
 
 int main(int argc, char **argv)
 {
-	tlsmith_ctx *ctx = tlsmith_ctx_new();
 	char name[256] = "localhost";
+	tlsmith_ctx *ctx;
 
 	if (argc < 5 || strpbrk(argv[3], "<>\r\n") != NULL || strpbrk(argv[4], "<>\r\n") != NULL) {
 		fprintf(stderr, "usage: smtp_send HOST PORT FROM TO [ROOTS.pem] < MESSAGE\n");
 		return 2;
 	}
+	ctx = tlsmith_ctx_new();
 	if (argc > 5)
 		tlsmith_ctx_add_roots(ctx, argv[5]);
 	gethostname(name, sizeof name - 1);
