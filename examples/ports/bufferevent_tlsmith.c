@@ -18,7 +18,7 @@ struct tls {
 	bufferevent_data_cb filter_read, filter_write;
 	bufferevent_event_cb filter_event;
 	void *filter;
-	bool connected, failed, failure_told, ended, ending, shut, end_told;
+	bool connected, failed, failure_reported, ended, ending, shut, end_reported;
 };
 
 static void trigger(struct tls *t, short what)
@@ -32,12 +32,12 @@ static void report(struct tls *t)
 {
 	if (evbuffer_get_length(bufferevent_get_output(t->underlying)) > 0)
 		return;
-	if (t->failed && !t->failure_told)
+	if (t->failed && !t->failure_reported)
 		trigger(t, BEV_EVENT_ERROR);
-	else if (t->shut && !t->failed && !t->end_told)
+	else if (t->shut && !t->failed && !t->end_reported)
 		trigger(t, BEV_EVENT_EOF | BEV_EVENT_WRITING);
-	t->failure_told = t->failed;
-	t->end_told = t->shut;
+	t->failure_reported = t->failed;
+	t->end_reported = t->shut;
 }
 
 /* Sends what tlsmith has for the peer, and looks at the result of the call before. */
@@ -55,7 +55,7 @@ static bool settle(struct tls *t, ptrdiff_t n)
 	return !t->failed;
 }
 
-static void shake_hands(struct tls *t)
+static void advance_handshake(struct tls *t)
 {
 	int n;
 
@@ -77,7 +77,7 @@ static bool decrypt(struct tls *t, struct evbuffer *plain)
 	bool any = false;
 	char buf[PIECE];
 
-	shake_hands(t);
+	advance_handshake(t);
 	while (t->connected && !t->ended && !t->failed &&
 	    (n = tlsmith_read(t->conn, buf, sizeof buf)) > 0) {
 		evbuffer_add(plain, buf, (size_t)n);
@@ -197,7 +197,7 @@ static struct bufferevent *start(struct bufferevent *underlying, tlsmith_conn *c
 	}
 	bufferevent_getcb(underlying, &t->filter_read, &t->filter_write, &t->filter_event, &t->filter);
 	bufferevent_setcb(underlying, underlying_read, underlying_written, underlying_event, t);
-	shake_hands(t);
+	advance_handshake(t);
 	return t->bev;
 }
 

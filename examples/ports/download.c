@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <tlsmith.h>
 
-enum { LIMIT_MS = 30000 };
+enum { LIMIT_MS = 30000, MAX_PATH = 3000 };
 
 struct url {
 	char host[256], port[6];
@@ -35,21 +36,25 @@ static bool parse_url(const char *text, struct url *url)
 	if (*text == ':' && sscanf(text, ":%5[0-9]%n", url->port, &n) == 1)
 		text += n;
 	url->path = *text == '\0' ? "/" : text;
-	return n > 0 && *url->path == '/' && strpbrk(url->path, " \r\n") == NULL;
+	return n > 0 && *url->path == '/' && strlen(url->path) < MAX_PATH &&
+	    strpbrk(url->path, " \r\n") == NULL;
 }
 
-static ptrdiff_t ask(tlsmith_conn *c, const struct url *url, long long offset)
+/* Asks for the rest of a file that did not change after the part of it was written. */
+static ptrdiff_t ask(tlsmith_conn *c, const struct url *url, long long offset, time_t written)
 {
-	char request[4096], range[64] = "";
+	char request[4096], range[128] = "", date[64];
 	int n;
 
+	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime(&written));
 	if (offset > 0)
-		snprintf(range, sizeof range, "Range: bytes=%lld-\r\n", offset);
+		snprintf(range, sizeof range, "Range: bytes=%lld-\r\nIf-Unmodified-Since: %s\r\n",
+		    offset, date);
 	/* HTTP/1.0, which has no chunks. */
 	n = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: %s:%s\r\n%s"
 	    "Accept-Encoding: identity\r\nConnection: close\r\n\r\n", url->path, url->host,
 	    url->port, range);
-	return n < (int)sizeof request ? tlsmith_write(c, request, (size_t)n) : TLSMITH_ERR_ARG;
+	return tlsmith_write(c, request, (size_t)n);
 }
 
 static void read_field(const char *line, struct response *r)
@@ -127,17 +132,21 @@ static const char *download(tlsmith_conn *c, const struct url *url, FILE *part)
 {
 	static char reason[64];
 	struct response r;
+	struct stat file;
 	long long have;
 
-	fseeko(part, 0, SEEK_END);
-	have = ftello(part);
-	if (tlsmith_connect(c, url->host, url->port) < 0 || ask(c, url, have) < 0 ||
+	if (fstat(fileno(part), &file) < 0)
+		return strerror(errno);
+	have = file.st_size;
+	if (tlsmith_connect(c, url->host, url->port) < 0 || ask(c, url, have, file.st_mtime) < 0 ||
 	    read_header(c, &r) < 0)
 		return tlsmith_conn_error(c)[0] != '\0' ? tlsmith_conn_error(c) : "no HTTP response";
 	if (r.status == 416 && r.total == have)
 		return NULL; /* the part is all there is */
 	if (r.status == 206 && r.first == have)
 		return save(c, part, have, r.length >= 0 ? have + r.length : r.total);
+	if (r.status == 412 && have > 0)
+		return "the file has changed since its part was downloaded: remove that";
 	if (r.status == 200) {
 		/* The server does not resume. */
 		if (ftruncate(fileno(part), 0) < 0)

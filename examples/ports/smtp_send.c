@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -81,7 +82,7 @@ static bool expect(int code, const char *keyword)
 		line[len] = '\0';
 		if (strtol(line, NULL, 10) != code)
 			die("the server refused", line);
-		found |= len > 4 && keyword != NULL && strcmp(line + 4, keyword) == 0;
+		found |= len > 4 && keyword != NULL && strcasecmp(line + 4, keyword) == 0;
 	} while (len > 3 && line[3] == '-');
 	return found;
 }
@@ -128,7 +129,7 @@ static void start_tls(tlsmith_ctx *ctx, const char *host)
 {
 	tlsmith_conn *tls = tlsmith_conn_new(ctx);
 
-	/* Whoever is on the path could have added it to a reply (CVE-2011-0411). */
+	/* An attacker on the path could have appended it to a reply (CVE-2011-0411). */
 	if (smtp.start != smtp.end)
 		die(host, "data came before TLS began, which nobody has authenticated");
 	tlsmith_conn_set_timeout(tls, LIMIT_S * 1000);

@@ -14,13 +14,12 @@
 /* Nothing more is read from one side while this much waits for the other. */
 enum { BACKLOG = 1 << 18 };
 
-/* How long a client may be silent where it has to say something: while it shakes hands, and
- * when its answer is complete. */
+/* How long a client may be silent during its handshake, and after its answer is complete. */
 static const struct timeval patience = { .tv_sec = 5 };
 
 struct relay {
 	struct bufferevent *client, *backend;
-	bool reached, done, client_ended, backend_ended, told_client, told_backend;
+	bool connected, done, client_ended, backend_ended, client_shut, backend_shut;
 };
 
 struct proxy {
@@ -39,13 +38,13 @@ static void relay_free(struct relay *r)
 /* Passes the end of one side on to the other, when everything before it is through. */
 static void pass_ends(struct relay *r)
 {
-	if (r->client_ended && !r->told_backend && r->reached &&
+	if (r->client_ended && !r->backend_shut && r->connected &&
 	    evbuffer_get_length(bufferevent_get_output(r->backend)) == 0) {
-		r->told_backend = true;
+		r->backend_shut = true;
 		shutdown(bufferevent_getfd(r->backend), SHUT_WR);
 	}
-	if (r->backend_ended && !r->told_client) {
-		r->told_client = true;
+	if (r->backend_ended && !r->client_shut) {
+		r->client_shut = true;
 		bufferevent_tlsmith_shutdown(r->client);
 	}
 }
@@ -77,7 +76,7 @@ static void backend_event(struct bufferevent *backend, short what, void *state)
 	struct relay *r = state;
 
 	if (what & BEV_EVENT_CONNECTED) {
-		r->reached = true;
+		r->connected = true;
 		pass_ends(r);
 		return;
 	}
@@ -92,7 +91,7 @@ static void backend_event(struct bufferevent *backend, short what, void *state)
 	pass_ends(r);
 }
 
-static bool reach_backend(struct relay *r, struct proxy *p)
+static bool connect_backend(struct relay *r, struct proxy *p)
 {
 	struct event_base *base = bufferevent_get_base(r->client);
 
@@ -114,7 +113,7 @@ static void client_event(struct bufferevent *client, short what, void *state)
 
 	if (what & BEV_EVENT_CONNECTED) {
 		bufferevent_set_timeouts(tcp, NULL, NULL);
-		if (!reach_backend(r, tlsmith_conn_userdata(conn))) {
+		if (!connect_backend(r, tlsmith_conn_userdata(conn))) {
 			perror("backend");
 			relay_free(r);
 			return;
@@ -133,12 +132,12 @@ static void client_event(struct bufferevent *client, short what, void *state)
 		relay_free(r);
 		return;
 	}
-	if (r->done && r->told_backend)
+	if (r->done && r->backend_shut)
 		relay_free(r);
 }
 
-static void welcome(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
-    int len, void *state)
+static void accept_client(struct evconnlistener *listener, evutil_socket_t fd,
+    struct sockaddr *from, int len, void *state)
 {
 	struct event_base *base = evconnlistener_get_base(listener);
 	struct bufferevent *tcp = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
@@ -163,6 +162,23 @@ static void welcome(struct evconnlistener *listener, evutil_socket_t fd, struct 
 	bufferevent_enable(r->client, EV_READ | EV_WRITE);
 }
 
+static void resume(evutil_socket_t fd, short what, void *listener)
+{
+	(void)fd, (void)what;
+	evconnlistener_enable(listener);
+}
+
+/* No descriptor is left for one more client: the others wait until one may be. */
+static void pause_accepting(struct evconnlistener *listener, void *state)
+{
+	static const struct timeval soon = { .tv_usec = 100000 };
+
+	(void)state;
+	perror("accept");
+	evconnlistener_disable(listener);
+	event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, resume, listener, &soon);
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -177,11 +193,12 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); /* libevent writes with writev() */
 	here.sin_port = htons((uint16_t)atoi(argv[1]));
 	proxy.backend.sin_port = htons((uint16_t)atoi(argv[4]));
-	listener = evconnlistener_new_bind(base, welcome, &proxy, LEV_OPT_CLOSE_ON_FREE |
+	listener = evconnlistener_new_bind(base, accept_client, &proxy, LEV_OPT_CLOSE_ON_FREE |
 	    LEV_OPT_REUSEABLE, -1, (struct sockaddr *)&here, sizeof here);
 	if (listener == NULL) {
 		perror("tls_proxy");
 		return 1;
 	}
+	evconnlistener_set_error_cb(listener, pause_accepting);
 	return event_base_dispatch(base);
 }

@@ -2,6 +2,7 @@
 and the README's table of all ports."""
 
 import contextlib
+import email.utils
 import http.server
 import os
 import re
@@ -141,6 +142,8 @@ class Site:
     proper_end = False
     """Whether close_notify comes before that."""
     with_length = True
+    changed = None
+    """When, in seconds of the Unix epoch."""
 
     def __init__(self):
         self.ranges = []
@@ -158,6 +161,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         site.ranges.append(self.headers["Range"])
         if site.resumes and self.headers["Range"]:
             first = int(re.fullmatch(r"bytes=(\d+)-", self.headers["Range"])[1])
+        if site.changed and self.headers["If-Unmodified-Since"]:
+            date = email.utils.parsedate_to_datetime(self.headers["If-Unmodified-Since"])
+            if date.timestamp() < site.changed:
+                self.send_error(412)
+                return
         if first >= len(body):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(body)}")
@@ -221,6 +229,18 @@ def test_download_refuses_a_truncated_body_and_resumes(
 def test_download_starts_again_where_the_server_does_not_resume(download, site, ca_file, tmp_path):
     site.resumes = False
     (tmp_path / "got.part").write_bytes(b"x" * 400_000)
+    assert fetch(download, site, ca_file, tmp_path).returncode == 0
+    assert (tmp_path / "got").read_bytes() == site.body
+
+
+def test_download_mixes_no_versions_of_a_file(download, site, ca_file, tmp_path):
+    part = tmp_path / "got.part"
+    part.write_bytes(site.body[:1000])
+    site.changed = part.stat().st_mtime + 10
+    done = fetch(download, site, ca_file, tmp_path)
+    assert done.returncode == 1 and b"the file has changed" in done.stderr
+    assert part.read_bytes() == site.body[:1000]
+    site.changed -= 20
     assert fetch(download, site, ca_file, tmp_path).returncode == 0
     assert (tmp_path / "got").read_bytes() == site.body
 

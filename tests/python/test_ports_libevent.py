@@ -4,6 +4,7 @@ OpenSSL, curl and the standard library on the other side."""
 import contextlib
 import hashlib
 import os
+import resource
 import socket
 import ssl
 import subprocess
@@ -71,11 +72,13 @@ def proxy(proxy_program, localhost, tmp_path):
     files = localhost.write(tmp_path, name="server")
 
     @contextlib.contextmanager
-    def start(serve):
+    def start(serve, **options):
         port = free_port()
         with backend(serve) as behind:
             command = [program, port, files.cert, files.key, behind]
-            with running(*command, port=port, folder=tmp_path, env=environment) as process:
+            with running(
+                *command, port=port, folder=tmp_path, env=environment, **options
+            ) as process:
                 yield port, tmp_path / "output.log"
                 assert process.poll() is None, (tmp_path / "output.log").read_text()
 
@@ -182,6 +185,20 @@ def test_proxy_tells_clients_why_it_refuses_them(proxy, ca, ca_file):
             tls.sendall(b"it goes on")
             assert tls.recv(100) == b"it goes on"
         assert len([line for line in log.read_text().splitlines() if "client: " in line]) >= 2
+
+
+def test_proxy_survives_a_crowd_that_takes_all_descriptors(proxy, ca):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))
+
+    with proxy(echo, preexec_fn=limit) as (port, log):
+        crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+        wait_for(lambda: "accept" in log.read_text())
+        for sock in crowd:
+            sock.close()
+        with dial(ca, port) as tls:
+            tls.sendall(b"it goes on")
+            assert tls.recv(100) == b"it goes on"
 
 
 def test_proxy_ends_clients_that_do_not_shake_hands(proxy):
