@@ -120,3 +120,12 @@ def test_hiredis_keeps_to_its_time_limit(redis_client, localhost, ca_file):
         text = run(redis_client, "sync", port, ca_file, "localhost", "-").stdout.decode()
         ended.set()
     assert "handshake failed: 1 Resource temporarily unavailable" in text
+
+
+def test_hiredis_waits_for_a_silent_server_without_spinning(redis_client, ca_file):
+    ended = threading.Event()
+    with one_client(lambda sock: ended.wait(PATIENCE)) as port:
+        text = run(redis_client, "mute", port, ca_file, "localhost", "-").stdout.decode()
+        ended.set()
+    # hiredis asks once for each of its 1003 commands.
+    assert 1000 < int(re.search(r"(\d+) waits", text)[1]) < 1100, text

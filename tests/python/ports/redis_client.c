@@ -1,4 +1,4 @@
-/* redis_client sync|async|again PORT ROOTS VERIFY_NAME SERVER_NAME [CERT KEY]: what
+/* redis_client sync|async|again|mute PORT ROOTS VERIFY_NAME SERVER_NAME [CERT KEY]: what
  * test_ports.py has hiredis do over examples/ports/hiredis_tlsmith.c.  A name of "-" is not
  * set.  Prints what came of it, one fact a line. */
 #define _GNU_SOURCE
@@ -15,6 +15,7 @@ enum { BIG = 1 << 20, MANY = 1000 };
 static char big[BIG];
 static struct event_base *base;
 static int replies, wrong;
+static bool ended;
 
 static void check(const redisReply *r, const char *expected, size_t len)
 {
@@ -90,6 +91,7 @@ static void disconnected(const redisAsyncContext *ac, int status)
 {
 	if (status != REDIS_OK)
 		failed("connection", ac->err, ac->errstr);
+	ended = true;
 	event_base_loopbreak(base);
 }
 
@@ -107,10 +109,20 @@ static void on_big(redisAsyncContext *ac, void *reply, void *last)
 		redisAsyncDisconnect(ac);
 }
 
-static int be_async(int port, tlsmith_ctx *ctx, const redisTlsmithOptions *o)
+/* Counts how often hiredis asks to be told that the socket is writable. */
+static void (*add_write)(void *);
+static int writes;
+
+static void count_write(void *data)
+{
+	writes++;
+	add_write(data);
+}
+
+static int be_async(int port, tlsmith_ctx *ctx, const redisTlsmithOptions *o, int seconds)
 {
 	redisAsyncContext *ac = redisAsyncConnect("127.0.0.1", port);
-	struct timeval limit = { .tv_sec = 10 };
+	struct timeval limit = { .tv_sec = seconds };
 	char *text;
 	int i;
 
@@ -121,6 +133,8 @@ static int be_async(int port, tlsmith_ctx *ctx, const redisTlsmithOptions *o)
 		return 1;
 	}
 	redisLibeventAttach(ac, base);
+	add_write = ac->ev.addWrite;
+	ac->ev.addWrite = count_write;
 	redisAsyncSetConnectCallback(ac, connected);
 	redisAsyncSetDisconnectCallback(ac, disconnected);
 	for (i = 0; i < MANY && asprintf(&text, "%d", i) > 0; i++)
@@ -130,6 +144,9 @@ static int be_async(int port, tlsmith_ctx *ctx, const redisTlsmithOptions *o)
 	redisAsyncCommand(ac, on_big, big, "GET big");
 	event_base_loopexit(base, &limit);
 	event_base_dispatch(base);
+	printf("%d waits\n", writes);
+	if (!ended)
+		redisAsyncFree(ac);
 	event_base_free(base);
 	return 0;
 }
@@ -153,7 +170,8 @@ int main(int argc, char **argv)
 		o.server_name = argv[5];
 	if (argc > 7)
 		o.identity = id = tlsmith_identity_load(argv[6], argv[7], NULL);
-	status = strcmp(argv[1], "async") == 0 ? be_async(port, ctx, &o) :
+	status = strcmp(argv[1], "async") == 0 ? be_async(port, ctx, &o, 20) :
+	    strcmp(argv[1], "mute") == 0 ? be_async(port, ctx, &o, 2) :
 	    be_sync(port, ctx, &o, strcmp(argv[1], "again") == 0);
 	printf("%d replies, %d wrong\n", replies, wrong);
 	tlsmith_identity_free(id);
