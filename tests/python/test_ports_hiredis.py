@@ -2,10 +2,14 @@
 hostile servers on the other side."""
 
 import contextlib
+import fcntl
 import os
 import re
+import socket
 import ssl
+import termios
 import threading
+import time
 
 import pytest
 from conftest import ssl_context
@@ -129,3 +133,33 @@ def test_hiredis_waits_for_a_silent_server_without_spinning(redis_client, ca_fil
         ended.set()
     # hiredis asks once for each of its 1003 commands.
     assert 1000 < int(re.search(r"(\d+) waits", text)[1]) < 1100, text
+
+
+# Of some the kernel takes all but the end, which waits in tlsmith.
+@pytest.mark.parametrize("size", range(200_000, 500_000, 50_000))
+def test_hiredis_sends_all_to_a_server_that_reads_late(redis_client, localhost, ca_file, size):
+    last = b"$3\r\nGET\r\n$3\r\nbig\r\n"
+    context = ssl_context(ssl.PROTOCOL_TLS_SERVER, localhost)
+    # After the handshake nothing makes the client's socket readable.
+    context.num_tickets = 0
+    received = bytearray()
+
+    def waiting(sock):
+        return int.from_bytes(fcntl.ioctl(sock, termios.FIONREAD, bytes(4)), "little")
+
+    def serve(sock):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        tls = context.wrap_socket(sock, server_side=True)
+        # Until the kernel's buffers are full, and the client waits.
+        before = -1
+        while before < (before := waiting(tls)) or before == 0:
+            time.sleep(0.2)
+        while not received.endswith(last):
+            received.extend(tls.recv(65536))
+        os.close(tls.detach())
+
+    with one_client(serve) as port:
+        path, environment = redis_client
+        late = path, {**environment, "BIG_SIZE": str(size)}
+        run(late, "async", port, ca_file, "localhost", "-")
+    assert len(received) > size

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <event2/event.h>
 #include <hiredis/adapters/libevent.h>
@@ -13,6 +14,7 @@
 enum { BIG = 1 << 20, MANY = 1000 };
 
 static char big[BIG];
+static size_t big_size = BIG; /* or $BIG_SIZE */
 static struct event_base *base;
 static int replies, wrong;
 static bool ended;
@@ -37,7 +39,7 @@ static int talk(redisContext *c)
 
 	for (i = 0; i < MANY; i++)
 		redisAppendCommand(c, "ECHO %d", i);
-	redisAppendCommand(c, "SET big %b", big, (size_t)BIG);
+	redisAppendCommand(c, "SET big %b", big, big_size);
 	redisAppendCommand(c, "GET big");
 	for (i = 0; i < MANY + 2; i++) {
 		if (redisGetReply(c, (void **)&r) != REDIS_OK)
@@ -48,7 +50,7 @@ static int talk(redisContext *c)
 		if (i < MANY)
 			check(r, text, strlen(text));
 		else
-			check(r, i == MANY ? "OK" : big, i == MANY ? 2 : BIG);
+			check(r, i == MANY ? "OK" : big, i == MANY ? 2 : big_size);
 		freeReplyObject(r);
 	}
 	return 0;
@@ -104,7 +106,7 @@ static void on_number(redisAsyncContext *ac, void *reply, void *text)
 
 static void on_big(redisAsyncContext *ac, void *reply, void *last)
 {
-	check(reply, big, BIG);
+	check(reply, big, big_size);
 	if (last != NULL)
 		redisAsyncDisconnect(ac);
 }
@@ -123,10 +125,12 @@ static int be_async(int port, tlsmith_ctx *ctx, const redisTlsmithOptions *o, in
 {
 	redisAsyncContext *ac = redisAsyncConnect("127.0.0.1", port);
 	struct timeval limit = { .tv_sec = seconds };
+	int i, room = 65536;
 	char *text;
-	int i;
 
 	base = event_base_new();
+	/* So that the kernel does not take all at once. */
+	setsockopt(ac->c.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 	if (redisAsyncInitiateTlsmith(ac, ctx, o) != REDIS_OK) {
 		failed("start", ac->err, ac->errstr);
 		redisAsyncFree(ac);
@@ -139,7 +143,7 @@ static int be_async(int port, tlsmith_ctx *ctx, const redisTlsmithOptions *o, in
 	redisAsyncSetDisconnectCallback(ac, disconnected);
 	for (i = 0; i < MANY && asprintf(&text, "%d", i) > 0; i++)
 		redisAsyncCommand(ac, on_number, text, "ECHO %d", i);
-	redisAsyncCommand(ac, NULL, NULL, "SET big %b", big, (size_t)BIG);
+	redisAsyncCommand(ac, NULL, NULL, "SET big %b", big, big_size);
 	redisAsyncCommand(ac, on_big, NULL, "GET big");
 	redisAsyncCommand(ac, on_big, big, "GET big");
 	event_base_loopexit(base, &limit);
@@ -161,6 +165,8 @@ int main(int argc, char **argv)
 	if (argc < 6)
 		return 2;
 	port = atoi(argv[2]);
+	if (getenv("BIG_SIZE") != NULL)
+		big_size = (size_t)atoi(getenv("BIG_SIZE"));
 	for (i = 0; i < BIG; i++)
 		big[i] = (char)(i * 7 + i / 251);
 	tlsmith_ctx_add_roots(ctx, argv[3]);
