@@ -49,17 +49,18 @@ def go_program(source, tmp_path_factory):
 _NEXT_PORT = itertools.count(os.getpid() * 101)
 
 
-def c_program(source, folder):
+def c_program(source, folder, *options, standard="gnu11"):
     """Compiles a program against the C library in $OUT; returns its path and the
-    environment that it runs in."""
+    environment that it runs in.  The options are further sources, flags and libraries."""
     library = ROOT / os.environ.get("OUT", "target/c")
     assert (library / "libtlsmith.so").exists(), (
         f"there is no C library in '{library}': run `make lib`, or set OUT to its folder"
     )
     program = folder / source.stem
     subprocess.run(
-        [os.environ.get("TEST_CC", "cc"), "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g"]
-        + [f"-I{ROOT / 'include'}", source, "-o", program, f"-L{library}", "-ltlsmith"],
+        [os.environ.get("TEST_CC", "cc"), f"-std={standard}", "-Wall", "-Wextra", "-Werror", "-g"]
+        + [f"-I{ROOT / 'include'}", source, *options]
+        + ["-o", program, f"-L{library}", "-ltlsmith"],
         check=True,
     )
     return program, {**os.environ, "LD_LIBRARY_PATH": str(library)}
