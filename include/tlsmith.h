@@ -135,7 +135,7 @@ extern "C" {
 typedef enum {
   TLSMITH_EARLY_DATA_NONE = 0,  ///< none was sent
   TLSMITH_EARLY_DATA_SENT = 1,  ///< the server has not answered yet
-  TLSMITH_EARLY_DATA_ACCEPTED = 2,  ///< the server took it
+  TLSMITH_EARLY_DATA_ACCEPTED = 2,  ///< the server accepted it
   TLSMITH_EARLY_DATA_REJECTED = 3,  ///< the server did not take it: write it again
 } tlsmith_early_data;
 
@@ -143,7 +143,7 @@ typedef enum {
 typedef enum {
   TLSMITH_ECH_NONE = 0,  ///< none was sent, or the server has not answered yet
   TLSMITH_ECH_GREASE = 1,  ///< a meaningless one was sent (GREASE)
-  TLSMITH_ECH_ACCEPTED = 2,  ///< the server took it
+  TLSMITH_ECH_ACCEPTED = 2,  ///< the server accepted it
   TLSMITH_ECH_REJECTED = 3,  ///< the server did not take it, so the handshake failed
 } tlsmith_ech;
 
@@ -378,7 +378,7 @@ int tlsmith_set_log(int level, tlsmith_log_fn log, void *userdata);
 /// A context with safe defaults: TLS 1.2 and 1.3, system roots, full checks.
 TLSMITH_NODISCARD tlsmith_ctx *tlsmith_ctx_new(void);
 
-/// Let go of a context; connections made from it keep working.
+/// Free a context.  Connections created from it keep working.
 void tlsmith_ctx_free(tlsmith_ctx *ctx);
 
 /// Why a setter failed: the first failure, which is what makes connections fail; "" if none did.
@@ -414,12 +414,8 @@ int tlsmith_ctx_add_crl_mem(tlsmith_ctx *ctx, const void *pem, size_t len) TLSMI
 /// Trust one certificate, whatever it says, within its validity period: regardless of issuer, name,
 /// purpose and extensions.  `certificate` is the SHA-256 of its DER in hex, or the path of a file
 /// with that one certificate, PEM or DER.  Intended for self-signed peers.  Like adding a root,
-/// this replaces the system roots.  Its key may be of every kind that
-/// tlsmith_ctx_insecure_no_verify() allows.
-///
-/// TLSMITH_ERR_FILE; TLSMITH_ERR_PARSE also for a file with several certificates, since each of
-/// them would be trusted.  Give a file with the peer's own certificate alone, or call this for
-/// each.
+/// this replaces the system roots.  Any kind of key as with tlsmith_ctx_insecure_no_verify().
+/// TLSMITH_ERR_FILE; TLSMITH_ERR_PARSE also for a file with several certificates.
 int tlsmith_ctx_trust_certificate(tlsmith_ctx *ctx, const char *certificate);
 
 /// Allow at most `count` CAs between a peer's certificate and its root; 0 requires the root to have
@@ -437,13 +433,13 @@ int tlsmith_ctx_set_min_security(tlsmith_ctx *ctx, int bits);
 /// CAs.  TLSMITH_ERR_CERT for one that does not.
 int tlsmith_ctx_set_strict(tlsmith_ctx *ctx);
 
-/// Demand, beside all other checks, one of the pinned keys somewhere in the accepted path: the
-/// SHA-256 of its SubjectPublicKeyInfo in hex, as tlsmith_cert_spki_sha256() gives it.  Called
-/// again, it adds.  TLSMITH_ERR_CERT_REFUSED for a peer without any.
+/// Require, in addition to normal verification, a pinned public key somewhere in the verified
+/// chain: the SHA-256 of its SubjectPublicKeyInfo in hex, as tlsmith_cert_spki_sha256() gives it.
+/// Called again, it adds.  TLSMITH_ERR_CERT_REFUSED for a peer without any.
 int tlsmith_ctx_add_pin(tlsmith_ctx *ctx, const char *sha256);
 
-/// Show this identity to peers.  A server with several picks by SNI; the first one is the default.
-/// TLSMITH_ERR_STATE for one without a private key.
+/// Present this identity to peers.  A server with several picks by SNI; the first one is the
+/// default.  TLSMITH_ERR_STATE for one without a private key.
 int tlsmith_ctx_use(tlsmith_ctx *ctx, const tlsmith_identity *id);
 
 /// tlsmith_identity_load() and tlsmith_ctx_use() in one.
@@ -468,13 +464,9 @@ int tlsmith_ctx_allow_common_name(tlsmith_ctx *ctx);
 /// server.
 int tlsmith_ctx_insecure_no_name(tlsmith_ctx *ctx);
 
-/// Accept any certificate.  Insecure: anybody can be the peer.
-///
-/// The peer still proves that it has the certificate's private key, which takes a kind of key that
-/// handshakes can be verified with: beside those of verified peers, RSA with 512 to 16384 bits,
-/// RSASSA-PSS in TLS 1.3, curves that are given by the numbers of P-256, P-384 or P-521, and
-/// secp256k1 in the certificates of TLS 1.2 clients.  TLSMITH_ERR_CERT for other keys, and for what
-/// is no X.509 certificate.
+/// Accept any certificate.  Insecure: anybody can be the peer.  The peer still proves that it has
+/// the private key: TLSMITH_ERR_CERT if no handshake can be verified with its kind (SECURITY.md has
+/// the kinds), and for what is no X.509 certificate.
 int tlsmith_ctx_insecure_no_verify(tlsmith_ctx *ctx);
 
 /// Read TCP closed without close_notify as the end.  Insecure: an attacker can cut the data short.
@@ -509,15 +501,14 @@ int tlsmith_ctx_set_max_fragment(tlsmith_ctx *ctx, size_t bytes);
 /// signatures in certificates.  TLSMITH_ERR_ARG lists those that there are.
 int tlsmith_ctx_set_verify_schemes(tlsmith_ctx *ctx, const char *names);
 
-/// Sign handshakes only with these signature schemes, best first, where the identity used last is
-/// shown: for a key that must not sign, or cannot sign where it is, in every way that its kind
-/// knows.  TLSMITH_ERR_STATE where none is used, TLSMITH_ERR_ARG where its key can sign with none
-/// of them.
+/// Sign handshakes only with these signature schemes, best first, with the most recently added
+/// identity: for keys that may use only some of their algorithm's schemes, for example in an HSM.
+/// TLSMITH_ERR_STATE without an identity, TLSMITH_ERR_ARG if its key can use none of them.
 int tlsmith_ctx_set_signing_schemes(tlsmith_ctx *ctx, const char *names);
 
-/// Show the identity used last only to peers that name one of the issuers in its chain among the
-/// CAs that they trust (RFC 8446, section 4.2.4), as clients do in TLS 1.3 alone.
-/// TLSMITH_ERR_STATE where none is used.
+/// Present the most recently added identity only if the peer's certificate_authorities (RFC 8446,
+/// section 4.2.4) name an issuer in its chain; clients send them in TLS 1.3 only.
+/// TLSMITH_ERR_STATE without an identity.
 int tlsmith_ctx_match_issuer(tlsmith_ctx *ctx);
 
 /// Do not name the trusted CAs when a server asks clients for a certificate (RFC 8446, section
@@ -533,7 +524,7 @@ int tlsmith_ctx_require_known_name(tlsmith_ctx *ctx);
 int tlsmith_ctx_set_ocsp(tlsmith_ctx *ctx, const void *der, size_t len) TLSMITH_READS(2, 3);
 
 /// Encrypt the ClientHello of clients with an ECHConfigList of `len` bytes (RFC 9849); NULL
-/// pretends to (GREASE).  Such a context speaks TLS 1.3 alone.
+/// pretends to (GREASE).  Such a context negotiates TLS 1.3 only.
 int tlsmith_ctx_set_ech(tlsmith_ctx *ctx, const void *list, size_t len) TLSMITH_READS(2, 3);
 
 /// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a client keeps 256,
@@ -544,9 +535,10 @@ int tlsmith_ctx_set_resumption(tlsmith_ctx *ctx, size_t count);
 /// keeps sessions of TLS 1.2 itself.
 int tlsmith_ctx_set_tickets(tlsmith_ctx *ctx, unsigned int count);
 
-/// Add a key for tickets, 32 random bytes, that servers share: each then resumes the sessions of
-/// the others, where both demand the same of their clients.  The first key seals, all open.  To
-/// change keys, put a new one in front in new contexts, and keep the old one for two hours.
+/// Add a ticket key, 32 random bytes, that servers share: each resumes the sessions of the others,
+/// if both have the same client-authentication policy.  New tickets are encrypted with the first
+/// key; any key decrypts.  To rotate, add the new key first in new contexts and keep the old key
+/// for two hours (the ticket lifetime).
 int tlsmith_ctx_add_ticket_key(tlsmith_ctx *ctx, const void *key, size_t len) TLSMITH_READS(2, 3);
 
 /// Have a server keep its sessions together with those of `other`, which must not be in use yet, so
@@ -760,9 +752,10 @@ int tlsmith_feed(tlsmith_conn *conn, const void *data, size_t len) TLSMITH_READS
 TLSMITH_NODISCARD ptrdiff_t tlsmith_drain(tlsmith_conn *conn, void *buf, size_t len)
     TLSMITH_FILLS(2, 3);
 
-/// Over memory: lend bytes for the peer without a copy: their count, and in `*data` where they are,
-/// NULL for 0.  Fewer than 65536 are all that there were.  They are drained then, so all of them
-/// have to be sent, and they stay there until the next call of this on the connection, or its end.
+/// Over memory: borrow the next pending output without copying: returns its length and stores its
+/// address in `*data` (NULL if 0).  The bytes count as drained, and stay valid until the next call
+/// of this function or until the connection is freed.  A length below 65536 means nothing else is
+/// pending.
 TLSMITH_NODISCARD ptrdiff_t tlsmith_drain_borrowed(tlsmith_conn *conn, const void **data);
 
 /* ---- Connection: the ClientHello ----------------------------------------- */
@@ -833,8 +826,8 @@ TLSMITH_NODISCARD ptrdiff_t tlsmith_writev(tlsmith_conn *conn, const tlsmith_sli
 /// Send what tlsmith_write() took and the socket did not: 0 when all is sent.
 int tlsmith_flush(tlsmith_conn *conn);
 
-/// Say close_notify (RFC 8446, section 6.1).  Nothing can be written after it; reading goes on.  It
-/// does not wait for the peer's, and calling it again does no harm.
+/// Send close_notify (RFC 8446, section 6.1).  Nothing can be written afterwards; reading
+/// continues.  Does not wait for the peer's, and may be called again.
 int tlsmith_shutdown(tlsmith_conn *conn);
 
 /// Change the keys of what is sent, and ask the peer for the same (RFC 8446, section 4.6.3).  What
@@ -852,8 +845,8 @@ size_t tlsmith_conn_pending(const tlsmith_conn *conn);
 /// Write early data (0-RTT) of a client before the handshake: a count, less than `len` where the
 /// session allows no more, and 0 where it allows none.  A record counts 17 bytes more than its data
 /// against the limit that the server announced, since some servers count so.  Call
-/// tlsmith_handshake() then, and ask tlsmith_conn_early_data() whether the server took it.  It can
-/// be replayed.  TLSMITH_ERR_STATE after the handshake.
+/// tlsmith_handshake() then, and ask tlsmith_conn_early_data() whether the server accepted it.  It
+/// can be replayed.  TLSMITH_ERR_STATE after the handshake.
 TLSMITH_NODISCARD ptrdiff_t tlsmith_write_early(tlsmith_conn *conn, const void *data, size_t len)
     TLSMITH_READS(2, 3);
 

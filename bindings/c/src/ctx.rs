@@ -48,7 +48,7 @@ pub extern "C" fn tlsmith_ctx_new() -> *mut tlsmith_ctx {
     }))
 }
 
-/// Let go of a context; connections made from it keep working.
+/// Free a context.  Connections created from it keep working.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_free(ctx: *mut tlsmith_ctx) {
     edge::free(ctx);
@@ -136,12 +136,8 @@ pub extern "C" fn tlsmith_ctx_add_crl_mem(
 /// Trust one certificate, whatever it says, within its validity period: regardless of issuer, name,
 /// purpose and extensions.  `certificate` is the SHA-256 of its DER in hex, or the path of a file
 /// with that one certificate, PEM or DER.  Intended for self-signed peers.  Like adding a root,
-/// this replaces the system roots.  Its key may be of every kind that
-/// tlsmith_ctx_insecure_no_verify() allows.
-///
-/// TLSMITH_ERR_FILE; TLSMITH_ERR_PARSE also for a file with several certificates, since each of
-/// them would be trusted.  Give a file with the peer's own certificate alone, or call this for
-/// each.
+/// this replaces the system roots.  Any kind of key as with tlsmith_ctx_insecure_no_verify().
+/// TLSMITH_ERR_FILE; TLSMITH_ERR_PARSE also for a file with several certificates.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_trust_certificate(
     ctx: *mut tlsmith_ctx,
@@ -184,9 +180,9 @@ pub extern "C" fn tlsmith_ctx_set_strict(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::set_strict)
 }
 
-/// Demand, beside all other checks, one of the pinned keys somewhere in the accepted path: the
-/// SHA-256 of its SubjectPublicKeyInfo in hex, as tlsmith_cert_spki_sha256() gives it.  Called
-/// again, it adds.  TLSMITH_ERR_CERT_REFUSED for a peer without any.
+/// Require, in addition to normal verification, a pinned public key somewhere in the verified
+/// chain: the SHA-256 of its SubjectPublicKeyInfo in hex, as tlsmith_cert_spki_sha256() gives it.
+/// Called again, it adds.  TLSMITH_ERR_CERT_REFUSED for a peer without any.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_pin(ctx: *mut tlsmith_ctx, sha256: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -194,8 +190,8 @@ pub extern "C" fn tlsmith_ctx_add_pin(ctx: *mut tlsmith_ctx, sha256: *const c_ch
     })
 }
 
-/// Show this identity to peers.  A server with several picks by SNI; the first one is the default.
-/// TLSMITH_ERR_STATE for one without a private key.
+/// Present this identity to peers.  A server with several picks by SNI; the first one is the
+/// default.  TLSMITH_ERR_STATE for one without a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_use(ctx: *mut tlsmith_ctx, id: *const tlsmith_identity) -> c_int {
     set(ctx, |context| {
@@ -276,13 +272,9 @@ pub extern "C" fn tlsmith_ctx_insecure_no_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_name)
 }
 
-/// Accept any certificate.  Insecure: anybody can be the peer.
-///
-/// The peer still proves that it has the certificate's private key, which takes a kind of key that
-/// handshakes can be verified with: beside those of verified peers, RSA with 512 to 16384 bits,
-/// RSASSA-PSS in TLS 1.3, curves that are given by the numbers of P-256, P-384 or P-521, and
-/// secp256k1 in the certificates of TLS 1.2 clients.  TLSMITH_ERR_CERT for other keys, and for what
-/// is no X.509 certificate.
+/// Accept any certificate.  Insecure: anybody can be the peer.  The peer still proves that it has
+/// the private key: TLSMITH_ERR_CERT if no handshake can be verified with its kind (SECURITY.md has
+/// the kinds), and for what is no X.509 certificate.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_no_verify(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_verify)

@@ -61,8 +61,8 @@ pub extern "C" fn tlsmith_flush(conn: *mut tlsmith_conn) -> c_int {
     edge::status(on_open(conn, |connection| connection.flush()))
 }
 
-/// Say close_notify (RFC 8446, section 6.1).  Nothing can be written after it; reading goes on.  It
-/// does not wait for the peer's, and calling it again does no harm.
+/// Send close_notify (RFC 8446, section 6.1).  Nothing can be written afterwards; reading
+/// continues.  Does not wait for the peer's, and may be called again.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_shutdown(conn: *mut tlsmith_conn) -> c_int {
     edge::status(on_open(conn, |connection| connection.shutdown()))

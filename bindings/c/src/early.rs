@@ -8,8 +8,8 @@ use crate::edge;
 /// Write early data (0-RTT) of a client before the handshake: a count, less than `len` where the
 /// session allows no more, and 0 where it allows none.  A record counts 17 bytes more than its data
 /// against the limit that the server announced, since some servers count so.  Call
-/// tlsmith_handshake() then, and ask tlsmith_conn_early_data() whether the server took it.  It can
-/// be replayed.  TLSMITH_ERR_STATE after the handshake.
+/// tlsmith_handshake() then, and ask tlsmith_conn_early_data() whether the server accepted it.  It
+/// can be replayed.  TLSMITH_ERR_STATE after the handshake.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[must_use]

@@ -94,7 +94,7 @@ pub enum tlsmith_early_data {
     TLSMITH_EARLY_DATA_NONE = 0,
     /// the server has not answered yet
     TLSMITH_EARLY_DATA_SENT = 1,
-    /// the server took it
+    /// the server accepted it
     TLSMITH_EARLY_DATA_ACCEPTED = 2,
     /// the server did not take it: write it again
     TLSMITH_EARLY_DATA_REJECTED = 3,
@@ -123,7 +123,7 @@ pub enum tlsmith_ech {
     TLSMITH_ECH_NONE = 0,
     /// a meaningless one was sent (GREASE)
     TLSMITH_ECH_GREASE = 1,
-    /// the server took it
+    /// the server accepted it
     TLSMITH_ECH_ACCEPTED = 2,
     /// the server did not take it, so the handshake failed
     TLSMITH_ECH_REJECTED = 3,

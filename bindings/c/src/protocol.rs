@@ -62,10 +62,9 @@ pub extern "C" fn tlsmith_ctx_set_verify_schemes(
     })
 }
 
-/// Sign handshakes only with these signature schemes, best first, where the identity used last is
-/// shown: for a key that must not sign, or cannot sign where it is, in every way that its kind
-/// knows.  TLSMITH_ERR_STATE where none is used, TLSMITH_ERR_ARG where its key can sign with none
-/// of them.
+/// Sign handshakes only with these signature schemes, best first, with the most recently added
+/// identity: for keys that may use only some of their algorithm's schemes, for example in an HSM.
+/// TLSMITH_ERR_STATE without an identity, TLSMITH_ERR_ARG if its key can use none of them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_signing_schemes(
     ctx: *mut tlsmith_ctx,
@@ -76,9 +75,9 @@ pub extern "C" fn tlsmith_ctx_set_signing_schemes(
     })
 }
 
-/// Show the identity used last only to peers that name one of the issuers in its chain among the
-/// CAs that they trust (RFC 8446, section 4.2.4), as clients do in TLS 1.3 alone.
-/// TLSMITH_ERR_STATE where none is used.
+/// Present the most recently added identity only if the peer's certificate_authorities (RFC 8446,
+/// section 4.2.4) name an issuer in its chain; clients send them in TLS 1.3 only.
+/// TLSMITH_ERR_STATE without an identity.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_match_issuer(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::match_issuer)
@@ -114,7 +113,7 @@ pub extern "C" fn tlsmith_ctx_set_ocsp(
 }
 
 /// Encrypt the ClientHello of clients with an ECHConfigList of `len` bytes (RFC 9849); NULL
-/// pretends to (GREASE).  Such a context speaks TLS 1.3 alone.
+/// pretends to (GREASE).  Such a context negotiates TLS 1.3 only.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -144,9 +143,10 @@ pub extern "C" fn tlsmith_ctx_set_tickets(ctx: *mut tlsmith_ctx, count: c_uint) 
     })
 }
 
-/// Add a key for tickets, 32 random bytes, that servers share: each then resumes the sessions of
-/// the others, where both demand the same of their clients.  The first key seals, all open.  To
-/// change keys, put a new one in front in new contexts, and keep the old one for two hours.
+/// Add a ticket key, 32 random bytes, that servers share: each resumes the sessions of the others,
+/// if both have the same client-authentication policy.  New tickets are encrypted with the first
+/// key; any key decrypts.  To rotate, add the new key first in new contexts and keep the old key
+/// for two hours (the ticket lifetime).
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]

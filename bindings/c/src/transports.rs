@@ -155,9 +155,10 @@ pub extern "C" fn tlsmith_drain(conn: *mut tlsmith_conn, buf: *mut c_void, len: 
     }))
 }
 
-/// Over memory: lend bytes for the peer without a copy: their count, and in `*data` where they are,
-/// NULL for 0.  Fewer than 65536 are all that there were.  They are drained then, so all of them
-/// have to be sent, and they stay there until the next call of this on the connection, or its end.
+/// Over memory: borrow the next pending output without copying: returns its length and stores its
+/// address in `*data` (NULL if 0).  The bytes count as drained, and stay valid until the next call
+/// of this function or until the connection is freed.  A length below 65536 means nothing else is
+/// pending.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_drain_borrowed(

@@ -238,8 +238,10 @@ fn selection_keeps_what_it_does_not_set() {
         let mut identity = ConnectionOptions::new();
         identity.set_identity(&other).unwrap();
         for options in [identity, ConnectionOptions::new()] {
-            let mut selection = Selection::default();
-            selection.options = Some(options);
+            let selection = Selection {
+                options: Some(options),
+                ..Selection::default()
+            };
             server.select(selection).unwrap();
         }
         server.handshake().unwrap();
