@@ -125,6 +125,7 @@ pub fn quoted_path(path: &Path) -> Option<String> {
     if text.len() > LONGEST_PATH
         || text.contains(['\n', '\r'])
         || looks_like_pem(&text)
+        || looks_like_bytes(&text)
         || (has_key_digits(&text) && is_elsewhere())
     {
         return None;
@@ -158,6 +159,15 @@ pub fn may_be_secret(text: &str) -> bool {
 
 fn looks_like_pem(text: &str) -> bool {
     text.contains("-----") || text.contains("PRIVATE KEY")
+}
+
+/// Whether more than a quarter of a name are control characters and what is no UTF-8, as
+/// among random bytes, where they are more than half.
+fn looks_like_bytes(text: &str) -> bool {
+    let is_odd =
+        |character: &char| character.is_control() || *character == char::REPLACEMENT_CHARACTER;
+    let odd = text.chars().filter(is_odd).count();
+    4 * odd > text.chars().count()
 }
 
 /// How many digits of Base64 are looked at together, and how often capitals, small
@@ -323,6 +333,23 @@ mod tests {
             .filter(|_| missed(b"0123456789abcdef", 64, &mut random))
             .count();
         assert_eq!((base64, hex), (0, 0));
+    }
+
+    #[test]
+    fn random_bytes_are_no_paths_and_names_in_old_encodings_are() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let mut random = fastrand::Rng::with_seed(16);
+        let shown = (0..20_000).filter(|_| {
+            let mut key: Vec<u8> = std::iter::repeat_with(|| random.u8(1..)).take(32).collect();
+            key.retain(|byte| !matches!(byte, b'\n' | b'\r'));
+            quoted_path(Path::new(OsStr::from_bytes(&key))).is_some()
+        });
+        assert!(shown.count() < 20);
+        let latin1 = Path::new(OsStr::from_bytes(
+            b"/etc/ssl/Schl\xfcssel f\xfcr B\xe4cker.pem",
+        ));
+        assert!(quoted_path(latin1).is_some());
     }
 
     #[test]

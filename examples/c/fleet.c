@@ -2,11 +2,13 @@
  * sessions in Redis.  Each resumes the sessions of the others, and the early data (0-RTT) of
  * a session is accepted by one of them, once.  TICKET_KEY is a file of 32 random bytes.
  * It answers each client with what it sent early, and whether its session was resumed. */
+#define _POSIX_C_SOURCE 200809L
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <tlsmith.h>
 
