@@ -278,12 +278,17 @@ def test_a_refusal_leaves_its_alert_for_the_peer(client):
     assert not far.wants_read
 
 
-def test_garbage_is_refused_with_an_alert(server):
-    far = server.buffer()
-    far.receive_data(b"GET / HTTP/1.1\r\n\r\n")
-    assert far.wants_write and far.data_to_send()[:1] == b"\x15"
-    with pytest.raises(tlsmith.HandshakeError):
-        far.read()
+def test_garbage_is_refused_with_an_alert_unless_it_is_no_tls_at_all(server):
+    for garbage, answer in (
+        (b"\x16\x03\x01\x00\x04\x02\x00\x00\x00", b"\x15"),
+        (b"GET / HTTP/1.1\r\n\r\n", b""),
+    ):
+        far = server.buffer()
+        far.receive_data(garbage)
+        assert far.wants_write is bool(answer)
+        assert far.data_to_send()[:1] == answer
+        with pytest.raises(tlsmith.HandshakeError):
+            far.read()
 
 
 def test_a_record_that_was_changed_ends_the_connection(client, server):

@@ -7,6 +7,7 @@ an output that nobody reads any more.
 
 from __future__ import annotations
 
+import re
 import sys
 
 from .._errors import ConfigError, Error, shown
@@ -23,6 +24,9 @@ DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 # What was asked for cannot be.  A key that does not match is no such thing.
 _USAGE_CODES = ("config.argument", "config.file", "config.unsupported")
 
+# PEM of a kind that may be secret: requests are given as text, too.
+_SECRET_PEM = re.compile("-----BEGIN (?!(NEW )?CERTIFICATE REQUEST-|CERTIFICATE-|X509 CRL-)")
+
 _EXAMPLES = """
   tlsmith connect example.org           talk to a server, and see who it is
   tlsmith issue localhost 127.0.0.1     a certificate and its key, from your own CA
@@ -35,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, by default that of sys.argv: its exit code."""
     open_closed_files()
     given = sys.argv[1:] if arguments is None else arguments
-    if any("-----BEGIN" in one for one in given):
+    if any(map(_SECRET_PEM.search, given)):
         # Before anything is named, or even created, by it.
         _report(KEY_AS_ARGUMENT)
         return USAGE
