@@ -42,6 +42,8 @@ pub(crate) struct Notes {
     pub(crate) server_random: Vec<u8>,
     /// The tickets that came.
     pub(crate) tickets: Vec<Arc<Ticket>>,
+    /// How many sessions were looked up in a store of the program.
+    pub(crate) lookups: u8,
     /// Whether a server asked for a certificate.
     pub(crate) certificate_requested: bool,
     /// The session of TLS 1.2 that came.
@@ -202,6 +204,14 @@ impl Notes {
 
     pub(crate) fn ticket(ticket: Arc<Ticket>) {
         NOTES.with_borrow_mut(|notes| notes.tickets.push(ticket));
+    }
+
+    /// Counts one more lookup of a session in this step.
+    pub(crate) fn count_lookup() -> u8 {
+        NOTES.with_borrow_mut(|notes| {
+            notes.lookups = notes.lookups.saturating_add(1);
+            notes.lookups
+        })
     }
 
     pub(crate) fn certificate_requested() {

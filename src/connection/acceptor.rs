@@ -32,10 +32,20 @@ impl InspectingAcceptor {
         }
     }
 
-    /// Waits at the ClientHello for the program, which inspects it in place of the callback.
+    /// Waits at the ClientHello for the program.
     pub(super) fn pause(&mut self) {
         self.pauses = true;
+    }
+
+    /// The ClientHello for the program, which inspects it in place of the callback.
+    pub(super) fn hand_over(&mut self) -> Option<&ClientHello> {
+        let hello = self.hello.as_ref()?;
         self.selector.forget_callback();
+        Some(hello)
+    }
+
+    pub(super) fn fail(&mut self, error: Error) {
+        self.selector.fail(error);
     }
 
     pub(super) fn go_on(&mut self) {

@@ -3,8 +3,8 @@
 use super::pump::Work;
 use super::stream::{Connection, Until};
 use super::transport::Patience;
-use crate::Result;
 use crate::context::{ClientHello, ConfigSelector, Selection};
+use crate::{Error, Result};
 
 impl Connection {
     /// Receives the ClientHello, and pauses there: [`Self::select`] says what answers it, and
@@ -24,9 +24,8 @@ impl Connection {
         loop {
             self.check_failure()?;
             let mut engine = self.engine();
-            let (context, options) = &self.start;
-            engine.pause_at_hello(|| ConfigSelector::new(context, options, None))?;
-            if let Some(hello) = engine.client_hello() {
+            engine.pause_at_hello(|| self.selector())?;
+            if let Some(hello) = engine.hand_over_hello() {
                 return Ok(hello.clone());
             }
             drop(engine);
@@ -34,11 +33,25 @@ impl Connection {
         }
     }
 
-    /// Says what answers the ClientHello, while [`Self::receive_hello`] has the server pause.
+    /// The selector of a server that was not to inspect the ClientHello.
+    fn selector(&self) -> ConfigSelector {
+        let (context, options) = &self.start;
+        ConfigSelector::new(context, options, None)
+    }
+
+    /// Says what answers the ClientHello, until it is answered.
     pub fn select(&self, selection: Selection) -> Result<()> {
         self.check_process()?;
         self.check_failure()?;
-        self.engine().select(selection)
+        self.engine().select(Ok(selection), || self.selector())
+    }
+
+    /// Says that what should answer the ClientHello could not be set: the client is refused
+    /// with internal_error, and the handshake fails with this error.
+    pub fn select_failed(&self, error: Error) -> Result<()> {
+        self.check_process()?;
+        self.check_failure()?;
+        self.engine().select(Err(error), || self.selector())
     }
 
     /// Fails with [`Status::State`] unless this is a server whose ClientHello was not answered
@@ -46,7 +59,7 @@ impl Connection {
     pub fn check_hello(&self) -> Result<()> {
         self.check_process()?;
         self.check_failure()?;
-        self.engine().check_hello()
+        self.engine().check_hello(|| self.selector())
     }
 
     /// Refuses the client while [`Self::receive_hello`] has the server pause: `alert` is sent

@@ -46,7 +46,8 @@ impl Connection {
         }
         let mut engine = self.engine();
         Events {
-            read: !engine.is_at_end(),
+            // What comes behind a ClientHello that the program inspects has to wait.
+            read: !engine.is_at_end() && !engine.has_paused(),
             write: self.unsent.load(Ordering::Acquire) || engine.undrained() > 0,
         }
     }

@@ -14,13 +14,17 @@ use super::settings::RECORD_HEADER;
 use crate::connection::RECORD_PLAINTEXT;
 use crate::{Error, Result, Status};
 
+/// How many ALPN protocols of a ClientHello are kept: clients offer a few, and an attacker's
+/// would take many times the memory of the message.
+const MOST_PROTOCOLS: usize = 256;
+
 /// A ClientHello (RFC 8446, section 4.1.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientHello {
     /// The server that it requests (SNI, RFC 6066, section 3).
     pub server_name: Option<String>,
-    /// The protocols that it offers (ALPN, RFC 7301), best first.
+    /// The protocols that it offers (ALPN, RFC 7301), best first, at most 256.
     pub alpn: Vec<Vec<u8>>,
     // As numbers: few programs ask for the names.
     versions: Vec<u16>,
@@ -34,7 +38,7 @@ impl ClientHello {
         let protocols = hello.alpn().into_iter().flatten();
         Self {
             server_name: hello.server_name().map(str::to_owned),
-            alpn: protocols.map(<[u8]>::to_vec).collect(),
+            alpn: protocols.take(MOST_PROTOCOLS).map(<[u8]>::to_vec).collect(),
             versions: offer.versions().collect(),
             ciphers: hello.cipher_suites().to_vec(),
             groups: hello.named_groups().unwrap_or_default().to_vec(),
@@ -105,6 +109,8 @@ pub type HelloCallback = Arc<dyn Fn(&ClientHello) -> Result<Selection> + Send + 
 pub(crate) struct ConfigSelector {
     selected: Selected,
     callback: Option<HelloCallback>,
+    /// Why the program could not say what answers.
+    failure: Option<Error>,
 }
 
 struct Selected {
@@ -135,7 +141,13 @@ impl ConfigSelector {
                 options: options.clone(),
             },
             callback,
+            failure: None,
         }
+    }
+
+    /// Refuses every client with this error: what should have answered could not be set.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
     }
 
     /// Asks no callback: the program itself inspects the ClientHello.
@@ -162,6 +174,13 @@ impl ConfigSelector {
     ) -> Result<Adapted, Refusal> {
         const INTERNAL_ERROR: u8 = 80;
         const UNRECOGNIZED_NAME: u8 = 112;
+        let internal = |error| Refusal {
+            error,
+            alert: INTERNAL_ERROR,
+        };
+        if let Some(error) = self.failure.take() {
+            return Err(internal(error));
+        }
         if let Some(callback) = &self.callback {
             let selection = callback(&hello).map_err(|error| {
                 let alert = error.alert().unwrap_or(UNRECOGNIZED_NAME);
@@ -170,10 +189,6 @@ impl ConfigSelector {
             self.selected.update(selection);
         }
         let Selected { context, options } = &self.selected;
-        let internal = |error| Refusal {
-            error,
-            alert: INTERNAL_ERROR,
-        };
         // Building it reports invalid settings, which the checks below rely on.
         let config = context.server_config(options).map_err(internal)?;
         let message = first_message(records).unwrap_or_default();

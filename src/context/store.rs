@@ -15,6 +15,12 @@ use crate::notes::Notes;
 /// not resumed.
 pub const MOST_STORED: usize = 65_536;
 
+/// The bytes of a session's name, as rustls chooses it.
+const ID: usize = 32;
+
+/// How many sessions of one ClientHello are looked up: a client may offer hundreds.
+const MOST_LOOKUPS: u8 = 4;
+
 /// Keeps the sessions of servers, outside of them.
 ///
 /// Keys and values are bytes without a meaning.  Values are encrypted and authenticated
@@ -41,6 +47,12 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// Whether a client may name such a session: one of ours, and not as the latest of many, each
+    /// of which would take a call to the store.
+    fn may_look_up(id: &[u8]) -> bool {
+        id.len() == ID && Notes::count_lookup() <= MOST_LOOKUPS
+    }
+
     /// Servers with another policy look under other keys.
     fn key(&self, id: &[u8]) -> Vec<u8> {
         [&self.tickets.policy[..], id].concat()
@@ -75,6 +87,9 @@ impl StoresServerSessions for Stored {
 
     /// For TLS 1.2, where a session is resumed again and again, and has no early data.
     fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
+        if !Self::may_look_up(id) {
+            return None;
+        }
         let key = self.key(id);
         let sealed = self.take_sealed(&key)?;
         let session = self.open(&key, &sealed)?;
@@ -83,6 +98,9 @@ impl StoresServerSessions for Stored {
     }
 
     fn take(&self, id: &[u8]) -> Option<Vec<u8>> {
+        if !Self::may_look_up(id) {
+            return None;
+        }
         let key = self.key(id);
         self.open(&key, &self.take_sealed(&key)?)
     }

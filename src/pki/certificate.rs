@@ -176,8 +176,9 @@ impl Certificate {
     /// The common name of the subject, as in [`Self::common_names`]; `None` if it has none
     /// or several, since programs differ in which of them counts.
     pub fn common_name(&self) -> Option<String> {
-        let mut names = self.common_names();
-        names.pop().filter(|_| names.is_empty())
+        let subject = self.fields().subject.as_ref();
+        let name = subject.and_then(Subject::only_common_name);
+        name.map(|name| attribute::shown(&name))
     }
 
     /// The serial number in hex, with a minus in front where it is negative.

@@ -239,6 +239,16 @@ impl Subject {
         self.values(COMMON_NAME)
     }
 
+    /// The only common name: none if there are several, also of those that are no text.
+    pub(crate) fn only_common_name(&self) -> Option<String> {
+        let attributes = self.0.iter().flatten();
+        let mut common_names = attributes.filter(|attribute| *attribute.oid() == COMMON_NAME);
+        let only = common_names
+            .next()
+            .filter(|_| common_names.next().is_none());
+        only.and_then(NameAttribute::text)
+    }
+
     /// Every e-mail address, in order.
     pub(crate) fn email_addresses(&self) -> Vec<String> {
         self.values(EMAIL_ADDRESS)

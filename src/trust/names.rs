@@ -89,12 +89,14 @@ fn has_common_name(leaf: &Outline<'_>, host: &ServerName<'_>, limits: &NameLimit
     let ServerName::DnsName(host) = host else {
         return false;
     };
-    let common_names = leaf.subject_name().map(|subject| subject.common_names());
+    let common_name = leaf
+        .subject_name()
+        .map(|subject| subject.only_common_name());
     let names = leaf.alternative_names();
     let has_none = names.is_ok_and(|names| names.is_none_or(|names| names.is_empty()));
-    match common_names.as_deref() {
-        Ok([name]) if has_none => {
-            name.eq_ignore_ascii_case(host.as_ref()) && limits.permit_host(name)
+    match common_name {
+        Ok(Some(name)) if has_none => {
+            name.eq_ignore_ascii_case(host.as_ref()) && limits.permit_host(&name)
         }
         _ => false,
     }

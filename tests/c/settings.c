@@ -150,11 +150,12 @@ static void settings_come_before_the_connection(void)
 	prepare(&p);
 	connect_only(&p, "localhost");
 	CHECK_FAILS(tlsmith_conn_set_alpn(p.client, "h2"), TLSMITH_ERR_STATE,
-	    tlsmith_conn_error(p.client), "answered already");
+	    tlsmith_conn_error(p.client), "before it is connected");
 	CHECK(tlsmith_conn_set_ctx(p.client, p.client_ctx) == TLSMITH_ERR_STATE);
-	CHECK(tlsmith_conn_set_identity(p.server, localhost) == TLSMITH_ERR_STATE);
-	/* Which spoils nothing. */
+	/* Which spoils nothing; a server may be set up until it has answered. */
+	CHECK(tlsmith_conn_set_identity(p.server, localhost) == 0);
 	CHECK(shake(&p) == 0);
+	CHECK(tlsmith_conn_set_identity(p.server, localhost) == TLSMITH_ERR_STATE);
 	CHECK(tlsmith_conn_set_server_name(p.server, NULL) == TLSMITH_ERR_STATE);
 	CHECK(tlsmith_accept_hello(p.server) == TLSMITH_ERR_STATE);
 	CHECK(tlsmith_accept_hello(p.client) == TLSMITH_ERR_STATE);
@@ -243,6 +244,9 @@ static void a_client_is_refused_at_the_hello(void)
 	CHECK_FAILS(tlsmith_conn_refuse(p.server, 0), TLSMITH_ERR_ARG, tlsmith_conn_error(p.server),
 	    "close_notify");
 	CHECK(tlsmith_conn_refuse(p.server, 112) == 0);
+	CHECK(tlsmith_conn_refuse(p.server, 40) == TLSMITH_ERR_NO_COMMON);
+	CHECK(tlsmith_accept_hello(p.server) == TLSMITH_ERR_NO_COMMON);
+	CHECK(tlsmith_conn_set_alpn(p.server, "h2") == TLSMITH_ERR_NO_COMMON);
 	CHECK(carry(p.server, p.client) == 7);
 	CHECK_FAILS(tlsmith_handshake(p.client), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client),
 	    "unrecognized_name");
@@ -250,6 +254,53 @@ static void a_client_is_refused_at_the_hello(void)
 	    "refused");
 	CHECK(tlsmith_accept_hello(p.server) == TLSMITH_ERR_NO_COMMON);
 	CHECK(tlsmith_conn_set_ctx(p.server, p.server_ctx) == TLSMITH_ERR_NO_COMMON);
+	stop(&p);
+}
+
+static void a_setter_that_fails_at_the_hello_refuses_the_client(void)
+{
+	for (int turn = 0; turn < 3; turn++) {
+		struct pair p;
+
+		prepare(&p);
+		stop_at_hello(&p, "localhost");
+		if (turn == 0)
+			CHECK(tlsmith_conn_set_ctx(p.server, NULL) == TLSMITH_ERR_ARG);
+		else if (turn == 1)
+			CHECK(tlsmith_conn_set_alpn(p.server, "a,,b") == TLSMITH_ERR_ARG);
+		else
+			CHECK(tlsmith_conn_set_identity(p.server, NULL) == TLSMITH_ERR_ARG);
+		/* Also if a later one succeeds. */
+		(void)tlsmith_conn_set_ctx(p.server, p.server_ctx);
+		CHECK_FAILS(shake(&p), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client), "internal_error");
+		CHECK(p.server_status == TLSMITH_ERR_ARG);
+		stop(&p);
+	}
+}
+
+static int refuse_all(void *userdata, tlsmith_conn *conn, const tlsmith_hello *hello)
+{
+	(void)conn, (void)hello;
+	++*(int *)userdata;
+	return 49;
+}
+
+static void the_callback_is_asked_unless_the_program_has_the_hello(void)
+{
+	int asked = 0;
+	struct pair p;
+
+	prepare(&p);
+	tlsmith_ctx_set_hello(p.server_ctx, refuse_all, &asked);
+	connect_only(&p, "localhost");
+	CHECK(tlsmith_accept_hello(p.server) == TLSMITH_WANT_READ);
+	CHECK_FAILS(shake(&p), TLSMITH_ERR_ALERT, tlsmith_conn_error(p.client), "access_denied");
+	CHECK(asked == 1);
+	part(&p);
+	stop_at_hello(&p, "localhost");
+	CHECK(tlsmith_conn_events(p.server) == 0);
+	CHECK(shake(&p) == 0);
+	CHECK(asked == 1);
 	stop(&p);
 }
 
@@ -349,6 +400,8 @@ int main(void)
 	settings_come_before_the_connection();
 	a_server_stops_at_the_hello_and_another_thread_decides();
 	a_client_is_refused_at_the_hello();
+	a_setter_that_fails_at_the_hello_refuses_the_client();
+	the_callback_is_asked_unless_the_program_has_the_hello();
 	what_is_no_hello_fails_as_in_a_handshake();
 	certificates_of_a_refused_peer_can_be_read();
 	a_client_knows_whether_a_certificate_was_asked_for();

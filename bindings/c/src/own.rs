@@ -25,8 +25,14 @@ pub(crate) fn configure(
             return conn.change(change);
         };
         connection.check_hello()?;
-        conn.change(change)?;
-        connection.select(conn.selection()?)
+        let selection = conn.change(change).and_then(|()| conn.selection());
+        match selection {
+            Ok(selection) => connection.select(selection),
+            Err(error) => {
+                connection.select_failed(error.clone())?;
+                Err(error)
+            }
+        }
     }))
 }
 

@@ -42,19 +42,35 @@ impl Engine {
         &mut self,
         selector: impl FnOnce() -> ConfigSelector,
     ) -> Result<()> {
+        self.unanswered(selector)?.pause();
+        Ok(())
+    }
+
+    /// What waits for the ClientHello of a server or has it.  Fails when it was answered already.
+    fn unanswered(
+        &mut self,
+        selector: impl FnOnce() -> ConfigSelector,
+    ) -> Result<&mut InspectingAcceptor> {
+        self.check_failure()?;
         if matches!(self.tls, Tls::Server(_)) && self.preset.take().is_some() {
             self.tls = Tls::Inspecting(Box::new(InspectingAcceptor::new(selector())));
         }
         match &mut self.tls {
-            Tls::Inspecting(acceptor) => {
-                acceptor.pause();
-                Ok(())
-            }
+            Tls::Inspecting(acceptor) => Ok(acceptor),
             Tls::Client(_) => {
-                let sentence = "this is a client: only a server receives a ClientHello";
+                let sentence = "this is a client, which answers no ClientHello: its settings come before \
+                                it is connected";
                 Err(Error::new(Status::State, sentence))
             }
             _ => Err(hello_is_answered()),
+        }
+    }
+
+    /// The ClientHello for the program, if it is complete: the callback is not asked any more.
+    pub(crate) fn hand_over_hello(&mut self) -> Option<&ClientHello> {
+        match &mut self.tls {
+            Tls::Inspecting(acceptor) => acceptor.hand_over(),
+            _ => None,
         }
     }
 
@@ -70,6 +86,11 @@ impl Engine {
         matches!(&self.tls, Tls::Inspecting(acceptor) if acceptor.pauses())
     }
 
+    /// Whether a server pauses at a complete ClientHello.
+    pub(crate) fn has_paused(&self) -> bool {
+        self.pauses_at_hello() && self.client_hello().is_some()
+    }
+
     /// The ClientHello at which a server pauses.
     pub(crate) fn client_hello(&self) -> Option<&ClientHello> {
         match &self.tls {
@@ -79,22 +100,23 @@ impl Engine {
     }
 
     /// Fails unless the ClientHello is still to be answered.
-    pub(crate) fn check_hello(&self) -> Result<()> {
-        match self.tls {
-            Tls::Inspecting(_) => Ok(()),
-            _ => Err(hello_is_answered()),
-        }
+    pub(crate) fn check_hello(&mut self, selector: impl FnOnce() -> ConfigSelector) -> Result<()> {
+        self.unanswered(selector).map(drop)
     }
 
-    /// Says what answers the ClientHello.  Fails when it was answered already.
-    pub(crate) fn select(&mut self, selection: Selection) -> Result<()> {
-        match &mut self.tls {
-            Tls::Inspecting(acceptor) => {
-                acceptor.select(selection);
-                Ok(())
-            }
-            _ => Err(hello_is_answered()),
+    /// Says what answers the ClientHello, or why nothing can.  Fails when it was answered
+    /// already.
+    pub(crate) fn select(
+        &mut self,
+        selection: Result<Selection>,
+        selector: impl FnOnce() -> ConfigSelector,
+    ) -> Result<()> {
+        let acceptor = self.unanswered(selector)?;
+        match selection {
+            Ok(selection) => acceptor.select(selection),
+            Err(error) => acceptor.fail(error),
         }
+        Ok(())
     }
 
     /// Refuses the ClientHello with this alert (RFC 8446, section 6.2).  Fails when it was
@@ -106,8 +128,11 @@ impl Engine {
                             such as 40, handshake_failure (RFC 8446, section 6)";
             return Err(Error::new(Status::Argument, sentence));
         }
-        if !matches!(self.tls, Tls::Inspecting(_)) {
-            return Err(hello_is_answered());
+        self.check_failure()?;
+        if self.client_hello().is_none() {
+            let sentence = "there is no ClientHello to refuse: it was not received yet, or \
+                            answered already";
+            return Err(Error::new(Status::State, sentence));
         }
         self.outgoing.append(&fatal_alert(alert));
         let sentence = format!("the application refused the client with alert {alert}");
