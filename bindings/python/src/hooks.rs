@@ -15,6 +15,15 @@ use crate::options::Options;
 thread_local! {
     /// What a hook raised on this thread, for the call that it was made in.
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+
+    /// The context that a hook selected on this thread, for the connection that it answers.
+    static SELECTED: RefCell<Option<Py<Context>>> = const { RefCell::new(None) };
+}
+
+/// Takes the context that a hook selected on this thread: whoever has the connection keeps it,
+/// since the connection calls its hooks.
+pub(crate) fn selected() -> Option<Py<Context>> {
+    SELECTED.take()
 }
 
 /// Keeps what a hook raised for the call that it was made in, on this thread.
@@ -101,6 +110,7 @@ impl Hook {
                 match chosen.and_then(|chosen| chosen.extract::<Option<Chosen>>()) {
                     Ok(None) => Ok(Selection::default()),
                     Ok(Some(Chosen::Selection(context, options))) => {
+                        SELECTED.set(context.as_ref().map(|context| context.clone_ref(py)));
                         Ok(selection(context.as_ref(), options.as_ref()))
                     }
                     Ok(Some(Chosen::Alert(number))) => Err(Error::from_alert(

@@ -70,6 +70,9 @@ pub(crate) struct Open {
     pub(crate) fd: Option<Arc<OwnedFd>>,
     /// Whether the socket was closed while other threads are in a call on it.
     closed: AtomicBool,
+    /// The context that a hook selected to answer the ClientHello: its own hooks are called
+    /// from here.
+    selected: Mutex<Option<Py<Context>>>,
     origin: Origin,
 }
 
@@ -80,6 +83,7 @@ impl Open {
             raised,
             fd,
             closed: AtomicBool::new(false),
+            selected: Mutex::default(),
             origin: Origin::here(),
         }
     }
@@ -219,6 +223,15 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        if let Some(context) = hooks::selected() {
+            let mut selected = self
+                .open
+                .selected
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *selected = Some(context);
+        }
+
         let address = Arc::as_ptr(&self.open).addr();
         ENTERED.with_borrow_mut(|entered| {
             if let Some(last) = entered.iter().rposition(|one| *one == address) {
@@ -522,6 +535,12 @@ impl Peer {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.context)?;
+        if let Ok(open) = self.open.try_lock()
+            && let Some(open) = &*open
+            && let Ok(selected) = open.selected.try_lock()
+        {
+            visit.call(&*selected)?;
+        }
         // Whoever holds the lock is not the collector.
         match self.selected.try_lock() {
             Ok(selected) => visit.call(&*selected),
