@@ -109,14 +109,24 @@ impl Crls {
         issuers.windows(2).any(|pair| pair[0] == pair[1])
     }
 
-    /// Checks that no CRL lists a certificate that is trusted itself, where one of
-    /// `issuers` signed the CRL: the certificate needs none, since nobody vouches for it.
+    /// Checks that no CRL of the name of its issuer lists a certificate that is trusted itself.
+    /// It needs none, since nobody vouches for it, but one that lists it counts unless it is
+    /// proved to be another authority's: signed by one of `issuers` that did not sign the
+    /// certificate.  Otherwise a peer would only have to leave its issuer out.
     pub(super) fn check_trusted(
         &self,
         leaf: &Outline<'_>,
         issuers: &[&Outline<'_>],
     ) -> Result<(), Finding> {
-        match self.find(leaf, issuers) {
+        let Ok(parsed) = Certificate::from_der(leaf.der) else {
+            return Ok(());
+        };
+        let is_anothers = |crl: &Crl| is_signed_by(crl, issuers) && !is_about(crl, leaf, issuers);
+        let mut entries = self
+            .of(parsed.issuer())
+            .filter(|crl| !is_anothers(crl))
+            .flat_map(Crl::revoked);
+        match entries.find(|entry| entry.serial == parsed.serial()) {
             Some(entry) => Err(explain::revoked(leaf, entry)),
             None => Ok(()),
         }

@@ -46,6 +46,19 @@ fn verify(case: &Case, crls: &[Crl]) -> tlsmith::Result<Vec<Certificate>> {
 }
 
 #[test]
+fn a_trusted_certificate_is_refused_by_its_crl_also_when_the_issuer_is_not_there() {
+    let case = case(KeyType::EcdsaP256);
+    let context = Context::new();
+    context.add_root(case.site.certificate()).unwrap();
+    context.add_crl(&crl(&case.middle, &[&case.site])).unwrap();
+    let alone = &case.site.chain()[..1];
+    for chain in [alone, case.site.chain()] {
+        let (status, sentence) = status_of(context.verify(chain, Some("a.example"), None, None));
+        assert_eq!(status, Status::CertificateRevoked, "{sentence}");
+    }
+}
+
+#[test]
 fn openssl_agrees_about_the_crls_of_every_kind_of_key() {
     for kind in OPENSSL_KINDS {
         let case = case(kind);
