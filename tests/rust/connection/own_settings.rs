@@ -26,6 +26,15 @@ fn pair_with(
     (client, server)
 }
 
+/// A client, and a server that may not wait.
+fn pair_with_impatient_server() -> (Connection, Connection) {
+    let options = ConnectionOptions::new();
+    let server = server_context(localhost());
+    let (client, server) = pair_with(&client_context(), &options, &server, &options);
+    server.set_timeout(Timeout::Never);
+    (client, server)
+}
+
 fn meet_with(
     client: &Context,
     ours: &ConnectionOptions,
@@ -155,14 +164,7 @@ fn server_pauses_at_the_hello_until_another_thread_decides() {
 
 #[test]
 fn server_that_may_not_wait_asks_for_more_of_the_hello() {
-    let options = ConnectionOptions::new();
-    let (client, server) = pair_with(
-        &client_context(),
-        &options,
-        &server_context(localhost()),
-        &options,
-    );
-    server.set_timeout(Timeout::Never);
+    let (client, server) = pair_with_impatient_server();
     assert_eq!(
         server.receive_hello().unwrap_err().status(),
         Status::WantRead
@@ -200,14 +202,7 @@ fn server_that_pauses_asks_no_callback() {
 
 #[test]
 fn server_that_pauses_is_not_carried_on() {
-    let options = ConnectionOptions::new();
-    let (client, server) = pair_with(
-        &client_context(),
-        &options,
-        &server_context(localhost()),
-        &options,
-    );
-    server.set_timeout(Timeout::Never);
+    let (client, server) = pair_with_impatient_server();
     client.set_timeout(Timeout::Never);
     let pending = server.receive_hello().unwrap_err();
     assert_eq!(pending.status(), Status::WantRead);
