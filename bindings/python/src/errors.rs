@@ -47,6 +47,7 @@ fn build(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyResult<PyEr
     Ok(PyErr::from_value(exception))
 }
 
+// SAFETY: as <netdb.h> declares it (POSIX, and RFC 3493, section 6.3).
 unsafe extern "C" {
     fn gai_strerror(code: c_int) -> *const c_char;
 }
