@@ -151,17 +151,20 @@ fn is_in_existing_folder(path: &Path) -> bool {
     })
 }
 
-/// Whether a text may be a key or hold one: PEM, or digits of Base64 or hex as many
-/// and as mixed as those of a key.
+/// Whether a text may be a key or hold one: PEM, digits of Base64 or hex as many and as
+/// mixed as those of a key, or bytes as many as the shortest key has.
 pub fn may_be_secret(text: &str) -> bool {
-    looks_like_pem(text) || has_key_digits(text)
+    const SHORTEST_KEY: usize = 16;
+    looks_like_pem(text)
+        || has_key_digits(text)
+        || (text.len() >= SHORTEST_KEY && looks_like_bytes(text))
 }
 
 fn looks_like_pem(text: &str) -> bool {
     text.contains("-----") || text.contains("PRIVATE KEY")
 }
 
-/// Whether more than a quarter of a name are control characters and what is no UTF-8, as
+/// Whether more than a quarter of a text are control characters and what is no UTF-8, as
 /// among random bytes, where they are more than half.
 fn looks_like_bytes(text: &str) -> bool {
     let is_odd =
@@ -333,6 +336,17 @@ mod tests {
             .filter(|_| missed(b"0123456789abcdef", 64, &mut random))
             .count();
         assert_eq!((base64, hex), (0, 0));
+    }
+
+    #[test]
+    fn random_bytes_are_not_quoted() {
+        let mut random = fastrand::Rng::with_seed(17);
+        let quotes = (0..20_000).filter(|_| {
+            let key: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(32).collect();
+            quoted(&String::from_utf8_lossy(&key)).starts_with('\'')
+        });
+        assert!(quotes.count() < 20);
+        assert_eq!(quoted("a\nb\rc"), "'a\\nb\\rc'");
     }
 
     #[test]

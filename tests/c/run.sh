@@ -10,7 +10,7 @@ CC=${TEST_CC:-cc}
 MAKE=${MAKE:-make}
 work=$(mktemp -d)
 job=
-trap '[ -z "$job" ] || kill $job; rm -rf "$work"' EXIT
+trap '[ -z "$job" ] || kill $job 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 export LD_LIBRARY_PATH="$out" TLSMITH_ROOT="$root"
 

@@ -200,13 +200,12 @@ pub(crate) fn need<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
 pub(crate) fn text<'a>(pointer: *const c_char, name: &str) -> Result<Option<&'a str>> {
     c_str(pointer)
         .map(|text| {
-            text.to_str().map_err(|_| {
+            text.to_str().map_err(|error| {
+                // What is no text may be a key, so none of it is repeated.
+                let at = error.valid_up_to();
                 Error::new(
                     Status::Argument,
-                    format!(
-                        "{name} is not UTF-8: {}",
-                        tlsmith::text::quoted(&text.to_string_lossy())
-                    ),
+                    format!("{name} is not UTF-8: byte {at} of it begins no character"),
                 )
             })
         })
