@@ -180,21 +180,32 @@ typedef enum {
   TLSMITH_ERR_PROTOCOL = -20,  ///< what the peer sent is invalid, or exceeds a limit
   TLSMITH_ERR_ALERT = -21,  ///< the peer sent an alert: tlsmith_conn_alert()
   TLSMITH_ERR_NO_COMMON = -22,  ///< no version, cipher, group or ALPN protocol in common
-  /// certificate rejected, for a reason without a code of its own
-  TLSMITH_ERR_CERT = -30,
-  TLSMITH_ERR_CERT_UNTRUSTED = -31,  ///< no trusted root leads to the certificate
-  TLSMITH_ERR_CERT_NAME = -32,  ///< the certificate is for another name
-  TLSMITH_ERR_CERT_TIME = -33,  ///< the certificate is expired, or not valid yet
-  /// the certificate is revoked, or its status is unknown
-  TLSMITH_ERR_CERT_REVOKED = -34,
-  TLSMITH_ERR_CERT_MISSING = -35,  ///< the peer sent no certificate, and one is required
-  TLSMITH_ERR_CERT_REFUSED = -36,  ///< the certificate was refused by the application
-  /// a verify callback refused the OCSP response, or misses one
-  TLSMITH_ERR_CERT_OCSP = -37,
-  TLSMITH_ERR_FILE = -40,  ///< a file cannot be read or written
-  TLSMITH_ERR_PARSE = -41,  ///< PEM or DER that does not parse
-  TLSMITH_ERR_KEY_MISMATCH = -42,  ///< the private key does not belong to the certificate
-  TLSMITH_ERR_ISSUE = -43,  ///< the CA may not issue this certificate
+  TLSMITH_ERR_CERT = -30,  ///< rejected for another reason
+  TLSMITH_ERR_CERT_UNKNOWN_ISSUER = -31,  ///< no trusted root leads to the certificate
+  TLSMITH_ERR_CERT_NAME_MISMATCH = -32,  ///< the certificate is for another name
+  TLSMITH_ERR_CERT_EXPIRED = -33,  ///< the certificate, or one in its path, is expired
+  TLSMITH_ERR_CERT_NOT_YET_VALID = -34,  ///< the same: not valid yet
+  TLSMITH_ERR_CERT_REVOKED = -35,  ///< a CRL lists the certificate
+  /// no current CRL says whether it is revoked
+  TLSMITH_ERR_CERT_UNKNOWN_REVOCATION = -36,
+  TLSMITH_ERR_CERT_MISSING = -37,  ///< the peer sent no certificate, and one is required
+  TLSMITH_ERR_CERT_REFUSED = -38,  ///< a verify callback refused it
+  TLSMITH_ERR_CERT_PIN_MISMATCH = -39,  ///< none of the pinned keys is in the path
+  TLSMITH_ERR_CERT_OCSP = -40,  ///< a verify callback refused or misses its OCSP response
+  TLSMITH_ERR_CERT_WRONG_USAGE = -41,  ///< its key usage does not allow this use
+  TLSMITH_ERR_CERT_NOT_AN_END_ENTITY = -42,  ///< a CA's certificate as the peer's own
+  TLSMITH_ERR_CERT_NOT_A_CA = -43,  ///< an issuer in the chain is not a CA
+  TLSMITH_ERR_CERT_CONSTRAINT = -44,  ///< a name constraint or a policy forbids it
+  TLSMITH_ERR_CERT_PATH_TOO_LONG = -45,  ///< more CAs in the path than are allowed
+  TLSMITH_ERR_CERT_WEAK_KEY = -46,  ///< a key or signature is too weak
+  TLSMITH_ERR_CERT_BAD_SIGNATURE = -47,  ///< a signature does not verify
+  TLSMITH_ERR_CERT_UNSUPPORTED_KEY = -48,  ///< a key of an unsupported kind
+  TLSMITH_ERR_CERT_UNSUPPORTED_EXTENSION = -49,  ///< an unknown critical extension
+  TLSMITH_ERR_CERT_MALFORMED = -50,  ///< a certificate does not parse
+  TLSMITH_ERR_FILE = -60,  ///< a file cannot be read or written
+  TLSMITH_ERR_PARSE = -61,  ///< PEM or DER that does not parse
+  TLSMITH_ERR_KEY_MISMATCH = -62,  ///< the private key does not belong to the certificate
+  TLSMITH_ERR_ISSUE = -63,  ///< the CA may not issue this certificate
 } tlsmith_status;
 
 typedef struct tlsmith_cert tlsmith_cert;  ///< One certificate.

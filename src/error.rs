@@ -51,35 +51,63 @@ pub enum Status {
     Alert = -21,
     /// The peers share no version, cipher suite, group or ALPN protocol.
     NoCommon = -22,
-    /// The certificate is rejected for a reason that has no code of its own.
+    /// The certificate is rejected, for a reason without a code of its own.
     Certificate = -30,
     /// No trusted root leads to the certificate.
-    CertificateUntrusted = -31,
+    CertificateUnknownIssuer = -31,
     /// The certificate is for another name.
-    CertificateName = -32,
-    /// The certificate is expired, or not valid yet.
-    CertificateTime = -33,
-    /// The certificate is revoked, or its revocation status is unknown.
-    CertificateRevoked = -34,
+    CertificateNameMismatch = -32,
+    /// The validity of a certificate in the path is over.
+    CertificateExpired = -33,
+    /// The validity of a certificate in the path has not begun.
+    CertificateNotYetValid = -34,
+    /// A CRL lists the certificate.
+    CertificateRevoked = -35,
+    /// No CRL says whether the certificate is revoked, or the CRL that does is too old.
+    CertificateUnknownRevocation = -36,
     /// The peer sent no certificate, and one is required.
-    CertificateMissing = -35,
-    /// A pin or the application refused the certificate.
-    CertificateRefused = -36,
+    CertificateMissing = -37,
+    /// The application refused the certificate.
+    CertificateRefused = -38,
+    /// None of the pinned keys is in the path.
+    CertificatePinMismatch = -39,
     /// The application refused the OCSP response of the certificate, or misses one.
-    CertificateOcsp = -37,
+    CertificateOcsp = -40,
+    /// The key usage or extended key usage of the certificate does not allow this use.
+    CertificateWrongUsage = -41,
+    /// The certificate of a CA stands where an end-entity certificate belongs.
+    CertificateNotAnEndEntity = -42,
+    /// A certificate in the chain issued another one, and is not a CA or may not sign
+    /// certificates.
+    CertificateNotACa = -43,
+    /// A name constraint or a policy of the chain forbids the certificate.
+    CertificateConstraint = -44,
+    /// There are more CAs in the path than a CA or the context allows.
+    CertificatePathTooLong = -45,
+    /// A key or a signature in the chain is too weak.
+    CertificateWeakKey = -46,
+    /// A signature in the chain, or over the handshake, does not verify, or its algorithm is
+    /// not accepted.
+    CertificateBadSignature = -47,
+    /// The key of a certificate is of a kind that is not supported.
+    CertificateUnsupportedKey = -48,
+    /// A certificate has a critical extension that is not supported.
+    CertificateUnsupportedExtension = -49,
+    /// A certificate does not parse, or breaks RFC 5280.
+    CertificateMalformed = -50,
     /// A file cannot be read or written.
-    File = -40,
+    File = -60,
     /// PEM or DER that does not parse.
-    Parse = -41,
+    Parse = -61,
     /// The private key does not belong to the certificate.
-    KeyMismatch = -42,
+    KeyMismatch = -62,
     /// The authority may not issue this certificate.
-    Issue = -43,
+    Issue = -63,
 }
 
 impl Status {
     /// Every status, in the order of their numbers.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 38] = [
         Self::WantRead,
         Self::WantWrite,
         Self::Argument,
@@ -94,13 +122,26 @@ impl Status {
         Self::Alert,
         Self::NoCommon,
         Self::Certificate,
-        Self::CertificateUntrusted,
-        Self::CertificateName,
-        Self::CertificateTime,
+        Self::CertificateUnknownIssuer,
+        Self::CertificateNameMismatch,
+        Self::CertificateExpired,
+        Self::CertificateNotYetValid,
         Self::CertificateRevoked,
+        Self::CertificateUnknownRevocation,
         Self::CertificateMissing,
         Self::CertificateRefused,
+        Self::CertificatePinMismatch,
         Self::CertificateOcsp,
+        Self::CertificateWrongUsage,
+        Self::CertificateNotAnEndEntity,
+        Self::CertificateNotACa,
+        Self::CertificateConstraint,
+        Self::CertificatePathTooLong,
+        Self::CertificateWeakKey,
+        Self::CertificateBadSignature,
+        Self::CertificateUnsupportedKey,
+        Self::CertificateUnsupportedExtension,
+        Self::CertificateMalformed,
         Self::File,
         Self::Parse,
         Self::KeyMismatch,
@@ -134,62 +175,44 @@ impl Status {
             Self::Alert => "the peer sent an alert",
             Self::NoCommon => "no version, cipher suite, group or ALPN protocol in common",
             Self::Certificate => "certificate rejected",
-            Self::CertificateUntrusted => "no trusted root leads to the certificate",
-            Self::CertificateName => "certificate is for another name",
-            Self::CertificateTime => "certificate is expired or not valid yet",
-            Self::CertificateRevoked => "certificate is revoked or its status is unknown",
+            Self::CertificateUnknownIssuer => "no trusted root leads to the certificate",
+            Self::CertificateNameMismatch => "certificate is for another name",
+            Self::CertificateExpired => "certificate is expired",
+            Self::CertificateNotYetValid => "certificate is not valid yet",
+            Self::CertificateRevoked => "certificate is revoked",
+            Self::CertificateUnknownRevocation => {
+                "no current CRL says whether the certificate is revoked"
+            }
             Self::CertificateMissing => "the peer sent no certificate",
-            Self::CertificateRefused => "certificate refused by a pin or by the application",
+            Self::CertificateRefused => "certificate refused by the application",
+            Self::CertificatePinMismatch => {
+                "none of the pinned keys is in the path of the certificate"
+            }
             Self::CertificateOcsp => "certificate without an OCSP response that is accepted",
+            Self::CertificateWrongUsage => "certificate is not for this use",
+            Self::CertificateNotAnEndEntity => {
+                "certificate of a CA in place of an end-entity certificate"
+            }
+            Self::CertificateNotACa => "certificate was issued by one that is not a CA",
+            Self::CertificateConstraint => {
+                "certificate is forbidden by a name constraint or a policy"
+            }
+            Self::CertificatePathTooLong => "more CAs in the path than are allowed",
+            Self::CertificateWeakKey => "certificate has a key or signature that is too weak",
+            Self::CertificateBadSignature => "a signature does not verify",
+            Self::CertificateUnsupportedKey => {
+                "certificate has a key of a kind that is not supported"
+            }
+            Self::CertificateUnsupportedExtension => {
+                "certificate has a critical extension that is not supported"
+            }
+            Self::CertificateMalformed => "certificate is malformed",
             Self::File => "a file cannot be read or written",
             Self::Parse => "PEM or DER that does not parse",
             Self::KeyMismatch => "the private key does not belong to the certificate",
             Self::Issue => "the authority may not issue this certificate",
         }
     }
-}
-
-/// What exactly is wrong with a certificate, where [`Status`] is too coarse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CertificateProblem {
-    /// Its validity is over.
-    Expired,
-    /// Its validity has not begun.
-    NotValidYet,
-    /// No trusted root leads to it.
-    UnknownIssuer,
-    /// It is for another name.
-    NameMismatch,
-    /// A CRL lists it.
-    Revoked,
-    /// No CRL says whether it is revoked, or the CRL that does is too old.
-    UnknownRevocation,
-    /// Its extended key usage does not allow what it was shown for.
-    WrongUsage,
-    /// A signature in the chain, or over the handshake, does not verify.
-    BadSignature,
-    /// It is a CA certificate where an end-entity one belongs, or the reverse.
-    NotAnEndEntity,
-    /// A certificate in the chain vouches for another one and may not: it is not a CA, or
-    /// its key usage does not include keyCertSign.
-    NotACa,
-    /// A name constraint or a policy of the chain forbids it.
-    Constraint,
-    /// There are more CAs between it and its root than a CA or the context allows.
-    PathTooLong,
-    /// A key or a signature in the chain is too weak.
-    WeakKey,
-    /// Its key is of a kind that is not supported.
-    UnsupportedKey,
-    /// It has a critical extension that is not supported.
-    UnsupportedExtension,
-    /// None of the keys that are demanded is in its path.
-    Pin,
-    /// It does not parse.
-    Malformed,
-    /// Anything else.
-    Other,
 }
 
 /// Why a call did not succeed: a [`Status`] for programs and a sentence for
@@ -221,7 +244,6 @@ struct Told {
 enum Detail {
     OsError(i32),
     Alert(u8),
-    Certificate(CertificateProblem),
     /// With the ECHConfigList that the server sent.
     EchRejected(Option<Vec<u8>>),
 }
@@ -281,16 +303,6 @@ impl Error {
         let message = format!("{what}: {error}").into();
         let detail = error.raw_os_error().map(Detail::OsError);
         Self::told(status, message, detail, Some(Arc::new(error)))
-    }
-
-    /// A certificate was rejected.
-    pub fn certificate(
-        status: Status,
-        problem: CertificateProblem,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        let detail = Some(Detail::Certificate(problem));
-        Self::told(status, message.into(), detail, None)
     }
 
     /// The peer sent the fatal alert with this number (RFC 8446, section 6).
@@ -363,14 +375,6 @@ impl Error {
     pub fn alert(&self) -> Option<u8> {
         match self.detail() {
             Some(Detail::Alert(alert)) => Some(*alert),
-            _ => None,
-        }
-    }
-
-    /// What is wrong with the certificate, when it is a certificate.
-    pub fn certificate_problem(&self) -> Option<CertificateProblem> {
-        match self.detail() {
-            Some(Detail::Certificate(problem)) => Some(*problem),
             _ => None,
         }
     }

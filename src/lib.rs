@@ -42,7 +42,7 @@ pub use context::{
     scheme_names,
 };
 pub use digest::{DigestAlgorithm, digest, random};
-pub use error::{CertificateProblem, Error, Result, Status};
+pub use error::{Error, Result, Status};
 pub use fork::{
     Origin, after_fork_in_child, after_fork_in_parent, before_fork, without_cryptography,
 };

@@ -4,7 +4,7 @@ use rustls::internal::msgs::codec::Codec;
 use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
 use super::limits::{ALLOWANCE, LEFTOVER, OF_A_KIND};
-use crate::{CertificateProblem, Error, Status, explain};
+use crate::{Error, Status, explain};
 
 /// The alerts that end a connection, by number (RFC 8446, section 6, and the
 /// IANA registry), with what they mean for who gets them.
@@ -172,17 +172,14 @@ pub(super) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
     let this = match &error {
         rustls::Error::AlertReceived(alert) => alert_received(u8::from(*alert)),
         // Those of paths do not come through here: this one is the handshake's.
-        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Error::certificate(
-            Status::Certificate,
-            CertificateProblem::BadSignature,
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Error::new(
+            Status::CertificateBadSignature,
             "the peer did not sign the handshake with the private key of its certificate: it has \
              another key, or it is not the one that the certificate is about",
         ),
-        rustls::Error::InvalidCertificate(_) => Error::certificate(
-            Status::Certificate,
-            CertificateProblem::Other,
-            explain::tls(&error),
-        ),
+        rustls::Error::InvalidCertificate(_) => {
+            Error::new(Status::Certificate, explain::tls(&error))
+        }
         rustls::Error::PeerIncompatible(PeerIncompatible::ServerRejectedEncryptedClientHello(
             configs,
         )) => {

@@ -50,7 +50,7 @@ pub use store::{MOST_STORED, SessionStore};
 use crate::fork::PerProcess;
 use crate::pki::{Certificate, Identity};
 use crate::trust::{self, Judge, KeyPurpose, PeerName, Policy};
-use crate::{CertificateProblem, Error, Result, Status};
+use crate::{Error, Result, Status};
 
 /// What connections share.  A new context has safe defaults: TLS 1.2 and 1.3,
 /// the system's roots, chain and name of every server checked.
@@ -423,8 +423,7 @@ impl Context {
         };
         let policy = self.build(|built| &built.offline, Settings::server_policy)?;
         let verify = |purpose| policy.verify(chain, name, purpose, now);
-        let is_purpose =
-            |error: &Error| error.certificate_problem() == Some(CertificateProblem::WrongUsage);
+        let is_purpose = |error: &Error| error.status() == Status::CertificateWrongUsage;
         match purpose {
             Some(purpose) => verify(purpose),
             None => match verify(KeyPurpose::SERVER_AUTH) {

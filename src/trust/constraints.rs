@@ -8,7 +8,7 @@ use der::{Encode, Tag};
 
 use super::finding::{Finding, subject_of};
 use super::rules::Path;
-use crate::CertificateProblem as Problem;
+use crate::Status;
 use crate::pki::{AltName, Constrained, Constraints, Outline, extension_oid as oid};
 
 /// How many comparisons of a name with a constraint one path may cost.
@@ -141,5 +141,5 @@ fn violation(
          '{name}'",
         subject_of(certificate)
     );
-    Finding::new(Problem::Constraint, sentence)
+    Finding::new(Status::CertificateConstraint, sentence)
 }

@@ -5,9 +5,6 @@ mod sentences;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
-use rustls::CertificateError;
 use webpki::Error as PathError;
 
 pub(super) use crls::revoked;
@@ -23,8 +20,8 @@ use super::revocation::Crls;
 use super::roots::Roots;
 use super::rules::{self, Demands, Path};
 use super::signature;
+use crate::Status;
 use crate::pki::{self, Certificate, Outline, extension_oid as oid};
-use crate::{CertificateProblem as Problem, Error, Status};
 
 /// How far a chain is followed to explain a refusal: a peer can send any number of
 /// certificates.
@@ -133,7 +130,7 @@ fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
             rules::not_valid_yet(culprit.unwrap_or(leaf), now)
         }
         PathError::CaUsedAsEndEntity => Finding::new(
-            Problem::NotAnEndEntity,
+            Status::CertificateNotAnEndEntity,
             format!(
                 "certificate of '{}' is a CA certificate, which cannot stand for a peer: issue a \
                  certificate for the peer from it, or trust this one itself",
@@ -176,7 +173,7 @@ fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
             Finding::malformed(culprit, &unusable(error))
         }
         PathError::MaximumPathDepthExceeded => Finding::new(
-            Problem::PathTooLong,
+            Status::CertificatePathTooLong,
             format!(
                 "certificate of '{}' is more than 6 CAs away from every root: longer paths are \
                  not searched",
@@ -201,7 +198,7 @@ fn rejected(certificate: &Outline<'_>, why: &str) -> Finding {
         "certificate of '{}' is rejected: {why}",
         subject_of(certificate)
     );
-    Finding::new(Problem::Other, sentence)
+    Finding::new(Status::Certificate, sentence)
 }
 
 fn issuer_of(certificate: &Outline<'_>) -> String {
@@ -227,7 +224,7 @@ fn unknown_issuer(question: &Question<'_, '_>) -> Finding {
             issuer_of(top)
         )
     };
-    Finding::new(Problem::UnknownIssuer, sentence)
+    Finding::new(Status::CertificateUnknownIssuer, sentence)
 }
 
 fn not_a_ca(question: &Question<'_, '_>) -> Finding {
@@ -243,7 +240,7 @@ fn not_a_ca(question: &Question<'_, '_>) -> Finding {
         "certificate of '{}' was issued by '{above}', which is not a CA",
         subject_of(below)
     );
-    Finding::new(Problem::NotACa, sentence)
+    Finding::new(Status::CertificateNotACa, sentence)
 }
 
 /// The constraint that is broken, found again: webpki does not tell it.
@@ -264,7 +261,7 @@ fn name_constraint(question: &Question<'_, '_>) -> Finding {
         constraints::check(&path).err()
     });
     found.unwrap_or_else(|| Finding {
-        problem: Problem::Constraint,
+        status: Status::CertificateConstraint,
         ..rejected(
             question.leaf,
             &unusable(&PathError::NameConstraintViolation),
@@ -282,7 +279,7 @@ fn path_len(question: &Question<'_, '_>) -> Finding {
         }
     }
     Finding {
-        problem: Problem::PathTooLong,
+        status: Status::CertificatePathTooLong,
         ..rejected(
             question.leaf,
             &unusable(&PathError::PathLenConstraintViolated),
@@ -315,7 +312,7 @@ fn bad_signature(question: &Question<'_, '_>) -> Finding {
         subject_of(issued),
         issuer_of(issued)
     );
-    Finding::new(Problem::BadSignature, sentence)
+    Finding::new(Status::CertificateBadSignature, sentence)
 }
 
 /// The issuer whose key no signature can be verified with, where it is that.
@@ -356,10 +353,7 @@ fn unsupported_signature(question: &Question<'_, '_>) -> Finding {
          again with SHA-256 or better",
         subject_of(culprit)
     );
-    Finding {
-        status: Status::Certificate,
-        ..Finding::new(Problem::BadSignature, sentence)
-    }
+    Finding::new(Status::CertificateBadSignature, sentence)
 }
 
 fn unsupported_extension(question: &Question<'_, '_>) -> Finding {
@@ -383,7 +377,7 @@ fn malformed(error: &PathError, question: &Question<'_, '_>) -> Finding {
             subject_of(large),
             large.der.len()
         );
-        return Finding::new(Problem::Other, sentence);
+        return Finding::new(Status::Certificate, sentence);
     }
     let fails = |one: &&Outline<'_>| {
         let der = rustls_pki_types::CertificateDer::from(one.der);
@@ -432,22 +426,4 @@ fn broken_extension(one: &Outline<'_>) -> Option<&'static str> {
     ];
     let mut broken = broken.into_iter();
     broken.find_map(|(is_broken, what)| is_broken.then_some(what))
-}
-
-/// The error that makes rustls send the alert that fits, where an application refuses
-/// with this status.
-pub(super) fn for_status(status: Status) -> rustls::Error {
-    use CertificateError as E;
-    let alert = match status {
-        Status::CertificateRevoked => E::Revoked,
-        Status::CertificateTime => E::Expired,
-        Status::CertificateUntrusted => E::UnknownIssuer,
-        Status::CertificateName => E::NotValidForName,
-        Status::CertificateOcsp => E::InvalidOcspResponse,
-        Status::Certificate => E::Other(rustls::OtherError(Arc::new(Error::from(status)))),
-        // It makes a handshake_failure of all that is not about a certificate.
-        Status::NoCommon => return rustls::Error::General(status.phrase().to_owned()),
-        _ => E::ApplicationVerificationFailure,
-    };
-    alert.into()
 }

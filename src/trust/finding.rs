@@ -5,32 +5,19 @@ use std::sync::Arc;
 use rustls::CertificateError;
 
 use crate::pki::{Certificate, Outline};
-use crate::{CertificateProblem as Problem, Error, Status};
+use crate::{Error, Status};
 
 /// One reason to refuse a chain.
 #[derive(Clone, Debug)]
 pub(super) struct Finding {
     pub(super) status: Status,
-    pub(super) problem: Problem,
     pub(super) sentence: String,
 }
 
 impl Finding {
-    /// With the status that goes with the problem.
-    pub(super) fn new(problem: Problem, sentence: impl Into<String>) -> Self {
-        let status = match problem {
-            Problem::Expired | Problem::NotValidYet => Status::CertificateTime,
-            Problem::UnknownIssuer | Problem::NotACa | Problem::BadSignature => {
-                Status::CertificateUntrusted
-            }
-            Problem::NameMismatch => Status::CertificateName,
-            Problem::Revoked | Problem::UnknownRevocation => Status::CertificateRevoked,
-            Problem::Pin => Status::CertificateRefused,
-            _ => Status::Certificate,
-        };
+    pub(super) fn new(status: Status, sentence: impl Into<String>) -> Self {
         Self {
             status,
-            problem,
             sentence: sentence.into(),
         }
     }
@@ -39,30 +26,50 @@ impl Finding {
     pub(super) fn malformed(certificate: &Outline<'_>, what: &str) -> Self {
         let subject = subject_of(certificate);
         let sentence = format!("certificate of '{subject}' is malformed: {what}");
-        Self::new(Problem::Malformed, sentence)
+        Self::new(Status::CertificateMalformed, sentence)
     }
 
     pub(super) fn into_error(self) -> Error {
-        Error::certificate(self.status, self.problem, self.sentence)
+        Error::new(self.status, self.sentence)
     }
 
-    /// The error that makes rustls send the alert that fits (RFC 8446, section 6.2).
-    pub(super) fn alert(&self) -> CertificateError {
-        match self.problem {
-            Problem::Expired => CertificateError::Expired,
-            Problem::NotValidYet => CertificateError::NotValidYet,
-            Problem::UnknownIssuer | Problem::NotACa => CertificateError::UnknownIssuer,
-            Problem::NameMismatch => CertificateError::NotValidForName,
-            Problem::Revoked => CertificateError::Revoked,
-            Problem::BadSignature => CertificateError::BadSignature,
-            Problem::WrongUsage => CertificateError::InvalidPurpose,
-            Problem::Malformed => CertificateError::BadEncoding,
-            _ => {
-                let reason = Error::from(self.status);
-                CertificateError::Other(rustls::OtherError(Arc::new(reason)))
-            }
-        }
+    /// The error that makes rustls send the alert that fits.
+    pub(super) fn alert(&self) -> rustls::Error {
+        alert_for(self.status)
     }
+}
+
+/// The error that makes rustls send the alert that fits a refusal with this status (RFC 8446,
+/// section 6.2), ours or an application's.
+pub(super) fn alert_for(status: Status) -> rustls::Error {
+    use CertificateError as E;
+    use Status as S;
+    let alert = match status {
+        S::CertificateExpired => E::Expired,
+        S::CertificateNotYetValid => E::NotValidYet,
+        S::CertificateUnknownIssuer | S::CertificateNotACa => E::UnknownIssuer,
+        S::CertificateNameMismatch => E::NotValidForName,
+        S::CertificateRevoked => E::Revoked,
+        S::CertificateOcsp => E::InvalidOcspResponse,
+        S::CertificateBadSignature => E::BadSignature,
+        S::CertificateWrongUsage => E::InvalidPurpose,
+        S::CertificateMalformed => E::BadEncoding,
+        // It makes a handshake_failure of all that is not about a certificate.
+        S::NoCommon => return rustls::Error::General(status.phrase().to_owned()),
+        S::Certificate
+        | S::CertificateUnknownRevocation
+        | S::CertificateNotAnEndEntity
+        | S::CertificateConstraint
+        | S::CertificatePathTooLong
+        | S::CertificateWeakKey
+        | S::CertificateUnsupportedKey
+        | S::CertificateUnsupportedExtension => {
+            E::Other(rustls::OtherError(Arc::new(Error::from(status))))
+        }
+        // An access_denied: a pin or the application refused.
+        _ => E::ApplicationVerificationFailure,
+    };
+    alert.into()
 }
 
 /// The subject of a certificate, for a sentence.

@@ -5,8 +5,8 @@ use der::{Decode, Reader, SliceReader};
 
 use super::any_key;
 use super::finding::{Finding, subject_of};
+use crate::Status;
 use crate::pki::{Certificate, Outline, PublicKey};
-use crate::{CertificateProblem as Problem, Status};
 
 /// The least security of every key and signature, in bits (NIST SP 800-57, part 1,
 /// table 2): RSA with 2048 bits, or a curve of 224.
@@ -80,10 +80,7 @@ pub(super) fn check_any_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
         subject_of(leaf),
         kind_of(leaf)
     );
-    Err(Finding {
-        status: Status::Certificate,
-        ..Finding::new(Problem::UnsupportedKey, sentence)
-    })
+    Err(Finding::new(Status::CertificateUnsupportedKey, sentence))
 }
 
 /// The refusal of a handshake that is signed in a way that the key of the certificate
@@ -95,10 +92,7 @@ pub(super) fn wrong_scheme(certificate: &Outline<'_>, scheme: u16) -> Finding {
         subject_of(certificate),
         kind_of(certificate)
     );
-    Finding {
-        status: Status::Certificate,
-        ..Finding::new(Problem::UnsupportedKey, sentence)
-    }
+    Finding::new(Status::CertificateUnsupportedKey, sentence)
 }
 
 /// Checks that every key of a path, and every signature below the anchor, has at least
@@ -130,7 +124,7 @@ pub(super) fn check_strength(
                 "certificate of '{subject}' has a {what} with {bits} bits of security, and at \
                  least {least} are required"
             );
-            return Err(Finding::new(Problem::WeakKey, sentence));
+            return Err(Finding::new(Status::CertificateWeakKey, sentence));
         }
     }
     Ok(())
@@ -149,34 +143,28 @@ fn unusable(certificate: &Outline<'_>, reason: &Unusable) -> Finding {
     let key = kind_of(certificate);
     match reason {
         Unusable::Weak => Finding::new(
-            Problem::WeakKey,
+            Status::CertificateWeakKey,
             format!(
                 "certificate of '{subject}' has a key that is too weak ({key}): RSA needs at \
                  least 2048 bits, ECDSA a curve of 256; have it issued for a stronger key"
             ),
         ),
-        Unusable::Unsupported if key == "rsa-pss" => Finding {
-            status: Status::Certificate,
-            ..Finding::new(
-                Problem::UnsupportedKey,
-                format!(
-                    "certificate of '{subject}' has a key of a kind that is not supported \
-                     (rsa-pss, RSASSA-PSS of RFC 4055): have it issued for a key of type rsa \
-                     (rsaEncryption), which signs with RSA-PSS in TLS too"
-                ),
-            )
-        },
-        Unusable::Unsupported => Finding {
-            status: Status::Certificate,
-            ..Finding::new(
-                Problem::UnsupportedKey,
-                format!(
-                    "certificate of '{subject}' has a key of a kind that is not supported \
-                     ({key}): have it issued for RSA (2048 to 8192 bits), ECDSA on P-256, P-384 \
-                     or P-521, Ed25519, Ed448 or ML-DSA"
-                ),
-            )
-        },
+        Unusable::Unsupported if key == "rsa-pss" => Finding::new(
+            Status::CertificateUnsupportedKey,
+            format!(
+                "certificate of '{subject}' has a key of a kind that is not supported \
+                 (rsa-pss, RSASSA-PSS of RFC 4055): have it issued for a key of type rsa \
+                 (rsaEncryption), which signs with RSA-PSS in TLS too"
+            ),
+        ),
+        Unusable::Unsupported => Finding::new(
+            Status::CertificateUnsupportedKey,
+            format!(
+                "certificate of '{subject}' has a key of a kind that is not supported \
+                 ({key}): have it issued for RSA (2048 to 8192 bits), ECDSA on P-256, P-384 \
+                 or P-521, Ed25519, Ed448 or ML-DSA"
+            ),
+        ),
     }
 }
 

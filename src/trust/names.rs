@@ -13,7 +13,7 @@ use super::finding::{Finding, subject_of};
 use super::policy::{NameCheck, PeerName};
 use super::stand_in::StandIn;
 use crate::pki::{AltName, Certificate, Outline, host_to_ascii, quoted};
-use crate::{CertificateProblem as Problem, Error, Status};
+use crate::{Error, Status};
 
 /// Stands in for the name of a server that has none, or one that no certificate can have:
 /// an address, since rustls sends no address (RFC 6066, section 3).  Packets to it are
@@ -123,7 +123,7 @@ fn no_name(leaf: &Outline<'_>) -> Finding {
         "certificate of '{subject}' cannot be checked for the name that you asked for, which no \
          certificate can have: ask for a DNS name or an address"
     );
-    Finding::new(Problem::NameMismatch, sentence)
+    Finding::new(Status::CertificateNameMismatch, sentence)
 }
 
 /// The refusal of a certificate for other names.
@@ -167,7 +167,7 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Findin
             typed.join(", ")
         )
     };
-    Finding::new(Problem::NameMismatch, sentence)
+    Finding::new(Status::CertificateNameMismatch, sentence)
 }
 
 /// What the common name of a certificate without alternative names has to do with it.

@@ -11,7 +11,7 @@ use der::{Decode, Reader, Sequence, SliceReader, Tag, Tagged};
 
 use super::finding::{Finding, subject_of};
 use super::rules::Path;
-use crate::CertificateProblem as Problem;
+use crate::Status;
 use crate::pki::{Outline, extension_oid as oid};
 
 /// The content of the identifier of anyPolicy, 2.5.29.32.0.
@@ -70,7 +70,7 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<(), Finding> {
                  requires (RFC 5280, section 6.1)",
                 subject_of(certificate)
             );
-            return Err(Finding::new(Problem::Constraint, sentence));
+            return Err(Finding::new(Status::CertificateConstraint, sentence));
         }
     }
     Ok(())

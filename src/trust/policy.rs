@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 use rustls::SignatureScheme;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::finding::Finding;
+use super::finding::{Finding, alert_for};
 use super::path::{Accepted, Failure, Search};
 use super::purpose::KeyPurpose;
 use super::revocation::Crls;
@@ -16,7 +16,7 @@ use super::rules::{self, Demands};
 use super::{explain, keys, names};
 use crate::notes::Notes;
 use crate::pki::{Certificate, Outline};
-use crate::{CertificateProblem, Error, Result, Status};
+use crate::{Error, Result, Status};
 
 /// How the name that was asked for is compared with the certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +62,8 @@ pub(crate) struct Policy {
 ///
 /// The peer hears an alert that fits the status (RFC 8446, section 6.2): for
 /// [`Status::CertificateRevoked`] certificate_revoked, for
-/// [`Status::CertificateTime`] certificate_expired, for
-/// [`Status::CertificateUntrusted`] unknown_ca, for [`Status::CertificateName`]
+/// [`Status::CertificateExpired`] certificate_expired, for
+/// [`Status::CertificateUnknownIssuer`] unknown_ca, for [`Status::CertificateNameMismatch`]
 /// bad_certificate, for [`Status::CertificateOcsp`] bad_certificate_status_response,
 /// for [`Status::Certificate`] certificate_unknown, for [`Status::NoCommon`]
 /// handshake_failure, and for all others access_denied.
@@ -99,7 +99,7 @@ pub(super) struct Refusal {
 impl From<Finding> for Refusal {
     fn from(finding: Finding) -> Self {
         Self {
-            alert: finding.alert().into(),
+            alert: finding.alert(),
             reason: finding.into_error(),
         }
     }
@@ -274,9 +274,8 @@ impl Policy {
         }
         let keys: Vec<_> = shown.iter().map(Certificate::spki_sha256).collect();
         let subject = shown.first().map(Certificate::subject).unwrap_or_default();
-        let reason = Error::certificate(
-            Status::CertificateRefused,
-            CertificateProblem::Pin,
+        let reason = Error::new(
+            Status::CertificatePinMismatch,
             format!(
                 "the certificate of '{subject}' is valid, but none of the {} pinned keys is in its \
                  path, which has the keys {}",
@@ -284,7 +283,7 @@ impl Policy {
                 keys.join(", ")
             ),
         );
-        let alert = explain::for_status(reason.status());
+        let alert = alert_for(reason.status());
         Err(Refusal { alert, reason })
     }
 
@@ -312,7 +311,7 @@ impl Policy {
         let judged = Notes::aside(|| judge(&verdict));
         let path = path?;
         judged.map(|()| path).map_err(|reason| Refusal {
-            alert: explain::for_status(reason.status()),
+            alert: alert_for(reason.status()),
             reason,
         })
     }
@@ -375,7 +374,7 @@ impl Policy {
 fn read<'a>(der: &'a CertificateDer<'_>) -> Result<Outline<'a>, Finding> {
     let unreadable = |why: &str| {
         let sentence = format!("the peer sent a certificate that cannot be read: {why}");
-        Finding::new(CertificateProblem::Malformed, sentence)
+        Finding::new(Status::CertificateMalformed, sentence)
     };
     Certificate::from_der(der.to_vec()).map_err(|error| unreadable(&error.to_string()))?;
     Outline::from_der(der).map_err(|_| unreadable("its version, a time or its key is malformed"))

@@ -10,7 +10,7 @@ use webpki::{
 
 use super::finding::{Finding, subject_of};
 use crate::pki::{Certificate, Outline, quoted};
-use crate::{CertificateProblem as Problem, Error, Result, Status};
+use crate::{Error, Result, Status};
 
 /// What a certificate is verified for: a key purpose (RFC 5280, section 4.2.1.12).
 ///
@@ -143,7 +143,7 @@ pub(super) fn check_leaf(leaf: &Outline<'_>, purpose: KeyPurpose) -> Result<(), 
     let subject = subject_of(leaf);
     let sentence =
         format!("certificate of '{subject}' has no extended key usage, and {purpose} is required");
-    Err(Finding::new(Problem::WrongUsage, sentence))
+    Err(Finding::new(Status::CertificateWrongUsage, sentence))
 }
 
 /// A root that its owner does not trust for a purpose, by OpenSSL's settings beside it.
@@ -153,7 +153,7 @@ pub(super) fn not_trusted_for(root: &Outline<'_>, purpose: KeyPurpose) -> Findin
         "the root '{subject}' is not trusted for {purpose}, by the settings of its TRUSTED \
          CERTIFICATE ('openssl x509 -addtrust {purpose}' adds it)"
     );
-    Finding::new(Problem::WrongUsage, sentence)
+    Finding::new(Status::CertificateWrongUsage, sentence)
 }
 
 fn refusal(certificate: &Outline<'_>, purpose: KeyPurpose) -> Finding {
@@ -180,5 +180,5 @@ fn refusal(certificate: &Outline<'_>, purpose: KeyPurpose) -> Finding {
             format!("certificate of '{subject}' may be used for {allowed}, not for {purpose}")
         }
     };
-    Finding::new(Problem::WrongUsage, sentence)
+    Finding::new(Status::CertificateWrongUsage, sentence)
 }

@@ -12,7 +12,7 @@ use super::finding::{Finding, subject_of};
 use super::rules::Path;
 use super::{explain, signature};
 use crate::pki::{self, Certificate, Crl, Outline, Revoked};
-use crate::{CertificateProblem as Problem, Error, Status};
+use crate::{Error, Status};
 
 /// A set of CRLs, the latest of each authority first, since the first one that
 /// is about a certificate decides.
@@ -151,7 +151,7 @@ impl Crls {
         match is_by_anchor {
             false => Ok(()),
             true => Err(Finding::new(
-                Problem::UnknownRevocation,
+                Status::CertificateUnknownRevocation,
                 format!(
                     "the root '{}' may not sign CRLs: its key usage does not include cRLSign, so \
                      its CRL says nothing",

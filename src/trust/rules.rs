@@ -9,7 +9,7 @@ use rustls_pki_types::UnixTime;
 use super::constraints::{self, NameLimits};
 use super::finding::{Finding, subject_of};
 use super::{keys, policies, purpose, strict};
-use crate::CertificateProblem as Problem;
+use crate::Status;
 use crate::pki::{self, Outline, extension_oid as oid};
 use crate::trust::KeyPurpose;
 
@@ -135,7 +135,7 @@ fn check_is_ca(anchor: &Outline<'_>, path: &Path<'_, '_>) -> Result<(), Finding>
         subject_of(below),
         subject_of(anchor)
     );
-    Err(Finding::new(Problem::NotACa, sentence))
+    Err(Finding::new(Status::CertificateNotACa, sentence))
 }
 
 /// A CA whose key usage is limited may sign certificates (4.2.1.3, 6.1.4 (n)).
@@ -148,7 +148,7 @@ fn check_cert_sign(issuer: &Outline<'_>) -> Result<(), Finding> {
         "the CA '{}' may not sign certificates: its key usage does not include keyCertSign",
         subject_of(issuer)
     );
-    Err(Finding::new(Problem::NotACa, sentence))
+    Err(Finding::new(Status::CertificateNotACa, sentence))
 }
 
 /// It is valid now (4.1.2.5).
@@ -170,7 +170,7 @@ pub(super) fn expired(certificate: &Outline<'_>, now: i64) -> Finding {
         pki::moment(certificate.not_after),
         pki::span(now.saturating_sub(certificate.not_after)),
     );
-    Finding::new(Problem::Expired, sentence)
+    Finding::new(Status::CertificateExpired, sentence)
 }
 
 pub(super) fn not_valid_yet(certificate: &Outline<'_>, now: i64) -> Finding {
@@ -180,7 +180,7 @@ pub(super) fn not_valid_yet(certificate: &Outline<'_>, now: i64) -> Finding {
         pki::moment(certificate.not_before),
         pki::span(certificate.not_before.saturating_sub(now)),
     );
-    Finding::new(Problem::NotValidYet, sentence)
+    Finding::new(Status::CertificateNotYetValid, sentence)
 }
 
 /// No critical extension that is not processed (4.2).  webpki checks this below the
@@ -201,7 +201,7 @@ pub(super) fn unknown_critical(certificate: &Outline<'_>, oid: &[u8]) -> Finding
         subject_of(certificate),
         pki::dotted(oid)
     );
-    Finding::new(Problem::UnsupportedExtension, sentence)
+    Finding::new(Status::CertificateUnsupportedExtension, sentence)
 }
 
 /// The first critical extension of a certificate that is not processed.
@@ -232,7 +232,7 @@ pub(super) fn path_too_long(ca: &Outline<'_>, limit: u32, count: usize) -> Findi
         subject_of(ca),
         cas(limit)
     );
-    Finding::new(Problem::PathTooLong, sentence)
+    Finding::new(Status::CertificatePathTooLong, sentence)
 }
 
 /// A count of CAs, for a sentence.
@@ -252,7 +252,7 @@ fn check_depth(path: &Path<'_, '_>, demands: Demands) -> Result<(), Finding> {
                 subject_of(path.leaf),
                 cas(u32::try_from(count).unwrap_or(u32::MAX))
             );
-            Err(Finding::new(Problem::PathTooLong, sentence))
+            Err(Finding::new(Status::CertificatePathTooLong, sentence))
         }
         _ => Ok(()),
     }
@@ -279,7 +279,7 @@ fn check_leaf(leaf: &Outline<'_>, purpose: KeyPurpose) -> Result<(), Finding> {
     let subject = subject_of(leaf);
     Err(match is_ca {
         true => Finding::new(
-            Problem::NotAnEndEntity,
+            Status::CertificateNotAnEndEntity,
             format!(
                 "certificate of '{subject}' is a CA certificate whose key usage does not include \
                  digitalSignature, so it cannot stand for a peer: issue a certificate for the \
@@ -287,7 +287,7 @@ fn check_leaf(leaf: &Outline<'_>, purpose: KeyPurpose) -> Result<(), Finding> {
             ),
         ),
         false => Finding::new(
-            Problem::WrongUsage,
+            Status::CertificateWrongUsage,
             format!(
                 "certificate of '{subject}' may not sign handshakes: its key usage does not \
                  include digitalSignature"

@@ -6,7 +6,7 @@ use der::asn1::AnyRef;
 
 use super::finding::{Finding, subject_of};
 use super::rules::Path;
-use crate::CertificateProblem as Problem;
+use crate::Status;
 use crate::pki::{Outline, extension_oid as oid};
 
 /// Checks every certificate of a path.
@@ -23,7 +23,7 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<(), Finding> {
                 "certificate of '{subject}' does not follow RFC 5280, which was asked for \
                  strictly: {rule}"
             );
-            return Err(Finding::new(Problem::Malformed, sentence));
+            return Err(Finding::new(Status::CertificateMalformed, sentence));
         }
     }
     Ok(())

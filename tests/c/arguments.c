@@ -169,7 +169,7 @@ static void null_is_refused_for_certificates(void)
 static void every_code_has_a_phrase(void)
 {
 	CHECK(strcmp(tlsmith_strerror(TLSMITH_OK), "success") == 0);
-	CHECK(strcmp(tlsmith_strerror(TLSMITH_ERR_CERT_NAME),
+	CHECK(strcmp(tlsmith_strerror(TLSMITH_ERR_CERT_NAME_MISMATCH),
 	    "certificate is for another name") == 0);
 	CHECK(strcmp(tlsmith_strerror(-9999), "unknown error") == 0);
 	CHECK(strcmp(tlsmith_version(), "0.1.0") == 0);

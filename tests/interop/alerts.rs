@@ -49,12 +49,12 @@ fn users() -> Vec<(Identity, Status, u8)> {
     vec![
         (
             tlsmith::self_signed(&name, &stranger).unwrap(),
-            Status::CertificateUntrusted,
+            Status::CertificateUnknownIssuer,
             48,
         ),
         (
             issue(&["alice@example.org"], &old),
-            Status::CertificateTime,
+            Status::CertificateExpired,
             45,
         ),
         (

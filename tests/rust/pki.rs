@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tlsmith::{
-    CertOptions, Certificate, CertificateProblem, Connection, Context, Crl, CrlOptions, Csr,
-    Identity, KeyPurpose, KeyType, MemoryTransport, Password, Pkcs12Options, PrivateKey,
-    RevocationReason, Revoked, Status, Usage, gen_ca, gen_crl, gen_csr, issue_cert, self_signed,
-    sign_csr, split_names,
+    CertOptions, Certificate, Connection, Context, Crl, CrlOptions, Csr, Identity, KeyPurpose,
+    KeyType, MemoryTransport, Password, Pkcs12Options, PrivateKey, RevocationReason, Revoked,
+    Status, Usage, gen_ca, gen_crl, gen_csr, issue_cert, self_signed, sign_csr, split_names,
 };
 
 #[path = "pki/arbitrary.rs"]

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Arc;
 
-use tlsmith::{CertificateProblem, Error, Result, Status, Verdict};
+use tlsmith::{Error, Result, Status, Verdict};
 use zeroize::Zeroizing;
 
 use crate::cert;
@@ -93,11 +93,7 @@ fn judge(verify: &Callback<VerifyFn>, verdict: &Verdict<'_>) -> Result<()> {
         known.map_or("its own reason", Status::phrase)
     );
     let status = known.unwrap_or(Status::CertificateRefused);
-    Err(Error::certificate(
-        status,
-        CertificateProblem::Other,
-        sentence,
-    ))
+    Err(Error::new(status, sentence))
 }
 
 /// Append the secrets of connections to a file (mode 0600) in the NSS key log format, for

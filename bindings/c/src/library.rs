@@ -43,30 +43,56 @@ pub enum tlsmith_status {
     TLSMITH_ERR_ALERT = -21,
     /// no version, cipher, group or ALPN protocol in common
     TLSMITH_ERR_NO_COMMON = -22,
-    /// certificate rejected, for a reason without a code of its own
+    /// rejected for another reason
     TLSMITH_ERR_CERT = -30,
     /// no trusted root leads to the certificate
-    TLSMITH_ERR_CERT_UNTRUSTED = -31,
+    TLSMITH_ERR_CERT_UNKNOWN_ISSUER = -31,
     /// the certificate is for another name
-    TLSMITH_ERR_CERT_NAME = -32,
-    /// the certificate is expired, or not valid yet
-    TLSMITH_ERR_CERT_TIME = -33,
-    /// the certificate is revoked, or its status is unknown
-    TLSMITH_ERR_CERT_REVOKED = -34,
+    TLSMITH_ERR_CERT_NAME_MISMATCH = -32,
+    /// the certificate, or one in its path, is expired
+    TLSMITH_ERR_CERT_EXPIRED = -33,
+    /// the same: not valid yet
+    TLSMITH_ERR_CERT_NOT_YET_VALID = -34,
+    /// a CRL lists the certificate
+    TLSMITH_ERR_CERT_REVOKED = -35,
+    /// no current CRL says whether it is revoked
+    TLSMITH_ERR_CERT_UNKNOWN_REVOCATION = -36,
     /// the peer sent no certificate, and one is required
-    TLSMITH_ERR_CERT_MISSING = -35,
-    /// the certificate was refused by the application
-    TLSMITH_ERR_CERT_REFUSED = -36,
-    /// a verify callback refused the OCSP response, or misses one
-    TLSMITH_ERR_CERT_OCSP = -37,
+    TLSMITH_ERR_CERT_MISSING = -37,
+    /// a verify callback refused it
+    TLSMITH_ERR_CERT_REFUSED = -38,
+    /// none of the pinned keys is in the path
+    TLSMITH_ERR_CERT_PIN_MISMATCH = -39,
+    /// a verify callback refused or misses its OCSP response
+    TLSMITH_ERR_CERT_OCSP = -40,
+    /// its key usage does not allow this use
+    TLSMITH_ERR_CERT_WRONG_USAGE = -41,
+    /// a CA's certificate as the peer's own
+    TLSMITH_ERR_CERT_NOT_AN_END_ENTITY = -42,
+    /// an issuer in the chain is not a CA
+    TLSMITH_ERR_CERT_NOT_A_CA = -43,
+    /// a name constraint or a policy forbids it
+    TLSMITH_ERR_CERT_CONSTRAINT = -44,
+    /// more CAs in the path than are allowed
+    TLSMITH_ERR_CERT_PATH_TOO_LONG = -45,
+    /// a key or signature is too weak
+    TLSMITH_ERR_CERT_WEAK_KEY = -46,
+    /// a signature does not verify
+    TLSMITH_ERR_CERT_BAD_SIGNATURE = -47,
+    /// a key of an unsupported kind
+    TLSMITH_ERR_CERT_UNSUPPORTED_KEY = -48,
+    /// an unknown critical extension
+    TLSMITH_ERR_CERT_UNSUPPORTED_EXTENSION = -49,
+    /// a certificate does not parse
+    TLSMITH_ERR_CERT_MALFORMED = -50,
     /// a file cannot be read or written
-    TLSMITH_ERR_FILE = -40,
+    TLSMITH_ERR_FILE = -60,
     /// PEM or DER that does not parse
-    TLSMITH_ERR_PARSE = -41,
+    TLSMITH_ERR_PARSE = -61,
     /// the private key does not belong to the certificate
-    TLSMITH_ERR_KEY_MISMATCH = -42,
+    TLSMITH_ERR_KEY_MISMATCH = -62,
     /// the CA may not issue this certificate
-    TLSMITH_ERR_ISSUE = -43,
+    TLSMITH_ERR_ISSUE = -63,
 }
 
 /// The version that is running, such as "0.1.0".  Never NULL, never freed.
@@ -175,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_codes_of_c_are_those_of_the_core() {
-        let pairs: [(tlsmith_status, S); 25] = [
+        let pairs: [(tlsmith_status, S); 38] = [
             (TLSMITH_WANT_READ, S::WantRead),
             (TLSMITH_WANT_WRITE, S::WantWrite),
             (TLSMITH_ERR_ARG, S::Argument),
@@ -190,13 +216,38 @@ mod tests {
             (TLSMITH_ERR_ALERT, S::Alert),
             (TLSMITH_ERR_NO_COMMON, S::NoCommon),
             (TLSMITH_ERR_CERT, S::Certificate),
-            (TLSMITH_ERR_CERT_UNTRUSTED, S::CertificateUntrusted),
-            (TLSMITH_ERR_CERT_NAME, S::CertificateName),
-            (TLSMITH_ERR_CERT_TIME, S::CertificateTime),
+            (TLSMITH_ERR_CERT_UNKNOWN_ISSUER, S::CertificateUnknownIssuer),
+            (TLSMITH_ERR_CERT_NAME_MISMATCH, S::CertificateNameMismatch),
+            (TLSMITH_ERR_CERT_EXPIRED, S::CertificateExpired),
+            (TLSMITH_ERR_CERT_NOT_YET_VALID, S::CertificateNotYetValid),
             (TLSMITH_ERR_CERT_REVOKED, S::CertificateRevoked),
+            (
+                TLSMITH_ERR_CERT_UNKNOWN_REVOCATION,
+                S::CertificateUnknownRevocation,
+            ),
             (TLSMITH_ERR_CERT_MISSING, S::CertificateMissing),
             (TLSMITH_ERR_CERT_REFUSED, S::CertificateRefused),
+            (TLSMITH_ERR_CERT_PIN_MISMATCH, S::CertificatePinMismatch),
             (TLSMITH_ERR_CERT_OCSP, S::CertificateOcsp),
+            (TLSMITH_ERR_CERT_WRONG_USAGE, S::CertificateWrongUsage),
+            (
+                TLSMITH_ERR_CERT_NOT_AN_END_ENTITY,
+                S::CertificateNotAnEndEntity,
+            ),
+            (TLSMITH_ERR_CERT_NOT_A_CA, S::CertificateNotACa),
+            (TLSMITH_ERR_CERT_CONSTRAINT, S::CertificateConstraint),
+            (TLSMITH_ERR_CERT_PATH_TOO_LONG, S::CertificatePathTooLong),
+            (TLSMITH_ERR_CERT_WEAK_KEY, S::CertificateWeakKey),
+            (TLSMITH_ERR_CERT_BAD_SIGNATURE, S::CertificateBadSignature),
+            (
+                TLSMITH_ERR_CERT_UNSUPPORTED_KEY,
+                S::CertificateUnsupportedKey,
+            ),
+            (
+                TLSMITH_ERR_CERT_UNSUPPORTED_EXTENSION,
+                S::CertificateUnsupportedExtension,
+            ),
+            (TLSMITH_ERR_CERT_MALFORMED, S::CertificateMalformed),
             (TLSMITH_ERR_FILE, S::File),
             (TLSMITH_ERR_PARSE, S::Parse),
             (TLSMITH_ERR_KEY_MISMATCH, S::KeyMismatch),

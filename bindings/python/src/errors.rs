@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char, c_int};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
-use tlsmith::{CertificateProblem, Error, Result, Status, alert_name};
+use tlsmith::{Error, Result, Status, alert_name};
 
 use crate::cert::Certificate;
 
@@ -86,17 +86,27 @@ fn code(error: &Error) -> (&'static str, String) {
             ("HandshakeError", "handshake.ech_rejected")
         }
         Status::NoCommon => ("HandshakeError", "handshake.nothing_in_common"),
+        Status::Certificate => ("VerifyError", "verify.other"),
+        Status::CertificateUnknownIssuer => ("VerifyError", "verify.unknown_issuer"),
+        Status::CertificateNameMismatch => ("VerifyError", "verify.name_mismatch"),
+        Status::CertificateExpired => ("VerifyError", "verify.expired"),
+        Status::CertificateNotYetValid => ("VerifyError", "verify.not_yet_valid"),
+        Status::CertificateRevoked => ("VerifyError", "verify.revoked"),
+        Status::CertificateUnknownRevocation => ("VerifyError", "verify.unknown_revocation"),
         Status::CertificateMissing => ("VerifyError", "verify.missing"),
-        Status::CertificateRefused if error.certificate_problem().is_none() => {
-            ("VerifyError", "verify.refused")
-        }
+        Status::CertificateRefused => ("VerifyError", "verify.refused"),
+        Status::CertificatePinMismatch => ("VerifyError", "verify.pin_mismatch"),
         Status::CertificateOcsp => ("VerifyError", "verify.ocsp"),
-        Status::Certificate
-        | Status::CertificateRefused
-        | Status::CertificateUntrusted
-        | Status::CertificateName
-        | Status::CertificateTime
-        | Status::CertificateRevoked => return ("VerifyError", verify_code(error)),
+        Status::CertificateWrongUsage => ("VerifyError", "verify.wrong_usage"),
+        Status::CertificateNotAnEndEntity => ("VerifyError", "verify.not_an_end_entity"),
+        Status::CertificateNotACa => ("VerifyError", "verify.not_a_ca"),
+        Status::CertificateConstraint => ("VerifyError", "verify.constraint"),
+        Status::CertificatePathTooLong => ("VerifyError", "verify.path_too_long"),
+        Status::CertificateWeakKey => ("VerifyError", "verify.weak_key"),
+        Status::CertificateBadSignature => ("VerifyError", "verify.bad_signature"),
+        Status::CertificateUnsupportedKey => ("VerifyError", "verify.unsupported_key"),
+        Status::CertificateUnsupportedExtension => ("VerifyError", "verify.unsupported_extension"),
+        Status::CertificateMalformed => ("VerifyError", "verify.malformed"),
         Status::File => ("ConfigError", "config.file"),
         Status::Parse => ("CertError", "cert.parse"),
         Status::KeyMismatch => ("ConfigError", "config.key_mismatch"),
@@ -112,29 +122,4 @@ fn alert_code(error: &Error) -> String {
         Some(name) => format!("alert.{name}"),
         None => format!("alert.{number}"),
     }
-}
-
-fn verify_code(error: &Error) -> String {
-    use CertificateProblem as P;
-    let reason = match error.certificate_problem() {
-        Some(P::Expired) => "expired",
-        Some(P::NotValidYet) => "not_yet_valid",
-        Some(P::UnknownIssuer) => "unknown_issuer",
-        Some(P::NameMismatch) => "name_mismatch",
-        Some(P::Revoked) => "revoked",
-        Some(P::UnknownRevocation) => "unknown_revocation",
-        Some(P::WrongUsage) => "wrong_usage",
-        Some(P::BadSignature) => "bad_signature",
-        Some(P::NotAnEndEntity) => "not_an_end_entity",
-        Some(P::NotACa) => "not_a_ca",
-        Some(P::Constraint) => "constraint",
-        Some(P::PathTooLong) => "path_too_long",
-        Some(P::WeakKey) => "weak_key",
-        Some(P::UnsupportedKey) => "unsupported_key",
-        Some(P::UnsupportedExtension) => "unsupported_extension",
-        Some(P::Malformed) => "malformed",
-        Some(P::Pin) => "pin_mismatch",
-        _ => "other",
-    };
-    format!("verify.{reason}")
 }

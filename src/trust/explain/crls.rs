@@ -2,7 +2,7 @@
 //! say nothing about one.
 
 use super::{Question, issuer_of, issuers};
-use crate::CertificateProblem as Problem;
+use crate::Status;
 use crate::pki::{self, Crl, Outline, Revoked};
 use crate::trust::finding::{Finding, subject_of};
 use crate::trust::revocation::{self, is_later};
@@ -47,7 +47,7 @@ pub(super) fn outdated(question: &Question<'_, '_>, end: i64) -> Finding {
         pki::moment(end),
         pki::span(now.saturating_sub(end)),
     );
-    Finding::new(Problem::UnknownRevocation, sentence)
+    Finding::new(Status::CertificateUnknownRevocation, sentence)
 }
 
 /// Another CA has the name of an issuer, or its CRL is forged.
@@ -65,7 +65,7 @@ fn unsigned(certificate: &Outline<'_>) -> Finding {
         subject_of(certificate),
         issuer_of(certificate)
     );
-    Finding::new(Problem::UnknownRevocation, sentence)
+    Finding::new(Status::CertificateUnknownRevocation, sentence)
 }
 
 /// A CA below the root signed a CRL, and its key usage does not let it.
@@ -77,7 +77,7 @@ pub(super) fn may_not_sign(question: &Question<'_, '_>) -> Finding {
         "the CA '{culprit}' may not sign CRLs: its key usage does not include cRLSign, so its CRL \
          says nothing"
     );
-    Finding::new(Problem::UnknownRevocation, sentence)
+    Finding::new(Status::CertificateUnknownRevocation, sentence)
 }
 
 /// Which certificate of the chain it is, and since when.
@@ -88,7 +88,7 @@ pub(super) fn revoked_in(question: &Question<'_, '_>) -> Finding {
     });
     found.unwrap_or_else(|| {
         let sentence = format!("certificate of '{}' is revoked", subject_of(question.leaf));
-        Finding::new(Problem::Revoked, sentence)
+        Finding::new(Status::CertificateRevoked, sentence)
     })
 }
 
@@ -104,7 +104,7 @@ pub(in crate::trust) fn revoked(culprit: &Outline<'_>, entry: &Revoked) -> Findi
         when.unwrap_or_default(),
         why.unwrap_or_default()
     );
-    Finding::new(Problem::Revoked, sentence)
+    Finding::new(Status::CertificateRevoked, sentence)
 }
 
 /// No CRL is about a certificate of the chain, or each that is comes from the future.
@@ -124,7 +124,7 @@ pub(super) fn unknown(question: &Question<'_, '_>) -> Finding {
             "no CRL says whether the certificate of '{subject}' is revoked: add the CRL of \
              '{issuer}'"
         );
-        return Finding::new(Problem::UnknownRevocation, sentence);
+        return Finding::new(Status::CertificateUnknownRevocation, sentence);
     }
     match of_issuer.find(|crl| is_later(crl, now)) {
         Some(crl) => {
@@ -133,7 +133,7 @@ pub(super) fn unknown(question: &Question<'_, '_>) -> Finding {
                  '{issuer}' is from the future ({}), check the clocks of both sides",
                 pki::moment(crl.this_update())
             );
-            Finding::new(Problem::UnknownRevocation, sentence)
+            Finding::new(Status::CertificateUnknownRevocation, sentence)
         }
         None => unsigned(culprit),
     }

@@ -62,7 +62,7 @@ fn client_certificates_are_asked_for_as_the_server_says() {
         theirs.unwrap();
 
         let (ours, theirs, _) = outcome(ClientAuth::Optional, Some(&stranger));
-        assert_fails(theirs, Status::CertificateUntrusted, "mallory");
+        assert_fails(theirs, Status::CertificateUnknownIssuer, "mallory");
         assert_eq!(ours.unwrap_err().alert(), Some(48));
 
         let (_, theirs, subject) = outcome(ClientAuth::None, Some(&user));

@@ -92,7 +92,7 @@ fn a_session_ends_with_the_certificate_of_its_client() {
             time.pass(200);
             let (ours, theirs) = pair(&client, &server, "localhost");
             let (_, outcome) = shake_hands(&ours, &theirs);
-            assert_fails(outcome, Status::CertificateTime, "expired");
+            assert_fails(outcome, Status::CertificateExpired, "expired");
         }
     }
 }

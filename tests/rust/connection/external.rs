@@ -171,7 +171,7 @@ fn a_signature_that_is_none_is_refused_by_the_peer() {
             let (client, server) = pair(&client, &server, "localhost");
             let (ours, theirs) = shake_hands(&client, &server);
             let ours = ours.unwrap_err();
-            assert_eq!(ours.status(), Status::Certificate, "{ours}");
+            assert_eq!(ours.status(), Status::CertificateBadSignature, "{ours}");
             let theirs = theirs.unwrap_err();
             assert_eq!(theirs.status(), Status::Alert, "{theirs}");
             assert_eq!(theirs.alert(), Some(51), "{theirs}");

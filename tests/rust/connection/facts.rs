@@ -449,7 +449,7 @@ fn client_trusts_no_rejection_of_ech_from_a_server_of_another_name() {
     client.set_ech(Some(&ech_list("public.example"))).unwrap();
     let (ours, theirs) = pair(&client, &server_context(&site), "secret.example");
     let error = shake_hands(&ours, &theirs).0.unwrap_err();
-    assert_eq!(error.status(), Status::CertificateName);
+    assert_eq!(error.status(), Status::CertificateNameMismatch);
     assert!(error.to_string().contains("'public.example'"), "{error}");
     assert!(!error.is_ech_rejection());
     assert_eq!(ours.ech(), Ech::None);

@@ -79,14 +79,14 @@ fn a_server_of_an_unknown_ca_is_refused_by_name() {
         "localhost",
     );
     let (ours, theirs) = shake_hands(&client, &server);
-    assert_fails(ours, Status::CertificateUntrusted, "CN=Other CA");
+    assert_fails(ours, Status::CertificateUnknownIssuer, "CN=Other CA");
     let theirs = theirs.unwrap_err();
     assert_eq!(theirs.alert(), Some(48), "{theirs}");
     assert_eq!(client.peer_chain()[0].issuer(), "CN=Other CA");
     assert!(client.verified_chain().is_empty());
     assert_fails(
         client.write(b"x"),
-        Status::CertificateUntrusted,
+        Status::CertificateUnknownIssuer,
         "CN=Other CA",
     );
 }
@@ -97,7 +97,7 @@ fn a_server_of_another_name_is_refused_with_both_names() {
     let (client, server) = pair(&client_context(), &server_context(&site), "b.example");
     let (ours, theirs) = shake_hands(&client, &server);
     let sentence = "certificate is for 'a.example', you asked for 'b.example'";
-    assert_fails(ours, Status::CertificateName, sentence);
+    assert_fails(ours, Status::CertificateNameMismatch, sentence);
     assert_eq!(theirs.unwrap_err().alert(), Some(42));
 }
 
@@ -109,7 +109,7 @@ fn an_address_is_checked_like_a_name() {
     outcome.unwrap();
     let (client, peer) = pair(&client_context(), &server, "127.0.0.2");
     let (outcome, _) = shake_hands(&client, &peer);
-    assert_fails(outcome, Status::CertificateName, "127.0.0.2");
+    assert_fails(outcome, Status::CertificateNameMismatch, "127.0.0.2");
 }
 
 #[test]
@@ -123,9 +123,10 @@ fn a_certificate_out_of_its_time_is_refused_with_the_date() {
     .unwrap();
     let context = Context::new();
     context.add_root(ca.certificate()).unwrap();
-    for (start, part, alert) in [
-        (1_600_000_000, "expired on 2020-09-14", 45),
-        (2_000_000_000, "not valid before 2033-05-18", 45),
+    let (expired, too_early) = (Status::CertificateExpired, Status::CertificateNotYetValid);
+    for (start, status, part, alert) in [
+        (1_600_000_000, expired, "expired on 2020-09-14", 45),
+        (2_000_000_000, too_early, "not valid before 2033-05-18", 45),
     ] {
         let options = CertOptions {
             not_before: Some(start),
@@ -135,7 +136,7 @@ fn a_certificate_out_of_its_time_is_refused_with_the_date() {
         let site = tlsmith::issue_cert(&ca, &names(&["localhost"]), &options).unwrap();
         let (client, server) = pair(&context, &server_context(&site), "localhost");
         let (ours, theirs) = shake_hands(&client, &server);
-        assert_fails(ours, Status::CertificateTime, part);
+        assert_fails(ours, status, part);
         assert_eq!(theirs.unwrap_err().alert(), Some(alert));
     }
 }
@@ -146,7 +147,7 @@ fn a_self_signed_server_is_refused_until_it_is_a_root() {
     let server = server_context(&site);
     let (client, peer) = pair(&client_context(), &server, "localhost");
     let (outcome, _) = shake_hands(&client, &peer);
-    assert_fails(outcome, Status::CertificateUntrusted, "self-signed");
+    assert_fails(outcome, Status::CertificateUnknownIssuer, "self-signed");
 
     let context = Context::new();
     context.add_root(site.certificate()).unwrap();
@@ -158,7 +159,7 @@ fn a_self_signed_server_is_refused_until_it_is_a_root() {
 fn a_ca_certificate_cannot_stand_for_a_server() {
     let (client, server) = pair(&client_context(), &server_context(ca()), "localhost");
     let (outcome, _) = shake_hands(&client, &server);
-    assert_fails(outcome, Status::Certificate, "CA certificate");
+    assert_fails(outcome, Status::CertificateNotAnEndEntity, "CA certificate");
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn a_client_certificate_cannot_stand_for_a_server() {
     let (outcome, _) = shake_hands(&client, &server);
     assert_fails(
         outcome,
-        Status::Certificate,
+        Status::CertificateWrongUsage,
         "clientAuth, not for serverAuth",
     );
 }

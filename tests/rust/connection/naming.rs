@@ -193,7 +193,7 @@ fn a_name_is_worth_less_than_a_key_that_the_client_can_check() {
     client.set_ciphers(&rsa).unwrap();
     let (client, server) = pair(&client, &server, "localhost");
     let (outcome, _) = shake_hands(&client, &server);
-    assert_fails(outcome, Status::CertificateName, "'other.example'");
+    assert_fails(outcome, Status::CertificateNameMismatch, "'other.example'");
 }
 
 // Strict servers.
@@ -409,7 +409,11 @@ fn a_pin_accepts_a_name_that_no_certificate_can_have_and_a_root_does_not() {
     for site in [localhost(), &issue(&["100::"], &CertOptions::default())] {
         let (client, server) = pair(&pinned, &server_context(site), "a b");
         let outcome = shake_hands(&client, &server).0;
-        assert_fails(outcome, Status::CertificateName, "no certificate can have");
+        assert_fails(
+            outcome,
+            Status::CertificateNameMismatch,
+            "no certificate can have",
+        );
     }
 }
 
@@ -426,7 +430,7 @@ fn the_zone_of_an_address_is_not_checked() {
     }
     let (client, peer) = pair(&client_context(), &server, "fe80::2%eth0");
     let outcome = shake_hands(&client, &peer).0;
-    assert_fails(outcome, Status::CertificateName, "'fe80::2'");
+    assert_fails(outcome, Status::CertificateNameMismatch, "'fe80::2'");
     for name in ["fe80::1%", "192.0.2.1%1", "localhost%lo", "[fe80::1]%eth0"] {
         let refused = Connection::client(&client_context(), Some(name), MemoryTransport);
         assert_fails(refused.map(drop), Status::Argument, "is not a DNS name");

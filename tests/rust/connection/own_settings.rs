@@ -129,7 +129,7 @@ fn session_is_resumed_only_under_the_name_it_was_verified_for() {
             Connection::client_with(&client, &fronted, Some("other.example"), transport(near));
         let (ours, theirs) = (ours.unwrap(), Connection::server(&server, transport(far)));
         let (shaken, _) = shake_hands(&ours, &theirs.unwrap());
-        assert_fails(shaken, Status::CertificateName, "other.example");
+        assert_fails(shaken, Status::CertificateNameMismatch, "other.example");
     }
 }
 

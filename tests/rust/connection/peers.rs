@@ -16,8 +16,7 @@ use rustls::{
 use rustls_pki_types::CertificateDer;
 use tempfile::TempDir;
 use tlsmith::{
-    Certificate, CertificateProblem, ClientAuth, Connection, Context, Error, MemoryTransport,
-    Result, Status, Version,
+    Certificate, ClientAuth, Connection, Context, Error, MemoryTransport, Result, Status, Version,
 };
 
 use crate::support::*;
@@ -239,8 +238,8 @@ fn a_peer_whose_certificate_cannot_be_read_is_nobody_in_every_mode() {
                     let error = outcome.expect_err(what);
                     let sentence = error.to_string();
                     assert_eq!(
-                        error.certificate_problem(),
-                        Some(CertificateProblem::Malformed),
+                        error.status(),
+                        Status::CertificateMalformed,
                         "{what}, {how}: {sentence}"
                     );
                     let start = "the peer sent a certificate that cannot be read: ";
@@ -294,9 +293,9 @@ fn rsa_1024() -> &'static Made {
 }
 
 /// Asserts that a refusal is about the key, and blames nobody.
-fn assert_about_key(error: &Error, problem: CertificateProblem, part: &str) {
+fn assert_about_key(error: &Error, problem: Status, part: &str) {
     let sentence = error.to_string();
-    assert_eq!(error.certificate_problem(), Some(problem), "{sentence}");
+    assert_eq!(error.status(), problem, "{sentence}");
     assert!(sentence.contains(part), "{sentence}");
     for accusation in ["forged", "did not sign", "broke TLS"] {
         assert!(!sentence.contains(accusation), "{sentence}");
@@ -305,7 +304,7 @@ fn assert_about_key(error: &Error, problem: CertificateProblem, part: &str) {
 
 #[test]
 fn a_key_that_is_not_supported_is_called_so_in_connections_and_offline() {
-    use CertificateProblem::{UnsupportedKey, WeakKey};
+    use Status::{CertificateUnsupportedKey as UnsupportedKey, CertificateWeakKey as WeakKey};
     let rsa = SignatureScheme::RSA_PSS_SHA256;
     let explicit = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
     let explicit = [&explicit[..], &["-pkeyopt", "ec_param_enc:explicit"]].concat();
@@ -378,7 +377,7 @@ fn a_key_that_no_handshake_can_be_verified_with_is_called_so_unverified() {
             for context in [insecure(), pinned(&made.der)] {
                 let error = connect(context, &peer, version).unwrap_err();
                 let part = "a key of a kind that no handshake can be verified with here (ECDSA on";
-                assert_about_key(&error, CertificateProblem::UnsupportedKey, part);
+                assert_about_key(&error, Status::CertificateUnsupportedKey, part);
             }
         }
     }
@@ -397,7 +396,7 @@ fn a_scheme_that_a_key_cannot_be_verified_with_is_named() {
     ] {
         let peer = Peer::new(der, scheme);
         let error = connect(insecure(), &peer, version).unwrap_err();
-        assert_about_key(&error, CertificateProblem::UnsupportedKey, part);
+        assert_about_key(&error, Status::CertificateUnsupportedKey, part);
     }
 }
 
@@ -417,11 +416,7 @@ fn a_signature_of_another_key_is_refused_in_every_mode() {
         contexts.extend((der == good).then(client_context));
         for context in contexts {
             let error = connect(context, &peer, Version::Tls13).unwrap_err();
-            assert_eq!(
-                error.certificate_problem(),
-                Some(CertificateProblem::BadSignature),
-                "{error}"
-            );
+            assert_eq!(error.status(), Status::CertificateBadSignature, "{error}");
             let part = "did not sign the handshake with the private key of its certificate";
             assert!(error.to_string().contains(part), "{error}");
         }

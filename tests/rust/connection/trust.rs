@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tlsmith::{
-    CertOptions, CertificateProblem, ClientAuth, Connection, Context, CrlOptions, Error, Identity,
-    Judge, Result, Revoked, Status, gen_ca, gen_crl, self_signed,
+    CertOptions, ClientAuth, Connection, Context, CrlOptions, Error, Identity, Judge, Result,
+    Revoked, Status, gen_ca, gen_crl, self_signed,
 };
 
 use crate::support::*;
@@ -23,7 +23,7 @@ fn insecure_switches_do_what_they_say_and_no_more() {
     let (client, peer) = pair(&no_name, &stranger, "b.example");
     assert_eq!(
         shake_hands(&client, &peer).0.unwrap_err().status(),
-        Status::CertificateUntrusted
+        Status::CertificateUnknownIssuer
     );
 
     let no_verify = Context::new();
@@ -70,7 +70,7 @@ fn a_common_name_counts_only_where_it_is_allowed() {
     let (client, peer) = pair(&trusting(), &server, "localhost");
     assert_fails(
         shake_hands(&client, &peer).0,
-        Status::CertificateName,
+        Status::CertificateNameMismatch,
         "subjectAltName",
     );
     let allowing = trusting();
@@ -80,7 +80,7 @@ fn a_common_name_counts_only_where_it_is_allowed() {
     let (client, peer) = pair(&allowing, &server, "other.example");
     assert_eq!(
         shake_hands(&client, &peer).0.unwrap_err().status(),
-        Status::CertificateName
+        Status::CertificateNameMismatch
     );
 }
 
@@ -104,7 +104,10 @@ fn the_system_and_the_bundled_roots_do_not_trust_a_stranger() {
     for context in [Context::new(), bundled] {
         let (client, server) = pair(&context, &server_context(localhost()), "localhost");
         let outcome = shake_hands(&client, &server).0;
-        assert_eq!(outcome.unwrap_err().status(), Status::CertificateUntrusted);
+        assert_eq!(
+            outcome.unwrap_err().status(),
+            Status::CertificateUnknownIssuer
+        );
     }
 }
 
@@ -144,8 +147,7 @@ fn a_pinned_key_has_to_be_in_the_path() {
     with_pins(&[other, leaf]).unwrap();
     with_pins(&[&with_colons(leaf)]).unwrap();
     let error = with_pins(&[other]).unwrap_err();
-    assert_eq!(error.status(), Status::CertificateRefused);
-    assert_eq!(error.certificate_problem(), Some(CertificateProblem::Pin));
+    assert_eq!(error.status(), Status::CertificatePinMismatch);
     assert!(error.to_string().contains(leaf), "{error}");
     // A pin takes nothing away.
     let outcome = trusting(&server_context(&stranger), |client| {
@@ -166,7 +168,7 @@ fn a_pin_holds_also_where_nothing_else_is_verified() {
     };
     with_pin(stranger.certificate().spki_sha256()).unwrap();
     let error = with_pin(localhost().certificate().spki_sha256()).unwrap_err();
-    assert_eq!(error.status(), Status::CertificateRefused, "{error}");
+    assert_eq!(error.status(), Status::CertificatePinMismatch, "{error}");
 
     // What a peer only sends along proves nothing.
     let padded = Identity::new(
@@ -177,7 +179,10 @@ fn a_pin_holds_also_where_nothing_else_is_verified() {
         client.insecure_no_verify().unwrap();
         client.add_pin(ca().certificate().spki_sha256()).unwrap();
     });
-    assert_eq!(outcome.unwrap_err().status(), Status::CertificateRefused);
+    assert_eq!(
+        outcome.unwrap_err().status(),
+        Status::CertificatePinMismatch
+    );
 }
 
 #[test]
@@ -225,7 +230,7 @@ fn one_certificate_is_trusted_as_it_is_and_no_other() {
     assert_eq!(connection.verified_chain(), device.chain());
     for other in [&lookalike, localhost()] {
         let error = outcome(other).unwrap_err();
-        assert_eq!(error.status(), Status::CertificateUntrusted, "{error}");
+        assert_eq!(error.status(), Status::CertificateUnknownIssuer, "{error}");
     }
 
     let expired = new(&CertOptions {
@@ -239,7 +244,7 @@ fn one_certificate_is_trusted_as_it_is_and_no_other() {
     let (ours, theirs) = pair(&old, &server_context(&expired), "localhost");
     assert_fails(
         shake_hands(&ours, &theirs).0,
-        Status::CertificateTime,
+        Status::CertificateExpired,
         "2020-09-14",
     );
 
@@ -299,11 +304,21 @@ fn a_judge_sees_what_was_verified_and_can_refuse_it() {
 fn the_peer_hears_an_alert_that_fits_the_refusal() {
     let alerts = [
         (Status::CertificateRevoked, 44),
-        (Status::CertificateTime, 45),
-        (Status::CertificateUntrusted, 48),
-        (Status::CertificateName, 42),
+        (Status::CertificateExpired, 45),
+        (Status::CertificateUnknownIssuer, 48),
+        (Status::CertificateNameMismatch, 42),
         (Status::CertificateOcsp, 113),
+        (Status::CertificateNotYetValid, 45),
+        (Status::CertificateNotACa, 48),
+        (Status::CertificateMalformed, 42),
+        (Status::CertificateWrongUsage, 43),
+        (Status::CertificateBadSignature, 51),
         (Status::Certificate, 46),
+        (Status::CertificateUnknownRevocation, 46),
+        (Status::CertificateConstraint, 46),
+        (Status::CertificatePathTooLong, 46),
+        (Status::CertificateWeakKey, 46),
+        (Status::CertificatePinMismatch, 49),
         (Status::NoCommon, 40),
         (Status::CertificateRefused, 49),
         (Status::State, 49),
@@ -352,7 +367,7 @@ fn a_judge_cannot_accept_what_failed() {
         Ok(())
     });
     let error = trusting(&server, |client| client.set_judge(judge).unwrap()).unwrap_err();
-    assert_eq!(error.status(), Status::CertificateUntrusted);
+    assert_eq!(error.status(), Status::CertificateUnknownIssuer);
     assert_eq!(*heard.lock().unwrap(), error.to_string());
 }
 

@@ -27,7 +27,7 @@ fn the_name_in_the_chapters_certificate_is_no_name_unless_it_is_allowed_to_be() 
         .context()
         .verify(server.chain(), Some("localhost"), None, None);
     let (status, sentence) = status_of(verified);
-    assert_eq!(status, Status::CertificateName);
+    assert_eq!(status, Status::CertificateNameMismatch);
     assert!(sentence.contains("allow the common name"), "{sentence}");
 }
 

@@ -225,10 +225,7 @@ fn settings_of_a_trusted_certificate_limit_what_the_root_is_trusted_for() {
             context.add_roots_bytes(root.as_bytes()).unwrap();
             let outcome = context.verify(chain, Some("localhost"), server, None);
             let error = outcome.unwrap_err();
-            assert_eq!(
-                error.certificate_problem(),
-                Some(CertificateProblem::WrongUsage)
-            );
+            assert_eq!(error.status(), Status::CertificateWrongUsage);
             let sentence = error.to_string();
             assert!(
                 sentence.contains("not trusted for serverAuth"),

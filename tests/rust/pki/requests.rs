@@ -201,9 +201,9 @@ fn requests_of_openssl_with_every_kind_of_key_and_its_default_digest_are_signed(
         assert_openssl_accepts(&ca, &site, "sslserver");
         let outcome = context.verify(site.chain(), Some("a.example"), None, None);
         // No handshake of ours can be verified with such a key.
-        let expected = (kind == "rsa-pss").then_some(CertificateProblem::UnsupportedKey);
-        let problem = outcome.err().map(|error| error.certificate_problem());
-        assert_eq!(problem, expected.map(Some), "{arguments:?}");
+        let expected = (kind == "rsa-pss").then_some(Status::CertificateUnsupportedKey);
+        let status = outcome.err().map(|error| error.status());
+        assert_eq!(status, expected, "{arguments:?}");
     }
 }
 

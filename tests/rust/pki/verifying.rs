@@ -53,7 +53,7 @@ fn names_are_compared_as_the_standards_say() {
             Ok(path) => assert!(fits && path.len() == 2, "{names:?} for {asked}"),
             Err(error) => {
                 assert!(!fits, "{names:?} for {asked}: {error}");
-                assert_eq!(error.status(), Status::CertificateName);
+                assert_eq!(error.status(), Status::CertificateNameMismatch);
                 assert!(error.to_string().contains("you asked for"), "{error}");
             }
         }
@@ -90,22 +90,28 @@ fn a_chain_is_good_at_the_times_that_it_says() {
     let at = |time| context.verify(id.chain(), Some("a.example"), None, Some(time));
     at(start + day).unwrap();
     at(start + 10 * day).unwrap();
-    for (time, part) in [
+    let (expired, too_early) = (Status::CertificateExpired, Status::CertificateNotYetValid);
+    for (time, expected, part) in [
         (
             start + day - 1,
+            too_early,
             "is not valid before 2020-09-14 12:26:40 UTC (in 1 seconds)",
         ),
-        (start + 10 * day + 1, "expired on 2020-09-23 12:26:40 UTC"),
-        (4_000_000_000_000, "expired on 2020-09-23"),
-        (0, "is not valid before"),
+        (
+            start + 10 * day + 1,
+            expired,
+            "expired on 2020-09-23 12:26:40 UTC",
+        ),
+        (4_000_000_000_000, expired, "expired on 2020-09-23"),
+        (0, too_early, "is not valid before"),
     ] {
         let (status, sentence) = status_of(at(time));
-        assert_eq!(status, Status::CertificateTime);
+        assert_eq!(status, expected);
         assert!(sentence.contains(part), "{sentence}");
     }
     assert_eq!(status_of(at(-1)).0, Status::Argument);
     let now = context.verify(id.chain(), None, None, None);
-    assert_eq!(status_of(now).0, Status::CertificateTime);
+    assert_eq!(status_of(now).0, Status::CertificateExpired);
 }
 
 #[test]
@@ -142,13 +148,13 @@ fn a_chain_leads_to_a_root_and_tells_how() {
 
     let leaf_alone = &site.chain()[..1];
     let (status, sentence) = status_of(context(&root).verify(leaf_alone, None, None, None));
-    assert_eq!(status, Status::CertificateUntrusted);
+    assert_eq!(status, Status::CertificateUnknownIssuer);
     assert!(
         sentence.contains("CN=tlsmith intermediate CA"),
         "{sentence}"
     );
     let (status, _) = status_of(context(&self::root()).verify(site.chain(), None, None, None));
-    assert_eq!(status, Status::CertificateUntrusted);
+    assert_eq!(status, Status::CertificateBadSignature);
     assert_eq!(
         status_of(context(&root).verify(&[], None, None, None)).0,
         Status::Argument
@@ -193,18 +199,12 @@ fn a_certificate_is_for_what_it_says() {
         let verified = context.verify(id.chain(), None, role, None);
         assert_eq!(verified.is_ok(), is_good, "{role:?}: {verified:?}");
         if let Err(error) = verified {
-            assert_eq!(
-                error.certificate_problem(),
-                Some(CertificateProblem::WrongUsage)
-            );
+            assert_eq!(error.status(), Status::CertificateWrongUsage);
             assert!(error.to_string().contains("may be used for"), "{error}");
         }
     }
     let ca_as_leaf = context.verify(root.chain(), None, None, None).unwrap_err();
-    assert_eq!(
-        ca_as_leaf.certificate_problem(),
-        Some(CertificateProblem::NotAnEndEntity)
-    );
+    assert_eq!(ca_as_leaf.status(), Status::CertificateNotAnEndEntity);
 }
 
 #[test]
@@ -240,10 +240,10 @@ fn constraints_that_an_authority_broke_are_held_against_the_chain() {
     let names = limited(|options| options.permitted_names = vec!["b.example".to_owned()]);
     let depth = limited(|options| options.path_len = Some(0));
     for (id, middle, problem) in [
-        (&site, &names, CertificateProblem::Constraint),
-        (&below, &depth, CertificateProblem::PathTooLong),
+        (&site, &names, Status::CertificateConstraint),
+        (&below, &depth, Status::CertificatePathTooLong),
     ] {
         let error = verify(id, middle).unwrap_err();
-        assert_eq!(error.certificate_problem(), Some(problem), "{error}");
+        assert_eq!(error.status(), problem, "{error}");
     }
 }
