@@ -58,7 +58,6 @@
  * SECURITY.md has the limits.  Out of memory aborts the process.
  */
 
-
 #ifndef TLSMITH_H
 #define TLSMITH_H
 
@@ -97,7 +96,6 @@
 #define TLSMITH_LOAD_OPTIONS_INIT { .size = sizeof(tlsmith_load_options) }
 #endif
 
-
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -111,9 +109,7 @@ extern "C" {
 #define TLSMITH_CLIENT_AUTH_REQUIRED 2  ///< Refuse a client without one.
 #define TLSMITH_USAGE_SERVER 1  ///< For servers.
 #define TLSMITH_USAGE_CLIENT 2  ///< For clients.
-
-/// Issue an intermediate CA, also for a request that asks to be one.
-#define TLSMITH_CERT_CA 1
+#define TLSMITH_CERT_CA 1  ///< Issue an intermediate CA, also for a request that asks to be one.
 
 /// Signing a request: repeat the extensions that it asks for, byte for byte.  TLSMITH_ERR_ISSUE if
 /// it asks for name constraints, OCSPSigning, anyExtendedKeyUsage or, without TLSMITH_CERT_CA, to
@@ -150,8 +146,7 @@ typedef enum {
 /// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add some:
 /// treat an unknown one as TLSMITH_NAME_OTHER.
 typedef enum {
-  /// every other type, and values that their type does not permit
-  TLSMITH_NAME_OTHER = 0,
+  TLSMITH_NAME_OTHER = 0,  ///< any other type, or a value that its type forbids
   TLSMITH_NAME_DNS = 1,  ///< a host name, perhaps with a wildcard
   TLSMITH_NAME_IP = 2,  ///< an IPv4 or IPv6 address
   TLSMITH_NAME_EMAIL = 3,  ///< an e-mail address
@@ -186,8 +181,7 @@ typedef enum {
   TLSMITH_ERR_CERT_EXPIRED = -33,  ///< the certificate, or one in its path, is expired
   TLSMITH_ERR_CERT_NOT_YET_VALID = -34,  ///< the same: not valid yet
   TLSMITH_ERR_CERT_REVOKED = -35,  ///< a CRL lists the certificate
-  /// no current CRL says whether it is revoked
-  TLSMITH_ERR_CERT_UNKNOWN_REVOCATION = -36,
+  TLSMITH_ERR_CERT_UNKNOWN_REVOCATION = -36,  ///< no current CRL says if it is revoked
   TLSMITH_ERR_CERT_MISSING = -37,  ///< the peer sent no certificate, and one is required
   TLSMITH_ERR_CERT_REFUSED = -38,  ///< a verify callback refused it
   TLSMITH_ERR_CERT_PIN_MISMATCH = -39,  ///< none of the pinned keys is in the path
@@ -211,16 +205,10 @@ typedef enum {
 typedef struct tlsmith_cert tlsmith_cert;  ///< One certificate.
 typedef struct tlsmith_conn tlsmith_conn;  ///< One connection.
 typedef struct tlsmith_crl tlsmith_crl;  ///< A certificate revocation list.
-
-/// A request for a certificate, with its private key where it was made here.
-typedef struct tlsmith_csr tlsmith_csr;
-
+typedef struct tlsmith_csr tlsmith_csr;  ///< A certificate request, perhaps with its key.
 typedef struct tlsmith_ctx tlsmith_ctx;  ///< What connections share.
 typedef struct tlsmith_hello tlsmith_hello;  ///< A ClientHello.
-
-/// A certificate chain, with its private key where it is known.
-typedef struct tlsmith_identity tlsmith_identity;
-
+typedef struct tlsmith_identity tlsmith_identity;  ///< A certificate chain, perhaps with its key.
 typedef struct tlsmith_session tlsmith_session;  ///< A session that a client can resume.
 
 /// Gets a message: `level` is 1 for errors, 2 for warnings, 3 for what may interest, 4 for
@@ -250,10 +238,8 @@ typedef int64_t (*tlsmith_clock_fn)(void *userdata);
 /// tlsmith_conn_peer_ocsp(), tlsmith_conn_server_name(), tlsmith_conn_userdata() and
 /// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
 ///
-/// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
-/// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca, _CERT_NAME
-/// bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT certificate_unknown,
-/// _NO_COMMON handshake_failure, and all others access_denied.
+/// The peer gets the alert that fits the code (RFC 8446, section 6.2), such as certificate_expired,
+/// and access_denied for a code that is not about certificates.
 typedef int (*tlsmith_verify_fn)(void *userdata, const tlsmith_conn *conn, int status);
 
 /// Gets one line of the NSS key log, without its newline, lent for the call, and the connection
@@ -327,8 +313,7 @@ typedef struct {
   /// called at most once, and only if a password is needed and `password` is NULL
   tlsmith_password_fn ask_password;
   void *userdata;
-  /// which key of a PKCS#12 file, by its friendly name; NULL: the only one
-  const char *name;
+  const char *name;  ///< which key of a PKCS#12 file, by its friendly name; NULL: the only one
   uint32_t flags;  ///< 0 or TLSMITH_LOAD_INSECURE_NO_MAC
   const void *reserved[4];  ///< zero
 } tlsmith_load_options;
@@ -415,8 +400,8 @@ int tlsmith_ctx_add_system_roots(tlsmith_ctx *ctx);
 int tlsmith_ctx_add_bundled_roots(tlsmith_ctx *ctx);
 
 /// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From then on
-/// every certificate below the root needs a CRL that is not too old and does not list it, or it is
-/// refused with TLSMITH_ERR_CERT_REVOKED.
+/// every certificate below the root is refused that a CRL lists (TLSMITH_ERR_CERT_REVOKED) or that
+/// no current CRL is for (TLSMITH_ERR_CERT_UNKNOWN_REVOCATION).
 int tlsmith_ctx_add_crl(tlsmith_ctx *ctx, const char *path);
 
 /// Check revocation with the CRLs in `len` bytes of PEM text or DER, in the same way.
@@ -430,23 +415,23 @@ int tlsmith_ctx_add_crl_mem(tlsmith_ctx *ctx, const void *pem, size_t len) TLSMI
 int tlsmith_ctx_trust_certificate(tlsmith_ctx *ctx, const char *certificate);
 
 /// Allow at most `count` CAs between a peer's certificate and its root; 0 requires the root to have
-/// issued it.  By default path building stops after 6.  TLSMITH_ERR_CERT for a longer path (RFC
-/// 5280, section 6.1).
+/// issued it.  By default path building stops after 6.  TLSMITH_ERR_CERT_PATH_TOO_LONG for a longer
+/// path (RFC 5280, section 6.1).
 int tlsmith_ctx_set_max_depth(tlsmith_ctx *ctx, int count);
 
 /// Require every key and signature in a peer's path to have this security in bits (NIST SP 800-57):
 /// 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384) or 256 (P-521).
-/// TLSMITH_ERR_CERT for a weaker one.
+/// TLSMITH_ERR_CERT_WEAK_KEY for a weaker one.
 int tlsmith_ctx_set_min_security(tlsmith_ctx *ctx, int bits);
 
 /// Require every certificate in a peer's path to follow RFC 5280 to the letter, as OpenSSL's
 /// X509_V_FLAG_X509_STRICT does: key identifiers, critical basic constraints and the key usage of
-/// CAs.  TLSMITH_ERR_CERT for one that does not.
+/// CAs.  TLSMITH_ERR_CERT_MALFORMED for one that does not.
 int tlsmith_ctx_set_strict(tlsmith_ctx *ctx);
 
 /// Require, in addition to normal verification, a pinned public key somewhere in the verified
 /// chain: the SHA-256 of its SubjectPublicKeyInfo in hex, as tlsmith_cert_spki_sha256() gives it.
-/// Called again, it adds.  TLSMITH_ERR_CERT_REFUSED for a peer without any.
+/// Called again, it adds.  TLSMITH_ERR_CERT_PIN_MISMATCH for a peer without any.
 int tlsmith_ctx_add_pin(tlsmith_ctx *ctx, const char *sha256);
 
 /// Present this identity to peers.  A server with several picks by SNI; the first one is the
@@ -476,8 +461,8 @@ int tlsmith_ctx_allow_common_name(tlsmith_ctx *ctx);
 int tlsmith_ctx_insecure_no_name(tlsmith_ctx *ctx);
 
 /// Accept any certificate.  Insecure: anybody can be the peer.  The peer still proves that it has
-/// the private key: TLSMITH_ERR_CERT if no handshake can be verified with its kind (SECURITY.md has
-/// the kinds), and for what is no X.509 certificate.
+/// the private key: TLSMITH_ERR_CERT_UNSUPPORTED_KEY if no handshake can be verified with its kind
+/// (SECURITY.md has the kinds), and for what is no X.509 certificate.
 int tlsmith_ctx_insecure_no_verify(tlsmith_ctx *ctx);
 
 /// Read TCP closed without close_notify as the end.  Insecure: an attacker can cut the data short.
@@ -820,8 +805,8 @@ TLSMITH_NODISCARD int tlsmith_handshake(tlsmith_conn *conn);
 
 /// Read up to `len` bytes, at least 1: a count, or 0 after the peer's close_notify and only then.
 /// TLSMITH_ERR_TRUNCATED where TCP ends without it.
-TLSMITH_NODISCARD ptrdiff_t tlsmith_read(tlsmith_conn *conn, void *buf, size_t len) TLSMITH_FILLS(2,
-    3);
+TLSMITH_NODISCARD ptrdiff_t tlsmith_read(tlsmith_conn *conn, void *buf, size_t len)
+    TLSMITH_FILLS(2, 3);
 
 /// Write `len` bytes: all of them on a blocking socket; on a non-blocking one as many as were
 /// taken, which must not be given again.  When a time limit passes with some of them taken, nothing
@@ -1138,8 +1123,8 @@ TLSMITH_NODISCARD tlsmith_csr *tlsmith_gen_csr(const char *names, const tlsmith_
 TLSMITH_NODISCARD tlsmith_csr *tlsmith_csr_load(const char *file);
 
 /// Load one from `len` bytes of PEM text or DER.
-TLSMITH_NODISCARD tlsmith_csr *tlsmith_csr_load_mem(const void *pem, size_t len) TLSMITH_READS(1,
-    2);
+TLSMITH_NODISCARD tlsmith_csr *tlsmith_csr_load_mem(const void *pem, size_t len)
+    TLSMITH_READS(1, 2);
 
 /// Write the request and, where it was made here, its key, as tlsmith_identity_save() does.
 /// TLSMITH_ERR_STATE where the key is not here.
@@ -1184,8 +1169,8 @@ TLSMITH_NODISCARD tlsmith_crl *tlsmith_gen_crl(const tlsmith_identity *ca, const
 TLSMITH_NODISCARD tlsmith_crl *tlsmith_crl_load(const char *file);
 
 /// The same from `len` bytes of PEM text or DER.
-TLSMITH_NODISCARD tlsmith_crl *tlsmith_crl_load_mem(const void *pem, size_t len) TLSMITH_READS(1,
-    2);
+TLSMITH_NODISCARD tlsmith_crl *tlsmith_crl_load_mem(const void *pem, size_t len)
+    TLSMITH_READS(1, 2);
 
 /// Write it as PEM (mode 0644), in place of a file that exists.
 int tlsmith_crl_save(const tlsmith_crl *crl, const char *file);

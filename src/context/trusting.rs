@@ -52,9 +52,9 @@ impl Context {
 
     /// Checks revocation with the CRLs in a file, PEM or DER.  Called again, it adds.
     ///
-    /// From then on every certificate below the root needs a CRL that is not too
-    /// old and does not list it, or the chain is refused with
-    /// [`Status::CertificateRevoked`].
+    /// From then on a chain is refused if a CRL lists a certificate below the root
+    /// ([`Status::CertificateRevoked`]) or no current CRL is for it
+    /// ([`Status::CertificateUnknownRevocation`]).
     pub fn add_crls(&self, path: &Path) -> Result<()> {
         self.set(|settings| settings.add_crls(&Crl::load_all(path)?))
     }
@@ -154,7 +154,7 @@ impl Context {
     /// RSA with 512 to 16384 bits, RSASSA-PSS in TLS 1.3, curves that are given by the
     /// numbers of P-256, P-384 or P-521, and secp256k1 in the certificates of TLS 1.2
     /// clients.  Other keys, and what is no X.509 certificate, make the handshake fail
-    /// with [`Status::Certificate`].
+    /// with [`Status::CertificateUnsupportedKey`] or [`Status::CertificateMalformed`].
     pub fn insecure_no_verify(&self) -> Result<()> {
         self.set(|settings| {
             settings.weaken(PeerCheck::Nothing);

@@ -60,13 +60,11 @@ pub(crate) struct Policy {
 /// Looks at a peer after it was verified, and can refuse it.  What it returns
 /// for one that was refused already does not count.
 ///
-/// The peer hears an alert that fits the status (RFC 8446, section 6.2): for
-/// [`Status::CertificateRevoked`] certificate_revoked, for
-/// [`Status::CertificateExpired`] certificate_expired, for
-/// [`Status::CertificateUnknownIssuer`] unknown_ca, for [`Status::CertificateNameMismatch`]
-/// bad_certificate, for [`Status::CertificateOcsp`] bad_certificate_status_response,
-/// for [`Status::Certificate`] certificate_unknown, for [`Status::NoCommon`]
-/// handshake_failure, and for all others access_denied.
+/// The peer gets the alert that fits the status (RFC 8446, section 6.2): certificate_expired
+/// for [`Status::CertificateExpired`], certificate_unknown for those without an alert of their
+/// own, handshake_failure for [`Status::NoCommon`], and access_denied for
+/// [`Status::CertificateRefused`], [`Status::CertificatePinMismatch`] and all that are not
+/// about certificates.
 pub type Judge = Arc<dyn Fn(&Verdict<'_>) -> Result<()> + Send + Sync>;
 
 /// How the verification of a peer ended.

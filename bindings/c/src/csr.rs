@@ -9,7 +9,7 @@ use crate::identity::{self, tlsmith_identity};
 use crate::items::{Names, tlsmith_name_type};
 use crate::options::{self, tlsmith_cert_options};
 
-/// A request for a certificate, with its private key where it was made here.
+/// A certificate request, perhaps with its key.
 pub struct tlsmith_csr {
     csr: Csr,
     texts: Texts,

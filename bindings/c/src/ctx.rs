@@ -110,8 +110,8 @@ pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int 
 }
 
 /// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From then on
-/// every certificate below the root needs a CRL that is not too old and does not list it, or it is
-/// refused with TLSMITH_ERR_CERT_REVOKED.
+/// every certificate below the root is refused that a CRL lists (TLSMITH_ERR_CERT_REVOKED) or that
+/// no current CRL is for (TLSMITH_ERR_CERT_UNKNOWN_REVOCATION).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_crl(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -149,8 +149,8 @@ pub extern "C" fn tlsmith_ctx_trust_certificate(
 }
 
 /// Allow at most `count` CAs between a peer's certificate and its root; 0 requires the root to have
-/// issued it.  By default path building stops after 6.  TLSMITH_ERR_CERT for a longer path (RFC
-/// 5280, section 6.1).
+/// issued it.  By default path building stops after 6.  TLSMITH_ERR_CERT_PATH_TOO_LONG for a longer
+/// path (RFC 5280, section 6.1).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int) -> c_int {
     set(ctx, |context| {
@@ -164,7 +164,7 @@ pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int)
 
 /// Require every key and signature in a peer's path to have this security in bits (NIST SP 800-57):
 /// 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384) or 256 (P-521).
-/// TLSMITH_ERR_CERT for a weaker one.
+/// TLSMITH_ERR_CERT_WEAK_KEY for a weaker one.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_min_security(ctx: *mut tlsmith_ctx, bits: c_int) -> c_int {
     set(ctx, |context| {
@@ -174,7 +174,7 @@ pub extern "C" fn tlsmith_ctx_set_min_security(ctx: *mut tlsmith_ctx, bits: c_in
 
 /// Require every certificate in a peer's path to follow RFC 5280 to the letter, as OpenSSL's
 /// X509_V_FLAG_X509_STRICT does: key identifiers, critical basic constraints and the key usage of
-/// CAs.  TLSMITH_ERR_CERT for one that does not.
+/// CAs.  TLSMITH_ERR_CERT_MALFORMED for one that does not.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_strict(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::set_strict)
@@ -182,7 +182,7 @@ pub extern "C" fn tlsmith_ctx_set_strict(ctx: *mut tlsmith_ctx) -> c_int {
 
 /// Require, in addition to normal verification, a pinned public key somewhere in the verified
 /// chain: the SHA-256 of its SubjectPublicKeyInfo in hex, as tlsmith_cert_spki_sha256() gives it.
-/// Called again, it adds.  TLSMITH_ERR_CERT_REFUSED for a peer without any.
+/// Called again, it adds.  TLSMITH_ERR_CERT_PIN_MISMATCH for a peer without any.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_pin(ctx: *mut tlsmith_ctx, sha256: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -273,8 +273,8 @@ pub extern "C" fn tlsmith_ctx_insecure_no_name(ctx: *mut tlsmith_ctx) -> c_int {
 }
 
 /// Accept any certificate.  Insecure: anybody can be the peer.  The peer still proves that it has
-/// the private key: TLSMITH_ERR_CERT if no handshake can be verified with its kind (SECURITY.md has
-/// the kinds), and for what is no X.509 certificate.
+/// the private key: TLSMITH_ERR_CERT_UNSUPPORTED_KEY if no handshake can be verified with its kind
+/// (SECURITY.md has the kinds), and for what is no X.509 certificate.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_no_verify(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_verify)

@@ -19,10 +19,8 @@ use crate::edge::{self, Callback, ClockFn, KeylogFn, VerifyFn};
 /// tlsmith_conn_peer_ocsp(), tlsmith_conn_server_name(), tlsmith_conn_userdata() and
 /// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
 ///
-/// The peer gets an alert that fits the code (RFC 8446, section 6.2): _CERT_REVOKED
-/// certificate_revoked, _CERT_TIME certificate_expired, _CERT_UNTRUSTED unknown_ca, _CERT_NAME
-/// bad_certificate, _CERT_OCSP bad_certificate_status_response, _CERT certificate_unknown,
-/// _NO_COMMON handshake_failure, and all others access_denied.
+/// The peer gets the alert that fits the code (RFC 8446, section 6.2), such as certificate_expired,
+/// and access_denied for a code that is not about certificates.
 pub type tlsmith_verify_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, status: c_int) -> c_int,
 >;

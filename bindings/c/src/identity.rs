@@ -12,7 +12,7 @@ use crate::edge::{self, Callback, SignFn, Texts};
 use crate::load::{self, tlsmith_load_options};
 use crate::options::{self, tlsmith_cert_options};
 
-/// A certificate chain, with its private key where it is known.
+/// A certificate chain, perhaps with its key.
 pub struct tlsmith_identity {
     pub(crate) identity: Identity,
     chain: Vec<tlsmith_cert>,

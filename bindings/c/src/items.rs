@@ -12,7 +12,7 @@ use crate::edge;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub enum tlsmith_name_type {
-    /// every other type, and values that their type does not permit
+    /// any other type, or a value that its type forbids
     TLSMITH_NAME_OTHER = 0,
     /// a host name, perhaps with a wildcard
     TLSMITH_NAME_DNS = 1,

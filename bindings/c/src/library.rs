@@ -55,7 +55,7 @@ pub enum tlsmith_status {
     TLSMITH_ERR_CERT_NOT_YET_VALID = -34,
     /// a CRL lists the certificate
     TLSMITH_ERR_CERT_REVOKED = -35,
-    /// no current CRL says whether it is revoked
+    /// no current CRL says if it is revoked
     TLSMITH_ERR_CERT_UNKNOWN_REVOCATION = -36,
     /// the peer sent no certificate, and one is required
     TLSMITH_ERR_CERT_MISSING = -37,

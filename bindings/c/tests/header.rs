@@ -71,10 +71,13 @@ fn with_packed_arguments(header: &str) -> String {
 
 fn packed(declaration: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for part in declaration
-        .split_inclusive(", ")
-        .flat_map(|part| part.split_inclusive(") "))
-    {
+    // An annotation such as TLSMITH_READS(1, 2) stays together.
+    let parts = declaration.split_inclusive(") ").flat_map(|part| {
+        let is_annotation = part.starts_with("TLSMITH_") && !part.contains(" *");
+        let separator = if is_annotation { ") " } else { ", " };
+        part.split_inclusive(separator)
+    });
+    for part in parts {
         let line = lines.last_mut().unwrap();
         if line.len() + part.trim_end().len() > LONGEST {
             *line = line.trim_end().to_owned();
@@ -87,7 +90,7 @@ fn packed(declaration: &str) -> Vec<String> {
 }
 
 /// The longest line with a declaration and its comment.
-const LONGEST_SHORT: usize = 90;
+const LONGEST_SHORT: usize = 100;
 
 /// Puts the comment of a member, of a constant or of a handle behind it, where it is one
 /// line and both fit into one.
@@ -131,14 +134,16 @@ fn in_extern_c(header: &str) -> String {
     [&before[..types], EXTERN_C, &before[types..], after].concat()
 }
 
-/// Adds the headings, and takes away the empty comment lines that cbindgen
-/// leaves where an annotation stood.
+/// Adds the headings, and takes away the empty comment lines that cbindgen leaves where
+/// an annotation stood, and second blank lines.
 fn with_groups(header: &str) -> String {
     let lines: Vec<_> = header.lines().collect();
     let mut out: Vec<String> = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let next = lines.get(index + 1).copied().unwrap_or_default();
-        if line.trim() == "///" && !next.starts_with("///") {
+        let is_blank = |line: &str| line.is_empty();
+        if (line.trim() == "///" && !next.starts_with("///")) || (is_blank(line) && is_blank(next))
+        {
             continue;
         }
         out.push((*line).to_owned());
