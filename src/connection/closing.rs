@@ -15,16 +15,17 @@ impl Connection {
     /// without end: it fails with [`Status::Timeout`](crate::Status::Timeout), and can
     /// be made again.
     pub fn finish(&self, timeout: Timeout) -> Result<Vec<u8>> {
+        let _call = self.enter()?;
         let patience = timeout.start();
         self.shutdown_within(patience)?;
         let mut lost = Zeroizing::new(vec![0; 16_384]);
         let mut work = Work::begin(self);
         while self.read_within(&mut lost, patience)? > 0 {
             // What is here already, the peer's close_notify above all, would wake nobody.
-            if self.pending() == 0 && !self.peer_closed() {
+            if self.pending_here() == 0 && !self.engine().is_peer_closed() {
                 work.check(self, patience)?;
             }
         }
-        Ok(self.leftover())
+        Ok(self.engine().leftover())
     }
 }

@@ -16,7 +16,7 @@ impl Connection {
     /// Whether the server accepted it, [`Self::early_data`] tells after the handshake; if
     /// not, it has to be written again.  It can be replayed.
     pub fn write_early(&self, data: &[u8]) -> Result<usize> {
-        self.check_process()?;
+        let _call = self.enter()?;
         self.check_failure()?;
         if !self.is_handshaking() {
             let sentence = "the handshake is complete: early data has to be written before it";
@@ -47,7 +47,7 @@ impl Connection {
     /// session was made with.  Whether that client is there, nobody knows before.
     pub fn read_early(&self, buffer: &mut [u8]) -> Result<usize> {
         check_room(buffer)?;
-        self.check_process()?;
+        let _call = self.enter()?;
         let patience = self.patience();
         let mut work = Work::begin(self);
         loop {

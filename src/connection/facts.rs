@@ -104,7 +104,7 @@ impl Connection {
     /// are here, too: nobody has verified them.  With checks switched
     /// off, it ends before the first certificate that does not parse.
     pub fn peer_chain(&self) -> &[Certificate] {
-        if self.check_process().is_err() {
+        if self.check_callable().is_err() {
             return &[];
         }
         let Some(outcome) = self.outcome.get() else {
@@ -116,7 +116,7 @@ impl Connection {
 
     /// The certificate of the server, on either side.
     pub(super) fn server_certificate(&self) -> Result<Certificate> {
-        self.check_process()?;
+        self.check_callable()?;
         let Some(outcome) = self.outcome.get() else {
             let sentence = "the server's certificate is known when the handshake is complete";
             return Err(Error::new(Status::State, sentence));
@@ -134,7 +134,7 @@ impl Connection {
     /// session, with checks switched off.  Without the root where only its key
     /// is known (the bundled roots).
     pub fn verified_chain(&self) -> &[Certificate] {
-        let outcome = self.outcome.get().filter(|_| self.check_process().is_ok());
+        let outcome = self.outcome.get().filter(|_| self.check_callable().is_ok());
         outcome.map_or(&[], |outcome| {
             let path = || {
                 let shown = self.engine().peer_certificates();
@@ -173,7 +173,7 @@ impl Connection {
         match self.outcome.get() {
             Some(outcome) => outcome.early_data,
             None => self
-                .engine_here()
+                .callable_engine()
                 .map_or_else(EarlyData::default, |engine| engine.early_data()),
         }
     }
@@ -204,7 +204,7 @@ impl Connection {
     /// The tickets of TLS 1.3 that came so far: for how long each is good, in
     /// seconds.
     pub fn tickets(&self) -> Vec<u32> {
-        self.engine_here()
+        self.callable_engine()
             .map_or_else(Vec::new, |engine| engine.tickets())
     }
 
@@ -212,7 +212,7 @@ impl Connection {
     /// label and context (RFC 8446, section 7.5; RFC 5705).  In TLS 1.2 no
     /// context is something else than an empty one.
     pub fn export(&self, label: &str, context: Option<&[u8]>, out: &mut [u8]) -> Result<()> {
-        self.check_process()?;
+        self.check_callable()?;
         let outcome = self.outcome.get();
         let known = outcome.and_then(|outcome| Some((outcome.suite?, outcome.exporter.as_ref()?)));
         let Some((suite, secret)) = known else {

@@ -15,11 +15,11 @@ impl Connection {
     /// [`Status::WantRead`] or [`Status::WantWrite`], as [`Self::handshake`] does; with
     /// [`Status::State`] on a client, and when the ClientHello was answered already.
     pub fn receive_hello(&self) -> Result<ClientHello> {
+        let _call = self.enter()?;
         self.receive_hello_within(self.patience())
     }
 
     pub(super) fn receive_hello_within(&self, patience: Patience) -> Result<ClientHello> {
-        self.check_process()?;
         let mut work = Work::begin(self);
         loop {
             self.check_failure()?;
@@ -41,7 +41,7 @@ impl Connection {
 
     /// Says what answers the ClientHello, until it is answered.
     pub fn select(&self, selection: Selection) -> Result<()> {
-        self.check_process()?;
+        let _call = self.enter()?;
         self.check_failure()?;
         self.engine().select(Ok(selection), || self.selector())
     }
@@ -49,7 +49,7 @@ impl Connection {
     /// Says that what should answer the ClientHello could not be set: the client is refused
     /// with internal_error, and the handshake fails with this error.
     pub fn select_failed(&self, error: Error) -> Result<()> {
-        self.check_process()?;
+        let _call = self.enter()?;
         self.check_failure()?;
         self.engine().select(Err(error), || self.selector())
     }
@@ -57,7 +57,7 @@ impl Connection {
     /// Fails with [`Status::State`] unless this is a server whose ClientHello was not answered
     /// yet, so that [`Self::select`] says what answers it.
     pub fn check_hello(&self) -> Result<()> {
-        self.check_process()?;
+        let _call = self.enter()?;
         self.check_failure()?;
         self.engine().check_hello(|| self.selector())
     }
@@ -66,7 +66,7 @@ impl Connection {
     /// (RFC 8446, section 6.2), and every later call fails.  [`Status::Argument`] for 0, which is
     /// close_notify.
     pub fn refuse_hello(&self, alert: u8) -> Result<()> {
-        self.check_process()?;
+        let _call = self.enter()?;
         self.check_failure()?;
         self.engine().refuse_hello(alert)?;
         self.with_outbox(|outbox| self.send_all(outbox, self.patience()))

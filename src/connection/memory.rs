@@ -43,6 +43,7 @@ impl Connection {
     /// than 64 KiB would wait behind the peer's close_notify: [`Self::leftover`] takes
     /// those, which makes room.
     pub fn feed(&self, bytes: &[u8]) -> Result<()> {
+        let _call = self.enter()?;
         let mut engine = self.in_memory()?;
         self.check_failure()?;
         engine.feed(bytes)?;
@@ -55,6 +56,7 @@ impl Connection {
     ///
     /// Fails with [`Status::State`] over anything else.
     pub fn drain(&self, out: &mut [u8]) -> Result<usize> {
+        let _call = self.enter()?;
         let mut engine = self.in_memory()?;
         let count = engine.drain(out);
         add(&self.sent, count);
@@ -66,6 +68,7 @@ impl Connection {
     /// this, whatever `show` does, which runs under a lock of the connection and may not
     /// call it.  They stay where they are until the next call of this.
     pub fn lend<T>(&self, show: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        let _call = self.enter()?;
         let mut engine = self.in_memory()?;
         let lent = engine.lend();
         add(&self.sent, lent.len());
@@ -76,11 +79,11 @@ impl Connection {
     ///
     /// Fails with [`Status::State`] over anything else.
     pub fn undrained(&self) -> Result<usize> {
+        self.check_callable()?;
         Ok(self.in_memory()?.undrained())
     }
 
     fn in_memory(&self) -> Result<MutexGuard<'_, Engine>> {
-        self.check_process()?;
         if self.is_memory {
             return Ok(self.engine());
         }

@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod buffer;
+mod call;
 mod channel_binding;
 mod client;
 mod closing;

@@ -14,9 +14,9 @@ impl Connection {
     /// before.  It never waits, and takes no more than 256 KiB that give nothing to
     /// read: where the transport still has some, call it again.  What goes wrong is for the next call to report.
     pub fn carry_on(&self) {
-        if self.check_process().is_err() {
+        let Ok(_call) = self.enter() else {
             return;
-        }
+        };
         if self.is_handshaking() {
             let pauses = self.engine().pauses_at_hello();
             let _ = match pauses {
@@ -34,14 +34,14 @@ impl Connection {
         let failure = self.engine().failure().cloned();
         match failure {
             // What came before it has to be read first.
-            Some(error) if self.pending() == 0 => drop(self.fail(error)),
+            Some(error) if self.pending_here() == 0 => drop(self.fail(error)),
             _ => self.send_replies(),
         }
     }
 
     /// What to wait for before the next call can get further.
     pub fn events(&self) -> Events {
-        if self.check_process().is_err() || self.failure.get().is_some() {
+        if self.check_callable().is_err() || self.failure.get().is_some() {
             return Events::default();
         }
         let mut engine = self.engine();

@@ -14,7 +14,7 @@ impl Connection {
     /// nothing any more.  In TLS 1.3, tickets come after the handshake: a client that has
     /// read nothing has none.
     pub fn session(&self) -> Option<Session> {
-        let tickets = self.engine_here()?.last_tickets();
+        let tickets = self.callable_engine()?.last_tickets();
         let tls12 = self.outcome.get()?.tls12_session.as_deref();
         self.session_of(&tickets, tls12)
     }
@@ -43,7 +43,9 @@ impl Connection {
     }
 
     fn next_ticket(&self) -> Option<Arc<Ticket>> {
-        self.engine_here()?.take_new_ticket()
+        // The callback may have forked.
+        self.check_process().ok()?;
+        self.engine().take_new_ticket()
     }
 
     /// The same for the session of TLS 1.2, when the handshake is complete.

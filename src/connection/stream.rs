@@ -51,6 +51,9 @@ const GATHERED: usize = 16_384;
 /// with [`Status::State`], or tells of a connection with nothing to tell, and dropping it
 /// leaves the parent's alone.  [`after_fork_in_child`](crate::after_fork_in_child) says
 /// who has to call it.
+///
+/// A callback that a call runs may not make another one on the same connection, which fails
+/// in the same way: see [`Self::check_callable`].
 pub struct Connection {
     origin: Origin,
     pub(super) engine: Mutex<Engine>,
@@ -193,6 +196,7 @@ impl Connection {
     /// Blocks as the timeout says.  In the middle of it, it fails with
     /// [`Status::WantRead`] or [`Status::WantWrite`] where it may not wait.
     pub fn handshake(&self) -> Result<()> {
+        let _call = self.enter()?;
         self.complete_handshake(self.patience())
     }
 
@@ -201,26 +205,18 @@ impl Connection {
         self.outcome.get().is_none()
     }
 
-    /// Fails in a process that was forked from the one that made the connection.  Every
-    /// call begins with it, before it takes a lock: a thread of the parent may have held
-    /// that at the fork.
+    /// Fails in a process that was forked from the one that made the connection.
     #[inline]
     pub(super) fn check_process(&self) -> Result<()> {
         self.origin.check()
     }
 
-    /// The engine; none in a process that was forked from that of the connection.
-    pub(super) fn engine_here(&self) -> Option<MutexGuard<'_, Engine>> {
-        self.origin.is_here().then(|| self.engine())
+    /// The engine; none where [`Self::check_callable`] fails.
+    pub(super) fn callable_engine(&self) -> Option<MutexGuard<'_, Engine>> {
+        self.check_callable().is_ok().then(|| self.engine())
     }
 
     pub(super) fn complete_handshake(&self, patience: Patience) -> Result<()> {
-        self.check_process()?;
-        self.complete_handshake_here(patience)
-    }
-
-    /// The same where the process was checked.
-    fn complete_handshake_here(&self, patience: Patience) -> Result<()> {
         self.check_failure()?;
         let mut work = Work::begin(self);
         if !self.is_handshaking() {
@@ -302,6 +298,7 @@ impl Connection {
     /// Fails with [`Status::Truncated`] when the transport ends without
     /// close_notify, unless the context allows that.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        let _call = self.enter()?;
         self.read_within(buffer, self.patience())
     }
 
@@ -350,10 +347,10 @@ impl Connection {
     /// When the time limit passes with `data` partly taken, writing is over:
     /// the caller could not know where to go on.
     pub fn write(&self, data: &[u8]) -> Result<usize> {
-        self.check_process()?;
+        let _call = self.enter()?;
         let patience = self.patience();
         if !self.answers_early() {
-            self.complete_handshake_here(patience)?;
+            self.complete_handshake(patience)?;
         }
         if self.is_memory {
             return self.write_memory(data);
@@ -369,7 +366,6 @@ impl Connection {
     /// [`Status::Timeout`] or an interrupted wait the connection can still be written to,
     /// from the first byte that was not taken; [`Self::flush`] sends those that were.
     pub fn write_counted(&self, data: &[u8]) -> (usize, Result<()>) {
-        let patience = self.patience();
         if self.is_memory {
             let written = self.write(data);
             return (
@@ -377,12 +373,17 @@ impl Connection {
                 written.map(drop),
             );
         }
-        let ready = self
-            .check_process()
-            .and_then(|()| match self.answers_early() {
-                true => Ok(()),
-                false => self.complete_handshake_here(patience),
-            });
+        match self.enter() {
+            Ok(_call) => self.write_counted_within(data, self.patience()),
+            Err(error) => (0, Err(error)),
+        }
+    }
+
+    fn write_counted_within(&self, data: &[u8], patience: Patience) -> (usize, Result<()>) {
+        let ready = match self.answers_early() {
+            true => Ok(()),
+            false => self.complete_handshake(patience),
+        };
         match ready.and_then(|()| self.writing.turn("writes to")) {
             Ok(_turn) => self.with_outbox(|outbox| self.write_part(outbox, data, patience)),
             Err(error) => (0, Err(error)),
@@ -424,6 +425,7 @@ impl Connection {
     /// 8446, section 4.6.3).  It goes out with what is written next, or with
     /// [`Self::flush`].  TLS 1.2 has no such thing.
     pub fn refresh_keys(&self) -> Result<()> {
+        let _call = self.enter()?;
         self.complete_handshake(self.patience())?;
         let _turn = self.writing.turn("writes to")?;
         self.check_open()?;
@@ -438,7 +440,7 @@ impl Connection {
 
     /// Sends what earlier calls took and the transport did not.
     pub fn flush(&self) -> Result<()> {
-        self.check_process()?;
+        let _call = self.enter()?;
         self.check_failure()?;
         let _turn = self.writing.turn("writes to")?;
         self.with_outbox(|outbox| {
@@ -453,14 +455,14 @@ impl Connection {
     /// is nothing to say, and the connection just cannot be written to; only a
     /// server that read early data completes it first.
     pub fn shutdown(&self) -> Result<()> {
+        let _call = self.enter()?;
         self.shutdown_within(self.patience())
     }
 
     pub(super) fn shutdown_within(&self, patience: Patience) -> Result<()> {
-        self.check_process()?;
         self.check_failure()?;
         if self.answers_early() {
-            self.complete_handshake_here(patience)?;
+            self.complete_handshake(patience)?;
         }
         let _turn = self.writing.turn("writes to")?;
         self.with_outbox(|outbox| {
@@ -481,22 +483,29 @@ impl Connection {
     /// How many bytes can be read without the transport: 0 only if there are
     /// none.  May decrypt what has come, and never waits.
     pub fn pending(&self) -> usize {
-        if self.is_handshaking() {
-            return 0;
+        match self.check_callable() {
+            Ok(()) => self.pending_here(),
+            Err(_) => 0,
         }
-        self.engine_here().map_or(0, |mut engine| engine.pending())
+    }
+
+    pub(super) fn pending_here(&self) -> usize {
+        match self.is_handshaking() {
+            true => 0,
+            false => self.engine().pending(),
+        }
     }
 
     /// Whether the peer's close_notify has come.
     pub fn peer_closed(&self) -> bool {
-        self.engine_here()
+        self.callable_engine()
             .is_some_and(|engine| engine.is_peer_closed())
     }
 
     /// Takes the bytes that came after the peer's close_notify.  They are not
     /// TLS: what they are is between the peers.
     pub fn leftover(&self) -> Vec<u8> {
-        let engine = self.engine_here();
+        let engine = self.callable_engine();
         engine.map_or_else(Vec::new, |mut engine| engine.leftover())
     }
 }

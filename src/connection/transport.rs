@@ -12,6 +12,7 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, sockopt};
 
+use super::call;
 use crate::{Error, Origin, Result, Status};
 
 /// How long each call on a connection may wait.
@@ -362,7 +363,7 @@ pub(super) fn pause(time: Duration, interrupt: Option<&Interrupt>, origin: Origi
 /// Deals with a signal that interrupted a call.  Its handler may have forked: the child
 /// does not go on with the connection.
 pub(super) fn interrupted(interrupt: Option<&Interrupt>, origin: Origin) -> Result<()> {
-    interrupt.map_or(Ok(()), |interrupt| interrupt())?;
+    interrupt.map_or(Ok(()), |interrupt| call::interrupted(|| interrupt()))?;
     origin.check()
 }
 

@@ -78,7 +78,8 @@ def test_hiredis_presents_a_client_certificate(
         command = [redis_client, mode, port, ca_file, "localhost", "-"]
         assert ALL_RIGHT[mode] in run(*command, files.cert, files.key).stdout.decode()
         text = run(*command).stdout.decode()
-        assert "certificate" in text and "failed: 2 " in text
+        # Its alert, or, if it closed the socket before that was read, a reset.
+        assert re.search(r"failed: 2 .*certificate|failed: 1 .*(reset|pipe)", text)
 
 
 def test_hiredis_needs_tls_again_after_a_reconnect(redis_client, redis_port, ca_file):

@@ -7,6 +7,8 @@ mod support;
 mod believing;
 #[path = "connection/binding.rs"]
 mod binding;
+#[path = "connection/callbacks.rs"]
+mod callbacks;
 #[path = "connection/choosing.rs"]
 mod choosing;
 #[path = "connection/clients.rs"]

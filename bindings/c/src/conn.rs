@@ -13,7 +13,7 @@ use tlsmith::{
 
 use crate::cert::tlsmith_cert;
 use crate::ctx::tlsmith_ctx;
-use crate::driving::{self, Turn};
+use crate::driving::Turn;
 use crate::edge::{self, CallersFd, Texts};
 use crate::hello::tlsmith_hello;
 
@@ -71,9 +71,9 @@ impl tlsmith_conn {
         !self.origin.is_here()
     }
 
-    /// The same for calls that a callback of it may make: none there.
+    /// The same, none in a callback of it.
     pub(crate) fn at_rest(&self) -> Option<&Connection> {
-        self.connection().filter(|_| !driving::is_driven(self))
+        self.connection().filter(|open| !open.is_entered())
     }
 
     /// Makes it a client.
@@ -213,6 +213,9 @@ pub(crate) fn on<T>(
 ) -> Result<T> {
     run(conn, |conn| {
         conn.origin.check()?;
+        if let Some(open) = conn.open.get() {
+            open.connection.check_callable()?;
+        }
         call(conn)
     })
 }
@@ -226,7 +229,7 @@ fn run<T>(conn: *const tlsmith_conn, call: impl FnOnce(&tlsmith_conn) -> Result<
         if let Some(error) = conn.broken.get() {
             return Err(error.clone());
         }
-        let _turn = Turn::on(conn)?;
+        let _turn = Turn::on(conn);
         call(conn)
     });
     outcome.inspect_err(|error| {

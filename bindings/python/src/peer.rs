@@ -213,12 +213,6 @@ impl Turn {
     pub(crate) fn is_nested(&self) -> bool {
         self.is_nested
     }
-
-    /// Whether it would wait for itself: the thread that shakes hands has what every
-    /// other call needs, until it has done.
-    fn is_blocked(&self) -> bool {
-        self.is_nested && self.connection.is_handshaking()
-    }
 }
 
 impl Drop for Turn {
@@ -277,7 +271,8 @@ impl Peer {
 
     /// What can be carried on, if there is something.
     pub(crate) fn peek(&self) -> Option<Turn> {
-        self.current().filter(|open| !open.is_blocked())
+        self.current()
+            .filter(|open| open.connection.check_callable().is_ok())
     }
 
     /// For what a function or a signal handler may ask that is called in the middle of
@@ -297,11 +292,7 @@ impl Peer {
     /// For everything else.
     pub(crate) fn enter(&self) -> Result<Turn> {
         let open = self.look()?;
-        if open.is_blocked() {
-            let sentence = "the connection is in the middle of its handshake: what that calls, \
-                            a function or a signal handler, cannot use it";
-            return Err(Error::new(Status::State, sentence));
-        }
+        open.connection.check_callable()?;
         Ok(open)
     }
 

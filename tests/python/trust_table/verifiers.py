@@ -307,6 +307,7 @@ def native_connection(row, files):
 
 # C.
 
+
 def _reasons():
     """The reason that each status of C stands for, by the names in the header."""
     header = (ROOT / "include" / "tlsmith.h").read_text()
