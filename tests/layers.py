@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+"""Read the imports of the sources, and check that they go down.
+
+    python3 tests/layers.py           print each import that goes up, and each cycle
+    python3 tests/layers.py --draw    write docs/architecture.svg
+"""
+
+import ast
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+LAYERS = ["base", "pki", "trust", "context", "connection"]
+"""The folders of src/, the lowest first.  Each imports only those before it."""
+
+WITHOUT_CYCLES = ["bindings/c/src", "bindings/python/src", "python/tlsmith"]
+"""Folders in which no file imports one that imports it, however indirectly."""
+
+
+class Crate:
+    """The modules of a Rust crate, by their paths: "trust::path" for src/trust/path.rs."""
+
+    def __init__(self, folder):
+        self.folder = ROOT / folder
+        self.modules = {}
+        for file in sorted(self.folder.rglob("*.rs")):
+            parts = list(file.relative_to(self.folder).with_suffix("").parts)
+            if parts[-1] in ("mod", "lib"):
+                parts.pop()
+            if "tests" not in parts and "differential" not in parts:
+                self.modules["::".join(parts)] = _code(file.read_text())
+        self.exports = dict(self._exports())
+
+    def _exports(self):
+        """Yield the names that lib.rs exports, with the paths that they stand for."""
+        for path in _paths(self.modules[""]):
+            head, _, name = path.rpartition("::")
+            if head:
+                yield name, path
+
+    def imports(self):
+        """Yield a module, and one that it names."""
+        for module, code in self.modules.items():
+            for path in _paths(code):
+                if module and (target := self._module(module, path)) not in (None, "", module):
+                    yield module, target
+
+    def _module(self, module, path):
+        parts = path.split("::")
+        if parts[0] == "crate":
+            parts = parts[1:]
+            if parts and parts[0] in self.exports and parts[0] not in self.modules:
+                parts = self.exports[parts[0]].split("::")
+        elif parts[0] == "super":
+            base = module.split("::")
+            while parts and parts[0] == "super":
+                parts, base = parts[1:], base[:-1]
+            parts = base + parts
+        else:
+            return None
+        while parts and "::".join(parts) not in self.modules:
+            parts.pop()
+        return "::".join(parts)
+
+
+def _code(text):
+    """The code without comments, strings, and unit tests."""
+    text = re.sub(r"//[^\n]*", "", text)
+    text = re.sub(r'"(?:\\.|[^"\\])*"', '""', text, flags=re.DOTALL)
+    return re.sub(r"#\[cfg\(test\)\]\s*mod \w+ \{.*", "", text, flags=re.DOTALL)
+
+
+def _paths(code):
+    """Yield the paths that code names, `use a::{b, c}` taken apart."""
+    statements = r"\buse\s+([^;]+);"
+    for statement in re.findall(statements, code):
+        yield from _expand(re.sub(r"\s+", "", re.sub(r"\bas\s+\w+", "", statement)))
+    for path in re.findall(r"\b(?:crate|super)(?:::\w+)+", re.sub(statements, "", code)):
+        yield path
+
+
+def _expand(tree):
+    head, brace, rest = tree.partition("{")
+    if not brace:
+        yield tree
+        return
+    depth, start = 0, 0
+    rest = rest[: rest.rindex("}")]
+    for at, character in enumerate(rest + ","):
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            if part := rest[start:at]:
+                yield from _expand(head + part)
+            start = at + 1
+
+
+def layer_of(module):
+    return module.partition("::")[0]
+
+
+def going_up():
+    """Each import that goes up, as "a/b imports c/d"."""
+    edges = set(Crate("src").imports())
+    return sorted(
+        f"{module} imports {target}"
+        for module, target in edges
+        if LAYERS.index(layer_of(module)) < LAYERS.index(layer_of(target))
+    )
+
+
+def cycles(folder):
+    """The files of a folder that import each other, as lists."""
+    if folder.startswith("python/"):
+        edges = _python_imports(ROOT / folder)
+    else:
+        # A folder of files is one module with its mod.rs.
+        edges = {(layer_of(one), layer_of(other)) for one, other in Crate(folder).imports()}
+    graph = {}
+    for one, other in edges:
+        if one != other:
+            graph.setdefault(one, set()).add(other)
+    return _strongly_connected(graph)
+
+
+def _python_imports(folder):
+    """Imports between the modules of a package that run when it is imported."""
+    names = {
+        ".".join(file.relative_to(folder).with_suffix("").parts): file
+        for file in folder.rglob("*.py")
+    }
+    for name, file in names.items():
+        package = name.split(".")[:-1]
+        for node in ast.parse(file.read_text()).body:
+            if not isinstance(node, ast.ImportFrom) or node.level == 0:
+                continue
+            base = package[: len(package) - node.level + 1]
+            base += node.module.split(".") if node.module else []
+            for alias in node.names:
+                for target in (base + [alias.name], base):
+                    if ".".join(target) in names:
+                        yield name, ".".join(target)
+                        break
+
+
+def _strongly_connected(graph):
+    """The sets of more than one node that reach each other (Kosaraju's algorithm)."""
+    order, seen = [], set()
+
+    def visit(node, edges, out):
+        stack = [(node, iter(sorted(edges.get(node, ()))))]
+        seen.add(node)
+        while stack:
+            current, targets = stack[-1]
+            following = next((target for target in targets if target not in seen), None)
+            if following is None:
+                out.append(current)
+                stack.pop()
+            else:
+                seen.add(following)
+                stack.append((following, iter(sorted(edges.get(following, ())))))
+
+    for node in sorted(graph):
+        if node not in seen:
+            visit(node, graph, order)
+    reverse = {}
+    for node, targets in graph.items():
+        for target in targets:
+            reverse.setdefault(target, set()).add(node)
+    seen.clear()
+    found = []
+    for node in reversed(order):
+        if node not in seen:
+            component = []
+            visit(node, reverse, component)
+            if len(component) > 1:
+                found.append(sorted(component))
+    return found
+
+
+def draw():
+    """The layers of src/ as SVG, with how many modules of each import how many of another."""
+    crate = Crate("src")
+    edges = set(crate.imports())
+    about = {
+        "base": "errors, limits, provider, text, fork",
+        "pki": "certificates, keys, requests, CRLs, files",
+        "trust": "verification of certificate chains",
+        "context": "settings, sessions, ClientHello",
+        "connection": "engine, records, transports",
+    }
+    width, height, gap = 420, 64, 40
+    boxes, lines = [], []
+    layers = ["bindings", *reversed(LAYERS)]
+    top = {layer: 20 + index * (height + gap) for index, layer in enumerate(layers)}
+    about["bindings"] = "C (tlsmith.h) and Python (tlsmith._tlsmith)"
+    for layer in layers:
+        count = sum(layer_of(module) == layer for module in crate.modules)
+        files = f"{count} files" if count else "convert, guard, own no logic"
+        boxes.append(
+            f'<rect x="180" y="{top[layer]}" width="{width}" height="{height}" rx="6"/>'
+            f'<text x="200" y="{top[layer] + 27}" class="name">{layer}</text>'
+            f'<text x="200" y="{top[layer] + 49}">{about[layer]}: {files}</text>'
+        )
+    pairs = {}
+    for one, other in edges:
+        if layer_of(one) != layer_of(other):
+            key = layer_of(one), layer_of(other)
+            pairs[key] = pairs.get(key, 0) + 1
+    pairs["bindings", "connection"] = 0
+    for (one, other), count in sorted(pairs.items()):
+        distance = layers.index(other) - layers.index(one)
+        start, end = top[one] + height, top[other]
+        if distance == 1:
+            path = f"M390 {start} V{end - 6}"
+            at = f'x="398" y="{start + 25}"'
+        else:
+            left = 180 - 30 * (distance - 1) - 6 * layers.index(one)
+            path = f"M180 {start - 18} H{left} V{end + 18} H174"
+            at = f'x="{left + 4}" y="{end + 14}"'
+        label = f'<text {at} class="count">{count}</text>' if count else ""
+        lines.append(f'<path d="{path}"/>{label}')
+    total = top["base"] + height + 20
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 {total}" role="img" '
+        'aria-label="The layers of tlsmith and the imports between them">\n'
+        "<style>rect{fill:#eef3f8;stroke:#47627d}text{font:14px sans-serif;fill:#1c2733}"
+        ".name{font-weight:bold;font-size:17px}.count{font-size:11px;fill:#47627d}"
+        "path{fill:none;stroke:#47627d;marker-end:url(#a)}"
+        "@media(prefers-color-scheme:dark){rect{fill:#1c2733;stroke:#8fb0cf}"
+        "text{fill:#e8eef4}.count{fill:#8fb0cf}path{stroke:#8fb0cf}}</style>\n"
+        '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
+        'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" style="fill:#47627d;stroke:none"/>'
+        "</marker></defs>\n" + "\n".join(lines + boxes) + "\n</svg>\n"
+    )
+
+
+def main():
+    if "--draw" in sys.argv:
+        (ROOT / "docs" / "architecture.svg").write_text(draw())
+        return
+    faults = [f"src: {fault}" for fault in going_up()]
+    for folder in WITHOUT_CYCLES:
+        faults += [f"{folder}: {', '.join(files)} import each other" for files in cycles(folder)]
+    print("\n".join(faults) or "Every import goes down.")
+    sys.exit(bool(faults))
+
+
+if __name__ == "__main__":
+    main()
