@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tlsmith::{
     CertOptions, CertificateProblem, ClientAuth, Connection, Context, CrlOptions, EarlyData, Error,
-    ExternalSigner, Identity, Judge, MemoryTransport, Result, Revoked, Session, Status, Timeout,
-    gen_ca, gen_crl, issue_cert, self_signed,
+    ExternalSigner, Identity, Judge, MemoryTransport, Result, Revoked, Session, SessionStore,
+    Status, Timeout, gen_ca, gen_crl, issue_cert, self_signed,
 };
 
 use crate::support::*;
@@ -293,13 +293,30 @@ fn a_client_without_the_private_key_is_refused_whether_it_passes_or_not() {
     }
 }
 
+/// A store that no session may come to.
+struct Closed;
+
+impl SessionStore for Closed {
+    fn put(&self, _key: &[u8], _value: &[u8], _lifetime: Duration) -> bool {
+        panic!("the session of an unverified client is stored");
+    }
+
+    fn take(&self, _key: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 /// The ways in which a server has its sessions kept: tickets under its own keys, tickets
-/// under shared keys, and sessions that it keeps itself.
-const KEEPERS: [fn(&Context); 4] = [
+/// under shared keys, sessions that it keeps itself, and those in a store of the program.
+const KEEPERS: [fn(&Context); 5] = [
     |_| {},
     |server| server.add_ticket_key(&KEY).unwrap(),
     |server| server.set_early_data(1_000).unwrap(),
     |server| server.set_tickets(0).unwrap(),
+    |server| {
+        server.add_ticket_key(&KEY).unwrap();
+        server.set_session_store(Arc::new(Closed)).unwrap();
+    },
 ];
 
 #[test]
