@@ -234,9 +234,10 @@ typedef int64_t (*tlsmith_clock_fn)(void *userdata);
 /// Looks at a peer after its certificate passed (`status` 0) or failed (`status` is the code,
 /// tlsmith_conn_error() the reason).  Return 0 to accept what passed, or a negative tlsmith_status
 /// to refuse it with; any other value refuses it with TLSMITH_ERR_CERT_REFUSED.  What failed stays
-/// refused.  `conn` is for tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(),
-/// tlsmith_conn_peer_ocsp(), tlsmith_conn_server_name(), tlsmith_conn_userdata() and
-/// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
+/// refused, unless tlsmith_ctx_insecure_allow_unverified_clients() accepts it and this returns 0.
+/// `conn` is for tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(), tlsmith_conn_peer_ocsp(),
+/// tlsmith_conn_server_name(), tlsmith_conn_userdata() and tlsmith_conn_error(); it is NULL for
+/// tlsmith_ctx_verify().
 ///
 /// The peer gets the alert that fits the code (RFC 8446, section 6.2), such as certificate_expired,
 /// and access_denied for a code that is not about certificates.
@@ -274,8 +275,7 @@ typedef struct {
   size_t len;  ///< how many there are
 } tlsmith_slice;
 
-/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a field left at zero takes its
-/// default.
+/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a zero field takes its default.
 typedef struct {
   size_t size;  ///< sizeof(tlsmith_cert_options)
   /// NULL: the first host name or e-mail address, if any, or "tlsmith CA"
@@ -365,8 +365,7 @@ TLSMITH_NODISCARD ptrdiff_t tlsmith_digest(const char *algorithm, const void *da
 
 /// Give the messages of the library to `log`, for the whole process: those up to `level`, 1 to 5.
 /// 0 or a NULL `log` ends that, and when this call returns `log` is not running any more.  They are
-/// for people and may change: no program should depend on one.  TLSMITH_ERR_STATE from inside
-/// `log`.
+/// for people and may change: depend on none.  TLSMITH_ERR_STATE from inside `log`.
 int tlsmith_set_log(int level, tlsmith_log_fn log, void *userdata);
 
 /* ---- Context: what connections share ------------------------------------- */
@@ -395,8 +394,7 @@ int tlsmith_ctx_add_roots_mem(tlsmith_ctx *ctx, const void *pem, size_t len) TLS
 /// Trust the system's roots as well: those of $SSL_CERT_FILE and $SSL_CERT_DIR where they are set.
 int tlsmith_ctx_add_system_roots(tlsmith_ctx *ctx);
 
-/// Trust Mozilla's roots, as compiled into this library, instead of the system's: for systems that
-/// have none.
+/// Trust Mozilla's roots, compiled into this library, instead of the system's: for systems without.
 int tlsmith_ctx_add_bundled_roots(tlsmith_ctx *ctx);
 
 /// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From then on
@@ -414,9 +412,8 @@ int tlsmith_ctx_add_crl_mem(tlsmith_ctx *ctx, const void *pem, size_t len) TLSMI
 /// TLSMITH_ERR_FILE; TLSMITH_ERR_PARSE also for a file with several certificates.
 int tlsmith_ctx_trust_certificate(tlsmith_ctx *ctx, const char *certificate);
 
-/// Allow at most `count` CAs between a peer's certificate and its root; 0 requires the root to have
-/// issued it.  By default path building stops after 6.  TLSMITH_ERR_CERT_PATH_TOO_LONG for a longer
-/// path (RFC 5280, section 6.1).
+/// Allow at most `count` CAs between a peer's certificate and its root; 0: the root issued it.  By
+/// default path building stops after 6.  TLSMITH_ERR_CERT_PATH_TOO_LONG (RFC 5280, section 6.1).
 int tlsmith_ctx_set_max_depth(tlsmith_ctx *ctx, int count);
 
 /// Require every key and signature in a peer's path to have this security in bits (NIST SP 800-57):
@@ -435,7 +432,7 @@ int tlsmith_ctx_set_strict(tlsmith_ctx *ctx);
 int tlsmith_ctx_add_pin(tlsmith_ctx *ctx, const char *sha256);
 
 /// Present this identity to peers.  A server with several picks by SNI; the first one is the
-/// default.  TLSMITH_ERR_STATE for one without a private key.
+/// default.  TLSMITH_ERR_STATE without a private key.
 int tlsmith_ctx_use(tlsmith_ctx *ctx, const tlsmith_identity *id);
 
 /// tlsmith_identity_load() and tlsmith_ctx_use() in one.
@@ -451,19 +448,25 @@ int tlsmith_ctx_set_client_auth(tlsmith_ctx *ctx, int mode);
 /// The lowest and the highest version: TLSMITH_TLS1_2 or TLSMITH_TLS1_3.
 int tlsmith_ctx_set_versions(tlsmith_ctx *ctx, int min, int max);
 
-/// Where a certificate has no subjectAltName, or an empty one, accept its only common name as a DNS
-/// name, if every name constraint of its path permits that.  Never for an address (RFC 9525,
-/// section 1.4).
+/// If a certificate has no or an empty subjectAltName, accept its only common name as a DNS name,
+/// never as an address, if every name constraint of its path permits it (RFC 9525, section 1.4).
 int tlsmith_ctx_allow_common_name(tlsmith_ctx *ctx);
 
-/// Check the chain but not the name.  Insecure: anybody with any trusted certificate can be the
-/// server.
+/// Check the chain, not the name.  Insecure: anybody with a trusted certificate can be the server.
 int tlsmith_ctx_insecure_no_name(tlsmith_ctx *ctx);
 
 /// Accept any certificate.  Insecure: anybody can be the peer.  The peer still proves that it has
 /// the private key: TLSMITH_ERR_CERT_UNSUPPORTED_KEY if no handshake can be verified with its kind
 /// (SECURITY.md has the kinds), and for what is no X.509 certificate.
 int tlsmith_ctx_insecure_no_verify(tlsmith_ctx *ctx);
+
+/// Have a server ask clients for a certificate and accept one that fails verification, like nginx'
+/// optional_no_ca.  Insecure: the program must decide by tlsmith_conn_verify_status().  Without a
+/// certificate a client is refused only by TLSMITH_CLIENT_AUTH_REQUIRED.  Roots are optional.
+/// Clients still prove that they have the private key, as with tlsmith_ctx_insecure_no_verify();
+/// unreadable certificates, and those that a verify callback refuses, are refused.  What fails is
+/// logged as a warning and gets no session to resume, hence no early data.
+int tlsmith_ctx_insecure_allow_unverified_clients(tlsmith_ctx *ctx);
 
 /// Read TCP closed without close_notify as the end.  Insecure: an attacker can cut the data short.
 int tlsmith_ctx_insecure_allow_truncation(tlsmith_ctx *ctx);
@@ -645,8 +648,7 @@ int tlsmith_conn_set_ctx(tlsmith_conn *conn, tlsmith_ctx *ctx);
 /// ClientHello is answered (TLSMITH_ERR_STATE).
 int tlsmith_conn_set_alpn(tlsmith_conn *conn, const char *protocols);
 
-/// Present this identity in place of the context's.  TLSMITH_ERR_STATE for one without a private
-/// key.
+/// Present this identity in place of the context's.  TLSMITH_ERR_STATE without a private key.
 int tlsmith_conn_set_identity(tlsmith_conn *conn, const tlsmith_identity *id);
 
 /// Request this name of the server (SNI, RFC 6066, section 3), where it is not the one that its
@@ -656,8 +658,7 @@ int tlsmith_conn_set_server_name(tlsmith_conn *conn, const char *name);
 /// Keep a pointer with the connection, for its callbacks.  It is never followed.
 void tlsmith_conn_set_userdata(tlsmith_conn *conn, void *userdata);
 
-/// Returns the pointer that tlsmith_conn_set_userdata() kept, NULL by default.  Every callback may
-/// call it.
+/// Returns the pointer of tlsmith_conn_set_userdata(), NULL by default.  Any callback may call it.
 void *tlsmith_conn_userdata(const tlsmith_conn *conn);
 
 /* ---- Session: what a client resumes -------------------------------------- */
@@ -715,8 +716,7 @@ int tlsmith_connect_fd(tlsmith_conn *conn, int fd, const char *server_name);
 int tlsmith_accept_fd(tlsmith_conn *conn, int fd);
 
 /// Be a client over two descriptors, one to read from and one to write to: pipes, a terminal,
-/// standard input and output.  The caller keeps them open for as long as the connection lives, and
-/// closes them.
+/// standard I/O.  The caller keeps them open while the connection lives, and closes them.
 int tlsmith_connect_fds(tlsmith_conn *conn, int in_fd, int out_fd, const char *server_name);
 
 /// Be a server over two such descriptors.
@@ -732,8 +732,7 @@ int tlsmith_connect_io(tlsmith_conn *conn, tlsmith_read_fn read, tlsmith_write_f
 int tlsmith_accept_io(tlsmith_conn *conn, tlsmith_read_fn read, tlsmith_write_fn write,
     void *userdata);
 
-/// Be a client over memory: the caller moves the bytes with tlsmith_feed() and tlsmith_drain(), and
-/// no call waits.
+/// Be a client over memory: tlsmith_feed() and tlsmith_drain() move the bytes, and no call waits.
 int tlsmith_connect_mem(tlsmith_conn *conn, const char *server_name);
 
 /// Be a server over memory.
@@ -750,7 +749,7 @@ TLSMITH_NODISCARD ptrdiff_t tlsmith_drain(tlsmith_conn *conn, void *buf, size_t 
 
 /// Over memory: borrow the next pending output without copying: returns its length and stores its
 /// address in `*data` (NULL if 0).  The bytes count as drained, and stay valid until the next call
-/// of this function or until the connection is freed.  A length below 65536 means nothing else is
+/// of this function or the end of the connection.  A length below 65536 means nothing else is
 /// pending.
 TLSMITH_NODISCARD ptrdiff_t tlsmith_drain_borrowed(tlsmith_conn *conn, const void **data);
 
@@ -764,8 +763,7 @@ int tlsmith_ctx_set_hello(tlsmith_ctx *ctx, tlsmith_hello_fn hello, void *userda
 /// as often as it is called.  Then say what answers it, as in a tlsmith_hello_fn, and go on with
 /// tlsmith_handshake(), or refuse the client with tlsmith_conn_refuse().  Any thread may do so, at
 /// any later time within the handshake's time limit.  The callback of the context is not called.
-/// Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and after the ClientHello
-/// was answered.
+/// Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and once it is answered.
 TLSMITH_NODISCARD int tlsmith_accept_hello(tlsmith_conn *conn);
 
 /// Returns the ClientHello that a server received, which belongs to the connection; NULL before it
@@ -868,8 +866,7 @@ const char *tlsmith_conn_group(const tlsmith_conn *conn);
 /// The protocol that ALPN chose, or "".
 const char *tlsmith_conn_alpn(const tlsmith_conn *conn);
 
-/// The scheme that the peer signed the handshake with, such as "ecdsa_secp256r1_sha256", or ""
-/// where it did not.
+/// The scheme that the peer signed the handshake with, such as "ed25519"; "" if it did not sign.
 const char *tlsmith_conn_signature(const tlsmith_conn *conn);
 
 /// The server name: the one asked for, or on a server the client's SNI, or "".
@@ -900,8 +897,7 @@ tlsmith_ech tlsmith_conn_ech(const tlsmith_conn *conn);
 /// Returns NULL unless tlsmith_conn_ech() is TLSMITH_ECH_REJECTED.  If it is and this is NULL, the
 /// server has disabled ECH: the next attempt has to do without, which reveals the server's name.
 /// The server has proved by its certificate that it has the public name of the rejected list,
-/// unless the context verifies nothing.  The bytes belong to the connection and stay valid until it
-/// is freed.
+/// unless the context verifies nothing.  The connection owns the bytes.
 const uint8_t *tlsmith_conn_ech_retry_configs(const tlsmith_conn *conn, size_t *len);
 
 /// How many bytes the handshake took, received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
@@ -937,17 +933,24 @@ int tlsmith_conn_alert(const tlsmith_conn *conn);
 
 /// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
 /// before the handshake is complete, except in a verify callback.  Also those of a peer that was
-/// refused: unverified, they tell why and prove nothing.
+/// refused, or accepted unverified: these prove nothing (tlsmith_conn_verify_status()).
 const tlsmith_cert *tlsmith_conn_peer_cert(const tlsmith_conn *conn, size_t index);
 
-/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), also if there
-/// was none to present.  False on a server, before the handshake is complete, and in a resumed
-/// session.
+/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), even if there
+/// was none to present.  False on a server, before the handshake is complete, and if resumed.
 bool tlsmith_conn_certificate_requested(const tlsmith_conn *conn);
 
-/// Certificate `index` of the path that was accepted, up to the root; NULL past its end, or where
-/// nothing was verified.
+/// Certificate `index` of the accepted path, up to the root; NULL past its end or if there is none.
 const tlsmith_cert *tlsmith_conn_verified_cert(const tlsmith_conn *conn, size_t index);
+
+/// Returns 0 only if the peer's certificate is verified, also in a resumed session; otherwise the
+/// code of tlsmith_conn_verify_error(): TLSMITH_ERR_CERT_MISSING without a certificate, _CERT if
+/// the context verifies nothing, _STATE before the handshake is complete, or why that failed.
+int tlsmith_conn_verify_status(const tlsmith_conn *conn);
+
+/// Returns why the peer is not verified; NULL if it is.  This is what its verification failed with,
+/// where tlsmith_ctx_insecure_allow_unverified_clients() accepted it.
+const char *tlsmith_conn_verify_error(const tlsmith_conn *conn);
 
 /// The OCSP response that the server stapled (DER, RFC 6960), with the count of bytes in `len`,
 /// which may be NULL; NULL where there is none, and before the handshake is complete, except in a
@@ -995,12 +998,11 @@ int tlsmith_cert_path_len(const tlsmith_cert *cert);
 /// The names that it may issue certificates for, in words; "" where they are not limited.
 const char *tlsmith_cert_name_constraints(const tlsmith_cert *cert);
 
-/// What its key may be used for, separated by commas, such as "digitalSignature,keyEncipherment";
-/// "" where that is not limited.
+/// What its key may be used for, comma-separated, such as "digitalSignature,keyEncipherment"; ""
+/// where that is not limited.
 const char *tlsmith_cert_key_usage(const tlsmith_cert *cert);
 
-/// What it may be used for, separated by commas, such as "serverAuth,clientAuth"; "" where that is
-/// not limited.
+/// What it may be used for, comma-separated, such as "serverAuth,clientAuth"; "" if not limited.
 const char *tlsmith_cert_extended_key_usage(const tlsmith_cert *cert);
 
 /// The kind of its key, such as "ecdsa-p256".
@@ -1118,8 +1120,7 @@ void tlsmith_identity_free(tlsmith_identity *id);
 /// as the validity, is refused with TLSMITH_ERR_ARG.
 TLSMITH_NODISCARD tlsmith_csr *tlsmith_gen_csr(const char *names, const tlsmith_cert_options *opt);
 
-/// Load a request from a file, PEM or DER.  Its own signature is checked: TLSMITH_ERR_PARSE where
-/// it is wrong.
+/// Load a request from a file, PEM or DER.  TLSMITH_ERR_PARSE if its own signature is wrong.
 TLSMITH_NODISCARD tlsmith_csr *tlsmith_csr_load(const char *file);
 
 /// Load one from `len` bytes of PEM text or DER.

@@ -16,9 +16,8 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::ServerName;
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::context::{Ticket, Tls12Session};
-use crate::fork;
+use crate::{Error, fork, trust};
 
 /// What was learnt since the latest [`Notes::take`] on this thread.
 #[derive(Default)]
@@ -28,6 +27,8 @@ pub(crate) struct Notes {
     /// The path that it accepted, from the peer's certificate to the root, whose
     /// bytes are those of the context.
     pub(crate) path: Vec<Arc<[u8]>>,
+    /// Why the peer is not verified, though it was accepted.
+    pub(crate) unverified: Option<Error>,
     /// The scheme that the peer signed the handshake with.
     pub(crate) scheme: Option<SignatureScheme>,
     /// The name that the client asked for (SNI, RFC 6066, section 3).
@@ -59,6 +60,9 @@ pub(crate) struct Notes {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) authentication: Option<Authentication>,
+    /// Whether the peer was accepted though its verification failed: its session is not for
+    /// resumption.
+    pub(crate) is_unverified: bool,
     /// Whether the master secret of TLS 1.2 is bound to its handshake (RFC 7627).
     pub(crate) extended_master_secret: Option<bool>,
     /// Whether a server answers its client with TLS 1.2.
@@ -111,6 +115,7 @@ impl Notes {
     pub(crate) fn is_empty(&self) -> bool {
         self.refusal.is_none()
             && self.path.is_empty()
+            && self.unverified.is_none()
             && self.scheme.is_none()
             && self.server_name.is_none()
             && self.selected.is_none()
@@ -125,6 +130,7 @@ impl Notes {
     /// Adds what a later step noted.
     pub(crate) fn merge(&mut self, later: Self) {
         self.refusal = later.refusal.or(self.refusal.take());
+        self.unverified = later.unverified.or(self.unverified.take());
         self.scheme = later.scheme.or(self.scheme);
         self.server_name = later.server_name.or(self.server_name.take());
         self.selected = later.selected.or(self.selected.take());
@@ -139,6 +145,7 @@ impl Notes {
             .carried
             .extended_master_secret
             .or(carried.extended_master_secret);
+        carried.is_unverified |= later.carried.is_unverified;
         carried.is_tls12 |= later.carried.is_tls12;
         carried.verified_name = later.carried.verified_name.or(carried.verified_name.take());
         if !later.path.is_empty() {
@@ -188,6 +195,23 @@ impl Notes {
 
     pub(crate) fn path(path: Vec<Arc<[u8]>>) {
         NOTES.with_borrow_mut(|notes| notes.path = path);
+    }
+
+    /// Notes that a peer was accepted by a context that verifies none.
+    pub(crate) fn unchecked() {
+        NOTES.with_borrow_mut(|notes| notes.unverified = Some(trust::unchecked()));
+    }
+
+    /// Notes that a peer was accepted though its verification failed.
+    pub(crate) fn unverified(reason: Error) {
+        NOTES.with_borrow_mut(|notes| {
+            notes.unverified = Some(reason);
+            notes.carried.is_unverified = true;
+        });
+    }
+
+    pub(crate) fn is_unverified() -> bool {
+        NOTES.with_borrow(|notes| notes.carried.is_unverified)
     }
 
     pub(crate) fn scheme(scheme: SignatureScheme) {

@@ -276,6 +276,13 @@ class Server(_Config):
     client_auth   "none", "optional" or "required": the default with client_trust
     omit_certificate_authorities  do not name the CAs of client_trust to clients;
                   a list of more than 64,511 bytes is never sent
+    insecure_allow_unverified_clients  ask clients for a certificate and accept one that
+                  fails verification, as `optional_no_ca` of nginx does: anybody can be
+                  the client.  Socket.verify_error has the reason, and the program decides
+                  by it.  client_auth is "optional" by default then, and client_trust may
+                  be None.  The client still proves that it has the private key (RFC 8446,
+                  section 4.4.3).  What fails is never resumed, so it gets no tickets and
+                  sends no early data
     alpn          protocols to speak, best first
     ignore_unknown_alpn  negotiate no protocol with clients that offer only others,
                   instead of refusing them (RFC 7301, section 3.2)
@@ -315,6 +322,7 @@ class Server(_Config):
         client_trust: Trusted | None = None,
         client_auth: Literal["none", "optional", "required"] | None = None,
         omit_certificate_authorities: bool = False,
+        insecure_allow_unverified_clients: bool = False,
         alpn: Sequence[str] = (),
         ignore_unknown_alpn: bool = False,
         min_version: Version = "1.2",
@@ -344,7 +352,15 @@ class Server(_Config):
         identities = [identity] if isinstance(identity, Identity) else listed("identity", identity)
         if not identities:
             raise config_error("a server needs at least one identity")
-        if client_auth in ("optional", "required") and client_trust is None:
+        lenient = flag("insecure_allow_unverified_clients", insecure_allow_unverified_clients)
+        if lenient and client_auth is None:
+            client_auth = "optional"
+        if lenient and client_auth == "none":
+            raise config_error(
+                'client_auth="none" asks for no certificate, so no client can be accepted with '
+                "one that is not verified: leave insecure_allow_unverified_clients away"
+            )
+        if client_auth in ("optional", "required") and client_trust is None and not lenient:
             raise config_error(
                 f'client_auth="{client_auth}" needs client_trust: '
                 "who may have issued the certificates of clients?"
@@ -354,6 +370,8 @@ class Server(_Config):
         whom = None if client_trust is None else Trust._of(client_trust)
         if whom is not None and whom._insecure:
             warn("no certificate of a client is checked", 3)
+        elif lenient:
+            warn("clients are accepted whose certificate is not verified", 3)
         if isinstance(early_data, bool):
             raise TypeError("early_data of a server is how many bytes a client may send")
         if not 0 <= whole("early_data", early_data) < 1 << 32:
@@ -368,6 +386,7 @@ class Server(_Config):
             "omit_certificate_authorities": flag(
                 "omit_certificate_authorities", omit_certificate_authorities
             ),
+            "insecure_allow_unverified_clients": lenient,
             "max_depth": depth(max_depth),
             "alpn_is_optional": flag("ignore_unknown_alpn", ignore_unknown_alpn),
             "prefer_own_ciphers": flag("prefer_own_ciphers", prefer_own_ciphers),

@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "match_issuer": False,
     "client_auth": "none",
     "omit_certificate_authorities": False,
+    "insecure_allow_unverified_clients": False,
     "on_hello": None,
     "require_known_name": False,
     "ech": None,

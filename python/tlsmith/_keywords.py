@@ -53,6 +53,7 @@ class ServerArguments(_BothArguments, total=False):
     client_trust: Trusted | None
     client_auth: Literal["none", "optional", "required"] | None
     omit_certificate_authorities: bool
+    insecure_allow_unverified_clients: bool
     ignore_unknown_alpn: bool
     prefer_own_ciphers: bool
     on_hello: Callable[[ClientHello], Selectable | int | None] | None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO, Any, Literal, Self
 
+    from ._errors import VerifyError
     from ._hello import Selectable
     from ._tuples import ClientHello, Info
 
@@ -63,15 +64,15 @@ class _Peer(_tlsmith.Peer):
 
     @property
     def peer(self) -> _tlsmith.Certificate | None:
-        """The peer's certificate, or None where it presented none.  As `info`, known
-        once the handshake is complete."""
+        """The peer's certificate, or None where it presented none; `verify_error` says
+        whether it is verified.  As `info`, known once the handshake is complete."""
         self._agree()
         return super().peer
 
     @property
     def peer_chain(self) -> tuple[_tlsmith.Certificate, ...]:
-        """The certificates that the peer sent, its own first.  As `info`, known once
-        the handshake is complete."""
+        """The certificates that the peer sent, its own first; `verify_error` says whether
+        they are verified.  As `info`, known once the handshake is complete."""
         self._agree()
         return super().peer_chain
 
@@ -81,6 +82,25 @@ class _Peer(_tlsmith.Peer):
         in a resumed session.  As `info`, known once the handshake is complete."""
         self._agree()
         return super().verified_chain
+
+    @property
+    def verify_error(self) -> VerifyError | None:
+        """Why the peer is not verified: the exception that it would be refused with, where
+        Server(insecure_allow_unverified_clients=True) accepted it all the same, with its
+        `reason` and `chain`.  None only for a peer whose certificate is verified, also in a
+        resumed session.  As `info`, known once the handshake is complete.
+
+        Its code is "verify.missing" for a peer without a certificate, and "verify.other"
+        where nothing is verified."""
+        self._agree()
+        return super().verify_error
+
+    @property
+    def verify_status(self) -> str | None:
+        """The code of `verify_error`, such as "verify.expired"; None if the peer is
+        verified."""
+        self._agree()
+        return super().verify_status
 
     @property
     def ocsp_response(self) -> bytes | None:

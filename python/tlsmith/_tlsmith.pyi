@@ -6,6 +6,7 @@ from typing import Any, Literal, NoReturn, Self, final, overload
 from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import disjoint_base
 
+from ._errors import VerifyError
 from ._sources import Password, Source
 
 __all__ = [
@@ -277,6 +278,10 @@ class Peer:
     def peer_chain(self) -> tuple[Certificate, ...]: ...
     @property
     def verified_chain(self) -> tuple[Certificate, ...]: ...
+    @property
+    def verify_error(self) -> VerifyError | None: ...
+    @property
+    def verify_status(self) -> str | None: ...
     @property
     def ocsp_response(self) -> bytes | None: ...
     @property

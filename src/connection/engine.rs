@@ -28,9 +28,8 @@ use super::record::Records;
 use super::report::Agreed;
 use super::steps::{Goal, RECORD_PLAINTEXT, Step};
 use crate::context::{ClientStart, ConfigSelector, Ticket};
-use crate::fork;
 use crate::notes::{Carried, Notes};
-use crate::{Error, Result, Status};
+use crate::{Error, Result, Status, fork, trust};
 pub use early::EarlyData;
 use first_message::FirstMessage;
 pub(super) use first_message::fatal_alert;
@@ -128,7 +127,11 @@ impl Engine {
         });
         let tls = fork::with_cryptography(|| UnbufferedClientConnection::new(config, requested));
         // Also about the session that it offers to resume, if there is one.
-        let notes = Notes::take();
+        let mut notes = Notes::take();
+        if !start.verifies {
+            // In a resumed session no verifier is asked.
+            notes.unverified = Some(trust::unchecked());
+        }
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);
         engine.first_message = FirstMessage::of_server();

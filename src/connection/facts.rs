@@ -22,6 +22,10 @@ pub(super) struct Outcome {
     /// Parsed when somebody asks: rustls keeps the bytes.
     peer: OnceLock<Vec<Certificate>>,
     path: Vec<Passed>,
+    /// Why the peer is not verified, if it presented a certificate.
+    unverified: Option<Error>,
+    /// Whether it was accepted though its verification failed.
+    pub(super) is_unverified: bool,
     verified: OnceLock<Vec<Certificate>>,
     ocsp: Option<Vec<u8>>,
     exporter: Option<ExporterSecret>,
@@ -72,6 +76,8 @@ impl Outcome {
             server_name: notes.server_name,
             peer: OnceLock::new(),
             path,
+            unverified: notes.unverified,
+            is_unverified: notes.carried.is_unverified,
             verified: OnceLock::new(),
             ocsp: notes.ocsp,
             exporter: notes.exporter,
@@ -83,6 +89,19 @@ impl Outcome {
             is_reported: AtomicBool::new(false),
             bytes,
         })
+    }
+}
+
+impl Outcome {
+    /// Logs that a peer was accepted whose verification failed.
+    pub(super) fn log(&self) {
+        if let Some(reason) = self.unverified.as_ref().filter(|_| self.is_unverified) {
+            log::warn!(
+                target: "tlsmith",
+                "accepted a client that is not verified (insecure_allow_unverified_clients): \
+                 {reason}"
+            );
+        }
     }
 }
 
@@ -101,7 +120,8 @@ impl Connection {
 
     /// The peer's certificates as it sent them, its own first.  Empty before
     /// the handshake is complete, and where it sent none.  Those of a peer that was refused
-    /// are here, too: nobody has verified them.  With checks switched
+    /// are here, too: nobody has verified them.  So are those of a peer that was accepted
+    /// unverified: [`Self::verify_error`] tells.  With checks switched
     /// off, it ends before the first certificate that does not parse.
     pub fn peer_chain(&self) -> &[Certificate] {
         if self.check_callable().is_err() {
@@ -131,7 +151,7 @@ impl Connection {
 
     /// The path that was accepted, from the peer's certificate to the root.
     /// Empty where none was checked: before the handshake, in a resumed
-    /// session, with checks switched off.  Without the root where only its key
+    /// session, with checks switched off, for a peer that was accepted unverified.  Without the root where only its key
     /// is known (the bundled roots).
     pub fn verified_chain(&self) -> &[Certificate] {
         let outcome = self.outcome.get().filter(|_| self.check_callable().is_ok());
@@ -145,6 +165,39 @@ impl Connection {
             };
             outcome.verified.get_or_init(path)
         })
+    }
+
+    /// Returns why the peer is not verified: what its verification failed with, where
+    /// [`Context::insecure_allow_unverified_clients`](crate::Context::insecure_allow_unverified_clients)
+    /// accepted it all the same, with its certificates ([`Error::chain`]).  `None` only for a
+    /// peer whose certificate is verified, also in a resumed session, as its context demands.
+    ///
+    /// A peer without a certificate gives [`Status::CertificateMissing`], one of a context that
+    /// verifies nothing [`Status::Certificate`], a connection whose handshake is not complete
+    /// [`Status::State`], and one whose handshake failed that error.
+    pub fn verify_error(&self) -> Option<Error> {
+        if let Err(error) = self.check_process() {
+            return Some(error);
+        }
+        let Some(outcome) = self.outcome.get() else {
+            let incomplete = || {
+                let sentence = "the peer is not verified: the handshake is not complete";
+                Error::new(Status::State, sentence)
+            };
+            return Some(self.failure.get().cloned().unwrap_or_else(incomplete));
+        };
+        let chain = self.peer_chain();
+        if chain.is_empty() {
+            let sentence = "the peer is not verified: it presented no certificate";
+            return Some(Error::new(Status::CertificateMissing, sentence));
+        }
+        let reason = outcome.unverified.clone()?;
+        Some(reason.with_chain(chain.to_vec()))
+    }
+
+    /// Returns the status of [`Self::verify_error`]; `None` if the peer is verified.
+    pub fn verify_status(&self) -> Option<Status> {
+        self.verify_error().map(|error| error.status())
     }
 
     /// The OCSP response that the server stapled (DER, RFC 6960).  It is not

@@ -160,10 +160,20 @@ fn write_chains(out: &mut String, connection: &Connection) -> fmt::Result {
         let depth = format!("Verified, depth {depth}:");
         writeln!(out, "{depth:<21}{}", one.subject())?;
     }
+    let has_failed = connection
+        .outcome
+        .get()
+        .is_some_and(|one| one.is_unverified);
+    let reason = connection.verify_error().map(|reason| match has_failed {
+        true => format!("FAILED: {reason}"),
+        false => reason.to_string(),
+    });
     let verdict = match (verified.is_empty(), connection.peer_chain().is_empty()) {
         (false, _) => "the chain leads to a trusted root",
         (true, true) => "the peer showed no certificate",
-        (true, false) => "nothing was verified in this handshake",
+        (true, false) => reason
+            .as_deref()
+            .unwrap_or("nothing was verified in this handshake"),
     };
     writeln!(out, "{:<21}{verdict}", "Verification:")
 }

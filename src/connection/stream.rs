@@ -286,7 +286,7 @@ impl Connection {
         let outcome = Outcome::of(&mut engine, bytes);
         drop(engine);
         let outcome = outcome.map_err(|error| self.fail(error))?;
-        self.outcome.get_or_init(|| outcome);
+        self.outcome.get_or_init(|| outcome).log();
         Ok(())
     }
 

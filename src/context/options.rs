@@ -126,6 +126,8 @@ pub(crate) struct ClientStart {
     pub(crate) requested: ServerName<'static>,
     /// The name to verify the certificate for, if that is another one.
     pub(crate) verified: Option<ServerName<'static>>,
+    /// Whether the certificate is verified at all.
+    pub(crate) verifies: bool,
 }
 
 impl ClientStart {
@@ -135,6 +137,7 @@ impl ClientStart {
             config,
             requested: name,
             verified: None,
+            verifies: true,
         }
     }
 }
@@ -186,6 +189,7 @@ impl Context {
         }
         Ok(ClientStart {
             verified,
+            verifies: self.verifies_peers(),
             ..ClientStart::new(config, requested)
         })
     }

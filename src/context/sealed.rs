@@ -130,6 +130,10 @@ impl Context {
         self.with_settings(|settings| settings.allow_truncation)
     }
 
+    pub(crate) fn verifies_peers(&self) -> bool {
+        self.with_settings(|settings| settings.check != PeerCheck::Nothing)
+    }
+
     pub(crate) fn checks_names(&self) -> bool {
         self.with_settings(|settings| settings.check == PeerCheck::Full)
     }

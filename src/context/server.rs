@@ -12,7 +12,7 @@ use super::compression::COMPRESSORS;
 use super::hello::{Fit, fit};
 use super::identity::ConfiguredIdentity;
 use super::sessions::{BoundedTickets, Bounds, Kept, SESSIONS, Sessions, SharedTickets};
-use super::settings::{ClientAuth, Settings};
+use super::settings::{ClientAuth, PeerCheck, Settings};
 use super::signing::nothing_to_sign_with;
 use super::store::{SessionStore, Stored};
 use crate::notes::Notes;
@@ -24,10 +24,10 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
         .with_protocol_versions(&settings.versions())
         .map_err(|error| Error::new(Status::Internal, explain::tls(&error)))?;
     let mut policy = [0; 32];
-    let builder = if settings.client_auth == ClientAuth::None {
+    let builder = if settings.client_auth() == ClientAuth::None {
         builder.with_no_client_auth()
     } else {
-        let required = settings.client_auth == ClientAuth::Required;
+        let required = settings.client_auth() == ClientAuth::Required;
         let demands = settings.client_policy()?;
         policy = demands.fingerprint();
         policy[0] ^= u8::from(required);
@@ -72,7 +72,10 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
         config.max_early_data_size = 0;
         return Ok(());
     }
-    let bounds = Bounds(config.time_provider.clone());
+    let bounds = Bounds {
+        clock: config.time_provider.clone(),
+        verifies: settings.check != PeerCheck::Nothing,
+    };
     if let Some(store) = &settings.session_store {
         config.session_storage = stored(settings, store.clone(), policy, bounds)?;
         return Ok(());

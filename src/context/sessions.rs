@@ -80,19 +80,28 @@ impl hkdf::KeyType for Length {
 
 /// What bounds sessions in time: a clock, and what stands in front of each session.
 #[derive(Clone)]
-pub(super) struct Bounds(pub(super) Arc<dyn TimeProvider>);
+pub(super) struct Bounds {
+    pub(super) clock: Arc<dyn TimeProvider>,
+    /// Whether the clients of the sessions are verified: a session is only resumed under the
+    /// policy that it was made under.
+    pub(super) verifies: bool,
+}
 
 /// The times of an [`Authentication`], and whether the master secret is an extended one.
 const BOUNDS: usize = 8 + 8 + 1;
 
 impl Bounds {
     fn now(&self) -> Option<u64> {
-        self.0.current_time().map(|now| now.as_secs())
+        self.clock.current_time().map(|now| now.as_secs())
     }
 
     /// A session with its bounds: those of the session that it continues, where it is
-    /// one that was resumed.
+    /// one that was resumed.  `None` for a client whose verification failed: a session would
+    /// be resumed as if it were verified.
     pub(super) fn bind(&self, session: &[u8]) -> Option<Vec<u8>> {
+        if Notes::is_unverified() {
+            return None;
+        }
         let now = self.now()?;
         let from_now = Authentication {
             at: now,
@@ -122,6 +131,9 @@ impl Bounds {
         }
         Notes::authenticated(Authentication { at, until });
         Notes::set_extended_master_secret(is_extended == [1]);
+        if !self.verifies {
+            Notes::unchecked();
+        }
         Some(session.to_vec())
     }
 }

@@ -100,7 +100,8 @@ pub(crate) struct Settings {
     ciphers: Ciphers,
     pub(crate) prefer_own_ciphers: bool,
     groups: Option<Vec<&'static dyn SupportedKxGroup>>,
-    pub(crate) client_auth: ClientAuth,
+    pub(super) client_auth: ClientAuth,
+    pub(super) allows_unverified_clients: bool,
     pub(crate) omit_authorities: bool,
     pub(crate) check: PeerCheck,
     pub(crate) allow_common_name: bool,
@@ -144,6 +145,7 @@ impl Default for Settings {
             prefer_own_ciphers: false,
             groups: None,
             client_auth: ClientAuth::None,
+            allows_unverified_clients: false,
             omit_authorities: false,
             check: PeerCheck::Full,
             allow_common_name: false,
@@ -437,19 +439,32 @@ impl Settings {
         Ok(self.policy(roots, name))
     }
 
+    /// What a server asks of its clients.
+    pub(crate) fn client_auth(&self) -> ClientAuth {
+        match self.client_auth {
+            ClientAuth::None if self.allows_unverified_clients => ClientAuth::Optional,
+            mode => mode,
+        }
+    }
+
     /// What a server demands of clients that show a certificate.
     pub(crate) fn client_policy(&self) -> Result<Policy> {
-        if self.check == PeerCheck::Nothing {
-            return Ok(self.policy(None, NameCheck::Nothing));
-        }
-        let Some(roots) = &self.roots else {
-            return Err(Error::new(
-                Status::State,
-                "client certificates are asked for, but no root is trusted to have issued them: \
-                 add the CA of the clients to the roots",
-            ));
+        let roots = match (self.check, &self.roots) {
+            (PeerCheck::Nothing, _) => None,
+            (_, Some(roots)) => Some(Arc::new(roots.clone())),
+            (_, None) if self.allows_unverified_clients => Some(Arc::default()),
+            (_, None) => {
+                return Err(Error::new(
+                    Status::State,
+                    "client certificates are asked for, but no root is trusted to have issued \
+                     them: add the CA of the clients to the roots",
+                ));
+            }
         };
-        Ok(self.policy(Some(Arc::new(roots.clone())), NameCheck::Nothing))
+        Ok(Policy {
+            allows_unverified: self.allows_unverified_clients,
+            ..self.policy(roots, NameCheck::Nothing)
+        })
     }
 
     fn policy(&self, roots: Option<Arc<Roots>>, name: NameCheck) -> Policy {
@@ -464,6 +479,7 @@ impl Settings {
             security: self.security,
             strict: self.strict,
             schemes: self.verify_schemes.clone(),
+            allows_unverified: false,
             judge: self.judge.clone(),
         }
     }

@@ -161,4 +161,27 @@ impl Context {
             Ok(())
         })
     }
+
+    /// Has a server ask clients for a certificate and accept one that fails verification.
+    /// Insecure: anybody can be the client, so the program has to decide by
+    /// [`Connection::verify_error`](crate::Connection::verify_error), which has the reason
+    /// (`optional_no_ca` of nginx).
+    ///
+    /// A client without a certificate is accepted, too, unless the mode is
+    /// [`ClientAuth::Required`](crate::ClientAuth::Required).  A certificate that passes is
+    /// verified as ever.  Roots are optional; without any, every certificate fails.  Clients
+    /// may present only certificates of the CAs that the server names:
+    /// [`Self::omit_certificate_authorities`] names none.
+    ///
+    /// The client still proves that it has the private key (RFC 8446, section 4.4.3), which
+    /// takes a kind of key as with [`Self::insecure_no_verify`].  A certificate that cannot
+    /// be read is refused, and so is a client that the callback of [`Self::set_judge`]
+    /// refuses.  The session of a client that fails verification is never resumed, so it
+    /// gets no tickets and sends no early data, and each such client is logged as a warning.
+    pub fn insecure_allow_unverified_clients(&self) -> Result<()> {
+        self.set(|settings| {
+            settings.allows_unverified_clients = true;
+            Ok(())
+        })
+    }
 }

@@ -53,12 +53,17 @@ pub(crate) struct Policy {
     /// How a peer may sign the handshake, best first; `None`: in every way that the
     /// provider verifies.
     pub(crate) schemes: Option<Vec<SignatureScheme>>,
+    /// Whether a peer that fails is accepted all the same, marked as unverified, if it has
+    /// the key of its certificate.  Insecure.
+    pub(crate) allows_unverified: bool,
     /// Has the last word.
     pub(crate) judge: Option<Judge>,
 }
 
 /// Looks at a peer after it was verified, and can refuse it.  What it returns
-/// for one that was refused already does not count.
+/// for one that was refused already does not count, unless the peer is accepted all the
+/// same ([`insecure_allow_unverified_clients`](crate::Context::insecure_allow_unverified_clients)):
+/// then it can still refuse it.
 ///
 /// The peer gets the alert that fits the status (RFC 8446, section 6.2): certificate_expired
 /// for [`Status::CertificateExpired`], certificate_unknown for those without an alert of their
@@ -92,6 +97,23 @@ pub(crate) enum PeerName<'a> {
 pub(super) struct Refusal {
     pub(super) alert: rustls::Error,
     pub(super) reason: Error,
+}
+
+/// How a peer is accepted.
+pub(super) enum Admission {
+    /// By this path, up to the root where it is known.
+    Verified(Vec<Arc<[u8]>>),
+    /// As every peer is: nothing was verified.
+    Unchecked,
+    /// Though it was refused, for this reason.
+    Unverified(Error),
+}
+
+/// Why a peer does not count as verified where nobody is verified.
+pub(crate) fn unchecked() -> Error {
+    let sentence = "the peer's certificate was not verified: this context accepts any \
+                    (insecure_no_verify)";
+    Error::new(Status::Certificate, sentence)
 }
 
 impl From<Finding> for Refusal {
@@ -145,15 +167,29 @@ impl Policy {
             purpose,
             ocsp: None,
         };
-        let path = self.check(&peer, now);
-        parse_all(&path.map_err(|refusal| refusal.reason)?)
+        match self.check(&peer, now).map_err(|refusal| refusal.reason)? {
+            Admission::Verified(path) => parse_all(&path),
+            Admission::Unchecked => Ok(Vec::new()),
+            Admission::Unverified(reason) => Err(reason),
+        }
     }
 
-    pub(super) fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Vec<Arc<[u8]>>, Refusal> {
+    pub(super) fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Admission, Refusal> {
         let path = self.check_trust(peer, now);
         let path = path.and_then(|path| self.check_pins(peer, path));
-        let path = self.ask_judge(peer, path);
-        path.map_err(|refusal| Refusal {
+        let judged = self.ask_judge(peer, &path);
+        let admission = match path {
+            Ok(_) if self.roots.is_none() && self.allows_unverified => {
+                judged.map(|()| Admission::Unverified(unchecked()))
+            }
+            Ok(_) if self.roots.is_none() => judged.map(|()| Admission::Unchecked),
+            Ok(path) => judged.map(|()| Admission::Verified(path)),
+            Err(refusal) if self.allows_unverified => check_usable(peer)
+                .and(judged)
+                .map(|()| Admission::Unverified(refusal.reason)),
+            Err(refusal) => Err(refusal),
+        };
+        admission.map_err(|refusal| Refusal {
             reason: refusal.reason.with_chain(peer.chain()),
             ..refusal
         })
@@ -206,12 +242,12 @@ impl Policy {
     /// Whether a peer may have any key that a handshake can be verified with: it is
     /// unverified, or pinned.
     pub(super) fn accepts_any_key(&self, leaf: &[u8]) -> bool {
-        self.roots.is_none() || self.is_pinned(leaf)
+        self.roots.is_none() || self.allows_unverified || self.is_pinned(leaf)
     }
 
     /// Whether some peer may.
     pub(super) fn may_accept_any_key(&self) -> bool {
-        self.roots.is_none() || !self.pinned.is_empty()
+        self.roots.is_none() || self.allows_unverified || !self.pinned.is_empty()
     }
 
     fn is_pinned(&self, leaf: &[u8]) -> bool {
@@ -285,13 +321,14 @@ impl Policy {
         Err(Refusal { alert, reason })
     }
 
+    /// What the judge makes of the outcome.
     fn ask_judge(
         &self,
         peer: &Peer<'_>,
-        path: Result<Vec<Arc<[u8]>>, Refusal>,
-    ) -> Result<Vec<Arc<[u8]>>, Refusal> {
+        path: &Result<Vec<Arc<[u8]>>, Refusal>,
+    ) -> Result<(), Refusal> {
         let Some(judge) = &self.judge else {
-            return path;
+            return Ok(());
         };
         let chain = peer.chain();
         let accepted = path
@@ -306,9 +343,7 @@ impl Policy {
             ocsp: peer.ocsp,
             outcome,
         };
-        let judged = Notes::aside(|| judge(&verdict));
-        let path = path?;
-        judged.map(|()| path).map_err(|reason| Refusal {
+        Notes::aside(|| judge(&verdict)).map_err(|reason| Refusal {
             alert: alert_for(reason.status()),
             reason,
         })
@@ -332,6 +367,7 @@ impl Policy {
             u8::from(self.crls.rules().allow_unknown),
             u8::from(self.crls.rules().always),
             u8::from(self.strict),
+            u8::from(self.allows_unverified),
         ]);
         add(&self.max_depth.map_or(-1, i64::from).to_be_bytes());
         add(&self.security.to_be_bytes());
@@ -376,6 +412,13 @@ fn read<'a>(der: &'a CertificateDer<'_>) -> Result<Outline<'a>, Finding> {
     };
     Certificate::from_der(der.to_vec()).map_err(|error| unreadable(&error.to_string()))?;
     Outline::from_der(der).map_err(|_| unreadable("its version, a time or its key is malformed"))
+}
+
+/// Checks that an unverified peer can at least prove that it has the key of its
+/// certificate.
+fn check_usable(peer: &Peer<'_>) -> Result<(), Refusal> {
+    let leaf = read(peer.leaf)?;
+    Ok(keys::check_any_leaf(&leaf)?)
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::any_key;
 use super::handshake;
-use super::policy::{Peer, PeerName, Policy};
+use super::policy::{Admission, Peer, PeerName, Policy};
 use super::purpose::KeyPurpose;
 use crate::notes::{Authentication, Notes};
 use crate::pki::Outline;
@@ -62,15 +62,15 @@ impl Verifier {
     /// Checks a peer and notes the outcome.
     fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
         match self.policy.check(peer, now) {
-            Ok(path) => {
-                Notes::path(path);
-                Ok(())
-            }
+            Ok(Admission::Verified(path)) => Notes::path(path),
+            Ok(Admission::Unchecked) => Notes::unchecked(),
+            Ok(Admission::Unverified(reason)) => Notes::unverified(reason),
             Err(refusal) => {
                 Notes::refusal(refusal.reason);
-                Err(refusal.alert)
+                return Err(refusal.alert);
             }
         }
+        Ok(())
     }
 
     /// Checks that a peer has the key of its certificate.

@@ -61,6 +61,7 @@ done <<-LIST
 	transports
 	callbacks
 	features
+	unverified
 	sessions
 	threads
 	volume 20

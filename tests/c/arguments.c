@@ -37,6 +37,7 @@ static void null_is_refused_everywhere(void)
 	CHECK(tlsmith_ctx_insecure_no_name(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_insecure_no_verify(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_ctx_insecure_allow_truncation(NULL) == TLSMITH_ERR_ARG);
+	CHECK(tlsmith_ctx_insecure_allow_unverified_clients(NULL) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_conn_set_timeout(NULL, 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_conn_set_handshake_timeout(NULL, 1) == TLSMITH_ERR_ARG);
 	CHECK(tlsmith_connect(NULL, "a", "1") == TLSMITH_ERR_ARG);
@@ -67,6 +68,8 @@ static void null_is_refused_everywhere(void)
 	CHECK(strcmp(tlsmith_conn_server_name(NULL), "") == 0);
 	CHECK(tlsmith_conn_peer_cert(NULL, 0) == NULL);
 	CHECK(tlsmith_conn_verified_cert(NULL, 0) == NULL);
+	CHECK(tlsmith_conn_verify_status(NULL) == TLSMITH_ERR_ARG);
+	CHECK(strcmp(tlsmith_conn_verify_error(NULL), "conn is NULL") == 0);
 	CHECK(strcmp(tlsmith_cert_subject(NULL), "") == 0);
 	CHECK(strcmp(tlsmith_cert_issuer(NULL), "") == 0);
 	CHECK(tlsmith_cert_name(NULL, 0, NULL) == NULL);

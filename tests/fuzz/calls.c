@@ -194,7 +194,7 @@ static void set_context(tlsmith_ctx *ctx)
 	size_t len;
 	void *data;
 
-	switch (byte() % 28) {
+	switch (byte() % 29) {
 	case 0: check_status(tlsmith_ctx_use(ctx, ANY(identities))); break;
 	case 1: check_status(tlsmith_ctx_use(ctx, site)); break;
 	case 2: check_status(tlsmith_ctx_set_alpn(ctx, text())); break;
@@ -234,6 +234,7 @@ static void set_context(tlsmith_ctx *ctx)
 		check_status(tlsmith_ctx_add_roots_mem(ctx, data, len));
 		free(data);
 		break;
+	case 27: check_status(tlsmith_ctx_insecure_allow_unverified_clients(ctx)); break;
 	default: check_text(tlsmith_ctx_error(ctx)); break;
 	}
 }
@@ -314,6 +315,9 @@ static void ask(tlsmith_conn *conn)
 	check_status(tlsmith_conn_export(conn, text(), NULL, 0, secret, byte() % sizeof secret));
 	read_certificate(tlsmith_conn_peer_cert(conn, byte()));
 	read_certificate(tlsmith_conn_verified_cert(conn, byte()));
+	check_status(tlsmith_conn_verify_status(conn));
+	if (tlsmith_conn_verify_status(conn) != 0)
+		check_text(tlsmith_conn_verify_error(conn));
 	(void)tlsmith_conn_resumed(conn);
 	(void)tlsmith_conn_events(conn);
 	(void)tlsmith_conn_pending(conn);

@@ -294,6 +294,61 @@ fn client_certificates_pass_both_ways() {
 }
 
 #[test]
+fn s_client_with_a_certificate_of_an_unknown_ca_is_accepted_unverified() {
+    let other = tlsmith::gen_ca(&CertOptions {
+        common_name: Some("Elsewhere CA".to_owned()),
+        ..CertOptions::default()
+    })
+    .unwrap();
+    let mallory = names(&["mallory@example.org"]);
+    let mallory = tlsmith::issue_cert(&other, &mallory, &CertOptions::default()).unwrap();
+    let files = Files::of(localhost());
+    mallory
+        .save(Some(&files.path("user.pem")), Some(&files.path("user.key")))
+        .unwrap();
+    let server = server_context(localhost());
+    server.add_root(ca().certificate()).unwrap();
+    server.insecure_allow_unverified_clients().unwrap();
+    for (_, flag) in VERSIONS {
+        let session = files.path("session").display().to_string();
+        let identity = ["-cert", "user.pem", "-key", "user.key", flag];
+        let arguments = [&identity[..], &["-sess_out", &session]].concat();
+        let (words, ()) = s_client_at(&server, &files, &arguments, |connection, _, _| {
+            connection.handshake().unwrap();
+            connection.write(b"hello\n").unwrap();
+            let error = connection.verify_error().unwrap();
+            assert_eq!(error.status(), Status::CertificateUnknownIssuer, "{error}");
+            assert!(
+                error.to_string().contains("CN=mallory@example.org"),
+                "{error}"
+            );
+            assert_eq!(connection.peer_chain()[0], mallory.chain()[0]);
+            assert!(connection.verified_chain().is_empty());
+        });
+        assert!(words.contains("Verify return code: 0 (ok)"), "{words}");
+        assert!(!words.contains("TLS session ticket:"), "{words}");
+        // What it saved in TLS 1.2, where the server had named a session before, is none.
+        let arguments = [&identity[..], &["-sess_in", &session]].concat();
+        if files.path("session").exists() {
+            s_client_at(&server, &files, &arguments, |connection, _, _| {
+                connection.handshake().unwrap();
+                assert!(!connection.agreed().unwrap().resumed);
+                assert_eq!(
+                    connection.verify_status(),
+                    Some(Status::CertificateUnknownIssuer)
+                );
+            });
+            std::fs::remove_file(&session).unwrap();
+        }
+    }
+    // Without a certificate it is accepted, too.
+    s_client_at(&server, &files, &[], |connection, _, _| {
+        connection.handshake().unwrap();
+        assert_eq!(connection.verify_status(), Some(Status::CertificateMissing));
+    });
+}
+
+#[test]
 fn alpn_is_agreed_with_openssl() {
     let files = Files::of(localhost());
     let (_peer, port) = s_server_of(&files, &["-alpn", "h2,http/1.1"]);

@@ -231,6 +231,7 @@ def calls(ca, identity):
         "identity": (5,),
         "client_auth": (5,),
         "omit_certificate_authorities": (1,),
+        "insecure_allow_unverified_clients": (1,),
         "ignore_unknown_alpn": (1,),
         "prefer_own_ciphers": (1,),
         "match_issuer": (1,),

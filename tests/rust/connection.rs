@@ -59,3 +59,5 @@ mod timeouts;
 mod transports;
 #[path = "connection/trust.rs"]
 mod trust;
+#[path = "connection/unverified.rs"]
+mod unverified;

@@ -140,15 +140,14 @@ pub extern "C" fn tlsmith_cert_name_constraints(cert: *const tlsmith_cert) -> *c
     })
 }
 
-/// What its key may be used for, separated by commas, such as "digitalSignature,keyEncipherment";
-/// "" where that is not limited.
+/// What its key may be used for, comma-separated, such as "digitalSignature,keyEncipherment"; ""
+/// where that is not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_key_usage(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| certificate.key_usage().join(","))
 }
 
-/// What it may be used for, separated by commas, such as "serverAuth,clientAuth"; "" where that is
-/// not limited.
+/// What it may be used for, comma-separated, such as "serverAuth,clientAuth"; "" if not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_extended_key_usage(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| {

@@ -46,8 +46,7 @@ pub extern "C" fn tlsmith_gen_csr(
     })
 }
 
-/// Load a request from a file, PEM or DER.  Its own signature is checked: TLSMITH_ERR_PARSE where
-/// it is wrong.
+/// Load a request from a file, PEM or DER.  TLSMITH_ERR_PARSE if its own signature is wrong.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_load(file: *const c_char) -> *mut tlsmith_csr {

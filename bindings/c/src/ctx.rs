@@ -102,8 +102,7 @@ pub extern "C" fn tlsmith_ctx_add_system_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_system_roots)
 }
 
-/// Trust Mozilla's roots, as compiled into this library, instead of the system's: for systems that
-/// have none.
+/// Trust Mozilla's roots, compiled into this library, instead of the system's: for systems without.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_bundled_roots)
@@ -148,9 +147,8 @@ pub extern "C" fn tlsmith_ctx_trust_certificate(
     })
 }
 
-/// Allow at most `count` CAs between a peer's certificate and its root; 0 requires the root to have
-/// issued it.  By default path building stops after 6.  TLSMITH_ERR_CERT_PATH_TOO_LONG for a longer
-/// path (RFC 5280, section 6.1).
+/// Allow at most `count` CAs between a peer's certificate and its root; 0: the root issued it.  By
+/// default path building stops after 6.  TLSMITH_ERR_CERT_PATH_TOO_LONG (RFC 5280, section 6.1).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int) -> c_int {
     set(ctx, |context| {
@@ -191,7 +189,7 @@ pub extern "C" fn tlsmith_ctx_add_pin(ctx: *mut tlsmith_ctx, sha256: *const c_ch
 }
 
 /// Present this identity to peers.  A server with several picks by SNI; the first one is the
-/// default.  TLSMITH_ERR_STATE for one without a private key.
+/// default.  TLSMITH_ERR_STATE without a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_use(ctx: *mut tlsmith_ctx, id: *const tlsmith_identity) -> c_int {
     set(ctx, |context| {
@@ -257,16 +255,14 @@ fn version(number: c_int) -> Result<Version> {
     })
 }
 
-/// Where a certificate has no subjectAltName, or an empty one, accept its only common name as a DNS
-/// name, if every name constraint of its path permits that.  Never for an address (RFC 9525,
-/// section 1.4).
+/// If a certificate has no or an empty subjectAltName, accept its only common name as a DNS name,
+/// never as an address, if every name constraint of its path permits it (RFC 9525, section 1.4).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_allow_common_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::allow_common_name)
 }
 
-/// Check the chain but not the name.  Insecure: anybody with any trusted certificate can be the
-/// server.
+/// Check the chain, not the name.  Insecure: anybody with a trusted certificate can be the server.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_no_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_name)
@@ -278,6 +274,17 @@ pub extern "C" fn tlsmith_ctx_insecure_no_name(ctx: *mut tlsmith_ctx) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_no_verify(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_verify)
+}
+
+/// Have a server ask clients for a certificate and accept one that fails verification, like nginx'
+/// optional_no_ca.  Insecure: the program must decide by tlsmith_conn_verify_status().  Without a
+/// certificate a client is refused only by TLSMITH_CLIENT_AUTH_REQUIRED.  Roots are optional.
+/// Clients still prove that they have the private key, as with tlsmith_ctx_insecure_no_verify();
+/// unreadable certificates, and those that a verify callback refuses, are refused.  What fails is
+/// logged as a warning and gets no session to resume, hence no early data.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_ctx_insecure_allow_unverified_clients(ctx: *mut tlsmith_ctx) -> c_int {
+    set(ctx, Context::insecure_allow_unverified_clients)
 }
 
 /// Read TCP closed without close_notify as the end.  Insecure: an attacker can cut the data short.

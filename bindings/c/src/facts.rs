@@ -45,8 +45,7 @@ pub extern "C" fn tlsmith_conn_alpn(conn: *const tlsmith_conn) -> *const c_char 
     text(conn, |conn| conn.connection()?.agreed()?.alpn.as_deref())
 }
 
-/// The scheme that the peer signed the handshake with, such as "ecdsa_secp256r1_sha256", or ""
-/// where it did not.
+/// The scheme that the peer signed the handshake with, such as "ed25519"; "" if it did not sign.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_signature(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| {
@@ -151,8 +150,7 @@ pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> tlsmith_ech {
 /// Returns NULL unless tlsmith_conn_ech() is TLSMITH_ECH_REJECTED.  If it is and this is NULL, the
 /// server has disabled ECH: the next attempt has to do without, which reveals the server's name.
 /// The server has proved by its certificate that it has the public name of the rejected list,
-/// unless the context verifies nothing.  The bytes belong to the connection and stay valid until it
-/// is freed.
+/// unless the context verifies nothing.  The connection owns the bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_ech_retry_configs(
     conn: *const tlsmith_conn,
@@ -260,7 +258,7 @@ fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
 
 /// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
 /// before the handshake is complete, except in a verify callback.  Also those of a peer that was
-/// refused: unverified, they tell why and prove nothing.
+/// refused, or accepted unverified: these prove nothing (tlsmith_conn_verify_status()).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_cert(
     conn: *const tlsmith_conn,
@@ -278,17 +276,15 @@ pub extern "C" fn tlsmith_conn_peer_cert(
     })
 }
 
-/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), also if there
-/// was none to present.  False on a server, before the handshake is complete, and in a resumed
-/// session.
+/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), even if there
+/// was none to present.  False on a server, before the handshake is complete, and if resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_certificate_requested(conn: *const tlsmith_conn) -> bool {
     let conn = edge::borrow(conn).and_then(tlsmith_conn::connection);
     conn.is_some_and(|connection| connection.certificate_requested())
 }
 
-/// Certificate `index` of the path that was accepted, up to the root; NULL past its end, or where
-/// nothing was verified.
+/// Certificate `index` of the accepted path, up to the root; NULL past its end or if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_verified_cert(
     conn: *const tlsmith_conn,
@@ -303,6 +299,34 @@ pub extern "C" fn tlsmith_conn_verified_cert(
             .get(index)
             .map(ptr::from_ref)
     })
+}
+
+fn verify_error(conn: *const tlsmith_conn) -> Option<Error> {
+    let found = edge::guard(|| {
+        let connection = edge::need(conn, "conn")?.need_connection()?;
+        Ok(connection.verify_error())
+    });
+    // Whoever cannot be asked is not verified.
+    found.unwrap_or_else(Some)
+}
+
+/// Returns 0 only if the peer's certificate is verified, also in a resumed session; otherwise the
+/// code of tlsmith_conn_verify_error(): TLSMITH_ERR_CERT_MISSING without a certificate, _CERT if
+/// the context verifies nothing, _STATE before the handshake is complete, or why that failed.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_verify_status(conn: *const tlsmith_conn) -> c_int {
+    verify_error(conn).map_or(0, |error| error.status().code())
+}
+
+/// Returns why the peer is not verified; NULL if it is.  This is what its verification failed with,
+/// where tlsmith_ctx_insecure_allow_unverified_clients() accepted it.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const c_char {
+    match (verify_error(conn), edge::borrow(conn)) {
+        (None, _) => ptr::null(),
+        (Some(error), Some(conn)) => conn.keep(&error.to_string()),
+        (Some(_), None) => c"conn is NULL".as_ptr(),
+    }
 }
 
 /// The OCSP response that the server stapled (DER, RFC 6960), with the count of bytes in `len`,

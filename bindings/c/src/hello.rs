@@ -97,8 +97,7 @@ fn ask(callback: &Callback<HelloFn>, hello: &ClientHello) -> Result<Selection> {
 /// as often as it is called.  Then say what answers it, as in a tlsmith_hello_fn, and go on with
 /// tlsmith_handshake(), or refuse the client with tlsmith_conn_refuse().  Any thread may do so, at
 /// any later time within the handshake's time limit.  The callback of the context is not called.
-/// Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and after the ClientHello
-/// was answered.
+/// Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and once it is answered.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {

@@ -15,9 +15,10 @@ use crate::edge::{self, Callback, ClockFn, KeylogFn, VerifyFn};
 /// Looks at a peer after its certificate passed (`status` 0) or failed (`status` is the code,
 /// tlsmith_conn_error() the reason).  Return 0 to accept what passed, or a negative tlsmith_status
 /// to refuse it with; any other value refuses it with TLSMITH_ERR_CERT_REFUSED.  What failed stays
-/// refused.  `conn` is for tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(),
-/// tlsmith_conn_peer_ocsp(), tlsmith_conn_server_name(), tlsmith_conn_userdata() and
-/// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
+/// refused, unless tlsmith_ctx_insecure_allow_unverified_clients() accepts it and this returns 0.
+/// `conn` is for tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(), tlsmith_conn_peer_ocsp(),
+/// tlsmith_conn_server_name(), tlsmith_conn_userdata() and tlsmith_conn_error(); it is NULL for
+/// tlsmith_ctx_verify().
 ///
 /// The peer gets the alert that fits the code (RFC 8446, section 6.2), such as certificate_expired,
 /// and access_denied for a code that is not about certificates.

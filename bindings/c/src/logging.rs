@@ -53,8 +53,7 @@ impl Log for Bridge {
 
 /// Give the messages of the library to `log`, for the whole process: those up to `level`, 1 to 5.
 /// 0 or a NULL `log` ends that, and when this call returns `log` is not running any more.  They are
-/// for people and may change: no program should depend on one.  TLSMITH_ERR_STATE from inside
-/// `log`.
+/// for people and may change: depend on none.  TLSMITH_ERR_STATE from inside `log`.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_set_log(
     level: c_int,

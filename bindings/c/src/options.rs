@@ -8,8 +8,7 @@ use tlsmith::{CertOptions, Error, OwnExtension, Result, Status, Usage};
 
 use crate::edge;
 
-/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a field left at zero takes its
-/// default.
+/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a zero field takes its default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tlsmith_cert_options {

@@ -64,8 +64,7 @@ pub extern "C" fn tlsmith_conn_set_alpn(
     })
 }
 
-/// Present this identity in place of the context's.  TLSMITH_ERR_STATE for one without a private
-/// key.
+/// Present this identity in place of the context's.  TLSMITH_ERR_STATE without a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_identity(
     conn: *mut tlsmith_conn,
@@ -98,8 +97,7 @@ pub extern "C" fn tlsmith_conn_set_userdata(conn: *mut tlsmith_conn, userdata: *
     }
 }
 
-/// Returns the pointer that tlsmith_conn_set_userdata() kept, NULL by default.  Every callback may
-/// call it.
+/// Returns the pointer of tlsmith_conn_set_userdata(), NULL by default.  Any callback may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_userdata(conn: *const tlsmith_conn) -> *mut c_void {
     edge::borrow(conn).map_or(std::ptr::null_mut(), tlsmith_conn::userdata)

@@ -52,8 +52,7 @@ pub extern "C" fn tlsmith_accept_fd(conn: *mut tlsmith_conn, fd: c_int) -> c_int
 }
 
 /// Be a client over two descriptors, one to read from and one to write to: pipes, a terminal,
-/// standard input and output.  The caller keeps them open for as long as the connection lives, and
-/// closes them.
+/// standard I/O.  The caller keeps them open while the connection lives, and closes them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_fds(
     conn: *mut tlsmith_conn,
@@ -113,8 +112,7 @@ pub extern "C" fn tlsmith_accept_io(
     }))
 }
 
-/// Be a client over memory: the caller moves the bytes with tlsmith_feed() and tlsmith_drain(), and
-/// no call waits.
+/// Be a client over memory: tlsmith_feed() and tlsmith_drain() move the bytes, and no call waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_mem(
     conn: *mut tlsmith_conn,
@@ -157,7 +155,7 @@ pub extern "C" fn tlsmith_drain(conn: *mut tlsmith_conn, buf: *mut c_void, len: 
 
 /// Over memory: borrow the next pending output without copying: returns its length and stores its
 /// address in `*data` (NULL if 0).  The bytes count as drained, and stay valid until the next call
-/// of this function or until the connection is freed.  A length below 65536 means nothing else is
+/// of this function or the end of the connection.  A length below 65536 means nothing else is
 /// pending.
 #[must_use]
 #[unsafe(no_mangle)]

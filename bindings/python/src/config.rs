@@ -72,6 +72,7 @@ struct Settings {
     match_issuer: bool,
     client_auth: String,
     omit_certificate_authorities: bool,
+    insecure_allow_unverified_clients: bool,
     on_hello: Option<Py<PyAny>>,
     require_known_name: bool,
     ech: Option<Ech>,
@@ -249,6 +250,9 @@ impl Settings {
         context.set_client_auth(client_auth(&self.client_auth)?)?;
         if self.omit_certificate_authorities {
             context.omit_certificate_authorities()?;
+        }
+        if self.insecure_allow_unverified_clients {
+            context.insecure_allow_unverified_clients()?;
         }
         if self.require_known_name {
             context.require_known_name()?;

@@ -69,7 +69,7 @@ fn resolver_code(sentence: &str) -> Option<i32> {
 }
 
 /// The name of the exception, and the stable code that it carries.
-fn code(error: &Error) -> (&'static str, String) {
+pub(crate) fn code(error: &Error) -> (&'static str, String) {
     let (kind, code) = match error.status() {
         Status::WantRead => ("WantRead", "want_read"),
         Status::WantWrite => ("WantWrite", "want_write"),

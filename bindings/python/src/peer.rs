@@ -18,7 +18,7 @@ use tlsmith::{
 use crate::buffer::Buffer;
 use crate::cert::Certificate;
 use crate::config::{Context, version_name};
-use crate::errors::to_python;
+use crate::errors::{code, to_python};
 use crate::hooks;
 use crate::options::Options;
 use crate::values;
@@ -407,6 +407,21 @@ impl Peer {
     fn verified_chain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let chain = self.run(py, |connection| Ok(connection.verified_chain().to_vec()))?;
         PyTuple::new(py, chain.into_iter().map(Certificate).collect::<Vec<_>>())
+    }
+
+    /// Why the peer is not verified, as the exception that would refuse it; None if it is.
+    #[getter]
+    fn verify_error(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let error = self.run(py, |connection| Ok(connection.verify_error()))?;
+        let exception = |error: Error| to_python(py, &error, None).into_value(py).into_any();
+        Ok(error.map(exception))
+    }
+
+    /// The code of that; None if the peer is verified.
+    #[getter]
+    fn verify_status(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let error = self.run(py, |connection| Ok(connection.verify_error()))?;
+        Ok(error.map(|error| code(&error).1))
     }
 
     /// The OCSP response that the server stapled, in DER (RFC 6960), or None.

@@ -50,7 +50,7 @@ class Facts:
 
     server_side: bool
     _verifies: bool
-    """Whether the peer's certificate was verified, if there is one."""
+    """Whether the peer's certificate is to be verified, if there is one."""
 
     if TYPE_CHECKING:
 
@@ -67,6 +67,8 @@ class Facts:
         def peer_chain(self) -> tuple[_tlsmith.Certificate, ...]: ...
         @property
         def verified_chain(self) -> tuple[_tlsmith.Certificate, ...]: ...
+        @property
+        def verify_status(self) -> str | None: ...
         @property
         def resumed(self) -> bool | None: ...
         def export(self, label: str, length: int, context: bytes | None = None) -> bytes: ...
@@ -114,7 +116,7 @@ class Facts:
             return None
         if binary_form:
             return certificate.der
-        if not self._verifies:
+        if not self._verifies or self.verify_status is not None:
             return {}
         return certificate.as_dict()
 
@@ -171,6 +173,10 @@ class View(Facts):
     @property
     def verified_chain(self) -> tuple[_tlsmith.Certificate, ...]:
         return self._connection.verified_chain
+
+    @property
+    def verify_status(self) -> str | None:
+        return self._connection.verify_status
 
     @property
     def resumed(self) -> bool | None:

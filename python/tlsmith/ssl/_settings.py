@@ -134,7 +134,12 @@ _SWITCHED = (
     "keylog",
 )
 _STRICTER_IF_TRUE = ("verify", "check_hostname", "crls_always", "strict", "require_known_name")
-_STRICTER_IF_FALSE = ("allow_common_name", "crls_leaf_only", "crls_allow_unknown")
+_STRICTER_IF_FALSE = (
+    "allow_common_name",
+    "crls_leaf_only",
+    "crls_allow_unknown",
+    "insecure_allow_unverified_clients",
+)
 
 
 def _with_suites(allowed: tuple[str, str], suites: list[str] | None) -> tuple[str, str]:
@@ -325,4 +330,7 @@ def _merged(settings: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
         leaf_only = extra.get("crls_leaf_only", True) or not extra.get("crls")
         merged["crls_leaf_only"] = settings["crls_leaf_only"] and leaf_only
         merged["crls_allow_unknown"] = False
+    if merged["client_auth"] == "none":
+        # verify_mode was changed since: no certificate is asked for.
+        merged["insecure_allow_unverified_clients"] = False
     return merged

@@ -180,6 +180,13 @@ fn insecure() -> Context {
     context
 }
 
+/// A server that accepts unverified clients.
+fn lenient() -> Context {
+    let context = client_context();
+    context.insecure_allow_unverified_clients().unwrap();
+    context
+}
+
 fn pinned(der: &[u8]) -> Context {
     let context = Context::new();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
@@ -191,7 +198,7 @@ fn pinned(der: &[u8]) -> Context {
 }
 
 /// In each of the ways in which a peer may be accepted.
-fn contexts(der: &[u8]) -> [(&'static str, Context); 3] {
+fn contexts(der: &[u8]) -> [(&'static str, Context); 4] {
     let verified = client_context();
     if let Ok(certificate) = Certificate::from_der(der.to_vec()) {
         verified.add_root(&certificate).unwrap();
@@ -199,6 +206,7 @@ fn contexts(der: &[u8]) -> [(&'static str, Context); 3] {
     [
         ("verified", verified),
         ("insecure", insecure()),
+        ("lenient", lenient()),
         ("pinned", pinned(der)),
     ]
 }
@@ -379,6 +387,8 @@ fn a_key_that_no_handshake_can_be_verified_with_is_called_so_unverified() {
                 let part = "a key of a kind that no handshake can be verified with here (ECDSA on";
                 assert_about_key(&error, Status::CertificateUnsupportedKey, part);
             }
+            let error = accept(lenient(), &peer, version).unwrap_err();
+            assert_about_key(&error, Status::CertificateUnsupportedKey, "no handshake");
         }
     }
 }
@@ -420,6 +430,8 @@ fn a_signature_of_another_key_is_refused_in_every_mode() {
             let part = "did not sign the handshake with the private key of its certificate";
             assert!(error.to_string().contains(part), "{error}");
         }
+        let error = accept(lenient(), &peer, Version::Tls13).unwrap_err();
+        assert_eq!(error.status(), Status::CertificateBadSignature, "{error}");
     }
 }
 
@@ -453,6 +465,10 @@ fn every_scheme_of_a_weak_rsa_key_is_verified_where_nothing_else_is() {
             assert_eq!(ours.peer_chain()[0].der(), peer.der, "{scheme:?}");
             let ours = accept(pinned(&peer.der), &peer, version).unwrap();
             assert_eq!(ours.peer_chain()[0].der(), peer.der, "{scheme:?}");
+            assert_eq!(ours.verify_status(), None);
+            let ours = accept(lenient(), &peer, version).unwrap();
+            assert_eq!(ours.peer_chain()[0].der(), peer.der, "{scheme:?}");
+            assert!(ours.verify_status().is_some());
         }
     }
 }
