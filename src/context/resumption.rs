@@ -135,6 +135,12 @@ impl Session {
             .unwrap_or(0)
     }
 
+    /// For how many seconds the latest ticket is good, from when it came (RFC 8446, section
+    /// 4.6.1); 0 if all are used, and where the server keeps the session itself (TLS 1.2).
+    pub fn lifetime(&self) -> u32 {
+        self.lifetimes().last().copied().unwrap_or(0)
+    }
+
     /// Where a connection of this context finds what it can resume, which has to be the
     /// session's: only its connections share the verifier that rustls asks for.
     pub(super) fn store(&self, context: &Context) -> Result<Arc<Kept>> {
