@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ._options import Clock, KeyLog
     from ._plain import Address
     from ._session_store import SessionStore
+    from ._tlsmith import Session
     from ._trust import Trusted
     from ._tuples import ClientHello
     from .ssl._context import SSLContext
@@ -142,7 +143,7 @@ class Client(_Config):
         strict: bool = False,
         ech: bytes | Literal["grease"] | None = None,
         resume: bool | int = True,
-        on_session: Callable[[_tlsmith.Session], object] | None = None,
+        on_session: Callable[[Session], object] | None = None,
         early_data: bool = False,
         keylog: KeyLog | None = None,
         now: Clock | None = None,
@@ -179,7 +180,7 @@ class Client(_Config):
         sni: str | Literal[False] | None = None,
         alpn: Sequence[str] | None = None,
         identity: Identity | None = None,
-        session: _tlsmith.Session | None = None,
+        session: Session | None = None,
         timeout: float | None = 30.0,
         early_data: ReadableBuffer | None = None,
     ) -> Socket:
@@ -242,7 +243,7 @@ class Client(_Config):
         sni: str | Literal[False] | None = None,
         alpn: Sequence[str] | None = None,
         identity: Identity | None = None,
-        session: _tlsmith.Session | None = None,
+        session: Session | None = None,
         handshake: bool = True,
         received: ReadableBuffer = b"",
     ) -> Socket:
@@ -264,7 +265,7 @@ class Client(_Config):
         sni: str | Literal[False] | None = None,
         alpn: Sequence[str] | None = None,
         identity: Identity | None = None,
-        session: _tlsmith.Session | None = None,
+        session: Session | None = None,
     ) -> Connection:
         """Be a client without I/O.  `sni`, `alpn`, `identity` and `session` are for this
         connection, as in connect()."""

@@ -72,7 +72,9 @@ def functions(store: SessionStore) -> Functions:
     def take(id: bytes) -> bytes | None:
         try:
             value = store.take(id)
-            return None if value is None else octets("what take() of a session store returns", value)
+            return (
+                None if value is None else octets("what take() of a session store returns", value)
+            )
         except BaseException as error:
             _failed("take", error)
             return None

@@ -98,7 +98,7 @@ class _Peer(_tlsmith.Peer):
         1.3 before something was read, since tickets come after the handshake, and where
         Client(resume=False) has no on_session.
         """
-        return self._session()
+        return self._get_session()
 
     def channel_binding(
         self, kind: Literal["tls-exporter", "tls-server-end-point"] = "tls-exporter"

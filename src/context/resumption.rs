@@ -24,8 +24,8 @@ const TICKETS: usize = 8;
 /// What a client can resume a connection with, kept by the application and not by
 /// the context.
 ///
-/// Connections that are made in it with [`Connection::client_in`] put here what
-/// the server gives them, and are resumed with what is here.  A new one has
+/// Connections that have it in their options ([`ConnectionOptions::set_session`]) put here
+/// what the server gives them, and are resumed with what is here.  A new one has
 /// nothing yet.  It is for one server: what another one gives takes the place of
 /// what is here.
 ///
@@ -36,7 +36,7 @@ const TICKETS: usize = 8;
 ///
 /// Cloning gives another reference to the same session.
 ///
-/// [`Connection::client_in`]: crate::Connection::client_in
+/// [`ConnectionOptions::set_session`]: super::ConnectionOptions::set_session
 #[derive(Clone)]
 pub struct Session {
     context: Context,

@@ -461,7 +461,7 @@ impl Peer {
     }
 
     /// What the server gave this client so far to resume with, or None.
-    fn _session(&self, py: Python<'_>) -> PyResult<Option<Session>> {
+    fn _get_session(&self, py: Python<'_>) -> PyResult<Option<Session>> {
         let session = self.run(py, |connection| Ok(connection.session()))?;
         Ok(session.map(|core| Session::new(core, self.context.clone_ref(py))))
     }
