@@ -13,6 +13,7 @@ try:
         CRL,
         Certificate,
         Key,
+        Session,
         __version__,
         build_info,
         cipher_names,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from . import ssl as ssl
     from . import testing as testing
     from ._inspect import inspect
+    from ._session_store import SessionStore
     from ._tuples import ClientHello, Files, Info, Selection
 
 __all__ = [
@@ -86,6 +88,8 @@ __all__ = [
     "Pin",
     "Selection",
     "Server",
+    "Session",
+    "SessionStore",
     "Socket",
     "TimedOut",
     "TruncatedError",
@@ -114,6 +118,7 @@ _PARTS = {
     "Files": "_tuples",
     "Info": "_tuples",
     "Selection": "_tuples",
+    "SessionStore": "_session_store",
     "inspect": "_inspect",
 }
 _MODULES = ("aio", "ssl", "testing")

@@ -220,12 +220,16 @@ class CA(Identity):
         *,
         key: str | _tlsmith.Key = "ecdsa-p256",
         valid: When | None = None,
-        path_len: int | None = 0,
+        path_len: int | None = None,
         permit: Sequence[str] = (),
         exclude: Sequence[str] = (),
         outlive_ca: bool = False,
     ) -> CA:
-        """Issue a CA below this one.  What it issues carries it in the chain."""
+        """Issue a CA below this one.  What it issues carries it in the chain.
+
+        path_len  how many CAs may stand below it; None: none, as 0, since a CA that is
+                  issued vouches for more CAs only where that was asked for
+        """
         optional_text("name", name)
         asked = options(
             key,

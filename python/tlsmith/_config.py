@@ -14,7 +14,7 @@ from ._hello import alert_number, selection
 from ._listener import Listener
 from ._options import depth
 from ._plain import bind, check_address, dial_unix, handshake_limit, host_and_port
-from ._settings import ech_mode, for_both, key_pin, native, own
+from ._settings import ech_mode, for_both, kept_in, key_pin, native, own
 from ._socket import Connection, Socket
 from ._trust import Pin, Trust, warn
 from ._wrap import begin, wrap
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ._keywords import ClientArguments, ServerArguments
     from ._options import Clock, KeyLog
     from ._plain import Address
+    from ._session_store import SessionStore
+    from ._tlsmith import Session
     from ._trust import Trusted
     from ._tuples import ClientHello
     from .ssl._context import SSLContext
@@ -101,6 +103,12 @@ class Client(_Config):
                     code "handshake.ech_rejected", whose `ech_retry_configs` is the
                     list for the next attempt
     resume          whether to resume sessions, or how many to keep; True keeps 256
+    on_session      a function that gets each Session that a server gives a connection of
+                    this client, once for each ticket, in the call that received it: the
+                    handshake (TLS 1.2), or what reads after it (TLS 1.3).  What it raises
+                    goes to sys.unraisablehook(), since that call has its own result.  The
+                    client resumes sessions all the same; with resume=False, only those
+                    that connect(session=) is given.  Not for ssl_context()
     early_data      whether connect(early_data=) may go out with the ClientHello
     keylog          a file (mode 0600) that the secrets of connections are
                     appended to, in the NSS format, or a function for each line
@@ -135,6 +143,7 @@ class Client(_Config):
         strict: bool = False,
         ech: bytes | Literal["grease"] | None = None,
         resume: bool | int = True,
+        on_session: Callable[[Session], object] | None = None,
         early_data: bool = False,
         keylog: KeyLog | None = None,
         now: Clock | None = None,
@@ -142,6 +151,8 @@ class Client(_Config):
         arguments = {name: value for name, value in locals().items() if name != "self"}
         # Files are read once, also for replace() and in another process.
         arguments["trust"] = whom = Trust._of(trust)
+        if on_session is not None and not callable(on_session):
+            raise TypeError(f"on_session is a function, not {type(on_session).__name__}")
         if whom._insecure or not flag("check_hostname", check_hostname):
             warn("no certificate is checked" if whom._insecure else "no name is checked", 3)
         settings = {
@@ -152,6 +163,7 @@ class Client(_Config):
             "pins": [key_pin(pin) for pin in listed("pins", pins)],
             "max_depth": depth(max_depth),
             "ech": ech_mode(ech),
+            "on_session": on_session,
             "early_data": int(flag("early_data", early_data)),
         }
         self._build(arguments, settings)
@@ -168,6 +180,7 @@ class Client(_Config):
         sni: str | Literal[False] | None = None,
         alpn: Sequence[str] | None = None,
         identity: Identity | None = None,
+        session: Session | None = None,
         timeout: float | None = 30.0,
         early_data: ReadableBuffer | None = None,
     ) -> Socket:
@@ -181,6 +194,10 @@ class Client(_Config):
                      where it is not server_name; False requests none
         alpn         the protocols to offer, in place of the client's; () offers none
         identity     the identity to present, in place of the client's
+        session      the Session to resume, of this Client and of a connection with the
+                     same server_name, sni and identity, in place of those that the client
+                     keeps.  What the server gives goes there.  `info.resumed` tells
+                     whether it was resumed
         timeout      limits connecting and each later call, in seconds; None
                      waits for ever
         early_data   what to say first.  Where `Client(early_data=True)` resumes a
@@ -193,7 +210,7 @@ class Client(_Config):
         Raises VerifyError for a server that is not the one.
         """
         early = None if early_data is None else octets("early_data", early_data)
-        options = own(alpn, identity, sni)
+        options = own(alpn, identity, sni, session, self._context)
         optional_text("server_name", server_name)
         seconds("timeout", timeout)
         check_address(address)
@@ -226,18 +243,19 @@ class Client(_Config):
         sni: str | Literal[False] | None = None,
         alpn: Sequence[str] | None = None,
         identity: Identity | None = None,
+        session: Session | None = None,
         handshake: bool = True,
         received: ReadableBuffer = b"",
     ) -> Socket:
         """Be a client over a connected socket, which is taken over: `sock` is
         detached, its timeout kept.
 
-        sni, alpn, identity: for this connection, as in connect()
+        sni, alpn, identity, session: for this connection, as in connect()
         handshake  make the handshake now, and not with the first recv or send
         received   what was read from `sock` already and is the server's TLS: the rest
                    of a buffer, behind the answer to STARTTLS
         """
-        options = own(alpn, identity, sni)
+        options = own(alpn, identity, sni, session, self._context)
         return wrap(self._context, sock, False, server_name, handshake, received, options)
 
     def buffer(
@@ -247,11 +265,13 @@ class Client(_Config):
         sni: str | Literal[False] | None = None,
         alpn: Sequence[str] | None = None,
         identity: Identity | None = None,
+        session: Session | None = None,
     ) -> Connection:
-        """Be a client without I/O.  `sni`, `alpn` and `identity` are for this connection, as
-        in connect()."""
+        """Be a client without I/O.  `sni`, `alpn`, `identity` and `session` are for this
+        connection, as in connect()."""
         name = optional_text("server_name", server_name)
-        return Connection(self._context, False, name, own(alpn, identity, sni))
+        options = own(alpn, identity, sni, session, self._context)
+        return Connection(self._context, False, name, options)
 
     def ssl_context(self) -> SSLContext:
         """The same as an ssl.SSLContext, for requests, httpx, aiohttp, asyncio."""
@@ -308,6 +328,12 @@ class Server(_Config):
     share_sessions  keep sessions together with those of this Server, so that each
                   resumes the other's, and early data is accepted by one of them,
                   once; before its first connection
+    session_store  where to keep sessions instead of in tickets, such as a Redis server:
+                  a SessionStore, an object with put(id, value, lifetime) and take(id).
+                  Servers with the same ticket_keys, which it needs, and the same demands
+                  of clients resume each other's sessions; one of TLS 1.3 is resumed once
+                  in all of them, so that early data is accepted once.  Not with
+                  share_sessions
     early_data    how many bytes of early data (0-RTT) a client may send:
                   Socket.recv_early() has them
     ocsp          the OCSP response (DER) to staple to the last identity
@@ -343,6 +369,7 @@ class Server(_Config):
         ticket_keys: Sequence[ReadableBuffer] = (),
         resume: bool | int = True,
         share_sessions: Server | None = None,
+        session_store: SessionStore | None = None,
         early_data: int = 0,
         ocsp: bytes | None = None,
         keylog: KeyLog | None = None,
@@ -399,6 +426,7 @@ class Server(_Config):
             "ticket_keys": [
                 octets("each of ticket_keys", one) for one in listed("ticket_keys", ticket_keys)
             ],
+            "session_store": None if session_store is None else kept_in(session_store, arguments),
             "early_data": early_data,
             "ocsp": None if ocsp is None else octets("ocsp", ocsp),
         }

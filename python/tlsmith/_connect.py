@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from ._listener import Listener
     from ._options import Clock, KeyLog
     from ._plain import Address
+    from ._session_store import SessionStore
     from ._socket import Socket
+    from ._tlsmith import Session
     from ._trust import Pin, Trusted
     from ._tuples import ClientHello
 
@@ -48,13 +50,15 @@ def connect(
     strict: bool = False,
     ech: bytes | Literal["grease"] | None = None,
     resume: bool | int = True,
+    on_session: Callable[[Session], object] | None = None,
     early_data: bool = False,
     keylog: KeyLog | None = None,
     now: Clock | None = None,
 ) -> Socket:
     """Connect to a server and verify it: Client(...).connect((host, port)).
 
-    Client describes the arguments from `trust` on, Client.connect() the others.  Raises
+    Client describes the arguments from `trust` on, Client.connect() the others.  Each call
+    makes a Client of its own: use one, and its connect(), to resume sessions.  Raises
     VerifyError for a server that is not the one.
     """
     client = Client(
@@ -77,6 +81,7 @@ def connect(
         strict=strict,
         ech=ech,
         resume=resume,
+        on_session=on_session,
         early_data=early_data,
         keylog=keylog,
         now=now,
@@ -114,6 +119,7 @@ def listen(
     ticket_keys: Sequence[ReadableBuffer] = (),
     resume: bool | int = True,
     share_sessions: Server | None = None,
+    session_store: SessionStore | None = None,
     early_data: int = 0,
     ocsp: bytes | None = None,
     keylog: KeyLog | None = None,
@@ -149,6 +155,7 @@ def listen(
         ticket_keys=ticket_keys,
         resume=resume,
         share_sessions=share_sessions,
+        session_store=session_store,
         early_data=early_data,
         ocsp=ocsp,
         keylog=keylog,

@@ -53,6 +53,8 @@ DEFAULTS: dict[str, Any] = {
     "share_sessions": None,
     "tickets": None,
     "ticket_keys": [],
+    "session_store": None,
+    "on_session": None,
     "early_data": 0,
     "keylog": None,
 }

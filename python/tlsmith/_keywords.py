@@ -12,6 +12,8 @@ from ._certs import Identity
 from ._config import Server, Version
 from ._hello import Selectable
 from ._options import Clock, KeyLog
+from ._session_store import SessionStore
+from ._tlsmith import Session
 from ._trust import Pin, Trusted
 from ._tuples import ClientHello
 
@@ -44,6 +46,7 @@ class ClientArguments(_BothArguments, total=False):
     pins: Sequence[Pin]
     ech: bytes | Literal["grease"] | None
     early_data: bool
+    on_session: Callable[[Session], object] | None
 
 
 class ServerArguments(_BothArguments, total=False):
@@ -59,6 +62,7 @@ class ServerArguments(_BothArguments, total=False):
     on_hello: Callable[[ClientHello], Selectable | int | None] | None
     require_known_name: bool
     share_sessions: Server | None
+    session_store: SessionStore | None
     tickets: int
     ticket_keys: Sequence[ReadableBuffer]
     early_data: int

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from ._session_store import Functions, SessionStore
+
 
 def for_both(arguments: dict[str, Any]) -> dict[str, Any]:
     """The settings that a Client and a Server have from the same arguments."""
@@ -62,18 +64,43 @@ def native(name: str, identity: Identity) -> _tlsmith.Identity:
 
 
 def own(
-    alpn: Sequence[str] | None, identity: Identity | None, sni: str | bool | None = None
+    alpn: Sequence[str] | None,
+    identity: Identity | None,
+    sni: str | bool | None = None,
+    session: _tlsmith.Session | None = None,
+    context: _tlsmith.Context | None = None,
 ) -> _tlsmith.Options | None:
-    """What one connection has in place of the settings of its Client or Server."""
+    """What one connection has in place of the settings of its Client or Server.  `context`
+    is that of a Client."""
     if not (sni is None or sni is False or isinstance(sni, str)):
         raise wrong("sni", "a str, False or None", sni)
-    if alpn is None and identity is None and sni is None:
+    if alpn is None and identity is None and sni is None and session is None:
         return None
+    if session is not None and not instance("session", session, _tlsmith.Session)._is_of(context):
+        raise config_error(
+            "the session is of another Client, of which replace() makes one, too: a session is "
+            "only resumed with the checks that it was made under"
+        )
     return _tlsmith.Options(
         None if alpn is None else strings("alpn", alpn),
         None if identity is None else native("identity", identity),
         sni,
+        session,
     )
+
+
+def kept_in(store: SessionStore, arguments: dict[str, Any]) -> Functions:
+    """The functions of a session store, which goes with other arguments of its Server."""
+    if not arguments["ticket_keys"]:
+        raise config_error(
+            "session_store needs ticket_keys: its values are encrypted with them, and servers "
+            "that share a store share the keys"
+        )
+    if arguments["share_sessions"] is not None:
+        raise config_error("session_store takes the place of share_sessions: use one of them")
+    from ._session_store import functions
+
+    return functions(store)
 
 
 def key_pin(pin: Pin) -> str:

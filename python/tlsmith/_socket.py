@@ -109,6 +109,17 @@ class _Peer(_tlsmith.Peer):
         self._agree()
         return super().ocsp_response
 
+    @property
+    def session(self) -> _tlsmith.Session | None:
+        """A new Session with all that the server gave this client so far, in addition to
+        what the client resumes by itself: each ticket is used once, by whoever is first.
+
+        None where there is nothing: on a server, before the handshake is complete, in TLS
+        1.3 before something was read, since tickets come after the handshake, and where
+        Client(resume=False) has no on_session.
+        """
+        return self._get_session()
+
     def channel_binding(
         self, kind: Literal["tls-exporter", "tls-server-end-point"] = "tls-exporter"
     ) -> bytes:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ._certs import Identity
     from ._keywords import ConnectingArguments, ListeningArguments
     from ._plain import Address
+    from ._tlsmith import Session
     from ._transport import Connected, OnHello, TLSTransport
 
 __all__ = ["open_connection", "start_server", "start_tls"]
@@ -54,6 +55,7 @@ async def open_connection(
     sni: str | Literal[False] | None = None,
     alpn: Sequence[str] | None = None,
     identity: Identity | None = None,
+    session: Session | None = None,
     timeout: float | None = 30.0,
     shutdown_timeout: float | None = 30.0,
     limit: int = _LIMIT,
@@ -63,7 +65,7 @@ async def open_connection(
 
     client            how, by default Client()
     server_name       what the certificate is checked for, by default the host
-    sni, alpn, identity: for this connection, as in Client.connect()
+    sni, alpn, identity, session: for this connection, as in Client.connect()
     timeout           limits connecting and the handshake together, in seconds
     shutdown_timeout  how long close() may take to send what was written, in seconds;
                       then the connection is dropped, and wait_closed() raises TimedOut.
@@ -80,7 +82,7 @@ async def open_connection(
     loop = asyncio.get_running_loop()
     how = Client() if client is None else client
     name = host if server_name is None else server_name
-    connection = how.buffer(name, sni=sni, alpn=alpn, identity=identity)
+    connection = how.buffer(name, sni=sni, alpn=alpn, identity=identity, session=session)
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     protocol = TLSProtocol(how, connection, reader, None, shutdown_timeout)
     more: dict[str, Any] = {"happy_eyeballs_delay": _DELAY_OF_HAPPY_EYEBALLS, **options}
@@ -183,6 +185,7 @@ async def start_tls(
     sni: str | Literal[False] | None = None,
     alpn: Sequence[str] | None = None,
     identity: Identity | None = None,
+    session: Session | None = None,
     timeout: float | None = 30.0,
     shutdown_timeout: float | None = 30.0,
     limit: int = _LIMIT,
@@ -193,7 +196,8 @@ async def start_tls(
 
     how               a Client or a Server
     server_name       what the certificate is checked for, which a Client needs
-    sni               the name that a Client requests, as in Client.connect()
+    sni, session      the name that a Client requests, and what it resumes, as in
+                      Client.connect()
     alpn, identity    for this connection, as in Client.connect() and Server.wrap()
     timeout           limits the handshake, in seconds; None: no limit
     shutdown_timeout  as for open_connection()
@@ -205,15 +209,17 @@ async def start_tls(
     """
     if not isinstance(how, Client | Server):
         raise TypeError(f"a Client or a Server is needed, not {type(how).__name__}")
-    if isinstance(how, Server) and not (server_name is None and sni is None):
-        name = "sni" if server_name is None else "server_name"
-        raise config_error(f"{name} is for a Client: a Server has its identities")
+    if isinstance(how, Server):
+        for name, value in (("server_name", server_name), ("sni", sni), ("session", session)):
+            if value is not None:
+                raise config_error(f"{name} is for a Client: a Server has its own settings")
     if writer.is_closing():
         raise state_error("the connection is closed")
     if isinstance(how, Server):
         connection = how.buffer(alpn=alpn, identity=identity)
     else:
-        connection = how.buffer(server_name, sni=sni, alpn=alpn, identity=identity)
+        own: Any = {"sni": sni, "alpn": alpn, "identity": identity, "session": session}
+        connection = how.buffer(server_name, **own)
     encrypted = asyncio.StreamReader(limit=limit, loop=asyncio.get_running_loop())
     protocol = TLSProtocol(how, connection, encrypted, None, shutdown_timeout)
     try:

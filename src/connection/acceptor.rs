@@ -7,7 +7,7 @@ use super::engine::fatal_alert;
 use super::failure;
 use super::record::alert_for;
 use crate::Error;
-use crate::context::{Adapted, ClientHello, ConfigSelector, Selection};
+use crate::context::{Adapted, ClientHello, ConfigSelector, Context, Selection};
 
 /// Waits for a complete ClientHello.
 pub(super) struct InspectingAcceptor {
@@ -64,6 +64,11 @@ impl InspectingAcceptor {
 
     pub(super) fn select(&mut self, selection: Selection) {
         self.selector.update(selection);
+    }
+
+    /// The context that answers, once [`Self::accept`] has returned a configuration.
+    pub(super) fn context(&self) -> &Context {
+        self.selector.context()
     }
 
     /// Returns the configuration for the client that sent these records, or `None` while

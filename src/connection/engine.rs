@@ -27,7 +27,7 @@ use super::limits::{Allowance, HANDSHAKE_INPUT, LEFTOVER, SKIPPED_EARLY_DATA, TI
 use super::record::Records;
 use super::report::Agreed;
 use super::steps::{Goal, RECORD_PLAINTEXT, Step};
-use crate::context::{ClientStart, ConfigSelector, Ticket};
+use crate::context::{ClientStart, ConfigSelector, Context, Ticket};
 use crate::notes::{Carried, Notes};
 use crate::{Error, Result, Status, fork, trust};
 pub use early::EarlyData;
@@ -94,6 +94,8 @@ pub(crate) struct Engine {
     /// The configuration of a server and its newest version, until the ClientHello is
     /// complete; `None` if the ClientHello selects the configuration.
     preset: Option<(Arc<ServerConfig>, u16)>,
+    /// The context that answered the ClientHello, if that was inspected.
+    selected_context: Option<Context>,
     /// Whether [`Self::agreed`] was called after the handshake.
     concluded: bool,
     /// Whether rustls sent close_notify.
@@ -164,6 +166,7 @@ impl Engine {
             first_message: FirstMessage::of_client(),
             checked: 0,
             preset: None,
+            selected_context: None,
             incoming: Buffer::default(),
             shown: 0,
             opened: 0,

@@ -39,6 +39,15 @@ impl Connection {
         ConfigSelector::new(context, options, None)
     }
 
+    /// Whether the end of the transport is the end of the data, by the context in charge.
+    pub(super) fn allows_truncation(&self) -> bool {
+        let selected = self.engine().selected_context().cloned();
+        selected
+            .as_ref()
+            .unwrap_or(&self.start.0)
+            .allows_truncation()
+    }
+
     /// Says what answers the ClientHello, until it is answered.
     pub fn select(&self, selection: Selection) -> Result<()> {
         let _call = self.enter()?;

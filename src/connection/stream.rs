@@ -89,7 +89,6 @@ pub struct Connection {
     /// How many bytes came from the transport, and how many went to it.
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
-    allows_truncation: bool,
 }
 
 /// What to wait for before the next call can get further.
@@ -179,7 +178,6 @@ impl Connection {
             session_callback: context.session_callback(),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            allows_truncation: context.allows_truncation(),
         }
     }
 
@@ -326,7 +324,7 @@ impl Connection {
             Ok(Read::Plaintext(count)) => Ok(count),
             Ok(Read::Closed) => Ok(0),
             Ok(Read::Blocked) => Err(Status::WantRead.into()),
-            Err(error) if error.status() == Status::Truncated => match self.allows_truncation {
+            Err(error) if error.status() == Status::Truncated => match self.allows_truncation() {
                 true => Ok(0),
                 false => Err(error),
             },

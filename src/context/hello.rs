@@ -160,6 +160,11 @@ impl ConfigSelector {
         self.selected.update(selection);
     }
 
+    /// The context that answers as things stand.
+    pub(crate) fn context(&self) -> &Context {
+        &self.selected.context
+    }
+
     /// The ClientHello that came in these records.
     pub(crate) fn read(hello: &server::ClientHello<'_>, records: &[u8]) -> ClientHello {
         let message = first_message(records).unwrap_or_default();

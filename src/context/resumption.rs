@@ -24,8 +24,8 @@ const TICKETS: usize = 8;
 /// What a client can resume a connection with, kept by the application and not by
 /// the context.
 ///
-/// Connections that are made in it with [`Connection::client_in`] put here what
-/// the server gives them, and are resumed with what is here.  A new one has
+/// Connections that have it in their options ([`ConnectionOptions::set_session`]) put here
+/// what the server gives them, and are resumed with what is here.  A new one has
 /// nothing yet.  It is for one server: what another one gives takes the place of
 /// what is here.
 ///
@@ -36,7 +36,7 @@ const TICKETS: usize = 8;
 ///
 /// Cloning gives another reference to the same session.
 ///
-/// [`Connection::client_in`]: crate::Connection::client_in
+/// [`ConnectionOptions::set_session`]: super::ConnectionOptions::set_session
 #[derive(Clone)]
 pub struct Session {
     context: Context,
@@ -133,6 +133,12 @@ impl Session {
             .find(|ticket| ticket.is_left())
             .and_then(|ticket| Some(ticket.session().as_ref()?.max_early_data_size()))
             .unwrap_or(0)
+    }
+
+    /// For how many seconds the latest ticket is good, from when it came (RFC 8446, section
+    /// 4.6.1); 0 if all are used, and where the server keeps the session itself (TLS 1.2).
+    pub fn lifetime(&self) -> u32 {
+        self.lifetimes().last().copied().unwrap_or(0)
     }
 
     /// Where a connection of this context finds what it can resume, which has to be the

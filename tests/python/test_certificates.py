@@ -103,6 +103,15 @@ def test_a_chain_goes_through_intermediates(ca):
         middle.intermediate()
 
 
+@pytest.mark.parametrize("asked", [{}, {"path_len": None}, {"path_len": 0}])
+def test_ca_that_is_issued_has_no_ca_below_unless_asked_for(ca, asked):
+    """The default of C and Rust: a root may have any number below it."""
+    assert ca.intermediate(**asked).cert.path_len == 0
+    assert ca.intermediate(path_len=2).intermediate(path_len=1).cert.path_len == 1
+    root = tlsmith.CA(**asked)
+    assert root.cert.path_len == asked.get("path_len")
+
+
 # What the OpenSSL of today's systems knows.
 @pytest.mark.parametrize(
     "key", ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448", "rsa-2048"]

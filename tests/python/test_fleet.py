@@ -1,9 +1,10 @@
-"""Servers in several processes that share their sessions in Redis: examples/c/fleet.c,
-judged by OpenSSL's client."""
+"""Servers in several processes that share their sessions in Redis: examples/c/fleet.c and
+examples/python/fleet.py, alone and together, judged by OpenSSL's client."""
 
 import contextlib
 import os
 import subprocess
+import sys
 
 import pytest
 import redis
@@ -22,22 +23,34 @@ def store(tmp_path_factory):
             yield client
 
 
-@pytest.fixture(scope="module")
-def fleet(localhost, store, tmp_path_factory):
+def server_in(language, folder):
+    """The command of a server, and its environment."""
+    if language == "python":
+        return [sys.executable, ROOT / "examples/python/fleet.py"], None
+    program, environment = c_program(ROOT / "examples/c/fleet.c", folder)
+    return [program], environment
+
+
+@pytest.fixture(
+    scope="module",
+    params=[("python", "python"), ("c", "c"), ("c", "python")],
+    ids=["python", "c", "c-and-python"],
+)
+def fleet(request, localhost, store, tmp_path_factory):
     """The ports of two servers."""
     folder = tmp_path_factory.mktemp("fleet")
     files = localhost.write(folder, name="server")
     ticket_key = folder / "ticket.key"
     ticket_key.write_bytes(os.urandom(32))
-    program, environment = c_program(ROOT / "examples/c/fleet.c", folder)
     redis_port = store.connection_pool.connection_kwargs["port"]
     with contextlib.ExitStack() as servers:
         ports = []
-        for name in ("one", "two"):
+        for name, language in zip(("one", "two"), request.param, strict=True):
             port = free_port()
             own = folder / name
             own.mkdir()
-            command = [program, port, files.cert, files.key, ticket_key, redis_port]
+            program, environment = server_in(language, own)
+            command = [*program, port, files.cert, files.key, ticket_key, redis_port]
             servers.enter_context(running(*command, port=port, folder=own, env=environment))
             ports.append(port)
         yield ports

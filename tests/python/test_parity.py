@@ -20,6 +20,7 @@ RUST_TYPES = (
     "Context",
     "RevocationRules",
     "Selection",
+    "Session",
 )
 # What takes arguments that are settings.  The methods of a group take the same.
 PYTHON_CALLS = {
@@ -37,7 +38,7 @@ PYTHON_CALLS = {
     "Trust.verify": [tlsmith.Trust.verify],
     "Trust.with_crls": [tlsmith.Trust.with_crls],
 }
-PYTHON_FACTS = ("Socket", "Connection", "ClientHello", "Info", "Certificate", "Trust")
+PYTHON_FACTS = ("Socket", "Connection", "Session", "ClientHello", "Info", "Certificate", "Trust")
 
 
 def rows():
@@ -106,7 +107,7 @@ def in_python(name):
 
 
 def is_c_fact(name):
-    return re.match(r"tlsmith_(ctx|conn|hello|cert)_", name)
+    return re.match(r"tlsmith_(ctx|conn|session|hello|cert)_", name)
 
 
 # What is compared.

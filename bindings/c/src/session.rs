@@ -123,8 +123,7 @@ pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -
 /// if all are used, and where the server keeps the session itself (TLS 1.2).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_lifetime(session: *const tlsmith_session) -> u32 {
-    let lifetimes = edge::borrow(session).map(|one| one.session.lifetimes());
-    lifetimes.and_then(|all| all.last().copied()).unwrap_or(0)
+    edge::borrow(session).map_or(0, |one| one.session.lifetime())
 }
 
 /// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.

@@ -1,20 +1,21 @@
 //! What `tlsmith.Client`, `tlsmith.Server` and `tlsmith.ssl` are made of.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyTuple, PyWeakrefReference};
 use tlsmith::text::quoted;
 use tlsmith::{ClientAuth, Error, KeyPurpose, Result, RevocationRules, Status, Version};
 
 use crate::cert::{Certificate, Identity};
 use crate::crl::Crl;
 use crate::errors::{detached, to_python};
-use crate::hooks::Hook;
+use crate::hooks::{Hook, HookStore};
 
 /// A context of the core, complete and never changed.
-#[pyclass(frozen, module = "tlsmith._tlsmith")]
+#[pyclass(frozen, module = "tlsmith._tlsmith", weakref)]
 pub(crate) struct Context {
     pub(crate) core: tlsmith::Context,
     hooks: Vec<Hook>,
@@ -83,6 +84,9 @@ struct Settings {
     share_sessions: Option<Py<Context>>,
     tickets: Option<usize>,
     ticket_keys: Vec<Vec<u8>>,
+    /// What keeps a session in the program's store, and what takes one out.
+    session_store: Option<(Py<PyAny>, Py<PyAny>)>,
+    on_session: Option<Py<PyAny>>,
     early_data: u32,
     keylog: Option<KeyLog>,
 }
@@ -103,7 +107,7 @@ enum KeyLog {
 #[pymethods]
 impl Context {
     #[new]
-    fn new(py: Python<'_>, settings: Settings) -> PyResult<Self> {
+    fn new(py: Python<'_>, settings: Settings) -> PyResult<Bound<'_, Self>> {
         let mut hooks = Vec::new();
         let core = tlsmith::Context::new();
         let mut hook = |function: &Py<PyAny>| {
@@ -117,6 +121,10 @@ impl Context {
             Some(KeyLog::Function(function)) => Some(hook(function)),
             _ => None,
         };
+        let store = settings.session_store.as_ref();
+        let store = store.map(|(put, take)| (hook(put), hook(take)));
+        let on_session = settings.on_session.as_ref().map(&mut hook);
+        let this = Arc::<OnceLock<Py<PyWeakrefReference>>>::default();
         detached(py, || {
             if let Some(now) = now {
                 core.set_clock(now.now())?;
@@ -127,11 +135,22 @@ impl Context {
             if let Some(keylog) = keylog {
                 core.set_keylog_line(keylog.keylog())?;
             }
+            if let Some((put, take)) = store {
+                core.set_session_store(Arc::new(HookStore { put, take }))?;
+            }
+            if let Some(on_session) = on_session {
+                core.set_session(on_session.session(this.clone()))?;
+            }
             settings.trust(&core)?;
             settings.protocol(&core)?;
             settings.sessions(&core)
         })?;
-        Ok(Self { core, hooks })
+        let context = Bound::new(py, Self { core, hooks })?;
+        if settings.on_session.is_some() {
+            let weak = PyWeakrefReference::new(&context)?.unbind();
+            this.get_or_init(|| weak);
+        }
+        Ok(context)
     }
 
     /// The path that is accepted for a chain, up to the root.

@@ -2,15 +2,20 @@
 //! the exceptions that they raise.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString, PyTuple};
-use tlsmith::{ClientHello, Error, HelloCallback, KeyLogLine, Now, Selection, Status};
+use pyo3::types::{PyBytes, PyString, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use tlsmith::{
+    ClientHello, Error, HelloCallback, KeyLogLine, Now, Selection, SessionCallback, SessionStore,
+    Status,
+};
 
 use crate::config::Context;
 use crate::options::Options;
+use crate::session::Session;
 
 thread_local! {
     /// What a hook raised on this thread, for the call that it was made in.
@@ -77,6 +82,28 @@ impl Hook {
         })
     }
 
+    /// Calls the function with each session that a client of this context got.  The context
+    /// is weak: the core keeps the function, and would keep both for ever.
+    pub(crate) fn session(&self, of: Arc<OnceLock<Py<PyWeakrefReference>>>) -> SessionCallback {
+        let this = self.clone();
+        Arc::new(move |core: tlsmith::Session| {
+            Python::attach(|py| {
+                let Some(function) = this.get(py) else { return };
+                // The connection that the session came on keeps it alive.
+                let context = of.get().and_then(|context| context.bind(py).upgrade());
+                let Some(context) = context else { return };
+                let called = context
+                    .cast_into::<Context>()
+                    .map_err(PyErr::from)
+                    .and_then(|context| Bound::new(py, Session::new(core, context.unbind())))
+                    .and_then(|session| function.call1(py, (session,)));
+                if let Err(error) = called {
+                    error.write_unraisable(py, Some(function.bind(py)));
+                }
+            });
+        })
+    }
+
     /// Calls the function for the time.  With one that fails nothing is valid.
     pub(crate) fn now(&self) -> Now {
         let this = self.clone();
@@ -127,6 +154,50 @@ impl Hook {
             })
         })
     }
+}
+
+/// A session store of the program: functions that keep a value and take one out, as
+/// `tlsmith._session_store` has them.  What they raise all the same counts as nothing kept.
+pub(crate) struct HookStore {
+    pub(crate) put: Hook,
+    pub(crate) take: Hook,
+}
+
+impl SessionStore for HookStore {
+    fn put(&self, key: &[u8], value: &[u8], lifetime: Duration) -> bool {
+        Python::attach(|py| {
+            let (key, value) = (PyBytes::new(py, key), PyBytes::new(py, value));
+            let arguments = (key, value, lifetime.as_secs());
+            call_aside(py, &self.put, arguments).unwrap_or(false)
+        })
+    }
+
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        Python::attach(|py| call_aside(py, &self.take, (PyBytes::new(py, key),)).flatten())
+    }
+}
+
+/// Calls a function that may use connections of its own, in the middle of a handshake: their
+/// calls would take what is kept on this thread for that of the handshake.
+fn call_aside<'py, T>(
+    py: Python<'py>,
+    hook: &Hook,
+    arguments: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
+) -> Option<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    let function = hook.get(py)?.into_bound(py);
+    let (selected, raised) = (SELECTED.take(), RAISED.take());
+    let returned = arguments
+        .into_pyobject(py)
+        .and_then(|arguments| function.call1(arguments));
+    let returned = returned.and_then(|returned| returned.extract::<T>());
+    SELECTED.set(selected);
+    RAISED.set(raised);
+    returned
+        .map_err(|error| error.write_unraisable(py, Some(&function)))
+        .ok()
 }
 
 /// What answers a ClientHello, or refuses it.

@@ -5,6 +5,7 @@ use tlsmith::ConnectionOptions;
 
 use crate::cert::Identity;
 use crate::errors::detached;
+use crate::session::Session;
 
 /// What one connection has in place of the settings of its context.
 #[pyclass(frozen, module = "tlsmith._tlsmith")]
@@ -27,6 +28,7 @@ impl Options {
         alpn: Option<Vec<String>>,
         identity: Option<Py<Identity>>,
         sni: Option<RequestedName>,
+        session: Option<Py<Session>>,
     ) -> PyResult<Self> {
         let options = detached(py, || {
             let mut options = ConnectionOptions::new();
@@ -41,6 +43,9 @@ impl Options {
                 None => {}
                 Some(RequestedName::Off(_)) => options.set_server_name(None)?,
                 Some(RequestedName::Name(name)) => options.set_server_name(Some(name))?,
+            }
+            if let Some(session) = &session {
+                options.set_session(&session.get().core);
             }
             Ok(options)
         })?;

@@ -21,6 +21,7 @@ use crate::config::{Context, version_name};
 use crate::errors::{code, to_python};
 use crate::hooks;
 use crate::options::Options;
+use crate::session::Session;
 use crate::values;
 
 /// The most that one call gives as new bytes, whatever it is asked for.
@@ -463,6 +464,12 @@ impl Peer {
     fn tickets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let lifetimes = self.run(py, |connection| Ok(connection.tickets()))?;
         PyTuple::new(py, lifetimes)
+    }
+
+    /// What the server gave this client so far to resume with, or None.
+    fn _get_session(&self, py: Python<'_>) -> PyResult<Option<Session>> {
+        let session = self.run(py, |connection| Ok(connection.session()))?;
+        Ok(session.map(|core| Session::new(core, self.context.clone_ref(py))))
     }
 
     /// How many bytes the handshake took, received and sent; None before it is

@@ -1,29 +1,99 @@
-//! Sessions that `tlsmith.ssl` keeps.
+//! Sessions that clients can resume.
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
-use crate::config::Context;
+use crate::config::{Context, version_name};
 use crate::errors::detached;
 
-/// What clients of one context can resume connections to one server with.
-#[pyclass(frozen, module = "tlsmith._tlsmith")]
+/// What a server gave a client to resume connections with, without another full handshake.
+///
+/// `session` of a client's socket has it, and Client(on_session=) gets each as it comes.
+/// connect(session=), wrap(session=) and buffer(session=) of the same Client resume it:
+/// its checks are those that the session was made under.  Resuming is not guaranteed:
+/// `info.resumed` tells.
+///
+/// Each ticket of TLS 1.3 is used once (RFC 8446, appendix C.4), and the connection that
+/// resumes a session adds the new tickets to it; a session of TLS 1.2 is used again.
+/// Sessions hold secrets: they stay in their process, cannot be pickled, and have nothing
+/// left in a forked child.  Any thread may use them.
+#[pyclass(frozen, module = "tlsmith", weakref)]
 pub(crate) struct Session {
     pub(crate) core: tlsmith::Session,
+    /// For the collector of garbage, which cannot look into the core: the session refers to
+    /// the context there, whose functions may refer to the session.
+    context: Py<Context>,
+}
+
+impl Session {
+    /// `context` is that of the session.
+    pub(crate) fn new(core: tlsmith::Session, context: Py<Context>) -> Self {
+        Self { core, context }
+    }
 }
 
 #[pymethods]
 impl Session {
-    #[new]
-    fn new(py: Python<'_>, context: &Bound<'_, Context>) -> PyResult<Self> {
-        let context = &context.get().core;
-        let core = detached(py, || tlsmith::Session::new(context))?;
-        Ok(Self { core })
+    /// One with nothing in it, for connections of this context.
+    #[staticmethod]
+    #[pyo3(signature = (context, /))]
+    fn _empty(py: Python<'_>, context: Py<Context>) -> PyResult<Self> {
+        let core = detached(py, || tlsmith::Session::new(&context.get().core))?;
+        Ok(Self::new(core, context))
     }
 
-    /// For how many seconds each ticket in it is good, from when it came.
+    /// Whether connections of this context can resume it.
+    #[pyo3(signature = (context, /))]
+    fn _is_of(&self, context: Option<&Bound<'_, Context>>) -> bool {
+        context.is_some_and(|context| self.context.is(context))
+    }
+
+    /// The version of the connection that it came from, "1.2" or "1.3".
     #[getter]
-    fn lifetimes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.core.lifetimes())
+    fn version(&self) -> Option<&'static str> {
+        self.core.version().map(version_name)
+    }
+
+    /// The cipher suite of that connection, by its IANA name.
+    #[getter]
+    fn cipher(&self) -> Option<&'static str> {
+        self.core.cipher()
+    }
+
+    /// The ALPN protocol of that connection, or None.  Early data needs the same one (RFC
+    /// 8446, section 4.2.10).
+    #[getter]
+    fn alpn(&self) -> Option<&str> {
+        self.core.alpn()
+    }
+
+    /// The name that the server's certificate was verified for, or None.
+    #[getter]
+    fn server_name(&self) -> Option<&str> {
+        self.core.server_name()
+    }
+
+    /// For how many seconds its latest ticket is good, from when it came (RFC 8446, section
+    /// 4.6.1); 0 if all are used, and where the server keeps the session itself (TLS 1.2).
+    #[getter]
+    fn lifetime(&self, py: Python<'_>) -> u32 {
+        py.detach(|| self.core.lifetime())
+    }
+
+    /// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
+    #[getter]
+    fn max_early_data(&self, py: Python<'_>) -> u32 {
+        py.detach(|| self.core.max_early_data())
+    }
+
+    fn __repr__(&self) -> String {
+        match self.version() {
+            Some(version) => format!("<tlsmith.Session TLS {version}>"),
+            None => "<tlsmith.Session>".to_owned(),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.context)
     }
 }

@@ -158,7 +158,9 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         self.check_hostname = settings["check_hostname"] and settings["verify"]
         self.verify_mode = ssl.CERT_REQUIRED if settings["verify"] else ssl.CERT_NONE
         self.hostname_checks_common_name = settings["allow_common_name"]
-        self._take(settings, {"check_hostname", "verify", "allow_common_name"})
+        # The sessions of a context of ssl are SSLSession.
+        taken = {"check_hostname", "verify", "allow_common_name", "on_session"}
+        self._take(settings, taken)
         return self
 
     @classmethod

@@ -50,7 +50,7 @@ class SSLSession:
     def ticket_lifetime_hint(self) -> int:
         """For how many seconds the server says that its tickets are good; 0 where
         there is none."""
-        return 0 if self._kept is None else max(self._kept.lifetimes, default=0)
+        return 0 if self._kept is None else self._kept.lifetime
 
     @property
     def has_ticket(self) -> bool:
@@ -85,11 +85,11 @@ class Sessions:
     def of_server(self, native: _tlsmith.Context, server_hostname: str | None) -> _tlsmith.Session:
         """Where a connection that is given no session puts its own."""
         if self._are_given:
-            return _tlsmith.Session(native)
+            return _tlsmith.Session._empty(native)
         key = native, server_hostname
         kept = self._by_server.pop(key, None)
         if kept is None:
-            kept = _tlsmith.Session(native)
+            kept = _tlsmith.Session._empty(native)
             if len(self._by_server) >= _MOST:
                 del self._by_server[next(iter(self._by_server))]
         # The one that was used last comes last.

@@ -5,7 +5,7 @@ use super::super::failure;
 use super::super::limits::FRAGMENTED_MESSAGE;
 use super::first_message::fatal_alert;
 use super::{Engine, Tls};
-use crate::context::{ClientHello, ConfigSelector, Selection};
+use crate::context::{ClientHello, ConfigSelector, Context, Selection};
 use crate::{Error, Result, Status};
 
 impl Engine {
@@ -22,6 +22,7 @@ impl Engine {
         let records = &self.incoming.filled()[..self.checked];
         match acceptor.accept(records, &mut self.outgoing) {
             Ok(Some(adapted)) => {
+                self.selected_context = Some(acceptor.context().clone());
                 self.start_rustls(adapted)?;
                 Ok(true)
             }
@@ -97,6 +98,11 @@ impl Engine {
             Tls::Inspecting(acceptor) => acceptor.client_hello(),
             _ => None,
         }
+    }
+
+    /// The context that answered a ClientHello that was inspected.
+    pub(crate) fn selected_context(&self) -> Option<&Context> {
+        self.selected_context.as_ref()
     }
 
     /// Fails unless the ClientHello is still to be answered.

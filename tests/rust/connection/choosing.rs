@@ -219,3 +219,43 @@ fn a_server_may_ignore_protocols_that_it_does_not_speak() {
         }
     }
 }
+
+#[test]
+fn selected_context_decides_whether_truncation_is_an_end() {
+    let strict = server_context(localhost());
+    let lax = server_with(|context| context.insecure_allow_truncation().unwrap());
+    for (original, selected, allows) in [(&lax, &strict, false), (&strict, &lax, true)] {
+        let choice = selected.clone();
+        let (client, server) = choosing_pair(
+            &client_context(),
+            original,
+            Arc::new(move |_| Ok(choice.clone().into())),
+        );
+        assert_truncation(client, server, allows);
+        // The same for a server that pauses at the ClientHello.
+        let (client, server) = pair(&client_context(), original, "localhost");
+        server.select(selected.clone().into()).unwrap();
+        assert_truncation(client, server, allows);
+    }
+    // Without another one it is the context of the connection.
+    for (original, allows) in [(&lax, true), (&strict, false)] {
+        let keep: HelloCallback = Arc::new(|_| Ok(Selection::default()));
+        let (client, server) = choosing_pair(&client_context(), original, keep);
+        assert_truncation(client, server, allows);
+    }
+}
+
+/// Has the client hang up without close_notify, and the server read what it sent.
+fn assert_truncation(client: Connection, server: Connection, is_allowed: bool) {
+    let (ours, theirs) = shake_hands(&client, &server);
+    ours.unwrap();
+    theirs.unwrap();
+    // What is not read would reset the connection: the tickets.
+    say(&server, &client, b"hello");
+    client.write(b"half").unwrap();
+    drop(client);
+    match is_allowed {
+        true => assert_eq!(read_all(&server).unwrap(), b"half"),
+        false => assert_fails(read_all(&server), Status::Truncated, "close_notify"),
+    }
+}

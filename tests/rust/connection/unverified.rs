@@ -442,7 +442,7 @@ fn a_judge_can_refuse_an_unverified_client() {
     });
     let server = lenient_server(|server| server.set_judge(judge).unwrap());
     let (_, theirs) = meet(&client_with(localhost()), &server, "localhost");
-    assert_unverified(&theirs, Status::Certificate, "serverAuth");
+    assert_unverified(&theirs, Status::CertificateWrongUsage, "serverAuth");
     let (_, theirs) = meet(&client_with(&user()), &server, "localhost");
     assert_verified(&theirs);
     let (ours, theirs) = pair(&client_with(stranger()), &server, "localhost");
