@@ -204,6 +204,10 @@ impl<'s, 'a> Search<'s, 'a> {
         }
         let limits = rules::check_path(&candidate, self.demands)?;
         self.crls.check_anchor(&candidate)?;
+        let anchor_key = webpki::spki_for_anchor(path.anchor());
+        self.crls
+            .check_unused(&candidate, &anchor_key, self.demands.now)
+            .map_err(Failure::Path)?;
         let mut certificates = vec![Arc::from(self.leaf.der)];
         let issuers = candidate.issuers.iter();
         certificates.extend(issuers.map(|one| Arc::from(one.der)));

@@ -1,5 +1,7 @@
 //! The CRLs that a chain is checked against.  Checking is webpki's.
 
+use std::slice;
+
 use der::asn1::AnyRef;
 use der::{Decode, SliceReader, Tag, Tagged};
 use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
@@ -28,7 +30,7 @@ pub(crate) struct Crls {
 pub struct RevocationRules {
     /// Look at the peer's own certificate alone, and not at the CAs above it.
     pub leaf_only: bool,
-    /// Accept certificates that no CRL is about.
+    /// Accept certificates of issuers for whose name there is no CRL.
     pub allow_unknown: bool,
     /// Check also where there is no CRL at all, which then nothing passes.
     pub always: bool,
@@ -60,6 +62,15 @@ impl Crls {
                  identifier and a CRL number: have its CA make it again"
                     .to_owned(),
             ));
+        }
+        // webpki would say so in every handshake, and only if it looked at this one first.
+        let signed_by = pki::signed_parts(crl.der()).map(|(_, algorithm, _)| algorithm);
+        if !signed_by.is_some_and(signature::is_known) {
+            return Err(unusable(format!(
+                "it is signed with {}, and no signature of that algorithm can be checked: have \
+                 its CA sign it with another one, such as SHA-256 with ECDSA or RSA",
+                crl.signature_type()
+            )));
         }
         let parsed = OwnedCertRevocationList::from_der(crl.der())
             .map_err(|error| unusable(explain::crl(&error)).with_source(error))?;
@@ -159,6 +170,44 @@ impl Crls {
                 ),
             )),
         }
+    }
+
+    /// Checks, where certificates that no CRL is about are accepted, that each CRL of the name
+    /// of an issuer was used or another one in its place: made in the past and signed with
+    /// the key of that issuer, `anchor_key` for the anchor.  Otherwise a CRL that is forged
+    /// or made too early would make revoked certificates pass.
+    pub(super) fn check_unused(
+        &self,
+        path: &Path<'_, '_>,
+        anchor_key: &SubjectPublicKeyInfoDer<'_>,
+        now: UnixTime,
+    ) -> Result<(), webpki::Error> {
+        if self.lists.is_empty() || !self.rules.allow_unknown {
+            return Ok(());
+        }
+        let above = path.issuers.iter().map(|issuer| issuer.spki);
+        let keys = above.chain([anchor_key.as_ref()]);
+        let certificates = std::iter::once(path.leaf).chain(path.issuers.iter().copied());
+        let depth = if self.rules.leaf_only { 1 } else { usize::MAX };
+        for (certificate, key) in certificates.zip(keys).take(depth) {
+            let key = SubjectPublicKeyInfoDer::from(key);
+            let is_usable =
+                |crl: &Crl| !is_later(crl, now) && is_signed_with_one(crl, slice::from_ref(&key));
+            let mut of_issuer = self.of_name(certificate.issuer).peekable();
+            if of_issuer.peek().is_some() && !of_issuer.any(is_usable) {
+                return Err(webpki::Error::UnknownRevocationStatus);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of the authority with this name, a whole DER element.
+    fn of_name(&self, name: &[u8]) -> impl Iterator<Item = &Crl> {
+        let name = AnyRef::from_der(name).map(|name| name.value());
+        let name = name.unwrap_or_default();
+        let named = self.lists.iter();
+        let named = named.filter(move |(_, parsed)| parsed.issuer() == name);
+        named.map(|(crl, _)| crl)
     }
 
     /// Has `check` run with what webpki asks for: without other rules, every certificate

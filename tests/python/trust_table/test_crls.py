@@ -174,7 +174,7 @@ def test_revocation(row, driver, tmp_path):
     check(row, driver, tmp_path)
 
 
-def test_crl_of_another_key_does_not_count_against_the_root():
+def test_only_a_crl_of_the_roots_key_counts_against_the_root():
     certificates_alone = names.key_usage("keyCertSign")
     old = root(key="p256 old", ku=certificates_alone)
     host = leaf(old)
@@ -186,7 +186,10 @@ def test_crl_of_another_key_does_not_count_against_the_root():
         trust = tlsmith.Trust.roots(*roots).with_crls(*crls, unknown="allow")
         return trust.verify(chain)
 
-    assert verify(Crl(NEW), Crl(NEW, this=-2)) == (chain[0], roots[0])
+    assert verify() == (chain[0], roots[0])
+    for crls in ([Crl(NEW)], [Crl(NEW), Crl(NEW, this=-2)]):
+        with pytest.raises(tlsmith.VerifyError, match="is signed with the key of its issuer"):
+            verify(*crls)
     with pytest.raises(tlsmith.VerifyError, match="the root 'CN=Root' may not sign CRLs"):
         verify(Crl(NEW), Crl(old))
     with pytest.raises(tlsmith.VerifyError, match="the root 'CN=Root' may not sign CRLs"):
