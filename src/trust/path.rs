@@ -98,12 +98,6 @@ impl<'s, 'a> Search<'s, 'a> {
         &self.leaf_der
     }
 
-    /// The certificates that were sent with the name of the issuer of `leaf`.
-    pub(super) fn issuers_of(&self, leaf: &Outline<'_>) -> impl Iterator<Item = &'s Outline<'a>> {
-        let all = self.intermediates.iter();
-        all.filter(move |one| one.subject == leaf.issuer)
-    }
-
     /// A path to one of the roots.
     pub(super) fn run(&self, roots: &Roots) -> Result<Accepted, Failure> {
         let at_once = self.crls.with_options(self.demands.now, |revocation| {

@@ -121,22 +121,22 @@ impl Crls {
     }
 
     /// Checks that no CRL of the name of its issuer lists a certificate that is trusted itself.
-    /// It needs none, since nobody vouches for it, but one that lists it counts unless it is
-    /// proved to be another authority's: signed by one of `issuers` that did not sign the
-    /// certificate.  Otherwise a peer would only have to leave its issuer out.
-    pub(super) fn check_trusted(
-        &self,
-        leaf: &Outline<'_>,
-        issuers: &[&Outline<'_>],
-    ) -> Result<(), Finding> {
+    /// It needs none, since nobody vouches for it.
+    ///
+    /// Each one that lists it counts, whichever key signed it.  RFC 5280, section 6.3.3 (b) and
+    /// (f), matches a CRL with a certificate by the name of their issuer, and lets a key sign it
+    /// that is not the one of the certificate: after a change of keys, the new one signs the
+    /// CRLs.  Here there is no path that would say which keys are the issuer's, and certificates
+    /// that the peer sends must not: it would only have to leave its issuer out, or to send
+    /// another one.
+    pub(super) fn check_trusted(&self, leaf: &Outline<'_>) -> Result<(), Finding> {
+        if self.lists.is_empty() {
+            return Ok(());
+        }
         let Ok(parsed) = Certificate::from_der(leaf.der) else {
             return Ok(());
         };
-        let is_anothers = |crl: &Crl| is_signed_by(crl, issuers) && !is_about(crl, leaf, issuers);
-        let mut entries = self
-            .of(parsed.issuer())
-            .filter(|crl| !is_anothers(crl))
-            .flat_map(Crl::revoked);
+        let mut entries = self.of(parsed.issuer()).flat_map(Crl::revoked);
         match entries.find(|entry| entry.serial == parsed.serial()) {
             Some(entry) => Err(explain::revoked(leaf, entry)),
             None => Ok(()),
@@ -252,10 +252,6 @@ impl Crls {
             })
             .with_expiration_policy(ExpirationPolicy::Enforce)
             .build()
-    }
-
-    pub(super) fn are_none(&self) -> bool {
-        self.lists.is_empty()
     }
 
     /// Whether nothing can pass at this time, since there is nothing to check it with.
