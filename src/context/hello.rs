@@ -12,6 +12,7 @@ use super::offered::{Offer, first_message};
 use super::options::ConnectionOptions;
 use super::settings::RECORD_HEADER;
 use crate::connection::RECORD_PLAINTEXT;
+use crate::text::quoted;
 use crate::{Error, Result, Status};
 
 /// How many ALPN protocols of a ClientHello are kept: clients offer a few, and an attacker's
@@ -197,8 +198,9 @@ impl ConfigSelector {
             && !context.knows_name(&name, options)
         {
             let sentence = format!(
-                "a client asked for '{name}', which no identity of this server is for: \
-                 use one, or do not require known names"
+                "a client asked for {}, which no identity of this server is for: use one, or do \
+                 not require known names",
+                quoted(&name)
             );
             return Err(Refusal {
                 error: Error::new(Status::NoCommon, sentence),

@@ -11,6 +11,7 @@ use super::resumption::{self, Kept, Session, Terms};
 use super::settings::alpn;
 use super::{Context, client, lock, server};
 use crate::pki::Identity;
+use crate::text::quoted;
 use crate::{Error, Result, Status, trust};
 
 /// How many identities of connections a context remembers, so that their sessions can be
@@ -81,8 +82,9 @@ impl ConnectionOptions {
                 name @ ServerName::DnsName(_) => RequestedName::Other(name),
                 _ => {
                     let sentence = format!(
-                        "'{name}' cannot be requested as the server's name: addresses are not \
-                         sent (RFC 6066, section 3)"
+                        "{} cannot be requested as the server's name: addresses are not sent \
+                         (RFC 6066, section 3)",
+                        quoted(name)
                     );
                     return Err(Error::new(Status::Argument, sentence));
                 }
