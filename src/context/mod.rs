@@ -4,6 +4,7 @@ mod ciphers;
 mod client;
 mod clock;
 mod compression;
+mod ech;
 mod hello;
 mod identity;
 mod keylog;

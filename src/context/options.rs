@@ -9,7 +9,7 @@ use rustls_pki_types::ServerName;
 use super::identity::ConfiguredIdentity;
 use super::resumption::{self, Kept, Session, Terms};
 use super::settings::alpn;
-use super::{Context, client, lock, server};
+use super::{Context, client, ech, lock, server};
 use crate::pki::Identity;
 use crate::text::quoted;
 use crate::{Error, Result, Status, trust};
@@ -162,7 +162,7 @@ impl Context {
         let requested = match &options.server_name {
             RequestedName::Other(other) if *other != name => {
                 terms.verified = Some(name);
-                other.clone()
+                self.with_settings(|settings| ech::apart_from(other, &settings.public_names))
             }
             RequestedName::Verified | RequestedName::Other(_) => name,
             RequestedName::None => {

@@ -8,6 +8,7 @@ use tlsmith::{
     CertOptions, Connection, ConnectionOptions, Context, Selection, Session, Status, Timeout,
 };
 
+use crate::facts::ech_list;
 use crate::support::*;
 
 /// A client and a server with these options.
@@ -262,4 +263,32 @@ fn alert_that_refuses_nobody_is_refused() {
         server.handshake().unwrap();
         ours.join().unwrap().unwrap();
     });
+}
+
+#[test]
+fn client_verifies_the_public_name_also_where_it_requests_that_name() {
+    let client = client_context();
+    client.set_ech(Some(&ech_list("public.example"))).unwrap();
+    let mut options = ConnectionOptions::new();
+    options.set_server_name(Some("public.example")).unwrap();
+    let meet = |names: &[&str]| {
+        let server = server_context(&issue(names, &CertOptions::default()));
+        let (one, other) = UnixStream::pair().unwrap();
+        let name = Some("secret.example");
+        let ours = Connection::client_with(&client, &options, name, transport(one)).unwrap();
+        let theirs = Connection::server(&server, transport(other)).unwrap();
+        ours.set_timeout(PATIENCE);
+        theirs.set_timeout(PATIENCE);
+        let error = shake_hands(&ours, &theirs).0.unwrap_err();
+        (error, theirs.server_name().map(str::to_owned))
+    };
+    let (error, name) = meet(&["public.example"]);
+    assert!(error.is_ech_rejection(), "{error}");
+    assert_eq!(name.as_deref(), Some("public.example"));
+    let (error, _) = meet(&["secret.example"]);
+    assert!(!error.is_ech_rejection());
+    assert!(
+        error.to_string().contains("you asked for 'public.example'"),
+        "{error}"
+    );
 }
