@@ -61,9 +61,9 @@ pub extern "C" fn tlsmith_cert_issuer(cert: *const tlsmith_cert) -> *const c_cha
 }
 
 /// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past the end.
-/// No name can pass for another: bytes that are not visible ASCII, the comma and the backslash are
-/// a backslash and two hex digits ("a.example\\00.b"), and one of TLSMITH_NAME_OTHER begins with
-/// its kind.  tlsmith_cert_der() has the exact bytes.
+/// No name can pass for another of its type (a DNS name can for an address): bytes that are not
+/// visible ASCII, the comma and the backslash are a backslash and two hex digits
+/// ("a.example\\00.b"), and one of TLSMITH_NAME_OTHER begins with its kind.  The DER is exact.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_name(
     cert: *const tlsmith_cert,

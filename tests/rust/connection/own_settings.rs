@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::thread;
 
 use tlsmith::{
-    CertOptions, Connection, ConnectionOptions, Context, Selection, Session, Status, Timeout,
+    CertOptions, ClientAuth, Connection, ConnectionOptions, Context, Identity, Selection, Session,
+    Status, Timeout,
 };
 
 use crate::facts::ech_list;
@@ -291,4 +292,44 @@ fn client_verifies_the_public_name_also_where_it_requests_that_name() {
         error.to_string().contains("you asked for 'public.example'"),
         "{error}"
     );
+}
+
+#[test]
+fn client_remembers_the_identities_that_it_used_last() {
+    let client = client_context();
+    let server = server_with(|server| {
+        server.add_root(ca().certificate()).unwrap();
+        server.set_client_auth(ClientAuth::Required).unwrap();
+    });
+    let users: Vec<_> = (0..18)
+        .map(|number| {
+            issue(
+                &[&format!("user-{number}@example.org")],
+                &CertOptions::default(),
+            )
+        })
+        .collect();
+    let resumes = |user: &Identity| {
+        let mut options = ConnectionOptions::new();
+        options.set_identity(user).unwrap();
+        let (ours, theirs) = pair_with(&client, &options, &server, &ConnectionOptions::new());
+        let (one, other) = shake_hands(&ours, &theirs);
+        one.and(other).unwrap();
+        say(&theirs, &ours, b"tickets");
+        assert_eq!(theirs.peer_chain()[0].names(), user.certificate().names());
+        ours.agreed().unwrap().resumed
+    };
+    let (first, others) = users.split_first().unwrap();
+    for user in &users[..16] {
+        assert!(!resumes(user));
+    }
+    assert!(resumes(first));
+    // The one that was used least recently makes room for a new one.
+    assert!(!resumes(&others[15]));
+    assert!(resumes(first));
+    assert!(!resumes(&others[0]));
+    assert!(resumes(first));
+    assert!(resumes(&others[15]));
+    // A new one gets nobody's session.
+    assert!(!resumes(&others[16]));
 }
