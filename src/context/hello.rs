@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::{CipherSuite, NamedGroup, ServerConfig, SignatureScheme, server};
+use rustls::{AlertDescription, CipherSuite, NamedGroup, ServerConfig, SignatureScheme, server};
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Context;
@@ -173,18 +173,17 @@ impl ConfigSelector {
         hello: ClientHello,
         records: &[u8],
     ) -> Result<Adapted, Refusal> {
-        const INTERNAL_ERROR: u8 = 80;
-        const UNRECOGNIZED_NAME: u8 = 112;
         let internal = |error| Refusal {
             error,
-            alert: INTERNAL_ERROR,
+            alert: AlertDescription::InternalError.into(),
         };
         if let Some(error) = self.failure.take() {
             return Err(internal(error));
         }
         if let Some(callback) = &self.callback {
             let selection = callback(&hello).map_err(|error| {
-                let alert = error.alert().unwrap_or(UNRECOGNIZED_NAME);
+                let unrecognized = AlertDescription::UnrecognisedName.into();
+                let alert = error.alert().unwrap_or(unrecognized);
                 Refusal { error, alert }
             })?;
             self.selected.update(selection);
@@ -204,7 +203,7 @@ impl ConfigSelector {
             );
             return Err(Refusal {
                 error: Error::new(Status::NoCommon, sentence),
-                alert: UNRECOGNIZED_NAME,
+                alert: AlertDescription::UnrecognisedName.into(),
             });
         }
         if context.does_without(&hello.alpn, options) {
@@ -222,10 +221,9 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(super) fn illegal_parameter(sentence: String) -> Self {
-        const ILLEGAL_PARAMETER: u8 = 47;
         Self {
             error: Error::new(Status::Protocol, sentence),
-            alert: ILLEGAL_PARAMETER,
+            alert: AlertDescription::IllegalParameter.into(),
         }
     }
 }
@@ -248,14 +246,13 @@ pub(crate) fn adapt(
     newest: u16,
     offer: &Offer<'_>,
 ) -> Result<Adapted, Refusal> {
-    const INAPPROPRIATE_FALLBACK: u8 = 86;
     if offer.is_fallback(newest) {
         let sentence = "the client fell back to an older version of TLS than this server has \
              (TLS_FALLBACK_SCSV, RFC 7507): its connection with the newer one was disturbed, or \
              something between you keeps it from that";
         return Err(Refusal {
             error: Error::new(Status::NoCommon, sentence),
-            alert: INAPPROPRIATE_FALLBACK,
+            alert: AlertDescription::InappropriateFallback.into(),
         });
     }
     let mut config = config.clone();
