@@ -45,7 +45,8 @@
  * made from it; tlsmith_conn_userdata() is a pointer for each connection.  They run on any thread
  * that makes calls, and on several at once.  They must free no handle that is in use and must not
  * unwind: no exception and no longjmp() may leave them.  On the connection that called them they
- * may call only what their comment names: everything else returns TLSMITH_ERR_STATE.
+ * may call only what their comment names: everything else returns TLSMITH_ERR_STATE.  A call on it
+ * from another thread may wait until they return: they must not wait for that thread.
  *
  * FORK.  A connection belongs to the process that created it, since two processes must not encrypt
  * with the same keys: in a child of fork() every call on it returns TLSMITH_ERR_STATE, and freeing
@@ -527,7 +528,7 @@ int tlsmith_ctx_set_ocsp(tlsmith_ctx *ctx, const void *der, size_t len) TLSMITH_
 int tlsmith_ctx_set_ech(tlsmith_ctx *ctx, const void *list, size_t len) TLSMITH_READS(2, 3);
 
 /// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a client keeps 256,
-/// and a server gives them away as tickets.
+/// and a server gives them away as tickets.  It does not limit a session store.
 int tlsmith_ctx_set_resumption(tlsmith_ctx *ctx, size_t count);
 
 /// How many tickets a server sends after a TLS 1.3 handshake: by default 2, at most 16.  With 0 it
@@ -648,7 +649,8 @@ int tlsmith_conn_set_ctx(tlsmith_conn *conn, tlsmith_ctx *ctx);
 /// ClientHello is answered (TLSMITH_ERR_STATE).
 int tlsmith_conn_set_alpn(tlsmith_conn *conn, const char *protocols);
 
-/// Present this identity in place of the context's.  TLSMITH_ERR_STATE without a private key.
+/// Present this identity in place of the context's, which keeps a client's last 16, with their
+/// keys, to resume their sessions.  TLSMITH_ERR_STATE for one without a private key.
 int tlsmith_conn_set_identity(tlsmith_conn *conn, const tlsmith_identity *id);
 
 /// Request this name of the server (SNI, RFC 6066, section 3), where it is not the one that its
@@ -966,9 +968,9 @@ const char *tlsmith_cert_subject(const tlsmith_cert *cert);
 const char *tlsmith_cert_issuer(const tlsmith_cert *cert);
 
 /// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past the end.
-/// No name can pass for another: bytes that are not visible ASCII, the comma and the backslash are
-/// a backslash and two hex digits ("a.example\\00.b"), and one of TLSMITH_NAME_OTHER begins with
-/// its kind.  tlsmith_cert_der() has the exact bytes.
+/// No name can pass for another of its type (a DNS name can for an address): bytes that are not
+/// visible ASCII, the comma and the backslash are a backslash and two hex digits
+/// ("a.example\\00.b"), and one of TLSMITH_NAME_OTHER begins with its kind.  The DER is exact.
 const char *tlsmith_cert_name(const tlsmith_cert *cert, size_t index, tlsmith_name_type *type);
 
 /// Return the common name of the subject, or "" if there is none or several.  What does not show,

@@ -185,7 +185,7 @@ fn inherited() -> Error {
 ///
 /// Nothing in it is shared with the parent, so that a lock in it is never one that a
 /// thread of the parent held at the fork.
-pub(crate) struct PerProcess<T> {
+pub struct PerProcess<T> {
     origin: Origin,
     value: T,
     /// The one of a child.
@@ -194,7 +194,7 @@ pub(crate) struct PerProcess<T> {
 
 impl<T> PerProcess<T> {
     /// For a static: the value of the process that loads the library.
-    pub(crate) const fn at_start(value: T) -> Self {
+    pub const fn at_start(value: T) -> Self {
         Self {
             origin: Origin(0),
             value,
@@ -212,7 +212,7 @@ impl<T> PerProcess<T> {
 
     /// The first of the values that this process and its parents have, in which `find`
     /// finds something: for what may be used on and never changes.  `find` must not wait.
-    pub(crate) fn find<'a, U>(&'a self, find: impl Fn(&'a T) -> Option<U>) -> Option<U> {
+    pub fn find<'a, U>(&'a self, find: impl Fn(&'a T) -> Option<U>) -> Option<U> {
         let mut next = Some(self);
         while let Some(one) = next {
             if let Some(found) = find(&one.value) {
@@ -222,16 +222,25 @@ impl<T> PerProcess<T> {
         }
         None
     }
+
+    /// The value of this process, which a child makes of its parent's.  `inherit` must not
+    /// wait for a lock in that.
+    pub fn inherited(&self, inherit: impl Fn(&T) -> T) -> &T {
+        let mut one = self;
+        while !one.origin.is_here() {
+            let parents = &one.value;
+            one = one
+                .child
+                .get_or_init(|| Box::new(Self::new(inherit(parents))));
+        }
+        &one.value
+    }
 }
 
 impl<T: Default> PerProcess<T> {
-    /// The value of this process.
-    pub(crate) fn here(&self) -> &T {
-        let mut one = self;
-        while !one.origin.is_here() {
-            one = one.child.get_or_init(|| Box::new(Self::new(T::default())));
-        }
-        &one.value
+    /// The value of this process, which a child begins anew.
+    pub fn here(&self) -> &T {
+        self.inherited(|_| T::default())
     }
 }
 

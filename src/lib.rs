@@ -44,7 +44,8 @@ pub use context::{
 pub use digest::{DigestAlgorithm, digest, random};
 pub use error::{Error, Result, Status};
 pub use fork::{
-    Origin, after_fork_in_child, after_fork_in_parent, before_fork, without_cryptography,
+    Origin, PerProcess, after_fork_in_child, after_fork_in_parent, before_fork,
+    without_cryptography,
 };
 pub use pki::*;
 pub use trust::{Judge, KeyPurpose, RevocationRules, Verdict};

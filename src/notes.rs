@@ -67,7 +67,7 @@ pub(crate) struct Carried {
     pub(crate) extended_master_secret: Option<bool>,
     /// Whether a server answers its client with TLS 1.2.
     pub(crate) is_tls12: bool,
-    /// The name that a client requests, and the other one that the server's certificate
+    /// The name that a client requests, as rustls has it, and the other one that the server's certificate
     /// has to be for.
     pub(crate) verified_name: Option<Arc<(ServerName<'static>, ServerName<'static>)>>,
 }
@@ -181,10 +181,13 @@ impl Notes {
     }
 
     /// The name that the certificate has to be for, where rustls asks about `name`: that may
-    /// be the public name of an ECHConfigList, too, which stands for itself.
+    /// be the public name of an ECHConfigList, too, which stands for itself and is spelled
+    /// in another way.
     pub(crate) fn verified_name(name: &ServerName<'_>) -> Option<ServerName<'static>> {
         NOTES.with_borrow(|notes| match notes.carried.verified_name.as_deref() {
-            Some((requested, verified)) if requested == name => Some(verified.clone()),
+            Some((requested, verified)) if requested.to_str() == name.to_str() => {
+                Some(verified.clone())
+            }
             _ => None,
         })
     }

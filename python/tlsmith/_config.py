@@ -193,7 +193,8 @@ class Client(_Config):
         sni          the name to request of the server (SNI, RFC 6066, section 3),
                      where it is not server_name; False requests none
         alpn         the protocols to offer, in place of the client's; () offers none
-        identity     the identity to present, in place of the client's
+        identity     the identity to present, in place of the client's; the client keeps
+                     the last 16 of them, with their keys, to resume their sessions
         session      the Session to resume, of this Client and of a connection with the
                      same server_name, sni and identity, in place of those that the client
                      keeps.  What the server gives goes there.  `info.resumed` tells
@@ -316,8 +317,9 @@ class Server(_Config):
                   what answers it: a Server, an Identity, a Selection, or None for this
                   server; or the number of the alert that refuses the client (RFC 8446,
                   section 6.2), such as 112 for unrecognized_name.  The handshake
-                  raises what it raises.  Socket.receive_hello() is for programs that
-                  look something up first.
+                  raises what it raises.  It must not wait for another thread that uses
+                  the connection: that one waits for it.  Socket.receive_hello() is for
+                  programs that look something up first.
     require_known_name  refuse clients that request a name that no identity is for
     tickets       how many tickets a client gets for resumption; with 0 sessions
                   are kept here

@@ -185,7 +185,7 @@ class Trust:
 
         check    "chain": every certificate below the root; "leaf": the peer's own
         unknown  "fail": each needs a CRL that is not too old and does not list
-                 it; "allow": one that no CRL is about passes
+                 it; "allow": one passes if there is no CRL of its issuer's name
 
         "revoked" and "unknown_revocation" are the reasons of the VerifyErrors.
         """

@@ -56,7 +56,7 @@ pub(crate) struct Engine {
     incoming: Buffer,
     /// How many bytes of them rustls got: at most one record that it did not open, so that it
     /// opens none after the handshake.
-    shown: usize,
+    given: usize,
     /// How many bytes at the front of `incoming` are plaintext that was opened there and not
     /// read yet, and how many behind them belong to the same record.
     opened: usize,
@@ -146,7 +146,7 @@ impl Engine {
     pub(crate) fn server(config: Arc<ServerConfig>, newest: u16) -> Result<Self> {
         let fragment = handshake::fragment(config.max_fragment_size);
         let early_data = config.max_early_data_size;
-        let tls = handshake::answering(config.clone())?;
+        let tls = handshake::new_server(config.clone())?;
         let mut engine = Self::new(tls, fragment);
         engine.allow_early_data(early_data);
         engine.preset = Some((config, newest));
@@ -168,7 +168,7 @@ impl Engine {
             preset: None,
             selected_context: None,
             incoming: Buffer::default(),
-            shown: 0,
+            given: 0,
             opened: 0,
             trailing: 0,
             outgoing: Buffer::default(),
@@ -196,10 +196,10 @@ impl Engine {
     /// Gives the receive buffer away, so that it can be filled without holding
     /// on to the engine.  [`Self::give_back`] has to follow.
     pub(crate) fn lend_incoming(&mut self) -> Buffer {
-        // What is still here of what rustls was shown is part of a handshake message
+        // What is still here of what rustls was given is part of a handshake message
         // whose end has not come, and it knows it by its place.  What was opened in
         // place is for the reader.
-        if self.shown > 0 || self.opened > 0 {
+        if self.given > 0 || self.opened > 0 {
             return Buffer::default();
         }
         std::mem::take(&mut self.incoming)

@@ -4,7 +4,7 @@ use rustls::internal::msgs::codec::Codec;
 use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
 use super::limits::{ALLOWANCE, LEFTOVER, OF_A_KIND};
-use crate::{Error, Status, explain};
+use crate::{Error, Status, explain, text};
 
 /// The alerts that end a connection, by number (RFC 8446, section 6, and the
 /// IANA registry), with what they mean for who gets them.
@@ -222,7 +222,8 @@ fn alert_received(number: u8) -> Error {
     Error::from_alert(Status::Alert, number, sentence)
 }
 
-/// The first bytes show best what it is that came instead of TLS.
+/// The first bytes show best what it is that came instead of TLS.  They may be a secret,
+/// which is not shown.
 fn not_tls(input: &[u8]) -> Error {
     let line: String = input
         .iter()
@@ -233,7 +234,8 @@ fn not_tls(input: &[u8]) -> Error {
     let sentence = if line.len() < 4 {
         "the peer does not speak TLS on this port".to_owned()
     } else {
-        format!("the peer does not speak TLS on this port: it sent '{line}'")
+        let line = text::quoted(&line);
+        format!("the peer does not speak TLS on this port: it sent {line}")
     };
     Error::new(Status::Protocol, sentence)
 }

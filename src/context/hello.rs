@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::{CipherSuite, NamedGroup, ServerConfig, SignatureScheme, server};
+use rustls::{AlertDescription, CipherSuite, NamedGroup, ServerConfig, SignatureScheme, server};
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Context;
@@ -12,6 +12,7 @@ use super::offered::{Offer, first_message};
 use super::options::ConnectionOptions;
 use super::settings::RECORD_HEADER;
 use crate::connection::RECORD_PLAINTEXT;
+use crate::text::quoted;
 use crate::{Error, Result, Status};
 
 /// How many ALPN protocols of a ClientHello are kept: clients offer a few, and an attacker's
@@ -177,18 +178,17 @@ impl ConfigSelector {
         hello: ClientHello,
         records: &[u8],
     ) -> Result<Adapted, Refusal> {
-        const INTERNAL_ERROR: u8 = 80;
-        const UNRECOGNIZED_NAME: u8 = 112;
         let internal = |error| Refusal {
             error,
-            alert: INTERNAL_ERROR,
+            alert: AlertDescription::InternalError.into(),
         };
         if let Some(error) = self.failure.take() {
             return Err(internal(error));
         }
         if let Some(callback) = &self.callback {
             let selection = callback(&hello).map_err(|error| {
-                let alert = error.alert().unwrap_or(UNRECOGNIZED_NAME);
+                let unrecognized = AlertDescription::UnrecognisedName.into();
+                let alert = error.alert().unwrap_or(unrecognized);
                 Refusal { error, alert }
             })?;
             self.selected.update(selection);
@@ -202,12 +202,13 @@ impl ConfigSelector {
             && !context.knows_name(&name, options)
         {
             let sentence = format!(
-                "a client asked for '{name}', which no identity of this server is for: \
-                 use one, or do not require known names"
+                "a client asked for {}, which no identity of this server is for: use one, or do \
+                 not require known names",
+                quoted(&name)
             );
             return Err(Refusal {
                 error: Error::new(Status::NoCommon, sentence),
-                alert: UNRECOGNIZED_NAME,
+                alert: AlertDescription::UnrecognisedName.into(),
             });
         }
         if context.does_without(&hello.alpn, options) {
@@ -225,10 +226,9 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(super) fn illegal_parameter(sentence: String) -> Self {
-        const ILLEGAL_PARAMETER: u8 = 47;
         Self {
             error: Error::new(Status::Protocol, sentence),
-            alert: ILLEGAL_PARAMETER,
+            alert: AlertDescription::IllegalParameter.into(),
         }
     }
 }
@@ -251,14 +251,13 @@ pub(crate) fn adapt(
     newest: u16,
     offer: &Offer<'_>,
 ) -> Result<Adapted, Refusal> {
-    const INAPPROPRIATE_FALLBACK: u8 = 86;
     if offer.is_fallback(newest) {
         let sentence = "the client fell back to an older version of TLS than this server has \
              (TLS_FALLBACK_SCSV, RFC 7507): its connection with the newer one was disturbed, or \
              something between you keeps it from that";
         return Err(Refusal {
             error: Error::new(Status::NoCommon, sentence),
-            alert: INAPPROPRIATE_FALLBACK,
+            alert: AlertDescription::InappropriateFallback.into(),
         });
     }
     let mut config = config.clone();

@@ -4,6 +4,7 @@ mod ciphers;
 mod client;
 mod clock;
 mod compression;
+mod ech;
 mod hello;
 mod identity;
 mod keylog;
@@ -20,7 +21,6 @@ mod signing;
 mod store;
 mod trusting;
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub(crate) use names::{of_cipher, of_group, of_scheme};
 pub(crate) use offered::{Offer, first_message};
 pub(crate) use options::ClientStart;
 pub use options::ConnectionOptions;
-use options::Remembered;
+use options::RememberedIdentities;
 pub use resumption::{Session, SessionCallback};
 pub(crate) use resumption::{SessionFacts, Ticket, Tls12Session};
 use sessions::TicketKey;
@@ -95,8 +95,7 @@ struct Built {
     server: OnceLock<Arc<ServerConfig>>,
     offline: OnceLock<Arc<Policy>>,
     client_sessions: OnceLock<Option<Arc<resumption::Kept>>>,
-    /// The latest identities of single connections.
-    identities: Mutex<VecDeque<Remembered>>,
+    identities: Mutex<RememberedIdentities>,
     /// Held while one of them is made.
     building: Mutex<()>,
 }
@@ -216,6 +215,11 @@ impl Context {
     /// Has `callback` inspect every ClientHello and select what answers it.  An error ends
     /// the connection, and its alert is sent to the client ([`Error::from_alert`]);
     /// without one, unrecognized_name is.
+    ///
+    /// The connection is locked meanwhile.  `callback` may use other connections, but neither
+    /// call this one nor wait for another thread that does: both would wait for ever.
+    /// [`Connection::receive_hello`](crate::Connection::receive_hello) is for programs that
+    /// look something up first, on whatever thread.
     pub fn set_hello(&self, callback: HelloCallback) -> Result<()> {
         self.set(|settings| {
             settings.hello = Some(callback);
@@ -255,6 +259,9 @@ impl Context {
 
     /// Keeps up to `count` sessions to resume; 0 turns resumption off.  By
     /// default a client keeps 256, and a server gives them away as tickets.
+    ///
+    /// Where [`Self::set_session_store`] or [`Self::share_sessions`] says who keeps the
+    /// sessions of a server, 0 still turns resumption off, and any other count has no effect.
     pub fn set_resumption(&self, count: usize) -> Result<()> {
         self.set(|settings| {
             if count > sessions::MOST {

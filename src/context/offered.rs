@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
+use rustls::{AlertDescription, ContentType, HandshakeType};
+
 use super::hello::Refusal;
 use crate::connection::RECORD_PLAINTEXT;
 use crate::{Error, Status};
 
-/// Types of a record, of a message and of extensions (RFC 8446, sections 5.1, 4 and 4.2;
-/// RFC 6066, section 4; RFC 8449, section 4).
-const ALERT: usize = 21;
-const HANDSHAKE: usize = 22;
-const CLIENT_HELLO: usize = 1;
+/// Types of extensions (RFC 8446, section 4.2; RFC 6066, section 4; RFC 8449, section 4).
 const MAX_FRAGMENT_LENGTH: usize = 1;
 const RECORD_SIZE_LIMIT: usize = 28;
 const SUPPORTED_VERSIONS: usize = 43;
@@ -44,7 +42,7 @@ impl<'a> Offer<'a> {
 
     fn read(message: &'a [u8]) -> Option<Self> {
         let mut message = Bytes(message);
-        if message.number(1)? != CLIENT_HELLO {
+        if HandshakeType::from(message.byte()?) != HandshakeType::ClientHello {
             return None;
         }
         let mut hello = Bytes(message.prefixed(3)?);
@@ -135,14 +133,13 @@ impl<'a> Offer<'a> {
 }
 
 fn wrong_length(extension: &str, content: &[u8], rfc: &str) -> Refusal {
-    const DECODE_ERROR: u8 = 50;
     let length = content.len();
     let sentence = format!(
         "the client's {extension} extension cannot be {length} bytes long ({rfc}, section 4)"
     );
     Refusal {
         error: Error::new(Status::Protocol, sentence),
-        alert: DECODE_ERROR,
+        alert: AlertDescription::DecodeError.into(),
     }
 }
 
@@ -152,13 +149,13 @@ pub(crate) fn first_message(records: &[u8]) -> Option<Cow<'_, [u8]>> {
     let mut records = Bytes(records);
     let mut joined = Cow::Borrowed(&[][..]);
     loop {
-        let content_type = records.number(1)?;
+        let content_type = ContentType::from(records.byte()?);
         records.take(2)?;
         let content = records.prefixed(2)?;
         match content_type {
-            HANDSHAKE if joined.is_empty() => joined = Cow::Borrowed(content),
-            HANDSHAKE => joined.to_mut().extend_from_slice(content),
-            ALERT if joined.is_empty() => {}
+            ContentType::Handshake if joined.is_empty() => joined = Cow::Borrowed(content),
+            ContentType::Handshake => joined.to_mut().extend_from_slice(content),
+            ContentType::Alert if joined.is_empty() => {}
             _ => return None,
         }
         if Bytes(&joined).whole_message().is_some() {
@@ -175,6 +172,10 @@ impl<'a> Bytes<'a> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(taken)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
     }
 
     /// A number of so many bytes.

@@ -1,5 +1,6 @@
 //! What one connection has of its own, in place of the settings of its context.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rustls::client::ResolvesClientCert;
@@ -9,8 +10,9 @@ use rustls_pki_types::ServerName;
 use super::identity::ConfiguredIdentity;
 use super::resumption::{self, Kept, Session, Terms};
 use super::settings::alpn;
-use super::{Context, client, lock, server};
+use super::{Context, client, ech, lock, server};
 use crate::pki::Identity;
+use crate::text::quoted;
 use crate::{Error, Result, Status, trust};
 
 /// How many identities of connections a context remembers, so that their sessions can be
@@ -55,6 +57,9 @@ impl ConnectionOptions {
 
     /// Sets the identity to present, in place of all of the context's.
     ///
+    /// A client context remembers the 16 identities that its connections used last, to resume
+    /// their sessions.  Their private keys stay in memory until the context is freed.
+    ///
     /// Fails with [`Status::State`] for one without a private key.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<()> {
         self.identity = Some((identity.clone(), ConfiguredIdentity::new(identity)?));
@@ -81,8 +86,9 @@ impl ConnectionOptions {
                 name @ ServerName::DnsName(_) => RequestedName::Other(name),
                 _ => {
                     let sentence = format!(
-                        "'{name}' cannot be requested as the server's name: addresses are not \
-                         sent (RFC 6066, section 3)"
+                        "{} cannot be requested as the server's name: addresses are not sent \
+                         (RFC 6066, section 3)",
+                        quoted(name)
                     );
                     return Err(Error::new(Status::Argument, sentence));
                 }
@@ -163,7 +169,7 @@ impl Context {
         let requested = match &options.server_name {
             RequestedName::Other(other) if *other != name => {
                 terms.verified = Some(name);
-                other.clone()
+                self.with_settings(|settings| ech::apart_from(other, &settings.public_names))
             }
             RequestedName::Verified | RequestedName::Other(_) => name,
             RequestedName::None => {
@@ -201,27 +207,48 @@ impl Context {
         identity: &Identity,
         configured: &ConfiguredIdentity,
     ) -> (u64, Arc<dyn ResolvesClientCert>) {
-        let mut remembered = lock(&self.built().identities);
-        let known = remembered.iter().find(|one| one.identity.is_same(identity));
-        if let Some(known) = known {
-            return (known.number, known.resolver.clone());
-        }
-        let number = remembered.back().map_or(0, |last| last.number + 1);
-        if remembered.len() == REMEMBERED {
-            remembered.pop_front();
-        }
-        let resolver = client::presenting(vec![configured.clone()]);
-        remembered.push_back(Remembered {
-            identity: identity.clone(),
-            number,
-            resolver: resolver.clone(),
+        lock(&self.built().identities).presenting(identity, configured)
+    }
+}
+
+/// The identities that single connections presented, the one used last at the end.  Their
+/// keys stay in memory with them.
+#[derive(Default)]
+pub(super) struct RememberedIdentities {
+    /// How many there have been.  No number is given twice: sessions are kept under it.
+    count: u64,
+    latest: VecDeque<Remembered>,
+}
+
+impl RememberedIdentities {
+    fn presenting(
+        &mut self,
+        identity: &Identity,
+        configured: &ConfiguredIdentity,
+    ) -> (u64, Arc<dyn ResolvesClientCert>) {
+        let mut latest = self.latest.iter();
+        let known = latest.position(|one| one.identity.is_same(identity));
+        let known = known.and_then(|index| self.latest.remove(index));
+        let used = known.unwrap_or_else(|| {
+            let number = self.count;
+            self.count += 1;
+            Remembered {
+                identity: identity.clone(),
+                number,
+                resolver: client::presenting(vec![configured.clone()]),
+            }
         });
+        let (number, resolver) = (used.number, used.resolver.clone());
+        if self.latest.len() == REMEMBERED {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(used);
         (number, resolver)
     }
 }
 
 /// An identity of single connections.
-pub(super) struct Remembered {
+struct Remembered {
     identity: Identity,
     number: u64,
     resolver: Arc<dyn ResolvesClientCert>,

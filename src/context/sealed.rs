@@ -179,7 +179,7 @@ impl Context {
         failed.map_or(Ok(settings), Err)
     }
 
-    fn with_settings<T>(&self, read: impl FnOnce(&Settings) -> T) -> T {
+    pub(super) fn with_settings<T>(&self, read: impl FnOnce(&Settings) -> T) -> T {
         let sealed = &self.inner.sealed;
         if let Some(settings) = sealed.get() {
             return read(settings);

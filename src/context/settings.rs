@@ -11,6 +11,7 @@ use rustls_pki_types::EchConfigListBytes;
 
 use super::ciphers::Ciphers;
 use super::clock::Clock;
+use super::ech;
 use super::hello::HelloCallback;
 use super::identity::ConfiguredIdentity;
 use super::keylog::Sink;
@@ -126,6 +127,8 @@ pub(crate) struct Settings {
     pub(crate) ticket_keys: Vec<TicketKey>,
     pub(crate) early_data: u32,
     pub(crate) ech: Option<EchMode>,
+    /// Those of the servers that ECH is for.
+    pub(super) public_names: Vec<String>,
     /// As rustls counts it: with the header of the record.
     pub(super) max_fragment: Option<usize>,
 }
@@ -169,6 +172,7 @@ impl Default for Settings {
             ticket_keys: Vec::new(),
             early_data: 0,
             ech: None,
+            public_names: Vec::new(),
             max_fragment: None,
         }
     }
@@ -327,6 +331,7 @@ impl Settings {
     /// Encrypts the ClientHello for one of these servers, or pretends to.
     pub(crate) fn set_ech(&mut self, list: Option<&[u8]>) -> Result<()> {
         let suites = aws_lc_rs::hpke::ALL_SUPPORTED_SUITES;
+        self.public_names = list.map(ech::public_names).unwrap_or_default();
         self.ech = Some(match list {
             Some(list) => {
                 let list = EchConfigListBytes::from(list.to_vec());

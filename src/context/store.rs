@@ -53,9 +53,10 @@ impl Stored {
         id.len() == ID && Notes::count_lookup() <= MOST_LOOKUPS
     }
 
-    /// Servers with another policy look under other keys.
-    fn key(&self, id: &[u8]) -> Vec<u8> {
-        [&self.tickets.policy[..], id].concat()
+    /// Servers with another policy look under other keys, and so do the versions: a lookup of
+    /// TLS 1.2 takes a session for a moment, in which a client of TLS 1.3 would miss its own.
+    fn key(&self, version: Version, id: &[u8]) -> Vec<u8> {
+        [&self.tickets.policy[..], version.label(), id].concat()
     }
 
     fn take_sealed(&self, key: &[u8]) -> Option<Vec<u8>> {
@@ -67,15 +68,40 @@ impl Stored {
         Notes::aside(|| self.store.put(key, sealed, lifetime))
     }
 
+    /// The session, if it has not ended.  What does not open is put back: another server of
+    /// the fleet may have its key, as while ticket keys are exchanged.
     fn open(&self, key: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        let bound = Zeroizing::new(self.tickets.open(key, sealed)?);
+        let Some(bound) = self.tickets.open(key, sealed).map(Zeroizing::new) else {
+            self.put_sealed(key, sealed);
+            return None;
+        };
         self.bounds.open(&bound)
+    }
+}
+
+/// The version that a session is of.
+#[derive(Clone, Copy)]
+enum Version {
+    Tls12,
+    Tls13,
+}
+
+impl Version {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::Tls12 => b"2",
+            Self::Tls13 => b"3",
+        }
     }
 }
 
 impl StoresServerSessions for Stored {
     fn put(&self, id: Vec<u8>, session: Vec<u8>) -> bool {
-        let key = self.key(&id);
+        let version = match Notes::is_tls12() {
+            true => Version::Tls12,
+            false => Version::Tls13,
+        };
+        let key = self.key(version, &id);
         let session = Zeroizing::new(session);
         let sealed = || {
             let bound = Zeroizing::new(self.bounds.bind(&session)?);
@@ -90,18 +116,19 @@ impl StoresServerSessions for Stored {
         if !Self::may_look_up(id) {
             return None;
         }
-        let key = self.key(id);
+        let key = self.key(Version::Tls12, id);
         let sealed = self.take_sealed(&key)?;
         let session = self.open(&key, &sealed)?;
         self.put_sealed(&key, &sealed);
         Some(session)
     }
 
+    /// For TLS 1.3, where a session is resumed once.
     fn take(&self, id: &[u8]) -> Option<Vec<u8>> {
         if !Self::may_look_up(id) {
             return None;
         }
-        let key = self.key(id);
+        let key = self.key(Version::Tls13, id);
         self.open(&key, &self.take_sealed(&key)?)
     }
 

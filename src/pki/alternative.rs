@@ -54,9 +54,11 @@ impl NameType {
 
 /// One alternative name.
 ///
-/// Its text is safe to print and to compare: no name can pass for another one.  In DNS
-/// names, e-mail addresses, URIs and user principal names every byte that is not visible
-/// ASCII, and the comma and the backslash, is a backslash and two hexadecimal digits:
+/// Its text is safe to print, and to compare with names of the same type: none of these can
+/// pass for another one.  A DNS name can read like an address.
+///
+/// In DNS names, e-mail addresses, URIs and user principal names every byte that is not
+/// visible ASCII, and the comma and the backslash, is a backslash and two hexadecimal digits:
 /// `a.example\00.evil.example`.  Directory names are escaped as RFC 4514 has it.
 /// [`Certificate::der`] has the exact bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

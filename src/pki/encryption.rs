@@ -53,7 +53,7 @@ pub(super) fn decrypt(der: &[u8], password: &Password<'_>) -> Result<Zeroizing<V
         Refused::WrongPassword => wrong_password(),
         Refused::TooMuchWork(error) => error,
     })?;
-    is_plausible(plain)
+    check_is_key(plain)
 }
 
 /// The password of an encrypted key.
@@ -68,7 +68,7 @@ pub(super) fn needed<'a>(password: &'a Password<'_>) -> Result<&'a [u8]> {
 
 /// What was decrypted, if it can be a key: a wrong password has one chance in 256 to leave a
 /// valid padding.
-pub(super) fn is_plausible(plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>> {
+pub(super) fn check_is_key(plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>> {
     match only(&plain, SEQUENCE) {
         Some(_) => Ok(plain),
         None => Err(wrong_password()),

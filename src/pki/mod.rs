@@ -35,6 +35,7 @@ mod outline;
 mod parts;
 mod password;
 mod pbe;
+mod pbes2;
 mod pem;
 mod pkcs12;
 mod pkcs7;

@@ -19,6 +19,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::element::{
     Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode,
 };
+use super::pbes2;
 use super::work::Work;
 use crate::{Error, Result, Status};
 
@@ -93,11 +94,13 @@ impl<'a> Secret<'a> {
                 let (salt, iv) = (random::<16>()?, random::<16>()?);
                 let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(rounds, &salt, iv)
                     .map_err(|error| not_encrypted(&error))?;
-                let ciphertext = parameters.encrypt(self.bytes, plain);
+                let ciphertext = pbes2::encrypt(&parameters, self.bytes, plain);
+                let ciphertext =
+                    ciphertext.map_err(|_| not_encrypted(&"its parameters are odd"))?;
                 let algorithm = EncryptionScheme::Pbes2(parameters).to_der();
                 Ok((
                     algorithm.map_err(|error| not_encrypted(&error))?,
-                    ciphertext.map_err(|error| not_encrypted(&error))?,
+                    ciphertext,
                 ))
             }
             Scheme::TripleDes { rounds } => {
@@ -147,15 +150,7 @@ impl<'a> Secret<'a> {
         };
         work.spend_on(&parameters.kdf)
             .map_err(Refused::TooMuchWork)?;
-        // Decrypted in place, so that one copy has to be wiped.
-        let mut plain = Zeroizing::new(data.to_vec());
-        let length = match parameters.decrypt_in_place(self.bytes, &mut plain) {
-            Ok(decrypted) => decrypted.len(),
-            Err(pkcs5::Error::DecryptFailed) => return Err(Refused::WrongPassword),
-            Err(_) => return Err(Refused::Unsupported),
-        };
-        plain.truncate(length);
-        Ok(plain)
+        pbes2::decrypt(&parameters, self.bytes, data)
     }
 
     /// Decrypts with a scheme of PKCS#12 (RFC 7292, appendix C) and a key of `key_length`

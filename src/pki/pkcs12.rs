@@ -12,24 +12,34 @@ use write::{Protection, Store};
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
-use super::encryption::ITERATIONS;
 use super::file::{self, Access, Staged};
 use super::identity::Identity;
 use super::key::PrivateKey;
 use super::kind::{self, Kind};
 use super::password::Password;
 use super::pbe::{Scheme, Secret};
-use super::{chain, describe, quoted};
+use super::{Outline, chain, describe, quoted};
 use crate::{Error, Result, Status};
 
 /// How many certificates a file may have, which are put in order.
 const MOST_CERTIFICATES: usize = 1_000;
 
+/// How often the password is hashed for each of the three parts that depend on it.
+///
+/// .NET 9 refuses files with more than 300,000 rounds in one part, or 1,000,000 in all of
+/// them.  That is half of the 600,000 that OWASP asks of PBKDF2 with SHA-256, and that keys
+/// in PKCS#8 have, but far above the least that NIST SP 800-132 asks for (1,000), and
+/// OpenSSL's 2,048.
+const ROUNDS: u32 = 300_000;
+
 const TODAYS: Protection = Protection {
-    encryption: Scheme::Aes256 { rounds: ITERATIONS },
+    encryption: Scheme::Aes256 { rounds: ROUNDS },
     mac: Hash::Sha256,
-    mac_rounds: ITERATIONS,
+    mac_rounds: ROUNDS,
 };
+
+/// The longest friendly name, in characters (RFC 2985, section 5.5.1: pkcs-9-ub-friendlyName).
+const LONGEST_NAME: usize = 255;
 
 /// As many rounds as programs of old do in a moment: Java's did as many.
 const LEGACY: Protection = Protection {
@@ -163,6 +173,9 @@ impl Identity {
     /// authenticated with SHA-256.  `name` is the friendly name of the key and of its
     /// certificate (RFC 2985, section 5.5.1), which programs show: by default the common
     /// name, or else the first name.  With neither, and with "", they have none.
+    ///
+    /// Fails with [`Status::Argument`] for a name of more than 255 characters, an empty
+    /// password, and for a NUL or a character beyond U+FFFF in either.
     pub fn to_pkcs12(&self, name: Option<&str>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
         self.write_pkcs12(name, password, &TODAYS)
     }
@@ -185,26 +198,13 @@ impl Identity {
         protection: &Protection,
     ) -> Result<Zeroizing<Vec<u8>>> {
         let name = match name {
-            Some(name) => name.to_owned(),
-            None => {
-                let leaf = self.certificate();
-                let mut names = leaf.common_names().into_iter().chain(leaf.names().to_vec());
-                names.next().unwrap_or_default()
+            Some(name) => {
+                check_name(name)?;
+                name.to_owned()
             }
+            None => self.default_name(),
         };
-        let has_bmp_only = |text: &str| text.chars().all(|c| u32::from(c) <= 0xffff);
-        if !has_bmp_only(&name) || !has_bmp_only(password) {
-            return Err(Error::new(
-                Status::Argument,
-                "the name or the password has a character that PKCS#12 cannot say (beyond U+FFFF)",
-            ));
-        }
-        if password.is_empty() {
-            return Err(Error::new(
-                Status::Argument,
-                "the password is empty: many programs do not open a PKCS#12 file without one",
-            ));
-        }
+        check_password(password)?;
         let key = self.require_key("save")?;
         key.check_saveable()?;
         let store = Store {
@@ -215,6 +215,18 @@ impl Identity {
         };
         let password = Secret::new(password.as_bytes());
         write::write(&store, &password, protection).map(Zeroizing::new)
+    }
+
+    /// The common name, or else the first name, of those that can be friendly names.
+    fn default_name(&self) -> String {
+        let leaf = self.certificate();
+        let common_names = Outline::from_der(leaf.der()).and_then(|leaf| leaf.subject_name());
+        let common_names = common_names.map(|subject| subject.common_names());
+        let names = common_names.unwrap_or_default().into_iter();
+        let mut names = names.chain(leaf.names().to_vec());
+        names
+            .find(|name| check_name(name).is_ok())
+            .unwrap_or_default()
     }
 
     /// Writes it as PKCS#12, with mode 0600, as a whole or not at all.
@@ -232,6 +244,47 @@ impl Identity {
     ) -> Result<()> {
         Staged::new(path, &self.to_pkcs12_legacy(name, password)?, Access::Owner)?.commit()
     }
+}
+
+/// Checks that a name can be a friendly name: a BMPString, which many programs read up to
+/// its first NUL.
+fn check_name(name: &str) -> Result<()> {
+    let count = name.chars().count();
+    let why = if !is_bmp(name) {
+        "it has a character beyond U+FFFF, which PKCS#12 cannot encode".to_owned()
+    } else if name.contains('\0') {
+        "it has a NUL, where many programs take it to end".to_owned()
+    } else if count > LONGEST_NAME {
+        format!(
+            "it has {count} characters, and at most {LONGEST_NAME} are allowed (RFC 2985, section \
+             5.5.1)"
+        )
+    } else {
+        return Ok(());
+    };
+    let sentence = format!("the friendly name cannot be used in PKCS#12: {why}");
+    Err(Error::new(Status::Argument, sentence))
+}
+
+/// Checks that programs open what a password protects: it is a BMPString with a NUL at its
+/// end (RFC 7292, appendix B.1).
+fn check_password(password: &str) -> Result<()> {
+    let sentence = if password.is_empty() {
+        "the password is empty: many programs do not open a PKCS#12 file without one"
+    } else if !is_bmp(password) {
+        "the password cannot be used in PKCS#12: it has a character beyond U+FFFF, which PKCS#12 \
+         cannot encode"
+    } else if password.contains('\0') {
+        "the password cannot be used in PKCS#12: it has a NUL, where many programs take it to end"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Status::Argument, sentence))
+}
+
+/// Whether a BMPString can hold a text.
+fn is_bmp(text: &str) -> bool {
+    text.chars().all(|character| u32::from(character) <= 0xffff)
 }
 
 /// The certificates of a file, each with its friendly name.

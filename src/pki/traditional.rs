@@ -9,7 +9,7 @@ use des::{TdesEde2, TdesEde3};
 use md5::{Digest, Md5};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::encryption::{is_plausible, needed, wrong_password};
+use super::encryption::{check_is_key, needed, wrong_password};
 use super::password::Password;
 use super::pbe::{Refused, decrypt_cbc};
 use super::pem::Section;
@@ -54,7 +54,7 @@ pub(super) fn decrypt(
         _ => decrypt_cbc::<TdesEde2>(&key, &iv, &mut data),
     };
     match outcome {
-        Ok(()) => is_plausible(data),
+        Ok(()) => check_is_key(data),
         Err(Refused::WrongPassword) => Err(wrong_password()),
         Err(_) => Err(malformed()),
     }

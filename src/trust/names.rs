@@ -140,10 +140,12 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Findin
     let is_address = matches!(name, PeerName::Host(ServerName::IpAddress(_)));
     let typed: Vec<_> = names.iter().filter_map(|name| name.typed()).collect();
     let as_dns = names.iter().any(|one| one.number() == 2) && is_address && typed.contains(&asked);
+    // What an application asks for may be anything, such as a token in place of a host.
+    let asked = quoted(&asked);
     let sentence = if as_dns {
         format!(
-            "certificate of '{subject}' has '{asked}' as a DNS name, and it is an address: issue \
-             it again with an iPAddress in its subjectAltName"
+            "certificate of '{subject}' has {asked} as a DNS name, and it is an address: issue it \
+             again with an iPAddress in its subjectAltName"
         )
     } else if typed.is_empty() {
         let why = match (has_extension, shown.is_empty()) {
@@ -157,13 +159,13 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Findin
             false => "",
         };
         format!(
-            "certificate of '{subject}' names no host ({why}), you asked for '{asked}': issue it \
+            "certificate of '{subject}' names no host ({why}), you asked for {asked}: issue it \
              again for that name{hint}"
         )
     } else {
         let typed: Vec<_> = typed.iter().map(|name| format!("'{name}'")).collect();
         format!(
-            "certificate is for {}, you asked for '{asked}'",
+            "certificate is for {}, you asked for {asked}",
             typed.join(", ")
         )
     };

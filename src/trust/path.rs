@@ -98,12 +98,6 @@ impl<'s, 'a> Search<'s, 'a> {
         &self.leaf_der
     }
 
-    /// The certificates that were sent with the name of the issuer of `leaf`.
-    pub(super) fn issuers_of(&self, leaf: &Outline<'_>) -> impl Iterator<Item = &'s Outline<'a>> {
-        let all = self.intermediates.iter();
-        all.filter(move |one| one.subject == leaf.issuer)
-    }
-
     /// A path to one of the roots.
     pub(super) fn run(&self, roots: &Roots) -> Result<Accepted, Failure> {
         let at_once = self.crls.with_options(self.demands.now, |revocation| {
@@ -204,6 +198,10 @@ impl<'s, 'a> Search<'s, 'a> {
         }
         let limits = rules::check_path(&candidate, self.demands)?;
         self.crls.check_anchor(&candidate)?;
+        let anchor_key = webpki::spki_for_anchor(path.anchor());
+        self.crls
+            .check_unused(&candidate, &anchor_key, self.demands.now)
+            .map_err(Failure::Path)?;
         let mut certificates = vec![Arc::from(self.leaf.der)];
         let issuers = candidate.issuers.iter();
         certificates.extend(issuers.map(|one| Arc::from(one.der)));

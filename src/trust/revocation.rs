@@ -1,5 +1,7 @@
 //! The CRLs that a chain is checked against.  Checking is webpki's.
 
+use std::slice;
+
 use der::asn1::AnyRef;
 use der::{Decode, SliceReader, Tag, Tagged};
 use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
@@ -28,7 +30,7 @@ pub(crate) struct Crls {
 pub struct RevocationRules {
     /// Look at the peer's own certificate alone, and not at the CAs above it.
     pub leaf_only: bool,
-    /// Accept certificates that no CRL is about.
+    /// Accept certificates of issuers for whose name there is no CRL.
     pub allow_unknown: bool,
     /// Check also where there is no CRL at all, which then nothing passes.
     pub always: bool,
@@ -60,6 +62,15 @@ impl Crls {
                  identifier and a CRL number: have its CA make it again"
                     .to_owned(),
             ));
+        }
+        // webpki would say so in every handshake, and only if it looked at this one first.
+        let signed_by = pki::signed_parts(crl.der()).map(|(_, algorithm, _)| algorithm);
+        if !signed_by.is_some_and(signature::is_known) {
+            return Err(unusable(format!(
+                "it is signed with {}, and no signature of that algorithm can be checked: have \
+                 its CA sign it with another one, such as SHA-256 with ECDSA or RSA",
+                crl.signature_type()
+            )));
         }
         let parsed = OwnedCertRevocationList::from_der(crl.der())
             .map_err(|error| unusable(explain::crl(&error)).with_source(error))?;
@@ -110,22 +121,22 @@ impl Crls {
     }
 
     /// Checks that no CRL of the name of its issuer lists a certificate that is trusted itself.
-    /// It needs none, since nobody vouches for it, but one that lists it counts unless it is
-    /// proved to be another authority's: signed by one of `issuers` that did not sign the
-    /// certificate.  Otherwise a peer would only have to leave its issuer out.
-    pub(super) fn check_trusted(
-        &self,
-        leaf: &Outline<'_>,
-        issuers: &[&Outline<'_>],
-    ) -> Result<(), Finding> {
+    /// It needs none, since nobody vouches for it.
+    ///
+    /// Each one that lists it counts, whichever key signed it.  RFC 5280, section 6.3.3 (b) and
+    /// (f), matches a CRL with a certificate by the name of their issuer, and lets a key sign it
+    /// that is not the one of the certificate: after a change of keys, the new one signs the
+    /// CRLs.  Here there is no path that would say which keys are the issuer's, and certificates
+    /// that the peer sends must not: it would only have to leave its issuer out, or to send
+    /// another one.
+    pub(super) fn check_trusted(&self, leaf: &Outline<'_>) -> Result<(), Finding> {
+        if self.lists.is_empty() {
+            return Ok(());
+        }
         let Ok(parsed) = Certificate::from_der(leaf.der) else {
             return Ok(());
         };
-        let is_anothers = |crl: &Crl| is_signed_by(crl, issuers) && !is_about(crl, leaf, issuers);
-        let mut entries = self
-            .of(parsed.issuer())
-            .filter(|crl| !is_anothers(crl))
-            .flat_map(Crl::revoked);
+        let mut entries = self.of(parsed.issuer()).flat_map(Crl::revoked);
         match entries.find(|entry| entry.serial == parsed.serial()) {
             Some(entry) => Err(explain::revoked(leaf, entry)),
             None => Ok(()),
@@ -159,6 +170,44 @@ impl Crls {
                 ),
             )),
         }
+    }
+
+    /// Checks, where certificates that no CRL is about are accepted, that each CRL of the name
+    /// of an issuer was used or another one in its place: made in the past and signed with
+    /// the key of that issuer, `anchor_key` for the anchor.  Otherwise a CRL that is forged
+    /// or made too early would make revoked certificates pass.
+    pub(super) fn check_unused(
+        &self,
+        path: &Path<'_, '_>,
+        anchor_key: &SubjectPublicKeyInfoDer<'_>,
+        now: UnixTime,
+    ) -> Result<(), webpki::Error> {
+        if self.lists.is_empty() || !self.rules.allow_unknown {
+            return Ok(());
+        }
+        let above = path.issuers.iter().map(|issuer| issuer.spki);
+        let keys = above.chain([anchor_key.as_ref()]);
+        let certificates = std::iter::once(path.leaf).chain(path.issuers.iter().copied());
+        let depth = if self.rules.leaf_only { 1 } else { usize::MAX };
+        for (certificate, key) in certificates.zip(keys).take(depth) {
+            let key = SubjectPublicKeyInfoDer::from(key);
+            let is_usable =
+                |crl: &Crl| !is_later(crl, now) && is_signed_with_one(crl, slice::from_ref(&key));
+            let mut of_issuer = self.of_name(certificate.issuer).peekable();
+            if of_issuer.peek().is_some() && !of_issuer.any(is_usable) {
+                return Err(webpki::Error::UnknownRevocationStatus);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of the authority with this name, a whole DER element.
+    fn of_name(&self, name: &[u8]) -> impl Iterator<Item = &Crl> {
+        let name = AnyRef::from_der(name).map(|name| name.value());
+        let name = name.unwrap_or_default();
+        let named = self.lists.iter();
+        let named = named.filter(move |(_, parsed)| parsed.issuer() == name);
+        named.map(|(crl, _)| crl)
     }
 
     /// Has `check` run with what webpki asks for: without other rules, every certificate
@@ -203,10 +252,6 @@ impl Crls {
             })
             .with_expiration_policy(ExpirationPolicy::Enforce)
             .build()
-    }
-
-    pub(super) fn are_none(&self) -> bool {
-        self.lists.is_empty()
     }
 
     /// Whether nothing can pass at this time, since there is nothing to check it with.

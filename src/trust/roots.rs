@@ -15,6 +15,7 @@ use super::finding::Finding;
 use super::purpose::{self, KeyPurpose};
 use crate::fork::PerProcess;
 use crate::pki::{self, Certificate, Constraints, Outline, Reduced, TrustSettings};
+use crate::text::shown_path;
 use crate::{Error, Result, Status};
 
 /// A set of roots.  Each is a trust anchor for path building and, where it is
@@ -50,7 +51,7 @@ impl Cache {
 fn unread(error: &rustls_native_certs::Error) -> String {
     use rustls_native_certs::ErrorKind;
     match &error.kind {
-        ErrorKind::Io { inner, path } => format!("'{}': {inner}", path.display()),
+        ErrorKind::Io { inner, path } => format!("{}: {inner}", shown_path(path)),
         ErrorKind::Os(inner) => inner.to_string(),
         // Its own text shows bytes as numbers.
         ErrorKind::Pem(_) => "a file of its store is damaged PEM".to_owned(),

@@ -497,12 +497,76 @@ static void a_fork_does_not_wait_for_a_log_callback(void)
 	CHECK(pthread_create(&thread, NULL, shake_once, NULL) == 0);
 	while (!is_logging)
 		sched_yield();
-	if ((child = begin_child()) == 0)
+	if ((child = begin_child()) == 0) {
+		/* Nor does the child, for the thread that gives the message away. */
+		CHECK(tlsmith_set_log(0, NULL, NULL) == 0);
 		end_child();
+	}
 	pthread_mutex_unlock(&log_lock);
 	await(child);
 	pthread_join(thread, NULL);
 	CHECK(tlsmith_set_log(0, NULL, NULL) == 0);
+}
+
+static void count_message(void *count, int level, const char *message)
+{
+	(void)level, (void)message;
+	++*(atomic_int *)count;
+}
+
+static void a_child_logs_where_its_parent_does(void)
+{
+	static atomic_int count;
+	pid_t child;
+
+	CHECK(tlsmith_set_log(5, count_message, &count) == 0);
+	if ((child = begin_child()) == 0) {
+		count = 0;
+		shake_once(NULL);
+		CHECK(count > 0);
+		end_child();
+	}
+	await(child);
+	CHECK(tlsmith_set_log(0, NULL, NULL) == 0);
+}
+
+static atomic_bool is_over;
+
+static void *ask_for_strings(void *session)
+{
+	while (!is_over) {
+		tlsmith_session_cipher(session);
+		tlsmith_strerror(TLSMITH_ERR_STATE);
+	}
+	return NULL;
+}
+
+static void a_child_does_not_wait_for_a_thread_of_its_parent_that_asks_for_strings(void)
+{
+	tlsmith_session *session;
+	struct pair p;
+	pthread_t thread;
+	pid_t child;
+	int i;
+
+	shake_over_sockets(&p);
+	CHECK(tlsmith_write(p.server, "x", 1) == 1);
+	CHECK(tlsmith_read(p.client, (char[1]){ 0 }, 1) == 1);
+	session = tlsmith_conn_session(p.client);
+	is_over = false;
+	CHECK(pthread_create(&thread, NULL, ask_for_strings, session) == 0);
+	for (i = 0; i < 10 * CHILDREN; i++) {
+		if ((child = begin_child()) == 0) {
+			CHECK(strncmp(tlsmith_session_cipher(session), "TLS_", 4) == 0);
+			CHECK(strlen(tlsmith_strerror(TLSMITH_ERR_STATE)) > 0);
+			end_child();
+		}
+		await(child);
+	}
+	is_over = true;
+	pthread_join(thread, NULL);
+	tlsmith_session_free(session);
+	end(&p);
 }
 
 int main(void)
@@ -520,6 +584,8 @@ int main(void)
 	random_numbers_of_processes_differ();
 	a_child_that_a_callback_forks_does_not_go_on_with_the_handshake();
 	a_fork_does_not_wait_for_a_log_callback();
+	a_child_logs_where_its_parent_does();
+	a_child_does_not_wait_for_a_thread_of_its_parent_that_asks_for_strings();
 	end_all();
 	return failures != 0;
 }

@@ -99,6 +99,18 @@ def test_a_certificate_with_its_key_is_served_from_any_file(cli, ca):
     assert "'site.p12' is a PKCS#12 file with a password: --password-file says" in said
 
 
+def test_pkcs12_without_a_password_is_refused_for_what_is_wrong_with_it(cli, ca):
+    files = ca.issue("localhost").write(cli.directory)
+    command = ["openssl", "pkcs12", "-export", "-in", files.combined]
+    command += ["-keypbe", "NONE", "-certpbe", "NONE", "-passout", "pass:"]
+    # More rounds for the MAC than are allowed.
+    command += ["-iter", "4000001", "-out", "slow.p12"]
+    subprocess.run(command, cwd=cli.directory, check=True)
+    said = cli.fails("serve", "--port", "0", "--cert", "slow.p12", code=2)
+    assert "slow.p12" in said and "would take too long to open" in said
+    assert "--password-file" not in said
+
+
 def test_what_is_no_certificate_is_not_verified(cli, ca):
     cli.run("ca", "init")
     (cli.directory / "ca.pem").write_bytes(ca.cert.pem)

@@ -51,6 +51,8 @@ mod sessions;
 mod signatures;
 #[path = "connection/sockets.rs"]
 mod sockets;
+#[path = "connection/stores.rs"]
+mod stores;
 #[path = "connection/threads.rs"]
 mod threads;
 #[path = "connection/timeouts.rs"]

@@ -43,9 +43,10 @@ fn number(
     none: c_int,
     find: impl FnOnce(&Certificate) -> Option<usize>,
 ) -> c_int {
-    let found = edge::guard(|| Ok(edge::borrow(cert).and_then(|cert| find(&cert.certificate))));
-    let found = found.ok().flatten();
-    found.map_or(none, |found| c_int::try_from(found).unwrap_or(c_int::MAX))
+    edge::fact(cert, none, |cert| {
+        let found = find(&cert.certificate)?;
+        Some(c_int::try_from(found).unwrap_or(c_int::MAX))
+    })
 }
 
 /// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, "" or 0 for NULL.
@@ -61,9 +62,9 @@ pub extern "C" fn tlsmith_cert_issuer(cert: *const tlsmith_cert) -> *const c_cha
 }
 
 /// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past the end.
-/// No name can pass for another: bytes that are not visible ASCII, the comma and the backslash are
-/// a backslash and two hex digits ("a.example\\00.b"), and one of TLSMITH_NAME_OTHER begins with
-/// its kind.  tlsmith_cert_der() has the exact bytes.
+/// No name can pass for another of its type (a DNS name can for an address): bytes that are not
+/// visible ASCII, the comma and the backslash are a backslash and two hex digits
+/// ("a.example\\00.b"), and one of TLSMITH_NAME_OTHER begins with its kind.  The DER is exact.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_name(
     cert: *const tlsmith_cert,
@@ -108,19 +109,19 @@ pub extern "C" fn tlsmith_cert_serial(cert: *const tlsmith_cert) -> *const c_cha
 /// When it starts to be valid, in seconds of the Unix epoch.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_not_before(cert: *const tlsmith_cert) -> i64 {
-    edge::borrow(cert).map_or(0, |cert| cert.certificate.not_before())
+    edge::fact(cert, 0, |cert| Some(cert.certificate.not_before()))
 }
 
 /// When it stops being valid, in seconds of the Unix epoch.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_not_after(cert: *const tlsmith_cert) -> i64 {
-    edge::borrow(cert).map_or(0, |cert| cert.certificate.not_after())
+    edge::fact(cert, 0, |cert| Some(cert.certificate.not_after()))
 }
 
 /// Whether it may issue certificates.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_is_ca(cert: *const tlsmith_cert) -> bool {
-    edge::borrow(cert).is_some_and(|cert| cert.certificate.is_ca())
+    edge::fact(cert, false, |cert| Some(cert.certificate.is_ca()))
 }
 
 /// How many CAs may stand below it; -1 for any number, where it is no CA, and for NULL.
@@ -220,16 +221,14 @@ pub extern "C" fn tlsmith_cert_spki_sha256(cert: *const tlsmith_cert) -> *const 
 /// Return its SubjectPublicKeyInfo in DER, with the length in `len`, which may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_spki(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
-    edge::lent_bytes(
-        edge::borrow(cert).map(|cert| cert.certificate.spki_der()),
-        len,
-    )
+    let spki = || Some(edge::borrow(cert)?.certificate.spki_der());
+    edge::lent_bytes(spki, len)
 }
 
 /// Its DER, with the count of bytes in `len`, which may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_der(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
-    edge::lent_bytes(edge::borrow(cert).map(|cert| cert.certificate.der()), len)
+    edge::lent_bytes(|| Some(edge::borrow(cert)?.certificate.der()), len)
 }
 
 /// Its PEM.

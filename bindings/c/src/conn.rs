@@ -25,8 +25,6 @@ pub struct tlsmith_conn {
     /// A bug struck: nothing may happen on this connection any more.
     broken: OnceLock<Error>,
     texts: Texts,
-    /// What a forked child is told.
-    texts_in_child: Texts,
     pub(crate) peer: OnceLock<Vec<tlsmith_cert>>,
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
     /// The OCSP response for a verify callback.
@@ -139,10 +137,7 @@ impl tlsmith_conn {
 
     /// A copy of `text` that lives as long as the connection.
     pub(crate) fn keep(&self, text: &str) -> *const c_char {
-        match self.is_inherited() {
-            false => self.texts.keep(text),
-            true => self.texts_in_child.keep(text),
-        }
+        self.texts.keep(text)
     }
 
     /// Makes this its latest error.
@@ -267,7 +262,6 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
             }),
             broken: OnceLock::new(),
             texts: Texts::default(),
-            texts_in_child: Texts::default(),
             peer: OnceLock::new(),
             verified: OnceLock::new(),
             ocsp: OnceLock::new(),

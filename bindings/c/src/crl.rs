@@ -81,7 +81,7 @@ pub extern "C" fn tlsmith_crl_pem(crl: *const tlsmith_crl) -> *const c_char {
 /// Return its DER, with the length in `len`, which may be NULL; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_der(crl: *const tlsmith_crl, len: *mut usize) -> *const u8 {
-    edge::lent_bytes(edge::borrow(crl).map(|crl| crl.crl.der()), len)
+    edge::lent_bytes(|| Some(edge::borrow(crl)?.crl.der()), len)
 }
 
 /// Return every field and entry on a page, for people; "" for NULL.

@@ -20,9 +20,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tlsmith::{Error, Result, Status};
+use tlsmith::{Error, PerProcess, Result, Status};
 
 pub(crate) use callback::{
     Callback, ClockFn, HelloFn, KeylogFn, LogFn, PasswordFn, ReadFn, SessionFn, SignFn, StorePutFn,
@@ -33,14 +33,16 @@ pub(crate) use fork::watch_forks;
 // Strings that C gets to see.
 
 /// The strings that a handle has given out.  They live as long as it, and the same text is kept
-/// once, so that asking again does not take more memory.
+/// once, so that asking again does not take more memory.  A forked child keeps its own beside
+/// those that it inherits: a thread of its parent may have held the lock.
 #[derive(Default)]
-pub(crate) struct Texts(Mutex<Vec<CString>>);
+pub(crate) struct Texts(PerProcess<Mutex<Vec<CString>>>);
 
 impl Texts {
     /// A copy of `text` as [`c_string`] makes it.
     pub(crate) fn keep(&self, text: &str) -> *const c_char {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.0.here().lock();
+        let mut kept = kept.unwrap_or_else(PoisonError::into_inner);
         let known = kept
             .iter()
             .position(|known| known.as_bytes() == text.as_bytes());
@@ -50,6 +52,28 @@ impl Texts {
         });
         // The bytes of a CString stay where they are when the list grows.
         kept[index].as_ptr()
+    }
+}
+
+/// What a handle makes when C asks for it first, and keeps.  A forked child that does not inherit
+/// it makes its own: a thread of its parent may have been making it.
+pub(crate) struct Made<T>(PerProcess<OnceLock<T>>);
+
+impl<T> Made<T> {
+    /// For a static.
+    pub(crate) const fn at_start() -> Self {
+        Self(PerProcess::at_start(OnceLock::new()))
+    }
+
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
+        let made = self.0.find(OnceLock::get);
+        made.unwrap_or_else(|| self.0.here().get_or_init(make))
+    }
+}
+
+impl<T> Default for Made<T> {
+    fn default() -> Self {
+        Self(PerProcess::default())
     }
 }
 
@@ -150,6 +174,12 @@ pub(crate) fn string<T>(
         return empty;
     };
     guard(|| Ok(find(value))).unwrap_or(empty)
+}
+
+/// What a handle knows, or `none`: for what is not known, for NULL, and for a bug.
+pub(crate) fn fact<T, V>(pointer: *const T, none: V, find: impl FnOnce(&T) -> Option<V>) -> V {
+    let found = guard(|| Ok(borrow(pointer).and_then(find)));
+    found.ok().flatten().unwrap_or(none)
 }
 
 /// What a handle lends, or NULL.
@@ -359,7 +389,11 @@ pub(crate) fn fill(out: *mut c_void, len: usize, result: &[u8]) -> Result<usize>
 }
 
 /// Bytes that a handle lends, and their count; NULL and 0 for none.
-pub(crate) fn lent_bytes(bytes: Option<&[u8]>, len: *mut usize) -> *const u8 {
+pub(crate) fn lent_bytes<'a>(
+    find: impl FnOnce() -> Option<&'a [u8]>,
+    len: *mut usize,
+) -> *const u8 {
+    let bytes = guard(|| Ok(find())).ok().flatten();
     let bytes = bytes.filter(|bytes| !bytes.is_empty());
     store(len, bytes.map_or(0, <[u8]>::len));
     bytes.map_or(std::ptr::null(), <[u8]>::as_ptr)

@@ -9,8 +9,9 @@ use crate::cert::{self, tlsmith_cert};
 use crate::conn::{on, on_open, tlsmith_conn};
 use crate::{driving, edge};
 
-fn agreed<'a>(conn: *const tlsmith_conn) -> Option<&'a Agreed> {
-    edge::borrow(conn)?.connection()?.agreed()
+/// What was agreed of a connection, or `none` before the handshake is complete.
+fn agreed<V>(conn: *const tlsmith_conn, none: V, find: impl FnOnce(&Agreed) -> V) -> V {
+    edge::fact(conn, none, |conn| conn.connection()?.agreed().map(find))
 }
 
 /// A string of a connection; "" for what is not known.
@@ -24,7 +25,7 @@ fn text(
 /// TLSMITH_TLS1_2 or TLSMITH_TLS1_3; 0 before the handshake is complete.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_version(conn: *const tlsmith_conn) -> c_int {
-    agreed(conn).map_or(0, |agreed| c_int::from(agreed.version.wire()))
+    agreed(conn, 0, |agreed| c_int::from(agreed.version.wire()))
 }
 
 /// The cipher suite by its IANA name, such as "TLS_AES_128_GCM_SHA256", or "".
@@ -63,7 +64,7 @@ pub extern "C" fn tlsmith_conn_server_name(conn: *const tlsmith_conn) -> *const 
 /// Whether an earlier session was resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
-    agreed(conn).is_some_and(|agreed| agreed.resumed)
+    agreed(conn, false, |agreed| agreed.resumed)
 }
 
 /// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446, section 4.1.4),
@@ -71,7 +72,7 @@ pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
 /// session it is not known: false.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool {
-    agreed(conn).is_some_and(|agreed| agreed.hello_retried)
+    agreed(conn, false, |agreed| agreed.hello_retried)
 }
 
 /// How many TLS 1.3 tickets came so far, to resume this session with.  A server sends them after
@@ -156,9 +157,8 @@ pub extern "C" fn tlsmith_conn_ech_retry_configs(
     conn: *const tlsmith_conn,
     len: *mut usize,
 ) -> *const u8 {
-    let configs = edge::borrow(conn).and_then(|conn| conn.connection()?.ech_retry_configs());
-    edge::store(len, configs.map_or(0, <[u8]>::len));
-    configs.map_or(ptr::null(), <[u8]>::as_ptr)
+    let configs = || edge::borrow(conn)?.connection()?.ech_retry_configs();
+    edge::lent_bytes(configs, len)
 }
 
 /// How many bytes the handshake took, received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
@@ -237,18 +237,14 @@ pub extern "C" fn tlsmith_conn_channel_binding(
 /// The errno of the latest failed call, where a system call failed, or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_errno(conn: *const tlsmith_conn) -> c_int {
-    edge::borrow(conn)
-        .and_then(|conn| conn.error()?.os_error())
-        .unwrap_or(0)
+    edge::fact(conn, 0, |conn| conn.error()?.os_error())
 }
 
 /// The number of the alert that the peer sent (RFC 8446, section 6), where that made the latest
 /// call fail, or -1.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
-    edge::borrow(conn)
-        .and_then(|conn| conn.error()?.alert())
-        .map_or(-1, c_int::from)
+    edge::fact(conn, -1, |conn| conn.error()?.alert().map(c_int::from))
 }
 
 /// Whether its peer was accepted, or a verify callback looks at it.
@@ -280,8 +276,9 @@ pub extern "C" fn tlsmith_conn_peer_cert(
 /// was none to present.  False on a server, before the handshake is complete, and if resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_certificate_requested(conn: *const tlsmith_conn) -> bool {
-    let conn = edge::borrow(conn).and_then(tlsmith_conn::connection);
-    conn.is_some_and(|connection| connection.certificate_requested())
+    edge::fact(conn, false, |conn| {
+        Some(conn.connection()?.certificate_requested())
+    })
 }
 
 /// Certificate `index` of the accepted path, up to the root; NULL past its end or if there is none.
@@ -334,11 +331,12 @@ pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const
 /// verify callback.  Nobody has verified it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
-    let response = edge::borrow(conn).and_then(|conn| match driving::is_judged(conn) {
-        true => conn.ocsp.get().map(Vec::as_slice),
-        false => conn.connection()?.ocsp_response(),
-    });
-    let response = response.filter(|response| !response.is_empty());
-    edge::store(len, response.map_or(0, <[u8]>::len));
-    response.map_or(ptr::null(), <[u8]>::as_ptr)
+    let response = || {
+        let conn = edge::borrow(conn)?;
+        match driving::is_judged(conn) {
+            true => conn.ocsp.get().map(Vec::as_slice),
+            false => conn.connection()?.ocsp_response(),
+        }
+    };
+    edge::lent_bytes(response, len)
 }

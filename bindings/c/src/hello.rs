@@ -2,14 +2,14 @@
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tlsmith::{ClientHello, Error, Result, Selection, Status};
 
 use crate::conn::{on, on_open, tlsmith_conn};
 use crate::ctx::{set, tlsmith_ctx};
 use crate::driving;
-use crate::edge::{self, Callback, HelloFn};
+use crate::edge::{self, Callback, HelloFn, Made};
 
 /// A ClientHello.
 pub struct tlsmith_hello {
@@ -24,13 +24,13 @@ pub struct tlsmith_hello {
 
 /// Names, made when the first of them is asked for.
 #[derive(Default)]
-struct Names(OnceLock<Vec<CString>>);
+struct Names(Made<Vec<CString>>);
 
 impl Names {
-    fn get(&self, index: usize, all: impl FnOnce() -> Vec<String>) -> *const c_char {
+    fn get(&self, index: usize, all: impl FnOnce() -> Vec<String>) -> Option<*const c_char> {
         let names = || all().iter().map(|name| edge::c_string(name)).collect();
-        let name = self.0.get_or_init(names).get(index);
-        name.map_or(ptr::null(), |name| name.as_ptr())
+        let name = self.0.get_or_make(names).get(index);
+        name.map(|name| name.as_ptr())
     }
 }
 
@@ -131,8 +131,10 @@ pub extern "C" fn tlsmith_conn_refuse(conn: *mut tlsmith_conn, alert: c_int) -> 
 /// Returns the server that the client requests (SNI, RFC 6066, section 3); NULL for none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_server_name(hello: *const tlsmith_hello) -> *const c_char {
-    let name = edge::borrow(hello).and_then(|hello| hello.server_name.as_ref());
-    name.map_or(ptr::null(), |name| name.as_ptr())
+    edge::lend(|| {
+        let name = edge::borrow(hello)?.server_name.as_ref();
+        name.map(|name| name.as_ptr())
+    })
 }
 
 /// Returns ALPN protocol `index` that the client offers, best first, with its length in `len`,
@@ -144,24 +146,29 @@ pub extern "C" fn tlsmith_hello_alpn(
     index: usize,
     len: *mut usize,
 ) -> *const u8 {
-    let protocol = edge::borrow(hello).and_then(|hello| hello.alpn.get(index));
-    edge::store(len, protocol.map_or(0, |protocol| protocol.len() - 1));
-    protocol.map_or(ptr::null(), |protocol| protocol.as_ptr())
+    edge::store(len, 0);
+    edge::lend(|| {
+        let protocol = edge::borrow(hello)?.alpn.get(index)?;
+        edge::store(len, protocol.len() - 1);
+        Some(protocol.as_ptr())
+    })
 }
 
 /// Returns version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or another
 /// number of the client's; 0 past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_version(hello: *const tlsmith_hello, index: usize) -> c_int {
-    let version = edge::borrow(hello).and_then(|one| one.hello.version_numbers().get(index));
-    version.map_or(0, |version| c_int::from(*version))
+    edge::fact(hello, 0, |one| {
+        let version = one.hello.version_numbers().get(index);
+        version.map(|version| c_int::from(*version))
+    })
 }
 
 /// Returns the IANA name of cipher suite `index` that the client offers, best first, or its number,
 /// such as "0x5a5a", where it has no name here; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_cipher(hello: *const tlsmith_hello, index: usize) -> *const c_char {
-    edge::borrow(hello).map_or(ptr::null(), |one| {
+    edge::fact(hello, ptr::null(), |one| {
         one.ciphers.get(index, || one.hello.ciphers())
     })
 }
@@ -169,7 +176,7 @@ pub extern "C" fn tlsmith_hello_cipher(hello: *const tlsmith_hello, index: usize
 /// Returns key exchange group `index` that the client supports, likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_group(hello: *const tlsmith_hello, index: usize) -> *const c_char {
-    edge::borrow(hello).map_or(ptr::null(), |one| {
+    edge::fact(hello, ptr::null(), |one| {
         one.groups.get(index, || one.hello.groups())
     })
 }
@@ -177,7 +184,7 @@ pub extern "C" fn tlsmith_hello_group(hello: *const tlsmith_hello, index: usize)
 /// Returns signature scheme `index` that the client can verify, likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_scheme(hello: *const tlsmith_hello, index: usize) -> *const c_char {
-    edge::borrow(hello).map_or(ptr::null(), |one| {
+    edge::fact(hello, ptr::null(), |one| {
         one.schemes.get(index, || one.hello.signature_schemes())
     })
 }

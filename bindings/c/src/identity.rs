@@ -8,7 +8,7 @@ use tlsmith::{Certificate, Error, ExternalSigner, Identity, Result};
 use zeroize::Zeroizing;
 
 use crate::cert::{self, tlsmith_cert};
-use crate::edge::{self, Callback, SignFn, Texts};
+use crate::edge::{self, Callback, Made, SignFn, Texts};
 use crate::load::{self, tlsmith_load_options};
 use crate::options::{self, tlsmith_cert_options};
 
@@ -18,7 +18,7 @@ pub struct tlsmith_identity {
     chain: Vec<tlsmith_cert>,
     texts: Texts,
     /// With a NUL at its end; wiped when it is dropped.
-    key_pem: std::sync::OnceLock<Zeroizing<Vec<u8>>>,
+    key_pem: Made<Zeroizing<Vec<u8>>>,
 }
 
 /// A new handle of what `body` makes, or NULL.
@@ -29,7 +29,7 @@ pub(crate) fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_iden
             chain: cert::list(identity.chain()),
             identity,
             texts: Texts::default(),
-            key_pem: std::sync::OnceLock::new(),
+            key_pem: Made::default(),
         })
     }))
 }
@@ -264,7 +264,7 @@ pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *cons
         let Some(key) = id.identity.key() else {
             return c"".as_ptr();
         };
-        let text = id.key_pem.get_or_init(|| {
+        let text = id.key_pem.get_or_make(|| {
             let pem = key.to_pem();
             let mut bytes = Zeroizing::new(Vec::with_capacity(pem.len() + 1));
             bytes.extend_from_slice(pem.as_bytes());

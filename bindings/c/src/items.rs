@@ -1,11 +1,10 @@
 //! What stands in certificates and requests several times, as counted items: names and URLs.
 
 use std::ffi::{CString, c_char};
-use std::sync::OnceLock;
 
 use tlsmith::{AlternativeName, NameType};
 
-use crate::edge;
+use crate::edge::{self, Made};
 
 /// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add some:
 /// treat an unknown one as TLSMITH_NAME_OTHER.
@@ -47,11 +46,11 @@ impl From<NameType> for tlsmith_name_type {
 
 /// Strings that C gets to see one by one, made when it asks for the first.
 #[derive(Default)]
-pub(crate) struct Items(OnceLock<Vec<CString>>);
+pub(crate) struct Items(Made<Vec<CString>>);
 
 impl Items {
     pub(crate) const fn new() -> Self {
-        Self(OnceLock::new())
+        Self(Made::at_start())
     }
 
     pub(crate) fn get(
@@ -59,7 +58,7 @@ impl Items {
         index: usize,
         make: impl FnOnce() -> Vec<String>,
     ) -> Option<*const c_char> {
-        let every = self.0.get_or_init(|| {
+        let every = self.0.get_or_make(|| {
             let every = make().into_iter();
             every.map(|one| edge::c_string(&one)).collect()
         });
@@ -69,7 +68,7 @@ impl Items {
 
 /// Alternative names, likewise.
 #[derive(Default)]
-pub(crate) struct Names(OnceLock<Vec<(tlsmith_name_type, CString)>>);
+pub(crate) struct Names(Made<Vec<(tlsmith_name_type, CString)>>);
 
 impl Names {
     /// The name at `index`, whose type goes to `name_type`.
@@ -79,7 +78,7 @@ impl Names {
         name_type: *mut tlsmith_name_type,
         make: impl FnOnce() -> Vec<AlternativeName>,
     ) -> Option<*const c_char> {
-        let every = self.0.get_or_init(|| {
+        let every = self.0.get_or_make(|| {
             let every = make().into_iter();
             every
                 .map(|one| (one.name_type.into(), edge::c_string(&one.text)))

@@ -115,14 +115,14 @@ pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
 /// A short phrase for a code, such as "certificate is for another name".  Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
-    static PHRASES: std::sync::OnceLock<edge::Texts> = std::sync::OnceLock::new();
+    static PHRASES: edge::Made<edge::Texts> = edge::Made::at_start();
     let phrase = match (status, Status::from_code(status)) {
         (0.., _) => "success",
         (_, Some(status)) => status.phrase(),
         (_, None) => "unknown error",
     };
-    let texts = PHRASES.get_or_init(edge::Texts::default);
-    edge::guard(|| Ok(texts.keep(phrase))).unwrap_or(ptr::null())
+    let keep = || Ok(PHRASES.get_or_make(edge::Texts::default).keep(phrase));
+    edge::guard(keep).unwrap_or(ptr::null())
 }
 
 /// Why the latest failed call on this thread failed; "" if none did.  For calls that make a handle,

@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock, TryLockError};
 
 use log::{LevelFilter, Log, Metadata, Record};
-use tlsmith::{Error, Result, Status};
+use tlsmith::{Error, PerProcess, Result, Status};
 
 use crate::edge::{self, Callback, LogFn};
 
@@ -15,9 +15,24 @@ use crate::edge::{self, Callback, LogFn};
 pub type tlsmith_log_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, level: c_int, message: *const c_char)>;
 
-/// Where messages go.  Held while one is given away, so that nobody is called any more when another
-/// place is set.
-static SINK: RwLock<Option<Callback<LogFn>>> = RwLock::new(None);
+/// Where messages go.
+type Sink = RwLock<Option<Callback<LogFn>>>;
+
+static SINK: PerProcess<Sink> = PerProcess::at_start(RwLock::new(None));
+
+/// The one of this process.  Its lock is held while a message is given away, so that nobody is
+/// called any more when another place is set.  A forked child goes on with the place of its parent,
+/// under a lock of its own; if the parent was setting another one, it has none.
+fn sink() -> &'static Sink {
+    SINK.inherited(|parents| {
+        let place = match parents.try_read() {
+            Ok(place) => *place,
+            Err(TryLockError::Poisoned(place)) => *place.into_inner(),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        RwLock::new(place)
+    })
+}
 
 thread_local! {
     /// Whether this thread gives a message away.
@@ -37,7 +52,7 @@ impl Log for Bridge {
         {
             return;
         }
-        let sink = SINK.read().unwrap_or_else(PoisonError::into_inner);
+        let sink = sink().read().unwrap_or_else(PoisonError::into_inner);
         if let Some(callback) = &*sink {
             // A message is one line, whatever a peer has sent.
             let text = format!("{}: {}", record.target(), record.args());
@@ -88,7 +103,7 @@ fn set(level: c_int, log: Option<LogFn>, userdata: *mut c_void) -> Result<()> {
     let callback = Callback::new(log, userdata, "log").ok();
     let callback = callback.filter(|_| filter != LevelFilter::Off);
     let filter = callback.map_or(LevelFilter::Off, |_| filter);
-    *SINK.write().unwrap_or_else(PoisonError::into_inner) = callback;
+    *sink().write().unwrap_or_else(PoisonError::into_inner) = callback;
     log::set_max_level(filter);
     Ok(())
 }

@@ -64,7 +64,8 @@ pub extern "C" fn tlsmith_conn_set_alpn(
     })
 }
 
-/// Present this identity in place of the context's.  TLSMITH_ERR_STATE without a private key.
+/// Present this identity in place of the context's, which keeps a client's last 16, with their
+/// keys, to resume their sessions.  TLSMITH_ERR_STATE for one without a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_identity(
     conn: *mut tlsmith_conn,

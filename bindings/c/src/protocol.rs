@@ -128,7 +128,7 @@ pub extern "C" fn tlsmith_ctx_set_ech(
 }
 
 /// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a client keeps 256,
-/// and a server gives them away as tickets.
+/// and a server gives them away as tickets.  It does not limit a session store.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_resumption(ctx: *mut tlsmith_ctx, count: usize) -> c_int {
     set(ctx, |context| context.set_resumption(count))

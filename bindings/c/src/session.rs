@@ -90,8 +90,10 @@ pub extern "C" fn tlsmith_conn_set_session(
 /// below, 0 or "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_int {
-    let version = edge::borrow(session).and_then(|one| one.session.version());
-    version.map_or(0, |version| c_int::from(version.wire()))
+    edge::fact(session, 0, |one| {
+        let version = one.session.version()?;
+        Some(c_int::from(version.wire()))
+    })
 }
 
 /// Its cipher suite, by the IANA name.
@@ -123,13 +125,13 @@ pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -
 /// if all are used, and where the server keeps the session itself (TLS 1.2).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_lifetime(session: *const tlsmith_session) -> u32 {
-    edge::borrow(session).map_or(0, |one| one.session.lifetime())
+    edge::fact(session, 0, |one| Some(one.session.lifetime()))
 }
 
 /// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_max_early_data(session: *const tlsmith_session) -> u32 {
-    edge::borrow(session).map_or(0, |one| one.session.max_early_data())
+    edge::fact(session, 0, |one| Some(one.session.max_early_data()))
 }
 
 /// Free it; connections that resume it keep their reference.

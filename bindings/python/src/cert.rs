@@ -104,9 +104,10 @@ impl Certificate {
     /// type: "dns", "ip", "email", "uri", "upn" (a user principal name), "directory",
     /// "registered_id" or "other".
     ///
-    /// No name can pass for another one: what is not visible ASCII, the comma and the
-    /// backslash are a backslash and two hexadecimal digits, directory names are escaped
-    /// as in RFC 4514, and one of type "other" begins with its kind.  `der` has the bytes.
+    /// No name can pass for another one of its type: what is not visible ASCII, the comma
+    /// and the backslash are a backslash and two hexadecimal digits, directory names are
+    /// escaped as in RFC 4514, and one of type "other" begins with its kind.  Look at the
+    /// type too: a DNS name can read like an address.  `der` has the bytes.
     #[getter]
     fn alternative_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         typed_names(py, self.0.alternative_names())

@@ -53,7 +53,8 @@ def _load_pkcs12(path: str, content: bytes, secret: bytes | None) -> Identity:
     try:
         return Identity.load_pkcs12(content, b"" if secret is None else secret)
     except ConfigError as error:
-        if secret is not None:
+        # Others may be about its keys, or how much work it asks for.
+        if secret is not None or "password does not open" not in str(error):
             raise
         raise UsageError(
             f"'{path}' is a PKCS#12 file with a password: --password-file says which file has it"

@@ -21,8 +21,8 @@ use crate::{Error, Result};
 impl Engine {
     /// Has rustls take one step.
     pub(super) fn step_rustls(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
-        if self.shown == 0 {
-            self.show_next()?;
+        if self.given == 0 {
+            self.give_next()?;
         }
         let (was_handshaking, waiting) = (self.is_handshaking(), self.plaintext.len());
         if let Some(notes) = &self.notes {
@@ -51,10 +51,10 @@ impl Engine {
                 Err(self.refuse(failure::oversized_message()))
             }
             // It processed all that it got.
-            Ok(Step::Ready | Step::Blocked) if goal.is_nothing() && self.show_next()? => {
+            Ok(Step::Ready | Step::Blocked) if goal.is_nothing() && self.give_next()? => {
                 Ok((Step::Again, filled))
             }
-            Ok(Step::Ready) if goal.is_nothing() && self.has_answered_key_update() => {
+            Ok(Step::Ready) if goal.is_nothing() && self.send_owed_key_update() => {
                 Ok((Step::Again, filled))
             }
             Ok(step) => Ok((step, filled)),
@@ -68,7 +68,7 @@ impl Engine {
 
     /// Has rustls send the KeyUpdate that the peer requested, which would wait for the next
     /// write, unless records wait to be sent.  Returns whether there was one.
-    fn has_answered_key_update(&mut self) -> bool {
+    fn send_owed_key_update(&mut self) -> bool {
         let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
         let may_answer =
             cfg!(feature = "rustls-records") && self.concluded && !self.sent_close_notify;
@@ -147,38 +147,38 @@ impl Engine {
         let config = adapted.config;
         self.fragment = fragment(config.max_fragment_size);
         self.allow_early_data(config.max_early_data_size);
-        self.tls = answering(config)?;
+        self.tls = new_server(config)?;
         Ok(())
     }
 
     /// Gives rustls the next record, if it is complete and for rustls, and returns whether it
     /// was.
-    fn show_next(&mut self) -> Result<bool> {
+    fn give_next(&mut self) -> Result<bool> {
         let is_for_rustls = self.concluded && self.stays_with_rustls();
-        if !self.is_handshaking() && !is_for_rustls && self.shown == 0 {
+        if !self.is_handshaking() && !is_for_rustls && self.given == 0 {
             return Ok(false);
         }
         if self.has_skipped() {
             self.skip()?;
         }
         if !self.first_message.is_complete() {
-            let may_show = match self.tls {
+            let may_give = match self.tls {
                 Tls::Server(_) => self.read_client_hello()?,
-                _ => self.check_first_message(self.shown)?.is_some(),
+                _ => self.check_first_message(self.given)?.is_some(),
             };
-            if !may_show {
+            if !may_give {
                 return Ok(false);
             }
         }
-        let next = record_length(&self.incoming.filled()[self.shown..]);
-        self.shown += next.unwrap_or_default();
+        let next = record_length(&self.incoming.filled()[self.given..]);
+        self.given += next.unwrap_or_default();
         Ok(next.is_some())
     }
 
     /// Discards early data that rustls rejected.  rustls counts only the payload, and would
     /// skip empty records for ever.
     fn skip(&mut self) -> Result<()> {
-        let skipped = self.shown;
+        let skipped = self.given;
         self.discard(skipped);
         match self.skip_left.checked_sub(skipped) {
             Some(left) => self.skip_left = left,
@@ -216,7 +216,7 @@ impl Engine {
     fn refuse(&mut self, failure: Error) -> Error {
         // rustls refers to fragments by their offset in `incoming`, and sends nothing after
         // close_notify.
-        if self.shown == 0 && !self.sent_close_notify {
+        if self.given == 0 && !self.sent_close_notify {
             let value = if self.is_handshaking() { 2 } else { 1 };
             let mut stray = [ContentType::ChangeCipherSpec.into(), 3, 3, 0, 1, value];
             let mut sink = Sink {
@@ -250,17 +250,17 @@ impl Engine {
         let may_skip = matches!(self.tls, Tls::Server(_)) && self.state().is_some_and(is_tls13);
         let records = self.incoming.filled();
         let is_sealed = records.starts_with(&[u8::from(ContentType::ApplicationData)]);
-        if !may_skip || !is_sealed || record_length(records) != Some(self.shown) {
+        if !may_skip || !is_sealed || record_length(records) != Some(self.given) {
             return false;
         }
-        let sealed = &records[HEADER..self.shown];
+        let sealed = &records[HEADER..self.given];
         let opened = &sealed[..sealed.len().saturating_sub(TAG)];
         opened.iter().all(|&byte| byte == 0)
     }
 
     fn discard(&mut self, count: usize) {
         self.incoming.consume(count);
-        self.shown -= count;
+        self.given -= count;
         self.checked = self.checked.saturating_sub(count);
     }
 
@@ -307,8 +307,8 @@ impl Engine {
         };
         // An incomplete record rustls can refuse, but not open.
         let records = self.incoming.filled_mut();
-        let end = match record_length(&records[self.shown..]) {
-            Some(_) => self.shown,
+        let end = match record_length(&records[self.given..]) {
+            Some(_) => self.given,
             None => records.len(),
         };
         let records = &mut records[..end];
@@ -340,7 +340,7 @@ fn process(
     }
 }
 
-pub(super) fn answering(config: Arc<ServerConfig>) -> Result<Tls> {
+pub(super) fn new_server(config: Arc<ServerConfig>) -> Result<Tls> {
     UnbufferedServerConnection::new(config)
         .map(|tls| Tls::Server(Box::new(tls)))
         .map_err(|error| failure::of_rustls(error, None, &[]))

@@ -71,7 +71,7 @@ impl Engine {
             return true;
         }
         // No more than the record lacks: what follows can then be taken without a copy.
-        let begun = &self.incoming.filled()[self.shown.max(self.checked)..];
+        let begun = &self.incoming.filled()[self.given.max(self.checked)..];
         let wanted = match begun_length(begun) {
             Some(length) => length.saturating_sub(begun.len()).max(1),
             None => HEADER - begun.len(),

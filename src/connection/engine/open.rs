@@ -17,7 +17,7 @@ impl Engine {
     pub(super) fn hand_over(&mut self) -> Result<()> {
         let holds = |state: &CommonState| state.is_handshaking() || state.wants_write();
         if !self.concluded
-            || self.shown > 0
+            || self.given > 0
             || self.stays_with_rustls()
             || self.state().is_none_or(holds)
         {

@@ -35,7 +35,9 @@ pub(super) struct Store<'a> {
     pub(super) chain: Vec<&'a [u8]>,
 }
 
-/// Encodes a file.  All names and identifiers are visible to whoever has the password.
+/// Encodes a file.  The certificates with their attributes are encrypted.  The attributes of
+/// the key, its friendly name and identifier, are not (RFC 7292, section 4.2.2): whoever has
+/// the file reads them.
 pub(super) fn write(
     store: &Store<'_>,
     password: &Secret<'_>,

@@ -112,9 +112,11 @@ pub(super) fn unknown(question: &Question<'_, '_>) -> Finding {
     let now = question.demands.now;
     let unknown = first(question, |one, issuers| {
         let issuer = issuer_of(one);
-        let mut crls = question.crls.of(&issuer);
+        let mut crls = question.crls.of(&issuer).peekable();
+        let may_have_none = question.crls.rules().allow_unknown;
         let is_usable = |crl: &Crl| !is_later(crl, now) && revocation::is_about(crl, one, issuers);
-        (!crls.any(is_usable)).then_some(one)
+        let is_needed = crls.peek().is_some() || !may_have_none;
+        (is_needed && !crls.any(is_usable)).then_some(one)
     });
     let culprit = unknown.unwrap_or(question.leaf);
     let (subject, issuer) = (subject_of(culprit), issuer_of(culprit));

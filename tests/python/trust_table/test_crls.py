@@ -25,6 +25,7 @@ HOST_BEFORE = leaf(MIDDLE_BEFORE)
 NO_END = "RFC 5280, 5.1.2.5 requires nextUpdate; to OpenSSL such a CRL never ends"
 OLD_FORMAT = "a CRL without extensions does not say what it covers (RFC 5280, 5.1.2.1 and 5.2)"
 WITHOUT_IDENTIFIERS = "the CRL that the issuer's key verifies counts; OpenSSL takes the newest"
+ANY_KEY = "each CRL of the issuer's name counts where no path says which keys are the issuer's"
 SELF_SIGNED = "no CA above a trusted self-signed certificate could revoke it"
 
 UNKNOWN = "unknown_revocation"
@@ -148,8 +149,8 @@ ROWS = [
         [Crl(TWIN, HOST_BEFORE, this=-1), Crl(MIDDLE_BEFORE, HOST_BEFORE, this=-2), Crl(OLD),
          Crl(NEW)], "revoked", "CERT_REVOKED", chain=(HOST_BEFORE, TWIN, MIDDLE_BEFORE),
         says=since(-2)),
-    rollover("trusted_itself_and_listed_by_the_new_key", BEFORE, [Crl(OLD), Crl(NEW, BEFORE)],
-        OK, OK, trust=(OLD, NEW, BEFORE), flags=PARTIAL),
+    rollover("trusted_itself_and_revoked_by_the_new_key", BEFORE, [Crl(OLD), Crl(NEW, BEFORE)],
+        "revoked", OK, ANY_KEY, trust=(OLD, NEW, BEFORE), flags=PARTIAL),
     rollover("trusted_itself_and_revoked_by_the_old_key", BEFORE, [Crl(OLD, BEFORE), Crl(NEW)],
         "revoked", "CERT_REVOKED", trust=(OLD, NEW, BEFORE), flags=PARTIAL),
     rollover("old_key_listed_by_the_new_key", BEFORE,
@@ -174,7 +175,7 @@ def test_revocation(row, driver, tmp_path):
     check(row, driver, tmp_path)
 
 
-def test_crl_of_another_key_does_not_count_against_the_root():
+def test_only_a_crl_of_the_roots_key_counts_against_the_root():
     certificates_alone = names.key_usage("keyCertSign")
     old = root(key="p256 old", ku=certificates_alone)
     host = leaf(old)
@@ -186,7 +187,10 @@ def test_crl_of_another_key_does_not_count_against_the_root():
         trust = tlsmith.Trust.roots(*roots).with_crls(*crls, unknown="allow")
         return trust.verify(chain)
 
-    assert verify(Crl(NEW), Crl(NEW, this=-2)) == (chain[0], roots[0])
+    assert verify(Crl(STRANGER)) == (chain[0], roots[0])
+    for crls in ([Crl(NEW)], [Crl(NEW), Crl(NEW, this=-2)]):
+        with pytest.raises(tlsmith.VerifyError, match="is signed with the key of its issuer"):
+            verify(*crls)
     with pytest.raises(tlsmith.VerifyError, match="the root 'CN=Root' may not sign CRLs"):
         verify(Crl(NEW), Crl(old))
     with pytest.raises(tlsmith.VerifyError, match="the root 'CN=Root' may not sign CRLs"):

@@ -187,20 +187,45 @@ fn a_refusal_tells_when_the_issuer_revoked_and_not_a_ca_of_its_name() {
             .to_string();
         assert!(error.ends_with("(keyCompromise)"), "{error}");
     }
-    // A certificate that is trusted itself needs no CRL, and another CA's says nothing.
-    let client = Context::new();
-    client.trust_end_entity(site.certificate()).unwrap();
-    for root in [&twin, &issuer] {
-        client.add_root(root.certificate()).unwrap();
+}
+
+#[test]
+fn a_trusted_certificate_is_refused_by_a_crl_of_any_key_of_its_issuers_name() {
+    let named = || {
+        let options = CertOptions {
+            common_name: Some("Changed its key".to_owned()),
+            ..CertOptions::default()
+        };
+        gen_ca(&options).unwrap()
+    };
+    let (before, after) = (named(), named());
+    let site = issue_cert(&before, &names(&["localhost"]), &CertOptions::default()).unwrap();
+    // What a peer sends does not decide: with its issuer, without, with the one of the new key.
+    let with = |issuer: &[&Identity]| {
+        let mut chain = vec![site.certificate().clone()];
+        chain.extend(issuer.iter().map(|one| one.certificate().clone()));
+        chain
+    };
+    let chains = [with(&[]), with(&[&before]), with(&[&after])];
+    for issuer in [&before, &after] {
+        for roots in [&[][..], &[&before], &[&before, &after]] {
+            let trusting = |revoked: &[&Identity]| {
+                let client = Context::new();
+                client.trust_end_entity(site.certificate()).unwrap();
+                for root in roots {
+                    client.add_root(root.certificate()).unwrap();
+                }
+                client.add_crl(&crl(issuer, revoked)).unwrap();
+                client
+            };
+            for chain in &chains {
+                let verify = |client: &Context| client.verify(chain, Some("localhost"), None, None);
+                verify(&trusting(&[])).unwrap();
+                let got = status(verify(&trusting(&[&site])).err());
+                assert_eq!(got, Some(Status::CertificateRevoked));
+            }
+        }
     }
-    client.add_crl(&of_twin).unwrap();
-    assert!(refusal(&client, &server_context(&site)).is_none());
-    let client = Context::new();
-    client.trust_end_entity(site.certificate()).unwrap();
-    client.add_root(issuer.certificate()).unwrap();
-    client.add_crl(&of_issuer).unwrap();
-    let got = status(refusal(&client, &server_context(&site)));
-    assert_eq!(got, Some(Status::CertificateRevoked));
 }
 
 #[test]

@@ -395,7 +395,7 @@ fn grease_looks_like_an_encrypted_hello_and_changes_nothing() {
 
 /// An ECHConfigList (RFC 9849, section 4) for a server that is called in public
 /// `name`.
-fn ech_list(name: &str) -> Vec<u8> {
+pub(crate) fn ech_list(name: &str) -> Vec<u8> {
     let long = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes()[..], bytes].concat();
     // DHKEM(X25519), HKDF-SHA256 and AES-128-GCM; a point with a known order
     // would be refused, so the base point's double serves as the key.

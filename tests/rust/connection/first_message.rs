@@ -265,6 +265,30 @@ fn client_sends_nothing_more_to_a_server_of_another_protocol() {
 }
 
 #[test]
+fn what_came_instead_of_tls_is_quoted_unless_it_may_be_a_secret() {
+    let refusal = |bytes: &[u8]| {
+        let context = client_context();
+        let client = Connection::client(&context, Some("localhost"), MemoryTransport).unwrap();
+        client.feed(bytes).unwrap();
+        client.handshake().unwrap_err().to_string()
+    };
+    let shown = refusal(b"220 it's mail.example\r\n");
+    assert!(
+        shown.ends_with(r"it sent '220 it\'s mail.example'"),
+        "{shown}"
+    );
+    for secret in [
+        "8Fq3vXw9LpZ2rT6yKd1mNb5cHj7sGa4eUo0iQxWz",
+        "token=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+        "-----BEGIN PRIVATE KEY-----",
+    ] {
+        let hidden = refusal(format!("{secret}\r\n").as_bytes());
+        assert!(hidden.contains("does not speak TLS"), "{hidden}");
+        assert!(!hidden.contains(&secret[8..16]), "{hidden}");
+    }
+}
+
+#[test]
 fn server_does_not_answer_half_a_client_hello() {
     let bytes = cut(&hello(Version::Tls13));
     check("half", &bytes[..bytes.len() / 2], Answer::Nothing);

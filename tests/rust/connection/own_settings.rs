@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::thread;
 
 use tlsmith::{
-    CertOptions, Connection, ConnectionOptions, Context, Selection, Session, Status, Timeout,
+    CertOptions, ClientAuth, Connection, ConnectionOptions, Context, Identity, Selection, Session,
+    Status, Timeout,
 };
 
+use crate::facts::ech_list;
 use crate::support::*;
 
 /// A client and a server with these options.
@@ -262,4 +264,72 @@ fn alert_that_refuses_nobody_is_refused() {
         server.handshake().unwrap();
         ours.join().unwrap().unwrap();
     });
+}
+
+#[test]
+fn client_verifies_the_public_name_also_where_it_requests_that_name() {
+    let client = client_context();
+    client.set_ech(Some(&ech_list("public.example"))).unwrap();
+    let mut options = ConnectionOptions::new();
+    options.set_server_name(Some("public.example")).unwrap();
+    let meet = |names: &[&str]| {
+        let server = server_context(&issue(names, &CertOptions::default()));
+        let (one, other) = UnixStream::pair().unwrap();
+        let name = Some("secret.example");
+        let ours = Connection::client_with(&client, &options, name, transport(one)).unwrap();
+        let theirs = Connection::server(&server, transport(other)).unwrap();
+        ours.set_timeout(PATIENCE);
+        theirs.set_timeout(PATIENCE);
+        let error = shake_hands(&ours, &theirs).0.unwrap_err();
+        (error, theirs.server_name().map(str::to_owned))
+    };
+    let (error, name) = meet(&["public.example"]);
+    assert!(error.is_ech_rejection(), "{error}");
+    assert_eq!(name.as_deref(), Some("public.example"));
+    let (error, _) = meet(&["secret.example"]);
+    assert!(!error.is_ech_rejection());
+    assert!(
+        error.to_string().contains("you asked for 'public.example'"),
+        "{error}"
+    );
+}
+
+#[test]
+fn client_remembers_the_identities_that_it_used_last() {
+    let client = client_context();
+    let server = server_with(|server| {
+        server.add_root(ca().certificate()).unwrap();
+        server.set_client_auth(ClientAuth::Required).unwrap();
+    });
+    let users: Vec<_> = (0..18)
+        .map(|number| {
+            issue(
+                &[&format!("user-{number}@example.org")],
+                &CertOptions::default(),
+            )
+        })
+        .collect();
+    let resumes = |user: &Identity| {
+        let mut options = ConnectionOptions::new();
+        options.set_identity(user).unwrap();
+        let (ours, theirs) = pair_with(&client, &options, &server, &ConnectionOptions::new());
+        let (one, other) = shake_hands(&ours, &theirs);
+        one.and(other).unwrap();
+        say(&theirs, &ours, b"tickets");
+        assert_eq!(theirs.peer_chain()[0].names(), user.certificate().names());
+        ours.agreed().unwrap().resumed
+    };
+    let (first, others) = users.split_first().unwrap();
+    for user in &users[..16] {
+        assert!(!resumes(user));
+    }
+    assert!(resumes(first));
+    // The one that was used least recently makes room for a new one.
+    assert!(!resumes(&others[15]));
+    assert!(resumes(first));
+    assert!(!resumes(&others[0]));
+    assert!(resumes(first));
+    assert!(resumes(&others[15]));
+    // A new one gets nobody's session.
+    assert!(!resumes(&others[16]));
 }

@@ -41,9 +41,12 @@ fn we_open_the_keys_that_openssl_encrypts() {
     let folder = TempDir::new().unwrap();
     let id = identity(KeyType::EcdsaP384);
     let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
-    let ways: [&[&str]; 6] = [
+    let ways: [&[&str]; 9] = [
         &["-v2", "aes-256-cbc"],
         &["-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA1"],
+        &["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA224"],
+        &["-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA224"],
+        &["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA384"],
         &["-v2", "aes-192-cbc", "-v2prf", "hmacWithSHA512"],
         &["-v2", "des3"],
         &["-scrypt"],
@@ -62,6 +65,29 @@ fn we_open_the_keys_that_openssl_encrypts() {
         let (status, sentence) = status_of(read("y"));
         assert_eq!(status, Status::Argument, "{sentence}");
         assert!(sentence.contains("password does not open"), "{sentence}");
+    }
+}
+
+#[test]
+fn we_open_keys_that_are_encrypted_with_gcm() {
+    use pkcs5::pbes2::Parameters;
+    let key = identity(KeyType::EcdsaP256);
+    let key = key.key().unwrap();
+    let costs = || pkcs5::scrypt::Params::new(4, 8, 1).unwrap();
+    for parameters in [
+        Parameters::scrypt_aes128gcm(costs(), &[1; 16], [2; 12]).unwrap(),
+        Parameters::scrypt_aes256gcm(costs(), &[1; 16], [2; 12]).unwrap(),
+    ] {
+        let encrypted = parameters.encrypt("x", &key.to_pkcs8_der()).unwrap();
+        let document = pkcs8::EncryptedPrivateKeyInfo {
+            encryption_algorithm: pkcs5::EncryptionScheme::Pbes2(parameters),
+            encrypted_data: OctetStringRef::new(&encrypted).unwrap(),
+        };
+        let document = document.to_der().unwrap();
+        let back = PrivateKey::from_encrypted_der(&document, "x").unwrap();
+        assert_eq!(back.spki_der(), key.spki_der());
+        let (status, sentence) = status_of(PrivateKey::from_encrypted_der(&document, "y"));
+        assert_eq!(status, Status::Argument, "{sentence}");
     }
 }
 

@@ -50,6 +50,101 @@ fn openssl_reads_our_pkcs12() {
     }
 }
 
+#[test]
+fn rounds_of_our_pkcs12_are_within_the_limits_of_dotnet() {
+    let folder = TempDir::new().unwrap();
+    let (_, site) = with_chain();
+    let legacy = site.to_pkcs12_legacy(None, "x").unwrap();
+    for (der, way, expected) in [
+        (&site.to_pkcs12(None, "x").unwrap(), "-info", 300_000),
+        (&legacy, "-legacy", 50_000),
+    ] {
+        let file = write(&folder, "x.p12", der);
+        let about = [
+            "pkcs12",
+            "-in",
+            text(&file),
+            "-passin",
+            "pass:x",
+            "-noout",
+            "-info",
+            way,
+        ];
+        let about = String::from_utf8(openssl(&about).stderr).unwrap();
+        let rounds = about.lines().filter_map(|line| {
+            let (_, after) = line.split_once("teration ")?;
+            let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse::<u32>().ok()
+        });
+        let rounds: Vec<_> = rounds.collect();
+        assert_eq!(rounds, [expected; 3], "{about}");
+        assert!(rounds.iter().sum::<u32>() <= 1_000_000);
+    }
+}
+
+#[test]
+fn default_friendly_name_is_the_common_name_as_it_is() {
+    let name = |common_name: &str, name: &str| {
+        let options = CertOptions {
+            common_name: Some(common_name.to_owned()),
+            ..CertOptions::default()
+        };
+        self_signed(&names(&[name]), &options).unwrap()
+    };
+    let has = |id: &Identity, expected: &str| {
+        let der = id.to_pkcs12(None, "x").unwrap();
+        let options = Pkcs12Options::default().named(Some(expected));
+        Identity::from_pkcs12_with(&der, "x", &options).unwrap();
+    };
+    has(&name(r"a\b, c", "a.example"), r"a\b, c");
+    // What cannot be one is passed over.
+    has(&name("\u{1f600}", "a.example"), "a.example");
+}
+
+#[test]
+fn names_and_passwords_that_other_programs_would_cut_are_refused() {
+    let id = identity(KeyType::Ed25519);
+    let longest = "ü".repeat(255);
+    id.to_pkcs12(Some(&longest), "x").unwrap();
+    for (name, password, expected) in [
+        (
+            "a\0b",
+            "x",
+            "the friendly name cannot be used in PKCS#12: it has a NUL",
+        ),
+        (
+            &"ü".repeat(256),
+            "x",
+            "the friendly name cannot be used in PKCS#12: it has 256 characters, and at most 255",
+        ),
+        (
+            "\u{1f600}",
+            "x",
+            "the friendly name cannot be used in PKCS#12: it has a character",
+        ),
+        (
+            "a",
+            "x\0y",
+            "the password cannot be used in PKCS#12: it has a NUL",
+        ),
+        (
+            "a",
+            "\u{1f600}",
+            "the password cannot be used in PKCS#12: it has a character",
+        ),
+        ("a", "", "the password is empty"),
+    ] {
+        for made in [
+            id.to_pkcs12(Some(name), password),
+            id.to_pkcs12_legacy(Some(name), password),
+        ] {
+            let (status, sentence) = status_of(made);
+            assert_eq!(status, Status::Argument);
+            assert!(sentence.starts_with(expected), "{sentence}");
+        }
+    }
+}
+
 /// All friendly names that OpenSSL shows.
 fn friendly_names(words: &str) -> Vec<&str> {
     let lines = words.lines().map(str::trim);

@@ -1,5 +1,7 @@
 //! CRLs: made, read, and held against chains.
 
+use tlsmith::RevocationRules;
+
 use super::*;
 
 struct Case {
@@ -56,6 +58,82 @@ fn a_trusted_certificate_is_refused_by_its_crl_also_when_the_issuer_is_not_there
         let (status, sentence) = status_of(context.verify(chain, Some("a.example"), None, None));
         assert_eq!(status, Status::CertificateRevoked, "{sentence}");
     }
+}
+
+#[test]
+fn crl_with_a_signature_that_cannot_be_checked_is_refused_by_its_algorithm() {
+    let case = case(KeyType::EcdsaP256);
+    let sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+    let mut der = crl(&case.middle, &[&case.site]).der().to_vec();
+    let places = der.windows(sha256.len()).enumerate();
+    let places = places.filter(|(_, part)| *part == sha256);
+    let places: Vec<_> = places.map(|(at, _)| at + sha256.len() - 1).collect();
+    assert_eq!(places.len(), 2);
+    for at in places {
+        // ecdsa-with-SHA224
+        der[at] = 1;
+    }
+    let odd = Crl::from_der(der).unwrap();
+    let context = Context::new();
+    let (status, sentence) = status_of(context.add_crl(&odd));
+    assert_eq!(status, Status::Unsupported);
+    let expected = "the CRL of 'CN=tlsmith intermediate CA' cannot be used: it is signed with \
+                    ecdsa-with-SHA224, and no signature of that algorithm can be checked";
+    assert!(sentence.contains(expected), "{sentence}");
+}
+
+#[test]
+fn unknown_status_is_not_allowed_where_a_crl_of_the_issuers_name_cannot_be_used() {
+    let case = case(KeyType::EcdsaP256);
+    let twin = gen_ca(&CertOptions {
+        common_name: Some("tlsmith intermediate CA".to_owned()),
+        ..CertOptions::default()
+    });
+    let twin = twin.unwrap();
+    let later = CrlOptions {
+        this_update: Some(4_000_000_000),
+        ..CrlOptions::default()
+    };
+    let later = gen_crl(&case.middle, &[], &later).unwrap();
+    let verify = |crls: &[&Crl]| {
+        let context = Context::new();
+        context.add_root(case.root.certificate()).unwrap();
+        for crl in crls {
+            context.add_crl(crl).unwrap();
+        }
+        let rules = RevocationRules {
+            allow_unknown: true,
+            ..RevocationRules::default()
+        };
+        context.set_revocation(rules).unwrap();
+        context.verify(case.site.chain(), Some("a.example"), None, None)
+    };
+    let (of_root, of_twin) = (crl(&case.root, &[]), crl(&twin, &[]));
+    let forged = "no CRL for the certificate of 'CN=a.example' is signed with the key of its \
+                  issuer 'CN=tlsmith intermediate CA'";
+    let from_the_future = "the one of 'CN=tlsmith intermediate CA' is from the future";
+    for (crls, expected) in [
+        (&[&of_twin][..], forged),
+        (&[&of_twin, &of_twin], forged),
+        (&[&of_twin, &of_root, &of_root], forged),
+        (&[&later], from_the_future),
+        (&[&later, &of_root, &of_root], from_the_future),
+    ] {
+        let error = verify(crls).unwrap_err();
+        assert_eq!(error.status(), Status::CertificateUnknownRevocation);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    verify(&[]).unwrap();
+    verify(&[&of_root]).unwrap();
+    let of_middle = crl(&case.middle, &[]);
+    verify(&[&of_middle]).unwrap();
+    verify(&[&of_twin, &of_middle]).unwrap();
+    verify(&[&later, &of_middle]).unwrap();
+    let lists_site = crl(&case.middle, &[&case.site]);
+    assert_eq!(
+        status_of(verify(&[&of_twin, &lists_site])).0,
+        Status::CertificateRevoked
+    );
 }
 
 #[test]

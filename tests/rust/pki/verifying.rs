@@ -59,6 +59,15 @@ fn names_are_compared_as_the_standards_say() {
         }
         context.verify(id.chain(), None, None, None).unwrap();
     }
+    let key_like = "8fq3vXw9LpZ2rT6yKd1mNb5cHj7sGa4eUo0iQxWz";
+    let (_, sentence) = status_of(context.verify(
+        issue(&root, &["a.example"]).chain(),
+        Some(key_like),
+        None,
+        None,
+    ));
+    let expected = "you asked for (a text of 40 characters that looks like key material)";
+    assert!(sentence.contains(expected), "{sentence}");
     let wild = issue(&root, &["*.müller.example"]);
     assert_eq!(wild.certificate().names(), ["*.xn--mller-kva.example"]);
     context
