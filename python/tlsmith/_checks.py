@@ -37,6 +37,13 @@ def optional_text(name: str, value: str | None) -> str | None:
     return value
 
 
+def optional_function(name: str, value: T) -> T:
+    """Something that can be called, or None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} is a function, not {type(value).__name__}")
+    return value
+
+
 def flag(name: str, value: bool) -> bool:
     """What is true or false, and nothing that is only taken for it."""
     if not isinstance(value, bool):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from . import _tlsmith
 from ._certs import Identity
-from ._checks import flag, instance, listed, octets, optional_text, seconds, text, whole
+from ._checks import flag, instance, listed, octets, optional_function, optional_text, seconds, text
 from ._context import context, trusting
 from ._errors import config_error
 from ._hello import alert_number, selection
 from ._listener import Listener
 from ._options import depth
 from ._plain import bind, check_address, dial_unix, handshake_limit, host_and_port
-from ._settings import ech_mode, for_both, kept_in, key_pin, native, own
+from ._settings import early_bytes, ech_mode, for_both, kept_in, key_pin, native, own, ticket_count
 from ._socket import Connection, Socket
 from ._trust import Pin, Trust, warn
 from ._wrap import begin, wrap
@@ -103,12 +103,10 @@ class Client(_Config):
                     code "handshake.ech_rejected", whose `ech_retry_configs` is the
                     list for the next attempt
     resume          whether to resume sessions, or how many to keep; True keeps 256
-    on_session      a function that gets each Session that a server gives a connection of
-                    this client, once for each ticket, in the call that received it: the
-                    handshake (TLS 1.2), or what reads after it (TLS 1.3).  What it raises
-                    goes to sys.unraisablehook(), since that call has its own result.  The
-                    client resumes sessions all the same; with resume=False, only those
-                    that connect(session=) is given.  Not for ssl_context()
+    on_session      a function that gets each Session that comes, once for each ticket, in
+                    the call that received it: the handshake (TLS 1.2), or a read (TLS
+                    1.3).  What it raises goes to sys.unraisablehook().  With resume=False
+                    only connect(session=) resumes.  Not for ssl_context()
     early_data      whether connect(early_data=) may go out with the ClientHello
     keylog          a file (mode 0600) that the secrets of connections are
                     appended to, in the NSS format, or a function for each line
@@ -151,8 +149,6 @@ class Client(_Config):
         arguments = {name: value for name, value in locals().items() if name != "self"}
         # Files are read once, also for replace() and in another process.
         arguments["trust"] = whom = Trust._of(trust)
-        if on_session is not None and not callable(on_session):
-            raise TypeError(f"on_session is a function, not {type(on_session).__name__}")
         if whom._insecure or not flag("check_hostname", check_hostname):
             warn("no certificate is checked" if whom._insecure else "no name is checked", 3)
         settings = {
@@ -163,7 +159,7 @@ class Client(_Config):
             "pins": [key_pin(pin) for pin in listed("pins", pins)],
             "max_depth": depth(max_depth),
             "ech": ech_mode(ech),
-            "on_session": on_session,
+            "on_session": optional_function("on_session", on_session),
             "early_data": int(flag("early_data", early_data)),
         }
         self._build(arguments, settings)
@@ -195,10 +191,9 @@ class Client(_Config):
         alpn         the protocols to offer, in place of the client's; () offers none
         identity     the identity to present, in place of the client's; the client keeps
                      the last 16 of them, with their keys, to resume their sessions
-        session      the Session to resume, of this Client and of a connection with the
-                     same server_name, sni and identity, in place of those that the client
-                     keeps.  What the server gives goes there.  `info.resumed` tells
-                     whether it was resumed
+        session      the Session to resume, of this Client with the same server_name, sni
+                     and identity, in place of those that the client keeps.  What the
+                     server gives goes there.  `info.resumed` tells whether it worked
         timeout      limits connecting and each later call, in seconds; None
                      waits for ever
         early_data   what to say first.  Where `Client(early_data=True)` resumes a
@@ -330,12 +325,10 @@ class Server(_Config):
     share_sessions  keep sessions together with those of this Server, so that each
                   resumes the other's, and early data is accepted by one of them,
                   once; before its first connection
-    session_store  where to keep sessions instead of in tickets, such as a Redis server:
-                  a SessionStore, an object with put(id, value, lifetime) and take(id).
-                  Servers with the same ticket_keys, which it needs, and the same demands
-                  of clients resume each other's sessions; one of TLS 1.3 is resumed once
-                  in all of them, so that early data is accepted once.  Not with
-                  share_sessions
+    session_store  a SessionStore, such as one over Redis, to keep sessions in instead of
+                  in tickets: an object with put() and take().  Needs ticket_keys: servers
+                  with the same and the same demands of clients resume each other's
+                  sessions, those of TLS 1.3 once.  Not with share_sessions
     early_data    how many bytes of early data (0-RTT) a client may send:
                   Socket.recv_early() has them
     ocsp          the OCSP response (DER) to staple to the last identity
@@ -401,12 +394,6 @@ class Server(_Config):
             warn("no certificate of a client is checked", 3)
         elif lenient:
             warn("clients are accepted whose certificate is not verified", 3)
-        if isinstance(early_data, bool):
-            raise TypeError("early_data of a server is how many bytes a client may send")
-        if not 0 <= whole("early_data", early_data) < 1 << 32:
-            raise config_error(f"early_data is {early_data}: 0 to 2**32 - 1 bytes can be allowed")
-        if whole("tickets", tickets) < 0:
-            raise config_error(f"tickets is {tickets}: 0 to 16 can be sent")
         self._has_chosen_insecure = False
         settings = {
             **trusting(whom),
@@ -424,12 +411,12 @@ class Server(_Config):
             "share_sessions": None
             if share_sessions is None
             else instance("share_sessions", share_sessions, Server)._context,
-            "tickets": tickets,
+            "tickets": ticket_count(tickets),
             "ticket_keys": [
                 octets("each of ticket_keys", one) for one in listed("ticket_keys", ticket_keys)
             ],
             "session_store": None if session_store is None else kept_in(session_store, arguments),
-            "early_data": early_data,
+            "early_data": early_bytes(early_data),
             "ocsp": None if ocsp is None else octets("ocsp", ocsp),
         }
         self._build(arguments, settings)
@@ -438,8 +425,7 @@ class Server(_Config):
         self, on_hello: Callable[[ClientHello], Selectable | int | None]
     ) -> Callable[..., Answer | int | None]:
         """What the extension calls with the fields of a ClientHello."""
-        if not callable(on_hello):
-            raise TypeError(f"on_hello is a function, not {type(on_hello).__name__}")
+        optional_function("on_hello", on_hello)
 
         def ask(*fields: Any) -> Answer | int | None:
             from ._tuples import ClientHello

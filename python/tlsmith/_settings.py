@@ -89,6 +89,22 @@ def own(
     )
 
 
+def ticket_count(tickets: int) -> int:
+    """How many tickets a server sends."""
+    if whole("tickets", tickets) < 0:
+        raise config_error(f"tickets is {tickets}: 0 to 16 can be sent")
+    return tickets
+
+
+def early_bytes(early_data: int) -> int:
+    """How many bytes of early data a server takes."""
+    if isinstance(early_data, bool):
+        raise TypeError("early_data of a server is how many bytes a client may send")
+    if not 0 <= whole("early_data", early_data) < 1 << 32:
+        raise config_error(f"early_data is {early_data}: 0 to 2**32 - 1 bytes can be allowed")
+    return early_data
+
+
 def kept_in(store: SessionStore, arguments: dict[str, Any]) -> Functions:
     """The functions of a session store, which goes with other arguments of its Server."""
     if not arguments["ticket_keys"]:

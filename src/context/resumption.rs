@@ -36,7 +36,7 @@ const TICKETS: usize = 8;
 ///
 /// Cloning gives another reference to the same session.
 ///
-/// [`ConnectionOptions::set_session`]: super::ConnectionOptions::set_session
+/// [`ConnectionOptions::set_session`]: crate::ConnectionOptions::set_session
 #[derive(Clone)]
 pub struct Session {
     context: Context,

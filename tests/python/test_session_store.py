@@ -1,9 +1,11 @@
 """Servers that keep their sessions in a store of the program."""
 
 import _thread
+import gc
 import logging
 import os
 import threading
+import weakref
 
 import pytest
 from conftest import exchange, memory_pair, open_pair, socketpair, thread
@@ -306,3 +308,38 @@ def test_listen_in_one_call_takes_a_store(client, identity, store):
         with thread(serve), client.connect(listener.address, server_name="localhost") as tls:
             tls.recv()
     assert store.puts == 2
+
+
+def test_store_that_keeps_its_server_is_collected(client, identity):
+    def use():
+        store = Store()
+        store.server = tlsmith.Server(identity, ticket_keys=[KEY], session_store=store)
+        met(client, store.server)
+        return weakref.ref(store)
+
+    left = use()
+    gc.collect()
+    assert left() is None
+
+
+def test_threads_take_each_session_once(client, fleet, store):
+    sessions = [met(client, fleet[0])[0].session for _ in range(4)]
+    hellos = []
+    for session in sessions:
+        near = client.buffer("localhost", session=session)
+        near.write_early(b"once")
+        hellos.append(near.data_to_send())
+    accepted = []
+
+    def replay(server):
+        for hello in hellos:
+            far = server.buffer()
+            far.receive_data(hello)
+            try:
+                accepted.append(far.read_early())
+            except tlsmith.WantRead:
+                pass
+
+    with thread(lambda: replay(fleet[0])), thread(lambda: replay(fleet[1])):
+        pass
+    assert accepted == [b"once"] * len(sessions)

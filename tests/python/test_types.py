@@ -39,6 +39,8 @@ tlsmith.aio.start_server(print, ("", 1), server, backlgo=5)  # "backlgo"
 wrong: int = client.connect(("h", 1)).info.version  # "int"
 site.write("certs").crt  # "crt"
 client.buffer("h", sni=True)  # "sni"
+client.buffer("h", session=b"x")  # "session"
+server.replace(session_store={})  # "session_store"
 tlsmith.listen(("", 1), site, on_hello=lambda hello: "x")  # "on_hello"
 
 info = client.connect(("h", 1)).info
@@ -57,6 +59,24 @@ def choose(hello: tlsmith.ClientHello) -> tlsmith.Identity:
     return site
 
 
+class Store:
+    def __init__(self) -> None:
+        self.values: dict[bytes, bytes] = {}
+
+    def put(self, id: bytes, value: bytes, lifetime: int) -> None:
+        self.values[id] = value
+
+    def take(self, id: bytes) -> bytes | None:
+        return self.values.pop(id, None)
+
+
+store: tlsmith.SessionStore = Store()
+tlsmith.Server(site, ticket_keys=[bytes(32)], session_store=store)
+session = client.connect(("h", 1)).session
+assert_type(session, tlsmith.Session | None)
+sessions: list[tlsmith.Session] = []
+client.replace(on_session=sessions.append).connect(("h", 1), session=sessions[0])
+assert_type(sessions[0].lifetime, int)
 tlsmith.connect("h", trust=ca, alpn=["h2"], timeout=None, sni=False)
 client.connect(("h", 1), sni="front", alpn=(), identity=site)
 accepted, _ = tlsmith.listen(("", 1), site).accept(alpn=["h2"], identity=site)
@@ -123,7 +143,7 @@ def complaints(request, program):
 
 def test_type_checkers_catch_what_is_misspelt_and_nothing_else(complaints):
     expected = expected_complaints()
-    assert len(expected) == 15
+    assert len(expected) == 17
     assert set(complaints) == set(expected), complaints
     for number, word in expected.items():
         assert any(word in sentence for sentence in complaints[number]), complaints[number]
