@@ -23,6 +23,7 @@ MIDDLE_BEFORE, TWIN = intermediate(OLD), intermediate(NEW, key="p256 twin")
 HOST_BEFORE = leaf(MIDDLE_BEFORE)
 
 NO_END = "RFC 5280, 5.1.2.5 requires nextUpdate; to OpenSSL such a CRL never ends"
+OLD_DIGEST = "a CRL whose signature cannot be checked says nothing; OpenSSL checks SHA-1"
 OLD_FORMAT = "a CRL without extensions does not say what it covers (RFC 5280, 5.1.2.1 and 5.2)"
 WITHOUT_IDENTIFIERS = "the CRL that the issuer's key verifies counts; OpenSSL takes the newest"
 ANY_KEY = "each CRL of the issuer's name counts where no path says which keys are the issuer's"
@@ -111,6 +112,9 @@ ROWS = [
         [Crl(MIDDLE, signer="p256 other"), Crl(TOP)], UNKNOWN,
         "UNABLE_TO_GET_CRL_ISSUER UNABLE_TO_GET_CRL",
         says="signed with the key of its issuer 'CN=Intermediate'"),
+    revocation("crl_signed_with_sha1", "5280, 6.3.3 (g)",
+        [Crl(MIDDLE, digest="sha1"), Crl(TOP)], "not_loaded", OK, OLD_DIGEST,
+        says="it is signed with ecdsa-with-SHA1, and no signature of that algorithm can be"),
     revocation("crl_for_ca_certificates_alone", "5280, 5.2.5",
         [Crl(MIDDLE, extensions=[aki(MIDDLE.key), names.crl_number(1), ONLY_CA_CERTIFICATES]),
          Crl(TOP)], "not_loaded", "DIFFERENT_CRL_SCOPE"),
