@@ -18,19 +18,17 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod base;
 mod connection;
 mod context;
-mod digest;
-mod ed448;
-mod error;
-mod explain;
-mod fork;
-mod hkdf;
-mod notes;
 mod pki;
-mod provider;
-pub mod text;
 mod trust;
+
+pub use base::text;
+pub use base::{
+    DigestAlgorithm, Error, Origin, PerProcess, Result, Status, after_fork_in_child,
+    after_fork_in_parent, before_fork, digest, random, without_cryptography,
+};
 
 pub use connection::{
     Agreed, ChannelBinding, Connection, EarlyData, Ech, Events, Interrupt, MOST_EXPORTED,
@@ -40,12 +38,6 @@ pub use context::{
     ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogLine, MOST_STORED,
     Now, Selection, Session, SessionCallback, SessionStore, Version, cipher_names, group_names,
     scheme_names,
-};
-pub use digest::{DigestAlgorithm, digest, random};
-pub use error::{Error, Result, Status};
-pub use fork::{
-    Origin, PerProcess, after_fork_in_child, after_fork_in_parent, before_fork,
-    without_cryptography,
 };
 pub use pki::*;
 pub use trust::{Judge, KeyPurpose, RevocationRules, Verdict};

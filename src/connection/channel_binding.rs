@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use super::stream::Connection;
-use crate::text::quoted;
+use crate::base::text::quoted;
 use crate::{Error, Result, Status};
 
 /// A type of channel binding.

@@ -23,13 +23,17 @@ use rustls_pki_types::CertificateDer;
 use super::acceptor::InspectingAcceptor;
 use super::buffer::Buffer;
 use super::failure;
-use super::limits::{Allowance, HANDSHAKE_INPUT, LEFTOVER, SKIPPED_EARLY_DATA, TICKETS, UNSENT};
 use super::record::Records;
 use super::report::Agreed;
-use super::steps::{Goal, RECORD_PLAINTEXT, Step};
+use super::steps::{Goal, Step};
+use crate::base::fork;
+use crate::base::limits::RECORD_PLAINTEXT;
+use crate::base::limits::{
+    Allowance, HANDSHAKE_INPUT, LEFTOVER, SKIPPED_EARLY_DATA, TICKETS, UNSENT,
+};
+use crate::base::observations::{Carried, Observations};
 use crate::context::{ClientStart, ConfigSelector, Context, Ticket};
-use crate::notes::{Carried, Notes};
-use crate::{Error, Result, Status, fork, trust};
+use crate::{Error, Result, Status, trust};
 pub use early::EarlyData;
 use first_message::FirstMessage;
 pub(super) use first_message::fatal_alert;
@@ -73,7 +77,7 @@ pub(crate) struct Engine {
     /// The ciphertext of early data that a client may still send, in bytes.
     early_left: usize,
     /// Observations of the handshake, until it is complete.
-    notes: Option<Box<Notes>>,
+    observations: Option<Box<Observations>>,
     /// The last tickets that were received.
     tickets: VecDeque<Arc<Ticket>>,
     /// How many of them, the latest, nobody took yet.
@@ -121,7 +125,7 @@ impl Engine {
     pub(crate) fn client(start: ClientStart) -> Result<Self> {
         let (config, requested) = (start.config, start.requested);
         let fragment = handshake::fragment(config.max_fragment_size);
-        Notes::carry(Carried {
+        Observations::carry(Carried {
             verified_name: start
                 .verified
                 .map(|verified| Arc::new((requested.clone(), verified))),
@@ -129,16 +133,16 @@ impl Engine {
         });
         let tls = fork::with_cryptography(|| UnbufferedClientConnection::new(config, requested));
         // Also about the session that it offers to resume, if there is one.
-        let mut notes = Notes::take();
+        let mut observations = Observations::take();
         if !start.verifies {
             // In a resumed session no verifier is asked.
-            notes.unverified = Some(trust::unchecked());
+            observations.unverified = Some(trust::unchecked());
         }
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);
         engine.first_message = FirstMessage::of_server();
-        engine.early_left = usize::try_from(notes.max_early_data).unwrap_or(usize::MAX);
-        engine.learn(notes);
+        engine.early_left = usize::try_from(observations.max_early_data).unwrap_or(usize::MAX);
+        engine.learn(observations);
         Ok(engine)
     }
 
@@ -177,7 +181,7 @@ impl Engine {
             early: None,
             early_data: EarlyData::None,
             early_left: 0,
-            notes: None,
+            observations: None,
             tickets: VecDeque::new(),
             new_tickets: 0,
             handshake_left: HANDSHAKE_INPUT,
@@ -214,7 +218,7 @@ impl Engine {
         }
     }
 
-    /// Notes that the transport ended: no record will ever follow.
+    /// Observations that the transport ended: no record will ever follow.
     pub(crate) fn end_of_transport(&mut self) {
         self.transport_ended = true;
     }
@@ -399,15 +403,15 @@ impl Engine {
 
     /// What was negotiated, and the observations of our callbacks.  Called once, when the
     /// handshake is complete.
-    pub(crate) fn agreed(&mut self) -> Result<(Agreed, Notes)> {
-        let notes = self
-            .notes
+    pub(crate) fn agreed(&mut self) -> Result<(Agreed, Observations)> {
+        let observations = self
+            .observations
             .take()
-            .map_or_else(Notes::default, |notes| *notes);
+            .map_or_else(Observations::default, |observations| *observations);
         let state = self.state().ok_or_else(not_now)?;
-        let agreed = Agreed::of(state, &notes)?;
+        let agreed = Agreed::of(state, &observations)?;
         self.concluded = true;
-        Ok((agreed, notes))
+        Ok((agreed, observations))
     }
 
     /// The peer's certificates, leaf first, as it sent them.
@@ -493,14 +497,18 @@ impl Engine {
         self.failure.clone().map_or(Ok(()), Err)
     }
 
-    fn learn(&mut self, mut notes: Notes) {
-        let surplus = (self.tickets.len() + notes.tickets.len()).saturating_sub(TICKETS);
-        self.new_tickets = (self.new_tickets + notes.tickets.len()).min(TICKETS);
-        self.tickets.extend(notes.tickets.drain(..));
+    fn learn(&mut self, mut observations: Observations) {
+        let surplus = (self.tickets.len() + observations.tickets.len()).saturating_sub(TICKETS);
+        self.new_tickets = (self.new_tickets + observations.tickets.len()).min(TICKETS);
+        let tickets = observations.tickets.drain(..);
+        self.tickets
+            .extend(tickets.filter_map(|one| one.downcast::<Ticket>().ok()));
         self.tickets.drain(..surplus);
         // Most steps observe nothing, and none does after the handshake.
-        if !notes.is_empty() {
-            self.notes.get_or_insert_default().merge(notes);
+        if !observations.is_empty() {
+            self.observations
+                .get_or_insert_default()
+                .merge(observations);
         }
     }
 

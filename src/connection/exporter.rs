@@ -11,7 +11,7 @@ use rustls::{SupportedCipherSuite, Tls13CipherSuite};
 use zeroize::Zeroizing;
 
 use super::channel_binding;
-use crate::notes::ExporterSecret;
+use crate::base::observations::ExporterSecret;
 use crate::{Error, Result, Status};
 
 /// The most bytes that [`Connection::export`](super::Connection::export) gives at

@@ -10,8 +10,8 @@ use super::engine::{EarlyData, Engine};
 use super::exporter;
 use super::report::{self, Agreed};
 use super::stream::Connection;
+use crate::base::observations::ExporterSecret;
 use crate::context::Tls12Session;
-use crate::notes::ExporterSecret;
 use crate::pki::Certificate;
 use crate::{Error, Result, Status};
 
@@ -64,28 +64,30 @@ pub enum Ech {
 
 impl Outcome {
     pub(super) fn of(engine: &mut Engine, bytes: (u64, u64)) -> Result<Self> {
-        let (agreed, notes) = engine.agreed()?;
+        let (agreed, observations) = engine.agreed()?;
         let shown = engine.peer_certificates();
         let passed = |der: Arc<[u8]>| match shown.iter().position(|one| one[..] == der[..]) {
             Some(index) => Passed::Shown(index),
             None => Passed::Root(der),
         };
-        let path = notes.path.into_iter().map(passed).collect();
+        let path = observations.path.into_iter().map(passed).collect();
         Ok(Self {
             agreed,
-            server_name: notes.server_name,
+            server_name: observations.server_name,
             peer: OnceLock::new(),
             path,
-            unverified: notes.unverified,
-            is_unverified: notes.carried.is_unverified,
+            unverified: observations.unverified,
+            is_unverified: observations.carried.is_unverified,
             verified: OnceLock::new(),
-            ocsp: notes.ocsp,
-            exporter: notes.exporter,
-            selected: notes.selected,
+            ocsp: observations.ocsp,
+            exporter: observations.exporter,
+            selected: observations.selected,
             suite: engine.cipher_suite(),
             early_data: engine.early_data(),
-            certificate_requested: notes.certificate_requested,
-            tls12_session: notes.tls12_session,
+            certificate_requested: observations.certificate_requested,
+            tls12_session: observations
+                .tls12_session
+                .and_then(|one| one.downcast().ok()),
             is_reported: AtomicBool::new(false),
             bytes,
         })
@@ -128,7 +130,10 @@ impl Connection {
             return &[];
         }
         let Some(outcome) = self.outcome.get() else {
-            return self.failure.get().map_or(&[], Error::chain);
+            return match self.failure.get() {
+                Some(failure) => self.refused.get_or_init(|| failure.chain()),
+                None => &[],
+            };
         };
         let chain = || parse(self.engine().peer_certificates());
         outcome.peer.get_or_init(chain)
@@ -192,7 +197,7 @@ impl Connection {
             return Some(Error::new(Status::CertificateMissing, sentence));
         }
         let reason = outcome.unverified.clone()?;
-        Some(reason.with_chain(chain.to_vec()))
+        Some(reason.with_certificates(chain))
     }
 
     /// Returns the status of [`Self::verify_error`]; `None` if the peer is verified.

@@ -3,8 +3,9 @@
 use rustls::internal::msgs::codec::Codec;
 use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
-use super::limits::{ALLOWANCE, LEFTOVER, OF_A_KIND};
-use crate::{Error, Status, explain, text};
+use crate::base::limits::{ALLOWANCE, LEFTOVER, OF_A_KIND};
+use crate::base::{explain, text};
+use crate::{Error, Status};
 
 /// The alerts that end a connection, by number (RFC 8446, section 6, and the
 /// IANA registry), with what they mean for who gets them.

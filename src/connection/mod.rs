@@ -13,7 +13,6 @@ mod facts;
 mod failure;
 mod handshake_timeout;
 mod hello;
-mod limits;
 mod memory;
 mod pipe;
 mod progress;
@@ -37,6 +36,5 @@ pub use pipe::PipeTransport;
 #[cfg(fuzzing)]
 pub(crate) use record::play;
 pub use report::Agreed;
-pub(crate) use steps::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 pub use stream::{Connection, Events};
 pub use transport::{Interrupt, Patience, SocketTransport, Timeout, Transport};

@@ -10,9 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::buffer::Buffer;
 use super::engine::{Engine, Read};
-use super::limits::WORK;
 use super::stream::Connection;
 use super::transport::{Patience, Wait};
+use crate::base::limits::WORK;
 use crate::{Error, Result, Status};
 
 /// One direction of a connection, which one call at a time has.

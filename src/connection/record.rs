@@ -54,7 +54,7 @@ use rustls::{
 
 use super::buffer::Buffer;
 use super::failure;
-use super::limits::{Allowance, Charge, RENEGOTIATIONS, WARNINGS};
+use crate::base::limits::{Allowance, Charge, RENEGOTIATIONS, WARNINGS};
 #[cfg(fuzzing)]
 pub(crate) use hostile::play;
 pub(super) use protection::{HEADER, Header, TAG};

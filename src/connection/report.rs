@@ -7,9 +7,9 @@ use rustls::{CommonState, HandshakeKind};
 use super::engine::EarlyData;
 use super::facts::Ech;
 use super::stream::Connection;
+use crate::base::observations::Observations;
+use crate::base::text::one_line;
 use crate::context::{Version, of_cipher, of_group, of_scheme};
-use crate::notes::Notes;
-use crate::text::one_line;
 use crate::{Error, Result, Status, pki};
 
 /// What the two sides of a connection agreed on in the handshake.
@@ -38,7 +38,7 @@ pub struct Agreed {
 }
 
 impl Agreed {
-    pub(super) fn of(state: &CommonState, notes: &Notes) -> Result<Self> {
+    pub(super) fn of(state: &CommonState, observations: &Observations) -> Result<Self> {
         let incomplete = || Error::new(Status::Internal, "the handshake left its outcome open");
         let version = state
             .protocol_version()
@@ -56,7 +56,7 @@ impl Agreed {
                 .map(|name| String::from_utf8_lossy(name).into_owned()),
             resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
             hello_retried: state.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest),
-            signature_scheme: notes.scheme.map(of_scheme),
+            signature_scheme: observations.scheme.map(of_scheme),
         })
     }
 }

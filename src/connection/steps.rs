@@ -7,12 +7,7 @@ use rustls::unbuffered::{
 };
 
 use super::buffer::Buffer;
-
-/// The most plaintext that one record holds (RFC 8446, section 5.1).
-pub(crate) const RECORD_PLAINTEXT: usize = 16_384;
-
-/// The least plaintext that a full record can be limited to.
-pub(crate) const SHORTEST_FRAGMENT: usize = 512;
+use crate::base::limits::RECORD_PLAINTEXT;
 
 /// More than a record of any version adds to its plaintext.
 const RECORD_OVERHEAD: usize = 64;

@@ -27,6 +27,7 @@ use super::transport::{Patience, SharedTimeout, Timeout, Transport};
 use crate::context::{
     ConfigSelector, ConnectionOptions, Context, HelloCallback, SessionCallback, Version,
 };
+use crate::pki::Certificate;
 use crate::{Error, Origin, Result, Status};
 
 /// Up to how many bytes the parts of a write are copied together: what makes one
@@ -79,6 +80,8 @@ pub struct Connection {
     pub(super) late: AtomicBool,
     pub(super) outcome: OnceLock<Outcome>,
     pub(super) failure: OnceLock<Error>,
+    /// The certificates of a peer that was refused, parsed when somebody asks.
+    pub(super) refused: OnceLock<Vec<Certificate>>,
     pub(super) asked_name: Option<Box<str>>,
     /// Whether a client encrypts what it says first, or pretends to.
     pub(super) ech: Option<bool>,
@@ -172,6 +175,7 @@ impl Connection {
             late: AtomicBool::new(false),
             outcome: OnceLock::new(),
             failure: OnceLock::new(),
+            refused: OnceLock::new(),
             asked_name: None,
             ech: None,
             start: (context.clone(), options.clone()),

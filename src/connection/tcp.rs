@@ -13,7 +13,7 @@ use super::race;
 use super::transport::{
     Interrupt, Patience, Timeout, Wait, does_not_wait, interrupted, pause, poll,
 };
-use crate::text::quoted;
+use crate::base::text::quoted;
 use crate::{Error, Origin, Result, Status, trust};
 
 /// A host name in the DNS has at most 253 characters (RFC 1035, section 2.3.4).

@@ -11,9 +11,10 @@ use super::compression::COMPRESSORS;
 use super::identity::ConfiguredIdentity;
 use super::resumption::{self, Kept, Terms};
 use super::settings::Settings;
-use crate::notes::Notes;
+use crate::base::explain;
+use crate::base::observations::Observations;
 use crate::trust::Verifier;
-use crate::{Error, Result, Status, explain};
+use crate::{Error, Result, Status};
 
 /// How many sessions a client keeps.
 const SESSIONS: usize = 256;
@@ -77,7 +78,7 @@ impl ResolvesClientCert for Identities {
         root_hint_subjects: &[&[u8]],
         schemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        Notes::certificate_requested();
+        Observations::certificate_requested();
         self.0
             .iter()
             .find(|identity| identity.is_for(schemes, root_hint_subjects.iter().copied()))

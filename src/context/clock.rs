@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::time_provider::TimeProvider;
 use rustls_pki_types::UnixTime;
 
-use crate::notes::Notes;
+use crate::base::observations::Observations;
 
 /// Tells the time, in seconds of the Unix epoch.  A time before it counts as its
 /// beginning.
@@ -19,7 +19,7 @@ pub(crate) struct Clock(pub(crate) Now);
 
 impl Clock {
     pub(crate) fn tell(&self) -> UnixTime {
-        let seconds = u64::try_from(Notes::aside(|| (self.0)())).unwrap_or_default();
+        let seconds = u64::try_from(Observations::suspend(|| (self.0)())).unwrap_or_default();
         UnixTime::since_unix_epoch(Duration::from_secs(seconds))
     }
 }

@@ -11,8 +11,8 @@ use super::names;
 use super::offered::{Offer, first_message};
 use super::options::ConnectionOptions;
 use super::settings::RECORD_HEADER;
-use crate::connection::RECORD_PLAINTEXT;
-use crate::text::quoted;
+use crate::base::limits::RECORD_PLAINTEXT;
+use crate::base::text::quoted;
 use crate::{Error, Result, Status};
 
 /// How many ALPN protocols of a ClientHello are kept: clients offer a few, and an attacker's

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustls::KeyLog;
 use zeroize::Zeroizing;
 
-use crate::notes::Notes;
+use crate::base::observations::Observations;
 use crate::{Error, Result, Status};
 
 /// Gets each line of the log, without its newline.
@@ -60,12 +60,12 @@ impl KeyLog for Sink {
             } else {
                 &[]
             };
-            Notes::exporter_secret(secret, random);
+            Observations::exporter_secret(secret, random);
         }
         if let Some(log) = &self.0 {
             let (random, secret) = (hex(client_random), hex(secret));
             let line = Zeroizing::new(format!("{label} {} {}", *random, *secret));
-            Notes::aside(|| log(&line));
+            Observations::suspend(|| log(&line));
         }
     }
 

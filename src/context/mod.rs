@@ -47,7 +47,7 @@ use settings::Settings;
 pub use settings::{ClientAuth, Version};
 pub use store::{MOST_STORED, SessionStore};
 
-use crate::fork::PerProcess;
+use crate::base::fork::PerProcess;
 use crate::pki::{Certificate, Identity};
 use crate::trust::{self, Judge, KeyPurpose, PeerName, Policy};
 use crate::{Error, Result, Status};

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use rustls::crypto::{SupportedKxGroup, aws_lc_rs};
 use rustls::{CipherSuite, NamedGroup, SignatureScheme, SupportedCipherSuite};
 
-use crate::provider::provider;
-use crate::text::quoted;
+use crate::base::provider::provider;
+use crate::base::text::quoted;
 use crate::{Error, Result, Status};
 
 /// What there is, each under its name.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rustls::{AlertDescription, ContentType, HandshakeType};
 
 use super::hello::Refusal;
-use crate::connection::RECORD_PLAINTEXT;
+use crate::base::limits::RECORD_PLAINTEXT;
 use crate::{Error, Status};
 
 /// Types of extensions (RFC 8446, section 4.2; RFC 6066, section 4; RFC 8449, section 4).

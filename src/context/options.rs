@@ -11,8 +11,8 @@ use super::identity::ConfiguredIdentity;
 use super::resumption::{self, Kept, Session, Terms};
 use super::settings::alpn;
 use super::{Context, client, ech, lock, server};
+use crate::base::text::quoted;
 use crate::pki::Identity;
-use crate::text::quoted;
 use crate::{Error, Result, Status, trust};
 
 /// How many identities of connections a context remembers, so that their sessions can be

@@ -14,8 +14,8 @@ use rustls_pki_types::ServerName;
 
 use super::settings::Version;
 use super::{Context, lock};
-use crate::fork::{Origin, PerProcess};
-use crate::notes::Notes;
+use crate::base::fork::{Origin, PerProcess};
+use crate::base::observations::Observations;
 use crate::{Error, Result, Status};
 
 /// How many tickets are kept of one server: the latest.
@@ -413,9 +413,9 @@ impl ClientSessionStore for Under {
     }
 
     fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {
-        let is_extended = Notes::extended_master_secret().unwrap_or_default();
+        let is_extended = Observations::extended_master_secret().unwrap_or_default();
         let key = self.key(&server_name);
-        Notes::tls12_session(Arc::new(Tls12Session {
+        Observations::tls12_session(Arc::new(Tls12Session {
             key: key.clone(),
             value: value.clone(),
             is_extended,
@@ -428,7 +428,7 @@ impl ClientSessionStore for Under {
         let servers = self.kept.servers();
         let server = servers.by_name.get(&self.key(server_name))?;
         let (session, is_extended) = server.tls12.clone()?;
-        Notes::set_extended_master_secret(is_extended);
+        Observations::set_extended_master_secret(is_extended);
         Some(session)
     }
 
@@ -445,7 +445,7 @@ impl ClientSessionStore for Under {
         value: Tls13ClientSessionValue,
     ) {
         let ticket = Ticket::new(self.key(&server_name), value);
-        Notes::ticket(ticket.clone());
+        Observations::ticket(ticket.clone());
         self.kept.add(ticket);
     }
 
@@ -462,7 +462,7 @@ impl ClientSessionStore for Under {
             }
         };
         drop(servers);
-        Notes::max_early_data(session.max_early_data_size());
+        Observations::max_early_data(session.max_early_data_size());
         Some(session)
     }
 }

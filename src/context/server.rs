@@ -15,9 +15,10 @@ use super::sessions::{BoundedTickets, Bounds, Kept, SESSIONS, Sessions, SharedTi
 use super::settings::{ClientAuth, PeerCheck, Settings};
 use super::signing::nothing_to_sign_with;
 use super::store::{SessionStore, Stored};
-use crate::notes::Notes;
+use crate::base::observations::Observations;
+use crate::base::{explain, fork};
 use crate::trust::Verifier;
-use crate::{Error, Result, Status, explain, fork};
+use crate::{Error, Result, Status};
 
 pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     let builder = ServerConfig::builder_with_provider(settings.provider()?)
@@ -34,7 +35,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
         if settings.judge.is_some() {
             // What a judge demands nobody can tell: sessions that it let through
             // are for this context alone.
-            crate::provider::fill_random(&mut policy)
+            crate::base::provider::fill_random(&mut policy)
                 .map_err(|_| Error::new(Status::Internal, "the system has no random bytes"))?;
         }
         let names_roots = !settings.omit_authorities;
@@ -156,7 +157,7 @@ fn is_usable(identity: &ConfiguredIdentity, hello: &ClientHello<'_>) -> bool {
 /// applies to the keys of certificates, too (RFC 8422, section 5.1).
 fn has_offered_curve(identity: &ConfiguredIdentity, hello: &ClientHello<'_>) -> bool {
     match (identity.curve, hello.named_groups()) {
-        (Some(curve), Some(groups)) => !Notes::is_tls12() || groups.contains(&curve),
+        (Some(curve), Some(groups)) => !Observations::is_tls12() || groups.contains(&curve),
         _ => true,
     }
 }
@@ -170,7 +171,7 @@ impl ResolvesServerCert for Identities {
     /// that exchange no keys on P-521 may verify its signatures, as ours do.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
-        Notes::server_name(name);
+        Observations::server_name(name);
         let rank = |identity: &&ConfiguredIdentity| {
             let fit = name.map_or(Fit::None, |name| fit(identity, name));
             let has_curve = has_offered_curve(identity, &hello);
@@ -182,7 +183,7 @@ impl ResolvesServerCert for Identities {
             .filter(|identity| is_usable(identity, &hello))
             .min_by_key(rank);
         let selected = best.map_or_else(nothing_to_sign_with, |identity| identity.key.clone());
-        Notes::selected(&selected);
+        Observations::selected(&selected);
         Some(selected)
     }
 }

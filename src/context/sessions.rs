@@ -9,9 +9,9 @@ use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSess
 use rustls::time_provider::TimeProvider;
 use zeroize::Zeroizing;
 
-use crate::fork::PerProcess;
-use crate::notes::{Authentication, Notes};
-use crate::{Error, Result, Status};
+use crate::base::fork::PerProcess;
+use crate::base::observations::{Authentication, Observations};
+use crate::{Error, Result, Status, trust};
 
 /// How long a session can be resumed after its peer was authenticated: two hours.  A
 /// session that is resumed goes on as the same one, and ends no later.
@@ -99,7 +99,7 @@ impl Bounds {
     /// one that was resumed.  `None` for a client whose verification failed: a session would
     /// be resumed as if it were verified.
     pub(super) fn bind(&self, session: &[u8]) -> Option<Vec<u8>> {
-        if Notes::is_unverified() {
+        if Observations::is_unverified() {
             return None;
         }
         let now = self.now()?;
@@ -107,8 +107,8 @@ impl Bounds {
             at: now,
             until: u64::MAX,
         };
-        let Authentication { at, until } = Notes::authentication().unwrap_or(from_now);
-        let is_extended = Notes::extended_master_secret().unwrap_or(true);
+        let Authentication { at, until } = Observations::authentication().unwrap_or(from_now);
+        let is_extended = Observations::extended_master_secret().unwrap_or(true);
         let bound: [&[u8]; 4] = [
             &at.to_be_bytes(),
             &until.to_be_bytes(),
@@ -129,10 +129,10 @@ impl Bounds {
         if now > end || at > now.saturating_add(CLOCK_SKEW) {
             return None;
         }
-        Notes::authenticated(Authentication { at, until });
-        Notes::set_extended_master_secret(is_extended == [1]);
+        Observations::authenticated(Authentication { at, until });
+        Observations::set_extended_master_secret(is_extended == [1]);
         if !self.verifies {
-            Notes::unchecked();
+            Observations::unchecked(trust::unchecked());
         }
         Some(session.to_vec())
     }

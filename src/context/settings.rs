@@ -20,12 +20,13 @@ use super::resumption::SessionCallback;
 use super::sessions::{Sessions, TicketKey};
 use super::signing;
 use super::store::SessionStore;
-use crate::connection::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
+use crate::base::limits::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
+use crate::base::provider::provider;
+use crate::base::text::quoted;
+use crate::base::{explain, fork};
 use crate::pki::{self, Certificate, Crl, Identity};
-use crate::provider::provider;
-use crate::text::quoted;
 use crate::trust::{Crls, Judge, LEAST_SECURITY, NameCheck, Policy, RevocationRules, Roots};
-use crate::{Error, Result, Status, explain, fork};
+use crate::{Error, Result, Status};
 
 /// What stands before the content of a record (RFC 8446, section 5.1).
 pub(super) const RECORD_HEADER: usize = 5;

@@ -9,7 +9,7 @@ use rustls::server::StoresServerSessions;
 use zeroize::Zeroizing;
 
 use super::sessions::{Bounds, LIFETIME, SharedTickets};
-use crate::notes::Notes;
+use crate::base::observations::Observations;
 
 /// The longest value that a store gets, in bytes: a session with a long client chain is
 /// not resumed.
@@ -50,7 +50,7 @@ impl Stored {
     /// Whether a client may name such a session: one of ours, and not as the latest of many, each
     /// of which would take a call to the store.
     fn may_look_up(id: &[u8]) -> bool {
-        id.len() == ID && Notes::count_lookup() <= MOST_LOOKUPS
+        id.len() == ID && Observations::count_lookup() <= MOST_LOOKUPS
     }
 
     /// Servers with another policy look under other keys, and so do the versions: a lookup of
@@ -60,12 +60,12 @@ impl Stored {
     }
 
     fn take_sealed(&self, key: &[u8]) -> Option<Vec<u8>> {
-        Notes::aside(|| self.store.take(key)).filter(|sealed| sealed.len() <= MOST_STORED)
+        Observations::suspend(|| self.store.take(key)).filter(|sealed| sealed.len() <= MOST_STORED)
     }
 
     fn put_sealed(&self, key: &[u8], sealed: &[u8]) -> bool {
         let lifetime = Duration::from_secs(LIFETIME.into());
-        Notes::aside(|| self.store.put(key, sealed, lifetime))
+        Observations::suspend(|| self.store.put(key, sealed, lifetime))
     }
 
     /// The session, if it has not ended.  What does not open is put back: another server of
@@ -97,7 +97,7 @@ impl Version {
 
 impl StoresServerSessions for Stored {
     fn put(&self, id: Vec<u8>, session: Vec<u8>) -> bool {
-        let version = match Notes::is_tls12() {
+        let version = match Observations::is_tls12() {
             true => Version::Tls12,
             false => Version::Tls13,
         };

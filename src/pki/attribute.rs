@@ -4,7 +4,7 @@
 use super::describe;
 use super::element::{Element, Elements, OBJECT_IDENTIFIER, SEQUENCE, encode};
 use super::oid::Oid;
-use crate::text;
+use crate::base::text;
 
 /// An AttributeTypeAndValue: the value in DER, whatever it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use const_oid::ObjectIdentifier;
+use rustls_pki_types::CertificateDer;
 
 use super::decoded::Decoded;
 pub(super) use super::decoded::{BasicConstraints, key_usage};
@@ -396,6 +397,21 @@ impl Certificate {
     /// Every field and extension on a page, for people.
     pub fn text(&self) -> &str {
         self.0.text.get_or_init(|| describe::certificate_page(self))
+    }
+}
+
+impl Error {
+    /// The certificates that were refused, as the peer sent them, its own first, up to the
+    /// first that does not parse; empty for other errors.
+    pub fn chain(&self) -> Vec<Certificate> {
+        let parsed = |der: &CertificateDer<'_>| Certificate::from_der(der.to_vec()).ok();
+        self.chain_der().iter().map_while(parsed).collect()
+    }
+
+    /// The same refusal with the certificates that it is about.
+    pub(crate) fn with_certificates(self, chain: &[Certificate]) -> Self {
+        let der = |one: &Certificate| CertificateDer::from(one.der().to_vec());
+        self.with_chain(chain.iter().map(der).collect())
     }
 }
 

@@ -15,7 +15,7 @@ use super::element::{BIT_STRING, Elements, OBJECT_IDENTIFIER, SEQUENCE, only};
 use super::oid::{self, Oid};
 use super::request::Csr;
 use super::{extensions, moment};
-use crate::text::one_line;
+use crate::base::text::one_line;
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);

@@ -11,7 +11,7 @@ use super::describe::{hex, purposes, serial};
 use super::moment;
 use super::name::GeneralName;
 use super::oid::Oid;
-use crate::text::one_line;
+use crate::base::text::one_line;
 
 /// Says what an extension holds.
 type Describe = fn(&[u8]) -> der::Result<String>;

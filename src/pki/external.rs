@@ -8,7 +8,7 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 
 use super::describe;
-use crate::notes::Notes;
+use crate::base::observations::Observations;
 use crate::{Error, Result, Status};
 
 /// Signs with a private key that this library does not hold.
@@ -102,7 +102,7 @@ struct ExternalSignature {
 impl Signer for ExternalSignature {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
         let signer = &self.key.signer;
-        let signed = Notes::aside(|| signer.sign(u16::from(self.scheme), message));
+        let signed = Observations::suspend(|| signer.sign(u16::from(self.scheme), message));
         signed.map_err(|error| rustls::Error::Other(rustls::OtherError(Arc::new(error))))
     }
 

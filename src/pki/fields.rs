@@ -270,7 +270,7 @@ fn given_serial(text: &str) -> Result<SerialNumber> {
 /// 20 bytes, positive (RFC 5280, section 4.1.2.2).
 fn random_serial() -> Result<SerialNumber> {
     let mut serial = [0; 20];
-    crate::provider::fill_random(&mut serial)
+    crate::base::provider::fill_random(&mut serial)
         .map_err(|_| Error::new(Status::Internal, "the system gives no random numbers"))?;
     serial[0] = serial[0] & 0x7f | 0x40;
     Ok(SerialNumber::from_slice(&serial))

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 pub use save::{Access, save_files};
 pub(super) use save::{Staged, save_pair};
 
-use crate::text::shown_path;
+use crate::base::text::shown_path;
 use crate::{Error, Result, Status};
 
 /// No file of certificates and keys is longer; what is, is something else.

@@ -21,7 +21,7 @@ use super::kind::Kind;
 use super::options::CertOptions;
 use super::password::Password;
 use super::{describe, encryption, pem, traditional};
-use crate::provider::provider;
+use crate::base::provider::provider;
 use crate::{Error, Result, Status};
 
 /// A private key.  Cloning gives another reference; the key is wiped from

@@ -14,8 +14,9 @@ use aws_lc_rs::signature::{
 use zeroize::Zeroizing;
 
 use super::quoted;
-use crate::ed448::Ed448Key;
-use crate::{Error, Result, Status, fork};
+use crate::base::ed448::Ed448Key;
+use crate::base::fork;
+use crate::{Error, Result, Status};
 
 /// The kinds of key that can be generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

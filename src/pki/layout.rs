@@ -18,7 +18,8 @@ use spki::AlgorithmIdentifierOwned;
 use super::document::{CertificateContent, CrlContent, Extension, RequestContent, Signed};
 use super::key::PrivateKey;
 use super::signature;
-use crate::{Error, Result, Status, explain, fork};
+use crate::base::{explain, fork};
+use crate::{Error, Result, Status};
 
 /// What a certificate says exactly, as DER.
 pub(super) struct Exact<'a> {

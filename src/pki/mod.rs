@@ -50,7 +50,7 @@ mod traditional;
 mod unchecked;
 mod work;
 
-pub(crate) use crate::text::quoted;
+pub(crate) use crate::base::text::quoted;
 pub use alternative::{AlternativeName, NameType};
 pub use authority::{gen_ca, issue_cert, self_signed, sign_csr};
 pub use certificate::Certificate;

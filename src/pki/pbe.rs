@@ -187,7 +187,7 @@ impl<'a> Secret<'a> {
 /// Random bytes: a salt, or an IV.
 pub(super) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
     let mut random = [0; LENGTH];
-    crate::provider::fill_random(&mut random).map_err(|error| not_encrypted(&error))?;
+    crate::base::provider::fill_random(&mut random).map_err(|error| not_encrypted(&error))?;
     Ok(random)
 }
 

@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::moment;
 use super::name::{AltName, host_to_ascii};
 use super::subject::Subject;
-use crate::text::quoted;
+use crate::base::text::quoted;
 use crate::{Error, Result, Status};
 
 /// What is to be issued.

@@ -16,7 +16,7 @@ use spki::{
 
 use super::describe;
 use super::key::PrivateKey;
-use crate::provider::provider;
+use crate::base::provider::provider;
 use crate::{Error, Result, Status};
 
 /// How keys sign documents: schemes by preference, with the algorithm

@@ -13,7 +13,7 @@ use x509_cert::attr::AttributeTypeAndValue;
 use super::attribute::{NameAttribute, escape};
 use super::element::{self, Elements, SEQUENCE, SET};
 use super::quoted;
-use crate::text;
+use crate::base::text;
 use crate::{Error, Result, Status};
 
 /// The parts of a name, the most general one first.

@@ -172,7 +172,7 @@ impl TryRng for Random {
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        crate::provider::fill_random(bytes)
+        crate::base::provider::fill_random(bytes)
     }
 }
 

@@ -9,7 +9,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, Sig
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use webpki::RawPublicKeyEntity;
 
-use crate::provider::provider;
+use crate::base::provider::provider;
 
 /// Verifies the signature of a handshake with a SubjectPublicKeyInfo.
 pub(super) fn verify(

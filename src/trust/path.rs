@@ -13,8 +13,8 @@ use super::revocation::Crls;
 use super::roots::Roots;
 use super::rules::{self, Demands, Path};
 use super::stand_in::{OverOriginals, StandIn};
+use crate::base::provider::provider;
 use crate::pki::Outline;
-use crate::provider::provider;
 
 /// A path that was accepted.
 pub(super) struct Accepted {

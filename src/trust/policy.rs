@@ -14,7 +14,7 @@ use super::revocation::Crls;
 use super::roots::Roots;
 use super::rules::{self, Demands};
 use super::{explain, keys, names};
-use crate::notes::Notes;
+use crate::base::observations::Observations;
 use crate::pki::{Certificate, Outline};
 use crate::{Error, Result, Status};
 
@@ -190,7 +190,7 @@ impl Policy {
             Err(refusal) => Err(refusal),
         };
         admission.map_err(|refusal| Refusal {
-            reason: refusal.reason.with_chain(peer.chain()),
+            reason: refusal.reason.with_certificates(&peer.chain()),
             ..refusal
         })
     }
@@ -335,7 +335,7 @@ impl Policy {
             ocsp: peer.ocsp,
             outcome,
         };
-        Notes::aside(|| judge(&verdict)).map_err(|reason| Refusal {
+        Observations::suspend(|| judge(&verdict)).map_err(|reason| Refusal {
             alert: alert_for(reason.status()),
             reason,
         })

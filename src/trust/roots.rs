@@ -13,9 +13,9 @@ use rustls_pki_types::{CertificateDer, Der, TrustAnchor};
 use super::explain;
 use super::finding::Finding;
 use super::purpose::{self, KeyPurpose};
-use crate::fork::PerProcess;
+use crate::base::fork::PerProcess;
+use crate::base::text::shown_path;
 use crate::pki::{self, Certificate, Constraints, Outline, Reduced, TrustSettings};
-use crate::text::shown_path;
 use crate::{Error, Result, Status};
 
 /// A set of roots.  Each is a trust anchor for path building and, where it is

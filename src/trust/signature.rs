@@ -6,8 +6,8 @@ use der::asn1::AnyRef;
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use webpki::RawPublicKeyEntity;
 
+use crate::base::provider::provider;
 use crate::pki::Outline;
-use crate::provider::provider;
 
 /// Whether a certificate is signed with its own key.  Old algorithms, such as SHA-1, are
 /// not verified: there the names have to do, as they do in OpenSSL.

@@ -10,11 +10,11 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::any_key;
 use super::handshake;
-use super::policy::{Admission, Peer, PeerName, Policy};
+use super::policy::{Admission, Peer, PeerName, Policy, unchecked};
 use super::purpose::KeyPurpose;
-use crate::notes::{Authentication, Notes};
+use crate::base::observations::{Authentication, Observations};
+use crate::base::provider::provider;
 use crate::pki::Outline;
-use crate::provider::provider;
 
 /// How many bytes of a CertificateRequest may name roots: its lengths have two bytes, and
 /// its other extensions need some of them.
@@ -62,11 +62,11 @@ impl Verifier {
     /// Checks a peer and notes the outcome.
     fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
         match self.policy.check(peer, now) {
-            Ok(Admission::Verified(path)) => Notes::path(path),
-            Ok(Admission::Unchecked) => Notes::unchecked(),
-            Ok(Admission::Unverified(reason)) => Notes::unverified(reason),
+            Ok(Admission::Verified(path)) => Observations::path(path),
+            Ok(Admission::Unchecked) => Observations::unchecked(unchecked()),
+            Ok(Admission::Unverified(reason)) => Observations::unverified(reason),
             Err(refusal) => {
-                Notes::refusal(refusal.reason);
+                Observations::refusal(refusal.reason);
                 return Err(refusal.alert);
             }
         }
@@ -95,7 +95,7 @@ impl Verifier {
         if allowed.is_some_and(|schemes| !schemes.contains(&scheme)) {
             return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
         }
-        Notes::scheme(scheme);
+        Observations::scheme(scheme);
         Ok(())
     }
 }
@@ -117,9 +117,9 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let ocsp = Some(ocsp_response).filter(|response| !response.is_empty());
         if let Some(response) = ocsp {
-            Notes::ocsp(response);
+            Observations::ocsp(response);
         }
-        let verified = Notes::verified_name(server_name);
+        let verified = Observations::verified_name(server_name);
         let peer = Peer {
             leaf: end_entity,
             intermediates,
@@ -190,7 +190,7 @@ impl ClientCertVerifier for Verifier {
         self.check(&peer, now)?;
         // A certificate that is accepted unread, as an insecure server does, has no end.
         let until = Outline::from_der(end_entity).map_or(i64::MAX, |one| one.not_after);
-        Notes::authenticated(Authentication {
+        Observations::authenticated(Authentication {
             at: now.as_secs(),
             until: u64::try_from(until).unwrap_or_default(),
         });

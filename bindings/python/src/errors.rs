@@ -34,7 +34,7 @@ fn build(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyResult<PyEr
     details.set_item("errno", number)?;
     details.set_item("alert_number", error.alert())?;
     details.set_item("hostname", hostname)?;
-    let chain = error.chain().iter().cloned().map(Certificate);
+    let chain = error.chain().into_iter().map(Certificate);
     let configs = error.ech_retry_configs();
     details.set_item(
         "ech_retry_configs",

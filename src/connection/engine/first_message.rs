@@ -6,9 +6,9 @@
 
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
-use super::super::limits::LONGEST_MESSAGE;
 use super::super::record::{HEADER, Header, MESSAGE_HEADER};
-use super::super::steps::RECORD_PLAINTEXT;
+use crate::base::limits::LONGEST_MESSAGE;
+use crate::base::limits::RECORD_PLAINTEXT;
 
 /// The peer's first handshake message, while it is received.
 pub(super) struct FirstMessage {

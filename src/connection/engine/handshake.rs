@@ -8,14 +8,15 @@ use rustls::{AlertDescription, CommonState, ContentType, ServerConfig};
 
 use super::super::buffer::Buffer;
 use super::super::failure;
-use super::super::limits::{Charge, FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA};
 use super::super::record::{HEADER, TAG, record_length};
-use super::super::steps::{Goal, RECORD_PLAINTEXT, Sink, Step, act};
+use super::super::steps::{Goal, Sink, Step, act};
 use super::first_message::fatal_alert;
 use super::{EarlyData, Engine, Tls};
+use crate::base::fork;
+use crate::base::limits::RECORD_PLAINTEXT;
+use crate::base::limits::{Charge, FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA};
+use crate::base::observations::Observations;
 use crate::context::{Adapted, Offer, adapt, first_message};
-use crate::fork;
-use crate::notes::Notes;
 use crate::{Error, Result};
 
 impl Engine {
@@ -25,16 +26,19 @@ impl Engine {
             self.give_next()?;
         }
         let (was_handshaking, waiting) = (self.is_handshaking(), self.plaintext.len());
-        if let Some(notes) = &self.notes {
-            Notes::carry(notes.carried.clone());
+        if let Some(observations) = &self.observations {
+            Observations::carry(observations.carried.clone());
         }
         let (discard, outcome, filled) = self.drive(goal, out);
-        let notes = Notes::take();
-        let tickets = notes.tickets.len();
-        self.learn(notes);
+        let observations = Observations::take();
+        let tickets = observations.tickets.len();
+        self.learn(observations);
         let refusal = match &outcome {
             Ok(_) => None,
-            Err(_) => self.notes.as_mut().and_then(|notes| notes.refusal.take()),
+            Err(_) => self
+                .observations
+                .as_mut()
+                .and_then(|observations| observations.refusal.take()),
         };
         let outcome =
             outcome.map_err(|error| failure::of_rustls(error, refusal, self.incoming.filled()));
@@ -137,8 +141,8 @@ impl Engine {
     }
 
     fn note_version(&mut self, adapted: &Adapted) {
-        let notes = self.notes.get_or_insert_default();
-        notes.carried.is_tls12 = adapted.is_tls12;
+        let observations = self.observations.get_or_insert_default();
+        observations.carried.is_tls12 = adapted.is_tls12;
     }
 
     /// Creates the rustls connection for the client with this configuration.

@@ -2,9 +2,9 @@
 
 use super::super::acceptor::InspectingAcceptor;
 use super::super::failure;
-use super::super::limits::FRAGMENTED_MESSAGE;
 use super::first_message::fatal_alert;
 use super::{Engine, Tls};
+use crate::base::limits::FRAGMENTED_MESSAGE;
 use crate::context::{ClientHello, ConfigSelector, Context, Selection};
 use crate::{Error, Result, Status};
 

@@ -6,9 +6,9 @@
 
 use super::super::buffer::{Buffer, Queue};
 use super::super::failure;
-use super::super::limits::{LEFTOVER, UNDRAINED};
 use super::super::record::{HEADER, begun_length};
 use super::Engine;
+use crate::base::limits::{LEFTOVER, UNDRAINED};
 use crate::{Error, Result, Status};
 
 #[derive(Default)]

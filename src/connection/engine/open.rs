@@ -8,7 +8,7 @@ use super::super::record::{RecordEvent, Records, Schedule};
 use super::super::steps::Step;
 use super::{Engine, Tls, not_now};
 use crate::Result;
-use crate::notes::Notes;
+use crate::base::observations::Observations;
 
 impl Engine {
     /// Takes the connection from rustls once the handshake is complete and rustls buffers
@@ -98,7 +98,7 @@ impl Engine {
                 Ok((Step::Plaintext, self.drain_opened(out)))
             }
             Ok(RecordEvent::Message) => {
-                self.learn(Notes::take());
+                self.learn(Observations::take());
                 Ok((Step::Again, 0))
             }
             Ok(RecordEvent::Closed) => Ok((Step::PeerClosed, 0)),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 
 use super::super::engine::Engine;
-use super::super::limits::ALLOWANCE;
-#[cfg(not(feature = "rustls-records"))]
-use super::super::limits::OF_A_KIND;
 use super::endpoint::{Endpoint, connect};
 use super::peer::{Peer, Receiver, Sent, Terms, name};
 use crate::Status;
+use crate::base::limits::ALLOWANCE;
+#[cfg(not(feature = "rustls-records"))]
+use crate::base::limits::OF_A_KIND;
 use crate::context::{ClientStart, ConnectionOptions, Context, Session};
 
 /// A receiver after its handshake, and its peer, which received all records of it.

@@ -3,11 +3,11 @@
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
 use super::super::buffer::Buffer;
-use super::super::limits::{Charge, LONGEST_MESSAGE};
 use super::{
     FATAL, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED, RecordEvent, Records, Schedule,
     WARNING, count_down, inappropriate,
 };
+use crate::base::limits::{Charge, LONGEST_MESSAGE};
 
 impl Records {
     /// Handles a record that is not application data.

@@ -9,7 +9,7 @@
 use aws_lc_rs::aead::{self, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, PeerMisbehaved, SupportedCipherSuite};
 
-use super::super::steps::RECORD_PLAINTEXT;
+use crate::base::limits::RECORD_PLAINTEXT;
 
 /// Content type, version and length (RFC 8446, section 5.1).
 pub(crate) const HEADER: usize = 5;

@@ -3,11 +3,11 @@
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 
-use super::super::limits::OF_A_KIND;
 use super::endpoint::connect;
 use super::hostile::Target;
 use super::peer::{Peer, Receiver, Sent, Terms};
 use crate::Status;
+use crate::base::limits::OF_A_KIND;
 
 /// How many records a key may seal here.
 const LIMIT: usize = 12;

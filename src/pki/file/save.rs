@@ -13,7 +13,7 @@ use rustix::io::{Errno, retry_on_intr};
 use zeroize::Zeroizing;
 
 use super::target::Target;
-use crate::text::shown_path;
+use crate::base::text::shown_path;
 use crate::{Error, Result, Status};
 
 /// Who may read a file that is written.
@@ -302,7 +302,7 @@ fn create_beside(target: &Target) -> io::Result<(String, File)> {
 
 fn temporary_name() -> io::Result<String> {
     let mut random = [0; 8];
-    crate::provider::fill_random(&mut random)
+    crate::base::provider::fill_random(&mut random)
         .map_err(|_| io::Error::other("the system gives no random numbers"))?;
     Ok(format!(".tlsmith-{:016x}", u64::from_ne_bytes(random)))
 }

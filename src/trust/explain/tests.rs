@@ -1,4 +1,4 @@
-//! Every error that webpki has, in the order of its source.  `crate::explain::tests` says
+//! Every error that webpki has, in the order of its source.  `crate::base::explain::tests` says
 //! what to do when webpki is upgraded.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use webpki::{
 
 use super::sentences::UNKNOWN;
 use super::{crl, unusable};
-use crate::explain::tests::assert_sentences;
+use crate::base::explain::tests::assert_sentences;
 
 #[test]
 #[allow(deprecated)] // All variants, the old ones too.

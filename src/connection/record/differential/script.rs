@@ -8,8 +8,8 @@ use rustls::{AlertDescription, HandshakeType};
 
 use super::differences::Fault;
 use super::receivers::{Compared, End};
-use crate::connection::RECORD_PLAINTEXT;
-use crate::connection::limits::{RENEGOTIATIONS, WARNINGS};
+use crate::base::limits::RECORD_PLAINTEXT;
+use crate::base::limits::{RENEGOTIATIONS, WARNINGS};
 use crate::connection::record::peer::{Peer, Sent, Terms};
 use crate::connection::record::{FATAL, WARNING};
 use charged::Charged;

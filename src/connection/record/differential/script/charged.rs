@@ -1,6 +1,6 @@
 //! What a peer spends without application data.
 
-use crate::connection::limits::{ALLOWANCE, OF_A_KIND};
+use crate::base::limits::{ALLOWANCE, OF_A_KIND};
 
 /// What came since the last application data that was not empty.
 #[derive(Default)]

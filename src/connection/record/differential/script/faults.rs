@@ -6,8 +6,8 @@ use super::super::differences::{DIFFERENCES, Fault};
 use super::{
     ALERT, CHANGE_CIPHER_SPEC, DATA, EMPTY_RECORDS, HANDSHAKE, KEY_UPDATES, Script, message,
 };
-use crate::connection::RECORD_PLAINTEXT;
-use crate::connection::limits::WARNINGS;
+use crate::base::limits::RECORD_PLAINTEXT;
+use crate::base::limits::WARNINGS;
 use crate::connection::record::{FATAL, HEADER, WARNING};
 
 /// What both judge alike.

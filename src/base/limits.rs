@@ -34,57 +34,61 @@
 //! | bytes after close_notify | 81 |
 //! | records that nobody drains | 244 |
 
-use super::steps::RECORD_PLAINTEXT;
+/// The most plaintext that one record holds (RFC 8446, section 5.1).
+pub(crate) const RECORD_PLAINTEXT: usize = 16_384;
+
+/// The least plaintext that a full record can be limited to.
+pub(crate) const SHORTEST_FRAGMENT: usize = 512;
 
 /// Input that one call processes without data for its caller, in bytes.  No sane peer
 /// comes near it, so that a program that waits for an edge (EPOLLET) loses none.
-pub(super) const WORK: u64 = 256 * 1024;
+pub(crate) const WORK: u64 = 256 * 1024;
 
 /// Input of one handshake, in bytes.  Its messages have at most 64 KiB each, and peers
 /// that cut them into small records need room for the headers.
-pub(super) const HANDSHAKE_INPUT: usize = 512 * 1024;
+pub(crate) const HANDSHAKE_INPUT: usize = 512 * 1024;
 
 /// Early data that is skipped beside the amount that the server accepts, in bytes with
 /// headers and tags.
-pub(super) const SKIPPED_EARLY_DATA: usize = 16 * 1024;
+pub(crate) const SKIPPED_EARLY_DATA: usize = 16 * 1024;
 
 /// Records that hold the fragments of one unfinished handshake message, in bytes.  A
 /// peer that cuts a message into many small records makes it longer.
-pub(super) const FRAGMENTED_MESSAGE: usize = 256 * 1024;
+pub(crate) const FRAGMENTED_MESSAGE: usize = 256 * 1024;
 
 /// The longest handshake message, in bytes without its header.
-pub(super) const LONGEST_MESSAGE: usize = 0xffff;
+pub(crate) const LONGEST_MESSAGE: usize = 0xffff;
 
 /// KeyUpdates, tickets, warning alerts and empty records that may come without
 /// application data between them: room for two kinds at once, because a server's tickets
 /// come before anything else.
-pub(super) const ALLOWANCE: u8 = 2 * OF_A_KIND;
+pub(crate) const ALLOWANCE: u8 = 2 * OF_A_KIND;
 
 /// How many of these may be KeyUpdates, and how many empty records: what BoringSSL and
 /// rustls allow, where other kinds refill them.
-pub(super) const OF_A_KIND: u8 = 32;
+pub(crate) const OF_A_KIND: u8 = 32;
 
 /// Warning alerts that a peer may send at all.
-pub(super) const WARNINGS: u8 = 4;
+pub(crate) const WARNINGS: u8 = 4;
 
 /// How often a peer may ask for a renegotiation, which it does not get.
-pub(super) const RENEGOTIATIONS: u8 = 1;
+pub(crate) const RENEGOTIATIONS: u8 = 1;
 
 /// Tickets that a connection lists: as many as our servers send at most.
-pub(super) const TICKETS: usize = 16;
+pub(crate) const TICKETS: usize = 16;
 
 /// Bytes after the peer's close_notify.
-pub(super) const LEFTOVER: usize = 64 * 1024;
+pub(crate) const LEFTOVER: usize = 64 * 1024;
 
 /// Sealed bytes that may wait to be sent: five full records, one system call.
-pub(super) const UNSENT: usize = 5 * RECORD_PLAINTEXT;
+pub(crate) const UNSENT: usize = 5 * RECORD_PLAINTEXT;
 
 /// Sealed bytes that may wait to be drained: no more than is still in the cache of the
 /// processor when it is.
-pub(super) const UNDRAINED: usize = 128 * 1024;
+pub(crate) const UNDRAINED: usize = 128 * 1024;
 
 /// What a peer may still send without application data.
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     together: u8,
     key_updates: u8,
     empty_records: u8,
@@ -94,7 +98,7 @@ pub(super) struct Allowance {
 
 /// What a record without application data is charged as.
 #[derive(Clone, Copy)]
-pub(super) enum Charge {
+pub(crate) enum Charge {
     KeyUpdate,
     EmptyRecord,
     /// Tickets, warning alerts, and whatever rustls does not distinguish.
@@ -114,7 +118,7 @@ impl Default for Allowance {
 
 impl Allowance {
     /// Charges one record or message, and returns whether it was allowed.
-    pub(super) fn charge(&mut self, charge: Charge) -> bool {
+    pub(crate) fn charge(&mut self, charge: Charge) -> bool {
         if let (Charge::KeyUpdate, Some(rest)) = (charge, self.requested.checked_sub(1)) {
             self.requested = rest;
             return true;
@@ -130,7 +134,7 @@ impl Allowance {
 
     /// Refills it, for application data alone: anything else that refilled it, a peer could
     /// send for ever.
-    pub(super) fn refill(&mut self) {
+    pub(crate) fn refill(&mut self) {
         *self = Self {
             requested: self.requested,
             ..Self::default()
@@ -138,7 +142,7 @@ impl Allowance {
     }
 
     /// Makes one KeyUpdate free, because we requested it (RFC 8446, section 4.6.3).
-    pub(super) fn expect_key_update(&mut self) {
+    pub(crate) fn expect_key_update(&mut self) {
         self.requested = self.requested.saturating_add(1);
     }
 }

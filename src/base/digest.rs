@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use aws_lc_rs::digest::{self as hash, Algorithm};
 
-use crate::provider::fill_random;
-use crate::text::quoted;
+use crate::base::provider::fill_random;
+use crate::base::text::quoted;
 use crate::{Error, Result, Status};
 
 /// A hash function of the SHA-2 family (FIPS 180-4).

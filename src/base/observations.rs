@@ -8,6 +8,7 @@
 //! connection would be the other way, but rustls resumes sessions only between
 //! connections that share the very same ones.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -16,12 +17,12 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::ServerName;
 use zeroize::Zeroizing;
 
-use crate::context::{Ticket, Tls12Session};
-use crate::{Error, fork, trust};
+use crate::Error;
+use crate::base::fork;
 
-/// What was learnt since the latest [`Notes::take`] on this thread.
+/// What was learnt since the latest [`Observations::take`] on this thread.
 #[derive(Default)]
-pub(crate) struct Notes {
+pub(crate) struct Observations {
     /// Why the verifier refused the peer's chain.
     pub(crate) refusal: Option<Error>,
     /// The path that it accepted, from the peer's certificate to the root, whose
@@ -42,18 +43,21 @@ pub(crate) struct Notes {
     /// The server's random value of a TLS 1.2 handshake.
     pub(crate) server_random: Vec<u8>,
     /// The tickets that came.
-    pub(crate) tickets: Vec<Arc<Ticket>>,
+    pub(crate) tickets: Vec<Kept>,
     /// How many sessions were looked up in a store of the program.
     pub(crate) lookups: u8,
     /// Whether a server asked for a certificate.
     pub(crate) certificate_requested: bool,
     /// The session of TLS 1.2 that came.
-    pub(crate) tls12_session: Option<Arc<Tls12Session>>,
+    pub(crate) tls12_session: Option<Kept>,
     /// How much early data the session allows that a client offers, in bytes.
     pub(crate) max_early_data: u32,
     /// What later steps of the handshake need to know.
     pub(crate) carried: Carried,
 }
+
+/// A session that a store of the client keeps, in its own type.
+pub(crate) type Kept = Arc<dyn Any + Send + Sync>;
 
 /// What one step of a handshake learns for a later one, in which rustls calls us again
 /// without saying for which connection.
@@ -93,21 +97,21 @@ pub(crate) struct ExporterSecret {
 const RANDOM: usize = 32;
 
 thread_local! {
-    static NOTES: RefCell<Notes> = RefCell::default();
+    static OBSERVATIONS: RefCell<Observations> = RefCell::default();
 }
 
-impl Notes {
+impl Observations {
     /// Takes what was noted, and leaves nothing.
     pub(crate) fn take() -> Self {
-        NOTES.take()
+        OBSERVATIONS.take()
     }
 
     /// Calls the application from within one of our callbacks.  It may use other
-    /// connections meanwhile, whose notes are not to be mixed with these.
-    pub(crate) fn aside<T>(call: impl FnOnce() -> T) -> T {
+    /// connections meanwhile, whose observations are not to be mixed with these.
+    pub(crate) fn suspend<T>(call: impl FnOnce() -> T) -> T {
         let own = Self::take();
         let outcome = fork::without_cryptography(call);
-        NOTES.set(own);
+        OBSERVATIONS.set(own);
         outcome
     }
 
@@ -155,104 +159,108 @@ impl Notes {
 
     /// Tells this step of a handshake what earlier ones learnt.
     pub(crate) fn carry(carried: Carried) {
-        NOTES.with_borrow_mut(|notes| notes.carried = carried);
+        OBSERVATIONS.with_borrow_mut(|observations| observations.carried = carried);
     }
 
     pub(crate) fn authenticated(authentication: Authentication) {
-        NOTES.with_borrow_mut(|notes| notes.carried.authentication = Some(authentication));
+        OBSERVATIONS.with_borrow_mut(|observations| {
+            observations.carried.authentication = Some(authentication)
+        });
     }
 
     pub(crate) fn authentication() -> Option<Authentication> {
-        NOTES.with_borrow(|notes| notes.carried.authentication)
+        OBSERVATIONS.with_borrow(|observations| observations.carried.authentication)
     }
 
     pub(crate) fn set_extended_master_secret(is_extended: bool) {
-        NOTES.with_borrow_mut(|notes| {
-            notes.carried.extended_master_secret = Some(is_extended);
+        OBSERVATIONS.with_borrow_mut(|observations| {
+            observations.carried.extended_master_secret = Some(is_extended);
         });
     }
 
     pub(crate) fn extended_master_secret() -> Option<bool> {
-        NOTES.with_borrow(|notes| notes.carried.extended_master_secret)
+        OBSERVATIONS.with_borrow(|observations| observations.carried.extended_master_secret)
     }
 
     pub(crate) fn is_tls12() -> bool {
-        NOTES.with_borrow(|notes| notes.carried.is_tls12)
+        OBSERVATIONS.with_borrow(|observations| observations.carried.is_tls12)
     }
 
     /// The name that the certificate has to be for, where rustls asks about `name`: that may
     /// be the public name of an ECHConfigList, too, which stands for itself and is spelled
     /// in another way.
     pub(crate) fn verified_name(name: &ServerName<'_>) -> Option<ServerName<'static>> {
-        NOTES.with_borrow(|notes| match notes.carried.verified_name.as_deref() {
-            Some((requested, verified)) if requested.to_str() == name.to_str() => {
-                Some(verified.clone())
+        OBSERVATIONS.with_borrow(|observations| {
+            match observations.carried.verified_name.as_deref() {
+                Some((requested, verified)) if requested.to_str() == name.to_str() => {
+                    Some(verified.clone())
+                }
+                _ => None,
             }
-            _ => None,
         })
     }
 
     pub(crate) fn refusal(error: Error) {
-        NOTES.with_borrow_mut(|notes| notes.refusal = Some(error));
+        OBSERVATIONS.with_borrow_mut(|observations| observations.refusal = Some(error));
     }
 
     pub(crate) fn path(path: Vec<Arc<[u8]>>) {
-        NOTES.with_borrow_mut(|notes| notes.path = path);
+        OBSERVATIONS.with_borrow_mut(|observations| observations.path = path);
     }
 
-    /// Notes that a peer was accepted by a context that verifies none.
-    pub(crate) fn unchecked() {
-        NOTES.with_borrow_mut(|notes| notes.unverified = Some(trust::unchecked()));
+    /// Observations that a peer was accepted by a context that verifies none.
+    pub(crate) fn unchecked(reason: Error) {
+        OBSERVATIONS.with_borrow_mut(|observations| observations.unverified = Some(reason));
     }
 
-    /// Notes that a peer was accepted though its verification failed.
+    /// Observations that a peer was accepted though its verification failed.
     pub(crate) fn unverified(reason: Error) {
-        NOTES.with_borrow_mut(|notes| {
-            notes.unverified = Some(reason);
-            notes.carried.is_unverified = true;
+        OBSERVATIONS.with_borrow_mut(|observations| {
+            observations.unverified = Some(reason);
+            observations.carried.is_unverified = true;
         });
     }
 
     pub(crate) fn is_unverified() -> bool {
-        NOTES.with_borrow(|notes| notes.carried.is_unverified)
+        OBSERVATIONS.with_borrow(|observations| observations.carried.is_unverified)
     }
 
     pub(crate) fn scheme(scheme: SignatureScheme) {
-        NOTES.with_borrow_mut(|notes| notes.scheme = Some(scheme));
+        OBSERVATIONS.with_borrow_mut(|observations| observations.scheme = Some(scheme));
     }
 
     pub(crate) fn ocsp(response: &[u8]) {
-        NOTES.with_borrow_mut(|notes| notes.ocsp = Some(response.to_vec()));
+        OBSERVATIONS.with_borrow_mut(|observations| observations.ocsp = Some(response.to_vec()));
     }
 
     pub(crate) fn max_early_data(bytes: u32) {
-        NOTES.with_borrow_mut(|notes| notes.max_early_data = bytes);
+        OBSERVATIONS.with_borrow_mut(|observations| observations.max_early_data = bytes);
     }
 
-    pub(crate) fn ticket(ticket: Arc<Ticket>) {
-        NOTES.with_borrow_mut(|notes| notes.tickets.push(ticket));
+    pub(crate) fn ticket(ticket: Kept) {
+        OBSERVATIONS.with_borrow_mut(|observations| observations.tickets.push(ticket));
     }
 
     /// Counts one more lookup of a session in this step.
     pub(crate) fn count_lookup() -> u8 {
-        NOTES.with_borrow_mut(|notes| {
-            notes.lookups = notes.lookups.saturating_add(1);
-            notes.lookups
+        OBSERVATIONS.with_borrow_mut(|observations| {
+            observations.lookups = observations.lookups.saturating_add(1);
+            observations.lookups
         })
     }
 
     pub(crate) fn certificate_requested() {
-        NOTES.with_borrow_mut(|notes| notes.certificate_requested = true);
+        OBSERVATIONS.with_borrow_mut(|observations| observations.certificate_requested = true);
     }
 
-    pub(crate) fn tls12_session(session: Arc<Tls12Session>) {
-        NOTES.with_borrow_mut(|notes| notes.tls12_session = Some(session));
+    pub(crate) fn tls12_session(session: Kept) {
+        OBSERVATIONS.with_borrow_mut(|observations| observations.tls12_session = Some(session));
     }
 
     pub(crate) fn server_random(random: &[u8]) {
-        NOTES.with_borrow_mut(|notes| {
-            notes.server_random = random.to_vec();
-            if let Some(exporter) = &mut notes.exporter {
+        OBSERVATIONS.with_borrow_mut(|observations| {
+            observations.server_random = random.to_vec();
+            if let Some(exporter) = &mut observations.exporter {
                 exporter.randoms.truncate(RANDOM);
                 exporter.randoms.extend_from_slice(random);
             }
@@ -260,22 +268,23 @@ impl Notes {
     }
 
     pub(crate) fn exporter_secret(secret: &[u8], client_random: &[u8]) {
-        NOTES.with_borrow_mut(|notes| {
-            let server_random = std::mem::take(&mut notes.server_random);
-            notes.exporter = Some(ExporterSecret {
+        OBSERVATIONS.with_borrow_mut(|observations| {
+            let server_random = std::mem::take(&mut observations.server_random);
+            observations.exporter = Some(ExporterSecret {
                 secret: Zeroizing::new(secret.to_vec()),
                 is_bound: client_random.is_empty()
-                    || notes.carried.extended_master_secret == Some(true),
+                    || observations.carried.extended_master_secret == Some(true),
                 randoms: [client_random, &server_random].concat(),
             });
         });
     }
 
     pub(crate) fn selected(identity: &Arc<CertifiedKey>) {
-        NOTES.with_borrow_mut(|notes| notes.selected = Some(identity.clone()));
+        OBSERVATIONS.with_borrow_mut(|observations| observations.selected = Some(identity.clone()));
     }
 
     pub(crate) fn server_name(name: Option<&str>) {
-        NOTES.with_borrow_mut(|notes| notes.server_name = name.map(str::to_owned));
+        OBSERVATIONS
+            .with_borrow_mut(|observations| observations.server_name = name.map(str::to_owned));
     }
 }

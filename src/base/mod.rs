@@ -1,0 +1,21 @@
+//! What every layer needs and that needs none of them.
+//!
+//! It knows nothing of certificates: what it holds of them is DER.
+
+mod digest;
+pub(crate) mod ed448;
+mod error;
+pub(crate) mod explain;
+pub(crate) mod fork;
+mod hkdf;
+pub(crate) mod limits;
+pub(crate) mod observations;
+pub(crate) mod provider;
+pub mod text;
+
+pub use digest::{DigestAlgorithm, digest, random};
+pub use error::{Error, Result, Status};
+pub use fork::{
+    Origin, PerProcess, after_fork_in_child, after_fork_in_parent, before_fork,
+    without_cryptography,
+};
