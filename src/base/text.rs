@@ -106,6 +106,29 @@ pub fn quoted(text: &str) -> String {
     format!("'{shown}{more}'")
 }
 
+/// The name of a host as a sentence quotes it: as text, but that a host name which only
+/// looks like a key, such as one with a hash in a label, is shown.
+pub fn quoted_host(name: &str) -> String {
+    match may_be_secret(name) && is_host_name(name) {
+        true => format!("'{name}'"),
+        false => quoted(name),
+    }
+}
+
+/// Whether this is a DNS name with two labels at least, of which none mixes small letters
+/// and capitals, as Base64 does.  Keys in hex are longer than a label.
+fn is_host_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let has = |class: fn(&u8) -> bool| label.bytes().any(|byte| class(&byte));
+        let is_ldh = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        (1..=63).contains(&label.len())
+            && label.bytes().all(is_ldh)
+            && !(has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase))
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.len() <= 253 && name.contains('.') && name.split('.').all(is_label)
+}
+
 fn describe(text: &str) -> String {
     let length = text.chars().count();
     match looks_like_pem(text) {
@@ -161,7 +184,10 @@ pub fn may_be_secret(text: &str) -> bool {
 }
 
 fn looks_like_pem(text: &str) -> bool {
-    text.contains("-----") || text.contains("PRIVATE KEY")
+    // And as `openssl pkey -text` prints it.
+    ["-----", "PRIVATE KEY", "Private-Key:", "priv:"]
+        .iter()
+        .any(|mark| text.contains(mark))
 }
 
 /// Whether more than a quarter of a text are control characters and what is no UTF-8, as
@@ -202,25 +228,34 @@ fn is_mixed(window: &[u8], least: usize) -> bool {
     turns >= least && classes.contains(&0) && classes.contains(&1)
 }
 
-/// Whether there are as many digits of hex as a key has, in a row or in pairs with
-/// colons or blanks between them.
+/// Whether there are as many digits of hex as a key has, in a row or in groups: pairs with
+/// any separator, or words of 4 or 8 with blanks.  Groups of 4 with colons are IPv6.
 fn has_hex(text: &str) -> bool {
-    let is_hex = |run: &[u8]| {
-        let letters = run.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-        run.len() >= HEX && letters > 0 && letters < run.len()
-    };
-    let mut runs = text.as_bytes().split(|byte| !byte.is_ascii_hexdigit());
-    if runs.any(is_hex) {
+    let mut runs = text.split(|character: char| !character.is_ascii_hexdigit());
+    if runs.any(is_hex_key) {
         return true;
     }
-    let mut pairs = String::new();
-    text.split([':', ' ']).any(|pair| {
-        match pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            true => pairs.push_str(pair),
-            false => pairs.clear(),
+    let text = text.replace("\\x", " ").replace("0x", " ");
+    let separates = |character: char| character.is_whitespace() || ":,;-".contains(character);
+    has_hex_groups(text.split(separates), 2)
+        || has_hex_groups(text.split_whitespace(), 4)
+        || has_hex_groups(text.split_whitespace(), 8)
+}
+
+fn has_hex_groups<'a>(groups: impl Iterator<Item = &'a str>, length: usize) -> bool {
+    let mut digits = String::new();
+    groups.filter(|group| !group.is_empty()).any(|group| {
+        match group.len() == length && group.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => digits.push_str(group),
+            false => digits.clear(),
         }
-        is_hex(pairs.as_bytes())
+        is_hex_key(&digits)
     })
+}
+
+fn is_hex_key(digits: &str) -> bool {
+    let letters = digits.bytes().filter(u8::is_ascii_alphabetic).count();
+    digits.len() >= HEX && letters > 0 && letters < digits.len()
 }
 
 #[cfg(test)]
@@ -336,6 +371,53 @@ mod tests {
             .filter(|_| missed(b"0123456789abcdef", 64, &mut random))
             .count();
         assert_eq!((base64, hex), (0, 0));
+    }
+
+    #[test]
+    fn keys_in_groups_of_hex_are_recognized_whatever_separates_these() {
+        let mut random = fastrand::Rng::with_seed(18);
+        let key: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(32).collect();
+        let grouped = |count: usize, separator: &str| {
+            let group = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let groups: Vec<String> = key.chunks(count).map(group).collect();
+            groups.join(separator)
+        };
+        for separator in [":", " ", "  ", "-", ",", ", ", "\\x", ", 0x", ":\n    "] {
+            assert!(may_be_secret(&grouped(1, separator)), "{separator}");
+        }
+        assert!(may_be_secret(&grouped(2, " ")) && may_be_secret(&grouped(4, "\n")));
+        let lines = key.chunks(15).map(|line| {
+            let pairs: Vec<_> = line.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("    {}:\n", pairs.join(":"))
+        });
+        assert!(may_be_secret(&lines.collect::<String>()));
+        assert!(may_be_secret("Private-Key: (256 bit)\npriv:\n    c0:21"));
+        for text in [
+            "2001:0db8:85a3:08d3:1319:8a2e:0370:7344",
+            "5f2c8a1b-9d3e-4f60-7182-93a4b5c6d7e8",
+            "2026-11-30 17:47:32, 2026-11-30 17:47:33, 2026-11-30 17:47:34",
+            "00:1b:44:11:3a:b7",
+        ] {
+            assert!(!may_be_secret(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn host_names_with_hashes_are_quoted_and_keys_in_place_of_them_are_not() {
+        for host in [
+            "D41D8CD98F00B204E9800998ECF8427E.gr7.us-east-1.eks.amazonaws.com",
+            "_3639ac514e785e898d2646601fa951d5.example.com",
+            "www.example.org",
+        ] {
+            assert_eq!(quoted_host(host), format!("'{host}'"));
+        }
+        for key in [
+            "c0215162a5ec82a5c0215162a5ec82a5",
+            "c0215162a5ec82a5c0215162a5ec82a5c0215162a5ec82a5c0215162a5ec82a5.example",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+        ] {
+            assert!(!quoted_host(key).contains(&key[..8]), "{key}");
+        }
     }
 
     #[test]

@@ -5,8 +5,11 @@
 //! ever: it is refused instead.
 
 use std::cell::{Cell, RefCell};
+use std::ops::{Deref, DerefMut};
 use std::ptr;
+use std::sync::MutexGuard;
 
+use super::engine::Engine;
 use super::stream::Connection;
 use crate::{Error, Result, Status};
 
@@ -27,6 +30,26 @@ thread_local! {
     };
     /// The connections whose calls run a callback that is in a call on another one.
     static OUTER: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The engine of a connection, in a call on that.
+pub(super) struct EnteredEngine<'a> {
+    engine: MutexGuard<'a, Engine>,
+    _call: Call,
+}
+
+impl Deref for EnteredEngine<'_> {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl DerefMut for EnteredEngine<'_> {
+    fn deref_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
 }
 
 /// This thread is in a call on a connection for as long as this lives.
@@ -75,11 +98,21 @@ pub(super) fn interrupted<T>(handler: impl FnOnce() -> T) -> T {
 
 impl Connection {
     /// Begins a call, see [`Self::check_callable`].  Every method that takes a lock begins
-    /// with one of these two: a thread of the parent may have held the lock at a fork.
+    /// with it: a thread of the parent may have held the lock at a fork.  What takes one for
+    /// a moment, and runs no callback, may only check.
     #[inline]
     pub(super) fn enter(&self) -> Result<Call> {
         self.check_callable()?;
         Ok(Call::on(self.address()))
+    }
+
+    /// The same with the engine; none where it fails.
+    pub(super) fn enter_engine(&self) -> Option<EnteredEngine<'_>> {
+        let call = self.enter().ok()?;
+        Some(EnteredEngine {
+            engine: self.engine(),
+            _call: call,
+        })
     }
 
     /// Fails with [`Status::State`] where every call would: in a process that was forked

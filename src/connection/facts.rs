@@ -181,7 +181,7 @@ impl Connection {
     /// verifies nothing [`Status::Certificate`], a connection whose handshake is not complete
     /// [`Status::State`], and one whose handshake failed that error.
     pub fn verify_error(&self) -> Option<Error> {
-        if let Err(error) = self.check_process() {
+        if let Err(error) = self.check_callable() {
             return Some(error);
         }
         let Some(outcome) = self.outcome.get() else {
@@ -231,7 +231,7 @@ impl Connection {
         match self.outcome.get() {
             Some(outcome) => outcome.early_data,
             None => self
-                .callable_engine()
+                .enter_engine()
                 .map_or_else(EarlyData::default, |engine| engine.early_data()),
         }
     }
@@ -262,7 +262,7 @@ impl Connection {
     /// The tickets of TLS 1.3 that came so far: for how long each is good, in
     /// seconds.
     pub fn tickets(&self) -> Vec<u32> {
-        self.callable_engine()
+        self.enter_engine()
             .map_or_else(Vec::new, |engine| engine.tickets())
     }
 

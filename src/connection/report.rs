@@ -63,6 +63,9 @@ impl Agreed {
 
 /// A line for each fact, the verified path depth by depth.
 pub(super) fn page(connection: &Connection) -> String {
+    if let Err(error) = connection.check_callable() {
+        return format!("{error}\n");
+    }
     let mut page = String::new();
     match write_page(&mut page, connection) {
         Ok(()) => page,

@@ -14,7 +14,7 @@ impl Connection {
     /// nothing any more.  In TLS 1.3, tickets come after the handshake: a client that has
     /// read nothing has none.
     pub fn session(&self) -> Option<Session> {
-        let tickets = self.callable_engine()?.last_tickets();
+        let tickets = self.enter_engine()?.last_tickets();
         let tls12 = self.outcome.get()?.tls12_session.as_deref();
         self.session_of(&tickets, tls12)
     }

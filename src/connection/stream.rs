@@ -213,11 +213,6 @@ impl Connection {
         self.origin.check()
     }
 
-    /// The engine; none where [`Self::check_callable`] fails.
-    pub(super) fn callable_engine(&self) -> Option<MutexGuard<'_, Engine>> {
-        self.check_callable().is_ok().then(|| self.engine())
-    }
-
     pub(super) fn complete_handshake(&self, patience: Patience) -> Result<()> {
         self.check_failure()?;
         let mut work = Work::begin(self);
@@ -485,8 +480,9 @@ impl Connection {
     /// How many bytes can be read without the transport: 0 only if there are
     /// none.  May decrypt what has come, and never waits.
     pub fn pending(&self) -> usize {
-        match self.check_callable() {
-            Ok(()) => self.pending_here(),
+        // What came may be decrypted, and a ticket in it runs callbacks.
+        match self.enter() {
+            Ok(_call) => self.pending_here(),
             Err(_) => 0,
         }
     }
@@ -500,14 +496,14 @@ impl Connection {
 
     /// Whether the peer's close_notify has come.
     pub fn peer_closed(&self) -> bool {
-        self.callable_engine()
+        self.enter_engine()
             .is_some_and(|engine| engine.is_peer_closed())
     }
 
     /// Takes the bytes that came after the peer's close_notify.  They are not
     /// TLS: what they are is between the peers.
     pub fn leftover(&self) -> Vec<u8> {
-        let engine = self.callable_engine();
+        let engine = self.enter_engine();
         engine.map_or_else(Vec::new, |mut engine| engine.leftover())
     }
 }

@@ -13,7 +13,7 @@ use super::race;
 use super::transport::{
     Interrupt, Patience, Timeout, Wait, does_not_wait, interrupted, pause, poll,
 };
-use crate::base::text::quoted;
+use crate::base::text::{quoted, quoted_host};
 use crate::{Error, Origin, Result, Status, trust};
 
 /// A host name in the DNS has at most 253 characters (RFC 1035, section 2.3.4).
@@ -71,7 +71,7 @@ pub fn connect(
     if addresses.is_empty() {
         return Err(Error::new(
             Status::Resolve,
-            format!("{} has no address", quoted(host)),
+            format!("{} has no address", quoted_host(host)),
         ));
     }
     let socket = race::connect(addresses, deadline, limit, interrupt)?;
@@ -238,7 +238,7 @@ fn without_delay(socket: impl AsFd) {
 
 fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     if host.is_empty() || host.len() > LONGEST_HOST || host.contains('\0') {
-        let (shown, length) = (quoted(host), host.len());
+        let (shown, length) = (quoted_host(host), host.len());
         let sentence = format!("{shown} ({length} bytes) is not a host name or an address");
         return Err(Error::new(Status::Argument, sentence));
     }
@@ -246,7 +246,7 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     let addresses = (in_dns.as_ref(), port).to_socket_addrs().map_err(|error| {
         Error::new(
             Status::Resolve,
-            format!("cannot find the address of {}: {error}", quoted(host)),
+            format!("cannot find the address of {}: {error}", quoted_host(host)),
         )
         .with_source(error)
     })?;
@@ -282,7 +282,7 @@ fn in_time<T: Send + 'static>(
     spawned.map_err(|error| Error::io("cannot start looking the name up", error))?;
     let left = deadline.saturating_duration_since(Instant::now());
     answered.recv_timeout(left).unwrap_or_else(|_| {
-        let host = quoted(host);
+        let host = quoted_host(host);
         let sentence = format!("the address of {host} was not found within {limit:?}");
         Err(Error::new(Status::Timeout, sentence))
     })

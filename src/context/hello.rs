@@ -12,7 +12,7 @@ use super::offered::{Offer, first_message};
 use super::options::ConnectionOptions;
 use super::settings::RECORD_HEADER;
 use crate::base::limits::RECORD_PLAINTEXT;
-use crate::base::text::quoted;
+use crate::base::text::quoted_host;
 use crate::{Error, Result, Status};
 
 /// How many ALPN protocols of a ClientHello are kept: clients offer a few, and an attacker's
@@ -204,7 +204,7 @@ impl ConfigSelector {
             let sentence = format!(
                 "a client asked for {}, which no identity of this server is for: use one, or do \
                  not require known names",
-                quoted(&name)
+                quoted_host(&name)
             );
             return Err(Refusal {
                 error: Error::new(Status::NoCommon, sentence),

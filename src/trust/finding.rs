@@ -57,6 +57,7 @@ pub(super) fn alert_for(status: Status) -> rustls::Error {
         // It makes a handshake_failure of all that is not about a certificate.
         S::NoCommon => return rustls::Error::General(status.phrase().to_owned()),
         S::Certificate
+        | S::CertificateMissing
         | S::CertificateUnknownRevocation
         | S::CertificateNotAnEndEntity
         | S::CertificateConstraint

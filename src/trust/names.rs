@@ -12,7 +12,8 @@ use super::explain;
 use super::finding::{Finding, subject_of};
 use super::policy::{NameCheck, PeerName};
 use super::stand_in::StandIn;
-use crate::pki::{AltName, Certificate, Outline, host_to_ascii, quoted};
+use crate::base::text::quoted_host;
+use crate::pki::{AltName, Certificate, Outline, host_to_ascii};
 use crate::{Error, Status};
 
 /// Stands in for the name of a server that has none, or one that no certificate can have:
@@ -34,7 +35,7 @@ pub(crate) fn parse(name: &str) -> crate::Result<ServerName<'static>> {
     let name = without_zone(name);
     let parsed = ServerName::try_from(ascii_host(name).as_ref()).map(|name| name.to_owned());
     parsed.map_err(|_| {
-        let (shown, length) = (quoted(name), name.len());
+        let (shown, length) = (quoted_host(name), name.len());
         let sentence = format!("{shown} ({length} bytes) is not a DNS name or an address");
         Error::new(Status::Argument, sentence)
     })
@@ -141,7 +142,7 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Findin
     let typed: Vec<_> = names.iter().filter_map(|name| name.typed()).collect();
     let as_dns = names.iter().any(|one| one.number() == 2) && is_address && typed.contains(&asked);
     // What an application asks for may be anything, such as a token in place of a host.
-    let asked = quoted(&asked);
+    let asked = quoted_host(&asked);
     let sentence = if as_dns {
         format!(
             "certificate of '{subject}' has {asked} as a DNS name, and it is an address: issue it \

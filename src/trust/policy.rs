@@ -335,10 +335,24 @@ impl Policy {
             ocsp: peer.ocsp,
             outcome,
         };
-        Observations::suspend(|| judge(&verdict)).map_err(|reason| Refusal {
-            alert: alert_for(reason.status()),
-            reason,
+        Observations::suspend(|| judge(&verdict)).map_err(|reason| {
+            let reason = final_refusal(reason);
+            Refusal {
+                alert: alert_for(reason.status()),
+                reason,
+            }
         })
+    }
+}
+
+/// A refusal of the application under a status that is final: none that says "not yet", or
+/// that the library is broken.
+fn final_refusal(reason: Error) -> Error {
+    match reason.status() {
+        Status::WantRead | Status::WantWrite | Status::Timeout | Status::Internal => {
+            Error::new(Status::CertificateRefused, reason.to_string()).with_source(reason)
+        }
+        _ => reason,
     }
 }
 

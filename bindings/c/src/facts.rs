@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
+use std::sync::OnceLock;
 
 use tlsmith::{Agreed, ChannelBinding, Connection, EarlyData, Ech, Error, Status};
 
@@ -268,8 +269,19 @@ pub extern "C" fn tlsmith_conn_peer_cert(
             return None;
         }
         let list = || cert::list(connection.peer_chain());
-        conn.peer.get_or_init(list).get(index).map(ptr::from_ref)
+        kept(&conn.peer, connection, list)?
+            .get(index)
+            .map(ptr::from_ref)
     })
+}
+
+/// Certificates that are kept with their connection.  In a callback, which may not ask for
+/// them, these are those of its verification, if there are some.
+fn kept<T>(slot: &OnceLock<T>, connection: &Connection, list: impl FnOnce() -> T) -> Option<&T> {
+    match connection.is_entered() {
+        true => slot.get(),
+        false => Some(slot.get_or_init(list)),
+    }
 }
 
 /// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), even if there
@@ -291,8 +303,7 @@ pub extern "C" fn tlsmith_conn_verified_cert(
         let conn = edge::borrow(conn)?;
         let connection = conn.connection().filter(|open| knows_peer(conn, open))?;
         let list = || cert::list(connection.verified_chain());
-        conn.verified
-            .get_or_init(list)
+        kept(&conn.verified, connection, list)?
             .get(index)
             .map(ptr::from_ref)
     })

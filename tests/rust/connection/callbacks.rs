@@ -175,6 +175,68 @@ fn a_key_log_makes_no_calls_on_its_connection() {
 }
 
 #[test]
+fn what_decrypts_without_reading_marks_its_callbacks_too() {
+    let (client, server) = (client_context(), server_context(localhost()));
+    let intruder = Intruder::default();
+    let inside = intruder.clone();
+    let clock = move || {
+        inside.run();
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        i64::try_from(now.as_secs()).unwrap()
+    };
+    client.set_clock(Arc::new(clock)).unwrap();
+    let memory = tlsmith::MemoryTransport;
+    let ours = Arc::new(Connection::client(&client, Some("localhost"), memory).unwrap());
+    let theirs = Connection::server(&server, memory).unwrap();
+    let mut carried = [0; 16_384];
+    let mut carry = |from: &Connection, to: &Connection| {
+        while let count @ 1.. = from.drain(&mut carried).unwrap() {
+            to.feed(&carried[..count]).unwrap();
+        }
+    };
+    while ours.is_handshaking() || theirs.is_handshaking() {
+        let _ = (ours.handshake(), theirs.handshake());
+        carry(&ours, &theirs);
+        let _ = theirs.handshake();
+        if !ours.is_handshaking() {
+            break;
+        }
+        carry(&theirs, &ours);
+    }
+    let _ = theirs.handshake();
+    intruder.watch(&ours);
+    carry(&theirs, &ours);
+    // The tickets are here, and have a time.
+    assert_eq!(ours.pending(), 0);
+    intruder.assert_refused();
+}
+
+#[test]
+fn who_the_peer_is_stays_known_after_a_callback_asked() {
+    let client = client_context();
+    let seen: Arc<OnceLock<Weak<Connection>>> = Arc::default();
+    let asked = seen.clone();
+    let ask = move |_| {
+        let connection = asked.get().unwrap().upgrade().unwrap();
+        assert!(connection.peer_chain().is_empty());
+        assert_eq!(connection.verify_status(), Some(Status::State));
+        assert!(connection.report().contains("callback"));
+    };
+    client.set_session(Arc::new(ask)).unwrap();
+    let (client, server) = pair(&client, &server_context(localhost()), "localhost");
+    let client = Arc::new(client);
+    seen.set(Arc::downgrade(&client)).unwrap();
+    let (ours, theirs) = crate::support::shake_hands(&client, &server);
+    ours.unwrap();
+    theirs.unwrap();
+    say(&client, &server, b"ping");
+    say(&server, &client, b"pong");
+    assert_eq!(client.peer_chain().len(), 1);
+    assert_eq!(client.verified_chain().len(), 2);
+    assert_eq!(client.verify_status(), None);
+}
+
+#[test]
 fn a_clock_makes_no_calls_on_its_connection() {
     let (client, intruder) = (client_context(), Intruder::default());
     let inside = intruder.clone();

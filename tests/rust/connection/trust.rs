@@ -319,6 +319,7 @@ fn the_peer_hears_an_alert_that_fits_the_refusal() {
         (Status::CertificatePathTooLong, 46),
         (Status::CertificateWeakKey, 46),
         (Status::CertificatePinMismatch, 49),
+        (Status::CertificateMissing, 46),
         (Status::NoCommon, 40),
         (Status::CertificateRefused, 49),
         (Status::State, 49),
