@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Read the imports of the sources, and check that they go down.
 
-    python3 tests/layers.py           print each import that goes up, and each cycle
-    python3 tests/layers.py --draw    write docs/architecture.svg
+python3 tests/layers.py           print each import that goes up, and each cycle
+python3 tests/layers.py --draw    write docs/architecture.svg
 """
 
 import ast
@@ -77,8 +77,7 @@ def _paths(code):
     statements = r"\buse\s+([^;]+);"
     for statement in re.findall(statements, code):
         yield from _expand(re.sub(r"\s+", "", re.sub(r"\bas\s+\w+", "", statement)))
-    for path in re.findall(r"\b(?:crate|super)(?:::\w+)+", re.sub(statements, "", code)):
-        yield path
+    yield from re.findall(r"\b(?:crate|super)(?:::\w+)+", re.sub(statements, "", code))
 
 
 def _expand(tree):

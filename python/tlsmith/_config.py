@@ -105,8 +105,9 @@ class Client(_Config):
     resume          whether to resume sessions, or how many to keep; True keeps 256
     on_session      a function that gets each Session that comes, once for each ticket, in
                     the call that received it: the handshake (TLS 1.2), or a read (TLS
-                    1.3).  What it raises goes to sys.unraisablehook().  With resume=False
-                    only connect(session=) resumes.  Not for ssl_context()
+                    1.3), and makes no calls on that connection.  What it raises goes to
+                    sys.unraisablehook().  With resume=False only connect(session=)
+                    resumes.  Not for ssl_context()
     early_data      whether connect(early_data=) may go out with the ClientHello
     keylog          a file (mode 0600) that the secrets of connections are
                     appended to, in the NSS format, or a function for each line

@@ -226,6 +226,9 @@ ELSEWHERE = {
         "a name that cannot be read",
         "an unknown algorithm",
     ],
+    "no refusals: tests/rust/connection/unverified.rs": [
+        "the peer's certificate was not verified: this context accepts any",
+    ],
     "no refusals, but wrong calls and files": [
         "the chain is empty",
         "is not a DNS name or an address",
