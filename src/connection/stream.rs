@@ -15,7 +15,7 @@
 //! One thread may read while another writes.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, OnceLock};
 
 use zeroize::Zeroizing;
 

@@ -298,6 +298,8 @@ static void take(void *userdata, const tlsmith_conn *conn, tlsmith_session *sess
 	CHECK(all == &taken && session != NULL);
 	all->conn_data = tlsmith_conn_userdata(conn);
 	CHECK(tlsmith_conn_session(conn) == NULL);
+	CHECK(tlsmith_conn_verify_status(conn) == TLSMITH_ERR_STATE);
+	(void)tlsmith_conn_peer_cert(conn, 0), (void)tlsmith_conn_verified_cert(conn, 0);
 	if (all->count < 8)
 		all->sessions[all->count++] = session;
 	else
@@ -401,6 +403,10 @@ static void sessions_are_reported_as_they_come(void)
 			tlsmith_ctx_set_resumption(p.client_ctx, 0);
 		CHECK(!meets_with(&p, NULL));
 		CHECK(taken.count == 1 + i % 2 && taken.conn_data == &taken);
+		/* Although the callback asked for them too early. */
+		CHECK(tlsmith_conn_peer_cert(p.client, 0) != NULL);
+		CHECK(tlsmith_conn_verified_cert(p.client, 1) != NULL);
+		CHECK(tlsmith_conn_verify_status(p.client) == 0);
 		part(&p);
 		int count = taken.count;
 		for (int one = 0; one < count; one++) {

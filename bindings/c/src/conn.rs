@@ -1,29 +1,26 @@
-//! Connections: their start and their end.
+//! The handle of a connection.
 
 use std::ffi::{c_char, c_int, c_void};
-use std::os::fd::{AsRawFd, IntoRawFd};
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tlsmith::{
-    Connection, ConnectionOptions, Context, Error, Origin, Result, Selection, SocketTransport,
-    Status, Timeout, Transport, tcp,
+    Connection, ConnectionOptions, Context, Error, Origin, Result, Selection, Status, Timeout,
+    Transport,
 };
 
 use crate::cert::tlsmith_cert;
-use crate::ctx::tlsmith_ctx;
-use crate::driving::Turn;
-use crate::edge::{self, CallersFd, Texts};
+use crate::edge::Texts;
 use crate::hello::tlsmith_hello;
 
 /// One connection.
 pub struct tlsmith_conn {
-    origin: Origin,
-    open: OnceLock<Open>,
+    pub(crate) origin: Origin,
+    pub(crate) open: OnceLock<Open>,
     settings: Mutex<Settings>,
     /// A bug struck: nothing may happen on this connection any more.
-    broken: OnceLock<Error>,
+    pub(crate) broken: OnceLock<Error>,
     texts: Texts,
     pub(crate) peer: OnceLock<Vec<tlsmith_cert>>,
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
@@ -35,9 +32,9 @@ pub struct tlsmith_conn {
 
 /// What there is once it is connected.
 pub(crate) struct Open {
-    connection: Connection,
+    pub(crate) connection: Connection,
     /// The socket, or -1.
-    fd: c_int,
+    pub(crate) fd: c_int,
 }
 
 /// What is set on it before it is connected.
@@ -46,14 +43,37 @@ pub(crate) struct Settings {
     pub(crate) options: ConnectionOptions,
     /// Why one of these could not be set.
     failure: Option<Error>,
-    timeout: Timeout,
+    pub(crate) timeout: Timeout,
     /// None where the program did not say it, Some(None) for no limit.
-    handshake_timeout: Option<Option<Duration>>,
+    pub(crate) handshake_timeout: Option<Option<Duration>>,
     error: Option<Error>,
 }
 
 impl tlsmith_conn {
-    fn settings(&self) -> MutexGuard<'_, Settings> {
+    /// One that is not connected yet.
+    pub(crate) fn new(context: Context) -> Self {
+        Self {
+            origin: Origin::here(),
+            open: OnceLock::new(),
+            settings: Mutex::new(Settings {
+                context,
+                options: ConnectionOptions::new(),
+                failure: None,
+                timeout: Timeout::default(),
+                handshake_timeout: None,
+                error: None,
+            }),
+            broken: OnceLock::new(),
+            texts: Texts::default(),
+            peer: OnceLock::new(),
+            verified: OnceLock::new(),
+            ocsp: OnceLock::new(),
+            hello: OnceLock::new(),
+            userdata: AtomicPtr::default(),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> MutexGuard<'_, Settings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -165,7 +185,7 @@ impl tlsmith_conn {
         Err(Error::new(Status::State, sentence))
     }
 
-    fn check_unused(&self) -> Result<()> {
+    pub(crate) fn check_unused(&self) -> Result<()> {
         match self.open.get() {
             None => Ok(()),
             Some(_) => Err(Error::new(
@@ -199,214 +219,4 @@ impl Open {
     pub(crate) fn over_socket(self, fd: c_int) -> Self {
         Self { fd, ..self }
     }
-}
-
-/// Runs a call that sets a connection up, in the process that made it.
-pub(crate) fn on<T>(
-    conn: *const tlsmith_conn,
-    call: impl FnOnce(&tlsmith_conn) -> Result<T>,
-) -> Result<T> {
-    run(conn, |conn| {
-        conn.origin.check()?;
-        if let Some(open) = conn.open.get() {
-            open.connection.check_callable()?;
-        }
-        call(conn)
-    })
-}
-
-/// Runs a call on a connection, which keeps its error.
-fn run<T>(conn: *const tlsmith_conn, call: impl FnOnce(&tlsmith_conn) -> Result<T>) -> Result<T> {
-    let Some(conn) = edge::borrow(conn) else {
-        return edge::guard(|| Err(edge::is_null("conn")));
-    };
-    let outcome = edge::guard(|| {
-        if let Some(error) = conn.broken.get() {
-            return Err(error.clone());
-        }
-        let _turn = Turn::on(conn);
-        call(conn)
-    });
-    outcome.inspect_err(|error| {
-        if error.status() == Status::Internal {
-            conn.broken.get_or_init(|| error.clone());
-        }
-        conn.note(error);
-    })
-}
-
-/// The same for calls that need it to be connected.
-pub(crate) fn on_open<T>(
-    conn: *const tlsmith_conn,
-    call: impl FnOnce(&Connection) -> Result<T>,
-) -> Result<T> {
-    run(conn, |conn| call(conn.need_connection()?))
-}
-
-/// A connection, not connected yet.  NULL when `ctx` is.
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
-    edge::handle(edge::guard(|| {
-        edge::watch_forks()?;
-        Ok(tlsmith_conn {
-            origin: Origin::here(),
-            open: OnceLock::new(),
-            settings: Mutex::new(Settings {
-                context: edge::need(ctx, "ctx")?.context.clone(),
-                options: ConnectionOptions::new(),
-                failure: None,
-                timeout: Timeout::default(),
-                handshake_timeout: None,
-                error: None,
-            }),
-            broken: OnceLock::new(),
-            texts: Texts::default(),
-            peer: OnceLock::new(),
-            verified: OnceLock::new(),
-            ocsp: OnceLock::new(),
-            hello: OnceLock::new(),
-            userdata: AtomicPtr::default(),
-        })
-    }))
-}
-
-/// Free it and close the socket it owns, immediately and without sending close_notify: call
-/// tlsmith_shutdown() first.  No other call may be in progress.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
-    edge::free(conn);
-}
-
-/// Why the latest failed call on this connection failed; "" if none did.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char {
-    if conn.is_null() {
-        return c"conn is NULL".as_ptr();
-    }
-    edge::string(conn, |conn| {
-        let error = conn.error().map(|error| error.to_string());
-        conn.keep(&error.unwrap_or_default())
-    })
-}
-
-/// Limit the waiting of each later call, in milliseconds.  -1, the default, waits as the socket
-/// does: for ever if it blocks.  0 never waits: calls return a WANT code instead.
-/// TLSMITH_ERR_TIMEOUT comes when the limit passed.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
-        let timeout = match u64::try_from(ms) {
-            Ok(0) => Timeout::Never,
-            Ok(ms) => Timeout::After(Duration::from_millis(ms)),
-            Err(_) if ms == -1 => Timeout::Descriptor,
-            Err(_) => {
-                return Err(Error::new(
-                    Status::Argument,
-                    format!("{ms} is not a time limit: -1, 0 and milliseconds are"),
-                ));
-            }
-        };
-        conn.settings().timeout = timeout;
-        if let Some(connection) = conn.connection() {
-            connection.set_timeout(timeout);
-        }
-        Ok(())
-    }))
-}
-
-/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however slowly
-/// the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it is 5000.  Then
-/// every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
-        let limit = match u64::try_from(ms) {
-            Ok(1..) => Some(Duration::from_millis(ms.unsigned_abs().into())),
-            Err(_) if ms == -1 => None,
-            _ => {
-                let sentence = format!(
-                    "{ms} is not a time limit of a handshake: -1 and milliseconds above 0 are"
-                );
-                return Err(Error::new(Status::Argument, sentence));
-            }
-        };
-        conn.settings().handshake_timeout = Some(limit);
-        if let Some(connection) = conn.connection() {
-            connection.set_handshake_timeout(limit);
-        }
-        Ok(())
-    }))
-}
-
-/// Resolve `host`, a name or an address, connect to `port`, a number, and complete the handshake,
-/// with the certificate checked for `host`, without the zone of an IPv6 address ("fe80::1%eth0").
-/// The connection owns the socket.  Blocks.  The time limit holds for resolving and connecting
-/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a
-/// thread of its own resolves the name, which ends when the system's resolver does.
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_connect(
-    conn: *mut tlsmith_conn,
-    host: *const c_char,
-    port: *const c_char,
-) -> c_int {
-    edge::status(on(conn, |conn| {
-        let host = edge::need_text(host, "host")?;
-        let port = edge::need_text(port, "port")?;
-        conn.check_unused()?;
-        // Before a socket is opened for it, and also if that fails.
-        conn.settings().context.seal()?;
-        let timeout = conn.settings().timeout;
-        let socket = tcp::connect(host, port, timeout, None)?;
-        let fd = socket.as_raw_fd();
-        let open = conn.client(Some(host), SocketTransport::new(socket)?)?;
-        conn.start(open.over_socket(fd))?;
-        conn.need_connection()?.handshake()
-    }))
-}
-
-/// Listen on `host` (NULL for every address) and `port` ("0" for any free one): a socket, which the
-/// caller closes, or a negative code, with the reason in tlsmith_last_error().  As many clients as
-/// the system allows may wait there.
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_int {
-    let listener = edge::guard(|| {
-        let host = edge::text(host, "host")?;
-        tcp::listen(host, edge::need_text(port, "port")?)
-    });
-    match listener {
-        Ok(socket) => socket.into_raw_fd(),
-        Err(error) => error.status().code(),
-    }
-}
-
-/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
-/// tlsmith_handshake() or the first read or write, so that no client can hold up the accepting
-/// loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Clients that hang up
-/// while they wait are passed over.  Without a descriptor or memory for one more client, it tries
-/// again every 100 ms as long as it may wait.
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
-        conn.check_unused()?;
-        let listener = CallersFd::new(listen_fd)?;
-        let timeout = conn.settings().timeout;
-        let socket = tcp::accept(listener, timeout, None)?;
-        let fd = socket.as_raw_fd();
-        let open = conn.server(SocketTransport::new(socket)?)?;
-        let limit = Some(tcp::HANDSHAKE_TIMEOUT);
-        open.connection.set_handshake_timeout(limit);
-        conn.start(open.over_socket(fd))
-    }))
-}
-
-/// The socket, or -1 before there is one, and where it runs over something else.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_conn_fd(conn: *const tlsmith_conn) -> c_int {
-    edge::borrow(conn)
-        .and_then(|conn| conn.open.get())
-        .map_or(-1, |open| open.fd)
 }

@@ -4,7 +4,8 @@ use std::ffi::{c_int, c_void};
 
 use rustix::event::PollFlags;
 
-use crate::conn::{on_open, tlsmith_conn};
+use crate::call::on_open;
+use crate::conn::tlsmith_conn;
 use crate::edge::{self, tlsmith_slice};
 
 /// Complete the handshake.  tlsmith_read() and tlsmith_write() do it too.

@@ -2,7 +2,8 @@
 
 use std::ffi::c_void;
 
-use crate::conn::{on_open, tlsmith_conn};
+use crate::call::on_open;
+use crate::conn::tlsmith_conn;
 use crate::edge;
 
 /// Write early data (0-RTT) of a client before the handshake: a count, less than `len` where the

@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 
 use tlsmith::{Agreed, ChannelBinding, Connection, EarlyData, Ech, Error, Status};
 
+use crate::call::{self, on, on_open};
 use crate::cert::{self, tlsmith_cert};
-use crate::conn::{on, on_open, tlsmith_conn};
-use crate::{driving, edge};
+use crate::conn::tlsmith_conn;
+use crate::edge;
 
 /// What was agreed of a connection, or `none` before the handshake is complete.
 fn agreed<V>(conn: *const tlsmith_conn, none: V, find: impl FnOnce(&Agreed) -> V) -> V {
@@ -250,7 +251,7 @@ pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
 
 /// Whether its peer was accepted, or a verify callback looks at it.
 fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
-    !connection.is_handshaking() || driving::is_judged(conn)
+    !connection.is_handshaking() || call::is_judged(conn)
 }
 
 /// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
@@ -277,7 +278,11 @@ pub extern "C" fn tlsmith_conn_peer_cert(
 
 /// Certificates that are kept with their connection.  In a callback, which may not ask for
 /// them, these are those of its verification, if there are some.
-fn kept<T>(slot: &OnceLock<T>, connection: &Connection, list: impl FnOnce() -> T) -> Option<&T> {
+fn kept<'a, T>(
+    slot: &'a OnceLock<T>,
+    connection: &Connection,
+    list: impl FnOnce() -> T,
+) -> Option<&'a T> {
     match connection.is_entered() {
         true => slot.get(),
         false => Some(slot.get_or_init(list)),
@@ -344,7 +349,7 @@ pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const
 pub extern "C" fn tlsmith_conn_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
     let response = || {
         let conn = edge::borrow(conn)?;
-        match driving::is_judged(conn) {
+        match call::is_judged(conn) {
             true => conn.ocsp.get().map(Vec::as_slice),
             false => conn.connection()?.ocsp_response(),
         }

@@ -1,15 +1,11 @@
-//! The ClientHello: what a client offers, and what answers it.
+//! The ClientHello: what a client offers.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int};
 use std::ptr;
-use std::sync::Arc;
 
-use tlsmith::{ClientHello, Error, Result, Selection, Status};
+use tlsmith::ClientHello;
 
-use crate::conn::{on, on_open, tlsmith_conn};
-use crate::ctx::{set, tlsmith_ctx};
-use crate::driving;
-use crate::edge::{self, Callback, HelloFn, Made};
+use crate::edge::{self, Made};
 
 /// A ClientHello.
 pub struct tlsmith_hello {
@@ -35,7 +31,7 @@ impl Names {
 }
 
 impl tlsmith_hello {
-    fn new(hello: ClientHello) -> Self {
+    pub(crate) fn new(hello: ClientHello) -> Self {
         let with_nul = |protocol: &Vec<u8>| [protocol, &b"\0"[..]].concat();
         Self {
             server_name: hello.server_name.as_deref().map(edge::c_string),
@@ -46,86 +42,6 @@ impl tlsmith_hello {
             schemes: Names::default(),
         }
     }
-}
-
-/// Inspects a ClientHello (RFC 8446, section 4.1.2) and says what answers it, with
-/// tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Without them
-/// the connection's own context does.  Returns 0 to go on, or the number of the alert to refuse the
-/// client with (RFC 8446, section 6.2), such as 112 for unrecognized_name; any other value counts
-/// as 40, handshake_failure.
-pub type tlsmith_hello_fn = Option<
-    unsafe extern "C" fn(
-        userdata: *mut c_void,
-        conn: *mut tlsmith_conn,
-        hello: *const tlsmith_hello,
-    ) -> c_int,
->;
-
-/// Have `hello` inspect every ClientHello.  The callback blocks the call that runs it:
-/// tlsmith_accept_hello() is for programs that look something up first.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_ctx_set_hello(
-    ctx: *mut tlsmith_ctx,
-    hello: tlsmith_hello_fn,
-    userdata: *mut c_void,
-) -> c_int {
-    set(ctx, |context| {
-        let callback = Callback::new(hello, userdata, "hello")?;
-        context.set_hello(Arc::new(move |hello| ask(&callback, hello)))
-    })
-}
-
-fn ask(callback: &Callback<HelloFn>, hello: &ClientHello) -> Result<Selection> {
-    const HANDSHAKE_FAILURE: u8 = 40;
-    let conn = driving::current();
-    let kept = edge::need(conn, "conn")?;
-    let hello = kept.keep_hello(|| tlsmith_hello::new(hello.clone()));
-    match driving::inspect(conn, || callback.inspect(conn, hello)) {
-        0 => kept.selection(),
-        answer => {
-            let alert = match u8::try_from(answer) {
-                Ok(alert) => alert,
-                Err(_) => HANDSHAKE_FAILURE,
-            };
-            let sentence = format!("the hello callback refused the client with alert {alert}");
-            Err(Error::from_alert(Status::NoCommon, alert, sentence))
-        }
-    }
-}
-
-/// Receive the ClientHello of a client, and stop there: returns 0 when tlsmith_conn_hello() has it,
-/// as often as it is called.  Then say what answers it, as in a tlsmith_hello_fn, and go on with
-/// tlsmith_handshake(), or refuse the client with tlsmith_conn_refuse().  Any thread may do so, at
-/// any later time within the handshake's time limit.  The callback of the context is not called.
-/// Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and once it is answered.
-#[must_use]
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
-    edge::status(on(conn, |conn| {
-        let hello = conn.need_connection()?.receive_hello()?;
-        conn.keep_hello(|| tlsmith_hello::new(hello));
-        Ok(())
-    }))
-}
-
-/// Returns the ClientHello that a server received, which belongs to the connection; NULL before it
-/// is complete, and where nobody inspects it.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_conn_hello(conn: *const tlsmith_conn) -> *const tlsmith_hello {
-    edge::lend(|| edge::borrow(conn)?.hello().map(ptr::from_ref))
-}
-
-/// Refuse the client that tlsmith_accept_hello() stopped at: sends `alert` (RFC 8446, section 6.2),
-/// such as 40 for handshake_failure.  Every later call fails with TLSMITH_ERR_NO_COMMON.
-#[unsafe(no_mangle)]
-pub extern "C" fn tlsmith_conn_refuse(conn: *mut tlsmith_conn, alert: c_int) -> c_int {
-    edge::status(on_open(conn, |connection| {
-        let alert = u8::try_from(alert).map_err(|_| {
-            let sentence = format!("{alert} is not the number of an alert: 0 to 255 are");
-            Error::new(Status::Argument, sentence)
-        })?;
-        connection.refuse_hello(alert)
-    }))
 }
 
 /// Returns the server that the client requests (SNI, RFC 6066, section 3); NULL for none.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tlsmith::{Error, Result, Status, Verdict};
 use zeroize::Zeroizing;
 
+use crate::call;
 use crate::cert;
 use crate::conn::tlsmith_conn;
 use crate::ctx::{set, tlsmith_ctx};
-use crate::driving;
 use crate::edge::{self, Callback, ClockFn, KeylogFn, VerifyFn};
 
 /// Looks at a peer after its certificate passed (`status` 0) or failed (`status` is the code,
@@ -62,8 +62,8 @@ pub extern "C" fn tlsmith_ctx_set_verify(
     })
 }
 
-fn judge(verify: &Callback<VerifyFn>, verdict: &Verdict<'_>) -> Result<()> {
-    let conn = driving::current();
+fn judge(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Result<()> {
+    let conn = call::current();
     if let Some(conn) = edge::borrow(conn) {
         conn.peer.get_or_init(|| cert::list(verdict.chain));
         if let Some(response) = verdict.ocsp {
@@ -79,7 +79,7 @@ fn judge(verify: &Callback<VerifyFn>, verdict: &Verdict<'_>) -> Result<()> {
     let status = verdict
         .outcome
         .map_or_else(|error| error.status().code(), |_| 0);
-    let answer = driving::judge(conn, || verify.judge(conn, status));
+    let answer = call::judge(conn, || verify.judge(conn, status));
     if answer == 0 {
         return Ok(());
     }
@@ -115,11 +115,11 @@ pub extern "C" fn tlsmith_ctx_set_keylog_fn(
     })
 }
 
-fn give(log: &Callback<KeylogFn>, line: &str) {
+fn give(log: &Callback<KeylogFn<tlsmith_conn>>, line: &str) {
     // The copy is a secret, too.
     let copy = Zeroizing::new([line.as_bytes(), b"\0"].concat());
     // A line has labels and hex digits in it, and no NUL.
     if let Ok(line) = CStr::from_bytes_with_nul(&copy) {
-        log.log(driving::current(), line);
+        log.log(call::current(), line);
     }
 }

@@ -14,7 +14,7 @@
     reason = "the symbols are exported by name, not by path"
 )]
 
-mod driving;
+mod call;
 mod edge;
 
 mod library;
@@ -26,9 +26,11 @@ mod store;
 mod hooks;
 mod verify;
 mod conn;
+mod lifecycle;
 mod own;
 mod session;
 mod transports;
+mod accept;
 mod hello;
 mod data;
 mod early;

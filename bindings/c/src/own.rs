@@ -4,9 +4,9 @@ use std::ffi::{c_char, c_int, c_void};
 
 use tlsmith::Result;
 
-use crate::conn::{Settings, on, tlsmith_conn};
+use crate::call::{self, on};
+use crate::conn::{Settings, tlsmith_conn};
 use crate::ctx::tlsmith_ctx;
-use crate::driving;
 use crate::edge;
 use crate::identity::tlsmith_identity;
 
@@ -17,7 +17,7 @@ pub(crate) fn configure(
     change: impl FnOnce(&mut Settings) -> Result<()>,
 ) -> c_int {
     // In a hello callback they go back with its answer.
-    if driving::is_inspected(conn) {
+    if call::is_inspected(conn) {
         return edge::status(edge::guard(|| edge::need(conn, "conn")?.change(change)));
     }
     edge::status(on(conn, |conn| {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tlsmith::{Error, Session, Status};
 
+use crate::call;
 use crate::conn::tlsmith_conn;
 use crate::ctx::{set, tlsmith_ctx};
-use crate::driving;
 use crate::edge::{self, Callback, SessionFn, Texts};
 use crate::own::configure;
 
@@ -48,9 +48,9 @@ pub extern "C" fn tlsmith_ctx_set_session_callback(
     })
 }
 
-fn give(callback: &Callback<SessionFn>, session: Session) {
+fn give(callback: &Callback<SessionFn<tlsmith_conn, tlsmith_session>>, session: Session) {
     let session = edge::handle(Ok(tlsmith_session::new(session)));
-    callback.give(driving::current(), session);
+    callback.give(call::current(), session);
 }
 
 /// Returns a new session with all that the server gave this client so far, in addition to those

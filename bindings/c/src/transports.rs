@@ -7,7 +7,8 @@ use tlsmith::{
     Transport,
 };
 
-use crate::conn::{on, on_open, tlsmith_conn};
+use crate::call::{on, on_open};
+use crate::conn::tlsmith_conn;
 use crate::edge::{self, Callback, CallersFd, ReadFn, WriteFn};
 
 /// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno set.  EAGAIN

@@ -6,9 +6,9 @@ use std::ptr;
 
 use tlsmith::{KeyPurpose, Result};
 
+use crate::call::Turn;
 use crate::cert::{self, tlsmith_cert};
 use crate::ctx::tlsmith_ctx;
-use crate::driving::Turn;
 use crate::edge;
 use crate::identity::tlsmith_identity;
 

@@ -1,4 +1,5 @@
-//! Functions of C that Rust calls.
+//! Functions of C that Rust calls.  Those that get a handle are for any type of handle: the
+//! handles are defined above this.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
@@ -6,9 +7,6 @@ use std::io;
 use tlsmith::{Error, Result};
 
 use super::is_null;
-use crate::conn::tlsmith_conn;
-use crate::hello::tlsmith_hello;
-use crate::session::tlsmith_session;
 
 /// A function of C with what it gets as its first argument.
 #[derive(Clone, Copy)]
@@ -32,15 +30,13 @@ pub(crate) type WriteFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize
 /// cbindgen:ignore
 pub(crate) type ClockFn = unsafe extern "C" fn(*mut c_void) -> i64;
 /// cbindgen:ignore
-pub(crate) type VerifyFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, c_int) -> c_int;
+pub(crate) type VerifyFn<C> = unsafe extern "C" fn(*mut c_void, *const C, c_int) -> c_int;
 /// cbindgen:ignore
-pub(crate) type HelloFn =
-    unsafe extern "C" fn(*mut c_void, *mut tlsmith_conn, *const tlsmith_hello) -> c_int;
+pub(crate) type HelloFn<C, H> = unsafe extern "C" fn(*mut c_void, *mut C, *const H) -> c_int;
 /// cbindgen:ignore
-pub(crate) type KeylogFn = unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, *const c_char);
+pub(crate) type KeylogFn<C> = unsafe extern "C" fn(*mut c_void, *const C, *const c_char);
 /// cbindgen:ignore
-pub(crate) type SessionFn =
-    unsafe extern "C" fn(*mut c_void, *const tlsmith_conn, *mut tlsmith_session);
+pub(crate) type SessionFn<C, S> = unsafe extern "C" fn(*mut c_void, *const C, *mut S);
 /// cbindgen:ignore
 pub(crate) type StorePutFn =
     unsafe extern "C" fn(*mut c_void, *const c_void, usize, *const c_void, usize, u32) -> c_int;
@@ -93,18 +89,18 @@ impl Callback<ClockFn> {
     }
 }
 
-impl Callback<VerifyFn> {
+impl<C> Callback<VerifyFn<C>> {
     /// What it answers about the peer of `conn`, which may be NULL.
-    pub(crate) fn judge(&self, conn: *const tlsmith_conn, status: c_int) -> c_int {
+    pub(crate) fn judge(&self, conn: *const C, status: c_int) -> c_int {
         // SAFETY: see above; `conn` is NULL or a handle that is at work on this
         // thread, so that nobody may free it.
         unsafe { (self.function)(self.userdata, conn, status) }
     }
 }
 
-impl Callback<HelloFn> {
+impl<C, H> Callback<HelloFn<C, H>> {
     /// What it answers about the ClientHello of `conn`.
-    pub(crate) fn inspect(&self, conn: *const tlsmith_conn, hello: &tlsmith_hello) -> c_int {
+    pub(crate) fn inspect(&self, conn: *const C, hello: &H) -> c_int {
         // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
         // nobody may free it, and it keeps `hello`.  No function changes what is behind it
         // without a lock.
@@ -112,9 +108,9 @@ impl Callback<HelloFn> {
     }
 }
 
-impl Callback<SessionFn> {
+impl<C, S> Callback<SessionFn<C, S>> {
     /// Gives a session away that came on `conn`.
-    pub(crate) fn give(&self, conn: *const tlsmith_conn, session: *mut tlsmith_session) {
+    pub(crate) fn give(&self, conn: *const C, session: *mut S) {
         // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
         // nobody may free it, and `session` is a new handle, which is the function's.
         unsafe { (self.function)(self.userdata, conn, session) }
@@ -153,8 +149,8 @@ impl Callback<StoreTakeFn> {
     }
 }
 
-impl Callback<KeylogFn> {
-    pub(crate) fn log(&self, conn: *const tlsmith_conn, line: &CStr) {
+impl<C> Callback<KeylogFn<C>> {
+    pub(crate) fn log(&self, conn: *const C, line: &CStr) {
         // SAFETY: see above; `conn` is NULL or a handle that is at work on this thread, so
         // that nobody may free it, and the string lives until it returns.
         unsafe { (self.function)(self.userdata, conn, line.as_ptr()) }

@@ -1,10 +1,13 @@
-//! Which handle a thread is in a call on, for the callbacks of the core: they are told
+//! Calls on a connection, and which one a thread is in: the callbacks of the core are told
 //! nothing of the handles of C.
 
 use std::cell::Cell;
 use std::ptr;
 
+use tlsmith::{Connection, Result, Status};
+
 use crate::conn::tlsmith_conn;
+use crate::edge;
 
 thread_local! {
     /// The connection that this thread is in a call on; NULL for none.
@@ -68,4 +71,46 @@ pub(crate) fn inspect<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T
 /// Whether a hello callback on this thread inspects its ClientHello.
 pub(crate) fn is_inspected(conn: *const tlsmith_conn) -> bool {
     !conn.is_null() && INSPECTED.get() == conn
+}
+
+/// Runs a call that sets a connection up, in the process that made it.
+pub(crate) fn on<T>(
+    conn: *const tlsmith_conn,
+    call: impl FnOnce(&tlsmith_conn) -> Result<T>,
+) -> Result<T> {
+    run(conn, |conn| {
+        conn.origin.check()?;
+        if let Some(open) = conn.open.get() {
+            open.connection.check_callable()?;
+        }
+        call(conn)
+    })
+}
+
+/// Runs a call on a connection, which keeps its error.
+fn run<T>(conn: *const tlsmith_conn, call: impl FnOnce(&tlsmith_conn) -> Result<T>) -> Result<T> {
+    let Some(conn) = edge::borrow(conn) else {
+        return edge::guard(|| Err(edge::is_null("conn")));
+    };
+    let outcome = edge::guard(|| {
+        if let Some(error) = conn.broken.get() {
+            return Err(error.clone());
+        }
+        let _turn = Turn::on(conn);
+        call(conn)
+    });
+    outcome.inspect_err(|error| {
+        if error.status() == Status::Internal {
+            conn.broken.get_or_init(|| error.clone());
+        }
+        conn.note(error);
+    })
+}
+
+/// The same for calls that need it to be connected.
+pub(crate) fn on_open<T>(
+    conn: *const tlsmith_conn,
+    call: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
+    run(conn, |conn| call(conn.need_connection()?))
 }

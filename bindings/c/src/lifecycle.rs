@@ -1,0 +1,162 @@
+//! Connections: their start and their end.
+
+use std::ffi::{c_char, c_int};
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::time::Duration;
+
+use tlsmith::{Error, SocketTransport, Status, Timeout, tcp};
+
+use crate::call::on;
+use crate::conn::tlsmith_conn;
+use crate::ctx::tlsmith_ctx;
+use crate::edge::{self, CallersFd};
+
+/// A connection, not connected yet.  NULL when `ctx` is.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
+    edge::handle(edge::guard(|| {
+        edge::watch_forks()?;
+        Ok(tlsmith_conn::new(edge::need(ctx, "ctx")?.context.clone()))
+    }))
+}
+
+/// Free it and close the socket it owns, immediately and without sending close_notify: call
+/// tlsmith_shutdown() first.  No other call may be in progress.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
+    edge::free(conn);
+}
+
+/// Why the latest failed call on this connection failed; "" if none did.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char {
+    if conn.is_null() {
+        return c"conn is NULL".as_ptr();
+    }
+    edge::string(conn, |conn| {
+        let error = conn.error().map(|error| error.to_string());
+        conn.keep(&error.unwrap_or_default())
+    })
+}
+
+/// Limit the waiting of each later call, in milliseconds.  -1, the default, waits as the socket
+/// does: for ever if it blocks.  0 never waits: calls return a WANT code instead.
+/// TLSMITH_ERR_TIMEOUT comes when the limit passed.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
+    edge::status(on(conn, |conn| {
+        let timeout = match u64::try_from(ms) {
+            Ok(0) => Timeout::Never,
+            Ok(ms) => Timeout::After(Duration::from_millis(ms)),
+            Err(_) if ms == -1 => Timeout::Descriptor,
+            Err(_) => {
+                return Err(Error::new(
+                    Status::Argument,
+                    format!("{ms} is not a time limit: -1, 0 and milliseconds are"),
+                ));
+            }
+        };
+        conn.settings().timeout = timeout;
+        if let Some(connection) = conn.connection() {
+            connection.set_timeout(timeout);
+        }
+        Ok(())
+    }))
+}
+
+/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however slowly
+/// the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it is 5000.  Then
+/// every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
+    edge::status(on(conn, |conn| {
+        let limit = match u64::try_from(ms) {
+            Ok(1..) => Some(Duration::from_millis(ms.unsigned_abs().into())),
+            Err(_) if ms == -1 => None,
+            _ => {
+                let sentence = format!(
+                    "{ms} is not a time limit of a handshake: -1 and milliseconds above 0 are"
+                );
+                return Err(Error::new(Status::Argument, sentence));
+            }
+        };
+        conn.settings().handshake_timeout = Some(limit);
+        if let Some(connection) = conn.connection() {
+            connection.set_handshake_timeout(limit);
+        }
+        Ok(())
+    }))
+}
+
+/// Resolve `host`, a name or an address, connect to `port`, a number, and complete the handshake,
+/// with the certificate checked for `host`, without the zone of an IPv6 address ("fe80::1%eth0").
+/// The connection owns the socket.  Blocks.  The time limit holds for resolving and connecting
+/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a
+/// thread of its own resolves the name, which ends when the system's resolver does.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_connect(
+    conn: *mut tlsmith_conn,
+    host: *const c_char,
+    port: *const c_char,
+) -> c_int {
+    edge::status(on(conn, |conn| {
+        let host = edge::need_text(host, "host")?;
+        let port = edge::need_text(port, "port")?;
+        conn.check_unused()?;
+        // Before a socket is opened for it, and also if that fails.
+        conn.settings().context.seal()?;
+        let timeout = conn.settings().timeout;
+        let socket = tcp::connect(host, port, timeout, None)?;
+        let fd = socket.as_raw_fd();
+        let open = conn.client(Some(host), SocketTransport::new(socket)?)?;
+        conn.start(open.over_socket(fd))?;
+        conn.need_connection()?.handshake()
+    }))
+}
+
+/// Listen on `host` (NULL for every address) and `port` ("0" for any free one): a socket, which the
+/// caller closes, or a negative code, with the reason in tlsmith_last_error().  As many clients as
+/// the system allows may wait there.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_int {
+    let listener = edge::guard(|| {
+        let host = edge::text(host, "host")?;
+        tcp::listen(host, edge::need_text(port, "port")?)
+    });
+    match listener {
+        Ok(socket) => socket.into_raw_fd(),
+        Err(error) => error.status().code(),
+    }
+}
+
+/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
+/// tlsmith_handshake() or the first read or write, so that no client can hold up the accepting
+/// loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Clients that hang up
+/// while they wait are passed over.  Without a descriptor or memory for one more client, it tries
+/// again every 100 ms as long as it may wait.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {
+    edge::status(on(conn, |conn| {
+        conn.check_unused()?;
+        let listener = CallersFd::new(listen_fd)?;
+        let timeout = conn.settings().timeout;
+        let socket = tcp::accept(listener, timeout, None)?;
+        let fd = socket.as_raw_fd();
+        let open = conn.server(SocketTransport::new(socket)?)?;
+        let limit = Some(tcp::HANDSHAKE_TIMEOUT);
+        open.connection.set_handshake_timeout(limit);
+        conn.start(open.over_socket(fd))
+    }))
+}
+
+/// The socket, or -1 before there is one, and where it runs over something else.
+#[unsafe(no_mangle)]
+pub extern "C" fn tlsmith_conn_fd(conn: *const tlsmith_conn) -> c_int {
+    edge::borrow(conn)
+        .and_then(|conn| conn.open.get())
+        .map_or(-1, |open| open.fd)
+}
