@@ -12,11 +12,10 @@ use crate::ctx::{set, tlsmith_ctx};
 use crate::edge::{self, Callback, HelloFn};
 use crate::hello::tlsmith_hello;
 
-/// Inspects a ClientHello (RFC 8446, section 4.1.2) and says what answers it, with
-/// tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Without them
-/// the connection's own context does.  Returns 0 to go on, or the number of the alert to refuse the
-/// client with (RFC 8446, section 6.2), such as 112 for unrecognized_name; any other value counts
-/// as 40, handshake_failure.
+/// Inspects a ClientHello (RFC 8446, section 4.1.2).  May select the context, identity and ALPN
+/// with tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Returns 0
+/// to go on, or the number of the alert to refuse the client with (RFC 8446, section 6.2), such as
+/// 112 for unrecognized_name; any other value counts as 40, handshake_failure.
 pub type tlsmith_hello_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -76,7 +75,7 @@ pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
 }
 
 /// Returns the ClientHello that a server received, which belongs to the connection; NULL before it
-/// is complete, and where nobody inspects it.
+/// is complete, and if not inspected.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello(conn: *const tlsmith_conn) -> *const tlsmith_hello {
     edge::lend(|| edge::borrow(conn)?.hello().map(ptr::from_ref))

@@ -62,9 +62,9 @@ pub extern "C" fn tlsmith_cert_issuer(cert: *const tlsmith_cert) -> *const c_cha
 }
 
 /// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past the end.
-/// No name can pass for another of its type (a DNS name can for an address): bytes that are not
-/// visible ASCII, the comma and the backslash are a backslash and two hex digits
-/// ("a.example\\00.b"), and one of TLSMITH_NAME_OTHER begins with its kind.  The DER is exact.
+/// Escaped so that different names of one type stay different: the comma, the backslash and bytes
+/// outside visible ASCII become a backslash and two hex digits ("a.example\\00.b"), and one of
+/// TLSMITH_NAME_OTHER begins with its kind.  The DER is exact.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_name(
     cert: *const tlsmith_cert,
@@ -79,8 +79,8 @@ pub extern "C" fn tlsmith_cert_name(
     })
 }
 
-/// Return the common name of the subject, or "" if there is none or several.  What does not show,
-/// and the backslash, is escaped in hex ("\\00").
+/// Return the common name of the subject, or "" if there is none or several.  Unprintable bytes and
+/// the backslash are escaped in hex ("\\00").
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_common_name(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| {
@@ -193,8 +193,7 @@ pub extern "C" fn tlsmith_cert_ocsp_url(cert: *const tlsmith_cert, index: usize)
     })
 }
 
-/// How many certificate transparency logs have promised to list it: the signed certificate
-/// timestamps in it (RFC 6962, section 3.3).
+/// Return how many signed certificate timestamps (SCTs) it contains (RFC 6962, section 3.3).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_sct_count(cert: *const tlsmith_cert) -> c_int {
     number(cert, 0, |certificate| Some(certificate.sct_count()))

@@ -124,10 +124,10 @@ pub extern "C" fn tlsmith_csr_free(csr: *mut tlsmith_csr) {
 }
 
 /// Issue what a request asks for: a certificate for its key, its subject and its alternative names;
-/// for the rest see TLSMITH_CERT_COPY_EXTENSIONS.  A subject or a common name in `opt` stands in
-/// place of the request's.  The identity has the key where the request was made here.
-/// TLSMITH_ERR_ISSUE where the CA may not, for a request to be a CA without TLSMITH_CERT_CA, and
-/// for names that tlsmith_issue_cert() would not take: a request is untrusted input.
+/// for the rest see TLSMITH_CERT_COPY_EXTENSIONS.  A subject or a common name in `opt` replaces the
+/// request's.  The identity has the key if tlsmith_gen_csr() made the request.  TLSMITH_ERR_ISSUE
+/// where the CA may not, for a request to be a CA without TLSMITH_CERT_CA, and for names that
+/// tlsmith_issue_cert() would not take: a request is untrusted input.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_sign_csr(

@@ -109,8 +109,8 @@ pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int 
 }
 
 /// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From then on
-/// every certificate below the root is refused that a CRL lists (TLSMITH_ERR_CERT_REVOKED) or that
-/// no current CRL is for (TLSMITH_ERR_CERT_UNKNOWN_REVOCATION).
+/// every certificate below the root needs a current CRL (TLSMITH_ERR_CERT_UNKNOWN_REVOCATION) that
+/// does not list it (TLSMITH_ERR_CERT_REVOKED).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_crl(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -132,11 +132,11 @@ pub extern "C" fn tlsmith_ctx_add_crl_mem(
     })
 }
 
-/// Trust one certificate, whatever it says, within its validity period: regardless of issuer, name,
-/// purpose and extensions.  `certificate` is the SHA-256 of its DER in hex, or the path of a file
-/// with that one certificate, PEM or DER.  Intended for self-signed peers.  Like adding a root,
-/// this replaces the system roots.  Any kind of key as with tlsmith_ctx_insecure_no_verify().
-/// TLSMITH_ERR_FILE; TLSMITH_ERR_PARSE also for a file with several certificates.
+/// Trust one certificate within its validity period, regardless of issuer, name, purpose and
+/// extensions.  `certificate` is the SHA-256 of its DER in hex, or the path of a file with that one
+/// certificate, PEM or DER.  Intended for self-signed peers.  Like adding a root, this replaces the
+/// system roots.  Key types as for tlsmith_ctx_insecure_no_verify().  TLSMITH_ERR_FILE;
+/// TLSMITH_ERR_PARSE also for a file with several certificates.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_trust_certificate(
     ctx: *mut tlsmith_ctx,
@@ -268,9 +268,9 @@ pub extern "C" fn tlsmith_ctx_insecure_no_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_name)
 }
 
-/// Accept any certificate.  Insecure: anybody can be the peer.  The peer still proves that it has
-/// the private key: TLSMITH_ERR_CERT_UNSUPPORTED_KEY if no handshake can be verified with its kind
-/// (SECURITY.md has the kinds), and for what is no X.509 certificate.
+/// Accept any certificate.  Insecure: anybody can be the peer.  The peer must still prove that it
+/// has the private key.  TLSMITH_ERR_CERT_UNSUPPORTED_KEY for other key types than in SECURITY.md,
+/// and if it is not an X.509 certificate.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_no_verify(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_verify)

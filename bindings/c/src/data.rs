@@ -28,8 +28,8 @@ pub extern "C" fn tlsmith_read(conn: *mut tlsmith_conn, buf: *mut c_void, len: u
 }
 
 /// Write `len` bytes: all of them on a blocking socket; on a non-blocking one as many as were
-/// taken, which must not be given again.  When a time limit passes with some of them taken, nothing
-/// can be written any more.
+/// accepted: do not pass these again.  If a time limit expires after part of them, no more can be
+/// written.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[must_use]
@@ -56,7 +56,7 @@ pub extern "C" fn tlsmith_writev(
     }))
 }
 
-/// Send what tlsmith_write() took and the socket did not: 0 when all is sent.
+/// Send the output that tlsmith_write() buffered: 0 when all is sent.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_flush(conn: *mut tlsmith_conn) -> c_int {
     edge::status(on_open(conn, |connection| connection.flush()))

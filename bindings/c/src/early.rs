@@ -25,11 +25,11 @@ pub extern "C" fn tlsmith_write_early(
     }))
 }
 
-/// Read early data that a server accepts: a count, or 0 at its end, when the handshake is
-/// complete.  It can be a replay: do nothing for it that must not be done twice.  From the first
-/// count on, tlsmith_write() answers at once, before the handshake is complete: only the client of
-/// that session can read it, but whether that client is there, nobody knows before.
-/// tlsmith_shutdown() then completes the handshake first.
+/// Read early data that a server accepts: a count, or 0 at its end, when the handshake is complete.
+/// It can be a replay: do nothing for it that must not be done twice.  Once it has returned data,
+/// tlsmith_write() sends before the handshake is complete.  Only the session's owner can decrypt
+/// that, but until then the client may be a replay.  tlsmith_shutdown() then completes the
+/// handshake first.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(2, 3)
 #[must_use]

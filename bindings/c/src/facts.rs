@@ -70,8 +70,8 @@ pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
 }
 
 /// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446, section 4.1.4),
-/// which costs a round trip: the client's first group is not one of the server's.  Of a resumed
-/// session it is not known: false.
+/// which costs a round trip: the client sent no key share for a group of the server's.  Always
+/// false for resumed sessions.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool {
     agreed(conn, false, |agreed| agreed.hello_retried)
@@ -182,8 +182,8 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
     }))
 }
 
-/// A page about the connection, for people: who the peer is, how it was verified, and what was
-/// agreed.  Each page that differs is kept with the connection.
+/// Return a human-readable summary: the peer, its verification, the negotiated parameters.  Each
+/// different summary stays valid with the connection.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
     edge::string(conn, |conn| {
@@ -298,7 +298,7 @@ pub extern "C" fn tlsmith_conn_certificate_requested(conn: *const tlsmith_conn) 
     })
 }
 
-/// Certificate `index` of the accepted path, up to the root; NULL past its end or if there is none.
+/// Return certificate `index` of the verified chain, root last; NULL past its end or without one.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_verified_cert(
     conn: *const tlsmith_conn,

@@ -54,8 +54,8 @@ pub extern "C" fn tlsmith_hello_server_name(hello: *const tlsmith_hello) -> *con
 }
 
 /// Returns ALPN protocol `index` that the client offers, best first, with its length in `len`,
-/// which may be NULL, and a NUL behind it; NULL past the end.  Its bytes are the client's: any but
-/// none.
+/// which may be NULL, and a NUL behind it; NULL past the end.  It holds any bytes, but is not
+/// empty.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_alpn(
     hello: *const tlsmith_hello,

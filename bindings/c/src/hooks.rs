@@ -35,7 +35,7 @@ pub type tlsmith_keylog_fn = Option<
 /// Returns the time in seconds of the Unix epoch.
 pub type tlsmith_clock_fn = Option<unsafe extern "C" fn(userdata: *mut c_void) -> i64>;
 
-/// Have `clock` tell the time at which certificates and sessions have to be valid.
+/// Use `clock` as the current time for the validity of certificates and sessions.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_clock(
     ctx: *mut tlsmith_ctx,
@@ -48,8 +48,8 @@ pub extern "C" fn tlsmith_ctx_set_clock(
     })
 }
 
-/// Have `verify` look at every peer after its certificate was checked.  It is not asked again when
-/// a session is resumed.
+/// Call `verify` for every peer after its certificate was checked.  It is not called when a session
+/// is resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_verify(
     ctx: *mut tlsmith_ctx,

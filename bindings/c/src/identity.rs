@@ -223,8 +223,8 @@ pub extern "C" fn tlsmith_identity_save(
     }))
 }
 
-/// Write PKCS#12 in the legacy form (3DES, SHA-1), for Windows before 2019 and Java before 8u301.
-/// Its password is much cheaper to brute-force.
+/// Write PKCS#12 in the legacy form (3DES, SHA-1), for Windows Server 2016 or older, Java before
+/// 8u301.  Its password is much cheaper to brute-force.
 pub const TLSMITH_P12_LEGACY: u32 = 1;
 
 /// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256 (PBES2).

@@ -11,7 +11,7 @@ use crate::items::Items;
 /// Why a call did not succeed.
 ///
 /// A later version may add codes below the last one: treat an unknown negative value as fatal.
-/// Only the two WANT codes mean "not yet", and no third comes.
+/// Only the two WANT codes mean "not yet"; none will be added.
 #[repr(C)]
 #[allow(dead_code, reason = "C programs use it")]
 pub enum tlsmith_status {
@@ -41,7 +41,7 @@ pub enum tlsmith_status {
     TLSMITH_ERR_PROTOCOL = -20,
     /// the peer sent an alert: tlsmith_conn_alert()
     TLSMITH_ERR_ALERT = -21,
-    /// no version, cipher, group or ALPN protocol in common
+    /// no parameters in common, or the client was refused
     TLSMITH_ERR_NO_COMMON = -22,
     /// rejected for another reason
     TLSMITH_ERR_CERT = -30,
@@ -63,7 +63,7 @@ pub enum tlsmith_status {
     TLSMITH_ERR_CERT_REFUSED = -38,
     /// none of the pinned keys is in the path
     TLSMITH_ERR_CERT_PIN_MISMATCH = -39,
-    /// a verify callback refused or misses its OCSP response
+    /// a verify callback rejects or misses its OCSP response
     TLSMITH_ERR_CERT_OCSP = -40,
     /// its key usage does not allow this use
     TLSMITH_ERR_CERT_WRONG_USAGE = -41,

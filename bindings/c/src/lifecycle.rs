@@ -40,9 +40,9 @@ pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char
     })
 }
 
-/// Limit the waiting of each later call, in milliseconds.  -1, the default, waits as the socket
-/// does: for ever if it blocks.  0 never waits: calls return a WANT code instead.
-/// TLSMITH_ERR_TIMEOUT comes when the limit passed.
+/// Limit how long each later call waits, in milliseconds.  -1, the default, has no limit on a
+/// blocking socket.  0 never waits: calls return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes
+/// when the limit passed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
     edge::status(on(conn, |conn| {
@@ -117,8 +117,8 @@ pub extern "C" fn tlsmith_connect(
 }
 
 /// Listen on `host` (NULL for every address) and `port` ("0" for any free one): a socket, which the
-/// caller closes, or a negative code, with the reason in tlsmith_last_error().  As many clients as
-/// the system allows may wait there.
+/// caller closes, or a negative code, with the reason in tlsmith_last_error().  The backlog is the
+/// system's maximum.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_int {
@@ -134,9 +134,9 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
 
 /// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
 /// tlsmith_handshake() or the first read or write, so that no client can hold up the accepting
-/// loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Clients that hang up
-/// while they wait are passed over.  Without a descriptor or memory for one more client, it tries
-/// again every 100 ms as long as it may wait.
+/// loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that
+/// disconnect while queued.  When the process is out of descriptors or memory, retries every 100 ms
+/// until the time limit.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {
@@ -153,7 +153,7 @@ pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c
     }))
 }
 
-/// The socket, or -1 before there is one, and where it runs over something else.
+/// Return the socket; -1 before there is one, and without a socket.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_fd(conn: *const tlsmith_conn) -> c_int {
     edge::borrow(conn)

@@ -14,7 +14,7 @@ pub type tlsmith_password_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, buf: *mut c_char, size: usize) -> isize>;
 
 /// Read PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: whoever can write to the file can
-/// exchange what is not encrypted.
+/// replace unencrypted parts.
 pub const TLSMITH_LOAD_INSECURE_NO_MAC: u32 = 1;
 
 /// Options for loading encrypted keys and PKCS#12.  Start from TLSMITH_LOAD_OPTIONS_INIT.

@@ -9,9 +9,9 @@ use tlsmith::{Error, PerProcess, Result, Status};
 
 use crate::edge::{self, Callback, LogFn};
 
-/// Gets a message: `level` is 1 for errors, 2 for warnings, 3 for what may interest, 4 for
-/// debugging and 5 for traces.  `message` is lent for the call.  Called on any thread, on several
-/// at once.  It must not unwind, and messages about what it does itself are dropped.
+/// Receives a message: `level` is 1 for error, 2 for warning, 3 for info, 4 for debug and 5 for
+/// trace.  `message` is valid during the call.  Called on any thread, on several at once.  It must
+/// not unwind, and messages about what it does itself are dropped.
 pub type tlsmith_log_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, level: c_int, message: *const c_char)>;
 

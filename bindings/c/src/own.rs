@@ -64,8 +64,8 @@ pub extern "C" fn tlsmith_conn_set_alpn(
     })
 }
 
-/// Present this identity in place of the context's, which keeps a client's last 16, with their
-/// keys, to resume their sessions.  TLSMITH_ERR_STATE for one without a private key.
+/// Present this identity instead of the context's.  To resume, a client context keeps the last 16,
+/// keys included.  TLSMITH_ERR_STATE for one without a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_identity(
     conn: *mut tlsmith_conn,
@@ -78,8 +78,8 @@ pub extern "C" fn tlsmith_conn_set_identity(
     })
 }
 
-/// Request this name of the server (SNI, RFC 6066, section 3), where it is not the one that its
-/// certificate is verified for; NULL requests none.
+/// Send this name as SNI (RFC 6066, section 3) instead of the one that the certificate is verified
+/// for; NULL sends no SNI.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_server_name(
     conn: *mut tlsmith_conn,

@@ -8,9 +8,9 @@ use crate::ctx::{set, tlsmith_ctx};
 use crate::edge;
 
 /// Allow only these cipher suites, best first, separated by commas or colons, by IANA's names or
-/// OpenSSL's: "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256".  A version of which the list
-/// names no suite keeps its own: tlsmith_ctx_set_versions() switches a version off.
-/// TLSMITH_ERR_ARG lists those that there are.
+/// OpenSSL's: "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256".  A version without a suite in
+/// the list keeps its defaults: tlsmith_ctx_set_versions() disables versions.  TLSMITH_ERR_ARG
+/// lists the supported names.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_ciphers(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -33,7 +33,7 @@ pub extern "C" fn tlsmith_ctx_ignore_unknown_alpn(ctx: *mut tlsmith_ctx) -> c_in
 }
 
 /// Allow only these key exchange groups, by their IANA names, best first: "X25519MLKEM768,x25519".
-/// TLSMITH_ERR_ARG lists those that there are.
+/// TLSMITH_ERR_ARG lists the supported names.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
     set(ctx, |context| {
@@ -41,9 +41,9 @@ pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_
     })
 }
 
-/// Put at most so many bytes into each record that is sent, 512 to 16384, the default: for peers
-/// with little memory.  A server also obeys the limit that its client announces, by
-/// record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
+/// Limit the plaintext of each sent record to `bytes`, 512 to 16384 (the default): for peers with
+/// little memory.  A server also obeys the limit that its client announces, by record_size_limit
+/// (RFC 8449) or max_fragment_length (RFC 6066).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_max_fragment(ctx: *mut tlsmith_ctx, bytes: usize) -> c_int {
     set(ctx, |context| context.set_max_fragment(bytes))
@@ -51,7 +51,7 @@ pub extern "C" fn tlsmith_ctx_set_max_fragment(ctx: *mut tlsmith_ctx, bytes: usi
 
 /// Let peers sign the handshake only with these signature schemes (RFC 8446, section 4.2.3), best
 /// first, by their IANA names: "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the
-/// signatures in certificates.  TLSMITH_ERR_ARG lists those that there are.
+/// signatures in certificates.  TLSMITH_ERR_ARG lists the supported names.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_verify_schemes(
     ctx: *mut tlsmith_ctx,
@@ -90,15 +90,15 @@ pub extern "C" fn tlsmith_ctx_omit_certificate_authorities(ctx: *mut tlsmith_ctx
     set(ctx, Context::omit_certificate_authorities)
 }
 
-/// Refuse clients that ask for a server which no identity is for (alert 112, RFC 6066, section 3),
-/// instead of showing the first identity.  One that asks for no name is answered.
+/// Refuse clients whose SNI matches no identity (alert 112, RFC 6066, section 3), instead of
+/// presenting the first identity.  Clients without SNI are accepted.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_require_known_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::require_known_name)
 }
 
-/// Staple this OCSP response (`len` bytes of DER, RFC 6960) to the identity used last.
-/// TLSMITH_ERR_STATE where none is.
+/// Staple this OCSP response (`len` bytes of DER, RFC 6960) to the most recently added identity.
+/// TLSMITH_ERR_STATE without one.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -112,8 +112,8 @@ pub extern "C" fn tlsmith_ctx_set_ocsp(
     })
 }
 
-/// Encrypt the ClientHello of clients with an ECHConfigList of `len` bytes (RFC 9849); NULL
-/// pretends to (GREASE).  Such a context negotiates TLS 1.3 only.
+/// Encrypt the ClientHello of clients with an ECHConfigList of `len` bytes (RFC 9849); NULL sends
+/// GREASE ECH.  Such a context negotiates only TLS 1.3.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -127,15 +127,15 @@ pub extern "C" fn tlsmith_ctx_set_ech(
     })
 }
 
-/// Keep up to `count` sessions to resume; 0 turns resumption off.  By default a client keeps 256,
-/// and a server gives them away as tickets.  It does not limit a session store.
+/// Cache up to `count` sessions; 0 turns resumption off.  By default a client caches 256 and a
+/// server sends tickets instead.  Does not limit a session store.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_resumption(ctx: *mut tlsmith_ctx, count: usize) -> c_int {
     set(ctx, |context| context.set_resumption(count))
 }
 
 /// How many tickets a server sends after a TLS 1.3 handshake: by default 2, at most 16.  With 0 it
-/// keeps sessions of TLS 1.2 itself.
+/// caches TLS 1.2 sessions itself.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_tickets(ctx: *mut tlsmith_ctx, count: c_uint) -> c_int {
     set(ctx, |context| {

@@ -24,8 +24,8 @@ impl tlsmith_session {
     }
 }
 
-/// Gets a session that has come on `conn`, once for each ticket.  The session is the program's:
-/// free it.  `conn` is for tlsmith_conn_userdata() alone.
+/// Receives a session of `conn`, once for each ticket.  The callback owns the session and must free
+/// it.  `conn` is for tlsmith_conn_userdata() alone.
 pub type tlsmith_session_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -71,9 +71,9 @@ pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmit
     }))
 }
 
-/// Resume this session instead of those of the context, and keep there what the server gives.  It
-/// has to be of the same context (TLSMITH_ERR_ARG when connecting): its checks are those that the
-/// session was made under.  Resuming is not guaranteed: see tlsmith_conn_resumed().
+/// Resume this session instead of the context's, and store new tickets in it.  It must come from
+/// the same context (else TLSMITH_ERR_ARG when connecting), so that the same checks apply.
+/// Resuming is not guaranteed: see tlsmith_conn_resumed().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_session(
     conn: *mut tlsmith_conn,
@@ -121,8 +121,8 @@ pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -
     })
 }
 
-/// For how many seconds its latest ticket is good, from when it came (RFC 8446, section 4.6.1); 0
-/// if all are used, and where the server keeps the session itself (TLS 1.2).
+/// The lifetime of its latest ticket in seconds, from its receipt (RFC 8446, section 4.6.1); 0 if
+/// all are used, and where the server keeps the session itself (TLS 1.2).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_lifetime(session: *const tlsmith_session) -> u32 {
     edge::fact(session, 0, |one| Some(one.session.lifetime()))

@@ -9,9 +9,9 @@ use tlsmith::{MOST_STORED, SessionStore};
 use crate::ctx::{set, tlsmith_ctx};
 use crate::edge::{self, Callback, StorePutFn, StoreTakeFn};
 
-/// Keeps a value under a key, which may be forgotten after `lifetime` seconds.  Both are bytes
-/// without a meaning, lent for the call; the same key may come again, with a new value.  Returns 0
-/// if the value is kept; without it the client makes a full handshake.
+/// Stores a value under a key; it may be deleted after `lifetime` seconds.  Both are opaque bytes,
+/// valid during the call; a later call may replace the value of a key.  Returns 0 if the value is
+/// kept; without it the client makes a full handshake.
 pub type tlsmith_store_put_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -37,10 +37,10 @@ pub type tlsmith_store_take_fn = Option<
 >;
 
 /// Have a server keep its sessions in a store of the program instead of in tickets, such as a Redis
-/// server: servers with the same ticket keys and demands resume each other's sessions, and early
+/// server: servers with the same ticket keys and policy resume each other's sessions, and early
 /// data is accepted by one of them, once.  Values are encrypted with the ticket keys
-/// (tlsmith_ctx_add_ticket_key(), needed): a store need not be trusted with more than to remove
-/// what it hands out.  The callbacks block the handshake that runs them.
+/// (tlsmith_ctx_add_ticket_key(), needed): the store is trusted only to delete each value it
+/// returns.  The callbacks block the handshake that runs them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_session_store(
     ctx: *mut tlsmith_ctx,

@@ -26,8 +26,8 @@ pub type tlsmith_write_fn =
 /// Be a client over a connected stream socket, which the caller keeps open for as long as the
 /// connection lives, and closes.  While its connect() is in progress, calls that do not wait return
 /// TLSMITH_WANT_WRITE.  `server_name` is what the certificate is checked for; NULL is only allowed
-/// where names are not checked.  A name that no certificate can have, which is not sent, is allowed
-/// there and with tlsmith_ctx_trust_certificate().  Here and below, nothing is sent before
+/// where names are not checked.  A name that cannot be in a certificate is allowed there and with
+/// tlsmith_ctx_trust_certificate(), and not sent.  Here and below, nothing is sent before
 /// tlsmith_handshake() or the first read or write.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_fd(

@@ -33,8 +33,8 @@ fn note(latest: Latest) {
 /// `name` is a host, an address or an e-mail address; NULL accepts any.  `purpose` (RFC 5280,
 /// section 4.2.1.12) is "server", "client", "any" of these two, "code", "email", "timestamp",
 /// "ocsp", the standard's name such as "codeSigning", or an object identifier in dots; NULL is
-/// "server" for a host or an address, else "any".  Outside TLS the certificate must name the
-/// purpose.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
+/// "server" for a host or an address, else "any".  Non-TLS purposes must be in its extended key
+/// usage.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
 /// TLSMITH_ERR_CERT code, which tlsmith_last_error() explains; the context stays usable.  The first
 /// verification seals it, as the first connection does.  Does not block (RFC 5280, section 6).
 #[must_use]
@@ -90,9 +90,9 @@ fn verify(
     })
 }
 
-/// Certificate `index` of the path that the latest tlsmith_ctx_verify() on this thread accepted, up
-/// to the root.  NULL past its end, where it was refused, and where that was another context.
-/// Borrowed until the next tlsmith_ctx_verify() on this thread.
+/// Return certificate `index` of the chain that the latest tlsmith_ctx_verify() on this thread
+/// verified, root last.  NULL past its end, if that failed, or used another context.  Borrowed
+/// until the next tlsmith_ctx_verify() on this thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_verified_cert(
     ctx: *const tlsmith_ctx,
