@@ -178,57 +178,46 @@ def _strongly_connected(graph):
     return found
 
 
+ABOUT = {
+    "bindings": "C (tlsmith.h) and Python (tlsmith._tlsmith)",
+    "connection": "engine, records, transports",
+    "context": "settings, sessions, ClientHello",
+    "trust": "verification of certificate chains",
+    "pki": "certificates, keys, requests, CRLs, files",
+    "base": "errors, limits, cryptography provider, text, fork",
+}
+
+
 def draw():
-    """The layers of src/ as SVG, with how many modules of each import how many of another."""
-    crate = Crate("src")
-    edges = set(crate.imports())
-    about = {
-        "base": "errors, limits, provider, text, fork",
-        "pki": "certificates, keys, requests, CRLs, files",
-        "trust": "verification of certificate chains",
-        "context": "settings, sessions, ClientHello",
-        "connection": "engine, records, transports",
-    }
-    width, height, gap = 420, 64, 40
-    boxes, lines = [], []
-    layers = ["bindings", *reversed(LAYERS)]
+    """The layers of src/ and the imports between them, as SVG."""
+    pairs = {(layer_of(one), layer_of(other)) for one, other in Crate("src").imports()}
+    pairs.add(("bindings", "connection"))
+    width, height, gap = 380, 64, 40
+    layers = list(ABOUT)
     top = {layer: 20 + index * (height + gap) for index, layer in enumerate(layers)}
-    about["bindings"] = "C (tlsmith.h) and Python (tlsmith._tlsmith)"
-    for layer in layers:
-        count = sum(layer_of(module) == layer for module in crate.modules)
-        files = f"{count} files" if count else "convert, guard, own no logic"
-        boxes.append(
-            f'<rect x="180" y="{top[layer]}" width="{width}" height="{height}" rx="6"/>'
-            f'<text x="200" y="{top[layer] + 27}" class="name">{layer}</text>'
-            f'<text x="200" y="{top[layer] + 49}">{about[layer]}: {files}</text>'
-        )
-    pairs = {}
-    for one, other in edges:
-        if layer_of(one) != layer_of(other):
-            key = layer_of(one), layer_of(other)
-            pairs[key] = pairs.get(key, 0) + 1
-    pairs["bindings", "connection"] = 0
-    for (one, other), count in sorted(pairs.items()):
+    lines = []
+    for one, other in sorted(pairs):
         distance = layers.index(other) - layers.index(one)
-        start, end = top[one] + height, top[other]
         if distance == 1:
-            path = f"M390 {start} V{end - 6}"
-            at = f'x="398" y="{start + 25}"'
-        else:
+            lines.append(f'<path d="M370 {top[one] + height} V{top[other] - 6}"/>')
+        elif distance > 1:
             left = 180 - 30 * (distance - 1) - 6 * layers.index(one)
-            path = f"M180 {start - 18} H{left} V{end + 18} H174"
-            at = f'x="{left + 4}" y="{end + 14}"'
-        label = f'<text {at} class="count">{count}</text>' if count else ""
-        lines.append(f'<path d="{path}"/>{label}')
+            start, end = top[one] + height - 18, top[other] + 18
+            lines.append(f'<path d="M180 {start} H{left} V{end} H174"/>')
+    boxes = [
+        f'<rect x="180" y="{top[layer]}" width="{width}" height="{height}" rx="6"/>'
+        f'<text x="200" y="{top[layer] + 27}" class="name">{layer}</text>'
+        f'<text x="200" y="{top[layer] + 49}">{ABOUT[layer]}</text>'
+        for layer in layers
+    ]
     total = top["base"] + height + 20
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 {total}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 580 {total}" role="img" '
         'aria-label="The layers of tlsmith and the imports between them">\n'
         "<style>rect{fill:#eef3f8;stroke:#47627d}text{font:14px sans-serif;fill:#1c2733}"
-        ".name{font-weight:bold;font-size:17px}.count{font-size:11px;fill:#47627d}"
-        "path{fill:none;stroke:#47627d;marker-end:url(#a)}"
+        ".name{font-weight:bold;font-size:17px}path{fill:none;stroke:#47627d;marker-end:url(#a)}"
         "@media(prefers-color-scheme:dark){rect{fill:#1c2733;stroke:#8fb0cf}"
-        "text{fill:#e8eef4}.count{fill:#8fb0cf}path{stroke:#8fb0cf}}</style>\n"
+        "text{fill:#e8eef4}path{stroke:#8fb0cf}}</style>\n"
         '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" style="fill:#47627d;stroke:none"/>'
         "</marker></defs>\n" + "\n".join(lines + boxes) + "\n</svg>\n"
