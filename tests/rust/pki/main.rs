@@ -13,59 +13,33 @@ use tlsmith::{
     Status, Usage, gen_ca, gen_crl, gen_csr, issue_cert, self_signed, sign_csr, split_names,
 };
 
-#[path = "pki/arbitrary.rs"]
 mod arbitrary;
-#[path = "../support/chapter.rs"]
+#[path = "../../support/chapter.rs"]
 mod by_the_book;
-#[path = "pki/bundles.rs"]
 mod bundles;
-#[path = "pki/chapter.rs"]
 mod chapter;
-#[path = "pki/copying.rs"]
 mod copying;
-#[path = "pki/differential.rs"]
 mod differential;
-#[path = "pki/display.rs"]
 mod display;
-#[path = "pki/exact.rs"]
 mod exact;
-#[path = "pki/explaining.rs"]
 mod explaining;
-#[path = "pki/extensions.rs"]
 mod extensions;
-#[path = "pki/files.rs"]
 mod files;
-#[path = "pki/issuing.rs"]
 mod issuing;
-#[path = "pki/key_material.rs"]
 mod key_material;
-#[path = "pki/keys.rs"]
 mod keys;
-#[path = "pki/kinds.rs"]
 mod kinds;
-#[path = "pki/leniency.rs"]
 mod leniency;
-#[path = "pki/odd.rs"]
 mod odd;
-#[path = "pki/parsing.rs"]
 mod parsing;
-#[path = "pki/passwords.rs"]
 mod passwords;
-#[path = "pki/pkcs12.rs"]
 mod pkcs12;
-#[path = "pki/requests.rs"]
 mod requests;
-#[path = "pki/revocation.rs"]
 mod revocation;
-#[path = "pki/secrets.rs"]
 mod secrets;
-#[path = "pki/subjects.rs"]
 mod subjects;
-#[path = "pki/table.rs"]
 mod table;
-#[path = "pki/untrusted.rs"]
 mod untrusted;
-#[path = "pki/verifying.rs"]
 mod verifying;
 
 const DAY: u64 = 86_400;
