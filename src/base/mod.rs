@@ -11,6 +11,7 @@ mod hkdf;
 pub(crate) mod limits;
 pub(crate) mod observations;
 pub(crate) mod provider;
+pub(crate) mod rustls_gaps;
 pub mod text;
 
 pub use digest::{DigestAlgorithm, digest, random};

@@ -8,6 +8,7 @@ use rustls::unbuffered::{
 
 use super::buffer::Buffer;
 use crate::base::limits::RECORD_PLAINTEXT;
+use crate::base::rustls_gaps::is_end_of_early_data;
 
 /// More than a record of any version adds to its plaintext.
 const RECORD_OVERHEAD: usize = 64;
@@ -132,10 +133,6 @@ impl Side for ClientConnectionData {
     }
 }
 
-/// The header of the record that has an EndOfEarlyData message in it and nothing
-/// else: its length no other message of a client's second flight has.
-const END_OF_EARLY_DATA: &[u8] = &[23, 3, 3, 0, 4 + 1 + 16];
-
 impl Side for ServerConnectionData {
     fn seal_early(
         _flight: &mut TransmitTlsData<'_, Self>,
@@ -185,7 +182,7 @@ pub(super) fn act<Data: Side>(
                 other => other.map_err(|_| None),
             })?;
             let record = &outgoing.filled()[before..];
-            sink.sent_end_of_early_data |= record.starts_with(END_OF_EARLY_DATA);
+            sink.sent_end_of_early_data |= is_end_of_early_data(record);
             Ok(Step::Again)
         }
         ConnectionState::TransmitTlsData(mut flight) => match goal {

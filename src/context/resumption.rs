@@ -16,6 +16,7 @@ use super::settings::Version;
 use super::{Context, lock};
 use crate::base::fork::{Origin, PerProcess};
 use crate::base::observations::Observations;
+use crate::base::rustls_gaps::session_lifetime;
 use crate::{Error, Result, Status};
 
 /// How many tickets are kept of one server: the latest.
@@ -212,7 +213,7 @@ impl Ticket {
 
     /// For how many seconds it is good, from when it came.
     pub(crate) fn lifetime(&self) -> u32 {
-        let find = || self.session().as_ref().map_or(0, lifetime);
+        let find = || self.session().as_ref().map_or(0, session_lifetime);
         *self.lifetime.get_or_init(find)
     }
 
@@ -245,44 +246,6 @@ pub(crate) struct Tls12Session {
     is_extended: bool,
 }
 
-/// For how many seconds a session is good.  rustls tells it nowhere but in the
-/// debug output of the session, which has the ticket in it, too: it is passed over
-/// here and kept nowhere.  0 where that output changes.
-fn lifetime(session: &impl fmt::Debug) -> u32 {
-    #[derive(Default)]
-    struct Find {
-        matched: usize,
-        number: u32,
-    }
-
-    impl fmt::Write for Find {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            const LABEL: &[u8] = b"lifetime_secs: ";
-            for byte in text.bytes() {
-                if self.matched < LABEL.len() {
-                    let continues = LABEL[self.matched] == byte;
-                    self.matched = if continues {
-                        self.matched + 1
-                    } else {
-                        usize::from(LABEL[0] == byte)
-                    };
-                } else if byte.is_ascii_digit() {
-                    let digit = u32::from(byte - b'0');
-                    self.number = self.number.saturating_mul(10).saturating_add(digit);
-                } else {
-                    // It is complete: what follows need not be written.
-                    return Err(fmt::Error);
-                }
-            }
-            Ok(())
-        }
-    }
-
-    let mut find = Find::default();
-    let _ = fmt::Write::write_fmt(&mut find, format_args!("{session:?}"));
-    find.number
-}
-
 /// What is kept of one server.
 #[derive(Default)]
 struct Server {
@@ -296,7 +259,10 @@ struct Server {
 
 impl Server {
     fn lifetimes(&self) -> impl Iterator<Item = u32> {
-        let tls12 = self.tls12.iter().map(|(session, _)| lifetime(session));
+        let tls12 = self
+            .tls12
+            .iter()
+            .map(|(session, _)| session_lifetime(session));
         let tickets = self.tickets.iter().filter(|ticket| ticket.is_left());
         tls12.chain(tickets.map(|ticket| ticket.lifetime()))
     }

@@ -16,6 +16,7 @@ use crate::base::fork;
 use crate::base::limits::RECORD_PLAINTEXT;
 use crate::base::limits::{Charge, FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA};
 use crate::base::observations::Observations;
+use crate::base::rustls_gaps::is_skipped_early_data;
 use crate::context::{Adapted, Offer, adapt, first_message};
 use crate::{Error, Result};
 
@@ -243,12 +244,7 @@ impl Engine {
         self.fail(failure)
     }
 
-    /// Whether the only record that rustls has is rejected early data.  rustls skips it, but
-    /// neither reports nor remembers it: it would try to open it again with every record that
-    /// follows, and fail after some of them.
-    ///
-    /// AWS-LC overwrites with zeros what it cannot open.  An opened record, such as the start
-    /// of a message, has a content type that is not zero (RFC 8446, section 5.2).
+    /// Whether the only record that rustls has is rejected early data.
     fn has_skipped(&self) -> bool {
         let is_tls13 = |state: &CommonState| state.protocol_version() == Some(TLSv1_3);
         let may_skip = matches!(self.tls, Tls::Server(_)) && self.state().is_some_and(is_tls13);
@@ -258,8 +254,7 @@ impl Engine {
             return false;
         }
         let sealed = &records[HEADER..self.given];
-        let opened = &sealed[..sealed.len().saturating_sub(TAG)];
-        opened.iter().all(|&byte| byte == 0)
+        is_skipped_early_data(&sealed[..sealed.len().saturating_sub(TAG)])
     }
 
     fn discard(&mut self, count: usize) {
