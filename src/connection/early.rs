@@ -3,8 +3,9 @@
 
 use std::sync::TryLockError;
 
+use super::data::check_room;
 use super::pump::{Work, is_fatal, taken};
-use super::stream::{Connection, Until, check_room};
+use super::stream::{Connection, Until};
 use crate::{Error, Result, Status};
 
 impl Connection {

@@ -6,6 +6,7 @@
 //! waits.
 
 mod early;
+mod facts;
 mod first_message;
 mod handshake;
 mod hello;
@@ -24,12 +25,10 @@ use super::acceptor::InspectingAcceptor;
 use super::buffer::Buffer;
 use super::failure;
 use super::record::Records;
-use super::report::Agreed;
 use super::steps::{Goal, Step};
 use crate::base::fork;
-use crate::base::limits::RECORD_PLAINTEXT;
 use crate::base::limits::{
-    Allowance, HANDSHAKE_INPUT, LEFTOVER, SKIPPED_EARLY_DATA, TICKETS, UNSENT,
+    Allowance, HANDSHAKE_INPUT, RECORD_PLAINTEXT, SKIPPED_EARLY_DATA, TICKETS, UNSENT,
 };
 use crate::base::observations::{Carried, Observations};
 use crate::context::{ClientStart, ConfigSelector, Context, Ticket};
@@ -344,84 +343,6 @@ impl Engine {
                 _ => return Err(not_now()),
             }
         }
-    }
-
-    /// The lifetime of each of the last tickets that came, in seconds.
-    pub(crate) fn tickets(&self) -> Vec<u32> {
-        self.tickets.iter().map(|one| one.lifetime()).collect()
-    }
-
-    /// The last tickets that came.
-    pub(crate) fn last_tickets(&self) -> Vec<Arc<Ticket>> {
-        self.tickets.iter().cloned().collect()
-    }
-
-    /// Takes the oldest ticket that nobody took yet.
-    pub(crate) fn take_new_ticket(&mut self) -> Option<Arc<Ticket>> {
-        self.new_tickets = self.new_tickets.checked_sub(1)?;
-        let index = self.tickets.len().checked_sub(1 + self.new_tickets)?;
-        self.tickets.get(index).cloned()
-    }
-
-    /// Why the connection failed, if it did.
-    pub(crate) fn failure(&self) -> Option<&Error> {
-        self.failure.as_ref()
-    }
-
-    /// Processes the received records, and returns whether more are of no use: because
-    /// plaintext waits, the connection failed, or the peer sends no more.
-    pub(crate) fn needs_no_input(&mut self) -> bool {
-        self.pending() > 0 || self.failure.is_some() || self.peer_closed || self.transport_ended
-    }
-
-    /// Processes the received records, and returns whether more could give something to read
-    /// or, after the peer's close_notify, are left over.
-    pub(crate) fn has_use_for_more(&mut self) -> bool {
-        self.pending() == 0
-            && self.failure.is_none()
-            && !self.transport_ended
-            && !(self.peer_closed && self.incoming.len() >= LEFTOVER)
-    }
-
-    /// Whether the peer sends nothing more.
-    pub(crate) fn is_at_end(&self) -> bool {
-        self.peer_closed || self.transport_ended
-    }
-
-    pub(crate) fn is_peer_closed(&self) -> bool {
-        self.peer_closed
-    }
-
-    /// Takes the bytes after the peer's close_notify; none before that.
-    pub(crate) fn leftover(&mut self) -> Vec<u8> {
-        if !self.peer_closed {
-            return Vec::new();
-        }
-        let seen = std::mem::take(&mut self.incoming);
-        [seen.filled(), &self.unseen()].concat()
-    }
-
-    /// What was negotiated, and the observations of our callbacks.  Called once, when the
-    /// handshake is complete.
-    pub(crate) fn agreed(&mut self) -> Result<(Agreed, Observations)> {
-        let observations = self
-            .observations
-            .take()
-            .map_or_else(Observations::default, |observations| *observations);
-        let state = self.state().ok_or_else(not_now)?;
-        let agreed = Agreed::of(state, &observations)?;
-        self.concluded = true;
-        Ok((agreed, observations))
-    }
-
-    /// The peer's certificates, leaf first, as it sent them.
-    pub(crate) fn peer_certificates(&self) -> Vec<Vec<u8>> {
-        let chain = match &self.tls {
-            Tls::Open(_, certificates) => Some(&certificates[..]),
-            _ => self.state().and_then(|state| state.peer_certificates()),
-        };
-        let chain = chain.unwrap_or_default();
-        chain.iter().map(|der| der.to_vec()).collect()
     }
 
     // Steps.

@@ -6,6 +6,7 @@ mod call;
 mod channel_binding;
 mod client;
 mod closing;
+mod data;
 mod early;
 mod engine;
 mod exporter;

@@ -11,6 +11,7 @@ mod keylog;
 mod names;
 mod offered;
 mod options;
+mod policies;
 mod resumption;
 mod sealed;
 mod server;

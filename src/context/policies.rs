@@ -1,0 +1,194 @@
+//! Whom the settings of a context trust, and the policies that follow from them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::settings::{ClientAuth, PeerCheck, Settings};
+use crate::pki::{self, Certificate, Crl};
+use crate::trust::{Crls, NameCheck, Policy, RevocationRules, Roots};
+use crate::{Error, Result, Status};
+
+impl Settings {
+    pub(crate) fn add_roots(&mut self, more: &Roots) -> Result<()> {
+        self.roots.get_or_insert_default().merge(more);
+        Ok(())
+    }
+
+    /// Does without the system's roots, also where no other is added.
+    pub(crate) fn leave_system_roots(&mut self) {
+        self.roots.get_or_insert_default();
+    }
+
+    /// Adds all of them or none.
+    pub(crate) fn add_crls(&mut self, crls: &[Crl]) -> Result<()> {
+        if crls.len() > 1 {
+            let mut trial = Crls::default();
+            crls.iter().try_for_each(|crl| trial.add(crl))?;
+        }
+        let all = self.crls()?;
+        crls.iter().try_for_each(|crl| all.add(crl))
+    }
+
+    pub(crate) fn set_revocation(&mut self, rules: RevocationRules) -> Result<()> {
+        self.crls()?.set_rules(rules);
+        Ok(())
+    }
+
+    fn crls(&mut self) -> Result<&mut Crls> {
+        let crls = Arc::get_mut(&mut self.crls);
+        crls.ok_or_else(|| Error::new(Status::State, "the context is in use"))
+    }
+
+    /// Trusts one certificate whatever it says: by the SHA-256 of its DER in hex, or by
+    /// the file that holds it.
+    pub(crate) fn trust_certificate(&mut self, certificate: &str) -> Result<()> {
+        let sha256 = match is_sha256(certificate) {
+            true => parse_sha256(certificate)?,
+            false if !certificate.contains(['/', '.']) || certificate.starts_with("sha256/") => {
+                return Err(not_sha256(certificate));
+            }
+            false => {
+                let path = Path::new(certificate);
+                let content = pki::read_file("cannot read the certificate to trust", path)?;
+                let all = Certificate::all_from_bytes(&content)
+                    .map_err(|error| error.about_file(path))?;
+                match &all[..] {
+                    [only] => parse_sha256(only.sha256())?,
+                    _ => {
+                        let count = all.len();
+                        let sentence = format!(
+                            "it holds {count} certificates, and each of them would be trusted \
+                             whatever it says: give a file with the peer's own certificate alone"
+                        );
+                        return Err(Error::new(Status::Parse, sentence).about_file(path));
+                    }
+                }
+            }
+        };
+        self.pinned.push(sha256);
+        // Instead of the system's roots, as a root would be.
+        self.roots.get_or_insert_default();
+        Ok(())
+    }
+
+    pub(crate) fn set_min_security(&mut self, bits: u16) -> Result<()> {
+        if !matches!(bits, 112 | 128 | 192 | 256) {
+            let sentence = format!("{bits} is not a security strength: 112, 128, 192, 256 are");
+            return Err(Error::new(Status::Argument, sentence));
+        }
+        self.security = bits;
+        Ok(())
+    }
+
+    /// Accepts this certificate for its own names.
+    pub(crate) fn trust_end_entity(&mut self, certificate: &Certificate) -> Result<()> {
+        self.end_entities.push(parse_sha256(certificate.sha256())?);
+        self.roots.get_or_insert_default();
+        Ok(())
+    }
+
+    pub(crate) fn add_pin(&mut self, sha256: &str) -> Result<()> {
+        self.pins.push(parse_sha256(sha256)?);
+        Ok(())
+    }
+
+    /// Takes a check away.  None comes back by taking a lesser one away later.
+    pub(crate) fn weaken(&mut self, check: PeerCheck) {
+        self.check = self.check.max(check);
+    }
+
+    /// Whether certificates are trusted by their fingerprints.
+    pub(crate) fn has_pinned(&self) -> bool {
+        !self.pinned.is_empty()
+    }
+
+    /// What a client demands of servers.
+    pub(crate) fn server_policy(&self) -> Result<Policy> {
+        let name = match (self.check, self.allow_common_name) {
+            (PeerCheck::Full, false) => NameCheck::AlternativeNames,
+            (PeerCheck::Full, true) => NameCheck::OrCommonName,
+            _ => NameCheck::Nothing,
+        };
+        let roots = match (self.check, &self.roots) {
+            (PeerCheck::Nothing, _) => None,
+            (_, Some(roots)) => Some(Arc::new(roots.clone())),
+            (_, None) => Some(Roots::system()?),
+        };
+        Ok(self.policy(roots, name))
+    }
+
+    /// What a server asks of its clients.
+    pub(crate) fn client_auth(&self) -> ClientAuth {
+        match self.client_auth {
+            ClientAuth::None if self.allows_unverified_clients => ClientAuth::Optional,
+            mode => mode,
+        }
+    }
+
+    /// What a server demands of clients that show a certificate.
+    pub(crate) fn client_policy(&self) -> Result<Policy> {
+        let roots = match (self.check, &self.roots) {
+            (PeerCheck::Nothing, _) => None,
+            (_, Some(roots)) => Some(Arc::new(roots.clone())),
+            (_, None) if self.allows_unverified_clients => Some(Arc::default()),
+            (_, None) => {
+                return Err(Error::new(
+                    Status::State,
+                    "client certificates are asked for, but no root is trusted to have issued \
+                     them: add the CA of the clients to the roots",
+                ));
+            }
+        };
+        Ok(Policy {
+            allows_unverified: self.allows_unverified_clients,
+            ..self.policy(roots, NameCheck::Nothing)
+        })
+    }
+
+    fn policy(&self, roots: Option<Arc<Roots>>, name: NameCheck) -> Policy {
+        Policy {
+            roots,
+            crls: self.crls.clone(),
+            name,
+            pinned: self.pinned.clone(),
+            end_entities: self.end_entities.clone(),
+            pins: self.pins.clone(),
+            max_depth: self.max_depth,
+            security: self.security,
+            strict: self.strict,
+            schemes: self.verify_schemes.clone(),
+            allows_unverified: false,
+            judge: self.judge.clone(),
+        }
+    }
+}
+
+/// Whether a text is meant to be a SHA-256 in hex.
+fn is_sha256(text: &str) -> bool {
+    !text.contains(|c: char| !c.is_ascii_hexdigit() && !matches!(c, ':' | ' '))
+}
+
+/// The SHA-256 of something, as people copy it: in hex, perhaps with colons.
+fn parse_sha256(text: &str) -> Result<[u8; 32]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|character| !matches!(character, ':' | ' '))
+        .map_while(|character| u8::try_from(character.to_digit(16)?).ok())
+        .collect();
+    let is_whole = digits.len() == 64
+        && !text.contains(|c: char| !c.is_ascii_hexdigit() && !matches!(c, ':' | ' '));
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    is_whole.then_some(bytes).ok_or_else(|| not_sha256(text))
+}
+
+/// Without the text: it may be something else that was not meant to be seen.
+fn not_sha256(text: &str) -> Error {
+    let length = text.chars().count();
+    let sentence = format!(
+        "what is given as a SHA-256, {length} characters, is none: it has 64 digits of hex"
+    );
+    Error::new(Status::Argument, sentence)
+}
