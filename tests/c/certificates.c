@@ -316,15 +316,15 @@ static void revoked_is_refused(tlsmith_identity *ca, tlsmith_identity *kept)
 	/* It is good for seven days, the empty one for one. */
 	CHECK(tlsmith_ctx_verify(ctx, kept, NULL, NULL, now + 7 * DAY - 60) == 0);
 	CHECK_FAILS(tlsmith_ctx_verify(ctx, kept, NULL, NULL, now + 7 * DAY + 60),
-	    TLSMITH_ERR_CERT_REVOKED, tlsmith_last_error(), "new enough");
+	    TLSMITH_ERR_CERT_UNKNOWN_REVOCATION, tlsmith_last_error(), "new enough");
 	tlsmith_ctx_free(ctx);
 	ctx = trusting(ca, tlsmith_crl_pem(empty));
 	CHECK(tlsmith_ctx_verify(ctx, gone, NULL, NULL, now + DAY - 60) == 0);
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, gone, NULL, NULL, now + DAY + 60), TLSMITH_ERR_CERT_REVOKED,
-	    tlsmith_last_error(), "new enough");
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, gone, NULL, NULL, now + DAY + 60),
+	    TLSMITH_ERR_CERT_UNKNOWN_REVOCATION, tlsmith_last_error(), "new enough");
 	tlsmith_ctx_free(ctx);
 	ctx = trusting(ca, tlsmith_crl_pem(strange));
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, kept, NULL, NULL, 0), TLSMITH_ERR_CERT_REVOKED,
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, kept, NULL, NULL, 0), TLSMITH_ERR_CERT_UNKNOWN_REVOCATION,
 	    tlsmith_last_error(), "CRL");
 	tlsmith_ctx_free(ctx);
 	tlsmith_crl_free(crl);
@@ -388,14 +388,14 @@ static void chains_are_verified(void)
 	CHECK(tlsmith_ctx_verified_cert(ctx, 0) == NULL);
 	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, NULL, NULL, time(NULL) + 398 * DAY),
 	    TLSMITH_ERR_CERT_EXPIRED, tlsmith_last_error(), "expired");
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, NULL, NULL, time(NULL) - DAY), TLSMITH_ERR_CERT_EXPIRED,
-	    tlsmith_last_error(), "not valid before");
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, NULL, NULL, time(NULL) - DAY),
+	    TLSMITH_ERR_CERT_NOT_YET_VALID, tlsmith_last_error(), "not valid before");
 	CHECK_FAILS(tlsmith_ctx_verify(wrong, id, NULL, NULL, 0), TLSMITH_ERR_CERT_UNKNOWN_ISSUER,
 	    tlsmith_last_error(), "'CN=Top'");
 	/* A client's is no server's, whatever its name. */
 	CHECK(tlsmith_ctx_verify(ctx, user, NULL, NULL, 0) == 0);
-	CHECK_FAILS(tlsmith_ctx_verify(ctx, user, "user.example.org", NULL, 0), TLSMITH_ERR_CERT,
-	    tlsmith_last_error(), "for clientAuth, not for serverAuth");
+	CHECK_FAILS(tlsmith_ctx_verify(ctx, user, "user.example.org", NULL, 0),
+	    TLSMITH_ERR_CERT_WRONG_USAGE, tlsmith_last_error(), "for clientAuth, not for serverAuth");
 	/* No refusal has made the context worse, but it is sealed. */
 	CHECK_TEXT(tlsmith_ctx_error(ctx), "");
 	CHECK(tlsmith_ctx_verify(ctx, id, "www.example.org", NULL, 0) == 0);

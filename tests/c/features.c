@@ -304,7 +304,8 @@ static void pins_and_single_certificates(void)
 	}
 	prepare(&p);
 	tlsmith_ctx_add_pin(p.client_ctx, wrong);
-	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_CERT_REFUSED, tlsmith_conn_error(p.client), pins[0]);
+	CHECK_FAILS(meet(&p, "localhost"), TLSMITH_ERR_CERT_PIN_MISMATCH,
+	    tlsmith_conn_error(p.client), pins[0]);
 	CHECK(p.server_status == TLSMITH_ERR_ALERT);
 	CHECK(tlsmith_conn_peer_cert(p.client, 0) != NULL);
 	CHECK(tlsmith_conn_verified_cert(p.client, 0) == NULL);
