@@ -57,6 +57,8 @@ mod pkcs12;
 mod requests;
 #[path = "pki/revocation.rs"]
 mod revocation;
+#[path = "pki/scopes.rs"]
+mod scopes;
 #[path = "pki/secrets.rs"]
 mod secrets;
 #[path = "pki/subjects.rs"]
