@@ -249,6 +249,8 @@ struct Inner {
     this_update: i64,
     next_update: Option<i64>,
     revoked: Vec<Revoked>,
+    /// The indexes of `revoked` in the order of the serial numbers.
+    by_serial: OnceLock<Vec<usize>>,
     pem: OnceLock<String>,
     text: OnceLock<String>,
 }
@@ -285,6 +287,7 @@ impl Crl {
                 .map_err(|error| bad("its entries", error))?,
             der,
             document,
+            by_serial: OnceLock::new(),
             pem: OnceLock::new(),
             text: OnceLock::new(),
         })))
@@ -352,6 +355,21 @@ impl Crl {
     /// The certificates that are revoked, in the order in which it lists them.
     pub fn revoked(&self) -> &[Revoked] {
         &self.0.revoked
+    }
+
+    /// The entry that revokes the certificate with this serial number in hex.  One that takes
+    /// it off an earlier list does not (RFC 5280, section 5.3.1).
+    pub(crate) fn revokes(&self, serial: &str) -> Option<&Revoked> {
+        let revoked = self.revoked();
+        let by_serial = self.0.by_serial.get_or_init(|| {
+            let mut indexes: Vec<_> = (0..revoked.len()).collect();
+            indexes.sort_by_key(|&index| &revoked[index].serial);
+            indexes
+        });
+        let start = by_serial.partition_point(|&index| *revoked[index].serial < *serial);
+        let found = by_serial[start..].iter().map(|&index| &revoked[index]);
+        let mut found = found.take_while(|entry| entry.serial == serial);
+        found.find(|entry| entry.reason != Some(RevocationReason::RemoveFromCrl))
     }
 
     /// The algorithm that it is signed with, such as `"ecdsa-with-SHA256"`.

@@ -6,6 +6,7 @@
 use der::{Decode, Tag};
 
 use super::decoded::{BasicConstraints, key_usage};
+use super::describe;
 use super::element::{
     BIT_STRING, BOOLEAN, Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE,
     context, only,
@@ -24,6 +25,8 @@ pub(crate) struct Outline<'a> {
     /// The signature algorithm inside the signed part, and the one beside the signature.
     pub(crate) algorithms: [&'a [u8]; 2],
     pub(crate) signature: &'a [u8],
+    /// The content of its INTEGER.
+    pub(crate) serial: &'a [u8],
     pub(crate) issuer: &'a [u8],
     pub(crate) subject: &'a [u8],
     /// Seconds since the Unix epoch.
@@ -97,7 +100,7 @@ impl<'a> Outline<'a> {
             },
             None => 1,
         };
-        fields.take(INTEGER)?;
+        let serial = fields.take(INTEGER)?.content;
         let inner_algorithm = fields.take(SEQUENCE)?.whole;
         let issuer = fields.take(SEQUENCE)?.whole;
         let mut validity = fields.inside(SEQUENCE)?;
@@ -128,6 +131,7 @@ impl<'a> Outline<'a> {
             version,
             algorithms: [inner_algorithm, outer_algorithm],
             signature,
+            serial,
             issuer,
             subject,
             not_before,
@@ -197,6 +201,11 @@ impl<'a> Outline<'a> {
         let names =
             |extension: &Extension<'a>| -> der::Result<_> { GeneralName::all(extension.value) };
         self.extension(oid::SUBJECT_ALT_NAME).map(names).transpose()
+    }
+
+    /// Its serial number in hex, as CRLs have it.
+    pub(crate) fn serial_text(&self) -> String {
+        describe::serial(self.serial)
     }
 
     pub(crate) fn subject_name(&self) -> der::Result<Subject> {

@@ -1,13 +1,12 @@
 //! Why a chain is refused: from webpki's errors to sentences for users.
 
-mod crls;
+pub(super) mod crls;
 mod sentences;
 #[cfg(test)]
 mod tests;
 
 use webpki::Error as PathError;
 
-pub(super) use crls::revoked;
 pub(super) use sentences::{crl, unusable};
 
 use super::constraints;
@@ -16,7 +15,6 @@ use super::keys;
 use super::path::Failure;
 use super::policy::Refusal;
 use super::purpose;
-use super::revocation::Crls;
 use super::roots::Roots;
 use super::rules::{self, Demands, Path};
 use super::signature;
@@ -38,7 +36,6 @@ pub(super) struct Question<'q, 'a> {
     pub(super) roots: &'q Roots,
     /// How many roots and certificates are trusted.
     pub(super) trusted: usize,
-    pub(super) crls: &'q Crls,
 }
 
 impl<'q, 'a> Question<'q, 'a> {
@@ -153,14 +150,6 @@ fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
             let culprit = question.sent().find(differ).unwrap_or(leaf);
             Finding::malformed(culprit, "its two signature algorithms differ")
         }
-        PathError::CertRevoked => crls::revoked_in(question),
-        PathError::UnknownRevocationStatus => crls::unknown(question),
-        PathError::CrlExpired { next_update, .. } => {
-            let end = i64::try_from(next_update.as_secs()).unwrap_or(i64::MAX);
-            crls::outdated(question, end)
-        }
-        PathError::InvalidCrlSignatureForPublicKey => crls::of_another_key(question),
-        PathError::IssuerNotCrlSigner => crls::may_not_sign(question),
         PathError::UnsupportedCriticalExtension => unsupported_extension(question),
         PathError::UnsupportedCertVersion => {
             let is_old = |one: &&Outline<'_>| one.version < 3;
@@ -201,7 +190,8 @@ fn rejected(certificate: &Outline<'_>, why: &str) -> Finding {
     Finding::new(Status::Certificate, sentence)
 }
 
-fn issuer_of(certificate: &Outline<'_>) -> String {
+/// The issuer of a certificate, for a sentence; empty where it does not parse.
+pub(super) fn issuer_of(certificate: &Outline<'_>) -> String {
     let parsed = Certificate::from_der(certificate.der);
     parsed.map_or_else(|_| String::new(), |parsed| parsed.issuer().to_owned())
 }

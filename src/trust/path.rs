@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
-use webpki::{EndEntityCert, RevocationOptions, VerifiedPath};
+use webpki::{EndEntityCert, VerifiedPath};
 
 use super::constraints::NameLimits;
 use super::finding::Finding;
-use super::revocation::Crls;
+use super::revocation::{Crls, Signatures};
 use super::roots::Roots;
 use super::rules::{self, Demands, Path};
 use super::stand_in::{OverOriginals, StandIn};
@@ -61,6 +61,7 @@ pub(super) struct Search<'s, 'a> {
     leaf_der: CertificateDer<'s>,
     intermediate_ders: Vec<CertificateDer<'s>>,
     crls: &'s Crls,
+    signatures: Signatures,
     demands: Demands,
 }
 
@@ -89,6 +90,7 @@ impl<'s, 'a> Search<'s, 'a> {
             leaf_der,
             intermediate_ders,
             crls,
+            signatures: Signatures::default(),
             demands,
         }
     }
@@ -100,23 +102,6 @@ impl<'s, 'a> Search<'s, 'a> {
 
     /// A path to one of the roots.
     pub(super) fn run(&self, roots: &Roots) -> Result<Accepted, Failure> {
-        let at_once = self.crls.with_options(self.demands.now, |revocation| {
-            self.search(roots, revocation, false)
-        });
-        match at_once {
-            // The first CRL of a name may be another CA's: each path decides which fit.
-            // What webpki says does not tell, since other paths fail for other reasons.
-            Err(Failure::Path(_)) if self.crls.may_share_names() => self.search(roots, None, true),
-            outcome => outcome,
-        }
-    }
-
-    fn search(
-        &self,
-        roots: &Roots,
-        revocation: Option<RevocationOptions<'_>>,
-        crls_by_key: bool,
-    ) -> Result<Accepted, Failure> {
         let algorithms = self.algorithms();
         let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = match algorithms.is_empty() {
             true => provider().signature_verification_algorithms.all.to_vec(),
@@ -125,22 +110,14 @@ impl<'s, 'a> Search<'s, 'a> {
         let leaf = EndEntityCert::try_from(&self.leaf_der).map_err(Failure::Path)?;
         let accepted = RefCell::new(None);
         let refused = RefCell::new(None);
-        let judge = |path: &VerifiedPath<'_>| {
-            let outcome = self.check(roots, path).and_then(|found| {
-                if crls_by_key {
-                    self.check_revocation(&leaf, path, &algorithms)?;
-                }
-                Ok(found)
-            });
-            match outcome {
-                Ok(found) => {
-                    accepted.replace(Some(found));
-                    Ok(())
-                }
-                Err(failure) => {
-                    refused.borrow_mut().get_or_insert(failure);
-                    Err(REFUSED)
-                }
+        let judge = |path: &VerifiedPath<'_>| match self.check(roots, path) {
+            Ok(found) => {
+                accepted.replace(Some(found));
+                Ok(())
+            }
+            Err(failure) => {
+                refused.borrow_mut().get_or_insert(failure);
+                Err(REFUSED)
             }
         };
         let outcome = leaf.verify_for_usage(
@@ -149,7 +126,7 @@ impl<'s, 'a> Search<'s, 'a> {
             &self.intermediate_ders,
             self.demands.now,
             self.demands.purpose,
-            revocation,
+            None,
             Some(&judge),
         );
         match (outcome, accepted.into_inner()) {
@@ -196,12 +173,10 @@ impl<'s, 'a> Search<'s, 'a> {
         if let Some(anchor) = &anchor {
             roots.check_settings(anchor, self.demands.purpose)?;
         }
-        let limits = rules::check_path(&candidate, self.demands)?;
-        self.crls.check_anchor(&candidate)?;
         let anchor_key = webpki::spki_for_anchor(path.anchor());
         self.crls
-            .check_unused(&candidate, &anchor_key, self.demands.now)
-            .map_err(Failure::Path)?;
+            .check(&candidate, &anchor_key, self.demands.now, &self.signatures)?;
+        let limits = rules::check_path(&candidate, self.demands)?;
         let mut certificates = vec![Arc::from(self.leaf.der)];
         let issuers = candidate.issuers.iter();
         certificates.extend(issuers.map(|one| Arc::from(one.der)));
@@ -235,35 +210,5 @@ impl<'s, 'a> Search<'s, 'a> {
     fn is_original(&self, leaf: &Outline<'_>) -> bool {
         let signed = self.stand_in_tbs(&self.leaf_der);
         signed.is_none_or(|tbs| tbs == leaf.tbs)
-    }
-
-    /// Checks the revocation of a path with the CRLs that its CAs signed.
-    fn check_revocation(
-        &self,
-        leaf: &EndEntityCert<'_>,
-        path: &VerifiedPath<'_>,
-        algorithms: &[&dyn SignatureVerificationAlgorithm],
-    ) -> Result<(), Failure> {
-        let intermediates = path.intermediate_certificates();
-        let intermediates: Vec<_> = intermediates.map(webpki::Cert::der).collect();
-        let keys = path.intermediate_certificates();
-        let keys = keys.map(webpki::Cert::subject_public_key_info);
-        let keys: Vec<_> = keys
-            .chain([webpki::spki_for_anchor(path.anchor())])
-            .collect();
-        self.crls
-            .with_options_for(self.demands.now, &keys, |revocation| {
-                leaf.verify_for_usage(
-                    algorithms,
-                    std::slice::from_ref(path.anchor()),
-                    &intermediates,
-                    self.demands.now,
-                    self.demands.purpose,
-                    revocation,
-                    None,
-                )
-                .map(|_| ())
-            })
-            .map_err(Failure::Path)
     }
 }

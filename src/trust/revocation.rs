@@ -1,27 +1,53 @@
-//! The CRLs that a chain is checked against.  Checking is webpki's.
+//! The CRLs that a chain is checked against (RFC 5280, section 6.3).
+//!
+//! webpki reads the CRLs, and would check them too.  It has the first one decide that could
+//! be about a certificate, whatever others of the same CA say: here all of them count.
 
-use std::slice;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 use der::asn1::AnyRef;
 use der::{Decode, SliceReader, Tag, Tagged};
-use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
-use webpki::{
-    CertRevocationList, ExpirationPolicy, OwnedCertRevocationList, RevocationCheckDepth,
-    RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
-};
+use rustls_pki_types::UnixTime;
+use webpki::BorrowedCertRevocationList;
 
-use super::finding::{Finding, subject_of};
+use super::explain::{self, crls as refuse};
+use super::finding::Finding;
 use super::rules::Path;
-use super::{explain, signature};
-use crate::pki::{self, Certificate, Crl, Outline, Revoked};
+use super::signature;
+use crate::pki::{self, Crl, CrlScope, Outline};
 use crate::{Error, Status};
 
-/// A set of CRLs, the latest of each authority first, since the first one that
-/// is about a certificate decides.
+/// A set of CRLs, the latest first.
 #[derive(Default)]
 pub(crate) struct Crls {
-    lists: Vec<(Crl, CertRevocationList<'static>)>,
+    lists: Vec<Listed>,
     rules: RevocationRules,
+}
+
+struct Listed {
+    crl: Crl,
+    /// The content of its name.
+    issuer: Vec<u8>,
+    /// `None` where it is for every certificate of its issuer.
+    scope: Option<CrlScope>,
+}
+
+/// Which CRL, by its index, is signed with which key: each signature is verified once in a
+/// search for a path, however many paths there are.  A peer leads to at most 100 keys, since
+/// webpki verifies no more signatures in a search.
+#[derive(Default)]
+pub(super) struct Signatures(RefCell<HashMap<(usize, Vec<u8>), bool>>);
+
+/// A certificate whose revocation is checked, and the CA above it in its path.
+struct Checked<'c, 'a> {
+    certificate: &'c Outline<'a>,
+    /// `None` for a trust anchor that is a name and a key alone.
+    issuer: Option<&'c Outline<'a>>,
+    issuer_is_anchor: bool,
+    issuer_key: &'c [u8],
+    now: UnixTime,
+    signatures: &'c Signatures,
 }
 
 /// How strictly certificates are compared with the CRLs, where there are any.
@@ -72,12 +98,25 @@ impl Crls {
                 crl.signature_type()
             )));
         }
-        let parsed = OwnedCertRevocationList::from_der(crl.der())
-            .map_err(|error| unusable(explain::crl(&error)).with_source(error))?;
-        let older = |known: &(Crl, _)| known.0.this_update() < crl.this_update();
+        let unsupported = |error| unusable(explain::crl(&error)).with_source(error);
+        // The entries are read too.
+        let parsed = BorrowedCertRevocationList::from_der(crl.der())
+            .and_then(|parsed| parsed.to_owned())
+            .map_err(unsupported)?;
+        let parsed = webpki::CertRevocationList::from(parsed);
+        let scope = parsed.issuing_distribution_point().map(|point| {
+            let other = webpki::Error::UnsupportedCrlIssuingDistributionPoint;
+            CrlScope::from_der(point).ok_or_else(|| unsupported(other))
+        });
+        let listed = Listed {
+            crl: crl.clone(),
+            issuer: parsed.issuer().to_vec(),
+            scope: scope.transpose()?,
+        };
+        let older = |known: &Listed| known.crl.this_update() < crl.this_update();
         let at = self.lists.iter().position(older);
         let at = at.unwrap_or(self.lists.len());
-        self.lists.insert(at, (crl.clone(), parsed.into()));
+        self.lists.insert(at, listed);
         Ok(())
     }
 
@@ -90,34 +129,21 @@ impl Crls {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Crl> {
-        self.lists.iter().map(|(crl, _)| crl)
+        self.lists.iter().map(|listed| &listed.crl)
     }
 
-    /// Those of this authority.
-    pub(super) fn of(&self, issuer: &str) -> impl Iterator<Item = &Crl> {
-        self.iter().filter(move |crl| crl.issuer() == issuer)
-    }
-
-    /// What one says about a certificate that one of `issuers` signed, if it lists it.
-    pub(super) fn find(
-        &self,
-        certificate: &Outline<'_>,
-        issuers: &[&Outline<'_>],
-    ) -> Option<&Revoked> {
-        let parsed = Certificate::from_der(certificate.der).ok()?;
-        let lists = self
-            .iter()
-            .filter(|crl| crl.issuer() == parsed.issuer() && is_about(crl, certificate, issuers));
-        let mut entries = lists.flat_map(Crl::revoked);
-        entries.find(|entry| entry.serial == parsed.serial())
-    }
-
-    /// Whether two are of authorities with one name, which may be two authorities.
-    pub(super) fn may_share_names(&self) -> bool {
-        let issuer = |(_, parsed): &(Crl, CertRevocationList<'static>)| parsed.issuer().to_vec();
-        let mut issuers: Vec<_> = self.lists.iter().map(issuer).collect();
-        issuers.sort();
-        issuers.windows(2).any(|pair| pair[0] == pair[1])
+    /// The indexes of those of the issuer's name of a certificate.  Like OpenSSL, this does
+    /// not care how a name is encoded (RFC 5280, section 7.1): the key tells whose they are.
+    fn of_issuer(&self, certificate: &Outline<'_>) -> Vec<usize> {
+        let name = AnyRef::from_der(certificate.issuer).map(|name| name.value());
+        let text = explain::issuer_of(certificate);
+        let is_named = |listed: &Listed| {
+            name.is_ok_and(|name| listed.issuer == name)
+                || (!text.is_empty() && listed.crl.issuer().eq_ignore_ascii_case(&text))
+        };
+        let lists = self.lists.iter().enumerate();
+        let named = lists.filter(|(_, listed)| is_named(listed));
+        named.map(|(index, _)| index).collect()
     }
 
     /// Checks that no CRL of the name of its issuer lists a certificate that is trusted itself.
@@ -133,161 +159,148 @@ impl Crls {
         if self.lists.is_empty() {
             return Ok(());
         }
-        let Ok(parsed) = Certificate::from_der(leaf.der) else {
-            return Ok(());
-        };
-        let mut entries = self.of(parsed.issuer()).flat_map(Crl::revoked);
-        match entries.find(|entry| entry.serial == parsed.serial()) {
-            Some(entry) => Err(explain::revoked(leaf, entry)),
+        let serial = leaf.serial_text();
+        let named = self.of_issuer(leaf).into_iter();
+        let mut entries = named.filter_map(|index| self.lists[index].crl.revokes(&serial));
+        match entries.next() {
+            Some(entry) => Err(refuse::revoked(leaf, entry)),
             None => Ok(()),
         }
     }
 
-    /// Checks that the anchor of a path may sign CRLs, where one of its name is used
-    /// (RFC 5280, section 6.3.3 (f)).  webpki checks this below the anchor.
-    pub(super) fn check_anchor(&self, path: &Path<'_, '_>) -> Result<(), Finding> {
-        let Some(anchor) = path.anchor.filter(|_| !self.lists.is_empty()) else {
-            return Ok(());
-        };
-        let is_checked = path.issuers.is_empty() || !self.rules.leaf_only;
-        if !is_checked || anchor.allows_key_usage("cRLSign") == Ok(true) {
-            return Ok(());
-        }
-        let subject = AnyRef::from_der(anchor.subject);
-        let subject = subject.map(|name| name.value()).unwrap_or_default();
-        // Another CA of the same name may sign its own.
-        let mut lists = self.lists.iter();
-        let is_by_anchor =
-            lists.any(|(crl, parsed)| parsed.issuer() == subject && is_signed_by(crl, &[anchor]));
-        match is_by_anchor {
-            false => Ok(()),
-            true => Err(Finding::new(
-                Status::CertificateUnknownRevocation,
-                format!(
-                    "the root '{}' may not sign CRLs: its key usage does not include cRLSign, so \
-                     its CRL says nothing",
-                    subject_of(anchor)
-                ),
-            )),
-        }
-    }
-
-    /// Checks, where certificates that no CRL is about are accepted, that each CRL of the name
-    /// of an issuer was used or another one in its place: made in the past and signed with
-    /// the key of that issuer, `anchor_key` for the anchor.  Otherwise a CRL that is forged
-    /// or made too early would make revoked certificates pass.
-    pub(super) fn check_unused(
+    /// Checks every certificate of a path below its anchor, whose key is `anchor_key`.  One
+    /// that is revoked is told before one of which nobody knows.
+    pub(super) fn check(
         &self,
         path: &Path<'_, '_>,
-        anchor_key: &SubjectPublicKeyInfoDer<'_>,
+        anchor_key: &[u8],
         now: UnixTime,
-    ) -> Result<(), webpki::Error> {
-        if self.lists.is_empty() || !self.rules.allow_unknown {
+        signatures: &Signatures,
+    ) -> Result<(), Finding> {
+        if self.lists.is_empty() && !self.rules.always {
             return Ok(());
         }
-        let above = path.issuers.iter().map(|issuer| issuer.spki);
-        let keys = above.chain([anchor_key.as_ref()]);
-        let certificates = std::iter::once(path.leaf).chain(path.issuers.iter().copied());
         let depth = if self.rules.leaf_only { 1 } else { usize::MAX };
-        for (certificate, key) in certificates.zip(keys).take(depth) {
-            let key = SubjectPublicKeyInfoDer::from(key);
-            let is_usable =
-                |crl: &Crl| !is_later(crl, now) && is_signed_with_one(crl, slice::from_ref(&key));
-            let mut of_issuer = self.of_name(certificate.issuer).peekable();
-            if of_issuer.peek().is_some() && !of_issuer.any(is_usable) {
-                return Err(webpki::Error::UnknownRevocationStatus);
+        let certificates = std::iter::once(path.leaf).chain(path.issuers.iter().copied());
+        let mut unknown = Ok(());
+        for (index, certificate) in certificates.enumerate().take(depth) {
+            let above = path.issuers.get(index).copied();
+            let outcome = self.check_one(&Checked {
+                certificate,
+                issuer: above.or(path.anchor),
+                issuer_is_anchor: above.is_none(),
+                issuer_key: above.map_or(anchor_key, |issuer| issuer.spki),
+                now,
+                signatures,
+            });
+            match outcome {
+                Err(finding) if finding.status == Status::CertificateRevoked => {
+                    return Err(finding);
+                }
+                outcome => unknown = unknown.and(outcome),
             }
         }
-        Ok(())
+        unknown
     }
 
-    /// Those of the authority with this name, a whole DER element.
-    fn of_name(&self, name: &[u8]) -> impl Iterator<Item = &Crl> {
-        let name = AnyRef::from_der(name).map(|name| name.value());
-        let name = name.unwrap_or_default();
-        let named = self.lists.iter();
-        let named = named.filter(move |(_, parsed)| parsed.issuer() == name);
-        named.map(|(crl, _)| crl)
-    }
-
-    /// Has `check` run with what webpki asks for: without other rules, every certificate
-    /// below the root needs a CRL that is not too old and does not list it.
-    pub(super) fn with_options<T>(
-        &self,
-        now: UnixTime,
-        check: impl FnOnce(Option<RevocationOptions<'_>>) -> T,
-    ) -> T {
-        let current = self.lists.iter().filter(|(crl, _)| !is_later(crl, now));
-        let lists: Vec<_> = current.map(|(_, parsed)| parsed).collect();
-        let options = RevocationOptionsBuilder::new(&lists).ok();
-        check(options.map(|builder| self.apply_rules(builder)))
-    }
-
-    /// The same with those CRLs alone that one of these keys signed.
-    pub(super) fn with_options_for<T>(
-        &self,
-        now: UnixTime,
-        keys: &[SubjectPublicKeyInfoDer<'_>],
-        check: impl FnOnce(Option<RevocationOptions<'_>>) -> Result<T, webpki::Error>,
-    ) -> Result<T, webpki::Error> {
-        let usable = |crl: &Crl| !is_later(crl, now) && is_signed_with_one(crl, keys);
-        let current = self.lists.iter().filter(|(crl, _)| usable(crl));
-        let lists: Vec<_> = current.map(|(_, parsed)| parsed).collect();
-        match RevocationOptionsBuilder::new(&lists) {
-            Ok(builder) => check(Some(self.apply_rules(builder))),
-            Err(_) if self.rules.allow_unknown => check(None),
-            Err(_) => Err(webpki::Error::UnknownRevocationStatus),
+    /// Every CRL of the issuer that is in force revokes what it lists, whatever it is for.
+    /// That a certificate is not revoked takes one whose scope covers it (RFC 5280, section
+    /// 6.3.3 (b)).
+    fn check_one(&self, checked: &Checked<'_, '_>) -> Result<(), Finding> {
+        let (certificate, now) = (checked.certificate, checked.now);
+        let named = self.of_issuer(certificate);
+        if named.is_empty() {
+            return match self.rules.allow_unknown {
+                true => Ok(()),
+                false => Err(refuse::missing(certificate)),
+            };
+        }
+        self.check_issuer(checked, &named)?;
+        let serial = certificate.serial_text();
+        let mut outdated = None;
+        let mut is_covered = false;
+        for &index in &named {
+            let Listed { crl, scope, .. } = &self.lists[index];
+            let entry = crl.revokes(&serial);
+            let covers = scope.as_ref().is_none_or(|scope| scope.covers(certificate));
+            if (entry.is_none() && !covers) || !self.is_in_force(index, &named, checked) {
+                continue;
+            }
+            match (entry, is_outdated(crl, now)) {
+                (Some(entry), false) => return Err(refuse::revoked(certificate, entry)),
+                (None, false) => is_covered = true,
+                (_, true) => outdated = outdated.or(crl.next_update()),
+            }
+        }
+        match outdated {
+            _ if is_covered => Ok(()),
+            // Also where an unknown status is allowed: this one may have been revoked.
+            Some(end) => Err(refuse::outdated(certificate, end, now)),
+            None => self.check_unknown(checked, &named),
         }
     }
 
-    fn apply_rules<'a>(&self, builder: RevocationOptionsBuilder<'a>) -> RevocationOptions<'a> {
-        builder
-            .with_depth(match self.rules.leaf_only {
-                true => RevocationCheckDepth::EndEntity,
-                false => RevocationCheckDepth::Chain,
-            })
-            .with_status_policy(match self.rules.allow_unknown {
-                true => UnknownStatusPolicy::Allow,
-                false => UnknownStatusPolicy::Deny,
-            })
-            .with_expiration_policy(ExpirationPolicy::Enforce)
-            .build()
+    /// Whoever signs a CRL may do so (RFC 5280, section 6.3.3 (f)).  Another CA of the same
+    /// name may sign its own.
+    fn check_issuer(&self, checked: &Checked<'_, '_>, named: &[usize]) -> Result<(), Finding> {
+        let may_not = |issuer: &&Outline<'_>| issuer.allows_key_usage("cRLSign") != Ok(true);
+        let Some(issuer) = checked.issuer.filter(may_not) else {
+            return Ok(());
+        };
+        match named.iter().any(|&index| self.is_signed(index, checked)) {
+            true => Err(refuse::may_not_sign(issuer, checked.issuer_is_anchor)),
+            false => Ok(()),
+        }
     }
 
-    /// Whether nothing can pass at this time, since there is nothing to check it with.
-    pub(super) fn are_missing(&self, now: UnixTime) -> bool {
-        let is_asked = self.rules.always || !self.lists.is_empty();
-        let is_current = |crl: &Crl| !is_later(crl, now);
-        is_asked && !self.rules.allow_unknown && !self.iter().any(is_current)
+    /// A certificate that no CRL in force covers or lists.  Where that is allowed, there is
+    /// still one that its issuer signed: otherwise a CRL that is forged or made too early
+    /// would make revoked certificates pass.
+    fn check_unknown(&self, checked: &Checked<'_, '_>, named: &[usize]) -> Result<(), Finding> {
+        let signed = named
+            .iter()
+            .filter(|&&index| self.is_signed(index, checked));
+        let signed = signed.map(|&index| &self.lists[index]);
+        let (later, current): (Vec<_>, Vec<_>) =
+            signed.partition(|listed| is_later(&listed.crl, checked.now));
+        let certificate = checked.certificate;
+        match (current.first(), later.first()) {
+            (Some(_), _) if self.rules.allow_unknown => Ok(()),
+            (Some(listed), _) => Err(match &listed.scope {
+                Some(scope) => refuse::of_another_scope(certificate, scope),
+                None => refuse::missing(certificate),
+            }),
+            (None, Some(listed)) => Err(refuse::from_the_future(certificate, &listed.crl)),
+            (None, None) => Err(refuse::of_another_key(certificate)),
+        }
+    }
+
+    /// Whether a CRL was made in the past, its issuer signed it, and it made no newer one
+    /// for the same certificates, which may have taken one off the list again.
+    fn is_in_force(&self, index: usize, named: &[usize], checked: &Checked<'_, '_>) -> bool {
+        let is_made = |one: usize| {
+            !is_later(&self.lists[one].crl, checked.now) && self.is_signed(one, checked)
+        };
+        let listed = &self.lists[index];
+        let replaces = |newer: &Listed| {
+            newer.scope == listed.scope && newer.crl.this_update() > listed.crl.this_update()
+        };
+        let mut newer = named.iter().take_while(|&&newer| newer < index);
+        is_made(index) && !newer.any(|&newer| replaces(&self.lists[newer]) && is_made(newer))
+    }
+
+    fn is_signed(&self, index: usize, checked: &Checked<'_, '_>) -> bool {
+        let mut known = checked.signatures.0.borrow_mut();
+        let known = known.entry((index, checked.issuer_key.to_vec()));
+        *known.or_insert_with(|| is_signed_with(&self.lists[index].crl, checked.issuer_key))
     }
 }
 
-/// Whether a CRL of the name of a certificate's issuer is that issuer's: signed with the
-/// key that signed the certificate, where `issuers` has it.
-pub(super) fn is_about(crl: &Crl, certificate: &Outline<'_>, issuers: &[&Outline<'_>]) -> bool {
-    // A signature by an algorithm of old, such as SHA-1, tells nothing: the name has to do.
-    let is_known = signature::is_known(certificate.algorithms[1]);
-    let issued =
-        |one: &&&Outline<'_>| !is_known || signature::is_issued_with(certificate, one.spki);
-    let issuers: Vec<_> = issuers.iter().filter(issued).copied().collect();
-    is_signed_by(crl, &issuers)
-}
-
-/// Whether one of these authorities signed a CRL.
-pub(super) fn is_signed_by(crl: &Crl, issuers: &[&Outline<'_>]) -> bool {
-    let keys: Vec<_> = issuers
-        .iter()
-        .map(|issuer| SubjectPublicKeyInfoDer::from(issuer.spki))
-        .collect();
-    is_signed_with_one(crl, &keys)
-}
-
-/// Whether one of these keys signed a CRL.
-fn is_signed_with_one(crl: &Crl, keys: &[SubjectPublicKeyInfoDer<'_>]) -> bool {
+/// Whether this key signed a CRL.
+fn is_signed_with(crl: &Crl, key: &[u8]) -> bool {
     let parts = pki::signed_parts(crl.der());
-    parts.is_some_and(|(tbs, algorithm, signature)| {
-        let mut keys = keys.iter();
-        keys.any(|key| signature::is_signed_with(key, algorithm, tbs, signature))
+    parts.is_some_and(|(tbs, algorithm, signed)| {
+        signature::is_signed_with(key, algorithm, tbs, signed)
     })
 }
 
@@ -313,7 +326,13 @@ fn fields(crl: &Crl) -> Vec<AnyRef<'_>> {
 }
 
 /// Whether a CRL says that it was made after `now` (RFC 5280, section 5.1.2.4).
-pub(super) fn is_later(crl: &Crl, now: UnixTime) -> bool {
+fn is_later(crl: &Crl, now: UnixTime) -> bool {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     crl.this_update() > now
+}
+
+/// Whether another CRL was to come by now (RFC 5280, section 5.1.2.5).
+fn is_outdated(crl: &Crl, now: UnixTime) -> bool {
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    crl.next_update().is_none_or(|end| now >= end)
 }

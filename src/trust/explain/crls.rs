@@ -1,98 +1,14 @@
 //! Why a chain is refused for its revocation: CRLs that list a certificate of it, or that
 //! say nothing about one.
 
-use super::{Question, issuer_of, issuers};
+use rustls_pki_types::UnixTime;
+
+use super::issuer_of;
 use crate::Status;
-use crate::pki::{self, Crl, Outline, Revoked};
+use crate::pki::{self, Crl, CrlScope, Outline, Revoked};
 use crate::trust::finding::{Finding, subject_of};
-use crate::trust::revocation::{self, is_later};
 
-/// What `look` finds first, from the peer's certificate upwards.  It gets a certificate and
-/// those that may have issued it.
-fn first<'q, 'a, T>(
-    question: &Question<'q, 'a>,
-    look: impl Fn(&'q Outline<'a>, &[&Outline<'_>]) -> Option<T>,
-) -> Option<T> {
-    let (chain, roots) = (question.chain(), question.roots());
-    let roots: Vec<_> = roots.iter().collect();
-    let mut indexes = 0..chain.len();
-    indexes.find_map(|index| look(chain[index], issuers(&chain, &roots, index)))
-}
-
-/// The first certificate of the chain about which no CRL can be used: there are some of
-/// its issuer's name, and each has this fault.  It depends on the CRL, the certificate and
-/// those that may have issued that.
-fn needing_crl<'q, 'a>(
-    question: &Question<'q, 'a>,
-    has_fault: impl Fn(&Crl, &Outline<'_>, &[&Outline<'_>]) -> bool,
-) -> &'q Outline<'a> {
-    let found = first(question, |one, issuers| {
-        let issuer = issuer_of(one);
-        let mut crls = question.crls.of(&issuer).peekable();
-        let is_at_fault = crls.peek().is_some() && crls.all(|crl| has_fault(crl, one, issuers));
-        is_at_fault.then_some(one)
-    });
-    found.unwrap_or(question.leaf)
-}
-
-/// The CRL that is needed was to be replaced by this time, in seconds since the epoch.
-pub(super) fn outdated(question: &Question<'_, '_>, end: i64) -> Finding {
-    let now = i64::try_from(question.demands.now.as_secs()).unwrap_or(i64::MAX);
-    let is_outdated =
-        |crl: &Crl, _: &Outline<'_>, _: &[&Outline<'_>]| crl.next_update() == Some(end);
-    let sentence = format!(
-        "no CRL that is new enough says whether the certificate of '{}' is revoked: the one at \
-         hand was to be replaced by {} ({} ago), get its successor",
-        subject_of(needing_crl(question, is_outdated)),
-        pki::moment(end),
-        pki::span(now.saturating_sub(end)),
-    );
-    Finding::new(Status::CertificateUnknownRevocation, sentence)
-}
-
-/// Another CA has the name of an issuer, or its CRL is forged.
-pub(super) fn of_another_key(question: &Question<'_, '_>) -> Finding {
-    let is_unsigned = |crl: &Crl, one: &Outline<'_>, issuers: &[&Outline<'_>]| {
-        !revocation::is_about(crl, one, issuers)
-    };
-    unsigned(needing_crl(question, is_unsigned))
-}
-
-fn unsigned(certificate: &Outline<'_>) -> Finding {
-    let sentence = format!(
-        "no CRL for the certificate of '{}' is signed with the key of its issuer '{}': another CA \
-         has the same name, or the CRL is forged",
-        subject_of(certificate),
-        issuer_of(certificate)
-    );
-    Finding::new(Status::CertificateUnknownRevocation, sentence)
-}
-
-/// A CA below the root signed a CRL, and its key usage does not let it.
-pub(super) fn may_not_sign(question: &Question<'_, '_>) -> Finding {
-    let may_not = |one: &&Outline<'_>| one.allows_key_usage("cRLSign") == Ok(false);
-    let culprit = question.chain().into_iter().skip(1).find(may_not);
-    let culprit = culprit.map_or_else(|| issuer_of(question.leaf), subject_of);
-    let sentence = format!(
-        "the CA '{culprit}' may not sign CRLs: its key usage does not include cRLSign, so its CRL \
-         says nothing"
-    );
-    Finding::new(Status::CertificateUnknownRevocation, sentence)
-}
-
-/// Which certificate of the chain it is, and since when.
-pub(super) fn revoked_in(question: &Question<'_, '_>) -> Finding {
-    let found = first(question, |one, issuers| {
-        let entry = question.crls.find(one, issuers)?;
-        Some(revoked(one, entry))
-    });
-    found.unwrap_or_else(|| {
-        let sentence = format!("certificate of '{}' is revoked", subject_of(question.leaf));
-        Finding::new(Status::CertificateRevoked, sentence)
-    })
-}
-
-/// The refusal of a certificate that is revoked.
+/// A CRL lists it.
 pub(in crate::trust) fn revoked(culprit: &Outline<'_>, entry: &Revoked) -> Finding {
     let when = entry.time.map(pki::moment);
     let when = when.map(|time| format!(" since {time}"));
@@ -107,36 +23,80 @@ pub(in crate::trust) fn revoked(culprit: &Outline<'_>, entry: &Revoked) -> Findi
     Finding::new(Status::CertificateRevoked, sentence)
 }
 
-/// No CRL is about a certificate of the chain, or each that is comes from the future.
-pub(super) fn unknown(question: &Question<'_, '_>) -> Finding {
-    let now = question.demands.now;
-    let unknown = first(question, |one, issuers| {
-        let issuer = issuer_of(one);
-        let mut crls = question.crls.of(&issuer).peekable();
-        let may_have_none = question.crls.rules().allow_unknown;
-        let is_usable = |crl: &Crl| !is_later(crl, now) && revocation::is_about(crl, one, issuers);
-        let is_needed = crls.peek().is_some() || !may_have_none;
-        (is_needed && !crls.any(is_usable)).then_some(one)
-    });
-    let culprit = unknown.unwrap_or(question.leaf);
-    let (subject, issuer) = (subject_of(culprit), issuer_of(culprit));
-    let mut of_issuer = question.crls.of(&issuer).peekable();
-    if of_issuer.peek().is_none() {
-        let sentence = format!(
-            "no CRL says whether the certificate of '{subject}' is revoked: add the CRL of \
-             '{issuer}'"
-        );
-        return Finding::new(Status::CertificateUnknownRevocation, sentence);
-    }
-    match of_issuer.find(|crl| is_later(crl, now)) {
-        Some(crl) => {
-            let sentence = format!(
-                "no CRL says whether the certificate of '{subject}' is revoked: the one of \
-                 '{issuer}' is from the future ({}), check the clocks of both sides",
-                pki::moment(crl.this_update())
-            );
-            Finding::new(Status::CertificateUnknownRevocation, sentence)
-        }
-        None => unsigned(culprit),
-    }
+fn unknown(sentence: String) -> Finding {
+    Finding::new(Status::CertificateUnknownRevocation, sentence)
+}
+
+/// There is no CRL of its issuer's name.
+pub(in crate::trust) fn missing(certificate: &Outline<'_>) -> Finding {
+    unknown(format!(
+        "no CRL says whether the certificate of '{}' is revoked: add the CRL of '{}'",
+        subject_of(certificate),
+        issuer_of(certificate)
+    ))
+}
+
+/// The CRL of its issuer is for other certificates.
+pub(in crate::trust) fn of_another_scope(certificate: &Outline<'_>, scope: &CrlScope) -> Finding {
+    let (subject, issuer) = (subject_of(certificate), issuer_of(certificate));
+    let is_for = if scope.covers_kind_of(certificate) {
+        let points = pki::shown_points(certificate);
+        let points = points.unwrap_or_else(|| "no distribution point".to_owned());
+        format!(
+            "the distribution point {}, and the certificate names {points} \
+             (cRLDistributionPoints)",
+            scope.shown()
+        )
+    } else if scope.only_ca_certs {
+        "certificates of CAs alone".to_owned()
+    } else {
+        "certificates of others than CAs alone".to_owned()
+    };
+    unknown(format!(
+        "no CRL says whether the certificate of '{subject}' is revoked: the one of '{issuer}' is \
+         for {is_for}, add the one that covers this certificate (RFC 5280, section 6.3.3)"
+    ))
+}
+
+/// Each CRL of its issuer was made later than now.
+pub(in crate::trust) fn from_the_future(certificate: &Outline<'_>, crl: &Crl) -> Finding {
+    unknown(format!(
+        "no CRL says whether the certificate of '{}' is revoked: the one of '{}' is from the \
+         future ({}), check the clocks of both sides",
+        subject_of(certificate),
+        issuer_of(certificate),
+        pki::moment(crl.this_update())
+    ))
+}
+
+/// The CRL that it needs was to be replaced by this time, in seconds since the epoch.
+pub(in crate::trust) fn outdated(certificate: &Outline<'_>, end: i64, now: UnixTime) -> Finding {
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    unknown(format!(
+        "no CRL that is new enough says whether the certificate of '{}' is revoked: the one at \
+         hand was to be replaced by {} ({} ago), get its successor",
+        subject_of(certificate),
+        pki::moment(end),
+        pki::span(now.saturating_sub(end)),
+    ))
+}
+
+/// Another CA has the name of its issuer, or the CRL is forged.
+pub(in crate::trust) fn of_another_key(certificate: &Outline<'_>) -> Finding {
+    unknown(format!(
+        "no CRL for the certificate of '{}' is signed with the key of its issuer '{}': another CA \
+         has the same name, or the CRL is forged",
+        subject_of(certificate),
+        issuer_of(certificate)
+    ))
+}
+
+/// A CA signed a CRL, and its key usage does not let it.
+pub(in crate::trust) fn may_not_sign(issuer: &Outline<'_>, is_anchor: bool) -> Finding {
+    let kind = if is_anchor { "root" } else { "CA" };
+    unknown(format!(
+        "the {kind} '{}' may not sign CRLs: its key usage does not include cRLSign, so its CRL \
+         says nothing",
+        subject_of(issuer)
+    ))
 }

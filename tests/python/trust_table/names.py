@@ -160,6 +160,28 @@ def inhibit_any_policy(skip, critical=True):
     return "2.5.29.54", critical, der.integer(skip)
 
 
+def distribution_point(*names, reasons=None, crl_issuer=None):
+    """Encode a DistributionPoint with a full name."""
+    contents = [der.explicit(0, der.explicit(0, *names))] if names else []
+    if reasons is not None:
+        contents.append(der.implicit(1, reasons))
+    if crl_issuer is not None:
+        contents.append(der.explicit(2, directory(crl_issuer)))
+    return der.sequence(*contents)
+
+
+def crl_distribution_points(*points, critical=False):
+    return "2.5.29.31", critical, der.sequence(*points)
+
+
+def issuing_distribution_point(*names, only=None, critical=True):
+    """Return the extension of a CRL for these names, `only` for "user" or "ca" certificates."""
+    contents = [der.explicit(0, der.explicit(0, *names))]
+    if only is not None:
+        contents.append(der.implicit({"user": 1, "ca": 2}[only], b"\xff"))
+    return "2.5.29.28", critical, der.sequence(*contents)
+
+
 def crl_number(number):
     return "2.5.29.20", False, der.integer(number)
 

@@ -170,7 +170,8 @@ class Crl:
     """A CRL that revokes certificates of an issuer.
 
     `signer` overrides the issuer's key.  `this` and `until` are thisUpdate and nextUpdate
-    in days from now; `until` None omits nextUpdate.
+    in days from now; `until` None omits nextUpdate.  `reason` is the number of the reason
+    that every entry gives, and `issuer_name` overrides the issuer's name.
     """
 
     def __init__(
@@ -183,8 +184,12 @@ class Crl:
         until=7,
         digest="sha256",
         extensions=None,
+        reason=None,
+        issuer_name=None,
     ):
         self.issuer = issuer
+        self.issuer_name = issuer.subject if issuer_name is None else issuer_name
+        self.reason = reason
         self.revoked = revoked
         self.signer = signer or issuer.key
         self.version = version
@@ -195,12 +200,16 @@ class Crl:
     @functools.cached_property
     def der(self):
         algorithm = keys.algorithm(self.signer, self.digest)
-        fields = [algorithm, names.dn(self.issuer.subject), der.time(NOW + days(self.this))]
+        fields = [algorithm, names.dn(self.issuer_name), der.time(NOW + days(self.this))]
         if self.until is not None:
             fields.append(der.time(NOW + days(self.until)))
         date = der.time(NOW + days(self.this))
         if self.revoked:
-            entries = (der.sequence(der.integer(one.serial), date) for one in self.revoked)
+            about = [date]
+            if self.reason is not None:
+                code = der.tlv(0x0A, bytes([self.reason]))
+                about.append(_extensions([("2.5.29.21", False, code)]))
+            entries = (der.sequence(der.integer(one.serial), *about) for one in self.revoked)
             fields.append(der.sequence(*entries))
         if self.version > 1:
             fields.insert(0, der.integer(self.version - 1))

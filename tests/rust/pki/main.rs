@@ -36,6 +36,7 @@ mod passwords;
 mod pkcs12;
 mod requests;
 mod revocation;
+mod scopes;
 mod secrets;
 mod subjects;
 mod table;
