@@ -13,6 +13,7 @@ use crate::cert::{Certificate, Identity};
 use crate::crl::Crl;
 use crate::errors::{detached, to_python};
 use crate::hooks::{Hook, HookStore};
+use crate::raised;
 
 /// A context of the core, complete and never changed.
 #[pyclass(frozen, module = "tlsmith._tlsmith", weakref)]
@@ -169,7 +170,7 @@ impl Context {
                 .verify(&chain, hostname, purpose.transpose()?, time)
         };
         let path = py.detach(verify);
-        let path = path.map_err(|error| to_python(py, &error, hostname))?;
+        let path = raised::or(path.map_err(|error| to_python(py, &error, hostname)))?;
         PyTuple::new(py, path.into_iter().map(Certificate).collect::<Vec<_>>())
     }
 

@@ -21,6 +21,7 @@ mod library;
 mod memory;
 mod options;
 mod peer;
+mod raised;
 mod repeated;
 mod request;
 mod session;

@@ -21,6 +21,7 @@ use crate::config::{Context, version_name};
 use crate::errors::{code, to_python};
 use crate::hooks;
 use crate::options::Options;
+use crate::raised;
 use crate::session::Session;
 use crate::values;
 
@@ -119,14 +120,14 @@ impl Open {
         py: Python<'_>,
         call: impl FnOnce(&Connection) -> Result<T> + Send,
     ) -> PyResult<T> {
-        py.detach(|| call(&self.connection))
-            .map_err(|error| self.raise(py, &error))
+        let outcome = py.detach(|| call(&self.connection));
+        raised::or(outcome.map_err(|error| self.raise(py, &error)))
     }
 
     /// Receives up to `size` bytes.
     pub(crate) fn read<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
-        self.try_read(py, size)
-            .map_err(|error| self.raise(py, &error))
+        let outcome = self.try_read(py, size);
+        raised::or(outcome.map_err(|error| self.raise(py, &error)))
     }
 
     /// The same with the core's error.
@@ -187,7 +188,7 @@ impl Open {
 
     /// What Python code raised meanwhile.
     pub(crate) fn raised(&self) -> Option<PyErr> {
-        self.raised.take().or_else(hooks::raised)
+        self.raised.take().or_else(raised::take)
     }
 }
 

@@ -76,14 +76,14 @@ impl Session {
     /// For how many seconds its latest ticket is good, from when it came (RFC 8446, section
     /// 4.6.1); 0 if all are used, and where the server keeps the session itself (TLS 1.2).
     #[getter]
-    fn lifetime(&self, py: Python<'_>) -> u32 {
-        py.detach(|| self.core.lifetime())
+    fn lifetime(&self, py: Python<'_>) -> PyResult<u32> {
+        detached(py, || Ok(self.core.lifetime()))
     }
 
     /// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
     #[getter]
-    fn max_early_data(&self, py: Python<'_>) -> u32 {
-        py.detach(|| self.core.max_early_data())
+    fn max_early_data(&self, py: Python<'_>) -> PyResult<u32> {
+        detached(py, || Ok(self.core.max_early_data()))
     }
 
     fn __repr__(&self) -> String {

@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyString};
 use zeroize::Zeroizing;
 
 use crate::errors::to_python;
-use crate::hooks;
+use crate::raised;
 
 /// A password: a str, which is its UTF-8, bytes as they are, or something that gives one
 /// when it is called.  The copy is wiped when it is dropped.
@@ -24,8 +24,8 @@ impl Password {
             Some(Self::Known(bytes)) => bytes.as_slice().into(),
             Some(Self::Asked(function)) => tlsmith::Password::ask(|| {
                 let answer = Python::attach(|py| bytes_of(function.bind(py).call0()?));
-                answer.map_err(|raised| {
-                    hooks::raise(raised);
+                answer.map_err(|error| {
+                    raised::keep(error);
                     let sentence = "the function that gives the password failed";
                     tlsmith::Error::new(tlsmith::Status::State, sentence)
                 })
@@ -55,9 +55,9 @@ pub(crate) fn loading<T: Send>(
     py: Python<'_>,
     load: impl FnOnce() -> tlsmith::Result<T> + Send,
 ) -> PyResult<T> {
-    drop(hooks::raised());
+    drop(raised::take());
     let loaded = py.detach(load);
-    loaded.map_err(|error| hooks::raised().unwrap_or_else(|| to_python(py, &error, None)))
+    raised::or(loaded.map_err(|error| to_python(py, &error, None)))
 }
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Password {
