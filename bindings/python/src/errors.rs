@@ -7,7 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use tlsmith::{Error, Result, Status, alert_name};
 
-use crate::cert::Certificate;
+use crate::certificate::Certificate;
 use crate::raised;
 
 /// Runs something that takes its time without the interpreter.

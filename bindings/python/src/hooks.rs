@@ -2,11 +2,10 @@
 //! the exceptions that they raise.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pyo3::exceptions::PyException;
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use tlsmith::{
@@ -14,7 +13,8 @@ use tlsmith::{
     Status,
 };
 
-use crate::config::Context;
+use crate::context::Context;
+use crate::hook::Hook;
 use crate::options::Options;
 use crate::raised;
 use crate::session::Session;
@@ -30,34 +30,7 @@ pub(crate) fn selected() -> Option<Py<Context>> {
     SELECTED.take()
 }
 
-/// A Python function of a context.  The collector of garbage sees it there, and
-/// takes it away from both the context and the core with one stroke.
-#[derive(Clone, Default)]
-pub(crate) struct Hook(Arc<Mutex<Option<Py<PyAny>>>>);
-
 impl Hook {
-    pub(crate) fn new(function: &Bound<'_, PyAny>) -> Self {
-        Self(Arc::new(Mutex::new(Some(function.clone().unbind()))))
-    }
-
-    fn get(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        function.as_ref().map(|function| function.clone_ref(py))
-    }
-
-    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // Whoever holds the lock is not the collector: there is nothing to free.
-        match self.0.try_lock() {
-            Ok(function) => visit.call(&*function),
-            Err(_) => Ok(()),
-        }
-    }
-
-    pub(crate) fn clear(&self) {
-        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(function);
-    }
-
     /// Calls the function with each line of a key log.
     pub(crate) fn keylog(&self) -> KeyLogLine {
         let this = self.clone();

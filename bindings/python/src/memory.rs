@@ -6,11 +6,11 @@ use pyo3::types::PyBytes;
 use tlsmith::{Connection, MemoryTransport, Status};
 
 use crate::buffer::Buffer;
-use crate::config::Context;
+use crate::context::Context;
 use crate::errors::to_python;
 use crate::options::{self, Options};
-use crate::peer::{MOST, Open, Peer, Raised};
-use crate::raised;
+use crate::peer::{MOST, Open, Peer};
+use crate::raised::{self, Raised};
 use crate::values;
 
 /// TLS over memory.

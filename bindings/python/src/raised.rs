@@ -2,8 +2,10 @@
 //! they wait here for the call that it was in, which raises them.
 
 use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
+use tlsmith::{Error, Interrupt, Status};
 
 thread_local! {
     /// For the call that this thread is in.
@@ -26,5 +28,33 @@ pub(crate) fn or<T>(outcome: PyResult<T>) -> PyResult<T> {
     match take() {
         Some(raised) => Err(raised),
         None => outcome,
+    }
+}
+
+/// What Python code raised while a call on one connection was in Rust: the handler of a signal
+/// that interrupted a wait, or a memory BIO.
+#[derive(Clone, Default)]
+pub(crate) struct Raised(Arc<Mutex<Option<PyErr>>>);
+
+impl Raised {
+    /// Has the handlers run whenever a signal interrupts a wait.
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        let this = self.clone();
+        Arc::new(move || {
+            let Err(raised) = Python::attach(|py| py.check_signals()) else {
+                return Ok(());
+            };
+            this.keep(raised);
+            Err(Error::new(Status::State, "interrupted by a signal"))
+        })
+    }
+
+    /// Keeps what was raised until the call is back in Python.
+    pub(crate) fn keep(&self, raised: PyErr) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
+    }
+
+    pub(crate) fn take(&self) -> Option<PyErr> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

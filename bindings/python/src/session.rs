@@ -3,8 +3,9 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::config::{Context, version_name};
+use crate::context::Context;
 use crate::errors::detached;
+use crate::values;
 
 /// What a server gave a client to resume connections with, without another full handshake.
 ///
@@ -51,7 +52,7 @@ impl Session {
     /// The version of the connection that it came from, "1.2" or "1.3".
     #[getter]
     fn version(&self) -> Option<&'static str> {
-        self.core.version().map(version_name)
+        self.core.version().map(values::version_name)
     }
 
     /// The cipher suite of that connection, by its IANA name.

@@ -11,11 +11,11 @@ use rustix::net::Shutdown;
 use tlsmith::{Connection, Error, SocketTransport, Status, Timeout, tcp};
 
 use crate::buffer::{self, Buffer};
-use crate::config::Context;
+use crate::context::Context;
 use crate::errors::to_python;
 use crate::options::{self, Options};
-use crate::peer::{MOST, Open, Peer, Raised};
-use crate::raised;
+use crate::peer::{MOST, Open, Peer};
+use crate::raised::{self, Raised};
 use crate::values;
 
 /// How long [`Socket::finish`] waits for a peer where the socket itself would for ever.

@@ -17,11 +17,11 @@ use tlsmith::{
 
 use crate::borrowed::{Bios, RecordByRecord, SocketFd};
 use crate::buffer::Buffer;
-use crate::config::Context;
+use crate::context::Context;
 use crate::errors::to_python;
-use crate::hooks::Hook;
-use crate::peer::{Open, Peer, Raised, Turn};
-use crate::raised;
+use crate::hook::Hook;
+use crate::peer::{Open, Peer, Turn};
+use crate::raised::{self, Raised};
 use crate::repeated::Unconfirmed;
 use crate::session::Session;
 use crate::socket::timeout;

@@ -1,9 +1,10 @@
-//! Values that Python has and Rust has not: moments, long integers, passwords of
-//! several kinds.
+//! Values that Python has otherwise than Rust: moments, long integers, versions, passwords
+//! of several kinds.
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
+use tlsmith::Version;
 use zeroize::Zeroizing;
 
 use crate::errors::to_python;
@@ -109,6 +110,14 @@ pub(crate) fn text<'a>(name: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a 
 pub(crate) fn octets<'a>(name: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
     let bytes = given.cast::<PyBytes>();
     Ok(bytes.map_err(|_| wrong(name, "bytes", given))?.as_bytes())
+}
+
+/// A version as Python says it.
+pub(crate) fn version_name(version: Version) -> &'static str {
+    match version {
+        Version::Tls12 => "1.2",
+        Version::Tls13 => "1.3",
+    }
 }
 
 /// How many of something, which is not less than none.
