@@ -105,14 +105,17 @@ class Client(_Config):
     resume          whether to resume sessions, or how many to keep; True keeps 256
     on_session      a function that gets each Session that comes, once for each ticket, in
                     the call that received it: the handshake (TLS 1.2), or a read (TLS
-                    1.3), and makes no calls on that connection.  What it raises goes to
-                    sys.unraisablehook().  With resume=False only connect(session=)
+                    1.3), and makes no calls on that connection.  An Exception that it
+                    raises goes to sys.unraisablehook(); that call raises anything else,
+                    such as KeyboardInterrupt.  With resume=False only connect(session=)
                     resumes.  Not for ssl_context()
     early_data      whether connect(early_data=) may go out with the ClientHello
     keylog          a file (mode 0600) that the secrets of connections are
-                    appended to, in the NSS format, or a function for each line
+                    appended to, in the NSS format, or a function for each line.  What
+                    the function raises is treated as with on_session
     now             when certificates have to be valid: an aware datetime, or a
-                    function that gives one; None: now
+                    function that gives one; None: now.  With a function that raises
+                    nothing is valid; what it raises is treated as with on_session
 
     Pickled, it takes along what it trusts, and leaves its sessions behind; with an
     `identity` it cannot be, since private keys do not travel in pickles.
@@ -511,7 +514,12 @@ class Server(_Config):
         return Connection(self._context, True, None, own(alpn, identity))
 
     def ssl_context(self) -> SSLContext:
-        """The same as an ssl.SSLContext, for asyncio, aiohttp, uvicorn."""
+        """The same as an ssl.SSLContext, for asyncio, aiohttp, uvicorn.
+
+        Of clients that only insecure_allow_unverified_clients accepts, its sockets show no
+        certificate that could be taken for verified: getpeercert() is {}, getpeercert(True)
+        and get_verified_chain() are None.  get_unverified_chain() has what they sent.
+        """
         from .ssl._context import SSLContext
 
         return SSLContext._of_server(self)

@@ -32,8 +32,10 @@ class SessionStore(Protocol):
     loop: give the store a short time limit.  They cannot use the connection whose handshake
     it is.
 
-    What they raise goes to the logger "tlsmith", as a warning with its traceback, and counts
-    as nothing kept, or nothing found: the client makes a full handshake.
+    An Exception that they raise goes to the logger "tlsmith", as a warning with its traceback,
+    and counts as nothing kept, or nothing found: the client makes a full handshake.  Anything
+    else, such as the KeyboardInterrupt or SystemExit of a signal handler, counts as that too,
+    and the call on the connection raises it.
     """
 
     def put(self, id: bytes, value: bytes, lifetime: int, /) -> object:
@@ -56,7 +58,7 @@ _logger = logging.getLogger("tlsmith")
 
 
 def functions(store: SessionStore) -> Functions:
-    """What the extension calls, which raises nothing."""
+    """What the extension calls.  They raise only what is no Exception."""
     for name in ("put", "take"):
         if not callable(getattr(store, name, None)):
             kind = type(store).__name__
@@ -65,7 +67,7 @@ def functions(store: SessionStore) -> Functions:
     def put(id: bytes, value: bytes, lifetime: int) -> bool:
         try:
             return store.put(id, value, lifetime) is not False
-        except BaseException as error:
+        except Exception as error:
             _failed("put", error)
             return False
 
@@ -75,18 +77,12 @@ def functions(store: SessionStore) -> Functions:
             return (
                 None if value is None else octets("what take() of a session store returns", value)
             )
-        except BaseException as error:
+        except Exception as error:
             _failed("take", error)
             return None
 
     return put, take
 
 
-def _failed(method: str, error: BaseException) -> None:
-    if isinstance(error, KeyboardInterrupt):
-        # It is for the program, which has it when the call is back in Python.
-        import _thread
-
-        _thread.interrupt_main()
-        return
+def _failed(method: str, error: Exception) -> None:
     _logger.warning("%s() of the session store failed", method, exc_info=error)

@@ -7,7 +7,7 @@ import stat
 import sys
 
 import pytest
-from conftest import PATIENCE, exchange, memory_pair, receive_all, refused, thread
+from conftest import PATIENCE, exchange, memory_pair, receive_all, refused, socketpair, thread
 
 import tlsmith
 
@@ -294,6 +294,23 @@ def test_a_log_that_fails_is_reported_and_the_connection_lives(client, server, m
     assert reported and set(reported) == {LookupError}
 
 
+def test_call_raises_an_interrupt_of_the_log(client, server, monkeypatch):
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: pytest.fail("it is not lost"))
+    stops = [KeyboardInterrupt("^C"), SystemExit(5)]
+
+    def fail(line):
+        if stops:
+            raise stops.pop()
+
+    near, far = client.replace(keylog=fail).buffer("localhost"), server.buffer()
+    far.receive_data(near.data_to_send())
+    with pytest.raises(SystemExit):
+        near.receive_data(far.data_to_send())
+    near.write(b"alive")
+    exchange(near, far)
+    assert far.read() == b"alive" and stops == []
+
+
 # The clock.
 
 
@@ -316,6 +333,21 @@ def test_a_clock_of_a_server_is_for_its_clients(ca, identity):
     with pytest.raises(tlsmith.VerifyError) as caught:
         far.do_handshake()
     assert caught.value.reason == "expired"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt("^C"), SystemExit(5)], ids=repr)
+def test_call_raises_an_interrupt_of_the_clock(client, server, monkeypatch, error):
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: pytest.fail("it is not lost"))
+
+    def fail():
+        raise error
+
+    near, far = socketpair()
+    with thread(lambda: pytest.raises(tlsmith.Error, server.wrap, far)):
+        with pytest.raises(type(error)) as caught:
+            client.replace(now=fail).wrap(near, "localhost")
+        near.close()
+    assert caught.value is error
 
 
 def test_a_clock_without_a_zone_is_refused(client, server, monkeypatch):

@@ -1,17 +1,20 @@
 """Servers that keep their sessions in a store of the program."""
 
-import _thread
+import asyncio
 import gc
 import logging
 import os
+import signal
+import sys
 import threading
 import weakref
 
 import pytest
-from conftest import exchange, memory_pair, open_pair, socketpair, thread
+from conftest import PATIENCE, carry, exchange, memory_pair, open_pair, socketpair, thread
 from test_sessions import met, only
 
 import tlsmith
+from tlsmith import aio
 
 KEY = os.urandom(32)
 VERSIONS = ("1.2", "1.3")
@@ -155,11 +158,10 @@ class Failing(Store):
 
 @pytest.mark.parametrize("method", ["put", "take"])
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("error", [OSError("the store is gone"), SystemExit(5)], ids=repr)
-def test_what_the_store_raises_is_logged_and_nothing_is_resumed(
-    client, identity, caplog, method, version, error
+def test_exception_of_the_store_is_logged_and_nothing_is_resumed(
+    client, identity, caplog, method, version
 ):
-    client = only(client, version)
+    client, error = only(client, version), OSError("the store is gone")
     server = tlsmith.Server(identity, ticket_keys=[KEY], session_store=Failing(error, method))
     session = met(client, server)[0].session
     if session is not None:
@@ -171,12 +173,75 @@ def test_what_the_store_raises_is_logged_and_nothing_is_resumed(
         assert (record.levelno, record.exc_info[1]) == (logging.WARNING, error)
 
 
-def test_interrupt_in_the_store_is_for_the_program(client, identity, monkeypatch):
-    interrupted = []
-    monkeypatch.setattr(_thread, "interrupt_main", lambda: interrupted.append(True))
-    store = Failing(KeyboardInterrupt(), "put")
-    met(client, tlsmith.Server(identity, ticket_keys=[KEY], session_store=store))
-    assert interrupted == [True] * 2, "once for each ticket"
+@pytest.mark.parametrize("method", ["put", "take"])
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("error", [SystemExit(5), KeyboardInterrupt("^C")], ids=repr)
+def test_call_raises_what_the_store_raises_and_is_no_exception(
+    client, fleet, store, caplog, method, version, error
+):
+    client = only(client, version)
+    session = met(client, fleet[0])[0].session
+    setattr(store, method, Failing(error, method).__getattribute__(method))
+    near, far = client.buffer("localhost", session=session), fleet[1].buffer()
+    raised = []
+    while to_server := near.data_to_send():
+        try:
+            far.receive_data(to_server)
+        except type(error) as caught:
+            raised.append(caught)
+        carry(far, near)
+    assert raised == [error], "the call that ran the store"
+    assert caplog.records == []
+    far.write(b"alive")
+    exchange(near, far)
+    assert near.read() == b"alive"
+
+
+@pytest.mark.parametrize("stdlib", [False, True])
+def test_sockets_raise_what_a_signal_handler_raises_in_the_store(client, identity, stdlib):
+    """On the main thread, as a server is stopped by SIGTERM."""
+    handled = []
+
+    def stop(number, _frame):
+        handled.append(number)
+        sys.exit(0)
+
+    class Slow(Store):
+        def put(self, *arguments):
+            signal.raise_signal(signal.SIGUSR2)
+
+    server = tlsmith.Server(identity, ticket_keys=[KEY], session_store=Slow())
+    near, far = socketpair()
+    before = signal.signal(signal.SIGUSR2, stop)
+    try:
+        with thread(lambda: client.wrap(near, "localhost")) as connecting, far:
+            with pytest.raises(SystemExit):
+                if stdlib:
+                    server.ssl_context().wrap_socket(far, server_side=True)
+                else:
+                    server.wrap(far)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    connecting.result.close()
+    assert handled and set(handled) == {signal.SIGUSR2}
+
+
+def test_event_loop_ends_with_what_a_signal_handler_raises_in_the_store(client, identity):
+    class Stopped(Store):
+        def put(self, *arguments):
+            raise SystemExit(5)
+
+    server = tlsmith.Server(identity, ticket_keys=[KEY], session_store=Stopped())
+
+    async def main():
+        listening = await aio.start_server(lambda *streams: None, ("127.0.0.1", 0), server)
+        async with asyncio.timeout(PATIENCE), listening:
+            address = listening.sockets[0].getsockname()
+            reader, _ = await aio.open_connection(*address, client=client, server_name="localhost")
+            await reader.read()
+
+    with pytest.raises(SystemExit):
+        asyncio.run(main())
 
 
 @pytest.mark.parametrize("wrong", [5, "value", [b"x"], ()])

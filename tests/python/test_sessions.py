@@ -172,6 +172,30 @@ def test_what_the_callback_raises_takes_nothing_from_the_reader(client, server, 
     assert near.session is not None
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_call_that_received_the_session_raises_an_interrupt_of_the_callback(
+    client, server, monkeypatch, version
+):
+    monkeypatch.setattr(sys, "unraisablehook", lambda one: pytest.fail("it is not lost"))
+    raised = []
+
+    def fail(session):
+        if not raised:
+            raised.append(session.version)
+            raise KeyboardInterrupt
+
+    near = only(client.replace(on_session=fail), version).buffer("localhost")
+    far = server.buffer()
+    with pytest.raises(KeyboardInterrupt):
+        exchange(near, far)
+        near.read()
+    assert raised == [version]
+    exchange(near, far)
+    far.write(b"alive")
+    exchange(near, far)
+    assert near.read() == b"alive" and near.session is not None
+
+
 def test_session_of_another_client_is_refused(client, server):
     session = met(client, server)[0].session
     other, changed = tlsmith.Client(trust=client._arguments["trust"]), client.replace()

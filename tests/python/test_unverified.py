@@ -141,7 +141,9 @@ def test_getpeercert_shows_nothing_of_an_unverified_client(ca, identity, mallory
         client = tlsmith.Client(trust=ca, identity=who, max_version=version).ssl_context()
         near, far = shake_hands(client, serving)
         with near, far:
-            assert far.getpeercert(True) == who.cert.der
+            assert far.getpeercert(True) == (who.cert.der if verified else None)
+            sent = [one.public_bytes(2) for one in far._sslobj.get_unverified_chain()]
+            assert sent == [one.der for one in who.chain]
             assert bool(far.getpeercert()) is verified
             assert bool(far._sslobj.get_verified_chain()) is verified
             assert near.getpeercert()["subjectAltName"][0] == ("DNS", "localhost")
@@ -170,7 +172,11 @@ def test_asyncio_shows_nothing_of_an_unverified_client(ca, identity, mallory, se
 
     async def note(_reader, writer):
         seen.append(
-            (writer.get_extra_info("peercert"), writer.get_extra_info("tlsmith").verify_status)
+            (
+                writer.get_extra_info("peercert"),
+                writer.get_extra_info("ssl_object").getpeercert(True),
+                writer.get_extra_info("tlsmith").verify_status,
+            )
         )
         writer.close()
         await writer.wait_closed()
@@ -192,4 +198,4 @@ def test_asyncio_shows_nothing_of_an_unverified_client(ca, identity, mallory, se
             writer.close()
 
     asyncio.run(main())
-    assert seen == [({}, "verify.unknown_issuer")]
+    assert seen == [({}, None, "verify.unknown_issuer")]

@@ -11,7 +11,7 @@ use pyo3::types::PyBytes;
 use tlsmith::{Error, Patience, Result, Status, Transport};
 
 use crate::buffer;
-use crate::peer::Raised;
+use crate::raised::Raised;
 
 /// The descriptor of a socket that Python owns.  Every call says anew which it
 /// is, since the socket can have been closed meanwhile.

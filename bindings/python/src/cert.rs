@@ -6,14 +6,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyTuple, PyType};
 use tlsmith::{AlternativeName, NameParts, Pkcs12Options};
 
+use crate::certificate::Certificate;
 use crate::errors::{detached, to_python};
 use crate::key::Key;
 use crate::values::{self, Password};
-
-/// One parsed X.509 certificate.  Parsing it does not mean trusting it.
-#[pyclass(frozen, module = "tlsmith", eq, hash, weakref)]
-#[derive(PartialEq, Eq, Hash, Clone)]
-pub(crate) struct Certificate(pub(crate) tlsmith::Certificate);
 
 #[pymethods]
 impl Certificate {

@@ -9,17 +9,14 @@ use pyo3::types::{PyTuple, PyWeakrefReference};
 use tlsmith::text::quoted;
 use tlsmith::{ClientAuth, Error, KeyPurpose, Result, RevocationRules, Status, Version};
 
-use crate::cert::{Certificate, Identity};
+use crate::cert::Identity;
+use crate::certificate::Certificate;
+use crate::context::Context;
 use crate::crl::Crl;
 use crate::errors::{detached, to_python};
-use crate::hooks::{Hook, HookStore};
-
-/// A context of the core, complete and never changed.
-#[pyclass(frozen, module = "tlsmith._tlsmith", weakref)]
-pub(crate) struct Context {
-    pub(crate) core: tlsmith::Context,
-    hooks: Vec<Hook>,
-}
+use crate::hook::Hook;
+use crate::hooks::HookStore;
+use crate::raised;
 
 /// What is set, as `tlsmith._context` says it.
 #[derive(FromPyObject)]
@@ -169,7 +166,7 @@ impl Context {
                 .verify(&chain, hostname, purpose.transpose()?, time)
         };
         let path = py.detach(verify);
-        let path = path.map_err(|error| to_python(py, &error, hostname))?;
+        let path = raised::or(path.map_err(|error| to_python(py, &error, hostname)))?;
         PyTuple::new(py, path.into_iter().map(Certificate).collect::<Vec<_>>())
     }
 
@@ -326,13 +323,6 @@ fn version(name: &str) -> Result<Version> {
                 quoted(other)
             ),
         )),
-    }
-}
-
-pub(crate) fn version_name(version: Version) -> &'static str {
-    match version {
-        Version::Tls12 => "1.2",
-        Version::Tls13 => "1.3",
     }
 }
 

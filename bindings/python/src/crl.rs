@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyIterator, PyList, PyType};
 use tlsmith::{CrlOptions, RevocationReason};
 
-use crate::cert::{Certificate, Identity};
+use crate::cert::Identity;
+use crate::certificate::Certificate;
 use crate::errors::{detached, to_python};
 use crate::values;
 

@@ -7,14 +7,16 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use tlsmith::{Error, Result, Status, alert_name};
 
-use crate::cert::Certificate;
+use crate::certificate::Certificate;
+use crate::raised;
 
 /// Runs something that takes its time without the interpreter.
 pub(crate) fn detached<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T> + Send,
 ) -> PyResult<T> {
-    py.detach(work).map_err(|error| to_python(py, &error, None))
+    let done = py.detach(work);
+    raised::or(done.map_err(|error| to_python(py, &error, None)))
 }
 
 /// The exception for an error.  `hostname` is the name that was asked for.

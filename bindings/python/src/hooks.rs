@@ -2,10 +2,10 @@
 //! the exceptions that they raise.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use tlsmith::{
@@ -13,14 +13,13 @@ use tlsmith::{
     Status,
 };
 
-use crate::config::Context;
+use crate::context::Context;
+use crate::hook::Hook;
 use crate::options::Options;
+use crate::raised;
 use crate::session::Session;
 
 thread_local! {
-    /// What a hook raised on this thread, for the call that it was made in.
-    static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
-
     /// The context that a hook selected on this thread, for the connection that it answers.
     static SELECTED: RefCell<Option<Py<Context>>> = const { RefCell::new(None) };
 }
@@ -31,52 +30,15 @@ pub(crate) fn selected() -> Option<Py<Context>> {
     SELECTED.take()
 }
 
-/// Keeps what a hook raised for the call that it was made in, on this thread.
-pub(crate) fn raise(error: PyErr) {
-    RAISED.set(Some(error));
-}
-
-/// Takes what a hook raised on this thread.
-pub(crate) fn raised() -> Option<PyErr> {
-    RAISED.take()
-}
-
-/// A Python function of a context.  The collector of garbage sees it there, and
-/// takes it away from both the context and the core with one stroke.
-#[derive(Clone, Default)]
-pub(crate) struct Hook(Arc<Mutex<Option<Py<PyAny>>>>);
-
 impl Hook {
-    pub(crate) fn new(function: &Bound<'_, PyAny>) -> Self {
-        Self(Arc::new(Mutex::new(Some(function.clone().unbind()))))
-    }
-
-    fn get(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        function.as_ref().map(|function| function.clone_ref(py))
-    }
-
-    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // Whoever holds the lock is not the collector: there is nothing to free.
-        match self.0.try_lock() {
-            Ok(function) => visit.call(&*function),
-            Err(_) => Ok(()),
-        }
-    }
-
-    pub(crate) fn clear(&self) {
-        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(function);
-    }
-
     /// Calls the function with each line of a key log.
     pub(crate) fn keylog(&self) -> KeyLogLine {
         let this = self.clone();
         Arc::new(move |line: &str| {
             Python::attach(|py| {
                 let Some(function) = this.get(py) else { return };
-                if let Err(error) = function.call1(py, (line,)) {
-                    error.write_unraisable(py, Some(function.bind(py)));
+                if let Err(error) = aside(|| function.call1(py, (line,))) {
+                    failed(error, function.bind(py));
                 }
             });
         })
@@ -96,9 +58,9 @@ impl Hook {
                     .cast_into::<Context>()
                     .map_err(PyErr::from)
                     .and_then(|context| Bound::new(py, Session::new(core, context.unbind())))
-                    .and_then(|session| function.call1(py, (session,)));
+                    .and_then(|session| aside(|| function.call1(py, (session,))));
                 if let Err(error) = called {
-                    error.write_unraisable(py, Some(function.bind(py)));
+                    failed(error, function.bind(py));
                 }
             });
         })
@@ -112,9 +74,9 @@ impl Hook {
                 let Some(function) = this.get(py) else {
                     return 0;
                 };
-                let time = function.call0(py).and_then(|time| time.extract(py));
+                let time = aside(|| function.call0(py)?.extract(py));
                 time.unwrap_or_else(|error: PyErr| {
-                    error.write_unraisable(py, Some(function.bind(py)));
+                    failed(error, function.bind(py));
                     0
                 })
             })
@@ -133,7 +95,7 @@ impl Hook {
                     return Ok(Selection::default());
                 };
                 let fields = hello_fields(py, hello);
-                let chosen = fields.and_then(|fields| function.bind(py).call1(fields));
+                let chosen = fields.and_then(|fields| aside(|| function.bind(py).call1(fields)));
                 match chosen.and_then(|chosen| chosen.extract::<Option<Chosen>>()) {
                     Ok(None) => Ok(Selection::default()),
                     Ok(Some(Chosen::Selection(context, options))) => {
@@ -146,7 +108,7 @@ impl Hook {
                         format!("the application refused the client with alert {number}"),
                     )),
                     Err(error) => {
-                        raise(error);
+                        raised::keep(error);
                         let sentence = "the function that looks at clients failed";
                         Err(Error::new(Status::State, sentence))
                     }
@@ -157,7 +119,7 @@ impl Hook {
 }
 
 /// A session store of the program: functions that keep a value and take one out, as
-/// `tlsmith._session_store` has them.  What they raise all the same counts as nothing kept.
+/// `tlsmith._session_store` has them.  What they raise counts as nothing kept.
 pub(crate) struct HookStore {
     pub(crate) put: Hook,
     pub(crate) take: Hook,
@@ -168,18 +130,17 @@ impl SessionStore for HookStore {
         Python::attach(|py| {
             let (key, value) = (PyBytes::new(py, key), PyBytes::new(py, value));
             let arguments = (key, value, lifetime.as_secs());
-            call_aside(py, &self.put, arguments).unwrap_or(false)
+            call(py, &self.put, arguments).unwrap_or(false)
         })
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        Python::attach(|py| call_aside(py, &self.take, (PyBytes::new(py, key),)).flatten())
+        Python::attach(|py| call(py, &self.take, (PyBytes::new(py, key),)).flatten())
     }
 }
 
-/// Calls a function that may use connections of its own, in the middle of a handshake: their
-/// calls would take what is kept on this thread for that of the handshake.
-fn call_aside<'py, T>(
+/// Calls a function of a store: None where it raises.
+fn call<'py, T>(
     py: Python<'py>,
     hook: &Hook,
     arguments: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
@@ -188,16 +149,33 @@ where
     T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
 {
     let function = hook.get(py)?.into_bound(py);
-    let (selected, raised) = (SELECTED.take(), RAISED.take());
-    let returned = arguments
-        .into_pyobject(py)
-        .and_then(|arguments| function.call1(arguments));
-    let returned = returned.and_then(|returned| returned.extract::<T>());
-    SELECTED.set(selected);
-    RAISED.set(raised);
+    let arguments = arguments.into_pyobject(py);
+    let returned = arguments.and_then(|arguments| aside(|| function.call1(arguments)));
     returned
-        .map_err(|error| error.write_unraisable(py, Some(&function)))
+        .and_then(|returned| returned.extract::<T>())
+        .map_err(|error| failed(error, &function))
         .ok()
+}
+
+/// Calls a function that may use connections of its own, in the middle of a handshake: their
+/// calls would take what is kept on this thread for that of the handshake.
+fn aside<T>(function: impl FnOnce() -> T) -> T {
+    let (selected, raised) = (SELECTED.take(), raised::take());
+    let returned = function();
+    SELECTED.set(selected);
+    raised.into_iter().for_each(raised::keep);
+    returned
+}
+
+/// What becomes of what a function raised where the core goes on: an Exception is reported.
+/// Anything else, such as KeyboardInterrupt, is meant to end more than the function, and the call
+/// that the core is in raises it.
+fn failed(error: PyErr, function: &Bound<'_, PyAny>) {
+    let py = function.py();
+    match error.is_instance_of::<PyException>(py) {
+        true => error.write_unraisable(py, Some(function)),
+        false => raised::keep(error),
+    }
 }
 
 /// What answers a ClientHello, or refuses it.

@@ -8,7 +8,6 @@ use tlsmith::{CertOptions, OwnExtension, Purpose, Result, Usage};
 use crate::cert::Identity;
 use crate::errors::detached;
 use crate::key::Key;
-use crate::request::Csr;
 
 /// What a certificate is to be like, as `tlsmith._options` says it.
 #[derive(FromPyObject)]
@@ -111,21 +110,6 @@ pub(crate) fn issue(
     let ca = &ca.0;
     detached(py, || {
         tlsmith::issue_cert(ca, &names, &options.into_core()?)
-    })
-    .map(Identity)
-}
-
-#[pyfunction]
-pub(crate) fn sign(
-    py: Python<'_>,
-    ca: &Identity,
-    csr: &Csr,
-    names: Option<Vec<String>>,
-    options: Options,
-) -> PyResult<Identity> {
-    let (ca, csr) = (&ca.0, &csr.0);
-    detached(py, || {
-        tlsmith::sign_csr(ca, csr, names.as_deref(), &options.into_core()?)
     })
     .map(Identity)
 }

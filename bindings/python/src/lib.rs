@@ -8,11 +8,14 @@ mod borrowed;
 mod buffer;
 mod build;
 mod cert;
+mod certificate;
 mod config;
+mod context;
 mod crl;
 mod errors;
 mod files;
 mod fork;
+mod hook;
 mod hooks;
 mod interpreter;
 mod issue;
@@ -21,6 +24,7 @@ mod library;
 mod memory;
 mod options;
 mod peer;
+mod raised;
 mod repeated;
 mod request;
 mod session;
@@ -39,9 +43,9 @@ fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::check()?;
     fork::watch()?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_class::<cert::Certificate>()?;
+    module.add_class::<certificate::Certificate>()?;
     module.add_class::<cert::Identity>()?;
-    module.add_class::<config::Context>()?;
+    module.add_class::<context::Context>()?;
     module.add_class::<crl::Crl>()?;
     module.add_class::<crl::Revoked>()?;
     module.add_class::<key::Key>()?;
@@ -59,12 +63,12 @@ fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(issue::gen_ca, module)?,
         wrap_pyfunction!(issue::issue, module)?,
         wrap_pyfunction!(issue::self_signed, module)?,
-        wrap_pyfunction!(issue::sign, module)?,
         wrap_pyfunction!(library::cipher_names, module)?,
         wrap_pyfunction!(library::digest, module)?,
         wrap_pyfunction!(library::group_names, module)?,
         wrap_pyfunction!(library::random_bytes, module)?,
         wrap_pyfunction!(library::scheme_names, module)?,
+        wrap_pyfunction!(request::sign, module)?,
         wrap_pyfunction!(socket::dial, module)?,
         wrap_pyfunction!(text::may_be_secret, module)?,
         wrap_pyfunction!(text::one_line, module)?,

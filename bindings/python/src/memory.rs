@@ -1,15 +1,16 @@
 //! Connections without I/O: the program itself moves the bytes.
 
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tlsmith::{Connection, MemoryTransport, Status};
 
 use crate::buffer::Buffer;
-use crate::config::Context;
+use crate::context::Context;
 use crate::errors::to_python;
-use crate::hooks;
 use crate::options::{self, Options};
-use crate::peer::{MOST, Open, Peer, Raised};
+use crate::peer::{MOST, Open, Peer};
+use crate::raised::{self, Raised};
 use crate::values;
 
 /// TLS over memory.
@@ -38,7 +39,8 @@ impl Memory {
             true => Connection::server_with(core, &options, MemoryTransport),
             false => Connection::client_with(core, &options, server_name, MemoryTransport),
         });
-        let connection = connection.map_err(|error| to_python(py, &error, server_name))?;
+        let connection =
+            raised::or(connection.map_err(|error| to_python(py, &error, server_name)))?;
         let open = Open::new(connection, Raised::default(), None);
         let peer = Peer::new(open, context);
         Ok(PyClassInitializer::from(peer).add_subclass(Self {}))
@@ -49,8 +51,7 @@ impl Memory {
     fn receive_data(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
         peer(this).run(this.py(), |connection| connection.feed(data.bytes()))?;
-        Self::advance(this);
-        Ok(())
+        Self::advance(this)
     }
 
     /// Give the bytes that have to go to the peer, at most `limit` of them; -1:
@@ -58,7 +59,7 @@ impl Memory {
     #[pyo3(signature = (limit = -1, /))]
     fn data_to_send<'py>(this: &Bound<'py, Self>, limit: isize) -> PyResult<Bound<'py, PyBytes>> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self::advance(this);
+        Self::advance(this)?;
         let bytes = peer(this).run(this.py(), |connection| {
             let mut bytes = vec![0; limit.min(connection.undrained()?)];
             // Another thread may have been faster.
@@ -73,7 +74,7 @@ impl Memory {
     #[pyo3(signature = (buffer, /))]
     fn data_to_send_into(this: &Bound<'_, Self>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
         let mut buffer = Buffer::writable(buffer)?;
-        Self::advance(this);
+        Self::advance(this)?;
         peer(this).run(this.py(), |connection| connection.drain(buffer.bytes_mut()))
     }
 
@@ -135,7 +136,7 @@ impl Memory {
     /// Whether the next step needs bytes from the peer.
     #[getter]
     fn wants_read(this: &Bound<'_, Self>) -> PyResult<bool> {
-        Self::advance(this);
+        Self::advance(this)?;
         peer(this).run(this.py(), |connection| {
             Ok(connection.events().read && connection.pending() == 0)
         })
@@ -144,14 +145,14 @@ impl Memory {
     /// Whether there is something for the peer: call data_to_send().
     #[getter]
     fn wants_write(this: &Bound<'_, Self>) -> PyResult<bool> {
-        Self::advance(this);
+        Self::advance(this)?;
         peer(this).run(this.py(), |connection| Ok(connection.undrained()? > 0))
     }
 
     /// How many bytes can be read without more from the peer.
     #[getter]
     fn readable(this: &Bound<'_, Self>) -> PyResult<usize> {
-        Self::advance(this);
+        Self::advance(this)?;
         peer(this).run(this.py(), |connection| Ok(connection.pending()))
     }
 
@@ -165,14 +166,21 @@ impl Memory {
 
 impl Memory {
     /// Carries the connection on as far as it gets: what goes wrong is for the next
-    /// read or write to report, and its alert is among the bytes for the peer.
-    fn advance(this: &Bound<'_, Self>) {
+    /// read or write to report, and its alert is among the bytes for the peer.  What is no
+    /// Exception, such as KeyboardInterrupt, does not wait for that.
+    fn advance(this: &Bound<'_, Self>) -> PyResult<()> {
+        let py = this.py();
         let Some(open) = peer(this).peek() else {
-            return;
+            return Ok(());
         };
-        this.py().detach(|| open.connection.carry_on());
-        if let Some(raised) = hooks::raised() {
-            open.raised.keep(raised);
+        py.detach(|| open.connection.carry_on());
+        match raised::take() {
+            None => Ok(()),
+            Some(error) if error.is_instance_of::<PyException>(py) => {
+                open.raised.keep(error);
+                Ok(())
+            }
+            Some(error) => Err(error),
         }
     }
 }

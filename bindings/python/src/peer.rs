@@ -11,16 +11,17 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use tlsmith::{
-    ChannelBinding, Connection, EarlyData, Ech, Error, Interrupt, MOST_EXPORTED, Origin, Result,
-    Status, Timeout,
+    ChannelBinding, Connection, EarlyData, Ech, Error, MOST_EXPORTED, Origin, Result, Status,
+    Timeout,
 };
 
 use crate::buffer::Buffer;
-use crate::cert::Certificate;
-use crate::config::{Context, version_name};
+use crate::certificate::Certificate;
+use crate::context::Context;
 use crate::errors::{code, to_python};
 use crate::hooks;
 use crate::options::Options;
+use crate::raised::{self, Raised};
 use crate::session::Session;
 use crate::values;
 
@@ -33,34 +34,6 @@ thread_local! {
 
     /// The connections that this thread is in a call on, by their addresses.
     static ENTERED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What Python code raised while a call was in Rust: a signal handler, or a
-/// callback.
-#[derive(Clone, Default)]
-pub(crate) struct Raised(Arc<Mutex<Option<PyErr>>>);
-
-impl Raised {
-    /// Has the handlers run whenever a signal interrupts a wait.
-    pub(crate) fn interrupt(&self) -> Interrupt {
-        let this = self.clone();
-        Arc::new(move || {
-            let Err(raised) = Python::attach(|py| py.check_signals()) else {
-                return Ok(());
-            };
-            this.keep(raised);
-            Err(Error::new(Status::State, "interrupted by a signal"))
-        })
-    }
-
-    /// Keeps what was raised until the call is back in Python.
-    pub(crate) fn keep(&self, raised: PyErr) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
-    }
-
-    pub(crate) fn take(&self) -> Option<PyErr> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
 }
 
 /// A connection that is not closed.
@@ -119,14 +92,14 @@ impl Open {
         py: Python<'_>,
         call: impl FnOnce(&Connection) -> Result<T> + Send,
     ) -> PyResult<T> {
-        py.detach(|| call(&self.connection))
-            .map_err(|error| self.raise(py, &error))
+        let outcome = py.detach(|| call(&self.connection));
+        raised::or(outcome.map_err(|error| self.raise(py, &error)))
     }
 
     /// Receives up to `size` bytes.
     pub(crate) fn read<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
-        self.try_read(py, size)
-            .map_err(|error| self.raise(py, &error))
+        let outcome = self.try_read(py, size);
+        raised::or(outcome.map_err(|error| self.raise(py, &error)))
     }
 
     /// The same with the core's error.
@@ -187,7 +160,7 @@ impl Open {
 
     /// What Python code raised meanwhile.
     pub(crate) fn raised(&self) -> Option<PyErr> {
-        self.raised.take().or_else(hooks::raised)
+        self.raised.take().or_else(raised::take)
     }
 }
 
@@ -374,7 +347,7 @@ impl Peer {
             return Err(to_python(py, &error, None));
         };
         let facts = (
-            version_name(agreed.version),
+            values::version_name(agreed.version),
             agreed.cipher,
             agreed.group,
             agreed.alpn.as_deref(),

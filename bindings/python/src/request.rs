@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::cert::typed_names;
+use crate::cert::{Identity, typed_names};
 use crate::errors::detached;
 use crate::issue::Options;
 use crate::key::Key;
@@ -89,4 +89,19 @@ impl Csr {
             self.0.save(Some(&csr_file), key_file.as_deref(), password)
         })
     }
+}
+
+#[pyfunction]
+pub(crate) fn sign(
+    py: Python<'_>,
+    ca: &Identity,
+    csr: &Csr,
+    names: Option<Vec<String>>,
+    options: Options,
+) -> PyResult<Identity> {
+    let (ca, csr) = (&ca.0, &csr.0);
+    detached(py, || {
+        tlsmith::sign_csr(ca, csr, names.as_deref(), &options.into_core()?)
+    })
+    .map(Identity)
 }

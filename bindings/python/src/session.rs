@@ -3,8 +3,9 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::config::{Context, version_name};
+use crate::context::Context;
 use crate::errors::detached;
+use crate::values;
 
 /// What a server gave a client to resume connections with, without another full handshake.
 ///
@@ -51,7 +52,7 @@ impl Session {
     /// The version of the connection that it came from, "1.2" or "1.3".
     #[getter]
     fn version(&self) -> Option<&'static str> {
-        self.core.version().map(version_name)
+        self.core.version().map(values::version_name)
     }
 
     /// The cipher suite of that connection, by its IANA name.
@@ -76,14 +77,14 @@ impl Session {
     /// For how many seconds its latest ticket is good, from when it came (RFC 8446, section
     /// 4.6.1); 0 if all are used, and where the server keeps the session itself (TLS 1.2).
     #[getter]
-    fn lifetime(&self, py: Python<'_>) -> u32 {
-        py.detach(|| self.core.lifetime())
+    fn lifetime(&self, py: Python<'_>) -> PyResult<u32> {
+        detached(py, || Ok(self.core.lifetime()))
     }
 
     /// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
     #[getter]
-    fn max_early_data(&self, py: Python<'_>) -> u32 {
-        py.detach(|| self.core.max_early_data())
+    fn max_early_data(&self, py: Python<'_>) -> PyResult<u32> {
+        detached(py, || Ok(self.core.max_early_data()))
     }
 
     fn __repr__(&self) -> String {

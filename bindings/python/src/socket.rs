@@ -11,10 +11,11 @@ use rustix::net::Shutdown;
 use tlsmith::{Connection, Error, SocketTransport, Status, Timeout, tcp};
 
 use crate::buffer::{self, Buffer};
-use crate::config::Context;
+use crate::context::Context;
 use crate::errors::to_python;
 use crate::options::{self, Options};
-use crate::peer::{MOST, Open, Peer, Raised};
+use crate::peer::{MOST, Open, Peer};
+use crate::raised::{self, Raised};
 use crate::values;
 
 /// How long [`Socket::finish`] waits for a peer where the socket itself would for ever.
@@ -95,7 +96,8 @@ impl Socket {
                 false => Connection::client_with(core, &options, server_name, transport),
             }
         });
-        let connection = connection.map_err(|error| to_python(py, &error, server_name))?;
+        let connection =
+            raised::or(connection.map_err(|error| to_python(py, &error, server_name)))?;
         connection.set_timeout(timeout(seconds)?);
         if let Timeout::After(limit) = timeout(handshake_seconds)? {
             connection.set_handshake_timeout(Some(limit));

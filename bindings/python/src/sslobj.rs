@@ -17,10 +17,11 @@ use tlsmith::{
 
 use crate::borrowed::{Bios, RecordByRecord, SocketFd};
 use crate::buffer::Buffer;
-use crate::config::Context;
+use crate::context::Context;
 use crate::errors::to_python;
-use crate::hooks::Hook;
-use crate::peer::{Open, Peer, Raised, Turn};
+use crate::hook::Hook;
+use crate::peer::{Open, Peer, Turn};
+use crate::raised::{self, Raised};
 use crate::repeated::Unconfirmed;
 use crate::session::Session;
 use crate::socket::timeout;
@@ -135,7 +136,7 @@ impl SslObject {
     fn do_handshake(this: &Bound<'_, Self>) -> PyResult<()> {
         let open = Self::ready(this, "handshake")?;
         let done = this.py().detach(|| open.connection.handshake());
-        done.map_err(|error| Self::failed(this, &open, &error, "handshake"))
+        raised::or(done.map_err(|error| Self::failed(this, &open, &error, "handshake")))
     }
 
     /// Read up to `length` bytes, or into a buffer as many at most: the bytes, or
@@ -172,7 +173,10 @@ impl SslObject {
                             room[0] = byte;
                             1
                         }
-                        None => py.detach(|| open.connection.read(room)).map_err(fail)?,
+                        None => {
+                            let read = py.detach(|| open.connection.read(room));
+                            raised::or(read.map_err(fail))?
+                        }
                     },
                 };
                 (count, count.into_pyobject(py)?.into_any())
@@ -181,7 +185,7 @@ impl SslObject {
             None => {
                 let bytes = match this.get().take_found() {
                     Some(byte) => PyBytes::new(py, &[byte]),
-                    None => open.try_read(py, limit).map_err(fail)?,
+                    None => raised::or(open.try_read(py, limit).map_err(fail))?,
                 };
                 (bytes.as_bytes().len(), bytes.into_any())
             }
@@ -208,7 +212,7 @@ impl SslObject {
             }
             unconfirmed.write(&open.connection, data.bytes())
         });
-        written.map_err(|error| Self::failed(this, &open, &error, "write"))
+        raised::or(written.map_err(|error| Self::failed(this, &open, &error, "write")))
     }
 
     /// Send close_notify and wait for the peer's.
@@ -229,7 +233,7 @@ impl SslObject {
                 "application data after close notify: read to the end before the shutdown";
             Err(Error::new(Status::State, sentence))
         });
-        finished.map_err(|error| Self::failed(this, &open, &error, "shutdown"))
+        raised::or(finished.map_err(|error| Self::failed(this, &open, &error, "shutdown")))
     }
 
     /// How many bytes can be read without the network.
@@ -239,7 +243,8 @@ impl SslObject {
             .look()
             .map_err(|error| Self::translated(this, to_python(py, &error, None), "read"))?;
         let found = usize::from(this.get().found().is_some());
-        Ok(found + py.detach(|| open.connection.pending()))
+        let pending = py.detach(|| open.connection.pending());
+        raised::or(Ok(found + pending))
     }
 
     /// The cipher suites that the client offered, by their IANA names; None on a
@@ -401,7 +406,8 @@ impl Carrier {
                 side.over(py, RecordByRecord::new(bios))
             }
         };
-        let connection = connection.map_err(|error| to_python(py, &error, server_name))?;
+        let connection =
+            raised::or(connection.map_err(|error| to_python(py, &error, server_name)))?;
         Ok(Open::new(connection, raised, None))
     }
 }

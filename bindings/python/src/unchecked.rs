@@ -4,7 +4,8 @@
 use pyo3::prelude::*;
 use tlsmith::{Error, Status, Weakness};
 
-use crate::cert::{Certificate, Identity};
+use crate::cert::Identity;
+use crate::certificate::Certificate;
 use crate::errors::detached;
 use crate::issue::Options;
 use crate::key::Key;

@@ -1,13 +1,14 @@
-//! Values that Python has and Rust has not: moments, long integers, passwords of
-//! several kinds.
+//! Values that Python has otherwise than Rust: moments, long integers, versions, passwords
+//! of several kinds.
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
+use tlsmith::Version;
 use zeroize::Zeroizing;
 
 use crate::errors::to_python;
-use crate::hooks;
+use crate::raised;
 
 /// A password: a str, which is its UTF-8, bytes as they are, or something that gives one
 /// when it is called.  The copy is wiped when it is dropped.
@@ -24,8 +25,8 @@ impl Password {
             Some(Self::Known(bytes)) => bytes.as_slice().into(),
             Some(Self::Asked(function)) => tlsmith::Password::ask(|| {
                 let answer = Python::attach(|py| bytes_of(function.bind(py).call0()?));
-                answer.map_err(|raised| {
-                    hooks::raise(raised);
+                answer.map_err(|error| {
+                    raised::keep(error);
                     let sentence = "the function that gives the password failed";
                     tlsmith::Error::new(tlsmith::Status::State, sentence)
                 })
@@ -55,9 +56,9 @@ pub(crate) fn loading<T: Send>(
     py: Python<'_>,
     load: impl FnOnce() -> tlsmith::Result<T> + Send,
 ) -> PyResult<T> {
-    drop(hooks::raised());
+    drop(raised::take());
     let loaded = py.detach(load);
-    loaded.map_err(|error| hooks::raised().unwrap_or_else(|| to_python(py, &error, None)))
+    raised::or(loaded.map_err(|error| to_python(py, &error, None)))
 }
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Password {
@@ -109,6 +110,14 @@ pub(crate) fn text<'a>(name: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a 
 pub(crate) fn octets<'a>(name: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
     let bytes = given.cast::<PyBytes>();
     Ok(bytes.map_err(|_| wrong(name, "bytes", given))?.as_bytes())
+}
+
+/// A version as Python says it.
+pub(crate) fn version_name(version: Version) -> &'static str {
+    match version {
+        Version::Tls12 => "1.2",
+        Version::Tls13 => "1.3",
+    }
 }
 
 /// How many of something, which is not less than none.

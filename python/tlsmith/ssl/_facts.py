@@ -114,11 +114,13 @@ class Facts:
         certificate = self.peer
         if certificate is None:
             return None
+        if self._verifies and self.verify_status is not None:
+            # Whoever asks for verification takes what is there for verified: the standard
+            # library refuses all others.
+            return None if binary_form else {}
         if binary_form:
             return certificate.der
-        if not self._verifies or self.verify_status is not None:
-            return {}
-        return certificate.as_dict()
+        return certificate.as_dict() if self._verifies else {}
 
     def get_unverified_chain(self) -> list[Certificate] | None:
         return [Certificate(one) for one in self.peer_chain] or None

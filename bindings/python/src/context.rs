@@ -1,0 +1,13 @@
+//! The class of contexts, which sessions and connections refer to.  How one is made is in
+//! `config.rs`.
+
+use pyo3::prelude::*;
+
+use crate::hook::Hook;
+
+/// A context of the core, complete and never changed.
+#[pyclass(frozen, module = "tlsmith._tlsmith", weakref)]
+pub(crate) struct Context {
+    pub(crate) core: tlsmith::Context,
+    pub(crate) hooks: Vec<Hook>,
+}
