@@ -185,7 +185,11 @@ class Trust:
 
         check    "chain": every certificate below the root; "leaf": the peer's own
         unknown  "fail": each needs a CRL that is not too old and does not list
-                 it; "allow": one passes if there is no CRL of its issuer's name
+                 it; "allow": one passes if there is no CRL of its issuer's name, or
+                 none that covers it
+
+        Every current CRL of an issuer revokes the certificates on it, whatever
+        its issuingDistributionPoint covers (RFC 5280, section 6.3.3).
 
         "revoked" and "unknown_revocation" are the reasons of the VerifyErrors.
         """

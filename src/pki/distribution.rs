@@ -136,18 +136,19 @@ mod tests {
     fn scopes_of_other_kinds_and_damaged_ones_are_refused() {
         let names = point(&["http://a"]);
         let relative = encode(0xa0, &encode(0xa1, &[]));
+        let bytes = |fields: &[&[u8]]| fields.concat();
         for fields in [
-            &[][..],
-            &[&[0x81, 1, 0xff]],
-            &[&relative],
-            &[&names, &[0x83, 2, 0, 0x80]],
-            &[&names, &[0x84, 1, 0xff]],
-            &[&names, &[0x85, 1, 0xff]],
-            &[&names, &[0x81, 1, 1]],
-            &[&names, &[0x82, 1, 0xff], &[0x81, 1, 0xff]],
-            &[&names, &names],
+            vec![],
+            vec![0x81, 1, 0xff],
+            relative,
+            bytes(&[&names, &[0x83, 2, 0, 0x80]]),
+            bytes(&[&names, &[0x84, 1, 0xff]]),
+            bytes(&[&names, &[0x85, 1, 0xff]]),
+            bytes(&[&names, &[0x81, 1, 1]]),
+            bytes(&[&names, &[0x82, 1, 0xff], &[0x81, 1, 0xff]]),
+            bytes(&[&names, &names]),
         ] {
-            assert_eq!(scope(fields), None, "{fields:x?}");
+            assert_eq!(scope(&[&fields]), None, "{fields:x?}");
         }
         assert_eq!(CrlScope::from_der(&[]), None);
     }

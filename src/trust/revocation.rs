@@ -56,7 +56,8 @@ struct Checked<'c, 'a> {
 pub struct RevocationRules {
     /// Look at the peer's own certificate alone, and not at the CAs above it.
     pub leaf_only: bool,
-    /// Accept certificates of issuers for whose name there is no CRL.
+    /// Accept certificates of issuers for whose name there is no CRL, or none that covers
+    /// the certificate: the CRLs of an issuer can be for different distribution points.
     pub allow_unknown: bool,
     /// Check also where there is no CRL at all, which then nothing passes.
     pub always: bool,

@@ -5,7 +5,7 @@ use rustls_pki_types::UnixTime;
 
 use super::issuer_of;
 use crate::Status;
-use crate::pki::{self, Crl, CrlScope, Outline, Revoked};
+use crate::pki::{self, Crl, CrlScope, Outline, Revoked, extension_oid as oid};
 use crate::trust::finding::{Finding, subject_of};
 
 /// A CRL lists it.
@@ -40,8 +40,12 @@ pub(in crate::trust) fn missing(certificate: &Outline<'_>) -> Finding {
 pub(in crate::trust) fn of_another_scope(certificate: &Outline<'_>, scope: &CrlScope) -> Finding {
     let (subject, issuer) = (subject_of(certificate), issuer_of(certificate));
     let is_for = if scope.covers_kind_of(certificate) {
-        let points = pki::shown_points(certificate);
-        let points = points.unwrap_or_else(|| "no distribution point".to_owned());
+        let points = match certificate.extension(oid::CRL_DISTRIBUTION_POINTS) {
+            Some(_) => pki::shown_points(certificate).unwrap_or_else(|| {
+                "no distribution point of its own CA for all reasons".to_owned()
+            }),
+            None => "no distribution point".to_owned(),
+        };
         format!(
             "the distribution point {}, and the certificate names {points} \
              (cRLDistributionPoints)",

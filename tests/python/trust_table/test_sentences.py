@@ -209,7 +209,6 @@ ELSEWHERE = {
     "tests/python/test_bundles.py": ["is not trusted for {purpose}, by the settings"],
     "src/trust/explain/tests.rs, for each error of webpki": ["explain/sentences.rs"],
     "what webpki says comes first, or no path gets there": [
-        "certificate of '{}' is revoked",
         "it is signed with an algorithm that is not supported",
         "its path cannot be read in two ways that agree",
         "of a bundled root",
