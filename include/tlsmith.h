@@ -933,8 +933,9 @@ int tlsmith_conn_errno(const tlsmith_conn *conn);
 int tlsmith_conn_alert(const tlsmith_conn *conn);
 
 /// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
-/// before the handshake is complete, except in a verify callback.  Also those of a peer that was
-/// refused, or accepted unverified: these prove nothing (tlsmith_conn_verify_status()).
+/// before the handshake is complete and in callbacks, except in a verify callback.  Also those of a
+/// peer that was refused, or accepted unverified: these prove nothing
+/// (tlsmith_conn_verify_status()).
 const tlsmith_cert *tlsmith_conn_peer_cert(const tlsmith_conn *conn, size_t index);
 
 /// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), even if there

@@ -36,8 +36,8 @@ class CA(Identity):
     exclude       names that it may not issue for
     organization  the O of the subject
 
-    What it revoked is kept in this object alone, and not saved with it: its
-    latest CRL is the record, from which revoke() can be called again.
+    Revocations are kept only in this object, not in saved files: to restore them, call
+    revoke() for each entry of the latest CRL.
     """
 
     __slots__ = ("_folder", "_revoked")
@@ -148,20 +148,20 @@ class CA(Identity):
         """Issue a certificate for host names, addresses, e-mail addresses, URIs.
 
         key         a type of key to generate, or a Key
-        valid       how long, "397d", a timedelta, or from when until when,
-                    "-2d..-1d"; until when, "2030-01-31", an aware datetime; by
-                    default 397 days, and not beyond the end of the CA
+        valid       a duration, "397d" or a timedelta; a period, "-2d..-1d"; or the end,
+                    "2030-01-31" or an aware datetime; by default 397 days, at most to
+                    the end of the CA
         usage       some of "server", "client", "email", "code", "ocsp"; by default
                     servers, and clients for e-mail addresses
-        crl_url     where the CRL will be that can revoke it
-        ocsp_url    who will answer questions about its revocation
+        crl_url     the URL of the CRL that covers it
+        ocsp_url    the URL of its OCSP responder
         must_staple have clients refuse it without a stapled OCSP response
         serial      its serial number, below 2**159; by default a random one
         extensions  others, by object identifier: DER, or (critical, DER), in place
                     of one of the same kind; names, constraints and key identifiers
                     are not among them
-        outlive_ca  let it be valid beyond the end of the CA, after which nobody
-                    accepts it unless the CA is renewed
+        outlive_ca  let it outlive the CA's certificate; after that it is rejected
+                    unless the CA is renewed
 
         Raises CertError where the authority may not issue it.
         """
@@ -227,8 +227,8 @@ class CA(Identity):
     ) -> CA:
         """Issue a CA below this one.  What it issues carries it in the chain.
 
-        path_len  how many CAs may stand below it; None: none, as 0, since a CA that is
-                  issued vouches for more CAs only where that was asked for
+        path_len  how many CAs may stand below it; None means 0: CAs below an
+                  intermediate must be allowed explicitly
         """
         optional_text("name", name)
         asked = options(
@@ -273,10 +273,9 @@ class CA(Identity):
                            has them
         ca                 allow it to be a CA; a CA is what comes back then
 
-        The others are those of issue().  Where the request was not made here,
-        the identity has no key: its `key`, and what needs it, raises Error, code
-        "state".  Nor do its names, without `names`, become those of files: write()
-        needs a `name` then.
+        The others are those of issue().  If the request was not made here, the identity
+        has no key: `key`, and what needs it, raises Error, code "state"; and without
+        `names`, write() needs a `name`, since no request chooses file names.
 
         A request is untrusted input.  Raises CertError for names that issue()
         does not take, for control characters in the subject, for a request to be a
@@ -384,15 +383,15 @@ class CA(Identity):
                   the Firefox and Chromium of this user, which accept ECDSA and RSA
                   keys alone; "java": the keystore of $JAVA_HOME, or of the keytool
                   that is found
-        prefix    the root of the file system whose store is meant, such as that of
-                  an image that is being built; Debian's is updated right away, the
-                  others when their tool runs in there
+        prefix    the root of the file system to change, such as of an image being
+                  built; Debian's store is updated at once, others when their tool runs
+                  in it
         profiles  the folders with the stores of NSS, by default all of this user's
 
         Returns the stores that it changed, such as "system" and
         "nss:/home/alice/.pki/nssdb": those that had it already are not among them.
-        Raises ConfigError, and says what to run, where a tool or the rights lack;
-        a missing tool before anything is changed.
+        Raises ConfigError, with what to run, if a tool or permission is missing; for a
+        tool, before any change.
         """
         from ._install import install
 

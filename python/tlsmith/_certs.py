@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class Identity:
-    """A certificate chain with its private key: what one side shows.
+    """A certificate chain to present, with its private key.
 
-    CA.sign() makes some without the key, which only who asked for them has: what
-    needs it raises Error, code "state".
+    CA.sign() may return one without the key, which the requester holds: what needs it
+    raises Error, code "state".
     """
 
     __slots__ = ("_is_named_by_request", "_native", "_root")
@@ -101,9 +101,9 @@ class Identity:
         `name` is the friendly name of the key, for a file with several.  Raises
         ConfigError for a wrong password, where there are several keys and no `name`,
         and CertError for a file without a MAC (RFC 7292, section 4) unless
-        `insecure_no_mac` allows it: whoever can write to such a file can exchange what
-        is not encrypted.  A file whose parts together ask for more than 4 million
-        rounds of hashing the password is refused.
+        `insecure_no_mac` allows it: anyone who can write to it can replace unencrypted
+        parts.  A file that needs more than 4 million password-hashing rounds in total
+        is refused.
         """
         flag("insecure_no_mac", insecure_no_mac)
         with naming(source):
@@ -160,9 +160,9 @@ class Identity:
         """The chain and its key as PKCS#12, encrypted with AES-256.
 
         `name` is what programs show for it, by default the common name, or else
-        the first name.  `legacy` writes it in the way of old, 3DES and SHA-1, for
-        programs that read no other, such as Windows before 2019 and Java before
-        8u301.  Whoever gets hold of it guesses passwords many times as fast.
+        the first name.  `legacy` uses 3DES and SHA-1, for programs that read nothing
+        newer, such as Windows before 2019 and Java before 8u301.  Its password is much
+        cheaper to brute-force.
         """
         optional_text("name", name)
         return self._native.pkcs12(name, password, flag("legacy", legacy))

@@ -69,7 +69,7 @@ class _Config:
 class Client(_Config):
     """How to be a client.
 
-    trust           whom to believe: "system", a CA, a Trust, certificates
+    trust           trust anchors: "system", a CA, a Trust, certificates
     identity        what to show to servers that ask for a certificate
     alpn            protocols to offer, best first
     min_version     the lowest version to speak, "1.2" or "1.3"
@@ -103,22 +103,22 @@ class Client(_Config):
                     code "handshake.ech_rejected", whose `ech_retry_configs` is the
                     list for the next attempt
     resume          whether to resume sessions, or how many to keep; True keeps 256
-    on_session      a function that gets each Session that comes, once for each ticket, in
-                    the call that received it: the handshake (TLS 1.2), or a read (TLS
-                    1.3), and makes no calls on that connection.  An Exception that it
-                    raises goes to sys.unraisablehook(); that call raises anything else,
-                    such as KeyboardInterrupt.  With resume=False only connect(session=)
+    on_session      called with each new Session, once per ticket, by the call that
+                    received it: the handshake (TLS 1.2) or a read (TLS 1.3).  It must
+                    not use that connection.  An Exception it raises goes to
+                    sys.unraisablehook(); anything else, such as KeyboardInterrupt,
+                    propagates from that call.  With resume=False only connect(session=)
                     resumes.  Not for ssl_context()
     early_data      whether connect(early_data=) may go out with the ClientHello
     keylog          a file (mode 0600) that the secrets of connections are
                     appended to, in the NSS format, or a function for each line.  What
                     the function raises is treated as with on_session
-    now             when certificates have to be valid: an aware datetime, or a
-                    function that gives one; None: now.  With a function that raises
-                    nothing is valid; what it raises is treated as with on_session
+    now             the time of verification: an aware datetime, or a function returning
+                    one; None: now.  If the function raises, nothing is valid; the
+                    exception is handled as for on_session
 
-    Pickled, it takes along what it trusts, and leaves its sessions behind; with an
-    `identity` it cannot be, since private keys do not travel in pickles.
+    A pickle includes the trust, but no sessions.  With an `identity` pickling fails,
+    since pickles never contain private keys.
     """
 
     __slots__ = ()
@@ -200,14 +200,13 @@ class Client(_Config):
                      server gives goes there.  `info.resumed` tells whether it worked
         timeout      limits connecting and each later call, in seconds; None
                      waits for ever
-        early_data   what to say first.  Where `Client(early_data=True)` resumes a
-                     session that allows it, it goes out with the ClientHello
-                     (0-RTT): whoever records that can send it again, so it has
-                     to be harmless when repeated.  Else, and where the server
-                     does not take it, it is sent after the handshake.
-                     `info.early_data` tells which.
+        early_data   data to send first.  If `Client(early_data=True)` resumes a session
+                     that allows it, it is sent with the ClientHello (0-RTT): an
+                     attacker can replay it, so it must be harmless when repeated.
+                     Otherwise, or if the server rejects it, it is sent after the
+                     handshake. `info.early_data` tells which.
 
-        Raises VerifyError for a server that is not the one.
+        Raises VerifyError if server verification fails.
         """
         early = None if early_data is None else octets("early_data", early_data)
         options = own(alpn, identity, sni, session, self._context)
@@ -247,13 +246,13 @@ class Client(_Config):
         handshake: bool = True,
         received: ReadableBuffer = b"",
     ) -> Socket:
-        """Be a client over a connected socket, which is taken over: `sock` is
-        detached, its timeout kept.
+        """Return a client Socket over a connected socket.  `sock` is detached, its
+        timeout kept.
 
         sni, alpn, identity, session: for this connection, as in connect()
         handshake  make the handshake now, and not with the first recv or send
-        received   what was read from `sock` already and is the server's TLS: the rest
-                   of a buffer, behind the answer to STARTTLS
+        received   TLS bytes already read from `sock`, such as those buffered after the
+                   answer to STARTTLS
         """
         options = own(alpn, identity, sni, session, self._context)
         return wrap(self._context, sock, False, server_name, handshake, received, options)
@@ -291,18 +290,18 @@ class Client(_Config):
 class Server(_Config):
     """How to be a server.
 
-    identity      what to show; of several, by the name that the client asks for
+    identity      identities to present; of several, the SNI name selects one
     client_trust  who may have issued the certificates of clients
     client_auth   "none", "optional" or "required": the default with client_trust
     omit_certificate_authorities  do not name the CAs of client_trust to clients;
                   a list of more than 64,511 bytes is never sent
-    insecure_allow_unverified_clients  ask clients for a certificate and accept one that
-                  fails verification, as `optional_no_ca` of nginx does: anybody can be
-                  the client.  Socket.verify_error has the reason, and the program decides
-                  by it.  client_auth is "optional" by default then, and client_trust may
-                  be None.  The client still proves that it has the private key (RFC 8446,
-                  section 4.4.3).  What fails is never resumed, so it gets no tickets and
-                  sends no early data
+    insecure_allow_unverified_clients  request client certificates and accept those that
+                  fail verification, like nginx's `optional_no_ca`: any client gets in.
+                  The program decides by Socket.verify_error, which has the reason.
+                  client_auth is "optional" by default then, and client_trust may be
+                  None.  The client still proves that it has the private key (RFC 8446,
+                  section 4.4.3).  Unverified clients get no tickets, no resumption and
+                  no early data
     alpn          protocols to speak, best first
     ignore_unknown_alpn  negotiate no protocol with clients that offer only others,
                   instead of refusing them (RFC 7301, section 3.2)
@@ -313,28 +312,26 @@ class Server(_Config):
     signing_schemes, match_issuer: as for Client, for each identity
     max_depth     how many CAs may stand between a client's certificate and its root
     on_hello      a function that inspects the ClientHello of each client and returns
-                  what answers it: a Server, an Identity, a Selection, or None for this
-                  server; or the number of the alert that refuses the client (RFC 8446,
-                  section 6.2), such as 112 for unrecognized_name.  The handshake
-                  raises what it raises.  It must not wait for another thread that uses
-                  the connection: that one waits for it.  Socket.receive_hello() is for
-                  programs that look something up first.
+                  the Server, Identity or Selection to answer with, None for this
+                  server, or the number of an alert to refuse it with (RFC 8446, section
+                  6.2), such as 112 for unrecognized_name.  The handshake re-raises its
+                  exceptions.  It must not wait for a thread that uses the connection:
+                  they would deadlock.  For slow lookups, use Socket.receive_hello().
     require_known_name  refuse clients that request a name that no identity is for
-    tickets       how many tickets a client gets for resumption; with 0 sessions
-                  are kept here
-    ticket_keys   32 random bytes each, shared by servers that resume each other's
-                  sessions: the first one seals, all open
-    resume        whether to resume sessions, or how many to keep where they are kept
-                  here
-    share_sessions  keep sessions together with those of this Server, so that each
-                  resumes the other's, and early data is accepted by one of them,
-                  once; before its first connection
+    tickets       TLS 1.3 tickets per client, at most 16; 0: only a TLS 1.2 session
+                  cache
+    ticket_keys   32 random bytes each; servers sharing them resume each other's
+                  sessions: the first encrypts, all decrypt
+    resume        False: no resumption; a number: size of the session cache (True: 1024)
+    share_sessions  share a session cache with this Server, before its first connection:
+                  each resumes the other's sessions, and only one accepts early data,
+                  once
     session_store  a SessionStore, such as one over Redis, to keep sessions in instead of
                   in tickets: an object with put() and take().  Needs ticket_keys: servers
-                  with the same and the same demands of clients resume each other's
-                  sessions, those of TLS 1.3 once.  Not with share_sessions
-    early_data    how many bytes of early data (0-RTT) a client may send:
-                  Socket.recv_early() has them
+                  with equal keys and client-authentication policy resume each other's
+                  sessions, TLS 1.3 ones once.  Not with share_sessions
+    early_data    maximum early data (0-RTT) per connection, in bytes;
+                  Socket.recv_early() returns it
     ocsp          the OCSP response (DER) to staple to the last identity
     """
 
@@ -478,9 +475,9 @@ class Server(_Config):
                            as the system allows (net.core.somaxconn on Linux)
         reuse_port         share a TCP port with other listeners that say so too: the
                            system spreads the clients over them (SO_REUSEPORT)
-        handshake_timeout  seconds that the handshake of each client may take in all,
-                           from its first call on, beside what settimeout() says;
-                           then that call raises TimedOut.  None is no limit
+        handshake_timeout  limits each whole handshake, in seconds from its first call,
+                           in addition to settimeout(); on expiry the call raises
+                           TimedOut.  None: no limit
         """
         limit = handshake_limit(handshake_timeout)
         return Listener(self._context, bind(address, backlog, reuse_port), limit)
@@ -494,14 +491,14 @@ class Server(_Config):
         handshake: bool = True,
         received: ReadableBuffer = b"",
     ) -> Socket:
-        """Be a server over a connected socket, which is taken over: `sock` is
-        detached, its timeout kept.
+        """Return a server Socket over a connected socket.  `sock` is detached, its
+        timeout kept.
 
         alpn       the protocols of this connection, in place of the server's; () is none
         identity   the identity to present, in place of all of the server's
         handshake  make the handshake now, and not with the first recv or send
-        received   what was read from `sock` already and is the client's TLS: the rest
-                   of a buffer, behind the line of a proxy or a STARTTLS
+        received   TLS bytes already read from `sock`, such as those buffered after a
+                   PROXY line or STARTTLS
         """
         options = own(alpn, identity)
         return wrap(self._context, sock, True, None, handshake, received, options)
@@ -516,9 +513,9 @@ class Server(_Config):
     def ssl_context(self) -> SSLContext:
         """The same as an ssl.SSLContext, for asyncio, aiohttp, uvicorn.
 
-        Of clients that only insecure_allow_unverified_clients accepts, its sockets show no
-        certificate that could be taken for verified: getpeercert() is {}, getpeercert(True)
-        and get_verified_chain() are None.  get_unverified_chain() has what they sent.
+        For clients accepted only by insecure_allow_unverified_clients, no method
+        returns a certificate as verified: getpeercert() is {}, getpeercert(True) and
+        get_verified_chain() are None.  get_unverified_chain() returns what they sent.
         """
         from .ssl._context import SSLContext
 

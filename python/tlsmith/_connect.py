@@ -57,9 +57,9 @@ def connect(
 ) -> Socket:
     """Connect to a server and verify it: Client(...).connect((host, port)).
 
-    Client describes the arguments from `trust` on, Client.connect() the others.  Each call
-    makes a Client of its own: use one, and its connect(), to resume sessions.  Raises
-    VerifyError for a server that is not the one.
+    Client describes the arguments from `trust` on, Client.connect() the others.  Each
+    call creates a new Client: to resume sessions, reuse one and its connect().  Raises
+    VerifyError if server verification fails.
     """
     client = Client(
         trust=trust,

@@ -63,15 +63,15 @@ class Listener:
     ) -> tuple[Socket, Any]:
         """Accept one connection: its socket and the address of its peer.
 
-        The handshake waits for do_handshake(), or the first recv or send, so that
-        a client that is slow does not keep others waiting; `handshake` True: it
-        is made at once.  It takes no longer than the `handshake_timeout` of listen().
-        `alpn` and `identity` are for this connection, as in Server.wrap().
+        The handshake runs in do_handshake() or the first recv or send, so that a slow
+        client does not delay others; with `handshake` True it runs at once.  It takes
+        no longer than the `handshake_timeout` of listen(). `alpn` and `identity` are
+        for this connection, as in Server.wrap().
 
-        Clients that hang up while they wait are passed over.  Without a descriptor or
-        memory for one more client, it tries again every 0.1 seconds, and the logger
-        "tlsmith" gets one warning; a listener that does not block, or has a time limit,
-        raises Error.  TimedOut where no client came within that.
+        Skips clients that disconnected while queued.  Without a descriptor or memory
+        for another client, retries every 0.1 seconds and logs one warning to "tlsmith";
+        a listener that is non-blocking or has a timeout raises Error.  Raises TimedOut
+        if no client came within the timeout.
         """
         options = own(alpn, identity)
         process = os.getpid()
@@ -141,8 +141,8 @@ class Listener:
         return self._plain.gettimeout()
 
     def settimeout(self, value: float | None, /) -> None:
-        """Limit the waiting of accept(), in seconds: None waits for ever; 0 does not
-        wait, and WantRead is raised where no client does."""
+        """Set the timeout of accept(), in seconds.  None waits for ever; with 0,
+        accept() raises WantRead if no client waits."""
         self._plain.settimeout(value)
 
     def _of_plain(self, method: str) -> Any:

@@ -115,7 +115,7 @@ class CSR:
         return self._native.der
 
     def text(self) -> str:
-        """Everything that it asks for on a page, for people."""
+        """A human-readable summary of all it requests."""
         return self._native.text()
 
     def save(

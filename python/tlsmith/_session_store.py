@@ -23,9 +23,8 @@ class SessionStore(Protocol):
     """What Server(session_store=) takes: any object with these two methods.
 
     Ids and values are bytes without a meaning.  Values are encrypted and authenticated with
-    the server's ticket keys, for their ids: the store need not be trusted with more than to
-    remove what it hands out.  A value that was altered, or is under another id, resumes
-    nothing.
+    the server's ticket keys, for their ids: the store is trusted only to delete each
+    value it returns.  A value that was altered or moved to another id resumes nothing.
 
     Both are called in the middle of handshakes, on whatever thread makes one, and on several
     threads at once.  They block that handshake, and with tlsmith.aio or asyncio the event

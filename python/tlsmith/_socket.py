@@ -47,8 +47,8 @@ class _Peer(_tlsmith.Peer):
         return ClientHello(*self._receive_hello())
 
     def select(self, chosen: Selectable) -> None:
-        """Say what answers the ClientHello that receive_hello() received: a Server, an
-        Identity or a Selection.  Without it the server of the connection does.
+        """Choose what answers the ClientHello from receive_hello(): a Server, an
+        Identity or a Selection; by default the connection's server.
 
         Raises Error, code "state", before receive_hello() and after the ClientHello was
         answered.
@@ -85,10 +85,10 @@ class _Peer(_tlsmith.Peer):
 
     @property
     def verify_error(self) -> VerifyError | None:
-        """Why the peer is not verified: the exception that it would be refused with, where
-        Server(insecure_allow_unverified_clients=True) accepted it all the same, with its
-        `reason` and `chain`.  None only for a peer whose certificate is verified, also in a
-        resumed session.  As `info`, known once the handshake is complete.
+        """Why the peer is not verified: the VerifyError, with `reason` and `chain`,
+        that Server(insecure_allow_unverified_clients=True) ignored.  None only if the
+        peer's certificate is verified, in a resumed session too.  As `info`, known once
+        the handshake is complete.
 
         Its code is "verify.missing" for a peer without a certificate, and "verify.other"
         where nothing is verified."""
@@ -111,12 +111,12 @@ class _Peer(_tlsmith.Peer):
 
     @property
     def session(self) -> _tlsmith.Session | None:
-        """A new Session with all that the server gave this client so far, in addition to
-        what the client resumes by itself: each ticket is used once, by whoever is first.
+        """A new Session with all that the server has sent to resume with, which the
+        Client also keeps: each ticket is used once, by whichever takes it first.
 
-        None where there is nothing: on a server, before the handshake is complete, in TLS
-        1.3 before something was read, since tickets come after the handshake, and where
-        Client(resume=False) has no on_session.
+        None if there is nothing: on a server, before the handshake is complete, in TLS
+        1.3 before the first read (tickets follow the handshake), and for
+        Client(resume=False) without on_session.
         """
         return self._get_session()
 
@@ -142,8 +142,8 @@ class Socket(_tlsmith.Socket, _Peer):
     Client.connect(), Client.wrap(), Server.wrap() and Listener.accept() make
     them.  Reading and writing complete the handshake first.  One thread may
     read while another writes; a second reader, or a second writer, gets Error,
-    code "state".  So does a function or a signal handler that is called in the
-    middle of the handshake, and uses the connection itself.
+    code "state".  So does a callback or signal handler that uses the connection during
+    its handshake.
 
     A connection is used by one process, since two must not encrypt with the same
     keys.  A forked child may close its copy, which the peer does not hear of;
@@ -173,7 +173,7 @@ class Socket(_tlsmith.Socket, _Peer):
 
     @property
     def closed_cleanly(self) -> bool:
-        """Whether the peer has said close_notify."""
+        """Whether the peer has sent close_notify."""
         return self.peer_closed
 
     def makefile(
@@ -192,8 +192,8 @@ class Socket(_tlsmith.Socket, _Peer):
         return open_file(self, mode, buffering, encoding, errors, newline)
 
     def sendfile(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
-        """Send a file that is open in binary mode, from `offset`, at most `count`
-        bytes: how many.  The file stands behind what was sent."""
+        """Send a binary file from `offset`, at most `count` bytes (None: all); return
+        the count.  The file is left after what was sent."""
         from ._files import send_file
 
         return send_file(self, file, offset, count)
@@ -230,13 +230,12 @@ class Socket(_tlsmith.Socket, _Peer):
             raise io_error(f"{method} failed", error) from error
 
     def unwrap(self, *, timeout: float | None = None) -> tuple[socket.socket, bytes]:
-        """Say close_notify and wait for the peer's: the plain socket, and the
-        bytes that came after the peer's close_notify.  What the peer still sent
-        before it is lost.
+        """Send close_notify, wait for the peer's, and return the plain socket and the
+        bytes received after it.  Data that the peer sent before it is lost.
 
-        `timeout`, in seconds, limits all of it, whatever the peer sends; the plain
-        socket keeps it.  None: what settimeout() set, or 30 seconds where that is None.
-        Raises TimedOut, and can be called again."""
+        `timeout` limits the whole call, in seconds; the plain socket keeps it.  None:
+        the value of settimeout(), or 30 seconds if that is None. After TimedOut, it can
+        be called again."""
         import socket
 
         if seconds("timeout", timeout) is not None:
@@ -247,12 +246,12 @@ class Socket(_tlsmith.Socket, _Peer):
         return plain, leftover
 
     def close(self) -> None:
-        """Close the socket, with a close_notify where one can be said at once.
-        Where files of makefile() are open, the last one closes it.
+        """Close the socket, sending close_notify if that does not block. Where files of
+        makefile() are open, the last one closes it.
 
         A thread that waits in another call is woken: the call raises Error, code
-        "state".  Where that call was writing, no close_notify is said, and the peer
-        is told by TruncatedError, or its like, that it has not got everything.
+        "state".  If that call was writing, no close_notify is sent, so that the peer
+        detects the truncation (TruncatedError in tlsmith).
         """
         self._closing = True
         if self._files == 0:

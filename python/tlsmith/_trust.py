@@ -1,4 +1,4 @@
-"""Who is believed: roots, pins, and the CRLs that take certificates back."""
+"""Trust anchors, pins, and the CRLs that revoke certificates."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Pin:
 
 
 class Trust:
-    """Who is believed: a set of root certificates, and the CRLs to check with.
+    """Trust anchors: root certificates, and the CRLs to check with.
 
     Pickled, it takes its certificates and CRLs along; the system's roots are those of the
     system where it arrives.
@@ -116,8 +116,8 @@ class Trust:
     def roots(cls, *sources: Trusted) -> Trust:
         """These certificates: files, PEM or DER, Certificates, CAs.
 
-        Every certificate of a file counts: a CA vouches for others, and one that is no CA
-        is trusted as the peer's own.
+        Every certificate in a file counts: a CA as a trust anchor, any other only as
+        the peer's own certificate.
         """
         if not sources:
             raise config_error("Trust.roots() needs at least one root: nothing would be trusted")
@@ -128,8 +128,8 @@ class Trust:
 
     @classmethod
     def pinned(cls, *pins: Pin | _tlsmith.Certificate) -> Trust:
-        """These certificates as they are, while they are valid, whoever issued
-        them and whatever their names: for peers that sign themselves.
+        """Trust these certificates within their validity period, regardless of issuer
+        and name: for self-signed peers.
 
         Each is given by itself, never as a file, which may hold a whole chain.  Their keys
         may be of every kind that INSECURE allows.
@@ -184,9 +184,8 @@ class Trust:
         DER.
 
         check    "chain": every certificate below the root; "leaf": the peer's own
-        unknown  "fail": each needs a CRL that is not too old and does not list
-                 it; "allow": one passes if there is no CRL of its issuer's name, or
-                 none that covers it
+        unknown  "fail": each needs a current CRL that does not list it; "allow": a
+                 certificate passes if no CRL of its issuer's name covers it
 
         Every current CRL of an issuer revokes the certificates on it, whatever
         its issuingDistributionPoint covers (RFC 5280, section 6.3.3).
@@ -310,10 +309,10 @@ def _rebuild(
 INSECURE = Trust(_insecure=True)
 """Trust for everybody: `Client(trust=INSECURE)` accepts any certificate.
 
-The peer still proves that it has the private key, which takes a kind of key that handshakes
-can be verified with: beside those of verified peers, RSA with 512 to 16384 bits, RSASSA-PSS
-in TLS 1.3, curves that are given by the numbers of P-256, P-384 or P-521, and secp256k1 in
-the certificates of TLS 1.2 clients.  Others raise VerifyError, reason "unsupported_key".
+The peer still proves possession of the private key, so the key must be of a supported
+kind: besides those of verified peers, RSA with 512 to 16384 bits, RSASSA-PSS in TLS
+1.3, explicit curve parameters of P-256, P-384 or P-521, and secp256k1 in TLS 1.2 client
+certificates.  Others raise VerifyError, reason "unsupported_key".
 """
 
 

@@ -5,15 +5,14 @@ server = await tlsmith.aio.start_server(handle, ("", 8443), tlsmith.Server(ident
 reader, writer = await tlsmith.aio.start_tls(reader, writer, tlsmith.Server(identity))
 
 The streams are asyncio's own.  Unlike those of `asyncio.open_connection(ssl=...)`
-they tell a connection that was cut off from one that ended: reading raises
-TruncatedError where no close_notify came.  All failures are tlsmith's exceptions, and
-those of the network the builtin ones too, such as ConnectionResetError.
-`writer.get_extra_info("tlsmith")` is the tlsmith.Connection, with `info` and the
-certificates of the peer; "ssl_object", "peercert" and "cipher" are what asyncio has by
-these names.
+they detect truncation: reading raises TruncatedError if the connection ends without
+close_notify.  All failures are tlsmith's exceptions, and those of the network the
+builtin ones too, such as ConnectionResetError. `writer.get_extra_info("tlsmith")` is
+the tlsmith.Connection, with `info` and the certificates of the peer; "ssl_object",
+"peercert" and "cipher" are what asyncio has by these names.
 
-After the peer's close_notify nothing more is received: what a peer sends then stays in
-the network, and writing goes on until close().
+After the peer's close_notify nothing more is read from the network; writing works until
+close().
 """
 
 from __future__ import annotations
@@ -66,14 +65,14 @@ async def open_connection(
     client            how, by default Client()
     server_name       what the certificate is checked for, by default the host
     sni, alpn, identity, session: for this connection, as in Client.connect()
-    timeout           limits connecting and the handshake together, in seconds
+    timeout           for connecting and handshake, in seconds; None: no limit
     shutdown_timeout  how long close() may take to send what was written, in seconds;
                       then the connection is dropped, and wait_closed() raises TimedOut.
                       None: as long as the network takes
-    limit             how much the reader holds back, as in asyncio.open_connection()
+    limit             reader buffer limit in bytes, as in asyncio.open_connection()
 
-    Other options go to loop.create_connection().  Raises VerifyError for a server
-    that is not the one.
+    Other options go to loop.create_connection().  Raises VerifyError if server
+    verification fails.
     """
     if not isinstance(client, Client | None):
         raise TypeError(f"a Client is needed, not {type(client).__name__}")
@@ -128,9 +127,8 @@ async def start_server(
     is complete: as a task where it is a coroutine function.
 
     address            (host, port), or the path of a Unix socket
-    on_hello           a coroutine function that inspects the ClientHello of each client
-                       and returns what answers it, as Server(on_hello=) has it, but
-                       takes its time: other clients do not wait
+    on_hello           like Server(on_hello=), but a coroutine function: while it awaits
+                       something, only the handshake of its own client waits
     handshake_timeout  how long a client may take for it, in seconds; None: no limit
     shutdown_timeout   as for open_connection()
     on_failure         called with the error of each handshake that failed, and with the
@@ -190,9 +188,8 @@ async def start_tls(
     shutdown_timeout: float | None = 30.0,
     limit: int = _LIMIT,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Go on with TLS over streams that carried something else first: after STARTTLS, or
-    the line of a proxy.  Gives the streams to go on with; the old ones are not to be used
-    any more.
+    """Start TLS on streams already in use, after STARTTLS or a PROXY line.  Returns new
+    streams; the old ones must not be used any more.
 
     how               a Client or a Server
     server_name       what the certificate is checked for, which a Client needs
@@ -203,9 +200,9 @@ async def start_tls(
     shutdown_timeout  as for open_connection()
     limit             how much the new reader holds back
 
-    What the old reader has received already is the beginning of TLS: nothing that a
-    peer sent in the clear passes for encrypted data later (RFC 3207, section 6).  Where
-    the handshake fails, the connection is closed.
+    Bytes buffered in the old reader are parsed as TLS, so that no plaintext later
+    passes for encrypted data (RFC 3207, section 6).  Where the handshake fails, the
+    connection is closed.
     """
     if not isinstance(how, Client | Server):
         raise TypeError(f"a Client or a Server is needed, not {type(how).__name__}")

@@ -45,8 +45,7 @@ class Bad(_Case):
     identity  what the server shows, with its key
     reason    `VerifyError.reason` of who refuses it: "expired", "revoked", ...
     hostname  the name that the client asks for
-    ca        the root that the client trusts: it is in the right, and so is all
-              else about the certificate
+    ca        the root that the client trusts; apart from the one fault, all is valid
     crls      the CRLs that the client has; without them "revoked" is accepted
     """
 
@@ -83,8 +82,8 @@ def bad(*names: str, hostname: str = "localhost", key: str = "ecdsa-p256") -> It
     no-san                    has no name at all
     weak-rsa-1024             was signed with RSA of 1024 bits
     sha1                      was signed with SHA-1
-    key-mismatch              is shown with the key of another, which a connection
-                              tells, and Trust.verify() cannot
+    key-mismatch              is presented with another key: a handshake detects it,
+                              Trust.verify() cannot
     """
     for name in names or KINDS:
         if name not in _MAKERS:

@@ -202,18 +202,21 @@ fn looks_like_bytes(text: &str) -> bool {
 /// How many digits of Base64 are looked at together, and how often capitals, small
 /// letters and digits take turns in these at least.  Those of random bytes do 14 and 23
 /// times, and words with capitals inside seldom more than 8 times.
-const WINDOWS: [(usize, usize); 2] = [(24, 10), (40, 14)];
+const WINDOWS: [(usize, usize); 3] = [(22, 10), (24, 10), (40, 14)];
 /// So many digits of hex in a row are a key of 16 bytes.
 const HEX: usize = 32;
 
 fn has_key_digits(text: &str) -> bool {
+    let whole = text;
+    // Lines of Base64 belong together.
+    let text = &text.replace(['\n', '\r'], "");
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(byte);
     let mut runs = text.as_bytes().split(|byte| !is_digit(byte));
     let is_key = |run: &[u8]| {
         let mut windows = WINDOWS.iter();
         windows.any(|&(length, turns)| run.windows(length).any(|part| is_mixed(part, turns)))
     };
-    runs.any(is_key) || has_hex(text)
+    runs.any(is_key) || has_hex(whole) || has_numbers(whole)
 }
 
 fn is_mixed(window: &[u8], least: usize) -> bool {
@@ -228,8 +231,8 @@ fn is_mixed(window: &[u8], least: usize) -> bool {
     turns >= least && classes.contains(&0) && classes.contains(&1)
 }
 
-/// Whether there are as many digits of hex as a key has, in a row or in groups: pairs with
-/// any separator, or words of 4 or 8 with blanks.  Groups of 4 with colons are IPv6.
+/// Whether there are as many digits of hex as a key has, in a row or in groups of 2, 4, 8 or
+/// 16 with any separator, but that groups of 4 with colons are IPv6.
 fn has_hex(text: &str) -> bool {
     let mut runs = text.split(|character: char| !character.is_ascii_hexdigit());
     if runs.any(is_hex_key) {
@@ -237,9 +240,25 @@ fn has_hex(text: &str) -> bool {
     }
     let text = text.replace("\\x", " ").replace("0x", " ");
     let separates = |character: char| character.is_whitespace() || ":,;-".contains(character);
-    has_hex_groups(text.split(separates), 2)
-        || has_hex_groups(text.split_whitespace(), 4)
-        || has_hex_groups(text.split_whitespace(), 8)
+    let is_colon = |character: char| character != ':' && separates(character);
+    let has_groups = |length: usize| has_hex_groups(text.split(separates), length);
+    has_groups(2) || has_groups(8) || has_groups(16) || has_hex_groups(text.split(is_colon), 4)
+}
+
+/// Whether there are as many numbers of bytes in a row as a key has.
+fn has_numbers(text: &str) -> bool {
+    const SHORTEST_KEY: usize = 16;
+    let separates = |character: char| character.is_whitespace() || ",;[](){}".contains(character);
+    let mut numbers = 0;
+    text.split(separates)
+        .filter(|part| !part.is_empty())
+        .any(|part| {
+            numbers = match part.parse::<u8>() {
+                Ok(_) => numbers + 1,
+                Err(_) => 0,
+            };
+            numbers >= SHORTEST_KEY
+        })
 }
 
 fn has_hex_groups<'a>(groups: impl Iterator<Item = &'a str>, length: usize) -> bool {
@@ -385,7 +404,13 @@ mod tests {
         for separator in [":", " ", "  ", "-", ",", ", ", "\\x", ", 0x", ":\n    "] {
             assert!(may_be_secret(&grouped(1, separator)), "{separator}");
         }
-        assert!(may_be_secret(&grouped(2, " ")) && may_be_secret(&grouped(4, "\n")));
+        for (count, separator) in [(2, " "), (2, "-"), (4, "\n"), (4, ", 0x"), (8, " ")] {
+            assert!(
+                may_be_secret(&grouped(count, separator)),
+                "{count} {separator}"
+            );
+        }
+        assert!(may_be_secret(&format!("{key:?}")));
         let lines = key.chunks(15).map(|line| {
             let pairs: Vec<_> = line.iter().map(|byte| format!("{byte:02x}")).collect();
             format!("    {}:\n", pairs.join(":"))

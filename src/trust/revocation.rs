@@ -157,11 +157,20 @@ impl Crls {
     /// that the peer sends must not: it would only have to leave its issuer out, or to send
     /// another one.
     pub(super) fn check_trusted(&self, leaf: &Outline<'_>) -> Result<(), Finding> {
-        if self.lists.is_empty() {
+        if self.lists.is_empty() && !self.rules.always {
             return Ok(());
         }
+        let named = self.of_issuer(leaf);
+        if named.is_empty() && self.rules.always {
+            return Err(refuse::missing(leaf));
+        }
+        self.check_listed(leaf, &named)
+    }
+
+    /// Checks that none of these CRLs lists a certificate.
+    fn check_listed(&self, leaf: &Outline<'_>, named: &[usize]) -> Result<(), Finding> {
         let serial = leaf.serial_text();
-        let named = self.of_issuer(leaf).into_iter();
+        let named = named.iter().copied();
         let mut entries = named.filter_map(|index| self.lists[index].crl.revokes(&serial));
         match entries.next() {
             Some(entry) => Err(refuse::revoked(leaf, entry)),
@@ -182,6 +191,13 @@ impl Crls {
             return Ok(());
         }
         let depth = if self.rules.leaf_only { 1 } else { usize::MAX };
+        // An intermediate that is a trust anchor needs no CRL, and may be on one.
+        let is_intermediate = |anchor: &&Outline<'_>| anchor.subject != anchor.issuer;
+        if let Some(anchor) = path.anchor.filter(is_intermediate)
+            && !self.rules.leaf_only
+        {
+            self.check_listed(anchor, &self.of_issuer(anchor))?;
+        }
         let certificates = std::iter::once(path.leaf).chain(path.issuers.iter().copied());
         let mut unknown = Ok(());
         for (index, certificate) in certificates.enumerate().take(depth) {

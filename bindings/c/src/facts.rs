@@ -255,8 +255,9 @@ fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
 }
 
 /// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
-/// before the handshake is complete, except in a verify callback.  Also those of a peer that was
-/// refused, or accepted unverified: these prove nothing (tlsmith_conn_verify_status()).
+/// before the handshake is complete and in callbacks, except in a verify callback.  Also those of a
+/// peer that was refused, or accepted unverified: these prove nothing
+/// (tlsmith_conn_verify_status()).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_cert(
     conn: *const tlsmith_conn,

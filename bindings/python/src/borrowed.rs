@@ -11,7 +11,7 @@ use pyo3::types::PyBytes;
 use tlsmith::{Error, Patience, Result, Status, Transport};
 
 use crate::buffer;
-use crate::raised::Raised;
+use crate::raised::{Raised, aside};
 
 /// The descriptor of a socket that Python owns.  Every call says anew which it
 /// is, since the socket can have been closed meanwhile.
@@ -65,7 +65,7 @@ impl Bios {
 
 impl Transport for Bios {
     fn receive(&self, buffer: &mut [u8], _patience: Patience) -> Result<usize> {
-        let taken = Python::attach(|py| self.take(py, buffer));
+        let taken = aside(|| Python::attach(|py| self.take(py, buffer)));
         match taken.map_err(|raised| self.failed(raised))? {
             Some(count) => Ok(count),
             None => Err(Status::WantRead.into()),
@@ -73,11 +73,12 @@ impl Transport for Bios {
     }
 
     fn send(&self, data: &[u8], _patience: Patience) -> Result<usize> {
-        let written = Python::attach(|py| {
+        let write = |py: Python<'_>| {
             let bytes = PyBytes::new(py, data);
             self.outgoing.bind(py).call_method1("write", (bytes,))?;
             Ok(data.len())
-        });
+        };
+        let written = aside(|| Python::attach(write));
         written.map_err(|raised| self.failed(raised))
     }
 }

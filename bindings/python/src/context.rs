@@ -11,3 +11,11 @@ pub(crate) struct Context {
     pub(crate) core: tlsmith::Context,
     pub(crate) hooks: Vec<Hook>,
 }
+
+impl Drop for Context {
+    /// What the core still holds of a context that is gone calls no function: the collector
+    /// may have cleared it.
+    fn drop(&mut self) {
+        self.hooks.iter().for_each(Hook::clear);
+    }
+}

@@ -1,7 +1,6 @@
 //! Python functions that the core calls: what it asks them, and what becomes of
 //! the exceptions that they raise.
 
-use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,19 +15,8 @@ use tlsmith::{
 use crate::context::Context;
 use crate::hook::Hook;
 use crate::options::Options;
-use crate::raised;
+use crate::raised::{self, aside};
 use crate::session::Session;
-
-thread_local! {
-    /// The context that a hook selected on this thread, for the connection that it answers.
-    static SELECTED: RefCell<Option<Py<Context>>> = const { RefCell::new(None) };
-}
-
-/// Takes the context that a hook selected on this thread: whoever has the connection keeps it,
-/// since the connection calls its hooks.
-pub(crate) fn selected() -> Option<Py<Context>> {
-    SELECTED.take()
-}
 
 impl Hook {
     /// Calls the function with each line of a key log.
@@ -99,7 +87,7 @@ impl Hook {
                 match chosen.and_then(|chosen| chosen.extract::<Option<Chosen>>()) {
                     Ok(None) => Ok(Selection::default()),
                     Ok(Some(Chosen::Selection(context, options))) => {
-                        SELECTED.set(context.as_ref().map(|context| context.clone_ref(py)));
+                        raised::select(context.as_ref().map(|context| context.clone_ref(py)));
                         Ok(selection(context.as_ref(), options.as_ref()))
                     }
                     Ok(Some(Chosen::Alert(number))) => Err(Error::from_alert(
@@ -155,16 +143,6 @@ where
         .and_then(|returned| returned.extract::<T>())
         .map_err(|error| failed(error, &function))
         .ok()
-}
-
-/// Calls a function that may use connections of its own, in the middle of a handshake: their
-/// calls would take what is kept on this thread for that of the handshake.
-fn aside<T>(function: impl FnOnce() -> T) -> T {
-    let (selected, raised) = (SELECTED.take(), raised::take());
-    let returned = function();
-    SELECTED.set(selected);
-    raised.into_iter().for_each(raised::keep);
-    returned
 }
 
 /// What becomes of what a function raised where the core goes on: an Exception is reported.

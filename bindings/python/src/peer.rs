@@ -191,7 +191,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(context) = hooks::selected() {
+        if let Some(context) = raised::selected() {
             let mut selected = self
                 .open
                 .selected

@@ -1,5 +1,5 @@
-//! What Python functions raised while the core called them.  The core does not know exceptions:
-//! they wait here for the call that it was in, which raises them.
+//! What Python functions raised or selected while the core called them.  The core does not know
+//! exceptions: they wait here for the call that it was in, which raises them.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,9 +7,35 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::prelude::*;
 use tlsmith::{Error, Interrupt, Status};
 
+use crate::context::Context;
+
 thread_local! {
     /// For the call that this thread is in.
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+
+    /// The context that a hook selected on this thread, for the connection that it answers.
+    static SELECTED: RefCell<Option<Py<Context>>> = const { RefCell::new(None) };
+}
+
+/// Calls Python code, which may use connections of its own, in the middle of a call: theirs would
+/// take what is kept on this thread for that one.
+pub(crate) fn aside<T>(function: impl FnOnce() -> T) -> T {
+    let (selected, raised) = (SELECTED.take(), take());
+    let returned = function();
+    SELECTED.set(selected);
+    raised.into_iter().for_each(keep);
+    returned
+}
+
+/// Keeps the context that answers a ClientHello.
+pub(crate) fn select(context: Option<Py<Context>>) {
+    SELECTED.set(context);
+}
+
+/// Takes the context that a hook selected on this thread: whoever has the connection keeps it,
+/// since the connection calls its hooks.
+pub(crate) fn selected() -> Option<Py<Context>> {
+    SELECTED.take()
 }
 
 /// Keeps what was raised for the call that this thread is in.  Of several it is the first.
@@ -41,7 +67,7 @@ impl Raised {
     pub(crate) fn interrupt(&self) -> Interrupt {
         let this = self.clone();
         Arc::new(move || {
-            let Err(raised) = Python::attach(|py| py.check_signals()) else {
+            let Err(raised) = aside(|| Python::attach(|py| py.check_signals())) else {
                 return Ok(());
             };
             this.keep(raised);

@@ -32,7 +32,7 @@ so on.  What is replaced, the warnings and the JSON are as for `issue`.
 
 _EXAMPLES = """
   tlsmith sign localhost-csr.pem
-  tlsmith sign localhost-csr.pem --copy-extensions --days 3650
+  tlsmith sign localhost-csr.pem --copy-extensions --days 90
   tlsmith sign sub-csr.pem --allow-ca
   tlsmith sign request.der --out www.example.test.pem
 """

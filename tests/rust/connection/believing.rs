@@ -190,6 +190,24 @@ fn a_refusal_tells_when_the_issuer_revoked_and_not_a_ca_of_its_name() {
 }
 
 #[test]
+fn a_revoked_intermediate_is_refused_even_as_a_trust_anchor() {
+    let path = path();
+    let clean = crl(&path.middle, &[]);
+    for (revoked, expected) in [
+        (&[][..], None),
+        (&[&path.middle], Some(Status::CertificateRevoked)),
+    ] {
+        let context = Context::new();
+        context.add_root(path.root.certificate()).unwrap();
+        context.add_root(path.middle.certificate()).unwrap();
+        context.add_crl(&crl(&path.root, revoked)).unwrap();
+        context.add_crl(&clean).unwrap();
+        let outcome = context.verify(path.site.chain(), Some("localhost"), None, None);
+        assert_eq!(status(outcome.err()), expected);
+    }
+}
+
+#[test]
 fn a_trusted_certificate_is_refused_by_a_crl_of_any_key_of_its_issuers_name() {
     let named = || {
         let options = CertOptions {
