@@ -12,7 +12,7 @@ from tracing import run
 import tlsmith
 
 MOUNT = pathlib.Path(__file__).with_name("mount.sh")
-FILE_ERROR = -40
+FILE_ERROR = -60
 
 WRITE = """
 import sys, tlsmith
