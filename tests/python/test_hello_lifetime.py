@@ -59,7 +59,8 @@ def test_signal_handler_that_uses_another_connection_takes_no_selected_server(
     ca, localhost, on_signal
 ):
     others = [tlsmith.Client(trust=ca).buffer("localhost")]
-    stores, alive, has_run = [], [], threading.Event()
+    stores, alive = [], []
+    has_begun, has_run = threading.Event(), threading.Event()
 
     class Store:
         def put(self, id, value, lifetime):
@@ -76,6 +77,7 @@ def test_signal_handler_that_uses_another_connection_takes_no_selected_server(
         return store.owner
 
     def handler(*_):
+        has_begun.set()
         while others:
             others.pop().wants_write  # noqa: B018
         gc.collect()
@@ -98,9 +100,11 @@ def test_signal_handler_that_uses_another_connection_takes_no_selected_server(
                 far.sendall(outgoing.read())
                 incoming.write(far.recv(65536))
             # The server waits for our second flight now.
-            while stores and not has_run.is_set():
+            while stores and not has_begun.is_set():
                 interrupt()
-                has_run.wait(0.05)
+                has_begun.wait(1)
+            if stores:
+                has_run.wait()
         far.sendall(outgoing.read())
 
     talker = threading.Thread(target=talk)
