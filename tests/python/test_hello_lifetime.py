@@ -104,7 +104,7 @@ def test_signal_handler_that_uses_another_connection_takes_no_selected_server(
                 interrupt()
                 has_begun.wait(1)
             if stores:
-                has_run.wait()
+                has_run.wait(30)
         far.sendall(outgoing.read())
 
     talker = threading.Thread(target=talk)
