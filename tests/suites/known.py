@@ -28,6 +28,7 @@ KNOWN = {
         "tests/streams/test_tls.py::TestTLSListener::test_extra_attributes[asyncio+uvloop]": (
             TLS_UNIQUE
         ),
+        "tests/streams/test_tls.py::TestTLSListener::test_extra_attributes[trio]": TLS_UNIQUE,
         "tests/streams/test_tls.py::TestTLSStream::test_extra_attributes[asyncio]": TLS_UNIQUE,
         "tests/streams/test_tls.py::TestTLSStream::test_extra_attributes[asyncio+uvloop]": (
             TLS_UNIQUE

@@ -77,6 +77,8 @@ class Run:
                 variables[variable] = str(path)
         # Not `python -m`, which would look for modules where the tests are.
         command = [self.python.parent / "pytest"]
+        # tlsmith's own plugin is imported by install() before pytest could rewrite it.
+        command += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         command += ["-p", "suites_outcomes", "-p", "no:cacheprovider", "-p", "no:tlsmith"]
         command += ["-q", "--tb=short", f"--timeout={TEST_SECONDS}", "--timeout-method=signal"]
         command += [*self.suite.arguments, *self.suite.tests]
