@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use tlsmith::{
-    ChannelBinding, Connection, Context, Error, Events, ExternalSigner, Identity, Patience, Result,
-    Selection, SessionStore, Status, Timeout, Transport,
+    ChannelBinding, Connection, Context, Error, Events, ExternalSigner, Identity, Now, Patience,
+    Result, Selection, SessionStore, Status, Timeout, Transport,
 };
 
 use crate::support::{client_context, localhost, pair, say, server_context, server_with};
@@ -31,6 +31,16 @@ impl Intruder {
         };
         self.runs.fetch_add(1, Ordering::SeqCst);
         self.accepted.lock().unwrap().extend(accepted(&connection));
+    }
+
+    /// A clock that is right, and runs this.
+    fn clock(&self) -> Now {
+        let inside = self.clone();
+        Arc::new(move || {
+            inside.run();
+            let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+            i64::try_from(now.as_secs()).unwrap()
+        })
     }
 
     #[track_caller]
@@ -178,13 +188,7 @@ fn a_key_log_makes_no_calls_on_its_connection() {
 fn what_decrypts_without_reading_marks_its_callbacks_too() {
     let (client, server) = (client_context(), server_context(localhost()));
     let intruder = Intruder::default();
-    let inside = intruder.clone();
-    let clock = move || {
-        inside.run();
-        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        i64::try_from(now.as_secs()).unwrap()
-    };
-    client.set_clock(Arc::new(clock)).unwrap();
+    client.set_clock(intruder.clock()).unwrap();
     let memory = tlsmith::MemoryTransport;
     let ours = Arc::new(Connection::client(&client, Some("localhost"), memory).unwrap());
     let theirs = Connection::server(&server, memory).unwrap();
@@ -239,13 +243,7 @@ fn who_the_peer_is_stays_known_after_a_callback_asked() {
 #[test]
 fn a_clock_makes_no_calls_on_its_connection() {
     let (client, intruder) = (client_context(), Intruder::default());
-    let inside = intruder.clone();
-    let clock = move || {
-        inside.run();
-        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        i64::try_from(now.as_secs()).unwrap()
-    };
-    client.set_clock(Arc::new(clock)).unwrap();
+    client.set_clock(intruder.clock()).unwrap();
     meet_watched(&intruder, &client, &server_context(localhost()), true);
 }
 
