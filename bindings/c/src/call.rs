@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::ptr;
+use std::thread::LocalKey;
 
 use tlsmith::{Connection, Result, Status};
 
@@ -49,10 +50,7 @@ pub(crate) fn current() -> *const tlsmith_conn {
 
 /// Runs a verify callback, which may look at the peer of `conn`.
 pub(crate) fn judge<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) -> T {
-    let before = JUDGED.replace(conn);
-    let answer = callback();
-    JUDGED.set(before);
-    answer
+    marked(&JUDGED, conn, callback)
 }
 
 /// Whether a verify callback on this thread looks at its peer.
@@ -62,9 +60,17 @@ pub(crate) fn is_judged(conn: *const tlsmith_conn) -> bool {
 
 /// Runs a hello callback, which may say what answers the client of `conn`.
 pub(crate) fn inspect<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) -> T {
-    let before = INSPECTED.replace(conn);
+    marked(&INSPECTED, conn, callback)
+}
+
+fn marked<T>(
+    mark: &'static LocalKey<Cell<*const tlsmith_conn>>,
+    conn: *const tlsmith_conn,
+    callback: impl FnOnce() -> T,
+) -> T {
+    let before = mark.replace(conn);
     let answer = callback();
-    INSPECTED.set(before);
+    mark.set(before);
     answer
 }
 

@@ -425,37 +425,34 @@ fn who_may_not_sign_crls_is_told_so() {
     }
 }
 
-#[test]
-fn the_crls_of_openssl_are_read() {
+/// A CRL that OpenSSL makes of its index, with more extensions and these dates.
+pub(super) fn openssl_crl(ca: &Identity, index: &str, extensions: &str, dates: &[&str]) -> Crl {
     let folder = TempDir::new().unwrap();
-    let ca = gen_ca(&CertOptions::default()).unwrap();
     let (cert, key) = (folder.path().join("ca.pem"), folder.path().join("ca.key"));
     ca.save(Some(&cert), Some(&key)).unwrap();
-    let index = write(
-        &folder,
-        "index",
-        "R\t301231235959Z\t240102030405Z,keyCompromise\t0A1B\tunknown\t/CN=x\n\
-         R\t301231235959Z\t240102030405Z\t0C\tunknown\t/CN=y\n",
-    );
+    let index = write(&folder, "index", index);
     let number = write(&folder, "number", "0100\n");
     let config = format!(
         "[ca]\ndefault_ca=ours\n[ours]\ndatabase={}\ncrlnumber={}\ndefault_md=sha256\n\
-         default_crl_days=30\ncrl_extensions=ext\n[ext]\nauthorityKeyIdentifier=keyid\n",
+         crl_extensions=ext\n[ext]\nauthorityKeyIdentifier=keyid\n{extensions}",
         text(&index),
         text(&number)
     );
     let config = write(&folder, "config", config);
-    let pem = openssl_prints(&[
-        "ca",
-        "-gencrl",
-        "-config",
-        text(&config),
-        "-cert",
-        text(&cert),
-        "-keyfile",
-        text(&key),
-    ]);
-    let crl = Crl::from_pem(pem.as_bytes()).unwrap();
+    let (config, cert, key) = (text(&config), text(&cert), text(&key));
+    let command = [
+        "ca", "-gencrl", "-config", config, "-cert", cert, "-keyfile", key,
+    ];
+    let pem = openssl_prints(&[&command[..], dates].concat());
+    Crl::from_pem(pem.as_bytes()).unwrap()
+}
+
+#[test]
+fn the_crls_of_openssl_are_read() {
+    let ca = gen_ca(&CertOptions::default()).unwrap();
+    let index = "R\t301231235959Z\t240102030405Z,keyCompromise\t0A1B\tunknown\t/CN=x\n\
+                 R\t301231235959Z\t240102030405Z\t0C\tunknown\t/CN=y\n";
+    let crl = openssl_crl(&ca, index, "", &["-crldays", "30"]);
     assert_eq!(crl.issuer(), ca.certificate().subject());
     assert_eq!(crl.number().as_deref(), Some("0100"));
     assert_eq!(crl.revoked()[1].serial, "0a1b");

@@ -2,50 +2,23 @@
 
 use tlsmith::RevocationRules;
 
+use super::revocation::openssl_crl;
 use super::*;
 
 /// A CRL by OpenSSL, made on this day of January 2024, for the distribution point `point`
 /// alone where there is one.
-fn openssl_crl(ca: &Identity, listed: &[&Identity], point: Option<&str>, day: u8) -> Crl {
-    let folder = TempDir::new().unwrap();
-    let (cert, key) = (folder.path().join("ca.pem"), folder.path().join("ca.key"));
-    ca.save(Some(&cert), Some(&key)).unwrap();
+fn shard(ca: &Identity, listed: &[&Identity], point: Option<&str>, day: u8) -> Crl {
     let line = |id: &&Identity| {
         let serial = id.certificate().serial().to_uppercase();
         format!("R\t351231235959Z\t231230000000Z\t{serial}\tunknown\t/CN=x\n")
     };
-    let index = write(
-        &folder,
-        "index",
-        listed.iter().map(line).collect::<String>(),
-    );
-    let number = write(&folder, "number", "0100\n");
+    let index = listed.iter().map(line).collect::<String>();
     let point = point.map(|url| {
         format!("issuingDistributionPoint=critical,@point\n[point]\nfullname=URI:{url}\n")
     });
-    let config = format!(
-        "[ca]\ndefault_ca=ours\n[ours]\ndatabase={}\ncrlnumber={}\ndefault_md=sha256\n\
-         crl_extensions=ext\n[ext]\nauthorityKeyIdentifier=keyid\n{}",
-        text(&index),
-        text(&number),
-        point.unwrap_or_default()
-    );
-    let config = write(&folder, "config", config);
-    let pem = openssl_prints(&[
-        "ca",
-        "-gencrl",
-        "-config",
-        text(&config),
-        "-cert",
-        text(&cert),
-        "-keyfile",
-        text(&key),
-        "-crl_lastupdate",
-        &format!("2401{day:02}000000Z"),
-        "-crl_nextupdate",
-        "490101000000Z",
-    ]);
-    Crl::from_pem(pem.as_bytes()).unwrap()
+    let from = format!("2401{day:02}000000Z");
+    let dates = ["-crl_lastupdate", &from, "-crl_nextupdate", "490101000000Z"];
+    openssl_crl(ca, &index, &point.unwrap_or_default(), &dates)
 }
 
 /// Verifies a site whose certificate has this CRL distribution point with CRLs that each are
@@ -65,7 +38,7 @@ fn verify_with_shards(
     context.add_root(root.certificate()).unwrap();
     for (day, (point, lists_site)) in (1..).zip(shards) {
         let listed: &[_] = if *lists_site { &[&site] } else { &[] };
-        let crl = openssl_crl(&root, listed, *point, day);
+        let crl = shard(&root, listed, *point, day);
         context.add_crl(&crl).unwrap();
     }
     let rules = RevocationRules {
