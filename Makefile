@@ -239,6 +239,7 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked -p tlsmith-c --all-targets --features rustls-records -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items -p tlsmith
 
 clean:
 	$(CARGO) clean

@@ -55,7 +55,7 @@ impl FromStr for DigestAlgorithm {
                 "the digest algorithm {} is not supported: choose one of {names}",
                 quoted(name)
             );
-            Error::new(Status::Argument, sentence)
+            Error::argument(sentence)
         })
     }
 }

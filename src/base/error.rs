@@ -258,6 +258,16 @@ impl Error {
         Self::told(status, message.into(), None, None)
     }
 
+    /// An error with [`Status::Argument`]: the caller passed a value that is not allowed.
+    pub fn argument(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Status::Argument, message)
+    }
+
+    /// An error with [`Status::State`]: the object cannot do this now.
+    pub fn state(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Status::State, message)
+    }
+
     fn told(
         status: Status,
         message: Cow<'static, str>,

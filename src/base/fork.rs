@@ -13,7 +13,9 @@ use std::sync::{
 };
 use std::thread::LocalKey;
 
-use crate::{Error, Result, Status};
+#[cfg(doc)]
+use crate::Status;
+use crate::{Error, Result};
 
 /// How many forks this process is away from the one that loaded the library.
 static FORKS: AtomicU64 = AtomicU64::new(0);
@@ -178,7 +180,7 @@ fn inherited() -> Error {
     let sentence = "this process was forked from the one that made the connection, and two \
                     processes must not encrypt with the same keys: make connections after \
                     fork(), or start TLS on the plain socket in the process that it is for";
-    Error::new(Status::State, sentence)
+    Error::state(sentence)
 }
 
 /// A value of which every process has its own: a forked child begins with a new one.

@@ -11,7 +11,9 @@ use std::sync::MutexGuard;
 
 use super::engine::Engine;
 use super::stream::Connection;
-use crate::{Error, Result, Status};
+#[cfg(doc)]
+use crate::Status;
+use crate::{Error, Result};
 
 /// What a thread is in a call on.  Every call looks here: it has no destructor, so that
 /// looking is a load.
@@ -160,5 +162,5 @@ fn in_callback() -> Error {
     let sentence = "a callback of this connection, or the handler of a signal in the middle of \
                     its handshake, may not make calls on it: they are allowed when the call \
                     that runs it has returned";
-    Error::new(Status::State, sentence)
+    Error::state(sentence)
 }

@@ -4,8 +4,10 @@
 use std::str::FromStr;
 
 use super::stream::Connection;
+#[cfg(doc)]
+use crate::Status;
 use crate::base::text::quoted;
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 /// A type of channel binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +39,7 @@ impl FromStr for ChannelBinding {
                 "the channel binding type {} is not supported: use {names}",
                 quoted(name)
             );
-            Error::new(Status::Argument, sentence)
+            Error::argument(sentence)
         })
     }
 }

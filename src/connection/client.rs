@@ -6,7 +6,7 @@ use super::engine::Engine;
 use super::stream::Connection;
 use super::transport::Transport;
 use crate::context::{ConnectionOptions, Context};
-use crate::{Error, Result, Status, trust};
+use crate::{Error, Result, trust};
 
 impl Connection {
     /// A client.  `server_name`, a DNS name or an address, is what the server's
@@ -51,8 +51,7 @@ impl Connection {
 fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName<'static>> {
     let Some(name) = name else {
         if context.checks_names() {
-            return Err(Error::new(
-                Status::Argument,
+            return Err(Error::argument(
                 "a client needs the name of its server, to check the certificate for it",
             ));
         }

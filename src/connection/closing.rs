@@ -6,13 +6,15 @@ use super::pump::Work;
 use super::stream::Connection;
 use super::transport::Timeout;
 use crate::Result;
+#[cfg(doc)]
+use crate::Status;
 
 impl Connection {
     /// Sends close_notify, waits for the peer's (RFC 8446, section 6.1), and returns the
     /// bytes that came after it.  What the peer still sends before it is lost.
     ///
     /// `timeout` limits the call as a whole, so that a peer cannot hold it by sending
-    /// without end: it fails with [`Status::Timeout`](crate::Status::Timeout), and can
+    /// without end: it fails with [`Status::Timeout`], and can
     /// be made again.
     pub fn finish(&self, timeout: Timeout) -> Result<Vec<u8>> {
         let _call = self.enter()?;

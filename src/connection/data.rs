@@ -240,5 +240,5 @@ pub(super) fn check_room(buffer: &[u8]) -> Result<()> {
         return Ok(());
     }
     let sentence = "reading needs room for at least 1 byte: 0 bytes would look like the end";
-    Err(Error::new(Status::Argument, sentence))
+    Err(Error::argument(sentence))
 }

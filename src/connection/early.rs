@@ -6,7 +6,7 @@ use std::sync::TryLockError;
 use super::data::check_room;
 use super::pump::{Work, is_fatal, taken};
 use super::stream::{Connection, Until};
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 impl Connection {
     /// Writes early data of a client before the handshake and returns how much of it was
@@ -21,7 +21,7 @@ impl Connection {
         self.check_failure()?;
         if !self.is_handshaking() {
             let sentence = "the handshake is complete: early data has to be written before it";
-            return Err(Error::new(Status::State, sentence));
+            return Err(Error::state(sentence));
         }
         let _handshake = match self.handshaking.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(taken("completes the handshake of")),

@@ -32,7 +32,7 @@ use crate::base::limits::{
 };
 use crate::base::observations::{Carried, Observations};
 use crate::context::{ClientStart, ConfigSelector, Context, Ticket};
-use crate::{Error, Result, Status, trust};
+use crate::{Error, Result, trust};
 pub use early::EarlyData;
 use first_message::FirstMessage;
 pub(super) use first_message::fatal_alert;
@@ -442,5 +442,5 @@ impl Engine {
 
 fn not_now() -> Error {
     let sentence = "nothing can be written to this connection now";
-    Error::new(Status::State, sentence)
+    Error::state(sentence)
 }

@@ -63,7 +63,7 @@ fn check(label: &str, context: Option<&[u8]>, out: &[u8]) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::new(Status::Argument, sentence))
+    Err(Error::argument(sentence))
 }
 
 fn export_tls13(

@@ -144,13 +144,13 @@ impl Connection {
         self.check_callable()?;
         let Some(outcome) = self.outcome.get() else {
             let sentence = "the server's certificate is known when the handshake is complete";
-            return Err(Error::new(Status::State, sentence));
+            return Err(Error::state(sentence));
         };
         let certificate = match &outcome.selected {
             Some(own) => own.cert.first().map(|der| Certificate::from_der(&der[..])),
             None => self.peer_chain().first().cloned().map(Ok),
         };
-        let none = || Error::new(Status::State, "the server has no certificate");
+        let none = || Error::state("the server has no certificate");
         certificate.ok_or_else(none)?
     }
 
@@ -187,7 +187,7 @@ impl Connection {
         let Some(outcome) = self.outcome.get() else {
             let incomplete = || {
                 let sentence = "the peer is not verified: the handshake is not complete";
-                Error::new(Status::State, sentence)
+                Error::state(sentence)
             };
             return Some(self.failure.get().cloned().unwrap_or_else(incomplete));
         };
@@ -275,7 +275,7 @@ impl Connection {
         let known = outcome.and_then(|outcome| Some((outcome.suite?, outcome.exporter.as_ref()?)));
         let Some((suite, secret)) = known else {
             let sentence = "keying material can be exported when the handshake is complete";
-            return Err(Error::new(Status::State, sentence));
+            return Err(Error::state(sentence));
         };
         exporter::export(suite, secret, label, context, out)
     }

@@ -152,13 +152,10 @@ pub(super) fn too_many_without_data() -> Error {
 }
 
 pub(super) fn too_much_leftover() -> Error {
-    Error::new(
-        Status::State,
-        format!(
-            "more than {LEFTOVER} bytes follow the peer's close_notify: take those that are kept \
+    Error::state(format!(
+        "more than {LEFTOVER} bytes follow the peer's close_notify: take those that are kept \
              before feeding more, or stop reading from the transport"
-        ),
-    )
+    ))
 }
 
 /// What an error of rustls means.  `refusal` is what our verifier said about

@@ -3,6 +3,8 @@
 use super::pump::Work;
 use super::stream::{Connection, Until};
 use super::transport::Patience;
+#[cfg(doc)]
+use crate::Status;
 use crate::context::{ClientHello, ConfigSelector, Selection};
 use crate::{Error, Result};
 

@@ -88,7 +88,7 @@ impl Connection {
             return Ok(self.engine());
         }
         let sentence = "this connection does not run over memory: nothing is fed to it or drained";
-        Err(Error::new(Status::State, sentence))
+        Err(Error::state(sentence))
     }
 
     /// What [`Connection::write`] is here.

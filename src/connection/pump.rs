@@ -39,10 +39,9 @@ impl Drop for Turn<'_> {
 }
 
 pub(super) fn taken(does: &str) -> Error {
-    Error::new(
-        Status::State,
-        format!("another thread {does} this connection at this moment"),
-    )
+    Error::state(format!(
+        "another thread {does} this connection at this moment"
+    ))
 }
 
 /// The writing direction.
@@ -124,7 +123,7 @@ impl Connection {
             return Ok(());
         }
         let sentence = "close_notify was sent: nothing can be written after it";
-        Err(Error::new(Status::State, sentence))
+        Err(Error::state(sentence))
     }
 
     // Receiving.
@@ -378,13 +377,10 @@ pub(super) fn is_fatal(error: &Error) -> bool {
 }
 
 fn broken_off(taken: usize, len: usize) -> Error {
-    Error::new(
-        Status::State,
-        format!(
-            "an earlier write was broken off after {taken} of {len} bytes: \
+    Error::state(format!(
+        "an earlier write was broken off after {taken} of {len} bytes: \
              nothing more can be written to this connection"
-        ),
-    )
+    ))
 }
 
 /// A thread that panicked cannot have left these half changed: what can panic

@@ -55,8 +55,7 @@ pub fn connect(
         port => port,
     };
     if timeout == Timeout::Never {
-        return Err(Error::new(
-            Status::Argument,
+        return Err(Error::argument(
             "connecting has to wait: set a time limit above 0, or connect the socket first",
         ));
     }
@@ -240,7 +239,7 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     if host.is_empty() || host.len() > LONGEST_HOST || host.contains('\0') {
         let (shown, length) = (quoted_host(host), host.len());
         let sentence = format!("{shown} ({length} bytes) is not a host name or an address");
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     let in_dns = trust::ascii_host(host);
     let addresses = (in_dns.as_ref(), port).to_socket_addrs().map_err(|error| {
@@ -299,7 +298,7 @@ fn parse_port(port: &str) -> Result<u16> {
 fn bad_port(port: &str) -> Error {
     let port = quoted(port);
     let sentence = format!("{port} is not a port: a number from 1 to 65535 is needed");
-    Error::new(Status::Argument, sentence)
+    Error::argument(sentence)
 }
 
 #[cfg(test)]

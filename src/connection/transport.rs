@@ -379,7 +379,7 @@ fn check_socket(socket: &impl AsFd) -> Result<()> {
     let refuse = |what: &str| {
         let sentence =
             format!("descriptor {number} is {what}: a connected stream socket is needed");
-        Err(Error::new(Status::Argument, sentence))
+        Err(Error::argument(sentence))
     };
     let unknown = |error: Errno| Error::io("cannot ask what the descriptor is", error.into());
     let kind = match rustix::fs::fstat(socket) {

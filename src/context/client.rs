@@ -31,7 +31,7 @@ pub(super) fn config(settings: &Settings, kept: Option<Arc<Kept>>) -> Result<Cli
     if settings.ech.is_some() && !settings.versions().contains(&&TLS13) {
         let sentence = "an encrypted ClientHello is for TLS 1.3, and that is not allowed: \
                         allow it, or leave the ClientHello as it is";
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     let builder = match &settings.ech {
         Some(ech) => builder.with_ech(ech.clone()),

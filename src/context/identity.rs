@@ -6,7 +6,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{NamedGroup, SignatureScheme};
 
 use crate::pki::{Certificate, Identity};
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 /// The longest content of a handshake message, without its request context and the length
 /// of its list (RFC 8446, sections 4 and 4.4.2).
@@ -41,7 +41,7 @@ impl ConfiguredIdentity {
                  response it takes {length} bytes, and a handshake message has at most \
                  {MOST_MESSAGE} (RFC 8446, section 4)"
             );
-            return Err(Error::new(Status::Argument, sentence));
+            return Err(Error::argument(sentence));
         }
         let leaf = identity.certificate().clone();
         let curve = match leaf.key_type() {

@@ -12,7 +12,7 @@ use rustls::KeyLog;
 use zeroize::Zeroizing;
 
 use crate::base::observations::Observations;
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 /// Gets each line of the log, without its newline.
 pub type KeyLogLine = Arc<dyn Fn(&str) + Send + Sync>;
@@ -43,8 +43,7 @@ impl Sink {
     pub(crate) fn from_environment() -> Result<Self> {
         match std::env::var_os("SSLKEYLOGFILE") {
             Some(path) if !path.is_empty() => Self::file(Path::new(&path)),
-            _ => Err(Error::new(
-                Status::Argument,
+            _ => Err(Error::argument(
                 "the environment variable SSLKEYLOGFILE names no file for the key log",
             )),
         }

@@ -268,7 +268,7 @@ impl Context {
             if count > sessions::MOST {
                 let most = sessions::MOST;
                 let sentence = format!("{count} sessions are too many: {most} is the most");
-                return Err(Error::new(Status::Argument, sentence));
+                return Err(Error::argument(sentence));
             }
             settings.sessions = Some(count);
             Ok(())
@@ -282,7 +282,7 @@ impl Context {
         self.set(|settings| {
             if count > 16 {
                 let sentence = format!("{count} tickets are too many: 16 is the most");
-                return Err(Error::new(Status::Argument, sentence));
+                return Err(Error::argument(sentence));
             }
             settings.tickets = count;
             Ok(())
@@ -307,7 +307,7 @@ impl Context {
     pub fn share_sessions(&self, other: &Self) -> Result<()> {
         if Arc::ptr_eq(&self.inner, &other.inner) {
             let sentence = "a context shares its sessions with itself already: name another one";
-            return Err(self.refuse(Error::new(Status::Argument, sentence)));
+            return Err(self.refuse(Error::argument(sentence)));
         }
         // Before the other context is changed, which keeps its sessions in another way then.
         self.set(|_| Ok(()))?;
@@ -424,7 +424,7 @@ impl Context {
                 let seconds = u64::try_from(seconds).map_err(|_| {
                     let sentence =
                         format!("no certificate can be verified at {seconds}, before 1970");
-                    Error::new(Status::Argument, sentence)
+                    Error::argument(sentence)
                 })?;
                 UnixTime::since_unix_epoch(Duration::from_secs(seconds))
             }

@@ -8,7 +8,7 @@ use rustls::{CipherSuite, NamedGroup, SignatureScheme, SupportedCipherSuite};
 
 use crate::base::provider::provider;
 use crate::base::text::quoted;
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 /// What there is, each under its name.
 type Named<T> = LazyLock<Vec<(String, T)>>;
@@ -210,7 +210,7 @@ fn find<T: Copy>(
     };
     if names.is_empty() {
         let sentence = format!("no {what} is given: choose from {}", list());
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     let mut found = Vec::with_capacity(names.len());
     for given in names {
@@ -223,7 +223,7 @@ fn find<T: Copy>(
         let index = index.ok_or_else(|| {
             let shown = quoted(given);
             let sentence = format!("{shown} is not a {what} here: choose from {}", list());
-            Error::new(Status::Argument, sentence)
+            Error::argument(sentence)
         })?;
         if !found.contains(&index) {
             found.push(index);

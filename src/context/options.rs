@@ -11,9 +11,11 @@ use super::identity::ConfiguredIdentity;
 use super::resumption::{self, Kept, Session, Terms};
 use super::settings::alpn;
 use super::{Context, client, ech, lock, server};
+#[cfg(doc)]
+use crate::Status;
 use crate::base::text::quoted;
 use crate::pki::Identity;
-use crate::{Error, Result, Status, trust};
+use crate::{Error, Result, trust};
 
 /// How many identities of connections a context remembers, so that their sessions can be
 /// resumed.
@@ -90,7 +92,7 @@ impl ConnectionOptions {
                          (RFC 6066, section 3)",
                         quoted(name)
                     );
-                    return Err(Error::new(Status::Argument, sentence));
+                    return Err(Error::argument(sentence));
                 }
             },
         };

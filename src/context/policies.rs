@@ -36,7 +36,7 @@ impl Settings {
 
     fn crls(&mut self) -> Result<&mut Crls> {
         let crls = Arc::get_mut(&mut self.crls);
-        crls.ok_or_else(|| Error::new(Status::State, "the context is in use"))
+        crls.ok_or_else(|| Error::state("the context is in use"))
     }
 
     /// Trusts one certificate whatever it says: by the SHA-256 of its DER in hex, or by
@@ -74,7 +74,7 @@ impl Settings {
     pub(crate) fn set_min_security(&mut self, bits: u16) -> Result<()> {
         if !matches!(bits, 112 | 128 | 192 | 256) {
             let sentence = format!("{bits} is not a security strength: 112, 128, 192, 256 are");
-            return Err(Error::new(Status::Argument, sentence));
+            return Err(Error::argument(sentence));
         }
         self.security = bits;
         Ok(())
@@ -132,8 +132,7 @@ impl Settings {
             (_, Some(roots)) => Some(Arc::new(roots.clone())),
             (_, None) if self.allows_unverified_clients => Some(Arc::default()),
             (_, None) => {
-                return Err(Error::new(
-                    Status::State,
+                return Err(Error::state(
                     "client certificates are asked for, but no root is trusted to have issued \
                      them: add the CA of the clients to the roots",
                 ));
@@ -190,5 +189,5 @@ fn not_sha256(text: &str) -> Error {
     let sentence = format!(
         "what is given as a SHA-256, {length} characters, is none: it has 64 digits of hex"
     );
-    Error::new(Status::Argument, sentence)
+    Error::argument(sentence)
 }

@@ -17,7 +17,7 @@ use super::{Context, lock};
 use crate::base::fork::{Origin, PerProcess};
 use crate::base::observations::Observations;
 use crate::base::rustls_gaps::session_lifetime;
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 /// How many tickets are kept of one server: the latest.
 const TICKETS: usize = 8;
@@ -148,7 +148,7 @@ impl Session {
         if !Arc::ptr_eq(&self.context.inner, &context.inner) {
             let sentence = "the session is of another context: a session is only resumed with \
                             the checks that it was made under";
-            return Err(Error::new(Status::Argument, sentence));
+            return Err(Error::argument(sentence));
         }
         Ok(self.kept_here().clone())
     }

@@ -11,7 +11,7 @@ use super::resumption::{Kept, SessionCallback};
 use super::sessions::{self, Sessions};
 use super::settings::{PeerCheck, Settings};
 use super::{Built, Context, client, lock, server};
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 impl Context {
     /// Seals the context, as its first connection does: from then on no setter succeeds.
@@ -54,7 +54,7 @@ impl Context {
         if options.identity().is_none() && has_none(self.sealed()?) {
             let sentence = "a server needs a certificate and its key: use an identity before \
                             accepting connections";
-            return Err(Error::new(Status::State, sentence));
+            return Err(Error::state(sentence));
         }
         let mut config = self.build(|built| &built.server, server::config)?;
         options.apply(&mut config);
@@ -150,7 +150,7 @@ impl Context {
         let too_late = || {
             let sentence = "the other context is in use and keeps its sessions for itself: \
                             share them before its first connection";
-            Error::new(Status::State, sentence)
+            Error::state(sentence)
         };
         let Some(mut settings) = self.unsealed() else {
             let shared = self.with_settings(|settings| settings.shared_sessions.clone());

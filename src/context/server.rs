@@ -91,8 +91,7 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
     if settings.early_data > 0 || settings.tickets == 0 || settings.shared_sessions.is_some() {
         return match settings.ticket_keys.is_empty() {
             true => Ok(()),
-            false => Err(Error::new(
-                Status::Argument,
+            false => Err(Error::argument(
                 "a server that takes early data, shares its sessions or sends no tickets keeps \
                  its sessions itself: it has no use for ticket keys",
             )),
@@ -123,7 +122,7 @@ fn stored(
         let sentence = "a session store needs ticket keys, which its sessions are encrypted with, \
                         and takes the place of sessions that contexts share: add a ticket key, \
                         and share none";
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     let keys = settings.ticket_keys.clone();
     let tickets = SharedTickets { keys, policy };

@@ -48,11 +48,11 @@ impl TicketKey {
         if shared.len() != KEY {
             let length = shared.len();
             let sentence = format!("a ticket key has {KEY} random bytes, and this one {length}");
-            return Err(Error::new(Status::Argument, sentence));
+            return Err(Error::argument(sentence));
         }
         if shared.iter().all(|byte| *byte == shared[0]) {
             let sentence = "a ticket key has to be random, and all bytes of this one are the same";
-            return Err(Error::new(Status::Argument, sentence));
+            return Err(Error::argument(sentence));
         }
         let failed = |_| Error::new(Status::Internal, "cannot derive a ticket key");
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"tlsmith tickets").extract(shared);

@@ -189,7 +189,7 @@ impl Settings {
             let sentence = format!(
                 "an OCSP response of {length} bytes cannot be sent: {MOST_OCSP} is the most"
             );
-            return Err(Error::new(Status::Argument, sentence));
+            return Err(Error::argument(sentence));
         }
         let identity = self.latest_identity("an OCSP response is about")?;
         Arc::make_mut(&mut identity.key).ocsp = Some(response.to_vec());
@@ -215,7 +215,7 @@ impl Settings {
     fn latest_identity(&mut self, what: &str) -> Result<&mut ConfiguredIdentity> {
         self.identities.last_mut().ok_or_else(|| {
             let sentence = format!("{what} the identity used last, and none is used yet");
-            Error::new(Status::State, sentence)
+            Error::state(sentence)
         })
     }
 
@@ -239,7 +239,7 @@ impl Settings {
                 "records cannot be limited to {bytes} bytes: \
                  {SHORTEST_FRAGMENT} to {RECORD_PLAINTEXT} are possible"
             );
-            return Err(Error::new(Status::Argument, sentence));
+            return Err(Error::argument(sentence));
         }
         self.max_fragment = Some(bytes + RECORD_HEADER);
         Ok(())
@@ -299,7 +299,7 @@ impl Settings {
         }
         let sentence = "none of the groups that are allowed is for a version that is allowed: \
                         those with MLKEM are for TLS 1.3";
-        Err(Error::new(Status::Argument, sentence))
+        Err(Error::argument(sentence))
     }
 
     pub(crate) fn use_identity(&mut self, identity: &Identity) -> Result<()> {
@@ -314,8 +314,7 @@ impl Settings {
 
     pub(crate) fn set_versions(&mut self, min: Version, max: Version) -> Result<()> {
         if min > max {
-            return Err(Error::new(
-                Status::Argument,
+            return Err(Error::argument(
                 "the lowest version is TLS 1.3 and the highest TLS 1.2: exchange them",
             ));
         }
@@ -341,14 +340,11 @@ impl Settings {
 pub(super) fn alpn(protocols: &[&str]) -> Result<Vec<Vec<u8>>> {
     for protocol in protocols {
         if protocol.is_empty() || protocol.len() > 255 {
-            return Err(Error::new(
-                Status::Argument,
-                format!(
-                    "the ALPN protocol {} has {} bytes: 1 to 255 are allowed",
-                    quoted(protocol),
-                    protocol.len()
-                ),
-            ));
+            return Err(Error::argument(format!(
+                "the ALPN protocol {} has {} bytes: 1 to 255 are allowed",
+                quoted(protocol),
+                protocol.len()
+            )));
         }
     }
     let length: usize = protocols.iter().map(|protocol| 1 + protocol.len()).sum();
@@ -357,7 +353,7 @@ pub(super) fn alpn(protocols: &[&str]) -> Result<Vec<Vec<u8>>> {
         let sentence = format!(
             "{count} ALPN protocols take {length} bytes: a ClientHello has room for {MOST_ALPN}"
         );
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     let bytes = protocols
         .iter()

@@ -4,7 +4,9 @@ use std::sync::MutexGuard;
 
 use super::settings::Settings;
 use super::{Context, lock};
-use crate::{Error, Result, Status};
+#[cfg(doc)]
+use crate::Status;
+use crate::{Error, Result};
 
 impl Context {
     /// Poisons the context with an error that a binding found before it could
@@ -59,5 +61,5 @@ impl Context {
 fn in_use() -> Error {
     let sentence = "the context is in use, so it cannot be changed any more: make a new \
                     context for new connections";
-    Error::new(Status::State, sentence)
+    Error::state(sentence)
 }

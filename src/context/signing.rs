@@ -7,7 +7,7 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 
 use super::names;
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 /// A key with the schemes that it may sign with, best first.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) fn limit(
              choose from {}",
             every.join(", ")
         );
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     let key = key.clone();
     Ok(Arc::new(Limited { key, schemes }))

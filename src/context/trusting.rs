@@ -5,6 +5,8 @@ use std::path::Path;
 use super::Context;
 use super::settings::PeerCheck;
 use crate::Result;
+#[cfg(doc)]
+use crate::Status;
 use crate::pki::{Certificate, Crl};
 use crate::trust::{RevocationRules, Roots};
 

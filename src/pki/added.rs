@@ -58,13 +58,13 @@ pub(super) fn check(options: &CertOptions) -> Result<()> {
             _ => continue,
         };
         let sentence = format!("the extension {oid} cannot be given as it is: {problem}");
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     Ok(())
 }
 
 fn parse(own: &OwnExtension) -> Result<Extension> {
-    let bad = |why: String| Error::new(Status::Argument, why);
+    let bad = |why: String| Error::argument(why);
     let oid = ObjectIdentifier::new(&own.oid).map_err(|_| {
         let oid = quoted(&own.oid);
         bad(format!(
@@ -100,7 +100,7 @@ struct Access {
 fn access(url: &str) -> Result<Access> {
     let Ok(AltName::Uri(url)) = url.parse() else {
         let sentence = format!("{} is not the URL of an OCSP responder", quoted(url));
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     };
     let location = Ia5StringRef::new(&url).and_then(|url| {
         let uri = Tag::ContextSpecific {

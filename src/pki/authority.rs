@@ -29,8 +29,7 @@ pub fn gen_ca(options: &CertOptions) -> Result<Identity> {
 /// Makes a certificate for `names` that signs itself and is no CA.
 pub fn self_signed(names: &[String], options: &CertOptions) -> Result<Identity> {
     if options.ca {
-        return Err(Error::new(
-            Status::Argument,
+        return Err(Error::argument(
             "a certificate that signs itself and is a CA is made by generating a CA",
         ));
     }
@@ -98,8 +97,7 @@ pub fn sign_csr(
     options: &CertOptions,
 ) -> Result<Identity> {
     if options.key.is_some() || options.key_type.is_some() {
-        return Err(Error::new(
-            Status::Argument,
+        return Err(Error::argument(
             "the key of a certificate for a request is the request's: leave the key out",
         ));
     }
@@ -123,8 +121,7 @@ pub fn sign_csr(
         false => fields::subject(options, &names, "")?,
     };
     if subject.is_empty() && names.is_empty() {
-        return Err(Error::new(
-            Status::Argument,
+        return Err(Error::argument(
             "the request has neither a subject nor a name to issue a certificate for: give names",
         ));
     }
@@ -209,7 +206,7 @@ pub(super) fn certify(
     extensions.extend(added::extensions(options)?);
     if let Some(twice) = repeated(&extensions) {
         let sentence = format!("the extension {} is asked for twice", twice.oid);
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     let exact = Exact {
         issuer: &issuer,
@@ -231,8 +228,7 @@ fn require_name(names: &[AltName], options: &CertOptions) -> Result<()> {
     if options.ca || !names.is_empty() || (has_subject && !is_for_tls) {
         return Ok(());
     }
-    Err(Error::new(
-        Status::Argument,
+    Err(Error::argument(
         "a certificate needs at least one name: a host, an address, an e-mail address",
     ))
 }

@@ -11,7 +11,7 @@ use rcgen::{CidrSubnet, GeneralSubtree};
 use super::name::{self, AltName, GeneralName, host_to_ascii, is_host};
 use super::subject::Subject;
 use super::{describe, quoted};
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 /// Reads one part from text: a domain with or without a dot in front, a network
 /// such as `10.0.0.0/8`, an e-mail domain such as `@example.com`, or one mailbox.
@@ -34,14 +34,11 @@ pub(super) fn parse(text: &str) -> Result<GeneralSubtree> {
         domain(bare).map(|host| GeneralSubtree::DnsName(format!("{dot}{host}")))
     };
     parsed.ok_or_else(|| {
-        Error::new(
-            Status::Argument,
-            format!(
-                "{} is not a name constraint: '.example.com', 'example.com', \
+        Error::argument(format!(
+            "{} is not a name constraint: '.example.com', 'example.com', \
                  '10.0.0.0/8', '2001:db8::/32', '@example.com' and 'alice@example.com' are",
-                quoted(text)
-            ),
-        )
+            quoted(text)
+        ))
     })
 }
 

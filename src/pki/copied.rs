@@ -129,13 +129,10 @@ impl Copied {
         ];
         for (oid, is_said, what) in said {
             if is_said && self.find(&oid).is_some() {
-                return Err(Error::new(
-                    Status::Argument,
-                    format!(
-                        "the request says {what} itself, and its extensions are copied: \
+                return Err(Error::argument(format!(
+                    "the request says {what} itself, and its extensions are copied: \
                          leave the option out, or do not copy extensions"
-                    ),
-                ));
+                )));
             }
         }
         Ok(())
@@ -218,8 +215,7 @@ fn check_role(csr: &Csr, options: &CertOptions) -> Result<()> {
             "it asks to be a CA, which could issue certificates for every name: \
              set the option 'ca' if that is meant",
         )),
-        (Some(false), true) => Err(Error::new(
-            Status::Argument,
+        (Some(false), true) => Err(Error::argument(
             "the request asks not to be a CA, and the options make it one: leave 'ca' out",
         )),
         _ => Ok(()),

@@ -109,7 +109,7 @@ impl FromStr for RevocationReason {
                 "{} is not a reason for revocation: choose one of {names}",
                 quoted(text)
             );
-            Error::new(Status::Argument, sentence)
+            Error::argument(sentence)
         })
     }
 }
@@ -178,13 +178,13 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
     let too_far = || {
         let sentence =
             format!("a CRL from second {start} for {lifetime:?} leaves the years 1 to 9999");
-        Error::new(Status::Argument, sentence)
+        Error::argument(sentence)
     };
     let date = |seconds| fields::date(seconds).ok_or_else(too_far);
     let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
     if seconds == 0 {
         let sentence = "a CRL that is good for no time at all would be refused by everybody";
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     let entry = |revoked: &Revoked| {
         Ok(RevokedCertParams {
@@ -231,7 +231,7 @@ fn parse_serial(text: &str) -> Result<SerialNumber> {
     let bytes = bytes.ok_or_else(|| {
         let text = quoted(text);
         let sentence = format!("{text} is not a serial number: 1 to 20 bytes in hex are");
-        Error::new(Status::Argument, sentence)
+        Error::argument(sentence)
     })?;
     Ok(SerialNumber::from_slice(&bytes))
 }

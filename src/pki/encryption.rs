@@ -58,12 +58,9 @@ pub(super) fn decrypt(der: &[u8], password: &Password<'_>) -> Result<Zeroizing<V
 
 /// The password of an encrypted key.
 pub(super) fn needed<'a>(password: &'a Password<'_>) -> Result<&'a [u8]> {
-    password.get()?.ok_or_else(|| {
-        Error::new(
-            Status::Argument,
-            "the private key is encrypted: give its password",
-        )
-    })
+    password
+        .get()?
+        .ok_or_else(|| Error::argument("the private key is encrypted: give its password"))
 }
 
 /// What was decrypted, if it can be a key: a wrong password has one chance in 256 to leave a
@@ -79,8 +76,7 @@ pub(super) fn check_is_key(plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8
 /// OpenSSL and Java from the last ten years read it.
 pub(super) fn encrypt(pkcs8: &[u8], password: &[u8]) -> Result<Vec<u8>> {
     if password.is_empty() {
-        return Err(Error::new(
-            Status::Argument,
+        return Err(Error::argument(
             "the password is empty: give one, or save the key without",
         ));
     }
@@ -120,8 +116,7 @@ fn unsupported(algorithm: Element<'_>) -> Error {
 }
 
 pub(super) fn wrong_password() -> Error {
-    Error::new(
-        Status::Argument,
+    Error::argument(
         "the password does not open the private key: it is another one, or the file is damaged",
     )
 }

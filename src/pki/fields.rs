@@ -85,7 +85,7 @@ fn check_options(options: &CertOptions) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::new(Status::Argument, sentence))
+    Err(Error::argument(sentence))
 }
 
 fn set_validity(
@@ -104,7 +104,7 @@ fn set_validity(
             "a validity from {start} for {} seconds leaves the years 1 to 9999",
             lifetime.as_secs()
         );
-        Error::new(Status::Argument, sentence)
+        Error::argument(sentence)
     };
     let asked = match options.not_before {
         Some(start) => start,
@@ -126,10 +126,9 @@ fn set_validity(
     }
     if end <= start {
         let (start, end) = (moment::show(start), moment::show(end));
-        return Err(Error::new(
-            Status::Argument,
-            format!("the certificate would end on {end}, and not begin before {start}"),
-        ));
+        return Err(Error::argument(format!(
+            "the certificate would end on {end}, and not begin before {start}"
+        )));
     }
     params.not_before = date(start).ok_or_else(too_far)?;
     params.not_after = date(end).ok_or_else(too_far)?;
@@ -158,7 +157,7 @@ fn set_authority(params: &mut CertificateParams, path_len: Option<u32>) -> Resul
         Some((_, Ok(count))) => BasicConstraints::Constrained(count),
         Some((count, Err(_))) => {
             let sentence = format!("a path length of {count} is too large: 255 is the most");
-            return Err(Error::new(Status::Argument, sentence));
+            return Err(Error::argument(sentence));
         }
     });
     Ok(())
@@ -186,8 +185,7 @@ fn set_purposes(
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = server.into_iter().chain(client).chain(others).collect();
     if params.extended_key_usages.is_empty() {
-        return Err(Error::new(
-            Status::Argument,
+        return Err(Error::argument(
             "a certificate has to be for something: for servers, for clients, or both",
         ));
     }
@@ -213,10 +211,10 @@ fn set_constraints(params: &mut CertificateParams, options: &CertOptions) -> Res
 fn crl_distribution(url: &str) -> Result<CrlDistributionPoint> {
     match url.parse() {
         Ok(AltName::Uri(url)) => Ok(CrlDistributionPoint { uris: vec![url] }),
-        _ => Err(Error::new(
-            Status::Argument,
-            format!("{} is not the URL of a CRL", quoted(url)),
-        )),
+        _ => Err(Error::argument(format!(
+            "{} is not the URL of a CRL",
+            quoted(url)
+        ))),
     }
 }
 
@@ -263,7 +261,7 @@ fn given_serial(text: &str) -> Result<SerialNumber> {
              below 2^159",
             quoted(text)
         );
-        Error::new(Status::Argument, sentence)
+        Error::argument(sentence)
     })
 }
 

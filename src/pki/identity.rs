@@ -63,8 +63,7 @@ impl Identity {
         key: Option<PrivateKey>,
     ) -> Result<Self> {
         if chain.is_empty() {
-            return Err(Error::new(
-                Status::Argument,
+            return Err(Error::argument(
                 "an identity needs at least one certificate",
             ));
         }
@@ -238,7 +237,7 @@ impl Identity {
         let leaf = self.certificate().subject();
         self.key().ok_or_else(|| {
             let sentence = format!("the identity of '{leaf}' has no private key to {purpose}");
-            Error::new(Status::State, sentence)
+            Error::state(sentence)
         })
     }
 

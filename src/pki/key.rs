@@ -170,7 +170,7 @@ impl PrivateKey {
             return Ok(());
         }
         let sentence = "the private key is somewhere else, and cannot be saved";
-        Err(Error::new(Status::State, sentence))
+        Err(Error::state(sentence))
     }
 
     /// Its kind, such as `"ecdsa-p256"` or `"rsa-2048"`.

@@ -116,7 +116,7 @@ impl FromStr for KeyType {
         found.ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
             let sentence = format!("{} is not a key type: choose one of {names}", quoted(name));
-            Error::new(Status::Argument, sentence)
+            Error::argument(sentence)
         })
     }
 }

@@ -10,7 +10,7 @@ use rcgen::SanType;
 
 use super::subject::Subject;
 use super::{describe, oid, quoted};
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 /// An alternative name of a kind that people type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,15 +88,12 @@ impl fmt::Display for AltName {
 }
 
 fn bad_name(name: &str) -> Error {
-    Error::new(
-        Status::Argument,
-        format!(
-            "{} ({} bytes) is not a name for a certificate: give a host name, an address, \
+    Error::argument(format!(
+        "{} ({} bytes) is not a name for a certificate: give a host name, an address, \
              an e-mail address or a URI",
-            quoted(name),
-            name.len()
-        ),
-    )
+        quoted(name),
+        name.len()
+    ))
 }
 
 /// Whether it is a URI (RFC 3986, section 3) that every program takes apart in the

@@ -263,7 +263,7 @@ fn check_name(name: &str) -> Result<()> {
         return Ok(());
     };
     let sentence = format!("the friendly name cannot be used in PKCS#12: {why}");
-    Err(Error::new(Status::Argument, sentence))
+    Err(Error::argument(sentence))
 }
 
 /// Checks that programs open what a password protects: it is a BMPString with a NUL at its
@@ -279,7 +279,7 @@ fn check_password(password: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::new(Status::Argument, sentence))
+    Err(Error::argument(sentence))
 }
 
 /// Whether a BMPString can hold a text.
@@ -342,5 +342,5 @@ fn selected(
             quoted(name)
         ),
     };
-    Err(Error::new(Status::Argument, sentence))
+    Err(Error::argument(sentence))
 }

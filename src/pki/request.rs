@@ -63,8 +63,7 @@ pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
         || !options.permitted_names.is_empty()
         || !options.excluded_names.is_empty();
     if says_issuers_business {
-        return Err(Error::new(
-            Status::Argument,
+        return Err(Error::argument(
             "a request cannot ask for a validity, a serial number, name constraints, a CRL, OCSP \
              or extensions as they are: give these options when it is signed",
         ));
@@ -72,8 +71,7 @@ pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
     let names = AltName::parse_all(names)?;
     let has_subject = options.subject.is_some() || options.common_name.is_some();
     if names.is_empty() && !has_subject {
-        return Err(Error::new(
-            Status::Argument,
+        return Err(Error::argument(
             "a request needs at least one name, or a subject",
         ));
     }
@@ -237,7 +235,7 @@ impl Csr {
             (Some(_), None) => {
                 let subject = self.subject();
                 let sentence = format!("the request of '{subject}' has no private key to save");
-                return Err(Error::new(Status::State, sentence));
+                return Err(Error::state(sentence));
             }
         };
         let csr = csr_file.map(|path| (path, self.pem(), Access::Everybody));

@@ -154,13 +154,10 @@ impl Subject {
                 false => format!(" ({why})"),
             };
             let given = quoted(given);
-            Error::new(
-                Status::Argument,
-                format!(
-                    "{given} is not a subject{why}: write it like \
+            Error::argument(format!(
+                "{given} is not a subject{why}: write it like \
                      'CN=name,O=Example,C=DE' or '/C=DE/O=Example/CN=name'"
-                ),
-            )
+            ))
         };
         let parts = match given.strip_prefix('/') {
             Some(slashed) => split(slashed, '/'),
@@ -175,7 +172,7 @@ impl Subject {
         let attribute = encode(&ATTRIBUTES[0], text).map_err(|why| {
             let text = quoted(text);
             let sentence = format!("{text} cannot be a common name: {why}");
-            Error::new(Status::Argument, sentence)
+            Error::argument(sentence)
         })?;
         Self::new(vec![SetOfVec::from_iter([attribute]).map_err(encoding)?])
     }

@@ -37,7 +37,7 @@ pub(crate) fn parse(name: &str) -> crate::Result<ServerName<'static>> {
     parsed.map_err(|_| {
         let (shown, length) = (quoted_host(name), name.len());
         let sentence = format!("{shown} ({length} bytes) is not a DNS name or an address");
-        Error::new(Status::Argument, sentence)
+        Error::argument(sentence)
     })
 }
 

@@ -158,7 +158,7 @@ impl Policy {
         let ders = chain.iter().map(|one| CertificateDer::from(one.der()));
         let ders: Vec<_> = ders.collect();
         let Some((leaf, intermediates)) = ders.split_first() else {
-            return Err(Error::new(Status::Argument, "the chain is empty"));
+            return Err(Error::argument("the chain is empty"));
         };
         let peer = Peer {
             leaf,

@@ -76,7 +76,7 @@ impl FromStr for KeyPurpose {
                 "{text} is not a purpose: choose one of {names}, or give an object identifier \
                  such as 1.3.6.1.5.5.7.3.3"
             );
-            Error::new(Status::Argument, sentence)
+            Error::argument(sentence)
         })
     }
 }

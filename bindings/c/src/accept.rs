@@ -88,7 +88,7 @@ pub extern "C" fn tlsmith_conn_refuse(conn: *mut tlsmith_conn, alert: c_int) -> 
     edge::status(on_open(conn, |connection| {
         let alert = u8::try_from(alert).map_err(|_| {
             let sentence = format!("{alert} is not the number of an alert: 0 to 255 are");
-            Error::new(Status::Argument, sentence)
+            Error::argument(sentence)
         })?;
         connection.refuse_hello(alert)
     }))

@@ -6,8 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tlsmith::{
-    Connection, ConnectionOptions, Context, Error, Origin, Result, Selection, Status, Timeout,
-    Transport,
+    Connection, ConnectionOptions, Context, Error, Origin, Result, Selection, Timeout, Transport,
 };
 
 use crate::cert::tlsmith_cert;
@@ -182,14 +181,13 @@ impl tlsmith_conn {
         }
         self.origin.check()?;
         let sentence = "this connection is not connected yet: connect or accept first";
-        Err(Error::new(Status::State, sentence))
+        Err(Error::state(sentence))
     }
 
     pub(crate) fn check_unused(&self) -> Result<()> {
         match self.open.get() {
             None => Ok(()),
-            Some(_) => Err(Error::new(
-                Status::State,
+            Some(_) => Err(Error::state(
                 "this connection is connected already: make another one",
             )),
         }
@@ -205,7 +203,7 @@ impl tlsmith_conn {
         // Another thread can have been faster; then this one is dropped.
         self.open.set(open).map_err(|_| {
             let sentence = "another thread connected this connection at the same moment";
-            Error::new(Status::State, sentence)
+            Error::state(sentence)
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tlsmith::{ClientAuth, Context, Error, Result, Status, Version};
+use tlsmith::{ClientAuth, Context, Error, Result, Version};
 
 use crate::edge::{self, Texts};
 use crate::identity::tlsmith_identity;
@@ -154,7 +154,7 @@ pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int)
     set(ctx, |context| {
         let negative = |_| {
             let sentence = format!("{count} CAs cannot be allowed: 0 and more can");
-            Error::new(Status::Argument, sentence)
+            Error::argument(sentence)
         };
         context.set_max_depth(u32::try_from(count).map_err(negative)?)
     })
@@ -228,10 +228,9 @@ pub extern "C" fn tlsmith_ctx_set_client_auth(ctx: *mut tlsmith_ctx, mode: c_int
             TLSMITH_CLIENT_AUTH_OPTIONAL => ClientAuth::Optional,
             TLSMITH_CLIENT_AUTH_REQUIRED => ClientAuth::Required,
             other => {
-                return Err(Error::new(
-                    Status::Argument,
-                    format!("{other} is not a TLSMITH_CLIENT_AUTH value: 0, 1 and 2 are"),
-                ));
+                return Err(Error::argument(format!(
+                    "{other} is not a TLSMITH_CLIENT_AUTH value: 0, 1 and 2 are"
+                )));
             }
         })
     })
@@ -248,10 +247,9 @@ pub extern "C" fn tlsmith_ctx_set_versions(ctx: *mut tlsmith_ctx, min: c_int, ma
 fn version(number: c_int) -> Result<Version> {
     let known = u16::try_from(number).ok().and_then(Version::from_wire);
     known.ok_or_else(|| {
-        Error::new(
-            Status::Argument,
-            format!("{number:#06x} is not a version: TLSMITH_TLS1_2 and TLSMITH_TLS1_3 are"),
-        )
+        Error::argument(format!(
+            "{number:#06x} is not a version: TLSMITH_TLS1_2 and TLSMITH_TLS1_3 are"
+        ))
     })
 }
 

@@ -233,10 +233,9 @@ pub(crate) fn text<'a>(pointer: *const c_char, name: &str) -> Result<Option<&'a 
             text.to_str().map_err(|error| {
                 // What is no text may be a key, so none of it is repeated.
                 let at = error.valid_up_to();
-                Error::new(
-                    Status::Argument,
-                    format!("{name} is not UTF-8: byte {at} of it begins no character"),
-                )
+                Error::argument(format!(
+                    "{name} is not UTF-8: byte {at} of it begins no character"
+                ))
             })
         })
         .transpose()
@@ -266,7 +265,7 @@ pub(crate) fn need_password<'a>(pointer: *const c_char) -> Result<&'a [u8]> {
 /// The same as text, as PKCS#12 is written with it.
 pub(crate) fn need_password_text<'a>(pointer: *const c_char) -> Result<&'a str> {
     std::str::from_utf8(need_password(pointer)?)
-        .map_err(|_| Error::new(Status::Argument, "password is not UTF-8"))
+        .map_err(|_| Error::argument("password is not UTF-8"))
 }
 
 /// A path, in whatever bytes the file system has; `None` for NULL.
@@ -328,10 +327,9 @@ fn check_bytes(pointer: *const c_void, len: usize, name: &str) -> Result<()> {
         return Err(is_null(name));
     }
     if isize::try_from(len).is_err() {
-        return Err(Error::new(
-            Status::Argument,
-            format!("{len} bytes are more than there can be at {name}"),
-        ));
+        return Err(Error::argument(format!(
+            "{len} bytes are more than there can be at {name}"
+        )));
     }
     Ok(())
 }
@@ -355,7 +353,7 @@ pub(crate) fn slices<'a>(
     let most = isize::MAX as usize;
     if count > most / size_of::<tlsmith_slice>() {
         let sentence = format!("{count} are more slices than there can be at {name}");
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     if count == 0 {
         return Ok(Vec::new());
@@ -369,7 +367,7 @@ pub(crate) fn slices<'a>(
     });
     if total.is_none() {
         let sentence = format!("the slices of {name} are longer together than there can be bytes");
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     given
         .iter()
@@ -382,7 +380,7 @@ pub(crate) fn fill(out: *mut c_void, len: usize, result: &[u8]) -> Result<usize>
     let needed = result.len();
     if len < needed {
         let sentence = format!("out has room for {len} bytes, and {needed} are needed");
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     }
     room(out, needed, "out")?.copy_from_slice(result);
     Ok(needed)
@@ -437,10 +435,9 @@ pub(crate) unsafe fn sized<T: Copy>(pointer: *const T, name: &str) -> Result<Opt
     // A structure has a multiple of its alignment; another size would cut a pointer in two.
     let is_possible = (size_of::<usize>()..=4096).contains(&theirs);
     if !is_possible || !theirs.is_multiple_of(align_of::<T>()) {
-        return Err(Error::new(
-            Status::Argument,
-            format!("the size of {name} is {theirs}: begin with its _INIT macro"),
-        ));
+        return Err(Error::argument(format!(
+            "the size of {name} is {theirs}: begin with its _INIT macro"
+        )));
     }
     // SAFETY: the caller says that the structure has this many bytes.
     let given = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), theirs) };
@@ -464,7 +461,7 @@ pub(crate) unsafe fn sized<T: Copy>(pointer: *const T, name: &str) -> Result<Opt
 }
 
 pub(crate) fn is_null(name: &str) -> Error {
-    Error::new(Status::Argument, format!("{name} is NULL"))
+    Error::argument(format!("{name} is NULL"))
 }
 
 /// A descriptor that the caller keeps open for as long as it is used here.
@@ -473,10 +470,7 @@ pub(crate) struct CallersFd(c_int);
 impl CallersFd {
     pub(crate) fn new(fd: c_int) -> Result<Self> {
         if fd < 0 {
-            return Err(Error::new(
-                Status::Argument,
-                format!("{fd} is not a descriptor"),
-            ));
+            return Err(Error::argument(format!("{fd} is not a descriptor")));
         }
         Ok(Self(fd))
     }

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
-use tlsmith::{Agreed, ChannelBinding, Connection, EarlyData, Ech, Error, Status};
+use tlsmith::{Agreed, ChannelBinding, Connection, EarlyData, Ech, Error};
 
 use crate::call::{self, on, on_open};
 use crate::cert::{self, tlsmith_cert};
@@ -174,7 +174,7 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
     edge::status(on(conn, |conn| {
         let bytes = conn.need_connection()?.handshake_bytes().ok_or_else(|| {
             let sentence = "the handshake is not complete, so its bytes are not counted yet";
-            Error::new(Status::State, sentence)
+            Error::state(sentence)
         })?;
         edge::store(received, bytes.0);
         edge::store(sent, bytes.1);

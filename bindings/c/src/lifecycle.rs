@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::Duration;
 
-use tlsmith::{Error, SocketTransport, Status, Timeout, tcp};
+use tlsmith::{Error, SocketTransport, Timeout, tcp};
 
 use crate::call::on;
 use crate::conn::tlsmith_conn;
@@ -51,10 +51,9 @@ pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -
             Ok(ms) => Timeout::After(Duration::from_millis(ms)),
             Err(_) if ms == -1 => Timeout::Descriptor,
             Err(_) => {
-                return Err(Error::new(
-                    Status::Argument,
-                    format!("{ms} is not a time limit: -1, 0 and milliseconds are"),
-                ));
+                return Err(Error::argument(format!(
+                    "{ms} is not a time limit: -1, 0 and milliseconds are"
+                )));
             }
         };
         conn.settings().timeout = timeout;
@@ -78,7 +77,7 @@ pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms
                 let sentence = format!(
                     "{ms} is not a time limit of a handshake: -1 and milliseconds above 0 are"
                 );
-                return Err(Error::new(Status::Argument, sentence));
+                return Err(Error::argument(sentence));
             }
         };
         conn.settings().handshake_timeout = Some(limit);

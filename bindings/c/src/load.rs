@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use tlsmith::{Error, Password, Pkcs12Options, Result, Status};
+use tlsmith::{Error, Password, Pkcs12Options, Result};
 use zeroize::Zeroizing;
 
 use crate::edge::{self, Callback, PasswordFn};
@@ -85,5 +85,5 @@ fn answer(ask: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
 pub(crate) fn holds_its_key(argument: &str) -> Error {
     let sentence =
         format!("name and flags are for PKCS#12, which holds its key: {argument} has to be NULL");
-    Error::new(Status::Argument, sentence)
+    Error::argument(sentence)
 }

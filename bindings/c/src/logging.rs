@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::sync::{OnceLock, PoisonError, RwLock, TryLockError};
 
 use log::{LevelFilter, Log, Metadata, Record};
-use tlsmith::{Error, PerProcess, Result, Status};
+use tlsmith::{Error, PerProcess, Result};
 
 use crate::edge::{self, Callback, LogFn};
 
@@ -89,16 +89,16 @@ fn set(level: c_int, log: Option<LogFn>, userdata: *mut c_void) -> Result<()> {
         5 => LevelFilter::Trace,
         other => {
             let sentence = format!("{other} is not a level of messages: 0 to 5 are");
-            return Err(Error::new(Status::Argument, sentence));
+            return Err(Error::argument(sentence));
         }
     };
     if LOGGING.get() {
         let sentence = "the place of messages cannot be changed while one is given away";
-        return Err(Error::new(Status::State, sentence));
+        return Err(Error::state(sentence));
     }
     if !INSTALLED.get_or_init(|| log::set_logger(&Bridge).is_ok()) {
         let sentence = "the messages of this process go to somebody else already";
-        return Err(Error::new(Status::State, sentence));
+        return Err(Error::state(sentence));
     }
     let callback = Callback::new(log, userdata, "log").ok();
     let callback = callback.filter(|_| filter != LevelFilter::Off);

@@ -133,7 +133,7 @@ fn extension(text: &str) -> Result<OwnExtension> {
              \"1.2.3.4=0500\" or \"critical:1.2.3.4=0500\"",
             quoted(text)
         );
-        return Err(Error::new(Status::Argument, sentence));
+        return Err(Error::argument(sentence));
     };
     Ok(OwnExtension {
         oid: oid.to_owned(),

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
 
-use tlsmith::{Error, Session, Status};
+use tlsmith::{Error, Session};
 
 use crate::call;
 use crate::conn::tlsmith_conn;
@@ -66,7 +66,7 @@ pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmit
         session.map(tlsmith_session::new).ok_or_else(|| {
             let sentence = "this connection has no session to resume: a client gets one with the \
                             handshake (TLS 1.2), or with what it reads after it (TLS 1.3)";
-            Error::new(Status::State, sentence)
+            Error::state(sentence)
         })
     }))
 }

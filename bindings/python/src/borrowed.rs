@@ -45,7 +45,7 @@ impl Bios {
     /// The core's error for what a BIO raised.
     fn failed(&self, raised: PyErr) -> Error {
         self.raised.keep(raised);
-        Error::new(Status::State, "the memory BIO failed")
+        Error::state("the memory BIO failed")
     }
 
     fn take(&self, py: Python<'_>, buffer: &mut [u8]) -> PyResult<Option<usize>> {

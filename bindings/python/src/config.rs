@@ -7,7 +7,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyWeakrefReference};
 use tlsmith::text::quoted;
-use tlsmith::{ClientAuth, Error, KeyPurpose, Result, RevocationRules, Status, Version};
+use tlsmith::{ClientAuth, Error, KeyPurpose, Result, RevocationRules, Version};
 
 use crate::cert::Identity;
 use crate::certificate::Certificate;
@@ -277,13 +277,10 @@ impl Settings {
             None => Ok(()),
             Some(Ech::List(list)) => context.set_ech(Some(list)),
             Some(Ech::Pretend(word)) if word == "grease" => context.set_ech(None),
-            Some(Ech::Pretend(word)) => Err(Error::new(
-                Status::Argument,
-                format!(
-                    "ech is {}: an ECHConfigList in bytes, or \"grease\"",
-                    quoted(word)
-                ),
-            )),
+            Some(Ech::Pretend(word)) => Err(Error::argument(format!(
+                "ech is {}: an ECHConfigList in bytes, or \"grease\"",
+                quoted(word)
+            ))),
         }
     }
 
@@ -316,13 +313,10 @@ fn version(name: &str) -> Result<Version> {
     match name {
         "1.2" => Ok(Version::Tls12),
         "1.3" => Ok(Version::Tls13),
-        other => Err(Error::new(
-            Status::Argument,
-            format!(
-                "{} is not a version: \"1.2\" and \"1.3\" are",
-                quoted(other)
-            ),
-        )),
+        other => Err(Error::argument(format!(
+            "{} is not a version: \"1.2\" and \"1.3\" are",
+            quoted(other)
+        ))),
     }
 }
 
@@ -331,12 +325,9 @@ fn client_auth(name: &str) -> Result<ClientAuth> {
         "none" => Ok(ClientAuth::None),
         "optional" => Ok(ClientAuth::Optional),
         "required" => Ok(ClientAuth::Required),
-        other => Err(Error::new(
-            Status::Argument,
-            format!(
-                "client_auth is {}: \"none\", \"optional\" and \"required\" are known",
-                quoted(other)
-            ),
-        )),
+        other => Err(Error::argument(format!(
+            "client_auth is {}: \"none\", \"optional\" and \"required\" are known",
+            quoted(other)
+        ))),
     }
 }

@@ -98,7 +98,7 @@ impl Hook {
                     Err(error) => {
                         raised::keep(error);
                         let sentence = "the function that looks at clients failed";
-                        Err(Error::new(Status::State, sentence))
+                        Err(Error::state(sentence))
                     }
                 }
             })

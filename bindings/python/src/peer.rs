@@ -11,8 +11,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use tlsmith::{
-    ChannelBinding, Connection, EarlyData, Ech, Error, MOST_EXPORTED, Origin, Result, Status,
-    Timeout,
+    ChannelBinding, Connection, EarlyData, Ech, Error, MOST_EXPORTED, Origin, Result, Timeout,
 };
 
 use crate::buffer::Buffer;
@@ -153,7 +152,7 @@ impl Open {
         }
         if self.closed.load(Ordering::SeqCst) {
             let sentence = "the socket was closed in the middle of this call";
-            return to_python(py, &Error::new(Status::State, sentence), None);
+            return to_python(py, &Error::state(sentence), None);
         }
         to_python(py, error, self.connection.server_name())
     }
@@ -259,7 +258,7 @@ impl Peer {
 
     /// For what a forked child may ask, too: it takes no lock.
     fn glance(&self) -> Result<Turn> {
-        let closed = || Error::new(Status::State, "the socket is closed");
+        let closed = || Error::state("the socket is closed");
         self.current().ok_or_else(closed)
     }
 
@@ -343,7 +342,7 @@ impl Peer {
             (early_data(connection), ech(connection))
         });
         let Some(agreed) = open.connection.agreed() else {
-            let error = Error::new(Status::State, "the handshake is not complete");
+            let error = Error::state("the handshake is not complete");
             return Err(to_python(py, &error, None));
         };
         let facts = (
@@ -489,7 +488,7 @@ impl Peer {
         let length = values::count("length", length)?;
         if length > MOST_EXPORTED {
             let sentence = format!("{length} bytes cannot be exported: 1 to {MOST_EXPORTED} can");
-            return Err(to_python(py, &Error::new(Status::Argument, sentence), None));
+            return Err(to_python(py, &Error::argument(sentence), None));
         }
         PyBytes::new_with(py, length, |out| {
             let exported = open.connection.export(label, context, out);

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use tlsmith::{Error, Interrupt, Status};
+use tlsmith::{Error, Interrupt};
 
 use crate::context::Context;
 
@@ -71,7 +71,7 @@ impl Raised {
                 return Ok(());
             };
             this.keep(raised);
-            Err(Error::new(Status::State, "interrupted by a signal"))
+            Err(Error::state("interrupted by a signal"))
         })
     }
 

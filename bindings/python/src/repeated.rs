@@ -57,13 +57,10 @@ impl Unconfirmed {
             Some(front) if digest(front) != self.digest => "other bytes were given".to_owned(),
             Some(_) => return Ok(()),
         };
-        Err(Error::new(
-            Status::State,
-            format!(
-                "the last write has to be repeated, since {taken} bytes of it are on their \
+        Err(Error::state(format!(
+            "the last write has to be repeated, since {taken} bytes of it are on their \
                  way: {wrong}"
-            ),
-        ))
+        )))
     }
 }
 

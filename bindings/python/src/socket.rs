@@ -262,7 +262,7 @@ impl Socket {
             _ => {
                 let sentence =
                     format!("how is {how}: socket.SHUT_RD, SHUT_WR and SHUT_RDWR are known");
-                let error = Error::new(Status::Argument, sentence);
+                let error = Error::argument(sentence);
                 return Err(to_python(this.py(), &error, None));
             }
         };

@@ -208,7 +208,7 @@ impl SslObject {
             let mut unconfirmed = object.writer(&open)?;
             if open.connection.is_write_closed() {
                 let sentence = "close_notify was sent: nothing can be written after it";
-                return Err(Error::new(Status::State, sentence));
+                return Err(Error::state(sentence));
             }
             unconfirmed.write(&open.connection, data.bytes())
         });
@@ -231,7 +231,7 @@ impl SslObject {
             }
             let sentence =
                 "application data after close notify: read to the end before the shutdown";
-            Err(Error::new(Status::State, sentence))
+            Err(Error::state(sentence))
         });
         raised::or(finished.map_err(|error| Self::failed(this, &open, &error, "shutdown")))
     }
@@ -277,8 +277,7 @@ impl SslObject {
         match self.unconfirmed.try_lock() {
             Ok(unconfirmed) => Ok(unconfirmed),
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) if open.is_nested() => Err(Error::new(
-                Status::State,
+            Err(TryLockError::WouldBlock) if open.is_nested() => Err(Error::state(
                 "the connection is in the middle of a write: what is called meanwhile, such \
                  as a signal handler, cannot write to it",
             )),
@@ -309,7 +308,7 @@ impl SslObject {
             let socket = socket.bind(py).upgrade();
             let number = socket.as_ref().map(descriptor).transpose()?.flatten();
             let (Some(socket), Some(number)) = (socket, number) else {
-                let error = Error::new(Status::State, "underlying socket connection gone");
+                let error = Error::state("underlying socket connection gone");
                 return Err(Self::failed(this, &open, &error, operation));
             };
             fd.set(number);
@@ -370,7 +369,7 @@ impl Carrier {
             "the peer sent {waiting} bytes after its close_notify: take them from the BIO, \
              or close the connection, {MOST_LEFTOVER} at most are expected there"
         );
-        Ok(Err(Error::new(Status::State, sentence)))
+        Ok(Err(Error::state(sentence)))
     }
 
     fn of(carrier: &Bound<'_, PyAny>) -> PyResult<Self> {

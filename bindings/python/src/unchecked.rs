@@ -2,7 +2,7 @@
 //! `tlsmith.trustme`, and not for the API of certificates.
 
 use pyo3::prelude::*;
-use tlsmith::{Error, Status, Weakness};
+use tlsmith::{Error, Weakness};
 
 use crate::cert::Identity;
 use crate::certificate::Certificate;
@@ -44,7 +44,7 @@ pub(crate) fn weak_key(py: Python<'_>, weakness: &str) -> PyResult<Key> {
             other => {
                 let other = tlsmith::text::quoted(other);
                 let sentence = format!("{other} is not a weakness: rsa-1024 and sha1 are");
-                return Err(Error::new(Status::Argument, sentence));
+                return Err(Error::argument(sentence));
             }
         };
         tlsmith::weak_key(weakness)

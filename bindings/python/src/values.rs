@@ -28,7 +28,7 @@ impl Password {
                 answer.map_err(|error| {
                     raised::keep(error);
                     let sentence = "the function that gives the password failed";
-                    tlsmith::Error::new(tlsmith::Status::State, sentence)
+                    tlsmith::Error::state(sentence)
                 })
             }),
         }
@@ -88,7 +88,7 @@ fn bytes_of(given: Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
 fn bad_password(py: Python<'_>) -> PyErr {
     let sentence = "the password is bytes that are not UTF-8, and PKCS#12 is written with text: \
                     give it as a str";
-    let error = tlsmith::Error::new(tlsmith::Status::Argument, sentence);
+    let error = tlsmith::Error::argument(sentence);
     to_python(py, &error, None)
 }
 

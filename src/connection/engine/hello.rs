@@ -61,7 +61,7 @@ impl Engine {
             Tls::Client(_) => {
                 let sentence = "this is a client, which answers no ClientHello: its settings come before \
                                 it is connected";
-                Err(Error::new(Status::State, sentence))
+                Err(Error::state(sentence))
             }
             _ => Err(hello_is_answered()),
         }
@@ -132,13 +132,13 @@ impl Engine {
         if alert == CLOSE_NOTIFY {
             let sentence = "alert 0 is close_notify, which refuses nobody: choose another one, \
                             such as 40, handshake_failure (RFC 8446, section 6)";
-            return Err(Error::new(Status::Argument, sentence));
+            return Err(Error::argument(sentence));
         }
         self.check_failure()?;
         if self.client_hello().is_none() {
             let sentence = "there is no ClientHello to refuse: it was not received yet, or \
                             answered already";
-            return Err(Error::new(Status::State, sentence));
+            return Err(Error::state(sentence));
         }
         self.outgoing.append(&fatal_alert(alert));
         let sentence = format!("the application refused the client with alert {alert}");
@@ -149,5 +149,5 @@ impl Engine {
 
 fn hello_is_answered() -> Error {
     let sentence = "the ClientHello was answered already: inspect it before the handshake";
-    Error::new(Status::State, sentence)
+    Error::state(sentence)
 }

@@ -9,7 +9,7 @@ use super::super::failure;
 use super::super::record::{HEADER, begun_length};
 use super::Engine;
 use crate::base::limits::{LEFTOVER, UNDRAINED};
-use crate::{Error, Result, Status};
+use crate::{Error, Result};
 
 #[derive(Default)]
 pub(super) struct MemoryQueues {
@@ -37,7 +37,7 @@ impl Engine {
         let memory = self.memory.get_or_insert_default();
         if memory.ended {
             let sentence = "the end of the peer's bytes was fed already: nothing can follow it";
-            return Err(Error::new(Status::State, sentence));
+            return Err(Error::state(sentence));
         }
         let kept = self.incoming.len() + memory.input.len();
         if self.peer_closed && !bytes.is_empty() && kept + bytes.len() > LEFTOVER {

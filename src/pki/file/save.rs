@@ -47,7 +47,7 @@ pub fn save_files(files: &[(&Path, &[u8], Access)]) -> Result<()> {
                 let (one, other) = (shown_path(&other.path), shown_path(path));
                 let sentence =
                     format!("{one} and {other} are the same file: give each document its own");
-                return Err(Error::new(Status::Argument, sentence));
+                return Err(Error::argument(sentence));
             }
         }
         staged.push(file);
@@ -64,8 +64,7 @@ pub(in crate::pki) fn save_pair(
 ) -> Result<()> {
     let stage = |(path, text, access): Content<'_>| Staged::new(path, text.as_bytes(), access);
     match (public, key) {
-        (None, None) => Err(Error::new(
-            Status::Argument,
+        (None, None) => Err(Error::argument(
             "there is nothing to save: give a file for the certificate, the key, or both",
         )),
         (Some(one), None) | (None, Some(one)) => stage(one)?.commit(),

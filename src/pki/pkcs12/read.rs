@@ -243,5 +243,5 @@ pub(super) fn unsupported() -> Error {
 pub(super) fn wrong_password() -> Error {
     let sentence = "the password does not open the PKCS#12 file: it is another one, or the file \
                     is damaged";
-    Error::new(Status::Argument, sentence)
+    Error::argument(sentence)
 }

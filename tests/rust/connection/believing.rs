@@ -348,5 +348,5 @@ fn a_refusal_has_the_chain_that_was_refused() {
     );
     let error = near.read(&mut [0; 1]).unwrap_err();
     assert_eq!(error.chain(), path.site.chain(), "for ever");
-    assert!(Error::new(Status::State, "x").chain().is_empty());
+    assert!(Error::state("x").chain().is_empty());
 }

@@ -304,10 +304,7 @@ fn sessions_are_resumed_by_the_context_that_a_chooser_chooses_and_by_no_other() 
 fn what_a_chooser_fails_with_is_the_error_and_the_client_hears_an_alert() {
     let refusing: HelloCallback = Arc::new(|hello| {
         let name = hello.server_name.clone().unwrap_or_default();
-        Err(Error::new(
-            Status::Argument,
-            format!("nobody serves {name}"),
-        ))
+        Err(Error::argument(format!("nobody serves {name}")))
     });
     let unusable: HelloCallback = Arc::new(|_| Ok(Context::new().into()));
     let expectations = [

@@ -320,7 +320,7 @@ fn password_callback_is_called_once_and_only_if_needed() {
     assert!(Identity::from_pkcs12(cert, ask()).is_err());
     assert_eq!(calls.take(), 0);
 
-    let failing = Password::ask(|| Err(tlsmith::Error::new(Status::State, "nobody is there")));
+    let failing = Password::ask(|| Err(tlsmith::Error::state("nobody is there")));
     let (status, sentence) = status_of(PrivateKey::from_bytes(today.as_bytes(), failing));
     assert_eq!((status, &*sentence), (Status::State, "nobody is there"));
 }
