@@ -51,3 +51,17 @@ KNOWN = {
     },
 }
 """By suite, and by test.  The key "cpython-3.13" applies to that interpreter alone."""
+
+MASKED = (
+    "the test cancels the handler whose assertion failed, and passes where the cancellation "
+    "arrives before that exception does"
+)
+
+MAY_PASS = {
+    "anyio": {
+        f"tests/streams/test_tls.py::TestTLSListener::test_extra_attributes[{backend}]": MASKED
+        for backend in ("asyncio", "asyncio+uvloop", "trio")
+    },
+}
+"""Those of KNOWN that pass in some runs, and why.  The others are to leave KNOWN when they
+pass."""
