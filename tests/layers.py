@@ -29,7 +29,7 @@ class Crate:
             parts = list(file.relative_to(self.folder).with_suffix("").parts)
             if parts[-1] in ("mod", "lib"):
                 parts.pop()
-            if "tests" not in parts and "differential" not in parts:
+            if "tests" not in parts:
                 self.modules["::".join(parts)] = _code(file.read_text())
         self.exports = dict(self._exports())
 

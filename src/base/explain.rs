@@ -1,6 +1,6 @@
 //! Sentences for the errors of rustls, whose own text is made of Rust identifiers.
 //!
-//! Separate from what becomes of a connection (`connection::failure`), since keys and
+//! Separate from what becomes of a connection (`connection::engine::failure`), since keys and
 //! contexts meet these errors too.  Variants of later versions of rustls get a plain
 //! sentence until they have one of their own.
 

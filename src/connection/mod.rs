@@ -1,41 +1,17 @@
 //! One connection: the engine, the transport, and the pump between them.
 
-mod acceptor;
-mod buffer;
-mod call;
-mod channel_binding;
-mod client;
-mod closing;
-mod data;
-mod early;
+mod api;
 mod engine;
-mod exporter;
-mod facts;
-mod failure;
-mod handshake_timeout;
-mod hello;
-mod memory;
-mod pipe;
-mod progress;
-mod pump;
-mod race;
-mod record;
-mod report;
-mod session;
-mod steps;
-mod stream;
-pub mod tcp;
+mod io;
+mod negotiated;
+mod records;
+mod reentrancy;
 mod transport;
 
-pub use channel_binding::ChannelBinding;
+pub use api::{Agreed, ChannelBinding, Connection, Ech, Events, MemoryTransport};
 pub use engine::EarlyData;
-pub use exporter::MOST as MOST_EXPORTED;
-pub use facts::Ech;
-pub use failure::alert_name;
-pub use memory::MemoryTransport;
-pub use pipe::PipeTransport;
+pub use engine::failure::alert_name;
+pub use negotiated::exporter::MOST as MOST_EXPORTED;
 #[cfg(fuzzing)]
-pub(crate) use record::play;
-pub use report::Agreed;
-pub use stream::{Connection, Events};
-pub use transport::{Interrupt, Patience, SocketTransport, Timeout, Transport};
+pub(crate) use records::play;
+pub use transport::{Interrupt, Patience, PipeTransport, SocketTransport, Timeout, Transport, tcp};

@@ -6,9 +6,9 @@
 
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
-use super::super::record::{HEADER, Header, MESSAGE_HEADER};
 use crate::base::limits::LONGEST_MESSAGE;
 use crate::base::limits::RECORD_PLAINTEXT;
+use crate::connection::records::{HEADER, Header, MESSAGE_HEADER};
 
 /// The peer's first handshake message, while it is received.
 pub(super) struct FirstMessage {
@@ -150,6 +150,6 @@ fn unexpected(error: impl Into<Error>) -> Fault {
 }
 
 /// A record with a fatal alert (RFC 8446, section 6), before there are keys.
-pub(in super::super) fn fatal_alert(number: u8) -> [u8; 7] {
+pub(crate) fn fatal_alert(number: u8) -> [u8; 7] {
     [21, 3, 3, 0, 2, 2, number]
 }

@@ -6,17 +6,17 @@ use rustls::ProtocolVersion::TLSv1_3;
 use rustls::server::UnbufferedServerConnection;
 use rustls::{AlertDescription, CommonState, ContentType, ServerConfig};
 
-use super::super::buffer::Buffer;
-use super::super::failure;
-use super::super::record::{HEADER, TAG, record_length};
-use super::super::steps::{Goal, Sink, Step, act};
+use super::failure;
 use super::first_message::fatal_alert;
+use super::steps::{Goal, Sink, Step, act};
 use super::{EarlyData, Engine, Tls};
 use crate::base::fork;
 use crate::base::limits::RECORD_PLAINTEXT;
 use crate::base::limits::{Charge, FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_EARLY_DATA};
 use crate::base::observations::Observations;
 use crate::base::rustls_gaps::is_skipped_early_data;
+use crate::connection::records::Buffer;
+use crate::connection::records::{HEADER, TAG, record_length};
 use crate::context::{Adapted, Offer, adapt, first_message};
 use crate::{Error, Result};
 

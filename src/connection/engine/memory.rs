@@ -4,11 +4,11 @@
 //! and drained bytes come from the buffer where records are sealed.  The queues hold what
 //! those buffers have no room for.
 
-use super::super::buffer::{Buffer, Queue};
-use super::super::failure;
-use super::super::record::{HEADER, begun_length};
 use super::Engine;
+use super::failure;
 use crate::base::limits::{LEFTOVER, UNDRAINED};
+use crate::connection::records::{Buffer, Queue};
+use crate::connection::records::{HEADER, begun_length};
 use crate::{Error, Result};
 
 #[derive(Default)]

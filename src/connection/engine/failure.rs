@@ -1,0 +1,239 @@
+//! Why a connection failed: from rustls' errors and the peer's alerts to ours.
+
+use rustls::internal::msgs::codec::Codec;
+use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
+
+use crate::base::limits::{ALLOWANCE, LEFTOVER, OF_A_KIND};
+use crate::base::{explain, text};
+use crate::{Error, Status};
+
+/// The alerts that end a connection, by number (RFC 8446, section 6, and the
+/// IANA registry), with what they mean for who gets them.
+const ALERTS: &[(u8, &str, &str)] = &[
+    (10, "unexpected_message", "it got a message out of order"),
+    (20, "bad_record_mac", "a record did not decrypt"),
+    (22, "record_overflow", "a record was too long"),
+    (
+        40,
+        "handshake_failure",
+        "it found no version, cipher suite, group or signature scheme that both sides allow",
+    ),
+    (42, "bad_certificate", "it does not accept our certificate"),
+    (
+        43,
+        "unsupported_certificate",
+        "it does not support the kind of our certificate",
+    ),
+    (44, "certificate_revoked", "our certificate is revoked"),
+    (
+        45,
+        "certificate_expired",
+        "our certificate is expired or not valid yet",
+    ),
+    (
+        46,
+        "certificate_unknown",
+        "it does not accept our certificate",
+    ),
+    (
+        47,
+        "illegal_parameter",
+        "a value in a message was not allowed",
+    ),
+    (
+        48,
+        "unknown_ca",
+        "it does not trust the CA that issued our certificate",
+    ),
+    (49, "access_denied", "it does not let us in"),
+    (50, "decode_error", "a message did not parse"),
+    (51, "decrypt_error", "a signature or a key did not verify"),
+    (
+        70,
+        "protocol_version",
+        "it speaks none of the versions that we allow",
+    ),
+    (
+        71,
+        "insufficient_security",
+        "it demands stronger cryptography than we allow",
+    ),
+    (80, "internal_error", "something went wrong inside it"),
+    (86, "inappropriate_fallback", "it speaks a higher version"),
+    (90, "user_canceled", "its user stopped the handshake"),
+    (109, "missing_extension", "a message lacked an extension"),
+    (
+        110,
+        "unsupported_extension",
+        "an extension was not asked for",
+    ),
+    (
+        112,
+        "unrecognized_name",
+        "it knows no server of the name that we asked for",
+    ),
+    (
+        113,
+        "bad_certificate_status_response",
+        "our OCSP response is not valid",
+    ),
+    (
+        115,
+        "unknown_psk_identity",
+        "it does not know our pre-shared key",
+    ),
+    (
+        116,
+        "certificate_required",
+        "it demands a client certificate, and we showed none: use an identity",
+    ),
+    (
+        120,
+        "no_application_protocol",
+        "it speaks none of the ALPN protocols that we offer",
+    ),
+];
+
+/// The name of an alert, such as `"unknown_ca"` for 48 (RFC 8446, section 6).
+pub fn alert_name(number: u8) -> Option<&'static str> {
+    ALERTS
+        .iter()
+        .find(|(known, _, _)| *known == number)
+        .map(|(_, name, _)| *name)
+}
+
+/// The transport ended in the middle of a handshake.
+pub(crate) fn closed_in_handshake() -> Error {
+    Error::new(
+        Status::Truncated,
+        "the peer closed the connection before the handshake was complete: \
+         it may not speak TLS on this port, or refuse clients like this one",
+    )
+}
+
+/// The transport ended without close_notify.
+pub(crate) fn truncated() -> Error {
+    Error::new(
+        Status::Truncated,
+        "the peer closed the connection without close_notify: data may be missing at the end",
+    )
+}
+
+pub(crate) fn oversized_message() -> Error {
+    Error::new(
+        Status::Protocol,
+        "the peer sent a handshake message that is too long",
+    )
+}
+
+pub(crate) fn oversized_handshake() -> Error {
+    Error::new(
+        Status::Protocol,
+        "the peer sent more than a handshake takes: it does not complete",
+    )
+}
+
+pub(crate) fn too_much_skipped() -> Error {
+    Error::new(
+        Status::Protocol,
+        "the peer sent too much early data, which was rejected",
+    )
+}
+
+pub(crate) fn too_many_without_data() -> Error {
+    Error::new(
+        Status::Protocol,
+        format!(
+            "the peer sent too many records without application data between them: {OF_A_KIND} \
+             key updates, {OF_A_KIND} empty records, and {ALLOWANCE} of these, session tickets and \
+             warning alerts together are allowed"
+        ),
+    )
+}
+
+pub(crate) fn too_much_leftover() -> Error {
+    Error::state(format!(
+        "more than {LEFTOVER} bytes follow the peer's close_notify: take those that are kept \
+             before feeding more, or stop reading from the transport"
+    ))
+}
+
+/// What an error of rustls means.  `refusal` is what our verifier said about
+/// it, `input` the records that rustls was given.
+pub(crate) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u8]) -> Error {
+    if let Some(refusal) = refusal {
+        return refusal;
+    }
+    if let Some(own) = explain::own(&error) {
+        return own.clone();
+    }
+    let this = match &error {
+        rustls::Error::AlertReceived(alert) => alert_received(u8::from(*alert)),
+        // Those of paths do not come through here: this one is the handshake's.
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Error::new(
+            Status::CertificateBadSignature,
+            "the peer did not sign the handshake with the private key of its certificate: it has \
+             another key, or it is not the one that the certificate is about",
+        ),
+        rustls::Error::InvalidCertificate(_) => {
+            Error::new(Status::Certificate, explain::tls(&error))
+        }
+        rustls::Error::PeerIncompatible(PeerIncompatible::ServerRejectedEncryptedClientHello(
+            configs,
+        )) => {
+            let configs = configs.as_ref().filter(|configs| !configs.is_empty());
+            Error::ech_rejected(explain::tls(&error), configs.map(Codec::get_encoding))
+        }
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => not_tls(input),
+        _ => Error::new(status(&error), explain::tls(&error)),
+    };
+    this.with_source(error)
+}
+
+fn status(error: &rustls::Error) -> Status {
+    use rustls::Error as E;
+    match error {
+        E::NoCertificatesPresented => Status::CertificateMissing,
+        E::InvalidCertRevocationList(_) => Status::Certificate,
+        E::NoApplicationProtocol | E::PeerIncompatible(_) => Status::NoCommon,
+        E::General(text) if explain::is_about_peers(text) => Status::NoCommon,
+        E::DecryptError
+        | E::InvalidMessage(_)
+        | E::PeerMisbehaved(_)
+        | E::InappropriateMessage { .. }
+        | E::InappropriateHandshakeMessage { .. }
+        | E::PeerSentOversizedRecord => Status::Protocol,
+        E::HandshakeNotComplete => Status::State,
+        E::BadMaxFragmentSize | E::UnsupportedNameType | E::InvalidEncryptedClientHello(_) => {
+            Status::Argument
+        }
+        E::InconsistentKeys(InconsistentKeys::KeyMismatch) => Status::KeyMismatch,
+        _ => Status::Internal,
+    }
+}
+
+fn alert_received(number: u8) -> Error {
+    let sentence = match ALERTS.iter().find(|(known, _, _)| *known == number) {
+        Some((_, name, meaning)) => format!("the peer ended the connection: {meaning} ({name})"),
+        None => format!("the peer ended the connection with alert {number}"),
+    };
+    Error::from_alert(Status::Alert, number, sentence)
+}
+
+/// The first bytes show best what it is that came instead of TLS.  They may be a secret,
+/// which is not shown.
+fn not_tls(input: &[u8]) -> Error {
+    let line: String = input
+        .iter()
+        .take(40)
+        .map(|&byte| char::from(byte))
+        .take_while(|character| character.is_ascii_graphic() || *character == ' ')
+        .collect();
+    let sentence = if line.len() < 4 {
+        "the peer does not speak TLS on this port".to_owned()
+    } else {
+        let line = text::quoted(&line);
+        format!("the peer does not speak TLS on this port: it sent {line}")
+    };
+    Error::new(Status::Protocol, sentence)
+}

@@ -1,0 +1,3 @@
+//! What the handshake agreed on.
+
+pub(crate) mod exporter;

@@ -1,0 +1,330 @@
+//! TCP sockets by host name and port: connect, listen, accept.
+
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, sockopt};
+
+use super::race;
+use super::{Interrupt, Patience, Timeout, Wait, does_not_wait, interrupted, pause, poll};
+use crate::base::text::{quoted, quoted_host};
+use crate::{Error, Origin, Result, Status, trust};
+
+/// A host name in the DNS has at most 253 characters (RFC 1035, section 2.3.4).
+const LONGEST_HOST: usize = 253;
+
+/// Longer than anybody waits, so that every wait can have a deadline.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// How long each client of a listener has for its handshake in the C and Python APIs, where
+/// the program does not say otherwise: many round trips on a slow network, and bearable for
+/// those whose turn comes after a client that says nothing.  In Rust,
+/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout) takes it.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Clients that may wait for [`accept`]: more than any system allows, which takes its
+/// own maximum (`net.core.somaxconn` on Linux).
+const BACKLOG: i32 = i32::MAX;
+
+/// How long [`accept`] waits before it tries again where the system has no descriptor
+/// or no memory for one more client.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Connects to `host`, a name or an address, and `port`, a number in decimal.
+/// Tries the addresses of the host, those of both families in turn, without
+/// waiting long for one before trying the next (RFC 8305), and returns a blocking
+/// socket.
+///
+/// `timeout` limits looking the name up and connecting together.  The system's
+/// resolver has no time limit of its own: with one here, it runs in a thread that
+/// may outlive the call.  [`Timeout::Never`] is refused.
+pub fn connect(
+    host: &str,
+    port: &str,
+    timeout: Timeout,
+    interrupt: Option<&Interrupt>,
+) -> Result<OwnedFd> {
+    let port = match parse_port(port)? {
+        0 => return Err(bad_port("0")),
+        port => port,
+    };
+    if timeout == Timeout::Never {
+        return Err(Error::argument(
+            "connecting has to wait: set a time limit above 0, or connect the socket first",
+        ));
+    }
+    let (deadline, limit) = match timeout.start() {
+        Patience::Until { deadline, limit } => (deadline, limit),
+        _ => (Instant::now() + FOR_EVER, FOR_EVER),
+    };
+    let addresses = match timeout {
+        Timeout::After(_) => resolve_until(host, port, deadline, limit)?,
+        _ => resolve(host, port)?,
+    };
+    if addresses.is_empty() {
+        return Err(Error::new(
+            Status::Resolve,
+            format!("{} has no address", quoted_host(host)),
+        ));
+    }
+    let socket = race::connect(addresses, deadline, limit, interrupt)?;
+    let blocking = rustix::io::ioctl_fionbio(&socket, false);
+    blocking.map_err(|error| Error::io("cannot set the socket up", error.into()))?;
+    without_delay(&socket);
+    Ok(socket)
+}
+
+/// Listens on `host` (`None` for every address of this machine) and `port`, a
+/// number in decimal, 0 for any free one.  As many clients as the system allows may
+/// wait to be accepted.
+pub fn listen(host: Option<&str>, port: &str) -> Result<OwnedFd> {
+    let port = parse_port(port)?;
+    let addresses = match host {
+        Some(host) => resolve(host, port)?,
+        // IPv6 with IPv4 beside it, or IPv4 alone where there is no IPv6.
+        None => vec![
+            SocketAddr::from(([0_u16; 8], port)),
+            SocketAddr::from(([0_u8; 4], port)),
+        ],
+    };
+    let shown = host.unwrap_or("every address");
+    let listener = TcpListener::bind(&*addresses).and_then(|listener| {
+        // The standard library lets 128 wait, and a busy moment brings more.
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(OwnedFd::from(listener))
+    });
+    listener.map_err(|error| Error::io(format!("cannot listen on {shown}, port {port}"), error))
+}
+
+/// Accepts one connection: a blocking socket.  [`Status::WantRead`] means that
+/// no client waits and the call may not either.
+///
+/// Nothing that one client does makes it fail: connections that were reset or failed
+/// while they waited are passed over.  Where the system has no descriptor or no memory
+/// left (EMFILE, ENFILE, ENOBUFS, ENOMEM), a call that may wait tries again every 100
+/// milliseconds; with a time limit, it fails with [`Status::Io`] at its end.
+///
+/// The handshake is a later step, and a client may never make it:
+/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout)
+/// limits it.
+pub fn accept(
+    listener: impl AsFd,
+    timeout: Timeout,
+    interrupt: Option<&Interrupt>,
+) -> Result<OwnedFd> {
+    let (patience, origin) = (timeout.start(), Origin::here());
+    loop {
+        await_client(&listener, patience, interrupt)?;
+        match rustix::net::accept_with(&listener, SocketFlags::CLOEXEC) {
+            Ok(socket) if rustix::net::getpeername(&socket) != Err(Errno::NOTCONN) => {
+                without_delay(&socket);
+                return Ok(socket);
+            }
+            // The client gave up while it waited: nothing to bother the caller
+            // with.
+            Ok(_) => {}
+            Err(error) if is_of_one_client(error) => {}
+            Err(Errno::INTR) => interrupted(interrupt, origin)?,
+            Err(error) if is_shortage(error) && may_pause(&listener, patience) => {
+                pause(PAUSE, interrupt, origin)?;
+            }
+            // Somebody else was faster, or the listener does not block.
+            Err(Errno::AGAIN) if !matches!(patience, Patience::Until { .. }) => {
+                return Err(Status::WantRead.into());
+            }
+            Err(Errno::AGAIN) => {}
+            Err(error) => return Err(Error::io("cannot accept a connection", error.into())),
+        }
+    }
+}
+
+/// Whether accepting failed for the connection at the head of the queue alone, which is
+/// gone from there.  Linux reports its network errors so (accept(2)).
+fn is_of_one_client(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::CONNABORTED
+            | Errno::CONNRESET
+            | Errno::PROTO
+            | Errno::NOPROTOOPT
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::TIMEDOUT
+    ) || is_of_no_network(error)
+}
+
+#[cfg(target_os = "linux")]
+fn is_of_no_network(error: Errno) -> bool {
+    error == Errno::NONET
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_of_no_network(_error: Errno) -> bool {
+    false
+}
+
+/// Whether the system has too little of something, which others give back in time.
+fn is_shortage(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
+    )
+}
+
+/// Whether this call may wait for what is short.  A client stays in the queue
+/// meanwhile, so that the listener is readable: only time helps.
+fn may_pause(listener: impl AsFd, patience: Patience) -> bool {
+    match patience {
+        Patience::Until { deadline, .. } => Instant::now() < deadline,
+        patience => !does_not_wait(listener, patience),
+    }
+}
+
+fn await_client(
+    listener: impl AsFd,
+    patience: Patience,
+    interrupt: Option<&Interrupt>,
+) -> Result<()> {
+    match patience {
+        Patience::Descriptor => Ok(()),
+        Patience::Never => {
+            let now = Instant::now();
+            match poll(listener, Wait::Readable, now, interrupt)? {
+                true => Ok(()),
+                false => Err(Status::WantRead.into()),
+            }
+        }
+        Patience::Until { deadline, limit } => {
+            match poll(listener, Wait::Readable, deadline, interrupt)? {
+                true => Ok(()),
+                false => Err(Error::new(
+                    Status::Timeout,
+                    format!("no client came within {limit:?}"),
+                )),
+            }
+        }
+    }
+}
+
+/// The address of this end of a socket.
+pub fn local_address(socket: impl AsFd) -> Result<SocketAddr> {
+    rustix::net::getsockname(socket)
+        .and_then(SocketAddr::try_from)
+        .map_err(|error| Error::io("cannot tell the socket's own address", error.into()))
+}
+
+/// The address of the other end of a socket.
+pub fn peer_address(socket: impl AsFd) -> Result<SocketAddr> {
+    rustix::net::getpeername(socket)
+        .and_then(|address| address.ok_or(Errno::NOTCONN))
+        .and_then(SocketAddr::try_from)
+        .map_err(|error| Error::io("cannot tell the peer's address", error.into()))
+}
+
+/// Records are sent whole, so waiting for more (Nagle) only costs time.  A
+/// socket on which that cannot be set works all the same.
+fn without_delay(socket: impl AsFd) {
+    let _ = sockopt::set_tcp_nodelay(socket, true);
+}
+
+fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+    if host.is_empty() || host.len() > LONGEST_HOST || host.contains('\0') {
+        let (shown, length) = (quoted_host(host), host.len());
+        let sentence = format!("{shown} ({length} bytes) is not a host name or an address");
+        return Err(Error::argument(sentence));
+    }
+    let in_dns = trust::ascii_host(host);
+    let addresses = (in_dns.as_ref(), port).to_socket_addrs().map_err(|error| {
+        Error::new(
+            Status::Resolve,
+            format!("cannot find the address of {}: {error}", quoted_host(host)),
+        )
+        .with_source(error)
+    })?;
+    Ok(addresses.collect())
+}
+
+/// The same, in a thread that is given up at the deadline.  Addresses need none.
+fn resolve_until(
+    host: &str,
+    port: u16,
+    deadline: Instant,
+    limit: Duration,
+) -> Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::from((address, port))]);
+    }
+    let name = host.to_owned();
+    in_time(host, deadline, limit, move || resolve(&name, port))
+}
+
+fn in_time<T: Send + 'static>(
+    host: &str,
+    deadline: Instant,
+    limit: Duration,
+    find: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (answer, answered) = mpsc::channel();
+    let thread = thread::Builder::new().name("tlsmith resolver".to_owned());
+    let spawned = thread.spawn(move || {
+        // Nobody waits any more where the deadline came first.
+        let _ = answer.send(find());
+    });
+    spawned.map_err(|error| Error::io("cannot start looking the name up", error))?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    answered.recv_timeout(left).unwrap_or_else(|_| {
+        let host = quoted_host(host);
+        let sentence = format!("the address of {host} was not found within {limit:?}");
+        Err(Error::new(Status::Timeout, sentence))
+    })
+}
+
+fn parse_port(port: &str) -> Result<u16> {
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    match port.parse() {
+        Ok(number) if digits => Ok(number),
+        _ => Err(bad_port(port)),
+    }
+}
+
+fn bad_port(port: &str) -> Error {
+    let port = quoted(port);
+    let sentence = format!("{port} is not a port: a number from 1 to 65535 is needed");
+    Error::argument(sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolver_that_does_not_answer_is_given_up_at_the_deadline() {
+        let limit = Duration::from_millis(20);
+        let (finish, finished) = mpsc::channel::<()>();
+        let silent = move || finished.recv().map_err(|_| Status::Internal.into());
+        let error = in_time("slow.example", Instant::now() + limit, limit, silent).unwrap_err();
+        assert_eq!(error.status(), Status::Timeout);
+        let sentence = error.to_string();
+        assert!(
+            sentence.contains("'slow.example'") && sentence.contains("20ms"),
+            "{sentence}"
+        );
+        drop(finish);
+    }
+
+    #[test]
+    fn what_a_resolver_says_in_time_counts() {
+        let limit = Duration::from_secs(60);
+        let deadline = Instant::now() + limit;
+        assert_eq!(in_time("a.example", deadline, limit, || Ok(7)).unwrap(), 7);
+        let unknown = || Err::<(), _>(Status::Resolve.into());
+        let error = in_time("a.example", deadline, limit, unknown).unwrap_err();
+        assert_eq!(error.status(), Status::Resolve);
+    }
+}
