@@ -1,26 +1,26 @@
 //! What connections share: trust, identities, and the rules of the protocol.
 
-mod ciphers;
-mod client;
+mod cipher_suites;
+mod client_config;
 mod clock;
 mod compression;
 mod ech;
-mod hello;
+mod client_hello;
 mod identity;
 mod keylog;
-mod names;
-mod offered;
-mod options;
-mod policies;
-mod resumption;
-mod sealed;
-mod server;
-mod sessions;
+mod algorithm_names;
+mod hello_parser;
+mod connection_options;
+mod verification_policy;
+mod client_sessions;
+mod sealing;
+mod server_config;
+mod server_sessions;
 mod settings;
-mod setup;
-mod signing;
-mod store;
-mod trusting;
+mod setter_errors;
+mod signing_schemes;
+mod session_store;
+mod trust_settings;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -29,24 +29,24 @@ use std::time::Duration;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::UnixTime;
 
+pub use algorithm_names::{cipher_names, group_names, scheme_names};
+pub(crate) use algorithm_names::{of_cipher, of_group, of_scheme};
+pub(crate) use client_hello::{Adapted, ConfigSelector, adapt};
+pub use client_hello::{ClientHello, HelloCallback, Selection};
+pub use client_sessions::{Session, SessionCallback};
+pub(crate) use client_sessions::{SessionFacts, Ticket, Tls12Session};
 use clock::Clock;
 pub use clock::Now;
-pub(crate) use hello::{Adapted, ConfigSelector, adapt};
-pub use hello::{ClientHello, HelloCallback, Selection};
+pub(crate) use connection_options::ClientStart;
+pub use connection_options::ConnectionOptions;
+use connection_options::RememberedIdentities;
+pub(crate) use hello_parser::{Offer, first_message};
 pub use keylog::KeyLogLine;
 use keylog::Sink;
-pub use names::{cipher_names, group_names, scheme_names};
-pub(crate) use names::{of_cipher, of_group, of_scheme};
-pub(crate) use offered::{Offer, first_message};
-pub(crate) use options::ClientStart;
-pub use options::ConnectionOptions;
-use options::RememberedIdentities;
-pub use resumption::{Session, SessionCallback};
-pub(crate) use resumption::{SessionFacts, Ticket, Tls12Session};
-use sessions::TicketKey;
+use server_sessions::TicketKey;
+pub use session_store::{MOST_STORED, SessionStore};
 use settings::Settings;
 pub use settings::{ClientAuth, Version};
-pub use store::{MOST_STORED, SessionStore};
 
 use crate::base::fork::PerProcess;
 use crate::pki::{Certificate, Identity};
@@ -95,7 +95,7 @@ struct Built {
     client: OnceLock<Arc<ClientConfig>>,
     server: OnceLock<Arc<ServerConfig>>,
     offline: OnceLock<Arc<Policy>>,
-    client_sessions: OnceLock<Option<Arc<resumption::Kept>>>,
+    client_sessions: OnceLock<Option<Arc<client_sessions::Kept>>>,
     identities: Mutex<RememberedIdentities>,
     /// Held while one of them is made.
     building: Mutex<()>,
@@ -265,8 +265,8 @@ impl Context {
     /// sessions of a server, 0 still turns resumption off, and any other count has no effect.
     pub fn set_resumption(&self, count: usize) -> Result<()> {
         self.set(|settings| {
-            if count > sessions::MOST {
-                let most = sessions::MOST;
+            if count > server_sessions::MOST {
+                let most = server_sessions::MOST;
                 let sentence = format!("{count} sessions are too many: {most} is the most");
                 return Err(Error::argument(sentence));
             }

@@ -8,17 +8,17 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::{SignatureScheme, SupportedProtocolVersion, version};
 use rustls_pki_types::EchConfigListBytes;
 
-use super::ciphers::Ciphers;
+use super::algorithm_names;
+use super::cipher_suites::Ciphers;
+use super::client_hello::HelloCallback;
+use super::client_sessions::SessionCallback;
 use super::clock::Clock;
 use super::ech;
-use super::hello::HelloCallback;
 use super::identity::ConfiguredIdentity;
 use super::keylog::Sink;
-use super::names;
-use super::resumption::SessionCallback;
-use super::sessions::{Sessions, TicketKey};
-use super::signing;
-use super::store::SessionStore;
+use super::server_sessions::{Sessions, TicketKey};
+use super::session_store::SessionStore;
+use super::signing_schemes;
 use crate::base::limits::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::base::provider::provider;
 use crate::base::text::quoted;
@@ -197,9 +197,10 @@ impl Settings {
     }
 
     pub(crate) fn set_signing_schemes(&mut self, names: &[&str]) -> Result<()> {
-        let schemes = names::schemes(names)?;
+        let schemes = algorithm_names::schemes(names)?;
         let identity = self.latest_identity("signature schemes are chosen for")?;
-        Arc::make_mut(&mut identity.key).key = signing::limit(&identity.whole_key, schemes)?;
+        Arc::make_mut(&mut identity.key).key =
+            signing_schemes::limit(&identity.whole_key, schemes)?;
         Ok(())
     }
 
@@ -220,7 +221,7 @@ impl Settings {
     }
 
     pub(crate) fn set_verify_schemes(&mut self, names: &[&str]) -> Result<()> {
-        self.verify_schemes = Some(names::schemes(names)?);
+        self.verify_schemes = Some(algorithm_names::schemes(names)?);
         Ok(())
     }
 
@@ -229,7 +230,7 @@ impl Settings {
     }
 
     pub(crate) fn set_groups(&mut self, names: &[&str]) -> Result<()> {
-        self.groups = Some(names::groups(names)?);
+        self.groups = Some(algorithm_names::groups(names)?);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::thread::LocalKey;
 use tlsmith::{Connection, Result, Status};
 
 use crate::conn::tlsmith_conn;
-use crate::edge;
+use crate::ffi;
 
 thread_local! {
     /// The connection that this thread is in a call on; NULL for none.
@@ -95,10 +95,10 @@ pub(crate) fn on<T>(
 
 /// Runs a call on a connection, which keeps its error.
 fn run<T>(conn: *const tlsmith_conn, call: impl FnOnce(&tlsmith_conn) -> Result<T>) -> Result<T> {
-    let Some(conn) = edge::borrow(conn) else {
-        return edge::guard(|| Err(edge::is_null("conn")));
+    let Some(conn) = ffi::borrow(conn) else {
+        return ffi::guard(|| Err(ffi::is_null("conn")));
     };
-    let outcome = edge::guard(|| {
+    let outcome = ffi::guard(|| {
         if let Some(error) = conn.broken.get() {
             return Err(error.clone());
         }

@@ -4,8 +4,8 @@ use std::ffi::{c_char, c_int};
 
 use tlsmith::Certificate;
 
-use crate::edge::{self, Texts};
-use crate::items::{Items, Names, tlsmith_name_type};
+use crate::ffi::{self, Texts};
+use crate::string_list::{Items, Names, tlsmith_name_type};
 
 /// One certificate.
 pub struct tlsmith_cert {
@@ -29,12 +29,12 @@ pub(crate) fn list(chain: &[Certificate]) -> Vec<tlsmith_cert> {
 }
 
 fn text(cert: *const tlsmith_cert, find: impl FnOnce(&Certificate) -> &str) -> *const c_char {
-    edge::string(cert, |cert| cert.texts.keep(find(&cert.certificate)))
+    ffi::string(cert, |cert| cert.texts.keep(find(&cert.certificate)))
 }
 
 /// A text that is put together when it is asked for.
 fn made(cert: *const tlsmith_cert, make: impl FnOnce(&Certificate) -> String) -> *const c_char {
-    edge::string(cert, |cert| cert.texts.keep(&make(&cert.certificate)))
+    ffi::string(cert, |cert| cert.texts.keep(&make(&cert.certificate)))
 }
 
 /// A number, or `none` where there is none, for NULL, and for a bug.
@@ -43,7 +43,7 @@ fn number(
     none: c_int,
     find: impl FnOnce(&Certificate) -> Option<usize>,
 ) -> c_int {
-    edge::fact(cert, none, |cert| {
+    ffi::fact(cert, none, |cert| {
         let found = find(&cert.certificate)?;
         Some(c_int::try_from(found).unwrap_or(c_int::MAX))
     })
@@ -71,9 +71,9 @@ pub extern "C" fn tlsmith_cert_name(
     index: usize,
     r#type: *mut tlsmith_name_type,
 ) -> *const c_char {
-    edge::store(r#type, tlsmith_name_type::TLSMITH_NAME_OTHER);
-    edge::lend(|| {
-        let cert = edge::borrow(cert)?;
+    ffi::store(r#type, tlsmith_name_type::TLSMITH_NAME_OTHER);
+    ffi::lend(|| {
+        let cert = ffi::borrow(cert)?;
         let names = || cert.certificate.alternative_names();
         cert.names.get(index, r#type, names)
     })
@@ -93,9 +93,9 @@ pub extern "C" fn tlsmith_cert_common_name(cert: *const tlsmith_cert) -> *const 
 /// is neither, with the reason in tlsmith_last_error().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_matches(cert: *const tlsmith_cert, host: *const c_char) -> bool {
-    let matches = edge::guard(|| {
-        let cert = edge::need(cert, "cert")?;
-        cert.certificate.matches(edge::need_text(host, "host")?)
+    let matches = ffi::guard(|| {
+        let cert = ffi::need(cert, "cert")?;
+        cert.certificate.matches(ffi::need_text(host, "host")?)
     });
     matches.unwrap_or(false)
 }
@@ -109,19 +109,19 @@ pub extern "C" fn tlsmith_cert_serial(cert: *const tlsmith_cert) -> *const c_cha
 /// When it starts to be valid, in seconds of the Unix epoch.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_not_before(cert: *const tlsmith_cert) -> i64 {
-    edge::fact(cert, 0, |cert| Some(cert.certificate.not_before()))
+    ffi::fact(cert, 0, |cert| Some(cert.certificate.not_before()))
 }
 
 /// When it stops being valid, in seconds of the Unix epoch.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_not_after(cert: *const tlsmith_cert) -> i64 {
-    edge::fact(cert, 0, |cert| Some(cert.certificate.not_after()))
+    ffi::fact(cert, 0, |cert| Some(cert.certificate.not_after()))
 }
 
 /// Whether it may issue certificates.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_is_ca(cert: *const tlsmith_cert) -> bool {
-    edge::fact(cert, false, |cert| Some(cert.certificate.is_ca()))
+    ffi::fact(cert, false, |cert| Some(cert.certificate.is_ca()))
 }
 
 /// How many CAs may stand below it; -1 for any number, where it is no CA, and for NULL.
@@ -178,8 +178,8 @@ pub extern "C" fn tlsmith_cert_signature_type(cert: *const tlsmith_cert) -> *con
 /// tlsmith_cert_name(); NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_crl_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
-    edge::lend(|| {
-        let cert = edge::borrow(cert)?;
+    ffi::lend(|| {
+        let cert = ffi::borrow(cert)?;
         cert.crl_urls.get(index, || cert.certificate.crl_urls())
     })
 }
@@ -187,8 +187,8 @@ pub extern "C" fn tlsmith_cert_crl_url(cert: *const tlsmith_cert, index: usize) 
 /// The same for its OCSP responders (RFC 5280, section 4.2.2.1).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_ocsp_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
-    edge::lend(|| {
-        let cert = edge::borrow(cert)?;
+    ffi::lend(|| {
+        let cert = ffi::borrow(cert)?;
         cert.ocsp_urls.get(index, || cert.certificate.ocsp_urls())
     })
 }
@@ -220,14 +220,14 @@ pub extern "C" fn tlsmith_cert_spki_sha256(cert: *const tlsmith_cert) -> *const 
 /// Return its SubjectPublicKeyInfo in DER, with the length in `len`, which may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_spki(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
-    let spki = || Some(edge::borrow(cert)?.certificate.spki_der());
-    edge::lent_bytes(spki, len)
+    let spki = || Some(ffi::borrow(cert)?.certificate.spki_der());
+    ffi::lent_bytes(spki, len)
 }
 
 /// Its DER, with the count of bytes in `len`, which may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_der(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
-    edge::lent_bytes(|| Some(edge::borrow(cert)?.certificate.der()), len)
+    ffi::lent_bytes(|| Some(ffi::borrow(cert)?.certificate.der()), len)
 }
 
 /// Its PEM.

@@ -10,8 +10,8 @@ use tlsmith::{
 };
 
 use crate::cert::tlsmith_cert;
-use crate::edge::Texts;
-use crate::hello::tlsmith_hello;
+use crate::client_hello::tlsmith_hello;
+use crate::ffi::Texts;
 
 /// One connection.
 pub struct tlsmith_conn {

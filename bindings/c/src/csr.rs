@@ -4,10 +4,10 @@ use std::ffi::{c_char, c_int, c_void};
 
 use tlsmith::{Csr, Result};
 
-use crate::edge::{self, Texts};
+use crate::cert_options::{self, tlsmith_cert_options};
+use crate::ffi::{self, Texts};
 use crate::identity::{self, tlsmith_identity};
-use crate::items::{Names, tlsmith_name_type};
-use crate::options::{self, tlsmith_cert_options};
+use crate::string_list::{Names, tlsmith_name_type};
 
 /// A certificate request, perhaps with its key.
 pub struct tlsmith_csr {
@@ -17,7 +17,7 @@ pub struct tlsmith_csr {
 }
 
 fn make(body: impl FnOnce() -> Result<Csr>) -> *mut tlsmith_csr {
-    edge::handle(edge::guard(|| {
+    ffi::handle(ffi::guard(|| {
         Ok(tlsmith_csr {
             csr: body()?,
             texts: Texts::default(),
@@ -27,7 +27,7 @@ fn make(body: impl FnOnce() -> Result<Csr>) -> *mut tlsmith_csr {
 }
 
 fn text(csr: *const tlsmith_csr, find: impl FnOnce(&Csr) -> &str) -> *const c_char {
-    edge::string(csr, |csr| csr.texts.keep(find(&csr.csr)))
+    ffi::string(csr, |csr| csr.texts.keep(find(&csr.csr)))
 }
 
 /// Make a key and a request (PKCS#10, RFC 2986) for a certificate for names separated by commas.
@@ -40,9 +40,9 @@ pub extern "C" fn tlsmith_gen_csr(
     opt: *const tlsmith_cert_options,
 ) -> *mut tlsmith_csr {
     make(|| {
-        let names = edge::text(names, "names")?.map(tlsmith::split_names);
+        let names = ffi::text(names, "names")?.map(tlsmith::split_names);
         let names = names.transpose()?.unwrap_or_default();
-        tlsmith::gen_csr(&names, &options::read(opt)?)
+        tlsmith::gen_csr(&names, &cert_options::read(opt)?)
     })
 }
 
@@ -50,7 +50,7 @@ pub extern "C" fn tlsmith_gen_csr(
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_load(file: *const c_char) -> *mut tlsmith_csr {
-    make(|| Csr::load(edge::need_path(file, "file")?))
+    make(|| Csr::load(ffi::need_path(file, "file")?))
 }
 
 /// Load one from `len` bytes of PEM text or DER.
@@ -59,7 +59,7 @@ pub extern "C" fn tlsmith_csr_load(file: *const c_char) -> *mut tlsmith_csr {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_load_mem(pem: *const c_void, len: usize) -> *mut tlsmith_csr {
-    make(|| Csr::from_bytes(edge::bytes(pem, len, "pem")?))
+    make(|| Csr::from_bytes(ffi::bytes(pem, len, "pem")?))
 }
 
 /// Write the request and, where it was made here, its key, as tlsmith_identity_save() does.
@@ -71,10 +71,10 @@ pub extern "C" fn tlsmith_csr_save(
     key_file: *const c_char,
     password: *const c_char,
 ) -> c_int {
-    edge::status(edge::guard(|| {
-        let csr = &edge::need(csr, "csr")?.csr;
-        let password = edge::password(password);
-        csr.save(edge::path(csr_file), edge::path(key_file), password)
+    ffi::status(ffi::guard(|| {
+        let csr = &ffi::need(csr, "csr")?.csr;
+        let password = ffi::password(password);
+        csr.save(ffi::path(csr_file), ffi::path(key_file), password)
     }))
 }
 
@@ -98,9 +98,9 @@ pub extern "C" fn tlsmith_csr_name(
     index: usize,
     r#type: *mut tlsmith_name_type,
 ) -> *const c_char {
-    edge::store(r#type, tlsmith_name_type::TLSMITH_NAME_OTHER);
-    edge::lend(|| {
-        let csr = edge::borrow(csr)?;
+    ffi::store(r#type, tlsmith_name_type::TLSMITH_NAME_OTHER);
+    ffi::lend(|| {
+        let csr = ffi::borrow(csr)?;
         csr.names.get(index, r#type, || csr.csr.alternative_names())
     })
 }
@@ -108,7 +108,7 @@ pub extern "C" fn tlsmith_csr_name(
 /// The kind of its key, such as "ecdsa-p256".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_key_type(csr: *const tlsmith_csr) -> *const c_char {
-    edge::string(csr, |csr| csr.texts.keep(&csr.csr.key_type()))
+    ffi::string(csr, |csr| csr.texts.keep(&csr.csr.key_type()))
 }
 
 /// Everything that it asks for on a page, for people.
@@ -120,7 +120,7 @@ pub extern "C" fn tlsmith_csr_text(csr: *const tlsmith_csr) -> *const c_char {
 /// Free it; identities made from it keep its key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_free(csr: *mut tlsmith_csr) {
-    edge::free(csr);
+    ffi::free(csr);
 }
 
 /// Issue what a request asks for: a certificate for its key, its subject and its alternative names;
@@ -136,8 +136,8 @@ pub extern "C" fn tlsmith_sign_csr(
     opt: *const tlsmith_cert_options,
 ) -> *mut tlsmith_identity {
     identity::make(|| {
-        let ca = &edge::need(ca, "ca")?.identity;
-        let csr = &edge::need(csr, "csr")?.csr;
-        tlsmith::sign_csr(ca, csr, None, &options::read(opt)?)
+        let ca = &ffi::need(ca, "ca")?.identity;
+        let csr = &ffi::need(csr, "csr")?.csr;
+        tlsmith::sign_csr(ca, csr, None, &cert_options::read(opt)?)
     })
 }

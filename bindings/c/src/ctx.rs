@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tlsmith::{ClientAuth, Context, Error, Result, Version};
 
-use crate::edge::{self, Texts};
+use crate::ffi::{self, Texts};
 use crate::identity::tlsmith_identity;
 
 /// What connections share.
@@ -25,8 +25,8 @@ pub const TLSMITH_CLIENT_AUTH_REQUIRED: c_int = 2;
 
 /// Runs a setter.  Whatever fails in it, NULL arguments too, stays with the context.
 pub(crate) fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result<()>) -> c_int {
-    edge::status(edge::guard(|| {
-        let context = &edge::need(ctx, "ctx")?.context;
+    ffi::status(ffi::guard(|| {
+        let context = &ffi::need(ctx, "ctx")?.context;
         setter(context).inspect_err(|error| {
             context.refuse(error.clone());
         })
@@ -38,8 +38,8 @@ pub(crate) fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_new() -> *mut tlsmith_ctx {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    edge::handle(edge::guard(|| {
-        edge::watch_forks()?;
+    ffi::handle(ffi::guard(|| {
+        ffi::watch_forks()?;
         Ok(tlsmith_ctx {
             context: Context::new(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -51,13 +51,13 @@ pub extern "C" fn tlsmith_ctx_new() -> *mut tlsmith_ctx {
 /// Free a context.  Connections created from it keep working.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_free(ctx: *mut tlsmith_ctx) {
-    edge::free(ctx);
+    ffi::free(ctx);
 }
 
 /// Why a setter failed: the first failure, which is what makes connections fail; "" if none did.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
-    edge::string(ctx, |ctx| {
+    ffi::string(ctx, |ctx| {
         let error = ctx.context.error().map(|error| error.to_string());
         ctx.texts.keep(&error.unwrap_or_default())
     })
@@ -67,9 +67,7 @@ pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
 /// has changed nothing.  TLSMITH_ERR_STATE once the context is in use: then its error stays.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_clear_error(ctx: *mut tlsmith_ctx) -> c_int {
-    edge::status(edge::guard(|| {
-        edge::need(ctx, "ctx")?.context.clear_error()
-    }))
+    ffi::status(ffi::guard(|| ffi::need(ctx, "ctx")?.context.clear_error()))
 }
 
 /// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the system's.  Every
@@ -78,7 +76,7 @@ pub extern "C" fn tlsmith_ctx_clear_error(ctx: *mut tlsmith_ctx) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_roots(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.add_roots(edge::need_path(path, "path")?)
+        context.add_roots(ffi::need_path(path, "path")?)
     })
 }
 
@@ -92,7 +90,7 @@ pub extern "C" fn tlsmith_ctx_add_roots_mem(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.add_roots_bytes(edge::bytes(pem, len, "pem")?)
+        context.add_roots_bytes(ffi::bytes(pem, len, "pem")?)
     })
 }
 
@@ -114,7 +112,7 @@ pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int 
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_crl(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.add_crls(edge::need_path(path, "path")?)
+        context.add_crls(ffi::need_path(path, "path")?)
     })
 }
 
@@ -128,7 +126,7 @@ pub extern "C" fn tlsmith_ctx_add_crl_mem(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.add_crls_bytes(edge::bytes(pem, len, "pem")?)
+        context.add_crls_bytes(ffi::bytes(pem, len, "pem")?)
     })
 }
 
@@ -143,7 +141,7 @@ pub extern "C" fn tlsmith_ctx_trust_certificate(
     certificate: *const c_char,
 ) -> c_int {
     set(ctx, |context| {
-        context.trust_certificate(edge::need_text(certificate, "certificate")?)
+        context.trust_certificate(ffi::need_text(certificate, "certificate")?)
     })
 }
 
@@ -184,7 +182,7 @@ pub extern "C" fn tlsmith_ctx_set_strict(ctx: *mut tlsmith_ctx) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_pin(ctx: *mut tlsmith_ctx, sha256: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.add_pin(edge::need_text(sha256, "sha256")?)
+        context.add_pin(ffi::need_text(sha256, "sha256")?)
     })
 }
 
@@ -193,7 +191,7 @@ pub extern "C" fn tlsmith_ctx_add_pin(ctx: *mut tlsmith_ctx, sha256: *const c_ch
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_use(ctx: *mut tlsmith_ctx, id: *const tlsmith_identity) -> c_int {
     set(ctx, |context| {
-        context.use_identity(&edge::need(id, "id")?.identity)
+        context.use_identity(&ffi::need(id, "id")?.identity)
     })
 }
 
@@ -205,8 +203,8 @@ pub extern "C" fn tlsmith_ctx_use_cert(
     key_file: *const c_char,
 ) -> c_int {
     set(ctx, |context| {
-        let cert_file = edge::need_path(cert_file, "cert_file")?;
-        context.use_cert(cert_file, edge::path(key_file))
+        let cert_file = ffi::need_path(cert_file, "cert_file")?;
+        context.use_cert(cert_file, ffi::path(key_file))
     })
 }
 
@@ -214,7 +212,7 @@ pub extern "C" fn tlsmith_ctx_use_cert(
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_alpn(ctx: *mut tlsmith_ctx, protocols: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.set_alpn(&edge::need_list(protocols, "protocols")?)
+        context.set_alpn(&ffi::need_list(protocols, "protocols")?)
     })
 }
 

@@ -6,13 +6,13 @@ use rustix::event::PollFlags;
 
 use crate::call::on_open;
 use crate::conn::tlsmith_conn;
-use crate::edge::{self, tlsmith_slice};
+use crate::ffi::{self, tlsmith_slice};
 
 /// Complete the handshake.  tlsmith_read() and tlsmith_write() do it too.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_handshake(conn: *mut tlsmith_conn) -> c_int {
-    edge::status(on_open(conn, |connection| connection.handshake()))
+    ffi::status(on_open(conn, |connection| connection.handshake()))
 }
 
 /// Read up to `len` bytes, at least 1: a count, or 0 after the peer's close_notify and only then.
@@ -22,8 +22,8 @@ pub extern "C" fn tlsmith_handshake(conn: *mut tlsmith_conn) -> c_int {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_read(conn: *mut tlsmith_conn, buf: *mut c_void, len: usize) -> isize {
-    edge::count(on_open(conn, |connection| {
-        connection.read(edge::room(buf, len, "buf")?)
+    ffi::count(on_open(conn, |connection| {
+        connection.read(ffi::room(buf, len, "buf")?)
     }))
 }
 
@@ -35,8 +35,8 @@ pub extern "C" fn tlsmith_read(conn: *mut tlsmith_conn, buf: *mut c_void, len: u
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_write(conn: *mut tlsmith_conn, data: *const c_void, len: usize) -> isize {
-    edge::count(on_open(conn, |connection| {
-        connection.write(edge::bytes(data, len, "data")?)
+    ffi::count(on_open(conn, |connection| {
+        connection.write(ffi::bytes(data, len, "data")?)
     }))
 }
 
@@ -51,29 +51,29 @@ pub extern "C" fn tlsmith_writev(
     slices: *const tlsmith_slice,
     count: usize,
 ) -> isize {
-    edge::count(on_open(conn, |connection| {
-        connection.write_vectored(&edge::slices(slices, count, "slices")?)
+    ffi::count(on_open(conn, |connection| {
+        connection.write_vectored(&ffi::slices(slices, count, "slices")?)
     }))
 }
 
 /// Send the output that tlsmith_write() buffered: 0 when all is sent.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_flush(conn: *mut tlsmith_conn) -> c_int {
-    edge::status(on_open(conn, |connection| connection.flush()))
+    ffi::status(on_open(conn, |connection| connection.flush()))
 }
 
 /// Send close_notify (RFC 8446, section 6.1).  Nothing can be written afterwards; reading
 /// continues.  Does not wait for the peer's, and may be called again.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_shutdown(conn: *mut tlsmith_conn) -> c_int {
-    edge::status(on_open(conn, |connection| connection.shutdown()))
+    ffi::status(on_open(conn, |connection| connection.shutdown()))
 }
 
 /// Change the keys of what is sent, and ask the peer for the same (RFC 8446, section 4.6.3).  What
 /// the socket does not take at once goes out with later calls.  TLSMITH_ERR_UNSUPPORTED in TLS 1.2.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_key_update(conn: *mut tlsmith_conn) -> c_int {
-    edge::status(on_open(conn, |connection| {
+    ffi::status(on_open(conn, |connection| {
         connection.refresh_keys()?;
         match connection.flush() {
             // Calling again would change them again.

@@ -8,9 +8,9 @@ use tlsmith::{Certificate, Error, ExternalSigner, Identity, Result};
 use zeroize::Zeroizing;
 
 use crate::cert::{self, tlsmith_cert};
-use crate::edge::{self, Callback, Made, SignFn, Texts};
-use crate::load::{self, tlsmith_load_options};
-use crate::options::{self, tlsmith_cert_options};
+use crate::cert_options::{self, tlsmith_cert_options};
+use crate::ffi::{self, Callback, Made, SignFn, Texts};
+use crate::load_options::{self, tlsmith_load_options};
 
 /// A certificate chain, perhaps with its key.
 pub struct tlsmith_identity {
@@ -23,7 +23,7 @@ pub struct tlsmith_identity {
 
 /// A new handle of what `body` makes, or NULL.
 pub(crate) fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_identity {
-    edge::handle(edge::guard(|| {
+    ffi::handle(ffi::guard(|| {
         let identity = body()?;
         Ok(tlsmith_identity {
             chain: cert::list(identity.chain()),
@@ -38,7 +38,7 @@ pub(crate) fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_iden
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_ca(opt: *const tlsmith_cert_options) -> *mut tlsmith_identity {
-    make(|| tlsmith::gen_ca(&options::read(opt)?))
+    make(|| tlsmith::gen_ca(&cert_options::read(opt)?))
 }
 
 /// Issue a certificate for names separated by commas, "localhost,127.0.0.1", with a new key.  With
@@ -51,12 +51,12 @@ pub extern "C" fn tlsmith_issue_cert(
     opt: *const tlsmith_cert_options,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let ca = &edge::need(ca, "ca")?.identity;
-        let options = options::read(opt)?;
+        let ca = &ffi::need(ca, "ca")?.identity;
+        let options = cert_options::read(opt)?;
         let names = if options.ca && names.is_null() {
             Vec::new()
         } else {
-            tlsmith::split_names(edge::need_text(names, "names")?)?
+            tlsmith::split_names(ffi::need_text(names, "names")?)?
         };
         tlsmith::issue_cert(ca, &names, &options)
     })
@@ -70,8 +70,8 @@ pub extern "C" fn tlsmith_self_signed(
     opt: *const tlsmith_cert_options,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let names = tlsmith::split_names(edge::need_text(names, "names")?)?;
-        tlsmith::self_signed(&names, &options::read(opt)?)
+        let names = tlsmith::split_names(ffi::need_text(names, "names")?)?;
+        tlsmith::self_signed(&names, &cert_options::read(opt)?)
     })
 }
 
@@ -87,12 +87,12 @@ pub extern "C" fn tlsmith_identity_load(
     opt: *const tlsmith_load_options,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let cert_file = edge::need_path(cert_file, "cert_file")?;
-        let key_file = edge::path(key_file);
-        let (password, pkcs12) = load::read(opt)?;
+        let cert_file = ffi::need_path(cert_file, "cert_file")?;
+        let key_file = ffi::path(key_file);
+        let (password, pkcs12) = load_options::read(opt)?;
         match pkcs12 {
             None => Identity::load_encrypted(cert_file, key_file, password),
-            Some(_) if key_file.is_some() => Err(load::holds_its_key("key_file")),
+            Some(_) if key_file.is_some() => Err(load_options::holds_its_key("key_file")),
             Some(options) => Identity::load_pkcs12_with(cert_file, password, &options),
         }
     })
@@ -111,12 +111,12 @@ pub extern "C" fn tlsmith_identity_load_mem(
     opt: *const tlsmith_load_options,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let cert = edge::bytes(cert, cert_len, "cert")?;
-        let key = edge::some_bytes(key, key_len, "key")?;
-        let (password, pkcs12) = load::read(opt)?;
+        let cert = ffi::bytes(cert, cert_len, "cert")?;
+        let key = ffi::some_bytes(key, key_len, "key")?;
+        let (password, pkcs12) = load_options::read(opt)?;
         match pkcs12 {
             None => Identity::from_bytes(cert, key, password),
-            Some(_) if key.is_some() => Err(load::holds_its_key("key")),
+            Some(_) if key.is_some() => Err(load_options::holds_its_key("key")),
             Some(options) => Identity::from_pkcs12_with(cert, password, &options),
         }
     })
@@ -126,7 +126,7 @@ pub extern "C" fn tlsmith_identity_load_mem(
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load_chain(cert_file: *const c_char) -> *mut tlsmith_identity {
-    make(|| Identity::load_chain(edge::need_path(cert_file, "cert_file")?))
+    make(|| Identity::load_chain(ffi::need_path(cert_file, "cert_file")?))
 }
 
 /// The same from memory.
@@ -139,7 +139,7 @@ pub extern "C" fn tlsmith_identity_load_chain_mem(
     len: usize,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let chain = Certificate::all_from_bytes(edge::bytes(pem, len, "pem")?)?;
+        let chain = Certificate::all_from_bytes(ffi::bytes(pem, len, "pem")?)?;
         Identity::new(chain, None)
     })
 }
@@ -175,7 +175,7 @@ pub extern "C" fn tlsmith_identity_external(
     userdata: *mut c_void,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let chain = Certificate::all_from_bytes(edge::bytes(cert, cert_len, "cert")?)?;
+        let chain = Certificate::all_from_bytes(ffi::bytes(cert, cert_len, "cert")?)?;
         let sign = Callback::new(sign, userdata, "sign")?;
         Identity::external(chain, Arc::new(CallbackSigner(sign)))
     })
@@ -193,7 +193,7 @@ impl ExternalSigner for CallbackSigner {
             count @ 1..=MOST => signature.truncate(count),
             count => {
                 let sentence = format!("the sign callback says {count} bytes of 1 to {MOST}");
-                return Err(edge::impossible(sentence));
+                return Err(ffi::impossible(sentence));
             }
         }
         Ok(signature)
@@ -213,10 +213,10 @@ pub extern "C" fn tlsmith_identity_save(
     key_file: *const c_char,
     password: *const c_char,
 ) -> c_int {
-    edge::status(edge::guard(|| {
-        let identity = &edge::need(id, "id")?.identity;
-        let (cert_file, key_file) = (edge::path(cert_file), edge::path(key_file));
-        match edge::password(password) {
+    ffi::status(ffi::guard(|| {
+        let identity = &ffi::need(id, "id")?.identity;
+        let (cert_file, key_file) = (ffi::path(cert_file), ffi::path(key_file));
+        match ffi::password(password) {
             None => identity.save(cert_file, key_file),
             Some(password) => identity.save_encrypted(cert_file, key_file, password),
         }
@@ -238,12 +238,12 @@ pub extern "C" fn tlsmith_identity_save_p12(
     password: *const c_char,
     flags: u32,
 ) -> c_int {
-    edge::status(edge::guard(|| {
-        let identity = &edge::need(id, "id")?.identity;
-        let file = edge::need_path(file, "file")?;
-        let name = edge::text(name, "name")?;
-        let password = edge::need_password_text(password)?;
-        options::check_bits("flags", flags, TLSMITH_P12_LEGACY)?;
+    ffi::status(ffi::guard(|| {
+        let identity = &ffi::need(id, "id")?.identity;
+        let file = ffi::need_path(file, "file")?;
+        let name = ffi::text(name, "name")?;
+        let password = ffi::need_password_text(password)?;
+        cert_options::check_bits("flags", flags, TLSMITH_P12_LEGACY)?;
         match flags {
             0 => identity.save_pkcs12(file, name, password),
             _ => identity.save_pkcs12_legacy(file, name, password),
@@ -254,13 +254,13 @@ pub extern "C" fn tlsmith_identity_save_p12(
 /// The chain as PEM, leaf first; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_cert_pem(id: *const tlsmith_identity) -> *const c_char {
-    edge::string(id, |id| id.texts.keep(id.identity.cert_pem()))
+    ffi::string(id, |id| id.texts.keep(id.identity.cert_pem()))
 }
 
 /// The key as PKCS#8 PEM, wiped when the identity is freed; "" if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *const c_char {
-    edge::string(id, |id| {
+    ffi::string(id, |id| {
         let Some(key) = id.identity.key() else {
             return c"".as_ptr();
         };
@@ -281,7 +281,7 @@ pub extern "C" fn tlsmith_identity_cert(
     id: *const tlsmith_identity,
     index: usize,
 ) -> *const tlsmith_cert {
-    edge::borrow(id)
+    ffi::borrow(id)
         .and_then(|id| id.chain.get(index))
         .map_or(ptr::null(), ptr::from_ref)
 }
@@ -289,5 +289,5 @@ pub extern "C" fn tlsmith_identity_cert(
 /// Free it; contexts that use it keep their reference.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_free(id: *mut tlsmith_identity) {
-    edge::free(id);
+    ffi::free(id);
 }

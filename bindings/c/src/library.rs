@@ -5,8 +5,8 @@ use std::ptr;
 
 use tlsmith::Status;
 
-use crate::edge;
-use crate::items::Items;
+use crate::ffi;
+use crate::string_list::Items;
 
 /// Why a call did not succeed.
 ///
@@ -108,55 +108,55 @@ pub extern "C" fn tlsmith_version() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
     const FEATURES: [&str; 6] = ["pq", "ml-dsa", "ed448", "ech", "early-data", "system-roots"];
-    let asked = edge::text(feature, "feature");
+    let asked = ffi::text(feature, "feature");
     asked.is_ok_and(|name| name.is_some_and(|name| FEATURES.contains(&name)))
 }
 
 /// A short phrase for a code, such as "certificate is for another name".  Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
-    static PHRASES: edge::Made<edge::Texts> = edge::Made::at_start();
+    static PHRASES: ffi::Made<ffi::Texts> = ffi::Made::at_start();
     let phrase = match (status, Status::from_code(status)) {
         (0.., _) => "success",
         (_, Some(status)) => status.phrase(),
         (_, None) => "unknown error",
     };
-    let keep = || Ok(PHRASES.get_or_make(edge::Texts::default).keep(phrase));
-    edge::guard(keep).unwrap_or(ptr::null())
+    let keep = || Ok(PHRASES.get_or_make(ffi::Texts::default).keep(phrase));
+    ffi::guard(keep).unwrap_or(ptr::null())
 }
 
 /// Why the latest failed call on this thread failed; "" if none did.  For calls that make a handle,
 /// or have none.  Valid until the next failure on this thread; WANT codes count as failures.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_last_error() -> *const c_char {
-    edge::last_error()
+    ffi::last_error()
 }
 
 /// The tlsmith_status of that failure; 0 if none did.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_last_status() -> c_int {
-    edge::last_status()
+    ffi::last_status()
 }
 
 /// Return the IANA name of cipher suite `index` that can be negotiated; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cipher_name(index: usize) -> *const c_char {
     static NAMES: Items = Items::new();
-    edge::lend(|| NAMES.get(index, || owned(tlsmith::cipher_names())))
+    ffi::lend(|| NAMES.get(index, || owned(tlsmith::cipher_names())))
 }
 
 /// The same for key exchange groups.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_group_name(index: usize) -> *const c_char {
     static NAMES: Items = Items::new();
-    edge::lend(|| NAMES.get(index, || owned(tlsmith::group_names())))
+    ffi::lend(|| NAMES.get(index, || owned(tlsmith::group_names())))
 }
 
 /// The same for signature schemes.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_scheme_name(index: usize) -> *const c_char {
     static NAMES: Items = Items::new();
-    edge::lend(|| NAMES.get(index, || owned(tlsmith::scheme_names())))
+    ffi::lend(|| NAMES.get(index, || owned(tlsmith::scheme_names())))
 }
 
 fn owned(names: Vec<&'static str>) -> Vec<String> {
@@ -169,9 +169,7 @@ fn owned(names: Vec<&'static str>) -> Vec<String> {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_random(buf: *mut c_void, len: usize) -> c_int {
-    edge::status(edge::guard(|| {
-        tlsmith::random(edge::room(buf, len, "buf")?)
-    }))
+    ffi::status(ffi::guard(|| tlsmith::random(ffi::room(buf, len, "buf")?)))
 }
 
 /// Write the digest of `len` bytes of `data` to `out` and return its length: "sha256" (32 bytes),
@@ -187,10 +185,10 @@ pub extern "C" fn tlsmith_digest(
     out: *mut c_void,
     out_len: usize,
 ) -> isize {
-    edge::count(edge::guard(|| {
-        let algorithm = edge::need_text(algorithm, "algorithm")?.parse()?;
-        let data = edge::bytes(data, len, "data")?;
-        edge::fill(out, out_len, &tlsmith::digest(algorithm, data))
+    ffi::count(ffi::guard(|| {
+        let algorithm = ffi::need_text(algorithm, "algorithm")?.parse()?;
+        let data = ffi::bytes(data, len, "data")?;
+        ffi::fill(out, out_len, &tlsmith::digest(algorithm, data))
     }))
 }
 

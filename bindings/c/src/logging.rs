@@ -7,7 +7,7 @@ use std::sync::{OnceLock, PoisonError, RwLock, TryLockError};
 use log::{LevelFilter, Log, Metadata, Record};
 use tlsmith::{Error, PerProcess, Result};
 
-use crate::edge::{self, Callback, LogFn};
+use crate::ffi::{self, Callback, LogFn};
 
 /// Receives a message: `level` is 1 for error, 2 for warning, 3 for info, 4 for debug and 5 for
 /// trace.  `message` is valid during the call.  Called on any thread, on several at once.  It must
@@ -57,7 +57,7 @@ impl Log for Bridge {
             // A message is one line, whatever a peer has sent.
             let text = format!("{}: {}", record.target(), record.args());
             let text = tlsmith::text::one_line(&text);
-            let text = edge::c_string(&text);
+            let text = ffi::c_string(&text);
             tlsmith::without_cryptography(|| callback.message(record.level() as c_int, &text));
         }
         LOGGING.set(false);
@@ -75,7 +75,7 @@ pub extern "C" fn tlsmith_set_log(
     log: tlsmith_log_fn,
     userdata: *mut c_void,
 ) -> c_int {
-    edge::status(edge::guard(|| set(level, log, userdata)))
+    ffi::status(ffi::guard(|| set(level, log, userdata)))
 }
 
 fn set(level: c_int, log: Option<LogFn>, userdata: *mut c_void) -> Result<()> {

@@ -7,9 +7,9 @@ use tlsmith::{Error, Session};
 
 use crate::call;
 use crate::conn::tlsmith_conn;
+use crate::conn_settings::configure;
 use crate::ctx::{set, tlsmith_ctx};
-use crate::edge::{self, Callback, SessionFn, Texts};
-use crate::own::configure;
+use crate::ffi::{self, Callback, SessionFn, Texts};
 
 /// A session that a client can resume.
 pub struct tlsmith_session {
@@ -49,7 +49,7 @@ pub extern "C" fn tlsmith_ctx_set_session_callback(
 }
 
 fn give(callback: &Callback<SessionFn<tlsmith_conn, tlsmith_session>>, session: Session) {
-    let session = edge::handle(Ok(tlsmith_session::new(session)));
+    let session = ffi::handle(Ok(tlsmith_session::new(session)));
     callback.give(call::current(), session);
 }
 
@@ -60,8 +60,8 @@ fn give(callback: &Callback<SessionFn<tlsmith_conn, tlsmith_session>>, session: 
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmith_session {
-    edge::handle(edge::guard(|| {
-        let conn = edge::need(conn, "conn")?;
+    ffi::handle(ffi::guard(|| {
+        let conn = ffi::need(conn, "conn")?;
         let session = conn.at_rest().and_then(|connection| connection.session());
         session.map(tlsmith_session::new).ok_or_else(|| {
             let sentence = "this connection has no session to resume: a client gets one with the \
@@ -80,7 +80,7 @@ pub extern "C" fn tlsmith_conn_set_session(
     session: *const tlsmith_session,
 ) -> c_int {
     configure(conn, |settings| {
-        let session = &edge::need(session, "session")?.session;
+        let session = &ffi::need(session, "session")?.session;
         settings.options.set_session(session);
         Ok(())
     })
@@ -90,7 +90,7 @@ pub extern "C" fn tlsmith_conn_set_session(
 /// below, 0 or "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_int {
-    edge::fact(session, 0, |one| {
+    ffi::fact(session, 0, |one| {
         let version = one.session.version()?;
         Some(c_int::from(version.wire()))
     })
@@ -99,7 +99,7 @@ pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_
 /// Its cipher suite, by the IANA name.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_cipher(session: *const tlsmith_session) -> *const c_char {
-    edge::string(session, |one| {
+    ffi::string(session, |one| {
         one.texts.keep(one.session.cipher().unwrap_or_default())
     })
 }
@@ -107,7 +107,7 @@ pub extern "C" fn tlsmith_session_cipher(session: *const tlsmith_session) -> *co
 /// Its ALPN protocol, or "".  Early data needs the same one (RFC 8446, section 4.2.10).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_alpn(session: *const tlsmith_session) -> *const c_char {
-    edge::string(session, |one| {
+    ffi::string(session, |one| {
         one.texts.keep(one.session.alpn().unwrap_or_default())
     })
 }
@@ -115,7 +115,7 @@ pub extern "C" fn tlsmith_session_alpn(session: *const tlsmith_session) -> *cons
 /// The name that the server's certificate was verified for, or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -> *const c_char {
-    edge::string(session, |one| {
+    ffi::string(session, |one| {
         one.texts
             .keep(one.session.server_name().unwrap_or_default())
     })
@@ -125,17 +125,17 @@ pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -
 /// all are used, and where the server keeps the session itself (TLS 1.2).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_lifetime(session: *const tlsmith_session) -> u32 {
-    edge::fact(session, 0, |one| Some(one.session.lifetime()))
+    ffi::fact(session, 0, |one| Some(one.session.lifetime()))
 }
 
 /// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_max_early_data(session: *const tlsmith_session) -> u32 {
-    edge::fact(session, 0, |one| Some(one.session.max_early_data()))
+    ffi::fact(session, 0, |one| Some(one.session.max_early_data()))
 }
 
 /// Free it; connections that resume it keep their reference.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_free(session: *mut tlsmith_session) {
-    edge::free(session);
+    ffi::free(session);
 }

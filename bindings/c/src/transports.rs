@@ -9,7 +9,7 @@ use tlsmith::{
 
 use crate::call::{on, on_open};
 use crate::conn::tlsmith_conn;
-use crate::edge::{self, Callback, CallersFd, ReadFn, WriteFn};
+use crate::ffi::{self, Callback, CallersFd, ReadFn, WriteFn};
 
 /// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno set.  EAGAIN
 /// becomes TLSMITH_WANT_READ, EINTR is tried again, and everything else, a count above `len` too,
@@ -35,8 +35,8 @@ pub extern "C" fn tlsmith_connect_fd(
     fd: c_int,
     server_name: *const c_char,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let name = edge::text(server_name, "server_name")?;
+    ffi::status(on(conn, |conn| {
+        let name = ffi::text(server_name, "server_name")?;
         let open = conn.client(name, SocketTransport::new(CallersFd::new(fd)?)?)?;
         conn.start(open.over_socket(fd))
     }))
@@ -46,7 +46,7 @@ pub extern "C" fn tlsmith_connect_fd(
 /// connection lives, and closes.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_fd(conn: *mut tlsmith_conn, fd: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let open = conn.server(SocketTransport::new(CallersFd::new(fd)?)?)?;
         conn.start(open.over_socket(fd))
     }))
@@ -61,8 +61,8 @@ pub extern "C" fn tlsmith_connect_fds(
     out_fd: c_int,
     server_name: *const c_char,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let name = edge::text(server_name, "server_name")?;
+    ffi::status(on(conn, |conn| {
+        let name = ffi::text(server_name, "server_name")?;
         let pipes = PipeTransport::new(CallersFd::new(in_fd)?, CallersFd::new(out_fd)?);
         conn.start(conn.client(name, pipes)?)
     }))
@@ -75,7 +75,7 @@ pub extern "C" fn tlsmith_accept_fds(
     in_fd: c_int,
     out_fd: c_int,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let pipes = PipeTransport::new(CallersFd::new(in_fd)?, CallersFd::new(out_fd)?);
         conn.start(conn.server(pipes)?)
     }))
@@ -92,8 +92,8 @@ pub extern "C" fn tlsmith_connect_io(
     userdata: *mut c_void,
     server_name: *const c_char,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let name = edge::text(server_name, "server_name")?;
+    ffi::status(on(conn, |conn| {
+        let name = ffi::text(server_name, "server_name")?;
         let transport = CallbackTransport::new(read, write, userdata)?;
         conn.start(conn.client(name, transport)?)
     }))
@@ -107,7 +107,7 @@ pub extern "C" fn tlsmith_accept_io(
     write: tlsmith_write_fn,
     userdata: *mut c_void,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let transport = CallbackTransport::new(read, write, userdata)?;
         conn.start(conn.server(transport)?)
     }))
@@ -119,8 +119,8 @@ pub extern "C" fn tlsmith_connect_mem(
     conn: *mut tlsmith_conn,
     server_name: *const c_char,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let name = edge::text(server_name, "server_name")?;
+    ffi::status(on(conn, |conn| {
+        let name = ffi::text(server_name, "server_name")?;
         conn.start(conn.client(name, MemoryTransport)?)
     }))
 }
@@ -128,7 +128,7 @@ pub extern "C" fn tlsmith_connect_mem(
 /// Be a server over memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_mem(conn: *mut tlsmith_conn) -> c_int {
-    edge::status(on(conn, |conn| conn.start(conn.server(MemoryTransport)?)))
+    ffi::status(on(conn, |conn| conn.start(conn.server(MemoryTransport)?)))
 }
 
 /// Over memory: hand over `len` bytes from the peer, all of which are kept until they are read.  0
@@ -137,8 +137,8 @@ pub extern "C" fn tlsmith_accept_mem(conn: *mut tlsmith_conn) -> c_int {
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_feed(conn: *mut tlsmith_conn, data: *const c_void, len: usize) -> c_int {
-    edge::status(on_open(conn, |connection| {
-        connection.feed(edge::bytes(data, len, "data")?)
+    ffi::status(on_open(conn, |connection| {
+        connection.feed(ffi::bytes(data, len, "data")?)
     }))
 }
 
@@ -149,8 +149,8 @@ pub extern "C" fn tlsmith_feed(conn: *mut tlsmith_conn, data: *const c_void, len
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_drain(conn: *mut tlsmith_conn, buf: *mut c_void, len: usize) -> isize {
-    edge::count(on_open(conn, |connection| {
-        connection.drain(edge::room(buf, len, "buf")?)
+    ffi::count(on_open(conn, |connection| {
+        connection.drain(ffi::room(buf, len, "buf")?)
     }))
 }
 
@@ -164,16 +164,16 @@ pub extern "C" fn tlsmith_drain_borrowed(
     conn: *mut tlsmith_conn,
     data: *mut *const c_void,
 ) -> isize {
-    edge::count(on_open(conn, |connection| {
+    ffi::count(on_open(conn, |connection| {
         if data.is_null() {
-            return Err(edge::is_null("data"));
+            return Err(ffi::is_null("data"));
         }
         connection.lend(|bytes| {
             let start = match bytes {
                 [] => std::ptr::null(),
                 bytes => bytes.as_ptr().cast(),
             };
-            edge::store(data, start);
+            ffi::store(data, start);
             bytes.len()
         })
     }))
@@ -206,7 +206,7 @@ impl Transport for CallbackTransport {
         self.origin.check()?;
         if count > most {
             let sentence = format!("the read callback says {count} bytes of {most} at the most");
-            return Err(edge::impossible(sentence));
+            return Err(ffi::impossible(sentence));
         }
         Ok(count)
     }
@@ -219,7 +219,7 @@ impl Transport for CallbackTransport {
         self.origin.check()?;
         if count == 0 || count > most {
             let sentence = format!("the write callback says {count} bytes of 1 to {most}");
-            return Err(edge::impossible(sentence));
+            return Err(ffi::impossible(sentence));
         }
         Ok(count)
     }

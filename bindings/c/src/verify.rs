@@ -9,7 +9,7 @@ use tlsmith::{KeyPurpose, Result};
 use crate::call::Turn;
 use crate::cert::{self, tlsmith_cert};
 use crate::ctx::tlsmith_ctx;
-use crate::edge;
+use crate::ffi;
 use crate::identity::tlsmith_identity;
 
 /// What a thread verified last.
@@ -46,14 +46,14 @@ pub extern "C" fn tlsmith_ctx_verify(
     purpose: *const c_char,
     time: i64,
 ) -> c_int {
-    edge::status(edge::guard(|| {
+    ffi::status(ffi::guard(|| {
         run(|| verify(ctx, chain, name, purpose, time))
     }))
 }
 
 /// Runs a verification and keeps its outcome for tlsmith_ctx_verified_cert().
 fn run(verify: impl FnOnce() -> Result<Latest>) -> Result<()> {
-    let (latest, outcome) = match edge::guard(verify) {
+    let (latest, outcome) = match ffi::guard(verify) {
         Ok(latest) => (latest, Ok(())),
         Err(error) => (Latest::default(), Err(error)),
     };
@@ -71,10 +71,10 @@ fn verify(
 ) -> Result<Latest> {
     // A verify callback is told that it is about no connection.
     let _turn = Turn::on_none();
-    let ctx = edge::need(ctx, "ctx")?;
-    let chain = edge::need(chain, "chain")?.identity.chain();
-    let name = edge::text(name, "name")?;
-    let purpose = match edge::text(purpose, "purpose")? {
+    let ctx = ffi::need(ctx, "ctx")?;
+    let chain = ffi::need(chain, "chain")?.identity.chain();
+    let name = ffi::text(name, "name")?;
+    let purpose = match ffi::text(purpose, "purpose")? {
         Some("any") => None,
         Some(purpose) => Some(purpose.parse()?),
         None => {
@@ -98,8 +98,8 @@ pub extern "C" fn tlsmith_ctx_verified_cert(
     ctx: *const tlsmith_ctx,
     index: usize,
 ) -> *const tlsmith_cert {
-    edge::lend(|| {
-        let number = edge::borrow(ctx)?.number;
+    ffi::lend(|| {
+        let number = ffi::borrow(ctx)?.number;
         let found = LATEST.try_with(|latest| {
             let latest = latest.borrow();
             let found = latest.path.get(index);

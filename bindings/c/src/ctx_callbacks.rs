@@ -10,7 +10,7 @@ use crate::call;
 use crate::cert;
 use crate::conn::tlsmith_conn;
 use crate::ctx::{set, tlsmith_ctx};
-use crate::edge::{self, Callback, ClockFn, KeylogFn, VerifyFn};
+use crate::ffi::{self, Callback, ClockFn, KeylogFn, VerifyFn};
 
 /// Looks at a peer after its certificate passed (`status` 0) or failed (`status` is the code,
 /// tlsmith_conn_error() the reason).  Return 0 to accept what passed, or a negative tlsmith_status
@@ -64,7 +64,7 @@ pub extern "C" fn tlsmith_ctx_set_verify(
 
 fn judge(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Result<()> {
     let conn = call::current();
-    if let Some(conn) = edge::borrow(conn) {
+    if let Some(conn) = ffi::borrow(conn) {
         conn.peer.get_or_init(|| cert::list(verdict.chain));
         if let Some(response) = verdict.ocsp {
             conn.ocsp.get_or_init(|| response.to_vec());
@@ -99,7 +99,7 @@ fn judge(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Re
 /// Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads it can read the connections.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_keylog(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
-    set(ctx, |context| context.set_keylog(edge::path(path)))
+    set(ctx, |context| context.set_keylog(ffi::path(path)))
 }
 
 /// Give each line of the key log to `log`, instead of to a file.

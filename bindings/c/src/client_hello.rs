@@ -5,7 +5,7 @@ use std::ptr;
 
 use tlsmith::ClientHello;
 
-use crate::edge::{self, Made};
+use crate::ffi::{self, Made};
 
 /// A ClientHello.
 pub struct tlsmith_hello {
@@ -24,7 +24,7 @@ struct Names(Made<Vec<CString>>);
 
 impl Names {
     fn get(&self, index: usize, all: impl FnOnce() -> Vec<String>) -> Option<*const c_char> {
-        let names = || all().iter().map(|name| edge::c_string(name)).collect();
+        let names = || all().iter().map(|name| ffi::c_string(name)).collect();
         let name = self.0.get_or_make(names).get(index);
         name.map(|name| name.as_ptr())
     }
@@ -34,7 +34,7 @@ impl tlsmith_hello {
     pub(crate) fn new(hello: ClientHello) -> Self {
         let with_nul = |protocol: &Vec<u8>| [protocol, &b"\0"[..]].concat();
         Self {
-            server_name: hello.server_name.as_deref().map(edge::c_string),
+            server_name: hello.server_name.as_deref().map(ffi::c_string),
             alpn: hello.alpn.iter().map(with_nul).collect(),
             hello,
             ciphers: Names::default(),
@@ -47,8 +47,8 @@ impl tlsmith_hello {
 /// Returns the server that the client requests (SNI, RFC 6066, section 3); NULL for none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_server_name(hello: *const tlsmith_hello) -> *const c_char {
-    edge::lend(|| {
-        let name = edge::borrow(hello)?.server_name.as_ref();
+    ffi::lend(|| {
+        let name = ffi::borrow(hello)?.server_name.as_ref();
         name.map(|name| name.as_ptr())
     })
 }
@@ -62,10 +62,10 @@ pub extern "C" fn tlsmith_hello_alpn(
     index: usize,
     len: *mut usize,
 ) -> *const u8 {
-    edge::store(len, 0);
-    edge::lend(|| {
-        let protocol = edge::borrow(hello)?.alpn.get(index)?;
-        edge::store(len, protocol.len() - 1);
+    ffi::store(len, 0);
+    ffi::lend(|| {
+        let protocol = ffi::borrow(hello)?.alpn.get(index)?;
+        ffi::store(len, protocol.len() - 1);
         Some(protocol.as_ptr())
     })
 }
@@ -74,7 +74,7 @@ pub extern "C" fn tlsmith_hello_alpn(
 /// number of the client's; 0 past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_version(hello: *const tlsmith_hello, index: usize) -> c_int {
-    edge::fact(hello, 0, |one| {
+    ffi::fact(hello, 0, |one| {
         let version = one.hello.version_numbers().get(index);
         version.map(|version| c_int::from(*version))
     })
@@ -84,7 +84,7 @@ pub extern "C" fn tlsmith_hello_version(hello: *const tlsmith_hello, index: usiz
 /// such as "0x5a5a", where it has no name here; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_cipher(hello: *const tlsmith_hello, index: usize) -> *const c_char {
-    edge::fact(hello, ptr::null(), |one| {
+    ffi::fact(hello, ptr::null(), |one| {
         one.ciphers.get(index, || one.hello.ciphers())
     })
 }
@@ -92,7 +92,7 @@ pub extern "C" fn tlsmith_hello_cipher(hello: *const tlsmith_hello, index: usize
 /// Returns key exchange group `index` that the client supports, likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_group(hello: *const tlsmith_hello, index: usize) -> *const c_char {
-    edge::fact(hello, ptr::null(), |one| {
+    ffi::fact(hello, ptr::null(), |one| {
         one.groups.get(index, || one.hello.groups())
     })
 }
@@ -100,7 +100,7 @@ pub extern "C" fn tlsmith_hello_group(hello: *const tlsmith_hello, index: usize)
 /// Returns signature scheme `index` that the client can verify, likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_scheme(hello: *const tlsmith_hello, index: usize) -> *const c_char {
-    edge::fact(hello, ptr::null(), |one| {
+    ffi::fact(hello, ptr::null(), |one| {
         one.schemes.get(index, || one.hello.signature_schemes())
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::server::StoresServerSessions;
 use zeroize::Zeroizing;
 
-use super::sessions::{Bounds, LIFETIME, SharedTickets};
+use super::server_sessions::{Bounds, LIFETIME, SharedTickets};
 use crate::base::observations::Observations;
 
 /// The longest value that a store gets, in bytes: a session with a long client chain is

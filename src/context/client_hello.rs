@@ -6,10 +6,10 @@ use rustls::{AlertDescription, CipherSuite, NamedGroup, ServerConfig, SignatureS
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Context;
+use super::algorithm_names;
+use super::connection_options::ConnectionOptions;
+use super::hello_parser::{Offer, first_message};
 use super::identity::ConfiguredIdentity;
-use super::names;
-use super::offered::{Offer, first_message};
-use super::options::ConnectionOptions;
 use super::settings::RECORD_HEADER;
 use crate::base::limits::RECORD_PLAINTEXT;
 use crate::base::text::quoted_host;
@@ -56,26 +56,26 @@ impl ClientHello {
     /// a name by their number, such as `"0x5a5a"`.
     pub fn versions(&self) -> Vec<String> {
         let versions = self.versions.iter().copied();
-        versions.map(names::offered_version).collect()
+        versions.map(algorithm_names::offered_version).collect()
     }
 
     /// The cipher suites that it offers, best first, by their IANA names; those
     /// without a name here by their number, such as `"0x5a5a"`.
     pub fn ciphers(&self) -> Vec<String> {
         let ciphers = self.ciphers.iter().copied();
-        ciphers.map(names::offered_cipher).collect()
+        ciphers.map(algorithm_names::offered_cipher).collect()
     }
 
     /// The key exchange groups that it supports, best first, likewise.
     pub fn groups(&self) -> Vec<String> {
         let groups = self.groups.iter().copied();
-        groups.map(names::offered_group).collect()
+        groups.map(algorithm_names::offered_group).collect()
     }
 
     /// The signature schemes that it can verify, best first, likewise.
     pub fn signature_schemes(&self) -> Vec<String> {
         let schemes = self.signature_schemes.iter().copied();
-        schemes.map(names::offered_scheme).collect()
+        schemes.map(algorithm_names::offered_scheme).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 
-use super::names;
+use super::algorithm_names;
 use crate::{Error, Result};
 
 /// A key with the schemes that it may sign with, best first.
@@ -22,7 +22,7 @@ pub(super) fn limit(
     schemes: Vec<SignatureScheme>,
 ) -> Result<Arc<dyn SigningKey>> {
     if key.choose_scheme(&schemes).is_none() {
-        let every: Vec<_> = names::every_scheme()
+        let every: Vec<_> = algorithm_names::every_scheme()
             .filter(|(_, scheme)| key.choose_scheme(&[*scheme]).is_some())
             .map(|(name, _)| name)
             .collect();

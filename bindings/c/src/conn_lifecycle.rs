@@ -9,15 +9,15 @@ use tlsmith::{Error, SocketTransport, Timeout, tcp};
 use crate::call::on;
 use crate::conn::tlsmith_conn;
 use crate::ctx::tlsmith_ctx;
-use crate::edge::{self, CallersFd};
+use crate::ffi::{self, CallersFd};
 
 /// A connection, not connected yet.  NULL when `ctx` is.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
-    edge::handle(edge::guard(|| {
-        edge::watch_forks()?;
-        Ok(tlsmith_conn::new(edge::need(ctx, "ctx")?.context.clone()))
+    ffi::handle(ffi::guard(|| {
+        ffi::watch_forks()?;
+        Ok(tlsmith_conn::new(ffi::need(ctx, "ctx")?.context.clone()))
     }))
 }
 
@@ -25,7 +25,7 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
 /// tlsmith_shutdown() first.  No other call may be in progress.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
-    edge::free(conn);
+    ffi::free(conn);
 }
 
 /// Why the latest failed call on this connection failed; "" if none did.
@@ -34,7 +34,7 @@ pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char
     if conn.is_null() {
         return c"conn is NULL".as_ptr();
     }
-    edge::string(conn, |conn| {
+    ffi::string(conn, |conn| {
         let error = conn.error().map(|error| error.to_string());
         conn.keep(&error.unwrap_or_default())
     })
@@ -45,7 +45,7 @@ pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char
 /// when the limit passed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let timeout = match u64::try_from(ms) {
             Ok(0) => Timeout::Never,
             Ok(ms) => Timeout::After(Duration::from_millis(ms)),
@@ -69,7 +69,7 @@ pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -
 /// every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let limit = match u64::try_from(ms) {
             Ok(1..) => Some(Duration::from_millis(ms.unsigned_abs().into())),
             Err(_) if ms == -1 => None,
@@ -100,9 +100,9 @@ pub extern "C" fn tlsmith_connect(
     host: *const c_char,
     port: *const c_char,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let host = edge::need_text(host, "host")?;
-        let port = edge::need_text(port, "port")?;
+    ffi::status(on(conn, |conn| {
+        let host = ffi::need_text(host, "host")?;
+        let port = ffi::need_text(port, "port")?;
         conn.check_unused()?;
         // Before a socket is opened for it, and also if that fails.
         conn.settings().context.seal()?;
@@ -121,9 +121,9 @@ pub extern "C" fn tlsmith_connect(
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_int {
-    let listener = edge::guard(|| {
-        let host = edge::text(host, "host")?;
-        tcp::listen(host, edge::need_text(port, "port")?)
+    let listener = ffi::guard(|| {
+        let host = ffi::text(host, "host")?;
+        tcp::listen(host, ffi::need_text(port, "port")?)
     });
     match listener {
         Ok(socket) => socket.into_raw_fd(),
@@ -139,7 +139,7 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         conn.check_unused()?;
         let listener = CallersFd::new(listen_fd)?;
         let timeout = conn.settings().timeout;
@@ -155,7 +155,7 @@ pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c
 /// Return the socket; -1 before there is one, and without a socket.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_fd(conn: *const tlsmith_conn) -> c_int {
-    edge::borrow(conn)
+    ffi::borrow(conn)
         .and_then(|conn| conn.open.get())
         .map_or(-1, |open| open.fd)
 }

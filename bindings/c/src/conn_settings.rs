@@ -7,7 +7,7 @@ use tlsmith::Result;
 use crate::call::{self, on};
 use crate::conn::{Settings, tlsmith_conn};
 use crate::ctx::tlsmith_ctx;
-use crate::edge;
+use crate::ffi;
 use crate::identity::tlsmith_identity;
 
 /// Changes settings of a connection: before it is connected, or, of a server, until its ClientHello
@@ -18,9 +18,9 @@ pub(crate) fn configure(
 ) -> c_int {
     // In a hello callback they go back with its answer.
     if call::is_inspected(conn) {
-        return edge::status(edge::guard(|| edge::need(conn, "conn")?.change(change)));
+        return ffi::status(ffi::guard(|| ffi::need(conn, "conn")?.change(change)));
     }
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let Some(connection) = conn.connection() else {
             return conn.change(change);
         };
@@ -42,7 +42,7 @@ pub(crate) fn configure(
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_ctx(conn: *mut tlsmith_conn, ctx: *mut tlsmith_ctx) -> c_int {
     configure(conn, |settings| {
-        settings.context = edge::need(ctx, "ctx")?.context.clone();
+        settings.context = ffi::need(ctx, "ctx")?.context.clone();
         Ok(())
     })
 }
@@ -56,9 +56,9 @@ pub extern "C" fn tlsmith_conn_set_alpn(
     protocols: *const c_char,
 ) -> c_int {
     configure(conn, |settings| {
-        let protocols = match edge::need_text(protocols, "protocols")? {
+        let protocols = match ffi::need_text(protocols, "protocols")? {
             "" => Vec::new(),
-            _ => edge::need_list(protocols, "protocols")?,
+            _ => ffi::need_list(protocols, "protocols")?,
         };
         settings.options.set_alpn(&protocols)
     })
@@ -74,7 +74,7 @@ pub extern "C" fn tlsmith_conn_set_identity(
     configure(conn, |settings| {
         settings
             .options
-            .set_identity(&edge::need(id, "id")?.identity)
+            .set_identity(&ffi::need(id, "id")?.identity)
     })
 }
 
@@ -86,14 +86,14 @@ pub extern "C" fn tlsmith_conn_set_server_name(
     name: *const c_char,
 ) -> c_int {
     configure(conn, |settings| {
-        settings.options.set_server_name(edge::text(name, "name")?)
+        settings.options.set_server_name(ffi::text(name, "name")?)
     })
 }
 
 /// Keep a pointer with the connection, for its callbacks.  It is never followed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_userdata(conn: *mut tlsmith_conn, userdata: *mut c_void) {
-    if let Some(conn) = edge::borrow(conn) {
+    if let Some(conn) = ffi::borrow(conn) {
         conn.set_userdata(userdata);
     }
 }
@@ -101,5 +101,5 @@ pub extern "C" fn tlsmith_conn_set_userdata(conn: *mut tlsmith_conn, userdata: *
 /// Returns the pointer of tlsmith_conn_set_userdata(), NULL by default.  Any callback may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_userdata(conn: *const tlsmith_conn) -> *mut c_void {
-    edge::borrow(conn).map_or(std::ptr::null_mut(), tlsmith_conn::userdata)
+    ffi::borrow(conn).map_or(std::ptr::null_mut(), tlsmith_conn::userdata)
 }

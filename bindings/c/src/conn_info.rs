@@ -9,11 +9,11 @@ use tlsmith::{Agreed, ChannelBinding, Connection, EarlyData, Ech, Error};
 use crate::call::{self, on, on_open};
 use crate::cert::{self, tlsmith_cert};
 use crate::conn::tlsmith_conn;
-use crate::edge;
+use crate::ffi;
 
 /// What was agreed of a connection, or `none` before the handshake is complete.
 fn agreed<V>(conn: *const tlsmith_conn, none: V, find: impl FnOnce(&Agreed) -> V) -> V {
-    edge::fact(conn, none, |conn| conn.connection()?.agreed().map(find))
+    ffi::fact(conn, none, |conn| conn.connection()?.agreed().map(find))
 }
 
 /// A string of a connection; "" for what is not known.
@@ -21,7 +21,7 @@ fn text(
     conn: *const tlsmith_conn,
     find: impl FnOnce(&tlsmith_conn) -> Option<&str>,
 ) -> *const c_char {
-    edge::string(conn, |conn| conn.keep(find(conn).unwrap_or_default()))
+    ffi::string(conn, |conn| conn.keep(find(conn).unwrap_or_default()))
 }
 
 /// TLSMITH_TLS1_2 or TLSMITH_TLS1_3; 0 before the handshake is complete.
@@ -81,8 +81,8 @@ pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool 
 /// the handshake, so a client that has read nothing has none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_tickets(conn: *const tlsmith_conn) -> c_int {
-    let count = edge::guard(|| {
-        let connection = edge::borrow(conn).and_then(tlsmith_conn::at_rest);
+    let count = ffi::guard(|| {
+        let connection = ffi::borrow(conn).and_then(tlsmith_conn::at_rest);
         Ok(connection.map_or(0, |connection| connection.tickets().len()))
     });
     count.map_or(0, |count| c_int::try_from(count).unwrap_or(c_int::MAX))
@@ -105,8 +105,8 @@ pub enum tlsmith_early_data {
 /// Return what became of early data.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_early_data(conn: *const tlsmith_conn) -> tlsmith_early_data {
-    let outcome = edge::guard(|| {
-        let connection = edge::borrow(conn).and_then(tlsmith_conn::at_rest);
+    let outcome = ffi::guard(|| {
+        let connection = ffi::borrow(conn).and_then(tlsmith_conn::at_rest);
         Ok(connection.map(Connection::early_data))
     });
     match outcome.ok().flatten() {
@@ -134,8 +134,8 @@ pub enum tlsmith_ech {
 /// Return what became of the encrypted ClientHello.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> tlsmith_ech {
-    let outcome = edge::guard(|| {
-        let connection = edge::borrow(conn).and_then(tlsmith_conn::connection);
+    let outcome = ffi::guard(|| {
+        let connection = ffi::borrow(conn).and_then(tlsmith_conn::connection);
         Ok(connection.map(Connection::ech))
     });
     match outcome.ok().flatten() {
@@ -159,8 +159,8 @@ pub extern "C" fn tlsmith_conn_ech_retry_configs(
     conn: *const tlsmith_conn,
     len: *mut usize,
 ) -> *const u8 {
-    let configs = || edge::borrow(conn)?.connection()?.ech_retry_configs();
-    edge::lent_bytes(configs, len)
+    let configs = || ffi::borrow(conn)?.connection()?.ech_retry_configs();
+    ffi::lent_bytes(configs, len)
 }
 
 /// How many bytes the handshake took, received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
@@ -171,13 +171,13 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
     received: *mut u64,
     sent: *mut u64,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let bytes = conn.need_connection()?.handshake_bytes().ok_or_else(|| {
             let sentence = "the handshake is not complete, so its bytes are not counted yet";
             Error::state(sentence)
         })?;
-        edge::store(received, bytes.0);
-        edge::store(sent, bytes.1);
+        ffi::store(received, bytes.0);
+        ffi::store(sent, bytes.1);
         Ok(())
     }))
 }
@@ -186,7 +186,7 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
 /// different summary stays valid with the connection.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
-    edge::string(conn, |conn| {
+    ffi::string(conn, |conn| {
         let page = conn.at_rest().map(Connection::report);
         conn.keep(&page.unwrap_or_default())
     })
@@ -207,10 +207,10 @@ pub extern "C" fn tlsmith_conn_export(
     out: *mut c_void,
     len: usize,
 ) -> c_int {
-    edge::status(on_open(conn, |connection| {
-        let label = edge::need_text(label, "label")?;
-        let context = edge::some_bytes(context, context_len, "context")?;
-        connection.export(label, context, edge::room(out, len, "out")?)
+    ffi::status(on_open(conn, |connection| {
+        let label = ffi::need_text(label, "label")?;
+        let context = ffi::some_bytes(context, context_len, "context")?;
+        connection.export(label, context, ffi::room(out, len, "out")?)
     }))
 }
 
@@ -230,23 +230,23 @@ pub extern "C" fn tlsmith_conn_channel_binding(
     out: *mut c_void,
     len: usize,
 ) -> isize {
-    edge::count(on_open(conn, |connection| {
-        let kind: ChannelBinding = edge::need_text(r#type, "type")?.parse()?;
-        edge::fill(out, len, &connection.channel_binding(kind)?)
+    ffi::count(on_open(conn, |connection| {
+        let kind: ChannelBinding = ffi::need_text(r#type, "type")?.parse()?;
+        ffi::fill(out, len, &connection.channel_binding(kind)?)
     }))
 }
 
 /// The errno of the latest failed call, where a system call failed, or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_errno(conn: *const tlsmith_conn) -> c_int {
-    edge::fact(conn, 0, |conn| conn.error()?.os_error())
+    ffi::fact(conn, 0, |conn| conn.error()?.os_error())
 }
 
 /// The number of the alert that the peer sent (RFC 8446, section 6), where that made the latest
 /// call fail, or -1.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
-    edge::fact(conn, -1, |conn| conn.error()?.alert().map(c_int::from))
+    ffi::fact(conn, -1, |conn| conn.error()?.alert().map(c_int::from))
 }
 
 /// Whether its peer was accepted, or a verify callback looks at it.
@@ -263,8 +263,8 @@ pub extern "C" fn tlsmith_conn_peer_cert(
     conn: *const tlsmith_conn,
     index: usize,
 ) -> *const tlsmith_cert {
-    edge::lend(|| {
-        let conn = edge::borrow(conn)?;
+    ffi::lend(|| {
+        let conn = ffi::borrow(conn)?;
         let connection = conn.connection()?;
         // Before the handshake is complete, its chain is that of a peer that was refused.
         if !knows_peer(conn, connection) && connection.peer_chain().is_empty() {
@@ -294,7 +294,7 @@ fn kept<'a, T>(
 /// was none to present.  False on a server, before the handshake is complete, and if resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_certificate_requested(conn: *const tlsmith_conn) -> bool {
-    edge::fact(conn, false, |conn| {
+    ffi::fact(conn, false, |conn| {
         Some(conn.connection()?.certificate_requested())
     })
 }
@@ -305,8 +305,8 @@ pub extern "C" fn tlsmith_conn_verified_cert(
     conn: *const tlsmith_conn,
     index: usize,
 ) -> *const tlsmith_cert {
-    edge::lend(|| {
-        let conn = edge::borrow(conn)?;
+    ffi::lend(|| {
+        let conn = ffi::borrow(conn)?;
         let connection = conn.connection().filter(|open| knows_peer(conn, open))?;
         let list = || cert::list(connection.verified_chain());
         kept(&conn.verified, connection, list)?
@@ -316,8 +316,8 @@ pub extern "C" fn tlsmith_conn_verified_cert(
 }
 
 fn verify_error(conn: *const tlsmith_conn) -> Option<Error> {
-    let found = edge::guard(|| {
-        let connection = edge::need(conn, "conn")?.need_connection()?;
+    let found = ffi::guard(|| {
+        let connection = ffi::need(conn, "conn")?.need_connection()?;
         Ok(connection.verify_error())
     });
     // Whoever cannot be asked is not verified.
@@ -336,7 +336,7 @@ pub extern "C" fn tlsmith_conn_verify_status(conn: *const tlsmith_conn) -> c_int
 /// where tlsmith_ctx_insecure_allow_unverified_clients() accepted it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const c_char {
-    match (verify_error(conn), edge::borrow(conn)) {
+    match (verify_error(conn), ffi::borrow(conn)) {
         (None, _) => ptr::null(),
         (Some(error), Some(conn)) => conn.keep(&error.to_string()),
         (Some(_), None) => c"conn is NULL".as_ptr(),
@@ -349,11 +349,11 @@ pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
     let response = || {
-        let conn = edge::borrow(conn)?;
+        let conn = ffi::borrow(conn)?;
         match call::is_judged(conn) {
             true => conn.ocsp.get().map(Vec::as_slice),
             false => conn.connection()?.ocsp_response(),
         }
     };
-    edge::lent_bytes(response, len)
+    ffi::lent_bytes(response, len)
 }

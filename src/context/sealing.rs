@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::UnixTime;
 
-use super::hello::{self, ConfigSelector};
-use super::options::ConnectionOptions;
-use super::resumption::{Kept, SessionCallback};
-use super::sessions::{self, Sessions};
+use super::client_hello::{self, ConfigSelector};
+use super::client_sessions::{Kept, SessionCallback};
+use super::connection_options::ConnectionOptions;
+use super::server_sessions::{self, Sessions};
 use super::settings::{PeerCheck, Settings};
-use super::{Built, Context, client, lock, server};
+use super::{Built, Context, client_config, lock, server_config};
 use crate::{Error, Result};
 
 impl Context {
@@ -24,14 +24,14 @@ impl Context {
     pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>> {
         self.build(
             |built| &built.client,
-            |settings| client::config(settings, self.client_sessions()),
+            |settings| client_config::config(settings, self.client_sessions()),
         )
     }
 
     /// The sessions of its clients; none if resumption is off.
     pub(super) fn client_sessions(&self) -> Option<Arc<Kept>> {
         let kept = self.built().client_sessions.get_or_init(|| {
-            let count = self.with_settings(client::sessions);
+            let count = self.with_settings(client_config::sessions);
             (count > 0).then(|| Arc::new(Kept::sessions(count)))
         });
         kept.clone()
@@ -56,7 +56,7 @@ impl Context {
                             accepting connections";
             return Err(Error::state(sentence));
         }
-        let mut config = self.build(|built| &built.server, server::config)?;
+        let mut config = self.build(|built| &built.server, server_config::config)?;
         options.apply(&mut config);
         Ok(config)
     }
@@ -89,7 +89,7 @@ impl Context {
     /// Whether a client that requests this name may be answered with these options.
     pub(crate) fn knows_name(&self, name: &str, options: &ConnectionOptions) -> bool {
         self.with_settings(|settings| {
-            let is_for = |identity| hello::fit(identity, name) != hello::Fit::None;
+            let is_for = |identity| client_hello::fit(identity, name) != client_hello::Fit::None;
             !settings.require_known_name
                 || match options.identity() {
                     Some(identity) => is_for(identity),
@@ -156,7 +156,7 @@ impl Context {
             let shared = self.with_settings(|settings| settings.shared_sessions.clone());
             return shared.ok_or_else(too_late);
         };
-        let count = settings.sessions.unwrap_or(sessions::SESSIONS);
+        let count = settings.sessions.unwrap_or(server_sessions::SESSIONS);
         let shared = settings
             .shared_sessions
             .get_or_insert_with(|| Sessions::new(count));

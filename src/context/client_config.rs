@@ -7,9 +7,9 @@ use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, SignatureScheme};
 
+use super::client_sessions::{self, Kept, Terms};
 use super::compression::COMPRESSORS;
 use super::identity::ConfiguredIdentity;
-use super::resumption::{self, Kept, Terms};
 use super::settings::Settings;
 use crate::base::explain;
 use crate::base::observations::Observations;
@@ -53,7 +53,7 @@ pub(super) fn config(settings: &Settings, kept: Option<Arc<Kept>>) -> Result<Cli
     }
     config.resumption = match kept {
         None => Resumption::disabled(),
-        Some(kept) => resumption::of(Kept::under(kept, Terms::default()), settings.tickets),
+        Some(kept) => client_sessions::of(Kept::under(kept, Terms::default()), settings.tickets),
     };
     config.enable_early_data = settings.early_data > 0;
     Ok(config)

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 
 use crate::call::on_open;
 use crate::conn::tlsmith_conn;
-use crate::edge;
+use crate::ffi;
 
 /// Write early data (0-RTT) of a client before the handshake: a count, less than `len` where the
 /// session allows no more, and 0 where it allows none.  A record counts 17 bytes more than its data
@@ -20,8 +20,8 @@ pub extern "C" fn tlsmith_write_early(
     data: *const c_void,
     len: usize,
 ) -> isize {
-    edge::count(on_open(conn, |connection| {
-        connection.write_early(edge::bytes(data, len, "data")?)
+    ffi::count(on_open(conn, |connection| {
+        connection.write_early(ffi::bytes(data, len, "data")?)
     }))
 }
 
@@ -39,7 +39,7 @@ pub extern "C" fn tlsmith_read_early(
     buf: *mut c_void,
     len: usize,
 ) -> isize {
-    edge::count(on_open(conn, |connection| {
-        connection.read_early(edge::room(buf, len, "buf")?)
+    ffi::count(on_open(conn, |connection| {
+        connection.read_early(ffi::room(buf, len, "buf")?)
     }))
 }

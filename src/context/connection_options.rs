@@ -7,10 +7,10 @@ use rustls::client::ResolvesClientCert;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
 
+use super::client_sessions::{self, Kept, Session, Terms};
 use super::identity::ConfiguredIdentity;
-use super::resumption::{self, Kept, Session, Terms};
 use super::settings::alpn;
-use super::{Context, client, ech, lock, server};
+use super::{Context, client_config, ech, lock, server_config};
 #[cfg(doc)]
 use crate::Status;
 use crate::base::text::quoted;
@@ -119,7 +119,7 @@ impl ConnectionOptions {
             Arc::make_mut(config).alpn_protocols = alpn.clone();
         }
         if let Some(identity) = self.identity() {
-            Arc::make_mut(config).cert_resolver = server::presenting(vec![identity.clone()]);
+            Arc::make_mut(config).cert_resolver = server_config::presenting(vec![identity.clone()]);
         }
     }
 
@@ -193,7 +193,7 @@ impl Context {
         };
         if let Some(store) = store {
             Arc::make_mut(&mut config).resumption =
-                resumption::of(Kept::under(store, terms), self.tickets());
+                client_sessions::of(Kept::under(store, terms), self.tickets());
         }
         Ok(ClientStart {
             verified,
@@ -237,7 +237,7 @@ impl RememberedIdentities {
             Remembered {
                 identity: identity.clone(),
                 number,
-                resolver: client::presenting(vec![configured.clone()]),
+                resolver: client_config::presenting(vec![configured.clone()]),
             }
         });
         let (number, resolver) = (used.number, used.resolver.clone());

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 
 use tlsmith::{AlternativeName, NameType};
 
-use crate::edge::{self, Made};
+use crate::ffi::{self, Made};
 
 /// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add some:
 /// treat an unknown one as TLSMITH_NAME_OTHER.
@@ -60,7 +60,7 @@ impl Items {
     ) -> Option<*const c_char> {
         let every = self.0.get_or_make(|| {
             let every = make().into_iter();
-            every.map(|one| edge::c_string(&one)).collect()
+            every.map(|one| ffi::c_string(&one)).collect()
         });
         every.get(index).map(|one| one.as_ptr())
     }
@@ -81,11 +81,11 @@ impl Names {
         let every = self.0.get_or_make(|| {
             let every = make().into_iter();
             every
-                .map(|one| (one.name_type.into(), edge::c_string(&one.text)))
+                .map(|one| (one.name_type.into(), ffi::c_string(&one.text)))
                 .collect()
         });
         let (found, text) = every.get(index)?;
-        edge::store(name_type, *found);
+        ffi::store(name_type, *found);
         Some(text.as_ptr())
     }
 }

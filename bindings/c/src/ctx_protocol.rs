@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 use tlsmith::Context;
 
 use crate::ctx::{set, tlsmith_ctx};
-use crate::edge;
+use crate::ffi;
 
 /// Allow only these cipher suites, best first, separated by commas or colons, by IANA's names or
 /// OpenSSL's: "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256".  A version without a suite in
@@ -14,7 +14,7 @@ use crate::edge;
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_ciphers(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
     set(ctx, |context| {
-        let names = edge::need_text(names, "names")?.split([',', ':']);
+        let names = ffi::need_text(names, "names")?.split([',', ':']);
         context.set_ciphers(&names.map(str::trim).collect::<Vec<_>>())
     })
 }
@@ -37,7 +37,7 @@ pub extern "C" fn tlsmith_ctx_ignore_unknown_alpn(ctx: *mut tlsmith_ctx) -> c_in
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.set_groups(&edge::need_list(names, "names")?)
+        context.set_groups(&ffi::need_list(names, "names")?)
     })
 }
 
@@ -58,7 +58,7 @@ pub extern "C" fn tlsmith_ctx_set_verify_schemes(
     names: *const c_char,
 ) -> c_int {
     set(ctx, |context| {
-        context.set_verify_schemes(&edge::need_list(names, "names")?)
+        context.set_verify_schemes(&ffi::need_list(names, "names")?)
     })
 }
 
@@ -71,7 +71,7 @@ pub extern "C" fn tlsmith_ctx_set_signing_schemes(
     names: *const c_char,
 ) -> c_int {
     set(ctx, |context| {
-        context.set_signing_schemes(&edge::need_list(names, "names")?)
+        context.set_signing_schemes(&ffi::need_list(names, "names")?)
     })
 }
 
@@ -108,7 +108,7 @@ pub extern "C" fn tlsmith_ctx_set_ocsp(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.set_ocsp(edge::bytes(der, len, "der")?)
+        context.set_ocsp(ffi::bytes(der, len, "der")?)
     })
 }
 
@@ -123,7 +123,7 @@ pub extern "C" fn tlsmith_ctx_set_ech(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.set_ech(edge::some_bytes(list, len, "list")?)
+        context.set_ech(ffi::some_bytes(list, len, "list")?)
     })
 }
 
@@ -156,7 +156,7 @@ pub extern "C" fn tlsmith_ctx_add_ticket_key(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.add_ticket_key(edge::bytes(key, len, "key")?)
+        context.add_ticket_key(ffi::bytes(key, len, "key")?)
     })
 }
 
@@ -169,7 +169,7 @@ pub extern "C" fn tlsmith_ctx_share_sessions(
     other: *mut tlsmith_ctx,
 ) -> c_int {
     set(ctx, |context| {
-        context.share_sessions(&edge::need(other, "other")?.context)
+        context.share_sessions(&ffi::need(other, "other")?.context)
     })
 }
 

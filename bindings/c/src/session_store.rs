@@ -7,7 +7,7 @@ use std::time::Duration;
 use tlsmith::{MOST_STORED, SessionStore};
 
 use crate::ctx::{set, tlsmith_ctx};
-use crate::edge::{self, Callback, StorePutFn, StoreTakeFn};
+use crate::ffi::{self, Callback, StorePutFn, StoreTakeFn};
 
 /// Stores a value under a key; it may be deleted after `lifetime` seconds.  Both are opaque bytes,
 /// valid during the call; a later call may replace the value of a key.  Returns 0 if the value is
@@ -72,7 +72,7 @@ impl SessionStore for CallbackStore {
         let count = self.take.take(key, &mut value)?;
         if count > value.len() {
             // Not an error of the client's: it makes a full handshake.
-            edge::note_last_error(&edge::impossible(format!(
+            ffi::note_last_error(&ffi::impossible(format!(
                 "the take callback says {count} bytes of at most {MOST_STORED}"
             )));
             return None;

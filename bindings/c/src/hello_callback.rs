@@ -7,10 +7,10 @@ use std::sync::Arc;
 use tlsmith::{ClientHello, Error, Result, Selection, Status};
 
 use crate::call::{self, on, on_open};
+use crate::client_hello::tlsmith_hello;
 use crate::conn::tlsmith_conn;
 use crate::ctx::{set, tlsmith_ctx};
-use crate::edge::{self, Callback, HelloFn};
-use crate::hello::tlsmith_hello;
+use crate::ffi::{self, Callback, HelloFn};
 
 /// Inspects a ClientHello (RFC 8446, section 4.1.2).  May select the context, identity and ALPN
 /// with tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Returns 0
@@ -44,7 +44,7 @@ fn ask(
 ) -> Result<Selection> {
     const HANDSHAKE_FAILURE: u8 = 40;
     let conn = call::current();
-    let kept = edge::need(conn, "conn")?;
+    let kept = ffi::need(conn, "conn")?;
     let hello = kept.keep_hello(|| tlsmith_hello::new(hello.clone()));
     match call::inspect(conn, || callback.inspect(conn, hello)) {
         0 => kept.selection(),
@@ -67,7 +67,7 @@ fn ask(
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let hello = conn.need_connection()?.receive_hello()?;
         conn.keep_hello(|| tlsmith_hello::new(hello));
         Ok(())
@@ -78,14 +78,14 @@ pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
 /// is complete, and if not inspected.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello(conn: *const tlsmith_conn) -> *const tlsmith_hello {
-    edge::lend(|| edge::borrow(conn)?.hello().map(ptr::from_ref))
+    ffi::lend(|| ffi::borrow(conn)?.hello().map(ptr::from_ref))
 }
 
 /// Refuse the client that tlsmith_accept_hello() stopped at: sends `alert` (RFC 8446, section 6.2),
 /// such as 40 for handshake_failure.  Every later call fails with TLSMITH_ERR_NO_COMMON.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_refuse(conn: *mut tlsmith_conn, alert: c_int) -> c_int {
-    edge::status(on_open(conn, |connection| {
+    ffi::status(on_open(conn, |connection| {
         let alert = u8::try_from(alert).map_err(|_| {
             let sentence = format!("{alert} is not the number of an alert: 0 to 255 are");
             Error::argument(sentence)

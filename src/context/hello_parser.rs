@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rustls::{AlertDescription, ContentType, HandshakeType};
 
-use super::hello::Refusal;
+use super::client_hello::Refusal;
 use crate::base::limits::RECORD_PLAINTEXT;
 use crate::{Error, Status};
 

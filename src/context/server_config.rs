@@ -8,13 +8,13 @@ use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{CertificateType, ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::client_hello::{Fit, fit};
 use super::compression::COMPRESSORS;
-use super::hello::{Fit, fit};
 use super::identity::ConfiguredIdentity;
-use super::sessions::{BoundedTickets, Bounds, Kept, SESSIONS, Sessions, SharedTickets};
+use super::server_sessions::{BoundedTickets, Bounds, Kept, SESSIONS, Sessions, SharedTickets};
+use super::session_store::{SessionStore, Stored};
 use super::settings::{ClientAuth, PeerCheck, Settings};
-use super::signing::nothing_to_sign_with;
-use super::store::{SessionStore, Stored};
+use super::signing_schemes::nothing_to_sign_with;
 use crate::base::observations::Observations;
 use crate::base::{explain, fork};
 use crate::trust::Verifier;

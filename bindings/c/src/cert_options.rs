@@ -6,7 +6,7 @@ use std::time::Duration;
 use tlsmith::text::quoted;
 use tlsmith::{CertOptions, Error, OwnExtension, Result, Status, Usage};
 
-use crate::edge;
+use crate::ffi;
 
 /// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a zero field takes its default.
 #[repr(C)]
@@ -69,7 +69,7 @@ pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 16;
 /// The options of the core, the default ones for NULL.
 pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> {
     // SAFETY: the structure is made of integers and pointers, its size first.
-    let given = unsafe { edge::sized(pointer, "opt") }?;
+    let given = unsafe { ffi::sized(pointer, "opt") }?;
     let Some(given) = given else {
         return Ok(CertOptions::default());
     };
@@ -87,9 +87,9 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
             | TLSMITH_CERT_PATH_LEN
             | TLSMITH_CERT_ALLOW_OTHER_NAMES,
     )?;
-    edge::check_reserved(&given.reserved, "opt")?;
+    ffi::check_reserved(&given.reserved, "opt")?;
     let has_path_len = given.path_len != 0 || given.flags & TLSMITH_CERT_PATH_LEN != 0;
-    let string = |pointer, name| edge::text(pointer, name).map(|text| text.map(str::to_owned));
+    let string = |pointer, name| ffi::text(pointer, name).map(|text| text.map(str::to_owned));
     let days = u64::from(given.days);
     Ok(CertOptions {
         common_name: string(given.common_name, "common_name")?,
@@ -100,7 +100,7 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
             server: given.usage & TLSMITH_USAGE_SERVER != 0,
             client: given.usage & TLSMITH_USAGE_CLIENT != 0,
         }),
-        key_type: edge::text(given.key_type, "key_type")?
+        key_type: ffi::text(given.key_type, "key_type")?
             .map(str::parse)
             .transpose()?,
         key: None,
@@ -164,7 +164,7 @@ pub(crate) fn check_bits(name: &str, given: u32, known: u32) -> Result<()> {
 }
 
 fn list(pointer: *const c_char, name: &str) -> Result<Vec<String>> {
-    let text = edge::text(pointer, name)?;
+    let text = ffi::text(pointer, name)?;
     let parts = text.into_iter().flat_map(|text| text.split(','));
     Ok(parts.map(|part| part.trim().to_owned()).collect())
 }

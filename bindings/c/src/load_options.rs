@@ -5,8 +5,8 @@ use std::ffi::{c_char, c_void};
 use tlsmith::{Error, Password, Pkcs12Options, Result};
 use zeroize::Zeroizing;
 
-use crate::edge::{self, Callback, PasswordFn};
-use crate::options;
+use crate::cert_options;
+use crate::ffi::{self, Callback, PasswordFn};
 
 /// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns the length without
 /// a NUL, or -1 with errno set if there is no password (TLSMITH_ERR_IO).
@@ -41,13 +41,13 @@ pub(crate) fn read<'a>(
 ) -> Result<(Password<'a>, Option<Pkcs12Options<'a>>)> {
     // SAFETY: the structure is made of integers and pointers, its size first; a function
     // is a pointer, and none is NULL.
-    let given = unsafe { edge::sized(pointer, "opt") }?;
+    let given = unsafe { ffi::sized(pointer, "opt") }?;
     let Some(given) = given else {
         return Ok((None.into(), None));
     };
-    edge::check_reserved(&given.reserved, "opt")?;
-    options::check_bits("flags", given.flags, TLSMITH_LOAD_INSECURE_NO_MAC)?;
-    let name = edge::text(given.name, "name")?;
+    ffi::check_reserved(&given.reserved, "opt")?;
+    cert_options::check_bits("flags", given.flags, TLSMITH_LOAD_INSECURE_NO_MAC)?;
+    let name = ffi::text(given.name, "name")?;
     let pkcs12 = (name.is_some() || given.flags != 0).then(|| {
         Pkcs12Options::default()
             .named(name)
@@ -57,7 +57,7 @@ pub(crate) fn read<'a>(
 }
 
 fn password<'a>(given: &tlsmith_load_options) -> Result<Password<'a>> {
-    if let Some(password) = edge::password(given.password) {
+    if let Some(password) = ffi::password(given.password) {
         return Ok(password.into());
     }
     if given.ask_password.is_none() {
@@ -75,7 +75,7 @@ fn answer(ask: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
     let count = count.map_err(|error| Error::io("the password callback failed", error))?;
     if count > MOST {
         let sentence = format!("the password callback says {count} bytes of at most {MOST}");
-        return Err(edge::impossible(sentence));
+        return Err(ffi::impossible(sentence));
     }
     password.truncate(count);
     Ok(password)
