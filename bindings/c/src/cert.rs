@@ -4,37 +4,37 @@ use std::ffi::{c_char, c_int};
 
 use tlsmith::Certificate;
 
-use crate::ffi::{self, Texts};
-use crate::string_list::{Items, Names, tlsmith_name_type};
+use crate::ffi::{self, InternedStrings};
+use crate::string_list::{NameList, StringList, tlsmith_name_type};
 
 /// One certificate.
 pub struct tlsmith_cert {
     certificate: Certificate,
-    texts: Texts,
-    names: Names,
-    crl_urls: Items,
-    ocsp_urls: Items,
+    strings: InternedStrings,
+    names: NameList,
+    crl_urls: StringList,
+    ocsp_urls: StringList,
 }
 
 /// The certificates of a chain as C sees them.
 pub(crate) fn list(chain: &[Certificate]) -> Vec<tlsmith_cert> {
     let wrap = |certificate: &Certificate| tlsmith_cert {
         certificate: certificate.clone(),
-        texts: Texts::default(),
-        names: Names::default(),
-        crl_urls: Items::default(),
-        ocsp_urls: Items::default(),
+        strings: InternedStrings::default(),
+        names: NameList::default(),
+        crl_urls: StringList::default(),
+        ocsp_urls: StringList::default(),
     };
     chain.iter().map(wrap).collect()
 }
 
 fn text(cert: *const tlsmith_cert, find: impl FnOnce(&Certificate) -> &str) -> *const c_char {
-    ffi::string(cert, |cert| cert.texts.keep(find(&cert.certificate)))
+    ffi::string(cert, |cert| cert.strings.keep(find(&cert.certificate)))
 }
 
 /// A text that is put together when it is asked for.
 fn made(cert: *const tlsmith_cert, make: impl FnOnce(&Certificate) -> String) -> *const c_char {
-    ffi::string(cert, |cert| cert.texts.keep(&make(&cert.certificate)))
+    ffi::string(cert, |cert| cert.strings.keep(&make(&cert.certificate)))
 }
 
 /// A number, or `none` where there is none, for NULL, and for a bug.
@@ -43,7 +43,7 @@ fn number(
     none: c_int,
     find: impl FnOnce(&Certificate) -> Option<usize>,
 ) -> c_int {
-    ffi::fact(cert, none, |cert| {
+    ffi::value_or(cert, none, |cert| {
         let found = find(&cert.certificate)?;
         Some(c_int::try_from(found).unwrap_or(c_int::MAX))
     })
@@ -72,7 +72,7 @@ pub extern "C" fn tlsmith_cert_name(
     r#type: *mut tlsmith_name_type,
 ) -> *const c_char {
     ffi::store(r#type, tlsmith_name_type::TLSMITH_NAME_OTHER);
-    ffi::lend(|| {
+    ffi::borrowed_ptr(|| {
         let cert = ffi::borrow(cert)?;
         let names = || cert.certificate.alternative_names();
         cert.names.get(index, r#type, names)
@@ -109,19 +109,19 @@ pub extern "C" fn tlsmith_cert_serial(cert: *const tlsmith_cert) -> *const c_cha
 /// When it starts to be valid, in seconds of the Unix epoch.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_not_before(cert: *const tlsmith_cert) -> i64 {
-    ffi::fact(cert, 0, |cert| Some(cert.certificate.not_before()))
+    ffi::value_or(cert, 0, |cert| Some(cert.certificate.not_before()))
 }
 
 /// When it stops being valid, in seconds of the Unix epoch.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_not_after(cert: *const tlsmith_cert) -> i64 {
-    ffi::fact(cert, 0, |cert| Some(cert.certificate.not_after()))
+    ffi::value_or(cert, 0, |cert| Some(cert.certificate.not_after()))
 }
 
 /// Whether it may issue certificates.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_is_ca(cert: *const tlsmith_cert) -> bool {
-    ffi::fact(cert, false, |cert| Some(cert.certificate.is_ca()))
+    ffi::value_or(cert, false, |cert| Some(cert.certificate.is_ca()))
 }
 
 /// How many CAs may stand below it; -1 for any number, where it is no CA, and for NULL.
@@ -178,7 +178,7 @@ pub extern "C" fn tlsmith_cert_signature_type(cert: *const tlsmith_cert) -> *con
 /// tlsmith_cert_name(); NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_crl_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
-    ffi::lend(|| {
+    ffi::borrowed_ptr(|| {
         let cert = ffi::borrow(cert)?;
         cert.crl_urls.get(index, || cert.certificate.crl_urls())
     })
@@ -187,7 +187,7 @@ pub extern "C" fn tlsmith_cert_crl_url(cert: *const tlsmith_cert, index: usize) 
 /// The same for its OCSP responders (RFC 5280, section 4.2.2.1).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_ocsp_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
-    ffi::lend(|| {
+    ffi::borrowed_ptr(|| {
         let cert = ffi::borrow(cert)?;
         cert.ocsp_urls.get(index, || cert.certificate.ocsp_urls())
     })
@@ -221,13 +221,13 @@ pub extern "C" fn tlsmith_cert_spki_sha256(cert: *const tlsmith_cert) -> *const 
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_spki(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
     let spki = || Some(ffi::borrow(cert)?.certificate.spki_der());
-    ffi::lent_bytes(spki, len)
+    ffi::borrowed_bytes(spki, len)
 }
 
 /// Its DER, with the count of bytes in `len`, which may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_der(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
-    ffi::lent_bytes(|| Some(ffi::borrow(cert)?.certificate.der()), len)
+    ffi::borrowed_bytes(|| Some(ffi::borrow(cert)?.certificate.der()), len)
 }
 
 /// Its PEM.

@@ -5,7 +5,8 @@ use std::ptr;
 
 use tlsmith::ClientHello;
 
-use crate::ffi::{self, Made};
+use crate::ffi;
+use crate::string_list::StringList;
 
 /// A ClientHello.
 pub struct tlsmith_hello {
@@ -13,21 +14,9 @@ pub struct tlsmith_hello {
     /// Each with a NUL at its end, which does not count.
     alpn: Vec<Vec<u8>>,
     hello: ClientHello,
-    ciphers: Names,
-    groups: Names,
-    schemes: Names,
-}
-
-/// Names, made when the first of them is asked for.
-#[derive(Default)]
-struct Names(Made<Vec<CString>>);
-
-impl Names {
-    fn get(&self, index: usize, all: impl FnOnce() -> Vec<String>) -> Option<*const c_char> {
-        let names = || all().iter().map(|name| ffi::c_string(name)).collect();
-        let name = self.0.get_or_make(names).get(index);
-        name.map(|name| name.as_ptr())
-    }
+    ciphers: StringList,
+    groups: StringList,
+    schemes: StringList,
 }
 
 impl tlsmith_hello {
@@ -37,9 +26,9 @@ impl tlsmith_hello {
             server_name: hello.server_name.as_deref().map(ffi::c_string),
             alpn: hello.alpn.iter().map(with_nul).collect(),
             hello,
-            ciphers: Names::default(),
-            groups: Names::default(),
-            schemes: Names::default(),
+            ciphers: StringList::default(),
+            groups: StringList::default(),
+            schemes: StringList::default(),
         }
     }
 }
@@ -47,7 +36,7 @@ impl tlsmith_hello {
 /// Returns the server that the client requests (SNI, RFC 6066, section 3); NULL for none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_server_name(hello: *const tlsmith_hello) -> *const c_char {
-    ffi::lend(|| {
+    ffi::borrowed_ptr(|| {
         let name = ffi::borrow(hello)?.server_name.as_ref();
         name.map(|name| name.as_ptr())
     })
@@ -63,7 +52,7 @@ pub extern "C" fn tlsmith_hello_alpn(
     len: *mut usize,
 ) -> *const u8 {
     ffi::store(len, 0);
-    ffi::lend(|| {
+    ffi::borrowed_ptr(|| {
         let protocol = ffi::borrow(hello)?.alpn.get(index)?;
         ffi::store(len, protocol.len() - 1);
         Some(protocol.as_ptr())
@@ -74,7 +63,7 @@ pub extern "C" fn tlsmith_hello_alpn(
 /// number of the client's; 0 past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_version(hello: *const tlsmith_hello, index: usize) -> c_int {
-    ffi::fact(hello, 0, |one| {
+    ffi::value_or(hello, 0, |one| {
         let version = one.hello.version_numbers().get(index);
         version.map(|version| c_int::from(*version))
     })
@@ -84,7 +73,7 @@ pub extern "C" fn tlsmith_hello_version(hello: *const tlsmith_hello, index: usiz
 /// such as "0x5a5a", where it has no name here; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_cipher(hello: *const tlsmith_hello, index: usize) -> *const c_char {
-    ffi::fact(hello, ptr::null(), |one| {
+    ffi::value_or(hello, ptr::null(), |one| {
         one.ciphers.get(index, || one.hello.ciphers())
     })
 }
@@ -92,7 +81,7 @@ pub extern "C" fn tlsmith_hello_cipher(hello: *const tlsmith_hello, index: usize
 /// Returns key exchange group `index` that the client supports, likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_group(hello: *const tlsmith_hello, index: usize) -> *const c_char {
-    ffi::fact(hello, ptr::null(), |one| {
+    ffi::value_or(hello, ptr::null(), |one| {
         one.groups.get(index, || one.hello.groups())
     })
 }
@@ -100,7 +89,7 @@ pub extern "C" fn tlsmith_hello_group(hello: *const tlsmith_hello, index: usize)
 /// Returns signature scheme `index` that the client can verify, likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_scheme(hello: *const tlsmith_hello, index: usize) -> *const c_char {
-    ffi::fact(hello, ptr::null(), |one| {
+    ffi::value_or(hello, ptr::null(), |one| {
         one.schemes.get(index, || one.hello.signature_schemes())
     })
 }

@@ -13,7 +13,7 @@ use crate::ffi;
 
 /// What was agreed of a connection, or `none` before the handshake is complete.
 fn agreed<V>(conn: *const tlsmith_conn, none: V, find: impl FnOnce(&Agreed) -> V) -> V {
-    ffi::fact(conn, none, |conn| conn.connection()?.agreed().map(find))
+    ffi::value_or(conn, none, |conn| conn.connection()?.agreed().map(find))
 }
 
 /// A string of a connection; "" for what is not known.
@@ -82,7 +82,7 @@ pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool 
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_tickets(conn: *const tlsmith_conn) -> c_int {
     let count = ffi::guard(|| {
-        let connection = ffi::borrow(conn).and_then(tlsmith_conn::at_rest);
+        let connection = ffi::borrow(conn).and_then(tlsmith_conn::connection_outside_callback);
         Ok(connection.map_or(0, |connection| connection.tickets().len()))
     });
     count.map_or(0, |count| c_int::try_from(count).unwrap_or(c_int::MAX))
@@ -106,7 +106,7 @@ pub enum tlsmith_early_data {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_early_data(conn: *const tlsmith_conn) -> tlsmith_early_data {
     let outcome = ffi::guard(|| {
-        let connection = ffi::borrow(conn).and_then(tlsmith_conn::at_rest);
+        let connection = ffi::borrow(conn).and_then(tlsmith_conn::connection_outside_callback);
         Ok(connection.map(Connection::early_data))
     });
     match outcome.ok().flatten() {
@@ -160,7 +160,7 @@ pub extern "C" fn tlsmith_conn_ech_retry_configs(
     len: *mut usize,
 ) -> *const u8 {
     let configs = || ffi::borrow(conn)?.connection()?.ech_retry_configs();
-    ffi::lent_bytes(configs, len)
+    ffi::borrowed_bytes(configs, len)
 }
 
 /// How many bytes the handshake took, received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
@@ -187,7 +187,7 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
     ffi::string(conn, |conn| {
-        let page = conn.at_rest().map(Connection::report);
+        let page = conn.connection_outside_callback().map(Connection::report);
         conn.keep(&page.unwrap_or_default())
     })
 }
@@ -239,19 +239,19 @@ pub extern "C" fn tlsmith_conn_channel_binding(
 /// The errno of the latest failed call, where a system call failed, or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_errno(conn: *const tlsmith_conn) -> c_int {
-    ffi::fact(conn, 0, |conn| conn.error()?.os_error())
+    ffi::value_or(conn, 0, |conn| conn.error()?.os_error())
 }
 
 /// The number of the alert that the peer sent (RFC 8446, section 6), where that made the latest
 /// call fail, or -1.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
-    ffi::fact(conn, -1, |conn| conn.error()?.alert().map(c_int::from))
+    ffi::value_or(conn, -1, |conn| conn.error()?.alert().map(c_int::from))
 }
 
 /// Whether its peer was accepted, or a verify callback looks at it.
 fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
-    !connection.is_handshaking() || call::is_judged(conn)
+    !connection.is_handshaking() || call::is_in_verify_callback(conn)
 }
 
 /// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
@@ -263,7 +263,7 @@ pub extern "C" fn tlsmith_conn_peer_cert(
     conn: *const tlsmith_conn,
     index: usize,
 ) -> *const tlsmith_cert {
-    ffi::lend(|| {
+    ffi::borrowed_ptr(|| {
         let conn = ffi::borrow(conn)?;
         let connection = conn.connection()?;
         // Before the handshake is complete, its chain is that of a peer that was refused.
@@ -271,7 +271,7 @@ pub extern "C" fn tlsmith_conn_peer_cert(
             return None;
         }
         let list = || cert::list(connection.peer_chain());
-        kept(&conn.peer, connection, list)?
+        list_or_cached(&conn.peer, connection, list)?
             .get(index)
             .map(ptr::from_ref)
     })
@@ -279,7 +279,7 @@ pub extern "C" fn tlsmith_conn_peer_cert(
 
 /// Certificates that are kept with their connection.  In a callback, which may not ask for
 /// them, these are those of its verification, if there are some.
-fn kept<'a, T>(
+fn list_or_cached<'a, T>(
     slot: &'a OnceLock<T>,
     connection: &Connection,
     list: impl FnOnce() -> T,
@@ -294,7 +294,7 @@ fn kept<'a, T>(
 /// was none to present.  False on a server, before the handshake is complete, and if resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_certificate_requested(conn: *const tlsmith_conn) -> bool {
-    ffi::fact(conn, false, |conn| {
+    ffi::value_or(conn, false, |conn| {
         Some(conn.connection()?.certificate_requested())
     })
 }
@@ -305,11 +305,11 @@ pub extern "C" fn tlsmith_conn_verified_cert(
     conn: *const tlsmith_conn,
     index: usize,
 ) -> *const tlsmith_cert {
-    ffi::lend(|| {
+    ffi::borrowed_ptr(|| {
         let conn = ffi::borrow(conn)?;
         let connection = conn.connection().filter(|open| knows_peer(conn, open))?;
         let list = || cert::list(connection.verified_chain());
-        kept(&conn.verified, connection, list)?
+        list_or_cached(&conn.verified, connection, list)?
             .get(index)
             .map(ptr::from_ref)
     })
@@ -350,10 +350,10 @@ pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const
 pub extern "C" fn tlsmith_conn_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
     let response = || {
         let conn = ffi::borrow(conn)?;
-        match call::is_judged(conn) {
+        match call::is_in_verify_callback(conn) {
             true => conn.ocsp.get().map(Vec::as_slice),
             false => conn.connection()?.ocsp_response(),
         }
     };
-    ffi::lent_bytes(response, len)
+    ffi::borrowed_bytes(response, len)
 }

@@ -9,7 +9,7 @@ use tlsmith::{Error, SocketTransport, Timeout, tcp};
 use crate::call::on;
 use crate::conn::tlsmith_conn;
 use crate::ctx::tlsmith_ctx;
-use crate::ffi::{self, CallersFd};
+use crate::ffi::{self, BorrowedDescriptor};
 
 /// A connection, not connected yet.  NULL when `ctx` is.
 #[must_use]
@@ -141,7 +141,7 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {
     ffi::status(on(conn, |conn| {
         conn.check_unused()?;
-        let listener = CallersFd::new(listen_fd)?;
+        let listener = BorrowedDescriptor::new(listen_fd)?;
         let timeout = conn.settings().timeout;
         let socket = tcp::accept(listener, timeout, None)?;
         let fd = socket.as_raw_fd();

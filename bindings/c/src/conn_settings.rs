@@ -17,7 +17,7 @@ pub(crate) fn configure(
     change: impl FnOnce(&mut Settings) -> Result<()>,
 ) -> c_int {
     // In a hello callback they go back with its answer.
-    if call::is_inspected(conn) {
+    if call::is_in_hello_callback(conn) {
         return ffi::status(ffi::guard(|| ffi::need(conn, "conn")?.change(change)));
     }
     ffi::status(on(conn, |conn| {

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use tlsmith::{Crl, CrlOptions, Result};
 
-use crate::ffi::{self, Texts};
+use crate::ffi::{self, InternedStrings};
 use crate::identity::tlsmith_identity;
 
 /// A certificate revocation list.
 pub struct tlsmith_crl {
     crl: Crl,
-    texts: Texts,
+    strings: InternedStrings,
 }
 
 fn make(body: impl FnOnce() -> Result<Crl>) -> *mut tlsmith_crl {
     ffi::handle(ffi::guard(|| {
         Ok(tlsmith_crl {
             crl: body()?,
-            texts: Texts::default(),
+            strings: InternedStrings::default(),
         })
     }))
 }
@@ -75,19 +75,19 @@ pub extern "C" fn tlsmith_crl_save(crl: *const tlsmith_crl, file: *const c_char)
 /// Return its PEM; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_pem(crl: *const tlsmith_crl) -> *const c_char {
-    ffi::string(crl, |crl| crl.texts.keep(crl.crl.pem()))
+    ffi::string(crl, |crl| crl.strings.keep(crl.crl.pem()))
 }
 
 /// Return its DER, with the length in `len`, which may be NULL; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_der(crl: *const tlsmith_crl, len: *mut usize) -> *const u8 {
-    ffi::lent_bytes(|| Some(ffi::borrow(crl)?.crl.der()), len)
+    ffi::borrowed_bytes(|| Some(ffi::borrow(crl)?.crl.der()), len)
 }
 
 /// Return every field and entry on a page, for people; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_text(crl: *const tlsmith_crl) -> *const c_char {
-    ffi::string(crl, |crl| crl.texts.keep(crl.crl.text()))
+    ffi::string(crl, |crl| crl.strings.keep(crl.crl.text()))
 }
 
 /// Free it.

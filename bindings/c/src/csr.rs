@@ -5,29 +5,29 @@ use std::ffi::{c_char, c_int, c_void};
 use tlsmith::{Csr, Result};
 
 use crate::cert_options::{self, tlsmith_cert_options};
-use crate::ffi::{self, Texts};
+use crate::ffi::{self, InternedStrings};
 use crate::identity::{self, tlsmith_identity};
-use crate::string_list::{Names, tlsmith_name_type};
+use crate::string_list::{NameList, tlsmith_name_type};
 
 /// A certificate request, perhaps with its key.
 pub struct tlsmith_csr {
     csr: Csr,
-    texts: Texts,
-    names: Names,
+    strings: InternedStrings,
+    names: NameList,
 }
 
 fn make(body: impl FnOnce() -> Result<Csr>) -> *mut tlsmith_csr {
     ffi::handle(ffi::guard(|| {
         Ok(tlsmith_csr {
             csr: body()?,
-            texts: Texts::default(),
-            names: Names::default(),
+            strings: InternedStrings::default(),
+            names: NameList::default(),
         })
     }))
 }
 
 fn text(csr: *const tlsmith_csr, find: impl FnOnce(&Csr) -> &str) -> *const c_char {
-    ffi::string(csr, |csr| csr.texts.keep(find(&csr.csr)))
+    ffi::string(csr, |csr| csr.strings.keep(find(&csr.csr)))
 }
 
 /// Make a key and a request (PKCS#10, RFC 2986) for a certificate for names separated by commas.
@@ -99,7 +99,7 @@ pub extern "C" fn tlsmith_csr_name(
     r#type: *mut tlsmith_name_type,
 ) -> *const c_char {
     ffi::store(r#type, tlsmith_name_type::TLSMITH_NAME_OTHER);
-    ffi::lend(|| {
+    ffi::borrowed_ptr(|| {
         let csr = ffi::borrow(csr)?;
         csr.names.get(index, r#type, || csr.csr.alternative_names())
     })
@@ -108,7 +108,7 @@ pub extern "C" fn tlsmith_csr_name(
 /// The kind of its key, such as "ecdsa-p256".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_key_type(csr: *const tlsmith_csr) -> *const c_char {
-    ffi::string(csr, |csr| csr.texts.keep(&csr.csr.key_type()))
+    ffi::string(csr, |csr| csr.strings.keep(&csr.csr.key_type()))
 }
 
 /// Everything that it asks for on a page, for people.

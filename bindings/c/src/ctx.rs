@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tlsmith::{ClientAuth, Context, Error, Result, Version};
 
-use crate::ffi::{self, Texts};
+use crate::ffi::{self, InternedStrings};
 use crate::identity::tlsmith_identity;
 
 /// What connections share.
@@ -13,7 +13,7 @@ pub struct tlsmith_ctx {
     pub(crate) context: Context,
     /// Unlike its address, never given to another one.
     pub(crate) number: u64,
-    texts: Texts,
+    strings: InternedStrings,
 }
 
 /// Ask clients for no certificate: the default.
@@ -28,7 +28,7 @@ pub(crate) fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result
     ffi::status(ffi::guard(|| {
         let context = &ffi::need(ctx, "ctx")?.context;
         setter(context).inspect_err(|error| {
-            context.refuse(error.clone());
+            context.poison(error.clone());
         })
     }))
 }
@@ -43,7 +43,7 @@ pub extern "C" fn tlsmith_ctx_new() -> *mut tlsmith_ctx {
         Ok(tlsmith_ctx {
             context: Context::new(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
-            texts: Texts::default(),
+            strings: InternedStrings::default(),
         })
     }))
 }
@@ -59,7 +59,7 @@ pub extern "C" fn tlsmith_ctx_free(ctx: *mut tlsmith_ctx) {
 pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
     ffi::string(ctx, |ctx| {
         let error = ctx.context.error().map(|error| error.to_string());
-        ctx.texts.keep(&error.unwrap_or_default())
+        ctx.strings.keep(&error.unwrap_or_default())
     })
 }
 

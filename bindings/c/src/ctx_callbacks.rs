@@ -58,11 +58,11 @@ pub extern "C" fn tlsmith_ctx_set_verify(
 ) -> c_int {
     set(ctx, |context| {
         let verify = Callback::new(verify, userdata, "verify")?;
-        context.set_judge(Arc::new(move |verdict| judge(&verify, verdict)))
+        context.set_verify_callback(Arc::new(move |verdict| verify_peer(&verify, verdict)))
     })
 }
 
-fn judge(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Result<()> {
+fn verify_peer(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Result<()> {
     let conn = call::current();
     if let Some(conn) = ffi::borrow(conn) {
         conn.peer.get_or_init(|| cert::list(verdict.chain));
@@ -73,13 +73,13 @@ fn judge(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Re
             Ok(path) => {
                 conn.verified.get_or_init(|| cert::list(path));
             }
-            Err(error) => conn.note(error),
+            Err(error) => conn.set_error(error),
         }
     }
     let status = verdict
         .outcome
         .map_or_else(|error| error.status().code(), |_| 0);
-    let answer = call::judge(conn, || verify.judge(conn, status));
+    let answer = call::run_verify_callback(conn, || verify.call(conn, status));
     if answer == 0 {
         return Ok(());
     }
@@ -111,11 +111,11 @@ pub extern "C" fn tlsmith_ctx_set_keylog_fn(
 ) -> c_int {
     set(ctx, |context| {
         let log = Callback::new(log, userdata, "log")?;
-        context.set_keylog_line(Arc::new(move |line| give(&log, line)))
+        context.set_keylog_callback(Arc::new(move |line| log_line(&log, line)))
     })
 }
 
-fn give(log: &Callback<KeylogFn<tlsmith_conn>>, line: &str) {
+fn log_line(log: &Callback<KeylogFn<tlsmith_conn>>, line: &str) {
     // The copy is a secret, too.
     let copy = Zeroizing::new([line.as_bytes(), b"\0"].concat());
     // A line has labels and hex digits in it, and no NUL.

@@ -34,11 +34,11 @@ pub extern "C" fn tlsmith_ctx_set_hello(
 ) -> c_int {
     set(ctx, |context| {
         let callback = Callback::new(hello, userdata, "hello")?;
-        context.set_hello(Arc::new(move |hello| ask(&callback, hello)))
+        context.set_hello_callback(Arc::new(move |hello| run_callback(&callback, hello)))
     })
 }
 
-fn ask(
+fn run_callback(
     callback: &Callback<HelloFn<tlsmith_conn, tlsmith_hello>>,
     hello: &ClientHello,
 ) -> Result<Selection> {
@@ -46,7 +46,7 @@ fn ask(
     let conn = call::current();
     let kept = ffi::need(conn, "conn")?;
     let hello = kept.keep_hello(|| tlsmith_hello::new(hello.clone()));
-    match call::inspect(conn, || callback.inspect(conn, hello)) {
+    match call::run_hello_callback(conn, || callback.call(conn, hello)) {
         0 => kept.selection(),
         answer => {
             let alert = match u8::try_from(answer) {
@@ -78,7 +78,7 @@ pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
 /// is complete, and if not inspected.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello(conn: *const tlsmith_conn) -> *const tlsmith_hello {
-    ffi::lend(|| ffi::borrow(conn)?.hello().map(ptr::from_ref))
+    ffi::borrowed_ptr(|| ffi::borrow(conn)?.hello().map(ptr::from_ref))
 }
 
 /// Refuse the client that tlsmith_accept_hello() stopped at: sends `alert` (RFC 8446, section 6.2),

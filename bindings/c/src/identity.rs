@@ -9,16 +9,16 @@ use zeroize::Zeroizing;
 
 use crate::cert::{self, tlsmith_cert};
 use crate::cert_options::{self, tlsmith_cert_options};
-use crate::ffi::{self, Callback, Made, SignFn, Texts};
+use crate::ffi::{self, Callback, InternedStrings, LazyPerProcess, SignFn};
 use crate::load_options::{self, tlsmith_load_options};
 
 /// A certificate chain, perhaps with its key.
 pub struct tlsmith_identity {
     pub(crate) identity: Identity,
     chain: Vec<tlsmith_cert>,
-    texts: Texts,
+    strings: InternedStrings,
     /// With a NUL at its end; wiped when it is dropped.
-    key_pem: Made<Zeroizing<Vec<u8>>>,
+    key_pem: LazyPerProcess<Zeroizing<Vec<u8>>>,
 }
 
 /// A new handle of what `body` makes, or NULL.
@@ -28,8 +28,8 @@ pub(crate) fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_iden
         Ok(tlsmith_identity {
             chain: cert::list(identity.chain()),
             identity,
-            texts: Texts::default(),
-            key_pem: Made::default(),
+            strings: InternedStrings::default(),
+            key_pem: LazyPerProcess::default(),
         })
     }))
 }
@@ -92,7 +92,7 @@ pub extern "C" fn tlsmith_identity_load(
         let (password, pkcs12) = load_options::read(opt)?;
         match pkcs12 {
             None => Identity::load_encrypted(cert_file, key_file, password),
-            Some(_) if key_file.is_some() => Err(load_options::holds_its_key("key_file")),
+            Some(_) if key_file.is_some() => Err(load_options::pkcs12_holds_key("key_file")),
             Some(options) => Identity::load_pkcs12_with(cert_file, password, &options),
         }
     })
@@ -116,7 +116,7 @@ pub extern "C" fn tlsmith_identity_load_mem(
         let (password, pkcs12) = load_options::read(opt)?;
         match pkcs12 {
             None => Identity::from_bytes(cert, key, password),
-            Some(_) if key.is_some() => Err(load_options::holds_its_key("key")),
+            Some(_) if key.is_some() => Err(load_options::pkcs12_holds_key("key")),
             Some(options) => Identity::from_pkcs12_with(cert, password, &options),
         }
     })
@@ -193,7 +193,7 @@ impl ExternalSigner for CallbackSigner {
             count @ 1..=MOST => signature.truncate(count),
             count => {
                 let sentence = format!("the sign callback says {count} bytes of 1 to {MOST}");
-                return Err(ffi::impossible(sentence));
+                return Err(ffi::invalid_count(sentence));
             }
         }
         Ok(signature)
@@ -254,7 +254,7 @@ pub extern "C" fn tlsmith_identity_save_p12(
 /// The chain as PEM, leaf first; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_cert_pem(id: *const tlsmith_identity) -> *const c_char {
-    ffi::string(id, |id| id.texts.keep(id.identity.cert_pem()))
+    ffi::string(id, |id| id.strings.keep(id.identity.cert_pem()))
 }
 
 /// The key as PKCS#8 PEM, wiped when the identity is freed; "" if there is none.
@@ -264,7 +264,7 @@ pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *cons
         let Some(key) = id.identity.key() else {
             return c"".as_ptr();
         };
-        let text = id.key_pem.get_or_make(|| {
+        let text = id.key_pem.get_or_init(|| {
             let pem = key.to_pem();
             let mut bytes = Zeroizing::new(Vec::with_capacity(pem.len() + 1));
             bytes.extend_from_slice(pem.as_bytes());

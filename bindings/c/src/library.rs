@@ -6,7 +6,7 @@ use std::ptr;
 use tlsmith::Status;
 
 use crate::ffi;
-use crate::string_list::Items;
+use crate::string_list::StringList;
 
 /// Why a call did not succeed.
 ///
@@ -115,13 +115,17 @@ pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
 /// A short phrase for a code, such as "certificate is for another name".  Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
-    static PHRASES: ffi::Made<ffi::Texts> = ffi::Made::at_start();
+    static PHRASES: ffi::LazyPerProcess<ffi::InternedStrings> = ffi::LazyPerProcess::new();
     let phrase = match (status, Status::from_code(status)) {
         (0.., _) => "success",
         (_, Some(status)) => status.phrase(),
         (_, None) => "unknown error",
     };
-    let keep = || Ok(PHRASES.get_or_make(ffi::Texts::default).keep(phrase));
+    let keep = || {
+        Ok(PHRASES
+            .get_or_init(ffi::InternedStrings::default)
+            .keep(phrase))
+    };
     ffi::guard(keep).unwrap_or(ptr::null())
 }
 
@@ -141,22 +145,22 @@ pub extern "C" fn tlsmith_last_status() -> c_int {
 /// Return the IANA name of cipher suite `index` that can be negotiated; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cipher_name(index: usize) -> *const c_char {
-    static NAMES: Items = Items::new();
-    ffi::lend(|| NAMES.get(index, || owned(tlsmith::cipher_names())))
+    static NAMES: StringList = StringList::new();
+    ffi::borrowed_ptr(|| NAMES.get(index, || owned(tlsmith::cipher_names())))
 }
 
 /// The same for key exchange groups.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_group_name(index: usize) -> *const c_char {
-    static NAMES: Items = Items::new();
-    ffi::lend(|| NAMES.get(index, || owned(tlsmith::group_names())))
+    static NAMES: StringList = StringList::new();
+    ffi::borrowed_ptr(|| NAMES.get(index, || owned(tlsmith::group_names())))
 }
 
 /// The same for signature schemes.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_scheme_name(index: usize) -> *const c_char {
-    static NAMES: Items = Items::new();
-    ffi::lend(|| NAMES.get(index, || owned(tlsmith::scheme_names())))
+    static NAMES: StringList = StringList::new();
+    ffi::borrowed_ptr(|| NAMES.get(index, || owned(tlsmith::scheme_names())))
 }
 
 fn owned(names: Vec<&'static str>) -> Vec<String> {

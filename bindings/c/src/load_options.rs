@@ -75,14 +75,14 @@ fn answer(ask: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
     let count = count.map_err(|error| Error::io("the password callback failed", error))?;
     if count > MOST {
         let sentence = format!("the password callback says {count} bytes of at most {MOST}");
-        return Err(ffi::impossible(sentence));
+        return Err(ffi::invalid_count(sentence));
     }
     password.truncate(count);
     Ok(password)
 }
 
 /// The error for a key beside a file that holds its own.
-pub(crate) fn holds_its_key(argument: &str) -> Error {
+pub(crate) fn pkcs12_holds_key(argument: &str) -> Error {
     let sentence =
         format!("name and flags are for PKCS#12, which holds its key: {argument} has to be NULL");
     Error::argument(sentence)

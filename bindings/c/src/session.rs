@@ -9,18 +9,18 @@ use crate::call;
 use crate::conn::tlsmith_conn;
 use crate::conn_settings::configure;
 use crate::ctx::{set, tlsmith_ctx};
-use crate::ffi::{self, Callback, SessionFn, Texts};
+use crate::ffi::{self, Callback, InternedStrings, SessionFn};
 
 /// A session that a client can resume.
 pub struct tlsmith_session {
     session: Session,
-    texts: Texts,
+    strings: InternedStrings,
 }
 
 impl tlsmith_session {
     fn new(session: Session) -> Self {
-        let texts = Texts::default();
-        Self { session, texts }
+        let strings = InternedStrings::default();
+        Self { session, strings }
     }
 }
 
@@ -44,13 +44,13 @@ pub extern "C" fn tlsmith_ctx_set_session_callback(
 ) -> c_int {
     set(ctx, |context| {
         let callback = Callback::new(callback, userdata, "callback")?;
-        context.set_session(Arc::new(move |session| give(&callback, session)))
+        context.set_session_callback(Arc::new(move |session| deliver(&callback, session)))
     })
 }
 
-fn give(callback: &Callback<SessionFn<tlsmith_conn, tlsmith_session>>, session: Session) {
+fn deliver(callback: &Callback<SessionFn<tlsmith_conn, tlsmith_session>>, session: Session) {
     let session = ffi::handle(Ok(tlsmith_session::new(session)));
-    callback.give(call::current(), session);
+    callback.call(call::current(), session);
 }
 
 /// Returns a new session with all that the server gave this client so far, in addition to those
@@ -62,7 +62,9 @@ fn give(callback: &Callback<SessionFn<tlsmith_conn, tlsmith_session>>, session: 
 pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmith_session {
     ffi::handle(ffi::guard(|| {
         let conn = ffi::need(conn, "conn")?;
-        let session = conn.at_rest().and_then(|connection| connection.session());
+        let session = conn
+            .connection_outside_callback()
+            .and_then(|connection| connection.session());
         session.map(tlsmith_session::new).ok_or_else(|| {
             let sentence = "this connection has no session to resume: a client gets one with the \
                             handshake (TLS 1.2), or with what it reads after it (TLS 1.3)";
@@ -90,7 +92,7 @@ pub extern "C" fn tlsmith_conn_set_session(
 /// below, 0 or "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_int {
-    ffi::fact(session, 0, |one| {
+    ffi::value_or(session, 0, |one| {
         let version = one.session.version()?;
         Some(c_int::from(version.wire()))
     })
@@ -100,7 +102,7 @@ pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_cipher(session: *const tlsmith_session) -> *const c_char {
     ffi::string(session, |one| {
-        one.texts.keep(one.session.cipher().unwrap_or_default())
+        one.strings.keep(one.session.cipher().unwrap_or_default())
     })
 }
 
@@ -108,7 +110,7 @@ pub extern "C" fn tlsmith_session_cipher(session: *const tlsmith_session) -> *co
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_alpn(session: *const tlsmith_session) -> *const c_char {
     ffi::string(session, |one| {
-        one.texts.keep(one.session.alpn().unwrap_or_default())
+        one.strings.keep(one.session.alpn().unwrap_or_default())
     })
 }
 
@@ -116,7 +118,7 @@ pub extern "C" fn tlsmith_session_alpn(session: *const tlsmith_session) -> *cons
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -> *const c_char {
     ffi::string(session, |one| {
-        one.texts
+        one.strings
             .keep(one.session.server_name().unwrap_or_default())
     })
 }
@@ -125,13 +127,13 @@ pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -
 /// all are used, and where the server keeps the session itself (TLS 1.2).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_lifetime(session: *const tlsmith_session) -> u32 {
-    ffi::fact(session, 0, |one| Some(one.session.lifetime()))
+    ffi::value_or(session, 0, |one| Some(one.session.lifetime()))
 }
 
 /// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_max_early_data(session: *const tlsmith_session) -> u32 {
-    ffi::fact(session, 0, |one| Some(one.session.max_early_data()))
+    ffi::value_or(session, 0, |one| Some(one.session.max_early_data()))
 }
 
 /// Free it; connections that resume it keep their reference.

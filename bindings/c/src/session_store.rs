@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tlsmith::{MOST_STORED, SessionStore};
+use tlsmith::{MAX_STORED_SESSION, SessionStore};
 
 use crate::ctx::{set, tlsmith_ctx};
 use crate::ffi::{self, Callback, StorePutFn, StoreTakeFn};
@@ -68,12 +68,12 @@ impl SessionStore for CallbackStore {
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let mut value = vec![0; MOST_STORED];
+        let mut value = vec![0; MAX_STORED_SESSION];
         let count = self.take.take(key, &mut value)?;
         if count > value.len() {
             // Not an error of the client's: it makes a full handshake.
-            ffi::note_last_error(&ffi::impossible(format!(
-                "the take callback says {count} bytes of at most {MOST_STORED}"
+            ffi::set_last_error(&ffi::invalid_count(format!(
+                "the take callback says {count} bytes of at most {MAX_STORED_SESSION}"
             )));
             return None;
         }

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 
 use tlsmith::{AlternativeName, NameType};
 
-use crate::ffi::{self, Made};
+use crate::ffi::{self, LazyPerProcess};
 
 /// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add some:
 /// treat an unknown one as TLSMITH_NAME_OTHER.
@@ -46,11 +46,11 @@ impl From<NameType> for tlsmith_name_type {
 
 /// Strings that C gets to see one by one, made when it asks for the first.
 #[derive(Default)]
-pub(crate) struct Items(Made<Vec<CString>>);
+pub(crate) struct StringList(LazyPerProcess<Vec<CString>>);
 
-impl Items {
+impl StringList {
     pub(crate) const fn new() -> Self {
-        Self(Made::at_start())
+        Self(LazyPerProcess::new())
     }
 
     pub(crate) fn get(
@@ -58,7 +58,7 @@ impl Items {
         index: usize,
         make: impl FnOnce() -> Vec<String>,
     ) -> Option<*const c_char> {
-        let every = self.0.get_or_make(|| {
+        let every = self.0.get_or_init(|| {
             let every = make().into_iter();
             every.map(|one| ffi::c_string(&one)).collect()
         });
@@ -68,9 +68,9 @@ impl Items {
 
 /// Alternative names, likewise.
 #[derive(Default)]
-pub(crate) struct Names(Made<Vec<(tlsmith_name_type, CString)>>);
+pub(crate) struct NameList(LazyPerProcess<Vec<(tlsmith_name_type, CString)>>);
 
-impl Names {
+impl NameList {
     /// The name at `index`, whose type goes to `name_type`.
     pub(crate) fn get(
         &self,
@@ -78,7 +78,7 @@ impl Names {
         name_type: *mut tlsmith_name_type,
         make: impl FnOnce() -> Vec<AlternativeName>,
     ) -> Option<*const c_char> {
-        let every = self.0.get_or_make(|| {
+        let every = self.0.get_or_init(|| {
             let every = make().into_iter();
             every
                 .map(|one| (one.name_type.into(), ffi::c_string(&one.text)))

@@ -9,7 +9,7 @@ use tlsmith::{
 
 use crate::call::{on, on_open};
 use crate::conn::tlsmith_conn;
-use crate::ffi::{self, Callback, CallersFd, ReadFn, WriteFn};
+use crate::ffi::{self, BorrowedDescriptor, Callback, ReadFn, WriteFn};
 
 /// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno set.  EAGAIN
 /// becomes TLSMITH_WANT_READ, EINTR is tried again, and everything else, a count above `len` too,
@@ -37,7 +37,7 @@ pub extern "C" fn tlsmith_connect_fd(
 ) -> c_int {
     ffi::status(on(conn, |conn| {
         let name = ffi::text(server_name, "server_name")?;
-        let open = conn.client(name, SocketTransport::new(CallersFd::new(fd)?)?)?;
+        let open = conn.client(name, SocketTransport::new(BorrowedDescriptor::new(fd)?)?)?;
         conn.start(open.over_socket(fd))
     }))
 }
@@ -47,7 +47,7 @@ pub extern "C" fn tlsmith_connect_fd(
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_fd(conn: *mut tlsmith_conn, fd: c_int) -> c_int {
     ffi::status(on(conn, |conn| {
-        let open = conn.server(SocketTransport::new(CallersFd::new(fd)?)?)?;
+        let open = conn.server(SocketTransport::new(BorrowedDescriptor::new(fd)?)?)?;
         conn.start(open.over_socket(fd))
     }))
 }
@@ -63,7 +63,10 @@ pub extern "C" fn tlsmith_connect_fds(
 ) -> c_int {
     ffi::status(on(conn, |conn| {
         let name = ffi::text(server_name, "server_name")?;
-        let pipes = PipeTransport::new(CallersFd::new(in_fd)?, CallersFd::new(out_fd)?);
+        let pipes = PipeTransport::new(
+            BorrowedDescriptor::new(in_fd)?,
+            BorrowedDescriptor::new(out_fd)?,
+        );
         conn.start(conn.client(name, pipes)?)
     }))
 }
@@ -76,7 +79,10 @@ pub extern "C" fn tlsmith_accept_fds(
     out_fd: c_int,
 ) -> c_int {
     ffi::status(on(conn, |conn| {
-        let pipes = PipeTransport::new(CallersFd::new(in_fd)?, CallersFd::new(out_fd)?);
+        let pipes = PipeTransport::new(
+            BorrowedDescriptor::new(in_fd)?,
+            BorrowedDescriptor::new(out_fd)?,
+        );
         conn.start(conn.server(pipes)?)
     }))
 }
@@ -206,7 +212,7 @@ impl Transport for CallbackTransport {
         self.origin.check()?;
         if count > most {
             let sentence = format!("the read callback says {count} bytes of {most} at the most");
-            return Err(ffi::impossible(sentence));
+            return Err(ffi::invalid_count(sentence));
         }
         Ok(count)
     }
@@ -219,7 +225,7 @@ impl Transport for CallbackTransport {
         self.origin.check()?;
         if count == 0 || count > most {
             let sentence = format!("the write callback says {count} bytes of 1 to {most}");
-            return Err(ffi::impossible(sentence));
+            return Err(ffi::invalid_count(sentence));
         }
         Ok(count)
     }

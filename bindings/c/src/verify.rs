@@ -6,7 +6,7 @@ use std::ptr;
 
 use tlsmith::{KeyPurpose, Result};
 
-use crate::call::Turn;
+use crate::call::CurrentConn;
 use crate::cert::{self, tlsmith_cert};
 use crate::ctx::tlsmith_ctx;
 use crate::ffi;
@@ -14,19 +14,19 @@ use crate::identity::tlsmith_identity;
 
 /// What a thread verified last.
 #[derive(Default)]
-struct Latest {
+struct LatestVerification {
     /// The number of the context that accepted the path.
     ctx: Option<u64>,
     path: Vec<tlsmith_cert>,
 }
 
 thread_local! {
-    static LATEST: RefCell<Latest> = RefCell::default();
+    static LATEST_VERIFICATION: RefCell<LatestVerification> = RefCell::default();
 }
 
-fn note(latest: Latest) {
+fn set_latest(latest: LatestVerification) {
     // A thread that is ending has nobody left to ask.
-    let _ = LATEST.try_with(|noted| noted.replace(latest));
+    let _ = LATEST_VERIFICATION.try_with(|slot| slot.replace(latest));
 }
 
 /// Verify a chain, leaf first, as a connection would: path, validity, purpose, name and CRLs.
@@ -52,13 +52,13 @@ pub extern "C" fn tlsmith_ctx_verify(
 }
 
 /// Runs a verification and keeps its outcome for tlsmith_ctx_verified_cert().
-fn run(verify: impl FnOnce() -> Result<Latest>) -> Result<()> {
+fn run(verify: impl FnOnce() -> Result<LatestVerification>) -> Result<()> {
     let (latest, outcome) = match ffi::guard(verify) {
         Ok(latest) => (latest, Ok(())),
-        Err(error) => (Latest::default(), Err(error)),
+        Err(error) => (LatestVerification::default(), Err(error)),
     };
     // Not before: an argument may be a text of the path that goes.
-    note(latest);
+    set_latest(latest);
     outcome
 }
 
@@ -68,9 +68,9 @@ fn verify(
     name: *const c_char,
     purpose: *const c_char,
     time: i64,
-) -> Result<Latest> {
+) -> Result<LatestVerification> {
     // A verify callback is told that it is about no connection.
-    let _turn = Turn::on_none();
+    let _current = CurrentConn::none();
     let ctx = ffi::need(ctx, "ctx")?;
     let chain = ffi::need(chain, "chain")?.identity.chain();
     let name = ffi::text(name, "name")?;
@@ -84,7 +84,7 @@ fn verify(
     };
     let time = (time != 0).then_some(time);
     let path = ctx.context.verify(chain, name, purpose, time)?;
-    Ok(Latest {
+    Ok(LatestVerification {
         ctx: Some(ctx.number),
         path: cert::list(&path),
     })
@@ -98,9 +98,9 @@ pub extern "C" fn tlsmith_ctx_verified_cert(
     ctx: *const tlsmith_ctx,
     index: usize,
 ) -> *const tlsmith_cert {
-    ffi::lend(|| {
+    ffi::borrowed_ptr(|| {
         let number = ffi::borrow(ctx)?.number;
-        let found = LATEST.try_with(|latest| {
+        let found = LATEST_VERIFICATION.try_with(|latest| {
             let latest = latest.borrow();
             let found = latest.path.get(index);
             let found = found.filter(|_| latest.ctx == Some(number));
