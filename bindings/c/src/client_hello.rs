@@ -33,7 +33,7 @@ impl tlsmith_hello {
     }
 }
 
-/// Returns the server that the client requests (SNI, RFC 6066, section 3); NULL for none.
+/// Return the server name that the client requests (SNI, RFC 6066, section 3); NULL for none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_server_name(hello: *const tlsmith_hello) -> *const c_char {
     ffi::borrowed_ptr(|| {
@@ -42,8 +42,8 @@ pub extern "C" fn tlsmith_hello_server_name(hello: *const tlsmith_hello) -> *con
     })
 }
 
-/// Returns ALPN protocol `index` that the client offers, best first, with its length in `len`,
-/// which may be NULL, and a NUL behind it; NULL past the end.  It holds any bytes, but is not
+/// Return ALPN protocol `index` that the client offers, best first, and a NUL after it; NULL past
+/// the end.  `len`, which may be NULL, receives its length.  It may contain any bytes, but is not
 /// empty.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_alpn(
@@ -59,8 +59,8 @@ pub extern "C" fn tlsmith_hello_alpn(
     })
 }
 
-/// Returns version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or another
-/// number of the client's; 0 past the end.
+/// Return version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or an unknown
+/// number (GREASE); 0 past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_version(hello: *const tlsmith_hello, index: usize) -> c_int {
     ffi::value_or(hello, 0, |one| {
@@ -69,8 +69,8 @@ pub extern "C" fn tlsmith_hello_version(hello: *const tlsmith_hello, index: usiz
     })
 }
 
-/// Returns the IANA name of cipher suite `index` that the client offers, best first, or its number,
-/// such as "0x5a5a", where it has no name here; NULL past the end.
+/// Return the IANA name of cipher suite `index` that the client offers, best first, or the number
+/// of an unsupported one, such as "0x5a5a"; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_cipher(hello: *const tlsmith_hello, index: usize) -> *const c_char {
     ffi::value_or(hello, ptr::null(), |one| {
@@ -78,7 +78,7 @@ pub extern "C" fn tlsmith_hello_cipher(hello: *const tlsmith_hello, index: usize
     })
 }
 
-/// Returns key exchange group `index` that the client supports, likewise.
+/// Return key exchange group `index` that the client supports, likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_group(hello: *const tlsmith_hello, index: usize) -> *const c_char {
     ffi::value_or(hello, ptr::null(), |one| {
@@ -86,7 +86,7 @@ pub extern "C" fn tlsmith_hello_group(hello: *const tlsmith_hello, index: usize)
     })
 }
 
-/// Returns signature scheme `index` that the client can verify, likewise.
+/// Return signature scheme `index` that the client can verify, likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_scheme(hello: *const tlsmith_hello, index: usize) -> *const c_char {
     ffi::value_or(hello, ptr::null(), |one| {

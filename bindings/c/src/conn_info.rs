@@ -24,31 +24,31 @@ fn text(
     ffi::string(conn, |conn| conn.keep(find(conn).unwrap_or_default()))
 }
 
-/// TLSMITH_TLS1_2 or TLSMITH_TLS1_3; 0 before the handshake is complete.
+/// Return TLSMITH_TLS1_2 or TLSMITH_TLS1_3; 0 before the handshake is complete.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_version(conn: *const tlsmith_conn) -> c_int {
     agreed(conn, 0, |agreed| c_int::from(agreed.version.wire()))
 }
 
-/// The cipher suite by its IANA name, such as "TLS_AES_128_GCM_SHA256", or "".
+/// Return the cipher suite by its IANA name, such as "TLS_AES_128_GCM_SHA256", or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_cipher(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| Some(conn.connection()?.agreed()?.cipher))
 }
 
-/// The key exchange group, such as "X25519MLKEM768", or "".
+/// Return the key exchange group, such as "X25519MLKEM768", or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_group(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| conn.connection()?.agreed()?.group)
 }
 
-/// The protocol that ALPN chose, or "".
+/// Return the negotiated ALPN protocol, or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_alpn(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| conn.connection()?.agreed()?.alpn.as_deref())
 }
 
-/// The scheme that the peer signed the handshake with, such as "ed25519"; "" if it did not sign.
+/// Return the scheme of the peer's handshake signature, such as "ed25519"; "" if it did not sign.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_signature(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| {
@@ -57,28 +57,28 @@ pub extern "C" fn tlsmith_conn_signature(conn: *const tlsmith_conn) -> *const c_
     })
 }
 
-/// The server name: the one asked for, or on a server the client's SNI, or "".
+/// Return the server name: on a client the one to verify, on a server the client's SNI, or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_server_name(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| conn.connection()?.server_name())
 }
 
-/// Whether an earlier session was resumed.
+/// Return whether an earlier session was resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
     agreed(conn, false, |agreed| agreed.resumed)
 }
 
-/// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446, section 4.1.4),
-/// which costs a round trip: the client sent no key share for a group of the server's.  Always
-/// false for resumed sessions.
+/// Return whether the server sent HelloRetryRequest (RFC 8446, section 4.1.4), which costs a round
+/// trip: the client sent no key share for a group that the server accepts.  Always false for
+/// resumed sessions.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool {
     agreed(conn, false, |agreed| agreed.hello_retried)
 }
 
-/// How many TLS 1.3 tickets came so far, to resume this session with.  A server sends them after
-/// the handshake, so a client that has read nothing has none.
+/// Return how many TLS 1.3 tickets for resumption have arrived.  A server sends them after the
+/// handshake, so a client that has not read has none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_tickets(conn: *const tlsmith_conn) -> c_int {
     let count = ffi::guard(|| {
@@ -88,7 +88,7 @@ pub extern "C" fn tlsmith_conn_tickets(conn: *const tlsmith_conn) -> c_int {
     count.map_or(0, |count| c_int::try_from(count).unwrap_or(c_int::MAX))
 }
 
-/// What became of early data (0-RTT).
+/// The outcome of early data (0-RTT).
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub enum tlsmith_early_data {
@@ -98,11 +98,11 @@ pub enum tlsmith_early_data {
     TLSMITH_EARLY_DATA_SENT = 1,
     /// the server accepted it
     TLSMITH_EARLY_DATA_ACCEPTED = 2,
-    /// the server did not take it: write it again
+    /// the server rejected it: write it again
     TLSMITH_EARLY_DATA_REJECTED = 3,
 }
 
-/// Return what became of early data.
+/// Return the outcome of early data.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_early_data(conn: *const tlsmith_conn) -> tlsmith_early_data {
     let outcome = ffi::guard(|| {
@@ -117,21 +117,21 @@ pub extern "C" fn tlsmith_conn_early_data(conn: *const tlsmith_conn) -> tlsmith_
     }
 }
 
-/// What became of the encrypted ClientHello of a client (RFC 9849).
+/// The outcome of a client's Encrypted ClientHello (RFC 9849).
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub enum tlsmith_ech {
     /// none was sent, or the server has not answered yet
     TLSMITH_ECH_NONE = 0,
-    /// a meaningless one was sent (GREASE)
+    /// a GREASE extension was sent
     TLSMITH_ECH_GREASE = 1,
     /// the server accepted it
     TLSMITH_ECH_ACCEPTED = 2,
-    /// the server did not take it, so the handshake failed
+    /// the server rejected it, so the handshake failed
     TLSMITH_ECH_REJECTED = 3,
 }
 
-/// Return what became of the encrypted ClientHello.
+/// Return the outcome of Encrypted ClientHello.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> tlsmith_ech {
     let outcome = ffi::guard(|| {
@@ -147,13 +147,13 @@ pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> tlsmith_ech {
 }
 
 /// Return the ECHConfigList that the server sent when it rejected ECH, with its length in `len`,
-/// which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect once more (RFC
-/// 9849, section 6.1.6).
+/// which may be NULL.  Pass it to tlsmith_ctx_set_ech() of a new context and reconnect (RFC 9849,
+/// section 6.1.6).
 ///
 /// Returns NULL unless tlsmith_conn_ech() is TLSMITH_ECH_REJECTED.  If it is and this is NULL, the
-/// server has disabled ECH: the next attempt has to do without, which reveals the server's name.
-/// The server has proved by its certificate that it has the public name of the rejected list,
-/// unless the context verifies nothing.  The connection owns the bytes.
+/// server has disabled ECH: the next attempt must do without, which reveals the server's name.  The
+/// server's certificate is verified for the public name of the rejected list, unless the context
+/// verifies nothing.  The connection owns the bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_ech_retry_configs(
     conn: *const tlsmith_conn,
@@ -163,7 +163,7 @@ pub extern "C" fn tlsmith_conn_ech_retry_configs(
     ffi::borrowed_bytes(configs, len)
 }
 
-/// How many bytes the handshake took, received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
+/// Store how many bytes the handshake received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
 /// before it is complete.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_handshake_bytes(
@@ -182,8 +182,8 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
     }))
 }
 
-/// Return a human-readable summary: the peer, its verification, the negotiated parameters.  Each
-/// different summary stays valid with the connection.
+/// Return a human-readable summary: the peer, its verification, the negotiated parameters.  The
+/// string stays valid as long as the connection.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
     ffi::string(conn, |conn| {
@@ -192,9 +192,9 @@ pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_cha
     })
 }
 
-/// Fill `out` with `len` bytes, 1 to 8160, of keying material that both sides derive from the same
-/// label and context (RFC 8446, section 7.5; RFC 5705).  `context` NULL is none: the same as an
-/// empty one in TLS 1.3, and not in TLS 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
+/// Export `len` bytes, 1 to 8160, of keying material to `out`: both sides derive the same from the
+/// same label and context (RFC 8446, section 7.5; RFC 5705).  A NULL `context` is the same as an
+/// empty one in TLS 1.3, but not in TLS 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
 ///
 /// cbindgen:postfix=TLSMITH_READS(3, 4) TLSMITH_FILLS(5, 6)
 #[must_use]
@@ -214,9 +214,9 @@ pub extern "C" fn tlsmith_conn_export(
     }))
 }
 
-/// Write a channel binding to `out` and return its length, 64 bytes at most; it is the same on both
-/// sides.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
-/// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is less than the length.
+/// Write a channel binding, the same on both sides, to `out` and return its length, at most 64
+/// bytes.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
+/// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is too small.
 /// TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master secret, and for
 /// tls-server-end-point of certificates signed with Ed25519, Ed448 or ML-DSA, for which it is
 /// undefined: PostgreSQL on OpenSSL refuses it, too.
@@ -236,14 +236,13 @@ pub extern "C" fn tlsmith_conn_channel_binding(
     }))
 }
 
-/// The errno of the latest failed call, where a system call failed, or 0.
+/// Return the errno of the latest failed call; 0 if no system call failed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_errno(conn: *const tlsmith_conn) -> c_int {
     ffi::value_or(conn, 0, |conn| conn.error()?.os_error())
 }
 
-/// The number of the alert that the peer sent (RFC 8446, section 6), where that made the latest
-/// call fail, or -1.
+/// Return the number of the peer's alert (RFC 8446, section 6) that failed the latest call, or -1.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
     ffi::value_or(conn, -1, |conn| conn.error()?.alert().map(c_int::from))
@@ -254,8 +253,8 @@ fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
     !connection.is_handshaking() || call::is_in_verify_callback(conn)
 }
 
-/// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
-/// before the handshake is complete and in callbacks, except in a verify callback.  Also those of a
+/// Return certificate `index` that the peer presented, 0 being its own.  NULL past the end, before
+/// the handshake is complete, and in callbacks other than a verify callback.  Includes those of a
 /// peer that was refused, or accepted unverified: these prove nothing
 /// (tlsmith_conn_verify_status()).
 #[unsafe(no_mangle)]
@@ -290,8 +289,8 @@ fn list_or_cached<'a, T>(
     }
 }
 
-/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), even if there
-/// was none to present.  False on a server, before the handshake is complete, and if resumed.
+/// Return whether the server requested a client certificate (RFC 8446, section 4.3.2), even if
+/// there was none to present.  False on a server, before the handshake is complete, and if resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_certificate_requested(conn: *const tlsmith_conn) -> bool {
     ffi::value_or(conn, false, |conn| {
@@ -324,16 +323,17 @@ fn verify_error(conn: *const tlsmith_conn) -> Option<Error> {
     found.unwrap_or_else(Some)
 }
 
-/// Returns 0 only if the peer's certificate is verified, also in a resumed session; otherwise the
-/// code of tlsmith_conn_verify_error(): TLSMITH_ERR_CERT_MISSING without a certificate, _CERT if
-/// the context verifies nothing, _STATE before the handshake is complete, or why that failed.
+/// Return 0 only if the peer's certificate is verified, also in a resumed session.  Otherwise
+/// return the code of tlsmith_conn_verify_error(): TLSMITH_ERR_CERT_MISSING without a certificate,
+/// _CERT if the context verifies nothing, _STATE before the handshake is complete, or the
+/// verification failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_verify_status(conn: *const tlsmith_conn) -> c_int {
     verify_error(conn).map_or(0, |error| error.status().code())
 }
 
-/// Returns why the peer is not verified; NULL if it is.  This is what its verification failed with,
-/// where tlsmith_ctx_insecure_allow_unverified_clients() accepted it.
+/// Return why the peer is not verified; NULL if it is.  For clients that were accepted by
+/// tlsmith_ctx_insecure_allow_unverified_clients(), this is their verification error.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const c_char {
     match (verify_error(conn), ffi::borrow(conn)) {
@@ -343,9 +343,9 @@ pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const
     }
 }
 
-/// The OCSP response that the server stapled (DER, RFC 6960), with the count of bytes in `len`,
-/// which may be NULL; NULL where there is none, and before the handshake is complete, except in a
-/// verify callback.  Nobody has verified it.
+/// Return the OCSP response that the server stapled (DER, RFC 6960), not verified, with its length
+/// in `len`, which may be NULL.  NULL if there is none, and before the handshake is complete except
+/// in a verify callback.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
     let response = || {

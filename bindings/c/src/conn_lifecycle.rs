@@ -11,7 +11,7 @@ use crate::conn::tlsmith_conn;
 use crate::ctx::tlsmith_ctx;
 use crate::ffi::{self, BorrowedDescriptor};
 
-/// A connection, not connected yet.  NULL when `ctx` is.
+/// Create a connection, not connected yet.  NULL if `ctx` is NULL.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
@@ -28,7 +28,7 @@ pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
     ffi::free(conn);
 }
 
-/// Why the latest failed call on this connection failed; "" if none did.
+/// Return why the latest failed call on this connection failed; "" if none did.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char {
     if conn.is_null() {
@@ -40,9 +40,9 @@ pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char
     })
 }
 
-/// Limit how long each later call waits, in milliseconds.  -1, the default, has no limit on a
-/// blocking socket.  0 never waits: calls return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes
-/// when the limit passed.
+/// Limit how long each later call waits, in milliseconds.  -1, the default, sets no limit on a
+/// blocking socket.  0 never waits: calls return a WANT code.  TLSMITH_ERR_TIMEOUT once the limit
+/// expires.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
     ffi::status(on(conn, |conn| {
@@ -64,8 +64,8 @@ pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -
     }))
 }
 
-/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however slowly
-/// the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it is 5000.  Then
+/// Limit the whole handshake, in milliseconds, over any number of calls and however slowly the peer
+/// sends.  -1 sets no limit: the default, except after tlsmith_accept() (5000).  Once it expires,
 /// every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
@@ -88,11 +88,11 @@ pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms
     }))
 }
 
-/// Resolve `host`, a name or an address, connect to `port`, a number, and complete the handshake,
-/// with the certificate checked for `host`, without the zone of an IPv6 address ("fe80::1%eth0").
-/// The connection owns the socket.  Blocks.  The time limit holds for resolving and connecting
-/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a
-/// thread of its own resolves the name, which ends when the system's resolver does.
+/// Resolve `host`, a name or an address, connect to `port`, a number, and complete the handshake.
+/// The certificate is verified for `host` without an IPv6 zone ("fe80::1%eth0").  The connection
+/// owns the socket.  Blocks.  The time limit covers resolving and connecting together, and once
+/// more the handshake; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a separate thread resolves
+/// the name; it ends when the system's resolver returns.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect(
@@ -115,9 +115,9 @@ pub extern "C" fn tlsmith_connect(
     }))
 }
 
-/// Listen on `host` (NULL for every address) and `port` ("0" for any free one): a socket, which the
-/// caller closes, or a negative code, with the reason in tlsmith_last_error().  The backlog is the
-/// system's maximum.
+/// Listen on `host` (NULL: all addresses) and `port` ("0": any free one).  Returns a socket for the
+/// caller to close, or a negative code, with the reason in tlsmith_last_error().  The backlog is
+/// the system's maximum.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_int {
@@ -131,11 +131,10 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
     }
 }
 
-/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
-/// tlsmith_handshake() or the first read or write, so that no client can hold up the accepting
-/// loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that
-/// disconnect while queued.  When the process is out of descriptors or memory, retries every 100 ms
-/// until the time limit.
+/// Accept one TCP connection, whose socket the connection owns. tlsmith_handshake() or the first
+/// read or write makes the handshake, so that no client can block the accept loop.  It may take 5
+/// seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that disconnect while queued.
+/// If the process is out of descriptors or memory, retries every 100 ms until the time limit.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {
@@ -152,7 +151,7 @@ pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c
     }))
 }
 
-/// Return the socket; -1 before there is one, and without a socket.
+/// Return the socket; -1 before connecting, and without a socket.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_fd(conn: *const tlsmith_conn) -> c_int {
     ffi::borrow(conn)

@@ -36,9 +36,9 @@ pub(crate) fn configure(
     }))
 }
 
-/// Answer with this context: on a server, in a hello callback or after tlsmith_accept_hello().
-/// TLSMITH_ERR_STATE after the ClientHello was answered, and on a client that is connected.  `ctx`
-/// may be freed afterwards.
+/// Use this context on a server: call it in a hello callback or after tlsmith_accept_hello().
+/// TLSMITH_ERR_STATE after the ClientHello is answered, and on a connected client.  `ctx` may be
+/// freed afterwards.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_ctx(conn: *mut tlsmith_conn, ctx: *mut tlsmith_ctx) -> c_int {
     configure(conn, |settings| {
@@ -47,9 +47,9 @@ pub extern "C" fn tlsmith_conn_set_ctx(conn: *mut tlsmith_conn, ctx: *mut tlsmit
     })
 }
 
-/// Offer these ALPN protocols (RFC 7301), best first, in place of the context's: "h2,http/1.1"; ""
-/// for none.  Here and below: before the connection is connected, or, of a server, until its
-/// ClientHello is answered (TLSMITH_ERR_STATE).
+/// Offer these ALPN protocols (RFC 7301), best first, instead of the context's: "h2,http/1.1"; ""
+/// for none.  Here and below: call it before connecting or, on a server, before the ClientHello is
+/// answered (TLSMITH_ERR_STATE).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_alpn(
     conn: *mut tlsmith_conn,
@@ -64,8 +64,8 @@ pub extern "C" fn tlsmith_conn_set_alpn(
     })
 }
 
-/// Present this identity instead of the context's.  To resume, a client context keeps the last 16,
-/// keys included.  TLSMITH_ERR_STATE for one without a private key.
+/// Present this identity instead of the context's.  For resumption, a client context keeps the last
+/// 16, keys included.  TLSMITH_ERR_STATE if it has no private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_identity(
     conn: *mut tlsmith_conn,
@@ -78,8 +78,7 @@ pub extern "C" fn tlsmith_conn_set_identity(
     })
 }
 
-/// Send this name as SNI (RFC 6066, section 3) instead of the one that the certificate is verified
-/// for; NULL sends no SNI.
+/// Send this name as SNI (RFC 6066, section 3) instead of the verified one; NULL sends no SNI.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_server_name(
     conn: *mut tlsmith_conn,
@@ -90,7 +89,7 @@ pub extern "C" fn tlsmith_conn_set_server_name(
     })
 }
 
-/// Keep a pointer with the connection, for its callbacks.  It is never followed.
+/// Store a pointer for the connection's callbacks.  The library never dereferences it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_userdata(conn: *mut tlsmith_conn, userdata: *mut c_void) {
     if let Some(conn) = ffi::borrow(conn) {
@@ -98,7 +97,7 @@ pub extern "C" fn tlsmith_conn_set_userdata(conn: *mut tlsmith_conn, userdata: *
     }
 }
 
-/// Returns the pointer of tlsmith_conn_set_userdata(), NULL by default.  Any callback may call it.
+/// Return the pointer of tlsmith_conn_set_userdata(), NULL by default.  Any callback may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_userdata(conn: *const tlsmith_conn) -> *mut c_void {
     ffi::borrow(conn).map_or(std::ptr::null_mut(), tlsmith_conn::userdata)

@@ -23,10 +23,10 @@ fn make(body: impl FnOnce() -> Result<Crl>) -> *mut tlsmith_crl {
     }))
 }
 
-/// Make a list of the certificates that a CA revokes (RFC 5280, section 5), signed by it.
-/// `serials` are serial numbers in hex separated by commas, each with a reason (section 5.3.1) or
-/// without: "0a1b,0c2d=keyCompromise"; NULL or "" revokes nothing.  It is valid for `days` from
-/// now, 0: 7.  Its thisUpdate is an hour ago.  TLSMITH_ERR_ISSUE if the CA may not.
+/// Create a CRL signed by a CA (RFC 5280, section 5).  `serials` lists serial numbers in hex,
+/// separated by commas, each with an optional reason (section 5.3.1): "0a1b,0c2d=keyCompromise";
+/// NULL or "" revokes nothing.  It is valid for `days` from now, 0: 7.  Its thisUpdate is an hour
+/// ago.  TLSMITH_ERR_ISSUE if the CA may not sign it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_crl(
@@ -47,14 +47,14 @@ pub extern "C" fn tlsmith_gen_crl(
     })
 }
 
-/// Load the first CRL of a file, PEM or DER.  Its signature is verified where it is used.
+/// Load the first CRL of a PEM or DER file.  Its signature is verified when it is used.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_load(file: *const c_char) -> *mut tlsmith_crl {
     make(|| Crl::load(ffi::need_path(file, "file")?))
 }
 
-/// The same from `len` bytes of PEM text or DER.
+/// Load a CRL from `len` bytes of PEM text or DER.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2)
 #[must_use]
@@ -63,7 +63,7 @@ pub extern "C" fn tlsmith_crl_load_mem(pem: *const c_void, len: usize) -> *mut t
     make(|| Crl::from_bytes(ffi::bytes(pem, len, "pem")?))
 }
 
-/// Write it as PEM (mode 0644), in place of a file that exists.
+/// Write it as PEM (mode 0644), replacing an existing file.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_save(crl: *const tlsmith_crl, file: *const c_char) -> c_int {
     ffi::status(ffi::guard(|| {
@@ -84,13 +84,13 @@ pub extern "C" fn tlsmith_crl_der(crl: *const tlsmith_crl, len: *mut usize) -> *
     ffi::borrowed_bytes(|| Some(ffi::borrow(crl)?.crl.der()), len)
 }
 
-/// Return every field and entry on a page, for people; "" for NULL.
+/// Return every field and entry as human-readable text; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_text(crl: *const tlsmith_crl) -> *const c_char {
     ffi::string(crl, |crl| crl.strings.keep(crl.crl.text()))
 }
 
-/// Free it.
+/// Free a CRL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_free(crl: *mut tlsmith_crl) {
     ffi::free(crl);

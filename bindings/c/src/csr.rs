@@ -30,9 +30,9 @@ fn text(csr: *const tlsmith_csr, find: impl FnOnce(&Csr) -> &str) -> *const c_ch
     ffi::string(csr, |csr| csr.strings.keep(find(&csr.csr)))
 }
 
-/// Make a key and a request (PKCS#10, RFC 2986) for a certificate for names separated by commas.
-/// `names` may be NULL where `opt` has a subject or a common name.  What only the CA decides, such
-/// as the validity, is refused with TLSMITH_ERR_ARG.
+/// Create a key and a certificate request (PKCS#10, RFC 2986) for comma-separated names.  `names`
+/// may be NULL if `opt` has a subject or a common name.  TLSMITH_ERR_ARG for options that only the
+/// CA decides, such as the validity.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_csr(
@@ -46,14 +46,14 @@ pub extern "C" fn tlsmith_gen_csr(
     })
 }
 
-/// Load a request from a file, PEM or DER.  TLSMITH_ERR_PARSE if its own signature is wrong.
+/// Load a request from a PEM or DER file.  TLSMITH_ERR_PARSE if its signature is invalid.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_load(file: *const c_char) -> *mut tlsmith_csr {
     make(|| Csr::load(ffi::need_path(file, "file")?))
 }
 
-/// Load one from `len` bytes of PEM text or DER.
+/// Load a request from `len` bytes of PEM text or DER.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2)
 #[must_use]
@@ -62,8 +62,8 @@ pub extern "C" fn tlsmith_csr_load_mem(pem: *const c_void, len: usize) -> *mut t
     make(|| Csr::from_bytes(ffi::bytes(pem, len, "pem")?))
 }
 
-/// Write the request and, where it was made here, its key, as tlsmith_identity_save() does.
-/// TLSMITH_ERR_STATE where the key is not here.
+/// Write the request and, if tlsmith_gen_csr() made it, its key, as tlsmith_identity_save() does.
+/// TLSMITH_ERR_STATE if its key is elsewhere.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_save(
     csr: *const tlsmith_csr,
@@ -78,19 +78,19 @@ pub extern "C" fn tlsmith_csr_save(
     }))
 }
 
-/// The request as PEM.  Here and below, "" for NULL.
+/// Return the request as PEM.  Here and below, "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_pem(csr: *const tlsmith_csr) -> *const c_char {
     text(csr, Csr::pem)
 }
 
-/// The subject that it asks for (RFC 4514).
+/// Return the requested subject (RFC 4514).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_subject(csr: *const tlsmith_csr) -> *const c_char {
     text(csr, Csr::subject)
 }
 
-/// Return alternative name `index` that it asks for, as tlsmith_cert_name() does.  Signing
+/// Return requested alternative name `index`, as tlsmith_cert_name() does.  Signing
 /// TLSMITH_NAME_UPN and _OTHER needs TLSMITH_CERT_ALLOW_OTHER_NAMES.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_name(
@@ -105,29 +105,29 @@ pub extern "C" fn tlsmith_csr_name(
     })
 }
 
-/// The kind of its key, such as "ecdsa-p256".
+/// Return the type of its key, such as "ecdsa-p256".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_key_type(csr: *const tlsmith_csr) -> *const c_char {
     ffi::string(csr, |csr| csr.strings.keep(&csr.csr.key_type()))
 }
 
-/// Everything that it asks for on a page, for people.
+/// Return the whole request as human-readable text.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_text(csr: *const tlsmith_csr) -> *const c_char {
     text(csr, Csr::text)
 }
 
-/// Free it; identities made from it keep its key.
+/// Free a request.  Identities made from it keep its key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_free(csr: *mut tlsmith_csr) {
     ffi::free(csr);
 }
 
-/// Issue what a request asks for: a certificate for its key, its subject and its alternative names;
-/// for the rest see TLSMITH_CERT_COPY_EXTENSIONS.  A subject or a common name in `opt` replaces the
-/// request's.  The identity has the key if tlsmith_gen_csr() made the request.  TLSMITH_ERR_ISSUE
-/// where the CA may not, for a request to be a CA without TLSMITH_CERT_CA, and for names that
-/// tlsmith_issue_cert() would not take: a request is untrusted input.
+/// Issue a certificate for the key, subject and alternative names of a request; for the rest see
+/// TLSMITH_CERT_COPY_EXTENSIONS.  A subject or a common name in `opt` replaces the request's.  The
+/// identity has the key if tlsmith_gen_csr() made the request.  A request is untrusted input:
+/// TLSMITH_ERR_ISSUE if the CA may not issue it, if it requests a CA without TLSMITH_CERT_CA, and
+/// for names that tlsmith_issue_cert() would refuse.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_sign_csr(

@@ -6,11 +6,11 @@ use crate::call::on_open;
 use crate::conn::tlsmith_conn;
 use crate::ffi;
 
-/// Write early data (0-RTT) of a client before the handshake: a count, less than `len` where the
-/// session allows no more, and 0 where it allows none.  A record counts 17 bytes more than its data
-/// against the limit that the server announced, since some servers count so.  Call
-/// tlsmith_handshake() then, and ask tlsmith_conn_early_data() whether the server accepted it.  It
-/// can be replayed.  TLSMITH_ERR_STATE after the handshake.
+/// Write early data (0-RTT) on a client before the handshake.  Returns the count: less than `len`,
+/// or 0, if the session allows no more.  A record counts 17 bytes more than its data against the
+/// server's limit, since some servers count so.  Then call tlsmith_handshake(), and check with
+/// tlsmith_conn_early_data() whether the server accepted it.  Early data can be replayed.
+/// TLSMITH_ERR_STATE after the handshake.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[must_use]
@@ -25,11 +25,11 @@ pub extern "C" fn tlsmith_write_early(
     }))
 }
 
-/// Read early data that a server accepts: a count, or 0 at its end, when the handshake is complete.
-/// It can be a replay: do nothing for it that must not be done twice.  Once it has returned data,
-/// tlsmith_write() sends before the handshake is complete.  Only the session's owner can decrypt
-/// that, but until then the client may be a replay.  tlsmith_shutdown() then completes the
-/// handshake first.
+/// Read early data that a server accepts.  Returns the count, or 0 at its end, when the handshake
+/// is complete.  It can be a replay: do nothing for it that must not be done twice.  Once it has
+/// returned data, tlsmith_write() sends before the handshake is complete.  Only the session's owner
+/// can decrypt that output, but until then the client may be a replay. tlsmith_shutdown() then
+/// completes the handshake first.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(2, 3)
 #[must_use]

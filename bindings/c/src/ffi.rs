@@ -334,13 +334,13 @@ fn check_bytes(pointer: *const c_void, len: usize, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Some bytes.  NULL with no bytes is nothing.
+/// A range of bytes.  `data` may be NULL if `len` is 0.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tlsmith_slice {
-    /// where they begin
+    /// the first byte
     pub data: *const c_void,
-    /// how many there are
+    /// the number of bytes
     pub len: usize,
 }
 

@@ -13,9 +13,9 @@ use crate::ctx::{set, tlsmith_ctx};
 use crate::ffi::{self, Callback, HelloFn};
 
 /// Inspects a ClientHello (RFC 8446, section 4.1.2).  May select the context, identity and ALPN
-/// with tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Returns 0
-/// to go on, or the number of the alert to refuse the client with (RFC 8446, section 6.2), such as
-/// 112 for unrecognized_name; any other value counts as 40, handshake_failure.
+/// protocols with tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().
+/// Returns 0 to continue, or the number of the alert to refuse the client with (RFC 8446, section
+/// 6.2), such as 112 for unrecognized_name; any other value counts as 40, handshake_failure.
 pub type tlsmith_hello_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -24,8 +24,8 @@ pub type tlsmith_hello_fn = Option<
     ) -> c_int,
 >;
 
-/// Have `hello` inspect every ClientHello.  The callback blocks the call that runs it:
-/// tlsmith_accept_hello() is for programs that look something up first.
+/// Call `hello` for every ClientHello.  It blocks the call that runs it: programs that look
+/// something up first use tlsmith_accept_hello().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_hello(
     ctx: *mut tlsmith_ctx,
@@ -59,11 +59,12 @@ fn run_callback(
     }
 }
 
-/// Receive the ClientHello of a client, and stop there: returns 0 when tlsmith_conn_hello() has it,
-/// as often as it is called.  Then say what answers it, as in a tlsmith_hello_fn, and go on with
-/// tlsmith_handshake(), or refuse the client with tlsmith_conn_refuse().  Any thread may do so, at
-/// any later time within the handshake's time limit.  The callback of the context is not called.
-/// Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and once it is answered.
+/// Receive the ClientHello of a client, and pause: returns 0 once tlsmith_conn_hello() has it, also
+/// when repeated.  Then select a context, identity and ALPN protocols as in a tlsmith_hello_fn, and
+/// call tlsmith_handshake(); or refuse the client with tlsmith_conn_refuse().  Any thread may do
+/// so, at any later time within the handshake's time limit.  The hello callback of the context is
+/// not called.  Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and once it is
+/// answered.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
@@ -74,15 +75,15 @@ pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
     }))
 }
 
-/// Returns the ClientHello that a server received, which belongs to the connection; NULL before it
-/// is complete, and if not inspected.
+/// Return the ClientHello that a server received, owned by the connection; NULL before it is
+/// complete, and if it was not inspected.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello(conn: *const tlsmith_conn) -> *const tlsmith_hello {
     ffi::borrowed_ptr(|| ffi::borrow(conn)?.hello().map(ptr::from_ref))
 }
 
-/// Refuse the client that tlsmith_accept_hello() stopped at: sends `alert` (RFC 8446, section 6.2),
-/// such as 40 for handshake_failure.  Every later call fails with TLSMITH_ERR_NO_COMMON.
+/// Refuse the client after tlsmith_accept_hello(): send `alert` (RFC 8446, section 6.2), such as 40
+/// for handshake_failure.  Every later call fails with TLSMITH_ERR_NO_COMMON.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_refuse(conn: *mut tlsmith_conn, alert: c_int) -> c_int {
     ffi::status(on_open(conn, |connection| {

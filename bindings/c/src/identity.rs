@@ -34,15 +34,15 @@ pub(crate) fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_iden
     }))
 }
 
-/// Make a certificate authority: a root that signs itself.  `opt` may be NULL, here and below.
+/// Create a certificate authority: a self-signed root.  `opt` may be NULL, here and below.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_ca(opt: *const tlsmith_cert_options) -> *mut tlsmith_identity {
     make(|| tlsmith::gen_ca(&cert_options::read(opt)?))
 }
 
-/// Issue a certificate for names separated by commas, "localhost,127.0.0.1", with a new key.  With
-/// TLSMITH_CERT_CA, `names` may be NULL.  TLSMITH_ERR_ISSUE where the CA may not.
+/// Issue a certificate with a new key for comma-separated names: "localhost,127.0.0.1".  `names`
+/// may be NULL with TLSMITH_CERT_CA.  TLSMITH_ERR_ISSUE if the CA may not issue it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_issue_cert(
@@ -62,7 +62,7 @@ pub extern "C" fn tlsmith_issue_cert(
     })
 }
 
-/// Make a certificate that signs itself and is no CA.
+/// Create a self-signed certificate that is not a CA.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_self_signed(
@@ -76,9 +76,9 @@ pub extern "C" fn tlsmith_self_signed(
 }
 
 /// Load a chain, leaf first, and its key from files: PEM, DER or PKCS#12.  One file may hold both
-/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.  `opt` may be NULL:
+/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.  `opt` may be NULL if
 /// nothing is encrypted.  TLSMITH_ERR_ARG for a wrong password, TLSMITH_ERR_PARSE for PKCS#12
-/// without a MAC, TLSMITH_ERR_UNSUPPORTED if it asks for over 4 million rounds of hashing.
+/// without a MAC, TLSMITH_ERR_UNSUPPORTED for over 4 million rounds of key derivation.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load(
@@ -98,7 +98,7 @@ pub extern "C" fn tlsmith_identity_load(
     })
 }
 
-/// Load them from memory.  `key` may be NULL where `cert` holds both.
+/// Load them from memory.  `key` may be NULL if `cert` holds both.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2) TLSMITH_READS(3, 4)
 #[must_use]
@@ -129,7 +129,7 @@ pub extern "C" fn tlsmith_identity_load_chain(cert_file: *const c_char) -> *mut 
     make(|| Identity::load_chain(ffi::need_path(cert_file, "cert_file")?))
 }
 
-/// The same from memory.
+/// Load a chain without its key from `len` bytes of PEM text, DER or PKCS#7.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2)
 #[must_use]
@@ -144,11 +144,11 @@ pub extern "C" fn tlsmith_identity_load_chain_mem(
     })
 }
 
-/// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446, section
-/// 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which has room for `sig_max`
-/// bytes, 8192 at least.  Returns the length, or -1 with errno set (TLSMITH_ERR_IO).  The scheme
-/// fits the certificate; for RSA it is PSS or PKCS #1 with SHA-512, 384 or 256.  ECDSA signatures
-/// must be DER (Ecdsa-Sig-Value), not the raw r||s that PKCS #11 tokens return.
+/// Signs `len` bytes of `data`, not a hash, with this signature scheme (RFC 8446, section 4.2.3),
+/// such as 0x0403 for ECDSA on P-256 with SHA-256.  Writes the signature to `sig`, which has room
+/// for `sig_max` bytes, at least 8192.  Returns its length, or -1 with errno set (TLSMITH_ERR_IO).
+/// The scheme fits the certificate; for RSA it is PSS or PKCS #1 with SHA-512, 384 or 256.  ECDSA
+/// signatures must be DER (Ecdsa-Sig-Value), not the raw r||s that PKCS #11 tokens return.
 pub type tlsmith_sign_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -160,10 +160,10 @@ pub type tlsmith_sign_fn = Option<
     ) -> isize,
 >;
 
-/// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is its chain,
-/// leaf first, PEM or DER, and `sign` signs handshakes, on several threads at once, and what it
-/// issues.  Whether the key is the certificate's is not checked.  `userdata` has to live as long as
-/// the identity and everything that uses it.
+/// Create an identity whose key is elsewhere, in an HSM or an agent.  `cert` is its chain, leaf
+/// first, PEM or DER.  `sign` signs handshakes and issued certificates, on several threads at once.
+/// Does not check that the key is the certificate's.  `userdata` must outlive the identity and
+/// everything that uses it.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2)
 #[must_use]
@@ -201,10 +201,10 @@ impl ExternalSigner for CallbackSigner {
 }
 
 /// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.  Either path may be
-/// NULL; the same path twice makes one file, with mode 0600.  `password` encrypts the key: PKCS#8
-/// with PBES2 and AES-256; NULL leaves it unencrypted.
+/// NULL; the same path twice makes one file, with mode 0600.  `password` encrypts the key (PKCS#8,
+/// PBES2, AES-256); NULL leaves it unencrypted.
 ///
-/// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic links, except
+/// Replaces existing files, both or neither (TLSMITH_ERR_FILE).  Follows symbolic links, except
 /// those of other users in directories such as /tmp.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save(
@@ -227,9 +227,9 @@ pub extern "C" fn tlsmith_identity_save(
 /// 8u301.  Its password is much cheaper to brute-force.
 pub const TLSMITH_P12_LEGACY: u32 = 1;
 
-/// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256 (PBES2).
-/// `name` is its friendly name; NULL: the common name, or the first name.  `flags` are 0 or
-/// TLSMITH_P12_LEGACY.
+/// Write the chain and the key as PKCS#12 (mode 0600), encrypted by a password with AES-256
+/// (PBES2).  `name` is the friendly name; NULL: the common name, or the first name.  `flags` is 0
+/// or TLSMITH_P12_LEGACY.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save_p12(
     id: *const tlsmith_identity,
@@ -251,13 +251,13 @@ pub extern "C" fn tlsmith_identity_save_p12(
     }))
 }
 
-/// The chain as PEM, leaf first; "" for NULL.
+/// Return the chain as PEM, leaf first; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_cert_pem(id: *const tlsmith_identity) -> *const c_char {
     ffi::string(id, |id| id.strings.keep(id.identity.cert_pem()))
 }
 
-/// The key as PKCS#8 PEM, wiped when the identity is freed; "" if there is none.
+/// Return the key as PKCS#8 PEM, wiped when the identity is freed; "" if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *const c_char {
     ffi::string(id, |id| {
@@ -275,7 +275,7 @@ pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *cons
     })
 }
 
-/// Certificate `index`, 0 being the leaf; NULL past the end.
+/// Return certificate `index`, 0 being the leaf; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_cert(
     id: *const tlsmith_identity,
@@ -286,7 +286,7 @@ pub extern "C" fn tlsmith_identity_cert(
         .map_or(ptr::null(), ptr::from_ref)
 }
 
-/// Free it; contexts that use it keep their reference.
+/// Free an identity.  Contexts that use it keep their reference.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_free(id: *mut tlsmith_identity) {
     ffi::free(id);

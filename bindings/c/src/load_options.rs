@@ -8,30 +8,30 @@ use zeroize::Zeroizing;
 use crate::cert_options;
 use crate::ffi::{self, Callback, PasswordFn};
 
-/// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns the length without
-/// a NUL, or -1 with errno set if there is no password (TLSMITH_ERR_IO).
+/// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns its length without
+/// a NUL, or -1 with errno set if there is none (TLSMITH_ERR_IO).
 pub type tlsmith_password_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, buf: *mut c_char, size: usize) -> isize>;
 
-/// Read PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: whoever can write to the file can
-/// replace unencrypted parts.
+/// Accept PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: anyone who can write the file can
+/// replace its unencrypted parts.
 pub const TLSMITH_LOAD_INSECURE_NO_MAC: u32 = 1;
 
-/// Options for loading encrypted keys and PKCS#12.  Start from TLSMITH_LOAD_OPTIONS_INIT.
+/// Options for loading encrypted keys and PKCS#12.  Initialize with TLSMITH_LOAD_OPTIONS_INIT.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tlsmith_load_options {
     pub size: usize,
-    /// its bytes are taken as they are; or NULL
+    /// used byte for byte; or NULL
     pub password: *const c_char,
     /// called at most once, and only if a password is needed and `password` is NULL
     pub ask_password: tlsmith_password_fn,
     pub userdata: *mut c_void,
-    /// which key of a PKCS#12 file, by its friendly name; NULL: the only one
+    /// friendly name of the key to load from PKCS#12; NULL: the only one
     pub name: *const c_char,
     /// 0 or TLSMITH_LOAD_INSECURE_NO_MAC
     pub flags: u32,
-    /// zero
+    /// must be zero
     pub reserved: [*const c_void; 4],
 }
 

@@ -9,9 +9,9 @@ use tlsmith::{Error, PerProcess, Result};
 
 use crate::ffi::{self, Callback, LogFn};
 
-/// Receives a message: `level` is 1 for error, 2 for warning, 3 for info, 4 for debug and 5 for
-/// trace.  `message` is valid during the call.  Called on any thread, on several at once.  It must
-/// not unwind, and messages about what it does itself are dropped.
+/// Receives a log message.  `level` is 1 for error, 2 for warning, 3 for info, 4 for debug and 5
+/// for trace.  `message` is valid during the call.  Runs on any thread, on several at once.  Must
+/// not unwind.  Messages that it causes itself are dropped.
 pub type tlsmith_log_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, level: c_int, message: *const c_char)>;
 
@@ -66,9 +66,9 @@ impl Log for Bridge {
     fn flush(&self) {}
 }
 
-/// Give the messages of the library to `log`, for the whole process: those up to `level`, 1 to 5.
-/// 0 or a NULL `log` ends that, and when this call returns `log` is not running any more.  They are
-/// for people and may change: depend on none.  TLSMITH_ERR_STATE from inside `log`.
+/// Send the log messages of the library up to `level`, 1 to 5, to `log`, for the whole process.  0
+/// or a NULL `log` ends that: when this call returns, `log` is running on no thread.  The text is
+/// for people and may change: do not parse it.  TLSMITH_ERR_STATE from inside `log`.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_set_log(
     level: c_int,

@@ -24,8 +24,8 @@ impl tlsmith_session {
     }
 }
 
-/// Receives a session of `conn`, once for each ticket.  The callback owns the session and must free
-/// it.  `conn` is for tlsmith_conn_userdata() alone.
+/// Receives a session of `conn`, once per ticket.  The callback owns the session and must free it.
+/// `conn` is for tlsmith_conn_userdata() only.
 pub type tlsmith_session_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -34,7 +34,7 @@ pub type tlsmith_session_fn = Option<
     ),
 >;
 
-/// Have `callback` take each session that servers give to clients of this context, in the call that
+/// Call `callback` for each session that a client of this context receives, in the call that
 /// received it: tlsmith_handshake() or tlsmith_read().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_session_callback(
@@ -53,10 +53,10 @@ fn deliver(callback: &Callback<SessionFn<tlsmith_conn, tlsmith_session>>, sessio
     callback.call(call::current(), session);
 }
 
-/// Returns a new session with all that the server gave this client so far, in addition to those
-/// that the context resumes on its own: each ticket is used once, by whoever is first.  NULL
-/// (TLSMITH_ERR_STATE) where there is nothing: on a server, before the handshake is complete, and
-/// in TLS 1.3 before a read has received a ticket.
+/// Return a new session with all tickets that the server issued to this client so far.  The context
+/// still resumes them, too: each ticket is used once, by whichever connection is first.  NULL
+/// (TLSMITH_ERR_STATE) if there is none: on a server, before the handshake is complete, and in TLS
+/// 1.3 before a read has received a ticket.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmith_session {
@@ -74,8 +74,8 @@ pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmit
 }
 
 /// Resume this session instead of the context's, and store new tickets in it.  It must come from
-/// the same context (else TLSMITH_ERR_ARG when connecting), so that the same checks apply.
-/// Resuming is not guaranteed: see tlsmith_conn_resumed().
+/// the same context, so that the same verification applies; else connecting fails with
+/// TLSMITH_ERR_ARG.  Resumption is not guaranteed: see tlsmith_conn_resumed().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_session(
     conn: *mut tlsmith_conn,
@@ -88,8 +88,7 @@ pub extern "C" fn tlsmith_conn_set_session(
     })
 }
 
-/// The version of the connection that the session came from, such as TLSMITH_TLS1_3.  Here and
-/// below, 0 or "" for NULL.
+/// Return the version of its connection, such as TLSMITH_TLS1_3.  Here and below, 0 or "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_int {
     ffi::value_or(session, 0, |one| {
@@ -98,7 +97,7 @@ pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_
     })
 }
 
-/// Its cipher suite, by the IANA name.
+/// Return its cipher suite, by the IANA name.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_cipher(session: *const tlsmith_session) -> *const c_char {
     ffi::string(session, |one| {
@@ -106,7 +105,7 @@ pub extern "C" fn tlsmith_session_cipher(session: *const tlsmith_session) -> *co
     })
 }
 
-/// Its ALPN protocol, or "".  Early data needs the same one (RFC 8446, section 4.2.10).
+/// Return its ALPN protocol, or "".  Early data requires the same one (RFC 8446, section 4.2.10).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_alpn(session: *const tlsmith_session) -> *const c_char {
     ffi::string(session, |one| {
@@ -114,7 +113,7 @@ pub extern "C" fn tlsmith_session_alpn(session: *const tlsmith_session) -> *cons
     })
 }
 
-/// The name that the server's certificate was verified for, or "".
+/// Return the name that the server's certificate was verified for, or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -> *const c_char {
     ffi::string(session, |one| {
@@ -123,20 +122,20 @@ pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -
     })
 }
 
-/// The lifetime of its latest ticket in seconds, from its receipt (RFC 8446, section 4.6.1); 0 if
-/// all are used, and where the server keeps the session itself (TLS 1.2).
+/// Return the lifetime of its latest ticket in seconds, from receipt (RFC 8446, section 4.6.1); 0
+/// if all are used, and if the server caches the session (TLS 1.2).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_lifetime(session: *const tlsmith_session) -> u32 {
     ffi::value_or(session, 0, |one| Some(one.session.lifetime()))
 }
 
-/// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
+/// Return how many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_max_early_data(session: *const tlsmith_session) -> u32 {
     ffi::value_or(session, 0, |one| Some(one.session.max_early_data()))
 }
 
-/// Free it; connections that resume it keep their reference.
+/// Free a session.  Connections that resume it keep their reference.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_free(session: *mut tlsmith_session) {
     ffi::free(session);

@@ -6,12 +6,12 @@ use tlsmith::{AlternativeName, NameType};
 
 use crate::ffi::{self, LazyPerProcess};
 
-/// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add some:
+/// The type of an alternative name (RFC 5280, section 4.2.1.6).  Later versions may add types:
 /// treat an unknown one as TLSMITH_NAME_OTHER.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub enum tlsmith_name_type {
-    /// any other type, or a value that its type forbids
+    /// any other type, or a value that is invalid for its type
     TLSMITH_NAME_OTHER = 0,
     /// a host name, perhaps with a wildcard
     TLSMITH_NAME_DNS = 1,
@@ -25,7 +25,7 @@ pub enum tlsmith_name_type {
     TLSMITH_NAME_UPN = 5,
     /// a distinguished name (RFC 4514)
     TLSMITH_NAME_DIRECTORY = 6,
-    /// an object identifier in dots
+    /// an object identifier in dotted form
     TLSMITH_NAME_REGISTERED_ID = 7,
 }
 

@@ -11,23 +11,23 @@ use crate::call::{on, on_open};
 use crate::conn::tlsmith_conn;
 use crate::ffi::{self, BorrowedDescriptor, Callback, ReadFn, WriteFn};
 
-/// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno set.  EAGAIN
-/// becomes TLSMITH_WANT_READ, EINTR is tried again, and everything else, a count above `len` too,
-/// ends the connection with TLSMITH_ERR_IO.
+/// Reads up to `len` bytes from the peer.  Returns the count, 0 at the end of input, or -1 with
+/// errno set.  EAGAIN becomes TLSMITH_WANT_READ and EINTR is retried.  Any other error, or a count
+/// above `len`, ends the connection with TLSMITH_ERR_IO.
 pub type tlsmith_read_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, buf: *mut c_void, len: usize) -> isize>;
 
-/// Writes up to `len` bytes to the peer: a count of 1 at least, or -1 with errno set.  EAGAIN
-/// becomes TLSMITH_WANT_WRITE, EINTR is tried again, and everything else, a count above `len` and 0
-/// too, ends the connection with TLSMITH_ERR_IO.
+/// Writes up to `len` bytes to the peer.  Returns the count, at least 1, or -1 with errno set.
+/// EAGAIN becomes TLSMITH_WANT_WRITE and EINTR is retried.  Any other error, 0, or a count above
+/// `len`, ends the connection with TLSMITH_ERR_IO.
 pub type tlsmith_write_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, data: *const c_void, len: usize) -> isize>;
 
-/// Be a client over a connected stream socket, which the caller keeps open for as long as the
-/// connection lives, and closes.  While its connect() is in progress, calls that do not wait return
-/// TLSMITH_WANT_WRITE.  `server_name` is what the certificate is checked for; NULL is only allowed
-/// where names are not checked.  A name that cannot be in a certificate is allowed there and with
-/// tlsmith_ctx_trust_certificate(), and not sent.  Here and below, nothing is sent before
+/// Start a client on a connected stream socket.  The caller keeps it open as long as the connection
+/// lives, then closes it.  While its connect() is in progress, calls that do not wait return
+/// TLSMITH_WANT_WRITE.  The certificate is verified for `server_name`; NULL is allowed only if
+/// names are not checked.  A name that no certificate can contain is allowed there and with
+/// tlsmith_ctx_trust_certificate(), and is not sent.  Here and below, nothing is sent before
 /// tlsmith_handshake() or the first read or write.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_fd(
@@ -42,8 +42,7 @@ pub extern "C" fn tlsmith_connect_fd(
     }))
 }
 
-/// Be a server over a connected stream socket, which the caller keeps open for as long as the
-/// connection lives, and closes.
+/// Start a server on a connected stream socket, which the caller keeps open and closes likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_fd(conn: *mut tlsmith_conn, fd: c_int) -> c_int {
     ffi::status(on(conn, |conn| {
@@ -52,8 +51,8 @@ pub extern "C" fn tlsmith_accept_fd(conn: *mut tlsmith_conn, fd: c_int) -> c_int
     }))
 }
 
-/// Be a client over two descriptors, one to read from and one to write to: pipes, a terminal,
-/// standard I/O.  The caller keeps them open while the connection lives, and closes them.
+/// Start a client on two descriptors, one to read and one to write: pipes, a terminal, standard
+/// I/O.  The caller keeps them open as long as the connection lives, then closes them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_fds(
     conn: *mut tlsmith_conn,
@@ -71,7 +70,7 @@ pub extern "C" fn tlsmith_connect_fds(
     }))
 }
 
-/// Be a server over two such descriptors.
+/// Start a server on two such descriptors.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_fds(
     conn: *mut tlsmith_conn,
@@ -87,9 +86,9 @@ pub extern "C" fn tlsmith_accept_fds(
     }))
 }
 
-/// Be a client over callbacks, which get `userdata` and wait as they like: the time limit does not
-/// hold for them.  They may run on any thread that reads from or writes to the connection, `read`
-/// on one while `write` on another.
+/// Start a client on callbacks, which receive `userdata` and may block: the time limit does not
+/// apply to them.  They run on any thread that reads from or writes to the connection, `read` on
+/// one while `write` on another.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_io(
     conn: *mut tlsmith_conn,
@@ -105,7 +104,7 @@ pub extern "C" fn tlsmith_connect_io(
     }))
 }
 
-/// Be a server over callbacks.
+/// Start a server on callbacks.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_io(
     conn: *mut tlsmith_conn,
@@ -119,7 +118,7 @@ pub extern "C" fn tlsmith_accept_io(
     }))
 }
 
-/// Be a client over memory: tlsmith_feed() and tlsmith_drain() move the bytes, and no call waits.
+/// Start a client in memory: tlsmith_feed() and tlsmith_drain() move its bytes, and no call waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_mem(
     conn: *mut tlsmith_conn,
@@ -131,14 +130,14 @@ pub extern "C" fn tlsmith_connect_mem(
     }))
 }
 
-/// Be a server over memory.
+/// Start a server in memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_mem(conn: *mut tlsmith_conn) -> c_int {
     ffi::status(on(conn, |conn| conn.start(conn.server(MemoryTransport)?)))
 }
 
-/// Over memory: hand over `len` bytes from the peer, all of which are kept until they are read.  0
-/// is the peer's end, after which nothing can follow.  TLSMITH_ERR_STATE over anything else.
+/// In memory: pass `len` bytes from the peer, all of which are kept until read.  0 marks the end of
+/// input, after which none may follow.  TLSMITH_ERR_STATE on other transports.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -148,8 +147,8 @@ pub extern "C" fn tlsmith_feed(conn: *mut tlsmith_conn, data: *const c_void, len
     }))
 }
 
-/// Over memory: take up to `len` bytes for the peer: a count, 0 when there are none.  They are
-/// there after any other call on the connection, one that failed too: an alert tells the peer why.
+/// In memory: copy up to `len` bytes of pending output for the peer, and return the count; 0 if
+/// none.  Any other call may produce output, even if it fails: an alert tells the peer why.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(2, 3)
 #[must_use]
@@ -160,9 +159,9 @@ pub extern "C" fn tlsmith_drain(conn: *mut tlsmith_conn, buf: *mut c_void, len: 
     }))
 }
 
-/// Over memory: borrow the next pending output without copying: returns its length and stores its
+/// In memory: borrow the next pending output without copying.  Returns its length and stores its
 /// address in `*data` (NULL if 0).  The bytes count as drained, and stay valid until the next call
-/// of this function or the end of the connection.  A length below 65536 means nothing else is
+/// of this function or until the connection is freed.  A length below 65536 means nothing else is
 /// pending.
 #[must_use]
 #[unsafe(no_mangle)]

@@ -29,14 +29,14 @@ fn set_latest(latest: LatestVerification) {
     let _ = LATEST_VERIFICATION.try_with(|slot| slot.replace(latest));
 }
 
-/// Verify a chain, leaf first, as a connection would: path, validity, purpose, name and CRLs.
-/// `name` is a host, an address or an e-mail address; NULL accepts any.  `purpose` (RFC 5280,
-/// section 4.2.1.12) is "server", "client", "any" of these two, "code", "email", "timestamp",
-/// "ocsp", the standard's name such as "codeSigning", or an object identifier in dots; NULL is
-/// "server" for a host or an address, else "any".  Non-TLS purposes must be in its extended key
-/// usage.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
-/// TLSMITH_ERR_CERT code, which tlsmith_last_error() explains; the context stays usable.  The first
-/// verification seals it, as the first connection does.  Does not block (RFC 5280, section 6).
+/// Verify a chain, leaf first, as a connection would: path, validity, purpose, name and CRLs (RFC
+/// 5280, section 6).  `name` is a host, an address or an e-mail address; NULL accepts any.
+/// `purpose` (RFC 5280, section 4.2.1.12) is "server", "client", "any" of these two, "code",
+/// "email", "timestamp", "ocsp", a standard name such as "codeSigning", or a dotted object
+/// identifier.  NULL means "server" for a host or an address, else "any".  The extended key usage
+/// must list a non-TLS purpose.  `time` is in seconds since the Unix epoch; 0 means now.  Returns
+/// 0, or a TLSMITH_ERR_CERT code that tlsmith_last_error() explains; the context stays usable.
+/// Seals the context, as a first connection does.  Does not block.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_verify(
@@ -90,9 +90,9 @@ fn verify(
     })
 }
 
-/// Return certificate `index` of the chain that the latest tlsmith_ctx_verify() on this thread
-/// verified, root last.  NULL past its end, if that failed, or used another context.  Borrowed
-/// until the next tlsmith_ctx_verify() on this thread.
+/// Return certificate `index`, root last, of the chain that the latest tlsmith_ctx_verify() on this
+/// thread verified.  NULL past the end, if that call failed, or if it used another context.
+/// Borrowed until the next tlsmith_ctx_verify() on this thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_verified_cert(
     ctx: *const tlsmith_ctx,
