@@ -35,9 +35,9 @@ pub use connection::{
     MemoryTransport, Patience, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
 };
 pub use context::{
-    ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogLine, MOST_STORED,
-    Now, Selection, Session, SessionCallback, SessionStore, Version, cipher_names, group_names,
-    scheme_names,
+    ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogCallback,
+    MAX_STORED_SESSION, Now, Selection, Session, SessionCallback, SessionStore, Version,
+    cipher_names, group_names, scheme_names,
 };
 pub use pki::*;
 pub use trust::{Judge, KeyPurpose, RevocationRules, Verdict};

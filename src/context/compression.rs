@@ -4,19 +4,19 @@ use rustls::CertificateCompressionAlgorithm;
 use rustls::compress::{CertCompressor, CompressionFailed, CompressionLevel, ZLIB_COMPRESSOR};
 
 /// What servers and clients compress their certificates with.
-pub(super) const COMPRESSORS: &[&dyn CertCompressor] = &[&Large];
+pub(super) const COMPRESSORS: &[&dyn CertCompressor] = &[&LargeMessagesOnly];
 
 /// A shorter Certificate message fits in the first flight of segments anyway (RFC 6928,
 /// section 2), and small certificates hold little that compresses.  For that each peer
 /// would have to decompress, and starting a program with a first handshake takes a
 /// quarter longer.
-const WORTHWHILE: usize = 4096;
+const MIN_COMPRESSED_LENGTH: usize = 4096;
 
 /// zlib, for large Certificate messages alone.
 #[derive(Debug)]
-struct Large;
+struct LargeMessagesOnly;
 
-impl CertCompressor for Large {
+impl CertCompressor for LargeMessagesOnly {
     /// Where this fails, the message is sent as it is.
     fn compress(
         &self,
@@ -24,7 +24,7 @@ impl CertCompressor for Large {
         level: CompressionLevel,
     ) -> Result<Vec<u8>, CompressionFailed> {
         match input.len() {
-            0..WORTHWHILE => Err(CompressionFailed),
+            0..MIN_COMPRESSED_LENGTH => Err(CompressionFailed),
             _ => ZLIB_COMPRESSOR.compress(input, level),
         }
     }
@@ -40,8 +40,9 @@ mod tests {
 
     #[test]
     fn only_large_messages_are_compressed() {
-        let compress = |length| Large.compress(vec![7; length], CompressionLevel::Amortized);
-        assert!(compress(WORTHWHILE - 1).is_err());
-        assert!(compress(WORTHWHILE).unwrap().len() < WORTHWHILE);
+        let compress =
+            |length| LargeMessagesOnly.compress(vec![7; length], CompressionLevel::Amortized);
+        assert!(compress(MIN_COMPRESSED_LENGTH - 1).is_err());
+        assert!(compress(MIN_COMPRESSED_LENGTH).unwrap().len() < MIN_COMPRESSED_LENGTH);
     }
 }

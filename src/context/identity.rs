@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{NamedGroup, SignatureScheme};
+use rustls::{NamedGroup, SignatureScheme, server};
+use rustls_pki_types::{CertificateDer, ServerName};
 
 use crate::pki::{Certificate, Identity};
 use crate::{Error, Result};
 
 /// The longest content of a handshake message, without its request context and the length
 /// of its list (RFC 8446, sections 4 and 4.4.2).
-const MOST_MESSAGE: usize = (1 << 24) - 1 - 1 - 3;
+const MAX_CERTIFICATE_MESSAGE: usize = (1 << 24) - 1 - 1 - 3;
 
 /// What stands around each certificate there: its length and that of its extensions.
 const CERTIFICATE_ENTRY: usize = 3 + 2;
@@ -34,12 +35,12 @@ impl ConfiguredIdentity {
         let key = identity.certified_key()?;
         let length = key.cert.iter().map(|der| der.len() + CERTIFICATE_ENTRY);
         let length = length.sum::<usize>() + usize::from(u16::MAX);
-        if length > MOST_MESSAGE {
+        if length > MAX_CERTIFICATE_MESSAGE {
             let count = key.cert.len();
             let sentence = format!(
                 "the chain of {count} certificates is too large to send: with room for an OCSP \
                  response it takes {length} bytes, and a handshake message has at most \
-                 {MOST_MESSAGE} (RFC 8446, section 4)"
+                 {MAX_CERTIFICATE_MESSAGE} (RFC 8446, section 4)"
             );
             return Err(Error::argument(sentence));
         }
@@ -71,4 +72,29 @@ impl ConfiguredIdentity {
         };
         self.key.key.choose_scheme(schemes).is_some() && self.issuers.as_ref().is_none_or(is_issuer)
     }
+
+    /// How its certificate matches a requested name (RFC 9525, section 6.3).
+    pub(super) fn match_name(&self, name: &str) -> NameMatch {
+        let Ok(requested) = ServerName::try_from(name) else {
+            return NameMatch::None;
+        };
+        let leaf = CertificateDer::from(self.leaf.der());
+        let parsed = server::ParsedCertificate::try_from(&leaf);
+        let is_valid =
+            parsed.is_ok_and(|leaf| rustls::client::verify_server_name(&leaf, &requested).is_ok());
+        let is_exact = |known: &String| known.eq_ignore_ascii_case(name.trim_end_matches('.'));
+        match (is_valid, self.leaf.names().iter().any(is_exact)) {
+            (false, _) => NameMatch::None,
+            (true, false) => NameMatch::Wildcard,
+            (true, true) => NameMatch::Exact,
+        }
+    }
+}
+
+/// How an identity matches a requested name, the worst match first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NameMatch {
+    None,
+    Wildcard,
+    Exact,
 }

@@ -15,14 +15,14 @@ use crate::base::observations::Observations;
 use crate::{Error, Result};
 
 /// Gets each line of the log, without its newline.
-pub type KeyLogLine = Arc<dyn Fn(&str) + Send + Sync>;
+pub type KeyLogCallback = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Where the secrets go that are asked for; by default nowhere.
 #[derive(Clone, Default)]
-pub(crate) struct Sink(Option<KeyLogLine>);
+pub(crate) struct Sink(Option<KeyLogCallback>);
 
 impl Sink {
-    pub(crate) fn of(log: KeyLogLine) -> Self {
+    pub(crate) fn of(log: KeyLogCallback) -> Self {
         Self(Some(log))
     }
 

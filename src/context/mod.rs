@@ -1,26 +1,27 @@
 //! What connections share: trust, identities, and the rules of the protocol.
 
-mod ciphers;
-mod client;
+mod cipher_suites;
+mod client_config;
 mod clock;
 mod compression;
 mod ech;
-mod hello;
+mod client_hello;
 mod identity;
 mod keylog;
-mod names;
-mod offered;
-mod options;
-mod policies;
-mod resumption;
-mod sealed;
-mod server;
-mod sessions;
+mod algorithm_names;
+mod hello_parser;
+mod config_selector;
+mod connection_options;
+mod verification_policy;
+mod client_sessions;
+mod sealing;
+mod server_config;
+mod server_sessions;
 mod settings;
-mod setup;
-mod signing;
-mod store;
-mod trusting;
+mod setter_errors;
+mod signing_schemes;
+mod session_store;
+mod trust_settings;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -29,24 +30,24 @@ use std::time::Duration;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::UnixTime;
 
+pub(crate) use algorithm_names::{cipher_name, group_name, scheme_name};
+pub use algorithm_names::{cipher_names, group_names, scheme_names};
+pub use client_hello::{ClientHello, HelloCallback, Selection};
+pub use client_sessions::{Session, SessionCallback};
+pub(crate) use client_sessions::{SessionFacts, Ticket, Tls12Session};
 use clock::Clock;
 pub use clock::Now;
-pub(crate) use hello::{Adapted, ConfigSelector, adapt};
-pub use hello::{ClientHello, HelloCallback, Selection};
-pub use keylog::KeyLogLine;
+pub(crate) use config_selector::{Adapted, ConfigSelector, adapt};
+pub(crate) use connection_options::ClientStart;
+pub use connection_options::ConnectionOptions;
+use connection_options::RememberedIdentities;
+pub(crate) use hello_parser::{ParsedHello, first_message};
+pub use keylog::KeyLogCallback;
 use keylog::Sink;
-pub use names::{cipher_names, group_names, scheme_names};
-pub(crate) use names::{of_cipher, of_group, of_scheme};
-pub(crate) use offered::{Offer, first_message};
-pub(crate) use options::ClientStart;
-pub use options::ConnectionOptions;
-use options::RememberedIdentities;
-pub use resumption::{Session, SessionCallback};
-pub(crate) use resumption::{SessionFacts, Ticket, Tls12Session};
-use sessions::TicketKey;
+use server_sessions::TicketKey;
+pub use session_store::{MAX_STORED_SESSION, SessionStore};
 use settings::Settings;
 pub use settings::{ClientAuth, Version};
-pub use store::{MOST_STORED, SessionStore};
 
 use crate::base::fork::PerProcess;
 use crate::pki::{Certificate, Identity};
@@ -95,7 +96,7 @@ struct Built {
     client: OnceLock<Arc<ClientConfig>>,
     server: OnceLock<Arc<ServerConfig>>,
     offline: OnceLock<Arc<Policy>>,
-    client_sessions: OnceLock<Option<Arc<resumption::Kept>>>,
+    client_sessions: OnceLock<Option<Arc<client_sessions::ClientSessionStore>>>,
     identities: Mutex<RememberedIdentities>,
     /// Held while one of them is made.
     building: Mutex<()>,
@@ -206,7 +207,7 @@ impl Context {
     /// passed, and not accept what failed.  It is not asked again when a session
     /// is resumed; sessions of clients that it let through, this context resumes
     /// alone.
-    pub fn set_judge(&self, judge: Judge) -> Result<()> {
+    pub fn set_verify_callback(&self, judge: Judge) -> Result<()> {
         self.set(|settings| {
             settings.judge = Some(judge);
             Ok(())
@@ -221,7 +222,7 @@ impl Context {
     /// call this one nor wait for another thread that does: both would wait for ever.
     /// [`Connection::receive_hello`](crate::Connection::receive_hello) is for programs that
     /// look something up first, on whatever thread.
-    pub fn set_hello(&self, callback: HelloCallback) -> Result<()> {
+    pub fn set_hello_callback(&self, callback: HelloCallback) -> Result<()> {
         self.set(|settings| {
             settings.hello = Some(callback);
             Ok(())
@@ -231,7 +232,7 @@ impl Context {
     /// Has `callback` take each session that servers give the clients of this context:
     /// every ticket of TLS 1.3, and the session of TLS 1.2.  It is called when the session
     /// has come, in the call that received it, which holds nothing locked.
-    pub fn set_session(&self, callback: SessionCallback) -> Result<()> {
+    pub fn set_session_callback(&self, callback: SessionCallback) -> Result<()> {
         self.set(|settings| {
             settings.session = Some(callback);
             Ok(())
@@ -265,8 +266,8 @@ impl Context {
     /// sessions of a server, 0 still turns resumption off, and any other count has no effect.
     pub fn set_resumption(&self, count: usize) -> Result<()> {
         self.set(|settings| {
-            if count > sessions::MOST {
-                let most = sessions::MOST;
+            if count > server_sessions::MAX_CACHE_SIZE {
+                let most = server_sessions::MAX_CACHE_SIZE;
                 let sentence = format!("{count} sessions are too many: {most} is the most");
                 return Err(Error::argument(sentence));
             }
@@ -307,7 +308,7 @@ impl Context {
     pub fn share_sessions(&self, other: &Self) -> Result<()> {
         if Arc::ptr_eq(&self.inner, &other.inner) {
             let sentence = "a context shares its sessions with itself already: name another one";
-            return Err(self.refuse(Error::argument(sentence)));
+            return Err(self.poison(Error::argument(sentence)));
         }
         // Before the other context is changed, which keeps its sessions in another way then.
         self.set(|_| Ok(()))?;
@@ -355,7 +356,7 @@ impl Context {
     }
 
     /// Gives each line of the key log, without its newline, to `log`.
-    pub fn set_keylog_line(&self, log: KeyLogLine) -> Result<()> {
+    pub fn set_keylog_callback(&self, log: KeyLogCallback) -> Result<()> {
         self.set(|settings| {
             settings.keylog = Sink::of(log);
             Ok(())

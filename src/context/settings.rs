@@ -8,17 +8,17 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::{SignatureScheme, SupportedProtocolVersion, version};
 use rustls_pki_types::EchConfigListBytes;
 
-use super::ciphers::Ciphers;
+use super::algorithm_names;
+use super::cipher_suites::Ciphers;
+use super::client_hello::HelloCallback;
+use super::client_sessions::SessionCallback;
 use super::clock::Clock;
 use super::ech;
-use super::hello::HelloCallback;
 use super::identity::ConfiguredIdentity;
 use super::keylog::Sink;
-use super::names;
-use super::resumption::SessionCallback;
-use super::sessions::{Sessions, TicketKey};
-use super::signing;
-use super::store::SessionStore;
+use super::server_sessions::{SessionCache, TicketKey};
+use super::session_store::SessionStore;
+use super::signing_schemes;
 use crate::base::limits::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::base::provider::provider;
 use crate::base::text::quoted;
@@ -32,11 +32,11 @@ pub(super) const RECORD_HEADER: usize = 5;
 
 /// The longest OCSP response: it is in one of those extensions, whose length has two bytes,
 /// behind its type and two lengths (RFC 6066, section 8).
-const MOST_OCSP: usize = u16::MAX as usize - 2 - 2 - 1 - 3;
+const MAX_OCSP_LENGTH: usize = u16::MAX as usize - 2 - 2 - 1 - 3;
 
 /// The longest list of ALPN protocols: half of what all extensions of a ClientHello have
 /// together (RFC 8446, section 4.1.2).
-const MOST_ALPN: usize = 32_768;
+const MAX_ALPN_LENGTH: usize = 32_768;
 
 /// A version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,7 +121,7 @@ pub(crate) struct Settings {
     pub(crate) keylog: Sink,
     /// `None`: as many as make sense.
     pub(crate) sessions: Option<usize>,
-    pub(crate) shared_sessions: Option<Sessions>,
+    pub(crate) shared_sessions: Option<SessionCache>,
     pub(crate) session_store: Option<Arc<dyn SessionStore>>,
     pub(crate) tickets: usize,
     pub(crate) ticket_keys: Vec<TicketKey>,
@@ -184,10 +184,10 @@ impl Settings {
             let sentence = "an OCSP response is stapled as it is, in DER: these bytes are not that";
             return Err(Error::new(Status::Parse, sentence));
         }
-        if response.len() > MOST_OCSP {
+        if response.len() > MAX_OCSP_LENGTH {
             let length = response.len();
             let sentence = format!(
-                "an OCSP response of {length} bytes cannot be sent: {MOST_OCSP} is the most"
+                "an OCSP response of {length} bytes cannot be sent: {MAX_OCSP_LENGTH} is the most"
             );
             return Err(Error::argument(sentence));
         }
@@ -197,9 +197,10 @@ impl Settings {
     }
 
     pub(crate) fn set_signing_schemes(&mut self, names: &[&str]) -> Result<()> {
-        let schemes = names::schemes(names)?;
+        let schemes = algorithm_names::schemes(names)?;
         let identity = self.latest_identity("signature schemes are chosen for")?;
-        Arc::make_mut(&mut identity.key).key = signing::limit(&identity.whole_key, schemes)?;
+        Arc::make_mut(&mut identity.key).key =
+            signing_schemes::limit(&identity.whole_key, schemes)?;
         Ok(())
     }
 
@@ -220,7 +221,7 @@ impl Settings {
     }
 
     pub(crate) fn set_verify_schemes(&mut self, names: &[&str]) -> Result<()> {
-        self.verify_schemes = Some(names::schemes(names)?);
+        self.verify_schemes = Some(algorithm_names::schemes(names)?);
         Ok(())
     }
 
@@ -229,7 +230,7 @@ impl Settings {
     }
 
     pub(crate) fn set_groups(&mut self, names: &[&str]) -> Result<()> {
-        self.groups = Some(names::groups(names)?);
+        self.groups = Some(algorithm_names::groups(names)?);
         Ok(())
     }
 
@@ -348,10 +349,10 @@ pub(super) fn alpn(protocols: &[&str]) -> Result<Vec<Vec<u8>>> {
         }
     }
     let length: usize = protocols.iter().map(|protocol| 1 + protocol.len()).sum();
-    if length > MOST_ALPN {
+    if length > MAX_ALPN_LENGTH {
         let count = protocols.len();
         let sentence = format!(
-            "{count} ALPN protocols take {length} bytes: a ClientHello has room for {MOST_ALPN}"
+            "{count} ALPN protocols take {length} bytes: a ClientHello has room for {MAX_ALPN_LENGTH}"
         );
         return Err(Error::argument(sentence));
     }

@@ -57,7 +57,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     }
     if first & 4 != 0 {
         server
-            .set_hello(std::sync::Arc::new(|_| Ok(tlsmith::Selection::default())))
+            .set_hello_callback(std::sync::Arc::new(|_| Ok(tlsmith::Selection::default())))
             .unwrap();
     }
     if first & 8 != 0 {

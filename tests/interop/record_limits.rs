@@ -20,7 +20,7 @@ fn data() -> Vec<u8> {
 fn servers() -> [Context; 2] {
     let inspecting = server_context(localhost());
     inspecting
-        .set_hello(Arc::new(|_| Ok(Selection::default())))
+        .set_hello_callback(Arc::new(|_| Ok(Selection::default())))
         .unwrap();
     [server_context(localhost()), inspecting]
 }

@@ -8,38 +8,38 @@ use std::thread::LocalKey;
 use tlsmith::{Connection, Result, Status};
 
 use crate::conn::tlsmith_conn;
-use crate::edge;
+use crate::ffi;
 
 thread_local! {
     /// The connection that this thread is in a call on; NULL for none.
     static CURRENT: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
     /// The connection whose peer a verify callback looks at.
-    static JUDGED: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
+    static IN_VERIFY_CALLBACK: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
     /// The connection whose ClientHello a hello callback inspects.
-    static INSPECTED: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
+    static IN_HELLO_CALLBACK: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
 }
 
 /// This thread is in a call on a connection for as long as this lives.
-pub(crate) struct Turn {
-    before: *const tlsmith_conn,
+pub(crate) struct CurrentConn {
+    previous: *const tlsmith_conn,
 }
 
-impl Turn {
+impl CurrentConn {
     #[inline]
-    pub(crate) fn on(conn: *const tlsmith_conn) -> Self {
-        let before = CURRENT.replace(conn);
-        Self { before }
+    pub(crate) fn enter(conn: *const tlsmith_conn) -> Self {
+        let previous = CURRENT.replace(conn);
+        Self { previous }
     }
 
     /// In a call on no connection.
-    pub(crate) fn on_none() -> Self {
-        Self::on(ptr::null())
+    pub(crate) fn none() -> Self {
+        Self::enter(ptr::null())
     }
 }
 
-impl Drop for Turn {
+impl Drop for CurrentConn {
     fn drop(&mut self) {
-        CURRENT.set(self.before);
+        CURRENT.set(self.previous);
     }
 }
 
@@ -49,34 +49,34 @@ pub(crate) fn current() -> *const tlsmith_conn {
 }
 
 /// Runs a verify callback, which may look at the peer of `conn`.
-pub(crate) fn judge<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) -> T {
-    marked(&JUDGED, conn, callback)
+pub(crate) fn run_verify_callback<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) -> T {
+    with_marker(&IN_VERIFY_CALLBACK, conn, callback)
 }
 
 /// Whether a verify callback on this thread looks at its peer.
-pub(crate) fn is_judged(conn: *const tlsmith_conn) -> bool {
-    JUDGED.get() == conn
+pub(crate) fn is_in_verify_callback(conn: *const tlsmith_conn) -> bool {
+    IN_VERIFY_CALLBACK.get() == conn
 }
 
 /// Runs a hello callback, which may say what answers the client of `conn`.
-pub(crate) fn inspect<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) -> T {
-    marked(&INSPECTED, conn, callback)
+pub(crate) fn run_hello_callback<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) -> T {
+    with_marker(&IN_HELLO_CALLBACK, conn, callback)
 }
 
-fn marked<T>(
-    mark: &'static LocalKey<Cell<*const tlsmith_conn>>,
+fn with_marker<T>(
+    marker: &'static LocalKey<Cell<*const tlsmith_conn>>,
     conn: *const tlsmith_conn,
     callback: impl FnOnce() -> T,
 ) -> T {
-    let before = mark.replace(conn);
+    let previous = marker.replace(conn);
     let answer = callback();
-    mark.set(before);
+    marker.set(previous);
     answer
 }
 
 /// Whether a hello callback on this thread inspects its ClientHello.
-pub(crate) fn is_inspected(conn: *const tlsmith_conn) -> bool {
-    !conn.is_null() && INSPECTED.get() == conn
+pub(crate) fn is_in_hello_callback(conn: *const tlsmith_conn) -> bool {
+    !conn.is_null() && IN_HELLO_CALLBACK.get() == conn
 }
 
 /// Runs a call that sets a connection up, in the process that made it.
@@ -95,21 +95,21 @@ pub(crate) fn on<T>(
 
 /// Runs a call on a connection, which keeps its error.
 fn run<T>(conn: *const tlsmith_conn, call: impl FnOnce(&tlsmith_conn) -> Result<T>) -> Result<T> {
-    let Some(conn) = edge::borrow(conn) else {
-        return edge::guard(|| Err(edge::is_null("conn")));
+    let Some(conn) = ffi::borrow(conn) else {
+        return ffi::guard(|| Err(ffi::is_null("conn")));
     };
-    let outcome = edge::guard(|| {
+    let outcome = ffi::guard(|| {
         if let Some(error) = conn.broken.get() {
             return Err(error.clone());
         }
-        let _turn = Turn::on(conn);
+        let _current = CurrentConn::enter(conn);
         call(conn)
     });
     outcome.inspect_err(|error| {
         if error.status() == Status::Internal {
             conn.broken.get_or_init(|| error.clone());
         }
-        conn.note(error);
+        conn.set_error(error);
     })
 }
 

@@ -4,37 +4,37 @@ use std::ffi::{c_char, c_int};
 
 use tlsmith::Certificate;
 
-use crate::edge::{self, Texts};
-use crate::items::{Items, Names, tlsmith_name_type};
+use crate::ffi::{self, InternedStrings};
+use crate::string_list::{NameList, StringList, tlsmith_name_type};
 
 /// One certificate.
 pub struct tlsmith_cert {
     certificate: Certificate,
-    texts: Texts,
-    names: Names,
-    crl_urls: Items,
-    ocsp_urls: Items,
+    strings: InternedStrings,
+    names: NameList,
+    crl_urls: StringList,
+    ocsp_urls: StringList,
 }
 
 /// The certificates of a chain as C sees them.
 pub(crate) fn list(chain: &[Certificate]) -> Vec<tlsmith_cert> {
     let wrap = |certificate: &Certificate| tlsmith_cert {
         certificate: certificate.clone(),
-        texts: Texts::default(),
-        names: Names::default(),
-        crl_urls: Items::default(),
-        ocsp_urls: Items::default(),
+        strings: InternedStrings::default(),
+        names: NameList::default(),
+        crl_urls: StringList::default(),
+        ocsp_urls: StringList::default(),
     };
     chain.iter().map(wrap).collect()
 }
 
 fn text(cert: *const tlsmith_cert, find: impl FnOnce(&Certificate) -> &str) -> *const c_char {
-    edge::string(cert, |cert| cert.texts.keep(find(&cert.certificate)))
+    ffi::string(cert, |cert| cert.strings.keep(find(&cert.certificate)))
 }
 
 /// A text that is put together when it is asked for.
 fn made(cert: *const tlsmith_cert, make: impl FnOnce(&Certificate) -> String) -> *const c_char {
-    edge::string(cert, |cert| cert.texts.keep(&make(&cert.certificate)))
+    ffi::string(cert, |cert| cert.strings.keep(&make(&cert.certificate)))
 }
 
 /// A number, or `none` where there is none, for NULL, and for a bug.
@@ -43,37 +43,37 @@ fn number(
     none: c_int,
     find: impl FnOnce(&Certificate) -> Option<usize>,
 ) -> c_int {
-    edge::fact(cert, none, |cert| {
+    ffi::value_or(cert, none, |cert| {
         let found = find(&cert.certificate)?;
         Some(c_int::try_from(found).unwrap_or(c_int::MAX))
     })
 }
 
-/// The subject (RFC 4514), such as "CN=alice,O=Example".  Here and below, "" or 0 for NULL.
+/// Return the subject (RFC 4514): "CN=alice,O=Example".  Here and below, "" or 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_subject(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::subject)
 }
 
-/// The issuer (RFC 4514).
+/// Return the issuer (RFC 4514).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_issuer(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::issuer)
 }
 
 /// Return alternative name `index`, with its type in `type`, which may be NULL; NULL past the end.
-/// Escaped so that different names of one type stay different: the comma, the backslash and bytes
-/// outside visible ASCII become a backslash and two hex digits ("a.example\\00.b"), and one of
-/// TLSMITH_NAME_OTHER begins with its kind.  The DER is exact.
+/// Escaping keeps different names of one type different: the comma, the backslash and bytes outside
+/// visible ASCII become a backslash and two hex digits ("a.example\\00.b").  A TLSMITH_NAME_OTHER
+/// begins with its kind.  The DER has the exact bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_name(
     cert: *const tlsmith_cert,
     index: usize,
     r#type: *mut tlsmith_name_type,
 ) -> *const c_char {
-    edge::store(r#type, tlsmith_name_type::TLSMITH_NAME_OTHER);
-    edge::lend(|| {
-        let cert = edge::borrow(cert)?;
+    ffi::store(r#type, tlsmith_name_type::TLSMITH_NAME_OTHER);
+    ffi::borrowed_ptr(|| {
+        let cert = ffi::borrow(cert)?;
         let names = || cert.certificate.alternative_names();
         cert.names.get(index, r#type, names)
     })
@@ -88,43 +88,43 @@ pub extern "C" fn tlsmith_cert_common_name(cert: *const tlsmith_cert) -> *const 
     })
 }
 
-/// Return whether it is for a DNS name or an address, as a connection checks it: by its alternative
-/// names alone, with wildcards for one label (RFC 9525).  False also for NULL and for a `host` that
-/// is neither, with the reason in tlsmith_last_error().
+/// Return whether it is valid for a DNS name or an address, by its alternative names only, as in a
+/// connection; a wildcard stands for one label (RFC 9525).  False also for NULL and for an invalid
+/// `host`, with the reason in tlsmith_last_error().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_matches(cert: *const tlsmith_cert, host: *const c_char) -> bool {
-    let matches = edge::guard(|| {
-        let cert = edge::need(cert, "cert")?;
-        cert.certificate.matches(edge::need_text(host, "host")?)
+    let matches = ffi::guard(|| {
+        let cert = ffi::need(cert, "cert")?;
+        cert.certificate.matches(ffi::need_text(host, "host")?)
     });
     matches.unwrap_or(false)
 }
 
-/// The serial number in hex.
+/// Return the serial number in hex.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_serial(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::serial)
 }
 
-/// When it starts to be valid, in seconds of the Unix epoch.
+/// Return when its validity begins, in seconds since the Unix epoch.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_not_before(cert: *const tlsmith_cert) -> i64 {
-    edge::fact(cert, 0, |cert| Some(cert.certificate.not_before()))
+    ffi::value_or(cert, 0, |cert| Some(cert.certificate.not_before()))
 }
 
-/// When it stops being valid, in seconds of the Unix epoch.
+/// Return when its validity ends, in seconds since the Unix epoch.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_not_after(cert: *const tlsmith_cert) -> i64 {
-    edge::fact(cert, 0, |cert| Some(cert.certificate.not_after()))
+    ffi::value_or(cert, 0, |cert| Some(cert.certificate.not_after()))
 }
 
-/// Whether it may issue certificates.
+/// Return whether it is a CA's.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_is_ca(cert: *const tlsmith_cert) -> bool {
-    edge::fact(cert, false, |cert| Some(cert.certificate.is_ca()))
+    ffi::value_or(cert, false, |cert| Some(cert.certificate.is_ca()))
 }
 
-/// How many CAs may stand below it; -1 for any number, where it is no CA, and for NULL.
+/// Return how many CAs may be below it; -1 if any number, if it is no CA, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_path_len(cert: *const tlsmith_cert) -> c_int {
     number(cert, -1, |certificate| {
@@ -133,7 +133,7 @@ pub extern "C" fn tlsmith_cert_path_len(cert: *const tlsmith_cert) -> c_int {
     })
 }
 
-/// The names that it may issue certificates for, in words; "" where they are not limited.
+/// Return its name constraints as text; "" if there are none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_name_constraints(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| {
@@ -141,14 +141,13 @@ pub extern "C" fn tlsmith_cert_name_constraints(cert: *const tlsmith_cert) -> *c
     })
 }
 
-/// What its key may be used for, comma-separated, such as "digitalSignature,keyEncipherment"; ""
-/// where that is not limited.
+/// Return its key usage, such as "digitalSignature,keyEncipherment"; "" if not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_key_usage(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| certificate.key_usage().join(","))
 }
 
-/// What it may be used for, comma-separated, such as "serverAuth,clientAuth"; "" if not limited.
+/// Return its extended key usage, such as "serverAuth,clientAuth"; "" if not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_extended_key_usage(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, |certificate| {
@@ -156,39 +155,39 @@ pub extern "C" fn tlsmith_cert_extended_key_usage(cert: *const tlsmith_cert) -> 
     })
 }
 
-/// The kind of its key, such as "ecdsa-p256".
+/// Return the type of its key, such as "ecdsa-p256".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_key_type(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::key_type)
 }
 
-/// The size of its key in bits; 0 where that is not known.
+/// Return the size of its key in bits; 0 if unknown.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_key_bits(cert: *const tlsmith_cert) -> c_int {
     number(cert, 0, |certificate| Some(certificate.key_bits()))
 }
 
-/// The algorithm that it is signed with, such as "ecdsa-with-SHA256".
+/// Return its signature algorithm, such as "ecdsa-with-SHA256".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_signature_type(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::signature_type)
 }
 
-/// Return URL `index` of the CRLs that can revoke it (RFC 5280, section 4.2.1.13), escaped as
+/// Return URL `index` of its CRL distribution points (RFC 5280, section 4.2.1.13), escaped as in
 /// tlsmith_cert_name(); NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_crl_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
-    edge::lend(|| {
-        let cert = edge::borrow(cert)?;
+    ffi::borrowed_ptr(|| {
+        let cert = ffi::borrow(cert)?;
         cert.crl_urls.get(index, || cert.certificate.crl_urls())
     })
 }
 
-/// The same for its OCSP responders (RFC 5280, section 4.2.2.1).
+/// Return URL `index` of its OCSP responders (RFC 5280, section 4.2.2.1), likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_ocsp_url(cert: *const tlsmith_cert, index: usize) -> *const c_char {
-    edge::lend(|| {
-        let cert = edge::borrow(cert)?;
+    ffi::borrowed_ptr(|| {
+        let cert = ffi::borrow(cert)?;
         cert.ocsp_urls.get(index, || cert.certificate.ocsp_urls())
     })
 }
@@ -199,19 +198,19 @@ pub extern "C" fn tlsmith_cert_sct_count(cert: *const tlsmith_cert) -> c_int {
     number(cert, 0, |certificate| Some(certificate.sct_count()))
 }
 
-/// The SHA-1 of its DER in hex.  Some programs show it; it proves nothing.
+/// Return the SHA-1 of its DER in hex, for display only: it proves nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_sha1(cert: *const tlsmith_cert) -> *const c_char {
     made(cert, Certificate::sha1)
 }
 
-/// The SHA-256 of its DER in hex.
+/// Return the SHA-256 of its DER in hex.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_sha256(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::sha256)
 }
 
-/// The SHA-256 of its public key (SubjectPublicKeyInfo) in hex: a pin.
+/// Return the SHA-256 of its SubjectPublicKeyInfo in hex, as for tlsmith_ctx_add_pin().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_spki_sha256(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::spki_sha256)
@@ -220,23 +219,23 @@ pub extern "C" fn tlsmith_cert_spki_sha256(cert: *const tlsmith_cert) -> *const 
 /// Return its SubjectPublicKeyInfo in DER, with the length in `len`, which may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_spki(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
-    let spki = || Some(edge::borrow(cert)?.certificate.spki_der());
-    edge::lent_bytes(spki, len)
+    let spki = || Some(ffi::borrow(cert)?.certificate.spki_der());
+    ffi::borrowed_bytes(spki, len)
 }
 
-/// Its DER, with the count of bytes in `len`, which may be NULL.
+/// Return its DER, with the length in `len`, which may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_der(cert: *const tlsmith_cert, len: *mut usize) -> *const u8 {
-    edge::lent_bytes(|| Some(edge::borrow(cert)?.certificate.der()), len)
+    ffi::borrowed_bytes(|| Some(ffi::borrow(cert)?.certificate.der()), len)
 }
 
-/// Its PEM.
+/// Return its PEM.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_pem(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::pem)
 }
 
-/// Every field and extension on a page, for people.
+/// Return every field and extension as human-readable text.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_text(cert: *const tlsmith_cert) -> *const c_char {
     text(cert, Certificate::text)

@@ -10,8 +10,8 @@ use tlsmith::{
 };
 
 use crate::cert::tlsmith_cert;
-use crate::edge::Texts;
-use crate::hello::tlsmith_hello;
+use crate::client_hello::tlsmith_hello;
+use crate::ffi::InternedStrings;
 
 /// One connection.
 pub struct tlsmith_conn {
@@ -20,7 +20,7 @@ pub struct tlsmith_conn {
     settings: Mutex<Settings>,
     /// A bug struck: nothing may happen on this connection any more.
     pub(crate) broken: OnceLock<Error>,
-    texts: Texts,
+    strings: InternedStrings,
     pub(crate) peer: OnceLock<Vec<tlsmith_cert>>,
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
     /// The OCSP response for a verify callback.
@@ -63,7 +63,7 @@ impl tlsmith_conn {
                 error: None,
             }),
             broken: OnceLock::new(),
-            texts: Texts::default(),
+            strings: InternedStrings::default(),
             peer: OnceLock::new(),
             verified: OnceLock::new(),
             ocsp: OnceLock::new(),
@@ -89,7 +89,7 @@ impl tlsmith_conn {
     }
 
     /// The same, none in a callback of it.
-    pub(crate) fn at_rest(&self) -> Option<&Connection> {
+    pub(crate) fn connection_outside_callback(&self) -> Option<&Connection> {
         self.connection().filter(|open| !open.is_entered())
     }
 
@@ -100,18 +100,18 @@ impl tlsmith_conn {
         transport: impl Transport + 'static,
     ) -> Result<Open> {
         self.check_unused()?;
-        let (context, options) = self.start_with()?;
+        let (context, options) = self.context_and_options()?;
         Connection::client_with(&context, &options, name, transport).map(Open::new)
     }
 
     /// Makes it a server.
     pub(crate) fn server(&self, transport: impl Transport + 'static) -> Result<Open> {
         self.check_unused()?;
-        let (context, options) = self.start_with()?;
+        let (context, options) = self.context_and_options()?;
         Connection::server_with(&context, &options, transport).map(Open::new)
     }
 
-    fn start_with(&self) -> Result<(Context, ConnectionOptions)> {
+    fn context_and_options(&self) -> Result<(Context, ConnectionOptions)> {
         let settings = self.settings();
         match &settings.failure {
             Some(error) => Err(error.clone()),
@@ -130,7 +130,7 @@ impl tlsmith_conn {
 
     /// What its settings answer a ClientHello with.
     pub(crate) fn selection(&self) -> Result<Selection> {
-        let (context, options) = self.start_with()?;
+        let (context, options) = self.context_and_options()?;
         Ok(Selection {
             context: Some(context),
             options: Some(options),
@@ -156,11 +156,11 @@ impl tlsmith_conn {
 
     /// A copy of `text` that lives as long as the connection.
     pub(crate) fn keep(&self, text: &str) -> *const c_char {
-        self.texts.keep(text)
+        self.strings.keep(text)
     }
 
     /// Makes this its latest error.
-    pub(crate) fn note(&self, error: &Error) {
+    pub(crate) fn set_error(&self, error: &Error) {
         if !self.is_inherited() {
             self.settings().error = Some(error.clone());
         }

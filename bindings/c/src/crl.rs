@@ -5,28 +5,28 @@ use std::time::Duration;
 
 use tlsmith::{Crl, CrlOptions, Result};
 
-use crate::edge::{self, Texts};
+use crate::ffi::{self, InternedStrings};
 use crate::identity::tlsmith_identity;
 
 /// A certificate revocation list.
 pub struct tlsmith_crl {
     crl: Crl,
-    texts: Texts,
+    strings: InternedStrings,
 }
 
 fn make(body: impl FnOnce() -> Result<Crl>) -> *mut tlsmith_crl {
-    edge::handle(edge::guard(|| {
+    ffi::handle(ffi::guard(|| {
         Ok(tlsmith_crl {
             crl: body()?,
-            texts: Texts::default(),
+            strings: InternedStrings::default(),
         })
     }))
 }
 
-/// Make a list of the certificates that a CA revokes (RFC 5280, section 5), signed by it.
-/// `serials` are serial numbers in hex separated by commas, each with a reason (section 5.3.1) or
-/// without: "0a1b,0c2d=keyCompromise"; NULL or "" revokes nothing.  It is valid for `days` from
-/// now, 0: 7.  Its thisUpdate is an hour ago.  TLSMITH_ERR_ISSUE if the CA may not.
+/// Create a CRL signed by a CA (RFC 5280, section 5).  `serials` lists serial numbers in hex,
+/// separated by commas, each with an optional reason (section 5.3.1): "0a1b,0c2d=keyCompromise";
+/// NULL or "" revokes nothing.  It is valid for `days` from now, 0: 7.  Its thisUpdate is an hour
+/// ago.  TLSMITH_ERR_ISSUE if the CA may not sign it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_crl(
@@ -35,8 +35,8 @@ pub extern "C" fn tlsmith_gen_crl(
     days: u32,
 ) -> *mut tlsmith_crl {
     make(|| {
-        let ca = edge::need(ca, "ca")?;
-        let serials = edge::text(serials, "serials")?.filter(|text| !text.is_empty());
+        let ca = ffi::need(ca, "ca")?;
+        let serials = ffi::text(serials, "serials")?.filter(|text| !text.is_empty());
         let revoked = serials.into_iter().flat_map(|text| text.split(','));
         let revoked = revoked.map(str::parse).collect::<Result<Vec<_>>>()?;
         let options = CrlOptions {
@@ -47,51 +47,51 @@ pub extern "C" fn tlsmith_gen_crl(
     })
 }
 
-/// Load the first CRL of a file, PEM or DER.  Its signature is verified where it is used.
+/// Load the first CRL of a PEM or DER file.  Its signature is verified when it is used.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_load(file: *const c_char) -> *mut tlsmith_crl {
-    make(|| Crl::load(edge::need_path(file, "file")?))
+    make(|| Crl::load(ffi::need_path(file, "file")?))
 }
 
-/// The same from `len` bytes of PEM text or DER.
+/// Load a CRL from `len` bytes of PEM text or DER.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2)
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_load_mem(pem: *const c_void, len: usize) -> *mut tlsmith_crl {
-    make(|| Crl::from_bytes(edge::bytes(pem, len, "pem")?))
+    make(|| Crl::from_bytes(ffi::bytes(pem, len, "pem")?))
 }
 
-/// Write it as PEM (mode 0644), in place of a file that exists.
+/// Write it as PEM (mode 0644), replacing an existing file.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_save(crl: *const tlsmith_crl, file: *const c_char) -> c_int {
-    edge::status(edge::guard(|| {
-        let crl = &edge::need(crl, "crl")?.crl;
-        crl.save(edge::need_path(file, "file")?)
+    ffi::status(ffi::guard(|| {
+        let crl = &ffi::need(crl, "crl")?.crl;
+        crl.save(ffi::need_path(file, "file")?)
     }))
 }
 
 /// Return its PEM; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_pem(crl: *const tlsmith_crl) -> *const c_char {
-    edge::string(crl, |crl| crl.texts.keep(crl.crl.pem()))
+    ffi::string(crl, |crl| crl.strings.keep(crl.crl.pem()))
 }
 
 /// Return its DER, with the length in `len`, which may be NULL; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_der(crl: *const tlsmith_crl, len: *mut usize) -> *const u8 {
-    edge::lent_bytes(|| Some(edge::borrow(crl)?.crl.der()), len)
+    ffi::borrowed_bytes(|| Some(ffi::borrow(crl)?.crl.der()), len)
 }
 
-/// Return every field and entry on a page, for people; "" for NULL.
+/// Return every field and entry as human-readable text; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_text(crl: *const tlsmith_crl) -> *const c_char {
-    edge::string(crl, |crl| crl.texts.keep(crl.crl.text()))
+    ffi::string(crl, |crl| crl.strings.keep(crl.crl.text()))
 }
 
-/// Free it.
+/// Free a CRL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_free(crl: *mut tlsmith_crl) {
-    edge::free(crl);
+    ffi::free(crl);
 }

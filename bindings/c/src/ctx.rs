@@ -5,45 +5,45 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tlsmith::{ClientAuth, Context, Error, Result, Version};
 
-use crate::edge::{self, Texts};
+use crate::ffi::{self, InternedStrings};
 use crate::identity::tlsmith_identity;
 
-/// What connections share.
+/// Settings that connections share.
 pub struct tlsmith_ctx {
     pub(crate) context: Context,
     /// Unlike its address, never given to another one.
     pub(crate) number: u64,
-    texts: Texts,
+    strings: InternedStrings,
 }
 
-/// Ask clients for no certificate: the default.
+/// Request no client certificate: the default.
 pub const TLSMITH_CLIENT_AUTH_NONE: c_int = 0;
-/// Ask, and accept a client without one.
+/// Request one, and accept a client without one.
 pub const TLSMITH_CLIENT_AUTH_OPTIONAL: c_int = 1;
-/// Refuse a client without one.
+/// Request one, and refuse a client without one.
 pub const TLSMITH_CLIENT_AUTH_REQUIRED: c_int = 2;
 
 /// Runs a setter.  Whatever fails in it, NULL arguments too, stays with the context.
 pub(crate) fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result<()>) -> c_int {
-    edge::status(edge::guard(|| {
-        let context = &edge::need(ctx, "ctx")?.context;
+    ffi::status(ffi::guard(|| {
+        let context = &ffi::need(ctx, "ctx")?.context;
         setter(context).inspect_err(|error| {
-            context.refuse(error.clone());
+            context.poison(error.clone());
         })
     }))
 }
 
-/// A context with safe defaults: TLS 1.2 and 1.3, system roots, full checks.
+/// Create a context with safe defaults: TLS 1.2 and 1.3, system roots, full verification.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_new() -> *mut tlsmith_ctx {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    edge::handle(edge::guard(|| {
-        edge::watch_forks()?;
+    ffi::handle(ffi::guard(|| {
+        ffi::watch_forks()?;
         Ok(tlsmith_ctx {
             context: Context::new(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
-            texts: Texts::default(),
+            strings: InternedStrings::default(),
         })
     }))
 }
@@ -51,38 +51,36 @@ pub extern "C" fn tlsmith_ctx_new() -> *mut tlsmith_ctx {
 /// Free a context.  Connections created from it keep working.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_free(ctx: *mut tlsmith_ctx) {
-    edge::free(ctx);
+    ffi::free(ctx);
 }
 
-/// Why a setter failed: the first failure, which is what makes connections fail; "" if none did.
+/// Return the error of the first setter that failed, which makes connections fail; "" if none did.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
-    edge::string(ctx, |ctx| {
+    ffi::string(ctx, |ctx| {
         let error = ctx.context.error().map(|error| error.to_string());
-        ctx.texts.keep(&error.unwrap_or_default())
+        ctx.strings.keep(&error.unwrap_or_default())
     })
 }
 
-/// Forget that error, after trying a setting that the program can do without.  A setter that failed
-/// has changed nothing.  TLSMITH_ERR_STATE once the context is in use: then its error stays.
+/// Clear that error, after an optional setting failed.  A setter that failed has changed nothing.
+/// TLSMITH_ERR_STATE once the context is in use: its error then stays.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_clear_error(ctx: *mut tlsmith_ctx) -> c_int {
-    edge::status(edge::guard(|| {
-        edge::need(ctx, "ctx")?.context.clear_error()
-    }))
+    ffi::status(ffi::guard(|| ffi::need(ctx, "ctx")?.context.clear_error()))
 }
 
-/// Trust the roots in a file, PEM or DER, or in a folder of them, instead of the system's.  Every
-/// certificate of a file is added: a CA vouches for others, and one that is no CA is trusted as the
-/// peer's own.  Called again, it adds.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
+/// Trust the roots in a PEM or DER file, or in a directory of them, instead of the system roots.
+/// Every certificate of a file is added: a CA as a trust anchor, any other as a trusted end-entity
+/// certificate.  Repeated calls add.  TLSMITH_ERR_FILE, TLSMITH_ERR_PARSE.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_roots(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.add_roots(edge::need_path(path, "path")?)
+        context.add_roots(ffi::need_path(path, "path")?)
     })
 }
 
-/// Trust the roots in `len` bytes of PEM text or DER, instead of the system's.
+/// Trust the roots in `len` bytes of PEM text or DER, instead of the system roots.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -92,33 +90,33 @@ pub extern "C" fn tlsmith_ctx_add_roots_mem(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.add_roots_bytes(edge::bytes(pem, len, "pem")?)
+        context.add_roots_bytes(ffi::bytes(pem, len, "pem")?)
     })
 }
 
-/// Trust the system's roots as well: those of $SSL_CERT_FILE and $SSL_CERT_DIR where they are set.
+/// Trust the system roots as well: those of $SSL_CERT_FILE and $SSL_CERT_DIR if set.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_system_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_system_roots)
 }
 
-/// Trust Mozilla's roots, compiled into this library, instead of the system's: for systems without.
+/// Trust Mozilla's roots, compiled into this library, instead of the system's or if it has none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_bundled_roots)
 }
 
-/// Check revocation with the CRLs in a file, PEM or DER.  Called again, it adds.  From then on
-/// every certificate below the root needs a current CRL (TLSMITH_ERR_CERT_UNKNOWN_REVOCATION) that
-/// does not list it (TLSMITH_ERR_CERT_REVOKED).
+/// Check revocation with the CRLs in a PEM or DER file.  Repeated calls add.  Every certificate
+/// below the root then needs a current CRL (TLSMITH_ERR_CERT_UNKNOWN_REVOCATION) that does not list
+/// it (TLSMITH_ERR_CERT_REVOKED).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_crl(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.add_crls(edge::need_path(path, "path")?)
+        context.add_crls(ffi::need_path(path, "path")?)
     })
 }
 
-/// Check revocation with the CRLs in `len` bytes of PEM text or DER, in the same way.
+/// Check revocation with the CRLs in `len` bytes of PEM text or DER, likewise.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
@@ -128,14 +126,14 @@ pub extern "C" fn tlsmith_ctx_add_crl_mem(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.add_crls_bytes(edge::bytes(pem, len, "pem")?)
+        context.add_crls_bytes(ffi::bytes(pem, len, "pem")?)
     })
 }
 
 /// Trust one certificate within its validity period, regardless of issuer, name, purpose and
-/// extensions.  `certificate` is the SHA-256 of its DER in hex, or the path of a file with that one
-/// certificate, PEM or DER.  Intended for self-signed peers.  Like adding a root, this replaces the
-/// system roots.  Key types as for tlsmith_ctx_insecure_no_verify().  TLSMITH_ERR_FILE;
+/// extensions.  `certificate` is the SHA-256 of its DER in hex, or the path of a PEM or DER file
+/// with that one certificate.  Intended for self-signed peers.  Like adding a root, this replaces
+/// the system roots.  Key types as for tlsmith_ctx_insecure_no_verify().  TLSMITH_ERR_FILE;
 /// TLSMITH_ERR_PARSE also for a file with several certificates.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_trust_certificate(
@@ -143,12 +141,13 @@ pub extern "C" fn tlsmith_ctx_trust_certificate(
     certificate: *const c_char,
 ) -> c_int {
     set(ctx, |context| {
-        context.trust_certificate(edge::need_text(certificate, "certificate")?)
+        context.trust_certificate(ffi::need_text(certificate, "certificate")?)
     })
 }
 
-/// Allow at most `count` CAs between a peer's certificate and its root; 0: the root issued it.  By
-/// default path building stops after 6.  TLSMITH_ERR_CERT_PATH_TOO_LONG (RFC 5280, section 6.1).
+/// Allow at most `count` CAs between a peer's certificate and its root; 0 requires the root as
+/// issuer.  By default path building stops after 6.  TLSMITH_ERR_CERT_PATH_TOO_LONG (RFC 5280,
+/// section 6.1).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int) -> c_int {
     set(ctx, |context| {
@@ -160,8 +159,8 @@ pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int)
     })
 }
 
-/// Require every key and signature in a peer's path to have this security in bits (NIST SP 800-57):
-/// 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384) or 256 (P-521).
+/// Require every key and signature in a peer's chain to have this security in bits (NIST SP
+/// 800-57): 112 (the default), 128 (RSA 3072, P-256), 192 (RSA 7680, P-384) or 256 (P-521).
 /// TLSMITH_ERR_CERT_WEAK_KEY for a weaker one.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_min_security(ctx: *mut tlsmith_ctx, bits: c_int) -> c_int {
@@ -170,7 +169,7 @@ pub extern "C" fn tlsmith_ctx_set_min_security(ctx: *mut tlsmith_ctx, bits: c_in
     })
 }
 
-/// Require every certificate in a peer's path to follow RFC 5280 to the letter, as OpenSSL's
+/// Require every certificate in a peer's chain to follow RFC 5280 strictly, as OpenSSL's
 /// X509_V_FLAG_X509_STRICT does: key identifiers, critical basic constraints and the key usage of
 /// CAs.  TLSMITH_ERR_CERT_MALFORMED for one that does not.
 #[unsafe(no_mangle)]
@@ -179,25 +178,25 @@ pub extern "C" fn tlsmith_ctx_set_strict(ctx: *mut tlsmith_ctx) -> c_int {
 }
 
 /// Require, in addition to normal verification, a pinned public key somewhere in the verified
-/// chain: the SHA-256 of its SubjectPublicKeyInfo in hex, as tlsmith_cert_spki_sha256() gives it.
-/// Called again, it adds.  TLSMITH_ERR_CERT_PIN_MISMATCH for a peer without any.
+/// chain: the SHA-256 of its SubjectPublicKeyInfo in hex, as from tlsmith_cert_spki_sha256().
+/// Repeated calls add.  TLSMITH_ERR_CERT_PIN_MISMATCH for a peer without any.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_pin(ctx: *mut tlsmith_ctx, sha256: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.add_pin(edge::need_text(sha256, "sha256")?)
+        context.add_pin(ffi::need_text(sha256, "sha256")?)
     })
 }
 
-/// Present this identity to peers.  A server with several picks by SNI; the first one is the
-/// default.  TLSMITH_ERR_STATE without a private key.
+/// Present this identity to peers.  A server with several selects by SNI; the first one is the
+/// default.  TLSMITH_ERR_STATE if it has no private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_use(ctx: *mut tlsmith_ctx, id: *const tlsmith_identity) -> c_int {
     set(ctx, |context| {
-        context.use_identity(&edge::need(id, "id")?.identity)
+        context.use_identity(&ffi::need(id, "id")?.identity)
     })
 }
 
-/// tlsmith_identity_load() and tlsmith_ctx_use() in one.
+/// Load an identity as tlsmith_identity_load() does, and present it to peers.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_use_cert(
     ctx: *mut tlsmith_ctx,
@@ -205,8 +204,8 @@ pub extern "C" fn tlsmith_ctx_use_cert(
     key_file: *const c_char,
 ) -> c_int {
     set(ctx, |context| {
-        let cert_file = edge::need_path(cert_file, "cert_file")?;
-        context.use_cert(cert_file, edge::path(key_file))
+        let cert_file = ffi::need_path(cert_file, "cert_file")?;
+        context.use_cert(cert_file, ffi::path(key_file))
     })
 }
 
@@ -214,12 +213,12 @@ pub extern "C" fn tlsmith_ctx_use_cert(
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_alpn(ctx: *mut tlsmith_ctx, protocols: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.set_alpn(&edge::need_list(protocols, "protocols")?)
+        context.set_alpn(&ffi::need_list(protocols, "protocols")?)
     })
 }
 
-/// What a server asks of its clients: a TLSMITH_CLIENT_AUTH value.  Their certificates are checked
-/// against the roots that were added to this context.
+/// Set whether a server requests client certificates: a TLSMITH_CLIENT_AUTH value.  They are
+/// verified against the roots that were added to this context.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_client_auth(ctx: *mut tlsmith_ctx, mode: c_int) -> c_int {
     set(ctx, |context| {
@@ -236,7 +235,7 @@ pub extern "C" fn tlsmith_ctx_set_client_auth(ctx: *mut tlsmith_ctx, mode: c_int
     })
 }
 
-/// The lowest and the highest version: TLSMITH_TLS1_2 or TLSMITH_TLS1_3.
+/// Set the lowest and the highest version: TLSMITH_TLS1_2 or TLSMITH_TLS1_3.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_versions(ctx: *mut tlsmith_ctx, min: c_int, max: c_int) -> c_int {
     set(ctx, |context| {
@@ -253,39 +252,41 @@ fn version(number: c_int) -> Result<Version> {
     })
 }
 
-/// If a certificate has no or an empty subjectAltName, accept its only common name as a DNS name,
-/// never as an address, if every name constraint of its path permits it (RFC 9525, section 1.4).
+/// If a certificate has no subjectAltName or an empty one, accept its only common name as a DNS
+/// name, never as an address, if all name constraints of its chain permit it (RFC 9525, section
+/// 1.4).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_allow_common_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::allow_common_name)
 }
 
-/// Check the chain, not the name.  Insecure: anybody with a trusted certificate can be the server.
+/// Skip the name check.  Insecure: anyone with a trusted certificate can impersonate the server.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_no_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_name)
 }
 
-/// Accept any certificate.  Insecure: anybody can be the peer.  The peer must still prove that it
-/// has the private key.  TLSMITH_ERR_CERT_UNSUPPORTED_KEY for other key types than in SECURITY.md,
-/// and if it is not an X.509 certificate.
+/// Accept any certificate.  Insecure: anyone can impersonate the peer.  The peer must still prove
+/// possession of the private key.  TLSMITH_ERR_CERT_UNSUPPORTED_KEY for other key types than in
+/// SECURITY.md, and if it is not an X.509 certificate.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_no_verify(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_no_verify)
 }
 
-/// Have a server ask clients for a certificate and accept one that fails verification, like nginx'
-/// optional_no_ca.  Insecure: the program must decide by tlsmith_conn_verify_status().  Without a
-/// certificate a client is refused only by TLSMITH_CLIENT_AUTH_REQUIRED.  Roots are optional.
-/// Clients still prove that they have the private key, as with tlsmith_ctx_insecure_no_verify();
-/// unreadable certificates, and those that a verify callback refuses, are refused.  What fails is
-/// logged as a warning and gets no session to resume, hence no early data.
+/// Have a server request a client certificate and accept one that fails verification, like nginx's
+/// optional_no_ca.  Insecure: the program must check tlsmith_conn_verify_status().  A client
+/// without a certificate is refused only with TLSMITH_CLIENT_AUTH_REQUIRED.  Roots are optional.
+/// Clients must still prove possession of the private key, as with
+/// tlsmith_ctx_insecure_no_verify().  Malformed certificates, and those that a verify callback
+/// refuses, are refused.  An unverified client is logged as a warning and cannot resume its
+/// session, so it cannot send early data.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_allow_unverified_clients(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_allow_unverified_clients)
 }
 
-/// Read TCP closed without close_notify as the end.  Insecure: an attacker can cut the data short.
+/// Treat TCP closed without close_notify as the end of data.  Insecure: attackers can cut it short.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_insecure_allow_truncation(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::insecure_allow_truncation)

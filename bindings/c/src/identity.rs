@@ -8,41 +8,41 @@ use tlsmith::{Certificate, Error, ExternalSigner, Identity, Result};
 use zeroize::Zeroizing;
 
 use crate::cert::{self, tlsmith_cert};
-use crate::edge::{self, Callback, Made, SignFn, Texts};
-use crate::load::{self, tlsmith_load_options};
-use crate::options::{self, tlsmith_cert_options};
+use crate::cert_options::{self, tlsmith_cert_options};
+use crate::ffi::{self, Callback, InternedStrings, LazyPerProcess, SignFn};
+use crate::load_options::{self, tlsmith_load_options};
 
 /// A certificate chain, perhaps with its key.
 pub struct tlsmith_identity {
     pub(crate) identity: Identity,
     chain: Vec<tlsmith_cert>,
-    texts: Texts,
+    strings: InternedStrings,
     /// With a NUL at its end; wiped when it is dropped.
-    key_pem: Made<Zeroizing<Vec<u8>>>,
+    key_pem: LazyPerProcess<Zeroizing<Vec<u8>>>,
 }
 
 /// A new handle of what `body` makes, or NULL.
 pub(crate) fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_identity {
-    edge::handle(edge::guard(|| {
+    ffi::handle(ffi::guard(|| {
         let identity = body()?;
         Ok(tlsmith_identity {
             chain: cert::list(identity.chain()),
             identity,
-            texts: Texts::default(),
-            key_pem: Made::default(),
+            strings: InternedStrings::default(),
+            key_pem: LazyPerProcess::default(),
         })
     }))
 }
 
-/// Make a certificate authority: a root that signs itself.  `opt` may be NULL, here and below.
+/// Create a certificate authority: a self-signed root.  `opt` may be NULL, here and below.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_ca(opt: *const tlsmith_cert_options) -> *mut tlsmith_identity {
-    make(|| tlsmith::gen_ca(&options::read(opt)?))
+    make(|| tlsmith::gen_ca(&cert_options::read(opt)?))
 }
 
-/// Issue a certificate for names separated by commas, "localhost,127.0.0.1", with a new key.  With
-/// TLSMITH_CERT_CA, `names` may be NULL.  TLSMITH_ERR_ISSUE where the CA may not.
+/// Issue a certificate with a new key for comma-separated names: "localhost,127.0.0.1".  `names`
+/// may be NULL with TLSMITH_CERT_CA.  TLSMITH_ERR_ISSUE if the CA may not issue it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_issue_cert(
@@ -51,18 +51,18 @@ pub extern "C" fn tlsmith_issue_cert(
     opt: *const tlsmith_cert_options,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let ca = &edge::need(ca, "ca")?.identity;
-        let options = options::read(opt)?;
+        let ca = &ffi::need(ca, "ca")?.identity;
+        let options = cert_options::read(opt)?;
         let names = if options.ca && names.is_null() {
             Vec::new()
         } else {
-            tlsmith::split_names(edge::need_text(names, "names")?)?
+            tlsmith::split_names(ffi::need_text(names, "names")?)?
         };
         tlsmith::issue_cert(ca, &names, &options)
     })
 }
 
-/// Make a certificate that signs itself and is no CA.
+/// Create a self-signed certificate that is not a CA.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_self_signed(
@@ -70,15 +70,15 @@ pub extern "C" fn tlsmith_self_signed(
     opt: *const tlsmith_cert_options,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let names = tlsmith::split_names(edge::need_text(names, "names")?)?;
-        tlsmith::self_signed(&names, &options::read(opt)?)
+        let names = tlsmith::split_names(ffi::need_text(names, "names")?)?;
+        tlsmith::self_signed(&names, &cert_options::read(opt)?)
     })
 }
 
 /// Load a chain, leaf first, and its key from files: PEM, DER or PKCS#12.  One file may hold both
-/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.  `opt` may be NULL:
+/// (key_file NULL).  The chain may be PKCS#7, the key PKCS#8, PKCS#1 or SEC1.  `opt` may be NULL if
 /// nothing is encrypted.  TLSMITH_ERR_ARG for a wrong password, TLSMITH_ERR_PARSE for PKCS#12
-/// without a MAC, TLSMITH_ERR_UNSUPPORTED if it asks for over 4 million rounds of hashing.
+/// without a MAC, TLSMITH_ERR_UNSUPPORTED for over 4 million rounds of key derivation.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load(
@@ -87,18 +87,18 @@ pub extern "C" fn tlsmith_identity_load(
     opt: *const tlsmith_load_options,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let cert_file = edge::need_path(cert_file, "cert_file")?;
-        let key_file = edge::path(key_file);
-        let (password, pkcs12) = load::read(opt)?;
+        let cert_file = ffi::need_path(cert_file, "cert_file")?;
+        let key_file = ffi::path(key_file);
+        let (password, pkcs12) = load_options::read(opt)?;
         match pkcs12 {
             None => Identity::load_encrypted(cert_file, key_file, password),
-            Some(_) if key_file.is_some() => Err(load::holds_its_key("key_file")),
+            Some(_) if key_file.is_some() => Err(load_options::pkcs12_holds_key("key_file")),
             Some(options) => Identity::load_pkcs12_with(cert_file, password, &options),
         }
     })
 }
 
-/// Load them from memory.  `key` may be NULL where `cert` holds both.
+/// Load them from memory.  `key` may be NULL if `cert` holds both.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2) TLSMITH_READS(3, 4)
 #[must_use]
@@ -111,12 +111,12 @@ pub extern "C" fn tlsmith_identity_load_mem(
     opt: *const tlsmith_load_options,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let cert = edge::bytes(cert, cert_len, "cert")?;
-        let key = edge::some_bytes(key, key_len, "key")?;
-        let (password, pkcs12) = load::read(opt)?;
+        let cert = ffi::bytes(cert, cert_len, "cert")?;
+        let key = ffi::some_bytes(key, key_len, "key")?;
+        let (password, pkcs12) = load_options::read(opt)?;
         match pkcs12 {
             None => Identity::from_bytes(cert, key, password),
-            Some(_) if key.is_some() => Err(load::holds_its_key("key")),
+            Some(_) if key.is_some() => Err(load_options::pkcs12_holds_key("key")),
             Some(options) => Identity::from_pkcs12_with(cert, password, &options),
         }
     })
@@ -126,10 +126,10 @@ pub extern "C" fn tlsmith_identity_load_mem(
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_load_chain(cert_file: *const c_char) -> *mut tlsmith_identity {
-    make(|| Identity::load_chain(edge::need_path(cert_file, "cert_file")?))
+    make(|| Identity::load_chain(ffi::need_path(cert_file, "cert_file")?))
 }
 
-/// The same from memory.
+/// Load a chain without its key from `len` bytes of PEM text, DER or PKCS#7.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2)
 #[must_use]
@@ -139,16 +139,16 @@ pub extern "C" fn tlsmith_identity_load_chain_mem(
     len: usize,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let chain = Certificate::all_from_bytes(edge::bytes(pem, len, "pem")?)?;
+        let chain = Certificate::all_from_bytes(ffi::bytes(pem, len, "pem")?)?;
         Identity::new(chain, None)
     })
 }
 
-/// Signs `len` bytes of `data`, not their hash, with this signature scheme (RFC 8446, section
-/// 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256, into `sig`, which has room for `sig_max`
-/// bytes, 8192 at least.  Returns the length, or -1 with errno set (TLSMITH_ERR_IO).  The scheme
-/// fits the certificate; for RSA it is PSS or PKCS #1 with SHA-512, 384 or 256.  ECDSA signatures
-/// must be DER (Ecdsa-Sig-Value), not the raw r||s that PKCS #11 tokens return.
+/// Signs `len` bytes of `data`, not a hash, with this signature scheme (RFC 8446, section 4.2.3),
+/// such as 0x0403 for ECDSA on P-256 with SHA-256.  Writes the signature to `sig`, which has room
+/// for `sig_max` bytes, at least 8192.  Returns its length, or -1 with errno set (TLSMITH_ERR_IO).
+/// The scheme fits the certificate; for RSA it is PSS or PKCS #1 with SHA-512, 384 or 256.  ECDSA
+/// signatures must be DER (Ecdsa-Sig-Value), not the raw r||s that PKCS #11 tokens return.
 pub type tlsmith_sign_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -160,10 +160,10 @@ pub type tlsmith_sign_fn = Option<
     ) -> isize,
 >;
 
-/// Make an identity whose key is somewhere else, in an HSM or in an agent: `cert` is its chain,
-/// leaf first, PEM or DER, and `sign` signs handshakes, on several threads at once, and what it
-/// issues.  Whether the key is the certificate's is not checked.  `userdata` has to live as long as
-/// the identity and everything that uses it.
+/// Create an identity whose key is elsewhere, in an HSM or an agent.  `cert` is its chain, leaf
+/// first, PEM or DER.  `sign` signs handshakes and issued certificates, on several threads at once.
+/// Does not check that the key is the certificate's.  `userdata` must outlive the identity and
+/// everything that uses it.
 ///
 /// cbindgen:postfix=TLSMITH_READS(1, 2)
 #[must_use]
@@ -175,7 +175,7 @@ pub extern "C" fn tlsmith_identity_external(
     userdata: *mut c_void,
 ) -> *mut tlsmith_identity {
     make(|| {
-        let chain = Certificate::all_from_bytes(edge::bytes(cert, cert_len, "cert")?)?;
+        let chain = Certificate::all_from_bytes(ffi::bytes(cert, cert_len, "cert")?)?;
         let sign = Callback::new(sign, userdata, "sign")?;
         Identity::external(chain, Arc::new(CallbackSigner(sign)))
     })
@@ -193,7 +193,7 @@ impl ExternalSigner for CallbackSigner {
             count @ 1..=MOST => signature.truncate(count),
             count => {
                 let sentence = format!("the sign callback says {count} bytes of 1 to {MOST}");
-                return Err(edge::impossible(sentence));
+                return Err(ffi::invalid_count(sentence));
             }
         }
         Ok(signature)
@@ -201,10 +201,10 @@ impl ExternalSigner for CallbackSigner {
 }
 
 /// Write the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.  Either path may be
-/// NULL; the same path twice makes one file, with mode 0600.  `password` encrypts the key: PKCS#8
-/// with PBES2 and AES-256; NULL leaves it unencrypted.
+/// NULL; the same path twice makes one file, with mode 0600.  `password` encrypts the key (PKCS#8,
+/// PBES2, AES-256); NULL leaves it unencrypted.
 ///
-/// Replaces files that exist, both or neither (TLSMITH_ERR_FILE).  Follows symbolic links, except
+/// Replaces existing files, both or neither (TLSMITH_ERR_FILE).  Follows symbolic links, except
 /// those of other users in directories such as /tmp.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save(
@@ -213,10 +213,10 @@ pub extern "C" fn tlsmith_identity_save(
     key_file: *const c_char,
     password: *const c_char,
 ) -> c_int {
-    edge::status(edge::guard(|| {
-        let identity = &edge::need(id, "id")?.identity;
-        let (cert_file, key_file) = (edge::path(cert_file), edge::path(key_file));
-        match edge::password(password) {
+    ffi::status(ffi::guard(|| {
+        let identity = &ffi::need(id, "id")?.identity;
+        let (cert_file, key_file) = (ffi::path(cert_file), ffi::path(key_file));
+        match ffi::password(password) {
             None => identity.save(cert_file, key_file),
             Some(password) => identity.save_encrypted(cert_file, key_file, password),
         }
@@ -227,9 +227,9 @@ pub extern "C" fn tlsmith_identity_save(
 /// 8u301.  Its password is much cheaper to brute-force.
 pub const TLSMITH_P12_LEGACY: u32 = 1;
 
-/// Write the chain and the key as PKCS#12 (mode 0600) under a password, with AES-256 (PBES2).
-/// `name` is its friendly name; NULL: the common name, or the first name.  `flags` are 0 or
-/// TLSMITH_P12_LEGACY.
+/// Write the chain and the key as PKCS#12 (mode 0600), encrypted by a password with AES-256
+/// (PBES2).  `name` is the friendly name; NULL: the common name, or the first name.  `flags` is 0
+/// or TLSMITH_P12_LEGACY.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_save_p12(
     id: *const tlsmith_identity,
@@ -238,12 +238,12 @@ pub extern "C" fn tlsmith_identity_save_p12(
     password: *const c_char,
     flags: u32,
 ) -> c_int {
-    edge::status(edge::guard(|| {
-        let identity = &edge::need(id, "id")?.identity;
-        let file = edge::need_path(file, "file")?;
-        let name = edge::text(name, "name")?;
-        let password = edge::need_password_text(password)?;
-        options::check_bits("flags", flags, TLSMITH_P12_LEGACY)?;
+    ffi::status(ffi::guard(|| {
+        let identity = &ffi::need(id, "id")?.identity;
+        let file = ffi::need_path(file, "file")?;
+        let name = ffi::text(name, "name")?;
+        let password = ffi::need_password_text(password)?;
+        cert_options::check_bits("flags", flags, TLSMITH_P12_LEGACY)?;
         match flags {
             0 => identity.save_pkcs12(file, name, password),
             _ => identity.save_pkcs12_legacy(file, name, password),
@@ -251,20 +251,20 @@ pub extern "C" fn tlsmith_identity_save_p12(
     }))
 }
 
-/// The chain as PEM, leaf first; "" for NULL.
+/// Return the chain as PEM, leaf first; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_cert_pem(id: *const tlsmith_identity) -> *const c_char {
-    edge::string(id, |id| id.texts.keep(id.identity.cert_pem()))
+    ffi::string(id, |id| id.strings.keep(id.identity.cert_pem()))
 }
 
-/// The key as PKCS#8 PEM, wiped when the identity is freed; "" if there is none.
+/// Return the key as PKCS#8 PEM, wiped when the identity is freed; "" if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *const c_char {
-    edge::string(id, |id| {
+    ffi::string(id, |id| {
         let Some(key) = id.identity.key() else {
             return c"".as_ptr();
         };
-        let text = id.key_pem.get_or_make(|| {
+        let text = id.key_pem.get_or_init(|| {
             let pem = key.to_pem();
             let mut bytes = Zeroizing::new(Vec::with_capacity(pem.len() + 1));
             bytes.extend_from_slice(pem.as_bytes());
@@ -275,19 +275,19 @@ pub extern "C" fn tlsmith_identity_key_pem(id: *const tlsmith_identity) -> *cons
     })
 }
 
-/// Certificate `index`, 0 being the leaf; NULL past the end.
+/// Return certificate `index`, 0 being the leaf; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_cert(
     id: *const tlsmith_identity,
     index: usize,
 ) -> *const tlsmith_cert {
-    edge::borrow(id)
+    ffi::borrow(id)
         .and_then(|id| id.chain.get(index))
         .map_or(ptr::null(), ptr::from_ref)
 }
 
-/// Free it; contexts that use it keep their reference.
+/// Free an identity.  Contexts that use it keep their reference.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_free(id: *mut tlsmith_identity) {
-    edge::free(id);
+    ffi::free(id);
 }

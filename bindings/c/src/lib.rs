@@ -2,7 +2,7 @@
 //! No logic of its own.
 //!
 //! The doc comments of the functions become `include/tlsmith.h`, in the order
-//! of the modules below.  Everything unsafe is in [`edge`], which every
+//! of the modules below.  Everything unsafe is in [`ffi`], which every
 //! function goes through.
 
 #![allow(
@@ -15,29 +15,29 @@
 )]
 
 mod call;
-mod edge;
+mod ffi;
 
 mod library;
-mod load;
+mod load_options;
 mod logging;
 mod ctx;
-mod protocol;
-mod store;
-mod hooks;
+mod ctx_protocol;
+mod session_store;
+mod ctx_callbacks;
 mod verify;
 mod conn;
-mod lifecycle;
-mod own;
+mod conn_lifecycle;
+mod conn_settings;
 mod session;
 mod transports;
-mod accept;
-mod hello;
+mod hello_callback;
+mod client_hello;
 mod data;
-mod early;
-mod facts;
-mod items;
+mod early_data;
+mod conn_info;
+mod string_list;
 mod cert;
-mod options;
+mod cert_options;
 mod identity;
 mod csr;
 mod crl;

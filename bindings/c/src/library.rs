@@ -5,13 +5,13 @@ use std::ptr;
 
 use tlsmith::Status;
 
-use crate::edge;
-use crate::items::Items;
+use crate::ffi;
+use crate::string_list::StringList;
 
-/// Why a call did not succeed.
+/// Why a call failed.
 ///
-/// A later version may add codes below the last one: treat an unknown negative value as fatal.
-/// Only the two WANT codes mean "not yet"; none will be added.
+/// Later versions may add codes below the last one: treat an unknown negative value as fatal.  Only
+/// the two WANT codes mean "not yet"; none will be added.
 #[repr(C)]
 #[allow(dead_code, reason = "C programs use it")]
 pub enum tlsmith_status {
@@ -23,9 +23,9 @@ pub enum tlsmith_status {
     TLSMITH_WANT_WRITE = -2,
     /// a NULL or invalid argument
     TLSMITH_ERR_ARG = -3,
-    /// not allowed now
+    /// not allowed in the current state
     TLSMITH_ERR_STATE = -4,
-    /// not in this build, or not on this system
+    /// not supported by this build or system
     TLSMITH_ERR_UNSUPPORTED = -5,
     /// a bug in tlsmith: please report it
     TLSMITH_ERR_INTERNAL = -6,
@@ -33,53 +33,53 @@ pub enum tlsmith_status {
     TLSMITH_ERR_IO = -10,
     /// the host name has no address
     TLSMITH_ERR_RESOLVE = -11,
-    /// the time limit passed
+    /// the time limit expired
     TLSMITH_ERR_TIMEOUT = -12,
     /// TCP closed without close_notify: data may be missing
     TLSMITH_ERR_TRUNCATED = -13,
-    /// what the peer sent is invalid, or exceeds a limit
+    /// the peer's data is invalid or exceeds a limit
     TLSMITH_ERR_PROTOCOL = -20,
     /// the peer sent an alert: tlsmith_conn_alert()
     TLSMITH_ERR_ALERT = -21,
     /// no parameters in common, or the client was refused
     TLSMITH_ERR_NO_COMMON = -22,
-    /// rejected for another reason
+    /// certificate rejected for another reason
     TLSMITH_ERR_CERT = -30,
-    /// no trusted root leads to the certificate
+    /// the chain leads to no trusted root
     TLSMITH_ERR_CERT_UNKNOWN_ISSUER = -31,
     /// the certificate is for another name
     TLSMITH_ERR_CERT_NAME_MISMATCH = -32,
-    /// the certificate, or one in its path, is expired
+    /// a certificate in the chain has expired
     TLSMITH_ERR_CERT_EXPIRED = -33,
-    /// the same: not valid yet
+    /// a certificate in the chain is not valid yet
     TLSMITH_ERR_CERT_NOT_YET_VALID = -34,
-    /// a CRL lists the certificate
+    /// a CRL lists a certificate in the chain
     TLSMITH_ERR_CERT_REVOKED = -35,
-    /// no current CRL says if it is revoked
+    /// no current CRL covers a certificate in the chain
     TLSMITH_ERR_CERT_UNKNOWN_REVOCATION = -36,
     /// the peer sent no certificate, and one is required
     TLSMITH_ERR_CERT_MISSING = -37,
     /// a verify callback refused it
     TLSMITH_ERR_CERT_REFUSED = -38,
-    /// none of the pinned keys is in the path
+    /// none of the pinned keys is in the chain
     TLSMITH_ERR_CERT_PIN_MISMATCH = -39,
-    /// a verify callback rejects or misses its OCSP response
+    /// for verify callbacks: OCSP response missing or bad
     TLSMITH_ERR_CERT_OCSP = -40,
     /// its key usage does not allow this use
     TLSMITH_ERR_CERT_WRONG_USAGE = -41,
-    /// a CA's certificate as the peer's own
+    /// the peer's own certificate is a CA's
     TLSMITH_ERR_CERT_NOT_AN_END_ENTITY = -42,
     /// an issuer in the chain is not a CA
     TLSMITH_ERR_CERT_NOT_A_CA = -43,
     /// a name constraint or a policy forbids it
     TLSMITH_ERR_CERT_CONSTRAINT = -44,
-    /// more CAs in the path than are allowed
+    /// more CAs in the chain than allowed
     TLSMITH_ERR_CERT_PATH_TOO_LONG = -45,
     /// a key or signature is too weak
     TLSMITH_ERR_CERT_WEAK_KEY = -46,
     /// a signature does not verify
     TLSMITH_ERR_CERT_BAD_SIGNATURE = -47,
-    /// a key of an unsupported kind
+    /// a key of an unsupported type
     TLSMITH_ERR_CERT_UNSUPPORTED_KEY = -48,
     /// an unknown critical extension
     TLSMITH_ERR_CERT_UNSUPPORTED_EXTENSION = -49,
@@ -95,83 +95,86 @@ pub enum tlsmith_status {
     TLSMITH_ERR_ISSUE = -63,
 }
 
-/// The version that is running, such as "0.1.0".  Never NULL, never freed.
+/// Return the version of the running library, such as "0.1.0".  Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_version() -> *const c_char {
     const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
     VERSION.as_ptr().cast()
 }
 
-/// Whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa" and "ed448" (keys
-/// and signatures), "ech" (encrypted ClientHello, of clients), "early-data" (0-RTT),
-/// "system-roots".  False for names that it does not know, and for NULL.
+/// Return whether this build has a feature: "pq" (post-quantum key exchange), "ml-dsa" and "ed448"
+/// (keys and signatures), "ech" (Encrypted ClientHello, for clients), "early-data" (0-RTT),
+/// "system-roots".  False for unknown names and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
     const FEATURES: [&str; 6] = ["pq", "ml-dsa", "ed448", "ech", "early-data", "system-roots"];
-    let asked = edge::text(feature, "feature");
+    let asked = ffi::text(feature, "feature");
     asked.is_ok_and(|name| name.is_some_and(|name| FEATURES.contains(&name)))
 }
 
-/// A short phrase for a code, such as "certificate is for another name".  Never NULL, never freed.
+/// Return a short phrase for a code: "certificate is for another name".  Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
-    static PHRASES: edge::Made<edge::Texts> = edge::Made::at_start();
+    static PHRASES: ffi::LazyPerProcess<ffi::InternedStrings> = ffi::LazyPerProcess::new();
     let phrase = match (status, Status::from_code(status)) {
         (0.., _) => "success",
         (_, Some(status)) => status.phrase(),
         (_, None) => "unknown error",
     };
-    let keep = || Ok(PHRASES.get_or_make(edge::Texts::default).keep(phrase));
-    edge::guard(keep).unwrap_or(ptr::null())
+    let keep = || {
+        Ok(PHRASES
+            .get_or_init(ffi::InternedStrings::default)
+            .keep(phrase))
+    };
+    ffi::guard(keep).unwrap_or(ptr::null())
 }
 
-/// Why the latest failed call on this thread failed; "" if none did.  For calls that make a handle,
-/// or have none.  Valid until the next failure on this thread; WANT codes count as failures.
+/// Return why the latest failed call on this thread failed; "" if none did.  For constructors and
+/// calls without a handle.  Valid until the next failure on this thread; WANT codes count as
+/// failures.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_last_error() -> *const c_char {
-    edge::last_error()
+    ffi::last_error()
 }
 
-/// The tlsmith_status of that failure; 0 if none did.
+/// Return the tlsmith_status of that failure; 0 if there was none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_last_status() -> c_int {
-    edge::last_status()
+    ffi::last_status()
 }
 
-/// Return the IANA name of cipher suite `index` that can be negotiated; NULL past the end.
+/// Return the IANA name of supported cipher suite `index`; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cipher_name(index: usize) -> *const c_char {
-    static NAMES: Items = Items::new();
-    edge::lend(|| NAMES.get(index, || owned(tlsmith::cipher_names())))
+    static NAMES: StringList = StringList::new();
+    ffi::borrowed_ptr(|| NAMES.get(index, || owned(tlsmith::cipher_names())))
 }
 
-/// The same for key exchange groups.
+/// Return the name of supported key exchange group `index`, likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_group_name(index: usize) -> *const c_char {
-    static NAMES: Items = Items::new();
-    edge::lend(|| NAMES.get(index, || owned(tlsmith::group_names())))
+    static NAMES: StringList = StringList::new();
+    ffi::borrowed_ptr(|| NAMES.get(index, || owned(tlsmith::group_names())))
 }
 
-/// The same for signature schemes.
+/// Return the name of supported signature scheme `index`, likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_scheme_name(index: usize) -> *const c_char {
-    static NAMES: Items = Items::new();
-    edge::lend(|| NAMES.get(index, || owned(tlsmith::scheme_names())))
+    static NAMES: StringList = StringList::new();
+    ffi::borrowed_ptr(|| NAMES.get(index, || owned(tlsmith::scheme_names())))
 }
 
 fn owned(names: Vec<&'static str>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// Fill `buf` with `len` random bytes that are fit for keys.
+/// Fill `buf` with `len` random bytes that are secure enough for keys.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(1, 2)
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_random(buf: *mut c_void, len: usize) -> c_int {
-    edge::status(edge::guard(|| {
-        tlsmith::random(edge::room(buf, len, "buf")?)
-    }))
+    ffi::status(ffi::guard(|| tlsmith::random(ffi::room(buf, len, "buf")?)))
 }
 
 /// Write the digest of `len` bytes of `data` to `out` and return its length: "sha256" (32 bytes),
@@ -187,10 +190,10 @@ pub extern "C" fn tlsmith_digest(
     out: *mut c_void,
     out_len: usize,
 ) -> isize {
-    edge::count(edge::guard(|| {
-        let algorithm = edge::need_text(algorithm, "algorithm")?.parse()?;
-        let data = edge::bytes(data, len, "data")?;
-        edge::fill(out, out_len, &tlsmith::digest(algorithm, data))
+    ffi::count(ffi::guard(|| {
+        let algorithm = ffi::need_text(algorithm, "algorithm")?.parse()?;
+        let data = ffi::bytes(data, len, "data")?;
+        ffi::fill(out, out_len, &tlsmith::digest(algorithm, data))
     }))
 }
 

@@ -7,11 +7,11 @@ use std::sync::{OnceLock, PoisonError, RwLock, TryLockError};
 use log::{LevelFilter, Log, Metadata, Record};
 use tlsmith::{Error, PerProcess, Result};
 
-use crate::edge::{self, Callback, LogFn};
+use crate::ffi::{self, Callback, LogFn};
 
-/// Receives a message: `level` is 1 for error, 2 for warning, 3 for info, 4 for debug and 5 for
-/// trace.  `message` is valid during the call.  Called on any thread, on several at once.  It must
-/// not unwind, and messages about what it does itself are dropped.
+/// Receives a log message.  `level` is 1 for error, 2 for warning, 3 for info, 4 for debug and 5
+/// for trace.  `message` is valid during the call.  Runs on any thread, on several at once.  Must
+/// not unwind.  Messages that it causes itself are dropped.
 pub type tlsmith_log_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, level: c_int, message: *const c_char)>;
 
@@ -57,7 +57,7 @@ impl Log for Bridge {
             // A message is one line, whatever a peer has sent.
             let text = format!("{}: {}", record.target(), record.args());
             let text = tlsmith::text::one_line(&text);
-            let text = edge::c_string(&text);
+            let text = ffi::c_string(&text);
             tlsmith::without_cryptography(|| callback.message(record.level() as c_int, &text));
         }
         LOGGING.set(false);
@@ -66,16 +66,16 @@ impl Log for Bridge {
     fn flush(&self) {}
 }
 
-/// Give the messages of the library to `log`, for the whole process: those up to `level`, 1 to 5.
-/// 0 or a NULL `log` ends that, and when this call returns `log` is not running any more.  They are
-/// for people and may change: depend on none.  TLSMITH_ERR_STATE from inside `log`.
+/// Send the log messages of the library up to `level`, 1 to 5, to `log`, for the whole process.  0
+/// or a NULL `log` ends that: when this call returns, `log` is running on no thread.  The text is
+/// for people and may change: do not parse it.  TLSMITH_ERR_STATE from inside `log`.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_set_log(
     level: c_int,
     log: tlsmith_log_fn,
     userdata: *mut c_void,
 ) -> c_int {
-    edge::status(edge::guard(|| set(level, log, userdata)))
+    ffi::status(ffi::guard(|| set(level, log, userdata)))
 }
 
 fn set(level: c_int, log: Option<LogFn>, userdata: *mut c_void) -> Result<()> {

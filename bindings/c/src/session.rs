@@ -7,25 +7,25 @@ use tlsmith::{Error, Session};
 
 use crate::call;
 use crate::conn::tlsmith_conn;
+use crate::conn_settings::configure;
 use crate::ctx::{set, tlsmith_ctx};
-use crate::edge::{self, Callback, SessionFn, Texts};
-use crate::own::configure;
+use crate::ffi::{self, Callback, InternedStrings, SessionFn};
 
 /// A session that a client can resume.
 pub struct tlsmith_session {
     session: Session,
-    texts: Texts,
+    strings: InternedStrings,
 }
 
 impl tlsmith_session {
     fn new(session: Session) -> Self {
-        let texts = Texts::default();
-        Self { session, texts }
+        let strings = InternedStrings::default();
+        Self { session, strings }
     }
 }
 
-/// Receives a session of `conn`, once for each ticket.  The callback owns the session and must free
-/// it.  `conn` is for tlsmith_conn_userdata() alone.
+/// Receives a session of `conn`, once per ticket.  The callback owns the session and must free it.
+/// `conn` is for tlsmith_conn_userdata() only.
 pub type tlsmith_session_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -34,7 +34,7 @@ pub type tlsmith_session_fn = Option<
     ),
 >;
 
-/// Have `callback` take each session that servers give to clients of this context, in the call that
+/// Call `callback` for each session that a client of this context receives, in the call that
 /// received it: tlsmith_handshake() or tlsmith_read().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_session_callback(
@@ -44,25 +44,27 @@ pub extern "C" fn tlsmith_ctx_set_session_callback(
 ) -> c_int {
     set(ctx, |context| {
         let callback = Callback::new(callback, userdata, "callback")?;
-        context.set_session(Arc::new(move |session| give(&callback, session)))
+        context.set_session_callback(Arc::new(move |session| deliver(&callback, session)))
     })
 }
 
-fn give(callback: &Callback<SessionFn<tlsmith_conn, tlsmith_session>>, session: Session) {
-    let session = edge::handle(Ok(tlsmith_session::new(session)));
-    callback.give(call::current(), session);
+fn deliver(callback: &Callback<SessionFn<tlsmith_conn, tlsmith_session>>, session: Session) {
+    let session = ffi::handle(Ok(tlsmith_session::new(session)));
+    callback.call(call::current(), session);
 }
 
-/// Returns a new session with all that the server gave this client so far, in addition to those
-/// that the context resumes on its own: each ticket is used once, by whoever is first.  NULL
-/// (TLSMITH_ERR_STATE) where there is nothing: on a server, before the handshake is complete, and
-/// in TLS 1.3 before a read has received a ticket.
+/// Return a new session with all tickets that the server issued to this client so far.  The context
+/// still resumes them, too: each ticket is used once, by whichever connection is first.  NULL
+/// (TLSMITH_ERR_STATE) if there is none: on a server, before the handshake is complete, and in TLS
+/// 1.3 before a read has received a ticket.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmith_session {
-    edge::handle(edge::guard(|| {
-        let conn = edge::need(conn, "conn")?;
-        let session = conn.at_rest().and_then(|connection| connection.session());
+    ffi::handle(ffi::guard(|| {
+        let conn = ffi::need(conn, "conn")?;
+        let session = conn
+            .connection_outside_callback()
+            .and_then(|connection| connection.session());
         session.map(tlsmith_session::new).ok_or_else(|| {
             let sentence = "this connection has no session to resume: a client gets one with the \
                             handshake (TLS 1.2), or with what it reads after it (TLS 1.3)";
@@ -72,70 +74,69 @@ pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmit
 }
 
 /// Resume this session instead of the context's, and store new tickets in it.  It must come from
-/// the same context (else TLSMITH_ERR_ARG when connecting), so that the same checks apply.
-/// Resuming is not guaranteed: see tlsmith_conn_resumed().
+/// the same context, so that the same verification applies; else connecting fails with
+/// TLSMITH_ERR_ARG.  Resumption is not guaranteed: see tlsmith_conn_resumed().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_session(
     conn: *mut tlsmith_conn,
     session: *const tlsmith_session,
 ) -> c_int {
     configure(conn, |settings| {
-        let session = &edge::need(session, "session")?.session;
+        let session = &ffi::need(session, "session")?.session;
         settings.options.set_session(session);
         Ok(())
     })
 }
 
-/// The version of the connection that the session came from, such as TLSMITH_TLS1_3.  Here and
-/// below, 0 or "" for NULL.
+/// Return the version of its connection, such as TLSMITH_TLS1_3.  Here and below, 0 or "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_int {
-    edge::fact(session, 0, |one| {
+    ffi::value_or(session, 0, |one| {
         let version = one.session.version()?;
         Some(c_int::from(version.wire()))
     })
 }
 
-/// Its cipher suite, by the IANA name.
+/// Return its cipher suite, by the IANA name.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_cipher(session: *const tlsmith_session) -> *const c_char {
-    edge::string(session, |one| {
-        one.texts.keep(one.session.cipher().unwrap_or_default())
+    ffi::string(session, |one| {
+        one.strings.keep(one.session.cipher().unwrap_or_default())
     })
 }
 
-/// Its ALPN protocol, or "".  Early data needs the same one (RFC 8446, section 4.2.10).
+/// Return its ALPN protocol, or "".  Early data requires the same one (RFC 8446, section 4.2.10).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_alpn(session: *const tlsmith_session) -> *const c_char {
-    edge::string(session, |one| {
-        one.texts.keep(one.session.alpn().unwrap_or_default())
+    ffi::string(session, |one| {
+        one.strings.keep(one.session.alpn().unwrap_or_default())
     })
 }
 
-/// The name that the server's certificate was verified for, or "".
+/// Return the name that the server's certificate was verified for, or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -> *const c_char {
-    edge::string(session, |one| {
-        one.texts
+    ffi::string(session, |one| {
+        one.strings
             .keep(one.session.server_name().unwrap_or_default())
     })
 }
 
-/// The lifetime of its latest ticket in seconds, from its receipt (RFC 8446, section 4.6.1); 0 if
-/// all are used, and where the server keeps the session itself (TLS 1.2).
+/// Return the lifetime of its latest ticket in seconds, from receipt (RFC 8446, section 4.6.1); 0
+/// if all are used, and if the server caches the session (TLS 1.2).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_lifetime(session: *const tlsmith_session) -> u32 {
-    edge::fact(session, 0, |one| Some(one.session.lifetime()))
+    ffi::value_or(session, 0, |one| Some(one.session.lifetime()))
 }
 
-/// How many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
+/// Return how many bytes of early data (0-RTT) its latest ticket allows; 0 for none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_max_early_data(session: *const tlsmith_session) -> u32 {
-    edge::fact(session, 0, |one| Some(one.session.max_early_data()))
+    ffi::value_or(session, 0, |one| Some(one.session.max_early_data()))
 }
 
-/// Free it; connections that resume it keep their reference.
+/// Free a session.  Connections that resume it keep their reference.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_free(session: *mut tlsmith_session) {
-    edge::free(session);
+    ffi::free(session);
 }

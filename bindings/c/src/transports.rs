@@ -9,25 +9,25 @@ use tlsmith::{
 
 use crate::call::{on, on_open};
 use crate::conn::tlsmith_conn;
-use crate::edge::{self, Callback, CallersFd, ReadFn, WriteFn};
+use crate::ffi::{self, BorrowedDescriptor, Callback, ReadFn, WriteFn};
 
-/// Reads up to `len` bytes from the peer: a count, 0 at the end, or -1 with errno set.  EAGAIN
-/// becomes TLSMITH_WANT_READ, EINTR is tried again, and everything else, a count above `len` too,
-/// ends the connection with TLSMITH_ERR_IO.
+/// Reads up to `len` bytes from the peer.  Returns the count, 0 at the end of input, or -1 with
+/// errno set.  EAGAIN becomes TLSMITH_WANT_READ and EINTR is retried.  Any other error, or a count
+/// above `len`, ends the connection with TLSMITH_ERR_IO.
 pub type tlsmith_read_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, buf: *mut c_void, len: usize) -> isize>;
 
-/// Writes up to `len` bytes to the peer: a count of 1 at least, or -1 with errno set.  EAGAIN
-/// becomes TLSMITH_WANT_WRITE, EINTR is tried again, and everything else, a count above `len` and 0
-/// too, ends the connection with TLSMITH_ERR_IO.
+/// Writes up to `len` bytes to the peer.  Returns the count, at least 1, or -1 with errno set.
+/// EAGAIN becomes TLSMITH_WANT_WRITE and EINTR is retried.  Any other error, 0, or a count above
+/// `len`, ends the connection with TLSMITH_ERR_IO.
 pub type tlsmith_write_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, data: *const c_void, len: usize) -> isize>;
 
-/// Be a client over a connected stream socket, which the caller keeps open for as long as the
-/// connection lives, and closes.  While its connect() is in progress, calls that do not wait return
-/// TLSMITH_WANT_WRITE.  `server_name` is what the certificate is checked for; NULL is only allowed
-/// where names are not checked.  A name that cannot be in a certificate is allowed there and with
-/// tlsmith_ctx_trust_certificate(), and not sent.  Here and below, nothing is sent before
+/// Start a client on a connected stream socket.  The caller keeps it open as long as the connection
+/// lives, then closes it.  While its connect() is in progress, calls that do not wait return
+/// TLSMITH_WANT_WRITE.  The certificate is verified for `server_name`; NULL is allowed only if
+/// names are not checked.  A name that no certificate can contain is allowed there and with
+/// tlsmith_ctx_trust_certificate(), and is not sent.  Here and below, nothing is sent before
 /// tlsmith_handshake() or the first read or write.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_fd(
@@ -35,25 +35,24 @@ pub extern "C" fn tlsmith_connect_fd(
     fd: c_int,
     server_name: *const c_char,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let name = edge::text(server_name, "server_name")?;
-        let open = conn.client(name, SocketTransport::new(CallersFd::new(fd)?)?)?;
+    ffi::status(on(conn, |conn| {
+        let name = ffi::text(server_name, "server_name")?;
+        let open = conn.client(name, SocketTransport::new(BorrowedDescriptor::new(fd)?)?)?;
         conn.start(open.over_socket(fd))
     }))
 }
 
-/// Be a server over a connected stream socket, which the caller keeps open for as long as the
-/// connection lives, and closes.
+/// Start a server on a connected stream socket, which the caller keeps open and closes likewise.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_fd(conn: *mut tlsmith_conn, fd: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
-        let open = conn.server(SocketTransport::new(CallersFd::new(fd)?)?)?;
+    ffi::status(on(conn, |conn| {
+        let open = conn.server(SocketTransport::new(BorrowedDescriptor::new(fd)?)?)?;
         conn.start(open.over_socket(fd))
     }))
 }
 
-/// Be a client over two descriptors, one to read from and one to write to: pipes, a terminal,
-/// standard I/O.  The caller keeps them open while the connection lives, and closes them.
+/// Start a client on two descriptors, one to read and one to write: pipes, a terminal, standard
+/// I/O.  The caller keeps them open as long as the connection lives, then closes them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_fds(
     conn: *mut tlsmith_conn,
@@ -61,29 +60,35 @@ pub extern "C" fn tlsmith_connect_fds(
     out_fd: c_int,
     server_name: *const c_char,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let name = edge::text(server_name, "server_name")?;
-        let pipes = PipeTransport::new(CallersFd::new(in_fd)?, CallersFd::new(out_fd)?);
+    ffi::status(on(conn, |conn| {
+        let name = ffi::text(server_name, "server_name")?;
+        let pipes = PipeTransport::new(
+            BorrowedDescriptor::new(in_fd)?,
+            BorrowedDescriptor::new(out_fd)?,
+        );
         conn.start(conn.client(name, pipes)?)
     }))
 }
 
-/// Be a server over two such descriptors.
+/// Start a server on two such descriptors.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_fds(
     conn: *mut tlsmith_conn,
     in_fd: c_int,
     out_fd: c_int,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let pipes = PipeTransport::new(CallersFd::new(in_fd)?, CallersFd::new(out_fd)?);
+    ffi::status(on(conn, |conn| {
+        let pipes = PipeTransport::new(
+            BorrowedDescriptor::new(in_fd)?,
+            BorrowedDescriptor::new(out_fd)?,
+        );
         conn.start(conn.server(pipes)?)
     }))
 }
 
-/// Be a client over callbacks, which get `userdata` and wait as they like: the time limit does not
-/// hold for them.  They may run on any thread that reads from or writes to the connection, `read`
-/// on one while `write` on another.
+/// Start a client on callbacks, which receive `userdata` and may block: the time limit does not
+/// apply to them.  They run on any thread that reads from or writes to the connection, `read` on
+/// one while `write` on another.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_io(
     conn: *mut tlsmith_conn,
@@ -92,14 +97,14 @@ pub extern "C" fn tlsmith_connect_io(
     userdata: *mut c_void,
     server_name: *const c_char,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let name = edge::text(server_name, "server_name")?;
+    ffi::status(on(conn, |conn| {
+        let name = ffi::text(server_name, "server_name")?;
         let transport = CallbackTransport::new(read, write, userdata)?;
         conn.start(conn.client(name, transport)?)
     }))
 }
 
-/// Be a server over callbacks.
+/// Start a server on callbacks.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_io(
     conn: *mut tlsmith_conn,
@@ -107,56 +112,56 @@ pub extern "C" fn tlsmith_accept_io(
     write: tlsmith_write_fn,
     userdata: *mut c_void,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let transport = CallbackTransport::new(read, write, userdata)?;
         conn.start(conn.server(transport)?)
     }))
 }
 
-/// Be a client over memory: tlsmith_feed() and tlsmith_drain() move the bytes, and no call waits.
+/// Start a client in memory: tlsmith_feed() and tlsmith_drain() move its bytes, and no call waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect_mem(
     conn: *mut tlsmith_conn,
     server_name: *const c_char,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let name = edge::text(server_name, "server_name")?;
+    ffi::status(on(conn, |conn| {
+        let name = ffi::text(server_name, "server_name")?;
         conn.start(conn.client(name, MemoryTransport)?)
     }))
 }
 
-/// Be a server over memory.
+/// Start a server in memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_mem(conn: *mut tlsmith_conn) -> c_int {
-    edge::status(on(conn, |conn| conn.start(conn.server(MemoryTransport)?)))
+    ffi::status(on(conn, |conn| conn.start(conn.server(MemoryTransport)?)))
 }
 
-/// Over memory: hand over `len` bytes from the peer, all of which are kept until they are read.  0
-/// is the peer's end, after which nothing can follow.  TLSMITH_ERR_STATE over anything else.
+/// In memory: pass `len` bytes from the peer, all of which are kept until read.  0 marks the end of
+/// input, after which none may follow.  TLSMITH_ERR_STATE on other transports.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_feed(conn: *mut tlsmith_conn, data: *const c_void, len: usize) -> c_int {
-    edge::status(on_open(conn, |connection| {
-        connection.feed(edge::bytes(data, len, "data")?)
+    ffi::status(on_open(conn, |connection| {
+        connection.feed(ffi::bytes(data, len, "data")?)
     }))
 }
 
-/// Over memory: take up to `len` bytes for the peer: a count, 0 when there are none.  They are
-/// there after any other call on the connection, one that failed too: an alert tells the peer why.
+/// In memory: copy up to `len` bytes of pending output for the peer, and return the count; 0 if
+/// none.  Any other call may produce output, even if it fails: an alert tells the peer why.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(2, 3)
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_drain(conn: *mut tlsmith_conn, buf: *mut c_void, len: usize) -> isize {
-    edge::count(on_open(conn, |connection| {
-        connection.drain(edge::room(buf, len, "buf")?)
+    ffi::count(on_open(conn, |connection| {
+        connection.drain(ffi::room(buf, len, "buf")?)
     }))
 }
 
-/// Over memory: borrow the next pending output without copying: returns its length and stores its
+/// In memory: borrow the next pending output without copying.  Returns its length and stores its
 /// address in `*data` (NULL if 0).  The bytes count as drained, and stay valid until the next call
-/// of this function or the end of the connection.  A length below 65536 means nothing else is
+/// of this function or until the connection is freed.  A length below 65536 means nothing else is
 /// pending.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -164,16 +169,16 @@ pub extern "C" fn tlsmith_drain_borrowed(
     conn: *mut tlsmith_conn,
     data: *mut *const c_void,
 ) -> isize {
-    edge::count(on_open(conn, |connection| {
+    ffi::count(on_open(conn, |connection| {
         if data.is_null() {
-            return Err(edge::is_null("data"));
+            return Err(ffi::is_null("data"));
         }
         connection.lend(|bytes| {
             let start = match bytes {
                 [] => std::ptr::null(),
                 bytes => bytes.as_ptr().cast(),
             };
-            edge::store(data, start);
+            ffi::store(data, start);
             bytes.len()
         })
     }))
@@ -206,7 +211,7 @@ impl Transport for CallbackTransport {
         self.origin.check()?;
         if count > most {
             let sentence = format!("the read callback says {count} bytes of {most} at the most");
-            return Err(edge::impossible(sentence));
+            return Err(ffi::invalid_count(sentence));
         }
         Ok(count)
     }
@@ -219,7 +224,7 @@ impl Transport for CallbackTransport {
         self.origin.check()?;
         if count == 0 || count > most {
             let sentence = format!("the write callback says {count} bytes of 1 to {most}");
-            return Err(edge::impossible(sentence));
+            return Err(ffi::invalid_count(sentence));
         }
         Ok(count)
     }

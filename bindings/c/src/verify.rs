@@ -6,37 +6,37 @@ use std::ptr;
 
 use tlsmith::{KeyPurpose, Result};
 
-use crate::call::Turn;
+use crate::call::CurrentConn;
 use crate::cert::{self, tlsmith_cert};
 use crate::ctx::tlsmith_ctx;
-use crate::edge;
+use crate::ffi;
 use crate::identity::tlsmith_identity;
 
 /// What a thread verified last.
 #[derive(Default)]
-struct Latest {
+struct LatestVerification {
     /// The number of the context that accepted the path.
     ctx: Option<u64>,
     path: Vec<tlsmith_cert>,
 }
 
 thread_local! {
-    static LATEST: RefCell<Latest> = RefCell::default();
+    static LATEST_VERIFICATION: RefCell<LatestVerification> = RefCell::default();
 }
 
-fn note(latest: Latest) {
+fn set_latest(latest: LatestVerification) {
     // A thread that is ending has nobody left to ask.
-    let _ = LATEST.try_with(|noted| noted.replace(latest));
+    let _ = LATEST_VERIFICATION.try_with(|slot| slot.replace(latest));
 }
 
-/// Verify a chain, leaf first, as a connection would: path, validity, purpose, name and CRLs.
-/// `name` is a host, an address or an e-mail address; NULL accepts any.  `purpose` (RFC 5280,
-/// section 4.2.1.12) is "server", "client", "any" of these two, "code", "email", "timestamp",
-/// "ocsp", the standard's name such as "codeSigning", or an object identifier in dots; NULL is
-/// "server" for a host or an address, else "any".  Non-TLS purposes must be in its extended key
-/// usage.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
-/// TLSMITH_ERR_CERT code, which tlsmith_last_error() explains; the context stays usable.  The first
-/// verification seals it, as the first connection does.  Does not block (RFC 5280, section 6).
+/// Verify a chain, leaf first, as a connection would: path, validity, purpose, name and CRLs (RFC
+/// 5280, section 6).  `name` is a host, an address or an e-mail address; NULL accepts any.
+/// `purpose` (RFC 5280, section 4.2.1.12) is "server", "client", "any" of these two, "code",
+/// "email", "timestamp", "ocsp", a standard name such as "codeSigning", or a dotted object
+/// identifier.  NULL means "server" for a host or an address, else "any".  The extended key usage
+/// must list a non-TLS purpose.  `time` is in seconds since the Unix epoch; 0 means now.  Returns
+/// 0, or a TLSMITH_ERR_CERT code that tlsmith_last_error() explains; the context stays usable.
+/// Seals the context, as a first connection does.  Does not block.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_verify(
@@ -46,19 +46,19 @@ pub extern "C" fn tlsmith_ctx_verify(
     purpose: *const c_char,
     time: i64,
 ) -> c_int {
-    edge::status(edge::guard(|| {
+    ffi::status(ffi::guard(|| {
         run(|| verify(ctx, chain, name, purpose, time))
     }))
 }
 
 /// Runs a verification and keeps its outcome for tlsmith_ctx_verified_cert().
-fn run(verify: impl FnOnce() -> Result<Latest>) -> Result<()> {
-    let (latest, outcome) = match edge::guard(verify) {
+fn run(verify: impl FnOnce() -> Result<LatestVerification>) -> Result<()> {
+    let (latest, outcome) = match ffi::guard(verify) {
         Ok(latest) => (latest, Ok(())),
-        Err(error) => (Latest::default(), Err(error)),
+        Err(error) => (LatestVerification::default(), Err(error)),
     };
     // Not before: an argument may be a text of the path that goes.
-    note(latest);
+    set_latest(latest);
     outcome
 }
 
@@ -68,13 +68,13 @@ fn verify(
     name: *const c_char,
     purpose: *const c_char,
     time: i64,
-) -> Result<Latest> {
+) -> Result<LatestVerification> {
     // A verify callback is told that it is about no connection.
-    let _turn = Turn::on_none();
-    let ctx = edge::need(ctx, "ctx")?;
-    let chain = edge::need(chain, "chain")?.identity.chain();
-    let name = edge::text(name, "name")?;
-    let purpose = match edge::text(purpose, "purpose")? {
+    let _current = CurrentConn::none();
+    let ctx = ffi::need(ctx, "ctx")?;
+    let chain = ffi::need(chain, "chain")?.identity.chain();
+    let name = ffi::text(name, "name")?;
+    let purpose = match ffi::text(purpose, "purpose")? {
         Some("any") => None,
         Some(purpose) => Some(purpose.parse()?),
         None => {
@@ -84,23 +84,23 @@ fn verify(
     };
     let time = (time != 0).then_some(time);
     let path = ctx.context.verify(chain, name, purpose, time)?;
-    Ok(Latest {
+    Ok(LatestVerification {
         ctx: Some(ctx.number),
         path: cert::list(&path),
     })
 }
 
-/// Return certificate `index` of the chain that the latest tlsmith_ctx_verify() on this thread
-/// verified, root last.  NULL past its end, if that failed, or used another context.  Borrowed
-/// until the next tlsmith_ctx_verify() on this thread.
+/// Return certificate `index`, root last, of the chain that the latest tlsmith_ctx_verify() on this
+/// thread verified.  NULL past the end, if that call failed, or if it used another context.
+/// Borrowed until the next tlsmith_ctx_verify() on this thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_verified_cert(
     ctx: *const tlsmith_ctx,
     index: usize,
 ) -> *const tlsmith_cert {
-    edge::lend(|| {
-        let number = edge::borrow(ctx)?.number;
-        let found = LATEST.try_with(|latest| {
+    ffi::borrowed_ptr(|| {
+        let number = ffi::borrow(ctx)?.number;
+        let found = LATEST_VERIFICATION.try_with(|latest| {
             let latest = latest.borrow();
             let found = latest.path.get(index);
             let found = found.filter(|_| latest.ctx == Some(number));

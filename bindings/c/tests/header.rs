@@ -8,7 +8,7 @@ use std::path::Path;
 /// Where a group of functions begins, and what it is about.
 const GROUPS: [(&str, &str); 16] = [
     ("tlsmith_version(", "The library"),
-    ("tlsmith_ctx_new(", "Context: what connections share"),
+    ("tlsmith_ctx_new(", "Context: trust and identity"),
     ("tlsmith_ctx_set_ciphers(", "Context: protocol and sessions"),
     ("tlsmith_ctx_set_verify(", "Context: callbacks and key logs"),
     (
@@ -16,17 +16,17 @@ const GROUPS: [(&str, &str); 16] = [
         "Context: verification without a connection",
     ),
     ("tlsmith_conn_new(", "Connection: start and end"),
-    ("tlsmith_conn_set_ctx(", "Connection: settings of its own"),
+    ("tlsmith_conn_set_ctx(", "Connection: individual settings"),
     (
         "tlsmith_ctx_set_session_callback(",
-        "Session: what a client resumes",
+        "Session: resumption by a client",
     ),
-    ("tlsmith_connect_fd(", "Connection: over what you have"),
+    ("tlsmith_connect_fd(", "Connection: transports"),
     ("tlsmith_ctx_set_hello(", "Connection: the ClientHello"),
-    ("tlsmith_handshake(", "Connection: data"),
+    ("tlsmith_handshake(", "Connection: handshake and data"),
     ("tlsmith_write_early(", "Connection: early data"),
-    ("tlsmith_conn_version(", "Connection: what was agreed"),
-    ("tlsmith_cert_subject(", "Certificate: one, borrowed"),
+    ("tlsmith_conn_version(", "Connection: parameters and peer"),
+    ("tlsmith_cert_subject(", "Certificate (borrowed handle)"),
     ("tlsmith_gen_ca(", "Identity: certificates and keys"),
     ("tlsmith_gen_csr(", "Requests and revocation"),
 ];

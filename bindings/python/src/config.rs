@@ -127,16 +127,16 @@ impl Context {
                 core.set_clock(now.now())?;
             }
             if let Some(on_hello) = on_hello {
-                core.set_hello(on_hello.hello())?;
+                core.set_hello_callback(on_hello.hello())?;
             }
             if let Some(keylog) = keylog {
-                core.set_keylog_line(keylog.keylog())?;
+                core.set_keylog_callback(keylog.keylog())?;
             }
             if let Some((put, take)) = store {
                 core.set_session_store(Arc::new(HookStore { put, take }))?;
             }
             if let Some(on_session) = on_session {
-                core.set_session(on_session.session(this.clone()))?;
+                core.set_session_callback(on_session.session(this.clone()))?;
             }
             settings.trust(&core)?;
             settings.protocol(&core)?;
@@ -181,7 +181,7 @@ impl Context {
 
 impl Settings {
     fn trust(&self, context: &tlsmith::Context) -> Result<()> {
-        context.leave_system_roots()?;
+        context.ignore_system_roots()?;
         for root in &self.roots {
             context.add_root(&root.get().0)?;
         }

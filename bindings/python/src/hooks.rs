@@ -8,8 +8,8 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use tlsmith::{
-    ClientHello, Error, HelloCallback, KeyLogLine, Now, Selection, SessionCallback, SessionStore,
-    Status,
+    ClientHello, Error, HelloCallback, KeyLogCallback, Now, Selection, SessionCallback,
+    SessionStore, Status,
 };
 
 use crate::context::Context;
@@ -20,7 +20,7 @@ use crate::session::Session;
 
 impl Hook {
     /// Calls the function with each line of a key log.
-    pub(crate) fn keylog(&self) -> KeyLogLine {
+    pub(crate) fn keylog(&self) -> KeyLogCallback {
         let this = self.clone();
         Arc::new(move |line: &str| {
             Python::attach(|py| {

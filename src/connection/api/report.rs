@@ -9,7 +9,7 @@ use super::facts::Ech;
 use crate::base::observations::Observations;
 use crate::base::text::one_line;
 use crate::connection::engine::EarlyData;
-use crate::context::{Version, of_cipher, of_group, of_scheme};
+use crate::context::{Version, cipher_name, group_name, scheme_name};
 use crate::{Error, Result, Status, pki};
 
 /// What the two sides of a connection agreed on in the handshake.
@@ -47,16 +47,16 @@ impl Agreed {
         let suite = state.negotiated_cipher_suite().ok_or_else(incomplete)?;
         Ok(Self {
             version,
-            cipher: of_cipher(suite.suite()),
+            cipher: cipher_name(suite.suite()),
             group: state
                 .negotiated_key_exchange_group()
-                .map(|group| of_group(group.name())),
+                .map(|group| group_name(group.name())),
             alpn: state
                 .alpn_protocol()
                 .map(|name| String::from_utf8_lossy(name).into_owned()),
             resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
             hello_retried: state.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest),
-            signature_scheme: observations.scheme.map(of_scheme),
+            signature_scheme: observations.scheme.map(scheme_name),
         })
     }
 }

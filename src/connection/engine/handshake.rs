@@ -17,7 +17,7 @@ use crate::base::observations::Observations;
 use crate::base::rustls_gaps::is_skipped_early_data;
 use crate::connection::records::Buffer;
 use crate::connection::records::{HEADER, TAG, record_length};
-use crate::context::{Adapted, Offer, adapt, first_message};
+use crate::context::{Adapted, ParsedHello, adapt, first_message};
 use crate::{Error, Result};
 
 impl Engine {
@@ -127,7 +127,7 @@ impl Engine {
             return Ok(true);
         };
         let message = first_message(&self.incoming.filled()[..self.checked]).unwrap_or_default();
-        match adapt(&config, newest, &Offer::of(&message)) {
+        match adapt(&config, newest, &ParsedHello::parse(&message)) {
             // The rustls connection was created with it.
             Ok(adapted) if Arc::ptr_eq(&adapted.config, &config) => {
                 self.note_version(&adapted);

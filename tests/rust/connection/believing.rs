@@ -249,14 +249,14 @@ fn a_trusted_certificate_is_refused_by_a_crl_of_any_key_of_its_issuers_name() {
 #[test]
 fn who_leaves_the_systems_roots_believes_nobody_else() {
     let client = Context::new();
-    client.leave_system_roots().unwrap();
+    client.ignore_system_roots().unwrap();
     let error = refusal(&client, &server_context(localhost())).unwrap();
     assert_eq!(error.status(), Status::CertificateUnknownIssuer);
     let client = client_context();
-    client.leave_system_roots().unwrap();
+    client.ignore_system_roots().unwrap();
     assert!(refusal(&client, &server_context(localhost())).is_none());
     let client = Context::new();
-    client.leave_system_roots().unwrap();
+    client.ignore_system_roots().unwrap();
     client.add_root(ca().certificate()).unwrap();
     assert!(refusal(&client, &server_context(localhost())).is_none());
 }

@@ -154,7 +154,7 @@ fn a_verify_callback_makes_no_calls_on_its_connection() {
         inside.run();
         Ok(())
     };
-    client.set_judge(Arc::new(judge)).unwrap();
+    client.set_verify_callback(Arc::new(judge)).unwrap();
     meet_watched(&intruder, &client, &server_context(localhost()), true);
 }
 
@@ -166,7 +166,7 @@ fn a_hello_callback_makes_no_calls_on_its_connection() {
         inside.run();
         Ok(Selection::default())
     };
-    let server = server_with(|server| server.set_hello(Arc::new(inspect)).unwrap());
+    let server = server_with(|server| server.set_hello_callback(Arc::new(inspect)).unwrap());
     meet_watched(&intruder, &client_context(), &server, false);
 }
 
@@ -178,7 +178,7 @@ fn a_key_log_makes_no_calls_on_its_connection() {
         let (client, server) = (client_context(), server_context(localhost()));
         let logging = if is_client { &client } else { &server };
         logging
-            .set_keylog_line(Arc::new(move |_| inside.run()))
+            .set_keylog_callback(Arc::new(move |_| inside.run()))
             .unwrap();
         meet_watched(&intruder, &client, &server, is_client);
     }
@@ -226,7 +226,7 @@ fn who_the_peer_is_stays_known_after_a_callback_asked() {
         assert_eq!(connection.verify_status(), Some(Status::State));
         assert!(connection.report().contains("callback"));
     };
-    client.set_session(Arc::new(ask)).unwrap();
+    client.set_session_callback(Arc::new(ask)).unwrap();
     let (client, server) = pair(&client, &server_context(localhost()), "localhost");
     let client = Arc::new(client);
     seen.set(Arc::downgrade(&client)).unwrap();
@@ -251,7 +251,9 @@ fn a_clock_makes_no_calls_on_its_connection() {
 fn a_session_callback_makes_no_calls_on_its_connection() {
     let (client, intruder) = (client_context(), Intruder::default());
     let inside = intruder.clone();
-    client.set_session(Arc::new(move |_| inside.run())).unwrap();
+    client
+        .set_session_callback(Arc::new(move |_| inside.run()))
+        .unwrap();
     meet_watched(&intruder, &client, &server_context(localhost()), true);
 }
 
@@ -335,14 +337,14 @@ fn a_callback_may_use_other_connections_but_not_come_back() {
         back.run();
         Ok(())
     };
-    other_client.set_judge(Arc::new(judge)).unwrap();
+    other_client.set_verify_callback(Arc::new(judge)).unwrap();
     let nested = move |_: &tlsmith::Verdict<'_>| {
         let server = server_context(localhost());
         crate::support::meet(&other_client, &server, "localhost");
         inside.run();
         Ok(())
     };
-    client.set_judge(Arc::new(nested)).unwrap();
+    client.set_verify_callback(Arc::new(nested)).unwrap();
     meet_watched(&intruder, &client, &server_context(localhost()), true);
     assert_eq!(intruder.runs.load(Ordering::SeqCst), 2);
 }

@@ -83,7 +83,7 @@ fn the_client_hears_the_alert_that_the_chooser_says() {
             Err(Error::from_alert(Status::NoCommon, number, sentence))
         });
         let by_context = server_context(localhost());
-        by_context.set_hello(choose.clone()).unwrap();
+        by_context.set_hello_callback(choose.clone()).unwrap();
         for (client, server) in [
             choosing_pair(&client_context(), &context, choose),
             pair(&client_context(), &by_context, "localhost"),

@@ -184,7 +184,7 @@ fn logging(context: Context) -> (Context, Lines) {
     let keep = move |line: &str| {
         assert!(log.lock().unwrap().insert(line.to_owned()), "twice: {line}");
     };
-    context.set_keylog_line(Arc::new(keep)).unwrap();
+    context.set_keylog_callback(Arc::new(keep)).unwrap();
     (context, lines)
 }
 

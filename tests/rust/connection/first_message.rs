@@ -101,7 +101,7 @@ fn fallback(message: &[u8]) -> Vec<u8> {
 
 pub fn inspecting(context: &Context) -> Context {
     context
-        .set_hello(Arc::new(|_| Ok(Selection::default())))
+        .set_hello_callback(Arc::new(|_| Ok(Selection::default())))
         .unwrap();
     context.clone()
 }

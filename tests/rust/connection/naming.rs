@@ -111,7 +111,7 @@ fn server_prefers_a_curve_among_the_groups_whichever_curve_it_is() {
         server.use_identity(&second).unwrap();
     }
     servers[1]
-        .set_hello(Arc::new(|_| Ok(Selection::default())))
+        .set_hello_callback(Arc::new(|_| Ok(Selection::default())))
         .unwrap();
     for (groups, expected) in [
         (&["secp384r1"][..], "ecdsa-p384"),
@@ -244,7 +244,7 @@ fn a_chooser_sees_what_the_client_says_and_chooses_who_answers() {
         let is_other = hello.server_name.as_deref() == Some("b.example");
         Ok(is_other.then(|| other.clone()).into())
     });
-    server.set_hello(choose).unwrap();
+    server.set_hello_callback(choose).unwrap();
     for version in BOTH_VERSIONS {
         for (name, said, alpn, chosen) in [
             (
@@ -283,7 +283,7 @@ fn sessions_are_resumed_by_the_context_that_a_chooser_chooses_and_by_no_other() 
         Some("closed.example") => Ok(closed.clone().into()),
         _ => Ok(open.clone().into()),
     });
-    server.set_hello(choose).unwrap();
+    server.set_hello_callback(choose).unwrap();
     for version in BOTH_VERSIONS {
         let client = only(client_context(), version);
         client.use_identity(&user).unwrap();
@@ -313,7 +313,7 @@ fn what_a_chooser_fails_with_is_the_error_and_the_client_hears_an_alert() {
     ];
     for (choose, status, words, alert) in expectations {
         let server = server_context(localhost());
-        server.set_hello(choose).unwrap();
+        server.set_hello_callback(choose).unwrap();
         let (client, server) = pair(&client_context(), &server, "localhost");
         let (ours, theirs) = shake_hands(&client, &server);
         assert_fails(theirs, status, words);
@@ -348,7 +348,7 @@ fn a_hello_that_comes_byte_by_byte_is_heard_all_the_same() {
 fn what_is_no_hello_is_refused_before_anybody_chooses() {
     let choose: HelloCallback = Arc::new(|_| panic!("there is nothing to choose by"));
     let server = server_context(localhost());
-    server.set_hello(choose).unwrap();
+    server.set_hello_callback(choose).unwrap();
     let alert = [21, 3, 3, 0, 2, 2, 10];
     for (words, expected) in [
         (&b"GET / HTTP/1.1\r\n\r\n"[..], &[][..]),

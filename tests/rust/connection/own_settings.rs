@@ -188,7 +188,7 @@ fn server_that_may_not_wait_asks_for_more_of_the_hello() {
 fn server_that_pauses_asks_no_callback() {
     let server = server_context(localhost());
     server
-        .set_hello(Arc::new(|_| {
+        .set_hello_callback(Arc::new(|_| {
             panic!("the program inspects the ClientHello itself")
         }))
         .unwrap();

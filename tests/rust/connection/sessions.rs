@@ -248,7 +248,7 @@ fn a_session_never_comes_back_under_other_demands_on_the_client() {
         required(server);
     }
     fn judged(server: &Context) {
-        server.set_judge(Arc::new(|_| Ok(()))).unwrap();
+        server.set_verify_callback(Arc::new(|_| Ok(()))).unwrap();
         required(server);
     }
     fn anybody(server: &Context) {
@@ -304,7 +304,7 @@ fn a_judge_of_another_server_does_not_answer_for_this_one() {
                 true => Ok(()),
                 false => Err(Error::new(Status::CertificateRefused, "not her")),
             });
-            server.set_judge(judge).unwrap();
+            server.set_verify_callback(judge).unwrap();
         })
     };
     for version in BOTH_VERSIONS {

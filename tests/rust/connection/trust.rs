@@ -289,11 +289,14 @@ fn a_judge_sees_what_was_verified_and_can_refuse_it() {
         judge
     };
     let server = server_context(localhost());
-    trusting(&server, |client| client.set_judge(judging(Ok(()))).unwrap()).unwrap();
+    trusting(&server, |client| {
+        client.set_verify_callback(judging(Ok(()))).unwrap()
+    })
+    .unwrap();
     assert_eq!(seen.load(Ordering::SeqCst), 1);
     let refusal = Error::new(Status::CertificateRefused, "not on a Sunday");
     let client = client_context();
-    client.set_judge(judging(Err(refusal))).unwrap();
+    client.set_verify_callback(judging(Err(refusal))).unwrap();
     let (ours, theirs) = pair(&client, &server, "localhost");
     let (one, other) = shake_hands(&ours, &theirs);
     assert_fails(one, Status::CertificateRefused, "not on a Sunday");
@@ -329,7 +332,7 @@ fn the_peer_hears_an_alert_that_fits_the_refusal() {
         for version in BOTH_VERSIONS {
             let client = only(client_context(), version);
             let judge: Judge = Arc::new(move |_| Err(Error::new(status, "not this one")));
-            client.set_judge(judge).unwrap();
+            client.set_verify_callback(judge).unwrap();
             let (ours, theirs) = pair(&client, &server, "localhost");
             let (one, other) = shake_hands(&ours, &theirs);
             assert_fails(one, status, "not this one");
@@ -348,7 +351,7 @@ fn a_judge_sees_the_ocsp_response() {
     });
     for version in BOTH_VERSIONS {
         let client = only(client_context(), version);
-        client.set_judge(judge.clone()).unwrap();
+        client.set_verify_callback(judge.clone()).unwrap();
         meet(&client, &server, "localhost");
         let (ours, theirs) = pair(&client, &server_context(localhost()), "localhost");
         let (one, other) = shake_hands(&ours, &theirs);
@@ -367,7 +370,7 @@ fn a_judge_cannot_accept_what_failed() {
         *words.lock().unwrap() = case.outcome.unwrap_err().to_string();
         Ok(())
     });
-    let error = trusting(&server, |client| client.set_judge(judge).unwrap()).unwrap_err();
+    let error = trusting(&server, |client| client.set_verify_callback(judge).unwrap()).unwrap_err();
     assert_eq!(error.status(), Status::CertificateUnknownIssuer);
     assert_eq!(*heard.lock().unwrap(), error.to_string());
 }
@@ -384,7 +387,7 @@ fn a_judge_is_asked_once_for_a_session_that_is_resumed() {
     let server = server_context(localhost());
     server.add_root(ca().certificate()).unwrap();
     server.set_client_auth(ClientAuth::Optional).unwrap();
-    server.set_judge(judge).unwrap();
+    server.set_verify_callback(judge).unwrap();
     let client = client_context();
     client
         .use_identity(&issue(&["alice@example.org"], &CertOptions::default()))
@@ -413,7 +416,7 @@ fn a_judge_may_connect_somewhere_itself() {
             Ok(())
         });
         let client = only(client_context(), version);
-        client.set_judge(judge).unwrap();
+        client.set_verify_callback(judge).unwrap();
         let (client, server) = meet(&client, &site, "localhost");
         assert_eq!(client.verified_chain().len(), 2);
         assert_eq!(client.verified_chain()[0], *localhost().certificate());

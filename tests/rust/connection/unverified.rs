@@ -330,7 +330,7 @@ fn an_unverified_client_gets_nothing_to_resume() {
             let client = only(client_with(stranger()), version);
             let came = sessions.clone();
             client
-                .set_session(Arc::new(move |one| came.lock().unwrap().push(one)))
+                .set_session_callback(Arc::new(move |one| came.lock().unwrap().push(one)))
                 .unwrap();
             let server = lenient_server(keep);
             for _ in 0..3 {
@@ -440,7 +440,7 @@ fn a_judge_can_refuse_an_unverified_client() {
         Err(_) => Err(Error::new(Status::CertificateRefused, "not this one")),
         Ok(_) => Ok(()),
     });
-    let server = lenient_server(|server| server.set_judge(judge).unwrap());
+    let server = lenient_server(|server| server.set_verify_callback(judge).unwrap());
     let (_, theirs) = meet(&client_with(localhost()), &server, "localhost");
     assert_unverified(&theirs, Status::CertificateWrongUsage, "serverAuth");
     let (_, theirs) = meet(&client_with(&user()), &server, "localhost");

@@ -68,7 +68,7 @@ impl Callback<ReadFn> {
         let (room, len) = (buffer.as_mut_ptr().cast(), buffer.len());
         // SAFETY: see above; there is room for that many bytes, and it is ours alone.
         let count = unsafe { (self.function)(self.userdata, room, len) };
-        counted(count)
+        count_or_errno(count)
     }
 }
 
@@ -77,7 +77,7 @@ impl Callback<WriteFn> {
     pub(crate) fn write(&self, data: &[u8]) -> io::Result<usize> {
         // SAFETY: see above; there are as many bytes as it is told.
         let count = unsafe { (self.function)(self.userdata, data.as_ptr().cast(), data.len()) };
-        counted(count)
+        count_or_errno(count)
     }
 }
 
@@ -91,7 +91,7 @@ impl Callback<ClockFn> {
 
 impl<C> Callback<VerifyFn<C>> {
     /// What it answers about the peer of `conn`, which may be NULL.
-    pub(crate) fn judge(&self, conn: *const C, status: c_int) -> c_int {
+    pub(crate) fn call(&self, conn: *const C, status: c_int) -> c_int {
         // SAFETY: see above; `conn` is NULL or a handle that is at work on this
         // thread, so that nobody may free it.
         unsafe { (self.function)(self.userdata, conn, status) }
@@ -100,7 +100,7 @@ impl<C> Callback<VerifyFn<C>> {
 
 impl<C, H> Callback<HelloFn<C, H>> {
     /// What it answers about the ClientHello of `conn`.
-    pub(crate) fn inspect(&self, conn: *const C, hello: &H) -> c_int {
+    pub(crate) fn call(&self, conn: *const C, hello: &H) -> c_int {
         // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
         // nobody may free it, and it keeps `hello`.  No function changes what is behind it
         // without a lock.
@@ -110,7 +110,7 @@ impl<C, H> Callback<HelloFn<C, H>> {
 
 impl<C, S> Callback<SessionFn<C, S>> {
     /// Gives a session away that came on `conn`.
-    pub(crate) fn give(&self, conn: *const C, session: *mut S) {
+    pub(crate) fn call(&self, conn: *const C, session: *mut S) {
         // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
         // nobody may free it, and `session` is a new handle, which is the function's.
         unsafe { (self.function)(self.userdata, conn, session) }
@@ -172,7 +172,7 @@ impl Callback<SignFn> {
                 room.len(),
             )
         };
-        counted(count)
+        count_or_errno(count)
     }
 }
 
@@ -181,7 +181,7 @@ impl Callback<PasswordFn> {
     pub(crate) fn password(&self, room: &mut [u8]) -> io::Result<usize> {
         // SAFETY: see above; there is room for that many bytes, and it is ours alone.
         let count = unsafe { (self.function)(self.userdata, room.as_mut_ptr().cast(), room.len()) };
-        counted(count)
+        count_or_errno(count)
     }
 }
 
@@ -194,7 +194,7 @@ impl Callback<LogFn> {
 
 /// A count, or what errno says.  A function that failed and left it at 0 gets the error that says
 /// the least.
-fn counted(count: isize) -> io::Result<usize> {
+fn count_or_errno(count: isize) -> io::Result<usize> {
     usize::try_from(count).map_err(|_| {
         let error = io::Error::last_os_error();
         match error.raw_os_error() {
@@ -205,6 +205,6 @@ fn counted(count: isize) -> io::Result<usize> {
 }
 
 /// A function of C answered with a count that cannot be.
-pub(crate) fn impossible(sentence: String) -> Error {
+pub(crate) fn invalid_count(sentence: String) -> Error {
     Error::io(sentence, rustix::io::Errno::IO.into())
 }

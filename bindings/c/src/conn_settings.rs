@@ -7,7 +7,7 @@ use tlsmith::Result;
 use crate::call::{self, on};
 use crate::conn::{Settings, tlsmith_conn};
 use crate::ctx::tlsmith_ctx;
-use crate::edge;
+use crate::ffi;
 use crate::identity::tlsmith_identity;
 
 /// Changes settings of a connection: before it is connected, or, of a server, until its ClientHello
@@ -17,10 +17,10 @@ pub(crate) fn configure(
     change: impl FnOnce(&mut Settings) -> Result<()>,
 ) -> c_int {
     // In a hello callback they go back with its answer.
-    if call::is_inspected(conn) {
-        return edge::status(edge::guard(|| edge::need(conn, "conn")?.change(change)));
+    if call::is_in_hello_callback(conn) {
+        return ffi::status(ffi::guard(|| ffi::need(conn, "conn")?.change(change)));
     }
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let Some(connection) = conn.connection() else {
             return conn.change(change);
         };
@@ -36,36 +36,36 @@ pub(crate) fn configure(
     }))
 }
 
-/// Answer with this context: on a server, in a hello callback or after tlsmith_accept_hello().
-/// TLSMITH_ERR_STATE after the ClientHello was answered, and on a client that is connected.  `ctx`
-/// may be freed afterwards.
+/// Use this context on a server: call it in a hello callback or after tlsmith_accept_hello().
+/// TLSMITH_ERR_STATE after the ClientHello is answered, and on a connected client.  `ctx` may be
+/// freed afterwards.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_ctx(conn: *mut tlsmith_conn, ctx: *mut tlsmith_ctx) -> c_int {
     configure(conn, |settings| {
-        settings.context = edge::need(ctx, "ctx")?.context.clone();
+        settings.context = ffi::need(ctx, "ctx")?.context.clone();
         Ok(())
     })
 }
 
-/// Offer these ALPN protocols (RFC 7301), best first, in place of the context's: "h2,http/1.1"; ""
-/// for none.  Here and below: before the connection is connected, or, of a server, until its
-/// ClientHello is answered (TLSMITH_ERR_STATE).
+/// Offer these ALPN protocols (RFC 7301), best first, instead of the context's: "h2,http/1.1"; ""
+/// for none.  Here and below: call it before connecting or, on a server, before the ClientHello is
+/// answered (TLSMITH_ERR_STATE).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_alpn(
     conn: *mut tlsmith_conn,
     protocols: *const c_char,
 ) -> c_int {
     configure(conn, |settings| {
-        let protocols = match edge::need_text(protocols, "protocols")? {
+        let protocols = match ffi::need_text(protocols, "protocols")? {
             "" => Vec::new(),
-            _ => edge::need_list(protocols, "protocols")?,
+            _ => ffi::need_list(protocols, "protocols")?,
         };
         settings.options.set_alpn(&protocols)
     })
 }
 
-/// Present this identity instead of the context's.  To resume, a client context keeps the last 16,
-/// keys included.  TLSMITH_ERR_STATE for one without a private key.
+/// Present this identity instead of the context's.  For resumption, a client context keeps the last
+/// 16, keys included.  TLSMITH_ERR_STATE if it has no private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_identity(
     conn: *mut tlsmith_conn,
@@ -74,32 +74,31 @@ pub extern "C" fn tlsmith_conn_set_identity(
     configure(conn, |settings| {
         settings
             .options
-            .set_identity(&edge::need(id, "id")?.identity)
+            .set_identity(&ffi::need(id, "id")?.identity)
     })
 }
 
-/// Send this name as SNI (RFC 6066, section 3) instead of the one that the certificate is verified
-/// for; NULL sends no SNI.
+/// Send this name as SNI (RFC 6066, section 3) instead of the verified one; NULL sends no SNI.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_server_name(
     conn: *mut tlsmith_conn,
     name: *const c_char,
 ) -> c_int {
     configure(conn, |settings| {
-        settings.options.set_server_name(edge::text(name, "name")?)
+        settings.options.set_server_name(ffi::text(name, "name")?)
     })
 }
 
-/// Keep a pointer with the connection, for its callbacks.  It is never followed.
+/// Store a pointer for the connection's callbacks.  The library never dereferences it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_userdata(conn: *mut tlsmith_conn, userdata: *mut c_void) {
-    if let Some(conn) = edge::borrow(conn) {
+    if let Some(conn) = ffi::borrow(conn) {
         conn.set_userdata(userdata);
     }
 }
 
-/// Returns the pointer of tlsmith_conn_set_userdata(), NULL by default.  Any callback may call it.
+/// Return the pointer of tlsmith_conn_set_userdata(), NULL by default.  Any callback may call it.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_userdata(conn: *const tlsmith_conn) -> *mut c_void {
-    edge::borrow(conn).map_or(std::ptr::null_mut(), tlsmith_conn::userdata)
+    ffi::borrow(conn).map_or(std::ptr::null_mut(), tlsmith_conn::userdata)
 }

@@ -6,12 +6,12 @@ use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 
-use super::names;
+use super::algorithm_names;
 use crate::{Error, Result};
 
 /// A key with the schemes that it may sign with, best first.
 #[derive(Debug)]
-pub(super) struct Limited {
+pub(super) struct LimitedKey {
     key: Arc<dyn SigningKey>,
     schemes: Vec<SignatureScheme>,
 }
@@ -22,7 +22,7 @@ pub(super) fn limit(
     schemes: Vec<SignatureScheme>,
 ) -> Result<Arc<dyn SigningKey>> {
     if key.choose_scheme(&schemes).is_none() {
-        let every: Vec<_> = names::every_scheme()
+        let every: Vec<_> = algorithm_names::every_scheme()
             .filter(|(_, scheme)| key.choose_scheme(&[*scheme]).is_some())
             .map(|(name, _)| name)
             .collect();
@@ -34,10 +34,10 @@ pub(super) fn limit(
         return Err(Error::argument(sentence));
     }
     let key = key.clone();
-    Ok(Arc::new(Limited { key, schemes }))
+    Ok(Arc::new(LimitedKey { key, schemes }))
 }
 
-impl SigningKey for Limited {
+impl SigningKey for LimitedKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
         let mut common = self.schemes.iter().filter(|one| offered.contains(one));
         common.find_map(|scheme| self.key.choose_scheme(&[*scheme]))
@@ -54,9 +54,9 @@ impl SigningKey for Limited {
 
 /// A key that signs nothing.
 #[derive(Debug)]
-struct Mute;
+struct UnusableKey;
 
-impl SigningKey for Mute {
+impl SigningKey for UnusableKey {
     fn choose_scheme(&self, _offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
         None
     }
@@ -69,6 +69,6 @@ impl SigningKey for Mute {
 /// What a server shows to a client that can check no signature of its keys: in every
 /// version rustls finds then that nothing is in common, and tells the client.  With
 /// a key of a kind that the client knows it would fail in TLS 1.2 without a word.
-pub(super) fn nothing_to_sign_with() -> Arc<CertifiedKey> {
-    Arc::new(CertifiedKey::new(Vec::new(), Arc::new(Mute)))
+pub(super) fn unusable_key() -> Arc<CertifiedKey> {
+    Arc::new(CertifiedKey::new(Vec::new(), Arc::new(UnusableKey)))
 }

@@ -28,7 +28,7 @@ static GROUPS: Named<&'static dyn SupportedKxGroup> = LazyLock::new(|| {
 static SCHEMES: Named<SignatureScheme> = LazyLock::new(|| {
     let algorithms = &provider().signature_verification_algorithms;
     let schemes = algorithms.supported_schemes().into_iter();
-    schemes.map(|known| (of_scheme(known), known)).collect()
+    schemes.map(|known| (scheme_name(known), known)).collect()
 });
 
 /// rustls calls the suites of TLS 1.3 `TLS13_…`, the registry calls them `TLS_…`.
@@ -52,21 +52,21 @@ fn group(group: NamedGroup) -> String {
 
 /// The registry's name of a suite that was agreed on, such as
 /// `"TLS_AES_128_GCM_SHA256"`.
-pub(crate) fn of_cipher(suite: CipherSuite) -> &'static str {
+pub(crate) fn cipher_name(suite: CipherSuite) -> &'static str {
     let named = CIPHERS.iter().find(|(_, known)| known.suite() == suite);
     named.map_or("", |(name, _)| name)
 }
 
 /// The registry's name of a group that was agreed on, such as `"x25519"` or
 /// `"X25519MLKEM768"`.
-pub(crate) fn of_group(group: NamedGroup) -> &'static str {
+pub(crate) fn group_name(group: NamedGroup) -> &'static str {
     let named = GROUPS.iter().find(|(_, known)| known.name() == group);
     named.map_or("", |(name, _)| name)
 }
 
 /// The registry's name of a signature scheme, such as
 /// `"ecdsa_secp256r1_sha256"`.
-pub(crate) fn of_scheme(scheme: SignatureScheme) -> String {
+pub(crate) fn scheme_name(scheme: SignatureScheme) -> String {
     let name = match scheme {
         SignatureScheme::RSA_PKCS1_SHA256 => "rsa_pkcs1_sha256",
         SignatureScheme::RSA_PKCS1_SHA384 => "rsa_pkcs1_sha384",
@@ -89,7 +89,7 @@ pub(crate) fn of_scheme(scheme: SignatureScheme) -> String {
 }
 
 /// The name of a version that somebody offers, or its number.
-pub(super) fn offered_version(number: u16) -> String {
+pub(super) fn offered_version_name(number: u16) -> String {
     match number {
         0x0301 => "1.0".to_owned(),
         0x0302 => "1.1".to_owned(),
@@ -100,21 +100,21 @@ pub(super) fn offered_version(number: u16) -> String {
 }
 
 /// The name of a suite that somebody offers, or its number.
-pub(super) fn offered_cipher(suite: CipherSuite) -> String {
-    match of_cipher(suite) {
+pub(super) fn offered_cipher_name(suite: CipherSuite) -> String {
+    match cipher_name(suite) {
         "" => number_or(u16::from(suite), &cipher(suite)),
         name => name.to_owned(),
     }
 }
 
 /// The name of a group that somebody offers, or its number.
-pub(super) fn offered_group(known: NamedGroup) -> String {
+pub(super) fn offered_group_name(known: NamedGroup) -> String {
     number_or(u16::from(known), &group(known))
 }
 
 /// The name of a scheme that somebody offers, or its number.
-pub(super) fn offered_scheme(scheme: SignatureScheme) -> String {
-    number_or(u16::from(scheme), &of_scheme(scheme))
+pub(super) fn offered_scheme_name(scheme: SignatureScheme) -> String {
+    number_or(u16::from(scheme), &scheme_name(scheme))
 }
 
 /// What rustls has no name for, it shows as a number in parentheses.
@@ -239,16 +239,16 @@ mod tests {
     #[test]
     fn names_are_those_of_the_iana_registry() {
         let suite = CipherSuite::TLS13_AES_128_GCM_SHA256;
-        assert_eq!(of_cipher(suite), "TLS_AES_128_GCM_SHA256");
+        assert_eq!(cipher_name(suite), "TLS_AES_128_GCM_SHA256");
         let suite = CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
-        assert_eq!(of_cipher(suite), "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+        assert_eq!(cipher_name(suite), "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
         for (group, name) in [
             (NamedGroup::X25519, "x25519"),
             (NamedGroup::secp256r1, "secp256r1"),
             (NamedGroup::X25519MLKEM768, "X25519MLKEM768"),
             (NamedGroup::secp256r1MLKEM768, "SecP256r1MLKEM768"),
         ] {
-            assert_eq!(of_group(group), name);
+            assert_eq!(group_name(group), name);
         }
     }
 

@@ -7,9 +7,9 @@ use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, SignatureScheme};
 
+use super::client_sessions::{self, ClientSessionStore, SessionScope};
 use super::compression::COMPRESSORS;
 use super::identity::ConfiguredIdentity;
-use super::resumption::{self, Kept, Terms};
 use super::settings::Settings;
 use crate::base::explain;
 use crate::base::observations::Observations;
@@ -17,15 +17,18 @@ use crate::trust::Verifier;
 use crate::{Error, Result, Status};
 
 /// How many sessions a client keeps.
-const SESSIONS: usize = 256;
+const DEFAULT_CACHED_SESSIONS: usize = 256;
 
 /// How many sessions its clients keep.
-pub(super) fn sessions(settings: &Settings) -> usize {
-    settings.sessions.unwrap_or(SESSIONS)
+pub(super) fn max_sessions(settings: &Settings) -> usize {
+    settings.sessions.unwrap_or(DEFAULT_CACHED_SESSIONS)
 }
 
 /// With what it has to resume: `None` turns resumption off.
-pub(super) fn config(settings: &Settings, kept: Option<Arc<Kept>>) -> Result<ClientConfig> {
+pub(super) fn config(
+    settings: &Settings,
+    store: Option<Arc<ClientSessionStore>>,
+) -> Result<ClientConfig> {
     let verifier = Verifier::of_servers(settings.server_policy()?);
     let builder = ClientConfig::builder_with_provider(settings.provider()?);
     if settings.ech.is_some() && !settings.versions().contains(&&TLS13) {
@@ -41,7 +44,8 @@ pub(super) fn config(settings: &Settings, kept: Option<Arc<Kept>>) -> Result<Cli
         .map_err(|error| Error::new(Status::Internal, explain::tls(&error)))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = builder.with_client_cert_resolver(presenting(settings.identities.clone()));
+    let mut config =
+        builder.with_client_cert_resolver(identity_resolver(settings.identities.clone()));
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
     config.cert_compressors = COMPRESSORS.to_vec();
@@ -51,16 +55,21 @@ pub(super) fn config(settings: &Settings, kept: Option<Arc<Kept>>) -> Result<Cli
     if let Some(clock) = &settings.clock {
         config.time_provider = Arc::new(clock.clone());
     }
-    config.resumption = match kept {
+    config.resumption = match store {
         None => Resumption::disabled(),
-        Some(kept) => resumption::of(Kept::under(kept, Terms::default()), settings.tickets),
+        Some(store) => client_sessions::resumption(
+            ClientSessionStore::scoped(store, SessionScope::default()),
+            settings.tickets,
+        ),
     };
     config.enable_early_data = settings.early_data > 0;
     Ok(config)
 }
 
 /// What presents these identities, the first that fits.
-pub(super) fn presenting(identities: Vec<ConfiguredIdentity>) -> Arc<dyn ResolvesClientCert> {
+pub(super) fn identity_resolver(
+    identities: Vec<ConfiguredIdentity>,
+) -> Arc<dyn ResolvesClientCert> {
     Arc::new(Identities(identities))
 }
 

@@ -9,12 +9,14 @@ use rustls::server::{CertificateType, ClientHello, NoServerSessionStorage, Resol
 use rustls::sign::CertifiedKey;
 
 use super::compression::COMPRESSORS;
-use super::hello::{Fit, fit};
-use super::identity::ConfiguredIdentity;
-use super::sessions::{BoundedTickets, Bounds, Kept, SESSIONS, Sessions, SharedTickets};
+use super::identity::{ConfiguredIdentity, NameMatch};
+use super::server_sessions::{
+    BoundedTicketer, DEFAULT_CACHE_SIZE, ServerSessionStore, SessionBounds, SessionCache,
+    SharedTicketer,
+};
+use super::session_store::{ExternalSessionStore, SessionStore};
 use super::settings::{ClientAuth, PeerCheck, Settings};
-use super::signing::nothing_to_sign_with;
-use super::store::{SessionStore, Stored};
+use super::signing_schemes::unusable_key;
 use crate::base::observations::Observations;
 use crate::base::{explain, fork};
 use crate::trust::Verifier;
@@ -29,8 +31,8 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
         builder.with_no_client_auth()
     } else {
         let required = settings.client_auth() == ClientAuth::Required;
-        let demands = settings.client_policy()?;
-        policy = demands.fingerprint();
+        let client_policy = settings.client_policy()?;
+        policy = client_policy.fingerprint();
         policy[0] ^= u8::from(required);
         if settings.judge.is_some() {
             // What a judge demands nobody can tell: sessions that it let through
@@ -39,10 +41,10 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
                 .map_err(|_| Error::new(Status::Internal, "the system has no random bytes"))?;
         }
         let names_roots = !settings.omit_authorities;
-        let verifier = Verifier::of_clients(demands, required, names_roots);
+        let verifier = Verifier::of_clients(client_policy, required, names_roots);
         builder.with_client_cert_verifier(Arc::new(verifier))
     };
-    let mut config = builder.with_cert_resolver(presenting(settings.identities.clone()));
+    let mut config = builder.with_cert_resolver(identity_resolver(settings.identities.clone()));
     config.ignore_client_order = settings.prefer_own_ciphers;
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
@@ -57,11 +59,11 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     Ok(config)
 }
 
-/// Sessions go out as tickets, unless the server keeps them itself: because it
+/// SessionCache go out as tickets, unless the server keeps them itself: because it
 /// takes early data, which tickets could replay, or sends no tickets, or the
 /// client takes none.
 fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 32]) -> Result<()> {
-    let count = settings.sessions.unwrap_or(SESSIONS);
+    let count = settings.sessions.unwrap_or(DEFAULT_CACHE_SIZE);
     config.send_tls13_tickets = settings.tickets;
     config.max_early_data_size = settings.early_data;
     // Early data may be answered at once.  What else could be sent then, to a client
@@ -73,17 +75,17 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
         config.max_early_data_size = 0;
         return Ok(());
     }
-    let bounds = Bounds {
+    let bounds = SessionBounds {
         clock: config.time_provider.clone(),
         verifies: settings.check != PeerCheck::Nothing,
     };
     if let Some(store) = &settings.session_store {
-        config.session_storage = stored(settings, store.clone(), policy, bounds)?;
+        config.session_storage = external_store(settings, store.clone(), policy, bounds)?;
         return Ok(());
     }
     let sessions = settings.shared_sessions.clone();
-    let sessions = sessions.unwrap_or_else(|| Sessions::new(count));
-    config.session_storage = Arc::new(Kept {
+    let sessions = sessions.unwrap_or_else(|| SessionCache::new(count));
+    config.session_storage = Arc::new(ServerSessionStore {
         sessions,
         policy,
         bounds: bounds.clone(),
@@ -104,20 +106,20 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
         })?,
         false => {
             let keys = settings.ticket_keys.clone();
-            Arc::new(SharedTickets { keys, policy })
+            Arc::new(SharedTicketer { keys, policy })
         }
     };
-    config.ticketer = Arc::new(BoundedTickets { tickets, bounds });
+    config.ticketer = Arc::new(BoundedTicketer { tickets, bounds });
     Ok(())
 }
 
-/// Sessions in a store of the program.
-fn stored(
+/// SessionCache in a store of the program.
+fn external_store(
     settings: &Settings,
     store: Arc<dyn SessionStore>,
     policy: [u8; 32],
-    bounds: Bounds,
-) -> Result<Arc<Stored>> {
+    bounds: SessionBounds,
+) -> Result<Arc<ExternalSessionStore>> {
     if settings.ticket_keys.is_empty() || settings.shared_sessions.is_some() {
         let sentence = "a session store needs ticket keys, which its sessions are encrypted with, \
                         and takes the place of sessions that contexts share: add a ticket key, \
@@ -125,8 +127,8 @@ fn stored(
         return Err(Error::argument(sentence));
     }
     let keys = settings.ticket_keys.clone();
-    let tickets = SharedTickets { keys, policy };
-    Ok(Arc::new(Stored {
+    let tickets = SharedTicketer { keys, policy };
+    Ok(Arc::new(ExternalSessionStore {
         store,
         tickets,
         bounds,
@@ -134,7 +136,9 @@ fn stored(
 }
 
 /// What presents the best of these identities.
-pub(super) fn presenting(identities: Vec<ConfiguredIdentity>) -> Arc<dyn ResolvesServerCert> {
+pub(super) fn identity_resolver(
+    identities: Vec<ConfiguredIdentity>,
+) -> Arc<dyn ResolvesServerCert> {
     Arc::new(Identities(identities))
 }
 
@@ -172,16 +176,16 @@ impl ResolvesServerCert for Identities {
         let name = hello.server_name();
         Observations::server_name(name);
         let rank = |identity: &&ConfiguredIdentity| {
-            let fit = name.map_or(Fit::None, |name| fit(identity, name));
+            let matched = name.map_or(NameMatch::None, |name| identity.match_name(name));
             let has_curve = has_offered_curve(identity, &hello);
-            Reverse((fit != Fit::None, has_curve, fit))
+            Reverse((matched != NameMatch::None, has_curve, matched))
         };
         let identities = self.0.iter();
         // Of equals, min_by_key selects the first.
         let best = identities
             .filter(|identity| is_usable(identity, &hello))
             .min_by_key(rank);
-        let selected = best.map_or_else(nothing_to_sign_with, |identity| identity.key.clone());
+        let selected = best.map_or_else(unusable_key, |identity| identity.key.clone());
         Observations::selected(&selected);
         Some(selected)
     }

@@ -9,11 +9,11 @@ use tlsmith::{Agreed, ChannelBinding, Connection, EarlyData, Ech, Error};
 use crate::call::{self, on, on_open};
 use crate::cert::{self, tlsmith_cert};
 use crate::conn::tlsmith_conn;
-use crate::edge;
+use crate::ffi;
 
 /// What was agreed of a connection, or `none` before the handshake is complete.
 fn agreed<V>(conn: *const tlsmith_conn, none: V, find: impl FnOnce(&Agreed) -> V) -> V {
-    edge::fact(conn, none, |conn| conn.connection()?.agreed().map(find))
+    ffi::value_or(conn, none, |conn| conn.connection()?.agreed().map(find))
 }
 
 /// A string of a connection; "" for what is not known.
@@ -21,34 +21,34 @@ fn text(
     conn: *const tlsmith_conn,
     find: impl FnOnce(&tlsmith_conn) -> Option<&str>,
 ) -> *const c_char {
-    edge::string(conn, |conn| conn.keep(find(conn).unwrap_or_default()))
+    ffi::string(conn, |conn| conn.keep(find(conn).unwrap_or_default()))
 }
 
-/// TLSMITH_TLS1_2 or TLSMITH_TLS1_3; 0 before the handshake is complete.
+/// Return TLSMITH_TLS1_2 or TLSMITH_TLS1_3; 0 before the handshake is complete.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_version(conn: *const tlsmith_conn) -> c_int {
     agreed(conn, 0, |agreed| c_int::from(agreed.version.wire()))
 }
 
-/// The cipher suite by its IANA name, such as "TLS_AES_128_GCM_SHA256", or "".
+/// Return the cipher suite by its IANA name, such as "TLS_AES_128_GCM_SHA256", or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_cipher(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| Some(conn.connection()?.agreed()?.cipher))
 }
 
-/// The key exchange group, such as "X25519MLKEM768", or "".
+/// Return the key exchange group, such as "X25519MLKEM768", or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_group(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| conn.connection()?.agreed()?.group)
 }
 
-/// The protocol that ALPN chose, or "".
+/// Return the negotiated ALPN protocol, or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_alpn(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| conn.connection()?.agreed()?.alpn.as_deref())
 }
 
-/// The scheme that the peer signed the handshake with, such as "ed25519"; "" if it did not sign.
+/// Return the scheme of the peer's handshake signature, such as "ed25519"; "" if it did not sign.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_signature(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| {
@@ -57,38 +57,38 @@ pub extern "C" fn tlsmith_conn_signature(conn: *const tlsmith_conn) -> *const c_
     })
 }
 
-/// The server name: the one asked for, or on a server the client's SNI, or "".
+/// Return the server name: on a client the one to verify, on a server the client's SNI, or "".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_server_name(conn: *const tlsmith_conn) -> *const c_char {
     text(conn, |conn| conn.connection()?.server_name())
 }
 
-/// Whether an earlier session was resumed.
+/// Return whether an earlier session was resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
     agreed(conn, false, |agreed| agreed.resumed)
 }
 
-/// Whether the server asked for another ClientHello (HelloRetryRequest, RFC 8446, section 4.1.4),
-/// which costs a round trip: the client sent no key share for a group of the server's.  Always
-/// false for resumed sessions.
+/// Return whether the server sent HelloRetryRequest (RFC 8446, section 4.1.4), which costs a round
+/// trip: the client sent no key share for a group that the server accepts.  Always false for
+/// resumed sessions.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool {
     agreed(conn, false, |agreed| agreed.hello_retried)
 }
 
-/// How many TLS 1.3 tickets came so far, to resume this session with.  A server sends them after
-/// the handshake, so a client that has read nothing has none.
+/// Return how many TLS 1.3 tickets for resumption have arrived.  A server sends them after the
+/// handshake, so a client that has not read has none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_tickets(conn: *const tlsmith_conn) -> c_int {
-    let count = edge::guard(|| {
-        let connection = edge::borrow(conn).and_then(tlsmith_conn::at_rest);
+    let count = ffi::guard(|| {
+        let connection = ffi::borrow(conn).and_then(tlsmith_conn::connection_outside_callback);
         Ok(connection.map_or(0, |connection| connection.tickets().len()))
     });
     count.map_or(0, |count| c_int::try_from(count).unwrap_or(c_int::MAX))
 }
 
-/// What became of early data (0-RTT).
+/// The outcome of early data (0-RTT).
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub enum tlsmith_early_data {
@@ -98,15 +98,15 @@ pub enum tlsmith_early_data {
     TLSMITH_EARLY_DATA_SENT = 1,
     /// the server accepted it
     TLSMITH_EARLY_DATA_ACCEPTED = 2,
-    /// the server did not take it: write it again
+    /// the server rejected it: write it again
     TLSMITH_EARLY_DATA_REJECTED = 3,
 }
 
-/// Return what became of early data.
+/// Return the outcome of early data.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_early_data(conn: *const tlsmith_conn) -> tlsmith_early_data {
-    let outcome = edge::guard(|| {
-        let connection = edge::borrow(conn).and_then(tlsmith_conn::at_rest);
+    let outcome = ffi::guard(|| {
+        let connection = ffi::borrow(conn).and_then(tlsmith_conn::connection_outside_callback);
         Ok(connection.map(Connection::early_data))
     });
     match outcome.ok().flatten() {
@@ -117,25 +117,25 @@ pub extern "C" fn tlsmith_conn_early_data(conn: *const tlsmith_conn) -> tlsmith_
     }
 }
 
-/// What became of the encrypted ClientHello of a client (RFC 9849).
+/// The outcome of a client's Encrypted ClientHello (RFC 9849).
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub enum tlsmith_ech {
     /// none was sent, or the server has not answered yet
     TLSMITH_ECH_NONE = 0,
-    /// a meaningless one was sent (GREASE)
+    /// a GREASE extension was sent
     TLSMITH_ECH_GREASE = 1,
     /// the server accepted it
     TLSMITH_ECH_ACCEPTED = 2,
-    /// the server did not take it, so the handshake failed
+    /// the server rejected it, so the handshake failed
     TLSMITH_ECH_REJECTED = 3,
 }
 
-/// Return what became of the encrypted ClientHello.
+/// Return the outcome of Encrypted ClientHello.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> tlsmith_ech {
-    let outcome = edge::guard(|| {
-        let connection = edge::borrow(conn).and_then(tlsmith_conn::connection);
+    let outcome = ffi::guard(|| {
+        let connection = ffi::borrow(conn).and_then(tlsmith_conn::connection);
         Ok(connection.map(Connection::ech))
     });
     match outcome.ok().flatten() {
@@ -147,23 +147,23 @@ pub extern "C" fn tlsmith_conn_ech(conn: *const tlsmith_conn) -> tlsmith_ech {
 }
 
 /// Return the ECHConfigList that the server sent when it rejected ECH, with its length in `len`,
-/// which may be NULL: pass it to tlsmith_ctx_set_ech() of a new context and connect once more (RFC
-/// 9849, section 6.1.6).
+/// which may be NULL.  Pass it to tlsmith_ctx_set_ech() of a new context and reconnect (RFC 9849,
+/// section 6.1.6).
 ///
 /// Returns NULL unless tlsmith_conn_ech() is TLSMITH_ECH_REJECTED.  If it is and this is NULL, the
-/// server has disabled ECH: the next attempt has to do without, which reveals the server's name.
-/// The server has proved by its certificate that it has the public name of the rejected list,
-/// unless the context verifies nothing.  The connection owns the bytes.
+/// server has disabled ECH: the next attempt must do without, which reveals the server's name.  The
+/// server's certificate is verified for the public name of the rejected list, unless the context
+/// verifies nothing.  The connection owns the bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_ech_retry_configs(
     conn: *const tlsmith_conn,
     len: *mut usize,
 ) -> *const u8 {
-    let configs = || edge::borrow(conn)?.connection()?.ech_retry_configs();
-    edge::lent_bytes(configs, len)
+    let configs = || ffi::borrow(conn)?.connection()?.ech_retry_configs();
+    ffi::borrowed_bytes(configs, len)
 }
 
-/// How many bytes the handshake took, received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
+/// Store how many bytes the handshake received and sent.  Either may be NULL.  TLSMITH_ERR_STATE
 /// before it is complete.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_handshake_bytes(
@@ -171,30 +171,30 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
     received: *mut u64,
     sent: *mut u64,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let bytes = conn.need_connection()?.handshake_bytes().ok_or_else(|| {
             let sentence = "the handshake is not complete, so its bytes are not counted yet";
             Error::state(sentence)
         })?;
-        edge::store(received, bytes.0);
-        edge::store(sent, bytes.1);
+        ffi::store(received, bytes.0);
+        ffi::store(sent, bytes.1);
         Ok(())
     }))
 }
 
-/// Return a human-readable summary: the peer, its verification, the negotiated parameters.  Each
-/// different summary stays valid with the connection.
+/// Return a human-readable summary: the peer, its verification, the negotiated parameters.  The
+/// string stays valid as long as the connection.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
-    edge::string(conn, |conn| {
-        let page = conn.at_rest().map(Connection::report);
+    ffi::string(conn, |conn| {
+        let page = conn.connection_outside_callback().map(Connection::report);
         conn.keep(&page.unwrap_or_default())
     })
 }
 
-/// Fill `out` with `len` bytes, 1 to 8160, of keying material that both sides derive from the same
-/// label and context (RFC 8446, section 7.5; RFC 5705).  `context` NULL is none: the same as an
-/// empty one in TLS 1.3, and not in TLS 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
+/// Export `len` bytes, 1 to 8160, of keying material to `out`: both sides derive the same from the
+/// same label and context (RFC 8446, section 7.5; RFC 5705).  A NULL `context` is the same as an
+/// empty one in TLS 1.3, but not in TLS 1.2.  TLSMITH_ERR_STATE before the handshake is complete.
 ///
 /// cbindgen:postfix=TLSMITH_READS(3, 4) TLSMITH_FILLS(5, 6)
 #[must_use]
@@ -207,16 +207,16 @@ pub extern "C" fn tlsmith_conn_export(
     out: *mut c_void,
     len: usize,
 ) -> c_int {
-    edge::status(on_open(conn, |connection| {
-        let label = edge::need_text(label, "label")?;
-        let context = edge::some_bytes(context, context_len, "context")?;
-        connection.export(label, context, edge::room(out, len, "out")?)
+    ffi::status(on_open(conn, |connection| {
+        let label = ffi::need_text(label, "label")?;
+        let context = ffi::some_bytes(context, context_len, "context")?;
+        connection.export(label, context, ffi::room(out, len, "out")?)
     }))
 }
 
-/// Write a channel binding to `out` and return its length, 64 bytes at most; it is the same on both
-/// sides.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
-/// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is less than the length.
+/// Write a channel binding, the same on both sides, to `out` and return its length, at most 64
+/// bytes.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
+/// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is too small.
 /// TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master secret, and for
 /// tls-server-end-point of certificates signed with Ed25519, Ed448 or ML-DSA, for which it is
 /// undefined: PostgreSQL on OpenSSL refuses it, too.
@@ -230,32 +230,31 @@ pub extern "C" fn tlsmith_conn_channel_binding(
     out: *mut c_void,
     len: usize,
 ) -> isize {
-    edge::count(on_open(conn, |connection| {
-        let kind: ChannelBinding = edge::need_text(r#type, "type")?.parse()?;
-        edge::fill(out, len, &connection.channel_binding(kind)?)
+    ffi::count(on_open(conn, |connection| {
+        let kind: ChannelBinding = ffi::need_text(r#type, "type")?.parse()?;
+        ffi::fill(out, len, &connection.channel_binding(kind)?)
     }))
 }
 
-/// The errno of the latest failed call, where a system call failed, or 0.
+/// Return the errno of the latest failed call; 0 if no system call failed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_errno(conn: *const tlsmith_conn) -> c_int {
-    edge::fact(conn, 0, |conn| conn.error()?.os_error())
+    ffi::value_or(conn, 0, |conn| conn.error()?.os_error())
 }
 
-/// The number of the alert that the peer sent (RFC 8446, section 6), where that made the latest
-/// call fail, or -1.
+/// Return the number of the peer's alert (RFC 8446, section 6) that failed the latest call, or -1.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
-    edge::fact(conn, -1, |conn| conn.error()?.alert().map(c_int::from))
+    ffi::value_or(conn, -1, |conn| conn.error()?.alert().map(c_int::from))
 }
 
 /// Whether its peer was accepted, or a verify callback looks at it.
 fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
-    !connection.is_handshaking() || call::is_judged(conn)
+    !connection.is_handshaking() || call::is_in_verify_callback(conn)
 }
 
-/// Returns certificate `index` that the peer presented, 0 being its own; NULL past the end, and
-/// before the handshake is complete and in callbacks, except in a verify callback.  Also those of a
+/// Return certificate `index` that the peer presented, 0 being its own.  NULL past the end, before
+/// the handshake is complete, and in callbacks other than a verify callback.  Includes those of a
 /// peer that was refused, or accepted unverified: these prove nothing
 /// (tlsmith_conn_verify_status()).
 #[unsafe(no_mangle)]
@@ -263,15 +262,15 @@ pub extern "C" fn tlsmith_conn_peer_cert(
     conn: *const tlsmith_conn,
     index: usize,
 ) -> *const tlsmith_cert {
-    edge::lend(|| {
-        let conn = edge::borrow(conn)?;
+    ffi::borrowed_ptr(|| {
+        let conn = ffi::borrow(conn)?;
         let connection = conn.connection()?;
         // Before the handshake is complete, its chain is that of a peer that was refused.
         if !knows_peer(conn, connection) && connection.peer_chain().is_empty() {
             return None;
         }
         let list = || cert::list(connection.peer_chain());
-        kept(&conn.peer, connection, list)?
+        list_or_cached(&conn.peer, connection, list)?
             .get(index)
             .map(ptr::from_ref)
     })
@@ -279,7 +278,7 @@ pub extern "C" fn tlsmith_conn_peer_cert(
 
 /// Certificates that are kept with their connection.  In a callback, which may not ask for
 /// them, these are those of its verification, if there are some.
-fn kept<'a, T>(
+fn list_or_cached<'a, T>(
     slot: &'a OnceLock<T>,
     connection: &Connection,
     list: impl FnOnce() -> T,
@@ -290,11 +289,11 @@ fn kept<'a, T>(
     }
 }
 
-/// Whether the server asked this client for a certificate (RFC 8446, section 4.3.2), even if there
-/// was none to present.  False on a server, before the handshake is complete, and if resumed.
+/// Return whether the server requested a client certificate (RFC 8446, section 4.3.2), even if
+/// there was none to present.  False on a server, before the handshake is complete, and if resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_certificate_requested(conn: *const tlsmith_conn) -> bool {
-    edge::fact(conn, false, |conn| {
+    ffi::value_or(conn, false, |conn| {
         Some(conn.connection()?.certificate_requested())
     })
 }
@@ -305,55 +304,56 @@ pub extern "C" fn tlsmith_conn_verified_cert(
     conn: *const tlsmith_conn,
     index: usize,
 ) -> *const tlsmith_cert {
-    edge::lend(|| {
-        let conn = edge::borrow(conn)?;
+    ffi::borrowed_ptr(|| {
+        let conn = ffi::borrow(conn)?;
         let connection = conn.connection().filter(|open| knows_peer(conn, open))?;
         let list = || cert::list(connection.verified_chain());
-        kept(&conn.verified, connection, list)?
+        list_or_cached(&conn.verified, connection, list)?
             .get(index)
             .map(ptr::from_ref)
     })
 }
 
 fn verify_error(conn: *const tlsmith_conn) -> Option<Error> {
-    let found = edge::guard(|| {
-        let connection = edge::need(conn, "conn")?.need_connection()?;
+    let found = ffi::guard(|| {
+        let connection = ffi::need(conn, "conn")?.need_connection()?;
         Ok(connection.verify_error())
     });
     // Whoever cannot be asked is not verified.
     found.unwrap_or_else(Some)
 }
 
-/// Returns 0 only if the peer's certificate is verified, also in a resumed session; otherwise the
-/// code of tlsmith_conn_verify_error(): TLSMITH_ERR_CERT_MISSING without a certificate, _CERT if
-/// the context verifies nothing, _STATE before the handshake is complete, or why that failed.
+/// Return 0 only if the peer's certificate is verified, also in a resumed session.  Otherwise
+/// return the code of tlsmith_conn_verify_error(): TLSMITH_ERR_CERT_MISSING without a certificate,
+/// _CERT if the context verifies nothing, _STATE before the handshake is complete, or the
+/// verification failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_verify_status(conn: *const tlsmith_conn) -> c_int {
     verify_error(conn).map_or(0, |error| error.status().code())
 }
 
-/// Returns why the peer is not verified; NULL if it is.  This is what its verification failed with,
-/// where tlsmith_ctx_insecure_allow_unverified_clients() accepted it.
+/// Return why the peer is not verified; NULL if it is.  For clients that were accepted by
+/// tlsmith_ctx_insecure_allow_unverified_clients(), this is their verification error.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const c_char {
-    match (verify_error(conn), edge::borrow(conn)) {
+    match (verify_error(conn), ffi::borrow(conn)) {
         (None, _) => ptr::null(),
         (Some(error), Some(conn)) => conn.keep(&error.to_string()),
         (Some(_), None) => c"conn is NULL".as_ptr(),
     }
 }
 
-/// The OCSP response that the server stapled (DER, RFC 6960), with the count of bytes in `len`,
-/// which may be NULL; NULL where there is none, and before the handshake is complete, except in a
-/// verify callback.  Nobody has verified it.
+/// Return the OCSP response that the server stapled (DER, RFC 6960), not verified, with its length
+/// in `len`, which may be NULL.  NULL if there is none, and before the handshake is complete except
+/// in a verify callback.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_peer_ocsp(conn: *const tlsmith_conn, len: *mut usize) -> *const u8 {
     let response = || {
-        let conn = edge::borrow(conn)?;
-        match call::is_judged(conn) {
+        let conn = ffi::borrow(conn)?;
+        match call::is_in_verify_callback(conn) {
             true => conn.ocsp.get().map(Vec::as_slice),
             false => conn.connection()?.ocsp_response(),
         }
     };
-    edge::lent_bytes(response, len)
+    ffi::borrowed_bytes(response, len)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rustls::{AlertDescription, ContentType, HandshakeType};
 
-use super::hello::Refusal;
+use super::config_selector::Refusal;
 use crate::base::limits::RECORD_PLAINTEXT;
 use crate::{Error, Status};
 
@@ -20,11 +20,11 @@ const TLS_FALLBACK_SCSV: [u8; 2] = [0x56, 0x00];
 const TLS_1_3: u16 = 0x0304;
 
 /// The smallest record_size_limit (RFC 8449, section 4).
-const SMALLEST_LIMIT: usize = 64;
+const MIN_RECORD_SIZE_LIMIT: usize = 64;
 
 /// What is read of a ClientHello (RFC 8446, section 4.1.2), in one pass and without a copy.
 #[derive(Default)]
-pub(crate) struct Offer<'a> {
+pub(crate) struct ParsedHello<'a> {
     legacy_version: u16,
     is_fallback: bool,
     // The contents of extensions.
@@ -33,14 +33,14 @@ pub(crate) struct Offer<'a> {
     record_size_limit: Option<&'a [u8]>,
 }
 
-impl<'a> Offer<'a> {
+impl<'a> ParsedHello<'a> {
     /// Reads a message from [`first_message`].  What is no ClientHello offers nothing:
     /// rustls refuses it.
-    pub(crate) fn of(message: &'a [u8]) -> Self {
-        Self::read(message).unwrap_or_default()
+    pub(crate) fn parse(message: &'a [u8]) -> Self {
+        Self::try_parse(message).unwrap_or_default()
     }
 
-    fn read(message: &'a [u8]) -> Option<Self> {
+    fn try_parse(message: &'a [u8]) -> Option<Self> {
         let mut message = Bytes(message);
         if HandshakeType::from(message.byte()?) != HandshakeType::ClientHello {
             return None;
@@ -50,7 +50,7 @@ impl<'a> Offer<'a> {
         let _random = hello.take(32)?;
         let _session_id = hello.prefixed(1)?;
         let mut cipher_suites = hello.prefixed(2)?.chunks_exact(2);
-        let mut offer = Self {
+        let mut parsed = Self {
             legacy_version,
             is_fallback: cipher_suites.any(|suite| suite == TLS_FALLBACK_SCSV),
             ..Self::default()
@@ -61,14 +61,14 @@ impl<'a> Offer<'a> {
             let content = extensions.prefixed(2)?;
             match kind {
                 SUPPORTED_VERSIONS => {
-                    offer.supported_versions = Some(Bytes(content).prefixed(1)?);
+                    parsed.supported_versions = Some(Bytes(content).prefixed(1)?);
                 }
-                MAX_FRAGMENT_LENGTH => offer.max_fragment_length = Some(content),
-                RECORD_SIZE_LIMIT => offer.record_size_limit = Some(content),
+                MAX_FRAGMENT_LENGTH => parsed.max_fragment_length = Some(content),
+                RECORD_SIZE_LIMIT => parsed.record_size_limit = Some(content),
                 _ => {}
             }
         }
-        Some(offer)
+        Some(parsed)
     }
 
     /// The versions that the client offers, best first: those of the extension (RFC 8446,
@@ -108,10 +108,10 @@ impl<'a> Offer<'a> {
                 return Err(wrong_length("record_size_limit", content, "RFC 8449"));
             };
             let limit = usize::from(u16::from_be_bytes([high, low]));
-            if limit < SMALLEST_LIMIT {
+            if limit < MIN_RECORD_SIZE_LIMIT {
                 let sentence = format!(
                     "the client limits records to {limit} bytes (record_size_limit): \
-                     {SMALLEST_LIMIT} is the least (RFC 8449, section 4)"
+                     {MIN_RECORD_SIZE_LIMIT} is the least (RFC 8449, section 4)"
                 );
                 return Err(Refusal::illegal_parameter(sentence));
             }
@@ -225,7 +225,7 @@ mod tests {
 
     fn versions(records: &[u8]) -> Vec<u16> {
         let message = first_message(records).unwrap_or_default();
-        Offer::of(&message).versions().collect()
+        ParsedHello::parse(&message).versions().collect()
     }
 
     const VERSIONS: [u8; 11] = [0, 43, 0, 7, 6, 0x5a, 0x5a, 3, 4, 3, 3];
@@ -262,9 +262,9 @@ mod tests {
             let mut wrong = whole.clone();
             wrong[end] ^= 0xff;
             let message = first_message(&wrong).unwrap_or_default();
-            let offer = Offer::of(&message);
-            let _ = (offer.versions().count(), offer.is_fallback(NEWEST));
-            let _ = offer.fragment_limit(NEWEST);
+            let parsed = ParsedHello::parse(&message);
+            let _ = (parsed.versions().count(), parsed.is_fallback(NEWEST));
+            let _ = parsed.fragment_limit(NEWEST);
         }
         assert!(versions(&[21, 3, 3, 0, 2, 2, 40]).is_empty());
         assert!(versions(&[22, 3, 1, 0, 4, 2, 0, 0, 0]).is_empty());
@@ -274,7 +274,7 @@ mod tests {
     fn limit(extensions: &[&[u8]], newest: u16) -> Result<Option<usize>, u8> {
         let records = hello(&extensions.concat(), 200);
         let message = first_message(&records).unwrap();
-        let limit = Offer::of(&message).fragment_limit(newest);
+        let limit = ParsedHello::parse(&message).fragment_limit(newest);
         limit.map_err(|refusal| refusal.alert)
     }
 

@@ -26,7 +26,7 @@ use tlsmith::{Error, PerProcess, Result, Status};
 
 pub(crate) use callback::{
     Callback, ClockFn, HelloFn, KeylogFn, LogFn, PasswordFn, ReadFn, SessionFn, SignFn, StorePutFn,
-    StoreTakeFn, VerifyFn, WriteFn, impossible,
+    StoreTakeFn, VerifyFn, WriteFn, invalid_count,
 };
 pub(crate) use fork::watch_forks;
 
@@ -36,9 +36,9 @@ pub(crate) use fork::watch_forks;
 /// once, so that asking again does not take more memory.  A forked child keeps its own beside
 /// those that it inherits: a thread of its parent may have held the lock.
 #[derive(Default)]
-pub(crate) struct Texts(PerProcess<Mutex<Vec<CString>>>);
+pub(crate) struct InternedStrings(PerProcess<Mutex<Vec<CString>>>);
 
-impl Texts {
+impl InternedStrings {
     /// A copy of `text` as [`c_string`] makes it.
     pub(crate) fn keep(&self, text: &str) -> *const c_char {
         let kept = self.0.here().lock();
@@ -57,21 +57,21 @@ impl Texts {
 
 /// What a handle makes when C asks for it first, and keeps.  A forked child that does not inherit
 /// it makes its own: a thread of its parent may have been making it.
-pub(crate) struct Made<T>(PerProcess<OnceLock<T>>);
+pub(crate) struct LazyPerProcess<T>(PerProcess<OnceLock<T>>);
 
-impl<T> Made<T> {
+impl<T> LazyPerProcess<T> {
     /// For a static.
-    pub(crate) const fn at_start() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(PerProcess::at_start(OnceLock::new()))
     }
 
-    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
+    pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         let made = self.0.find(OnceLock::get);
         made.unwrap_or_else(|| self.0.here().get_or_init(make))
     }
 }
 
-impl<T> Default for Made<T> {
+impl<T> Default for LazyPerProcess<T> {
     fn default() -> Self {
         Self(PerProcess::default())
     }
@@ -93,7 +93,7 @@ thread_local! {
 enum LastError {
     None,
     New(Error),
-    Asked(c_int, CString),
+    Rendered(c_int, CString),
 }
 
 /// The sentence of the latest failure on this thread.
@@ -101,10 +101,10 @@ pub(crate) fn last_error() -> *const c_char {
     let sentence = LAST_ERROR.try_with(|last| {
         let mut last = last.borrow_mut();
         if let LastError::New(error) = &*last {
-            *last = LastError::Asked(error.status().code(), c_string(&error.to_string()));
+            *last = LastError::Rendered(error.status().code(), c_string(&error.to_string()));
         }
         match &*last {
-            LastError::Asked(_, sentence) => sentence.as_ptr(),
+            LastError::Rendered(_, sentence) => sentence.as_ptr(),
             _ => c"".as_ptr(),
         }
     });
@@ -116,13 +116,13 @@ pub(crate) fn last_status() -> c_int {
     let code = LAST_ERROR.try_with(|last| match &*last.borrow() {
         LastError::None => 0,
         LastError::New(error) => error.status().code(),
-        LastError::Asked(code, _) => *code,
+        LastError::Rendered(code, _) => *code,
     });
     code.unwrap_or(0)
 }
 
 /// Makes an error the latest of this thread.
-pub(crate) fn note_last_error(error: &Error) {
+pub(crate) fn set_last_error(error: &Error) {
     // A thread that is ending has nobody left to ask.
     let _ = LAST_ERROR.try_with(|last| last.replace(LastError::New(error.clone())));
 }
@@ -141,7 +141,7 @@ pub(crate) fn guard<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
             ),
         ))
     });
-    outcome.inspect_err(note_last_error)
+    outcome.inspect_err(set_last_error)
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
@@ -177,13 +177,13 @@ pub(crate) fn string<T>(
 }
 
 /// What a handle knows, or `none`: for what is not known, for NULL, and for a bug.
-pub(crate) fn fact<T, V>(pointer: *const T, none: V, find: impl FnOnce(&T) -> Option<V>) -> V {
+pub(crate) fn value_or<T, V>(pointer: *const T, none: V, find: impl FnOnce(&T) -> Option<V>) -> V {
     let found = guard(|| Ok(borrow(pointer).and_then(find)));
     found.ok().flatten().unwrap_or(none)
 }
 
 /// What a handle lends, or NULL.
-pub(crate) fn lend<T>(find: impl FnOnce() -> Option<*const T>) -> *const T {
+pub(crate) fn borrowed_ptr<T>(find: impl FnOnce() -> Option<*const T>) -> *const T {
     let found = guard(|| Ok(find()));
     found.ok().flatten().unwrap_or(std::ptr::null())
 }
@@ -334,13 +334,13 @@ fn check_bytes(pointer: *const c_void, len: usize, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Some bytes.  NULL with no bytes is nothing.
+/// A range of bytes.  `data` may be NULL if `len` is 0.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tlsmith_slice {
-    /// where they begin
+    /// the first byte
     pub data: *const c_void,
-    /// how many there are
+    /// the number of bytes
     pub len: usize,
 }
 
@@ -387,7 +387,7 @@ pub(crate) fn fill(out: *mut c_void, len: usize, result: &[u8]) -> Result<usize>
 }
 
 /// Bytes that a handle lends, and their count; NULL and 0 for none.
-pub(crate) fn lent_bytes<'a>(
+pub(crate) fn borrowed_bytes<'a>(
     find: impl FnOnce() -> Option<&'a [u8]>,
     len: *mut usize,
 ) -> *const u8 {
@@ -465,9 +465,9 @@ pub(crate) fn is_null(name: &str) -> Error {
 }
 
 /// A descriptor that the caller keeps open for as long as it is used here.
-pub(crate) struct CallersFd(c_int);
+pub(crate) struct BorrowedDescriptor(c_int);
 
-impl CallersFd {
+impl BorrowedDescriptor {
     pub(crate) fn new(fd: c_int) -> Result<Self> {
         if fd < 0 {
             return Err(Error::argument(format!("{fd} is not a descriptor")));
@@ -476,7 +476,7 @@ impl CallersFd {
     }
 }
 
-impl AsFd for CallersFd {
+impl AsFd for BorrowedDescriptor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         // SAFETY: it is not -1.  The header asks the caller to keep it open;
         // one that is closed all the same makes system calls fail with EBADF.

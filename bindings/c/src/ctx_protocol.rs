@@ -5,28 +5,28 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 use tlsmith::Context;
 
 use crate::ctx::{set, tlsmith_ctx};
-use crate::edge;
+use crate::ffi;
 
-/// Allow only these cipher suites, best first, separated by commas or colons, by IANA's names or
-/// OpenSSL's: "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256".  A version without a suite in
-/// the list keeps its defaults: tlsmith_ctx_set_versions() disables versions.  TLSMITH_ERR_ARG
-/// lists the supported names.
+/// Allow only these cipher suites, best first, separated by commas or colons, by IANA's or
+/// OpenSSL's names: "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256".  A version without a
+/// suite in the list keeps its defaults: tlsmith_ctx_set_versions() disables versions.
+/// TLSMITH_ERR_ARG lists the supported names.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_ciphers(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
     set(ctx, |context| {
-        let names = edge::need_text(names, "names")?.split([',', ':']);
+        let names = ffi::need_text(names, "names")?.split([',', ':']);
         context.set_ciphers(&names.map(str::trim).collect::<Vec<_>>())
     })
 }
 
-/// Have a server choose the first of its own cipher suites that the client offers.
+/// Have a server prefer its own order of cipher suites over the client's.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_prefer_own_ciphers(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::prefer_own_ciphers)
 }
 
-/// Have a server negotiate no protocol with clients that offer only unknown ones by ALPN, instead
-/// of refusing them (RFC 7301, section 3.2).
+/// Have a server continue without ALPN if a client offers only unknown protocols, instead of
+/// refusing it (RFC 7301, section 3.2).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_ignore_unknown_alpn(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::ignore_unknown_alpn)
@@ -37,20 +37,20 @@ pub extern "C" fn tlsmith_ctx_ignore_unknown_alpn(ctx: *mut tlsmith_ctx) -> c_in
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_groups(ctx: *mut tlsmith_ctx, names: *const c_char) -> c_int {
     set(ctx, |context| {
-        context.set_groups(&edge::need_list(names, "names")?)
+        context.set_groups(&ffi::need_list(names, "names")?)
     })
 }
 
-/// Limit the plaintext of each sent record to `bytes`, 512 to 16384 (the default): for peers with
-/// little memory.  A server also obeys the limit that its client announces, by record_size_limit
-/// (RFC 8449) or max_fragment_length (RFC 6066).
+/// Limit the plaintext of each record sent to `bytes`, 512 to 16384 (the default), for peers with
+/// little memory.  A server also obeys a client's record_size_limit (RFC 8449) or
+/// max_fragment_length (RFC 6066).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_max_fragment(ctx: *mut tlsmith_ctx, bytes: usize) -> c_int {
     set(ctx, |context| context.set_max_fragment(bytes))
 }
 
-/// Let peers sign the handshake only with these signature schemes (RFC 8446, section 4.2.3), best
-/// first, by their IANA names: "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  It is not about the
+/// Accept only these signature schemes from peers in the handshake (RFC 8446, section 4.2.3), best
+/// first, by IANA name: "ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256".  Does not limit the
 /// signatures in certificates.  TLSMITH_ERR_ARG lists the supported names.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_verify_schemes(
@@ -58,7 +58,7 @@ pub extern "C" fn tlsmith_ctx_set_verify_schemes(
     names: *const c_char,
 ) -> c_int {
     set(ctx, |context| {
-        context.set_verify_schemes(&edge::need_list(names, "names")?)
+        context.set_verify_schemes(&ffi::need_list(names, "names")?)
     })
 }
 
@@ -71,7 +71,7 @@ pub extern "C" fn tlsmith_ctx_set_signing_schemes(
     names: *const c_char,
 ) -> c_int {
     set(ctx, |context| {
-        context.set_signing_schemes(&edge::need_list(names, "names")?)
+        context.set_signing_schemes(&ffi::need_list(names, "names")?)
     })
 }
 
@@ -83,8 +83,8 @@ pub extern "C" fn tlsmith_ctx_match_issuer(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::match_issuer)
 }
 
-/// Do not name the trusted CAs when a server asks clients for a certificate (RFC 8446, section
-/// 4.2.4).  A list of more than 64511 bytes is never sent.
+/// Do not send the names of the trusted CAs when a server requests a client certificate (RFC 8446,
+/// section 4.2.4).  A list of more than 64511 bytes is never sent.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_omit_certificate_authorities(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::omit_certificate_authorities)
@@ -108,7 +108,7 @@ pub extern "C" fn tlsmith_ctx_set_ocsp(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.set_ocsp(edge::bytes(der, len, "der")?)
+        context.set_ocsp(ffi::bytes(der, len, "der")?)
     })
 }
 
@@ -123,7 +123,7 @@ pub extern "C" fn tlsmith_ctx_set_ech(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.set_ech(edge::some_bytes(list, len, "list")?)
+        context.set_ech(ffi::some_bytes(list, len, "list")?)
     })
 }
 
@@ -134,8 +134,8 @@ pub extern "C" fn tlsmith_ctx_set_resumption(ctx: *mut tlsmith_ctx, count: usize
     set(ctx, |context| context.set_resumption(count))
 }
 
-/// How many tickets a server sends after a TLS 1.3 handshake: by default 2, at most 16.  With 0 it
-/// caches TLS 1.2 sessions itself.
+/// Set how many tickets a server sends after a TLS 1.3 handshake: 2 by default, at most 16.  With 0
+/// it caches TLS 1.2 sessions instead of sending tickets.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_tickets(ctx: *mut tlsmith_ctx, count: c_uint) -> c_int {
     set(ctx, |context| {
@@ -156,12 +156,12 @@ pub extern "C" fn tlsmith_ctx_add_ticket_key(
     len: usize,
 ) -> c_int {
     set(ctx, |context| {
-        context.add_ticket_key(edge::bytes(key, len, "key")?)
+        context.add_ticket_key(ffi::bytes(key, len, "key")?)
     })
 }
 
-/// Have a server keep its sessions together with those of `other`, which must not be in use yet, so
-/// that each resumes the other's and early data is accepted by one of them, once.  `other` may be
+/// Have a server share its session cache with `other`, which must not be in use yet.  Each resumes
+/// the other's sessions, and one of them accepts the early data of a session, once.  `other` may be
 /// freed afterwards.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_share_sessions(
@@ -169,13 +169,13 @@ pub extern "C" fn tlsmith_ctx_share_sessions(
     other: *mut tlsmith_ctx,
 ) -> c_int {
     set(ctx, |context| {
-        context.share_sessions(&edge::need(other, "other")?.context)
+        context.share_sessions(&ffi::need(other, "other")?.context)
     })
 }
 
-/// Take part in early data (0-RTT, RFC 8446, section 2.3): a server accepts up to `max` bytes of it
-/// per connection, and a client may send it.  0, the default: none.  Early data can be replayed by
-/// whoever records it; one server, and those that share its sessions, take it once.
+/// Enable early data (0-RTT, RFC 8446, section 2.3): a server accepts up to `max` bytes of it per
+/// connection, and a client may send it.  0, the default, disables it.  An attacker can replay
+/// early data: one server, or one of those that share its sessions, accepts it once.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_early_data(ctx: *mut tlsmith_ctx, max: u32) -> c_int {
     set(ctx, |context| context.set_early_data(max))

@@ -5,33 +5,33 @@ use std::ffi::{c_char, c_void};
 use tlsmith::{Error, Password, Pkcs12Options, Result};
 use zeroize::Zeroizing;
 
-use crate::edge::{self, Callback, PasswordFn};
-use crate::options;
+use crate::cert_options;
+use crate::ffi::{self, Callback, PasswordFn};
 
-/// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns the length without
-/// a NUL, or -1 with errno set if there is no password (TLSMITH_ERR_IO).
+/// Writes a password to `buf`, which has room for `size` bytes (1024).  Returns its length without
+/// a NUL, or -1 with errno set if there is none (TLSMITH_ERR_IO).
 pub type tlsmith_password_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, buf: *mut c_char, size: usize) -> isize>;
 
-/// Read PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: whoever can write to the file can
-/// replace unencrypted parts.
+/// Accept PKCS#12 without a MAC (RFC 7292, section 4).  Insecure: anyone who can write the file can
+/// replace its unencrypted parts.
 pub const TLSMITH_LOAD_INSECURE_NO_MAC: u32 = 1;
 
-/// Options for loading encrypted keys and PKCS#12.  Start from TLSMITH_LOAD_OPTIONS_INIT.
+/// Options for loading encrypted keys and PKCS#12.  Initialize with TLSMITH_LOAD_OPTIONS_INIT.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tlsmith_load_options {
     pub size: usize,
-    /// its bytes are taken as they are; or NULL
+    /// used byte for byte; or NULL
     pub password: *const c_char,
     /// called at most once, and only if a password is needed and `password` is NULL
     pub ask_password: tlsmith_password_fn,
     pub userdata: *mut c_void,
-    /// which key of a PKCS#12 file, by its friendly name; NULL: the only one
+    /// friendly name of the key to load from PKCS#12; NULL: the only one
     pub name: *const c_char,
     /// 0 or TLSMITH_LOAD_INSECURE_NO_MAC
     pub flags: u32,
-    /// zero
+    /// must be zero
     pub reserved: [*const c_void; 4],
 }
 
@@ -41,13 +41,13 @@ pub(crate) fn read<'a>(
 ) -> Result<(Password<'a>, Option<Pkcs12Options<'a>>)> {
     // SAFETY: the structure is made of integers and pointers, its size first; a function
     // is a pointer, and none is NULL.
-    let given = unsafe { edge::sized(pointer, "opt") }?;
+    let given = unsafe { ffi::sized(pointer, "opt") }?;
     let Some(given) = given else {
         return Ok((None.into(), None));
     };
-    edge::check_reserved(&given.reserved, "opt")?;
-    options::check_bits("flags", given.flags, TLSMITH_LOAD_INSECURE_NO_MAC)?;
-    let name = edge::text(given.name, "name")?;
+    ffi::check_reserved(&given.reserved, "opt")?;
+    cert_options::check_bits("flags", given.flags, TLSMITH_LOAD_INSECURE_NO_MAC)?;
+    let name = ffi::text(given.name, "name")?;
     let pkcs12 = (name.is_some() || given.flags != 0).then(|| {
         Pkcs12Options::default()
             .named(name)
@@ -57,7 +57,7 @@ pub(crate) fn read<'a>(
 }
 
 fn password<'a>(given: &tlsmith_load_options) -> Result<Password<'a>> {
-    if let Some(password) = edge::password(given.password) {
+    if let Some(password) = ffi::password(given.password) {
         return Ok(password.into());
     }
     if given.ask_password.is_none() {
@@ -75,14 +75,14 @@ fn answer(ask: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
     let count = count.map_err(|error| Error::io("the password callback failed", error))?;
     if count > MOST {
         let sentence = format!("the password callback says {count} bytes of at most {MOST}");
-        return Err(edge::impossible(sentence));
+        return Err(ffi::invalid_count(sentence));
     }
     password.truncate(count);
     Ok(password)
 }
 
 /// The error for a key beside a file that holds its own.
-pub(crate) fn holds_its_key(argument: &str) -> Error {
+pub(crate) fn pkcs12_holds_key(argument: &str) -> Error {
     let sentence =
         format!("name and flags are for PKCS#12, which holds its key: {argument} has to be NULL");
     Error::argument(sentence)

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use tlsmith::{ClientHello, Error, Result, Selection, Status};
 
 use crate::call::{self, on, on_open};
+use crate::client_hello::tlsmith_hello;
 use crate::conn::tlsmith_conn;
 use crate::ctx::{set, tlsmith_ctx};
-use crate::edge::{self, Callback, HelloFn};
-use crate::hello::tlsmith_hello;
+use crate::ffi::{self, Callback, HelloFn};
 
 /// Inspects a ClientHello (RFC 8446, section 4.1.2).  May select the context, identity and ALPN
-/// with tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().  Returns 0
-/// to go on, or the number of the alert to refuse the client with (RFC 8446, section 6.2), such as
-/// 112 for unrecognized_name; any other value counts as 40, handshake_failure.
+/// protocols with tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().
+/// Returns 0 to continue, or the number of the alert to refuse the client with (RFC 8446, section
+/// 6.2), such as 112 for unrecognized_name; any other value counts as 40, handshake_failure.
 pub type tlsmith_hello_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -24,8 +24,8 @@ pub type tlsmith_hello_fn = Option<
     ) -> c_int,
 >;
 
-/// Have `hello` inspect every ClientHello.  The callback blocks the call that runs it:
-/// tlsmith_accept_hello() is for programs that look something up first.
+/// Call `hello` for every ClientHello.  It blocks the call that runs it: programs that look
+/// something up first use tlsmith_accept_hello().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_hello(
     ctx: *mut tlsmith_ctx,
@@ -34,19 +34,19 @@ pub extern "C" fn tlsmith_ctx_set_hello(
 ) -> c_int {
     set(ctx, |context| {
         let callback = Callback::new(hello, userdata, "hello")?;
-        context.set_hello(Arc::new(move |hello| ask(&callback, hello)))
+        context.set_hello_callback(Arc::new(move |hello| run_callback(&callback, hello)))
     })
 }
 
-fn ask(
+fn run_callback(
     callback: &Callback<HelloFn<tlsmith_conn, tlsmith_hello>>,
     hello: &ClientHello,
 ) -> Result<Selection> {
     const HANDSHAKE_FAILURE: u8 = 40;
     let conn = call::current();
-    let kept = edge::need(conn, "conn")?;
+    let kept = ffi::need(conn, "conn")?;
     let hello = kept.keep_hello(|| tlsmith_hello::new(hello.clone()));
-    match call::inspect(conn, || callback.inspect(conn, hello)) {
+    match call::run_hello_callback(conn, || callback.call(conn, hello)) {
         0 => kept.selection(),
         answer => {
             let alert = match u8::try_from(answer) {
@@ -59,33 +59,34 @@ fn ask(
     }
 }
 
-/// Receive the ClientHello of a client, and stop there: returns 0 when tlsmith_conn_hello() has it,
-/// as often as it is called.  Then say what answers it, as in a tlsmith_hello_fn, and go on with
-/// tlsmith_handshake(), or refuse the client with tlsmith_conn_refuse().  Any thread may do so, at
-/// any later time within the handshake's time limit.  The callback of the context is not called.
-/// Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and once it is answered.
+/// Receive the ClientHello of a client, and pause: returns 0 once tlsmith_conn_hello() has it, also
+/// when repeated.  Then select a context, identity and ALPN protocols as in a tlsmith_hello_fn, and
+/// call tlsmith_handshake(); or refuse the client with tlsmith_conn_refuse().  Any thread may do
+/// so, at any later time within the handshake's time limit.  The hello callback of the context is
+/// not called.  Blocks as tlsmith_handshake() does.  TLSMITH_ERR_STATE on a client, and once it is
+/// answered.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let hello = conn.need_connection()?.receive_hello()?;
         conn.keep_hello(|| tlsmith_hello::new(hello));
         Ok(())
     }))
 }
 
-/// Returns the ClientHello that a server received, which belongs to the connection; NULL before it
-/// is complete, and if not inspected.
+/// Return the ClientHello that a server received, owned by the connection; NULL before it is
+/// complete, and if it was not inspected.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello(conn: *const tlsmith_conn) -> *const tlsmith_hello {
-    edge::lend(|| edge::borrow(conn)?.hello().map(ptr::from_ref))
+    ffi::borrowed_ptr(|| ffi::borrow(conn)?.hello().map(ptr::from_ref))
 }
 
-/// Refuse the client that tlsmith_accept_hello() stopped at: sends `alert` (RFC 8446, section 6.2),
-/// such as 40 for handshake_failure.  Every later call fails with TLSMITH_ERR_NO_COMMON.
+/// Refuse the client after tlsmith_accept_hello(): send `alert` (RFC 8446, section 6.2), such as 40
+/// for handshake_failure.  Every later call fails with TLSMITH_ERR_NO_COMMON.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_refuse(conn: *mut tlsmith_conn, alert: c_int) -> c_int {
-    edge::status(on_open(conn, |connection| {
+    ffi::status(on_open(conn, |connection| {
         let alert = u8::try_from(alert).map_err(|_| {
             let sentence = format!("{alert} is not the number of an alert: 0 to 255 are");
             Error::argument(sentence)

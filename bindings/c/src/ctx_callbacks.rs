@@ -10,29 +10,29 @@ use crate::call;
 use crate::cert;
 use crate::conn::tlsmith_conn;
 use crate::ctx::{set, tlsmith_ctx};
-use crate::edge::{self, Callback, ClockFn, KeylogFn, VerifyFn};
+use crate::ffi::{self, Callback, ClockFn, KeylogFn, VerifyFn};
 
-/// Looks at a peer after its certificate passed (`status` 0) or failed (`status` is the code,
-/// tlsmith_conn_error() the reason).  Return 0 to accept what passed, or a negative tlsmith_status
-/// to refuse it with; any other value refuses it with TLSMITH_ERR_CERT_REFUSED.  What failed stays
-/// refused, unless tlsmith_ctx_insecure_allow_unverified_clients() accepts it and this returns 0.
-/// `conn` is for tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(), tlsmith_conn_peer_ocsp(),
-/// tlsmith_conn_server_name(), tlsmith_conn_userdata() and tlsmith_conn_error(); it is NULL for
-/// tlsmith_ctx_verify().
+/// Decides about a peer whose certificate passed verification (`status` 0) or failed it (`status`
+/// is the code, tlsmith_conn_error() the reason).  Returns 0 to accept a verified peer, or a
+/// negative tlsmith_status to refuse it; any other value counts as TLSMITH_ERR_CERT_REFUSED.  An
+/// unverified peer stays refused, unless tlsmith_ctx_insecure_allow_unverified_clients() is set and
+/// this returns 0.  `conn` is for tlsmith_conn_peer_cert(), tlsmith_conn_verified_cert(),
+/// tlsmith_conn_peer_ocsp(), tlsmith_conn_server_name(), tlsmith_conn_userdata() and
+/// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
 ///
-/// The peer gets the alert that fits the code (RFC 8446, section 6.2), such as certificate_expired,
-/// and access_denied for a code that is not about certificates.
+/// The peer receives the alert that fits the code (RFC 8446, section 6.2), such as
+/// certificate_expired, and access_denied for a code that is not about certificates.
 pub type tlsmith_verify_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, status: c_int) -> c_int,
 >;
 
-/// Gets one line of the NSS key log, without its newline, lent for the call, and the connection
-/// that it is about, for tlsmith_conn_userdata() alone.
+/// Receives one line of the NSS key log, without its newline, valid during the call.  `conn` is the
+/// connection of these secrets, for tlsmith_conn_userdata() only.
 pub type tlsmith_keylog_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, line: *const c_char),
 >;
 
-/// Returns the time in seconds of the Unix epoch.
+/// Returns the current time in seconds since the Unix epoch.
 pub type tlsmith_clock_fn = Option<unsafe extern "C" fn(userdata: *mut c_void) -> i64>;
 
 /// Use `clock` as the current time for the validity of certificates and sessions.
@@ -48,8 +48,7 @@ pub extern "C" fn tlsmith_ctx_set_clock(
     })
 }
 
-/// Call `verify` for every peer after its certificate was checked.  It is not called when a session
-/// is resumed.
+/// Call `verify` for every peer after its certificate was verified; not when a session is resumed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_verify(
     ctx: *mut tlsmith_ctx,
@@ -58,13 +57,13 @@ pub extern "C" fn tlsmith_ctx_set_verify(
 ) -> c_int {
     set(ctx, |context| {
         let verify = Callback::new(verify, userdata, "verify")?;
-        context.set_judge(Arc::new(move |verdict| judge(&verify, verdict)))
+        context.set_verify_callback(Arc::new(move |verdict| verify_peer(&verify, verdict)))
     })
 }
 
-fn judge(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Result<()> {
+fn verify_peer(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Result<()> {
     let conn = call::current();
-    if let Some(conn) = edge::borrow(conn) {
+    if let Some(conn) = ffi::borrow(conn) {
         conn.peer.get_or_init(|| cert::list(verdict.chain));
         if let Some(response) = verdict.ocsp {
             conn.ocsp.get_or_init(|| response.to_vec());
@@ -73,13 +72,13 @@ fn judge(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Re
             Ok(path) => {
                 conn.verified.get_or_init(|| cert::list(path));
             }
-            Err(error) => conn.note(error),
+            Err(error) => conn.set_error(error),
         }
     }
     let status = verdict
         .outcome
         .map_or_else(|error| error.status().code(), |_| 0);
-    let answer = call::judge(conn, || verify.judge(conn, status));
+    let answer = call::run_verify_callback(conn, || verify.call(conn, status));
     if answer == 0 {
         return Ok(());
     }
@@ -96,13 +95,13 @@ fn judge(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Re
 }
 
 /// Append the secrets of connections to a file (mode 0600) in the NSS key log format, for
-/// Wireshark; NULL: to the file that $SSLKEYLOGFILE names.  Who reads it can read the connections.
+/// Wireshark; NULL uses $SSLKEYLOGFILE.  Anyone who can read the file can decrypt the connections.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_keylog(ctx: *mut tlsmith_ctx, path: *const c_char) -> c_int {
-    set(ctx, |context| context.set_keylog(edge::path(path)))
+    set(ctx, |context| context.set_keylog(ffi::path(path)))
 }
 
-/// Give each line of the key log to `log`, instead of to a file.
+/// Pass each line of the key log to `log`, instead of writing a file.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_keylog_fn(
     ctx: *mut tlsmith_ctx,
@@ -111,11 +110,11 @@ pub extern "C" fn tlsmith_ctx_set_keylog_fn(
 ) -> c_int {
     set(ctx, |context| {
         let log = Callback::new(log, userdata, "log")?;
-        context.set_keylog_line(Arc::new(move |line| give(&log, line)))
+        context.set_keylog_callback(Arc::new(move |line| log_line(&log, line)))
     })
 }
 
-fn give(log: &Callback<KeylogFn<tlsmith_conn>>, line: &str) {
+fn log_line(log: &Callback<KeylogFn<tlsmith_conn>>, line: &str) {
     // The copy is a secret, too.
     let copy = Zeroizing::new([line.as_bytes(), b"\0"].concat());
     // A line has labels and hex digits in it, and no NUL.

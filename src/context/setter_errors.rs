@@ -11,7 +11,7 @@ use crate::{Error, Result};
 impl Context {
     /// Poisons the context with an error that a binding found before it could
     /// call a setter, and gives the error back: the first one that poisoned it.
-    pub fn refuse(&self, error: Error) -> Error {
+    pub fn poison(&self, error: Error) -> Error {
         match self.unsealed() {
             Some(_settings) => lock(&self.inner.setup_failure).get_or_insert(error).clone(),
             None => self.inner.failure.get_or_init(|| error).clone(),
@@ -43,7 +43,7 @@ impl Context {
             None => Err(in_use()),
         };
         outcome.inspect_err(|error| {
-            self.refuse(error.clone());
+            self.poison(error.clone());
         })
     }
 

@@ -4,14 +4,14 @@ use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tlsmith::{MOST_STORED, SessionStore};
+use tlsmith::{MAX_STORED_SESSION, SessionStore};
 
 use crate::ctx::{set, tlsmith_ctx};
-use crate::edge::{self, Callback, StorePutFn, StoreTakeFn};
+use crate::ffi::{self, Callback, StorePutFn, StoreTakeFn};
 
 /// Stores a value under a key; it may be deleted after `lifetime` seconds.  Both are opaque bytes,
-/// valid during the call; a later call may replace the value of a key.  Returns 0 if the value is
-/// kept; without it the client makes a full handshake.
+/// valid during the call.  A later call may replace the value of a key.  Returns 0 if the value is
+/// stored; otherwise the client will make a full handshake.
 pub type tlsmith_store_put_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -23,9 +23,9 @@ pub type tlsmith_store_put_fn = Option<
     ) -> c_int,
 >;
 
-/// Removes a value and writes it to `value`, which has room for `size` bytes, 65536.  Returns its
+/// Removes a value and copies it to `value`, which has room for `size` bytes (65536).  Returns its
 /// length; 0 or less for none.  Of several calls for one key, on any machine, at most one may
-/// return it (Redis: GETDEL): early data is accepted with it (RFC 8446, section 8.1).
+/// return it (Redis: GETDEL): this prevents replays of early data (RFC 8446, section 8.1).
 pub type tlsmith_store_take_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -36,10 +36,10 @@ pub type tlsmith_store_take_fn = Option<
     ) -> isize,
 >;
 
-/// Have a server keep its sessions in a store of the program instead of in tickets, such as a Redis
-/// server: servers with the same ticket keys and policy resume each other's sessions, and early
-/// data is accepted by one of them, once.  Values are encrypted with the ticket keys
-/// (tlsmith_ctx_add_ticket_key(), needed): the store is trusted only to delete each value it
+/// Have a server keep its sessions in an external store, such as Redis, instead of in tickets.
+/// Servers with the same ticket keys and policy resume each other's sessions, and only one accepts
+/// the early data of a session, once.  Values are encrypted with the ticket keys
+/// (tlsmith_ctx_add_ticket_key(), required): the store is trusted only to delete each value it
 /// returns.  The callbacks block the handshake that runs them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_session_store(
@@ -68,12 +68,12 @@ impl SessionStore for CallbackStore {
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let mut value = vec![0; MOST_STORED];
+        let mut value = vec![0; MAX_STORED_SESSION];
         let count = self.take.take(key, &mut value)?;
         if count > value.len() {
             // Not an error of the client's: it makes a full handshake.
-            edge::note_last_error(&edge::impossible(format!(
-                "the take callback says {count} bytes of at most {MOST_STORED}"
+            ffi::set_last_error(&ffi::invalid_count(format!(
+                "the take callback says {count} bytes of at most {MAX_STORED_SESSION}"
             )));
             return None;
         }

@@ -1,4 +1,4 @@
-//! Sessions that a server keeps in a store of its program, such as a Redis server that a
+//! SessionCache that a server keeps in a store of its program, such as a Redis server that a
 //! fleet shares.
 
 use std::fmt;
@@ -8,18 +8,18 @@ use std::time::Duration;
 use rustls::server::StoresServerSessions;
 use zeroize::Zeroizing;
 
-use super::sessions::{Bounds, LIFETIME, SharedTickets};
+use super::server_sessions::{SESSION_LIFETIME, SessionBounds, SharedTicketer};
 use crate::base::observations::Observations;
 
 /// The longest value that a store gets, in bytes: a session with a long client chain is
 /// not resumed.
-pub const MOST_STORED: usize = 65_536;
+pub const MAX_STORED_SESSION: usize = 65_536;
 
 /// The bytes of a session's name, as rustls chooses it.
-const ID: usize = 32;
+const SESSION_ID_LENGTH: usize = 32;
 
 /// How many sessions of one ClientHello are looked up: a client may offer hundreds.
-const MOST_LOOKUPS: u8 = 4;
+const MAX_LOOKUPS: u8 = 4;
 
 /// Keeps the sessions of servers, outside of them.
 ///
@@ -40,17 +40,17 @@ pub trait SessionStore: Send + Sync {
 }
 
 /// Such sessions, sealed for their keys and one policy.
-pub(super) struct Stored {
+pub(super) struct ExternalSessionStore {
     pub(super) store: Arc<dyn SessionStore>,
-    pub(super) tickets: SharedTickets,
-    pub(super) bounds: Bounds,
+    pub(super) tickets: SharedTicketer,
+    pub(super) bounds: SessionBounds,
 }
 
-impl Stored {
+impl ExternalSessionStore {
     /// Whether a client may name such a session: one of ours, and not as the latest of many, each
     /// of which would take a call to the store.
     fn may_look_up(id: &[u8]) -> bool {
-        id.len() == ID && Observations::count_lookup() <= MOST_LOOKUPS
+        id.len() == SESSION_ID_LENGTH && Observations::count_lookup() <= MAX_LOOKUPS
     }
 
     /// Servers with another policy look under other keys, and so do the versions: a lookup of
@@ -60,11 +60,12 @@ impl Stored {
     }
 
     fn take_sealed(&self, key: &[u8]) -> Option<Vec<u8>> {
-        Observations::suspend(|| self.store.take(key)).filter(|sealed| sealed.len() <= MOST_STORED)
+        Observations::suspend(|| self.store.take(key))
+            .filter(|sealed| sealed.len() <= MAX_STORED_SESSION)
     }
 
     fn put_sealed(&self, key: &[u8], sealed: &[u8]) -> bool {
-        let lifetime = Duration::from_secs(LIFETIME.into());
+        let lifetime = Duration::from_secs(SESSION_LIFETIME.into());
         Observations::suspend(|| self.store.put(key, sealed, lifetime))
     }
 
@@ -95,7 +96,7 @@ impl Version {
     }
 }
 
-impl StoresServerSessions for Stored {
+impl StoresServerSessions for ExternalSessionStore {
     fn put(&self, id: Vec<u8>, session: Vec<u8>) -> bool {
         let version = match Observations::is_tls12() {
             true => Version::Tls12,
@@ -106,7 +107,7 @@ impl StoresServerSessions for Stored {
         let sealed = || {
             let bound = Zeroizing::new(self.bounds.bind(&session)?);
             let sealed = self.tickets.seal(&key, &bound)?;
-            (sealed.len() <= MOST_STORED).then_some(sealed)
+            (sealed.len() <= MAX_STORED_SESSION).then_some(sealed)
         };
         sealed().is_some_and(|sealed| self.put_sealed(&key, &sealed))
     }
@@ -137,8 +138,9 @@ impl StoresServerSessions for Stored {
     }
 }
 
-impl fmt::Debug for Stored {
+impl fmt::Debug for ExternalSessionStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stored").finish_non_exhaustive()
+        f.debug_struct("ExternalSessionStore")
+            .finish_non_exhaustive()
     }
 }

@@ -15,7 +15,7 @@ impl Settings {
     }
 
     /// Does without the system's roots, also where no other is added.
-    pub(crate) fn leave_system_roots(&mut self) {
+    pub(crate) fn ignore_system_roots(&mut self) {
         self.roots.get_or_insert_default();
     }
 

@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use rustls::NamedGroup;
 use rustls::client::{
-    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls12Resumption,
-    Tls13ClientSessionValue,
+    self, Resumption, Tls12ClientSessionValue, Tls12Resumption, Tls13ClientSessionValue,
 };
 use rustls_pki_types::ServerName;
 
@@ -20,7 +19,7 @@ use crate::base::rustls_gaps::session_lifetime;
 use crate::{Error, Result};
 
 /// How many tickets are kept of one server: the latest.
-const TICKETS: usize = 8;
+const TICKETS_PER_SERVER: usize = 8;
 
 /// What a client can resume a connection with, kept by the application and not by
 /// the context.
@@ -41,7 +40,7 @@ const TICKETS: usize = 8;
 #[derive(Clone)]
 pub struct Session {
     context: Context,
-    kept: Arc<PerProcess<OnceLock<Arc<Kept>>>>,
+    store: Arc<PerProcess<OnceLock<Arc<ClientSessionStore>>>>,
     facts: Option<Arc<SessionFacts>>,
 }
 
@@ -64,7 +63,7 @@ impl Session {
         context.client_config()?;
         Ok(Self {
             context: context.clone(),
-            kept: Arc::default(),
+            store: Arc::default(),
             facts: None,
         })
     }
@@ -77,25 +76,25 @@ impl Session {
         tickets: &[Arc<Ticket>],
         tls12: Option<&Tls12Session>,
     ) -> Option<Self> {
-        let kept = Kept::new(1);
-        for ticket in tickets.iter().filter(|ticket| ticket.is_left()) {
-            kept.add(ticket.clone());
+        let store = ClientSessionStore::new(1);
+        for ticket in tickets.iter().filter(|ticket| ticket.is_unused()) {
+            store.add(ticket.clone());
         }
         if let Some(session) = tls12 {
             let (value, is_extended) = (session.value.clone(), session.is_extended);
-            kept.change(session.key.clone(), |server| {
+            store.update(session.key.clone(), |server| {
                 server.tls12 = Some((value, is_extended));
             });
         }
-        if kept.servers().names.is_empty() {
+        if store.servers().keys.is_empty() {
             return None;
         }
         let session = Self {
             context: context.clone(),
-            kept: Arc::default(),
+            store: Arc::default(),
             facts: Some(Arc::new(facts)),
         };
-        session.kept.here().get_or_init(|| Arc::new(kept));
+        session.store.here().get_or_init(|| Arc::new(store));
         Some(session)
     }
 
@@ -124,14 +123,14 @@ impl Session {
     /// How many bytes of early data the latest ticket allows (RFC 8446, section 4.6.1); 0
     /// for none.
     pub fn max_early_data(&self) -> u32 {
-        let servers = self.kept_here().servers();
+        let servers = self.store_here().servers();
         // It is of one server.
         let mut tickets = servers
-            .by_name
+            .by_key
             .values()
             .flat_map(|server| server.tickets.iter().rev());
         tickets
-            .find(|ticket| ticket.is_left())
+            .find(|ticket| ticket.is_unused())
             .and_then(|ticket| Some(ticket.session().as_ref()?.max_early_data_size()))
             .unwrap_or(0)
     }
@@ -144,37 +143,37 @@ impl Session {
 
     /// Where a connection of this context finds what it can resume, which has to be the
     /// session's: only its connections share the verifier that rustls asks for.
-    pub(super) fn store(&self, context: &Context) -> Result<Arc<Kept>> {
+    pub(super) fn store_for(&self, context: &Context) -> Result<Arc<ClientSessionStore>> {
         if !Arc::ptr_eq(&self.context.inner, &context.inner) {
             let sentence = "the session is of another context: a session is only resumed with \
                             the checks that it was made under";
             return Err(Error::argument(sentence));
         }
-        Ok(self.kept_here().clone())
+        Ok(self.store_here().clone())
     }
 
-    fn kept_here(&self) -> &Arc<Kept> {
-        let here = self.kept.here();
-        here.get_or_init(|| Arc::new(Kept::new(1)))
+    fn store_here(&self) -> &Arc<ClientSessionStore> {
+        let here = self.store.here();
+        here.get_or_init(|| Arc::new(ClientSessionStore::new(1)))
     }
 
     /// What a connection could be resumed with: for how many seconds each ticket
     /// is good, from when it came, the latest last.  0 stands for a session of TLS
     /// 1.2 that the server keeps itself.
     pub fn lifetimes(&self) -> Vec<u32> {
-        let servers = self.kept_here().servers();
-        let kept = servers.by_name.values();
-        kept.flat_map(Server::lifetimes).collect()
+        let servers = self.store_here().servers();
+        let entries = servers.by_key.values();
+        entries.flat_map(ServerEntry::lifetimes).collect()
     }
 }
 
 /// Resumption from a store, without the tickets of TLS 1.2 where `tickets` is 0.
-pub(super) fn of(kept: Arc<dyn ClientSessionStore>, tickets: usize) -> Resumption {
+pub(super) fn resumption(store: Arc<dyn client::ClientSessionStore>, tickets: usize) -> Resumption {
     let tls12 = match tickets {
         0 => Tls12Resumption::SessionIdOnly,
         _ => Tls12Resumption::SessionIdOrTickets,
     };
-    Resumption::store(kept).tls12_resumption(tls12)
+    Resumption::store(store).tls12_resumption(tls12)
 }
 
 impl fmt::Debug for Session {
@@ -187,7 +186,7 @@ impl fmt::Debug for Session {
 /// of it.
 pub(crate) struct Ticket {
     origin: Origin,
-    key: Key,
+    key: StoreKey,
     /// How many stores have it: that of a context, and those of sessions.
     stores: AtomicUsize,
     /// None once it is used.
@@ -197,7 +196,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    fn new(key: Key, session: Tls13ClientSessionValue) -> Arc<Self> {
+    fn new(key: StoreKey, session: Tls13ClientSessionValue) -> Arc<Self> {
         Arc::new(Self {
             origin: Origin::here(),
             key,
@@ -218,7 +217,7 @@ impl Ticket {
     }
 
     /// Whether it was not used yet.
-    fn is_left(&self) -> bool {
+    fn is_unused(&self) -> bool {
         self.origin.is_here() && self.session().is_some()
     }
 
@@ -241,14 +240,14 @@ impl Ticket {
 
 /// What a server of TLS 1.2 gave a connection to resume with.
 pub(crate) struct Tls12Session {
-    key: Key,
+    key: StoreKey,
     value: Tls12ClientSessionValue,
     is_extended: bool,
 }
 
 /// What is kept of one server.
 #[derive(Default)]
-struct Server {
+struct ServerEntry {
     /// The group that it took, so that the next connection begins with it.
     group: Option<NamedGroup>,
     /// With whether its master secret is an extended one (RFC 7627).
@@ -257,18 +256,18 @@ struct Server {
     tickets: VecDeque<Arc<Ticket>>,
 }
 
-impl Server {
+impl ServerEntry {
     fn lifetimes(&self) -> impl Iterator<Item = u32> {
         let tls12 = self
             .tls12
             .iter()
             .map(|(session, _)| session_lifetime(session));
-        let tickets = self.tickets.iter().filter(|ticket| ticket.is_left());
+        let tickets = self.tickets.iter().filter(|ticket| ticket.is_unused());
         tls12.chain(tickets.map(|ticket| ticket.lifetime()))
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerEntry {
     fn drop(&mut self) {
         // A thread of the parent may have held a lock of it when a child was forked, which
         // frees its copy.
@@ -278,61 +277,64 @@ impl Drop for Server {
 }
 
 /// The sessions of a client.
-pub(super) struct Kept {
-    servers: Mutex<Servers>,
+pub(super) struct ClientSessionStore {
+    servers: Mutex<ServerEntries>,
     /// How many servers are remembered.
-    most: usize,
+    max_servers: usize,
 }
 
 #[derive(Default)]
-struct Servers {
-    by_name: HashMap<Key, Server>,
+struct ServerEntries {
+    by_key: HashMap<StoreKey, ServerEntry>,
     /// The one that has been known longest first.
-    names: VecDeque<Key>,
+    keys: VecDeque<StoreKey>,
 }
 
 /// A server, as far as its sessions can be resumed by a connection.
-type Key = (ServerName<'static>, Terms);
+type StoreKey = (ServerName<'static>, SessionScope);
 
 /// What has to be the same, beside the name that rustls has, for a session to be resumed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Terms {
+pub(super) struct SessionScope {
     /// The name that the certificate was verified for, if that is another one: a session is
     /// resumed without verifying it again.
-    pub(super) verified: Option<ServerName<'static>>,
+    pub(super) verified_name: Option<ServerName<'static>>,
     /// Whether no name is requested: servers resume sessions under the same name only.
-    pub(super) is_nameless: bool,
+    pub(super) sends_no_sni: bool,
     /// The number of the identity that the connection has of its own.
-    pub(super) identity: Option<u64>,
+    pub(super) identity_number: Option<u64>,
 }
 
-impl Kept {
+impl ClientSessionStore {
     /// Room for so many servers.
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(max_servers: usize) -> Self {
         Self {
             servers: Mutex::default(),
-            most,
+            max_servers,
         }
     }
 
     /// Room for so many sessions.
-    pub(super) fn sessions(count: usize) -> Self {
-        Self::new(count.div_ceil(TICKETS))
+    pub(super) fn for_sessions(count: usize) -> Self {
+        Self::new(count.div_ceil(TICKETS_PER_SERVER))
     }
 
     /// The sessions that can be resumed under these terms.
-    pub(super) fn under(kept: Arc<Self>, terms: Terms) -> Arc<dyn ClientSessionStore> {
-        Arc::new(Under { kept, terms })
+    pub(super) fn scoped(
+        store: Arc<Self>,
+        scope: SessionScope,
+    ) -> Arc<dyn client::ClientSessionStore> {
+        Arc::new(ScopedStore { store, scope })
     }
 
-    fn servers(&self) -> MutexGuard<'_, Servers> {
+    fn servers(&self) -> MutexGuard<'_, ServerEntries> {
         lock(&self.servers)
     }
 
     fn add(&self, ticket: Arc<Ticket>) {
         ticket.stores.fetch_add(1, Ordering::AcqRel);
-        self.change(ticket.key.clone(), |server| {
-            if server.tickets.len() == TICKETS {
+        self.update(ticket.key.clone(), |server| {
+            if server.tickets.len() == TICKETS_PER_SERVER {
                 let oldest = server.tickets.pop_front();
                 oldest.into_iter().for_each(Ticket::release);
             }
@@ -340,42 +342,42 @@ impl Kept {
         });
     }
 
-    fn change(&self, name: Key, change: impl FnOnce(&mut Server)) {
+    fn update(&self, key: StoreKey, change: impl FnOnce(&mut ServerEntry)) {
         let mut servers = self.servers();
-        if let Some(server) = servers.by_name.get_mut(&name) {
+        if let Some(server) = servers.by_key.get_mut(&key) {
             return change(server);
         }
-        if servers.names.len() == self.most {
-            let oldest = servers.names.pop_front();
-            oldest.map(|oldest| servers.by_name.remove(&oldest));
+        if servers.keys.len() == self.max_servers {
+            let oldest = servers.keys.pop_front();
+            oldest.map(|oldest| servers.by_key.remove(&oldest));
         }
-        servers.names.push_back(name.clone());
-        change(servers.by_name.entry(name).or_default());
+        servers.keys.push_back(key.clone());
+        change(servers.by_key.entry(key).or_default());
     }
 }
 
 /// Sessions under the terms of a connection.
 #[derive(Debug)]
-struct Under {
-    kept: Arc<Kept>,
-    terms: Terms,
+struct ScopedStore {
+    store: Arc<ClientSessionStore>,
+    scope: SessionScope,
 }
 
-impl Under {
-    fn key(&self, name: &ServerName<'_>) -> Key {
-        (name.to_owned(), self.terms.clone())
+impl ScopedStore {
+    fn key(&self, name: &ServerName<'_>) -> StoreKey {
+        (name.to_owned(), self.scope.clone())
     }
 }
 
-impl ClientSessionStore for Under {
+impl client::ClientSessionStore for ScopedStore {
     fn set_kx_hint(&self, server_name: ServerName<'static>, group: NamedGroup) {
         let key = self.key(&server_name);
-        self.kept.change(key, |server| server.group = Some(group));
+        self.store.update(key, |server| server.group = Some(group));
     }
 
     fn kx_hint(&self, server_name: &ServerName<'_>) -> Option<NamedGroup> {
         let key = self.key(server_name);
-        self.kept.servers().by_name.get(&key)?.group
+        self.store.servers().by_key.get(&key)?.group
     }
 
     fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {
@@ -386,13 +388,13 @@ impl ClientSessionStore for Under {
             value: value.clone(),
             is_extended,
         }));
-        self.kept
-            .change(key, |server| server.tls12 = Some((value, is_extended)));
+        self.store
+            .update(key, |server| server.tls12 = Some((value, is_extended)));
     }
 
     fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        let servers = self.kept.servers();
-        let server = servers.by_name.get(&self.key(server_name))?;
+        let servers = self.store.servers();
+        let server = servers.by_key.get(&self.key(server_name))?;
         let (session, is_extended) = server.tls12.clone()?;
         Observations::set_extended_master_secret(is_extended);
         Some(session)
@@ -400,7 +402,7 @@ impl ClientSessionStore for Under {
 
     fn remove_tls12_session(&self, server_name: &ServerName<'static>) {
         let key = self.key(server_name);
-        if let Some(server) = self.kept.servers().by_name.get_mut(&key) {
+        if let Some(server) = self.store.servers().by_key.get_mut(&key) {
             server.tls12 = None;
         }
     }
@@ -412,15 +414,15 @@ impl ClientSessionStore for Under {
     ) {
         let ticket = Ticket::new(self.key(&server_name), value);
         Observations::ticket(ticket.clone());
-        self.kept.add(ticket);
+        self.store.add(ticket);
     }
 
     fn take_tls13_ticket(
         &self,
         server_name: &ServerName<'static>,
     ) -> Option<Tls13ClientSessionValue> {
-        let mut servers = self.kept.servers();
-        let server = servers.by_name.get_mut(&self.key(server_name))?;
+        let mut servers = self.store.servers();
+        let server = servers.by_key.get_mut(&self.key(server_name))?;
         // Some may have been used out of another store.
         let session = loop {
             if let Some(session) = server.tickets.pop_back()?.take() {
@@ -433,8 +435,8 @@ impl ClientSessionStore for Under {
     }
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for ClientSessionStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept").finish_non_exhaustive()
+        f.debug_struct("ClientSessionStore").finish_non_exhaustive()
     }
 }

@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::UnixTime;
 
-use super::hello::{self, ConfigSelector};
-use super::options::ConnectionOptions;
-use super::resumption::{Kept, SessionCallback};
-use super::sessions::{self, Sessions};
+use super::client_sessions::{ClientSessionStore, SessionCallback};
+use super::config_selector::ConfigSelector;
+use super::connection_options::ConnectionOptions;
+use super::identity::{ConfiguredIdentity, NameMatch};
+use super::server_sessions::{self, SessionCache};
 use super::settings::{PeerCheck, Settings};
-use super::{Built, Context, client, lock, server};
+use super::{Built, Context, client_config, lock, server_config};
 use crate::{Error, Result};
 
 impl Context {
@@ -24,17 +25,17 @@ impl Context {
     pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>> {
         self.build(
             |built| &built.client,
-            |settings| client::config(settings, self.client_sessions()),
+            |settings| client_config::config(settings, self.client_sessions()),
         )
     }
 
     /// The sessions of its clients; none if resumption is off.
-    pub(super) fn client_sessions(&self) -> Option<Arc<Kept>> {
-        let kept = self.built().client_sessions.get_or_init(|| {
-            let count = self.with_settings(client::sessions);
-            (count > 0).then(|| Arc::new(Kept::sessions(count)))
+    pub(super) fn client_sessions(&self) -> Option<Arc<ClientSessionStore>> {
+        let store = self.built().client_sessions.get_or_init(|| {
+            let count = self.with_settings(client_config::max_sessions);
+            (count > 0).then(|| Arc::new(ClientSessionStore::for_sessions(count)))
         });
-        kept.clone()
+        store.clone()
     }
 
     /// What was made of the settings in this process.
@@ -56,7 +57,7 @@ impl Context {
                             accepting connections";
             return Err(Error::state(sentence));
         }
-        let mut config = self.build(|built| &built.server, server::config)?;
+        let mut config = self.build(|built| &built.server, server_config::config)?;
         options.apply(&mut config);
         Ok(config)
     }
@@ -87,9 +88,10 @@ impl Context {
     }
 
     /// Whether a client that requests this name may be answered with these options.
-    pub(crate) fn knows_name(&self, name: &str, options: &ConnectionOptions) -> bool {
+    pub(crate) fn accepts_server_name(&self, name: &str, options: &ConnectionOptions) -> bool {
         self.with_settings(|settings| {
-            let is_for = |identity| hello::fit(identity, name) != hello::Fit::None;
+            let is_for =
+                |identity: &ConfiguredIdentity| identity.match_name(name) != NameMatch::None;
             !settings.require_known_name
                 || match options.identity() {
                     Some(identity) => is_for(identity),
@@ -100,7 +102,11 @@ impl Context {
 
     /// Whether a server with these protocols goes on without one, since none of
     /// them is offered.
-    pub(crate) fn does_without(&self, offered: &[Vec<u8>], options: &ConnectionOptions) -> bool {
+    pub(crate) fn goes_without_alpn(
+        &self,
+        offered: &[Vec<u8>],
+        options: &ConnectionOptions,
+    ) -> bool {
         self.with_settings(|settings| {
             let mut ours = options.alpn().unwrap_or(&settings.alpn).iter();
             let is_offered = |one: &Vec<u8>| offered.contains(one);
@@ -109,7 +115,7 @@ impl Context {
     }
 
     /// How many tickets a server sends; with 0 a client asks for none in TLS 1.2.
-    pub(super) fn tickets(&self) -> usize {
+    pub(super) fn ticket_count(&self) -> usize {
         self.with_settings(|settings| settings.tickets)
     }
 
@@ -146,7 +152,7 @@ impl Context {
 
     /// The sessions that others may share.  Where that is too late, nothing is the
     /// matter with this context itself.
-    pub(super) fn shared_sessions(&self) -> Result<Sessions> {
+    pub(super) fn shared_sessions(&self) -> Result<SessionCache> {
         let too_late = || {
             let sentence = "the other context is in use and keeps its sessions for itself: \
                             share them before its first connection";
@@ -156,10 +162,12 @@ impl Context {
             let shared = self.with_settings(|settings| settings.shared_sessions.clone());
             return shared.ok_or_else(too_late);
         };
-        let count = settings.sessions.unwrap_or(sessions::SESSIONS);
+        let count = settings
+            .sessions
+            .unwrap_or(server_sessions::DEFAULT_CACHE_SIZE);
         let shared = settings
             .shared_sessions
-            .get_or_insert_with(|| Sessions::new(count));
+            .get_or_insert_with(|| SessionCache::new(count));
         Ok(shared.clone())
     }
 
@@ -196,15 +204,15 @@ impl Context {
     ) -> Result<Arc<T>> {
         let settings = self.sealed()?;
         let built = self.built();
-        let kept = of(built);
-        if let Some(config) = kept.get() {
+        let slot = of(built);
+        if let Some(config) = slot.get() {
             return Ok(config.clone());
         }
         let _building = lock(&built.building);
-        if let Some(config) = kept.get() {
+        if let Some(config) = slot.get() {
             return Ok(config.clone());
         }
         let config = Arc::new(build(settings)?);
-        Ok(kept.get_or_init(|| config).clone())
+        Ok(slot.get_or_init(|| config).clone())
     }
 }

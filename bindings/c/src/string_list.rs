@@ -4,14 +4,14 @@ use std::ffi::{CString, c_char};
 
 use tlsmith::{AlternativeName, NameType};
 
-use crate::edge::{self, Made};
+use crate::ffi::{self, LazyPerProcess};
 
-/// The type of an alternative name (RFC 5280, section 4.2.1.6).  A later version may add some:
+/// The type of an alternative name (RFC 5280, section 4.2.1.6).  Later versions may add types:
 /// treat an unknown one as TLSMITH_NAME_OTHER.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub enum tlsmith_name_type {
-    /// any other type, or a value that its type forbids
+    /// any other type, or a value that is invalid for its type
     TLSMITH_NAME_OTHER = 0,
     /// a host name, perhaps with a wildcard
     TLSMITH_NAME_DNS = 1,
@@ -25,7 +25,7 @@ pub enum tlsmith_name_type {
     TLSMITH_NAME_UPN = 5,
     /// a distinguished name (RFC 4514)
     TLSMITH_NAME_DIRECTORY = 6,
-    /// an object identifier in dots
+    /// an object identifier in dotted form
     TLSMITH_NAME_REGISTERED_ID = 7,
 }
 
@@ -46,11 +46,11 @@ impl From<NameType> for tlsmith_name_type {
 
 /// Strings that C gets to see one by one, made when it asks for the first.
 #[derive(Default)]
-pub(crate) struct Items(Made<Vec<CString>>);
+pub(crate) struct StringList(LazyPerProcess<Vec<CString>>);
 
-impl Items {
+impl StringList {
     pub(crate) const fn new() -> Self {
-        Self(Made::at_start())
+        Self(LazyPerProcess::new())
     }
 
     pub(crate) fn get(
@@ -58,9 +58,9 @@ impl Items {
         index: usize,
         make: impl FnOnce() -> Vec<String>,
     ) -> Option<*const c_char> {
-        let every = self.0.get_or_make(|| {
+        let every = self.0.get_or_init(|| {
             let every = make().into_iter();
-            every.map(|one| edge::c_string(&one)).collect()
+            every.map(|one| ffi::c_string(&one)).collect()
         });
         every.get(index).map(|one| one.as_ptr())
     }
@@ -68,9 +68,9 @@ impl Items {
 
 /// Alternative names, likewise.
 #[derive(Default)]
-pub(crate) struct Names(Made<Vec<(tlsmith_name_type, CString)>>);
+pub(crate) struct NameList(LazyPerProcess<Vec<(tlsmith_name_type, CString)>>);
 
-impl Names {
+impl NameList {
     /// The name at `index`, whose type goes to `name_type`.
     pub(crate) fn get(
         &self,
@@ -78,14 +78,14 @@ impl Names {
         name_type: *mut tlsmith_name_type,
         make: impl FnOnce() -> Vec<AlternativeName>,
     ) -> Option<*const c_char> {
-        let every = self.0.get_or_make(|| {
+        let every = self.0.get_or_init(|| {
             let every = make().into_iter();
             every
-                .map(|one| (one.name_type.into(), edge::c_string(&one.text)))
+                .map(|one| (one.name_type.into(), ffi::c_string(&one.text)))
                 .collect()
         });
         let (found, text) = every.get(index)?;
-        edge::store(name_type, *found);
+        ffi::store(name_type, *found);
         Some(text.as_ptr())
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tlsmith::text::quoted;
 use tlsmith::{CertOptions, Error, OwnExtension, Result, Status, Usage};
 
-use crate::edge;
+use crate::ffi;
 
-/// Options for certificates.  Start from TLSMITH_CERT_OPTIONS_INIT; a zero field takes its default.
+/// Options for certificates.  Initialize with TLSMITH_CERT_OPTIONS_INIT; a zero field has its
+/// default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tlsmith_cert_options {
@@ -18,33 +19,33 @@ pub struct tlsmith_cert_options {
     pub common_name: *const c_char,
     /// "/C=DE/O=Example/CN=x" or RFC 4514, instead of common_name
     pub subject: *const c_char,
-    /// in seconds of the Unix epoch; 0: an hour ago
+    /// in seconds since the Unix epoch; 0: an hour ago
     pub not_before: i64,
-    /// how many days it is valid; 0: 397, for a CA 3650
+    /// validity in days; 0: 397, for a CA 3650
     pub days: u32,
-    /// TLSMITH_USAGE bits; 0: hosts and addresses server, e-mail client
+    /// TLSMITH_USAGE bits; 0: server for hosts and addresses, client for e-mail
     pub usage: u32,
     /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448", "rsa-2048",
     /// "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
     pub key_type: *const c_char,
-    /// how many CAs may stand below it; 0: for a root any number, for an issued CA none, and for
-    /// both none with TLSMITH_CERT_PATH_LEN
+    /// most CAs allowed below it; 0: any number for a root, none for an issued CA, and for both
+    /// none with TLSMITH_CERT_PATH_LEN
     pub path_len: u32,
     /// TLSMITH_CERT flags
     pub flags: u32,
-    /// what a CA may issue for: ".example.com,10.0.0.0/8"; NULL: everything
+    /// names a CA may issue for: ".example.com,10.0.0.0/8"; NULL: all
     pub permitted_names: *const c_char,
-    /// what a CA may not issue for
+    /// names a CA may not issue for
     pub excluded_names: *const c_char,
-    /// where its CRL will be, or NULL
+    /// URL of the CRL that will cover it, or NULL
     pub crl_url: *const c_char,
-    /// where OCSP will answer about it, or NULL
+    /// URL of its OCSP responder, or NULL
     pub ocsp_url: *const c_char,
     /// in hex, positive, up to 20 bytes; NULL: random
     pub serial: *const c_char,
     /// more extensions, DER in hex: "1.2.3.4=0500,critical:1.2.3.5=0500"; or NULL
     pub extensions: *const c_char,
-    /// zero
+    /// must be zero
     pub reserved: [*const c_void; 4],
 }
 
@@ -52,24 +53,24 @@ pub struct tlsmith_cert_options {
 pub const TLSMITH_USAGE_SERVER: u32 = 1;
 /// For clients.
 pub const TLSMITH_USAGE_CLIENT: u32 = 2;
-/// Issue an intermediate CA, also for a request that asks to be one.
+/// Issue a CA certificate, also for a request for one.
 pub const TLSMITH_CERT_CA: u32 = 1;
-/// Signing a request: repeat the extensions that it asks for, byte for byte.  TLSMITH_ERR_ISSUE if
-/// it asks for name constraints, OCSPSigning, anyExtendedKeyUsage or, without TLSMITH_CERT_CA, to
-/// sign certificates or CRLs.
+/// When signing a request, copy the extensions that it requests, byte for byte.  TLSMITH_ERR_ISSUE
+/// for name constraints, OCSPSigning, anyExtendedKeyUsage and, without TLSMITH_CERT_CA, keyCertSign
+/// and cRLSign.
 pub const TLSMITH_CERT_COPY_EXTENSIONS: u32 = 2;
-/// Let it be valid beyond the end of its CA.
+/// Allow a validity period that ends after the CA's.
 pub const TLSMITH_CERT_OUTLIVE_CA: u32 = 4;
-/// A path_len of 0 allows no CA below.
+/// Take a path_len of 0 literally: no CA below.
 pub const TLSMITH_CERT_PATH_LEN: u32 = 8;
-/// Signing a request: accept alternative names of kinds that cannot be checked (otherName,
-/// x400Address, ediPartyName).  tlsmith_csr_name() has them.
+/// When signing a request, accept alternative names of types that cannot be checked (otherName,
+/// x400Address, ediPartyName). tlsmith_csr_name() lists them.
 pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 16;
 
 /// The options of the core, the default ones for NULL.
 pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> {
     // SAFETY: the structure is made of integers and pointers, its size first.
-    let given = unsafe { edge::sized(pointer, "opt") }?;
+    let given = unsafe { ffi::sized(pointer, "opt") }?;
     let Some(given) = given else {
         return Ok(CertOptions::default());
     };
@@ -87,9 +88,9 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
             | TLSMITH_CERT_PATH_LEN
             | TLSMITH_CERT_ALLOW_OTHER_NAMES,
     )?;
-    edge::check_reserved(&given.reserved, "opt")?;
+    ffi::check_reserved(&given.reserved, "opt")?;
     let has_path_len = given.path_len != 0 || given.flags & TLSMITH_CERT_PATH_LEN != 0;
-    let string = |pointer, name| edge::text(pointer, name).map(|text| text.map(str::to_owned));
+    let string = |pointer, name| ffi::text(pointer, name).map(|text| text.map(str::to_owned));
     let days = u64::from(given.days);
     Ok(CertOptions {
         common_name: string(given.common_name, "common_name")?,
@@ -100,7 +101,7 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
             server: given.usage & TLSMITH_USAGE_SERVER != 0,
             client: given.usage & TLSMITH_USAGE_CLIENT != 0,
         }),
-        key_type: edge::text(given.key_type, "key_type")?
+        key_type: ffi::text(given.key_type, "key_type")?
             .map(str::parse)
             .transpose()?,
         key: None,
@@ -164,7 +165,7 @@ pub(crate) fn check_bits(name: &str, given: u32, known: u32) -> Result<()> {
 }
 
 fn list(pointer: *const c_char, name: &str) -> Result<Vec<String>> {
-    let text = edge::text(pointer, name)?;
+    let text = ffi::text(pointer, name)?;
     let parts = text.into_iter().flat_map(|text| text.split(','));
     Ok(parts.map(|part| part.trim().to_owned()).collect())
 }

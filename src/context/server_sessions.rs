@@ -1,4 +1,4 @@
-//! Sessions that can be resumed: what a server keeps or gives away, and for how long.
+//! SessionCache that can be resumed: what a server keeps or gives away, and for how long.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -15,39 +15,40 @@ use crate::{Error, Result, Status, trust};
 
 /// How long a session can be resumed after its peer was authenticated: two hours.  A
 /// session that is resumed goes on as the same one, and ends no later.
-pub(super) const LIFETIME: u32 = 7_200;
+pub(super) const SESSION_LIFETIME: u32 = 7_200;
 
 /// How far the clocks of servers that share tickets may differ, in seconds.
 const CLOCK_SKEW: u64 = 300;
 
 /// How many sessions a server keeps that gives none away.
-pub(super) const SESSIONS: usize = 1_024;
+pub(super) const DEFAULT_CACHE_SIZE: usize = 1_024;
 
 /// The most that can be kept: each takes up to a few kilobytes.
-pub(super) const MOST: usize = 1 << 20;
+pub(super) const MAX_CACHE_SIZE: usize = 1 << 20;
 
 /// The longest ticket: its length has two bytes (RFC 8446, section 4.6.1).
-const MOST_TICKET: usize = u16::MAX as usize;
+const MAX_TICKET_LENGTH: usize = u16::MAX as usize;
 
 /// The bytes of a key that servers share.
-const KEY: usize = 32;
+const KEY_LENGTH: usize = 32;
 
-const NAME: usize = 16;
-const NONCE: usize = 12;
+const KEY_NAME_LENGTH: usize = 16;
+const NONCE_LENGTH: usize = 12;
 
 /// A key that seals tickets, made from one that servers share.
 #[derive(Clone)]
 pub(crate) struct TicketKey {
     /// Stands in front of a ticket, to tell which key sealed it.
-    name: [u8; NAME],
+    name: [u8; KEY_NAME_LENGTH],
     key: Arc<RandomizedNonceKey>,
 }
 
 impl TicketKey {
     pub(crate) fn new(shared: &[u8]) -> Result<Self> {
-        if shared.len() != KEY {
+        if shared.len() != KEY_LENGTH {
             let length = shared.len();
-            let sentence = format!("a ticket key has {KEY} random bytes, and this one {length}");
+            let sentence =
+                format!("a ticket key has {KEY_LENGTH} random bytes, and this one {length}");
             return Err(Error::argument(sentence));
         }
         if shared.iter().all(|byte| *byte == shared[0]) {
@@ -56,15 +57,15 @@ impl TicketKey {
         }
         let failed = |_| Error::new(Status::Internal, "cannot derive a ticket key");
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"tlsmith tickets").extract(shared);
-        let mut derived = Zeroizing::new([0; NAME + KEY]);
+        let mut derived = Zeroizing::new([0; KEY_NAME_LENGTH + KEY_LENGTH]);
         let length = Length(derived.len());
         extracted
             .expand(&[b"name and key"], length)
             .and_then(|output| output.fill(&mut *derived))
             .map_err(failed)?;
-        let (name, key) = derived.split_at(NAME);
+        let (name, key) = derived.split_at(KEY_NAME_LENGTH);
         Ok(Self {
-            name: name.try_into().unwrap_or([0; NAME]),
+            name: name.try_into().unwrap_or([0; KEY_NAME_LENGTH]),
             key: Arc::new(RandomizedNonceKey::new(&AES_256_GCM, key).map_err(failed)?),
         })
     }
@@ -80,7 +81,7 @@ impl hkdf::KeyType for Length {
 
 /// What bounds sessions in time: a clock, and what stands in front of each session.
 #[derive(Clone)]
-pub(super) struct Bounds {
+pub(super) struct SessionBounds {
     pub(super) clock: Arc<dyn TimeProvider>,
     /// Whether the clients of the sessions are verified: a session is only resumed under the
     /// policy that it was made under.
@@ -88,9 +89,9 @@ pub(super) struct Bounds {
 }
 
 /// The times of an [`Authentication`], and whether the master secret is an extended one.
-const BOUNDS: usize = 8 + 8 + 1;
+const BOUNDS_LENGTH: usize = 8 + 8 + 1;
 
-impl Bounds {
+impl SessionBounds {
     fn now(&self) -> Option<u64> {
         self.clock.current_time().map(|now| now.as_secs())
     }
@@ -120,12 +121,12 @@ impl Bounds {
 
     /// The session, if it has not ended, which is noted as the one that goes on.
     pub(super) fn open(&self, bound: &[u8]) -> Option<Vec<u8>> {
-        let (bounds, session) = bound.split_at_checked(BOUNDS)?;
+        let (bounds, session) = bound.split_at_checked(BOUNDS_LENGTH)?;
         let (at, rest) = bounds.split_first_chunk()?;
         let (until, is_extended) = rest.split_first_chunk()?;
         let (at, until) = (u64::from_be_bytes(*at), u64::from_be_bytes(*until));
         let now = self.now()?;
-        let end = at.saturating_add(u64::from(LIFETIME)).min(until);
+        let end = at.saturating_add(u64::from(SESSION_LIFETIME)).min(until);
         if now > end || at > now.saturating_add(CLOCK_SKEW) {
             return None;
         }
@@ -139,25 +140,25 @@ impl Bounds {
 }
 
 /// Tickets that say when their sessions end.
-pub(super) struct BoundedTickets {
+pub(super) struct BoundedTicketer {
     pub(super) tickets: Arc<dyn ProducesTickets>,
-    pub(super) bounds: Bounds,
+    pub(super) bounds: SessionBounds,
 }
 
-impl ProducesTickets for BoundedTickets {
+impl ProducesTickets for BoundedTicketer {
     fn enabled(&self) -> bool {
         self.tickets.enabled()
     }
 
     fn lifetime(&self) -> u32 {
-        LIFETIME
+        SESSION_LIFETIME
     }
 
     fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
         let bound = Zeroizing::new(self.bounds.bind(session)?);
         let ticket = self.tickets.encrypt(&bound)?;
         // One with a client's long chain in it does not fit its length: none is sent then.
-        (ticket.len() <= MOST_TICKET).then_some(ticket)
+        (ticket.len() <= MAX_TICKET_LENGTH).then_some(ticket)
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
@@ -166,15 +167,15 @@ impl ProducesTickets for BoundedTickets {
     }
 }
 
-impl fmt::Debug for BoundedTickets {
+impl fmt::Debug for BoundedTicketer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BoundedTickets").finish_non_exhaustive()
+        f.debug_struct("BoundedTicketer").finish_non_exhaustive()
     }
 }
 
 /// Seals sessions into tickets with keys that servers share, so that each can
 /// resume the sessions of the others, also after a restart.
-pub(super) struct SharedTickets {
+pub(super) struct SharedTicketer {
     /// The first one seals; all open.
     pub(super) keys: Vec<TicketKey>,
     /// What the server demands of clients.  A ticket of a server that demands
@@ -183,7 +184,7 @@ pub(super) struct SharedTickets {
     pub(super) policy: [u8; 32],
 }
 
-impl SharedTickets {
+impl SharedTicketer {
     /// Encrypts a session under a name, without which it does not open.
     pub(super) fn seal(&self, under: &[u8], session: &[u8]) -> Option<Vec<u8>> {
         let TicketKey { name, key } = self.keys.first()?;
@@ -194,8 +195,8 @@ impl SharedTickets {
     }
 
     pub(super) fn open(&self, under: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        let (name, rest) = sealed.split_at_checked(NAME)?;
-        let (nonce, sealed) = rest.split_at_checked(NONCE)?;
+        let (name, rest) = sealed.split_at_checked(KEY_NAME_LENGTH)?;
+        let (nonce, sealed) = rest.split_at_checked(NONCE_LENGTH)?;
         let known = self.keys.iter().find(|known| known.name == name)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut sealed = sealed.to_vec();
@@ -207,13 +208,13 @@ impl SharedTickets {
     }
 }
 
-impl ProducesTickets for SharedTickets {
+impl ProducesTickets for SharedTicketer {
     fn enabled(&self) -> bool {
         true
     }
 
     fn lifetime(&self) -> u32 {
-        LIFETIME
+        SESSION_LIFETIME
     }
 
     fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
@@ -225,63 +226,63 @@ impl ProducesTickets for SharedTickets {
     }
 }
 
-impl fmt::Debug for SharedTickets {
+impl fmt::Debug for SharedTicketer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedTickets").finish_non_exhaustive()
+        f.debug_struct("SharedTicketer").finish_non_exhaustive()
     }
 }
 
-/// Sessions that a server keeps, and that servers of one process can share.
+/// SessionCache that a server keeps, and that servers of one process can share.
 /// Each is given out once, so that early data cannot be replayed to another
 /// server that shares them (RFC 8446, section 8.1).  A forked child begins with none:
 /// with copies, both processes would take the early data of one session.
 #[derive(Clone)]
-pub(crate) struct Sessions {
+pub(crate) struct SessionCache {
     count: usize,
-    kept: Arc<PerProcess<OnceLock<Arc<ServerSessionMemoryCache>>>>,
+    cache: Arc<PerProcess<OnceLock<Arc<ServerSessionMemoryCache>>>>,
 }
 
-impl Sessions {
+impl SessionCache {
     pub(crate) fn new(count: usize) -> Self {
         Self {
             count,
-            kept: Arc::default(),
+            cache: Arc::default(),
         }
     }
 
-    fn kept(&self) -> &ServerSessionMemoryCache {
+    fn here(&self) -> &ServerSessionMemoryCache {
         let new = || ServerSessionMemoryCache::new(self.count);
-        self.kept.here().get_or_init(new)
+        self.cache.here().get_or_init(new)
     }
 }
 
-/// Kept sessions under the names of one policy, for the same reason as
-/// [`SharedTickets::policy`].
-pub(super) struct Kept {
-    pub(super) sessions: Sessions,
+/// ServerSessionStore sessions under the names of one policy, for the same reason as
+/// [`SharedTicketer::policy`].
+pub(super) struct ServerSessionStore {
+    pub(super) sessions: SessionCache,
     pub(super) policy: [u8; 32],
-    pub(super) bounds: Bounds,
+    pub(super) bounds: SessionBounds,
 }
 
-impl Kept {
+impl ServerSessionStore {
     fn name(&self, key: &[u8]) -> Vec<u8> {
         [&self.policy, key].concat()
     }
 }
 
-impl StoresServerSessions for Kept {
+impl StoresServerSessions for ServerSessionStore {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
         let bound = self.bounds.bind(&value);
-        bound.is_some_and(|bound| self.sessions.kept().put(self.name(&key), bound))
+        bound.is_some_and(|bound| self.sessions.here().put(self.name(&key), bound))
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let bound = self.sessions.kept().get(&self.name(key))?;
+        let bound = self.sessions.here().get(&self.name(key))?;
         self.bounds.open(&bound)
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let bound = self.sessions.kept().take(&self.name(key))?;
+        let bound = self.sessions.here().take(&self.name(key))?;
         self.bounds.open(&bound)
     }
 
@@ -290,8 +291,8 @@ impl StoresServerSessions for Kept {
     }
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for ServerSessionStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept").finish_non_exhaustive()
+        f.debug_struct("ServerSessionStore").finish_non_exhaustive()
     }
 }

@@ -7,10 +7,10 @@ use rustls::client::ResolvesClientCert;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
 
+use super::client_sessions::{self, ClientSessionStore, Session, SessionScope};
 use super::identity::ConfiguredIdentity;
-use super::resumption::{self, Kept, Session, Terms};
 use super::settings::alpn;
-use super::{Context, client, ech, lock, server};
+use super::{Context, client_config, ech, lock, server_config};
 #[cfg(doc)]
 use crate::Status;
 use crate::base::text::quoted;
@@ -19,7 +19,7 @@ use crate::{Error, Result, trust};
 
 /// How many identities of connections a context remembers, so that their sessions can be
 /// resumed.
-const REMEMBERED: usize = 16;
+const MAX_REMEMBERED: usize = 16;
 
 /// Settings of one connection.  What is not set is as its context has it.
 ///
@@ -119,7 +119,8 @@ impl ConnectionOptions {
             Arc::make_mut(config).alpn_protocols = alpn.clone();
         }
         if let Some(identity) = self.identity() {
-            Arc::make_mut(config).cert_resolver = server::presenting(vec![identity.clone()]);
+            Arc::make_mut(config).cert_resolver =
+                server_config::identity_resolver(vec![identity.clone()]);
         }
     }
 
@@ -162,38 +163,42 @@ impl Context {
         if let Some(alpn) = &options.alpn {
             Arc::make_mut(&mut config).alpn_protocols = alpn.clone();
         }
-        let mut terms = Terms::default();
+        let mut scope = SessionScope::default();
         if let Some((identity, configured)) = &options.identity {
-            let (number, resolver) = self.presenting(identity, configured);
+            let (number, resolver) = self.numbered_resolver(identity, configured);
             Arc::make_mut(&mut config).client_auth_cert_resolver = resolver;
-            terms.identity = Some(number);
+            scope.identity_number = Some(number);
         }
         let requested = match &options.server_name {
             RequestedName::Other(other) if *other != name => {
-                terms.verified = Some(name);
+                scope.verified_name = Some(name);
                 self.with_settings(|settings| ech::apart_from(other, &settings.public_names))
             }
             RequestedName::Verified | RequestedName::Other(_) => name,
             RequestedName::None => {
                 Arc::make_mut(&mut config).enable_sni = false;
-                terms.is_nameless = true;
+                scope.sends_no_sni = true;
                 name
             }
         };
-        let verified = terms.verified.clone();
+        let verified = scope.verified_name.clone();
         let store = match &options.session {
-            Some(session) => Some(session.store(self)?),
+            Some(session) => Some(session.store_for(self)?),
             None => match self.client_sessions() {
                 // The program alone keeps what comes.
-                None if self.session_callback().is_some() => Some(Arc::new(Kept::new(1))),
+                None if self.session_callback().is_some() => {
+                    Some(Arc::new(ClientSessionStore::new(1)))
+                }
                 // The configuration has it.
-                Some(_) if terms == Terms::default() => None,
+                Some(_) if scope == SessionScope::default() => None,
                 sessions => sessions,
             },
         };
         if let Some(store) = store {
-            Arc::make_mut(&mut config).resumption =
-                resumption::of(Kept::under(store, terms), self.tickets());
+            Arc::make_mut(&mut config).resumption = client_sessions::resumption(
+                ClientSessionStore::scoped(store, scope),
+                self.ticket_count(),
+            );
         }
         Ok(ClientStart {
             verified,
@@ -204,12 +209,12 @@ impl Context {
 
     /// What presents this identity, with a number: always the same, since rustls resumes
     /// sessions only between connections that share it.
-    fn presenting(
+    fn numbered_resolver(
         &self,
         identity: &Identity,
         configured: &ConfiguredIdentity,
     ) -> (u64, Arc<dyn ResolvesClientCert>) {
-        lock(&self.built().identities).presenting(identity, configured)
+        lock(&self.built().identities).numbered_resolver(identity, configured)
     }
 }
 
@@ -223,7 +228,7 @@ pub(super) struct RememberedIdentities {
 }
 
 impl RememberedIdentities {
-    fn presenting(
+    fn numbered_resolver(
         &mut self,
         identity: &Identity,
         configured: &ConfiguredIdentity,
@@ -237,11 +242,11 @@ impl RememberedIdentities {
             Remembered {
                 identity: identity.clone(),
                 number,
-                resolver: client::presenting(vec![configured.clone()]),
+                resolver: client_config::identity_resolver(vec![configured.clone()]),
             }
         });
         let (number, resolver) = (used.number, used.resolver.clone());
-        if self.latest.len() == REMEMBERED {
+        if self.latest.len() == MAX_REMEMBERED {
             self.latest.pop_front();
         }
         self.latest.push_back(used);

@@ -9,15 +9,15 @@ use tlsmith::{Error, SocketTransport, Timeout, tcp};
 use crate::call::on;
 use crate::conn::tlsmith_conn;
 use crate::ctx::tlsmith_ctx;
-use crate::edge::{self, CallersFd};
+use crate::ffi::{self, BorrowedDescriptor};
 
-/// A connection, not connected yet.  NULL when `ctx` is.
+/// Create a connection, not connected yet.  NULL if `ctx` is NULL.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
-    edge::handle(edge::guard(|| {
-        edge::watch_forks()?;
-        Ok(tlsmith_conn::new(edge::need(ctx, "ctx")?.context.clone()))
+    ffi::handle(ffi::guard(|| {
+        ffi::watch_forks()?;
+        Ok(tlsmith_conn::new(ffi::need(ctx, "ctx")?.context.clone()))
     }))
 }
 
@@ -25,27 +25,27 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
 /// tlsmith_shutdown() first.  No other call may be in progress.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
-    edge::free(conn);
+    ffi::free(conn);
 }
 
-/// Why the latest failed call on this connection failed; "" if none did.
+/// Return why the latest failed call on this connection failed; "" if none did.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char {
     if conn.is_null() {
         return c"conn is NULL".as_ptr();
     }
-    edge::string(conn, |conn| {
+    ffi::string(conn, |conn| {
         let error = conn.error().map(|error| error.to_string());
         conn.keep(&error.unwrap_or_default())
     })
 }
 
-/// Limit how long each later call waits, in milliseconds.  -1, the default, has no limit on a
-/// blocking socket.  0 never waits: calls return a WANT code instead.  TLSMITH_ERR_TIMEOUT comes
-/// when the limit passed.
+/// Limit how long each later call waits, in milliseconds.  -1, the default, sets no limit on a
+/// blocking socket.  0 never waits: calls return a WANT code.  TLSMITH_ERR_TIMEOUT once the limit
+/// expires.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let timeout = match u64::try_from(ms) {
             Ok(0) => Timeout::Never,
             Ok(ms) => Timeout::After(Duration::from_millis(ms)),
@@ -64,12 +64,12 @@ pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -
     }))
 }
 
-/// Limit the handshake as a whole, in milliseconds, however many calls it takes and however slowly
-/// the peer sends.  -1 is no limit: the default but for tlsmith_accept(), where it is 5000.  Then
+/// Limit the whole handshake, in milliseconds, over any number of calls and however slowly the peer
+/// sends.  -1 sets no limit: the default, except after tlsmith_accept() (5000).  Once it expires,
 /// every call that needs the handshake fails with TLSMITH_ERR_TIMEOUT.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         let limit = match u64::try_from(ms) {
             Ok(1..) => Some(Duration::from_millis(ms.unsigned_abs().into())),
             Err(_) if ms == -1 => None,
@@ -88,11 +88,11 @@ pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms
     }))
 }
 
-/// Resolve `host`, a name or an address, connect to `port`, a number, and complete the handshake,
-/// with the certificate checked for `host`, without the zone of an IPv6 address ("fe80::1%eth0").
-/// The connection owns the socket.  Blocks.  The time limit holds for resolving and connecting
-/// together, and for the handshake once more; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a
-/// thread of its own resolves the name, which ends when the system's resolver does.
+/// Resolve `host`, a name or an address, connect to `port`, a number, and complete the handshake.
+/// The certificate is verified for `host` without an IPv6 zone ("fe80::1%eth0").  The connection
+/// owns the socket.  Blocks.  The time limit covers resolving and connecting together, and once
+/// more the handshake; 0 is refused with TLSMITH_ERR_ARG.  With a limit, a separate thread resolves
+/// the name; it ends when the system's resolver returns.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_connect(
@@ -100,9 +100,9 @@ pub extern "C" fn tlsmith_connect(
     host: *const c_char,
     port: *const c_char,
 ) -> c_int {
-    edge::status(on(conn, |conn| {
-        let host = edge::need_text(host, "host")?;
-        let port = edge::need_text(port, "port")?;
+    ffi::status(on(conn, |conn| {
+        let host = ffi::need_text(host, "host")?;
+        let port = ffi::need_text(port, "port")?;
         conn.check_unused()?;
         // Before a socket is opened for it, and also if that fails.
         conn.settings().context.seal()?;
@@ -115,15 +115,15 @@ pub extern "C" fn tlsmith_connect(
     }))
 }
 
-/// Listen on `host` (NULL for every address) and `port` ("0" for any free one): a socket, which the
-/// caller closes, or a negative code, with the reason in tlsmith_last_error().  The backlog is the
-/// system's maximum.
+/// Listen on `host` (NULL: all addresses) and `port` ("0": any free one).  Returns a socket for the
+/// caller to close, or a negative code, with the reason in tlsmith_last_error().  The backlog is
+/// the system's maximum.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_int {
-    let listener = edge::guard(|| {
-        let host = edge::text(host, "host")?;
-        tcp::listen(host, edge::need_text(port, "port")?)
+    let listener = ffi::guard(|| {
+        let host = ffi::text(host, "host")?;
+        tcp::listen(host, ffi::need_text(port, "port")?)
     });
     match listener {
         Ok(socket) => socket.into_raw_fd(),
@@ -131,17 +131,16 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
     }
 }
 
-/// Accept one TCP connection, whose socket the connection owns.  The handshake waits for
-/// tlsmith_handshake() or the first read or write, so that no client can hold up the accepting
-/// loop, and may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that
-/// disconnect while queued.  When the process is out of descriptors or memory, retries every 100 ms
-/// until the time limit.
+/// Accept one TCP connection, whose socket the connection owns. tlsmith_handshake() or the first
+/// read or write makes the handshake, so that no client can block the accept loop.  It may take 5
+/// seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that disconnect while queued.
+/// If the process is out of descriptors or memory, retries every 100 ms until the time limit.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {
-    edge::status(on(conn, |conn| {
+    ffi::status(on(conn, |conn| {
         conn.check_unused()?;
-        let listener = CallersFd::new(listen_fd)?;
+        let listener = BorrowedDescriptor::new(listen_fd)?;
         let timeout = conn.settings().timeout;
         let socket = tcp::accept(listener, timeout, None)?;
         let fd = socket.as_raw_fd();
@@ -152,10 +151,10 @@ pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c
     }))
 }
 
-/// Return the socket; -1 before there is one, and without a socket.
+/// Return the socket; -1 before connecting, and without a socket.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_fd(conn: *const tlsmith_conn) -> c_int {
-    edge::borrow(conn)
+    ffi::borrow(conn)
         .and_then(|conn| conn.open.get())
         .map_or(-1, |open| open.fd)
 }

@@ -45,9 +45,9 @@ impl Context {
 
     /// Trusts none of the system's roots, also where no other is added: nobody,
     /// then.
-    pub fn leave_system_roots(&self) -> Result<()> {
+    pub fn ignore_system_roots(&self) -> Result<()> {
         self.set(|settings| {
-            settings.leave_system_roots();
+            settings.ignore_system_roots();
             Ok(())
         })
     }
@@ -177,7 +177,7 @@ impl Context {
     ///
     /// The client still proves that it has the private key (RFC 8446, section 4.4.3), which
     /// takes a kind of key as with [`Self::insecure_no_verify`].  A certificate that cannot
-    /// be read is refused, and so is a client that the callback of [`Self::set_judge`]
+    /// be read is refused, and so is a client that the callback of [`Self::set_verify_callback`]
     /// refuses.  The session of a client that fails verification is never resumed, so it
     /// gets no tickets and sends no early data, and each such client is logged as a warning.
     pub fn insecure_allow_unverified_clients(&self) -> Result<()> {

@@ -3,7 +3,7 @@
 
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 
-use super::names;
+use super::algorithm_names;
 use crate::Result;
 
 /// The cipher suites of each version, in order of preference; `None`: all.
@@ -16,7 +16,7 @@ pub(super) struct Ciphers {
 impl Ciphers {
     /// Allows only these of the versions that they are for.
     pub(super) fn limit(&mut self, names: &[&str]) -> Result<()> {
-        let (tls13, tls12) = by_version(names::ciphers(names)?);
+        let (tls13, tls12) = by_version(algorithm_names::ciphers(names)?);
         if !tls13.is_empty() {
             self.tls13 = Some(tls13);
         }
