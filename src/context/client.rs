@@ -11,8 +11,8 @@ use super::compression::COMPRESSORS;
 use super::identity::ConfiguredIdentity;
 use super::resumption::{self, Kept, Terms};
 use super::settings::Settings;
-use crate::base::explain;
 use crate::base::observations::Observations;
+use crate::base::tls_errors;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status};
 
@@ -38,7 +38,7 @@ pub(super) fn config(settings: &Settings, kept: Option<Arc<Kept>>) -> Result<Cli
         None => builder.with_protocol_versions(&settings.versions()),
     };
     let builder = builder
-        .map_err(|error| Error::new(Status::Internal, explain::tls(&error)))?
+        .map_err(|error| Error::new(Status::Internal, tls_errors::describe(&error)))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = builder.with_client_cert_resolver(presenting(settings.identities.clone()));
