@@ -5,7 +5,7 @@
 mod digest;
 pub(crate) mod ed448;
 mod error;
-pub(crate) mod explain;
+pub(crate) mod tls_errors;
 pub(crate) mod fork;
 mod hkdf;
 pub(crate) mod limits;

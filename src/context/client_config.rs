@@ -11,8 +11,8 @@ use super::client_sessions::{self, ClientSessionStore, SessionScope};
 use super::compression::COMPRESSORS;
 use super::identity::ConfiguredIdentity;
 use super::settings::Settings;
-use crate::base::explain;
 use crate::base::observations::Observations;
+use crate::base::tls_errors;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status};
 
@@ -41,7 +41,7 @@ pub(super) fn config(
         None => builder.with_protocol_versions(&settings.versions()),
     };
     let builder = builder
-        .map_err(|error| Error::new(Status::Internal, explain::tls(&error)))?
+        .map_err(|error| Error::new(Status::Internal, tls_errors::describe(&error)))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     let mut config =

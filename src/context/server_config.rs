@@ -18,14 +18,14 @@ use super::session_store::{ExternalSessionStore, SessionStore};
 use super::settings::{ClientAuth, PeerCheck, Settings};
 use super::signing_schemes::unusable_key;
 use crate::base::observations::Observations;
-use crate::base::{explain, fork};
+use crate::base::{fork, tls_errors};
 use crate::trust::Verifier;
 use crate::{Error, Result, Status};
 
 pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     let builder = ServerConfig::builder_with_provider(settings.provider()?)
         .with_protocol_versions(&settings.versions())
-        .map_err(|error| Error::new(Status::Internal, explain::tls(&error)))?;
+        .map_err(|error| Error::new(Status::Internal, tls_errors::describe(&error)))?;
     let mut policy = [0; 32];
     let builder = if settings.client_auth() == ClientAuth::None {
         builder.with_no_client_auth()

@@ -22,7 +22,7 @@ use super::signing_schemes;
 use crate::base::limits::{RECORD_PLAINTEXT, SHORTEST_FRAGMENT};
 use crate::base::provider::provider;
 use crate::base::text::quoted;
-use crate::base::{explain, fork};
+use crate::base::{fork, tls_errors};
 use crate::pki::{Certificate, Identity};
 use crate::trust::{Crls, Judge, LEAST_SECURITY, Roots};
 use crate::{Error, Result, Status};
@@ -255,7 +255,7 @@ impl Settings {
                 let list = EchConfigListBytes::from(list.to_vec());
                 EchMode::Enable(EchConfig::new(list, suites).map_err(|error| {
                     let why = match &error {
-                        rustls::Error::InvalidEncryptedClientHello(why) => explain::ech(why),
+                        rustls::Error::InvalidEncryptedClientHello(why) => tls_errors::ech(why),
                         _ => "it does not follow RFC 9849",
                     };
                     let sentence = format!("the ECHConfigList cannot be used: {why}");
@@ -268,7 +268,10 @@ impl Settings {
                 let (public_key, _) = made.map_err(|error| {
                     Error::new(
                         Status::Internal,
-                        format!("cannot make a key for GREASE: {}", explain::tls(&error)),
+                        format!(
+                            "cannot make a key for GREASE: {}",
+                            tls_errors::describe(&error)
+                        ),
                     )
                 })?;
                 EchMode::Grease(EchGreaseConfig::new(suite, public_key))

@@ -3,18 +3,18 @@
 
 use std::borrow::Cow;
 
+use super::asn1::{Extension, repeated};
 use super::certificate::Certificate;
-use super::copied::Copied;
-use super::document::{Extension, repeated};
+use super::distinguished_name::Subject;
+use super::encoding::{self, Exact};
+use super::general_name::AltName;
 use super::identity::Identity;
+use super::issuance_policy::{self, Request};
 use super::key::PrivateKey;
-use super::layout::{self, Exact};
-use super::name::AltName;
 use super::options::CertOptions;
 use super::request::Csr;
-use super::rules::{self, Request};
-use super::subject::Subject;
-use super::{added, copied, describe, fields, requested};
+use super::requested_extensions::Copied;
+use super::{custom_extensions, describe, profile, requested_extensions, requested_names};
 use crate::{Error, Result, Status};
 
 /// Makes a certificate authority: a root that signs itself.
@@ -38,8 +38,8 @@ pub fn self_signed(names: &[String], options: &CertOptions) -> Result<Identity> 
 
 fn sign_itself(names: &[AltName], options: &CertOptions) -> Result<Identity> {
     require_name(names, options)?;
-    added::check(options)?;
-    let subject = fields::subject(options, names, "tlsmith CA")?;
+    custom_extensions::check(options)?;
+    let subject = profile::subject(options, names, "tlsmith CA")?;
     // It is the issuer too, which is never empty (RFC 5280, section 4.1.2.4).
     let subject = match subject.is_empty() {
         true => Subject::parse("O=tlsmith self-signed certificate")?,
@@ -59,8 +59,8 @@ pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Res
     let options = &*with_path_len(options);
     let names = AltName::parse_all(names)?;
     require_name(&names, options)?;
-    added::check(options)?;
-    let subject = fields::subject(options, &names, "tlsmith intermediate CA")?;
+    custom_extensions::check(options)?;
+    let subject = profile::subject(options, &names, "tlsmith intermediate CA")?;
     let request = Request {
         subject: &subject,
         names: &names,
@@ -69,7 +69,7 @@ pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Res
         path_len: options.path_len,
         is_ca: options.ca,
     };
-    rules::check(ca, &request)?;
+    issuance_policy::check(ca, &request)?;
     let certified = Certified::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
     certify(Some(ca), &subject, &names, certified, options)
 }
@@ -101,7 +101,7 @@ pub fn sign_csr(
             "the key of a certificate for a request is the request's: leave the key out",
         ));
     }
-    added::check(options)?;
+    custom_extensions::check(options)?;
     let mut copied = Copied::of(csr, names.is_some(), options)?;
     let options = &CertOptions {
         path_len: copied.path_len().unwrap_or(with_path_len(options).path_len),
@@ -115,10 +115,11 @@ pub fn sign_csr(
     let subject = match has_own_subject {
         true => {
             let subject = csr.parsed_subject();
-            requested::check_subject(subject).map_err(|problem| copied::refusal(&problem))?;
+            requested_names::check_subject(subject)
+                .map_err(|problem| requested_extensions::refusal(&problem))?;
             subject.clone()
         }
-        false => fields::subject(options, &names, "")?,
+        false => profile::subject(options, &names, "")?,
     };
     if subject.is_empty() && names.is_empty() {
         return Err(Error::argument(
@@ -127,7 +128,7 @@ pub fn sign_csr(
     }
     if subject.is_empty() {
         if options.ca {
-            return Err(copied::refusal(
+            return Err(requested_extensions::refusal(
                 "it has no subject, and a CA needs one (RFC 5280, 4.1.2.6)",
             ));
         }
@@ -141,7 +142,7 @@ pub fn sign_csr(
         path_len: options.path_len,
         is_ca: options.ca,
     };
-    rules::check(ca, &request)?;
+    issuance_policy::check(ca, &request)?;
     let certified = Certified {
         subject: match has_own_subject {
             true => csr.subject_der()?,
@@ -184,18 +185,18 @@ pub(super) fn certify(
 ) -> Result<Identity> {
     let key_type = describe::key_type(&certified.spki);
     let issuer = ca.map(Identity::certificate);
-    let mut params = fields::common(options, subject, names, &key_type)?;
-    fields::add_issuers(&mut params, options, issuer, &certified.spki)?;
+    let mut params = profile::common(options, subject, names, &key_type)?;
+    profile::add_issuers(&mut params, options, issuer, &certified.spki)?;
     let (signer, issuer, issuer_key_id) = match (ca, &certified.key) {
         (Some(ca), _) => {
             let issuer = ca.certificate();
-            let key_id = fields::issuer_key_id(issuer)?;
+            let key_id = profile::issuer_key_id(issuer)?;
             (ca.require_key("issue with")?, issuer.subject_der()?, key_id)
         }
         (None, Some(key)) => (
             key,
             certified.subject.clone(),
-            fields::key_id(&certified.spki)?,
+            profile::key_id(&certified.spki)?,
         ),
         (None, None) => {
             let sentence = "a certificate cannot sign itself without its key";
@@ -203,7 +204,7 @@ pub(super) fn certify(
         }
     };
     let mut extensions = certified.extensions;
-    extensions.extend(added::extensions(options)?);
+    extensions.extend(custom_extensions::extensions(options)?);
     if let Some(twice) = repeated(&extensions) {
         let sentence = format!("the extension {} is asked for twice", twice.oid);
         return Err(Error::argument(sentence));
@@ -215,7 +216,7 @@ pub(super) fn certify(
         spki: &certified.spki,
         extensions: &extensions,
     };
-    let der = layout::certificate(&params, &exact, signer)?;
+    let der = encoding::certificate(&params, &exact, signer)?;
     let above = ca.into_iter().flat_map(Identity::path).cloned();
     let (roots, above): (Vec<_>, Vec<_>) = above.partition(Certificate::is_self_signed);
     let chain = std::iter::once(Certificate::from_der(der)?).chain(above);

@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
-use super::element::{Elements, OCTET_STRING, encode_header, header_length};
+use super::tlv::{Elements, OCTET_STRING, encode_header, header_length};
 
 /// How many elements may stand inside each other: files have about ten.
 const DEEPEST: usize = 24;

@@ -7,14 +7,14 @@ use std::sync::{Arc, OnceLock};
 use const_oid::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
 
-use super::decoded::Decoded;
-pub(super) use super::decoded::{BasicConstraints, key_usage};
+use super::certificate_fields::Decoded;
+pub(super) use super::certificate_fields::{BasicConstraints, key_usage};
+use super::distinguished_name::Subject;
+use super::document_type::{self, Kind};
 use super::file::{Access, Staged};
-use super::kind::{self, Kind};
-use super::parts::Parts;
-use super::settings::{self, TrustSettings};
-use super::subject::Subject;
-use super::{attribute, chain, describe, extensions, pem, pkcs7};
+use super::raw_certificate::Parts;
+use super::trust_settings::{self, TrustSettings};
+use super::{chain, describe, extensions, name_attribute, pem, pkcs7};
 use crate::{Error, Result, Status};
 
 pub(super) const KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
@@ -64,7 +64,7 @@ impl Certificate {
         let parts = Parts::of(&der).map_err(|what| {
             let sentence = format!("the certificate does not parse: {what}");
             let error = Error::new(Status::Parse, sentence);
-            kind::explained(&der, Kind::Certificate, error)
+            document_type::explained(&der, Kind::Certificate, error)
         })?;
         Ok(Self(Arc::new(Inner {
             der,
@@ -117,7 +117,7 @@ impl Certificate {
         if !section.may_have_settings() {
             return Self::from_der(std::mem::take(&mut *der));
         }
-        let (certificate, settings) = settings::split(&der)?;
+        let (certificate, settings) = trust_settings::split(&der)?;
         Self::with_settings(certificate.to_vec(), Some(settings))
     }
 
@@ -171,7 +171,10 @@ impl Certificate {
     pub fn common_names(&self) -> Vec<String> {
         let subject = self.fields().subject.as_ref();
         let names = subject.map(Subject::common_names).unwrap_or_default();
-        names.iter().map(|name| attribute::shown(name)).collect()
+        names
+            .iter()
+            .map(|name| name_attribute::shown(name))
+            .collect()
     }
 
     /// The common name of the subject, as in [`Self::common_names`]; `None` if it has none
@@ -179,7 +182,7 @@ impl Certificate {
     pub fn common_name(&self) -> Option<String> {
         let subject = self.fields().subject.as_ref();
         let name = subject.and_then(Subject::only_common_name);
-        name.map(|name| attribute::shown(&name))
+        name.map(|name| name_attribute::shown(&name))
     }
 
     /// The serial number in hex, with a minus in front where it is negative.

@@ -12,12 +12,12 @@ use der::asn1::AnyRef;
 use der::{Decode, Encode, Tag, Tagged};
 use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber};
 
-use super::document::{CrlContent, Extension, RevokedEntry, Signed};
+use super::asn1::{CrlContent, Extension, RevokedEntry, Signed};
+use super::distinguished_name::{Subject, parse_hex};
+use super::document_type::{self, Kind};
 use super::file::{self, Access, Staged};
 use super::identity::Identity;
-use super::kind::{self, Kind};
-use super::subject::{Subject, parse_hex};
-use super::{describe, extensions, fields, layout, moment, pem, quoted, rules};
+use super::{describe, encoding, extensions, issuance_policy, pem, profile, quoted, x509_time};
 use crate::{Error, Result, Status};
 
 /// How long a CRL is good for: a week.
@@ -164,12 +164,12 @@ pub struct CrlOptions {
 ///
 /// Fails with [`Status::Issue`] when the authority may not sign CRLs.
 pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Result<Crl> {
-    rules::check_crl_issuer(ca)?;
+    issuance_policy::check_crl_issuer(ca)?;
     let key = ca.require_key("sign a CRL with")?;
     let issuer = ca.certificate();
-    let now = fields::now()?;
+    let now = profile::now()?;
     let this_update = options.this_update.unwrap_or_else(|| {
-        let earlier = now - fields::BACKDATED;
+        let earlier = now - profile::BACKDATED;
         earlier.max(issuer.not_before()).min(now)
     });
     // A default start does not shorten the time for which it is good.
@@ -180,7 +180,7 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
             format!("a CRL from second {start} for {lifetime:?} leaves the years 1 to 9999");
         Error::argument(sentence)
     };
-    let date = |seconds| fields::date(seconds).ok_or_else(too_far);
+    let date = |seconds| profile::date(seconds).ok_or_else(too_far);
     let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
     if seconds == 0 {
         let sentence = "a CRL that is good for no time at all would be refused by everybody";
@@ -200,9 +200,9 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
         crl_number: SerialNumber::from(options.number.unwrap_or_else(next_number)),
         issuing_distribution_point: None,
         revoked_certs: revoked.iter().map(entry).collect::<Result<_>>()?,
-        key_identifier_method: KeyIdMethod::PreSpecified(fields::issuer_key_id(issuer)?),
+        key_identifier_method: KeyIdMethod::PreSpecified(profile::issuer_key_id(issuer)?),
     };
-    Crl::from_der(layout::crl(&params, &issuer.subject_der()?, key)?)
+    Crl::from_der(encoding::crl(&params, &issuer.subject_der()?, key)?)
 }
 
 /// Microseconds of the Unix epoch, but never twice the same in one process.
@@ -263,8 +263,9 @@ impl Crl {
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         let der = der.into();
         let document = Signed::<CrlContent>::from_der(&der);
-        let document = document
-            .map_err(|error| kind::explained(&der, Kind::Crl, bad("its structure", error)))?;
+        let document = document.map_err(|error| {
+            document_type::explained(&der, Kind::Crl, bad("its structure", error))
+        })?;
         let content = &document.content;
         let issuer = content.issuer.to_der();
         let issuer = issuer.map_err(|error| bad("its issuer", error))?;
@@ -272,9 +273,9 @@ impl Crl {
             Ok(name) => name.to_string(),
             Err(_) => format!("#{}", describe::hex(&issuer)),
         };
-        let this_update = moment::parse(&AnyRef::from(&content.this_update));
+        let this_update = x509_time::parse(&AnyRef::from(&content.this_update));
         let next_update = content.next_update.as_ref();
-        let next_update = next_update.map(|time| moment::parse(&AnyRef::from(&time.0)));
+        let next_update = next_update.map(|time| x509_time::parse(&AnyRef::from(&time.0)));
         let revoked = content.revoked.iter().flatten().map(entry);
         Ok(Self(Arc::new(Inner {
             issuer,
@@ -426,7 +427,7 @@ fn entry(entry: &RevokedEntry) -> der::Result<Revoked> {
     });
     Ok(Revoked {
         serial: describe::serial(entry.serial.value()),
-        time: Some(moment::parse(&AnyRef::from(&entry.time))?),
+        time: Some(x509_time::parse(&AnyRef::from(&entry.time))?),
         reason: reason.map(|(_, _, reason, _)| *reason),
     })
 }

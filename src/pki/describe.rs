@@ -8,13 +8,13 @@ use const_oid::{ObjectIdentifier, db};
 use der::asn1::UintRef;
 use der::{Decode, Sequence};
 
+use super::asn1::Extension;
 use super::certificate::Certificate;
 use super::crl::Crl;
-use super::document::Extension;
-use super::element::{BIT_STRING, Elements, OBJECT_IDENTIFIER, SEQUENCE, only};
 use super::oid::{self, Oid};
 use super::request::Csr;
-use super::{extensions, moment};
+use super::tlv::{BIT_STRING, Elements, OBJECT_IDENTIFIER, SEQUENCE, only};
+use super::{extensions, x509_time};
 use crate::base::text::one_line;
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -246,13 +246,13 @@ pub(super) fn request_page(csr: &Csr) -> String {
 pub(super) fn crl_page(crl: &Crl) -> String {
     page(|out| {
         field(out, "Issuer:", crl.issuer())?;
-        field(out, "Made:", &moment::show(crl.this_update()))?;
-        let next = crl.next_update().map(moment::show);
+        field(out, "Made:", &x509_time::format_utc(crl.this_update()))?;
+        let next = crl.next_update().map(x509_time::format_utc);
         field(out, "Next:", next.as_deref().unwrap_or("not said"))?;
         field(out, "Signed with:", &crl.signature_type())?;
         field(out, "Revoked:", &crl.revoked().len().to_string())?;
         for revoked in crl.revoked() {
-            let time = revoked.time.map(moment::show).unwrap_or_default();
+            let time = revoked.time.map(x509_time::format_utc).unwrap_or_default();
             let reason = revoked.reason.map(|reason| format!(", {reason}"));
             writeln!(
                 out,
@@ -292,8 +292,16 @@ fn write_certificate(out: &mut String, certificate: &Certificate) -> fmt::Result
         let raw = hex(&der[parts.validity.clone()]);
         field(out, "Validity:", &format!("#{raw} (never valid)"))?;
     } else {
-        field(out, "Valid from:", &moment::show(certificate.not_before()))?;
-        field(out, "Valid until:", &moment::show(certificate.not_after()))?;
+        field(
+            out,
+            "Valid from:",
+            &x509_time::format_utc(certificate.not_before()),
+        )?;
+        field(
+            out,
+            "Valid until:",
+            &x509_time::format_utc(certificate.not_after()),
+        )?;
     }
     field(out, "Key:", certificate.key_type())?;
     field(out, "Signed with:", certificate.signature_type())?;

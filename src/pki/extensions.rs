@@ -6,11 +6,11 @@ use x509_cert::ext::pkix::name::DistributionPointName;
 use x509_cert::ext::pkix::{CrlDistributionPoints, PolicyConstraints};
 
 use super::certificate::{self, BasicConstraints};
-use super::constraints::Constraints;
 use super::describe::{hex, purposes, serial};
-use super::moment;
-use super::name::GeneralName;
+use super::general_name::GeneralName;
+use super::name_constraints::Constraints;
 use super::oid::Oid;
+use super::x509_time;
 use crate::base::text::one_line;
 
 /// Says what an extension holds.
@@ -263,7 +263,7 @@ fn private_key_period(der: &[u8]) -> der::Result<String> {
     let period = Period::from_der(der)?;
     let time = |time: Option<&OctetStringRef>| {
         let time = AnyRef::new(der::Tag::GeneralizedTime, time?.as_bytes()).ok()?;
-        moment::parse(&time).ok().map(moment::show)
+        x509_time::parse(&time).ok().map(x509_time::format_utc)
     };
     let from = time(period.not_before).map(|from| format!("from {from}"));
     let until = time(period.not_after).map(|until| format!("until {until}"));
@@ -294,7 +294,11 @@ fn read_timestamps(bytes: &[u8]) -> Option<Vec<String>> {
         let (log, one) = one.split_at_checked(32)?;
         let (milliseconds, _) = one.split_first_chunk::<8>()?;
         let seconds = i64::try_from(u64::from_be_bytes(*milliseconds) / 1000).ok()?;
-        shown.push(format!("log {} at {}", hex(log), moment::show(seconds)));
+        shown.push(format!(
+            "log {} at {}",
+            hex(log),
+            x509_time::format_utc(seconds)
+        ));
         rest = others;
     }
     after.is_empty().then_some(shown)

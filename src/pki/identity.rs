@@ -8,10 +8,10 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 
 use super::certificate::Certificate;
-use super::external::ExternalSigner;
+use super::document_type::Kind;
+use super::external_signer::ExternalSigner;
 use super::file::{self, Access};
 use super::key::PrivateKey;
-use super::kind::Kind;
 use super::password::Password;
 use super::pkcs12::Pkcs12Options;
 use super::{chain, pkcs7};

@@ -14,13 +14,13 @@ use rustls_pki_types::PrivateKeyDer;
 use spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
-use super::external::{ExternalKey, ExternalSigner};
+use super::document_type::Kind;
+use super::external_signer::{ExternalKey, ExternalSigner};
 use super::file::{Access, Staged};
 use super::key_type::KeyType;
-use super::kind::Kind;
 use super::options::CertOptions;
 use super::password::Password;
-use super::{describe, encryption, pem, traditional};
+use super::{describe, encrypted_key, pem, traditional_pem};
 use crate::base::provider::provider;
 use crate::{Error, Result, Status};
 
@@ -104,7 +104,7 @@ impl PrivateKey {
                 continue;
             }
             if section.is_encrypted_by_openssl() {
-                return Self::read_plain(&traditional::decrypt(&section, password)?);
+                return Self::read_plain(&traditional_pem::decrypt(&section, password)?);
             }
             return Self::read_der(&section.decode()?, password);
         }
@@ -113,7 +113,7 @@ impl PrivateKey {
 
     fn read_der(der: &[u8], password: &Password<'_>) -> Result<Self> {
         match Kind::of_der(der) {
-            Some(Kind::EncryptedKey) => Self::read_plain(&encryption::decrypt(der, password)?),
+            Some(Kind::EncryptedKey) => Self::read_plain(&encrypted_key::decrypt(der, password)?),
             None | Some(Kind::PrivateKey) => Self::read_plain(der),
             Some(other) => Err(other.instead_of(Kind::PrivateKey)),
         }
@@ -213,7 +213,7 @@ impl PrivateKey {
     /// takes long.
     pub fn to_encrypted_pem(&self, password: impl AsRef<[u8]>) -> Result<Zeroizing<String>> {
         self.check_saveable()?;
-        let der = encryption::encrypt(&self.0.pkcs8, password.as_ref())?;
+        let der = encrypted_key::encrypt(&self.0.pkcs8, password.as_ref())?;
         Ok(pem::encode("ENCRYPTED PRIVATE KEY", &der))
     }
 

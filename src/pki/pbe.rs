@@ -16,11 +16,9 @@ use sha2::digest::Digest;
 use sha2::digest::common::BlockSizeUser;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::element::{
-    Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode,
-};
+use super::kdf_budget::Work;
 use super::pbes2;
-use super::work::Work;
+use super::tlv::{Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode};
 use crate::{Error, Result, Status};
 
 const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");

@@ -8,8 +8,8 @@
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-use super::element::place;
-use super::kind::{Kind, TRUSTED};
+use super::document_type::{Kind, TRUSTED};
+use super::tlv::place;
 use crate::{Error, Result, Status};
 
 /// What stands between a BEGIN and its END.

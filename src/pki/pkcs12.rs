@@ -12,10 +12,10 @@ use write::{Protection, Store};
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
+use super::document_type::{self, Kind};
 use super::file::{self, Access, Staged};
 use super::identity::Identity;
 use super::key::PrivateKey;
-use super::kind::{self, Kind};
 use super::password::Password;
 use super::pbe::{Scheme, Secret};
 use super::{Outline, chain, describe, quoted};
@@ -145,7 +145,7 @@ impl Identity {
         options: &Pkcs12Options<'_>,
     ) -> Result<Self> {
         let content = read::read(der, password, !options.insecure_without_mac)
-            .map_err(|error| kind::explained(der, Kind::Pkcs12, error))?;
+            .map_err(|error| document_type::explained(der, Kind::Pkcs12, error))?;
         Self::of_content(&content, options.name)
     }
 

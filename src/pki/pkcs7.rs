@@ -5,9 +5,9 @@
 //! certificates in a file.  What it may have been signed with is not looked at.
 
 use super::ber;
-use super::element::{Elements, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET, context, only};
-use super::kind::Kind;
+use super::document_type::Kind;
 use super::pem;
+use super::tlv::{Elements, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET, context, only};
 use crate::{Error, Result, Status};
 
 /// The identifier of SignedData, 1.2.840.113549.1.7.2.

@@ -9,17 +9,17 @@ use der::asn1::{Any, AnyRef};
 use der::{Decode, Encode, Sequence, Tag, TagNumber, Tagged};
 use spki::SubjectPublicKeyInfoRef;
 
+use super::asn1::{Extension, RequestContent, Signed, repeated};
 use super::certificate::{ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, BasicConstraints};
-use super::document::{Extension, RequestContent, Signed, repeated};
+use super::distinguished_name::Subject;
+use super::document_type::{self, Kind};
 use super::file::{self, Access};
+use super::general_name::{AltName, GeneralName};
 use super::key::PrivateKey;
-use super::kind::{self, Kind};
-use super::name::{AltName, GeneralName};
 use super::oid::Oid;
 use super::options::CertOptions;
 use super::signature::{self, Rejected};
-use super::subject::Subject;
-use super::{describe, fields, layout, pem, requested};
+use super::{describe, encoding, pem, profile, requested_names};
 use crate::{Error, Result, Status};
 
 /// A request for a certificate, with its private key where it was made here.
@@ -75,10 +75,10 @@ pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
             "a request needs at least one name, or a subject",
         ));
     }
-    let subject = fields::subject(options, &names, "")?;
+    let subject = profile::subject(options, &names, "")?;
     let key = PrivateKey::for_options(options)?;
-    let params = fields::common(options, &subject, &names, key.key_type())?;
-    let der = layout::request(&params, &subject.to_der()?, &key)?;
+    let params = profile::common(options, &subject, &names, key.key_type())?;
+    let der = encoding::request(&params, &subject.to_der()?, &key)?;
     Csr::parse(der, Some(key))
 }
 
@@ -118,8 +118,9 @@ impl Csr {
 
     fn parse(der: Vec<u8>, key: Option<PrivateKey>) -> Result<Self> {
         let document = Signed::<RequestContent>::from_der(&der);
-        let document = document
-            .map_err(|error| kind::explained(&der, Kind::Request, bad("its structure", error)))?;
+        let document = document.map_err(|error| {
+            document_type::explained(&der, Kind::Request, bad("its structure", error))
+        })?;
         let content = &document.content;
         let subject = content
             .subject
@@ -141,7 +142,7 @@ impl Csr {
         let (typed, others): (Vec<_>, Vec<_>) = names
             .into_iter()
             .flatten()
-            .partition(|name| requested::is_typed(*name));
+            .partition(|name| requested_names::is_typed(*name));
         let constraints = value(&BASIC_CONSTRAINTS).map(BasicConstraints::from_der);
         let constraints = constraints.transpose();
         let constraints = constraints.map_err(|error| bad("its basic constraints", error))?;
@@ -149,7 +150,7 @@ impl Csr {
             pem: std::mem::take(&mut *pem::encode("CERTIFICATE REQUEST", &der)),
             subject_text: subject.to_string(),
             names: typed.into_iter().map(typed_text).collect(),
-            other_names: others.into_iter().map(requested::show).collect(),
+            other_names: others.into_iter().map(requested_names::show).collect(),
             asks_to_be_ca: constraints.map(|constraints| constraints.ca),
             der,
             document,

@@ -1,26 +1,26 @@
 //! Verification: trust anchors, path policy over webpki, names, revocation, reasons.
 
-mod any_key;
-mod constraints;
-mod explain;
-mod finding;
-mod handshake;
-mod keys;
-mod names;
+mod unverified_keys;
+mod name_constraints;
+mod path_errors;
+mod verify_error;
+mod handshake_signature;
+mod key_policy;
+mod peer_name;
 mod path;
-mod policies;
+mod certificate_policies;
 mod policy;
 mod purpose;
 mod revocation;
 mod roots;
-mod rules;
+mod path_validation;
 mod signature;
-mod stand_in;
-mod strict;
+mod webpki_compat;
+mod x509_strict;
 mod verifier;
 
-pub(crate) use keys::LEAST_SECURITY;
-pub(crate) use names::{ascii_host, nobody, parse as server_name};
+pub(crate) use key_policy::LEAST_SECURITY;
+pub(crate) use peer_name::{ascii_host, nobody, parse as server_name};
 pub use policy::{Judge, Verdict};
 pub(crate) use policy::{NameCheck, PeerName, Policy, unchecked};
 pub use purpose::KeyPurpose;

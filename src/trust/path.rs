@@ -7,12 +7,12 @@ use std::sync::Arc;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use webpki::{EndEntityCert, VerifiedPath};
 
-use super::constraints::NameLimits;
-use super::finding::Finding;
+use super::name_constraints::NameLimits;
+use super::path_validation::{self, Demands, Path};
 use super::revocation::{Crls, Signatures};
 use super::roots::Roots;
-use super::rules::{self, Demands, Path};
-use super::stand_in::{OverOriginals, StandIn};
+use super::verify_error::Finding;
+use super::webpki_compat::{OverOriginals, StandIn};
 use crate::base::provider::provider;
 use crate::pki::Outline;
 
@@ -176,7 +176,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let anchor_key = webpki::spki_for_anchor(path.anchor());
         self.crls
             .check(&candidate, &anchor_key, self.demands.now, &self.signatures)?;
-        let limits = rules::check_path(&candidate, self.demands)?;
+        let limits = path_validation::check_path(&candidate, self.demands)?;
         let mut certificates = vec![Arc::from(self.leaf.der)];
         let issuers = candidate.issuers.iter();
         certificates.extend(issuers.map(|one| Arc::from(one.der)));

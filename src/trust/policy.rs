@@ -7,13 +7,13 @@ use aws_lc_rs::digest;
 use rustls::SignatureScheme;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::finding::{Finding, alert_for};
 use super::path::{Accepted, Failure, Search};
+use super::path_validation::{self, Demands};
 use super::purpose::KeyPurpose;
 use super::revocation::Crls;
 use super::roots::Roots;
-use super::rules::{self, Demands};
-use super::{explain, keys, names};
+use super::verify_error::{Finding, alert_for};
+use super::{key_policy, path_errors, peer_name};
 use crate::base::observations::Observations;
 use crate::pki::{Certificate, Outline};
 use crate::{Error, Result, Status};
@@ -201,12 +201,12 @@ impl Policy {
         // nothing else is verified.
         let leaf = read(peer.leaf)?;
         let Some(roots) = &self.roots else {
-            keys::check_any_leaf(&leaf)?;
+            key_policy::check_any_leaf(&leaf)?;
             return Ok(Vec::new());
         };
         if self.is_pinned(peer.leaf) {
-            rules::check_validity(&leaf, now)?;
-            keys::check_any_leaf(&leaf)?;
+            path_validation::check_validity(&leaf, now)?;
+            key_policy::check_any_leaf(&leaf)?;
             return Ok(vec![Arc::from(&**peer.leaf)]);
         }
         let demands = Demands {
@@ -223,17 +223,17 @@ impl Policy {
         let search = Search::new(&leaf, &intermediates, &self.crls, demands);
         let found = self.find_path(roots, &search, &leaf, demands);
         let found = found.map_err(|failure| {
-            let question = explain::Question {
+            let question = path_errors::Question {
                 leaf: &leaf,
                 intermediates: &intermediates,
                 demands,
                 roots,
                 trusted: roots.all_anchors().count() + self.pinned.len(),
             };
-            explain::failure(failure, &question)
+            path_errors::failure(failure, &question)
         })?;
         if let Some(name) = peer.name {
-            names::check(self.name, name, &leaf, search.leaf_der(), &found.limits)?;
+            peer_name::check(self.name, name, &leaf, search.leaf_der(), &found.limits)?;
         }
         Ok(found.certificates)
     }
@@ -266,7 +266,7 @@ impl Policy {
         let attempt = |roots: &Roots| {
             if is_known(&self.end_entities) || roots.trust_itself(leaf) {
                 roots.check_settings(leaf, demands.purpose)?;
-                rules::check_trusted_leaf(leaf, demands)?;
+                path_validation::check_trusted_leaf(leaf, demands)?;
                 self.crls.check_trusted(leaf)?;
                 return Ok(Accepted::itself(leaf));
             }
@@ -419,7 +419,7 @@ fn read<'a>(der: &'a CertificateDer<'_>) -> Result<Outline<'a>, Finding> {
 /// certificate.
 fn check_usable(peer: &Peer<'_>) -> Result<(), Refusal> {
     let leaf = read(peer.leaf)?;
-    Ok(keys::check_any_leaf(&leaf)?)
+    Ok(key_policy::check_any_leaf(&leaf)?)
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -8,7 +8,7 @@ use webpki::{
     ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage, RequiredEkuNotFoundContext,
 };
 
-use super::finding::{Finding, subject_of};
+use super::verify_error::{Finding, subject_of};
 use crate::pki::{Certificate, Outline, quoted};
 use crate::{Error, Result, Status};
 

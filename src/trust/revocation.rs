@@ -11,10 +11,10 @@ use der::{Decode, SliceReader, Tag, Tagged};
 use rustls_pki_types::UnixTime;
 use webpki::BorrowedCertRevocationList;
 
-use super::explain::{self, crls as refuse};
-use super::finding::Finding;
-use super::rules::Path;
+use super::path_errors::{self, revocation as refuse};
+use super::path_validation::Path;
 use super::signature;
+use super::verify_error::Finding;
 use crate::pki::{self, Crl, CrlScope, Outline};
 use crate::{Error, Status};
 
@@ -81,7 +81,7 @@ impl Crls {
         // webpki takes its first field for the version.
         if is_version_1(crl) {
             let error = webpki::Error::UnsupportedCrlVersion;
-            return Err(unusable(explain::crl(&error)));
+            return Err(unusable(path_errors::crl(&error)));
         }
         if !has_extensions(crl) {
             return Err(unusable(
@@ -99,7 +99,7 @@ impl Crls {
                 crl.signature_type()
             )));
         }
-        let unsupported = |error| unusable(explain::crl(&error)).with_source(error);
+        let unsupported = |error| unusable(path_errors::crl(&error)).with_source(error);
         // The entries are read too.
         let parsed = BorrowedCertRevocationList::from_der(crl.der())
             .and_then(|parsed| parsed.to_owned())
@@ -137,7 +137,7 @@ impl Crls {
     /// not care how a name is encoded (RFC 5280, section 7.1): the key tells whose they are.
     fn of_issuer(&self, certificate: &Outline<'_>) -> Vec<usize> {
         let name = AnyRef::from_der(certificate.issuer).map(|name| name.value());
-        let text = explain::issuer_of(certificate);
+        let text = path_errors::issuer_of(certificate);
         let is_named = |listed: &Listed| {
             name.is_ok_and(|name| listed.issuer == name)
                 || (!text.is_empty() && listed.crl.issuer().eq_ignore_ascii_case(&text))

@@ -10,9 +10,9 @@ use der::asn1::AnyRef;
 use der::{Decode, Encode, Tag};
 use rustls_pki_types::{CertificateDer, Der, TrustAnchor};
 
-use super::explain;
-use super::finding::Finding;
+use super::path_errors;
 use super::purpose::{self, KeyPurpose};
+use super::verify_error::Finding;
 use crate::base::fork::PerProcess;
 use crate::base::text::shown_path;
 use crate::pki::{self, Certificate, Constraints, Outline, Reduced, TrustSettings};
@@ -185,7 +185,7 @@ impl Roots {
         let der = CertificateDer::from(certificate.der().to_vec());
         self.add_der(der).map_err(|error| {
             let subject = certificate.subject();
-            let why = explain::not_a_root(&error, certificate.der());
+            let why = path_errors::not_a_root(&error, certificate.der());
             let sentence = format!("the certificate of '{subject}' cannot be a root: {why}");
             Error::new(Status::Parse, sentence).with_source(error)
         })?;

@@ -8,10 +8,10 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::any_key;
-use super::handshake;
+use super::handshake_signature;
 use super::policy::{Admission, Peer, PeerName, Policy, unchecked};
 use super::purpose::KeyPurpose;
+use super::unverified_keys;
 use crate::base::observations::{Authentication, Observations};
 use crate::base::provider::provider;
 use crate::pki::Outline;
@@ -83,9 +83,9 @@ impl Verifier {
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         self.note_scheme(signed.scheme)?;
         let outline = Outline::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
-        match self.policy.accepts_any_key(certificate) && any_key::is_needed(&outline) {
-            true => any_key::verify(message, &outline, signed, is_tls13),
-            false => handshake::verify(message, outline.spki, signed, is_tls13),
+        match self.policy.accepts_any_key(certificate) && unverified_keys::is_needed(&outline) {
+            true => unverified_keys::verify(message, &outline, signed, is_tls13),
+            false => handshake_signature::verify(message, outline.spki, signed, is_tls13),
         }
     }
 
@@ -158,7 +158,7 @@ impl ServerCertVerifier for Verifier {
         self.policy.schemes.clone().unwrap_or_else(|| {
             let mut schemes = known();
             if self.policy.may_accept_any_key() {
-                schemes.extend(any_key::RSASSA_PSS);
+                schemes.extend(unverified_keys::RSASSA_PSS);
             }
             schemes
         })

@@ -155,7 +155,10 @@ fn write_chains(out: &mut String, connection: &Connection) -> fmt::Result {
             "",
             one.signature_type()
         )?;
-        let (from, until) = (pki::moment(one.not_before()), pki::moment(one.not_after()));
+        let (from, until) = (
+            pki::format_utc(one.not_before()),
+            pki::format_utc(one.not_after()),
+        );
         writeln!(out, "{:<21}valid from {from} until {until}", "")?;
     }
     let verified = connection.verified_chain();

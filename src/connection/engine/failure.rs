@@ -4,7 +4,7 @@ use rustls::internal::msgs::codec::Codec;
 use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
 use crate::base::limits::{ALLOWANCE, LEFTOVER, OF_A_KIND};
-use crate::base::{explain, text};
+use crate::base::{text, tls_errors};
 use crate::{Error, Status};
 
 /// The alerts that end a connection, by number (RFC 8446, section 6, and the
@@ -164,7 +164,7 @@ pub(crate) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
     if let Some(refusal) = refusal {
         return refusal;
     }
-    if let Some(own) = explain::own(&error) {
+    if let Some(own) = tls_errors::from_own_key(&error) {
         return own.clone();
     }
     let this = match &error {
@@ -176,16 +176,19 @@ pub(crate) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
              another key, or it is not the one that the certificate is about",
         ),
         rustls::Error::InvalidCertificate(_) => {
-            Error::new(Status::Certificate, explain::tls(&error))
+            Error::new(Status::Certificate, tls_errors::describe(&error))
         }
         rustls::Error::PeerIncompatible(PeerIncompatible::ServerRejectedEncryptedClientHello(
             configs,
         )) => {
             let configs = configs.as_ref().filter(|configs| !configs.is_empty());
-            Error::ech_rejected(explain::tls(&error), configs.map(Codec::get_encoding))
+            Error::ech_rejected(
+                tls_errors::describe(&error),
+                configs.map(Codec::get_encoding),
+            )
         }
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => not_tls(input),
-        _ => Error::new(status(&error), explain::tls(&error)),
+        _ => Error::new(status(&error), tls_errors::describe(&error)),
     };
     this.with_source(error)
 }
@@ -196,7 +199,7 @@ fn status(error: &rustls::Error) -> Status {
         E::NoCertificatesPresented => Status::CertificateMissing,
         E::InvalidCertRevocationList(_) => Status::Certificate,
         E::NoApplicationProtocol | E::PeerIncompatible(_) => Status::NoCommon,
-        E::General(text) if explain::is_about_peers(text) => Status::NoCommon,
+        E::General(text) if tls_errors::is_about_peers(text) => Status::NoCommon,
         E::DecryptError
         | E::InvalidMessage(_)
         | E::PeerMisbehaved(_)

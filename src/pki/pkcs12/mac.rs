@@ -14,9 +14,9 @@ use sha2::digest::Digest;
 use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 use zeroize::Zeroizing;
 
-use super::super::element::{Elements, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode};
+use super::super::kdf_budget::Work;
 use super::super::pbe::{FOR_MAC, Secret, derive, integer, random, rounds};
-use super::super::work::Work;
+use super::super::tlv::{Elements, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode};
 use super::read::{malformed, object, unsupported, wrong_password};
 use crate::Result;
 

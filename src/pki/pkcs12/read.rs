@@ -7,12 +7,12 @@ use const_oid::ObjectIdentifier;
 use zeroize::Zeroizing;
 
 use super::super::ber;
-use super::super::element::{
-    Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, context, only,
-};
+use super::super::kdf_budget::Work;
 use super::super::password::Password;
 use super::super::pbe::{Refused, Secret};
-use super::super::work::Work;
+use super::super::tlv::{
+    Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, context, only,
+};
 use super::mac;
 use crate::{Error, Result, Status};
 

@@ -3,8 +3,8 @@
 
 use const_oid::ObjectIdentifier;
 
-use super::super::element::{OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, context, encode};
 use super::super::pbe::{Scheme, Secret, integer};
+use super::super::tlv::{OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, context, encode};
 use super::mac::{self, Hash};
 use super::read::{
     BMP_STRING, CERTIFICATE_BAG, DATA, ENCRYPTED_CONTENT, ENCRYPTED_DATA, ENCRYPTED_KEY_BAG,

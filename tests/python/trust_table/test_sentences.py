@@ -207,7 +207,7 @@ ELSEWHERE = {
     "tests/rust/connection/naming.rs": ["cannot be checked for the name that you asked for"],
     "a test below": [" bits of security, ", "is for nobody here, whatever its names"],
     "tests/python/test_bundles.py": ["is not trusted for {purpose}, by the settings"],
-    "src/trust/explain/tests.rs, for each error of webpki": ["explain/sentences.rs"],
+    "src/trust/path_errors/tests.rs, for each error of webpki": ["path_errors/webpki_errors.rs"],
     "what webpki says comes first, or no path gets there": [
         "it is signed with an algorithm that is not supported",
         "its path cannot be read in two ways that agree",

@@ -1,0 +1,151 @@
+//! rcgen lays a document out, we put the exact names and the signature in.
+//!
+//! rcgen turns typed parameters into the DER of a certificate, a request or a
+//! CRL, and does that well.  What it cannot do is sign with every kind of key,
+//! or repeat a subject byte for byte: it keeps names in a map, where one of two
+//! organizational units is lost.  So it works with a placeholder for a key that
+//! signs nothing, and here the content is opened, gets the exact names, public
+//! key, extensions and algorithm, and is signed once.  One way for every key and
+//! every document.
+
+use der::asn1::{Any, BitString};
+use der::{Decode, Encode};
+use rcgen::{
+    CertificateParams, CertificateRevocationListParams, Issuer, KeyIdMethod, PublicKeyData,
+};
+use spki::AlgorithmIdentifierOwned;
+
+use super::asn1::{CertificateContent, CrlContent, Extension, RequestContent, Signed};
+use super::key::PrivateKey;
+use super::signature;
+use crate::base::{fork, tls_errors};
+use crate::{Error, Result, Status};
+
+/// What a certificate says exactly, as DER.
+pub(super) struct Exact<'a> {
+    pub(super) issuer: &'a [u8],
+    pub(super) subject: &'a [u8],
+    pub(super) spki: &'a [u8],
+    /// Of the issuer's key, for the authority key identifier.
+    pub(super) issuer_key_id: &'a [u8],
+    /// Extensions that stand as they are, in place of those that are laid out.
+    pub(super) extensions: &'a [Extension],
+}
+
+/// Makes the certificate that `params` and `exact` describe, signed by `key`.
+pub(super) fn certificate(
+    params: &CertificateParams,
+    exact: &Exact<'_>,
+    key: &PrivateKey,
+) -> Result<Vec<u8>> {
+    let mut issuer = CertificateParams::default();
+    issuer.key_identifier_method = KeyIdMethod::PreSpecified(exact.issuer_key_id.to_vec());
+    let laid_out = params
+        .signed_by(&Placeholder, &Issuer::new(issuer, Placeholder))
+        .map_err(refused)?;
+    finish(
+        laid_out.der(),
+        key,
+        |content: &mut CertificateContent, algorithm| {
+            content.algorithm = algorithm;
+            content.issuer = Any::from_der(exact.issuer)?;
+            content.subject = Any::from_der(exact.subject)?;
+            content.spki = Any::from_der(exact.spki)?;
+            let extensions = content.extensions.get_or_insert_default();
+            extensions.retain(|ours| exact.extensions.iter().all(|exact| exact.oid != ours.oid));
+            extensions.extend_from_slice(exact.extensions);
+            Ok(())
+        },
+    )
+}
+
+/// Makes a request for a certificate with this subject, signed by `key`, whose
+/// certificate it is to be.
+pub(super) fn request(
+    params: &CertificateParams,
+    subject: &[u8],
+    key: &PrivateKey,
+) -> Result<Vec<u8>> {
+    let laid_out = params.serialize_request(&Placeholder).map_err(refused)?;
+    finish(laid_out.der(), key, |content: &mut RequestContent, _| {
+        content.subject = Any::from_der(subject)?;
+        content.spki = Any::from_der(key.spki_der())?;
+        Ok(())
+    })
+}
+
+/// Makes a CRL of the issuer with this name, signed by `key`.
+pub(super) fn crl(
+    params: &CertificateRevocationListParams,
+    issuer: &[u8],
+    key: &PrivateKey,
+) -> Result<Vec<u8>> {
+    let placeholder = Issuer::new(CertificateParams::default(), Placeholder);
+    let laid_out = params.signed_by(&placeholder).map_err(refused)?;
+    finish(
+        laid_out.der(),
+        key,
+        |content: &mut CrlContent, algorithm| {
+            content.algorithm = algorithm;
+            content.issuer = Any::from_der(issuer)?;
+            Ok(())
+        },
+    )
+}
+
+fn refused(error: rcgen::Error) -> Error {
+    Error::new(Status::Internal, format!("cannot lay it out: {error}"))
+}
+
+/// The error of a key of the caller's own is returned as it is.
+fn unsigned(error: rustls::Error) -> Error {
+    match tls_errors::from_own_key(&error) {
+        Some(own) => own.clone(),
+        None => {
+            let sentence = format!("cannot sign: {}", tls_errors::describe(&error));
+            Error::new(Status::Internal, sentence).with_source(error)
+        }
+    }
+}
+
+/// Opens what is laid out, has it completed, and signs it.
+fn finish<T>(
+    laid_out: &[u8],
+    key: &PrivateKey,
+    complete: impl FnOnce(&mut T, AlgorithmIdentifierOwned) -> der::Result<()>,
+) -> Result<Vec<u8>>
+where
+    T: for<'any> Decode<'any, Error = der::Error> + Encode,
+{
+    let broken = |error: der::Error| {
+        let sentence = format!("the layout is not as expected: {error}");
+        Error::new(Status::Internal, sentence)
+    };
+    let (signer, algorithm) = signature::signer(key)?;
+    let mut document = Signed::<T>::from_der(laid_out).map_err(broken)?;
+    complete(&mut document.content, algorithm.clone()).map_err(broken)?;
+    let message = document.content.to_der().map_err(broken)?;
+    let signature = fork::with_cryptography(|| signer.sign(&message)).map_err(unsigned)?;
+    document.algorithm = algorithm;
+    document.signature = BitString::from_bytes(&signature).map_err(broken)?;
+    document.to_der().map_err(broken)
+}
+
+/// Stands where rcgen wants a key.  All that it says is replaced.
+struct Placeholder;
+
+impl PublicKeyData for Placeholder {
+    fn der_bytes(&self) -> &[u8] {
+        &[0; 32]
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_ED25519
+    }
+}
+
+impl rcgen::SigningKey for Placeholder {
+    fn sign(&self, _message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,193 @@
+//! The decision: what an authority may issue, by the rules that its own
+//! certificate and those above it set (RFC 5280, sections 4.2.1 and 6.1).
+//!
+//! Peers check all of this.  Here it is checked first, so that nothing is issued
+//! that they would refuse, and whoever asks for it learns the rule.
+
+use super::certificate::{Certificate, NAME_CONSTRAINTS};
+use super::distinguished_name::Subject;
+use super::general_name::{AltName, host_to_ascii};
+use super::identity::Identity;
+use super::name_constraints::{Constrained, Constraints};
+use super::x509_time;
+use crate::base::text::quoted;
+use crate::{Error, Result, Status};
+
+/// What is to be issued.
+pub(super) struct Request<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) names: &'a [AltName],
+    /// The alternative names that are directory names.
+    pub(super) directories: &'a [Subject],
+    /// The kinds of the alternative names that cannot be checked, by the numbers
+    /// of GeneralName.
+    pub(super) other_kinds: &'a [u32],
+    /// For a CA, how many CAs may stand below it.
+    pub(super) path_len: Option<u32>,
+    pub(super) is_ca: bool,
+}
+
+/// Fails with [`Status::Issue`] and the rule that forbids it.
+pub(super) fn check(ca: &Identity, request: &Request<'_>) -> Result<()> {
+    let issuer = ca.certificate();
+    if ca.key().is_none() {
+        return Err(refusal(issuer, "its private key is not here"));
+    }
+    // Between the certificate at `below` and the new one stand that many CAs.
+    for (below, above) in (0..).zip(ca.path()) {
+        check_authority(above)
+            .and_then(|()| check_path_len(above, below, request))
+            .and_then(|()| check_names(above, request))
+            .map_err(|rule| refusal(above, &rule))?;
+    }
+    Ok(())
+}
+
+/// Fails unless an authority may sign CRLs.
+pub(super) fn check_crl_issuer(ca: &Identity) -> Result<()> {
+    let issuer = ca.certificate();
+    let rule = match issuer {
+        _ if ca.key().is_none() => "its private key is not here",
+        issuer if !issuer.is_ca() => "it is not a CA",
+        issuer if issuer.forbids("cRLSign") => "its key usage does not include cRLSign",
+        _ => return Ok(()),
+    };
+    let issuer = issuer.subject();
+    let sentence = format!("the authority '{issuer}' may not sign a CRL: {rule}");
+    Err(Error::new(Status::Issue, sentence))
+}
+
+/// Fails unless the validity of the new certificate lies within that of its
+/// issuer.
+pub(super) fn check_validity(issuer: &Certificate, start: i64, end: i64) -> Result<()> {
+    let last = issuer.not_after();
+    if start < last && end <= last {
+        return Ok(());
+    }
+    let (last, start, end) = (
+        x509_time::format_utc(last),
+        x509_time::format_utc(start),
+        x509_time::format_utc(end),
+    );
+    Err(refusal(
+        issuer,
+        &format!("it ends on {last}, and the certificate would be valid from {start} to {end}"),
+    ))
+}
+
+fn refusal(issuer: &Certificate, rule: &str) -> Error {
+    let issuer = issuer.subject();
+    Error::new(
+        Status::Issue,
+        format!("the authority '{issuer}' may not issue this certificate: {rule}"),
+    )
+}
+
+fn check_authority(above: &Certificate) -> Result<(), String> {
+    if !above.is_ca() {
+        return Err("it is not a CA".to_owned());
+    }
+    if above.forbids("keyCertSign") {
+        return Err("its key usage does not include keyCertSign".to_owned());
+    }
+    Ok(())
+}
+
+fn check_path_len(above: &Certificate, below: u32, request: &Request<'_>) -> Result<(), String> {
+    let Some(limit) = above.path_len() else {
+        return Ok(());
+    };
+    let depth = below + u32::from(request.is_ca);
+    if depth > limit {
+        return Err(format!(
+            "its path length is {limit}, so only {limit} CAs may stand below it"
+        ));
+    }
+    match request.path_len {
+        Some(asked) if asked > limit - depth => Err(format!(
+            "its path length is {limit}, so a CA here may have {} at most, and not {asked}",
+            limit - depth
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String> {
+    let Some(der) = above.extension(&NAME_CONSTRAINTS) else {
+        return Ok(());
+    };
+    let constraints = Constraints::from_der(der)
+        .map_err(|error| format!("its name constraints do not parse ({error})"))?;
+    for name in request.names.iter().chain(&names_in_subject(request)) {
+        constraints
+            .check(Constrained::Name(name))
+            .map_err(|rule| format!("{rule}, and {} is asked for", quoted(&name.to_string())))?;
+    }
+    for subject in request.directories.iter().chain([request.subject]) {
+        constraints
+            .check(Constrained::Subject(subject))
+            .map_err(|rule| {
+                let subject = quoted(&subject.to_string());
+                format!("{rule}, and the subject {subject} is asked for")
+            })?;
+    }
+    for &kind in request.other_kinds {
+        constraints
+            .check(Constrained::Other(kind))
+            .map_err(|rule| format!("{rule}, and a name of that kind is asked for"))?;
+    }
+    Ok(())
+}
+
+/// What stands in a subject, and programs take for a name: e-mail addresses (RFC
+/// 5280, section 4.2.1.10) and, in certificates that are no CA's, common names.
+fn names_in_subject(request: &Request<'_>) -> Vec<AltName> {
+    let emails = request.subject.email_addresses().into_iter();
+    let mut names: Vec<_> = emails.map(AltName::Email).collect();
+    if !request.is_ca {
+        let has_host = request
+            .names
+            .iter()
+            .any(|name| matches!(name, AltName::Dns(_)));
+        let common_names = request.subject.common_names();
+        names.extend(
+            common_names
+                .iter()
+                .flat_map(|name| names_of(name, has_host)),
+        );
+    }
+    names
+}
+
+/// What programs take a common name for.
+///
+/// `has_host`: there is an alternative name that is a host.  Then most of them do
+/// not look at common names for hosts (RFC 9525, section 6.2), and a single label
+/// next to it deceives nobody.
+fn names_of(common_name: &str, has_host: bool) -> Vec<AltName> {
+    let text = common_name.trim().trim_end_matches('.');
+    if let Ok(address) = text.parse() {
+        let host = AltName::Dns(text.to_owned());
+        // OpenSSL and GnuTLS hold an address against the constraints on hosts.
+        let others = (!has_host).then_some(host);
+        return [AltName::Ip(address)].into_iter().chain(others).collect();
+    }
+    if text.contains(['@', ':']) {
+        return text.parse().into_iter().collect();
+    }
+    let Some(host) = host_to_ascii(text) else {
+        return Vec::new();
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte);
+    let is_host = !host.is_empty() && host.bytes().all(allowed);
+    if !is_host || (has_host && !host.contains('.')) {
+        return Vec::new();
+    }
+    // Some programs take a star within a label for a wildcard, too.
+    match host.split_once('.') {
+        Some((first, parent)) if first.contains('*') => {
+            vec![AltName::Dns(format!("*.{parent}"))]
+        }
+        _ => vec![AltName::Dns(host)],
+    }
+}

@@ -1,0 +1,381 @@
+//! Name constraints (RFC 5280, section 4.2.1.10): the names that a CA may issue
+//! certificates for.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use der::asn1::AnyRef;
+use der::{Decode, Encode, Sequence};
+use rcgen::{CidrSubnet, GeneralSubtree};
+
+use super::distinguished_name::Subject;
+use super::general_name::{self, AltName, GeneralName, host_to_ascii, is_host};
+use super::{describe, quoted};
+use crate::{Error, Result};
+
+/// Reads one part from text: a domain with or without a dot in front, a network
+/// such as `10.0.0.0/8`, an e-mail domain such as `@example.com`, or one mailbox.
+pub(super) fn parse(text: &str) -> Result<GeneralSubtree> {
+    let domain = |text: &str| host_to_ascii(text).filter(|host| is_host(host));
+    let parsed = if let Some(network) = parse_network(text) {
+        Some(GeneralSubtree::IpAddress(network))
+    } else if let Some(host) = text.strip_prefix('@') {
+        domain(host).map(GeneralSubtree::Rfc822Name)
+    } else if text.contains('@') {
+        match text.parse() {
+            Ok(AltName::Email(mailbox)) => Some(GeneralSubtree::Rfc822Name(mailbox)),
+            _ => None,
+        }
+    } else {
+        let (dot, bare) = match text.strip_prefix('.') {
+            Some(bare) => (".", bare),
+            None => ("", text),
+        };
+        domain(bare).map(|host| GeneralSubtree::DnsName(format!("{dot}{host}")))
+    };
+    parsed.ok_or_else(|| {
+        Error::argument(format!(
+            "{} is not a name constraint: '.example.com', 'example.com', \
+                 '10.0.0.0/8', '2001:db8::/32', '@example.com' and 'alice@example.com' are",
+            quoted(text)
+        ))
+    })
+}
+
+fn parse_network(text: &str) -> Option<CidrSubnet> {
+    let (address, prefix) = text.split_once('/').unzip();
+    let address: IpAddr = address.unwrap_or(text).parse().ok()?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.map_or(Some(most), |prefix| prefix.parse().ok())?;
+    (prefix <= most).then(|| CidrSubnet::from_addr_prefix(address, prefix))
+}
+
+/// The extension as it stands in a certificate.
+#[derive(Sequence)]
+struct Extension<'a> {
+    #[asn1(context_specific = "0", tag_mode = "IMPLICIT", optional = "true")]
+    permitted: Option<Vec<Vec<AnyRef<'a>>>>,
+    #[asn1(context_specific = "1", tag_mode = "IMPLICIT", optional = "true")]
+    excluded: Option<Vec<Vec<AnyRef<'a>>>>,
+}
+
+/// What the name constraints of a CA allow.
+pub(crate) struct Constraints {
+    permitted: Vec<Base>,
+    excluded: Vec<Base>,
+}
+
+/// A name that constraints are about.
+#[derive(Clone, Copy)]
+pub(crate) enum Constrained<'a> {
+    Name(&'a AltName),
+    Subject(&'a Subject),
+    /// A name of another kind, by the number of its kind: only that it is there.
+    Other(u32),
+}
+
+impl Constraints {
+    /// Reads the extension.  Fails where it limits nothing, gives distances, which no
+    /// profile allows, or has a base that is no name of its kind.
+    pub(crate) fn from_der(der: &[u8]) -> der::Result<Self> {
+        let malformed = || der::Error::from(der::ErrorKind::Failed);
+        let bases = |subtrees: Option<Vec<Vec<AnyRef<'_>>>>| {
+            let subtrees = subtrees.into_iter().flatten();
+            let base = |subtree: Vec<AnyRef<'_>>| match subtree[..] {
+                [base] => Base::of(GeneralName(base)).ok_or_else(malformed),
+                _ => Err(malformed()),
+            };
+            subtrees.map(base).collect::<der::Result<Vec<_>>>()
+        };
+        let extension = Extension::from_der(der)?;
+        let constraints = Self {
+            permitted: bases(extension.permitted)?,
+            excluded: bases(extension.excluded)?,
+        };
+        match constraints.is_empty() {
+            true => Err(malformed()),
+            false => Ok(constraints),
+        }
+    }
+
+    /// The extension without the constraints on names that are neither DNS names nor
+    /// addresses: what webpki can check.
+    pub(crate) fn without_other_kinds(der: &[u8]) -> der::Result<Reduced> {
+        let extension = Extension::from_der(der)?;
+        let is_simple = |subtree: &Vec<AnyRef<'_>>| {
+            let base = subtree.first().map(|base| GeneralName(*base).number());
+            matches!(base, Some(2 | 7))
+        };
+        let all = extension.permitted.iter().chain(&extension.excluded);
+        if all.flatten().all(is_simple) {
+            return Ok(Reduced::Unchanged);
+        }
+        let Extension {
+            mut permitted,
+            mut excluded,
+        } = extension;
+        for subtrees in [&mut permitted, &mut excluded] {
+            if let Some(kept) = subtrees {
+                kept.retain(is_simple);
+            }
+            *subtrees = subtrees.take().filter(|kept| !kept.is_empty());
+        }
+        match (&permitted, &excluded) {
+            (None, None) => Ok(Reduced::Nothing),
+            _ => {
+                let reduced = Extension {
+                    permitted,
+                    excluded,
+                };
+                reduced.to_der().map(Reduced::To)
+            }
+        }
+    }
+
+    /// How many names a check compares with.
+    pub(crate) fn len(&self) -> usize {
+        self.permitted.len() + self.excluded.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fails with the rule that a name breaks.
+    pub(crate) fn check(&self, name: Constrained<'_>) -> Result<(), String> {
+        if let Some(base) = self.excluded.iter().find(|base| base.touches(name)) {
+            return Err(match base.kind {
+                Kind::Other(_) => format!(
+                    "its name constraints exclude {base}, which cannot be compared with names of \
+                     that kind"
+                ),
+                _ => format!("its name constraints exclude {base}"),
+            });
+        }
+        let same_kind = || {
+            let covers = |base: &&Base| base.covers(name).is_some();
+            self.permitted.iter().filter(covers)
+        };
+        if same_kind().all(|base| base.covers(name) == Some(false)) && same_kind().count() > 0 {
+            let only = list(same_kind());
+            let is_compared = !same_kind().any(|base| matches!(base.kind, Kind::Other(_)));
+            return Err(match is_compared {
+                true => format!("its name constraints permit only {only}"),
+                false => format!(
+                    "its name constraints permit only {only}, which cannot be compared with names \
+                     of that kind"
+                ),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What [`Constraints::without_other_kinds`] leaves.
+pub(crate) enum Reduced {
+    Unchanged,
+    To(Vec<u8>),
+    Nothing,
+}
+
+impl fmt::Display for Constraints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.permitted.is_empty(), self.excluded.is_empty()) {
+            (false, false) => write!(
+                f,
+                "permits {}; excludes {}",
+                list(self.permitted.iter()),
+                list(self.excluded.iter())
+            ),
+            (false, true) => write!(f, "permits {}", list(self.permitted.iter())),
+            (true, _) => write!(f, "excludes {}", list(self.excluded.iter())),
+        }
+    }
+}
+
+fn list<'a>(bases: impl Iterator<Item = &'a Base>) -> String {
+    bases.map(Base::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The base of one subtree, with the kind of names that it is about.
+struct Base {
+    kind: Kind,
+    shown: String,
+}
+
+enum Kind {
+    Dns(String),
+    /// One mailbox, all of a host, or all of the hosts below a domain.
+    Email(String),
+    Uri(String),
+    /// An address and its mask.
+    Network(Vec<u8>),
+    Directory(Subject),
+    /// Names that are not compared, by the number of their kind.
+    Other(u32),
+}
+
+impl Base {
+    /// `None` where it is malformed.
+    fn of(base: GeneralName<'_>) -> Option<Self> {
+        let bytes = base.0.value();
+        let text = || {
+            let text = std::str::from_utf8(bytes).ok();
+            text.filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
+        };
+        let (kind, shown) = match base.number() {
+            7 => (Kind::Network(network(bytes)?), show_network(bytes)),
+            2 => {
+                let name = text()?.to_ascii_lowercase();
+                is_domain(name.strip_prefix('.').unwrap_or(&name)).then_some(())?;
+                let shown = match name.is_empty() {
+                    true => "every DNS name".to_owned(),
+                    false => name.clone(),
+                };
+                (Kind::Dns(name), shown)
+            }
+            1 => {
+                let name = text()?;
+                let shown = match name.contains('@') {
+                    true => name.to_owned(),
+                    false => format!("@{name}"),
+                };
+                (Kind::Email(name.to_owned()), shown)
+            }
+            6 => {
+                let host = text()?.to_ascii_lowercase();
+                is_domain(host.strip_prefix('.').unwrap_or(&host)).then_some(())?;
+                let shown = format!("URIs of {host}");
+                (Kind::Uri(host), shown)
+            }
+            4 => (Kind::Directory(base.directory()?), base.to_string()),
+            number @ (0 | 3 | 5 | 8) => (Kind::Other(number), base.to_string()),
+            _ => return None,
+        };
+        Some(Self { kind, shown })
+    }
+
+    /// Whether a name lies within; `None` for a name of another kind.  A name that cannot
+    /// be compared does not lie within.
+    fn covers(&self, name: Constrained<'_>) -> Option<bool> {
+        match (&self.kind, name) {
+            (Kind::Dns(base), Constrained::Name(AltName::Dns(name))) => {
+                Some(is_within(name, base) || is_below(name, base))
+            }
+            (Kind::Email(base), Constrained::Name(AltName::Email(name))) => {
+                Some(covers_mailbox(base, name, str::eq))
+            }
+            (Kind::Uri(base), Constrained::Name(AltName::Uri(name))) => {
+                Some(uri_host(name).is_some_and(|host| is_within(&host, base)))
+            }
+            (Kind::Network(base), Constrained::Name(AltName::Ip(address))) => {
+                Some(contains_address(base, *address))
+            }
+            (Kind::Directory(base), Constrained::Subject(subject)) => Some(subject.is_below(base)),
+            (Kind::Other(kind), Constrained::Other(number)) if *kind == number => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Whether a name, or one that it stands for, lies within or cannot be compared.
+    fn touches(&self, name: Constrained<'_>) -> bool {
+        match (&self.kind, name) {
+            (Kind::Dns(base), Constrained::Name(AltName::Dns(name)))
+                if name
+                    .strip_prefix("*.")
+                    .is_some_and(|parent| base.split_once('.').unzip().1 == Some(parent)) =>
+            {
+                true
+            }
+            // Mail servers mostly ignore the case of mailboxes.
+            (Kind::Email(base), Constrained::Name(AltName::Email(name))) => {
+                covers_mailbox(base, name, str::eq_ignore_ascii_case)
+            }
+            // RFC 5280: a URI without the name of a host must be refused.
+            (Kind::Uri(_), Constrained::Name(AltName::Uri(name))) if uri_host(name).is_none() => {
+                true
+            }
+            (Kind::Other(_), _) => self.covers(name).is_some(),
+            _ => self.covers(name) == Some(true),
+        }
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// Whether a base is a domain, or empty, which stands for all.
+fn is_domain(name: &str) -> bool {
+    name.is_empty() || is_host(name)
+}
+
+/// Whether a host is the base, or below one that begins with a dot.
+fn is_within(host: &str, base: &str) -> bool {
+    host == base || (base.starts_with('.') && host.ends_with(base))
+}
+
+/// Whether a host is below a base that does not begin with a dot.
+fn is_below(host: &str, base: &str) -> bool {
+    let above = host.strip_suffix(base);
+    above.is_some_and(|above| base.is_empty() || above.ends_with('.'))
+}
+
+/// Whether a mailbox is the base, or on a host that the base names.
+fn covers_mailbox(base: &str, name: &str, is_same_user: impl Fn(&str, &str) -> bool) -> bool {
+    let Some((user, host)) = name.rsplit_once('@') else {
+        return false;
+    };
+    match base.rsplit_once('@') {
+        Some((base_user, base_host)) => {
+            is_same_user(base_user, user) && base_host.eq_ignore_ascii_case(host)
+        }
+        None => is_within(&host.to_ascii_lowercase(), &base.to_ascii_lowercase()),
+    }
+}
+
+/// The host of a URI, where that is a name (RFC 3986, section 3.2).
+fn uri_host(uri: &str) -> Option<String> {
+    let (_, rest) = uri.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    let host = host.split(':').next()?.to_ascii_lowercase();
+    is_host(&host).then_some(host)
+}
+
+/// An address and a mask whose bits are one after the other.
+fn network(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (_, mask) = bytes.split_at(bytes.len() / 2);
+    let is_whole = bytes.len() == 8 || bytes.len() == 32;
+    let bits = mask.iter().map(|byte| byte.count_ones()).sum::<u32>();
+    let leading = mask
+        .iter()
+        .try_fold(0, |sum, byte| match byte.leading_ones() {
+            8 => Ok(sum + 8),
+            ones => Err(sum + ones),
+        });
+    let leading = leading.unwrap_or_else(|end| end);
+    (is_whole && bits == leading).then(|| bytes.to_vec())
+}
+
+/// Whether an address is in a network; one of the other family is not.
+fn contains_address(base: &[u8], address: IpAddr) -> bool {
+    let address = match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    };
+    let (network, mask) = base.split_at(base.len() / 2);
+    let mut bytes = network.iter().zip(mask).zip(&address);
+    base.len() == 2 * address.len() && bytes.all(|((net, mask), byte)| net & mask == byte & mask)
+}
+
+fn show_network(bytes: &[u8]) -> String {
+    let (network, mask) = bytes.split_at(bytes.len() / 2);
+    let bits = mask.iter().map(|byte| byte.count_ones()).sum::<u32>();
+    match general_name::address(network) {
+        Some(address) if mask.len() == network.len() => format!("{address}/{bits}"),
+        _ => describe::hex(bytes),
+    }
+}

@@ -1,0 +1,419 @@
+//! Why a chain is refused: from webpki's errors to sentences for users.
+
+pub(super) mod revocation;
+mod webpki_errors;
+#[cfg(test)]
+mod tests;
+
+use webpki::Error as PathError;
+
+pub(super) use webpki_errors::{crl, unusable};
+
+use super::key_policy;
+use super::name_constraints;
+use super::path::Failure;
+use super::path_validation::{self, Demands, Path};
+use super::policy::Refusal;
+use super::purpose;
+use super::roots::Roots;
+use super::signature;
+use super::verify_error::{Finding, subject_of};
+use crate::Status;
+use crate::pki::{self, Certificate, Outline, extension_oid as oid};
+
+/// How far a chain is followed to explain a refusal: a peer can send any number of
+/// certificates.
+const LONGEST_CHAIN: usize = 10;
+
+/// How many CAs of one name are compared with a signature to explain a refusal.
+const MOST_NAMESAKES: usize = 10;
+
+/// What was to be verified.
+pub(super) struct Question<'q, 'a> {
+    pub(super) leaf: &'q Outline<'a>,
+    pub(super) intermediates: &'q [Outline<'a>],
+    pub(super) demands: Demands,
+    pub(super) roots: &'q Roots,
+    /// How many roots and certificates are trusted.
+    pub(super) trusted: usize,
+}
+
+impl<'q, 'a> Question<'q, 'a> {
+    /// What the peer sent, its own certificate first.
+    fn sent(&self) -> impl Iterator<Item = &'q Outline<'a>> {
+        std::iter::once(self.leaf).chain(self.intermediates)
+    }
+
+    /// The chain as its names tell it, up to the last certificate that was sent.
+    fn chain(&self) -> Vec<&'q Outline<'a>> {
+        let mut chain = vec![self.leaf];
+        while chain.len() < LONGEST_CHAIN
+            && let Some(issuer) = self.issuer_of_last(&chain)
+        {
+            chain.push(issuer);
+        }
+        chain
+    }
+
+    /// The issuer of the last certificate of a chain, if it was sent.  Of several with its
+    /// name, the one that signed.
+    fn issuer_of_last(&self, chain: &[&'q Outline<'a>]) -> Option<&'q Outline<'a>> {
+        let last = chain.last()?;
+        let is_named = |one: &&Outline<'_>| {
+            one.subject == last.issuer && !chain.iter().any(|known| known.der == one.der)
+        };
+        let named = self.intermediates.iter().filter(is_named);
+        let named: Vec<_> = named.take(MOST_NAMESAKES).collect();
+        match named[..] {
+            [] | [_] => named.first().copied(),
+            [first, ..] => {
+                let mut named = named.into_iter();
+                let signed = named.find(|one| signature::is_issued_with(last, one.spki));
+                signed.or(Some(first))
+            }
+        }
+    }
+
+    /// The roots that could have issued the last certificate of the chain.
+    fn roots(&self) -> Vec<Outline<'_>> {
+        let chain = self.chain();
+        let Some(top) = chain.last() else {
+            return Vec::new();
+        };
+        let roots = self.roots.with_subject(top.issuer);
+        roots
+            .filter_map(|der| Outline::from_der(der).ok())
+            .collect()
+    }
+}
+
+/// Those that may have issued a certificate of the chain: the next one, or the roots.
+fn issuers<'s, 'q, 'a>(
+    chain: &'s [&'q Outline<'a>],
+    roots: &'s [&'q Outline<'a>],
+    index: usize,
+) -> &'s [&'q Outline<'a>] {
+    chain.get(index + 1..index + 2).unwrap_or(roots)
+}
+
+/// The refusal of a chain.
+pub(super) fn failure(failure: Failure, question: &Question<'_, '_>) -> Refusal {
+    match failure {
+        Failure::Rule(finding) => finding.into(),
+        Failure::Path(error) => {
+            let refusal = Refusal::from(of_path(&error, question));
+            Refusal {
+                reason: refusal.reason.with_source(error),
+                ..refusal
+            }
+        }
+    }
+}
+
+/// What webpki found wrong, as users and peers need to hear it.
+fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
+    let leaf = question.leaf;
+    let now = i64::try_from(question.demands.now.as_secs()).unwrap_or(i64::MAX);
+    match error {
+        PathError::UnknownIssuer => unknown_issuer(question),
+        PathError::CertExpired { not_after, .. } => {
+            let end = i64::try_from(not_after.as_secs()).ok();
+            let culprit = question.sent().find(|one| Some(one.not_after) == end);
+            path_validation::expired(culprit.unwrap_or(leaf), now)
+        }
+        PathError::CertNotValidYet { not_before, .. } => {
+            let start = i64::try_from(not_before.as_secs()).ok();
+            let culprit = question.sent().find(|one| Some(one.not_before) == start);
+            path_validation::not_valid_yet(culprit.unwrap_or(leaf), now)
+        }
+        PathError::CaUsedAsEndEntity => Finding::new(
+            Status::CertificateNotAnEndEntity,
+            format!(
+                "certificate of '{}' is a CA certificate, which cannot stand for a peer: issue a \
+                 certificate for the peer from it, or trust this one itself",
+                subject_of(leaf)
+            ),
+        ),
+        PathError::EndEntityUsedAsCa => not_a_ca(question),
+        PathError::RequiredEkuNotFoundContext(_) | PathError::EmptyEkuExtension => {
+            let refused = |one| purpose::check(one, question.demands.purpose).err();
+            let found = question.chain().into_iter().find_map(refused);
+            found.unwrap_or_else(|| rejected(leaf, &unusable(error)))
+        }
+        PathError::NameConstraintViolation => name_constraint(question),
+        PathError::PathLenConstraintViolated => path_len(question),
+        PathError::InvalidSignatureForPublicKey
+        | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => bad_signature(question),
+        PathError::UnsupportedSignatureAlgorithmContext(_) => unsupported_signature(question),
+        PathError::SignatureAlgorithmMismatch => {
+            let differ = |one: &&Outline<'_>| one.algorithms[0] != one.algorithms[1];
+            let culprit = question.sent().find(differ).unwrap_or(leaf);
+            Finding::malformed(culprit, "its two signature algorithms differ")
+        }
+        PathError::UnsupportedCriticalExtension => unsupported_extension(question),
+        PathError::UnsupportedCertVersion => {
+            let is_old = |one: &&Outline<'_>| one.version < 3;
+            let culprit = question.sent().find(is_old).unwrap_or(leaf);
+            rejected(culprit, &unusable(error))
+        }
+        PathError::InvalidCertValidity => {
+            let is_reverse = |one: &&Outline<'_>| one.not_before > one.not_after;
+            let culprit = question.sent().find(is_reverse).unwrap_or(leaf);
+            Finding::malformed(culprit, &unusable(error))
+        }
+        PathError::MaximumPathDepthExceeded => Finding::new(
+            Status::CertificatePathTooLong,
+            format!(
+                "certificate of '{}' is more than 6 CAs away from every root: longer paths are \
+                 not searched",
+                subject_of(leaf)
+            ),
+        ),
+        PathError::BadDer
+        | PathError::BadDerTime
+        | PathError::TrailingData(_)
+        | PathError::MalformedExtensions
+        | PathError::ExtensionValueInvalid
+        | PathError::InvalidSerialNumber
+        | PathError::MalformedDnsIdentifier
+        | PathError::MalformedNameConstraint
+        | PathError::InvalidNetworkMaskConstraint => malformed(error, question),
+        other => rejected(leaf, &unusable(other)),
+    }
+}
+
+fn rejected(certificate: &Outline<'_>, why: &str) -> Finding {
+    let sentence = format!(
+        "certificate of '{}' is rejected: {why}",
+        subject_of(certificate)
+    );
+    Finding::new(Status::Certificate, sentence)
+}
+
+/// The issuer of a certificate, for a sentence; empty where it does not parse.
+pub(super) fn issuer_of(certificate: &Outline<'_>) -> String {
+    let parsed = Certificate::from_der(certificate.der);
+    parsed.map_or_else(|_| String::new(), |parsed| parsed.issuer().to_owned())
+}
+
+fn unknown_issuer(question: &Question<'_, '_>) -> Finding {
+    let count = question.trusted;
+    let leaf = subject_of(question.leaf);
+    let top = question.chain().pop().unwrap_or(question.leaf);
+    let sentence = if question.leaf.is_self_issued() {
+        format!(
+            "certificate of '{leaf}' is self-signed and not one of the trusted roots ({count} in \
+             all)"
+        )
+    } else {
+        // The last certificate of the chain names the CA that is missing.
+        format!(
+            "certificate of '{leaf}' leads to '{}', which is not one of the trusted roots ({count} \
+             in all): add that CA's certificate to the roots if you trust it, or have the peer \
+             send its intermediate certificates",
+            issuer_of(top)
+        )
+    };
+    Finding::new(Status::CertificateUnknownIssuer, sentence)
+}
+
+fn not_a_ca(question: &Question<'_, '_>) -> Finding {
+    let chain = question.chain();
+    let is_ca = |one: &Outline<'_>| matches!(one.basic_constraints(), Ok(Some((true, _))));
+    let mut pairs = chain.windows(2);
+    let culprit = pairs.find(|pair| !is_ca(pair[1]));
+    let (below, above) = match culprit {
+        Some(pair) => (pair[0], subject_of(pair[1])),
+        None => (question.leaf, issuer_of(question.leaf)),
+    };
+    let sentence = format!(
+        "certificate of '{}' was issued by '{above}', which is not a CA",
+        subject_of(below)
+    );
+    Finding::new(Status::CertificateNotACa, sentence)
+}
+
+/// The constraint that is broken, found again: webpki does not tell it.
+fn name_constraint(question: &Question<'_, '_>) -> Finding {
+    let chain = question.chain();
+    let roots = question.roots();
+    let anchors: Vec<_> = match roots.is_empty() {
+        true => vec![None],
+        false => roots.iter().map(Some).collect(),
+    };
+    let found = anchors.into_iter().find_map(|anchor| {
+        let path = Path {
+            leaf: question.leaf,
+            issuers: chain[1..].to_vec(),
+            anchor,
+            anchor_constraints: None,
+        };
+        name_constraints::check(&path).err()
+    });
+    found.unwrap_or_else(|| Finding {
+        status: Status::CertificateConstraint,
+        ..rejected(
+            question.leaf,
+            &unusable(&PathError::NameConstraintViolation),
+        )
+    })
+}
+
+fn path_len(question: &Question<'_, '_>) -> Finding {
+    let chain = question.chain();
+    for (below, ca) in chain.iter().enumerate().skip(1) {
+        if let Ok(Some((_, Some(limit)))) = ca.basic_constraints()
+            && u32::try_from(below - 1).is_ok_and(|count| count > limit)
+        {
+            return path_validation::path_too_long(ca, limit, below - 1);
+        }
+    }
+    Finding {
+        status: Status::CertificatePathTooLong,
+        ..rejected(
+            question.leaf,
+            &unusable(&PathError::PathLenConstraintViolated),
+        )
+    }
+}
+
+fn bad_signature(question: &Question<'_, '_>) -> Finding {
+    let roots = question.roots();
+    let chain = question.chain();
+    // A key that signatures cannot be verified with is not a forged signature.
+    if let Some(finding) = unusable_issuer(question) {
+        return finding;
+    }
+    let is_signed = |one: &Outline<'_>, issuers: &[&Outline<'_>]| {
+        let mut keys = issuers.iter().map(|issuer| issuer.spki);
+        keys.any(|key| signature::is_issued_with(one, key))
+    };
+    let roots: Vec<_> = roots.iter().collect();
+    let mut indexes = 0..chain.len();
+    let forged = indexes.find(|&index| !is_signed(chain[index], issuers(&chain, &roots, index)));
+    let Some(forged) = forged else {
+        // Every signature of this path is good: webpki ranks that of another one higher.
+        return path_len(question);
+    };
+    let issued = chain[forged];
+    let sentence = format!(
+        "certificate of '{}' says that '{}' issued it, but the trusted CA of that name \
+         did not sign it: another CA has the same name, or it is forged",
+        subject_of(issued),
+        issuer_of(issued)
+    );
+    Finding::new(Status::CertificateBadSignature, sentence)
+}
+
+/// The issuer whose key no signature can be verified with, where it is that.
+fn unusable_issuer(question: &Question<'_, '_>) -> Option<Finding> {
+    let roots = question.roots();
+    let chain = question.chain();
+    let mut issuers = chain.iter().copied().skip(1).chain(&roots);
+    issuers.find_map(key_policy::explain_issuer)
+}
+
+fn unsupported_signature(question: &Question<'_, '_>) -> Finding {
+    if let Some(finding) = unusable_issuer(question) {
+        return finding;
+    }
+    let parsed = question.sent().filter_map(|one| {
+        let parsed = Certificate::from_der(one.der).ok()?;
+        let algorithm = parsed.signature_type().to_owned();
+        Some((one, algorithm))
+    });
+    let parsed: Vec<_> = parsed.collect();
+    let is_old = |algorithm: &str| {
+        let algorithm = algorithm.to_ascii_lowercase();
+        algorithm.contains("sha1") || algorithm.contains("md5") || algorithm.contains("sha-1")
+    };
+    let old = parsed.iter().find(|(_, algorithm)| is_old(algorithm));
+    let unknown = || {
+        let mut parsed = parsed.iter();
+        parsed.find(|(one, _)| !signature::is_known(one.algorithms[1]))
+    };
+    let Some((culprit, algorithm)) = old.or_else(unknown).or(parsed.first()) else {
+        return rejected(
+            question.leaf,
+            "it is signed with an algorithm that is not supported",
+        );
+    };
+    let sentence = format!(
+        "certificate of '{}' is signed with {algorithm}, which is not accepted: have it issued \
+         again with SHA-256 or better",
+        subject_of(culprit)
+    );
+    Finding::new(Status::CertificateBadSignature, sentence)
+}
+
+fn unsupported_extension(question: &Question<'_, '_>) -> Finding {
+    let find = |one| Some((one, path_validation::first_unknown_critical(one)?));
+    match question.chain().into_iter().find_map(find) {
+        Some((culprit, oid)) => path_validation::unknown_critical(culprit, oid),
+        None => rejected(
+            question.leaf,
+            &unusable(&PathError::UnsupportedCriticalExtension),
+        ),
+    }
+}
+
+/// The certificate that does not parse: webpki does not tell which.
+fn malformed(error: &PathError, question: &Question<'_, '_>) -> Finding {
+    const MOST: usize = 65_535;
+    let is_large = |one: &&Outline<'_>| one.der.len() > MOST;
+    if let Some(large) = question.sent().find(is_large) {
+        let sentence = format!(
+            "certificate of '{}' has {} bytes, and at most {MOST} are supported",
+            subject_of(large),
+            large.der.len()
+        );
+        return Finding::new(Status::Certificate, sentence);
+    }
+    let fails = |one: &&Outline<'_>| {
+        let der = rustls_pki_types::CertificateDer::from(one.der);
+        webpki::EndEntityCert::try_from(&der).is_err() || broken_extension(one).is_some()
+    };
+    let culprit = question.chain().into_iter().find(fails);
+    let culprit = culprit.unwrap_or(question.leaf);
+    match broken_extension(culprit) {
+        Some(what) => Finding::malformed(culprit, what),
+        None => Finding::malformed(culprit, &unusable(error)),
+    }
+}
+
+/// Why a certificate cannot be a root.
+pub(super) fn not_a_root(error: &PathError, der: &[u8]) -> String {
+    let root = Outline::from_der(der).ok();
+    let what = root.as_ref().and_then(broken_extension);
+    what.map_or_else(|| unusable(error), str::to_owned)
+}
+
+/// The first extension that does not parse, of those that path validation processes.
+fn broken_extension(one: &Outline<'_>) -> Option<&'static str> {
+    let constraints = one.extension(oid::NAME_CONSTRAINTS);
+    let constraints = constraints.map(|one| pki::Constraints::from_der(one.value));
+    let broken = [
+        (
+            constraints.is_some_and(|constraints| constraints.is_err()),
+            "its name constraints do not parse",
+        ),
+        (
+            one.alternative_names().is_err(),
+            "its subjectAltName does not parse",
+        ),
+        (
+            one.key_purposes().is_err(),
+            "its extended key usage does not parse",
+        ),
+        (
+            one.basic_constraints().is_err(),
+            "its basic constraints do not parse",
+        ),
+        (
+            one.allows_key_usage("keyCertSign").is_err(),
+            "its key usage does not parse",
+        ),
+    ];
+    let mut broken = broken.into_iter();
+    broken.find_map(|(is_broken, what)| is_broken.then_some(what))
+}

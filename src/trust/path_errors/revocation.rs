@@ -1,0 +1,106 @@
+//! Why a chain is refused for its revocation: CRLs that list a certificate of it, or that
+//! say nothing about one.
+
+use rustls_pki_types::UnixTime;
+
+use super::issuer_of;
+use crate::Status;
+use crate::pki::{self, Crl, CrlScope, Outline, Revoked, extension_oid as oid};
+use crate::trust::verify_error::{Finding, subject_of};
+
+/// A CRL lists it.
+pub(in crate::trust) fn revoked(culprit: &Outline<'_>, entry: &Revoked) -> Finding {
+    let when = entry.time.map(pki::format_utc);
+    let when = when.map(|time| format!(" since {time}"));
+    let why = entry.reason.map(|reason| format!(" ({reason})"));
+    let sentence = format!(
+        "certificate of '{}' is revoked by '{}'{}{}",
+        subject_of(culprit),
+        issuer_of(culprit),
+        when.unwrap_or_default(),
+        why.unwrap_or_default()
+    );
+    Finding::new(Status::CertificateRevoked, sentence)
+}
+
+fn unknown(sentence: String) -> Finding {
+    Finding::new(Status::CertificateUnknownRevocation, sentence)
+}
+
+/// There is no CRL of its issuer's name.
+pub(in crate::trust) fn missing(certificate: &Outline<'_>) -> Finding {
+    unknown(format!(
+        "no CRL says whether the certificate of '{}' is revoked: add the CRL of '{}'",
+        subject_of(certificate),
+        issuer_of(certificate)
+    ))
+}
+
+/// The CRL of its issuer is for other certificates.
+pub(in crate::trust) fn of_another_scope(certificate: &Outline<'_>, scope: &CrlScope) -> Finding {
+    let (subject, issuer) = (subject_of(certificate), issuer_of(certificate));
+    let is_for = if scope.covers_kind_of(certificate) {
+        let points = match certificate.extension(oid::CRL_DISTRIBUTION_POINTS) {
+            Some(_) => pki::shown_points(certificate).unwrap_or_else(|| {
+                "no distribution point of its own CA for all reasons".to_owned()
+            }),
+            None => "no distribution point".to_owned(),
+        };
+        format!(
+            "the distribution point {}, and the certificate names {points} \
+             (cRLDistributionPoints)",
+            scope.shown()
+        )
+    } else if scope.only_ca_certs {
+        "certificates of CAs alone".to_owned()
+    } else {
+        "certificates of others than CAs alone".to_owned()
+    };
+    unknown(format!(
+        "no CRL says whether the certificate of '{subject}' is revoked: the one of '{issuer}' is \
+         for {is_for}, add the one that covers this certificate (RFC 5280, section 6.3.3)"
+    ))
+}
+
+/// Each CRL of its issuer was made later than now.
+pub(in crate::trust) fn from_the_future(certificate: &Outline<'_>, crl: &Crl) -> Finding {
+    unknown(format!(
+        "no CRL says whether the certificate of '{}' is revoked: the one of '{}' is from the \
+         future ({}), check the clocks of both sides",
+        subject_of(certificate),
+        issuer_of(certificate),
+        pki::format_utc(crl.this_update())
+    ))
+}
+
+/// The CRL that it needs was to be replaced by this time, in seconds since the epoch.
+pub(in crate::trust) fn outdated(certificate: &Outline<'_>, end: i64, now: UnixTime) -> Finding {
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    unknown(format!(
+        "no CRL that is new enough says whether the certificate of '{}' is revoked: the one at \
+         hand was to be replaced by {} ({} ago), get its successor",
+        subject_of(certificate),
+        pki::format_utc(end),
+        pki::format_duration(now.saturating_sub(end)),
+    ))
+}
+
+/// Another CA has the name of its issuer, or the CRL is forged.
+pub(in crate::trust) fn of_another_key(certificate: &Outline<'_>) -> Finding {
+    unknown(format!(
+        "no CRL for the certificate of '{}' is signed with the key of its issuer '{}': another CA \
+         has the same name, or the CRL is forged",
+        subject_of(certificate),
+        issuer_of(certificate)
+    ))
+}
+
+/// A CA signed a CRL, and its key usage does not let it.
+pub(in crate::trust) fn may_not_sign(issuer: &Outline<'_>, is_anchor: bool) -> Finding {
+    let kind = if is_anchor { "root" } else { "CA" };
+    unknown(format!(
+        "the {kind} '{}' may not sign CRLs: its key usage does not include cRLSign, so its CRL \
+         says nothing",
+        subject_of(issuer)
+    ))
+}

@@ -1,0 +1,297 @@
+//! What a path must satisfy beyond what webpki checks, rule by rule.  Sections are those
+//! of RFC 5280 unless another one is named.
+//!
+//! webpki builds the path and checks signatures, validity, cA and path length below the
+//! anchor, key purposes, and name constraints on DNS names and addresses.
+
+use rustls_pki_types::UnixTime;
+
+use super::name_constraints::{self, NameLimits};
+use super::verify_error::{Finding, subject_of};
+use super::{certificate_policies, key_policy, purpose, x509_strict};
+use crate::Status;
+use crate::pki::{self, Outline, extension_oid as oid};
+use crate::trust::KeyPurpose;
+
+/// A path that webpki found.
+pub(super) struct Path<'p, 'a> {
+    pub(super) leaf: &'p Outline<'a>,
+    /// The CAs between the leaf and the anchor, the issuer of the leaf first.
+    pub(super) issuers: Vec<&'p Outline<'a>>,
+    /// The certificate of the trust anchor; `None` where only its key is known.
+    pub(super) anchor: Option<&'p Outline<'a>>,
+    /// The name constraints of an anchor without a certificate, in DER.
+    pub(super) anchor_constraints: Option<&'p [u8]>,
+}
+
+impl<'p, 'a> Path<'p, 'a> {
+    /// From the leaf to the anchor.
+    pub(super) fn certificates(&self) -> impl Iterator<Item = &'p Outline<'a>> {
+        std::iter::once(self.leaf)
+            .chain(self.issuers.iter().copied())
+            .chain(self.anchor)
+    }
+}
+
+/// What is demanded of a path.
+#[derive(Clone, Copy)]
+pub(super) struct Demands {
+    pub(super) purpose: KeyPurpose,
+    pub(super) now: UnixTime,
+    /// How many CAs may stand between leaf and anchor.
+    pub(super) max_depth: Option<u32>,
+    /// The least security of keys and signatures, in bits.
+    pub(super) security: u16,
+    /// Whether the profile of RFC 5280 is demanded to the letter.
+    pub(super) strict: bool,
+}
+
+/// Extensions that are processed, so that they may be critical (4.2).
+const PROCESSED: [&[u8]; 10] = [
+    oid::KEY_USAGE,
+    oid::SUBJECT_ALT_NAME,
+    oid::BASIC_CONSTRAINTS,
+    oid::NAME_CONSTRAINTS,
+    oid::CRL_DISTRIBUTION_POINTS,
+    oid::CERTIFICATE_POLICIES,
+    oid::POLICY_MAPPINGS,
+    oid::POLICY_CONSTRAINTS,
+    oid::EXTENDED_KEY_USAGE,
+    oid::INHIBIT_ANY_POLICY,
+];
+
+/// Checks a path, and gives the limits that it sets on names.
+pub(super) fn check_path(path: &Path<'_, '_>, demands: Demands) -> Result<NameLimits, Finding> {
+    if let Some(anchor) = path.anchor {
+        check_anchor(anchor, path, demands)?;
+    }
+    for issuer in &path.issuers {
+        check_form(issuer)?;
+        check_cert_sign(issuer)?;
+    }
+    check_depth(path, demands)?;
+    check_leaf(path.leaf, demands.purpose)?;
+    let limits = name_constraints::check(path)?;
+    certificate_policies::check(path)?;
+    let certificates: Vec<_> = path.certificates().collect();
+    key_policy::check_strength(&certificates, path.anchor.is_some(), demands.security)?;
+    if demands.strict {
+        x509_strict::check(path)?;
+    }
+    Ok(limits)
+}
+
+/// Checks a certificate that is trusted as itself, without a path: as the peer's own.
+pub(super) fn check_trusted_leaf(leaf: &Outline<'_>, demands: Demands) -> Result<(), Finding> {
+    check_validity(leaf, demands.now)?;
+    check_critical(leaf)?;
+    purpose::check(leaf, demands.purpose)?;
+    check_leaf(leaf, demands.purpose)?;
+    key_policy::check_strength(&[leaf], false, demands.security)
+}
+
+/// The trust anchor as a certificate: what may vouch for others, for how long and for
+/// what (6.1.1 (d), 6.2).
+fn check_anchor(
+    anchor: &Outline<'_>,
+    path: &Path<'_, '_>,
+    demands: Demands,
+) -> Result<(), Finding> {
+    check_form(anchor)?;
+    check_is_ca(anchor, path)?;
+    check_cert_sign(anchor)?;
+    check_validity(anchor, demands.now)?;
+    check_critical(anchor)?;
+    purpose::check(anchor, demands.purpose)?;
+    check_path_len(anchor, path)
+}
+
+/// Every certificate: no extension twice (4.2).
+fn check_form(certificate: &Outline<'_>) -> Result<(), Finding> {
+    if certificate.has_repeated_extension() {
+        let what = "an extension occurs twice (RFC 5280, section 4.2)";
+        return Err(Finding::malformed(certificate, what));
+    }
+    Ok(())
+}
+
+/// Only a CA vouches for others: cA is TRUE (4.2.1.9), or it is a self-signed certificate
+/// of version 1, from before there was such an extension.
+fn check_is_ca(anchor: &Outline<'_>, path: &Path<'_, '_>) -> Result<(), Finding> {
+    let constraints = anchor
+        .basic_constraints()
+        .map_err(|_| Finding::malformed(anchor, "its basic constraints do not parse"))?;
+    let is_ca = match constraints {
+        Some((is_ca, _)) => is_ca,
+        None => anchor.version == 1 && super::signature::is_self_signed(anchor),
+    };
+    if is_ca {
+        return Ok(());
+    }
+    let below = path.issuers.last().copied().unwrap_or(path.leaf);
+    let sentence = format!(
+        "certificate of '{}' is issued by '{}', which is trusted as itself only: it is not a CA \
+         (no cA in its basic constraints), so it cannot vouch for others",
+        subject_of(below),
+        subject_of(anchor)
+    );
+    Err(Finding::new(Status::CertificateNotACa, sentence))
+}
+
+/// A CA whose key usage is limited may sign certificates (4.2.1.3, 6.1.4 (n)).
+fn check_cert_sign(issuer: &Outline<'_>) -> Result<(), Finding> {
+    let allows = issuer.allows_key_usage("keyCertSign");
+    if allows.map_err(|_| Finding::malformed(issuer, "its key usage does not parse"))? {
+        return Ok(());
+    }
+    let sentence = format!(
+        "the CA '{}' may not sign certificates: its key usage does not include keyCertSign",
+        subject_of(issuer)
+    );
+    Err(Finding::new(Status::CertificateNotACa, sentence))
+}
+
+/// It is valid now (4.1.2.5).
+pub(super) fn check_validity(certificate: &Outline<'_>, now: UnixTime) -> Result<(), Finding> {
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now > certificate.not_after {
+        return Err(expired(certificate, now));
+    }
+    if now < certificate.not_before {
+        return Err(not_valid_yet(certificate, now));
+    }
+    Ok(())
+}
+
+pub(super) fn expired(certificate: &Outline<'_>, now: i64) -> Finding {
+    let sentence = format!(
+        "certificate of '{}' expired on {} ({} ago): it has to be renewed",
+        subject_of(certificate),
+        pki::format_utc(certificate.not_after),
+        pki::format_duration(now.saturating_sub(certificate.not_after)),
+    );
+    Finding::new(Status::CertificateExpired, sentence)
+}
+
+pub(super) fn not_valid_yet(certificate: &Outline<'_>, now: i64) -> Finding {
+    let sentence = format!(
+        "certificate of '{}' is not valid before {} (in {}): check the clocks of both sides",
+        subject_of(certificate),
+        pki::format_utc(certificate.not_before),
+        pki::format_duration(certificate.not_before.saturating_sub(now)),
+    );
+    Finding::new(Status::CertificateNotYetValid, sentence)
+}
+
+/// No critical extension that is not processed (4.2).  webpki checks this below the
+/// anchor.
+fn check_critical(certificate: &Outline<'_>) -> Result<(), Finding> {
+    let mut extensions = certificate.extensions.iter();
+    let unknown = extensions.find(|one| one.critical && !PROCESSED.contains(&one.oid));
+    unknown.map_or(Ok(()), |unknown| {
+        Err(unknown_critical(certificate, unknown.oid))
+    })
+}
+
+/// The refusal of a critical extension.
+pub(super) fn unknown_critical(certificate: &Outline<'_>, oid: &[u8]) -> Finding {
+    let sentence = format!(
+        "certificate of '{}' has a critical extension that is not supported ({}): a certificate \
+         may be used only by those who understand all of its critical extensions",
+        subject_of(certificate),
+        pki::dotted(oid)
+    );
+    Finding::new(Status::CertificateUnsupportedExtension, sentence)
+}
+
+/// The first critical extension of a certificate that is not processed.
+pub(super) fn first_unknown_critical<'a>(certificate: &Outline<'a>) -> Option<&'a [u8]> {
+    let mut extensions = certificate.extensions.iter();
+    extensions
+        .find(|one| one.critical && !PROCESSED.contains(&one.oid))
+        .map(|one| one.oid)
+}
+
+/// How many CAs the anchor allows below itself, those that issue to themselves aside
+/// (4.2.1.9, 6.1.4 (l)).
+fn check_path_len(anchor: &Outline<'_>, path: &Path<'_, '_>) -> Result<(), Finding> {
+    let Ok(Some((_, Some(limit)))) = anchor.basic_constraints() else {
+        return Ok(());
+    };
+    let count = path.issuers.iter().filter(|one| !one.is_self_issued());
+    let count = count.count();
+    if u32::try_from(count).is_ok_and(|count| count <= limit) {
+        return Ok(());
+    }
+    Err(path_too_long(anchor, limit, count))
+}
+
+pub(super) fn path_too_long(ca: &Outline<'_>, limit: u32, count: usize) -> Finding {
+    let sentence = format!(
+        "the CA '{}' allows {} below it (path length), and the path has {count}",
+        subject_of(ca),
+        cas(limit)
+    );
+    Finding::new(Status::CertificatePathTooLong, sentence)
+}
+
+/// A count of CAs, for a sentence.
+fn cas(count: u32) -> String {
+    match count {
+        1 => "1 CA".to_owned(),
+        _ => format!("{count} CAs"),
+    }
+}
+
+fn check_depth(path: &Path<'_, '_>, demands: Demands) -> Result<(), Finding> {
+    let count = path.issuers.len();
+    match demands.max_depth {
+        Some(limit) if !u32::try_from(count).is_ok_and(|count| count <= limit) => {
+            let sentence = format!(
+                "certificate of '{}' is {} away from its root, more than the limit of {limit}",
+                subject_of(path.leaf),
+                cas(u32::try_from(count).unwrap_or(u32::MAX))
+            );
+            Err(Finding::new(Status::CertificatePathTooLong, sentence))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The end entity: a key that handshakes can be verified with, a usage of it that they
+/// need (RFC 8446, section 4.4.2.2; RFC 5246, section 7.4.2), and no name constraints,
+/// which are for CAs (4.2.1.10).
+fn check_leaf(leaf: &Outline<'_>, purpose: KeyPurpose) -> Result<(), Finding> {
+    check_form(leaf)?;
+    purpose::check_leaf(leaf, purpose)?;
+    let is_ca = matches!(leaf.basic_constraints(), Ok(Some((true, _))));
+    if !is_ca && leaf.extension(oid::NAME_CONSTRAINTS).is_some() {
+        let what = "it has name constraints without being a CA (RFC 5280, section 4.2.1.10)";
+        return Err(Finding::malformed(leaf, what));
+    }
+    key_policy::check_leaf(leaf)?;
+    let signs = leaf
+        .allows_key_usage("digitalSignature")
+        .map_err(|_| Finding::malformed(leaf, "its key usage does not parse"))?;
+    if signs || !purpose.is_tls() {
+        return Ok(());
+    }
+    let subject = subject_of(leaf);
+    Err(match is_ca {
+        true => Finding::new(
+            Status::CertificateNotAnEndEntity,
+            format!(
+                "certificate of '{subject}' is a CA certificate whose key usage does not include \
+                 digitalSignature, so it cannot stand for a peer: issue a certificate for the \
+                 peer from it"
+            ),
+        ),
+        false => Finding::new(
+            Status::CertificateWrongUsage,
+            format!(
+                "certificate of '{subject}' may not sign handshakes: its key usage does not \
+                 include digitalSignature"
+            ),
+        ),
+    })
+}
