@@ -9,7 +9,7 @@ use tlsmith::{
 
 use crate::openssl::{s_client_at, s_server, s_server_of};
 use crate::peers::*;
-use crate::support::*;
+use support::*;
 
 /// What a server of ours says to an `s_client` that it refuses.
 fn refuse(server: &Context, files: &Files, arguments: &[&str]) -> (String, tlsmith::Error) {

@@ -10,10 +10,10 @@ use tlsmith::{
     Version, gen_crl,
 };
 
-use crate::by_the_book::Chapter;
 use crate::openssl::{VERSIONS, s_client, s_client_at, s_server};
 use crate::peers::*;
-use crate::support::*;
+use support::Chapter;
+use support::*;
 
 fn say_hello(connection: &Connection) {
     connection.write(b"hello\n").unwrap();
@@ -31,11 +31,7 @@ fn serve_s_client(context: &Context, folder: &Path, ca_file: &str, flag: &str) -
     let (listener, port) = listen();
     let arguments = ["-CAfile", ca_file, "-verify_hostname", "localhost", flag];
     let mut command = s_client(folder, port, &arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut client = start(&mut command, "openssl");
+    let mut client = start_piped(&mut command);
     let connection = accept(context, &listener);
     client
         .0
@@ -217,7 +213,7 @@ fn clients_authenticate_with_ed448() {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let _client = start(&mut command, "openssl");
+        let _client = start(&mut command);
         let connection = accept(&server, &listener);
         connection.handshake().unwrap();
         assert_eq!(connection.peer_chain()[0], user.chain()[0]);
@@ -280,7 +276,7 @@ fn openssl_hears_that_its_certificate_is_revoked() {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let mut client = start(&mut command, "openssl");
+    let mut client = start(&mut command);
     let error = accept(&server, &listener).handshake().unwrap_err();
     assert_eq!(error.status(), Status::CertificateRevoked, "{error}");
     let mut words = String::new();

@@ -6,7 +6,7 @@ use std::thread;
 use tlsmith::{CertOptions, ClientAuth, Connection, Status, Version};
 
 use crate::peers::*;
-use crate::support::*;
+use support::*;
 
 /// Reads a request to its empty line, and answers it.
 fn answer(connection: &Connection, body: &str) -> tlsmith::Result<()> {
@@ -37,7 +37,7 @@ fn curl(files: &Files, port: u16, arguments: &[&str]) -> (bool, String) {
         ])
         .args(arguments)
         .arg(format!("https://localhost:{port}/"));
-    output(&mut command, "curl")
+    output(&mut command)
 }
 
 #[test]

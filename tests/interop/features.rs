@@ -3,13 +3,12 @@
 
 use std::fs;
 use std::io::Write;
-use std::process::Command;
 
 use tlsmith::{ClientAuth, Connection, Context, KeyType, Version};
 
 use crate::openssl::{VERSIONS, loud_s_server, s_client_at, s_server_of};
 use crate::peers::*;
-use crate::support::*;
+use support::*;
 
 fn shake(connection: &Connection, _: &mut Peer, _: &Words) {
     connection.handshake().unwrap();
@@ -280,14 +279,10 @@ fn ocsp_responses_are_stapled_in_both_directions() {
         .to_uppercase();
     let line = format!("V\t491231235959Z\t\t{serial}\tunknown\t/CN=localhost\n");
     fs::write(files.path("index.txt"), line).unwrap();
-    let mut command = Command::new("openssl");
-    command.current_dir(files.folder()).args(
-        "ocsp -index index.txt -rsigner ca.pem -rkey ca.key -CA ca.pem -issuer ca.pem \
-         -cert cert.pem -ndays 1 -respout response.der"
-            .split(' '),
-    );
-    let (fine, said) = output(&mut command, "openssl");
-    assert!(fine, "{said}");
+    let arguments = "ocsp -index index.txt -rsigner ca.pem -rkey ca.key -CA ca.pem \
+                     -issuer ca.pem -cert cert.pem -ndays 1 -respout response.der";
+    let arguments: Vec<_> = arguments.split(' ').collect();
+    openssl_in(files.folder(), &arguments);
     let response = fs::read(files.path("response.der")).unwrap();
 
     for (version, flag) in VERSIONS {

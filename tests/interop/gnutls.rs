@@ -6,9 +6,7 @@ use std::process::{Command, Stdio};
 use tlsmith::{CertOptions, ClientAuth, Connection, Status, Version};
 
 use crate::peers::*;
-use crate::support::*;
-
-const PACKAGE: &str = "gnutls-bin";
+use support::*;
 
 const PRIORITIES: [(Version, &str); 2] = [
     (Version::Tls12, "NORMAL:-VERS-ALL:+VERS-TLS1.2"),
@@ -21,11 +19,8 @@ fn gnutls_cli(files: &Files, port: u16, arguments: &[&str]) -> (Peer, Words) {
         .current_dir(files.folder())
         .args(["--x509cafile", "ca.pem", "--port", &port.to_string()])
         .args(arguments)
-        .arg("localhost")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut peer = start(&mut command, PACKAGE);
+        .arg("localhost");
+    let mut peer = start_piped(&mut command);
     let words = Words::of(&mut peer);
     (peer, words)
 }
@@ -41,7 +36,7 @@ fn gnutls_serv(files: &Files, arguments: &[&str]) -> (Peer, u16) {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let mut peer = start(&mut command, PACKAGE);
+    let mut peer = start(&mut command);
     await_listener(&mut peer, port);
     (peer, port)
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tlsmith::{CertOptions, Csr, Identity, KeyType, sign_csr};
 
 use crate::peers::output;
-use crate::support::*;
+use support::*;
 
 /// What keytool says; it must succeed.
 fn keytool(folder: &Path, arguments: &[&str]) -> String {
@@ -17,7 +17,7 @@ fn keytool(folder: &Path, arguments: &[&str]) -> String {
         // Without the machine's settings, and with words that do not change.
         .args(["-J-Duser.language=en", "-J-XX:TieredStopAtLevel=1"])
         .args(arguments);
-    let (fine, words) = output(&mut command, "default-jre-headless");
+    let (fine, words) = output(&mut command);
     assert!(fine, "{arguments:?}: {words}");
     words
 }

@@ -1,9 +1,7 @@
 //! Both directions over real processes: programs that we did not write.
 
-#[path = "../support/chapter.rs"]
-mod by_the_book;
-mod certificates;
 mod alerts;
+mod certificates;
 mod curl;
 mod features;
 mod gnutls;
@@ -13,6 +11,4 @@ mod peers;
 mod python;
 mod record_limits;
 mod resumption;
-#[path = "../support/mod.rs"]
-mod support;
 mod tshark;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tlsmith::{CertOptions, ClientAuth, Connection, Context, KeyType, Status, Version};
 
 use crate::peers::*;
-use crate::support::*;
+use support::*;
 
 pub const VERSIONS: [(Version, &str); 2] =
     [(Version::Tls12, "-tls1_2"), (Version::Tls13, "-tls1_3")];
@@ -29,15 +29,9 @@ pub fn s_server(folder: &Path, arguments: &[&str]) -> (Peer, u16) {
 /// `openssl s_server` that says what it does, and is told what to do.  Its port is the
 /// system's choice, which no other process can have taken before it.
 pub fn loud_s_server(folder: &Path, arguments: &[&str]) -> (Peer, u16, Words) {
-    let mut command = Command::new("openssl");
-    command
-        .current_dir(folder)
-        .args(["s_server", "-accept", "127.0.0.1:0"])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut peer = start(&mut command, "openssl");
+    let server = ["s_server", "-accept", "127.0.0.1:0"];
+    let mut command = openssl_command(&[&server, arguments].concat());
+    let mut peer = start_piped(command.current_dir(folder));
     let words = Words::of(&mut peer);
     let address = words.after("ACCEPT ");
     let (_, port) = address.rsplit_once(':').expect(&address);
@@ -54,11 +48,7 @@ pub fn s_client_at<T>(
 ) -> (String, T) {
     let (listener, port) = listen();
     let mut command = s_client_of(files, port, arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut client = start(&mut command, "openssl");
+    let mut client = start_piped(&mut command);
     let words = Words::of(&mut client);
     let connection = accept(context, &listener);
     let outcome = act(&connection, &mut client, &words);
@@ -80,12 +70,10 @@ pub fn s_client_of(files: &Files, port: u16, arguments: &[&str]) -> Command {
 }
 
 pub fn s_client(folder: &Path, port: u16, arguments: &[&str]) -> Command {
-    let mut command = Command::new("openssl");
-    command
-        .current_dir(folder)
-        .args(["s_client", "-connect", &format!("127.0.0.1:{port}")])
-        .args(["-verify_return_error"])
-        .args(arguments);
+    let address = format!("127.0.0.1:{port}");
+    let client = ["s_client", "-connect", &address, "-verify_return_error"];
+    let mut command = openssl_command(&[&client, arguments].concat());
+    command.current_dir(folder);
     command
 }
 
@@ -140,11 +128,7 @@ fn s_client_talks_to_our_server() {
             port,
             &["-verify_hostname", "localhost", "-quiet", flag],
         );
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut client = start(&mut command, "openssl");
+        let mut client = start_piped(&mut command);
         let connection = accept(&server_context(localhost()), &listener);
         client
             .0
@@ -189,7 +173,7 @@ fn s_client_refuses_us_in_its_own_words_and_we_name_its_alert() {
         thread::scope(|scope| {
             let server = scope.spawn(|| accept(&server_context(identity), &listener).handshake());
             let arguments = ["-verify_hostname", name];
-            let (fine, said) = output(&mut s_client_of(&files, port, &arguments), "openssl");
+            let (fine, said) = output(&mut s_client_of(&files, port, &arguments));
             assert!(!fine);
             assert!(said.contains(words), "{said}");
             // In TLS 1.3 the client's alert comes before its Finished would.
@@ -285,7 +269,7 @@ fn client_certificates_pass_both_ways() {
         let arguments = ["-cert", "user.pem", "-key", "user.key", "-quiet"];
         let mut command = s_client_of(&files, port, &arguments);
         command.stdin(Stdio::piped()).stderr(Stdio::null());
-        let _client = start(&mut command, "openssl");
+        let _client = start(&mut command);
         let connection = accept(&server, &listener);
         connection.handshake().unwrap();
         // s_client adds the CA that it knows to the chain.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tlsmith::{Connection, Context, Identity, SocketTransport, tcp};
 
-use crate::support::{PATIENCE, ca};
+use support::{PATIENCE, ca, run, spawn, text_of};
 
 /// A process that ends with the test.
 pub struct Peer(pub Child);
@@ -25,12 +25,16 @@ impl Drop for Peer {
     }
 }
 
-pub fn start(command: &mut Command, package: &str) -> Peer {
-    let program = command.get_program().to_string_lossy().into_owned();
-    match command.spawn() {
-        Ok(child) => Peer(child),
-        Err(error) => panic!("'{program}' is needed: apt-get install {package} ({error})"),
-    }
+#[track_caller]
+pub fn start(command: &mut Command) -> Peer {
+    Peer(spawn(command))
+}
+
+/// A process with pipes for its input and both outputs.
+#[track_caller]
+pub fn start_piped(command: &mut Command) -> Peer {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    start(piped.stderr(Stdio::piped()))
 }
 
 /// What a process says, as it comes.
@@ -191,16 +195,9 @@ pub fn accept(context: &Context, listener: &OwnedFd) -> Connection {
     connection
 }
 
-/// The words of a process that ends by itself.
-pub fn output(command: &mut Command, package: &str) -> (bool, String) {
-    command.stdin(Stdio::null());
-    let program = command.get_program().to_string_lossy().into_owned();
-    let out = command
-        .output()
-        .unwrap_or_else(|e| panic!("'{program}' is needed: apt-get install {package} ({e})"));
-    let words = [out.stdout, out.stderr].concat();
-    (
-        out.status.success(),
-        String::from_utf8_lossy(&words).into_owned(),
-    )
+/// Whether a process succeeds that ends by itself, and what it prints.
+#[track_caller]
+pub fn output(command: &mut Command) -> (bool, String) {
+    let output = run(command);
+    (output.status.success(), text_of(&output))
 }

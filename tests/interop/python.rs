@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use crate::peers::*;
-use crate::support::*;
+use support::*;
 
 /// Starts a program of Python in the folder of `files`.
 fn python(files: &Files, program: &str, arguments: &[&str]) -> Peer {
@@ -15,7 +15,7 @@ fn python(files: &Files, program: &str, arguments: &[&str]) -> Peer {
         .args(["-c", program])
         .args(arguments)
         .stdout(Stdio::piped());
-    start(&mut command, "python3")
+    start(&mut command)
 }
 
 fn first_line(peer: &mut Peer) -> String {

@@ -1,12 +1,12 @@
 //! Clients that limit the records which they receive, as GnuTLS and OpenSSL ask for it.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
 use tlsmith::{Connection, Context, Selection, SocketTransport, Version, tcp};
 
 use crate::peers::*;
-use crate::support::*;
+use support::*;
 
 /// What our server writes: more than fits into any record, and an end to wait for.
 fn data() -> Vec<u8> {
@@ -31,18 +31,12 @@ fn servers() -> [Context; 2] {
 fn longest_plaintexts(
     server: &Context,
     version: Version,
-    package: &str,
     command: impl FnOnce(&Files, &str) -> Command,
 ) -> (usize, usize) {
     let files = Files::of(localhost());
     let (listener, port) = listen();
     let mut command = command(&files, &port.to_string());
-    command
-        .current_dir(files.folder())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut peer = start(&mut command, package);
+    let mut peer = start_piped(command.current_dir(files.folder()));
     let words = Words::of(&mut peer);
     let socket = tcp::accept(&listener, PATIENCE, None).unwrap();
     let (recording, sent) = Recording::new(SocketTransport::new(socket).unwrap());
@@ -79,7 +73,7 @@ fn records_for_gnutls_are_no_longer_than_its_record_size_limit() {
         // Without the option it announces the longest records that there are.
         for option in [Some(512), Some(1_000), Some(4_096), None] {
             for server in servers() {
-                let longest = longest_plaintexts(&server, version, "gnutls-bin", |_, port| {
+                let longest = longest_plaintexts(&server, version, |_, port| {
                     let mut command = Command::new("gnutls-cli");
                     command
                         .args(["--x509cafile", "ca.pem", "--port", port])
@@ -100,7 +94,7 @@ fn records_for_openssl_are_no_longer_than_its_max_fragment_length() {
     for (version, flag) in crate::openssl::VERSIONS {
         for length in [512, 1_024, 2_048, 4_096] {
             for server in servers() {
-                let longest = longest_plaintexts(&server, version, "openssl", |files, port| {
+                let longest = longest_plaintexts(&server, version, |files, port| {
                     let length = length.to_string();
                     let arguments = [flag, "-maxfraglen", &length];
                     crate::openssl::s_client_of(files, port.parse().unwrap(), &arguments)

@@ -7,7 +7,7 @@ use tlsmith::{Connection, Context, EarlyData, Version};
 
 use crate::openssl::{VERSIONS, loud_s_server, s_client_at, s_server_of};
 use crate::peers::*;
-use crate::support::*;
+use support::*;
 
 const KEY: [u8; 32] = *b"an example of a key for tickets.";
 const OTHER_KEY: [u8; 32] = *b"another example of such a key...";

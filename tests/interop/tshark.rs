@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tlsmith::{Connection, Patience, SocketTransport, Transport};
 
 use crate::peers::output;
-use crate::support::*;
+use support::*;
 
 /// What went over a wire: whether it was sent, and the bytes.
 type Tape = Arc<Mutex<Vec<(bool, Vec<u8>)>>>;
@@ -86,7 +86,7 @@ fn tshark_decrypts_a_capture_with_our_key_log_and_not_without() {
                 .args(["-q", "-D", "-T", "443,40000"])
                 .arg(at("dump"))
                 .arg(at("capture"));
-            let (fine, said) = output(&mut command, "tshark");
+            let (fine, said) = output(&mut command);
             assert!(fine, "{said}");
             let read = |keys: &str| {
                 let mut command = Command::new("tshark");
@@ -97,7 +97,7 @@ fn tshark_decrypts_a_capture_with_our_key_log_and_not_without() {
                     .arg("-o")
                     .arg(format!("tls.keylog_file:{}", at(keys).display()))
                     .args(["-d", "tcp.port==443,tls", "-Y", "http", "-V"]);
-                let (fine, said) = output(&mut command, "tshark");
+                let (fine, said) = output(&mut command);
                 assert!(fine, "{said}");
                 said
             };

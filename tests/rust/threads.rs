@@ -6,8 +6,6 @@ use std::thread;
 
 use tlsmith::{Connection, Status, Version};
 
-#[path = "../support/mod.rs"]
-mod support;
 use support::*;
 
 /// How many bytes go each way.

@@ -2,14 +2,13 @@
 //! authority, a key with its request, and the certificate that is issued for it,
 //! all with Ed448.
 
-#![allow(dead_code, reason = "each test program uses some of it")]
-
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tlsmith::{CertOptions, Context, Csr, Identity, KeyType, gen_ca, gen_csr, sign_csr};
+
+use crate::openssl::openssl_in;
 
 const TEN_YEARS: Duration = Duration::from_secs(3_650 * 86_400);
 
@@ -28,13 +27,7 @@ impl Chapter {
     }
 
     pub fn run(&self, arguments: &[&str]) -> String {
-        let out = Command::new("openssl")
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .output()
-            .expect("openssl is needed: apt-get install openssl");
-        assert!(out.status.success(), "{arguments:?}: {out:?}");
-        String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned()
+        openssl_in(self.folder.path(), arguments)
     }
 
     pub fn by_openssl() -> Self {

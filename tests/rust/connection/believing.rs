@@ -10,7 +10,7 @@ use tlsmith::{
     RevocationRules, Revoked, Status, gen_ca, gen_crl, issue_cert, self_signed,
 };
 
-use crate::support::*;
+use support::*;
 
 const DAY: i64 = 86_400;
 

@@ -7,7 +7,7 @@ use tlsmith::{
     KeyType, MemoryTransport, Result, Status, Version, digest, gen_ca, issue_cert,
 };
 
-use crate::support::*;
+use support::*;
 
 #[test]
 fn binding_to_the_end_point_is_the_digest_of_the_certificate_of_the_server() {

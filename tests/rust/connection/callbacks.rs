@@ -10,7 +10,7 @@ use tlsmith::{
     Result, Selection, SessionStore, Status, Timeout, Transport,
 };
 
-use crate::support::{client_context, localhost, pair, say, server_context, server_with};
+use support::{client_context, localhost, pair, say, server_context, server_with};
 
 /// A callback that tries every call on its connection.
 #[derive(Clone, Default)]
@@ -115,7 +115,7 @@ fn meet_watched(intruder: &Intruder, client: &Context, server: &Context, is_clie
     let (client, server) = pair(client, server, "localhost");
     let (client, server) = (Arc::new(client), Arc::new(server));
     intruder.watch(if is_client { &client } else { &server });
-    let (ours, theirs) = crate::support::shake_hands(&client, &server);
+    let (ours, theirs) = support::shake_hands(&client, &server);
     ours.unwrap();
     theirs.unwrap();
     say(&client, &server, b"ping");
@@ -230,7 +230,7 @@ fn who_the_peer_is_stays_known_after_a_callback_asked() {
     let (client, server) = pair(&client, &server_context(localhost()), "localhost");
     let client = Arc::new(client);
     seen.set(Arc::downgrade(&client)).unwrap();
-    let (ours, theirs) = crate::support::shake_hands(&client, &server);
+    let (ours, theirs) = support::shake_hands(&client, &server);
     ours.unwrap();
     theirs.unwrap();
     say(&client, &server, b"ping");
@@ -340,7 +340,7 @@ fn a_callback_may_use_other_connections_but_not_come_back() {
     other_client.set_verify_callback(Arc::new(judge)).unwrap();
     let nested = move |_: &tlsmith::Verdict<'_>| {
         let server = server_context(localhost());
-        crate::support::meet(&other_client, &server, "localhost");
+        support::meet(&other_client, &server, "localhost");
         inside.run();
         Ok(())
     };

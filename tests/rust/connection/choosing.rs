@@ -8,7 +8,7 @@ use tlsmith::{
     Selection, Status, Version,
 };
 
-use crate::support::*;
+use support::*;
 
 /// A client and a server of `context` whose client `choose` looks at.
 fn choosing_pair(

@@ -6,7 +6,7 @@ use tlsmith::{
     CertOptions, ClientAuth, Connection, Context, Status, Version, gen_ca, issue_cert, self_signed,
 };
 
-use crate::support::*;
+use support::*;
 
 #[test]
 fn client_certificates_are_asked_for_as_the_server_says() {

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 
 use tlsmith::{Connection, Context, Status};
 
-use crate::support::*;
+use support::*;
 
 #[test]
 fn a_failed_setter_poisons_the_context() {

@@ -7,7 +7,7 @@ use std::thread;
 
 use tlsmith::{Connection, Status, Timeout, Version};
 
-use crate::support::*;
+use support::*;
 
 #[test]
 fn bytes_arrive_in_order_in_any_portions() {

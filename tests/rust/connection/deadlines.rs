@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tlsmith::{Connection, Status, Timeout};
 
-use crate::support::*;
+use support::*;
 
 const LIMIT: Duration = Duration::from_millis(60);
 

@@ -8,7 +8,7 @@ use tlsmith::{
     ClientAuth, Connection, Context, EarlyData, MemoryTransport, Status, Timeout, Version,
 };
 
-use crate::support::*;
+use support::*;
 
 fn early_server(max: u32) -> Context {
     server_with(|server| server.set_early_data(max).unwrap())

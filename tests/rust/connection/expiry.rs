@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tlsmith::{CertOptions, ClientAuth, Context, Status, Version};
 
-use crate::support::*;
+use support::*;
 
 const KEY: [u8; 32] = *b"an example of a key for tickets.";
 

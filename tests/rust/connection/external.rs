@@ -1,7 +1,6 @@
 //! Keys that another process holds: `openssl pkeyutl` makes every signature.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +10,7 @@ use tlsmith::{
     Version, issue_cert,
 };
 
-use crate::support::*;
+use support::*;
 
 /// Has OpenSSL sign with a key in a file.
 struct OpenSsl {
@@ -63,15 +62,10 @@ impl ExternalSigner for OpenSsl {
         let number = self.signed.fetch_add(1, Ordering::SeqCst);
         let (input, output) = (format!("message-{number}"), format!("signature-{number}"));
         std::fs::write(self.path(&input), message).unwrap();
-        let out = Command::new("openssl")
-            .current_dir(self.folder.path())
-            .args(["pkeyutl", "-sign", "-rawin", "-inkey", "key.pem"])
-            .args(["-in", &input, "-out", &output])
-            .args(digest)
-            .args(more)
-            .output()
-            .expect("openssl is needed: apt-get install openssl");
-        assert!(out.status.success(), "{out:?}");
+        let sign = ["pkeyutl", "-sign", "-rawin", "-inkey", "key.pem"];
+        let files = ["-in", &input, "-out", &output];
+        let arguments = [&sign[..], &files, digest, more].concat();
+        openssl_in(self.folder.path(), &arguments);
         Ok(std::fs::read(self.path(&output)).unwrap())
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tlsmith::{ClientAuth, Connection, Context, EarlyData, Ech, Status, Version};
 
-use crate::support::*;
+use support::*;
 
 // The report.
 

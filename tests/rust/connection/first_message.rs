@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tlsmith::{Connection, Context, MemoryTransport, Selection, Status, Version};
 
-use crate::support::*;
+use support::*;
 
 const UNEXPECTED_MESSAGE: u8 = 10;
 const RECORD_OVERFLOW: u8 = 22;

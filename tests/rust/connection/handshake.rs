@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tlsmith::{CertOptions, ClientAuth, Context, KeyType, Status, Version, gen_ca, self_signed};
 
-use crate::support::*;
+use support::*;
 
 #[test]
 fn both_sides_learn_what_was_agreed() {

@@ -2,7 +2,7 @@
 
 use tlsmith::{Context, Identity, KeyType, Status, gen_ca, self_signed};
 
-use crate::support::*;
+use support::*;
 
 /// A server that trusts so many more CAs of clients, each with a name of 80 bytes.
 fn server_with_many_cas(count: usize, set: impl FnOnce(&Context)) -> Context {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tlsmith::{Connection, Context, MemoryTransport, Patience, Status, Timeout, Transport};
 
-use crate::support::*;
+use support::*;
 
 /// A record of application data without anything in it.
 const EMPTY: [u8; 5] = [23, 3, 3, 0, 0];

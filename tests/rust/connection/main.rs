@@ -1,8 +1,5 @@
 //! Connections between two ends of this library.
 
-#[path = "../../support/mod.rs"]
-mod support;
-
 mod believing;
 mod binding;
 mod callbacks;

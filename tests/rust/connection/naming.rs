@@ -9,7 +9,7 @@ use tlsmith::{
     Selection, Status, Version, self_signed,
 };
 
-use crate::support::*;
+use support::*;
 
 #[test]
 fn a_name_beyond_ascii_is_the_same_in_both_spellings() {

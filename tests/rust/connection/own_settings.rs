@@ -10,7 +10,7 @@ use tlsmith::{
 };
 
 use crate::facts::ech_list;
-use crate::support::*;
+use support::*;
 
 /// A client and a server with these options.
 fn pair_with(

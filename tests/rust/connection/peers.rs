@@ -1,8 +1,6 @@
 //! Peers that present what no peer of ours or OpenSSL's does: certificates that cannot be
 //! read, keys of every kind, and signatures of every scheme.  rustls plays them.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::ResolvesClientCert;
@@ -19,7 +17,7 @@ use tlsmith::{
     Certificate, ClientAuth, Connection, Context, Error, MemoryTransport, Result, Status, Version,
 };
 
-use crate::support::*;
+use support::*;
 
 /// A certificate in DER and a way to sign with it.
 #[derive(Clone, Debug)]
@@ -70,12 +68,8 @@ impl Signer for Peer {
         let Signature::Of(key, options) = &self.signature else {
             return Ok(vec![0x5a; 128]);
         };
-        let mut openssl = Command::new("openssl");
-        let openssl = openssl.args(["dgst", "-sign"]).arg(key).args(*options);
-        let openssl = openssl.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut openssl = openssl.spawn().expect("openssl is needed");
-        openssl.stdin.take().unwrap().write_all(message).unwrap();
-        Ok(openssl.wait_with_output().unwrap().stdout)
+        let sign = ["dgst", "-sign", key.to_str().unwrap()];
+        Ok(openssl_reading(message, &[&sign[..], options].concat()))
     }
 
     fn scheme(&self) -> SignatureScheme {
@@ -270,23 +264,15 @@ struct Made {
 
 fn made(key: &[&str]) -> Made {
     let folder = TempDir::new().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    let out = Command::new("openssl")
-        .args(["req", "-x509", "-noenc", "-days", "2", "-subj", "/CN=odd"])
-        .args(["-addext", "subjectAltName=DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .args(["-outform", "DER", "-newkey"])
-        .args(key)
-        .arg("-keyout")
-        .arg(at("key.pem"))
-        .arg("-out")
-        .arg(at("cert.der"))
-        .output()
-        .expect("openssl is needed: apt-get install openssl");
-    assert!(out.status.success(), "{out:?}");
+    let extensions = [
+        "subjectAltName=DNS:localhost",
+        "basicConstraints=critical,CA:FALSE",
+    ];
+    openssl_self_signed(folder.path(), "odd", key, &extensions);
+    let pem = std::fs::read(folder.path().join("odd.pem")).unwrap();
     Made {
-        der: std::fs::read(at("cert.der")).unwrap(),
-        key: at("key.pem"),
+        der: Certificate::from_pem(&pem).unwrap().der().to_vec(),
+        key: folder.path().join("odd.key"),
         _folder: folder,
     }
 }

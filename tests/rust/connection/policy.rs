@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use tlsmith::{Connection, Context, KeyType, Status, Version};
 
 use crate::choosing::heard;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn alpn_takes_the_first_protocol_in_common_or_fails() {

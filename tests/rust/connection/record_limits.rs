@@ -4,7 +4,7 @@
 use tlsmith::{CertOptions, Context, Version};
 
 use crate::first_message::{flight, fragmented, hello, inspecting, with_extension};
-use crate::support::*;
+use support::*;
 
 const MAX_FRAGMENT_LENGTH: u16 = 1;
 const RECORD_SIZE_LIMIT: u16 = 28;
@@ -45,12 +45,12 @@ fn longest_plaintext(records: &[u8], version: Version) -> usize {
         Version::Tls12 => 22,
         Version::Tls13 => 23,
     };
-    let unprotected = crate::support::records(records, 22);
+    let unprotected = support::records(records, 22);
     let unprotected = unprotected.iter().map(Vec::len).max().unwrap();
     if content_type == 22 {
         return unprotected;
     }
-    let protected = crate::support::records(records, content_type);
+    let protected = support::records(records, content_type);
     let protected = protected.iter().map(Vec::len).max().unwrap() - OVERHEAD;
     protected.max(unprotected)
 }

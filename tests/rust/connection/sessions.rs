@@ -8,7 +8,7 @@ use tlsmith::{
     Judge, Session, Status, Usage, Version, gen_ca, gen_crl,
 };
 
-use crate::support::*;
+use support::*;
 
 #[test]
 fn a_second_connection_of_a_context_resumes_the_session() {

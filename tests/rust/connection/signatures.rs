@@ -2,7 +2,7 @@
 
 use tlsmith::{ClientAuth, Context, Identity, KeyType, Status, Version};
 
-use crate::support::*;
+use support::*;
 
 /// The schemes, each with the keys that can sign so.
 fn schemes() -> Vec<(String, KeyType)> {

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tlsmith::{ClientAuth, Connection, MemoryTransport, SocketTransport, Status, Timeout, tcp};
 
-use crate::support::*;
+use support::*;
 
 #[test]
 fn tcp_connects_by_name_and_accepts() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tlsmith::{Context, SessionStore, Version};
 
-use crate::support::*;
+use support::*;
 
 /// A store in memory.
 #[derive(Default)]

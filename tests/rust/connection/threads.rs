@@ -6,7 +6,7 @@ use std::thread;
 
 use tlsmith::{Connection, Patience, SocketTransport, Status, Transport};
 
-use crate::support::*;
+use support::*;
 
 /// A transport that says when somebody waits for it.
 struct Announcing {

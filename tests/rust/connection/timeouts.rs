@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tlsmith::{Connection, Events, Status, Timeout, tcp};
 
-use crate::support::*;
+use support::*;
 
 #[test]
 fn a_silent_peer_times_out_and_can_be_waited_for_again() {

@@ -10,7 +10,7 @@ use tlsmith::{
     Transport, Version,
 };
 
-use crate::support::*;
+use support::*;
 
 /// 20 MB that are the same nowhere.
 fn volume() -> Vec<u8> {

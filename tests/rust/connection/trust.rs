@@ -8,7 +8,7 @@ use tlsmith::{
     Revoked, Status, gen_ca, gen_crl, self_signed,
 };
 
-use crate::support::*;
+use support::*;
 
 #[test]
 fn insecure_switches_do_what_they_say_and_no_more() {
@@ -39,31 +39,15 @@ fn a_common_name_counts_only_where_it_is_allowed() {
     // What `openssl req` makes by default: a common name and nothing else.
     let folder = tempfile::TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let out = std::process::Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ])
-        .args(["-subj", "/CN=localhost", "-noenc", "-days", "2"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(at("key.pem"))
-        .arg("-out")
-        .arg(at("cert.pem"))
-        .output()
-        .expect("openssl is needed: apt-get install openssl");
-    assert!(out.status.success(), "{out:?}");
+    let no_ca = "basicConstraints=critical,CA:FALSE";
+    openssl_self_signed(folder.path(), "localhost", NEW_P256, &[no_ca]);
     let server = Context::new();
     server
-        .use_cert(&at("cert.pem"), Some(&at("key.pem")))
+        .use_cert(&at("localhost.pem"), Some(&at("localhost.key")))
         .unwrap();
     let trusting = || {
         let context = Context::new();
-        context.add_roots(&at("cert.pem")).unwrap();
+        context.add_roots(&at("localhost.pem")).unwrap();
         context
     };
 

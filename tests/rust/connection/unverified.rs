@@ -9,7 +9,7 @@ use tlsmith::{
     gen_ca, gen_crl, issue_cert, self_signed,
 };
 
-use crate::support::*;
+use support::*;
 
 const KEY: [u8; 32] = *b"an example of a key for tickets.";
 

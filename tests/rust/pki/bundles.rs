@@ -6,23 +6,15 @@ use crate::odd::{sequence, tlv};
 use crate::passwords::identity;
 use crate::pkcs12::{openssl_pkcs12, with_chain};
 
-/// Runs a program of NSS or Java.
-#[track_caller]
-fn run(program: &str, package: &str, arguments: &[&str]) {
-    let out = Command::new(program).args(arguments).output();
-    let out = out.unwrap_or_else(|_| panic!("{program} is needed: apt-get install {package}"));
-    assert!(out.status.success(), "{program} {arguments:?}: {out:?}");
-}
-
 /// A chain in a PKCS#12 file of NSS, which writes BER with indefinite lengths.
 fn nss_pkcs12(id: &Identity, folder: &TempDir, options: &[&str]) -> Vec<u8> {
     let store = format!("sql:{}", text(folder.path()));
     let ours = write(folder, "ours.p12", openssl_pkcs12(id, &["-name", "site"]));
     let theirs = folder.path().join("theirs.p12");
     let certutil = ["-N", "-d", &store, "--empty-password"];
-    run("certutil", "libnss3-tools", &certutil);
+    program_prints("certutil", &certutil);
     let import = ["-i", text(&ours), "-d", &store, "-W", "x", "-K", ""];
-    run("pk12util", "libnss3-tools", &import);
+    program_prints("pk12util", &import);
     let export = [
         "-o",
         text(&theirs),
@@ -35,7 +27,7 @@ fn nss_pkcs12(id: &Identity, folder: &TempDir, options: &[&str]) -> Vec<u8> {
         "-K",
         "",
     ];
-    run("pk12util", "libnss3-tools", &[&export, options].concat());
+    program_prints("pk12util", &[&export, options].concat());
     fs::read(theirs).unwrap()
 }
 
@@ -93,11 +85,7 @@ fn key_of_a_java_keystore_is_chosen_by_its_friendly_name() {
             "-storepass",
             "secret",
         ];
-        run(
-            "keytool",
-            "default-jre-headless",
-            &[&fixed[..], &group, &to].concat(),
-        );
+        program_prints("keytool", &[&fixed[..], &group, &to].concat());
     }
     let (status, sentence) = status_of(Identity::load_pkcs12(&store, "secret"));
     assert_eq!(status, Status::Argument, "{sentence}");

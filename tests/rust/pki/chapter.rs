@@ -1,7 +1,7 @@
 //! The chapter's files, whoever made them.
 
 use super::*;
-use crate::by_the_book::Chapter;
+use support::Chapter;
 
 #[test]
 fn what_openssl_makes_is_loaded_and_verified() {

@@ -109,22 +109,10 @@ fn common_name_is_the_only_one_and_escaped() {
 fn signed_by_openssl(folder: &TempDir, csr: &Csr) -> Certificate {
     let path = |name: &str| folder.path().join(name);
     fs::write(path("r.pem"), csr.pem()).unwrap();
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new("openssl");
-        let output = command
-            .args(arguments)
-            .current_dir(folder)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-    };
-    run(&[
-        "req", "-x509", "-newkey", "ed25519", "-noenc", "-keyout", "k.pem", "-out", "ca.pem",
-        "-subj", "/CN=ca",
-    ]);
-    run(&[
-        "x509", "-req", "-in", "r.pem", "-CA", "ca.pem", "-CAkey", "k.pem", "-out", "c.pem",
-    ]);
+    openssl_self_signed(folder.path(), "ca", &["ed25519"], &[]);
+    let sign = ["x509", "-req", "-in", "r.pem", "-out", "c.pem"];
+    let issuer = ["-CA", "ca.pem", "-CAkey", "ca.key"];
+    openssl_in(folder.path(), &[&sign[..], &issuer].concat());
     Certificate::from_pem(&fs::read(path("c.pem")).unwrap()).unwrap()
 }
 

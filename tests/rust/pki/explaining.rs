@@ -15,25 +15,12 @@ impl Folder {
     }
 
     fn openssl(&self, arguments: &[&str]) {
-        let out = Command::new("openssl")
-            .args(arguments)
-            .current_dir(self.0.path())
-            .output()
-            .expect("openssl is needed: apt-get install openssl");
-        assert!(out.status.success(), "{arguments:?}: {out:?}");
+        openssl_in(self.0.path(), arguments);
     }
 
     /// A certificate that signs itself.
     fn own(&self, name: &str, extensions: &[&str]) {
-        let subject = format!("/CN={name}");
-        let files = [format!("{name}.key"), format!("{name}.pem")];
-        let mut command = vec!["req", "-x509", "-noenc", "-days", "2", "-subj", &subject];
-        command.extend(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
-        command.extend(["-keyout", &files[0], "-out", &files[1]]);
-        for extension in extensions {
-            command.extend(["-addext", extension]);
-        }
-        self.openssl(&command);
+        openssl_self_signed(self.0.path(), name, NEW_P256, extensions);
     }
 
     /// A leaf below a CA of this folder.

@@ -12,8 +12,7 @@ fn localhost() -> Identity {
 fn a_fifo_that_nobody_writes_to_reads_as_empty() {
     let folder = TempDir::new().unwrap();
     let fifo = folder.path().join("fifo");
-    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
-    assert!(made.success());
+    program_prints("mkfifo", &[text(&fifo)]);
     let (status, sentence) = status_of(Identity::load(&fifo, None));
     assert_eq!(status, Status::Parse);
     assert!(
@@ -26,13 +25,7 @@ fn a_fifo_that_nobody_writes_to_reads_as_empty() {
 fn a_fifo_that_somebody_writes_to_is_waited_for() {
     let folder = TempDir::new().unwrap();
     let fifo = folder.path().join("fifo");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&fifo)
-            .status()
-            .unwrap()
-            .success()
-    );
+    program_prints("mkfifo", &[text(&fifo)]);
     let id = localhost();
     let both = format!("{}{}", id.cert_pem(), id.key().unwrap().to_pem().as_str());
     // Open for reading and writing, it is there before anything is written.

@@ -24,9 +24,7 @@ pub(super) fn assert_refused(result: tlsmith::Result<Identity>, parts: &[&str]) 
 fn openssl_text(certificate: &Certificate) -> String {
     let folder = TempDir::new().unwrap();
     let path = write(&folder, "cert.pem", certificate.pem());
-    let out = openssl(&["x509", "-noout", "-text", "-in", text(&path)]);
-    assert!(out.status.success(), "{out:?}");
-    String::from_utf8(out.stdout).unwrap()
+    openssl_prints(&["x509", "-noout", "-text", "-in", text(&path)])
 }
 
 /// A CA made by OpenSSL with these lines in its extensions.

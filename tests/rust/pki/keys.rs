@@ -3,9 +3,7 @@
 use super::*;
 
 fn openssl_key(arguments: &[&str]) -> Vec<u8> {
-    let out = openssl(&[&["genpkey"], arguments].concat());
-    assert!(out.status.success(), "{out:?}");
-    out.stdout
+    openssl_outputs(&[&["genpkey"], arguments].concat())
 }
 
 #[test]

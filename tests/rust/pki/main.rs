@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::Duration;
 
+use support::*;
 use tempfile::TempDir;
 use tlsmith::{
     CertOptions, Certificate, Connection, Context, Crl, CrlOptions, Csr, Identity, KeyPurpose,
@@ -14,8 +14,6 @@ use tlsmith::{
 };
 
 mod arbitrary;
-#[path = "../../support/chapter.rs"]
-mod by_the_book;
 mod bundles;
 mod chapter;
 mod copying;
@@ -56,25 +54,6 @@ const OPENSSL_KINDS: [KeyType; 8] = [
     KeyType::Rsa3072,
     KeyType::Rsa4096,
 ];
-
-fn names(list: &[&str]) -> Vec<String> {
-    list.iter().map(|&name| name.to_owned()).collect()
-}
-
-fn openssl(arguments: &[&str]) -> Output {
-    Command::new("openssl")
-        .args(arguments)
-        .output()
-        .expect("openssl is needed: apt-get install openssl")
-}
-
-/// What OpenSSL prints when it succeeds.
-#[track_caller]
-fn openssl_prints(arguments: &[&str]) -> String {
-    let out = openssl(arguments);
-    assert!(out.status.success(), "{arguments:?}: {out:?}");
-    String::from_utf8_lossy(&out.stdout).into_owned()
-}
 
 fn write(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.path().join(name);

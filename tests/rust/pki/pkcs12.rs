@@ -202,7 +202,7 @@ fn keytool_and_nss_show_the_friendly_name_of_our_pkcs12() {
             false => site.save_pkcs12(&file, Some("our site"), "secret"),
         }
         .unwrap();
-        let said = prints(
+        let said = program_prints(
             "keytool",
             &["-list", "-keystore", text(&file), "-storepass", "secret"],
         );
@@ -210,31 +210,16 @@ fn keytool_and_nss_show_the_friendly_name_of_our_pkcs12() {
         assert!(said.contains("PrivateKeyEntry"), "{said}");
         let database = format!("sql:{}", folder.path().display());
         if !folder.path().join("cert9.db").exists() {
-            prints("certutil", &["-N", "-d", &database, "--empty-password"]);
+            program_prints("certutil", &["-N", "-d", &database, "--empty-password"]);
         }
-        prints(
+        program_prints(
             "pk12util",
             &["-i", text(&file), "-d", &database, "-W", "secret"],
         );
-        let said = prints("certutil", &["-L", "-d", &database]);
+        let said = program_prints("certutil", &["-L", "-d", &database]);
         assert!(said.contains("\nour site "), "{said}");
-        prints("certutil", &["-F", "-d", &database, "-n", "our site"]);
+        program_prints("certutil", &["-F", "-d", &database, "-n", "our site"]);
     }
-}
-
-/// What a program of another project prints, which has to succeed.
-fn prints(program: &str, arguments: &[&str]) -> String {
-    let package = match program {
-        "keytool" => "default-jre-headless",
-        _ => "libnss3-tools",
-    };
-    let done = Command::new(program).args(arguments).output();
-    let done = done.unwrap_or_else(|error| {
-        panic!("'{program}' is needed by the tests: apt-get install {package} ({error})")
-    });
-    let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
-    assert!(done.status.success(), "{program} {arguments:?}: {said}");
-    said
 }
 
 #[test]

@@ -1,6 +1,9 @@
-//! What the tests of connections share: an authority, contexts, pairs.
+//! What the test programs share: an authority, contexts, pairs of connections, and the
+//! programs of other projects.
 
-#![allow(dead_code, reason = "each test program uses some of it")]
+mod chapter;
+mod openssl;
+mod programs;
 
 use std::os::unix::net::UnixStream;
 use std::process::Command;
@@ -12,6 +15,10 @@ use tlsmith::{
     CertOptions, Connection, Context, Identity, KeyType, Patience, SocketTransport, Status,
     Timeout, Transport, Usage, Version, gen_ca, issue_cert,
 };
+
+pub use chapter::Chapter;
+pub use openssl::*;
+pub use programs::*;
 
 /// How long anything may take before the test fails.
 pub const PATIENCE: Timeout = Timeout::After(Duration::from_secs(60));
