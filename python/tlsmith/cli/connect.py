@@ -7,7 +7,7 @@ import base64
 import sys
 import warnings
 
-from .._config import Client
+from .._client import Client
 from .._errors import ConfigError, Error, HandshakeError, InsecureWarning, VerifyError
 from .._sources import read
 from .._trust import INSECURE, Pin, Trust

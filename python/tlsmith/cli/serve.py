@@ -7,7 +7,7 @@ import signal
 import sys
 
 from .._authority import CA
-from .._config import Server
+from .._server import Server
 from ._arguments import Failure, UsageError, Verbs, endpoint, port_number, protocols
 from ._authority import add_folder
 from ._describe import certificate_json
