@@ -35,7 +35,7 @@ except ImportError as error:
 
 from ._authority import CA
 from ._certs import Identity
-from ._config import Client, Server
+from ._client import Client
 from ._connect import connect, listen
 from ._errors import (
     AlertError,
@@ -52,6 +52,7 @@ from ._errors import (
 )
 from ._listener import Listener
 from ._requests import CSR
+from ._server import Server
 from ._socket import Connection, Socket
 from ._sources import load_certificate, load_certificates, load_key
 from ._trust import INSECURE, Pin, Trust

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ._config import Client, Server
+from ._client import Client
+from ._server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

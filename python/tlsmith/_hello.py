@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from . import _tlsmith
-    from ._config import Server
+    from ._server import Server
     from ._tuples import Selection
 
     Selectable: TypeAlias = Server | Identity | Selection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def selection(name: str, chosen: Selectable) -> tuple[Server | None, Answer]:
     """The Server that answers, None for that of the connection, and the same with the
     settings of the connection for the extension."""
-    from ._config import Server
+    from ._server import Server
     from ._tuples import Selection
 
     if isinstance(chosen, Server):

@@ -9,9 +9,10 @@ from typing import Literal, TypedDict
 from _typeshed import ReadableBuffer
 
 from ._certs import Identity
-from ._config import Server, Version
+from ._config import Version
 from ._hello import Selectable
 from ._options import Clock, KeyLog
+from ._server import Server
 from ._session_store import SessionStore
 from ._tlsmith import Session
 from ._trust import Pin, Trusted

@@ -6,7 +6,6 @@ import asyncio
 import warnings
 from typing import cast
 
-from ._config import Server
 from ._errors import (
     Error,
     TimedOut,
@@ -16,13 +15,14 @@ from ._errors import (
     config_error,
     io_error,
 )
+from ._server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any, TypeAlias
 
-    from ._config import Client
+    from ._client import Client
     from ._hello import Selectable
     from ._socket import Connection
     from ._tuples import ClientHello

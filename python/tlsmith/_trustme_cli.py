@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Make a CA and a certificate: server.key (mode 0600) and server.pem for the server,
-    client.pem for who has to trust it.  Raises ValueError for wrong arguments, as
-    trustme's does."""
+    """Create a CA and a certificate: server.key (mode 0600) and server.pem for the server,
+    and client.pem, the root, for clients.  Raises ValueError for wrong arguments, as
+    trustme does."""
     options = _parser().parse_args(argv)
     end = None
     if options.expires_on is not None:
@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         ]
     )
     if not options.quiet:
-        said = "', '".join(options.identities)
-        print(f"Generated a certificate for '{said}'")
+        listed = "', '".join(options.identities)
+        print(f"Generated a certificate for '{listed}'")
         print("Configure your server to use the following files:")
         print(f"  cert={server_cert}")
         print(f"  key={server_key}")
@@ -56,23 +56,27 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tlsmith.trustme", description="Make certificates.")
-    parser.add_argument("-d", "--dir", default=os.getcwd(), help="where to write; here by default")
+    parser = argparse.ArgumentParser(
+        prog="tlsmith.trustme", description="Create a CA and a certificate for tests."
+    )
+    parser.add_argument(
+        "-d", "--dir", default=os.getcwd(), help="the folder to write to; default the current one"
+    )
     parser.add_argument(
         "-i",
         "--identities",
         nargs="*",
         default=("localhost", "127.0.0.1", "::1"),
-        help="of the certificate, by default localhost 127.0.0.1 ::1",
+        help="the names of the certificate; default localhost 127.0.0.1 ::1",
     )
-    parser.add_argument("--common-name", nargs=1, help="the commonName of its subject")
-    parser.add_argument("-x", "--expires-on", metavar="YYYY-MM-DD", help="when it ends")
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not say what was written")
+    parser.add_argument("--common-name", nargs=1, help="the common name of its subject")
+    parser.add_argument("-x", "--expires-on", metavar="YYYY-MM-DD", help="the date when it expires")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     parser.add_argument(
         "-k",
         "--key-type",
         choices=[kind.name for kind in KeyType],
         default=KeyType.ECDSA.name,
-        help="of both keys, by default ECDSA",
+        help="the type of both keys; default ECDSA",
     )
     return parser

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Literal, NamedTuple
 
     from ._certs import Identity
-    from ._config import Server
+    from ._server import Server
 
     class _Files(NamedTuple):
         cert: str

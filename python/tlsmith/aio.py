@@ -23,9 +23,10 @@ import re
 import socket
 import sys
 
-from ._config import Client, Server
+from ._client import Client
 from ._errors import Error, TimedOut, config_error, io_error, shown, shown_path, state_error
 from ._plain import check_address, check_port, handshake_limit, host_and_port
+from ._server import Server
 from ._transport import TLSProtocol
 
 TYPE_CHECKING = False

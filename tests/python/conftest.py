@@ -166,6 +166,21 @@ def shake_hands(client, server, name="localhost"):
     return ours, accepting.result
 
 
+def refusal(client, server, name="localhost"):
+    """What both sides raise in a handshake of two contexts."""
+    near, far = socketpair()
+
+    def serve():
+        try:
+            server.wrap_socket(far, server_side=True)
+        except OSError as error:
+            return error
+
+    with thread(serve) as accepting, pytest.raises(OSError) as caught:
+        client.wrap_socket(near, server_hostname=name)
+    return caught.value, accepting.result
+
+
 def receive_all(sock):
     parts = []
     while part := sock.recv(65536):

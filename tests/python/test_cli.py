@@ -101,7 +101,9 @@ def test_arguments_that_are_not_text_are_named(cli):
         command = [*COMMAND, *arguments]
         done = subprocess.run(command, env=cli.environment, capture_output=True, text=True)
         assert done.returncode == 2
-        assert "is not text" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+        assert "is not valid text" in done.stderr and len(done.stderr.splitlines()) == 1, (
+            done.stderr
+        )
 
 
 def test_files_may_have_any_name(cli):
@@ -202,4 +204,4 @@ def test_without_pkg_config_it_says_so(tmp_path):
         [*COMMAND, "config", "--libs"], capture_output=True, text=True, env=alone, timeout=PATIENCE
     )
     assert result.returncode == 1
-    assert "no pkg-config" in result.stderr
+    assert "pkg-config was not found" in result.stderr

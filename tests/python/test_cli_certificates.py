@@ -62,7 +62,7 @@ def test_the_authority_is_made_once_and_keeps_its_key_to_itself(cli):
     assert made["crl"] is None
     assert made["revoked"] == 0
     assert cli.json("ca") == made
-    assert "is there already" in cli.fails("ca", "init")
+    assert "exists already" in cli.fails("ca", "init")
     assert "example.test" in cli.out("ca", "show")
     cli.run("issue", "www.example.test")
     assert "example.test" in cli.fails("issue", "www.example.org")
@@ -336,7 +336,7 @@ def test_a_server_is_looked_at_and_verified_for_its_name(cli):
 @pytest.mark.parametrize(
     ("arguments", "words", "code"),
     [
-        (["inspect", "missing.pem"], "neither a file nor HOST:PORT", 2),
+        (["inspect", "missing.pem"], "neither a file that exists nor HOST:PORT", 2),
         (["inspect", "garbage"], "garbage", 1),
         (["issue"], "NAME", 2),
         (["issue", "a.test", "--days", "0"], "'0' is not a number of days", 2),
@@ -378,7 +378,7 @@ def test_browsers_are_made_to_trust_the_authority_and_unmade(cli, tmp_path):
     assert cli.json("ca", "install", "--store", "nss") == {"stores": [f"nss:{store}"]}
     assert "Trusted by browsers" in subject
     assert "C,," in listed()
-    assert "like that already" in cli.out("ca", "install", "--store", "nss")
+    assert "no store needed a change" in cli.out("ca", "install", "--store", "nss")
     assert str(store) in cli.out("ca", "uninstall", "--store", "nss")
     assert "C,," not in listed()
     assert "--store" in cli.fails("ca", "show", "--store", "nss", code=2)

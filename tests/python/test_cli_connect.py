@@ -87,7 +87,7 @@ def test_it_talks_to_openssl_and_says_what_was_agreed(cli, ca, identity, root, t
     assert said["names"] == "localhost, 127.0.0.1, ::1"
     assert said["key"] == "ecdsa-p256, signed with ecdsa-with-SHA256"
     assert said["valid"].endswith(" days left")
-    assert said["verified"] == f"it is 'localhost', says '{ca.cert.subject}'"
+    assert said["verified"] == f"the peer is 'localhost', up to '{ca.cert.subject}'"
 
 
 def test_one_version_alone_can_be_demanded(cli, identity, root, tmp_path):

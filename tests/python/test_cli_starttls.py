@@ -117,21 +117,21 @@ def test_tls_begins_where_the_protocol_says(cli, identity, root, protocol):
 
 
 REFUSALS = {
-    "smtp without it": ("smtp", b"220 hi\r\n250-mail\r\n250 SIZE\r\n", "does not offer"),
+    "smtp without it": ("smtp", b"220 hi\r\n250-mail\r\n250 SIZE\r\n", "does not support"),
     "smtp that is busy": ("smtp", b"421 later\r\n", "'421 later'"),
     "smtp that refuses": ("smtp", b"220 hi\r\n250 STARTTLS\r\n454 no\r\n", "'454 no'"),
     "imap that bids farewell": ("imap", b"* BYE full\r\n", "'* BYE full'"),
     "imap that refuses": ("imap", b"* OK hi\r\ntls NO not today\r\n", "'tls NO not today'"),
     "ftp that refuses": ("ftp", b"220 hi\r\n502 what\r\n", "'502 what'"),
-    "postgres without it": ("postgres", b"N", "does not offer"),
+    "postgres without it": ("postgres", b"N", "does not support"),
     "postgres that is none": ("postgres", b"E", "b'E'"),
     "mysql without it": (
         "mysql",
         packet(MYSQL_GREETING.replace(b"\x00\x8a", b"\x00\x82")),
-        "does not offer",
+        "does not support",
     ),
     "mysql that is full": ("mysql", packet(b"\xff\x10\x04Too many"), "'Too many'"),
-    "mysql that is none": ("mysql", b"HTTP/1.0 400 Bad Request\r\n\r\n", "packet of"),
+    "mysql that is none": ("mysql", b"HTTP/1.0 400 Bad Request\r\n\r\n", "greeting has"),
     "mysql of old": ("mysql", packet(b"\x09old\0"), "protocol 10"),
     "silence": ("imap", b"", "closed the connection before TLS began"),
     "a line without end": ("imap", b"* OK " + b"x" * 10_000, "line of more than"),
@@ -174,7 +174,7 @@ def test_words_in_the_clear_after_the_agreement_are_an_attack(cli, protocol):
 
     with listener() as (listening, port), thread(serve):
         sentence = cli.fails("connect", f"localhost:{port}", "--starttls", protocol)
-    assert "in the clear" in sentence
+    assert "more plaintext after it agreed to TLS" in sentence
 
 
 def test_a_server_that_does_not_greet_times_out(cli):

@@ -66,7 +66,7 @@ def test_clients_that_reset_do_not_end_it(client, server):
 
 
 def test_clients_that_say_nothing_make_room_for_others(client, server, monkeypatch):
-    monkeypatch.setattr(_services, "_MOST_CLIENTS", 3)
+    monkeypatch.setattr(_services, "_MAX_CLIENTS", 3)
     monkeypatch.setattr(_services, "_IDLE", 0.1)
     with contextlib.ExitStack() as stack:
         address = stack.enter_context(serving(server, Echo()))
@@ -83,7 +83,7 @@ def test_clients_that_say_nothing_make_room_for_others(client, server, monkeypat
 
 
 def test_a_proxy_drops_both_sides_of_an_idle_client(client, server, monkeypatch, capfd):
-    monkeypatch.setattr(_services, "_MOST_CLIENTS", 1)
+    monkeypatch.setattr(_services, "_MAX_CLIENTS", 1)
     monkeypatch.setattr(_services, "_IDLE", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as behind:
         behind.settimeout(PATIENCE)
@@ -102,7 +102,7 @@ def test_a_proxy_drops_both_sides_of_an_idle_client(client, server, monkeypatch,
 
 
 def test_a_request_of_a_byte_at_a_time_is_given_up(client, server, monkeypatch, tmp_path):
-    monkeypatch.setattr(_services, "PATIENCE", 0.2)
+    monkeypatch.setattr(_services, "REQUEST_TIMEOUT", 0.2)
     with serving(server, Files(str(tmp_path))) as address, connect(client, address) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\n")
         started = time.monotonic()
@@ -148,5 +148,5 @@ def test_a_client_is_turned_away_where_the_system_has_no_thread(client, server, 
 def test_there_are_no_more_clients_than_descriptors(monkeypatch):
     for limit, echoes, others in ((40, 8, 4), (1024, 512, 496), (10, 1, 1), (-1, 512, 512)):
         monkeypatch.setattr(_services.resource, "getrlimit", lambda _, limit=limit: (limit, -1))
-        assert _services._most_clients(Echo()) == echoes
-        assert _services._most_clients(Files(".")) == others
+        assert _services._max_clients(Echo()) == echoes
+        assert _services._max_clients(Files(".")) == others

@@ -14,7 +14,7 @@ pub(crate) fn own(fd: RawFd) -> PyResult<OwnedFd> {
     if fd < 0 {
         return Err(PyValueError::new_err(format!("{fd} is not a descriptor")));
     }
-    // SAFETY: it is not -1, and the caller, which is `tlsmith._config` alone,
+    // SAFETY: it is not -1, and the caller, which is Python code of this package alone,
     // has it from `detach()`, after which nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

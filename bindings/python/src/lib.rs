@@ -22,6 +22,7 @@ mod issue;
 mod key;
 mod library;
 mod memory;
+mod open_connection;
 mod options;
 mod peer;
 mod raised;

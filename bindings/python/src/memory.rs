@@ -8,8 +8,9 @@ use tlsmith::{Connection, MemoryTransport, Status};
 use crate::buffer::Buffer;
 use crate::context::Context;
 use crate::errors::to_python;
+use crate::open_connection::{MAX_READ, OpenConnection};
 use crate::options::{self, Options};
-use crate::peer::{MOST, Open, Peer};
+use crate::peer::Peer;
 use crate::raised::{self, Raised};
 use crate::values;
 
@@ -41,7 +42,7 @@ impl Memory {
         });
         let connection =
             raised::or(connection.map_err(|error| to_python(py, &error, server_name)))?;
-        let open = Open::new(connection, Raised::default(), None);
+        let open = OpenConnection::new(connection, Raised::default(), None);
         let peer = Peer::new(open, context);
         Ok(PyClassInitializer::from(peer).add_subclass(Self {}))
     }
@@ -87,7 +88,7 @@ impl Memory {
         match usize::try_from(size) {
             Ok(0) => Ok(PyBytes::new(py, b"")),
             Ok(size) => open.read(py, size),
-            Err(_) => open.read(py, MOST),
+            Err(_) => open.read(py, MAX_READ),
         }
     }
 
@@ -110,7 +111,7 @@ impl Memory {
     #[pyo3(signature = (size = 65_536, /))]
     fn read_early<'py>(this: &Bound<'py, Self>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
         let size = values::count("size", size)?;
-        let mut early = vec![0; size.clamp(1, MOST)];
+        let mut early = vec![0; size.clamp(1, MAX_READ)];
         let count = peer(this).run(this.py(), |connection| connection.read_early(&mut early))?;
         Ok(PyBytes::new(this.py(), &early[..count]))
     }

@@ -1,226 +1,28 @@
-//! What sockets, sans-I/O connections and `tlsmith.ssl` have in common: a
-//! connection of the core, and the facts about it.
+//! The class that sockets, sans-I/O connections and `tlsmith.ssl` extend: a connection of the
+//! core, and what was negotiated on it.
 
-use std::cell::RefCell;
-use std::ops::Deref;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
-use tlsmith::{
-    ChannelBinding, Connection, EarlyData, Ech, Error, MOST_EXPORTED, Origin, Result, Timeout,
-};
+use tlsmith::{ChannelBinding, Connection, EarlyData, Ech, Error, MOST_EXPORTED, Result};
 
 use crate::buffer::Buffer;
 use crate::certificate::Certificate;
 use crate::context::Context;
 use crate::errors::{code, to_python};
 use crate::hooks;
+use crate::open_connection::{CallGuard, OpenConnection};
 use crate::options::Options;
-use crate::raised::{self, Raised};
 use crate::session::Session;
 use crate::values;
-
-/// The most that one call gives as new bytes, whatever it is asked for.
-pub(crate) const MOST: usize = 65_536;
-
-thread_local! {
-    /// Where bytes are decrypted to before it is known how many there are.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-
-    /// The connections that this thread is in a call on, by their addresses.
-    static ENTERED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A connection that is not closed.
-pub(crate) struct Open {
-    pub(crate) connection: Connection,
-    pub(crate) raised: Raised,
-    /// Of a socket.
-    pub(crate) fd: Option<Arc<OwnedFd>>,
-    /// Whether the socket was closed while other threads are in a call on it.
-    closed: AtomicBool,
-    /// The context that a hook selected to answer the ClientHello: its own hooks are called
-    /// from here.
-    selected: Mutex<Option<Py<Context>>>,
-    origin: Origin,
-}
-
-impl Open {
-    pub(crate) fn new(connection: Connection, raised: Raised, fd: Option<Arc<OwnedFd>>) -> Self {
-        Self {
-            connection,
-            raised,
-            fd,
-            closed: AtomicBool::new(false),
-            selected: Mutex::default(),
-            origin: Origin::here(),
-        }
-    }
-
-    /// Whether this is the copy that a forked child has: no word to the peer, and nothing
-    /// done to the socket of the parent.
-    pub(crate) fn is_inherited(&self) -> bool {
-        !self.origin.is_here()
-    }
-
-    /// Closes a socket, without waiting, and wakes the threads that wait in a call.
-    pub(crate) fn close(self: Arc<Self>) {
-        self.closed.store(true, Ordering::SeqCst);
-        // In the middle of the handshake there is nothing to say, and whoever makes it
-        // may hold what saying would take.
-        let is_alone = Arc::strong_count(&self) == 1;
-        if is_alone || !self.connection.is_handshaking() {
-            // A peer that is gone or does not read cannot be told that we end, and one
-            // that another thread is in the middle of writing to is not to be told that
-            // this was all.
-            self.connection.set_timeout(Timeout::Never);
-            let _ = self.connection.shutdown();
-        }
-        if let Some(fd) = &self.fd {
-            let _ = rustix::net::shutdown(fd.as_fd(), rustix::net::Shutdown::Both);
-        }
-    }
-
-    /// Runs a call on the connection without the interpreter.
-    pub(crate) fn run<T: Send>(
-        &self,
-        py: Python<'_>,
-        call: impl FnOnce(&Connection) -> Result<T> + Send,
-    ) -> PyResult<T> {
-        let outcome = py.detach(|| call(&self.connection));
-        raised::or(outcome.map_err(|error| self.raise(py, &error)))
-    }
-
-    /// Receives up to `size` bytes.
-    pub(crate) fn read<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
-        let outcome = self.try_read(py, size);
-        raised::or(outcome.map_err(|error| self.raise(py, &error)))
-    }
-
-    /// The same with the core's error.
-    pub(crate) fn try_read<'py>(
-        &self,
-        py: Python<'py>,
-        size: usize,
-    ) -> Result<Bound<'py, PyBytes>> {
-        let size = size.min(MOST);
-        let mut scratch = SCRATCH.take();
-        if scratch.len() < size {
-            scratch.resize(size, 0);
-        }
-        let outcome = py.detach(|| self.connection.read(&mut scratch[..size]));
-        let bytes = outcome.map(|count| PyBytes::new(py, &scratch[..count]));
-        SCRATCH.set(scratch);
-        bytes
-    }
-
-    /// Receives into a buffer, at most `limit` bytes: 0 stands for as many as it
-    /// holds.
-    pub(crate) fn read_into(
-        &self,
-        py: Python<'_>,
-        buffer: &Bound<'_, PyAny>,
-        limit: usize,
-    ) -> PyResult<usize> {
-        let mut buffer = Buffer::writable(buffer)?;
-        let room = match limit {
-            0 => buffer.len(),
-            limit => limit.min(buffer.len()),
-        };
-        if room == 0 {
-            return Ok(0);
-        }
-        self.run(py, |connection| {
-            connection.read(&mut buffer.bytes_mut()[..room])
-        })
-    }
-
-    pub(crate) fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let data = Buffer::readable(data)?;
-        self.run(py, |connection| connection.write(data.bytes()))
-    }
-
-    /// The exception for an error: what Python code raised meanwhile comes first, and
-    /// the peer is not to blame for what closing the socket did.
-    pub(crate) fn raise(&self, py: Python<'_>, error: &Error) -> PyErr {
-        if let Some(raised) = self.raised() {
-            return raised;
-        }
-        if self.closed.load(Ordering::SeqCst) {
-            let sentence = "the socket was closed in the middle of this call";
-            return to_python(py, &Error::state(sentence), None);
-        }
-        to_python(py, error, self.connection.server_name())
-    }
-
-    /// What Python code raised meanwhile.
-    pub(crate) fn raised(&self) -> Option<PyErr> {
-        self.raised.take().or_else(raised::take)
-    }
-}
-
-/// An open connection for the time of one call.
-pub(crate) struct Turn {
-    open: Arc<Open>,
-    /// Whether this thread is in another call on it, which called back into Python.
-    is_nested: bool,
-}
-
-impl Turn {
-    fn new(open: Arc<Open>) -> Self {
-        let address = Arc::as_ptr(&open).addr();
-        let is_nested = ENTERED.with_borrow_mut(|entered| {
-            let is_nested = entered.contains(&address);
-            entered.push(address);
-            is_nested
-        });
-        Self { open, is_nested }
-    }
-
-    /// Whether this thread is in another call on it, so that waiting for that call would
-    /// never end.
-    pub(crate) fn is_nested(&self) -> bool {
-        self.is_nested
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if let Some(context) = raised::selected() {
-            let mut selected = self
-                .open
-                .selected
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            *selected = Some(context);
-        }
-
-        let address = Arc::as_ptr(&self.open).addr();
-        ENTERED.with_borrow_mut(|entered| {
-            if let Some(last) = entered.iter().rposition(|one| *one == address) {
-                entered.remove(last);
-            }
-        });
-    }
-}
-
-impl Deref for Turn {
-    type Target = Open;
-
-    fn deref(&self) -> &Open {
-        &self.open
-    }
-}
 
 /// One side of a TLS connection, and what is known about the other.
 #[pyclass(frozen, subclass, module = "tlsmith._tlsmith")]
 pub(crate) struct Peer {
     /// None once it is closed.
-    open: Mutex<Option<Arc<Open>>>,
+    open: Mutex<Option<Arc<OpenConnection>>>,
     /// Its callbacks are called from here.
     context: Py<Context>,
     /// Likewise, of the context that was selected to answer the ClientHello.
@@ -228,7 +30,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(open: Open, context: Py<Context>) -> Self {
+    pub(crate) fn new(open: OpenConnection, context: Py<Context>) -> Self {
         Self {
             open: Mutex::new(Some(Arc::new(open))),
             context,
@@ -237,39 +39,39 @@ impl Peer {
     }
 
     /// Whatever state it is in.
-    pub(crate) fn current(&self) -> Option<Turn> {
+    pub(crate) fn current(&self) -> Option<CallGuard> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.clone().map(Turn::new)
+        open.clone().map(CallGuard::new)
     }
 
     /// What can be carried on, if there is something.
-    pub(crate) fn peek(&self) -> Option<Turn> {
+    pub(crate) fn peek(&self) -> Option<CallGuard> {
         self.current()
             .filter(|open| open.connection.check_callable().is_ok())
     }
 
     /// For what a function or a signal handler may ask that is called in the middle of
     /// the handshake.
-    pub(crate) fn look(&self) -> Result<Turn> {
+    pub(crate) fn look(&self) -> Result<CallGuard> {
         let open = self.glance()?;
         open.origin.check()?;
         Ok(open)
     }
 
     /// For what a forked child may ask, too: it takes no lock.
-    fn glance(&self) -> Result<Turn> {
+    fn glance(&self) -> Result<CallGuard> {
         let closed = || Error::state("the socket is closed");
         self.current().ok_or_else(closed)
     }
 
     /// For everything else.
-    pub(crate) fn enter(&self) -> Result<Turn> {
+    pub(crate) fn enter(&self) -> Result<CallGuard> {
         let open = self.look()?;
         open.connection.check_callable()?;
         Ok(open)
     }
 
-    pub(crate) fn open(&self, py: Python<'_>) -> PyResult<Turn> {
+    pub(crate) fn open(&self, py: Python<'_>) -> PyResult<CallGuard> {
         self.enter().map_err(|error| to_python(py, &error, None))
     }
 
@@ -283,13 +85,13 @@ impl Peer {
     }
 
     /// Has another connection in the place of the one here.
-    pub(crate) fn put(&self, new: Open) {
+    pub(crate) fn put(&self, new: OpenConnection) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         *open = Some(Arc::new(new));
     }
 
     /// Takes the connection away from the object.
-    pub(crate) fn take(&self) -> Option<Arc<Open>> {
+    pub(crate) fn take(&self) -> Option<Arc<OpenConnection>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.take()
     }

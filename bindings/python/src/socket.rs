@@ -13,8 +13,9 @@ use tlsmith::{Connection, Error, SocketTransport, Status, Timeout, tcp};
 use crate::buffer::{self, Buffer};
 use crate::context::Context;
 use crate::errors::to_python;
+use crate::open_connection::{MAX_READ, OpenConnection};
 use crate::options::{self, Options};
-use crate::peer::{MOST, Open, Peer};
+use crate::peer::Peer;
 use crate::raised::{self, Raised};
 use crate::values;
 
@@ -102,7 +103,7 @@ impl Socket {
         if let Timeout::After(limit) = timeout(handshake_seconds)? {
             connection.set_handshake_timeout(Some(limit));
         }
-        let open = Open::new(connection, raised, Some(fd));
+        let open = OpenConnection::new(connection, raised, Some(fd));
         let socket = Self {
             seconds: Mutex::new(seconds),
         };
@@ -189,7 +190,7 @@ impl Socket {
     fn recv_early<'py>(this: &Bound<'py, Self>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
         let py = this.py();
         let size = values::count("size", size)?;
-        let mut early = vec![0; size.clamp(1, MOST)];
+        let mut early = vec![0; size.clamp(1, MAX_READ)];
         let count = peer(this).run(py, |connection| connection.read_early(&mut early))?;
         Ok(PyBytes::new(py, &early[..count]))
     }

@@ -20,7 +20,8 @@ use crate::buffer::Buffer;
 use crate::context::Context;
 use crate::errors::to_python;
 use crate::hook::Hook;
-use crate::peer::{Open, Peer, Turn};
+use crate::open_connection::{CallGuard, OpenConnection};
+use crate::peer::Peer;
 use crate::raised::{self, Raised};
 use crate::repeated::Unconfirmed;
 use crate::session::Session;
@@ -273,7 +274,7 @@ impl SslObject {
 
 impl SslObject {
     /// The right to write, which a thread waits for unless it would wait for itself.
-    fn writer(&self, open: &Turn) -> Result<MutexGuard<'_, Unconfirmed>> {
+    fn writer(&self, open: &CallGuard) -> Result<MutexGuard<'_, Unconfirmed>> {
         match self.unconfirmed.try_lock() {
             Ok(unconfirmed) => Ok(unconfirmed),
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
@@ -298,7 +299,7 @@ impl SslObject {
 
     /// The connection, with the descriptor and the time limit that the socket has
     /// now.
-    fn ready(this: &Bound<'_, Self>, operation: &str) -> PyResult<Turn> {
+    fn ready(this: &Bound<'_, Self>, operation: &str) -> PyResult<CallGuard> {
         let py = this.py();
         let open = peer(this).enter();
         let open =
@@ -319,7 +320,12 @@ impl SslObject {
     }
 
     /// The exception of the standard library for an error.
-    fn failed(this: &Bound<'_, Self>, open: &Open, error: &Error, operation: &str) -> PyErr {
+    fn failed(
+        this: &Bound<'_, Self>,
+        open: &OpenConnection,
+        error: &Error,
+        operation: &str,
+    ) -> PyErr {
         let py = this.py();
         if let Some(raised) = open.raised() {
             return raised;
@@ -387,7 +393,7 @@ impl Carrier {
     }
 
     /// A connection over it that has not begun yet.
-    fn open(&self, py: Python<'_>, side: Side<'_>) -> PyResult<Open> {
+    fn open(&self, py: Python<'_>, side: Side<'_>) -> PyResult<OpenConnection> {
         let raised = Raised::default();
         let server_name = side.server_name();
         let connection = match self {
@@ -407,7 +413,7 @@ impl Carrier {
         };
         let connection =
             raised::or(connection.map_err(|error| to_python(py, &error, server_name)))?;
-        Ok(Open::new(connection, raised, None))
+        Ok(OpenConnection::new(connection, raised, None))
     }
 }
 

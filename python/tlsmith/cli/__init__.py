@@ -1,8 +1,7 @@
 """The command line `tlsmith`.  Each verb is a module of its own here.
 
-Exit codes: 0 done; 1 TLS, verification or a certificate failed; 2 it was not
-asked properly.  Like the shell has it for every program, 130 is Ctrl-C and 141
-an output that nobody reads any more.
+Exit codes: 0 success; 1 TLS, verification or a certificate failed; 2 usage error.
+As with other programs in a shell, 130 is Ctrl-C and 141 a closed output pipe.
 """
 
 from __future__ import annotations
@@ -21,26 +20,26 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
-# What was asked for cannot be.  A key that does not match is no such thing.
+# Errors about what was asked for.  A key that does not match is not one of them.
 _USAGE_CODES = ("config.argument", "config.file", "config.unsupported")
 
-# PEM of a kind that may be secret: requests are given as text, too.
+# PEM that may be secret.  A request may be given as text.
 _SECRET_PEM = re.compile("-----BEGIN (?!(NEW )?CERTIFICATE REQUEST-|CERTIFICATE-|X509 CRL-)")
 
 _EXAMPLES = """
-  tlsmith connect example.org           talk to a server, and see who it is
-  tlsmith issue localhost 127.0.0.1     a certificate and its key, from your own CA
-  tlsmith serve .                       this folder over HTTPS
-  tlsmith inspect example.org:443       the certificates of a server
+  tlsmith connect example.org           connect to a server and verify it
+  tlsmith issue localhost 127.0.0.1     issue a certificate from your local CA
+  tlsmith serve .                       serve this folder over HTTPS
+  tlsmith inspect example.org:443       print the certificates of a server
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command, by default that of sys.argv: its exit code."""
+    """Run one command, by default that of sys.argv, and return its exit code."""
     open_closed_files()
     given = sys.argv[1:] if arguments is None else arguments
     if any(map(_SECRET_PEM.search, given)):
-        # Before anything is named, or even created, by it.
+        # Before a message or a file gets its name from it.
         _report(KEY_AS_ARGUMENT)
         return USAGE
     try:
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         discard_output()
         return BROKEN_PIPE
     except OSError as error:
-        # Of the last flush: a full disk, for one.
+        # From the last flush, for example with a full disk.
         discard_output()
         return _report(f"cannot write the output: {error.strerror}")
 
@@ -78,8 +77,8 @@ def _parser() -> Parser:
     parser = Parser(
         prog="tlsmith",
         description="TLS connections and certificates, safe by default.",
-        epilog=f"examples:{_EXAMPLES}\nexit codes: 0 done; 1 TLS, verification or a "
-        "certificate failed; 2 usage",
+        epilog=f"examples:{_EXAMPLES}\nexit codes: 0 success; 1 TLS, verification or a "
+        "certificate failed; 2 usage error",
     )
     verbs = Verbs(parser)
     for verb in (
@@ -101,7 +100,7 @@ def _parser() -> Parser:
 
 
 def _run(options: Namespace) -> int:
-    """Run the verb; what fails as it may fail becomes a sentence."""
+    """Run the verb, and report its errors as sentences."""
     try:
         done: int = options.run(options)
         return done
@@ -115,7 +114,12 @@ def _run(options: Namespace) -> int:
     except Error as error:
         return _fail(options, error.code, str(error), FAILED)
     except UnicodeEncodeError as error:
-        return _fail(options, UsageError.code, f"{shown(error.object)} is not text", USAGE)
+        return _fail(
+            options,
+            UsageError.code,
+            f"{shown(error.object)} is not valid text in this locale",
+            USAGE,
+        )
     except BrokenPipeError:
         raise
     except OSError as error:

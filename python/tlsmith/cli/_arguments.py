@@ -1,4 +1,4 @@
-"""Arguments: parsers that complain in one line, and what the verbs share."""
+"""Argument parsing that the verbs share.  A usage error is one line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEY_TYPES = (
 
 
 class Failure(Exception):
-    """What was asked for did not work: exit code 1."""
+    """The command failed: exit code 1."""
 
     def __init__(self, sentence: str, code: str = "failed") -> None:
         super().__init__(sentence)
@@ -37,13 +37,13 @@ class Failure(Exception):
 
 
 class UsageError(Exception):
-    """What was asked for makes no sense: exit code 2."""
+    """The arguments are wrong: exit code 2."""
 
     code = "usage"
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line, and whose examples keep their lines."""
+    """A parser with one-line errors, which keeps the line breaks of its texts."""
 
     def __init__(self, **settings: object) -> None:
         super().__init__(
@@ -53,35 +53,35 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {discreet(message)}; {self.prog} --help says more\n")
+        self.exit(2, f"{self.prog}: {discreet(message)}; see {self.prog} --help\n")
 
 
 KEY_AS_ARGUMENT = (
-    "an argument looks like PEM or a key: arguments are names of files, and everybody on this "
-    "machine can read them"
+    "an argument looks like a private key: give the name of a file instead, since every user "
+    "of this machine can read the arguments of a process"
 )
 
 
 def discreet(sentence: str) -> str:
-    """A sentence about arguments on one line, without any of them that may be a key."""
+    """Return the sentence on one line, or another one if it may quote a private key."""
     return KEY_AS_ARGUMENT if may_be_secret(sentence) else one_line(sentence)
 
 
 class Verbs:
-    """Where each verb adds its parser."""
+    """The subparsers, one for each verb."""
 
     def __init__(self, parser: Parser) -> None:
         self._parsers = parser.add_subparsers(
             dest="verb", metavar="VERB", required=True, title="verbs"
         )
 
-    def add(self, name: str, run: Run, summary: str, *, says: str = "", examples: str) -> Parser:
-        """A parser for a verb that `run` runs.  `says` is what its help tells
-        beyond the summary."""
+    def add(self, name: str, run: Run, summary: str, *, details: str = "", examples: str) -> Parser:
+        """Add the parser of a verb that `run` runs.  `details` follow the summary in its
+        help."""
         parser = self._parsers.add_parser(
             name,
             help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.\n{says}".rstrip(),
+            description=f"{summary[0].upper()}{summary[1:]}.\n{details}".rstrip(),
             epilog=f"examples:{examples.rstrip()}",
         )
         parser.add_argument("--json", action="store_true", help="print JSON, for programs")
@@ -90,7 +90,7 @@ class Verbs:
 
 
 def endpoint(text: str, default_port: int | None = None) -> tuple[str, int]:
-    """HOST:PORT, [ADDRESS]:PORT, or HOST alone where there is a default port."""
+    """Parse HOST:PORT, [ADDRESS]:PORT, or HOST alone if there is a default port."""
     if "://" in text:
         raise argparse.ArgumentTypeError(f"'{text}' is a URL: write HOST:PORT")
     host, port = _split(text)
@@ -109,44 +109,48 @@ def _split(text: str) -> tuple[str, str | None]:
         if not bracket or (rest and not rest.startswith(":")):
             raise argparse.ArgumentTypeError(f"'{text}' is not [ADDRESS]:PORT")
         return host, rest[1:] if rest else None
-    if text.count(":") > 1:  # an IPv6 address and nothing else
+    if text.count(":") > 1:  # an IPv6 address without a port
         return text, None
     host, colon, port = text.partition(":")
     return host, port if colon else None
 
 
 def port_number(text: str) -> int:
-    """A port, 0 to 65535."""
+    """Parse a port, 0 to 65535."""
     if not (text.isascii() and text.isdecimal()) or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a port: 0 to 65535 are")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port: use 0 to 65535")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A time limit, longer than nothing."""
+    """Parse a time limit in seconds, above 0."""
     try:
         value = float(text)
     except ValueError:
         value = 0.0
     if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds")
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a number of seconds: use one above 0, below 1e9"
+        )
     return value
 
 
 def days(text: str) -> int:
-    """A number of days, at least one."""
+    """Parse a number of days, at least 1."""
     if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 4_000_000:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of days")
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a number of days: use a whole number, 1 to 3999999"
+        )
     return int(text)
 
 
 def protocols(text: str) -> list[str]:
-    """Names between commas."""
+    """Split names at commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def unescaped(text: str) -> bytes:
-    r"""Text with \r, \n, \t, \0, \\ and \xNN for what a shell cannot say."""
+    r"""Replace the escapes \r, \n, \t, \0, \\ and \xNN."""
     import re
 
     known = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}

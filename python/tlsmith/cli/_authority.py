@@ -1,8 +1,7 @@
-"""The local authority, and the record of what it revoked.
+"""The folder of the local CA, and the CRL in it.
 
-The record is its latest CRL, "ca.crl" beside its certificate.  It is read,
-changed and written while the folder is held, so that two commands at the same
-time lose nothing.
+The latest CRL, "ca.crl", is the only record of the revoked certificates.  It is read,
+changed and written while the folder is locked, so that concurrent commands lose nothing.
 """
 
 from __future__ import annotations
@@ -22,57 +21,57 @@ if TYPE_CHECKING:
 
     from .._tlsmith import CRL
 
-RECORD = "ca.crl"
+CRL_NAME = "ca.crl"
 
 
 def add_folder(parser: Parser) -> None:
-    """The argument that says which authority."""
+    """Add --ca-dir."""
     parser.add_argument(
         "--ca-dir",
         metavar="DIR",
         default=_local.folder(),
-        help="the folder of the authority; by default %(default)s, which $TLSMITH_CA changes",
+        help="the folder of the local CA; default %(default)s; $TLSMITH_CA changes it",
     )
 
 
 def certificate_file(directory: str) -> str:
-    """Where its certificate is."""
+    """Return the path of its certificate."""
     return os.path.join(directory, _local.CERTIFICATE)
 
 
 def key_file(directory: str) -> str:
-    """Where its key is."""
+    """Return the path of its private key."""
     return os.path.join(directory, _local.KEY)
 
 
-def record_file(directory: str) -> str:
-    """Where its latest CRL is."""
-    return os.path.join(directory, RECORD)
+def crl_file(directory: str) -> str:
+    """Return the path of its latest CRL."""
+    return os.path.join(directory, CRL_NAME)
 
 
 def folder_files(directory: str) -> tuple[str, str, str]:
-    """The files that are the authority, which no verb replaces by another's."""
-    return certificate_file(directory), key_file(directory), record_file(directory)
+    """Return the files of the CA, which no command overwrites as an output."""
+    return certificate_file(directory), key_file(directory), crl_file(directory)
 
 
 def existing(directory: str) -> CA:
-    """The authority of a folder, which has one already."""
+    """Load the CA of a folder; Failure if there is none."""
     if not os.path.exists(certificate_file(directory)):
         raise Failure(
-            f"there is no authority in '{directory}' yet: `tlsmith ca init` makes one", "no_ca"
+            f"there is no CA in '{directory}' yet: create one with 'tlsmith ca init'", "no_ca"
         )
     return CA.local(directory)
 
 
 def latest_crl(directory: str, ca: CA) -> CRL | None:
-    """The record, or None where it never revoked anything."""
-    path = record_file(directory)
+    """Load the CRL; None if no certificate was ever revoked."""
+    path = crl_file(directory)
     if not os.path.exists(path):
         return None
     crl = load_crls(path)[0]
     if crl.issuer != ca.cert.subject:
         raise Failure(
-            f"'{path}' is of '{crl.issuer}', and not of the authority beside it, "
+            f"the CRL '{path}' was issued by '{crl.issuer}', and not by the CA in this folder, "
             f"'{ca.cert.subject}': move it away",
             "foreign_crl",
         )
@@ -82,7 +81,7 @@ def latest_crl(directory: str, ca: CA) -> CRL | None:
 def update_crl(
     directory: str, ca: CA, *, valid: str, change: Callable[[CA], object] | None = None
 ) -> CRL:
-    """Have the authority revoke something more, and write its CRL."""
+    """Sign a new CRL, with the revocations that `change` adds, and write it."""
     with _local.alone(directory):
         latest = latest_crl(directory, ca)
         number = time.time_ns() // 1000
@@ -93,5 +92,5 @@ def update_crl(
         if change is not None:
             change(ca)
         crl = ca.crl(valid=valid, number=number)
-        write([(record_file(directory), crl.pem, False)])
+        write([(crl_file(directory), crl.pem, False)])
     return crl

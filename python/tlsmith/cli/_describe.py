@@ -1,4 +1,4 @@
-"""Certificates as JSON, and as a few lines for people."""
+"""Certificates, CRLs, requests and keys as JSON and as text."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from ._output import Page
 
 SOON = 30
-"""A certificate that ends in fewer days deserves attention."""
+"""Certificates that expire within so many days are highlighted."""
 
 
-def moment(value: datetime) -> str:
-    """The way of RFC 3339, in UTC."""
+def format_time(value: datetime) -> str:
+    """Format a time as in RFC 3339, in UTC."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def days_left(cert: Certificate, at: datetime | None = None) -> int:
-    """Whole days until it ends; negative once it has."""
+    """Return whole days until it expires; negative afterwards."""
     return (cert.not_after - (at or datetime.now(UTC))).days
 
 
 def status(first: datetime, last: datetime | None) -> str:
-    """Whether what is valid from one moment to another is so now."""
+    """Return whether a validity period includes the current time."""
     now = datetime.now(UTC)
     if first > now:
         return "not_yet_valid"
@@ -35,15 +35,15 @@ def status(first: datetime, last: datetime | None) -> str:
 
 
 def certificate_json(cert: Certificate) -> dict[str, object]:
-    """What a program may want to know of a certificate."""
+    """Describe a certificate for programs."""
     return {
         "type": "certificate",
         "subject": cert.subject,
         "issuer": cert.issuer,
         "serial": f"{cert.serial:x}",
         "names": list(cert.names),
-        "not_before": moment(cert.not_before),
-        "not_after": moment(cert.not_after),
+        "not_before": format_time(cert.not_before),
+        "not_after": format_time(cert.not_after),
         "status": status(cert.not_before, cert.not_after),
         "days_left": days_left(cert),
         "is_ca": cert.is_ca,
@@ -61,12 +61,12 @@ def certificate_json(cert: Certificate) -> dict[str, object]:
 
 
 def key_json(key: Key) -> dict[str, object]:
-    """What may be told of a private key."""
+    """Describe a private key for programs, without anything secret."""
     return {"type": "key", "key_type": key.type}
 
 
 def show_chain(page: Page, chain: Sequence[Certificate]) -> None:
-    """A chain, that of the peer first."""
+    """Print a chain, the end-entity certificate first."""
     for number, cert in enumerate(chain):
         page.heading(f" {number} {cert.subject}")
         page.field("issuer", cert.issuer, indent=3)
@@ -77,20 +77,19 @@ def show_chain(page: Page, chain: Sequence[Certificate]) -> None:
 
 
 def key_name(cert: Certificate) -> str:
-    """The kind of its key; for RSA that has the length in it, for others not
-    always."""
+    """Return its key type, with the size unless the type names it."""
     bits = str(cert.key_bits)
     return cert.key_type if bits in cert.key_type else f"{cert.key_type} ({bits} bits)"
 
 
 def show_validity(page: Page, cert: Certificate, indent: int = 3) -> None:
-    """From when until when, and how long that still is."""
+    """Print the validity period and the time that is left."""
     now = datetime.now(UTC)
     left = days_left(cert, now)
     if cert.not_before > now:
-        rest, style = f"in {(cert.not_before - now).days} days", "red"
+        rest, style = f"not valid for another {(cert.not_before - now).days} days", "red"
     elif cert.not_after < now:
-        rest, style = f"ended {(now - cert.not_after).days} days ago", "red"
+        rest, style = f"expired {(now - cert.not_after).days} days ago", "red"
     else:
         rest, style = f"{left} days left", "yellow" if left < SOON else "green"
     span = f"{cert.not_before:%Y-%m-%d} to {cert.not_after:%Y-%m-%d}"
@@ -98,24 +97,28 @@ def show_validity(page: Page, cert: Certificate, indent: int = 3) -> None:
 
 
 def crl_json(crl: CRL) -> dict[str, object]:
-    """What a program may want to know of a CRL."""
+    """Describe a CRL for programs."""
     return {
         "type": "crl",
         "issuer": crl.issuer,
         "number": crl.number,
-        "this_update": moment(crl.this_update),
-        "next_update": None if crl.next_update is None else moment(crl.next_update),
+        "this_update": format_time(crl.this_update),
+        "next_update": None if crl.next_update is None else format_time(crl.next_update),
         "status": status(crl.this_update, crl.next_update),
         "signature_algorithm": crl.signature_algorithm,
         "revoked": [
-            {"serial": f"{serial:x}", "since": moment(since), "reason": reason or "unspecified"}
+            {
+                "serial": f"{serial:x}",
+                "since": format_time(since),
+                "reason": reason or "unspecified",
+            }
             for serial, since, reason in crl
         ],
     }
 
 
 def csr_json(csr: CSR) -> dict[str, object]:
-    """What a program may want to know of a request."""
+    """Describe a request for programs."""
     return {
         "type": "csr",
         "subject": csr.subject,

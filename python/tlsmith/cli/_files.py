@@ -1,4 +1,4 @@
-"""Files that the verbs write, and passwords that they read."""
+"""Output files of the verbs, and password files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .._tlsmith import Key
 
-    # Path, content, and whether it is the owner's alone.
+    # Path, content, and whether only the owner may read it.
     Document = tuple[str, bytes, bool]
 
 
@@ -34,7 +34,7 @@ def write(documents: list[Document]) -> None:
 
 
 def load_identity(cert: str, key: str | None, secret: bytes | None = None) -> Identity:
-    """What --cert, --key and --password-file say."""
+    """Load the identity of --cert, --key and --password-file."""
     if key is not None:
         return Identity.load(cert, key, password=secret)
     with naming(cert):
@@ -44,35 +44,34 @@ def load_identity(cert: str, key: str | None, secret: bytes | None = None) -> Id
             return _load_pkcs12(cert, content, secret)
         if b"PRIVATE KEY-----" in content and not is_der(content):
             return Identity.load(content, password=secret)
-        # What is no certificate either is complained about as such.
+        # A file without a certificate gets that error first.
         load_certificates(content)
-    raise UsageError(f"'{cert}' of --cert has no private key: --key says which file has it")
+    raise UsageError(f"'{cert}' has no private key: give the file of the key with --key")
 
 
 def _load_pkcs12(path: str, content: bytes, secret: bytes | None) -> Identity:
     try:
         return Identity.load_pkcs12(content, b"" if secret is None else secret)
     except ConfigError as error:
-        # Others may be about its keys, or how much work it asks for.
+        # Other errors may be about its keys, or about its iteration count.
         if secret is not None or "password does not open" not in str(error):
             raise
         raise UsageError(
-            f"'{path}' is a PKCS#12 file with a password: --password-file says which file has it"
+            f"'{path}' is a PKCS#12 file with a password: give that with --password-file"
         ) from error
 
 
 def refuse_to_replace_inputs(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:
-    """What a command reads, it never replaces, not even with --force."""
+    """Raise UsageError for an output that is also an input, even with --force."""
     for path in outputs:
         if any(source is not None and are_same(path, source) for source in inputs):
             raise UsageError(
-                f"'{path}' is a file that this command reads, and is not replaced: "
-                "choose another --out"
+                f"'{path}' is an input of this command, so it is not replaced: choose another --out"
             )
 
 
 def are_same(one: str, other: str) -> bool:
-    """Whether two paths lead to the same file, which is there."""
+    """Return whether two paths lead to the same existing file."""
     try:
         return os.path.samefile(one, other)
     except OSError:
@@ -80,7 +79,7 @@ def are_same(one: str, other: str) -> bool:
 
 
 def make_folder(path: str) -> None:
-    """A folder for files, where there is none yet."""
+    """Create a folder unless it exists."""
     try:
         _make_folder(path)
     except ConfigError as error:
@@ -88,42 +87,45 @@ def make_folder(path: str) -> None:
 
 
 def refuse_to_replace(*paths: str) -> None:
-    """Raise Failure for a file that exists: a key that is lost is lost for good."""
+    """Raise Failure for a file that exists: an overwritten key could not be restored."""
     for path in paths:
         if os.path.lexists(path):
-            raise Failure(f"'{path}' is there already: --force replaces it", "exists")
+            raise Failure(f"'{path}' exists already: use --force to replace it", "exists")
 
 
-def add_place(parser: Parser) -> None:
-    """The argument that place() reads."""
+def add_out(parser: Parser) -> None:
+    """Add --out, which output_location() parses."""
     parser.add_argument(
         "--out",
         metavar="DIR|FILE.pem",
         default=".",
-        help="where to write, here by default; or the file of the certificate, NAME.pem",
+        help="the folder to write to, default the current one; or the file of the certificate, "
+        "NAME.pem",
     )
 
 
-def place(out: str, stem: str | None) -> tuple[str, str]:
-    """The folder that --out says, and what the names of the files in it begin
-    with: `stem` unless --out says that too."""
+def output_location(out: str, stem: str | None) -> tuple[str, str]:
+    """Return the folder of --out, and the stem of the file names: `stem` unless --out
+    names a file."""
     if out.endswith(".pem") and not os.path.isdir(out):
         folder, name = os.path.split(out.removesuffix(".pem"))
         if not name:
             raise UsageError(f"'{out}' has no name before .pem")
         return folder or ".", name
     if stem is None:
-        raise UsageError("the request has no file name: give the certificate's, --out FILE.pem")
+        raise UsageError(
+            "the request is not a file that has a name: name the certificate with --out FILE.pem"
+        )
     return out, stem
 
 
 def key_or_type(text: str, password: bytes | None = None) -> Key | str:
-    """What --key says: a type of key to generate, or the file of one."""
+    """Return what --key names: the type of a key to generate, or a key from its file."""
     if text in KEY_TYPES:
         return text
     if not os.path.exists(text):
         raise UsageError(
-            f"'{text}' is neither a file nor a type of key: {', '.join(KEY_TYPES)} are"
+            f"'{text}' is neither a file nor a key type; the types are {', '.join(KEY_TYPES)}"
         )
     from .._sources import load_key
 
@@ -131,15 +133,17 @@ def key_or_type(text: str, password: bytes | None = None) -> Key | str:
 
 
 def add_password(parser: ArgumentGroup, of_what: str) -> None:
-    """The argument that password() reads."""
+    """Add --password-file, which password() reads."""
     parser.add_argument(
-        "--password-file", metavar="FILE", help=f"its first line is the password of {of_what}"
+        "--password-file",
+        metavar="FILE",
+        help=f"a file whose first line is the password of {of_what}",
     )
 
 
 def password(path: str | None) -> bytes | None:
-    """The first line of a file, without its line end and otherwise as it is, or None where
-    there is no file.  A key may be encrypted under any bytes, not only UTF-8."""
+    """Return the first line of a file as bytes, without its line end; None without a file.
+    The password of a key may be any bytes, not only UTF-8."""
     if path is None:
         return None
     try:
@@ -148,27 +152,27 @@ def password(path: str | None) -> bytes | None:
     except OSError as error:
         raise UsageError(f"cannot read '{path}': {error.strerror}") from error
     if not line:
-        raise UsageError(f"the first line of '{path}' is empty: a password is needed")
+        raise UsageError(f"the first line of '{path}' is empty: write the password there")
     return line
 
 
 def ask_password(path: str | None, of_what: str) -> str:
-    """The password of a PKCS#12 file, which is text: from a file, or from the terminal."""
+    """Get the password of a PKCS#12 file, which is text, from a file or the terminal."""
     known = password(path)
     if known is not None:
         try:
             return known.decode()
         except UnicodeDecodeError:
-            # The cause would hold the password.
-            sentence = f"the password in '{path}' is not UTF-8, and that of PKCS#12 is text"
+            # The cause would contain the password.
+            sentence = f"the password in '{path}' is not UTF-8, as PKCS#12 needs"
             raise UsageError(f"{sentence}: convert the file with iconv") from None
     if not sys.stdin.isatty():
-        raise UsageError(f"the password of {of_what} is needed: --password-file")
+        raise UsageError(f"'{of_what}' needs a password: give a file with --password-file")
     from getpass import getpass
 
-    typed = getpass(f"password of {of_what}: ")
+    typed = getpass(f"Password for {of_what}: ")
     if not typed:
-        raise UsageError(f"the password of {of_what} is empty")
-    if getpass("again: ") != typed:
-        raise UsageError("the two passwords differ")
+        raise UsageError(f"the password for '{of_what}' is empty: enter one")
+    if getpass("Repeat the password: ") != typed:
+        raise UsageError("the two passwords differ: try again")
     return typed

@@ -1,4 +1,4 @@
-"""Output: JSON for programs; for people words, in colour on a terminal."""
+"""Output: JSON for programs, and text for people, in colour on a terminal."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def print_json(value: object) -> None:
-    """One JSON document on the standard output, at once.  Characters that steer
-    terminals, or that some take for the end of a line, are escaped as JSON has it."""
+    """Print a JSON document and flush.  Control characters, and characters that some
+    programs take for a line end, are escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     print("\n".join(map(_json_line, text.split("\n"))), flush=True)
 
@@ -27,28 +27,29 @@ def _json_line(line: str) -> str:
 
 
 def write_bytes(content: bytes) -> None:
-    """Bytes on the standard output, at once."""
+    """Write bytes to standard output and flush."""
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 
 
 def open_closed_files() -> None:
-    """Programs may be started without the standard files: no socket and no key is to be
-    opened in the place of one, and written to as if it were."""
+    """Open missing standard files as /dev/null.  Otherwise a socket or a key file could get
+    their descriptor, and output would be written to it."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r+"))
 
 
 def discard_output() -> None:
-    """Nobody reads the standard output any more: let no flush at exit complain."""
+    """Discard what is left of the output after its pipe closed, so that no flush at exit
+    fails."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
 
 
 class Page:
-    """Lines for people, with their labels in one column."""
+    """Text for people: labels in one column, values in the next."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -57,34 +58,34 @@ class Page:
         )
 
     def line(self, text: str = "") -> None:
-        """A line as it is."""
+        """Print a line without a label."""
         print(printable(text), file=self._file)
 
     def field(self, label: str, value: object, *, indent: int = 0, style: str = "") -> None:
-        """A label and its value; nothing where there is no value."""
+        """Print a label and its value; nothing for an empty value."""
         if value in (None, "", (), []):
             return
         shown = self._styled(printable(str(value)), style)
         print(f"{' ' * indent}{self._styled(f'{label:<12}', 'dim')} {shown}", file=self._file)
 
     def good(self, label: str, text: str) -> None:
-        """A field that is as it should be."""
+        """Print a field about a success."""
         self.field(label, text, style="green")
 
     def warning(self, label: str, text: str) -> None:
-        """A field that people should see."""
+        """Print a field that deserves attention."""
         self.field(label, text, style="yellow")
 
     def bad(self, label: str, text: str) -> None:
-        """A field that tells of a failure."""
+        """Print a field about a failure."""
         self.field(label, text, style="red")
 
     def heading(self, text: str) -> None:
-        """A line above others."""
+        """Print a heading."""
         print(self._styled(printable(text), "bold"), file=self._file)
 
     def flush(self) -> None:
-        """Show what was said."""
+        """Flush the output."""
         self._file.flush()
 
     def _styled(self, text: str, style: str) -> str:
@@ -95,5 +96,5 @@ class Page:
 
 
 def printable(text: str) -> str:
-    """The text on one line: what came from a peer must not steer the terminal."""
+    """Return the text on one line, without control sequences that a peer may have sent."""
     return one_line(text)

@@ -1,4 +1,4 @@
-"""Carrying bytes between a connection and what is at the other side of it."""
+"""Relaying data between a connection and standard input and output."""
 
 from __future__ import annotations
 
@@ -19,51 +19,51 @@ CHUNK = 65_536
 
 
 class Relay:
-    """Carries the standard input to the peer, and what it sends to the standard
-    output, until the peer says close_notify.
+    """Sends standard input to the peer, and writes received data to standard output,
+    until the peer sends close_notify.
 
-    text        sent in place of the standard input
-    half_close  say close_notify at the end of the input
-    patience    seconds of silence to bear after that
+    text        sent instead of standard input
+    half_close  send close_notify at the end of the input
+    timeout     how many seconds the peer may be silent after that
 
     The two directions do not wait for each other.
     """
 
     def __init__(
-        self, sock: Socket, *, text: bytes | None, half_close: bool, patience: float
+        self, sock: Socket, *, text: bytes | None, half_close: bool, timeout: float
     ) -> None:
         self._sock = sock
         self._text = text
         self._half_close = half_close
-        self._patience = patience
+        self._timeout = timeout
         self._failure: OSError | None = None
-        self._received = threading.Event()
-        self._gave_up = False
-        self._said_goodbye = False
-        self._anything = False
-        self._heard = time.monotonic()
+        self._ended = threading.Event()
+        self._timed_out = False
+        self._sent_close_notify = False
+        self._received_data = False
+        self._last_received = time.monotonic()
 
     def run(self) -> None:
-        """Carry all.  Raises what ended it before its time."""
+        """Relay until the peer sends close_notify.  Raises the error that ended it earlier."""
         self._sock.settimeout(None)
-        # A thread that waits for a keyboard cannot be ended: it ends with us.
+        # A thread that waits for a keyboard cannot be stopped: it ends with the process.
         threading.Thread(target=self._send, daemon=True).start()
         try:
             while part := self._sock.recv(CHUNK):
-                self._anything = True
+                self._received_data = True
                 write_all(part)
-                self._heard = time.monotonic()
+                self._last_received = time.monotonic()
         except Error as error:
-            if self._gave_up:
-                sentence = f"the peer said neither a word nor close_notify for {self._patience:g} s"
+            if self._timed_out:
+                sentence = f"the peer sent neither data nor close_notify within {self._timeout:g} s"
                 raise Failure(sentence, "timeout") from None
-            # Nothing lacks of nothing, where we ended it ourselves.
-            nothing = self._said_goodbye and not self._anything
-            if not (nothing and isinstance(error, TruncatedError)):
+            # Without any data, nothing can have been truncated after our close_notify.
+            is_empty = self._sent_close_notify and not self._received_data
+            if not (is_empty and isinstance(error, TruncatedError)):
                 raise
             return
         finally:
-            self._received.set()
+            self._ended.set()
         if self._failure is not None:
             raise self._failure
 
@@ -71,7 +71,7 @@ class Relay:
         try:
             self._send_input()
         except Error as error:
-            # Most often it comes of what receiving tells better.
+            # Receiving usually fails too, with the better error.
             self._failure = error
             return
         except OSError as error:
@@ -88,23 +88,23 @@ class Relay:
             self._sock.sendall(part)
 
     def _end(self) -> None:
-        """Say close_notify, and see to it that nobody waits for ever."""
-        self._said_goodbye = True
+        """Send close_notify, and close the connection if the peer stays silent."""
+        self._sent_close_notify = True
         try:
             self._sock.close_write()
         except Error as error:
             self._failure = error
             return
-        self._heard = time.monotonic()
-        while not self._received.wait(self._heard + self._patience - time.monotonic()):
-            if time.monotonic() >= self._heard + self._patience:
-                self._gave_up = True
+        self._last_received = time.monotonic()
+        while not self._ended.wait(self._last_received + self._timeout - time.monotonic()):
+            if time.monotonic() >= self._last_received + self._timeout:
+                self._timed_out = True
                 self._sock.close()
                 return
 
 
 def write_all(content: bytes) -> None:
-    """All of it on the standard output, whatever that is."""
+    """Write all of it to standard output, which may be a pipe or a terminal."""
     view = memoryview(content)
     while view:
         view = view[os.write(1, view) :]
@@ -113,7 +113,7 @@ def write_all(content: bytes) -> None:
 def copy(
     read: Callable[[int], bytes], write: Callable[[bytes], object], end: Callable[[], object]
 ) -> None:
-    """Carry one direction to its end."""
+    """Relay one direction to its end."""
     while part := read(CHUNK):
         write(part)
     end()

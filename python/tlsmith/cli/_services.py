@@ -1,4 +1,4 @@
-"""What `tlsmith serve` does for a client once it is connected."""
+"""The services of `tlsmith serve`: files, echo and proxy, and the loop that accepts clients."""
 
 from __future__ import annotations
 
@@ -24,87 +24,87 @@ if TYPE_CHECKING:
     from .._listener import Listener
     from .._socket import Socket
 
-HANDSHAKE = 10.0
+HANDSHAKE_TIMEOUT = 10.0
 """Seconds that a client may take for its handshake."""
 
-PATIENCE = 60.0
-"""Seconds that a client may take for a request in HTTP, its silence before it included, and
-for a part of the answer."""
+REQUEST_TIMEOUT = 60.0
+"""Seconds that a client may take for an HTTP request, including the idle time before it,
+and for receiving each part of the response."""
 
-_FAREWELL = 1.0
-"""Seconds that all of them have to say close_notify at the end."""
+_SHUTDOWN_TIMEOUT = 1.0
+"""Seconds for sending close_notify to all clients at the end."""
 
-_MOST_CLIENTS = 512
+_MAX_CLIENTS = 512
 _OTHER_DESCRIPTORS = 32
-"""What the rest of the program may have open."""
+"""Descriptors reserved for the rest of the program."""
 
 _IDLE = 1.0
-"""Seconds of silence after which a client makes room for another, where all have it."""
+"""Seconds of silence after which a client may be replaced by a new one."""
 
 _PAUSE = 0.1
-"""Seconds until the next attempt where there is no room, or the system has no thread."""
+"""Seconds before the next attempt to make room, or to start a thread."""
 
 _ATTEMPTS = 10
-"""How often a thread is asked for."""
+"""How often starting a thread is attempted."""
 
 
 class Client:
-    """One that is served by a thread, and told of the end by another."""
+    """A client connection, which one thread serves and another may close."""
 
     def __init__(self, sock: Socket, address: tuple[str, int]) -> None:
         self._sock = sock
         self._writing = threading.Lock()
         self._deadline: float | None = None
         self.address = address[:2]
-        self.heard = time.monotonic()
-        """When it last sent or took something."""
+        self.last_active = time.monotonic()
+        """When data was last received or sent."""
 
     def settimeout(self, seconds: float | None) -> None:
-        """Limit each call from now on."""
+        """Limit each later call."""
         self._deadline = None
         self._sock.settimeout(seconds)
 
     def expect(self, seconds: float) -> None:
-        """Limit all receiving together from now on."""
+        """Limit the total time of all later receiving."""
         self._deadline = time.monotonic() + seconds
         self._sock.settimeout(seconds)
 
     def recv(self, size: int) -> bytes:
-        """Receive some of it."""
+        """Receive some data."""
         data = self._sock.recv(size)
-        self.heard = time.monotonic()
+        self.last_active = time.monotonic()
         return data
 
     def recv_into(self, buffer: WriteableBuffer) -> int:
-        """Receive some of it, as long as expect() allows."""
+        """Receive some data within the limit of expect()."""
         if self._deadline is not None:
             left = self._deadline - time.monotonic()
             if left <= 0:
-                raise TimedOut(None, "the request did not come in time")
+                raise TimedOut(None, "the request did not arrive in time")
             self._sock.settimeout(left)
         count = self._sock.recv_into(buffer)
-        self.heard = time.monotonic()
+        self.last_active = time.monotonic()
         return count
 
     def sendall(self, data: ReadableBuffer) -> None:
-        """Send all of it."""
+        """Send all data."""
         with self._writing:
             if self._deadline is not None:
-                self._sock.settimeout(PATIENCE)
+                self._sock.settimeout(REQUEST_TIMEOUT)
             self._sock.sendall(data)
-        self.heard = time.monotonic()
+        self.last_active = time.monotonic()
 
     def close_write(self) -> None:
-        """Say close_notify."""
+        """Send close_notify."""
         with self._writing:
             self._sock.close_write()
 
     def serve(self, service: Service) -> None:
-        """Shake hands, have it served, and close."""
+        """Complete the handshake, run the service, and close."""
         try:
             with self._sock as sock:
                 info = sock.info
-                self.heard = time.monotonic()
+                self.last_active = time.monotonic()
                 who = f", '{sock.peer.subject}'" if sock.peer else ""
                 self.log(f"TLS {info.version}, {info.cipher}{who}")
                 service.serve(self)
@@ -113,45 +113,45 @@ class Client:
             self.log(error.strerror or str(error))
 
     def end(self, deadline: float) -> None:
-        """Close it while it is served, with close_notify: after the record that
-        is being sent, for which there is time until the deadline."""
+        """Close it while it is served, with close_notify after the record that is being
+        sent.  Sending may take until the deadline."""
         held = self._writing.acquire(timeout=max(0.0, deadline - time.monotonic()))
         self._sock.close()
         if held:
             self._writing.release()
 
     def drop(self, why: str) -> None:
-        """Close it, without waiting, while it is served."""
+        """Close it while it is served, without waiting."""
         self.log(why)
         self._sock.close()
 
     def abort(self) -> None:
-        """Close it without close_notify: what was sent is not all of it."""
+        """Close it without close_notify, since the data is incomplete."""
         try:
             descriptor = self._sock.detach()
         except Error:
-            # It was closed meanwhile.
+            # Another thread has closed it.
             return
         with socket.socket(fileno=descriptor) as plain:
             _shut(plain)
 
-    def log(self, what: str) -> None:
-        """A line about it."""
+    def log(self, event: str) -> None:
+        """Log a line about it."""
         host, port = self.address
-        log(f"{host}:{port}", what)
+        log(f"{host}:{port}", event)
 
 
 class Service:
-    """Something that is done for each client, in a thread of its own."""
+    """What the server does for each client, in a thread of its own."""
 
     kind = ""
     """Its name in JSON."""
 
     alpn: Sequence[str] = ()
-    """What it speaks by default."""
+    """Its default ALPN protocols."""
 
     descriptors = 2
-    """How many a client takes: its socket, and what is passed on."""
+    """Descriptors per client: its socket, and one to the backend."""
 
     def serve(self, client: Client) -> None:
         """Serve one client after its handshake."""
@@ -159,7 +159,7 @@ class Service:
 
 
 class Echo(Service):
-    """Sends back what comes."""
+    """Sends received data back."""
 
     kind = "echo"
     descriptors = 1
@@ -173,7 +173,7 @@ class Echo(Service):
 
 
 class Proxy(Service):
-    """Passes everything on to a server without TLS, and back."""
+    """Forwards data to a backend without TLS, and back."""
 
     kind = "proxy"
 
@@ -181,23 +181,23 @@ class Proxy(Service):
         self._address = address
 
     def serve(self, client: Client) -> None:
-        with socket.create_connection(self._address, PATIENCE) as behind:
-            behind.settimeout(None)
+        with socket.create_connection(self._address, REQUEST_TIMEOUT) as backend:
+            backend.settimeout(None)
             client.settimeout(None)
-            back = threading.Thread(target=self._back, args=(client, behind), daemon=True)
+            back = threading.Thread(target=self._back, args=(client, backend), daemon=True)
             back.start()
             try:
-                copy(client.recv, behind.sendall, lambda: behind.shutdown(socket.SHUT_WR))
+                copy(client.recv, backend.sendall, lambda: backend.shutdown(socket.SHUT_WR))
             except OSError:
-                # No half of it has a use without the other.
-                _shut(behind)
+                # One direction is of no use without the other.
+                _shut(backend)
                 raise
             finally:
                 back.join()
 
-    def _back(self, client: Client, behind: socket.socket) -> None:
+    def _back(self, client: Client, backend: socket.socket) -> None:
         try:
-            copy(behind.recv, client.sendall, client.close_write)
+            copy(backend.recv, client.sendall, client.close_write)
         except OSError:
             client.abort()
 
@@ -242,7 +242,7 @@ def _http_handler() -> Callable[..., Any]:
 
         def handle_one_request(self) -> None:
             # One byte in a while would otherwise keep it for ever.
-            self.request.expect(PATIENCE)
+            self.request.expect(REQUEST_TIMEOUT)
             super().handle_one_request()
 
         def setup(self) -> None:
@@ -280,45 +280,45 @@ class _Writing(io.RawIOBase):
 
 
 def serve_forever(listener: Listener, service: Service) -> NoReturn:
-    """Accept clients until a signal raises; then tell those that are there."""
+    """Accept clients until a signal handler raises; then close their connections."""
     clients: set[Client] = set()
-    room = threading.BoundedSemaphore(_most_clients(service))
+    free = threading.BoundedSemaphore(_max_clients(service))
 
     def serve(client: Client) -> None:
         try:
             client.serve(service)
         finally:
             clients.discard(client)
-            room.release()
+            free.release()
 
     try:
         while True:
             client = Client(*listener.accept())
-            if not room.acquire(blocking=False):
+            if not free.acquire(blocking=False):
                 _drop_an_idle(clients)
-                while not room.acquire(timeout=_PAUSE):
+                while not free.acquire(timeout=_PAUSE):
                     _drop_an_idle(clients)
             clients.add(client)
             if not _start(serve, client):
                 clients.discard(client)
-                room.release()
-                client.drop("turned away: the system has no thread for it")
+                free.release()
+                client.drop("rejected: the system could not start a thread")
     finally:
-        deadline = time.monotonic() + _FAREWELL
+        deadline = time.monotonic() + _SHUTDOWN_TIMEOUT
         for client in list(clients):
             client.end(deadline)
 
 
-def _most_clients(service: Service) -> int:
-    """As many as there are descriptors for."""
+def _max_clients(service: Service) -> int:
+    """Return how many clients the limit of descriptors allows."""
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most == resource.RLIM_INFINITY:
-        return _MOST_CLIENTS
-    return max(1, min(_MOST_CLIENTS, (most - _OTHER_DESCRIPTORS) // service.descriptors))
+        return _MAX_CLIENTS
+    return max(1, min(_MAX_CLIENTS, (most - _OTHER_DESCRIPTORS) // service.descriptors))
 
 
 def _start(serve: Callable[[Client], None], client: Client) -> bool:
-    """Has a thread serve the client, if the system has one before long."""
+    """Serve the client in a thread.  Returns False if none can be started."""
     for _ in range(_ATTEMPTS):
         try:
             threading.Thread(target=serve, args=(client,), daemon=True).start()
@@ -329,16 +329,16 @@ def _start(serve: Callable[[Client], None], client: Client) -> bool:
 
 
 def _drop_an_idle(clients: set[Client]) -> None:
-    """Ends the client that has been silent the longest, if it is really idle: those that
-    say nothing must not keep all others out."""
-    idle = min(list(clients), key=lambda client: client.heard, default=None)
+    """Drop the client that has been silent the longest, if it is idle: silent clients must
+    not keep all others out."""
+    idle = min(list(clients), key=lambda client: client.last_active, default=None)
     if idle is not None and time.monotonic() - idle.heard >= _IDLE:
         clients.discard(idle)
-        idle.drop("dropped: it is idle, and others wait")
+        idle.drop("dropped: idle while other clients wait")
 
 
-def log(who: str, what: str) -> None:
-    """A line on the standard error."""
-    # In one piece: print() would leave the end of the line to another thread.
-    sys.stderr.write(printable(f"{who} {what}") + "\n")
+def log(client: str, event: str) -> None:
+    """Write a line to standard error."""
+    # In one call: with print(), another thread could write before the line end.
+    sys.stderr.write(printable(f"{client} {event}") + "\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Certificates that can be issued and that nobody accepts, or not everybody."""
+"""Warnings about certificates that some or all clients will reject."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 # Apple: "Requirements for trusted certificates in iOS 13 and macOS 10.15"
 # (HT210176), for every root, and "About upcoming limits on trusted certificates"
-# (HT211025), for roots that come with the system.  The latter is also the limit of
-# Chrome and of the CA/Browser Forum's Baseline Requirements, 6.3.2.
-_LONGEST = timedelta(days=825)
-_LONGEST_PUBLIC = timedelta(days=398)
+# (HT211025), for the roots of the system.  The latter is also the limit of Chrome and of
+# the CA/Browser Forum's Baseline Requirements, 6.3.2.
+_MAX = timedelta(days=825)
+_MAX_PUBLIC = timedelta(days=398)
 
 
 def warn(verb: str, warnings: Iterable[str]) -> None:
-    """Print each warning on the standard error, in a line of its own."""
+    """Print each warning to standard error, on a line of its own."""
     for warning in warnings:
         print(f"tlsmith {verb}: warning: {printable(warning)}", file=sys.stderr)
 
 
 def name_warnings(names: Iterable[str]) -> list[str]:
-    """Names that match no host."""
+    """Return warnings about names that match no host."""
     return [
         f"'{name}' matches no host: browsers, OpenSSL and tlsmith accept a wildcard only "
         "below two labels, such as '*.example.test'"
@@ -38,24 +38,24 @@ def name_warnings(names: Iterable[str]) -> list[str]:
 
 
 def certificate_warnings(cert: Certificate) -> list[str]:
-    """What is wrong with a certificate for a server."""
+    """Return warnings about a server certificate."""
     if cert.is_ca or "serverAuth" not in cert.extended_key_usage:
         return []
     found = name_warnings(cert.names)
     if not cert.names:
         found.append(
-            "the certificate has no alternative name, so no browser accepts it for any host: "
-            "give the host with --name"
+            "the certificate has no subject alternative name, so browsers reject it for every "
+            "host: name the host with --name"
         )
     length = cert.not_after - cert.not_before
-    if length > _LONGEST:
+    if length > _MAX:
         found.append(
-            f"the certificate is valid for {length.days} days: Apple's systems refuse servers' "
-            "certificates of more than 825 days, also from roots that the user installed"
+            f"the certificate is valid for {length.days} days: Apple's systems reject server "
+            "certificates of more than 825 days, even from roots that the user installed"
         )
-    elif length > _LONGEST_PUBLIC:
+    elif length > _MAX_PUBLIC:
         found.append(
-            f"the certificate is valid for {length.days} days: browsers refuse more than 398 "
+            f"the certificate is valid for {length.days} days: browsers reject more than 398 "
             "days, except from roots that the user installed"
         )
     return found

@@ -1,4 +1,4 @@
-"""tlsmith ca: your own authority."""
+"""tlsmith ca: the local CA."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ._arguments import KEY_TYPES, Failure, UsageError, Verbs, days
 from ._authority import (
     add_folder,
     certificate_file,
+    crl_file,
     existing,
     key_file,
     latest_crl,
-    record_file,
 )
 from ._describe import certificate_json, key_name, show_validity
 from ._files import write
@@ -28,17 +28,19 @@ if TYPE_CHECKING:
 
     from .._install import Store
 
-_SAYS = """
-  init       make it, where `issue` has not made it already
-  show       what it is, which is done by default
-  path       the file of its certificate, for programs that have to trust it
-  install    have this computer trust it
-  uninstall  take that back
+_DETAILS = """
+  init       create it; `issue` does so too if there is none
+  show       describe it (the default)
+  path       print the path of its certificate, for programs that need to trust it
+  install    add it to the trust stores of this computer
+  uninstall  remove it from them
 
-Its key is in the same folder, with mode 0600: who has it can be any server for
-who trusts it.  JSON has what `inspect` says of its certificate, and the keys
-folder, certificate, key, crl (files; crl null) and revoked (how many); that of
-install and uninstall has the key stores, those that were changed.
+Its private key is in the same folder, with mode 0600.  Whoever has the key can
+impersonate any server to anyone who trusts this CA.
+
+--json prints the keys of `inspect` for its certificate, and folder, certificate,
+key, crl (paths; crl may be null) and revoked (a count).  For install and uninstall
+it prints the key stores: those that changed.
 """
 
 _EXAMPLES = """
@@ -51,8 +53,8 @@ _EXAMPLES = """
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
-    parser = verbs.add("ca", run, "your own authority", says=_SAYS, examples=_EXAMPLES)
+    """Add the parser of the verb."""
+    parser = verbs.add("ca", run, "manage the local CA", details=_DETAILS, examples=_EXAMPLES)
     parser.add_argument(
         "action", metavar="ACTION", nargs="?", choices=tuple(_ACTIONS), default="show"
     )
@@ -61,28 +63,45 @@ def add(verbs: Verbs) -> None:
         "--store",
         action="append",
         choices=("system", "nss", "java"),
-        help="of install and uninstall: by default system, and nss for browsers, which "
-        "accept ECDSA and RSA keys",
+        help="for install and uninstall: a trust store; default system, and nss for browsers, "
+        "which accept ECDSA and RSA keys; may be repeated",
     )
-    making = parser.add_argument_group("of init")
-    making.add_argument("--name", help="its common name; by default one of its own")
+    making = parser.add_argument_group("for init")
+    making.add_argument("--name", help="its common name; default: a unique one")
     making.add_argument(
         "--organization",
         metavar="O",
-        help="its organization; by default user@host, and none with --name",
+        help="its organization; default user@host, or none with --name",
     )
-    making.add_argument("--key", metavar="TYPE", choices=KEY_TYPES, help="a type of key")
-    making.add_argument("--days", type=days, help="how long it is valid, by default 3650")
-    making.add_argument("--path-len", metavar="N", type=int, help="how many CAs may be below it")
-    making.add_argument("--permit", metavar="NAME", action="append", help="all that it may issue")
-    making.add_argument("--exclude", metavar="NAME", action="append", help="what it may not issue")
+    making.add_argument(
+        "--key", metavar="TYPE", choices=KEY_TYPES, help=f"its key type; default {KEY_TYPES[0]}"
+    )
+    making.add_argument("--days", type=days, help="its validity in days; default 3650")
+    making.add_argument(
+        "--path-len",
+        metavar="N",
+        type=int,
+        help="how many intermediate CAs may be below it (pathLenConstraint); default unlimited",
+    )
+    making.add_argument(
+        "--permit",
+        metavar="NAME",
+        action="append",
+        help="a permitted name constraint: it may issue only for such names; may be repeated",
+    )
+    making.add_argument(
+        "--exclude",
+        metavar="NAME",
+        action="append",
+        help="an excluded name constraint: it may not issue for such names; may be repeated",
+    )
 
 
 _INIT_ONLY = ("name", "organization", "key", "days", "path_len", "permit", "exclude")
 
 
 def run(options: Namespace) -> int:
-    """Do what the action says."""
+    """Run the action."""
     if options.action != "init":
         for name in _INIT_ONLY:
             if getattr(options, name) is not None:
@@ -97,9 +116,9 @@ def _init(options: Namespace) -> None:
     directory = options.ca_dir
     cert, key = certificate_file(directory), key_file(directory)
     with _local.alone(directory):
-        for path in (cert, key, record_file(directory)):
+        for path in (cert, key, crl_file(directory)):
             if os.path.lexists(path):
-                raise Failure(f"'{path}' is there already: choose another --ca-dir", "exists")
+                raise Failure(f"'{path}' exists already: choose another --ca-dir", "exists")
         ca = CA(
             options.name,
             organization=_organization(options),
@@ -110,17 +129,17 @@ def _init(options: Namespace) -> None:
             exclude=options.exclude or (),
         )
         write([(key, ca.key_pem, True), (cert, ca.chain_pem, False)])
-    _tell(options, ca)
+    _report(options, ca)
 
 
 def _organization(options: Namespace) -> str | None:
-    """The user's, unless the authority has a name, which is all of its subject."""
+    """Return user@host, unless --name alone is to be the subject."""
     named: str | None = options.organization
     return _local.owner() if named is None and options.name is None else named
 
 
 def _show(options: Namespace) -> None:
-    _tell(options, existing(options.ca_dir))
+    _report(options, existing(options.ca_dir))
 
 
 def _path(options: Namespace) -> None:
@@ -135,37 +154,37 @@ def _path(options: Namespace) -> None:
 def _install(options: Namespace) -> None:
     ca = existing(options.ca_dir)
     stores = options.store or _STORES
-    # Where it is one of the defaults, a computer without a browser is nothing special.
+    # By default, a computer without browsers is no failure.
     if options.store and "nss" in options.store and not has_nss():
         raise Failure(_NO_NSS, "no_store")
     changed = ca.install(stores)
-    doubt = refused_by_browsers(ca.cert) if "nss" in stores else None
-    if doubt is not None:
-        warn("ca install", [f"{doubt}; 'tlsmith ca init --key ecdsa-p256' makes another"])
-    _tell_stores(options, changed, "now trusted in")
+    reason = refused_by_browsers(ca.cert) if "nss" in stores else None
+    if reason is not None:
+        warn("ca install", [f"{reason}; create another with 'tlsmith ca init --key ecdsa-p256'"])
+    _report_stores(options, changed, "now trusted in")
 
 
 def _uninstall(options: Namespace) -> None:
     ca = existing(options.ca_dir)
-    _tell_stores(options, ca.uninstall(options.store or _STORES), "no longer trusted in")
+    _report_stores(options, ca.uninstall(options.store or _STORES), "no longer trusted in")
 
 
 _NO_NSS = (
-    "there is no store of NSS in the usual places of this user: start the browser once, or "
-    "'mkdir -p ~/.pki/nssdb && certutil -N --empty-password -d sql:$HOME/.pki/nssdb' makes one"
+    "no NSS database found in the usual places of this user: start the browser once, or run "
+    "'mkdir -p ~/.pki/nssdb && certutil -N --empty-password -d sql:$HOME/.pki/nssdb'"
 )
 
 
-def _tell_stores(options: Namespace, stores: list[str], what: str) -> None:
+def _report_stores(options: Namespace, stores: list[str], what: str) -> None:
     if options.json:
         print_json({"stores": stores})
     elif stores:
         print("\n".join(f"{what} {store}" for store in stores))
     else:
-        print("every store was like that already")
+        print("no store needed a change")
 
 
-def _tell(options: Namespace, ca: CA) -> None:
+def _report(options: Namespace, ca: CA) -> None:
     directory = options.ca_dir
     crl = latest_crl(directory, ca)
     revoked = 0 if crl is None else len(crl)
@@ -173,7 +192,7 @@ def _tell(options: Namespace, ca: CA) -> None:
         "folder": directory,
         "certificate": certificate_file(directory),
         "key": key_file(directory),
-        "crl": None if crl is None else record_file(directory),
+        "crl": None if crl is None else crl_file(directory),
     }
     if options.json:
         print_json({**certificate_json(ca.cert), **files, "revoked": revoked})
@@ -182,9 +201,9 @@ def _tell(options: Namespace, ca: CA) -> None:
     page.heading(ca.cert.subject)
     page.field("key", key_name(ca.cert))
     show_validity(page, ca.cert, indent=0)
-    page.field("may issue", ca.cert.name_constraints)
+    page.field("permitted", ca.cert.name_constraints)
     page.field("sha256", ca.cert.sha256.hex())
-    page.field("revoked", f"{revoked} certificates" if crl else "nothing")
+    page.field("revoked", f"{revoked} certificates" if crl else "none")
     for name, path in files.items():
         page.field(name, path)
 

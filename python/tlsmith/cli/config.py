@@ -1,4 +1,4 @@
-"""tlsmith config: flags for C programs that use the C library."""
+"""tlsmith config: compiler and linker flags for the C library."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-_SAYS = """
-The flags are those of the C library that is installed, as pkg-config knows it, or
-else of the one in this package, which wheels of `make wheel` have.  `tlsmith-config`
-is the same command.
-JSON has a key for each thing that was asked for, or for all of them.
+_DETAILS = """
+Prints the flags of the C library that pkg-config finds, or else of the one inside
+this package (only wheels built with `make wheel` contain it).  `tlsmith-config` is
+the same command.  --json prints one key for each requested value, or for all.
 """
 
 _EXAMPLES = """
@@ -27,7 +26,7 @@ _EXAMPLES = """
   cmake -Dtlsmith_DIR=$(tlsmith config --cmakedir) .
 """
 
-# What is asked for, and how pkg-config is asked.
+# Each value, and the arguments of pkg-config that print it.
 _QUERIES: dict[str, tuple[str, ...]] = {
     "cflags": ("--cflags",),
     "libs": ("--libs",),
@@ -39,24 +38,30 @@ _QUERIES: dict[str, tuple[str, ...]] = {
 }
 
 _HELP = {
-    "cflags": "flags for the compiler",
-    "libs": "flags for the linker",
-    "includedir": "the folder of tlsmith.h",
-    "libdir": "the folder of the library",
-    "version": "the version of the library",
-    "cmakedir": "the folder of tlsmith-config.cmake",
-    "pkgconfigdir": "the folder of tlsmith.pc",
+    "cflags": "print the compiler flags",
+    "libs": "print the linker flags",
+    "includedir": "print the folder of tlsmith.h",
+    "libdir": "print the folder of the library",
+    "version": "print the version of the library",
+    "cmakedir": "print the folder of tlsmith-config.cmake",
+    "pkgconfigdir": "print the folder of tlsmith.pc",
 }
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
+    """Add the parser of the verb."""
     parser = verbs.add(
-        "config", run, "flags for C programs that use the library", says=_SAYS, examples=_EXAMPLES
+        "config",
+        run,
+        "print compiler and linker flags for C programs",
+        details=_DETAILS,
+        examples=_EXAMPLES,
     )
     for name in _QUERIES:
         parser.add_argument(f"--{name}", action="store_true", help=_HELP[name])
-    parser.add_argument("--static", action="store_true", help="of --libs: for the static library")
+    parser.add_argument(
+        "--static", action="store_true", help="with --libs: flags for the static library"
+    )
 
 
 def main() -> int:
@@ -67,10 +72,10 @@ def main() -> int:
 
 
 def run(options: Namespace) -> int:
-    """Print what was asked for; everything with its name where nothing was."""
+    """Print the requested values, or all of them with their names."""
     wanted = [name for name in _QUERIES if getattr(options, name)]
     if options.static and wanted and "libs" not in wanted:
-        raise UsageError("--static is about --libs")
+        raise UsageError("--static needs --libs")
     _check_installed()
     values = {name: _value(name, options.static) for name in wanted or _QUERIES}
     if options.json:
@@ -99,15 +104,15 @@ def _value(name: str, static: bool) -> str:
 def _check_installed() -> None:
     if _pkg_config("--exists", "tlsmith").returncode != 0:
         raise Failure(
-            "pkg-config finds no C library: `make install` in the source of tlsmith installs "
-            "it, and `make wheel` puts it into the Python package; PKG_CONFIG_PATH has to name "
-            "the folder of tlsmith.pc where that is no usual one",
+            "pkg-config finds no C library of tlsmith: run `make install` in its source, or "
+            "install a wheel built with `make wheel`; if tlsmith.pc is in an unusual folder, "
+            "add that to PKG_CONFIG_PATH",
             "not_installed",
         )
 
 
 def _folders() -> list[str]:
-    """Where pkg-config looks before all others: last in what comes with us."""
+    """Return the folders that pkg-config searches first; this package's is the last."""
     given = os.environ.get("PKG_CONFIG_PATH")
     ours = os.path.join(os.path.dirname(os.path.dirname(__file__)), "lib", "pkgconfig")
     return [ours] if not given else [given, ours]
@@ -116,7 +121,9 @@ def _folders() -> list[str]:
 def _pkg_config(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = os.environ.get("PKG_CONFIG") or shutil.which("pkg-config") or shutil.which("pkgconf")
     if program is None:
-        raise Failure("there is no pkg-config, which knows the flags: install it", "not_installed")
+        raise Failure(
+            "pkg-config was not found, and it knows the flags: install it", "not_installed"
+        )
     try:
         return subprocess.run(
             [program, *arguments],

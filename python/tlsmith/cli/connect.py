@@ -1,4 +1,4 @@
-"""tlsmith connect: talk to a server, and see who it is."""
+"""tlsmith connect: connect to a server and report on the connection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import base64
 import sys
 import warnings
 
-from .._config import Client
+from .._client import Client
 from .._errors import ConfigError, Error, HandshakeError, InsecureWarning, VerifyError
 from .._sources import read
 from .._trust import INSECURE, Pin, Trust
@@ -30,20 +30,21 @@ if TYPE_CHECKING:
 HTTPS = 443
 _ECH_CONFIG = b"\xfe\x0d"
 
-_SAYS = """
-What was agreed, the certificates and whether they are good go to the standard
-error.  Then the standard input goes to the server, and what it sends to the
-standard output.  At the end of the input, close_notify is said, and what the
-server still sends is shown until it says close_notify too.  Ctrl-C says
-close_notify and ends with exit code 130.
+_DETAILS = """
+The negotiated parameters, the server's certificates and the verification result
+are printed to standard error.  Standard input is then sent to the server, and its
+data is written to standard output.  At the end of the input, close_notify is sent;
+data is still received until the server sends close_notify too.  Ctrl-C sends
+close_notify and exits with code 130.
 
-JSON has the keys host, port, server_name, address, version, cipher, group, alpn,
-signature_scheme, resumed, ech (none, grease, accepted, rejected), verified, error
-(null, or code and message), chain (what the server sent) and verified_chain (up to
-the root that is trusted; of these the subjects); nothing is carried then.
+--json only completes the handshake: it transfers no data.  Its keys are host, port,
+server_name, address, version, cipher, group, alpn, signature_scheme, resumed, ech
+(none, grease, accepted, rejected), verified, error (null, or code and message),
+chain (the certificates that the server sent) and verified_chain (subjects, up to
+the trust anchor).
 
-A server that rejects --ech and sends other configurations makes it fail and print
-them as ech_retry_configs, in Base64, which --ech takes from a file.
+If the server rejects --ech and sends retry configurations (RFC 9849), the command
+fails and prints them in Base64 as ech_retry_configs.  Save them to a file for --ech.
 """
 
 _EXAMPLES = r"""
@@ -57,79 +58,134 @@ _EXAMPLES = r"""
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
+    """Add the parser of the verb."""
     parser = verbs.add(
-        "connect", run, "talk to a server, and see who it is", says=_SAYS, examples=_EXAMPLES
+        "connect", run, "connect to a server and verify it", details=_DETAILS, examples=_EXAMPLES
     )
     parser.add_argument(
-        "address", metavar="HOST[:PORT]", help="the port is that of HTTPS, or of --starttls"
+        "address", metavar="HOST[:PORT]", help="the server; default port 443, or that of --starttls"
     )
-    trust = parser.add_argument_group("whom to believe")
-    trust.add_argument("--ca", metavar="FILE", help="only these roots, not those of the system")
-    trust.add_argument("--crl", metavar="FILE", action="append", help="check revocation with it")
-    trust.add_argument("--pin", metavar="PIN", type=_pin, action="append", help="spki:SHA256")
-    trust.add_argument("--servername", metavar="NAME", help="who it has to be; by default HOST")
-    trust.add_argument("--insecure", action="store_true", help="accept anybody")
-    trust.add_argument("--no-verify-name", action="store_true", help="insecure: accept any name")
-    own = parser.add_argument_group("what to show")
-    own.add_argument("--cert", metavar="FILE", help="a client certificate with its chain")
-    own.add_argument("--key", metavar="FILE", help="its key, where FILE of --cert has none")
+    trust = parser.add_argument_group("trust anchors and verification")
+    trust.add_argument(
+        "--ca", metavar="FILE", help="trust these root certificates instead of the system's"
+    )
+    trust.add_argument(
+        "--crl",
+        metavar="FILE",
+        action="append",
+        help="check revocation with this CRL; may be repeated",
+    )
+    trust.add_argument(
+        "--pin",
+        metavar="PIN",
+        type=_pin,
+        action="append",
+        help="require a pinned public key in the verified chain: spki:SHA256",
+    )
+    trust.add_argument(
+        "--servername", metavar="NAME", help="the name to verify and to send as SNI; default HOST"
+    )
+    trust.add_argument("--insecure", action="store_true", help="do not verify the certificate")
+    trust.add_argument(
+        "--no-verify-name", action="store_true", help="do not verify the name (insecure)"
+    )
+    own = parser.add_argument_group("client certificate")
+    own.add_argument("--cert", metavar="FILE", help="the certificate to present, with its chain")
+    own.add_argument(
+        "--key", metavar="FILE", help="its private key, if the file of --cert has none"
+    )
     add_password(own, "the key, or of the PKCS#12 file of --cert")
-    offer = parser.add_argument_group("what to offer")
-    offer.add_argument("--alpn", metavar="NAMES", type=protocols, default=[], help="such as h2")
-    offer.add_argument("--tls", choices=("1.2", "1.3"), help="this version alone")
-    offer.add_argument("--group", metavar="NAMES", type=protocols, help="key exchange groups")
-    offer.add_argument("--ech", metavar="FILE", help="an ECHConfigList, or 'grease'")
-    offer.add_argument("--starttls", choices=tuple(_starttls.PORTS), help="begin in the clear")
-    talk = parser.add_argument_group("the talk")
-    talk.add_argument("--send", metavar="TEXT", type=unescaped, help=r"in place of the input; \r\n")
-    talk.add_argument(
-        "--keep-open", action="store_true", help="say no close_notify at the end of the input"
+    offer = parser.add_argument_group("negotiation")
+    offer.add_argument(
+        "--alpn",
+        metavar="NAMES",
+        type=protocols,
+        default=[],
+        help="protocols to offer, separated by commas, such as h2,http/1.1",
     )
-    talk.add_argument("--timeout", metavar="S", type=seconds, default=30.0, help="seconds, 30")
-    talk.add_argument("--show-chain", action="store_true", help="the server's chain as PEM first")
-    talk.add_argument("--keylog", metavar="FILE", help="append the secrets, for Wireshark")
+    offer.add_argument("--tls", choices=("1.2", "1.3"), help="offer this version only")
+    offer.add_argument(
+        "--group",
+        metavar="NAMES",
+        type=protocols,
+        help="key exchange groups to offer, separated by commas",
+    )
+    offer.add_argument(
+        "--ech", metavar="FILE", help="encrypt the ClientHello with this ECHConfigList; or 'grease'"
+    )
+    offer.add_argument(
+        "--starttls",
+        choices=tuple(_starttls.PORTS),
+        help="upgrade a plaintext connection of this protocol",
+    )
+    talk = parser.add_argument_group("connection")
+    talk.add_argument(
+        "--send",
+        metavar="TEXT",
+        type=unescaped,
+        help=r"send this instead of standard input; \r, \n, \t, \0, \xNN are escapes",
+    )
+    talk.add_argument(
+        "--keep-open", action="store_true", help="send no close_notify at the end of the input"
+    )
+    talk.add_argument(
+        "--timeout",
+        metavar="S",
+        type=seconds,
+        default=30.0,
+        help="limit for connecting, the handshake, and silence at the end; default 30 seconds",
+    )
+    talk.add_argument(
+        "--show-chain",
+        action="store_true",
+        help="first write the server's chain to standard output, as PEM",
+    )
+    talk.add_argument(
+        "--keylog",
+        metavar="FILE",
+        help="append the session secrets to this file (NSS key log format, for Wireshark)",
+    )
 
 
 def run(options: Namespace) -> int:
-    """Connect, report, carry."""
+    """Connect, report, and relay."""
     _check(options)
-    call = _Call(options)
+    connection = _Connection(options)
     try:
-        sock = call.connect()
+        sock = connection.connect()
     except VerifyError as error:
-        call.report_refusal(error)
+        connection.report_refusal(error)
         return 1
     except HandshakeError as error:
         if error.ech_retry_configs is None:
             raise
-        call.report_retry_configs(error, error.ech_retry_configs)
+        connection.report_retry_configs(error, error.ech_retry_configs)
         return 1
     with sock:
-        call.report(sock)
+        connection.report(sock)
         if not options.json:
             Relay(
                 sock,
                 text=options.send,
                 half_close=not options.keep_open,
-                patience=options.timeout,
+                timeout=options.timeout,
             ).run()
     return 0
 
 
 def _check(options: Namespace) -> None:
     if options.key and not options.cert:
-        raise UsageError("--key needs --cert: which certificate is it for?")
+        raise UsageError("--key needs --cert, the certificate of that key")
     if options.password_file and not options.cert:
-        raise UsageError("--password-file needs --cert: which key is it for?")
+        raise UsageError("--password-file needs --cert, the certificate of the encrypted key")
     if options.insecure and (options.pin or options.crl):
-        raise UsageError("--insecure accepts everybody, whatever --pin or --crl say")
+        raise UsageError("--insecure disables verification, so it excludes --pin and --crl")
     if options.json and (options.send is not None or options.show_chain):
-        raise UsageError("--json tells what was agreed, and carries nothing: no --send, no PEM")
+        raise UsageError("--json transfers no data, so it excludes --send and --show-chain")
 
 
-class _Call:
-    """One connection, and what is said about it."""
+class _Connection:
+    """One connection, and the report about it."""
 
     def __init__(self, options: Namespace) -> None:
         default = _starttls.PORTS[options.starttls] if options.starttls else HTTPS
@@ -146,11 +202,11 @@ class _Call:
             self.trust = self.trust.with_crls(*options.crl)
 
     def connect(self) -> Socket:
-        """A connection after its handshake."""
+        """Connect and complete the handshake."""
         options = self.options
         if self._unchecked:
             what = "the certificate" if options.insecure else "the name"
-            self.page.warning("warning", f"{what} is not checked: anybody can be the peer")
+            self.page.warning("warning", f"{what} is not verified: an attacker may be the peer")
         client = self._client()
         address = (self.host, self.port)
         if options.starttls is None:
@@ -175,7 +231,7 @@ class _Call:
                 options.cert, options.key, password(options.password_file)
             )
         with warnings.catch_warnings():
-            # The warning was said in words of our own.
+            # connect() has printed its own warning.
             warnings.simplefilter("ignore", InsecureWarning)
             return Client(
                 trust=INSECURE if options.insecure else self.trust,
@@ -185,7 +241,7 @@ class _Call:
             )
 
     def _plain(self) -> socket.socket:
-        """A connection in the clear, up to where TLS begins."""
+        """Connect without TLS, up to the point where TLS begins."""
         import socket
 
         try:
@@ -197,16 +253,19 @@ class _Call:
             _starttls.start(self.options.starttls, sock)
         except TimeoutError as error:
             sock.close()
-            raise Failure(f"'{self.host}' does not answer before TLS begins", "timeout") from error
+            raise Failure(
+                f"'{self.host}' did not answer before TLS began, within {self.options.timeout:g} s",
+                "timeout",
+            ) from error
         except BaseException:
             sock.close()
             raise
         return sock
 
     def report(self, sock: Socket) -> None:
-        """What was agreed, and with whom."""
+        """Report the negotiated parameters and the verification result."""
         if self.options.json:
-            print_json(self._json(sock, sock.peer_chain, self._doubt(sock.peer_chain)))
+            print_json(self._json(sock, sock.peer_chain, self._hidden_error(sock.peer_chain)))
             return
         info = sock.info
         page = self.page
@@ -219,7 +278,7 @@ class _Call:
         page.field("alpn", info.alpn or "none")
         page.field("ech", info.ech)
         page.field("session", "resumed" if info.resumed else "new")
-        page.field("chain", "what the server sent")
+        page.field("chain", "as sent by the server")
         show_chain(page, sock.peer_chain)
         self._report_verification(sock)
         page.flush()
@@ -227,19 +286,19 @@ class _Call:
             write_bytes(b"".join(cert.pem for cert in sock.peer_chain))
 
     def _report_verification(self, sock: Socket) -> None:
-        doubt = self._doubt(sock.peer_chain)
-        if doubt is not None:
-            self.page.bad("not verified", str(doubt))
+        error = self._hidden_error(sock.peer_chain)
+        if error is not None:
+            self.page.bad("not verified", str(error))
         elif self.options.insecure:
-            self.page.warning("not verified", "though it would have been accepted")
+            self.page.warning("not verified", "but verification would have succeeded")
         elif self.options.no_verify_name:
-            self.page.warning("verified", "the chain, but not the name")
+            self.page.warning("verified", "the chain, not the name")
         else:
-            root = sock.verified_chain[-1].subject if sock.verified_chain else "the system"
-            self.page.good("verified", f"it is '{self.name}', says '{root}'")
+            anchor = f", up to '{sock.verified_chain[-1].subject}'" if sock.verified_chain else ""
+            self.page.good("verified", f"the peer is '{self.name}'{anchor}")
 
-    def _doubt(self, chain: Sequence[Certificate]) -> Error | None:
-        """Why nobody should have accepted what --insecure did."""
+    def _hidden_error(self, chain: Sequence[Certificate]) -> Error | None:
+        """Return the verification error that --insecure ignored."""
         if not self.options.insecure:
             return None
         name = None if self.options.no_verify_name else self.name
@@ -250,18 +309,18 @@ class _Call:
         return None
 
     def report_refusal(self, error: VerifyError) -> None:
-        """Why the server is not believed, and what it showed."""
+        """Report why verification failed, and the chain that the server sent."""
         if self.options.json:
             print_json(self._json(None, error.chain, error))
             return
         if error.chain:
-            self.page.field("chain", "what the server sent")
+            self.page.field("chain", "as sent by the server")
             show_chain(self.page, error.chain)
         self.page.bad("not verified", str(error))
         self.page.flush()
 
     def report_retry_configs(self, error: HandshakeError, configs: bytes) -> None:
-        """That the server rejected ECH, and the list for --ech that it sent."""
+        """Report that the server rejected ECH, and the list for --ech that it sent."""
         encoded = base64.b64encode(configs).decode()
         if self.options.json:
             report = self._json(None, (), error)
@@ -276,7 +335,7 @@ class _Call:
     def _json(
         self, sock: Socket | None, chain: Sequence[Certificate], error: Error | None
     ) -> dict[str, object]:
-        agreed = {} if sock is None else sock.info._asdict()
+        negotiated = {} if sock is None else sock.info._asdict()
         keys = ("version", "cipher", "group", "alpn", "signature_scheme", "resumed", "ech")
         path = () if sock is None else sock.verified_chain
         return {
@@ -284,7 +343,7 @@ class _Call:
             "port": self.port,
             "server_name": self.name,
             "address": None if sock is None else sock.getpeername()[0],
-            **{key: agreed.get(key) for key in keys},
+            **{key: negotiated.get(key) for key in keys},
             "verified": sock is not None and not self._unchecked,
             "error": None if error is None else {"code": error.code, "message": str(error)},
             "chain": [certificate_json(cert) for cert in chain],
@@ -295,7 +354,9 @@ class _Call:
 def _pin(text: str) -> Pin:
     kind, _, sha256 = text.partition(":")
     if kind != "spki":
-        raise argparse.ArgumentTypeError(f"'{text}' is not spki: and the SHA-256 of a key")
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a pin: write spki: and the SHA-256 of the public key, in hex"
+        )
     try:
         return Pin.spki(sha256)
     except ConfigError as error:
@@ -303,7 +364,7 @@ def _pin(text: str) -> Pin:
 
 
 def _ech(source: str) -> bytes | str:
-    """An ECHConfigList as bytes, or in Base64, as DNS and PEM have it."""
+    """Read an ECHConfigList: raw, in Base64 as in DNS, or in PEM."""
     if source == "grease":
         return source
     content = read(source)
@@ -313,4 +374,4 @@ def _ech(source: str) -> bytes | str:
     try:
         return base64.b64decode(b"".join(lines), validate=True)
     except ValueError:
-        raise UsageError(f"'{source}' is not an ECHConfigList, nor one in Base64") from None
+        raise UsageError(f"'{source}' is not an ECHConfigList, raw or in Base64") from None

@@ -1,4 +1,4 @@
-"""tlsmith crl: the list of what the authority revoked."""
+"""tlsmith crl: the CRL of the local CA."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from .._errors import Error
 from .._sources import load_crls
 from ._arguments import Failure, UsageError, Verbs, days
-from ._authority import add_folder, existing, folder_files, record_file, update_crl
+from ._authority import add_folder, crl_file, existing, folder_files, update_crl
 from ._describe import crl_json
 from ._files import are_same, refuse_to_replace_inputs, write
 from ._output import print_json, write_bytes
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from .._authority import CA
 
-_SAYS = """
-It is signed anew, and goes to the standard output as PEM, and into ca.crl of the
-authority.  Who checks with a CRL wants one that is not too old: sign it anew in
-time.  FILE of --out is replaced if it is an earlier CRL of the same authority;
-anything else needs --force.  JSON is that of `inspect` with the keys file (null
-without --out) and pem.
+_DETAILS = """
+Signs a new CRL, writes it to standard output or --out, and updates ca.crl in the
+folder of the CA.  Verifiers reject a CRL after its nextUpdate: sign a new one
+before that.  --out replaces an earlier CRL of the same CA; replacing any other file
+needs --force.  --json prints the keys of `inspect`, and file (null without --out)
+and pem.
 """
 
 _EXAMPLES = """
@@ -34,25 +34,29 @@ _EXAMPLES = """
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
+    """Add the parser of the verb."""
     parser = verbs.add(
-        "crl", run, "the list of what your own authority revoked", says=_SAYS, examples=_EXAMPLES
+        "crl", run, "sign a CRL of the local CA", details=_DETAILS, examples=_EXAMPLES
     )
-    parser.add_argument("--days", type=days, default=7, help="how long it is good for, 7")
-    parser.add_argument("--out", metavar="FILE", help="where to write it")
-    parser.add_argument("--force", action="store_true", help="replace whatever is there")
-    parser.add_argument("--der", action="store_true", help="DER, which belongs at a URL")
+    parser.add_argument("--days", type=days, default=7, help="days until nextUpdate; default 7")
+    parser.add_argument("--out", metavar="FILE", help="the file to write; default standard output")
+    parser.add_argument("--force", action="store_true", help="replace any existing file")
+    parser.add_argument(
+        "--der",
+        action="store_true",
+        help="write DER instead of PEM, for publication at a URL (RFC 5280, section 4.2.1.13)",
+    )
     add_folder(parser)
 
 
 def run(options: Namespace) -> int:
-    """Sign it anew and write it."""
+    """Sign a new CRL and write it."""
     ca = existing(options.ca_dir)
     if options.out:
         _check(options, ca)
     crl = update_crl(options.ca_dir, ca, valid=f"{options.days}d")
     content = crl.der if options.der else crl.pem
-    if options.out and not are_same(options.out, record_file(options.ca_dir)):
+    if options.out and not are_same(options.out, crl_file(options.ca_dir)):
         write([(options.out, content, False)])
     if options.json:
         print_json({**crl_json(crl), "file": options.out, "pem": crl.pem.decode()})
@@ -62,11 +66,11 @@ def run(options: Namespace) -> int:
 
 
 def _check(options: Namespace, ca: CA) -> None:
-    """Refuse to replace anything but an earlier CRL of the authority."""
-    cert, key, record = folder_files(options.ca_dir)
+    """Refuse to replace anything but an earlier CRL of the CA."""
+    cert, key, own_crl = folder_files(options.ca_dir)
     refuse_to_replace_inputs([options.out], [cert, key])
-    if options.der and os.path.realpath(options.out) == os.path.realpath(record):
-        raise UsageError(f"'{record}' is the record of the authority, and PEM: drop --der")
+    if options.der and os.path.realpath(options.out) == os.path.realpath(own_crl):
+        raise UsageError(f"'{own_crl}' is the local CA's own CRL, which is PEM: leave out --der")
     if options.force or not os.path.lexists(options.out):
         return
     try:
@@ -76,7 +80,7 @@ def _check(options: Namespace, ca: CA) -> None:
         is_earlier = False
     if not is_earlier:
         raise Failure(
-            f"'{options.out}' is there already, and is not a CRL of '{ca.cert.subject}': "
-            "--force replaces it",
+            f"'{options.out}' exists already, and is not a CRL of '{ca.cert.subject}': "
+            "use --force to replace it",
             "exists",
         )

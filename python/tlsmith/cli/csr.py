@@ -1,4 +1,4 @@
-"""tlsmith csr: a request for a certificate."""
+"""tlsmith csr: certificate signing requests."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-_SAYS = """
-It writes NAME-csr.pem, and NAME-key.pem with mode 0600 where the key is new, both or
-neither.  JSON has the keys subject, names, key_type, csr (a file), key (a file, or
-null) and warnings, such as of a wildcard directly below a top-level domain.
+_DETAILS = """
+Writes NAME-csr.pem and, for a new key, NAME-key.pem with mode 0600: both or neither.
+--json prints the keys subject, names, key_type, csr (path), key (path or null) and
+warnings, for example about a wildcard directly below a top-level domain.
 """
 
 _EXAMPLES = """
@@ -37,27 +37,34 @@ _EXAMPLES = """
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
+    """Add the parser of the verb."""
     parser = verbs.add(
-        "csr", run, "make a request for a certificate", says=_SAYS, examples=_EXAMPLES
+        "csr", run, "create a certificate signing request", details=_DETAILS, examples=_EXAMPLES
     )
     parser.add_argument(
-        "names", metavar="NAME", nargs="+", help="a host, an address, an e-mail address, a URI"
+        "names", metavar="NAME", nargs="+", help="a host name, IP address, e-mail address or URI"
     )
     parser.add_argument(
-        "--key", metavar="TYPE|FILE", default=KEY_TYPES[0], help="a type to make, or a key"
+        "--key",
+        metavar="TYPE|FILE",
+        default=KEY_TYPES[0],
+        help=f"the type of a new key, or the file of a key; default {KEY_TYPES[0]}",
     )
-    parser.add_argument("--common-name", metavar="CN", help="by default the first host name")
-    parser.add_argument("--organization", metavar="O", help="none by default")
-    parser.add_argument("--client", action="store_true", help="it is for a client")
-    parser.add_argument("--request-ca", action="store_true", help="ask to be a CA")
-    parser.add_argument("--out", metavar="DIR", default=".", help="where to write, here by default")
-    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    parser.add_argument(
+        "--common-name", metavar="CN", help="the common name; default: the first host name"
+    )
+    parser.add_argument("--organization", metavar="O", help="the organization; default none")
+    parser.add_argument("--client", action="store_true", help="request a client certificate")
+    parser.add_argument("--request-ca", action="store_true", help="request a CA certificate")
+    parser.add_argument(
+        "--out", metavar="DIR", default=".", help="the folder to write to; default: the current one"
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing files")
     add_password(parser, "the key")
 
 
 def run(options: Namespace) -> int:
-    """Make it and write it."""
+    """Create the request and write it."""
     stem = os.path.join(options.out, file_stem(options.names[0]))
     secret = password(options.password_file)
     key = key_or_type(options.key, secret)
@@ -83,8 +90,8 @@ def run(options: Namespace) -> int:
     warnings = name_warnings(csr.names)
     warn(options.verb, warnings)
     if options.json:
-        said = {"subject": csr.subject, "names": list(csr.names), "key_type": csr.key_type}
-        print_json({**said, "csr": csr_file, "key": key_file, "warnings": warnings})
+        report = {"subject": csr.subject, "names": list(csr.names), "key_type": csr.key_type}
+        print_json({**report, "csr": csr_file, "key": key_file, "warnings": warnings})
     else:
         print("\n".join(path for path in (csr_file, key_file) if path))
     return 0

@@ -1,4 +1,4 @@
-"""tlsmith inspect: what something is, and whether it is good."""
+"""tlsmith inspect: describe and verify certificates, requests, CRLs and keys."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-_SAYS = """
-Certificates, requests, CRLs, keys, and PKCS#12 files; PEM or DER; a file, the
-standard input (-), or what a server shows.  Of keys nothing secret is told.
+_DETAILS = """
+Reads certificates, requests, CRLs, keys and PKCS#12 files in PEM or DER, from a
+file, from standard input (-), or the chain that a server sends.  Nothing secret is
+printed about keys.  Expired and not yet valid documents are listed first.
 
-What has expired, or is not valid yet, is said first.
+--verify builds a chain from the first certificate to a trust anchor and verifies it
+as a client does.  The exit code is 1 if that fails.  Every option of the group
+"verification" implies --verify.
 
---verify checks the certificates as a client does, from the first one to a root
-that is trusted, and gives exit code 1 where they are not good.  So does each
-option that is about it, such as --ca.
-
-JSON has the keys documents, a list whose entries have the key type: certificate,
-csr, crl or key, and verification: null without --verify, or verified, error
-(null, or code and message) and path (subjects, up to the root).  Certificates and
-CRLs have the key status: valid, expired or not_yet_valid.
+--json prints the keys documents and verification.  Each of documents has a type:
+certificate, csr, crl or key.  Certificates and CRLs have a status: valid, expired or
+not_yet_valid.  verification is null without --verify; else it has verified, error
+(null, or code and message) and path (subjects, up to the trust anchor).
 """
 
 _EXAMPLES = """
@@ -49,53 +48,75 @@ _EXAMPLES = """
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
+    """Add the parser of the verb."""
     parser = verbs.add(
         "inspect",
         run,
-        "say what something is, and whether it is good",
-        says=_SAYS,
+        "describe and verify certificates, requests, CRLs and keys",
+        details=_DETAILS,
         examples=_EXAMPLES,
     )
-    parser.add_argument("source", metavar="FILE|HOST:PORT|-", help="what to look at")
+    parser.add_argument(
+        "source", metavar="FILE|HOST:PORT|-", help="a file, a server, or - for standard input"
+    )
     add_password(parser, "a PKCS#12 file, or a key")
-    parser.add_argument("--timeout", metavar="S", type=seconds, default=30.0, help="seconds, 30")
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=seconds,
+        default=30.0,
+        help="limit for a server; default 30 seconds",
+    )
     check = parser.add_argument_group("verification")
-    check.add_argument("--verify", action="store_true", help="check the certificates")
-    check.add_argument("--host", metavar="NAME", help="whose they have to be; by default HOST")
-    check.add_argument("--at", metavar="DATE", type=_moment, help="when, such as 2027-01-31")
-    check.add_argument("--ca", metavar="FILE", help="only these roots, not those of the system")
-    check.add_argument("--crl", metavar="FILE", action="append", help="check revocation with it")
-    check.add_argument("--client", action="store_true", help="as certificates of a client")
+    check.add_argument("--verify", action="store_true", help="verify the certificates")
+    check.add_argument("--host", metavar="NAME", help="the name to verify; default HOST")
+    check.add_argument(
+        "--at",
+        metavar="DATE",
+        type=_time,
+        help="the time of verification, such as 2027-01-31; default now",
+    )
+    check.add_argument(
+        "--ca", metavar="FILE", help="trust these root certificates instead of the system's"
+    )
+    check.add_argument(
+        "--crl",
+        metavar="FILE",
+        action="append",
+        help="check revocation with this CRL; may be repeated",
+    )
+    check.add_argument("--client", action="store_true", help="verify a client certificate")
 
 
 def run(options: Namespace) -> int:
-    """Look at it, tell, and check it where that was asked."""
+    """Describe the documents, and verify them if requested."""
     about = (options.host, options.at, options.ca, options.crl, options.client)
     options.verify = options.verify or any(about)
     source = _source(options.source)
     if isinstance(source, tuple) and options.host is None:
         options.host = source[0]
     documents = _documents(source, options)
-    verdict = _verify(options, documents) if options.verify else None
+    result = _verify(options, documents) if options.verify else None
     if options.json:
         described = [_describe(document) for document in documents]
-        print_json({"documents": described, "verification": verdict})
+        print_json({"documents": described, "verification": result})
     else:
-        _tell_times(documents)
+        _report_times(documents)
         print("\n".join(_text(document) for document in documents), end="")
-        if verdict is not None:
-            _tell(verdict)
-    return 0 if verdict is None or verdict["verified"] else 1
+        if result is not None:
+            _report(result)
+    return 0 if result is None or result["verified"] else 1
 
 
-def _moment(text: str) -> datetime:
-    """A date, or a date and a time; in UTC where it does not say."""
+def _time(text: str) -> datetime:
+    """Parse a date, or a date and a time, in UTC unless it names another zone."""
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a date such as 2027-01-31") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a date: write one such as 2027-01-31"
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _documents(
@@ -105,7 +126,7 @@ def _documents(
     try:
         found = inspect(source, password=secret, timeout=options.timeout)
     except CertError as error:
-        # A file is named already.
+        # The error names a file already.
         if options.source == "-":
             error.strerror = f"standard input: {error}"
             error.args = (error.errno, error.strerror)
@@ -123,7 +144,7 @@ def _source(text: str) -> str | bytes | tuple[str, int]:
     try:
         return endpoint(text)
     except argparse.ArgumentTypeError:
-        raise UsageError(f"'{text}' is neither a file nor HOST:PORT") from None
+        raise UsageError(f"'{text}' is neither a file that exists nor HOST:PORT") from None
 
 
 def _describe(document: Certificate | CSR | CRL | Key) -> dict[str, object]:
@@ -134,8 +155,8 @@ def _describe(document: Certificate | CSR | CRL | Key) -> dict[str, object]:
     return csr_json(document) if isinstance(document, CSR) else key_json(document)
 
 
-def _tell_times(documents: Sequence[Certificate | CSR | CRL | Key]) -> None:
-    """What is not valid now, before everything else."""
+def _report_times(documents: Sequence[Certificate | CSR | CRL | Key]) -> None:
+    """Report what is not valid now, before everything else."""
     page = Page(sys.stdout)
     last: datetime | None
     for document in documents:
@@ -148,9 +169,9 @@ def _tell_times(documents: Sequence[Certificate | CSR | CRL | Key]) -> None:
             continue
         state = status(first, last)
         if state == "expired" and last is not None:
-            page.bad("expired", f"{what} ended on {last:%Y-%m-%d %H:%M:%S} UTC")
+            page.bad("expired", f"{what} expired on {last:%Y-%m-%d %H:%M:%S} UTC")
         elif state == "not_yet_valid":
-            page.bad("not valid yet", f"{what} begins on {first:%Y-%m-%d %H:%M:%S} UTC")
+            page.bad("not valid yet", f"{what} is valid from {first:%Y-%m-%d %H:%M:%S} UTC")
     page.flush()
 
 
@@ -171,7 +192,8 @@ def _verify(
     if not chain:
         kind = _KINDS[type(documents[0])]
         raise UsageError(
-            f"'{options.source}' is {kind}, and --verify, --ca and --crl are for certificates"
+            f"'{options.source}' is {kind}, and only certificates can be verified: leave out "
+            "--verify and its options"
         )
     trust = Trust.roots(options.ca) if options.ca else Trust.system()
     if options.crl:
@@ -184,15 +206,15 @@ def _verify(
             usage="client" if options.client else "server",
         )
     except VerifyError as error:
-        said = {"code": error.code, "message": str(error)}
-        return {"verified": False, "error": said, "path": []}
+        failure = {"code": error.code, "message": str(error)}
+        return {"verified": False, "error": failure, "path": []}
     return {"verified": True, "error": None, "path": [cert.subject for cert in path]}
 
 
-def _tell(verdict: dict[str, object]) -> None:
+def _report(result: dict[str, object]) -> None:
     sys.stdout.flush()
     page = Page(sys.stdout)
-    path, error = verdict["path"], verdict["error"]
+    path, error = result["path"], result["error"]
     if isinstance(error, dict):
         page.bad("not verified", error["message"])
     elif isinstance(path, list):

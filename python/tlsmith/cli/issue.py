@@ -1,4 +1,4 @@
-"""tlsmith issue: a certificate and its key."""
+"""tlsmith issue: certificates of the local CA."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from .._tuples import Files
 from ._arguments import KEY_TYPES, Parser, UsageError, Verbs, days
 from ._authority import add_folder, certificate_file, folder_files
 from ._describe import certificate_json
-from ._earlier import is_root, refuse_to_replace_others
 from ._files import (
+    add_out,
     add_password,
-    add_place,
     are_same,
     ask_password,
     key_or_type,
     make_folder,
+    output_location,
     password,
-    place,
     refuse_to_replace_inputs,
     write,
 )
 from ._output import print_json
+from ._overwrite import is_root, refuse_to_replace_others
 from ._warnings import certificate_warnings, warn
 
 TYPE_CHECKING = False
@@ -32,20 +32,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-_SAYS = """
-The local authority issues it, and is made where there is none.  Into DIR go
+_DETAILS = """
+The local CA issues it, and is created if there is none.  These files are written,
+all or none:
   NAME.pem           the certificate
-  NAME-chain.pem     with the CAs between it and the root: for servers
-  NAME-key.pem       the key, mode 0600
+  NAME-chain.pem     the certificate and the intermediate CAs, for servers
+  NAME-key.pem       the private key, mode 0600
   NAME-combined.pem  key and chain, mode 0600
-  ca.pem             the root: for those who shall trust it
-all or none.  NAME is the first name, or that of --out FILE.pem.  Earlier files for
-the same first name from the same authority are replaced.  Any other file needs
---force, except that a ca.pem which is not the root stays as it is.
+  ca.pem             the root certificate, for programs that need to trust it
+NAME is the first name, or comes from --out FILE.pem.  Earlier files that the same
+CA issued for the same first name are replaced.  Replacing any other file needs
+--force; an existing ca.pem with another root is kept.
 
-Warnings go to the standard error: of a wildcard directly below a top-level domain,
-and of a validity that some browsers refuse.  JSON has the keys files (cert, chain,
-key, combined, ca, p12; null where there is none), certificate, as `inspect`, and
+Warnings go to standard error: about a wildcard directly below a top-level domain,
+and about a validity that some browsers reject.  --json prints the keys files (cert,
+chain, key, combined, ca, p12; paths or null), certificate, as in `inspect`, and
 warnings.
 """
 
@@ -53,50 +54,64 @@ _EXAMPLES = """
   tlsmith issue localhost 127.0.0.1 ::1
   tlsmith issue www.example.test --key ed25519 --days 90 --out certs
   tlsmith issue alice@example.org --client --p12 alice.p12
-  tlsmith issue localhost --valid=-2d..-1d      expired, for a test
-  tlsmith issue example.test --csr request.pem  for a request, with this name
+  tlsmith issue localhost --valid=-2d..-1d      already expired, for a test
+  tlsmith issue example.test --csr request.pem  for the key of a request
 """
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
+    """Add the parser of the verb."""
     parser = verbs.add(
-        "issue", run, "issue a certificate and its key", says=_SAYS, examples=_EXAMPLES
+        "issue", run, "issue a certificate and its key", details=_DETAILS, examples=_EXAMPLES
     )
     parser.add_argument(
-        "names", metavar="NAME", nargs="+", help="a host, an address, an e-mail address, a URI"
+        "names", metavar="NAME", nargs="+", help="a host name, IP address, e-mail address or URI"
     )
-    parser.add_argument("--key", metavar="TYPE|FILE", help="a type to make, or a key")
-    parser.add_argument("--csr", metavar="FILE", help="for this request, whose key is elsewhere")
-    parser.add_argument("--p12", metavar="FILE", help="all of it in this PKCS#12 file as well")
+    parser.add_argument(
+        "--key",
+        metavar="TYPE|FILE",
+        help=f"the type of a new key, or the file of a key; default {KEY_TYPES[0]}",
+    )
+    parser.add_argument(
+        "--csr", metavar="FILE", help="certify the public key of this request, with the given names"
+    )
+    parser.add_argument(
+        "--p12", metavar="FILE", help="also write key and chain to this PKCS#12 file"
+    )
     add_issuing(parser)
-    add_password(parser, "the PKCS#12 file, and of the key of --key")
+    add_password(parser, "the PKCS#12 file, and of the file of --key")
 
 
 def add_issuing(parser: Parser) -> None:
-    """What `issue` and `sign` have in common."""
-    parser.add_argument("--client", action="store_true", help="it is for a client")
+    """Add the arguments that `issue` and `sign` share."""
+    parser.add_argument("--client", action="store_true", help="issue a client certificate")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--days", type=days, help="how long it is valid, by default 397")
-    length.add_argument("--valid", metavar="SPAN", help="90d, 12h, or from when until when")
-    parser.add_argument("--outlive-ca", action="store_true", help="be valid longer than the CA")
-    parser.add_argument("--crl-url", metavar="URL", help="where its CRL will be")
-    add_place(parser)
-    parser.add_argument("--force", action="store_true", help="replace whatever is there")
+    length.add_argument("--days", type=days, help="the validity in days; default 397")
+    length.add_argument(
+        "--valid", metavar="SPAN", help="the validity: a length such as 90d or 12h, or START..END"
+    )
+    parser.add_argument(
+        "--outlive-ca", action="store_true", help="allow a validity that ends after the CA's"
+    )
+    parser.add_argument("--crl-url", metavar="URL", help="the CRL distribution point to include")
+    add_out(parser)
+    parser.add_argument("--force", action="store_true", help="replace any existing file")
     add_folder(parser)
 
 
 def run(options: Namespace) -> int:
-    """Issue it and write it."""
+    """Issue the certificate and write its files."""
     if options.csr and (options.key or options.p12):
-        raise UsageError("--csr is for a key that is elsewhere: no --key, no --p12")
+        raise UsageError(
+            "--csr excludes --key and --p12, since the private key of the request is not here"
+        )
     if options.password_file and not (options.p12 or options.key):
-        raise UsageError("--password-file is for --p12, or for the key of --key")
-    # Before anything is issued: it may ask.
+        raise UsageError("--password-file needs --p12 or --key, whose password it has")
+    # Before anything is issued, since it may ask on the terminal.
     secret = ask_password(options.password_file, options.p12) if options.p12 else None
     ca = CA.local(options.ca_dir)
     site = _issue(options, ca)
-    where = place(options.out, file_stem(site.cert.names[0]))
+    where = output_location(options.out, file_stem(site.cert.names[0]))
     p12 = None if secret is None else (options.p12, secret)
     inputs = (options.csr, options.key, options.password_file)
     save_and_report(options, ca, site, where, inputs=inputs, p12=p12)
@@ -112,7 +127,7 @@ def _issue(options: Namespace, ca: CA) -> Identity:
 
 
 def issuing(options: Namespace) -> dict[str, Any]:
-    """What add_issuing() asked, as CA.issue() and CA.sign() take it."""
+    """Return the arguments of add_issuing() as those of CA.issue() and CA.sign()."""
     return {
         "valid": f"{options.days}d" if options.days else options.valid,
         "usage": ["client"] if options.client else None,
@@ -131,18 +146,18 @@ def save_and_report(
     p12: tuple[str, str] | None = None,
     warnings: Iterable[str] = (),
 ) -> None:
-    """Write all files, and say what was written.
+    """Write all files, and report them.
 
-    where     the folder, and what the names of the files in it begin with
-    inputs    the files that the command read
+    where     the folder, and the stem of the file names
+    inputs    the files that the command has read, which are never replaced
     p12       the path of a PKCS#12 file, and its password
-    warnings  those to print beside the ones about the certificate itself
+    warnings  further ones to print before those about the certificate
     """
     files = site._paths(*where)
     if files.cert == files.ca:
-        raise UsageError(f"'{files.ca}' is the root's, and not replaced: choose another --out")
+        raise UsageError(f"'{files.ca}' is the name of the root's file: choose another --out")
     warnings = [*warnings, *certificate_warnings(site.cert)]
-    # Files that are as they should be, or that somebody else needs.
+    # Files that have the right content already, or that must not be lost.
     kept = []
     if files.key is not None and any(path and are_same(files.key, path) for path in inputs):
         kept.append(files.key)
@@ -154,7 +169,7 @@ def save_and_report(
         kept.append(files.ca)
         reported = files._replace(ca=root)
         warnings.append(
-            f"'{files.ca}' is not the root of this authority, and stays: the root is '{root}'"
+            f"'{files.ca}' is not the root of this CA, and is kept: the root is '{root}'"
         )
     documents = [document for document in site._documents(files) if document[0] not in kept]
     if p12 is not None:

@@ -1,4 +1,4 @@
-"""tlsmith key: a private key."""
+"""tlsmith key: private keys."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-_SAYS = """
-It is PKCS#8 in PEM, on the standard output or in a file with mode 0600.  JSON has
+_DETAILS = """
+Writes PKCS#8 in PEM to standard output, or to a file with mode 0600.  --json prints
 the keys key_type, and pem or file.
 """
 
@@ -31,23 +31,23 @@ _EXAMPLES = """
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
-    parser = verbs.add("key", run, "make a private key", says=_SAYS, examples=_EXAMPLES)
+    """Add the parser of the verb."""
+    parser = verbs.add("key", run, "generate a private key", details=_DETAILS, examples=_EXAMPLES)
     parser.add_argument(
         "type",
         metavar="TYPE",
         nargs="?",
         default=KEY_TYPES[0],
         choices=KEY_TYPES,
-        help=f"one of {', '.join(KEY_TYPES)}; by default {KEY_TYPES[0]}",
+        help=f"one of {', '.join(KEY_TYPES)}; default {KEY_TYPES[0]}",
     )
-    parser.add_argument("--out", metavar="FILE", help="where to write it")
-    parser.add_argument("--force", action="store_true", help="replace a file that is there")
-    add_password(parser, "the key")
+    parser.add_argument("--out", metavar="FILE", help="the file to write; default standard output")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+    add_password(parser, "the key, which is then encrypted")
 
 
 def run(options: Namespace) -> int:
-    """Make it and write it."""
+    """Generate the key and write it."""
     secret = password(options.password_file)
     if options.out:
         refuse_to_replace_inputs([options.out], [options.password_file])

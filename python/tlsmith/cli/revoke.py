@@ -1,4 +1,4 @@
-"""tlsmith revoke: take a certificate back."""
+"""tlsmith revoke: revoke certificates of the local CA."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from .._sources import load_certificate
 from ._arguments import UsageError, Verbs
-from ._authority import add_folder, existing, record_file, update_crl
+from ._authority import add_folder, crl_file, existing, update_crl
 from ._output import print_json
 
 TYPE_CHECKING = False
@@ -28,10 +28,10 @@ REASONS = (
     "aa_compromise",
 )
 
-_SAYS = """
-The CRL of the local authority lists it from now on: ca.crl in its folder, which
-is its record too.  JSON has the keys serial (hexadecimal), reason, crl (the file)
-and revoked (how many it lists).
+_DETAILS = """
+Adds the certificate to the CRL of the local CA, which is ca.crl in its folder.
+--json prints the keys serial (hexadecimal), reason, crl (path) and revoked (the
+number of revoked certificates).
 """
 
 _EXAMPLES = """
@@ -41,19 +41,25 @@ _EXAMPLES = """
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
+    """Add the parser of the verb."""
     parser = verbs.add(
-        "revoke", run, "revoke a certificate of your own authority", says=_SAYS, examples=_EXAMPLES
+        "revoke", run, "revoke a certificate of the local CA", details=_DETAILS, examples=_EXAMPLES
     )
-    parser.add_argument("cert", metavar="CERT", help="its file, or its serial number as 0x...")
     parser.add_argument(
-        "--reason", metavar="REASON", choices=REASONS, default=REASONS[0], help=", ".join(REASONS)
+        "cert", metavar="CERT", help="the certificate's file, or its serial number in hex, as 0x..."
+    )
+    parser.add_argument(
+        "--reason",
+        metavar="REASON",
+        choices=REASONS,
+        default=REASONS[0],
+        help=f"one of {', '.join(REASONS)}; default {REASONS[0]}",
     )
     add_folder(parser)
 
 
 def run(options: Namespace) -> int:
-    """Revoke it and write the CRL."""
+    """Revoke the certificate and write the CRL."""
     ca = existing(options.ca_dir)
     cert = _certificate(options.cert)
     serial = cert if isinstance(cert, int) else cert.serial
@@ -62,12 +68,12 @@ def run(options: Namespace) -> int:
         ca.revoke(cert, reason=options.reason)
 
     crl = update_crl(options.ca_dir, ca, valid="7d", change=change)
-    path = record_file(options.ca_dir)
+    path = crl_file(options.ca_dir)
     if options.json:
-        said = {"serial": f"{serial:x}", "reason": options.reason}
-        print_json({**said, "crl": path, "revoked": len(crl)})
+        report = {"serial": f"{serial:x}", "reason": options.reason}
+        print_json({**report, "crl": path, "revoked": len(crl)})
     else:
-        print(f"revoked {serial:x} ({options.reason}): {path} lists {len(crl)}")
+        print(f"revoked {serial:x} ({options.reason}): '{path}' now lists {len(crl)} certificates")
     return 0
 
 
@@ -76,5 +82,7 @@ def _certificate(text: str) -> Certificate | int:
         try:
             return int(text, 16)
         except ValueError:
-            raise UsageError(f"'{text}' is not a serial number") from None
+            raise UsageError(
+                f"'{text}' is not a serial number: write it in hex, such as 0x2d1f0c93"
+            ) from None
     return load_certificate(text)

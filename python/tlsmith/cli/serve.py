@@ -1,4 +1,4 @@
-"""tlsmith serve: a server for the time being."""
+"""tlsmith serve: a temporary TLS server."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import signal
 import sys
 
 from .._authority import CA
-from .._config import Server
+from .._server import Server
 from ._arguments import Failure, UsageError, Verbs, endpoint, port_number, protocols
 from ._authority import add_folder
 from ._describe import certificate_json
 from ._files import add_password, load_identity, password
 from ._output import print_json
-from ._services import HANDSHAKE, Echo, Files, Proxy, Service, serve_forever
+from ._services import HANDSHAKE_TIMEOUT, Echo, Files, Proxy, Service, serve_forever
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
     from .._certs import Identity
 
-_SAYS = """
-Files of a folder over HTTPS (the default, of this one), an echo, or TLS in front of
-a server that has none.  Without --cert the local authority issues a certificate
-for localhost, or for each --name, that lives as long as the server.
+_DETAILS = """
+Serves the files of a folder over HTTPS (default: the current one), echoes data, or
+terminates TLS for a server without it.  Without --cert the local CA issues a
+certificate for localhost, or for each --name, which is kept in memory only.
 
-A client has 10 seconds for its handshake, and 60 for each request of a file.  Where
-512 are there, or as many as there are descriptors for, the one that has been silent
-the longest makes room for the next.
+A client has 10 seconds for its handshake, and 60 seconds for each HTTP request.  If
+512 clients are connected, or no more file descriptors are available, a new client
+replaces the one that has been idle the longest.
 
-Ctrl-C and SIGTERM say close_notify to the clients, and end with exit code 0.
-What happens goes to the standard error.  JSON, one document once it listens, has
-the keys address, port, serves (files, echo, proxy), ca (the file to trust, or
-null) and certificate, as `inspect`.
+Ctrl-C and SIGTERM send close_notify to all clients and exit with code 0.  The log
+goes to standard error.  --json prints one document once the server listens, with
+the keys address, port, serves (files, echo, proxy), ca (the file that clients need
+to trust, or null) and certificate, as in `inspect`.
 """
 
 _EXAMPLES = """
@@ -45,34 +45,59 @@ _EXAMPLES = """
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
+    """Add the parser of the verb."""
     parser = verbs.add(
-        "serve", run, "serve files, an echo, or another server", says=_SAYS, examples=_EXAMPLES
+        "serve",
+        run,
+        "serve files, echo data, or proxy to another server",
+        details=_DETAILS,
+        examples=_EXAMPLES,
     )
-    parser.add_argument("directory", metavar="DIR", nargs="?", help="serve its files")
-    parser.add_argument("--echo", action="store_true", help="send back what comes")
     parser.add_argument(
-        "--proxy", metavar="HOST:PORT", type=endpoint, help="pass it on, without TLS"
+        "directory", metavar="DIR", nargs="?", help="the folder whose files are served"
     )
-    where = parser.add_argument_group("where")
-    where.add_argument("--port", type=port_number, default=8443, help="8443; 0 is any free one")
+    parser.add_argument("--echo", action="store_true", help="send received data back")
+    parser.add_argument(
+        "--proxy", metavar="HOST:PORT", type=endpoint, help="forward to this server, without TLS"
+    )
+    where = parser.add_argument_group("address")
     where.add_argument(
-        "--host", metavar="ADDRESS", default="127.0.0.1", help="127.0.0.1; 0.0.0.0 is every one"
+        "--port", type=port_number, default=8443, help="the port; default 8443, 0 for any free one"
     )
-    who = parser.add_argument_group("as whom")
-    who.add_argument("--cert", metavar="FILE", help="a certificate with its chain")
-    who.add_argument("--key", metavar="FILE", help="its key, where FILE of --cert has none")
+    where.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="the address; default 127.0.0.1, 0.0.0.0 for all",
+    )
+    who = parser.add_argument_group("server certificate")
+    who.add_argument("--cert", metavar="FILE", help="the certificate to present, with its chain")
+    who.add_argument(
+        "--key", metavar="FILE", help="its private key, if the file of --cert has none"
+    )
     add_password(who, "the key, or of the PKCS#12 file of --cert")
-    who.add_argument("--name", metavar="NAME", action="append", help="issue one for this name")
+    who.add_argument(
+        "--name",
+        metavar="NAME",
+        action="append",
+        help="issue a certificate for this name; may be repeated",
+    )
     add_folder(parser)
-    whom = parser.add_argument_group("for whom")
-    whom.add_argument("--client-ca", metavar="FILE", help="demand certificates of these roots")
-    whom.add_argument("--alpn", metavar="NAMES", type=protocols, help="such as http/1.1")
-    whom.add_argument("--tls", choices=("1.2", "1.3"), help="this version alone")
+    whom = parser.add_argument_group("clients and negotiation")
+    whom.add_argument(
+        "--client-ca", metavar="FILE", help="require client certificates that these roots issued"
+    )
+    whom.add_argument(
+        "--alpn",
+        metavar="NAMES",
+        type=protocols,
+        help="protocols to select from, separated by commas",
+    )
+    whom.add_argument("--tls", choices=("1.2", "1.3"), help="accept this version only")
 
 
 def run(options: Namespace) -> int:
-    """Serve until it is enough."""
+    """Serve until a signal arrives."""
     service = _service(options)
     identity = _identity(options)
     versions = {"min_version": options.tls, "max_version": options.tls} if options.tls else {}
@@ -84,7 +109,7 @@ def run(options: Namespace) -> int:
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     where = (options.host, options.port)
-    with server.listen(where, handshake_timeout=HANDSHAKE) as listener:
+    with server.listen(where, handshake_timeout=HANDSHAKE_TIMEOUT) as listener:
         try:
             _announce(options, service, identity, listener.address)
             serve_forever(listener, service)
@@ -102,21 +127,23 @@ def _service(options: Namespace) -> Service:
         return Proxy(options.proxy)
     directory = options.directory or "."
     if not os.path.isdir(directory):
-        raise Failure(f"'{directory}' is not a folder", "io")
+        raise Failure(f"'{directory}' is not a folder, so its files cannot be served", "io")
     if options.alpn is not None and set(options.alpn) - {"http/1.1"}:
-        raise UsageError("files are served over http/1.1 alone: --alpn cannot be something else")
+        raise UsageError("files are served over HTTP/1.1 only: leave out --alpn, or use http/1.1")
     return Files(directory)
 
 
 def _identity(options: Namespace) -> Identity:
     if options.cert:
         if options.name:
-            raise UsageError("--name is for a certificate to issue, and --cert is one already")
+            raise UsageError(
+                "--name and --cert exclude each other: --name issues a certificate, --cert has one"
+            )
         return load_identity(options.cert, options.key, password(options.password_file))
     if options.key:
-        raise UsageError("--key needs --cert: which certificate is it for?")
+        raise UsageError("--key needs --cert, the certificate of that key")
     if options.password_file:
-        raise UsageError("--password-file needs --cert: which key is it for?")
+        raise UsageError("--password-file needs --cert, the certificate of the encrypted key")
     names = options.name or ("localhost", "127.0.0.1", "::1")
     return CA.local(options.ca_dir).issue(*names)
 
@@ -127,11 +154,11 @@ def _announce(
     host, port = address[:2]
     ca = None if options.cert else os.path.join(options.ca_dir, "ca.pem")
     if options.json:
-        said = {"address": host, "port": port, "serves": service.kind, "ca": ca}
-        print_json({**said, "certificate": certificate_json(identity.cert)})
+        report = {"address": host, "port": port, "serves": service.kind, "ca": ca}
+        print_json({**report, "certificate": certificate_json(identity.cert)})
         return
     shown = f"[{host}]" if ":" in host else host
     name = identity.cert.names[0] if identity.cert.names else identity.cert.subject
     print(f"serving {service} on {shown}:{port} as {name}", flush=True)
     if ca is not None:
-        print(f"clients have to trust {ca}", file=sys.stderr, flush=True)
+        print(f"clients need to trust {ca}", file=sys.stderr, flush=True)

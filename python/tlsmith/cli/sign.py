@@ -1,4 +1,4 @@
-"""tlsmith sign: the certificate that a request asks for."""
+"""tlsmith sign: certificates for signing requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .._authority import CA
 from .._certs import file_stem
 from .._requests import CSR
 from ._arguments import Verbs
-from ._files import are_same, place
+from ._files import are_same, output_location
 from .issue import add_issuing, issuing, save_and_report
 
 TYPE_CHECKING = False
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from .._certs import Identity
     from .._tlsmith import Certificate
 
-_SAYS = """
-The local authority signs it, and is made where there is none: for the key, the
-subject and the names of the request.  If the request has no alternative name, a
-server's certificate gets each common name that is a host.
+_DETAILS = """
+The local CA issues a certificate for the key, subject and names of the request; the
+CA is created if there is none.  If the request has no subject alternative name, a
+server certificate gets its common names that are host names.
 
-Into DIR go NAME.pem, NAME-chain.pem and ca.pem, as `issue` has them.  NAME is that
-of the request's file, NAME-csr.pem, or of --out FILE.pem; nothing in the request
-chooses it.  Where NAME.pem is the request itself, the files are NAME-cert.pem and
-so on.  What is replaced, the warnings and the JSON are as for `issue`.
+Writes NAME.pem, NAME-chain.pem and ca.pem, as `issue` does.  NAME comes from the
+file of the request, NAME-csr.pem, or from --out FILE.pem, never from its content.
+If NAME.pem is the request itself, the files are NAME-cert.pem and so on.  Replaced
+files, warnings and --json are as for `issue`.
 """
 
 _EXAMPLES = """
@@ -39,28 +39,37 @@ _EXAMPLES = """
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
-    parser = verbs.add("sign", run, "sign a request", says=_SAYS, examples=_EXAMPLES)
+    """Add the parser of the verb."""
+    parser = verbs.add(
+        "sign", run, "sign a certificate signing request", details=_DETAILS, examples=_EXAMPLES
+    )
     parser.add_argument("csr", metavar="CSR", help="the file of the request")
     parser.add_argument(
-        "--name", metavar="NAME", action="append", help="instead of the names of the request"
+        "--name",
+        metavar="NAME",
+        action="append",
+        help="a name to certify instead of those of the request; may be repeated",
     )
     parser.add_argument(
-        "--copy-extensions", action="store_true", help="all that it asks for, byte for byte"
+        "--copy-extensions",
+        action="store_true",
+        help="copy all requested extensions, byte for byte",
     )
     parser.add_argument(
         "--allow-other-names",
         action="store_true",
-        help="also names of kinds that cannot be checked, such as otherName",
+        help="allow names whose type cannot be checked, such as otherName",
     )
-    parser.add_argument("--allow-ca", action="store_true", help="let it be a CA if it asks to")
+    parser.add_argument(
+        "--allow-ca", action="store_true", help="issue a CA certificate if one is requested"
+    )
     add_issuing(parser)
 
 
 def run(options: Namespace) -> int:
-    """Sign it and write it."""
+    """Sign the request and write the certificate."""
     csr = CSR.load(options.csr)
-    folder, stem = place(options.out, _stem(options.csr))
+    folder, stem = output_location(options.out, _stem(options.csr))
     if folder == options.out and are_same(os.path.join(folder, f"{stem}.pem"), options.csr):
         stem += "-cert"
     ca = CA.local(options.ca_dir)
@@ -71,16 +80,18 @@ def run(options: Namespace) -> int:
     return 0
 
 
-_FROM_COMMON_NAME = "the request has no alternative name, so the common name becomes one: {}"
+_FROM_COMMON_NAME = (
+    "the request has no subject alternative name, so its common name is used as one: {}"
+)
 
 
-# What says that a file is a request, and in which format: "-csr.pem", ".csr".
+# File name endings of requests, such as "-csr.pem" and ".csr".
 _REQUEST = re.compile(r"([-_](csr|req))?(\.(pem|csr|req|p10|der|txt))*", re.IGNORECASE)
 
 
 def _stem(path: str) -> str | None:
-    """What the file of a request is called without what says that it is one; None
-    where it is no file, but a pipe."""
+    """Return the file name of a request without the endings of requests; None for a
+    pipe."""
     if not os.path.isfile(path):
         return None
     name = os.path.basename(path)
@@ -89,8 +100,7 @@ def _stem(path: str) -> str | None:
 
 
 def _sign(options: Namespace, ca: CA, csr: CSR) -> tuple[Identity, list[str]]:
-    """The certificate, and the hosts in its common names where it needs them as
-    alternative names."""
+    """Return the certificate, and the host names that it took from common names."""
 
     def sign(names: list[str] | None) -> Identity:
         return ca.sign(
@@ -123,5 +133,5 @@ _HOST = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*(?!\d+\Z){_LABEL}")
 
 
 def _is_host(name: str) -> bool:
-    """Whether it is a host name or a wildcard, and no address."""
+    """Return whether it is a host name or a wildcard, and not an IP address."""
     return len(name) <= 253 and _HOST.fullmatch(name) is not None

@@ -1,4 +1,4 @@
-"""tlsmith version: what this is made of."""
+"""tlsmith version: the versions of the package and of its main dependencies."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-_SAYS = """
-JSON has the keys tlsmith, rustls, aws-lc-rs, aws-lc-sys, target and python.
+_DETAILS = """
+--json prints the keys tlsmith, rustls, aws-lc-rs, aws-lc-sys, target and python.
 """
 
 _EXAMPLES = """
@@ -23,8 +23,14 @@ _EXAMPLES = """
 
 
 def add(verbs: Verbs) -> None:
-    """The arguments."""
-    verbs.add("version", run, "say what this is made of", says=_SAYS, examples=_EXAMPLES)
+    """Add the parser of the verb."""
+    verbs.add(
+        "version",
+        run,
+        "print the versions of tlsmith and its dependencies",
+        details=_DETAILS,
+        examples=_EXAMPLES,
+    )
 
 
 def run(options: Namespace) -> int:

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Self
 
-    from .._config import Client, Server
+    from .._client import Client
+    from .._server import Server
 
     _Switched = tuple[tuple[bool, int, int], _tlsmith.Context]
 

@@ -1,8 +1,8 @@
-"""Which files are the earlier output of `issue` and `sign`.
+"""Which existing files `issue` and `sign` may overwrite without --force.
 
-Only those are replaced without --force: certificates of the same authority for
-the same first name, and the keys that belong to them.  Anything else under these
-names, above all a private key, may be somebody's only copy.
+Only their own earlier output: certificates that the same CA issued for the same first
+name, and the keys of these certificates.  Any other file, above all a private key, may be
+the only copy.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ def refuse_to_replace_others(
     outputs: Collection[str],
     p12: tuple[str, str] | None = None,
 ) -> None:
-    """Raise Failure unless every file that is there may be replaced.
+    """Raise Failure unless every existing file may be replaced.
 
-    stem     the path that the names of the files begin with
-    outputs  the paths that are written
-    p12      the path of a PKCS#12 file, and the password that it is written with
+    stem     the path without the endings of the files
+    outputs  the paths that will be written
+    p12      the path of a PKCS#12 file, and its password
     """
-    earlier = _Earlier(site, issuer)
+    earlier = _EarlierOutput(site, issuer)
     cert, chain, key = f"{stem}.pem", f"{stem}-chain.pem", f"{stem}-key.pem"
     for path in (cert, chain):
         if os.path.lexists(path) and not earlier.is_certificate(_certificate(path)):
-            raise _refusal(path, f"is not a certificate of this authority for '{earlier.name}'")
+            raise _refusal(path, f"is not a certificate of this CA for '{earlier.name}'")
     before = _certificate(cert) or _certificate(chain)
     if key in outputs:
-        _refuse_to_lose(site, before, stem, key)
+        _check_key(site, before, stem, key)
     else:
-        _refuse_to_part(site, before, key)
+        _check_key_still_matches(site, before, key)
     combined = f"{stem}-combined.pem"
     if combined in outputs and os.path.lexists(combined) and not earlier.is_identity(combined):
-        raise _refusal(combined, f"is not an identity of this authority for '{earlier.name}'")
+        raise _refusal(combined, f"is not an identity of this CA for '{earlier.name}'")
     if p12 is not None and os.path.lexists(p12[0]) and not earlier.is_identity(*p12):
         raise _refusal(p12[0], f"is not a PKCS#12 file for '{earlier.name}' with this password")
 
 
 def is_root(path: str, site: Identity) -> bool:
-    """Whether a file has the root of the authority, and nothing else."""
+    """Return whether a file has the root of the CA, and nothing else."""
     try:
         return site._root is not None and os.path.isfile(path) and read(path) == site._root.pem
     except Error:
         return False
 
 
-class _Earlier:
-    """What an earlier certificate has in common with the new one."""
+class _EarlierOutput:
+    """Recognizes earlier output: the same first name and the same CA."""
 
     def __init__(self, site: Identity, issuer: Certificate) -> None:
         self.name = _first_name(site.cert)
@@ -83,8 +83,11 @@ class _Earlier:
             return False
 
 
-def _refuse_to_lose(site: Identity, before: Certificate | None, stem: str, path: str) -> None:
-    """A key may go with its certificate, unless a request for it is on its way."""
+def _check_key(site: Identity, before: Certificate | None, stem: str, path: str) -> None:
+    """Refuse to replace a key unless it belongs to the replaced certificate.
+
+    Even then it is kept if a signing request for it may be pending.
+    """
     if not os.path.lexists(path):
         return
     key = _public_key(path)
@@ -97,20 +100,20 @@ def _refuse_to_lose(site: Identity, before: Certificate | None, stem: str, path:
         raise _refusal(path, f"may be the key of '{request}'")
 
 
-def _refuse_to_part(site: Identity, before: Certificate | None, path: str) -> None:
-    """A certificate that replaces one beside its key has to fit the key."""
+def _check_key_still_matches(site: Identity, before: Certificate | None, path: str) -> None:
+    """Refuse to replace a certificate whose key would be left without one."""
     if before is None or before.spki_sha256 == site.cert.spki_sha256:
         return
     if _public_key(path) == before.spki_sha256:
         raise Failure(
-            f"'{path}' is the key of the certificate that is there, and not of the new one: "
+            f"'{path}' is the key of the existing certificate, and not of the new one: "
             "choose another --out, or replace the certificate with --force",
             "exists",
         )
 
 
 def _refusal(path: str, why: str) -> Failure:
-    return Failure(f"'{path}' is there already, and {why}: --force replaces it", "exists")
+    return Failure(f"'{path}' exists already, and {why}: use --force to replace it", "exists")
 
 
 def _first_name(cert: Certificate) -> str:
@@ -118,7 +121,7 @@ def _first_name(cert: Certificate) -> str:
 
 
 def _certificate(path: str) -> Certificate | None:
-    """The first certificate of a file, if it has one."""
+    """Load the first certificate of a file; None if it has none."""
     try:
         return load_certificate(path) if os.path.isfile(path) else None
     except Error:
@@ -126,8 +129,8 @@ def _certificate(path: str) -> Certificate | None:
 
 
 def _public_key(path: str) -> bytes | None:
-    """The fingerprint of the key in a file; None if it cannot be read, like one
-    that is encrypted."""
+    """Return the fingerprint of the public key of a key file; None if it cannot be read,
+    for example because it is encrypted."""
     try:
         return load_key(path).spki_sha256 if os.path.isfile(path) else None
     except Error:
