@@ -1,7 +1,6 @@
 //! What a client can take from a connection to resume others with.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::Connection;
 use crate::context::{Session, SessionFacts, Ticket, Tls12Session};
@@ -15,7 +14,7 @@ impl Connection {
     /// read nothing has none.
     pub fn session(&self) -> Option<Session> {
         let tickets = self.enter_engine()?.last_tickets();
-        let tls12 = self.outcome.get()?.tls12_session.as_deref();
+        let tls12 = self.handshake.negotiated.get()?.tls12_session();
         self.session_of(&tickets, tls12)
     }
 
@@ -27,12 +26,12 @@ impl Connection {
             alpn: agreed.alpn.clone(),
             server_name: self.server_name().map(str::to_owned),
         };
-        Session::received(&self.start.0, facts, tickets, tls12)
+        Session::received(&self.setup.context, facts, tickets, tls12)
     }
 
     /// Hands the sessions that came to the callback of the context.
-    pub(crate) fn report_sessions(&self) {
-        let Some(callback) = &self.session_callback else {
+    pub(super) fn report_sessions(&self) {
+        let Some(callback) = &self.setup.session_callback else {
             return;
         };
         while let Some(ticket) = self.next_ticket() {
@@ -44,17 +43,20 @@ impl Connection {
 
     fn next_ticket(&self) -> Option<Arc<Ticket>> {
         // The callback may have forked.
-        self.check_process().ok()?;
-        self.engine().take_new_ticket()
+        self.io.check_process().ok()?;
+        self.io.engine().take_new_ticket()
     }
 
     /// The same for the session of TLS 1.2, when the handshake is complete.
-    pub(crate) fn report_tls12_session(&self) {
-        let (Some(callback), Some(outcome)) = (&self.session_callback, self.outcome.get()) else {
+    pub(super) fn report_tls12_session(&self) {
+        let (Some(callback), Some(negotiated)) = (
+            &self.setup.session_callback,
+            self.handshake.negotiated.get(),
+        ) else {
             return;
         };
-        if !outcome.is_reported.swap(true, Ordering::AcqRel) {
-            let session = self.session_of(&[], outcome.tls12_session.as_deref());
+        if negotiated.begin_report() {
+            let session = self.session_of(&[], negotiated.tls12_session());
             session.into_iter().for_each(|one| callback(one));
         }
     }

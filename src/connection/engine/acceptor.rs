@@ -48,7 +48,7 @@ impl InspectingAcceptor {
         self.selector.fail(error);
     }
 
-    pub(super) fn go_on(&mut self) {
+    pub(super) fn resume(&mut self) {
         self.pauses = false;
     }
 

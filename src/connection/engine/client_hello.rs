@@ -39,7 +39,7 @@ impl Engine {
     /// need not pause any more.  `selector` selects the configuration then.
     ///
     /// Fails when the ClientHello was answered already.
-    pub(crate) fn pause_at_hello(
+    pub(crate) fn pause_at_client_hello(
         &mut self,
         selector: impl FnOnce() -> ConfigSelector,
     ) -> Result<()> {
@@ -68,7 +68,7 @@ impl Engine {
     }
 
     /// The ClientHello for the program, if it is complete: the callback is not asked any more.
-    pub(crate) fn hand_over_hello(&mut self) -> Option<&ClientHello> {
+    pub(crate) fn hand_over_client_hello(&mut self) -> Option<&ClientHello> {
         match &mut self.tls {
             Tls::Inspecting(acceptor) => acceptor.hand_over(),
             _ => None,
@@ -76,20 +76,20 @@ impl Engine {
     }
 
     /// Has a server go on from its ClientHello.
-    pub(crate) fn go_on(&mut self) {
+    pub(crate) fn resume_from_client_hello(&mut self) {
         if let Tls::Inspecting(acceptor) = &mut self.tls {
-            acceptor.go_on();
+            acceptor.resume();
         }
     }
 
     /// Whether a server pauses at the ClientHello, or will when it is complete.
-    pub(crate) fn pauses_at_hello(&self) -> bool {
+    pub(crate) fn pauses_at_client_hello(&self) -> bool {
         matches!(&self.tls, Tls::Inspecting(acceptor) if acceptor.pauses())
     }
 
     /// Whether a server pauses at a complete ClientHello.
-    pub(crate) fn has_paused(&self) -> bool {
-        self.pauses_at_hello() && self.client_hello().is_some()
+    pub(crate) fn is_paused_at_client_hello(&self) -> bool {
+        self.pauses_at_client_hello() && self.client_hello().is_some()
     }
 
     /// The ClientHello at which a server pauses.
@@ -106,7 +106,10 @@ impl Engine {
     }
 
     /// Fails unless the ClientHello is still to be answered.
-    pub(crate) fn check_hello(&mut self, selector: impl FnOnce() -> ConfigSelector) -> Result<()> {
+    pub(crate) fn check_client_hello_open(
+        &mut self,
+        selector: impl FnOnce() -> ConfigSelector,
+    ) -> Result<()> {
         self.unanswered(selector).map(drop)
     }
 
@@ -127,7 +130,7 @@ impl Engine {
 
     /// Refuses the ClientHello with this alert (RFC 8446, section 6.2).  Fails when it was
     /// answered already.
-    pub(crate) fn refuse_hello(&mut self, alert: u8) -> Result<()> {
+    pub(crate) fn refuse_client_hello(&mut self, alert: u8) -> Result<()> {
         const CLOSE_NOTIFY: u8 = 0;
         if alert == CLOSE_NOTIFY {
             let sentence = "alert 0 is close_notify, which refuses nobody: choose another one, \

@@ -70,7 +70,7 @@ impl Engine {
 
     /// Whether a server may answer before the handshake is complete: where it took
     /// early data, which only comes with a session that it made itself or shares.
-    pub(crate) fn may_answer_early(&self) -> bool {
+    pub(crate) fn may_answer_early_data(&self) -> bool {
         matches!(self.tls, Tls::Server(_)) && self.early_data == EarlyData::Accepted
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::agreed::Agreed;
 use super::{Engine, Tls, not_now};
 use crate::base::limits::LEFTOVER;
 use crate::base::observations::Observations;
-use crate::connection::api::report::Agreed;
 use crate::context::Ticket;
 use crate::{Error, Result};
 

@@ -1,9 +1,9 @@
-//! Why a connection failed: from rustls' errors and the peer's alerts to ours.
+//! The errors of a connection, from rustls' errors and the peer's alerts.
 
 use rustls::internal::msgs::codec::Codec;
 use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
-use crate::base::limits::{ALLOWANCE, LEFTOVER, OF_A_KIND};
+use crate::base::limits::LEFTOVER;
 use crate::base::{explain, text};
 use crate::{Error, Status};
 
@@ -137,17 +137,6 @@ pub(crate) fn too_much_skipped() -> Error {
     Error::new(
         Status::Protocol,
         "the peer sent too much early data, which was rejected",
-    )
-}
-
-pub(crate) fn too_many_without_data() -> Error {
-    Error::new(
-        Status::Protocol,
-        format!(
-            "the peer sent too many records without application data between them: {OF_A_KIND} \
-             key updates, {OF_A_KIND} empty records, and {ALLOWANCE} of these, session tickets and \
-             warning alerts together are allowed"
-        ),
     )
 }
 

@@ -16,7 +16,7 @@ use crate::base::limits::{Charge, FRAGMENTED_MESSAGE, HANDSHAKE_INPUT, SKIPPED_E
 use crate::base::observations::Observations;
 use crate::base::rustls_gaps::is_skipped_early_data;
 use crate::connection::records::Buffer;
-use crate::connection::records::{HEADER, TAG, record_length};
+use crate::connection::records::{HEADER, TAG, record_length, too_many_without_data};
 use crate::context::{Adapted, Offer, adapt, first_message};
 use crate::{Error, Result};
 
@@ -203,7 +203,7 @@ impl Engine {
     fn charge_allowance(&mut self, count: usize) -> Result<()> {
         match (0..count).all(|_| self.allowance.charge(Charge::Other)) {
             true => Ok(()),
-            false => Err(self.refuse(failure::too_many_without_data())),
+            false => Err(self.refuse(too_many_without_data())),
         }
     }
 

@@ -17,8 +17,8 @@ pub(super) struct MemoryQueues {
     input: Queue,
     /// Bytes for the peer, before those in the engine's buffer.
     output: Queue,
-    /// What [`Engine::lend`] returned last.  Nothing else changes it: C has its address.
-    lent: Buffer,
+    /// What [`Engine::drain_borrowed`] returned last.  Nothing else changes it: C has its address.
+    borrowed: Buffer,
     /// Whether the peer's end was fed.
     ended: bool,
 }
@@ -94,12 +94,12 @@ impl Engine {
     }
 
     /// The next bytes for the peer, which are drained with this.
-    pub(crate) fn lend(&mut self) -> &[u8] {
+    pub(crate) fn drain_borrowed(&mut self) -> &[u8] {
         let queued = self.memory.as_mut().and_then(|memory| memory.output.pop());
         let next = queued.unwrap_or_else(|| self.take_outgoing());
         let memory = self.memory.get_or_insert_default();
-        memory.lent = next;
-        memory.lent.filled()
+        memory.borrowed = next;
+        memory.borrowed.filled()
     }
 
     /// How many bytes wait for the peer here.

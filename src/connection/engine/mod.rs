@@ -6,6 +6,7 @@
 //! waits.
 
 mod acceptor;
+mod agreed;
 mod client_hello;
 mod early_data;
 mod facts;
@@ -34,6 +35,7 @@ use crate::connection::records::Records;
 use crate::context::{ClientStart, ConfigSelector, Context, Ticket};
 use crate::{Error, Result, trust};
 use acceptor::InspectingAcceptor;
+pub use agreed::Agreed;
 pub use early_data::EarlyData;
 use first_message::FirstMessage;
 use first_message::fatal_alert;
@@ -199,8 +201,8 @@ impl Engine {
     // Records from and for the peer.
 
     /// Gives the receive buffer away, so that it can be filled without holding
-    /// on to the engine.  [`Self::give_back`] has to follow.
-    pub(crate) fn lend_incoming(&mut self) -> Buffer {
+    /// on to the engine.  [`Self::return_receive_buffer`] has to follow.
+    pub(crate) fn take_receive_buffer(&mut self) -> Buffer {
         // What is still here of what rustls was given is part of a handshake message
         // whose end has not come, and it knows it by its place.  What was opened in
         // place is for the reader.
@@ -210,8 +212,8 @@ impl Engine {
         std::mem::take(&mut self.incoming)
     }
 
-    /// Takes the buffer from [`Self::lend_incoming`] back.
-    pub(crate) fn give_back(&mut self, buffer: Buffer) {
+    /// Takes the buffer from [`Self::take_receive_buffer`] back.
+    pub(crate) fn return_receive_buffer(&mut self, buffer: Buffer) {
         if self.incoming.is_empty() {
             self.incoming = buffer;
         } else {

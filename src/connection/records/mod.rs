@@ -35,8 +35,7 @@ use rustls::{
     SupportedCipherSuite,
 };
 
-use super::engine::failure;
-use crate::base::limits::{Allowance, Charge, RENEGOTIATIONS, WARNINGS};
+use crate::base::limits::{ALLOWANCE, Allowance, Charge, OF_A_KIND, RENEGOTIATIONS, WARNINGS};
 pub(crate) use buffer::{Buffer, Queue};
 pub(crate) use protection::{HEADER, Header, TAG};
 use protection::{Opened, Protection};
@@ -322,7 +321,7 @@ impl Records {
         match self.allowance.charge(charge) {
             true => Ok(()),
             false => {
-                let failure = Arc::new(failure::too_many_without_data());
+                let failure = Arc::new(too_many_without_data());
                 Err(Error::Other(OtherError(failure)))
             }
         }
@@ -371,6 +370,18 @@ pub(crate) fn begun_length(records: &[u8]) -> Option<usize> {
 /// The length of the first record with its header; `None` while the record is incomplete.
 pub(crate) fn record_length(records: &[u8]) -> Option<usize> {
     begun_length(records).filter(|length| records.len() >= *length)
+}
+
+/// The peer used up its allowance of records without application data.
+pub(crate) fn too_many_without_data() -> crate::Error {
+    crate::Error::new(
+        crate::Status::Protocol,
+        format!(
+            "the peer sent too many records without application data between them: {OF_A_KIND} \
+             key updates, {OF_A_KIND} empty records, and {ALLOWANCE} of these, session tickets and \
+             warning alerts together are allowed"
+        ),
+    )
 }
 
 /// Counts one of the messages of which only so many are allowed.

@@ -1,5 +1,5 @@
-//! Connecting to a host with many addresses: the next attempt does not wait for
-//! the one before to fail (Happy Eyeballs, RFC 8305).
+//! Connects to a host with many addresses: an attempt does not wait for the previous one to
+//! fail (Happy Eyeballs, RFC 8305).
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -10,18 +10,17 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 
-use super::{Interrupt, interrupted};
+use super::poll::interrupted;
+use super::{Deadline, Interrupt};
 use crate::{Error, Origin, Result, Status};
 
 /// How long an attempt has for itself (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to the first address that answers: a non-blocking socket.  `limit`
-/// is what the user asked for, for the sentence of the error.
+/// Connects to the first address that answers, and returns a non-blocking socket.
 pub(crate) fn connect(
     addresses: Vec<SocketAddr>,
-    deadline: Instant,
-    limit: Duration,
+    deadline: Deadline,
     interrupt: Option<&Interrupt>,
 ) -> Result<OwnedFd> {
     let mut queue = interleave(addresses);
@@ -31,14 +30,14 @@ pub(crate) fn connect(
             return Ok(winner);
         }
         let pause = match queue.is_empty() {
-            true => deadline,
-            false => deadline.min(Instant::now() + HEAD_START),
+            true => deadline.at,
+            false => deadline.at.min(Instant::now() + HEAD_START),
         };
         if let Some(winner) = race.watch(pause, interrupt)? {
             return Ok(winner);
         }
-        if Instant::now() >= deadline && !race.running.is_empty() {
-            return Err(race.timed_out(limit));
+        if deadline.has_passed() && !race.running.is_empty() {
+            return Err(race.timed_out(deadline.limit));
         }
     }
     Err(race.latest_failure())
@@ -182,7 +181,7 @@ mod tests {
         let addresses = vec![silent, open.local_addr().unwrap()];
         let limit = Duration::from_secs(30);
         let start = now();
-        let socket = connect(addresses, start + limit, limit, None).unwrap();
+        let socket = connect(addresses, Deadline::after(limit).unwrap(), None).unwrap();
         let peer = rustix::net::getpeername(&socket).unwrap().unwrap();
         assert_eq!(
             SocketAddr::try_from(peer).unwrap(),

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, sockopt};
 
+use super::poll::{Interest, does_not_wait, interrupted, pause, poll};
 use super::race;
-use super::{Interrupt, Patience, Timeout, Wait, does_not_wait, interrupted, pause, poll};
+use super::{Deadline, Interrupt, Timeout, WaitMode};
 use crate::base::text::{quoted, quoted_host};
 use crate::{Error, Origin, Result, Status, trust};
 
@@ -57,12 +58,15 @@ pub fn connect(
             "connecting has to wait: set a time limit above 0, or connect the socket first",
         ));
     }
-    let (deadline, limit) = match timeout.start() {
-        Patience::Until { deadline, limit } => (deadline, limit),
-        _ => (Instant::now() + FOR_EVER, FOR_EVER),
+    let deadline = match timeout.start() {
+        WaitMode::Until(deadline) => deadline,
+        _ => Deadline {
+            at: Instant::now() + FOR_EVER,
+            limit: FOR_EVER,
+        },
     };
     let addresses = match timeout {
-        Timeout::After(_) => resolve_until(host, port, deadline, limit)?,
+        Timeout::After(_) => resolve_until(host, port, deadline)?,
         _ => resolve(host, port)?,
     };
     if addresses.is_empty() {
@@ -71,7 +75,7 @@ pub fn connect(
             format!("{} has no address", quoted_host(host)),
         ));
     }
-    let socket = race::connect(addresses, deadline, limit, interrupt)?;
+    let socket = race::connect(addresses, deadline, interrupt)?;
     let blocking = rustix::io::ioctl_fionbio(&socket, false);
     blocking.map_err(|error| Error::io("cannot set the socket up", error.into()))?;
     without_delay(&socket);
@@ -116,9 +120,9 @@ pub fn accept(
     timeout: Timeout,
     interrupt: Option<&Interrupt>,
 ) -> Result<OwnedFd> {
-    let (patience, origin) = (timeout.start(), Origin::here());
+    let (wait, origin) = (timeout.start(), Origin::here());
     loop {
-        await_client(&listener, patience, interrupt)?;
+        await_client(&listener, wait, interrupt)?;
         match rustix::net::accept_with(&listener, SocketFlags::CLOEXEC) {
             Ok(socket) if rustix::net::getpeername(&socket) != Err(Errno::NOTCONN) => {
                 without_delay(&socket);
@@ -129,11 +133,11 @@ pub fn accept(
             Ok(_) => {}
             Err(error) if is_of_one_client(error) => {}
             Err(Errno::INTR) => interrupted(interrupt, origin)?,
-            Err(error) if is_shortage(error) && may_pause(&listener, patience) => {
+            Err(error) if is_shortage(error) && may_pause(&listener, wait) => {
                 pause(PAUSE, interrupt, origin)?;
             }
             // Somebody else was faster, or the listener does not block.
-            Err(Errno::AGAIN) if !matches!(patience, Patience::Until { .. }) => {
+            Err(Errno::AGAIN) if !matches!(wait, WaitMode::Until(_)) => {
                 return Err(Status::WantRead.into());
             }
             Err(Errno::AGAIN) => {}
@@ -179,33 +183,29 @@ fn is_shortage(error: Errno) -> bool {
 
 /// Whether this call may wait for what is short.  A client stays in the queue
 /// meanwhile, so that the listener is readable: only time helps.
-fn may_pause(listener: impl AsFd, patience: Patience) -> bool {
-    match patience {
-        Patience::Until { deadline, .. } => Instant::now() < deadline,
-        patience => !does_not_wait(listener, patience),
+fn may_pause(listener: impl AsFd, wait: WaitMode) -> bool {
+    match wait {
+        WaitMode::Until(deadline) => !deadline.has_passed(),
+        wait => !does_not_wait(listener, wait),
     }
 }
 
-fn await_client(
-    listener: impl AsFd,
-    patience: Patience,
-    interrupt: Option<&Interrupt>,
-) -> Result<()> {
-    match patience {
-        Patience::Descriptor => Ok(()),
-        Patience::Never => {
+fn await_client(listener: impl AsFd, wait: WaitMode, interrupt: Option<&Interrupt>) -> Result<()> {
+    match wait {
+        WaitMode::Descriptor => Ok(()),
+        WaitMode::Never => {
             let now = Instant::now();
-            match poll(listener, Wait::Readable, now, interrupt)? {
+            match poll(listener, Interest::Readable, now, interrupt)? {
                 true => Ok(()),
                 false => Err(Status::WantRead.into()),
             }
         }
-        Patience::Until { deadline, limit } => {
-            match poll(listener, Wait::Readable, deadline, interrupt)? {
+        WaitMode::Until(deadline) => {
+            match poll(listener, Interest::Readable, deadline.at, interrupt)? {
                 true => Ok(()),
                 false => Err(Error::new(
                     Status::Timeout,
-                    format!("no client came within {limit:?}"),
+                    format!("no client came within {:?}", deadline.limit),
                 )),
             }
         }
@@ -251,23 +251,17 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
 }
 
 /// The same, in a thread that is given up at the deadline.  Addresses need none.
-fn resolve_until(
-    host: &str,
-    port: u16,
-    deadline: Instant,
-    limit: Duration,
-) -> Result<Vec<SocketAddr>> {
+fn resolve_until(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::from((address, port))]);
     }
     let name = host.to_owned();
-    in_time(host, deadline, limit, move || resolve(&name, port))
+    in_time(host, deadline, move || resolve(&name, port))
 }
 
 fn in_time<T: Send + 'static>(
     host: &str,
-    deadline: Instant,
-    limit: Duration,
+    deadline: Deadline,
     find: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (answer, answered) = mpsc::channel();
@@ -277,12 +271,13 @@ fn in_time<T: Send + 'static>(
         let _ = answer.send(find());
     });
     spawned.map_err(|error| Error::io("cannot start looking the name up", error))?;
-    let left = deadline.saturating_duration_since(Instant::now());
-    answered.recv_timeout(left).unwrap_or_else(|_| {
-        let host = quoted_host(host);
-        let sentence = format!("the address of {host} was not found within {limit:?}");
-        Err(Error::new(Status::Timeout, sentence))
-    })
+    answered
+        .recv_timeout(deadline.remaining())
+        .unwrap_or_else(|_| {
+            let (host, limit) = (quoted_host(host), deadline.limit);
+            let sentence = format!("the address of {host} was not found within {limit:?}");
+            Err(Error::new(Status::Timeout, sentence))
+        })
 }
 
 fn parse_port(port: &str) -> Result<u16> {
@@ -308,7 +303,7 @@ mod tests {
         let limit = Duration::from_millis(20);
         let (finish, finished) = mpsc::channel::<()>();
         let silent = move || finished.recv().map_err(|_| Status::Internal.into());
-        let error = in_time("slow.example", Instant::now() + limit, limit, silent).unwrap_err();
+        let error = in_time("slow.example", Deadline::after(limit).unwrap(), silent).unwrap_err();
         assert_eq!(error.status(), Status::Timeout);
         let sentence = error.to_string();
         assert!(
@@ -320,11 +315,10 @@ mod tests {
 
     #[test]
     fn what_a_resolver_says_in_time_counts() {
-        let limit = Duration::from_secs(60);
-        let deadline = Instant::now() + limit;
-        assert_eq!(in_time("a.example", deadline, limit, || Ok(7)).unwrap(), 7);
+        let deadline = Deadline::after(Duration::from_secs(60)).unwrap();
+        assert_eq!(in_time("a.example", deadline, || Ok(7)).unwrap(), 7);
         let unknown = || Err::<(), _>(Status::Resolve.into());
-        let error = in_time("a.example", deadline, limit, unknown).unwrap_err();
+        let error = in_time("a.example", deadline, unknown).unwrap_err();
         assert_eq!(error.status(), Status::Resolve);
     }
 }
