@@ -6,28 +6,28 @@ use crate::base::observations::Observations;
 use crate::context::{Version, of_cipher, of_group, of_scheme};
 use crate::{Error, Result, Status};
 
-/// What the two sides of a connection agreed on in the handshake.
+/// The parameters that the two sides of a connection negotiated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Agreed {
-    /// The version of the protocol.
+    /// The protocol version.
     pub version: Version,
     /// The cipher suite by its IANA name, such as `"TLS_AES_128_GCM_SHA256"`.
     pub cipher: &'static str,
-    /// The key exchange group by its IANA name, such as `"X25519MLKEM768"`.
-    /// `None` when a TLS 1.2 session was resumed: that exchanges no keys.
+    /// The key exchange group by its IANA name, such as `"X25519MLKEM768"`.  `None` in a resumed
+    /// TLS 1.2 session, which exchanges no keys.
     pub group: Option<&'static str>,
-    /// The protocol that ALPN chose.
+    /// The application protocol (ALPN).
     pub alpn: Option<String>,
-    /// Whether an earlier session was resumed.
+    /// Whether a session was resumed.
     pub resumed: bool,
-    /// Whether the server asked for another ClientHello (HelloRetryRequest, RFC
-    /// 8446, section 4.1.4), which costs a round trip: the client's first group is
-    /// not one of the server's.  Of a resumed session it is not known.
+    /// Whether the server sent a HelloRetryRequest (RFC 8446, section 4.1.4), which costs a round
+    /// trip: the client sent no key share of a group that the server supports.  `false` in a
+    /// resumed session, where it is unknown.
     pub hello_retried: bool,
-    /// The scheme that the peer signed the handshake with by its IANA name,
-    /// such as `"ecdsa_secp256r1_sha256"`.  `None` when it did not sign: a
-    /// client without a certificate, a resumed session.
+    /// The scheme of the peer's signature in the handshake by its IANA name, such as
+    /// `"ecdsa_secp256r1_sha256"`.  `None` if the peer did not sign: a client without a
+    /// certificate, or a resumed session.
     pub signature_scheme: Option<String>,
 }
 

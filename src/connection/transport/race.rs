@@ -14,7 +14,7 @@ use super::poll::interrupted;
 use super::{Deadline, Interrupt};
 use crate::{Error, Origin, Result, Status};
 
-/// How long an attempt has for itself (RFC 8305, section 5).
+/// How long the next attempt waits (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Connects to the first address that answers, and returns a non-blocking socket.
@@ -43,8 +43,8 @@ pub(crate) fn connect(
     Err(race.latest_failure())
 }
 
-/// The families in turn, beginning with that of the first address, which the
-/// resolver prefers (RFC 8305, section 4).
+/// Interleaves the families, beginning with that of the first address, which the resolver prefers
+/// (RFC 8305, section 4).
 fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let prefers_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (mut one, mut other): (VecDeque<_>, VecDeque<_>) = addresses
@@ -65,7 +65,7 @@ struct Race {
 }
 
 impl Race {
-    /// Starts an attempt: the socket, where it is connected at once.
+    /// Starts an attempt, and returns the socket if it is connected at once.
     fn enter(&mut self, address: SocketAddr) -> Option<OwnedFd> {
         let family = match address {
             SocketAddr::V4(_) => AddressFamily::INET,
@@ -87,7 +87,7 @@ impl Race {
         None
     }
 
-    /// Waits for an attempt to succeed, until `pause`, or until all have failed.
+    /// Waits until an attempt succeeds, until `pause`, or until all have failed.
     fn watch(&mut self, pause: Instant, interrupt: Option<&Interrupt>) -> Result<Option<OwnedFd>> {
         let origin = Origin::here();
         while !self.running.is_empty() {
@@ -117,7 +117,7 @@ impl Race {
         Ok(None)
     }
 
-    /// Takes the attempts out that have come to an end: one that succeeded.
+    /// Removes the attempts that have ended, and returns one that succeeded.
     fn settle(&mut self, ready: &[bool]) -> Option<OwnedFd> {
         let running = std::mem::take(&mut self.running).into_iter();
         for ((socket, address), ready) in running.zip(ready) {

@@ -24,10 +24,10 @@ pub struct SocketTransport<F> {
 }
 
 impl<F: AsFd + Send + Sync> SocketTransport<F> {
-    /// Uses `socket`, a stream socket (TCP or Unix) that is connected, or whose
-    /// connect() is in progress: the first write waits for it and reports its failure.
-    /// Anything else is refused: a closed descriptor, a file, a datagram or a
-    /// listening socket, and a socket on which connect() was never called.
+    /// Uses `socket`, a stream socket (TCP or Unix) that is connected, or whose connect() is in
+    /// progress: the first write waits for it and reports its failure.  Refuses anything else: a
+    /// closed descriptor, a file, a datagram or a listening socket, and a socket on which connect()
+    /// was never called.
     pub fn new(socket: F) -> Result<Self> {
         check_socket(&socket)?;
         Ok(Self::connected_later(socket))
@@ -67,7 +67,7 @@ impl<F: AsFd + Send + Sync> SocketTransport<F> {
         received.read(buffer).unwrap_or(0)
     }
 
-    /// The socket.
+    /// Returns the socket.
     pub fn socket(&self) -> &F {
         &self.socket
     }
@@ -153,7 +153,7 @@ fn check_socket(socket: &impl AsFd) -> Result<()> {
     Ok(())
 }
 
-/// Whether nobody has called connect() on this socket.
+/// Whether connect() was never called on this socket.
 ///
 /// getpeername() also fails while connect() is in progress, and after the peer reset the
 /// connection.  Writes wait for a pending connect(), and the first read reports a reset.

@@ -18,31 +18,29 @@ use crate::{Error, Origin, Result, Status, trust};
 /// A host name in the DNS has at most 253 characters (RFC 1035, section 2.3.4).
 const LONGEST_HOST: usize = 253;
 
-/// Longer than anybody waits, so that every wait can have a deadline.
+/// The time limit of calls without one, so that every wait has a deadline.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// How long each client of a listener has for its handshake in the C and Python APIs, where
-/// the program does not say otherwise: many round trips on a slow network, and bearable for
-/// those whose turn comes after a client that says nothing.  In Rust,
-/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout) takes it.
+/// The default time limit of a handshake with a client of a listener, in the C and Python APIs.  It
+/// allows many round trips on a slow network, and limits how long the next client waits for one
+/// that sends nothing.  In Rust, pass it to
+/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout).
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Clients that may wait for [`accept`]: more than any system allows, which takes its
-/// own maximum (`net.core.somaxconn` on Linux).
+/// How many clients may wait for [`accept`]: more than any system allows, which then uses its own
+/// maximum (`net.core.somaxconn` on Linux).
 const BACKLOG: i32 = i32::MAX;
 
-/// How long [`accept`] waits before it tries again where the system has no descriptor
-/// or no memory for one more client.
+/// How long [`accept`] waits before it tries again when the system is out of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Connects to `host`, a name or an address, and `port`, a number in decimal.
-/// Tries the addresses of the host, those of both families in turn, without
-/// waiting long for one before trying the next (RFC 8305), and returns a blocking
-/// socket.
+/// Connects to `host`, a name or an address, and `port`, a decimal number.  Tries the addresses of
+/// the host, with both families in turn, and does not wait long for one before it tries the next
+/// (RFC 8305).  Returns a blocking socket.
 ///
-/// `timeout` limits looking the name up and connecting together.  The system's
-/// resolver has no time limit of its own: with one here, it runs in a thread that
-/// may outlive the call.  [`Timeout::Never`] is refused.
+/// `timeout` limits name resolution and connecting together.  The system's resolver has no time
+/// limit of its own, so with a timeout it runs in a thread that may outlive the call.
+/// [`Timeout::Never`] is refused.
 pub fn connect(
     host: &str,
     port: &str,
@@ -82,9 +80,8 @@ pub fn connect(
     Ok(socket)
 }
 
-/// Listens on `host` (`None` for every address of this machine) and `port`, a
-/// number in decimal, 0 for any free one.  As many clients as the system allows may
-/// wait to be accepted.
+/// Listens on `host` (`None` for every address of this machine) and `port`, a decimal number, 0 for
+/// any free one.  As many clients as the system allows may wait to be accepted.
 pub fn listen(host: Option<&str>, port: &str) -> Result<OwnedFd> {
     let port = parse_port(port)?;
     let addresses = match host {
@@ -97,24 +94,23 @@ pub fn listen(host: Option<&str>, port: &str) -> Result<OwnedFd> {
     };
     let shown = host.unwrap_or("every address");
     let listener = TcpListener::bind(&*addresses).and_then(|listener| {
-        // The standard library lets 128 wait, and a busy moment brings more.
+        // The standard library sets a backlog of 128, which a burst of clients exceeds.
         rustix::net::listen(&listener, BACKLOG)?;
         Ok(OwnedFd::from(listener))
     });
     listener.map_err(|error| Error::io(format!("cannot listen on {shown}, port {port}"), error))
 }
 
-/// Accepts one connection: a blocking socket.  [`Status::WantRead`] means that
-/// no client waits and the call may not either.
+/// Accepts one connection, and returns a blocking socket.  Fails with [`Status::WantRead`] if no
+/// client waits and the call may not wait either.
 ///
-/// Nothing that one client does makes it fail: connections that were reset or failed
-/// while they waited are passed over.  Where the system has no descriptor or no memory
-/// left (EMFILE, ENFILE, ENOBUFS, ENOMEM), a call that may wait tries again every 100
-/// milliseconds; with a time limit, it fails with [`Status::Io`] at its end.
+/// No client can make it fail: it skips connections that were reset or failed while they waited.
+/// When the system is out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), a call that
+/// may wait tries again every 100 milliseconds; with a time limit, it then fails with
+/// [`Status::Io`].
 ///
-/// The handshake is a later step, and a client may never make it:
-/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout)
-/// limits it.
+/// The handshake is a later step, which a client may never begin: limit it with
+/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout).
 pub fn accept(
     listener: impl AsFd,
     timeout: Timeout,
@@ -128,15 +124,14 @@ pub fn accept(
                 without_delay(&socket);
                 return Ok(socket);
             }
-            // The client gave up while it waited: nothing to bother the caller
-            // with.
+            // The client gave up while it waited, which does not concern the caller.
             Ok(_) => {}
             Err(error) if is_of_one_client(error) => {}
             Err(Errno::INTR) => interrupted(interrupt, origin)?,
             Err(error) if is_shortage(error) && may_pause(&listener, wait) => {
                 pause(PAUSE, interrupt, origin)?;
             }
-            // Somebody else was faster, or the listener does not block.
+            // Another thread accepted the client, or the listener does not block.
             Err(Errno::AGAIN) if !matches!(wait, WaitMode::Until(_)) => {
                 return Err(Status::WantRead.into());
             }
@@ -146,8 +141,8 @@ pub fn accept(
     }
 }
 
-/// Whether accepting failed for the connection at the head of the queue alone, which is
-/// gone from there.  Linux reports its network errors so (accept(2)).
+/// Whether accepting failed only for the connection at the head of the queue, which is removed.
+/// Linux reports its network errors in this way (accept(2)).
 fn is_of_one_client(error: Errno) -> bool {
     matches!(
         error,
@@ -173,7 +168,7 @@ fn is_of_no_network(_error: Errno) -> bool {
     false
 }
 
-/// Whether the system has too little of something, which others give back in time.
+/// Whether the system is out of a resource, which other programs may release.
 fn is_shortage(error: Errno) -> bool {
     matches!(
         error,
@@ -181,8 +176,8 @@ fn is_shortage(error: Errno) -> bool {
     )
 }
 
-/// Whether this call may wait for what is short.  A client stays in the queue
-/// meanwhile, so that the listener is readable: only time helps.
+/// Whether this call may wait for the resource.  The client stays in the queue meanwhile, so that
+/// the listener is readable: polling does not help.
 fn may_pause(listener: impl AsFd, wait: WaitMode) -> bool {
     match wait {
         WaitMode::Until(deadline) => !deadline.has_passed(),
@@ -212,14 +207,14 @@ fn await_client(listener: impl AsFd, wait: WaitMode, interrupt: Option<&Interrup
     }
 }
 
-/// The address of this end of a socket.
+/// Returns the local address of a socket.
 pub fn local_address(socket: impl AsFd) -> Result<SocketAddr> {
     rustix::net::getsockname(socket)
         .and_then(SocketAddr::try_from)
         .map_err(|error| Error::io("cannot tell the socket's own address", error.into()))
 }
 
-/// The address of the other end of a socket.
+/// Returns the peer's address of a socket.
 pub fn peer_address(socket: impl AsFd) -> Result<SocketAddr> {
     rustix::net::getpeername(socket)
         .and_then(|address| address.ok_or(Errno::NOTCONN))
@@ -227,8 +222,8 @@ pub fn peer_address(socket: impl AsFd) -> Result<SocketAddr> {
         .map_err(|error| Error::io("cannot tell the peer's address", error.into()))
 }
 
-/// Records are sent whole, so waiting for more (Nagle) only costs time.  A
-/// socket on which that cannot be set works all the same.
+/// Switches Nagle's algorithm off, which only adds delay, since records are sent whole.  A socket
+/// that does not support that works all the same.
 fn without_delay(socket: impl AsFd) {
     let _ = sockopt::set_tcp_nodelay(socket, true);
 }
@@ -250,7 +245,7 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     Ok(addresses.collect())
 }
 
-/// The same, in a thread that is given up at the deadline.  Addresses need none.
+/// Resolves in a thread, which is abandoned at the deadline.  Addresses need no thread.
 fn resolve_until(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::from((address, port))]);
@@ -267,7 +262,7 @@ fn in_time<T: Send + 'static>(
     let (answer, answered) = mpsc::channel();
     let thread = thread::Builder::new().name("tlsmith resolver".to_owned());
     let spawned = thread.spawn(move || {
-        // Nobody waits any more where the deadline came first.
+        // After the deadline nobody receives it.
         let _ = answer.send(find());
     });
     spawned.map_err(|error| Error::io("cannot start looking the name up", error))?;
