@@ -31,8 +31,9 @@ pub use base::{
 };
 
 pub use connection::{
-    Agreed, ChannelBinding, Connection, EarlyData, Ech, Events, Interrupt, MOST_EXPORTED,
-    MemoryTransport, Patience, PipeTransport, SocketTransport, Timeout, Transport, alert_name, tcp,
+    Agreed, Carrier, ChannelBinding, Connection, Deadline, EarlyData, Ech, Events, Interrupt,
+    MOST_EXPORTED, MemoryTransport, PipeTransport, SocketTransport, Timeout, Transport, WaitMode,
+    alert_name, tcp,
 };
 pub use context::{
     ClientAuth, ClientHello, ConnectionOptions, Context, HelloCallback, KeyLogCallback,

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
-use tlsmith::{Connection, Patience, SocketTransport, Transport};
+use tlsmith::{Connection, SocketTransport, Transport, WaitMode};
 
 use crate::peers::output;
 use support::*;
@@ -19,7 +19,7 @@ type Tape = Arc<Mutex<Vec<(bool, Vec<u8>)>>>;
 struct Tapped(SocketTransport<UnixStream>, Tape);
 
 impl Transport for Tapped {
-    fn receive(&self, buffer: &mut [u8], patience: Patience) -> tlsmith::Result<usize> {
+    fn receive(&self, buffer: &mut [u8], patience: WaitMode) -> tlsmith::Result<usize> {
         let count = self.0.receive(buffer, patience)?;
         self.1
             .lock()
@@ -28,7 +28,7 @@ impl Transport for Tapped {
         Ok(count)
     }
 
-    fn send(&self, data: &[u8], patience: Patience) -> tlsmith::Result<usize> {
+    fn send(&self, data: &[u8], patience: WaitMode) -> tlsmith::Result<usize> {
         let mut tape = self.1.lock().unwrap();
         let count = self.0.send(data, patience)?;
         tape.push((true, data[..count].to_vec()));

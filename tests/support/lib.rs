@@ -12,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use tlsmith::{
-    CertOptions, Connection, Context, Identity, KeyType, Patience, SocketTransport, Status,
-    Timeout, Transport, Usage, Version, gen_ca, issue_cert,
+    CertOptions, Connection, Context, Identity, KeyType, SocketTransport, Status, Timeout,
+    Transport, Usage, Version, WaitMode, gen_ca, issue_cert,
 };
 
 pub use chapter::Chapter;
@@ -189,11 +189,11 @@ impl<T: Transport> Recording<T> {
 }
 
 impl<T: Transport> Transport for Recording<T> {
-    fn receive(&self, buffer: &mut [u8], patience: Patience) -> tlsmith::Result<usize> {
+    fn receive(&self, buffer: &mut [u8], patience: WaitMode) -> tlsmith::Result<usize> {
         self.inner.receive(buffer, patience)
     }
 
-    fn send(&self, data: &[u8], patience: Patience) -> tlsmith::Result<usize> {
+    fn send(&self, data: &[u8], patience: WaitMode) -> tlsmith::Result<usize> {
         let count = self.inner.send(data, patience)?;
         self.sent.lock().unwrap().extend_from_slice(&data[..count]);
         Ok(count)

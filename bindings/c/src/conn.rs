@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tlsmith::{
-    Connection, ConnectionOptions, Context, Error, Origin, Result, Selection, Timeout, Transport,
+    Carrier, Connection, ConnectionOptions, Context, Error, Origin, Result, Selection, Timeout,
 };
 
 use crate::cert::tlsmith_cert;
@@ -94,18 +94,14 @@ impl tlsmith_conn {
     }
 
     /// Makes it a client.
-    pub(crate) fn client(
-        &self,
-        name: Option<&str>,
-        transport: impl Transport + 'static,
-    ) -> Result<Open> {
+    pub(crate) fn client(&self, name: Option<&str>, transport: impl Into<Carrier>) -> Result<Open> {
         self.check_unused()?;
         let (context, options) = self.context_and_options()?;
         Connection::client_with(&context, &options, name, transport).map(Open::new)
     }
 
     /// Makes it a server.
-    pub(crate) fn server(&self, transport: impl Transport + 'static) -> Result<Open> {
+    pub(crate) fn server(&self, transport: impl Into<Carrier>) -> Result<Open> {
         self.check_unused()?;
         let (context, options) = self.context_and_options()?;
         Connection::server_with(&context, &options, transport).map(Open::new)

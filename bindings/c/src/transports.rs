@@ -3,8 +3,8 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use tlsmith::{
-    Error, MemoryTransport, Origin, Patience, PipeTransport, Result, SocketTransport, Status,
-    Transport,
+    Error, MemoryTransport, Origin, PipeTransport, Result, SocketTransport, Status, Transport,
+    WaitMode,
 };
 
 use crate::call::{on, on_open};
@@ -173,7 +173,7 @@ pub extern "C" fn tlsmith_drain_borrowed(
         if data.is_null() {
             return Err(ffi::is_null("data"));
         }
-        connection.lend(|bytes| {
+        connection.drain_borrowed(|bytes| {
             let start = match bytes {
                 [] => std::ptr::null(),
                 bytes => bytes.as_ptr().cast(),
@@ -202,7 +202,7 @@ impl CallbackTransport {
 }
 
 impl Transport for CallbackTransport {
-    fn receive(&self, buffer: &mut [u8], _patience: Patience) -> Result<usize> {
+    fn receive(&self, buffer: &mut [u8], _patience: WaitMode) -> Result<usize> {
         let most = buffer.len();
         let count = until_done(Status::WantRead, "the read callback failed", || {
             self.read.read(buffer)
@@ -216,7 +216,7 @@ impl Transport for CallbackTransport {
         Ok(count)
     }
 
-    fn send(&self, data: &[u8], _patience: Patience) -> Result<usize> {
+    fn send(&self, data: &[u8], _patience: WaitMode) -> Result<usize> {
         let most = data.len();
         let count = until_done(Status::WantWrite, "the write callback failed", || {
             self.write.write(data)

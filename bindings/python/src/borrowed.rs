@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use tlsmith::{Error, Patience, Result, Status, Transport};
+use tlsmith::{Error, Result, Status, Transport, WaitMode};
 
 use crate::buffer;
 use crate::raised::{Raised, aside};
@@ -64,7 +64,7 @@ impl Bios {
 }
 
 impl Transport for Bios {
-    fn receive(&self, buffer: &mut [u8], _patience: Patience) -> Result<usize> {
+    fn receive(&self, buffer: &mut [u8], _patience: WaitMode) -> Result<usize> {
         let taken = aside(|| Python::attach(|py| self.take(py, buffer)));
         match taken.map_err(|raised| self.failed(raised))? {
             Some(count) => Ok(count),
@@ -72,7 +72,7 @@ impl Transport for Bios {
         }
     }
 
-    fn send(&self, data: &[u8], _patience: Patience) -> Result<usize> {
+    fn send(&self, data: &[u8], _patience: WaitMode) -> Result<usize> {
         let write = |py: Python<'_>| {
             let bytes = PyBytes::new(py, data);
             self.outgoing.bind(py).call_method1("write", (bytes,))?;
@@ -144,7 +144,7 @@ impl Position {
 }
 
 impl<T: Transport> Transport for RecordByRecord<T> {
-    fn receive(&self, buffer: &mut [u8], patience: Patience) -> Result<usize> {
+    fn receive(&self, buffer: &mut [u8], patience: WaitMode) -> Result<usize> {
         let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
         let room = position.missing().min(buffer.len());
         let count = self.transport.receive(&mut buffer[..room], patience)?;
@@ -152,11 +152,11 @@ impl<T: Transport> Transport for RecordByRecord<T> {
         Ok(count)
     }
 
-    fn send(&self, data: &[u8], patience: Patience) -> Result<usize> {
+    fn send(&self, data: &[u8], patience: WaitMode) -> Result<usize> {
         self.transport.send(data, patience)
     }
 
-    fn is_nonblocking(&self, patience: Patience) -> bool {
+    fn is_nonblocking(&self, patience: WaitMode) -> bool {
         self.transport.is_nonblocking(patience)
     }
 }

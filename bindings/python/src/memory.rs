@@ -174,7 +174,7 @@ impl Memory {
         let Some(open) = peer(this).peek() else {
             return Ok(());
         };
-        py.detach(|| open.connection.carry_on());
+        py.detach(|| open.connection.process());
         match raised::take() {
             None => Ok(()),
             Some(error) if error.is_instance_of::<PyException>(py) => {

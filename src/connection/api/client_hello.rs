@@ -1,85 +1,86 @@
 //! Servers that pause at the ClientHello until their program has decided what answers it.
 
-use super::{Connection, Until};
+use super::Connection;
+use super::handshake::Until;
 #[cfg(doc)]
 use crate::Status;
 use crate::connection::io::Work;
-use crate::connection::transport::Patience;
+use crate::connection::transport::WaitMode;
 use crate::context::{ClientHello, ConfigSelector, Selection};
 use crate::{Error, Result};
 
 impl Connection {
-    /// Receives the ClientHello, and pauses there: [`Self::select`] says what answers it, and
-    /// [`Self::handshake`], reading or writing go on.  For servers that look something up
-    /// before they can answer, on another thread or over the network.
+    /// Receives the ClientHello, and pauses there.  [`Self::select`] sets what answers it;
+    /// [`Self::handshake`], reading or writing continue.  For servers that look something up before
+    /// they can answer, on another thread or over the network.
     ///
-    /// The callback of the context is not asked.  Blocks, and fails with
-    /// [`Status::WantRead`] or [`Status::WantWrite`], as [`Self::handshake`] does; with
-    /// [`Status::State`] on a client, and when the ClientHello was answered already.
+    /// The callback of the context is not called.  Blocks, and fails with [`Status::WantRead`] or
+    /// [`Status::WantWrite`], as [`Self::handshake`] does.  Fails with [`Status::State`] on a
+    /// client, and if the ClientHello was answered already.
     pub fn receive_hello(&self) -> Result<ClientHello> {
         let _call = self.enter()?;
-        self.receive_hello_within(self.patience())
+        self.receive_hello_within(self.wait_mode())
     }
 
-    pub(crate) fn receive_hello_within(&self, patience: Patience) -> Result<ClientHello> {
-        let mut work = Work::begin(self);
+    pub(super) fn receive_hello_within(&self, wait: WaitMode) -> Result<ClientHello> {
+        let mut work = Work::begin(&self.io);
         loop {
-            self.check_failure()?;
-            let mut engine = self.engine();
-            engine.pause_at_hello(|| self.selector())?;
-            if let Some(hello) = engine.hand_over_hello() {
+            self.io.check_failure()?;
+            let mut engine = self.io.engine();
+            engine.pause_at_client_hello(|| self.selector())?;
+            if let Some(hello) = engine.hand_over_client_hello() {
                 return Ok(hello.clone());
             }
             drop(engine);
-            self.advance(patience, Until::Hello, &mut work)?;
+            self.advance(wait, Until::ClientHello, &mut work)?;
         }
     }
 
-    /// The selector of a server that was not to inspect the ClientHello.
+    /// Returns the selector for a server that was not going to inspect the ClientHello.
     fn selector(&self) -> ConfigSelector {
-        let (context, options) = &self.start;
-        ConfigSelector::new(context, options, None)
+        ConfigSelector::new(&self.setup.context, &self.setup.options, None)
     }
 
-    /// Whether the end of the transport is the end of the data, by the context in charge.
-    pub(crate) fn allows_truncation(&self) -> bool {
-        let selected = self.engine().selected_context().cloned();
+    /// Whether the context that answered allows the transport to end without close_notify.
+    pub(super) fn allows_truncation(&self) -> bool {
+        let selected = self.io.engine().selected_context().cloned();
         selected
             .as_ref()
-            .unwrap_or(&self.start.0)
+            .unwrap_or(&self.setup.context)
             .allows_truncation()
     }
 
-    /// Says what answers the ClientHello, until it is answered.
+    /// Sets what answers the ClientHello, until it is answered.
     pub fn select(&self, selection: Selection) -> Result<()> {
         let _call = self.enter()?;
-        self.check_failure()?;
-        self.engine().select(Ok(selection), || self.selector())
+        self.io.check_failure()?;
+        self.io.engine().select(Ok(selection), || self.selector())
     }
 
-    /// Says that what should answer the ClientHello could not be set: the client is refused
+    /// Reports that what should answer the ClientHello could not be set.  The client is refused
     /// with internal_error, and the handshake fails with this error.
     pub fn select_failed(&self, error: Error) -> Result<()> {
         let _call = self.enter()?;
-        self.check_failure()?;
-        self.engine().select(Err(error), || self.selector())
+        self.io.check_failure()?;
+        self.io.engine().select(Err(error), || self.selector())
     }
 
-    /// Fails with [`Status::State`] unless this is a server whose ClientHello was not answered
-    /// yet, so that [`Self::select`] says what answers it.
+    /// Fails with [`Status::State`] unless this is a server whose ClientHello was not answered yet,
+    /// so that [`Self::select`] has an effect.
     pub fn check_hello(&self) -> Result<()> {
         let _call = self.enter()?;
-        self.check_failure()?;
-        self.engine().check_hello(|| self.selector())
+        self.io.check_failure()?;
+        self.io.engine().check_client_hello_open(|| self.selector())
     }
 
-    /// Refuses the client while [`Self::receive_hello`] has the server pause: `alert` is sent
-    /// (RFC 8446, section 6.2), and every later call fails.  [`Status::Argument`] for 0, which is
-    /// close_notify.
+    /// Refuses the client while the server pauses after [`Self::receive_hello`]: sends `alert` (RFC
+    /// 8446, section 6.2), after which every call fails.  Fails with [`Status::Argument`] if
+    /// `alert` is 0, which is close_notify.
     pub fn refuse_hello(&self, alert: u8) -> Result<()> {
         let _call = self.enter()?;
-        self.check_failure()?;
-        self.engine().refuse_hello(alert)?;
-        self.with_outbox(|outbox| self.send_all(outbox, self.patience()))
+        self.io.check_failure()?;
+        self.io.engine().refuse_client_hello(alert)?;
+        self.io
+            .with_outbox(|outbox| self.io.send_all(outbox, self.wait_mode()))
     }
 }

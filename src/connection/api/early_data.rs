@@ -1,71 +1,64 @@
-//! Early data (0-RTT, RFC 8446, section 2.3): what a client sends before the handshake is
+//! Early data (0-RTT, RFC 8446, section 2.3): data that a client sends before the handshake is
 //! complete.
 
-use std::sync::TryLockError;
-
-use super::data::check_room;
-use super::{Connection, Until};
-use crate::connection::io::{Work, is_fatal, taken};
+use super::Connection;
+use super::handshake::Until;
+use super::read::check_room;
+use crate::connection::io::{Work, is_fatal};
 use crate::{Error, Result};
 
 impl Connection {
-    /// Writes early data of a client before the handshake and returns how much of it was
-    /// taken: as much as the session allows, 0 where none does.  A record counts 17 bytes
-    /// more than its data against the limit that the server announced, since some servers
-    /// count so.
+    /// Writes early data of a client before the handshake, and returns how much was taken: as much
+    /// as the session allows, 0 if none does.  Each record counts 17 bytes more than its data
+    /// against the limit that the server announced, since some servers count the ciphertext.
     ///
-    /// Whether the server accepted it, [`Self::early_data`] tells after the handshake; if
-    /// not, it has to be written again.  It can be replayed.
+    /// After the handshake, [`Self::early_data`] returns whether the server accepted it.  If not,
+    /// it has to be written again.  An attacker can replay early data.
     pub fn write_early(&self, data: &[u8]) -> Result<usize> {
         let _call = self.enter()?;
-        self.check_failure()?;
+        self.io.check_failure()?;
         if !self.is_handshaking() {
             let sentence = "the handshake is complete: early data has to be written before it";
             return Err(Error::state(sentence));
         }
-        let _handshake = match self.handshaking.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(taken("completes the handshake of")),
-            // What is held over a panic is nothing that can be half changed.
-            other => other.ok(),
-        };
+        let _handshake = self.handshake.try_turn()?;
         let _turn = self.writing.turn("writes to")?;
-        self.with_outbox(|outbox| {
-            let taken = self.engine().encrypt_early(data);
-            let taken = taken.map_err(|error| self.fail(error))?;
-            match self.send_all(outbox, self.patience()) {
-                Err(error) if is_fatal(&error) => Err(self.fail(self.peer_verdict(error))),
-                // The rest goes out with the handshake.
+        self.io.with_outbox(|outbox| {
+            let taken = self.io.engine().encrypt_early(data);
+            let taken = taken.map_err(|error| self.io.fail(error))?;
+            match self.io.send_all(outbox, self.wait_mode()) {
+                Err(error) if is_fatal(&error) => Err(self.io.fail(self.io.alert_or(error))),
+                // The rest is sent with the handshake.
                 _ => Ok(taken),
             }
         })
     }
 
-    /// Reads early data that a server accepts: a count, or 0 at its end, when
-    /// the handshake is complete.  It can be a replay.
+    /// Reads early data that a server accepts, and returns how many bytes; 0 at its end, when the
+    /// handshake is complete.  It can be a replay.
     ///
-    /// From the first count on, [`Self::write`] answers at once, without waiting for
-    /// the end of the handshake: what it sends only the client can read that the
-    /// session was made with.  Whether that client is there, nobody knows before.
+    /// After the first byte, [`Self::write`] answers at once, without waiting for the end of the
+    /// handshake.  Only the client of the original session can read the answer, but whether that
+    /// client is the peer is unknown until the handshake is complete.
     pub fn read_early(&self, buffer: &mut [u8]) -> Result<usize> {
         check_room(buffer)?;
         let _call = self.enter()?;
-        let patience = self.patience();
-        let mut work = Work::begin(self);
+        let wait = self.wait_mode();
+        let mut work = Work::begin(&self.io);
         loop {
-            match self.engine().read_early(buffer) {
+            match self.io.engine().read_early(buffer) {
                 0 => {}
                 count => return Ok(count),
             }
             if !self.is_handshaking() {
                 return Ok(0);
             }
-            self.advance(patience, Until::EarlyData, &mut work)?;
+            self.advance(wait, Until::EarlyData, &mut work)?;
         }
     }
 
-    /// Whether this is a server with early data to answer, in a handshake that is
-    /// not complete yet.
-    pub(crate) fn answers_early(&self) -> bool {
-        self.is_handshaking() && self.engine().may_answer_early()
+    /// Whether this is a server that has early data to answer in a handshake that is not complete.
+    pub(super) fn may_answer_early_data(&self) -> bool {
+        self.is_handshaking() && self.io.engine().may_answer_early_data()
     }
 }

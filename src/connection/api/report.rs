@@ -1,82 +1,30 @@
-//! What the two sides agreed on.
+//! The report about a connection, for people.
 
 use std::fmt::{self, Write};
 
-use rustls::{CommonState, HandshakeKind};
-
 use super::Connection;
-use super::facts::Ech;
-use crate::base::observations::Observations;
 use crate::base::text::one_line;
 use crate::connection::engine::EarlyData;
-use crate::context::{Version, cipher_name, group_name, scheme_name};
-use crate::{Error, Result, Status, pki};
+use crate::connection::negotiated::Ech;
+use crate::context::Version;
+use crate::pki;
 
-/// What the two sides of a connection agreed on in the handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Agreed {
-    /// The version of the protocol.
-    pub version: Version,
-    /// The cipher suite by its IANA name, such as `"TLS_AES_128_GCM_SHA256"`.
-    pub cipher: &'static str,
-    /// The key exchange group by its IANA name, such as `"X25519MLKEM768"`.
-    /// `None` when a TLS 1.2 session was resumed: that exchanges no keys.
-    pub group: Option<&'static str>,
-    /// The protocol that ALPN chose.
-    pub alpn: Option<String>,
-    /// Whether an earlier session was resumed.
-    pub resumed: bool,
-    /// Whether the server asked for another ClientHello (HelloRetryRequest, RFC
-    /// 8446, section 4.1.4), which costs a round trip: the client's first group is
-    /// not one of the server's.  Of a resumed session it is not known.
-    pub hello_retried: bool,
-    /// The scheme that the peer signed the handshake with by its IANA name,
-    /// such as `"ecdsa_secp256r1_sha256"`.  `None` when it did not sign: a
-    /// client without a certificate, a resumed session.
-    pub signature_scheme: Option<String>,
-}
-
-impl Agreed {
-    pub(crate) fn of(state: &CommonState, observations: &Observations) -> Result<Self> {
-        let incomplete = || Error::new(Status::Internal, "the handshake left its outcome open");
-        let version = state
-            .protocol_version()
-            .and_then(|version| Version::from_wire(u16::from(version)))
-            .ok_or_else(incomplete)?;
-        let suite = state.negotiated_cipher_suite().ok_or_else(incomplete)?;
-        Ok(Self {
-            version,
-            cipher: cipher_name(suite.suite()),
-            group: state
-                .negotiated_key_exchange_group()
-                .map(|group| group_name(group.name())),
-            alpn: state
-                .alpn_protocol()
-                .map(|name| String::from_utf8_lossy(name).into_owned()),
-            resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
-            hello_retried: state.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest),
-            signature_scheme: observations.scheme.map(scheme_name),
-        })
-    }
-}
-
-/// A line for each fact, the verified path depth by depth.
-pub(crate) fn page(connection: &Connection) -> String {
+/// Writes one line for each fact, and one for each certificate.
+pub(super) fn report(connection: &Connection) -> String {
     if let Err(error) = connection.check_callable() {
         return format!("{error}\n");
     }
-    let mut page = String::new();
-    match write_page(&mut page, connection) {
-        Ok(()) => page,
-        // Only writing can fail, and writing to a string does not.
-        Err(fmt::Error) => page,
+    let mut report = String::new();
+    match write_report(&mut report, connection) {
+        Ok(()) => report,
+        // Writing to a string does not fail.
+        Err(fmt::Error) => report,
     }
 }
 
-fn write_page(out: &mut String, connection: &Connection) -> fmt::Result {
+fn write_report(out: &mut String, connection: &Connection) -> fmt::Result {
     let Some(agreed) = connection.agreed() else {
-        let why = connection.failure.get().map(|error| error.to_string());
+        let why = connection.io.failure().map(|error| error.to_string());
         let why = why.as_deref().unwrap_or("the handshake is not complete");
         return writeln!(out, "Not connected:       {why}");
     };
@@ -167,9 +115,10 @@ fn write_chains(out: &mut String, connection: &Connection) -> fmt::Result {
         writeln!(out, "{depth:<21}{}", one.subject())?;
     }
     let has_failed = connection
-        .outcome
+        .handshake
+        .negotiated
         .get()
-        .is_some_and(|one| one.is_unverified);
+        .is_some_and(|one| one.is_accepted_unverified);
     let reason = connection.verify_error().map(|reason| match has_failed {
         true => format!("FAILED: {reason}"),
         false => reason.to_string(),

@@ -1,21 +1,20 @@
-//! What a client can take from a connection to resume others with.
+//! Sessions that a client received, to resume in other connections.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::Connection;
 use crate::context::{Session, SessionFacts, Ticket, Tls12Session};
 
 impl Connection {
-    /// What the server gave this client so far to resume with, apart from the sessions of
-    /// the context: each ticket is used once, by whichever of them takes it first.
+    /// Returns the session that the server has given this client so far.  It is separate from the
+    /// sessions of the context, but a ticket is used only once: by whichever takes it first.
     ///
-    /// `None` on a server, before the handshake is complete, and if there is nothing, or
-    /// nothing any more.  In TLS 1.3, tickets come after the handshake: a client that has
-    /// read nothing has none.
+    /// Returns `None` on a server, before the handshake is complete, and if there is no ticket
+    /// left.  TLS 1.3 servers send tickets after the handshake, so a client that has read nothing
+    /// has none.
     pub fn session(&self) -> Option<Session> {
         let tickets = self.enter_engine()?.last_tickets();
-        let tls12 = self.outcome.get()?.tls12_session.as_deref();
+        let tls12 = self.handshake.negotiated.get()?.tls12_session();
         self.session_of(&tickets, tls12)
     }
 
@@ -27,12 +26,12 @@ impl Connection {
             alpn: agreed.alpn.clone(),
             server_name: self.server_name().map(str::to_owned),
         };
-        Session::received(&self.start.0, facts, tickets, tls12)
+        Session::received(&self.setup.context, facts, tickets, tls12)
     }
 
-    /// Hands the sessions that came to the callback of the context.
-    pub(crate) fn report_sessions(&self) {
-        let Some(callback) = &self.session_callback else {
+    /// Calls the session callback of the context with the tickets that were received.
+    pub(super) fn report_sessions(&self) {
+        let Some(callback) = &self.setup.session_callback else {
             return;
         };
         while let Some(ticket) = self.next_ticket() {
@@ -44,17 +43,20 @@ impl Connection {
 
     fn next_ticket(&self) -> Option<Arc<Ticket>> {
         // The callback may have forked.
-        self.check_process().ok()?;
-        self.engine().take_new_ticket()
+        self.io.check_process().ok()?;
+        self.io.engine().take_new_ticket()
     }
 
-    /// The same for the session of TLS 1.2, when the handshake is complete.
-    pub(crate) fn report_tls12_session(&self) {
-        let (Some(callback), Some(outcome)) = (&self.session_callback, self.outcome.get()) else {
+    /// Calls it with the TLS 1.2 session when the handshake is complete.
+    pub(super) fn report_tls12_session(&self) {
+        let (Some(callback), Some(negotiated)) = (
+            &self.setup.session_callback,
+            self.handshake.negotiated.get(),
+        ) else {
             return;
         };
-        if !outcome.is_reported.swap(true, Ordering::AcqRel) {
-            let session = self.session_of(&[], outcome.tls12_session.as_deref());
+        if negotiated.begin_report() {
+            let session = self.session_of(&[], negotiated.tls12_session());
             session.into_iter().for_each(|one| callback(one));
         }
     }

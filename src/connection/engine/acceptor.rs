@@ -9,15 +9,15 @@ use crate::connection::records::Buffer;
 use crate::connection::records::alert_for;
 use crate::context::{Adapted, ClientHello, ConfigSelector, Context, Selection};
 
-/// Waits for a complete ClientHello.
+/// A server that waits for a complete ClientHello.
 pub(super) struct InspectingAcceptor {
     acceptor: Acceptor,
     selector: ConfigSelector,
-    /// How many bytes of the records the acceptor consumed.
+    /// How many bytes of the records rustls consumed.
     consumed: usize,
     /// The ClientHello, when it is complete.
     hello: Option<ClientHello>,
-    /// Whether it waits there for the program.
+    /// Whether it then waits for the program.
     pauses: bool,
 }
 
@@ -32,12 +32,12 @@ impl InspectingAcceptor {
         }
     }
 
-    /// Waits at the ClientHello for the program.
+    /// Makes it wait for the program at the ClientHello.
     pub(super) fn pause(&mut self) {
         self.pauses = true;
     }
 
-    /// The ClientHello for the program, which inspects it in place of the callback.
+    /// Returns the ClientHello for the program, which inspects it in place of the callback.
     pub(super) fn hand_over(&mut self) -> Option<&ClientHello> {
         let hello = self.hello.as_ref()?;
         self.selector.forget_callback();
@@ -48,7 +48,7 @@ impl InspectingAcceptor {
         self.selector.fail(error);
     }
 
-    pub(super) fn go_on(&mut self) {
+    pub(super) fn resume(&mut self) {
         self.pauses = false;
     }
 
@@ -66,15 +66,14 @@ impl InspectingAcceptor {
         self.selector.update(selection);
     }
 
-    /// The context that answers, once [`Self::accept`] has returned a configuration.
+    /// Returns the context that answers, once [`Self::accept`] has returned a configuration.
     pub(super) fn context(&self) -> &Context {
         self.selector.context()
     }
 
-    /// Returns the configuration for the client that sent these records, or `None` while
-    /// the ClientHello is not complete or the program inspects it.  `records` are those of
-    /// earlier calls and more; they stay with the caller.  On failure the alert for the
-    /// client goes to `outgoing`.
+    /// Returns the configuration for the client that sent these records; `None` while the
+    /// ClientHello is incomplete or the program inspects it.  `records` begin with those of earlier
+    /// calls.  On failure, the alert for the client goes to `outgoing`.
     pub(super) fn accept(
         &mut self,
         records: &[u8],
@@ -98,14 +97,14 @@ impl InspectingAcceptor {
         }
     }
 
-    /// The ClientHello in these records, if it is complete.
+    /// Returns the ClientHello in these records, if it is complete.
     fn receive(
         &mut self,
         records: &[u8],
         outgoing: &mut Buffer,
     ) -> Result<Option<ClientHello>, Error> {
         let mut accepted = self.acceptor.accept();
-        // It consumes no more at once than it has room for.
+        // read_tls() consumes no more at once than it has room for.
         while matches!(accepted, Ok(None)) && self.consumed < records.len() {
             match self.acceptor.read_tls(&mut &records[self.consumed..]) {
                 Ok(0) | Err(_) => break,

@@ -3,6 +3,7 @@
 use super::acceptor::InspectingAcceptor;
 use super::failure;
 use super::first_message::fatal_alert;
+use super::state::ServerSetup;
 use super::{Engine, Tls};
 use crate::base::limits::FRAGMENTED_MESSAGE;
 use crate::context::{ClientHello, ConfigSelector, Context, Selection};
@@ -19,15 +20,15 @@ impl Engine {
         let Tls::Inspecting(acceptor) = &mut self.tls else {
             return Ok(true);
         };
-        let records = &self.incoming.filled()[..self.checked];
+        let records = self.input.checked();
         match acceptor.accept(records, &mut self.outgoing) {
             Ok(Some(adapted)) => {
-                self.selected_context = Some(acceptor.context().clone());
+                self.setup = ServerSetup::Selected(acceptor.context().clone());
                 self.start_rustls(adapted)?;
                 Ok(true)
             }
             Ok(None) if acceptor.client_hello().is_some() => Ok(false),
-            Ok(None) if self.incoming.len() > FRAGMENTED_MESSAGE => {
+            Ok(None) if self.input.len() > FRAGMENTED_MESSAGE => {
                 Err(self.fail(failure::oversized_message()))
             }
             Ok(None) => Ok(false),
@@ -35,11 +36,12 @@ impl Engine {
         }
     }
 
-    /// Has a server pause at the ClientHello, for its program to inspect: it goes on when it
-    /// need not pause any more.  `selector` selects the configuration then.
+    /// Makes a server pause at the ClientHello, for its program to inspect, until
+    /// [`Self::resume_from_client_hello`].  `selector` makes the selector of a server that was
+    /// not going to inspect it.
     ///
-    /// Fails when the ClientHello was answered already.
-    pub(crate) fn pause_at_hello(
+    /// Fails if the ClientHello was answered already.
+    pub(crate) fn pause_at_client_hello(
         &mut self,
         selector: impl FnOnce() -> ConfigSelector,
     ) -> Result<()> {
@@ -47,13 +49,13 @@ impl Engine {
         Ok(())
     }
 
-    /// What waits for the ClientHello of a server or has it.  Fails when it was answered already.
+    /// Returns the acceptor of a server.  Fails if the ClientHello was answered already.
     fn unanswered(
         &mut self,
         selector: impl FnOnce() -> ConfigSelector,
     ) -> Result<&mut InspectingAcceptor> {
         self.check_failure()?;
-        if matches!(self.tls, Tls::Server(_)) && self.preset.take().is_some() {
+        if matches!(self.tls, Tls::Server(_)) && self.setup.take_preset().is_some() {
             self.tls = Tls::Inspecting(Box::new(InspectingAcceptor::new(selector())));
         }
         match &mut self.tls {
@@ -67,32 +69,33 @@ impl Engine {
         }
     }
 
-    /// The ClientHello for the program, if it is complete: the callback is not asked any more.
-    pub(crate) fn hand_over_hello(&mut self) -> Option<&ClientHello> {
+    /// Returns the ClientHello for the program, if it is complete.  The callback will not be
+    /// called.
+    pub(crate) fn hand_over_client_hello(&mut self) -> Option<&ClientHello> {
         match &mut self.tls {
             Tls::Inspecting(acceptor) => acceptor.hand_over(),
             _ => None,
         }
     }
 
-    /// Has a server go on from its ClientHello.
-    pub(crate) fn go_on(&mut self) {
+    /// Makes a server continue after it paused at the ClientHello.
+    pub(crate) fn resume_from_client_hello(&mut self) {
         if let Tls::Inspecting(acceptor) = &mut self.tls {
-            acceptor.go_on();
+            acceptor.resume();
         }
     }
 
-    /// Whether a server pauses at the ClientHello, or will when it is complete.
-    pub(crate) fn pauses_at_hello(&self) -> bool {
+    /// Whether a server pauses at the ClientHello, or will when that is complete.
+    pub(crate) fn pauses_at_client_hello(&self) -> bool {
         matches!(&self.tls, Tls::Inspecting(acceptor) if acceptor.pauses())
     }
 
     /// Whether a server pauses at a complete ClientHello.
-    pub(crate) fn has_paused(&self) -> bool {
-        self.pauses_at_hello() && self.client_hello().is_some()
+    pub(crate) fn is_paused_at_client_hello(&self) -> bool {
+        self.pauses_at_client_hello() && self.client_hello().is_some()
     }
 
-    /// The ClientHello at which a server pauses.
+    /// Returns the ClientHello at which a server pauses.
     pub(crate) fn client_hello(&self) -> Option<&ClientHello> {
         match &self.tls {
             Tls::Inspecting(acceptor) => acceptor.client_hello(),
@@ -100,18 +103,23 @@ impl Engine {
         }
     }
 
-    /// The context that answered a ClientHello that was inspected.
+    /// Returns the context that answered a ClientHello that was inspected.
     pub(crate) fn selected_context(&self) -> Option<&Context> {
-        self.selected_context.as_ref()
+        match &self.setup {
+            ServerSetup::Selected(context) => Some(context),
+            ServerSetup::Done | ServerSetup::Preset { .. } => None,
+        }
     }
 
-    /// Fails unless the ClientHello is still to be answered.
-    pub(crate) fn check_hello(&mut self, selector: impl FnOnce() -> ConfigSelector) -> Result<()> {
+    /// Fails if the ClientHello was answered already.
+    pub(crate) fn check_client_hello_open(
+        &mut self,
+        selector: impl FnOnce() -> ConfigSelector,
+    ) -> Result<()> {
         self.unanswered(selector).map(drop)
     }
 
-    /// Says what answers the ClientHello, or why nothing can.  Fails when it was answered
-    /// already.
+    /// Sets what answers the ClientHello, or why nothing can.  Fails if it was answered already.
     pub(crate) fn select(
         &mut self,
         selection: Result<Selection>,
@@ -125,9 +133,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Refuses the ClientHello with this alert (RFC 8446, section 6.2).  Fails when it was
+    /// Refuses the ClientHello with this alert (RFC 8446, section 6.2).  Fails if it was
     /// answered already.
-    pub(crate) fn refuse_hello(&mut self, alert: u8) -> Result<()> {
+    pub(crate) fn refuse_client_hello(&mut self, alert: u8) -> Result<()> {
         const CLOSE_NOTIFY: u8 = 0;
         if alert == CLOSE_NOTIFY {
             let sentence = "alert 0 is close_notify, which refuses nobody: choose another one, \

@@ -1,11 +1,11 @@
-//! Early data (0-RTT, RFC 8446, section 2.3), as far as it is plaintext.
+//! Early data (0-RTT, RFC 8446, section 2.3), as plaintext.
 
-use super::steps::{Goal, Step};
+use super::unbuffered::{Goal, Step};
 use super::{Engine, Tls};
 use crate::Result;
-use crate::connection::records::TAG;
+use crate::connection::records::{Buffer, TAG};
 
-/// What a record has beside its plaintext: the content type and the tag.
+/// What a record adds to its plaintext, without its header: the content type and the tag.
 const OVERHEAD: usize = 1 + TAG;
 
 /// What became of early data.
@@ -16,22 +16,68 @@ pub enum EarlyData {
     None,
     /// A client sent some, and the server has not answered yet.
     Sent,
-    /// The server took it.
+    /// The server accepted it.
     Accepted,
-    /// The server did not take it: it has to be sent again.
+    /// The server rejected it: it has to be sent again.
     Rejected,
 }
 
+/// The early data of a connection.
+#[derive(Default)]
+pub(super) struct EarlyDataState {
+    pub(super) outcome: EarlyData,
+    /// What a server opened and its caller did not read yet.  Few connections have any.
+    pub(super) received: Option<Box<Buffer>>,
+    /// How many bytes of ciphertext a client may still send.
+    send_left: usize,
+}
+
+impl EarlyDataState {
+    /// Allows a client to send this much.
+    pub(super) fn allow_sending(&mut self, most: u32) {
+        self.send_left = usize::try_from(most).unwrap_or(usize::MAX);
+    }
+
+    /// Counts plaintext that a client sealed, in records with `fragment` bytes each.
+    fn count_sent(&mut self, count: usize, fragment: usize) {
+        self.send_left -= count + count.div_ceil(fragment) * OVERHEAD;
+        if count > 0 {
+            self.outcome = EarlyData::Sent;
+        }
+    }
+
+    /// Notes the result of one step of rustls: whether it sent EndOfEarlyData, as a client
+    /// does if the server accepted its early data.
+    pub(super) fn learn(&mut self, sent_end_of_early_data: bool) {
+        let is_accepted = sent_end_of_early_data && self.outcome == EarlyData::Sent;
+        if is_accepted || self.received_len() > 0 {
+            self.outcome = EarlyData::Accepted;
+        }
+    }
+
+    /// Notes that the handshake is complete.
+    pub(super) fn conclude(&mut self) {
+        if self.outcome == EarlyData::Sent {
+            self.outcome = EarlyData::Rejected;
+        }
+    }
+
+    fn received_len(&self) -> usize {
+        let received = self.received.as_ref();
+        received.map_or(0, |received| received.len())
+    }
+}
+
 impl Engine {
-    /// Seals the front of `data` as early data of a client: how much of it was
-    /// taken, none where no session allows it.
+    /// Seals the front of `data` as early data of a client, and returns how much was taken: 0
+    /// if no session allows it.
     ///
-    /// The limit of a session is about plaintext (RFC 8446, section 4.6.1).  But servers
-    /// that reject early data cannot open it, and some, such as those of rustls, count the
-    /// ciphertext that they skip and refuse what exceeds the limit.  So all of it is within
-    /// the limit here, whichever of the two is counted.
+    /// The limit of a session is about plaintext (RFC 8446, section 4.6.1).  But servers that
+    /// reject early data cannot open it, and some, such as those of rustls, count the
+    /// ciphertext that they skip, and refuse more than the limit.  So the ciphertext also stays
+    /// within the limit here.
     pub(crate) fn encrypt_early(&mut self, data: &[u8]) -> Result<usize> {
-        let most = plaintext_within(self.early_left, self.fragment);
+        let most = plaintext_within(self.early_data.send_left, self.fragment);
         let goal = Goal::EncryptEarly {
             data: &data[..data.len().min(most)],
             fragment: self.fragment,
@@ -40,11 +86,7 @@ impl Engine {
             match self.step(goal, &mut [])?.0 {
                 Step::Again => {}
                 Step::Early(count) => {
-                    let records = count.div_ceil(self.fragment);
-                    self.early_left -= count + records * OVERHEAD;
-                    if count > 0 {
-                        self.early_data = EarlyData::Sent;
-                    }
+                    self.early_data.count_sent(count, self.fragment);
                     return Ok(count);
                 }
                 _ => return Ok(0),
@@ -52,26 +94,25 @@ impl Engine {
         }
     }
 
-    /// Reads early data that is here.
+    /// Moves early data that was received to the front of `out`, and returns how much.
     pub(crate) fn read_early(&mut self, out: &mut [u8]) -> usize {
-        let early = self.early.as_mut();
-        early.map_or(0, |early| early.drain_into(out))
+        let received = self.early_data.received.as_mut();
+        received.map_or(0, |received| received.drain_into(out))
     }
 
-    /// How many bytes of early data wait to be read.
+    /// Returns how many bytes of early data wait to be read.
     pub(crate) fn early_len(&self) -> usize {
-        let early = self.early.as_ref();
-        early.map_or(0, |early| early.len())
+        self.early_data.received_len()
     }
 
     pub(crate) fn early_data(&self) -> EarlyData {
-        self.early_data
+        self.early_data.outcome
     }
 
-    /// Whether a server may answer before the handshake is complete: where it took
-    /// early data, which only comes with a session that it made itself or shares.
-    pub(crate) fn may_answer_early(&self) -> bool {
-        matches!(self.tls, Tls::Server(_)) && self.early_data == EarlyData::Accepted
+    /// Whether a server may answer before the handshake is complete: if it accepted early
+    /// data, which requires a session that it created itself or shares.
+    pub(crate) fn may_answer_early_data(&self) -> bool {
+        matches!(self.tls, Tls::Server(_)) && self.early_data.outcome == EarlyData::Accepted
     }
 }
 

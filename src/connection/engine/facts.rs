@@ -1,72 +1,74 @@
-//! What the engine knows: tickets, what was negotiated, who the peer is, how far it is.
+//! What the engine knows about the connection.
 
 use std::sync::Arc;
 
+use super::agreed::Agreed;
+use super::state::Phase;
 use super::{Engine, Tls, not_now};
 use crate::base::limits::LEFTOVER;
 use crate::base::observations::Observations;
-use crate::connection::api::report::Agreed;
 use crate::context::Ticket;
 use crate::{Error, Result};
 
 impl Engine {
-    /// The lifetime of each of the last tickets that came, in seconds.
+    /// Returns the lifetimes of the last tickets that were received, in seconds.
     pub(crate) fn tickets(&self) -> Vec<u32> {
         self.tickets.iter().map(|one| one.lifetime()).collect()
     }
 
-    /// The last tickets that came.
+    /// Returns the last tickets that were received.
     pub(crate) fn last_tickets(&self) -> Vec<Arc<Ticket>> {
         self.tickets.iter().cloned().collect()
     }
 
-    /// Takes the oldest ticket that nobody took yet.
+    /// Takes the oldest ticket that was not taken yet.
     pub(crate) fn take_new_ticket(&mut self) -> Option<Arc<Ticket>> {
-        self.new_tickets = self.new_tickets.checked_sub(1)?;
-        let index = self.tickets.len().checked_sub(1 + self.new_tickets)?;
-        self.tickets.get(index).cloned()
+        self.tickets.take_new()
     }
 
-    /// Why the connection failed, if it did.
+    /// Returns why the connection failed, if it did.
     pub(crate) fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
     }
 
-    /// Processes the received records, and returns whether more are of no use: because
-    /// plaintext waits, the connection failed, or the peer sends no more.
+    /// Processes the received records, and returns whether more are useless: because plaintext
+    /// waits, the connection failed, or the peer sends no more.
     pub(crate) fn needs_no_input(&mut self) -> bool {
-        self.pending() > 0 || self.failure.is_some() || self.peer_closed || self.transport_ended
+        self.pending() > 0
+            || self.failure.is_some()
+            || self.peer_end.is_closed()
+            || self.peer_end.transport_ended()
     }
 
-    /// Processes the received records, and returns whether more could give something to read
-    /// or, after the peer's close_notify, are left over.
+    /// Processes the received records, and returns whether more could give something to read or,
+    /// after the peer's close_notify, be left over.
     pub(crate) fn has_use_for_more(&mut self) -> bool {
         self.pending() == 0
             && self.failure.is_none()
-            && !self.transport_ended
-            && !(self.peer_closed && self.incoming.len() >= LEFTOVER)
+            && !self.peer_end.transport_ended()
+            && !(self.peer_end.is_closed() && self.input.len() >= LEFTOVER)
     }
 
     /// Whether the peer sends nothing more.
     pub(crate) fn is_at_end(&self) -> bool {
-        self.peer_closed || self.transport_ended
+        self.peer_end.is_closed() || self.peer_end.transport_ended()
     }
 
     pub(crate) fn is_peer_closed(&self) -> bool {
-        self.peer_closed
+        self.peer_end.is_closed()
     }
 
     /// Takes the bytes after the peer's close_notify; none before that.
     pub(crate) fn leftover(&mut self) -> Vec<u8> {
-        if !self.peer_closed {
+        if !self.peer_end.is_closed() {
             return Vec::new();
         }
-        let seen = std::mem::take(&mut self.incoming);
-        [seen.filled(), &self.unseen()].concat()
+        let buffered = self.input.take_all();
+        [buffered.filled(), &self.take_queued_input()].concat()
     }
 
-    /// What was negotiated, and the observations of our callbacks.  Called once, when the
-    /// handshake is complete.
+    /// Returns what was negotiated, and the observations of our callbacks.  Called once, when
+    /// the handshake is complete.
     pub(crate) fn agreed(&mut self) -> Result<(Agreed, Observations)> {
         let observations = self
             .observations
@@ -74,11 +76,13 @@ impl Engine {
             .map_or_else(Observations::default, |observations| *observations);
         let state = self.state().ok_or_else(not_now)?;
         let agreed = Agreed::of(state, &observations)?;
-        self.concluded = true;
+        if self.phase == Phase::Handshaking {
+            self.phase = Phase::Complete;
+        }
         Ok((agreed, observations))
     }
 
-    /// The peer's certificates, leaf first, as it sent them.
+    /// Returns the peer's certificates, leaf first, as it sent them.
     pub(crate) fn peer_certificates(&self) -> Vec<Vec<u8>> {
         let chain = match &self.tls {
             Tls::Open(_, certificates) => Some(&certificates[..]),

@@ -1,14 +1,14 @@
-//! Why a connection failed: from rustls' errors and the peer's alerts to ours.
+//! The errors of a connection, from rustls' errors and the peer's alerts.
 
 use rustls::internal::msgs::codec::Codec;
 use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
-use crate::base::limits::{ALLOWANCE, LEFTOVER, OF_A_KIND};
+use crate::base::limits::LEFTOVER;
 use crate::base::{text, tls_errors};
 use crate::{Error, Status};
 
-/// The alerts that end a connection, by number (RFC 8446, section 6, and the
-/// IANA registry), with what they mean for who gets them.
+/// The alerts that end a connection, by number (RFC 8446, section 6, and the IANA registry), with
+/// what they mean to the side that receives them.
 const ALERTS: &[(u8, &str, &str)] = &[
     (10, "unexpected_message", "it got a message out of order"),
     (20, "bad_record_mac", "a record did not decrypt"),
@@ -94,7 +94,7 @@ const ALERTS: &[(u8, &str, &str)] = &[
     ),
 ];
 
-/// The name of an alert, such as `"unknown_ca"` for 48 (RFC 8446, section 6).
+/// Returns the name of an alert, such as `"unknown_ca"` for 48 (RFC 8446, section 6).
 pub fn alert_name(number: u8) -> Option<&'static str> {
     ALERTS
         .iter()
@@ -140,17 +140,6 @@ pub(crate) fn too_much_skipped() -> Error {
     )
 }
 
-pub(crate) fn too_many_without_data() -> Error {
-    Error::new(
-        Status::Protocol,
-        format!(
-            "the peer sent too many records without application data between them: {OF_A_KIND} \
-             key updates, {OF_A_KIND} empty records, and {ALLOWANCE} of these, session tickets and \
-             warning alerts together are allowed"
-        ),
-    )
-}
-
 pub(crate) fn too_much_leftover() -> Error {
     Error::state(format!(
         "more than {LEFTOVER} bytes follow the peer's close_notify: take those that are kept \
@@ -158,8 +147,8 @@ pub(crate) fn too_much_leftover() -> Error {
     ))
 }
 
-/// What an error of rustls means.  `refusal` is what our verifier said about
-/// it, `input` the records that rustls was given.
+/// Converts an error of rustls.  `refusal` is the error of our verifier, if it refused the peer;
+/// `input` are the records that rustls was given.
 pub(crate) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u8]) -> Error {
     if let Some(refusal) = refusal {
         return refusal;
@@ -169,7 +158,8 @@ pub(crate) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
     }
     let this = match &error {
         rustls::Error::AlertReceived(alert) => alert_received(u8::from(*alert)),
-        // Those of paths do not come through here: this one is the handshake's.
+        // Bad signatures in certificates are reported by our verifier: this one is in
+        // CertificateVerify or ServerKeyExchange.
         rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Error::new(
             Status::CertificateBadSignature,
             "the peer did not sign the handshake with the private key of its certificate: it has \

@@ -1,8 +1,7 @@
 //! Checks the unprotected records that carry the peer's first handshake message (RFC 8446,
 //! section 5).
 //!
-//! rustls answers some violations with another alert than the RFC requires, and some with
-//! none.
+//! For some violations, rustls sends another alert than the RFC requires, or none.
 
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
@@ -23,7 +22,7 @@ pub(super) struct FirstMessage {
 
 /// A violation, and the alert for it.
 ///
-/// What is not TLS at all gets none, as from OpenSSL and Go: a client of another protocol,
+/// Input that is not TLS at all gets no alert, as in OpenSSL and Go: a client of another protocol,
 /// such as plain HTTP, would take the alert for an answer.
 type Fault = (Error, Option<AlertDescription>);
 

@@ -1,14 +1,13 @@
 //! The queues of a connection over memory: bytes that were fed, and bytes to be drained.
 //!
 //! Most calls do not need them: fed bytes go straight to the buffer where records are opened,
-//! and drained bytes come from the buffer where records are sealed.  The queues hold what
-//! those buffers have no room for.
+//! and drained bytes come from the buffer where records are sealed.  The queues hold what does
+//! not fit into those buffers.
 
 use super::Engine;
 use super::failure;
 use crate::base::limits::{LEFTOVER, UNDRAINED};
 use crate::connection::records::{Buffer, Queue};
-use crate::connection::records::{HEADER, begun_length};
 use crate::{Error, Result};
 
 #[derive(Default)]
@@ -17,21 +16,22 @@ pub(super) struct MemoryQueues {
     input: Queue,
     /// Bytes for the peer, before those in the engine's buffer.
     output: Queue,
-    /// What [`Engine::lend`] returned last.  Nothing else changes it: C has its address.
-    lent: Buffer,
-    /// Whether the peer's end was fed.
+    /// The bytes that [`Engine::drain_borrowed`] returned last.  Nothing else may change them,
+    /// since C has their address.
+    borrowed: Buffer,
+    /// Whether the end of the peer's bytes was fed.
     ended: bool,
 }
 
 impl Engine {
-    /// The same for a connection over memory.
+    /// Turns this into the engine of a connection over memory.
     pub(crate) fn over_memory(self) -> Self {
         let memory = Some(Box::default());
         Self { memory, ..self }
     }
 
-    /// Keeps bytes from the peer, or, without any, its end.  Nothing is kept that nobody
-    /// will read: after a fatal error, or too much after the peer's close_notify.
+    /// Adds bytes from the peer; an empty slice is their end.  Refuses bytes that nobody will
+    /// read: after a fatal error, and too many after the peer's close_notify.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<()> {
         self.check_failure()?;
         let memory = self.memory.get_or_insert_default();
@@ -39,50 +39,48 @@ impl Engine {
             let sentence = "the end of the peer's bytes was fed already: nothing can follow it";
             return Err(Error::state(sentence));
         }
-        let kept = self.incoming.len() + memory.input.len();
-        if self.peer_closed && !bytes.is_empty() && kept + bytes.len() > LEFTOVER {
+        let kept = self.input.len() + memory.input.len();
+        if self.peer_end.is_closed() && !bytes.is_empty() && kept + bytes.len() > LEFTOVER {
             return Err(failure::too_much_leftover());
         }
         memory.ended = bytes.is_empty();
-        let seen = match memory.input.len() {
-            0 => self.incoming.append_within(bytes),
+        let buffered = match memory.input.len() {
+            0 => self.input.buffer_mut().append_within(bytes),
             _ => 0,
         };
-        if seen < bytes.len() {
-            memory.input.append(&bytes[seen..]);
+        if buffered < bytes.len() {
+            memory.input.append(&bytes[buffered..]);
         }
         Ok(())
     }
 
-    /// Has a look at more of what was fed: whether there was something new.
-    pub(super) fn take_fed(&mut self) -> bool {
+    /// Moves fed bytes from the queue to the buffer, and returns whether there is something new.
+    pub(super) fn take_fed_bytes(&mut self) -> bool {
         let Some(memory) = &mut self.memory else {
             return false;
         };
         if memory.input.len() == 0 {
-            return memory.ended && !std::mem::replace(&mut self.transport_ended, true);
+            return memory.ended && self.peer_end.end_transport();
         }
-        // What follows close_notify is for who asks for it.
-        if self.peer_closed {
+        // Bytes after close_notify are left over.
+        if self.peer_end.is_closed() {
             return false;
         }
-        if self.incoming.is_empty() {
-            self.incoming = memory.input.pop().unwrap_or_default();
+        if self.input.is_empty() {
+            let next = memory.input.pop().unwrap_or_default();
+            self.input.return_buffer(next);
             return true;
         }
-        // No more than the record lacks: what follows can then be taken without a copy.
-        let begun = &self.incoming.filled()[self.given.max(self.checked)..];
-        let wanted = match begun_length(begun) {
-            Some(length) => length.saturating_sub(begun.len()).max(1),
-            None => HEADER - begun.len(),
-        };
-        let room = self.incoming.spare(wanted);
-        let count = memory.input.drain_into(&mut room[..wanted]);
-        self.incoming.commit(count);
+        // No more than the record lacks, so that what follows can be taken without a copy.
+        let missing = self.input.missing();
+        let buffer = self.input.buffer_mut();
+        let room = buffer.spare(missing);
+        let count = memory.input.drain_into(&mut room[..missing]);
+        buffer.commit(count);
         true
     }
 
-    /// Moves bytes for the peer to the front of `out`, as many as fit.
+    /// Moves bytes for the peer to the front of `out`, as many as fit, and returns how many.
     pub(crate) fn drain(&mut self, out: &mut [u8]) -> usize {
         self.answer_key_update();
         let memory = self.memory.as_mut();
@@ -93,16 +91,16 @@ impl Engine {
         count
     }
 
-    /// The next bytes for the peer, which are drained with this.
-    pub(crate) fn lend(&mut self) -> &[u8] {
+    /// Returns the next bytes for the peer, which count as drained.
+    pub(crate) fn drain_borrowed(&mut self) -> &[u8] {
         let queued = self.memory.as_mut().and_then(|memory| memory.output.pop());
         let next = queued.unwrap_or_else(|| self.take_outgoing());
         let memory = self.memory.get_or_insert_default();
-        memory.lent = next;
-        memory.lent.filled()
+        memory.borrowed = next;
+        memory.borrowed.filled()
     }
 
-    /// How many bytes wait for the peer here.
+    /// Returns how many bytes for the peer wait here.
     pub(crate) fn undrained(&mut self) -> usize {
         self.answer_key_update();
         let queued = self.memory.as_ref();
@@ -113,8 +111,8 @@ impl Engine {
         queued.map_or(0, |memory| memory.output.len()) + sealed
     }
 
-    /// Seals the front of `data`: how much of it was taken, none when as much waits to
-    /// be drained as may.
+    /// Seals the front of `data`, and returns how much was taken: 0 if as many bytes wait to be
+    /// drained as may.
     pub(crate) fn encrypt_to_drain(&mut self, data: &[u8]) -> Result<usize> {
         let mut taken = 0;
         loop {
@@ -130,21 +128,21 @@ impl Engine {
         }
     }
 
-    /// Forgets what was fed and not looked at.
-    pub(super) fn forget_fed(&mut self) {
+    /// Discards fed bytes in the queue.
+    pub(super) fn discard_queued_input(&mut self) {
         if let Some(memory) = &mut self.memory {
             memory.input = Queue::default();
         }
     }
 
-    /// Takes what was fed and not looked at.
-    pub(super) fn unseen(&mut self) -> Vec<u8> {
-        let mut unseen = Vec::new();
+    /// Takes the fed bytes in the queue.
+    pub(super) fn take_queued_input(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
         let queue = self.memory.as_mut().map(|memory| &mut memory.input);
         if let Some(queue) = queue {
-            unseen.resize(queue.len(), 0);
-            queue.drain_into(&mut unseen);
+            bytes.resize(queue.len(), 0);
+            queue.drain_into(&mut bytes);
         }
-        unseen
+        bytes
     }
 }

@@ -2,21 +2,25 @@
 //!
 //! rustls does the handshake.  The first read or write after it hands the connection over to
 //! the record layer of [`super::records`]; a build with the feature `rustls-records` leaves it
-//! with rustls.  Callers cannot tell which one has it.  Nothing here makes a system call or
+//! with rustls.  The caller cannot tell the difference.  Nothing here makes a system call or
 //! waits.
 
 mod acceptor;
+mod after_handshake;
+mod agreed;
+mod budgets;
 mod client_hello;
 mod early_data;
 mod facts;
 pub(super) mod failure;
 mod first_message;
 mod handshake;
+mod input;
 mod memory;
-mod records;
-pub(super) mod steps;
+mod state;
+mod tickets;
+pub(super) mod unbuffered;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
@@ -24,21 +28,23 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{CommonState, ServerConfig, SupportedCipherSuite};
 use rustls_pki_types::CertificateDer;
 
+use super::records::{Buffer, Records};
 use crate::base::fork;
-use crate::base::limits::{
-    Allowance, HANDSHAKE_INPUT, RECORD_PLAINTEXT, SKIPPED_EARLY_DATA, TICKETS, UNSENT,
-};
+use crate::base::limits::{RECORD_PLAINTEXT, UNSENT};
 use crate::base::observations::{Carried, Observations};
-use crate::connection::records::Buffer;
-use crate::connection::records::Records;
-use crate::context::{ClientStart, ConfigSelector, Context, Ticket};
+use crate::context::{ClientStart, ConfigSelector};
 use crate::{Error, Result, trust};
 use acceptor::InspectingAcceptor;
+pub use agreed::Agreed;
+use budgets::Budgets;
 pub use early_data::EarlyData;
-use first_message::FirstMessage;
-use first_message::fatal_alert;
+use early_data::EarlyDataState;
+use first_message::{FirstMessage, fatal_alert};
+use input::Input;
 use memory::MemoryQueues;
-use steps::{Goal, Step};
+use state::{PeerEnd, Phase, ServerSetup};
+use tickets::TicketInbox;
+use unbuffered::{Goal, Step};
 
 /// A ChangeCipherSpec record (RFC 8446, section 5).
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
@@ -46,9 +52,9 @@ const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 /// What [`Engine::read`] returns.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// So many bytes, at least one.
+    /// This many bytes, at least one.
     Plaintext(usize),
-    /// The peer's close_notify: nothing will ever follow.
+    /// The peer sent close_notify: nothing follows.
     Closed,
     /// Nothing until the peer sends more records.
     Blocked,
@@ -57,60 +63,28 @@ pub(crate) enum Read {
 /// One connection, without its transport.
 pub(crate) struct Engine {
     tls: Tls,
-    /// Records from the peer that are not processed yet.
-    incoming: Buffer,
-    /// How many bytes of them rustls got: at most one record that it did not open, so that it
-    /// opens none after the handshake.
-    given: usize,
-    /// How many bytes at the front of `incoming` are plaintext that was opened there and not
-    /// read yet, and how many behind them belong to the same record.
-    opened: usize,
-    trailing: usize,
+    phase: Phase,
+    input: Input,
+    peer_end: PeerEnd,
     /// Records for the peer, in the order in which they were sealed.
     outgoing: Buffer,
     /// The queues of a connection over memory.
     memory: Option<Box<MemoryQueues>>,
     /// Plaintext that rustls opened and that was not read yet.
     plaintext: Buffer,
-    /// Early data that was opened and not read yet.  Few connections have any.
-    early: Option<Box<Buffer>>,
-    early_data: EarlyData,
-    /// The ciphertext of early data that a client may still send, in bytes.
-    early_left: usize,
+    early_data: EarlyDataState,
+    tickets: TicketInbox,
+    budgets: Budgets,
+    first_message: FirstMessage,
+    setup: ServerSetup,
     /// Observations of the handshake, until it is complete.
     observations: Option<Box<Observations>>,
-    /// The last tickets that were received.
-    tickets: VecDeque<Arc<Ticket>>,
-    /// How many of them, the latest, nobody took yet.
-    new_tickets: usize,
-    /// The input that the handshake may still take, and the early data that may still be
-    /// skipped, in bytes.
-    handshake_left: usize,
-    skip_left: usize,
-    /// What the peer may still send without application data while rustls keeps the
-    /// connection.
-    allowance: Allowance,
     /// The most plaintext in a record that we send, in bytes.
     fragment: usize,
-    first_message: FirstMessage,
-    /// How many bytes of `incoming`, in complete records, a server checked before the
-    /// ClientHello was complete.
-    checked: usize,
-    /// The configuration of a server and its newest version, until the ClientHello is
-    /// complete; `None` if the ClientHello selects the configuration.
-    preset: Option<(Arc<ServerConfig>, u16)>,
-    /// The context that answered the ClientHello, if that was inspected.
-    selected_context: Option<Context>,
-    /// Whether [`Self::agreed`] was called after the handshake.
-    concluded: bool,
-    /// Whether rustls sent close_notify.
-    sent_close_notify: bool,
-    transport_ended: bool,
-    peer_closed: bool,
     failure: Option<Error>,
 }
 
-/// What has the connection.
+/// Who has the connection.
 enum Tls {
     Client(Box<UnbufferedClientConnection>),
     Server(Box<UnbufferedServerConnection>),
@@ -118,7 +92,7 @@ enum Tls {
     Inspecting(Box<InspectingAcceptor>),
     /// Our own record layer, with the peer's certificates from rustls.
     Open(Box<Records>, Vec<CertificateDer<'static>>),
-    /// Nothing: the hand-over failed.
+    /// Nobody: the hand-over failed.
     Lost,
 }
 
@@ -133,32 +107,32 @@ impl Engine {
             ..Carried::default()
         });
         let tls = fork::with_cryptography(|| UnbufferedClientConnection::new(config, requested));
-        // Also about the session that it offers to resume, if there is one.
+        // They include those about the session that it offers to resume.
         let mut observations = Observations::take();
         if !start.verifies {
-            // In a resumed session no verifier is asked.
+            // A resumed session calls no verifier.
             observations.unverified = Some(trust::unchecked());
         }
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);
         engine.first_message = FirstMessage::of_server();
-        engine.early_left = usize::try_from(observations.max_early_data).unwrap_or(usize::MAX);
+        engine.early_data.allow_sending(observations.max_early_data);
         engine.learn(observations);
         Ok(engine)
     }
 
-    /// A server whose newest version is `newest`, by its number.
+    /// Creates a server whose newest version is `newest`, by its number.
     pub(crate) fn server(config: Arc<ServerConfig>, newest: u16) -> Result<Self> {
         let fragment = handshake::fragment(config.max_fragment_size);
         let early_data = config.max_early_data_size;
         let tls = handshake::new_server(config.clone())?;
         let mut engine = Self::new(tls, fragment);
-        engine.allow_early_data(early_data);
-        engine.preset = Some((config, newest));
+        engine.budgets.allow_early_data(early_data);
+        engine.setup = ServerSetup::Preset { config, newest };
         Ok(engine)
     }
 
-    /// A server whose configuration the ClientHello selects.
+    /// Creates a server whose configuration the ClientHello selects.
     pub(crate) fn inspecting(selector: ConfigSelector) -> Self {
         let tls = Tls::Inspecting(Box::new(InspectingAcceptor::new(selector)));
         Self::new(tls, RECORD_PLAINTEXT)
@@ -167,64 +141,42 @@ impl Engine {
     fn new(tls: Tls, fragment: usize) -> Self {
         Self {
             tls,
-            fragment,
-            first_message: FirstMessage::of_client(),
-            checked: 0,
-            preset: None,
-            selected_context: None,
-            incoming: Buffer::default(),
-            given: 0,
-            opened: 0,
-            trailing: 0,
+            phase: Phase::Handshaking,
+            input: Input::default(),
+            peer_end: PeerEnd::default(),
             outgoing: Buffer::default(),
             memory: None,
             plaintext: Buffer::default(),
-            early: None,
-            early_data: EarlyData::None,
-            early_left: 0,
+            early_data: EarlyDataState::default(),
+            tickets: TicketInbox::default(),
+            budgets: Budgets::default(),
+            first_message: FirstMessage::of_client(),
+            setup: ServerSetup::Done,
             observations: None,
-            tickets: VecDeque::new(),
-            new_tickets: 0,
-            handshake_left: HANDSHAKE_INPUT,
-            skip_left: SKIPPED_EARLY_DATA,
-            allowance: Allowance::default(),
-            concluded: false,
-            sent_close_notify: false,
-            transport_ended: false,
-            peer_closed: false,
+            fragment,
             failure: None,
         }
     }
 
     // Records from and for the peer.
 
-    /// Gives the receive buffer away, so that it can be filled without holding
-    /// on to the engine.  [`Self::give_back`] has to follow.
-    pub(crate) fn lend_incoming(&mut self) -> Buffer {
-        // What is still here of what rustls was given is part of a handshake message
-        // whose end has not come, and it knows it by its place.  What was opened in
-        // place is for the reader.
-        if self.given > 0 || self.opened > 0 {
-            return Buffer::default();
-        }
-        std::mem::take(&mut self.incoming)
+    /// Takes the receive buffer, so that it can be filled without a lock on the engine.
+    /// [`Self::return_receive_buffer`] has to follow.
+    pub(crate) fn take_receive_buffer(&mut self) -> Buffer {
+        self.input.take_buffer()
     }
 
-    /// Takes the buffer from [`Self::lend_incoming`] back.
-    pub(crate) fn give_back(&mut self, buffer: Buffer) {
-        if self.incoming.is_empty() {
-            self.incoming = buffer;
-        } else {
-            self.incoming.append(buffer.filled());
-        }
+    /// Returns the buffer of [`Self::take_receive_buffer`].
+    pub(crate) fn return_receive_buffer(&mut self, buffer: Buffer) {
+        self.input.return_buffer(buffer);
     }
 
-    /// Observations that the transport ended: no record will ever follow.
+    /// Notes the end of the transport: no record will follow.
     pub(crate) fn end_of_transport(&mut self) {
-        self.transport_ended = true;
+        self.peer_end.end_transport();
     }
 
-    /// Gives the sealed records away, to be sent.
+    /// Takes the sealed records, to be sent.
     pub(crate) fn take_outgoing(&mut self) -> Buffer {
         self.answer_key_update();
         match self.has_sealed() {
@@ -238,70 +190,67 @@ impl Engine {
         self.has_sealed() || self.owes_key_update()
     }
 
-    /// Whether records to send are sealed.  A change_cipher_spec alone does not count:
-    /// it has no meaning in TLS 1.3, and goes with the records that follow it (RFC 8446,
-    /// appendix D.4).
+    /// Whether records to send are sealed.  A change_cipher_spec alone does not count: it has no
+    /// meaning in TLS 1.3, and is sent with the records that follow it (RFC 8446, appendix D.4).
     fn has_sealed(&self) -> bool {
         !self.outgoing.is_empty() && self.outgoing.filled() != CHANGE_CIPHER_SPEC
     }
 
-    // What the user does.
+    // For the connection.
 
-    /// Carries the handshake on: `true` when it is complete, `false` when more
-    /// records are needed.
+    /// Continues the handshake: returns `true` when it is complete, `false` if more records
+    /// are needed.
     pub(crate) fn handshake(&mut self) -> Result<bool> {
         loop {
             match self.step(Goal::Nothing, &mut [])?.0 {
                 Step::Again => {}
                 _ if !self.is_handshaking() => {
-                    if self.early_data == EarlyData::Sent {
-                        self.early_data = EarlyData::Rejected;
-                    }
+                    self.early_data.conclude();
                     return Ok(true);
                 }
                 Step::Plaintext | Step::Early(_) | Step::Refreshed => {}
                 Step::PeerClosed | Step::Closed => return Err(failure::closed_in_handshake()),
-                Step::Ready | Step::Blocked if self.take_fed() => {}
-                Step::Ready | Step::Blocked if self.transport_ended => {
+                Step::Ready | Step::Blocked if self.take_fed_bytes() => {}
+                Step::Ready | Step::Blocked if self.peer_end.transport_ended() => {
                     return Err(failure::closed_in_handshake());
                 }
                 Step::Ready | Step::Blocked => {
-                    self.incoming.shrink();
+                    self.input.shrink();
                     return Ok(false);
                 }
             }
         }
     }
 
-    /// Reads as much plaintext as there is and `out` holds.  An error after some plaintext is
-    /// returned by the next call.
+    /// Reads as much plaintext as is available and fits into `out`.  If an error follows some
+    /// plaintext, the next call returns it.
     pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<Read> {
         let mut filled = self.plaintext.drain_into(out);
-        filled += self.drain_opened(&mut out[filled..]);
-        while filled < out.len() && !self.peer_closed {
+        filled += self.input.drain_opened(&mut out[filled..]);
+        while filled < out.len() && !self.peer_end.is_closed() {
             match self.step(Goal::Nothing, &mut out[filled..]) {
                 Ok((Step::Again | Step::Plaintext | Step::PeerClosed, count)) => filled += count,
-                Ok(_) if self.take_fed() => {}
+                Ok(_) if self.take_fed_bytes() => {}
                 Ok(_) => break,
                 Err(_) if filled > 0 => break,
                 Err(error) => return Err(error),
             }
         }
         match filled {
-            0 if self.peer_closed => Ok(Read::Closed),
-            0 if self.transport_ended => Err(failure::truncated()),
+            0 if self.peer_end.is_closed() => Ok(Read::Closed),
+            0 if self.peer_end.transport_ended() => Err(failure::truncated()),
             0 => Ok(Read::Blocked),
             count => Ok(Read::Plaintext(count)),
         }
     }
 
-    /// How many bytes [`Self::read`] can give without more records: 0 only if
-    /// there are none.
+    /// Returns how many bytes [`Self::read`] can return without more records; 0 only if there are
+    /// none.
     pub(crate) fn pending(&mut self) -> usize {
-        while self.readable() == 0 && !self.peer_closed {
+        while self.readable() == 0 && !self.peer_end.is_closed() {
             match self.step(Goal::Nothing, &mut []) {
                 Ok((Step::Again | Step::Plaintext | Step::PeerClosed, _)) => {}
-                Ok(_) if self.take_fed() => {}
+                Ok(_) if self.take_fed_bytes() => {}
                 // The next read returns the error.
                 Ok(_) | Err(_) => break,
             }
@@ -309,8 +258,8 @@ impl Engine {
         self.readable()
     }
 
-    /// Seals the front of `data` and returns how many bytes were taken: 0 if the `unsent`
-    /// bytes and those here are as much as may wait.
+    /// Seals the front of `data`, and returns how many bytes were taken: 0 if as many sealed bytes
+    /// as allowed wait, with the `unsent` ones of the caller.
     pub(crate) fn encrypt(&mut self, data: &[u8], unsent: usize) -> Result<usize> {
         let room = UNSENT.saturating_sub(unsent + self.outgoing.len());
         let taken = &data[..data.len().min(room)];
@@ -323,7 +272,9 @@ impl Engine {
     /// Seals a close_notify alert (RFC 8446, section 6.1).
     pub(crate) fn close_notify(&mut self) -> Result<()> {
         // A connection without application data stays with rustls.
-        self.sent_close_notify = !matches!(self.tls, Tls::Open(..));
+        if !matches!(self.tls, Tls::Open(..)) {
+            self.phase = Phase::ClosedEarly;
+        }
         match self.in_open(Records::close_notify)? {
             true => Ok(()),
             false => self.reach(Goal::CloseNotify),
@@ -338,7 +289,7 @@ impl Engine {
         loop {
             match self.step(Goal::RefreshKeys, &mut [])?.0 {
                 Step::Refreshed => {
-                    self.allowance.expect_key_update();
+                    self.budgets.allowance.expect_key_update();
                     return self.reach(Goal::Nothing);
                 }
                 Step::Again | Step::Plaintext | Step::PeerClosed => {}
@@ -364,12 +315,12 @@ impl Engine {
         }
     }
 
-    /// The cipher suite that was negotiated.
+    /// Returns the negotiated cipher suite.
     pub(crate) fn cipher_suite(&self) -> Option<SupportedCipherSuite> {
         self.state()?.negotiated_cipher_suite()
     }
 
-    /// Steps until the goal is reached.  Plaintext on the way is kept.
+    /// Steps until the goal is reached.  Keeps plaintext that it finds.
     fn reach(&mut self, goal: Goal<'_>) -> Result<()> {
         loop {
             match self.step(goal, &mut [])?.0 {
@@ -380,8 +331,8 @@ impl Engine {
         }
     }
 
-    /// Takes one step.  Plaintext goes to `out`, and is kept here if it does not fit.  Also
-    /// returns how many bytes went to `out`.
+    /// Takes one step.  Plaintext goes to `out`; what does not fit is kept.  Also returns how many
+    /// bytes went to `out`.
     fn step(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
         self.check_failure()?;
         let outcome = match &self.tls {
@@ -389,13 +340,13 @@ impl Engine {
             _ => self.step_unopened(goal, out),
         };
         if matches!(outcome, Ok((Step::PeerClosed, _))) {
-            self.peer_closed = true;
+            self.peer_end.close_notify();
         }
         outcome
     }
 
-    /// The same before our own record layer has the connection.  Not inlined: it touches so
-    /// much stack that reading small records would be slower.
+    /// Takes one step before our record layer has the connection.  Not inlined: it touches so much
+    /// stack that reading small records would be slower.
     #[inline(never)]
     fn step_unopened(&mut self, goal: Goal<'_>, out: &mut [u8]) -> Result<(Step, usize)> {
         if !self.inspect_client_hello()? {
@@ -411,9 +362,9 @@ impl Engine {
         }
     }
 
-    /// How much plaintext waits to be read.
+    /// Returns how much plaintext waits to be read.
     fn readable(&self) -> usize {
-        self.plaintext.len() + self.opened
+        self.plaintext.len() + self.input.opened()
     }
 
     fn check_failure(&self) -> Result<()> {
@@ -421,12 +372,7 @@ impl Engine {
     }
 
     fn learn(&mut self, mut observations: Observations) {
-        let surplus = (self.tickets.len() + observations.tickets.len()).saturating_sub(TICKETS);
-        self.new_tickets = (self.new_tickets + observations.tickets.len()).min(TICKETS);
-        let tickets = observations.tickets.drain(..);
-        self.tickets
-            .extend(tickets.filter_map(|one| one.downcast::<Ticket>().ok()));
-        self.tickets.drain(..surplus);
+        self.tickets.add(observations.tickets.drain(..));
         // Most steps observe nothing, and none does after the handshake.
         if !observations.is_empty() {
             self.observations
@@ -437,7 +383,7 @@ impl Engine {
 
     fn fail(&mut self, failure: Error) -> Error {
         self.failure = Some(failure.clone());
-        self.forget_fed();
+        self.discard_queued_input();
         failure
     }
 }

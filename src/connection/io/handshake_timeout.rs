@@ -1,56 +1,50 @@
-//! The time limit of a whole handshake, which a peer cannot stretch by sending a little at
-//! a time.
+//! The time limit of a whole handshake, which a peer cannot extend by sending a little at a
+//! time.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::connection::api::Connection;
-use crate::connection::transport::{Patience, SharedTimeout, Timeout};
+use super::Io;
+use crate::connection::transport::{Deadline, SharedTimeout, Timeout, WaitMode};
 use crate::{Error, Result, Status};
 
-/// The limit of the handshake, and when that began.
+/// The time limit of the handshake, and when the handshake began.
 #[derive(Default)]
 pub(crate) struct HandshakeTimeout {
     limit: SharedTimeout,
     began: OnceLock<Instant>,
 }
 
-impl Connection {
-    /// Limits the handshake as a whole, from its first call on, however many calls it
-    /// takes and however long each of them may wait.  `None`, the default, is no limit.
-    ///
-    /// When the limit has passed and more is needed from the peer, every call that needs
-    /// the handshake fails with [`Status::Timeout`].
-    pub fn set_handshake_timeout(&self, limit: Option<Duration>) {
+impl HandshakeTimeout {
+    pub(crate) fn set(&self, limit: Option<Duration>) {
         let limit = limit.map_or(Timeout::Descriptor, Timeout::After);
-        self.handshake_timeout.limit.set(limit);
+        self.limit.set(limit);
     }
 
-    /// Runs one step of the handshake, which waits as `patience` says, but not longer
-    /// than the handshake may.
-    pub(crate) fn in_handshake_time<T>(
+    /// Runs one step of the handshake, which may wait as `wait` says, but not longer than the
+    /// handshake may.
+    pub(crate) fn limit<T>(
         &self,
-        patience: Patience,
-        step: impl FnOnce(Patience) -> Result<T>,
+        io: &Io,
+        wait: WaitMode,
+        step: impl FnOnce(WaitMode) -> Result<T>,
     ) -> Result<T> {
-        let Timeout::After(limit) = self.handshake_timeout.limit.get() else {
-            return step(patience);
+        let Timeout::After(limit) = self.limit.get() else {
+            return step(wait);
         };
-        let began = *self.handshake_timeout.began.get_or_init(Instant::now);
-        let Some(deadline) = began.checked_add(limit) else {
-            return step(patience);
+        let began = *self.began.get_or_init(Instant::now);
+        let Some(deadline) = Deadline::from(began, limit) else {
+            return step(wait);
         };
-        let sooner = match patience {
-            Patience::Until { deadline: own, .. } if own <= deadline => patience,
-            Patience::Until { .. } => Patience::Until { deadline, limit },
-            // What does not wait goes on not waiting.
-            _ if self.transport.is_nonblocking(patience) => patience,
-            _ => Patience::Until { deadline, limit },
+        let earlier = match wait {
+            WaitMode::Until(own) if own.at <= deadline.at => wait,
+            WaitMode::Until(_) => WaitMode::Until(deadline),
+            // A call that does not wait still does not wait.
+            _ if io.is_nonblocking(wait) => wait,
+            _ => WaitMode::Until(deadline),
         };
-        step(sooner).map_err(|error| match error.status() {
-            Status::WantRead | Status::WantWrite | Status::Timeout
-                if Instant::now() >= deadline =>
-            {
+        step(earlier).map_err(|error| match error.status() {
+            Status::WantRead | Status::WantWrite | Status::Timeout if deadline.has_passed() => {
                 let sentence = format!("the peer did not complete the handshake within {limit:?}");
                 Error::new(Status::Timeout, sentence)
             }

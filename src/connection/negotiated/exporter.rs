@@ -1,8 +1,7 @@
-//! Keying material for other protocols (RFC 8446, section 7.5; RFC 5705).
+//! Exporters: keying material for other protocols (RFC 8446, section 7.5; RFC 5705).
 //!
-//! rustls derives it for connections that it buffers itself, which these are
-//! not.  The secret comes from where key logs come from, the functions from the
-//! cipher suite, and what is here is the two formulas.
+//! rustls exports it only from connections that it buffers itself.  Here the secret comes from
+//! the key log, and the HKDF or PRF from the cipher suite.
 
 use aws_lc_rs::digest::{self, Algorithm};
 use rustls::crypto::hash::HashAlgorithm;
@@ -11,18 +10,20 @@ use rustls::{SupportedCipherSuite, Tls13CipherSuite};
 use zeroize::Zeroizing;
 
 use crate::base::observations::ExporterSecret;
-use crate::connection::api::channel_binding;
 use crate::{Error, Result, Status};
 
-/// The most bytes that [`Connection::export`](crate::Connection::export) gives at
+/// The label of the tls-exporter channel binding (RFC 9266, section 2).
+pub(crate) const CHANNEL_BINDING_LABEL: &str = "EXPORTER-Channel-Binding";
+
+/// The most bytes that [`Connection::export`](crate::Connection::export) returns at
 /// once, so that every length fits its field.
 pub const MOST: usize = 8_160;
 
-/// With what stands before it, a label has at most 255 bytes.
+/// A label has at most 255 bytes with its prefix "tls13 ".
 const LONGEST_LABEL: usize = 249;
 
-/// Fills `out` from a secret that both sides have.
-pub(crate) fn export(
+/// Fills `out` with keying material derived from the exporter secret.
+pub(super) fn export(
     suite: SupportedCipherSuite,
     from: &ExporterSecret,
     label: &str,
@@ -32,7 +33,7 @@ pub(crate) fn export(
     check(label, context, out)?;
     match suite {
         SupportedCipherSuite::Tls13(suite) => export_tls13(suite, from, label, context, out),
-        SupportedCipherSuite::Tls12(_) if label == channel_binding::LABEL && !from.is_bound => {
+        SupportedCipherSuite::Tls12(_) if label == CHANNEL_BINDING_LABEL && !from.is_bound => {
             let sentence = "tls-exporter (RFC 9266) does not bind this connection: it is TLS 1.2 \
                             without the extended master secret (RFC 7627), which the peer does \
                             not support";
@@ -90,7 +91,7 @@ fn export_tls13(
     expand_label(&*expander(&derived), "exporter", context.as_ref(), out).map_err(failed)
 }
 
-/// HKDF-Expand-Label (RFC 8446, section 7.1).  The lengths have been checked.
+/// HKDF-Expand-Label (RFC 8446, section 7.1).  The caller has checked the lengths.
 fn expand_label(
     secret: &dyn HkdfExpander,
     label: &str,

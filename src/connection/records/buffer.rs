@@ -1,8 +1,8 @@
 //! The buffers that records pass through on their way to and from the peer.
 //!
-//! A buffer has memory only while it holds bytes, or while it is being filled.
-//! The memory comes from a small pool of the thread and goes back to one, so
-//! that a busy connection does not allocate and an idle one costs nothing.
+//! A buffer has memory only while it holds bytes or is being filled.  The memory comes from a small
+//! pool of the thread and returns to one, so that a busy connection does not allocate and an idle
+//! one costs nothing.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -10,12 +10,12 @@ use std::collections::VecDeque;
 /// The largest record that a peer may send (RFC 8446, section 5.2).
 const LARGEST_RECORD: usize = 5 + 16_384 + 256;
 
-/// What one system call should be able to move: five full records.  With more, what is
-/// opened is not in the cache any more where it was received.
+/// The capacity of a buffer, for one system call: five full records.  With more, received records
+/// would leave the cache before they are opened.
 const CAPACITY: usize = 5 * LARGEST_RECORD;
 
-/// How much of that is used at first.  Handshakes and small messages need no more, and
-/// what is never used never becomes memory.
+/// How much of the capacity is initialized at first.  Handshakes and small messages need no more,
+/// and untouched pages use no memory.
 const FIRST: usize = 4096;
 
 /// How many buffers a thread keeps for later.
@@ -25,10 +25,10 @@ thread_local! {
     static POOL: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Bytes that wait: written at one end, taken from the other.
+/// A queue of bytes: written at the end, taken from the front.
 #[derive(Default)]
 pub(crate) struct Buffer {
-    /// As long as the part that was ever used; its capacity is what it may use.
+    /// Its length is the part that was ever used, its capacity what may be used.
     memory: Vec<u8>,
     start: usize,
     end: usize,
@@ -51,7 +51,7 @@ impl Buffer {
         &mut self.memory[self.start..self.end]
     }
 
-    /// Takes `count` bytes from the front; an empty buffer lets go of its memory.
+    /// Removes `count` bytes from the front.  An empty buffer releases its memory.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start += count;
         debug_assert!(self.start <= self.end);
@@ -60,7 +60,7 @@ impl Buffer {
         }
     }
 
-    /// Room for at least `least` bytes at the end, and often more.
+    /// Returns room for at least `least` bytes at the end, and often more.
     pub(crate) fn spare(&mut self, least: usize) -> &mut [u8] {
         if self.memory.capacity() < CAPACITY {
             self.grow();
@@ -79,14 +79,14 @@ impl Buffer {
         &mut self.memory[self.end..]
     }
 
-    /// Says that the first `count` bytes of [`Self::spare`] are filled now.
+    /// Marks the first `count` bytes of [`Self::spare`] as filled.
     pub(crate) fn commit(&mut self, count: usize) {
         self.end += count;
         debug_assert!(self.end <= self.memory.len());
         if self.is_empty() {
             self.release();
         } else if self.end == self.memory.len() && self.end < CAPACITY {
-            // Who fills all that there is has more to come.
+            // A writer that fills all room has more to come.
             self.memory.resize(CAPACITY, 0);
         }
     }
@@ -96,7 +96,7 @@ impl Buffer {
         self.commit(bytes.len());
     }
 
-    /// Appends as much as fits without growing or moving: how much.
+    /// Appends as much as fits without growing or moving, and returns how much.
     pub(crate) fn append_within(&mut self, bytes: &[u8]) -> usize {
         let free = self.memory.capacity().max(CAPACITY) - self.end;
         let count = bytes.len().min(free);
@@ -104,7 +104,7 @@ impl Buffer {
         count
     }
 
-    /// Moves as much as fits to the front of `out`.
+    /// Moves as much as fits to the front of `out`, and returns how much.
     pub(crate) fn drain_into(&mut self, out: &mut [u8]) -> usize {
         let count = self.len().min(out.len());
         out[..count].copy_from_slice(&self.filled()[..count]);
@@ -112,8 +112,8 @@ impl Buffer {
         count
     }
 
-    /// Keeps a few bytes in as much memory as they need, because more may be long in
-    /// coming: thousands of clients may begin a handshake and never go on.
+    /// Moves a few bytes to as much memory as they need, because the rest may never arrive:
+    /// thousands of clients may begin a handshake and stop.
     pub(crate) fn shrink(&mut self) {
         let len = self.len();
         if (1..=FIRST).contains(&len) && self.memory.capacity() >= CAPACITY {
@@ -123,7 +123,7 @@ impl Buffer {
         }
     }
 
-    /// Gets memory as large as usual, for the bytes that it has.
+    /// Replaces the memory with one of the usual size.
     fn grow(&mut self) {
         let few = std::mem::replace(&mut self.memory, lease());
         if self.memory.len() < self.end {
@@ -147,8 +147,7 @@ impl Drop for Buffer {
     }
 }
 
-/// Many bytes that wait: in buffers of which none grows, and that can be handed on
-/// whole.
+/// A longer queue of bytes, in buffers that do not grow and that can be taken whole.
 #[derive(Default)]
 pub(crate) struct Queue {
     buffers: VecDeque<Buffer>,
@@ -172,8 +171,7 @@ impl Queue {
         }
     }
 
-    /// Adds a buffer at the end: without a copy of what is in it, unless the last one
-    /// has room for that.
+    /// Adds a buffer at the end, without copying its bytes unless the last one has room for them.
     pub(crate) fn push(&mut self, buffer: Buffer) {
         match self.buffers.back() {
             Some(last) if last.memory.capacity() - last.end >= buffer.len() => {
@@ -186,7 +184,7 @@ impl Queue {
         }
     }
 
-    /// Takes the first buffer, with what is in it.
+    /// Takes the first buffer with its bytes.
     pub(crate) fn pop(&mut self) -> Option<Buffer> {
         let first = self.buffers.pop_front()?;
         self.len -= first.len();
@@ -214,7 +212,7 @@ fn lease() -> Vec<u8> {
 }
 
 fn give_back(memory: Vec<u8>) {
-    // What had to grow has at least twice as much.
+    // Memory that had to grow has at least twice the capacity.
     if !(CAPACITY..2 * CAPACITY).contains(&memory.capacity()) {
         return;
     }

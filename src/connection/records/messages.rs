@@ -11,7 +11,7 @@ use crate::base::limits::{Charge, LONGEST_MESSAGE};
 
 impl Records {
     /// Handles a record that is not application data.
-    pub(super) fn take(
+    pub(super) fn handle(
         &mut self,
         content_type: ContentType,
         content: &[u8],
@@ -22,9 +22,9 @@ impl Records {
             ContentType::Alert | ContentType::Handshake if content.is_empty() => {
                 Err(inappropriate(content_type))
             }
-            ContentType::Alert => self.take_alert(content, outgoing),
+            ContentType::Alert => self.handle_alert(content, outgoing),
             ContentType::Handshake => {
-                self.take_handshake(content, outgoing)?;
+                self.handle_handshake(content, outgoing)?;
                 Ok(RecordEvent::Message)
             }
             other => Err(inappropriate(other)),
@@ -32,7 +32,11 @@ impl Records {
     }
 
     /// RFC 8446, section 6, and for TLS 1.2, RFC 5246, section 7.2.
-    fn take_alert(&mut self, content: &[u8], outgoing: &mut Buffer) -> Result<RecordEvent, Error> {
+    fn handle_alert(
+        &mut self,
+        content: &[u8],
+        outgoing: &mut Buffer,
+    ) -> Result<RecordEvent, Error> {
         let &[level, description] = content else {
             return Err(InvalidMessage::MessageTooShort.into());
         };
@@ -55,9 +59,9 @@ impl Records {
         Ok(RecordEvent::Message)
     }
 
-    /// Takes the handshake messages of a record.  The first may continue from an earlier
-    /// record, and the last in a later one.
-    fn take_handshake(&mut self, content: &[u8], outgoing: &mut Buffer) -> Result<(), Error> {
+    /// Handles the handshake messages of a record.  The first may continue from an earlier record,
+    /// and the last in a later one.
+    fn handle_handshake(&mut self, content: &[u8], outgoing: &mut Buffer) -> Result<(), Error> {
         let mut messages = std::mem::take(&mut self.message);
         messages.extend_from_slice(content);
         let mut rest = &messages[..];
@@ -72,10 +76,10 @@ impl Records {
             let Some((body, behind)) = behind.split_at_checked(length) else {
                 break;
             };
-            self.take_message(kind, body, behind.is_empty(), outgoing)?;
+            self.handle_message(kind, body, behind.is_empty(), outgoing)?;
             rest = behind;
         }
-        // A message may take many records: it is not copied for each.
+        // A message in many records is not copied for each of them.
         match rest.len() {
             0 => {}
             length if length == messages.len() => self.message = messages,
@@ -103,7 +107,7 @@ impl Records {
         }
     }
 
-    fn take_message(
+    fn handle_message(
         &mut self,
         kind: HandshakeType,
         body: &[u8],
@@ -119,14 +123,14 @@ impl Records {
             (HandshakeType::NewSessionTicket, Schedule::Client(kernel)) => {
                 kernel.handle_new_session_ticket(body)
             }
-            (HandshakeType::KeyUpdate, _) => self.take_key_update(body, is_last),
+            (HandshakeType::KeyUpdate, _) => self.handle_key_update(body, is_last),
             _ => self.refuse_renegotiation(kind, body, outgoing),
         }
     }
 
     /// RFC 8446, section 4.6.3.  Nothing may follow in the same record, which the new keys
     /// would have to protect (section 5.1).
-    fn take_key_update(&mut self, body: &[u8], is_last: bool) -> Result<(), Error> {
+    fn handle_key_update(&mut self, body: &[u8], is_last: bool) -> Result<(), Error> {
         if !is_last {
             return Err(PeerMisbehaved::KeyEpochWithPendingFragment.into());
         }

@@ -1,10 +1,9 @@
 //! The record layer of a connection whose handshake is complete.
 //!
-//! rustls does the handshake and keeps the key schedule and the sessions; it hands over the
-//! traffic secrets.  Records are sealed from the caller's memory and opened into the caller's
-//! memory, without an allocation, several to a system call.  rustls' own record layer
-//! allocates and copies once for each record and direction: this module is worth its lines
-//! only for what it saves there.
+//! rustls does the handshake and keeps the key schedule and the sessions; it hands over the traffic
+//! secrets.  Records are sealed from the caller's memory and opened into the caller's memory,
+//! without an allocation, several per system call.  rustls' own record layer allocates and copies
+//! once for each record and direction; saving that is the purpose of this module.
 //!
 //! | received | what happens | RFC 8446 |
 //! |---|---|---|
@@ -16,7 +15,7 @@
 //! | HelloRequest or ClientHello, in TLS 1.2 | refused: `no_renegotiation`, once | RFC 5246, 7.2.2 |
 //! | everything else | the connection fails with an alert | 6.2 |
 //!
-//! A record that is refused ends the connection: no state outlives it.
+//! A refused record ends the connection, so no state outlives it.
 
 mod buffer;
 mod messages;
@@ -35,8 +34,7 @@ use rustls::{
     SupportedCipherSuite,
 };
 
-use super::engine::failure;
-use crate::base::limits::{Allowance, Charge, RENEGOTIATIONS, WARNINGS};
+use crate::base::limits::{ALLOWANCE, Allowance, Charge, OF_A_KIND, RENEGOTIATIONS, WARNINGS};
 pub(crate) use buffer::{Buffer, Queue};
 pub(crate) use protection::{HEADER, Header, TAG};
 use protection::{Opened, Protection};
@@ -59,7 +57,7 @@ pub(crate) struct Records {
     schedule: Schedule,
     opening: Protection,
     sealing: Protection,
-    /// The most content that a record of ours gets.
+    /// The most content in a record that we send, in bytes.
     fragment: usize,
     /// The start of a handshake message that is not complete.
     message: Vec<u8>,
@@ -74,8 +72,8 @@ pub(crate) struct Records {
     renegotiations: u8,
 }
 
-/// What rustls keeps of the connection: the key schedule, and on a client what it needs
-/// to keep sessions.
+/// What rustls keeps of the connection: the key schedule and, on a client, what it needs to store
+/// sessions.
 pub(crate) enum Schedule {
     Client(KernelConnection<ClientConnectionData>),
     Server(KernelConnection<ServerConnectionData>),
@@ -86,12 +84,12 @@ pub(crate) enum Schedule {
 pub(crate) enum RecordEvent {
     /// No complete record.
     Nothing,
-    /// So many bytes of plaintext at the front of the caller's memory.
+    /// This many bytes of plaintext, at the front of the caller's memory.
     Plaintext(usize),
-    /// So many bytes of plaintext at the front of the records, and so many bytes behind them
-    /// that belong to the same record.
+    /// Plaintext opened in place at the front of the records: its length, and the number of bytes
+    /// after it that belong to the same record.
     InPlace { plaintext: usize, trailing: usize },
-    /// Something that was handled.
+    /// An alert or a message, which was handled.
     Message,
     /// The peer's close_notify.
     Closed,
@@ -211,20 +209,20 @@ impl Records {
 
     // Opening.
 
-    /// Opens the record at the front of `incoming`, into `out` where that holds it.  A
-    /// fault ends the connection; the alert that tells the peer goes to `outgoing`.
+    /// Opens the record at the front of `incoming`, into `out` if it fits.  An error ends the
+    /// connection; the alert for it goes to `outgoing`.
     pub(crate) fn open(
         &mut self,
         incoming: &mut Buffer,
         out: &mut [u8],
         outgoing: &mut Buffer,
     ) -> Result<RecordEvent, Error> {
-        let came = self.open_first(incoming, out, outgoing);
-        if let Some(alert) = came.as_ref().err().and_then(alert_for) {
+        let event = self.open_first(incoming, out, outgoing);
+        if let Some(alert) = event.as_ref().err().and_then(alert_for) {
             // The caller needs the first error, not a failure to send the alert.
             let _ = self.send_closing_alert(FATAL, alert, outgoing);
         }
-        came
+        event
     }
 
     fn open_first(
@@ -245,15 +243,15 @@ impl Records {
         let room = room.ok_or_else(|| Error::DecryptError)?;
         if room <= out.len() {
             let out = &mut out[..room];
-            let came = self.open_into(header, record, out, outgoing);
+            let event = self.open_into(header, record, out, outgoing);
             incoming.consume(end);
-            let plaintext = match came {
+            let plaintext = match event {
                 Ok(RecordEvent::Plaintext(length)) => length,
                 _ => 0,
             };
             // The rest may hold padding or plaintext that is not for the caller.
             out[plaintext..].fill(0);
-            return came;
+            return event;
         }
         let opened = self.opening.open_in_place(header, record)?;
         let offset = self.opening.offset();
@@ -265,9 +263,9 @@ impl Records {
             });
         }
         let content = &record[offset - HEADER..][..opened.length];
-        let came = self.take(opened.content_type, content, outgoing);
+        let event = self.handle(opened.content_type, content, outgoing);
         incoming.consume(end);
-        came
+        event
     }
 
     /// Opens a record into `out`, which has room for it.
@@ -281,7 +279,7 @@ impl Records {
         let opened = self.opening.open_into(header, record, out)?;
         match self.is_application_data(opened)? {
             true => Ok(RecordEvent::Plaintext(opened.length)),
-            false => self.take(opened.content_type, &out[..opened.length], outgoing),
+            false => self.handle(opened.content_type, &out[..opened.length], outgoing),
         }
     }
 
@@ -317,12 +315,12 @@ impl Records {
         Ok(true)
     }
 
-    /// Charges what the peer sent without application data.
+    /// Charges a record or message without application data.
     fn charge_allowance(&mut self, charge: Charge) -> Result<(), Error> {
         match self.allowance.charge(charge) {
             true => Ok(()),
             false => {
-                let failure = Arc::new(failure::too_many_without_data());
+                let failure = Arc::new(too_many_without_data());
                 Err(Error::Other(OtherError(failure)))
             }
         }
@@ -363,17 +361,29 @@ impl Schedule {
     }
 }
 
-/// The length of the first record with its header; `None` while the header is incomplete.
+/// Returns the length of the first record with its header; `None` while the header is incomplete.
 pub(crate) fn begun_length(records: &[u8]) -> Option<usize> {
     Some(HEADER + Header::of(records)?.length())
 }
 
-/// The length of the first record with its header; `None` while the record is incomplete.
+/// Returns the length of the first record with its header; `None` while the record is incomplete.
 pub(crate) fn record_length(records: &[u8]) -> Option<usize> {
     begun_length(records).filter(|length| records.len() >= *length)
 }
 
-/// Counts one of the messages of which only so many are allowed.
+/// The peer used up its allowance of records without application data.
+pub(crate) fn too_many_without_data() -> crate::Error {
+    crate::Error::new(
+        crate::Status::Protocol,
+        format!(
+            "the peer sent too many records without application data between them: {OF_A_KIND} \
+             key updates, {OF_A_KIND} empty records, and {ALLOWANCE} of these, session tickets and \
+             warning alerts together are allowed"
+        ),
+    )
+}
+
+/// Counts a message of a kind that is limited for the whole connection.
 fn count_down(left: &mut u8, too_many: PeerMisbehaved) -> Result<(), Error> {
     *left = left.checked_sub(1).ok_or_else(|| Error::from(too_many))?;
     Ok(())
@@ -386,8 +396,8 @@ fn inappropriate(content_type: ContentType) -> Error {
     }
 }
 
-/// The alert for an error (RFC 8446, section 6.2); `None` if one was sent already, or the
-/// error is an alert of the peer.
+/// Returns the alert for an error (RFC 8446, section 6.2); `None` if one was sent already, or if
+/// the error is an alert of the peer.
 pub(crate) fn alert_for(error: &Error) -> Option<AlertDescription> {
     match error {
         Error::AlertReceived(_) => None,

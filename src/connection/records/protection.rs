@@ -1,4 +1,4 @@
-//! Record protection: the keys of one direction, and what they make of one record.
+//! Record protection: the keys of one direction, which seal and open single records.
 //!
 //! | | TLS 1.3 (RFC 8446, section 5.2) | TLS 1.2 (RFC 5246, section 6.2.3.3) |
 //! |---|---|---|
@@ -17,27 +17,26 @@ pub(crate) const HEADER: usize = 5;
 /// The tag of every AEAD that TLS uses here.
 pub(crate) const TAG: usize = 16;
 
-/// What a record of TLS 1.2 with AES-GCM says of its nonce (RFC 5288, section 3).
+/// The length of the explicit nonce in records of TLS 1.2 with AES-GCM (RFC 5288, section 3).
 const EXPLICIT_NONCE: usize = 8;
 
-/// More than a record adds to its plaintext.
+/// An upper bound on what a record adds to its plaintext, in bytes.
 pub(crate) const OVERHEAD: usize = HEADER + EXPLICIT_NONCE + TAG + 1;
 
-/// The type and the version that every protected record of TLS 1.3 shows, whatever
-/// is in it (RFC 8446, section 5.2).
+/// The opaque type and the version of every protected TLS 1.3 record (RFC 8446, section 5.2).
 const OUTER: [u8; 3] = [23, 3, 3];
 
-/// Sequence numbers never wrap (RFC 8446, section 5.3): far before, it is over.
+/// Sequence numbers must not wrap (RFC 8446, section 5.3); keys are changed long before.
 const LAST_SEQUENCE: u64 = u64::MAX - 1;
 
-/// The first bytes of a record.
+/// The header of a record.
 #[derive(Clone, Copy)]
 pub(crate) struct Header {
     bytes: [u8; HEADER],
 }
 
 impl Header {
-    /// The header at the front of `records`, when it is here.
+    /// Returns the header at the front of `records`, if it is complete.
     pub(crate) fn of(records: &[u8]) -> Option<Self> {
         let bytes = *records.first_chunk()?;
         Some(Self { bytes })
@@ -47,20 +46,20 @@ impl Header {
         ContentType::from(self.bytes[0])
     }
 
-    /// Whether it may be the beginning of TLS, or of SSL 2: what comes from another protocol
-    /// has neither a content type nor a version of TLS in its first bytes.
+    /// Whether it may be the beginning of TLS, or of SSL 2.  Other protocols have neither a content
+    /// type nor a version of TLS in their first bytes.
     pub(crate) fn may_be_tls(self) -> bool {
         let is_ssl2 = self.bytes[0] >= 0x80;
         is_ssl2 || self.bytes[1] == 3 || (20..=24).contains(&self.bytes[0])
     }
 
-    /// How many bytes follow it.
+    /// The length of the fragment after it.
     pub(crate) fn length(self) -> usize {
         usize::from(u16::from_be_bytes([self.bytes[3], self.bytes[4]]))
     }
 }
 
-/// What was in a record.
+/// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Opened {
     pub(super) content_type: ContentType,
@@ -72,7 +71,7 @@ pub(super) struct Opened {
 pub(super) struct Protection {
     key: LessSafeKey,
     iv: [u8; NONCE_LEN],
-    /// Of the next record.
+    /// The sequence number of the next record.
     sequence: u64,
     /// How many records may be sealed with the key (RFC 8446, section 5.5).
     limit: u64,
@@ -82,7 +81,7 @@ pub(super) struct Protection {
 }
 
 impl Protection {
-    /// With the secrets that rustls gives, and the number of the next record.
+    /// Uses the secrets that rustls hands over, and the sequence number of the next record.
     pub(super) fn new(
         suite: SupportedCipherSuite,
         (sequence, secrets): (u64, ConnectionTrafficSecrets),
@@ -118,31 +117,31 @@ impl Protection {
         })
     }
 
-    /// Whether the next record is the last one that may be sealed with the key: it is
-    /// for the message that says so.
+    /// Whether the next record is the last one that the key may seal, which is reserved for the
+    /// KeyUpdate or alert.
     pub(super) fn is_at_aead_limit(&self) -> bool {
         self.sequence + 1 >= self.limit
     }
 
-    /// The longest record that may follow a header: 256 bytes more than the plaintext
-    /// in TLS 1.3 (RFC 8446, section 5.2), 2048 in TLS 1.2 (RFC 5246, section 6.2.3).
+    /// Returns the longest fragment: 256 bytes more than the plaintext in TLS 1.3 (RFC 8446,
+    /// section 5.2), 2048 in TLS 1.2 (RFC 5246, section 6.2.3).
     pub(super) fn longest(&self) -> usize {
         RECORD_PLAINTEXT + if self.is_tls13 { 256 } else { 2048 }
     }
 
-    /// How much room [`Self::open_into`] needs for such a record; `None` where it is
-    /// too short to be one.
+    /// Returns how much room [`Self::open_into`] needs for such a record; `None` if the record is
+    /// too short.
     pub(super) fn room_for(&self, header: Header) -> Option<usize> {
         header.length().checked_sub(self.explicit_nonce + TAG)
     }
 
-    /// Where the plaintext is that [`Self::open_in_place`] leaves in a record.
+    /// Returns the offset of the plaintext that [`Self::open_in_place`] leaves in a record.
     pub(super) fn offset(&self) -> usize {
         HEADER + self.explicit_nonce
     }
 
-    /// Seals `content` as one record at the front of `out`, which has room for
-    /// [`OVERHEAD`] bytes more: how long the record is.
+    /// Seals `content` as one record at the front of `out`, which has room for [`OVERHEAD`] bytes
+    /// more, and returns the length of the record.
     pub(super) fn seal(
         &mut self,
         content_type: ContentType,
@@ -179,8 +178,8 @@ impl Protection {
         Ok(HEADER + usize::from(length))
     }
 
-    /// Opens one record, without its header, to the front of `out`, which has
-    /// [`Self::room_for`] it.
+    /// Opens one record, without its header, to the front of `out`, which has [`Self::room_for`]
+    /// it.
     pub(super) fn open_into(
         &mut self,
         header: Header,
@@ -202,8 +201,8 @@ impl Protection {
         self.unpad(header, plaintext)
     }
 
-    /// Opens one record, without its header, where it is: its content begins at
-    /// [`Self::offset`] of the record with its header.
+    /// Opens one record, without its header, in place: its content begins at [`Self::offset`] of
+    /// the record with its header.
     pub(super) fn open_in_place(
         &mut self,
         header: Header,
@@ -220,7 +219,7 @@ impl Protection {
         self.unpad(header, plaintext)
     }
 
-    /// Splits a record into its nonce and what is sealed: at least a tag.
+    /// Splits a record into its nonce and its ciphertext, which has at least a tag.
     fn split<'a>(&self, record: &'a [u8]) -> Result<([u8; NONCE_LEN], &'a [u8]), Error> {
         let (explicit, sealed) = record
             .split_at_checked(self.explicit_nonce)
@@ -231,9 +230,9 @@ impl Protection {
         Ok((nonce, sealed))
     }
 
-    /// The nonce of the next record, as far as the record does not tell it: RFC 8446,
-    /// section 5.3.  What we seal with AES-GCM in TLS 1.2 has it, too: there, any that
-    /// is not used twice will do (RFC 5288, section 3).
+    /// Returns the nonce of the next record (RFC 8446, section 5.3), without the explicit part.  We
+    /// also use it to seal with AES-GCM in TLS 1.2, which allows any nonce that is used only once
+    /// (RFC 5288, section 3).
     fn nonce(&self) -> [u8; NONCE_LEN] {
         let [a, b, c, d, end @ ..] = self.iv;
         let [e, f, g, h, i, j, k, l] = (u64::from_be_bytes(end) ^ self.sequence).to_be_bytes();
@@ -243,7 +242,7 @@ impl Protection {
     fn additional_data_of(&self, header: Header) -> ([u8; 13], usize) {
         let [kind, major, minor, ..] = header.bytes;
         let content = self.room_for(header).unwrap_or_default();
-        // The version of a record is of no importance in TLS 1.3 (section 5.1).
+        // TLS 1.3 ignores the version of a record (section 5.1).
         let outer = match self.is_tls13 {
             true => OUTER,
             false => [kind, major, minor],
@@ -251,7 +250,7 @@ impl Protection {
         self.additional_data(outer, content, header.length() as u16)
     }
 
-    /// What is authenticated beside the plaintext, and how long it is.
+    /// Returns the additional data, and its length.
     fn additional_data(&self, outer: [u8; 3], content: usize, length: u16) -> ([u8; 13], usize) {
         let [kind, major, minor] = outer;
         if self.is_tls13 {
@@ -265,7 +264,7 @@ impl Protection {
         (data, data.len())
     }
 
-    /// The content of a record that was opened (RFC 8446, section 5.4).
+    /// Removes the padding of a record that was opened (RFC 8446, section 5.4).
     fn unpad(&mut self, header: Header, plaintext: &[u8]) -> Result<Opened, Error> {
         self.sequence = self
             .sequence
@@ -284,7 +283,7 @@ impl Protection {
     }
 }
 
-/// Content of at most 2^14 bytes (RFC 8446, section 5.1).
+/// Refuses content of more than 2^14 bytes (RFC 8446, section 5.1).
 fn within_limit(content_type: ContentType, length: usize) -> Result<Opened, Error> {
     if length > RECORD_PLAINTEXT {
         return Err(Error::PeerSentOversizedRecord);

@@ -1,5 +1,5 @@
-//! Connecting to a host with many addresses: the next attempt does not wait for
-//! the one before to fail (Happy Eyeballs, RFC 8305).
+//! Connects to a host with many addresses: an attempt does not wait for the previous one to
+//! fail (Happy Eyeballs, RFC 8305).
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -10,18 +10,17 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 
-use super::{Interrupt, interrupted};
+use super::poll::interrupted;
+use super::{Deadline, Interrupt};
 use crate::{Error, Origin, Result, Status};
 
-/// How long an attempt has for itself (RFC 8305, section 5).
+/// How long the next attempt waits (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to the first address that answers: a non-blocking socket.  `limit`
-/// is what the user asked for, for the sentence of the error.
+/// Connects to the first address that answers, and returns a non-blocking socket.
 pub(crate) fn connect(
     addresses: Vec<SocketAddr>,
-    deadline: Instant,
-    limit: Duration,
+    deadline: Deadline,
     interrupt: Option<&Interrupt>,
 ) -> Result<OwnedFd> {
     let mut queue = interleave(addresses);
@@ -31,21 +30,21 @@ pub(crate) fn connect(
             return Ok(winner);
         }
         let pause = match queue.is_empty() {
-            true => deadline,
-            false => deadline.min(Instant::now() + HEAD_START),
+            true => deadline.at,
+            false => deadline.at.min(Instant::now() + HEAD_START),
         };
         if let Some(winner) = race.watch(pause, interrupt)? {
             return Ok(winner);
         }
-        if Instant::now() >= deadline && !race.running.is_empty() {
-            return Err(race.timed_out(limit));
+        if deadline.has_passed() && !race.running.is_empty() {
+            return Err(race.timed_out(deadline.limit));
         }
     }
     Err(race.latest_failure())
 }
 
-/// The families in turn, beginning with that of the first address, which the
-/// resolver prefers (RFC 8305, section 4).
+/// Interleaves the families, beginning with that of the first address, which the resolver prefers
+/// (RFC 8305, section 4).
 fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let prefers_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (mut one, mut other): (VecDeque<_>, VecDeque<_>) = addresses
@@ -66,7 +65,7 @@ struct Race {
 }
 
 impl Race {
-    /// Starts an attempt: the socket, where it is connected at once.
+    /// Starts an attempt, and returns the socket if it is connected at once.
     fn enter(&mut self, address: SocketAddr) -> Option<OwnedFd> {
         let family = match address {
             SocketAddr::V4(_) => AddressFamily::INET,
@@ -88,7 +87,7 @@ impl Race {
         None
     }
 
-    /// Waits for an attempt to succeed, until `pause`, or until all have failed.
+    /// Waits until an attempt succeeds, until `pause`, or until all have failed.
     fn watch(&mut self, pause: Instant, interrupt: Option<&Interrupt>) -> Result<Option<OwnedFd>> {
         let origin = Origin::here();
         while !self.running.is_empty() {
@@ -118,7 +117,7 @@ impl Race {
         Ok(None)
     }
 
-    /// Takes the attempts out that have come to an end: one that succeeded.
+    /// Removes the attempts that have ended, and returns one that succeeded.
     fn settle(&mut self, ready: &[bool]) -> Option<OwnedFd> {
         let running = std::mem::take(&mut self.running).into_iter();
         for ((socket, address), ready) in running.zip(ready) {
@@ -182,7 +181,7 @@ mod tests {
         let addresses = vec![silent, open.local_addr().unwrap()];
         let limit = Duration::from_secs(30);
         let start = now();
-        let socket = connect(addresses, start + limit, limit, None).unwrap();
+        let socket = connect(addresses, Deadline::after(limit).unwrap(), None).unwrap();
         let peer = rustix::net::getpeername(&socket).unwrap().unwrap();
         assert_eq!(
             SocketAddr::try_from(peer).unwrap(),

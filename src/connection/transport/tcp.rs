@@ -9,39 +9,38 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, sockopt};
 
+use super::poll::{Interest, does_not_wait, interrupted, pause, poll};
 use super::race;
-use super::{Interrupt, Patience, Timeout, Wait, does_not_wait, interrupted, pause, poll};
+use super::{Deadline, Interrupt, Timeout, WaitMode};
 use crate::base::text::{quoted, quoted_host};
 use crate::{Error, Origin, Result, Status, trust};
 
 /// A host name in the DNS has at most 253 characters (RFC 1035, section 2.3.4).
 const LONGEST_HOST: usize = 253;
 
-/// Longer than anybody waits, so that every wait can have a deadline.
+/// The time limit of calls without one, so that every wait has a deadline.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// How long each client of a listener has for its handshake in the C and Python APIs, where
-/// the program does not say otherwise: many round trips on a slow network, and bearable for
-/// those whose turn comes after a client that says nothing.  In Rust,
-/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout) takes it.
+/// The default time limit of a handshake with a client of a listener, in the C and Python APIs.  It
+/// allows many round trips on a slow network, and limits how long the next client waits for one
+/// that sends nothing.  In Rust, pass it to
+/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout).
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Clients that may wait for [`accept`]: more than any system allows, which takes its
-/// own maximum (`net.core.somaxconn` on Linux).
+/// How many clients may wait for [`accept`]: more than any system allows, which then uses its own
+/// maximum (`net.core.somaxconn` on Linux).
 const BACKLOG: i32 = i32::MAX;
 
-/// How long [`accept`] waits before it tries again where the system has no descriptor
-/// or no memory for one more client.
+/// How long [`accept`] waits before it tries again when the system is out of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Connects to `host`, a name or an address, and `port`, a number in decimal.
-/// Tries the addresses of the host, those of both families in turn, without
-/// waiting long for one before trying the next (RFC 8305), and returns a blocking
-/// socket.
+/// Connects to `host`, a name or an address, and `port`, a decimal number.  Tries the addresses of
+/// the host, with both families in turn, and does not wait long for one before it tries the next
+/// (RFC 8305).  Returns a blocking socket.
 ///
-/// `timeout` limits looking the name up and connecting together.  The system's
-/// resolver has no time limit of its own: with one here, it runs in a thread that
-/// may outlive the call.  [`Timeout::Never`] is refused.
+/// `timeout` limits name resolution and connecting together.  The system's resolver has no time
+/// limit of its own, so with a timeout it runs in a thread that may outlive the call.
+/// [`Timeout::Never`] is refused.
 pub fn connect(
     host: &str,
     port: &str,
@@ -57,12 +56,15 @@ pub fn connect(
             "connecting has to wait: set a time limit above 0, or connect the socket first",
         ));
     }
-    let (deadline, limit) = match timeout.start() {
-        Patience::Until { deadline, limit } => (deadline, limit),
-        _ => (Instant::now() + FOR_EVER, FOR_EVER),
+    let deadline = match timeout.start() {
+        WaitMode::Until(deadline) => deadline,
+        _ => Deadline {
+            at: Instant::now() + FOR_EVER,
+            limit: FOR_EVER,
+        },
     };
     let addresses = match timeout {
-        Timeout::After(_) => resolve_until(host, port, deadline, limit)?,
+        Timeout::After(_) => resolve_until(host, port, deadline)?,
         _ => resolve(host, port)?,
     };
     if addresses.is_empty() {
@@ -71,16 +73,15 @@ pub fn connect(
             format!("{} has no address", quoted_host(host)),
         ));
     }
-    let socket = race::connect(addresses, deadline, limit, interrupt)?;
+    let socket = race::connect(addresses, deadline, interrupt)?;
     let blocking = rustix::io::ioctl_fionbio(&socket, false);
     blocking.map_err(|error| Error::io("cannot set the socket up", error.into()))?;
     without_delay(&socket);
     Ok(socket)
 }
 
-/// Listens on `host` (`None` for every address of this machine) and `port`, a
-/// number in decimal, 0 for any free one.  As many clients as the system allows may
-/// wait to be accepted.
+/// Listens on `host` (`None` for every address of this machine) and `port`, a decimal number, 0 for
+/// any free one.  As many clients as the system allows may wait to be accepted.
 pub fn listen(host: Option<&str>, port: &str) -> Result<OwnedFd> {
     let port = parse_port(port)?;
     let addresses = match host {
@@ -93,47 +94,45 @@ pub fn listen(host: Option<&str>, port: &str) -> Result<OwnedFd> {
     };
     let shown = host.unwrap_or("every address");
     let listener = TcpListener::bind(&*addresses).and_then(|listener| {
-        // The standard library lets 128 wait, and a busy moment brings more.
+        // The standard library sets a backlog of 128, which a burst of clients exceeds.
         rustix::net::listen(&listener, BACKLOG)?;
         Ok(OwnedFd::from(listener))
     });
     listener.map_err(|error| Error::io(format!("cannot listen on {shown}, port {port}"), error))
 }
 
-/// Accepts one connection: a blocking socket.  [`Status::WantRead`] means that
-/// no client waits and the call may not either.
+/// Accepts one connection, and returns a blocking socket.  Fails with [`Status::WantRead`] if no
+/// client waits and the call may not wait either.
 ///
-/// Nothing that one client does makes it fail: connections that were reset or failed
-/// while they waited are passed over.  Where the system has no descriptor or no memory
-/// left (EMFILE, ENFILE, ENOBUFS, ENOMEM), a call that may wait tries again every 100
-/// milliseconds; with a time limit, it fails with [`Status::Io`] at its end.
+/// No client can make it fail: it skips connections that were reset or failed while they waited.
+/// When the system is out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), a call that
+/// may wait tries again every 100 milliseconds; with a time limit, it then fails with
+/// [`Status::Io`].
 ///
-/// The handshake is a later step, and a client may never make it:
-/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout)
-/// limits it.
+/// The handshake is a later step, which a client may never begin: limit it with
+/// [`Connection::set_handshake_timeout`](crate::Connection::set_handshake_timeout).
 pub fn accept(
     listener: impl AsFd,
     timeout: Timeout,
     interrupt: Option<&Interrupt>,
 ) -> Result<OwnedFd> {
-    let (patience, origin) = (timeout.start(), Origin::here());
+    let (wait, origin) = (timeout.start(), Origin::here());
     loop {
-        await_client(&listener, patience, interrupt)?;
+        await_client(&listener, wait, interrupt)?;
         match rustix::net::accept_with(&listener, SocketFlags::CLOEXEC) {
             Ok(socket) if rustix::net::getpeername(&socket) != Err(Errno::NOTCONN) => {
                 without_delay(&socket);
                 return Ok(socket);
             }
-            // The client gave up while it waited: nothing to bother the caller
-            // with.
+            // The client gave up while it waited, which does not concern the caller.
             Ok(_) => {}
             Err(error) if is_of_one_client(error) => {}
             Err(Errno::INTR) => interrupted(interrupt, origin)?,
-            Err(error) if is_shortage(error) && may_pause(&listener, patience) => {
+            Err(error) if is_shortage(error) && may_pause(&listener, wait) => {
                 pause(PAUSE, interrupt, origin)?;
             }
-            // Somebody else was faster, or the listener does not block.
-            Err(Errno::AGAIN) if !matches!(patience, Patience::Until { .. }) => {
+            // Another thread accepted the client, or the listener does not block.
+            Err(Errno::AGAIN) if !matches!(wait, WaitMode::Until(_)) => {
                 return Err(Status::WantRead.into());
             }
             Err(Errno::AGAIN) => {}
@@ -142,8 +141,8 @@ pub fn accept(
     }
 }
 
-/// Whether accepting failed for the connection at the head of the queue alone, which is
-/// gone from there.  Linux reports its network errors so (accept(2)).
+/// Whether accepting failed only for the connection at the head of the queue, which is removed.
+/// Linux reports its network errors in this way (accept(2)).
 fn is_of_one_client(error: Errno) -> bool {
     matches!(
         error,
@@ -169,7 +168,7 @@ fn is_of_no_network(_error: Errno) -> bool {
     false
 }
 
-/// Whether the system has too little of something, which others give back in time.
+/// Whether the system is out of a resource, which other programs may release.
 fn is_shortage(error: Errno) -> bool {
     matches!(
         error,
@@ -177,49 +176,45 @@ fn is_shortage(error: Errno) -> bool {
     )
 }
 
-/// Whether this call may wait for what is short.  A client stays in the queue
-/// meanwhile, so that the listener is readable: only time helps.
-fn may_pause(listener: impl AsFd, patience: Patience) -> bool {
-    match patience {
-        Patience::Until { deadline, .. } => Instant::now() < deadline,
-        patience => !does_not_wait(listener, patience),
+/// Whether this call may wait for the resource.  The client stays in the queue meanwhile, so that
+/// the listener is readable: polling does not help.
+fn may_pause(listener: impl AsFd, wait: WaitMode) -> bool {
+    match wait {
+        WaitMode::Until(deadline) => !deadline.has_passed(),
+        wait => !does_not_wait(listener, wait),
     }
 }
 
-fn await_client(
-    listener: impl AsFd,
-    patience: Patience,
-    interrupt: Option<&Interrupt>,
-) -> Result<()> {
-    match patience {
-        Patience::Descriptor => Ok(()),
-        Patience::Never => {
+fn await_client(listener: impl AsFd, wait: WaitMode, interrupt: Option<&Interrupt>) -> Result<()> {
+    match wait {
+        WaitMode::Descriptor => Ok(()),
+        WaitMode::Never => {
             let now = Instant::now();
-            match poll(listener, Wait::Readable, now, interrupt)? {
+            match poll(listener, Interest::Readable, now, interrupt)? {
                 true => Ok(()),
                 false => Err(Status::WantRead.into()),
             }
         }
-        Patience::Until { deadline, limit } => {
-            match poll(listener, Wait::Readable, deadline, interrupt)? {
+        WaitMode::Until(deadline) => {
+            match poll(listener, Interest::Readable, deadline.at, interrupt)? {
                 true => Ok(()),
                 false => Err(Error::new(
                     Status::Timeout,
-                    format!("no client came within {limit:?}"),
+                    format!("no client came within {:?}", deadline.limit),
                 )),
             }
         }
     }
 }
 
-/// The address of this end of a socket.
+/// Returns the local address of a socket.
 pub fn local_address(socket: impl AsFd) -> Result<SocketAddr> {
     rustix::net::getsockname(socket)
         .and_then(SocketAddr::try_from)
         .map_err(|error| Error::io("cannot tell the socket's own address", error.into()))
 }
 
-/// The address of the other end of a socket.
+/// Returns the peer's address of a socket.
 pub fn peer_address(socket: impl AsFd) -> Result<SocketAddr> {
     rustix::net::getpeername(socket)
         .and_then(|address| address.ok_or(Errno::NOTCONN))
@@ -227,8 +222,8 @@ pub fn peer_address(socket: impl AsFd) -> Result<SocketAddr> {
         .map_err(|error| Error::io("cannot tell the peer's address", error.into()))
 }
 
-/// Records are sent whole, so waiting for more (Nagle) only costs time.  A
-/// socket on which that cannot be set works all the same.
+/// Switches Nagle's algorithm off, which only adds delay, since records are sent whole.  A socket
+/// that does not support that works all the same.
 fn without_delay(socket: impl AsFd) {
     let _ = sockopt::set_tcp_nodelay(socket, true);
 }
@@ -250,39 +245,34 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     Ok(addresses.collect())
 }
 
-/// The same, in a thread that is given up at the deadline.  Addresses need none.
-fn resolve_until(
-    host: &str,
-    port: u16,
-    deadline: Instant,
-    limit: Duration,
-) -> Result<Vec<SocketAddr>> {
+/// Resolves in a thread, which is abandoned at the deadline.  Addresses need no thread.
+fn resolve_until(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::from((address, port))]);
     }
     let name = host.to_owned();
-    in_time(host, deadline, limit, move || resolve(&name, port))
+    in_time(host, deadline, move || resolve(&name, port))
 }
 
 fn in_time<T: Send + 'static>(
     host: &str,
-    deadline: Instant,
-    limit: Duration,
+    deadline: Deadline,
     find: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (answer, answered) = mpsc::channel();
     let thread = thread::Builder::new().name("tlsmith resolver".to_owned());
     let spawned = thread.spawn(move || {
-        // Nobody waits any more where the deadline came first.
+        // After the deadline nobody receives it.
         let _ = answer.send(find());
     });
     spawned.map_err(|error| Error::io("cannot start looking the name up", error))?;
-    let left = deadline.saturating_duration_since(Instant::now());
-    answered.recv_timeout(left).unwrap_or_else(|_| {
-        let host = quoted_host(host);
-        let sentence = format!("the address of {host} was not found within {limit:?}");
-        Err(Error::new(Status::Timeout, sentence))
-    })
+    answered
+        .recv_timeout(deadline.remaining())
+        .unwrap_or_else(|_| {
+            let (host, limit) = (quoted_host(host), deadline.limit);
+            let sentence = format!("the address of {host} was not found within {limit:?}");
+            Err(Error::new(Status::Timeout, sentence))
+        })
 }
 
 fn parse_port(port: &str) -> Result<u16> {
@@ -308,7 +298,7 @@ mod tests {
         let limit = Duration::from_millis(20);
         let (finish, finished) = mpsc::channel::<()>();
         let silent = move || finished.recv().map_err(|_| Status::Internal.into());
-        let error = in_time("slow.example", Instant::now() + limit, limit, silent).unwrap_err();
+        let error = in_time("slow.example", Deadline::after(limit).unwrap(), silent).unwrap_err();
         assert_eq!(error.status(), Status::Timeout);
         let sentence = error.to_string();
         assert!(
@@ -320,11 +310,10 @@ mod tests {
 
     #[test]
     fn what_a_resolver_says_in_time_counts() {
-        let limit = Duration::from_secs(60);
-        let deadline = Instant::now() + limit;
-        assert_eq!(in_time("a.example", deadline, limit, || Ok(7)).unwrap(), 7);
+        let deadline = Deadline::after(Duration::from_secs(60)).unwrap();
+        assert_eq!(in_time("a.example", deadline, || Ok(7)).unwrap(), 7);
         let unknown = || Err::<(), _>(Status::Resolve.into());
-        let error = in_time("a.example", deadline, limit, unknown).unwrap_err();
+        let error = in_time("a.example", deadline, unknown).unwrap_err();
         assert_eq!(error.status(), Status::Resolve);
     }
 }

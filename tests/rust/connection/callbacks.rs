@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use tlsmith::{
-    ChannelBinding, Connection, Context, Error, Events, ExternalSigner, Identity, Now, Patience,
-    Result, Selection, SessionStore, Status, Timeout, Transport,
+    ChannelBinding, Connection, Context, Error, Events, ExternalSigner, Identity, Now, Result,
+    Selection, SessionStore, Status, Timeout, Transport, WaitMode,
 };
 
 use support::{client_context, localhost, pair, say, server_context, server_with};
@@ -85,10 +85,10 @@ fn accepted(connection: &Connection) -> Vec<String> {
         ),
         ("feed", connection.feed(b"x")),
         ("drain", connection.drain(&mut room).map(drop)),
-        ("lend", connection.lend(|_| ())),
+        ("lend", connection.drain_borrowed(|_| ())),
         ("check_callable", connection.check_callable()),
     ];
-    connection.carry_on();
+    connection.process();
     let facts = [
         ("events", connection.events() == Events::default()),
         ("pending", connection.pending() == 0),
@@ -293,12 +293,12 @@ fn an_external_signer_makes_no_calls_on_its_connection() {
 struct Calling(Intruder);
 
 impl Transport for Calling {
-    fn receive(&self, _: &mut [u8], _: Patience) -> Result<usize> {
+    fn receive(&self, _: &mut [u8], _: WaitMode) -> Result<usize> {
         self.0.run();
         Err(Status::WantRead.into())
     }
 
-    fn send(&self, data: &[u8], _: Patience) -> Result<usize> {
+    fn send(&self, data: &[u8], _: WaitMode) -> Result<usize> {
         self.0.run();
         Ok(data.len())
     }
@@ -323,7 +323,7 @@ fn what_bytes_are_lent_to_makes_no_calls_on_its_connection() {
     let client = Arc::new(client);
     intruder.watch(&client);
     assert!(client.handshake().is_err());
-    client.lend(|_| intruder.run()).unwrap();
+    client.drain_borrowed(|_| intruder.run()).unwrap();
     intruder.assert_refused();
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tlsmith::{Connection, Context, MemoryTransport, Patience, Status, Timeout, Transport};
+use tlsmith::{Connection, Context, MemoryTransport, Status, Timeout, Transport, WaitMode};
 
 use support::*;
 
@@ -45,7 +45,7 @@ impl Endless {
 }
 
 impl Transport for Endless {
-    fn receive(&self, buffer: &mut [u8], patience: Patience) -> tlsmith::Result<usize> {
+    fn receive(&self, buffer: &mut [u8], patience: WaitMode) -> tlsmith::Result<usize> {
         let mut first = self.first.lock().unwrap();
         let room = buffer.len().min(self.piece);
         if first.len() < room {
@@ -57,7 +57,7 @@ impl Transport for Endless {
         let count = room.min(first.len());
         if count == 0 {
             return Err(match patience {
-                Patience::Never => Status::WantRead.into(),
+                WaitMode::Never => Status::WantRead.into(),
                 _ => Status::Timeout.into(),
             });
         }
@@ -68,7 +68,7 @@ impl Transport for Endless {
         Ok(count)
     }
 
-    fn send(&self, data: &[u8], _patience: Patience) -> tlsmith::Result<usize> {
+    fn send(&self, data: &[u8], _patience: WaitMode) -> tlsmith::Result<usize> {
         self.taken.lock().unwrap().extend_from_slice(data);
         Ok(data.len())
     }
@@ -334,7 +334,7 @@ fn socket_is_read_no_further_than_the_limit_after_close_notify() {
         while let Ok(count) = far.write(&[7; 10_000]) {
             written += count;
         }
-        client.carry_on();
+        client.process();
     }
     let kept = client.leftover().len();
     assert!((65_536..200_000).contains(&kept), "{kept} bytes");

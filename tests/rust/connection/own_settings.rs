@@ -208,9 +208,9 @@ fn server_that_pauses_is_not_carried_on() {
     client.set_timeout(Timeout::Never);
     let pending = server.receive_hello().unwrap_err();
     assert_eq!(pending.status(), Status::WantRead);
-    client.carry_on();
+    client.process();
     for _ in 0..2 {
-        server.carry_on();
+        server.process();
         assert!(server.receive_hello().is_ok());
         server.select(Selection::default()).unwrap();
     }

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread;
 
-use tlsmith::{Connection, Patience, SocketTransport, Status, Transport};
+use tlsmith::{Connection, SocketTransport, Status, Transport, WaitMode};
 
 use support::*;
 
@@ -15,8 +15,8 @@ struct Announcing {
 }
 
 impl Transport for Announcing {
-    fn receive(&self, buffer: &mut [u8], patience: Patience) -> tlsmith::Result<usize> {
-        match self.inner.receive(buffer, Patience::Never) {
+    fn receive(&self, buffer: &mut [u8], patience: WaitMode) -> tlsmith::Result<usize> {
+        match self.inner.receive(buffer, WaitMode::Never) {
             Err(error) if error.is_want() => {
                 let _ = self.waits.send(());
                 self.inner.receive(buffer, patience)
@@ -25,7 +25,7 @@ impl Transport for Announcing {
         }
     }
 
-    fn send(&self, data: &[u8], patience: Patience) -> tlsmith::Result<usize> {
+    fn send(&self, data: &[u8], patience: WaitMode) -> tlsmith::Result<usize> {
         self.inner.send(data, patience)
     }
 }

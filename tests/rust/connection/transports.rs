@@ -6,8 +6,8 @@ use std::process::ExitStatus;
 use std::thread;
 
 use tlsmith::{
-    Connection, Context, MemoryTransport, Patience, PipeTransport, Result, Status, Timeout,
-    Transport, Version,
+    Connection, Context, MemoryTransport, PipeTransport, Result, Status, Timeout, Transport,
+    Version, WaitMode,
 };
 
 use support::*;
@@ -168,7 +168,7 @@ fn memory_lends_what_waits_without_a_copy() {
         let waits = client.undrained().unwrap();
         let mut drained = 0;
         while client.undrained().unwrap() > 0 {
-            let count = client.lend(|bytes| {
+            let count = client.drain_borrowed(|bytes| {
                 server.feed(bytes).unwrap();
                 bytes.len()
             });
@@ -216,7 +216,7 @@ fn only_memory_is_fed_and_drained() {
     let words = "does not run over memory";
     assert_fails(client.feed(b"x"), Status::State, words);
     assert_fails(client.drain(&mut [0; 9]), Status::State, words);
-    assert_fails(client.lend(<[u8]>::len), Status::State, words);
+    assert_fails(client.drain_borrowed(<[u8]>::len), Status::State, words);
     assert_fails(client.undrained(), Status::State, words);
 }
 
@@ -352,14 +352,14 @@ fn child_that_a_signal_ends() {
 struct Tunnel(Connection);
 
 impl Transport for Tunnel {
-    fn receive(&self, buffer: &mut [u8], patience: Patience) -> Result<usize> {
-        if matches!(patience, Patience::Never) && self.0.pending() == 0 {
+    fn receive(&self, buffer: &mut [u8], patience: WaitMode) -> Result<usize> {
+        if matches!(patience, WaitMode::Never) && self.0.pending() == 0 {
             return Err(Status::WantRead.into());
         }
         self.0.read(buffer)
     }
 
-    fn send(&self, data: &[u8], _patience: Patience) -> Result<usize> {
+    fn send(&self, data: &[u8], _patience: WaitMode) -> Result<usize> {
         self.0.write(data)
     }
 }
@@ -400,10 +400,10 @@ fn what_ends_the_outer_connection_truncates_the_inner_one() {
 fn a_transport_that_fails_is_the_error_of_the_connection() {
     struct Broken;
     impl Transport for Broken {
-        fn receive(&self, _: &mut [u8], _: Patience) -> Result<usize> {
+        fn receive(&self, _: &mut [u8], _: WaitMode) -> Result<usize> {
             Err(tlsmith::Error::new(Status::Unsupported, "no radio here"))
         }
-        fn send(&self, data: &[u8], _: Patience) -> Result<usize> {
+        fn send(&self, data: &[u8], _: WaitMode) -> Result<usize> {
             Ok(data.len())
         }
     }
@@ -419,12 +419,12 @@ fn what_memory_was_fed_is_known_before_it_is_read() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     let [client, server] = &sides;
     while client.is_handshaking() || server.is_handshaking() {
-        client.carry_on();
+        client.process();
         ferry(client, server);
-        server.carry_on();
+        server.process();
         ferry(server, client);
     }
-    client.carry_on();
+    client.process();
     assert_eq!(client.tickets().len(), 2, "they came after the handshake");
     assert_eq!((client.pending(), client.events().read), (0, true));
     assert_eq!(server.write(b"hello").unwrap(), 5);
@@ -433,17 +433,17 @@ fn what_memory_was_fed_is_known_before_it_is_read() {
     server.shutdown().unwrap();
     ferry(server, client);
     client.feed(b"plain").unwrap();
-    client.carry_on();
+    client.process();
     assert!(!client.peer_closed(), "what came before is read first");
     let mut buffer = [0; 10];
     assert_eq!(client.read(&mut buffer).unwrap(), 5);
-    client.carry_on();
+    client.process();
     assert!(client.peer_closed() && !client.events().read);
     client.feed(b" text").unwrap();
-    client.carry_on();
+    client.process();
     assert_eq!(client.leftover(), b"plain text");
     client.feed(&[]).unwrap();
-    client.carry_on();
+    client.process();
     assert_eq!(client.read(&mut buffer).unwrap(), 0);
 }
 
@@ -459,11 +459,11 @@ fn what_fails_on_the_way_is_for_the_next_call() {
     server.drain(&mut record).unwrap();
     *record.last_mut().unwrap() ^= 1;
     client.feed(&record).unwrap();
-    client.carry_on();
+    client.process();
     assert_eq!(client.pending(), 4);
     let mut buffer = [0; 4];
     assert_eq!(client.read(&mut buffer).unwrap(), 4);
-    client.carry_on();
+    client.process();
     assert!(
         !client.events().read && client.undrained().unwrap() > 0,
         "its alert is there"
@@ -473,7 +473,7 @@ fn what_fails_on_the_way_is_for_the_next_call() {
         Status::Protocol
     );
     ferry(client, server);
-    server.carry_on();
+    server.process();
     assert_eq!(server.write(b"x").unwrap_err().alert(), Some(20));
 }
 
@@ -482,10 +482,10 @@ fn the_end_of_the_transport_is_the_end_of_waiting() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     shake_in_memory(&sides);
     let [client, _] = &sides;
-    client.carry_on();
+    client.process();
     assert!(client.events().read);
     client.feed(&[]).unwrap();
-    client.carry_on();
+    client.process();
     assert!(!client.events().read);
     let error = client.read(&mut [0; 1]).unwrap_err();
     assert_eq!(error.status(), Status::Truncated);

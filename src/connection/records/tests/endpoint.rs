@@ -35,9 +35,9 @@ impl Endpoint {
 
     /// Takes records in, and makes the handshake with them.
     pub(crate) fn feed(&mut self, records: &[u8]) {
-        let mut buffer = self.engine.lend_incoming();
+        let mut buffer = self.engine.take_receive_buffer();
         buffer.append(records);
-        self.engine.give_back(buffer);
+        self.engine.return_receive_buffer(buffer);
         if !self.is_complete && self.engine.handshake().unwrap() {
             self.engine.agreed().unwrap();
             self.is_complete = true;

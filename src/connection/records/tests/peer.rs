@@ -13,7 +13,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName};
 
-use crate::connection::engine::steps::{Goal, Sink, Step, act};
+use crate::connection::engine::unbuffered::{Goal, Step, StepOutput, act};
 use crate::connection::records::Buffer;
 use crate::connection::records::protection::{self, HEADER, Header, Protection};
 use crate::connection::records::{Schedule, record_length};
@@ -133,11 +133,13 @@ enum Handshaking {
 
 impl Handshaking {
     fn act(&mut self, incoming: &mut Buffer, outgoing: &mut Buffer) {
-        let mut sink = Sink {
+        let mut output = StepOutput {
+            goal: Goal::Nothing,
             out: &mut [],
             filled: 0,
-            rest: &mut Buffer::default(),
-            early: &mut None,
+            plaintext: &mut Buffer::default(),
+            early_data: &mut None,
+            outgoing,
             sent_end_of_early_data: false,
         };
         loop {
@@ -145,11 +147,11 @@ impl Handshaking {
             let (discard, step) = match self {
                 Self::Client(tls) => {
                     let status = tls.process_tls_records(records);
-                    act(status, Goal::Nothing, &mut sink, outgoing)
+                    act(status, &mut output)
                 }
                 Self::Server(tls) => {
                     let status = tls.process_tls_records(records);
-                    act(status, Goal::Nothing, &mut sink, outgoing)
+                    act(status, &mut output)
                 }
             };
             incoming.consume(discard);

@@ -3,7 +3,8 @@
 use rustls::CommonState;
 
 use super::failure;
-use super::steps::Step;
+use super::state::Phase;
+use super::unbuffered::Step;
 use super::{Engine, Tls, not_now};
 use crate::Result;
 use crate::base::observations::Observations;
@@ -11,13 +12,13 @@ use crate::connection::records::Buffer;
 use crate::connection::records::{RecordEvent, Records, Schedule};
 
 impl Engine {
-    /// Takes the connection from rustls once the handshake is complete and rustls buffers
-    /// nothing of either direction.
+    /// Takes the connection from rustls, once the handshake is complete and rustls buffers nothing
+    /// in either direction.
     #[inline(never)]
     pub(super) fn hand_over(&mut self) -> Result<()> {
         let holds = |state: &CommonState| state.is_handshaking() || state.wants_write();
-        if !self.concluded
-            || self.given > 0
+        if self.phase == Phase::Handshaking
+            || self.input.given() > 0
             || self.stays_with_rustls()
             || self.state().is_none_or(holds)
         {
@@ -36,7 +37,7 @@ impl Engine {
             }
             _ => return Err(self.fail(not_now())),
         };
-        let allowance = std::mem::take(&mut self.allowance);
+        let allowance = std::mem::take(&mut self.budgets.allowance);
         let records = taken.and_then(|(secrets, schedule)| {
             Records::new(schedule, secrets, self.fragment, allowance)
         });
@@ -49,7 +50,8 @@ impl Engine {
         }
     }
 
-    /// Has our record layer seal something, if the connection is with it or can be.
+    /// Seals something with the record layer, and returns `true`, if that has the connection or
+    /// can take it over.
     pub(super) fn in_open(
         &mut self,
         seal: impl FnOnce(&mut Records, &mut Buffer) -> Result<(), rustls::Error>,
@@ -73,8 +75,8 @@ impl Engine {
             && self.failure.is_none()
     }
 
-    /// Seals the KeyUpdate that the peer requested, unless records wait to be sent: a peer
-    /// that reads nothing gets one answer to all its requests, and costs no memory.
+    /// Seals the KeyUpdate that the peer requested, unless records wait to be sent.  So a peer that
+    /// reads nothing gets one answer to all its requests, and costs no memory.
     pub(super) fn answer_key_update(&mut self) {
         if !self.has_sealed() && self.owes_key_update() {
             // The engine keeps its failure for the next call.
@@ -82,20 +84,20 @@ impl Engine {
         }
     }
 
-    /// Opens the next record, when what was opened in place is read.
+    /// Opens the next record.  The caller has read everything that was opened in place.
     pub(super) fn step_open(&mut self, out: &mut [u8]) -> Result<(Step, usize)> {
         let Tls::Open(records, _) = &mut self.tls else {
             return Err(not_now());
         };
-        debug_assert_eq!(self.opened, 0);
-        match records.open(&mut self.incoming, out, &mut self.outgoing) {
+        debug_assert_eq!(self.input.opened(), 0);
+        match records.open(self.input.buffer_mut(), out, &mut self.outgoing) {
             Ok(RecordEvent::Plaintext(count)) => Ok((Step::Plaintext, count)),
             Ok(RecordEvent::InPlace {
                 plaintext,
                 trailing,
             }) => {
-                (self.opened, self.trailing) = (plaintext, trailing);
-                Ok((Step::Plaintext, self.drain_opened(out)))
+                self.input.set_opened(plaintext, trailing);
+                Ok((Step::Plaintext, self.input.drain_opened(out)))
             }
             Ok(RecordEvent::Message) => {
                 self.learn(Observations::take());
@@ -105,22 +107,5 @@ impl Engine {
             Ok(RecordEvent::Nothing) => Ok((Step::Ready, 0)),
             Err(error) => Err(self.fail(failure::of_rustls(error, None, &[]))),
         }
-    }
-
-    /// Moves what was opened in place to the front of `out`, as much as fits.
-    pub(super) fn drain_opened(&mut self, out: &mut [u8]) -> usize {
-        // An empty record has no plaintext, but an end.
-        if (self.opened, self.trailing) == (0, 0) {
-            return 0;
-        }
-        let count = self.opened.min(out.len());
-        out[..count].copy_from_slice(&self.incoming.filled()[..count]);
-        self.opened -= count;
-        let behind = match self.opened {
-            0 => std::mem::take(&mut self.trailing),
-            _ => 0,
-        };
-        self.incoming.consume(count + behind);
-        count
     }
 }

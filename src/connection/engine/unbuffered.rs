@@ -1,4 +1,4 @@
-//! One step of rustls: handling the state that an unbuffered connection returns.
+//! One step of rustls: handles the state that its unbuffered connection returns.
 
 use rustls::client::{ClientConnectionData, EarlyDataError};
 use rustls::server::ServerConnectionData;
@@ -10,7 +10,7 @@ use crate::base::limits::RECORD_PLAINTEXT;
 use crate::base::rustls_gaps::is_end_of_early_data;
 use crate::connection::records::Buffer;
 
-/// More than a record of any version adds to its plaintext.
+/// An upper bound on what a record of any version adds to its plaintext, in bytes.
 const RECORD_OVERHEAD: usize = 64;
 
 /// What to do as soon as application data may be sent.
@@ -26,9 +26,9 @@ pub(crate) enum Goal<'a> {
         fragment: usize,
     },
     CloseNotify,
-    /// Change the keys of what is sent, and ask the peer for the same.
+    /// Change the sending keys, and request the same of the peer.
     RefreshKeys,
-    /// Have the KeyUpdate ready that the peer requested.
+    /// Queue the KeyUpdate that the peer requested.
     AnswerKeyUpdate,
 }
 
@@ -38,47 +38,52 @@ impl Goal<'_> {
     }
 }
 
-/// What one step came to.
+/// The result of one step.
 #[derive(PartialEq, Eq)]
 pub(crate) enum Step {
     /// There may be more to do at once.
     Again,
-    /// So much of the early data was sealed.
+    /// So many bytes of early data were sealed.
     Early(usize),
-    /// The keys are changed, which the peer has to be told.
+    /// The sending keys were changed, and the KeyUpdate is to be sealed.
     Refreshed,
-    /// Plaintext came.
+    /// Plaintext was opened.
     Plaintext,
     /// The goal is reached, and nothing is left to do without more records.
     Ready,
-    /// Nothing can be done, the goal included, without more records.
+    /// Nothing can be done without more records, nor the goal be reached.
     Blocked,
-    /// The peer's close_notify came.
+    /// The peer sent close_notify.
     PeerClosed,
     /// Both sides have sent close_notify.
     Closed,
 }
 
-/// Where plaintext goes.
-pub(crate) struct Sink<'a> {
+/// The goal of a step, and where its output goes.
+pub(crate) struct StepOutput<'a> {
+    pub(crate) goal: Goal<'a>,
+    /// The caller's memory for plaintext, and how many bytes of it are filled.
     pub(crate) out: &'a mut [u8],
     pub(crate) filled: usize,
-    pub(crate) rest: &'a mut Buffer,
-    /// Where early data goes.
-    pub(crate) early: &'a mut Option<Box<Buffer>>,
+    /// Plaintext that does not fit into `out`.
+    pub(crate) plaintext: &'a mut Buffer,
+    /// Early data that a server opens.
+    pub(crate) early_data: &'a mut Option<Box<Buffer>>,
+    /// Records for the peer.
+    pub(crate) outgoing: &'a mut Buffer,
     /// Whether a client sent EndOfEarlyData, which it does if the server accepted its early
     /// data.
     pub(crate) sent_end_of_early_data: bool,
 }
 
-impl Sink<'_> {
+impl StepOutput<'_> {
     fn put(&mut self, plaintext: &[u8]) {
         let free = &mut self.out[self.filled..];
         let (now, later) = plaintext.split_at(plaintext.len().min(free.len()));
         free[..now.len()].copy_from_slice(now);
         self.filled += now.len();
         if !later.is_empty() {
-            self.rest.append(later);
+            self.plaintext.append(later);
         }
     }
 }
@@ -161,9 +166,7 @@ impl Side for ServerConnectionData {
 /// consumed.
 pub(crate) fn act<Data: Side>(
     status: UnbufferedStatus<'_, '_, Data>,
-    goal: Goal<'_>,
-    sink: &mut Sink<'_>,
-    outgoing: &mut Buffer,
+    output: &mut StepOutput<'_>,
 ) -> (usize, Result<Step, rustls::Error>) {
     let mut discard = status.discard;
     let outcome = status.state.and_then(|state| match state {
@@ -171,41 +174,41 @@ pub(crate) fn act<Data: Side>(
             while let Some(record) = traffic.next_record() {
                 let record = record?;
                 discard += record.discard;
-                sink.put(record.payload);
+                output.put(record.payload);
             }
             Ok(Step::Plaintext)
         }
         ConnectionState::EncodeTlsData(mut data) => {
-            let before = outgoing.len();
-            seal(outgoing, 1, |spare| match data.encode(spare) {
+            let before = output.outgoing.len();
+            seal(output.outgoing, 1, |spare| match data.encode(spare) {
                 Err(EncodeError::InsufficientSize(needed)) => Err(Some(needed.required_size)),
                 other => other.map_err(|_| None),
             })?;
-            let record = &outgoing.filled()[before..];
-            sink.sent_end_of_early_data |= is_end_of_early_data(record);
+            let record = &output.outgoing.filled()[before..];
+            output.sent_end_of_early_data |= is_end_of_early_data(record);
             Ok(Step::Again)
         }
-        ConnectionState::TransmitTlsData(mut flight) => match goal {
+        ConnectionState::TransmitTlsData(mut flight) => match output.goal {
             Goal::EncryptEarly { data, fragment } => {
-                let sealed = Data::seal_early(&mut flight, data, fragment, outgoing)?;
+                let sealed = Data::seal_early(&mut flight, data, fragment, output.outgoing)?;
                 Ok(Step::Early(sealed))
             }
-            // It is in `outgoing`, ahead of all that follows.
+            // The flight is in `outgoing`, ahead of everything that follows.
             _ => {
                 flight.done();
                 Ok(Step::Again)
             }
         },
         ConnectionState::ReadEarlyData(records) => {
-            discard += Data::open_early(records, sink.early)?;
+            discard += Data::open_early(records, output.early_data)?;
             Ok(Step::Again)
         }
         ConnectionState::WriteTraffic(mut traffic) => {
             let space = |len: usize| len + (len / RECORD_PLAINTEXT + 1) * RECORD_OVERHEAD;
-            match goal {
+            match output.goal {
                 Goal::Nothing | Goal::EncryptEarly { .. } => Ok(()),
                 Goal::AnswerKeyUpdate => {
-                    // rustls puts it before what it encrypts next: without room, nothing.
+                    // rustls queues it before the next record, which has no room here.
                     let _ = traffic.encrypt(&[0], &mut []);
                     Ok(())
                 }
@@ -213,10 +216,10 @@ pub(crate) fn act<Data: Side>(
                     traffic.refresh_traffic_keys()?;
                     return Ok(Step::Refreshed);
                 }
-                Goal::Encrypt(data) => seal(outgoing, space(data.len()), |spare| {
+                Goal::Encrypt(data) => seal(output.outgoing, space(data.len()), |spare| {
                     traffic.encrypt(data, spare).map_err(required_size)
                 }),
-                Goal::CloseNotify => seal(outgoing, space(0), |spare| {
+                Goal::CloseNotify => seal(output.outgoing, space(0), |spare| {
                     traffic.queue_close_notify(spare).map_err(required_size)
                 }),
             }?;
@@ -239,8 +242,8 @@ fn required_size(error: EncryptError) -> Option<usize> {
     }
 }
 
-/// Has `write` fill the end of `outgoing`, where it answers with the count of
-/// bytes, or with the size it needs, or with `None` for good.
+/// Calls `write` to fill the end of `outgoing`.  It returns how many bytes it wrote, or how much
+/// room it needs, or `None` if it failed.
 fn seal(
     outgoing: &mut Buffer,
     mut size: usize,
