@@ -1,4 +1,4 @@
-//! Everything that can be set on a context, with its default and its check.
+//! The settings of a context, with their defaults and checks.
 
 use std::sync::Arc;
 
@@ -27,15 +27,15 @@ use crate::pki::{Certificate, Identity};
 use crate::trust::{Crls, Judge, LEAST_SECURITY, Roots};
 use crate::{Error, Result, Status};
 
-/// What stands before the content of a record (RFC 8446, section 5.1).
+/// The length of a record header (RFC 8446, section 5.1).
 pub(super) const RECORD_HEADER: usize = 5;
 
-/// The longest OCSP response: it is in one of those extensions, whose length has two bytes,
-/// behind its type and two lengths (RFC 6066, section 8).
+/// The longest OCSP response.  It fits in an extension with a two-byte length, after a
+/// type and two lengths (RFC 6066, section 8).
 const MAX_OCSP_LENGTH: usize = u16::MAX as usize - 2 - 2 - 1 - 3;
 
-/// The longest list of ALPN protocols: half of what all extensions of a ClientHello have
-/// together (RFC 8446, section 4.1.2).
+/// The longest list of ALPN protocols: half of the space for all extensions of a
+/// ClientHello (RFC 8446, section 4.1.2).
 const MAX_ALPN_LENGTH: usize = 32_768;
 
 /// A version of the protocol.
@@ -56,7 +56,7 @@ impl Version {
         }
     }
 
-    /// The version with this number on the wire, if this library speaks it.
+    /// The version with this number on the wire, if supported.
     pub fn from_wire(number: u16) -> Option<Self> {
         [Self::Tls12, Self::Tls13]
             .into_iter()
@@ -64,19 +64,19 @@ impl Version {
     }
 }
 
-/// What a server asks of its clients.
+/// Whether a server requests client certificates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// No certificate.
+    /// Requests none.
     #[default]
     None,
-    /// A certificate; a client without one is accepted, one with a bad one is not.
+    /// Requests one.  Accepts a client without one, and refuses one with an invalid one.
     Optional,
-    /// A certificate; a client without one is refused.
+    /// Requests one, and refuses a client without one.
     Required,
 }
 
-/// How much of a server's certificate a client checks.
+/// How much of a peer's certificate is verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PeerCheck {
     /// Chain and name.
@@ -89,7 +89,7 @@ pub(crate) enum PeerCheck {
 }
 
 pub(crate) struct Settings {
-    /// `None` stands for the system's roots.
+    /// `None` means the system roots.
     pub(super) roots: Option<Roots>,
     pub(super) crls: Arc<Crls>,
     pub(crate) identities: Vec<ConfiguredIdentity>,
@@ -119,7 +119,7 @@ pub(crate) struct Settings {
     pub(crate) session: Option<SessionCallback>,
     pub(crate) require_known_name: bool,
     pub(crate) keylog: Sink,
-    /// `None`: as many as make sense.
+    /// `None` means the default for clients or servers.
     pub(crate) sessions: Option<usize>,
     pub(crate) shared_sessions: Option<SessionCache>,
     pub(crate) session_store: Option<Arc<dyn SessionStore>>,
@@ -127,9 +127,9 @@ pub(crate) struct Settings {
     pub(crate) ticket_keys: Vec<TicketKey>,
     pub(crate) early_data: u32,
     pub(crate) ech: Option<EchMode>,
-    /// Those of the servers that ECH is for.
+    /// The public names in the ECHConfigList.
     pub(super) public_names: Vec<String>,
-    /// As rustls counts it: with the header of the record.
+    /// As rustls counts it: including the record header.
     pub(super) max_fragment: Option<usize>,
 }
 
@@ -212,7 +212,7 @@ impl Settings {
         Ok(())
     }
 
-    /// The identity that a setting is about.
+    /// The most recently added identity, for a setting that applies to it.
     fn latest_identity(&mut self, what: &str) -> Result<&mut ConfiguredIdentity> {
         self.identities.last_mut().ok_or_else(|| {
             let sentence = format!("{what} the identity used last, and none is used yet");
@@ -246,7 +246,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Encrypts the ClientHello for one of these servers, or pretends to.
+    /// Enables ECH with a list, or GREASE ECH without.
     pub(crate) fn set_ech(&mut self, list: Option<&[u8]>) -> Result<()> {
         let suites = aws_lc_rs::hpke::ALL_SUPPORTED_SUITES;
         self.public_names = list.map(ech::public_names).unwrap_or_default();
