@@ -1,4 +1,4 @@
-//! Connections: their start and their end.
+//! Connections: creation, time limits, TCP connections, and freeing.
 
 use std::ffi::{c_char, c_int};
 use std::os::fd::{AsRawFd, IntoRawFd};
@@ -104,7 +104,7 @@ pub extern "C" fn tlsmith_connect(
         let host = ffi::need_text(host, "host")?;
         let port = ffi::need_text(port, "port")?;
         conn.check_unused()?;
-        // Before a socket is opened for it, and also if that fails.
+        // Seal before opening a socket, so that it is sealed even if that fails.
         conn.settings().context.seal()?;
         let timeout = conn.settings().timeout;
         let socket = tcp::connect(host, port, timeout, None)?;

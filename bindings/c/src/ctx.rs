@@ -1,4 +1,4 @@
-//! Contexts: what connections share.
+//! Contexts: creation, trust anchors and identities.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use crate::identity::tlsmith_identity;
 /// Settings that connections share.
 pub struct tlsmith_ctx {
     pub(crate) context: Context,
-    /// Unlike its address, never given to another one.
+    /// Unique, unlike its address: numbers are not reused.
     pub(crate) number: u64,
     strings: InternedStrings,
 }
@@ -23,7 +23,7 @@ pub const TLSMITH_CLIENT_AUTH_OPTIONAL: c_int = 1;
 /// Request one, and refuse a client without one.
 pub const TLSMITH_CLIENT_AUTH_REQUIRED: c_int = 2;
 
-/// Runs a setter.  Whatever fails in it, NULL arguments too, stays with the context.
+/// Runs a setter.  A failure poisons the context, also one of its arguments.
 pub(crate) fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result<()>) -> c_int {
     ffi::status(ffi::guard(|| {
         let context = &ffi::need(ctx, "ctx")?.context;

@@ -1,4 +1,4 @@
-//! What answers a ClientHello: by a callback, or when the program has decided.
+//! ClientHello callbacks, and pausing a handshake at the ClientHello.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;

@@ -1,4 +1,4 @@
-//! Sessions: what a server gave a client to resume with.
+//! Sessions that a client can resume.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Connections over what the caller provides.
+//! Connections over sockets, pipes, callbacks and memory of the caller.
 
 use std::ffi::{c_char, c_int, c_void};
 
@@ -184,7 +184,7 @@ pub extern "C" fn tlsmith_drain_borrowed(
     }))
 }
 
-/// Bytes that functions of C carry.
+/// A transport over C callbacks.
 struct CallbackTransport {
     origin: Origin,
     read: Callback<ReadFn>,
@@ -230,7 +230,7 @@ impl Transport for CallbackTransport {
     }
 }
 
-/// Calls until no signal interrupts it.
+/// Retries a call while signals interrupt it.
 fn until_done(
     want: Status,
     failed: &str,
