@@ -204,7 +204,7 @@ fn find<T: Copy>(
         names.join(", ")
     };
     if names.is_empty() {
-        let sentence = format!("no {what} is given: choose from {}", list());
+        let sentence = format!("the list of {what}s is empty: choose from {}", list());
         return Err(Error::argument(sentence));
     }
     let mut found = Vec::with_capacity(names.len());
@@ -216,8 +216,8 @@ fn find<T: Copy>(
             .iter()
             .position(|(known, _)| known.eq_ignore_ascii_case(name));
         let index = index.ok_or_else(|| {
-            let shown = quoted(given);
-            let sentence = format!("{shown} is not a {what} here: choose from {}", list());
+            let name = quoted(given);
+            let sentence = format!("{name} is not a supported {what}: choose from {}", list());
             Error::argument(sentence)
         })?;
         if !found.contains(&index) {

@@ -32,8 +32,8 @@ pub(super) fn config(
     let verifier = Verifier::of_servers(settings.server_policy()?);
     let builder = ClientConfig::builder_with_provider(settings.provider()?);
     if settings.ech.is_some() && !settings.versions().contains(&&TLS13) {
-        let sentence = "an encrypted ClientHello is for TLS 1.3, and that is not allowed: \
-                        allow it, or leave the ClientHello as it is";
+        let sentence = "ECH requires TLS 1.3, which is disabled: enable TLS 1.3, or do not \
+                        set ECH";
         return Err(Error::argument(sentence));
     }
     let builder = match &settings.ech {

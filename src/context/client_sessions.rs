@@ -142,8 +142,8 @@ impl Session {
     /// context: only its connections share the verifier that rustls compares.
     pub(super) fn store_for(&self, context: &Context) -> Result<Arc<ClientSessionStore>> {
         if !Arc::ptr_eq(&self.context.inner, &context.inner) {
-            let sentence = "the session is of another context: a session is only resumed with \
-                            the checks that it was made under";
+            let sentence = "the session is of another context, which may verify peers \
+                            differently: resume it with the context that it came from";
             return Err(Error::argument(sentence));
         }
         Ok(self.store_here().clone())

@@ -113,8 +113,8 @@ impl ConfigSelector {
             && !context.accepts_server_name(&name, options)
         {
             let sentence = format!(
-                "a client asked for {}, which no identity of this server is for: use one, or do \
-                 not require known names",
+                "no identity of this server is valid for {}, which a client requested: add one, \
+                 or do not require known names",
                 quoted_host(&name)
             );
             return Err(Refusal {
@@ -163,9 +163,9 @@ pub(crate) fn adapt(
     parsed: &ParsedHello<'_>,
 ) -> Result<Adapted, Refusal> {
     if parsed.is_fallback(newest) {
-        let sentence = "the client fell back to an older version of TLS than this server has \
-             (TLS_FALLBACK_SCSV, RFC 7507): its connection with the newer one was disturbed, or \
-             something between you keeps it from that";
+        let sentence = "the client retried with an older version of TLS than this server supports \
+             (TLS_FALLBACK_SCSV, RFC 7507): its first handshake failed, or was disturbed to force \
+             a downgrade";
         return Err(Refusal {
             error: Error::new(Status::NoCommon, sentence),
             alert: AlertDescription::InappropriateFallback.into(),

@@ -89,8 +89,8 @@ impl ConnectionOptions {
                 name @ ServerName::DnsName(_) => RequestedName::Other(name),
                 _ => {
                     let sentence = format!(
-                        "{} cannot be requested as the server's name: addresses are not sent \
-                         (RFC 6066, section 3)",
+                        "{} is an address, which cannot be sent as SNI: set a DNS name, or send \
+                         none (RFC 6066, section 3)",
                         quoted(name)
                     );
                     return Err(Error::argument(sentence));

@@ -111,8 +111,8 @@ impl<'a> ParsedHello<'a> {
             let limit = usize::from(u16::from_be_bytes([high, low]));
             if limit < MIN_RECORD_SIZE_LIMIT {
                 let sentence = format!(
-                    "the client limits records to {limit} bytes (record_size_limit): \
-                     {MIN_RECORD_SIZE_LIMIT} is the least (RFC 8449, section 4)"
+                    "the client's record_size_limit is {limit} bytes: \
+                     {MIN_RECORD_SIZE_LIMIT} is the minimum (RFC 8449, section 4)"
                 );
                 return Err(Refusal::illegal_parameter(sentence));
             }
@@ -125,7 +125,7 @@ impl<'a> ParsedHello<'a> {
         match *content {
             [code @ 1..=4] => Ok(Some(256 << code)),
             [code] => Err(Refusal::illegal_parameter(format!(
-                "the client's max_fragment_length is {code}: 1 to 4 are defined (RFC 6066, \
+                "the client's max_fragment_length is {code}: only 1 to 4 are valid (RFC 6066, \
                  section 4)"
             ))),
             _ => Err(wrong_length("max_fragment_length", content, "RFC 6066")),
@@ -136,7 +136,8 @@ impl<'a> ParsedHello<'a> {
 fn wrong_length(extension: &str, content: &[u8], rfc: &str) -> Refusal {
     let length = content.len();
     let sentence = format!(
-        "the client's {extension} extension cannot be {length} bytes long ({rfc}, section 4)"
+        "the client's {extension} extension has an invalid length of {length} bytes ({rfc}, \
+         section 4)"
     );
     Refusal {
         error: Error::new(Status::Protocol, sentence),

@@ -44,7 +44,8 @@ impl Sink {
         match std::env::var_os("SSLKEYLOGFILE") {
             Some(path) if !path.is_empty() => Self::file(Path::new(&path)),
             _ => Err(Error::argument(
-                "the environment variable SSLKEYLOGFILE names no file for the key log",
+                "the environment variable SSLKEYLOGFILE is not set: set it to the path of the key \
+                 log, or pass a path",
             )),
         }
     }

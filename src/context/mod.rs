@@ -266,7 +266,7 @@ impl Context {
         self.set(|settings| {
             if count > server_sessions::MAX_CACHE_SIZE {
                 let most = server_sessions::MAX_CACHE_SIZE;
-                let sentence = format!("{count} sessions are too many: {most} is the most");
+                let sentence = format!("cannot cache {count} sessions: {most} is the maximum");
                 return Err(Error::argument(sentence));
             }
             settings.sessions = Some(count);
@@ -280,7 +280,7 @@ impl Context {
     pub fn set_tickets(&self, count: usize) -> Result<()> {
         self.set(|settings| {
             if count > 16 {
-                let sentence = format!("{count} tickets are too many: 16 is the most");
+                let sentence = format!("cannot send {count} tickets: 16 is the maximum");
                 return Err(Error::argument(sentence));
             }
             settings.tickets = count;
@@ -308,7 +308,7 @@ impl Context {
     /// early data of a session, once.
     pub fn share_sessions(&self, other: &Self) -> Result<()> {
         if Arc::ptr_eq(&self.inner, &other.inner) {
-            let sentence = "a context shares its sessions with itself already: name another one";
+            let sentence = "a context already shares its sessions with itself: pass another one";
             return Err(self.poison(Error::argument(sentence)));
         }
         // Check this first: `other` switches to a shared cache below.
@@ -425,8 +425,9 @@ impl Context {
             None => self.now(),
             Some(seconds) => {
                 let seconds = u64::try_from(seconds).map_err(|_| {
-                    let sentence =
-                        format!("no certificate can be verified at {seconds}, before 1970");
+                    let sentence = format!(
+                        "the time {seconds} is before 1970: pass seconds since the Unix epoch"
+                    );
                     Error::argument(sentence)
                 })?;
                 UnixTime::since_unix_epoch(Duration::from_secs(seconds))

@@ -55,8 +55,8 @@ impl Context {
     pub(crate) fn server_config(&self, options: &ConnectionOptions) -> Result<Arc<ServerConfig>> {
         let has_none = |settings: &Settings| settings.identities.is_empty();
         if options.identity().is_none() && has_none(self.sealed()?) {
-            let sentence = "a server needs a certificate and its key: use an identity before \
-                            accepting connections";
+            let sentence = "a server needs a certificate and its private key: add an identity \
+                            before accepting connections";
             return Err(Error::state(sentence));
         }
         let mut config = self.build(|built| &built.server, server_config::config)?;
@@ -157,8 +157,8 @@ impl Context {
     /// context stays usable.
     pub(super) fn shared_sessions(&self) -> Result<SessionCache> {
         let too_late = || {
-            let sentence = "the other context is in use and keeps its sessions for itself: \
-                            share them before its first connection";
+            let sentence = "the other context is in use and does not share its sessions: share \
+                            them before its first connection";
             Error::state(sentence)
         };
         let Some(mut settings) = self.unsealed() else {

@@ -38,7 +38,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
             // A callback's policy cannot be compared, so a random one makes this context
             // the only one that resumes these sessions.
             crate::base::provider::fill_random(&mut policy)
-                .map_err(|_| Error::new(Status::Internal, "the system has no random bytes"))?;
+                .map_err(|_| Error::new(Status::Internal, "the random number generator failed"))?;
         }
         let names_roots = !settings.omit_authorities;
         let verifier = Verifier::of_clients(client_policy, required, names_roots);
@@ -94,14 +94,14 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
         return match settings.ticket_keys.is_empty() {
             true => Ok(()),
             false => Err(Error::argument(
-                "a server that takes early data, shares its sessions or sends no tickets keeps \
-                 its sessions itself: it has no use for ticket keys",
+                "ticket keys cannot be used with early data, shared sessions or 0 tickets, because \
+                 such a server caches its sessions: remove the ticket keys or the other setting",
             )),
         };
     }
     let tickets = match settings.ticket_keys.is_empty() {
         true => fork::with_cryptography(Ticketer::new).map_err(|_| {
-            let sentence = "cannot make ticket keys: the system has no random bytes";
+            let sentence = "cannot create ticket keys: the random number generator failed";
             Error::new(Status::Internal, sentence)
         })?,
         false => {
@@ -121,9 +121,8 @@ fn external_store(
     bounds: SessionBounds,
 ) -> Result<Arc<ExternalSessionStore>> {
     if settings.ticket_keys.is_empty() || settings.shared_sessions.is_some() {
-        let sentence = "a session store needs ticket keys, which its sessions are encrypted with, \
-                        and takes the place of sessions that contexts share: add a ticket key, \
-                        and share none";
+        let sentence = "a session store needs ticket keys for encryption and cannot be combined with \
+                        shared sessions: add a ticket key, and share no sessions";
         return Err(Error::argument(sentence));
     }
     let keys = settings.ticket_keys.clone();

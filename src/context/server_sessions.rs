@@ -47,12 +47,13 @@ impl TicketKey {
     pub(crate) fn new(shared: &[u8]) -> Result<Self> {
         if shared.len() != KEY_LENGTH {
             let length = shared.len();
-            let sentence =
-                format!("a ticket key has {KEY_LENGTH} random bytes, and this one {length}");
+            let sentence = format!(
+                "a ticket key of {length} bytes is invalid: pass {KEY_LENGTH} random bytes"
+            );
             return Err(Error::argument(sentence));
         }
         if shared.iter().all(|byte| *byte == shared[0]) {
-            let sentence = "a ticket key has to be random, and all bytes of this one are the same";
+            let sentence = "a ticket key with equal bytes is not random: pass 32 random bytes";
             return Err(Error::argument(sentence));
         }
         let failed = |_| Error::new(Status::Internal, "cannot derive a ticket key");

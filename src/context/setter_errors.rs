@@ -59,7 +59,7 @@ impl Context {
 }
 
 fn in_use() -> Error {
-    let sentence = "the context is in use, so it cannot be changed any more: make a new \
-                    context for new connections";
+    let sentence = "the context is in use and can no longer be changed: create a new context \
+                    for new connections";
     Error::state(sentence)
 }

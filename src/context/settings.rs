@@ -181,31 +181,31 @@ impl Default for Settings {
 impl Settings {
     pub(crate) fn set_ocsp(&mut self, response: &[u8]) -> Result<()> {
         if response.is_empty() || response.starts_with(b"-----BEGIN") {
-            let sentence = "an OCSP response is stapled as it is, in DER: these bytes are not that";
+            let sentence = "the OCSP response is empty or PEM: pass it as DER";
             return Err(Error::new(Status::Parse, sentence));
         }
         if response.len() > MAX_OCSP_LENGTH {
             let length = response.len();
             let sentence = format!(
-                "an OCSP response of {length} bytes cannot be sent: {MAX_OCSP_LENGTH} is the most"
+                "an OCSP response of {length} bytes is too long: {MAX_OCSP_LENGTH} is the maximum"
             );
             return Err(Error::argument(sentence));
         }
-        let identity = self.latest_identity("an OCSP response is about")?;
+        let identity = self.latest_identity("an OCSP response")?;
         Arc::make_mut(&mut identity.key).ocsp = Some(response.to_vec());
         Ok(())
     }
 
     pub(crate) fn set_signing_schemes(&mut self, names: &[&str]) -> Result<()> {
         let schemes = algorithm_names::schemes(names)?;
-        let identity = self.latest_identity("signature schemes are chosen for")?;
+        let identity = self.latest_identity("a list of signature schemes")?;
         Arc::make_mut(&mut identity.key).key =
             signing_schemes::limit(&identity.whole_key, schemes)?;
         Ok(())
     }
 
     pub(crate) fn match_issuer(&mut self) -> Result<()> {
-        let identity = self.latest_identity("issuers are matched with")?;
+        let identity = self.latest_identity("issuer matching")?;
         let chain = identity.key.cert.iter();
         let issuers = chain.map(|der| Certificate::from_der(der.to_vec())?.issuer_der());
         identity.issuers = Some(issuers.collect::<Result<_>>()?);
@@ -215,7 +215,10 @@ impl Settings {
     /// The most recently added identity, for a setting that applies to it.
     fn latest_identity(&mut self, what: &str) -> Result<&mut ConfiguredIdentity> {
         self.identities.last_mut().ok_or_else(|| {
-            let sentence = format!("{what} the identity used last, and none is used yet");
+            let sentence = format!(
+                "{what} applies to the most recently added identity, and there is none: add an \
+                 identity first"
+            );
             Error::state(sentence)
         })
     }
@@ -237,8 +240,8 @@ impl Settings {
     pub(crate) fn set_max_fragment(&mut self, bytes: usize) -> Result<()> {
         if !(SHORTEST_FRAGMENT..=RECORD_PLAINTEXT).contains(&bytes) {
             let sentence = format!(
-                "records cannot be limited to {bytes} bytes: \
-                 {SHORTEST_FRAGMENT} to {RECORD_PLAINTEXT} are possible"
+                "cannot limit records to {bytes} bytes: \
+                 {SHORTEST_FRAGMENT} to {RECORD_PLAINTEXT} are allowed"
             );
             return Err(Error::argument(sentence));
         }
@@ -268,7 +271,10 @@ impl Settings {
                 let (public_key, _) = made.map_err(|error| {
                     Error::new(
                         Status::Internal,
-                        format!("cannot make a key for GREASE: {}", explain::tls(&error)),
+                        format!(
+                            "cannot create a key for GREASE ECH: {}",
+                            explain::tls(&error)
+                        ),
                     )
                 })?;
                 EchMode::Grease(EchGreaseConfig::new(suite, public_key))
@@ -298,8 +304,8 @@ impl Settings {
         if groups.iter().any(fits) {
             return Ok(());
         }
-        let sentence = "none of the groups that are allowed is for a version that is allowed: \
-                        those with MLKEM are for TLS 1.3";
+        let sentence = "no allowed group can be used in an allowed version: groups with MLKEM \
+                        require TLS 1.3";
         Err(Error::argument(sentence))
     }
 
@@ -316,7 +322,7 @@ impl Settings {
     pub(crate) fn set_versions(&mut self, min: Version, max: Version) -> Result<()> {
         if min > max {
             return Err(Error::argument(
-                "the lowest version is TLS 1.3 and the highest TLS 1.2: exchange them",
+                "the lowest version is TLS 1.3 and the highest TLS 1.2: swap them",
             ));
         }
         self.min_version = min;

@@ -27,8 +27,8 @@ pub(super) fn limit(
             .map(|(name, _)| name)
             .collect();
         let sentence = format!(
-            "the key of the identity used last can sign with none of these schemes: \
-             choose from {}",
+            "the key of the most recently added identity supports none of these signature \
+             schemes: choose from {}",
             every.join(", ")
         );
         return Err(Error::argument(sentence));

@@ -57,8 +57,8 @@ impl Settings {
                     _ => {
                         let count = all.len();
                         let sentence = format!(
-                            "it holds {count} certificates, and each of them would be trusted \
-                             whatever it says: give a file with the peer's own certificate alone"
+                            "it contains {count} certificates, and each would be trusted regardless \
+                             of its names: pass a file with only the peer's own certificate"
                         );
                         return Err(Error::new(Status::Parse, sentence).about_file(path));
                     }
@@ -73,7 +73,8 @@ impl Settings {
 
     pub(crate) fn set_min_security(&mut self, bits: u16) -> Result<()> {
         if !matches!(bits, 112 | 128 | 192 | 256) {
-            let sentence = format!("{bits} is not a security strength: 112, 128, 192, 256 are");
+            let sentence =
+                format!("{bits} is not a security strength: choose 112, 128, 192 or 256 bits");
             return Err(Error::argument(sentence));
         }
         self.security = bits;
@@ -133,8 +134,8 @@ impl Settings {
             (_, None) if self.allows_unverified_clients => Some(Arc::default()),
             (_, None) => {
                 return Err(Error::state(
-                    "client certificates are asked for, but no root is trusted to have issued \
-                     them: add the CA of the clients to the roots",
+                    "client certificates are requested, but no root is trusted for them: add \
+                     the CA of the clients to the roots",
                 ));
             }
         };
@@ -186,8 +187,6 @@ fn parse_sha256(text: &str) -> Result<[u8; 32]> {
 /// Does not repeat the text: it may be a secret that was passed by mistake.
 fn not_sha256(text: &str) -> Error {
     let length = text.chars().count();
-    let sentence = format!(
-        "what is given as a SHA-256, {length} characters, is none: it has 64 digits of hex"
-    );
+    let sentence = format!("a text of {length} characters is not a SHA-256: pass 64 hex digits");
     Error::argument(sentence)
 }

@@ -130,7 +130,7 @@ fn extension(text: &str) -> Result<OwnExtension> {
     let parts = parts.and_then(|(oid, hex)| Some((oid, from_hex(hex)?)));
     let Some((oid, value)) = parts else {
         let sentence = format!(
-            "the extension {} is not an object identifier, \"=\" and DER in hex, such as \
+            "the extension {} is invalid: pass an object identifier, \"=\" and DER in hex, such as \
              \"1.2.3.4=0500\" or \"critical:1.2.3.4=0500\"",
             quoted(text)
         );
@@ -160,7 +160,7 @@ pub(crate) fn check_bits(name: &str, given: u32, known: u32) -> Result<()> {
     }
     Err(Error::new(
         Status::Unsupported,
-        format!("{name} has bits that are not known: {:#x}", given & !known),
+        format!("{name} has unknown bits: {:#x}", given & !known),
     ))
 }
 

@@ -187,7 +187,7 @@ impl tlsmith_conn {
         match self.open.get() {
             None => Ok(()),
             Some(_) => Err(Error::state(
-                "this connection is connected already: make another one",
+                "this connection is already connected: create another one",
             )),
         }
     }
@@ -201,7 +201,7 @@ impl tlsmith_conn {
         drop(settings);
         // If another thread connected it meanwhile, `open` is dropped.
         self.open.set(open).map_err(|_| {
-            let sentence = "another thread connected this connection at the same moment";
+            let sentence = "another thread is connecting this connection: create another one";
             Error::state(sentence)
         })
     }

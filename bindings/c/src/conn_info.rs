@@ -173,7 +173,8 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
 ) -> c_int {
     ffi::status(on(conn, |conn| {
         let bytes = conn.need_connection()?.handshake_bytes().ok_or_else(|| {
-            let sentence = "the handshake is not complete, so its bytes are not counted yet";
+            let sentence =
+                "the handshake is not complete, so its bytes are not counted: complete it first";
             Error::state(sentence)
         })?;
         ffi::store(received, bytes.0);

@@ -52,7 +52,7 @@ pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -
             Err(_) if ms == -1 => Timeout::Descriptor,
             Err(_) => {
                 return Err(Error::argument(format!(
-                    "{ms} is not a time limit: -1, 0 and milliseconds are"
+                    "{ms} is not a time limit: pass -1, 0 or milliseconds"
                 )));
             }
         };
@@ -75,7 +75,7 @@ pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms
             Err(_) if ms == -1 => None,
             _ => {
                 let sentence = format!(
-                    "{ms} is not a time limit of a handshake: -1 and milliseconds above 0 are"
+                    "{ms} is not a time limit for a handshake: pass -1 or milliseconds above 0"
                 );
                 return Err(Error::argument(sentence));
             }

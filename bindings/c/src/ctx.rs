@@ -152,7 +152,7 @@ pub extern "C" fn tlsmith_ctx_trust_certificate(
 pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int) -> c_int {
     set(ctx, |context| {
         let negative = |_| {
-            let sentence = format!("{count} CAs cannot be allowed: 0 and more can");
+            let sentence = format!("cannot allow {count} CAs: pass 0 or more");
             Error::argument(sentence)
         };
         context.set_max_depth(u32::try_from(count).map_err(negative)?)
@@ -228,7 +228,7 @@ pub extern "C" fn tlsmith_ctx_set_client_auth(ctx: *mut tlsmith_ctx, mode: c_int
             TLSMITH_CLIENT_AUTH_REQUIRED => ClientAuth::Required,
             other => {
                 return Err(Error::argument(format!(
-                    "{other} is not a TLSMITH_CLIENT_AUTH value: 0, 1 and 2 are"
+                    "{other} is not a TLSMITH_CLIENT_AUTH value: pass 0, 1 or 2"
                 )));
             }
         })
@@ -247,7 +247,7 @@ fn version(number: c_int) -> Result<Version> {
     let known = u16::try_from(number).ok().and_then(Version::from_wire);
     known.ok_or_else(|| {
         Error::argument(format!(
-            "{number:#06x} is not a version: TLSMITH_TLS1_2 and TLSMITH_TLS1_3 are"
+            "{number:#06x} is not a supported version: pass TLSMITH_TLS1_2 or TLSMITH_TLS1_3"
         ))
     })
 }

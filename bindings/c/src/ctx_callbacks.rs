@@ -88,7 +88,7 @@ fn verify_peer(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>)
     let sentence = format!(
         "the verify callback refused the certificate of '{}' with {answer}: {}",
         subject.unwrap_or_default(),
-        known.map_or("its own reason", Status::phrase)
+        known.map_or("an application-defined code", Status::phrase)
     );
     let status = known.unwrap_or(Status::CertificateRefused);
     Err(Error::new(status, sentence))

@@ -230,9 +230,7 @@ pub(crate) fn text<'a>(pointer: *const c_char, name: &str) -> Result<Option<&'a 
             text.to_str().map_err(|error| {
                 // Does not repeat any of it: binary data may be a key.
                 let at = error.valid_up_to();
-                Error::argument(format!(
-                    "{name} is not UTF-8: byte {at} of it begins no character"
-                ))
+                Error::argument(format!("{name} is not UTF-8: byte {at} is invalid"))
             })
         })
         .transpose()
@@ -262,7 +260,7 @@ pub(crate) fn need_password<'a>(pointer: *const c_char) -> Result<&'a [u8]> {
 /// The same as text: PKCS#12 encodes it as BMPString.
 pub(crate) fn need_password_text<'a>(pointer: *const c_char) -> Result<&'a str> {
     std::str::from_utf8(need_password(pointer)?)
-        .map_err(|_| Error::argument("password is not UTF-8"))
+        .map_err(|_| Error::argument("password is not UTF-8, as PKCS#12 requires"))
 }
 
 /// Borrows an optional path, in the bytes of the file system.
@@ -325,7 +323,7 @@ fn check_bytes(pointer: *const c_void, len: usize, name: &str) -> Result<()> {
     }
     if isize::try_from(len).is_err() {
         return Err(Error::argument(format!(
-            "{len} bytes are more than there can be at {name}"
+            "{name} of {len} bytes exceeds the address space"
         )));
     }
     Ok(())
@@ -349,7 +347,7 @@ pub(crate) fn slices<'a>(
 ) -> Result<Vec<&'a [u8]>> {
     let most = isize::MAX as usize;
     if count > most / size_of::<tlsmith_slice>() {
-        let sentence = format!("{count} are more slices than there can be at {name}");
+        let sentence = format!("{name} of {count} slices exceeds the address space");
         return Err(Error::argument(sentence));
     }
     if count == 0 {
@@ -363,7 +361,7 @@ pub(crate) fn slices<'a>(
         total.checked_add(slice.len).filter(|total| *total <= most)
     });
     if total.is_none() {
-        let sentence = format!("the slices of {name} are longer together than there can be bytes");
+        let sentence = format!("the total length of {name} exceeds the address space");
         return Err(Error::argument(sentence));
     }
     given
@@ -376,7 +374,7 @@ pub(crate) fn slices<'a>(
 pub(crate) fn fill(out: *mut c_void, len: usize, result: &[u8]) -> Result<usize> {
     let needed = result.len();
     if len < needed {
-        let sentence = format!("out has room for {len} bytes, and {needed} are needed");
+        let sentence = format!("out has room for {len} bytes, but {needed} are needed");
         return Err(Error::argument(sentence));
     }
     room(out, needed, "out")?.copy_from_slice(result);
@@ -400,7 +398,7 @@ pub(crate) fn check_reserved(reserved: &[*const c_void], name: &str) -> Result<(
         true => Ok(()),
         false => Err(Error::new(
             Status::Unsupported,
-            format!("reserved fields of {name} are not zero: begin with its _INIT macro"),
+            format!("reserved fields of {name} are not zero: initialize it with its _INIT macro"),
         )),
     }
 }
@@ -432,7 +430,7 @@ pub(crate) unsafe fn sized<T: Copy>(pointer: *const T, name: &str) -> Result<Opt
     let is_possible = (size_of::<usize>()..=4096).contains(&theirs);
     if !is_possible || !theirs.is_multiple_of(align_of::<T>()) {
         return Err(Error::argument(format!(
-            "the size of {name} is {theirs}: begin with its _INIT macro"
+            "the size of {name} is {theirs}: initialize it with its _INIT macro"
         )));
     }
     // SAFETY: the caller states that the structure has this many bytes.
@@ -440,7 +438,7 @@ pub(crate) unsafe fn sized<T: Copy>(pointer: *const T, name: &str) -> Result<Opt
     if given[ours.min(theirs)..].iter().any(|byte| *byte != 0) {
         return Err(Error::new(
             Status::Unsupported,
-            format!("{name} sets a field that this version of the library does not know"),
+            format!("{name} sets a field that this version of the library does not support"),
         ));
     }
     let mut value = std::mem::MaybeUninit::<T>::zeroed();
@@ -466,7 +464,9 @@ pub(crate) struct BorrowedDescriptor(c_int);
 impl BorrowedDescriptor {
     pub(crate) fn new(fd: c_int) -> Result<Self> {
         if fd < 0 {
-            return Err(Error::argument(format!("{fd} is not a descriptor")));
+            return Err(Error::argument(format!(
+                "{fd} is not a descriptor: pass 0 or more"
+            )));
         }
         Ok(Self(fd))
     }

@@ -192,7 +192,8 @@ impl ExternalSigner for CallbackSigner {
         match count.map_err(|error| Error::io("the sign callback failed", error))? {
             count @ 1..=MOST => signature.truncate(count),
             count => {
-                let sentence = format!("the sign callback says {count} bytes of 1 to {MOST}");
+                let sentence =
+                    format!("the sign callback returned {count} bytes: 1 to {MOST} are allowed");
                 return Err(ffi::invalid_count(sentence));
             }
         }

@@ -74,7 +74,8 @@ fn answer(ask: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
     let count = ask.password(&mut password);
     let count = count.map_err(|error| Error::io("the password callback failed", error))?;
     if count > MOST {
-        let sentence = format!("the password callback says {count} bytes of at most {MOST}");
+        let sentence =
+            format!("the password callback returned {count} bytes: at most {MOST} are allowed");
         return Err(ffi::invalid_count(sentence));
     }
     password.truncate(count);
@@ -84,6 +85,6 @@ fn answer(ask: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
 /// The error for a separate key with PKCS#12.
 pub(crate) fn pkcs12_holds_key(argument: &str) -> Error {
     let sentence =
-        format!("name and flags are for PKCS#12, which holds its key: {argument} has to be NULL");
+        format!("name and flags are for PKCS#12, which contains its key: {argument} must be NULL");
     Error::argument(sentence)
 }

@@ -88,16 +88,16 @@ fn set(level: c_int, log: Option<LogFn>, userdata: *mut c_void) -> Result<()> {
         4 => LevelFilter::Debug,
         5 => LevelFilter::Trace,
         other => {
-            let sentence = format!("{other} is not a level of messages: 0 to 5 are");
+            let sentence = format!("{other} is not a log level: pass 0 to 5");
             return Err(Error::argument(sentence));
         }
     };
     if LOGGING.get() {
-        let sentence = "the place of messages cannot be changed while one is given away";
+        let sentence = "the log callback cannot be replaced from inside the log callback";
         return Err(Error::state(sentence));
     }
     if !INSTALLED.get_or_init(|| log::set_logger(&Bridge).is_ok()) {
-        let sentence = "the messages of this process go to somebody else already";
+        let sentence = "another logger is already installed in this process";
         return Err(Error::state(sentence));
     }
     let callback = Callback::new(log, userdata, "log").ok();

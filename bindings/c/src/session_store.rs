@@ -73,7 +73,7 @@ impl SessionStore for CallbackStore {
         if count > value.len() {
             // Not the client's fault: it makes a full handshake.
             ffi::set_last_error(&ffi::invalid_count(format!(
-                "the take callback says {count} bytes of at most {MAX_STORED_SESSION}"
+                "the take callback returned {count} bytes: at most {MAX_STORED_SESSION} are allowed"
             )));
             return None;
         }

@@ -210,7 +210,8 @@ impl Transport for CallbackTransport {
         // The callback may have forked.
         self.origin.check()?;
         if count > most {
-            let sentence = format!("the read callback says {count} bytes of {most} at the most");
+            let sentence =
+                format!("the read callback returned {count} bytes: at most {most} are allowed");
             return Err(ffi::invalid_count(sentence));
         }
         Ok(count)
@@ -223,7 +224,8 @@ impl Transport for CallbackTransport {
         })?;
         self.origin.check()?;
         if count == 0 || count > most {
-            let sentence = format!("the write callback says {count} bytes of 1 to {most}");
+            let sentence =
+                format!("the write callback returned {count} bytes: 1 to {most} are allowed");
             return Err(ffi::invalid_count(sentence));
         }
         Ok(count)

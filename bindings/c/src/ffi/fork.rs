@@ -31,7 +31,7 @@ pub(crate) fn watch_forks() -> Result<()> {
         0 => WATCHED.store(true, Ordering::Release),
         error => {
             let error = io::Error::from_raw_os_error(error);
-            return Err(Error::io("cannot watch for forks", error));
+            return Err(Error::io("cannot register fork handlers", error));
         }
     }
     Ok(())
