@@ -1,4 +1,4 @@
-/* echo_server PORT CERT.pem KEY.pem: send back what clients say. */
+/* echo_server PORT CERT.pem KEY.pem: send clients their data back. */
 #include <stdio.h>
 #include <tlsmith.h>
 

@@ -12,22 +12,23 @@
 #include <time.h>
 #include <tlsmith.h>
 
-enum { ROOM = 65536, TURNS = 4, SHAKING_MS = 3000 };
+enum { ROOM = 65536, TURNS = 4, HANDSHAKE_MS = 3000 };
 
-/* What a client sent and has not got back waits in `data`: while that is full,
- * nothing more is read from it. */
+/* `data` holds what a client sent until it is echoed.  While it is full, the
+ * client is not read. */
 struct client {
 	tlsmith_conn *conn;
-	TAILQ_ENTRY(client) shaking, ready;
+	TAILQ_ENTRY(client) handshaking, ready;
 	int64_t since;
 	size_t start, end;
 	uint32_t events;
-	bool is_shaking, is_ready, ended;
+	bool is_handshaking, is_ready, ended;
 	char data[ROOM];
 };
 
-/* Who shakes hands, the first to come first; who has more to do at once. */
-static TAILQ_HEAD(clients, client) shaking = TAILQ_HEAD_INITIALIZER(shaking),
+/* Clients in the handshake, oldest first; clients with more work to do. */
+static TAILQ_HEAD(clients, client)
+    handshaking = TAILQ_HEAD_INITIALIZER(handshaking),
     ready = TAILQ_HEAD_INITIALIZER(ready);
 static int epoll, listener;
 static bool edges, full;
@@ -49,8 +50,8 @@ static void watch(int how, int fd, uint32_t events, struct client *c)
 
 static void drop(struct client *c)
 {
-	if (c->is_shaking)
-		TAILQ_REMOVE(&shaking, c, shaking);
+	if (c->is_handshaking)
+		TAILQ_REMOVE(&handshaking, c, handshaking);
 	if (c->is_ready)
 		TAILQ_REMOVE(&ready, c, ready);
 	tlsmith_conn_free(c->conn);
@@ -65,8 +66,8 @@ static bool wants(ptrdiff_t n)
 	return n == TLSMITH_WANT_READ || n == TLSMITH_WANT_WRITE;
 }
 
-/* Moves what can be moved: 1 if there may be more, 0 if it has to wait, or a
- * negative code. */
+/* Reads and writes what is possible.  Returns 1 if there may be more, 0 if the
+ * client must wait, or a negative code. */
 static ptrdiff_t echo(struct client *c)
 {
 	ptrdiff_t got = 0, sent = 0;
@@ -89,7 +90,7 @@ static ptrdiff_t echo(struct client *c)
 	return got > 0 || sent > 0;
 }
 
-/* Serves a client until it has to wait, or others should have their turn. */
+/* Serves a client until it must wait, or has used its share of time. */
 static void serve(struct client *c)
 {
 	ptrdiff_t n = tlsmith_flush(c->conn);
@@ -110,9 +111,9 @@ static void serve(struct client *c)
 		drop(c);
 		return;
 	}
-	if (c->is_shaking && tlsmith_conn_version(c->conn) != 0) {
-		TAILQ_REMOVE(&shaking, c, shaking);
-		c->is_shaking = false;
+	if (c->is_handshaking && tlsmith_conn_version(c->conn) != 0) {
+		TAILQ_REMOVE(&handshaking, c, handshaking);
+		c->is_handshaking = false;
 	}
 	if (c->is_ready)
 		TAILQ_REMOVE(&ready, c, ready);
@@ -129,7 +130,7 @@ static void serve(struct client *c)
 	c->events = events;
 }
 
-/* Takes in all who wait at the door. */
+/* Accepts all queued clients. */
 static void welcome(tlsmith_ctx *ctx)
 {
 	for (;;) {
@@ -138,34 +139,34 @@ static void welcome(tlsmith_ctx *ctx)
 		if (c == NULL)
 			return;
 		c->conn = tlsmith_conn_new(ctx);
-		/* From here on no call waits. */
+		/* From here on no call blocks. */
 		tlsmith_conn_set_timeout(c->conn, 0);
 		if (tlsmith_accept(c->conn, listener) < 0) {
 			int error = tlsmith_conn_errno(c->conn);
 
 			drop(c);
-			/* No descriptor is left: the others come in when one is. */
+			/* Out of descriptors: accept more when a client leaves. */
 			full = error == EMFILE || error == ENFILE;
 			if (full)
 				watch(EPOLL_CTL_MOD, listener, 0, NULL);
 			return;
 		}
 		c->since = now();
-		c->is_shaking = true;
-		TAILQ_INSERT_TAIL(&shaking, c, shaking);
-		/* Edges are told once, so both kinds are watched for good. */
+		c->is_handshaking = true;
+		TAILQ_INSERT_TAIL(&handshaking, c, handshaking);
+		/* An edge is reported once, so always watch both events. */
 		c->events = edges ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN;
 		watch(EPOLL_CTL_ADD, tlsmith_conn_fd(c->conn), c->events, c);
 	}
 }
 
-/* How long to wait: until the next one has shaken hands for too long. */
+/* How long to wait: until the next handshake times out. */
 static int patience(void)
 {
 	struct client *c;
 
-	while ((c = TAILQ_FIRST(&shaking)) != NULL) {
-		int64_t left = c->since + SHAKING_MS - now();
+	while ((c = TAILQ_FIRST(&handshaking)) != NULL) {
+		int64_t left = c->since + HANDSHAKE_MS - now();
 
 		if (left > 0)
 			return TAILQ_EMPTY(&ready) ? (int)left : 0;
@@ -200,7 +201,7 @@ int main(int argc, char **argv)
 				serve(events[i].data.ptr);
 		if ((c = TAILQ_FIRST(&ready)) != NULL)
 			serve(c);
-		/* Last: who comes in now may get the memory of one who left. */
+		/* Last: a new client may reuse the memory of one that left. */
 		for (i = 0; i < n; i++)
 			if (events[i].data.ptr == NULL)
 				welcome(ctx);

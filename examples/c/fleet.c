@@ -1,7 +1,7 @@
-/* fleet PORT CERT.pem KEY.pem TICKET_KEY REDIS_PORT: one server of several that share their
- * sessions in Redis.  Each resumes the sessions of the others, and the early data (0-RTT) of
- * a session is accepted by one of them, once.  TICKET_KEY is a file of 32 random bytes.
- * It answers each client with what it sent early, and whether its session was resumed. */
+/* fleet PORT CERT.pem KEY.pem TICKET_KEY REDIS_PORT: one of several servers that share their
+ * sessions in Redis.  Each resumes the sessions of the others, and one of them accepts the
+ * early data (0-RTT) of a session, once.  TICKET_KEY is a file of 32 random bytes.  The
+ * server returns each client's early data, and whether its session was resumed. */
 #define _POSIX_C_SOURCE 200809L
 #include <netinet/in.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ static FILE *dial(int port)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct timeval limit = { .tv_sec = 1 };
 
-	/* A store that does not answer costs a resumption, not the server. */
+	/* If the store does not answer, the client makes a full handshake. */
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
 		return NULL;
@@ -51,7 +51,7 @@ static int put(void *userdata, const void *key, size_t key_len, const void *valu
 	return fgets(answer, sizeof answer, redis) != NULL && strcmp(answer, "+OK\r\n") == 0 ? 0 : -1;
 }
 
-/* GETDEL hands a value out once, whoever asks. */
+/* GETDEL returns a value once, to one of all callers. */
 static ptrdiff_t take(void *userdata, const void *key, size_t key_len, void *value, size_t size)
 {
 	char answer[64];

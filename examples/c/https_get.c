@@ -1,4 +1,4 @@
-/* https_get HOST PORT [ROOTS.pem]: print what an HTTPS server answers. */
+/* https_get HOST PORT [ROOTS.pem]: print the response of an HTTPS server. */
 #include <stdio.h>
 #include <tlsmith.h>
 

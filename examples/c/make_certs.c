@@ -1,4 +1,4 @@
-/* make_certs NAMES: a CA, and a certificate for NAMES ("localhost,::1"). */
+/* make_certs NAMES: create a CA and a certificate for NAMES ("localhost,::1"). */
 #include <stdio.h>
 #include <tlsmith.h>
 

@@ -1,4 +1,4 @@
-/* request: a CA, a request for "localhost", and the certificate issued from it. */
+/* request: create a CA and a request for "localhost", and sign it. */
 #include <stdio.h>
 #include <tlsmith.h>
 
@@ -9,7 +9,7 @@ int main(void)
 	root.subject = "/CN=ROOT CA";
 	root.key_type = asked.key_type = "ed448";
 	root.days = issued.days = 3650;
-	/* The CA was made before it, so it may end a second later. */
+	/* The CA was created earlier, so it may expire a second before. */
 	issued.flags = TLSMITH_CERT_COPY_EXTENSIONS | TLSMITH_CERT_OUTLIVE_CA;
 
 	tlsmith_identity *ca = tlsmith_gen_ca(&root);

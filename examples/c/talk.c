@@ -1,5 +1,5 @@
-/* talk HOST PORT ROOTS.pem: connect, say what was agreed, send the lines of
- * standard input one by one, print the answers, and end properly. */
+/* talk HOST PORT ROOTS.pem: connect, print the negotiated parameters, send the
+ * lines of standard input one by one, print the replies, and close properly. */
 #include <stdio.h>
 #include <string.h>
 #include <tlsmith.h>

@@ -1,22 +1,22 @@
 //! Limits on what a peer can make one connection store or do.  They are all here, to be
 //! reviewed together.
 //!
-//! | limit | value | counts | when it is exceeded |
+//! | limit | value | counts | when exceeded |
 //! |---|---|---|---|
 //! | [`WORK`] | 256 KiB | input of one call without data for its caller | a non-blocking call returns WANT_READ; a blocking call checks its deadline after every receive |
-//! | [`HANDSHAKE_INPUT`] | 512 KiB, and twice the early data a server accepts | every byte that a handshake takes in | fatal, unexpected_message |
+//! | [`HANDSHAKE_INPUT`] | 512 KiB, and twice the early data a server accepts | every byte that a handshake receives | fatal, unexpected_message |
 //! | [`SKIPPED_EARLY_DATA`] | 16 KiB, and twice the early data a server accepts | rejected early data, with record headers and tags (RFC 8446, section 4.2.10) | fatal, unexpected_message |
-//! | early data a server accepts | `Context::set_early_data`, none by default | plaintext, kept until it is read | fatal |
+//! | early data a server accepts | `Context::set_early_data`, none by default | plaintext, stored until it is read | fatal |
 //! | [`FRAGMENTED_MESSAGE`] | 256 KiB | the records of one unfinished handshake message | fatal |
 //! | [`LONGEST_MESSAGE`] | 64 KiB - 1 | one handshake message | fatal, decode_error |
 //! | [`ALLOWANCE`] | 64 | KeyUpdates, tickets, warning alerts and empty records after the handshake, together; application data refills it | fatal, unexpected_message |
-//! | [`OF_A_KIND`] | 32 | KeyUpdates, and empty records, of these; application data refills it, and a KeyUpdate for each that we requested is free | fatal, unexpected_message |
+//! | [`OF_A_KIND`] | 32 | KeyUpdates, and separately empty records; application data refills it, and a KeyUpdate that we requested is free | fatal, unexpected_message |
 //! | [`WARNINGS`] | 4 | warning alerts of a whole connection | fatal, unexpected_message |
-//! | [`RENEGOTIATIONS`] | 1 | requests for a renegotiation, TLS 1.2 | fatal, unexpected_message |
-//! | [`TICKETS`] | 16 | tickets that a connection lists | the oldest is forgotten |
-//! | [`LEFTOVER`] | 64 KiB | bytes after the peer's close_notify | feeding fails with ERR_STATE; a socket is read no further |
-//! | [`UNSENT`] | 80 KiB | sealed records that wait for the transport | writing waits, or returns WANT_WRITE |
-//! | [`UNDRAINED`] | 128 KiB | the same over memory | writing returns WANT_WRITE |
+//! | [`RENEGOTIATIONS`] | 1 | renegotiation requests, TLS 1.2 only | fatal, unexpected_message |
+//! | [`TICKETS`] | 16 | tickets that a connection lists | the oldest is dropped |
+//! | [`LEFTOVER`] | 64 KiB | bytes after the peer's close_notify | feeding fails with ERR_STATE; a socket is not read any further |
+//! | [`UNSENT`] | 80 KiB | encrypted records that wait for the transport | writing waits, or returns WANT_WRITE |
+//! | [`UNDRAINED`] | 128 KiB | the same in memory | writing returns WANT_WRITE |
 //!
 //! A client keeps 8 tickets of each server, whatever a connection lists (`context`).
 //! Bytes that a program feeds before they are processed are not limited: the program

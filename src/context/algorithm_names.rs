@@ -1,5 +1,4 @@
-//! Cipher suites, key exchange groups and signature schemes by the names of the
-//! IANA registry.
+//! IANA and OpenSSL names of cipher suites, key exchange groups and signature schemes.
 
 use std::sync::LazyLock;
 
@@ -10,7 +9,7 @@ use crate::base::provider::provider;
 use crate::base::text::quoted;
 use crate::{Error, Result};
 
-/// What there is, each under its name.
+/// The supported algorithms of one kind, with their IANA names.
 type Named<T> = LazyLock<Vec<(String, T)>>;
 
 static CIPHERS: Named<SupportedCipherSuite> = LazyLock::new(|| {
@@ -31,7 +30,7 @@ static SCHEMES: Named<SignatureScheme> = LazyLock::new(|| {
     schemes.map(|known| (scheme_name(known), known)).collect()
 });
 
-/// rustls calls the suites of TLS 1.3 `TLS13_…`, the registry calls them `TLS_…`.
+/// The registry has `TLS_…` where rustls has `TLS13_…`, for the suites of TLS 1.3.
 fn cipher(suite: CipherSuite) -> String {
     format!("{suite:?}").replacen("TLS13_", "TLS_", 1)
 }
@@ -50,22 +49,19 @@ fn group(group: NamedGroup) -> String {
     }
 }
 
-/// The registry's name of a suite that was agreed on, such as
-/// `"TLS_AES_128_GCM_SHA256"`.
+/// The IANA name of a negotiated cipher suite, such as `"TLS_AES_128_GCM_SHA256"`.
 pub(crate) fn cipher_name(suite: CipherSuite) -> &'static str {
     let named = CIPHERS.iter().find(|(_, known)| known.suite() == suite);
     named.map_or("", |(name, _)| name)
 }
 
-/// The registry's name of a group that was agreed on, such as `"x25519"` or
-/// `"X25519MLKEM768"`.
+/// The IANA name of a negotiated group, such as `"x25519"` or `"X25519MLKEM768"`.
 pub(crate) fn group_name(group: NamedGroup) -> &'static str {
     let named = GROUPS.iter().find(|(_, known)| known.name() == group);
     named.map_or("", |(name, _)| name)
 }
 
-/// The registry's name of a signature scheme, such as
-/// `"ecdsa_secp256r1_sha256"`.
+/// The IANA name of a signature scheme, such as `"ecdsa_secp256r1_sha256"`.
 pub(crate) fn scheme_name(scheme: SignatureScheme) -> String {
     let name = match scheme {
         SignatureScheme::RSA_PKCS1_SHA256 => "rsa_pkcs1_sha256",
@@ -88,7 +84,7 @@ pub(crate) fn scheme_name(scheme: SignatureScheme) -> String {
     name.to_owned()
 }
 
-/// The name of a version that somebody offers, or its number.
+/// The name of a version from a ClientHello, or its number.
 pub(super) fn offered_version_name(number: u16) -> String {
     match number {
         0x0301 => "1.0".to_owned(),
@@ -99,7 +95,7 @@ pub(super) fn offered_version_name(number: u16) -> String {
     }
 }
 
-/// The name of a suite that somebody offers, or its number.
+/// The name of a cipher suite from a ClientHello, or its number.
 pub(super) fn offered_cipher_name(suite: CipherSuite) -> String {
     match cipher_name(suite) {
         "" => number_or(u16::from(suite), &cipher(suite)),
@@ -107,17 +103,17 @@ pub(super) fn offered_cipher_name(suite: CipherSuite) -> String {
     }
 }
 
-/// The name of a group that somebody offers, or its number.
+/// The name of a group from a ClientHello, or its number.
 pub(super) fn offered_group_name(known: NamedGroup) -> String {
     number_or(u16::from(known), &group(known))
 }
 
-/// The name of a scheme that somebody offers, or its number.
+/// The name of a signature scheme from a ClientHello, or its number.
 pub(super) fn offered_scheme_name(scheme: SignatureScheme) -> String {
     number_or(u16::from(scheme), &scheme_name(scheme))
 }
 
-/// What rustls has no name for, it shows as a number in parentheses.
+/// rustls formats values that it does not know with a number in parentheses.
 fn number_or(number: u16, name: &str) -> String {
     match name.contains('(') {
         true => format!("{number:#06x}"),
@@ -125,7 +121,7 @@ fn number_or(number: u16, name: &str) -> String {
     }
 }
 
-/// The signature schemes that there are, with their names.
+/// Every supported signature scheme, with its name.
 pub(super) fn every_scheme() -> impl Iterator<Item = (&'static str, SignatureScheme)> {
     let every = SCHEMES.iter();
     every.map(|(name, scheme)| (name.as_str(), *scheme))
@@ -150,7 +146,7 @@ fn every<T>(known: &'static [(String, T)]) -> Vec<&'static str> {
     known.iter().map(|(name, _)| name.as_str()).collect()
 }
 
-/// OpenSSL's names for cipher suites of TLS 1.2; those of TLS 1.3 have IANA's.
+/// OpenSSL's names of the TLS 1.2 cipher suites.  For TLS 1.3 it uses IANA's.
 const OPENSSL_CIPHERS: [(&str, &str); 6] = [
     (
         "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -178,16 +174,15 @@ const OPENSSL_CIPHERS: [(&str, &str); 6] = [
     ),
 ];
 
-/// NIST's names for groups.
+/// NIST's names of groups.
 const NIST_GROUPS: [(&str, &str); 2] = [("P-256", "secp256r1"), ("P-384", "secp384r1")];
 
-/// The suites with these names, IANA's or OpenSSL's, in this order.
+/// The cipher suites with these names, IANA's or OpenSSL's, in this order.
 pub(super) fn ciphers(names: &[&str]) -> Result<Vec<SupportedCipherSuite>> {
     find(names, &CIPHERS, &OPENSSL_CIPHERS, "cipher suite")
 }
 
-/// The groups with these names, in this order.  NIST's curves may have NIST's
-/// names.
+/// The groups with these names, IANA's or NIST's, in this order.
 pub(super) fn groups(names: &[&str]) -> Result<Vec<&'static dyn SupportedKxGroup>> {
     find(names, &GROUPS, &NIST_GROUPS, "key exchange group")
 }
@@ -197,7 +192,7 @@ pub(super) fn schemes(names: &[&str]) -> Result<Vec<SignatureScheme>> {
     find(names, &SCHEMES, &[], "signature scheme")
 }
 
-/// What these names stand for, each once, in the order in which they come first.
+/// Looks names up, in this order and without duplicates.
 fn find<T: Copy>(
     names: &[&str],
     known: &[(String, T)],
@@ -209,7 +204,7 @@ fn find<T: Copy>(
         names.join(", ")
     };
     if names.is_empty() {
-        let sentence = format!("no {what} is given: choose from {}", list());
+        let sentence = format!("the list of {what}s is empty: choose from {}", list());
         return Err(Error::argument(sentence));
     }
     let mut found = Vec::with_capacity(names.len());
@@ -221,8 +216,8 @@ fn find<T: Copy>(
             .iter()
             .position(|(known, _)| known.eq_ignore_ascii_case(name));
         let index = index.ok_or_else(|| {
-            let shown = quoted(given);
-            let sentence = format!("{shown} is not a {what} here: choose from {}", list());
+            let name = quoted(given);
+            let sentence = format!("{name} is not a supported {what}: choose from {}", list());
             Error::argument(sentence)
         })?;
         if !found.contains(&index) {
@@ -237,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_the_iana_registry() {
+    fn algorithm_names_follow_the_iana_registry() {
         let suite = CipherSuite::TLS13_AES_128_GCM_SHA256;
         assert_eq!(cipher_name(suite), "TLS_AES_128_GCM_SHA256");
         let suite = CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
@@ -253,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_names_get_the_list_of_those_that_are_known() {
+    fn unknown_name_error_lists_supported_names() {
         let error = ciphers(&["TLS_RSA_WITH_AES_128_CBC_SHA"]).unwrap_err();
         assert!(
             error.to_string().contains("TLS_AES_128_GCM_SHA256, "),
@@ -266,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cipher_suite_of_tls_1_2_has_its_name_in_openssl() {
+    fn every_tls12_cipher_suite_has_an_openssl_name() {
         for (name, suite) in CIPHERS.iter().filter(|(name, _)| name.contains("_WITH_")) {
             let alias = OPENSSL_CIPHERS.iter().find(|(_, iana)| iana == name);
             let (openssl, _) = alias.unwrap_or_else(|| panic!("{name}"));
@@ -277,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn list_that_names_a_suite_twice_has_it_once() {
+    fn lookup_removes_duplicate_names() {
         let both = [
             "TLS_AES_128_GCM_SHA256",
             "ECDHE-RSA-AES128-GCM-SHA256",
@@ -290,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_that_is_listed_is_accepted() {
+    fn lookup_accepts_every_listed_name() {
         assert_eq!(ciphers(&cipher_names()).unwrap().len(), CIPHERS.len());
         assert_eq!(groups(&group_names()).unwrap().len(), GROUPS.len());
         assert_eq!(schemes(&scheme_names()).unwrap().len(), SCHEMES.len());

@@ -1,12 +1,11 @@
-//! The cipher suites that a context allows, apart for each version: they have none in
-//! common.
+//! The allowed cipher suites, kept separately for TLS 1.3 and TLS 1.2, which share none.
 
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 
 use super::algorithm_names;
 use crate::Result;
 
-/// The cipher suites of each version, in order of preference; `None`: all.
+/// The allowed cipher suites of each version, best first; `None` allows all.
 #[derive(Default)]
 pub(super) struct Ciphers {
     tls13: Option<Vec<SupportedCipherSuite>>,
@@ -14,7 +13,7 @@ pub(super) struct Ciphers {
 }
 
 impl Ciphers {
-    /// Allows only these of the versions that they are for.
+    /// Allows only these suites, for each version that has at least one of them.
     pub(super) fn limit(&mut self, names: &[&str]) -> Result<()> {
         let (tls13, tls12) = by_version(algorithm_names::ciphers(names)?);
         if !tls13.is_empty() {
@@ -26,7 +25,7 @@ impl Ciphers {
         Ok(())
     }
 
-    /// Those of `every` that are allowed.
+    /// The allowed suites of `every` for these versions.
     pub(super) fn allowed(
         &self,
         every: &[SupportedCipherSuite],
@@ -38,8 +37,8 @@ impl Ciphers {
         let (tls13, tls12) = by_version(every.to_vec());
         let tls13 = self.tls13.clone().unwrap_or(tls13);
         let both = [tls13, self.tls12.clone().unwrap_or(tls12)].concat();
-        // Without those of other versions: a server takes a suite that is offered for one
-        // that the client can use, and presents a certificate for it.
+        // Suites of disabled versions must not remain. rustls would take one that the
+        // client offers for a common suite, and select a certificate for it.
         let suites = both.into_iter();
         suites
             .filter(|suite| versions.contains(&suite.version()))
@@ -47,7 +46,7 @@ impl Ciphers {
     }
 }
 
-/// Those of TLS 1.3, and those of TLS 1.2.
+/// Splits suites into those of TLS 1.3 and those of TLS 1.2.
 fn by_version(
     suites: Vec<SupportedCipherSuite>,
 ) -> (Vec<SupportedCipherSuite>, Vec<SupportedCipherSuite>) {

@@ -1,4 +1,4 @@
-//! Settings to the rustls configuration of clients.
+//! Builds the rustls configuration of clients from the settings.
 
 use std::sync::Arc;
 
@@ -16,15 +16,15 @@ use crate::base::tls_errors;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status};
 
-/// How many sessions a client keeps.
+/// How many sessions a client caches by default.
 const DEFAULT_CACHED_SESSIONS: usize = 256;
 
-/// How many sessions its clients keep.
+/// How many sessions clients cache; 0 turns resumption off.
 pub(super) fn max_sessions(settings: &Settings) -> usize {
     settings.sessions.unwrap_or(DEFAULT_CACHED_SESSIONS)
 }
 
-/// With what it has to resume: `None` turns resumption off.
+/// Builds the configuration.  Without a `store` it does not resume sessions.
 pub(super) fn config(
     settings: &Settings,
     store: Option<Arc<ClientSessionStore>>,
@@ -32,8 +32,8 @@ pub(super) fn config(
     let verifier = Verifier::of_servers(settings.server_policy()?);
     let builder = ClientConfig::builder_with_provider(settings.provider()?);
     if settings.ech.is_some() && !settings.versions().contains(&&TLS13) {
-        let sentence = "an encrypted ClientHello is for TLS 1.3, and that is not allowed: \
-                        allow it, or leave the ClientHello as it is";
+        let sentence = "ECH requires TLS 1.3, which is disabled: enable TLS 1.3, or do not \
+                        set ECH";
         return Err(Error::argument(sentence));
     }
     let builder = match &settings.ech {
@@ -49,7 +49,7 @@ pub(super) fn config(
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
     config.cert_compressors = COMPRESSORS.to_vec();
-    // For the record layer of our own alone: it never leaves the library.
+    // Only tlsmith's own record layer gets the secrets: they never leave the library.
     config.enable_secret_extraction = cfg!(not(feature = "rustls-records"));
     config.key_log = Arc::new(settings.keylog.clone());
     if let Some(clock) = &settings.clock {
@@ -66,22 +66,21 @@ pub(super) fn config(
     Ok(config)
 }
 
-/// What presents these identities, the first that fits.
+/// Resolves to the first of these identities that fits the server's request.
 pub(super) fn identity_resolver(
     identities: Vec<ConfiguredIdentity>,
 ) -> Arc<dyn ResolvesClientCert> {
     Arc::new(Identities(identities))
 }
 
-/// The identities of a client, in the order in which they were set.
+/// The identities of a client, in the order in which they were added.
 #[derive(Debug)]
 struct Identities(Vec<ConfiguredIdentity>);
 
 impl ResolvesClientCert for Identities {
-    /// The first one whose key can sign in a way that the server accepts.  The
-    /// server's hints about CAs are only hints, unless an identity is to match them:
-    /// a server whose list is not complete still gets to see the certificate and to
-    /// judge it.
+    /// Selects the first identity whose key supports a scheme of the server's.  The
+    /// server's list of CAs is only a hint, unless the identity has to match it: a server
+    /// with an incomplete list still receives a certificate to verify.
     fn resolve(
         &self,
         root_hint_subjects: &[&[u8]],

@@ -1,4 +1,4 @@
-//! The ClientHello as servers see it, and the configuration that it selects.
+//! The ClientHello that a server inspects, and the selection that answers it.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use super::connection_options::ConnectionOptions;
 use super::hello_parser::ParsedHello;
 use crate::Result;
 
-/// How many ALPN protocols of a ClientHello are kept: clients offer a few, and an attacker's
-/// would take many times the memory of the message.
+/// The most ALPN protocols stored of a ClientHello.  Clients offer a few; an attacker's
+/// list would take many times the memory of the message.
 const MAX_PROTOCOLS: usize = 256;
 
 /// A ClientHello (RFC 8446, section 4.1.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientHello {
-    /// The server that it requests (SNI, RFC 6066, section 3).
+    /// The server name that it requests (SNI, RFC 6066, section 3).
     pub server_name: Option<String>,
     /// The protocols that it offers (ALPN, RFC 7301), best first, at most 256.
     pub alpn: Vec<Vec<u8>>,
-    // As numbers: few programs ask for the names.
+    // Stored as numbers: few programs use the names.
     versions: Vec<u16>,
     ciphers: Vec<CipherSuite>,
     groups: Vec<NamedGroup>,
@@ -42,13 +42,13 @@ impl ClientHello {
         }
     }
 
-    /// The numbers of the versions of TLS that it offers, best first, such as 0x0304.
+    /// The version numbers that it offers, best first, such as 0x0304.
     pub fn version_numbers(&self) -> &[u16] {
         &self.versions
     }
 
-    /// The versions of TLS that it offers, best first, such as `"1.3"`; those without
-    /// a name by their number, such as `"0x5a5a"`.
+    /// The versions that it offers, best first, such as `"1.3"`.  Unknown ones appear as
+    /// numbers, such as `"0x5a5a"`.
     pub fn versions(&self) -> Vec<String> {
         let versions = self.versions.iter().copied();
         versions
@@ -56,8 +56,8 @@ impl ClientHello {
             .collect()
     }
 
-    /// The cipher suites that it offers, best first, by their IANA names; those
-    /// without a name here by their number, such as `"0x5a5a"`.
+    /// The cipher suites that it offers, best first, by their IANA names.  Unsupported
+    /// ones appear as numbers, such as `"0x5a5a"`.
     pub fn ciphers(&self) -> Vec<String> {
         let ciphers = self.ciphers.iter().copied();
         ciphers.map(algorithm_names::offered_cipher_name).collect()
@@ -76,13 +76,14 @@ impl ClientHello {
     }
 }
 
-/// What answers a ClientHello.  The default is the context of the connection, with its
-/// options.
+/// The context and options that answer a ClientHello.  The default keeps those of the
+/// connection.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// The context to answer with; `None`: that of the connection.
+    /// The context; `None` keeps that of the connection.
     pub context: Option<Context>,
-    /// Options for this connection.  What they do not set, and `None`, stays as it is.
+    /// Options for this connection.  Options that are not set, and `None`, change
+    /// nothing.
     pub options: Option<ConnectionOptions>,
 }
 
@@ -99,6 +100,6 @@ impl From<Context> for Selection {
     }
 }
 
-/// Inspects a ClientHello and selects what answers it.  The alert of an error is sent to
-/// the client; without one, unrecognized_name is.
+/// Inspects a ClientHello and selects what answers it.  An error refuses the client with
+/// its alert, by default unrecognized_name.
 pub type HelloCallback = Arc<dyn Fn(&ClientHello) -> Result<Selection> + Send + Sync>;

@@ -1,4 +1,4 @@
-//! Sessions that a client can resume: what servers gave it.
+//! Sessions that a client can resume: tickets and TLS 1.2 sessions from servers.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -18,23 +18,21 @@ use crate::base::observations::Observations;
 use crate::base::rustls_gaps::session_lifetime;
 use crate::{Error, Result};
 
-/// How many tickets are kept of one server: the latest.
+/// How many tickets are stored per server: the latest.
 const TICKETS_PER_SERVER: usize = 8;
 
-/// What a client can resume a connection with, kept by the application and not by
-/// the context.
+/// A session that a client can resume, stored by the application instead of the context.
 ///
-/// Connections that have it in their options ([`ConnectionOptions::set_session`]) put here
-/// what the server gives them, and are resumed with what is here.  A new one has
-/// nothing yet.  It is for one server: what another one gives takes the place of
-/// what is here.
+/// Connections with it in their options ([`ConnectionOptions::set_session`]) resume it,
+/// and store new tickets in it.  A new one is empty.  It is for one server: tickets of
+/// another server replace those in it.
 ///
-/// Each ticket of TLS 1.3 is used once (RFC 8446, appendix C.4), and the connection
-/// that is resumed with it gets new ones.  A session of TLS 1.2 is used again.
+/// Each ticket of TLS 1.3 is used once (RFC 8446, appendix C.4), and the resumed
+/// connection receives new ones.  A session of TLS 1.2 is used repeatedly.
 ///
-/// A forked child has nothing in it: two processes would use the same tickets.
+/// It is empty in a forked child: two processes would use the same tickets.
 ///
-/// Cloning gives another reference to the same session.
+/// Cloning returns another reference to the same session.
 ///
 /// [`ConnectionOptions::set_session`]: crate::ConnectionOptions::set_session
 #[derive(Clone)]
@@ -44,10 +42,10 @@ pub struct Session {
     facts: Option<Arc<SessionFacts>>,
 }
 
-/// Takes a session that came.
+/// Receives a session from a server.
 pub type SessionCallback = Arc<dyn Fn(Session) + Send + Sync>;
 
-/// What the connection agreed on that a session came from.
+/// Negotiated parameters of the connection that a session came from.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionFacts {
     pub(crate) version: Version,
@@ -57,8 +55,7 @@ pub(crate) struct SessionFacts {
 }
 
 impl Session {
-    /// A session with nothing in it, for connections of this context, which it
-    /// seals.
+    /// Creates an empty session for connections of this context, and seals the context.
     pub fn new(context: &Context) -> Result<Self> {
         context.client_config()?;
         Ok(Self {
@@ -68,8 +65,8 @@ impl Session {
         })
     }
 
-    /// A session with what a connection of this context received: none if there is nothing
-    /// to resume with, or nothing any more.
+    /// Creates a session from what a connection of this context received.  Returns `None`
+    /// if there is nothing to resume, or if it was all used.
     pub(crate) fn received(
         context: &Context,
         facts: SessionFacts,
@@ -98,8 +95,8 @@ impl Session {
         Some(session)
     }
 
-    /// The version of the connection that it came from; `None` for [`Self::new`], here and
-    /// below.
+    /// The version of the connection that it came from.  Here and below, `None` for a
+    /// session from [`Self::new`].
     pub fn version(&self) -> Option<Version> {
         self.facts.as_ref().map(|facts| facts.version)
     }
@@ -109,13 +106,13 @@ impl Session {
         self.facts.as_ref().map(|facts| facts.cipher)
     }
 
-    /// The ALPN protocol of that connection, which early data has to be of, too (RFC 8446,
+    /// The ALPN protocol of that connection.  Early data requires the same one (RFC 8446,
     /// section 4.2.10).
     pub fn alpn(&self) -> Option<&str> {
         self.facts.as_ref()?.alpn.as_deref()
     }
 
-    /// The server's name as that connection verified it.
+    /// The server name that that connection verified.
     pub fn server_name(&self) -> Option<&str> {
         self.facts.as_ref()?.server_name.as_deref()
     }
@@ -124,7 +121,7 @@ impl Session {
     /// for none.
     pub fn max_early_data(&self) -> u32 {
         let servers = self.store_here().servers();
-        // It is of one server.
+        // A session holds tickets of one server.
         let mut tickets = servers
             .by_key
             .values()
@@ -135,18 +132,18 @@ impl Session {
             .unwrap_or(0)
     }
 
-    /// For how many seconds the latest ticket is good, from when it came (RFC 8446, section
-    /// 4.6.1); 0 if all are used, and where the server keeps the session itself (TLS 1.2).
+    /// The lifetime of the latest ticket in seconds, from its receipt (RFC 8446, section
+    /// 4.6.1); 0 if all are used, and if the server caches the session (TLS 1.2).
     pub fn lifetime(&self) -> u32 {
         self.lifetimes().last().copied().unwrap_or(0)
     }
 
-    /// Where a connection of this context finds what it can resume, which has to be the
-    /// session's: only its connections share the verifier that rustls asks for.
+    /// The store for a connection of this context.  The session must come from the same
+    /// context: only its connections share the verifier that rustls compares.
     pub(super) fn store_for(&self, context: &Context) -> Result<Arc<ClientSessionStore>> {
         if !Arc::ptr_eq(&self.context.inner, &context.inner) {
-            let sentence = "the session is of another context: a session is only resumed with \
-                            the checks that it was made under";
+            let sentence = "the session is of another context, which may verify peers \
+                            differently: resume it with the context that it came from";
             return Err(Error::argument(sentence));
         }
         Ok(self.store_here().clone())
@@ -157,9 +154,8 @@ impl Session {
         here.get_or_init(|| Arc::new(ClientSessionStore::new(1)))
     }
 
-    /// What a connection could be resumed with: for how many seconds each ticket
-    /// is good, from when it came, the latest last.  0 stands for a session of TLS
-    /// 1.2 that the server keeps itself.
+    /// The lifetimes of the unused tickets in seconds, each from its receipt, the latest
+    /// last.  0 stands for a TLS 1.2 session that the server caches.
     pub fn lifetimes(&self) -> Vec<u32> {
         let servers = self.store_here().servers();
         let entries = servers.by_key.values();
@@ -167,7 +163,7 @@ impl Session {
     }
 }
 
-/// Resumption from a store, without the tickets of TLS 1.2 where `tickets` is 0.
+/// Enables resumption from a store.  Without tickets in TLS 1.2 if `tickets` is 0.
 pub(super) fn resumption(store: Arc<dyn client::ClientSessionStore>, tickets: usize) -> Resumption {
     let tls12 = match tickets {
         0 => Tls12Resumption::SessionIdOnly,
@@ -182,16 +178,15 @@ impl fmt::Debug for Session {
     }
 }
 
-/// A ticket of TLS 1.3: the store has it, and the connection that it came on knows
-/// of it.
+/// A TLS 1.3 ticket, shared by stores and by the connection that received it.
 pub(crate) struct Ticket {
     origin: Origin,
     key: StoreKey,
-    /// How many stores have it: that of a context, and those of sessions.
+    /// How many stores hold it: the context's, and those of sessions.
     stores: AtomicUsize,
-    /// None once it is used.
+    /// `None` once it is used.
     session: Mutex<Option<Tls13ClientSessionValue>>,
-    /// Found out when somebody asks.
+    /// Computed on demand.
     lifetime: OnceLock<u32>,
 }
 
@@ -210,19 +205,19 @@ impl Ticket {
         lock(&self.session)
     }
 
-    /// For how many seconds it is good, from when it came.
+    /// Its lifetime in seconds, from its receipt.
     pub(crate) fn lifetime(&self) -> u32 {
         let find = || self.session().as_ref().map_or(0, session_lifetime);
         *self.lifetime.get_or_init(find)
     }
 
-    /// Whether it was not used yet.
+    /// Whether it is still unused, and of this process.
     fn is_unused(&self) -> bool {
         self.origin.is_here() && self.session().is_some()
     }
 
-    /// Takes it to use it, out of every store.  The connection that it came on, where there
-    /// still is one, keeps its lifetime and not its secrets.
+    /// Takes the session for use, so that no store can.  The connection that received the
+    /// ticket keeps its lifetime, but not its secrets.
     fn take(self: Arc<Self>) -> Option<Tls13ClientSessionValue> {
         if Arc::strong_count(&self) > 1 {
             self.lifetime();
@@ -230,7 +225,7 @@ impl Ticket {
         self.session().take()
     }
 
-    /// Takes it out of one store.
+    /// Removes it from one store, and wipes it with the last one.
     fn release(self: Arc<Self>) {
         if self.stores.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.take();
@@ -238,21 +233,21 @@ impl Ticket {
     }
 }
 
-/// What a server of TLS 1.2 gave a connection to resume with.
+/// A TLS 1.2 session that a connection received.
 pub(crate) struct Tls12Session {
     key: StoreKey,
     value: Tls12ClientSessionValue,
     is_extended: bool,
 }
 
-/// What is kept of one server.
+/// The stored state of one server.
 #[derive(Default)]
 struct ServerEntry {
-    /// The group that it took, so that the next connection begins with it.
+    /// The group that it selected: the next connection sends a key share for it.
     group: Option<NamedGroup>,
-    /// With whether its master secret is an extended one (RFC 7627).
+    /// The session, and whether it has an extended master secret (RFC 7627).
     tls12: Option<(Tls12ClientSessionValue, bool)>,
-    /// The oldest first.
+    /// Oldest first.
     tickets: VecDeque<Arc<Ticket>>,
 }
 
@@ -269,44 +264,45 @@ impl ServerEntry {
 
 impl Drop for ServerEntry {
     fn drop(&mut self) {
-        // A thread of the parent may have held a lock of it when a child was forked, which
-        // frees its copy.
+        // A forked child frees its copy, too.  It must not lock inherited tickets: a
+        // thread of the parent may have held the lock.
         let here = self.tickets.drain(..).filter(|one| one.origin.is_here());
         here.for_each(Ticket::release);
     }
 }
 
-/// The sessions of a client.
+/// The sessions that a client can resume, by server.
 pub(super) struct ClientSessionStore {
     servers: Mutex<ServerEntries>,
-    /// How many servers are remembered.
+    /// The most servers to store sessions of.
     max_servers: usize,
 }
 
 #[derive(Default)]
 struct ServerEntries {
     by_key: HashMap<StoreKey, ServerEntry>,
-    /// The one that has been known longest first.
+    /// Oldest first.
     keys: VecDeque<StoreKey>,
 }
 
-/// A server, as far as its sessions can be resumed by a connection.
+/// A server, and the conditions under which its sessions can be resumed.
 type StoreKey = (ServerName<'static>, SessionScope);
 
-/// What has to be the same, beside the name that rustls has, for a session to be resumed.
+/// What must be equal for a session to be resumed, in addition to the name that rustls
+/// compares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct SessionScope {
-    /// The name that the certificate was verified for, if that is another one: a session is
-    /// resumed without verifying it again.
+    /// The verified name, if it differs from the requested one.  Resumption does not
+    /// verify the certificate again.
     pub(super) verified_name: Option<ServerName<'static>>,
-    /// Whether no name is requested: servers resume sessions under the same name only.
+    /// Whether no SNI is sent: servers resume sessions only under the same name.
     pub(super) sends_no_sni: bool,
-    /// The number of the identity that the connection has of its own.
+    /// The number of the connection's own identity, if it has one.
     pub(super) identity_number: Option<u64>,
 }
 
 impl ClientSessionStore {
-    /// Room for so many servers.
+    /// Creates a store for this many servers.
     pub(super) fn new(max_servers: usize) -> Self {
         Self {
             servers: Mutex::default(),
@@ -314,12 +310,12 @@ impl ClientSessionStore {
         }
     }
 
-    /// Room for so many sessions.
+    /// Creates a store for this many sessions.
     pub(super) fn for_sessions(count: usize) -> Self {
         Self::new(count.div_ceil(TICKETS_PER_SERVER))
     }
 
-    /// The sessions that can be resumed under these terms.
+    /// A view of the sessions that match `scope`, for rustls.
     pub(super) fn scoped(
         store: Arc<Self>,
         scope: SessionScope,
@@ -356,7 +352,7 @@ impl ClientSessionStore {
     }
 }
 
-/// Sessions under the terms of a connection.
+/// The sessions that a connection may resume.
 #[derive(Debug)]
 struct ScopedStore {
     store: Arc<ClientSessionStore>,
@@ -423,7 +419,7 @@ impl client::ClientSessionStore for ScopedStore {
     ) -> Option<Tls13ClientSessionValue> {
         let mut servers = self.store.servers();
         let server = servers.by_key.get_mut(&self.key(server_name))?;
-        // Some may have been used out of another store.
+        // Another store may have used some of them.
         let session = loop {
             if let Some(session) = server.tickets.pop_back()?.take() {
                 break session;

@@ -1,4 +1,4 @@
-//! The time at which certificates have to be valid.
+//! The clock for certificate validity and session lifetimes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,10 @@ use rustls_pki_types::UnixTime;
 
 use crate::base::observations::Observations;
 
-/// Tells the time, in seconds of the Unix epoch.  A time before it counts as its
-/// beginning.
+/// Returns the time in seconds since the Unix epoch.  Earlier times count as 0.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// A clock in place of the system's.
+/// A clock that replaces the system's.
 #[derive(Clone)]
 pub(crate) struct Clock(pub(crate) Now);
 

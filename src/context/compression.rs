@@ -1,23 +1,23 @@
-//! Compression of certificates (RFC 8879), where that is worth what it costs.
+//! Certificate compression (RFC 8879), for large Certificate messages only.
 
 use rustls::CertificateCompressionAlgorithm;
 use rustls::compress::{CertCompressor, CompressionFailed, CompressionLevel, ZLIB_COMPRESSOR};
 
-/// What servers and clients compress their certificates with.
+/// The compressors that servers and clients offer.
 pub(super) const COMPRESSORS: &[&dyn CertCompressor] = &[&LargeMessagesOnly];
 
-/// A shorter Certificate message fits in the first flight of segments anyway (RFC 6928,
-/// section 2), and small certificates hold little that compresses.  For that each peer
-/// would have to decompress, and starting a program with a first handshake takes a
-/// quarter longer.
+/// The shortest Certificate message that is compressed.  A shorter one fits in the
+/// initial congestion window anyway (RFC 6928, section 2), and small certificates hardly
+/// compress.  The peer would have to decompress it, and the first handshake of a program
+/// would take a quarter longer.
 const MIN_COMPRESSED_LENGTH: usize = 4096;
 
-/// zlib, for large Certificate messages alone.
+/// zlib, which declines small messages.
 #[derive(Debug)]
 struct LargeMessagesOnly;
 
 impl CertCompressor for LargeMessagesOnly {
-    /// Where this fails, the message is sent as it is.
+    /// On failure rustls sends the message uncompressed.
     fn compress(
         &self,
         input: Vec<u8>,
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_large_messages_are_compressed() {
+    fn compressor_declines_small_messages() {
         let compress =
             |length| LargeMessagesOnly.compress(vec![7; length], CompressionLevel::Amortized);
         assert!(compress(MIN_COMPRESSED_LENGTH - 1).is_err());

@@ -13,11 +13,11 @@ use crate::base::limits::RECORD_PLAINTEXT;
 use crate::base::text::quoted_host;
 use crate::{Error, Result, Status};
 
-/// Selects the configuration of a server by the ClientHello.
+/// Selects the configuration of a server by the ClientHello, with or without a callback.
 pub(crate) struct ConfigSelector {
     selected: Selected,
     callback: Option<HelloCallback>,
-    /// Why the program could not say what answers.
+    /// The error of a failed selection by the program.
     failure: Option<Error>,
 }
 
@@ -53,33 +53,33 @@ impl ConfigSelector {
         }
     }
 
-    /// Refuses every client with this error: what should have answered could not be set.
+    /// Refuses every client with this error, because a selection failed.
     pub(crate) fn fail(&mut self, error: Error) {
         self.failure.get_or_insert(error);
     }
 
-    /// Asks no callback: the program itself inspects the ClientHello.
+    /// Removes the callback: the program inspects the ClientHello itself.
     pub(crate) fn forget_callback(&mut self) {
         self.callback = None;
     }
 
-    /// Answers with this instead.
+    /// Replaces what answers.
     pub(crate) fn update(&mut self, selection: Selection) {
         self.selected.update(selection);
     }
 
-    /// The context that answers as things stand.
+    /// The context that is currently selected.
     pub(crate) fn context(&self) -> &Context {
         &self.selected.context
     }
 
-    /// The ClientHello that came in these records.
+    /// Parses the ClientHello in these records.
     pub(crate) fn read(hello: &server::ClientHello<'_>, records: &[u8]) -> ClientHello {
         let message = first_message(records).unwrap_or_default();
         ClientHello::new(hello, &ParsedHello::parse(&message))
     }
 
-    /// Selects the configuration for a ClientHello, which came in these records.
+    /// Selects the configuration for this ClientHello, which arrived in these records.
     pub(crate) fn select(
         &mut self,
         hello: ClientHello,
@@ -101,7 +101,7 @@ impl ConfigSelector {
             self.selected.update(selection);
         }
         let Selected { context, options } = &self.selected;
-        // Building it reports invalid settings, which the checks below rely on.
+        // Building it checks the settings, which the checks below rely on.
         let config = context.server_config(options).map_err(internal)?;
         let message = first_message(records).unwrap_or_default();
         let mut adapted = adapt(
@@ -113,8 +113,8 @@ impl ConfigSelector {
             && !context.accepts_server_name(&name, options)
         {
             let sentence = format!(
-                "a client asked for {}, which no identity of this server is for: use one, or do \
-                 not require known names",
+                "no identity of this server is valid for {}, which a client requested: add one, \
+                 or do not require known names",
                 quoted_host(&name)
             );
             return Err(Refusal {
@@ -129,7 +129,7 @@ impl ConfigSelector {
     }
 }
 
-/// Why a server refuses a ClientHello, and the alert that tells the client.
+/// The error for the server, and the alert for the client that it refuses.
 pub(crate) struct Refusal {
     pub(crate) error: Error,
     pub(crate) alert: u8,
@@ -144,28 +144,28 @@ impl Refusal {
     }
 }
 
-/// The configuration of a server for one client.
+/// A server configuration adapted to one client.
 pub(crate) struct Adapted {
     pub(crate) config: Arc<ServerConfig>,
     /// Whether it negotiates TLS 1.2.
     pub(crate) is_tls12: bool,
 }
 
-/// The configuration for a client with this offer, at a server whose newest version is
-/// `newest`: `config` itself, unless the client cannot receive records as long as that
+/// Adapts a configuration to a client, at a server whose newest version is `newest`.
+/// Limits the record size if the client cannot receive records as long as `config`
 /// allows.
 ///
-/// rustls cannot echo the client's limit.  A limit that is not echoed need not be obeyed
-/// (RFC 8449, section 4), but a client that sends one may be unable to receive more.
+/// rustls cannot echo the client's limit.  Without an echo the server need not obey it
+/// (RFC 8449, section 4), but the client may be unable to receive longer records.
 pub(crate) fn adapt(
     config: &Arc<ServerConfig>,
     newest: u16,
     parsed: &ParsedHello<'_>,
 ) -> Result<Adapted, Refusal> {
     if parsed.is_fallback(newest) {
-        let sentence = "the client fell back to an older version of TLS than this server has \
-             (TLS_FALLBACK_SCSV, RFC 7507): its connection with the newer one was disturbed, or \
-             something between you keeps it from that";
+        let sentence = "the client retried with an older version of TLS than this server supports \
+             (TLS_FALLBACK_SCSV, RFC 7507): its first handshake failed, or was disturbed to force \
+             a downgrade";
         return Err(Refusal {
             error: Error::new(Status::NoCommon, sentence),
             alert: AlertDescription::InappropriateFallback.into(),

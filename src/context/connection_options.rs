@@ -1,4 +1,4 @@
-//! What one connection has of its own, in place of the settings of its context.
+//! Settings of a single connection, which override those of its context.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::base::text::quoted;
 use crate::pki::Identity;
 use crate::{Error, Result, trust};
 
-/// How many identities of connections a context remembers, so that their sessions can be
-/// resumed.
+/// How many identities of single connections a context remembers, to resume their
+/// sessions.
 const MAX_REMEMBERED: usize = 16;
 
-/// Settings of one connection.  What is not set is as its context has it.
+/// Settings of one connection.  Everything that is not set comes from its context.
 ///
-/// Cloning gives a copy.  Several connections may be made with the same options.
+/// Cloning copies the options.  Several connections may use the same options.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionOptions {
     alpn: Option<Vec<Vec<u8>>>,
@@ -32,10 +32,10 @@ pub struct ConnectionOptions {
     server_name: RequestedName,
 }
 
-/// The name that a client requests in its ClientHello (SNI, RFC 6066, section 3).
+/// The server name that a client sends (SNI, RFC 6066, section 3).
 #[derive(Clone, Debug, Default)]
 enum RequestedName {
-    /// The one that the certificate is verified for.
+    /// The name that the certificate is verified for.
     #[default]
     Verified,
     None,
@@ -43,44 +43,45 @@ enum RequestedName {
 }
 
 impl ConnectionOptions {
-    /// Options with nothing set.
+    /// Creates options with nothing set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the ALPN protocols (RFC 7301), best first; none turns ALPN off.
+    /// Sets the ALPN protocols (RFC 7301), best first; an empty list turns ALPN off.
     ///
-    /// Fails with [`Status::Argument`] for one that is empty or longer than 255 bytes, and
-    /// for too many.
+    /// Fails with [`Status::Argument`] for a protocol that is empty or longer than 255
+    /// bytes, and if the list is too long.
     pub fn set_alpn(&mut self, protocols: &[&str]) -> Result<()> {
         self.alpn = Some(alpn(protocols)?);
         Ok(())
     }
 
-    /// Sets the identity to present, in place of all of the context's.
+    /// Sets the identity to present, instead of all of the context's.
     ///
-    /// A client context remembers the 16 identities that its connections used last, to resume
-    /// their sessions.  Their private keys stay in memory until the context is freed.
+    /// A client context remembers the 16 identities that its connections used last, to
+    /// resume their sessions.  Their private keys stay in memory until the context is
+    /// freed.
     ///
-    /// Fails with [`Status::State`] for one without a private key.
+    /// Fails with [`Status::State`] for an identity without a private key.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<()> {
         self.identity = Some((identity.clone(), ConfiguredIdentity::new(identity)?));
         Ok(())
     }
 
-    /// Sets the session that a client resumes, in place of those of its context.  What the
-    /// server gives this connection goes there.
+    /// Sets the session that a client resumes, instead of its context's.  New tickets are
+    /// stored in it.
     ///
-    /// A session is only resumed by connections of the context that it is of: with another
-    /// one, making the connection fails with [`Status::Argument`].
+    /// The session must come from the connection's context.  Otherwise creating the
+    /// connection fails with [`Status::Argument`].
     pub fn set_session(&mut self, session: &Session) {
         self.session = Some(session.clone());
     }
 
-    /// Sets the name that a client requests (SNI, RFC 6066, section 3), where it is not the
-    /// one that the certificate is verified for; `None` requests none.
+    /// Sets the name that a client sends as SNI (RFC 6066, section 3), instead of the
+    /// name that the certificate is verified for; `None` sends no SNI.
     ///
-    /// Fails with [`Status::Argument`] for what is no DNS name: addresses are not sent.
+    /// Fails with [`Status::Argument`] for anything but a DNS name.
     pub fn set_server_name(&mut self, name: Option<&str>) -> Result<()> {
         self.server_name = match name {
             None => RequestedName::None,
@@ -88,8 +89,8 @@ impl ConnectionOptions {
                 name @ ServerName::DnsName(_) => RequestedName::Other(name),
                 _ => {
                     let sentence = format!(
-                        "{} cannot be requested as the server's name: addresses are not sent \
-                         (RFC 6066, section 3)",
+                        "{} is an address, which cannot be sent as SNI: set a DNS name, or send \
+                         none (RFC 6066, section 3)",
                         quoted(name)
                     );
                     return Err(Error::argument(sentence));
@@ -99,7 +100,7 @@ impl ConnectionOptions {
         Ok(())
     }
 
-    /// Takes over what the others set.
+    /// Overrides these options with those that `others` sets.
     pub(crate) fn update(&mut self, others: Self) {
         self.alpn = others.alpn.or(self.alpn.take());
         self.identity = others.identity.or(self.identity.take());
@@ -113,7 +114,7 @@ impl ConnectionOptions {
         self.identity.as_ref().map(|(_, configured)| configured)
     }
 
-    /// The options of a server for this connection, over its configuration.
+    /// Applies the options to the configuration of a server.
     pub(crate) fn apply(&self, config: &mut Arc<ServerConfig>) {
         if let Some(alpn) = &self.alpn {
             Arc::make_mut(config).alpn_protocols = alpn.clone();
@@ -129,18 +130,18 @@ impl ConnectionOptions {
     }
 }
 
-/// How a client begins: its configuration, and the name for its ClientHello.
+/// The configuration and the names with which a client starts.
 pub(crate) struct ClientStart {
     pub(crate) config: Arc<ClientConfig>,
     pub(crate) requested: ServerName<'static>,
-    /// The name to verify the certificate for, if that is another one.
+    /// The name to verify the certificate for, if it differs from `requested`.
     pub(crate) verified: Option<ServerName<'static>>,
     /// Whether the certificate is verified at all.
     pub(crate) verifies: bool,
 }
 
 impl ClientStart {
-    /// A client that verifies the certificate for the name that it requests.
+    /// Starts a client that requests and verifies one name.
     pub(crate) const fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
         Self {
             config,
@@ -152,8 +153,8 @@ impl ClientStart {
 }
 
 impl Context {
-    /// How a client of this context begins with these options, for a server whose
-    /// certificate has to be for `name`.
+    /// Prepares a client of this context with these options.  The server's certificate
+    /// must be valid for `name`.
     pub(crate) fn start_client(
         &self,
         options: &ConnectionOptions,
@@ -185,11 +186,11 @@ impl Context {
         let store = match &options.session {
             Some(session) => Some(session.store_for(self)?),
             None => match self.client_sessions() {
-                // The program alone keeps what comes.
+                // The context caches nothing: only the program receives the sessions.
                 None if self.session_callback().is_some() => {
                     Some(Arc::new(ClientSessionStore::new(1)))
                 }
-                // The configuration has it.
+                // The context's configuration already contains this store.
                 Some(_) if scope == SessionScope::default() => None,
                 sessions => sessions,
             },
@@ -207,8 +208,8 @@ impl Context {
         })
     }
 
-    /// What presents this identity, with a number: always the same, since rustls resumes
-    /// sessions only between connections that share it.
+    /// The resolver for this identity, and its number.  Both stay the same for an
+    /// identity: rustls resumes sessions only between connections with the same resolver.
     fn numbered_resolver(
         &self,
         identity: &Identity,
@@ -218,11 +219,11 @@ impl Context {
     }
 }
 
-/// The identities that single connections presented, the one used last at the end.  Their
-/// keys stay in memory with them.
+/// Identities that single connections presented, the most recent last.  Their private
+/// keys stay in memory.
 #[derive(Default)]
 pub(super) struct RememberedIdentities {
-    /// How many there have been.  No number is given twice: sessions are kept under it.
+    /// How many there were.  Numbers are never reused: sessions are stored under them.
     count: u64,
     latest: VecDeque<Remembered>,
 }
@@ -254,7 +255,7 @@ impl RememberedIdentities {
     }
 }
 
-/// An identity of single connections.
+/// An identity that a single connection presented.
 struct Remembered {
     identity: Identity,
     number: u64,

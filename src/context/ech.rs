@@ -1,13 +1,13 @@
-//! The public names of an ECHConfigList, which a client must not take for the name that it
-//! requests.
+//! The public names of an ECHConfigList, and a spelling of the requested name that
+//! differs from all of them.
 
 use rustls_pki_types::ServerName;
 
-/// The public names of a list (RFC 9849, section 4), as they are written there.
+/// Returns the public names in a list (RFC 9849, section 4), as spelled there.
 pub(super) fn public_names(list: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
     let mut configs = sized::<2>(list).map_or(&[][..], |(configs, _)| configs);
-    // Each has its version in front.
+    // Each ECHConfig starts with its version.
     while let Some((contents, rest)) = configs.get(2..).and_then(sized::<2>) {
         configs = rest;
         names.extend(public_name(contents));
@@ -16,15 +16,15 @@ pub(super) fn public_names(list: &[u8]) -> Vec<String> {
 }
 
 fn public_name(contents: &[u8]) -> Option<String> {
-    // config_id and kem_id, then the key and the cipher suites.
+    // Skip config_id and kem_id; the public key and the cipher suites follow.
     let (_key, rest) = sized::<2>(contents.get(3..)?)?;
     let (_suites, rest) = sized::<2>(rest)?;
-    // Behind maximum_name_length.
+    // Skip maximum_name_length.
     let (name, _) = sized::<1>(rest.get(1..)?)?;
     String::from_utf8(name.to_vec()).ok()
 }
 
-/// What follows its length, of so many bytes, and the rest.
+/// Splits off a vector with a length prefix of `LENGTH` bytes.  Returns it and the rest.
 fn sized<const LENGTH: usize>(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<LENGTH>()?;
     let length = length
@@ -33,12 +33,12 @@ fn sized<const LENGTH: usize>(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
-/// The requested name in a spelling that none of the public names has.
+/// Returns the requested name in a spelling that no public name has.
 ///
-/// Where the server rejects ECH, rustls asks the verifier about the public name (RFC 9849,
-/// section 6.1.7), and else about the name that is requested, which may stand for another
-/// one to verify.  If both are one name, its spelling says which is meant: case makes no
-/// difference in DNS.
+/// If the server rejects ECH, rustls asks the verifier about the public name (RFC 9849,
+/// section 6.1.7), otherwise about the requested name.  The program may want another name
+/// verified in place of the requested one.  If the public and the requested name are
+/// equal, only the spelling tells the verifier which one is meant.  DNS ignores case.
 pub(super) fn apart_from(requested: &ServerName<'_>, public: &[String]) -> ServerName<'static> {
     let text = requested.to_str();
     let is_public = |text: &str| public.iter().any(|name| name == text);

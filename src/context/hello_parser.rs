@@ -1,4 +1,4 @@
-//! What a server reads of a ClientHello itself, because rustls does not tell it.
+//! Parses the parts of a ClientHello that rustls does not expose.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,13 @@ use super::config_selector::Refusal;
 use crate::base::limits::RECORD_PLAINTEXT;
 use crate::{Error, Status};
 
-/// Types of extensions (RFC 8446, section 4.2; RFC 6066, section 4; RFC 8449, section 4).
+/// Extension types (RFC 8446, section 4.2; RFC 6066, section 4; RFC 8449, section 4).
 const MAX_FRAGMENT_LENGTH: usize = 1;
 const RECORD_SIZE_LIMIT: usize = 28;
 const SUPPORTED_VERSIONS: usize = 43;
 
-/// A cipher suite value that is none: the client retries with an older version than its
-/// newest, because the handshake with that failed (RFC 7507).
+/// A signaling cipher suite value: the client retries with an older version than its
+/// newest, because that handshake failed (RFC 7507).
 const TLS_FALLBACK_SCSV: [u8; 2] = [0x56, 0x00];
 
 const TLS_1_3: u16 = 0x0304;
@@ -22,19 +22,20 @@ const TLS_1_3: u16 = 0x0304;
 /// The smallest record_size_limit (RFC 8449, section 4).
 const MIN_RECORD_SIZE_LIMIT: usize = 64;
 
-/// What is read of a ClientHello (RFC 8446, section 4.1.2), in one pass and without a copy.
+/// The parsed parts of a ClientHello (RFC 8446, section 4.1.2), borrowed from the
+/// message.
 #[derive(Default)]
 pub(crate) struct ParsedHello<'a> {
     legacy_version: u16,
     is_fallback: bool,
-    // The contents of extensions.
+    // Contents of extensions.
     supported_versions: Option<&'a [u8]>,
     max_fragment_length: Option<&'a [u8]>,
     record_size_limit: Option<&'a [u8]>,
 }
 
 impl<'a> ParsedHello<'a> {
-    /// Reads a message from [`first_message`].  What is no ClientHello offers nothing:
+    /// Parses a message from [`first_message`].  An invalid ClientHello parses as empty:
     /// rustls refuses it.
     pub(crate) fn parse(message: &'a [u8]) -> Self {
         Self::try_parse(message).unwrap_or_default()
@@ -71,8 +72,8 @@ impl<'a> ParsedHello<'a> {
         Some(parsed)
     }
 
-    /// The versions that the client offers, best first: those of the extension (RFC 8446,
-    /// section 4.2.1) or, without it, the highest.  None where there is no ClientHello.
+    /// The versions that the client offers, best first: supported_versions (RFC 8446,
+    /// section 4.2.1) or, without it, legacy_version.  Empty for an invalid ClientHello.
     pub(super) fn versions(&self) -> impl Iterator<Item = u16> + use<'a> {
         let listed = self.supported_versions.unwrap_or_default();
         let listed = listed.chunks_exact(2);
@@ -84,24 +85,24 @@ impl<'a> ParsedHello<'a> {
         numbers.chain(legacy)
     }
 
-    /// Whether a server whose newest version is `newest` answers with TLS 1.3.
+    /// Whether a server whose newest version is `newest` negotiates TLS 1.3.
     pub(super) fn is_tls13(&self, newest: u16) -> bool {
         let is_listed = || self.versions().any(|version| version == TLS_1_3);
         newest >= TLS_1_3 && self.supported_versions.is_some() && is_listed()
     }
 
-    /// Whether the client fell back to an older version than `newest`, which somebody in
-    /// between may have brought it to (RFC 7507, section 3).
+    /// Whether the client fell back to a version older than `newest`, perhaps because of
+    /// a downgrade attack (RFC 7507, section 3).
     pub(super) fn is_fallback(&self, newest: u16) -> bool {
         let is_older = |version: u16| version < newest || version >> 8 != newest >> 8;
         self.is_fallback && self.versions().all(is_older)
     }
 
-    /// The most plaintext in each record that the client can receive, in bytes, from a
-    /// server whose newest version is `newest`; `None` where it sets no limit.
+    /// The client's limit for the plaintext of a record, in bytes, at a server whose
+    /// newest version is `newest`; `None` if it sets no limit.
     ///
-    /// record_size_limit counts the content type of TLS 1.3 (RFC 8449, section 4), and
-    /// overrides max_fragment_length (section 5).
+    /// record_size_limit includes the content type byte of TLS 1.3 (RFC 8449, section 4),
+    /// and overrides max_fragment_length (section 5).
     pub(super) fn fragment_limit(&self, newest: u16) -> Result<Option<usize>, Refusal> {
         if let Some(content) = self.record_size_limit {
             let &[high, low] = content else {
@@ -110,8 +111,8 @@ impl<'a> ParsedHello<'a> {
             let limit = usize::from(u16::from_be_bytes([high, low]));
             if limit < MIN_RECORD_SIZE_LIMIT {
                 let sentence = format!(
-                    "the client limits records to {limit} bytes (record_size_limit): \
-                     {MIN_RECORD_SIZE_LIMIT} is the least (RFC 8449, section 4)"
+                    "the client's record_size_limit is {limit} bytes: \
+                     {MIN_RECORD_SIZE_LIMIT} is the minimum (RFC 8449, section 4)"
                 );
                 return Err(Refusal::illegal_parameter(sentence));
             }
@@ -124,7 +125,7 @@ impl<'a> ParsedHello<'a> {
         match *content {
             [code @ 1..=4] => Ok(Some(256 << code)),
             [code] => Err(Refusal::illegal_parameter(format!(
-                "the client's max_fragment_length is {code}: 1 to 4 are defined (RFC 6066, \
+                "the client's max_fragment_length is {code}: only 1 to 4 are valid (RFC 6066, \
                  section 4)"
             ))),
             _ => Err(wrong_length("max_fragment_length", content, "RFC 6066")),
@@ -135,7 +136,8 @@ impl<'a> ParsedHello<'a> {
 fn wrong_length(extension: &str, content: &[u8], rfc: &str) -> Refusal {
     let length = content.len();
     let sentence = format!(
-        "the client's {extension} extension cannot be {length} bytes long ({rfc}, section 4)"
+        "the client's {extension} extension has an invalid length of {length} bytes ({rfc}, \
+         section 4)"
     );
     Refusal {
         error: Error::new(Status::Protocol, sentence),
@@ -143,8 +145,8 @@ fn wrong_length(extension: &str, content: &[u8], rfc: &str) -> Refusal {
     }
 }
 
-/// The first handshake message in these records, which several of them may share (RFC
-/// 8446, section 5.1), and alerts precede; `None` where it is not complete.
+/// Returns the first handshake message in these records, or `None` if it is incomplete.
+/// The message may span records (RFC 8446, section 5.1), and alerts may precede it.
 pub(crate) fn first_message(records: &[u8]) -> Option<Cow<'_, [u8]>> {
     let mut records = Bytes(records);
     let mut joined = Cow::Borrowed(&[][..]);
@@ -164,7 +166,7 @@ pub(crate) fn first_message(records: &[u8]) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// Bytes that are read from the front.
+/// A reader over bytes.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -178,7 +180,7 @@ impl<'a> Bytes<'a> {
         self.take(1)?.first().copied()
     }
 
-    /// A number of so many bytes.
+    /// Reads a big-endian number of this many bytes.
     fn number(&mut self, bytes: usize) -> Option<usize> {
         let taken = self.take(bytes)?;
         Some(
@@ -188,13 +190,13 @@ impl<'a> Bytes<'a> {
         )
     }
 
-    /// What follows its own length, which has so many bytes.
+    /// Reads a vector whose length prefix has this many bytes.
     fn prefixed(&mut self, bytes: usize) -> Option<&'a [u8]> {
         let length = self.number(bytes)?;
         self.take(length)
     }
 
-    /// A handshake message with its header, where it is here to its end.
+    /// Returns a handshake message with its header, if it is complete.
     fn whole_message(&self) -> Option<&'a [u8]> {
         let length = Bytes(self.0.get(1..)?).number(3)?;
         self.0.get(..4 + length)
@@ -208,7 +210,7 @@ mod tests {
     const TLS_1_2: u16 = 0x0303;
     const NEWEST: u16 = TLS_1_3;
 
-    /// The records of a ClientHello with these extensions, each of at most so many bytes.
+    /// A ClientHello with these extensions, in records of at most `record` bytes.
     fn hello(extensions: &[u8], record: usize) -> Vec<u8> {
         let mut body = vec![3, 3];
         body.extend([7; 32]);
@@ -231,7 +233,7 @@ mod tests {
     const VERSIONS: [u8; 11] = [0, 43, 0, 7, 6, 0x5a, 0x5a, 3, 4, 3, 3];
 
     #[test]
-    fn versions_are_read_in_their_order_however_the_message_is_cut() {
+    fn parser_reads_versions_in_order_across_records() {
         let other = [0, 23, 0, 0];
         let alert = [21, 3, 1, 0, 2, 1, 90];
         for record in [1, 5, 100, 200] {
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_offers_nothing_and_does_no_harm() {
+    fn parser_treats_malformed_messages_as_empty() {
         let whole = hello(
             &[&VERSIONS[..], &[0, 28, 0, 2, 0, 64, 0, 1, 0, 1, 4]].concat(),
             200,
@@ -270,7 +272,7 @@ mod tests {
         assert!(versions(&[22, 3, 1, 0, 4, 2, 0, 0, 0]).is_empty());
     }
 
-    /// The limit that these extensions set, or the alert that they are answered with.
+    /// The limit that these extensions set, or the alert that answers them.
     fn limit(extensions: &[&[u8]], newest: u16) -> Result<Option<usize>, u8> {
         let records = hello(&extensions.concat(), 200);
         let message = first_message(&records).unwrap();
@@ -312,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn max_fragment_length_limits_unless_record_size_limit_does() {
+    fn record_size_limit_overrides_max_fragment_length() {
         for newest in [TLS_1_2, TLS_1_3] {
             for (code, expected) in [
                 (1, Ok(Some(512))),

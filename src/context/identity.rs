@@ -9,28 +9,28 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use crate::pki::{Certificate, Identity};
 use crate::{Error, Result};
 
-/// The longest content of a handshake message, without its request context and the length
-/// of its list (RFC 8446, sections 4 and 4.4.2).
+/// The longest certificate list: a handshake message without its request context and the
+/// list's length (RFC 8446, sections 4 and 4.4.2).
 const MAX_CERTIFICATE_MESSAGE: usize = (1 << 24) - 1 - 1 - 3;
 
-/// What stands around each certificate there: its length and that of its extensions.
+/// The lengths of a certificate and of its extensions in that list.
 const CERTIFICATE_ENTRY: usize = 3 + 2;
 
-/// An identity as it is configured: what rustls presents, and the leaf with its names.
+/// A configured identity: the key that rustls presents, and the leaf with its names.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfiguredIdentity {
     pub(crate) leaf: Certificate,
     pub(crate) key: Arc<CertifiedKey>,
-    /// The curve of an ECDSA key, which TLS 1.2 has among the groups.
+    /// The curve of an ECDSA key: TLS 1.2 negotiates it among the groups.
     pub(super) curve: Option<NamedGroup>,
-    /// Its private key as it was before schemes were chosen for it.
+    /// Its private key, not limited to signature schemes.
     pub(super) whole_key: Arc<dyn SigningKey>,
-    /// Where a peer has to name one of its issuers: their names, in DER.
+    /// Its issuers in DER, if the peer must name one of them.
     pub(super) issuers: Option<Vec<Vec<u8>>>,
 }
 
 impl ConfiguredIdentity {
-    /// Fails for a chain that no handshake message has room for.
+    /// Fails for a chain that does not fit in a Certificate message.
     pub(super) fn new(identity: &Identity) -> Result<Self> {
         let key = identity.certified_key()?;
         let length = key.cert.iter().map(|der| der.len() + CERTIFICATE_ENTRY);
@@ -60,8 +60,7 @@ impl ConfiguredIdentity {
         })
     }
 
-    /// Whether it can be presented to a peer that verifies these schemes and trusts these
-    /// authorities.
+    /// Whether a peer that verifies these schemes and trusts these CAs can accept it.
     pub(super) fn is_for<'a>(
         &self,
         schemes: &[SignatureScheme],

@@ -1,5 +1,5 @@
-//! Secrets of connections for those who debug them, in the NSS key log format,
-//! and the one secret of each that exporters need.
+//! Key logging in the NSS format, for debugging, and the capture of the one secret that
+//! exporters need.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 use crate::base::observations::Observations;
 use crate::{Error, Result};
 
-/// Gets each line of the log, without its newline.
+/// Receives each line of the log, without its newline.
 pub type KeyLogCallback = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Where the secrets go that are asked for; by default nowhere.
+/// The destination of the secrets, by default none.
 #[derive(Clone, Default)]
 pub(crate) struct Sink(Option<KeyLogCallback>);
 
@@ -26,15 +26,15 @@ impl Sink {
         Self(Some(log))
     }
 
-    /// Appends to a file, which is made with mode 0600 if need be.
+    /// Appends to a file, which is created with mode 0600 if it does not exist.
     pub(crate) fn file(path: &Path) -> Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.append(true).create(true).mode(0o600).open(path);
         let file = file.map_err(|error| Error::file("cannot write the key log", path, error))?;
         Ok(Self::of(Arc::new(move |line: &str| {
-            // One write of a whole line, which the system appends as a whole: no lock is
-            // held that a forked child would wait for.  A log that cannot be written must
-            // not end connections.
+            // The system appends one write as a whole, so no lock is needed that a forked
+            // child could wait for.  A log that cannot be written must not end
+            // connections.
             let _ = (&file).write_all(format!("{line}\n").as_bytes());
         })))
     }
@@ -44,7 +44,8 @@ impl Sink {
         match std::env::var_os("SSLKEYLOGFILE") {
             Some(path) if !path.is_empty() => Self::file(Path::new(&path)),
             _ => Err(Error::argument(
-                "the environment variable SSLKEYLOGFILE names no file for the key log",
+                "the environment variable SSLKEYLOGFILE is not set: set it to the path of the key \
+                 log, or pass a path",
             )),
         }
     }
@@ -53,7 +54,7 @@ impl Sink {
 impl KeyLog for Sink {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         if is_for_exporters(label) {
-            // Only those of TLS 1.2 are made from the random values too.
+            // Only exporters of TLS 1.2 use the random values.
             let random = if label == MASTER_SECRET {
                 client_random
             } else {
@@ -73,10 +74,11 @@ impl KeyLog for Sink {
     }
 }
 
-/// How a key log calls the master secret of TLS 1.2.
+/// The label of the TLS 1.2 master secret in a key log.
 const MASTER_SECRET: &str = "CLIENT_RANDOM";
 
-/// The exporter master secret of TLS 1.3, and the master secret of TLS 1.2.
+/// Whether this is the exporter master secret of TLS 1.3, or the master secret of TLS
+/// 1.2.
 fn is_for_exporters(label: &str) -> bool {
     matches!(label, "EXPORTER_SECRET" | MASTER_SECRET)
 }

@@ -1,4 +1,5 @@
-//! What connections share: trust, identities, and the rules of the protocol.
+//! The configuration that connections share: trust, identities, protocol settings and
+//! session stores.
 
 mod cipher_suites;
 mod client_config;
@@ -54,22 +55,23 @@ use crate::pki::{Certificate, Identity};
 use crate::trust::{self, Judge, KeyPurpose, PeerName, Policy};
 use crate::{Error, Result, Status};
 
-/// What connections share.  A new context has safe defaults: TLS 1.2 and 1.3,
-/// the system's roots, chain and name of every server checked.
+/// Settings that connections share.  A new context has safe defaults: TLS 1.2 and 1.3,
+/// the system roots, and full verification of every server's chain and name.
 ///
-/// Set it up on one thread.  The first connection seals it: from then on every
-/// setter fails with [`Status::State`], and any thread may make connections
-/// from it.  To change something, such as a renewed certificate, make a new
-/// context and use that for new connections; the old ones keep theirs.
+/// Configure it on one thread.  The first connection seals it: from then on every setter
+/// fails with [`Status::State`], and any thread may create connections from it.  To
+/// change a setting, such as a renewed certificate, create a new context for new
+/// connections.  Existing connections keep theirs.
 ///
-/// A setter that fails changes nothing, and poisons the context: every later
-/// connection fails with the same error, until [`Self::clear_error`].  So a program
-/// that forgets to check a setter ends up with no connection, never with a weaker one.
+/// A setter that fails changes nothing and poisons the context: every later connection
+/// fails with the same error, until [`Self::clear_error`].  A program that does not check
+/// a setter therefore gets no connection, never a weaker one.
 ///
-/// In a forked child a context works on, with ticket keys and sessions of its own, unless
-/// ticket keys were added.  See [`after_fork_in_child`](crate::after_fork_in_child).
+/// In a forked child a context keeps working, with its own ticket keys and sessions,
+/// unless ticket keys were added.  See
+/// [`after_fork_in_child`](crate::after_fork_in_child).
 ///
-/// Cloning gives another reference to the same context.
+/// Cloning returns another reference to the same context.
 #[derive(Clone, Default)]
 pub struct Context {
     inner: Arc<Inner>,
@@ -77,20 +79,20 @@ pub struct Context {
 
 #[derive(Default)]
 struct Inner {
-    /// While the context is set up.
+    /// The settings until the context is sealed.
     settings: Mutex<Settings>,
-    /// From the first connection on, so that no connection waits for a lock here: in a
-    /// forked child it might never be released.
+    /// The settings from the first connection on.  Connections read them without a lock:
+    /// a forked child may inherit a lock that nobody releases.
     sealed: OnceLock<Settings>,
-    /// Why the first setter failed that did, while the context is set up.
+    /// The error of the first failed setter, until the context is sealed.
     setup_failure: Mutex<Option<Error>>,
-    /// The same from the first connection on, and of setters that come later.
+    /// The same once the context is sealed, also of setters that are called too late.
     failure: OnceLock<Error>,
-    /// Every process makes its own, with ticket keys and sessions of its own.
+    /// One per process: a forked child builds its own ticket keys and sessions.
     built: PerProcess<Built>,
 }
 
-/// What is made of the settings.
+/// The rustls configurations and stores that are built from the settings.
 #[derive(Default)]
 struct Built {
     client: OnceLock<Arc<ClientConfig>>,
@@ -98,18 +100,18 @@ struct Built {
     offline: OnceLock<Arc<Policy>>,
     client_sessions: OnceLock<Option<Arc<client_sessions::ClientSessionStore>>>,
     identities: Mutex<RememberedIdentities>,
-    /// Held while one of them is made.
+    /// Held while one of them is built.
     building: Mutex<()>,
 }
 
 impl Context {
-    /// A context with safe defaults.
+    /// Creates a context with safe defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the time at which certificates have to be valid from `now`, and not
-    /// from the system's clock.
+    /// Verifies certificates and sessions at the time that `now` returns, instead of the
+    /// system's.
     pub fn set_clock(&self, now: Now) -> Result<()> {
         self.set(|settings| {
             settings.clock = Some(Clock(now));
@@ -117,27 +119,26 @@ impl Context {
         })
     }
 
-    /// Shows this identity to peers.  A server with several picks by the name
-    /// that the client asks for; the first one is for everybody else.
+    /// Presents this identity to peers.  A server with several selects by the name that
+    /// the client requests (SNI); the first one is the default.
     pub fn use_identity(&self, identity: &Identity) -> Result<()> {
         self.set(|settings| settings.use_identity(identity))
     }
 
-    /// Loads an identity from PEM files and uses it.  `None` for the key means
-    /// that `cert_file` holds it too.
+    /// Loads an identity from files and presents it.  With `None` for the key,
+    /// `cert_file` holds it, too.
     pub fn use_cert(&self, cert_file: &Path, key_file: Option<&Path>) -> Result<()> {
         self.set(|settings| settings.use_identity(&Identity::load(cert_file, key_file)?))
     }
 
-    /// Offers these protocols by ALPN (RFC 7301), best first, such as `"h2"`.
-    /// A handshake with a peer that offers only others fails.
+    /// Offers these ALPN protocols (RFC 7301), best first, such as `"h2"`.  A handshake
+    /// with a peer that offers only others fails.
     pub fn set_alpn(&self, protocols: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_alpn(protocols))
     }
 
-    /// Has a server answer clients that offer other ALPN protocols alone as if
-    /// they offered none, as OpenSSL's do, instead of refusing them (RFC 7301,
-    /// section 3.2).
+    /// Has a server continue without ALPN if a client offers only unknown protocols, as
+    /// OpenSSL does, instead of refusing it (RFC 7301, section 3.2).
     pub fn ignore_unknown_alpn(&self) -> Result<()> {
         self.set(|settings| {
             settings.alpn_is_optional = true;
@@ -145,23 +146,21 @@ impl Context {
         })
     }
 
-    /// Speaks no version below `min` and none above `max`.
+    /// Sets the lowest and the highest version to negotiate.
     pub fn set_versions(&self, min: Version, max: Version) -> Result<()> {
         self.set(|settings| settings.set_versions(min, max))
     }
 
-    /// Allows only these cipher suites, best first, by IANA's names or by OpenSSL's.
+    /// Allows only these cipher suites, best first, by IANA's or OpenSSL's names.
     ///
-    /// A list limits the versions whose suites it names: TLS 1.3 and TLS 1.2 have none in
-    /// common, and the suites of a version that it does not name stay as they are.  So a
-    /// list of TLS 1.3 suites alone does not switch TLS 1.2 off:
-    /// [`Self::set_versions`] does.
+    /// A list limits only the versions of its suites: TLS 1.3 and TLS 1.2 have none in
+    /// common, and a version without a suite in the list keeps its defaults.  A list of
+    /// TLS 1.3 suites alone does not disable TLS 1.2: [`Self::set_versions`] does.
     pub fn set_ciphers(&self, names: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_ciphers(names))
     }
 
-    /// Has a server choose the first of its own cipher suites that the client offers,
-    /// instead of the first of the client's.
+    /// Has a server prefer its own order of cipher suites over the client's.
     pub fn prefer_own_ciphers(&self) -> Result<()> {
         self.set(|settings| {
             settings.prefer_own_ciphers = true;
@@ -175,38 +174,37 @@ impl Context {
         self.set(|settings| settings.set_groups(names))
     }
 
-    /// Puts at most so many bytes into each record that is sent, 512 to 16384, the
-    /// default: for peers with little memory.  A server also obeys the limit that its
-    /// client announces, by record_size_limit (RFC 8449) or max_fragment_length (RFC 6066).
+    /// Limits the plaintext of each record sent to `bytes`, 512 to 16384 (the default),
+    /// for peers with little memory.  A server also obeys a client's record_size_limit
+    /// (RFC 8449) or max_fragment_length (RFC 6066).
     pub fn set_max_fragment(&self, bytes: usize) -> Result<()> {
         self.set(|settings| settings.set_max_fragment(bytes))
     }
 
-    /// Lets peers sign the handshake only with these signature schemes (RFC 8446,
-    /// section 4.2.3), best first, by their IANA names: `"ecdsa_secp256r1_sha256"`.
-    /// It is not about the signatures in certificates.
+    /// Accepts only these signature schemes from peers in the handshake (RFC 8446,
+    /// section 4.2.3), best first, by their IANA names: `"ecdsa_secp256r1_sha256"`.  Does
+    /// not limit the signatures in certificates.
     pub fn set_verify_schemes(&self, names: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_verify_schemes(names))
     }
 
-    /// Signs handshakes only with these signature schemes, best first, where the
-    /// identity used last is shown: for a key that must not sign, or cannot sign
-    /// where it is, in every way that its kind knows.
+    /// Signs handshakes only with these signature schemes, best first, with the most
+    /// recently added identity: for keys that may use only some of their algorithm's
+    /// schemes, for example in an HSM.
     pub fn set_signing_schemes(&self, names: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_signing_schemes(names))
     }
 
-    /// Shows the identity used last only to peers that name one of the issuers in its
-    /// chain among the CAs that they trust (RFC 8446, section 4.2.4), as clients
-    /// do in TLS 1.3 alone.
+    /// Presents the most recently added identity only if the peer's
+    /// certificate_authorities (RFC 8446, section 4.2.4) name an issuer in its chain.
+    /// Clients send them in TLS 1.3 only.
     pub fn match_issuer(&self) -> Result<()> {
         self.set(Settings::match_issuer)
     }
 
-    /// Has `judge` look at every peer after it was verified.  It can refuse what
-    /// passed, and not accept what failed.  It is not asked again when a session
-    /// is resumed; sessions of clients that it let through, this context resumes
-    /// alone.
+    /// Calls `judge` for every peer after verification.  It can refuse a verified peer,
+    /// but not accept one that failed verification.  It is not called when a session is
+    /// resumed: only this context resumes sessions of clients that it accepted.
     pub fn set_verify_callback(&self, judge: Judge) -> Result<()> {
         self.set(|settings| {
             settings.judge = Some(judge);
@@ -214,14 +212,14 @@ impl Context {
         })
     }
 
-    /// Has `callback` inspect every ClientHello and select what answers it.  An error ends
-    /// the connection, and its alert is sent to the client ([`Error::from_alert`]);
-    /// without one, unrecognized_name is.
+    /// Calls `callback` for every ClientHello to select what answers it.  An error ends
+    /// the connection and sends its alert to the client ([`Error::from_alert`]), by
+    /// default unrecognized_name.
     ///
-    /// The connection is locked meanwhile.  `callback` may use other connections, but neither
-    /// call this one nor wait for another thread that does: both would wait for ever.
-    /// [`Connection::receive_hello`](crate::Connection::receive_hello) is for programs that
-    /// look something up first, on whatever thread.
+    /// The connection is locked meanwhile.  `callback` may use other connections.  It
+    /// must neither use this one nor wait for another thread that does: both would
+    /// deadlock.  To look something up first, on any thread, use
+    /// [`Connection::receive_hello`](crate::Connection::receive_hello).
     pub fn set_hello_callback(&self, callback: HelloCallback) -> Result<()> {
         self.set(|settings| {
             settings.hello = Some(callback);
@@ -229,9 +227,9 @@ impl Context {
         })
     }
 
-    /// Has `callback` take each session that servers give the clients of this context:
-    /// every ticket of TLS 1.3, and the session of TLS 1.2.  It is called when the session
-    /// has come, in the call that received it, which holds nothing locked.
+    /// Calls `callback` with each session that a client of this context receives: every
+    /// ticket of TLS 1.3, and the session of TLS 1.2.  It runs in the call that received
+    /// the session, without a lock held.
     pub fn set_session_callback(&self, callback: SessionCallback) -> Result<()> {
         self.set(|settings| {
             settings.session = Some(callback);
@@ -239,8 +237,8 @@ impl Context {
         })
     }
 
-    /// Refuses clients that ask for a server that no identity is for, instead of
-    /// showing the first identity.
+    /// Refuses clients whose SNI matches no identity (RFC 6066, section 3), instead of
+    /// presenting the first identity.
     pub fn require_known_name(&self) -> Result<()> {
         self.set(|settings| {
             settings.require_known_name = true;
@@ -248,27 +246,27 @@ impl Context {
         })
     }
 
-    /// Staples this OCSP response (DER, RFC 6960) to the identity used last.
+    /// Staples this OCSP response (DER, RFC 6960) to the most recently added identity.
     pub fn set_ocsp(&self, response: &[u8]) -> Result<()> {
         self.set(|settings| settings.set_ocsp(response))
     }
 
-    /// Encrypts the ClientHello of clients with an ECHConfigList (RFC 9849), or
-    /// with `None` pretends to (GREASE).  Such a context speaks TLS 1.3 alone.
+    /// Encrypts the ClientHello of clients with an ECHConfigList (RFC 9849); `None` sends
+    /// GREASE ECH.  Such a context negotiates only TLS 1.3.
     pub fn set_ech(&self, list: Option<&[u8]>) -> Result<()> {
         self.set(|settings| settings.set_ech(list))
     }
 
-    /// Keeps up to `count` sessions to resume; 0 turns resumption off.  By
-    /// default a client keeps 256, and a server gives them away as tickets.
+    /// Caches up to `count` sessions; 0 turns resumption off.  By default a client caches
+    /// 256, and a server sends tickets instead.
     ///
-    /// Where [`Self::set_session_store`] or [`Self::share_sessions`] says who keeps the
-    /// sessions of a server, 0 still turns resumption off, and any other count has no effect.
+    /// With [`Self::set_session_store`] or [`Self::share_sessions`], a server only
+    /// distinguishes 0 from other counts.
     pub fn set_resumption(&self, count: usize) -> Result<()> {
         self.set(|settings| {
             if count > server_sessions::MAX_CACHE_SIZE {
                 let most = server_sessions::MAX_CACHE_SIZE;
-                let sentence = format!("{count} sessions are too many: {most} is the most");
+                let sentence = format!("cannot cache {count} sessions: {most} is the maximum");
                 return Err(Error::argument(sentence));
             }
             settings.sessions = Some(count);
@@ -276,13 +274,13 @@ impl Context {
         })
     }
 
-    /// How many tickets a server sends after a handshake of TLS 1.3: by default
-    /// 2.  With 0 it sends none, and TLS 1.2 sessions are kept here.  A client with 0
-    /// asks for no tickets in TLS 1.2 (RFC 5077).
+    /// Sets how many tickets a server sends after a TLS 1.3 handshake: 2 by default, at
+    /// most 16.  With 0 it caches TLS 1.2 sessions instead of sending tickets.  A client
+    /// with 0 requests no tickets in TLS 1.2 (RFC 5077).
     pub fn set_tickets(&self, count: usize) -> Result<()> {
         self.set(|settings| {
             if count > 16 {
-                let sentence = format!("{count} tickets are too many: 16 is the most");
+                let sentence = format!("cannot send {count} tickets: 16 is the maximum");
                 return Err(Error::argument(sentence));
             }
             settings.tickets = count;
@@ -290,11 +288,14 @@ impl Context {
         })
     }
 
-    /// Adds a key for tickets, 32 random bytes, that servers share: each then
-    /// resumes the sessions of the others, where both demand the same of their
-    /// clients.  The first key seals, all open: to change keys, put a new one in
-    /// front in new contexts, and keep the old one for two hours.  Not with early
-    /// data or shared sessions, which are kept and not given away.
+    /// Adds a ticket key, 32 random bytes, that servers share.  Each resumes the sessions
+    /// of the others, if both have the same client-authentication policy.
+    ///
+    /// New tickets are encrypted with the first key; any key decrypts.  To rotate, add
+    /// the new key first in new contexts and keep the old key for two hours (the ticket
+    /// lifetime).
+    ///
+    /// Cannot be combined with early data or shared sessions: those sessions are cached.
     pub fn add_ticket_key(&self, key: &[u8]) -> Result<()> {
         self.set(|settings| {
             settings.ticket_keys.push(TicketKey::new(key)?);
@@ -302,15 +303,15 @@ impl Context {
         })
     }
 
-    /// Has a server keep its sessions together with those of `other`, which has
-    /// to be set up already and not in use, so that each resumes the other's and
-    /// early data is accepted by one of them, once.
+    /// Has a server share its session cache with `other`, which must be configured and
+    /// not yet in use.  Each resumes the other's sessions, and one of them accepts the
+    /// early data of a session, once.
     pub fn share_sessions(&self, other: &Self) -> Result<()> {
         if Arc::ptr_eq(&self.inner, &other.inner) {
-            let sentence = "a context shares its sessions with itself already: name another one";
+            let sentence = "a context already shares its sessions with itself: pass another one";
             return Err(self.poison(Error::argument(sentence)));
         }
-        // Before the other context is changed, which keeps its sessions in another way then.
+        // Check this first: `other` switches to a shared cache below.
         self.set(|_| Ok(()))?;
         let shared = other.shared_sessions();
         self.set(|settings| {
@@ -319,12 +320,13 @@ impl Context {
         })
     }
 
-    /// Has a server keep its sessions in a store of the program, encrypted with the ticket
-    /// keys of the context, instead of in tickets: servers with the same keys and demands
-    /// resume each other's sessions, and early data is accepted by one of them, once.
+    /// Has a server keep its sessions in an external store instead of in tickets,
+    /// encrypted with the context's ticket keys.  Servers with the same keys and policy
+    /// resume each other's sessions, and one of them accepts the early data of a session,
+    /// once.
     ///
-    /// Needs [`Self::add_ticket_key`].  A server with a verify callback shares no sessions
-    /// with other contexts, since nobody can tell what it demands.
+    /// Requires [`Self::add_ticket_key`].  A server with a verify callback shares no
+    /// sessions with other contexts, because a callback's policy cannot be compared.
     pub fn set_session_store(&self, store: Arc<dyn SessionStore>) -> Result<()> {
         self.set(|settings| {
             settings.session_store = Some(store);
@@ -332,10 +334,9 @@ impl Context {
         })
     }
 
-    /// Takes part in early data (0-RTT, RFC 8446, section 2.3): a server accepts
-    /// up to `max` bytes of it per connection, and a client may send it.  Early
-    /// data can be replayed by whoever records it; one server, and those that
-    /// share its sessions, take it once.
+    /// Enables early data (0-RTT, RFC 8446, section 2.3): a server accepts up to `max`
+    /// bytes of it per connection, and a client may send it.  An attacker can replay
+    /// early data: one server, or one of those that share its sessions, accepts it once.
     pub fn set_early_data(&self, max: u32) -> Result<()> {
         self.set(|settings| {
             settings.early_data = max;
@@ -343,8 +344,8 @@ impl Context {
         })
     }
 
-    /// Appends the secrets of connections to a file (mode 0600) in the NSS key
-    /// log format, for Wireshark; `None`: to the file that `$SSLKEYLOGFILE` names.
+    /// Appends the secrets of connections to a file (mode 0600) in the NSS key log
+    /// format, for Wireshark; `None` uses the file that `$SSLKEYLOGFILE` names.
     pub fn set_keylog(&self, path: Option<&Path>) -> Result<()> {
         self.set(|settings| {
             settings.keylog = match path {
@@ -355,7 +356,7 @@ impl Context {
         })
     }
 
-    /// Gives each line of the key log, without its newline, to `log`.
+    /// Calls `log` with each line of the key log, without its newline.
     pub fn set_keylog_callback(&self, log: KeyLogCallback) -> Result<()> {
         self.set(|settings| {
             settings.keylog = Sink::of(log);
@@ -363,9 +364,9 @@ impl Context {
         })
     }
 
-    /// Says whether a server asks its clients for certificates.  They are
-    /// checked against the roots that were added to this context; the system's
-    /// roots are not meant for that and do not count unless added.
+    /// Sets whether a server requests client certificates.  They are verified against the
+    /// roots that were added to this context.  The system roots do not apply unless
+    /// added: they are meant for servers.
     pub fn set_client_auth(&self, mode: ClientAuth) -> Result<()> {
         self.set(|settings| {
             settings.client_auth = mode;
@@ -373,9 +374,10 @@ impl Context {
         })
     }
 
-    /// Has a server not name the CAs that it trusts when it asks clients for a certificate
-    /// (RFC 8446, section 4.2.4; RFC 5246, section 7.4.4): clients choose without, and
-    /// nobody learns them.  A list of more than 64,511 bytes, some 450 CAs, is never sent.
+    /// Does not send the names of the trusted CAs when a server requests a client
+    /// certificate (RFC 8446, section 4.2.4; RFC 5246, section 7.4.4).  This keeps them
+    /// confidential, and clients choose a certificate without them.  A list of more than
+    /// 64,511 bytes, some 450 CAs, is never sent.
     pub fn omit_certificate_authorities(&self) -> Result<()> {
         self.set(|settings| {
             settings.omit_authorities = true;
@@ -383,8 +385,8 @@ impl Context {
         })
     }
 
-    /// Reads a TCP end without close_notify as the end of the data.  Insecure:
-    /// an attacker can cut the data short.
+    /// Treats TCP closed without close_notify as the end of the data.  Insecure: an
+    /// attacker can truncate it.
     pub fn insecure_allow_truncation(&self) -> Result<()> {
         self.set(|settings| {
             settings.allow_truncation = true;
@@ -392,18 +394,18 @@ impl Context {
         })
     }
 
-    /// Verifies a chain, leaf first, against the trust of this context, as a
-    /// connection would, without one: path, validity, purpose, constraints, CRLs
-    /// and, where there is one, the name.  Seals the context, and does not block.
+    /// Verifies a chain, leaf first, as a connection of this context would: path,
+    /// validity, purpose, constraints, CRLs and, if given, the name.  Seals the context.
+    /// Does not block.
     ///
-    /// `name` is a DNS name in either spelling, an address or an e-mail address; `None`:
-    /// any name.  `purpose` is what the certificate must be good for; `None` accepts one
-    /// that is a server's or a client's.  `time` is in seconds of the Unix epoch; `None`:
-    /// now, as the clock of this context has it.
+    /// `name` is a DNS name in either spelling, an address or an e-mail address; `None`
+    /// accepts any name.  `purpose` is what the certificate must be valid for; `None`
+    /// accepts server and client certificates.  `time` is in seconds since the Unix
+    /// epoch; `None` means now by this context's clock.
     ///
-    /// Gives the path that was accepted, from the leaf to the root, without the
-    /// root where Mozilla's are trusted, which are no certificates.  A context
-    /// that verifies nothing accepts every chain, and gives no path.
+    /// Returns the verified chain from the leaf to the root.  It has no root if that is
+    /// one of Mozilla's, which are not certificates.  A context that verifies nothing
+    /// accepts every chain and returns an empty one.
     pub fn verify(
         &self,
         chain: &[Certificate],
@@ -423,8 +425,9 @@ impl Context {
             None => self.now(),
             Some(seconds) => {
                 let seconds = u64::try_from(seconds).map_err(|_| {
-                    let sentence =
-                        format!("no certificate can be verified at {seconds}, before 1970");
+                    let sentence = format!(
+                        "the time {seconds} is before 1970: pass seconds since the Unix epoch"
+                    );
                     Error::argument(sentence)
                 })?;
                 UnixTime::since_unix_epoch(Duration::from_secs(seconds))
@@ -436,7 +439,8 @@ impl Context {
         match purpose {
             Some(purpose) => verify(purpose),
             None => match verify(KeyPurpose::SERVER_AUTH) {
-                // A client's, then: what is wrong with it as that counts.
+                // Not a server certificate: report what fails as a client certificate
+                // instead.
                 Err(server) if is_purpose(&server) => verify(KeyPurpose::CLIENT_AUTH)
                     .map_err(|client| if is_purpose(&client) { server } else { client }),
                 outcome => outcome,
@@ -445,8 +449,8 @@ impl Context {
     }
 }
 
-/// What panics under a lock of this layer leaves nothing half changed: setters check first
-/// and assign last, and what is built is stored when it is complete.
+/// Ignores poisoning: a panic under a lock of this layer leaves consistent data.  Setters
+/// check first and assign last, and built values are stored when complete.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,5 @@
-//! What connections ask a context, which the first of them seals.
+//! The sealed context: connections read its settings and the configurations that are
+//! built from them.  The first connection seals it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,13 +16,13 @@ use super::{Built, Context, client_config, lock, server_config};
 use crate::{Error, Result};
 
 impl Context {
-    /// Seals the context, as its first connection does: from then on no setter succeeds.
-    /// Fails with the error of a setter that failed.
+    /// Seals the context, as its first connection does: every later setter fails.  Fails
+    /// with the error of a setter that failed before.
     pub fn seal(&self) -> Result<()> {
         self.sealed().map(drop)
     }
 
-    /// The configuration of clients; the first call seals the context.
+    /// Returns the configuration of clients.  The first call seals the context.
     pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>> {
         self.build(
             |built| &built.client,
@@ -29,7 +30,7 @@ impl Context {
         )
     }
 
-    /// The sessions of its clients; none if resumption is off.
+    /// The session store of its clients; `None` if resumption is off.
     pub(super) fn client_sessions(&self) -> Option<Arc<ClientSessionStore>> {
         let store = self.built().client_sessions.get_or_init(|| {
             let count = self.with_settings(client_config::max_sessions);
@@ -38,23 +39,24 @@ impl Context {
         store.clone()
     }
 
-    /// What was made of the settings in this process.
+    /// The values built from the settings in this process.
     pub(super) fn built(&self) -> &Built {
         self.inner.built.here()
     }
 
-    /// The time at which certificates have to be valid.
+    /// The current time, for certificate validity.
     pub(super) fn now(&self) -> UnixTime {
         let clock = self.with_settings(|settings| settings.clock.clone());
         clock.map_or_else(UnixTime::now, |clock| clock.tell())
     }
 
-    /// The configuration of a server with these options; the first call seals the context.
+    /// Returns the configuration of a server with these options.  The first call seals
+    /// the context.
     pub(crate) fn server_config(&self, options: &ConnectionOptions) -> Result<Arc<ServerConfig>> {
         let has_none = |settings: &Settings| settings.identities.is_empty();
         if options.identity().is_none() && has_none(self.sealed()?) {
-            let sentence = "a server needs a certificate and its key: use an identity before \
-                            accepting connections";
+            let sentence = "a server needs a certificate and its private key: add an identity \
+                            before accepting connections";
             return Err(Error::state(sentence));
         }
         let mut config = self.build(|built| &built.server, server_config::config)?;
@@ -62,7 +64,7 @@ impl Context {
         Ok(config)
     }
 
-    /// The newest version of TLS that it has, by its number.
+    /// The number of the newest enabled version.
     pub(crate) fn newest_version(&self) -> u16 {
         self.with_settings(|settings| {
             let versions = settings.versions();
@@ -71,8 +73,8 @@ impl Context {
         })
     }
 
-    /// Returns what selects the configuration of a server, if the ClientHello does.  Seals
-    /// the context.
+    /// Returns the config selector if the configuration depends on the ClientHello.
+    /// Seals the context.
     pub(crate) fn config_selector(
         &self,
         options: &ConnectionOptions,
@@ -87,7 +89,7 @@ impl Context {
         Ok(Some(ConfigSelector::new(self, options, callback)))
     }
 
-    /// Whether a client that requests this name may be answered with these options.
+    /// Whether a server with these options accepts a client that requests this name.
     pub(crate) fn accepts_server_name(&self, name: &str, options: &ConnectionOptions) -> bool {
         self.with_settings(|settings| {
             let is_for =
@@ -100,8 +102,8 @@ impl Context {
         })
     }
 
-    /// Whether a server with these protocols goes on without one, since none of
-    /// them is offered.
+    /// Whether a server continues without ALPN, because the client offers none of its
+    /// protocols.
     pub(crate) fn goes_without_alpn(
         &self,
         offered: &[Vec<u8>],
@@ -114,12 +116,13 @@ impl Context {
         })
     }
 
-    /// How many tickets a server sends; with 0 a client asks for none in TLS 1.2.
+    /// How many tickets a server sends.  With 0 a client requests none in TLS 1.2.
     pub(super) fn ticket_count(&self) -> usize {
         self.with_settings(|settings| settings.tickets)
     }
 
-    /// Whether its clients encrypt, or pretend to encrypt, what they say first.
+    /// Whether clients send ECH: `true` for a real one, `false` for GREASE, `None` for
+    /// none.
     pub(crate) fn ech(&self) -> Option<bool> {
         self.with_settings(|settings| {
             let ech = settings.ech.as_ref();
@@ -127,7 +130,7 @@ impl Context {
         })
     }
 
-    /// What takes the sessions of its clients.
+    /// The session callback of its clients.
     pub(crate) fn session_callback(&self) -> Option<SessionCallback> {
         self.with_settings(|settings| settings.session.clone())
     }
@@ -144,18 +147,18 @@ impl Context {
         self.with_settings(|settings| settings.check == PeerCheck::Full)
     }
 
-    /// Whether a server can be accepted whatever its name: names are not checked, or it
-    /// may have one of the pinned certificates.
+    /// Whether a server can be accepted under any name: names are not checked, or the
+    /// context trusts certificates by fingerprint.
     pub(crate) fn accepts_any_name(&self) -> bool {
         !self.checks_names() || self.with_settings(|settings| settings.has_pinned())
     }
 
-    /// The sessions that others may share.  Where that is too late, nothing is the
-    /// matter with this context itself.
+    /// The session cache to share with another context.  If it is too late to share, this
+    /// context stays usable.
     pub(super) fn shared_sessions(&self) -> Result<SessionCache> {
         let too_late = || {
-            let sentence = "the other context is in use and keeps its sessions for itself: \
-                            share them before its first connection";
+            let sentence = "the other context is in use and does not share its sessions: share \
+                            them before its first connection";
             Error::state(sentence)
         };
         let Some(mut settings) = self.unsealed() else {
@@ -171,7 +174,7 @@ impl Context {
         Ok(shared.clone())
     }
 
-    /// The settings, which cannot be changed from here on.
+    /// Seals the context and returns its settings.
     fn sealed(&self) -> Result<&Settings> {
         if let Some(error) = self.inner.failure.get() {
             return Err(error.clone());
@@ -193,7 +196,7 @@ impl Context {
             return read(settings);
         }
         let settings = lock(&self.inner.settings);
-        // Another thread may have been faster.
+        // Another thread may have sealed it meanwhile.
         read(sealed.get().unwrap_or(&settings))
     }
 

@@ -1,4 +1,4 @@
-//! Settings to the rustls configuration of servers.
+//! Builds the rustls configuration of servers from the settings.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -35,10 +35,10 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
         policy = client_policy.fingerprint();
         policy[0] ^= u8::from(required);
         if settings.judge.is_some() {
-            // What a judge demands nobody can tell: sessions that it let through
-            // are for this context alone.
+            // A callback's policy cannot be compared, so a random one makes this context
+            // the only one that resumes these sessions.
             crate::base::provider::fill_random(&mut policy)
-                .map_err(|_| Error::new(Status::Internal, "the system has no random bytes"))?;
+                .map_err(|_| Error::new(Status::Internal, "the random number generator failed"))?;
         }
         let names_roots = !settings.omit_authorities;
         let verifier = Verifier::of_clients(client_policy, required, names_roots);
@@ -49,7 +49,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     config.alpn_protocols = settings.alpn.clone();
     config.max_fragment_size = settings.max_fragment;
     config.cert_compressors = COMPRESSORS.to_vec();
-    // For the record layer of our own alone: it never leaves the library.
+    // Only tlsmith's own record layer gets the secrets: they never leave the library.
     config.enable_secret_extraction = cfg!(not(feature = "rustls-records"));
     config.key_log = Arc::new(settings.keylog.clone());
     if let Some(clock) = &settings.clock {
@@ -59,15 +59,15 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     Ok(config)
 }
 
-/// SessionCache go out as tickets, unless the server keeps them itself: because it
-/// takes early data, which tickets could replay, or sends no tickets, or the
-/// client takes none.
+/// Configures resumption.  Sessions are sent as tickets, unless the server caches them:
+/// because it accepts early data, which tickets would allow to be replayed, or because
+/// the server sends or the client accepts no tickets.
 fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 32]) -> Result<()> {
     let count = settings.sessions.unwrap_or(DEFAULT_CACHE_SIZE);
     config.send_tls13_tickets = settings.tickets;
     config.max_early_data_size = settings.early_data;
-    // Early data may be answered at once.  What else could be sent then, to a client
-    // that has proved nothing yet, waits for the handshake all the same.
+    // Lets the server answer early data at once.  Other output still waits for the
+    // handshake: the client has not proved anything before it.
     config.send_half_rtt_data = settings.early_data > 0;
     if count == 0 {
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -94,14 +94,14 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
         return match settings.ticket_keys.is_empty() {
             true => Ok(()),
             false => Err(Error::argument(
-                "a server that takes early data, shares its sessions or sends no tickets keeps \
-                 its sessions itself: it has no use for ticket keys",
+                "ticket keys cannot be used with early data, shared sessions or 0 tickets, because \
+                 such a server caches its sessions: remove the ticket keys or the other setting",
             )),
         };
     }
     let tickets = match settings.ticket_keys.is_empty() {
         true => fork::with_cryptography(Ticketer::new).map_err(|_| {
-            let sentence = "cannot make ticket keys: the system has no random bytes";
+            let sentence = "cannot create ticket keys: the random number generator failed";
             Error::new(Status::Internal, sentence)
         })?,
         false => {
@@ -113,7 +113,7 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
     Ok(())
 }
 
-/// SessionCache in a store of the program.
+/// The external session store, encrypted with the ticket keys.
 fn external_store(
     settings: &Settings,
     store: Arc<dyn SessionStore>,
@@ -121,9 +121,8 @@ fn external_store(
     bounds: SessionBounds,
 ) -> Result<Arc<ExternalSessionStore>> {
     if settings.ticket_keys.is_empty() || settings.shared_sessions.is_some() {
-        let sentence = "a session store needs ticket keys, which its sessions are encrypted with, \
-                        and takes the place of sessions that contexts share: add a ticket key, \
-                        and share none";
+        let sentence = "a session store needs ticket keys for encryption and cannot be combined with \
+                        shared sessions: add a ticket key, and share no sessions";
         return Err(Error::argument(sentence));
     }
     let keys = settings.ticket_keys.clone();
@@ -135,7 +134,7 @@ fn external_store(
     }))
 }
 
-/// What presents the best of these identities.
+/// Resolves to the identity that fits a ClientHello best.
 pub(super) fn identity_resolver(
     identities: Vec<ConfiguredIdentity>,
 ) -> Arc<dyn ResolvesServerCert> {
@@ -166,12 +165,12 @@ fn has_offered_curve(identity: &ConfiguredIdentity, hello: &ClientHello<'_>) -> 
 }
 
 impl ResolvesServerCert for Identities {
-    /// Selects an identity that the client can verify.  One for the requested name is
-    /// preferred, then one on a curve that the client supports, then one with the exact name
-    /// rather than a wildcard.
+    /// Selects an identity that the client can verify.  Prefers one for the requested
+    /// name, then one on a curve that the client supports, then an exact name over a
+    /// wildcard.
     ///
-    /// Without a supported curve an identity for the name is presented all the same: clients
-    /// that exchange no keys on P-521 may verify its signatures, as ours do.
+    /// Presents an identity for the name even without a supported curve: clients without
+    /// key exchange on P-521 may verify its signatures, as tlsmith clients do.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         Observations::server_name(name);
@@ -181,7 +180,7 @@ impl ResolvesServerCert for Identities {
             Reverse((matched != NameMatch::None, has_curve, matched))
         };
         let identities = self.0.iter();
-        // Of equals, min_by_key selects the first.
+        // On a tie min_by_key selects the first.
         let best = identities
             .filter(|identity| is_usable(identity, &hello))
             .min_by_key(rank);

@@ -1,4 +1,4 @@
-//! SessionCache that can be resumed: what a server keeps or gives away, and for how long.
+//! Server sessions: cached, or sent as tickets, with a bounded lifetime.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -13,32 +13,32 @@ use crate::base::fork::PerProcess;
 use crate::base::observations::{Authentication, Observations};
 use crate::{Error, Result, Status, trust};
 
-/// How long a session can be resumed after its peer was authenticated: two hours.  A
-/// session that is resumed goes on as the same one, and ends no later.
+/// The lifetime of a session in seconds from the authentication of the client: two hours.
+/// A resumed session keeps the original time, so it ends no later.
 pub(super) const SESSION_LIFETIME: u32 = 7_200;
 
-/// How far the clocks of servers that share tickets may differ, in seconds.
+/// The allowed clock skew between servers that share tickets, in seconds.
 const CLOCK_SKEW: u64 = 300;
 
-/// How many sessions a server keeps that gives none away.
+/// How many sessions a server caches by default.
 pub(super) const DEFAULT_CACHE_SIZE: usize = 1_024;
 
-/// The most that can be kept: each takes up to a few kilobytes.
+/// The largest cache: each session takes up to a few kilobytes.
 pub(super) const MAX_CACHE_SIZE: usize = 1 << 20;
 
 /// The longest ticket: its length has two bytes (RFC 8446, section 4.6.1).
 const MAX_TICKET_LENGTH: usize = u16::MAX as usize;
 
-/// The bytes of a key that servers share.
+/// The length of a shared ticket key in bytes.
 const KEY_LENGTH: usize = 32;
 
 const KEY_NAME_LENGTH: usize = 16;
 const NONCE_LENGTH: usize = 12;
 
-/// A key that seals tickets, made from one that servers share.
+/// A ticket encryption key, derived from one that servers share.
 #[derive(Clone)]
 pub(crate) struct TicketKey {
-    /// Stands in front of a ticket, to tell which key sealed it.
+    /// The key name at the start of each ticket (RFC 5077, section 4).
     name: [u8; KEY_NAME_LENGTH],
     key: Arc<RandomizedNonceKey>,
 }
@@ -47,12 +47,13 @@ impl TicketKey {
     pub(crate) fn new(shared: &[u8]) -> Result<Self> {
         if shared.len() != KEY_LENGTH {
             let length = shared.len();
-            let sentence =
-                format!("a ticket key has {KEY_LENGTH} random bytes, and this one {length}");
+            let sentence = format!(
+                "a ticket key of {length} bytes is invalid: pass {KEY_LENGTH} random bytes"
+            );
             return Err(Error::argument(sentence));
         }
         if shared.iter().all(|byte| *byte == shared[0]) {
-            let sentence = "a ticket key has to be random, and all bytes of this one are the same";
+            let sentence = "a ticket key with equal bytes is not random: pass 32 random bytes";
             return Err(Error::argument(sentence));
         }
         let failed = |_| Error::new(Status::Internal, "cannot derive a ticket key");
@@ -79,16 +80,16 @@ impl hkdf::KeyType for Length {
     }
 }
 
-/// What bounds sessions in time: a clock, and what stands in front of each session.
+/// The limits of a session: its lifetime, and the policy that it was created under.
 #[derive(Clone)]
 pub(super) struct SessionBounds {
     pub(super) clock: Arc<dyn TimeProvider>,
-    /// Whether the clients of the sessions are verified: a session is only resumed under the
-    /// policy that it was made under.
+    /// Whether these sessions have verified clients: resumption requires the same policy.
     pub(super) verifies: bool,
 }
 
-/// The times of an [`Authentication`], and whether the master secret is an extended one.
+/// The encoded length: both times of an [`Authentication`], and the extended master
+/// secret flag.
 const BOUNDS_LENGTH: usize = 8 + 8 + 1;
 
 impl SessionBounds {
@@ -96,9 +97,9 @@ impl SessionBounds {
         self.clock.current_time().map(|now| now.as_secs())
     }
 
-    /// A session with its bounds: those of the session that it continues, where it is
-    /// one that was resumed.  `None` for a client whose verification failed: a session would
-    /// be resumed as if it were verified.
+    /// Prefixes a session with its limits.  A resumed session keeps its original ones.
+    /// Returns `None` for a client that failed verification: resumption would treat it as
+    /// verified.
     pub(super) fn bind(&self, session: &[u8]) -> Option<Vec<u8>> {
         if Observations::is_unverified() {
             return None;
@@ -119,7 +120,8 @@ impl SessionBounds {
         Some(bound.concat())
     }
 
-    /// The session, if it has not ended, which is noted as the one that goes on.
+    /// Returns the session unless it has expired, and records its limits for this
+    /// handshake.
     pub(super) fn open(&self, bound: &[u8]) -> Option<Vec<u8>> {
         let (bounds, session) = bound.split_at_checked(BOUNDS_LENGTH)?;
         let (at, rest) = bounds.split_first_chunk()?;
@@ -139,7 +141,7 @@ impl SessionBounds {
     }
 }
 
-/// Tickets that say when their sessions end.
+/// A ticketer that adds the limits of each session.
 pub(super) struct BoundedTicketer {
     pub(super) tickets: Arc<dyn ProducesTickets>,
     pub(super) bounds: SessionBounds,
@@ -157,7 +159,7 @@ impl ProducesTickets for BoundedTicketer {
     fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
         let bound = Zeroizing::new(self.bounds.bind(session)?);
         let ticket = self.tickets.encrypt(&bound)?;
-        // One with a client's long chain in it does not fit its length: none is sent then.
+        // A ticket with a long client chain may be too long: then none is sent.
         (ticket.len() <= MAX_TICKET_LENGTH).then_some(ticket)
     }
 
@@ -173,19 +175,18 @@ impl fmt::Debug for BoundedTicketer {
     }
 }
 
-/// Seals sessions into tickets with keys that servers share, so that each can
-/// resume the sessions of the others, also after a restart.
+/// Encrypts tickets with keys that servers share.  Each server can resume the sessions of
+/// the others, also after a restart.
 pub(super) struct SharedTicketer {
-    /// The first one seals; all open.
+    /// The first key encrypts; all decrypt.
     pub(super) keys: Vec<TicketKey>,
-    /// What the server demands of clients.  A ticket of a server that demands
-    /// something else does not open: a session never comes back under a policy
-    /// that it was not made under.
+    /// The fingerprint of the client-authentication policy, as additional authenticated
+    /// data.  A ticket from a server with another policy does not decrypt.
     pub(super) policy: [u8; 32],
 }
 
 impl SharedTicketer {
-    /// Encrypts a session under a name, without which it does not open.
+    /// Encrypts a session, bound to the name `under` as additional authenticated data.
     pub(super) fn seal(&self, under: &[u8], session: &[u8]) -> Option<Vec<u8>> {
         let TicketKey { name, key } = self.keys.first()?;
         let mut sealed = session.to_vec();
@@ -232,10 +233,11 @@ impl fmt::Debug for SharedTicketer {
     }
 }
 
-/// SessionCache that a server keeps, and that servers of one process can share.
-/// Each is given out once, so that early data cannot be replayed to another
-/// server that shares them (RFC 8446, section 8.1).  A forked child begins with none:
-/// with copies, both processes would take the early data of one session.
+/// A cache of server sessions, which contexts of one process can share.
+///
+/// Each session is returned once, so that its early data cannot be replayed to another
+/// server that shares the cache (RFC 8446, section 8.1).  A forked child starts with an
+/// empty cache: otherwise both processes would accept the early data of one session.
 #[derive(Clone)]
 pub(crate) struct SessionCache {
     count: usize,
@@ -256,8 +258,7 @@ impl SessionCache {
     }
 }
 
-/// ServerSessionStore sessions under the names of one policy, for the same reason as
-/// [`SharedTicketer::policy`].
+/// The cached sessions of one policy, for the same reason as [`SharedTicketer::policy`].
 pub(super) struct ServerSessionStore {
     pub(super) sessions: SessionCache,
     pub(super) policy: [u8; 32],

@@ -1,5 +1,4 @@
-//! SessionCache that a server keeps in a store of its program, such as a Redis server that a
-//! fleet shares.
+//! Server sessions in an external store, such as a Redis server that a fleet shares.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,35 +10,35 @@ use zeroize::Zeroizing;
 use super::server_sessions::{SESSION_LIFETIME, SessionBounds, SharedTicketer};
 use crate::base::observations::Observations;
 
-/// The longest value that a store gets, in bytes: a session with a long client chain is
-/// not resumed.
+/// The longest value that a store receives, in bytes.  Longer sessions, with a long
+/// client chain, are not resumed.
 pub const MAX_STORED_SESSION: usize = 65_536;
 
-/// The bytes of a session's name, as rustls chooses it.
+/// The length of the session IDs that rustls creates, in bytes.
 const SESSION_ID_LENGTH: usize = 32;
 
-/// How many sessions of one ClientHello are looked up: a client may offer hundreds.
+/// The most lookups for one ClientHello: a client may offer hundreds of sessions.
 const MAX_LOOKUPS: u8 = 4;
 
-/// Keeps the sessions of servers, outside of them.
+/// An external store for server sessions.
 ///
-/// Keys and values are bytes without a meaning.  Values are encrypted and authenticated
-/// with the ticket keys of the context, under their keys, so that the store need not be
-/// trusted with more than to remove what it hands out.  The calls are made in the middle of
-/// handshakes, which they block, on any thread.
+/// Keys and values are opaque bytes.  Values are encrypted and authenticated with the
+/// context's ticket keys, and bound to their keys.  The store is trusted only to remove
+/// each value that it returns.  Calls are made during handshakes, which they block, on
+/// any thread.
 pub trait SessionStore: Send + Sync {
-    /// Keeps a value, which may be forgotten after `lifetime`, and returns whether it is
-    /// kept.  The same key may come again, with a value that takes the place of the first.
+    /// Stores a value, which may be deleted after `lifetime`.  Returns whether it is
+    /// stored.  A later call may replace the value of a key.
     fn put(&self, key: &[u8], value: &[u8], lifetime: Duration) -> bool;
 
-    /// Removes a value and returns it; `None` where there is none.
+    /// Removes a value and returns it; `None` if there is none.
     ///
-    /// Of several calls for one key, at most one may return the value, on whatever machine:
-    /// the early data of a session is accepted with it (RFC 8446, section 8.1).
+    /// Of several calls for one key, on any machine, at most one may return the value:
+    /// this prevents replays of early data (RFC 8446, section 8.1).
     fn take(&self, key: &[u8]) -> Option<Vec<u8>>;
 }
 
-/// Such sessions, sealed for their keys and one policy.
+/// Sessions in an external store, encrypted for one policy and bound to their keys.
 pub(super) struct ExternalSessionStore {
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) tickets: SharedTicketer,
@@ -47,14 +46,14 @@ pub(super) struct ExternalSessionStore {
 }
 
 impl ExternalSessionStore {
-    /// Whether a client may name such a session: one of ours, and not as the latest of many, each
-    /// of which would take a call to the store.
+    /// Whether to look up a session ID of a ClientHello: it must have our length, and few
+    /// were looked up before it.  Each lookup calls the store.
     fn may_look_up(id: &[u8]) -> bool {
         id.len() == SESSION_ID_LENGTH && Observations::count_lookup() <= MAX_LOOKUPS
     }
 
-    /// Servers with another policy look under other keys, and so do the versions: a lookup of
-    /// TLS 1.2 takes a session for a moment, in which a client of TLS 1.3 would miss its own.
+    /// The key of a session.  Policies and versions have separate keys.  A TLS 1.2 lookup
+    /// removes the session for a moment, in which a TLS 1.3 client would not find it.
     fn key(&self, version: Version, id: &[u8]) -> Vec<u8> {
         [&self.tickets.policy[..], version.label(), id].concat()
     }
@@ -69,8 +68,8 @@ impl ExternalSessionStore {
         Observations::suspend(|| self.store.put(key, sealed, lifetime))
     }
 
-    /// The session, if it has not ended.  What does not open is put back: another server of
-    /// the fleet may have its key, as while ticket keys are exchanged.
+    /// Decrypts a session and checks its lifetime.  Puts it back if it does not decrypt:
+    /// during a rotation of ticket keys another server may have the key.
     fn open(&self, key: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let Some(bound) = self.tickets.open(key, sealed).map(Zeroizing::new) else {
             self.put_sealed(key, sealed);
@@ -80,7 +79,7 @@ impl ExternalSessionStore {
     }
 }
 
-/// The version that a session is of.
+/// The version of a session.
 #[derive(Clone, Copy)]
 enum Version {
     Tls12,
@@ -112,7 +111,7 @@ impl StoresServerSessions for ExternalSessionStore {
         sealed().is_some_and(|sealed| self.put_sealed(&key, &sealed))
     }
 
-    /// For TLS 1.2, where a session is resumed again and again, and has no early data.
+    /// For TLS 1.2: a session can be resumed repeatedly, and has no early data.
     fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
         if !Self::may_look_up(id) {
             return None;
@@ -124,7 +123,7 @@ impl StoresServerSessions for ExternalSessionStore {
         Some(session)
     }
 
-    /// For TLS 1.3, where a session is resumed once.
+    /// For TLS 1.3: a session is resumed once.
     fn take(&self, id: &[u8]) -> Option<Vec<u8>> {
         if !Self::may_look_up(id) {
             return None;

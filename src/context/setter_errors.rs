@@ -1,4 +1,4 @@
-//! Setting up a context: every setter runs here, and the first one that fails poisons it.
+//! Runs setters on a context that is not sealed.  The first one that fails poisons it.
 
 use std::sync::MutexGuard;
 
@@ -9,8 +9,8 @@ use crate::Status;
 use crate::{Error, Result};
 
 impl Context {
-    /// Poisons the context with an error that a binding found before it could
-    /// call a setter, and gives the error back: the first one that poisoned it.
+    /// Poisons the context with an error that a binding found before it called a setter.
+    /// Returns the error that poisoned the context first.
     pub fn poison(&self, error: Error) -> Error {
         match self.unsealed() {
             Some(_settings) => lock(&self.inner.setup_failure).get_or_insert(error).clone(),
@@ -18,7 +18,7 @@ impl Context {
         }
     }
 
-    /// The error that poisoned the context.
+    /// Returns the error that poisoned the context.
     pub fn error(&self) -> Option<Error> {
         match self.unsealed() {
             Some(_settings) => lock(&self.inner.setup_failure).clone(),
@@ -26,11 +26,11 @@ impl Context {
         }
     }
 
-    /// Forgets the error of setters that failed, for programs that try a setting which
-    /// they can do without.  Each of those settings is as it was before.
+    /// Clears the error of failed setters, for programs that try optional settings.  A
+    /// failed setter changed nothing.
     ///
-    /// Fails with [`Status::State`] once the context is in use.  From then on its error,
-    /// and that of a setter which comes too late, stays.
+    /// Fails with [`Status::State`] once the context is in use: its error then stays, as
+    /// does that of a setter that is called too late.
     pub fn clear_error(&self) -> Result<()> {
         let _settings = self.unsealed().ok_or_else(in_use)?;
         lock(&self.inner.setup_failure).take();
@@ -47,7 +47,7 @@ impl Context {
         })
     }
 
-    /// The settings while they can be changed; none when the context is in use.
+    /// The settings, if the context is not sealed.
     pub(super) fn unsealed(&self) -> Option<MutexGuard<'_, Settings>> {
         let is_sealed = || self.inner.sealed.get().is_some();
         if is_sealed() {
@@ -59,7 +59,7 @@ impl Context {
 }
 
 fn in_use() -> Error {
-    let sentence = "the context is in use, so it cannot be changed any more: make a new \
-                    context for new connections";
+    let sentence = "the context is in use and can no longer be changed: create a new context \
+                    for new connections";
     Error::state(sentence)
 }

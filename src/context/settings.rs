@@ -1,4 +1,4 @@
-//! Everything that can be set on a context, with its default and its check.
+//! The settings of a context, with their defaults and checks.
 
 use std::sync::Arc;
 
@@ -27,15 +27,15 @@ use crate::pki::{Certificate, Identity};
 use crate::trust::{Crls, Judge, LEAST_SECURITY, Roots};
 use crate::{Error, Result, Status};
 
-/// What stands before the content of a record (RFC 8446, section 5.1).
+/// The length of a record header (RFC 8446, section 5.1).
 pub(super) const RECORD_HEADER: usize = 5;
 
-/// The longest OCSP response: it is in one of those extensions, whose length has two bytes,
-/// behind its type and two lengths (RFC 6066, section 8).
+/// The longest OCSP response.  It fits in an extension with a two-byte length, after a
+/// type and two lengths (RFC 6066, section 8).
 const MAX_OCSP_LENGTH: usize = u16::MAX as usize - 2 - 2 - 1 - 3;
 
-/// The longest list of ALPN protocols: half of what all extensions of a ClientHello have
-/// together (RFC 8446, section 4.1.2).
+/// The longest list of ALPN protocols: half of the space for all extensions of a
+/// ClientHello (RFC 8446, section 4.1.2).
 const MAX_ALPN_LENGTH: usize = 32_768;
 
 /// A version of the protocol.
@@ -56,7 +56,7 @@ impl Version {
         }
     }
 
-    /// The version with this number on the wire, if this library speaks it.
+    /// The version with this number on the wire, if supported.
     pub fn from_wire(number: u16) -> Option<Self> {
         [Self::Tls12, Self::Tls13]
             .into_iter()
@@ -64,19 +64,19 @@ impl Version {
     }
 }
 
-/// What a server asks of its clients.
+/// Whether a server requests client certificates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// No certificate.
+    /// Requests none.
     #[default]
     None,
-    /// A certificate; a client without one is accepted, one with a bad one is not.
+    /// Requests one.  Accepts a client without one, and refuses one with an invalid one.
     Optional,
-    /// A certificate; a client without one is refused.
+    /// Requests one, and refuses a client without one.
     Required,
 }
 
-/// How much of a server's certificate a client checks.
+/// How much of a peer's certificate is verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PeerCheck {
     /// Chain and name.
@@ -89,7 +89,7 @@ pub(crate) enum PeerCheck {
 }
 
 pub(crate) struct Settings {
-    /// `None` stands for the system's roots.
+    /// `None` means the system roots.
     pub(super) roots: Option<Roots>,
     pub(super) crls: Arc<Crls>,
     pub(crate) identities: Vec<ConfiguredIdentity>,
@@ -119,7 +119,7 @@ pub(crate) struct Settings {
     pub(crate) session: Option<SessionCallback>,
     pub(crate) require_known_name: bool,
     pub(crate) keylog: Sink,
-    /// `None`: as many as make sense.
+    /// `None` means the default for clients or servers.
     pub(crate) sessions: Option<usize>,
     pub(crate) shared_sessions: Option<SessionCache>,
     pub(crate) session_store: Option<Arc<dyn SessionStore>>,
@@ -127,9 +127,9 @@ pub(crate) struct Settings {
     pub(crate) ticket_keys: Vec<TicketKey>,
     pub(crate) early_data: u32,
     pub(crate) ech: Option<EchMode>,
-    /// Those of the servers that ECH is for.
+    /// The public names in the ECHConfigList.
     pub(super) public_names: Vec<String>,
-    /// As rustls counts it: with the header of the record.
+    /// As rustls counts it: including the record header.
     pub(super) max_fragment: Option<usize>,
 }
 
@@ -181,41 +181,44 @@ impl Default for Settings {
 impl Settings {
     pub(crate) fn set_ocsp(&mut self, response: &[u8]) -> Result<()> {
         if response.is_empty() || response.starts_with(b"-----BEGIN") {
-            let sentence = "an OCSP response is stapled as it is, in DER: these bytes are not that";
+            let sentence = "the OCSP response is empty or PEM: pass it as DER";
             return Err(Error::new(Status::Parse, sentence));
         }
         if response.len() > MAX_OCSP_LENGTH {
             let length = response.len();
             let sentence = format!(
-                "an OCSP response of {length} bytes cannot be sent: {MAX_OCSP_LENGTH} is the most"
+                "an OCSP response of {length} bytes is too long: {MAX_OCSP_LENGTH} is the maximum"
             );
             return Err(Error::argument(sentence));
         }
-        let identity = self.latest_identity("an OCSP response is about")?;
+        let identity = self.latest_identity("an OCSP response")?;
         Arc::make_mut(&mut identity.key).ocsp = Some(response.to_vec());
         Ok(())
     }
 
     pub(crate) fn set_signing_schemes(&mut self, names: &[&str]) -> Result<()> {
         let schemes = algorithm_names::schemes(names)?;
-        let identity = self.latest_identity("signature schemes are chosen for")?;
+        let identity = self.latest_identity("a list of signature schemes")?;
         Arc::make_mut(&mut identity.key).key =
             signing_schemes::limit(&identity.whole_key, schemes)?;
         Ok(())
     }
 
     pub(crate) fn match_issuer(&mut self) -> Result<()> {
-        let identity = self.latest_identity("issuers are matched with")?;
+        let identity = self.latest_identity("issuer matching")?;
         let chain = identity.key.cert.iter();
         let issuers = chain.map(|der| Certificate::from_der(der.to_vec())?.issuer_der());
         identity.issuers = Some(issuers.collect::<Result<_>>()?);
         Ok(())
     }
 
-    /// The identity that a setting is about.
+    /// The most recently added identity, for a setting that applies to it.
     fn latest_identity(&mut self, what: &str) -> Result<&mut ConfiguredIdentity> {
         self.identities.last_mut().ok_or_else(|| {
-            let sentence = format!("{what} the identity used last, and none is used yet");
+            let sentence = format!(
+                "{what} applies to the most recently added identity, and there is none: add an \
+                 identity first"
+            );
             Error::state(sentence)
         })
     }
@@ -237,8 +240,8 @@ impl Settings {
     pub(crate) fn set_max_fragment(&mut self, bytes: usize) -> Result<()> {
         if !(SHORTEST_FRAGMENT..=RECORD_PLAINTEXT).contains(&bytes) {
             let sentence = format!(
-                "records cannot be limited to {bytes} bytes: \
-                 {SHORTEST_FRAGMENT} to {RECORD_PLAINTEXT} are possible"
+                "cannot limit records to {bytes} bytes: \
+                 {SHORTEST_FRAGMENT} to {RECORD_PLAINTEXT} are allowed"
             );
             return Err(Error::argument(sentence));
         }
@@ -246,7 +249,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Encrypts the ClientHello for one of these servers, or pretends to.
+    /// Enables ECH with a list, or GREASE ECH without.
     pub(crate) fn set_ech(&mut self, list: Option<&[u8]>) -> Result<()> {
         let suites = aws_lc_rs::hpke::ALL_SUPPORTED_SUITES;
         self.public_names = list.map(ech::public_names).unwrap_or_default();
@@ -269,7 +272,7 @@ impl Settings {
                     Error::new(
                         Status::Internal,
                         format!(
-                            "cannot make a key for GREASE: {}",
+                            "cannot create a key for GREASE ECH: {}",
                             tls_errors::describe(&error)
                         ),
                     )
@@ -301,8 +304,8 @@ impl Settings {
         if groups.iter().any(fits) {
             return Ok(());
         }
-        let sentence = "none of the groups that are allowed is for a version that is allowed: \
-                        those with MLKEM are for TLS 1.3";
+        let sentence = "no allowed group can be used in an allowed version: groups with MLKEM \
+                        require TLS 1.3";
         Err(Error::argument(sentence))
     }
 
@@ -319,7 +322,7 @@ impl Settings {
     pub(crate) fn set_versions(&mut self, min: Version, max: Version) -> Result<()> {
         if min > max {
             return Err(Error::argument(
-                "the lowest version is TLS 1.3 and the highest TLS 1.2: exchange them",
+                "the lowest version is TLS 1.3 and the highest TLS 1.2: swap them",
             ));
         }
         self.min_version = min;

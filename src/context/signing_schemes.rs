@@ -1,4 +1,4 @@
-//! Keys that sign in some of their ways only, or in none.
+//! Private keys that are limited to some of their signature schemes, or to none.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use rustls_pki_types::SubjectPublicKeyInfoDer;
 use super::algorithm_names;
 use crate::{Error, Result};
 
-/// A key with the schemes that it may sign with, best first.
+/// A key and the schemes that it may use, best first.
 #[derive(Debug)]
 pub(super) struct LimitedKey {
     key: Arc<dyn SigningKey>,
     schemes: Vec<SignatureScheme>,
 }
 
-/// The key, limited to these schemes.  Fails where it can sign with none of them.
+/// Limits a key to these schemes.  Fails if it supports none of them.
 pub(super) fn limit(
     key: &Arc<dyn SigningKey>,
     schemes: Vec<SignatureScheme>,
@@ -27,8 +27,8 @@ pub(super) fn limit(
             .map(|(name, _)| name)
             .collect();
         let sentence = format!(
-            "the key of the identity used last can sign with none of these schemes: \
-             choose from {}",
+            "the key of the most recently added identity supports none of these signature \
+             schemes: choose from {}",
             every.join(", ")
         );
         return Err(Error::argument(sentence));
@@ -52,7 +52,7 @@ impl SigningKey for LimitedKey {
     }
 }
 
-/// A key that signs nothing.
+/// A key without signature schemes.
 #[derive(Debug)]
 struct UnusableKey;
 
@@ -66,9 +66,9 @@ impl SigningKey for UnusableKey {
     }
 }
 
-/// What a server shows to a client that can check no signature of its keys: in every
-/// version rustls finds then that nothing is in common, and tells the client.  With
-/// a key of a kind that the client knows it would fail in TLS 1.2 without a word.
+/// What a server presents to a client that supports no scheme of its keys. rustls then
+/// reports no common parameters to the client, in every version.  With a key of a type
+/// that the client knows, a TLS 1.2 handshake would fail without an alert.
 pub(super) fn unusable_key() -> Arc<CertifiedKey> {
     Arc::new(CertifiedKey::new(Vec::new(), Arc::new(UnusableKey)))
 }

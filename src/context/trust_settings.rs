@@ -1,4 +1,4 @@
-//! Settings of a context that say whom it trusts, and how much of a certificate it checks.
+//! Settings of a context for trust anchors and certificate verification.
 
 use std::path::Path;
 
@@ -11,18 +11,18 @@ use crate::pki::{Certificate, Crl};
 use crate::trust::{RevocationRules, Roots};
 
 impl Context {
-    /// Trusts the roots in a file, PEM or DER, or in the files of a folder, instead of
-    /// the system's.  Called again, it adds.
+    /// Trusts the roots in a PEM or DER file, or in the files of a directory, instead of
+    /// the system roots.  Repeated calls add.
     pub fn add_roots(&self, path: &Path) -> Result<()> {
         self.set(|settings| settings.add_roots(&Roots::from_path(path)?))
     }
 
-    /// Trusts the roots in PEM text or DER, instead of the system's.
+    /// Trusts the roots in PEM text or DER, instead of the system roots.
     pub fn add_roots_bytes(&self, content: &[u8]) -> Result<()> {
         self.set(|settings| settings.add_roots(&Roots::from_bytes(content)?))
     }
 
-    /// Trusts this one root, instead of the system's.
+    /// Trusts this root, instead of the system roots.
     pub fn add_root(&self, certificate: &Certificate) -> Result<()> {
         self.set(|settings| {
             let mut roots = Roots::default();
@@ -31,20 +31,19 @@ impl Context {
         })
     }
 
-    /// Trusts the system's roots as well as those that were added:
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` name them where they are set.
+    /// Trusts the system roots in addition to those that were added.  `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` name them if set.
     pub fn add_system_roots(&self) -> Result<()> {
         self.set(|settings| settings.add_roots(&*Roots::system()?))
     }
 
-    /// Trusts Mozilla's roots, as compiled into this library, instead of the
-    /// system's: for systems that have none.
+    /// Trusts Mozilla's roots, compiled into this library, instead of the system roots:
+    /// for systems without any.
     pub fn add_bundled_roots(&self) -> Result<()> {
         self.set(|settings| settings.add_roots(&Roots::bundled()))
     }
 
-    /// Trusts none of the system's roots, also where no other is added: nobody,
-    /// then.
+    /// Does not trust the system roots.  If no root is added, the context trusts none.
     pub fn ignore_system_roots(&self) -> Result<()> {
         self.set(|settings| {
             settings.ignore_system_roots();
@@ -52,17 +51,16 @@ impl Context {
         })
     }
 
-    /// Checks revocation with the CRLs in a file, PEM or DER.  Called again, it adds.
+    /// Checks revocation with the CRLs in a PEM or DER file.  Repeated calls add.
     ///
     /// From then on a chain is refused if a CRL lists a certificate below the root
-    /// ([`Status::CertificateRevoked`]) or no current CRL is for it
+    /// ([`Status::CertificateRevoked`]), or if no current CRL covers one
     /// ([`Status::CertificateUnknownRevocation`]).
     pub fn add_crls(&self, path: &Path) -> Result<()> {
         self.set(|settings| settings.add_crls(&Crl::load_all(path)?))
     }
 
-    /// Checks revocation with the CRLs in PEM text or DER, as [`Self::add_crls`]
-    /// does.
+    /// Checks revocation with the CRLs in PEM text or DER, as [`Self::add_crls`] does.
     pub fn add_crls_bytes(&self, content: &[u8]) -> Result<()> {
         self.set(|settings| settings.add_crls(&Crl::all_from_bytes(content)?))
     }
@@ -72,34 +70,34 @@ impl Context {
         self.set(|settings| settings.add_crls(std::slice::from_ref(crl)))
     }
 
-    /// Says how strictly the CRLs are applied.
+    /// Sets how strictly the CRLs are applied.
     pub fn set_revocation(&self, rules: RevocationRules) -> Result<()> {
         self.set(|settings| settings.set_revocation(rules))
     }
 
-    /// Trusts one certificate, whatever it says, within its validity period: regardless of
-    /// issuer, names, purpose and extensions.  For self-signed peers.  Like adding a root,
-    /// this replaces the system's roots.
+    /// Trusts one certificate within its validity period, regardless of issuer, names,
+    /// purpose and extensions.  Intended for self-signed peers.  Like adding a root, this
+    /// replaces the system roots.
     ///
-    /// `certificate` is the SHA-256 of its DER in hex, with or without colons, or the path
-    /// of a file that holds one certificate, PEM or DER.  Its key may be of every kind that
+    /// `certificate` is the SHA-256 of its DER in hex, with or without colons, or the
+    /// path of a PEM or DER file with one certificate.  Its key may have every type that
     /// [`insecure_no_verify`](Self::insecure_no_verify) allows.
     ///
-    /// Fails with [`Status::Parse`] where a file holds several certificates, since each of
-    /// them would be trusted.
+    /// Fails with [`Status::Parse`] for a file with several certificates, because each
+    /// would be trusted.
     pub fn trust_certificate(&self, certificate: &str) -> Result<()> {
         self.set(|settings| settings.trust_certificate(certificate))
     }
 
-    /// Trusts this certificate as the peer's own, for its names and purposes and within
-    /// its validity period, whoever issued it.  Like adding a root, this replaces the
-    /// system's roots.
+    /// Trusts this certificate as an end-entity certificate, for its names and purposes
+    /// and within its validity period, regardless of its issuer.  Like adding a root,
+    /// this replaces the system roots.
     pub fn trust_end_entity(&self, certificate: &Certificate) -> Result<()> {
         self.set(|settings| settings.trust_end_entity(certificate))
     }
 
-    /// Allows at most `count` CAs between a peer's certificate and its root; 0 demands
-    /// that the root issued it.  By default path building ends after 6.
+    /// Allows at most `count` CAs between a peer's certificate and its root; 0 requires
+    /// the root as issuer.  By default path building stops after 6.
     pub fn set_max_depth(&self, count: u32) -> Result<()> {
         self.set(|settings| {
             settings.max_depth = Some(count);
@@ -107,16 +105,16 @@ impl Context {
         })
     }
 
-    /// Demands that every key and signature in a peer's path has at least this security
-    /// in bits (NIST SP 800-57, part 1, table 2): 112, the default, 128 (RSA with 3072
-    /// bits, P-256), 192 (RSA with 7680 bits, P-384) or 256 (P-521).
+    /// Requires every key and signature in a peer's chain to have this security strength
+    /// in bits (NIST SP 800-57, part 1, table 2): 112 (the default), 128 (RSA 3072,
+    /// P-256), 192 (RSA 7680, P-384) or 256 (P-521).
     pub fn set_min_security(&self, bits: u16) -> Result<()> {
         self.set(|settings| settings.set_min_security(bits))
     }
 
-    /// Demands that every certificate in a peer's path follows RFC 5280 to the letter, as
-    /// OpenSSL's X509_V_FLAG_X509_STRICT does: key identifiers present, basic constraints
-    /// critical, the key usage of CAs present.
+    /// Requires every certificate in a peer's chain to follow RFC 5280 strictly, as
+    /// OpenSSL's X509_V_FLAG_X509_STRICT does: key identifiers, critical basic
+    /// constraints and the key usage of CAs.
     pub fn set_strict(&self) -> Result<()> {
         self.set(|settings| {
             settings.strict = true;
@@ -124,15 +122,16 @@ impl Context {
         })
     }
 
-    /// Demands, beside all other checks, one of the pinned keys somewhere in the
-    /// accepted path: the SHA-256 of its SubjectPublicKeyInfo, in hex.
+    /// Requires, in addition to normal verification, a pinned public key somewhere in the
+    /// verified chain: the SHA-256 of its SubjectPublicKeyInfo in hex.  Repeated calls
+    /// add.
     pub fn add_pin(&self, sha256: &str) -> Result<()> {
         self.set(|settings| settings.add_pin(sha256))
     }
 
-    /// Where a certificate has no subjectAltName, or an empty one, accepts its only
-    /// common name as a DNS name, if every name constraint of its path permits that.
-    /// Never for an address (RFC 9525, section 1.4).
+    /// If a certificate has no subjectAltName or an empty one, accepts its only common
+    /// name as a DNS name, if every name constraint of its chain permits that.  Never as
+    /// an address (RFC 9525, section 1.4).
     pub fn allow_common_name(&self) -> Result<()> {
         self.set(|settings| {
             settings.allow_common_name = true;
@@ -140,8 +139,8 @@ impl Context {
         })
     }
 
-    /// Checks the chain of a server but not its name.  Insecure: anybody with
-    /// any trusted certificate can be that server.
+    /// Verifies the chain of a server but not its name.  Insecure: anyone with a trusted
+    /// certificate can impersonate the server.
     pub fn insecure_no_name(&self) -> Result<()> {
         self.set(|settings| {
             settings.weaken(PeerCheck::NoName);
@@ -149,14 +148,15 @@ impl Context {
         })
     }
 
-    /// Accepts any certificate.  Insecure: anybody can be the peer.
+    /// Accepts any certificate.  Insecure: anyone can impersonate the peer.
     ///
-    /// The peer still proves that it has the certificate's private key, which takes a
-    /// kind of key that handshakes can be verified with: beside those of verified peers,
-    /// RSA with 512 to 16384 bits, RSASSA-PSS in TLS 1.3, curves that are given by the
-    /// numbers of P-256, P-384 or P-521, and secp256k1 in the certificates of TLS 1.2
-    /// clients.  Other keys, and what is no X.509 certificate, make the handshake fail
-    /// with [`Status::CertificateUnsupportedKey`] or [`Status::CertificateMalformed`].
+    /// The peer must still prove possession of the private key, so its key must have a
+    /// type that handshakes support.  In addition to the types for verified peers, these
+    /// are: RSA with 512 to 16384 bits, RSASSA-PSS in TLS 1.3, curves given by the
+    /// explicit parameters of P-256, P-384 or P-521, and secp256k1 in the certificates of
+    /// TLS 1.2 clients.  For other keys, and for data that is not an X.509 certificate,
+    /// the handshake fails with [`Status::CertificateUnsupportedKey`] or
+    /// [`Status::CertificateMalformed`].
     pub fn insecure_no_verify(&self) -> Result<()> {
         self.set(|settings| {
             settings.weaken(PeerCheck::Nothing);
@@ -164,22 +164,22 @@ impl Context {
         })
     }
 
-    /// Has a server ask clients for a certificate and accept one that fails verification.
-    /// Insecure: anybody can be the client, so the program has to decide by
-    /// [`Connection::verify_error`](crate::Connection::verify_error), which has the reason
-    /// (`optional_no_ca` of nginx).
+    /// Has a server request a client certificate and accept one that fails verification,
+    /// like nginx's `optional_no_ca`.  Insecure: anyone can impersonate a client.  The
+    /// program must check [`Connection::verify_error`](crate::Connection::verify_error),
+    /// which returns the reason.
     ///
-    /// A client without a certificate is accepted, too, unless the mode is
-    /// [`ClientAuth::Required`](crate::ClientAuth::Required).  A certificate that passes is
-    /// verified as ever.  Roots are optional; without any, every certificate fails.  Clients
-    /// may present only certificates of the CAs that the server names:
+    /// A client without a certificate is also accepted, unless the mode is
+    /// [`ClientAuth::Required`](crate::ClientAuth::Required).  A certificate that passes
+    /// is verified as usual.  Roots are optional; without any, every certificate fails.
+    /// Clients may present only certificates of the CAs that the server names:
     /// [`Self::omit_certificate_authorities`] names none.
     ///
-    /// The client still proves that it has the private key (RFC 8446, section 4.4.3), which
-    /// takes a kind of key as with [`Self::insecure_no_verify`].  A certificate that cannot
-    /// be read is refused, and so is a client that the callback of [`Self::set_verify_callback`]
-    /// refuses.  The session of a client that fails verification is never resumed, so it
-    /// gets no tickets and sends no early data, and each such client is logged as a warning.
+    /// The client must still prove possession of the private key (RFC 8446, section
+    /// 4.4.3), of a type as with [`Self::insecure_no_verify`].  A malformed certificate
+    /// is refused, and so is a client that the callback of [`Self::set_verify_callback`]
+    /// refuses.  The session of a client that fails verification is never resumed: it
+    /// gets no tickets and sends no early data.  Each such client is logged as a warning.
     pub fn insecure_allow_unverified_clients(&self) -> Result<()> {
         self.set(|settings| {
             settings.allows_unverified_clients = true;

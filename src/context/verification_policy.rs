@@ -1,4 +1,4 @@
-//! Whom the settings of a context trust, and the policies that follow from them.
+//! Trust settings and the verification policies that they result in.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ impl Settings {
         Ok(())
     }
 
-    /// Does without the system's roots, also where no other is added.
+    /// Ignores the system roots, even if no other root is added.
     pub(crate) fn ignore_system_roots(&mut self) {
         self.roots.get_or_insert_default();
     }
 
-    /// Adds all of them or none.
+    /// Adds all of them or, on failure, none.
     pub(crate) fn add_crls(&mut self, crls: &[Crl]) -> Result<()> {
         if crls.len() > 1 {
             let mut trial = Crls::default();
@@ -39,8 +39,8 @@ impl Settings {
         crls.ok_or_else(|| Error::state("the context is in use"))
     }
 
-    /// Trusts one certificate whatever it says: by the SHA-256 of its DER in hex, or by
-    /// the file that holds it.
+    /// Trusts one certificate, by the SHA-256 of its DER in hex or by the file that
+    /// contains it.
     pub(crate) fn trust_certificate(&mut self, certificate: &str) -> Result<()> {
         let sha256 = match is_sha256(certificate) {
             true => parse_sha256(certificate)?,
@@ -57,8 +57,8 @@ impl Settings {
                     _ => {
                         let count = all.len();
                         let sentence = format!(
-                            "it holds {count} certificates, and each of them would be trusted \
-                             whatever it says: give a file with the peer's own certificate alone"
+                            "it contains {count} certificates, and each would be trusted regardless \
+                             of its names: pass a file with only the peer's own certificate"
                         );
                         return Err(Error::new(Status::Parse, sentence).about_file(path));
                     }
@@ -66,21 +66,22 @@ impl Settings {
             }
         };
         self.pinned.push(sha256);
-        // Instead of the system's roots, as a root would be.
+        // Like a root, it replaces the system roots.
         self.roots.get_or_insert_default();
         Ok(())
     }
 
     pub(crate) fn set_min_security(&mut self, bits: u16) -> Result<()> {
         if !matches!(bits, 112 | 128 | 192 | 256) {
-            let sentence = format!("{bits} is not a security strength: 112, 128, 192, 256 are");
+            let sentence =
+                format!("{bits} is not a security strength: choose 112, 128, 192 or 256 bits");
             return Err(Error::argument(sentence));
         }
         self.security = bits;
         Ok(())
     }
 
-    /// Accepts this certificate for its own names.
+    /// Accepts this certificate for its own names, as an end-entity certificate.
     pub(crate) fn trust_end_entity(&mut self, certificate: &Certificate) -> Result<()> {
         self.end_entities.push(parse_sha256(certificate.sha256())?);
         self.roots.get_or_insert_default();
@@ -92,17 +93,17 @@ impl Settings {
         Ok(())
     }
 
-    /// Takes a check away.  None comes back by taking a lesser one away later.
+    /// Disables a check.  A weaker request later does not restore it.
     pub(crate) fn weaken(&mut self, check: PeerCheck) {
         self.check = self.check.max(check);
     }
 
-    /// Whether certificates are trusted by their fingerprints.
+    /// Whether certificates are trusted by fingerprint.
     pub(crate) fn has_pinned(&self) -> bool {
         !self.pinned.is_empty()
     }
 
-    /// What a client demands of servers.
+    /// The policy of a client for servers.
     pub(crate) fn server_policy(&self) -> Result<Policy> {
         let name = match (self.check, self.allow_common_name) {
             (PeerCheck::Full, false) => NameCheck::AlternativeNames,
@@ -117,7 +118,7 @@ impl Settings {
         Ok(self.policy(roots, name))
     }
 
-    /// What a server asks of its clients.
+    /// The effective client-authentication mode.
     pub(crate) fn client_auth(&self) -> ClientAuth {
         match self.client_auth {
             ClientAuth::None if self.allows_unverified_clients => ClientAuth::Optional,
@@ -125,7 +126,7 @@ impl Settings {
         }
     }
 
-    /// What a server demands of clients that show a certificate.
+    /// The policy of a server for client certificates.
     pub(crate) fn client_policy(&self) -> Result<Policy> {
         let roots = match (self.check, &self.roots) {
             (PeerCheck::Nothing, _) => None,
@@ -133,8 +134,8 @@ impl Settings {
             (_, None) if self.allows_unverified_clients => Some(Arc::default()),
             (_, None) => {
                 return Err(Error::state(
-                    "client certificates are asked for, but no root is trusted to have issued \
-                     them: add the CA of the clients to the roots",
+                    "client certificates are requested, but no root is trusted for them: add \
+                     the CA of the clients to the roots",
                 ));
             }
         };
@@ -162,12 +163,12 @@ impl Settings {
     }
 }
 
-/// Whether a text is meant to be a SHA-256 in hex.
+/// Whether a text looks like a SHA-256 in hex, not like a path.
 fn is_sha256(text: &str) -> bool {
     !text.contains(|c: char| !c.is_ascii_hexdigit() && !matches!(c, ':' | ' '))
 }
 
-/// The SHA-256 of something, as people copy it: in hex, perhaps with colons.
+/// Parses a SHA-256 in hex, with or without colons.
 fn parse_sha256(text: &str) -> Result<[u8; 32]> {
     let digits: Vec<u8> = text
         .chars()
@@ -183,11 +184,9 @@ fn parse_sha256(text: &str) -> Result<[u8; 32]> {
     is_whole.then_some(bytes).ok_or_else(|| not_sha256(text))
 }
 
-/// Without the text: it may be something else that was not meant to be seen.
+/// Does not repeat the text: it may be a secret that was passed by mistake.
 fn not_sha256(text: &str) -> Error {
     let length = text.chars().count();
-    let sentence = format!(
-        "what is given as a SHA-256, {length} characters, is none: it has 64 digits of hex"
-    );
+    let sentence = format!("a text of {length} characters is not a SHA-256: pass 64 hex digits");
     Error::argument(sentence)
 }

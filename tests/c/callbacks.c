@@ -431,7 +431,7 @@ static void messages_come_while_they_are_asked_for(void)
 	struct pair p;
 
 	CHECK_FAILS(tlsmith_set_log(6, count_message, &count), TLSMITH_ERR_ARG, tlsmith_last_error(),
-	    "6 is not a level");
+	    "6 is not a log level");
 	CHECK(tlsmith_set_log(-1, count_message, &count) == TLSMITH_ERR_ARG);
 	/* What goes well is no error. */
 	CHECK(tlsmith_set_log(1, count_message, &count) == 0);

@@ -118,7 +118,7 @@ static void both_sides_talk_and_end(void)
 	CHECK(tlsmith_read(p.client, buf, sizeof buf) == 4);
 	CHECK(tlsmith_read(p.client, buf, sizeof buf) == 0);
 	CHECK_FAILS(tlsmith_connect_fd(p.client, p.fd[0], "localhost"), TLSMITH_ERR_STATE,
-	    tlsmith_conn_error(p.client), "connected already");
+	    tlsmith_conn_error(p.client), "already connected");
 	stop(&p);
 }
 

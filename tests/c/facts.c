@@ -212,7 +212,7 @@ static void channel_bindings_are_the_same_on_both_sides(void)
 		{ "tls-unique", 64, TLSMITH_ERR_ARG, "use tls-exporter or tls-server-end-point" },
 		{ "TLS-Exporter", 64, TLSMITH_ERR_ARG, "'TLS-Exporter'" },
 		{ "\xff", 64, TLSMITH_ERR_ARG, "not UTF-8" },
-		{ "tls-exporter", 31, TLSMITH_ERR_ARG, "room for 31 bytes, and 32 are needed" },
+		{ "tls-exporter", 31, TLSMITH_ERR_ARG, "room for 31 bytes, but 32 are needed" },
 		{ "tls-server-end-point", 0, TLSMITH_ERR_ARG, "room for 0 bytes" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -456,14 +456,14 @@ static void helpers_check_their_arguments(void)
 	CHECK_FAILS(tlsmith_digest("sha256", "abc", 3, nothing, 64), TLSMITH_ERR_ARG,
 	    tlsmith_last_error(), "out is NULL");
 	CHECK_FAILS(tlsmith_digest("sha256", out, absurd, out, 64), TLSMITH_ERR_ARG,
-	    tlsmith_last_error(), "more than there can be");
+	    tlsmith_last_error(), "exceeds the address space");
 
 	CHECK(tlsmith_random(bytes, sizeof bytes) == 0 && memcmp(bytes, zeros, sizeof bytes) != 0);
 	CHECK(tlsmith_random(zeros, 32) == 0 && memcmp(bytes, zeros, 32) != 0);
 	CHECK(tlsmith_random(NULL, 0) == 0);
 	CHECK_FAILS(tlsmith_random(nothing, 1), TLSMITH_ERR_ARG, tlsmith_last_error(), "buf is NULL");
 	CHECK_FAILS(tlsmith_random(out, absurd), TLSMITH_ERR_ARG, tlsmith_last_error(),
-	    "more than there can be");
+	    "exceeds the address space");
 }
 
 int main(void)

@@ -110,42 +110,42 @@ static void bad_settings_are_refused_and_stick(void)
 	CHECK_SETTER(tlsmith_ctx_set_ciphers(ctx, ""), TLSMITH_ERR_ARG, "TLS_AES_128_GCM_SHA256, ");
 	CHECK_SETTER(tlsmith_ctx_set_ciphers(ctx, "TLS_AES_128_GCM_SHA256,"), TLSMITH_ERR_ARG, "''");
 	CHECK_SETTER(tlsmith_ctx_set_ciphers(ctx, "RC4-MD5"), TLSMITH_ERR_ARG,
-	    "'RC4-MD5' is not a cipher suite here: choose from TLS_");
+	    "'RC4-MD5' is not a supported cipher suite: choose from TLS_");
 	CHECK_SETTER(tlsmith_ctx_set_ciphers(ctx, long_name), TLSMITH_ERR_ARG, "choose from TLS_");
 	CHECK_SETTER(tlsmith_ctx_set_groups(ctx, NULL), TLSMITH_ERR_ARG, "names is NULL");
 	CHECK_SETTER(tlsmith_ctx_set_groups(ctx, ""), TLSMITH_ERR_ARG, "X25519MLKEM768");
 	CHECK_SETTER(tlsmith_ctx_set_groups(ctx, "x25519,sect163k1"), TLSMITH_ERR_ARG, "'sect163k1'");
 	CHECK_SETTER(tlsmith_ctx_set_max_fragment(ctx, 511), TLSMITH_ERR_ARG, "512 to 16384");
-	CHECK_SETTER(tlsmith_ctx_match_issuer(ctx), TLSMITH_ERR_STATE, "none is used yet");
+	CHECK_SETTER(tlsmith_ctx_match_issuer(ctx), TLSMITH_ERR_STATE, "add an identity first");
 	CHECK_SETTER(tlsmith_ctx_set_verify_schemes(ctx, NULL), TLSMITH_ERR_ARG, "names is NULL");
 	CHECK_SETTER(tlsmith_ctx_set_verify_schemes(ctx, "ed25519,md5"), TLSMITH_ERR_ARG, "'md5'");
 	CHECK_SETTER(tlsmith_ctx_set_signing_schemes(ctx, ""), TLSMITH_ERR_ARG, "ed25519, ");
-	CHECK_SETTER(tlsmith_ctx_set_signing_schemes(ctx, "ed25519"), TLSMITH_ERR_STATE, "used yet");
+	CHECK_SETTER(tlsmith_ctx_set_signing_schemes(ctx, "ed25519"), TLSMITH_ERR_STATE, "add an identity first");
 	CHECK_SETTER((tlsmith_ctx_use(ctx, localhost), tlsmith_ctx_set_signing_schemes(ctx, "ed25519")),
 	    TLSMITH_ERR_ARG, "choose from ecdsa_secp256r1_sha256");
 	CHECK_SETTER(tlsmith_ctx_add_pin(ctx, NULL), TLSMITH_ERR_ARG, "sha256 is NULL");
-	CHECK_SETTER(tlsmith_ctx_add_pin(ctx, ""), TLSMITH_ERR_ARG, "64 digits");
+	CHECK_SETTER(tlsmith_ctx_add_pin(ctx, ""), TLSMITH_ERR_ARG, "64 hex digits");
 	sha256[63] = 0;
-	CHECK_SETTER(tlsmith_ctx_add_pin(ctx, sha256), TLSMITH_ERR_ARG, "64 digits");
-	CHECK_SETTER(tlsmith_ctx_trust_certificate(ctx, sha256), TLSMITH_ERR_ARG, "64 digits");
+	CHECK_SETTER(tlsmith_ctx_add_pin(ctx, sha256), TLSMITH_ERR_ARG, "64 hex digits");
+	CHECK_SETTER(tlsmith_ctx_trust_certificate(ctx, sha256), TLSMITH_ERR_ARG, "64 hex digits");
 	sha256[63] = 'a';
 	sha256[65] = 0;
-	CHECK_SETTER(tlsmith_ctx_add_pin(ctx, sha256), TLSMITH_ERR_ARG, "64 digits");
+	CHECK_SETTER(tlsmith_ctx_add_pin(ctx, sha256), TLSMITH_ERR_ARG, "64 hex digits");
 	sha256[64] = 0;
 	sha256[5] = 'g';
-	CHECK_SETTER(tlsmith_ctx_trust_certificate(ctx, sha256), TLSMITH_ERR_ARG, "64 digits");
+	CHECK_SETTER(tlsmith_ctx_trust_certificate(ctx, sha256), TLSMITH_ERR_ARG, "64 hex digits");
 	CHECK_SETTER(tlsmith_ctx_trust_certificate(ctx, NULL), TLSMITH_ERR_ARG,
 	    "certificate is NULL");
 	CHECK_SETTER(tlsmith_ctx_set_tickets(ctx, 17), TLSMITH_ERR_ARG, "17 tickets");
-	CHECK_SETTER(tlsmith_ctx_set_tickets(ctx, UINT_MAX), TLSMITH_ERR_ARG, "16 is the most");
+	CHECK_SETTER(tlsmith_ctx_set_tickets(ctx, UINT_MAX), TLSMITH_ERR_ARG, "16 is the maximum");
 	CHECK_SETTER(tlsmith_ctx_add_ticket_key(ctx, nothing, 32), TLSMITH_ERR_ARG, "key is NULL");
-	CHECK_SETTER(tlsmith_ctx_add_ticket_key(ctx, "", 0), TLSMITH_ERR_ARG, "this one 0");
-	CHECK_SETTER(tlsmith_ctx_add_ticket_key(ctx, zeros, 31), TLSMITH_ERR_ARG, "this one 31");
-	CHECK_SETTER(tlsmith_ctx_add_ticket_key(ctx, zeros, 33), TLSMITH_ERR_ARG, "this one 33");
+	CHECK_SETTER(tlsmith_ctx_add_ticket_key(ctx, "", 0), TLSMITH_ERR_ARG, "key of 0 bytes");
+	CHECK_SETTER(tlsmith_ctx_add_ticket_key(ctx, zeros, 31), TLSMITH_ERR_ARG, "key of 31 bytes");
+	CHECK_SETTER(tlsmith_ctx_add_ticket_key(ctx, zeros, 33), TLSMITH_ERR_ARG, "key of 33 bytes");
 	CHECK_SETTER(tlsmith_ctx_add_ticket_key(ctx, zeros, 32), TLSMITH_ERR_ARG, "random");
 	CHECK_SETTER(tlsmith_ctx_share_sessions(ctx, NULL), TLSMITH_ERR_ARG, "other is NULL");
 	CHECK_SETTER(tlsmith_ctx_share_sessions(ctx, ctx), TLSMITH_ERR_ARG, "itself");
-	CHECK_SETTER(tlsmith_ctx_set_ocsp(ctx, "\x30", 1), TLSMITH_ERR_STATE, "none is used yet");
+	CHECK_SETTER(tlsmith_ctx_set_ocsp(ctx, "\x30", 1), TLSMITH_ERR_STATE, "add an identity first");
 	CHECK_SETTER(tlsmith_ctx_set_ocsp(ctx, "", 0), TLSMITH_ERR_PARSE, "OCSP response");
 	CHECK_SETTER(tlsmith_ctx_set_ocsp(ctx, nothing, 1), TLSMITH_ERR_ARG, "der is NULL");
 	CHECK_SETTER(tlsmith_ctx_set_ech(ctx, "noise", 5), TLSMITH_ERR_PARSE, "ECHConfigList");
@@ -179,7 +179,7 @@ static void settings_that_contradict_each_other_make_no_connection(void)
 	tlsmith_ctx_set_groups(p.client_ctx, "X25519MLKEM768");
 	p.client = tlsmith_conn_new(p.client_ctx);
 	CHECK_FAILS(tlsmith_connect_mem(p.client, "localhost"), TLSMITH_ERR_ARG,
-	    tlsmith_conn_error(p.client), "none of the groups");
+	    tlsmith_conn_error(p.client), "no allowed group");
 	stop(&p);
 
 	/* A server without a certificate. */
@@ -257,7 +257,7 @@ static void a_connection_connects_once(void)
 		    i == 7 ? tlsmith_accept_io(c, no_read, no_write, NULL) :
 		    tlsmith_connect(c, "localhost", "1");
 
-		CHECK_FAILS(status, TLSMITH_ERR_STATE, tlsmith_conn_error(c), "connected already");
+		CHECK_FAILS(status, TLSMITH_ERR_STATE, tlsmith_conn_error(c), "already connected");
 	}
 	CHECK(shake(&p) == 0);
 	stop(&p);

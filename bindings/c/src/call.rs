@@ -1,5 +1,5 @@
-//! Calls on a connection, and which one a thread is in: the callbacks of the core are told
-//! nothing of the handles of C.
+//! Calls on a connection, and the re-entrancy guards for callbacks.  Callbacks of the core do not
+//! receive C handles, so each thread records its current connection.
 
 use std::cell::Cell;
 use std::ptr;
@@ -11,15 +11,15 @@ use crate::conn::tlsmith_conn;
 use crate::ffi;
 
 thread_local! {
-    /// The connection that this thread is in a call on; NULL for none.
+    /// The connection that this thread is in a call on, or NULL.
     static CURRENT: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
-    /// The connection whose peer a verify callback looks at.
+    /// The connection whose verify callback this thread runs.
     static IN_VERIFY_CALLBACK: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
-    /// The connection whose ClientHello a hello callback inspects.
+    /// The connection whose hello callback this thread runs.
     static IN_HELLO_CALLBACK: Cell<*const tlsmith_conn> = const { Cell::new(ptr::null()) };
 }
 
-/// This thread is in a call on a connection for as long as this lives.
+/// Marks a connection as the thread's current one, until dropped.
 pub(crate) struct CurrentConn {
     previous: *const tlsmith_conn,
 }
@@ -31,7 +31,7 @@ impl CurrentConn {
         Self { previous }
     }
 
-    /// In a call on no connection.
+    /// Marks that the thread is in a call without a connection.
     pub(crate) fn none() -> Self {
         Self::enter(ptr::null())
     }
@@ -48,17 +48,17 @@ pub(crate) fn current() -> *const tlsmith_conn {
     CURRENT.get()
 }
 
-/// Runs a verify callback, which may look at the peer of `conn`.
+/// Runs the verify callback of `conn`, which may read the peer's certificates.
 pub(crate) fn run_verify_callback<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) -> T {
     with_marker(&IN_VERIFY_CALLBACK, conn, callback)
 }
 
-/// Whether a verify callback on this thread looks at its peer.
+/// Whether this thread runs the verify callback of `conn`.
 pub(crate) fn is_in_verify_callback(conn: *const tlsmith_conn) -> bool {
     IN_VERIFY_CALLBACK.get() == conn
 }
 
-/// Runs a hello callback, which may say what answers the client of `conn`.
+/// Runs the hello callback of `conn`, which may select what answers the client.
 pub(crate) fn run_hello_callback<T>(conn: *const tlsmith_conn, callback: impl FnOnce() -> T) -> T {
     with_marker(&IN_HELLO_CALLBACK, conn, callback)
 }
@@ -74,12 +74,12 @@ fn with_marker<T>(
     answer
 }
 
-/// Whether a hello callback on this thread inspects its ClientHello.
+/// Whether this thread runs the hello callback of `conn`.
 pub(crate) fn is_in_hello_callback(conn: *const tlsmith_conn) -> bool {
     !conn.is_null() && IN_HELLO_CALLBACK.get() == conn
 }
 
-/// Runs a call that sets a connection up, in the process that made it.
+/// Runs a call that configures a connection, in the process that created it.
 pub(crate) fn on<T>(
     conn: *const tlsmith_conn,
     call: impl FnOnce(&tlsmith_conn) -> Result<T>,
@@ -93,7 +93,7 @@ pub(crate) fn on<T>(
     })
 }
 
-/// Runs a call on a connection, which keeps its error.
+/// Runs a call on a connection, and records its error in the connection.
 fn run<T>(conn: *const tlsmith_conn, call: impl FnOnce(&tlsmith_conn) -> Result<T>) -> Result<T> {
     let Some(conn) = ffi::borrow(conn) else {
         return ffi::guard(|| Err(ffi::is_null("conn")));
@@ -113,7 +113,7 @@ fn run<T>(conn: *const tlsmith_conn, call: impl FnOnce(&tlsmith_conn) -> Result<
     })
 }
 
-/// The same for calls that need it to be connected.
+/// The same for a call that needs a connected connection.
 pub(crate) fn on_open<T>(
     conn: *const tlsmith_conn,
     call: impl FnOnce(&Connection) -> Result<T>,

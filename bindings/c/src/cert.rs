@@ -1,4 +1,4 @@
-//! Certificates: one each, borrowed from an identity or from a connection.
+//! Certificates, borrowed from an identity or a connection.
 
 use std::ffi::{c_char, c_int};
 
@@ -16,7 +16,7 @@ pub struct tlsmith_cert {
     ocsp_urls: StringList,
 }
 
-/// The certificates of a chain as C sees them.
+/// Wraps the certificates of a chain for C.
 pub(crate) fn list(chain: &[Certificate]) -> Vec<tlsmith_cert> {
     let wrap = |certificate: &Certificate| tlsmith_cert {
         certificate: certificate.clone(),
@@ -32,12 +32,12 @@ fn text(cert: *const tlsmith_cert, find: impl FnOnce(&Certificate) -> &str) -> *
     ffi::string(cert, |cert| cert.strings.keep(find(&cert.certificate)))
 }
 
-/// A text that is put together when it is asked for.
+/// Returns a string that is computed on demand.
 fn made(cert: *const tlsmith_cert, make: impl FnOnce(&Certificate) -> String) -> *const c_char {
     ffi::string(cert, |cert| cert.strings.keep(&make(&cert.certificate)))
 }
 
-/// A number, or `none` where there is none, for NULL, and for a bug.
+/// Returns a number; `none` if there is none, for NULL, and after a panic.
 fn number(
     cert: *const tlsmith_cert,
     none: c_int,

@@ -1,4 +1,4 @@
-//! The options of certificates to be made, in the form that C gives them.
+//! Converts the options for certificates from C.
 
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
@@ -67,9 +67,9 @@ pub const TLSMITH_CERT_PATH_LEN: u32 = 8;
 /// x400Address, ediPartyName). tlsmith_csr_name() lists them.
 pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 16;
 
-/// The options of the core, the default ones for NULL.
+/// Converts the options; NULL means the defaults.
 pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> {
-    // SAFETY: the structure is made of integers and pointers, its size first.
+    // SAFETY: the structure starts with its size and consists of integers and pointers.
     let given = unsafe { ffi::sized(pointer, "opt") }?;
     let Some(given) = given else {
         return Ok(CertOptions::default());
@@ -123,14 +123,14 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
     })
 }
 
-/// An extension such as "critical:1.2.3.4=0500".
+/// Parses an extension such as "critical:1.2.3.4=0500".
 fn extension(text: &str) -> Result<OwnExtension> {
     let critical = text.strip_prefix("critical:");
     let parts = critical.unwrap_or(text).split_once('=');
     let parts = parts.and_then(|(oid, hex)| Some((oid, from_hex(hex)?)));
     let Some((oid, value)) = parts else {
         let sentence = format!(
-            "the extension {} is not an object identifier, \"=\" and DER in hex, such as \
+            "the extension {} is invalid: pass an object identifier, \"=\" and DER in hex, such as \
              \"1.2.3.4=0500\" or \"critical:1.2.3.4=0500\"",
             quoted(text)
         );
@@ -143,7 +143,7 @@ fn extension(text: &str) -> Result<OwnExtension> {
     })
 }
 
-/// The bytes that hex stands for, at least one.
+/// Decodes hex to at least one byte.
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |digit: u8| char::from(digit).to_digit(16);
     let byte = |pair: &[u8]| match pair {
@@ -160,7 +160,7 @@ pub(crate) fn check_bits(name: &str, given: u32, known: u32) -> Result<()> {
     }
     Err(Error::new(
         Status::Unsupported,
-        format!("{name} has bits that are not known: {:#x}", given & !known),
+        format!("{name} has unknown bits: {:#x}", given & !known),
     ))
 }
 

@@ -1,4 +1,4 @@
-//! The ClientHello: what a client offers.
+//! The ClientHello handle.
 
 use std::ffi::{CString, c_char, c_int};
 use std::ptr;
@@ -11,7 +11,7 @@ use crate::string_list::StringList;
 /// A ClientHello.
 pub struct tlsmith_hello {
     server_name: Option<CString>,
-    /// Each with a NUL at its end, which does not count.
+    /// Each followed by a NUL.
     alpn: Vec<Vec<u8>>,
     hello: ClientHello,
     ciphers: StringList,

@@ -1,4 +1,4 @@
-//! The handle of a connection.
+//! The connection handle and its state before and after connecting.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -18,38 +18,38 @@ pub struct tlsmith_conn {
     pub(crate) origin: Origin,
     pub(crate) open: OnceLock<Open>,
     settings: Mutex<Settings>,
-    /// A bug struck: nothing may happen on this connection any more.
+    /// The error of an internal bug: every later call fails with it.
     pub(crate) broken: OnceLock<Error>,
     strings: InternedStrings,
     pub(crate) peer: OnceLock<Vec<tlsmith_cert>>,
     pub(crate) verified: OnceLock<Vec<tlsmith_cert>>,
-    /// The OCSP response for a verify callback.
+    /// The OCSP response, for the verify callback.
     pub(crate) ocsp: OnceLock<Vec<u8>>,
     hello: OnceLock<Box<tlsmith_hello>>,
     userdata: AtomicPtr<c_void>,
 }
 
-/// What there is once it is connected.
+/// The state of a connected connection.
 pub(crate) struct Open {
     pub(crate) connection: Connection,
     /// The socket, or -1.
     pub(crate) fd: c_int,
 }
 
-/// What is set on it before it is connected.
+/// Settings that are made before connecting.
 pub(crate) struct Settings {
     pub(crate) context: Context,
     pub(crate) options: ConnectionOptions,
-    /// Why one of these could not be set.
+    /// The error of the first setter that failed.
     failure: Option<Error>,
     pub(crate) timeout: Timeout,
-    /// None where the program did not say it, Some(None) for no limit.
+    /// `None` if not set; `Some(None)` for no limit.
     pub(crate) handshake_timeout: Option<Option<Duration>>,
     error: Option<Error>,
 }
 
 impl tlsmith_conn {
-    /// One that is not connected yet.
+    /// Creates an unconnected connection.
     pub(crate) fn new(context: Context) -> Self {
         Self {
             origin: Origin::here(),
@@ -76,31 +76,30 @@ impl tlsmith_conn {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection, if it is one already; none in a forked child.
+    /// The connection, if it is connected; `None` in a forked child.
     pub(crate) fn connection(&self) -> Option<&Connection> {
         let open = self.open.get().filter(|_| !self.is_inherited());
         open.map(|open| &open.connection)
     }
 
-    /// Whether this is the copy of a forked child, where a lock of it may be one that is never
-    /// released.
+    /// Whether this is a forked child's copy, whose locks may never be released.
     pub(crate) fn is_inherited(&self) -> bool {
         !self.origin.is_here()
     }
 
-    /// The same, none in a callback of it.
+    /// The same, but `None` in a callback of this connection.
     pub(crate) fn connection_outside_callback(&self) -> Option<&Connection> {
         self.connection().filter(|open| !open.is_entered())
     }
 
-    /// Makes it a client.
+    /// Creates the client side.
     pub(crate) fn client(&self, name: Option<&str>, transport: impl Into<Carrier>) -> Result<Open> {
         self.check_unused()?;
         let (context, options) = self.context_and_options()?;
         Connection::client_with(&context, &options, name, transport).map(Open::new)
     }
 
-    /// Makes it a server.
+    /// Creates the server side.
     pub(crate) fn server(&self, transport: impl Into<Carrier>) -> Result<Open> {
         self.check_unused()?;
         let (context, options) = self.context_and_options()?;
@@ -115,7 +114,7 @@ impl tlsmith_conn {
         }
     }
 
-    /// Changes its settings.  If that fails, so does everything that needs them.
+    /// Changes the settings.  A failure also fails everything that uses them later.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
         self.origin.check()?;
         let mut settings = self.settings();
@@ -124,7 +123,7 @@ impl tlsmith_conn {
         })
     }
 
-    /// What its settings answer a ClientHello with.
+    /// The selection that its settings make for a ClientHello.
     pub(crate) fn selection(&self) -> Result<Selection> {
         let (context, options) = self.context_and_options()?;
         Ok(Selection {
@@ -133,7 +132,7 @@ impl tlsmith_conn {
         })
     }
 
-    /// Keeps the ClientHello, the first time.
+    /// Stores the ClientHello, unless one is stored already.
     pub(crate) fn keep_hello(&self, make: impl FnOnce() -> tlsmith_hello) -> &tlsmith_hello {
         self.hello.get_or_init(|| Box::new(make()))
     }
@@ -150,12 +149,12 @@ impl tlsmith_conn {
         self.userdata.load(Ordering::Acquire)
     }
 
-    /// A copy of `text` that lives as long as the connection.
+    /// Returns a copy of `text` that lives as long as the connection.
     pub(crate) fn keep(&self, text: &str) -> *const c_char {
         self.strings.keep(text)
     }
 
-    /// Makes this its latest error.
+    /// Records this as the latest error.
     pub(crate) fn set_error(&self, error: &Error) {
         if !self.is_inherited() {
             self.settings().error = Some(error.clone());
@@ -170,7 +169,7 @@ impl tlsmith_conn {
         }
     }
 
-    /// The connection, which checks on its own that this is its process.
+    /// The connection, which itself checks that this process created it.
     pub(crate) fn need_connection(&self) -> Result<&Connection> {
         if let Some(open) = self.open.get() {
             return Ok(&open.connection);
@@ -184,7 +183,7 @@ impl tlsmith_conn {
         match self.open.get() {
             None => Ok(()),
             Some(_) => Err(Error::state(
-                "this connection is connected already: make another one",
+                "this connection is already connected: create another one",
             )),
         }
     }
@@ -196,9 +195,9 @@ impl tlsmith_conn {
             open.connection.set_handshake_timeout(limit);
         }
         drop(settings);
-        // Another thread can have been faster; then this one is dropped.
+        // If another thread connected it meanwhile, `open` is dropped.
         self.open.set(open).map_err(|_| {
-            let sentence = "another thread connected this connection at the same moment";
+            let sentence = "another thread is connecting this connection: create another one";
             Error::state(sentence)
         })
     }
@@ -209,7 +208,7 @@ impl Open {
         Self { connection, fd: -1 }
     }
 
-    /// It runs over this socket.
+    /// Records the socket that it runs over.
     pub(crate) fn over_socket(self, fd: c_int) -> Self {
         Self { fd, ..self }
     }

@@ -1,4 +1,4 @@
-//! Connections: what was agreed, and who the peer is.
+//! Connections: negotiated parameters, exporters, and the peer's certificates.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -11,12 +11,12 @@ use crate::cert::{self, tlsmith_cert};
 use crate::conn::tlsmith_conn;
 use crate::ffi;
 
-/// What was agreed of a connection, or `none` before the handshake is complete.
+/// Returns a negotiated parameter; `none` before the handshake is complete.
 fn agreed<V>(conn: *const tlsmith_conn, none: V, find: impl FnOnce(&Agreed) -> V) -> V {
     ffi::value_or(conn, none, |conn| conn.connection()?.agreed().map(find))
 }
 
-/// A string of a connection; "" for what is not known.
+/// Returns a string of a connection; "" if it is unknown.
 fn text(
     conn: *const tlsmith_conn,
     find: impl FnOnce(&tlsmith_conn) -> Option<&str>,
@@ -173,7 +173,8 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
 ) -> c_int {
     ffi::status(on(conn, |conn| {
         let bytes = conn.need_connection()?.handshake_bytes().ok_or_else(|| {
-            let sentence = "the handshake is not complete, so its bytes are not counted yet";
+            let sentence =
+                "the handshake is not complete, so its bytes are not counted: complete it first";
             Error::state(sentence)
         })?;
         ffi::store(received, bytes.0);
@@ -248,7 +249,7 @@ pub extern "C" fn tlsmith_conn_alert(conn: *const tlsmith_conn) -> c_int {
     ffi::value_or(conn, -1, |conn| conn.error()?.alert().map(c_int::from))
 }
 
-/// Whether its peer was accepted, or a verify callback looks at it.
+/// Whether the peer was accepted, or this thread runs its verify callback.
 fn knows_peer(conn: &tlsmith_conn, connection: &Connection) -> bool {
     !connection.is_handshaking() || call::is_in_verify_callback(conn)
 }
@@ -265,7 +266,7 @@ pub extern "C" fn tlsmith_conn_peer_cert(
     ffi::borrowed_ptr(|| {
         let conn = ffi::borrow(conn)?;
         let connection = conn.connection()?;
-        // Before the handshake is complete, its chain is that of a peer that was refused.
+        // Before the handshake is complete, there is only the chain of a refused peer.
         if !knows_peer(conn, connection) && connection.peer_chain().is_empty() {
             return None;
         }
@@ -276,8 +277,8 @@ pub extern "C" fn tlsmith_conn_peer_cert(
     })
 }
 
-/// Certificates that are kept with their connection.  In a callback, which may not ask for
-/// them, these are those of its verification, if there are some.
+/// Returns a list that is cached in the connection.  A callback may not compute it: it gets the
+/// list from its verification, if there is one.
 fn list_or_cached<'a, T>(
     slot: &'a OnceLock<T>,
     connection: &Connection,
@@ -319,7 +320,7 @@ fn verify_error(conn: *const tlsmith_conn) -> Option<Error> {
         let connection = ffi::need(conn, "conn")?.need_connection()?;
         Ok(connection.verify_error())
     });
-    // Whoever cannot be asked is not verified.
+    // A peer whose state is unavailable is not verified.
     found.unwrap_or_else(Some)
 }
 

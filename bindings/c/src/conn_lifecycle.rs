@@ -1,4 +1,4 @@
-//! Connections: their start and their end.
+//! Connections: creation, time limits, TCP connections, and freeing.
 
 use std::ffi::{c_char, c_int};
 use std::os::fd::{AsRawFd, IntoRawFd};
@@ -52,7 +52,7 @@ pub extern "C" fn tlsmith_conn_set_timeout(conn: *mut tlsmith_conn, ms: c_int) -
             Err(_) if ms == -1 => Timeout::Descriptor,
             Err(_) => {
                 return Err(Error::argument(format!(
-                    "{ms} is not a time limit: -1, 0 and milliseconds are"
+                    "{ms} is not a time limit: pass -1, 0 or milliseconds"
                 )));
             }
         };
@@ -75,7 +75,7 @@ pub extern "C" fn tlsmith_conn_set_handshake_timeout(conn: *mut tlsmith_conn, ms
             Err(_) if ms == -1 => None,
             _ => {
                 let sentence = format!(
-                    "{ms} is not a time limit of a handshake: -1 and milliseconds above 0 are"
+                    "{ms} is not a time limit for a handshake: pass -1 or milliseconds above 0"
                 );
                 return Err(Error::argument(sentence));
             }
@@ -104,7 +104,7 @@ pub extern "C" fn tlsmith_connect(
         let host = ffi::need_text(host, "host")?;
         let port = ffi::need_text(port, "port")?;
         conn.check_unused()?;
-        // Before a socket is opened for it, and also if that fails.
+        // Seal before opening a socket, so that it is sealed even if that fails.
         conn.settings().context.seal()?;
         let timeout = conn.settings().timeout;
         let socket = tcp::connect(host, port, timeout, None)?;

@@ -1,4 +1,4 @@
-//! Settings of one connection, in place of those of its context.
+//! Settings of a single connection, which override those of its context.
 
 use std::ffi::{c_char, c_int, c_void};
 
@@ -10,13 +10,13 @@ use crate::ctx::tlsmith_ctx;
 use crate::ffi;
 use crate::identity::tlsmith_identity;
 
-/// Changes settings of a connection: before it is connected, or, of a server, until its ClientHello
+/// Changes settings of a connection: before it is connected or, on a server, before its ClientHello
 /// is answered.
 pub(crate) fn configure(
     conn: *mut tlsmith_conn,
     change: impl FnOnce(&mut Settings) -> Result<()>,
 ) -> c_int {
-    // In a hello callback they go back with its answer.
+    // A hello callback returns its selection when it ends.
     if call::is_in_hello_callback(conn) {
         return ffi::status(ffi::guard(|| ffi::need(conn, "conn")?.change(change)));
     }

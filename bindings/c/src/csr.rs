@@ -1,4 +1,4 @@
-//! Requests for certificates.
+//! Certificate requests (PKCS#10).
 
 use std::ffi::{c_char, c_int, c_void};
 

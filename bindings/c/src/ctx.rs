@@ -1,4 +1,4 @@
-//! Contexts: what connections share.
+//! Contexts: creation, trust anchors and identities.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use crate::identity::tlsmith_identity;
 /// Settings that connections share.
 pub struct tlsmith_ctx {
     pub(crate) context: Context,
-    /// Unlike its address, never given to another one.
+    /// Unique, unlike its address: numbers are not reused.
     pub(crate) number: u64,
     strings: InternedStrings,
 }
@@ -23,7 +23,7 @@ pub const TLSMITH_CLIENT_AUTH_OPTIONAL: c_int = 1;
 /// Request one, and refuse a client without one.
 pub const TLSMITH_CLIENT_AUTH_REQUIRED: c_int = 2;
 
-/// Runs a setter.  Whatever fails in it, NULL arguments too, stays with the context.
+/// Runs a setter.  A failure poisons the context, also one of its arguments.
 pub(crate) fn set(ctx: *mut tlsmith_ctx, setter: impl FnOnce(&Context) -> Result<()>) -> c_int {
     ffi::status(ffi::guard(|| {
         let context = &ffi::need(ctx, "ctx")?.context;
@@ -152,7 +152,7 @@ pub extern "C" fn tlsmith_ctx_trust_certificate(
 pub extern "C" fn tlsmith_ctx_set_max_depth(ctx: *mut tlsmith_ctx, count: c_int) -> c_int {
     set(ctx, |context| {
         let negative = |_| {
-            let sentence = format!("{count} CAs cannot be allowed: 0 and more can");
+            let sentence = format!("cannot allow {count} CAs: pass 0 or more");
             Error::argument(sentence)
         };
         context.set_max_depth(u32::try_from(count).map_err(negative)?)
@@ -228,7 +228,7 @@ pub extern "C" fn tlsmith_ctx_set_client_auth(ctx: *mut tlsmith_ctx, mode: c_int
             TLSMITH_CLIENT_AUTH_REQUIRED => ClientAuth::Required,
             other => {
                 return Err(Error::argument(format!(
-                    "{other} is not a TLSMITH_CLIENT_AUTH value: 0, 1 and 2 are"
+                    "{other} is not a TLSMITH_CLIENT_AUTH value: pass 0, 1 or 2"
                 )));
             }
         })
@@ -247,7 +247,7 @@ fn version(number: c_int) -> Result<Version> {
     let known = u16::try_from(number).ok().and_then(Version::from_wire);
     known.ok_or_else(|| {
         Error::argument(format!(
-            "{number:#06x} is not a version: TLSMITH_TLS1_2 and TLSMITH_TLS1_3 are"
+            "{number:#06x} is not a supported version: pass TLSMITH_TLS1_2 or TLSMITH_TLS1_3"
         ))
     })
 }

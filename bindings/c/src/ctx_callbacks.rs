@@ -1,4 +1,4 @@
-//! Contexts: what the program itself decides and hears.
+//! Contexts: clock, verify callback and key logs.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Arc;
@@ -82,13 +82,13 @@ fn verify_peer(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>)
     if answer == 0 {
         return Ok(());
     }
-    // A refusal is final: "not yet" is not among them.
+    // A refusal is final, so WANT codes are not accepted.
     let known = Status::from_code(answer).filter(|status| !Error::from(*status).is_want());
     let subject = verdict.chain.first().map(|leaf| leaf.subject());
     let sentence = format!(
         "the verify callback refused the certificate of '{}' with {answer}: {}",
         subject.unwrap_or_default(),
-        known.map_or("its own reason", Status::phrase)
+        known.map_or("an application-defined code", Status::phrase)
     );
     let status = known.unwrap_or(Status::CertificateRefused);
     Err(Error::new(status, sentence))
@@ -115,9 +115,9 @@ pub extern "C" fn tlsmith_ctx_set_keylog_fn(
 }
 
 fn log_line(log: &Callback<KeylogFn<tlsmith_conn>>, line: &str) {
-    // The copy is a secret, too.
+    // The copy contains secrets, too.
     let copy = Zeroizing::new([line.as_bytes(), b"\0"].concat());
-    // A line has labels and hex digits in it, and no NUL.
+    // A line contains labels and hex digits, hence no NUL.
     if let Ok(line) = CStr::from_bytes_with_nul(&copy) {
         log.log(call::current(), line);
     }

@@ -1,4 +1,4 @@
-//! Contexts: the rules of the protocol, and sessions.
+//! Contexts: protocol settings and sessions.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 

@@ -1,4 +1,4 @@
-//! Connections: the handshake and the data.
+//! Connections: handshake, reads, writes and shutdown.
 
 use std::ffi::{c_int, c_void};
 
@@ -76,7 +76,7 @@ pub extern "C" fn tlsmith_conn_key_update(conn: *mut tlsmith_conn) -> c_int {
     ffi::status(on_open(conn, |connection| {
         connection.refresh_keys()?;
         match connection.flush() {
-            // Calling again would change them again.
+            // A repeated call would update them again.
             Err(error) if error.is_want() => Ok(()),
             flushed => flushed,
         }

@@ -1,4 +1,4 @@
-//! Connections: early data.
+//! Connections: early data (0-RTT).
 
 use std::ffi::c_void;
 

@@ -1,14 +1,12 @@
-//! Where C meets Rust: raw pointers become references, results become codes,
-//! and panics stop.
+//! The FFI boundary: converts raw pointers to references and results to codes, and catches panics.
 //!
-//! The header promises safety to callers who keep four rules, and every unsafe
-//! block here rests on them:
+//! Every unsafe block relies on four rules, which the header asks callers to follow:
 //!
-//! * a handle is NULL or came from this library and is not freed;
-//! * a string is NULL or ends in NUL, and bytes are NULL or as many as said;
-//! * what a call is given stays as it is until the call returns;
-//! * a callback is NULL or a function of its type that any thread may call with
-//!   its userdata, does not unwind, and frees no handle.
+//! * a handle is NULL or came from this library, and is not freed;
+//! * a string is NULL or ends in NUL, and a buffer is NULL or has the given length;
+//! * arguments do not change until the call returns;
+//! * a callback is NULL or a function of its type.  Any thread may call it with its userdata.  It
+//!   does not unwind and frees no handle in use.
 
 mod callback;
 mod fork;
@@ -30,16 +28,16 @@ pub(crate) use callback::{
 };
 pub(crate) use fork::watch_forks;
 
-// Strings that C gets to see.
+// Strings that are returned to C.
 
-/// The strings that a handle has given out.  They live as long as it, and the same text is kept
-/// once, so that asking again does not take more memory.  A forked child keeps its own beside
-/// those that it inherits: a thread of its parent may have held the lock.
+/// The strings that a handle has returned.  They live as long as the handle.  Equal strings are
+/// stored once, so that repeated calls do not use more memory.  A forked child stores its own
+/// beside the inherited ones: a thread of its parent may have held the lock.
 #[derive(Default)]
 pub(crate) struct InternedStrings(PerProcess<Mutex<Vec<CString>>>);
 
 impl InternedStrings {
-    /// A copy of `text` as [`c_string`] makes it.
+    /// Returns a copy of `text`, converted by [`c_string`].
     pub(crate) fn keep(&self, text: &str) -> *const c_char {
         let kept = self.0.here().lock();
         let mut kept = kept.unwrap_or_else(PoisonError::into_inner);
@@ -50,17 +48,17 @@ impl InternedStrings {
             kept.push(c_string(text));
             kept.len() - 1
         });
-        // The bytes of a CString stay where they are when the list grows.
+        // The bytes of a CString do not move when the list grows.
         kept[index].as_ptr()
     }
 }
 
-/// What a handle makes when C asks for it first, and keeps.  A forked child that does not inherit
-/// it makes its own: a thread of its parent may have been making it.
+/// A value that is computed on first use.  A forked child that did not inherit it computes its own:
+/// a thread of its parent may have been computing it.
 pub(crate) struct LazyPerProcess<T>(PerProcess<OnceLock<T>>);
 
 impl<T> LazyPerProcess<T> {
-    /// For a static.
+    /// Creates one in a static.
     pub(crate) const fn new() -> Self {
         Self(PerProcess::at_start(OnceLock::new()))
     }
@@ -77,26 +75,26 @@ impl<T> Default for LazyPerProcess<T> {
     }
 }
 
-/// A copy with a NUL at its end.  A NUL inside, which C could not see past, becomes the replacement
-/// character.
+/// Returns a copy that ends in NUL.  An inner NUL, which would end the string for C, becomes the
+/// replacement character.
 pub(crate) fn c_string(text: &str) -> CString {
     CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }
 
-// The latest failure of a thread.
+// The latest failure of each thread.
 
 thread_local! {
     static LAST_ERROR: RefCell<LastError> = const { RefCell::new(LastError::None) };
 }
 
-/// It becomes a string when somebody asks: most errors say to try again, and nobody reads those.
+/// Converted to a string on demand: most errors are WANT codes, whose text nobody reads.
 enum LastError {
     None,
     New(Error),
     Rendered(c_int, CString),
 }
 
-/// The sentence of the latest failure on this thread.
+/// Returns the text of the latest failure on this thread.
 pub(crate) fn last_error() -> *const c_char {
     let sentence = LAST_ERROR.try_with(|last| {
         let mut last = last.borrow_mut();
@@ -111,7 +109,7 @@ pub(crate) fn last_error() -> *const c_char {
     sentence.unwrap_or(c"".as_ptr())
 }
 
-/// The code of the latest failure on this thread; 0 when there was none.
+/// Returns the code of the latest failure on this thread; 0 if there was none.
 pub(crate) fn last_status() -> c_int {
     let code = LAST_ERROR.try_with(|last| match &*last.borrow() {
         LastError::None => 0,
@@ -121,16 +119,15 @@ pub(crate) fn last_status() -> c_int {
     code.unwrap_or(0)
 }
 
-/// Makes an error the latest of this thread.
+/// Records an error as the latest one of this thread.
 pub(crate) fn set_last_error(error: &Error) {
-    // A thread that is ending has nobody left to ask.
+    // A thread that is ending no longer has thread-local storage, and does not need it.
     let _ = LAST_ERROR.try_with(|last| last.replace(LastError::New(error.clone())));
 }
 
 // Results.
 
-/// Runs the body of a call: a panic becomes an error, and an error is what [`last_error`] then
-/// says.
+/// Runs the body of a call.  Converts a panic to an error, and records errors for [`last_error`].
 pub(crate) fn guard<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         Err(Error::new(
@@ -150,12 +147,12 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("a panic without a message")
 }
 
-/// 0, or the code of the failure.
+/// Returns 0, or the code of the failure.
 pub(crate) fn status(outcome: Result<()>) -> c_int {
     outcome.map_or_else(|error| error.status().code(), |()| 0)
 }
 
-/// A count, or the code of the failure.
+/// Returns a count, or the code of the failure.
 pub(crate) fn count(outcome: Result<usize>) -> isize {
     match outcome {
         // No buffer is longer than isize::MAX.
@@ -164,7 +161,7 @@ pub(crate) fn count(outcome: Result<usize>) -> isize {
     }
 }
 
-/// A string that a handle has, or "" for NULL, and for a bug.
+/// Returns a string of a handle; "" for NULL, and after a panic.
 pub(crate) fn string<T>(
     pointer: *const T,
     find: impl FnOnce(&T) -> *const c_char,
@@ -176,19 +173,19 @@ pub(crate) fn string<T>(
     guard(|| Ok(find(value))).unwrap_or(empty)
 }
 
-/// What a handle knows, or `none`: for what is not known, for NULL, and for a bug.
+/// Returns a value of a handle; `none` if it is unknown, for NULL, and after a panic.
 pub(crate) fn value_or<T, V>(pointer: *const T, none: V, find: impl FnOnce(&T) -> Option<V>) -> V {
     let found = guard(|| Ok(borrow(pointer).and_then(find)));
     found.ok().flatten().unwrap_or(none)
 }
 
-/// What a handle lends, or NULL.
+/// Returns a pointer that a handle owns, or NULL.
 pub(crate) fn borrowed_ptr<T>(find: impl FnOnce() -> Option<*const T>) -> *const T {
     let found = guard(|| Ok(find()));
     found.ok().flatten().unwrap_or(std::ptr::null())
 }
 
-/// A new handle, or NULL.
+/// Returns a new handle, or NULL.
 pub(crate) fn handle<T>(outcome: Result<T>) -> *mut T {
     match outcome {
         Ok(value) => Box::into_raw(Box::new(value)),
@@ -196,15 +193,15 @@ pub(crate) fn handle<T>(outcome: Result<T>) -> *mut T {
     }
 }
 
-/// Frees a handle that [`handle`] made, or does nothing for NULL.
+/// Frees a handle that [`handle`] created.  Does nothing for NULL.
 pub(crate) fn free<T>(pointer: *mut T) {
     if pointer.is_null() {
         return;
     }
-    // SAFETY: it came from `handle`, hence from a Box, and the caller gives it
-    // up: nobody uses it any more and nobody frees it again.
+    // SAFETY: it came from `handle`, hence from a Box.  The caller gives it up: nothing uses it any
+    // more and nothing frees it again.
     let value = unsafe { Box::from_raw(pointer) };
-    // A panic in a destructor has nobody to be told to.
+    // Nothing can report a panic of a destructor.
     let _ = guard(|| {
         drop(value);
         Ok(())
@@ -213,67 +210,65 @@ pub(crate) fn free<T>(pointer: *mut T) {
 
 // Arguments.
 
-/// What a handle or a structure holds; `None` for NULL.  The library never makes a `&mut` to it, so
-/// any number of threads may hold this reference.
+/// Borrows the value behind a pointer; `None` for NULL.  The library never creates a `&mut` to it,
+/// so several threads may hold this reference.
 pub(crate) fn borrow<'a, T>(pointer: *const T) -> Option<&'a T> {
     // SAFETY: it is NULL or points to a live value of this type, to which there
     // are only shared references.
     unsafe { pointer.as_ref() }
 }
 
-/// What a handle that must be there holds.  `name` is its name in the header.
+/// Borrows the value behind a required pointer.  `name` is its name in the header.
 pub(crate) fn need<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
     borrow(pointer).ok_or_else(|| is_null(name))
 }
 
-/// A string; `None` for NULL.
+/// Borrows an optional string.
 pub(crate) fn text<'a>(pointer: *const c_char, name: &str) -> Result<Option<&'a str>> {
     c_str(pointer)
         .map(|text| {
             text.to_str().map_err(|error| {
-                // What is no text may be a key, so none of it is repeated.
+                // Does not repeat any of it: binary data may be a key.
                 let at = error.valid_up_to();
-                Error::argument(format!(
-                    "{name} is not UTF-8: byte {at} of it begins no character"
-                ))
+                Error::argument(format!("{name} is not UTF-8: byte {at} is invalid"))
             })
         })
         .transpose()
 }
 
-/// A string that must be there.
+/// Borrows a required string.
 pub(crate) fn need_text<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
     text(pointer, name)?.ok_or_else(|| is_null(name))
 }
 
-/// The parts of a string that must be there, which commas separate.
+/// Splits a required string at its commas.
 pub(crate) fn need_list<'a>(pointer: *const c_char, name: &str) -> Result<Vec<&'a str>> {
     let list = need_text(pointer, name)?;
     Ok(list.split(',').map(str::trim).collect())
 }
 
-/// A password, its bytes as they are; `None` for NULL.
+/// Borrows an optional password, as bytes.
 pub(crate) fn password<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
     c_str(pointer).map(CStr::to_bytes)
 }
 
-/// A password that must be there.  No sentence has it in it.
+/// Borrows a required password.  No error may contain it.
 pub(crate) fn need_password<'a>(pointer: *const c_char) -> Result<&'a [u8]> {
     password(pointer).ok_or_else(|| is_null("password"))
 }
 
-/// The same as text, as PKCS#12 is written with it.
+/// The same as text: PKCS#12 encodes it as BMPString.
 pub(crate) fn need_password_text<'a>(pointer: *const c_char) -> Result<&'a str> {
     std::str::from_utf8(need_password(pointer)?)
-        .map_err(|_| Error::argument("password is not UTF-8"))
+        .map_err(|_| Error::argument("password is not UTF-8, as PKCS#12 requires"))
 }
 
-/// A path, in whatever bytes the file system has; `None` for NULL.
+/// Borrows an optional path, in the bytes of the file system.
 pub(crate) fn path<'a>(pointer: *const c_char) -> Option<&'a Path> {
     c_str(pointer).map(|text| Path::new(OsStr::from_bytes(text.to_bytes())))
 }
 
-/// A path that must be there.
+/// Borrows a required path.
 pub(crate) fn need_path<'a>(pointer: *const c_char, name: &str) -> Result<&'a Path> {
     path(pointer).ok_or_else(|| is_null(name))
 }
@@ -282,12 +277,12 @@ fn c_str<'a>(pointer: *const c_char) -> Option<&'a CStr> {
     if pointer.is_null() {
         return None;
     }
-    // SAFETY: it is not NULL, it ends in NUL, and it does not change before the
-    // call returns; nothing that it is turned into outlives the call.
+    // SAFETY: it is not NULL, ends in NUL, and does not change before the call returns.  Nothing
+    // derived from it outlives the call.
     Some(unsafe { CStr::from_ptr(pointer) })
 }
 
-/// `len` bytes to read; NULL stands for none where `len` is 0.
+/// Borrows `len` bytes.  NULL is allowed if `len` is 0.
 pub(crate) fn bytes<'a>(pointer: *const c_void, len: usize, name: &str) -> Result<&'a [u8]> {
     if len == 0 {
         return Ok(&[]);
@@ -298,7 +293,7 @@ pub(crate) fn bytes<'a>(pointer: *const c_void, len: usize, name: &str) -> Resul
     Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), len) })
 }
 
-/// The same where NULL and nothing are different; `None` for NULL.
+/// The same, but distinguishes NULL from empty: `None` for NULL.
 pub(crate) fn some_bytes<'a>(
     pointer: *const c_void,
     len: usize,
@@ -310,8 +305,8 @@ pub(crate) fn some_bytes<'a>(
     }
 }
 
-/// Room for `len` bytes.  It may hold bytes that C never set: they are written over, by the kernel
-/// or by a copy, and never read.
+/// Borrows room for `len` bytes.  C may not have initialized it: the kernel or a copy overwrites
+/// it, and nothing reads it before.
 pub(crate) fn room<'a>(pointer: *mut c_void, len: usize, name: &str) -> Result<&'a mut [u8]> {
     if len == 0 {
         return Ok(&mut []);
@@ -328,7 +323,7 @@ fn check_bytes(pointer: *const c_void, len: usize, name: &str) -> Result<()> {
     }
     if isize::try_from(len).is_err() {
         return Err(Error::argument(format!(
-            "{len} bytes are more than there can be at {name}"
+            "{name} of {len} bytes exceeds the address space"
         )));
     }
     Ok(())
@@ -344,7 +339,7 @@ pub struct tlsmith_slice {
     pub len: usize,
 }
 
-/// An array of slices, which together are no longer than one can be.
+/// Borrows an array of slices, whose total length fits in memory.
 pub(crate) fn slices<'a>(
     pointer: *const tlsmith_slice,
     count: usize,
@@ -352,7 +347,7 @@ pub(crate) fn slices<'a>(
 ) -> Result<Vec<&'a [u8]>> {
     let most = isize::MAX as usize;
     if count > most / size_of::<tlsmith_slice>() {
-        let sentence = format!("{count} are more slices than there can be at {name}");
+        let sentence = format!("{name} of {count} slices exceeds the address space");
         return Err(Error::argument(sentence));
     }
     if count == 0 {
@@ -366,7 +361,7 @@ pub(crate) fn slices<'a>(
         total.checked_add(slice.len).filter(|total| *total <= most)
     });
     if total.is_none() {
-        let sentence = format!("the slices of {name} are longer together than there can be bytes");
+        let sentence = format!("the total length of {name} exceeds the address space");
         return Err(Error::argument(sentence));
     }
     given
@@ -375,18 +370,18 @@ pub(crate) fn slices<'a>(
         .collect()
 }
 
-/// Copies a result to room for `len` bytes, and gives its length.  Too little room is refused.
+/// Copies a result to `out` and returns its length.  Fails if `len` is too small.
 pub(crate) fn fill(out: *mut c_void, len: usize, result: &[u8]) -> Result<usize> {
     let needed = result.len();
     if len < needed {
-        let sentence = format!("out has room for {len} bytes, and {needed} are needed");
+        let sentence = format!("out has room for {len} bytes, but {needed} are needed");
         return Err(Error::argument(sentence));
     }
     room(out, needed, "out")?.copy_from_slice(result);
     Ok(needed)
 }
 
-/// Bytes that a handle lends, and their count; NULL and 0 for none.
+/// Returns bytes that a handle owns and stores their length; NULL and 0 if there are none.
 pub(crate) fn borrowed_bytes<'a>(
     find: impl FnOnce() -> Option<&'a [u8]>,
     len: *mut usize,
@@ -397,18 +392,18 @@ pub(crate) fn borrowed_bytes<'a>(
     bytes.map_or(std::ptr::null(), <[u8]>::as_ptr)
 }
 
-/// Refuses an options struct whose reserved fields are set.
+/// Fails if reserved fields of an options struct are set.
 pub(crate) fn check_reserved(reserved: &[*const c_void], name: &str) -> Result<()> {
     match reserved.iter().all(|field| field.is_null()) {
         true => Ok(()),
         false => Err(Error::new(
             Status::Unsupported,
-            format!("reserved fields of {name} are not zero: begin with its _INIT macro"),
+            format!("reserved fields of {name} are not zero: initialize it with its _INIT macro"),
         )),
     }
 }
 
-/// Stores a result where the caller wants it; NULL: nowhere.
+/// Stores a result through a pointer, unless it is NULL.
 pub(crate) fn store<T>(pointer: *mut T, value: T) {
     if pointer.is_null() {
         return;
@@ -417,39 +412,38 @@ pub(crate) fn store<T>(pointer: *mut T, value: T) {
     unsafe { pointer.write(value) };
 }
 
-/// A structure that begins with its own size, as the caller's header knows it, in the size that
-/// this library knows: fields that the caller does not have are zero, and fields that only the
-/// caller has must be.
+/// Reads a structure that starts with its size in the caller's version of the header.  Fields that
+/// only this version has become zero.  Fields that only the caller's has must be zero.
 ///
 /// # Safety
 ///
-/// `T` must be made of integers and pointers alone, so that any bytes, and above all zeros, are a
-/// value of it, and begin with its size.
+/// `T` must start with its size and consist of integers and pointers only: then any bytes are a
+/// valid value, zeros included.
 pub(crate) unsafe fn sized<T: Copy>(pointer: *const T, name: &str) -> Result<Option<T>> {
     if pointer.is_null() {
         return Ok(None);
     }
-    // SAFETY: every version of the structure begins with its size.
+    // SAFETY: every version of the structure starts with its size.
     let theirs = unsafe { pointer.cast::<usize>().read() };
     let ours = size_of::<T>();
-    // A structure has a multiple of its alignment; another size would cut a pointer in two.
+    // A size is a multiple of the alignment.  Another one would cut a pointer in two.
     let is_possible = (size_of::<usize>()..=4096).contains(&theirs);
     if !is_possible || !theirs.is_multiple_of(align_of::<T>()) {
         return Err(Error::argument(format!(
-            "the size of {name} is {theirs}: begin with its _INIT macro"
+            "the size of {name} is {theirs}: initialize it with its _INIT macro"
         )));
     }
-    // SAFETY: the caller says that the structure has this many bytes.
+    // SAFETY: the caller states that the structure has this many bytes.
     let given = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), theirs) };
     if given[ours.min(theirs)..].iter().any(|byte| *byte != 0) {
         return Err(Error::new(
             Status::Unsupported,
-            format!("{name} sets a field that this version of the library does not know"),
+            format!("{name} sets a field that this version of the library does not support"),
         ));
     }
     let mut value = std::mem::MaybeUninit::<T>::zeroed();
-    // SAFETY: at most the size of `T` is copied, the two do not overlap, and by
-    // the condition on `T` whatever it holds then is a value of it.
+    // SAFETY: copies at most the size of `T`, and the two do not overlap.  By the condition on `T`
+    // any bytes are a valid value.
     unsafe {
         std::ptr::copy_nonoverlapping(
             pointer.cast::<u8>(),
@@ -464,13 +458,15 @@ pub(crate) fn is_null(name: &str) -> Error {
     Error::argument(format!("{name} is NULL"))
 }
 
-/// A descriptor that the caller keeps open for as long as it is used here.
+/// A descriptor of the caller, who keeps it open while it is used here.
 pub(crate) struct BorrowedDescriptor(c_int);
 
 impl BorrowedDescriptor {
     pub(crate) fn new(fd: c_int) -> Result<Self> {
         if fd < 0 {
-            return Err(Error::argument(format!("{fd} is not a descriptor")));
+            return Err(Error::argument(format!(
+                "{fd} is not a descriptor: pass 0 or more"
+            )));
         }
         Ok(Self(fd))
     }
@@ -478,8 +474,8 @@ impl BorrowedDescriptor {
 
 impl AsFd for BorrowedDescriptor {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: it is not -1.  The header asks the caller to keep it open;
-        // one that is closed all the same makes system calls fail with EBADF.
+        // SAFETY: it is not -1.  The header asks the caller to keep it open.  If it is closed,
+        // system calls fail with EBADF.
         unsafe { BorrowedFd::borrow_raw(self.0) }
     }
 }

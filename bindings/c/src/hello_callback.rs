@@ -1,4 +1,4 @@
-//! What answers a ClientHello: by a callback, or when the program has decided.
+//! ClientHello callbacks, and pausing a handshake at the ClientHello.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -88,7 +88,7 @@ pub extern "C" fn tlsmith_conn_hello(conn: *const tlsmith_conn) -> *const tlsmit
 pub extern "C" fn tlsmith_conn_refuse(conn: *mut tlsmith_conn, alert: c_int) -> c_int {
     ffi::status(on_open(conn, |connection| {
         let alert = u8::try_from(alert).map_err(|_| {
-            let sentence = format!("{alert} is not the number of an alert: 0 to 255 are");
+            let sentence = format!("{alert} is not the number of an alert: pass 0 to 255");
             Error::argument(sentence)
         })?;
         connection.refuse_hello(alert)

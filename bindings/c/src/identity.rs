@@ -1,4 +1,4 @@
-//! Identities: certificate chains with their keys.
+//! Identities: certificate chains with their private keys.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -17,11 +17,11 @@ pub struct tlsmith_identity {
     pub(crate) identity: Identity,
     chain: Vec<tlsmith_cert>,
     strings: InternedStrings,
-    /// With a NUL at its end; wiped when it is dropped.
+    /// Ends in NUL; wiped on drop.
     key_pem: LazyPerProcess<Zeroizing<Vec<u8>>>,
 }
 
-/// A new handle of what `body` makes, or NULL.
+/// Returns a new handle, or NULL.
 pub(crate) fn make(body: impl FnOnce() -> Result<Identity>) -> *mut tlsmith_identity {
     ffi::handle(ffi::guard(|| {
         let identity = body()?;
@@ -185,14 +185,15 @@ struct CallbackSigner(Callback<SignFn>);
 
 impl ExternalSigner for CallbackSigner {
     fn sign(&self, scheme: u16, message: &[u8]) -> Result<Vec<u8>> {
-        // No signature of a scheme of TLS is longer than ML-DSA-87's 4627 bytes.
+        // The longest TLS signature is ML-DSA-87's, with 4627 bytes.
         const MOST: usize = 8192;
         let mut signature = vec![0; MOST];
         let count = self.0.sign(scheme, message, &mut signature);
         match count.map_err(|error| Error::io("the sign callback failed", error))? {
             count @ 1..=MOST => signature.truncate(count),
             count => {
-                let sentence = format!("the sign callback says {count} bytes of 1 to {MOST}");
+                let sentence =
+                    format!("the sign callback returned {count} bytes: 1 to {MOST} are allowed");
                 return Err(ffi::invalid_count(sentence));
             }
         }

@@ -1,9 +1,8 @@
-//! The C face of tlsmith: conversion, lifetime, and a guard against panics.
-//! No logic of its own.
+//! The C API of tlsmith: converts arguments and results, manages handles, and stops panics.  It has
+//! no TLS logic of its own.
 //!
-//! The doc comments of the functions become `include/tlsmith.h`, in the order
-//! of the modules below.  Everything unsafe is in [`ffi`], which every
-//! function goes through.
+//! The doc comments of the functions become `include/tlsmith.h`, in the order of the modules below.
+//! All unsafe code is in [`ffi`].
 
 #![allow(
     non_camel_case_types,

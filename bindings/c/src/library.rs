@@ -1,4 +1,4 @@
-//! The library as a whole: its codes and its version.
+//! Status codes, version, random numbers and digests.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -203,7 +203,7 @@ mod tests {
     use tlsmith::Status as S;
 
     #[test]
-    fn the_codes_of_c_are_those_of_the_core() {
+    fn c_status_codes_equal_rust_status_codes() {
         let pairs: [(tlsmith_status, S); 38] = [
             (TLSMITH_WANT_READ, S::WantRead),
             (TLSMITH_WANT_WRITE, S::WantWrite),

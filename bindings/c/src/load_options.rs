@@ -1,4 +1,4 @@
-//! The options of loading identities, in the form that C gives them.
+//! Converts the options for loading identities from C.
 
 use std::ffi::{c_char, c_void};
 
@@ -35,12 +35,12 @@ pub struct tlsmith_load_options {
     pub reserved: [*const c_void; 4],
 }
 
-/// What the options mean to the core: the password, and the options of PKCS#12 where there are any.
+/// Returns the password, and the PKCS#12 options if there are any.
 pub(crate) fn read<'a>(
     pointer: *const tlsmith_load_options,
 ) -> Result<(Password<'a>, Option<Pkcs12Options<'a>>)> {
-    // SAFETY: the structure is made of integers and pointers, its size first; a function
-    // is a pointer, and none is NULL.
+    // SAFETY: the structure starts with its size and consists of integers and pointers.  A function
+    // is a pointer, and `None` is NULL.
     let given = unsafe { ffi::sized(pointer, "opt") }?;
     let Some(given) = given else {
         return Ok((None.into(), None));
@@ -68,22 +68,23 @@ fn password<'a>(given: &tlsmith_load_options) -> Result<Password<'a>> {
 }
 
 fn answer(ask: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
-    /// The longest password that OpenSSL asks for, too.
+    /// The longest password, as in OpenSSL's callbacks.
     const MOST: usize = 1024;
     let mut password = Zeroizing::new(vec![0; MOST]);
     let count = ask.password(&mut password);
     let count = count.map_err(|error| Error::io("the password callback failed", error))?;
     if count > MOST {
-        let sentence = format!("the password callback says {count} bytes of at most {MOST}");
+        let sentence =
+            format!("the password callback returned {count} bytes: at most {MOST} are allowed");
         return Err(ffi::invalid_count(sentence));
     }
     password.truncate(count);
     Ok(password)
 }
 
-/// The error for a key beside a file that holds its own.
+/// The error for a separate key with PKCS#12.
 pub(crate) fn pkcs12_holds_key(argument: &str) -> Error {
     let sentence =
-        format!("name and flags are for PKCS#12, which holds its key: {argument} has to be NULL");
+        format!("name and flags are for PKCS#12, which contains its key: {argument} must be NULL");
     Error::argument(sentence)
 }

@@ -1,4 +1,4 @@
-//! Messages of the library, for those who debug it.
+//! Passes the library's log messages to a callback.
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
@@ -15,14 +15,14 @@ use crate::ffi::{self, Callback, LogFn};
 pub type tlsmith_log_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, level: c_int, message: *const c_char)>;
 
-/// Where messages go.
+/// The log callback.
 type Sink = RwLock<Option<Callback<LogFn>>>;
 
 static SINK: PerProcess<Sink> = PerProcess::at_start(RwLock::new(None));
 
-/// The one of this process.  Its lock is held while a message is given away, so that nobody is
-/// called any more when another place is set.  A forked child goes on with the place of its parent,
-/// under a lock of its own; if the parent was setting another one, it has none.
+/// The callback of this process.  Its lock is held during a message, so that a replaced callback is
+/// no longer running.  A forked child inherits the callback under a new lock; if the parent was
+/// replacing it, the child has none.
 fn sink() -> &'static Sink {
     SINK.inherited(|parents| {
         let place = match parents.try_read() {
@@ -35,7 +35,7 @@ fn sink() -> &'static Sink {
 }
 
 thread_local! {
-    /// Whether this thread gives a message away.
+    /// Whether this thread is in the log callback.
     static LOGGING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -54,7 +54,7 @@ impl Log for Bridge {
         }
         let sink = sink().read().unwrap_or_else(PoisonError::into_inner);
         if let Some(callback) = &*sink {
-            // A message is one line, whatever a peer has sent.
+            // Keep a message on one line, even if it contains data from a peer.
             let text = format!("{}: {}", record.target(), record.args());
             let text = tlsmith::text::one_line(&text);
             let text = ffi::c_string(&text);
@@ -88,16 +88,16 @@ fn set(level: c_int, log: Option<LogFn>, userdata: *mut c_void) -> Result<()> {
         4 => LevelFilter::Debug,
         5 => LevelFilter::Trace,
         other => {
-            let sentence = format!("{other} is not a level of messages: 0 to 5 are");
+            let sentence = format!("{other} is not a log level: pass 0 to 5");
             return Err(Error::argument(sentence));
         }
     };
     if LOGGING.get() {
-        let sentence = "the place of messages cannot be changed while one is given away";
+        let sentence = "the log callback cannot be replaced from inside the log callback";
         return Err(Error::state(sentence));
     }
     if !INSTALLED.get_or_init(|| log::set_logger(&Bridge).is_ok()) {
-        let sentence = "the messages of this process go to somebody else already";
+        let sentence = "another logger is already installed in this process";
         return Err(Error::state(sentence));
     }
     let callback = Callback::new(log, userdata, "log").ok();

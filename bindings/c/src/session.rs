@@ -1,4 +1,4 @@
-//! Sessions: what a server gave a client to resume with.
+//! Sessions that a client can resume.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -66,8 +66,8 @@ pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmit
             .connection_outside_callback()
             .and_then(|connection| connection.session());
         session.map(tlsmith_session::new).ok_or_else(|| {
-            let sentence = "this connection has no session to resume: a client gets one with the \
-                            handshake (TLS 1.2), or with what it reads after it (TLS 1.3)";
+            let sentence = "this connection has no session to resume: a client receives one in the \
+                            handshake (TLS 1.2), or when it reads afterwards (TLS 1.3)";
             Error::state(sentence)
         })
     }))

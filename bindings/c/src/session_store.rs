@@ -1,4 +1,4 @@
-//! Sessions of servers in a store of the program.
+//! External session stores for servers.
 
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
@@ -71,9 +71,9 @@ impl SessionStore for CallbackStore {
         let mut value = vec![0; MAX_STORED_SESSION];
         let count = self.take.take(key, &mut value)?;
         if count > value.len() {
-            // Not an error of the client's: it makes a full handshake.
+            // Not the client's fault: it makes a full handshake.
             ffi::set_last_error(&ffi::invalid_count(format!(
-                "the take callback says {count} bytes of at most {MAX_STORED_SESSION}"
+                "the take callback returned {count} bytes: at most {MAX_STORED_SESSION} are allowed"
             )));
             return None;
         }

@@ -1,4 +1,4 @@
-//! What stands in certificates and requests several times, as counted items: names and URLs.
+//! Lists that C reads by index: strings, and alternative names with their types.
 
 use std::ffi::{CString, c_char};
 
@@ -44,7 +44,7 @@ impl From<NameType> for tlsmith_name_type {
     }
 }
 
-/// Strings that C gets to see one by one, made when it asks for the first.
+/// A list of strings, computed when C reads the first one.
 #[derive(Default)]
 pub(crate) struct StringList(LazyPerProcess<Vec<CString>>);
 
@@ -66,12 +66,12 @@ impl StringList {
     }
 }
 
-/// Alternative names, likewise.
+/// A list of alternative names, likewise.
 #[derive(Default)]
 pub(crate) struct NameList(LazyPerProcess<Vec<(tlsmith_name_type, CString)>>);
 
 impl NameList {
-    /// The name at `index`, whose type goes to `name_type`.
+    /// Returns the name at `index` and stores its type.
     pub(crate) fn get(
         &self,
         index: usize,

@@ -1,4 +1,4 @@
-//! Connections over what the caller provides.
+//! Connections over sockets, pipes, callbacks and memory of the caller.
 
 use std::ffi::{c_char, c_int, c_void};
 
@@ -184,7 +184,7 @@ pub extern "C" fn tlsmith_drain_borrowed(
     }))
 }
 
-/// Bytes that functions of C carry.
+/// A transport over C callbacks.
 struct CallbackTransport {
     origin: Origin,
     read: Callback<ReadFn>,
@@ -210,7 +210,8 @@ impl Transport for CallbackTransport {
         // The callback may have forked.
         self.origin.check()?;
         if count > most {
-            let sentence = format!("the read callback says {count} bytes of {most} at the most");
+            let sentence =
+                format!("the read callback returned {count} bytes: at most {most} are allowed");
             return Err(ffi::invalid_count(sentence));
         }
         Ok(count)
@@ -223,14 +224,15 @@ impl Transport for CallbackTransport {
         })?;
         self.origin.check()?;
         if count == 0 || count > most {
-            let sentence = format!("the write callback says {count} bytes of 1 to {most}");
+            let sentence =
+                format!("the write callback returned {count} bytes: 1 to {most} are allowed");
             return Err(ffi::invalid_count(sentence));
         }
         Ok(count)
     }
 }
 
-/// Calls until no signal interrupts it.
+/// Retries a call while signals interrupt it.
 fn until_done(
     want: Status,
     failed: &str,

@@ -1,4 +1,4 @@
-//! Verification without a connection.
+//! Certificate verification without a connection.
 
 use std::cell::RefCell;
 use std::ffi::{c_char, c_int};
@@ -12,10 +12,10 @@ use crate::ctx::tlsmith_ctx;
 use crate::ffi;
 use crate::identity::tlsmith_identity;
 
-/// What a thread verified last.
+/// The latest verification of a thread.
 #[derive(Default)]
 struct LatestVerification {
-    /// The number of the context that accepted the path.
+    /// The number of the context that verified the path.
     ctx: Option<u64>,
     path: Vec<tlsmith_cert>,
 }
@@ -25,7 +25,7 @@ thread_local! {
 }
 
 fn set_latest(latest: LatestVerification) {
-    // A thread that is ending has nobody left to ask.
+    // A thread that is ending no longer has thread-local storage, and does not need it.
     let _ = LATEST_VERIFICATION.try_with(|slot| slot.replace(latest));
 }
 
@@ -51,13 +51,13 @@ pub extern "C" fn tlsmith_ctx_verify(
     }))
 }
 
-/// Runs a verification and keeps its outcome for tlsmith_ctx_verified_cert().
+/// Runs a verification and stores its outcome for tlsmith_ctx_verified_cert().
 fn run(verify: impl FnOnce() -> Result<LatestVerification>) -> Result<()> {
     let (latest, outcome) = match ffi::guard(verify) {
         Ok(latest) => (latest, Ok(())),
         Err(error) => (LatestVerification::default(), Err(error)),
     };
-    // Not before: an argument may be a text of the path that goes.
+    // Only now: an argument may point into the previous path, which this frees.
     set_latest(latest);
     outcome
 }
@@ -69,7 +69,7 @@ fn verify(
     purpose: *const c_char,
     time: i64,
 ) -> Result<LatestVerification> {
-    // A verify callback is told that it is about no connection.
+    // The verify callback gets a NULL connection.
     let _current = CurrentConn::none();
     let ctx = ffi::need(ctx, "ctx")?;
     let chain = ffi::need(chain, "chain")?.identity.chain();
@@ -104,7 +104,7 @@ pub extern "C" fn tlsmith_ctx_verified_cert(
             let latest = latest.borrow();
             let found = latest.path.get(index);
             let found = found.filter(|_| latest.ctx == Some(number));
-            // The certificates stay where they are until the path is replaced.
+            // The certificates do not move until the path is replaced.
             found.map(ptr::from_ref)
         });
         found.ok().flatten()

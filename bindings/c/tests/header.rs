@@ -1,11 +1,11 @@
-//! `include/tlsmith.h` is what cbindgen makes of this crate.
+//! Generates `include/tlsmith.h` with cbindgen.
 //!
-//! `make header` writes it; without `TLSMITH_WRITE_HEADER` it is compared.
+//! `make header` writes the file.  Without `TLSMITH_WRITE_HEADER` the tests compare it.
 
 use std::fs;
 use std::path::Path;
 
-/// Where a group of functions begins, and what it is about.
+/// The first function of each group, and the group's heading.
 const GROUPS: [(&str, &str); 16] = [
     ("tlsmith_version(", "The library"),
     ("tlsmith_ctx_new(", "Context: trust and identity"),
@@ -45,7 +45,7 @@ fn generate() -> String {
 /// The longest line of a declaration.
 const LONGEST: usize = 100;
 
-/// Puts as many arguments of a function on a line as fit: cbindgen gives each its own.
+/// Packs as many arguments on a line as fit: cbindgen writes one a line.
 fn with_packed_arguments(header: &str) -> String {
     let is_code = |line: &str| !line.is_empty() && !line.starts_with(['/', '#', ' ', '}', '*']);
     let begins = |line: &str| {
@@ -92,8 +92,8 @@ fn packed(declaration: &str) -> Vec<String> {
 /// The longest line with a declaration and its comment.
 const LONGEST_SHORT: usize = 100;
 
-/// Puts the comment of a member, of a constant or of a handle behind it, where it is one
-/// line and both fit into one.
+/// Moves the comment of a member, a constant or a handle behind it, if the comment is one line and
+/// both fit on one.
 fn with_short_comments(header: &str) -> String {
     let is_comment = |line: &str| line.trim_start().starts_with("/// ");
     let has_comment = |line: &str| line.contains("  ///< ");
@@ -126,16 +126,16 @@ fn with_short_comments(header: &str) -> String {
 
 const EXTERN_C: &str = "#ifdef __cplusplus\nextern \"C\" {\n#endif // __cplusplus\n\n";
 
-/// Opens `extern "C"` before the first type: in C++ the type of a callback has a language
-/// linkage, too, and cbindgen opens it only before the first function.
+/// Opens `extern "C"` before the first type: in C++ callback types have a language linkage, too.
+/// cbindgen opens it only before the first function.
 fn in_extern_c(header: &str) -> String {
     let (before, after) = header.split_once(EXTERN_C).unwrap();
     let types = before.find("///").unwrap();
     [&before[..types], EXTERN_C, &before[types..], after].concat()
 }
 
-/// Adds the headings, and takes away the empty comment lines that cbindgen leaves where
-/// an annotation stood, and second blank lines.
+/// Adds the headings.  Removes second blank lines, and the empty comment lines that annotations
+/// leave behind.
 fn with_groups(header: &str) -> String {
     let lines: Vec<_> = header.lines().collect();
     let mut out: Vec<String> = Vec::new();
@@ -167,7 +167,7 @@ fn with_groups(header: &str) -> String {
 }
 
 #[test]
-fn the_header_is_fresh() {
+fn committed_header_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include/tlsmith.h");
     let header = generate();
     if std::env::var_os("TLSMITH_WRITE_HEADER").is_some() {
@@ -182,7 +182,7 @@ fn the_header_is_fresh() {
 }
 
 #[test]
-fn the_header_has_the_version_of_the_crate() {
+fn header_version_is_the_crate_version() {
     let header = generate();
     let version: Vec<u32> = env!("CARGO_PKG_VERSION")
         .split('.')
@@ -200,7 +200,7 @@ fn the_header_has_the_version_of_the_crate() {
 }
 
 #[test]
-fn everything_that_is_declared_is_inside_extern_c() {
+fn extern_c_contains_every_declaration() {
     let header = generate();
     let (before, inside) = header.split_once(EXTERN_C).unwrap();
     assert!(!before.contains("typedef") && !before.contains(");"));
@@ -211,7 +211,7 @@ fn everything_that_is_declared_is_inside_extern_c() {
 }
 
 #[test]
-fn the_header_has_the_versions_of_the_protocol() {
+fn header_has_the_protocol_version_numbers() {
     let header = generate();
     for (name, version) in [
         ("TLSMITH_TLS1_2", tlsmith::Version::Tls12),
@@ -223,7 +223,7 @@ fn the_header_has_the_versions_of_the_protocol() {
 }
 
 #[test]
-fn every_group_of_functions_has_its_heading() {
+fn every_function_group_has_a_heading() {
     let header = generate();
     for (_, title) in GROUPS {
         assert!(header.contains(&format!("/* ---- {title} ")), "{title}");
@@ -231,7 +231,7 @@ fn every_group_of_functions_has_its_heading() {
 }
 
 #[test]
-fn the_header_has_every_kind_of_key() {
+fn header_lists_every_key_type() {
     let header = generate();
     for kind in tlsmith::KeyType::ALL {
         assert!(header.contains(&format!("\"{kind}\"")), "{kind}");
@@ -239,9 +239,9 @@ fn the_header_has_every_kind_of_key() {
 }
 
 #[test]
-fn the_header_declares_functions_of_tlsmith_only() {
+fn header_declares_only_tlsmith_functions() {
     let header = generate();
-    // One of the system's, declared again, is an error in C++ and on other systems.
+    // Declaring a system function again is an error in C++ and on other systems.
     let foreign: Vec<_> = header
         .lines()
         .filter(|line| line.starts_with("extern ") && *line != "extern \"C\" {")

@@ -307,11 +307,7 @@ fn a_file_to_trust_holds_one_certificate_and_a_file_of_roots_any_number() {
     std::fs::write(&both, text).unwrap();
     let context = Context::new();
     let refused = context.trust_certificate(both.to_str().unwrap());
-    assert_fails(
-        refused,
-        Status::Parse,
-        "holds 2 certificates, and each of them",
-    );
+    assert_fails(refused, Status::Parse, "contains 2 certificates, and each");
     let accepts = |context: &Context, device: &Identity| {
         let (client, server) = pair(context, &server_context(device), "localhost");
         shake_hands(&client, &server).0.is_ok()

@@ -128,6 +128,6 @@ fn a_client_shows_what_is_to_match_only_to_servers_that_name_its_issuer() {
     assert_fails(
         Context::new().match_issuer(),
         Status::State,
-        "none is used yet",
+        "add an identity first",
     );
 }

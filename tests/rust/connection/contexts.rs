@@ -30,7 +30,7 @@ fn a_context_in_use_cannot_be_changed() {
     assert_fails(
         context.set_alpn(&["h2"]),
         Status::State,
-        "make a new context",
+        "create a new context",
     );
 }
 

@@ -321,7 +321,7 @@ fn policies_without_anything_in_common_say_what_is_missing() {
 fn policies_that_nobody_can_follow_are_refused_at_once() {
     let context = client_context();
     let outcome = context.set_versions(Version::Tls13, Version::Tls12);
-    assert_fails(outcome, Status::Argument, "exchange them");
+    assert_fails(outcome, Status::Argument, "swap them");
 
     for protocol in ["", &"a".repeat(256)] {
         let outcome = Context::new().set_alpn(&["h2", protocol]);
@@ -353,7 +353,7 @@ fn what_no_version_that_is_allowed_has_is_refused() {
     refuse(context, "groups");
     let context = only_1_2();
     context.set_ech(None).unwrap();
-    refuse(context, "ClientHello");
+    refuse(context, "ECH requires TLS 1.3");
 }
 
 /// How much the records hold that follow each other here, with what they need

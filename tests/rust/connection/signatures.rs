@@ -147,7 +147,7 @@ fn schemes_that_a_key_cannot_sign_with_are_refused() {
     assert_fails(
         Context::new().set_signing_schemes(&["ed25519"]),
         Status::State,
-        "none is used yet",
+        "add an identity first",
     );
     let context = server_context(&with(KeyType::Rsa2048));
     let error = context.set_signing_schemes(&["ed25519"]).unwrap_err();

@@ -1,5 +1,5 @@
-//! Functions of C that Rust calls.  Those that get a handle are for any type of handle: the
-//! handles are defined above this.
+//! C callbacks that Rust calls.  Their types are generic over the handles, which are defined in the
+//! modules above.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
@@ -8,17 +8,15 @@ use tlsmith::{Error, Result};
 
 use super::is_null;
 
-/// A function of C with what it gets as its first argument.
+/// A C function and its userdata.
 #[derive(Clone, Copy)]
 pub(crate) struct Callback<F> {
     function: F,
     userdata: *mut c_void,
 }
 
-// SAFETY: the pointer is only handed on.  The header asks for functions that may
-// be called on any thread that drives a connection, and for one that several
-// connections share on several threads at once; that holds for what they do with
-// their userdata, too.
+// SAFETY: the pointer is only passed on.  The header requires that any thread may call the
+// function, several at once if connections share it.  That includes its use of the userdata.
 unsafe impl<F: Send> Send for Callback<F> {}
 // SAFETY: as above.
 unsafe impl<F: Sync> Sync for Callback<F> {}
@@ -52,37 +50,37 @@ pub(crate) type PasswordFn = unsafe extern "C" fn(*mut c_void, *mut c_char, usiz
 pub(crate) type LogFn = unsafe extern "C" fn(*mut c_void, c_int, *const c_char);
 
 impl<F> Callback<F> {
-    /// A function that must be there.  `name` is its name in the header.
+    /// Takes a required function.  `name` is its name in the header.
     pub(crate) fn new(function: Option<F>, userdata: *mut c_void, name: &str) -> Result<Self> {
         let function = function.ok_or_else(|| is_null(name))?;
         Ok(Self { function, userdata })
     }
 }
 
-// Every call below rests on the same: the pointer is to a function of this type,
-// which the header asks not to unwind, and it gets its own userdata back.
+// Every call below relies on the same facts: the function has this type, the header asks it not to
+// unwind, and it receives its own userdata.
 
 impl Callback<ReadFn> {
-    /// Fills the front of `buffer`: how much of it, 0 at the end.
+    /// Reads into the start of `buffer`.  Returns the count, 0 at the end.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let (room, len) = (buffer.as_mut_ptr().cast(), buffer.len());
-        // SAFETY: see above; there is room for that many bytes, and it is ours alone.
+        // SAFETY: see above; the buffer has this length and nothing else uses it.
         let count = unsafe { (self.function)(self.userdata, room, len) };
         count_or_errno(count)
     }
 }
 
 impl Callback<WriteFn> {
-    /// Has some of `data` taken: how much.
+    /// Writes some of `data`.  Returns the count.
     pub(crate) fn write(&self, data: &[u8]) -> io::Result<usize> {
-        // SAFETY: see above; there are as many bytes as it is told.
+        // SAFETY: see above; the data has this length.
         let count = unsafe { (self.function)(self.userdata, data.as_ptr().cast(), data.len()) };
         count_or_errno(count)
     }
 }
 
 impl Callback<ClockFn> {
-    /// The time in seconds of the Unix epoch.
+    /// Returns the time in seconds since the Unix epoch.
     pub(crate) fn time(&self) -> i64 {
         // SAFETY: see above.
         unsafe { (self.function)(self.userdata) }
@@ -90,39 +88,38 @@ impl Callback<ClockFn> {
 }
 
 impl<C> Callback<VerifyFn<C>> {
-    /// What it answers about the peer of `conn`, which may be NULL.
+    /// Calls it for the peer of `conn`, which may be NULL.  Returns its result.
     pub(crate) fn call(&self, conn: *const C, status: c_int) -> c_int {
-        // SAFETY: see above; `conn` is NULL or a handle that is at work on this
-        // thread, so that nobody may free it.
+        // SAFETY: see above; `conn` is NULL or the handle of a call in progress on this
+        // thread, so it cannot be freed.
         unsafe { (self.function)(self.userdata, conn, status) }
     }
 }
 
 impl<C, H> Callback<HelloFn<C, H>> {
-    /// What it answers about the ClientHello of `conn`.
+    /// Calls it for the ClientHello of `conn`.  Returns its result.
     pub(crate) fn call(&self, conn: *const C, hello: &H) -> c_int {
-        // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
-        // nobody may free it, and it keeps `hello`.  No function changes what is behind it
-        // without a lock.
+        // SAFETY: see above; `conn` is the handle of a call in progress on this thread, so it
+        // cannot be freed, and it owns `hello`.  Functions change it only under a lock.
         unsafe { (self.function)(self.userdata, conn.cast_mut(), hello) }
     }
 }
 
 impl<C, S> Callback<SessionFn<C, S>> {
-    /// Gives a session away that came on `conn`.
+    /// Passes a session of `conn` on.
     pub(crate) fn call(&self, conn: *const C, session: *mut S) {
-        // SAFETY: see above; `conn` is a handle that is at work on this thread, so that
-        // nobody may free it, and `session` is a new handle, which is the function's.
+        // SAFETY: see above; `conn` is the handle of a call in progress on this thread, so it
+        // cannot be freed, and `session` is a new handle that the function owns.
         unsafe { (self.function)(self.userdata, conn, session) }
     }
 }
 
 impl Callback<StorePutFn> {
-    /// Whether it keeps `value` under `key`.
+    /// Stores `value` under `key`.  Returns whether it is stored.
     pub(crate) fn put(&self, key: &[u8], value: &[u8], seconds: u32) -> bool {
         let (key_at, value_at) = (key.as_ptr().cast(), value.as_ptr().cast());
         let call = self.function;
-        // SAFETY: see above; there are as many bytes as it is told.
+        // SAFETY: see above; the data has this length.
         let status = unsafe {
             call(
                 self.userdata,
@@ -138,12 +135,11 @@ impl Callback<StorePutFn> {
 }
 
 impl Callback<StoreTakeFn> {
-    /// Puts the value of `key` at the front of `room`: its length, if there is one.
+    /// Takes the value of `key` into `room`.  Returns its length, if there is one.
     pub(crate) fn take(&self, key: &[u8], room: &mut [u8]) -> Option<usize> {
         let (key_at, room_at) = (key.as_ptr().cast(), room.as_mut_ptr().cast());
         let call = self.function;
-        // SAFETY: see above; there are as many bytes, and as much room that is ours alone,
-        // as it is told.
+        // SAFETY: see above; data and buffer have these lengths, and nothing else uses the buffer.
         let count = unsafe { call(self.userdata, key_at, key.len(), room_at, room.len()) };
         usize::try_from(count).ok().filter(|count| *count > 0)
     }
@@ -151,17 +147,16 @@ impl Callback<StoreTakeFn> {
 
 impl<C> Callback<KeylogFn<C>> {
     pub(crate) fn log(&self, conn: *const C, line: &CStr) {
-        // SAFETY: see above; `conn` is NULL or a handle that is at work on this thread, so
-        // that nobody may free it, and the string lives until it returns.
+        // SAFETY: see above; `conn` is NULL or the handle of a call in progress on this
+        // thread, so it cannot be freed, and the string outlives the call.
         unsafe { (self.function)(self.userdata, conn, line.as_ptr()) }
     }
 }
 
 impl Callback<SignFn> {
-    /// Puts a signature at the front of `room`: how long it is.
+    /// Signs into `room`.  Returns the length of the signature.
     pub(crate) fn sign(&self, scheme: u16, message: &[u8], room: &mut [u8]) -> io::Result<usize> {
-        // SAFETY: see above; there are as many bytes, and as much room that is
-        // ours alone, as it is told.
+        // SAFETY: see above; data and buffer have these lengths, and nothing else uses the buffer.
         let count = unsafe {
             (self.function)(
                 self.userdata,
@@ -177,9 +172,9 @@ impl Callback<SignFn> {
 }
 
 impl Callback<PasswordFn> {
-    /// Puts a password at the front of `room`: how long it is.
+    /// Writes a password to `room`.  Returns its length.
     pub(crate) fn password(&self, room: &mut [u8]) -> io::Result<usize> {
-        // SAFETY: see above; there is room for that many bytes, and it is ours alone.
+        // SAFETY: see above; the buffer has this length and nothing else uses it.
         let count = unsafe { (self.function)(self.userdata, room.as_mut_ptr().cast(), room.len()) };
         count_or_errno(count)
     }
@@ -187,13 +182,12 @@ impl Callback<PasswordFn> {
 
 impl Callback<LogFn> {
     pub(crate) fn message(&self, level: c_int, message: &CStr) {
-        // SAFETY: see above; the string lives until it returns.
+        // SAFETY: see above; the string outlives the call.
         unsafe { (self.function)(self.userdata, level, message.as_ptr()) }
     }
 }
 
-/// A count, or what errno says.  A function that failed and left it at 0 gets the error that says
-/// the least.
+/// Returns a count, or the error in errno.  A function that left errno at 0 gets EIO.
 fn count_or_errno(count: isize) -> io::Result<usize> {
     usize::try_from(count).map_err(|_| {
         let error = io::Error::last_os_error();
@@ -204,7 +198,7 @@ fn count_or_errno(count: isize) -> io::Result<usize> {
     })
 }
 
-/// A function of C answered with a count that cannot be.
+/// The error of a callback that returned an invalid count.
 pub(crate) fn invalid_count(sentence: String) -> Error {
     Error::io(sentence, rustix::io::Errno::IO.into())
 }

@@ -1,4 +1,4 @@
-//! Who tells the core that this process is a forked child.
+//! Fork detection: pthread_atfork() handlers that notify the core.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,21 +17,21 @@ extern "C" fn in_child() {
     tlsmith::after_fork_in_child();
 }
 
-/// Has forks noticed from here on.
+/// Registers the handlers, once.
 pub(crate) fn watch_forks() -> Result<()> {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if WATCHED.load(Ordering::Acquire) {
         return Ok(());
     }
-    // SAFETY: the handler in the child counts the fork and releases the locks that the one
-    // before took on this thread: it allocates nothing and waits for nothing.  The handlers
-    // stay where they are: the library is never unloaded (nodelete).
+    // SAFETY: the child's handler counts the fork and releases the locks that the prepare handler
+    // took on this thread.  It does not allocate or wait.  The handlers remain valid: the library
+    // is never unloaded (nodelete).
     match unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } {
-        // Two threads may both come here: a fork that is counted twice is noticed as well.
+        // Two threads may both register: counting a fork twice is harmless.
         0 => WATCHED.store(true, Ordering::Release),
         error => {
             let error = io::Error::from_raw_os_error(error);
-            return Err(Error::io("cannot watch for forks", error));
+            return Err(Error::io("cannot register fork handlers", error));
         }
     }
     Ok(())
