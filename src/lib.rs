@@ -40,7 +40,7 @@ pub use context::{
     scheme_names,
 };
 pub use pki::*;
-pub use trust::{Judge, KeyPurpose, RevocationRules, Verdict};
+pub use trust::{KeyPurpose, RevocationRules, VerificationResult, VerifyCallback};
 
 /// Does what the bytes say to both sides of a connection: for tests/fuzz alone.
 #[cfg(fuzzing)]

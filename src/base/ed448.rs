@@ -73,9 +73,9 @@ impl Ed448Key {
             public: PrivateKey::from_seed(&*seed).public_key.encode(),
             seed: Arc::new(seed),
         };
-        let said = key.public_key.map(|public| public.raw_bytes());
-        match said {
-            Some(said) if said != this.public => Err(damaged()),
+        let stated_public_key = key.public_key.map(|public| public.raw_bytes());
+        match stated_public_key {
+            Some(stated_public_key) if stated_public_key != this.public => Err(damaged()),
             _ => Ok(this),
         }
     }

@@ -228,12 +228,12 @@ pub struct Error(Repr);
 /// says it all: what would block is no reason to allocate.
 #[derive(Clone, Debug)]
 enum Repr {
-    Bare(Status),
-    Told(Arc<Told>),
+    StatusOnly(Status),
+    Detailed(Arc<Detailed>),
 }
 
 #[derive(Clone, Debug)]
-struct Told {
+struct Detailed {
     status: Status,
     message: Cow<'static, str>,
     detail: Option<Detail>,
@@ -255,7 +255,7 @@ impl Error {
     /// It becomes one line, as [`text::one_line`] makes it, whatever text from outside
     /// it quotes.
     pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::told(status, message.into(), None, None)
+        Self::detailed(status, message.into(), None, None)
     }
 
     /// An error with [`Status::Argument`]: the caller passed a value that is not allowed.
@@ -268,7 +268,7 @@ impl Error {
         Self::new(Status::State, message)
     }
 
-    fn told(
+    fn detailed(
         status: Status,
         message: Cow<'static, str>,
         detail: Option<Detail>,
@@ -278,7 +278,7 @@ impl Error {
             Cow::Borrowed(_) => None,
             Cow::Owned(escaped) => Some(escaped),
         };
-        Self(Repr::Told(Arc::new(Told {
+        Self(Repr::Detailed(Arc::new(Detailed {
             status,
             message: escaped.map_or(message, Cow::Owned),
             detail,
@@ -313,12 +313,12 @@ impl Error {
     fn system(status: Status, what: impl fmt::Display, error: io::Error) -> Self {
         let message = format!("{what}: {error}").into();
         let detail = error.raw_os_error().map(Detail::OsError);
-        Self::told(status, message, detail, Some(Arc::new(error)))
+        Self::detailed(status, message, detail, Some(Arc::new(error)))
     }
 
     /// The peer sent the fatal alert with this number (RFC 8446, section 6).
     pub fn from_alert(status: Status, alert: u8, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::told(status, message.into(), Some(Detail::Alert(alert)), None)
+        Self::detailed(status, message.into(), Some(Detail::Alert(alert)), None)
     }
 
     /// The server rejected ECH, and sent this ECHConfigList in its place.
@@ -327,17 +327,19 @@ impl Error {
         retry_configs: Option<Vec<u8>>,
     ) -> Self {
         let detail = Some(Detail::EchRejected(retry_configs));
-        Self::told(Status::NoCommon, message.into(), detail, None)
+        Self::detailed(Status::NoCommon, message.into(), detail, None)
     }
 
     /// The same error with its cause, which [`std::error::Error::source`] gives.
     pub fn with_source(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let source = Some(Arc::from(source.into()));
         match self.0 {
-            Repr::Bare(status) => Self::told(status, status.phrase().into(), None, source),
-            Repr::Told(told) => {
-                let told = Arc::unwrap_or_clone(told);
-                Self(Repr::Told(Arc::new(Told { source, ..told })))
+            Repr::StatusOnly(status) => {
+                Self::detailed(status, status.phrase().into(), None, source)
+            }
+            Repr::Detailed(detailed) => {
+                let detailed = Arc::unwrap_or_clone(detailed);
+                Self(Repr::Detailed(Arc::new(Detailed { source, ..detailed })))
             }
         }
     }
@@ -351,10 +353,10 @@ impl Error {
     /// The same refusal with the certificates that it is about.
     pub(crate) fn with_chain(self, chain: Vec<CertificateDer<'static>>) -> Self {
         match self.0 {
-            Repr::Bare(_) => self,
-            Repr::Told(told) => {
-                let (told, chain) = (Arc::unwrap_or_clone(told), chain.into());
-                Self(Repr::Told(Arc::new(Told { chain, ..told })))
+            Repr::StatusOnly(_) => self,
+            Repr::Detailed(detailed) => {
+                let (detailed, chain) = (Arc::unwrap_or_clone(detailed), chain.into());
+                Self(Repr::Detailed(Arc::new(Detailed { chain, ..detailed })))
             }
         }
     }
@@ -362,15 +364,15 @@ impl Error {
     /// The code for programs.
     pub fn status(&self) -> Status {
         match &self.0 {
-            Repr::Bare(status) => *status,
-            Repr::Told(told) => told.status,
+            Repr::StatusOnly(status) => *status,
+            Repr::Detailed(detailed) => detailed.status,
         }
     }
 
     fn detail(&self) -> Option<&Detail> {
         match &self.0 {
-            Repr::Bare(_) => None,
-            Repr::Told(told) => told.detail.as_ref(),
+            Repr::StatusOnly(_) => None,
+            Repr::Detailed(detailed) => detailed.detail.as_ref(),
         }
     }
 
@@ -411,8 +413,8 @@ impl Error {
     /// The certificates that were refused, as the peer sent them, its own first.
     pub(crate) fn chain_der(&self) -> &[CertificateDer<'static>] {
         match &self.0 {
-            Repr::Bare(_) => &[],
-            Repr::Told(told) => &told.chain,
+            Repr::StatusOnly(_) => &[],
+            Repr::Detailed(detailed) => &detailed.chain,
         }
     }
 
@@ -425,18 +427,18 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Repr::Bare(status) => status.phrase(),
-            Repr::Told(told) => &told.message,
+            Repr::StatusOnly(status) => status.phrase(),
+            Repr::Detailed(detailed) => &detailed.message,
         })
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let Repr::Told(told) = &self.0 else {
+        let Repr::Detailed(detailed) = &self.0 else {
             return None;
         };
-        let source = told.source.as_deref()?;
+        let source = detailed.source.as_deref()?;
         Some(source as &(dyn std::error::Error + 'static))
     }
 }
@@ -444,7 +446,7 @@ impl std::error::Error for Error {
 impl From<Status> for Error {
     /// An error that has nothing to say beyond its status.
     fn from(status: Status) -> Self {
-        Self(Repr::Bare(status))
+        Self(Repr::StatusOnly(status))
     }
 }
 
@@ -453,7 +455,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_unique_and_lead_back() {
+    fn status_codes_are_unique_and_round_trip() {
         for (index, status) in Status::ALL.into_iter().enumerate() {
             assert_eq!(Status::from_code(status.code()), Some(status));
             let later = &Status::ALL[index + 1..];
@@ -464,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_block_takes_little_room() {
+    fn errors_without_detail_are_small() {
         assert!(size_of::<Error>() <= 16);
         let error = Error::from(Status::WantRead);
         assert_eq!(error.to_string(), Status::WantRead.phrase());
@@ -474,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_system_keeps_its_errno_and_its_cause() {
+    fn io_error_keeps_errno_and_source() {
         let error = Error::io("cannot send", io::Error::from_raw_os_error(32));
         assert_eq!(error.os_error(), Some(32));
         assert_eq!(error.to_string(), "cannot send: Broken pipe (os error 32)");

@@ -13,11 +13,11 @@ use rustls::crypto::hmac::{Hmac, Key, Tag};
 use rustls::crypto::tls13::{Hkdf, HkdfUsingHmac};
 use sha2::{Sha256, Sha384};
 
-static SHA256: HkdfUsingHmac<'_> = HkdfUsingHmac(&Keyed::<hmac::Hmac<Sha256>>(PhantomData));
-static SHA384: HkdfUsingHmac<'_> = HkdfUsingHmac(&Keyed::<hmac::Hmac<Sha384>>(PhantomData));
+static SHA256: HkdfUsingHmac<'_> = HkdfUsingHmac(&HmacProvider::<hmac::Hmac<Sha256>>(PhantomData));
+static SHA384: HkdfUsingHmac<'_> = HkdfUsingHmac(&HmacProvider::<hmac::Hmac<Sha384>>(PhantomData));
 
 /// The HKDF of a cipher suite with a hash of so many bytes, where there is one.
-pub(crate) fn of_length(hash: usize) -> Option<&'static dyn Hkdf> {
+pub(crate) fn for_hash_length(hash: usize) -> Option<&'static dyn Hkdf> {
     match hash {
         32 => Some(&SHA256),
         48 => Some(&SHA384),
@@ -26,12 +26,12 @@ pub(crate) fn of_length(hash: usize) -> Option<&'static dyn Hkdf> {
 }
 
 /// Prepares keys for this function.
-struct Keyed<M>(PhantomData<fn() -> M>);
+struct HmacProvider<M>(PhantomData<fn() -> M>);
 
-impl<M: KeyInit + Mac + Clone + Send + Sync + 'static> Hmac for Keyed<M> {
+impl<M: KeyInit + Mac + Clone + Send + Sync + 'static> Hmac for HmacProvider<M> {
     fn with_key(&self, key: &[u8]) -> Box<dyn Key> {
         let prepared = <M as KeyInit>::new_from_slice(key);
-        Box::new(Prepared(prepared.expect("keys of any length will do")))
+        Box::new(PreparedKey(prepared.expect("keys of any length will do")))
     }
 
     fn hash_output_len(&self) -> usize {
@@ -40,9 +40,9 @@ impl<M: KeyInit + Mac + Clone + Send + Sync + 'static> Hmac for Keyed<M> {
 }
 
 /// Has hashed the key, and wipes that when it is dropped.
-struct Prepared<M>(M);
+struct PreparedKey<M>(M);
 
-impl<M: Mac + Clone + Send + Sync> Key for Prepared<M> {
+impl<M: Mac + Clone + Send + Sync> Key for PreparedKey<M> {
     fn sign_concat(&self, first: &[u8], middle: &[&[u8]], last: &[u8]) -> Tag {
         let mut mac = self.0.clone();
         mac.update(first);

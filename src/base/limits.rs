@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn security_policy_states_the_same_limits() {
+    fn security_policy_lists_the_same_limits() {
         let policy = include_str!("../../SECURITY.md");
         let rows = include_str!("limits.rs").lines();
         let rows =

@@ -5,7 +5,6 @@
 mod digest;
 pub(crate) mod ed448;
 mod error;
-pub(crate) mod tls_errors;
 pub(crate) mod fork;
 mod hkdf;
 pub(crate) mod limits;
@@ -13,6 +12,7 @@ pub(crate) mod observations;
 pub(crate) mod provider;
 pub(crate) mod rustls_gaps;
 pub mod text;
+pub(crate) mod tls_errors;
 
 pub use digest::{DigestAlgorithm, digest, random};
 pub use error::{Error, Result, Status};

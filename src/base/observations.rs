@@ -43,13 +43,13 @@ pub(crate) struct Observations {
     /// The server's random value of a TLS 1.2 handshake.
     pub(crate) server_random: Vec<u8>,
     /// The tickets that came.
-    pub(crate) tickets: Vec<Kept>,
+    pub(crate) tickets: Vec<AnySession>,
     /// How many sessions were looked up in a store of the program.
     pub(crate) lookups: u8,
     /// Whether a server asked for a certificate.
     pub(crate) certificate_requested: bool,
     /// The session of TLS 1.2 that came.
-    pub(crate) tls12_session: Option<Kept>,
+    pub(crate) tls12_session: Option<AnySession>,
     /// How much early data the session allows that a client offers, in bytes.
     pub(crate) max_early_data: u32,
     /// What later steps of the handshake need to know.
@@ -57,7 +57,7 @@ pub(crate) struct Observations {
 }
 
 /// A session that a store of the client keeps, in its own type.
-pub(crate) type Kept = Arc<dyn Any + Send + Sync>;
+pub(crate) type AnySession = Arc<dyn Any + Send + Sync>;
 
 /// What one step of a handshake learns for a later one, in which rustls calls us again
 /// without saying for which connection.
@@ -237,7 +237,7 @@ impl Observations {
         OBSERVATIONS.with_borrow_mut(|observations| observations.max_early_data = bytes);
     }
 
-    pub(crate) fn ticket(ticket: Kept) {
+    pub(crate) fn ticket(ticket: AnySession) {
         OBSERVATIONS.with_borrow_mut(|observations| observations.tickets.push(ticket));
     }
 
@@ -253,7 +253,7 @@ impl Observations {
         OBSERVATIONS.with_borrow_mut(|observations| observations.certificate_requested = true);
     }
 
-    pub(crate) fn tls12_session(session: Kept) {
+    pub(crate) fn tls12_session(session: AnySession) {
         OBSERVATIONS.with_borrow_mut(|observations| observations.tls12_session = Some(session));
     }
 

@@ -38,20 +38,22 @@ pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
     PROVIDER.get_or_init(|| {
         let base = aws_lc_rs::default_provider();
         Arc::new(CryptoProvider {
-            cipher_suites: base.cipher_suites.into_iter().map(completed).collect(),
-            signature_verification_algorithms: verification(base.signature_verification_algorithms),
-            key_provider: &Keys,
+            cipher_suites: base.cipher_suites.into_iter().map(extend_suite).collect(),
+            signature_verification_algorithms: signature_verification(
+                base.signature_verification_algorithms,
+            ),
+            key_provider: &KeyLoader,
             ..base
         })
     })
 }
 
 /// What it keeps for as long as the process runs, once: rustls asks for that.
-fn forever<T>(value: Vec<T>) -> &'static [T] {
+fn leak<T>(value: Vec<T>) -> &'static [T] {
     Box::leak(value.into_boxed_slice())
 }
 
-fn verification(base: WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
+fn signature_verification(base: WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
     static ED448: &dyn SignatureVerificationAlgorithm = &Ed448Verification;
     let mut all = base.all.to_vec();
     all.push(ED448);
@@ -64,23 +66,23 @@ fn verification(base: WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
         (SignatureScheme::ED448, std::slice::from_ref(&ED448)),
     );
     WebPkiSupportedAlgorithms {
-        all: forever(all),
-        mapping: forever(mapping),
+        all: leak(all),
+        mapping: leak(mapping),
     }
 }
 
-fn completed(suite: SupportedCipherSuite) -> SupportedCipherSuite {
+fn extend_suite(suite: SupportedCipherSuite) -> SupportedCipherSuite {
     match suite {
-        SupportedCipherSuite::Tls12(base) => SupportedCipherSuite::Tls12(of_tls12(base)),
-        SupportedCipherSuite::Tls13(base) => SupportedCipherSuite::Tls13(of_tls13(base)),
+        SupportedCipherSuite::Tls12(base) => SupportedCipherSuite::Tls12(extend_tls12(base)),
+        SupportedCipherSuite::Tls13(base) => SupportedCipherSuite::Tls13(extend_tls13(base)),
     }
 }
 
-fn of_tls13(base: &'static Tls13CipherSuite) -> &'static Tls13CipherSuite {
+fn extend_tls13(base: &'static Tls13CipherSuite) -> &'static Tls13CipherSuite {
     let hash = base.common.hash_provider.output_len();
     Box::leak(Box::new(Tls13CipherSuite {
         common: CipherSuiteCommon { ..base.common },
-        hkdf_provider: hkdf::of_length(hash).unwrap_or(base.hkdf_provider),
+        hkdf_provider: hkdf::for_hash_length(hash).unwrap_or(base.hkdf_provider),
         aead_alg: base.aead_alg,
         quic: base.quic,
     }))
@@ -88,7 +90,7 @@ fn of_tls13(base: &'static Tls13CipherSuite) -> &'static Tls13CipherSuite {
 
 /// In TLS 1.2 a suite says how servers sign, and those for ECDSA are for EdDSA
 /// too (RFC 8422, section 2.3).
-fn of_tls12(base: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
+fn extend_tls12(base: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
     let mut sign = base.sign.to_vec();
     if sign.contains(&SignatureScheme::ED25519) {
         sign.push(SignatureScheme::ED448);
@@ -97,7 +99,7 @@ fn of_tls12(base: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
         common: CipherSuiteCommon { ..base.common },
         prf_provider: Box::leak(Box::new(ObservedPrf(base.prf_provider))),
         kx: base.kx,
-        sign: forever(sign),
+        sign: leak(sign),
         aead_alg: base.aead_alg,
     }))
 }
@@ -131,9 +133,9 @@ impl Prf for ObservedPrf {
 
 /// Loads private keys: AWS-LC's and Ed448.
 #[derive(Debug)]
-struct Keys;
+struct KeyLoader;
 
-impl KeyProvider for Keys {
+impl KeyProvider for KeyLoader {
     fn load_private_key(&self, der: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
         let PrivateKeyDer::Pkcs8(pkcs8) = &der else {
             return aws_lc_rs::sign::any_supported_type(&der);

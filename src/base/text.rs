@@ -83,12 +83,12 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
 /// A text as a sentence quotes it: between quotation marks, on one line, and not for
 /// pages.  Where it may hold a key, only its length is told.
 pub fn quoted(text: &str) -> String {
-    const MOST: usize = 80;
+    const MAX_LENGTH: usize = 80;
     if may_be_secret(text) {
         return describe(text);
     }
-    let beginning: String = text.chars().take(MOST).collect();
-    let more = if text.chars().nth(MOST).is_some() {
+    let beginning: String = text.chars().take(MAX_LENGTH).collect();
+    let more = if text.chars().nth(MAX_LENGTH).is_some() {
         "..."
     } else {
         ""
@@ -145,7 +145,7 @@ fn describe(text: &str) -> String {
 pub fn quoted_path(path: &Path) -> Option<String> {
     let text = path.to_string_lossy();
     let is_elsewhere = || !is_in_existing_folder(path);
-    if text.len() > LONGEST_PATH
+    if text.len() > PATH_MAX
         || text.contains(['\n', '\r'])
         || looks_like_pem(&text)
         || looks_like_bytes(&text)
@@ -157,7 +157,7 @@ pub fn quoted_path(path: &Path) -> Option<String> {
 }
 
 /// The path of a file as a sentence names it in any case: without what may be a key.
-pub(crate) fn shown_path(path: &Path) -> String {
+pub(crate) fn describe_path(path: &Path) -> String {
     quoted_path(path).unwrap_or_else(|| {
         let length = path.as_os_str().len();
         format!("a path of {length} bytes that looks like a key")
@@ -165,7 +165,7 @@ pub(crate) fn shown_path(path: &Path) -> String {
 }
 
 /// PATH_MAX of Linux, in bytes.
-const LONGEST_PATH: usize = 4096;
+const PATH_MAX: usize = 4096;
 
 fn is_in_existing_folder(path: &Path) -> bool {
     path.parent().is_some_and(|folder| {
@@ -282,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_character_that_breaks_hides_or_reorders_text_is_escaped() {
+    fn one_line_escapes_controls_and_invisible_characters() {
         let hidden = [
             0x00..=0x1f,
             0x7f..=0xa0,
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_text_is_short_and_on_one_line() {
+    fn quoted_truncates_and_escapes_text() {
         assert_eq!(quoted("a"), "'a'");
         assert_eq!(quoted("a'b\\c\n"), r"'a\'b\\c\n'");
         assert_eq!(quoted("a\u{202e}b"), r"'a\u{202e}b'");
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_described_instead_of_quoted() {
+    fn quoted_describes_keys_without_repeating_them() {
         for secret in [
             "-----BEGIN PRIVATE KEY-----",
             "MC4CAQAwBQYDK2VwBCIEIMAhUWKF7IKlaS1Ssrpz8Q3f75gkG2GkLcGJsXC4hA1P",
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn random_keys_in_base64_and_hex_are_recognized() {
+    fn may_be_secret_detects_random_base64_and_hex_keys() {
         let mut random = fastrand::Rng::with_seed(15);
         const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let missed = |digits: &[u8], length: usize, random: &mut fastrand::Rng| {
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_in_groups_of_hex_are_recognized_whatever_separates_these() {
+    fn may_be_secret_detects_hex_keys_with_any_separator() {
         let mut random = fastrand::Rng::with_seed(18);
         let key: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(32).collect();
         let grouped = |count: usize, separator: &str| {
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn host_names_with_hashes_are_quoted_and_keys_in_place_of_them_are_not() {
+    fn quoted_host_quotes_names_with_hashes_but_not_keys() {
         for host in [
             "D41D8CD98F00B204E9800998ECF8427E.gr7.us-east-1.eks.amazonaws.com",
             "_3639ac514e785e898d2646601fa951d5.example.com",
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn random_bytes_are_not_quoted() {
+    fn quoted_describes_random_bytes() {
         let mut random = fastrand::Rng::with_seed(17);
         let quotes = (0..20_000).filter(|_| {
             let key: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(32).collect();
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn random_bytes_are_no_paths_and_names_in_old_encodings_are() {
+    fn quoted_path_accepts_legacy_encodings_but_not_random_bytes() {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
         let mut random = fastrand::Rng::with_seed(16);
@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_hashes_are_paths_where_their_folder_exists() {
+    fn quoted_path_accepts_hashes_in_existing_directories() {
         let name = "5f2c8a1b9d3e4f60718293a4b5c6d7e8.pem";
         let existing = std::env::temp_dir().join(name);
         assert!(quoted_path(&existing).is_some());

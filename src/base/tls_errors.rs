@@ -21,11 +21,11 @@ pub(crate) fn describe(error: &Error) -> String {
         Error::InappropriateMessage {
             expect_types,
             got_type,
-        } => return broken(&out_of_order(expect_types, *got_type, record)),
+        } => return protocol_error(&unexpected(expect_types, *got_type, record)),
         Error::InappropriateHandshakeMessage {
             expect_types,
             got_type,
-        } => return broken(&out_of_order(expect_types, *got_type, message)),
+        } => return protocol_error(&unexpected(expect_types, *got_type, message)),
         Error::InvalidEncryptedClientHello(problem) => {
             return format!("the ClientHello cannot be encrypted: {}", ech(problem));
         }
@@ -37,16 +37,18 @@ pub(crate) fn describe(error: &Error) -> String {
             "the peer sent a handshake message of more than the 65,535 bytes that are supported: \
              its certificates may be too large"
         }
-        Error::InvalidMessage(problem) => return broken(&decode_errors::message(problem)),
+        Error::InvalidMessage(problem) => return protocol_error(&decode_errors::message(problem)),
         // Legal where the scheme was offered for TLS 1.3: rustls knows no suite for it.
         Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => {
             "the server signed its key exchange with a signature scheme that is not supported \
              with this cipher suite in TLS 1.2: if its key is for RSASSA-PSS alone, have it use \
              TLS 1.3, or a certificate for a key of type rsa"
         }
-        Error::PeerMisbehaved(problem) => return broken(protocol_violations::peer(problem)),
+        Error::PeerMisbehaved(problem) => {
+            return protocol_error(protocol_violations::peer(problem));
+        }
         Error::PeerSentOversizedRecord => {
-            return broken("a record is longer than allowed (RFC 8446, section 5.2)");
+            return protocol_error("a record is longer than allowed (RFC 8446, section 5.2)");
         }
         Error::PeerIncompatible(problem) => return incompatible(problem),
         Error::InvalidCertificate(problem) => {
@@ -100,12 +102,12 @@ pub(crate) fn from_own_key(error: &Error) -> Option<&crate::Error> {
 const UNKNOWN: &str = "the handshake failed for a reason that this version cannot name";
 
 /// The peer is at fault, not the configuration of either side.
-fn broken(what: &str) -> String {
+fn protocol_error(what: &str) -> String {
     format!("the peer broke TLS: {what}")
 }
 
 /// Whether a case without a variant depends on what both sides offer.
-pub(crate) fn is_about_peers(text: &str) -> bool {
+pub(crate) fn is_negotiation_failure(text: &str) -> bool {
     [UNRESOLVED, CANNOT_SIGN].contains(&text)
 }
 
@@ -130,7 +132,7 @@ fn general(text: &str) -> &'static str {
     }
 }
 
-fn out_of_order<T: Copy>(expected: &[T], got: T, name: fn(T) -> String) -> String {
+fn unexpected<T: Copy>(expected: &[T], got: T, name: fn(T) -> String) -> String {
     let expected: Vec<_> = expected.iter().map(|one| name(*one)).collect();
     match expected.is_empty() {
         true => format!("it sent {} where none is allowed", name(got)),

@@ -135,7 +135,7 @@ impl Engine {
         let mut observations = Observations::take();
         if !start.verifies {
             // In a resumed session no verifier is asked.
-            observations.unverified = Some(trust::unchecked());
+            observations.unverified = Some(trust::verification_disabled());
         }
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);

@@ -26,7 +26,7 @@ pub(super) fn sessions(settings: &Settings) -> usize {
 
 /// With what it has to resume: `None` turns resumption off.
 pub(super) fn config(settings: &Settings, kept: Option<Arc<Kept>>) -> Result<ClientConfig> {
-    let verifier = Verifier::of_servers(settings.server_policy()?);
+    let verifier = Verifier::for_servers(settings.server_policy()?);
     let builder = ClientConfig::builder_with_provider(settings.provider()?);
     if settings.ech.is_some() && !settings.versions().contains(&&TLS13) {
         let sentence = "an encrypted ClientHello is for TLS 1.3, and that is not allowed: \

@@ -50,7 +50,7 @@ pub use store::{MOST_STORED, SessionStore};
 
 use crate::base::fork::PerProcess;
 use crate::pki::{Certificate, Identity};
-use crate::trust::{self, Judge, KeyPurpose, PeerName, Policy};
+use crate::trust::{self, KeyPurpose, PeerName, Policy, VerifyCallback};
 use crate::{Error, Result, Status};
 
 /// What connections share.  A new context has safe defaults: TLS 1.2 and 1.3,
@@ -206,7 +206,7 @@ impl Context {
     /// passed, and not accept what failed.  It is not asked again when a session
     /// is resumed; sessions of clients that it let through, this context resumes
     /// alone.
-    pub fn set_judge(&self, judge: Judge) -> Result<()> {
+    pub fn set_judge(&self, judge: VerifyCallback) -> Result<()> {
         self.set(|settings| {
             settings.judge = Some(judge);
             Ok(())

@@ -39,7 +39,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
                 .map_err(|_| Error::new(Status::Internal, "the system has no random bytes"))?;
         }
         let names_roots = !settings.omit_authorities;
-        let verifier = Verifier::of_clients(demands, required, names_roots);
+        let verifier = Verifier::for_clients(demands, required, names_roots);
         builder.with_client_cert_verifier(Arc::new(verifier))
     };
     let mut config = builder.with_cert_resolver(presenting(settings.identities.clone()));

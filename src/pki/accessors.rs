@@ -4,7 +4,7 @@ use der::Decode;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::certificate::Certificate;
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::signature::{self, Rejected};
 use crate::{Error, Result, Status};
 
@@ -15,25 +15,25 @@ pub type NameParts = Vec<Vec<(String, String)>>;
 impl Certificate {
     /// Its version, as people say it: 1, 2 or 3.
     pub fn version(&self) -> u32 {
-        self.parts().version + 1
+        self.raw().version + 1
     }
 
     /// Its extensions in their order: the object identifier in dots (in hex behind a
     /// `#` where it is none), whether it is critical, and what it says, in DER.
     pub fn extensions(&self) -> Vec<(String, bool, &[u8])> {
-        let all = self.parts().extensions.iter();
+        let all = self.raw().extensions.iter();
         all.map(|one| (one.oid.to_string(), one.critical, one.value.as_bytes()))
             .collect()
     }
 
     /// The subject; empty where it does not decode.
     pub fn subject_parts(&self) -> NameParts {
-        parts(self.subject_bytes())
+        name_parts(self.subject_bytes())
     }
 
     /// The issuer; empty where it does not decode.
     pub fn issuer_parts(&self) -> NameParts {
-        parts(self.issuer_bytes())
+        name_parts(self.issuer_bytes())
     }
 
     /// Whether `issuer` issued it: it names it, and the signature is its key's.
@@ -56,7 +56,7 @@ impl Certificate {
                 ),
             )
         };
-        let parts = self.parts();
+        let parts = self.raw();
         let key = SubjectPublicKeyInfoRef::from_der(issuer.spki_der());
         let algorithm = AlgorithmIdentifierRef::from_der(&self.der()[parts.algorithm.clone()]);
         let (Ok(key), Ok(algorithm)) = (key, algorithm) else {
@@ -80,6 +80,6 @@ impl Certificate {
     }
 }
 
-fn parts(name: &[u8]) -> NameParts {
-    Subject::from_der(name).map_or_else(|_| Vec::new(), |name| name.attributes())
+fn name_parts(name: &[u8]) -> NameParts {
+    DistinguishedName::from_der(name).map_or_else(|_| Vec::new(), |name| name.attributes())
 }

@@ -101,7 +101,7 @@ fn known(name: GeneralName<'_>) -> Option<(NameType, String)> {
             Some((NameType::Ip, address.to_string()))
         }
         (REGISTERED_ID, false) => {
-            let dotted = oid::shown(value);
+            let dotted = oid::dotted(value);
             (!dotted.starts_with('#')).then_some((NameType::RegisteredId, dotted))
         }
         (DIRECTORY, true) => Some((NameType::Directory, name.directory()?.to_string())),

@@ -25,7 +25,7 @@ where
 
 /// A TBSCertificate (RFC 5280, section 4.1).
 #[derive(Sequence)]
-pub(super) struct CertificateContent {
+pub(super) struct TbsCertificate {
     /// One less than the version that people speak of.
     #[asn1(
         context_specific = "0",
@@ -65,7 +65,7 @@ pub(super) struct Extension {
 
 /// A CertificationRequestInfo (RFC 2986, section 4.1).
 #[derive(Sequence)]
-pub(super) struct RequestContent {
+pub(super) struct CertificationRequestInfo {
     pub(super) version: u8,
     pub(super) subject: Any,
     pub(super) spki: Any,
@@ -76,12 +76,12 @@ pub(super) struct RequestContent {
 
 /// A TBSCertList (RFC 5280, section 5.1).
 #[derive(Sequence)]
-pub(super) struct CrlContent {
+pub(super) struct TbsCertList {
     pub(super) version: Option<u8>,
     pub(super) algorithm: AlgorithmIdentifierOwned,
     pub(super) issuer: Any,
     pub(super) this_update: Any,
-    pub(super) next_update: Option<AnyTime>,
+    pub(super) next_update: Option<Time>,
     pub(super) revoked: Option<Vec<RevokedEntry>>,
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
     pub(super) extensions: Option<Vec<Extension>>,
@@ -96,15 +96,15 @@ pub(super) struct RevokedEntry {
 }
 
 /// A time of either kind, whatever it holds.
-pub(super) struct AnyTime(pub(super) Any);
+pub(super) struct Time(pub(super) Any);
 
-impl Choice<'_> for AnyTime {
+impl Choice<'_> for Time {
     fn can_decode(tag: Tag) -> bool {
         matches!(tag, Tag::UtcTime | Tag::GeneralizedTime)
     }
 }
 
-impl<'a> DecodeValue<'a> for AnyTime {
+impl<'a> DecodeValue<'a> for Time {
     type Error = der::Error;
 
     fn decode_value<R: Reader<'a>>(reader: &mut R, header: Header) -> der::Result<Self> {
@@ -112,7 +112,7 @@ impl<'a> DecodeValue<'a> for AnyTime {
     }
 }
 
-impl<'a> Decode<'a> for AnyTime {
+impl<'a> Decode<'a> for Time {
     type Error = der::Error;
 
     fn decode<R: Reader<'a>>(reader: &mut R) -> der::Result<Self> {
@@ -124,7 +124,7 @@ impl<'a> Decode<'a> for AnyTime {
     }
 }
 
-impl EncodeValue for AnyTime {
+impl EncodeValue for Time {
     fn value_len(&self) -> der::Result<Length> {
         self.0.value_len()
     }
@@ -134,7 +134,7 @@ impl EncodeValue for AnyTime {
     }
 }
 
-impl Tagged for AnyTime {
+impl Tagged for Time {
     fn tag(&self) -> Tag {
         self.0.tag()
     }
@@ -142,6 +142,6 @@ impl Tagged for AnyTime {
 
 /// The first extension that stands twice in a list: each reader would believe
 /// another one of them.
-pub(super) fn repeated(extensions: &[Extension]) -> Option<&Extension> {
-    raw_certificate::repeated(extensions).next()
+pub(super) fn first_duplicate(extensions: &[Extension]) -> Option<&Extension> {
+    raw_certificate::duplicates(extensions).next()
 }

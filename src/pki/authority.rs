@@ -3,17 +3,17 @@
 
 use std::borrow::Cow;
 
-use super::asn1::{Extension, repeated};
+use super::asn1::{Extension, first_duplicate};
 use super::certificate::Certificate;
-use super::distinguished_name::Subject;
-use super::encoding::{self, Exact};
+use super::distinguished_name::DistinguishedName;
+use super::encoding::{self, ExactFields};
 use super::general_name::AltName;
 use super::identity::Identity;
 use super::issuance_policy::{self, Request};
 use super::key::PrivateKey;
 use super::options::CertOptions;
 use super::request::Csr;
-use super::requested_extensions::Copied;
+use super::requested_extensions::RequestedExtensions;
 use super::{custom_extensions, describe, profile, requested_extensions, requested_names};
 use crate::{Error, Result, Status};
 
@@ -23,7 +23,7 @@ pub fn gen_ca(options: &CertOptions) -> Result<Identity> {
         ca: true,
         ..options.clone()
     };
-    sign_itself(&[], &options)
+    self_sign(&[], &options)
 }
 
 /// Makes a certificate for `names` that signs itself and is no CA.
@@ -33,19 +33,20 @@ pub fn self_signed(names: &[String], options: &CertOptions) -> Result<Identity> 
             "a certificate that signs itself and is a CA is made by generating a CA",
         ));
     }
-    sign_itself(&AltName::parse_all(names)?, options)
+    self_sign(&AltName::parse_all(names)?, options)
 }
 
-fn sign_itself(names: &[AltName], options: &CertOptions) -> Result<Identity> {
+fn self_sign(names: &[AltName], options: &CertOptions) -> Result<Identity> {
     require_name(names, options)?;
     custom_extensions::check(options)?;
     let subject = profile::subject(options, names, "tlsmith CA")?;
     // It is the issuer too, which is never empty (RFC 5280, section 4.1.2.4).
     let subject = match subject.is_empty() {
-        true => Subject::parse("O=tlsmith self-signed certificate")?,
+        true => DistinguishedName::parse("O=tlsmith self-signed certificate")?,
         false => subject,
     };
-    let certified = Certified::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
+    let certified =
+        CertificateSubject::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
     certify(None, &subject, names, certified, options)
 }
 
@@ -70,7 +71,8 @@ pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Res
         is_ca: options.ca,
     };
     issuance_policy::check(ca, &request)?;
-    let certified = Certified::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
+    let certified =
+        CertificateSubject::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
     certify(Some(ca), &subject, &names, certified, options)
 }
 
@@ -102,14 +104,16 @@ pub fn sign_csr(
         ));
     }
     custom_extensions::check(options)?;
-    let mut copied = Copied::of(csr, names.is_some(), options)?;
+    let mut requested = RequestedExtensions::of(csr, names.is_some(), options)?;
     let options = &CertOptions {
-        path_len: copied.path_len().unwrap_or(with_path_len(options).path_len),
+        path_len: requested
+            .path_len()
+            .unwrap_or(with_path_len(options).path_len),
         ..options.clone()
     };
     let names = match names {
         Some(names) => AltName::parse_all(names)?,
-        None => copied.names(),
+        None => requested.names(),
     };
     let has_own_subject = options.subject.is_none() && options.common_name.is_none();
     let subject = match has_own_subject {
@@ -132,31 +136,31 @@ pub fn sign_csr(
                 "it has no subject, and a CA needs one (RFC 5280, 4.1.2.6)",
             ));
         }
-        copied.make_names_critical();
+        requested.make_names_critical();
     }
     let request = Request {
         subject: &subject,
         names: &names,
-        directories: &copied.directories(),
-        other_kinds: &copied.other_kinds(),
+        directories: &requested.directories(),
+        other_kinds: &requested.other_kinds(),
         path_len: options.path_len,
         is_ca: options.ca,
     };
     issuance_policy::check(ca, &request)?;
-    let certified = Certified {
+    let certified = CertificateSubject {
         subject: match has_own_subject {
             true => csr.subject_der()?,
             false => subject.to_der()?,
         },
         spki: csr.spki_der().to_vec(),
         key: csr.key().cloned(),
-        extensions: copied.into_extensions(),
+        extensions: requested.into_extensions(),
     };
     certify(Some(ca), &subject, &names, certified, options)
 }
 
 /// What a certificate is about.
-pub(super) struct Certified {
+pub(super) struct CertificateSubject {
     /// In DER, as it is to stand there.
     subject: Vec<u8>,
     spki: Vec<u8>,
@@ -164,7 +168,7 @@ pub(super) struct Certified {
     extensions: Vec<Extension>,
 }
 
-impl Certified {
+impl CertificateSubject {
     pub(super) fn with_key(subject: Vec<u8>, key: PrivateKey) -> Self {
         Self {
             subject,
@@ -178,15 +182,15 @@ impl Certified {
 /// Makes the certificate, signed by `ca` or by itself.
 pub(super) fn certify(
     ca: Option<&Identity>,
-    subject: &Subject,
+    subject: &DistinguishedName,
     names: &[AltName],
-    certified: Certified,
+    certified: CertificateSubject,
     options: &CertOptions,
 ) -> Result<Identity> {
     let key_type = describe::key_type(&certified.spki);
     let issuer = ca.map(Identity::certificate);
     let mut params = profile::common(options, subject, names, &key_type)?;
-    profile::add_issuers(&mut params, options, issuer, &certified.spki)?;
+    profile::add_issuer_fields(&mut params, options, issuer, &certified.spki)?;
     let (signer, issuer, issuer_key_id) = match (ca, &certified.key) {
         (Some(ca), _) => {
             let issuer = ca.certificate();
@@ -205,11 +209,11 @@ pub(super) fn certify(
     };
     let mut extensions = certified.extensions;
     extensions.extend(custom_extensions::extensions(options)?);
-    if let Some(twice) = repeated(&extensions) {
+    if let Some(twice) = first_duplicate(&extensions) {
         let sentence = format!("the extension {} is asked for twice", twice.oid);
         return Err(Error::argument(sentence));
     }
-    let exact = Exact {
+    let exact = ExactFields {
         issuer: &issuer,
         issuer_key_id: &issuer_key_id,
         subject: &certified.subject,

@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 use super::tlv::{Elements, OCTET_STRING, encode_header, header_length};
 
 /// How many elements may stand inside each other: files have about ten.
-const DEEPEST: usize = 24;
+const MAX_DEPTH: usize = 24;
 
 const CONSTRUCTED: u8 = 0x20;
 
 /// The tag of an OCTET STRING in pieces.
-const IN_PIECES: u8 = OCTET_STRING | CONSTRUCTED;
+const CONSTRUCTED_OCTET_STRING: u8 = OCTET_STRING | CONSTRUCTED;
 
 const END_OF_CONTENTS: [u8; 2] = [0, 0];
 
@@ -41,11 +41,11 @@ impl Deref for Der<'_> {
 /// are joined if they are OCTET STRINGs by their tag.
 pub(super) fn to_der(ber: &[u8]) -> Option<Der<'_>> {
     let mut elements = Elements(ber);
-    if elements.any().is_some() && elements.is_empty() && is_der(ber, DEEPEST) {
+    if elements.any().is_some() && elements.is_empty() && is_der(ber, MAX_DEPTH) {
         return Some(Der::Same(ber));
     }
     let mut lengths = Vec::new();
-    let (whole, rest) = measure(ber, DEEPEST, &mut lengths)?;
+    let (whole, rest) = measure(ber, MAX_DEPTH, &mut lengths)?;
     if !rest.is_empty() {
         return None;
     }
@@ -64,7 +64,7 @@ fn is_der(bytes: &[u8], depth: usize) -> bool {
     };
     elements.iter().all(|element| {
         let is_constructed = element.tag & CONSTRUCTED != 0;
-        let is_in_pieces = element.tag == IN_PIECES;
+        let is_in_pieces = element.tag == CONSTRUCTED_OCTET_STRING;
         !is_in_pieces && (!is_constructed || (depth > 0 && is_der(element.content, depth - 1)))
     })
 }
@@ -90,7 +90,7 @@ fn measure<'a>(
         return Some((Measured { tag, length }, rest));
     }
     let depth = depth.checked_sub(1)?;
-    let is_in_pieces = tag == IN_PIECES;
+    let is_in_pieces = tag == CONSTRUCTED_OCTET_STRING;
     let place = lengths.len();
     lengths.push(0);
     let mut sum = 0;
@@ -124,7 +124,7 @@ fn write<'a>(
         der.extend_from_slice(content);
         return Some(rest);
     }
-    let is_in_pieces = tag == IN_PIECES;
+    let is_in_pieces = tag == CONSTRUCTED_OCTET_STRING;
     let measured = lengths.next()?;
     if !is_piece {
         let tag = if is_in_pieces { OCTET_STRING } else { tag };
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn indefinite_lengths_and_pieces_become_der() {
+    fn to_der_converts_indefinite_lengths_and_constructed_strings() {
         assert_der(&[0x30, 0x80, 2, 1, 5, 0, 0], &[0x30, 3, 2, 1, 5]);
         assert_der(&[0x30, 0x80, 0x30, 0x80, 0, 0, 0, 0], &[0x30, 2, 0x30, 0]);
         assert_der(&[0x24, 0x80, 4, 1, 7, 4, 2, 8, 9, 0, 0], &[4, 3, 7, 8, 9]);
@@ -201,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn der_stays_as_it_is() {
+    fn to_der_borrows_der_unchanged() {
         for der in [&[0x30, 0][..], &[4, 2, 0x24, 0x80], &[0xa0, 3, 2, 1, 5]] {
             assert!(matches!(to_der(der), Some(Der::Same(same)) if same == der));
         }
     }
 
     #[test]
-    fn the_work_follows_the_input_and_not_its_lengths() {
+    fn to_der_takes_linear_time() {
         for ber in [
             &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff][..],
             &[0x24, 0x80, 0x24, 0x84, 0xff, 0xff, 0xff, 0xff],
@@ -224,8 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ber_is_refused() {
-        let mut deep = vec![0x30; 2 * DEEPEST + 10];
+    fn to_der_rejects_malformed_ber() {
+        let mut deep = vec![0x30; 2 * MAX_DEPTH + 10];
         deep.iter_mut()
             .skip(1)
             .step_by(2)

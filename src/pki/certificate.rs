@@ -7,12 +7,12 @@ use std::sync::{Arc, OnceLock};
 use const_oid::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
 
-use super::certificate_fields::Decoded;
+use super::certificate_fields::CertificateFields;
 pub(super) use super::certificate_fields::{BasicConstraints, key_usage};
-use super::distinguished_name::Subject;
-use super::document_type::{self, Kind};
+use super::distinguished_name::DistinguishedName;
+use super::document_type::{self, DocumentType};
 use super::file::{Access, Staged};
-use super::raw_certificate::Parts;
+use super::raw_certificate::RawCertificate;
 use super::trust_settings::{self, TrustSettings};
 use super::{chain, describe, extensions, name_attribute, pem, pkcs7};
 use crate::{Error, Result, Status};
@@ -36,11 +36,11 @@ pub struct Certificate(Arc<Inner>);
 
 struct Inner {
     der: Vec<u8>,
-    parts: Parts,
+    raw: RawCertificate,
     /// Where it was in a "TRUSTED CERTIFICATE".
     settings: Option<TrustSettings>,
     /// Decoded when somebody asks: path validation does not.
-    fields: OnceLock<Decoded>,
+    fields: OnceLock<CertificateFields>,
     sha256: OnceLock<String>,
     spki_sha256: OnceLock<String>,
     pem: OnceLock<String>,
@@ -61,14 +61,14 @@ impl Certificate {
     }
 
     fn with_settings(der: Vec<u8>, settings: Option<TrustSettings>) -> Result<Self> {
-        let parts = Parts::of(&der).map_err(|what| {
+        let raw = RawCertificate::of(&der).map_err(|what| {
             let sentence = format!("the certificate does not parse: {what}");
             let error = Error::new(Status::Parse, sentence);
-            document_type::explained(&der, Kind::Certificate, error)
+            document_type::mismatch_or(&der, DocumentType::Certificate, error)
         })?;
         Ok(Self(Arc::new(Inner {
             der,
-            parts,
+            raw,
             settings,
             fields: OnceLock::new(),
             sha256: OnceLock::new(),
@@ -78,8 +78,8 @@ impl Certificate {
         })))
     }
 
-    fn fields(&self) -> &Decoded {
-        let decode = || Decoded::of(&self.0.der, &self.0.parts);
+    fn fields(&self) -> &CertificateFields {
+        let decode = || CertificateFields::of(&self.0.der, &self.0.raw);
         self.0.fields.get_or_init(decode)
     }
 
@@ -98,16 +98,16 @@ impl Certificate {
         for section in pem::sections(text) {
             let section = section?;
             match section.kind() {
-                Some(Kind::Certificate) => {
+                Some(DocumentType::Certificate) => {
                     let read = Self::of_section(&section);
-                    all.push(read.map_err(|error| in_order(all.len(), error))?);
+                    all.push(read.map_err(|error| with_index(all.len(), error))?);
                 }
-                Some(Kind::Pkcs7) => all.extend(Self::all_from_pkcs7(&section.decode()?)?),
+                Some(DocumentType::Pkcs7) => all.extend(Self::all_from_pkcs7(&section.decode()?)?),
                 _ => {}
             }
         }
         if all.is_empty() {
-            return Err(pem::missing(Kind::Certificate, text));
+            return Err(pem::missing(DocumentType::Certificate, text));
         }
         Ok(all)
     }
@@ -125,8 +125,8 @@ impl Certificate {
     /// order of a chain, leaf first.  Nothing that the bundle is signed with is verified.
     pub fn all_from_pkcs7(bundle: &[u8]) -> Result<Vec<Self>> {
         let all = pkcs7::certificates(bundle)?.into_iter().enumerate();
-        let read = |(index, der)| Self::from_der(der).map_err(|error| in_order(index, error));
-        all.map(read).collect::<Result<_>>().map(chain::in_order)
+        let read = |(index, der)| Self::from_der(der).map_err(|error| with_index(index, error));
+        all.map(read).collect::<Result<_>>().map(chain::sort)
     }
 
     /// Every certificate in a PEM text, the one in DER, or those in a PKCS#7 bundle.
@@ -170,10 +170,12 @@ impl Certificate {
     /// in hex, and so is the backslash: `\\00`.
     pub fn common_names(&self) -> Vec<String> {
         let subject = self.fields().subject.as_ref();
-        let names = subject.map(Subject::common_names).unwrap_or_default();
+        let names = subject
+            .map(DistinguishedName::common_names)
+            .unwrap_or_default();
         names
             .iter()
-            .map(|name| name_attribute::shown(name))
+            .map(|name| name_attribute::escape_value(name))
             .collect()
     }
 
@@ -181,8 +183,8 @@ impl Certificate {
     /// or several, since programs differ in which of them counts.
     pub fn common_name(&self) -> Option<String> {
         let subject = self.fields().subject.as_ref();
-        let name = subject.and_then(Subject::only_common_name);
-        name.map(|name| name_attribute::shown(&name))
+        let name = subject.and_then(DistinguishedName::only_common_name);
+        name.map(|name| name_attribute::escape_value(&name))
     }
 
     /// The serial number in hex, with a minus in front where it is negative.
@@ -308,7 +310,7 @@ impl Certificate {
 
     /// Its SubjectPublicKeyInfo in DER.
     pub fn spki_der(&self) -> &[u8] {
-        &self.der()[self.0.parts.spki.clone()]
+        &self.der()[self.0.raw.spki.clone()]
     }
 
     /// The subject in DER, to be the issuer of other certificates.
@@ -322,11 +324,11 @@ impl Certificate {
     }
 
     pub(super) fn subject_bytes(&self) -> &[u8] {
-        &self.der()[self.0.parts.subject.clone()]
+        &self.der()[self.0.raw.subject.clone()]
     }
 
     pub(super) fn issuer_bytes(&self) -> &[u8] {
-        &self.der()[self.0.parts.issuer.clone()]
+        &self.der()[self.0.raw.issuer.clone()]
     }
 
     /// What it says that the key may be used for; `None` where the extension is not
@@ -372,11 +374,11 @@ impl Certificate {
 
     /// What the extension with this identifier holds.
     pub(super) fn extension(&self, oid: &ObjectIdentifier) -> Option<&[u8]> {
-        self.0.parts.extension(oid)
+        self.0.raw.extension(oid)
     }
 
-    pub(super) fn parts(&self) -> &Parts {
-        &self.0.parts
+    pub(super) fn raw(&self) -> &RawCertificate {
+        &self.0.raw
     }
 
     /// Its DER.
@@ -399,7 +401,7 @@ impl Certificate {
 
     /// Every field and extension on a page, for people.
     pub fn text(&self) -> &str {
-        self.0.text.get_or_init(|| describe::certificate_page(self))
+        self.0.text.get_or_init(|| describe::certificate_text(self))
     }
 }
 
@@ -419,7 +421,7 @@ impl Error {
 }
 
 /// Says which certificate of a text is bad.
-fn in_order(before: usize, error: Error) -> Error {
+fn with_index(before: usize, error: Error) -> Error {
     let sentence = format!("certificate {}: {error}", before + 1);
     Error::new(error.status(), sentence).with_source(error)
 }

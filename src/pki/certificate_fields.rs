@@ -10,16 +10,16 @@ use der::{Decode, Sequence, Tag};
 use super::certificate::{
     ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_ID, KEY_USAGE, NAME_CONSTRAINTS,
 };
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::general_name::GeneralName;
-use super::name_constraints::Constraints;
-use super::raw_certificate::Parts;
+use super::name_constraints::NameConstraints;
+use super::raw_certificate::RawCertificate;
 use super::tlv::{BIT_STRING, Elements, SEQUENCE, only};
 use super::{describe, x509_time};
 
-pub(super) struct Decoded {
+pub(super) struct CertificateFields {
     /// `None` where it does not decode.
-    pub(super) subject: Option<Subject>,
+    pub(super) subject: Option<DistinguishedName>,
     pub(super) subject_text: String,
     pub(super) issuer_text: String,
     pub(super) not_before: i64,
@@ -45,8 +45,8 @@ pub(super) struct BasicConstraints {
     pub(super) path_len: Option<u32>,
 }
 
-impl Decoded {
-    pub(super) fn of(der: &[u8], parts: &Parts) -> Self {
+impl CertificateFields {
+    pub(super) fn of(der: &[u8], parts: &RawCertificate) -> Self {
         let mut reader = Reader {
             parts,
             undecodable: Vec::new(),
@@ -54,10 +54,10 @@ impl Decoded {
         let (subject, subject_text) = reader.name("subject", &der[parts.subject.clone()]);
         let (_, issuer_text) = reader.name("issuer", &der[parts.issuer.clone()]);
         let validity = validity(&der[parts.validity.clone()]);
-        let validity = reader.noted("validity", validity);
+        let validity = reader.record("validity", validity);
         let (not_before, not_after) = validity.unwrap_or((x509_time::LAST, x509_time::FIRST));
         let spki = &der[parts.spki.clone()];
-        reader.noted("subjectPublicKeyInfo", describe::PublicKey::of(spki));
+        reader.record("subjectPublicKeyInfo", describe::PublicKey::of(spki));
         let names = reader.extension(&ALTERNATIVE_NAMES, "subjectAltName", GeneralName::all);
         let names = names.flatten().into_iter().flatten();
         let constraints = reader.extension(
@@ -71,14 +71,18 @@ impl Decoded {
             let der = parts.extension(&EXTENDED_KEY_USAGE).unwrap_or_default();
             vec![format!("#{}", describe::hex(der))]
         };
-        reader.extension(&NAME_CONSTRAINTS, "nameConstraints", Constraints::from_der);
+        reader.extension(
+            &NAME_CONSTRAINTS,
+            "nameConstraints",
+            NameConstraints::from_der,
+        );
         Self {
             subject,
             subject_text,
             issuer_text,
             not_before,
             not_after,
-            names: names.filter_map(GeneralName::typed).collect(),
+            names: names.filter_map(GeneralName::to_text).collect(),
             serial: describe::serial(&der[parts.serial.clone()]),
             constraints: constraints.flatten().unwrap_or_default(),
             key_usage: key_usage.map(Option::unwrap_or_default),
@@ -94,20 +98,20 @@ impl Decoded {
 
 /// Decodes parts, and notes which ones do not.
 struct Reader<'a> {
-    parts: &'a Parts,
+    parts: &'a RawCertificate,
     undecodable: Vec<&'static str>,
 }
 
 impl<'a> Reader<'a> {
-    fn noted<T>(&mut self, what: &'static str, decoded: Option<T>) -> Option<T> {
+    fn record<T>(&mut self, what: &'static str, decoded: Option<T>) -> Option<T> {
         if decoded.is_none() {
             self.undecodable.push(what);
         }
         decoded
     }
 
-    fn name(&mut self, what: &'static str, der: &[u8]) -> (Option<Subject>, String) {
-        let name = self.noted(what, Subject::from_der(der).ok());
+    fn name(&mut self, what: &'static str, der: &[u8]) -> (Option<DistinguishedName>, String) {
+        let name = self.record(what, DistinguishedName::from_der(der).ok());
         let text = match &name {
             Some(name) => name.to_string(),
             None => format!("#{}", describe::hex(der)),
@@ -124,7 +128,7 @@ impl<'a> Reader<'a> {
         decode: impl Fn(&'a [u8]) -> der::Result<T>,
     ) -> Option<Option<T>> {
         let der = self.parts.extension(oid)?;
-        Some(self.noted(what, decode(der).ok()))
+        Some(self.record(what, decode(der).ok()))
     }
 }
 

@@ -7,7 +7,7 @@ use der::{Decode, Tag};
 
 use super::certificate_fields::{BasicConstraints, key_usage};
 use super::describe;
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::general_name::GeneralName;
 use super::tlv::{
     BIT_STRING, BOOLEAN, Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE,
@@ -17,7 +17,7 @@ use super::x509_time;
 
 /// The parts of one X.509 certificate (RFC 5280, section 4.1), borrowed from its DER.
 /// Names, keys and algorithms are whole DER elements.
-pub(crate) struct Outline<'a> {
+pub(crate) struct CertificateRef<'a> {
     pub(crate) der: &'a [u8],
     pub(crate) tbs: &'a [u8],
     /// 1, 2 or 3.
@@ -84,13 +84,13 @@ pub(crate) struct PublicKey<'a> {
     pub(crate) key: &'a [u8],
 }
 
-impl<'a> Outline<'a> {
+impl<'a> CertificateRef<'a> {
     pub(crate) fn from_der(der: &'a [u8]) -> der::Result<Self> {
         Self::read(der).ok_or_else(|| Tag::Sequence.value_error().into())
     }
 
     fn read(der: &'a [u8]) -> Option<Self> {
-        let (tbs, outer_algorithm, signature) = signed_parts(der)?;
+        let (tbs, outer_algorithm, signature) = split_signed(der)?;
         let content = only(tbs, SEQUENCE)?.content;
         let mut fields = Elements(content);
         let version = match fields.inside(context(0)) {
@@ -151,7 +151,7 @@ impl<'a> Outline<'a> {
 
     /// Whether an extension occurs twice, which RFC 5280, section 4.2, forbids: one
     /// reader would obey the first and another one the second.
-    pub(crate) fn has_repeated_extension(&self) -> bool {
+    pub(crate) fn has_duplicate_extension(&self) -> bool {
         let mut seen = self.extensions.iter().enumerate();
         seen.any(|(index, one)| {
             self.extensions[..index]
@@ -208,8 +208,8 @@ impl<'a> Outline<'a> {
         describe::serial(self.serial)
     }
 
-    pub(crate) fn subject_name(&self) -> der::Result<Subject> {
-        Subject::from_der(self.subject)
+    pub(crate) fn subject_name(&self) -> der::Result<DistinguishedName> {
+        DistinguishedName::from_der(self.subject)
     }
 
     pub(crate) fn public_key(&self) -> Option<PublicKey<'a>> {
@@ -251,7 +251,7 @@ impl<'a> PublicKey<'a> {
     fn read(spki: &'a [u8]) -> Option<Self> {
         let mut parts = Elements(only(spki, SEQUENCE)?.content);
         let mut algorithm = parts.inside(SEQUENCE)?;
-        let key = whole_bytes(parts.take(BIT_STRING)?)?;
+        let key = bit_string_bytes(parts.take(BIT_STRING)?)?;
         parts.end()?;
         let oid = algorithm.take(OBJECT_IDENTIFIER)?.content;
         let parameters = algorithm.any().map(|parameters| parameters.whole);
@@ -265,17 +265,17 @@ impl<'a> PublicKey<'a> {
 }
 
 /// The parts of a certificate or a CRL: what is signed, the algorithm, and the signature.
-pub(crate) fn signed_parts(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+pub(crate) fn split_signed(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let mut outer = Elements(only(der, SEQUENCE)?.content);
     let tbs = outer.take(SEQUENCE)?.whole;
     let algorithm = outer.take(SEQUENCE)?.whole;
-    let signature = whole_bytes(outer.take(BIT_STRING)?)?;
+    let signature = bit_string_bytes(outer.take(BIT_STRING)?)?;
     outer.end()?;
     Some((tbs, algorithm, signature))
 }
 
 /// The content of a BIT STRING without unused bits, as all signatures and keys are.
-fn whole_bytes(bits: Element<'_>) -> Option<&[u8]> {
+fn bit_string_bytes(bits: Element<'_>) -> Option<&[u8]> {
     match bits.content {
         [0, bytes @ ..] => Some(bytes),
         _ => None,

@@ -5,7 +5,7 @@ use super::certificate::Certificate;
 
 /// Takes the chain that begins with certificate `leaf` out of `rest`: each is followed by
 /// its issuer, where that is there.
-pub(super) fn take(rest: &mut Vec<Certificate>, leaf: usize) -> Vec<Certificate> {
+pub(super) fn take_chain(rest: &mut Vec<Certificate>, leaf: usize) -> Vec<Certificate> {
     let mut chain = vec![rest.remove(leaf)];
     while let Some(issuer) = rest
         .iter()
@@ -18,12 +18,12 @@ pub(super) fn take(rest: &mut Vec<Certificate>, leaf: usize) -> Vec<Certificate>
 
 /// All of them, in order: first the chain of the first that issued none of the others, and
 /// is no CA if there is one; then the rest as it was.
-pub(super) fn in_order(mut all: Vec<Certificate>) -> Vec<Certificate> {
+pub(super) fn sort(mut all: Vec<Certificate>) -> Vec<Certificate> {
     let issues_none = |one: &&Certificate| !all.iter().any(|other| other.names_issuer(one));
     let ends: Vec<_> = all.iter().filter(issues_none).collect();
     let leaf = ends.iter().find(|one| !one.is_ca()).or(ends.first());
     let leaf = leaf.and_then(|leaf| all.iter().position(|one| one == *leaf));
-    let mut chain = take(&mut all, leaf.unwrap_or(0));
+    let mut chain = take_chain(&mut all, leaf.unwrap_or(0));
     chain.append(&mut all);
     chain
 }

@@ -12,9 +12,9 @@ use der::asn1::AnyRef;
 use der::{Decode, Encode, Tag, Tagged};
 use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber};
 
-use super::asn1::{CrlContent, Extension, RevokedEntry, Signed};
-use super::distinguished_name::{Subject, parse_hex};
-use super::document_type::{self, Kind};
+use super::asn1::{Extension, RevokedEntry, Signed, TbsCertList};
+use super::distinguished_name::{DistinguishedName, parse_hex};
+use super::document_type::{self, DocumentType};
 use super::file::{self, Access, Staged};
 use super::identity::Identity;
 use super::{describe, encoding, extensions, issuance_policy, pem, profile, quoted, x509_time};
@@ -79,10 +79,10 @@ impl RevocationReason {
         found.map_or("unspecified", |(_, name, ..)| name)
     }
 
-    fn laid_out(self) -> rcgen::RevocationReason {
+    fn to_rcgen(self) -> rcgen::RevocationReason {
         let found = REASONS.iter().find(|(_, _, reason, _)| *reason == self);
-        found.map_or(rcgen::RevocationReason::Unspecified, |(.., laid_out)| {
-            *laid_out
+        found.map_or(rcgen::RevocationReason::Unspecified, |(.., to_rcgen)| {
+            *to_rcgen
         })
     }
 }
@@ -169,7 +169,7 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
     let issuer = ca.certificate();
     let now = profile::now()?;
     let this_update = options.this_update.unwrap_or_else(|| {
-        let earlier = now - profile::BACKDATED;
+        let earlier = now - profile::BACKDATE_SECONDS;
         earlier.max(issuer.not_before()).min(now)
     });
     // A default start does not shorten the time for which it is good.
@@ -190,7 +190,7 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
         Ok(RevokedCertParams {
             serial_number: parse_serial(&revoked.serial)?,
             revocation_time: date(revoked.time.unwrap_or(start))?,
-            reason_code: revoked.reason.map(RevocationReason::laid_out),
+            reason_code: revoked.reason.map(RevocationReason::to_rcgen),
             invalidity_date: None,
         })
     };
@@ -244,7 +244,7 @@ pub struct Crl(Arc<Inner>);
 
 struct Inner {
     der: Vec<u8>,
-    document: Signed<CrlContent>,
+    document: Signed<TbsCertList>,
     issuer: String,
     this_update: i64,
     next_update: Option<i64>,
@@ -262,14 +262,14 @@ impl Crl {
     /// Parses one CRL in DER.
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         let der = der.into();
-        let document = Signed::<CrlContent>::from_der(&der);
+        let document = Signed::<TbsCertList>::from_der(&der);
         let document = document.map_err(|error| {
-            document_type::explained(&der, Kind::Crl, bad("its structure", error))
+            document_type::mismatch_or(&der, DocumentType::Crl, parse_error("its structure", error))
         })?;
         let content = &document.content;
         let issuer = content.issuer.to_der();
-        let issuer = issuer.map_err(|error| bad("its issuer", error))?;
-        let issuer = match Subject::from_der(&issuer) {
+        let issuer = issuer.map_err(|error| parse_error("its issuer", error))?;
+        let issuer = match DistinguishedName::from_der(&issuer) {
             Ok(name) => name.to_string(),
             Err(_) => format!("#{}", describe::hex(&issuer)),
         };
@@ -279,13 +279,13 @@ impl Crl {
         let revoked = content.revoked.iter().flatten().map(entry);
         Ok(Self(Arc::new(Inner {
             issuer,
-            this_update: this_update.map_err(|error| bad("its date", error))?,
+            this_update: this_update.map_err(|error| parse_error("its date", error))?,
             next_update: next_update
                 .transpose()
-                .map_err(|error| bad("its next date", error))?,
+                .map_err(|error| parse_error("its next date", error))?,
             revoked: revoked
                 .collect::<der::Result<_>>()
-                .map_err(|error| bad("its entries", error))?,
+                .map_err(|error| parse_error("its entries", error))?,
             der,
             document,
             by_serial: OnceLock::new(),
@@ -301,7 +301,7 @@ impl Crl {
 
     /// Every CRL in a PEM text, in order: at least one.
     pub fn all_from_pem(text: &[u8]) -> Result<Vec<Self>> {
-        pem::every(text, Kind::Crl, |_, der| Self::from_der(der))
+        pem::every(text, DocumentType::Crl, |_, der| Self::from_der(der))
     }
 
     /// Every CRL in a PEM text, or the one in DER.
@@ -393,7 +393,7 @@ impl Crl {
 
     /// Everything in it on a page, for people.
     pub fn text(&self) -> &str {
-        self.0.text.get_or_init(|| describe::crl_page(self))
+        self.0.text.get_or_init(|| describe::crl_text(self))
     }
 
     /// Writes it as PEM, with mode 0644, as a whole or not at all.
@@ -411,7 +411,7 @@ impl Crl {
     }
 }
 
-fn bad(what: &str, error: der::Error) -> Error {
+fn parse_error(what: &str, error: der::Error) -> Error {
     let sentence = format!("the CRL does not parse: {what}: {error}");
     Error::new(Status::Parse, sentence).with_source(error)
 }

@@ -11,7 +11,7 @@ use super::certificate::{
     NAME_CONSTRAINTS, key_usage,
 };
 use super::general_name::AltName;
-use super::options::{CertOptions, OwnExtension};
+use super::options::{CertOptions, CustomExtension};
 use super::quoted;
 use crate::{Error, Result, Status};
 
@@ -63,7 +63,7 @@ pub(super) fn check(options: &CertOptions) -> Result<()> {
     Ok(())
 }
 
-fn parse(own: &OwnExtension) -> Result<Extension> {
+fn parse(own: &CustomExtension) -> Result<Extension> {
     let bad = |why: String| Error::argument(why);
     let oid = ObjectIdentifier::new(&own.oid).map_err(|_| {
         let oid = quoted(&own.oid);

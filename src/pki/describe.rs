@@ -85,7 +85,7 @@ pub(super) fn algorithm_of(der: &[u8]) -> String {
     };
     match ObjectIdentifier::from_bytes(identifier.content) {
         Ok(oid) => algorithm(&oid),
-        Err(_) => oid::shown(identifier.content),
+        Err(_) => oid::dotted(identifier.content),
     }
 }
 
@@ -176,8 +176,8 @@ pub(super) fn key_bits(spki: &[u8]) -> usize {
 /// The kind of a key, without the size of an RSA key: from the content of the
 /// algorithm's identifier, and its parameters in DER.
 fn key_kind(algorithm: &[u8], parameters: &[u8]) -> String {
-    let dotted = oid::shown(algorithm);
-    let curve = only(parameters, OBJECT_IDENTIFIER).map(|curve| oid::shown(curve.content));
+    let dotted = oid::dotted(algorithm);
+    let curve = only(parameters, OBJECT_IDENTIFIER).map(|curve| oid::dotted(curve.content));
     let name = match (dotted.as_str(), curve) {
         ("1.2.840.113549.1.1.1", _) => "rsa",
         ("1.2.840.113549.1.1.10", _) => "rsa-pss",
@@ -215,12 +215,12 @@ pub(super) fn bits(number: &[u8]) -> usize {
 }
 
 /// Every field and extension of a document, a line each.
-fn page(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
-    let mut page = String::new();
-    match write(&mut page) {
-        Ok(()) => page,
+fn text(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
+    let mut text = String::new();
+    match write(&mut text) {
+        Ok(()) => text,
         // Only writing can fail, and writing to a string does not.
-        Err(fmt::Error) => page,
+        Err(fmt::Error) => text,
     }
 }
 
@@ -229,12 +229,12 @@ fn field(out: &mut String, name: &str, value: &str) -> fmt::Result {
     writeln!(out, "{name:<21}{}", one_line(value))
 }
 
-pub(super) fn certificate_page(certificate: &Certificate) -> String {
-    page(|out| write_certificate(out, certificate))
+pub(super) fn certificate_text(certificate: &Certificate) -> String {
+    text(|out| write_certificate(out, certificate))
 }
 
-pub(super) fn request_page(csr: &Csr) -> String {
-    page(|out| {
+pub(super) fn request_text(csr: &Csr) -> String {
+    text(|out| {
         field(out, "Subject:", csr.subject())?;
         field(out, "Key:", &csr.key_type())?;
         field(out, "Signed with:", &csr.signature_type())?;
@@ -243,8 +243,8 @@ pub(super) fn request_page(csr: &Csr) -> String {
     })
 }
 
-pub(super) fn crl_page(crl: &Crl) -> String {
-    page(|out| {
+pub(super) fn crl_text(crl: &Crl) -> String {
+    text(|out| {
         field(out, "Issuer:", crl.issuer())?;
         field(out, "Made:", &x509_time::format_utc(crl.this_update()))?;
         let next = crl.next_update().map(x509_time::format_utc);
@@ -282,7 +282,7 @@ fn write_extensions<'a>(
 }
 
 fn write_certificate(out: &mut String, certificate: &Certificate) -> fmt::Result {
-    let parts = certificate.parts();
+    let parts = certificate.raw();
     let der = certificate.der();
     field(out, "Subject:", certificate.subject())?;
     field(out, "Issuer:", certificate.issuer())?;

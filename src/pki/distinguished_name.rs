@@ -18,13 +18,13 @@ use crate::{Error, Result, Status};
 
 /// The parts of a name, the most general one first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Subject(Vec<Part>);
+pub(crate) struct DistinguishedName(Vec<Rdn>);
 
 /// One part: mostly one attribute, sometimes several.
-type Part = Vec<NameAttribute>;
+type Rdn = Vec<NameAttribute>;
 
 /// One part as it is written: in the order of DER.
-type NewPart = SetOfVec<AttributeTypeAndValue>;
+type EncodedRdn = SetOfVec<AttributeTypeAndValue>;
 
 /// What is known about an attribute.
 struct Attribute {
@@ -52,7 +52,7 @@ const fn attribute(
 }
 
 /// ub-common-name (RFC 5280, appendix A.1), in characters.
-pub(super) const LONGEST_COMMON_NAME: usize = 64;
+pub(super) const UB_COMMON_NAME: usize = 64;
 
 pub(super) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
@@ -63,7 +63,7 @@ const ATTRIBUTES: [Attribute; 23] = [
         "2.5.4.3",
         &["CN", "commonName"],
         Tag::Utf8String,
-        LONGEST_COMMON_NAME,
+        UB_COMMON_NAME,
     ),
     attribute("2.5.4.10", &["O", "organizationName"], Tag::Utf8String, 64),
     attribute(
@@ -140,7 +140,7 @@ const ATTRIBUTES: [Attribute; 23] = [
     ),
 ];
 
-impl Subject {
+impl DistinguishedName {
     /// The name without any part.
     pub(super) const EMPTY: Self = Self(Vec::new());
 
@@ -177,7 +177,7 @@ impl Subject {
         Self::new(vec![SetOfVec::from_iter([attribute]).map_err(encoding)?])
     }
 
-    fn new(parts: Vec<NewPart>) -> Result<Self> {
+    fn new(parts: Vec<EncodedRdn>) -> Result<Self> {
         let der = parts.to_der().map_err(encoding)?;
         Self::from_der(&der).map_err(encoding)
     }
@@ -199,7 +199,7 @@ impl Subject {
     }
 
     pub(super) fn to_der(&self) -> Result<Vec<u8>> {
-        let part = |part: &Part| {
+        let part = |part: &Rdn| {
             let attributes: Vec<_> = part.iter().flat_map(NameAttribute::to_der).collect();
             tlv::encode(SET, &attributes)
         };
@@ -217,7 +217,7 @@ impl Subject {
     pub(crate) fn is_below(&self, base: &Self) -> bool {
         let (parts, base) = (self.attributes(), base.attributes());
         let mut pairs = parts.iter().zip(&base);
-        base.len() <= parts.len() && pairs.all(|(part, base)| is_same_part(part, base))
+        base.len() <= parts.len() && pairs.all(|(part, base)| is_same_rdn(part, base))
     }
 
     /// Its parts in their order, each with its attributes: an object identifier
@@ -227,7 +227,7 @@ impl Subject {
             let value = one.text().unwrap_or_else(|| one.hex());
             (one.oid().to_string(), value)
         };
-        let part = |part: &Part| part.iter().map(attribute).collect();
+        let part = |part: &Rdn| part.iter().map(attribute).collect();
         self.0.iter().map(part).collect()
     }
 
@@ -260,17 +260,22 @@ impl Subject {
     }
 }
 
-impl std::fmt::Display for Subject {
+impl std::fmt::Display for DistinguishedName {
     /// As RFC 4514 writes it, with what would deceive a reader escaped.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let part = |part: &Part| part.iter().map(show).collect::<Vec<_>>().join("+");
+        let part = |part: &Rdn| {
+            part.iter()
+                .map(format_attribute)
+                .collect::<Vec<_>>()
+                .join("+")
+        };
         let parts: Vec<_> = self.0.iter().rev().map(part).collect();
         f.write_str(&parts.join(","))
     }
 }
 
 /// Whether two parts have the same attributes, in whatever order.
-fn is_same_part(left: &[(String, String)], right: &[(String, String)]) -> bool {
+fn is_same_rdn(left: &[(String, String)], right: &[(String, String)]) -> bool {
     let comparable = |part: &[(String, String)]| {
         let attributes = part.iter().map(|(oid, value)| {
             let words: Vec<_> = value.split_whitespace().map(str::to_lowercase).collect();
@@ -301,13 +306,13 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     .collect()
 }
 
-fn parse_part(text: &str) -> Result<NewPart, String> {
+fn parse_part(text: &str) -> Result<EncodedRdn, String> {
     let attributes = split(text, '+').into_iter().map(parse_attribute);
     let attributes = attributes.collect::<Result<Vec<_>, _>>()?;
-    let said_twice = || format!("{} says something twice", quoted(text));
-    let part = SetOfVec::try_from(attributes).map_err(|_| said_twice())?;
+    let repeated = || format!("{} says something twice", quoted(text));
+    let part = SetOfVec::try_from(attributes).map_err(|_| repeated())?;
     let is_set = part.as_slice().windows(2).all(|pair| pair[0] != pair[1]);
-    if is_set { Ok(part) } else { Err(said_twice()) }
+    if is_set { Ok(part) } else { Err(repeated()) }
 }
 
 fn parse_attribute(text: &str) -> Result<AttributeTypeAndValue, String> {
@@ -431,7 +436,7 @@ fn encode(attribute: &Attribute, text: &str) -> Result<AttributeTypeAndValue, St
 
 // To text.
 
-fn show(attribute: &NameAttribute) -> String {
+fn format_attribute(attribute: &NameAttribute) -> String {
     let known = ATTRIBUTES
         .iter()
         .find(|known| *attribute.oid() == known.oid);

@@ -11,7 +11,7 @@ use crate::{Error, Status};
 
 /// A kind of document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DocumentType {
     Certificate,
     PrivateKey,
     EncryptedKey,
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 }
 
 /// With its article.
-impl fmt::Display for Kind {
+impl fmt::Display for DocumentType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let article = match self {
             Self::EncryptedKey => "an",
@@ -33,7 +33,7 @@ impl fmt::Display for Kind {
     }
 }
 
-impl Kind {
+impl DocumentType {
     /// Its name, as it stands in sentences.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -78,14 +78,14 @@ impl Kind {
         let first = parts.any()?;
         match first.tag {
             OBJECT_IDENTIFIER => first.content.starts_with(PKCS7).then_some(Self::Pkcs7),
-            INTEGER => Self::numbered(first.content, parts),
-            SEQUENCE => Self::begun_with_sequence(Elements(first.content), parts),
+            INTEGER => Self::of_integer_first(first.content, parts),
+            SEQUENCE => Self::of_sequence_first(Elements(first.content), parts),
             _ => None,
         }
     }
 
     /// What begins with a number: a version, or the modulus of RSA.
-    fn numbered(number: &[u8], mut parts: Elements<'_>) -> Option<Self> {
+    fn of_integer_first(number: &[u8], mut parts: Elements<'_>) -> Option<Self> {
         let second = parts.any()?;
         match (number, second.tag) {
             ([3], SEQUENCE) => Some(Self::Pkcs12),
@@ -97,7 +97,7 @@ impl Kind {
     }
 
     /// What begins with an algorithm, or with what is signed.
-    fn begun_with_sequence(mut first: Elements<'_>, mut rest: Elements<'_>) -> Option<Self> {
+    fn of_sequence_first(mut first: Elements<'_>, mut rest: Elements<'_>) -> Option<Self> {
         match (first.any()?.tag, rest.any()?.tag) {
             (OBJECT_IDENTIFIER, OCTET_STRING) => Some(Self::EncryptedKey),
             (OBJECT_IDENTIFIER, BIT_STRING) => Some(Self::PublicKey),
@@ -124,8 +124,8 @@ impl Kind {
         }
     }
 
-    /// The error where something of this kind is, and one of the kind `needed` ought to be.
-    pub(super) fn instead_of(self, needed: Self) -> Error {
+    /// The error where something of this kind is, and one of the kind `require_password` ought to be.
+    pub(super) fn mismatch(self, needed: Self) -> Error {
         Error::new(
             Status::Parse,
             format!("this is {self}; {needed} is needed{}", self.advice()),
@@ -155,9 +155,9 @@ const GENERALIZED_TIME: u8 = 0x18;
 
 /// Says what `der` is where that is another kind than the one that was needed, and else
 /// why it does not parse.
-pub(super) fn explained(der: &[u8], needed: Kind, why: Error) -> Error {
-    match Kind::of_der(der) {
-        Some(kind) if kind != needed => kind.instead_of(needed).with_source(why),
+pub(super) fn mismatch_or(der: &[u8], needed: DocumentType, why: Error) -> Error {
+    match DocumentType::of_der(der) {
+        Some(kind) if kind != needed => kind.mismatch(needed).with_source(why),
         _ => why,
     }
 }

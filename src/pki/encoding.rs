@@ -15,14 +15,14 @@ use rcgen::{
 };
 use spki::AlgorithmIdentifierOwned;
 
-use super::asn1::{CertificateContent, CrlContent, Extension, RequestContent, Signed};
+use super::asn1::{CertificationRequestInfo, Extension, Signed, TbsCertList, TbsCertificate};
 use super::key::PrivateKey;
 use super::signature;
 use crate::base::{fork, tls_errors};
 use crate::{Error, Result, Status};
 
 /// What a certificate says exactly, as DER.
-pub(super) struct Exact<'a> {
+pub(super) struct ExactFields<'a> {
     pub(super) issuer: &'a [u8],
     pub(super) subject: &'a [u8],
     pub(super) spki: &'a [u8],
@@ -35,18 +35,18 @@ pub(super) struct Exact<'a> {
 /// Makes the certificate that `params` and `exact` describe, signed by `key`.
 pub(super) fn certificate(
     params: &CertificateParams,
-    exact: &Exact<'_>,
+    exact: &ExactFields<'_>,
     key: &PrivateKey,
 ) -> Result<Vec<u8>> {
     let mut issuer = CertificateParams::default();
     issuer.key_identifier_method = KeyIdMethod::PreSpecified(exact.issuer_key_id.to_vec());
     let laid_out = params
-        .signed_by(&Placeholder, &Issuer::new(issuer, Placeholder))
-        .map_err(refused)?;
-    finish(
+        .signed_by(&PlaceholderKey, &Issuer::new(issuer, PlaceholderKey))
+        .map_err(encoding_error)?;
+    sign_document(
         laid_out.der(),
         key,
-        |content: &mut CertificateContent, algorithm| {
+        |content: &mut TbsCertificate, algorithm| {
             content.algorithm = algorithm;
             content.issuer = Any::from_der(exact.issuer)?;
             content.subject = Any::from_der(exact.subject)?;
@@ -66,12 +66,18 @@ pub(super) fn request(
     subject: &[u8],
     key: &PrivateKey,
 ) -> Result<Vec<u8>> {
-    let laid_out = params.serialize_request(&Placeholder).map_err(refused)?;
-    finish(laid_out.der(), key, |content: &mut RequestContent, _| {
-        content.subject = Any::from_der(subject)?;
-        content.spki = Any::from_der(key.spki_der())?;
-        Ok(())
-    })
+    let laid_out = params
+        .serialize_request(&PlaceholderKey)
+        .map_err(encoding_error)?;
+    sign_document(
+        laid_out.der(),
+        key,
+        |content: &mut CertificationRequestInfo, _| {
+            content.subject = Any::from_der(subject)?;
+            content.spki = Any::from_der(key.spki_der())?;
+            Ok(())
+        },
+    )
 }
 
 /// Makes a CRL of the issuer with this name, signed by `key`.
@@ -80,12 +86,12 @@ pub(super) fn crl(
     issuer: &[u8],
     key: &PrivateKey,
 ) -> Result<Vec<u8>> {
-    let placeholder = Issuer::new(CertificateParams::default(), Placeholder);
-    let laid_out = params.signed_by(&placeholder).map_err(refused)?;
-    finish(
+    let placeholder = Issuer::new(CertificateParams::default(), PlaceholderKey);
+    let laid_out = params.signed_by(&placeholder).map_err(encoding_error)?;
+    sign_document(
         laid_out.der(),
         key,
-        |content: &mut CrlContent, algorithm| {
+        |content: &mut TbsCertList, algorithm| {
             content.algorithm = algorithm;
             content.issuer = Any::from_der(issuer)?;
             Ok(())
@@ -93,12 +99,12 @@ pub(super) fn crl(
     )
 }
 
-fn refused(error: rcgen::Error) -> Error {
+fn encoding_error(error: rcgen::Error) -> Error {
     Error::new(Status::Internal, format!("cannot lay it out: {error}"))
 }
 
 /// The error of a key of the caller's own is returned as it is.
-fn unsigned(error: rustls::Error) -> Error {
+fn signing_error(error: rustls::Error) -> Error {
     match tls_errors::from_own_key(&error) {
         Some(own) => own.clone(),
         None => {
@@ -109,7 +115,7 @@ fn unsigned(error: rustls::Error) -> Error {
 }
 
 /// Opens what is laid out, has it completed, and signs it.
-fn finish<T>(
+fn sign_document<T>(
     laid_out: &[u8],
     key: &PrivateKey,
     complete: impl FnOnce(&mut T, AlgorithmIdentifierOwned) -> der::Result<()>,
@@ -125,16 +131,16 @@ where
     let mut document = Signed::<T>::from_der(laid_out).map_err(broken)?;
     complete(&mut document.content, algorithm.clone()).map_err(broken)?;
     let message = document.content.to_der().map_err(broken)?;
-    let signature = fork::with_cryptography(|| signer.sign(&message)).map_err(unsigned)?;
+    let signature = fork::with_cryptography(|| signer.sign(&message)).map_err(signing_error)?;
     document.algorithm = algorithm;
     document.signature = BitString::from_bytes(&signature).map_err(broken)?;
     document.to_der().map_err(broken)
 }
 
 /// Stands where rcgen wants a key.  All that it says is replaced.
-struct Placeholder;
+struct PlaceholderKey;
 
-impl PublicKeyData for Placeholder {
+impl PublicKeyData for PlaceholderKey {
     fn der_bytes(&self) -> &[u8] {
         &[0; 32]
     }
@@ -144,7 +150,7 @@ impl PublicKeyData for Placeholder {
     }
 }
 
-impl rcgen::SigningKey for Placeholder {
+impl rcgen::SigningKey for PlaceholderKey {
     fn sign(&self, _message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         Ok(Vec::new())
     }

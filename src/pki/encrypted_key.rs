@@ -4,9 +4,9 @@
 use const_oid::ObjectIdentifier;
 use zeroize::Zeroizing;
 
-use super::kdf_budget::Work;
+use super::kdf_budget::KdfBudget;
 use super::password::Password;
-use super::pbe::{Refused, Scheme, Secret};
+use super::pbe::{DecryptError, EncodedPassword, Scheme};
 use super::tlv::{Element, Elements, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode, only};
 use crate::{Error, Result, Status};
 
@@ -15,20 +15,20 @@ pub(super) const ITERATIONS: u32 = 600_000;
 
 /// More than anybody writes, and little enough to be over in seconds: a file
 /// must not be able to keep its reader busy for hours.
-const MOST_ROUNDS: u64 = 10_000_000;
+const MAX_ROUNDS: u64 = 10_000_000;
 
 /// What PKCS#5 had before PBES2 (RFC 8018, section 6.1): single DES and RC2, which
 /// OpenSSL 3 does not read by default either.
-const OLD: [(ObjectIdentifier, &str); 6] = [
-    (old(1), "pbeWithMD2AndDES-CBC"),
-    (old(3), "pbeWithMD5AndDES-CBC"),
-    (old(4), "pbeWithMD2AndRC2-CBC"),
-    (old(6), "pbeWithMD5AndRC2-CBC"),
-    (old(10), "pbeWithSHA1AndDES-CBC"),
-    (old(11), "pbeWithSHA1AndRC2-CBC"),
+const PBES1: [(ObjectIdentifier, &str); 6] = [
+    (pbes1(1), "pbeWithMD2AndDES-CBC"),
+    (pbes1(3), "pbeWithMD5AndDES-CBC"),
+    (pbes1(4), "pbeWithMD2AndRC2-CBC"),
+    (pbes1(6), "pbeWithMD5AndRC2-CBC"),
+    (pbes1(10), "pbeWithSHA1AndDES-CBC"),
+    (pbes1(11), "pbeWithSHA1AndRC2-CBC"),
 ];
 
-const fn old(number: u32) -> ObjectIdentifier {
+const fn pbes1(number: u32) -> ObjectIdentifier {
     match ObjectIdentifier::new_unwrap("1.2.840.113549.1.5").push_arc(number) {
         Ok(oid) => oid,
         Err(_) => panic!("a short identifier has room for one more arc"),
@@ -44,20 +44,20 @@ pub(super) fn decrypt(der: &[u8], password: &Password<'_>) -> Result<Zeroizing<V
         document.end().map(|()| (algorithm, data))
     };
     let (algorithm, data) = parts().ok_or_else(malformed)?;
-    let secret = Secret::new(needed(password)?);
-    let mut work = Work::new("the private key", MOST_ROUNDS);
+    let secret = EncodedPassword::new(require_password(password)?);
+    let mut work = KdfBudget::new("the private key", MAX_ROUNDS);
     let plain = secret.decrypt(algorithm, data, &mut work);
     let plain = plain.map_err(|why| match why {
-        Refused::Malformed => malformed(),
-        Refused::Unsupported => unsupported(algorithm),
-        Refused::WrongPassword => wrong_password(),
-        Refused::TooMuchWork(error) => error,
+        DecryptError::Malformed => malformed(),
+        DecryptError::Unsupported => unsupported(algorithm),
+        DecryptError::WrongPassword => wrong_password(),
+        DecryptError::TooMuchWork(error) => error,
     })?;
     check_is_key(plain)
 }
 
 /// The password of an encrypted key.
-pub(super) fn needed<'a>(password: &'a Password<'_>) -> Result<&'a [u8]> {
+pub(super) fn require_password<'a>(password: &'a Password<'_>) -> Result<&'a [u8]> {
     password
         .get()?
         .ok_or_else(|| Error::argument("the private key is encrypted: give its password"))
@@ -81,7 +81,7 @@ pub(super) fn encrypt(pkcs8: &[u8], password: &[u8]) -> Result<Vec<u8>> {
         ));
     }
     let scheme = Scheme::Aes256 { rounds: ITERATIONS };
-    let (algorithm, encrypted) = Secret::new(password).encrypt(&scheme, pkcs8)?;
+    let (algorithm, encrypted) = EncodedPassword::new(password).encrypt(&scheme, pkcs8)?;
     let document = [algorithm, encode(OCTET_STRING, &encrypted)].concat();
     Ok(encode(SEQUENCE, &document))
 }
@@ -100,7 +100,7 @@ fn unsupported(algorithm: Element<'_>) -> Error {
     let oid = oid.filter(|oid| oid.content.len() <= 16);
     let oid = oid.and_then(|oid| ObjectIdentifier::from_bytes(oid.content).ok());
     let what = match oid {
-        Some(oid) => match OLD.iter().find(|(old, _)| *old == oid) {
+        Some(oid) => match PBES1.iter().find(|(pbes1, _)| *pbes1 == oid) {
             Some((_, name)) => (*name).to_owned(),
             None => oid.to_string(),
         },

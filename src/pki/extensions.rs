@@ -8,7 +8,7 @@ use x509_cert::ext::pkix::{CrlDistributionPoints, PolicyConstraints};
 use super::certificate::{self, BasicConstraints};
 use super::describe::{hex, purposes, serial};
 use super::general_name::GeneralName;
-use super::name_constraints::Constraints;
+use super::name_constraints::NameConstraints;
 use super::oid::Oid;
 use super::x509_time;
 use crate::base::text::one_line;
@@ -89,7 +89,7 @@ fn basic_constraints(der: &[u8]) -> der::Result<String> {
 }
 
 fn name_constraints(der: &[u8]) -> der::Result<String> {
-    Constraints::from_der(der).map(|constraints| constraints.to_string())
+    NameConstraints::from_der(der).map(|constraints| constraints.to_string())
 }
 
 fn number(der: &[u8]) -> der::Result<String> {
@@ -172,7 +172,7 @@ fn access(der: &[u8]) -> der::Result<String> {
     let entries = Vec::<Access<'_>>::from_der(der)?;
     Ok(list(entries.iter().map(|entry| {
         let location = GeneralName(entry.location);
-        let location = location.typed().unwrap_or_else(|| location.to_string());
+        let location = location.to_text().unwrap_or_else(|| location.to_string());
         format!("{} {location}", access_method(&entry.method))
     })))
 }

@@ -15,11 +15,11 @@ use zeroize::Zeroizing;
 pub use save::{Access, save_files};
 pub(super) use save::{Staged, save_pair};
 
-use crate::base::text::shown_path;
+use crate::base::text::describe_path;
 use crate::{Error, Result, Status};
 
 /// No file of certificates and keys is longer; what is, is something else.
-const LONGEST: u64 = 16 * 1024 * 1024;
+const MAX_FILE_SIZE: u64 = 16 * 1024 * 1024;
 
 /// Reads a whole file, of a length that makes sense.  `what` begins the
 /// sentence of the error: "cannot read the key".
@@ -32,12 +32,12 @@ pub(crate) fn read_file(what: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     }
     // With room from the start, so that no copy of a key is left behind by a
     // buffer that had to grow.
-    let room = about.len().min(LONGEST) + 1;
+    let room = about.len().min(MAX_FILE_SIZE) + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
-    let bounded = &mut file.take(LONGEST + 1);
+    let bounded = &mut file.take(MAX_FILE_SIZE + 1);
     bounded.read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > LONGEST {
-        let path = shown_path(path);
+    if bytes.len() as u64 > MAX_FILE_SIZE {
+        let path = describe_path(path);
         return Err(Error::new(
             Status::File,
             format!("{what} {path}: it is too large to be a PEM file (more than 16 MiB)"),

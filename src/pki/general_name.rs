@@ -8,7 +8,7 @@ use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Tag, TagNumber, Tagged};
 use rcgen::SanType;
 
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::{describe, oid, quoted};
 use crate::{Error, Result};
 
@@ -192,7 +192,7 @@ impl<'a> GeneralName<'a> {
     }
 
     /// As one would type it, for the kinds that people type.
-    pub(crate) fn typed(self) -> Option<String> {
+    pub(crate) fn to_text(self) -> Option<String> {
         match self.number() {
             1 | 2 | 6 => Some(visible(self.0.value())),
             7 => address(self.0.value()).map(|address| address.to_string()),
@@ -241,10 +241,10 @@ impl<'a> GeneralName<'a> {
     }
 
     /// The parts of a directory name.
-    pub(crate) fn directory(self) -> Option<Subject> {
+    pub(crate) fn directory(self) -> Option<DistinguishedName> {
         let is_directory = self.number() == 4;
         is_directory
-            .then(|| Subject::from_der(self.0.value()).ok())
+            .then(|| DistinguishedName::from_der(self.0.value()).ok())
             .flatten()
     }
 }
@@ -263,9 +263,9 @@ impl fmt::Display for GeneralName<'_> {
             8 => "identifier ",
             _ => "unknown name ",
         };
-        let identifier = (self.number() == 8).then(|| oid::shown(value));
+        let identifier = (self.number() == 8).then(|| oid::dotted(value));
         let text = self
-            .typed()
+            .to_text()
             .or_else(|| self.directory().map(|name| name.to_string()))
             .or(identifier)
             .unwrap_or_else(|| describe::hex(value));

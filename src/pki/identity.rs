@@ -8,7 +8,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 
 use super::certificate::Certificate;
-use super::document_type::Kind;
+use super::document_type::DocumentType;
 use super::external_signer::ExternalSigner;
 use super::file::{self, Access};
 use super::key::PrivateKey;
@@ -119,7 +119,7 @@ impl Identity {
 
     /// Reads a chain and its key that are in one text, or in PKCS#12.
     fn from_one(content: &[u8], password: &Password<'_>) -> Result<Self> {
-        if Kind::of_der(content) == Some(Kind::Pkcs12) {
+        if DocumentType::of_der(content) == Some(DocumentType::Pkcs12) {
             return Self::read_pkcs12(content, password, &Pkcs12Options::default());
         }
         let chain = Certificate::all_from_bytes(content)?;
@@ -141,7 +141,7 @@ impl Identity {
     pub fn from_bundle(mut certificates: Vec<Certificate>, key: PrivateKey) -> Result<Self> {
         let mut all = certificates.iter();
         if let Some(leaf) = all.position(|one| one.spki_der() == key.spki_der()) {
-            certificates = chain::take(&mut certificates, leaf);
+            certificates = chain::take_chain(&mut certificates, leaf);
         }
         Self::new(certificates, Some(key))
     }

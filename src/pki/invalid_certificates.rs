@@ -18,7 +18,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 use spki::{AlgorithmIdentifier, ObjectIdentifier, SubjectPublicKeyInfo};
 
-use super::authority::{Certified, certify};
+use super::authority::{CertificateSubject, certify};
 use super::certificate::Certificate;
 use super::describe::RsaPublicKey;
 use super::general_name::AltName;
@@ -36,7 +36,7 @@ pub fn issue_unchecked(ca: &Identity, names: &[String], options: &CertOptions) -
     let names = AltName::parse_all(names)?;
     let subject = profile::subject(options, &names, "tlsmith")?;
     let key = PrivateKey::for_options(options)?;
-    let certified = Certified::with_key(subject.to_der()?, key);
+    let certified = CertificateSubject::with_key(subject.to_der()?, key);
     certify(Some(ca), &subject, &names, certified, options)
 }
 
@@ -73,7 +73,7 @@ pub fn weak_key(weakness: Weakness) -> Result<PrivateKey> {
         key: Arc::new(key),
         spki: spki.clone().into(),
     };
-    Ok(PrivateKey::elsewhere(Arc::new(signing), spki))
+    Ok(PrivateKey::from_signing_key(Arc::new(signing), spki))
 }
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");

@@ -5,20 +5,20 @@
 //! that they would refuse, and whoever asks for it learns the rule.
 
 use super::certificate::{Certificate, NAME_CONSTRAINTS};
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::general_name::{AltName, host_to_ascii};
 use super::identity::Identity;
-use super::name_constraints::{Constrained, Constraints};
+use super::name_constraints::{ConstrainedName, NameConstraints};
 use super::x509_time;
 use crate::base::text::quoted;
 use crate::{Error, Result, Status};
 
 /// What is to be issued.
 pub(super) struct Request<'a> {
-    pub(super) subject: &'a Subject,
+    pub(super) subject: &'a DistinguishedName,
     pub(super) names: &'a [AltName],
     /// The alternative names that are directory names.
-    pub(super) directories: &'a [Subject],
+    pub(super) directories: &'a [DistinguishedName],
     /// The kinds of the alternative names that cannot be checked, by the numbers
     /// of GeneralName.
     pub(super) other_kinds: &'a [u32],
@@ -116,16 +116,16 @@ fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String>
     let Some(der) = above.extension(&NAME_CONSTRAINTS) else {
         return Ok(());
     };
-    let constraints = Constraints::from_der(der)
+    let constraints = NameConstraints::from_der(der)
         .map_err(|error| format!("its name constraints do not parse ({error})"))?;
     for name in request.names.iter().chain(&names_in_subject(request)) {
         constraints
-            .check(Constrained::Name(name))
+            .check(ConstrainedName::Name(name))
             .map_err(|rule| format!("{rule}, and {} is asked for", quoted(&name.to_string())))?;
     }
     for subject in request.directories.iter().chain([request.subject]) {
         constraints
-            .check(Constrained::Subject(subject))
+            .check(ConstrainedName::Subject(subject))
             .map_err(|rule| {
                 let subject = quoted(&subject.to_string());
                 format!("{rule}, and the subject {subject} is asked for")
@@ -133,7 +133,7 @@ fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String>
     }
     for &kind in request.other_kinds {
         constraints
-            .check(Constrained::Other(kind))
+            .check(ConstrainedName::Other(kind))
             .map_err(|rule| format!("{rule}, and a name of that kind is asked for"))?;
     }
     Ok(())

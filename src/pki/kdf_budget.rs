@@ -7,21 +7,21 @@ use pkcs5::pbes2::Kdf;
 
 use crate::{Error, Result, Status};
 
-const MOST_SCRYPT_MEMORY: u64 = 1 << 30;
-const MOST_SCRYPT_LANES: u16 = 16;
+const MAX_SCRYPT_MEMORY: u64 = 1 << 30;
+const MAX_SCRYPT_LANES: u16 = 16;
 
 /// How much of scrypt's work counts as one round of PBKDF2, in bytes: about as much as
 /// takes the same time.
 const SCRYPT_ROUND: u64 = 256;
 
 /// The rounds of hashing that the parts of one file have together.
-pub(super) struct Work {
+pub(super) struct KdfBudget {
     of: &'static str,
     most: u64,
     left: u64,
 }
 
-impl Work {
+impl KdfBudget {
     /// At most so many rounds for `of`, as errors call it.
     pub(super) const fn new(of: &'static str, most: u64) -> Self {
         Self {
@@ -36,12 +36,12 @@ impl Work {
         self.left = self
             .left
             .checked_sub(rounds)
-            .ok_or_else(|| self.too_much())?;
+            .ok_or_else(|| self.exceeded())?;
         Ok(())
     }
 
     /// Allows the key derivation of PBES2 (RFC 8018, section 6.2).
-    pub(super) fn spend_on(&mut self, kdf: &Kdf) -> Result<()> {
+    pub(super) fn spend_kdf(&mut self, kdf: &Kdf) -> Result<()> {
         match kdf {
             Kdf::Pbkdf2(parameters) => self.spend(u64::from(parameters.iteration_count)),
             Kdf::Scrypt(parameters) => {
@@ -49,17 +49,17 @@ impl Work {
                 let memory = parameters.cost_parameter.checked_mul(block);
                 let lanes = parameters.parallelization;
                 match memory {
-                    Some(memory) if memory <= MOST_SCRYPT_MEMORY && lanes <= MOST_SCRYPT_LANES => {
+                    Some(memory) if memory <= MAX_SCRYPT_MEMORY && lanes <= MAX_SCRYPT_LANES => {
                         self.spend(memory * u64::from(lanes) / SCRYPT_ROUND)
                     }
-                    _ => Err(self.too_much()),
+                    _ => Err(self.exceeded()),
                 }
             }
-            _ => Err(self.too_much()),
+            _ => Err(self.exceeded()),
         }
     }
 
-    fn too_much(&self) -> Error {
+    fn exceeded(&self) -> Error {
         let (of, most) = (self.of, self.most);
         let sentence = format!(
             "{of} is encrypted in a way that would take too long to open: at most {most} rounds \

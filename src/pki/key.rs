@@ -14,7 +14,7 @@ use rustls_pki_types::PrivateKeyDer;
 use spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
-use super::document_type::Kind;
+use super::document_type::DocumentType;
 use super::external_signer::{ExternalKey, ExternalSigner};
 use super::file::{Access, Staged};
 use super::key_type::KeyType;
@@ -108,14 +108,16 @@ impl PrivateKey {
             }
             return Self::read_der(&section.decode()?, password);
         }
-        Err(pem::missing(Kind::PrivateKey, text))
+        Err(pem::missing(DocumentType::PrivateKey, text))
     }
 
     fn read_der(der: &[u8], password: &Password<'_>) -> Result<Self> {
-        match Kind::of_der(der) {
-            Some(Kind::EncryptedKey) => Self::read_plain(&encrypted_key::decrypt(der, password)?),
-            None | Some(Kind::PrivateKey) => Self::read_plain(der),
-            Some(other) => Err(other.instead_of(Kind::PrivateKey)),
+        match DocumentType::of_der(der) {
+            Some(DocumentType::EncryptedKey) => {
+                Self::read_plain(&encrypted_key::decrypt(der, password)?)
+            }
+            None | Some(DocumentType::PrivateKey) => Self::read_plain(der),
+            Some(other) => Err(other.mismatch(DocumentType::PrivateKey)),
         }
     }
 
@@ -128,7 +130,7 @@ impl PrivateKey {
         let signing = provider()
             .key_provider
             .load_private_key(form.clone_key())
-            .map_err(|error| unusable(&form, error))?;
+            .map_err(|error| unsupported_key(&form, error))?;
         let spki = signing.public_key();
         let spki = spki.ok_or_else(|| damaged(&"it does not give its public half"))?;
         let spki = spki.to_vec();
@@ -146,12 +148,12 @@ impl PrivateKey {
     /// and issue certificates, and it cannot be saved.
     pub fn external(spki: &[u8], signer: Arc<dyn ExternalSigner>) -> Result<Self> {
         let signing = ExternalKey::new(spki, signer)?;
-        Ok(Self::elsewhere(Arc::new(signing), spki.to_vec()))
+        Ok(Self::from_signing_key(Arc::new(signing), spki.to_vec()))
     }
 
     /// A key of which only this is at hand: what signs with it, and its public
     /// half.
-    pub(super) fn elsewhere(signing: Arc<dyn SigningKey>, spki: Vec<u8>) -> Self {
+    pub(super) fn from_signing_key(signing: Arc<dyn SigningKey>, spki: Vec<u8>) -> Self {
         Self(Arc::new(Inner {
             pkcs8: Zeroizing::default(),
             signing,
@@ -257,7 +259,7 @@ const RSA_PSS_ONLY: &str = "the private key of type rsa-pss (RSASSA-PSS, RFC 405
 
 /// Why the provider does not take a key: it is of a kind that it does not know,
 /// or damaged.
-fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
+fn unsupported_key(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
     let kind = match form {
         PrivateKeyDer::Pkcs8(der) => OneAsymmetricKey::from_der(der.secret_pkcs8_der())
             .ok()

@@ -116,7 +116,7 @@ pub(super) fn escape(value: &str) -> String {
 
 /// A value on its own: with what is not shown as it is, and the backslash, as the bytes of
 /// its UTF-8.
-pub(super) fn shown(value: &str) -> String {
+pub(super) fn escape_value(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for (index, character) in value.char_indices() {
         match character != '\\' && text::is_shown(character, index == 0) {

@@ -8,7 +8,7 @@ use der::asn1::AnyRef;
 use der::{Decode, Encode, Sequence};
 use rcgen::{CidrSubnet, GeneralSubtree};
 
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::general_name::{self, AltName, GeneralName, host_to_ascii, is_host};
 use super::{describe, quoted};
 use crate::{Error, Result};
@@ -60,21 +60,21 @@ struct Extension<'a> {
 }
 
 /// What the name constraints of a CA allow.
-pub(crate) struct Constraints {
+pub(crate) struct NameConstraints {
     permitted: Vec<Base>,
     excluded: Vec<Base>,
 }
 
 /// A name that constraints are about.
 #[derive(Clone, Copy)]
-pub(crate) enum Constrained<'a> {
+pub(crate) enum ConstrainedName<'a> {
     Name(&'a AltName),
-    Subject(&'a Subject),
+    Subject(&'a DistinguishedName),
     /// A name of another kind, by the number of its kind: only that it is there.
     Other(u32),
 }
 
-impl Constraints {
+impl NameConstraints {
     /// Reads the extension.  Fails where it limits nothing, gives distances, which no
     /// profile allows, or has a base that is no name of its kind.
     pub(crate) fn from_der(der: &[u8]) -> der::Result<Self> {
@@ -100,7 +100,7 @@ impl Constraints {
 
     /// The extension without the constraints on names that are neither DNS names nor
     /// addresses: what webpki can check.
-    pub(crate) fn without_other_kinds(der: &[u8]) -> der::Result<Reduced> {
+    pub(crate) fn for_webpki(der: &[u8]) -> der::Result<WebpkiConstraints> {
         let extension = Extension::from_der(der)?;
         let is_simple = |subtree: &Vec<AnyRef<'_>>| {
             let base = subtree.first().map(|base| GeneralName(*base).number());
@@ -108,7 +108,7 @@ impl Constraints {
         };
         let all = extension.permitted.iter().chain(&extension.excluded);
         if all.flatten().all(is_simple) {
-            return Ok(Reduced::Unchanged);
+            return Ok(WebpkiConstraints::Unchanged);
         }
         let Extension {
             mut permitted,
@@ -121,13 +121,13 @@ impl Constraints {
             *subtrees = subtrees.take().filter(|kept| !kept.is_empty());
         }
         match (&permitted, &excluded) {
-            (None, None) => Ok(Reduced::Nothing),
+            (None, None) => Ok(WebpkiConstraints::Nothing),
             _ => {
                 let reduced = Extension {
                     permitted,
                     excluded,
                 };
-                reduced.to_der().map(Reduced::To)
+                reduced.to_der().map(WebpkiConstraints::To)
             }
         }
     }
@@ -142,8 +142,8 @@ impl Constraints {
     }
 
     /// Fails with the rule that a name breaks.
-    pub(crate) fn check(&self, name: Constrained<'_>) -> Result<(), String> {
-        if let Some(base) = self.excluded.iter().find(|base| base.touches(name)) {
+    pub(crate) fn check(&self, name: ConstrainedName<'_>) -> Result<(), String> {
+        if let Some(base) = self.excluded.iter().find(|base| base.may_match(name)) {
             return Err(match base.kind {
                 Kind::Other(_) => format!(
                     "its name constraints exclude {base}, which cannot be compared with names of \
@@ -171,14 +171,14 @@ impl Constraints {
     }
 }
 
-/// What [`Constraints::without_other_kinds`] leaves.
-pub(crate) enum Reduced {
+/// What [`NameConstraints::for_webpki`] leaves.
+pub(crate) enum WebpkiConstraints {
     Unchanged,
     To(Vec<u8>),
     Nothing,
 }
 
-impl fmt::Display for Constraints {
+impl fmt::Display for NameConstraints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.permitted.is_empty(), self.excluded.is_empty()) {
             (false, false) => write!(
@@ -210,7 +210,7 @@ enum Kind {
     Uri(String),
     /// An address and its mask.
     Network(Vec<u8>),
-    Directory(Subject),
+    Directory(DistinguishedName),
     /// Names that are not compared, by the number of their kind.
     Other(u32),
 }
@@ -224,7 +224,7 @@ impl Base {
             text.filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
         };
         let (kind, shown) = match base.number() {
-            7 => (Kind::Network(network(bytes)?), show_network(bytes)),
+            7 => (Kind::Network(network(bytes)?), format_network(bytes)),
             2 => {
                 let name = text()?.to_ascii_lowercase();
                 is_domain(name.strip_prefix('.').unwrap_or(&name)).then_some(())?;
@@ -257,30 +257,32 @@ impl Base {
 
     /// Whether a name lies within; `None` for a name of another kind.  A name that cannot
     /// be compared does not lie within.
-    fn covers(&self, name: Constrained<'_>) -> Option<bool> {
+    fn covers(&self, name: ConstrainedName<'_>) -> Option<bool> {
         match (&self.kind, name) {
-            (Kind::Dns(base), Constrained::Name(AltName::Dns(name))) => {
+            (Kind::Dns(base), ConstrainedName::Name(AltName::Dns(name))) => {
                 Some(is_within(name, base) || is_below(name, base))
             }
-            (Kind::Email(base), Constrained::Name(AltName::Email(name))) => {
+            (Kind::Email(base), ConstrainedName::Name(AltName::Email(name))) => {
                 Some(covers_mailbox(base, name, str::eq))
             }
-            (Kind::Uri(base), Constrained::Name(AltName::Uri(name))) => {
+            (Kind::Uri(base), ConstrainedName::Name(AltName::Uri(name))) => {
                 Some(uri_host(name).is_some_and(|host| is_within(&host, base)))
             }
-            (Kind::Network(base), Constrained::Name(AltName::Ip(address))) => {
+            (Kind::Network(base), ConstrainedName::Name(AltName::Ip(address))) => {
                 Some(contains_address(base, *address))
             }
-            (Kind::Directory(base), Constrained::Subject(subject)) => Some(subject.is_below(base)),
-            (Kind::Other(kind), Constrained::Other(number)) if *kind == number => Some(false),
+            (Kind::Directory(base), ConstrainedName::Subject(subject)) => {
+                Some(subject.is_below(base))
+            }
+            (Kind::Other(kind), ConstrainedName::Other(number)) if *kind == number => Some(false),
             _ => None,
         }
     }
 
     /// Whether a name, or one that it stands for, lies within or cannot be compared.
-    fn touches(&self, name: Constrained<'_>) -> bool {
+    fn may_match(&self, name: ConstrainedName<'_>) -> bool {
         match (&self.kind, name) {
-            (Kind::Dns(base), Constrained::Name(AltName::Dns(name)))
+            (Kind::Dns(base), ConstrainedName::Name(AltName::Dns(name)))
                 if name
                     .strip_prefix("*.")
                     .is_some_and(|parent| base.split_once('.').unzip().1 == Some(parent)) =>
@@ -288,11 +290,13 @@ impl Base {
                 true
             }
             // Mail servers mostly ignore the case of mailboxes.
-            (Kind::Email(base), Constrained::Name(AltName::Email(name))) => {
+            (Kind::Email(base), ConstrainedName::Name(AltName::Email(name))) => {
                 covers_mailbox(base, name, str::eq_ignore_ascii_case)
             }
             // RFC 5280: a URI without the name of a host must be refused.
-            (Kind::Uri(_), Constrained::Name(AltName::Uri(name))) if uri_host(name).is_none() => {
+            (Kind::Uri(_), ConstrainedName::Name(AltName::Uri(name)))
+                if uri_host(name).is_none() =>
+            {
                 true
             }
             (Kind::Other(_), _) => self.covers(name).is_some(),
@@ -371,7 +375,7 @@ fn contains_address(base: &[u8], address: IpAddr) -> bool {
     base.len() == 2 * address.len() && bytes.all(|((net, mask), byte)| net & mask == byte & mask)
 }
 
-fn show_network(bytes: &[u8]) -> String {
+fn format_network(bytes: &[u8]) -> String {
     let (network, mask) = bytes.split_at(bytes.len() / 2);
     let bits = mask.iter().map(|byte| byte.count_ones()).sum::<u32>();
     match general_name::address(network) {

@@ -39,7 +39,7 @@ impl PartialEq<ObjectIdentifier> for Oid {
 
 impl fmt::Display for Oid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(self.as_bytes()))
+        f.write_str(&dotted(self.as_bytes()))
     }
 }
 
@@ -68,15 +68,15 @@ impl EncodeValue for Oid {
 }
 
 /// An object identifier in dots; what is none, in hex behind a `#`.
-pub(crate) fn shown(content: &[u8]) -> String {
-    dotted(content).unwrap_or_else(|| format!("#{}", hex(content)))
+pub(crate) fn dotted(content: &[u8]) -> String {
+    decode(content).unwrap_or_else(|| format!("#{}", hex(content)))
 }
 
 /// No arc that anybody writes is longer, in bytes; decimal digits of longer ones take
 /// time that grows with the square of their length.
-const LONGEST_ARC: usize = 64;
+const MAX_ARC_BYTES: usize = 64;
 
-fn dotted(content: &[u8]) -> Option<String> {
+fn decode(content: &[u8]) -> Option<String> {
     let (last, _) = content.split_last()?;
     if last & 0x80 != 0 {
         return None;
@@ -85,7 +85,7 @@ fn dotted(content: &[u8]) -> Option<String> {
     let arcs = content.split_inclusive(|byte| byte & 0x80 == 0);
     for (index, arc) in arcs.enumerate() {
         // A leading zero of seven bits is not the shortest form.
-        if arc.len() > LONGEST_ARC || arc[0] == 0x80 {
+        if arc.len() > MAX_ARC_BYTES || arc[0] == 0x80 {
             return None;
         }
         let number = Number::from_arc(arc);
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn object_identifiers_of_any_length_are_shown_in_dots() {
+    fn dotted_formats_identifiers_of_any_length() {
         for known in [
             "2.5.4.3",
             "1.2.840.113549.1.1.1",
@@ -179,29 +179,32 @@ mod tests {
         let mut uuid = vec![0x69, 0x83];
         uuid.extend([0xff; 17]);
         uuid.push(0x7f);
-        assert_eq!(shown(&uuid), "2.25.340282366920938463463374607431768211455");
+        assert_eq!(
+            dotted(&uuid),
+            "2.25.340282366920938463463374607431768211455"
+        );
         // 2^70 - 80 behind the first arc.
         let mut long = vec![0x81];
         long.extend([0x80; 9]);
         long.push(0);
-        assert_eq!(shown(&long), "2.1180591620717411303344");
-        assert_eq!(shown(&[0x88, 0x37, 1]), "2.999.1");
-        assert_eq!(shown(&[0x27]), "0.39");
-        assert_eq!(shown(&[0x4f]), "1.39");
-        assert_eq!(shown(&[0x50]), "2.0");
+        assert_eq!(dotted(&long), "2.1180591620717411303344");
+        assert_eq!(dotted(&[0x88, 0x37, 1]), "2.999.1");
+        assert_eq!(dotted(&[0x27]), "0.39");
+        assert_eq!(dotted(&[0x4f]), "1.39");
+        assert_eq!(dotted(&[0x50]), "2.0");
     }
 
     #[test]
-    fn what_is_no_object_identifier_is_shown_in_hex() {
+    fn dotted_formats_malformed_identifiers_in_hex() {
         for (content, text) in [
             (&[][..], "#"),
             (&[0x2a, 0x83], "#2a83"),
             (&[0x2a, 0x80, 0x01], "#2a8001"),
         ] {
-            assert_eq!(shown(content), text);
+            assert_eq!(dotted(content), text);
         }
         let mut endless = vec![0xff; 60_000];
         endless.push(0x7f);
-        assert!(shown(&endless).starts_with("#ff"));
+        assert!(dotted(&endless).starts_with("#ff"));
     }
 }

@@ -60,7 +60,7 @@ pub struct CertOptions {
     ///
     /// Names, basic constraints, name constraints and key identifiers are not
     /// among them: they have options of their own, and rules.
-    pub extensions: Vec<OwnExtension>,
+    pub extensions: Vec<CustomExtension>,
     /// Let it be valid beyond the end of the CA that issues it, after which
     /// nobody accepts it unless the CA is renewed.
     pub outlive_ca: bool,
@@ -81,7 +81,7 @@ pub struct CertOptions {
 
 /// An extension that somebody wants to have in a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnExtension {
+pub struct CustomExtension {
     /// Its object identifier, in dots: `"1.3.6.1.4.1.55555.1"`.
     pub oid: String,
     /// Whether who does not know it has to refuse the certificate.

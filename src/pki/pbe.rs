@@ -16,7 +16,7 @@ use sha2::digest::Digest;
 use sha2::digest::common::BlockSizeUser;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::kdf_budget::Work;
+use super::kdf_budget::KdfBudget;
 use super::pbes2;
 use super::tlv::{Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode};
 use crate::{Error, Result, Status};
@@ -33,7 +33,7 @@ const FOR_IV: u8 = 2;
 pub(super) const FOR_MAC: u8 = 3;
 
 /// Why something does not decrypt.  Those who call have the sentences, which say what.
-pub(super) enum Refused {
+pub(super) enum DecryptError {
     Malformed,
     Unsupported,
     WrongPassword,
@@ -55,12 +55,12 @@ pub(super) enum Scheme {
 }
 
 /// A password in both of the forms that are in use.
-pub(super) struct Secret<'a> {
+pub(super) struct EncodedPassword<'a> {
     bytes: &'a [u8],
     wide: OnceCell<Zeroizing<Vec<u8>>>,
 }
 
-impl<'a> Secret<'a> {
+impl<'a> EncodedPassword<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
         let wide = OnceCell::new();
         Self { bytes, wide }
@@ -73,7 +73,7 @@ impl<'a> Secret<'a> {
 
     /// In UTF-16 with its end (RFC 7292, appendix B.1).  Bytes that are not UTF-8 count as
     /// Latin-1, as in OpenSSL.
-    pub(super) fn wide(&self) -> &[u8] {
+    pub(super) fn utf16(&self) -> &[u8] {
         self.wide.get_or_init(|| {
             let mut wide = Zeroizing::new(Vec::with_capacity(2 * self.bytes.len() + 2));
             match std::str::from_utf8(self.bytes) {
@@ -104,7 +104,7 @@ impl<'a> Secret<'a> {
             Scheme::TripleDes { rounds } => {
                 let salt = random::<16>()?;
                 let derive =
-                    |what, length| derive::<Sha1>(what, self.wide(), &salt, rounds.into(), length);
+                    |what, length| derive::<Sha1>(what, self.utf16(), &salt, rounds.into(), length);
                 let (key, iv) = (derive(FOR_ENCRYPTION, 24), derive(FOR_IV, 8));
                 let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(&key, &iv)
                     .map_err(|error| not_encrypted(&error))?;
@@ -122,17 +122,19 @@ impl<'a> Secret<'a> {
         &self,
         algorithm: Element<'_>,
         data: &[u8],
-        work: &mut Work,
-    ) -> Result<Zeroizing<Vec<u8>>, Refused> {
+        work: &mut KdfBudget,
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         let mut parts = Elements(algorithm.content);
-        let scheme = parts.take(OBJECT_IDENTIFIER).ok_or(Refused::Malformed)?;
-        match ObjectIdentifier::from_bytes(scheme.content).map_err(|_| Refused::Malformed)? {
+        let scheme = parts
+            .take(OBJECT_IDENTIFIER)
+            .ok_or(DecryptError::Malformed)?;
+        match ObjectIdentifier::from_bytes(scheme.content).map_err(|_| DecryptError::Malformed)? {
             PBES2 => self.decrypt_pbes2(algorithm, data, work),
             SHA_AND_3DES => self.decrypt_pkcs12::<TdesEde3>(parts, data, 24, work),
             SHA_AND_2DES => self.decrypt_pkcs12::<TdesEde2>(parts, data, 16, work),
             SHA_AND_RC2_128 => self.decrypt_pkcs12::<Rc2>(parts, data, 16, work),
             SHA_AND_RC2_40 => self.decrypt_pkcs12::<Rc2>(parts, data, 5, work),
-            _ => Err(Refused::Unsupported),
+            _ => Err(DecryptError::Unsupported),
         }
     }
 
@@ -140,14 +142,14 @@ impl<'a> Secret<'a> {
         &self,
         algorithm: Element<'_>,
         data: &[u8],
-        work: &mut Work,
-    ) -> Result<Zeroizing<Vec<u8>>, Refused> {
+        work: &mut KdfBudget,
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         let scheme = EncryptionScheme::from_der(algorithm.whole);
         let Ok(EncryptionScheme::Pbes2(parameters)) = scheme else {
-            return Err(Refused::Unsupported);
+            return Err(DecryptError::Unsupported);
         };
-        work.spend_on(&parameters.kdf)
-            .map_err(Refused::TooMuchWork)?;
+        work.spend_kdf(&parameters.kdf)
+            .map_err(DecryptError::TooMuchWork)?;
         pbes2::decrypt(&parameters, self.bytes, data)
     }
 
@@ -158,8 +160,8 @@ impl<'a> Secret<'a> {
         mut parameters: Elements<'_>,
         data: &[u8],
         key_length: usize,
-        work: &mut Work,
-    ) -> Result<Zeroizing<Vec<u8>>, Refused>
+        work: &mut KdfBudget,
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError>
     where
         cbc::Decryptor<C>: KeyIvInit + BlockModeDecrypt,
     {
@@ -168,13 +170,13 @@ impl<'a> Secret<'a> {
             let salt = parameters.take(OCTET_STRING)?.content;
             Some((salt, rounds(&mut parameters)?))
         };
-        let (salt, rounds) = read().ok_or(Refused::Malformed)?;
+        let (salt, rounds) = read().ok_or(DecryptError::Malformed)?;
         // A block for each 20 bytes of the key, and one for the IV.  A round hashes once for
         // each of them, where one of PBKDF2 hashes twice (HMAC).
         let blocks = key_length.div_ceil(20) as u64 + 1;
         work.spend(rounds.saturating_mul(blocks).div_ceil(2))
-            .map_err(Refused::TooMuchWork)?;
-        let derive = |what, length| derive::<Sha1>(what, self.wide(), salt, rounds, length);
+            .map_err(DecryptError::TooMuchWork)?;
+        let derive = |what, length| derive::<Sha1>(what, self.utf16(), salt, rounds, length);
         let (key, iv) = (derive(FOR_ENCRYPTION, key_length), derive(FOR_IV, 8));
         let mut plain = Zeroizing::new(data.to_vec());
         decrypt_cbc::<C>(&key, &iv, &mut plain)?;
@@ -210,13 +212,14 @@ pub(super) fn decrypt_cbc<C: KeyInit + BlockCipherDecrypt>(
     key: &[u8],
     iv: &[u8],
     data: &mut Vec<u8>,
-) -> Result<(), Refused>
+) -> Result<(), DecryptError>
 where
     cbc::Decryptor<C>: KeyIvInit + BlockModeDecrypt,
 {
-    let cipher = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| Refused::Malformed)?;
+    let cipher =
+        cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| DecryptError::Malformed)?;
     let plain = cipher.decrypt_padded::<Pkcs7>(data);
-    let length = plain.map_err(|_| Refused::WrongPassword)?.len();
+    let length = plain.map_err(|_| DecryptError::WrongPassword)?.len();
     data.truncate(length);
     Ok(())
 }

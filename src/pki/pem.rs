@@ -8,7 +8,7 @@
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-use super::document_type::{Kind, TRUSTED};
+use super::document_type::{DocumentType, TRUSTED};
 use super::tlv::place;
 use crate::{Error, Result, Status};
 
@@ -20,13 +20,16 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     /// What its label says that it is.
-    pub(super) fn kind(&self) -> Option<Kind> {
-        Kind::of_label(&self.label)
+    pub(super) fn kind(&self) -> Option<DocumentType> {
+        DocumentType::of_label(&self.label)
     }
 
     /// Whether it is a private key of a form that we read, or encrypted.
     pub(super) fn is_private_key(&self) -> bool {
-        matches!(self.kind(), Some(Kind::PrivateKey | Kind::EncryptedKey))
+        matches!(
+            self.kind(),
+            Some(DocumentType::PrivateKey | DocumentType::EncryptedKey)
+        )
     }
 
     /// Whether OpenSSL's own settings may stand behind the certificate in it.
@@ -128,9 +131,9 @@ fn begin(line: &[u8]) -> Option<String> {
 /// Labels are words of capitals and digits, such as "X509 CRL" (RFC 7468, section 2), and
 /// "PKCS #7 SIGNED DATA".
 fn is_label(label: &[u8]) -> bool {
-    const LONGEST: usize = 40;
+    const MAX_LABEL: usize = 40;
     let is_usual = |byte: &u8| matches!(*byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'#');
-    label.len() <= LONGEST && label.iter().all(is_usual)
+    label.len() <= MAX_LABEL && label.iter().all(is_usual)
 }
 
 fn damaged(label: &str, how: &str) -> Error {
@@ -150,7 +153,7 @@ pub(super) fn is_der(content: &[u8]) -> bool {
 /// place among them: at least one.
 pub(super) fn every<T>(
     text: &[u8],
-    kind: Kind,
+    kind: DocumentType,
     parse: impl Fn(usize, Vec<u8>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let mut all = Vec::new();
@@ -168,12 +171,12 @@ pub(super) fn every<T>(
 }
 
 /// Why a text without the section that was looked for has none.
-pub(super) fn missing(needed: Kind, text: &[u8]) -> Error {
+pub(super) fn missing(needed: DocumentType, text: &[u8]) -> Error {
     if is_der(text)
-        && let Some(kind) = Kind::of_der(text)
+        && let Some(kind) = DocumentType::of_der(text)
         && kind != needed
     {
-        return kind.instead_of(needed);
+        return kind.mismatch(needed);
     }
     let found: Vec<_> = sections(text).map_while(Result::ok).take(5).collect();
     let mut kinds: Vec<_> = found.iter().filter_map(Section::kind).collect();
@@ -181,7 +184,7 @@ pub(super) fn missing(needed: Kind, text: &[u8]) -> Error {
     if let [kind] = kinds[..]
         && kind != needed
     {
-        return kind.instead_of(needed);
+        return kind.mismatch(needed);
     }
     let labels: Vec<_> = found.iter().map(|one| format!("'{}'", one.label)).collect();
     let instead = match text.first() {

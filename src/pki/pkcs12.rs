@@ -7,22 +7,22 @@ mod write;
 use std::path::Path;
 
 use mac::Hash;
-use read::{Bagged, Content};
+use read::{Bag, Content};
 use write::{Protection, Store};
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
-use super::document_type::{self, Kind};
+use super::document_type::{self, DocumentType};
 use super::file::{self, Access, Staged};
 use super::identity::Identity;
 use super::key::PrivateKey;
 use super::password::Password;
-use super::pbe::{Scheme, Secret};
-use super::{Outline, chain, describe, quoted};
+use super::pbe::{EncodedPassword, Scheme};
+use super::{CertificateRef, chain, describe, quoted};
 use crate::{Error, Result, Status};
 
 /// How many certificates a file may have, which are put in order.
-const MOST_CERTIFICATES: usize = 1_000;
+const MAX_CERTIFICATES: usize = 1_000;
 
 /// How often the password is hashed for each of the three parts that depend on it.
 ///
@@ -32,14 +32,14 @@ const MOST_CERTIFICATES: usize = 1_000;
 /// OpenSSL's 2,048.
 const ROUNDS: u32 = 300_000;
 
-const TODAYS: Protection = Protection {
+const STANDARD: Protection = Protection {
     encryption: Scheme::Aes256 { rounds: ROUNDS },
     mac: Hash::Sha256,
     mac_rounds: ROUNDS,
 };
 
 /// The longest friendly name, in characters (RFC 2985, section 5.5.1: pkcs-9-ub-friendlyName).
-const LONGEST_NAME: usize = 255;
+const MAX_FRIENDLY_NAME: usize = 255;
 
 /// As many rounds as programs of old do in a moment: Java's did as many.
 const LEGACY: Protection = Protection {
@@ -145,7 +145,7 @@ impl Identity {
         options: &Pkcs12Options<'_>,
     ) -> Result<Self> {
         let content = read::read(der, password, !options.insecure_without_mac)
-            .map_err(|error| document_type::explained(der, Kind::Pkcs12, error))?;
+            .map_err(|error| document_type::mismatch_or(der, DocumentType::Pkcs12, error))?;
         Self::of_content(&content, options.name)
     }
 
@@ -166,7 +166,7 @@ impl Identity {
             ));
         };
         let mut rest = rest.drain(..).map(|(_, one)| one).collect();
-        Self::new(chain::take(&mut rest, leaf), Some(key))
+        Self::new(chain::take_chain(&mut rest, leaf), Some(key))
     }
 
     /// The chain and its key as PKCS#12, encrypted with AES-256 (PBES2) and
@@ -177,7 +177,7 @@ impl Identity {
     /// Fails with [`Status::Argument`] for a name of more than 255 characters, an empty
     /// password, and for a NUL or a character beyond U+FFFF in either.
     pub fn to_pkcs12(&self, name: Option<&str>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
-        self.write_pkcs12(name, password, &TODAYS)
+        self.write_pkcs12(name, password, &STANDARD)
     }
 
     /// The same in the way of old, 3DES and SHA-1, for programs that read no other,
@@ -213,14 +213,15 @@ impl Identity {
             key: &key.to_pkcs8_der(),
             chain: self.chain().iter().map(Certificate::der).collect(),
         };
-        let password = Secret::new(password.as_bytes());
+        let password = EncodedPassword::new(password.as_bytes());
         write::write(&store, &password, protection).map(Zeroizing::new)
     }
 
     /// The common name, or else the first name, of those that can be friendly names.
     fn default_name(&self) -> String {
         let leaf = self.certificate();
-        let common_names = Outline::from_der(leaf.der()).and_then(|leaf| leaf.subject_name());
+        let common_names =
+            CertificateRef::from_der(leaf.der()).and_then(|leaf| leaf.subject_name());
         let common_names = common_names.map(|subject| subject.common_names());
         let names = common_names.unwrap_or_default().into_iter();
         let mut names = names.chain(leaf.names().to_vec());
@@ -254,9 +255,9 @@ fn check_name(name: &str) -> Result<()> {
         "it has a character beyond U+FFFF, which PKCS#12 cannot encode".to_owned()
     } else if name.contains('\0') {
         "it has a NUL, where many programs take it to end".to_owned()
-    } else if count > LONGEST_NAME {
+    } else if count > MAX_FRIENDLY_NAME {
         format!(
-            "it has {count} characters, and at most {LONGEST_NAME} are allowed (RFC 2985, section \
+            "it has {count} characters, and at most {MAX_FRIENDLY_NAME} are allowed (RFC 2985, section \
              5.5.1)"
         )
     } else {
@@ -289,15 +290,15 @@ fn is_bmp(text: &str) -> bool {
 
 /// The certificates of a file, each with its friendly name.
 fn certificates(content: &Content) -> Result<Vec<(Option<&str>, Certificate)>> {
-    if content.certificates.len() > MOST_CERTIFICATES {
+    if content.certificates.len() > MAX_CERTIFICATES {
         let count = content.certificates.len();
         let sentence = format!(
-            "the PKCS#12 file has {count} certificates, and at most {MOST_CERTIFICATES} are \
+            "the PKCS#12 file has {count} certificates, and at most {MAX_CERTIFICATES} are \
              allowed: a chain has a few"
         );
         return Err(Error::new(Status::Parse, sentence));
     }
-    let read = |bag: &'_ Bagged<Vec<u8>>| Certificate::from_der(bag.value.clone());
+    let read = |bag: &'_ Bag<Vec<u8>>| Certificate::from_der(bag.value.clone());
     let all = content.certificates.iter();
     all.map(|bag| Ok((bag.name.as_deref(), read(bag)?)))
         .collect()

@@ -5,7 +5,7 @@
 //! certificates in a file.  What it may have been signed with is not looked at.
 
 use super::ber;
-use super::document_type::Kind;
+use super::document_type::DocumentType;
 use super::pem;
 use super::tlv::{Elements, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET, context, only};
 use crate::{Error, Result, Status};
@@ -14,7 +14,7 @@ use crate::{Error, Result, Status};
 const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
 
 /// How many certificates a bundle may have: the biggest stores have a few hundred.
-const MOST_CERTIFICATES: usize = 1_000;
+const MAX_CERTIFICATES: usize = 1_000;
 
 /// The certificates in a bundle, each in DER, in its order: at least one.
 pub(super) fn certificates(bundle: &[u8]) -> Result<Vec<Vec<u8>>> {
@@ -41,14 +41,14 @@ pub(super) fn certificates(bundle: &[u8]) -> Result<Vec<Vec<u8>>> {
     let certificates = list.into_iter().filter(|one| one.tag == SEQUENCE);
     let certificates: Vec<_> = certificates.map(|one| one.whole.to_vec()).collect();
     match certificates.len() {
-        1..=MOST_CERTIFICATES => Ok(certificates),
+        1..=MAX_CERTIFICATES => Ok(certificates),
         0 => Err(Error::new(
             Status::Parse,
             "the PKCS#7 bundle holds no certificate",
         )),
         count => {
             let sentence = format!(
-                "the PKCS#7 bundle has {count} certificates, and at most {MOST_CERTIFICATES} are \
+                "the PKCS#7 bundle has {count} certificates, and at most {MAX_CERTIFICATES} are \
                  allowed"
             );
             Err(Error::new(Status::Parse, sentence))
@@ -58,7 +58,7 @@ pub(super) fn certificates(bundle: &[u8]) -> Result<Vec<Vec<u8>>> {
 
 /// Whether this is one, in DER or BER.
 pub(super) fn is_bundle(content: &[u8]) -> bool {
-    Kind::of_der(content) == Some(Kind::Pkcs7)
+    DocumentType::of_der(content) == Some(DocumentType::Pkcs7)
 }
 
 /// Whether a file, PEM or DER, holds one.
@@ -67,7 +67,7 @@ pub(super) fn is_in(content: &[u8]) -> bool {
         true => is_bundle(content),
         false => pem::sections(content)
             .map_while(Result::ok)
-            .any(|section| section.kind() == Some(Kind::Pkcs7)),
+            .any(|section| section.kind() == Some(DocumentType::Pkcs7)),
     }
 }
 

@@ -4,14 +4,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
 use rcgen::{
-    BasicConstraints, CertificateParams, CrlDistributionPoint, DistinguishedName,
-    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, NameConstraints, SerialNumber,
+    BasicConstraints, CertificateParams, CrlDistributionPoint, ExtendedKeyUsagePurpose, IsCa,
+    KeyIdMethod, KeyUsagePurpose, NameConstraints, SerialNumber,
 };
 use spki::SubjectPublicKeyInfoRef;
 use time::OffsetDateTime;
 
 use super::certificate::Certificate;
-use super::distinguished_name::{LONGEST_COMMON_NAME, Subject, parse_hex};
+use super::distinguished_name::{DistinguishedName, UB_COMMON_NAME, parse_hex};
 use super::general_name::AltName;
 use super::options::{CertOptions, Purpose, Usage};
 use super::{issuance_policy, name_constraints, quoted, x509_time};
@@ -19,7 +19,7 @@ use crate::{Error, Result, Status};
 
 /// How many seconds before now certificates and CRLs start, so that peers whose
 /// clock is a little behind accept them.
-pub(super) const BACKDATED: i64 = 3_600;
+pub(super) const BACKDATE_SECONDS: i64 = 3_600;
 
 const DAY: u64 = 86_400;
 
@@ -31,7 +31,7 @@ const CA_LIFETIME: Duration = Duration::from_secs(3_650 * DAY);
 /// the key is for.
 pub(super) fn common(
     options: &CertOptions,
-    subject: &Subject,
+    subject: &DistinguishedName,
     names: &[AltName],
     key_type: &str,
 ) -> Result<CertificateParams> {
@@ -39,7 +39,7 @@ pub(super) fn common(
     let mut params = CertificateParams::default();
     if subject.is_empty() {
         // rcgen marks the alternative names as critical by this.
-        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name = rcgen::DistinguishedName::new();
     }
     params.subject_alt_names = names.iter().map(AltName::to_san).collect::<Result<_>>()?;
     if options.ca {
@@ -55,14 +55,14 @@ pub(super) fn common(
 }
 
 /// Adds the fields that only the issuer decides about.
-pub(super) fn add_issuers(
+pub(super) fn add_issuer_fields(
     params: &mut CertificateParams,
     options: &CertOptions,
     issuer: Option<&Certificate>,
     spki: &[u8],
 ) -> Result<()> {
     params.serial_number = Some(match &options.serial {
-        Some(serial) => given_serial(serial)?,
+        Some(serial) => parse_serial(serial)?,
         None => random_serial()?,
     });
     params.use_authority_key_identifier_extension = true;
@@ -108,7 +108,7 @@ fn set_validity(
     };
     let asked = match options.not_before {
         Some(start) => start,
-        None => now()? - BACKDATED,
+        None => now()? - BACKDATE_SECONDS,
     };
     let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
     let mut end = asked.checked_add(seconds).ok_or_else(too_far)?;
@@ -223,33 +223,35 @@ fn crl_distribution(url: &str) -> Result<CrlDistributionPoint> {
 ///
 /// An address or a URI is never a common name: OpenSSL and GnuTLS take an
 /// address there for a host name, and hold it against the DNS constraints.
-pub(super) fn subject(options: &CertOptions, names: &[AltName], fallback: &str) -> Result<Subject> {
+pub(super) fn subject(
+    options: &CertOptions,
+    names: &[AltName],
+    fallback: &str,
+) -> Result<DistinguishedName> {
     if let Some(subject) = &options.subject {
-        return Subject::parse(subject);
+        return DistinguishedName::parse(subject);
     }
     if let Some(common) = &options.common_name {
-        return Subject::common_name(common);
+        return DistinguishedName::common_name(common);
     }
     if names.is_empty() {
-        return Subject::common_name(fallback);
+        return DistinguishedName::common_name(fallback);
     }
     let first = names.iter().find_map(|name| match name {
-        AltName::Dns(text) | AltName::Email(text) if text.len() <= LONGEST_COMMON_NAME => {
-            Some(text)
-        }
+        AltName::Dns(text) | AltName::Email(text) if text.len() <= UB_COMMON_NAME => Some(text),
         _ => None,
     });
     match first {
-        Some(name) => Subject::common_name(name),
+        Some(name) => DistinguishedName::common_name(name),
         // The subject of a CA is never empty (RFC 5280, section 4.1.2.6).
-        None if options.ca => Subject::common_name(fallback),
-        None => Ok(Subject::EMPTY),
+        None if options.ca => DistinguishedName::common_name(fallback),
+        None => Ok(DistinguishedName::EMPTY),
     }
 }
 
 /// A serial number that somebody chose, positive and of up to 20 bytes (RFC
 /// 5280, section 4.1.2.2).
-fn given_serial(text: &str) -> Result<SerialNumber> {
+fn parse_serial(text: &str) -> Result<SerialNumber> {
     let bytes = parse_hex(text).filter(|bytes| {
         let is_positive = bytes.iter().any(|&byte| byte != 0);
         // Of 20 bytes, the first bit is the sign.

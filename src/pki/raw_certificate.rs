@@ -22,7 +22,7 @@ use super::tlv::{
 
 /// The parts, as places in the DER.  Those that are a SEQUENCE or a BIT STRING include
 /// their tag and length.
-pub(super) struct Parts {
+pub(super) struct RawCertificate {
     /// One less than the version that people speak of.
     pub(super) version: u32,
     /// What is signed: the TBSCertificate.
@@ -44,7 +44,7 @@ pub(super) struct Parts {
     pub(super) signature: Range<usize>,
 }
 
-impl Parts {
+impl RawCertificate {
     /// Fails with the part that is missing or damaged.
     pub(super) fn of(der: &[u8]) -> Result<Self, String> {
         let missing = |what: &str| format!("{what} is missing or damaged");
@@ -136,7 +136,7 @@ fn extensions(mut tagged: Elements<'_>) -> Result<Vec<Extension>, String> {
         .enumerate()
         .map(one)
         .collect::<Result<_, _>>()?;
-    let twice = repeated(&all).find(|extension| is_decisive(&extension.oid));
+    let twice = duplicates(&all).find(|extension| affects_use(&extension.oid));
     match twice {
         None => Ok(all),
         Some(Extension { oid, .. }) => Err(format!("it has the extension {oid} twice")),
@@ -161,7 +161,7 @@ fn extension(mut inner: Elements<'_>) -> Option<Extension> {
 }
 
 /// Every extension whose identifier stands before it already.
-pub(super) fn repeated(extensions: &[Extension]) -> impl Iterator<Item = &Extension> {
+pub(super) fn duplicates(extensions: &[Extension]) -> impl Iterator<Item = &Extension> {
     let mut seen = HashSet::new();
     extensions
         .iter()
@@ -170,7 +170,7 @@ pub(super) fn repeated(extensions: &[Extension]) -> impl Iterator<Item = &Extens
 
 /// Whether an extension says what a certificate may be used for.  Of two of them each
 /// reader would believe another one, so such a certificate is refused, as by webpki.
-fn is_decisive(oid: &Oid) -> bool {
+fn affects_use(oid: &Oid) -> bool {
     [
         KEY_USAGE,
         ALTERNATIVE_NAMES,

@@ -9,10 +9,10 @@ use der::asn1::{Any, AnyRef};
 use der::{Decode, Encode, Sequence, Tag, TagNumber, Tagged};
 use spki::SubjectPublicKeyInfoRef;
 
-use super::asn1::{Extension, RequestContent, Signed, repeated};
+use super::asn1::{CertificationRequestInfo, Extension, Signed, first_duplicate};
 use super::certificate::{ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, BasicConstraints};
-use super::distinguished_name::Subject;
-use super::document_type::{self, Kind};
+use super::distinguished_name::DistinguishedName;
+use super::document_type::{self, DocumentType};
 use super::file::{self, Access};
 use super::general_name::{AltName, GeneralName};
 use super::key::PrivateKey;
@@ -30,8 +30,8 @@ pub struct Csr(Arc<Inner>);
 
 struct Inner {
     der: Vec<u8>,
-    document: Signed<RequestContent>,
-    subject: Subject,
+    document: Signed<CertificationRequestInfo>,
+    subject: DistinguishedName,
     subject_text: String,
     spki: Vec<u8>,
     extensions: Vec<Extension>,
@@ -104,11 +104,11 @@ impl Csr {
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         for section in pem::sections(text) {
             let section = section?;
-            if section.kind() == Some(Kind::Request) {
+            if section.kind() == Some(DocumentType::Request) {
                 return Self::from_der(std::mem::take(&mut *section.decode()?));
             }
         }
-        Err(pem::missing(Kind::Request, text))
+        Err(pem::missing(DocumentType::Request, text))
     }
 
     /// A request in DER, checked like [`Self::load`].
@@ -117,20 +117,24 @@ impl Csr {
     }
 
     fn parse(der: Vec<u8>, key: Option<PrivateKey>) -> Result<Self> {
-        let document = Signed::<RequestContent>::from_der(&der);
+        let document = Signed::<CertificationRequestInfo>::from_der(&der);
         let document = document.map_err(|error| {
-            document_type::explained(&der, Kind::Request, bad("its structure", error))
+            document_type::mismatch_or(
+                &der,
+                DocumentType::Request,
+                parse_error("its structure", error),
+            )
         })?;
         let content = &document.content;
         let subject = content
             .subject
             .to_der()
-            .and_then(|der| Subject::from_der(&der));
-        let subject = subject.map_err(|error| bad("its subject", error))?;
+            .and_then(|der| DistinguishedName::from_der(&der));
+        let subject = subject.map_err(|error| parse_error("its subject", error))?;
         let spki = content
             .spki
             .to_der()
-            .map_err(|error| bad("its key", error))?;
+            .map_err(|error| parse_error("its key", error))?;
         check_signature(&document, &spki)?;
         let extensions = requested_extensions(content.attributes.as_ref())?;
         let value = |oid: &ObjectIdentifier| {
@@ -138,14 +142,15 @@ impl Csr {
             found.map(|extension| extension.value.as_bytes())
         };
         let names = value(&ALTERNATIVE_NAMES).map(GeneralName::all).transpose();
-        let names = names.map_err(|error| bad("its alternative names", error))?;
+        let names = names.map_err(|error| parse_error("its alternative names", error))?;
         let (typed, others): (Vec<_>, Vec<_>) = names
             .into_iter()
             .flatten()
-            .partition(|name| requested_names::is_typed(*name));
+            .partition(|name| requested_names::is_supported(*name));
         let constraints = value(&BASIC_CONSTRAINTS).map(BasicConstraints::from_der);
         let constraints = constraints.transpose();
-        let constraints = constraints.map_err(|error| bad("its basic constraints", error))?;
+        let constraints =
+            constraints.map_err(|error| parse_error("its basic constraints", error))?;
         Ok(Self(Arc::new(Inner {
             pem: std::mem::take(&mut *pem::encode("CERTIFICATE REQUEST", &der)),
             subject_text: subject.to_string(),
@@ -218,7 +223,7 @@ impl Csr {
 
     /// Everything that it asks for on a page, for people.
     pub fn text(&self) -> &str {
-        self.0.text.get_or_init(|| describe::request_page(self))
+        self.0.text.get_or_init(|| describe::request_text(self))
     }
 
     /// Writes the request (mode 0644) and its key (mode 0600) as PEM, each as a
@@ -246,14 +251,16 @@ impl Csr {
         file::save_pair(csr, key)
     }
 
-    pub(super) fn parsed_subject(&self) -> &Subject {
+    pub(super) fn parsed_subject(&self) -> &DistinguishedName {
         &self.0.subject
     }
 
     /// The subject in DER.
     pub(super) fn subject_der(&self) -> Result<Vec<u8>> {
         let subject = &self.0.document.content.subject;
-        subject.to_der().map_err(|error| bad("its subject", error))
+        subject
+            .to_der()
+            .map_err(|error| parse_error("its subject", error))
     }
 
     pub(super) fn extensions(&self) -> &[Extension] {
@@ -263,10 +270,10 @@ impl Csr {
 
 /// A name as people type it; in hex where its value is none.
 fn typed_text(name: GeneralName<'_>) -> String {
-    name.typed().unwrap_or_else(|| name.to_string())
+    name.to_text().unwrap_or_else(|| name.to_string())
 }
 
-fn bad(what: &str, error: der::Error) -> Error {
+fn parse_error(what: &str, error: der::Error) -> Error {
     let sentence = format!("the request does not parse: {what}: {error}");
     Error::new(Status::Parse, sentence).with_source(error)
 }
@@ -277,11 +284,11 @@ fn malformed(sentence: &str) -> Error {
 }
 
 /// Whether whoever asks has the private key.
-fn check_signature(document: &Signed<RequestContent>, spki: &[u8]) -> Result<()> {
+fn check_signature(document: &Signed<CertificationRequestInfo>, spki: &[u8]) -> Result<()> {
     let key = SubjectPublicKeyInfoRef::try_from(spki);
     let key = key.map_err(|error| malformed(&format!("its key: {error}")))?;
     let message = document.content.to_der();
-    let message = message.map_err(|error| bad("its content", error))?;
+    let message = message.map_err(|error| parse_error("its content", error))?;
     let signature = document.signature.as_bytes();
     let signature = signature.ok_or_else(|| malformed("its signature is not whole bytes"))?;
     let outcome = signature::verify(&key, &(&document.algorithm).into(), &message, signature);
@@ -332,7 +339,7 @@ fn requested_extensions(attributes: Option<&Any>) -> Result<Vec<Extension>> {
         return Err(malformed("what follows its key are not attributes"));
     }
     let attributes = elements::<Attribute<'_>>(attributes.value());
-    let attributes = attributes.map_err(|error| bad("its attributes", error))?;
+    let attributes = attributes.map_err(|error| parse_error("its attributes", error))?;
     let mut requests = attributes.iter().filter(|attribute| {
         EXTENSION_REQUESTS
             .iter()
@@ -343,13 +350,13 @@ fn requested_extensions(attributes: Option<&Any>) -> Result<Vec<Extension>> {
         (Some(only), None) if only.values.tag() == Tag::Set => {
             let lists = elements::<Vec<Extension>>(only.values.value());
             lists
-                .map_err(|error| bad("its extensions", error))?
+                .map_err(|error| parse_error("its extensions", error))?
                 .concat()
         }
         (Some(_), None) => return Err(malformed("its extensions are not in a SET")),
         (Some(_), Some(_)) => return Err(malformed("it has two lists of extensions")),
     };
-    match repeated(&extensions) {
+    match first_duplicate(&extensions) {
         None => Ok(extensions),
         Some(Extension { oid, .. }) => {
             Err(malformed(&format!("it asks for the extension {oid} twice")))

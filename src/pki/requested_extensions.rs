@@ -10,7 +10,7 @@ use super::certificate::{
     ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, BasicConstraints, CRL_DISTRIBUTION, EXTENDED_KEY_USAGE,
     ISSUER_KEY_ID, KEY_ID, KEY_USAGE, NAME_CONSTRAINTS, key_usage,
 };
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::general_name::{AltName, GeneralName};
 use super::options::CertOptions;
 use super::request::Csr;
@@ -24,9 +24,9 @@ const NETSCAPE_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1
 const NETSCAPE_CA: u8 = 0b0000_0111;
 
 /// The extensions of a request that go into the certificate.
-pub(super) struct Copied(Vec<Extension>);
+pub(super) struct RequestedExtensions(Vec<Extension>);
 
-impl Copied {
+impl RequestedExtensions {
     /// The alternative names, unless others stand in their place, and all that
     /// the request asks for where the options say so.
     pub(super) fn of(csr: &Csr, other_names: bool, options: &CertOptions) -> Result<Self> {
@@ -67,7 +67,7 @@ impl Copied {
     }
 
     /// The alternative names that are directory names.
-    pub(super) fn directories(&self) -> Vec<Subject> {
+    pub(super) fn directories(&self) -> Vec<DistinguishedName> {
         let names = self.general_names().into_iter();
         names.filter_map(GeneralName::directory).collect()
     }
@@ -76,7 +76,7 @@ impl Copied {
     pub(super) fn other_kinds(&self) -> Vec<u32> {
         let names = self.general_names().into_iter();
         names
-            .filter(|name| !requested_names::is_typed(*name))
+            .filter(|name| !requested_names::is_supported(*name))
             .map(GeneralName::number)
             .filter(|&number| number != requested_names::DIRECTORY)
             .collect()

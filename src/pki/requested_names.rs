@@ -6,7 +6,7 @@
 
 use der::Tagged;
 
-use super::distinguished_name::{COMMON_NAME, LONGEST_COMMON_NAME, Subject};
+use super::distinguished_name::{COMMON_NAME, DistinguishedName, UB_COMMON_NAME};
 use super::general_name::{AltName, GeneralName, address, is_string, is_uri, visible};
 use super::quoted;
 
@@ -23,7 +23,7 @@ pub(super) const REGISTERED_ID: u32 = 8;
 
 /// Whether a name is of a kind that [`Csr::names`](super::request::Csr::names)
 /// has.
-pub(super) fn is_typed(name: GeneralName<'_>) -> bool {
+pub(super) fn is_supported(name: GeneralName<'_>) -> bool {
     matches!(name.number(), EMAIL | DNS | URI | ADDRESS)
 }
 
@@ -64,7 +64,7 @@ pub(super) fn check_name(name: GeneralName<'_>, allow_other_names: bool) -> Resu
     Err(format!("it asks for the {what} {shown}, which is not one"))
 }
 
-/// A name of another kind than [`is_typed`] knows, with its kind in front.  The
+/// A name of another kind than [`is_supported`] knows, with its kind in front.  The
 /// value of an otherName is text if it is a string, else DER in hex.
 pub(super) fn show(name: GeneralName<'_>) -> String {
     match name.other_name() {
@@ -109,7 +109,7 @@ fn check_other(
 }
 
 /// Fails for a subject that shows people something else than programs read.
-pub(super) fn check_subject(subject: &Subject) -> Result<(), String> {
+pub(super) fn check_subject(subject: &DistinguishedName) -> Result<(), String> {
     let attributes = subject.attributes();
     let attributes: Vec<_> = attributes.iter().flatten().collect();
     if let Some((oid, value)) = attributes
@@ -131,12 +131,12 @@ pub(super) fn check_subject(subject: &Subject) -> Result<(), String> {
     match common_names
         .iter()
         .map(|name| name.chars().count())
-        .find(|&length| length > LONGEST_COMMON_NAME)
+        .find(|&length| length > UB_COMMON_NAME)
     {
         None => Ok(()),
         Some(length) => Err(format!(
             "a common name in its subject has {length} characters, and \
-             {LONGEST_COMMON_NAME} are the most (RFC 5280, appendix A.1)"
+             {UB_COMMON_NAME} are the most (RFC 5280, appendix A.1)"
         )),
     }
 }

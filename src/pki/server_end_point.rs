@@ -69,7 +69,7 @@ impl Certificate {
     /// own, such as that of Ed25519: RFC 5929 leaves it undefined, and PostgreSQL on
     /// OpenSSL refuses it, too.
     pub(crate) fn end_point(&self) -> Result<Vec<u8>> {
-        let hash = hash_of(&self.der()[self.parts().algorithm.clone()]).ok_or_else(|| {
+        let hash = hash_of(&self.der()[self.raw().algorithm.clone()]).ok_or_else(|| {
             let sentence = format!(
                 "tls-server-end-point is not defined for the certificate of '{}', whose \
                  signature ({}) has no hash function that is known (RFC 5929, section 4.1): \
@@ -85,7 +85,7 @@ impl Certificate {
 
 fn hash_of(algorithm: &[u8]) -> Option<&'static Algorithm> {
     let mut inner = Elements(only(algorithm, SEQUENCE)?.content);
-    let name = oid::shown(inner.take(OBJECT_IDENTIFIER)?.content);
+    let name = oid::dotted(inner.take(OBJECT_IDENTIFIER)?.content);
     if name != RSASSA_PSS {
         return find(&SIGNATURES, &name);
     }
@@ -95,7 +95,7 @@ fn hash_of(algorithm: &[u8]) -> Option<&'static Algorithm> {
         return Some(&digest::SHA256);
     };
     let mut hash = Elements(only(hash.content, SEQUENCE)?.content);
-    find(&HASHES, &oid::shown(hash.take(OBJECT_IDENTIFIER)?.content))
+    find(&HASHES, &oid::dotted(hash.take(OBJECT_IDENTIFIER)?.content))
 }
 
 fn find(known: &[(&str, &'static Algorithm)], name: &str) -> Option<&'static Algorithm> {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn every_signature_algorithm_has_the_digest_of_its_hash() {
+    fn server_end_point_uses_hash_of_signature_algorithm() {
         for (name, expected) in SIGNATURES {
             for parameters in [&[][..], &[5, 0]] {
                 let found = hash_of(&algorithm(name, parameters));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn other_algorithms_have_none() {
+    fn server_end_point_rejects_algorithms_without_hash() {
         let unknown_hash = encode(PSS_HASH, &algorithm("1.2.3.4", &[]));
         for wrong in [
             algorithm("1.3.101.112", &[]),

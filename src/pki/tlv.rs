@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn elements_are_read_as_they_are_written() {
+    fn elements_round_trip() {
         for length in [0, 1, 127, 128, 255, 256, 65_535, 65_536, 70_000] {
             let content = vec![7; length];
             let der = encode(OCTET_STRING, &content);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_are_not_the_shortest_and_long_tags_are_refused() {
+    fn any_rejects_non_minimal_lengths_and_long_tags() {
         for der in [
             &[4, 0x80, 0, 0][..],
             &[4, 0x81, 1, 0],

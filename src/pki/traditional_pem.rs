@@ -9,9 +9,9 @@ use des::{TdesEde2, TdesEde3};
 use md5::{Digest, Md5};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::encrypted_key::{check_is_key, needed, wrong_password};
+use super::encrypted_key::{check_is_key, require_password, wrong_password};
 use super::password::Password;
-use super::pbe::{Refused, decrypt_cbc};
+use super::pbe::{DecryptError, decrypt_cbc};
 use super::pem::Section;
 use super::quoted;
 use crate::{Error, Result, Status};
@@ -45,7 +45,7 @@ pub(super) fn decrypt(
     if iv.len() != iv_length {
         return Err(malformed());
     }
-    let key = derive(needed(password)?, &iv[..SALT], key_length);
+    let key = derive(require_password(password)?, &iv[..SALT], key_length);
     let outcome = match cipher {
         "AES-128-CBC" => decrypt_cbc::<Aes128>(&key, &iv, &mut data),
         "AES-192-CBC" => decrypt_cbc::<Aes192>(&key, &iv, &mut data),
@@ -55,7 +55,7 @@ pub(super) fn decrypt(
     };
     match outcome {
         Ok(()) => check_is_key(data),
-        Err(Refused::WrongPassword) => Err(wrong_password()),
+        Err(DecryptError::WrongPassword) => Err(wrong_password()),
         Err(_) => Err(malformed()),
     }
 }

@@ -10,18 +10,18 @@ use der::asn1::AnyRef;
 use der::{Decode, Reader, Sequence, SliceReader, Tag, Tagged};
 
 use super::path_validation::Path;
-use super::verify_error::{Finding, subject_of};
+use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
-use crate::pki::{Outline, extension_oid as oid};
+use crate::pki::{CertificateRef, extension_oid as oid};
 
 /// The content of the identifier of anyPolicy, 2.5.29.32.0.
 const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0x00];
 
 /// How many policies and mappings one certificate may have.
-const MOST: usize = 1_000;
+const MAX_POLICIES: usize = 1_000;
 
 /// What holds from one certificate to the next (RFC 5280, section 6.1.2).
-struct State<'a> {
+struct PolicyState<'a> {
     /// The policies that are valid, as the subject's domain calls them.
     valid: HashSet<&'a [u8]>,
     /// Whether any other one is valid too.
@@ -32,9 +32,9 @@ struct State<'a> {
 }
 
 /// Checks that the path has a policy, where one of its certificates requires that.
-pub(super) fn check(path: &Path<'_, '_>) -> Result<(), Finding> {
+pub(super) fn check(path: &Path<'_, '_>) -> Result<(), VerifyError> {
     let below: Vec<_> = path.issuers.iter().rev().chain([&path.leaf]).collect();
-    let is_about_policies = |one: &&&&Outline<'_>| {
+    let is_about_policies = |one: &&&&CertificateRef<'_>| {
         let all = [
             oid::CERTIFICATE_POLICIES,
             oid::POLICY_MAPPINGS,
@@ -47,7 +47,7 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<(), Finding> {
         return Ok(());
     }
     let most = u32::try_from(below.len()).unwrap_or(u32::MAX - 1) + 1;
-    let mut state = State {
+    let mut state = PolicyState {
         valid: HashSet::new(),
         any: true,
         explicit_policy: most,
@@ -57,28 +57,33 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<(), Finding> {
     for (index, certificate) in below.iter().enumerate() {
         let is_last = index + 1 == below.len();
         let extensions = Extensions::of(certificate).map_err(|_| {
-            Finding::malformed(certificate, "its certificate policies do not parse")
+            VerifyError::malformed(certificate, "its certificate policies do not parse")
         })?;
-        state.enter(certificate, &extensions, is_last);
+        state.process_policies(certificate, &extensions, is_last);
         if !is_last {
-            state.map(certificate, &extensions)?;
+            state.process_mappings(certificate, &extensions)?;
         }
-        state.count(certificate, &extensions, is_last);
+        state.process_constraints(certificate, &extensions, is_last);
         if state.explicit_policy == 0 && !state.any && state.valid.is_empty() {
             let sentence = format!(
                 "certificate of '{}' has none of the certificate policies that a CA above it \
                  requires (RFC 5280, section 6.1)",
                 subject_of(certificate)
             );
-            return Err(Finding::new(Status::CertificateConstraint, sentence));
+            return Err(VerifyError::new(Status::CertificateConstraint, sentence));
         }
     }
     Ok(())
 }
 
-impl<'a> State<'a> {
+impl<'a> PolicyState<'a> {
     /// The policies of a certificate, of those that are valid above it (6.1.3 (d), (e)).
-    fn enter(&mut self, certificate: &Outline<'a>, extensions: &Extensions<'a>, is_last: bool) {
+    fn process_policies(
+        &mut self,
+        certificate: &CertificateRef<'a>,
+        extensions: &Extensions<'a>,
+        is_last: bool,
+    ) {
         let Some(policies) = &extensions.policies else {
             self.valid.clear();
             self.any = false;
@@ -99,16 +104,16 @@ impl<'a> State<'a> {
     }
 
     /// Renames policies to what the domain of the subject calls them (6.1.4 (a), (b)).
-    fn map(
+    fn process_mappings(
         &mut self,
-        certificate: &Outline<'a>,
+        certificate: &CertificateRef<'a>,
         extensions: &Extensions<'a>,
-    ) -> Result<(), Finding> {
+    ) -> Result<(), VerifyError> {
         let mut mapped: HashMap<&[u8], Vec<&[u8]>> = HashMap::new();
         for (issuers, subjects) in &extensions.mappings {
             if *issuers == ANY_POLICY || *subjects == ANY_POLICY {
                 let what = "its policy mappings map anyPolicy (RFC 5280, section 4.2.1.5)";
-                return Err(Finding::malformed(certificate, what));
+                return Err(VerifyError::malformed(certificate, what));
             }
             mapped.entry(issuers).or_default().push(subjects);
         }
@@ -123,7 +128,12 @@ impl<'a> State<'a> {
 
     /// Counts down, and obeys the constraints of the certificate (6.1.4 (h) to (j),
     /// 6.1.5 (a), (b)).
-    fn count(&mut self, certificate: &Outline<'a>, extensions: &Extensions<'a>, is_last: bool) {
+    fn process_constraints(
+        &mut self,
+        certificate: &CertificateRef<'a>,
+        extensions: &Extensions<'a>,
+        is_last: bool,
+    ) {
         let (require, inhibit_mapping) = extensions.constraints;
         if is_last {
             self.explicit_policy = self.explicit_policy.saturating_sub(1);
@@ -168,7 +178,7 @@ struct PolicyConstraints {
 }
 
 impl<'a> Extensions<'a> {
-    fn of(certificate: &Outline<'a>) -> der::Result<Self> {
+    fn of(certificate: &CertificateRef<'a>) -> der::Result<Self> {
         let value = |oid| certificate.extension(oid).map(|one| one.value);
         let constraints = value(oid::POLICY_CONSTRAINTS).map(PolicyConstraints::from_der);
         let constraints = constraints.transpose()?;
@@ -190,7 +200,7 @@ impl<'a> Extensions<'a> {
 /// The identifiers of certificatePolicies (4.2.1.4): each stands once.
 fn policies(der: &[u8]) -> der::Result<Vec<&[u8]>> {
     let mut found = Vec::new();
-    each(der, |policy| {
+    for_each_sequence(der, |policy| {
         let identifier = identifier(policy)?;
         if found.contains(&identifier) {
             return Err(der::ErrorKind::Failed.into());
@@ -204,7 +214,7 @@ fn policies(der: &[u8]) -> der::Result<Vec<&[u8]>> {
 /// The pairs of policyMappings (4.2.1.5): an issuer's policy, and its subject's.
 fn mappings(der: &[u8]) -> der::Result<Vec<(&[u8], &[u8])>> {
     let mut found = Vec::new();
-    each(der, |pair| {
+    for_each_sequence(der, |pair| {
         found.push((identifier(pair)?, identifier(pair)?));
         Ok(())
     })?;
@@ -212,7 +222,7 @@ fn mappings(der: &[u8]) -> der::Result<Vec<(&[u8], &[u8])>> {
 }
 
 /// Reads each element of a SEQUENCE of SEQUENCEs: at least one, and not too many.
-fn each<'a>(
+fn for_each_sequence<'a>(
     der: &'a [u8],
     mut read: impl FnMut(&mut SliceReader<'a>) -> der::Result<()>,
 ) -> der::Result<()> {
@@ -224,12 +234,12 @@ fn each<'a>(
         let element = AnyRef::decode(&mut reader)?;
         element.tag().assert_eq(Tag::Sequence)?;
         count += 1;
-        if count > MOST {
+        if count > MAX_POLICIES {
             break;
         }
         read(&mut SliceReader::new(element.value())?)?;
     }
-    match (1..=MOST).contains(&count) {
+    match (1..=MAX_POLICIES).contains(&count) {
         true => Ok(()),
         false => Err(der::ErrorKind::Failed.into()),
     }

@@ -4,13 +4,13 @@ use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
 
 use super::unverified_keys;
-use super::verify_error::{Finding, subject_of};
+use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
-use crate::pki::{Certificate, Outline, PublicKey};
+use crate::pki::{Certificate, CertificateRef, PublicKey};
 
 /// The least security of every key and signature, in bits (NIST SP 800-57, part 1,
 /// table 2): RSA with 2048 bits, or a curve of 224.
-pub(crate) const LEAST_SECURITY: u16 = 112;
+pub(crate) const MIN_SECURITY_BITS: u16 = 112;
 
 /// The sizes of RSA moduli that signatures are verified with, in bits.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -47,7 +47,7 @@ const HASHES: [(&[u8], u16); 9] = [
 ];
 
 /// Why a key cannot be used.
-enum Unusable {
+enum KeyProblem {
     /// Its security in bits where that is known, or its size.
     Weak,
     Unsupported,
@@ -55,7 +55,7 @@ enum Unusable {
 
 /// Checks that a handshake can be verified with the key of an end entity: an offline
 /// check predicts what a connection does.
-pub(super) fn check_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
+pub(super) fn check_leaf(leaf: &CertificateRef<'_>) -> Result<(), VerifyError> {
     match security(leaf) {
         Ok(_) => Ok(()),
         Err(reason) => Err(unusable(leaf, &reason)),
@@ -63,13 +63,13 @@ pub(super) fn check_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
 }
 
 /// Whether handshakes and certificates can be verified with the key of a certificate.
-pub(super) fn is_supported(certificate: &Outline<'_>) -> bool {
+pub(super) fn is_supported(certificate: &CertificateRef<'_>) -> bool {
     security(certificate).is_ok()
 }
 
 /// Checks that a handshake can be verified with the key of a peer that is accepted whatever
 /// its certificate says.
-pub(super) fn check_any_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
+pub(super) fn check_unverified_leaf(leaf: &CertificateRef<'_>) -> Result<(), VerifyError> {
     if unverified_keys::is_usable(leaf) {
         return Ok(());
     }
@@ -78,32 +78,35 @@ pub(super) fn check_any_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
          ({}), so it cannot be accepted even unverified or pinned: have it issued for RSA, \
          ECDSA on P-256, P-384 or P-521, Ed25519, Ed448 or ML-DSA",
         subject_of(leaf),
-        kind_of(leaf)
+        describe_key(leaf)
     );
-    Err(Finding::new(Status::CertificateUnsupportedKey, sentence))
+    Err(VerifyError::new(
+        Status::CertificateUnsupportedKey,
+        sentence,
+    ))
 }
 
 /// The refusal of a handshake that is signed in a way that the key of the certificate
 /// cannot be verified with.
-pub(super) fn wrong_scheme(certificate: &Outline<'_>, scheme: u16) -> Finding {
+pub(super) fn unverifiable_scheme(certificate: &CertificateRef<'_>, scheme: u16) -> VerifyError {
     let sentence = format!(
         "the peer signed the handshake with signature scheme {scheme:#06x}, which cannot be \
          verified with the key in the certificate of '{}' ({})",
         subject_of(certificate),
-        kind_of(certificate)
+        describe_key(certificate)
     );
-    Finding::new(Status::CertificateUnsupportedKey, sentence)
+    VerifyError::new(Status::CertificateUnsupportedKey, sentence)
 }
 
 /// Checks that every key of a path, and every signature below the anchor, has at least
 /// this security in bits.  `path` begins with the end entity and ends with the anchor,
 /// where that is a certificate.
 pub(super) fn check_strength(
-    path: &[&Outline<'_>],
+    path: &[&CertificateRef<'_>],
     has_anchor: bool,
     least: u16,
-) -> Result<(), Finding> {
-    if least <= LEAST_SECURITY {
+) -> Result<(), VerifyError> {
+    if least <= MIN_SECURITY_BITS {
         return Ok(());
     }
     for (index, certificate) in path.iter().enumerate() {
@@ -124,7 +127,7 @@ pub(super) fn check_strength(
                 "certificate of '{subject}' has a {what} with {bits} bits of security, and at \
                  least {least} are required"
             );
-            return Err(Finding::new(Status::CertificateWeakKey, sentence));
+            return Err(VerifyError::new(Status::CertificateWeakKey, sentence));
         }
     }
     Ok(())
@@ -132,24 +135,24 @@ pub(super) fn check_strength(
 
 /// What is wrong with the key of an issuer that a signature could not be verified with,
 /// where it is the key.
-pub(super) fn explain_issuer(issuer: &Outline<'_>) -> Option<Finding> {
+pub(super) fn issuer_key_error(issuer: &CertificateRef<'_>) -> Option<VerifyError> {
     security(issuer)
         .err()
         .map(|reason| unusable(issuer, &reason))
 }
 
-fn unusable(certificate: &Outline<'_>, reason: &Unusable) -> Finding {
+fn unusable(certificate: &CertificateRef<'_>, reason: &KeyProblem) -> VerifyError {
     let subject = subject_of(certificate);
-    let key = kind_of(certificate);
+    let key = describe_key(certificate);
     match reason {
-        Unusable::Weak => Finding::new(
+        KeyProblem::Weak => VerifyError::new(
             Status::CertificateWeakKey,
             format!(
                 "certificate of '{subject}' has a key that is too weak ({key}): RSA needs at \
                  least 2048 bits, ECDSA a curve of 256; have it issued for a stronger key"
             ),
         ),
-        Unusable::Unsupported if key == "rsa-pss" => Finding::new(
+        KeyProblem::Unsupported if key == "rsa-pss" => VerifyError::new(
             Status::CertificateUnsupportedKey,
             format!(
                 "certificate of '{subject}' has a key of a kind that is not supported \
@@ -157,7 +160,7 @@ fn unusable(certificate: &Outline<'_>, reason: &Unusable) -> Finding {
                  (rsaEncryption), which signs with RSA-PSS in TLS too"
             ),
         ),
-        Unusable::Unsupported => Finding::new(
+        KeyProblem::Unsupported => VerifyError::new(
             Status::CertificateUnsupportedKey,
             format!(
                 "certificate of '{subject}' has a key of a kind that is not supported \
@@ -169,7 +172,7 @@ fn unusable(certificate: &Outline<'_>, reason: &Unusable) -> Finding {
 }
 
 /// The kind of a key and its size, for a sentence.
-fn kind_of(certificate: &Outline<'_>) -> String {
+fn describe_key(certificate: &CertificateRef<'_>) -> String {
     let Ok(parsed) = Certificate::from_der(certificate.der) else {
         return "an unknown algorithm".to_owned();
     };
@@ -187,21 +190,21 @@ fn kind_of(certificate: &Outline<'_>) -> String {
 }
 
 /// The security of a key in bits.
-fn security(certificate: &Outline<'_>) -> Result<u16, Unusable> {
-    let key = certificate.public_key().ok_or(Unusable::Unsupported)?;
+fn security(certificate: &CertificateRef<'_>) -> Result<u16, KeyProblem> {
+    let key = certificate.public_key().ok_or(KeyProblem::Unsupported)?;
     match (key.algorithm, key.parameters) {
         (RSA, _) => match rsa_bits(&key) {
             Some(bits) if RSA_BITS.contains(&bits) => Ok(rsa_security(bits)),
-            Some(bits) if bits < *RSA_BITS.start() => Err(Unusable::Weak),
-            _ => Err(Unusable::Unsupported),
+            Some(bits) if bits < *RSA_BITS.start() => Err(KeyProblem::Weak),
+            _ => Err(KeyProblem::Unsupported),
         },
         (EC, Some(parameters)) => {
             let mut curves = CURVES.iter();
             let known = curves.find(|(curve, _)| *curve == parameters);
             match known {
                 Some((_, bits)) => Ok(*bits),
-                None if is_small_curve(parameters) => Err(Unusable::Weak),
-                None => Err(Unusable::Unsupported),
+                None if is_small_curve(parameters) => Err(KeyProblem::Weak),
+                None => Err(KeyProblem::Unsupported),
             }
         }
         (ED25519, _) => Ok(128),
@@ -210,7 +213,7 @@ fn security(certificate: &Outline<'_>) -> Result<u16, Unusable> {
             Some([17]) => Ok(128),
             Some([18]) => Ok(192),
             Some([19]) => Ok(256),
-            _ => Err(Unusable::Unsupported),
+            _ => Err(KeyProblem::Unsupported),
         },
     }
 }
@@ -246,7 +249,7 @@ fn rsa_security(bits: usize) -> u16 {
     }
 }
 
-fn signature_security(certificate: &Outline<'_>) -> u16 {
+fn signature_security(certificate: &CertificateRef<'_>) -> u16 {
     let algorithm = certificate.algorithms[1];
     let mut hashes = HASHES.iter();
     let contains = |part: &[u8]| algorithm.windows(part.len()).any(|window| window == part);

@@ -7,24 +7,24 @@ use std::net::Ipv6Addr;
 use rustls_pki_types::{CertificateDer, IpAddr, ServerName};
 use webpki::EndEntityCert;
 
-use super::name_constraints::NameLimits;
+use super::name_constraints::PathNameConstraints;
 use super::path_errors;
 use super::policy::{NameCheck, PeerName};
-use super::verify_error::{Finding, subject_of};
-use super::webpki_compat::StandIn;
+use super::verify_error::{VerifyError, subject_of};
+use super::webpki_compat::WebpkiCopy;
 use crate::base::text::quoted_host;
-use crate::pki::{AltName, Certificate, Outline, host_to_ascii};
+use crate::pki::{AltName, Certificate, CertificateRef, host_to_ascii};
 use crate::{Error, Status};
 
 /// Stands in for the name of a server that has none, or one that no certificate can have:
 /// an address, since rustls sends no address (RFC 6066, section 3).  Packets to it are
 /// discarded wherever they are sent (RFC 6666), so that it is nobody's.
-const NOBODY: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 0);
+const PLACEHOLDER: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 0);
 
 /// The name to give rustls where there is none.  No certificate is for it: only a peer
 /// whose name is not checked is accepted.
-pub(crate) fn nobody() -> ServerName<'static> {
-    ServerName::IpAddress(IpAddr::from(std::net::IpAddr::from(NOBODY)))
+pub(crate) fn placeholder_name() -> ServerName<'static> {
+    ServerName::IpAddress(IpAddr::from(std::net::IpAddr::from(PLACEHOLDER)))
 }
 
 /// Reads a DNS name, in either spelling where it is not ASCII
@@ -59,22 +59,26 @@ pub(crate) fn ascii_host(name: &str) -> Cow<'_, str> {
 }
 
 /// Checks that a certificate is for a name.  `as_checked` is the certificate as webpki can
-/// read it, `limits` the name constraints of its path.
+/// read it, `path_constraints` the name constraints of its path.
 pub(super) fn check(
     rule: NameCheck,
     name: PeerName<'_>,
-    leaf: &Outline<'_>,
+    leaf: &CertificateRef<'_>,
     as_checked: &CertificateDer<'_>,
-    limits: &NameLimits,
-) -> Result<(), Finding> {
+    path_constraints: &PathNameConstraints,
+) -> Result<(), VerifyError> {
     let is_valid = match (rule, name) {
         (NameCheck::Nothing, _) => true,
         (_, PeerName::Mailbox(mailbox)) => has_mailbox(leaf, mailbox),
-        (_, PeerName::Host(host)) if *host == nobody() => return Err(no_name(leaf)),
+        (_, PeerName::Host(host)) if *host == placeholder_name() => {
+            return Err(unusable_name(leaf));
+        }
         (rule, PeerName::Host(host)) => {
             let has_name = EndEntityCert::try_from(as_checked)
                 .is_ok_and(|leaf| leaf.verify_is_valid_for_subject_name(host).is_ok());
-            has_name || (rule == NameCheck::OrCommonName && has_common_name(leaf, host, limits))
+            has_name
+                || (rule == NameCheck::OrCommonName
+                    && has_common_name(leaf, host, path_constraints))
         }
     };
     match is_valid {
@@ -86,7 +90,11 @@ pub(super) fn check(
 /// Whether a common name stands in for the alternative names that a certificate does not
 /// have, or has an empty list of: one DNS name, never an address, that every name
 /// constraint of the path permits.
-fn has_common_name(leaf: &Outline<'_>, host: &ServerName<'_>, limits: &NameLimits) -> bool {
+fn has_common_name(
+    leaf: &CertificateRef<'_>,
+    host: &ServerName<'_>,
+    path_constraints: &PathNameConstraints,
+) -> bool {
     let ServerName::DnsName(host) = host else {
         return false;
     };
@@ -97,7 +105,7 @@ fn has_common_name(leaf: &Outline<'_>, host: &ServerName<'_>, limits: &NameLimit
     let has_none = names.is_ok_and(|names| names.is_none_or(|names| names.is_empty()));
     match common_name {
         Ok(Some(name)) if has_none => {
-            name.eq_ignore_ascii_case(host.as_ref()) && limits.permit_host(&name)
+            name.eq_ignore_ascii_case(host.as_ref()) && path_constraints.permit_host(&name)
         }
         _ => false,
     }
@@ -105,7 +113,7 @@ fn has_common_name(leaf: &Outline<'_>, host: &ServerName<'_>, limits: &NameLimit
 
 /// Whether a certificate is for an e-mail address: the user as it is written, the host in
 /// any case (RFC 5280, section 7.5).
-fn has_mailbox(leaf: &Outline<'_>, mailbox: &str) -> bool {
+fn has_mailbox(leaf: &CertificateRef<'_>, mailbox: &str) -> bool {
     let is_same = |name: &str| match (name.rsplit_once('@'), mailbox.rsplit_once('@')) {
         (Some((user, host)), Some((other, other_host))) => {
             user == other && host.eq_ignore_ascii_case(other_host)
@@ -118,18 +126,18 @@ fn has_mailbox(leaf: &Outline<'_>, mailbox: &str) -> bool {
 }
 
 /// The refusal of a certificate where the name that was asked for can be in none.
-fn no_name(leaf: &Outline<'_>) -> Finding {
+fn unusable_name(leaf: &CertificateRef<'_>) -> VerifyError {
     let subject = subject_of(leaf);
     let sentence = format!(
         "certificate of '{subject}' cannot be checked for the name that you asked for, which no \
          certificate can have: ask for a DNS name or an address"
     );
-    Finding::new(Status::CertificateNameMismatch, sentence)
+    VerifyError::new(Status::CertificateNameMismatch, sentence)
 }
 
 /// The refusal of a certificate for other names.
-fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Finding {
-    let asked = match name {
+fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &CertificateRef<'_>) -> VerifyError {
+    let expected = match name {
         PeerName::Host(host) => host.to_str().into_owned(),
         PeerName::Mailbox(mailbox) => mailbox.to_owned(),
     };
@@ -139,13 +147,14 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Findin
     let names = names.unwrap_or_default();
     let shown: Vec<_> = names.iter().map(ToString::to_string).collect();
     let is_address = matches!(name, PeerName::Host(ServerName::IpAddress(_)));
-    let typed: Vec<_> = names.iter().filter_map(|name| name.typed()).collect();
-    let as_dns = names.iter().any(|one| one.number() == 2) && is_address && typed.contains(&asked);
+    let typed: Vec<_> = names.iter().filter_map(|name| name.to_text()).collect();
+    let as_dns =
+        names.iter().any(|one| one.number() == 2) && is_address && typed.contains(&expected);
     // What an application asks for may be anything, such as a token in place of a host.
-    let asked = quoted_host(&asked);
+    let expected = quoted_host(&expected);
     let sentence = if as_dns {
         format!(
-            "certificate of '{subject}' has {asked} as a DNS name, and it is an address: issue it \
+            "certificate of '{subject}' has {expected} as a DNS name, and it is an address: issue it \
              again with an iPAddress in its subjectAltName"
         )
     } else if typed.is_empty() {
@@ -160,21 +169,25 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> Findin
             false => "",
         };
         format!(
-            "certificate of '{subject}' names no host ({why}), you asked for {asked}: issue it \
+            "certificate of '{subject}' names no host ({why}), you asked for {expected}: issue it \
              again for that name{hint}"
         )
     } else {
         let typed: Vec<_> = typed.iter().map(|name| format!("'{name}'")).collect();
         format!(
-            "certificate is for {}, you asked for {asked}",
+            "certificate is for {}, you asked for {expected}",
             typed.join(", ")
         )
     };
-    Finding::new(Status::CertificateNameMismatch, sentence)
+    VerifyError::new(Status::CertificateNameMismatch, sentence)
 }
 
 /// What the common name of a certificate without alternative names has to do with it.
-fn hint_about_common_name(rule: NameCheck, name: PeerName<'_>, leaf: &Outline<'_>) -> &'static str {
+fn hint_about_common_name(
+    rule: NameCheck,
+    name: PeerName<'_>,
+    leaf: &CertificateRef<'_>,
+) -> &'static str {
     let PeerName::Host(host) = name else {
         return "";
     };
@@ -207,10 +220,10 @@ impl Certificate {
     /// that is not known.
     pub fn matches(&self, host: &str) -> crate::Result<bool> {
         let name = parse(host)?;
-        let stand_in = Outline::from_der(self.der()).ok();
-        let stand_in = stand_in.and_then(|outline| StandIn::of(&outline));
-        let der = match &stand_in {
-            Some(stand_in) => stand_in.certificate.clone(),
+        let copy = CertificateRef::from_der(self.der()).ok();
+        let copy = copy.and_then(|outline| WebpkiCopy::of(&outline));
+        let der = match &copy {
+            Some(copy) => copy.certificate.clone(),
             None => CertificateDer::from(self.der()),
         };
         match EndEntityCert::try_from(&der) {
@@ -222,7 +235,7 @@ impl Certificate {
                 format!(
                     "the certificate of '{}' is for nobody here, whatever its names: {}",
                     self.subject(),
-                    path_errors::unusable(&error)
+                    path_errors::describe(&error)
                 ),
             )
             .with_source(error)),

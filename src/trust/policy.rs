@@ -7,15 +7,15 @@ use aws_lc_rs::digest;
 use rustls::SignatureScheme;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::path::{Accepted, Failure, Search};
-use super::path_validation::{self, Demands};
+use super::path::{PathBuilder, PathFailure, VerifiedChain};
+use super::path_validation::{self, Requirements};
 use super::purpose::KeyPurpose;
 use super::revocation::Crls;
 use super::roots::Roots;
-use super::verify_error::{Finding, alert_for};
+use super::verify_error::{VerifyError, alert_for};
 use super::{key_policy, path_errors, peer_name};
 use crate::base::observations::Observations;
-use crate::pki::{Certificate, Outline};
+use crate::pki::{Certificate, CertificateRef};
 use crate::{Error, Result, Status};
 
 /// How the name that was asked for is compared with the certificate.
@@ -57,7 +57,7 @@ pub(crate) struct Policy {
     /// the key of its certificate.  Insecure.
     pub(crate) allows_unverified: bool,
     /// Has the last word.
-    pub(crate) judge: Option<Judge>,
+    pub(crate) verify_callback: Option<VerifyCallback>,
 }
 
 /// Looks at a peer after it was verified, and can refuse it.  What it returns
@@ -70,10 +70,10 @@ pub(crate) struct Policy {
 /// own, handshake_failure for [`Status::NoCommon`], and access_denied for
 /// [`Status::CertificateRefused`], [`Status::CertificatePinMismatch`] and all that are not
 /// about certificates.
-pub type Judge = Arc<dyn Fn(&Verdict<'_>) -> Result<()> + Send + Sync>;
+pub type VerifyCallback = Arc<dyn Fn(&VerificationResult<'_>) -> Result<()> + Send + Sync>;
 
 /// How the verification of a peer ended.
-pub struct Verdict<'a> {
+pub struct VerificationResult<'a> {
     /// The peer's certificates as it sent them, its own first.
     pub chain: &'a [Certificate],
     /// The OCSP response that a server stapled (DER, RFC 6960), which nobody has
@@ -94,13 +94,13 @@ pub(crate) enum PeerName<'a> {
 
 /// Why a chain is not accepted: as rustls says it to the peer, and as a user
 /// hears it.
-pub(super) struct Refusal {
+pub(super) struct Rejection {
     pub(super) alert: rustls::Error,
     pub(super) reason: Error,
 }
 
 /// How a peer is accepted.
-pub(super) enum Admission {
+pub(super) enum VerificationStatus {
     /// By this path, up to the root where it is known.
     Verified(Vec<Arc<[u8]>>),
     /// As every peer is: nothing was verified.
@@ -110,17 +110,17 @@ pub(super) enum Admission {
 }
 
 /// Why a peer does not count as verified where nobody is verified.
-pub(crate) fn unchecked() -> Error {
+pub(crate) fn verification_disabled() -> Error {
     let sentence = "the peer's certificate was not verified: this context accepts any \
                     (insecure_no_verify)";
     Error::new(Status::Certificate, sentence)
 }
 
-impl From<Finding> for Refusal {
-    fn from(finding: Finding) -> Self {
+impl From<VerifyError> for Rejection {
+    fn from(error: VerifyError) -> Self {
         Self {
-            alert: finding.alert(),
-            reason: finding.into_error(),
+            alert: error.alert(),
+            reason: error.into_error(),
         }
     }
 }
@@ -167,49 +167,58 @@ impl Policy {
             purpose,
             ocsp: None,
         };
-        match self.check(&peer, now).map_err(|refusal| refusal.reason)? {
-            Admission::Verified(path) => parse_all(&path),
-            Admission::Unchecked => Ok(Vec::new()),
-            Admission::Unverified(reason) => Err(reason),
+        match self
+            .check(&peer, now)
+            .map_err(|rejection| rejection.reason)?
+        {
+            VerificationStatus::Verified(path) => parse_all(&path),
+            VerificationStatus::Unchecked => Ok(Vec::new()),
+            VerificationStatus::Unverified(reason) => Err(reason),
         }
     }
 
-    pub(super) fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Admission, Refusal> {
+    pub(super) fn check(
+        &self,
+        peer: &Peer<'_>,
+        now: UnixTime,
+    ) -> Result<VerificationStatus, Rejection> {
         let path = self.check_trust(peer, now);
         let path = path.and_then(|path| self.check_pins(peer, path));
-        let judged = self.ask_judge(peer, &path);
-        let admission = match path {
+        let callback_result = self.call_verify_callback(peer, &path);
+        let status = match path {
             Ok(_) if self.roots.is_none() && self.allows_unverified => {
-                judged.map(|()| Admission::Unverified(unchecked()))
+                callback_result.map(|()| VerificationStatus::Unverified(verification_disabled()))
             }
-            Ok(_) if self.roots.is_none() => judged.map(|()| Admission::Unchecked),
-            Ok(path) => judged.map(|()| Admission::Verified(path)),
-            Err(refusal) if self.allows_unverified => check_usable(peer)
-                .and(judged)
-                .map(|()| Admission::Unverified(refusal.reason)),
-            Err(refusal) => Err(refusal),
+            Ok(_) if self.roots.is_none() => {
+                callback_result.map(|()| VerificationStatus::Unchecked)
+            }
+            Ok(path) => callback_result.map(|()| VerificationStatus::Verified(path)),
+            Err(rejection) if self.allows_unverified => check_usable(peer)
+                .and(callback_result)
+                .map(|()| VerificationStatus::Unverified(rejection.reason)),
+            Err(rejection) => Err(rejection),
         };
-        admission.map_err(|refusal| Refusal {
-            reason: refusal.reason.with_certificates(&peer.chain()),
-            ..refusal
+        status.map_err(|rejection| Rejection {
+            reason: rejection.reason.with_certificates(&peer.chain()),
+            ..rejection
         })
     }
 
     /// Checks what certificates say.
-    fn check_trust(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Vec<Arc<[u8]>>, Refusal> {
+    fn check_trust(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Vec<Arc<[u8]>>, Rejection> {
         // A peer without a certificate that can be read would be nobody, also where
         // nothing else is verified.
         let leaf = read(peer.leaf)?;
         let Some(roots) = &self.roots else {
-            key_policy::check_any_leaf(&leaf)?;
+            key_policy::check_unverified_leaf(&leaf)?;
             return Ok(Vec::new());
         };
         if self.is_pinned(peer.leaf) {
             path_validation::check_validity(&leaf, now)?;
-            key_policy::check_any_leaf(&leaf)?;
+            key_policy::check_unverified_leaf(&leaf)?;
             return Ok(vec![Arc::from(&**peer.leaf)]);
         }
-        let demands = Demands {
+        let requirements = Requirements {
             purpose: peer.purpose,
             now,
             max_depth: self.max_depth,
@@ -218,22 +227,28 @@ impl Policy {
         };
         // What does not parse issued nothing: it is not part of any path.
         let intermediates = peer.intermediates.iter();
-        let intermediates = intermediates.filter_map(|der| Outline::from_der(der).ok());
+        let intermediates = intermediates.filter_map(|der| CertificateRef::from_der(der).ok());
         let intermediates: Vec<_> = intermediates.collect();
-        let search = Search::new(&leaf, &intermediates, &self.crls, demands);
-        let found = self.find_path(roots, &search, &leaf, demands);
+        let builder = PathBuilder::new(&leaf, &intermediates, &self.crls, requirements);
+        let found = self.find_path(roots, &builder, &leaf, requirements);
         let found = found.map_err(|failure| {
-            let question = path_errors::Question {
+            let context = path_errors::VerifyContext {
                 leaf: &leaf,
                 intermediates: &intermediates,
-                demands,
+                requirements,
                 roots,
                 trusted: roots.all_anchors().count() + self.pinned.len(),
             };
-            path_errors::failure(failure, &question)
+            path_errors::rejection(failure, &context)
         })?;
         if let Some(name) = peer.name {
-            peer_name::check(self.name, name, &leaf, search.leaf_der(), &found.limits)?;
+            peer_name::check(
+                self.name,
+                name,
+                &leaf,
+                builder.leaf_der(),
+                &found.path_constraints,
+            )?;
         }
         Ok(found.certificates)
     }
@@ -257,30 +272,34 @@ impl Policy {
     fn find_path(
         &self,
         roots: &Roots,
-        search: &Search<'_, '_>,
-        leaf: &Outline<'_>,
-        demands: Demands,
-    ) -> Result<Accepted, Failure> {
+        builder: &PathBuilder<'_, '_>,
+        leaf: &CertificateRef<'_>,
+        requirements: Requirements,
+    ) -> Result<VerifiedChain, PathFailure> {
         let is_known =
             |hashes: &[[u8; 32]]| !hashes.is_empty() && hashes.contains(&sha256(leaf.der));
         let attempt = |roots: &Roots| {
-            if is_known(&self.end_entities) || roots.trust_itself(leaf) {
-                roots.check_settings(leaf, demands.purpose)?;
-                path_validation::check_trusted_leaf(leaf, demands)?;
-                self.crls.check_trusted(leaf)?;
-                return Ok(Accepted::itself(leaf));
+            if is_known(&self.end_entities) || roots.trusts_leaf(leaf) {
+                roots.check_settings(leaf, requirements.purpose)?;
+                path_validation::check_trusted_leaf(leaf, requirements)?;
+                self.crls.check_trusted_leaf_revocation(leaf)?;
+                return Ok(VerifiedChain::of_trusted_leaf(leaf));
             }
-            search.run(roots)
+            builder.build(roots)
         };
         attempt(roots).or_else(|failure| {
-            let more = roots.more().and_then(|more| attempt(more).ok());
+            let more = roots.folder_roots().and_then(|more| attempt(more).ok());
             more.ok_or(failure)
         })
     }
 
     /// Checks that one of the keys that are demanded is in the path.  Where
     /// nothing was verified, only the peer's own key is proved to be there.
-    fn check_pins(&self, peer: &Peer<'_>, path: Vec<Arc<[u8]>>) -> Result<Vec<Arc<[u8]>>, Refusal> {
+    fn check_pins(
+        &self,
+        peer: &Peer<'_>,
+        path: Vec<Arc<[u8]>>,
+    ) -> Result<Vec<Arc<[u8]>>, Rejection> {
         if self.pins.is_empty() {
             return Ok(path);
         }
@@ -305,16 +324,16 @@ impl Policy {
             ),
         );
         let alert = alert_for(reason.status());
-        Err(Refusal { alert, reason })
+        Err(Rejection { alert, reason })
     }
 
     /// What the judge makes of the outcome.
-    fn ask_judge(
+    fn call_verify_callback(
         &self,
         peer: &Peer<'_>,
-        path: &Result<Vec<Arc<[u8]>>, Refusal>,
-    ) -> Result<(), Refusal> {
-        let Some(judge) = &self.judge else {
+        path: &Result<Vec<Arc<[u8]>>, Rejection>,
+    ) -> Result<(), Rejection> {
+        let Some(verify_callback) = &self.verify_callback else {
             return Ok(());
         };
         let chain = peer.chain();
@@ -323,16 +342,16 @@ impl Policy {
             .map(|path| parse_all(path).unwrap_or_default());
         let outcome = match &accepted {
             Ok(path) => Ok(&path[..]),
-            Err(refusal) => Err(&refusal.reason),
+            Err(rejection) => Err(&rejection.reason),
         };
-        let verdict = Verdict {
+        let result = VerificationResult {
             chain: &chain,
             ocsp: peer.ocsp,
             outcome,
         };
-        Observations::suspend(|| judge(&verdict)).map_err(|reason| {
+        Observations::suspend(|| verify_callback(&result)).map_err(|reason| {
             let reason = final_refusal(reason);
-            Refusal {
+            Rejection {
                 alert: alert_for(reason.status()),
                 reason,
             }
@@ -361,9 +380,9 @@ impl Policy {
         };
         add(&[
             u8::from(self.roots.is_some()),
-            u8::from(self.roots.as_ref().is_some_and(|roots| roots.may_be_more())),
+            u8::from(self.roots.as_ref().is_some_and(|roots| roots.has_folders())),
             self.name as u8,
-            u8::from(self.judge.is_some()),
+            u8::from(self.verify_callback.is_some()),
             u8::from(self.crls.rules().leaf_only),
             u8::from(self.crls.rules().allow_unknown),
             u8::from(self.crls.rules().always),
@@ -406,20 +425,21 @@ impl Policy {
 }
 
 /// Reads a certificate in both ways that are needed: for its rules, and for its users.
-fn read<'a>(der: &'a CertificateDer<'_>) -> Result<Outline<'a>, Finding> {
+fn read<'a>(der: &'a CertificateDer<'_>) -> Result<CertificateRef<'a>, VerifyError> {
     let unreadable = |why: &str| {
         let sentence = format!("the peer sent a certificate that cannot be read: {why}");
-        Finding::new(Status::CertificateMalformed, sentence)
+        VerifyError::new(Status::CertificateMalformed, sentence)
     };
     Certificate::from_der(der.to_vec()).map_err(|error| unreadable(&error.to_string()))?;
-    Outline::from_der(der).map_err(|_| unreadable("its version, a time or its key is malformed"))
+    CertificateRef::from_der(der)
+        .map_err(|_| unreadable("its version, a time or its key is malformed"))
 }
 
 /// Checks that an unverified peer can at least prove that it has the key of its
 /// certificate.
-fn check_usable(peer: &Peer<'_>) -> Result<(), Refusal> {
+fn check_usable(peer: &Peer<'_>) -> Result<(), Rejection> {
     let leaf = read(peer.leaf)?;
-    Ok(key_policy::check_any_leaf(&leaf)?)
+    Ok(key_policy::check_unverified_leaf(&leaf)?)
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {

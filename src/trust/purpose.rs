@@ -8,8 +8,8 @@ use webpki::{
     ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage, RequiredEkuNotFoundContext,
 };
 
-use super::verify_error::{Finding, subject_of};
-use crate::pki::{Certificate, Outline, quoted};
+use super::verify_error::{VerifyError, subject_of};
+use crate::pki::{Certificate, CertificateRef, quoted};
 use crate::{Error, Result, Status};
 
 /// What a certificate is verified for: a key purpose (RFC 5280, section 4.2.1.12).
@@ -19,7 +19,7 @@ use crate::{Error, Result, Status};
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyPurpose(ObjectIdentifier);
 
-const NAMED: [(&str, &str, KeyPurpose); 6] = [
+const NAMES: [(&str, &str, KeyPurpose); 6] = [
     ("serverAuth", "server", KeyPurpose::SERVER_AUTH),
     ("clientAuth", "client", KeyPurpose::CLIENT_AUTH),
     ("codeSigning", "code", KeyPurpose::new("1.3.6.1.5.5.7.3.3")),
@@ -63,14 +63,14 @@ impl FromStr for KeyPurpose {
     /// By the standard's name (`"serverAuth"`), the short one (`"server"`), or as an
     /// object identifier in dots (`"1.3.6.1.5.5.7.3.3"`).
     fn from_str(text: &str) -> Result<Self> {
-        let named = NAMED
+        let named = NAMES
             .iter()
             .find(|(name, short, _)| name.eq_ignore_ascii_case(text) || *short == text);
         if let Some((.., purpose)) = named {
             return Ok(*purpose);
         }
         ObjectIdentifier::new(text).map(Self).map_err(|_| {
-            let names = NAMED.map(|(name, ..)| name).join(", ");
+            let names = NAMES.map(|(name, ..)| name).join(", ");
             let text = quoted(text);
             let sentence = format!(
                 "{text} is not a purpose: choose one of {names}, or give an object identifier \
@@ -83,7 +83,7 @@ impl FromStr for KeyPurpose {
 
 impl fmt::Display for KeyPurpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match NAMED.iter().find(|(.., purpose)| purpose == self) {
+        match NAMES.iter().find(|(.., purpose)| purpose == self) {
             Some((name, ..)) => f.write_str(name),
             None => self.0.fmt(f),
         }
@@ -122,20 +122,26 @@ impl ExtendedKeyUsageValidator for KeyPurpose {
 }
 
 /// Checks that a certificate may be used for a purpose.
-pub(super) fn check(certificate: &Outline<'_>, purpose: KeyPurpose) -> Result<(), Finding> {
-    let purposes = certificate
-        .key_purposes()
-        .map_err(|_| Finding::malformed(certificate, "its extended key usage does not parse"))?;
+pub(super) fn check(
+    certificate: &CertificateRef<'_>,
+    purpose: KeyPurpose,
+) -> Result<(), VerifyError> {
+    let purposes = certificate.key_purposes().map_err(|_| {
+        VerifyError::malformed(certificate, "its extended key usage does not parse")
+    })?;
     match purposes {
         Some(purposes) if purposes.contains(&purpose.0.as_bytes()) => Ok(()),
         None => Ok(()),
-        Some(_) => Err(refusal(certificate, purpose)),
+        Some(_) => Err(rejection(certificate, purpose)),
     }
 }
 
 /// Checks that an end-entity certificate may be used for a purpose: outside TLS it must
 /// say so.
-pub(super) fn check_leaf(leaf: &Outline<'_>, purpose: KeyPurpose) -> Result<(), Finding> {
+pub(super) fn check_leaf(
+    leaf: &CertificateRef<'_>,
+    purpose: KeyPurpose,
+) -> Result<(), VerifyError> {
     check(leaf, purpose)?;
     if purpose.is_tls() || leaf.key_purposes().is_ok_and(|purposes| purposes.is_some()) {
         return Ok(());
@@ -143,20 +149,20 @@ pub(super) fn check_leaf(leaf: &Outline<'_>, purpose: KeyPurpose) -> Result<(), 
     let subject = subject_of(leaf);
     let sentence =
         format!("certificate of '{subject}' has no extended key usage, and {purpose} is required");
-    Err(Finding::new(Status::CertificateWrongUsage, sentence))
+    Err(VerifyError::new(Status::CertificateWrongUsage, sentence))
 }
 
 /// A root that its owner does not trust for a purpose, by OpenSSL's settings beside it.
-pub(super) fn not_trusted_for(root: &Outline<'_>, purpose: KeyPurpose) -> Finding {
+pub(super) fn not_trusted_for(root: &CertificateRef<'_>, purpose: KeyPurpose) -> VerifyError {
     let subject = subject_of(root);
     let sentence = format!(
         "the root '{subject}' is not trusted for {purpose}, by the settings of its TRUSTED \
          CERTIFICATE ('openssl x509 -addtrust {purpose}' adds it)"
     );
-    Finding::new(Status::CertificateWrongUsage, sentence)
+    VerifyError::new(Status::CertificateWrongUsage, sentence)
 }
 
-fn refusal(certificate: &Outline<'_>, purpose: KeyPurpose) -> Finding {
+fn rejection(certificate: &CertificateRef<'_>, purpose: KeyPurpose) -> VerifyError {
     let parsed = Certificate::from_der(certificate.der).ok();
     let allowed = parsed
         .as_ref()
@@ -180,5 +186,5 @@ fn refusal(certificate: &Outline<'_>, purpose: KeyPurpose) -> Finding {
             format!("certificate of '{subject}' may be used for {allowed}, not for {purpose}")
         }
     };
-    Finding::new(Status::CertificateWrongUsage, sentence)
+    VerifyError::new(Status::CertificateWrongUsage, sentence)
 }

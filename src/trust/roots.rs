@@ -12,10 +12,12 @@ use rustls_pki_types::{CertificateDer, Der, TrustAnchor};
 
 use super::path_errors;
 use super::purpose::{self, KeyPurpose};
-use super::verify_error::Finding;
+use super::verify_error::VerifyError;
 use crate::base::fork::PerProcess;
-use crate::base::text::shown_path;
-use crate::pki::{self, Certificate, Constraints, Outline, Reduced, TrustSettings};
+use crate::base::text::describe_path;
+use crate::pki::{
+    self, Certificate, CertificateRef, NameConstraints, TrustSettings, WebpkiConstraints,
+};
 use crate::{Error, Result, Status};
 
 /// A set of roots.  Each is a trust anchor for path building and, where it is
@@ -48,10 +50,10 @@ impl Cache {
 }
 
 /// Why the system's store could not be read.
-fn unread(error: &rustls_native_certs::Error) -> String {
+fn describe_store_error(error: &rustls_native_certs::Error) -> String {
     use rustls_native_certs::ErrorKind;
     match &error.kind {
-        ErrorKind::Io { inner, path } => format!("{}: {inner}", shown_path(path)),
+        ErrorKind::Io { inner, path } => format!("{}: {inner}", describe_path(path)),
         ErrorKind::Os(inner) => inner.to_string(),
         // Its own text shows bytes as numbers.
         ErrorKind::Pem(_) => "a file of its store is damaged PEM".to_owned(),
@@ -83,13 +85,13 @@ impl Roots {
         let (file, folders) = system_paths();
         let found = rustls_native_certs::load_certs_from_paths(file.as_deref(), None);
         let mut roots = Self::default();
-        roots.add_found(found.certs);
-        let mut why = found.errors.first().map(unread);
+        roots.add_usable(found.certs);
+        let mut why = found.errors.first().map(describe_store_error);
         if roots.is_empty() {
             for folder in &folders {
                 let found = rustls_native_certs::load_certs_from_paths(None, Some(folder));
-                roots.add_found(found.certs);
-                why = why.or_else(|| found.errors.first().map(unread));
+                roots.add_usable(found.certs);
+                why = why.or_else(|| found.errors.first().map(describe_store_error));
             }
         } else if !folders.is_empty() {
             roots.folders = Some(Folders::of_the_system(folders));
@@ -109,14 +111,14 @@ impl Roots {
 
     /// Adds what can be a root: one odd certificate in the system's store must not
     /// take the rest with it; it is just not trusted.
-    fn add_found(&mut self, certificates: Vec<CertificateDer<'static>>) {
+    fn add_usable(&mut self, certificates: Vec<CertificateDer<'static>>) {
         for certificate in certificates {
             let _ = self.add_der(certificate);
         }
     }
 
     /// More roots, for a chain that ends in none of these: what only the folders have.
-    pub(crate) fn more(&self) -> Option<&'static Self> {
+    pub(crate) fn folder_roots(&self) -> Option<&'static Self> {
         self.folders.map(Folders::roots)
     }
 
@@ -190,13 +192,13 @@ impl Roots {
             Error::new(Status::Parse, sentence).with_source(error)
         })?;
         if let Some(settings) = certificate.trust_settings() {
-            self.limit(certificate.der().into(), settings);
+            self.restrict_purposes(certificate.der().into(), settings);
         }
         Ok(())
     }
 
     /// Trusts a root for these purposes alone.
-    fn limit(&mut self, certificate: Arc<[u8]>, settings: &TrustSettings) {
+    fn restrict_purposes(&mut self, certificate: Arc<[u8]>, settings: &TrustSettings) {
         let limit = (certificate, settings.clone());
         if !self.settings.contains(&limit) {
             self.settings.push(limit);
@@ -206,7 +208,7 @@ impl Roots {
     fn add_der(&mut self, der: CertificateDer<'static>) -> Result<(), webpki::Error> {
         let mut anchor = webpki::anchor_from_trusted_cert(&der)?.to_owned();
         if let Some(constraints) = &anchor.name_constraints {
-            anchor.name_constraints = without_other_kinds(constraints)?;
+            anchor.name_constraints = webpki_constraints(constraints)?;
         }
         self.push(&anchor, Some(Arc::from(&*der)));
         Ok(())
@@ -218,7 +220,7 @@ impl Roots {
             self.push(anchor, certificate.clone());
         }
         for (certificate, settings) in &other.settings {
-            self.limit(certificate.clone(), settings);
+            self.restrict_purposes(certificate.clone(), settings);
         }
         self.folders = self.folders.or(other.folders);
     }
@@ -226,9 +228,9 @@ impl Roots {
     /// Checks that the settings of a root, if it came with some, let it vouch for a purpose.
     pub(super) fn check_settings(
         &self,
-        root: &Outline<'_>,
+        root: &CertificateRef<'_>,
         purpose: KeyPurpose,
-    ) -> Result<(), Finding> {
+    ) -> Result<(), VerifyError> {
         let mut all = self.settings.iter();
         match all.all(|(limited, settings)| **limited != *root.der || settings.allow(purpose.oid()))
         {
@@ -253,7 +255,7 @@ impl Roots {
 
     /// Whether this certificate is trusted as the peer's own: it is no CA, or signs itself
     /// as `openssl req -x509` makes it.
-    pub(super) fn trust_itself(&self, leaf: &Outline<'_>) -> bool {
+    pub(super) fn trusts_leaf(&self, leaf: &CertificateRef<'_>) -> bool {
         let is_ca = matches!(leaf.basic_constraints(), Ok(Some((true, _))));
         let is_known = |known: &Arc<[u8]>| **known == *leaf.der;
         (!is_ca || leaf.is_self_issued()) && self.certificates.iter().flatten().any(is_known)
@@ -262,13 +264,13 @@ impl Roots {
     /// The certificates with this subject, a whole DER element.
     pub(super) fn with_subject(&self, subject: &[u8]) -> impl Iterator<Item = &Arc<[u8]>> {
         let has_subject = move |der: &&Arc<[u8]>| {
-            Outline::from_der(der).is_ok_and(|certificate| certificate.subject == subject)
+            CertificateRef::from_der(der).is_ok_and(|certificate| certificate.subject == subject)
         };
         self.certificates.iter().flatten().filter(has_subject)
     }
 
-    /// Whether [`Self::more`] may have some.
-    pub(crate) fn may_be_more(&self) -> bool {
+    /// Whether [`Self::folder_roots`] may have some.
+    pub(crate) fn has_folders(&self) -> bool {
         self.folders.is_some()
     }
 
@@ -284,9 +286,9 @@ impl Roots {
         &self.anchors
     }
 
-    /// With those of [`Self::more`].
+    /// With those of [`Self::folder_roots`].
     pub(crate) fn all_anchors(&self) -> impl Iterator<Item = &TrustAnchor<'static>> {
-        let more = self.more().into_iter().flat_map(Self::anchors);
+        let more = self.folder_roots().into_iter().flat_map(Self::anchors);
         self.anchors.iter().chain(more)
     }
 
@@ -300,14 +302,14 @@ impl Roots {
 
 /// The constraints of an anchor that webpki can check, as it keeps them: the content of
 /// their SEQUENCE.
-fn without_other_kinds(content: &[u8]) -> Result<Option<Der<'static>>, webpki::Error> {
+fn webpki_constraints(content: &[u8]) -> Result<Option<Der<'static>>, webpki::Error> {
     let malformed = |_| webpki::Error::MalformedNameConstraint;
     let whole = AnyRef::new(Tag::Sequence, content).and_then(|any| any.to_der());
-    let reduced = whole.and_then(|whole| Constraints::without_other_kinds(&whole));
+    let reduced = whole.and_then(|whole| NameConstraints::for_webpki(&whole));
     Ok(match reduced.map_err(malformed)? {
-        Reduced::Unchanged => Some(Der::from(content.to_vec())),
-        Reduced::Nothing => None,
-        Reduced::To(der) => {
+        WebpkiConstraints::Unchanged => Some(Der::from(content.to_vec())),
+        WebpkiConstraints::Nothing => None,
+        WebpkiConstraints::To(der) => {
             let content = AnyRef::from_der(&der).map_err(malformed)?;
             Some(Der::from(content.value().to_vec()))
         }
@@ -338,7 +340,7 @@ impl Folders {
             for path in &self.paths {
                 // What cannot be read is not trusted, and chains are refused for it.
                 let found = rustls_native_certs::load_certs_from_paths(None, Some(path));
-                roots.add_found(found.certs);
+                roots.add_usable(found.certs);
             }
             Roots {
                 anchors: roots.anchors.split_off(file.anchors.len()),

@@ -7,17 +7,17 @@ use rustls_pki_types::SubjectPublicKeyInfoDer;
 use webpki::RawPublicKeyEntity;
 
 use crate::base::provider::provider;
-use crate::pki::Outline;
+use crate::pki::CertificateRef;
 
 /// Whether a certificate is signed with its own key.  Old algorithms, such as SHA-1, are
 /// not verified: there the names have to do, as they do in OpenSSL.
-pub(super) fn is_self_signed(certificate: &Outline<'_>) -> bool {
+pub(super) fn is_self_signed(certificate: &CertificateRef<'_>) -> bool {
     certificate.is_self_issued()
         && (!is_known(certificate.algorithms[1]) || is_issued_with(certificate, certificate.spki))
 }
 
 /// Whether a certificate is signed with this key.
-pub(super) fn is_issued_with(certificate: &Outline<'_>, spki: &[u8]) -> bool {
+pub(super) fn is_issued_with(certificate: &CertificateRef<'_>, spki: &[u8]) -> bool {
     is_signed_with(
         spki,
         certificate.algorithms[1],

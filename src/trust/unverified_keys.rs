@@ -17,7 +17,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 use super::{handshake_signature, key_policy};
-use crate::pki::{Outline, rsa_numbers};
+use crate::pki::{CertificateRef, rsa_numbers};
 
 /// The schemes of RSASSA-PSS keys (RFC 8446, section 4.2.3), for which rustls has no names.
 pub(super) const RSASSA_PSS: [SignatureScheme; 3] = [
@@ -31,7 +31,7 @@ pub(super) const RSASSA_PSS: [SignatureScheme; 3] = [
 const RSA_BITS: std::ops::RangeInclusive<usize> = 512..=16_384;
 
 /// The longest signature of RSA, in bytes.
-const MOST_BYTES: usize = *RSA_BITS.end() / 8;
+const MAX_SIGNATURE_BYTES: usize = *RSA_BITS.end() / 8;
 
 const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const ID_RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
@@ -39,7 +39,7 @@ const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// The element of EC parameters that names secp256k1.
 const SECP256K1: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a];
 
-const MOST: u32 = u32::MAX;
+const ALL_ONES: u32 = u32::MAX;
 
 enum Key<'a> {
     Rsa(rsa::PublicKey),
@@ -53,15 +53,15 @@ enum Key<'a> {
 
 impl<'a> Key<'a> {
     /// `None` for every other kind, also for those that a verified peer may have.
-    fn of(certificate: &Outline<'a>) -> Option<Self> {
+    fn of(certificate: &CertificateRef<'a>) -> Option<Self> {
         let key = certificate.public_key()?;
         match (key.algorithm, key.parameters) {
             (RSA_ENCRYPTION, _) => rsa_key(key.key).map(Self::Rsa),
             (ID_RSASSA_PSS, _) => rsa_key(key.key).map(Self::RsassaPss),
             (EC, Some(SECP256K1)) => Some(Self::Secp256k1(key.key)),
             (EC, Some(parameters)) => {
-                let curve = curve_of_numbers(parameters)?;
-                named(curve, key.key).ok().map(Self::Named)
+                let curve = curve_of_explicit_parameters(parameters)?;
+                named_curve_spki(curve, key.key).ok().map(Self::Named)
             }
             _ => None,
         }
@@ -77,7 +77,7 @@ fn rsa_key(der: &[u8]) -> Option<rsa::PublicKey> {
 /// The curve whose numbers stand in EC parameters in place of its name (RFC 3279, section
 /// 2.3.5), by its prime.  The other numbers are not compared: those of the named curve are
 /// used, so that no signature over others verifies.
-fn curve_of_numbers(parameters: &[u8]) -> Option<ObjectIdentifier> {
+fn curve_of_explicit_parameters(parameters: &[u8]) -> Option<ObjectIdentifier> {
     let parameters = AnyRef::from_der(parameters).ok()?;
     let mut parameters = SliceReader::new(parameters.value()).ok()?;
     UintRef::decode(&mut parameters).ok()?;
@@ -86,23 +86,23 @@ fn curve_of_numbers(parameters: &[u8]) -> Option<ObjectIdentifier> {
     AnyRef::decode(&mut field).ok()?;
     let prime = UintRef::decode(&mut field).ok()?;
     // FIPS 186-4, appendix D.1.2, in 32-bit words.
-    const P256: [u32; 8] = [MOST, 1, 0, 0, 0, MOST, MOST, MOST];
+    const P256: [u32; 8] = [ALL_ONES, 1, 0, 0, 0, ALL_ONES, ALL_ONES, ALL_ONES];
     const P384: [u32; 12] = [
-        MOST,
-        MOST,
-        MOST,
-        MOST,
-        MOST,
-        MOST,
-        MOST,
-        MOST - 1,
-        MOST,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES - 1,
+        ALL_ONES,
         0,
         0,
-        MOST,
+        ALL_ONES,
     ];
     const P521: [u32; 17] = {
-        let mut words = [MOST; 17];
+        let mut words = [ALL_ONES; 17];
         words[0] = 0x01ff;
         words
     };
@@ -121,7 +121,7 @@ fn curve_of_numbers(parameters: &[u8]) -> Option<ObjectIdentifier> {
         .find_map(|(is_it, name)| is_it.then_some(name))
 }
 
-fn named(curve: ObjectIdentifier, point: &[u8]) -> der::Result<Vec<u8>> {
+fn named_curve_spki(curve: ObjectIdentifier, point: &[u8]) -> der::Result<Vec<u8>> {
     let info = SubjectPublicKeyInfo {
         algorithm: AlgorithmIdentifier {
             oid: ID_EC_PUBLIC_KEY,
@@ -133,19 +133,19 @@ fn named(curve: ObjectIdentifier, point: &[u8]) -> der::Result<Vec<u8>> {
 }
 
 /// Whether only the functions here can verify with the key of a certificate.
-pub(super) fn is_needed(certificate: &Outline<'_>) -> bool {
+pub(super) fn handles_key(certificate: &CertificateRef<'_>) -> bool {
     !key_policy::is_supported(certificate)
 }
 
 /// Whether signatures of handshakes can be verified with the key of a certificate.
-pub(super) fn is_usable(certificate: &Outline<'_>) -> bool {
+pub(super) fn is_usable(certificate: &CertificateRef<'_>) -> bool {
     key_policy::is_supported(certificate) || Key::of(certificate).is_some()
 }
 
 /// Verifies the signature of a handshake (RFC 8446, section 4.4.3; RFC 5246, section 7.4.3).
 pub(super) fn verify(
     message: &[u8],
-    certificate: &Outline<'_>,
+    certificate: &CertificateRef<'_>,
     signed: &DigitallySignedStruct,
     is_tls13: bool,
 ) -> Result<HandshakeSignatureValid, Error> {
@@ -183,7 +183,7 @@ pub(super) fn verify(
             key.verify(message, signature).is_ok()
         }
         (_, scheme) => {
-            let reason = key_policy::wrong_scheme(certificate, scheme.into()).into_error();
+            let reason = key_policy::unverifiable_scheme(certificate, scheme.into()).into_error();
             return Err(Error::Other(OtherError(Arc::new(reason))));
         }
     };
@@ -199,7 +199,7 @@ fn pss<D: sha2::Digest + sha2::digest::FixedOutputReset>(
     signature: &[u8],
 ) -> bool {
     let key = pss::VerifyingKey::<D>::new(key);
-    let signature = pss::Signature::from_bytes_with_max_len(signature, MOST_BYTES);
+    let signature = pss::Signature::from_bytes_with_max_len(signature, MAX_SIGNATURE_BYTES);
     signature.is_ok_and(|signature| key.verify(message, &signature).is_ok())
 }
 
@@ -209,6 +209,6 @@ fn pkcs1<D: sha2::Digest + AssociatedOid>(
     signature: &[u8],
 ) -> bool {
     let key = pkcs1v15::VerifyingKey::<D>::new(key);
-    let signature = pkcs1v15::Signature::from_bytes_with_max_len(signature, MOST_BYTES);
+    let signature = pkcs1v15::Signature::from_bytes_with_max_len(signature, MAX_SIGNATURE_BYTES);
     signature.is_ok_and(|signature| key.verify(message, &signature).is_ok())
 }

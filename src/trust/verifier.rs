@@ -9,16 +9,16 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::handshake_signature;
-use super::policy::{Admission, Peer, PeerName, Policy, unchecked};
+use super::policy::{Peer, PeerName, Policy, VerificationStatus, verification_disabled};
 use super::purpose::KeyPurpose;
 use super::unverified_keys;
 use crate::base::observations::{Authentication, Observations};
 use crate::base::provider::provider;
-use crate::pki::Outline;
+use crate::pki::CertificateRef;
 
 /// How many bytes of a CertificateRequest may name roots: its lengths have two bytes, and
 /// its other extensions need some of them.
-const MOST_HINTS: usize = u16::MAX as usize - 1_024;
+const MAX_CA_NAMES_BYTES: usize = u16::MAX as usize - 1_024;
 
 /// Verifies servers for clients, and clients for servers.
 pub(crate) struct Verifier {
@@ -29,7 +29,7 @@ pub(crate) struct Verifier {
 
 impl Verifier {
     /// For a client: verifies servers.
-    pub(crate) fn of_servers(policy: Policy) -> Self {
+    pub(crate) fn for_servers(policy: Policy) -> Self {
         Self {
             policy,
             client_must_authenticate: false,
@@ -40,8 +40,12 @@ impl Verifier {
     /// For a server: verifies clients, and names the roots to them if it shall and they
     /// fit.  An empty list stands for any CA (RFC 5246, section 7.4.4); so does leaving the
     /// extension out (RFC 8446, section 4.2.4).
-    pub(crate) fn of_clients(policy: Policy, must_authenticate: bool, names_roots: bool) -> Self {
-        let named = policy.roots.iter().filter(|_| names_roots);
+    pub(crate) fn for_clients(
+        policy: Policy,
+        must_authenticate: bool,
+        sends_ca_names: bool,
+    ) -> Self {
+        let named = policy.roots.iter().filter(|_| sends_ca_names);
         let hints = named.flat_map(|roots| {
             let subjects = roots.all_anchors().map(|anchor| &anchor.subject);
             subjects.map(|subject| DistinguishedName::in_sequence(subject))
@@ -49,7 +53,7 @@ impl Verifier {
         let mut hints: Vec<_> = hints.collect();
         // Each follows its own length, in two bytes.
         let length: usize = hints.iter().map(|hint| 2 + hint.as_ref().len()).sum();
-        if length > MOST_HINTS {
+        if length > MAX_CA_NAMES_BYTES {
             hints = Vec::new();
         }
         Self {
@@ -62,12 +66,12 @@ impl Verifier {
     /// Checks a peer and notes the outcome.
     fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
         match self.policy.check(peer, now) {
-            Ok(Admission::Verified(path)) => Observations::path(path),
-            Ok(Admission::Unchecked) => Observations::unchecked(unchecked()),
-            Ok(Admission::Unverified(reason)) => Observations::unverified(reason),
-            Err(refusal) => {
-                Observations::refusal(refusal.reason);
-                return Err(refusal.alert);
+            Ok(VerificationStatus::Verified(path)) => Observations::path(path),
+            Ok(VerificationStatus::Unchecked) => Observations::unchecked(verification_disabled()),
+            Ok(VerificationStatus::Unverified(reason)) => Observations::unverified(reason),
+            Err(rejection) => {
+                Observations::refusal(rejection.reason);
+                return Err(rejection.alert);
             }
         }
         Ok(())
@@ -81,16 +85,17 @@ impl Verifier {
         signed: &DigitallySignedStruct,
         is_tls13: bool,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.note_scheme(signed.scheme)?;
-        let outline = Outline::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
-        match self.policy.accepts_any_key(certificate) && unverified_keys::is_needed(&outline) {
+        self.record_scheme(signed.scheme)?;
+        let outline =
+            CertificateRef::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+        match self.policy.accepts_any_key(certificate) && unverified_keys::handles_key(&outline) {
             true => unverified_keys::verify(message, &outline, signed, is_tls13),
             false => handshake_signature::verify(message, outline.spki, signed, is_tls13),
         }
     }
 
     /// Checks that the peer signed in a way that it was told of, and notes it.
-    fn note_scheme(&self, scheme: SignatureScheme) -> Result<(), rustls::Error> {
+    fn record_scheme(&self, scheme: SignatureScheme) -> Result<(), rustls::Error> {
         let allowed = self.policy.schemes.as_ref();
         if allowed.is_some_and(|schemes| !schemes.contains(&scheme)) {
             return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
@@ -189,7 +194,7 @@ impl ClientCertVerifier for Verifier {
         };
         self.check(&peer, now)?;
         // A certificate that is accepted unread, as an insecure server does, has no end.
-        let until = Outline::from_der(end_entity).map_or(i64::MAX, |one| one.not_after);
+        let until = CertificateRef::from_der(end_entity).map_or(i64::MAX, |one| one.not_after);
         Observations::authenticated(Authentication {
             at: now.as_secs(),
             until: u64::try_from(until).unwrap_or_default(),

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use rustls::CertificateError;
 
-use crate::pki::{Certificate, Outline};
+use crate::pki::{Certificate, CertificateRef};
 use crate::{Error, Status};
 
 /// One reason to refuse a chain.
 #[derive(Clone, Debug)]
-pub(super) struct Finding {
+pub(super) struct VerifyError {
     pub(super) status: Status,
     pub(super) sentence: String,
 }
 
-impl Finding {
+impl VerifyError {
     pub(super) fn new(status: Status, sentence: impl Into<String>) -> Self {
         Self {
             status,
@@ -23,7 +23,7 @@ impl Finding {
     }
 
     /// A certificate, or one of its extensions, that does not follow the standard.
-    pub(super) fn malformed(certificate: &Outline<'_>, what: &str) -> Self {
+    pub(super) fn malformed(certificate: &CertificateRef<'_>, what: &str) -> Self {
         let subject = subject_of(certificate);
         let sentence = format!("certificate of '{subject}' is malformed: {what}");
         Self::new(Status::CertificateMalformed, sentence)
@@ -74,7 +74,7 @@ pub(super) fn alert_for(status: Status) -> rustls::Error {
 }
 
 /// The subject of a certificate, for a sentence.
-pub(super) fn subject_of(certificate: &Outline<'_>) -> String {
+pub(super) fn subject_of(certificate: &CertificateRef<'_>) -> String {
     match Certificate::from_der(certificate.der) {
         Ok(parsed) => parsed.subject().to_owned(),
         Err(_) => certificate

@@ -12,7 +12,7 @@ use rustls_pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm,
 };
 
-use crate::pki::{Constraints, Outline, Reduced, extension_oid as oid};
+use crate::pki::{CertificateRef, NameConstraints, WebpkiConstraints, extension_oid as oid};
 
 /// The identifiers of the extensions that [`policies`](super::certificate_policies) processes.
 const POLICIES: [&[u8]; 4] = [
@@ -23,24 +23,24 @@ const POLICIES: [&[u8]; 4] = [
 ];
 
 /// What webpki gets in place of a certificate.
-pub(super) struct StandIn<'a> {
+pub(super) struct WebpkiCopy<'a> {
     pub(super) certificate: CertificateDer<'static>,
     /// What is signed in the copy, and in the original.
     tbs: Vec<u8>,
     original_tbs: &'a [u8],
 }
 
-impl<'a> StandIn<'a> {
+impl<'a> WebpkiCopy<'a> {
     /// What was signed where webpki asks about `tbs`, if that is a stand-in's.
-    pub(super) fn original_tbs<'s>(stand_ins: &'s [Self], tbs: &[u8]) -> Option<&'a [u8]> {
-        let mut stand_ins = stand_ins.iter();
-        stand_ins
+    pub(super) fn original_tbs<'s>(copies: &'s [Self], tbs: &[u8]) -> Option<&'a [u8]> {
+        let mut copies = copies.iter();
+        copies
             .find(|one| one.tbs == tbs)
             .map(|one| one.original_tbs)
     }
 
     /// `None` where webpki can validate the original.
-    pub(super) fn of(original: &Outline<'a>) -> Option<Self> {
+    pub(super) fn of(original: &CertificateRef<'a>) -> Option<Self> {
         let mut is_changed = original.has_unique_ids;
         let mut extensions = Vec::new();
         for extension in &original.extensions {
@@ -50,18 +50,18 @@ impl<'a> StandIn<'a> {
                 continue;
             }
             if extension.oid == oid::NAME_CONSTRAINTS {
-                match Constraints::without_other_kinds(extension.value) {
-                    Ok(Reduced::Nothing) => {
+                match NameConstraints::for_webpki(extension.value) {
+                    Ok(WebpkiConstraints::Nothing) => {
                         is_changed = true;
                         continue;
                     }
-                    Ok(Reduced::To(value)) => {
+                    Ok(WebpkiConstraints::To(value)) => {
                         is_changed = true;
                         extensions.extend(name_constraints(&value).ok()?);
                         continue;
                     }
                     // It is refused for what it is.
-                    Ok(Reduced::Unchanged) | Err(_) => {}
+                    Ok(WebpkiConstraints::Unchanged) | Err(_) => {}
                 }
             }
             extensions.extend_from_slice(extension.der);
@@ -69,41 +69,41 @@ impl<'a> StandIn<'a> {
         if !is_changed {
             return None;
         }
-        let tbs = signed_part(original, extensions).ok()?;
+        let tbs = encode_tbs(original, extensions).ok()?;
         let signature = [&[0], original.signature].concat();
-        let signature = element(Tag::BitString, &signature).ok()?;
+        let signature = encode(Tag::BitString, &signature).ok()?;
         let content = [&tbs, original.algorithms[1], &signature].concat();
         Some(Self {
-            certificate: CertificateDer::from(element(Tag::Sequence, &content).ok()?),
+            certificate: CertificateDer::from(encode(Tag::Sequence, &content).ok()?),
             tbs,
             original_tbs: original.tbs,
         })
     }
 }
 
-fn signed_part(original: &Outline<'_>, extensions: Vec<u8>) -> der::Result<Vec<u8>> {
+fn encode_tbs(original: &CertificateRef<'_>, extensions: Vec<u8>) -> der::Result<Vec<u8>> {
     let mut content = original.fixed.to_vec();
     if !extensions.is_empty() {
-        let list = element(Tag::Sequence, &extensions)?;
+        let list = encode(Tag::Sequence, &extensions)?;
         let field = Tag::ContextSpecific {
             constructed: true,
             number: TagNumber(3),
         };
-        content.extend(element(field, &list)?);
+        content.extend(encode(field, &list)?);
     }
-    element(Tag::Sequence, &content)
+    encode(Tag::Sequence, &content)
 }
 
 fn name_constraints(value: &[u8]) -> der::Result<Vec<u8>> {
     let content = [
-        element(Tag::ObjectIdentifier, oid::NAME_CONSTRAINTS)?,
-        element(Tag::Boolean, &[0xff])?,
-        element(Tag::OctetString, value)?,
+        encode(Tag::ObjectIdentifier, oid::NAME_CONSTRAINTS)?,
+        encode(Tag::Boolean, &[0xff])?,
+        encode(Tag::OctetString, value)?,
     ];
-    element(Tag::Sequence, &content.concat())
+    encode(Tag::Sequence, &content.concat())
 }
 
-fn element(tag: Tag, content: &[u8]) -> der::Result<Vec<u8>> {
+fn encode(tag: Tag, content: &[u8]) -> der::Result<Vec<u8>> {
     let mut encoded = Header::new(tag, Length::try_from(content.len())?).to_der()?;
     encoded.extend_from_slice(content);
     Ok(encoded)
@@ -112,25 +112,25 @@ fn element(tag: Tag, content: &[u8]) -> der::Result<Vec<u8>> {
 /// An algorithm that verifies the signature of an original where webpki asks about the
 /// stand-in.
 #[derive(Debug)]
-pub(super) struct OverOriginals<'a> {
+pub(super) struct OriginalSignature<'a> {
     pub(super) algorithm: &'a dyn SignatureVerificationAlgorithm,
-    pub(super) stand_ins: &'a [StandIn<'a>],
+    pub(super) copies: &'a [WebpkiCopy<'a>],
 }
 
-impl std::fmt::Debug for StandIn<'_> {
+impl std::fmt::Debug for WebpkiCopy<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StandIn").finish_non_exhaustive()
     }
 }
 
-impl SignatureVerificationAlgorithm for OverOriginals<'_> {
+impl SignatureVerificationAlgorithm for OriginalSignature<'_> {
     fn verify_signature(
         &self,
         public_key: &[u8],
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
-        let message = StandIn::original_tbs(self.stand_ins, message).unwrap_or(message);
+        let message = WebpkiCopy::original_tbs(self.copies, message).unwrap_or(message);
         self.algorithm
             .verify_signature(public_key, message, signature)
     }

@@ -5,32 +5,32 @@ use der::Decode;
 use der::asn1::AnyRef;
 
 use super::path_validation::Path;
-use super::verify_error::{Finding, subject_of};
+use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
-use crate::pki::{Outline, extension_oid as oid};
+use crate::pki::{CertificateRef, extension_oid as oid};
 
 /// Checks every certificate of a path.
-pub(super) fn check(path: &Path<'_, '_>) -> Result<(), Finding> {
+pub(super) fn check(path: &Path<'_, '_>) -> Result<(), VerifyError> {
     for certificate in path.certificates() {
         let is_anchor = path
             .anchor
             .is_some_and(|anchor| std::ptr::eq(anchor, certificate));
-        if let Some(rule) = broken(certificate, is_anchor)
-            .map_err(|_| Finding::malformed(certificate, "one of its extensions does not parse"))?
-        {
+        if let Some(rule) = broken(certificate, is_anchor).map_err(|_| {
+            VerifyError::malformed(certificate, "one of its extensions does not parse")
+        })? {
             let subject = subject_of(certificate);
             let sentence = format!(
                 "certificate of '{subject}' does not follow RFC 5280, which was asked for \
                  strictly: {rule}"
             );
-            return Err(Finding::new(Status::CertificateMalformed, sentence));
+            return Err(VerifyError::new(Status::CertificateMalformed, sentence));
         }
     }
     Ok(())
 }
 
 /// The first rule that a certificate breaks.
-fn broken(certificate: &Outline<'_>, is_anchor: bool) -> der::Result<Option<&'static str>> {
+fn broken(certificate: &CertificateRef<'_>, is_anchor: bool) -> der::Result<Option<&'static str>> {
     let has = |oid: &[u8]| certificate.extension(oid).is_some();
     let is_critical = |oid: &[u8]| certificate.extension(oid).is_some_and(|one| one.critical);
     let constraints = certificate.basic_constraints()?;

@@ -32,7 +32,7 @@ fn derive(
 }
 
 #[test]
-fn vectors_of_rfc_5869_are_derived() {
+fn hkdf_matches_rfc_5869_vectors() {
     // Appendices A.1 to A.3; the others are of SHA-1.
     let range = |bytes: std::ops::Range<u8>| bytes.collect::<Vec<_>>();
     let cases = [
@@ -86,7 +86,7 @@ fn labelled(
 }
 
 #[test]
-fn key_schedule_of_rfc_8448_is_derived() {
+fn hkdf_derives_rfc_8448_key_schedule() {
     // Section 3, the simple 1-RTT handshake.
     let empty = hex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     let hellos = hex("860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8");
@@ -125,7 +125,7 @@ fn key_schedule_of_rfc_8448_is_derived() {
 }
 
 #[test]
-fn every_vector_of_wycheproof_is_derived() {
+fn hkdf_passes_wycheproof_vectors() {
     for (hkdf, vectors) in [(&SHA256, WYCHEPROOF_SHA256), (&SHA384, WYCHEPROOF_SHA384)] {
         let vectors: Value = serde_json::from_str(vectors).unwrap();
         let mut count = 0;

@@ -13,7 +13,7 @@ use rustix::io::{Errno, retry_on_intr};
 use zeroize::Zeroizing;
 
 use super::target::Target;
-use crate::base::text::shown_path;
+use crate::base::text::describe_path;
 use crate::{Error, Result, Status};
 
 /// Who may read a file that is written.
@@ -44,7 +44,7 @@ pub fn save_files(files: &[(&Path, &[u8], Access)]) -> Result<()> {
         let file = Staged::new(path, content, access)?;
         for other in &staged {
             if file.is(other)? {
-                let (one, other) = (shown_path(&other.path), shown_path(path));
+                let (one, other) = (describe_path(&other.path), describe_path(path));
                 let sentence =
                     format!("{one} and {other} are the same file: give each document its own");
                 return Err(Error::argument(sentence));
@@ -110,7 +110,7 @@ impl Staged {
         Self::on(&System, path, content, access)
     }
 
-    fn on(system: &impl Calls, path: &Path, content: &[u8], access: Access) -> Result<Self> {
+    fn on(system: &impl SystemCalls, path: &Path, content: &[u8], access: Access) -> Result<Self> {
         let failed = |error| Error::file("cannot write", path, error);
         let target = Target::find(path).map_err(failed)?;
         let (temporary, file) = create_beside(&target).map_err(failed)?;
@@ -141,7 +141,7 @@ impl Staged {
     }
 
     /// Gives the file its name and keeps the old one under the temporary name.
-    fn place(&mut self, system: &impl Calls) -> io::Result<()> {
+    fn place(&mut self, system: &impl SystemCalls) -> io::Result<()> {
         let (temporary, name) = (Path::new(&self.temporary), Path::new(&self.target.name));
         let directory = &self.target.directory;
         match system.rename(directory, temporary, name, RenameFlags::EXCHANGE) {
@@ -158,7 +158,7 @@ impl Staged {
     }
 
     /// The same with a second name for the old file.
-    fn place_by_link(&mut self, system: &impl Calls) -> io::Result<()> {
+    fn place_by_link(&mut self, system: &impl SystemCalls) -> io::Result<()> {
         let (directory, name) = (&self.target.directory, Path::new(&self.target.name));
         let kept = temporary_name()?;
         let old = Path::new(&kept);
@@ -192,7 +192,7 @@ impl Staged {
     }
 
     /// Undoes [`Self::place`].
-    fn put_back(&mut self, system: &impl Calls) -> io::Result<()> {
+    fn put_back(&mut self, system: &impl SystemCalls) -> io::Result<()> {
         let (temporary, name) = (Path::new(&self.temporary), Path::new(&self.target.name));
         let directory = &self.target.directory;
         match self.progress {
@@ -220,13 +220,13 @@ impl Drop for Staged {
 }
 
 /// Gives all files their names, or none.
-fn replace(files: &mut [Staged], system: &impl Calls) -> Result<()> {
+fn replace(files: &mut [Staged], system: &impl SystemCalls) -> Result<()> {
     let failed = place_all(files, system).and_then(|()| sync_directories(files, system));
     let Err(error) = failed else { return Ok(()) };
     let mut sentence = error.to_string();
     for file in files.iter_mut().rev() {
         if let Err(undo) = file.put_back(system) {
-            let path = shown_path(&file.path);
+            let path = describe_path(&file.path);
             sentence.push_str(&format!("; {path} cannot be put back ({undo})"));
             if file.progress == Progress::Stranded {
                 sentence.push_str(&format!(": it is '{}' now", file.temporary));
@@ -239,7 +239,7 @@ fn replace(files: &mut [Staged], system: &impl Calls) -> Result<()> {
     })
 }
 
-fn place_all(files: &mut [Staged], system: &impl Calls) -> Result<()> {
+fn place_all(files: &mut [Staged], system: &impl SystemCalls) -> Result<()> {
     for file in files {
         file.place(system).map_err(|error| {
             let what = match error.raw_os_error() == Some(Errno::BUSY.raw_os_error()) {
@@ -253,7 +253,7 @@ fn place_all(files: &mut [Staged], system: &impl Calls) -> Result<()> {
 }
 
 /// Has the new names survive a crash of the system.
-fn sync_directories(files: &[Staged], system: &impl Calls) -> Result<()> {
+fn sync_directories(files: &[Staged], system: &impl SystemCalls) -> Result<()> {
     for (index, file) in files.iter().enumerate() {
         let failed = |error| Error::file("cannot write", &file.path, error);
         let mut before = files[..index].iter();
@@ -270,7 +270,7 @@ fn sync_directories(files: &[Staged], system: &impl Calls) -> Result<()> {
     Ok(())
 }
 
-fn sync_directory(directory: &OwnedFd, system: &impl Calls) -> io::Result<()> {
+fn sync_directory(directory: &OwnedFd, system: &impl SystemCalls) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = match retry_on_intr(|| openat(directory, ".", flags, Mode::empty())) {
         // One that may be written but not read cannot be opened for this.
@@ -308,7 +308,7 @@ fn temporary_name() -> io::Result<String> {
 
 /// The system calls that can fail halfway through, so that tests can have them
 /// fail.
-trait Calls {
+trait SystemCalls {
     fn write(&self, file: &File, content: &[u8]) -> io::Result<()>;
     fn sync(&self, file: &File) -> io::Result<()>;
     fn rename(
@@ -322,7 +322,7 @@ trait Calls {
 
 struct System;
 
-impl Calls for System {
+impl SystemCalls for System {
     fn write(&self, mut file: &File, content: &[u8]) -> io::Result<()> {
         file.write_all(content)
     }

@@ -14,8 +14,8 @@ use sha2::digest::Digest;
 use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 use zeroize::Zeroizing;
 
-use super::super::kdf_budget::Work;
-use super::super::pbe::{FOR_MAC, Secret, derive, integer, random, rounds};
+use super::super::kdf_budget::KdfBudget;
+use super::super::pbe::{EncodedPassword, FOR_MAC, derive, integer, random, rounds};
 use super::super::tlv::{Elements, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode};
 use super::read::{malformed, object, unsupported, wrong_password};
 use crate::Result;
@@ -43,14 +43,14 @@ pub(super) enum Hash {
 pub(super) fn create(
     hash: Hash,
     rounds: u32,
-    password: &Secret<'_>,
+    password: &EncodedPassword<'_>,
     data: &[u8],
 ) -> Result<Vec<u8>> {
     let salt = random::<16>()?;
     macro_rules! create {
         ($digest:ty) => {{
             let length = <$digest as Digest>::output_size();
-            let key = derive::<$digest>(FOR_MAC, password.wide(), &salt, rounds.into(), length);
+            let key = derive::<$digest>(FOR_MAC, password.utf16(), &salt, rounds.into(), length);
             let mac = <Hmac<$digest> as KeyInit>::new_from_slice(&key);
             let mac = mac.map_err(|_| unsupported())?.chain_update(data);
             mac.finalize().into_bytes().to_vec()
@@ -76,10 +76,10 @@ pub(super) fn create(
 
 /// Checks that the holder of the password wrote `data`: `mac` is MacData.
 pub(super) fn verify(
-    password: &Secret<'_>,
+    password: &EncodedPassword<'_>,
     mut mac: Elements<'_>,
     data: &[u8],
-    work: &mut Work,
+    work: &mut KdfBudget,
 ) -> Result<()> {
     let mut digest = mac.inside(SEQUENCE).ok_or_else(malformed)?;
     let mut algorithm = digest.inside(SEQUENCE).ok_or_else(malformed)?;
@@ -98,7 +98,7 @@ pub(super) fn verify(
         ($digest:ty) => {{
             work.spend(rounds)?;
             let length = <$digest as Digest>::output_size();
-            let key = derive::<$digest>(FOR_MAC, password.wide(), salt, rounds, length);
+            let key = derive::<$digest>(FOR_MAC, password.utf16(), salt, rounds, length);
             check::<Hmac<$digest>>(&key, data, expected)
         }};
     }
@@ -116,11 +116,11 @@ pub(super) fn verify(
 
 /// With PBMAC1 (RFC 8018, section 7.1): `algorithm` holds its parameters.
 fn verify_pbmac1(
-    password: &Secret<'_>,
+    password: &EncodedPassword<'_>,
     mut algorithm: Elements<'_>,
     data: &[u8],
     expected: &[u8],
-    work: &mut Work,
+    work: &mut KdfBudget,
 ) -> Result<()> {
     let mut parameters = algorithm.inside(SEQUENCE).ok_or_else(malformed)?;
     let mut derivation = parameters.inside(SEQUENCE).ok_or_else(malformed)?;

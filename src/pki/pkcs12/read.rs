@@ -7,9 +7,9 @@ use const_oid::ObjectIdentifier;
 use zeroize::Zeroizing;
 
 use super::super::ber;
-use super::super::kdf_budget::Work;
+use super::super::kdf_budget::KdfBudget;
 use super::super::password::Password;
-use super::super::pbe::{Refused, Secret};
+use super::super::pbe::{DecryptError, EncodedPassword};
 use super::super::tlv::{
     Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, context, only,
 };
@@ -18,7 +18,7 @@ use crate::{Error, Result, Status};
 
 /// How many rounds of hashing one file may ask for.  What we write takes 1.8 million, and
 /// with four million the slowest hash takes a few seconds.
-const MOST_ROUNDS: u64 = 4_000_000;
+const MAX_ROUNDS: u64 = 4_000_000;
 
 pub(super) const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const ENVELOPED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.3");
@@ -44,19 +44,19 @@ pub(super) const FRIENDLY_NAME: ObjectIdentifier =
 /// The keys (PKCS#8) and the certificates of a file.
 #[derive(Default)]
 pub(super) struct Content {
-    pub(super) keys: Vec<Bagged<Zeroizing<Vec<u8>>>>,
-    pub(super) certificates: Vec<Bagged<Vec<u8>>>,
+    pub(super) keys: Vec<Bag<Zeroizing<Vec<u8>>>>,
+    pub(super) certificates: Vec<Bag<Vec<u8>>>,
 }
 
 /// One of them, and what the file calls it.
-pub(super) struct Bagged<T> {
+pub(super) struct Bag<T> {
     pub(super) value: T,
     pub(super) name: Option<String>,
 }
 
 /// Reads a file.  `requires_mac` refuses one that anybody may have changed.
 pub(super) fn read(ber: &[u8], password: &Password<'_>, requires_mac: bool) -> Result<Content> {
-    let mut work = Work::new("the PKCS#12 file", MOST_ROUNDS);
+    let mut work = KdfBudget::new("the PKCS#12 file", MAX_ROUNDS);
     let der = ber::to_der(ber).ok_or_else(malformed)?;
     let mut file = only(&der, SEQUENCE).map(|file| Elements(file.content));
     let file = file.as_mut().ok_or_else(malformed)?;
@@ -65,7 +65,7 @@ pub(super) fn read(ber: &[u8], password: &Password<'_>, requires_mac: bool) -> R
         _ => return Err(malformed()),
     }
     // A file that is something else needs no password.
-    let password = Secret::new(password.get()?.unwrap_or_default());
+    let password = EncodedPassword::new(password.get()?.unwrap_or_default());
     let mut authenticated = file.inside(SEQUENCE).ok_or_else(malformed)?;
     match object(&mut authenticated)? {
         DATA => {}
@@ -110,8 +110,8 @@ pub(super) fn read(ber: &[u8], password: &Password<'_>, requires_mac: bool) -> R
 /// The plaintext of EncryptedData (RFC 5652, section 8).
 fn decrypt_safe(
     mut safe: Elements<'_>,
-    password: &Secret<'_>,
-    work: &mut Work,
+    password: &EncodedPassword<'_>,
+    work: &mut KdfBudget,
 ) -> Result<Zeroizing<Vec<u8>>> {
     let mut parts = || {
         let mut data = safe.inside(context(0))?.inside(SEQUENCE)?;
@@ -138,7 +138,12 @@ fn decrypt_safe(
 
 impl Content {
     /// Adds the bags of SafeContents that an identity is made of.
-    fn add_bags(&mut self, bags: &[u8], password: &Secret<'_>, work: &mut Work) -> Result<()> {
+    fn add_bags(
+        &mut self,
+        bags: &[u8],
+        password: &EncodedPassword<'_>,
+        work: &mut KdfBudget,
+    ) -> Result<()> {
         let bags = ber::to_der(bags).ok_or_else(malformed)?;
         for bag in sequence(&bags)? {
             let mut bag = Elements(bag.content);
@@ -149,7 +154,7 @@ impl Content {
                 KEY_BAG => {
                     let key = value.take(SEQUENCE).ok_or_else(malformed)?;
                     let value = Zeroizing::new(key.whole.to_vec());
-                    self.keys.push(Bagged { value, name });
+                    self.keys.push(Bag { value, name });
                 }
                 ENCRYPTED_KEY_BAG => {
                     let mut parts = value.inside(SEQUENCE).ok_or_else(malformed)?;
@@ -159,7 +164,7 @@ impl Content {
                     let value = key.map_err(refused)?;
                     // Of a file without MAC, a wrong password may leave a valid padding.
                     only(&value, SEQUENCE).ok_or_else(wrong_password)?;
-                    self.keys.push(Bagged { value, name });
+                    self.keys.push(Bag { value, name });
                 }
                 CERTIFICATE_BAG => {
                     let mut parts = value.inside(SEQUENCE).ok_or_else(malformed)?;
@@ -169,7 +174,7 @@ impl Content {
                         return Err(Error::new(Status::Unsupported, sentence));
                     }
                     let value = octets(&mut parts)?.to_vec();
-                    self.certificates.push(Bagged { value, name });
+                    self.certificates.push(Bag { value, name });
                 }
                 // CRLs and secrets of other kinds are not part of an identity.
                 _ => {}
@@ -219,12 +224,12 @@ pub(super) fn object(elements: &mut Elements<'_>) -> Result<ObjectIdentifier> {
     object.ok_or_else(malformed)
 }
 
-fn refused(why: Refused) -> Error {
+fn refused(why: DecryptError) -> Error {
     match why {
-        Refused::Malformed => malformed(),
-        Refused::Unsupported => unsupported(),
-        Refused::WrongPassword => wrong_password(),
-        Refused::TooMuchWork(error) => error,
+        DecryptError::Malformed => malformed(),
+        DecryptError::Unsupported => unsupported(),
+        DecryptError::WrongPassword => wrong_password(),
+        DecryptError::TooMuchWork(error) => error,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use const_oid::ObjectIdentifier;
 
-use super::super::pbe::{Scheme, Secret, integer};
+use super::super::pbe::{EncodedPassword, Scheme, integer};
 use super::super::tlv::{OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, context, encode};
 use super::mac::{self, Hash};
 use super::read::{
@@ -40,7 +40,7 @@ pub(super) struct Store<'a> {
 /// the file reads them.
 pub(super) fn write(
     store: &Store<'_>,
-    password: &Secret<'_>,
+    password: &EncodedPassword<'_>,
     protection: &Protection,
 ) -> Result<Vec<u8>> {
     let certificates = store.certificate_bags();

@@ -5,7 +5,7 @@ use webpki::Error as PathError;
 
 /// Why a certificate or a path cannot be validated, without saying which.
 #[allow(deprecated)] // webpki does not make the old variants any more, and may.
-pub(in crate::trust) fn unusable(error: &PathError) -> String {
+pub(in crate::trust) fn describe(error: &PathError) -> String {
     use PathError as E;
     let why = match error {
         E::BadDer => "it is not valid DER (X.690)",
@@ -74,7 +74,10 @@ pub(in crate::trust) fn unusable(error: &PathError) -> String {
         | E::UnsupportedCrlSignatureAlgorithmContext(_)
         | E::UnsupportedCrlSignatureAlgorithmForPublicKey
         | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
-            return format!("the CRL that is about it cannot be used: {}", crl(error));
+            return format!(
+                "the CRL that is about it cannot be used: {}",
+                describe_crl(error)
+            );
         }
         _ => UNKNOWN,
     };
@@ -86,7 +89,7 @@ pub(super) const UNKNOWN: &str = "it does not follow RFC 5280 in a way that has 
 
 /// Why a CRL cannot be used.
 #[allow(deprecated)] // webpki does not make the old variants any more, and may.
-pub(in crate::trust) fn crl(error: &PathError) -> String {
+pub(in crate::trust) fn describe_crl(error: &PathError) -> String {
     use PathError as E;
     let why = match error {
         E::BadDer | E::BadDerTime | E::TrailingData(_) => "it is not valid DER (X.690)",
