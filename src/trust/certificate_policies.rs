@@ -1,8 +1,8 @@
-//! Certificate policies over a path (RFC 5280, section 6.1), for a verifier that accepts
-//! any policy: they matter where a certificate of the path requires an explicit one.
+//! Certificate policies of a path (RFC 5280, section 6.1).  The verifier accepts any
+//! policy, so policies matter only if a certificate of the path requires an explicit one.
 //!
-//! The valid policy tree of the standard is kept as the set of policies on its lowest
-//! level, which is all that the outcome depends on when any policy will do.
+//! The valid policy tree is reduced to the set of policies on its lowest level.  The
+//! outcome depends on nothing else if any policy is acceptable.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,24 +14,25 @@ use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
 use crate::pki::{CertificateRef, extension_oid as oid};
 
-/// The content of the identifier of anyPolicy, 2.5.29.32.0.
+/// The content octets of the identifier of anyPolicy, 2.5.29.32.0.
 const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0x00];
 
-/// How many policies and mappings one certificate may have.
+/// The maximum number of policies and of mappings in one certificate.
 const MAX_POLICIES: usize = 1_000;
 
-/// What holds from one certificate to the next (RFC 5280, section 6.1.2).
+/// The state variables of policy processing (RFC 5280, section 6.1.2).
 struct PolicyState<'a> {
-    /// The policies that are valid, as the subject's domain calls them.
+    /// The valid policies, in the subject domain's identifiers.
     valid: HashSet<&'a [u8]>,
-    /// Whether any other one is valid too.
+    /// Whether every other policy is valid too.
     any: bool,
     explicit_policy: u32,
     inhibit_any_policy: u32,
     policy_mapping: u32,
 }
 
-/// Checks that the path has a policy, where one of its certificates requires that.
+/// Checks that the path has a valid policy if one of its certificates requires an explicit
+/// policy.
 pub(super) fn check(path: &Path<'_, '_>) -> Result<(), VerifyError> {
     let below: Vec<_> = path.issuers.iter().rev().chain([&path.leaf]).collect();
     let is_about_policies = |one: &&&&CertificateRef<'_>| {
@@ -77,7 +78,7 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<(), VerifyError> {
 }
 
 impl<'a> PolicyState<'a> {
-    /// The policies of a certificate, of those that are valid above it (6.1.3 (d), (e)).
+    /// Intersects the policies of a certificate with those valid above it (6.1.3 (d), (e)).
     fn process_policies(
         &mut self,
         certificate: &CertificateRef<'a>,
@@ -103,7 +104,7 @@ impl<'a> PolicyState<'a> {
         }
     }
 
-    /// Renames policies to what the domain of the subject calls them (6.1.4 (a), (b)).
+    /// Maps policies to the subject domain's identifiers (6.1.4 (a), (b)).
     fn process_mappings(
         &mut self,
         certificate: &CertificateRef<'a>,
@@ -126,8 +127,8 @@ impl<'a> PolicyState<'a> {
         Ok(())
     }
 
-    /// Counts down, and obeys the constraints of the certificate (6.1.4 (h) to (j),
-    /// 6.1.5 (a), (b)).
+    /// Decrements the counters and applies the certificate's policy constraints (6.1.4 (h)
+    /// to (j), 6.1.5 (a), (b)).
     fn process_constraints(
         &mut self,
         certificate: &CertificateRef<'a>,
@@ -160,7 +161,7 @@ impl<'a> PolicyState<'a> {
     }
 }
 
-/// What a certificate says about policies.
+/// The policy extensions of a certificate.
 struct Extensions<'a> {
     policies: Option<Vec<&'a [u8]>>,
     mappings: Vec<(&'a [u8], &'a [u8])>,
@@ -197,7 +198,7 @@ impl<'a> Extensions<'a> {
     }
 }
 
-/// The identifiers of certificatePolicies (4.2.1.4): each stands once.
+/// Reads the identifiers in certificatePolicies (4.2.1.4).  Fails if one occurs twice.
 fn policies(der: &[u8]) -> der::Result<Vec<&[u8]>> {
     let mut found = Vec::new();
     for_each_sequence(der, |policy| {
@@ -211,7 +212,7 @@ fn policies(der: &[u8]) -> der::Result<Vec<&[u8]>> {
     Ok(found)
 }
 
-/// The pairs of policyMappings (4.2.1.5): an issuer's policy, and its subject's.
+/// Reads the pairs in policyMappings (4.2.1.5): the issuer's policy, then the subject's.
 fn mappings(der: &[u8]) -> der::Result<Vec<(&[u8], &[u8])>> {
     let mut found = Vec::new();
     for_each_sequence(der, |pair| {
@@ -221,7 +222,7 @@ fn mappings(der: &[u8]) -> der::Result<Vec<(&[u8], &[u8])>> {
     Ok(found)
 }
 
-/// Reads each element of a SEQUENCE of SEQUENCEs: at least one, and not too many.
+/// Reads each element of a SEQUENCE of SEQUENCEs.  Fails if there are none or too many.
 fn for_each_sequence<'a>(
     der: &'a [u8],
     mut read: impl FnMut(&mut SliceReader<'a>) -> der::Result<()>,

@@ -1,4 +1,5 @@
-//! Which keys a peer may have, and how strong the keys of a path are.
+//! The keys that a peer may have, and the minimum strength of keys and signatures in a
+//! path.
 
 use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
@@ -8,21 +9,21 @@ use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
 use crate::pki::{Certificate, CertificateRef, PublicKey};
 
-/// The least security of every key and signature, in bits (NIST SP 800-57, part 1,
-/// table 2): RSA with 2048 bits, or a curve of 224.
+/// The minimum security of every key and signature, in bits (NIST SP 800-57, part 1, table
+/// 2): RSA with 2048 bits, or a 224-bit curve.
 pub(crate) const MIN_SECURITY_BITS: u16 = 112;
 
-/// The sizes of RSA moduli that signatures are verified with, in bits.
+/// The supported sizes of RSA moduli, in bits.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 const ED448: &[u8] = &[0x2b, 0x65, 0x71];
-/// ML-DSA without its last byte, 17 to 19 for ML-DSA-44, -65 and -87.
+/// The OID of ML-DSA without its last byte, which is 17 to 19 for ML-DSA-44, -65 and -87.
 const ML_DSA: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03];
 
-/// The named curves that are supported, as EC parameters, with their security in bits.
+/// The supported named curves, as EC parameters, with their security in bits.
 const CURVES: [(&[u8], u16); 3] = [
     (
         &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07],
@@ -32,8 +33,9 @@ const CURVES: [(&[u8], u16); 3] = [
     (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23], 256),
 ];
 
-/// The hash functions of certificate signatures: how their identifiers end, for RSA,
-/// ECDSA and, inside the parameters of RSASSA-PSS, the hash itself.
+/// The hash functions of certificate signatures.  They are recognized by the end of the
+/// signature algorithm's OID for RSA and ECDSA, or of the hash's OID in RSASSA-PSS
+/// parameters.
 const HASHES: [(&[u8], u16); 9] = [
     (&[0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b], 128),
     (&[0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c], 192),
@@ -48,13 +50,13 @@ const HASHES: [(&[u8], u16); 9] = [
 
 /// Why a key cannot be used.
 enum KeyProblem {
-    /// Its security in bits where that is known, or its size.
+    /// Its size, or its security in bits if that is known, is below the minimum.
     Weak,
     Unsupported,
 }
 
-/// Checks that a handshake can be verified with the key of an end entity: an offline
-/// check predicts what a connection does.
+/// Checks that handshake signatures can be verified with the key of an end-entity
+/// certificate.  An offline check thus predicts the result of a connection.
 pub(super) fn check_leaf(leaf: &CertificateRef<'_>) -> Result<(), VerifyError> {
     match security(leaf) {
         Ok(_) => Ok(()),
@@ -62,13 +64,13 @@ pub(super) fn check_leaf(leaf: &CertificateRef<'_>) -> Result<(), VerifyError> {
     }
 }
 
-/// Whether handshakes and certificates can be verified with the key of a certificate.
+/// Returns whether handshake and certificate signatures can be verified with this key.
 pub(super) fn is_supported(certificate: &CertificateRef<'_>) -> bool {
     security(certificate).is_ok()
 }
 
-/// Checks that a handshake can be verified with the key of a peer that is accepted whatever
-/// its certificate says.
+/// Checks that handshake signatures can be verified with the key of a peer that is accepted
+/// without path validation.
 pub(super) fn check_unverified_leaf(leaf: &CertificateRef<'_>) -> Result<(), VerifyError> {
     if unverified_keys::is_usable(leaf) {
         return Ok(());
@@ -86,8 +88,7 @@ pub(super) fn check_unverified_leaf(leaf: &CertificateRef<'_>) -> Result<(), Ver
     ))
 }
 
-/// The refusal of a handshake that is signed in a way that the key of the certificate
-/// cannot be verified with.
+/// The error for a handshake signature whose scheme does not fit the certificate's key.
 pub(super) fn unverifiable_scheme(certificate: &CertificateRef<'_>, scheme: u16) -> VerifyError {
     let sentence = format!(
         "the peer signed the handshake with signature scheme {scheme:#06x}, which cannot be \
@@ -98,9 +99,9 @@ pub(super) fn unverifiable_scheme(certificate: &CertificateRef<'_>, scheme: u16)
     VerifyError::new(Status::CertificateUnsupportedKey, sentence)
 }
 
-/// Checks that every key of a path, and every signature below the anchor, has at least
-/// this security in bits.  `path` begins with the end entity and ends with the anchor,
-/// where that is a certificate.
+/// Checks that every key of a path, and every signature below the trust anchor, has at
+/// least this security in bits.  `path` begins with the end-entity certificate and ends
+/// with the trust anchor if that is a certificate.
 pub(super) fn check_strength(
     path: &[&CertificateRef<'_>],
     has_anchor: bool,
@@ -112,7 +113,7 @@ pub(super) fn check_strength(
     for (index, certificate) in path.iter().enumerate() {
         let is_anchor = has_anchor && index + 1 == path.len();
         let key = security(certificate).unwrap_or_default();
-        // The signature of an anchor proves nothing, so its strength does not matter.
+        // Nobody verifies the signature of a trust anchor, so its strength does not matter.
         let signature = match is_anchor {
             true => u16::MAX,
             false => signature_security(certificate),
@@ -133,8 +134,8 @@ pub(super) fn check_strength(
     Ok(())
 }
 
-/// What is wrong with the key of an issuer that a signature could not be verified with,
-/// where it is the key.
+/// Returns the error of an issuer's key, if the key is why a signature could not be
+/// verified.
 pub(super) fn issuer_key_error(issuer: &CertificateRef<'_>) -> Option<VerifyError> {
     security(issuer)
         .err()
@@ -171,7 +172,7 @@ fn unusable(certificate: &CertificateRef<'_>, reason: &KeyProblem) -> VerifyErro
     }
 }
 
-/// The kind of a key and its size, for a sentence.
+/// Describes the type and size of a key for an error.
 fn describe_key(certificate: &CertificateRef<'_>) -> String {
     let Ok(parsed) = Certificate::from_der(certificate.der) else {
         return "an unknown algorithm".to_owned();
@@ -189,7 +190,7 @@ fn describe_key(certificate: &CertificateRef<'_>) -> String {
     name.to_owned()
 }
 
-/// The security of a key in bits.
+/// Returns the security of a key in bits.
 fn security(certificate: &CertificateRef<'_>) -> Result<u16, KeyProblem> {
     let key = certificate.public_key().ok_or(KeyProblem::Unsupported)?;
     match (key.algorithm, key.parameters) {
@@ -218,7 +219,7 @@ fn security(certificate: &CertificateRef<'_>) -> Result<u16, KeyProblem> {
     }
 }
 
-/// P-192 and P-224.
+/// Returns whether these are the parameters of P-192 or P-224.
 fn is_small_curve(parameters: &[u8]) -> bool {
     const P192: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x01];
     const P224: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x21];
@@ -239,7 +240,7 @@ fn rsa_bits(key: &PublicKey<'_>) -> Option<usize> {
     (bytes.len() * 8).checked_sub(usize::try_from(unused).ok()?)
 }
 
-/// NIST SP 800-57, part 1, table 2.
+/// Returns the security of an RSA key in bits (NIST SP 800-57, part 1, table 2).
 fn rsa_security(bits: usize) -> u16 {
     match bits {
         ..2048 => 80,
@@ -254,6 +255,6 @@ fn signature_security(certificate: &CertificateRef<'_>) -> u16 {
     let mut hashes = HASHES.iter();
     let contains = |part: &[u8]| algorithm.windows(part.len()).any(|window| window == part);
     let hash = hashes.find(|(part, _)| contains(part));
-    // EdDSA and ML-DSA are as strong as the key that signs, which is in the path too.
+    // EdDSA and ML-DSA are as strong as the issuer's key, which is in the path too.
     hash.map_or(u16::MAX, |(_, bits)| *bits)
 }

@@ -1,4 +1,5 @@
-//! Verification: trust anchors, path policy over webpki, names, revocation, reasons.
+//! Certificate verification: trust anchors, path validation, names, revocation, and errors.
+//! webpki builds the paths; the rules that it lacks are here.
 
 mod certificate_policies;
 mod handshake_signature;

@@ -1,7 +1,7 @@
-//! Name constraints over a path (RFC 5280, sections 4.2.1.10 and 6.1.3 (b), (c)).
+//! Name constraints of a path (RFC 5280, sections 4.2.1.10 and 6.1.3 (b), (c)).
 //!
-//! webpki checks those on DNS names and addresses as well; here all kinds are checked,
-//! and the sentence names the CA and the name.
+//! webpki also checks constraints on DNS names and addresses.  The checks here cover all
+//! types, and their errors name the CA and the name.
 
 use der::asn1::AnyRef;
 use der::{Encode, Tag};
@@ -11,10 +11,10 @@ use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
 use crate::pki::{AltName, CertificateRef, ConstrainedName, NameConstraints, extension_oid as oid};
 
-/// How many comparisons of a name with a constraint one path may cost.
+/// The maximum number of comparisons of names with constraints in one path.
 const MAX_COMPARISONS: usize = 250_000;
 
-/// The name constraints that apply to the end entity of a path.
+/// The name constraints that apply to the end-entity certificate of a path.
 #[derive(Default)]
 pub(super) struct PathNameConstraints(Vec<CaConstraints>);
 
@@ -25,8 +25,8 @@ struct CaConstraints {
 }
 
 impl PathNameConstraints {
-    /// Whether all of them permit this host: for a common name that stands in for an
-    /// alternative name, which no other check has seen.
+    /// Returns whether every constraint permits this host.  Needed for a common name used
+    /// in place of alternative names, which no other check covers.
     pub(super) fn permit_host(&self, host: &str) -> bool {
         let name = AltName::Dns(host.to_ascii_lowercase());
         let mut path_constraints = self.0.iter();
@@ -39,8 +39,8 @@ impl PathNameConstraints {
     }
 }
 
-/// Checks every name below each CA against its constraints, and gives those that apply
-/// to the end entity.
+/// Checks the names in every certificate against the constraints of the CAs above it.
+/// Returns the constraints that apply to the end-entity certificate.
 pub(super) fn check(path: &Path<'_, '_>) -> Result<PathNameConstraints, VerifyError> {
     let mut path_constraints = PathNameConstraints::default();
     let mut comparisons = 0;
@@ -56,7 +56,8 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<PathNameConstraints, VerifyEr
     let certificates: Vec<_> = path.certificates().collect();
     for (index, certificate) in certificates.iter().enumerate().rev() {
         let is_anchor = path.anchor.is_some() && index + 1 == certificates.len();
-        // A CA that issues to itself, to change its key, is not held to constraints.
+        // Name constraints do not apply to a self-issued CA certificate, such as one for a
+        // key change.
         let is_exempt = index > 0 && certificate.is_self_issued();
         if !path_constraints.0.is_empty() && !is_anchor && !is_exempt {
             check_names(certificate, &path_constraints, &mut comparisons)?;
@@ -68,7 +69,7 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<PathNameConstraints, VerifyEr
     Ok(path_constraints)
 }
 
-/// The constraints in a CA certificate.
+/// Reads the constraints of a CA certificate.
 fn read(ca: &CertificateRef<'_>) -> Result<Option<CaConstraints>, VerifyError> {
     let Some(extension) = ca.extension(oid::NAME_CONSTRAINTS) else {
         return Ok(None);
@@ -83,8 +84,8 @@ fn read(ca: &CertificateRef<'_>) -> Result<Option<CaConstraints>, VerifyError> {
     }))
 }
 
-/// Checks the names of one certificate: its subject, its alternative names, and where
-/// none of these is an e-mail address, those in its subject.
+/// Checks the names in one certificate: its subject and its alternative names.  E-mail
+/// addresses in the subject count if there are none among the alternative names.
 fn check_names(
     certificate: &CertificateRef<'_>,
     path_constraints: &PathNameConstraints,

@@ -1,5 +1,5 @@
-//! The search for a path: webpki's, with our rules for every path that it finds, so that
-//! it tries another one where they refuse one.
+//! Path building. webpki searches, and each path it finds must pass our own checks.  If one
+//! fails, the search continues with other paths.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use super::webpki_compat::{OriginalSignature, WebpkiCopy};
 use crate::base::provider::provider;
 use crate::pki::CertificateRef;
 
-/// A path that was accepted.
+/// A verified chain.
 pub(super) struct VerifiedChain {
-    /// From the peer's certificate to the root, where that is a certificate.
+    /// From the peer's certificate to the trust anchor, if that is a certificate.
     pub(super) certificates: Vec<Arc<[u8]>>,
-    /// What its CAs say about names.
+    /// The name constraints of its CAs.
     pub(super) path_constraints: PathNameConstraints,
 }
 
 impl VerifiedChain {
-    /// A certificate that is trusted itself.
+    /// The chain of an end-entity certificate that is trusted directly.
     pub(super) fn of_trusted_leaf(leaf: &CertificateRef<'_>) -> Self {
         Self {
             certificates: vec![Arc::from(leaf.der)],
@@ -37,9 +37,9 @@ impl VerifiedChain {
 /// Why no path was accepted.
 #[derive(Debug)]
 pub(super) enum PathFailure {
-    /// webpki found none.
+    /// webpki found no path.
     Webpki(webpki::Error),
-    /// A rule refused the one that it found.
+    /// A check rejected the path that webpki found.
     Check(VerifyError),
 }
 
@@ -49,11 +49,11 @@ impl From<VerifyError> for PathFailure {
     }
 }
 
-/// What webpki hears where a rule refuses a path: an error that it never makes itself.
+/// The error that tells webpki that a check rejected a path. webpki never returns it
+/// itself.
 const REJECTED: webpki::Error = webpki::Error::CertDistrusted;
 
-/// What is searched: the certificates of a peer, as they were sent and as webpki gets
-/// them.
+/// The certificates of a peer, as presented and as passed to webpki.
 pub(super) struct PathBuilder<'s, 'a> {
     leaf: &'s CertificateRef<'a>,
     intermediates: &'s [CertificateRef<'a>],
@@ -95,12 +95,12 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
         }
     }
 
-    /// The leaf as webpki gets it.
+    /// Returns the leaf as passed to webpki.
     pub(super) fn leaf_der(&self) -> &CertificateDer<'s> {
         &self.leaf_der
     }
 
-    /// A path to one of the roots.
+    /// Builds a path to one of the roots.
     pub(super) fn build(&self, roots: &Roots) -> Result<VerifiedChain, PathFailure> {
         let algorithms = self.algorithms();
         let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = match algorithms.is_empty() {
@@ -110,7 +110,7 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
         let leaf = EndEntityCert::try_from(&self.leaf_der).map_err(PathFailure::Webpki)?;
         let accepted = RefCell::new(None);
         let refused = RefCell::new(None);
-        let judge = |path: &VerifiedPath<'_>| match self.check(roots, path) {
+        let verify_path = |path: &VerifiedPath<'_>| match self.check(roots, path) {
             Ok(found) => {
                 accepted.replace(Some(found));
                 Ok(())
@@ -127,7 +127,7 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
             self.requirements.now,
             self.requirements.purpose,
             None,
-            Some(&judge),
+            Some(&verify_path),
         );
         match (outcome, accepted.into_inner()) {
             (Ok(_), Some(accepted)) => Ok(accepted),
@@ -136,7 +136,7 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
         }
     }
 
-    /// The algorithms that know of stand-ins, where there are any.
+    /// Returns the algorithms that map copies to originals; none if there are no copies.
     fn algorithms(&self) -> Vec<OriginalSignature<'_>> {
         if self.copies.is_empty() {
             return Vec::new();
@@ -149,7 +149,7 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
         .collect()
     }
 
-    /// Checks a path by the rules, over the certificates as they were sent.
+    /// Checks a path over the certificates as presented.
     fn check(&self, roots: &Roots, path: &VerifiedPath<'_>) -> Result<VerifiedChain, PathFailure> {
         let unreadable = || {
             let what = "its path cannot be read in two ways that agree";
@@ -191,8 +191,8 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
         })
     }
 
-    /// The certificate that a signature was verified over, where webpki speaks of `der`.
-    /// What is signed decides, as it does in [`OriginalSignature`].
+    /// Returns the certificate whose signature was verified, given the `der` that webpki
+    /// reports.  The TBSCertificate decides, as in [`OriginalSignature`].
     fn original_of(&self, der: &[u8]) -> Option<&'s CertificateRef<'a>> {
         let same = |one: &&CertificateRef<'a>| one.der == der;
         let Some(tbs) = self.copy_tbs(der) else {
@@ -201,7 +201,7 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
         self.intermediates.iter().find(|one| one.tbs == tbs)
     }
 
-    /// What was signed in place of what `der` has, where that is a stand-in's.
+    /// Returns the original TBSCertificate if `der` is a copy.
     fn copy_tbs(&self, der: &[u8]) -> Option<&[u8]> {
         if self.copies.is_empty() {
             return None;
@@ -210,7 +210,7 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
         WebpkiCopy::original_tbs(&self.copies, tbs)
     }
 
-    /// Whether the leaf is what its signature was verified over.
+    /// Returns whether the leaf is the certificate whose signature was verified.
     fn is_original(&self, leaf: &CertificateRef<'_>) -> bool {
         let signed = self.copy_tbs(&self.leaf_der);
         signed.is_none_or(|tbs| tbs == leaf.tbs)

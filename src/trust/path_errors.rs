@@ -1,4 +1,4 @@
-//! Why a chain is refused: from webpki's errors to sentences for users.
+//! Maps webpki's path errors to errors that name the certificate and say what to do.
 
 pub(super) mod revocation;
 mod webpki_errors;
@@ -21,30 +21,30 @@ use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
 use crate::pki::{self, Certificate, CertificateRef, extension_oid as oid};
 
-/// How far a chain is followed to explain a refusal: a peer can send any number of
-/// certificates.
+/// The maximum number of certificates followed to explain a rejection.  A peer can send any
+/// number.
 const MAX_CHAIN_LENGTH: usize = 10;
 
-/// How many CAs of one name are compared with a signature to explain a refusal.
+/// The maximum number of same-name CAs tried against a signature to explain a rejection.
 const MAX_SAME_NAME_CAS: usize = 10;
 
-/// What was to be verified.
+/// A chain that was rejected, and what it was verified against.
 pub(super) struct VerifyContext<'q, 'a> {
     pub(super) leaf: &'q CertificateRef<'a>,
     pub(super) intermediates: &'q [CertificateRef<'a>],
     pub(super) requirements: Requirements,
     pub(super) roots: &'q Roots,
-    /// How many roots and certificates are trusted.
+    /// The number of trusted roots and pinned certificates.
     pub(super) trusted: usize,
 }
 
 impl<'q, 'a> VerifyContext<'q, 'a> {
-    /// What the peer sent, its own certificate first.
+    /// Returns the certificates as presented, the peer's own first.
     fn presented(&self) -> impl Iterator<Item = &'q CertificateRef<'a>> {
         std::iter::once(self.leaf).chain(self.intermediates)
     }
 
-    /// The chain as its names tell it, up to the last certificate that was sent.
+    /// Follows issuer names from the leaf to the last certificate that was presented.
     fn chain(&self) -> Vec<&'q CertificateRef<'a>> {
         let mut chain = vec![self.leaf];
         while chain.len() < MAX_CHAIN_LENGTH
@@ -55,8 +55,8 @@ impl<'q, 'a> VerifyContext<'q, 'a> {
         chain
     }
 
-    /// The issuer of the last certificate of a chain, if it was sent.  Of several with its
-    /// name, the one that signed.
+    /// Returns the issuer of the last certificate of a chain, if it was presented.  Of
+    /// several with that name, returns the one whose key signed.
     fn issuer_of_last(&self, chain: &[&'q CertificateRef<'a>]) -> Option<&'q CertificateRef<'a>> {
         let last = chain.last()?;
         let is_named = |one: &&CertificateRef<'_>| {
@@ -74,7 +74,7 @@ impl<'q, 'a> VerifyContext<'q, 'a> {
         }
     }
 
-    /// The roots that could have issued the last certificate of the chain.
+    /// Returns the roots that may have issued the last certificate of the chain.
     fn roots(&self) -> Vec<CertificateRef<'_>> {
         let chain = self.chain();
         let Some(top) = chain.last() else {
@@ -87,7 +87,7 @@ impl<'q, 'a> VerifyContext<'q, 'a> {
     }
 }
 
-/// Those that may have issued a certificate of the chain: the next one, or the roots.
+/// Returns the possible issuers of a certificate of the chain: the next one, or the roots.
 fn issuers<'s, 'q, 'a>(
     chain: &'s [&'q CertificateRef<'a>],
     roots: &'s [&'q CertificateRef<'a>],
@@ -96,7 +96,7 @@ fn issuers<'s, 'q, 'a>(
     chain.get(index + 1..index + 2).unwrap_or(roots)
 }
 
-/// The refusal of a chain.
+/// Returns the rejection of a chain.
 pub(super) fn rejection(failure: PathFailure, context: &VerifyContext<'_, '_>) -> Rejection {
     match failure {
         PathFailure::Check(error) => error.into(),
@@ -110,7 +110,7 @@ pub(super) fn rejection(failure: PathFailure, context: &VerifyContext<'_, '_>) -
     }
 }
 
-/// What webpki found wrong, as users and peers need to hear it.
+/// Maps an error of webpki to one that names the certificate at fault.
 fn from_webpki(error: &PathError, context: &VerifyContext<'_, '_>) -> VerifyError {
     let leaf = context.leaf;
     let now = i64::try_from(context.requirements.now.as_secs()).unwrap_or(i64::MAX);
@@ -192,7 +192,7 @@ fn rejected(certificate: &CertificateRef<'_>, why: &str) -> VerifyError {
     VerifyError::new(Status::Certificate, sentence)
 }
 
-/// The issuer of a certificate, for a sentence; empty where it does not parse.
+/// Returns the issuer of a certificate for an error; empty if it does not parse.
 pub(super) fn issuer_of(certificate: &CertificateRef<'_>) -> String {
     let parsed = Certificate::from_der(certificate.der);
     parsed.map_or_else(|_| String::new(), |parsed| parsed.issuer().to_owned())
@@ -208,7 +208,7 @@ fn unknown_issuer(context: &VerifyContext<'_, '_>) -> VerifyError {
              all)"
         )
     } else {
-        // The last certificate of the chain names the CA that is missing.
+        // The issuer of the last certificate in the chain is the missing CA.
         format!(
             "certificate of '{leaf}' leads to '{}', which is not one of the trusted roots ({count} \
              in all): add that CA's certificate to the roots if you trust it, or have the peer \
@@ -235,7 +235,7 @@ fn not_a_ca(context: &VerifyContext<'_, '_>) -> VerifyError {
     VerifyError::new(Status::CertificateNotACa, sentence)
 }
 
-/// The constraint that is broken, found again: webpki does not tell it.
+/// Finds the violated constraint again, because webpki does not report it.
 fn name_constraint(context: &VerifyContext<'_, '_>) -> VerifyError {
     let chain = context.chain();
     let roots = context.roots();
@@ -279,7 +279,7 @@ fn path_len(context: &VerifyContext<'_, '_>) -> VerifyError {
 fn bad_signature(context: &VerifyContext<'_, '_>) -> VerifyError {
     let roots = context.roots();
     let chain = context.chain();
-    // A key that signatures cannot be verified with is not a forged signature.
+    // An unsupported issuer key does not mean that the signature is forged.
     if let Some(error) = issuer_key_error(context) {
         return error;
     }
@@ -291,7 +291,8 @@ fn bad_signature(context: &VerifyContext<'_, '_>) -> VerifyError {
     let mut indexes = 0..chain.len();
     let forged = indexes.find(|&index| !is_signed(chain[index], issuers(&chain, &roots, index)));
     let Some(forged) = forged else {
-        // Every signature of this path is good: webpki ranks that of another one higher.
+        // Every signature in this path is good. webpki ranks a bad signature in another
+        // path higher.
         return path_len(context);
     };
     let issued = chain[forged];
@@ -304,7 +305,7 @@ fn bad_signature(context: &VerifyContext<'_, '_>) -> VerifyError {
     VerifyError::new(Status::CertificateBadSignature, sentence)
 }
 
-/// The issuer whose key no signature can be verified with, where it is that.
+/// Returns the error of the first issuer whose key is unsupported or too weak.
 fn issuer_key_error(context: &VerifyContext<'_, '_>) -> Option<VerifyError> {
     let roots = context.roots();
     let chain = context.chain();
@@ -356,7 +357,7 @@ fn unsupported_extension(context: &VerifyContext<'_, '_>) -> VerifyError {
     }
 }
 
-/// The certificate that does not parse: webpki does not tell which.
+/// Finds the certificate that does not parse, because webpki does not report it.
 fn malformed(error: &PathError, context: &VerifyContext<'_, '_>) -> VerifyError {
     const MAX_BYTES: usize = 65_535;
     let is_large = |one: &&CertificateRef<'_>| one.der.len() > MAX_BYTES;
@@ -380,14 +381,14 @@ fn malformed(error: &PathError, context: &VerifyContext<'_, '_>) -> VerifyError 
     }
 }
 
-/// Why a certificate cannot be a root.
+/// Describes why a certificate cannot be a root.
 pub(super) fn not_a_root(error: &PathError, der: &[u8]) -> String {
     let root = CertificateRef::from_der(der).ok();
     let what = root.as_ref().and_then(broken_extension);
     what.map_or_else(|| describe(error), str::to_owned)
 }
 
-/// The first extension that does not parse, of those that path validation processes.
+/// Describes the first malformed extension among those that path validation processes.
 fn broken_extension(one: &CertificateRef<'_>) -> Option<&'static str> {
     let constraints = one.extension(oid::NAME_CONSTRAINTS);
     let constraints = constraints.map(|one| pki::NameConstraints::from_der(one.value));

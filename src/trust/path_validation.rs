@@ -1,8 +1,7 @@
-//! What a path must satisfy beyond what webpki checks, rule by rule.  Sections are those
-//! of RFC 5280 unless another one is named.
+//! Path validation beyond webpki's.  Section numbers without a name are those of RFC 5280.
 //!
-//! webpki builds the path and checks signatures, validity, cA and path length below the
-//! anchor, key purposes, and name constraints on DNS names and addresses.
+//! webpki builds the path.  It checks signatures, validity, cA and path length below the
+//! trust anchor, key purposes, and name constraints on DNS names and addresses.
 
 use rustls_pki_types::UnixTime;
 
@@ -16,16 +15,16 @@ use crate::trust::KeyPurpose;
 /// A path that webpki found.
 pub(super) struct Path<'p, 'a> {
     pub(super) leaf: &'p CertificateRef<'a>,
-    /// The CAs between the leaf and the anchor, the issuer of the leaf first.
+    /// The CAs between the leaf and the trust anchor, the leaf's issuer first.
     pub(super) issuers: Vec<&'p CertificateRef<'a>>,
-    /// The certificate of the trust anchor; `None` where only its key is known.
+    /// The certificate of the trust anchor; `None` if only its name and key are known.
     pub(super) anchor: Option<&'p CertificateRef<'a>>,
-    /// The name constraints of an anchor without a certificate, in DER.
+    /// The name constraints of a trust anchor without a certificate, in DER.
     pub(super) anchor_constraints: Option<&'p [u8]>,
 }
 
 impl<'p, 'a> Path<'p, 'a> {
-    /// From the leaf to the anchor.
+    /// Returns the certificates from the leaf to the trust anchor.
     pub(super) fn certificates(&self) -> impl Iterator<Item = &'p CertificateRef<'a>> {
         std::iter::once(self.leaf)
             .chain(self.issuers.iter().copied())
@@ -33,20 +32,20 @@ impl<'p, 'a> Path<'p, 'a> {
     }
 }
 
-/// What is demanded of a path.
+/// The requirements that a path must meet.
 #[derive(Clone, Copy)]
 pub(super) struct Requirements {
     pub(super) purpose: KeyPurpose,
     pub(super) now: UnixTime,
-    /// How many CAs may stand between leaf and anchor.
+    /// The maximum number of CAs between leaf and trust anchor.
     pub(super) max_depth: Option<u32>,
-    /// The least security of keys and signatures, in bits.
+    /// The minimum security of keys and signatures, in bits.
     pub(super) security: u16,
-    /// Whether the profile of RFC 5280 is demanded to the letter.
+    /// Whether certificates must follow the profile of RFC 5280 strictly.
     pub(super) strict: bool,
 }
 
-/// Extensions that are processed, so that they may be critical (4.2).
+/// The extensions that are processed, so they may be critical (4.2).
 const PROCESSED_EXTENSIONS: [&[u8]; 10] = [
     oid::KEY_USAGE,
     oid::SUBJECT_ALT_NAME,
@@ -60,7 +59,7 @@ const PROCESSED_EXTENSIONS: [&[u8]; 10] = [
     oid::INHIBIT_ANY_POLICY,
 ];
 
-/// Checks a path, and gives the limits that it sets on names.
+/// Checks a path.  Returns the name constraints that apply to its end-entity certificate.
 pub(super) fn check_path(
     path: &Path<'_, '_>,
     requirements: Requirements,
@@ -84,7 +83,7 @@ pub(super) fn check_path(
     Ok(path_constraints)
 }
 
-/// Checks a certificate that is trusted as itself, without a path: as the peer's own.
+/// Checks an end-entity certificate that is trusted directly, without a path.
 pub(super) fn check_trusted_leaf(
     leaf: &CertificateRef<'_>,
     requirements: Requirements,
@@ -96,8 +95,7 @@ pub(super) fn check_trusted_leaf(
     key_policy::check_strength(&[leaf], false, requirements.security)
 }
 
-/// The trust anchor as a certificate: what may vouch for others, for how long and for
-/// what (6.1.1 (d), 6.2).
+/// Checks that the trust anchor's certificate may issue this path now (6.1.1 (d), 6.2).
 fn check_anchor(
     anchor: &CertificateRef<'_>,
     path: &Path<'_, '_>,
@@ -112,7 +110,7 @@ fn check_anchor(
     check_path_len(anchor, path)
 }
 
-/// Every certificate: no extension twice (4.2).
+/// Checks that no extension occurs twice (4.2).
 fn check_unique_extensions(certificate: &CertificateRef<'_>) -> Result<(), VerifyError> {
     if certificate.has_duplicate_extension() {
         let what = "an extension occurs twice (RFC 5280, section 4.2)";
@@ -121,8 +119,8 @@ fn check_unique_extensions(certificate: &CertificateRef<'_>) -> Result<(), Verif
     Ok(())
 }
 
-/// Only a CA vouches for others: cA is TRUE (4.2.1.9), or it is a self-signed certificate
-/// of version 1, from before there was such an extension.
+/// Checks that the trust anchor is a CA: cA is TRUE (4.2.1.9), or it is a self-signed
+/// certificate of version 1, which has no extensions.
 fn check_is_ca(anchor: &CertificateRef<'_>, path: &Path<'_, '_>) -> Result<(), VerifyError> {
     let constraints = anchor
         .basic_constraints()
@@ -144,7 +142,8 @@ fn check_is_ca(anchor: &CertificateRef<'_>, path: &Path<'_, '_>) -> Result<(), V
     Err(VerifyError::new(Status::CertificateNotACa, sentence))
 }
 
-/// A CA whose key usage is limited may sign certificates (4.2.1.3, 6.1.4 (n)).
+/// Checks that the key usage of a CA, if present, allows signing certificates (4.2.1.3,
+/// 6.1.4 (n)).
 fn check_cert_sign(issuer: &CertificateRef<'_>) -> Result<(), VerifyError> {
     let allows = issuer.allows_key_usage("keyCertSign");
     if allows.map_err(|_| VerifyError::malformed(issuer, "its key usage does not parse"))? {
@@ -157,7 +156,7 @@ fn check_cert_sign(issuer: &CertificateRef<'_>) -> Result<(), VerifyError> {
     Err(VerifyError::new(Status::CertificateNotACa, sentence))
 }
 
-/// It is valid now (4.1.2.5).
+/// Checks that a certificate is valid now (4.1.2.5).
 pub(super) fn check_validity(
     certificate: &CertificateRef<'_>,
     now: UnixTime,
@@ -192,8 +191,8 @@ pub(super) fn not_valid_yet(certificate: &CertificateRef<'_>, now: i64) -> Verif
     VerifyError::new(Status::CertificateNotYetValid, sentence)
 }
 
-/// No critical extension that is not processed (4.2).  webpki checks this below the
-/// anchor.
+/// Checks that every critical extension is processed (4.2). webpki checks this below the
+/// trust anchor.
 fn check_critical(certificate: &CertificateRef<'_>) -> Result<(), VerifyError> {
     let mut extensions = certificate.extensions.iter();
     let unknown = extensions.find(|one| one.critical && !PROCESSED_EXTENSIONS.contains(&one.oid));
@@ -202,7 +201,7 @@ fn check_critical(certificate: &CertificateRef<'_>) -> Result<(), VerifyError> {
     })
 }
 
-/// The refusal of a critical extension.
+/// The error for an unsupported critical extension.
 pub(super) fn unknown_critical(certificate: &CertificateRef<'_>, oid: &[u8]) -> VerifyError {
     let sentence = format!(
         "certificate of '{}' has a critical extension that is not supported ({}): a certificate \
@@ -213,7 +212,7 @@ pub(super) fn unknown_critical(certificate: &CertificateRef<'_>, oid: &[u8]) -> 
     VerifyError::new(Status::CertificateUnsupportedExtension, sentence)
 }
 
-/// The first critical extension of a certificate that is not processed.
+/// Returns the first critical extension of a certificate that is not processed.
 pub(super) fn first_unknown_critical<'a>(certificate: &CertificateRef<'a>) -> Option<&'a [u8]> {
     let mut extensions = certificate.extensions.iter();
     extensions
@@ -221,8 +220,8 @@ pub(super) fn first_unknown_critical<'a>(certificate: &CertificateRef<'a>) -> Op
         .map(|one| one.oid)
 }
 
-/// How many CAs the anchor allows below itself, those that issue to themselves aside
-/// (4.2.1.9, 6.1.4 (l)).
+/// Checks the trust anchor's path length.  Self-issued CAs do not count (4.2.1.9, 6.1.4
+/// (l)).
 fn check_path_len(anchor: &CertificateRef<'_>, path: &Path<'_, '_>) -> Result<(), VerifyError> {
     let Ok(Some((_, Some(limit)))) = anchor.basic_constraints() else {
         return Ok(());
@@ -244,7 +243,7 @@ pub(super) fn path_too_long(ca: &CertificateRef<'_>, limit: u32, count: usize) -
     VerifyError::new(Status::CertificatePathTooLong, sentence)
 }
 
-/// A count of CAs, for a sentence.
+/// Formats a number of CAs for an error.
 fn format_ca_count(count: u32) -> String {
     match count {
         1 => "1 CA".to_owned(),
@@ -267,9 +266,9 @@ fn check_depth(path: &Path<'_, '_>, requirements: Requirements) -> Result<(), Ve
     }
 }
 
-/// The end entity: a key that handshakes can be verified with, a usage of it that they
-/// need (RFC 8446, section 4.4.2.2; RFC 5246, section 7.4.2), and no name constraints,
-/// which are for CAs (4.2.1.10).
+/// Checks the end-entity certificate.  Its key must be able to verify handshakes, and its
+/// key usage must allow signing (RFC 8446, section 4.4.2.2; RFC 5246, section 7.4.2).  It
+/// must have no name constraints, which are for CAs (4.2.1.10).
 fn check_leaf(leaf: &CertificateRef<'_>, purpose: KeyPurpose) -> Result<(), VerifyError> {
     check_unique_extensions(leaf)?;
     purpose::check_leaf(leaf, purpose)?;

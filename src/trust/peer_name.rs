@@ -1,5 +1,5 @@
-//! The name that a peer must have: how it is written, and how certificates match it
-//! (RFC 9525; RFC 5280, section 7.5).
+//! The name that a peer must have: parsing it, and matching certificates against it (RFC
+//! 9525; RFC 5280, section 7.5).
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
@@ -16,21 +16,21 @@ use crate::base::text::quoted_host;
 use crate::pki::{AltName, Certificate, CertificateRef, host_to_ascii};
 use crate::{Error, Status};
 
-/// Stands in for the name of a server that has none, or one that no certificate can have:
-/// an address, since rustls sends no address (RFC 6066, section 3).  Packets to it are
-/// discarded wherever they are sent (RFC 6666), so that it is nobody's.
+/// The placeholder for a server without a name, or with one that no certificate can have.
+/// It is an address because rustls sends no SNI for addresses (RFC 6066, section 3).  It is
+/// in the discard-only prefix (RFC 6666), so no host has it.
 const PLACEHOLDER: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 0);
 
-/// The name to give rustls where there is none.  No certificate is for it: only a peer
-/// whose name is not checked is accepted.
+/// Returns the name to pass to rustls if there is none.  No certificate matches it, so a
+/// peer is accepted only if its name is not checked.
 pub(crate) fn placeholder_name() -> ServerName<'static> {
     ServerName::IpAddress(IpAddr::from(std::net::IpAddr::from(PLACEHOLDER)))
 }
 
-/// Reads a DNS name, in either spelling where it is not ASCII
-/// (`"müller.example"`, `"xn--mller-kva.example"`), or an address.  The zone of an IPv6
-/// address (`"fe80::1%eth0"`, RFC 4007, section 11) is left out: it says how this machine
-/// reaches the peer, and no certificate has one.
+/// Parses a DNS name or an address.  An internationalized name may be in either form
+/// (`"müller.example"`, `"xn--mller-kva.example"`).  The zone of an IPv6 address
+/// (`"fe80::1%eth0"`, RFC 4007, section 11) is removed: it is local to this machine, and
+/// certificates have none.
 pub(crate) fn parse(name: &str) -> crate::Result<ServerName<'static>> {
     let name = without_zone(name);
     let parsed = ServerName::try_from(ascii_host(name).as_ref()).map(|name| name.to_owned());
@@ -41,7 +41,7 @@ pub(crate) fn parse(name: &str) -> crate::Result<ServerName<'static>> {
     })
 }
 
-/// An IPv6 address without its zone; everything else as it is.
+/// Removes the zone of an IPv6 address; returns everything else unchanged.
 fn without_zone(name: &str) -> &str {
     match name.split_once('%') {
         Some((address, zone)) if !zone.is_empty() && address.parse::<Ipv6Addr>().is_ok() => address,
@@ -49,8 +49,8 @@ fn without_zone(name: &str) -> &str {
     }
 }
 
-/// A host name as DNS has it (RFC 5891).  What cannot be one stays as it is, to
-/// be refused where it is used.
+/// Converts a host name to ASCII (RFC 5891).  Returns an invalid name unchanged; it is
+/// rejected where it is used.
 pub(crate) fn ascii_host(name: &str) -> Cow<'_, str> {
     match name.is_ascii() {
         true => Cow::Borrowed(name),
@@ -58,8 +58,8 @@ pub(crate) fn ascii_host(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// Checks that a certificate is for a name.  `as_checked` is the certificate as webpki can
-/// read it, `path_constraints` the name constraints of its path.
+/// Checks that a certificate matches a name.  `as_checked` is the certificate as passed to
+/// webpki, `path_constraints` are the name constraints of its path.
 pub(super) fn check(
     rule: NameCheck,
     name: PeerName<'_>,
@@ -87,9 +87,9 @@ pub(super) fn check(
     }
 }
 
-/// Whether a common name stands in for the alternative names that a certificate does not
-/// have, or has an empty list of: one DNS name, never an address, that every name
-/// constraint of the path permits.
+/// Returns whether the common name matches in place of missing or empty alternative names.
+/// It must be the only one, a DNS name rather than an address, and permitted by every name
+/// constraint of the path.
 fn has_common_name(
     leaf: &CertificateRef<'_>,
     host: &ServerName<'_>,
@@ -111,8 +111,8 @@ fn has_common_name(
     }
 }
 
-/// Whether a certificate is for an e-mail address: the user as it is written, the host in
-/// any case (RFC 5280, section 7.5).
+/// Returns whether a certificate is for an e-mail address.  The local part must match
+/// exactly, the host in any case (RFC 5280, section 7.5).
 fn has_mailbox(leaf: &CertificateRef<'_>, mailbox: &str) -> bool {
     let is_same = |name: &str| match (name.rsplit_once('@'), mailbox.rsplit_once('@')) {
         (Some((user, host)), Some((other, other_host))) => {
@@ -125,7 +125,7 @@ fn has_mailbox(leaf: &CertificateRef<'_>, mailbox: &str) -> bool {
     names.any(|name| matches!(&name, AltName::Email(known) if is_same(known)))
 }
 
-/// The refusal of a certificate where the name that was asked for can be in none.
+/// The error for an expected name that no certificate can have.
 fn unusable_name(leaf: &CertificateRef<'_>) -> VerifyError {
     let subject = subject_of(leaf);
     let sentence = format!(
@@ -135,7 +135,7 @@ fn unusable_name(leaf: &CertificateRef<'_>) -> VerifyError {
     VerifyError::new(Status::CertificateNameMismatch, sentence)
 }
 
-/// The refusal of a certificate for other names.
+/// The error for a certificate with other names.
 fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &CertificateRef<'_>) -> VerifyError {
     let expected = match name {
         PeerName::Host(host) => host.to_str().into_owned(),
@@ -150,7 +150,7 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &CertificateRef<'_>) ->
     let typed: Vec<_> = names.iter().filter_map(|name| name.to_text()).collect();
     let as_dns =
         names.iter().any(|one| one.number() == 2) && is_address && typed.contains(&expected);
-    // What an application asks for may be anything, such as a token in place of a host.
+    // The expected name may be anything, such as a token passed in place of a host.
     let expected = quoted_host(&expected);
     let sentence = if as_dns {
         format!(
@@ -163,7 +163,7 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &CertificateRef<'_>) ->
             (true, true) => "its subjectAltName is empty".to_owned(),
             (true, false) => format!("its subjectAltName has only: {}", shown.join(", ")),
         };
-        // Where there are names of other kinds, a common name does not stand in.
+        // If there are names of other types, the common name is not used.
         let hint = match shown.is_empty() {
             true => hint_about_common_name(rule, name, leaf),
             false => "",
@@ -182,7 +182,7 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &CertificateRef<'_>) ->
     VerifyError::new(Status::CertificateNameMismatch, sentence)
 }
 
-/// What the common name of a certificate without alternative names has to do with it.
+/// Returns a hint about the common name of a certificate without alternative names.
 fn hint_about_common_name(
     rule: NameCheck,
     name: PeerName<'_>,
@@ -211,13 +211,12 @@ fn hint_about_common_name(
 }
 
 impl Certificate {
-    /// Whether it is for this host: a DNS name, in either spelling where it is not
-    /// ASCII, or an address.  Only alternative names count, and wildcards for one
-    /// label, as for a connection (RFC 9525).
+    /// Returns whether the certificate is for this host: a DNS name, in either form if it
+    /// is internationalized, or an address.  As for connections, only alternative names
+    /// count, and a wildcard matches one label (RFC 9525).
     ///
-    /// Fails where `host` is neither, and with [`Status::Unsupported`] for a
-    /// certificate that no connection accepts, such as one with a critical extension
-    /// that is not known.
+    /// Fails if `host` is neither.  Fails with [`Status::Unsupported`] for a certificate
+    /// that no connection accepts, such as one with an unknown critical extension.
     pub fn matches(&self, host: &str) -> crate::Result<bool> {
         let name = parse(host)?;
         let copy = CertificateRef::from_der(self.der()).ok();
@@ -228,7 +227,7 @@ impl Certificate {
         };
         match EndEntityCert::try_from(&der) {
             Ok(certificate) => Ok(certificate.verify_is_valid_for_subject_name(&name).is_ok()),
-            // From before there were alternative names.
+            // Versions 1 and 2 have no alternative names.
             Err(webpki::Error::UnsupportedCertVersion) => Ok(false),
             Err(error) => Err(Error::new(
                 Status::Unsupported,

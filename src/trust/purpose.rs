@@ -1,4 +1,4 @@
-//! What a certificate is verified for (RFC 5280, section 4.2.1.12).
+//! The key purposes that certificates are verified for (RFC 5280, section 4.2.1.12).
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,10 +12,10 @@ use super::verify_error::{VerifyError, subject_of};
 use crate::pki::{Certificate, CertificateRef, quoted};
 use crate::{Error, Result, Status};
 
-/// What a certificate is verified for: a key purpose (RFC 5280, section 4.2.1.12).
+/// The key purpose that a certificate is verified for (RFC 5280, section 4.2.1.12).
 ///
-/// A CA certificate without the extended key usage extension is good for every purpose.
-/// So is an end-entity certificate in TLS; for other purposes it must name the purpose.
+/// A CA certificate without the extended key usage extension allows every purpose.  So does
+/// an end-entity certificate in TLS; for other purposes it must list the purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyPurpose(ObjectIdentifier);
 
@@ -46,12 +46,12 @@ impl KeyPurpose {
         Self(ObjectIdentifier::new_unwrap(oid))
     }
 
-    /// The content of its OBJECT IDENTIFIER.
+    /// Returns the content octets of its OBJECT IDENTIFIER.
     pub(super) const fn oid(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// Whether it is one of the two that TLS handshakes need.
+    /// Returns whether it is serverAuth or clientAuth, the purposes of TLS.
     pub(super) fn is_tls(self) -> bool {
         self == Self::SERVER_AUTH || self == Self::CLIENT_AUTH
     }
@@ -60,8 +60,8 @@ impl KeyPurpose {
 impl FromStr for KeyPurpose {
     type Err = Error;
 
-    /// By the standard's name (`"serverAuth"`), the short one (`"server"`), or as an
-    /// object identifier in dots (`"1.3.6.1.5.5.7.3.3"`).
+    /// Parses the standard's name (`"serverAuth"`), the short one (`"server"`), or a dotted
+    /// object identifier (`"1.3.6.1.5.5.7.3.3"`).
     fn from_str(text: &str) -> Result<Self> {
         let named = NAMES
             .iter()
@@ -96,8 +96,8 @@ impl fmt::Debug for KeyPurpose {
     }
 }
 
-/// What webpki asks of every certificate below the anchor: the purpose, where the
-/// certificate limits its purposes.
+/// The check that webpki makes for every certificate below the trust anchor: if the
+/// certificate limits its purposes, it must list this one.
 impl ExtendedKeyUsageValidator for KeyPurpose {
     fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
         let wanted = KeyPurposeId::new(self.0.as_bytes());
@@ -110,7 +110,7 @@ impl ExtendedKeyUsageValidator for KeyPurpose {
         }
         match is_limited {
             false => Ok(()),
-            // Users read a finding that is made from the certificates themselves.
+            // The error for the caller is made from the certificates themselves.
             true => Err(webpki::Error::RequiredEkuNotFoundContext(
                 RequiredEkuNotFoundContext {
                     required: KeyUsage::server_auth(),
@@ -121,7 +121,7 @@ impl ExtendedKeyUsageValidator for KeyPurpose {
     }
 }
 
-/// Checks that a certificate may be used for a purpose.
+/// Checks that a certificate allows a purpose.
 pub(super) fn check(
     certificate: &CertificateRef<'_>,
     purpose: KeyPurpose,
@@ -136,8 +136,8 @@ pub(super) fn check(
     }
 }
 
-/// Checks that an end-entity certificate may be used for a purpose: outside TLS it must
-/// say so.
+/// Checks that an end-entity certificate allows a purpose.  Outside TLS it must list the
+/// purpose.
 pub(super) fn check_leaf(
     leaf: &CertificateRef<'_>,
     purpose: KeyPurpose,
@@ -152,7 +152,7 @@ pub(super) fn check_leaf(
     Err(VerifyError::new(Status::CertificateWrongUsage, sentence))
 }
 
-/// A root that its owner does not trust for a purpose, by OpenSSL's settings beside it.
+/// The error for a root whose OpenSSL trust settings exclude a purpose.
 pub(super) fn not_trusted_for(root: &CertificateRef<'_>, purpose: KeyPurpose) -> VerifyError {
     let subject = subject_of(root);
     let sentence = format!(

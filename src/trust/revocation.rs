@@ -1,7 +1,7 @@
-//! The CRLs that a chain is checked against (RFC 5280, section 6.3).
+//! Revocation checking with CRLs (RFC 5280, section 6.3).
 //!
-//! webpki reads the CRLs, and would check them too.  It has the first one decide that could
-//! be about a certificate, whatever others of the same CA say: here all of them count.
+//! webpki parses the CRLs, but does not check revocation.  It would use only the first CRL
+//! that may cover a certificate; here every CRL of the CA counts.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use super::verify_error::VerifyError;
 use crate::pki::{self, CertificateRef, Crl, CrlScope};
 use crate::{Error, Status};
 
-/// A set of CRLs, the latest first.
+/// A set of CRLs, the most recent first.
 #[derive(Default)]
 pub(crate) struct Crls {
     lists: Vec<IndexedCrl>,
@@ -27,22 +27,22 @@ pub(crate) struct Crls {
 
 struct IndexedCrl {
     crl: Crl,
-    /// The content of its name.
+    /// The content octets of the issuer's name.
     issuer: Vec<u8>,
-    /// `None` where it is for every certificate of its issuer.
+    /// `None` if it covers every certificate of its issuer.
     scope: Option<CrlScope>,
 }
 
-/// Which CRL, by its index, is signed with which key: each signature is verified once in a
-/// search for a path, however many paths there are.  A peer leads to at most 100 keys, since
-/// webpki verifies no more signatures in a search.
+/// Caches which CRL, by index, is signed with which key.  Each signature is verified once
+/// per path building, however many paths there are.  A peer can introduce at most 100 keys,
+/// since webpki verifies no more signatures.
 #[derive(Default)]
 pub(super) struct SignatureCache(RefCell<HashMap<(usize, Vec<u8>), bool>>);
 
-/// A certificate whose revocation is checked, and the CA above it in its path.
+/// A certificate whose revocation is checked, and its issuer in the path.
 struct RevocationCheck<'c, 'a> {
     certificate: &'c CertificateRef<'a>,
-    /// `None` for a trust anchor that is a name and a key alone.
+    /// `None` for a trust anchor without a certificate.
     issuer: Option<&'c CertificateRef<'a>>,
     issuer_is_anchor: bool,
     issuer_key: &'c [u8],
@@ -50,21 +50,21 @@ struct RevocationCheck<'c, 'a> {
     signatures: &'c SignatureCache,
 }
 
-/// How strictly certificates are compared with the CRLs, where there are any.
-/// By default, as strictly as can be.
+/// How strictly certificates are checked against CRLs, if there are any.  The default is
+/// the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RevocationRules {
-    /// Look at the peer's own certificate alone, and not at the CAs above it.
+    /// Check only the end-entity certificate, not the CAs above it.
     pub leaf_only: bool,
-    /// Accept certificates of issuers for whose name there is no CRL, or none that covers
-    /// the certificate: the CRLs of an issuer can be for different distribution points.
+    /// Accept a certificate if its issuer has no CRL, or none that covers it.  The CRLs of
+    /// an issuer can be for different distribution points.
     pub allow_unknown: bool,
-    /// Check also where there is no CRL at all, which then nothing passes.
+    /// Check revocation even if there are no CRLs at all.  Every certificate then fails.
     pub always: bool,
 }
 
 impl Crls {
-    /// Adds one.  It must be complete: neither a delta nor for some reasons only.
+    /// Adds a CRL.  It must be complete: not a delta CRL, and not limited to some reasons.
     pub(crate) fn add(&mut self, crl: &Crl) -> crate::Result<()> {
         let unusable = |why: String| {
             let issuer = crl.issuer();
@@ -78,7 +78,7 @@ impl Crls {
                     .to_owned(),
             ));
         }
-        // webpki takes its first field for the version.
+        // Without a version field, webpki would take the next field for the version.
         if is_version_1(crl) {
             let error = webpki::Error::UnsupportedCrlVersion;
             return Err(unusable(path_errors::describe_crl(&error)));
@@ -90,7 +90,8 @@ impl Crls {
                     .to_owned(),
             ));
         }
-        // webpki would say so in every handshake, and only if it looked at this one first.
+        // webpki would report this only during a handshake, and only if it used this CRL
+        // first.
         let signed_by = pki::split_signed(crl.der()).map(|(_, algorithm, _)| algorithm);
         if !signed_by.is_some_and(signature::is_known) {
             return Err(unusable(format!(
@@ -100,7 +101,7 @@ impl Crls {
             )));
         }
         let unsupported = |error| unusable(path_errors::describe_crl(&error)).with_source(error);
-        // The entries are read too.
+        // This parses the entries too.
         let parsed = BorrowedCertRevocationList::from_der(crl.der())
             .and_then(|parsed| parsed.to_owned())
             .map_err(unsupported)?;
@@ -133,8 +134,9 @@ impl Crls {
         self.lists.iter().map(|listed| &listed.crl)
     }
 
-    /// The indexes of those of the issuer's name of a certificate.  Like OpenSSL, this does
-    /// not care how a name is encoded (RFC 5280, section 7.1): the key tells whose they are.
+    /// Returns the indexes of the CRLs with the issuer name of a certificate.  Like
+    /// OpenSSL, it ignores how the name is encoded (RFC 5280, section 7.1); the key decides
+    /// whose they are.
     fn with_issuer_of(&self, certificate: &CertificateRef<'_>) -> Vec<usize> {
         let name = AnyRef::from_der(certificate.issuer).map(|name| name.value());
         let text = path_errors::issuer_of(certificate);
@@ -147,15 +149,14 @@ impl Crls {
         candidates.map(|(index, _)| index).collect()
     }
 
-    /// Checks that no CRL of the name of its issuer lists a certificate that is trusted itself.
-    /// It needs none, since nobody vouches for it.
+    /// Checks that no CRL with its issuer's name lists a certificate that is trusted
+    /// directly.  No CRL is required, since no CA vouches for the certificate.
     ///
-    /// Each one that lists it counts, whichever key signed it.  RFC 5280, section 6.3.3 (b) and
-    /// (f), matches a CRL with a certificate by the name of their issuer, and lets a key sign it
-    /// that is not the one of the certificate: after a change of keys, the new one signs the
-    /// CRLs.  Here there is no path that would say which keys are the issuer's, and certificates
-    /// that the peer sends must not: it would only have to leave its issuer out, or to send
-    /// another one.
+    /// Every CRL that lists it counts, whichever key signed it.  RFC 5280, section 6.3.3
+    /// (b) and (f), matches CRLs by issuer name.  It allows a signing key other than the
+    /// certificate's: after a key change, the new key signs the CRLs.  Without a path,
+    /// nothing here says which keys are the issuer's.  Certificates that the peer sends
+    /// cannot decide that: the peer would leave its issuer out, or send another one.
     pub(super) fn check_trusted_leaf_revocation(
         &self,
         leaf: &CertificateRef<'_>,
@@ -185,8 +186,8 @@ impl Crls {
         }
     }
 
-    /// Checks every certificate of a path below its anchor, whose key is `anchor_key`.  One
-    /// that is revoked is told before one of which nobody knows.
+    /// Checks every certificate of a path below its trust anchor, whose key is
+    /// `anchor_key`.  Reports a revoked certificate before one whose status is unknown.
     pub(super) fn check(
         &self,
         path: &Path<'_, '_>,
@@ -198,7 +199,7 @@ impl Crls {
             return Ok(());
         }
         let depth = if self.rules.leaf_only { 1 } else { usize::MAX };
-        // An intermediate that is a trust anchor needs no CRL, and may be on one.
+        // An intermediate CA that is a trust anchor needs no CRL, but may be listed on one.
         let is_intermediate = |anchor: &&CertificateRef<'_>| anchor.subject != anchor.issuer;
         if let Some(anchor) = path.anchor.filter(is_intermediate)
             && !self.rules.leaf_only
@@ -227,8 +228,8 @@ impl Crls {
         unknown
     }
 
-    /// Every CRL of the issuer that is in force revokes what it lists, whatever it is for.
-    /// That a certificate is not revoked takes one whose scope covers it (RFC 5280, section
+    /// Every valid CRL of the issuer revokes what it lists, whatever its scope.  Only a CRL
+    /// whose scope covers a certificate shows that it is not revoked (RFC 5280, section
     /// 6.3.3 (b)).
     fn check_one(&self, checked: &RevocationCheck<'_, '_>) -> Result<(), VerifyError> {
         let (certificate, now) = (checked.certificate, checked.now);
@@ -258,14 +259,15 @@ impl Crls {
         }
         match outdated {
             _ if is_covered => Ok(()),
-            // Also where an unknown status is allowed: this one may have been revoked.
+            // Applies even if an unknown status is allowed: the certificate may have been
+            // revoked since.
             Some(end) => Err(errors::outdated(certificate, end, now)),
             None => self.check_unknown(checked, &candidates),
         }
     }
 
-    /// Whoever signs a CRL may do so (RFC 5280, section 6.3.3 (f)).  Another CA of the same
-    /// name may sign its own.
+    /// Checks that the issuer may sign CRLs (RFC 5280, section 6.3.3 (f)).  Another CA of
+    /// the same name may have signed them.
     fn check_issuer(
         &self,
         checked: &RevocationCheck<'_, '_>,
@@ -287,9 +289,9 @@ impl Crls {
         }
     }
 
-    /// A certificate that no CRL in force covers or lists.  Where that is allowed, there is
-    /// still one that its issuer signed: otherwise a CRL that is forged or made too early
-    /// would make revoked certificates pass.
+    /// Handles a certificate that no valid CRL covers or lists.  Even if an unknown status
+    /// is allowed, its issuer must have signed one of the CRLs.  Otherwise a forged or
+    /// future CRL would let revoked certificates pass.
     fn check_unknown(
         &self,
         checked: &RevocationCheck<'_, '_>,
@@ -313,8 +315,9 @@ impl Crls {
         }
     }
 
-    /// Whether a CRL was made in the past, its issuer signed it, and it made no newer one
-    /// for the same certificates, which may have taken one off the list again.
+    /// Returns whether a CRL is valid: issued in the past, signed by the issuer, and not
+    /// replaced by a newer one for the same certificates.  A newer one may remove a
+    /// certificate from the list.
     fn is_in_force(
         &self,
         index: usize,
@@ -339,7 +342,7 @@ impl Crls {
     }
 }
 
-/// Whether this key signed a CRL.
+/// Returns whether this key signed a CRL.
 fn is_signed_with(crl: &Crl, key: &[u8]) -> bool {
     let parts = pki::split_signed(crl.der());
     parts.is_some_and(|(tbs, algorithm, signed)| {
@@ -347,18 +350,19 @@ fn is_signed_with(crl: &Crl, key: &[u8]) -> bool {
     })
 }
 
-/// Whether a CRL has no version, as those of version 1 (RFC 5280, section 5.1.2.1).
+/// Returns whether a CRL is of version 1, which has no version field (RFC 5280, section
+/// 5.1.2.1).
 fn is_version_1(crl: &Crl) -> bool {
     fields(crl).first().map(Tagged::tag) != Some(Tag::Integer)
 }
 
-/// Whether a CRL has the field for extensions (RFC 5280, section 5.1.2.7).
+/// Returns whether a CRL has extensions (RFC 5280, section 5.1.2.7).
 fn has_extensions(crl: &Crl) -> bool {
     let last = fields(crl).last().map(Tagged::tag);
     matches!(last, Some(Tag::ContextSpecific { .. }))
 }
 
-/// The fields of what is signed in a CRL.
+/// Returns the fields of the TBSCertList.
 fn fields(crl: &Crl) -> Vec<AnyRef<'_>> {
     let content = pki::split_signed(crl.der()).and_then(|(tbs, ..)| AnyRef::from_der(tbs).ok());
     let reader = content.and_then(|content| SliceReader::new(content.value()).ok());
@@ -368,13 +372,13 @@ fn fields(crl: &Crl) -> Vec<AnyRef<'_>> {
     std::iter::from_fn(|| AnyRef::decode(&mut reader).ok()).collect()
 }
 
-/// Whether a CRL says that it was made after `now` (RFC 5280, section 5.1.2.4).
+/// Returns whether thisUpdate of a CRL is after `now` (RFC 5280, section 5.1.2.4).
 fn is_in_future(crl: &Crl, now: UnixTime) -> bool {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     crl.this_update() > now
 }
 
-/// Whether another CRL was to come by now (RFC 5280, section 5.1.2.5).
+/// Returns whether nextUpdate of a CRL has passed (RFC 5280, section 5.1.2.5).
 fn is_outdated(crl: &Crl, now: UnixTime) -> bool {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     crl.next_update().is_none_or(|end| now >= end)

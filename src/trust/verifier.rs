@@ -1,5 +1,4 @@
-//! The check of peers, as rustls asks for it: what they have to satisfy is the
-//! [`Policy`]'s.
+//! rustls' certificate verifier interfaces, implemented on [`Policy`].
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -16,8 +15,8 @@ use crate::base::observations::{Authentication, Observations};
 use crate::base::provider::provider;
 use crate::pki::CertificateRef;
 
-/// How many bytes of a CertificateRequest may name roots: its lengths have two bytes, and
-/// its other extensions need some of them.
+/// The maximum length of the CA names in a CertificateRequest, in bytes.  Lengths there
+/// have two bytes, and its other extensions need some room.
 const MAX_CA_NAMES_BYTES: usize = u16::MAX as usize - 1_024;
 
 /// Verifies servers for clients, and clients for servers.
@@ -28,7 +27,7 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// For a client: verifies servers.
+    /// Creates the verifier of a client, which verifies servers.
     pub(crate) fn for_servers(policy: Policy) -> Self {
         Self {
             policy,
@@ -37,9 +36,9 @@ impl Verifier {
         }
     }
 
-    /// For a server: verifies clients, and names the roots to them if it shall and they
-    /// fit.  An empty list stands for any CA (RFC 5246, section 7.4.4); so does leaving the
-    /// extension out (RFC 8446, section 4.2.4).
+    /// Creates the verifier of a server, which verifies clients.  It sends the names of the
+    /// CAs if `sends_ca_names` is set and they fit.  An empty list means any CA (RFC 5246,
+    /// section 7.4.4), and so does an omitted extension (RFC 8446, section 4.2.4).
     pub(crate) fn for_clients(
         policy: Policy,
         must_authenticate: bool,
@@ -51,7 +50,7 @@ impl Verifier {
             subjects.map(|subject| DistinguishedName::in_sequence(subject))
         });
         let mut hints: Vec<_> = hints.collect();
-        // Each follows its own length, in two bytes.
+        // Each name has a length prefix of two bytes.
         let length: usize = hints.iter().map(|hint| 2 + hint.as_ref().len()).sum();
         if length > MAX_CA_NAMES_BYTES {
             hints = Vec::new();
@@ -63,7 +62,7 @@ impl Verifier {
         }
     }
 
-    /// Checks a peer and notes the outcome.
+    /// Verifies a peer and records the result.
     fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
         match self.policy.check(peer, now) {
             Ok(VerificationStatus::Verified(path)) => Observations::path(path),
@@ -77,7 +76,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Checks that a peer has the key of its certificate.
+    /// Verifies the handshake signature with the key of the peer's certificate.
     fn verify_handshake(
         &self,
         message: &[u8],
@@ -94,7 +93,7 @@ impl Verifier {
         }
     }
 
-    /// Checks that the peer signed in a way that it was told of, and notes it.
+    /// Checks that the peer signed with a scheme that was offered, and records the scheme.
     fn record_scheme(&self, scheme: SignatureScheme) -> Result<(), rustls::Error> {
         let allowed = self.policy.schemes.as_ref();
         if allowed.is_some_and(|schemes| !schemes.contains(&scheme)) {
@@ -193,7 +192,8 @@ impl ClientCertVerifier for Verifier {
             ocsp: None,
         };
         self.check(&peer, now)?;
-        // A certificate that is accepted unread, as an insecure server does, has no end.
+        // A certificate that is accepted without being parsed, as by an insecure server,
+        // has no end.
         let until = CertificateRef::from_der(end_entity).map_or(i64::MAX, |one| one.not_after);
         Observations::authenticated(Authentication {
             at: now.as_secs(),

@@ -1,11 +1,12 @@
-//! Copies of certificates that webpki can validate, for those that it refuses although
-//! the rules here process what it does not know.
+//! Copies of certificates that webpki can validate. webpki rejects the originals for
+//! extensions and fields that are processed here.
 //!
-//! webpki refuses critical extensions about certificate policies, every certificate below
-//! a constraint on directory names, e-mail addresses or URIs, and unique identifiers.
-//! [`policies`](super::certificate_policies) and [`constraints`](super::name_constraints) check the former
-//! on the originals; the latter mean nothing (RFC 5280, section 4.1.2.8).  So webpki gets
-//! a copy without them, and signatures are verified over the originals.
+//! webpki rejects critical policy extensions, certificates below a constraint on directory
+//! names, e-mail addresses or URIs, and unique identifiers.
+//! [`certificate_policies`](super::certificate_policies) and
+//! [`name_constraints`](super::name_constraints) check the extensions on the originals.
+//! Unique identifiers mean nothing (RFC 5280, section 4.1.2.8).  So webpki gets a copy
+//! without these, and signatures are verified over the originals.
 
 use der::{Encode, Header, Length, Tag, TagNumber};
 use rustls_pki_types::{
@@ -14,7 +15,7 @@ use rustls_pki_types::{
 
 use crate::pki::{CertificateRef, NameConstraints, WebpkiConstraints, extension_oid as oid};
 
-/// The identifiers of the extensions that [`policies`](super::certificate_policies) processes.
+/// The extensions that [`certificate_policies`](super::certificate_policies) processes.
 const POLICIES: [&[u8]; 4] = [
     oid::CERTIFICATE_POLICIES,
     oid::POLICY_MAPPINGS,
@@ -22,16 +23,16 @@ const POLICIES: [&[u8]; 4] = [
     oid::INHIBIT_ANY_POLICY,
 ];
 
-/// What webpki gets in place of a certificate.
+/// The copy of a certificate that is passed to webpki.
 pub(super) struct WebpkiCopy<'a> {
     pub(super) certificate: CertificateDer<'static>,
-    /// What is signed in the copy, and in the original.
+    /// The TBSCertificates of the copy and of the original.
     tbs: Vec<u8>,
     original_tbs: &'a [u8],
 }
 
 impl<'a> WebpkiCopy<'a> {
-    /// What was signed where webpki asks about `tbs`, if that is a stand-in's.
+    /// Returns the original TBSCertificate if `tbs` is that of a copy.
     pub(super) fn original_tbs<'s>(copies: &'s [Self], tbs: &[u8]) -> Option<&'a [u8]> {
         let mut copies = copies.iter();
         copies
@@ -39,7 +40,7 @@ impl<'a> WebpkiCopy<'a> {
             .map(|one| one.original_tbs)
     }
 
-    /// `None` where webpki can validate the original.
+    /// Returns `None` if webpki can validate the original.
     pub(super) fn of(original: &CertificateRef<'a>) -> Option<Self> {
         let mut is_changed = original.has_unique_ids;
         let mut extensions = Vec::new();
@@ -60,7 +61,7 @@ impl<'a> WebpkiCopy<'a> {
                         extensions.extend(name_constraints(&value).ok()?);
                         continue;
                     }
-                    // It is refused for what it is.
+                    // webpki rejects or accepts the constraints as they are.
                     Ok(WebpkiConstraints::Unchanged) | Err(_) => {}
                 }
             }
@@ -109,8 +110,7 @@ fn encode(tag: Tag, content: &[u8]) -> der::Result<Vec<u8>> {
     Ok(encoded)
 }
 
-/// An algorithm that verifies the signature of an original where webpki asks about the
-/// stand-in.
+/// An algorithm that verifies the signature of the original when webpki passes the copy.
 #[derive(Debug)]
 pub(super) struct OriginalSignature<'a> {
     pub(super) algorithm: &'a dyn SignatureVerificationAlgorithm,

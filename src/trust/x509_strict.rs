@@ -1,5 +1,5 @@
-//! The profile of RFC 5280 to the letter, as OpenSSL's X509_V_FLAG_X509_STRICT demands it:
-//! what certificates must have, where path validation could do without.
+//! The strict profile of RFC 5280, as OpenSSL's X509_V_FLAG_X509_STRICT requires it: what
+//! certificates must have although path validation could do without.
 
 use der::Decode;
 use der::asn1::AnyRef;
@@ -29,7 +29,7 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<(), VerifyError> {
     Ok(())
 }
 
-/// The first rule that a certificate breaks.
+/// Returns the first rule that a certificate violates.
 fn broken(certificate: &CertificateRef<'_>, is_anchor: bool) -> der::Result<Option<&'static str>> {
     let has = |oid: &[u8]| certificate.extension(oid).is_some();
     let is_critical = |oid: &[u8]| certificate.extension(oid).is_some_and(|one| one.critical);
@@ -107,7 +107,7 @@ fn broken(certificate: &CertificateRef<'_>, is_anchor: bool) -> der::Result<Opti
     Ok(rules.find(|(breaks, _)| *breaks).map(|(_, rule)| rule))
 }
 
-/// Whether a name has no part.
+/// Returns whether a name has no RDN.
 fn is_empty(name: &[u8]) -> bool {
     AnyRef::from_der(name).is_ok_and(|name| name.value().is_empty())
 }

@@ -1,5 +1,5 @@
-//! Why a chain is refused for its revocation: CRLs that list a certificate of it, or that
-//! say nothing about one.
+//! Errors of revocation checking: a CRL lists a certificate of the chain, or no CRL covers
+//! it.
 
 use rustls_pki_types::UnixTime;
 
@@ -8,7 +8,7 @@ use crate::Status;
 use crate::pki::{self, CertificateRef, Crl, CrlScope, Revoked, extension_oid as oid};
 use crate::trust::verify_error::{VerifyError, subject_of};
 
-/// A CRL lists it.
+/// A CRL lists the certificate.
 pub(in crate::trust) fn revoked(culprit: &CertificateRef<'_>, entry: &Revoked) -> VerifyError {
     let when = entry.time.map(pki::format_utc);
     let when = when.map(|time| format!(" since {time}"));
@@ -27,7 +27,7 @@ fn unknown(sentence: String) -> VerifyError {
     VerifyError::new(Status::CertificateUnknownRevocation, sentence)
 }
 
-/// There is no CRL of its issuer's name.
+/// There is no CRL with the issuer's name.
 pub(in crate::trust) fn missing(certificate: &CertificateRef<'_>) -> VerifyError {
     unknown(format!(
         "no CRL says whether the certificate of '{}' is revoked: add the CRL of '{}'",
@@ -36,7 +36,7 @@ pub(in crate::trust) fn missing(certificate: &CertificateRef<'_>) -> VerifyError
     ))
 }
 
-/// The CRL of its issuer is for other certificates.
+/// The issuer's CRL covers other certificates.
 pub(in crate::trust) fn wrong_scope(
     certificate: &CertificateRef<'_>,
     scope: &CrlScope,
@@ -65,7 +65,7 @@ pub(in crate::trust) fn wrong_scope(
     ))
 }
 
-/// Each CRL of its issuer was made later than now.
+/// Every CRL of the issuer has a thisUpdate in the future.
 pub(in crate::trust) fn not_yet_issued(certificate: &CertificateRef<'_>, crl: &Crl) -> VerifyError {
     unknown(format!(
         "no CRL says whether the certificate of '{}' is revoked: the one of '{}' is from the \
@@ -76,7 +76,7 @@ pub(in crate::trust) fn not_yet_issued(certificate: &CertificateRef<'_>, crl: &C
     ))
 }
 
-/// The CRL that it needs was to be replaced by this time, in seconds since the epoch.
+/// The CRL's nextUpdate, in seconds since the epoch, has passed.
 pub(in crate::trust) fn outdated(
     certificate: &CertificateRef<'_>,
     end: i64,
@@ -92,7 +92,7 @@ pub(in crate::trust) fn outdated(
     ))
 }
 
-/// Another CA has the name of its issuer, or the CRL is forged.
+/// Another CA has the issuer's name, or the CRL is forged.
 pub(in crate::trust) fn wrong_key(certificate: &CertificateRef<'_>) -> VerifyError {
     unknown(format!(
         "no CRL for the certificate of '{}' is signed with the key of its issuer '{}': another CA \
@@ -102,7 +102,7 @@ pub(in crate::trust) fn wrong_key(certificate: &CertificateRef<'_>) -> VerifyErr
     ))
 }
 
-/// A CA signed a CRL, and its key usage does not let it.
+/// A CA signed a CRL although its key usage does not allow that.
 pub(in crate::trust) fn issuer_lacks_crl_sign(
     issuer: &CertificateRef<'_>,
     is_anchor: bool,

@@ -1,5 +1,5 @@
-//! Every error that webpki has, in the order of its source.  `crate::base::tls_errors::tests` says
-//! what to do when webpki is upgraded.
+//! Every error of webpki, in source order.  `crate::base::tls_errors::tests` says what to
+//! do when webpki is upgraded.
 
 use std::time::Duration;
 
@@ -94,13 +94,13 @@ fn describe_covers_every_webpki_path_error() {
         E::UnsupportedSignatureAlgorithmForPublicKeyContext(key.clone()),
     ];
     for (sentence, error) in assert_sentences(&all, describe, UNKNOWN).iter().zip(&all) {
-        // Its subject is a certificate.
+        // The subject of the sentence is a certificate.
         let is_crl = format!("{error:?}").contains("Crl");
         assert!(!is_crl || sentence.contains("CRL"), "{error:?}: {sentence}");
     }
 }
 
-/// Those that reading a CRL or checking its signature can end in.
+/// The errors that parsing a CRL or verifying its signature can return.
 #[test]
 #[allow(deprecated)] // All variants, the old ones too.
 fn describe_crl_covers_every_webpki_crl_error() {

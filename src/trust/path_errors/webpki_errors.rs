@@ -1,9 +1,8 @@
-//! A sentence for every error of webpki: what is wrong, without saying with which
-//! certificate.
+//! A sentence for every webpki error, without naming the certificate.
 
 use webpki::Error as PathError;
 
-/// Why a certificate or a path cannot be validated, without saying which.
+/// Describes why a certificate or a path is rejected, without naming the certificate.
 #[allow(deprecated)] // webpki does not make the old variants any more, and may.
 pub(in crate::trust) fn describe(error: &PathError) -> String {
     use PathError as E;
@@ -84,10 +83,10 @@ pub(in crate::trust) fn describe(error: &PathError) -> String {
     why.to_owned()
 }
 
-/// For variants that webpki added later.
+/// For variants added in later versions of webpki.
 pub(super) const UNKNOWN: &str = "it does not follow RFC 5280 in a way that has no name here";
 
-/// Why a CRL cannot be used.
+/// Describes why a CRL cannot be used.
 #[allow(deprecated)] // webpki does not make the old variants any more, and may.
 pub(in crate::trust) fn describe_crl(error: &PathError) -> String {
     use PathError as E;
