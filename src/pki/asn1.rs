@@ -1,8 +1,8 @@
-//! Certificates that are written, and requests and CRLs that are read or written,
-//! opened as far as anybody here looks into them or changes them.
+//! ASN.1 types of certificates that are written, and of requests and CRLs that are read or
+//! written.
 //!
-//! What is not looked into stays as the bytes that it is: names, times and keys
-//! come out of documents of every quality, and go into others unchanged.
+//! Only the parts that this library examines or changes are decoded.  Names, times and keys
+//! stay as bytes: in practice many are malformed, and they must be copied unchanged.
 
 use der::asn1::{Any, BitString, OctetString};
 use der::{Choice, Decode, DecodeValue, Encode, EncodeValue, Header, Length, Reader, Sequence};
@@ -12,7 +12,7 @@ use spki::AlgorithmIdentifierOwned;
 use super::oid::Oid;
 use super::raw_certificate;
 
-/// What all three have in common: a content, and somebody's signature of it.
+/// The structure that all three share: the signed content, the algorithm and the signature.
 #[derive(Sequence)]
 pub(super) struct Signed<T>
 where
@@ -26,7 +26,7 @@ where
 /// A TBSCertificate (RFC 5280, section 4.1).
 #[derive(Sequence)]
 pub(super) struct TbsCertificate {
-    /// One less than the version that people speak of.
+    /// The version number minus 1.
     #[asn1(
         context_specific = "0",
         tag_mode = "EXPLICIT",
@@ -47,7 +47,7 @@ pub(super) struct TbsCertificate {
     pub(super) extensions: Option<Vec<Extension>>,
 }
 
-/// When it is valid: two times of either kind.
+/// The validity period: two times of either type.
 #[derive(Sequence)]
 pub(super) struct Validity {
     pub(super) not_before: Any,
@@ -69,8 +69,8 @@ pub(super) struct CertificationRequestInfo {
     pub(super) version: u8,
     pub(super) subject: Any,
     pub(super) spki: Any,
-    /// The content of a SET: its order is not checked, since many get it wrong.
-    /// Some requests leave out even the empty one.
+    /// The content octets of a SET.  Their order is not checked, since many programs get it
+    /// wrong.  Some requests omit even the empty SET.
     pub(super) attributes: Option<Any>,
 }
 
@@ -87,7 +87,7 @@ pub(super) struct TbsCertList {
     pub(super) extensions: Option<Vec<Extension>>,
 }
 
-/// One entry of its revokedCertificates.
+/// One entry of revokedCertificates.
 #[derive(Sequence)]
 pub(super) struct RevokedEntry {
     pub(super) serial: Any,
@@ -95,7 +95,7 @@ pub(super) struct RevokedEntry {
     pub(super) extensions: Option<Vec<Extension>>,
 }
 
-/// A time of either kind, whatever it holds.
+/// A UTCTime or GeneralizedTime, with any content.
 pub(super) struct Time(pub(super) Any);
 
 impl Choice<'_> for Time {
@@ -140,8 +140,8 @@ impl Tagged for Time {
     }
 }
 
-/// The first extension that stands twice in a list: each reader would believe
-/// another one of them.
+/// Returns the first extension that occurs twice in a list.  Of two, different readers
+/// would use different ones.
 pub(super) fn first_duplicate(extensions: &[Extension]) -> Option<&Extension> {
     raw_certificate::duplicates(extensions).next()
 }

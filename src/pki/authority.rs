@@ -1,5 +1,5 @@
-//! Issuing: what was asked for becomes fields, the rules decide, and the layout
-//! makes a document of it.
+//! Issuing certificates: the options become fields (`profile`), the CA's constraints are
+//! checked (`issuance_policy`), and the result is encoded and signed (`encoding`).
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use super::requested_extensions::RequestedExtensions;
 use super::{custom_extensions, describe, profile, requested_extensions, requested_names};
 use crate::{Error, Result, Status};
 
-/// Makes a certificate authority: a root that signs itself.
+/// Generates a root CA with a self-signed certificate.
 pub fn gen_ca(options: &CertOptions) -> Result<Identity> {
     let options = CertOptions {
         ca: true,
@@ -26,7 +26,7 @@ pub fn gen_ca(options: &CertOptions) -> Result<Identity> {
     self_sign(&[], &options)
 }
 
-/// Makes a certificate for `names` that signs itself and is no CA.
+/// Generates a self-signed certificate for `names` that is not a CA.
 pub fn self_signed(names: &[String], options: &CertOptions) -> Result<Identity> {
     if options.ca {
         return Err(Error::argument(
@@ -40,7 +40,7 @@ fn self_sign(names: &[AltName], options: &CertOptions) -> Result<Identity> {
     require_name(names, options)?;
     custom_extensions::check(options)?;
     let subject = profile::subject(options, names, "tlsmith CA")?;
-    // It is the issuer too, which is never empty (RFC 5280, section 4.1.2.4).
+    // The subject is the issuer too, which must not be empty (RFC 5280, section 4.1.2.4).
     let subject = match subject.is_empty() {
         true => DistinguishedName::parse("O=tlsmith self-signed certificate")?,
         false => subject,
@@ -50,12 +50,11 @@ fn self_sign(names: &[AltName], options: &CertOptions) -> Result<Identity> {
     certify(None, &subject, names, certified, options)
 }
 
-/// Issues a certificate for `names`, with a new key unless the options bring
-/// one.  The identity has the chain that peers need: without the root.
+/// Issues a certificate for `names`, with a new key unless the options provide one.  The
+/// identity has the chain that peers need, without the root.
 ///
-/// Fails with [`Status::Issue`], and says which rule, when the authority may
-/// not issue it: it is no CA, its path length, its names or its own validity
-/// forbid it.
+/// Fails with [`Status::Issue`] if the CA may not issue it, and names the rule: it is not a
+/// CA, or its path length, name constraints or validity period forbid it.
 pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Result<Identity> {
     let options = &*with_path_len(options);
     let names = AltName::parse_all(names)?;
@@ -76,22 +75,19 @@ pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Res
     certify(Some(ca), &subject, &names, certified, options)
 }
 
-/// Issues what a request asks for: a certificate for its key, its subject and
-/// its alternative names, each byte for byte.  `names` stands in place of the
-/// alternative names, and a subject in the options in place of the subject.
-/// What else the request asks for counts where
-/// [`CertOptions::copy_extensions`] says so.
+/// Issues the certificate that a request asks for, with its key, subject and alternative
+/// names, each byte for byte.  `names` replaces the alternative names; a subject in the
+/// options replaces the subject.  The other requested extensions are used as
+/// [`CertOptions::copy_extensions`] says.
 ///
-/// The identity has the private key where the request was made here.
+/// The identity has the private key if the request was generated here.
 ///
-/// A request is untrusted input.  Its names have to be such as [`issue_cert`]
-/// takes, without wildcards inside, control characters or addresses as host
-/// names; names of kinds that cannot be checked need
-/// [`CertOptions::allow_other_names`].
+/// A request is untrusted input.  Its names must be valid for [`issue_cert`], without
+/// wildcards inside, control characters or addresses as host names.  Names of types that
+/// cannot be checked need [`CertOptions::allow_other_names`].
 ///
-/// Fails with [`Status::Issue`], and says which rule, as [`issue_cert`] does, for
-/// names that are refused, and for a request to be a CA unless
-/// [`CertOptions::ca`] allows it.
+/// Fails with [`Status::Issue`], and names the rule, in the cases of [`issue_cert`], for
+/// names that are refused, and for a request to be a CA unless [`CertOptions::ca`] is set.
 pub fn sign_csr(
     ca: &Identity,
     csr: &Csr,
@@ -159,9 +155,9 @@ pub fn sign_csr(
     certify(Some(ca), &subject, &names, certified, options)
 }
 
-/// What a certificate is about.
+/// The subject of a new certificate and its key.
 pub(super) struct CertificateSubject {
-    /// In DER, as it is to stand there.
+    /// The exact DER of the subject.
     subject: Vec<u8>,
     spki: Vec<u8>,
     key: Option<PrivateKey>,
@@ -179,7 +175,7 @@ impl CertificateSubject {
     }
 }
 
-/// Makes the certificate, signed by `ca` or by itself.
+/// Creates the certificate, signed by `ca` or self-signed.
 pub(super) fn certify(
     ca: Option<&Identity>,
     subject: &DistinguishedName,
@@ -238,7 +234,7 @@ fn require_name(names: &[AltName], options: &CertOptions) -> Result<()> {
     ))
 }
 
-/// A CA that is issued has none below it, unless that was asked for.
+/// Sets the path length of an issued CA to 0 unless the options set another.
 fn with_path_len(options: &CertOptions) -> Cow<'_, CertOptions> {
     if !options.ca || options.path_len.is_some() {
         return Cow::Borrowed(options);

@@ -1,7 +1,7 @@
-//! What the fields of a certificate say, as far as they decode.
+//! The decoded fields of a certificate.
 //!
-//! Reading never fails here: what does not decode is kept as its bytes in hex, is noted,
-//! and permits nothing.
+//! Decoding never fails.  A field that does not decode is kept as its bytes in hex, is
+//! recorded as undecodable, and permits nothing.
 
 use const_oid::ObjectIdentifier;
 use der::asn1::OctetStringRef;
@@ -18,7 +18,7 @@ use super::tlv::{BIT_STRING, Elements, SEQUENCE, only};
 use super::{describe, x509_time};
 
 pub(super) struct CertificateFields {
-    /// `None` where it does not decode.
+    /// `None` if it does not decode.
     pub(super) subject: Option<DistinguishedName>,
     pub(super) subject_text: String,
     pub(super) issuer_text: String,
@@ -37,7 +37,7 @@ pub(super) struct CertificateFields {
     pub(super) undecodable: Vec<&'static str>,
 }
 
-/// The extension (RFC 5280, section 4.2.1.9).
+/// The basicConstraints extension (RFC 5280, section 4.2.1.9).
 #[derive(Clone, Copy, Default, Sequence)]
 pub(super) struct BasicConstraints {
     #[asn1(default = "Default::default")]
@@ -96,7 +96,7 @@ impl CertificateFields {
     }
 }
 
-/// Decodes parts, and notes which ones do not.
+/// Decodes fields, and records those that do not decode.
 struct Reader<'a> {
     parts: &'a RawCertificate,
     undecodable: Vec<&'static str>,
@@ -119,8 +119,7 @@ impl<'a> Reader<'a> {
         (name, text)
     }
 
-    /// What an extension says: `None` where it is not there, `Some(None)` where it does
-    /// not decode.
+    /// Decodes an extension: `None` if it is absent, `Some(None)` if it does not decode.
     fn extension<T>(
         &mut self,
         oid: &ObjectIdentifier,
@@ -132,7 +131,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The times of a Validity (RFC 5280, section 4.1.2.5).
+/// Decodes the times of a Validity (RFC 5280, section 4.1.2.5).
 fn validity(der: &[u8]) -> Option<(i64, i64)> {
     let mut times = Elements(only(der, SEQUENCE)?.content);
     let mut next = || {
@@ -149,7 +148,7 @@ fn key_id(der: &[u8]) -> Option<Vec<u8>> {
     Some(id.as_bytes().to_vec())
 }
 
-/// The names of RFC 5280, section 4.2.1.3, in the order of their bits.
+/// The key usages of RFC 5280, section 4.2.1.3, in bit order.
 const KEY_USAGES: [&str; 9] = [
     "digitalSignature",
     "nonRepudiation",
@@ -162,8 +161,8 @@ const KEY_USAGES: [&str; 9] = [
     "decipherOnly",
 ];
 
-/// The bits that are set.  Those that are not used may be, as in BER, and bits that have
-/// no name are passed over.
+/// Returns the names of the bits that are set.  Unused bits may be set, as in BER; bits
+/// without a name are skipped.
 pub(super) fn key_usage(der: &[u8]) -> der::Result<Vec<&'static str>> {
     let bits = only(der, BIT_STRING).and_then(|bits| match bits.content {
         [unused @ 0..8, bits @ ..] if !bits.is_empty() || *unused == 0 => {

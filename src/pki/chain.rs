@@ -1,10 +1,9 @@
-//! Putting certificates in the order of a chain, where a file has them in any: PKCS#12 and
-//! PKCS#7 are sets.
+//! Sorts certificates into a chain.  PKCS#12 and PKCS#7 are unordered sets.
 
 use super::certificate::Certificate;
 
-/// Takes the chain that begins with certificate `leaf` out of `rest`: each is followed by
-/// its issuer, where that is there.
+/// Removes the chain that begins with certificate `leaf` from `rest`: each certificate is
+/// followed by its issuer, if present.
 pub(super) fn take_chain(rest: &mut Vec<Certificate>, leaf: usize) -> Vec<Certificate> {
     let mut chain = vec![rest.remove(leaf)];
     while let Some(issuer) = rest
@@ -16,8 +15,8 @@ pub(super) fn take_chain(rest: &mut Vec<Certificate>, leaf: usize) -> Vec<Certif
     chain
 }
 
-/// All of them, in order: first the chain of the first that issued none of the others, and
-/// is no CA if there is one; then the rest as it was.
+/// Sorts certificates.  First comes the chain of the first certificate that issued none of
+/// the others, preferably not a CA.  The rest keeps its order.
 pub(super) fn sort(mut all: Vec<Certificate>) -> Vec<Certificate> {
     let issues_none = |one: &&Certificate| !all.iter().any(|other| other.names_issuer(one));
     let ends: Vec<_> = all.iter().filter(issues_none).collect();

@@ -1,5 +1,4 @@
-//! Extensions that the options add: those that rcgen does not lay out, and those
-//! that somebody brings.
+//! Extensions that rcgen does not encode, and custom extensions from the options.
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{Any, AnyRef, Ia5StringRef, OctetString};
@@ -21,7 +20,7 @@ const OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1"
 /// The number of the TLS extension status_request (RFC 6066).
 const STATUS_REQUEST: u16 = 5;
 
-/// All of them.
+/// Returns the extensions from the options.
 pub(super) fn extensions(options: &CertOptions) -> Result<Vec<Extension>> {
     let mut all = Vec::new();
     if let Some(url) = &options.ocsp_url {
@@ -36,8 +35,7 @@ pub(super) fn extensions(options: &CertOptions) -> Result<Vec<Extension>> {
     Ok(all)
 }
 
-/// Fails for those that have an option of their own, where the rules about them
-/// are checked.
+/// Rejects custom extensions that have an option of their own: the option has the checks.
 pub(super) fn check(options: &CertOptions) -> Result<()> {
     for own in &options.extensions {
         let Extension { oid, value, .. } = parse(own)?;
@@ -80,7 +78,7 @@ fn parse(own: &CustomExtension) -> Result<Extension> {
     })
 }
 
-/// One that is not critical.
+/// Creates an extension that is not critical.
 fn plain(oid: ObjectIdentifier, value: &impl Encode) -> Result<Extension> {
     let value = value.to_der().and_then(OctetString::new);
     Ok(Extension {

@@ -1,12 +1,10 @@
-//! rcgen lays a document out, we put the exact names and the signature in.
+//! Encodes and signs certificates, requests and CRLs.
 //!
-//! rcgen turns typed parameters into the DER of a certificate, a request or a
-//! CRL, and does that well.  What it cannot do is sign with every kind of key,
-//! or repeat a subject byte for byte: it keeps names in a map, where one of two
-//! organizational units is lost.  So it works with a placeholder for a key that
-//! signs nothing, and here the content is opened, gets the exact names, public
-//! key, extensions and algorithm, and is signed once.  One way for every key and
-//! every document.
+//! rcgen encodes typed parameters as DER.  It cannot sign with every type of key, and
+//! cannot reproduce a subject byte for byte: it keeps names in a map, where one of two
+//! organizational units is lost.  So rcgen gets a placeholder key.  The code here replaces
+//! the names, public key, extensions and algorithm in its output, and signs once, the same
+//! way for every key and document.
 
 use der::asn1::{Any, BitString};
 use der::{Decode, Encode};
@@ -21,18 +19,18 @@ use super::signature;
 use crate::base::{fork, tls_errors};
 use crate::{Error, Result, Status};
 
-/// What a certificate says exactly, as DER.
+/// The fields of a certificate to encode exactly, in DER.
 pub(super) struct ExactFields<'a> {
     pub(super) issuer: &'a [u8],
     pub(super) subject: &'a [u8],
     pub(super) spki: &'a [u8],
-    /// Of the issuer's key, for the authority key identifier.
+    /// The key identifier of the issuer, for the authority key identifier.
     pub(super) issuer_key_id: &'a [u8],
-    /// Extensions that stand as they are, in place of those that are laid out.
+    /// Extensions that replace those that rcgen encodes.
     pub(super) extensions: &'a [Extension],
 }
 
-/// Makes the certificate that `params` and `exact` describe, signed by `key`.
+/// Creates the certificate that `params` and `exact` describe, signed by `key`.
 pub(super) fn certificate(
     params: &CertificateParams,
     exact: &ExactFields<'_>,
@@ -59,8 +57,7 @@ pub(super) fn certificate(
     )
 }
 
-/// Makes a request for a certificate with this subject, signed by `key`, whose
-/// certificate it is to be.
+/// Creates a request for a certificate with this subject for `key`, signed by it.
 pub(super) fn request(
     params: &CertificateParams,
     subject: &[u8],
@@ -80,7 +77,7 @@ pub(super) fn request(
     )
 }
 
-/// Makes a CRL of the issuer with this name, signed by `key`.
+/// Creates a CRL of the issuer with this name, signed by `key`.
 pub(super) fn crl(
     params: &CertificateRevocationListParams,
     issuer: &[u8],
@@ -103,7 +100,7 @@ fn encoding_error(error: rcgen::Error) -> Error {
     Error::new(Status::Internal, format!("cannot lay it out: {error}"))
 }
 
-/// The error of a key of the caller's own is returned as it is.
+/// Returns the error of an external signer unchanged.
 fn signing_error(error: rustls::Error) -> Error {
     match tls_errors::from_own_key(&error) {
         Some(own) => own.clone(),
@@ -114,7 +111,7 @@ fn signing_error(error: rustls::Error) -> Error {
     }
 }
 
-/// Opens what is laid out, has it completed, and signs it.
+/// Decodes rcgen's output, lets `complete` change it, and signs it.
 fn sign_document<T>(
     laid_out: &[u8],
     key: &PrivateKey,
@@ -137,7 +134,7 @@ where
     document.to_der().map_err(broken)
 }
 
-/// Stands where rcgen wants a key.  All that it says is replaced.
+/// The key passed to rcgen.  Everything derived from it is replaced.
 struct PlaceholderKey;
 
 impl PublicKeyData for PlaceholderKey {

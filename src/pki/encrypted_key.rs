@@ -1,5 +1,5 @@
-//! Private keys under a password: PKCS#8's EncryptedPrivateKeyInfo (RFC 5958,
-//! section 3), written with PBES2 (RFC 8018, section 6.2).
+//! Encrypted private keys: PKCS#8's EncryptedPrivateKeyInfo (RFC 5958, section 3), written
+//! with PBES2 (RFC 8018, section 6.2).
 
 use const_oid::ObjectIdentifier;
 use zeroize::Zeroizing;
@@ -10,15 +10,15 @@ use super::pbe::{DecryptError, EncodedPassword, Scheme};
 use super::tlv::{Element, Elements, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode, only};
 use crate::{Error, Result, Status};
 
-/// How often the password is hashed: what OWASP asks of PBKDF2 with SHA-256.
+/// The PBKDF2 iterations that OWASP recommends for SHA-256.
 pub(super) const ITERATIONS: u32 = 600_000;
 
-/// More than anybody writes, and little enough to be over in seconds: a file
-/// must not be able to keep its reader busy for hours.
+/// More iterations than anybody writes, yet done in seconds: a file must not keep its
+/// reader busy for hours.
 const MAX_ROUNDS: u64 = 10_000_000;
 
-/// What PKCS#5 had before PBES2 (RFC 8018, section 6.1): single DES and RC2, which
-/// OpenSSL 3 does not read by default either.
+/// The schemes of PKCS#5 before PBES2 (RFC 8018, section 6.1), with single DES and RC2.
+/// OpenSSL 3 does not read them by default either.
 const PBES1: [(ObjectIdentifier, &str); 6] = [
     (pbes1(1), "pbeWithMD2AndDES-CBC"),
     (pbes1(3), "pbeWithMD5AndDES-CBC"),
@@ -35,7 +35,7 @@ const fn pbes1(number: u32) -> ObjectIdentifier {
     }
 }
 
-/// The PKCS#8 document inside.
+/// Decrypts a key.  Returns its PKCS#8.
 pub(super) fn decrypt(der: &[u8], password: &Password<'_>) -> Result<Zeroizing<Vec<u8>>> {
     let parts = || {
         let mut document = Elements(only(der, SEQUENCE)?.content);
@@ -56,15 +56,15 @@ pub(super) fn decrypt(der: &[u8], password: &Password<'_>) -> Result<Zeroizing<V
     check_is_key(plain)
 }
 
-/// The password of an encrypted key.
+/// Returns the password of an encrypted key, or fails if there is none.
 pub(super) fn require_password<'a>(password: &'a Password<'_>) -> Result<&'a [u8]> {
     password
         .get()?
         .ok_or_else(|| Error::argument("the private key is encrypted: give its password"))
 }
 
-/// What was decrypted, if it can be a key: a wrong password has one chance in 256 to leave a
-/// valid padding.
+/// Fails unless the plaintext can be a key.  A wrong password leaves valid padding in 1 of
+/// 256 cases.
 pub(super) fn check_is_key(plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>> {
     match only(&plain, SEQUENCE) {
         Some(_) => Ok(plain),
@@ -72,8 +72,8 @@ pub(super) fn check_is_key(plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8
     }
 }
 
-/// Encrypts a PKCS#8 document with AES-256 and PBKDF2, as all versions of
-/// OpenSSL and Java from the last ten years read it.
+/// Encrypts a PKCS#8 key with AES-256 and PBKDF2, which all versions of OpenSSL and Java
+/// from the last ten years read.
 pub(super) fn encrypt(pkcs8: &[u8], password: &[u8]) -> Result<Vec<u8>> {
     if password.is_empty() {
         return Err(Error::argument(
@@ -96,7 +96,7 @@ fn malformed() -> Error {
 /// `algorithm` is an AlgorithmIdentifier.
 fn unsupported(algorithm: Element<'_>) -> Error {
     let oid = Elements(algorithm.content).take(OBJECT_IDENTIFIER);
-    // One that is longer names no algorithm, and may be a part of a key.
+    // A longer one names no algorithm, and may be part of a key.
     let oid = oid.filter(|oid| oid.content.len() <= 16);
     let oid = oid.and_then(|oid| ObjectIdentifier::from_bytes(oid.content).ok());
     let what = match oid {

@@ -1,7 +1,7 @@
-//! How much work a file may ask for before it is open.
+//! Limits the password hashing that a file can demand before it is open.
 //!
-//! Every part of a file says itself how often its password is hashed, so that a small
-//! file with many parts could keep its reader busy for hours.
+//! Every part of a file sets its own iteration count, so a small file with many parts could
+//! keep its reader busy for hours.
 
 use pkcs5::pbes2::Kdf;
 
@@ -10,11 +10,11 @@ use crate::{Error, Result, Status};
 const MAX_SCRYPT_MEMORY: u64 = 1 << 30;
 const MAX_SCRYPT_LANES: u16 = 16;
 
-/// How much of scrypt's work counts as one round of PBKDF2, in bytes: about as much as
-/// takes the same time.
+/// The bytes of scrypt's work that count as one round of PBKDF2: they take about the same
+/// time.
 const SCRYPT_ROUND: u64 = 256;
 
-/// The rounds of hashing that the parts of one file have together.
+/// The hashing rounds that all parts of one file may take together.
 pub(super) struct KdfBudget {
     of: &'static str,
     most: u64,
@@ -22,7 +22,7 @@ pub(super) struct KdfBudget {
 }
 
 impl KdfBudget {
-    /// At most so many rounds for `of`, as errors call it.
+    /// Creates a budget of `most` rounds for a file that errors call `of`.
     pub(super) const fn new(of: &'static str, most: u64) -> Self {
         Self {
             of,
@@ -31,7 +31,7 @@ impl KdfBudget {
         }
     }
 
-    /// Allows so many rounds of hashing.
+    /// Deducts hashing rounds; fails if they exceed the budget.
     pub(super) fn spend(&mut self, rounds: u64) -> Result<()> {
         self.left = self
             .left
@@ -40,7 +40,8 @@ impl KdfBudget {
         Ok(())
     }
 
-    /// Allows the key derivation of PBES2 (RFC 8018, section 6.2).
+    /// Deducts the key derivation of PBES2 (RFC 8018, section 6.2); fails if it exceeds the
+    /// budget.
     pub(super) fn spend_kdf(&mut self, kdf: &Kdf) -> Result<()> {
         match kdf {
             Kdf::Pbkdf2(parameters) => self.spend(u64::from(parameters.iteration_count)),

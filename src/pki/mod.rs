@@ -1,5 +1,5 @@
-//! Certificates and keys: making, reading and keeping them.  Knows nothing of
-//! connections.
+//! Certificates, keys, requests and CRLs: generating, parsing, issuing, saving.  This layer
+//! does not know connections.
 
 mod accessors;
 mod alternative_name;

@@ -13,8 +13,8 @@ use super::general_name::{self, AltName, GeneralName, host_to_ascii, is_host};
 use super::{describe, quoted};
 use crate::{Error, Result};
 
-/// Reads one part from text: a domain with or without a dot in front, a network
-/// such as `10.0.0.0/8`, an e-mail domain such as `@example.com`, or one mailbox.
+/// Parses one constraint: a domain with or without a leading dot, a network such as
+/// `10.0.0.0/8`, an e-mail domain such as `@example.com`, or one mailbox.
 pub(super) fn parse(text: &str) -> Result<GeneralSubtree> {
     let domain = |text: &str| host_to_ascii(text).filter(|host| is_host(host));
     let parsed = if let Some(network) = parse_network(text) {
@@ -50,7 +50,7 @@ fn parse_network(text: &str) -> Option<CidrSubnet> {
     (prefix <= most).then(|| CidrSubnet::from_addr_prefix(address, prefix))
 }
 
-/// The extension as it stands in a certificate.
+/// The nameConstraints extension.
 #[derive(Sequence)]
 struct Extension<'a> {
     #[asn1(context_specific = "0", tag_mode = "IMPLICIT", optional = "true")]
@@ -59,24 +59,24 @@ struct Extension<'a> {
     excluded: Option<Vec<Vec<AnyRef<'a>>>>,
 }
 
-/// What the name constraints of a CA allow.
+/// The name constraints of a CA.
 pub(crate) struct NameConstraints {
     permitted: Vec<Base>,
     excluded: Vec<Base>,
 }
 
-/// A name that constraints are about.
+/// A name to check against constraints.
 #[derive(Clone, Copy)]
 pub(crate) enum ConstrainedName<'a> {
     Name(&'a AltName),
     Subject(&'a DistinguishedName),
-    /// A name of another kind, by the number of its kind: only that it is there.
+    /// A name of another type, by its tag number in GeneralName.  Only its presence counts.
     Other(u32),
 }
 
 impl NameConstraints {
-    /// Reads the extension.  Fails where it limits nothing, gives distances, which no
-    /// profile allows, or has a base that is no name of its kind.
+    /// Parses the extension.  Fails if it has no subtrees, has distances, which no profile
+    /// allows, or has a base that is invalid for its type.
     pub(crate) fn from_der(der: &[u8]) -> der::Result<Self> {
         let malformed = || der::Error::from(der::ErrorKind::Failed);
         let bases = |subtrees: Option<Vec<Vec<AnyRef<'_>>>>| {
@@ -98,8 +98,8 @@ impl NameConstraints {
         }
     }
 
-    /// The extension without the constraints on names that are neither DNS names nor
-    /// addresses: what webpki can check.
+    /// Reduces the extension to constraints on DNS names and addresses, which webpki can
+    /// check.
     pub(crate) fn for_webpki(der: &[u8]) -> der::Result<WebpkiConstraints> {
         let extension = Extension::from_der(der)?;
         let is_simple = |subtree: &Vec<AnyRef<'_>>| {
@@ -132,7 +132,7 @@ impl NameConstraints {
         }
     }
 
-    /// How many names a check compares with.
+    /// Returns the number of bases that a check compares with.
     pub(crate) fn len(&self) -> usize {
         self.permitted.len() + self.excluded.len()
     }
@@ -141,7 +141,7 @@ impl NameConstraints {
         self.len() == 0
     }
 
-    /// Fails with the rule that a name breaks.
+    /// Checks a name.  Fails with the rule that it violates.
     pub(crate) fn check(&self, name: ConstrainedName<'_>) -> Result<(), String> {
         if let Some(base) = self.excluded.iter().find(|base| base.may_match(name)) {
             return Err(match base.kind {
@@ -171,7 +171,7 @@ impl NameConstraints {
     }
 }
 
-/// What [`NameConstraints::for_webpki`] leaves.
+/// The result of [`NameConstraints::for_webpki`].
 pub(crate) enum WebpkiConstraints {
     Unchanged,
     To(Vec<u8>),
@@ -197,7 +197,7 @@ fn list<'a>(bases: impl Iterator<Item = &'a Base>) -> String {
     bases.map(Base::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The base of one subtree, with the kind of names that it is about.
+/// The base of one subtree, with the type of names that it applies to.
 struct Base {
     kind: Kind,
     shown: String,
@@ -205,18 +205,18 @@ struct Base {
 
 enum Kind {
     Dns(String),
-    /// One mailbox, all of a host, or all of the hosts below a domain.
+    /// One mailbox, every mailbox of a host, or every mailbox of the hosts below a domain.
     Email(String),
     Uri(String),
     /// An address and its mask.
     Network(Vec<u8>),
     Directory(DistinguishedName),
-    /// Names that are not compared, by the number of their kind.
+    /// Names that are not compared, by their tag number.
     Other(u32),
 }
 
 impl Base {
-    /// `None` where it is malformed.
+    /// Returns `None` if it is malformed.
     fn of(base: GeneralName<'_>) -> Option<Self> {
         let bytes = base.0.value();
         let text = || {
@@ -255,8 +255,8 @@ impl Base {
         Some(Self { kind, shown })
     }
 
-    /// Whether a name lies within; `None` for a name of another kind.  A name that cannot
-    /// be compared does not lie within.
+    /// Returns whether a name is within this base; `None` for a name of another type.  A
+    /// name that cannot be compared is not within it.
     fn covers(&self, name: ConstrainedName<'_>) -> Option<bool> {
         match (&self.kind, name) {
             (Kind::Dns(base), ConstrainedName::Name(AltName::Dns(name))) => {
@@ -279,7 +279,8 @@ impl Base {
         }
     }
 
-    /// Whether a name, or one that it stands for, lies within or cannot be compared.
+    /// Returns whether a name, or one that a wildcard covers, is within this base or cannot
+    /// be compared.
     fn may_match(&self, name: ConstrainedName<'_>) -> bool {
         match (&self.kind, name) {
             (Kind::Dns(base), ConstrainedName::Name(AltName::Dns(name)))
@@ -289,11 +290,11 @@ impl Base {
             {
                 true
             }
-            // Mail servers mostly ignore the case of mailboxes.
+            // Most mail servers ignore the case of mailboxes.
             (Kind::Email(base), ConstrainedName::Name(AltName::Email(name))) => {
                 covers_mailbox(base, name, str::eq_ignore_ascii_case)
             }
-            // RFC 5280: a URI without the name of a host must be refused.
+            // RFC 5280 requires rejecting a URI without a host name.
             (Kind::Uri(_), ConstrainedName::Name(AltName::Uri(name)))
                 if uri_host(name).is_none() =>
             {
@@ -311,23 +312,23 @@ impl fmt::Display for Base {
     }
 }
 
-/// Whether a base is a domain, or empty, which stands for all.
+/// Returns whether a base is a domain, or empty, which means all.
 fn is_domain(name: &str) -> bool {
     name.is_empty() || is_host(name)
 }
 
-/// Whether a host is the base, or below one that begins with a dot.
+/// Returns whether a host is the base, or below a base with a leading dot.
 fn is_within(host: &str, base: &str) -> bool {
     host == base || (base.starts_with('.') && host.ends_with(base))
 }
 
-/// Whether a host is below a base that does not begin with a dot.
+/// Returns whether a host is below a base without a leading dot.
 fn is_below(host: &str, base: &str) -> bool {
     let above = host.strip_suffix(base);
     above.is_some_and(|above| base.is_empty() || above.ends_with('.'))
 }
 
-/// Whether a mailbox is the base, or on a host that the base names.
+/// Returns whether a mailbox is the base, or on a host within the base.
 fn covers_mailbox(base: &str, name: &str, is_same_user: impl Fn(&str, &str) -> bool) -> bool {
     let Some((user, host)) = name.rsplit_once('@') else {
         return false;
@@ -340,7 +341,7 @@ fn covers_mailbox(base: &str, name: &str, is_same_user: impl Fn(&str, &str) -> b
     }
 }
 
-/// The host of a URI, where that is a name (RFC 3986, section 3.2).
+/// Returns the host of a URI, if it is a name (RFC 3986, section 3.2).
 fn uri_host(uri: &str) -> Option<String> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -349,7 +350,7 @@ fn uri_host(uri: &str) -> Option<String> {
     is_host(&host).then_some(host)
 }
 
-/// An address and a mask whose bits are one after the other.
+/// Parses an address and a contiguous mask.
 fn network(bytes: &[u8]) -> Option<Vec<u8>> {
     let (_, mask) = bytes.split_at(bytes.len() / 2);
     let is_whole = bytes.len() == 8 || bytes.len() == 32;
@@ -364,7 +365,7 @@ fn network(bytes: &[u8]) -> Option<Vec<u8>> {
     (is_whole && bits == leading).then(|| bytes.to_vec())
 }
 
-/// Whether an address is in a network; one of the other family is not.
+/// Returns whether an address is in a network of the same address family.
 fn contains_address(base: &[u8], address: IpAddr) -> bool {
     let address = match address {
         IpAddr::V4(address) => address.octets().to_vec(),

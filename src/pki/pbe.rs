@@ -1,5 +1,5 @@
-//! Encryption with a password: PBES2 (RFC 8018, section 6.2), and the schemes of PKCS#12
-//! (RFC 7292, appendix C), which keys in PKCS#8 have too.
+//! Password-based encryption: PBES2 (RFC 8018, section 6.2), and the schemes of PKCS#12
+//! (RFC 7292, appendix C), which PKCS#8 keys may use too.
 
 use std::cell::OnceCell;
 
@@ -27,12 +27,12 @@ const SHA_AND_2DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 const SHA_AND_RC2_128: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.5");
 const SHA_AND_RC2_40: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.6");
 
-/// What a derived key is for (RFC 7292, appendix B.3).
+/// The purpose of a derived key (RFC 7292, appendix B.3).
 const FOR_ENCRYPTION: u8 = 1;
 const FOR_IV: u8 = 2;
 pub(super) const FOR_MAC: u8 = 3;
 
-/// Why something does not decrypt.  Those who call have the sentences, which say what.
+/// Why decryption failed.  Callers turn it into an error that names the file.
 pub(super) enum DecryptError {
     Malformed,
     Unsupported,
@@ -40,21 +40,21 @@ pub(super) enum DecryptError {
     TooMuchWork(Error),
 }
 
-/// How something is encrypted under a password.
+/// An encryption scheme.
 pub(super) enum Scheme {
-    /// PBES2 with AES-256 in CBC and so many rounds of PBKDF2 with SHA-256.
+    /// PBES2 with AES-256-CBC and PBKDF2 with SHA-256.
     Aes256 {
-        /// How often the password is hashed.
+        /// The PBKDF2 iterations.
         rounds: u32,
     },
-    /// 3DES with three keys and so many rounds of SHA-1 (RFC 7292, appendix C).
+    /// Triple DES with three keys, derived with SHA-1 (RFC 7292, appendix C).
     TripleDes {
-        /// How often the password is hashed.
+        /// The hash iterations.
         rounds: u32,
     },
 }
 
-/// A password in both of the forms that are in use.
+/// A password in both encodings in use.
 pub(super) struct EncodedPassword<'a> {
     bytes: &'a [u8],
     wide: OnceCell<Zeroizing<Vec<u8>>>,
@@ -66,13 +66,13 @@ impl<'a> EncodedPassword<'a> {
         Self { bytes, wide }
     }
 
-    /// As it is.
+    /// Returns the password bytes.
     pub(super) const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// In UTF-16 with its end (RFC 7292, appendix B.1).  Bytes that are not UTF-8 count as
-    /// Latin-1, as in OpenSSL.
+    /// Returns the password in UTF-16 with its terminator (RFC 7292, appendix B.1).  Bytes
+    /// that are not UTF-8 are taken as Latin-1, as in OpenSSL.
     pub(super) fn utf16(&self) -> &[u8] {
         self.wide.get_or_init(|| {
             let mut wide = Zeroizing::new(Vec::with_capacity(2 * self.bytes.len() + 2));
@@ -85,7 +85,7 @@ impl<'a> EncodedPassword<'a> {
         })
     }
 
-    /// Encrypts, and returns the AlgorithmIdentifier and the ciphertext.
+    /// Encrypts.  Returns the AlgorithmIdentifier and the ciphertext.
     pub(super) fn encrypt(&self, scheme: &Scheme, plain: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
         match *scheme {
             Scheme::Aes256 { rounds } => {
@@ -117,7 +117,7 @@ impl<'a> EncodedPassword<'a> {
         }
     }
 
-    /// Decrypts what an AlgorithmIdentifier says how to.
+    /// Decrypts with the scheme of an AlgorithmIdentifier.
     pub(super) fn decrypt(
         &self,
         algorithm: Element<'_>,
@@ -171,8 +171,8 @@ impl<'a> EncodedPassword<'a> {
             Some((salt, rounds(&mut parameters)?))
         };
         let (salt, rounds) = read().ok_or(DecryptError::Malformed)?;
-        // A block for each 20 bytes of the key, and one for the IV.  A round hashes once for
-        // each of them, where one of PBKDF2 hashes twice (HMAC).
+        // There is one block per 20 bytes of key, and one for the IV.  A round hashes once
+        // per block; one of PBKDF2 hashes twice (HMAC).
         let blocks = key_length.div_ceil(20) as u64 + 1;
         work.spend(rounds.saturating_mul(blocks).div_ceil(2))
             .map_err(DecryptError::TooMuchWork)?;
@@ -184,7 +184,7 @@ impl<'a> EncodedPassword<'a> {
     }
 }
 
-/// Random bytes: a salt, or an IV.
+/// Returns random bytes: a salt, or an IV.
 pub(super) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
     let mut random = [0; LENGTH];
     crate::base::provider::fill_random(&mut random).map_err(|error| not_encrypted(&error))?;
@@ -196,18 +196,18 @@ fn not_encrypted(why: &dyn std::fmt::Display) -> Error {
     Error::new(Status::Internal, sentence)
 }
 
-/// The DER of a count of rounds, or of a version.
+/// Encodes an iteration count or a version.
 pub(super) fn integer(number: u32) -> Vec<u8> {
     let bytes = number.to_be_bytes();
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count().min(3);
     match bytes[zeros] {
-        // The first bit would be a sign.
+        // A leading zero, because the first bit would be the sign.
         0x80.. => encode(INTEGER, &[&[0], &bytes[zeros..]].concat()),
         _ => encode(INTEGER, &bytes[zeros..]),
     }
 }
 
-/// Decrypts in place with CBC, and takes the padding off.
+/// Decrypts in place with CBC, and removes the padding.
 pub(super) fn decrypt_cbc<C: KeyInit + BlockCipherDecrypt>(
     key: &[u8],
     iv: &[u8],
@@ -224,13 +224,13 @@ where
     Ok(())
 }
 
-/// A count of rounds: an INTEGER above 0.
+/// Reads an iteration count: an INTEGER above 0.
 pub(super) fn rounds(elements: &mut Elements<'_>) -> Option<u64> {
     let digits = elements.take(INTEGER)?.content;
     let is_positive = digits.first().is_some_and(|first| *first < 0x80);
     let digits = digits.strip_prefix(&[0]).unwrap_or(digits);
     if !is_positive || digits.len() > 4 {
-        // As a number that no file can spend.
+        // Too large to represent, so larger than every budget.
         return is_positive.then_some(u64::MAX);
     }
     let number = digits
@@ -263,7 +263,7 @@ pub(super) fn derive<D: Digest + BlockSizeUser>(
         }
         let missing = length - derived.len();
         derived.extend(hash.iter().take(missing));
-        // Each block of the input becomes its sum with the repeated hash and 1.
+        // Adds the repeated hash and 1 to each block of the input.
         let added = Zeroizing::new(hash.iter().copied().cycle().take(block).collect::<Vec<_>>());
         hash.as_mut_slice().zeroize();
         if derived.len() == length {

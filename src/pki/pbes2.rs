@@ -1,5 +1,5 @@
-//! PBES2 (RFC 8018, section 6.2) with keys that are wiped.  pkcs5 reads and writes its
-//! parameters; the keys that it derives itself would stay in memory.
+//! PBES2 (RFC 8018, section 6.2) with keys that are wiped.  The pkcs5 crate parses and
+//! encodes the parameters; keys that it derived would stay in memory.
 
 use std::num::NonZeroU32;
 
@@ -15,7 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::pbe::{DecryptError, decrypt_cbc};
 
-/// Encrypts with AES-256 in CBC.
+/// Encrypts with AES-256-CBC.
 pub(super) fn encrypt(
     parameters: &Parameters,
     password: &[u8],
@@ -30,14 +30,14 @@ pub(super) fn encrypt(
     Ok(cipher.encrypt_padded_vec::<Pkcs7>(plain))
 }
 
-/// Decrypts.  Whoever calls has allowed the work of the key derivation.
+/// Decrypts.  The caller has deducted the key derivation from the budget.
 pub(super) fn decrypt(
     parameters: &Parameters,
     password: &[u8],
     data: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
     let key = derive(parameters, password)?;
-    // Decrypted in place, so that one copy has to be wiped.
+    // Decrypted in place, so that only one copy must be wiped.
     let mut plain = Zeroizing::new(data.to_vec());
     match parameters.encryption {
         EncryptionScheme::Aes128Cbc { iv } => decrypt_cbc::<Aes128Dec>(&key, &iv, &mut plain)?,
@@ -55,7 +55,7 @@ pub(super) fn decrypt(
     Ok(plain)
 }
 
-/// Decrypts in place with GCM, and takes the tag off.
+/// Decrypts in place with GCM, and removes the tag.
 fn decrypt_gcm(
     algorithm: &'static aead::Algorithm,
     key: &[u8],
@@ -70,7 +70,7 @@ fn decrypt_gcm(
     Ok(())
 }
 
-/// The key that a password and the parameters give.
+/// Derives the key from a password and the parameters.
 fn derive(parameters: &Parameters, password: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
     let kdf = &parameters.kdf;
     let length = parameters.encryption.key_size();
@@ -89,7 +89,7 @@ fn derive(parameters: &Parameters, password: &[u8]) -> Result<Zeroizing<Vec<u8>>
     Ok(key)
 }
 
-/// PBKDF2 (RFC 8018, section 5.2).
+/// Derives a key with PBKDF2 (RFC 8018, section 5.2).
 fn derive_pbkdf2(
     parameters: &Pbkdf2Params,
     password: &[u8],
@@ -109,7 +109,7 @@ fn derive_pbkdf2(
     Ok(())
 }
 
-/// PBKDF2 with SHA-224, which aws-lc-rs does not have.
+/// Derives a key with PBKDF2 and SHA-224, which aws-lc-rs lacks.
 fn derive_with_sha224(
     rounds: NonZeroU32,
     salt: &[u8],

@@ -1,4 +1,4 @@
-//! What was asked for becomes the fields of a certificate.
+//! Turns options into the fields of a certificate: names, validity, usage, extensions.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,18 +17,17 @@ use super::options::{CertOptions, Purpose, Usage};
 use super::{issuance_policy, name_constraints, quoted, x509_time};
 use crate::{Error, Result, Status};
 
-/// How many seconds before now certificates and CRLs start, so that peers whose
-/// clock is a little behind accept them.
+/// How many seconds before now the validity starts, so that peers with slow clocks accept
+/// certificates and CRLs.
 pub(super) const BACKDATE_SECONDS: i64 = 3_600;
 
 const DAY: u64 = 86_400;
 
-/// What public authorities allow at most (CA/Browser Forum, 2020).
+/// The maximum for public CAs (CA/Browser Forum, 2020).
 const LIFETIME: Duration = Duration::from_secs(397 * DAY);
 const CA_LIFETIME: Duration = Duration::from_secs(3_650 * DAY);
 
-/// The fields that requests and certificates have in common: the names, and what
-/// the key is for.
+/// Sets the fields that requests and certificates share: the names, and the key's usage.
 pub(super) fn common(
     options: &CertOptions,
     subject: &DistinguishedName,
@@ -38,7 +37,7 @@ pub(super) fn common(
     check_options(options)?;
     let mut params = CertificateParams::default();
     if subject.is_empty() {
-        // rcgen marks the alternative names as critical by this.
+        // An empty name makes rcgen mark the alternative names as critical.
         params.distinguished_name = rcgen::DistinguishedName::new();
     }
     params.subject_alt_names = names.iter().map(AltName::to_san).collect::<Result<_>>()?;
@@ -47,14 +46,14 @@ pub(super) fn common(
     } else {
         set_purposes(&mut params, options, names)?;
         if key_type.starts_with("rsa") {
-            // For the RSA key exchange of TLS 1.2 with other libraries.
+            // For the RSA key exchange of TLS 1.2, which other libraries may use.
             params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
         }
     }
     Ok(params)
 }
 
-/// Adds the fields that only the issuer decides about.
+/// Adds the fields that only the issuer sets.
 pub(super) fn add_issuer_fields(
     params: &mut CertificateParams,
     options: &CertOptions,
@@ -135,13 +134,13 @@ fn set_validity(
     Ok(())
 }
 
-/// A moment that a document can say.
+/// Converts a time that certificates can represent.
 pub(super) fn date(seconds: i64) -> Option<OffsetDateTime> {
     let date = OffsetDateTime::from_unix_timestamp(seconds).ok()?;
     (1..=9999).contains(&date.year()).then_some(date)
 }
 
-/// Now, in seconds of the Unix epoch.
+/// Returns the current time in seconds since the Unix epoch.
 pub(super) fn now() -> Result<i64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since
@@ -218,11 +217,11 @@ fn crl_distribution(url: &str) -> Result<CrlDistributionPoint> {
     }
 }
 
-/// The subject that the options give, else the common name of the first host or
-/// e-mail address that fits into one, else `fallback`.
+/// Returns the subject in the options, else the first host or e-mail address that fits as a
+/// common name, else `fallback`.
 ///
-/// An address or a URI is never a common name: OpenSSL and GnuTLS take an
-/// address there for a host name, and hold it against the DNS constraints.
+/// An address or a URI is never a common name: OpenSSL and GnuTLS take an address there for
+/// a host name, and check it against DNS constraints.
 pub(super) fn subject(
     options: &CertOptions,
     names: &[AltName],
@@ -243,18 +242,17 @@ pub(super) fn subject(
     });
     match first {
         Some(name) => DistinguishedName::common_name(name),
-        // The subject of a CA is never empty (RFC 5280, section 4.1.2.6).
+        // The subject of a CA must not be empty (RFC 5280, section 4.1.2.6).
         None if options.ca => DistinguishedName::common_name(fallback),
         None => Ok(DistinguishedName::EMPTY),
     }
 }
 
-/// A serial number that somebody chose, positive and of up to 20 bytes (RFC
-/// 5280, section 4.1.2.2).
+/// Parses a serial number, positive and of up to 20 bytes (RFC 5280, section 4.1.2.2).
 fn parse_serial(text: &str) -> Result<SerialNumber> {
     let bytes = parse_hex(text).filter(|bytes| {
         let is_positive = bytes.iter().any(|&byte| byte != 0);
-        // Of 20 bytes, the first bit is the sign.
+        // The first bit of 20 bytes is the sign.
         is_positive && (bytes.len() < 20 || bytes.len() == 20 && bytes[0] < 0x80)
     });
     bytes.map(SerialNumber::from).ok_or_else(|| {
@@ -267,7 +265,7 @@ fn parse_serial(text: &str) -> Result<SerialNumber> {
     })
 }
 
-/// 20 bytes, positive (RFC 5280, section 4.1.2.2).
+/// Returns a random, positive serial number of 20 bytes (RFC 5280, section 4.1.2.2).
 fn random_serial() -> Result<SerialNumber> {
     let mut serial = [0; 20];
     crate::base::provider::fill_random(&mut serial)
@@ -276,8 +274,8 @@ fn random_serial() -> Result<SerialNumber> {
     Ok(SerialNumber::from_slice(&serial))
 }
 
-/// The first 20 bytes of the SHA-256 of the public key's bits (RFC 7093,
-/// section 2, method 1).
+/// Computes a key identifier: the first 20 bytes of the SHA-256 hash of the public key's
+/// bits (RFC 7093, section 2, method 1).
 pub(super) fn key_id(spki: &[u8]) -> Result<Vec<u8>> {
     let key = SubjectPublicKeyInfoRef::try_from(spki).map_err(|error| {
         let sentence = format!("a public key does not parse: {error}");
@@ -287,8 +285,8 @@ pub(super) fn key_id(spki: &[u8]) -> Result<Vec<u8>> {
     Ok(hash.as_ref()[..20].to_vec())
 }
 
-/// The key identifier of an issuer: what its certificate says, since that is
-/// what peers compare.
+/// Returns the key identifier of an issuer from its certificate, if present there, since
+/// peers compare that one.
 pub(super) fn issuer_key_id(issuer: &Certificate) -> Result<Vec<u8>> {
     match issuer.key_id() {
         Some(id) => Ok(id.to_vec()),

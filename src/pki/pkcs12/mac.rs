@@ -1,5 +1,5 @@
-//! What shows that nobody changed a PKCS#12 file: its MAC (RFC 7292, section 4), the key
-//! of which comes from the password in the way of PKCS#12, or of PBMAC1 (RFC 9579).
+//! The MAC that protects the integrity of a PKCS#12 file (RFC 7292, section 4).  Its key is
+//! derived from the password with the KDF of PKCS#12, or with PBMAC1 (RFC 9579).
 
 use std::num::NonZeroU32;
 
@@ -28,18 +28,18 @@ const HMAC_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 const HMAC_SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.10");
 const HMAC_SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.11");
 
-/// The shortest key that PBMAC1 may have, in bytes (RFC 9579, section 5), and the longest
-/// that anybody has: that of one block of SHA-512.
+/// The key lengths for PBMAC1, in bytes: the minimum of RFC 9579, section 5, up to one
+/// block of SHA-512, which nobody exceeds.
 const PBMAC1_KEY: std::ops::RangeInclusive<usize> = 20..=128;
 
-/// What a MAC that is written hashes with.
+/// The hash function of a new MAC.
 #[derive(Clone, Copy)]
 pub(super) enum Hash {
     Sha1,
     Sha256,
 }
 
-/// MacData for `data` (RFC 7292, section 4), with so many rounds for the key.
+/// Creates MacData for `data` (RFC 7292, section 4), with this many rounds for the key.
 pub(super) fn create(
     hash: Hash,
     rounds: u32,
@@ -74,7 +74,7 @@ pub(super) fn create(
     Ok(encode(SEQUENCE, &parts.concat()))
 }
 
-/// Checks that the holder of the password wrote `data`: `mac` is MacData.
+/// Verifies the MAC of `data`: `mac` is MacData.
 pub(super) fn verify(
     password: &EncodedPassword<'_>,
     mut mac: Elements<'_>,
@@ -86,7 +86,7 @@ pub(super) fn verify(
     let kind = object(&mut algorithm)?;
     let expected = digest.take(OCTET_STRING).ok_or_else(malformed)?.content;
     if kind == PBMAC1 {
-        // The salt and the rounds of MacData do not count (RFC 9579, section 5).
+        // The salt and the iterations of MacData do not count (RFC 9579, section 5).
         return verify_pbmac1(password, algorithm, data, expected, work);
     }
     let salt = mac.take(OCTET_STRING).ok_or_else(malformed)?.content;
@@ -114,7 +114,7 @@ pub(super) fn verify(
     }
 }
 
-/// With PBMAC1 (RFC 8018, section 7.1): `algorithm` holds its parameters.
+/// Verifies a PBMAC1 (RFC 8018, section 7.1); `algorithm` has its parameters.
 fn verify_pbmac1(
     password: &EncodedPassword<'_>,
     mut algorithm: Elements<'_>,
@@ -142,7 +142,7 @@ fn verify_pbmac1(
         _ => return Err(unsupported()),
     };
     let rounds = NonZeroU32::new(derivation.iteration_count).ok_or_else(malformed)?;
-    // Each block of the key, of 20 bytes at least, takes all of the rounds.
+    // Each block of the key, of at least 20 bytes, takes all of the rounds.
     let blocks = length.div_ceil(20) as u64;
     work.spend(u64::from(rounds.get()).saturating_mul(blocks))?;
     let mut key = Zeroizing::new(vec![0; length]);

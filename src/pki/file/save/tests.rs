@@ -6,21 +6,21 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// What a fault does to a system call.
+/// How a system call fails.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    /// The write with this number ends in the middle: the disk is full.
+    /// The write with this number is cut short: the disk is full.
     Write(usize),
     /// The sync with this number fails; files are synced before directories.
     Sync(usize),
-    /// The file cannot take this name: something is mounted on it.
+    /// The rename to this name fails: something is mounted on it.
     Mounted(&'static str),
-    /// The same, and nothing can be put back.
+    /// The same, and nothing can be restored.
     Lost(&'static str),
 }
 
-/// The system with one fault, and perhaps without exchange of names.
+/// System calls with one fault, optionally without exchanging names.
 struct Faulty {
     fault: Fault,
     exchanges: bool,
@@ -95,7 +95,7 @@ fn save(directory: &Path, system: &Faulty) -> Result<()> {
     replace(&mut staged, system)
 }
 
-/// What is in a directory, by name.
+/// Returns the files in a directory, by name.
 fn contents(directory: &Path) -> Vec<(String, String)> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     let mut all: Vec<_> = entries
@@ -147,7 +147,7 @@ fn failed_save_keeps_old_files() {
         (Fault::Write(2), "cert.pem", Errno::NOSPC),
         (Fault::Sync(1), "key.pem", Errno::IO),
         (Fault::Sync(2), "cert.pem", Errno::IO),
-        // Of the directory, when both have their names.
+        // The third sync is that of the directory, after both renames.
         (Fault::Sync(3), "key.pem", Errno::IO),
         (Fault::Mounted("key.pem"), "key.pem", Errno::BUSY),
         (Fault::Mounted("cert.pem"), "cert.pem", Errno::BUSY),

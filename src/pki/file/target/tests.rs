@@ -14,7 +14,7 @@ fn may_follow_applies_protected_symlinks_rule() {
         (shared, user, true),
         (shared, owner, true),
         (shared, stranger, false),
-        // Sticky alone, shared alone: whoever owns the directory chose that.
+        // Sticky only, or shared only: the rule does not apply.
         (0o041_775, stranger, true),
         (0o040_777, stranger, true),
         (0o040_755, stranger, true),
@@ -24,7 +24,7 @@ fn may_follow_applies_protected_symlinks_rule() {
     }
 }
 
-/// A directory with a file, a link to the file, a link to itself, and a loop.
+/// Creates a directory with a file, a link to the file, a link to itself, and a loop.
 fn directory_with_links() -> TempDir {
     let directory = TempDir::new().unwrap();
     let path = directory.path();
