@@ -1,9 +1,9 @@
-//! HKDF (RFC 5869) for TLS 1.3: that of rustls, on the HMAC of RustCrypto.
+//! HKDF (RFC 5869) for TLS 1.3: rustls' HKDF on RustCrypto's HMAC.
 //!
-//! A connection derives some thirty secrets from a dozen keys, and hashes little for
-//! each.  The HKDF of aws-lc-rs prepares the key anew for each secret, and what its
-//! HMAC has prepared is most of a kilobyte, which is cleared and copied each time; here
-//! it is two states of the hash.  That makes a resumed handshake a tenth shorter.
+//! A connection derives about thirty secrets from a dozen keys and hashes little for each.
+//! aws-lc-rs prepares the HMAC key again for each secret; its state is almost a kilobyte,
+//! which is cleared and copied each time.  Here the state is two hash states.  That makes a
+//! resumed handshake a tenth shorter.
 
 use std::marker::PhantomData;
 
@@ -16,7 +16,7 @@ use sha2::{Sha256, Sha384};
 static SHA256: HkdfUsingHmac<'_> = HkdfUsingHmac(&HmacProvider::<hmac::Hmac<Sha256>>(PhantomData));
 static SHA384: HkdfUsingHmac<'_> = HkdfUsingHmac(&HmacProvider::<hmac::Hmac<Sha384>>(PhantomData));
 
-/// The HKDF of a cipher suite with a hash of so many bytes, where there is one.
+/// Returns the HKDF for a cipher suite with this hash length in bytes, if supported.
 pub(crate) fn for_hash_length(hash: usize) -> Option<&'static dyn Hkdf> {
     match hash {
         32 => Some(&SHA256),
@@ -25,7 +25,7 @@ pub(crate) fn for_hash_length(hash: usize) -> Option<&'static dyn Hkdf> {
     }
 }
 
-/// Prepares keys for this function.
+/// Implements rustls' HMAC interface with this function.
 struct HmacProvider<M>(PhantomData<fn() -> M>);
 
 impl<M: KeyInit + Mac + Clone + Send + Sync + 'static> Hmac for HmacProvider<M> {
@@ -39,7 +39,7 @@ impl<M: KeyInit + Mac + Clone + Send + Sync + 'static> Hmac for HmacProvider<M> 
     }
 }
 
-/// Has hashed the key, and wipes that when it is dropped.
+/// A hashed key, which is wiped on drop.
 struct PreparedKey<M>(M);
 
 impl<M: Mac + Clone + Send + Sync> Key for PreparedKey<M> {

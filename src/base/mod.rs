@@ -1,6 +1,5 @@
-//! What every layer needs and that needs none of them.
-//!
-//! It knows nothing of certificates: what it holds of them is DER.
+//! The base layer: errors, limits, cryptography, fork safety and handshake observations.
+//! It depends on no other layer, and handles certificates only as DER.
 
 mod digest;
 pub(crate) mod ed448;

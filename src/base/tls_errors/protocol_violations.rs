@@ -1,8 +1,8 @@
-//! What a peer did that TLS forbids.
+//! Peers' violations of the TLS protocol.
 
 use rustls::PeerMisbehaved;
 
-/// What the peer did, with the section that forbids it where there is one.
+/// Describes what the peer did, with the section that forbids it, if any.
 pub(super) fn peer(error: &PeerMisbehaved) -> &'static str {
     use PeerMisbehaved as P;
     match error {
@@ -261,5 +261,5 @@ pub(super) fn peer(error: &PeerMisbehaved) -> &'static str {
     }
 }
 
-/// For variants that rustls added later.
+/// For variants added in later versions of rustls.
 pub(super) const UNKNOWN: &str = "it sent a message that the protocol does not allow";

@@ -41,7 +41,7 @@ const TERMS: &[&str] = &[
     "subjectAltName",
 ];
 
-/// Fails for text that is not for people.
+/// Fails for text that is not fit for people.
 pub(crate) fn assert_sentence(sentence: &str, about: &dyn Debug) {
     let starts_well = sentence.chars().next().is_some_and(char::is_lowercase);
     assert!(starts_well, "{about:?}: {sentence:?}");
@@ -56,7 +56,7 @@ pub(crate) fn assert_sentence(sentence: &str, about: &dyn Debug) {
     assert_eq!(identifier, None, "{about:?}: {sentence:?}");
 }
 
-/// Whether a capital, lower-case letters and a capital follow each other.
+/// Returns whether a capital, lower-case letters and a capital follow each other.
 fn is_camel_case(word: &str) -> bool {
     let mut state = 0;
     word.chars().any(|character| {
@@ -70,7 +70,8 @@ fn is_camel_case(word: &str) -> bool {
     })
 }
 
-/// Every sentence is one, and none is that for variants of later versions.
+/// Checks that every sentence is well formed, and that none is the fallback for unknown
+/// variants.
 pub(crate) fn assert_sentences<T: Debug>(
     variants: &[T],
     explain: impl Fn(&T) -> String,
@@ -92,9 +93,8 @@ fn assert_distinct(sentences: &[String]) {
     }
 }
 
-/// An upgrade may bring variants that no list here has.  When this fails, compare the
-/// lists here and in `trust::path_errors` with the enums of the new version, write a
-/// sentence for each new variant, and then change the version here.
+/// When this fails after an upgrade, compare the lists here and in `trust::path_errors` with
+/// the enums of the new version.  Write a sentence for each new variant, then update this.
 #[test]
 fn variant_lists_match_locked_rustls_and_webpki_versions() {
     let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
@@ -205,7 +205,7 @@ fn describe_covers_every_peer_misbehaved() {
     }
 }
 
-/// One that a server could send, without a key that could be used.
+/// A config without a usable key.
 fn ech_config() -> rustls::internal::msgs::handshake::EchConfigPayload {
     let unknown = [0xff, 0xff, 0, 1, 0];
     Codec::read(&mut Reader::init(&unknown)).unwrap()
@@ -242,7 +242,7 @@ fn describe_covers_every_peer_incompatible() {
     let unknown = "the peer does not support a part of TLS that this side requires";
     let explain = |one: &P| describe(&one.clone().into());
     assert_distinct(&assert_sentences(&all, explain, unknown));
-    // A list that is empty replaces nothing.
+    // An empty list offers no new configurations.
     let nothing = P::ServerRejectedEncryptedClientHello(Some(vec![]));
     let none = P::ServerRejectedEncryptedClientHello(None);
     assert_eq!(explain(&nothing), explain(&none));
@@ -284,7 +284,7 @@ fn describe_covers_every_invalid_message() {
         decode_errors::message,
         decode_errors::UNKNOWN,
     ));
-    // Names of Rust's, in what is wrong with which part.
+    // rustls' names for the parts of messages.
     let parts = [
         "ServerNamePayload",
         "PayloadU24",
@@ -326,7 +326,7 @@ fn describe_does_not_blame_peer_for_our_size_limits() {
 }
 
 #[test]
-#[allow(deprecated)] // All variants, the old ones too.
+#[allow(deprecated)] // Deprecated variants too.
 fn describe_covers_every_certificate_error() {
     use CertificateError as E;
     let time = UnixTime::since_unix_epoch(Duration::ZERO);
@@ -432,7 +432,7 @@ fn describe_covers_every_key_and_ech_error() {
     ));
 }
 
-/// All that are no enums of their own, and one of each that is.
+/// One error of each variant.
 #[test]
 fn describe_covers_every_error() {
     let all = [

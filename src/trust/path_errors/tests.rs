@@ -14,7 +14,7 @@ use super::{describe, describe_crl};
 use crate::base::tls_errors::tests::assert_sentences;
 
 #[test]
-#[allow(deprecated)] // All variants, the old ones too.
+#[allow(deprecated)] // Deprecated variants too.
 fn describe_covers_every_webpki_path_error() {
     let time = UnixTime::since_unix_epoch(Duration::ZERO);
     let algorithm = UnsupportedSignatureAlgorithmContext {
@@ -102,7 +102,7 @@ fn describe_covers_every_webpki_path_error() {
 
 /// The errors that parsing a CRL or verifying its signature can return.
 #[test]
-#[allow(deprecated)] // All variants, the old ones too.
+#[allow(deprecated)] // Deprecated variants too.
 fn describe_crl_covers_every_webpki_crl_error() {
     let all = [
         E::BadDer,

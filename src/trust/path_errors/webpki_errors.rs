@@ -3,7 +3,7 @@
 use webpki::Error as PathError;
 
 /// Describes why a certificate or a path is rejected, without naming the certificate.
-#[allow(deprecated)] // webpki does not make the old variants any more, and may.
+#[allow(deprecated)] // webpki no longer returns the deprecated variants, but may.
 pub(in crate::trust) fn describe(error: &PathError) -> String {
     use PathError as E;
     let why = match error {
@@ -87,7 +87,7 @@ pub(in crate::trust) fn describe(error: &PathError) -> String {
 pub(super) const UNKNOWN: &str = "it does not follow RFC 5280 in a way that has no name here";
 
 /// Describes why a CRL cannot be used.
-#[allow(deprecated)] // webpki does not make the old variants any more, and may.
+#[allow(deprecated)] // webpki no longer returns the deprecated variants, but may.
 pub(in crate::trust) fn describe_crl(error: &PathError) -> String {
     use PathError as E;
     let why = match error {
