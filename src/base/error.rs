@@ -175,34 +175,28 @@ impl Status {
             Self::Alert => "the peer sent an alert",
             Self::NoCommon => "no version, cipher suite, group or ALPN protocol in common",
             Self::Certificate => "certificate rejected",
-            Self::CertificateUnknownIssuer => "no trusted root leads to the certificate",
+            Self::CertificateUnknownIssuer => "certificate does not chain to a trusted root",
             Self::CertificateNameMismatch => "certificate is for another name",
             Self::CertificateExpired => "certificate is expired",
             Self::CertificateNotYetValid => "certificate is not valid yet",
             Self::CertificateRevoked => "certificate is revoked",
-            Self::CertificateUnknownRevocation => {
-                "no current CRL says whether the certificate is revoked"
-            }
+            Self::CertificateUnknownRevocation => "no current CRL covers the certificate",
             Self::CertificateMissing => "the peer sent no certificate",
             Self::CertificateRefused => "certificate refused by the application",
-            Self::CertificatePinMismatch => {
-                "none of the pinned keys is in the path of the certificate"
-            }
-            Self::CertificateOcsp => "certificate without an OCSP response that is accepted",
+            Self::CertificatePinMismatch => "none of the pinned keys is in the verified chain",
+            Self::CertificateOcsp => "certificate without an acceptable OCSP response",
             Self::CertificateWrongUsage => "certificate is not for this use",
             Self::CertificateNotAnEndEntity => {
-                "certificate of a CA in place of an end-entity certificate"
+                "CA certificate in place of an end-entity certificate"
             }
-            Self::CertificateNotACa => "certificate was issued by one that is not a CA",
+            Self::CertificateNotACa => "certificate was issued by a certificate that is not a CA",
             Self::CertificateConstraint => {
                 "certificate is forbidden by a name constraint or a policy"
             }
             Self::CertificatePathTooLong => "more CAs in the path than are allowed",
             Self::CertificateWeakKey => "certificate has a key or signature that is too weak",
             Self::CertificateBadSignature => "a signature does not verify",
-            Self::CertificateUnsupportedKey => {
-                "certificate has a key of a kind that is not supported"
-            }
+            Self::CertificateUnsupportedKey => "certificate has a key of an unsupported type",
             Self::CertificateUnsupportedExtension => {
                 "certificate has a critical extension that is not supported"
             }
@@ -299,9 +293,8 @@ impl Error {
             None => {
                 let length = path.as_os_str().len();
                 let what = format!(
-                    "{what}: {length} bytes that look like PEM or a key are given as its path, \
-                     which is the name of a file; PEM itself is for the functions that take it \
-                     from memory"
+                    "{what}: {length} bytes that look like PEM or a key were passed as its path: \
+                     pass the name of a file, or pass PEM to the functions that take it from memory"
                 );
                 Self::system(Status::File, what, error)
             }

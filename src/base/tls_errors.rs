@@ -41,8 +41,8 @@ pub(crate) fn describe(error: &Error) -> String {
         // Legal if the scheme was offered for TLS 1.3. rustls has no TLS 1.2 suite for it.
         Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => {
             "the server signed its key exchange with a signature scheme that is not supported \
-             with this cipher suite in TLS 1.2: if its key is for RSASSA-PSS alone, have it use \
-             TLS 1.3, or a certificate for a key of type rsa"
+             with this cipher suite in TLS 1.2: if its key is restricted to RSASSA-PSS, have it \
+             use TLS 1.3, or a certificate for a key of type rsa"
         }
         Error::PeerMisbehaved(problem) => {
             return protocol_error(protocol_violations::peer(problem));
@@ -72,11 +72,10 @@ pub(crate) fn describe(error: &Error) -> String {
         }
         Error::EncryptError => "a record cannot be encrypted with the keys of this connection",
         Error::FailedToGetCurrentTime => {
-            "the clock tells no time after 1970, and certificates have to be compared with it: \
-             set the clock"
+            "the system clock is before 1970, so certificates cannot be checked: set the clock"
         }
         Error::FailedToGetRandomBytes => "the system provides no random numbers",
-        Error::HandshakeNotComplete => "the handshake is not complete, and has to be for that",
+        Error::HandshakeNotComplete => "this is possible only after the handshake",
         Error::NoApplicationProtocol => {
             "the peers have no ALPN protocol in common: check what each side offers"
         }
@@ -99,11 +98,11 @@ pub(crate) fn from_own_key(error: &Error) -> Option<&crate::Error> {
 }
 
 /// For variants added in later versions of rustls.
-const UNKNOWN: &str = "the handshake failed for a reason that this version cannot name";
+const UNKNOWN: &str = "the handshake failed for a reason unknown to this version";
 
 /// For violations by the peer, not for configuration problems of either side.
 fn protocol_error(what: &str) -> String {
-    format!("the peer broke TLS: {what}")
+    format!("the peer violated the TLS protocol: {what}")
 }
 
 /// Returns whether an error without a variant depends on what both peers offer.
@@ -118,14 +117,14 @@ const CANNOT_SIGN: &str = "incompatible signing key";
 /// Describes errors without a variant by rustls' text, which is not displayed.
 fn general(text: &str) -> &'static str {
     match text {
-        UNRESOLVED => "the server has no certificate for what the client asks for",
+        UNRESOLVED => "the server has no certificate that fits what the client offers",
         CANNOT_SIGN => {
             "the peers have no signature scheme in common: the server's key cannot sign with one \
              that the client accepts"
         }
         "signing failed" | "RSA cannot sign" => "the private key failed to sign",
         "no usable cipher suites configured" => {
-            "no cipher suite that is allowed belongs to a TLS version that is allowed: allow one"
+            "none of the allowed cipher suites belongs to an allowed TLS version: allow one"
         }
         "no kx groups configured" => "no key exchange group is allowed: allow one",
         _ => "the handshake cannot go on: this is a bug, please report it",

@@ -50,7 +50,7 @@ impl Certificate {
                 Status::Unsupported,
                 format!(
                     "the certificate of '{}' is signed with {} by a key of type {}: such a \
-                     signature cannot be checked here",
+                     signature is not supported",
                     self.subject(),
                     self.signature_type(),
                     issuer.key_type(),

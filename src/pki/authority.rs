@@ -30,7 +30,7 @@ pub fn gen_ca(options: &CertOptions) -> Result<Identity> {
 pub fn self_signed(names: &[String], options: &CertOptions) -> Result<Identity> {
     if options.ca {
         return Err(Error::argument(
-            "a certificate that signs itself and is a CA is made by generating a CA",
+            "to create a self-signed CA certificate, generate a CA",
         ));
     }
     self_sign(&AltName::parse_all(names)?, options)
@@ -96,7 +96,7 @@ pub fn sign_csr(
 ) -> Result<Identity> {
     if options.key.is_some() || options.key_type.is_some() {
         return Err(Error::argument(
-            "the key of a certificate for a request is the request's: leave the key out",
+            "the certificate for a request has the request's key: omit the key",
         ));
     }
     custom_extensions::check(options)?;
@@ -199,14 +199,14 @@ pub(super) fn certify(
             profile::key_id(&certified.spki)?,
         ),
         (None, None) => {
-            let sentence = "a certificate cannot sign itself without its key";
+            let sentence = "a certificate cannot be self-signed without its key";
             return Err(Error::new(Status::Internal, sentence));
         }
     };
     let mut extensions = certified.extensions;
     extensions.extend(custom_extensions::extensions(options)?);
     if let Some(twice) = first_duplicate(&extensions) {
-        let sentence = format!("the extension {} is asked for twice", twice.oid);
+        let sentence = format!("the extension {} is requested twice", twice.oid);
         return Err(Error::argument(sentence));
     }
     let exact = ExactFields {

@@ -182,7 +182,7 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
     let date = |seconds| profile::date(seconds).ok_or_else(too_far);
     let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
     if seconds == 0 {
-        let sentence = "a CRL that is good for no time at all would be refused by everybody";
+        let sentence = "a CRL with a lifetime of 0 would never be valid";
         return Err(Error::argument(sentence));
     }
     let entry = |revoked: &Revoked| {
@@ -229,7 +229,7 @@ fn parse_serial(text: &str) -> Result<SerialNumber> {
     let bytes = parse_hex(&even).filter(|bytes| (1..=20).contains(&bytes.len()));
     let bytes = bytes.ok_or_else(|| {
         let text = quoted(text);
-        let sentence = format!("{text} is not a serial number: 1 to 20 bytes in hex are");
+        let sentence = format!("{text} is not a serial number: give 1 to 20 bytes in hex");
         Error::argument(sentence)
     })?;
     Ok(SerialNumber::from_slice(&bytes))

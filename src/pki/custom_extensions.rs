@@ -43,19 +43,17 @@ pub(super) fn check(options: &CertOptions) -> Result<()> {
             oid if *oid == ALTERNATIVE_NAMES => "the names are given as names",
             oid if *oid == BASIC_CONSTRAINTS => "being a CA and its path length are options",
             oid if *oid == NAME_CONSTRAINTS => "permitted and excluded names are options",
-            oid if *oid == KEY_ID || *oid == ISSUER_KEY_ID => {
-                "key identifiers are the issuer's business"
-            }
+            oid if *oid == KEY_ID || *oid == ISSUER_KEY_ID => "the issuer sets key identifiers",
             oid if *oid == KEY_USAGE => match key_usage(value.as_bytes()) {
                 Err(_) => "it does not parse as a key usage",
                 Ok(usage) if usage.contains(&"keyCertSign") != options.ca => {
-                    "keyCertSign is for CAs, all of them and nobody else (RFC 5280, 4.2.1.3)"
+                    "every CA needs keyCertSign, and only CAs may have it (RFC 5280, 4.2.1.3)"
                 }
                 Ok(_) => continue,
             },
             _ => continue,
         };
-        let sentence = format!("the extension {oid} cannot be given as it is: {problem}");
+        let sentence = format!("the extension {oid} cannot be a custom extension: {problem}");
         return Err(Error::argument(sentence));
     }
     Ok(())
@@ -69,8 +67,11 @@ fn parse(own: &CustomExtension) -> Result<Extension> {
             "{oid} is not an object identifier: '1.3.6.1.4.1.55555.1' is one"
         ))
     })?;
-    AnyRef::from_der(&own.value)
-        .map_err(|error| bad(format!("what the extension {oid} says is not DER: {error}")))?;
+    AnyRef::from_der(&own.value).map_err(|error| {
+        bad(format!(
+            "the value of the extension {oid} is not DER: {error}"
+        ))
+    })?;
     Ok(Extension {
         oid: oid.into(),
         critical: own.critical,
@@ -114,6 +115,6 @@ fn access(url: &str) -> Result<Access> {
 }
 
 fn broken(error: &der::Error) -> Error {
-    let sentence = format!("an extension cannot be written: {error}");
+    let sentence = format!("an extension cannot be encoded: {error}");
     Error::new(Status::Internal, sentence)
 }

@@ -308,7 +308,7 @@ fn split(text: &str, separator: char) -> Vec<&str> {
 fn parse_part(text: &str) -> Result<EncodedRdn, String> {
     let attributes = split(text, '+').into_iter().map(parse_attribute);
     let attributes = attributes.collect::<Result<Vec<_>, _>>()?;
-    let repeated = || format!("{} says something twice", quoted(text));
+    let repeated = || format!("{} has an attribute twice", quoted(text));
     let part = SetOfVec::try_from(attributes).map_err(|_| repeated())?;
     let is_set = part.as_slice().windows(2).all(|pair| pair[0] != pair[1]);
     if is_set { Ok(part) } else { Err(repeated()) }

@@ -97,7 +97,7 @@ pub(super) fn crl(
 }
 
 fn encoding_error(error: rcgen::Error) -> Error {
-    Error::new(Status::Internal, format!("cannot lay it out: {error}"))
+    Error::new(Status::Internal, format!("cannot encode it: {error}"))
 }
 
 /// Returns the error of an external signer unchanged.
@@ -121,7 +121,7 @@ where
     T: for<'any> Decode<'any, Error = der::Error> + Encode,
 {
     let broken = |error: der::Error| {
-        let sentence = format!("the layout is not as expected: {error}");
+        let sentence = format!("the encoding is not as expected: {error}");
         Error::new(Status::Internal, sentence)
     };
     let (signer, algorithm) = signature::signer(key)?;

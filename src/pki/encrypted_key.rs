@@ -77,7 +77,7 @@ pub(super) fn check_is_key(plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8
 pub(super) fn encrypt(pkcs8: &[u8], password: &[u8]) -> Result<Vec<u8>> {
     if password.is_empty() {
         return Err(Error::argument(
-            "the password is empty: give one, or save the key without",
+            "the password is empty: give one, or save the key unencrypted",
         ));
     }
     let scheme = Scheme::Aes256 { rounds: ITERATIONS };
@@ -89,7 +89,7 @@ pub(super) fn encrypt(pkcs8: &[u8], password: &[u8]) -> Result<Vec<u8>> {
 fn malformed() -> Error {
     Error::new(
         Status::Parse,
-        "the encrypted private key does not parse: it is damaged, or something else",
+        "the encrypted private key does not parse: it is damaged, or another type of file",
     )
 }
 
@@ -117,6 +117,6 @@ fn unsupported(algorithm: Element<'_>) -> Error {
 
 pub(super) fn wrong_password() -> Error {
     Error::argument(
-        "the password does not open the private key: it is another one, or the file is damaged",
+        "the password does not open the private key: it is wrong, or the file is damaged",
     )
 }

@@ -244,7 +244,7 @@ impl Identity {
 
     /// Returns the identity in the form that rustls presents.
     pub(crate) fn certified_key(&self) -> Result<Arc<CertifiedKey>> {
-        let key = self.require_key("show to a peer")?;
+        let key = self.require_key("authenticate with")?;
         let chain = self.0.chain.iter();
         let chain = chain.map(|certificate| CertificateDer::from(certificate.der().to_vec()));
         Ok(Arc::new(CertifiedKey::new(

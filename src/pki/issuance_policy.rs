@@ -32,7 +32,7 @@ pub(super) struct Request<'a> {
 pub(super) fn check(ca: &Identity, request: &Request<'_>) -> Result<()> {
     let issuer = ca.certificate();
     if ca.key().is_none() {
-        return Err(refusal(issuer, "its private key is not here"));
+        return Err(refusal(issuer, "its private key is not available"));
     }
     // `below` counts the CAs between `above` and the new certificate.
     for (below, above) in (0..).zip(ca.path()) {
@@ -48,7 +48,7 @@ pub(super) fn check(ca: &Identity, request: &Request<'_>) -> Result<()> {
 pub(super) fn check_crl_issuer(ca: &Identity) -> Result<()> {
     let issuer = ca.certificate();
     let rule = match issuer {
-        _ if ca.key().is_none() => "its private key is not here",
+        _ if ca.key().is_none() => "its private key is not available",
         issuer if !issuer.is_ca() => "it is not a CA",
         issuer if issuer.forbids("cRLSign") => "its key usage does not include cRLSign",
         _ => return Ok(()),
@@ -121,20 +121,20 @@ fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String>
     for name in request.names.iter().chain(&names_in_subject(request)) {
         constraints
             .check(ConstrainedName::Name(name))
-            .map_err(|rule| format!("{rule}, and {} is asked for", quoted(&name.to_string())))?;
+            .map_err(|rule| format!("{rule}, and {} is requested", quoted(&name.to_string())))?;
     }
     for subject in request.directories.iter().chain([request.subject]) {
         constraints
             .check(ConstrainedName::Subject(subject))
             .map_err(|rule| {
                 let subject = quoted(&subject.to_string());
-                format!("{rule}, and the subject {subject} is asked for")
+                format!("{rule}, and the subject {subject} is requested")
             })?;
     }
     for &kind in request.other_kinds {
         constraints
             .check(ConstrainedName::Other(kind))
-            .map_err(|rule| format!("{rule}, and a name of that kind is asked for"))?;
+            .map_err(|rule| format!("{rule}, and a name of that kind is requested"))?;
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ impl KdfBudget {
     fn exceeded(&self) -> Error {
         let (of, most) = (self.of, self.most);
         let sentence = format!(
-            "{of} is encrypted in a way that would take too long to open: at most {most} rounds \
+            "{of} would take too long to open: at most {most} rounds \
              of hashing its password, over all of its parts, or 1 GiB for scrypt, are allowed"
         );
         Error::new(Status::Unsupported, sentence)

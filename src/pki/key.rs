@@ -131,7 +131,7 @@ impl PrivateKey {
             .load_private_key(form.clone_key())
             .map_err(|error| unsupported_key(&form, error))?;
         let spki = signing.public_key();
-        let spki = spki.ok_or_else(|| damaged(&"it does not give its public half"))?;
+        let spki = spki.ok_or_else(|| damaged(&"its public key cannot be derived"))?;
         let spki = spki.to_vec();
         let pkcs8 = to_pkcs8_v1(&form, &spki).map_err(|error| damaged(&error))?;
         Ok(Self(Arc::new(Inner {
@@ -169,7 +169,7 @@ impl PrivateKey {
         if !self.is_external() {
             return Ok(());
         }
-        let sentence = "the private key is somewhere else, and cannot be saved";
+        let sentence = "the private key is external, and cannot be saved";
         Err(Error::state(sentence))
     }
 

@@ -94,7 +94,7 @@ impl<'a> EncodedPassword<'a> {
                     .map_err(|error| not_encrypted(&error))?;
                 let ciphertext = pbes2::encrypt(&parameters, self.bytes, plain);
                 let ciphertext =
-                    ciphertext.map_err(|_| not_encrypted(&"its parameters are odd"))?;
+                    ciphertext.map_err(|_| not_encrypted(&"its parameters are invalid"))?;
                 let algorithm = EncryptionScheme::Pbes2(parameters).to_der();
                 Ok((
                     algorithm.map_err(|error| not_encrypted(&error))?,

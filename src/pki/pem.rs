@@ -61,7 +61,7 @@ impl<'a> Section<'a> {
         }
         match Base64::decode_in_place(&mut der).map(<[u8]>::len) {
             Ok(length) => der.truncate(length),
-            Err(_) => return Err(damaged(&self.label, "what it holds is not base64")),
+            Err(_) => return Err(damaged(&self.label, "its content is not base64")),
         }
         Ok(der)
     }

@@ -254,11 +254,11 @@ fn check_name(name: &str) -> Result<()> {
     let why = if !is_bmp(name) {
         "it has a character beyond U+FFFF, which PKCS#12 cannot encode".to_owned()
     } else if name.contains('\0') {
-        "it has a NUL, where many programs take it to end".to_owned()
+        "it has a NUL, at which many programs truncate it".to_owned()
     } else if count > MAX_FRIENDLY_NAME {
         format!(
-            "it has {count} characters, and at most {MAX_FRIENDLY_NAME} are allowed (RFC 2985, section \
-             5.5.1)"
+            "it has {count} characters, and at most {MAX_FRIENDLY_NAME} are allowed (RFC 2985, \
+             section 5.5.1)"
         )
     } else {
         return Ok(());
@@ -276,7 +276,7 @@ fn check_password(password: &str) -> Result<()> {
         "the password cannot be used in PKCS#12: it has a character beyond U+FFFF, which PKCS#12 \
          cannot encode"
     } else if password.contains('\0') {
-        "the password cannot be used in PKCS#12: it has a NUL, where many programs take it to end"
+        "the password cannot be used in PKCS#12: it has a NUL, at which many programs truncate it"
     } else {
         return Ok(());
     };

@@ -126,7 +126,7 @@ fn set_validity(
     if end <= start {
         let (start, end) = (x509_time::format_utc(start), x509_time::format_utc(end));
         return Err(Error::argument(format!(
-            "the certificate would end on {end}, and not begin before {start}"
+            "the certificate would end on {end}, before it starts on {start}"
         )));
     }
     params.not_before = date(start).ok_or_else(too_far)?;
@@ -185,7 +185,7 @@ fn set_purposes(
     params.extended_key_usages = server.into_iter().chain(client).chain(others).collect();
     if params.extended_key_usages.is_empty() {
         return Err(Error::argument(
-            "a certificate has to be for something: for servers, for clients, or both",
+            "a certificate needs a usage: servers, clients, or both",
         ));
     }
     Ok(())
@@ -269,7 +269,7 @@ fn parse_serial(text: &str) -> Result<SerialNumber> {
 fn random_serial() -> Result<SerialNumber> {
     let mut serial = [0; 20];
     crate::base::provider::fill_random(&mut serial)
-        .map_err(|_| Error::new(Status::Internal, "the system gives no random numbers"))?;
+        .map_err(|_| Error::new(Status::Internal, "the system provides no random numbers"))?;
     serial[0] = serial[0] & 0x7f | 0x40;
     Ok(SerialNumber::from_slice(&serial))
 }

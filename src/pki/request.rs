@@ -293,8 +293,8 @@ fn check_signature(document: &Signed<CertificationRequestInfo>, spki: &[u8]) -> 
     outcome.map_err(|rejected| match rejected {
         Rejected::Wrong => Error::new(
             Status::Parse,
-            "the request's own signature is wrong: it is damaged, or whoever made it \
-             does not have the private key",
+            "the request's own signature is wrong: it is damaged, or the requester does not have \
+             the private key",
         ),
         Rejected::Unsupported => Error::new(
             Status::Unsupported,

@@ -130,7 +130,7 @@ impl RequestedExtensions {
             if is_said && self.find(&oid).is_some() {
                 return Err(Error::argument(format!(
                     "the request says {what} itself, and its extensions are copied: \
-                         leave the option out, or do not copy extensions"
+                         omit the option, or do not copy extensions"
                 )));
             }
         }
@@ -167,7 +167,7 @@ impl RequestedExtensions {
         let bits = netscape.and_then(|bits| bits.raw_bytes().first().copied());
         if !options.ca && bits.unwrap_or(0) & NETSCAPE_CA != 0 {
             return Err(refusal(
-                "its Netscape certificate type is that of a CA, and it is not to be one",
+                "its Netscape certificate type is that of a CA, and it must not be one",
             ));
         }
         Ok(())
@@ -187,19 +187,20 @@ impl RequestedExtensions {
         let constraints = self.find(&BASIC_CONSTRAINTS);
         let problem = match (options.ca, signs, self.path_len().flatten()) {
             (true, Some(false), _) => {
-                "its key usage lacks keyCertSign, without which a CA cannot issue (RFC 5280, 4.2.1.3)"
+                "its key usage lacks keyCertSign, which a CA needs to issue (RFC 5280, 4.2.1.3)"
             }
             (true, ..) if constraints.is_some_and(|extension| !extension.critical) => {
-                "its basic constraints are not critical, as those of a CA have to be (RFC 5280, 4.2.1.9)"
+                "its basic constraints are not critical, as those of a CA have to be (RFC 5280, \
+                 4.2.1.9)"
             }
             (false, Some(true), _) => {
-                "its key usage has keyCertSign, which is for CAs alone (RFC 5280, 4.2.1.3)"
+                "its key usage has keyCertSign, which only CAs may have (RFC 5280, 4.2.1.3)"
             }
             (false, ..) if revokes => {
-                "its key usage has cRLSign, which is for CAs alone (RFC 5280, 4.2.1.3)"
+                "its key usage has cRLSign, which only CAs may have (RFC 5280, 4.2.1.3)"
             }
             (false, _, Some(_)) => {
-                "it has a path length, which is for CAs alone (RFC 5280, 4.2.1.9)"
+                "it has a path length, which only CAs may have (RFC 5280, 4.2.1.9)"
             }
             _ => return Ok(()),
         };
@@ -213,10 +214,10 @@ fn check_role(csr: &Csr, options: &CertOptions) -> Result<()> {
     match (csr.asks_to_be_ca(), options.ca) {
         (Some(true), false) => Err(refusal(
             "it asks to be a CA, which could issue certificates for every name: \
-             set the option 'ca' if that is meant",
+             set the option 'ca' if that is intended",
         )),
         (Some(false), true) => Err(Error::argument(
-            "the request asks not to be a CA, and the options make it one: leave 'ca' out",
+            "the request asks not to be a CA, and the options make it one: omit 'ca'",
         )),
         _ => Ok(()),
     }

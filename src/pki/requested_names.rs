@@ -100,7 +100,7 @@ fn check_other(
         false => Ok(()),
         true => Err(format!(
             "it asks for {}, a name of a kind that cannot be checked: \
-             set the option allow_other_names if that is meant",
+             set the option allow_other_names if that is intended",
             quoted(&show(name))
         )),
     }

@@ -76,8 +76,8 @@ pub(super) fn check_unverified_leaf(leaf: &CertificateRef<'_>) -> Result<(), Ver
         return Ok(());
     }
     let sentence = format!(
-        "certificate of '{}' has a key of a kind that no handshake can be verified with here \
-         ({}), so it cannot be accepted even unverified or pinned: have it issued for RSA, \
+        "certificate of '{}' has a key of an unsupported type ({}), which cannot verify \
+         handshakes, so it is not accepted even unverified or pinned: have it reissued for RSA, \
          ECDSA on P-256, P-384 or P-521, Ed25519, Ed448 or ML-DSA",
         subject_of(leaf),
         describe_key(leaf)
@@ -150,22 +150,22 @@ fn unusable(certificate: &CertificateRef<'_>, reason: &KeyProblem) -> VerifyErro
             Status::CertificateWeakKey,
             format!(
                 "certificate of '{subject}' has a key that is too weak ({key}): RSA needs at \
-                 least 2048 bits, ECDSA a curve of 256; have it issued for a stronger key"
+                 least 2048 bits, ECDSA a curve of 256; have it reissued for a stronger key"
             ),
         ),
         KeyProblem::Unsupported if key == "rsa-pss" => VerifyError::new(
             Status::CertificateUnsupportedKey,
             format!(
-                "certificate of '{subject}' has a key of a kind that is not supported \
-                 (rsa-pss, RSASSA-PSS of RFC 4055): have it issued for a key of type rsa \
+                "certificate of '{subject}' has a key of an unsupported type \
+                 (rsa-pss, RSASSA-PSS of RFC 4055): have it reissued for a key of type rsa \
                  (rsaEncryption), which signs with RSA-PSS in TLS too"
             ),
         ),
         KeyProblem::Unsupported => VerifyError::new(
             Status::CertificateUnsupportedKey,
             format!(
-                "certificate of '{subject}' has a key of a kind that is not supported \
-                 ({key}): have it issued for RSA (2048 to 8192 bits), ECDSA on P-256, P-384 \
+                "certificate of '{subject}' has a key of an unsupported type \
+                 ({key}): have it reissued for RSA (2048 to 8192 bits), ECDSA on P-256, P-384 \
                  or P-521, Ed25519, Ed448 or ML-DSA"
             ),
         ),
@@ -178,7 +178,7 @@ fn describe_key(certificate: &CertificateRef<'_>) -> String {
         return "an unknown algorithm".to_owned();
     };
     let name = match parsed.key_type() {
-        "ecdsa" => "ECDSA on a curve that is given by its numbers instead of its name",
+        "ecdsa" => "ECDSA on a curve with explicit parameters",
         "ecdsa-1.2.840.10045.3.1.1" => "ECDSA on P-192",
         "ecdsa-1.3.132.0.33" => "ECDSA on P-224",
         "ecdsa-1.3.132.0.10" => "ECDSA on secp256k1",

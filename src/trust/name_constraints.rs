@@ -146,7 +146,7 @@ fn violation(
     name: &dyn std::fmt::Display,
 ) -> VerifyError {
     let sentence = format!(
-        "certificate of '{}' breaks a constraint of the CA '{ca}': {rule}, and it has the name \
+        "certificate of '{}' violates a constraint of the CA '{ca}': {rule}, and it has the name \
          '{name}'",
         subject_of(certificate)
     );

@@ -131,8 +131,8 @@ fn from_webpki(error: &PathError, context: &VerifyContext<'_, '_>) -> VerifyErro
         PathError::CaUsedAsEndEntity => VerifyError::new(
             Status::CertificateNotAnEndEntity,
             format!(
-                "certificate of '{}' is a CA certificate, which cannot stand for a peer: issue a \
-                 certificate for the peer from it, or trust this one itself",
+                "certificate of '{}' is a CA certificate, which cannot authenticate a peer: issue \
+                 a certificate for the peer from it, or trust this one directly",
                 subject_of(leaf)
             ),
         ),
@@ -210,9 +210,9 @@ fn unknown_issuer(context: &VerifyContext<'_, '_>) -> VerifyError {
     } else {
         // The issuer of the last certificate in the chain is the missing CA.
         format!(
-            "certificate of '{leaf}' leads to '{}', which is not one of the trusted roots ({count} \
-             in all): add that CA's certificate to the roots if you trust it, or have the peer \
-             send its intermediate certificates",
+            "certificate of '{leaf}' chains to '{}', which is not one of the trusted roots \
+             ({count} in all): add that CA's certificate to the roots if you trust it, or have the \
+             peer send its intermediate certificates",
             issuer_of(top)
         )
     };
@@ -297,7 +297,7 @@ fn bad_signature(context: &VerifyContext<'_, '_>) -> VerifyError {
     };
     let issued = chain[forged];
     let sentence = format!(
-        "certificate of '{}' says that '{}' issued it, but the trusted CA of that name \
+        "certificate of '{}' names '{}' as its issuer, but the trusted CA of that name \
          did not sign it: another CA has the same name, or it is forged",
         subject_of(issued),
         issuer_of(issued)
@@ -339,8 +339,8 @@ fn unsupported_signature(context: &VerifyContext<'_, '_>) -> VerifyError {
         );
     };
     let sentence = format!(
-        "certificate of '{}' is signed with {algorithm}, which is not accepted: have it issued \
-         again with SHA-256 or better",
+        "certificate of '{}' is signed with {algorithm}, which is not accepted: have it reissued \
+         with SHA-256 or better",
         subject_of(culprit)
     );
     VerifyError::new(Status::CertificateBadSignature, sentence)

@@ -134,8 +134,8 @@ fn check_is_ca(anchor: &CertificateRef<'_>, path: &Path<'_, '_>) -> Result<(), V
     }
     let below = path.issuers.last().copied().unwrap_or(path.leaf);
     let sentence = format!(
-        "certificate of '{}' is issued by '{}', which is trusted as itself only: it is not a CA \
-         (no cA in its basic constraints), so it cannot vouch for others",
+        "certificate of '{}' is issued by '{}', which is trusted only as an end-entity \
+         certificate: it is not a CA (no cA in its basic constraints), so it cannot issue others",
         subject_of(below),
         subject_of(anchor)
     );
@@ -173,7 +173,7 @@ pub(super) fn check_validity(
 
 pub(super) fn expired(certificate: &CertificateRef<'_>, now: i64) -> VerifyError {
     let sentence = format!(
-        "certificate of '{}' expired on {} ({} ago): it has to be renewed",
+        "certificate of '{}' expired on {} ({} ago): renew it",
         subject_of(certificate),
         pki::format_utc(certificate.not_after),
         pki::format_duration(now.saturating_sub(certificate.not_after)),
@@ -204,8 +204,8 @@ fn check_critical(certificate: &CertificateRef<'_>) -> Result<(), VerifyError> {
 /// The error for an unsupported critical extension.
 pub(super) fn unknown_critical(certificate: &CertificateRef<'_>, oid: &[u8]) -> VerifyError {
     let sentence = format!(
-        "certificate of '{}' has a critical extension that is not supported ({}): a certificate \
-         may be used only by those who understand all of its critical extensions",
+        "certificate of '{}' has a critical extension that is not supported ({}): programs must \
+         reject certificates with unknown critical extensions",
         subject_of(certificate),
         pki::dotted(oid)
     );
@@ -290,7 +290,7 @@ fn check_leaf(leaf: &CertificateRef<'_>, purpose: KeyPurpose) -> Result<(), Veri
             Status::CertificateNotAnEndEntity,
             format!(
                 "certificate of '{subject}' is a CA certificate whose key usage does not include \
-                 digitalSignature, so it cannot stand for a peer: issue a certificate for the \
+                 digitalSignature, so it cannot authenticate a peer: issue a certificate for the \
                  peer from it"
             ),
         ),

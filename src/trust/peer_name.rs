@@ -154,8 +154,8 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &CertificateRef<'_>) ->
     let expected = quoted_host(&expected);
     let sentence = if as_dns {
         format!(
-            "certificate of '{subject}' has {expected} as a DNS name, and it is an address: issue it \
-             again with an iPAddress in its subjectAltName"
+            "certificate of '{subject}' has {expected} as a DNS name, and it is an address: \
+             reissue it with an iPAddress in its subjectAltName"
         )
     } else if typed.is_empty() {
         let why = match (has_extension, shown.is_empty()) {
@@ -169,13 +169,13 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &CertificateRef<'_>) ->
             false => "",
         };
         format!(
-            "certificate of '{subject}' names no host ({why}), you asked for {expected}: issue it \
-             again for that name{hint}"
+            "certificate of '{subject}' names no host ({why}), but you asked for {expected}: \
+             reissue it for that name{hint}"
         )
     } else {
         let typed: Vec<_> = typed.iter().map(|name| format!("'{name}'")).collect();
         format!(
-            "certificate is for {}, you asked for {expected}",
+            "certificate is for {}, but you asked for {expected}",
             typed.join(", ")
         )
     };
@@ -199,14 +199,14 @@ fn hint_about_common_name(
     let is_allowed = rule == NameCheck::OrCommonName;
     match (host, &common_names[..]) {
         (_, []) => "",
-        (ServerName::IpAddress(_), _) if has_it => "; a common name never stands for an address",
+        (ServerName::IpAddress(_), _) if has_it => "; a common name never counts for an address",
         (ServerName::IpAddress(_), _) => "",
-        (_, [_]) if has_it && !is_allowed => ", or allow the common name to stand in",
+        (_, [_]) if has_it && !is_allowed => ", or allow the common name to be used",
         (_, [_]) if has_it => {
-            "; its common name cannot stand in, since a name constraint of a CA forbids it"
+            "; its common name cannot be used, since a name constraint of a CA forbids it"
         }
-        (_, [_]) => "; its common name is another one",
-        _ => "; it has several common names, and only a single one can stand in",
+        (_, [_]) => "; its common name is different",
+        _ => "; it has several common names, and only a single one can be used",
     }
 }
 
@@ -232,7 +232,7 @@ impl Certificate {
             Err(error) => Err(Error::new(
                 Status::Unsupported,
                 format!(
-                    "the certificate of '{}' is for nobody here, whatever its names: {}",
+                    "the certificate of '{}' is not accepted, whatever its names: {}",
                     self.subject(),
                     path_errors::describe(&error)
                 ),

@@ -172,15 +172,14 @@ fn rejection(certificate: &CertificateRef<'_>, purpose: KeyPurpose) -> VerifyErr
     let is_ca = matches!(certificate.basic_constraints(), Ok(Some((true, _))));
     let sentence = match (is_ca, allowed.is_empty()) {
         (true, true) => format!(
-            "the CA '{subject}' has an empty extended key usage, so it may vouch for nothing"
+            "the CA '{subject}' has an empty extended key usage, so it may not issue certificates"
         ),
         (true, false) => format!(
-            "the CA '{subject}' may only vouch for {allowed}, not for {purpose} (extended key \
-             usage)"
+            "the CA '{subject}' may only issue certificates for {allowed}, not for {purpose} \
+             (extended key usage)"
         ),
         (false, true) => format!(
-            "certificate of '{subject}' has an empty extended key usage, so it may be used for \
-             nothing"
+            "certificate of '{subject}' has an empty extended key usage, so it permits no use"
         ),
         (false, false) => {
             format!("certificate of '{subject}' may be used for {allowed}, not for {purpose}")

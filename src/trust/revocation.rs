@@ -73,7 +73,7 @@ impl Crls {
         };
         if crl.next_update().is_none() {
             return Err(unusable(
-                "it does not say when the next one comes (nextUpdate, RFC 5280, section \
+                "it has no nextUpdate (RFC 5280, section \
                  5.1.2.5), so nobody can tell whether it is outdated; have it made again"
                     .to_owned(),
             ));
@@ -86,7 +86,7 @@ impl Crls {
         if !has_extensions(crl) {
             return Err(unusable(
                 "it has no extensions, and RFC 5280, section 5.2, requires an authority key \
-                 identifier and a CRL number: have its CA make it again"
+                 identifier and a CRL number: have its CA reissue it"
                     .to_owned(),
             ));
         }
@@ -95,8 +95,8 @@ impl Crls {
         let signed_by = pki::split_signed(crl.der()).map(|(_, algorithm, _)| algorithm);
         if !signed_by.is_some_and(signature::is_known) {
             return Err(unusable(format!(
-                "it is signed with {}, and no signature of that algorithm can be checked: have \
-                 its CA sign it with another one, such as SHA-256 with ECDSA or RSA",
+                "it is signed with {}, which is not supported: have its CA sign it with another \
+                 algorithm, such as SHA-256 with ECDSA or RSA",
                 crl.signature_type()
             )));
         }

@@ -20,8 +20,8 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<(), VerifyError> {
         })? {
             let subject = subject_of(certificate);
             let sentence = format!(
-                "certificate of '{subject}' does not follow RFC 5280, which was asked for \
-                 strictly: {rule}"
+                "certificate of '{subject}' violates RFC 5280, which strict verification requires: \
+                 {rule}"
             );
             return Err(VerifyError::new(Status::CertificateMalformed, sentence));
         }

@@ -13,8 +13,8 @@ pub(super) fn certificate(error: &CertificateError) -> &'static str {
         E::NotValidYet | E::NotValidYetContext { .. } => "it is not valid yet",
         E::Revoked => "it is revoked",
         E::UnhandledCriticalExtension => "it has a critical extension that is not supported",
-        E::UnknownIssuer => "no trusted root leads to it",
-        E::UnknownRevocationStatus => "no CRL tells whether it is revoked",
+        E::UnknownIssuer => "it does not chain to a trusted root",
+        E::UnknownRevocationStatus => "no CRL covers it",
         E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => {
             "the CRL that covers it is outdated"
         }

@@ -227,7 +227,7 @@ pub(super) fn peer(error: &PeerMisbehaved) -> &'static str {
         }
         P::TooManyEmptyFragments => "it sent too many empty records in a row",
         P::TooManyKeyUpdateRequests => "it sent too many KeyUpdate messages in a row",
-        P::TooManyRenegotiationRequests => "it asked too often for renegotiation",
+        P::TooManyRenegotiationRequests => "it requested renegotiation too often",
         P::TooManyWarningAlertsReceived => "it sent too many warning alerts",
         P::TooMuchEarlyDataReceived => {
             "it sent more early data than its ticket allows (RFC 8446, section 4.2.10)"

@@ -201,7 +201,10 @@ fn describe_covers_every_peer_misbehaved() {
     assert_distinct(&assert_sentences(&all, explain, violations::UNKNOWN));
     for one in all {
         let sentence = describe(&one.into());
-        assert!(sentence.starts_with("the peer broke TLS: "), "{sentence}");
+        assert!(
+            sentence.starts_with("the peer violated the TLS protocol: "),
+            "{sentence}"
+        );
     }
 }
 
@@ -478,13 +481,13 @@ fn describe_covers_every_error() {
     assert_distinct(&sentences);
     assert_eq!(
         sentences[0],
-        "the peer broke TLS: it sent a record of type application_data, not a record of type \
-         handshake or a record of type alert"
+        "the peer violated the TLS protocol: it sent a record of type application_data, not a \
+         record of type handshake or a record of type alert"
     );
     assert_eq!(
         sentences[2],
-        "the peer broke TLS: it sent a HelloRetryRequest message, not a Finished message or a \
-         KeyUpdate message"
+        "the peer violated the TLS protocol: it sent a HelloRetryRequest message, not a Finished \
+         message or a KeyUpdate message"
     );
     for number in 0..=255 {
         let record = Error::InappropriateMessage {

@@ -299,7 +299,7 @@ fn create_beside(target: &Target) -> io::Result<(String, File)> {
 fn temporary_name() -> io::Result<String> {
     let mut random = [0; 8];
     crate::base::provider::fill_random(&mut random)
-        .map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        .map_err(|_| io::Error::other("the system provides no random numbers"))?;
     Ok(format!(".tlsmith-{:016x}", u64::from_ne_bytes(random)))
 }
 

@@ -235,7 +235,7 @@ fn refused(why: DecryptError) -> Error {
 }
 
 pub(super) fn malformed() -> Error {
-    let sentence = "the PKCS#12 file does not parse: it is damaged, or is something else";
+    let sentence = "the PKCS#12 file does not parse: it is damaged, or another type of file";
     Error::new(Status::Parse, sentence)
 }
 
@@ -247,7 +247,7 @@ pub(super) fn unsupported() -> Error {
 }
 
 pub(super) fn wrong_password() -> Error {
-    let sentence = "the password does not open the PKCS#12 file: it is another one, or the file \
-                    is damaged";
+    let sentence = "the password does not open the PKCS#12 file: it is wrong, or the file is \
+                    damaged";
     Error::argument(sentence)
 }

@@ -30,7 +30,7 @@ fn unknown(sentence: String) -> VerifyError {
 /// There is no CRL with the issuer's name.
 pub(in crate::trust) fn missing(certificate: &CertificateRef<'_>) -> VerifyError {
     unknown(format!(
-        "no CRL says whether the certificate of '{}' is revoked: add the CRL of '{}'",
+        "no CRL covers the certificate of '{}': add the CRL of '{}'",
         subject_of(certificate),
         issuer_of(certificate)
     ))
@@ -60,7 +60,7 @@ pub(in crate::trust) fn wrong_scope(
         "certificates of others than CAs alone".to_owned()
     };
     unknown(format!(
-        "no CRL says whether the certificate of '{subject}' is revoked: the one of '{issuer}' is \
+        "no CRL covers the certificate of '{subject}': the one of '{issuer}' is \
          for {is_for}, add the one that covers this certificate (RFC 5280, section 6.3.3)"
     ))
 }
@@ -68,7 +68,7 @@ pub(in crate::trust) fn wrong_scope(
 /// Every CRL of the issuer has a thisUpdate in the future.
 pub(in crate::trust) fn not_yet_issued(certificate: &CertificateRef<'_>, crl: &Crl) -> VerifyError {
     unknown(format!(
-        "no CRL says whether the certificate of '{}' is revoked: the one of '{}' is from the \
+        "no CRL covers the certificate of '{}': the one of '{}' is from the \
          future ({}), check the clocks of both sides",
         subject_of(certificate),
         issuer_of(certificate),
@@ -84,8 +84,8 @@ pub(in crate::trust) fn outdated(
 ) -> VerifyError {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     unknown(format!(
-        "no CRL that is new enough says whether the certificate of '{}' is revoked: the one at \
-         hand was to be replaced by {} ({} ago), get its successor",
+        "no current CRL covers the certificate of '{}': the nextUpdate of the one at hand was {} \
+         ({} ago), get a newer one",
         subject_of(certificate),
         pki::format_utc(end),
         pki::format_duration(now.saturating_sub(end)),
