@@ -178,7 +178,7 @@ typedef enum {
   TLSMITH_ERR_ALERT = -21,  ///< the peer sent an alert: tlsmith_conn_alert()
   TLSMITH_ERR_NO_COMMON = -22,  ///< no parameters in common, or the client was refused
   TLSMITH_ERR_CERT = -30,  ///< certificate rejected for another reason
-  TLSMITH_ERR_CERT_UNKNOWN_ISSUER = -31,  ///< the chain leads to no trusted root
+  TLSMITH_ERR_CERT_UNKNOWN_ISSUER = -31,  ///< the certificate does not chain to a trusted root
   TLSMITH_ERR_CERT_NAME_MISMATCH = -32,  ///< the certificate is for another name
   TLSMITH_ERR_CERT_EXPIRED = -33,  ///< a certificate in the chain has expired
   TLSMITH_ERR_CERT_NOT_YET_VALID = -34,  ///< a certificate in the chain is not valid yet

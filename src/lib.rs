@@ -41,7 +41,7 @@ pub use context::{
     cipher_names, group_names, scheme_names,
 };
 pub use pki::*;
-pub use trust::{Judge, KeyPurpose, RevocationRules, Verdict};
+pub use trust::{KeyPurpose, RevocationRules, VerificationResult, VerifyCallback};
 
 /// Does what the bytes say to both sides of a connection: for tests/fuzz alone.
 #[cfg(fuzzing)]

@@ -1,5 +1,5 @@
-//! Random bytes and digests for programs that need them beside TLS.  They come from the
-//! library's own cryptography provider, so that a program needs no second one.
+//! Random bytes and digests for programs.  They come from the library's own cryptography
+//! provider, so programs need no second one.
 
 use std::str::FromStr;
 
@@ -35,7 +35,7 @@ impl DigestAlgorithm {
         }
     }
 
-    /// The length of its digests, in bytes.
+    /// Returns the length of its digests, in bytes.
     pub fn length(self) -> usize {
         self.algorithm().output_len()
     }
@@ -44,7 +44,7 @@ impl DigestAlgorithm {
 impl FromStr for DigestAlgorithm {
     type Err = Error;
 
-    /// By its name in any case: `"sha256"`, `"sha384"`, `"sha512"`.
+    /// Parses its name in any case: `"sha256"`, `"sha384"`, `"sha512"`.
     fn from_str(name: &str) -> Result<Self> {
         let found = NAMES
             .iter()
@@ -65,7 +65,7 @@ pub fn digest(algorithm: DigestAlgorithm, data: &[u8]) -> Vec<u8> {
     hash::digest(algorithm.algorithm(), data).as_ref().to_vec()
 }
 
-/// Fills `out` with random bytes that are fit for keys.
+/// Fills `out` with random bytes suitable for keys.
 ///
 /// Fails with [`Status::Internal`] if the system has none.
 pub fn random(out: &mut [u8]) -> Result<()> {

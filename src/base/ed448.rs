@@ -1,7 +1,7 @@
 //! Ed448 (RFC 8032) for TLS (RFC 8446, section 4.2.3) and X.509 (RFC 8410).
 //!
-//! AWS-LC has no Ed448.  The curve is crrl's; here are the rules around it, in
-//! the shape that rustls and webpki ask for.
+//! AWS-LC lacks Ed448.  The curve arithmetic is crrl's; this module implements the
+//! interfaces of rustls and webpki, with the checks they need.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use zeroize::Zeroizing;
 
 const SEED: usize = 57;
 
-/// A PKCS#8 version 1 document up to its seed (RFC 8410, section 7).
+/// A PKCS#8 version 1 key up to its seed (RFC 8410, section 7).
 const PKCS8_PREFIX: &[u8; 16] = b"\x30\x47\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x71\x04\x3b\x04\x39";
 
-/// An OCTET STRING as long as a seed.
+/// The header of an OCTET STRING as long as a seed.
 const SEED_PREFIX: &[u8; 2] = &[0x04, 57];
 
-/// Verifies signatures.
+/// Verifies Ed448 signatures.
 #[derive(Debug)]
 pub(crate) struct Ed448Verification;
 
@@ -35,7 +35,7 @@ impl SignatureVerificationAlgorithm for Ed448Verification {
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
         let key = PublicKey::decode(public_key).ok_or(InvalidSignature)?;
-        // crrl takes the few points for which anybody can make signatures.
+        // crrl accepts low-order points, for which anybody can forge signatures.
         let is_weak = Point::decode(public_key).is_none_or(|point| point.has_low_order() != 0);
         if is_weak || !key.verify_raw(signature, message) {
             return Err(InvalidSignature);
@@ -52,8 +52,8 @@ impl SignatureVerificationAlgorithm for Ed448Verification {
     }
 }
 
-/// A private key: its seed, which is wiped from memory with it.  crrl's own key
-/// is never kept, since it would not be.
+/// A private key, stored as its seed, which is wiped on drop. crrl's own key type is not
+/// wiped, so it is never kept.
 #[derive(Clone)]
 pub(crate) struct Ed448Key {
     seed: Arc<Zeroizing<[u8; SEED]>>,
@@ -61,7 +61,7 @@ pub(crate) struct Ed448Key {
 }
 
 impl Ed448Key {
-    /// Takes the key from a PKCS#8 document, of either version.
+    /// Parses a PKCS#8 key of version 1 or 2.
     pub(crate) fn from_pkcs8(der: &PrivatePkcs8KeyDer<'_>) -> Result<Self, Error> {
         let damaged = || Error::General("the Ed448 private key is damaged".to_owned());
         let key = PrivateKeyInfoRef::try_from(der.secret_pkcs8_der()).map_err(|_| damaged())?;
@@ -73,14 +73,14 @@ impl Ed448Key {
             public: PrivateKey::from_seed(&*seed).public_key.encode(),
             seed: Arc::new(seed),
         };
-        let said = key.public_key.map(|public| public.raw_bytes());
-        match said {
-            Some(said) if said != this.public => Err(damaged()),
+        let stated_public_key = key.public_key.map(|public| public.raw_bytes());
+        match stated_public_key {
+            Some(stated_public_key) if stated_public_key != this.public => Err(damaged()),
             _ => Ok(this),
         }
     }
 
-    /// Makes a key, as a PKCS#8 document of version 1.
+    /// Generates a key.  Returns it as PKCS#8 version 1.
     pub(crate) fn generate_pkcs8() -> Result<Zeroizing<Vec<u8>>, aws_lc_rs::error::Unspecified> {
         let mut document = Zeroizing::new(vec![0; PKCS8_PREFIX.len() + SEED]);
         let (prefix, seed) = document.split_at_mut(PKCS8_PREFIX.len());

@@ -1,9 +1,9 @@
-//! One error for the whole library: a [`Status`] for programs, a sentence for
-//! people, and, where there is one, the cause.
+//! The error type of the whole library: a [`Status`] for programs, a sentence for people,
+//! and the cause, if there is one.
 //!
-//! The codes are grouped by what the caller would do about them: call again,
-//! mend the call, look at the network, look at the peer's certificate, look at
-//! a file.  They are the same in Rust, C and Python.
+//! The codes are grouped by what the caller does next: call again, fix the call, check the
+//! network, check the peer's certificate, check a file.  They are the same in Rust, C and
+//! Python.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,13 +15,13 @@ use rustls_pki_types::CertificateDer;
 
 use crate::base::text;
 
-/// What every fallible call of this library returns.
+/// The result of every fallible call of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call did not succeed, for programs.
+/// Why a call failed, for programs.
 ///
-/// The numbers are those of `tlsmith_status` in C.  They are never used again
-/// for something else, and new ones only come below the last of their group.
+/// The numbers are those of `tlsmith_status` in C.  They are never reused, and new ones are
+/// added only at the end of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 #[non_exhaustive]
@@ -32,9 +32,9 @@ pub enum Status {
     WantWrite = -2,
     /// An invalid argument.
     Argument = -3,
-    /// Not allowed now.
+    /// Not allowed in the current state.
     State = -4,
-    /// Not in this build, or not on this system.
+    /// Not supported by this build or system.
     Unsupported = -5,
     /// A bug in this library.
     Internal = -6,
@@ -46,55 +46,54 @@ pub enum Status {
     Timeout = -12,
     /// The transport ended without a close_notify alert: data may be missing.
     Truncated = -13,
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     Protocol = -20,
     /// The peer sent a fatal alert: see [`Error::alert`].
     Alert = -21,
-    /// The peers share no version, cipher suite, group or ALPN protocol.
+    /// The peers have no version, cipher suite, group or ALPN protocol in common.
     NoCommon = -22,
     /// The certificate is rejected, for a reason without a code of its own.
     Certificate = -30,
-    /// No trusted root leads to the certificate.
+    /// The certificate does not chain to a trusted root.
     CertificateUnknownIssuer = -31,
     /// The certificate is for another name.
     CertificateNameMismatch = -32,
-    /// The validity of a certificate in the path is over.
+    /// A certificate in the path has expired.
     CertificateExpired = -33,
-    /// The validity of a certificate in the path has not begun.
+    /// A certificate in the path is not valid yet.
     CertificateNotYetValid = -34,
     /// A CRL lists the certificate.
     CertificateRevoked = -35,
-    /// No CRL says whether the certificate is revoked, or the CRL that does is too old.
+    /// No CRL covers the certificate, or the one that does is outdated.
     CertificateUnknownRevocation = -36,
     /// The peer sent no certificate, and one is required.
     CertificateMissing = -37,
     /// The application refused the certificate.
     CertificateRefused = -38,
-    /// None of the pinned keys is in the path.
+    /// None of the pinned keys is in the verified chain.
     CertificatePinMismatch = -39,
-    /// The application refused the OCSP response of the certificate, or misses one.
+    /// The application refused the stapled OCSP response, or requires one that is missing.
     CertificateOcsp = -40,
     /// The key usage or extended key usage of the certificate does not allow this use.
     CertificateWrongUsage = -41,
-    /// The certificate of a CA stands where an end-entity certificate belongs.
+    /// A CA certificate is used as an end-entity certificate.
     CertificateNotAnEndEntity = -42,
-    /// A certificate in the chain issued another one, and is not a CA or may not sign
-    /// certificates.
+    /// The issuer of a certificate in the chain is not a CA, or may not sign certificates.
     CertificateNotACa = -43,
     /// A name constraint or a policy of the chain forbids the certificate.
     CertificateConstraint = -44,
-    /// There are more CAs in the path than a CA or the context allows.
+    /// The path has more CAs than a CA or the context allows.
     CertificatePathTooLong = -45,
     /// A key or a signature in the chain is too weak.
     CertificateWeakKey = -46,
-    /// A signature in the chain, or over the handshake, does not verify, or its algorithm is
-    /// not accepted.
+    /// A signature in the chain or over the handshake is wrong, or its algorithm is not
+    /// accepted.
     CertificateBadSignature = -47,
-    /// The key of a certificate is of a kind that is not supported.
+    /// The key of a certificate is of an unsupported type.
     CertificateUnsupportedKey = -48,
-    /// A certificate has a critical extension that is not supported.
+    /// A certificate has an unsupported critical extension.
     CertificateUnsupportedExtension = -49,
-    /// A certificate does not parse, or breaks RFC 5280.
+    /// A certificate does not parse, or violates RFC 5280.
     CertificateMalformed = -50,
     /// A file cannot be read or written.
     File = -60,
@@ -102,12 +101,12 @@ pub enum Status {
     Parse = -61,
     /// The private key does not belong to the certificate.
     KeyMismatch = -62,
-    /// The authority may not issue this certificate.
+    /// The CA may not issue this certificate.
     Issue = -63,
 }
 
 impl Status {
-    /// Every status, in the order of their numbers.
+    /// Every status, in numerical order.
     pub const ALL: [Self; 38] = [
         Self::WantRead,
         Self::WantWrite,
@@ -149,17 +148,17 @@ impl Status {
         Self::Issue,
     ];
 
-    /// The number that stands for it in C.
+    /// Returns its number in C.
     pub const fn code(self) -> i32 {
         self as i32
     }
 
-    /// The status with this number, if there is one.
+    /// Returns the status with this number, if there is one.
     pub fn from_code(code: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.code() == code)
     }
 
-    /// A short phrase, for logs that have only the code.
+    /// Returns a short phrase, for logs that have only the code.
     pub const fn phrase(self) -> &'static str {
         match self {
             Self::WantRead => "call again when the transport is readable",
@@ -176,34 +175,28 @@ impl Status {
             Self::Alert => "the peer sent an alert",
             Self::NoCommon => "no version, cipher suite, group or ALPN protocol in common",
             Self::Certificate => "certificate rejected",
-            Self::CertificateUnknownIssuer => "no trusted root leads to the certificate",
+            Self::CertificateUnknownIssuer => "certificate does not chain to a trusted root",
             Self::CertificateNameMismatch => "certificate is for another name",
             Self::CertificateExpired => "certificate is expired",
             Self::CertificateNotYetValid => "certificate is not valid yet",
             Self::CertificateRevoked => "certificate is revoked",
-            Self::CertificateUnknownRevocation => {
-                "no current CRL says whether the certificate is revoked"
-            }
+            Self::CertificateUnknownRevocation => "no current CRL covers the certificate",
             Self::CertificateMissing => "the peer sent no certificate",
             Self::CertificateRefused => "certificate refused by the application",
-            Self::CertificatePinMismatch => {
-                "none of the pinned keys is in the path of the certificate"
-            }
-            Self::CertificateOcsp => "certificate without an OCSP response that is accepted",
+            Self::CertificatePinMismatch => "none of the pinned keys is in the verified chain",
+            Self::CertificateOcsp => "certificate without an acceptable OCSP response",
             Self::CertificateWrongUsage => "certificate is not for this use",
             Self::CertificateNotAnEndEntity => {
-                "certificate of a CA in place of an end-entity certificate"
+                "CA certificate in place of an end-entity certificate"
             }
-            Self::CertificateNotACa => "certificate was issued by one that is not a CA",
+            Self::CertificateNotACa => "certificate was issued by a certificate that is not a CA",
             Self::CertificateConstraint => {
                 "certificate is forbidden by a name constraint or a policy"
             }
             Self::CertificatePathTooLong => "more CAs in the path than are allowed",
             Self::CertificateWeakKey => "certificate has a key or signature that is too weak",
             Self::CertificateBadSignature => "a signature does not verify",
-            Self::CertificateUnsupportedKey => {
-                "certificate has a key of a kind that is not supported"
-            }
+            Self::CertificateUnsupportedKey => "certificate has a key of an unsupported type",
             Self::CertificateUnsupportedExtension => {
                 "certificate has a critical extension that is not supported"
             }
@@ -216,24 +209,24 @@ impl Status {
     }
 }
 
-/// Why a call did not succeed: a [`Status`] for programs and a sentence for
-/// people, which names the values at fault and says what to do.
+/// Why a call failed: a [`Status`] for programs, and a sentence for people that names the
+/// values at fault and says what to do.
 ///
-/// Cloning is cheap.  A connection that failed keeps its error and returns it
-/// again from every later call.
+/// Cloning is cheap.  A failed connection keeps its error and returns it from every later
+/// call.
 #[derive(Clone, Debug)]
 pub struct Error(Repr);
 
-/// Small, as connections keep errors, and without an allocation where the status
-/// says it all: what would block is no reason to allocate.
+/// Small, because connections store errors.  A status without details needs no allocation,
+/// which matters for calls that would block.
 #[derive(Clone, Debug)]
 enum Repr {
-    Bare(Status),
-    Told(Arc<Told>),
+    StatusOnly(Status),
+    Detailed(Arc<Detailed>),
 }
 
 #[derive(Clone, Debug)]
-struct Told {
+struct Detailed {
     status: Status,
     message: Cow<'static, str>,
     detail: Option<Detail>,
@@ -245,30 +238,29 @@ struct Told {
 enum Detail {
     OsError(i32),
     Alert(u8),
-    /// With the ECHConfigList that the server sent.
+    /// With the ECHConfigList from the server.
     EchRejected(Option<Vec<u8>>),
 }
 
 impl Error {
-    /// An error with its sentence: no capital at its start and no stop at its end.
+    /// Creates an error.  Its sentence has no initial capital and no final period.
     ///
-    /// It becomes one line, as [`text::one_line`] makes it, whatever text from outside
-    /// it quotes.
+    /// It is converted to one line by [`text::one_line`], so it may quote untrusted text.
     pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::told(status, message.into(), None, None)
+        Self::detailed(status, message.into(), None, None)
     }
 
-    /// An error with [`Status::Argument`]: the caller passed a value that is not allowed.
+    /// Creates an error with [`Status::Argument`]: the caller passed an invalid value.
     pub fn argument(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Status::Argument, message)
     }
 
-    /// An error with [`Status::State`]: the object cannot do this now.
+    /// Creates an error with [`Status::State`]: the object cannot do this now.
     pub fn state(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Status::State, message)
     }
 
-    fn told(
+    fn detailed(
         status: Status,
         message: Cow<'static, str>,
         detail: Option<Detail>,
@@ -278,7 +270,7 @@ impl Error {
             Cow::Borrowed(_) => None,
             Cow::Owned(escaped) => Some(escaped),
         };
-        Self(Repr::Told(Arc::new(Told {
+        Self(Repr::Detailed(Arc::new(Detailed {
             status,
             message: escaped.map_or(message, Cow::Owned),
             detail,
@@ -287,23 +279,22 @@ impl Error {
         })))
     }
 
-    /// A system call failed while doing what `what` says.
+    /// Creates an error for a failed system call; `what` says what failed ("cannot send").
     pub fn io(what: impl fmt::Display, error: io::Error) -> Self {
         Self::system(Status::Io, what, error)
     }
 
-    /// The file at `path` could not be read or written, as `what` says
-    /// ("cannot read the roots").  A path that looks like the text of a key is not
-    /// repeated.
+    /// Creates an error for a file that could not be read or written; `what` says what
+    /// failed ("cannot read the roots").  A path that looks like key material is not
+    /// quoted.
     pub fn file(what: impl fmt::Display, path: &Path, error: io::Error) -> Self {
         match text::quoted_path(path) {
             Some(path) => Self::system(Status::File, format!("{what} {path}"), error),
             None => {
                 let length = path.as_os_str().len();
                 let what = format!(
-                    "{what}: {length} bytes that look like PEM or a key are given as its path, \
-                     which is the name of a file; PEM itself is for the functions that take it \
-                     from memory"
+                    "{what}: {length} bytes that look like PEM or a key were passed as its path: \
+                     pass the name of a file, or pass PEM to the functions that take it from memory"
                 );
                 Self::system(Status::File, what, error)
             }
@@ -313,68 +304,71 @@ impl Error {
     fn system(status: Status, what: impl fmt::Display, error: io::Error) -> Self {
         let message = format!("{what}: {error}").into();
         let detail = error.raw_os_error().map(Detail::OsError);
-        Self::told(status, message, detail, Some(Arc::new(error)))
+        Self::detailed(status, message, detail, Some(Arc::new(error)))
     }
 
-    /// The peer sent the fatal alert with this number (RFC 8446, section 6).
+    /// Creates an error for a fatal alert with this number from the peer (RFC 8446, section
+    /// 6).
     pub fn from_alert(status: Status, alert: u8, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::told(status, message.into(), Some(Detail::Alert(alert)), None)
+        Self::detailed(status, message.into(), Some(Detail::Alert(alert)), None)
     }
 
-    /// The server rejected ECH, and sent this ECHConfigList in its place.
+    /// Creates an error for a server that rejected ECH, with its ECHConfigList.
     pub(crate) fn ech_rejected(
         message: impl Into<Cow<'static, str>>,
         retry_configs: Option<Vec<u8>>,
     ) -> Self {
         let detail = Some(Detail::EchRejected(retry_configs));
-        Self::told(Status::NoCommon, message.into(), detail, None)
+        Self::detailed(Status::NoCommon, message.into(), detail, None)
     }
 
-    /// The same error with its cause, which [`std::error::Error::source`] gives.
+    /// Returns the error with a cause, which [`std::error::Error::source`] returns.
     pub fn with_source(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let source = Some(Arc::from(source.into()));
         match self.0 {
-            Repr::Bare(status) => Self::told(status, status.phrase().into(), None, source),
-            Repr::Told(told) => {
-                let told = Arc::unwrap_or_clone(told);
-                Self(Repr::Told(Arc::new(Told { source, ..told })))
+            Repr::StatusOnly(status) => {
+                Self::detailed(status, status.phrase().into(), None, source)
+            }
+            Repr::Detailed(detailed) => {
+                let detailed = Arc::unwrap_or_clone(detailed);
+                Self(Repr::Detailed(Arc::new(Detailed { source, ..detailed })))
             }
         }
     }
 
-    /// The same error about what a file holds, with the name of the file in front.
+    /// Returns the error with the name of the file that it is about in front.
     pub(crate) fn about_file(self, path: &Path) -> Self {
         let sentence = format!("'{}': {self}", path.display());
         Self::new(self.status(), sentence).with_source(self)
     }
 
-    /// The same refusal with the certificates that it is about.
+    /// Returns the error with the certificates that were rejected.
     pub(crate) fn with_chain(self, chain: Vec<CertificateDer<'static>>) -> Self {
         match self.0 {
-            Repr::Bare(_) => self,
-            Repr::Told(told) => {
-                let (told, chain) = (Arc::unwrap_or_clone(told), chain.into());
-                Self(Repr::Told(Arc::new(Told { chain, ..told })))
+            Repr::StatusOnly(_) => self,
+            Repr::Detailed(detailed) => {
+                let (detailed, chain) = (Arc::unwrap_or_clone(detailed), chain.into());
+                Self(Repr::Detailed(Arc::new(Detailed { chain, ..detailed })))
             }
         }
     }
 
-    /// The code for programs.
+    /// Returns the code for programs.
     pub fn status(&self) -> Status {
         match &self.0 {
-            Repr::Bare(status) => *status,
-            Repr::Told(told) => told.status,
+            Repr::StatusOnly(status) => *status,
+            Repr::Detailed(detailed) => detailed.status,
         }
     }
 
     fn detail(&self) -> Option<&Detail> {
         match &self.0 {
-            Repr::Bare(_) => None,
-            Repr::Told(told) => told.detail.as_ref(),
+            Repr::StatusOnly(_) => None,
+            Repr::Detailed(detailed) => detailed.detail.as_ref(),
         }
     }
 
-    /// The `errno` of the system call that failed.
+    /// Returns the `errno` of the failed system call.
     pub fn os_error(&self) -> Option<i32> {
         match self.detail() {
             Some(Detail::OsError(errno)) => Some(*errno),
@@ -382,7 +376,7 @@ impl Error {
         }
     }
 
-    /// The number of the alert that the peer sent.
+    /// Returns the number of the alert that the peer sent.
     pub fn alert(&self) -> Option<u8> {
         match self.detail() {
             Some(Detail::Alert(alert)) => Some(*alert),
@@ -390,17 +384,17 @@ impl Error {
         }
     }
 
-    /// Whether the server rejected the encrypted ClientHello of a client (ECH), and
-    /// proved that it may: its certificate is for the public name of the client's
-    /// ECHConfigList (RFC 9849, section 6.1.6).
+    /// Returns whether the server rejected the client's encrypted ClientHello (ECH), and
+    /// authenticated itself for the public name of the client's ECHConfigList (RFC 9849,
+    /// section 6.1.6).
     pub fn is_ech_rejection(&self) -> bool {
         matches!(self.detail(), Some(Detail::EchRejected(_)))
     }
 
-    /// The ECHConfigList that the server sent when it rejected ECH: the argument of
+    /// Returns the ECHConfigList that the server sent when it rejected ECH.  Pass it to
     /// [`Context::set_ech`](crate::Context::set_ech) for one more attempt over a new
-    /// transport.  `None` if it sent none, which means that it has disabled ECH, and
-    /// for other errors.
+    /// transport.  `None` for other errors, and if the server sent none, which means that
+    /// it has disabled ECH.
     pub fn ech_retry_configs(&self) -> Option<&[u8]> {
         match self.detail() {
             Some(Detail::EchRejected(configs)) => configs.as_deref(),
@@ -408,15 +402,16 @@ impl Error {
         }
     }
 
-    /// The certificates that were refused, as the peer sent them, its own first.
+    /// Returns the certificates that were rejected, as the peer presented them, its own
+    /// first.
     pub(crate) fn chain_der(&self) -> &[CertificateDer<'static>] {
         match &self.0 {
-            Repr::Bare(_) => &[],
-            Repr::Told(told) => &told.chain,
+            Repr::StatusOnly(_) => &[],
+            Repr::Detailed(detailed) => &detailed.chain,
         }
     }
 
-    /// Whether the call only has to be made again later.
+    /// Returns whether the call only has to be repeated later.
     pub fn is_want(&self) -> bool {
         matches!(self.status(), Status::WantRead | Status::WantWrite)
     }
@@ -425,26 +420,26 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Repr::Bare(status) => status.phrase(),
-            Repr::Told(told) => &told.message,
+            Repr::StatusOnly(status) => status.phrase(),
+            Repr::Detailed(detailed) => &detailed.message,
         })
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let Repr::Told(told) = &self.0 else {
+        let Repr::Detailed(detailed) = &self.0 else {
             return None;
         };
-        let source = told.source.as_deref()?;
+        let source = detailed.source.as_deref()?;
         Some(source as &(dyn std::error::Error + 'static))
     }
 }
 
 impl From<Status> for Error {
-    /// An error that has nothing to say beyond its status.
+    /// Creates an error without details beyond its status.
     fn from(status: Status) -> Self {
-        Self(Repr::Bare(status))
+        Self(Repr::StatusOnly(status))
     }
 }
 
@@ -453,7 +448,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_unique_and_lead_back() {
+    fn status_codes_are_unique_and_round_trip() {
         for (index, status) in Status::ALL.into_iter().enumerate() {
             assert_eq!(Status::from_code(status.code()), Some(status));
             let later = &Status::ALL[index + 1..];
@@ -464,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_block_takes_little_room() {
+    fn errors_without_detail_are_small() {
         assert!(size_of::<Error>() <= 16);
         let error = Error::from(Status::WantRead);
         assert_eq!(error.to_string(), Status::WantRead.phrase());
@@ -474,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_system_keeps_its_errno_and_its_cause() {
+    fn io_error_keeps_errno_and_source() {
         let error = Error::io("cannot send", io::Error::from_raw_os_error(32));
         assert_eq!(error.os_error(), Some(32));
         assert_eq!(error.to_string(), "cannot send: Broken pipe (os error 32)");

@@ -1,9 +1,9 @@
-//! Forks: what a child process must not share with its parent.
+//! Fork safety: what a child process must not share with its parent.
 //!
-//! Two processes that go on with one connection encrypt different data with the same key
-//! and nonce.  Two that use one ticket key or one store of sessions take early data
-//! twice.  And a lock that another thread held at the fork is never released in the
-//! child, where that thread does not exist.
+//! Two processes that use one connection would encrypt different data with the same key and
+//! nonce.  Two that use one ticket key or session store would accept early data twice.  A
+//! lock held by another thread at the fork is never released in the child, where that
+//! thread does not exist.
 
 use std::cell::Cell;
 use std::fmt;
@@ -17,23 +17,23 @@ use std::thread::LocalKey;
 use crate::Status;
 use crate::{Error, Result};
 
-/// How many forks this process is away from the one that loaded the library.
+/// The number of forks between this process and the one that loaded the library.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
-/// What keeps threads out of the cryptographic library across a fork.  AWS-LC's random
-/// number generator takes locks: a child that inherits one of them locked by another thread
-/// of its parent would wait for ever.
+/// Keeps threads out of the cryptographic library during a fork.  AWS-LC's random number
+/// generator takes locks.  A child that inherits one locked by another thread of its parent
+/// would wait forever.
 #[derive(Default)]
 struct Gate {
-    /// Read-locked by every thread inside, and write-locked across a fork.
+    /// Read-locked by every thread inside, write-locked during a fork.
     cryptography: RwLock<()>,
-    /// Locked by a thread that forks, for which readers that arrive later wait: overlapping
-    /// read locks could keep it waiting indefinitely.
+    /// Locked by a forking thread; new readers wait for it.  Otherwise overlapping read
+    /// locks could delay the fork indefinitely.
     fork_queue: Mutex<()>,
     is_forking: AtomicBool,
 }
 
-/// A child has its own: it may have been forked where its parent could not lock this one.
+/// A child has its own, since its parent may have forked without locking this one.
 static GATE: PerProcess<Gate> = PerProcess::at_start(Gate {
     cryptography: RwLock::new(()),
     fork_queue: Mutex::new(()),
@@ -48,7 +48,7 @@ thread_local! {
     static FORKING: Cell<Option<Forking>> = const { Cell::new(None) };
 }
 
-/// Takes what a thread-local holds: nothing while the thread-locals are destroyed.
+/// Takes the value of a thread-local; `None` while the thread-locals are destroyed.
 fn take<T>(held: &'static LocalKey<Cell<Option<T>>>) -> Option<T> {
     held.try_with(Cell::take).ok().flatten()
 }
@@ -63,25 +63,25 @@ fn read() -> Reading {
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Calls the cryptographic library, for operations that may draw random numbers.  Forks
-/// on other threads wait until it returns.
+/// Calls the cryptographic library for operations that may draw random numbers.  Forks on
+/// other threads wait until it returns.
 pub(crate) fn with_cryptography<T>(work: impl FnOnce() -> T) -> T {
     let _restored = RestoreReading::after(|outer| Some(outer.unwrap_or_else(read)));
     work()
 }
 
-/// Calls the application from within a handshake: it may fork, or wait for a thread that
-/// is in [`before_fork`].
+/// Calls the application during a handshake.  It may fork, or wait for a thread in
+/// [`before_fork`].
 ///
-/// The library does so for its own callbacks.  A `log::Log` that may do either calls it,
-/// since rustls logs in the middle of a handshake.
+/// The library does so for its own callbacks.  A `log::Log` that may do either must call it
+/// too, since rustls logs during handshakes.
 pub fn without_cryptography<T>(call: impl FnOnce() -> T) -> T {
     let _restored = RestoreReading::after(|_| None);
     call()
 }
 
-/// Restores on drop, also after a panic, whether this thread holds the read lock.  During
-/// the destruction of its thread-locals a thread holds none.
+/// Restores on drop, even after a panic, whether this thread holds the read lock.  While
+/// its thread-locals are destroyed, a thread holds none.
 struct RestoreReading {
     was_reading: bool,
 }
@@ -105,11 +105,11 @@ impl Drop for RestoreReading {
     }
 }
 
-/// Prepares for a fork(): waits until no other thread is inside the cryptographic library,
-/// and keeps the others out until [`after_fork_in_parent`] or [`after_fork_in_child`].
+/// Prepares for a fork().  Waits until no other thread is inside the cryptographic library,
+/// and keeps them out until [`after_fork_in_parent`] or [`after_fork_in_child`].
 ///
-/// The C and the Python library register it themselves (pthread_atfork).  It blocks for as
-/// long as the longest operation in progress: generating an RSA key takes a second or more.
+/// The C and Python libraries register it themselves (pthread_atfork).  It blocks as long
+/// as the longest operation in progress: generating an RSA key takes a second or more.
 pub fn before_fork() {
     let reading = take(&READING);
     // A signal handler that interrupted the cryptographic library cannot wait for it.
@@ -137,35 +137,35 @@ pub fn after_fork_in_parent() {
     }
 }
 
-/// Tells the library that this process is a forked child.  Call it in the child after
-/// every fork(), before anything else of this library.
+/// Tells the library that this process is a forked child.  Call it in the child after every
+/// fork(), before any other function of this library.
 ///
-/// The C and the Python library call it on their own (pthread_atfork).  It counts the fork
-/// and releases what [`before_fork`] locked on this thread.  It allocates nothing and waits
-/// for nothing, so that it may run between fork() and whatever comes next.
+/// The C and Python libraries do so themselves (pthread_atfork).  It counts the fork and
+/// releases what [`before_fork`] locked on this thread.  It neither allocates nor waits, so
+/// it is safe in a forked child.
 pub fn after_fork_in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
     drop(take(&FORKING));
 }
 
-/// The process that something was made in.
+/// Identifies the process that created an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin(u64);
 
 impl Origin {
-    /// This process.
+    /// Returns this process.
     pub fn here() -> Self {
         Self(FORKS.load(Ordering::Relaxed))
     }
 
-    /// Whether it is this process: false in a child that was forked from it.
+    /// Returns whether it is this process: false in a forked child.
     #[inline]
     pub fn is_here(self) -> bool {
         self.0 == FORKS.load(Ordering::Relaxed)
     }
 
-    /// Fails with [`Status::State`] where a connection that was made in that process
-    /// cannot be used: in every other one.
+    /// Fails with [`Status::State`] in any other process, where a connection of that
+    /// process must not be used.
     #[inline]
     pub fn check(self) -> Result<()> {
         match self.is_here() {
@@ -183,19 +183,20 @@ fn inherited() -> Error {
     Error::state(sentence)
 }
 
-/// A value of which every process has its own: a forked child begins with a new one.
+/// A value that each process has its own instance of.  A forked child starts with a new
+/// one.
 ///
-/// Nothing in it is shared with the parent, so that a lock in it is never one that a
-/// thread of the parent held at the fork.
+/// It shares nothing with the parent, so no lock in it can be held by a thread of the
+/// parent.
 pub struct PerProcess<T> {
     origin: Origin,
     value: T,
-    /// The one of a child.
+    /// The instance of a child.
     child: OnceLock<Box<Self>>,
 }
 
 impl<T> PerProcess<T> {
-    /// For a static: the value of the process that loads the library.
+    /// Creates one for a static: the value of the process that loads the library.
     pub const fn at_start(value: T) -> Self {
         Self {
             origin: Origin(0),
@@ -212,8 +213,8 @@ impl<T> PerProcess<T> {
         }
     }
 
-    /// The first of the values that this process and its parents have, in which `find`
-    /// finds something: for what may be used on and never changes.  `find` must not wait.
+    /// Returns the first result of `find` for the values of this process and its parents.
+    /// For values that never change once set.  `find` must not block.
     pub fn find<'a, U>(&'a self, find: impl Fn(&'a T) -> Option<U>) -> Option<U> {
         let mut next = Some(self);
         while let Some(one) = next {
@@ -225,8 +226,8 @@ impl<T> PerProcess<T> {
         None
     }
 
-    /// The value of this process, which a child makes of its parent's.  `inherit` must not
-    /// wait for a lock in that.
+    /// Returns the value of this process, which a child creates from its parent's.
+    /// `inherit` must not wait for a lock in that.
     pub fn inherited(&self, inherit: impl Fn(&T) -> T) -> &T {
         let mut one = self;
         while !one.origin.is_here() {
@@ -240,7 +241,7 @@ impl<T> PerProcess<T> {
 }
 
 impl<T: Default> PerProcess<T> {
-    /// The value of this process, which a child begins anew.
+    /// Returns the value of this process, which starts with the default in a child.
     pub fn here(&self) -> &T {
         self.inherited(|_| T::default())
     }

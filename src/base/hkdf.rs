@@ -1,9 +1,9 @@
-//! HKDF (RFC 5869) for TLS 1.3: that of rustls, on the HMAC of RustCrypto.
+//! HKDF (RFC 5869) for TLS 1.3: rustls' HKDF on RustCrypto's HMAC.
 //!
-//! A connection derives some thirty secrets from a dozen keys, and hashes little for
-//! each.  The HKDF of aws-lc-rs prepares the key anew for each secret, and what its
-//! HMAC has prepared is most of a kilobyte, which is cleared and copied each time; here
-//! it is two states of the hash.  That makes a resumed handshake a tenth shorter.
+//! A connection derives about thirty secrets from a dozen keys and hashes little for each.
+//! aws-lc-rs prepares the HMAC key again for each secret; its state is almost a kilobyte,
+//! which is cleared and copied each time.  Here the state is two hash states.  That makes a
+//! resumed handshake a tenth shorter.
 
 use std::marker::PhantomData;
 
@@ -13,11 +13,11 @@ use rustls::crypto::hmac::{Hmac, Key, Tag};
 use rustls::crypto::tls13::{Hkdf, HkdfUsingHmac};
 use sha2::{Sha256, Sha384};
 
-static SHA256: HkdfUsingHmac<'_> = HkdfUsingHmac(&Keyed::<hmac::Hmac<Sha256>>(PhantomData));
-static SHA384: HkdfUsingHmac<'_> = HkdfUsingHmac(&Keyed::<hmac::Hmac<Sha384>>(PhantomData));
+static SHA256: HkdfUsingHmac<'_> = HkdfUsingHmac(&HmacProvider::<hmac::Hmac<Sha256>>(PhantomData));
+static SHA384: HkdfUsingHmac<'_> = HkdfUsingHmac(&HmacProvider::<hmac::Hmac<Sha384>>(PhantomData));
 
-/// The HKDF of a cipher suite with a hash of so many bytes, where there is one.
-pub(crate) fn of_length(hash: usize) -> Option<&'static dyn Hkdf> {
+/// Returns the HKDF for a cipher suite with this hash length in bytes, if supported.
+pub(crate) fn for_hash_length(hash: usize) -> Option<&'static dyn Hkdf> {
     match hash {
         32 => Some(&SHA256),
         48 => Some(&SHA384),
@@ -25,13 +25,13 @@ pub(crate) fn of_length(hash: usize) -> Option<&'static dyn Hkdf> {
     }
 }
 
-/// Prepares keys for this function.
-struct Keyed<M>(PhantomData<fn() -> M>);
+/// Implements rustls' HMAC interface with this function.
+struct HmacProvider<M>(PhantomData<fn() -> M>);
 
-impl<M: KeyInit + Mac + Clone + Send + Sync + 'static> Hmac for Keyed<M> {
+impl<M: KeyInit + Mac + Clone + Send + Sync + 'static> Hmac for HmacProvider<M> {
     fn with_key(&self, key: &[u8]) -> Box<dyn Key> {
         let prepared = <M as KeyInit>::new_from_slice(key);
-        Box::new(Prepared(prepared.expect("keys of any length will do")))
+        Box::new(PreparedKey(prepared.expect("keys of any length will do")))
     }
 
     fn hash_output_len(&self) -> usize {
@@ -39,10 +39,10 @@ impl<M: KeyInit + Mac + Clone + Send + Sync + 'static> Hmac for Keyed<M> {
     }
 }
 
-/// Has hashed the key, and wipes that when it is dropped.
-struct Prepared<M>(M);
+/// A hashed key, which is wiped on drop.
+struct PreparedKey<M>(M);
 
-impl<M: Mac + Clone + Send + Sync> Key for Prepared<M> {
+impl<M: Mac + Clone + Send + Sync> Key for PreparedKey<M> {
     fn sign_concat(&self, first: &[u8], middle: &[&[u8]], last: &[u8]) -> Tag {
         let mut mac = self.0.clone();
         mac.update(first);

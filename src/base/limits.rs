@@ -1,5 +1,4 @@
-//! Limits on what a peer can make one connection store or do.  They are all here, to be
-//! reviewed together.
+//! Limits on what a peer can make one connection store or do, in one place for review.
 //!
 //! | limit | value | counts | when exceeded |
 //! |---|---|---|---|
@@ -18,9 +17,9 @@
 //! | [`UNSENT`] | 80 KiB | encrypted records that wait for the transport | writing waits, or returns WANT_WRITE |
 //! | [`UNDRAINED`] | 128 KiB | the same in memory | writing returns WANT_WRITE |
 //!
-//! A client keeps 8 tickets of each server, whatever a connection lists (`context`).
-//! Bytes that a program feeds before they are processed are not limited: the program
-//! decides when to feed more.
+//! A client stores 8 tickets per server, however many a connection lists (`context`).
+//! Bytes fed by a program are not limited before they are processed: the program decides
+//! when to feed more.
 //!
 //! Memory of one connection, measured (KiB):
 //!
@@ -34,57 +33,56 @@
 //! | bytes after close_notify | 81 |
 //! | records that nobody drains | 244 |
 
-/// The most plaintext that one record holds (RFC 8446, section 5.1).
+/// The maximum plaintext of one record (RFC 8446, section 5.1).
 pub(crate) const RECORD_PLAINTEXT: usize = 16_384;
 
-/// The least plaintext that a full record can be limited to.
+/// The minimum that the plaintext of a full record can be limited to.
 pub(crate) const SHORTEST_FRAGMENT: usize = 512;
 
-/// Input that one call processes without data for its caller, in bytes.  No sane peer
-/// comes near it, so that a program that waits for an edge (EPOLLET) loses none.
+/// The input that one call processes without returning data, in bytes.  No normal peer
+/// comes near it, so a program with edge-triggered events (EPOLLET) misses none.
 pub(crate) const WORK: u64 = 256 * 1024;
 
-/// Input of one handshake, in bytes.  Its messages have at most 64 KiB each, and peers
-/// that cut them into small records need room for the headers.
+/// The input of one handshake, in bytes.  Its messages have at most 64 KiB each; peers that
+/// split them into small records need room for the headers.
 pub(crate) const HANDSHAKE_INPUT: usize = 512 * 1024;
 
-/// Early data that is skipped beside the amount that the server accepts, in bytes with
-/// headers and tags.
+/// The early data that is skipped in addition to the amount that the server accepts, in
+/// bytes with headers and tags.
 pub(crate) const SKIPPED_EARLY_DATA: usize = 16 * 1024;
 
-/// Records that hold the fragments of one unfinished handshake message, in bytes.  A
-/// peer that cuts a message into many small records makes it longer.
+/// The records with the fragments of one unfinished handshake message, in bytes.  A peer
+/// that splits a message into many small records makes this larger.
 pub(crate) const FRAGMENTED_MESSAGE: usize = 256 * 1024;
 
-/// The longest handshake message, in bytes without its header.
+/// The maximum length of a handshake message, in bytes without its header.
 pub(crate) const LONGEST_MESSAGE: usize = 0xffff;
 
-/// KeyUpdates, tickets, warning alerts and empty records that may come without
-/// application data between them: room for two kinds at once, because a server's tickets
-/// come before anything else.
+/// The number of KeyUpdates, tickets, warning alerts and empty records without application
+/// data between them.  It has room for two kinds, because a server's tickets come first.
 pub(crate) const ALLOWANCE: u8 = 2 * OF_A_KIND;
 
-/// How many of these may be KeyUpdates, and how many empty records: what BoringSSL and
-/// rustls allow, where other kinds refill them.
+/// The number of these that may be KeyUpdates, and the number that may be empty records.
+/// BoringSSL and rustls allow as many, but let other kinds reset their counts.
 pub(crate) const OF_A_KIND: u8 = 32;
 
-/// Warning alerts that a peer may send at all.
+/// The number of warning alerts that a peer may send in total.
 pub(crate) const WARNINGS: u8 = 4;
 
-/// How often a peer may ask for a renegotiation, which it does not get.
+/// The number of renegotiation requests that a peer may send.  All are refused.
 pub(crate) const RENEGOTIATIONS: u8 = 1;
 
-/// Tickets that a connection lists: as many as our servers send at most.
+/// The number of tickets that a connection lists: the most that our servers send.
 pub(crate) const TICKETS: usize = 16;
 
-/// Bytes after the peer's close_notify.
+/// The number of bytes after the peer's close_notify.
 pub(crate) const LEFTOVER: usize = 64 * 1024;
 
-/// Sealed bytes that may wait to be sent: five full records, one system call.
+/// The encrypted bytes that may wait to be sent: five full records, one system call.
 pub(crate) const UNSENT: usize = 5 * RECORD_PLAINTEXT;
 
-/// Sealed bytes that may wait to be drained: no more than is still in the cache of the
-/// processor when it is.
+/// The encrypted bytes that may wait to be drained.  They still fit into the processor's
+/// cache then.
 pub(crate) const UNDRAINED: usize = 128 * 1024;
 
 /// What a peer may still send without application data.
@@ -92,7 +90,7 @@ pub(crate) struct Allowance {
     together: u8,
     key_updates: u8,
     empty_records: u8,
-    /// KeyUpdates that we requested and did not receive: they are free.
+    /// KeyUpdates that were requested and not received yet: they are free.
     requested: u32,
 }
 
@@ -101,7 +99,7 @@ pub(crate) struct Allowance {
 pub(crate) enum Charge {
     KeyUpdate,
     EmptyRecord,
-    /// Tickets, warning alerts, and whatever rustls does not distinguish.
+    /// Tickets, warning alerts, and everything that rustls does not distinguish.
     Other,
 }
 
@@ -117,7 +115,7 @@ impl Default for Allowance {
 }
 
 impl Allowance {
-    /// Charges one record or message, and returns whether it was allowed.
+    /// Charges one record or message.  Returns whether it is allowed.
     pub(crate) fn charge(&mut self, charge: Charge) -> bool {
         if let (Charge::KeyUpdate, Some(rest)) = (charge, self.requested.checked_sub(1)) {
             self.requested = rest;
@@ -132,8 +130,7 @@ impl Allowance {
         of_its_kind && take(&mut self.together)
     }
 
-    /// Refills it, for application data alone: anything else that refilled it, a peer could
-    /// send for ever.
+    /// Refills it.  Only for application data: a peer could send anything else forever.
     pub(crate) fn refill(&mut self) {
         *self = Self {
             requested: self.requested,
@@ -141,7 +138,7 @@ impl Allowance {
         };
     }
 
-    /// Makes one KeyUpdate free, because we requested it (RFC 8446, section 4.6.3).
+    /// Makes one KeyUpdate free, because it was requested (RFC 8446, section 4.6.3).
     pub(crate) fn expect_key_update(&mut self) {
         self.requested = self.requested.saturating_add(1);
     }
@@ -149,14 +146,14 @@ impl Allowance {
 
 #[cfg(test)]
 mod tests {
-    /// What a row of a table says behind its name.
+    /// Returns the columns of a table row after the name.
     fn facts(row: &str) -> Option<&str> {
         let (_, facts) = row.strip_prefix("| ")?.split_once(" | ")?;
         Some(facts)
     }
 
     #[test]
-    fn security_policy_states_the_same_limits() {
+    fn security_policy_lists_the_same_limits() {
         let policy = include_str!("../../SECURITY.md");
         let rows = include_str!("limits.rs").lines();
         let rows =

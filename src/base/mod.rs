@@ -1,11 +1,9 @@
-//! What every layer needs and that needs none of them.
-//!
-//! It knows nothing of certificates: what it holds of them is DER.
+//! The base layer: errors, limits, cryptography, fork safety and handshake observations.
+//! It depends on no other layer, and handles certificates only as DER.
 
 mod digest;
 pub(crate) mod ed448;
 mod error;
-pub(crate) mod tls_errors;
 pub(crate) mod fork;
 mod hkdf;
 pub(crate) mod limits;
@@ -13,6 +11,7 @@ pub(crate) mod observations;
 pub(crate) mod provider;
 pub(crate) mod rustls_gaps;
 pub mod text;
+pub(crate) mod tls_errors;
 
 pub use digest::{DigestAlgorithm, digest, random};
 pub use error::{Error, Result, Status};

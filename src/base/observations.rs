@@ -1,12 +1,10 @@
-//! What our callbacks learn inside rustls in a step of a handshake, and rustls
-//! does not hand on: the sentence of a refusal (rustls' own error only decides
-//! the alert), the path that was accepted, the scheme of the peer's signature,
-//! the name that a client asked for.
+//! What callbacks learn inside rustls during a handshake and rustls does not return: the
+//! error of a rejection (rustls' error only decides the alert), the verified chain, the
+//! signature scheme of the peer, the requested server name.
 //!
-//! The callbacks leave it in a thread-local, and the connection collects it as
-//! soon as rustls returns, on the same thread.  Callbacks of their own for each
-//! connection would be the other way, but rustls resumes sessions only between
-//! connections that share the very same ones.
+//! The callbacks store it in a thread-local.  The connection takes it as soon as rustls
+//! returns, on the same thread.  Callbacks per connection are not possible, because rustls
+//! resumes sessions only between connections that share the same callbacks.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -20,63 +18,64 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::base::fork;
 
-/// What was learnt since the latest [`Observations::take`] on this thread.
+/// What was observed since the last [`Observations::take`] on this thread.
 #[derive(Default)]
 pub(crate) struct Observations {
-    /// Why the verifier refused the peer's chain.
+    /// Why the verifier rejected the peer's chain.
     pub(crate) refusal: Option<Error>,
-    /// The path that it accepted, from the peer's certificate to the root, whose
-    /// bytes are those of the context.
+    /// The verified chain, from the peer's certificate to the root, whose bytes the context
+    /// owns.
     pub(crate) path: Vec<Arc<[u8]>>,
-    /// Why the peer is not verified, though it was accepted.
+    /// Why an accepted peer is unverified.
     pub(crate) unverified: Option<Error>,
-    /// The scheme that the peer signed the handshake with.
+    /// The signature scheme of the peer's handshake signature.
     pub(crate) scheme: Option<SignatureScheme>,
-    /// The name that the client asked for (SNI, RFC 6066, section 3).
+    /// The server name that the client requested (SNI, RFC 6066, section 3).
     pub(crate) server_name: Option<String>,
-    /// On a server, the identity that was selected for the client.
+    /// On a server, the identity selected for the client.
     pub(crate) selected: Option<Arc<CertifiedKey>>,
-    /// The OCSP response that the server stapled.
+    /// The OCSP response stapled by the server.
     pub(crate) ocsp: Option<Vec<u8>>,
-    /// What keying material is exported from.
+    /// The secret that keying material is exported from.
     pub(crate) exporter: Option<ExporterSecret>,
-    /// The server's random value of a TLS 1.2 handshake.
+    /// The server random of a TLS 1.2 handshake.
     pub(crate) server_random: Vec<u8>,
-    /// The tickets that came.
-    pub(crate) tickets: Vec<Kept>,
-    /// How many sessions were looked up in a store of the program.
+    /// The tickets received.
+    pub(crate) tickets: Vec<AnySession>,
+    /// The number of session lookups in the program's store.
     pub(crate) lookups: u8,
-    /// Whether a server asked for a certificate.
+    /// Whether the server requested a certificate.
     pub(crate) certificate_requested: bool,
-    /// The session of TLS 1.2 that came.
-    pub(crate) tls12_session: Option<Kept>,
-    /// How much early data the session allows that a client offers, in bytes.
+    /// The TLS 1.2 session received.
+    pub(crate) tls12_session: Option<AnySession>,
+    /// The early data allowed by the session that a client offers, in bytes.
     pub(crate) max_early_data: u32,
-    /// What later steps of the handshake need to know.
+    /// What later steps of the handshake need.
     pub(crate) carried: Carried,
 }
 
-/// A session that a store of the client keeps, in its own type.
-pub(crate) type Kept = Arc<dyn Any + Send + Sync>;
+/// A session of the client's session store, as a type of the context layer.
+pub(crate) type AnySession = Arc<dyn Any + Send + Sync>;
 
-/// What one step of a handshake learns for a later one, in which rustls calls us again
-/// without saying for which connection.
+/// What one step of a handshake hands to later ones: rustls calls back without saying for
+/// which connection.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) authentication: Option<Authentication>,
-    /// Whether the peer was accepted though its verification failed: its session is not for
-    /// resumption.
+    /// Whether the peer was accepted although verification failed.  Its session must not be
+    /// resumed.
     pub(crate) is_unverified: bool,
-    /// Whether the master secret of TLS 1.2 is bound to its handshake (RFC 7627).
+    /// Whether TLS 1.2 uses the extended master secret (RFC 7627).
     pub(crate) extended_master_secret: Option<bool>,
-    /// Whether a server answers its client with TLS 1.2.
+    /// Whether a server negotiates TLS 1.2 with its client.
     pub(crate) is_tls12: bool,
-    /// The name that a client requests, as rustls has it, and the other one that the server's certificate
-    /// has to be for.
+    /// The server name that a client sends, as rustls has it, and the different name that
+    /// the server's certificate must match.
     pub(crate) verified_name: Option<Arc<(ServerName<'static>, ServerName<'static>)>>,
 }
 
-/// When a peer was authenticated by its certificate, or a session began without that.
+/// When a peer was authenticated by its certificate, or when a session without client
+/// authentication began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Authentication {
     /// Seconds since the Unix epoch.
@@ -85,12 +84,12 @@ pub(crate) struct Authentication {
     pub(crate) until: u64,
 }
 
-/// The secret that exporters start from (RFC 8446, section 7.5, RFC 5705).
+/// The secret for exporters (RFC 8446, section 7.5; RFC 5705).
 pub(crate) struct ExporterSecret {
     pub(crate) secret: Zeroizing<Vec<u8>>,
-    /// Whether it is bound to its handshake, as all are in TLS 1.3 (RFC 7627).
+    /// Whether it is bound to its handshake, which is always so in TLS 1.3 (RFC 7627).
     pub(crate) is_bound: bool,
-    /// In TLS 1.2, the random values of both sides, the client's first.
+    /// In TLS 1.2, the client random followed by the server random.
     pub(crate) randoms: Vec<u8>,
 }
 
@@ -101,13 +100,13 @@ thread_local! {
 }
 
 impl Observations {
-    /// Takes what was noted, and leaves nothing.
+    /// Takes the observations, and leaves none.
     pub(crate) fn take() -> Self {
         OBSERVATIONS.take()
     }
 
-    /// Calls the application from within one of our callbacks.  It may use other
-    /// connections meanwhile, whose observations are not to be mixed with these.
+    /// Calls the application from one of our callbacks.  It may use other connections
+    /// meanwhile, whose observations must stay separate.
     pub(crate) fn suspend<T>(call: impl FnOnce() -> T) -> T {
         let own = Self::take();
         let outcome = fork::without_cryptography(call);
@@ -115,7 +114,7 @@ impl Observations {
         outcome
     }
 
-    /// Whether nothing was learnt.
+    /// Returns whether nothing was observed.
     pub(crate) fn is_empty(&self) -> bool {
         self.refusal.is_none()
             && self.path.is_empty()
@@ -131,7 +130,7 @@ impl Observations {
             && self.carried == Carried::default()
     }
 
-    /// Adds what a later step noted.
+    /// Adds the observations of a later step.
     pub(crate) fn merge(&mut self, later: Self) {
         self.refusal = later.refusal.or(self.refusal.take());
         self.unverified = later.unverified.or(self.unverified.take());
@@ -157,7 +156,7 @@ impl Observations {
         }
     }
 
-    /// Tells this step of a handshake what earlier ones learnt.
+    /// Passes what earlier steps observed to this one.
     pub(crate) fn carry(carried: Carried) {
         OBSERVATIONS.with_borrow_mut(|observations| observations.carried = carried);
     }
@@ -186,9 +185,9 @@ impl Observations {
         OBSERVATIONS.with_borrow(|observations| observations.carried.is_tls12)
     }
 
-    /// The name that the certificate has to be for, where rustls asks about `name`: that may
-    /// be the public name of an ECHConfigList, too, which stands for itself and is spelled
-    /// in another way.
+    /// Returns the name that the certificate must match when rustls verifies `name`. rustls
+    /// also verifies the public name of an ECHConfigList, which is not replaced; its
+    /// spelling differs.
     pub(crate) fn verified_name(name: &ServerName<'_>) -> Option<ServerName<'static>> {
         OBSERVATIONS.with_borrow(|observations| {
             match observations.carried.verified_name.as_deref() {
@@ -208,12 +207,12 @@ impl Observations {
         OBSERVATIONS.with_borrow_mut(|observations| observations.path = path);
     }
 
-    /// Observations that a peer was accepted by a context that verifies none.
+    /// Records that a context without verification accepted the peer.
     pub(crate) fn unchecked(reason: Error) {
         OBSERVATIONS.with_borrow_mut(|observations| observations.unverified = Some(reason));
     }
 
-    /// Observations that a peer was accepted though its verification failed.
+    /// Records that the peer was accepted although verification failed.
     pub(crate) fn unverified(reason: Error) {
         OBSERVATIONS.with_borrow_mut(|observations| {
             observations.unverified = Some(reason);
@@ -237,11 +236,11 @@ impl Observations {
         OBSERVATIONS.with_borrow_mut(|observations| observations.max_early_data = bytes);
     }
 
-    pub(crate) fn ticket(ticket: Kept) {
+    pub(crate) fn ticket(ticket: AnySession) {
         OBSERVATIONS.with_borrow_mut(|observations| observations.tickets.push(ticket));
     }
 
-    /// Counts one more lookup of a session in this step.
+    /// Counts one more session lookup in this step.
     pub(crate) fn count_lookup() -> u8 {
         OBSERVATIONS.with_borrow_mut(|observations| {
             observations.lookups = observations.lookups.saturating_add(1);
@@ -253,7 +252,7 @@ impl Observations {
         OBSERVATIONS.with_borrow_mut(|observations| observations.certificate_requested = true);
     }
 
-    pub(crate) fn tls12_session(session: Kept) {
+    pub(crate) fn tls12_session(session: AnySession) {
         OBSERVATIONS.with_borrow_mut(|observations| observations.tls12_session = Some(session));
     }
 

@@ -1,8 +1,8 @@
-//! The one cryptography provider of the library.
+//! The library's only cryptography provider.
 //!
-//! Every configuration and every verifier is given it explicitly.  The library
-//! never installs a process-wide default, so it never interferes with another
-//! user of rustls in the same process.
+//! It is passed explicitly to every configuration and verifier.  The library never installs
+//! a process-wide default, so it does not interfere with other users of rustls in the
+//! process.
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,31 +27,33 @@ use crate::base::fork;
 use crate::base::hkdf;
 use crate::base::observations::Observations;
 
-/// Fills `bytes` with random numbers.
+/// Fills `bytes` with random bytes.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), Unspecified> {
     fork::with_cryptography(|| ::aws_lc_rs::rand::fill(bytes))
 }
 
-/// AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, and Ed448.
+/// Returns AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, and Ed448.
 pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     PROVIDER.get_or_init(|| {
         let base = aws_lc_rs::default_provider();
         Arc::new(CryptoProvider {
-            cipher_suites: base.cipher_suites.into_iter().map(completed).collect(),
-            signature_verification_algorithms: verification(base.signature_verification_algorithms),
-            key_provider: &Keys,
+            cipher_suites: base.cipher_suites.into_iter().map(extend_suite).collect(),
+            signature_verification_algorithms: signature_verification(
+                base.signature_verification_algorithms,
+            ),
+            key_provider: &KeyLoader,
             ..base
         })
     })
 }
 
-/// What it keeps for as long as the process runs, once: rustls asks for that.
-fn forever<T>(value: Vec<T>) -> &'static [T] {
+/// Leaks a list for the lifetime of the process, which rustls requires; called once each.
+fn leak<T>(value: Vec<T>) -> &'static [T] {
     Box::leak(value.into_boxed_slice())
 }
 
-fn verification(base: WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
+fn signature_verification(base: WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
     static ED448: &dyn SignatureVerificationAlgorithm = &Ed448Verification;
     let mut all = base.all.to_vec();
     all.push(ED448);
@@ -64,31 +66,31 @@ fn verification(base: WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
         (SignatureScheme::ED448, std::slice::from_ref(&ED448)),
     );
     WebPkiSupportedAlgorithms {
-        all: forever(all),
-        mapping: forever(mapping),
+        all: leak(all),
+        mapping: leak(mapping),
     }
 }
 
-fn completed(suite: SupportedCipherSuite) -> SupportedCipherSuite {
+fn extend_suite(suite: SupportedCipherSuite) -> SupportedCipherSuite {
     match suite {
-        SupportedCipherSuite::Tls12(base) => SupportedCipherSuite::Tls12(of_tls12(base)),
-        SupportedCipherSuite::Tls13(base) => SupportedCipherSuite::Tls13(of_tls13(base)),
+        SupportedCipherSuite::Tls12(base) => SupportedCipherSuite::Tls12(extend_tls12(base)),
+        SupportedCipherSuite::Tls13(base) => SupportedCipherSuite::Tls13(extend_tls13(base)),
     }
 }
 
-fn of_tls13(base: &'static Tls13CipherSuite) -> &'static Tls13CipherSuite {
+fn extend_tls13(base: &'static Tls13CipherSuite) -> &'static Tls13CipherSuite {
     let hash = base.common.hash_provider.output_len();
     Box::leak(Box::new(Tls13CipherSuite {
         common: CipherSuiteCommon { ..base.common },
-        hkdf_provider: hkdf::of_length(hash).unwrap_or(base.hkdf_provider),
+        hkdf_provider: hkdf::for_hash_length(hash).unwrap_or(base.hkdf_provider),
         aead_alg: base.aead_alg,
         quic: base.quic,
     }))
 }
 
-/// In TLS 1.2 a suite says how servers sign, and those for ECDSA are for EdDSA
-/// too (RFC 8422, section 2.3).
-fn of_tls12(base: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
+/// In TLS 1.2 a suite defines how servers sign; ECDSA suites include EdDSA (RFC 8422,
+/// section 2.3).
+fn extend_tls12(base: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
     let mut sign = base.sign.to_vec();
     if sign.contains(&SignatureScheme::ED25519) {
         sign.push(SignatureScheme::ED448);
@@ -97,14 +99,14 @@ fn of_tls12(base: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
         common: CipherSuiteCommon { ..base.common },
         prf_provider: Box::leak(Box::new(ObservedPrf(base.prf_provider))),
         kx: base.kx,
-        sign: forever(sign),
+        sign: leak(sign),
         aead_alg: base.aead_alg,
     }))
 }
 
-/// The PRF of TLS 1.2, which notes the server's random value when keys are made
-/// (RFC 5246, section 6.3) and whether the master secret is an extended one (RFC 7627):
-/// exporters need both, and rustls does not tell them.
+/// A TLS 1.2 PRF that records the server random at key expansion (RFC 5246, section 6.3),
+/// and whether the extended master secret is used (RFC 7627).  Exporters need both, and
+/// rustls does not return them.
 struct ObservedPrf(&'static dyn Prf);
 
 impl Prf for ObservedPrf {
@@ -129,18 +131,19 @@ impl Prf for ObservedPrf {
     }
 }
 
-/// Loads private keys: AWS-LC's and Ed448.
+/// Loads private keys of AWS-LC's types and Ed448.
 #[derive(Debug)]
-struct Keys;
+struct KeyLoader;
 
-impl KeyProvider for Keys {
+impl KeyProvider for KeyLoader {
     fn load_private_key(&self, der: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
         let PrivateKeyDer::Pkcs8(pkcs8) = &der else {
             return aws_lc_rs::sign::any_supported_type(&der);
         };
         match algorithm(pkcs8) {
             Some(ID_ED_448) => Ok(Arc::new(Ed448Key::from_pkcs8(pkcs8)?)),
-            // AWS-LC computes and checks the public key each time that one kind is tried.
+            // Try one type only: each attempt makes AWS-LC compute and check the public
+            // key.
             Some(ID_ED_25519) => aws_lc_rs::sign::any_eddsa_type(pkcs8),
             Some(ID_EC_PUBLIC_KEY) => aws_lc_rs::sign::any_ecdsa_type(&der),
             _ => aws_lc_rs::sign::any_supported_type(&der),
@@ -148,7 +151,7 @@ impl KeyProvider for Keys {
     }
 }
 
-/// What a PKCS#8 document says it is a key for.
+/// Returns the algorithm of a PKCS#8 key.
 fn algorithm(pkcs8: &PrivatePkcs8KeyDer<'_>) -> Option<ObjectIdentifier> {
     let key = PrivateKeyInfoRef::try_from(pkcs8.secret_pkcs8_der());
     key.ok().map(|key| key.algorithm.oid)

@@ -1,16 +1,15 @@
-//! What rustls 0.23 does not tell, and how we find it out all the same.
+//! What rustls 0.23 does not report, and how it is determined anyway.
 //!
-//! Each function here rests on behaviour that rustls or AWS-LC does not promise.  Its
-//! comment says what rustls would have to offer, and which test fails if that behaviour
-//! changes.
+//! Each function relies on behaviour that rustls or AWS-LC does not promise.  Its comment
+//! says what rustls would have to offer, and which test fails if the behaviour changes.
 
 use std::fmt;
 
-/// For how many seconds a session of a client is good (`Tls12ClientSessionValue`,
-/// `Tls13ClientSessionValue`); 0 where it cannot be found.
+/// Returns the lifetime of a client's session in seconds (`Tls12ClientSessionValue`,
+/// `Tls13ClientSessionValue`); 0 if it is not found.
 ///
-/// rustls shows it in the debug output alone.  That has the ticket in it, too, which is
-/// passed over here and kept nowhere.  Wanted: a getter of both types.  Test:
+/// rustls has it only in debug output.  That contains the ticket too, which is skipped here
+/// and stored nowhere.  Wanted: a getter of both types.  Test:
 /// `a_server_sends_as_many_tickets_as_it_is_told`.
 pub(crate) fn session_lifetime(session: &impl fmt::Debug) -> u32 {
     #[derive(Default)]
@@ -34,7 +33,7 @@ pub(crate) fn session_lifetime(session: &impl fmt::Debug) -> u32 {
                     let digit = u32::from(byte - b'0');
                     self.number = self.number.saturating_mul(10).saturating_add(digit);
                 } else {
-                    // It is complete: what follows need not be written.
+                    // The number is complete: stop formatting.
                     return Err(fmt::Error);
                 }
             }
@@ -47,11 +46,11 @@ pub(crate) fn session_lifetime(session: &impl fmt::Debug) -> u32 {
     find.number
 }
 
-/// Whether a record that a client sends in its second flight is EndOfEarlyData, which it
+/// Returns whether a record in a client's second flight is EndOfEarlyData, which the client
 /// sends if the server accepted its early data (RFC 8446, section 4.5).
 ///
-/// Unbuffered connections of rustls do not say whether early data was accepted.  The
-/// message is alone in its record, whose length no other message of that flight has.
+/// rustls' unbuffered connections do not report whether early data was accepted.  The
+/// message is alone in its record, and no other message of that flight has its length.
 /// Wanted: `is_early_data_accepted()` for `UnbufferedClientConnection`.  Tests:
 /// `early_data_arrives_before_the_handshake_is_complete`,
 /// `early_data_that_is_rejected_is_reported_and_nowhere_in_the_stream`.
@@ -60,14 +59,14 @@ pub(crate) fn is_end_of_early_data(record: &[u8]) -> bool {
     record.starts_with(HEADER)
 }
 
-/// Whether the plaintext of a record that a server was given, without its tag, is that of
-/// early data which rustls has rejected and skipped (RFC 8446, section 4.2.10).
+/// Returns whether the plaintext of a record, without its tag, is early data that rustls
+/// has rejected and skipped (RFC 8446, section 4.2.10).
 ///
-/// rustls skips it, but neither reports nor remembers it: it would try to open it again
-/// with every record that follows, and fail after some of them.  AWS-LC overwrites with
-/// zeros what it cannot open.  An opened record, such as the start of a message, has a
-/// content type that is not zero (section 5.2).  Wanted: that `discard` counts skipped
-/// records.  Test: `early_data_that_is_rejected_is_passed_over_in_whatever_pieces_it_comes`.
+/// rustls skips it without reporting or remembering it.  It would try to decrypt it again
+/// with every later record, and fail after some of them.  AWS-LC overwrites with zeros what
+/// it cannot decrypt.  A decrypted record, such as the start of a message, has a content
+/// type that is not zero (section 5.2).  Wanted: that `discard` counts skipped records.
+/// Test: `early_data_that_is_rejected_is_passed_over_in_whatever_pieces_it_comes`.
 pub(crate) fn is_skipped_early_data(plaintext: &[u8]) -> bool {
     plaintext.iter().all(|&byte| byte == 0)
 }

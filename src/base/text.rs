@@ -1,24 +1,23 @@
-//! How text from outside is shown to people.
+//! Safe display of untrusted text.
 //!
-//! Certificates, peers, files and arguments bring text that a message, a report or
-//! a page repeats.  Shown as it is, it could forge lines, reorder what stands
-//! around it, hide, steer a terminal, or be a private key that somebody passed in
-//! the wrong place.  What may be shown, and how, is decided here and nowhere else.
+//! Certificates, peers, files and arguments contain text that errors and reports quote.
+//! Printed unescaped, it could forge lines, reorder its surroundings, hide, control a
+//! terminal, or be a private key passed by mistake.  All rules for what is printed, and
+//! how, are here.
 
 use std::borrow::Cow;
 use std::path::{Component, Path};
 
-/// Whether a character is shown as it is.
+/// Returns whether a character is printed as it is.
 ///
-/// Only those are that leave a mark and stay in their line.  All others are
-/// escaped: controls, line and paragraph separators, every space but U+0020, format
-/// characters (bidirectional controls, zero-width characters, soft hyphens, byte
-/// order marks), fillers and selectors that leave no mark, private-use and unassigned
-/// characters.
+/// It must be visible and stay in its line.  All others are escaped: controls, line and
+/// paragraph separators, every space but U+0020, format characters (bidirectional controls,
+/// zero-width characters, soft hyphens, byte order marks), invisible fillers and selectors,
+/// private-use and unassigned characters.
 pub fn is_plain(character: char) -> bool {
     match character {
         ' '..='~' => true,
-        // Default_Ignorable_Code_Point (UAX #44): letters and marks without a mark.
+        // Default_Ignorable_Code_Point (UAX #44): invisible letters and marks.
         '\u{34f}'
         | '\u{115f}'..='\u{1160}'
         | '\u{17b4}'..='\u{17b5}'
@@ -29,8 +28,8 @@ pub fn is_plain(character: char) -> bool {
         | '\u{ffa0}'
         | '\u{e0000}'..='\u{e0fff}' => false,
         _ => {
-            // Behind another character the standard library escapes what is not
-            // printable, and leaves the marks that combine with it.
+            // After another character, the standard library escapes what is not printable
+            // and keeps combining marks.
             let mut pair = [b'a', 0, 0, 0, 0];
             let length = character.encode_utf8(&mut pair[1..]).len();
             let pair = std::str::from_utf8(&pair[..=length]).unwrap_or_default();
@@ -39,19 +38,19 @@ pub fn is_plain(character: char) -> bool {
     }
 }
 
-/// Whether a character combines with the one before it.  At the start of a text that
-/// would be one that does not belong to it.
+/// Returns whether a character combines with the one before it.  At the start of a text it
+/// would combine with what is printed before the text.
 fn is_combining(character: char) -> bool {
     !character.is_ascii() && is_plain(character) && character.escape_debug().count() > 1
 }
 
-/// Whether a character is shown as it is at this place: at the start of a text or not.
+/// Returns whether a character is printed as it is at this position, the start of a text or
+/// not.
 pub(crate) fn is_shown(character: char, is_start: bool) -> bool {
     is_plain(character) && !(is_start && is_combining(character))
 }
 
-/// Calls `escape` for the characters that are not shown as they are, and `show` for
-/// the others.
+/// Calls `escape` for the characters that must be escaped, and `show` for the others.
 fn split<T>(text: &str, out: &mut T, show: impl Fn(&mut T, char), escape: impl Fn(&mut T, char)) {
     let mut is_start = true;
     for character in text.chars() {
@@ -63,9 +62,9 @@ fn split<T>(text: &str, out: &mut T, show: impl Fn(&mut T, char), escape: impl F
     }
 }
 
-/// A text on one line, with every character escaped as `\u{2028}` that is not shown as
-/// it is, and `\n`, `\r` and `\t` as these.  Backslashes stay, so that a text which
-/// was escaped before does not change again.
+/// Converts a text to one line.  Characters that must be escaped are written like
+/// `\u{2028}`, or as `\n`, `\r` and `\t`.  Backslashes stay, so converting again changes
+/// nothing.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
@@ -80,15 +79,15 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text as a sentence quotes it: between quotation marks, on one line, and not for
-/// pages.  Where it may hold a key, only its length is told.
+/// Quotes a text for an error: in quotation marks, on one line, of limited length.  Of a
+/// text that may hold a key, only the length is given.
 pub fn quoted(text: &str) -> String {
-    const MOST: usize = 80;
+    const MAX_LENGTH: usize = 80;
     if may_be_secret(text) {
         return describe(text);
     }
-    let beginning: String = text.chars().take(MOST).collect();
-    let more = if text.chars().nth(MOST).is_some() {
+    let beginning: String = text.chars().take(MAX_LENGTH).collect();
+    let more = if text.chars().nth(MAX_LENGTH).is_some() {
         "..."
     } else {
         ""
@@ -106,8 +105,8 @@ pub fn quoted(text: &str) -> String {
     format!("'{shown}{more}'")
 }
 
-/// The name of a host as a sentence quotes it: as text, but that a host name which only
-/// looks like a key, such as one with a hash in a label, is shown.
+/// Quotes a host name for an error.  Like [`quoted`], but a host name that only looks like
+/// a key, such as one with a hash in a label, is quoted too.
 pub fn quoted_host(name: &str) -> String {
     match may_be_secret(name) && is_host_name(name) {
         true => format!("'{name}'"),
@@ -115,8 +114,8 @@ pub fn quoted_host(name: &str) -> String {
     }
 }
 
-/// Whether this is a DNS name with two labels at least, of which none mixes small letters
-/// and capitals, as Base64 does.  Keys in hex are longer than a label.
+/// Returns whether this is a DNS name with at least two labels, none of which mixes small
+/// and capital letters as Base64 does.  Hex keys are longer than a label.
 fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
         let has = |class: fn(&u8) -> bool| label.bytes().any(|byte| class(&byte));
@@ -137,15 +136,13 @@ fn describe(text: &str) -> String {
     }
 }
 
-/// The path of a file as a sentence quotes it, or `None` where it may be a key that
-/// was passed in place of a path.
+/// Quotes the path of a file for an error; `None` if it may be a key passed as a path.
 ///
-/// A name of letters and digits that could be Base64 or hex is believed to be a path
-/// where the folder that it names exists.
+/// A name that could be Base64 or hex counts as a path if its directory exists.
 pub fn quoted_path(path: &Path) -> Option<String> {
     let text = path.to_string_lossy();
     let is_elsewhere = || !is_in_existing_folder(path);
-    if text.len() > LONGEST_PATH
+    if text.len() > PATH_MAX
         || text.contains(['\n', '\r'])
         || looks_like_pem(&text)
         || looks_like_bytes(&text)
@@ -156,16 +153,16 @@ pub fn quoted_path(path: &Path) -> Option<String> {
     Some(format!("'{}'", one_line(&text)))
 }
 
-/// The path of a file as a sentence names it in any case: without what may be a key.
-pub(crate) fn shown_path(path: &Path) -> String {
+/// Describes the path of a file for an error, without what may be a key.
+pub(crate) fn describe_path(path: &Path) -> String {
     quoted_path(path).unwrap_or_else(|| {
         let length = path.as_os_str().len();
         format!("a path of {length} bytes that looks like a key")
     })
 }
 
-/// PATH_MAX of Linux, in bytes.
-const LONGEST_PATH: usize = 4096;
+/// Linux's PATH_MAX, in bytes.
+const PATH_MAX: usize = 4096;
 
 fn is_in_existing_folder(path: &Path) -> bool {
     path.parent().is_some_and(|folder| {
@@ -174,8 +171,8 @@ fn is_in_existing_folder(path: &Path) -> bool {
     })
 }
 
-/// Whether a text may be a key or hold one: PEM, digits of Base64 or hex as many and as
-/// mixed as those of a key, or bytes as many as the shortest key has.
+/// Returns whether a text may be or hold a key: PEM, Base64 or hex digits as many and as
+/// mixed as in a key, or as many bytes as the shortest key has.
 pub fn may_be_secret(text: &str) -> bool {
     const SHORTEST_KEY: usize = 16;
     looks_like_pem(text)
@@ -184,14 +181,14 @@ pub fn may_be_secret(text: &str) -> bool {
 }
 
 fn looks_like_pem(text: &str) -> bool {
-    // And as `openssl pkey -text` prints it.
+    // The last two are from the output of `openssl pkey -text`.
     ["-----", "PRIVATE KEY", "Private-Key:", "priv:"]
         .iter()
         .any(|mark| text.contains(mark))
 }
 
-/// Whether more than a quarter of a text are control characters and what is no UTF-8, as
-/// among random bytes, where they are more than half.
+/// Returns whether more than a quarter of a text are control characters and invalid UTF-8.
+/// In random bytes, more than half are.
 fn looks_like_bytes(text: &str) -> bool {
     let is_odd =
         |character: &char| character.is_control() || *character == char::REPLACEMENT_CHARACTER;
@@ -199,11 +196,11 @@ fn looks_like_bytes(text: &str) -> bool {
     4 * odd > text.chars().count()
 }
 
-/// How many digits of Base64 are looked at together, and how often capitals, small
-/// letters and digits take turns in these at least.  Those of random bytes do 14 and 23
-/// times, and words with capitals inside seldom more than 8 times.
+/// The number of Base64 digits examined together, and the minimum number of changes between
+/// capitals, small letters and digits in a key.  Random digits have 14 and 23 changes,
+/// words with inner capitals rarely more than 8.
 const WINDOWS: [(usize, usize); 3] = [(22, 10), (24, 10), (40, 14)];
-/// So many digits of hex in a row are a key of 16 bytes.
+/// The number of hex digits in a 16-byte key.
 const HEX: usize = 32;
 
 fn has_key_digits(text: &str) -> bool {
@@ -231,8 +228,8 @@ fn is_mixed(window: &[u8], least: usize) -> bool {
     turns >= least && classes.contains(&0) && classes.contains(&1)
 }
 
-/// Whether there are as many digits of hex as a key has, in a row or in groups of 2, 4, 8 or
-/// 16 with any separator, but that groups of 4 with colons are IPv6.
+/// Returns whether there are as many hex digits as in a key, in a row or in groups of 2, 4,
+/// 8 or 16 with any separator.  Groups of 4 with colons are IPv6 addresses.
 fn has_hex(text: &str) -> bool {
     let mut runs = text.split(|character: char| !character.is_ascii_hexdigit());
     if runs.any(is_hex_key) {
@@ -245,7 +242,7 @@ fn has_hex(text: &str) -> bool {
     has_groups(2) || has_groups(8) || has_groups(16) || has_hex_groups(text.split(is_colon), 4)
 }
 
-/// Whether there are as many numbers of bytes in a row as a key has.
+/// Returns whether there are as many byte values in a row as in a key.
 fn has_numbers(text: &str) -> bool {
     const SHORTEST_KEY: usize = 16;
     let separates = |character: char| character.is_whitespace() || ",;[](){}".contains(character);
@@ -282,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_character_that_breaks_hides_or_reorders_text_is_escaped() {
+    fn one_line_escapes_controls_and_invisible_characters() {
         let hidden = [
             0x00..=0x1f,
             0x7f..=0xa0,
@@ -329,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_text_is_short_and_on_one_line() {
+    fn quoted_truncates_and_escapes_text() {
         assert_eq!(quoted("a"), "'a'");
         assert_eq!(quoted("a'b\\c\n"), r"'a\'b\\c\n'");
         assert_eq!(quoted("a\u{202e}b"), r"'a\u{202e}b'");
@@ -341,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_described_instead_of_quoted() {
+    fn quoted_describes_keys_without_repeating_them() {
         for secret in [
             "-----BEGIN PRIVATE KEY-----",
             "MC4CAQAwBQYDK2VwBCIEIMAhUWKF7IKlaS1Ssrpz8Q3f75gkG2GkLcGJsXC4hA1P",
@@ -374,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn random_keys_in_base64_and_hex_are_recognized() {
+    fn may_be_secret_detects_random_base64_and_hex_keys() {
         let mut random = fastrand::Rng::with_seed(15);
         const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let missed = |digits: &[u8], length: usize, random: &mut fastrand::Rng| {
@@ -393,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_in_groups_of_hex_are_recognized_whatever_separates_these() {
+    fn may_be_secret_detects_hex_keys_with_any_separator() {
         let mut random = fastrand::Rng::with_seed(18);
         let key: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(32).collect();
         let grouped = |count: usize, separator: &str| {
@@ -428,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn host_names_with_hashes_are_quoted_and_keys_in_place_of_them_are_not() {
+    fn quoted_host_quotes_names_with_hashes_but_not_keys() {
         for host in [
             "D41D8CD98F00B204E9800998ECF8427E.gr7.us-east-1.eks.amazonaws.com",
             "_3639ac514e785e898d2646601fa951d5.example.com",
@@ -446,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn random_bytes_are_not_quoted() {
+    fn quoted_describes_random_bytes() {
         let mut random = fastrand::Rng::with_seed(17);
         let quotes = (0..20_000).filter(|_| {
             let key: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(32).collect();
@@ -457,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn random_bytes_are_no_paths_and_names_in_old_encodings_are() {
+    fn quoted_path_accepts_legacy_encodings_but_not_random_bytes() {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
         let mut random = fastrand::Rng::with_seed(16);
@@ -474,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_hashes_are_paths_where_their_folder_exists() {
+    fn quoted_path_accepts_hashes_in_existing_directories() {
         let name = "5f2c8a1b9d3e4f60718293a4b5c6d7e8.pem";
         let existing = std::env::temp_dir().join(name);
         assert!(quoted_path(&existing).is_some());

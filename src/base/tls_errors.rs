@@ -1,4 +1,4 @@
-//! Sentences for the errors of rustls, whose own text is made of Rust identifiers.
+//! Sentences for rustls' errors, whose own text contains Rust identifiers.
 //!
 //! Separate from what becomes of a connection (`connection::engine::failure`), since keys and
 //! contexts meet these errors too.  Variants of later versions of rustls get a plain
@@ -15,17 +15,17 @@ use rustls::{
     PeerIncompatible, PeerMisbehaved,
 };
 
-/// What `error` means, as one sentence: no capital at its start, no stop at its end.
+/// Describes `error` in one sentence without initial capital or final period.
 pub(crate) fn describe(error: &Error) -> String {
     let sentence = match error {
         Error::InappropriateMessage {
             expect_types,
             got_type,
-        } => return broken(&out_of_order(expect_types, *got_type, record)),
+        } => return protocol_error(&unexpected(expect_types, *got_type, record)),
         Error::InappropriateHandshakeMessage {
             expect_types,
             got_type,
-        } => return broken(&out_of_order(expect_types, *got_type, message)),
+        } => return protocol_error(&unexpected(expect_types, *got_type, message)),
         Error::InvalidEncryptedClientHello(problem) => {
             return format!("the ClientHello cannot be encrypted: {}", ech(problem));
         }
@@ -37,16 +37,18 @@ pub(crate) fn describe(error: &Error) -> String {
             "the peer sent a handshake message of more than the 65,535 bytes that are supported: \
              its certificates may be too large"
         }
-        Error::InvalidMessage(problem) => return broken(&decode_errors::message(problem)),
-        // Legal where the scheme was offered for TLS 1.3: rustls knows no suite for it.
+        Error::InvalidMessage(problem) => return protocol_error(&decode_errors::message(problem)),
+        // Legal if the scheme was offered for TLS 1.3. rustls has no TLS 1.2 suite for it.
         Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => {
             "the server signed its key exchange with a signature scheme that is not supported \
-             with this cipher suite in TLS 1.2: if its key is for RSASSA-PSS alone, have it use \
-             TLS 1.3, or a certificate for a key of type rsa"
+             with this cipher suite in TLS 1.2: if its key is restricted to RSASSA-PSS, have it \
+             use TLS 1.3, or a certificate for a key of type rsa"
         }
-        Error::PeerMisbehaved(problem) => return broken(protocol_violations::peer(problem)),
+        Error::PeerMisbehaved(problem) => {
+            return protocol_error(protocol_violations::peer(problem));
+        }
         Error::PeerSentOversizedRecord => {
-            return broken("a record is longer than allowed (RFC 8446, section 5.2)");
+            return protocol_error("a record is longer than allowed (RFC 8446, section 5.2)");
         }
         Error::PeerIncompatible(problem) => return incompatible(problem),
         Error::InvalidCertificate(problem) => {
@@ -70,11 +72,10 @@ pub(crate) fn describe(error: &Error) -> String {
         }
         Error::EncryptError => "a record cannot be encrypted with the keys of this connection",
         Error::FailedToGetCurrentTime => {
-            "the clock tells no time after 1970, and certificates have to be compared with it: \
-             set the clock"
+            "the system clock is before 1970, so certificates cannot be checked: set the clock"
         }
         Error::FailedToGetRandomBytes => "the system provides no random numbers",
-        Error::HandshakeNotComplete => "the handshake is not complete, and has to be for that",
+        Error::HandshakeNotComplete => "this is possible only after the handshake",
         Error::NoApplicationProtocol => {
             "the peers have no ALPN protocol in common: check what each side offers"
         }
@@ -88,7 +89,7 @@ pub(crate) fn describe(error: &Error) -> String {
     sentence.to_owned()
 }
 
-/// The error that a key of the caller's own returned to rustls, which called it.
+/// Returns the error that an external signer returned to rustls.
 pub(crate) fn from_own_key(error: &Error) -> Option<&crate::Error> {
     match error {
         Error::Other(other) => other.0.downcast_ref(),
@@ -96,41 +97,41 @@ pub(crate) fn from_own_key(error: &Error) -> Option<&crate::Error> {
     }
 }
 
-/// For variants that rustls added later.
-const UNKNOWN: &str = "the handshake failed for a reason that this version cannot name";
+/// For variants added in later versions of rustls.
+const UNKNOWN: &str = "the handshake failed for a reason unknown to this version";
 
-/// The peer is at fault, not the configuration of either side.
-fn broken(what: &str) -> String {
-    format!("the peer broke TLS: {what}")
+/// For violations by the peer, not for configuration problems of either side.
+fn protocol_error(what: &str) -> String {
+    format!("the peer violated the TLS protocol: {what}")
 }
 
-/// Whether a case without a variant depends on what both sides offer.
-pub(crate) fn is_about_peers(text: &str) -> bool {
+/// Returns whether an error without a variant depends on what both peers offer.
+pub(crate) fn is_negotiation_failure(text: &str) -> bool {
     [UNRESOLVED, CANNOT_SIGN].contains(&text)
 }
 
-/// What rustls says where a server's certificates fit nothing that the client offers.
+/// rustls' text if no server certificate fits what the client offers.
 const UNRESOLVED: &str = "no server certificate chain resolved";
 const CANNOT_SIGN: &str = "incompatible signing key";
 
-/// The cases that rustls has no variant for, by its text, which is not shown.
+/// Describes errors without a variant by rustls' text, which is not displayed.
 fn general(text: &str) -> &'static str {
     match text {
-        UNRESOLVED => "the server has no certificate for what the client asks for",
+        UNRESOLVED => "the server has no certificate that fits what the client offers",
         CANNOT_SIGN => {
             "the peers have no signature scheme in common: the server's key cannot sign with one \
              that the client accepts"
         }
         "signing failed" | "RSA cannot sign" => "the private key failed to sign",
         "no usable cipher suites configured" => {
-            "no cipher suite that is allowed belongs to a TLS version that is allowed: allow one"
+            "none of the allowed cipher suites belongs to an allowed TLS version: allow one"
         }
         "no kx groups configured" => "no key exchange group is allowed: allow one",
         _ => "the handshake cannot go on: this is a bug, please report it",
     }
 }
 
-fn out_of_order<T: Copy>(expected: &[T], got: T, name: fn(T) -> String) -> String {
+fn unexpected<T: Copy>(expected: &[T], got: T, name: fn(T) -> String) -> String {
     let expected: Vec<_> = expected.iter().map(|one| name(*one)).collect();
     match expected.is_empty() {
         true => format!("it sent {} where none is allowed", name(got)),
@@ -138,7 +139,7 @@ fn out_of_order<T: Copy>(expected: &[T], got: T, name: fn(T) -> String) -> Strin
     }
 }
 
-/// A record by its content type (RFC 8446, section 5.1).
+/// Names a record by its content type (RFC 8446, section 5.1).
 fn record(content: ContentType) -> String {
     let name = match u8::from(content) {
         20 => "change_cipher_spec",
@@ -151,7 +152,7 @@ fn record(content: ContentType) -> String {
     format!("a record of type {name}")
 }
 
-/// A handshake message by its type, with the name of the RFC that defines it.
+/// Names a handshake message by its type, as in the RFC that defines it.
 fn message(kind: HandshakeType) -> String {
     let name = match u8::from(kind) {
         0 => "HelloRequest",
@@ -178,7 +179,7 @@ fn message(kind: HandshakeType) -> String {
     format!("a {name} message")
 }
 
-/// Why an ECHConfigList cannot be used.
+/// Describes why an ECHConfigList cannot be used.
 pub(crate) fn ech(error: &EncryptedClientHelloError) -> &'static str {
     match error {
         EncryptedClientHelloError::InvalidConfigList => {

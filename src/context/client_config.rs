@@ -29,7 +29,7 @@ pub(super) fn config(
     settings: &Settings,
     store: Option<Arc<ClientSessionStore>>,
 ) -> Result<ClientConfig> {
-    let verifier = Verifier::of_servers(settings.server_policy()?);
+    let verifier = Verifier::for_servers(settings.server_policy()?);
     let builder = ClientConfig::builder_with_provider(settings.provider()?);
     if settings.ech.is_some() && !settings.versions().contains(&&TLS13) {
         let sentence = "ECH requires TLS 1.3, which is disabled: enable TLS 1.3, or do not \

@@ -52,7 +52,7 @@ pub use settings::{ClientAuth, Version};
 
 use crate::base::fork::PerProcess;
 use crate::pki::{Certificate, Identity};
-use crate::trust::{self, Judge, KeyPurpose, PeerName, Policy};
+use crate::trust::{self, KeyPurpose, PeerName, Policy, VerifyCallback};
 use crate::{Error, Result, Status};
 
 /// Settings that connections share.  A new context has safe defaults: TLS 1.2 and 1.3,
@@ -205,7 +205,7 @@ impl Context {
     /// Calls `judge` for every peer after verification.  It can refuse a verified peer,
     /// but not accept one that failed verification.  It is not called when a session is
     /// resumed: only this context resumes sessions of clients that it accepted.
-    pub fn set_verify_callback(&self, judge: Judge) -> Result<()> {
+    pub fn set_verify_callback(&self, judge: VerifyCallback) -> Result<()> {
         self.set(|settings| {
             settings.judge = Some(judge);
             Ok(())

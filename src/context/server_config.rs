@@ -41,7 +41,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
                 .map_err(|_| Error::new(Status::Internal, "the random number generator failed"))?;
         }
         let names_roots = !settings.omit_authorities;
-        let verifier = Verifier::of_clients(client_policy, required, names_roots);
+        let verifier = Verifier::for_clients(client_policy, required, names_roots);
         builder.with_client_cert_verifier(Arc::new(verifier))
     };
     let mut config = builder.with_cert_resolver(identity_resolver(settings.identities.clone()));

@@ -24,7 +24,7 @@ use crate::base::provider::provider;
 use crate::base::text::quoted;
 use crate::base::{fork, tls_errors};
 use crate::pki::{Certificate, Identity};
-use crate::trust::{Crls, Judge, LEAST_SECURITY, Roots};
+use crate::trust::{Crls, MIN_SECURITY_BITS, Roots, VerifyCallback};
 use crate::{Error, Result, Status};
 
 /// The length of a record header (RFC 8446, section 5.1).
@@ -114,7 +114,7 @@ pub(crate) struct Settings {
     pub(super) security: u16,
     pub(crate) strict: bool,
     pub(super) verify_schemes: Option<Vec<SignatureScheme>>,
-    pub(crate) judge: Option<Judge>,
+    pub(crate) judge: Option<VerifyCallback>,
     pub(crate) hello: Option<HelloCallback>,
     pub(crate) session: Option<SessionCallback>,
     pub(crate) require_known_name: bool,
@@ -157,7 +157,7 @@ impl Default for Settings {
             end_entities: Vec::new(),
             pins: Vec::new(),
             max_depth: None,
-            security: LEAST_SECURITY,
+            security: MIN_SECURITY_BITS,
             strict: false,
             verify_schemes: None,
             judge: None,

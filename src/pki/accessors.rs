@@ -1,45 +1,46 @@
-//! What programs ask a certificate, beyond what people look at.
+//! Accessors of certificates for programs: structured names, extensions, and the issuer
+//! check.
 
 use der::Decode;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::certificate::Certificate;
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::signature::{self, Rejected};
 use crate::{Error, Result, Status};
 
-/// The parts of a distinguished name, the most general one first, each with its
-/// attributes: an object identifier in dots, and the value as text.
+/// The RDNs of a distinguished name, most general first.  Each has its attributes: the
+/// dotted object identifier, and the value as text.
 pub type NameParts = Vec<Vec<(String, String)>>;
 
 impl Certificate {
-    /// Its version, as people say it: 1, 2 or 3.
+    /// Returns the version: 1, 2 or 3.
     pub fn version(&self) -> u32 {
-        self.parts().version + 1
+        self.raw().version + 1
     }
 
-    /// Its extensions in their order: the object identifier in dots (in hex behind a
-    /// `#` where it is none), whether it is critical, and what it says, in DER.
+    /// Returns the extensions in order: the dotted object identifier (`#` and hex if it is
+    /// malformed), whether it is critical, and the value in DER.
     pub fn extensions(&self) -> Vec<(String, bool, &[u8])> {
-        let all = self.parts().extensions.iter();
+        let all = self.raw().extensions.iter();
         all.map(|one| (one.oid.to_string(), one.critical, one.value.as_bytes()))
             .collect()
     }
 
-    /// The subject; empty where it does not decode.
+    /// Returns the subject; empty if it does not decode.
     pub fn subject_parts(&self) -> NameParts {
-        parts(self.subject_bytes())
+        name_parts(self.subject_bytes())
     }
 
-    /// The issuer; empty where it does not decode.
+    /// Returns the issuer; empty if it does not decode.
     pub fn issuer_parts(&self) -> NameParts {
-        parts(self.issuer_bytes())
+        name_parts(self.issuer_bytes())
     }
 
-    /// Whether `issuer` issued it: it names it, and the signature is its key's.
+    /// Returns whether `issuer` issued this certificate: the names match, and its key
+    /// verifies the signature.
     ///
-    /// Fails with [`Status::Unsupported`] for a signature of a kind that cannot be
-    /// checked.
+    /// Fails with [`Status::Unsupported`] if the signature algorithm is not supported.
     pub fn is_issued_by(&self, issuer: &Self) -> Result<bool> {
         if self.issuer_bytes() != issuer.subject_bytes() {
             return Ok(false);
@@ -49,20 +50,20 @@ impl Certificate {
                 Status::Unsupported,
                 format!(
                     "the certificate of '{}' is signed with {} by a key of type {}: such a \
-                     signature cannot be checked here",
+                     signature is not supported",
                     self.subject(),
                     self.signature_type(),
                     issuer.key_type(),
                 ),
             )
         };
-        let parts = self.parts();
+        let parts = self.raw();
         let key = SubjectPublicKeyInfoRef::from_der(issuer.spki_der());
         let algorithm = AlgorithmIdentifierRef::from_der(&self.der()[parts.algorithm.clone()]);
         let (Ok(key), Ok(algorithm)) = (key, algorithm) else {
             return Err(unsupported());
         };
-        // A signature is whole bytes: the first says that no bit is unused.
+        // The first byte of the BIT STRING is 0: a signature has no unused bits.
         let [0, signature @ ..] = &self.der()[parts.signature.clone()] else {
             return Ok(false);
         };
@@ -80,6 +81,6 @@ impl Certificate {
     }
 }
 
-fn parts(name: &[u8]) -> NameParts {
-    Subject::from_der(name).map_or_else(|_| Vec::new(), |name| name.attributes())
+fn name_parts(name: &[u8]) -> NameParts {
+    DistinguishedName::from_der(name).map_or_else(|_| Vec::new(), |name| name.attributes())
 }

@@ -1,4 +1,4 @@
-//! Alternative names of every type (RFC 5280, section 4.2.1.6), for programs.
+//! Subject alternative names of every type (RFC 5280, section 4.2.1.6), for programs.
 
 use const_oid::ObjectIdentifier;
 use der::Tagged;
@@ -11,14 +11,14 @@ use super::requested_names::{self, DIRECTORY, DNS, EMAIL, OTHER, REGISTERED_ID, 
 use super::{general_name, oid};
 use crate::Result;
 
-/// The user principal name of Active Directory.
+/// The otherName type of Active Directory's user principal names.
 const UPN: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");
 
 /// The type of an alternative name (RFC 5280, section 4.2.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NameType {
-    /// A host name, perhaps with a wildcard.
+    /// A host name, possibly with a wildcard.
     Dns,
     /// An IPv4 or IPv6 address.
     Ip,
@@ -26,18 +26,18 @@ pub enum NameType {
     Email,
     /// A URI.
     Uri,
-    /// A user principal name of Active Directory: an otherName.
+    /// A user principal name of Active Directory (an otherName).
     Upn,
-    /// A distinguished name, as RFC 4514 writes it.
+    /// A distinguished name in the format of RFC 4514.
     Directory,
-    /// An object identifier in dots.
+    /// A dotted object identifier.
     RegisteredId,
-    /// Every other type, and a value that its type does not permit.
+    /// Any other type, or a value that is invalid for its type.
     Other,
 }
 
 impl NameType {
-    /// Its name, such as `"dns"` or `"registered_id"`.
+    /// Returns its name, such as `"dns"` or `"registered_id"`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Dns => "dns",
@@ -54,24 +54,23 @@ impl NameType {
 
 /// One alternative name.
 ///
-/// Its text is safe to print, and to compare with names of the same type: none of these can
-/// pass for another one.  A DNS name can read like an address.
+/// Its text is safe to print.  Among names of the same type, different names have different
+/// texts.  A DNS name can look like an address.
 ///
-/// In DNS names, e-mail addresses, URIs and user principal names every byte that is not
-/// visible ASCII, and the comma and the backslash, is a backslash and two hexadecimal digits:
-/// `a.example\00.evil.example`.  Directory names are escaped as RFC 4514 has it.
+/// In DNS names, e-mail addresses, URIs and user principal names, the comma, the backslash
+/// and every byte that is not visible ASCII are written as a backslash and two hexadecimal
+/// digits: `a.example\00.evil.example`.  Directory names are escaped as in RFC 4514.
 /// [`Certificate::der`] has the exact bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlternativeName {
     /// Its type.
     pub name_type: NameType,
-    /// The name.  One of [`NameType::Other`] begins with its kind, such as `"other name"`
-    /// or `"IP"`, and a value that is not text is in hex.
+    /// The name.  One of [`NameType::Other`] begins with its type, such as `"other name"`
+    /// or `"IP"`; a value that is not text is in hex.
     pub text: String,
-    /// The number of its choice in GeneralName, which tells all kinds of
-    /// [`NameType::Other`] apart.
+    /// The tag number in GeneralName, which distinguishes the types of [`NameType::Other`].
     pub kind: u32,
-    /// The parts of a directory name.
+    /// The RDNs of a directory name.
     pub parts: Option<NameParts>,
 }
 
@@ -88,7 +87,7 @@ impl AlternativeName {
     }
 }
 
-/// The type and the text of a name whose value its type permits.
+/// Returns the type and text of a name whose value is valid for its type.
 fn known(name: GeneralName<'_>) -> Option<(NameType, String)> {
     let value = name.0.value();
     let is_constructed = name.0.tag().is_constructed();
@@ -101,7 +100,7 @@ fn known(name: GeneralName<'_>) -> Option<(NameType, String)> {
             Some((NameType::Ip, address.to_string()))
         }
         (REGISTERED_ID, false) => {
-            let dotted = oid::shown(value);
+            let dotted = oid::dotted(value);
             (!dotted.starts_with('#')).then_some((NameType::RegisteredId, dotted))
         }
         (DIRECTORY, true) => Some((NameType::Directory, name.directory()?.to_string())),
@@ -114,7 +113,7 @@ fn known(name: GeneralName<'_>) -> Option<(NameType, String)> {
 }
 
 impl Certificate {
-    /// The alternative names of every type, in their order; none where the extension does
+    /// Returns the alternative names of every type, in order.  Empty if the extension does
     /// not decode.
     pub fn alternative_names(&self) -> Vec<AlternativeName> {
         let names = self.extension(&ALTERNATIVE_NAMES).map(GeneralName::all);
@@ -124,7 +123,7 @@ impl Certificate {
 }
 
 impl Csr {
-    /// The alternative names of every type that it asks for, in their order.
+    /// Returns the requested alternative names of every type, in order.
     ///
     /// [`sign_csr`](super::sign_csr) refuses those of [`NameType::Upn`] and
     /// [`NameType::Other`] unless

@@ -1,8 +1,8 @@
-//! Certificates that are written, and requests and CRLs that are read or written,
-//! opened as far as anybody here looks into them or changes them.
+//! ASN.1 types of certificates that are written, and of requests and CRLs that are read or
+//! written.
 //!
-//! What is not looked into stays as the bytes that it is: names, times and keys
-//! come out of documents of every quality, and go into others unchanged.
+//! Only the parts that this library examines or changes are decoded.  Names, times and keys
+//! stay as bytes: in practice many are malformed, and they must be copied unchanged.
 
 use der::asn1::{Any, BitString, OctetString};
 use der::{Choice, Decode, DecodeValue, Encode, EncodeValue, Header, Length, Reader, Sequence};
@@ -12,7 +12,7 @@ use spki::AlgorithmIdentifierOwned;
 use super::oid::Oid;
 use super::raw_certificate;
 
-/// What all three have in common: a content, and somebody's signature of it.
+/// The structure that all three share: the signed content, the algorithm and the signature.
 #[derive(Sequence)]
 pub(super) struct Signed<T>
 where
@@ -25,8 +25,8 @@ where
 
 /// A TBSCertificate (RFC 5280, section 4.1).
 #[derive(Sequence)]
-pub(super) struct CertificateContent {
-    /// One less than the version that people speak of.
+pub(super) struct TbsCertificate {
+    /// The version number minus 1.
     #[asn1(
         context_specific = "0",
         tag_mode = "EXPLICIT",
@@ -47,7 +47,7 @@ pub(super) struct CertificateContent {
     pub(super) extensions: Option<Vec<Extension>>,
 }
 
-/// When it is valid: two times of either kind.
+/// The validity period: two times of either type.
 #[derive(Sequence)]
 pub(super) struct Validity {
     pub(super) not_before: Any,
@@ -65,29 +65,29 @@ pub(super) struct Extension {
 
 /// A CertificationRequestInfo (RFC 2986, section 4.1).
 #[derive(Sequence)]
-pub(super) struct RequestContent {
+pub(super) struct CertificationRequestInfo {
     pub(super) version: u8,
     pub(super) subject: Any,
     pub(super) spki: Any,
-    /// The content of a SET: its order is not checked, since many get it wrong.
-    /// Some requests leave out even the empty one.
+    /// The content octets of a SET.  Their order is not checked, since many programs get it
+    /// wrong.  Some requests omit even the empty SET.
     pub(super) attributes: Option<Any>,
 }
 
 /// A TBSCertList (RFC 5280, section 5.1).
 #[derive(Sequence)]
-pub(super) struct CrlContent {
+pub(super) struct TbsCertList {
     pub(super) version: Option<u8>,
     pub(super) algorithm: AlgorithmIdentifierOwned,
     pub(super) issuer: Any,
     pub(super) this_update: Any,
-    pub(super) next_update: Option<AnyTime>,
+    pub(super) next_update: Option<Time>,
     pub(super) revoked: Option<Vec<RevokedEntry>>,
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
     pub(super) extensions: Option<Vec<Extension>>,
 }
 
-/// One entry of its revokedCertificates.
+/// One entry of revokedCertificates.
 #[derive(Sequence)]
 pub(super) struct RevokedEntry {
     pub(super) serial: Any,
@@ -95,16 +95,16 @@ pub(super) struct RevokedEntry {
     pub(super) extensions: Option<Vec<Extension>>,
 }
 
-/// A time of either kind, whatever it holds.
-pub(super) struct AnyTime(pub(super) Any);
+/// A UTCTime or GeneralizedTime, with any content.
+pub(super) struct Time(pub(super) Any);
 
-impl Choice<'_> for AnyTime {
+impl Choice<'_> for Time {
     fn can_decode(tag: Tag) -> bool {
         matches!(tag, Tag::UtcTime | Tag::GeneralizedTime)
     }
 }
 
-impl<'a> DecodeValue<'a> for AnyTime {
+impl<'a> DecodeValue<'a> for Time {
     type Error = der::Error;
 
     fn decode_value<R: Reader<'a>>(reader: &mut R, header: Header) -> der::Result<Self> {
@@ -112,7 +112,7 @@ impl<'a> DecodeValue<'a> for AnyTime {
     }
 }
 
-impl<'a> Decode<'a> for AnyTime {
+impl<'a> Decode<'a> for Time {
     type Error = der::Error;
 
     fn decode<R: Reader<'a>>(reader: &mut R) -> der::Result<Self> {
@@ -124,7 +124,7 @@ impl<'a> Decode<'a> for AnyTime {
     }
 }
 
-impl EncodeValue for AnyTime {
+impl EncodeValue for Time {
     fn value_len(&self) -> der::Result<Length> {
         self.0.value_len()
     }
@@ -134,14 +134,14 @@ impl EncodeValue for AnyTime {
     }
 }
 
-impl Tagged for AnyTime {
+impl Tagged for Time {
     fn tag(&self) -> Tag {
         self.0.tag()
     }
 }
 
-/// The first extension that stands twice in a list: each reader would believe
-/// another one of them.
-pub(super) fn repeated(extensions: &[Extension]) -> Option<&Extension> {
-    raw_certificate::repeated(extensions).next()
+/// Returns the first extension that occurs twice in a list.  Of two, different readers
+/// would use different ones.
+pub(super) fn first_duplicate(extensions: &[Extension]) -> Option<&Extension> {
+    raw_certificate::duplicates(extensions).next()
 }

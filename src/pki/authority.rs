@@ -1,60 +1,60 @@
-//! Issuing: what was asked for becomes fields, the rules decide, and the layout
-//! makes a document of it.
+//! Issuing certificates: the options become fields (`profile`), the CA's constraints are
+//! checked (`issuance_policy`), and the result is encoded and signed (`encoding`).
 
 use std::borrow::Cow;
 
-use super::asn1::{Extension, repeated};
+use super::asn1::{Extension, first_duplicate};
 use super::certificate::Certificate;
-use super::distinguished_name::Subject;
-use super::encoding::{self, Exact};
+use super::distinguished_name::DistinguishedName;
+use super::encoding::{self, ExactFields};
 use super::general_name::AltName;
 use super::identity::Identity;
 use super::issuance_policy::{self, Request};
 use super::key::PrivateKey;
 use super::options::CertOptions;
 use super::request::Csr;
-use super::requested_extensions::Copied;
+use super::requested_extensions::RequestedExtensions;
 use super::{custom_extensions, describe, profile, requested_extensions, requested_names};
 use crate::{Error, Result, Status};
 
-/// Makes a certificate authority: a root that signs itself.
+/// Generates a root CA with a self-signed certificate.
 pub fn gen_ca(options: &CertOptions) -> Result<Identity> {
     let options = CertOptions {
         ca: true,
         ..options.clone()
     };
-    sign_itself(&[], &options)
+    self_sign(&[], &options)
 }
 
-/// Makes a certificate for `names` that signs itself and is no CA.
+/// Generates a self-signed certificate for `names` that is not a CA.
 pub fn self_signed(names: &[String], options: &CertOptions) -> Result<Identity> {
     if options.ca {
         return Err(Error::argument(
-            "a certificate that signs itself and is a CA is made by generating a CA",
+            "to create a self-signed CA certificate, generate a CA",
         ));
     }
-    sign_itself(&AltName::parse_all(names)?, options)
+    self_sign(&AltName::parse_all(names)?, options)
 }
 
-fn sign_itself(names: &[AltName], options: &CertOptions) -> Result<Identity> {
+fn self_sign(names: &[AltName], options: &CertOptions) -> Result<Identity> {
     require_name(names, options)?;
     custom_extensions::check(options)?;
     let subject = profile::subject(options, names, "tlsmith CA")?;
-    // It is the issuer too, which is never empty (RFC 5280, section 4.1.2.4).
+    // The subject is the issuer too, which must not be empty (RFC 5280, section 4.1.2.4).
     let subject = match subject.is_empty() {
-        true => Subject::parse("O=tlsmith self-signed certificate")?,
+        true => DistinguishedName::parse("O=tlsmith self-signed certificate")?,
         false => subject,
     };
-    let certified = Certified::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
+    let certified =
+        CertificateSubject::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
     certify(None, &subject, names, certified, options)
 }
 
-/// Issues a certificate for `names`, with a new key unless the options bring
-/// one.  The identity has the chain that peers need: without the root.
+/// Issues a certificate for `names`, with a new key unless the options provide one.  The
+/// identity has the chain that peers need, without the root.
 ///
-/// Fails with [`Status::Issue`], and says which rule, when the authority may
-/// not issue it: it is no CA, its path length, its names or its own validity
-/// forbid it.
+/// Fails with [`Status::Issue`] if the CA may not issue it, and names the rule: it is not a
+/// CA, or its path length, name constraints or validity period forbid it.
 pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Result<Identity> {
     let options = &*with_path_len(options);
     let names = AltName::parse_all(names)?;
@@ -70,26 +70,24 @@ pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Res
         is_ca: options.ca,
     };
     issuance_policy::check(ca, &request)?;
-    let certified = Certified::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
+    let certified =
+        CertificateSubject::with_key(subject.to_der()?, PrivateKey::for_options(options)?);
     certify(Some(ca), &subject, &names, certified, options)
 }
 
-/// Issues what a request asks for: a certificate for its key, its subject and
-/// its alternative names, each byte for byte.  `names` stands in place of the
-/// alternative names, and a subject in the options in place of the subject.
-/// What else the request asks for counts where
-/// [`CertOptions::copy_extensions`] says so.
+/// Issues the certificate that a request asks for, with its key, subject and alternative
+/// names, each byte for byte.  `names` replaces the alternative names; a subject in the
+/// options replaces the subject.  The other requested extensions are used as
+/// [`CertOptions::copy_extensions`] says.
 ///
-/// The identity has the private key where the request was made here.
+/// The identity has the private key if the request was generated here.
 ///
-/// A request is untrusted input.  Its names have to be such as [`issue_cert`]
-/// takes, without wildcards inside, control characters or addresses as host
-/// names; names of kinds that cannot be checked need
-/// [`CertOptions::allow_other_names`].
+/// A request is untrusted input.  Its names must be valid for [`issue_cert`], without
+/// wildcards inside, control characters or addresses as host names.  Names of types that
+/// cannot be checked need [`CertOptions::allow_other_names`].
 ///
-/// Fails with [`Status::Issue`], and says which rule, as [`issue_cert`] does, for
-/// names that are refused, and for a request to be a CA unless
-/// [`CertOptions::ca`] allows it.
+/// Fails with [`Status::Issue`], and names the rule, in the cases of [`issue_cert`], for
+/// names that are refused, and for a request to be a CA unless [`CertOptions::ca`] is set.
 pub fn sign_csr(
     ca: &Identity,
     csr: &Csr,
@@ -98,18 +96,20 @@ pub fn sign_csr(
 ) -> Result<Identity> {
     if options.key.is_some() || options.key_type.is_some() {
         return Err(Error::argument(
-            "the key of a certificate for a request is the request's: leave the key out",
+            "the certificate for a request has the request's key: omit the key",
         ));
     }
     custom_extensions::check(options)?;
-    let mut copied = Copied::of(csr, names.is_some(), options)?;
+    let mut requested = RequestedExtensions::of(csr, names.is_some(), options)?;
     let options = &CertOptions {
-        path_len: copied.path_len().unwrap_or(with_path_len(options).path_len),
+        path_len: requested
+            .path_len()
+            .unwrap_or(with_path_len(options).path_len),
         ..options.clone()
     };
     let names = match names {
         Some(names) => AltName::parse_all(names)?,
-        None => copied.names(),
+        None => requested.names(),
     };
     let has_own_subject = options.subject.is_none() && options.common_name.is_none();
     let subject = match has_own_subject {
@@ -132,39 +132,39 @@ pub fn sign_csr(
                 "it has no subject, and a CA needs one (RFC 5280, 4.1.2.6)",
             ));
         }
-        copied.make_names_critical();
+        requested.make_names_critical();
     }
     let request = Request {
         subject: &subject,
         names: &names,
-        directories: &copied.directories(),
-        other_kinds: &copied.other_kinds(),
+        directories: &requested.directories(),
+        other_kinds: &requested.other_kinds(),
         path_len: options.path_len,
         is_ca: options.ca,
     };
     issuance_policy::check(ca, &request)?;
-    let certified = Certified {
+    let certified = CertificateSubject {
         subject: match has_own_subject {
             true => csr.subject_der()?,
             false => subject.to_der()?,
         },
         spki: csr.spki_der().to_vec(),
         key: csr.key().cloned(),
-        extensions: copied.into_extensions(),
+        extensions: requested.into_extensions(),
     };
     certify(Some(ca), &subject, &names, certified, options)
 }
 
-/// What a certificate is about.
-pub(super) struct Certified {
-    /// In DER, as it is to stand there.
+/// The subject of a new certificate and its key.
+pub(super) struct CertificateSubject {
+    /// The exact DER of the subject.
     subject: Vec<u8>,
     spki: Vec<u8>,
     key: Option<PrivateKey>,
     extensions: Vec<Extension>,
 }
 
-impl Certified {
+impl CertificateSubject {
     pub(super) fn with_key(subject: Vec<u8>, key: PrivateKey) -> Self {
         Self {
             subject,
@@ -175,18 +175,18 @@ impl Certified {
     }
 }
 
-/// Makes the certificate, signed by `ca` or by itself.
+/// Creates the certificate, signed by `ca` or self-signed.
 pub(super) fn certify(
     ca: Option<&Identity>,
-    subject: &Subject,
+    subject: &DistinguishedName,
     names: &[AltName],
-    certified: Certified,
+    certified: CertificateSubject,
     options: &CertOptions,
 ) -> Result<Identity> {
     let key_type = describe::key_type(&certified.spki);
     let issuer = ca.map(Identity::certificate);
     let mut params = profile::common(options, subject, names, &key_type)?;
-    profile::add_issuers(&mut params, options, issuer, &certified.spki)?;
+    profile::add_issuer_fields(&mut params, options, issuer, &certified.spki)?;
     let (signer, issuer, issuer_key_id) = match (ca, &certified.key) {
         (Some(ca), _) => {
             let issuer = ca.certificate();
@@ -199,17 +199,17 @@ pub(super) fn certify(
             profile::key_id(&certified.spki)?,
         ),
         (None, None) => {
-            let sentence = "a certificate cannot sign itself without its key";
+            let sentence = "a certificate cannot be self-signed without its key";
             return Err(Error::new(Status::Internal, sentence));
         }
     };
     let mut extensions = certified.extensions;
     extensions.extend(custom_extensions::extensions(options)?);
-    if let Some(twice) = repeated(&extensions) {
-        let sentence = format!("the extension {} is asked for twice", twice.oid);
+    if let Some(twice) = first_duplicate(&extensions) {
+        let sentence = format!("the extension {} is requested twice", twice.oid);
         return Err(Error::argument(sentence));
     }
-    let exact = Exact {
+    let exact = ExactFields {
         issuer: &issuer,
         issuer_key_id: &issuer_key_id,
         subject: &certified.subject,
@@ -234,7 +234,7 @@ fn require_name(names: &[AltName], options: &CertOptions) -> Result<()> {
     ))
 }
 
-/// A CA that is issued has none below it, unless that was asked for.
+/// Sets the path length of an issued CA to 0 unless the options set another.
 fn with_path_len(options: &CertOptions) -> Cow<'_, CertOptions> {
     if !options.ca || options.path_len.is_some() {
         return Cow::Borrowed(options);

@@ -1,8 +1,8 @@
-//! BER to DER: what other programs write with indefinite lengths, strings in pieces and
-//! long lengths (X.690, section 8.1), in the form that the readers here take.
+//! Converts BER to DER: indefinite lengths, constructed strings and non-minimal lengths
+//! (X.690, section 8.1) are normalized for the parsers here.
 //!
-//! NSS, and so Firefox and Thunderbird, writes PKCS#12 like that, and some programs
-//! PKCS#7.
+//! NSS (Firefox, Thunderbird) writes such PKCS#12 files, and some programs such PKCS#7
+//! files.
 
 use std::ops::Deref;
 
@@ -10,17 +10,18 @@ use zeroize::Zeroizing;
 
 use super::tlv::{Elements, OCTET_STRING, encode_header, header_length};
 
-/// How many elements may stand inside each other: files have about ten.
-const DEEPEST: usize = 24;
+/// The maximum nesting depth; real files have about ten levels.
+const MAX_DEPTH: usize = 24;
 
 const CONSTRUCTED: u8 = 0x20;
 
-/// The tag of an OCTET STRING in pieces.
-const IN_PIECES: u8 = OCTET_STRING | CONSTRUCTED;
+/// The tag of a constructed OCTET STRING.
+const CONSTRUCTED_OCTET_STRING: u8 = OCTET_STRING | CONSTRUCTED;
 
 const END_OF_CONTENTS: [u8; 2] = [0, 0];
 
-/// What was DER already, or a copy, which is wiped when it is dropped: it may hold keys.
+/// The input if it is DER already, or a converted copy.  The copy is wiped on drop, since
+/// it may hold keys.
 pub(super) enum Der<'a> {
     Same(&'a [u8]),
     Converted(Zeroizing<Vec<u8>>),
@@ -37,47 +38,47 @@ impl Deref for Der<'_> {
     }
 }
 
-/// The one element that `ber` is, in DER; `None` where it is not one.  Strings in pieces
-/// are joined if they are OCTET STRINGs by their tag.
+/// Converts the one element in `ber` to DER; `None` if it is not exactly one.  Constructed
+/// strings are joined if their tag says OCTET STRING.
 pub(super) fn to_der(ber: &[u8]) -> Option<Der<'_>> {
     let mut elements = Elements(ber);
-    if elements.any().is_some() && elements.is_empty() && is_der(ber, DEEPEST) {
+    if elements.any().is_some() && elements.is_empty() && is_der(ber, MAX_DEPTH) {
         return Some(Der::Same(ber));
     }
     let mut lengths = Vec::new();
-    let (whole, rest) = measure(ber, DEEPEST, &mut lengths)?;
+    let (whole, rest) = measure(ber, MAX_DEPTH, &mut lengths)?;
     if !rest.is_empty() {
         return None;
     }
-    // As long as it becomes: growing would leave copies of what may be a key.
+    // Reserve the full size: growing would leave copies of what may be a key.
     let room = header_length(whole.length) + whole.length;
     let mut der = Zeroizing::new(Vec::with_capacity(room));
     write(ber, false, &mut lengths.into_iter(), &mut der)?;
     Some(Der::Converted(der))
 }
 
-/// Whether every length is definite and the shortest, as far as constructed elements show
-/// what is in them, and no OCTET STRING is in pieces.
+/// Returns whether every length is definite and minimal, inside constructed elements too,
+/// and no OCTET STRING is constructed.
 fn is_der(bytes: &[u8], depth: usize) -> bool {
     let Some(elements) = Elements(bytes).all() else {
         return false;
     };
     elements.iter().all(|element| {
         let is_constructed = element.tag & CONSTRUCTED != 0;
-        let is_in_pieces = element.tag == IN_PIECES;
+        let is_in_pieces = element.tag == CONSTRUCTED_OCTET_STRING;
         !is_in_pieces && (!is_constructed || (depth > 0 && is_der(element.content, depth - 1)))
     })
 }
 
-/// An element as DER has it.
+/// The DER form of an element.
 struct Measured {
     tag: u8,
-    /// Of its content.
+    /// The length of its content.
     length: usize,
 }
 
-/// Measures the first element of `ber`, and adds the length of each constructed element in
-/// it to `lengths`, outer ones first: the element, and what follows it.
+/// Measures the first element of `ber`.  Appends the length of each constructed element in
+/// it to `lengths`, outer ones first.  Returns the element and the rest.
 fn measure<'a>(
     ber: &'a [u8],
     depth: usize,
@@ -90,7 +91,7 @@ fn measure<'a>(
         return Some((Measured { tag, length }, rest));
     }
     let depth = depth.checked_sub(1)?;
-    let is_in_pieces = tag == IN_PIECES;
+    let is_in_pieces = tag == CONSTRUCTED_OCTET_STRING;
     let place = lengths.len();
     lengths.push(0);
     let mut sum = 0;
@@ -107,8 +108,8 @@ fn measure<'a>(
     Some((Measured { tag, length: sum }, rest))
 }
 
-/// Appends the first element of `ber`, which is measured, to `der`, without its header if
-/// it is a piece: what follows it.
+/// Appends the first element of `ber`, already measured, to `der`.  Omits the header of a
+/// string segment.  Returns the rest.
 fn write<'a>(
     ber: &'a [u8],
     is_piece: bool,
@@ -124,7 +125,7 @@ fn write<'a>(
         der.extend_from_slice(content);
         return Some(rest);
     }
-    let is_in_pieces = tag == IN_PIECES;
+    let is_in_pieces = tag == CONSTRUCTED_OCTET_STRING;
     let measured = lengths.next()?;
     if !is_piece {
         let tag = if is_in_pieces { OCTET_STRING } else { tag };
@@ -133,8 +134,8 @@ fn write<'a>(
     contents(rest, length, |part| write(part, is_in_pieces, lengths, der))
 }
 
-/// Goes through the elements of a constructed one, each of which `convert` takes from the
-/// front: what follows its end.
+/// Iterates over the elements of a constructed one; `convert` consumes one from the front.
+/// Returns what follows its end.
 fn contents<'a>(
     mut rest: &'a [u8],
     length: Option<usize>,
@@ -157,11 +158,11 @@ fn contents<'a>(
     }
 }
 
-/// The tag, the length where it is definite, and what follows them.
+/// Parses the tag and the length, `None` if indefinite.  Returns them and the rest.
 fn header(ber: &[u8]) -> Option<(u8, Option<usize>, &[u8])> {
     let (&tag, rest) = ber.split_first()?;
     let (&first, rest) = rest.split_first()?;
-    // More bytes of the tag would follow.
+    // A multi-byte tag.
     if tag & 0x1f == 0x1f {
         return None;
     }
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn indefinite_lengths_and_pieces_become_der() {
+    fn to_der_converts_indefinite_lengths_and_constructed_strings() {
         assert_der(&[0x30, 0x80, 2, 1, 5, 0, 0], &[0x30, 3, 2, 1, 5]);
         assert_der(&[0x30, 0x80, 0x30, 0x80, 0, 0, 0, 0], &[0x30, 2, 0x30, 0]);
         assert_der(&[0x24, 0x80, 4, 1, 7, 4, 2, 8, 9, 0, 0], &[4, 3, 7, 8, 9]);
@@ -201,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn der_stays_as_it_is() {
+    fn to_der_borrows_der_unchanged() {
         for der in [&[0x30, 0][..], &[4, 2, 0x24, 0x80], &[0xa0, 3, 2, 1, 5]] {
             assert!(matches!(to_der(der), Some(Der::Same(same)) if same == der));
         }
     }
 
     #[test]
-    fn the_work_follows_the_input_and_not_its_lengths() {
+    fn to_der_takes_linear_time() {
         for ber in [
             &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff][..],
             &[0x24, 0x80, 0x24, 0x84, 0xff, 0xff, 0xff, 0xff],
@@ -216,7 +217,7 @@ mod tests {
         ] {
             assert!(to_der(ber).is_none(), "{ber:x?}");
         }
-        // Quadratic work on these million elements takes many minutes.
+        // Quadratic work on this million elements would take many minutes.
         let empty = [0x30, 0x80, 0, 0].repeat(1 << 20);
         let ber = [&[0x30, 0x80][..], &empty, &[0, 0]].concat();
         let der = to_der(&ber).unwrap();
@@ -224,8 +225,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ber_is_refused() {
-        let mut deep = vec![0x30; 2 * DEEPEST + 10];
+    fn to_der_rejects_malformed_ber() {
+        let mut deep = vec![0x30; 2 * MAX_DEPTH + 10];
         deep.iter_mut()
             .skip(1)
             .step_by(2)

@@ -1,7 +1,7 @@
-//! What the fields of a certificate say, as far as they decode.
+//! The decoded fields of a certificate.
 //!
-//! Reading never fails here: what does not decode is kept as its bytes in hex, is noted,
-//! and permits nothing.
+//! Decoding never fails.  A field that does not decode is kept as its bytes in hex, is
+//! recorded as undecodable, and permits nothing.
 
 use const_oid::ObjectIdentifier;
 use der::asn1::OctetStringRef;
@@ -10,16 +10,16 @@ use der::{Decode, Sequence, Tag};
 use super::certificate::{
     ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_ID, KEY_USAGE, NAME_CONSTRAINTS,
 };
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::general_name::GeneralName;
-use super::name_constraints::Constraints;
-use super::raw_certificate::Parts;
+use super::name_constraints::NameConstraints;
+use super::raw_certificate::RawCertificate;
 use super::tlv::{BIT_STRING, Elements, SEQUENCE, only};
 use super::{describe, x509_time};
 
-pub(super) struct Decoded {
-    /// `None` where it does not decode.
-    pub(super) subject: Option<Subject>,
+pub(super) struct CertificateFields {
+    /// `None` if it does not decode.
+    pub(super) subject: Option<DistinguishedName>,
     pub(super) subject_text: String,
     pub(super) issuer_text: String,
     pub(super) not_before: i64,
@@ -37,7 +37,7 @@ pub(super) struct Decoded {
     pub(super) undecodable: Vec<&'static str>,
 }
 
-/// The extension (RFC 5280, section 4.2.1.9).
+/// The basicConstraints extension (RFC 5280, section 4.2.1.9).
 #[derive(Clone, Copy, Default, Sequence)]
 pub(super) struct BasicConstraints {
     #[asn1(default = "Default::default")]
@@ -45,8 +45,8 @@ pub(super) struct BasicConstraints {
     pub(super) path_len: Option<u32>,
 }
 
-impl Decoded {
-    pub(super) fn of(der: &[u8], parts: &Parts) -> Self {
+impl CertificateFields {
+    pub(super) fn of(der: &[u8], parts: &RawCertificate) -> Self {
         let mut reader = Reader {
             parts,
             undecodable: Vec::new(),
@@ -54,10 +54,10 @@ impl Decoded {
         let (subject, subject_text) = reader.name("subject", &der[parts.subject.clone()]);
         let (_, issuer_text) = reader.name("issuer", &der[parts.issuer.clone()]);
         let validity = validity(&der[parts.validity.clone()]);
-        let validity = reader.noted("validity", validity);
+        let validity = reader.record("validity", validity);
         let (not_before, not_after) = validity.unwrap_or((x509_time::LAST, x509_time::FIRST));
         let spki = &der[parts.spki.clone()];
-        reader.noted("subjectPublicKeyInfo", describe::PublicKey::of(spki));
+        reader.record("subjectPublicKeyInfo", describe::PublicKey::of(spki));
         let names = reader.extension(&ALTERNATIVE_NAMES, "subjectAltName", GeneralName::all);
         let names = names.flatten().into_iter().flatten();
         let constraints = reader.extension(
@@ -71,14 +71,18 @@ impl Decoded {
             let der = parts.extension(&EXTENDED_KEY_USAGE).unwrap_or_default();
             vec![format!("#{}", describe::hex(der))]
         };
-        reader.extension(&NAME_CONSTRAINTS, "nameConstraints", Constraints::from_der);
+        reader.extension(
+            &NAME_CONSTRAINTS,
+            "nameConstraints",
+            NameConstraints::from_der,
+        );
         Self {
             subject,
             subject_text,
             issuer_text,
             not_before,
             not_after,
-            names: names.filter_map(GeneralName::typed).collect(),
+            names: names.filter_map(GeneralName::to_text).collect(),
             serial: describe::serial(&der[parts.serial.clone()]),
             constraints: constraints.flatten().unwrap_or_default(),
             key_usage: key_usage.map(Option::unwrap_or_default),
@@ -92,22 +96,22 @@ impl Decoded {
     }
 }
 
-/// Decodes parts, and notes which ones do not.
+/// Decodes fields, and records those that do not decode.
 struct Reader<'a> {
-    parts: &'a Parts,
+    parts: &'a RawCertificate,
     undecodable: Vec<&'static str>,
 }
 
 impl<'a> Reader<'a> {
-    fn noted<T>(&mut self, what: &'static str, decoded: Option<T>) -> Option<T> {
+    fn record<T>(&mut self, what: &'static str, decoded: Option<T>) -> Option<T> {
         if decoded.is_none() {
             self.undecodable.push(what);
         }
         decoded
     }
 
-    fn name(&mut self, what: &'static str, der: &[u8]) -> (Option<Subject>, String) {
-        let name = self.noted(what, Subject::from_der(der).ok());
+    fn name(&mut self, what: &'static str, der: &[u8]) -> (Option<DistinguishedName>, String) {
+        let name = self.record(what, DistinguishedName::from_der(der).ok());
         let text = match &name {
             Some(name) => name.to_string(),
             None => format!("#{}", describe::hex(der)),
@@ -115,8 +119,7 @@ impl<'a> Reader<'a> {
         (name, text)
     }
 
-    /// What an extension says: `None` where it is not there, `Some(None)` where it does
-    /// not decode.
+    /// Decodes an extension: `None` if it is absent, `Some(None)` if it does not decode.
     fn extension<T>(
         &mut self,
         oid: &ObjectIdentifier,
@@ -124,11 +127,11 @@ impl<'a> Reader<'a> {
         decode: impl Fn(&'a [u8]) -> der::Result<T>,
     ) -> Option<Option<T>> {
         let der = self.parts.extension(oid)?;
-        Some(self.noted(what, decode(der).ok()))
+        Some(self.record(what, decode(der).ok()))
     }
 }
 
-/// The times of a Validity (RFC 5280, section 4.1.2.5).
+/// Decodes the times of a Validity (RFC 5280, section 4.1.2.5).
 fn validity(der: &[u8]) -> Option<(i64, i64)> {
     let mut times = Elements(only(der, SEQUENCE)?.content);
     let mut next = || {
@@ -145,7 +148,7 @@ fn key_id(der: &[u8]) -> Option<Vec<u8>> {
     Some(id.as_bytes().to_vec())
 }
 
-/// The names of RFC 5280, section 4.2.1.3, in the order of their bits.
+/// The key usages of RFC 5280, section 4.2.1.3, in bit order.
 const KEY_USAGES: [&str; 9] = [
     "digitalSignature",
     "nonRepudiation",
@@ -158,8 +161,8 @@ const KEY_USAGES: [&str; 9] = [
     "decipherOnly",
 ];
 
-/// The bits that are set.  Those that are not used may be, as in BER, and bits that have
-/// no name are passed over.
+/// Returns the names of the bits that are set.  Unused bits may be set, as in BER; bits
+/// without a name are skipped.
 pub(super) fn key_usage(der: &[u8]) -> der::Result<Vec<&'static str>> {
     let bits = only(der, BIT_STRING).and_then(|bits| match bits.content {
         [unused @ 0..8, bits @ ..] if !bits.is_empty() || *unused == 0 => {

@@ -1,13 +1,13 @@
-//! A certificate opened just far enough to validate a path.
+//! A borrowed view of a certificate with what path validation needs.
 //!
-//! [`Certificate`](super::Certificate) holds what people ask for; this borrows what the
-//! path rules need on every handshake, and costs one allocation.
+//! [`Certificate`](super::Certificate) has all fields for users.  This one is made in every
+//! handshake and costs one allocation.
 
 use der::{Decode, Tag};
 
 use super::certificate_fields::{BasicConstraints, key_usage};
 use super::describe;
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::general_name::GeneralName;
 use super::tlv::{
     BIT_STRING, BOOLEAN, Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE,
@@ -15,17 +15,17 @@ use super::tlv::{
 };
 use super::x509_time;
 
-/// The parts of one X.509 certificate (RFC 5280, section 4.1), borrowed from its DER.
+/// The fields of an X.509 certificate (RFC 5280, section 4.1), borrowed from its DER.
 /// Names, keys and algorithms are whole DER elements.
-pub(crate) struct Outline<'a> {
+pub(crate) struct CertificateRef<'a> {
     pub(crate) der: &'a [u8],
     pub(crate) tbs: &'a [u8],
     /// 1, 2 or 3.
     pub(crate) version: u8,
-    /// The signature algorithm inside the signed part, and the one beside the signature.
+    /// The signature algorithm in the TBSCertificate, and the one next to the signature.
     pub(crate) algorithms: [&'a [u8]; 2],
     pub(crate) signature: &'a [u8],
-    /// The content of its INTEGER.
+    /// The content octets of the INTEGER.
     pub(crate) serial: &'a [u8],
     pub(crate) issuer: &'a [u8],
     pub(crate) subject: &'a [u8],
@@ -35,23 +35,23 @@ pub(crate) struct Outline<'a> {
     pub(crate) spki: &'a [u8],
     pub(crate) has_unique_ids: bool,
     pub(crate) extensions: Vec<Extension<'a>>,
-    /// The signed part up to the end of the key: everything before the optional fields.
+    /// The TBSCertificate up to the end of the public key, before the optional fields.
     pub(crate) fixed: &'a [u8],
 }
 
 /// One extension (RFC 5280, section 4.1.2.9).
 #[derive(Clone, Copy)]
 pub(crate) struct Extension<'a> {
-    /// The content of its OBJECT IDENTIFIER.
+    /// The content octets of the OBJECT IDENTIFIER.
     pub(crate) oid: &'a [u8],
     pub(crate) critical: bool,
-    /// The content of its OCTET STRING.
+    /// The content octets of the OCTET STRING.
     pub(crate) value: &'a [u8],
-    /// The whole element.
+    /// The whole DER element.
     pub(crate) der: &'a [u8],
 }
 
-/// Identifiers of extensions: the content of their OBJECT IDENTIFIERs.
+/// Identifiers of extensions, as content octets of OBJECT IDENTIFIERs.
 pub(crate) mod oid {
     macro_rules! id_ce {
         ($($name:ident = $arc:literal),+ $(,)?) => {
@@ -76,21 +76,21 @@ pub(crate) mod oid {
 
 /// A subject public key (RFC 5280, section 4.1.2.7).
 pub(crate) struct PublicKey<'a> {
-    /// The content of the algorithm's OBJECT IDENTIFIER.
+    /// The content octets of the algorithm's OBJECT IDENTIFIER.
     pub(crate) algorithm: &'a [u8],
-    /// The whole element of the parameters.
+    /// The parameters, a whole DER element.
     pub(crate) parameters: Option<&'a [u8]>,
     /// The content of the BIT STRING.
     pub(crate) key: &'a [u8],
 }
 
-impl<'a> Outline<'a> {
+impl<'a> CertificateRef<'a> {
     pub(crate) fn from_der(der: &'a [u8]) -> der::Result<Self> {
         Self::read(der).ok_or_else(|| Tag::Sequence.value_error().into())
     }
 
     fn read(der: &'a [u8]) -> Option<Self> {
-        let (tbs, outer_algorithm, signature) = signed_parts(der)?;
+        let (tbs, outer_algorithm, signature) = split_signed(der)?;
         let content = only(tbs, SEQUENCE)?.content;
         let mut fields = Elements(content);
         let version = match fields.inside(context(0)) {
@@ -149,9 +149,9 @@ impl<'a> Outline<'a> {
             .find(|extension| extension.oid == oid)
     }
 
-    /// Whether an extension occurs twice, which RFC 5280, section 4.2, forbids: one
-    /// reader would obey the first and another one the second.
-    pub(crate) fn has_repeated_extension(&self) -> bool {
+    /// Returns whether an extension occurs twice, which RFC 5280, section 4.2, forbids:
+    /// different readers would use different ones.
+    pub(crate) fn has_duplicate_extension(&self) -> bool {
         let mut seen = self.extensions.iter().enumerate();
         seen.any(|(index, one)| {
             self.extensions[..index]
@@ -160,20 +160,20 @@ impl<'a> Outline<'a> {
         })
     }
 
-    /// Whether subject and issuer are the same name (RFC 5280, section 3.2).
+    /// Returns whether subject and issuer are the same name (RFC 5280, section 3.2).
     pub(crate) fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }
 
-    /// The cA bit and the path length; `None` without the extension.
+    /// Returns cA and the path length; `None` without the extension.
     pub(crate) fn basic_constraints(&self) -> der::Result<Option<(bool, Option<u32>)>> {
         let value = |extension: &Extension<'a>| BasicConstraints::from_der(extension.value);
         let constraints = self.extension(oid::BASIC_CONSTRAINTS).map(value);
         Ok(constraints.transpose()?.map(|one| (one.ca, one.path_len)))
     }
 
-    /// Whether its key may be used for `usage`, such as `"keyCertSign"`: also where the
-    /// certificate does not limit the usage of its key (RFC 5280, section 4.2.1.3).
+    /// Returns whether the key usage includes `usage`, such as `"keyCertSign"`, or is
+    /// absent (RFC 5280, section 4.2.1.3).
     pub(crate) fn allows_key_usage(&self, usage: &str) -> der::Result<bool> {
         match self.extension(oid::KEY_USAGE) {
             Some(extension) => Ok(key_usage(extension.value)?.contains(&usage)),
@@ -181,8 +181,8 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// The key purposes, each the content of an OBJECT IDENTIFIER; `None` without the
-    /// extension (RFC 5280, section 4.2.1.12).
+    /// Returns the key purposes, each as the content octets of an OBJECT IDENTIFIER; `None`
+    /// without the extension (RFC 5280, section 4.2.1.12).
     pub(crate) fn key_purposes(&self) -> der::Result<Option<Vec<&'a [u8]>>> {
         let Some(extension) = self.extension(oid::EXTENDED_KEY_USAGE) else {
             return Ok(None);
@@ -196,20 +196,20 @@ impl<'a> Outline<'a> {
         purposes.map(Some).ok_or_else(malformed)
     }
 
-    /// The subject alternative names; `None` without the extension.
+    /// Returns the subject alternative names; `None` without the extension.
     pub(crate) fn alternative_names(&self) -> der::Result<Option<Vec<GeneralName<'a>>>> {
         let names =
             |extension: &Extension<'a>| -> der::Result<_> { GeneralName::all(extension.value) };
         self.extension(oid::SUBJECT_ALT_NAME).map(names).transpose()
     }
 
-    /// Its serial number in hex, as CRLs have it.
+    /// Returns its serial number in hex, as in CRL entries.
     pub(crate) fn serial_text(&self) -> String {
         describe::serial(self.serial)
     }
 
-    pub(crate) fn subject_name(&self) -> der::Result<Subject> {
-        Subject::from_der(self.subject)
+    pub(crate) fn subject_name(&self) -> der::Result<DistinguishedName> {
+        DistinguishedName::from_der(self.subject)
     }
 
     pub(crate) fn public_key(&self) -> Option<PublicKey<'a>> {
@@ -218,7 +218,7 @@ impl<'a> Outline<'a> {
 }
 
 impl<'a> Extension<'a> {
-    /// Those of a certificate, from its field `[3]`.
+    /// Parses the extensions of a certificate, from its field `[3]`.
     fn all(mut field: Elements<'a>) -> Option<Vec<Self>> {
         let mut list = field.inside(SEQUENCE)?;
         field.end()?;
@@ -228,7 +228,7 @@ impl<'a> Extension<'a> {
             let mut parts = Elements(element.content);
             let oid = parts.take(OBJECT_IDENTIFIER)?.content;
             let critical = match parts.take(BOOLEAN).map(|flag| flag.content) {
-                // DER leaves out the default, and some certificates do not.
+                // DER omits the default value, but some certificates encode it.
                 None | Some([0]) => false,
                 Some([0xff]) => true,
                 Some(_) => return None,
@@ -247,11 +247,11 @@ impl<'a> Extension<'a> {
 }
 
 impl<'a> PublicKey<'a> {
-    /// `None` where it does not parse.
+    /// Returns `None` if it does not parse.
     fn read(spki: &'a [u8]) -> Option<Self> {
         let mut parts = Elements(only(spki, SEQUENCE)?.content);
         let mut algorithm = parts.inside(SEQUENCE)?;
-        let key = whole_bytes(parts.take(BIT_STRING)?)?;
+        let key = bit_string_bytes(parts.take(BIT_STRING)?)?;
         parts.end()?;
         let oid = algorithm.take(OBJECT_IDENTIFIER)?.content;
         let parameters = algorithm.any().map(|parameters| parameters.whole);
@@ -264,18 +264,18 @@ impl<'a> PublicKey<'a> {
     }
 }
 
-/// The parts of a certificate or a CRL: what is signed, the algorithm, and the signature.
-pub(crate) fn signed_parts(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+/// Splits a certificate or a CRL into the signed content, the algorithm, and the signature.
+pub(crate) fn split_signed(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let mut outer = Elements(only(der, SEQUENCE)?.content);
     let tbs = outer.take(SEQUENCE)?.whole;
     let algorithm = outer.take(SEQUENCE)?.whole;
-    let signature = whole_bytes(outer.take(BIT_STRING)?)?;
+    let signature = bit_string_bytes(outer.take(BIT_STRING)?)?;
     outer.end()?;
     Some((tbs, algorithm, signature))
 }
 
-/// The content of a BIT STRING without unused bits, as all signatures and keys are.
-fn whole_bytes(bits: Element<'_>) -> Option<&[u8]> {
+/// Returns the content of a BIT STRING without unused bits, as all signatures and keys are.
+fn bit_string_bytes(bits: Element<'_>) -> Option<&[u8]> {
     match bits.content {
         [0, bytes @ ..] => Some(bytes),
         _ => None,

@@ -1,4 +1,4 @@
-//! Certificate revocation lists (RFC 5280, section 5): made, loaded, read.
+//! Certificate revocation lists (RFC 5280, section 5): generation, parsing and accessors.
 
 use std::fmt;
 use std::path::Path;
@@ -12,15 +12,15 @@ use der::asn1::AnyRef;
 use der::{Decode, Encode, Tag, Tagged};
 use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber};
 
-use super::asn1::{CrlContent, Extension, RevokedEntry, Signed};
-use super::distinguished_name::{Subject, parse_hex};
-use super::document_type::{self, Kind};
+use super::asn1::{Extension, RevokedEntry, Signed, TbsCertList};
+use super::distinguished_name::{DistinguishedName, parse_hex};
+use super::document_type::{self, DocumentType};
 use super::file::{self, Access, Staged};
 use super::identity::Identity;
 use super::{describe, encoding, extensions, issuance_policy, pem, profile, quoted, x509_time};
 use crate::{Error, Result, Status};
 
-/// How long a CRL is good for: a week.
+/// The default time between thisUpdate and nextUpdate: a week.
 const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 
 /// Why a certificate was revoked (RFC 5280, section 5.3.1).
@@ -39,7 +39,7 @@ pub enum RevocationReason {
     AaCompromise,
 }
 
-/// The reasons by the numbers and the names that the standard gives them.
+/// The reasons, with the standard's numbers and names.
 const REASONS: [(u8, &str, RevocationReason, rcgen::RevocationReason); 10] = {
     use RevocationReason as R;
     use rcgen::RevocationReason as L;
@@ -73,16 +73,16 @@ const REASONS: [(u8, &str, RevocationReason, rcgen::RevocationReason); 10] = {
 };
 
 impl RevocationReason {
-    /// The name that the standard gives it, such as `"keyCompromise"`.
+    /// Returns the standard's name, such as `"keyCompromise"`.
     pub fn name(self) -> &'static str {
         let found = REASONS.iter().find(|(_, _, reason, _)| *reason == self);
         found.map_or("unspecified", |(_, name, ..)| name)
     }
 
-    fn laid_out(self) -> rcgen::RevocationReason {
+    fn to_rcgen(self) -> rcgen::RevocationReason {
         let found = REASONS.iter().find(|(_, _, reason, _)| *reason == self);
-        found.map_or(rcgen::RevocationReason::Unspecified, |(.., laid_out)| {
-            *laid_out
+        found.map_or(rcgen::RevocationReason::Unspecified, |(.., to_rcgen)| {
+            *to_rcgen
         })
     }
 }
@@ -96,8 +96,8 @@ impl fmt::Display for RevocationReason {
 impl FromStr for RevocationReason {
     type Err = Error;
 
-    /// By the standard's name, whatever its case, or with underscores as Python
-    /// has it: `"keyCompromise"`, `"key_compromise"`.
+    /// Parses the standard's name in any case, with or without underscores:
+    /// `"keyCompromise"`, `"key_compromise"`.
     fn from_str(text: &str) -> Result<Self> {
         let plain = text.replace('_', "");
         let found = REASONS
@@ -114,21 +114,21 @@ impl FromStr for RevocationReason {
     }
 }
 
-/// One certificate that is revoked.
+/// A revoked certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revoked {
     /// Its serial number in hex.
     pub serial: String,
-    /// When it was revoked, in seconds of the Unix epoch; `None`: now.
+    /// When it was revoked, in seconds since the Unix epoch; `None`: now.
     pub time: Option<i64>,
-    /// Why, where that is said.
+    /// The reason, if any.
     pub reason: Option<RevocationReason>,
 }
 
 impl FromStr for Revoked {
     type Err = Error;
 
-    /// A serial number in hex, and perhaps a reason: `"0a1b"`,
+    /// Parses a serial number in hex with an optional reason: `"0a1b"`,
     /// `"0a1b=keyCompromise"`.  It is revoked now.
     fn from_str(text: &str) -> Result<Self> {
         let (serial, reason) = match text.split_once('=') {
@@ -144,35 +144,34 @@ impl FromStr for Revoked {
     }
 }
 
-/// What a CRL is to be like.
+/// Options for a new CRL.
 #[derive(Clone, Debug, Default)]
 pub struct CrlOptions {
-    /// How long it is good for, from now or from [`Self::this_update`]; by
-    /// default seven days.
+    /// The time until nextUpdate, from [`Self::this_update`] if given, else from now; seven
+    /// days by default.
     pub lifetime: Option<Duration>,
-    /// Its number, which has to grow from one CRL to the next.  By default the
+    /// The CRL number, which must increase from one CRL to the next.  The default is the
     /// time in microseconds.
     pub number: Option<u64>,
-    /// Its thisUpdate (RFC 5280, section 5.1.2.4), in seconds of the Unix epoch.
-    /// By default an hour ago, so that a clock that is a little behind accepts
-    /// it, or the start of the CA if that is later.
+    /// Its thisUpdate (RFC 5280, section 5.1.2.4), in seconds since the Unix epoch.  The
+    /// default is an hour ago, so that peers with slow clocks accept it, or the start of
+    /// the CA's validity if later.
     pub this_update: Option<i64>,
 }
 
-/// Makes a CRL: a list of the certificates of this authority that are revoked,
-/// signed by it.
+/// Generates a CRL: a list of this CA's revoked certificates, signed by it.
 ///
-/// Fails with [`Status::Issue`] when the authority may not sign CRLs.
+/// Fails with [`Status::Issue`] if the CA may not sign CRLs.
 pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Result<Crl> {
     issuance_policy::check_crl_issuer(ca)?;
     let key = ca.require_key("sign a CRL with")?;
     let issuer = ca.certificate();
     let now = profile::now()?;
     let this_update = options.this_update.unwrap_or_else(|| {
-        let earlier = now - profile::BACKDATED;
+        let earlier = now - profile::BACKDATE_SECONDS;
         earlier.max(issuer.not_before()).min(now)
     });
-    // A default start does not shorten the time for which it is good.
+    // A default thisUpdate in the past does not shorten the lifetime.
     let start = options.this_update.unwrap_or(now);
     let lifetime = options.lifetime.unwrap_or(LIFETIME);
     let too_far = || {
@@ -183,14 +182,14 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
     let date = |seconds| profile::date(seconds).ok_or_else(too_far);
     let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
     if seconds == 0 {
-        let sentence = "a CRL that is good for no time at all would be refused by everybody";
+        let sentence = "a CRL with a lifetime of 0 would never be valid";
         return Err(Error::argument(sentence));
     }
     let entry = |revoked: &Revoked| {
         Ok(RevokedCertParams {
             serial_number: parse_serial(&revoked.serial)?,
             revocation_time: date(revoked.time.unwrap_or(start))?,
-            reason_code: revoked.reason.map(RevocationReason::laid_out),
+            reason_code: revoked.reason.map(RevocationReason::to_rcgen),
             invalidity_date: None,
         })
     };
@@ -205,7 +204,7 @@ pub fn gen_crl(ca: &Identity, revoked: &[Revoked], options: &CrlOptions) -> Resu
     Crl::from_der(encoding::crl(&params, &issuer.subject_der()?, key)?)
 }
 
-/// Microseconds of the Unix epoch, but never twice the same in one process.
+/// Returns microseconds since the Unix epoch, never the same value twice in one process.
 fn next_number() -> u64 {
     static LATEST: AtomicU64 = AtomicU64::new(0);
     let since = SystemTime::now()
@@ -219,7 +218,7 @@ fn next_number() -> u64 {
     LATEST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// A serial number in hex, with or without colons, of up to 20 bytes.
+/// Parses a serial number in hex, with or without colons, of up to 20 bytes.
 fn parse_serial(text: &str) -> Result<SerialNumber> {
     let digits = text.replace(':', "");
     let even = if digits.len().is_multiple_of(2) {
@@ -230,26 +229,25 @@ fn parse_serial(text: &str) -> Result<SerialNumber> {
     let bytes = parse_hex(&even).filter(|bytes| (1..=20).contains(&bytes.len()));
     let bytes = bytes.ok_or_else(|| {
         let text = quoted(text);
-        let sentence = format!("{text} is not a serial number: 1 to 20 bytes in hex are");
+        let sentence = format!("{text} is not a serial number: give 1 to 20 bytes in hex");
         Error::argument(sentence)
     })?;
     Ok(SerialNumber::from_slice(&bytes))
 }
 
-/// A certificate revocation list.  Its signature is checked when it is used, by
-/// the key of the authority that is then at hand.  It never changes.  Cloning
-/// gives another reference.
+/// A certificate revocation list.  Its signature is verified when it is used, with the
+/// issuer's key that is then known.  It is immutable.  A clone refers to the same CRL.
 #[derive(Clone)]
 pub struct Crl(Arc<Inner>);
 
 struct Inner {
     der: Vec<u8>,
-    document: Signed<CrlContent>,
+    document: Signed<TbsCertList>,
     issuer: String,
     this_update: i64,
     next_update: Option<i64>,
     revoked: Vec<Revoked>,
-    /// The indexes of `revoked` in the order of the serial numbers.
+    /// The indexes of `revoked`, sorted by serial number.
     by_serial: OnceLock<Vec<usize>>,
     pem: OnceLock<String>,
     text: OnceLock<String>,
@@ -259,17 +257,17 @@ const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
 const REASON: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
 
 impl Crl {
-    /// Parses one CRL in DER.
+    /// Parses one DER CRL.
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         let der = der.into();
-        let document = Signed::<CrlContent>::from_der(&der);
+        let document = Signed::<TbsCertList>::from_der(&der);
         let document = document.map_err(|error| {
-            document_type::explained(&der, Kind::Crl, bad("its structure", error))
+            document_type::mismatch_or(&der, DocumentType::Crl, parse_error("its structure", error))
         })?;
         let content = &document.content;
         let issuer = content.issuer.to_der();
-        let issuer = issuer.map_err(|error| bad("its issuer", error))?;
-        let issuer = match Subject::from_der(&issuer) {
+        let issuer = issuer.map_err(|error| parse_error("its issuer", error))?;
+        let issuer = match DistinguishedName::from_der(&issuer) {
             Ok(name) => name.to_string(),
             Err(_) => format!("#{}", describe::hex(&issuer)),
         };
@@ -279,13 +277,13 @@ impl Crl {
         let revoked = content.revoked.iter().flatten().map(entry);
         Ok(Self(Arc::new(Inner {
             issuer,
-            this_update: this_update.map_err(|error| bad("its date", error))?,
+            this_update: this_update.map_err(|error| parse_error("its date", error))?,
             next_update: next_update
                 .transpose()
-                .map_err(|error| bad("its next date", error))?,
+                .map_err(|error| parse_error("its next date", error))?,
             revoked: revoked
                 .collect::<der::Result<_>>()
-                .map_err(|error| bad("its entries", error))?,
+                .map_err(|error| parse_error("its entries", error))?,
             der,
             document,
             by_serial: OnceLock::new(),
@@ -294,17 +292,17 @@ impl Crl {
         })))
     }
 
-    /// The first CRL in a PEM text.
+    /// Parses the first CRL in a PEM text.
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         Self::all_from_pem(text).map(|mut all| all.swap_remove(0))
     }
 
-    /// Every CRL in a PEM text, in order: at least one.
+    /// Parses every CRL in a PEM text, in order: at least one.
     pub fn all_from_pem(text: &[u8]) -> Result<Vec<Self>> {
-        pem::every(text, Kind::Crl, |_, der| Self::from_der(der))
+        pem::every(text, DocumentType::Crl, |_, der| Self::from_der(der))
     }
 
-    /// Every CRL in a PEM text, or the one in DER.
+    /// Parses every CRL in a PEM text, or the one in DER.
     pub fn all_from_bytes(content: &[u8]) -> Result<Vec<Self>> {
         match pem::is_der(content) {
             true => Self::from_der(content).map(|only| vec![only]),
@@ -312,28 +310,28 @@ impl Crl {
         }
     }
 
-    /// The first CRL in a PEM text, or the one in DER.
+    /// Parses the first CRL in a PEM text, or the one in DER.
     pub fn from_bytes(content: &[u8]) -> Result<Self> {
         Self::all_from_bytes(content).map(|mut all| all.swap_remove(0))
     }
 
-    /// The first CRL in a file, PEM or DER.
+    /// Loads the first CRL in a file, PEM or DER.
     pub fn load(path: &Path) -> Result<Self> {
         Self::load_all(path).map(|mut all| all.swap_remove(0))
     }
 
-    /// Every CRL in a file, PEM or DER.
+    /// Loads every CRL in a file, PEM or DER.
     pub fn load_all(path: &Path) -> Result<Vec<Self>> {
         let content = file::read_file("cannot read the CRL", path)?;
         Self::all_from_bytes(&content).map_err(|error| file::in_file(path, error))
     }
 
-    /// The authority whose certificates it is about (RFC 4514).
+    /// Returns the issuer, whose certificates it covers (RFC 4514).
     pub fn issuer(&self) -> &str {
         &self.0.issuer
     }
 
-    /// Its number in hex; `None` where it has none.
+    /// Returns its number in hex, if it has one.
     pub fn number(&self) -> Option<String> {
         let number = self
             .extensions()
@@ -343,23 +341,23 @@ impl Crl {
         Some(describe::serial(&number))
     }
 
-    /// When it was made, in seconds of the Unix epoch.
+    /// Returns its thisUpdate, in seconds since the Unix epoch.
     pub fn this_update(&self) -> i64 {
         self.0.this_update
     }
 
-    /// By when there will be another one, in seconds of the Unix epoch.
+    /// Returns its nextUpdate, in seconds since the Unix epoch, if it has one.
     pub fn next_update(&self) -> Option<i64> {
         self.0.next_update
     }
 
-    /// The certificates that are revoked, in the order in which it lists them.
+    /// Returns the revoked certificates, in the order of the list.
     pub fn revoked(&self) -> &[Revoked] {
         &self.0.revoked
     }
 
-    /// The entry that revokes the certificate with this serial number in hex.  One that takes
-    /// it off an earlier list does not (RFC 5280, section 5.3.1).
+    /// Returns the entry that revokes the certificate with this serial number in hex.  A
+    /// removeFromCRL entry does not revoke (RFC 5280, section 5.3.1).
     pub(crate) fn revokes(&self, serial: &str) -> Option<&Revoked> {
         let revoked = self.revoked();
         let by_serial = self.0.by_serial.get_or_init(|| {
@@ -373,17 +371,17 @@ impl Crl {
         found.find(|entry| entry.reason != Some(RevocationReason::RemoveFromCrl))
     }
 
-    /// The algorithm that it is signed with, such as `"ecdsa-with-SHA256"`.
+    /// Returns its signature algorithm, such as `"ecdsa-with-SHA256"`.
     pub fn signature_type(&self) -> String {
         describe::algorithm(&self.0.document.algorithm.oid)
     }
 
-    /// Its DER.
+    /// Returns its DER.
     pub fn der(&self) -> &[u8] {
         &self.0.der
     }
 
-    /// Its PEM.
+    /// Returns its PEM.
     pub fn pem(&self) -> &str {
         self.0.pem.get_or_init(|| {
             let mut encoded = pem::encode("X509 CRL", &self.0.der);
@@ -391,12 +389,12 @@ impl Crl {
         })
     }
 
-    /// Everything in it on a page, for people.
+    /// Returns a human-readable listing of its contents.
     pub fn text(&self) -> &str {
-        self.0.text.get_or_init(|| describe::crl_page(self))
+        self.0.text.get_or_init(|| describe::crl_text(self))
     }
 
-    /// Writes it as PEM, with mode 0644, as a whole or not at all.
+    /// Writes it as PEM with mode 0644, atomically.
     pub fn save(&self, path: &Path) -> Result<()> {
         Staged::new(path, self.pem().as_bytes(), Access::Everybody)?.commit()
     }
@@ -411,7 +409,7 @@ impl Crl {
     }
 }
 
-fn bad(what: &str, error: der::Error) -> Error {
+fn parse_error(what: &str, error: der::Error) -> Error {
     let sentence = format!("the CRL does not parse: {what}: {error}");
     Error::new(Status::Parse, sentence).with_source(error)
 }
@@ -421,7 +419,7 @@ fn entry(entry: &RevokedEntry) -> der::Result<Revoked> {
     let mut extensions = entry.extensions.iter().flatten();
     let reason = extensions.find(|extension| extension.oid == REASON);
     let reason = reason.and_then(|extension| match extension.value.as_bytes() {
-        // An ENUMERATED of one byte.
+        // An ENUMERATED with one content octet.
         [0x0a, 1, code] => REASONS.iter().find(|(known, ..)| known == code),
         _ => None,
     });

@@ -1,5 +1,4 @@
-//! Extensions that the options add: those that rcgen does not lay out, and those
-//! that somebody brings.
+//! Extensions that rcgen does not encode, and custom extensions from the options.
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{Any, AnyRef, Ia5StringRef, OctetString};
@@ -11,7 +10,7 @@ use super::certificate::{
     NAME_CONSTRAINTS, key_usage,
 };
 use super::general_name::AltName;
-use super::options::{CertOptions, OwnExtension};
+use super::options::{CertOptions, CustomExtension};
 use super::quoted;
 use crate::{Error, Result, Status};
 
@@ -21,7 +20,7 @@ const OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1"
 /// The number of the TLS extension status_request (RFC 6066).
 const STATUS_REQUEST: u16 = 5;
 
-/// All of them.
+/// Returns the extensions from the options.
 pub(super) fn extensions(options: &CertOptions) -> Result<Vec<Extension>> {
     let mut all = Vec::new();
     if let Some(url) = &options.ocsp_url {
@@ -36,8 +35,7 @@ pub(super) fn extensions(options: &CertOptions) -> Result<Vec<Extension>> {
     Ok(all)
 }
 
-/// Fails for those that have an option of their own, where the rules about them
-/// are checked.
+/// Rejects custom extensions that have an option of their own: the option has the checks.
 pub(super) fn check(options: &CertOptions) -> Result<()> {
     for own in &options.extensions {
         let Extension { oid, value, .. } = parse(own)?;
@@ -45,25 +43,23 @@ pub(super) fn check(options: &CertOptions) -> Result<()> {
             oid if *oid == ALTERNATIVE_NAMES => "the names are given as names",
             oid if *oid == BASIC_CONSTRAINTS => "being a CA and its path length are options",
             oid if *oid == NAME_CONSTRAINTS => "permitted and excluded names are options",
-            oid if *oid == KEY_ID || *oid == ISSUER_KEY_ID => {
-                "key identifiers are the issuer's business"
-            }
+            oid if *oid == KEY_ID || *oid == ISSUER_KEY_ID => "the issuer sets key identifiers",
             oid if *oid == KEY_USAGE => match key_usage(value.as_bytes()) {
                 Err(_) => "it does not parse as a key usage",
                 Ok(usage) if usage.contains(&"keyCertSign") != options.ca => {
-                    "keyCertSign is for CAs, all of them and nobody else (RFC 5280, 4.2.1.3)"
+                    "every CA needs keyCertSign, and only CAs may have it (RFC 5280, 4.2.1.3)"
                 }
                 Ok(_) => continue,
             },
             _ => continue,
         };
-        let sentence = format!("the extension {oid} cannot be given as it is: {problem}");
+        let sentence = format!("the extension {oid} cannot be a custom extension: {problem}");
         return Err(Error::argument(sentence));
     }
     Ok(())
 }
 
-fn parse(own: &OwnExtension) -> Result<Extension> {
+fn parse(own: &CustomExtension) -> Result<Extension> {
     let bad = |why: String| Error::argument(why);
     let oid = ObjectIdentifier::new(&own.oid).map_err(|_| {
         let oid = quoted(&own.oid);
@@ -71,8 +67,11 @@ fn parse(own: &OwnExtension) -> Result<Extension> {
             "{oid} is not an object identifier: '1.3.6.1.4.1.55555.1' is one"
         ))
     })?;
-    AnyRef::from_der(&own.value)
-        .map_err(|error| bad(format!("what the extension {oid} says is not DER: {error}")))?;
+    AnyRef::from_der(&own.value).map_err(|error| {
+        bad(format!(
+            "the value of the extension {oid} is not DER: {error}"
+        ))
+    })?;
     Ok(Extension {
         oid: oid.into(),
         critical: own.critical,
@@ -80,7 +79,7 @@ fn parse(own: &OwnExtension) -> Result<Extension> {
     })
 }
 
-/// One that is not critical.
+/// Creates an extension that is not critical.
 fn plain(oid: ObjectIdentifier, value: &impl Encode) -> Result<Extension> {
     let value = value.to_der().and_then(OctetString::new);
     Ok(Extension {
@@ -116,6 +115,6 @@ fn access(url: &str) -> Result<Access> {
 }
 
 fn broken(error: &der::Error) -> Error {
-    let sentence = format!("an extension cannot be written: {error}");
+    let sentence = format!("an extension cannot be encoded: {error}");
     Error::new(Status::Internal, sentence)
 }

@@ -1,5 +1,5 @@
-//! Certificates in words: the names of algorithms and purposes, and a page
-//! about every field.
+//! Human-readable descriptions: names of algorithms and purposes, and listings of whole
+//! certificates, requests and CRLs.
 
 use std::fmt::{self, Write};
 
@@ -36,13 +36,13 @@ pub(super) fn sha1_bytes(bytes: &[u8]) -> Vec<u8> {
     digest.as_ref().to_vec()
 }
 
-/// A serial number from the content of its INTEGER: its digits in hex without the byte
-/// that only says that it is positive, and with a minus where it is negative.
+/// Formats a serial number, given the content octets of its INTEGER, in hex.  Omits the
+/// leading zero byte of a positive number; a negative one gets a minus.
 pub(super) fn serial(bytes: &[u8]) -> String {
     match bytes {
         [0, rest @ ..] if !rest.is_empty() => hex(rest),
         [first, ..] if first & 0x80 != 0 => {
-            // The two's complement of what is negative: all bits turned, and one more.
+            // Negates a two's complement number: inverts all bits and adds one.
             let mut digits: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
             for digit in digits.iter_mut().rev() {
                 let (sum, carried) = digit.overflowing_add(1);
@@ -58,7 +58,7 @@ pub(super) fn serial(bytes: &[u8]) -> String {
     }
 }
 
-/// An algorithm by the name that its own standard gives it, or in dots.
+/// Returns the standard's name of an algorithm, or the dotted identifier.
 pub(super) fn algorithm(oid: &ObjectIdentifier) -> String {
     match oid.to_string().as_str() {
         "1.2.840.10045.4.1" => "ecdsa-with-SHA1".to_owned(),
@@ -73,8 +73,8 @@ pub(super) fn algorithm(oid: &ObjectIdentifier) -> String {
     }
 }
 
-/// The algorithm of an AlgorithmIdentifier in DER, as [`algorithm`] names it; in hex
-/// behind a `#` where it does not decode.
+/// Names the algorithm of an AlgorithmIdentifier (DER), as [`algorithm`] does; `#` and hex
+/// if it does not decode.
 pub(super) fn algorithm_of(der: &[u8]) -> String {
     let identifier = only(der, SEQUENCE).and_then(|whole| {
         let mut inner = Elements(whole.content);
@@ -85,12 +85,12 @@ pub(super) fn algorithm_of(der: &[u8]) -> String {
     };
     match ObjectIdentifier::from_bytes(identifier.content) {
         Ok(oid) => algorithm(&oid),
-        Err(_) => oid::shown(identifier.content),
+        Err(_) => oid::dotted(identifier.content),
     }
 }
 
-/// What extended key usages are for (RFC 5280, section 4.2.1.12), by name or
-/// in dots.
+/// Names the purposes in an extended key usage (RFC 5280, section 4.2.1.12), or returns
+/// their dotted identifiers.
 pub(super) fn purposes(der: &[u8]) -> der::Result<Vec<String>> {
     let purpose = |oid: Oid| match oid.to_string().as_str() {
         "1.3.6.1.5.5.7.3.1" => "serverAuth".to_owned(),
@@ -113,16 +113,16 @@ pub(super) struct RsaPublicKey<'a> {
     pub(super) exponent: UintRef<'a>,
 }
 
-/// A SubjectPublicKeyInfo (RFC 5280, section 4.1), as far as it is read here.
+/// The fields of a SubjectPublicKeyInfo (RFC 5280, section 4.1) that are used here.
 pub(super) struct PublicKey<'a> {
-    /// The content of the algorithm's identifier, and its parameters in DER.
+    /// The content octets of the algorithm's identifier, and its parameters in DER.
     algorithm: &'a [u8],
     parameters: &'a [u8],
     key: &'a [u8],
 }
 
 impl<'a> PublicKey<'a> {
-    /// `None` where it does not decode.
+    /// Returns `None` if it does not decode.
     pub(super) fn of(spki: &'a [u8]) -> Option<Self> {
         let mut inner = Elements(only(spki, SEQUENCE)?.content);
         let mut algorithm = inner.inside(SEQUENCE)?;
@@ -145,8 +145,8 @@ impl<'a> PublicKey<'a> {
     }
 }
 
-/// The kind of a key and its size, from a SubjectPublicKeyInfo in DER.  An algorithm
-/// that has no name here is an object identifier in dots.
+/// Names the type and size of the key in a SubjectPublicKeyInfo (DER).  Returns the dotted
+/// identifier of an unknown algorithm.
 pub(super) fn key_type(spki: &[u8]) -> String {
     let Some(key) = PublicKey::of(spki) else {
         return "unknown".to_owned();
@@ -157,7 +157,7 @@ pub(super) fn key_type(spki: &[u8]) -> String {
     }
 }
 
-/// How large a key is, in bits; 0 where that is not known.
+/// Returns the size of a key in bits; 0 if unknown.
 pub(super) fn key_bits(spki: &[u8]) -> usize {
     let Some(key) = PublicKey::of(spki) else {
         return 0;
@@ -173,11 +173,11 @@ pub(super) fn key_bits(spki: &[u8]) -> usize {
     }
 }
 
-/// The kind of a key, without the size of an RSA key: from the content of the
+/// Names the type of a key, without the size of an RSA key, given the content octets of the
 /// algorithm's identifier, and its parameters in DER.
 fn key_kind(algorithm: &[u8], parameters: &[u8]) -> String {
-    let dotted = oid::shown(algorithm);
-    let curve = only(parameters, OBJECT_IDENTIFIER).map(|curve| oid::shown(curve.content));
+    let dotted = oid::dotted(algorithm);
+    let curve = only(parameters, OBJECT_IDENTIFIER).map(|curve| oid::dotted(curve.content));
     let name = match (dotted.as_str(), curve) {
         ("1.2.840.113549.1.1.1", _) => "rsa",
         ("1.2.840.113549.1.1.10", _) => "rsa-pss",
@@ -188,7 +188,7 @@ fn key_kind(algorithm: &[u8], parameters: &[u8]) -> String {
             "1.3.132.0.35" => "ecdsa-p521",
             other => return format!("ecdsa-{other}"),
         },
-        // The parameters of the curve stand there in full (RFC 3279, 2.3.5).
+        // Explicit curve parameters (RFC 3279, section 2.3.5).
         ("1.2.840.10045.2.1", None) => "ecdsa",
         ("1.3.101.110", _) => "x25519",
         ("1.3.101.111", _) => "x448",
@@ -202,7 +202,8 @@ fn key_kind(algorithm: &[u8], parameters: &[u8]) -> String {
     name.to_owned()
 }
 
-/// The same from the content of an AlgorithmIdentifier; `None` where it does not decode.
+/// Names the type of a key, given the content octets of its AlgorithmIdentifier; `None` if
+/// it does not decode.
 pub(super) fn algorithm_kind(content: &[u8]) -> Option<String> {
     let mut inner = Elements(content);
     let algorithm = inner.take(OBJECT_IDENTIFIER)?.content;
@@ -214,27 +215,27 @@ pub(super) fn bits(number: &[u8]) -> usize {
     number.len() * 8 - leading as usize
 }
 
-/// Every field and extension of a document, a line each.
-fn page(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
-    let mut page = String::new();
-    match write(&mut page) {
-        Ok(()) => page,
-        // Only writing can fail, and writing to a string does not.
-        Err(fmt::Error) => page,
+/// Collects the lines of a listing.
+fn text(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
+    let mut text = String::new();
+    match write(&mut text) {
+        Ok(()) => text,
+        // Writing to a string never fails.
+        Err(fmt::Error) => text,
     }
 }
 
-/// A line of a page: what it is about, and what that is.
+/// Writes one line of a listing: a label and a value.
 fn field(out: &mut String, name: &str, value: &str) -> fmt::Result {
     writeln!(out, "{name:<21}{}", one_line(value))
 }
 
-pub(super) fn certificate_page(certificate: &Certificate) -> String {
-    page(|out| write_certificate(out, certificate))
+pub(super) fn certificate_text(certificate: &Certificate) -> String {
+    text(|out| write_certificate(out, certificate))
 }
 
-pub(super) fn request_page(csr: &Csr) -> String {
-    page(|out| {
+pub(super) fn request_text(csr: &Csr) -> String {
+    text(|out| {
         field(out, "Subject:", csr.subject())?;
         field(out, "Key:", &csr.key_type())?;
         field(out, "Signed with:", &csr.signature_type())?;
@@ -243,8 +244,8 @@ pub(super) fn request_page(csr: &Csr) -> String {
     })
 }
 
-pub(super) fn crl_page(crl: &Crl) -> String {
-    page(|out| {
+pub(super) fn crl_text(crl: &Crl) -> String {
+    text(|out| {
         field(out, "Issuer:", crl.issuer())?;
         field(out, "Made:", &x509_time::format_utc(crl.this_update()))?;
         let next = crl.next_update().map(x509_time::format_utc);
@@ -282,7 +283,7 @@ fn write_extensions<'a>(
 }
 
 fn write_certificate(out: &mut String, certificate: &Certificate) -> fmt::Result {
-    let parts = certificate.parts();
+    let parts = certificate.raw();
     let der = certificate.der();
     field(out, "Subject:", certificate.subject())?;
     field(out, "Issuer:", certificate.issuer())?;
@@ -307,7 +308,8 @@ fn write_certificate(out: &mut String, certificate: &Certificate) -> fmt::Result
     field(out, "Signed with:", certificate.signature_type())?;
     let (outer, inner) = (&parts.algorithm, &parts.signed_algorithm);
     if der[outer.clone()] != der[inner.clone()] {
-        // RFC 5280, section 4.1.1.2, has them the same: only the inner one is signed.
+        // RFC 5280, section 4.1.1.2, requires them to be equal: only the inner one is
+        // signed.
         let inner = algorithm_of(&der[inner.clone()]);
         field(out, "", &format!("its signed content says {inner}"))?;
     }

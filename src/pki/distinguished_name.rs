@@ -1,7 +1,7 @@
-//! Distinguished names (RFC 5280, section 4.1.2.4), from text and to text.
+//! Distinguished names (RFC 5280, section 4.1.2.4): parsing and formatting.
 //!
-//! They are kept exactly: with every repeated and multi-valued part, in their
-//! order, and each value in the string type that its attribute asks for.
+//! A name keeps every repeated attribute and multi-valued RDN, in order.  Each value is
+//! encoded in the string type that its attribute requires.
 
 use std::collections::BTreeSet;
 
@@ -16,23 +16,23 @@ use super::tlv::{self, Elements, SEQUENCE, SET};
 use crate::base::text;
 use crate::{Error, Result, Status};
 
-/// The parts of a name, the most general one first.
+/// The RDNs of a name, most general first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Subject(Vec<Part>);
+pub(crate) struct DistinguishedName(Vec<Rdn>);
 
-/// One part: mostly one attribute, sometimes several.
-type Part = Vec<NameAttribute>;
+/// An RDN: usually one attribute, sometimes several.
+type Rdn = Vec<NameAttribute>;
 
-/// One part as it is written: in the order of DER.
-type NewPart = SetOfVec<AttributeTypeAndValue>;
+/// An RDN to be written, in DER order.
+type EncodedRdn = SetOfVec<AttributeTypeAndValue>;
 
-/// What is known about an attribute.
+/// A known attribute type.
 struct Attribute {
     oid: ObjectIdentifier,
-    /// The label that is written, and the others that are read.
+    /// The label for output, followed by others that are accepted.
     labels: &'static [&'static str],
     string: Tag,
-    /// How many characters it may have (RFC 5280, appendix A.1).
+    /// The maximum number of characters (RFC 5280, appendix A.1).
     longest: usize,
 }
 
@@ -52,7 +52,7 @@ const fn attribute(
 }
 
 /// ub-common-name (RFC 5280, appendix A.1), in characters.
-pub(super) const LONGEST_COMMON_NAME: usize = 64;
+pub(super) const UB_COMMON_NAME: usize = 64;
 
 pub(super) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
@@ -63,7 +63,7 @@ const ATTRIBUTES: [Attribute; 23] = [
         "2.5.4.3",
         &["CN", "commonName"],
         Tag::Utf8String,
-        LONGEST_COMMON_NAME,
+        UB_COMMON_NAME,
     ),
     attribute("2.5.4.10", &["O", "organizationName"], Tag::Utf8String, 64),
     attribute(
@@ -113,7 +113,7 @@ const ATTRIBUTES: [Attribute; 23] = [
     attribute("2.5.4.17", &["postalCode"], Tag::Utf8String, 40),
     attribute("2.5.4.46", &["dnQualifier"], Tag::PrintableString, 64),
     attribute("2.5.4.65", &["pseudonym"], Tag::Utf8String, 128),
-    // Where a company is registered, in EV certificates (CA/Browser Forum).
+    // The place of incorporation, in EV certificates (CA/Browser Forum).
     attribute(
         "1.3.6.1.4.1.311.60.2.1.1",
         &["jurisdictionL"],
@@ -140,15 +140,15 @@ const ATTRIBUTES: [Attribute; 23] = [
     ),
 ];
 
-impl Subject {
-    /// The name without any part.
+impl DistinguishedName {
+    /// The empty name.
     pub(super) const EMPTY: Self = Self(Vec::new());
 
-    /// Reads a name as RFC 4514 writes it (`CN=x,O=Example`) or as OpenSSL does
+    /// Parses a name in the format of RFC 4514 (`CN=x,O=Example`) or of OpenSSL
     /// (`/O=Example/CN=x`).
     pub(super) fn parse(given: &str) -> Result<Self> {
         let refuse = |why: String| {
-            // A part of what may be a key is no less secret.
+            // A part of a text that may be a key is just as secret.
             let why = match text::may_be_secret(given) {
                 true => String::new(),
                 false => format!(" ({why})"),
@@ -167,7 +167,7 @@ impl Subject {
         parts.map_err(refuse).and_then(Self::new)
     }
 
-    /// A name that is one common name.
+    /// Creates a name that is a single common name.
     pub(super) fn common_name(text: &str) -> Result<Self> {
         let attribute = encode(&ATTRIBUTES[0], text).map_err(|why| {
             let text = quoted(text);
@@ -177,13 +177,13 @@ impl Subject {
         Self::new(vec![SetOfVec::from_iter([attribute]).map_err(encoding)?])
     }
 
-    fn new(parts: Vec<NewPart>) -> Result<Self> {
+    fn new(parts: Vec<EncodedRdn>) -> Result<Self> {
         let der = parts.to_der().map_err(encoding)?;
         Self::from_der(&der).map_err(encoding)
     }
 
-    /// Reads a name with attributes of every kind and string type.  Fails where it is
-    /// no RDNSequence at all.
+    /// Parses a name with attributes of any type and string type.  Fails if it is not an
+    /// RDNSequence.
     pub(crate) fn from_der(der: &[u8]) -> der::Result<Self> {
         let parts = tlv::only(der, SEQUENCE).and_then(|name| {
             let parts = Elements(name.content).all()?.into_iter();
@@ -199,7 +199,7 @@ impl Subject {
     }
 
     pub(super) fn to_der(&self) -> Result<Vec<u8>> {
-        let part = |part: &Part| {
+        let part = |part: &Rdn| {
             let attributes: Vec<_> = part.iter().flat_map(NameAttribute::to_der).collect();
             tlv::encode(SET, &attributes)
         };
@@ -211,32 +211,31 @@ impl Subject {
         self.0.is_empty()
     }
 
-    /// Whether it begins with all parts of `base`, compared as RFC 5280, section
-    /// 7.1, has it: neither the string type of a value nor its case nor the amount
-    /// of its white space matters.
+    /// Returns whether the name begins with all RDNs of `base`.  They are compared as in
+    /// RFC 5280, section 7.1, ignoring string type, case and amount of white space.
     pub(crate) fn is_below(&self, base: &Self) -> bool {
         let (parts, base) = (self.attributes(), base.attributes());
         let mut pairs = parts.iter().zip(&base);
-        base.len() <= parts.len() && pairs.all(|(part, base)| is_same_part(part, base))
+        base.len() <= parts.len() && pairs.all(|(part, base)| is_same_rdn(part, base))
     }
 
-    /// Its parts in their order, each with its attributes: an object identifier
-    /// in dots, and the value as text, or in hex like RFC 4514.
+    /// Returns its RDNs in order, each with its attributes: the dotted object identifier,
+    /// and the value as text, or in hex as in RFC 4514.
     pub(super) fn attributes(&self) -> Vec<Vec<(String, String)>> {
         let attribute = |one: &NameAttribute| {
             let value = one.text().unwrap_or_else(|| one.hex());
             (one.oid().to_string(), value)
         };
-        let part = |part: &Part| part.iter().map(attribute).collect();
+        let part = |part: &Rdn| part.iter().map(attribute).collect();
         self.0.iter().map(part).collect()
     }
 
-    /// Every common name, in order.
+    /// Returns every common name, in order.
     pub(crate) fn common_names(&self) -> Vec<String> {
         self.values(COMMON_NAME)
     }
 
-    /// The only common name: none if there are several, also of those that are no text.
+    /// Returns the common name if there is exactly one, counting those that are not text.
     pub(crate) fn only_common_name(&self) -> Option<String> {
         let attributes = self.0.iter().flatten();
         let mut common_names = attributes.filter(|attribute| *attribute.oid() == COMMON_NAME);
@@ -246,7 +245,7 @@ impl Subject {
         only.and_then(NameAttribute::text)
     }
 
-    /// Every e-mail address, in order.
+    /// Returns every e-mail address, in order.
     pub(crate) fn email_addresses(&self) -> Vec<String> {
         self.values(EMAIL_ADDRESS)
     }
@@ -260,17 +259,22 @@ impl Subject {
     }
 }
 
-impl std::fmt::Display for Subject {
-    /// As RFC 4514 writes it, with what would deceive a reader escaped.
+impl std::fmt::Display for DistinguishedName {
+    /// Formats as RFC 4514 does, and escapes misleading characters.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let part = |part: &Part| part.iter().map(show).collect::<Vec<_>>().join("+");
+        let part = |part: &Rdn| {
+            part.iter()
+                .map(format_attribute)
+                .collect::<Vec<_>>()
+                .join("+")
+        };
         let parts: Vec<_> = self.0.iter().rev().map(part).collect();
         f.write_str(&parts.join(","))
     }
 }
 
-/// Whether two parts have the same attributes, in whatever order.
-fn is_same_part(left: &[(String, String)], right: &[(String, String)]) -> bool {
+/// Returns whether two RDNs have the same attributes in any order.
+fn is_same_rdn(left: &[(String, String)], right: &[(String, String)]) -> bool {
     let comparable = |part: &[(String, String)]| {
         let attributes = part.iter().map(|(oid, value)| {
             let words: Vec<_> = value.split_whitespace().map(str::to_lowercase).collect();
@@ -288,9 +292,9 @@ fn encoding(error: der::Error) -> Error {
     )
 }
 
-// From text.
+// Parsing.
 
-/// Cuts a text at every separator that no backslash stands before.
+/// Splits a text at every separator that is not escaped with a backslash.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let mut is_escaped = false;
     text.split(move |character| {
@@ -301,13 +305,13 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     .collect()
 }
 
-fn parse_part(text: &str) -> Result<NewPart, String> {
+fn parse_part(text: &str) -> Result<EncodedRdn, String> {
     let attributes = split(text, '+').into_iter().map(parse_attribute);
     let attributes = attributes.collect::<Result<Vec<_>, _>>()?;
-    let said_twice = || format!("{} says something twice", quoted(text));
-    let part = SetOfVec::try_from(attributes).map_err(|_| said_twice())?;
+    let repeated = || format!("{} has an attribute twice", quoted(text));
+    let part = SetOfVec::try_from(attributes).map_err(|_| repeated())?;
     let is_set = part.as_slice().windows(2).all(|pair| pair[0] != pair[1]);
-    if is_set { Ok(part) } else { Err(said_twice()) }
+    if is_set { Ok(part) } else { Err(repeated()) }
 }
 
 fn parse_attribute(text: &str) -> Result<AttributeTypeAndValue, String> {
@@ -359,10 +363,10 @@ fn hex_byte(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-/// Undoes the escapes of RFC 4514, section 2.4, and cuts off the blanks around.
+/// Decodes the escapes of RFC 4514, section 2.4, and trims unescaped blanks.
 fn unescape(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
-    // What stands before this is not blank, or is escaped.
+    // The end of the last character that is escaped or not blank.
     let mut end = 0;
     let mut rest = text.trim_start().as_bytes();
     while let [first, after @ ..] = rest {
@@ -396,7 +400,7 @@ fn unescape(text: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", quoted(text)))
 }
 
-/// An attribute with its value in the right kind of string.
+/// Encodes an attribute with its value in the required string type.
 fn encode(attribute: &Attribute, text: &str) -> Result<AttributeTypeAndValue, String> {
     let length = text.chars().count();
     if length == 0 {
@@ -429,9 +433,9 @@ fn encode(attribute: &Attribute, text: &str) -> Result<AttributeTypeAndValue, St
     })
 }
 
-// To text.
+// Formatting.
 
-fn show(attribute: &NameAttribute) -> String {
+fn format_attribute(attribute: &NameAttribute) -> String {
     let known = ATTRIBUTES
         .iter()
         .find(|known| *attribute.oid() == known.oid);

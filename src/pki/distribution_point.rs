@@ -1,31 +1,32 @@
-//! Distribution points: which certificates a CRL is for (RFC 5280, sections 4.2.1.13 and
-//! 5.2.5).  Names are compared byte for byte, as their issuer wrote them into both.
+//! CRL distribution points: which certificates a CRL covers (RFC 5280, sections 4.2.1.13
+//! and 5.2.5).  Names are compared byte for byte, since one issuer writes both.
 
 use der::Decode;
 use der::asn1::AnyRef;
 
-use super::certificate_ref::{Outline, oid};
+use super::certificate_ref::{CertificateRef, oid};
 use super::general_name::GeneralName;
 use super::quoted;
 use super::tlv::{Elements, SEQUENCE, context, only};
 
-/// The issuing distribution point of a CRL of one CA, for all reasons.
+/// The issuing distribution point of a CRL of a single CA that covers all reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CrlScope {
-    /// Each a GeneralName, as a whole element.
+    /// GeneralNames, each a whole DER element.
     names: Vec<Vec<u8>>,
     pub(crate) only_user_certs: bool,
     pub(crate) only_ca_certs: bool,
 }
 
 impl CrlScope {
-    /// From the value of the extension.  `None` for every other kind: indirect CRLs, CRLs
-    /// for some reasons or for attribute certificates, and names relative to the issuer.
+    /// Parses the value of the extension.  Returns `None` if it is not supported: indirect
+    /// CRLs, CRLs for some reasons or for attribute certificates, and names relative to the
+    /// issuer.
     pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
         let mut fields = Elements(only(der, SEQUENCE)?.content);
         let names = full_name(fields.inside(context(0))?)?;
         let mut flag = |number: u8| match fields.take(0x80 | number).map(|flag| flag.content) {
-            // DER leaves out the default, and some CRLs do not.
+            // DER omits the default value, but some CRLs encode it.
             None | Some([0]) => Some(false),
             Some([0xff]) => Some(true),
             Some(_) => None,
@@ -40,63 +41,63 @@ impl CrlScope {
         })
     }
 
-    /// Whether the CRL would list this certificate of its CA if it were revoked (RFC 5280,
-    /// section 6.3.3 (b) (2)).
-    pub(crate) fn covers(&self, certificate: &Outline<'_>) -> bool {
+    /// Returns whether the CRL covers this certificate of its CA (RFC 5280, section 6.3.3
+    /// (b) (2)).
+    pub(crate) fn covers(&self, certificate: &CertificateRef<'_>) -> bool {
         let points = point_names(certificate);
         let is_named = |name: &Vec<u8>| points.contains(&name.as_slice());
         self.covers_kind_of(certificate) && self.names.iter().any(is_named)
     }
 
-    /// Whether it is for certificates of this kind: of CAs, or of others.
-    pub(crate) fn covers_kind_of(&self, certificate: &Outline<'_>) -> bool {
+    /// Returns whether it covers certificates of this kind, CA or end-entity.
+    pub(crate) fn covers_kind_of(&self, certificate: &CertificateRef<'_>) -> bool {
         match certificate.basic_constraints() {
             Ok(Some((true, _))) => !self.only_user_certs,
             _ => !self.only_ca_certs,
         }
     }
 
-    /// Its names, for a sentence.
-    pub(crate) fn shown(&self) -> String {
+    /// Formats its names for an error.
+    pub(crate) fn describe_names(&self) -> String {
         let names: Vec<_> = self.names.iter().map(Vec::as_slice).collect();
-        shown(&names)
+        describe_names(&names)
     }
 }
 
-/// The distribution points of a certificate, for a sentence; `None` where there are none
+/// Formats the distribution points of a certificate for an error; `None` if there are none
 /// with names that a CRL of its issuer can have.
-pub(crate) fn shown_points(certificate: &Outline<'_>) -> Option<String> {
+pub(crate) fn describe_points(certificate: &CertificateRef<'_>) -> Option<String> {
     let names = point_names(certificate);
-    (!names.is_empty()).then(|| shown(&names))
+    (!names.is_empty()).then(|| describe_names(&names))
 }
 
-/// The names of the distribution points of a certificate at which its own issuer revokes for
-/// all reasons.  Points that do not parse have none.
-fn point_names<'a>(certificate: &Outline<'a>) -> Vec<&'a [u8]> {
+/// Returns the names of the distribution points at which the certificate's own issuer
+/// revokes for all reasons.  Points that do not parse have none.
+fn point_names<'a>(certificate: &CertificateRef<'a>) -> Vec<&'a [u8]> {
     let points = certificate
         .extension(oid::CRL_DISTRIBUTION_POINTS)
         .and_then(|extension| Elements(only(extension.value, SEQUENCE)?.content).all());
     let names = points.into_iter().flatten().filter_map(|point| {
         let mut fields = Elements(only(point.whole, SEQUENCE)?.content);
         let names = full_name(fields.inside(context(0))?)?;
-        // Only some reasons, or the CRL of another CA.
+        // Points for some reasons only, or with the CRL of another CA, are skipped.
         fields.end().map(|()| names)
     });
     names.flatten().collect()
 }
 
-/// The names of a DistributionPointName that is no name relative to the issuer.
+/// Returns the names of a DistributionPointName, unless it is relative to the issuer.
 fn full_name(mut choice: Elements<'_>) -> Option<Vec<&[u8]>> {
     let names = choice.inside(context(0))?.all()?;
     choice.end()?;
     Some(names.iter().map(|name| name.whole).collect())
 }
 
-/// The first of some names, and how many more there are.
-fn shown(names: &[&[u8]]) -> String {
+/// Formats the first name, and the number of the others.
+fn describe_names(names: &[&[u8]]) -> String {
     let first = names.first().and_then(|der| AnyRef::from_der(der).ok());
     let first = first.map(GeneralName);
-    let first = first.map(|name| name.typed().unwrap_or_else(|| name.to_string()));
+    let first = first.map(|name| name.to_text().unwrap_or_else(|| name.to_string()));
     let first = quoted(&first.unwrap_or_default());
     match names.len() {
         0 | 1 => first,
@@ -120,11 +121,11 @@ mod tests {
     }
 
     #[test]
-    fn scopes_of_supported_kinds_are_read() {
+    fn from_der_parses_supported_scopes() {
         let names = point(&["http://a", "http://b"]);
         let plain = scope(&[&names]).unwrap();
         assert!(!plain.only_user_certs && !plain.only_ca_certs);
-        assert_eq!(plain.shown(), "'http://a' and 1 more");
+        assert_eq!(plain.describe_names(), "'http://a' and 1 more");
         let users = scope(&[&names, &[0x81, 1, 0xff]]).unwrap();
         assert!(users.only_user_certs && !users.only_ca_certs);
         let cas = scope(&[&names, &[0x81, 1, 0], &[0x82, 1, 0xff]]).unwrap();
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn scopes_of_other_kinds_and_damaged_ones_are_refused() {
+    fn from_der_rejects_unsupported_and_malformed_scopes() {
         let names = point(&["http://a"]);
         let relative = encode(0xa0, &encode(0xa1, &[]));
         let bytes = |fields: &[&[u8]]| fields.concat();

@@ -1,5 +1,5 @@
-//! What a document is, of the kinds that people confuse: told by the label of its PEM, or by
-//! how its DER is built, however damaged it is further inside.
+//! Detects the type of a document from its PEM label or its outer DER structure, even if it
+//! is damaged further inside.  Used for errors when users pass the wrong file.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use super::tlv::{
 };
 use crate::{Error, Status};
 
-/// A kind of document.
+/// A type of document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DocumentType {
     Certificate,
     PrivateKey,
     EncryptedKey,
@@ -22,8 +22,8 @@ pub(super) enum Kind {
     Pkcs7,
 }
 
-/// With its article.
-impl fmt::Display for Kind {
+/// Formats the name with its article.
+impl fmt::Display for DocumentType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let article = match self {
             Self::EncryptedKey => "an",
@@ -33,8 +33,8 @@ impl fmt::Display for Kind {
     }
 }
 
-impl Kind {
-    /// Its name, as it stands in sentences.
+impl DocumentType {
+    /// Returns its name, as used in errors.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Certificate => "certificate",
@@ -48,26 +48,27 @@ impl Kind {
         }
     }
 
-    /// The kind that a PEM label names.
+    /// Returns the type that a PEM label names.
     pub(super) fn of_label(label: &str) -> Option<Self> {
         Some(match label {
-            // The second is what OpenSSL wrote before 1998, and still reads; the third is
-            // its own, with settings behind the certificate.
+            // "X509 CERTIFICATE" is OpenSSL's label from before 1998, which it still
+            // reads.  The third is OpenSSL's own, with trust settings after the
+            // certificate.
             "CERTIFICATE" | "X509 CERTIFICATE" | TRUSTED => Self::Certificate,
             "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" => Self::PrivateKey,
             "ENCRYPTED PRIVATE KEY" => Self::EncryptedKey,
             "PUBLIC KEY" | "RSA PUBLIC KEY" => Self::PublicKey,
-            // The second is what Microsoft's and old tools write.
+            // The second is written by Microsoft's and old tools.
             "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Self::Request,
             "X509 CRL" => Self::Crl,
             "PKCS12" => Self::Pkcs12,
-            // The second is of RFC 7468, section 9; the third is what some tools write.
+            // "CMS" is from RFC 7468, section 9.  The third is written by some tools.
             "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA" => Self::Pkcs7,
             _ => return None,
         })
     }
 
-    /// The kind that DER, or BER, is built like.
+    /// Detects the type of a DER or BER structure.
     pub(super) fn of_der(der: &[u8]) -> Option<Self> {
         Self::of_structure(der).or_else(|| Self::of_structure(&ber::to_der(der)?))
     }
@@ -78,14 +79,14 @@ impl Kind {
         let first = parts.any()?;
         match first.tag {
             OBJECT_IDENTIFIER => first.content.starts_with(PKCS7).then_some(Self::Pkcs7),
-            INTEGER => Self::numbered(first.content, parts),
-            SEQUENCE => Self::begun_with_sequence(Elements(first.content), parts),
+            INTEGER => Self::of_integer_first(first.content, parts),
+            SEQUENCE => Self::of_sequence_first(Elements(first.content), parts),
             _ => None,
         }
     }
 
-    /// What begins with a number: a version, or the modulus of RSA.
-    fn numbered(number: &[u8], mut parts: Elements<'_>) -> Option<Self> {
+    /// Detects the type if the first element is an INTEGER: a version or an RSA modulus.
+    fn of_integer_first(number: &[u8], mut parts: Elements<'_>) -> Option<Self> {
         let second = parts.any()?;
         match (number, second.tag) {
             ([3], SEQUENCE) => Some(Self::Pkcs12),
@@ -96,13 +97,14 @@ impl Kind {
         }
     }
 
-    /// What begins with an algorithm, or with what is signed.
-    fn begun_with_sequence(mut first: Elements<'_>, mut rest: Elements<'_>) -> Option<Self> {
+    /// Detects the type if the first element is a SEQUENCE: an algorithm or the signed
+    /// content.
+    fn of_sequence_first(mut first: Elements<'_>, mut rest: Elements<'_>) -> Option<Self> {
         match (first.any()?.tag, rest.any()?.tag) {
             (OBJECT_IDENTIFIER, OCTET_STRING) => Some(Self::EncryptedKey),
             (OBJECT_IDENTIFIER, BIT_STRING) => Some(Self::PublicKey),
             (tag, SEQUENCE) => {
-                // After the version: two SEQUENCEs, and then what tells them apart.
+                // After the version come two SEQUENCEs, then the element that decides.
                 let has_version = tag == INTEGER;
                 if tag == context(0) {
                     return Some(Self::Certificate);
@@ -114,7 +116,7 @@ impl Kind {
                 match first.any().map(|third| third.tag) {
                     None => Some(Self::Request),
                     Some(tag) if tag == context(0) => Some(Self::Request),
-                    // The validity of version 1.
+                    // The validity of a certificate of version 1.
                     Some(SEQUENCE) => Some(Self::Certificate),
                     Some(UTC_TIME | GENERALIZED_TIME) => Some(Self::Crl),
                     Some(_) => None,
@@ -124,15 +126,15 @@ impl Kind {
         }
     }
 
-    /// The error where something of this kind is, and one of the kind `needed` ought to be.
-    pub(super) fn instead_of(self, needed: Self) -> Error {
+    /// Returns the error for a document of this type where `needed` is expected.
+    pub(super) fn mismatch(self, needed: Self) -> Error {
         Error::new(
             Status::Parse,
             format!("this is {self}; {needed} is needed{}", self.advice()),
         )
     }
 
-    /// What can be done with it, where it is not what was needed.
+    /// Returns what to do with a document of this type if another type is needed.
     const fn advice(self) -> &'static str {
         match self {
             Self::Pkcs12 => {
@@ -144,20 +146,19 @@ impl Kind {
     }
 }
 
-/// The label of certificates with settings of OpenSSL behind them.
+/// The PEM label of certificates followed by OpenSSL trust settings.
 pub(super) const TRUSTED: &str = "TRUSTED CERTIFICATE";
 
-/// PKCS#7 has its own arc of identifiers: 1.2.840.113549.1.7.
+/// The arc of PKCS#7 identifiers, 1.2.840.113549.1.7.
 const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
 
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// Says what `der` is where that is another kind than the one that was needed, and else
-/// why it does not parse.
-pub(super) fn explained(der: &[u8], needed: Kind, why: Error) -> Error {
-    match Kind::of_der(der) {
-        Some(kind) if kind != needed => kind.instead_of(needed).with_source(why),
+/// Returns an error that names the type of `der` if it is not the one needed, else `why`.
+pub(super) fn mismatch_or(der: &[u8], needed: DocumentType, why: Error) -> Error {
+    match DocumentType::of_der(der) {
+        Some(kind) if kind != needed => kind.mismatch(needed).with_source(why),
         _ => why,
     }
 }

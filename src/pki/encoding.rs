@@ -1,12 +1,10 @@
-//! rcgen lays a document out, we put the exact names and the signature in.
+//! Encodes and signs certificates, requests and CRLs.
 //!
-//! rcgen turns typed parameters into the DER of a certificate, a request or a
-//! CRL, and does that well.  What it cannot do is sign with every kind of key,
-//! or repeat a subject byte for byte: it keeps names in a map, where one of two
-//! organizational units is lost.  So it works with a placeholder for a key that
-//! signs nothing, and here the content is opened, gets the exact names, public
-//! key, extensions and algorithm, and is signed once.  One way for every key and
-//! every document.
+//! rcgen encodes typed parameters as DER.  It cannot sign with every type of key, and
+//! cannot reproduce a subject byte for byte: it keeps names in a map, where one of two
+//! organizational units is lost.  So rcgen gets a placeholder key.  The code here replaces
+//! the names, public key, extensions and algorithm in its output, and signs once, the same
+//! way for every key and document.
 
 use der::asn1::{Any, BitString};
 use der::{Decode, Encode};
@@ -15,38 +13,38 @@ use rcgen::{
 };
 use spki::AlgorithmIdentifierOwned;
 
-use super::asn1::{CertificateContent, CrlContent, Extension, RequestContent, Signed};
+use super::asn1::{CertificationRequestInfo, Extension, Signed, TbsCertList, TbsCertificate};
 use super::key::PrivateKey;
 use super::signature;
 use crate::base::{fork, tls_errors};
 use crate::{Error, Result, Status};
 
-/// What a certificate says exactly, as DER.
-pub(super) struct Exact<'a> {
+/// The fields of a certificate to encode exactly, in DER.
+pub(super) struct ExactFields<'a> {
     pub(super) issuer: &'a [u8],
     pub(super) subject: &'a [u8],
     pub(super) spki: &'a [u8],
-    /// Of the issuer's key, for the authority key identifier.
+    /// The key identifier of the issuer, for the authority key identifier.
     pub(super) issuer_key_id: &'a [u8],
-    /// Extensions that stand as they are, in place of those that are laid out.
+    /// Extensions that replace those that rcgen encodes.
     pub(super) extensions: &'a [Extension],
 }
 
-/// Makes the certificate that `params` and `exact` describe, signed by `key`.
+/// Creates the certificate that `params` and `exact` describe, signed by `key`.
 pub(super) fn certificate(
     params: &CertificateParams,
-    exact: &Exact<'_>,
+    exact: &ExactFields<'_>,
     key: &PrivateKey,
 ) -> Result<Vec<u8>> {
     let mut issuer = CertificateParams::default();
     issuer.key_identifier_method = KeyIdMethod::PreSpecified(exact.issuer_key_id.to_vec());
     let laid_out = params
-        .signed_by(&Placeholder, &Issuer::new(issuer, Placeholder))
-        .map_err(refused)?;
-    finish(
+        .signed_by(&PlaceholderKey, &Issuer::new(issuer, PlaceholderKey))
+        .map_err(encoding_error)?;
+    sign_document(
         laid_out.der(),
         key,
-        |content: &mut CertificateContent, algorithm| {
+        |content: &mut TbsCertificate, algorithm| {
             content.algorithm = algorithm;
             content.issuer = Any::from_der(exact.issuer)?;
             content.subject = Any::from_der(exact.subject)?;
@@ -59,33 +57,38 @@ pub(super) fn certificate(
     )
 }
 
-/// Makes a request for a certificate with this subject, signed by `key`, whose
-/// certificate it is to be.
+/// Creates a request for a certificate with this subject for `key`, signed by it.
 pub(super) fn request(
     params: &CertificateParams,
     subject: &[u8],
     key: &PrivateKey,
 ) -> Result<Vec<u8>> {
-    let laid_out = params.serialize_request(&Placeholder).map_err(refused)?;
-    finish(laid_out.der(), key, |content: &mut RequestContent, _| {
-        content.subject = Any::from_der(subject)?;
-        content.spki = Any::from_der(key.spki_der())?;
-        Ok(())
-    })
+    let laid_out = params
+        .serialize_request(&PlaceholderKey)
+        .map_err(encoding_error)?;
+    sign_document(
+        laid_out.der(),
+        key,
+        |content: &mut CertificationRequestInfo, _| {
+            content.subject = Any::from_der(subject)?;
+            content.spki = Any::from_der(key.spki_der())?;
+            Ok(())
+        },
+    )
 }
 
-/// Makes a CRL of the issuer with this name, signed by `key`.
+/// Creates a CRL of the issuer with this name, signed by `key`.
 pub(super) fn crl(
     params: &CertificateRevocationListParams,
     issuer: &[u8],
     key: &PrivateKey,
 ) -> Result<Vec<u8>> {
-    let placeholder = Issuer::new(CertificateParams::default(), Placeholder);
-    let laid_out = params.signed_by(&placeholder).map_err(refused)?;
-    finish(
+    let placeholder = Issuer::new(CertificateParams::default(), PlaceholderKey);
+    let laid_out = params.signed_by(&placeholder).map_err(encoding_error)?;
+    sign_document(
         laid_out.der(),
         key,
-        |content: &mut CrlContent, algorithm| {
+        |content: &mut TbsCertList, algorithm| {
             content.algorithm = algorithm;
             content.issuer = Any::from_der(issuer)?;
             Ok(())
@@ -93,12 +96,12 @@ pub(super) fn crl(
     )
 }
 
-fn refused(error: rcgen::Error) -> Error {
-    Error::new(Status::Internal, format!("cannot lay it out: {error}"))
+fn encoding_error(error: rcgen::Error) -> Error {
+    Error::new(Status::Internal, format!("cannot encode it: {error}"))
 }
 
-/// The error of a key of the caller's own is returned as it is.
-fn unsigned(error: rustls::Error) -> Error {
+/// Returns the error of an external signer unchanged.
+fn signing_error(error: rustls::Error) -> Error {
     match tls_errors::from_own_key(&error) {
         Some(own) => own.clone(),
         None => {
@@ -108,8 +111,8 @@ fn unsigned(error: rustls::Error) -> Error {
     }
 }
 
-/// Opens what is laid out, has it completed, and signs it.
-fn finish<T>(
+/// Decodes rcgen's output, lets `complete` change it, and signs it.
+fn sign_document<T>(
     laid_out: &[u8],
     key: &PrivateKey,
     complete: impl FnOnce(&mut T, AlgorithmIdentifierOwned) -> der::Result<()>,
@@ -118,23 +121,23 @@ where
     T: for<'any> Decode<'any, Error = der::Error> + Encode,
 {
     let broken = |error: der::Error| {
-        let sentence = format!("the layout is not as expected: {error}");
+        let sentence = format!("the encoding is not as expected: {error}");
         Error::new(Status::Internal, sentence)
     };
     let (signer, algorithm) = signature::signer(key)?;
     let mut document = Signed::<T>::from_der(laid_out).map_err(broken)?;
     complete(&mut document.content, algorithm.clone()).map_err(broken)?;
     let message = document.content.to_der().map_err(broken)?;
-    let signature = fork::with_cryptography(|| signer.sign(&message)).map_err(unsigned)?;
+    let signature = fork::with_cryptography(|| signer.sign(&message)).map_err(signing_error)?;
     document.algorithm = algorithm;
     document.signature = BitString::from_bytes(&signature).map_err(broken)?;
     document.to_der().map_err(broken)
 }
 
-/// Stands where rcgen wants a key.  All that it says is replaced.
-struct Placeholder;
+/// The key passed to rcgen.  Everything derived from it is replaced.
+struct PlaceholderKey;
 
-impl PublicKeyData for Placeholder {
+impl PublicKeyData for PlaceholderKey {
     fn der_bytes(&self) -> &[u8] {
         &[0; 32]
     }
@@ -144,7 +147,7 @@ impl PublicKeyData for Placeholder {
     }
 }
 
-impl rcgen::SigningKey for Placeholder {
+impl rcgen::SigningKey for PlaceholderKey {
     fn sign(&self, _message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         Ok(Vec::new())
     }

@@ -1,4 +1,4 @@
-//! Extensions of certificates in words.
+//! Human-readable descriptions of extensions.
 
 use der::asn1::{AnyRef, OctetString, OctetStringRef};
 use der::{Decode, Encode, Sequence};
@@ -8,12 +8,12 @@ use x509_cert::ext::pkix::{CrlDistributionPoints, PolicyConstraints};
 use super::certificate::{self, BasicConstraints};
 use super::describe::{hex, purposes, serial};
 use super::general_name::GeneralName;
-use super::name_constraints::Constraints;
+use super::name_constraints::NameConstraints;
 use super::oid::Oid;
 use super::x509_time;
 use crate::base::text::one_line;
 
-/// Says what an extension holds.
+/// Describes the value of an extension.
 type Describe = fn(&[u8]) -> der::Result<String>;
 
 const EXTENSIONS: [(&str, &str, Describe); 23] = [
@@ -50,7 +50,8 @@ const EXTENSIONS: [(&str, &str, Describe); 23] = [
     ("2.16.840.1.113730.1.13", "Comment", comment),
 ];
 
-/// The name of an extension and what it says, on one line: in hex where we cannot tell.
+/// Returns the name of an extension, and its value on one line, in hex if it is unknown or
+/// does not decode.
 pub(super) fn describe(oid: &Oid, der: &[u8]) -> (String, String) {
     let dotted = oid.to_string();
     match EXTENSIONS.iter().find(|(known, ..)| *known == dotted) {
@@ -89,14 +90,14 @@ fn basic_constraints(der: &[u8]) -> der::Result<String> {
 }
 
 fn name_constraints(der: &[u8]) -> der::Result<String> {
-    Constraints::from_der(der).map(|constraints| constraints.to_string())
+    NameConstraints::from_der(der).map(|constraints| constraints.to_string())
 }
 
 fn number(der: &[u8]) -> der::Result<String> {
     crl_number(der).map(|number| serial(&number))
 }
 
-/// A CRL number (RFC 5280, section 5.2.3), of up to 20 bytes.
+/// Parses a CRL number (RFC 5280, section 5.2.3) of up to 20 bytes.
 pub(super) fn crl_number(der: &[u8]) -> der::Result<Vec<u8>> {
     der::asn1::Int::from_der(der).map(|number| number.as_bytes().to_vec())
 }
@@ -105,7 +106,7 @@ fn octets(der: &[u8]) -> der::Result<String> {
     <&OctetStringRef>::from_der(der).map(|octets| hex(octets.as_bytes()))
 }
 
-/// The extension (RFC 5280, section 4.2.1.1).
+/// The authorityKeyIdentifier extension (RFC 5280, section 4.2.1.1).
 #[derive(Sequence)]
 struct AuthorityKeyId<'a> {
     #[asn1(context_specific = "0", tag_mode = "IMPLICIT", optional = "true")]
@@ -116,7 +117,7 @@ struct AuthorityKeyId<'a> {
     serial: Option<der::asn1::Int>,
 }
 
-/// The key identifier in an authority key identifier.
+/// Returns the key identifier in an authority key identifier.
 pub(super) fn issuer_key_id(der: &[u8]) -> der::Result<Option<Vec<u8>>> {
     let key_id = AuthorityKeyId::from_der(der)?.key_id;
     Ok(key_id.map(OctetString::into_bytes).map(Vec::from))
@@ -138,7 +139,7 @@ fn distribution_points(der: &[u8]) -> der::Result<String> {
     each_distribution_name(der, |name| Some(name.to_string())).map(list)
 }
 
-/// The URLs among the names of distribution points.
+/// Returns the URLs among the names of distribution points.
 pub(super) fn crl_urls(der: &[u8]) -> der::Result<Vec<String>> {
     each_distribution_name(der, |name| name.uri())
 }
@@ -172,7 +173,7 @@ fn access(der: &[u8]) -> der::Result<String> {
     let entries = Vec::<Access<'_>>::from_der(der)?;
     Ok(list(entries.iter().map(|entry| {
         let location = GeneralName(entry.location);
-        let location = location.typed().unwrap_or_else(|| location.to_string());
+        let location = location.to_text().unwrap_or_else(|| location.to_string());
         format!("{} {location}", access_method(&entry.method))
     })))
 }
@@ -186,7 +187,7 @@ fn access_method(method: &Oid) -> String {
     }
 }
 
-/// The URLs of one method, such as `"OCSP"`.
+/// Returns the URLs of one access method, such as `"OCSP"`.
 pub(super) fn access_urls(der: &[u8], method: &str) -> der::Result<Vec<String>> {
     let entries = Vec::<Access<'_>>::from_der(der)?.into_iter();
     let fitting = entries.filter(|entry| access_method(&entry.method) == method);
@@ -270,15 +271,15 @@ fn private_key_period(der: &[u8]) -> der::Result<String> {
     Ok(list(from.into_iter().chain(until)))
 }
 
-/// The signed certificate timestamps of RFC 6962, section 3.3: which log saw
-/// the certificate, and when.
+/// Describes signed certificate timestamps (RFC 6962, section 3.3): the log and the time of
+/// each.
 fn timestamps(der: &[u8]) -> der::Result<String> {
     let octets = <&OctetStringRef>::from_der(der)?;
     let shown = read_timestamps(octets.as_bytes()).ok_or(der::ErrorKind::Failed)?;
     Ok(shown.join(", "))
 }
 
-/// How many they are.
+/// Counts signed certificate timestamps.
 pub(super) fn timestamp_count(der: &[u8]) -> der::Result<usize> {
     let octets = <&OctetStringRef>::from_der(der)?;
     let shown = read_timestamps(octets.as_bytes()).ok_or(der::ErrorKind::Failed)?;
@@ -304,7 +305,7 @@ fn read_timestamps(bytes: &[u8]) -> Option<Vec<String>> {
     after.is_empty().then_some(shown)
 }
 
-/// What a length of two bytes counts, and what comes after it.
+/// Splits a vector with a two-byte length prefix from the rest.
 fn split_vector(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))

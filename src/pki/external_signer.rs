@@ -1,4 +1,4 @@
-//! Keys that are somewhere else: in an HSM, in an agent, in another process.
+//! Private keys held elsewhere: in an HSM, an agent, or another process.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::{Error, Result, Status};
 
 /// Signs with a private key that this library does not hold.
 pub trait ExternalSigner: Send + Sync {
-    /// Signs `message`, not its hash, with the signature scheme of this number
-    /// (RFC 8446, section 4.2.3), such as 0x0403 for ECDSA on P-256 with SHA-256.
+    /// Signs `message`, not its hash, with the signature scheme of this number (RFC 8446,
+    /// section 4.2.3), such as 0x0403 for ecdsa_secp256r1_sha256.
     fn sign(&self, scheme: u16, message: &[u8]) -> Result<Vec<u8>>;
 }
 
-/// Such a key, as rustls wants it.
+/// An external key for rustls.
 #[derive(Clone)]
 pub(super) struct ExternalKey {
     signer: Arc<dyn ExternalSigner>,
@@ -41,7 +41,7 @@ impl ExternalKey {
     }
 }
 
-/// What a kind of key can sign with, best first.
+/// Returns the signature schemes of a key type, preferred first.
 fn schemes_of(kind: &str) -> Option<&'static [SignatureScheme]> {
     use SignatureScheme as S;
     Some(match kind {

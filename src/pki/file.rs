@@ -1,5 +1,4 @@
-//! Files of certificates and keys: bounded reads, and writes that replace files
-//! as a whole.
+//! Files of certificates and keys: reads with a size limit, and atomic writes.
 
 mod save;
 mod target;
@@ -15,14 +14,13 @@ use zeroize::Zeroizing;
 pub use save::{Access, save_files};
 pub(super) use save::{Staged, save_pair};
 
-use crate::base::text::shown_path;
+use crate::base::text::describe_path;
 use crate::{Error, Result, Status};
 
-/// No file of certificates and keys is longer; what is, is something else.
-const LONGEST: u64 = 16 * 1024 * 1024;
+/// The maximum size of a file.  No file of certificates or keys is larger.
+const MAX_FILE_SIZE: u64 = 16 * 1024 * 1024;
 
-/// Reads a whole file, of a length that makes sense.  `what` begins the
-/// sentence of the error: "cannot read the key".
+/// Reads a whole file of limited size.  `what` begins the error: "cannot read the key".
 pub(crate) fn read_file(what: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let failed = |error| Error::file(what, path, error);
     let file = open(path).map_err(failed)?;
@@ -30,14 +28,13 @@ pub(crate) fn read_file(what: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if about.is_dir() {
         return Err(failed(io::ErrorKind::IsADirectory.into()));
     }
-    // With room from the start, so that no copy of a key is left behind by a
-    // buffer that had to grow.
-    let room = about.len().min(LONGEST) + 1;
+    // Reserve the size, since a buffer that grows would leave copies of a key.
+    let room = about.len().min(MAX_FILE_SIZE) + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
-    let bounded = &mut file.take(LONGEST + 1);
+    let bounded = &mut file.take(MAX_FILE_SIZE + 1);
     bounded.read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > LONGEST {
-        let path = shown_path(path);
+    if bytes.len() as u64 > MAX_FILE_SIZE {
+        let path = describe_path(path);
         return Err(Error::new(
             Status::File,
             format!("{what} {path}: it is too large to be a PEM file (more than 16 MiB)"),
@@ -46,20 +43,20 @@ pub(crate) fn read_file(what: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// Opens a file without waiting: a FIFO that nobody writes to reads as empty.
+/// Opens a file without blocking: a FIFO without a writer reads as empty.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
     let file = options.open(path)?;
-    // One that somebody writes to, such as a shell's <(command), is waited for.
+    // With a writer, such as a shell's <(command), reads block.
     fcntl_setfl(&file, OFlags::empty())?;
     Ok(file)
 }
 
-/// Puts the path in front of an error about what a file contains.  The file was read, so
-/// its path is one, whatever it looks like.
+/// Prefixes an error about a file's content with its path.  The file was read, so its path
+/// is not a key, whatever it looks like.
 pub(super) fn in_file(path: &Path, error: Error) -> Error {
     Error::new(error.status(), format!("'{}': {error}", path.display())).with_source(error)
 }

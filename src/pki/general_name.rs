@@ -1,4 +1,4 @@
-//! Alternative names (RFC 5280, section 4.2.1.6), from text and to text.
+//! General names (RFC 5280, section 4.2.1.6): parsing and formatting.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,11 +8,11 @@ use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Tag, TagNumber, Tagged};
 use rcgen::SanType;
 
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::{describe, oid, quoted};
 use crate::{Error, Result};
 
-/// An alternative name of a kind that people type.
+/// An alternative name of a type that users enter as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AltName {
     Dns(String),
@@ -21,10 +21,10 @@ pub(crate) enum AltName {
     Uri(String),
 }
 
-/// Cuts a list of names at its commas: `"localhost, 127.0.0.1"`.
+/// Splits a list of names at its commas: `"localhost, 127.0.0.1"`.
 ///
-/// Every name must be one that a certificate can have: a host name, an address,
-/// an e-mail address or a URI.
+/// Every name must be valid in a certificate: a host name, an address, an e-mail address or
+/// a URI.
 pub fn split_names(text: &str) -> Result<Vec<String>> {
     let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
     for name in &names {
@@ -36,8 +36,8 @@ pub fn split_names(text: &str) -> Result<Vec<String>> {
 impl FromStr for AltName {
     type Err = Error;
 
-    /// An address, a URI where there is `://`, an e-mail address where there
-    /// is `@`, else a host name, in either spelling where it is not ASCII.
+    /// Parses an address, a URI if it has `://`, an e-mail address if it has `@`, else a
+    /// host name, in either form if it is internationalized.
     fn from_str(name: &str) -> Result<Self> {
         if let Ok(address) = name.parse() {
             return Ok(Self::Ip(address));
@@ -96,9 +96,8 @@ fn bad_name(name: &str) -> Error {
     ))
 }
 
-/// Whether it is a URI (RFC 3986, section 3) that every program takes apart in the
-/// same way: of the characters of URIs alone, with a host name or an address, or
-/// nothing, as its host.
+/// Returns whether it is a URI (RFC 3986, section 3) that every program parses the same
+/// way: only URI characters, and as its host a host name, an address, or nothing.
 pub(super) fn is_uri(text: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
@@ -115,8 +114,7 @@ pub(super) fn is_uri(text: &str) -> bool {
         && authority.is_none_or(is_authority)
 }
 
-/// Whether it is what stands between `//` and the path: perhaps a user, a host,
-/// perhaps a port.
+/// Returns whether it is the authority of a URI: a host, with an optional user and port.
 fn is_authority(text: &str) -> bool {
     let (user, rest) = text.rsplit_once('@').unwrap_or(("", text));
     let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -135,8 +133,8 @@ fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(allowed)
 }
 
-/// A host name as certificates have it, in small letters: what is not ASCII
-/// becomes labels that begin with `xn--` (RFC 5891).
+/// Converts a host name to lower-case ASCII; internationalized labels become A-labels (RFC
+/// 5891).
 pub(crate) fn host_to_ascii(host: &str) -> Option<String> {
     if host.is_ascii() {
         return Some(host.to_ascii_lowercase());
@@ -144,16 +142,16 @@ pub(crate) fn host_to_ascii(host: &str) -> Option<String> {
     idna::domain_to_ascii(host).ok()
 }
 
-/// Whether it is a Dot-string (RFC 5321, section 4.1.2), with dots anywhere.
+/// Returns whether it is a Dot-string (RFC 5321, section 4.1.2), with dots anywhere.
 fn is_user(text: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// Whether it is a host name as a certificate has it (RFC 5280, section
-/// 4.2.1.6, with the underscore that people use).  A name that ends in a number,
-/// decimal or `0x` hexadecimal, would be taken for an address.
+/// Returns whether it is a host name that a certificate may have (RFC 5280, section
+/// 4.2.1.6), underscores included.  A name whose last label is a number, decimal or `0x`
+/// hexadecimal, would be taken for an address.
 pub(super) fn is_host(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let is_label = |label: &str| {
@@ -169,14 +167,14 @@ pub(super) fn is_host(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label) && !is_number
 }
 
-// What stands in certificates, of every kind and quality.
+// Names in certificates, valid or not.
 
-/// A GeneralName (RFC 5280, section 4.2.1.6): its number and what it holds.
+/// A GeneralName (RFC 5280, section 4.2.1.6).
 #[derive(Clone, Copy)]
 pub(crate) struct GeneralName<'a>(pub(super) AnyRef<'a>);
 
 impl<'a> GeneralName<'a> {
-    /// The names of a GeneralNames.
+    /// Parses the names of a GeneralNames.
     pub(super) fn all(der: &'a [u8]) -> der::Result<Vec<Self>> {
         Ok(Vec::<AnyRef<'_>>::from_der(der)?
             .into_iter()
@@ -191,8 +189,8 @@ impl<'a> GeneralName<'a> {
         }
     }
 
-    /// As one would type it, for the kinds that people type.
-    pub(crate) fn typed(self) -> Option<String> {
+    /// Formats a name as users would enter it, if it is of such a type.
+    pub(crate) fn to_text(self) -> Option<String> {
         match self.number() {
             1 | 2 | 6 => Some(visible(self.0.value())),
             7 => address(self.0.value()).map(|address| address.to_string()),
@@ -200,12 +198,12 @@ impl<'a> GeneralName<'a> {
         }
     }
 
-    /// A URI, as one would type it.
+    /// Formats a URI as users would enter it.
     pub(super) fn uri(self) -> Option<String> {
         (self.number() == 6).then(|| visible(self.0.value()))
     }
 
-    /// The same name in the form that rules about names are checked with.
+    /// Converts to the form that name constraints are checked with.
     pub(crate) fn known(self) -> Option<AltName> {
         let text = || String::from_utf8_lossy(self.0.value()).into_owned();
         Some(match self.number() {
@@ -217,7 +215,7 @@ impl<'a> GeneralName<'a> {
         })
     }
 
-    /// Whether it is of a kind that is known, and not what that kind is like.
+    /// Returns whether it is of a known type but invalid.
     pub(crate) fn is_malformed(self) -> bool {
         match self.number() {
             7 => address(self.0.value()).is_none(),
@@ -226,7 +224,7 @@ impl<'a> GeneralName<'a> {
         }
     }
 
-    /// The type of an otherName and its value; `None` for other kinds, and where it does
+    /// Returns the type and value of an otherName; `None` for other types, and if it does
     /// not decode.
     pub(super) fn other_name(self) -> Option<(ObjectIdentifier, AnyRef<'a>)> {
         let (kind, rest) = ObjectIdentifier::from_der_partial(self.0.value()).ok()?;
@@ -240,17 +238,17 @@ impl<'a> GeneralName<'a> {
         (self.number() == 0 && is_wrapped).then_some((kind, value))
     }
 
-    /// The parts of a directory name.
-    pub(crate) fn directory(self) -> Option<Subject> {
+    /// Returns the distinguished name of a directory name.
+    pub(crate) fn directory(self) -> Option<DistinguishedName> {
         let is_directory = self.number() == 4;
         is_directory
-            .then(|| Subject::from_der(self.0.value()).ok())
+            .then(|| DistinguishedName::from_der(self.0.value()).ok())
             .flatten()
     }
 }
 
 impl fmt::Display for GeneralName<'_> {
-    /// With its kind in front; in hex where we cannot tell.
+    /// Formats with the type in front; in hex if the value is not text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.0.value();
         let kind = match self.number() {
@@ -263,9 +261,9 @@ impl fmt::Display for GeneralName<'_> {
             8 => "identifier ",
             _ => "unknown name ",
         };
-        let identifier = (self.number() == 8).then(|| oid::shown(value));
+        let identifier = (self.number() == 8).then(|| oid::dotted(value));
         let text = self
-            .typed()
+            .to_text()
             .or_else(|| self.directory().map(|name| name.to_string()))
             .or(identifier)
             .unwrap_or_else(|| describe::hex(value));
@@ -273,7 +271,7 @@ impl fmt::Display for GeneralName<'_> {
     }
 }
 
-/// Whether a value is a string of a type that is ASCII or UTF-8.
+/// Returns whether a value is a string of a type that is ASCII or UTF-8.
 pub(super) fn is_string(value: AnyRef<'_>) -> bool {
     matches!(
         value.tag(),
@@ -287,8 +285,8 @@ pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
     v4.or(v6).ok()
 }
 
-/// The text of a name, with everything in hex that could make it look like
-/// another name, or like two when names are listed.
+/// Formats a name with escapes in hex, so that it cannot look like another name, or like
+/// two in a list.
 pub(super) fn visible(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for &byte in bytes {

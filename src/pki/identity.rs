@@ -1,5 +1,5 @@
-//! A certificate chain with its private key: what one side of a connection
-//! shows, and what an authority issues with.
+//! A certificate chain with its private key.  A connection presents it, and a CA issues
+//! with it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 
 use super::certificate::Certificate;
-use super::document_type::Kind;
+use super::document_type::DocumentType;
 use super::external_signer::ExternalSigner;
 use super::file::{self, Access};
 use super::key::PrivateKey;
@@ -17,8 +17,8 @@ use super::pkcs12::Pkcs12Options;
 use super::{chain, pkcs7};
 use crate::{Error, Result, Status};
 
-/// A certificate chain, leaf first, with the private key of the leaf where it
-/// is known.  It never changes.  Cloning gives another reference.
+/// A certificate chain, leaf first, with the private key of the leaf, if known.  It is
+/// immutable.  A clone refers to the same identity.
 #[derive(Clone, Debug)]
 pub struct Identity(Arc<Inner>);
 
@@ -26,20 +26,20 @@ pub struct Identity(Arc<Inner>);
 struct Inner {
     chain: Vec<Certificate>,
     key: Option<PrivateKey>,
-    /// What is known of the certificates above the chain.
+    /// The known certificates above the chain.
     above: Vec<Certificate>,
     cert_pem: String,
 }
 
 impl Identity {
-    /// Puts a chain and a key together.  Fails with [`Status::KeyMismatch`]
-    /// when the key is not that of the first certificate.
+    /// Creates an identity from a chain and a key.  Fails with [`Status::KeyMismatch`] if
+    /// the key does not belong to the first certificate.
     pub fn new(chain: Vec<Certificate>, key: Option<PrivateKey>) -> Result<Self> {
         Self::below(chain, Vec::new(), key)
     }
 
-    /// The same, issued below certificates that peers have: they are never
-    /// presented or saved, and what is issued here keeps to their rules.
+    /// Creates an identity below certificates that peers have.  These are never presented
+    /// or saved, but their constraints apply to what the identity issues.
     pub(super) fn below(
         chain: Vec<Certificate>,
         above: Vec<Certificate>,
@@ -51,7 +51,7 @@ impl Identity {
         Self::assemble(chain, above, key)
     }
 
-    /// Like [`Self::new`], with a key that may be another one's.
+    /// Like [`Self::new`], without checking that the key belongs to the certificate.
     #[cfg(feature = "testing")]
     pub(super) fn unchecked(chain: Vec<Certificate>, key: Option<PrivateKey>) -> Result<Self> {
         Self::assemble(chain, Vec::new(), key)
@@ -76,8 +76,7 @@ impl Identity {
         })))
     }
 
-    /// Puts a chain and a key together that is somewhere else, and that
-    /// `signer` signs with.
+    /// Creates an identity from a chain and an external key that `signer` signs with.
     pub fn external(chain: Vec<Certificate>, signer: Arc<dyn ExternalSigner>) -> Result<Self> {
         let key = match chain.first() {
             Some(leaf) => Some(PrivateKey::external(leaf.spki_der(), signer)?),
@@ -86,15 +85,14 @@ impl Identity {
         Self::new(chain, key)
     }
 
-    /// Loads a chain and its key, each PEM or DER; the chain may also be PKCS#7.  `None`
-    /// for the key means that `cert_file` holds it too.
+    /// Loads a chain and its key, each PEM or DER; the chain may also be PKCS#7.  Without
+    /// `key_file`, `cert_file` must hold the key too.
     pub fn load(cert_file: &Path, key_file: Option<&Path>) -> Result<Self> {
         Self::read(cert_file, key_file, &None.into())
     }
 
-    /// The same, with a password for a key that is encrypted, as
-    /// [`PrivateKey::from_encrypted_pem`] reads it.  Without a key file, `cert_file` may
-    /// be PKCS#12.
+    /// The same, with a password for an encrypted key, as in
+    /// [`PrivateKey::from_encrypted_pem`].  Without `key_file`, `cert_file` may be PKCS#12.
     pub fn load_encrypted<'p>(
         cert_file: &Path,
         key_file: Option<&Path>,
@@ -117,9 +115,9 @@ impl Identity {
             .map_err(|error| file::in_file(key_file, error))
     }
 
-    /// Reads a chain and its key that are in one text, or in PKCS#12.
+    /// Parses a chain and its key from one PEM text, or from PKCS#12.
     fn from_one(content: &[u8], password: &Password<'_>) -> Result<Self> {
-        if Kind::of_der(content) == Some(Kind::Pkcs12) {
+        if DocumentType::of_der(content) == Some(DocumentType::Pkcs12) {
             return Self::read_pkcs12(content, password, &Pkcs12Options::default());
         }
         let chain = Certificate::all_from_bytes(content)?;
@@ -133,28 +131,27 @@ impl Identity {
         }
     }
 
-    /// Puts a key together with its certificate and those that issued it, out of
-    /// certificates in any order, such as those of a PKCS#7 bundle.  What is not part of
-    /// the chain is left out.
+    /// Creates an identity from a key and certificates in any order, such as those of a
+    /// PKCS#7 bundle.  Certificates that are not part of the chain are dropped.
     ///
-    /// Fails with [`Status::KeyMismatch`] when the key is that of none of them.
+    /// Fails with [`Status::KeyMismatch`] if the key belongs to none of them.
     pub fn from_bundle(mut certificates: Vec<Certificate>, key: PrivateKey) -> Result<Self> {
         let mut all = certificates.iter();
         if let Some(leaf) = all.position(|one| one.spki_der() == key.spki_der()) {
-            certificates = chain::take(&mut certificates, leaf);
+            certificates = chain::take_chain(&mut certificates, leaf);
         }
         Self::new(certificates, Some(key))
     }
 
-    /// Loads a chain without its key, PEM, DER or PKCS#7: to be verified, or read.
+    /// Loads a chain without a key, PEM, DER or PKCS#7, to be verified or read.
     pub fn load_chain(cert_file: &Path) -> Result<Self> {
         let cert = file::read_file("cannot read the certificate", cert_file)?;
         let chain = Certificate::all_from_bytes(&cert).and_then(|chain| Self::new(chain, None));
         chain.map_err(|error| file::in_file(cert_file, error))
     }
 
-    /// Loads them from memory.  `None` for the key means that `cert` holds it
-    /// too, or is PKCS#12.  The password is for a key that is encrypted.
+    /// Parses a chain and its key.  Without `key`, `cert` must hold the key too, or be
+    /// PKCS#12.  The password is for an encrypted key.
     pub fn from_bytes<'p>(
         cert: &[u8],
         key: Option<&[u8]>,
@@ -168,18 +165,17 @@ impl Identity {
         Self::of_file(cert, chain, PrivateKey::read(key, &password)?)
     }
 
-    /// Writes the chain (mode 0644) and the key (mode 0600) as PEM, both or
-    /// neither.  Either path may be `None`; where both are the same file, it has
-    /// mode 0600 and holds both.
+    /// Writes the chain (mode 0644) and the key (mode 0600) as PEM, both or neither.
+    /// Either path may be `None`.  If both are the same file, it has mode 0600.
     ///
-    /// Files that exist are replaced, as [`save_files`](super::save_files) does.
-    /// Fails with [`Status::File`], and leaves the old files.
+    /// Existing files are replaced, as by [`save_files`](super::save_files).  On failure
+    /// ([`Status::File`]) the old files stay.
     pub fn save(&self, cert_file: Option<&Path>, key_file: Option<&Path>) -> Result<()> {
         self.write(cert_file, key_file, None)
     }
 
-    /// The same, with the key encrypted under a password: PKCS#8 with PBES2,
-    /// AES-256 and PBKDF2.
+    /// The same, with the key encrypted under a password: PKCS#8 with PBES2, AES-256 and
+    /// PBKDF2.
     pub fn save_encrypted(
         &self,
         cert_file: Option<&Path>,
@@ -207,32 +203,32 @@ impl Identity {
         )
     }
 
-    /// The certificates, leaf first.
+    /// Returns the chain, leaf first.
     pub fn chain(&self) -> &[Certificate] {
         &self.0.chain
     }
 
-    /// The chain, and what is known of the certificates above it.
+    /// Returns the chain, followed by the known certificates above it.
     pub(super) fn path(&self) -> impl Iterator<Item = &Certificate> {
         self.0.chain.iter().chain(&self.0.above)
     }
 
-    /// The leaf.
+    /// Returns the leaf certificate.
     pub fn certificate(&self) -> &Certificate {
         &self.0.chain[0]
     }
 
-    /// The private key of the leaf, where it is known.
+    /// Returns the private key of the leaf, if known.
     pub fn key(&self) -> Option<&PrivateKey> {
         self.0.key.as_ref()
     }
 
-    /// The chain as PEM, leaf first.
+    /// Returns the chain as PEM, leaf first.
     pub fn cert_pem(&self) -> &str {
         &self.0.cert_pem
     }
 
-    /// The key, for a purpose that needs it: "save".
+    /// Returns the key for this purpose ("save"), or fails if there is none.
     pub(super) fn require_key(&self, purpose: &str) -> Result<&PrivateKey> {
         let leaf = self.certificate().subject();
         self.key().ok_or_else(|| {
@@ -241,14 +237,14 @@ impl Identity {
         })
     }
 
-    /// Whether both refer to the same identity.
+    /// Returns whether both refer to the same identity.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The form in which rustls presents it.
+    /// Returns the identity in the form that rustls presents.
     pub(crate) fn certified_key(&self) -> Result<Arc<CertifiedKey>> {
-        let key = self.require_key("show to a peer")?;
+        let key = self.require_key("authenticate with")?;
         let chain = self.0.chain.iter();
         let chain = chain.map(|certificate| CertificateDer::from(certificate.der().to_vec()));
         Ok(Arc::new(CertifiedKey::new(

@@ -1,5 +1,5 @@
-//! Certificates that no authority should issue, for tests of those who have to
-//! refuse them.  Only the feature `testing` has this.
+//! Certificates that no CA should issue, for tests of programs that must reject them.  Only
+//! with the feature `testing`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 use spki::{AlgorithmIdentifier, ObjectIdentifier, SubjectPublicKeyInfo};
 
-use super::authority::{Certified, certify};
+use super::authority::{CertificateSubject, certify};
 use super::certificate::Certificate;
 use super::describe::RsaPublicKey;
 use super::general_name::AltName;
@@ -28,19 +28,18 @@ use super::options::CertOptions;
 use super::profile;
 use crate::{Error, Result, Status};
 
-/// Issues a certificate like [`issue_cert`](super::issue_cert), and lets the
-/// authority break its own rules: its path length, its name constraints, its
-/// usage do not count, there may be no name, and the options may bring every
-/// extension.
+/// Issues a certificate like [`issue_cert`](super::issue_cert) without checking the CA's
+/// constraints: its path length, name constraints and key usage do not apply.  There may be
+/// no name, and the options may contain any extension.
 pub fn issue_unchecked(ca: &Identity, names: &[String], options: &CertOptions) -> Result<Identity> {
     let names = AltName::parse_all(names)?;
     let subject = profile::subject(options, &names, "tlsmith")?;
     let key = PrivateKey::for_options(options)?;
-    let certified = Certified::with_key(subject.to_der()?, key);
+    let certified = CertificateSubject::with_key(subject.to_der()?, key);
     certify(Some(ca), &subject, &names, certified, options)
 }
 
-/// Puts a chain and a key together that need not be that of the first
+/// Creates an identity from a chain and a key that need not belong to the first
 /// certificate.
 pub fn mismatched(chain: Vec<Certificate>, key: PrivateKey) -> Result<Identity> {
     Identity::unchecked(chain, Some(key))
@@ -51,12 +50,11 @@ pub fn mismatched(chain: Vec<Certificate>, key: PrivateKey) -> Result<Identity> 
 pub enum Weakness {
     /// The key is RSA with 1024 bits.
     Rsa1024,
-    /// It is RSA with 2048 bits, and signs with SHA-1.
+    /// The key is RSA with 2048 bits and signs with SHA-1.
     Sha1,
 }
 
-/// Makes a key that signs certificates as nobody should accept them any more.
-/// It cannot be saved.
+/// Generates a key whose certificate signatures must be rejected.  It cannot be saved.
 pub fn weak_key(weakness: Weakness) -> Result<PrivateKey> {
     let bits = match weakness {
         Weakness::Rsa1024 => 1024,
@@ -73,7 +71,7 @@ pub fn weak_key(weakness: Weakness) -> Result<PrivateKey> {
         key: Arc::new(key),
         spki: spki.clone().into(),
     };
-    Ok(PrivateKey::elsewhere(Arc::new(signing), spki))
+    Ok(PrivateKey::from_signing_key(Arc::new(signing), spki))
 }
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -95,7 +93,7 @@ fn spki(key: &RsaKey) -> der::Result<Vec<u8>> {
     info.to_der()
 }
 
-/// Such a key, as rustls wants it.
+/// A weak key for rustls.
 #[derive(Clone)]
 struct WeakKey {
     weakness: Weakness,
@@ -153,7 +151,7 @@ impl fmt::Debug for WeakKey {
     }
 }
 
-/// AWS-LC's random numbers, as the crate rsa wants them.
+/// AWS-LC's random number generator for the rsa crate.
 struct Random;
 
 impl TryRng for Random {

@@ -1,39 +1,40 @@
-//! The decision: what an authority may issue, by the rules that its own
-//! certificate and those above it set (RFC 5280, sections 4.2.1 and 6.1).
+//! The rules for what a CA may issue, set by its own certificate and those above it (RFC
+//! 5280, sections 4.2.1 and 6.1).
 //!
-//! Peers check all of this.  Here it is checked first, so that nothing is issued
-//! that they would refuse, and whoever asks for it learns the rule.
+//! Peers check all of this.  Checking it here first means that nothing is issued that they
+//! would reject, and that the caller learns which rule forbids it.
 
 use super::certificate::{Certificate, NAME_CONSTRAINTS};
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::general_name::{AltName, host_to_ascii};
 use super::identity::Identity;
-use super::name_constraints::{Constrained, Constraints};
+use super::name_constraints::{ConstrainedName, NameConstraints};
 use super::x509_time;
 use crate::base::text::quoted;
 use crate::{Error, Result, Status};
 
-/// What is to be issued.
+/// The certificate to be issued.
 pub(super) struct Request<'a> {
-    pub(super) subject: &'a Subject,
+    pub(super) subject: &'a DistinguishedName,
     pub(super) names: &'a [AltName],
-    /// The alternative names that are directory names.
-    pub(super) directories: &'a [Subject],
-    /// The kinds of the alternative names that cannot be checked, by the numbers
-    /// of GeneralName.
+    /// The directory names among the alternative names.
+    pub(super) directories: &'a [DistinguishedName],
+    /// The types of the alternative names that cannot be checked, as tag numbers of
+    /// GeneralName.
     pub(super) other_kinds: &'a [u32],
-    /// For a CA, how many CAs may stand below it.
+    /// For a CA, the maximum number of CAs below it.
     pub(super) path_len: Option<u32>,
     pub(super) is_ca: bool,
 }
 
-/// Fails with [`Status::Issue`] and the rule that forbids it.
+/// Checks a certificate to be issued.  Fails with [`Status::Issue`] and the rule that
+/// forbids it.
 pub(super) fn check(ca: &Identity, request: &Request<'_>) -> Result<()> {
     let issuer = ca.certificate();
     if ca.key().is_none() {
-        return Err(refusal(issuer, "its private key is not here"));
+        return Err(refusal(issuer, "its private key is not available"));
     }
-    // Between the certificate at `below` and the new one stand that many CAs.
+    // `below` counts the CAs between `above` and the new certificate.
     for (below, above) in (0..).zip(ca.path()) {
         check_authority(above)
             .and_then(|()| check_path_len(above, below, request))
@@ -43,11 +44,11 @@ pub(super) fn check(ca: &Identity, request: &Request<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Fails unless an authority may sign CRLs.
+/// Checks that a CA may sign CRLs.
 pub(super) fn check_crl_issuer(ca: &Identity) -> Result<()> {
     let issuer = ca.certificate();
     let rule = match issuer {
-        _ if ca.key().is_none() => "its private key is not here",
+        _ if ca.key().is_none() => "its private key is not available",
         issuer if !issuer.is_ca() => "it is not a CA",
         issuer if issuer.forbids("cRLSign") => "its key usage does not include cRLSign",
         _ => return Ok(()),
@@ -57,8 +58,7 @@ pub(super) fn check_crl_issuer(ca: &Identity) -> Result<()> {
     Err(Error::new(Status::Issue, sentence))
 }
 
-/// Fails unless the validity of the new certificate lies within that of its
-/// issuer.
+/// Checks that the validity of the new certificate lies within that of its issuer.
 pub(super) fn check_validity(issuer: &Certificate, start: i64, end: i64) -> Result<()> {
     let last = issuer.not_after();
     if start < last && end <= last {
@@ -116,31 +116,31 @@ fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String>
     let Some(der) = above.extension(&NAME_CONSTRAINTS) else {
         return Ok(());
     };
-    let constraints = Constraints::from_der(der)
+    let constraints = NameConstraints::from_der(der)
         .map_err(|error| format!("its name constraints do not parse ({error})"))?;
     for name in request.names.iter().chain(&names_in_subject(request)) {
         constraints
-            .check(Constrained::Name(name))
-            .map_err(|rule| format!("{rule}, and {} is asked for", quoted(&name.to_string())))?;
+            .check(ConstrainedName::Name(name))
+            .map_err(|rule| format!("{rule}, and {} is requested", quoted(&name.to_string())))?;
     }
     for subject in request.directories.iter().chain([request.subject]) {
         constraints
-            .check(Constrained::Subject(subject))
+            .check(ConstrainedName::Subject(subject))
             .map_err(|rule| {
                 let subject = quoted(&subject.to_string());
-                format!("{rule}, and the subject {subject} is asked for")
+                format!("{rule}, and the subject {subject} is requested")
             })?;
     }
     for &kind in request.other_kinds {
         constraints
-            .check(Constrained::Other(kind))
-            .map_err(|rule| format!("{rule}, and a name of that kind is asked for"))?;
+            .check(ConstrainedName::Other(kind))
+            .map_err(|rule| format!("{rule}, and a name of that kind is requested"))?;
     }
     Ok(())
 }
 
-/// What stands in a subject, and programs take for a name: e-mail addresses (RFC
-/// 5280, section 4.2.1.10) and, in certificates that are no CA's, common names.
+/// Returns the names in a subject that programs match: e-mail addresses (RFC 5280, section
+/// 4.2.1.10) and, except for CAs, common names.
 fn names_in_subject(request: &Request<'_>) -> Vec<AltName> {
     let emails = request.subject.email_addresses().into_iter();
     let mut names: Vec<_> = emails.map(AltName::Email).collect();
@@ -159,16 +159,16 @@ fn names_in_subject(request: &Request<'_>) -> Vec<AltName> {
     names
 }
 
-/// What programs take a common name for.
+/// Returns the names that programs may take a common name for.
 ///
-/// `has_host`: there is an alternative name that is a host.  Then most of them do
-/// not look at common names for hosts (RFC 9525, section 6.2), and a single label
-/// next to it deceives nobody.
+/// If `has_host` is set, there is a DNS name or an address among the alternative names.
+/// Most programs then ignore common names for hosts (RFC 9525, section 6.2), and a single
+/// label is harmless.
 fn names_of(common_name: &str, has_host: bool) -> Vec<AltName> {
     let text = common_name.trim().trim_end_matches('.');
     if let Ok(address) = text.parse() {
         let host = AltName::Dns(text.to_owned());
-        // OpenSSL and GnuTLS hold an address against the constraints on hosts.
+        // OpenSSL and GnuTLS check an address here against DNS constraints.
         let others = (!has_host).then_some(host);
         return [AltName::Ip(address)].into_iter().chain(others).collect();
     }
@@ -183,7 +183,7 @@ fn names_of(common_name: &str, has_host: bool) -> Vec<AltName> {
     if !is_host || (has_host && !host.contains('.')) {
         return Vec::new();
     }
-    // Some programs take a star within a label for a wildcard, too.
+    // Some programs treat a star within a label as a wildcard.
     match host.split_once('.') {
         Some((first, parent)) if first.contains('*') => {
             vec![AltName::Dns(format!("*.{parent}"))]

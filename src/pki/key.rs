@@ -1,7 +1,7 @@
-//! Private keys: generate, load, save, sign with.
+//! Private keys: generating, loading, saving, signing.
 //!
-//! Whatever form a key comes in, it is kept as PKCS#8 version 1 (RFC 5208),
-//! the one that every version of OpenSSL reads, and used through the provider.
+//! Whatever its format, a key is stored as PKCS#8 version 1 (RFC 5208), which every version
+//! of OpenSSL reads, and is used through the provider.
 
 use std::fmt;
 use std::path::Path;
@@ -14,7 +14,7 @@ use rustls_pki_types::PrivateKeyDer;
 use spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
-use super::document_type::Kind;
+use super::document_type::DocumentType;
 use super::external_signer::{ExternalKey, ExternalSigner};
 use super::file::{Access, Staged};
 use super::key_type::KeyType;
@@ -24,8 +24,8 @@ use super::{describe, encrypted_key, pem, traditional_pem};
 use crate::base::provider::provider;
 use crate::{Error, Result, Status};
 
-/// A private key.  Cloning gives another reference; the key is wiped from
-/// memory with the last one.  It never shows in debug output.
+/// A private key.  A clone refers to the same key, which is wiped from memory with the last
+/// clone.  Debug output does not contain it.
 #[derive(Clone)]
 pub struct PrivateKey(Arc<Inner>);
 
@@ -36,7 +36,7 @@ struct Inner {
     key_type: String,
 }
 
-/// PKCS#8, both versions (RFC 5958, section 2).
+/// PKCS#8 version 1 or 2 (RFC 5958, section 2).
 #[derive(Sequence)]
 struct OneAsymmetricKey<'a> {
     version: u8,
@@ -49,12 +49,12 @@ struct OneAsymmetricKey<'a> {
 }
 
 impl PrivateKey {
-    /// Makes a new key.  RSA takes a while: half a second for 4096 bits.
+    /// Generates a key.  RSA is slow: half a second for 4096 bits.
     pub fn generate(key_type: KeyType) -> Result<Self> {
         Self::from_der(&key_type.generate()?)
     }
 
-    /// The key that the options bring, or a new one of the kind that they name.
+    /// Returns the key in the options, or generates one of their key type.
     pub(super) fn for_options(options: &CertOptions) -> Result<Self> {
         match &options.key {
             Some(key) => Ok(key.clone()),
@@ -62,30 +62,29 @@ impl PrivateKey {
         }
     }
 
-    /// The first private key in a PEM text: PKCS#8, PKCS#1 or SEC1.
+    /// Parses the first private key in a PEM text: PKCS#8, PKCS#1 or SEC1.
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         Self::read_pem(text, &None.into())
     }
 
-    /// The same, where it is encrypted with a password: PKCS#8 with PBES2 or with 3DES
-    /// and SHA-1, or PEM as OpenSSL encrypted it before PKCS#8, with AES or 3DES.  It may
-    /// also be plain.
+    /// The same, encrypted under a password or not.  Supports PKCS#8 with PBES2 or with
+    /// 3DES and SHA-1, and OpenSSL's traditional PEM encryption with AES or 3DES.
     pub fn from_encrypted_pem<'p>(text: &[u8], password: impl Into<Password<'p>>) -> Result<Self> {
         Self::read_pem(text, &password.into())
     }
 
-    /// A private key in DER: PKCS#8, PKCS#1 or SEC1.
+    /// Parses a private key in DER: PKCS#8, PKCS#1 or SEC1.
     pub fn from_der(der: &[u8]) -> Result<Self> {
         Self::read_der(der, &None.into())
     }
 
-    /// The same, where it is encrypted with a password, in PKCS#8.  It may also be plain.
+    /// The same, or PKCS#8 encrypted under a password.
     pub fn from_encrypted_der<'p>(der: &[u8], password: impl Into<Password<'p>>) -> Result<Self> {
         Self::read_der(der, &password.into())
     }
 
-    /// The first private key in a PEM text, or the one in DER, with a password
-    /// for one that is encrypted.
+    /// Parses the first private key in a PEM text, or the one in DER.  The password is for
+    /// an encrypted key.
     pub fn from_bytes<'p>(content: &[u8], password: impl Into<Password<'p>>) -> Result<Self> {
         Self::read(content, &password.into())
     }
@@ -108,14 +107,16 @@ impl PrivateKey {
             }
             return Self::read_der(&section.decode()?, password);
         }
-        Err(pem::missing(Kind::PrivateKey, text))
+        Err(pem::missing(DocumentType::PrivateKey, text))
     }
 
     fn read_der(der: &[u8], password: &Password<'_>) -> Result<Self> {
-        match Kind::of_der(der) {
-            Some(Kind::EncryptedKey) => Self::read_plain(&encrypted_key::decrypt(der, password)?),
-            None | Some(Kind::PrivateKey) => Self::read_plain(der),
-            Some(other) => Err(other.instead_of(Kind::PrivateKey)),
+        match DocumentType::of_der(der) {
+            Some(DocumentType::EncryptedKey) => {
+                Self::read_plain(&encrypted_key::decrypt(der, password)?)
+            }
+            None | Some(DocumentType::PrivateKey) => Self::read_plain(der),
+            Some(other) => Err(other.mismatch(DocumentType::PrivateKey)),
         }
     }
 
@@ -128,9 +129,9 @@ impl PrivateKey {
         let signing = provider()
             .key_provider
             .load_private_key(form.clone_key())
-            .map_err(|error| unusable(&form, error))?;
+            .map_err(|error| unsupported_key(&form, error))?;
         let spki = signing.public_key();
-        let spki = spki.ok_or_else(|| damaged(&"it does not give its public half"))?;
+        let spki = spki.ok_or_else(|| damaged(&"its public key cannot be derived"))?;
         let spki = spki.to_vec();
         let pkcs8 = to_pkcs8_v1(&form, &spki).map_err(|error| damaged(&error))?;
         Ok(Self(Arc::new(Inner {
@@ -141,17 +142,16 @@ impl PrivateKey {
         })))
     }
 
-    /// A key that is somewhere else: `signer` signs with it.  `spki` is its
-    /// public half, a SubjectPublicKeyInfo in DER.  It can authenticate peers
-    /// and issue certificates, and it cannot be saved.
+    /// Creates a key held elsewhere, which `signer` signs with.  `spki` is its public key,
+    /// a SubjectPublicKeyInfo in DER.  It can authenticate connections and issue
+    /// certificates, but cannot be saved.
     pub fn external(spki: &[u8], signer: Arc<dyn ExternalSigner>) -> Result<Self> {
         let signing = ExternalKey::new(spki, signer)?;
-        Ok(Self::elsewhere(Arc::new(signing), spki.to_vec()))
+        Ok(Self::from_signing_key(Arc::new(signing), spki.to_vec()))
     }
 
-    /// A key of which only this is at hand: what signs with it, and its public
-    /// half.
-    pub(super) fn elsewhere(signing: Arc<dyn SigningKey>, spki: Vec<u8>) -> Self {
+    /// Creates a key from a rustls signing key and its public key.
+    pub(super) fn from_signing_key(signing: Arc<dyn SigningKey>, spki: Vec<u8>) -> Self {
         Self(Arc::new(Inner {
             pkcs8: Zeroizing::default(),
             signing,
@@ -160,7 +160,7 @@ impl PrivateKey {
         }))
     }
 
-    /// Whether it is somewhere else, so that it cannot be saved.
+    /// Returns whether it is an external key, which cannot be saved.
     pub fn is_external(&self) -> bool {
         self.0.pkcs8.is_empty()
     }
@@ -169,38 +169,37 @@ impl PrivateKey {
         if !self.is_external() {
             return Ok(());
         }
-        let sentence = "the private key is somewhere else, and cannot be saved";
+        let sentence = "the private key is external, and cannot be saved";
         Err(Error::state(sentence))
     }
 
-    /// Its kind, such as `"ecdsa-p256"` or `"rsa-2048"`.
+    /// Returns its type, such as `"ecdsa-p256"` or `"rsa-2048"`.
     pub fn key_type(&self) -> &str {
         &self.0.key_type
     }
 
-    /// The public half: a SubjectPublicKeyInfo in DER (RFC 5280, section 4.1.2.7).
+    /// Returns the public key: a SubjectPublicKeyInfo in DER (RFC 5280, section 4.1.2.7).
     pub fn spki_der(&self) -> &[u8] {
         &self.0.spki
     }
 
-    /// The public half in PEM.
+    /// Returns the public key in PEM.
     pub fn public_pem(&self) -> String {
         std::mem::take(&mut *pem::encode("PUBLIC KEY", self.spki_der()))
     }
 
-    /// The SHA-256 of the public half, in hex: a pin.
+    /// Returns the SHA-256 hash of the public key, in hex: a pin.
     pub fn spki_sha256(&self) -> String {
         describe::sha256(self.spki_der())
     }
 
-    /// The key as PKCS#8 version 1 in DER.  The copy is wiped when it is dropped.
-    /// Empty for one that is somewhere else.
+    /// Returns the key as PKCS#8 version 1 in DER, wiped on drop.  Empty for an external
+    /// key.
     pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
         self.0.pkcs8.clone()
     }
 
-    /// The key as PKCS#8 in PEM.  The copy is wiped when it is dropped.  Empty
-    /// for one that is somewhere else.
+    /// Returns the key as PKCS#8 in PEM, wiped on drop.  Empty for an external key.
     pub fn to_pem(&self) -> Zeroizing<String> {
         if self.is_external() {
             return Zeroizing::default();
@@ -208,16 +207,15 @@ impl PrivateKey {
         pem::encode("PRIVATE KEY", &self.0.pkcs8)
     }
 
-    /// The key as PKCS#8 in PEM, encrypted with a password: PBES2 with AES-256
-    /// and PBKDF2.  Takes a fraction of a second, so that guessing passwords
-    /// takes long.
+    /// Returns the key as PKCS#8 in PEM, encrypted under a password: PBES2 with AES-256 and
+    /// PBKDF2.  Takes a fraction of a second, to slow down password guessing.
     pub fn to_encrypted_pem(&self, password: impl AsRef<[u8]>) -> Result<Zeroizing<String>> {
         self.check_saveable()?;
         let der = encrypted_key::encrypt(&self.0.pkcs8, password.as_ref())?;
         Ok(pem::encode("ENCRYPTED PRIVATE KEY", &der))
     }
 
-    /// The key in PEM, encrypted where there is a password.
+    /// Returns the key in PEM, encrypted if there is a password.
     pub(super) fn write_pem(&self, password: Option<&[u8]>) -> Result<Zeroizing<String>> {
         self.check_saveable()?;
         match password {
@@ -226,14 +224,13 @@ impl PrivateKey {
         }
     }
 
-    /// Writes the key as PEM, with mode 0600, as a whole or not at all.
+    /// Writes the key as PEM with mode 0600, atomically.
     pub fn save(&self, path: &Path) -> Result<()> {
         let text = self.write_pem(None)?;
         Staged::new(path, text.as_bytes(), Access::Owner)?.commit()
     }
 
-    /// Writes the key as PEM, encrypted with a password, with mode 0600, as a
-    /// whole or not at all.
+    /// Writes the key as PEM, encrypted under a password, with mode 0600, atomically.
     pub fn save_encrypted(&self, path: &Path, password: impl AsRef<[u8]>) -> Result<()> {
         let text = self.to_encrypted_pem(password)?;
         Staged::new(path, text.as_bytes(), Access::Owner)?.commit()
@@ -250,14 +247,14 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// The provider takes no key with the algorithm id-RSASSA-PSS (RFC 4055).
+/// The provider does not support keys with the algorithm id-RSASSA-PSS (RFC 4055).
 const RSA_PSS_ONLY: &str = "the private key of type rsa-pss (RSASSA-PSS, RFC 4055) is not \
                             supported: use a key of type rsa (rsaEncryption), which signs with \
                             RSA-PSS in TLS too";
 
-/// Why the provider does not take a key: it is of a kind that it does not know,
-/// or damaged.
-fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
+/// The error for a key that the provider rejects: it is malformed, or of an unsupported
+/// type.
+fn unsupported_key(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
     let kind = match form {
         PrivateKeyDer::Pkcs8(der) => OneAsymmetricKey::from_der(der.secret_pkcs8_der())
             .ok()
@@ -286,8 +283,8 @@ fn unusable(form: &PrivateKeyDer<'_>, error: rustls::Error) -> Error {
     .with_source(error)
 }
 
-/// The key as PKCS#8 version 1.  The older forms lack the algorithm, which the
-/// public half knows.
+/// Converts a key to PKCS#8 version 1.  The older formats lack the algorithm, which the
+/// public key has.
 fn to_pkcs8_v1(form: &PrivateKeyDer<'_>, spki: &[u8]) -> der::Result<Zeroizing<Vec<u8>>> {
     let public = SubjectPublicKeyInfoRef::try_from(spki).map_err(|_| der::ErrorKind::Failed)?;
     let algorithm = public.algorithm.to_der()?;

@@ -1,4 +1,4 @@
-//! The kinds of key that can be generated, and generating them.
+//! The types of key that can be generated, and their generation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ use crate::base::ed448::Ed448Key;
 use crate::base::fork;
 use crate::{Error, Result, Status};
 
-/// The kinds of key that can be generated.
+/// The types of key that can be generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyType {
@@ -39,16 +39,16 @@ pub enum KeyType {
     Rsa3072,
     /// RSA with 4096 bits: `"rsa-4096"`.
     Rsa4096,
-    /// ML-DSA-44 (FIPS 204), for TLS 1.3 alone: `"ml-dsa-44"`.
+    /// ML-DSA-44 (FIPS 204), only for TLS 1.3: `"ml-dsa-44"`.
     MlDsa44,
-    /// ML-DSA-65 (FIPS 204), for TLS 1.3 alone: `"ml-dsa-65"`.
+    /// ML-DSA-65 (FIPS 204), only for TLS 1.3: `"ml-dsa-65"`.
     MlDsa65,
-    /// ML-DSA-87 (FIPS 204), for TLS 1.3 alone: `"ml-dsa-87"`.
+    /// ML-DSA-87 (FIPS 204), only for TLS 1.3: `"ml-dsa-87"`.
     MlDsa87,
 }
 
 impl KeyType {
-    /// Every kind.
+    /// Every type.
     pub const ALL: [Self; 11] = [
         Self::EcdsaP256,
         Self::EcdsaP384,
@@ -63,7 +63,7 @@ impl KeyType {
         Self::MlDsa87,
     ];
 
-    /// Its name.
+    /// Returns its name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::EcdsaP256 => "ecdsa-p256",
@@ -80,7 +80,7 @@ impl KeyType {
         }
     }
 
-    /// A new key as PKCS#8.
+    /// Generates a key.  Returns it as PKCS#8.
     pub(super) fn generate(self) -> Result<Zeroizing<Vec<u8>>> {
         let made = fork::with_cryptography(|| match self {
             Self::EcdsaP256 => ecdsa(&sig::ECDSA_P256_SHA256_ASN1_SIGNING),

@@ -1,12 +1,12 @@
-//! Attributes of distinguished names as they stand in documents (RFC 5280, 4.1.2.4),
-//! of every kind, string type and quality.
+//! Attributes of distinguished names in existing documents (RFC 5280, section 4.1.2.4), of
+//! every type and string type, valid or not.
 
 use super::describe;
 use super::oid::Oid;
 use super::tlv::{Element, Elements, OBJECT_IDENTIFIER, SEQUENCE, encode};
 use crate::base::text;
 
-/// An AttributeTypeAndValue: the value in DER, whatever it is.
+/// An AttributeTypeAndValue, with any value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NameAttribute {
     oid: Oid,
@@ -15,7 +15,7 @@ pub(super) struct NameAttribute {
 }
 
 impl NameAttribute {
-    /// The attributes of one part; `None` where there are none, or others than that.
+    /// Parses the attributes of an RDN; `None` if it has none, or is malformed.
     pub(super) fn all(part: Elements<'_>) -> Option<Vec<Self>> {
         let all: Vec<_> = part
             .all()?
@@ -47,8 +47,8 @@ impl NameAttribute {
         encode(SEQUENCE, &[oid, value].concat())
     }
 
-    /// The value as text; `None` for what is none, and for strings whose characters
-    /// are not known.
+    /// Returns the value as text; `None` if it is not a string, or its character set is
+    /// unknown.
     pub(super) fn text(&self) -> Option<String> {
         let bytes = &self.content[..];
         let latin1 = || bytes.iter().map(|&byte| char::from(byte)).collect();
@@ -68,23 +68,23 @@ impl NameAttribute {
                 let units = units.iter().map(|unit| u32::from_be_bytes(*unit));
                 units.map(char::from_u32).collect()
             }
-            // T.61 is hardly ever what a TeletexString holds: it is Latin-1.
+            // In practice a TeletexString holds Latin-1, not T.61.
             NUMERIC_STRING | PRINTABLE_STRING | TELETEX_STRING | IA5_STRING | VISIBLE_STRING => {
                 Some(latin1())
             }
-            // Of many character sets (ISO 2022), which all have ASCII.
+            // They have one of many character sets (ISO 2022), all of which include ASCII.
             VIDEOTEX_STRING | GRAPHIC_STRING | GENERAL_STRING if bytes.is_ascii() => Some(latin1()),
             _ => None,
         }
     }
 
-    /// The value as RFC 4514, section 2.4, has what is no text.
+    /// Returns the value in hex, as RFC 4514, section 2.4, writes values that are not text.
     pub(super) fn hex(&self) -> String {
         format!("#{}", describe::hex(&encode(self.tag, &self.content)))
     }
 }
 
-// The string types of ASN.1 (X.680, 8.4).
+// The string types of ASN.1 (X.680, section 8.4).
 const UTF8_STRING: u8 = 0x0c;
 const NUMERIC_STRING: u8 = 0x12;
 const PRINTABLE_STRING: u8 = 0x13;
@@ -97,8 +97,8 @@ const GENERAL_STRING: u8 = 0x1b;
 const UNIVERSAL_STRING: u8 = 0x1c;
 const BMP_STRING: u8 = 0x1e;
 
-/// Escapes what means something in RFC 4514, section 2.4, and what is not shown as it
-/// is: as the bytes of its UTF-8.
+/// Escapes the special characters of RFC 4514, section 2.4.  Escapes characters that are
+/// unsafe to print as their UTF-8 bytes.
 pub(super) fn escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for (index, character) in value.char_indices() {
@@ -114,9 +114,8 @@ pub(super) fn escape(value: &str) -> String {
     escaped
 }
 
-/// A value on its own: with what is not shown as it is, and the backslash, as the bytes of
-/// its UTF-8.
-pub(super) fn shown(value: &str) -> String {
+/// Escapes the backslash, and characters that are unsafe to print, as their UTF-8 bytes.
+pub(super) fn escape_value(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for (index, character) in value.char_indices() {
         match character != '\\' && text::is_shown(character, index == 0) {

@@ -8,13 +8,13 @@ use der::asn1::AnyRef;
 use der::{Decode, Encode, Sequence};
 use rcgen::{CidrSubnet, GeneralSubtree};
 
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::general_name::{self, AltName, GeneralName, host_to_ascii, is_host};
 use super::{describe, quoted};
 use crate::{Error, Result};
 
-/// Reads one part from text: a domain with or without a dot in front, a network
-/// such as `10.0.0.0/8`, an e-mail domain such as `@example.com`, or one mailbox.
+/// Parses one constraint: a domain with or without a leading dot, a network such as
+/// `10.0.0.0/8`, an e-mail domain such as `@example.com`, or one mailbox.
 pub(super) fn parse(text: &str) -> Result<GeneralSubtree> {
     let domain = |text: &str| host_to_ascii(text).filter(|host| is_host(host));
     let parsed = if let Some(network) = parse_network(text) {
@@ -50,7 +50,7 @@ fn parse_network(text: &str) -> Option<CidrSubnet> {
     (prefix <= most).then(|| CidrSubnet::from_addr_prefix(address, prefix))
 }
 
-/// The extension as it stands in a certificate.
+/// The nameConstraints extension.
 #[derive(Sequence)]
 struct Extension<'a> {
     #[asn1(context_specific = "0", tag_mode = "IMPLICIT", optional = "true")]
@@ -59,24 +59,24 @@ struct Extension<'a> {
     excluded: Option<Vec<Vec<AnyRef<'a>>>>,
 }
 
-/// What the name constraints of a CA allow.
-pub(crate) struct Constraints {
+/// The name constraints of a CA.
+pub(crate) struct NameConstraints {
     permitted: Vec<Base>,
     excluded: Vec<Base>,
 }
 
-/// A name that constraints are about.
+/// A name to check against constraints.
 #[derive(Clone, Copy)]
-pub(crate) enum Constrained<'a> {
+pub(crate) enum ConstrainedName<'a> {
     Name(&'a AltName),
-    Subject(&'a Subject),
-    /// A name of another kind, by the number of its kind: only that it is there.
+    Subject(&'a DistinguishedName),
+    /// A name of another type, by its tag number in GeneralName.  Only its presence counts.
     Other(u32),
 }
 
-impl Constraints {
-    /// Reads the extension.  Fails where it limits nothing, gives distances, which no
-    /// profile allows, or has a base that is no name of its kind.
+impl NameConstraints {
+    /// Parses the extension.  Fails if it has no subtrees, has distances, which no profile
+    /// allows, or has a base that is invalid for its type.
     pub(crate) fn from_der(der: &[u8]) -> der::Result<Self> {
         let malformed = || der::Error::from(der::ErrorKind::Failed);
         let bases = |subtrees: Option<Vec<Vec<AnyRef<'_>>>>| {
@@ -98,9 +98,9 @@ impl Constraints {
         }
     }
 
-    /// The extension without the constraints on names that are neither DNS names nor
-    /// addresses: what webpki can check.
-    pub(crate) fn without_other_kinds(der: &[u8]) -> der::Result<Reduced> {
+    /// Reduces the extension to constraints on DNS names and addresses, which webpki can
+    /// check.
+    pub(crate) fn for_webpki(der: &[u8]) -> der::Result<WebpkiConstraints> {
         let extension = Extension::from_der(der)?;
         let is_simple = |subtree: &Vec<AnyRef<'_>>| {
             let base = subtree.first().map(|base| GeneralName(*base).number());
@@ -108,7 +108,7 @@ impl Constraints {
         };
         let all = extension.permitted.iter().chain(&extension.excluded);
         if all.flatten().all(is_simple) {
-            return Ok(Reduced::Unchanged);
+            return Ok(WebpkiConstraints::Unchanged);
         }
         let Extension {
             mut permitted,
@@ -121,18 +121,18 @@ impl Constraints {
             *subtrees = subtrees.take().filter(|kept| !kept.is_empty());
         }
         match (&permitted, &excluded) {
-            (None, None) => Ok(Reduced::Nothing),
+            (None, None) => Ok(WebpkiConstraints::Nothing),
             _ => {
                 let reduced = Extension {
                     permitted,
                     excluded,
                 };
-                reduced.to_der().map(Reduced::To)
+                reduced.to_der().map(WebpkiConstraints::To)
             }
         }
     }
 
-    /// How many names a check compares with.
+    /// Returns the number of bases that a check compares with.
     pub(crate) fn len(&self) -> usize {
         self.permitted.len() + self.excluded.len()
     }
@@ -141,9 +141,9 @@ impl Constraints {
         self.len() == 0
     }
 
-    /// Fails with the rule that a name breaks.
-    pub(crate) fn check(&self, name: Constrained<'_>) -> Result<(), String> {
-        if let Some(base) = self.excluded.iter().find(|base| base.touches(name)) {
+    /// Checks a name.  Fails with the rule that it violates.
+    pub(crate) fn check(&self, name: ConstrainedName<'_>) -> Result<(), String> {
+        if let Some(base) = self.excluded.iter().find(|base| base.may_match(name)) {
             return Err(match base.kind {
                 Kind::Other(_) => format!(
                     "its name constraints exclude {base}, which cannot be compared with names of \
@@ -171,14 +171,14 @@ impl Constraints {
     }
 }
 
-/// What [`Constraints::without_other_kinds`] leaves.
-pub(crate) enum Reduced {
+/// The result of [`NameConstraints::for_webpki`].
+pub(crate) enum WebpkiConstraints {
     Unchanged,
     To(Vec<u8>),
     Nothing,
 }
 
-impl fmt::Display for Constraints {
+impl fmt::Display for NameConstraints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.permitted.is_empty(), self.excluded.is_empty()) {
             (false, false) => write!(
@@ -197,7 +197,7 @@ fn list<'a>(bases: impl Iterator<Item = &'a Base>) -> String {
     bases.map(Base::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The base of one subtree, with the kind of names that it is about.
+/// The base of one subtree, with the type of names that it applies to.
 struct Base {
     kind: Kind,
     shown: String,
@@ -205,18 +205,18 @@ struct Base {
 
 enum Kind {
     Dns(String),
-    /// One mailbox, all of a host, or all of the hosts below a domain.
+    /// One mailbox, every mailbox of a host, or every mailbox of the hosts below a domain.
     Email(String),
     Uri(String),
     /// An address and its mask.
     Network(Vec<u8>),
-    Directory(Subject),
-    /// Names that are not compared, by the number of their kind.
+    Directory(DistinguishedName),
+    /// Names that are not compared, by their tag number.
     Other(u32),
 }
 
 impl Base {
-    /// `None` where it is malformed.
+    /// Returns `None` if it is malformed.
     fn of(base: GeneralName<'_>) -> Option<Self> {
         let bytes = base.0.value();
         let text = || {
@@ -224,7 +224,7 @@ impl Base {
             text.filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
         };
         let (kind, shown) = match base.number() {
-            7 => (Kind::Network(network(bytes)?), show_network(bytes)),
+            7 => (Kind::Network(network(bytes)?), format_network(bytes)),
             2 => {
                 let name = text()?.to_ascii_lowercase();
                 is_domain(name.strip_prefix('.').unwrap_or(&name)).then_some(())?;
@@ -255,44 +255,49 @@ impl Base {
         Some(Self { kind, shown })
     }
 
-    /// Whether a name lies within; `None` for a name of another kind.  A name that cannot
-    /// be compared does not lie within.
-    fn covers(&self, name: Constrained<'_>) -> Option<bool> {
+    /// Returns whether a name is within this base; `None` for a name of another type.  A
+    /// name that cannot be compared is not within it.
+    fn covers(&self, name: ConstrainedName<'_>) -> Option<bool> {
         match (&self.kind, name) {
-            (Kind::Dns(base), Constrained::Name(AltName::Dns(name))) => {
+            (Kind::Dns(base), ConstrainedName::Name(AltName::Dns(name))) => {
                 Some(is_within(name, base) || is_below(name, base))
             }
-            (Kind::Email(base), Constrained::Name(AltName::Email(name))) => {
+            (Kind::Email(base), ConstrainedName::Name(AltName::Email(name))) => {
                 Some(covers_mailbox(base, name, str::eq))
             }
-            (Kind::Uri(base), Constrained::Name(AltName::Uri(name))) => {
+            (Kind::Uri(base), ConstrainedName::Name(AltName::Uri(name))) => {
                 Some(uri_host(name).is_some_and(|host| is_within(&host, base)))
             }
-            (Kind::Network(base), Constrained::Name(AltName::Ip(address))) => {
+            (Kind::Network(base), ConstrainedName::Name(AltName::Ip(address))) => {
                 Some(contains_address(base, *address))
             }
-            (Kind::Directory(base), Constrained::Subject(subject)) => Some(subject.is_below(base)),
-            (Kind::Other(kind), Constrained::Other(number)) if *kind == number => Some(false),
+            (Kind::Directory(base), ConstrainedName::Subject(subject)) => {
+                Some(subject.is_below(base))
+            }
+            (Kind::Other(kind), ConstrainedName::Other(number)) if *kind == number => Some(false),
             _ => None,
         }
     }
 
-    /// Whether a name, or one that it stands for, lies within or cannot be compared.
-    fn touches(&self, name: Constrained<'_>) -> bool {
+    /// Returns whether a name, or one that a wildcard covers, is within this base or cannot
+    /// be compared.
+    fn may_match(&self, name: ConstrainedName<'_>) -> bool {
         match (&self.kind, name) {
-            (Kind::Dns(base), Constrained::Name(AltName::Dns(name)))
+            (Kind::Dns(base), ConstrainedName::Name(AltName::Dns(name)))
                 if name
                     .strip_prefix("*.")
                     .is_some_and(|parent| base.split_once('.').unzip().1 == Some(parent)) =>
             {
                 true
             }
-            // Mail servers mostly ignore the case of mailboxes.
-            (Kind::Email(base), Constrained::Name(AltName::Email(name))) => {
+            // Most mail servers ignore the case of mailboxes.
+            (Kind::Email(base), ConstrainedName::Name(AltName::Email(name))) => {
                 covers_mailbox(base, name, str::eq_ignore_ascii_case)
             }
-            // RFC 5280: a URI without the name of a host must be refused.
-            (Kind::Uri(_), Constrained::Name(AltName::Uri(name))) if uri_host(name).is_none() => {
+            // RFC 5280 requires rejecting a URI without a host name.
+            (Kind::Uri(_), ConstrainedName::Name(AltName::Uri(name)))
+                if uri_host(name).is_none() =>
+            {
                 true
             }
             (Kind::Other(_), _) => self.covers(name).is_some(),
@@ -307,23 +312,23 @@ impl fmt::Display for Base {
     }
 }
 
-/// Whether a base is a domain, or empty, which stands for all.
+/// Returns whether a base is a domain, or empty, which means all.
 fn is_domain(name: &str) -> bool {
     name.is_empty() || is_host(name)
 }
 
-/// Whether a host is the base, or below one that begins with a dot.
+/// Returns whether a host is the base, or below a base with a leading dot.
 fn is_within(host: &str, base: &str) -> bool {
     host == base || (base.starts_with('.') && host.ends_with(base))
 }
 
-/// Whether a host is below a base that does not begin with a dot.
+/// Returns whether a host is below a base without a leading dot.
 fn is_below(host: &str, base: &str) -> bool {
     let above = host.strip_suffix(base);
     above.is_some_and(|above| base.is_empty() || above.ends_with('.'))
 }
 
-/// Whether a mailbox is the base, or on a host that the base names.
+/// Returns whether a mailbox is the base, or on a host within the base.
 fn covers_mailbox(base: &str, name: &str, is_same_user: impl Fn(&str, &str) -> bool) -> bool {
     let Some((user, host)) = name.rsplit_once('@') else {
         return false;
@@ -336,7 +341,7 @@ fn covers_mailbox(base: &str, name: &str, is_same_user: impl Fn(&str, &str) -> b
     }
 }
 
-/// The host of a URI, where that is a name (RFC 3986, section 3.2).
+/// Returns the host of a URI, if it is a name (RFC 3986, section 3.2).
 fn uri_host(uri: &str) -> Option<String> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -345,7 +350,7 @@ fn uri_host(uri: &str) -> Option<String> {
     is_host(&host).then_some(host)
 }
 
-/// An address and a mask whose bits are one after the other.
+/// Parses an address and a contiguous mask.
 fn network(bytes: &[u8]) -> Option<Vec<u8>> {
     let (_, mask) = bytes.split_at(bytes.len() / 2);
     let is_whole = bytes.len() == 8 || bytes.len() == 32;
@@ -360,7 +365,7 @@ fn network(bytes: &[u8]) -> Option<Vec<u8>> {
     (is_whole && bits == leading).then(|| bytes.to_vec())
 }
 
-/// Whether an address is in a network; one of the other family is not.
+/// Returns whether an address is in a network of the same address family.
 fn contains_address(base: &[u8], address: IpAddr) -> bool {
     let address = match address {
         IpAddr::V4(address) => address.octets().to_vec(),
@@ -371,7 +376,7 @@ fn contains_address(base: &[u8], address: IpAddr) -> bool {
     base.len() == 2 * address.len() && bytes.all(|((net, mask), byte)| net & mask == byte & mask)
 }
 
-fn show_network(bytes: &[u8]) -> String {
+fn format_network(bytes: &[u8]) -> String {
     let (network, mask) = bytes.split_at(bytes.len() / 2);
     let bits = mask.iter().map(|byte| byte.count_ones()).sum::<u32>();
     match general_name::address(network) {

@@ -1,8 +1,8 @@
-//! Object identifiers of any length (X.690, 8.19).
+//! Object identifiers of any length (X.690, section 8.19).
 //!
-//! `const-oid` holds 39 bytes and arcs of 32 bits, which is enough for everything
-//! that is known by name.  Certificates may hold others: UUIDs as arcs (X.667), and
-//! arcs of vendors without a limit.
+//! `const-oid` holds 39 bytes and arcs of 32 bits, enough for all well-known identifiers.
+//! Certificates may contain longer ones: UUIDs as arcs (X.667), and vendors' arcs without a
+//! limit.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use der::{DecodeValue, EncodeValue, FixedTag, Header, Length, Reader, Tag, Write
 
 use super::describe::hex;
 
-/// The content of an OBJECT IDENTIFIER, whatever it is.
+/// The content octets of an OBJECT IDENTIFIER, valid or not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Oid(Box<[u8]>);
 
@@ -39,7 +39,7 @@ impl PartialEq<ObjectIdentifier> for Oid {
 
 impl fmt::Display for Oid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(self.as_bytes()))
+        f.write_str(&dotted(self.as_bytes()))
     }
 }
 
@@ -67,16 +67,16 @@ impl EncodeValue for Oid {
     }
 }
 
-/// An object identifier in dots; what is none, in hex behind a `#`.
-pub(crate) fn shown(content: &[u8]) -> String {
-    dotted(content).unwrap_or_else(|| format!("#{}", hex(content)))
+/// Formats an object identifier with dots; `#` and hex if it is malformed.
+pub(crate) fn dotted(content: &[u8]) -> String {
+    decode(content).unwrap_or_else(|| format!("#{}", hex(content)))
 }
 
-/// No arc that anybody writes is longer, in bytes; decimal digits of longer ones take
-/// time that grows with the square of their length.
-const LONGEST_ARC: usize = 64;
+/// The maximum length of an arc in bytes.  Nobody uses longer ones, and converting one to
+/// decimal takes quadratic time.
+const MAX_ARC_BYTES: usize = 64;
 
-fn dotted(content: &[u8]) -> Option<String> {
+fn decode(content: &[u8]) -> Option<String> {
     let (last, _) = content.split_last()?;
     if last & 0x80 != 0 {
         return None;
@@ -84,13 +84,13 @@ fn dotted(content: &[u8]) -> Option<String> {
     let mut text = String::new();
     let arcs = content.split_inclusive(|byte| byte & 0x80 == 0);
     for (index, arc) in arcs.enumerate() {
-        // A leading zero of seven bits is not the shortest form.
-        if arc.len() > LONGEST_ARC || arc[0] == 0x80 {
+        // A leading 0x80 is not the minimal encoding.
+        if arc.len() > MAX_ARC_BYTES || arc[0] == 0x80 {
             return None;
         }
         let number = Number::from_arc(arc);
         match index {
-            // The first two arcs share one number (X.690, 8.19.4).
+            // The first two arcs share one number (X.690, section 8.19.4).
             0 => text.push_str(&number.first_two()),
             _ => {
                 text.push('.');
@@ -101,7 +101,7 @@ fn dotted(content: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// A number of any size: groups of nine decimal digits, the lowest first.
+/// A number of any size, as groups of nine decimal digits, least significant first.
 struct Number(Vec<u32>);
 
 impl Number {
@@ -146,7 +146,7 @@ impl Number {
     }
 }
 
-/// What is known to be below 2^32.
+/// Converts a value known to be below 2^32.
 fn low(value: u64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn object_identifiers_of_any_length_are_shown_in_dots() {
+    fn dotted_formats_identifiers_of_any_length() {
         for known in [
             "2.5.4.3",
             "1.2.840.113549.1.1.1",
@@ -175,33 +175,36 @@ mod tests {
             assert_eq!(ours.to_string(), known);
             assert!(ours == oid);
         }
-        // A UUID (X.667): the largest number of 128 bits.
+        // A UUID (X.667): the largest 128-bit number.
         let mut uuid = vec![0x69, 0x83];
         uuid.extend([0xff; 17]);
         uuid.push(0x7f);
-        assert_eq!(shown(&uuid), "2.25.340282366920938463463374607431768211455");
-        // 2^70 - 80 behind the first arc.
+        assert_eq!(
+            dotted(&uuid),
+            "2.25.340282366920938463463374607431768211455"
+        );
+        // 2^70 - 80 after the first arc.
         let mut long = vec![0x81];
         long.extend([0x80; 9]);
         long.push(0);
-        assert_eq!(shown(&long), "2.1180591620717411303344");
-        assert_eq!(shown(&[0x88, 0x37, 1]), "2.999.1");
-        assert_eq!(shown(&[0x27]), "0.39");
-        assert_eq!(shown(&[0x4f]), "1.39");
-        assert_eq!(shown(&[0x50]), "2.0");
+        assert_eq!(dotted(&long), "2.1180591620717411303344");
+        assert_eq!(dotted(&[0x88, 0x37, 1]), "2.999.1");
+        assert_eq!(dotted(&[0x27]), "0.39");
+        assert_eq!(dotted(&[0x4f]), "1.39");
+        assert_eq!(dotted(&[0x50]), "2.0");
     }
 
     #[test]
-    fn what_is_no_object_identifier_is_shown_in_hex() {
+    fn dotted_formats_malformed_identifiers_in_hex() {
         for (content, text) in [
             (&[][..], "#"),
             (&[0x2a, 0x83], "#2a83"),
             (&[0x2a, 0x80, 0x01], "#2a8001"),
         ] {
-            assert_eq!(shown(content), text);
+            assert_eq!(dotted(content), text);
         }
         let mut endless = vec![0xff; 60_000];
         endless.push(0x7f);
-        assert!(shown(&endless).starts_with("#ff"));
+        assert!(dotted(&endless).starts_with("#ff"));
     }
 }

@@ -1,107 +1,106 @@
-//! What a certificate is to be like, as its maker says it.
+//! Options for new certificates and requests.
 
 use std::time::Duration;
 
 use super::key::PrivateKey;
 use super::key_type::KeyType;
 
-/// What a certificate is to be like.  The default is what most people need.
+/// Options for a new certificate.  The defaults suit most uses.
 #[derive(Clone, Debug, Default)]
 pub struct CertOptions {
-    /// The common name.  By default the first host name or e-mail address of at
-    /// most 64 characters, and none if there is no such name: addresses and URIs
-    /// are alternative names only.  A CA without names is `"tlsmith CA"`, or
-    /// `"tlsmith intermediate CA"` when it is issued.
+    /// The common name.  The default is the first host name or e-mail address of at most 64
+    /// characters, if there is one.  Addresses and URIs are only alternative names.  The
+    /// default for a CA without names is `"tlsmith CA"`, or `"tlsmith intermediate CA"` if
+    /// it is issued.
     pub common_name: Option<String>,
-    /// The whole subject instead: `"CN=x,O=Example"` or `"/O=Example/CN=x"`.
+    /// The whole subject, in place of a common name: `"CN=x,O=Example"` or
+    /// `"/O=Example/CN=x"`.
     pub subject: Option<String>,
-    /// When it starts to be valid, in seconds of the Unix epoch.  By default an
-    /// hour ago, so that a clock that is a little behind accepts it, or with the
-    /// CA that issues it if that starts later.
+    /// The start of its validity, in seconds since the Unix epoch.  The default is an hour
+    /// ago, so that peers with slow clocks accept it, or the start of the issuing CA if
+    /// later.
     pub not_before: Option<i64>,
-    /// How long it is valid from then on.  By default 397 days, a CA 3650, or
-    /// until the end of the CA that issues it if that is earlier.
+    /// The length of its validity.  The default is 397 days, 3650 for a CA, or until the
+    /// end of the issuing CA if earlier.
     pub lifetime: Option<Duration>,
-    /// What it is for.  By default hosts and addresses are servers, and e-mail
-    /// addresses clients.
+    /// What it is for in TLS.  The default is servers for hosts and addresses, and clients
+    /// for e-mail addresses.
     pub usage: Option<Usage>,
-    /// The kind of key to generate.  By default [`KeyType::EcdsaP256`].
+    /// The type of key to generate.  The default is [`KeyType::EcdsaP256`].
     pub key_type: Option<KeyType>,
-    /// The key to use instead of a new one.
+    /// The key to use in place of a new one.
     pub key: Option<PrivateKey>,
-    /// How many CAs may stand below this CA.  By default none for one that is
-    /// issued, and any number for a root.
+    /// The maximum number of CAs below this CA.  The default is 0 for an issued CA, and no
+    /// limit for a root.
     pub path_len: Option<u32>,
-    /// Issue a CA, also where it is a request that asks to be one.
+    /// Issue a CA certificate, even for a request that asks to be a CA.
     pub ca: bool,
-    /// The names that a CA may issue for, such as `".example.com"`,
-    /// `"10.0.0.0/8"`, `"@example.com"`.  By default all.
+    /// The names that the CA may issue certificates for, such as `".example.com"`,
+    /// `"10.0.0.0/8"`, `"@example.com"`.  The default is all names.
     ///
-    /// Beware of e-mail addresses here: OpenSSL checks them, but peers on rustls,
-    /// this library among them, refuse every certificate with an e-mail address
-    /// below a CA that limits them.
+    /// Beware of constraints on e-mail addresses.  OpenSSL and this library check them, but
+    /// other peers on rustls reject every certificate with an e-mail address below such a
+    /// CA.
     pub permitted_names: Vec<String>,
-    /// The names that a CA may not issue for.
+    /// The names that the CA may not issue certificates for.
     pub excluded_names: Vec<String>,
-    /// What it is for beside TLS.  Without [`Self::usage`] it is for this alone.
+    /// Purposes other than TLS.  Without [`Self::usage`], the certificate is only for
+    /// these.
     pub purposes: Vec<Purpose>,
-    /// Where the CRL will be that can revoke it.
+    /// The URL of the CRL that can revoke it.
     pub crl_url: Option<String>,
-    /// Who will answer questions about its revocation by OCSP, as a URL.
+    /// The URL of its OCSP responder.
     pub ocsp_url: Option<String>,
-    /// Have clients refuse it where the server does not staple an OCSP response
+    /// Require servers to staple an OCSP response; clients reject the certificate otherwise
     /// (RFC 7633).
     pub must_staple: bool,
-    /// Its serial number in hex, positive and of up to 20 bytes.  By default a
-    /// random one.
+    /// Its serial number in hex, positive, up to 20 bytes.  The default is random.
     pub serial: Option<String>,
-    /// Extensions that stand in it as they are, in place of those of the same
-    /// kind that it would have.
+    /// Extensions to encode exactly, in place of the default ones of the same type.
     ///
-    /// Names, basic constraints, name constraints and key identifiers are not
-    /// among them: they have options of their own, and rules.
-    pub extensions: Vec<OwnExtension>,
-    /// Let it be valid beyond the end of the CA that issues it, after which
-    /// nobody accepts it unless the CA is renewed.
+    /// Alternative names, basic constraints, name constraints and key identifiers are not
+    /// allowed here: they have options, which are checked.
+    pub extensions: Vec<CustomExtension>,
+    /// Let it outlive the issuing CA.  After the CA's end nobody accepts it, unless the CA
+    /// is renewed.
     pub outlive_ca: bool,
-    /// Signing a request: repeat each extension that it asks for, byte for
-    /// byte, and add only those that it does not.  Key identifiers are always
-    /// the issuer's business.
+    /// For requests: copy each requested extension byte for byte, and add only those that
+    /// are not requested.  Key identifiers are always the issuer's.
     ///
-    /// A request is refused if it asks for name constraints, for the purposes
-    /// OCSPSigning or anyExtendedKeyUsage, or, unless [`Self::ca`] is set, for the
-    /// key usages keyCertSign and cRLSign.  All else is the signer's to judge.
+    /// Refused are requests for name constraints, for the purposes OCSPSigning and
+    /// anyExtendedKeyUsage and, unless [`Self::ca`] is set, for the key usages keyCertSign
+    /// and cRLSign.  Everything else is up to the signer.
     pub copy_extensions: bool,
-    /// Signing a request: accept alternative names of kinds that cannot be checked
-    /// (otherName, x400Address, ediPartyName), such as the user principal names of
-    /// Active Directory.  [`Csr::other_names`](super::Csr::other_names) has them.
-    /// By default such a request is refused.
+    /// For requests: accept alternative names of types that cannot be checked (otherName,
+    /// x400Address, ediPartyName), such as the user principal names of Active Directory.
+    /// [`Csr::other_names`](super::Csr::other_names) lists them.  By default such a request
+    /// is refused.
     pub allow_other_names: bool,
 }
 
-/// An extension that somebody wants to have in a certificate.
+/// A custom extension for a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnExtension {
-    /// Its object identifier, in dots: `"1.3.6.1.4.1.55555.1"`.
+pub struct CustomExtension {
+    /// Its dotted object identifier: `"1.3.6.1.4.1.55555.1"`.
     pub oid: String,
-    /// Whether who does not know it has to refuse the certificate.
+    /// Whether programs that do not know it must reject the certificate.
     pub critical: bool,
-    /// What it says, in DER.
+    /// Its value, in DER.
     pub value: Vec<u8>,
 }
 
-/// What a certificate may be for beside TLS (RFC 5280, section 4.2.1.12).
+/// A purpose other than TLS (RFC 5280, section 4.2.1.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Signing and encrypting e-mail.
     Email,
-    /// Signing programs.
+    /// Signing code.
     Code,
-    /// Signing OCSP responses for the authority that issued it.
+    /// Signing OCSP responses for the issuing CA.
     Ocsp,
 }
 
-/// What a certificate is for in TLS (RFC 5280, section 4.2.1.12).
+/// The purposes of a certificate in TLS (RFC 5280, section 4.2.1.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Authenticating servers.

@@ -1,4 +1,4 @@
-//! The password of a file, known from the start or asked for when it is needed.
+//! The password of a file, given in advance or requested when needed.
 
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::Result;
 
 /// The password of an encrypted key or of a PKCS#12 file: text, bytes, or a function.
 ///
-/// Text is its UTF-8.  Bytes are taken as they are.  `None::<&str>` is no password.
+/// Text is encoded as UTF-8, bytes are used as they are.  `None::<&str>` means no password.
 pub struct Password<'a> {
     source: Source<'a>,
     asked: OnceCell<Result<Zeroizing<Vec<u8>>>>,
@@ -24,8 +24,8 @@ enum Source<'a> {
 }
 
 impl<'a> Password<'a> {
-    /// A password that `ask` returns.  It is called at most once, and only if what is
-    /// loaded is encrypted.  If it fails, loading fails with its error.
+    /// Creates a password that `ask` returns.  It is called at most once, and only if the
+    /// file is encrypted.  If it fails, loading fails with its error.
     pub fn ask(ask: impl FnOnce() -> Result<Zeroizing<Vec<u8>>> + 'a) -> Self {
         Self::from_source(Source::Ask(RefCell::new(Some(Box::new(ask)))))
     }
@@ -35,7 +35,8 @@ impl<'a> Password<'a> {
         Self { source, asked }
     }
 
-    /// The password, which is asked for now at the latest; `None` where there is none.
+    /// Returns the password, calling the function now if it was not called yet; `None` if
+    /// there is no password.
     pub(super) fn get(&self) -> Result<Option<&[u8]>> {
         match &self.source {
             Source::None => Ok(None),

@@ -1,5 +1,5 @@
-//! Encryption with a password: PBES2 (RFC 8018, section 6.2), and the schemes of PKCS#12
-//! (RFC 7292, appendix C), which keys in PKCS#8 have too.
+//! Password-based encryption: PBES2 (RFC 8018, section 6.2), and the schemes of PKCS#12
+//! (RFC 7292, appendix C), which PKCS#8 keys may use too.
 
 use std::cell::OnceCell;
 
@@ -16,7 +16,7 @@ use sha2::digest::Digest;
 use sha2::digest::common::BlockSizeUser;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::kdf_budget::Work;
+use super::kdf_budget::KdfBudget;
 use super::pbes2;
 use super::tlv::{Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode};
 use crate::{Error, Result, Status};
@@ -27,53 +27,53 @@ const SHA_AND_2DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 const SHA_AND_RC2_128: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.5");
 const SHA_AND_RC2_40: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.6");
 
-/// What a derived key is for (RFC 7292, appendix B.3).
+/// The purpose of a derived key (RFC 7292, appendix B.3).
 const FOR_ENCRYPTION: u8 = 1;
 const FOR_IV: u8 = 2;
 pub(super) const FOR_MAC: u8 = 3;
 
-/// Why something does not decrypt.  Those who call have the sentences, which say what.
-pub(super) enum Refused {
+/// Why decryption failed.  Callers turn it into an error that names the file.
+pub(super) enum DecryptError {
     Malformed,
     Unsupported,
     WrongPassword,
     TooMuchWork(Error),
 }
 
-/// How something is encrypted under a password.
+/// An encryption scheme.
 pub(super) enum Scheme {
-    /// PBES2 with AES-256 in CBC and so many rounds of PBKDF2 with SHA-256.
+    /// PBES2 with AES-256-CBC and PBKDF2 with SHA-256.
     Aes256 {
-        /// How often the password is hashed.
+        /// The PBKDF2 iterations.
         rounds: u32,
     },
-    /// 3DES with three keys and so many rounds of SHA-1 (RFC 7292, appendix C).
+    /// Triple DES with three keys, derived with SHA-1 (RFC 7292, appendix C).
     TripleDes {
-        /// How often the password is hashed.
+        /// The hash iterations.
         rounds: u32,
     },
 }
 
-/// A password in both of the forms that are in use.
-pub(super) struct Secret<'a> {
+/// A password in both encodings in use.
+pub(super) struct EncodedPassword<'a> {
     bytes: &'a [u8],
     wide: OnceCell<Zeroizing<Vec<u8>>>,
 }
 
-impl<'a> Secret<'a> {
+impl<'a> EncodedPassword<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
         let wide = OnceCell::new();
         Self { bytes, wide }
     }
 
-    /// As it is.
+    /// Returns the password bytes.
     pub(super) const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// In UTF-16 with its end (RFC 7292, appendix B.1).  Bytes that are not UTF-8 count as
-    /// Latin-1, as in OpenSSL.
-    pub(super) fn wide(&self) -> &[u8] {
+    /// Returns the password in UTF-16 with its terminator (RFC 7292, appendix B.1).  Bytes
+    /// that are not UTF-8 are taken as Latin-1, as in OpenSSL.
+    pub(super) fn utf16(&self) -> &[u8] {
         self.wide.get_or_init(|| {
             let mut wide = Zeroizing::new(Vec::with_capacity(2 * self.bytes.len() + 2));
             match std::str::from_utf8(self.bytes) {
@@ -85,7 +85,7 @@ impl<'a> Secret<'a> {
         })
     }
 
-    /// Encrypts, and returns the AlgorithmIdentifier and the ciphertext.
+    /// Encrypts.  Returns the AlgorithmIdentifier and the ciphertext.
     pub(super) fn encrypt(&self, scheme: &Scheme, plain: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
         match *scheme {
             Scheme::Aes256 { rounds } => {
@@ -94,7 +94,7 @@ impl<'a> Secret<'a> {
                     .map_err(|error| not_encrypted(&error))?;
                 let ciphertext = pbes2::encrypt(&parameters, self.bytes, plain);
                 let ciphertext =
-                    ciphertext.map_err(|_| not_encrypted(&"its parameters are odd"))?;
+                    ciphertext.map_err(|_| not_encrypted(&"its parameters are invalid"))?;
                 let algorithm = EncryptionScheme::Pbes2(parameters).to_der();
                 Ok((
                     algorithm.map_err(|error| not_encrypted(&error))?,
@@ -104,7 +104,7 @@ impl<'a> Secret<'a> {
             Scheme::TripleDes { rounds } => {
                 let salt = random::<16>()?;
                 let derive =
-                    |what, length| derive::<Sha1>(what, self.wide(), &salt, rounds.into(), length);
+                    |what, length| derive::<Sha1>(what, self.utf16(), &salt, rounds.into(), length);
                 let (key, iv) = (derive(FOR_ENCRYPTION, 24), derive(FOR_IV, 8));
                 let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(&key, &iv)
                     .map_err(|error| not_encrypted(&error))?;
@@ -117,22 +117,24 @@ impl<'a> Secret<'a> {
         }
     }
 
-    /// Decrypts what an AlgorithmIdentifier says how to.
+    /// Decrypts with the scheme of an AlgorithmIdentifier.
     pub(super) fn decrypt(
         &self,
         algorithm: Element<'_>,
         data: &[u8],
-        work: &mut Work,
-    ) -> Result<Zeroizing<Vec<u8>>, Refused> {
+        work: &mut KdfBudget,
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         let mut parts = Elements(algorithm.content);
-        let scheme = parts.take(OBJECT_IDENTIFIER).ok_or(Refused::Malformed)?;
-        match ObjectIdentifier::from_bytes(scheme.content).map_err(|_| Refused::Malformed)? {
+        let scheme = parts
+            .take(OBJECT_IDENTIFIER)
+            .ok_or(DecryptError::Malformed)?;
+        match ObjectIdentifier::from_bytes(scheme.content).map_err(|_| DecryptError::Malformed)? {
             PBES2 => self.decrypt_pbes2(algorithm, data, work),
             SHA_AND_3DES => self.decrypt_pkcs12::<TdesEde3>(parts, data, 24, work),
             SHA_AND_2DES => self.decrypt_pkcs12::<TdesEde2>(parts, data, 16, work),
             SHA_AND_RC2_128 => self.decrypt_pkcs12::<Rc2>(parts, data, 16, work),
             SHA_AND_RC2_40 => self.decrypt_pkcs12::<Rc2>(parts, data, 5, work),
-            _ => Err(Refused::Unsupported),
+            _ => Err(DecryptError::Unsupported),
         }
     }
 
@@ -140,14 +142,14 @@ impl<'a> Secret<'a> {
         &self,
         algorithm: Element<'_>,
         data: &[u8],
-        work: &mut Work,
-    ) -> Result<Zeroizing<Vec<u8>>, Refused> {
+        work: &mut KdfBudget,
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         let scheme = EncryptionScheme::from_der(algorithm.whole);
         let Ok(EncryptionScheme::Pbes2(parameters)) = scheme else {
-            return Err(Refused::Unsupported);
+            return Err(DecryptError::Unsupported);
         };
-        work.spend_on(&parameters.kdf)
-            .map_err(Refused::TooMuchWork)?;
+        work.spend_kdf(&parameters.kdf)
+            .map_err(DecryptError::TooMuchWork)?;
         pbes2::decrypt(&parameters, self.bytes, data)
     }
 
@@ -158,8 +160,8 @@ impl<'a> Secret<'a> {
         mut parameters: Elements<'_>,
         data: &[u8],
         key_length: usize,
-        work: &mut Work,
-    ) -> Result<Zeroizing<Vec<u8>>, Refused>
+        work: &mut KdfBudget,
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError>
     where
         cbc::Decryptor<C>: KeyIvInit + BlockModeDecrypt,
     {
@@ -168,13 +170,13 @@ impl<'a> Secret<'a> {
             let salt = parameters.take(OCTET_STRING)?.content;
             Some((salt, rounds(&mut parameters)?))
         };
-        let (salt, rounds) = read().ok_or(Refused::Malformed)?;
-        // A block for each 20 bytes of the key, and one for the IV.  A round hashes once for
-        // each of them, where one of PBKDF2 hashes twice (HMAC).
+        let (salt, rounds) = read().ok_or(DecryptError::Malformed)?;
+        // There is one block per 20 bytes of key, and one for the IV.  A round hashes once
+        // per block; one of PBKDF2 hashes twice (HMAC).
         let blocks = key_length.div_ceil(20) as u64 + 1;
         work.spend(rounds.saturating_mul(blocks).div_ceil(2))
-            .map_err(Refused::TooMuchWork)?;
-        let derive = |what, length| derive::<Sha1>(what, self.wide(), salt, rounds, length);
+            .map_err(DecryptError::TooMuchWork)?;
+        let derive = |what, length| derive::<Sha1>(what, self.utf16(), salt, rounds, length);
         let (key, iv) = (derive(FOR_ENCRYPTION, key_length), derive(FOR_IV, 8));
         let mut plain = Zeroizing::new(data.to_vec());
         decrypt_cbc::<C>(&key, &iv, &mut plain)?;
@@ -182,7 +184,7 @@ impl<'a> Secret<'a> {
     }
 }
 
-/// Random bytes: a salt, or an IV.
+/// Returns random bytes: a salt, or an IV.
 pub(super) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
     let mut random = [0; LENGTH];
     crate::base::provider::fill_random(&mut random).map_err(|error| not_encrypted(&error))?;
@@ -194,40 +196,41 @@ fn not_encrypted(why: &dyn std::fmt::Display) -> Error {
     Error::new(Status::Internal, sentence)
 }
 
-/// The DER of a count of rounds, or of a version.
+/// Encodes an iteration count or a version.
 pub(super) fn integer(number: u32) -> Vec<u8> {
     let bytes = number.to_be_bytes();
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count().min(3);
     match bytes[zeros] {
-        // The first bit would be a sign.
+        // A leading zero, because the first bit would be the sign.
         0x80.. => encode(INTEGER, &[&[0], &bytes[zeros..]].concat()),
         _ => encode(INTEGER, &bytes[zeros..]),
     }
 }
 
-/// Decrypts in place with CBC, and takes the padding off.
+/// Decrypts in place with CBC, and removes the padding.
 pub(super) fn decrypt_cbc<C: KeyInit + BlockCipherDecrypt>(
     key: &[u8],
     iv: &[u8],
     data: &mut Vec<u8>,
-) -> Result<(), Refused>
+) -> Result<(), DecryptError>
 where
     cbc::Decryptor<C>: KeyIvInit + BlockModeDecrypt,
 {
-    let cipher = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| Refused::Malformed)?;
+    let cipher =
+        cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| DecryptError::Malformed)?;
     let plain = cipher.decrypt_padded::<Pkcs7>(data);
-    let length = plain.map_err(|_| Refused::WrongPassword)?.len();
+    let length = plain.map_err(|_| DecryptError::WrongPassword)?.len();
     data.truncate(length);
     Ok(())
 }
 
-/// A count of rounds: an INTEGER above 0.
+/// Reads an iteration count: an INTEGER above 0.
 pub(super) fn rounds(elements: &mut Elements<'_>) -> Option<u64> {
     let digits = elements.take(INTEGER)?.content;
     let is_positive = digits.first().is_some_and(|first| *first < 0x80);
     let digits = digits.strip_prefix(&[0]).unwrap_or(digits);
     if !is_positive || digits.len() > 4 {
-        // As a number that no file can spend.
+        // Too large to represent, so larger than every budget.
         return is_positive.then_some(u64::MAX);
     }
     let number = digits
@@ -260,7 +263,7 @@ pub(super) fn derive<D: Digest + BlockSizeUser>(
         }
         let missing = length - derived.len();
         derived.extend(hash.iter().take(missing));
-        // Each block of the input becomes its sum with the repeated hash and 1.
+        // Adds the repeated hash and 1 to each block of the input.
         let added = Zeroizing::new(hash.iter().copied().cycle().take(block).collect::<Vec<_>>());
         hash.as_mut_slice().zeroize();
         if derived.len() == length {

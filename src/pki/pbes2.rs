@@ -1,5 +1,5 @@
-//! PBES2 (RFC 8018, section 6.2) with keys that are wiped.  pkcs5 reads and writes its
-//! parameters; the keys that it derives itself would stay in memory.
+//! PBES2 (RFC 8018, section 6.2) with keys that are wiped.  The pkcs5 crate parses and
+//! encodes the parameters; keys that it derived would stay in memory.
 
 use std::num::NonZeroU32;
 
@@ -13,31 +13,31 @@ use pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters, Pbkdf2Params, Pbkdf2Prf, S
 use sha2::Sha224;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::pbe::{Refused, decrypt_cbc};
+use super::pbe::{DecryptError, decrypt_cbc};
 
-/// Encrypts with AES-256 in CBC.
+/// Encrypts with AES-256-CBC.
 pub(super) fn encrypt(
     parameters: &Parameters,
     password: &[u8],
     plain: &[u8],
-) -> Result<Vec<u8>, Refused> {
+) -> Result<Vec<u8>, DecryptError> {
     let EncryptionScheme::Aes256Cbc { iv } = parameters.encryption else {
-        return Err(Refused::Unsupported);
+        return Err(DecryptError::Unsupported);
     };
     let key = derive(parameters, password)?;
     let cipher = cbc::Encryptor::<Aes256Enc>::new_from_slices(&key, &iv);
-    let cipher = cipher.map_err(|_| Refused::Malformed)?;
+    let cipher = cipher.map_err(|_| DecryptError::Malformed)?;
     Ok(cipher.encrypt_padded_vec::<Pkcs7>(plain))
 }
 
-/// Decrypts.  Whoever calls has allowed the work of the key derivation.
+/// Decrypts.  The caller has deducted the key derivation from the budget.
 pub(super) fn decrypt(
     parameters: &Parameters,
     password: &[u8],
     data: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Refused> {
+) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
     let key = derive(parameters, password)?;
-    // Decrypted in place, so that one copy has to be wiped.
+    // Decrypted in place, so that only one copy must be wiped.
     let mut plain = Zeroizing::new(data.to_vec());
     match parameters.encryption {
         EncryptionScheme::Aes128Cbc { iv } => decrypt_cbc::<Aes128Dec>(&key, &iv, &mut plain)?,
@@ -50,52 +50,52 @@ pub(super) fn decrypt(
         EncryptionScheme::Aes256Gcm { nonce } => {
             decrypt_gcm(&aead::AES_256_GCM, &key, nonce, &mut plain)?;
         }
-        _ => return Err(Refused::Unsupported),
+        _ => return Err(DecryptError::Unsupported),
     }
     Ok(plain)
 }
 
-/// Decrypts in place with GCM, and takes the tag off.
+/// Decrypts in place with GCM, and removes the tag.
 fn decrypt_gcm(
     algorithm: &'static aead::Algorithm,
     key: &[u8],
     nonce: [u8; aead::NONCE_LEN],
     data: &mut Vec<u8>,
-) -> Result<(), Refused> {
-    let key = aead::UnboundKey::new(algorithm, key).map_err(|_| Refused::Malformed)?;
+) -> Result<(), DecryptError> {
+    let key = aead::UnboundKey::new(algorithm, key).map_err(|_| DecryptError::Malformed)?;
     let nonce = aead::Nonce::assume_unique_for_key(nonce);
     let plain = aead::LessSafeKey::new(key).open_in_place(nonce, aead::Aad::empty(), data);
-    let length = plain.map_err(|_| Refused::WrongPassword)?.len();
+    let length = plain.map_err(|_| DecryptError::WrongPassword)?.len();
     data.truncate(length);
     Ok(())
 }
 
-/// The key that a password and the parameters give.
-fn derive(parameters: &Parameters, password: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refused> {
+/// Derives the key from a password and the parameters.
+fn derive(parameters: &Parameters, password: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
     let kdf = &parameters.kdf;
     let length = parameters.encryption.key_size();
     if kdf
         .key_length()
         .is_some_and(|said| usize::from(said) != length)
     {
-        return Err(Refused::Unsupported);
+        return Err(DecryptError::Unsupported);
     }
     let mut key = Zeroizing::new(vec![0; length]);
     match kdf {
         Kdf::Pbkdf2(parameters) => derive_pbkdf2(parameters, password, &mut key)?,
         Kdf::Scrypt(parameters) => derive_scrypt(parameters, password, &mut key)?,
-        _ => return Err(Refused::Unsupported),
+        _ => return Err(DecryptError::Unsupported),
     }
     Ok(key)
 }
 
-/// PBKDF2 (RFC 8018, section 5.2).
+/// Derives a key with PBKDF2 (RFC 8018, section 5.2).
 fn derive_pbkdf2(
     parameters: &Pbkdf2Params,
     password: &[u8],
     key: &mut [u8],
-) -> Result<(), Refused> {
-    let rounds = NonZeroU32::new(parameters.iteration_count).ok_or(Refused::Malformed)?;
+) -> Result<(), DecryptError> {
+    let rounds = NonZeroU32::new(parameters.iteration_count).ok_or(DecryptError::Malformed)?;
     let salt = parameters.salt.as_ref();
     let algorithm = match parameters.prf {
         Pbkdf2Prf::HmacWithSha1 => pbkdf2::PBKDF2_HMAC_SHA1,
@@ -103,22 +103,22 @@ fn derive_pbkdf2(
         Pbkdf2Prf::HmacWithSha256 => pbkdf2::PBKDF2_HMAC_SHA256,
         Pbkdf2Prf::HmacWithSha384 => pbkdf2::PBKDF2_HMAC_SHA384,
         Pbkdf2Prf::HmacWithSha512 => pbkdf2::PBKDF2_HMAC_SHA512,
-        _ => return Err(Refused::Unsupported),
+        _ => return Err(DecryptError::Unsupported),
     };
     pbkdf2::derive(algorithm, rounds, salt, password, key);
     Ok(())
 }
 
-/// PBKDF2 with SHA-224, which aws-lc-rs does not have.
+/// Derives a key with PBKDF2 and SHA-224, which aws-lc-rs lacks.
 fn derive_with_sha224(
     rounds: NonZeroU32,
     salt: &[u8],
     password: &[u8],
     key: &mut [u8],
-) -> Result<(), Refused> {
+) -> Result<(), DecryptError> {
     const BLOCK: usize = 28;
     let keyed = <Hmac<Sha224> as KeyInit>::new_from_slice(password);
-    let keyed = keyed.map_err(|_| Refused::Malformed)?;
+    let keyed = keyed.map_err(|_| DecryptError::Malformed)?;
     for (part, number) in key.chunks_mut(BLOCK).zip(1_u32..) {
         let first = keyed.clone().chain_update(salt);
         let first = first.chain_update(number.to_be_bytes());
@@ -141,8 +141,10 @@ fn derive_scrypt(
     parameters: &ScryptParams,
     password: &[u8],
     key: &mut [u8],
-) -> Result<(), Refused> {
-    let costs = parameters.try_into().map_err(|_| Refused::Unsupported)?;
+) -> Result<(), DecryptError> {
+    let costs = parameters
+        .try_into()
+        .map_err(|_| DecryptError::Unsupported)?;
     let derived = pkcs5::scrypt::scrypt(password, parameters.salt.as_ref(), &costs, key);
-    derived.map_err(|_| Refused::Unsupported)
+    derived.map_err(|_| DecryptError::Unsupported)
 }

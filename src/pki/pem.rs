@@ -1,46 +1,48 @@
-//! PEM (RFC 7468), read leniently and written strictly.
+//! PEM (RFC 7468), parsed leniently and written strictly.
 //!
-//! The files that people have carry comments, headers, blank lines and odd line
-//! lengths, and all of that is skipped.  Keys pass through here, so what is
-//! decoded is wiped when it is dropped and lies in a buffer that never had to
-//! grow, which would leave a copy behind.
+//! Real files have comments, headers, blank lines and unusual line lengths, which are
+//! skipped.  PEM may hold keys, so decoded data is wiped on drop.  Its buffer never grows,
+//! because that would leave copies behind.
 
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-use super::document_type::{Kind, TRUSTED};
+use super::document_type::{DocumentType, TRUSTED};
 use super::tlv::place;
 use crate::{Error, Result, Status};
 
-/// What stands between a BEGIN and its END.
+/// The content between a BEGIN line and its END line.
 pub(super) struct Section<'a> {
     label: String,
     body: Vec<&'a [u8]>,
 }
 
 impl<'a> Section<'a> {
-    /// What its label says that it is.
-    pub(super) fn kind(&self) -> Option<Kind> {
-        Kind::of_label(&self.label)
+    /// Returns the document type of its label.
+    pub(super) fn kind(&self) -> Option<DocumentType> {
+        DocumentType::of_label(&self.label)
     }
 
-    /// Whether it is a private key of a form that we read, or encrypted.
+    /// Returns whether it is a private key in a supported format, encrypted or not.
     pub(super) fn is_private_key(&self) -> bool {
-        matches!(self.kind(), Some(Kind::PrivateKey | Kind::EncryptedKey))
+        matches!(
+            self.kind(),
+            Some(DocumentType::PrivateKey | DocumentType::EncryptedKey)
+        )
     }
 
-    /// Whether OpenSSL's own settings may stand behind the certificate in it.
+    /// Returns whether OpenSSL trust settings may follow the certificate in it.
     pub(super) fn may_have_settings(&self) -> bool {
         self.label == TRUSTED
     }
 
-    /// Whether the PEM itself is encrypted, as OpenSSL did before PKCS#8.
+    /// Returns whether it has OpenSSL's traditional PEM encryption.
     pub(super) fn is_encrypted_by_openssl(&self) -> bool {
         let processing = self.header("Proc-Type");
         processing.is_some_and(|value| value.ends_with(b"ENCRYPTED"))
     }
 
-    /// The value of a header (RFC 1421, section 4.6).
+    /// Returns the value of a header (RFC 1421, section 4.6).
     pub(super) fn header(&self, name: &str) -> Option<&'a [u8]> {
         let value = |line: &&'a [u8]| {
             let value = line.strip_prefix(name.as_bytes())?.strip_prefix(b":")?;
@@ -49,7 +51,7 @@ impl<'a> Section<'a> {
         self.body.iter().find_map(value)
     }
 
-    /// What it holds.
+    /// Decodes its content.
     pub(super) fn decode(&self) -> Result<Zeroizing<Vec<u8>>> {
         let is_header = |line: &&&[u8]| line.contains(&b':');
         let length = self.body.iter().map(|line| line.len()).sum();
@@ -59,14 +61,14 @@ impl<'a> Section<'a> {
         }
         match Base64::decode_in_place(&mut der).map(<[u8]>::len) {
             Ok(length) => der.truncate(length),
-            Err(_) => return Err(damaged(&self.label, "what it holds is not base64")),
+            Err(_) => return Err(damaged(&self.label, "its content is not base64")),
         }
         Ok(der)
     }
 }
 
-/// The sections of a PEM text, in order; what stands between them is ignored.
-/// After an error comes nothing more.
+/// Iterates over the sections of a PEM text, in order; the text between them is ignored.
+/// Ends after an error.
 pub(super) fn sections(text: &[u8]) -> impl Iterator<Item = Result<Section<'_>>> {
     let mut lines = Lines(Some(text));
     std::iter::from_fn(move || {
@@ -92,7 +94,7 @@ pub(super) fn sections(text: &[u8]) -> impl Iterator<Item = Result<Section<'_>>>
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 
-/// The lines of a text, without the blanks around them.
+/// Iterates over the lines of a text, without surrounding blanks.
 #[derive(Clone)]
 struct Lines<'a>(Option<&'a [u8]>);
 
@@ -109,28 +111,28 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Goes back to the end of the line that came last: where a file without a newline at
-    /// its end stands before another one, BEGIN follows END on the same line.
+    /// Continues after `line`, which has just been read.  If a file without a final newline
+    /// was concatenated with another, BEGIN follows END on the same line.
     fn put_back(&mut self, line: &'a [u8], text: &'a [u8]) {
         let start = place(line, text).start;
         self.0 = text.get(start..);
     }
 }
 
-/// The label of a BEGIN line.  A line that holds the whole section is none: what stands
-/// between the labels is not one, and may be a key.
+/// Returns the label of a BEGIN line.  A line that holds the whole section has none: the
+/// rest of it may be a key.
 fn begin(line: &[u8]) -> Option<String> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let label = line.strip_prefix(b"-----BEGIN ")?.strip_suffix(b"-----")?;
     is_label(label).then(|| String::from_utf8(label.to_vec()).ok())?
 }
 
-/// Labels are words of capitals and digits, such as "X509 CRL" (RFC 7468, section 2), and
-/// "PKCS #7 SIGNED DATA".
+/// Returns whether this is a label: words of capitals and digits, such as "X509 CRL" (RFC
+/// 7468, section 2), or "PKCS #7 SIGNED DATA".
 fn is_label(label: &[u8]) -> bool {
-    const LONGEST: usize = 40;
+    const MAX_LABEL: usize = 40;
     let is_usual = |byte: &u8| matches!(*byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'#');
-    label.len() <= LONGEST && label.iter().all(is_usual)
+    label.len() <= MAX_LABEL && label.iter().all(is_usual)
 }
 
 fn damaged(label: &str, how: &str) -> Error {
@@ -140,17 +142,17 @@ fn damaged(label: &str, how: &str) -> Error {
     )
 }
 
-/// Whether a file is DER: every document here is a SEQUENCE, whose tag is also
-/// the digit 0, with which the text before PEM may begin.
+/// Returns whether a file is DER.  Every document here is a SEQUENCE, whose tag is also the
+/// digit 0, which text before PEM may begin with.
 pub(super) fn is_der(content: &[u8]) -> bool {
     content.first() == Some(&0x30) && !content.windows(BEGIN.len()).any(|bytes| bytes == BEGIN)
 }
 
-/// What is in the sections of one kind, in order, each parsed from its DER with its
-/// place among them: at least one.
+/// Parses the sections of one type, in order, each from its DER and its index: at least
+/// one.
 pub(super) fn every<T>(
     text: &[u8],
-    kind: Kind,
+    kind: DocumentType,
     parse: impl Fn(usize, Vec<u8>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let mut all = Vec::new();
@@ -167,13 +169,13 @@ pub(super) fn every<T>(
     Ok(all)
 }
 
-/// Why a text without the section that was looked for has none.
-pub(super) fn missing(needed: Kind, text: &[u8]) -> Error {
+/// The error for a text without the expected section.
+pub(super) fn missing(needed: DocumentType, text: &[u8]) -> Error {
     if is_der(text)
-        && let Some(kind) = Kind::of_der(text)
+        && let Some(kind) = DocumentType::of_der(text)
         && kind != needed
     {
-        return kind.instead_of(needed);
+        return kind.mismatch(needed);
     }
     let found: Vec<_> = sections(text).map_while(Result::ok).take(5).collect();
     let mut kinds: Vec<_> = found.iter().filter_map(Section::kind).collect();
@@ -181,7 +183,7 @@ pub(super) fn missing(needed: Kind, text: &[u8]) -> Error {
     if let [kind] = kinds[..]
         && kind != needed
     {
-        return kind.instead_of(needed);
+        return kind.mismatch(needed);
     }
     let labels: Vec<_> = found.iter().map(|one| format!("'{}'", one.label)).collect();
     let instead = match text.first() {
@@ -203,20 +205,20 @@ pub(super) fn missing(needed: Kind, text: &[u8]) -> Error {
     )
 }
 
-/// Whether there are BEGIN lines, none of which is a line.
+/// Returns whether BEGIN occurs, but never on a line of its own.
 fn has_lost_line_ends(text: &[u8]) -> bool {
     let mut lines = text.split(|&byte| byte == b'\n');
     lines.clone().all(|line| begin(line.trim_ascii()).is_none())
         && lines.any(|line| line.windows(BEGIN.len()).any(|part| part == BEGIN))
 }
 
-/// Whether every other byte of "-----BEGIN " is a NUL.
+/// Returns whether it contains "-----" in UTF-16.
 fn is_utf16(text: &[u8]) -> bool {
     let dashes: Vec<u8> = b"-----".iter().flat_map(|dash| [0, *dash]).collect();
     text.windows(dashes.len()).any(|part| part == dashes)
 }
 
-/// Writes one section.
+/// Encodes one section.
 pub(super) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
     const LINE: usize = 64;
     let base64 = Zeroizing::new(Base64::encode_string(der));

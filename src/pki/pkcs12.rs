@@ -7,68 +7,68 @@ mod write;
 use std::path::Path;
 
 use mac::Hash;
-use read::{Bagged, Content};
+use read::{Bag, Content};
 use write::{Protection, Store};
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
-use super::document_type::{self, Kind};
+use super::document_type::{self, DocumentType};
 use super::file::{self, Access, Staged};
 use super::identity::Identity;
 use super::key::PrivateKey;
 use super::password::Password;
-use super::pbe::{Scheme, Secret};
-use super::{Outline, chain, describe, quoted};
+use super::pbe::{EncodedPassword, Scheme};
+use super::{CertificateRef, chain, describe, quoted};
 use crate::{Error, Result, Status};
 
-/// How many certificates a file may have, which are put in order.
-const MOST_CERTIFICATES: usize = 1_000;
+/// The maximum number of certificates in a file, which get sorted.
+const MAX_CERTIFICATES: usize = 1_000;
 
-/// How often the password is hashed for each of the three parts that depend on it.
+/// The hashing rounds of each of the three parts that depend on the password.
 ///
-/// .NET 9 refuses files with more than 300,000 rounds in one part, or 1,000,000 in all of
-/// them.  That is half of the 600,000 that OWASP asks of PBKDF2 with SHA-256, and that keys
-/// in PKCS#8 have, but far above the least that NIST SP 800-132 asks for (1,000), and
-/// OpenSSL's 2,048.
+/// .NET 9 rejects files with more than 300,000 rounds in one part, or 1,000,000 in total.
+/// OWASP recommends 600,000 for PBKDF2 with SHA-256, which PKCS#8 keys use here.  NIST SP
+/// 800-132 requires at least 1,000; OpenSSL uses 2,048.
 const ROUNDS: u32 = 300_000;
 
-const TODAYS: Protection = Protection {
+const STANDARD: Protection = Protection {
     encryption: Scheme::Aes256 { rounds: ROUNDS },
     mac: Hash::Sha256,
     mac_rounds: ROUNDS,
 };
 
-/// The longest friendly name, in characters (RFC 2985, section 5.5.1: pkcs-9-ub-friendlyName).
-const LONGEST_NAME: usize = 255;
+/// The maximum length of a friendly name, in characters (pkcs-9-ub-friendlyName in RFC
+/// 2985, section 5.5.1).
+const MAX_FRIENDLY_NAME: usize = 255;
 
-/// As many rounds as programs of old do in a moment: Java's did as many.
+/// As many rounds as Java used; old programs run them in a moment.
 const LEGACY: Protection = Protection {
     encryption: Scheme::TripleDes { rounds: 50_000 },
     mac: Hash::Sha1,
     mac_rounds: 50_000,
 };
 
-/// What is read of a PKCS#12 file.
+/// Options for reading a PKCS#12 file.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Pkcs12Options<'a> {
-    /// The friendly name of the private key; `None`: the only one.
+    /// The friendly name of the private key; `None` for the only one.
     pub name: Option<&'a str>,
-    /// Reads a file that has no MAC (RFC 7292, section 4), as OpenSSL writes it with
-    /// `-nomac`.  Insecure: whoever can write to the file can exchange certificates and
-    /// keys that are not encrypted.
+    /// Whether to read a file without a MAC (RFC 7292, section 4), such as OpenSSL writes
+    /// with `-nomac`.  Insecure: whoever can write to the file can replace unencrypted
+    /// certificates and keys.
     pub insecure_without_mac: bool,
 }
 
 impl<'a> Pkcs12Options<'a> {
-    /// With the friendly name of the private key.
+    /// Sets the friendly name of the private key.
     #[must_use]
     pub const fn named(mut self, name: Option<&'a str>) -> Self {
         self.name = name;
         self
     }
 
-    /// With whether a file without a MAC is read.
+    /// Sets whether a file without a MAC is read.
     #[must_use]
     pub const fn insecure_without_mac(mut self, allowed: bool) -> Self {
         self.insecure_without_mac = allowed;
@@ -82,15 +82,14 @@ const WITHOUT_MAC: Pkcs12Options<'static> = Pkcs12Options {
 };
 
 impl Identity {
-    /// Loads a PKCS#12 file.  It may be encrypted with PBES2, as OpenSSL 3 and
-    /// Java write it, or in the ways of old (3DES or RC2 with SHA-1), and be in BER, as
-    /// Firefox writes it.  Its MAC may be PBMAC1 (RFC 9579).
+    /// Loads a PKCS#12 file.  It may be encrypted with PBES2, as by OpenSSL 3 and Java, or
+    /// with legacy schemes (3DES or RC2 with SHA-1), and may be BER, as by Firefox.  Its
+    /// MAC may be PBMAC1 (RFC 9579).
     ///
-    /// Fails with [`Status::Argument`] for a wrong password, and where there are several
-    /// private keys, with [`Status::Parse`] for a
-    /// file without a MAC, which anybody can have changed, and with
-    /// [`Status::Unsupported`] where its parts together ask for more than 4 million rounds
-    /// of hashing the password, which takes seconds.
+    /// Fails with [`Status::Argument`] for a wrong password, or if there are several
+    /// private keys.  Fails with [`Status::Parse`] for a file without a MAC, which anybody
+    /// can have changed.  Fails with [`Status::Unsupported`] if its parts together demand
+    /// more than 4 million hashing rounds, which take seconds.
     pub fn load_pkcs12<'p>(path: &Path, password: impl Into<Password<'p>>) -> Result<Self> {
         Self::load_pkcs12_with(path, password, &Pkcs12Options::default())
     }
@@ -100,8 +99,8 @@ impl Identity {
         Self::from_pkcs12_with(der, password, &Pkcs12Options::default())
     }
 
-    /// The same as [`Self::load_pkcs12`] with options: which key of several, and whether
-    /// there has to be a MAC.
+    /// The same as [`Self::load_pkcs12`] with options: which of several keys to use, and
+    /// whether a MAC is required.
     pub fn load_pkcs12_with<'p>(
         path: &Path,
         password: impl Into<Password<'p>>,
@@ -121,9 +120,9 @@ impl Identity {
         Self::read_pkcs12(der, &password.into(), options)
     }
 
-    /// The same for a file that may have no MAC (RFC 7292, section 4), as OpenSSL writes it
-    /// with `-nomac`.  Insecure: whoever can write to the file can exchange certificates
-    /// and keys that are not encrypted.
+    /// The same for a file that may have no MAC (RFC 7292, section 4), such as OpenSSL
+    /// writes with `-nomac`.  Insecure: whoever can write to the file can replace
+    /// unencrypted certificates and keys.
     pub fn insecure_load_pkcs12_without_mac<'p>(
         path: &Path,
         password: impl Into<Password<'p>>,
@@ -145,7 +144,7 @@ impl Identity {
         options: &Pkcs12Options<'_>,
     ) -> Result<Self> {
         let content = read::read(der, password, !options.insecure_without_mac)
-            .map_err(|error| document_type::explained(der, Kind::Pkcs12, error))?;
+            .map_err(|error| document_type::mismatch_or(der, DocumentType::Pkcs12, error))?;
         Self::of_content(&content, options.name)
     }
 
@@ -166,23 +165,24 @@ impl Identity {
             ));
         };
         let mut rest = rest.drain(..).map(|(_, one)| one).collect();
-        Self::new(chain::take(&mut rest, leaf), Some(key))
+        Self::new(chain::take_chain(&mut rest, leaf), Some(key))
     }
 
-    /// The chain and its key as PKCS#12, encrypted with AES-256 (PBES2) and
-    /// authenticated with SHA-256.  `name` is the friendly name of the key and of its
-    /// certificate (RFC 2985, section 5.5.1), which programs show: by default the common
-    /// name, or else the first name.  With neither, and with "", they have none.
+    /// Encodes the chain and its key as PKCS#12, encrypted with AES-256 (PBES2) and
+    /// authenticated with HMAC-SHA-256.  `name` is the friendly name of the key and its
+    /// certificate (RFC 2985, section 5.5.1), which programs display.  The default is the
+    /// common name, or the first alternative name.  Without either, and with "", there is
+    /// no friendly name.
     ///
     /// Fails with [`Status::Argument`] for a name of more than 255 characters, an empty
     /// password, and for a NUL or a character beyond U+FFFF in either.
     pub fn to_pkcs12(&self, name: Option<&str>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
-        self.write_pkcs12(name, password, &TODAYS)
+        self.write_pkcs12(name, password, &STANDARD)
     }
 
-    /// The same in the way of old, 3DES and SHA-1, for programs that read no other,
-    /// such as Windows before 2019 and Java before 8u301.  Whoever gets hold of it
-    /// guesses passwords many times as fast.
+    /// The same with legacy encryption, 3DES and SHA-1, for programs that support nothing
+    /// else, such as Windows before 2019 and Java before 8u301.  Its password is much
+    /// cheaper to brute-force.
     pub fn to_pkcs12_legacy(
         &self,
         name: Option<&str>,
@@ -213,14 +213,16 @@ impl Identity {
             key: &key.to_pkcs8_der(),
             chain: self.chain().iter().map(Certificate::der).collect(),
         };
-        let password = Secret::new(password.as_bytes());
+        let password = EncodedPassword::new(password.as_bytes());
         write::write(&store, &password, protection).map(Zeroizing::new)
     }
 
-    /// The common name, or else the first name, of those that can be friendly names.
+    /// Returns the common name, or the first alternative name, of those that can be
+    /// friendly names.
     fn default_name(&self) -> String {
         let leaf = self.certificate();
-        let common_names = Outline::from_der(leaf.der()).and_then(|leaf| leaf.subject_name());
+        let common_names =
+            CertificateRef::from_der(leaf.der()).and_then(|leaf| leaf.subject_name());
         let common_names = common_names.map(|subject| subject.common_names());
         let names = common_names.unwrap_or_default().into_iter();
         let mut names = names.chain(leaf.names().to_vec());
@@ -229,13 +231,12 @@ impl Identity {
             .unwrap_or_default()
     }
 
-    /// Writes it as PKCS#12, with mode 0600, as a whole or not at all.
+    /// Writes PKCS#12 with mode 0600, atomically.
     pub fn save_pkcs12(&self, path: &Path, name: Option<&str>, password: &str) -> Result<()> {
         Staged::new(path, &self.to_pkcs12(name, password)?, Access::Owner)?.commit()
     }
 
-    /// Writes it in the way of [`Self::to_pkcs12_legacy`], with mode 0600, as a whole
-    /// or not at all.
+    /// Writes PKCS#12 as [`Self::to_pkcs12_legacy`] encodes it, with mode 0600, atomically.
     pub fn save_pkcs12_legacy(
         &self,
         path: &Path,
@@ -253,11 +254,11 @@ fn check_name(name: &str) -> Result<()> {
     let why = if !is_bmp(name) {
         "it has a character beyond U+FFFF, which PKCS#12 cannot encode".to_owned()
     } else if name.contains('\0') {
-        "it has a NUL, where many programs take it to end".to_owned()
-    } else if count > LONGEST_NAME {
+        "it has a NUL, at which many programs truncate it".to_owned()
+    } else if count > MAX_FRIENDLY_NAME {
         format!(
-            "it has {count} characters, and at most {LONGEST_NAME} are allowed (RFC 2985, section \
-             5.5.1)"
+            "it has {count} characters, and at most {MAX_FRIENDLY_NAME} are allowed (RFC 2985, \
+             section 5.5.1)"
         )
     } else {
         return Ok(());
@@ -266,8 +267,8 @@ fn check_name(name: &str) -> Result<()> {
     Err(Error::argument(sentence))
 }
 
-/// Checks that programs open what a password protects: it is a BMPString with a NUL at its
-/// end (RFC 7292, appendix B.1).
+/// Checks that programs can use this password: it is encoded as a NUL-terminated BMPString
+/// (RFC 7292, appendix B.1).
 fn check_password(password: &str) -> Result<()> {
     let sentence = if password.is_empty() {
         "the password is empty: many programs do not open a PKCS#12 file without one"
@@ -275,35 +276,35 @@ fn check_password(password: &str) -> Result<()> {
         "the password cannot be used in PKCS#12: it has a character beyond U+FFFF, which PKCS#12 \
          cannot encode"
     } else if password.contains('\0') {
-        "the password cannot be used in PKCS#12: it has a NUL, where many programs take it to end"
+        "the password cannot be used in PKCS#12: it has a NUL, at which many programs truncate it"
     } else {
         return Ok(());
     };
     Err(Error::argument(sentence))
 }
 
-/// Whether a BMPString can hold a text.
+/// Returns whether a text can be encoded as a BMPString.
 fn is_bmp(text: &str) -> bool {
     text.chars().all(|character| u32::from(character) <= 0xffff)
 }
 
-/// The certificates of a file, each with its friendly name.
+/// Parses the certificates of a file, each with its friendly name.
 fn certificates(content: &Content) -> Result<Vec<(Option<&str>, Certificate)>> {
-    if content.certificates.len() > MOST_CERTIFICATES {
+    if content.certificates.len() > MAX_CERTIFICATES {
         let count = content.certificates.len();
         let sentence = format!(
-            "the PKCS#12 file has {count} certificates, and at most {MOST_CERTIFICATES} are \
+            "the PKCS#12 file has {count} certificates, and at most {MAX_CERTIFICATES} are \
              allowed: a chain has a few"
         );
         return Err(Error::new(Status::Parse, sentence));
     }
-    let read = |bag: &'_ Bagged<Vec<u8>>| Certificate::from_der(bag.value.clone());
+    let read = |bag: &'_ Bag<Vec<u8>>| Certificate::from_der(bag.value.clone());
     let all = content.certificates.iter();
     all.map(|bag| Ok((bag.name.as_deref(), read(bag)?)))
         .collect()
 }
 
-/// The one private key of a file, or the one of several that has this friendly name.
+/// Returns the only private key of a file, or the one with this friendly name.
 fn selected(
     content: &Content,
     certificates: &[(Option<&str>, Certificate)],
@@ -321,7 +322,7 @@ fn selected(
         let key = PrivateKey::from_der(&bag.value)?;
         let mut of_certificates = certificates.iter();
         let certificate = of_certificates.find(|(_, one)| one.spki_der() == key.spki_der());
-        // Some programs name the certificate alone.
+        // Some programs name only the certificate.
         let called = bag
             .name
             .as_deref()

@@ -1,45 +1,44 @@
-//! What was asked for becomes the fields of a certificate.
+//! Turns options into the fields of a certificate: names, validity, usage, extensions.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
 use rcgen::{
-    BasicConstraints, CertificateParams, CrlDistributionPoint, DistinguishedName,
-    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, NameConstraints, SerialNumber,
+    BasicConstraints, CertificateParams, CrlDistributionPoint, ExtendedKeyUsagePurpose, IsCa,
+    KeyIdMethod, KeyUsagePurpose, NameConstraints, SerialNumber,
 };
 use spki::SubjectPublicKeyInfoRef;
 use time::OffsetDateTime;
 
 use super::certificate::Certificate;
-use super::distinguished_name::{LONGEST_COMMON_NAME, Subject, parse_hex};
+use super::distinguished_name::{DistinguishedName, UB_COMMON_NAME, parse_hex};
 use super::general_name::AltName;
 use super::options::{CertOptions, Purpose, Usage};
 use super::{issuance_policy, name_constraints, quoted, x509_time};
 use crate::{Error, Result, Status};
 
-/// How many seconds before now certificates and CRLs start, so that peers whose
-/// clock is a little behind accept them.
-pub(super) const BACKDATED: i64 = 3_600;
+/// How many seconds before now the validity starts, so that peers with slow clocks accept
+/// certificates and CRLs.
+pub(super) const BACKDATE_SECONDS: i64 = 3_600;
 
 const DAY: u64 = 86_400;
 
-/// What public authorities allow at most (CA/Browser Forum, 2020).
+/// The maximum for public CAs (CA/Browser Forum, 2020).
 const LIFETIME: Duration = Duration::from_secs(397 * DAY);
 const CA_LIFETIME: Duration = Duration::from_secs(3_650 * DAY);
 
-/// The fields that requests and certificates have in common: the names, and what
-/// the key is for.
+/// Sets the fields that requests and certificates share: the names, and the key's usage.
 pub(super) fn common(
     options: &CertOptions,
-    subject: &Subject,
+    subject: &DistinguishedName,
     names: &[AltName],
     key_type: &str,
 ) -> Result<CertificateParams> {
     check_options(options)?;
     let mut params = CertificateParams::default();
     if subject.is_empty() {
-        // rcgen marks the alternative names as critical by this.
-        params.distinguished_name = DistinguishedName::new();
+        // An empty name makes rcgen mark the alternative names as critical.
+        params.distinguished_name = rcgen::DistinguishedName::new();
     }
     params.subject_alt_names = names.iter().map(AltName::to_san).collect::<Result<_>>()?;
     if options.ca {
@@ -47,22 +46,22 @@ pub(super) fn common(
     } else {
         set_purposes(&mut params, options, names)?;
         if key_type.starts_with("rsa") {
-            // For the RSA key exchange of TLS 1.2 with other libraries.
+            // For the RSA key exchange of TLS 1.2, which other libraries may use.
             params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
         }
     }
     Ok(params)
 }
 
-/// Adds the fields that only the issuer decides about.
-pub(super) fn add_issuers(
+/// Adds the fields that only the issuer sets.
+pub(super) fn add_issuer_fields(
     params: &mut CertificateParams,
     options: &CertOptions,
     issuer: Option<&Certificate>,
     spki: &[u8],
 ) -> Result<()> {
     params.serial_number = Some(match &options.serial {
-        Some(serial) => given_serial(serial)?,
+        Some(serial) => parse_serial(serial)?,
         None => random_serial()?,
     });
     params.use_authority_key_identifier_extension = true;
@@ -108,7 +107,7 @@ fn set_validity(
     };
     let asked = match options.not_before {
         Some(start) => start,
-        None => now()? - BACKDATED,
+        None => now()? - BACKDATE_SECONDS,
     };
     let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
     let mut end = asked.checked_add(seconds).ok_or_else(too_far)?;
@@ -127,7 +126,7 @@ fn set_validity(
     if end <= start {
         let (start, end) = (x509_time::format_utc(start), x509_time::format_utc(end));
         return Err(Error::argument(format!(
-            "the certificate would end on {end}, and not begin before {start}"
+            "the certificate would end on {end}, before it starts on {start}"
         )));
     }
     params.not_before = date(start).ok_or_else(too_far)?;
@@ -135,13 +134,13 @@ fn set_validity(
     Ok(())
 }
 
-/// A moment that a document can say.
+/// Converts a time that certificates can represent.
 pub(super) fn date(seconds: i64) -> Option<OffsetDateTime> {
     let date = OffsetDateTime::from_unix_timestamp(seconds).ok()?;
     (1..=9999).contains(&date.year()).then_some(date)
 }
 
-/// Now, in seconds of the Unix epoch.
+/// Returns the current time in seconds since the Unix epoch.
 pub(super) fn now() -> Result<i64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since
@@ -186,7 +185,7 @@ fn set_purposes(
     params.extended_key_usages = server.into_iter().chain(client).chain(others).collect();
     if params.extended_key_usages.is_empty() {
         return Err(Error::argument(
-            "a certificate has to be for something: for servers, for clients, or both",
+            "a certificate needs a usage: servers, clients, or both",
         ));
     }
     Ok(())
@@ -218,41 +217,42 @@ fn crl_distribution(url: &str) -> Result<CrlDistributionPoint> {
     }
 }
 
-/// The subject that the options give, else the common name of the first host or
-/// e-mail address that fits into one, else `fallback`.
+/// Returns the subject in the options, else the first host or e-mail address that fits as a
+/// common name, else `fallback`.
 ///
-/// An address or a URI is never a common name: OpenSSL and GnuTLS take an
-/// address there for a host name, and hold it against the DNS constraints.
-pub(super) fn subject(options: &CertOptions, names: &[AltName], fallback: &str) -> Result<Subject> {
+/// An address or a URI is never a common name: OpenSSL and GnuTLS take an address there for
+/// a host name, and check it against DNS constraints.
+pub(super) fn subject(
+    options: &CertOptions,
+    names: &[AltName],
+    fallback: &str,
+) -> Result<DistinguishedName> {
     if let Some(subject) = &options.subject {
-        return Subject::parse(subject);
+        return DistinguishedName::parse(subject);
     }
     if let Some(common) = &options.common_name {
-        return Subject::common_name(common);
+        return DistinguishedName::common_name(common);
     }
     if names.is_empty() {
-        return Subject::common_name(fallback);
+        return DistinguishedName::common_name(fallback);
     }
     let first = names.iter().find_map(|name| match name {
-        AltName::Dns(text) | AltName::Email(text) if text.len() <= LONGEST_COMMON_NAME => {
-            Some(text)
-        }
+        AltName::Dns(text) | AltName::Email(text) if text.len() <= UB_COMMON_NAME => Some(text),
         _ => None,
     });
     match first {
-        Some(name) => Subject::common_name(name),
-        // The subject of a CA is never empty (RFC 5280, section 4.1.2.6).
-        None if options.ca => Subject::common_name(fallback),
-        None => Ok(Subject::EMPTY),
+        Some(name) => DistinguishedName::common_name(name),
+        // The subject of a CA must not be empty (RFC 5280, section 4.1.2.6).
+        None if options.ca => DistinguishedName::common_name(fallback),
+        None => Ok(DistinguishedName::EMPTY),
     }
 }
 
-/// A serial number that somebody chose, positive and of up to 20 bytes (RFC
-/// 5280, section 4.1.2.2).
-fn given_serial(text: &str) -> Result<SerialNumber> {
+/// Parses a serial number, positive and of up to 20 bytes (RFC 5280, section 4.1.2.2).
+fn parse_serial(text: &str) -> Result<SerialNumber> {
     let bytes = parse_hex(text).filter(|bytes| {
         let is_positive = bytes.iter().any(|&byte| byte != 0);
-        // Of 20 bytes, the first bit is the sign.
+        // The first bit of 20 bytes is the sign.
         is_positive && (bytes.len() < 20 || bytes.len() == 20 && bytes[0] < 0x80)
     });
     bytes.map(SerialNumber::from).ok_or_else(|| {
@@ -265,17 +265,17 @@ fn given_serial(text: &str) -> Result<SerialNumber> {
     })
 }
 
-/// 20 bytes, positive (RFC 5280, section 4.1.2.2).
+/// Returns a random, positive serial number of 20 bytes (RFC 5280, section 4.1.2.2).
 fn random_serial() -> Result<SerialNumber> {
     let mut serial = [0; 20];
     crate::base::provider::fill_random(&mut serial)
-        .map_err(|_| Error::new(Status::Internal, "the system gives no random numbers"))?;
+        .map_err(|_| Error::new(Status::Internal, "the system provides no random numbers"))?;
     serial[0] = serial[0] & 0x7f | 0x40;
     Ok(SerialNumber::from_slice(&serial))
 }
 
-/// The first 20 bytes of the SHA-256 of the public key's bits (RFC 7093,
-/// section 2, method 1).
+/// Computes a key identifier: the first 20 bytes of the SHA-256 hash of the public key's
+/// bits (RFC 7093, section 2, method 1).
 pub(super) fn key_id(spki: &[u8]) -> Result<Vec<u8>> {
     let key = SubjectPublicKeyInfoRef::try_from(spki).map_err(|error| {
         let sentence = format!("a public key does not parse: {error}");
@@ -285,8 +285,8 @@ pub(super) fn key_id(spki: &[u8]) -> Result<Vec<u8>> {
     Ok(hash.as_ref()[..20].to_vec())
 }
 
-/// The key identifier of an issuer: what its certificate says, since that is
-/// what peers compare.
+/// Returns the key identifier of an issuer from its certificate, if present there, since
+/// peers compare that one.
 pub(super) fn issuer_key_id(issuer: &Certificate) -> Result<Vec<u8>> {
     match issuer.key_id() {
         Some(id) => Ok(id.to_vec()),

@@ -1,8 +1,8 @@
-//! Where the parts of a certificate are (RFC 5280, 4.1).
+//! The structure of a certificate (RFC 5280, section 4.1), with its fields as byte ranges.
 //!
-//! Only the structure has to be right: what a part holds is looked into by whoever
-//! needs it, and shown as bytes where it does not decode.  So whatever path building
-//! accepts can also be looked at, as a test over many mutations checks.
+//! Only the structure must be valid.  Fields are decoded on demand, and displayed as bytes
+//! if they do not decode.  So everything that path building accepts can be inspected; a
+//! test over many mutations checks that.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -20,16 +20,16 @@ use super::tlv::{
     only, place,
 };
 
-/// The parts, as places in the DER.  Those that are a SEQUENCE or a BIT STRING include
-/// their tag and length.
-pub(super) struct Parts {
-    /// One less than the version that people speak of.
+/// The fields, as ranges in the DER.  Those that are a SEQUENCE or a BIT STRING include tag
+/// and length.
+pub(super) struct RawCertificate {
+    /// The version number minus 1.
     pub(super) version: u32,
-    /// What is signed: the TBSCertificate.
+    /// The TBSCertificate.
     pub(super) content: Range<usize>,
-    /// The content of the INTEGER alone.
+    /// The content octets of the INTEGER.
     pub(super) serial: Range<usize>,
-    /// The algorithm that the TBSCertificate names, which has to be the outer one.
+    /// The signature algorithm in the TBSCertificate, which must equal the outer one.
     pub(super) signed_algorithm: Range<usize>,
     pub(super) issuer: Range<usize>,
     pub(super) validity: Range<usize>,
@@ -44,8 +44,8 @@ pub(super) struct Parts {
     pub(super) signature: Range<usize>,
 }
 
-impl Parts {
-    /// Fails with the part that is missing or damaged.
+impl RawCertificate {
+    /// Parses the structure.  Fails with the field that is missing or malformed.
     pub(super) fn of(der: &[u8]) -> Result<Self, String> {
         let missing = |what: &str| format!("{what} is missing or damaged");
         let whole = only(der, SEQUENCE)
@@ -95,7 +95,7 @@ impl Parts {
         })
     }
 
-    /// What the first extension with this identifier holds.
+    /// Returns the value of the first extension with this identifier.
     pub(super) fn extension(&self, oid: &const_oid::ObjectIdentifier) -> Option<&[u8]> {
         let mut all = self.extensions.iter();
         let found = all.find(|extension| extension.oid == *oid)?;
@@ -112,14 +112,14 @@ fn version(mut number: Elements<'_>) -> Option<u32> {
     }
 }
 
-/// A BIT STRING with an implicit tag: primitive, or constructed in BER.
+/// Parses a BIT STRING with an implicit tag: primitive, or constructed in BER.
 fn unique_id<'a>(inner: &mut Elements<'a>, number: u8) -> Option<&'a [u8]> {
     let element = inner.take(context(number) & !0x20);
     let element = element.or_else(|| inner.take(context(number)))?;
     Some(element.content)
 }
 
-/// The extensions, perhaps none: an empty list is against RFC 5280, and common.
+/// Parses the extensions.  An empty list violates RFC 5280, but is common.
 fn extensions(mut tagged: Elements<'_>) -> Result<Vec<Extension>, String> {
     let damaged = || "the list of its extensions is damaged".to_owned();
     let list = tagged.inside(SEQUENCE).ok_or_else(damaged)?;
@@ -136,7 +136,7 @@ fn extensions(mut tagged: Elements<'_>) -> Result<Vec<Extension>, String> {
         .enumerate()
         .map(one)
         .collect::<Result<_, _>>()?;
-    let twice = repeated(&all).find(|extension| is_decisive(&extension.oid));
+    let twice = duplicates(&all).find(|extension| affects_use(&extension.oid));
     match twice {
         None => Ok(all),
         Some(Extension { oid, .. }) => Err(format!("it has the extension {oid} twice")),
@@ -146,7 +146,7 @@ fn extensions(mut tagged: Elements<'_>) -> Result<Vec<Extension>, String> {
 fn extension(mut inner: Elements<'_>) -> Option<Extension> {
     let oid = inner.take(OBJECT_IDENTIFIER)?;
     let critical = match inner.take(BOOLEAN).map(|flag| flag.content) {
-        // DER leaves the default out; many write it.
+        // DER omits the default value, but many certificates encode it.
         None | Some([0]) => false,
         Some([0xff]) => true,
         Some(_) => return None,
@@ -160,17 +160,18 @@ fn extension(mut inner: Elements<'_>) -> Option<Extension> {
     })
 }
 
-/// Every extension whose identifier stands before it already.
-pub(super) fn repeated(extensions: &[Extension]) -> impl Iterator<Item = &Extension> {
+/// Iterates over the extensions whose identifier occurred before.
+pub(super) fn duplicates(extensions: &[Extension]) -> impl Iterator<Item = &Extension> {
     let mut seen = HashSet::new();
     extensions
         .iter()
         .filter(move |extension| !seen.insert(&extension.oid))
 }
 
-/// Whether an extension says what a certificate may be used for.  Of two of them each
-/// reader would believe another one, so such a certificate is refused, as by webpki.
-fn is_decisive(oid: &Oid) -> bool {
+/// Returns whether an extension decides what a certificate may be used for.  Of two,
+/// different readers would use different ones.  Such a certificate is rejected, as by
+/// webpki.
+fn affects_use(oid: &Oid) -> bool {
     [
         KEY_USAGE,
         ALTERNATIVE_NAMES,

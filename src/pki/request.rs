@@ -1,4 +1,4 @@
-//! Requests for certificates (PKCS#10, RFC 2986): make, load, check.
+//! Certificate requests (PKCS#10, RFC 2986): generation, parsing and verification.
 
 use std::fmt;
 use std::path::Path;
@@ -9,10 +9,10 @@ use der::asn1::{Any, AnyRef};
 use der::{Decode, Encode, Sequence, Tag, TagNumber, Tagged};
 use spki::SubjectPublicKeyInfoRef;
 
-use super::asn1::{Extension, RequestContent, Signed, repeated};
+use super::asn1::{CertificationRequestInfo, Extension, Signed, first_duplicate};
 use super::certificate::{ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, BasicConstraints};
-use super::distinguished_name::Subject;
-use super::document_type::{self, Kind};
+use super::distinguished_name::DistinguishedName;
+use super::document_type::{self, DocumentType};
 use super::file::{self, Access};
 use super::general_name::{AltName, GeneralName};
 use super::key::PrivateKey;
@@ -22,16 +22,16 @@ use super::signature::{self, Rejected};
 use super::{describe, encoding, pem, profile, requested_names};
 use crate::{Error, Result, Status};
 
-/// A request for a certificate, with its private key where it was made here.
-/// Its own signature, by which whoever asks shows that the key is theirs, has
-/// been checked.  It never changes.  Cloning gives another reference.
+/// A certificate request, with its private key if it was generated here.  Its signature,
+/// which proves possession of the key, has been verified.  It is immutable.  A clone refers
+/// to the same request.
 #[derive(Clone)]
 pub struct Csr(Arc<Inner>);
 
 struct Inner {
     der: Vec<u8>,
-    document: Signed<RequestContent>,
-    subject: Subject,
+    document: Signed<CertificationRequestInfo>,
+    subject: DistinguishedName,
     subject_text: String,
     spki: Vec<u8>,
     extensions: Vec<Extension>,
@@ -43,12 +43,11 @@ struct Inner {
     text: OnceLock<String>,
 }
 
-/// Makes a request for a certificate for `names`, with a new key unless the
-/// options bring one.  With a subject in the options there may be no name.
+/// Generates a certificate request for `names`, with a new key unless the options provide
+/// one.  With a subject in the options, `names` may be empty.
 ///
-/// A request says who asks, for what and with which key.  Validity, serial
-/// number, name constraints and CRLs are the issuer's business, and options
-/// about them are refused.
+/// A request has only names, usage and a key.  Validity, serial number, name constraints
+/// and CRLs are up to the issuer, so options for them are refused.
 pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
     let says_issuers_business = options.not_before.is_some()
         || options.lifetime.is_some()
@@ -83,15 +82,14 @@ pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
 }
 
 impl Csr {
-    /// Loads a request, PEM or DER.  Fails with [`Status::Parse`] where its own
-    /// signature is wrong, and with [`Status::Unsupported`] where it is of a
-    /// kind that cannot be checked.
+    /// Loads a request, PEM or DER.  Fails with [`Status::Parse`] if its signature is
+    /// wrong, and with [`Status::Unsupported`] if the signature algorithm is not supported.
     pub fn load(path: &Path) -> Result<Self> {
         let content = file::read_file("cannot read the request", path)?;
         Self::from_bytes(&content).map_err(|error| file::in_file(path, error))
     }
 
-    /// The first request in a PEM text, or the one in DER, checked like
+    /// Parses the first request in a PEM text, or the one in DER, and verifies it like
     /// [`Self::load`].
     pub fn from_bytes(content: &[u8]) -> Result<Self> {
         match pem::is_der(content) {
@@ -100,37 +98,41 @@ impl Csr {
         }
     }
 
-    /// The first request in a PEM text, checked like [`Self::load`].
+    /// Parses the first request in a PEM text, and verifies it like [`Self::load`].
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         for section in pem::sections(text) {
             let section = section?;
-            if section.kind() == Some(Kind::Request) {
+            if section.kind() == Some(DocumentType::Request) {
                 return Self::from_der(std::mem::take(&mut *section.decode()?));
             }
         }
-        Err(pem::missing(Kind::Request, text))
+        Err(pem::missing(DocumentType::Request, text))
     }
 
-    /// A request in DER, checked like [`Self::load`].
+    /// Parses a request in DER, and verifies it like [`Self::load`].
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         Self::parse(der.into(), None)
     }
 
     fn parse(der: Vec<u8>, key: Option<PrivateKey>) -> Result<Self> {
-        let document = Signed::<RequestContent>::from_der(&der);
+        let document = Signed::<CertificationRequestInfo>::from_der(&der);
         let document = document.map_err(|error| {
-            document_type::explained(&der, Kind::Request, bad("its structure", error))
+            document_type::mismatch_or(
+                &der,
+                DocumentType::Request,
+                parse_error("its structure", error),
+            )
         })?;
         let content = &document.content;
         let subject = content
             .subject
             .to_der()
-            .and_then(|der| Subject::from_der(&der));
-        let subject = subject.map_err(|error| bad("its subject", error))?;
+            .and_then(|der| DistinguishedName::from_der(&der));
+        let subject = subject.map_err(|error| parse_error("its subject", error))?;
         let spki = content
             .spki
             .to_der()
-            .map_err(|error| bad("its key", error))?;
+            .map_err(|error| parse_error("its key", error))?;
         check_signature(&document, &spki)?;
         let extensions = requested_extensions(content.attributes.as_ref())?;
         let value = |oid: &ObjectIdentifier| {
@@ -138,14 +140,15 @@ impl Csr {
             found.map(|extension| extension.value.as_bytes())
         };
         let names = value(&ALTERNATIVE_NAMES).map(GeneralName::all).transpose();
-        let names = names.map_err(|error| bad("its alternative names", error))?;
+        let names = names.map_err(|error| parse_error("its alternative names", error))?;
         let (typed, others): (Vec<_>, Vec<_>) = names
             .into_iter()
             .flatten()
-            .partition(|name| requested_names::is_typed(*name));
+            .partition(|name| requested_names::is_supported(*name));
         let constraints = value(&BASIC_CONSTRAINTS).map(BasicConstraints::from_der);
         let constraints = constraints.transpose();
-        let constraints = constraints.map_err(|error| bad("its basic constraints", error))?;
+        let constraints =
+            constraints.map_err(|error| parse_error("its basic constraints", error))?;
         Ok(Self(Arc::new(Inner {
             pem: std::mem::take(&mut *pem::encode("CERTIFICATE REQUEST", &der)),
             subject_text: subject.to_string(),
@@ -162,68 +165,68 @@ impl Csr {
         })))
     }
 
-    /// The subject that it asks for (RFC 4514).
+    /// Returns the requested subject (RFC 4514).
     pub fn subject(&self) -> &str {
         &self.0.subject_text
     }
 
-    /// The alternative names that it asks for, written like those of
+    /// Returns the requested alternative names, in the format of
     /// [`Certificate::names`](super::Certificate::names).
     pub fn names(&self) -> &[String] {
         &self.0.names
     }
 
-    /// The alternative names of all other kinds, each with its kind in front, such
+    /// Returns the alternative names of all other types, each with its type in front, such
     /// as `"directory CN=alice"`, `"identifier 1.2.3"` or `"other name
-    /// 1.3.6.1.4.1.311.20.2.3 alice@corp.example"`.  All but directory names and
-    /// identifiers are signed only if [`CertOptions::allow_other_names`] is set.
+    /// 1.3.6.1.4.1.311.20.2.3 alice@corp.example"`.  Except for directory names and
+    /// identifiers, they are signed only if [`CertOptions::allow_other_names`] is set.
     pub fn other_names(&self) -> &[String] {
         &self.0.other_names
     }
 
-    /// The kind of its key, such as `"ecdsa-p256"`.
+    /// Returns the type of its key, such as `"ecdsa-p256"`.
     pub fn key_type(&self) -> String {
         describe::key_type(&self.0.spki)
     }
 
-    /// The algorithm that it is signed with, such as `"ecdsa-with-SHA256"`.
+    /// Returns its signature algorithm, such as `"ecdsa-with-SHA256"`.
     pub fn signature_type(&self) -> String {
         describe::algorithm(&self.0.document.algorithm.oid)
     }
 
-    /// Whether it asks to be a CA; `None` where it says nothing about it.
+    /// Returns whether it asks to be a CA; `None` without basic constraints.
     pub fn asks_to_be_ca(&self) -> Option<bool> {
         self.0.asks_to_be_ca
     }
 
-    /// Its private key, where it was made here.
+    /// Returns its private key, if it was generated here.
     pub fn key(&self) -> Option<&PrivateKey> {
         self.0.key.as_ref()
     }
 
-    /// Its SubjectPublicKeyInfo in DER.
+    /// Returns its SubjectPublicKeyInfo in DER.
     pub fn spki_der(&self) -> &[u8] {
         &self.0.spki
     }
 
-    /// Its DER.
+    /// Returns its DER.
     pub fn der(&self) -> &[u8] {
         &self.0.der
     }
 
-    /// Its PEM.
+    /// Returns its PEM.
     pub fn pem(&self) -> &str {
         &self.0.pem
     }
 
-    /// Everything that it asks for on a page, for people.
+    /// Returns a human-readable listing of everything requested.
     pub fn text(&self) -> &str {
-        self.0.text.get_or_init(|| describe::request_page(self))
+        self.0.text.get_or_init(|| describe::request_text(self))
     }
 
-    /// Writes the request (mode 0644) and its key (mode 0600) as PEM, each as a
-    /// whole or not at all, over whatever is there.  Either path may be `None`;
-    /// the key is encrypted where there is a password.
+    /// Writes the request (mode 0644) and its key (mode 0600) as PEM, each atomically,
+    /// replacing existing files.  Either path may be `None`.  The key is encrypted if there
+    /// is a password.
     pub fn save(
         &self,
         csr_file: Option<&Path>,
@@ -246,14 +249,16 @@ impl Csr {
         file::save_pair(csr, key)
     }
 
-    pub(super) fn parsed_subject(&self) -> &Subject {
+    pub(super) fn parsed_subject(&self) -> &DistinguishedName {
         &self.0.subject
     }
 
-    /// The subject in DER.
+    /// Returns the subject in DER.
     pub(super) fn subject_der(&self) -> Result<Vec<u8>> {
         let subject = &self.0.document.content.subject;
-        subject.to_der().map_err(|error| bad("its subject", error))
+        subject
+            .to_der()
+            .map_err(|error| parse_error("its subject", error))
     }
 
     pub(super) fn extensions(&self) -> &[Extension] {
@@ -261,12 +266,12 @@ impl Csr {
     }
 }
 
-/// A name as people type it; in hex where its value is none.
+/// Formats a name as users would enter it, or in hex if its value is invalid.
 fn typed_text(name: GeneralName<'_>) -> String {
-    name.typed().unwrap_or_else(|| name.to_string())
+    name.to_text().unwrap_or_else(|| name.to_string())
 }
 
-fn bad(what: &str, error: der::Error) -> Error {
+fn parse_error(what: &str, error: der::Error) -> Error {
     let sentence = format!("the request does not parse: {what}: {error}");
     Error::new(Status::Parse, sentence).with_source(error)
 }
@@ -276,20 +281,20 @@ fn malformed(sentence: &str) -> Error {
     Error::new(Status::Parse, sentence)
 }
 
-/// Whether whoever asks has the private key.
-fn check_signature(document: &Signed<RequestContent>, spki: &[u8]) -> Result<()> {
+/// Verifies that the requester has the private key.
+fn check_signature(document: &Signed<CertificationRequestInfo>, spki: &[u8]) -> Result<()> {
     let key = SubjectPublicKeyInfoRef::try_from(spki);
     let key = key.map_err(|error| malformed(&format!("its key: {error}")))?;
     let message = document.content.to_der();
-    let message = message.map_err(|error| bad("its content", error))?;
+    let message = message.map_err(|error| parse_error("its content", error))?;
     let signature = document.signature.as_bytes();
     let signature = signature.ok_or_else(|| malformed("its signature is not whole bytes"))?;
     let outcome = signature::verify(&key, &(&document.algorithm).into(), &message, signature);
     outcome.map_err(|rejected| match rejected {
         Rejected::Wrong => Error::new(
             Status::Parse,
-            "the request's own signature is wrong: it is damaged, or whoever made it \
-             does not have the private key",
+            "the request's own signature is wrong: it is damaged, or the requester does not have \
+             the private key",
         ),
         Rejected::Unsupported => Error::new(
             Status::Unsupported,
@@ -311,15 +316,15 @@ struct Attribute<'a> {
     values: AnyRef<'a>,
 }
 
-/// The attribute that has the extensions, and the name that Microsoft gave it
-/// before it had one.
+/// The extensionRequest attribute, and Microsoft's identifier from before it was
+/// standardized.
 const EXTENSION_REQUESTS: [ObjectIdentifier; 2] = [
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.14"),
     ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.14"),
 ];
 
-/// The extensions that a request asks for: from one attribute, none of them
-/// twice.
+/// Returns the requested extensions.  Fails if there are two lists, or if an extension
+/// occurs twice.
 fn requested_extensions(attributes: Option<&Any>) -> Result<Vec<Extension>> {
     let Some(attributes) = attributes else {
         return Ok(Vec::new());
@@ -332,7 +337,7 @@ fn requested_extensions(attributes: Option<&Any>) -> Result<Vec<Extension>> {
         return Err(malformed("what follows its key are not attributes"));
     }
     let attributes = elements::<Attribute<'_>>(attributes.value());
-    let attributes = attributes.map_err(|error| bad("its attributes", error))?;
+    let attributes = attributes.map_err(|error| parse_error("its attributes", error))?;
     let mut requests = attributes.iter().filter(|attribute| {
         EXTENSION_REQUESTS
             .iter()
@@ -343,13 +348,13 @@ fn requested_extensions(attributes: Option<&Any>) -> Result<Vec<Extension>> {
         (Some(only), None) if only.values.tag() == Tag::Set => {
             let lists = elements::<Vec<Extension>>(only.values.value());
             lists
-                .map_err(|error| bad("its extensions", error))?
+                .map_err(|error| parse_error("its extensions", error))?
                 .concat()
         }
         (Some(_), None) => return Err(malformed("its extensions are not in a SET")),
         (Some(_), Some(_)) => return Err(malformed("it has two lists of extensions")),
     };
-    match repeated(&extensions) {
+    match first_duplicate(&extensions) {
         None => Ok(extensions),
         Some(Extension { oid, .. }) => {
             Err(malformed(&format!("it asks for the extension {oid} twice")))
@@ -357,7 +362,7 @@ fn requested_extensions(attributes: Option<&Any>) -> Result<Vec<Extension>> {
     }
 }
 
-/// The elements in the content of a SET, in whatever order.
+/// Parses the elements of a SET, in any order.
 fn elements<'a, T: Decode<'a, Error = der::Error>>(mut content: &'a [u8]) -> der::Result<Vec<T>> {
     let mut all = Vec::new();
     while !content.is_empty() {

@@ -1,5 +1,5 @@
-//! What of a request goes into the certificate as it is, byte for byte, and
-//! what does not go into one, whoever asks for it.
+//! The requested extensions that a certificate gets byte for byte, and those that no
+//! request is granted.
 
 use const_oid::ObjectIdentifier;
 use der::Decode;
@@ -10,25 +10,24 @@ use super::certificate::{
     ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, BasicConstraints, CRL_DISTRIBUTION, EXTENDED_KEY_USAGE,
     ISSUER_KEY_ID, KEY_ID, KEY_USAGE, NAME_CONSTRAINTS, key_usage,
 };
-use super::distinguished_name::Subject;
+use super::distinguished_name::DistinguishedName;
 use super::general_name::{AltName, GeneralName};
 use super::options::CertOptions;
 use super::request::Csr;
 use super::{describe, requested_names};
 use crate::{Error, Result, Status};
 
-/// netscape-cert-type: OpenSSL believes it about CAs where there are no basic
-/// constraints.
+/// netscape-cert-type, which OpenSSL uses for CAs without basic constraints.
 const NETSCAPE_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113730.1.1");
-/// Its bits for CAs: for TLS, for e-mail, for programs.
+/// Its CA bits: for TLS, e-mail and object signing.
 const NETSCAPE_CA: u8 = 0b0000_0111;
 
 /// The extensions of a request that go into the certificate.
-pub(super) struct Copied(Vec<Extension>);
+pub(super) struct RequestedExtensions(Vec<Extension>);
 
-impl Copied {
-    /// The alternative names, unless others stand in their place, and all that
-    /// the request asks for where the options say so.
+impl RequestedExtensions {
+    /// Selects the alternative names, unless others replace them, and with
+    /// `copy_extensions` every other requested extension.
     pub(super) fn of(csr: &Csr, other_names: bool, options: &CertOptions) -> Result<Self> {
         check_role(csr, options)?;
         let goes_in = |extension: &&Extension| match &extension.oid {
@@ -51,8 +50,8 @@ impl Copied {
         Ok(this)
     }
 
-    /// Marks the alternative names as critical, as they have to be where the
-    /// subject is empty (RFC 5280, section 4.2.1.6).
+    /// Marks the alternative names as critical, as required if the subject is empty (RFC
+    /// 5280, section 4.2.1.6).
     pub(super) fn make_names_critical(&mut self) {
         let mut extensions = self.0.iter_mut();
         if let Some(names) = extensions.find(|extension| extension.oid == ALTERNATIVE_NAMES) {
@@ -60,23 +59,23 @@ impl Copied {
         }
     }
 
-    /// The alternative names of the kinds that people type.
+    /// Returns the alternative names of the types that users enter as text.
     pub(super) fn names(&self) -> Vec<AltName> {
         let names = self.general_names().into_iter();
         names.filter_map(GeneralName::known).collect()
     }
 
-    /// The alternative names that are directory names.
-    pub(super) fn directories(&self) -> Vec<Subject> {
+    /// Returns the alternative names that are directory names.
+    pub(super) fn directories(&self) -> Vec<DistinguishedName> {
         let names = self.general_names().into_iter();
         names.filter_map(GeneralName::directory).collect()
     }
 
-    /// The kinds of its other alternative names, by the numbers of GeneralName.
+    /// Returns the types of the other alternative names, as tag numbers of GeneralName.
     pub(super) fn other_kinds(&self) -> Vec<u32> {
         let names = self.general_names().into_iter();
         names
-            .filter(|name| !requested_names::is_typed(*name))
+            .filter(|name| !requested_names::is_supported(*name))
             .map(GeneralName::number)
             .filter(|&number| number != requested_names::DIRECTORY)
             .collect()
@@ -84,11 +83,11 @@ impl Copied {
 
     fn general_names(&self) -> Vec<GeneralName<'_>> {
         let names = self.value(&ALTERNATIVE_NAMES).map(GeneralName::all);
-        // A request whose names do not parse is not loaded in the first place.
+        // A request whose names do not parse cannot be loaded.
         names.and_then(Result::ok).unwrap_or_default()
     }
 
-    /// The path length, where it goes in as it is.
+    /// Returns the path length, if basic constraints are copied.
     pub(super) fn path_len(&self) -> Option<Option<u32>> {
         let constraints = self
             .value(&BASIC_CONSTRAINTS)
@@ -108,7 +107,7 @@ impl Copied {
         self.find(oid).map(|extension| extension.value.as_bytes())
     }
 
-    /// What is copied cannot be said in another way by an option.
+    /// Rejects options for a field that is copied.
     fn check_options(&self, options: &CertOptions) -> Result<()> {
         let said = [
             (
@@ -131,14 +130,14 @@ impl Copied {
             if is_said && self.find(&oid).is_some() {
                 return Err(Error::argument(format!(
                     "the request says {what} itself, and its extensions are copied: \
-                         leave the option out, or do not copy extensions"
+                         omit the option, or do not copy extensions"
                 )));
             }
         }
         Ok(())
     }
 
-    /// Refuses what no request can have granted to itself, even copied.
+    /// Rejects extensions that no request may grant itself, even if copied.
     fn check_grants(&self, options: &CertOptions) -> Result<()> {
         if self.find(&NAME_CONSTRAINTS).is_some() {
             return Err(refusal(
@@ -168,14 +167,14 @@ impl Copied {
         let bits = netscape.and_then(|bits| bits.raw_bytes().first().copied());
         if !options.ca && bits.unwrap_or(0) & NETSCAPE_CA != 0 {
             return Err(refusal(
-                "its Netscape certificate type is that of a CA, and it is not to be one",
+                "its Netscape certificate type is that of a CA, and it must not be one",
             ));
         }
         Ok(())
     }
 
-    /// What RFC 5280, sections 4.2.1.3 and 4.2.1.9, demands of authorities, and
-    /// forbids to all others.
+    /// Checks what RFC 5280, sections 4.2.1.3 and 4.2.1.9, requires of CAs and forbids for
+    /// others.
     fn check_authority(&self, options: &CertOptions) -> Result<()> {
         let usage = self.value(&KEY_USAGE).map(key_usage);
         let usage = usage
@@ -188,19 +187,20 @@ impl Copied {
         let constraints = self.find(&BASIC_CONSTRAINTS);
         let problem = match (options.ca, signs, self.path_len().flatten()) {
             (true, Some(false), _) => {
-                "its key usage lacks keyCertSign, without which a CA cannot issue (RFC 5280, 4.2.1.3)"
+                "its key usage lacks keyCertSign, which a CA needs to issue (RFC 5280, 4.2.1.3)"
             }
             (true, ..) if constraints.is_some_and(|extension| !extension.critical) => {
-                "its basic constraints are not critical, as those of a CA have to be (RFC 5280, 4.2.1.9)"
+                "its basic constraints are not critical, as those of a CA have to be (RFC 5280, \
+                 4.2.1.9)"
             }
             (false, Some(true), _) => {
-                "its key usage has keyCertSign, which is for CAs alone (RFC 5280, 4.2.1.3)"
+                "its key usage has keyCertSign, which only CAs may have (RFC 5280, 4.2.1.3)"
             }
             (false, ..) if revokes => {
-                "its key usage has cRLSign, which is for CAs alone (RFC 5280, 4.2.1.3)"
+                "its key usage has cRLSign, which only CAs may have (RFC 5280, 4.2.1.3)"
             }
             (false, _, Some(_)) => {
-                "it has a path length, which is for CAs alone (RFC 5280, 4.2.1.9)"
+                "it has a path length, which only CAs may have (RFC 5280, 4.2.1.9)"
             }
             _ => return Ok(()),
         };
@@ -208,15 +208,16 @@ impl Copied {
     }
 }
 
-/// Whether the request asks for what the options allow: to be a CA, or not.
+/// Checks that the request asks to be a CA only if the options allow that, and the other
+/// way round.
 fn check_role(csr: &Csr, options: &CertOptions) -> Result<()> {
     match (csr.asks_to_be_ca(), options.ca) {
         (Some(true), false) => Err(refusal(
             "it asks to be a CA, which could issue certificates for every name: \
-             set the option 'ca' if that is meant",
+             set the option 'ca' if that is intended",
         )),
         (Some(false), true) => Err(Error::argument(
-            "the request asks not to be a CA, and the options make it one: leave 'ca' out",
+            "the request asks not to be a CA, and the options make it one: omit 'ca'",
         )),
         _ => Ok(()),
     }

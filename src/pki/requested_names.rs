@@ -1,16 +1,15 @@
-//! Names in requests: which of them may stand in a certificate.
+//! Which names in a request may go into a certificate.
 //!
-//! Whoever makes a request chooses every byte of it.  So its names have to be such
-//! as people type, and the signer can see all of them before the certificate is
-//! issued.
+//! The requester controls every byte of a request.  So its names must be such as users
+//! enter, and the signer can see all of them before signing.
 
 use der::Tagged;
 
-use super::distinguished_name::{COMMON_NAME, LONGEST_COMMON_NAME, Subject};
+use super::distinguished_name::{COMMON_NAME, DistinguishedName, UB_COMMON_NAME};
 use super::general_name::{AltName, GeneralName, address, is_string, is_uri, visible};
 use super::quoted;
 
-/// The numbers of the kinds of GeneralName (RFC 5280, section 4.2.1.6).
+/// The tag numbers of GeneralName (RFC 5280, section 4.2.1.6).
 pub(super) const OTHER: u32 = 0;
 pub(super) const EMAIL: u32 = 1;
 pub(super) const DNS: u32 = 2;
@@ -21,13 +20,12 @@ pub(super) const URI: u32 = 6;
 pub(super) const ADDRESS: u32 = 7;
 pub(super) const REGISTERED_ID: u32 = 8;
 
-/// Whether a name is of a kind that [`Csr::names`](super::request::Csr::names)
-/// has.
-pub(super) fn is_typed(name: GeneralName<'_>) -> bool {
+/// Returns whether [`Csr::names`](super::request::Csr::names) includes names of this type.
+pub(super) fn is_supported(name: GeneralName<'_>) -> bool {
     matches!(name.number(), EMAIL | DNS | URI | ADDRESS)
 }
 
-/// Fails with what is wrong with an alternative name.
+/// Checks an alternative name.  Fails with what is wrong with it.
 pub(super) fn check_name(name: GeneralName<'_>, allow_other_names: bool) -> Result<(), String> {
     let bytes = name.0.value();
     let text = std::str::from_utf8(bytes)
@@ -64,8 +62,8 @@ pub(super) fn check_name(name: GeneralName<'_>, allow_other_names: bool) -> Resu
     Err(format!("it asks for the {what} {shown}, which is not one"))
 }
 
-/// A name of another kind than [`is_typed`] knows, with its kind in front.  The
-/// value of an otherName is text if it is a string, else DER in hex.
+/// Formats a name of another type than [`is_supported`] accepts, with its type in front.
+/// The value of an otherName is text if it is a string, else DER in hex.
 pub(super) fn show(name: GeneralName<'_>) -> String {
     match name.other_name() {
         Some((kind, value)) if is_string(value) => {
@@ -96,20 +94,20 @@ fn check_other(
     if !is_sound {
         return Err("it asks for an alternative name that does not parse".to_owned());
     }
-    // The others are displayed as what they are, and can be compared.
+    // The other types are displayed exactly, and can be compared.
     let is_opaque = matches!(name.number(), OTHER | X400 | EDI_PARTY);
     match is_opaque && !allow_other_names {
         false => Ok(()),
         true => Err(format!(
             "it asks for {}, a name of a kind that cannot be checked: \
-             set the option allow_other_names if that is meant",
+             set the option allow_other_names if that is intended",
             quoted(&show(name))
         )),
     }
 }
 
-/// Fails for a subject that shows people something else than programs read.
-pub(super) fn check_subject(subject: &Subject) -> Result<(), String> {
+/// Checks that a subject is displayed exactly as programs read it.
+pub(super) fn check_subject(subject: &DistinguishedName) -> Result<(), String> {
     let attributes = subject.attributes();
     let attributes: Vec<_> = attributes.iter().flatten().collect();
     if let Some((oid, value)) = attributes
@@ -131,12 +129,12 @@ pub(super) fn check_subject(subject: &Subject) -> Result<(), String> {
     match common_names
         .iter()
         .map(|name| name.chars().count())
-        .find(|&length| length > LONGEST_COMMON_NAME)
+        .find(|&length| length > UB_COMMON_NAME)
     {
         None => Ok(()),
         Some(length) => Err(format!(
             "a common name in its subject has {length} characters, and \
-             {LONGEST_COMMON_NAME} are the most (RFC 5280, appendix A.1)"
+             {UB_COMMON_NAME} are the most (RFC 5280, appendix A.1)"
         )),
     }
 }

@@ -1,5 +1,5 @@
-//! The digest of a server's certificate that binds a login to its connection:
-//! tls-server-end-point (RFC 5929, section 4.1).
+//! The digest of a server's certificate for the tls-server-end-point channel binding (RFC
+//! 5929, section 4.1).
 
 use aws_lc_rs::digest::{self, Algorithm};
 
@@ -14,10 +14,10 @@ const RSASSA_PSS: &str = "1.2.840.113549.1.1.10";
 /// The tag of its first parameter: `[0] hashAlgorithm`, SHA-1 by default.
 const PSS_HASH: u8 = 0xa0;
 
-/// The digest for each signature algorithm, by its object identifier: that of its own hash
-/// function, and SHA-256 in place of MD5 and SHA-1.
+/// The digest for each signature algorithm: that of its hash function, but SHA-256 in place
+/// of MD5 and SHA-1.
 const SIGNATURES: [(&str, &Algorithm); 26] = [
-    // RSA (RFC 8017, appendix C; NIST's register).
+    // RSA (RFC 8017, appendix C; NIST's registry).
     ("1.2.840.113549.1.1.4", &digest::SHA256),
     ("1.2.840.113549.1.1.5", &digest::SHA256),
     ("1.3.14.3.2.29", &digest::SHA256),
@@ -29,7 +29,7 @@ const SIGNATURES: [(&str, &Algorithm); 26] = [
     ("2.16.840.1.101.3.4.3.14", &digest::SHA3_256),
     ("2.16.840.1.101.3.4.3.15", &digest::SHA3_384),
     ("2.16.840.1.101.3.4.3.16", &digest::SHA3_512),
-    // ECDSA (RFC 5758, section 3.2; NIST's register).
+    // ECDSA (RFC 5758, section 3.2; NIST's registry).
     ("1.2.840.10045.4.1", &digest::SHA256),
     ("1.2.840.10045.4.3.1", &digest::SHA224),
     ("1.2.840.10045.4.3.2", &digest::SHA256),
@@ -48,7 +48,7 @@ const SIGNATURES: [(&str, &Algorithm); 26] = [
     ("2.16.840.1.101.3.4.3.7", &digest::SHA3_384),
 ];
 
-/// The same for the hash functions that RSASSA-PSS names.
+/// The digest for each hash function in RSASSA-PSS parameters.
 const HASHES: [(&str, &Algorithm); 10] = [
     ("1.2.840.113549.2.5", &digest::SHA256),
     ("1.3.14.3.2.26", &digest::SHA256),
@@ -63,13 +63,13 @@ const HASHES: [(&str, &Algorithm); 10] = [
 ];
 
 impl Certificate {
-    /// The digest of its DER for tls-server-end-point.
+    /// Returns the digest of its DER for tls-server-end-point.
     ///
-    /// Fails with [`Status::Unsupported`] for a signature without a hash function of its
-    /// own, such as that of Ed25519: RFC 5929 leaves it undefined, and PostgreSQL on
-    /// OpenSSL refuses it, too.
+    /// Fails with [`Status::Unsupported`] if the signature algorithm has no separate hash
+    /// function, such as Ed25519.  RFC 5929 leaves that case undefined; PostgreSQL on
+    /// OpenSSL fails too.
     pub(crate) fn end_point(&self) -> Result<Vec<u8>> {
-        let hash = hash_of(&self.der()[self.parts().algorithm.clone()]).ok_or_else(|| {
+        let hash = hash_of(&self.der()[self.raw().algorithm.clone()]).ok_or_else(|| {
             let sentence = format!(
                 "tls-server-end-point is not defined for the certificate of '{}', whose \
                  signature ({}) has no hash function that is known (RFC 5929, section 4.1): \
@@ -85,7 +85,7 @@ impl Certificate {
 
 fn hash_of(algorithm: &[u8]) -> Option<&'static Algorithm> {
     let mut inner = Elements(only(algorithm, SEQUENCE)?.content);
-    let name = oid::shown(inner.take(OBJECT_IDENTIFIER)?.content);
+    let name = oid::dotted(inner.take(OBJECT_IDENTIFIER)?.content);
     if name != RSASSA_PSS {
         return find(&SIGNATURES, &name);
     }
@@ -95,7 +95,7 @@ fn hash_of(algorithm: &[u8]) -> Option<&'static Algorithm> {
         return Some(&digest::SHA256);
     };
     let mut hash = Elements(only(hash.content, SEQUENCE)?.content);
-    find(&HASHES, &oid::shown(hash.take(OBJECT_IDENTIFIER)?.content))
+    find(&HASHES, &oid::dotted(hash.take(OBJECT_IDENTIFIER)?.content))
 }
 
 fn find(known: &[(&str, &'static Algorithm)], name: &str) -> Option<&'static Algorithm> {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn every_signature_algorithm_has_the_digest_of_its_hash() {
+    fn server_end_point_uses_hash_of_signature_algorithm() {
         for (name, expected) in SIGNATURES {
             for parameters in [&[][..], &[5, 0]] {
                 let found = hash_of(&algorithm(name, parameters));
@@ -126,7 +126,7 @@ mod tests {
         }
         for (name, expected) in HASHES {
             let hash = encode(PSS_HASH, &algorithm(name, &[5, 0]));
-            // Whatever the mask generation function has.
+            // The hash of the mask generation function does not matter.
             let mask = encode(0xa1, &algorithm("1.2.840.113549.1.1.8", &[]));
             let parameters = encode(SEQUENCE, &[hash, mask].concat());
             let found = hash_of(&algorithm(RSASSA_PSS, &parameters));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn other_algorithms_have_none() {
+    fn server_end_point_rejects_algorithms_without_hash() {
         let unknown_hash = encode(PSS_HASH, &algorithm("1.2.3.4", &[]));
         for wrong in [
             algorithm("1.3.101.112", &[]),

@@ -1,5 +1,5 @@
-//! Signatures of documents: which algorithm a key signs with, and whether a
-//! signature is a key's.
+//! Signatures on certificates, requests and CRLs: which algorithm a key signs with, and
+//! verification.
 
 use der::asn1::{Any, AnyRef};
 use der::{Decode, Encode, Sequence, Tag};
@@ -19,8 +19,7 @@ use super::key::PrivateKey;
 use crate::base::provider::provider;
 use crate::{Error, Result, Status};
 
-/// How keys sign documents: schemes by preference, with the algorithm
-/// identifiers that stand for them in X.509.
+/// The signature schemes in order of preference, with their AlgorithmIdentifiers in X.509.
 const SCHEMES: &[(SignatureScheme, AlgorithmIdentifier)] = &[
     (SignatureScheme::ECDSA_NISTP256_SHA256, alg_id::ECDSA_SHA256),
     (SignatureScheme::ECDSA_NISTP384_SHA384, alg_id::ECDSA_SHA384),
@@ -31,7 +30,7 @@ const SCHEMES: &[(SignatureScheme, AlgorithmIdentifier)] = &[
     (SignatureScheme::ML_DSA_44, alg_id::ML_DSA_44),
     (SignatureScheme::ML_DSA_65, alg_id::ML_DSA_65),
     (SignatureScheme::ML_DSA_87, alg_id::ML_DSA_87),
-    // No key of ours offers it, but those that are made to be refused.
+    // Only keys that are generated to be rejected support it.
     #[cfg(feature = "testing")]
     (SignatureScheme::RSA_PKCS1_SHA1, RSA_PKCS1_SHA1),
 ];
@@ -42,7 +41,7 @@ const RSA_PKCS1_SHA1: AlgorithmIdentifier = AlgorithmIdentifier::from_slice(&[
     0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05, 0x05, 0x00,
 ]);
 
-/// What signs documents with a key, and the algorithm that it is.
+/// Returns a signer for a key, and its algorithm.
 pub(super) fn signer(key: &PrivateKey) -> Result<(Box<dyn Signer>, AlgorithmIdentifierOwned)> {
     for (scheme, algorithm) in SCHEMES {
         if let Some(signer) = key.signing_key().choose_scheme(&[*scheme]) {
@@ -62,17 +61,16 @@ pub(super) fn signer(key: &PrivateKey) -> Result<(Box<dyn Signer>, AlgorithmIden
     Err(Error::new(Status::Unsupported, sentence))
 }
 
-/// Why a signature is not accepted.
+/// Why a signature is rejected.
 pub(super) enum Rejected {
-    /// The key or the algorithm is not supported, so nothing is known about the
-    /// signature.
+    /// The key or the algorithm is not supported, so the signature was not checked.
     Unsupported,
-    /// It is not that key's signature of that message.
+    /// It is not a signature of this message by this key.
     Wrong,
 }
 
-/// Checks a signature with the algorithms that TLS and path building accept,
-/// and with every form of RSA-PSS.
+/// Verifies a signature with the algorithms of TLS and path building, or any form of
+/// RSA-PSS.
 pub(super) fn verify(
     spki: &SubjectPublicKeyInfoRef<'_>,
     algorithm: &AlgorithmIdentifierRef<'_>,
@@ -100,7 +98,7 @@ pub(super) fn verify(
     Err(Rejected::Unsupported)
 }
 
-/// Whether keys of this kind sign with algorithms of this kind at all.
+/// Returns whether keys of this type sign with algorithms of this type.
 pub(super) fn can_sign(key: &ObjectIdentifier, algorithm: &ObjectIdentifier) -> bool {
     let (key, algorithm) = (key.to_string(), algorithm.to_string());
     match key.as_str() {
@@ -110,7 +108,7 @@ pub(super) fn can_sign(key: &ObjectIdentifier, algorithm: &ObjectIdentifier) -> 
     }
 }
 
-/// What stands inside the SEQUENCE of an AlgorithmIdentifier.
+/// Returns the content octets of an AlgorithmIdentifier.
 fn content(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Vec<u8>, Rejected> {
     let der = algorithm.to_der().map_err(|_| Rejected::Unsupported)?;
     let whole = AnyRef::from_der(&der).map_err(|_| Rejected::Unsupported)?;
@@ -138,9 +136,9 @@ struct PssParameters<'a> {
     trailer: Option<u8>,
 }
 
-/// TLS knows RSA-PSS with a salt as long as the hash alone.  OpenSSL makes
-/// requests with the longest salt that fits, and with keys that are for RSA-PSS
-/// only, neither of which AWS-LC's interface takes.
+/// Verifies RSA-PSS signatures that AWS-LC does not support.  TLS requires a salt as long
+/// as the hash.  OpenSSL creates requests with the longest possible salt, and with keys
+/// restricted to RSA-PSS.
 fn verify_pss(
     spki: &SubjectPublicKeyInfoRef<'_>,
     algorithm: &AlgorithmIdentifierRef<'_>,
@@ -154,7 +152,7 @@ fn verify_pss(
     let parameters = algorithm.parameters.ok_or(Rejected::Unsupported)?;
     let parameters: PssParameters<'_> = parameters.decode_as().map_err(unsupported)?;
     let (Some(hash), Some(mask)) = (parameters.hash, parameters.mask) else {
-        // The defaults are SHA-1.
+        // The default hash is SHA-1.
         return Err(Rejected::Unsupported);
     };
     let mask_hash = mask.parameters.ok_or(Rejected::Unsupported)?;
@@ -180,9 +178,8 @@ fn verify_pss(
     outcome.map_err(|_| Rejected::Wrong)
 }
 
-/// Whether AWS-LC verifies with this key at all.  It reports a key that it does
-/// not take like a signature that does not match, which would call a sound
-/// document forged.
+/// Returns whether AWS-LC supports this key.  It reports an unsupported key like a wrong
+/// signature, which would make a valid document look forged.
 fn is_usable(algorithm: &ObjectIdentifier, key: &[u8]) -> bool {
     match *algorithm {
         RSA => usable_rsa(key).is_some(),
@@ -191,8 +188,8 @@ fn is_usable(algorithm: &ObjectIdentifier, key: &[u8]) -> bool {
     }
 }
 
-/// The modulus and the exponent of an RSA key of a supported size: 2048 to 8192
-/// bits, with an odd exponent from 3 to 2^33 - 1.
+/// Returns the modulus and exponent of an RSA key of a supported size: 2048 to 8192 bits,
+/// with an odd exponent from 3 to 2^33 - 1.
 fn usable_rsa(der: &[u8]) -> Option<describe::RsaPublicKey<'_>> {
     let key = describe::RsaPublicKey::from_der(der).ok()?;
     let (modulus, exponent) = (key.modulus.as_bytes(), key.exponent.as_bytes());
@@ -202,7 +199,8 @@ fn usable_rsa(der: &[u8]) -> Option<describe::RsaPublicKey<'_>> {
     (is_odd && has_size).then_some(key)
 }
 
-/// The modulus and the exponent of an RSAPublicKey (RFC 8017, appendix A.1.1) of any size.
+/// Returns the modulus and exponent of an RSAPublicKey (RFC 8017, appendix A.1.1) of any
+/// size.
 pub(crate) fn rsa_numbers(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let key = describe::RsaPublicKey::from_der(der).ok()?;
     Some((key.modulus.as_bytes(), key.exponent.as_bytes()))

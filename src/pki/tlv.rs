@@ -1,9 +1,8 @@
-//! DER, element by element (X.690).
+//! DER element by element: tags, lengths and values (X.690).
 //!
-//! The types of the `der` crate check everything inside, and so refuse a whole
-//! document over one field that nobody needs.  Here only tags and lengths are read,
-//! by the same rules as webpki's: definite lengths in the shortest form, and low tag
-//! numbers.
+//! The `der` crate's types check everything inside, so one malformed field that nobody
+//! needs would reject a whole document.  Here only tags and lengths are parsed, by the same
+//! rules as webpki: minimal definite lengths and low tag numbers.
 
 use std::ops::Range;
 
@@ -16,7 +15,7 @@ pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const SET: u8 = 0x31;
 
-/// A constructed element with this context-specific tag.
+/// Returns the tag of a constructed element with this context-specific number.
 pub(super) const fn context(number: u8) -> u8 {
     0xa0 | number
 }
@@ -26,23 +25,23 @@ pub(super) const fn context(number: u8) -> u8 {
 pub(super) struct Element<'a> {
     pub(super) tag: u8,
     pub(super) content: &'a [u8],
-    /// With its tag and length.
+    /// The whole element, with tag and length.
     pub(super) whole: &'a [u8],
 }
 
-/// Elements one after the other.  What does not fit is not taken, and stays.
+/// A sequence of elements.  An element that does not match is not consumed.
 #[derive(Clone, Copy)]
 pub(super) struct Elements<'a>(pub(super) &'a [u8]);
 
 impl<'a> Elements<'a> {
-    /// The next one, of whatever kind; `None` where there is none that is whole.
+    /// Returns the next element; `None` if there is no complete one.
     pub(super) fn any(&mut self) -> Option<Element<'a>> {
         let (element, rest) = split_first(self.0)?;
         self.0 = rest;
         Some(element)
     }
 
-    /// The next one, where it has this tag.
+    /// Returns the next element if it has this tag.
     pub(super) fn take(&mut self, tag: u8) -> Option<Element<'a>> {
         match self.0.first() {
             Some(found) if *found == tag => self.any(),
@@ -50,7 +49,7 @@ impl<'a> Elements<'a> {
         }
     }
 
-    /// The content of the next one, where it has this tag: elements again.
+    /// Returns the elements inside the next one if it has this tag.
     pub(super) fn inside(&mut self, tag: u8) -> Option<Self> {
         self.take(tag).map(|element| Self(element.content))
     }
@@ -59,12 +58,12 @@ impl<'a> Elements<'a> {
         self.0.is_empty()
     }
 
-    /// `Some` at the end.
+    /// Returns `Some` if no bytes are left.
     pub(super) fn end(&self) -> Option<()> {
         self.is_empty().then_some(())
     }
 
-    /// All that are left; `None` where they are not whole elements.
+    /// Returns the remaining elements; `None` if they are not all complete.
     pub(super) fn all(mut self) -> Option<Vec<Element<'a>>> {
         let mut found = Vec::new();
         while !self.is_empty() {
@@ -74,7 +73,7 @@ impl<'a> Elements<'a> {
     }
 }
 
-/// The one element that a document is.
+/// Returns the element if `der` is exactly one with this tag.
 pub(super) fn only(der: &[u8], tag: u8) -> Option<Element<'_>> {
     let mut elements = Elements(der);
     let element = elements.take(tag)?;
@@ -83,7 +82,7 @@ pub(super) fn only(der: &[u8], tag: u8) -> Option<Element<'_>> {
 
 fn split_first(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (&tag, rest) = der.split_first()?;
-    // More bytes of the tag would follow.
+    // A multi-byte tag.
     if tag & 0x1f == 0x1f {
         return None;
     }
@@ -112,7 +111,7 @@ fn split_first(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
     ))
 }
 
-/// An element with this tag and content.
+/// Encodes an element with this tag and content.
 pub(super) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut der = Vec::with_capacity(content.len() + 2 + size_of::<usize>());
     encode_to(tag, content, &mut der);
@@ -138,7 +137,7 @@ pub(super) fn encode_header(tag: u8, length: usize, der: &mut Vec<u8>) {
     }
 }
 
-/// How many bytes the tag and the length of an element with that much content take.
+/// Returns the length of the header of an element with this content length.
 pub(super) const fn header_length(length: usize) -> usize {
     match length {
         0..0x80 => 2,
@@ -146,7 +145,7 @@ pub(super) const fn header_length(length: usize) -> usize {
     }
 }
 
-/// Where a part of a document lies in it.
+/// Returns the range of `part` in `document`.
 pub(super) fn place(part: &[u8], document: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr().wrapping_sub(document.as_ptr().addr());
     start..start + part.len()
@@ -157,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn elements_are_read_as_they_are_written() {
+    fn elements_round_trip() {
         for length in [0, 1, 127, 128, 255, 256, 65_535, 65_536, 70_000] {
             let content = vec![7; length];
             let der = encode(OCTET_STRING, &content);
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_are_not_the_shortest_and_long_tags_are_refused() {
+    fn any_rejects_non_minimal_lengths_and_long_tags() {
         for der in [
             &[4, 0x80, 0, 0][..],
             &[4, 0x81, 1, 0],

@@ -1,25 +1,25 @@
-//! Private keys that OpenSSL encrypted before PKCS#8: PEM with headers as in RFC 1421,
-//! which say the cipher, and a key that one round of MD5 makes of the password
+//! Private keys in OpenSSL's traditional PEM encryption, older than PKCS#8.  RFC 1421
+//! headers name the cipher; the key is derived from the password with one round of MD5
 //! (PEM_read_bio_PrivateKey(3), "PEM encryption format").
 //!
-//! They are read, because they are still around, and never written.
+//! Such keys are still in use, so they are read, but never written.
 
 use aes::{Aes128, Aes192, Aes256};
 use des::{TdesEde2, TdesEde3};
 use md5::{Digest, Md5};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::encrypted_key::{check_is_key, needed, wrong_password};
+use super::encrypted_key::{check_is_key, require_password, wrong_password};
 use super::password::Password;
-use super::pbe::{Refused, decrypt_cbc};
+use super::pbe::{DecryptError, decrypt_cbc};
 use super::pem::Section;
 use super::quoted;
 use crate::{Error, Result, Status};
 
-/// How many bytes of the IV are also the salt.
+/// The number of bytes of the IV that are also the salt.
 const SALT: usize = 8;
 
-/// The key in an encrypted section.
+/// Decrypts the key in an encrypted section.
 pub(super) fn decrypt(
     section: &Section<'_>,
     password: &Password<'_>,
@@ -45,7 +45,7 @@ pub(super) fn decrypt(
     if iv.len() != iv_length {
         return Err(malformed());
     }
-    let key = derive(needed(password)?, &iv[..SALT], key_length);
+    let key = derive(require_password(password)?, &iv[..SALT], key_length);
     let outcome = match cipher {
         "AES-128-CBC" => decrypt_cbc::<Aes128>(&key, &iv, &mut data),
         "AES-192-CBC" => decrypt_cbc::<Aes192>(&key, &iv, &mut data),
@@ -55,12 +55,12 @@ pub(super) fn decrypt(
     };
     match outcome {
         Ok(()) => check_is_key(data),
-        Err(Refused::WrongPassword) => Err(wrong_password()),
+        Err(DecryptError::WrongPassword) => Err(wrong_password()),
         Err(_) => Err(malformed()),
     }
 }
 
-/// The cipher and its IV (RFC 1421, section 4.6.1.3).
+/// Parses the cipher and its IV (RFC 1421, section 4.6.1.3).
 fn dek_info<'a>(section: &Section<'a>) -> Result<(&'a str, Vec<u8>)> {
     let info = section.header("DEK-Info").ok_or_else(malformed)?;
     let info = std::str::from_utf8(info).map_err(|_| malformed())?;
@@ -74,7 +74,7 @@ fn dek_info<'a>(section: &Section<'a>) -> Result<(&'a str, Vec<u8>)> {
     Ok((cipher.trim(), iv.map_err(|_| malformed())?))
 }
 
-/// EVP_BytesToKey(3) with MD5 and one round.
+/// Derives a key as EVP_BytesToKey(3) does with MD5 and one round.
 fn derive(password: &[u8], salt: &[u8], length: usize) -> Zeroizing<Vec<u8>> {
     let mut key = Zeroizing::new(Vec::with_capacity(length));
     let mut block = Zeroizing::new(Vec::with_capacity(16));

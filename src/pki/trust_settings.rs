@@ -1,8 +1,8 @@
-//! The settings that OpenSSL puts behind a certificate in a "TRUSTED CERTIFICATE"
-//! (X509_CERT_AUX): what its owner trusts it for, and what not.
+//! The trust settings that follow the certificate in OpenSSL's "TRUSTED CERTIFICATE"
+//! (X509_CERT_AUX): purposes that it is trusted or rejected for.
 //!
-//! They are about trust anchors, and so they hold where the certificate is a root, and are
-//! ignored where it is part of a chain.
+//! They apply to trust anchors only: to a certificate used as a root, but not to one in a
+//! chain.
 
 use super::tlv::{Elements, OBJECT_IDENTIFIER, SEQUENCE, context};
 use crate::{Error, Result, Status};
@@ -10,16 +10,16 @@ use crate::{Error, Result, Status};
 /// anyExtendedKeyUsage (RFC 5280, section 4.2.1.12).
 const ANY: &[u8] = &[0x55, 0x1d, 0x25, 0x00];
 
-/// The purposes, each the content of an OBJECT IDENTIFIER.
+/// The purposes, each as the content octets of an OBJECT IDENTIFIER.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TrustSettings {
-    /// `None`: for every purpose that is not rejected.
+    /// `None`: every purpose that is not rejected.
     trusted: Option<Vec<Vec<u8>>>,
     rejected: Vec<Vec<u8>>,
 }
 
 impl TrustSettings {
-    /// Hands on, part by part, what tells these settings from all others.
+    /// Passes each part that distinguishes these settings from others to `hand_on`.
     pub(crate) fn for_each_part(&self, hand_on: &mut impl FnMut(&[u8])) {
         hand_on(&[u8::from(self.trusted.is_some())]);
         for list in [self.trusted.as_deref().unwrap_or_default(), &self.rejected] {
@@ -28,14 +28,14 @@ impl TrustSettings {
         }
     }
 
-    /// Whether a root may vouch for certificates with this purpose.
+    /// Returns whether a root with these settings is trusted for this purpose.
     pub(crate) fn allow(&self, purpose: &[u8]) -> bool {
         let names = |list: &[Vec<u8>]| list.iter().any(|one| one == purpose || one == ANY);
         !names(&self.rejected) && self.trusted.as_deref().is_none_or(names)
     }
 }
 
-/// The DER of the certificate, and the settings behind it.
+/// Splits a trusted certificate into the DER of the certificate and its settings.
 pub(super) fn split(der: &[u8]) -> Result<(&[u8], TrustSettings)> {
     let mut parts = Elements(der);
     let mut read = || {
@@ -49,7 +49,7 @@ pub(super) fn split(der: &[u8]) -> Result<(&[u8], TrustSettings)> {
             if let Some(list) = lists.inside(context(0)) {
                 settings.rejected = purposes(list)?;
             }
-            // What follows is a name and an identifier of the key.
+            // The rest is an alias and a key identifier.
             lists.all()?;
         }
         parts.end().map(|()| (certificate, settings))

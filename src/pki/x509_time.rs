@@ -1,11 +1,10 @@
-//! Moments in time: how certificates write them (RFC 5280, section 4.1.2.5),
-//! and how people read them.
+//! Times in certificates (RFC 5280, section 4.1.2.5), parsed and formatted for people.
 
 use der::asn1::AnyRef;
 use der::{Tag, Tagged};
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
-/// Like [`read`].
+/// Parses a time like [`read`].
 pub(super) fn parse(value: &AnyRef<'_>) -> der::Result<i64> {
     let seconds = match value.tag() {
         Tag::UtcTime => read(UTC_TIME, value.value()),
@@ -15,11 +14,11 @@ pub(super) fn parse(value: &AnyRef<'_>) -> der::Result<i64> {
     seconds.ok_or_else(|| value.tag().value_error().into())
 }
 
-/// The seconds of the Unix epoch that a UTCTime or a GeneralizedTime stands for.
+/// Converts a UTCTime or GeneralizedTime to seconds since the Unix epoch, which may be
+/// negative.
 ///
-/// It may lie before 1970.  As in certificates from before RFC 2459, the seconds may be
-/// left out or have a fraction, which is cut off, and the time may be that of a zone,
-/// such as `+0200` (X.680, 46 and 47).
+/// As in certificates older than RFC 2459, the seconds may be missing or have a fraction,
+/// which is dropped.  The time may have a zone such as `+0200` (X.680, sections 46 and 47).
 pub(super) fn read(tag: u8, content: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(content).ok()?;
     let (local, offset) = split_zone(text)?;
@@ -35,7 +34,7 @@ pub(super) fn read(tag: u8, content: &[u8]) -> Option<i64> {
         return None;
     }
     let full = match (tag, digits.len()) {
-        // Two digits of the year, of which 50 is 1950.
+        // Two-digit years from 50 on are 19xx.
         (UTC_TIME, 10 | 12) if digits.as_bytes()[0] < b'5' => format!("20{digits}"),
         (UTC_TIME, 10 | 12) => format!("19{digits}"),
         (GENERALIZED_TIME, 12 | 14) => digits.to_owned(),
@@ -45,14 +44,15 @@ pub(super) fn read(tag: u8, content: &[u8]) -> Option<i64> {
     (FIRST..=LAST).contains(&moment).then_some(moment)
 }
 
-/// The years 1 to 9999, which are all that certificates and Python's datetime know.
+/// The range of times, the years 1 to 9999: the limits of certificates and of Python's
+/// datetime.
 pub(super) const FIRST: i64 = -62_135_596_800;
 pub(super) const LAST: i64 = 253_402_300_799;
 
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// A time without its zone, and how far that is ahead of UTC, in seconds.
+/// Splits a time from its zone.  Returns the zone's offset from UTC in seconds.
 fn split_zone(text: &str) -> Option<(&str, i64)> {
     if let Some(local) = text.strip_suffix('Z') {
         return Some((local, 0));
@@ -72,7 +72,7 @@ fn split_zone(text: &str) -> Option<(&str, i64)> {
     Some((local, sign * i64::from(offset.whole_seconds())))
 }
 
-/// The moment `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`.
+/// Parses `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`.
 fn seconds(digits: &str) -> Option<i64> {
     let year = digits.get(..4)?.parse().ok()?;
     let pair = |at: usize| digits.get(at..at + 2)?.parse::<u8>().ok();
@@ -82,7 +82,7 @@ fn seconds(digits: &str) -> Option<i64> {
     Some(OffsetDateTime::new_utc(date, time).unix_timestamp())
 }
 
-/// A moment for people, in UTC.
+/// Formats a time in UTC.
 pub(crate) fn format_utc(seconds: i64) -> String {
     match OffsetDateTime::from_unix_timestamp(seconds) {
         Ok(at) => {
@@ -93,7 +93,7 @@ pub(crate) fn format_utc(seconds: i64) -> String {
     }
 }
 
-/// A span of time for people, in the unit that fits.
+/// Formats a duration in a suitable unit.
 pub(crate) fn format_duration(seconds: i64) -> String {
     let (count, unit) = match seconds {
         ..120 => (seconds, "seconds"),

@@ -1,8 +1,8 @@
-//! Certificate policies over a path (RFC 5280, section 6.1), for a verifier that accepts
-//! any policy: they matter where a certificate of the path requires an explicit one.
+//! Certificate policies of a path (RFC 5280, section 6.1).  The verifier accepts any
+//! policy, so policies matter only if a certificate of the path requires an explicit one.
 //!
-//! The valid policy tree of the standard is kept as the set of policies on its lowest
-//! level, which is all that the outcome depends on when any policy will do.
+//! The valid policy tree is reduced to the set of policies on its lowest level.  The
+//! outcome depends on nothing else if any policy is acceptable.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,31 +10,32 @@ use der::asn1::AnyRef;
 use der::{Decode, Reader, Sequence, SliceReader, Tag, Tagged};
 
 use super::path_validation::Path;
-use super::verify_error::{Finding, subject_of};
+use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
-use crate::pki::{Outline, extension_oid as oid};
+use crate::pki::{CertificateRef, extension_oid as oid};
 
-/// The content of the identifier of anyPolicy, 2.5.29.32.0.
+/// The content octets of the identifier of anyPolicy, 2.5.29.32.0.
 const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0x00];
 
-/// How many policies and mappings one certificate may have.
-const MOST: usize = 1_000;
+/// The maximum number of policies and of mappings in one certificate.
+const MAX_POLICIES: usize = 1_000;
 
-/// What holds from one certificate to the next (RFC 5280, section 6.1.2).
-struct State<'a> {
-    /// The policies that are valid, as the subject's domain calls them.
+/// The state variables of policy processing (RFC 5280, section 6.1.2).
+struct PolicyState<'a> {
+    /// The valid policies, in the subject domain's identifiers.
     valid: HashSet<&'a [u8]>,
-    /// Whether any other one is valid too.
+    /// Whether every other policy is valid too.
     any: bool,
     explicit_policy: u32,
     inhibit_any_policy: u32,
     policy_mapping: u32,
 }
 
-/// Checks that the path has a policy, where one of its certificates requires that.
-pub(super) fn check(path: &Path<'_, '_>) -> Result<(), Finding> {
+/// Checks that the path has a valid policy if one of its certificates requires an explicit
+/// policy.
+pub(super) fn check(path: &Path<'_, '_>) -> Result<(), VerifyError> {
     let below: Vec<_> = path.issuers.iter().rev().chain([&path.leaf]).collect();
-    let is_about_policies = |one: &&&&Outline<'_>| {
+    let is_about_policies = |one: &&&&CertificateRef<'_>| {
         let all = [
             oid::CERTIFICATE_POLICIES,
             oid::POLICY_MAPPINGS,
@@ -47,7 +48,7 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<(), Finding> {
         return Ok(());
     }
     let most = u32::try_from(below.len()).unwrap_or(u32::MAX - 1) + 1;
-    let mut state = State {
+    let mut state = PolicyState {
         valid: HashSet::new(),
         any: true,
         explicit_policy: most,
@@ -57,28 +58,33 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<(), Finding> {
     for (index, certificate) in below.iter().enumerate() {
         let is_last = index + 1 == below.len();
         let extensions = Extensions::of(certificate).map_err(|_| {
-            Finding::malformed(certificate, "its certificate policies do not parse")
+            VerifyError::malformed(certificate, "its certificate policies do not parse")
         })?;
-        state.enter(certificate, &extensions, is_last);
+        state.process_policies(certificate, &extensions, is_last);
         if !is_last {
-            state.map(certificate, &extensions)?;
+            state.process_mappings(certificate, &extensions)?;
         }
-        state.count(certificate, &extensions, is_last);
+        state.process_constraints(certificate, &extensions, is_last);
         if state.explicit_policy == 0 && !state.any && state.valid.is_empty() {
             let sentence = format!(
                 "certificate of '{}' has none of the certificate policies that a CA above it \
                  requires (RFC 5280, section 6.1)",
                 subject_of(certificate)
             );
-            return Err(Finding::new(Status::CertificateConstraint, sentence));
+            return Err(VerifyError::new(Status::CertificateConstraint, sentence));
         }
     }
     Ok(())
 }
 
-impl<'a> State<'a> {
-    /// The policies of a certificate, of those that are valid above it (6.1.3 (d), (e)).
-    fn enter(&mut self, certificate: &Outline<'a>, extensions: &Extensions<'a>, is_last: bool) {
+impl<'a> PolicyState<'a> {
+    /// Intersects the policies of a certificate with those valid above it (6.1.3 (d), (e)).
+    fn process_policies(
+        &mut self,
+        certificate: &CertificateRef<'a>,
+        extensions: &Extensions<'a>,
+        is_last: bool,
+    ) {
         let Some(policies) = &extensions.policies else {
             self.valid.clear();
             self.any = false;
@@ -98,17 +104,17 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Renames policies to what the domain of the subject calls them (6.1.4 (a), (b)).
-    fn map(
+    /// Maps policies to the subject domain's identifiers (6.1.4 (a), (b)).
+    fn process_mappings(
         &mut self,
-        certificate: &Outline<'a>,
+        certificate: &CertificateRef<'a>,
         extensions: &Extensions<'a>,
-    ) -> Result<(), Finding> {
+    ) -> Result<(), VerifyError> {
         let mut mapped: HashMap<&[u8], Vec<&[u8]>> = HashMap::new();
         for (issuers, subjects) in &extensions.mappings {
             if *issuers == ANY_POLICY || *subjects == ANY_POLICY {
                 let what = "its policy mappings map anyPolicy (RFC 5280, section 4.2.1.5)";
-                return Err(Finding::malformed(certificate, what));
+                return Err(VerifyError::malformed(certificate, what));
             }
             mapped.entry(issuers).or_default().push(subjects);
         }
@@ -121,9 +127,14 @@ impl<'a> State<'a> {
         Ok(())
     }
 
-    /// Counts down, and obeys the constraints of the certificate (6.1.4 (h) to (j),
-    /// 6.1.5 (a), (b)).
-    fn count(&mut self, certificate: &Outline<'a>, extensions: &Extensions<'a>, is_last: bool) {
+    /// Decrements the counters and applies the certificate's policy constraints (6.1.4 (h)
+    /// to (j), 6.1.5 (a), (b)).
+    fn process_constraints(
+        &mut self,
+        certificate: &CertificateRef<'a>,
+        extensions: &Extensions<'a>,
+        is_last: bool,
+    ) {
         let (require, inhibit_mapping) = extensions.constraints;
         if is_last {
             self.explicit_policy = self.explicit_policy.saturating_sub(1);
@@ -150,7 +161,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// What a certificate says about policies.
+/// The policy extensions of a certificate.
 struct Extensions<'a> {
     policies: Option<Vec<&'a [u8]>>,
     mappings: Vec<(&'a [u8], &'a [u8])>,
@@ -168,7 +179,7 @@ struct PolicyConstraints {
 }
 
 impl<'a> Extensions<'a> {
-    fn of(certificate: &Outline<'a>) -> der::Result<Self> {
+    fn of(certificate: &CertificateRef<'a>) -> der::Result<Self> {
         let value = |oid| certificate.extension(oid).map(|one| one.value);
         let constraints = value(oid::POLICY_CONSTRAINTS).map(PolicyConstraints::from_der);
         let constraints = constraints.transpose()?;
@@ -187,10 +198,10 @@ impl<'a> Extensions<'a> {
     }
 }
 
-/// The identifiers of certificatePolicies (4.2.1.4): each stands once.
+/// Reads the identifiers in certificatePolicies (4.2.1.4).  Fails if one occurs twice.
 fn policies(der: &[u8]) -> der::Result<Vec<&[u8]>> {
     let mut found = Vec::new();
-    each(der, |policy| {
+    for_each_sequence(der, |policy| {
         let identifier = identifier(policy)?;
         if found.contains(&identifier) {
             return Err(der::ErrorKind::Failed.into());
@@ -201,18 +212,18 @@ fn policies(der: &[u8]) -> der::Result<Vec<&[u8]>> {
     Ok(found)
 }
 
-/// The pairs of policyMappings (4.2.1.5): an issuer's policy, and its subject's.
+/// Reads the pairs in policyMappings (4.2.1.5): the issuer's policy, then the subject's.
 fn mappings(der: &[u8]) -> der::Result<Vec<(&[u8], &[u8])>> {
     let mut found = Vec::new();
-    each(der, |pair| {
+    for_each_sequence(der, |pair| {
         found.push((identifier(pair)?, identifier(pair)?));
         Ok(())
     })?;
     Ok(found)
 }
 
-/// Reads each element of a SEQUENCE of SEQUENCEs: at least one, and not too many.
-fn each<'a>(
+/// Reads each element of a SEQUENCE of SEQUENCEs.  Fails if there are none or too many.
+fn for_each_sequence<'a>(
     der: &'a [u8],
     mut read: impl FnMut(&mut SliceReader<'a>) -> der::Result<()>,
 ) -> der::Result<()> {
@@ -224,12 +235,12 @@ fn each<'a>(
         let element = AnyRef::decode(&mut reader)?;
         element.tag().assert_eq(Tag::Sequence)?;
         count += 1;
-        if count > MOST {
+        if count > MAX_POLICIES {
             break;
         }
         read(&mut SliceReader::new(element.value())?)?;
     }
-    match (1..=MOST).contains(&count) {
+    match (1..=MAX_POLICIES).contains(&count) {
         true => Ok(()),
         false => Err(der::ErrorKind::Failed.into()),
     }

@@ -1,7 +1,7 @@
-//! Signatures of handshakes: whether a peer has the key of its certificate.
+//! Handshake signatures, which prove that a peer has the private key of its certificate.
 //!
-//! They are verified with the key alone.  rustls' own functions parse the certificate as
-//! webpki does, and refuse there what `insecure` and pinned certificates may be.
+//! Only the public key is used. rustls' own functions parse the certificate with webpki,
+//! which rejects some certificates that `insecure` contexts and pins accept.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::verify_tls13_signature_with_raw_key;
@@ -11,7 +11,7 @@ use webpki::RawPublicKeyEntity;
 
 use crate::base::provider::provider;
 
-/// Verifies the signature of a handshake with a SubjectPublicKeyInfo.
+/// Verifies a handshake signature with a SubjectPublicKeyInfo.
 pub(super) fn verify(
     message: &[u8],
     spki: &[u8],
@@ -25,7 +25,7 @@ pub(super) fn verify(
     }
 }
 
-/// Verifies the signature of a TLS 1.3 handshake (RFC 8446, section 4.4.3).
+/// Verifies a TLS 1.3 handshake signature (RFC 8446, section 4.4.3).
 fn verify_tls13(
     message: &[u8],
     spki: &SubjectPublicKeyInfoDer<'_>,
@@ -35,7 +35,7 @@ fn verify_tls13(
     verify_tls13_signature_with_raw_key(message, spki, signed, algorithms)
 }
 
-/// Verifies the signature of a TLS 1.2 handshake (RFC 5246, section 7.4.3).
+/// Verifies a TLS 1.2 handshake signature (RFC 5246, section 7.4.3).
 fn verify_tls12(
     message: &[u8],
     spki: &SubjectPublicKeyInfoDer<'_>,

@@ -1,28 +1,29 @@
-//! Which keys a peer may have, and how strong the keys of a path are.
+//! The keys that a peer may have, and the minimum strength of keys and signatures in a
+//! path.
 
 use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
 
 use super::unverified_keys;
-use super::verify_error::{Finding, subject_of};
+use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
-use crate::pki::{Certificate, Outline, PublicKey};
+use crate::pki::{Certificate, CertificateRef, PublicKey};
 
-/// The least security of every key and signature, in bits (NIST SP 800-57, part 1,
-/// table 2): RSA with 2048 bits, or a curve of 224.
-pub(crate) const LEAST_SECURITY: u16 = 112;
+/// The minimum security of every key and signature, in bits (NIST SP 800-57, part 1, table
+/// 2): RSA with 2048 bits, or a 224-bit curve.
+pub(crate) const MIN_SECURITY_BITS: u16 = 112;
 
-/// The sizes of RSA moduli that signatures are verified with, in bits.
+/// The supported sizes of RSA moduli, in bits.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 const ED448: &[u8] = &[0x2b, 0x65, 0x71];
-/// ML-DSA without its last byte, 17 to 19 for ML-DSA-44, -65 and -87.
+/// The OID of ML-DSA without its last byte, which is 17 to 19 for ML-DSA-44, -65 and -87.
 const ML_DSA: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03];
 
-/// The named curves that are supported, as EC parameters, with their security in bits.
+/// The supported named curves, as EC parameters, with their security in bits.
 const CURVES: [(&[u8], u16); 3] = [
     (
         &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07],
@@ -32,8 +33,9 @@ const CURVES: [(&[u8], u16); 3] = [
     (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23], 256),
 ];
 
-/// The hash functions of certificate signatures: how their identifiers end, for RSA,
-/// ECDSA and, inside the parameters of RSASSA-PSS, the hash itself.
+/// The hash functions of certificate signatures.  They are recognized by the end of the
+/// signature algorithm's OID for RSA and ECDSA, or of the hash's OID in RSASSA-PSS
+/// parameters.
 const HASHES: [(&[u8], u16); 9] = [
     (&[0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b], 128),
     (&[0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c], 192),
@@ -47,69 +49,71 @@ const HASHES: [(&[u8], u16); 9] = [
 ];
 
 /// Why a key cannot be used.
-enum Unusable {
-    /// Its security in bits where that is known, or its size.
+enum KeyProblem {
+    /// Its size, or its security in bits if that is known, is below the minimum.
     Weak,
     Unsupported,
 }
 
-/// Checks that a handshake can be verified with the key of an end entity: an offline
-/// check predicts what a connection does.
-pub(super) fn check_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
+/// Checks that handshake signatures can be verified with the key of an end-entity
+/// certificate.  An offline check thus predicts the result of a connection.
+pub(super) fn check_leaf(leaf: &CertificateRef<'_>) -> Result<(), VerifyError> {
     match security(leaf) {
         Ok(_) => Ok(()),
         Err(reason) => Err(unusable(leaf, &reason)),
     }
 }
 
-/// Whether handshakes and certificates can be verified with the key of a certificate.
-pub(super) fn is_supported(certificate: &Outline<'_>) -> bool {
+/// Returns whether handshake and certificate signatures can be verified with this key.
+pub(super) fn is_supported(certificate: &CertificateRef<'_>) -> bool {
     security(certificate).is_ok()
 }
 
-/// Checks that a handshake can be verified with the key of a peer that is accepted whatever
-/// its certificate says.
-pub(super) fn check_any_leaf(leaf: &Outline<'_>) -> Result<(), Finding> {
+/// Checks that handshake signatures can be verified with the key of a peer that is accepted
+/// without path validation.
+pub(super) fn check_unverified_leaf(leaf: &CertificateRef<'_>) -> Result<(), VerifyError> {
     if unverified_keys::is_usable(leaf) {
         return Ok(());
     }
     let sentence = format!(
-        "certificate of '{}' has a key of a kind that no handshake can be verified with here \
-         ({}), so it cannot be accepted even unverified or pinned: have it issued for RSA, \
+        "certificate of '{}' has a key of an unsupported type ({}), which cannot verify \
+         handshakes, so it is not accepted even unverified or pinned: have it reissued for RSA, \
          ECDSA on P-256, P-384 or P-521, Ed25519, Ed448 or ML-DSA",
         subject_of(leaf),
-        kind_of(leaf)
+        describe_key(leaf)
     );
-    Err(Finding::new(Status::CertificateUnsupportedKey, sentence))
+    Err(VerifyError::new(
+        Status::CertificateUnsupportedKey,
+        sentence,
+    ))
 }
 
-/// The refusal of a handshake that is signed in a way that the key of the certificate
-/// cannot be verified with.
-pub(super) fn wrong_scheme(certificate: &Outline<'_>, scheme: u16) -> Finding {
+/// The error for a handshake signature whose scheme does not fit the certificate's key.
+pub(super) fn unverifiable_scheme(certificate: &CertificateRef<'_>, scheme: u16) -> VerifyError {
     let sentence = format!(
         "the peer signed the handshake with signature scheme {scheme:#06x}, which cannot be \
          verified with the key in the certificate of '{}' ({})",
         subject_of(certificate),
-        kind_of(certificate)
+        describe_key(certificate)
     );
-    Finding::new(Status::CertificateUnsupportedKey, sentence)
+    VerifyError::new(Status::CertificateUnsupportedKey, sentence)
 }
 
-/// Checks that every key of a path, and every signature below the anchor, has at least
-/// this security in bits.  `path` begins with the end entity and ends with the anchor,
-/// where that is a certificate.
+/// Checks that every key of a path, and every signature below the trust anchor, has at
+/// least this security in bits.  `path` begins with the end-entity certificate and ends
+/// with the trust anchor if that is a certificate.
 pub(super) fn check_strength(
-    path: &[&Outline<'_>],
+    path: &[&CertificateRef<'_>],
     has_anchor: bool,
     least: u16,
-) -> Result<(), Finding> {
-    if least <= LEAST_SECURITY {
+) -> Result<(), VerifyError> {
+    if least <= MIN_SECURITY_BITS {
         return Ok(());
     }
     for (index, certificate) in path.iter().enumerate() {
         let is_anchor = has_anchor && index + 1 == path.len();
         let key = security(certificate).unwrap_or_default();
-        // The signature of an anchor proves nothing, so its strength does not matter.
+        // Nobody verifies the signature of a trust anchor, so its strength does not matter.
         let signature = match is_anchor {
             true => u16::MAX,
             false => signature_security(certificate),
@@ -124,57 +128,57 @@ pub(super) fn check_strength(
                 "certificate of '{subject}' has a {what} with {bits} bits of security, and at \
                  least {least} are required"
             );
-            return Err(Finding::new(Status::CertificateWeakKey, sentence));
+            return Err(VerifyError::new(Status::CertificateWeakKey, sentence));
         }
     }
     Ok(())
 }
 
-/// What is wrong with the key of an issuer that a signature could not be verified with,
-/// where it is the key.
-pub(super) fn explain_issuer(issuer: &Outline<'_>) -> Option<Finding> {
+/// Returns the error of an issuer's key, if the key is why a signature could not be
+/// verified.
+pub(super) fn issuer_key_error(issuer: &CertificateRef<'_>) -> Option<VerifyError> {
     security(issuer)
         .err()
         .map(|reason| unusable(issuer, &reason))
 }
 
-fn unusable(certificate: &Outline<'_>, reason: &Unusable) -> Finding {
+fn unusable(certificate: &CertificateRef<'_>, reason: &KeyProblem) -> VerifyError {
     let subject = subject_of(certificate);
-    let key = kind_of(certificate);
+    let key = describe_key(certificate);
     match reason {
-        Unusable::Weak => Finding::new(
+        KeyProblem::Weak => VerifyError::new(
             Status::CertificateWeakKey,
             format!(
                 "certificate of '{subject}' has a key that is too weak ({key}): RSA needs at \
-                 least 2048 bits, ECDSA a curve of 256; have it issued for a stronger key"
+                 least 2048 bits, ECDSA a curve of 256; have it reissued for a stronger key"
             ),
         ),
-        Unusable::Unsupported if key == "rsa-pss" => Finding::new(
+        KeyProblem::Unsupported if key == "rsa-pss" => VerifyError::new(
             Status::CertificateUnsupportedKey,
             format!(
-                "certificate of '{subject}' has a key of a kind that is not supported \
-                 (rsa-pss, RSASSA-PSS of RFC 4055): have it issued for a key of type rsa \
+                "certificate of '{subject}' has a key of an unsupported type \
+                 (rsa-pss, RSASSA-PSS of RFC 4055): have it reissued for a key of type rsa \
                  (rsaEncryption), which signs with RSA-PSS in TLS too"
             ),
         ),
-        Unusable::Unsupported => Finding::new(
+        KeyProblem::Unsupported => VerifyError::new(
             Status::CertificateUnsupportedKey,
             format!(
-                "certificate of '{subject}' has a key of a kind that is not supported \
-                 ({key}): have it issued for RSA (2048 to 8192 bits), ECDSA on P-256, P-384 \
+                "certificate of '{subject}' has a key of an unsupported type \
+                 ({key}): have it reissued for RSA (2048 to 8192 bits), ECDSA on P-256, P-384 \
                  or P-521, Ed25519, Ed448 or ML-DSA"
             ),
         ),
     }
 }
 
-/// The kind of a key and its size, for a sentence.
-fn kind_of(certificate: &Outline<'_>) -> String {
+/// Describes the type and size of a key for an error.
+fn describe_key(certificate: &CertificateRef<'_>) -> String {
     let Ok(parsed) = Certificate::from_der(certificate.der) else {
         return "an unknown algorithm".to_owned();
     };
     let name = match parsed.key_type() {
-        "ecdsa" => "ECDSA on a curve that is given by its numbers instead of its name",
+        "ecdsa" => "ECDSA on a curve with explicit parameters",
         "ecdsa-1.2.840.10045.3.1.1" => "ECDSA on P-192",
         "ecdsa-1.3.132.0.33" => "ECDSA on P-224",
         "ecdsa-1.3.132.0.10" => "ECDSA on secp256k1",
@@ -186,22 +190,22 @@ fn kind_of(certificate: &Outline<'_>) -> String {
     name.to_owned()
 }
 
-/// The security of a key in bits.
-fn security(certificate: &Outline<'_>) -> Result<u16, Unusable> {
-    let key = certificate.public_key().ok_or(Unusable::Unsupported)?;
+/// Returns the security of a key in bits.
+fn security(certificate: &CertificateRef<'_>) -> Result<u16, KeyProblem> {
+    let key = certificate.public_key().ok_or(KeyProblem::Unsupported)?;
     match (key.algorithm, key.parameters) {
         (RSA, _) => match rsa_bits(&key) {
             Some(bits) if RSA_BITS.contains(&bits) => Ok(rsa_security(bits)),
-            Some(bits) if bits < *RSA_BITS.start() => Err(Unusable::Weak),
-            _ => Err(Unusable::Unsupported),
+            Some(bits) if bits < *RSA_BITS.start() => Err(KeyProblem::Weak),
+            _ => Err(KeyProblem::Unsupported),
         },
         (EC, Some(parameters)) => {
             let mut curves = CURVES.iter();
             let known = curves.find(|(curve, _)| *curve == parameters);
             match known {
                 Some((_, bits)) => Ok(*bits),
-                None if is_small_curve(parameters) => Err(Unusable::Weak),
-                None => Err(Unusable::Unsupported),
+                None if is_small_curve(parameters) => Err(KeyProblem::Weak),
+                None => Err(KeyProblem::Unsupported),
             }
         }
         (ED25519, _) => Ok(128),
@@ -210,12 +214,12 @@ fn security(certificate: &Outline<'_>) -> Result<u16, Unusable> {
             Some([17]) => Ok(128),
             Some([18]) => Ok(192),
             Some([19]) => Ok(256),
-            _ => Err(Unusable::Unsupported),
+            _ => Err(KeyProblem::Unsupported),
         },
     }
 }
 
-/// P-192 and P-224.
+/// Returns whether these are the parameters of P-192 or P-224.
 fn is_small_curve(parameters: &[u8]) -> bool {
     const P192: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x01];
     const P224: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x21];
@@ -236,7 +240,7 @@ fn rsa_bits(key: &PublicKey<'_>) -> Option<usize> {
     (bytes.len() * 8).checked_sub(usize::try_from(unused).ok()?)
 }
 
-/// NIST SP 800-57, part 1, table 2.
+/// Returns the security of an RSA key in bits (NIST SP 800-57, part 1, table 2).
 fn rsa_security(bits: usize) -> u16 {
     match bits {
         ..2048 => 80,
@@ -246,11 +250,11 @@ fn rsa_security(bits: usize) -> u16 {
     }
 }
 
-fn signature_security(certificate: &Outline<'_>) -> u16 {
+fn signature_security(certificate: &CertificateRef<'_>) -> u16 {
     let algorithm = certificate.algorithms[1];
     let mut hashes = HASHES.iter();
     let contains = |part: &[u8]| algorithm.windows(part.len()).any(|window| window == part);
     let hash = hashes.find(|(part, _)| contains(part));
-    // EdDSA and ML-DSA are as strong as the key that signs, which is in the path too.
+    // EdDSA and ML-DSA are as strong as the issuer's key, which is in the path too.
     hash.map_or(u16::MAX, |(_, bits)| *bits)
 }

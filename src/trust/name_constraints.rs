@@ -1,120 +1,129 @@
-//! Name constraints over a path (RFC 5280, sections 4.2.1.10 and 6.1.3 (b), (c)).
+//! Name constraints of a path (RFC 5280, sections 4.2.1.10 and 6.1.3 (b), (c)).
 //!
-//! webpki checks those on DNS names and addresses as well; here all kinds are checked,
-//! and the sentence names the CA and the name.
+//! webpki also checks constraints on DNS names and addresses.  The checks here cover all
+//! types, and their errors name the CA and the name.
 
 use der::asn1::AnyRef;
 use der::{Encode, Tag};
 
 use super::path_validation::Path;
-use super::verify_error::{Finding, subject_of};
+use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
-use crate::pki::{AltName, Constrained, Constraints, Outline, extension_oid as oid};
+use crate::pki::{AltName, CertificateRef, ConstrainedName, NameConstraints, extension_oid as oid};
 
-/// How many comparisons of a name with a constraint one path may cost.
-const MOST_COMPARISONS: usize = 250_000;
+/// The maximum number of comparisons of names with constraints in one path.
+const MAX_COMPARISONS: usize = 250_000;
 
-/// The name constraints that apply to the end entity of a path.
+/// The name constraints that apply to the end-entity certificate of a path.
 #[derive(Default)]
-pub(super) struct NameLimits(Vec<Limit>);
+pub(super) struct PathNameConstraints(Vec<CaConstraints>);
 
-struct Limit {
+struct CaConstraints {
     /// The subject of the CA.
     ca: String,
-    constraints: Constraints,
+    constraints: NameConstraints,
 }
 
-impl NameLimits {
-    /// Whether all of them permit this host: for a common name that stands in for an
-    /// alternative name, which no other check has seen.
+impl PathNameConstraints {
+    /// Returns whether every constraint permits this host.  Needed for a common name used
+    /// in place of alternative names, which no other check covers.
     pub(super) fn permit_host(&self, host: &str) -> bool {
         let name = AltName::Dns(host.to_ascii_lowercase());
-        let mut limits = self.0.iter();
-        limits.all(|limit| limit.constraints.check(Constrained::Name(&name)).is_ok())
+        let mut path_constraints = self.0.iter();
+        path_constraints.all(|limit| {
+            limit
+                .constraints
+                .check(ConstrainedName::Name(&name))
+                .is_ok()
+        })
     }
 }
 
-/// Checks every name below each CA against its constraints, and gives those that apply
-/// to the end entity.
-pub(super) fn check(path: &Path<'_, '_>) -> Result<NameLimits, Finding> {
-    let mut limits = NameLimits::default();
+/// Checks the names in every certificate against the constraints of the CAs above it.
+/// Returns the constraints that apply to the end-entity certificate.
+pub(super) fn check(path: &Path<'_, '_>) -> Result<PathNameConstraints, VerifyError> {
+    let mut path_constraints = PathNameConstraints::default();
     let mut comparisons = 0;
     if let (None, Some(content)) = (path.anchor, path.anchor_constraints) {
         let whole = AnyRef::new(Tag::Sequence, content).and_then(|any| any.to_der());
-        let constraints = whole.and_then(|whole| Constraints::from_der(&whole));
+        let constraints = whole.and_then(|whole| NameConstraints::from_der(&whole));
         let constraints = constraints.map_err(|_| {
-            Finding::malformed(path.leaf, "the name constraints of its root do not parse")
+            VerifyError::malformed(path.leaf, "the name constraints of its root do not parse")
         })?;
         let ca = "of a bundled root".to_owned();
-        limits.0.push(Limit { ca, constraints });
+        path_constraints.0.push(CaConstraints { ca, constraints });
     }
     let certificates: Vec<_> = path.certificates().collect();
     for (index, certificate) in certificates.iter().enumerate().rev() {
         let is_anchor = path.anchor.is_some() && index + 1 == certificates.len();
-        // A CA that issues to itself, to change its key, is not held to constraints.
+        // Name constraints do not apply to a self-issued CA certificate, such as one for a
+        // key change.
         let is_exempt = index > 0 && certificate.is_self_issued();
-        if !limits.0.is_empty() && !is_anchor && !is_exempt {
-            check_names(certificate, &limits, &mut comparisons)?;
+        if !path_constraints.0.is_empty() && !is_anchor && !is_exempt {
+            check_names(certificate, &path_constraints, &mut comparisons)?;
         }
         if index > 0 {
-            limits.0.extend(read(certificate)?);
+            path_constraints.0.extend(read(certificate)?);
         }
     }
-    Ok(limits)
+    Ok(path_constraints)
 }
 
-/// The constraints in a CA certificate.
-fn read(ca: &Outline<'_>) -> Result<Option<Limit>, Finding> {
+/// Reads the constraints of a CA certificate.
+fn read(ca: &CertificateRef<'_>) -> Result<Option<CaConstraints>, VerifyError> {
     let Some(extension) = ca.extension(oid::NAME_CONSTRAINTS) else {
         return Ok(None);
     };
-    let constraints = Constraints::from_der(extension.value).map_err(|_| {
+    let constraints = NameConstraints::from_der(extension.value).map_err(|_| {
         let what = "its name constraints are empty or do not parse (RFC 5280, section 4.2.1.10)";
-        Finding::malformed(ca, what)
+        VerifyError::malformed(ca, what)
     })?;
-    Ok(Some(Limit {
+    Ok(Some(CaConstraints {
         ca: subject_of(ca),
         constraints,
     }))
 }
 
-/// Checks the names of one certificate: its subject, its alternative names, and where
-/// none of these is an e-mail address, those in its subject.
+/// Checks the names in one certificate: its subject and its alternative names.  E-mail
+/// addresses in the subject count if there are none among the alternative names.
 fn check_names(
-    certificate: &Outline<'_>,
-    limits: &NameLimits,
+    certificate: &CertificateRef<'_>,
+    path_constraints: &PathNameConstraints,
     comparisons: &mut usize,
-) -> Result<(), Finding> {
-    let malformed = |_| Finding::malformed(certificate, "its names do not parse");
+) -> Result<(), VerifyError> {
+    let malformed = |_| VerifyError::malformed(certificate, "its names do not parse");
     let subject = certificate.subject_name().map_err(malformed)?;
     let names = certificate.alternative_names().map_err(malformed)?;
     let names = names.unwrap_or_default();
-    *comparisons += limits
+    *comparisons += path_constraints
         .0
         .iter()
         .map(|limit| limit.constraints.len() * (names.len() + 2))
         .sum::<usize>();
-    if *comparisons > MOST_COMPARISONS {
+    if *comparisons > MAX_COMPARISONS {
         let what = "too many names would have to be compared with name constraints";
-        return Err(Finding::malformed(certificate, what));
+        return Err(VerifyError::malformed(certificate, what));
     }
-    let check = |name: Constrained<'_>, shown: &dyn std::fmt::Display| {
-        limits.0.iter().try_for_each(|limit| {
+    let check = |name: ConstrainedName<'_>, shown: &dyn std::fmt::Display| {
+        path_constraints.0.iter().try_for_each(|limit| {
             let broken = limit.constraints.check(name);
             broken.map_err(|rule| violation(certificate, &limit.ca, &rule, shown))
         })
     };
     if !subject.is_empty() {
-        check(Constrained::Subject(&subject), &subject)?;
+        check(ConstrainedName::Subject(&subject), &subject)?;
     }
     for name in &names {
         match (name.known(), name.directory()) {
-            (Some(known), _) => check(Constrained::Name(&known), name)?,
-            (None, Some(directory)) => check(Constrained::Subject(&directory), name)?,
+            (Some(known), _) => check(ConstrainedName::Name(&known), name)?,
+            (None, Some(directory)) => check(ConstrainedName::Subject(&directory), name)?,
             (None, None) if name.is_malformed() => {
-                return Err(Finding::malformed(certificate, "its names do not parse"));
+                return Err(VerifyError::malformed(
+                    certificate,
+                    "its names do not parse",
+                ));
             }
-            (None, None) => check(Constrained::Other(name.number()), name)?,
+            (None, None) => check(ConstrainedName::Other(name.number()), name)?,
         }
     }
     let has_mailbox = names.iter().any(|name| name.number() == 1);
@@ -122,7 +131,7 @@ fn check_names(
     if !has_mailbox {
         for mailbox in mailboxes {
             check(
-                Constrained::Name(&AltName::Email(mailbox.clone())),
+                ConstrainedName::Name(&AltName::Email(mailbox.clone())),
                 &mailbox,
             )?;
         }
@@ -131,15 +140,15 @@ fn check_names(
 }
 
 fn violation(
-    certificate: &Outline<'_>,
+    certificate: &CertificateRef<'_>,
     ca: &str,
     rule: &str,
     name: &dyn std::fmt::Display,
-) -> Finding {
+) -> VerifyError {
     let sentence = format!(
-        "certificate of '{}' breaks a constraint of the CA '{ca}': {rule}, and it has the name \
+        "certificate of '{}' violates a constraint of the CA '{ca}': {rule}, and it has the name \
          '{name}'",
         subject_of(certificate)
     );
-    Finding::new(Status::CertificateConstraint, sentence)
+    VerifyError::new(Status::CertificateConstraint, sentence)
 }

@@ -1,5 +1,5 @@
-//! The search for a path: webpki's, with our rules for every path that it finds, so that
-//! it tries another one where they refuse one.
+//! Path building. webpki searches, and each path it finds must pass our own checks.  If one
+//! fails, the search continues with other paths.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -7,76 +7,76 @@ use std::sync::Arc;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use webpki::{EndEntityCert, VerifiedPath};
 
-use super::name_constraints::NameLimits;
-use super::path_validation::{self, Demands, Path};
-use super::revocation::{Crls, Signatures};
+use super::name_constraints::PathNameConstraints;
+use super::path_validation::{self, Path, Requirements};
+use super::revocation::{Crls, SignatureCache};
 use super::roots::Roots;
-use super::verify_error::Finding;
-use super::webpki_compat::{OverOriginals, StandIn};
+use super::verify_error::VerifyError;
+use super::webpki_compat::{OriginalSignature, WebpkiCopy};
 use crate::base::provider::provider;
-use crate::pki::Outline;
+use crate::pki::CertificateRef;
 
-/// A path that was accepted.
-pub(super) struct Accepted {
-    /// From the peer's certificate to the root, where that is a certificate.
+/// A verified chain.
+pub(super) struct VerifiedChain {
+    /// From the peer's certificate to the trust anchor, if that is a certificate.
     pub(super) certificates: Vec<Arc<[u8]>>,
-    /// What its CAs say about names.
-    pub(super) limits: NameLimits,
+    /// The name constraints of its CAs.
+    pub(super) path_constraints: PathNameConstraints,
 }
 
-impl Accepted {
-    /// A certificate that is trusted itself.
-    pub(super) fn itself(leaf: &Outline<'_>) -> Self {
+impl VerifiedChain {
+    /// The chain of an end-entity certificate that is trusted directly.
+    pub(super) fn of_trusted_leaf(leaf: &CertificateRef<'_>) -> Self {
         Self {
             certificates: vec![Arc::from(leaf.der)],
-            limits: NameLimits::default(),
+            path_constraints: PathNameConstraints::default(),
         }
     }
 }
 
 /// Why no path was accepted.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// webpki found none.
-    Path(webpki::Error),
-    /// A rule refused the one that it found.
-    Rule(Finding),
+pub(super) enum PathFailure {
+    /// webpki found no path.
+    Webpki(webpki::Error),
+    /// A check rejected the path that webpki found.
+    Check(VerifyError),
 }
 
-impl From<Finding> for Failure {
-    fn from(finding: Finding) -> Self {
-        Self::Rule(finding)
+impl From<VerifyError> for PathFailure {
+    fn from(error: VerifyError) -> Self {
+        Self::Check(error)
     }
 }
 
-/// What webpki hears where a rule refuses a path: an error that it never makes itself.
-const REFUSED: webpki::Error = webpki::Error::CertDistrusted;
+/// The error that tells webpki that a check rejected a path. webpki never returns it
+/// itself.
+const REJECTED: webpki::Error = webpki::Error::CertDistrusted;
 
-/// What is searched: the certificates of a peer, as they were sent and as webpki gets
-/// them.
-pub(super) struct Search<'s, 'a> {
-    leaf: &'s Outline<'a>,
-    intermediates: &'s [Outline<'a>],
-    stand_ins: Vec<StandIn<'s>>,
+/// The certificates of a peer, as presented and as passed to webpki.
+pub(super) struct PathBuilder<'s, 'a> {
+    leaf: &'s CertificateRef<'a>,
+    intermediates: &'s [CertificateRef<'a>],
+    copies: Vec<WebpkiCopy<'s>>,
     leaf_der: CertificateDer<'s>,
     intermediate_ders: Vec<CertificateDer<'s>>,
     crls: &'s Crls,
-    signatures: Signatures,
-    demands: Demands,
+    signatures: SignatureCache,
+    requirements: Requirements,
 }
 
-impl<'s, 'a> Search<'s, 'a> {
+impl<'s, 'a> PathBuilder<'s, 'a> {
     pub(super) fn new(
-        leaf: &'s Outline<'a>,
-        intermediates: &'s [Outline<'a>],
+        leaf: &'s CertificateRef<'a>,
+        intermediates: &'s [CertificateRef<'a>],
         crls: &'s Crls,
-        demands: Demands,
+        requirements: Requirements,
     ) -> Self {
-        let mut stand_ins = Vec::new();
-        let mut present = |original: &'s Outline<'a>| match StandIn::of(original) {
-            Some(stand_in) => {
-                let certificate = stand_in.certificate.clone();
-                stand_ins.push(stand_in);
+        let mut copies = Vec::new();
+        let mut present = |original: &'s CertificateRef<'a>| match WebpkiCopy::of(original) {
+            Some(copy) => {
+                let certificate = copy.certificate.clone();
+                copies.push(copy);
                 certificate
             }
             None => CertificateDer::from(original.der),
@@ -86,74 +86,74 @@ impl<'s, 'a> Search<'s, 'a> {
         Self {
             leaf,
             intermediates,
-            stand_ins,
+            copies,
             leaf_der,
             intermediate_ders,
             crls,
-            signatures: Signatures::default(),
-            demands,
+            signatures: SignatureCache::default(),
+            requirements,
         }
     }
 
-    /// The leaf as webpki gets it.
+    /// Returns the leaf as passed to webpki.
     pub(super) fn leaf_der(&self) -> &CertificateDer<'s> {
         &self.leaf_der
     }
 
-    /// A path to one of the roots.
-    pub(super) fn run(&self, roots: &Roots) -> Result<Accepted, Failure> {
+    /// Builds a path to one of the roots.
+    pub(super) fn build(&self, roots: &Roots) -> Result<VerifiedChain, PathFailure> {
         let algorithms = self.algorithms();
         let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = match algorithms.is_empty() {
             true => provider().signature_verification_algorithms.all.to_vec(),
             false => algorithms.iter().map(|one| one as _).collect(),
         };
-        let leaf = EndEntityCert::try_from(&self.leaf_der).map_err(Failure::Path)?;
+        let leaf = EndEntityCert::try_from(&self.leaf_der).map_err(PathFailure::Webpki)?;
         let accepted = RefCell::new(None);
         let refused = RefCell::new(None);
-        let judge = |path: &VerifiedPath<'_>| match self.check(roots, path) {
+        let verify_path = |path: &VerifiedPath<'_>| match self.check(roots, path) {
             Ok(found) => {
                 accepted.replace(Some(found));
                 Ok(())
             }
             Err(failure) => {
                 refused.borrow_mut().get_or_insert(failure);
-                Err(REFUSED)
+                Err(REJECTED)
             }
         };
         let outcome = leaf.verify_for_usage(
             &algorithms,
             roots.anchors(),
             &self.intermediate_ders,
-            self.demands.now,
-            self.demands.purpose,
+            self.requirements.now,
+            self.requirements.purpose,
             None,
-            Some(&judge),
+            Some(&verify_path),
         );
         match (outcome, accepted.into_inner()) {
             (Ok(_), Some(accepted)) => Ok(accepted),
-            (Ok(_), None) => Err(Failure::Path(REFUSED)),
-            (Err(error), _) => Err(refused.into_inner().unwrap_or(Failure::Path(error))),
+            (Ok(_), None) => Err(PathFailure::Webpki(REJECTED)),
+            (Err(error), _) => Err(refused.into_inner().unwrap_or(PathFailure::Webpki(error))),
         }
     }
 
-    /// The algorithms that know of stand-ins, where there are any.
-    fn algorithms(&self) -> Vec<OverOriginals<'_>> {
-        if self.stand_ins.is_empty() {
+    /// Returns the algorithms that map copies to originals; none if there are no copies.
+    fn algorithms(&self) -> Vec<OriginalSignature<'_>> {
+        if self.copies.is_empty() {
             return Vec::new();
         }
         let all = provider().signature_verification_algorithms.all.iter();
-        all.map(|algorithm| OverOriginals {
+        all.map(|algorithm| OriginalSignature {
             algorithm: *algorithm,
-            stand_ins: &self.stand_ins,
+            copies: &self.copies,
         })
         .collect()
     }
 
-    /// Checks a path by the rules, over the certificates as they were sent.
-    fn check(&self, roots: &Roots, path: &VerifiedPath<'_>) -> Result<Accepted, Failure> {
+    /// Checks a path over the certificates as presented.
+    fn check(&self, roots: &Roots, path: &VerifiedPath<'_>) -> Result<VerifiedChain, PathFailure> {
         let unreadable = || {
             let what = "its path cannot be read in two ways that agree";
-            Failure::Rule(Finding::malformed(self.leaf, what))
+            PathFailure::Check(VerifyError::malformed(self.leaf, what))
         };
         if !self.is_original(self.leaf) {
             return Err(unreadable());
@@ -162,7 +162,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let issuers = issuers.map(|one| self.original_of(&one.der()));
         let issuers = issuers.collect::<Option<Vec<_>>>().ok_or_else(unreadable)?;
         let root = roots.certificate_of(path.anchor());
-        let anchor = root.map(|der| Outline::from_der(der)).transpose();
+        let anchor = root.map(|der| CertificateRef::from_der(der)).transpose();
         let anchor = anchor.map_err(|_| unreadable())?;
         let candidate = Path {
             leaf: self.leaf,
@@ -171,44 +171,48 @@ impl<'s, 'a> Search<'s, 'a> {
             anchor_constraints: path.anchor().name_constraints.as_deref(),
         };
         if let Some(anchor) = &anchor {
-            roots.check_settings(anchor, self.demands.purpose)?;
+            roots.check_settings(anchor, self.requirements.purpose)?;
         }
         let anchor_key = webpki::spki_for_anchor(path.anchor());
-        self.crls
-            .check(&candidate, &anchor_key, self.demands.now, &self.signatures)?;
-        let limits = path_validation::check_path(&candidate, self.demands)?;
+        self.crls.check(
+            &candidate,
+            &anchor_key,
+            self.requirements.now,
+            &self.signatures,
+        )?;
+        let path_constraints = path_validation::check_path(&candidate, self.requirements)?;
         let mut certificates = vec![Arc::from(self.leaf.der)];
         let issuers = candidate.issuers.iter();
         certificates.extend(issuers.map(|one| Arc::from(one.der)));
         certificates.extend(root.cloned());
-        Ok(Accepted {
+        Ok(VerifiedChain {
             certificates,
-            limits,
+            path_constraints,
         })
     }
 
-    /// The certificate that a signature was verified over, where webpki speaks of `der`.
-    /// What is signed decides, as it does in [`OverOriginals`].
-    fn original_of(&self, der: &[u8]) -> Option<&'s Outline<'a>> {
-        let same = |one: &&Outline<'a>| one.der == der;
-        let Some(tbs) = self.stand_in_tbs(der) else {
+    /// Returns the certificate whose signature was verified, given the `der` that webpki
+    /// reports.  The TBSCertificate decides, as in [`OriginalSignature`].
+    fn original_of(&self, der: &[u8]) -> Option<&'s CertificateRef<'a>> {
+        let same = |one: &&CertificateRef<'a>| one.der == der;
+        let Some(tbs) = self.copy_tbs(der) else {
             return self.intermediates.iter().find(same);
         };
         self.intermediates.iter().find(|one| one.tbs == tbs)
     }
 
-    /// What was signed in place of what `der` has, where that is a stand-in's.
-    fn stand_in_tbs(&self, der: &[u8]) -> Option<&[u8]> {
-        if self.stand_ins.is_empty() {
+    /// Returns the original TBSCertificate if `der` is a copy.
+    fn copy_tbs(&self, der: &[u8]) -> Option<&[u8]> {
+        if self.copies.is_empty() {
             return None;
         }
-        let tbs = Outline::from_der(der).ok()?.tbs;
-        StandIn::original_tbs(&self.stand_ins, tbs)
+        let tbs = CertificateRef::from_der(der).ok()?.tbs;
+        WebpkiCopy::original_tbs(&self.copies, tbs)
     }
 
-    /// Whether the leaf is what its signature was verified over.
-    fn is_original(&self, leaf: &Outline<'_>) -> bool {
-        let signed = self.stand_in_tbs(&self.leaf_der);
+    /// Returns whether the leaf is the certificate whose signature was verified.
+    fn is_original(&self, leaf: &CertificateRef<'_>) -> bool {
+        let signed = self.copy_tbs(&self.leaf_der);
         signed.is_none_or(|tbs| tbs == leaf.tbs)
     }
 }

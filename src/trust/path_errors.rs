@@ -1,4 +1,4 @@
-//! Why a chain is refused: from webpki's errors to sentences for users.
+//! Maps webpki's path errors to errors that name the certificate and say what to do.
 
 pub(super) mod revocation;
 mod webpki_errors;
@@ -7,47 +7,47 @@ mod tests;
 
 use webpki::Error as PathError;
 
-pub(super) use webpki_errors::{crl, unusable};
+pub(super) use webpki_errors::{describe, describe_crl};
 
 use super::key_policy;
 use super::name_constraints;
-use super::path::Failure;
-use super::path_validation::{self, Demands, Path};
-use super::policy::Refusal;
+use super::path::PathFailure;
+use super::path_validation::{self, Path, Requirements};
+use super::policy::Rejection;
 use super::purpose;
 use super::roots::Roots;
 use super::signature;
-use super::verify_error::{Finding, subject_of};
+use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
-use crate::pki::{self, Certificate, Outline, extension_oid as oid};
+use crate::pki::{self, Certificate, CertificateRef, extension_oid as oid};
 
-/// How far a chain is followed to explain a refusal: a peer can send any number of
-/// certificates.
-const LONGEST_CHAIN: usize = 10;
+/// The maximum number of certificates followed to explain a rejection.  A peer can send any
+/// number.
+const MAX_CHAIN_LENGTH: usize = 10;
 
-/// How many CAs of one name are compared with a signature to explain a refusal.
-const MOST_NAMESAKES: usize = 10;
+/// The maximum number of same-name CAs tried against a signature to explain a rejection.
+const MAX_SAME_NAME_CAS: usize = 10;
 
-/// What was to be verified.
-pub(super) struct Question<'q, 'a> {
-    pub(super) leaf: &'q Outline<'a>,
-    pub(super) intermediates: &'q [Outline<'a>],
-    pub(super) demands: Demands,
+/// A chain that was rejected, and what it was verified against.
+pub(super) struct VerifyContext<'q, 'a> {
+    pub(super) leaf: &'q CertificateRef<'a>,
+    pub(super) intermediates: &'q [CertificateRef<'a>],
+    pub(super) requirements: Requirements,
     pub(super) roots: &'q Roots,
-    /// How many roots and certificates are trusted.
+    /// The number of trusted roots and pinned certificates.
     pub(super) trusted: usize,
 }
 
-impl<'q, 'a> Question<'q, 'a> {
-    /// What the peer sent, its own certificate first.
-    fn sent(&self) -> impl Iterator<Item = &'q Outline<'a>> {
+impl<'q, 'a> VerifyContext<'q, 'a> {
+    /// Returns the certificates as presented, the peer's own first.
+    fn presented(&self) -> impl Iterator<Item = &'q CertificateRef<'a>> {
         std::iter::once(self.leaf).chain(self.intermediates)
     }
 
-    /// The chain as its names tell it, up to the last certificate that was sent.
-    fn chain(&self) -> Vec<&'q Outline<'a>> {
+    /// Follows issuer names from the leaf to the last certificate that was presented.
+    fn chain(&self) -> Vec<&'q CertificateRef<'a>> {
         let mut chain = vec![self.leaf];
-        while chain.len() < LONGEST_CHAIN
+        while chain.len() < MAX_CHAIN_LENGTH
             && let Some(issuer) = self.issuer_of_last(&chain)
         {
             chain.push(issuer);
@@ -55,15 +55,15 @@ impl<'q, 'a> Question<'q, 'a> {
         chain
     }
 
-    /// The issuer of the last certificate of a chain, if it was sent.  Of several with its
-    /// name, the one that signed.
-    fn issuer_of_last(&self, chain: &[&'q Outline<'a>]) -> Option<&'q Outline<'a>> {
+    /// Returns the issuer of the last certificate of a chain, if it was presented.  Of
+    /// several with that name, returns the one whose key signed.
+    fn issuer_of_last(&self, chain: &[&'q CertificateRef<'a>]) -> Option<&'q CertificateRef<'a>> {
         let last = chain.last()?;
-        let is_named = |one: &&Outline<'_>| {
+        let is_named = |one: &&CertificateRef<'_>| {
             one.subject == last.issuer && !chain.iter().any(|known| known.der == one.der)
         };
         let named = self.intermediates.iter().filter(is_named);
-        let named: Vec<_> = named.take(MOST_NAMESAKES).collect();
+        let named: Vec<_> = named.take(MAX_SAME_NAME_CAS).collect();
         match named[..] {
             [] | [_] => named.first().copied(),
             [first, ..] => {
@@ -74,94 +74,96 @@ impl<'q, 'a> Question<'q, 'a> {
         }
     }
 
-    /// The roots that could have issued the last certificate of the chain.
-    fn roots(&self) -> Vec<Outline<'_>> {
+    /// Returns the roots that may have issued the last certificate of the chain.
+    fn roots(&self) -> Vec<CertificateRef<'_>> {
         let chain = self.chain();
         let Some(top) = chain.last() else {
             return Vec::new();
         };
         let roots = self.roots.with_subject(top.issuer);
         roots
-            .filter_map(|der| Outline::from_der(der).ok())
+            .filter_map(|der| CertificateRef::from_der(der).ok())
             .collect()
     }
 }
 
-/// Those that may have issued a certificate of the chain: the next one, or the roots.
+/// Returns the possible issuers of a certificate of the chain: the next one, or the roots.
 fn issuers<'s, 'q, 'a>(
-    chain: &'s [&'q Outline<'a>],
-    roots: &'s [&'q Outline<'a>],
+    chain: &'s [&'q CertificateRef<'a>],
+    roots: &'s [&'q CertificateRef<'a>],
     index: usize,
-) -> &'s [&'q Outline<'a>] {
+) -> &'s [&'q CertificateRef<'a>] {
     chain.get(index + 1..index + 2).unwrap_or(roots)
 }
 
-/// The refusal of a chain.
-pub(super) fn failure(failure: Failure, question: &Question<'_, '_>) -> Refusal {
+/// Returns the rejection of a chain.
+pub(super) fn rejection(failure: PathFailure, context: &VerifyContext<'_, '_>) -> Rejection {
     match failure {
-        Failure::Rule(finding) => finding.into(),
-        Failure::Path(error) => {
-            let refusal = Refusal::from(of_path(&error, question));
-            Refusal {
-                reason: refusal.reason.with_source(error),
-                ..refusal
+        PathFailure::Check(error) => error.into(),
+        PathFailure::Webpki(error) => {
+            let rejection = Rejection::from(from_webpki(&error, context));
+            Rejection {
+                reason: rejection.reason.with_source(error),
+                ..rejection
             }
         }
     }
 }
 
-/// What webpki found wrong, as users and peers need to hear it.
-fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
-    let leaf = question.leaf;
-    let now = i64::try_from(question.demands.now.as_secs()).unwrap_or(i64::MAX);
+/// Maps an error of webpki to one that names the certificate at fault.
+fn from_webpki(error: &PathError, context: &VerifyContext<'_, '_>) -> VerifyError {
+    let leaf = context.leaf;
+    let now = i64::try_from(context.requirements.now.as_secs()).unwrap_or(i64::MAX);
     match error {
-        PathError::UnknownIssuer => unknown_issuer(question),
+        PathError::UnknownIssuer => unknown_issuer(context),
         PathError::CertExpired { not_after, .. } => {
             let end = i64::try_from(not_after.as_secs()).ok();
-            let culprit = question.sent().find(|one| Some(one.not_after) == end);
+            let culprit = context.presented().find(|one| Some(one.not_after) == end);
             path_validation::expired(culprit.unwrap_or(leaf), now)
         }
         PathError::CertNotValidYet { not_before, .. } => {
             let start = i64::try_from(not_before.as_secs()).ok();
-            let culprit = question.sent().find(|one| Some(one.not_before) == start);
+            let culprit = context
+                .presented()
+                .find(|one| Some(one.not_before) == start);
             path_validation::not_valid_yet(culprit.unwrap_or(leaf), now)
         }
-        PathError::CaUsedAsEndEntity => Finding::new(
+        PathError::CaUsedAsEndEntity => VerifyError::new(
             Status::CertificateNotAnEndEntity,
             format!(
-                "certificate of '{}' is a CA certificate, which cannot stand for a peer: issue a \
-                 certificate for the peer from it, or trust this one itself",
+                "certificate of '{}' is a CA certificate, which cannot authenticate a peer: issue \
+                 a certificate for the peer from it, or trust this one directly",
                 subject_of(leaf)
             ),
         ),
-        PathError::EndEntityUsedAsCa => not_a_ca(question),
+        PathError::EndEntityUsedAsCa => not_a_ca(context),
         PathError::RequiredEkuNotFoundContext(_) | PathError::EmptyEkuExtension => {
-            let refused = |one| purpose::check(one, question.demands.purpose).err();
-            let found = question.chain().into_iter().find_map(refused);
-            found.unwrap_or_else(|| rejected(leaf, &unusable(error)))
+            let refused = |one| purpose::check(one, context.requirements.purpose).err();
+            let found = context.chain().into_iter().find_map(refused);
+            found.unwrap_or_else(|| rejected(leaf, &describe(error)))
         }
-        PathError::NameConstraintViolation => name_constraint(question),
-        PathError::PathLenConstraintViolated => path_len(question),
+        PathError::NameConstraintViolation => name_constraint(context),
+        PathError::PathLenConstraintViolated => path_len(context),
         PathError::InvalidSignatureForPublicKey
-        | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => bad_signature(question),
-        PathError::UnsupportedSignatureAlgorithmContext(_) => unsupported_signature(question),
+        | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => bad_signature(context),
+        PathError::UnsupportedSignatureAlgorithmContext(_) => unsupported_signature(context),
         PathError::SignatureAlgorithmMismatch => {
-            let differ = |one: &&Outline<'_>| one.algorithms[0] != one.algorithms[1];
-            let culprit = question.sent().find(differ).unwrap_or(leaf);
-            Finding::malformed(culprit, "its two signature algorithms differ")
+            let differ = |one: &&CertificateRef<'_>| one.algorithms[0] != one.algorithms[1];
+            let culprit = context.presented().find(differ).unwrap_or(leaf);
+            VerifyError::malformed(culprit, "its two signature algorithms differ")
         }
-        PathError::UnsupportedCriticalExtension => unsupported_extension(question),
+        PathError::UnsupportedCriticalExtension => unsupported_extension(context),
         PathError::UnsupportedCertVersion => {
-            let is_old = |one: &&Outline<'_>| one.version < 3;
-            let culprit = question.sent().find(is_old).unwrap_or(leaf);
-            rejected(culprit, &unusable(error))
+            let is_old = |one: &&CertificateRef<'_>| one.version < 3;
+            let culprit = context.presented().find(is_old).unwrap_or(leaf);
+            rejected(culprit, &describe(error))
         }
         PathError::InvalidCertValidity => {
-            let is_reverse = |one: &&Outline<'_>| one.not_before > one.not_after;
-            let culprit = question.sent().find(is_reverse).unwrap_or(leaf);
-            Finding::malformed(culprit, &unusable(error))
+            let is_reverse = |one: &&CertificateRef<'_>| one.not_before > one.not_after;
+            let culprit = context.presented().find(is_reverse).unwrap_or(leaf);
+            VerifyError::malformed(culprit, &describe(error))
         }
-        PathError::MaximumPathDepthExceeded => Finding::new(
+        PathError::MaximumPathDepthExceeded => VerifyError::new(
             Status::CertificatePathTooLong,
             format!(
                 "certificate of '{}' is more than 6 CAs away from every root: longer paths are \
@@ -177,90 +179,87 @@ fn of_path(error: &PathError, question: &Question<'_, '_>) -> Finding {
         | PathError::InvalidSerialNumber
         | PathError::MalformedDnsIdentifier
         | PathError::MalformedNameConstraint
-        | PathError::InvalidNetworkMaskConstraint => malformed(error, question),
-        other => rejected(leaf, &unusable(other)),
+        | PathError::InvalidNetworkMaskConstraint => malformed(error, context),
+        other => rejected(leaf, &describe(other)),
     }
 }
 
-fn rejected(certificate: &Outline<'_>, why: &str) -> Finding {
+fn rejected(certificate: &CertificateRef<'_>, why: &str) -> VerifyError {
     let sentence = format!(
         "certificate of '{}' is rejected: {why}",
         subject_of(certificate)
     );
-    Finding::new(Status::Certificate, sentence)
+    VerifyError::new(Status::Certificate, sentence)
 }
 
-/// The issuer of a certificate, for a sentence; empty where it does not parse.
-pub(super) fn issuer_of(certificate: &Outline<'_>) -> String {
+/// Returns the issuer of a certificate for an error; empty if it does not parse.
+pub(super) fn issuer_of(certificate: &CertificateRef<'_>) -> String {
     let parsed = Certificate::from_der(certificate.der);
     parsed.map_or_else(|_| String::new(), |parsed| parsed.issuer().to_owned())
 }
 
-fn unknown_issuer(question: &Question<'_, '_>) -> Finding {
-    let count = question.trusted;
-    let leaf = subject_of(question.leaf);
-    let top = question.chain().pop().unwrap_or(question.leaf);
-    let sentence = if question.leaf.is_self_issued() {
+fn unknown_issuer(context: &VerifyContext<'_, '_>) -> VerifyError {
+    let count = context.trusted;
+    let leaf = subject_of(context.leaf);
+    let top = context.chain().pop().unwrap_or(context.leaf);
+    let sentence = if context.leaf.is_self_issued() {
         format!(
             "certificate of '{leaf}' is self-signed and not one of the trusted roots ({count} in \
              all)"
         )
     } else {
-        // The last certificate of the chain names the CA that is missing.
+        // The issuer of the last certificate in the chain is the missing CA.
         format!(
-            "certificate of '{leaf}' leads to '{}', which is not one of the trusted roots ({count} \
-             in all): add that CA's certificate to the roots if you trust it, or have the peer \
-             send its intermediate certificates",
+            "certificate of '{leaf}' chains to '{}', which is not one of the trusted roots \
+             ({count} in all): add that CA's certificate to the roots if you trust it, or have the \
+             peer send its intermediate certificates",
             issuer_of(top)
         )
     };
-    Finding::new(Status::CertificateUnknownIssuer, sentence)
+    VerifyError::new(Status::CertificateUnknownIssuer, sentence)
 }
 
-fn not_a_ca(question: &Question<'_, '_>) -> Finding {
-    let chain = question.chain();
-    let is_ca = |one: &Outline<'_>| matches!(one.basic_constraints(), Ok(Some((true, _))));
+fn not_a_ca(context: &VerifyContext<'_, '_>) -> VerifyError {
+    let chain = context.chain();
+    let is_ca = |one: &CertificateRef<'_>| matches!(one.basic_constraints(), Ok(Some((true, _))));
     let mut pairs = chain.windows(2);
     let culprit = pairs.find(|pair| !is_ca(pair[1]));
     let (below, above) = match culprit {
         Some(pair) => (pair[0], subject_of(pair[1])),
-        None => (question.leaf, issuer_of(question.leaf)),
+        None => (context.leaf, issuer_of(context.leaf)),
     };
     let sentence = format!(
         "certificate of '{}' was issued by '{above}', which is not a CA",
         subject_of(below)
     );
-    Finding::new(Status::CertificateNotACa, sentence)
+    VerifyError::new(Status::CertificateNotACa, sentence)
 }
 
-/// The constraint that is broken, found again: webpki does not tell it.
-fn name_constraint(question: &Question<'_, '_>) -> Finding {
-    let chain = question.chain();
-    let roots = question.roots();
+/// Finds the violated constraint again, because webpki does not report it.
+fn name_constraint(context: &VerifyContext<'_, '_>) -> VerifyError {
+    let chain = context.chain();
+    let roots = context.roots();
     let anchors: Vec<_> = match roots.is_empty() {
         true => vec![None],
         false => roots.iter().map(Some).collect(),
     };
     let found = anchors.into_iter().find_map(|anchor| {
         let path = Path {
-            leaf: question.leaf,
+            leaf: context.leaf,
             issuers: chain[1..].to_vec(),
             anchor,
             anchor_constraints: None,
         };
         name_constraints::check(&path).err()
     });
-    found.unwrap_or_else(|| Finding {
+    found.unwrap_or_else(|| VerifyError {
         status: Status::CertificateConstraint,
-        ..rejected(
-            question.leaf,
-            &unusable(&PathError::NameConstraintViolation),
-        )
+        ..rejected(context.leaf, &describe(&PathError::NameConstraintViolation))
     })
 }
 
-fn path_len(question: &Question<'_, '_>) -> Finding {
-    let chain = question.chain();
+fn path_len(context: &VerifyContext<'_, '_>) -> VerifyError {
+    let chain = context.chain();
     for (below, ca) in chain.iter().enumerate().skip(1) {
         if let Ok(Some((_, Some(limit)))) = ca.basic_constraints()
             && u32::try_from(below - 1).is_ok_and(|count| count > limit)
@@ -268,23 +267,23 @@ fn path_len(question: &Question<'_, '_>) -> Finding {
             return path_validation::path_too_long(ca, limit, below - 1);
         }
     }
-    Finding {
+    VerifyError {
         status: Status::CertificatePathTooLong,
         ..rejected(
-            question.leaf,
-            &unusable(&PathError::PathLenConstraintViolated),
+            context.leaf,
+            &describe(&PathError::PathLenConstraintViolated),
         )
     }
 }
 
-fn bad_signature(question: &Question<'_, '_>) -> Finding {
-    let roots = question.roots();
-    let chain = question.chain();
-    // A key that signatures cannot be verified with is not a forged signature.
-    if let Some(finding) = unusable_issuer(question) {
-        return finding;
+fn bad_signature(context: &VerifyContext<'_, '_>) -> VerifyError {
+    let roots = context.roots();
+    let chain = context.chain();
+    // An unsupported issuer key does not mean that the signature is forged.
+    if let Some(error) = issuer_key_error(context) {
+        return error;
     }
-    let is_signed = |one: &Outline<'_>, issuers: &[&Outline<'_>]| {
+    let is_signed = |one: &CertificateRef<'_>, issuers: &[&CertificateRef<'_>]| {
         let mut keys = issuers.iter().map(|issuer| issuer.spki);
         keys.any(|key| signature::is_issued_with(one, key))
     };
@@ -292,32 +291,33 @@ fn bad_signature(question: &Question<'_, '_>) -> Finding {
     let mut indexes = 0..chain.len();
     let forged = indexes.find(|&index| !is_signed(chain[index], issuers(&chain, &roots, index)));
     let Some(forged) = forged else {
-        // Every signature of this path is good: webpki ranks that of another one higher.
-        return path_len(question);
+        // Every signature in this path is good. webpki ranks a bad signature in another
+        // path higher.
+        return path_len(context);
     };
     let issued = chain[forged];
     let sentence = format!(
-        "certificate of '{}' says that '{}' issued it, but the trusted CA of that name \
+        "certificate of '{}' names '{}' as its issuer, but the trusted CA of that name \
          did not sign it: another CA has the same name, or it is forged",
         subject_of(issued),
         issuer_of(issued)
     );
-    Finding::new(Status::CertificateBadSignature, sentence)
+    VerifyError::new(Status::CertificateBadSignature, sentence)
 }
 
-/// The issuer whose key no signature can be verified with, where it is that.
-fn unusable_issuer(question: &Question<'_, '_>) -> Option<Finding> {
-    let roots = question.roots();
-    let chain = question.chain();
+/// Returns the error of the first issuer whose key is unsupported or too weak.
+fn issuer_key_error(context: &VerifyContext<'_, '_>) -> Option<VerifyError> {
+    let roots = context.roots();
+    let chain = context.chain();
     let mut issuers = chain.iter().copied().skip(1).chain(&roots);
-    issuers.find_map(key_policy::explain_issuer)
+    issuers.find_map(key_policy::issuer_key_error)
 }
 
-fn unsupported_signature(question: &Question<'_, '_>) -> Finding {
-    if let Some(finding) = unusable_issuer(question) {
-        return finding;
+fn unsupported_signature(context: &VerifyContext<'_, '_>) -> VerifyError {
+    if let Some(error) = issuer_key_error(context) {
+        return error;
     }
-    let parsed = question.sent().filter_map(|one| {
+    let parsed = context.presented().filter_map(|one| {
         let parsed = Certificate::from_der(one.der).ok()?;
         let algorithm = parsed.signature_type().to_owned();
         Some((one, algorithm))
@@ -334,64 +334,64 @@ fn unsupported_signature(question: &Question<'_, '_>) -> Finding {
     };
     let Some((culprit, algorithm)) = old.or_else(unknown).or(parsed.first()) else {
         return rejected(
-            question.leaf,
+            context.leaf,
             "it is signed with an algorithm that is not supported",
         );
     };
     let sentence = format!(
-        "certificate of '{}' is signed with {algorithm}, which is not accepted: have it issued \
-         again with SHA-256 or better",
+        "certificate of '{}' is signed with {algorithm}, which is not accepted: have it reissued \
+         with SHA-256 or better",
         subject_of(culprit)
     );
-    Finding::new(Status::CertificateBadSignature, sentence)
+    VerifyError::new(Status::CertificateBadSignature, sentence)
 }
 
-fn unsupported_extension(question: &Question<'_, '_>) -> Finding {
+fn unsupported_extension(context: &VerifyContext<'_, '_>) -> VerifyError {
     let find = |one| Some((one, path_validation::first_unknown_critical(one)?));
-    match question.chain().into_iter().find_map(find) {
+    match context.chain().into_iter().find_map(find) {
         Some((culprit, oid)) => path_validation::unknown_critical(culprit, oid),
         None => rejected(
-            question.leaf,
-            &unusable(&PathError::UnsupportedCriticalExtension),
+            context.leaf,
+            &describe(&PathError::UnsupportedCriticalExtension),
         ),
     }
 }
 
-/// The certificate that does not parse: webpki does not tell which.
-fn malformed(error: &PathError, question: &Question<'_, '_>) -> Finding {
-    const MOST: usize = 65_535;
-    let is_large = |one: &&Outline<'_>| one.der.len() > MOST;
-    if let Some(large) = question.sent().find(is_large) {
+/// Finds the certificate that does not parse, because webpki does not report it.
+fn malformed(error: &PathError, context: &VerifyContext<'_, '_>) -> VerifyError {
+    const MAX_BYTES: usize = 65_535;
+    let is_large = |one: &&CertificateRef<'_>| one.der.len() > MAX_BYTES;
+    if let Some(large) = context.presented().find(is_large) {
         let sentence = format!(
-            "certificate of '{}' has {} bytes, and at most {MOST} are supported",
+            "certificate of '{}' has {} bytes, and at most {MAX_BYTES} are supported",
             subject_of(large),
             large.der.len()
         );
-        return Finding::new(Status::Certificate, sentence);
+        return VerifyError::new(Status::Certificate, sentence);
     }
-    let fails = |one: &&Outline<'_>| {
+    let fails = |one: &&CertificateRef<'_>| {
         let der = rustls_pki_types::CertificateDer::from(one.der);
         webpki::EndEntityCert::try_from(&der).is_err() || broken_extension(one).is_some()
     };
-    let culprit = question.chain().into_iter().find(fails);
-    let culprit = culprit.unwrap_or(question.leaf);
+    let culprit = context.chain().into_iter().find(fails);
+    let culprit = culprit.unwrap_or(context.leaf);
     match broken_extension(culprit) {
-        Some(what) => Finding::malformed(culprit, what),
-        None => Finding::malformed(culprit, &unusable(error)),
+        Some(what) => VerifyError::malformed(culprit, what),
+        None => VerifyError::malformed(culprit, &describe(error)),
     }
 }
 
-/// Why a certificate cannot be a root.
+/// Describes why a certificate cannot be a root.
 pub(super) fn not_a_root(error: &PathError, der: &[u8]) -> String {
-    let root = Outline::from_der(der).ok();
+    let root = CertificateRef::from_der(der).ok();
     let what = root.as_ref().and_then(broken_extension);
-    what.map_or_else(|| unusable(error), str::to_owned)
+    what.map_or_else(|| describe(error), str::to_owned)
 }
 
-/// The first extension that does not parse, of those that path validation processes.
-fn broken_extension(one: &Outline<'_>) -> Option<&'static str> {
+/// Describes the first malformed extension among those that path validation processes.
+fn broken_extension(one: &CertificateRef<'_>) -> Option<&'static str> {
     let constraints = one.extension(oid::NAME_CONSTRAINTS);
-    let constraints = constraints.map(|one| pki::Constraints::from_der(one.value));
+    let constraints = constraints.map(|one| pki::NameConstraints::from_der(one.value));
     let broken = [
         (
             constraints.is_some_and(|constraints| constraints.is_err()),

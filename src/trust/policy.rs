@@ -1,5 +1,4 @@
-//! What a peer has to satisfy, and the check of its certificate chain.  Path
-//! building is webpki's; which roots, which name and which usage is said here.
+//! The verification policy of a context, and the verification of a peer's chain against it.
 
 use std::sync::Arc;
 
@@ -7,79 +6,78 @@ use aws_lc_rs::digest;
 use rustls::SignatureScheme;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::path::{Accepted, Failure, Search};
-use super::path_validation::{self, Demands};
+use super::path::{PathBuilder, PathFailure, VerifiedChain};
+use super::path_validation::{self, Requirements};
 use super::purpose::KeyPurpose;
 use super::revocation::Crls;
 use super::roots::Roots;
-use super::verify_error::{Finding, alert_for};
+use super::verify_error::{VerifyError, alert_for};
 use super::{key_policy, path_errors, peer_name};
 use crate::base::observations::Observations;
-use crate::pki::{Certificate, Outline};
+use crate::pki::{Certificate, CertificateRef};
 use crate::{Error, Result, Status};
 
-/// How the name that was asked for is compared with the certificate.
+/// How a certificate is matched against the expected name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameCheck {
-    /// With its alternative names, as RFC 9525 says.
+    /// By its alternative names (RFC 9525).
     AlternativeNames,
-    /// With its one common name where it has no alternative names at all.
+    /// By its common name if it has no alternative names and only one common name.
     OrCommonName,
-    /// Not at all.  Insecure.
+    /// The name is not checked.  Insecure.
     Nothing,
 }
 
-/// What a chain must satisfy.
+/// The requirements that a peer's chain must meet.
 pub(crate) struct Policy {
-    /// Where trust starts; `None` accepts every chain.  Insecure.
+    /// The trust anchors; `None` accepts every chain.  Insecure.
     pub(crate) roots: Option<Arc<Roots>>,
     pub(crate) crls: Arc<Crls>,
     pub(crate) name: NameCheck,
-    /// Certificates that are accepted whatever they say, while they are valid, by the
-    /// SHA-256 of their DER.
+    /// SHA-256 fingerprints (over the DER) of certificates that are accepted within their
+    /// validity period, regardless of issuer and names.
     pub(crate) pinned: Vec<[u8; 32]>,
-    /// Certificates that are trusted as the peer's own, likewise.
+    /// SHA-256 fingerprints of end-entity certificates that are trusted directly.
     pub(crate) end_entities: Vec<[u8; 32]>,
-    /// How many CAs may stand between a peer and its root; `None`: as many as path
-    /// building finds.
+    /// The maximum number of CAs between a peer and its root; `None` for no limit beyond
+    /// that of path building.
     pub(crate) max_depth: Option<u32>,
-    /// The least security of every key and signature, in bits.
+    /// The minimum security of every key and signature, in bits.
     pub(crate) security: u16,
-    /// Whether RFC 5280 is demanded to the letter.
+    /// Whether certificates must follow the profile of RFC 5280 strictly.
     pub(crate) strict: bool,
-    /// Keys of which one must be in the path, by the SHA-256 of their
-    /// SubjectPublicKeyInfo.  None: any.
+    /// SHA-256 hashes of SubjectPublicKeyInfos, one of which must be in the verified
+    /// chain.  Empty: no pinning.
     pub(crate) pins: Vec<[u8; 32]>,
-    /// How a peer may sign the handshake, best first; `None`: in every way that the
-    /// provider verifies.
+    /// The signature schemes that a peer may sign the handshake with, preferred first;
+    /// `None`: all that the provider can verify.
     pub(crate) schemes: Option<Vec<SignatureScheme>>,
-    /// Whether a peer that fails is accepted all the same, marked as unverified, if it has
-    /// the key of its certificate.  Insecure.
+    /// Whether a peer that fails verification is accepted and marked as unverified, if it
+    /// proves possession of its private key.  Insecure.
     pub(crate) allows_unverified: bool,
-    /// Has the last word.
-    pub(crate) judge: Option<Judge>,
+    /// Called after all other checks; can reject the peer.
+    pub(crate) verify_callback: Option<VerifyCallback>,
 }
 
-/// Looks at a peer after it was verified, and can refuse it.  What it returns
-/// for one that was refused already does not count, unless the peer is accepted all the
-/// same ([`insecure_allow_unverified_clients`](crate::Context::insecure_allow_unverified_clients)):
-/// then it can still refuse it.
+/// Called for each peer after verification; can reject it.  Its result is ignored for a
+/// peer that failed verification, except if unverified peers are accepted
+/// ([`insecure_allow_unverified_clients`](crate::Context::insecure_allow_unverified_clients)):
+/// such a peer it can still reject.
 ///
-/// The peer gets the alert that fits the status (RFC 8446, section 6.2): certificate_expired
-/// for [`Status::CertificateExpired`], certificate_unknown for those without an alert of their
-/// own, handshake_failure for [`Status::NoCommon`], and access_denied for
-/// [`Status::CertificateRefused`], [`Status::CertificatePinMismatch`] and all that are not
-/// about certificates.
-pub type Judge = Arc<dyn Fn(&Verdict<'_>) -> Result<()> + Send + Sync>;
+/// The status of its error decides which alert is sent (RFC 8446, section 6.2).
+/// [`Status::CertificateExpired`] sends certificate_expired, a certificate status without
+/// an alert of its own certificate_unknown, [`Status::NoCommon`] handshake_failure.
+/// [`Status::CertificateRefused`], [`Status::CertificatePinMismatch`] and every status that
+/// is not about certificates send access_denied.
+pub type VerifyCallback = Arc<dyn Fn(&VerificationResult<'_>) -> Result<()> + Send + Sync>;
 
-/// How the verification of a peer ended.
-pub struct Verdict<'a> {
-    /// The peer's certificates as it sent them, its own first.
+/// The result of verifying a peer.
+pub struct VerificationResult<'a> {
+    /// The certificates as the peer presented them, its own first.
     pub chain: &'a [Certificate],
-    /// The OCSP response that a server stapled (DER, RFC 6960), which nobody has
-    /// verified.
+    /// The stapled OCSP response of a server (DER, RFC 6960).  It is not verified.
     pub ocsp: Option<&'a [u8]>,
-    /// The path that was accepted, or why none was.
+    /// The verified chain, or why there is none.
     pub outcome: Result<&'a [Certificate], &'a Error>,
 }
 
@@ -92,40 +90,40 @@ pub(crate) enum PeerName<'a> {
     Mailbox(&'a str),
 }
 
-/// Why a chain is not accepted: as rustls says it to the peer, and as a user
-/// hears it.
-pub(super) struct Refusal {
+/// Why a chain is rejected: the rustls error that decides the alert, and the error for the
+/// caller.
+pub(super) struct Rejection {
     pub(super) alert: rustls::Error,
     pub(super) reason: Error,
 }
 
-/// How a peer is accepted.
-pub(super) enum Admission {
-    /// By this path, up to the root where it is known.
+/// How verification of an accepted peer ended.
+pub(super) enum VerificationStatus {
+    /// Verified by this chain, up to the root if that is known.
     Verified(Vec<Arc<[u8]>>),
-    /// As every peer is: nothing was verified.
+    /// Not verified: the policy accepts every peer.
     Unchecked,
-    /// Though it was refused, for this reason.
+    /// Accepted although verification failed with this error.
     Unverified(Error),
 }
 
-/// Why a peer does not count as verified where nobody is verified.
-pub(crate) fn unchecked() -> Error {
+/// The reason why a peer is unverified if the context verifies none.
+pub(crate) fn verification_disabled() -> Error {
     let sentence = "the peer's certificate was not verified: this context accepts any \
                     (insecure_no_verify)";
     Error::new(Status::Certificate, sentence)
 }
 
-impl From<Finding> for Refusal {
-    fn from(finding: Finding) -> Self {
+impl From<VerifyError> for Rejection {
+    fn from(error: VerifyError) -> Self {
         Self {
-            alert: finding.alert(),
-            reason: finding.into_error(),
+            alert: error.alert(),
+            reason: error.into_error(),
         }
     }
 }
 
-/// What a peer sent, and what for.
+/// The certificates of a peer, and what they are verified for.
 #[derive(Clone, Copy)]
 pub(super) struct Peer<'a> {
     pub(super) leaf: &'a CertificateDer<'a>,
@@ -136,7 +134,7 @@ pub(super) struct Peer<'a> {
 }
 
 impl Peer<'_> {
-    /// The certificates as they were sent, up to the first that does not parse.
+    /// Returns the certificates as presented, up to the first that does not parse.
     pub(super) fn chain(&self) -> Vec<Certificate> {
         let all = std::iter::once(self.leaf).chain(self.intermediates);
         all.map_while(|der| Certificate::from_der(der.to_vec()).ok())
@@ -145,9 +143,8 @@ impl Peer<'_> {
 }
 
 impl Policy {
-    /// Checks a chain, leaf first, for a name, and gives the path that is
-    /// accepted, up to the root where it is known: nothing where nothing is
-    /// verified.
+    /// Verifies a chain, leaf first, for a name.  Returns the verified chain, up to the
+    /// root if that is known.  Returns an empty one if the policy verifies nothing.
     pub(crate) fn verify(
         &self,
         chain: &[Certificate],
@@ -167,84 +164,99 @@ impl Policy {
             purpose,
             ocsp: None,
         };
-        match self.check(&peer, now).map_err(|refusal| refusal.reason)? {
-            Admission::Verified(path) => parse_all(&path),
-            Admission::Unchecked => Ok(Vec::new()),
-            Admission::Unverified(reason) => Err(reason),
+        match self
+            .check(&peer, now)
+            .map_err(|rejection| rejection.reason)?
+        {
+            VerificationStatus::Verified(path) => parse_all(&path),
+            VerificationStatus::Unchecked => Ok(Vec::new()),
+            VerificationStatus::Unverified(reason) => Err(reason),
         }
     }
 
-    pub(super) fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Admission, Refusal> {
+    pub(super) fn check(
+        &self,
+        peer: &Peer<'_>,
+        now: UnixTime,
+    ) -> Result<VerificationStatus, Rejection> {
         let path = self.check_trust(peer, now);
         let path = path.and_then(|path| self.check_pins(peer, path));
-        let judged = self.ask_judge(peer, &path);
-        let admission = match path {
+        let callback_result = self.call_verify_callback(peer, &path);
+        let status = match path {
             Ok(_) if self.roots.is_none() && self.allows_unverified => {
-                judged.map(|()| Admission::Unverified(unchecked()))
+                callback_result.map(|()| VerificationStatus::Unverified(verification_disabled()))
             }
-            Ok(_) if self.roots.is_none() => judged.map(|()| Admission::Unchecked),
-            Ok(path) => judged.map(|()| Admission::Verified(path)),
-            Err(refusal) if self.allows_unverified => check_usable(peer)
-                .and(judged)
-                .map(|()| Admission::Unverified(refusal.reason)),
-            Err(refusal) => Err(refusal),
+            Ok(_) if self.roots.is_none() => {
+                callback_result.map(|()| VerificationStatus::Unchecked)
+            }
+            Ok(path) => callback_result.map(|()| VerificationStatus::Verified(path)),
+            Err(rejection) if self.allows_unverified => check_usable(peer)
+                .and(callback_result)
+                .map(|()| VerificationStatus::Unverified(rejection.reason)),
+            Err(rejection) => Err(rejection),
         };
-        admission.map_err(|refusal| Refusal {
-            reason: refusal.reason.with_certificates(&peer.chain()),
-            ..refusal
+        status.map_err(|rejection| Rejection {
+            reason: rejection.reason.with_certificates(&peer.chain()),
+            ..rejection
         })
     }
 
-    /// Checks what certificates say.
-    fn check_trust(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Vec<Arc<[u8]>>, Refusal> {
-        // A peer without a certificate that can be read would be nobody, also where
-        // nothing else is verified.
+    /// Verifies the certificates, apart from pinned keys and the callback.
+    fn check_trust(&self, peer: &Peer<'_>, now: UnixTime) -> Result<Vec<Arc<[u8]>>, Rejection> {
+        // A peer needs a readable certificate even if nothing else is verified: without one
+        // it has no identity.
         let leaf = read(peer.leaf)?;
         let Some(roots) = &self.roots else {
-            key_policy::check_any_leaf(&leaf)?;
+            key_policy::check_unverified_leaf(&leaf)?;
             return Ok(Vec::new());
         };
         if self.is_pinned(peer.leaf) {
             path_validation::check_validity(&leaf, now)?;
-            key_policy::check_any_leaf(&leaf)?;
+            key_policy::check_unverified_leaf(&leaf)?;
             return Ok(vec![Arc::from(&**peer.leaf)]);
         }
-        let demands = Demands {
+        let requirements = Requirements {
             purpose: peer.purpose,
             now,
             max_depth: self.max_depth,
             security: self.security,
             strict: self.strict,
         };
-        // What does not parse issued nothing: it is not part of any path.
+        // A certificate that does not parse cannot be part of a path.
         let intermediates = peer.intermediates.iter();
-        let intermediates = intermediates.filter_map(|der| Outline::from_der(der).ok());
+        let intermediates = intermediates.filter_map(|der| CertificateRef::from_der(der).ok());
         let intermediates: Vec<_> = intermediates.collect();
-        let search = Search::new(&leaf, &intermediates, &self.crls, demands);
-        let found = self.find_path(roots, &search, &leaf, demands);
+        let builder = PathBuilder::new(&leaf, &intermediates, &self.crls, requirements);
+        let found = self.find_path(roots, &builder, &leaf, requirements);
         let found = found.map_err(|failure| {
-            let question = path_errors::Question {
+            let context = path_errors::VerifyContext {
                 leaf: &leaf,
                 intermediates: &intermediates,
-                demands,
+                requirements,
                 roots,
                 trusted: roots.all_anchors().count() + self.pinned.len(),
             };
-            path_errors::failure(failure, &question)
+            path_errors::rejection(failure, &context)
         })?;
         if let Some(name) = peer.name {
-            peer_name::check(self.name, name, &leaf, search.leaf_der(), &found.limits)?;
+            peer_name::check(
+                self.name,
+                name,
+                &leaf,
+                builder.leaf_der(),
+                &found.path_constraints,
+            )?;
         }
         Ok(found.certificates)
     }
 
-    /// Whether a peer may have any key that a handshake can be verified with: it is
-    /// unverified, or pinned.
+    /// Returns whether a peer with this certificate may have any key that can verify
+    /// handshakes, because it is unverified or pinned.
     pub(super) fn accepts_any_key(&self, leaf: &[u8]) -> bool {
         self.roots.is_none() || self.allows_unverified || self.is_pinned(leaf)
     }
 
-    /// Whether some peer may.
+    /// Returns whether any peer may have such a key.
     pub(super) fn may_accept_any_key(&self) -> bool {
         self.roots.is_none() || self.allows_unverified || !self.pinned.is_empty()
     }
@@ -253,34 +265,39 @@ impl Policy {
         !self.pinned.is_empty() && self.pinned.contains(&sha256(leaf))
     }
 
-    /// A path to one of the roots, or to one of more where these do not do.
+    /// Builds a path to one of the roots.  Tries the roots in the system's folders if that
+    /// fails.
     fn find_path(
         &self,
         roots: &Roots,
-        search: &Search<'_, '_>,
-        leaf: &Outline<'_>,
-        demands: Demands,
-    ) -> Result<Accepted, Failure> {
+        builder: &PathBuilder<'_, '_>,
+        leaf: &CertificateRef<'_>,
+        requirements: Requirements,
+    ) -> Result<VerifiedChain, PathFailure> {
         let is_known =
             |hashes: &[[u8; 32]]| !hashes.is_empty() && hashes.contains(&sha256(leaf.der));
         let attempt = |roots: &Roots| {
-            if is_known(&self.end_entities) || roots.trust_itself(leaf) {
-                roots.check_settings(leaf, demands.purpose)?;
-                path_validation::check_trusted_leaf(leaf, demands)?;
-                self.crls.check_trusted(leaf)?;
-                return Ok(Accepted::itself(leaf));
+            if is_known(&self.end_entities) || roots.trusts_leaf(leaf) {
+                roots.check_settings(leaf, requirements.purpose)?;
+                path_validation::check_trusted_leaf(leaf, requirements)?;
+                self.crls.check_trusted_leaf_revocation(leaf)?;
+                return Ok(VerifiedChain::of_trusted_leaf(leaf));
             }
-            search.run(roots)
+            builder.build(roots)
         };
         attempt(roots).or_else(|failure| {
-            let more = roots.more().and_then(|more| attempt(more).ok());
+            let more = roots.folder_roots().and_then(|more| attempt(more).ok());
             more.ok_or(failure)
         })
     }
 
-    /// Checks that one of the keys that are demanded is in the path.  Where
-    /// nothing was verified, only the peer's own key is proved to be there.
-    fn check_pins(&self, peer: &Peer<'_>, path: Vec<Arc<[u8]>>) -> Result<Vec<Arc<[u8]>>, Refusal> {
+    /// Checks that a pinned key is in the verified chain.  If nothing was verified, only
+    /// the peer's own key counts, since only that one is proven.
+    fn check_pins(
+        &self,
+        peer: &Peer<'_>,
+        path: Vec<Arc<[u8]>>,
+    ) -> Result<Vec<Arc<[u8]>>, Rejection> {
         if self.pins.is_empty() {
             return Ok(path);
         }
@@ -305,16 +322,16 @@ impl Policy {
             ),
         );
         let alert = alert_for(reason.status());
-        Err(Refusal { alert, reason })
+        Err(Rejection { alert, reason })
     }
 
-    /// What the judge makes of the outcome.
-    fn ask_judge(
+    /// Calls the verify callback, if there is one, with the result of verification.
+    fn call_verify_callback(
         &self,
         peer: &Peer<'_>,
-        path: &Result<Vec<Arc<[u8]>>, Refusal>,
-    ) -> Result<(), Refusal> {
-        let Some(judge) = &self.judge else {
+        path: &Result<Vec<Arc<[u8]>>, Rejection>,
+    ) -> Result<(), Rejection> {
+        let Some(verify_callback) = &self.verify_callback else {
             return Ok(());
         };
         let chain = peer.chain();
@@ -323,16 +340,16 @@ impl Policy {
             .map(|path| parse_all(path).unwrap_or_default());
         let outcome = match &accepted {
             Ok(path) => Ok(&path[..]),
-            Err(refusal) => Err(&refusal.reason),
+            Err(rejection) => Err(&rejection.reason),
         };
-        let verdict = Verdict {
+        let result = VerificationResult {
             chain: &chain,
             ocsp: peer.ocsp,
             outcome,
         };
-        Observations::suspend(|| judge(&verdict)).map_err(|reason| {
+        Observations::suspend(|| verify_callback(&result)).map_err(|reason| {
             let reason = final_refusal(reason);
-            Refusal {
+            Rejection {
                 alert: alert_for(reason.status()),
                 reason,
             }
@@ -340,8 +357,8 @@ impl Policy {
     }
 }
 
-/// A refusal of the application under a status that is final: none that says "not yet", or
-/// that the library is broken.
+/// Returns an error of the application with a final status: not one that asks to call
+/// again, or one that reports a bug.
 fn final_refusal(reason: Error) -> Error {
     match reason.status() {
         Status::WantRead | Status::WantWrite | Status::Timeout | Status::Internal => {
@@ -352,7 +369,7 @@ fn final_refusal(reason: Error) -> Error {
 }
 
 impl Policy {
-    /// Tells policies apart that demand different things.
+    /// Returns a digest that differs for policies with different requirements.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
         let mut context = digest::Context::new(&digest::SHA256);
         let mut add = |bytes: &[u8]| {
@@ -361,9 +378,9 @@ impl Policy {
         };
         add(&[
             u8::from(self.roots.is_some()),
-            u8::from(self.roots.as_ref().is_some_and(|roots| roots.may_be_more())),
+            u8::from(self.roots.as_ref().is_some_and(|roots| roots.has_folders())),
             self.name as u8,
-            u8::from(self.judge.is_some()),
+            u8::from(self.verify_callback.is_some()),
             u8::from(self.crls.rules().leaf_only),
             u8::from(self.crls.rules().allow_unknown),
             u8::from(self.crls.rules().always),
@@ -372,8 +389,8 @@ impl Policy {
         ]);
         add(&self.max_depth.map_or(-1, i64::from).to_be_bytes());
         add(&self.security.to_be_bytes());
-        // Certificates that are trusted as they are, and pins, are no less different
-        // for being hashes both.
+        // Pinned certificates and trusted end-entity certificates are both hashes: the
+        // counts keep the lists apart.
         add(&self.pinned.len().to_be_bytes());
         add(&self.end_entities.len().to_be_bytes());
         let anchors = self.roots.iter().flat_map(|roots| roots.anchors());
@@ -405,21 +422,21 @@ impl Policy {
     }
 }
 
-/// Reads a certificate in both ways that are needed: for its rules, and for its users.
-fn read<'a>(der: &'a CertificateDer<'_>) -> Result<Outline<'a>, Finding> {
+/// Parses a certificate both for path validation and for its users.
+fn read<'a>(der: &'a CertificateDer<'_>) -> Result<CertificateRef<'a>, VerifyError> {
     let unreadable = |why: &str| {
         let sentence = format!("the peer sent a certificate that cannot be read: {why}");
-        Finding::new(Status::CertificateMalformed, sentence)
+        VerifyError::new(Status::CertificateMalformed, sentence)
     };
     Certificate::from_der(der.to_vec()).map_err(|error| unreadable(&error.to_string()))?;
-    Outline::from_der(der).map_err(|_| unreadable("its version, a time or its key is malformed"))
+    CertificateRef::from_der(der)
+        .map_err(|_| unreadable("its version, a time or its key is malformed"))
 }
 
-/// Checks that an unverified peer can at least prove that it has the key of its
-/// certificate.
-fn check_usable(peer: &Peer<'_>) -> Result<(), Refusal> {
+/// Checks that an unverified peer can prove possession of its private key.
+fn check_usable(peer: &Peer<'_>) -> Result<(), Rejection> {
     let leaf = read(peer.leaf)?;
-    Ok(key_policy::check_any_leaf(&leaf)?)
+    Ok(key_policy::check_unverified_leaf(&leaf)?)
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -1,4 +1,4 @@
-//! What a certificate is verified for (RFC 5280, section 4.2.1.12).
+//! The key purposes that certificates are verified for (RFC 5280, section 4.2.1.12).
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,18 +8,18 @@ use webpki::{
     ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage, RequiredEkuNotFoundContext,
 };
 
-use super::verify_error::{Finding, subject_of};
-use crate::pki::{Certificate, Outline, quoted};
+use super::verify_error::{VerifyError, subject_of};
+use crate::pki::{Certificate, CertificateRef, quoted};
 use crate::{Error, Result, Status};
 
-/// What a certificate is verified for: a key purpose (RFC 5280, section 4.2.1.12).
+/// The key purpose that a certificate is verified for (RFC 5280, section 4.2.1.12).
 ///
-/// A CA certificate without the extended key usage extension is good for every purpose.
-/// So is an end-entity certificate in TLS; for other purposes it must name the purpose.
+/// A CA certificate without the extended key usage extension allows every purpose.  So does
+/// an end-entity certificate in TLS; for other purposes it must list the purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyPurpose(ObjectIdentifier);
 
-const NAMED: [(&str, &str, KeyPurpose); 6] = [
+const NAMES: [(&str, &str, KeyPurpose); 6] = [
     ("serverAuth", "server", KeyPurpose::SERVER_AUTH),
     ("clientAuth", "client", KeyPurpose::CLIENT_AUTH),
     ("codeSigning", "code", KeyPurpose::new("1.3.6.1.5.5.7.3.3")),
@@ -46,12 +46,12 @@ impl KeyPurpose {
         Self(ObjectIdentifier::new_unwrap(oid))
     }
 
-    /// The content of its OBJECT IDENTIFIER.
+    /// Returns the content octets of its OBJECT IDENTIFIER.
     pub(super) const fn oid(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// Whether it is one of the two that TLS handshakes need.
+    /// Returns whether it is serverAuth or clientAuth, the purposes of TLS.
     pub(super) fn is_tls(self) -> bool {
         self == Self::SERVER_AUTH || self == Self::CLIENT_AUTH
     }
@@ -60,17 +60,17 @@ impl KeyPurpose {
 impl FromStr for KeyPurpose {
     type Err = Error;
 
-    /// By the standard's name (`"serverAuth"`), the short one (`"server"`), or as an
-    /// object identifier in dots (`"1.3.6.1.5.5.7.3.3"`).
+    /// Parses the standard's name (`"serverAuth"`), the short one (`"server"`), or a dotted
+    /// object identifier (`"1.3.6.1.5.5.7.3.3"`).
     fn from_str(text: &str) -> Result<Self> {
-        let named = NAMED
+        let named = NAMES
             .iter()
             .find(|(name, short, _)| name.eq_ignore_ascii_case(text) || *short == text);
         if let Some((.., purpose)) = named {
             return Ok(*purpose);
         }
         ObjectIdentifier::new(text).map(Self).map_err(|_| {
-            let names = NAMED.map(|(name, ..)| name).join(", ");
+            let names = NAMES.map(|(name, ..)| name).join(", ");
             let text = quoted(text);
             let sentence = format!(
                 "{text} is not a purpose: choose one of {names}, or give an object identifier \
@@ -83,7 +83,7 @@ impl FromStr for KeyPurpose {
 
 impl fmt::Display for KeyPurpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match NAMED.iter().find(|(.., purpose)| purpose == self) {
+        match NAMES.iter().find(|(.., purpose)| purpose == self) {
             Some((name, ..)) => f.write_str(name),
             None => self.0.fmt(f),
         }
@@ -96,8 +96,8 @@ impl fmt::Debug for KeyPurpose {
     }
 }
 
-/// What webpki asks of every certificate below the anchor: the purpose, where the
-/// certificate limits its purposes.
+/// The check that webpki makes for every certificate below the trust anchor: if the
+/// certificate limits its purposes, it must list this one.
 impl ExtendedKeyUsageValidator for KeyPurpose {
     fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
         let wanted = KeyPurposeId::new(self.0.as_bytes());
@@ -110,7 +110,7 @@ impl ExtendedKeyUsageValidator for KeyPurpose {
         }
         match is_limited {
             false => Ok(()),
-            // Users read a finding that is made from the certificates themselves.
+            // The error for the caller is made from the certificates themselves.
             true => Err(webpki::Error::RequiredEkuNotFoundContext(
                 RequiredEkuNotFoundContext {
                     required: KeyUsage::server_auth(),
@@ -121,21 +121,27 @@ impl ExtendedKeyUsageValidator for KeyPurpose {
     }
 }
 
-/// Checks that a certificate may be used for a purpose.
-pub(super) fn check(certificate: &Outline<'_>, purpose: KeyPurpose) -> Result<(), Finding> {
-    let purposes = certificate
-        .key_purposes()
-        .map_err(|_| Finding::malformed(certificate, "its extended key usage does not parse"))?;
+/// Checks that a certificate allows a purpose.
+pub(super) fn check(
+    certificate: &CertificateRef<'_>,
+    purpose: KeyPurpose,
+) -> Result<(), VerifyError> {
+    let purposes = certificate.key_purposes().map_err(|_| {
+        VerifyError::malformed(certificate, "its extended key usage does not parse")
+    })?;
     match purposes {
         Some(purposes) if purposes.contains(&purpose.0.as_bytes()) => Ok(()),
         None => Ok(()),
-        Some(_) => Err(refusal(certificate, purpose)),
+        Some(_) => Err(rejection(certificate, purpose)),
     }
 }
 
-/// Checks that an end-entity certificate may be used for a purpose: outside TLS it must
-/// say so.
-pub(super) fn check_leaf(leaf: &Outline<'_>, purpose: KeyPurpose) -> Result<(), Finding> {
+/// Checks that an end-entity certificate allows a purpose.  Outside TLS it must list the
+/// purpose.
+pub(super) fn check_leaf(
+    leaf: &CertificateRef<'_>,
+    purpose: KeyPurpose,
+) -> Result<(), VerifyError> {
     check(leaf, purpose)?;
     if purpose.is_tls() || leaf.key_purposes().is_ok_and(|purposes| purposes.is_some()) {
         return Ok(());
@@ -143,20 +149,20 @@ pub(super) fn check_leaf(leaf: &Outline<'_>, purpose: KeyPurpose) -> Result<(), 
     let subject = subject_of(leaf);
     let sentence =
         format!("certificate of '{subject}' has no extended key usage, and {purpose} is required");
-    Err(Finding::new(Status::CertificateWrongUsage, sentence))
+    Err(VerifyError::new(Status::CertificateWrongUsage, sentence))
 }
 
-/// A root that its owner does not trust for a purpose, by OpenSSL's settings beside it.
-pub(super) fn not_trusted_for(root: &Outline<'_>, purpose: KeyPurpose) -> Finding {
+/// The error for a root whose OpenSSL trust settings exclude a purpose.
+pub(super) fn not_trusted_for(root: &CertificateRef<'_>, purpose: KeyPurpose) -> VerifyError {
     let subject = subject_of(root);
     let sentence = format!(
         "the root '{subject}' is not trusted for {purpose}, by the settings of its TRUSTED \
          CERTIFICATE ('openssl x509 -addtrust {purpose}' adds it)"
     );
-    Finding::new(Status::CertificateWrongUsage, sentence)
+    VerifyError::new(Status::CertificateWrongUsage, sentence)
 }
 
-fn refusal(certificate: &Outline<'_>, purpose: KeyPurpose) -> Finding {
+fn rejection(certificate: &CertificateRef<'_>, purpose: KeyPurpose) -> VerifyError {
     let parsed = Certificate::from_der(certificate.der).ok();
     let allowed = parsed
         .as_ref()
@@ -166,19 +172,18 @@ fn refusal(certificate: &Outline<'_>, purpose: KeyPurpose) -> Finding {
     let is_ca = matches!(certificate.basic_constraints(), Ok(Some((true, _))));
     let sentence = match (is_ca, allowed.is_empty()) {
         (true, true) => format!(
-            "the CA '{subject}' has an empty extended key usage, so it may vouch for nothing"
+            "the CA '{subject}' has an empty extended key usage, so it may not issue certificates"
         ),
         (true, false) => format!(
-            "the CA '{subject}' may only vouch for {allowed}, not for {purpose} (extended key \
-             usage)"
+            "the CA '{subject}' may only issue certificates for {allowed}, not for {purpose} \
+             (extended key usage)"
         ),
         (false, true) => format!(
-            "certificate of '{subject}' has an empty extended key usage, so it may be used for \
-             nothing"
+            "certificate of '{subject}' has an empty extended key usage, so it permits no use"
         ),
         (false, false) => {
             format!("certificate of '{subject}' may be used for {allowed}, not for {purpose}")
         }
     };
-    Finding::new(Status::CertificateWrongUsage, sentence)
+    VerifyError::new(Status::CertificateWrongUsage, sentence)
 }

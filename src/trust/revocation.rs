@@ -1,7 +1,7 @@
-//! The CRLs that a chain is checked against (RFC 5280, section 6.3).
+//! Revocation checking with CRLs (RFC 5280, section 6.3).
 //!
-//! webpki reads the CRLs, and would check them too.  It has the first one decide that could
-//! be about a certificate, whatever others of the same CA say: here all of them count.
+//! webpki parses the CRLs, but does not check revocation.  It would use only the first CRL
+//! that may cover a certificate; here every CRL of the CA counts.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,60 +11,60 @@ use der::{Decode, SliceReader, Tag, Tagged};
 use rustls_pki_types::UnixTime;
 use webpki::BorrowedCertRevocationList;
 
-use super::path_errors::{self, revocation as refuse};
+use super::path_errors::{self, revocation as errors};
 use super::path_validation::Path;
 use super::signature;
-use super::verify_error::Finding;
-use crate::pki::{self, Crl, CrlScope, Outline};
+use super::verify_error::VerifyError;
+use crate::pki::{self, CertificateRef, Crl, CrlScope};
 use crate::{Error, Status};
 
-/// A set of CRLs, the latest first.
+/// A set of CRLs, the most recent first.
 #[derive(Default)]
 pub(crate) struct Crls {
-    lists: Vec<Listed>,
+    lists: Vec<IndexedCrl>,
     rules: RevocationRules,
 }
 
-struct Listed {
+struct IndexedCrl {
     crl: Crl,
-    /// The content of its name.
+    /// The content octets of the issuer's name.
     issuer: Vec<u8>,
-    /// `None` where it is for every certificate of its issuer.
+    /// `None` if it covers every certificate of its issuer.
     scope: Option<CrlScope>,
 }
 
-/// Which CRL, by its index, is signed with which key: each signature is verified once in a
-/// search for a path, however many paths there are.  A peer leads to at most 100 keys, since
-/// webpki verifies no more signatures in a search.
+/// Caches which CRL, by index, is signed with which key.  Each signature is verified once
+/// per path building, however many paths there are.  A peer can introduce at most 100 keys,
+/// since webpki verifies no more signatures.
 #[derive(Default)]
-pub(super) struct Signatures(RefCell<HashMap<(usize, Vec<u8>), bool>>);
+pub(super) struct SignatureCache(RefCell<HashMap<(usize, Vec<u8>), bool>>);
 
-/// A certificate whose revocation is checked, and the CA above it in its path.
-struct Checked<'c, 'a> {
-    certificate: &'c Outline<'a>,
-    /// `None` for a trust anchor that is a name and a key alone.
-    issuer: Option<&'c Outline<'a>>,
+/// A certificate whose revocation is checked, and its issuer in the path.
+struct RevocationCheck<'c, 'a> {
+    certificate: &'c CertificateRef<'a>,
+    /// `None` for a trust anchor without a certificate.
+    issuer: Option<&'c CertificateRef<'a>>,
     issuer_is_anchor: bool,
     issuer_key: &'c [u8],
     now: UnixTime,
-    signatures: &'c Signatures,
+    signatures: &'c SignatureCache,
 }
 
-/// How strictly certificates are compared with the CRLs, where there are any.
-/// By default, as strictly as can be.
+/// How strictly certificates are checked against CRLs, if there are any.  The default is
+/// the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RevocationRules {
-    /// Look at the peer's own certificate alone, and not at the CAs above it.
+    /// Check only the end-entity certificate, not the CAs above it.
     pub leaf_only: bool,
-    /// Accept certificates of issuers for whose name there is no CRL, or none that covers
-    /// the certificate: the CRLs of an issuer can be for different distribution points.
+    /// Accept a certificate if its issuer has no CRL, or none that covers it.  The CRLs of
+    /// an issuer can be for different distribution points.
     pub allow_unknown: bool,
-    /// Check also where there is no CRL at all, which then nothing passes.
+    /// Check revocation even if there are no CRLs at all.  Every certificate then fails.
     pub always: bool,
 }
 
 impl Crls {
-    /// Adds one.  It must be complete: neither a delta nor for some reasons only.
+    /// Adds a CRL.  It must be complete: not a delta CRL, and not limited to some reasons.
     pub(crate) fn add(&mut self, crl: &Crl) -> crate::Result<()> {
         let unusable = |why: String| {
             let issuer = crl.issuer();
@@ -73,34 +73,35 @@ impl Crls {
         };
         if crl.next_update().is_none() {
             return Err(unusable(
-                "it does not say when the next one comes (nextUpdate, RFC 5280, section \
+                "it has no nextUpdate (RFC 5280, section \
                  5.1.2.5), so nobody can tell whether it is outdated; have it made again"
                     .to_owned(),
             ));
         }
-        // webpki takes its first field for the version.
+        // Without a version field, webpki would take the next field for the version.
         if is_version_1(crl) {
             let error = webpki::Error::UnsupportedCrlVersion;
-            return Err(unusable(path_errors::crl(&error)));
+            return Err(unusable(path_errors::describe_crl(&error)));
         }
         if !has_extensions(crl) {
             return Err(unusable(
                 "it has no extensions, and RFC 5280, section 5.2, requires an authority key \
-                 identifier and a CRL number: have its CA make it again"
+                 identifier and a CRL number: have its CA reissue it"
                     .to_owned(),
             ));
         }
-        // webpki would say so in every handshake, and only if it looked at this one first.
-        let signed_by = pki::signed_parts(crl.der()).map(|(_, algorithm, _)| algorithm);
+        // webpki would report this only during a handshake, and only if it used this CRL
+        // first.
+        let signed_by = pki::split_signed(crl.der()).map(|(_, algorithm, _)| algorithm);
         if !signed_by.is_some_and(signature::is_known) {
             return Err(unusable(format!(
-                "it is signed with {}, and no signature of that algorithm can be checked: have \
-                 its CA sign it with another one, such as SHA-256 with ECDSA or RSA",
+                "it is signed with {}, which is not supported: have its CA sign it with another \
+                 algorithm, such as SHA-256 with ECDSA or RSA",
                 crl.signature_type()
             )));
         }
-        let unsupported = |error| unusable(path_errors::crl(&error)).with_source(error);
-        // The entries are read too.
+        let unsupported = |error| unusable(path_errors::describe_crl(&error)).with_source(error);
+        // This parses the entries too.
         let parsed = BorrowedCertRevocationList::from_der(crl.der())
             .and_then(|parsed| parsed.to_owned())
             .map_err(unsupported)?;
@@ -109,12 +110,12 @@ impl Crls {
             let other = webpki::Error::UnsupportedCrlIssuingDistributionPoint;
             CrlScope::from_der(point).ok_or_else(|| unsupported(other))
         });
-        let listed = Listed {
+        let listed = IndexedCrl {
             crl: crl.clone(),
             issuer: parsed.issuer().to_vec(),
             scope: scope.transpose()?,
         };
-        let older = |known: &Listed| known.crl.this_update() < crl.this_update();
+        let older = |known: &IndexedCrl| known.crl.this_update() < crl.this_update();
         let at = self.lists.iter().position(older);
         let at = at.unwrap_or(self.lists.len());
         self.lists.insert(at, listed);
@@ -133,76 +134,83 @@ impl Crls {
         self.lists.iter().map(|listed| &listed.crl)
     }
 
-    /// The indexes of those of the issuer's name of a certificate.  Like OpenSSL, this does
-    /// not care how a name is encoded (RFC 5280, section 7.1): the key tells whose they are.
-    fn of_issuer(&self, certificate: &Outline<'_>) -> Vec<usize> {
+    /// Returns the indexes of the CRLs with the issuer name of a certificate.  Like
+    /// OpenSSL, it ignores how the name is encoded (RFC 5280, section 7.1); the key decides
+    /// whose they are.
+    fn with_issuer_of(&self, certificate: &CertificateRef<'_>) -> Vec<usize> {
         let name = AnyRef::from_der(certificate.issuer).map(|name| name.value());
         let text = path_errors::issuer_of(certificate);
-        let is_named = |listed: &Listed| {
+        let is_named = |listed: &IndexedCrl| {
             name.is_ok_and(|name| listed.issuer == name)
                 || (!text.is_empty() && listed.crl.issuer().eq_ignore_ascii_case(&text))
         };
         let lists = self.lists.iter().enumerate();
-        let named = lists.filter(|(_, listed)| is_named(listed));
-        named.map(|(index, _)| index).collect()
+        let candidates = lists.filter(|(_, listed)| is_named(listed));
+        candidates.map(|(index, _)| index).collect()
     }
 
-    /// Checks that no CRL of the name of its issuer lists a certificate that is trusted itself.
-    /// It needs none, since nobody vouches for it.
+    /// Checks that no CRL with its issuer's name lists a certificate that is trusted
+    /// directly.  No CRL is required, since no CA vouches for the certificate.
     ///
-    /// Each one that lists it counts, whichever key signed it.  RFC 5280, section 6.3.3 (b) and
-    /// (f), matches a CRL with a certificate by the name of their issuer, and lets a key sign it
-    /// that is not the one of the certificate: after a change of keys, the new one signs the
-    /// CRLs.  Here there is no path that would say which keys are the issuer's, and certificates
-    /// that the peer sends must not: it would only have to leave its issuer out, or to send
-    /// another one.
-    pub(super) fn check_trusted(&self, leaf: &Outline<'_>) -> Result<(), Finding> {
+    /// Every CRL that lists it counts, whichever key signed it.  RFC 5280, section 6.3.3
+    /// (b) and (f), matches CRLs by issuer name.  It allows a signing key other than the
+    /// certificate's: after a key change, the new key signs the CRLs.  Without a path,
+    /// nothing here says which keys are the issuer's.  Certificates that the peer sends
+    /// cannot decide that: the peer would leave its issuer out, or send another one.
+    pub(super) fn check_trusted_leaf_revocation(
+        &self,
+        leaf: &CertificateRef<'_>,
+    ) -> Result<(), VerifyError> {
         if self.lists.is_empty() && !self.rules.always {
             return Ok(());
         }
-        let named = self.of_issuer(leaf);
-        if named.is_empty() && self.rules.always {
-            return Err(refuse::missing(leaf));
+        let candidates = self.with_issuer_of(leaf);
+        if candidates.is_empty() && self.rules.always {
+            return Err(errors::missing(leaf));
         }
-        self.check_listed(leaf, &named)
+        self.check_not_listed(leaf, &candidates)
     }
 
     /// Checks that none of these CRLs lists a certificate.
-    fn check_listed(&self, leaf: &Outline<'_>, named: &[usize]) -> Result<(), Finding> {
+    fn check_not_listed(
+        &self,
+        leaf: &CertificateRef<'_>,
+        candidates: &[usize],
+    ) -> Result<(), VerifyError> {
         let serial = leaf.serial_text();
-        let named = named.iter().copied();
-        let mut entries = named.filter_map(|index| self.lists[index].crl.revokes(&serial));
+        let candidates = candidates.iter().copied();
+        let mut entries = candidates.filter_map(|index| self.lists[index].crl.revokes(&serial));
         match entries.next() {
-            Some(entry) => Err(refuse::revoked(leaf, entry)),
+            Some(entry) => Err(errors::revoked(leaf, entry)),
             None => Ok(()),
         }
     }
 
-    /// Checks every certificate of a path below its anchor, whose key is `anchor_key`.  One
-    /// that is revoked is told before one of which nobody knows.
+    /// Checks every certificate of a path below its trust anchor, whose key is
+    /// `anchor_key`.  Reports a revoked certificate before one whose status is unknown.
     pub(super) fn check(
         &self,
         path: &Path<'_, '_>,
         anchor_key: &[u8],
         now: UnixTime,
-        signatures: &Signatures,
-    ) -> Result<(), Finding> {
+        signatures: &SignatureCache,
+    ) -> Result<(), VerifyError> {
         if self.lists.is_empty() && !self.rules.always {
             return Ok(());
         }
         let depth = if self.rules.leaf_only { 1 } else { usize::MAX };
-        // An intermediate that is a trust anchor needs no CRL, and may be on one.
-        let is_intermediate = |anchor: &&Outline<'_>| anchor.subject != anchor.issuer;
+        // An intermediate CA that is a trust anchor needs no CRL, but may be listed on one.
+        let is_intermediate = |anchor: &&CertificateRef<'_>| anchor.subject != anchor.issuer;
         if let Some(anchor) = path.anchor.filter(is_intermediate)
             && !self.rules.leaf_only
         {
-            self.check_listed(anchor, &self.of_issuer(anchor))?;
+            self.check_not_listed(anchor, &self.with_issuer_of(anchor))?;
         }
         let certificates = std::iter::once(path.leaf).chain(path.issuers.iter().copied());
         let mut unknown = Ok(());
         for (index, certificate) in certificates.enumerate().take(depth) {
             let above = path.issuers.get(index).copied();
-            let outcome = self.check_one(&Checked {
+            let outcome = self.check_one(&RevocationCheck {
                 certificate,
                 issuer: above.or(path.anchor),
                 issuer_is_anchor: above.is_none(),
@@ -211,8 +219,8 @@ impl Crls {
                 signatures,
             });
             match outcome {
-                Err(finding) if finding.status == Status::CertificateRevoked => {
-                    return Err(finding);
+                Err(error) if error.status == Status::CertificateRevoked => {
+                    return Err(error);
                 }
                 outcome => unknown = unknown.and(outcome),
             }
@@ -220,121 +228,143 @@ impl Crls {
         unknown
     }
 
-    /// Every CRL of the issuer that is in force revokes what it lists, whatever it is for.
-    /// That a certificate is not revoked takes one whose scope covers it (RFC 5280, section
+    /// Every valid CRL of the issuer revokes what it lists, whatever its scope.  Only a CRL
+    /// whose scope covers a certificate shows that it is not revoked (RFC 5280, section
     /// 6.3.3 (b)).
-    fn check_one(&self, checked: &Checked<'_, '_>) -> Result<(), Finding> {
+    fn check_one(&self, checked: &RevocationCheck<'_, '_>) -> Result<(), VerifyError> {
         let (certificate, now) = (checked.certificate, checked.now);
-        let named = self.of_issuer(certificate);
-        if named.is_empty() {
+        let candidates = self.with_issuer_of(certificate);
+        if candidates.is_empty() {
             return match self.rules.allow_unknown {
                 true => Ok(()),
-                false => Err(refuse::missing(certificate)),
+                false => Err(errors::missing(certificate)),
             };
         }
-        self.check_issuer(checked, &named)?;
+        self.check_issuer(checked, &candidates)?;
         let serial = certificate.serial_text();
         let mut outdated = None;
         let mut is_covered = false;
-        for &index in &named {
-            let Listed { crl, scope, .. } = &self.lists[index];
+        for &index in &candidates {
+            let IndexedCrl { crl, scope, .. } = &self.lists[index];
             let entry = crl.revokes(&serial);
             let covers = scope.as_ref().is_none_or(|scope| scope.covers(certificate));
-            if (entry.is_none() && !covers) || !self.is_in_force(index, &named, checked) {
+            if (entry.is_none() && !covers) || !self.is_in_force(index, &candidates, checked) {
                 continue;
             }
             match (entry, is_outdated(crl, now)) {
-                (Some(entry), false) => return Err(refuse::revoked(certificate, entry)),
+                (Some(entry), false) => return Err(errors::revoked(certificate, entry)),
                 (None, false) => is_covered = true,
                 (_, true) => outdated = outdated.or(crl.next_update()),
             }
         }
         match outdated {
             _ if is_covered => Ok(()),
-            // Also where an unknown status is allowed: this one may have been revoked.
-            Some(end) => Err(refuse::outdated(certificate, end, now)),
-            None => self.check_unknown(checked, &named),
+            // Applies even if an unknown status is allowed: the certificate may have been
+            // revoked since.
+            Some(end) => Err(errors::outdated(certificate, end, now)),
+            None => self.check_unknown(checked, &candidates),
         }
     }
 
-    /// Whoever signs a CRL may do so (RFC 5280, section 6.3.3 (f)).  Another CA of the same
-    /// name may sign its own.
-    fn check_issuer(&self, checked: &Checked<'_, '_>, named: &[usize]) -> Result<(), Finding> {
-        let may_not = |issuer: &&Outline<'_>| issuer.allows_key_usage("cRLSign") != Ok(true);
+    /// Checks that the issuer may sign CRLs (RFC 5280, section 6.3.3 (f)).  Another CA of
+    /// the same name may have signed them.
+    fn check_issuer(
+        &self,
+        checked: &RevocationCheck<'_, '_>,
+        candidates: &[usize],
+    ) -> Result<(), VerifyError> {
+        let may_not = |issuer: &&CertificateRef<'_>| issuer.allows_key_usage("cRLSign") != Ok(true);
         let Some(issuer) = checked.issuer.filter(may_not) else {
             return Ok(());
         };
-        match named.iter().any(|&index| self.is_signed(index, checked)) {
-            true => Err(refuse::may_not_sign(issuer, checked.issuer_is_anchor)),
+        match candidates
+            .iter()
+            .any(|&index| self.is_signed(index, checked))
+        {
+            true => Err(errors::issuer_lacks_crl_sign(
+                issuer,
+                checked.issuer_is_anchor,
+            )),
             false => Ok(()),
         }
     }
 
-    /// A certificate that no CRL in force covers or lists.  Where that is allowed, there is
-    /// still one that its issuer signed: otherwise a CRL that is forged or made too early
-    /// would make revoked certificates pass.
-    fn check_unknown(&self, checked: &Checked<'_, '_>, named: &[usize]) -> Result<(), Finding> {
-        let signed = named
+    /// Handles a certificate that no valid CRL covers or lists.  Even if an unknown status
+    /// is allowed, its issuer must have signed one of the CRLs.  Otherwise a forged or
+    /// future CRL would let revoked certificates pass.
+    fn check_unknown(
+        &self,
+        checked: &RevocationCheck<'_, '_>,
+        candidates: &[usize],
+    ) -> Result<(), VerifyError> {
+        let signed = candidates
             .iter()
             .filter(|&&index| self.is_signed(index, checked));
         let signed = signed.map(|&index| &self.lists[index]);
         let (later, current): (Vec<_>, Vec<_>) =
-            signed.partition(|listed| is_later(&listed.crl, checked.now));
+            signed.partition(|listed| is_in_future(&listed.crl, checked.now));
         let certificate = checked.certificate;
         match (current.first(), later.first()) {
             (Some(_), _) if self.rules.allow_unknown => Ok(()),
             (Some(listed), _) => Err(match &listed.scope {
-                Some(scope) => refuse::of_another_scope(certificate, scope),
-                None => refuse::missing(certificate),
+                Some(scope) => errors::wrong_scope(certificate, scope),
+                None => errors::missing(certificate),
             }),
-            (None, Some(listed)) => Err(refuse::from_the_future(certificate, &listed.crl)),
-            (None, None) => Err(refuse::of_another_key(certificate)),
+            (None, Some(listed)) => Err(errors::not_yet_issued(certificate, &listed.crl)),
+            (None, None) => Err(errors::wrong_key(certificate)),
         }
     }
 
-    /// Whether a CRL was made in the past, its issuer signed it, and it made no newer one
-    /// for the same certificates, which may have taken one off the list again.
-    fn is_in_force(&self, index: usize, named: &[usize], checked: &Checked<'_, '_>) -> bool {
+    /// Returns whether a CRL is valid: issued in the past, signed by the issuer, and not
+    /// replaced by a newer one for the same certificates.  A newer one may remove a
+    /// certificate from the list.
+    fn is_in_force(
+        &self,
+        index: usize,
+        candidates: &[usize],
+        checked: &RevocationCheck<'_, '_>,
+    ) -> bool {
         let is_made = |one: usize| {
-            !is_later(&self.lists[one].crl, checked.now) && self.is_signed(one, checked)
+            !is_in_future(&self.lists[one].crl, checked.now) && self.is_signed(one, checked)
         };
         let listed = &self.lists[index];
-        let replaces = |newer: &Listed| {
+        let replaces = |newer: &IndexedCrl| {
             newer.scope == listed.scope && newer.crl.this_update() > listed.crl.this_update()
         };
-        let mut newer = named.iter().take_while(|&&newer| newer < index);
+        let mut newer = candidates.iter().take_while(|&&newer| newer < index);
         is_made(index) && !newer.any(|&newer| replaces(&self.lists[newer]) && is_made(newer))
     }
 
-    fn is_signed(&self, index: usize, checked: &Checked<'_, '_>) -> bool {
+    fn is_signed(&self, index: usize, checked: &RevocationCheck<'_, '_>) -> bool {
         let mut known = checked.signatures.0.borrow_mut();
         let known = known.entry((index, checked.issuer_key.to_vec()));
         *known.or_insert_with(|| is_signed_with(&self.lists[index].crl, checked.issuer_key))
     }
 }
 
-/// Whether this key signed a CRL.
+/// Returns whether this key signed a CRL.
 fn is_signed_with(crl: &Crl, key: &[u8]) -> bool {
-    let parts = pki::signed_parts(crl.der());
+    let parts = pki::split_signed(crl.der());
     parts.is_some_and(|(tbs, algorithm, signed)| {
         signature::is_signed_with(key, algorithm, tbs, signed)
     })
 }
 
-/// Whether a CRL has no version, as those of version 1 (RFC 5280, section 5.1.2.1).
+/// Returns whether a CRL is of version 1, which has no version field (RFC 5280, section
+/// 5.1.2.1).
 fn is_version_1(crl: &Crl) -> bool {
     fields(crl).first().map(Tagged::tag) != Some(Tag::Integer)
 }
 
-/// Whether a CRL has the field for extensions (RFC 5280, section 5.1.2.7).
+/// Returns whether a CRL has extensions (RFC 5280, section 5.1.2.7).
 fn has_extensions(crl: &Crl) -> bool {
     let last = fields(crl).last().map(Tagged::tag);
     matches!(last, Some(Tag::ContextSpecific { .. }))
 }
 
-/// The fields of what is signed in a CRL.
+/// Returns the fields of the TBSCertList.
 fn fields(crl: &Crl) -> Vec<AnyRef<'_>> {
-    let content = pki::signed_parts(crl.der()).and_then(|(tbs, ..)| AnyRef::from_der(tbs).ok());
+    let content = pki::split_signed(crl.der()).and_then(|(tbs, ..)| AnyRef::from_der(tbs).ok());
     let reader = content.and_then(|content| SliceReader::new(content.value()).ok());
     let Some(mut reader) = reader else {
         return Vec::new();
@@ -342,13 +372,13 @@ fn fields(crl: &Crl) -> Vec<AnyRef<'_>> {
     std::iter::from_fn(|| AnyRef::decode(&mut reader).ok()).collect()
 }
 
-/// Whether a CRL says that it was made after `now` (RFC 5280, section 5.1.2.4).
-fn is_later(crl: &Crl, now: UnixTime) -> bool {
+/// Returns whether thisUpdate of a CRL is after `now` (RFC 5280, section 5.1.2.4).
+fn is_in_future(crl: &Crl, now: UnixTime) -> bool {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     crl.this_update() > now
 }
 
-/// Whether another CRL was to come by now (RFC 5280, section 5.1.2.5).
+/// Returns whether nextUpdate of a CRL has passed (RFC 5280, section 5.1.2.5).
 fn is_outdated(crl: &Crl, now: UnixTime) -> bool {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     crl.next_update().is_none_or(|end| now >= end)

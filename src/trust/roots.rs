@@ -1,5 +1,5 @@
-//! Roots: where trust starts.  From the system, from Mozilla's list that is
-//! compiled in, from a file, from a folder, from memory.
+//! Trust anchors: from the system, from Mozilla's compiled-in list, from files, folders or
+//! memory.
 
 use std::env;
 use std::fs;
@@ -12,26 +12,29 @@ use rustls_pki_types::{CertificateDer, Der, TrustAnchor};
 
 use super::path_errors;
 use super::purpose::{self, KeyPurpose};
-use super::verify_error::Finding;
+use super::verify_error::VerifyError;
 use crate::base::fork::PerProcess;
-use crate::base::text::shown_path;
-use crate::pki::{self, Certificate, Constraints, Outline, Reduced, TrustSettings};
+use crate::base::text::describe_path;
+use crate::pki::{
+    self, Certificate, CertificateRef, NameConstraints, TrustSettings, WebpkiConstraints,
+};
 use crate::{Error, Result, Status};
 
-/// A set of roots.  Each is a trust anchor for path building and, where it is
-/// known, the certificate that it was taken from.
+/// A set of roots.  Each is a trust anchor for path building, with the certificate that it
+/// comes from, if known.
 #[derive(Clone, Default)]
 pub(crate) struct Roots {
     anchors: Vec<TrustAnchor<'static>>,
     certificates: Vec<Option<Arc<[u8]>>>,
-    /// What some of them are trusted for alone, each with its certificate.
+    /// The certificates of roots that are trusted only for some purposes, with their
+    /// settings.
     settings: Vec<(Arc<[u8]>, TrustSettings)>,
-    /// Where more may be, which is read when these do not do.
+    /// Further roots, read only if no path to the others is found.
     folders: Option<&'static Folders>,
 }
 
-/// Roots that are read once.  A child that is forked while a thread reads them reads them
-/// again: that thread, with its lock, is not there.
+/// Roots that are read once.  A child forked while another thread reads them reads them
+/// again, because that thread and its lock do not exist in the child.
 #[derive(Default)]
 struct Cache {
     roots: OnceLock<Arc<Roots>>,
@@ -47,21 +50,21 @@ impl Cache {
     }
 }
 
-/// Why the system's store could not be read.
-fn unread(error: &rustls_native_certs::Error) -> String {
+/// Describes why the system's store could not be read.
+fn describe_store_error(error: &rustls_native_certs::Error) -> String {
     use rustls_native_certs::ErrorKind;
     match &error.kind {
-        ErrorKind::Io { inner, path } => format!("{}: {inner}", shown_path(path)),
+        ErrorKind::Io { inner, path } => format!("{}: {inner}", describe_path(path)),
         ErrorKind::Os(inner) => inner.to_string(),
-        // Its own text shows bytes as numbers.
+        // The library's own text prints bytes as numbers.
         ErrorKind::Pem(_) => "a file of its store is damaged PEM".to_owned(),
         _ => "its store cannot be read".to_owned(),
     }
 }
 
 impl Roots {
-    /// What the operating system trusts, or `SSL_CERT_FILE` and `SSL_CERT_DIR`
-    /// where they are set.  Read once per process.
+    /// Returns the system's roots, or those in `SSL_CERT_FILE` and `SSL_CERT_DIR` if set.
+    /// They are read once per process.
     pub(crate) fn system() -> Result<Arc<Self>> {
         static SYSTEM: PerProcess<Cache> = PerProcess::at_start(Cache::new());
         let cached = || SYSTEM.find(|cache| cache.roots.get().cloned());
@@ -77,19 +80,19 @@ impl Roots {
         Ok(here.roots.get_or_init(|| roots).clone())
     }
 
-    /// The system's file, and its folders only where that has nothing: they hold
-    /// the same, as a rule, and take twenty times as long.
+    /// Reads the system's file, and its folders only if the file has no roots.  The folders
+    /// usually hold the same roots and take twenty times as long.
     fn read_system() -> Result<Self> {
         let (file, folders) = system_paths();
         let found = rustls_native_certs::load_certs_from_paths(file.as_deref(), None);
         let mut roots = Self::default();
-        roots.add_found(found.certs);
-        let mut why = found.errors.first().map(unread);
+        roots.add_usable(found.certs);
+        let mut why = found.errors.first().map(describe_store_error);
         if roots.is_empty() {
             for folder in &folders {
                 let found = rustls_native_certs::load_certs_from_paths(None, Some(folder));
-                roots.add_found(found.certs);
-                why = why.or_else(|| found.errors.first().map(unread));
+                roots.add_usable(found.certs);
+                why = why.or_else(|| found.errors.first().map(describe_store_error));
             }
         } else if !folders.is_empty() {
             roots.folders = Some(Folders::of_the_system(folders));
@@ -107,20 +110,21 @@ impl Roots {
         Ok(roots)
     }
 
-    /// Adds what can be a root: one odd certificate in the system's store must not
-    /// take the rest with it; it is just not trusted.
-    fn add_found(&mut self, certificates: Vec<CertificateDer<'static>>) {
+    /// Adds the certificates that can be roots.  An unusable certificate in the system's
+    /// store is skipped, so that it does not make the others unusable.
+    fn add_usable(&mut self, certificates: Vec<CertificateDer<'static>>) {
         for certificate in certificates {
             let _ = self.add_der(certificate);
         }
     }
 
-    /// More roots, for a chain that ends in none of these: what only the folders have.
-    pub(crate) fn more(&self) -> Option<&'static Self> {
+    /// Returns the roots that only the system's folders have, for chains that end in none
+    /// of these.
+    pub(crate) fn folder_roots(&self) -> Option<&'static Self> {
         self.folders.map(Folders::roots)
     }
 
-    /// Mozilla's roots, as compiled into this library.
+    /// Returns Mozilla's roots, as compiled into this library.
     pub(crate) fn bundled() -> Self {
         let anchors = webpki_roots::TLS_SERVER_ROOTS.to_vec();
         let certificates = vec![None; anchors.len()];
@@ -132,7 +136,7 @@ impl Roots {
         }
     }
 
-    /// The certificates of a file, PEM or DER, or of every file in a folder.
+    /// Reads the certificates in a file, PEM or DER, or in every file of a folder.
     pub(crate) fn from_path(path: &Path) -> Result<Self> {
         let kind = fs::metadata(path).map_err(|e| Error::file("cannot read the roots", path, e))?;
         if kind.is_dir() {
@@ -143,8 +147,8 @@ impl Roots {
         })
     }
 
-    /// A folder such as `/etc/ssl/certs`: what holds no certificate is passed
-    /// over, but a folder without any is an error.
+    /// Reads a folder such as `/etc/ssl/certs`.  Skips files without certificates, but
+    /// fails if there is no certificate at all.
     fn from_folder(path: &Path) -> Result<Self> {
         let unreadable = |e| Error::file("cannot read the folder of roots", path, e);
         let mut roots = Self::default();
@@ -170,7 +174,7 @@ impl Roots {
         Ok(roots)
     }
 
-    /// Every certificate in a PEM text, or the one in DER.
+    /// Reads every certificate in a PEM text, or the one in DER.
     pub(crate) fn from_bytes(content: &[u8]) -> Result<Self> {
         let mut roots = Self::default();
         for certificate in Certificate::all_from_bytes(content)? {
@@ -179,8 +183,8 @@ impl Roots {
         Ok(roots)
     }
 
-    /// Adds one certificate.  Whether it may vouch for others is decided when a path ends
-    /// in it: a certificate that is no CA is trusted as itself.
+    /// Adds a certificate.  A path that ends in it decides whether it may issue: one that
+    /// is not a CA is trusted only as an end-entity certificate.
     pub(crate) fn add(&mut self, certificate: &Certificate) -> Result<()> {
         let der = CertificateDer::from(certificate.der().to_vec());
         self.add_der(der).map_err(|error| {
@@ -190,13 +194,13 @@ impl Roots {
             Error::new(Status::Parse, sentence).with_source(error)
         })?;
         if let Some(settings) = certificate.trust_settings() {
-            self.limit(certificate.der().into(), settings);
+            self.restrict_purposes(certificate.der().into(), settings);
         }
         Ok(())
     }
 
-    /// Trusts a root for these purposes alone.
-    fn limit(&mut self, certificate: Arc<[u8]>, settings: &TrustSettings) {
+    /// Trusts a root only for these purposes.
+    fn restrict_purposes(&mut self, certificate: Arc<[u8]>, settings: &TrustSettings) {
         let limit = (certificate, settings.clone());
         if !self.settings.contains(&limit) {
             self.settings.push(limit);
@@ -206,29 +210,29 @@ impl Roots {
     fn add_der(&mut self, der: CertificateDer<'static>) -> Result<(), webpki::Error> {
         let mut anchor = webpki::anchor_from_trusted_cert(&der)?.to_owned();
         if let Some(constraints) = &anchor.name_constraints {
-            anchor.name_constraints = without_other_kinds(constraints)?;
+            anchor.name_constraints = webpki_constraints(constraints)?;
         }
         self.push(&anchor, Some(Arc::from(&*der)));
         Ok(())
     }
 
-    /// Adds all of `other`.
+    /// Adds all roots of `other`.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (anchor, certificate) in other.anchors.iter().zip(&other.certificates) {
             self.push(anchor, certificate.clone());
         }
         for (certificate, settings) in &other.settings {
-            self.limit(certificate.clone(), settings);
+            self.restrict_purposes(certificate.clone(), settings);
         }
         self.folders = self.folders.or(other.folders);
     }
 
-    /// Checks that the settings of a root, if it came with some, let it vouch for a purpose.
+    /// Checks that the trust settings of a root, if it has any, allow a purpose.
     pub(super) fn check_settings(
         &self,
-        root: &Outline<'_>,
+        root: &CertificateRef<'_>,
         purpose: KeyPurpose,
-    ) -> Result<(), Finding> {
+    ) -> Result<(), VerifyError> {
         let mut all = self.settings.iter();
         match all.all(|(limited, settings)| **limited != *root.der || settings.allow(purpose.oid()))
         {
@@ -241,8 +245,7 @@ impl Roots {
         &self.settings
     }
 
-    /// Certificates with the same name and key are different roots: the one may be expired
-    /// and the other not.
+    /// Keeps roots with the same name and key apart: one may be expired and the other not.
     fn push(&mut self, anchor: &TrustAnchor<'static>, certificate: Option<Arc<[u8]>>) {
         let mut known = self.anchors.iter().zip(&self.certificates);
         if !known.any(|known| known == (anchor, &certificate)) {
@@ -251,24 +254,24 @@ impl Roots {
         }
     }
 
-    /// Whether this certificate is trusted as the peer's own: it is no CA, or signs itself
-    /// as `openssl req -x509` makes it.
-    pub(super) fn trust_itself(&self, leaf: &Outline<'_>) -> bool {
+    /// Returns whether this certificate is trusted directly as the peer's own.  It must not
+    /// be a CA, or be self-issued, as `openssl req -x509` creates it.
+    pub(super) fn trusts_leaf(&self, leaf: &CertificateRef<'_>) -> bool {
         let is_ca = matches!(leaf.basic_constraints(), Ok(Some((true, _))));
         let is_known = |known: &Arc<[u8]>| **known == *leaf.der;
         (!is_ca || leaf.is_self_issued()) && self.certificates.iter().flatten().any(is_known)
     }
 
-    /// The certificates with this subject, a whole DER element.
+    /// Returns the certificates with this subject, a whole DER element.
     pub(super) fn with_subject(&self, subject: &[u8]) -> impl Iterator<Item = &Arc<[u8]>> {
         let has_subject = move |der: &&Arc<[u8]>| {
-            Outline::from_der(der).is_ok_and(|certificate| certificate.subject == subject)
+            CertificateRef::from_der(der).is_ok_and(|certificate| certificate.subject == subject)
         };
         self.certificates.iter().flatten().filter(has_subject)
     }
 
-    /// Whether [`Self::more`] may have some.
-    pub(crate) fn may_be_more(&self) -> bool {
+    /// Returns whether [`Self::folder_roots`] may return any.
+    pub(crate) fn has_folders(&self) -> bool {
         self.folders.is_some()
     }
 
@@ -284,13 +287,13 @@ impl Roots {
         &self.anchors
     }
 
-    /// With those of [`Self::more`].
+    /// Returns the trust anchors, including those of [`Self::folder_roots`].
     pub(crate) fn all_anchors(&self) -> impl Iterator<Item = &TrustAnchor<'static>> {
-        let more = self.more().into_iter().flat_map(Self::anchors);
+        let more = self.folder_roots().into_iter().flat_map(Self::anchors);
         self.anchors.iter().chain(more)
     }
 
-    /// The certificate that `anchor`, one of [`Self::anchors`], was taken from.
+    /// Returns the certificate that `anchor`, one of [`Self::anchors`], comes from.
     pub(crate) fn certificate_of(&self, anchor: &TrustAnchor<'_>) -> Option<&Arc<[u8]>> {
         let is_same = |known: &TrustAnchor<'_>| std::ptr::eq(known, anchor);
         let index = self.anchors.iter().position(is_same)?;
@@ -298,23 +301,23 @@ impl Roots {
     }
 }
 
-/// The constraints of an anchor that webpki can check, as it keeps them: the content of
-/// their SEQUENCE.
-fn without_other_kinds(content: &[u8]) -> Result<Option<Der<'static>>, webpki::Error> {
+/// Reduces a trust anchor's name constraints to those that webpki can check, in its format:
+/// the content octets of the SEQUENCE.
+fn webpki_constraints(content: &[u8]) -> Result<Option<Der<'static>>, webpki::Error> {
     let malformed = |_| webpki::Error::MalformedNameConstraint;
     let whole = AnyRef::new(Tag::Sequence, content).and_then(|any| any.to_der());
-    let reduced = whole.and_then(|whole| Constraints::without_other_kinds(&whole));
+    let reduced = whole.and_then(|whole| NameConstraints::for_webpki(&whole));
     Ok(match reduced.map_err(malformed)? {
-        Reduced::Unchanged => Some(Der::from(content.to_vec())),
-        Reduced::Nothing => None,
-        Reduced::To(der) => {
+        WebpkiConstraints::Unchanged => Some(Der::from(content.to_vec())),
+        WebpkiConstraints::Nothing => None,
+        WebpkiConstraints::To(der) => {
             let content = AnyRef::from_der(&der).map_err(malformed)?;
             Some(Der::from(content.value().to_vec()))
         }
     })
 }
 
-/// The folders of the system's roots, read when they are needed, once per process.
+/// The folders of the system's roots, read on first use, once per process.
 struct Folders {
     paths: Vec<PathBuf>,
     roots: PerProcess<OnceLock<Roots>>,
@@ -327,7 +330,7 @@ impl Folders {
         FOLDERS.get_or_init(|| Self { paths, roots })
     }
 
-    /// Those that the file has not.
+    /// Returns the roots that the system's file does not have.
     fn roots(&self) -> &Roots {
         if let Some(roots) = self.roots.find(OnceLock::get) {
             return roots;
@@ -336,9 +339,10 @@ impl Folders {
             let file = Roots::system().unwrap_or_default();
             let mut roots = Roots::clone(&file);
             for path in &self.paths {
-                // What cannot be read is not trusted, and chains are refused for it.
+                // Roots that cannot be read are not trusted, so chains that need them are
+                // rejected.
                 let found = rustls_native_certs::load_certs_from_paths(None, Some(path));
-                roots.add_found(found.certs);
+                roots.add_usable(found.certs);
             }
             Roots {
                 anchors: roots.anchors.split_off(file.anchors.len()),
@@ -350,8 +354,8 @@ impl Folders {
     }
 }
 
-/// The file and the folders of the system's roots: those of the environment, or
-/// else where systems have them.
+/// Returns the file and the folders of the system's roots, from the environment or from the
+/// system's usual places.
 fn system_paths() -> (Option<PathBuf>, Vec<PathBuf>) {
     let file = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
     let folders = env::var_os("SSL_CERT_DIR");

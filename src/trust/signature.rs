@@ -1,5 +1,5 @@
-//! Signatures of certificates and CRLs with the key of a certificate, whatever else the
-//! certificate says.
+//! Verification of signatures on certificates and CRLs, with no other check of the
+//! certificate that has the key.
 
 use der::Decode;
 use der::asn1::AnyRef;
@@ -7,17 +7,17 @@ use rustls_pki_types::SubjectPublicKeyInfoDer;
 use webpki::RawPublicKeyEntity;
 
 use crate::base::provider::provider;
-use crate::pki::Outline;
+use crate::pki::CertificateRef;
 
-/// Whether a certificate is signed with its own key.  Old algorithms, such as SHA-1, are
-/// not verified: there the names have to do, as they do in OpenSSL.
-pub(super) fn is_self_signed(certificate: &Outline<'_>) -> bool {
+/// Returns whether a certificate is self-signed.  Legacy algorithms such as SHA-1 are not
+/// verified: equal names suffice there, as in OpenSSL.
+pub(super) fn is_self_signed(certificate: &CertificateRef<'_>) -> bool {
     certificate.is_self_issued()
         && (!is_known(certificate.algorithms[1]) || is_issued_with(certificate, certificate.spki))
 }
 
-/// Whether a certificate is signed with this key.
-pub(super) fn is_issued_with(certificate: &Outline<'_>, spki: &[u8]) -> bool {
+/// Returns whether this key signed a certificate.
+pub(super) fn is_issued_with(certificate: &CertificateRef<'_>, spki: &[u8]) -> bool {
     is_signed_with(
         spki,
         certificate.algorithms[1],
@@ -26,14 +26,14 @@ pub(super) fn is_issued_with(certificate: &Outline<'_>, spki: &[u8]) -> bool {
     )
 }
 
-/// Whether signatures by this algorithm identifier, in DER, can be verified.
+/// Returns whether signatures with this AlgorithmIdentifier (DER) can be verified.
 pub(super) fn is_known(algorithm: &[u8]) -> bool {
     let content = AnyRef::from_der(algorithm).map(|algorithm| algorithm.value());
     let mut known = provider().signature_verification_algorithms.all.iter();
     content.is_ok_and(|content| known.any(|known| *known.signature_alg_id() == *content))
 }
 
-/// Whether `message` is signed with a key, by an algorithm identifier in DER.
+/// Returns whether a key signed `message` with this AlgorithmIdentifier (DER).
 pub(super) fn is_signed_with(
     spki: &[u8],
     algorithm: &[u8],

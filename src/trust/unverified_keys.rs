@@ -1,5 +1,5 @@
-//! Keys that a verified peer may not have, and that signatures of handshakes can be
-//! verified with all the same: for peers that are accepted unverified, or pinned.
+//! Handshake signatures of keys that a verified peer may not have, such as short RSA keys
+//! or secp256k1.  Needed for peers that are accepted unverified, or pinned.
 
 use std::sync::Arc;
 
@@ -17,51 +17,52 @@ use sha2::{Sha256, Sha384, Sha512};
 use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 use super::{handshake_signature, key_policy};
-use crate::pki::{Outline, rsa_numbers};
+use crate::pki::{CertificateRef, rsa_numbers};
 
-/// The schemes of RSASSA-PSS keys (RFC 8446, section 4.2.3), for which rustls has no names.
+/// The signature schemes of RSASSA-PSS keys (RFC 8446, section 4.2.3). rustls has no names
+/// for them.
 pub(super) const RSASSA_PSS: [SignatureScheme; 3] = [
     SignatureScheme::Unknown(0x0809),
     SignatureScheme::Unknown(0x080a),
     SignatureScheme::Unknown(0x080b),
 ];
 
-/// The sizes of RSA moduli, in bits.  A larger one would take a peer's word for how long
-/// its verification takes.
+/// The supported sizes of RSA moduli, in bits.  With larger ones, a peer could make
+/// verification arbitrarily slow.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 512..=16_384;
 
-/// The longest signature of RSA, in bytes.
-const MOST_BYTES: usize = *RSA_BITS.end() / 8;
+/// The longest RSA signature, in bytes.
+const MAX_SIGNATURE_BYTES: usize = *RSA_BITS.end() / 8;
 
 const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const ID_RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
-/// The element of EC parameters that names secp256k1.
+/// The OBJECT IDENTIFIER element of secp256k1 in EC parameters.
 const SECP256K1: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a];
 
-const MOST: u32 = u32::MAX;
+const ALL_ONES: u32 = u32::MAX;
 
 enum Key<'a> {
     Rsa(rsa::PublicKey),
-    /// Parameters that limit it are not looked at: what counts is who has the key.
+    /// Parameters that restrict the key are ignored: only possession of the key matters.
     RsassaPss(rsa::PublicKey),
-    /// The point.
+    /// The public point.
     Secp256k1(&'a [u8]),
-    /// A SubjectPublicKeyInfo with the name of a curve in place of its numbers.
+    /// A SubjectPublicKeyInfo with a named curve in place of explicit parameters.
     Named(Vec<u8>),
 }
 
 impl<'a> Key<'a> {
-    /// `None` for every other kind, also for those that a verified peer may have.
-    fn of(certificate: &Outline<'a>) -> Option<Self> {
+    /// Returns `None` for other keys, including those that a verified peer may have.
+    fn of(certificate: &CertificateRef<'a>) -> Option<Self> {
         let key = certificate.public_key()?;
         match (key.algorithm, key.parameters) {
             (RSA_ENCRYPTION, _) => rsa_key(key.key).map(Self::Rsa),
             (ID_RSASSA_PSS, _) => rsa_key(key.key).map(Self::RsassaPss),
             (EC, Some(SECP256K1)) => Some(Self::Secp256k1(key.key)),
             (EC, Some(parameters)) => {
-                let curve = curve_of_numbers(parameters)?;
-                named(curve, key.key).ok().map(Self::Named)
+                let curve = curve_of_explicit_parameters(parameters)?;
+                named_curve_spki(curve, key.key).ok().map(Self::Named)
             }
             _ => None,
         }
@@ -74,10 +75,10 @@ fn rsa_key(der: &[u8]) -> Option<rsa::PublicKey> {
     rsa::PublicKey::new_with_size_limits(number(modulus), number(exponent), RSA_BITS).ok()
 }
 
-/// The curve whose numbers stand in EC parameters in place of its name (RFC 3279, section
-/// 2.3.5), by its prime.  The other numbers are not compared: those of the named curve are
-/// used, so that no signature over others verifies.
-fn curve_of_numbers(parameters: &[u8]) -> Option<ObjectIdentifier> {
+/// Recognizes the curve of explicit EC parameters (RFC 3279, section 2.3.5) by its prime.
+/// The other parameters are not compared: verification uses the named curve, so a signature
+/// over a different curve fails.
+fn curve_of_explicit_parameters(parameters: &[u8]) -> Option<ObjectIdentifier> {
     let parameters = AnyRef::from_der(parameters).ok()?;
     let mut parameters = SliceReader::new(parameters.value()).ok()?;
     UintRef::decode(&mut parameters).ok()?;
@@ -86,23 +87,23 @@ fn curve_of_numbers(parameters: &[u8]) -> Option<ObjectIdentifier> {
     AnyRef::decode(&mut field).ok()?;
     let prime = UintRef::decode(&mut field).ok()?;
     // FIPS 186-4, appendix D.1.2, in 32-bit words.
-    const P256: [u32; 8] = [MOST, 1, 0, 0, 0, MOST, MOST, MOST];
+    const P256: [u32; 8] = [ALL_ONES, 1, 0, 0, 0, ALL_ONES, ALL_ONES, ALL_ONES];
     const P384: [u32; 12] = [
-        MOST,
-        MOST,
-        MOST,
-        MOST,
-        MOST,
-        MOST,
-        MOST,
-        MOST - 1,
-        MOST,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES,
+        ALL_ONES - 1,
+        ALL_ONES,
         0,
         0,
-        MOST,
+        ALL_ONES,
     ];
     const P521: [u32; 17] = {
-        let mut words = [MOST; 17];
+        let mut words = [ALL_ONES; 17];
         words[0] = 0x01ff;
         words
     };
@@ -121,7 +122,7 @@ fn curve_of_numbers(parameters: &[u8]) -> Option<ObjectIdentifier> {
         .find_map(|(is_it, name)| is_it.then_some(name))
 }
 
-fn named(curve: ObjectIdentifier, point: &[u8]) -> der::Result<Vec<u8>> {
+fn named_curve_spki(curve: ObjectIdentifier, point: &[u8]) -> der::Result<Vec<u8>> {
     let info = SubjectPublicKeyInfo {
         algorithm: AlgorithmIdentifier {
             oid: ID_EC_PUBLIC_KEY,
@@ -132,20 +133,20 @@ fn named(curve: ObjectIdentifier, point: &[u8]) -> der::Result<Vec<u8>> {
     info.to_der()
 }
 
-/// Whether only the functions here can verify with the key of a certificate.
-pub(super) fn is_needed(certificate: &Outline<'_>) -> bool {
+/// Returns whether only this module can verify signatures with the certificate's key.
+pub(super) fn handles_key(certificate: &CertificateRef<'_>) -> bool {
     !key_policy::is_supported(certificate)
 }
 
-/// Whether signatures of handshakes can be verified with the key of a certificate.
-pub(super) fn is_usable(certificate: &Outline<'_>) -> bool {
+/// Returns whether handshake signatures can be verified with the certificate's key.
+pub(super) fn is_usable(certificate: &CertificateRef<'_>) -> bool {
     key_policy::is_supported(certificate) || Key::of(certificate).is_some()
 }
 
-/// Verifies the signature of a handshake (RFC 8446, section 4.4.3; RFC 5246, section 7.4.3).
+/// Verifies a handshake signature (RFC 8446, section 4.4.3; RFC 5246, section 7.4.3).
 pub(super) fn verify(
     message: &[u8],
-    certificate: &Outline<'_>,
+    certificate: &CertificateRef<'_>,
     signed: &DigitallySignedStruct,
     is_tls13: bool,
 ) -> Result<HandshakeSignatureValid, Error> {
@@ -168,7 +169,7 @@ pub(super) fn verify(
         (Some(Key::RsassaPss(key)), scheme) if scheme == sha512 => {
             pss::<Sha512>(key, message, signature)
         }
-        // TLS 1.3 has done away with these (RFC 8446, section 4.2.3).
+        // TLS 1.3 does not allow these (RFC 8446, section 4.2.3).
         (Some(Key::Rsa(key)), S::RSA_PKCS1_SHA256) if !is_tls13 => {
             pkcs1::<Sha256>(key, message, signature)
         }
@@ -183,7 +184,7 @@ pub(super) fn verify(
             key.verify(message, signature).is_ok()
         }
         (_, scheme) => {
-            let reason = key_policy::wrong_scheme(certificate, scheme.into()).into_error();
+            let reason = key_policy::unverifiable_scheme(certificate, scheme.into()).into_error();
             return Err(Error::Other(OtherError(Arc::new(reason))));
         }
     };
@@ -199,7 +200,7 @@ fn pss<D: sha2::Digest + sha2::digest::FixedOutputReset>(
     signature: &[u8],
 ) -> bool {
     let key = pss::VerifyingKey::<D>::new(key);
-    let signature = pss::Signature::from_bytes_with_max_len(signature, MOST_BYTES);
+    let signature = pss::Signature::from_bytes_with_max_len(signature, MAX_SIGNATURE_BYTES);
     signature.is_ok_and(|signature| key.verify(message, &signature).is_ok())
 }
 
@@ -209,6 +210,6 @@ fn pkcs1<D: sha2::Digest + AssociatedOid>(
     signature: &[u8],
 ) -> bool {
     let key = pkcs1v15::VerifyingKey::<D>::new(key);
-    let signature = pkcs1v15::Signature::from_bytes_with_max_len(signature, MOST_BYTES);
+    let signature = pkcs1v15::Signature::from_bytes_with_max_len(signature, MAX_SIGNATURE_BYTES);
     signature.is_ok_and(|signature| key.verify(message, &signature).is_ok())
 }

@@ -1,5 +1,4 @@
-//! The check of peers, as rustls asks for it: what they have to satisfy is the
-//! [`Policy`]'s.
+//! rustls' certificate verifier interfaces, implemented on [`Policy`].
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -9,16 +8,16 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::handshake_signature;
-use super::policy::{Admission, Peer, PeerName, Policy, unchecked};
+use super::policy::{Peer, PeerName, Policy, VerificationStatus, verification_disabled};
 use super::purpose::KeyPurpose;
 use super::unverified_keys;
 use crate::base::observations::{Authentication, Observations};
 use crate::base::provider::provider;
-use crate::pki::Outline;
+use crate::pki::CertificateRef;
 
-/// How many bytes of a CertificateRequest may name roots: its lengths have two bytes, and
-/// its other extensions need some of them.
-const MOST_HINTS: usize = u16::MAX as usize - 1_024;
+/// The maximum length of the CA names in a CertificateRequest, in bytes.  Lengths there
+/// have two bytes, and its other extensions need some room.
+const MAX_CA_NAMES_BYTES: usize = u16::MAX as usize - 1_024;
 
 /// Verifies servers for clients, and clients for servers.
 pub(crate) struct Verifier {
@@ -28,8 +27,8 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// For a client: verifies servers.
-    pub(crate) fn of_servers(policy: Policy) -> Self {
+    /// Creates the verifier of a client, which verifies servers.
+    pub(crate) fn for_servers(policy: Policy) -> Self {
         Self {
             policy,
             client_must_authenticate: false,
@@ -37,19 +36,23 @@ impl Verifier {
         }
     }
 
-    /// For a server: verifies clients, and names the roots to them if it shall and they
-    /// fit.  An empty list stands for any CA (RFC 5246, section 7.4.4); so does leaving the
-    /// extension out (RFC 8446, section 4.2.4).
-    pub(crate) fn of_clients(policy: Policy, must_authenticate: bool, names_roots: bool) -> Self {
-        let named = policy.roots.iter().filter(|_| names_roots);
+    /// Creates the verifier of a server, which verifies clients.  It sends the names of the
+    /// CAs if `sends_ca_names` is set and they fit.  An empty list means any CA (RFC 5246,
+    /// section 7.4.4), and so does an omitted extension (RFC 8446, section 4.2.4).
+    pub(crate) fn for_clients(
+        policy: Policy,
+        must_authenticate: bool,
+        sends_ca_names: bool,
+    ) -> Self {
+        let named = policy.roots.iter().filter(|_| sends_ca_names);
         let hints = named.flat_map(|roots| {
             let subjects = roots.all_anchors().map(|anchor| &anchor.subject);
             subjects.map(|subject| DistinguishedName::in_sequence(subject))
         });
         let mut hints: Vec<_> = hints.collect();
-        // Each follows its own length, in two bytes.
+        // Each name has a length prefix of two bytes.
         let length: usize = hints.iter().map(|hint| 2 + hint.as_ref().len()).sum();
-        if length > MOST_HINTS {
+        if length > MAX_CA_NAMES_BYTES {
             hints = Vec::new();
         }
         Self {
@@ -59,21 +62,21 @@ impl Verifier {
         }
     }
 
-    /// Checks a peer and notes the outcome.
+    /// Verifies a peer and records the result.
     fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
         match self.policy.check(peer, now) {
-            Ok(Admission::Verified(path)) => Observations::path(path),
-            Ok(Admission::Unchecked) => Observations::unchecked(unchecked()),
-            Ok(Admission::Unverified(reason)) => Observations::unverified(reason),
-            Err(refusal) => {
-                Observations::refusal(refusal.reason);
-                return Err(refusal.alert);
+            Ok(VerificationStatus::Verified(path)) => Observations::path(path),
+            Ok(VerificationStatus::Unchecked) => Observations::unchecked(verification_disabled()),
+            Ok(VerificationStatus::Unverified(reason)) => Observations::unverified(reason),
+            Err(rejection) => {
+                Observations::refusal(rejection.reason);
+                return Err(rejection.alert);
             }
         }
         Ok(())
     }
 
-    /// Checks that a peer has the key of its certificate.
+    /// Verifies the handshake signature with the key of the peer's certificate.
     fn verify_handshake(
         &self,
         message: &[u8],
@@ -81,16 +84,17 @@ impl Verifier {
         signed: &DigitallySignedStruct,
         is_tls13: bool,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.note_scheme(signed.scheme)?;
-        let outline = Outline::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
-        match self.policy.accepts_any_key(certificate) && unverified_keys::is_needed(&outline) {
+        self.record_scheme(signed.scheme)?;
+        let outline =
+            CertificateRef::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+        match self.policy.accepts_any_key(certificate) && unverified_keys::handles_key(&outline) {
             true => unverified_keys::verify(message, &outline, signed, is_tls13),
             false => handshake_signature::verify(message, outline.spki, signed, is_tls13),
         }
     }
 
-    /// Checks that the peer signed in a way that it was told of, and notes it.
-    fn note_scheme(&self, scheme: SignatureScheme) -> Result<(), rustls::Error> {
+    /// Checks that the peer signed with a scheme that was offered, and records the scheme.
+    fn record_scheme(&self, scheme: SignatureScheme) -> Result<(), rustls::Error> {
         let allowed = self.policy.schemes.as_ref();
         if allowed.is_some_and(|schemes| !schemes.contains(&scheme)) {
             return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
@@ -188,8 +192,9 @@ impl ClientCertVerifier for Verifier {
             ocsp: None,
         };
         self.check(&peer, now)?;
-        // A certificate that is accepted unread, as an insecure server does, has no end.
-        let until = Outline::from_der(end_entity).map_or(i64::MAX, |one| one.not_after);
+        // A certificate that is accepted without being parsed, as by an insecure server,
+        // has no end.
+        let until = CertificateRef::from_der(end_entity).map_or(i64::MAX, |one| one.not_after);
         Observations::authenticated(Authentication {
             at: now.as_secs(),
             until: u64::try_from(until).unwrap_or_default(),

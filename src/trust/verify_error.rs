@@ -1,20 +1,20 @@
-//! Why a chain is refused: what is wrong, and the sentence that says so.
+//! The reason why a chain is rejected, as a status and a sentence, and the alert for it.
 
 use std::sync::Arc;
 
 use rustls::CertificateError;
 
-use crate::pki::{Certificate, Outline};
+use crate::pki::{Certificate, CertificateRef};
 use crate::{Error, Status};
 
-/// One reason to refuse a chain.
+/// One reason to reject a chain.
 #[derive(Clone, Debug)]
-pub(super) struct Finding {
+pub(super) struct VerifyError {
     pub(super) status: Status,
     pub(super) sentence: String,
 }
 
-impl Finding {
+impl VerifyError {
     pub(super) fn new(status: Status, sentence: impl Into<String>) -> Self {
         Self {
             status,
@@ -22,8 +22,8 @@ impl Finding {
         }
     }
 
-    /// A certificate, or one of its extensions, that does not follow the standard.
-    pub(super) fn malformed(certificate: &Outline<'_>, what: &str) -> Self {
+    /// The error for a certificate, or one of its extensions, that violates the standard.
+    pub(super) fn malformed(certificate: &CertificateRef<'_>, what: &str) -> Self {
         let subject = subject_of(certificate);
         let sentence = format!("certificate of '{subject}' is malformed: {what}");
         Self::new(Status::CertificateMalformed, sentence)
@@ -33,14 +33,14 @@ impl Finding {
         Error::new(self.status, self.sentence)
     }
 
-    /// The error that makes rustls send the alert that fits.
+    /// Returns the rustls error that sends the matching alert.
     pub(super) fn alert(&self) -> rustls::Error {
         alert_for(self.status)
     }
 }
 
-/// The error that makes rustls send the alert that fits a refusal with this status (RFC 8446,
-/// section 6.2), ours or an application's.
+/// Returns the rustls error that sends the alert for this status (RFC 8446, section 6.2),
+/// whether ours or the application's.
 pub(super) fn alert_for(status: Status) -> rustls::Error {
     use CertificateError as E;
     use Status as S;
@@ -54,7 +54,7 @@ pub(super) fn alert_for(status: Status) -> rustls::Error {
         S::CertificateBadSignature => E::BadSignature,
         S::CertificateWrongUsage => E::InvalidPurpose,
         S::CertificateMalformed => E::BadEncoding,
-        // It makes a handshake_failure of all that is not about a certificate.
+        // rustls sends handshake_failure for every error that is not about a certificate.
         S::NoCommon => return rustls::Error::General(status.phrase().to_owned()),
         S::Certificate
         | S::CertificateMissing
@@ -67,14 +67,14 @@ pub(super) fn alert_for(status: Status) -> rustls::Error {
         | S::CertificateUnsupportedExtension => {
             E::Other(rustls::OtherError(Arc::new(Error::from(status))))
         }
-        // An access_denied: a pin or the application refused.
+        // Sends access_denied: a pin did not match, or the application rejected the peer.
         _ => E::ApplicationVerificationFailure,
     };
     alert.into()
 }
 
-/// The subject of a certificate, for a sentence.
-pub(super) fn subject_of(certificate: &Outline<'_>) -> String {
+/// Returns the subject of a certificate for an error.
+pub(super) fn subject_of(certificate: &CertificateRef<'_>) -> String {
     match Certificate::from_der(certificate.der) {
         Ok(parsed) => parsed.subject().to_owned(),
         Err(_) => certificate

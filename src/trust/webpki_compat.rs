@@ -1,20 +1,21 @@
-//! Copies of certificates that webpki can validate, for those that it refuses although
-//! the rules here process what it does not know.
+//! Copies of certificates that webpki can validate. webpki rejects the originals for
+//! extensions and fields that are processed here.
 //!
-//! webpki refuses critical extensions about certificate policies, every certificate below
-//! a constraint on directory names, e-mail addresses or URIs, and unique identifiers.
-//! [`policies`](super::certificate_policies) and [`constraints`](super::name_constraints) check the former
-//! on the originals; the latter mean nothing (RFC 5280, section 4.1.2.8).  So webpki gets
-//! a copy without them, and signatures are verified over the originals.
+//! webpki rejects critical policy extensions, certificates below a constraint on directory
+//! names, e-mail addresses or URIs, and unique identifiers.
+//! [`certificate_policies`](super::certificate_policies) and
+//! [`name_constraints`](super::name_constraints) check the extensions on the originals.
+//! Unique identifiers mean nothing (RFC 5280, section 4.1.2.8).  So webpki gets a copy
+//! without these, and signatures are verified over the originals.
 
 use der::{Encode, Header, Length, Tag, TagNumber};
 use rustls_pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm,
 };
 
-use crate::pki::{Constraints, Outline, Reduced, extension_oid as oid};
+use crate::pki::{CertificateRef, NameConstraints, WebpkiConstraints, extension_oid as oid};
 
-/// The identifiers of the extensions that [`policies`](super::certificate_policies) processes.
+/// The extensions that [`certificate_policies`](super::certificate_policies) processes.
 const POLICIES: [&[u8]; 4] = [
     oid::CERTIFICATE_POLICIES,
     oid::POLICY_MAPPINGS,
@@ -22,25 +23,25 @@ const POLICIES: [&[u8]; 4] = [
     oid::INHIBIT_ANY_POLICY,
 ];
 
-/// What webpki gets in place of a certificate.
-pub(super) struct StandIn<'a> {
+/// The copy of a certificate that is passed to webpki.
+pub(super) struct WebpkiCopy<'a> {
     pub(super) certificate: CertificateDer<'static>,
-    /// What is signed in the copy, and in the original.
+    /// The TBSCertificates of the copy and of the original.
     tbs: Vec<u8>,
     original_tbs: &'a [u8],
 }
 
-impl<'a> StandIn<'a> {
-    /// What was signed where webpki asks about `tbs`, if that is a stand-in's.
-    pub(super) fn original_tbs<'s>(stand_ins: &'s [Self], tbs: &[u8]) -> Option<&'a [u8]> {
-        let mut stand_ins = stand_ins.iter();
-        stand_ins
+impl<'a> WebpkiCopy<'a> {
+    /// Returns the original TBSCertificate if `tbs` is that of a copy.
+    pub(super) fn original_tbs<'s>(copies: &'s [Self], tbs: &[u8]) -> Option<&'a [u8]> {
+        let mut copies = copies.iter();
+        copies
             .find(|one| one.tbs == tbs)
             .map(|one| one.original_tbs)
     }
 
-    /// `None` where webpki can validate the original.
-    pub(super) fn of(original: &Outline<'a>) -> Option<Self> {
+    /// Returns `None` if webpki can validate the original.
+    pub(super) fn of(original: &CertificateRef<'a>) -> Option<Self> {
         let mut is_changed = original.has_unique_ids;
         let mut extensions = Vec::new();
         for extension in &original.extensions {
@@ -50,18 +51,18 @@ impl<'a> StandIn<'a> {
                 continue;
             }
             if extension.oid == oid::NAME_CONSTRAINTS {
-                match Constraints::without_other_kinds(extension.value) {
-                    Ok(Reduced::Nothing) => {
+                match NameConstraints::for_webpki(extension.value) {
+                    Ok(WebpkiConstraints::Nothing) => {
                         is_changed = true;
                         continue;
                     }
-                    Ok(Reduced::To(value)) => {
+                    Ok(WebpkiConstraints::To(value)) => {
                         is_changed = true;
                         extensions.extend(name_constraints(&value).ok()?);
                         continue;
                     }
-                    // It is refused for what it is.
-                    Ok(Reduced::Unchanged) | Err(_) => {}
+                    // webpki rejects or accepts the constraints as they are.
+                    Ok(WebpkiConstraints::Unchanged) | Err(_) => {}
                 }
             }
             extensions.extend_from_slice(extension.der);
@@ -69,68 +70,67 @@ impl<'a> StandIn<'a> {
         if !is_changed {
             return None;
         }
-        let tbs = signed_part(original, extensions).ok()?;
+        let tbs = encode_tbs(original, extensions).ok()?;
         let signature = [&[0], original.signature].concat();
-        let signature = element(Tag::BitString, &signature).ok()?;
+        let signature = encode(Tag::BitString, &signature).ok()?;
         let content = [&tbs, original.algorithms[1], &signature].concat();
         Some(Self {
-            certificate: CertificateDer::from(element(Tag::Sequence, &content).ok()?),
+            certificate: CertificateDer::from(encode(Tag::Sequence, &content).ok()?),
             tbs,
             original_tbs: original.tbs,
         })
     }
 }
 
-fn signed_part(original: &Outline<'_>, extensions: Vec<u8>) -> der::Result<Vec<u8>> {
+fn encode_tbs(original: &CertificateRef<'_>, extensions: Vec<u8>) -> der::Result<Vec<u8>> {
     let mut content = original.fixed.to_vec();
     if !extensions.is_empty() {
-        let list = element(Tag::Sequence, &extensions)?;
+        let list = encode(Tag::Sequence, &extensions)?;
         let field = Tag::ContextSpecific {
             constructed: true,
             number: TagNumber(3),
         };
-        content.extend(element(field, &list)?);
+        content.extend(encode(field, &list)?);
     }
-    element(Tag::Sequence, &content)
+    encode(Tag::Sequence, &content)
 }
 
 fn name_constraints(value: &[u8]) -> der::Result<Vec<u8>> {
     let content = [
-        element(Tag::ObjectIdentifier, oid::NAME_CONSTRAINTS)?,
-        element(Tag::Boolean, &[0xff])?,
-        element(Tag::OctetString, value)?,
+        encode(Tag::ObjectIdentifier, oid::NAME_CONSTRAINTS)?,
+        encode(Tag::Boolean, &[0xff])?,
+        encode(Tag::OctetString, value)?,
     ];
-    element(Tag::Sequence, &content.concat())
+    encode(Tag::Sequence, &content.concat())
 }
 
-fn element(tag: Tag, content: &[u8]) -> der::Result<Vec<u8>> {
+fn encode(tag: Tag, content: &[u8]) -> der::Result<Vec<u8>> {
     let mut encoded = Header::new(tag, Length::try_from(content.len())?).to_der()?;
     encoded.extend_from_slice(content);
     Ok(encoded)
 }
 
-/// An algorithm that verifies the signature of an original where webpki asks about the
-/// stand-in.
+/// An algorithm that verifies the signature of the original when webpki passes the copy.
 #[derive(Debug)]
-pub(super) struct OverOriginals<'a> {
+pub(super) struct OriginalSignature<'a> {
     pub(super) algorithm: &'a dyn SignatureVerificationAlgorithm,
-    pub(super) stand_ins: &'a [StandIn<'a>],
+    pub(super) copies: &'a [WebpkiCopy<'a>],
 }
 
-impl std::fmt::Debug for StandIn<'_> {
+impl std::fmt::Debug for WebpkiCopy<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StandIn").finish_non_exhaustive()
     }
 }
 
-impl SignatureVerificationAlgorithm for OverOriginals<'_> {
+impl SignatureVerificationAlgorithm for OriginalSignature<'_> {
     fn verify_signature(
         &self,
         public_key: &[u8],
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
-        let message = StandIn::original_tbs(self.stand_ins, message).unwrap_or(message);
+        let message = WebpkiCopy::original_tbs(self.copies, message).unwrap_or(message);
         self.algorithm
             .verify_signature(public_key, message, signature)
     }

@@ -1,36 +1,36 @@
-//! The profile of RFC 5280 to the letter, as OpenSSL's X509_V_FLAG_X509_STRICT demands it:
-//! what certificates must have, where path validation could do without.
+//! The strict profile of RFC 5280, as OpenSSL's X509_V_FLAG_X509_STRICT requires it: what
+//! certificates must have although path validation could do without.
 
 use der::Decode;
 use der::asn1::AnyRef;
 
 use super::path_validation::Path;
-use super::verify_error::{Finding, subject_of};
+use super::verify_error::{VerifyError, subject_of};
 use crate::Status;
-use crate::pki::{Outline, extension_oid as oid};
+use crate::pki::{CertificateRef, extension_oid as oid};
 
 /// Checks every certificate of a path.
-pub(super) fn check(path: &Path<'_, '_>) -> Result<(), Finding> {
+pub(super) fn check(path: &Path<'_, '_>) -> Result<(), VerifyError> {
     for certificate in path.certificates() {
         let is_anchor = path
             .anchor
             .is_some_and(|anchor| std::ptr::eq(anchor, certificate));
-        if let Some(rule) = broken(certificate, is_anchor)
-            .map_err(|_| Finding::malformed(certificate, "one of its extensions does not parse"))?
-        {
+        if let Some(rule) = broken(certificate, is_anchor).map_err(|_| {
+            VerifyError::malformed(certificate, "one of its extensions does not parse")
+        })? {
             let subject = subject_of(certificate);
             let sentence = format!(
-                "certificate of '{subject}' does not follow RFC 5280, which was asked for \
-                 strictly: {rule}"
+                "certificate of '{subject}' violates RFC 5280, which strict verification requires: \
+                 {rule}"
             );
-            return Err(Finding::new(Status::CertificateMalformed, sentence));
+            return Err(VerifyError::new(Status::CertificateMalformed, sentence));
         }
     }
     Ok(())
 }
 
-/// The first rule that a certificate breaks.
-fn broken(certificate: &Outline<'_>, is_anchor: bool) -> der::Result<Option<&'static str>> {
+/// Returns the first rule that a certificate violates.
+fn broken(certificate: &CertificateRef<'_>, is_anchor: bool) -> der::Result<Option<&'static str>> {
     let has = |oid: &[u8]| certificate.extension(oid).is_some();
     let is_critical = |oid: &[u8]| certificate.extension(oid).is_some_and(|one| one.critical);
     let constraints = certificate.basic_constraints()?;
@@ -107,7 +107,7 @@ fn broken(certificate: &Outline<'_>, is_anchor: bool) -> der::Result<Option<&'st
     Ok(rules.find(|(breaks, _)| *breaks).map(|(_, rule)| rule))
 }
 
-/// Whether a name has no part.
+/// Returns whether a name has no RDN.
 fn is_empty(name: &[u8]) -> bool {
     AnyRef::from_der(name).is_ok_and(|name| name.value().is_empty())
 }

@@ -259,7 +259,7 @@ static void bad_certificates_are_refused(void)
 	    tlsmith_last_error(), "no/such/folder");
 	opt.flags = 0;
 	opt.key_type = "ed25519";
-	CHECK_NONE(tlsmith_sign_csr(ca, csr, &opt), TLSMITH_ERR_ARG, "leave the key out");
+	CHECK_NONE(tlsmith_sign_csr(ca, csr, &opt), TLSMITH_ERR_ARG, "omit the key");
 	CHECK_NONE(tlsmith_sign_csr(site, csr, NULL), TLSMITH_ERR_ISSUE, "not a CA");
 
 	CHECK_NONE(tlsmith_gen_crl(ca, "01,", 0), TLSMITH_ERR_ARG, "'' is not a serial number");

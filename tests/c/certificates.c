@@ -384,7 +384,8 @@ static void chains_are_verified(void)
 	CHECK(tlsmith_ctx_verify(ctx, id, tlsmith_cert_name(tlsmith_ctx_verified_cert(ctx, 0), 0, NULL), NULL, 0) == 0);
 
 	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, "example.org", NULL, 0), TLSMITH_ERR_CERT_NAME_MISMATCH,
-	    tlsmith_last_error(), "certificate is for 'www.example.org', you asked for 'example.org'");
+	    tlsmith_last_error(),
+	    "certificate is for 'www.example.org', but you asked for 'example.org'");
 	CHECK(tlsmith_ctx_verified_cert(ctx, 0) == NULL);
 	CHECK_FAILS(tlsmith_ctx_verify(ctx, id, NULL, NULL, time(NULL) + 398 * DAY),
 	    TLSMITH_ERR_CERT_EXPIRED, tlsmith_last_error(), "expired");

@@ -141,7 +141,7 @@ static void wrong_peers_are_refused(void)
 
 	start(&p, localhost, "other.example");
 	CHECK_FAILS(shake(&p), TLSMITH_ERR_CERT_NAME_MISMATCH, tlsmith_conn_error(p.client),
-	    "certificate is for 'localhost', you asked for 'other.example'");
+	    "certificate is for 'localhost', but you asked for 'other.example'");
 	puts(tlsmith_conn_error(p.client));
 	stop(&p);
 

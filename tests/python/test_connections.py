@@ -140,7 +140,7 @@ def test_a_server_of_another_ca_is_refused(client):
 
 def test_a_server_of_another_name_is_refused(ca, client):
     error, alert = refusal(client, tlsmith.Server(ca.issue("a.example")), "b.example")
-    assert str(error) == "certificate is for 'a.example', you asked for 'b.example'"
+    assert str(error) == "certificate is for 'a.example', but you asked for 'b.example'"
     assert (error.reason, error.hostname) == ("name_mismatch", "b.example")
     assert alert.code == "alert.bad_certificate"
 

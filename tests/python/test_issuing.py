@@ -92,8 +92,8 @@ def test_extensions_stand_as_they_are(ca):
         ("2.5.29.17", b"\x30\x00", "the names are given as names"),
         ("2.5.29.19", bytes.fromhex("30030101ff"), "being a CA"),
         ("2.5.29.30", b"\x30\x00", "permitted and excluded names"),
-        ("2.5.29.14", b"\x04\x01x", "the issuer's business"),
-        ("2.5.29.15", bytes.fromhex("03020204"), "keyCertSign is for CAs"),
+        ("2.5.29.14", b"\x04\x01x", "the issuer sets key identifiers"),
+        ("2.5.29.15", bytes.fromhex("03020204"), "every CA needs keyCertSign"),
         ("2.5.29.15", b"\x05\x00", "does not parse as a key usage"),
         ("not an oid", b"\x05\x00", "'not an oid' is not an object identifier"),
         ("1.3.6.1.4.1.55555.1", b"not DER", "is not DER"),
@@ -108,7 +108,7 @@ def test_an_extension_that_has_rules_or_no_sense_is_refused(ca, oid, value, sent
 def test_an_extension_is_not_said_twice(ca):
     url = "http://ocsp.example/"
     access = ca.issue("localhost", ocsp_url=url).cert.extensions()["1.3.6.1.5.5.7.1.1"]
-    with pytest.raises(tlsmith.ConfigError, match="asked for twice"):
+    with pytest.raises(tlsmith.ConfigError, match="requested twice"):
         ca.issue("localhost", ocsp_url=url, extensions={"1.3.6.1.5.5.7.1.1": access})
     with pytest.raises(TypeError, match="DER, or .*not str"):
         ca.issue("localhost", extensions={"1.2.3": "text"})

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use tlsmith::text::quoted;
-use tlsmith::{CertOptions, Error, OwnExtension, Result, Status, Usage};
+use tlsmith::{CertOptions, CustomExtension, Error, Result, Status, Usage};
 
 use crate::ffi;
 
@@ -124,7 +124,7 @@ pub(crate) fn read(pointer: *const tlsmith_cert_options) -> Result<CertOptions> 
 }
 
 /// Parses an extension such as "critical:1.2.3.4=0500".
-fn extension(text: &str) -> Result<OwnExtension> {
+fn extension(text: &str) -> Result<CustomExtension> {
     let critical = text.strip_prefix("critical:");
     let parts = critical.unwrap_or(text).split_once('=');
     let parts = parts.and_then(|(oid, hex)| Some((oid, from_hex(hex)?)));
@@ -136,7 +136,7 @@ fn extension(text: &str) -> Result<OwnExtension> {
         );
         return Err(Error::argument(sentence));
     };
-    Ok(OwnExtension {
+    Ok(CustomExtension {
         oid: oid.to_owned(),
         critical: critical.is_some(),
         value,

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Arc;
 
-use tlsmith::{Error, Result, Status, Verdict};
+use tlsmith::{Error, Result, Status, VerificationResult};
 use zeroize::Zeroizing;
 
 use crate::call;
@@ -61,7 +61,10 @@ pub extern "C" fn tlsmith_ctx_set_verify(
     })
 }
 
-fn verify_peer(verify: &Callback<VerifyFn<tlsmith_conn>>, verdict: &Verdict<'_>) -> Result<()> {
+fn verify_peer(
+    verify: &Callback<VerifyFn<tlsmith_conn>>,
+    verdict: &VerificationResult<'_>,
+) -> Result<()> {
     let conn = call::current();
     if let Some(conn) = ffi::borrow(conn) {
         conn.peer.get_or_init(|| cert::list(verdict.chain));

@@ -45,7 +45,7 @@ pub enum tlsmith_status {
     TLSMITH_ERR_NO_COMMON = -22,
     /// certificate rejected for another reason
     TLSMITH_ERR_CERT = -30,
-    /// the chain leads to no trusted root
+    /// the certificate does not chain to a trusted root
     TLSMITH_ERR_CERT_UNKNOWN_ISSUER = -31,
     /// the certificate is for another name
     TLSMITH_ERR_CERT_NAME_MISMATCH = -32,

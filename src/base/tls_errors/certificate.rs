@@ -1,10 +1,10 @@
-//! Certificates and CRLs, where the reason comes from rustls rather than from path
-//! validation, which has its own sentences (`trust::path_errors`).
+//! Certificate and CRL errors that come from rustls.  Path validation has its own errors
+//! (`trust::path_errors`).
 
 use rustls::{CertRevocationListError, CertificateError};
 
-/// Why a certificate is rejected.
-#[allow(deprecated)] // Nothing here makes the old variants, but rustls may.
+/// Describes why a certificate is rejected.
+#[allow(deprecated)] // Only rustls may return the deprecated variants.
 pub(super) fn certificate(error: &CertificateError) -> &'static str {
     use CertificateError as E;
     match error {
@@ -13,8 +13,8 @@ pub(super) fn certificate(error: &CertificateError) -> &'static str {
         E::NotValidYet | E::NotValidYetContext { .. } => "it is not valid yet",
         E::Revoked => "it is revoked",
         E::UnhandledCriticalExtension => "it has a critical extension that is not supported",
-        E::UnknownIssuer => "no trusted root leads to it",
-        E::UnknownRevocationStatus => "no CRL tells whether it is revoked",
+        E::UnknownIssuer => "it does not chain to a trusted root",
+        E::UnknownRevocationStatus => "no CRL covers it",
         E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => {
             "the CRL that covers it is outdated"
         }
@@ -36,11 +36,11 @@ pub(super) fn certificate(error: &CertificateError) -> &'static str {
     }
 }
 
-/// Also for variants that rustls added later.
+/// Also for variants added in later versions of rustls.
 pub(super) const UNKNOWN_CERTIFICATE: &str = "it cannot be verified";
 
-/// Why a CRL cannot be used.
-#[allow(deprecated)] // Nothing here makes the old variant, but rustls may.
+/// Describes why a CRL cannot be used.
+#[allow(deprecated)] // Only rustls may return the deprecated variant.
 pub(super) fn crl(error: &CertRevocationListError) -> &'static str {
     use CertRevocationListError as E;
     match error {
@@ -73,5 +73,5 @@ pub(super) fn crl(error: &CertRevocationListError) -> &'static str {
     }
 }
 
-/// Also for variants that rustls added later.
+/// Also for variants added in later versions of rustls.
 pub(super) const UNKNOWN_CRL: &str = "it cannot be verified";

@@ -2,7 +2,7 @@
 
 use rustls::InvalidMessage;
 
-/// What is wrong with the message, with the section that defines it where there is one.
+/// Describes what is wrong with the message, with the section that defines it, if any.
 pub(super) fn message(error: &InvalidMessage) -> String {
     use InvalidMessage as M;
     let what = match error {
@@ -70,10 +70,10 @@ pub(super) fn message(error: &InvalidMessage) -> String {
     what.to_owned()
 }
 
-/// For variants that rustls added later.
+/// For variants added in later versions of rustls.
 pub(super) const UNKNOWN: &str = "it sent a message that does not parse";
 
-/// The part of a message that rustls has this name for.
+/// Names the part of a message that rustls calls `name`.
 fn structure(name: &str) -> &'static str {
     match name {
         "AlertMessagePayload" => "an alert",
@@ -95,7 +95,7 @@ fn structure(name: &str) -> &'static str {
     }
 }
 
-/// The list that rustls has this name for.
+/// Names the list that rustls calls `name`.
 fn list(name: &str) -> &'static str {
     match name {
         "CipherSuites" => "cipher suites",

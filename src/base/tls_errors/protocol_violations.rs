@@ -1,8 +1,8 @@
-//! What a peer did that TLS forbids.
+//! Peers' violations of the TLS protocol.
 
 use rustls::PeerMisbehaved;
 
-/// What the peer did, with the section that forbids it where there is one.
+/// Describes what the peer did, with the section that forbids it, if any.
 pub(super) fn peer(error: &PeerMisbehaved) -> &'static str {
     use PeerMisbehaved as P;
     match error {
@@ -227,7 +227,7 @@ pub(super) fn peer(error: &PeerMisbehaved) -> &'static str {
         }
         P::TooManyEmptyFragments => "it sent too many empty records in a row",
         P::TooManyKeyUpdateRequests => "it sent too many KeyUpdate messages in a row",
-        P::TooManyRenegotiationRequests => "it asked too often for renegotiation",
+        P::TooManyRenegotiationRequests => "it requested renegotiation too often",
         P::TooManyWarningAlertsReceived => "it sent too many warning alerts",
         P::TooMuchEarlyDataReceived => {
             "it sent more early data than its ticket allows (RFC 8446, section 4.2.10)"
@@ -261,5 +261,5 @@ pub(super) fn peer(error: &PeerMisbehaved) -> &'static str {
     }
 }
 
-/// For variants that rustls added later.
+/// For variants added in later versions of rustls.
 pub(super) const UNKNOWN: &str = "it sent a message that the protocol does not allow";

@@ -1,6 +1,5 @@
-//! Every error that rustls has, by enum, in the order of its source.
-//!
-//! Its enums are `#[non_exhaustive]`, so nothing but these lists can miss a variant.
+//! Every error of rustls, by enum, in source order.  Its enums are `#[non_exhaustive]`,
+//! so the compiler does not report a variant that these lists miss.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -16,11 +15,10 @@ use rustls::{
 };
 use rustls_pki_types::{ServerName, UnixTime};
 
-use super::{
-    UNKNOWN, certificate, decode_errors, describe, ech, inconsistent, protocol_violations,
-};
+use super::protocol_violations as violations;
+use super::{UNKNOWN, certificate, decode_errors, describe, ech, inconsistent};
 
-/// Names that the RFCs write like this: they are no Rust identifiers.
+/// RFC terms in camel case, which are not Rust identifiers.
 const TERMS: &[&str] = &[
     "CertificateRequest",
     "CertificateStatus",
@@ -43,7 +41,7 @@ const TERMS: &[&str] = &[
     "subjectAltName",
 ];
 
-/// Fails for text that is not for people.
+/// Fails for text that is not fit for people.
 pub(crate) fn assert_sentence(sentence: &str, about: &dyn Debug) {
     let starts_well = sentence.chars().next().is_some_and(char::is_lowercase);
     assert!(starts_well, "{about:?}: {sentence:?}");
@@ -58,7 +56,7 @@ pub(crate) fn assert_sentence(sentence: &str, about: &dyn Debug) {
     assert_eq!(identifier, None, "{about:?}: {sentence:?}");
 }
 
-/// Whether a capital, lower-case letters and a capital follow each other.
+/// Returns whether a capital, lower-case letters and a capital follow each other.
 fn is_camel_case(word: &str) -> bool {
     let mut state = 0;
     word.chars().any(|character| {
@@ -72,7 +70,8 @@ fn is_camel_case(word: &str) -> bool {
     })
 }
 
-/// Every sentence is one, and none is that for variants of later versions.
+/// Checks that every sentence is well formed, and that none is the fallback for unknown
+/// variants.
 pub(crate) fn assert_sentences<T: Debug>(
     variants: &[T],
     explain: impl Fn(&T) -> String,
@@ -94,11 +93,10 @@ fn assert_distinct(sentences: &[String]) {
     }
 }
 
-/// An upgrade may bring variants that no list here has.  When this fails, compare the
-/// lists here and in `trust::path_errors` with the enums of the new version, write a
-/// sentence for each new variant, and then change the version here.
+/// When this fails after an upgrade, compare the lists here and in `trust::path_errors` with
+/// the enums of the new version.  Write a sentence for each new variant, then update this.
 #[test]
-fn lists_of_variants_are_those_of_the_locked_versions() {
+fn variant_lists_match_locked_rustls_and_webpki_versions() {
     let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
     let lock = std::fs::read_to_string(lock).unwrap();
     for (name, version) in [("rustls", "0.23.46"), ("rustls-webpki", "0.103.17")] {
@@ -108,7 +106,7 @@ fn lists_of_variants_are_those_of_the_locked_versions() {
 }
 
 #[test]
-fn identifiers_are_told_from_terms() {
+fn is_camel_case_detects_rust_identifiers_only() {
     for identifier in ["NoKxGroupsInCommon", "BadDer", "isTrailingData"] {
         assert!(is_camel_case(identifier), "{identifier}");
     }
@@ -118,7 +116,7 @@ fn identifiers_are_told_from_terms() {
 }
 
 #[test]
-fn misbehaviour_of_peers_has_sentences() {
+fn describe_covers_every_peer_misbehaved() {
     use PeerMisbehaved as P;
     let all = [
         P::AttemptedDowngradeToTls12WhenTls13IsSupported,
@@ -199,26 +197,25 @@ fn misbehaviour_of_peers_has_sentences() {
         P::WrongGroupForKeyShare,
         P::UnsolicitedEchExtension,
     ];
-    let explain = |one: &P| protocol_violations::peer(one).to_owned();
-    assert_distinct(&assert_sentences(
-        &all,
-        explain,
-        protocol_violations::UNKNOWN,
-    ));
+    let explain = |one: &P| violations::peer(one).to_owned();
+    assert_distinct(&assert_sentences(&all, explain, violations::UNKNOWN));
     for one in all {
         let sentence = describe(&one.into());
-        assert!(sentence.starts_with("the peer broke TLS: "), "{sentence}");
+        assert!(
+            sentence.starts_with("the peer violated the TLS protocol: "),
+            "{sentence}"
+        );
     }
 }
 
-/// One that a server could send, without a key that could be used.
+/// A config without a usable key.
 fn ech_config() -> rustls::internal::msgs::handshake::EchConfigPayload {
     let unknown = [0xff, 0xff, 0, 1, 0];
     Codec::read(&mut Reader::init(&unknown)).unwrap()
 }
 
 #[test]
-fn incompatible_peers_have_sentences() {
+fn describe_covers_every_peer_incompatible() {
     use PeerIncompatible as P;
     let all = [
         P::EcPointsExtensionRequired,
@@ -248,14 +245,14 @@ fn incompatible_peers_have_sentences() {
     let unknown = "the peer does not support a part of TLS that this side requires";
     let explain = |one: &P| describe(&one.clone().into());
     assert_distinct(&assert_sentences(&all, explain, unknown));
-    // A list that is empty replaces nothing.
+    // An empty list offers no new configurations.
     let nothing = P::ServerRejectedEncryptedClientHello(Some(vec![]));
     let none = P::ServerRejectedEncryptedClientHello(None);
     assert_eq!(explain(&nothing), explain(&none));
 }
 
 #[test]
-fn malformed_messages_have_sentences() {
+fn describe_covers_every_invalid_message() {
     use InvalidMessage as M;
     let all = [
         M::InvalidCcs,
@@ -290,7 +287,7 @@ fn malformed_messages_have_sentences() {
         decode_errors::message,
         decode_errors::UNKNOWN,
     ));
-    // Names of Rust's, in what is wrong with which part.
+    // rustls' names for the parts of messages.
     let parts = [
         "ServerNamePayload",
         "PayloadU24",
@@ -311,17 +308,17 @@ fn malformed_messages_have_sentences() {
 }
 
 #[test]
-fn signatures_without_a_cipher_suite_of_ours_are_not_called_broken() {
+fn describe_does_not_blame_peer_for_unsupported_signatures() {
     let explain = |one: &PeerMisbehaved| describe(&one.clone().into());
     let all = [PeerMisbehaved::SignedKxWithWrongAlgorithm];
-    for sentence in assert_sentences(&all, explain, protocol_violations::UNKNOWN) {
+    for sentence in assert_sentences(&all, explain, violations::UNKNOWN) {
         assert!(!sentence.contains("broke"), "{sentence}");
         assert!(sentence.contains("use TLS 1.3"), "{sentence}");
     }
 }
 
 #[test]
-fn legal_messages_over_a_limit_of_ours_are_not_called_broken() {
+fn describe_does_not_blame_peer_for_our_size_limits() {
     use InvalidMessage as M;
     let all = [M::CertificatePayloadTooLarge, M::HandshakePayloadTooLarge];
     let explain = |one: &M| describe(&(*one).into());
@@ -332,8 +329,8 @@ fn legal_messages_over_a_limit_of_ours_are_not_called_broken() {
 }
 
 #[test]
-#[allow(deprecated)] // All variants, the old ones too.
-fn certificates_have_sentences() {
+#[allow(deprecated)] // Deprecated variants too.
+fn describe_covers_every_certificate_error() {
     use CertificateError as E;
     let time = UnixTime::since_unix_epoch(Duration::ZERO);
     let all = [
@@ -390,7 +387,7 @@ fn certificates_have_sentences() {
 
 #[test]
 #[allow(deprecated)] // All variants, the old one too.
-fn crls_have_sentences() {
+fn describe_covers_every_crl_error() {
     use CertRevocationListError as E;
     let all = [
         E::BadSignature,
@@ -420,7 +417,7 @@ fn crls_have_sentences() {
 }
 
 #[test]
-fn keys_and_ech_have_sentences() {
+fn describe_covers_every_key_and_ech_error() {
     let keys = [InconsistentKeys::KeyMismatch, InconsistentKeys::Unknown];
     let unknown = "the private key cannot be compared with the certificate";
     let explain = |one: &InconsistentKeys| inconsistent(*one).to_owned();
@@ -438,9 +435,9 @@ fn keys_and_ech_have_sentences() {
     ));
 }
 
-/// All that are no enums of their own, and one of each that is.
+/// One error of each variant.
 #[test]
-fn errors_of_every_kind_have_sentences() {
+fn describe_covers_every_error() {
     let all = [
         Error::InappropriateMessage {
             expect_types: vec![ContentType::Handshake, ContentType::Alert],
@@ -484,13 +481,13 @@ fn errors_of_every_kind_have_sentences() {
     assert_distinct(&sentences);
     assert_eq!(
         sentences[0],
-        "the peer broke TLS: it sent a record of type application_data, not a record of type \
-         handshake or a record of type alert"
+        "the peer violated the TLS protocol: it sent a record of type application_data, not a \
+         record of type handshake or a record of type alert"
     );
     assert_eq!(
         sentences[2],
-        "the peer broke TLS: it sent a HelloRetryRequest message, not a Finished message or a \
-         KeyUpdate message"
+        "the peer violated the TLS protocol: it sent a HelloRetryRequest message, not a Finished \
+         message or a KeyUpdate message"
     );
     for number in 0..=255 {
         let record = Error::InappropriateMessage {

@@ -114,10 +114,10 @@ fn parse_server_name(context: &Context, name: Option<&str>) -> Result<ServerName
                 "a client needs the name of its server, to check the certificate for it",
             ));
         }
-        return Ok(trust::nobody());
+        return Ok(trust::placeholder_name());
     };
     match trust::server_name(name) {
-        Err(_) if context.accepts_any_name() => Ok(trust::nobody()),
+        Err(_) if context.accepts_any_name() => Ok(trust::placeholder_name()),
         parsed => parsed,
     }
 }

@@ -189,7 +189,7 @@ fn status(error: &rustls::Error) -> Status {
         E::NoCertificatesPresented => Status::CertificateMissing,
         E::InvalidCertRevocationList(_) => Status::Certificate,
         E::NoApplicationProtocol | E::PeerIncompatible(_) => Status::NoCommon,
-        E::General(text) if tls_errors::is_about_peers(text) => Status::NoCommon,
+        E::General(text) if tls_errors::is_negotiation_failure(text) => Status::NoCommon,
         E::DecryptError
         | E::InvalidMessage(_)
         | E::PeerMisbehaved(_)

@@ -111,7 +111,7 @@ impl Engine {
         let mut observations = Observations::take();
         if !start.verifies {
             // A resumed session calls no verifier.
-            observations.unverified = Some(trust::unchecked());
+            observations.unverified = Some(trust::verification_disabled());
         }
         let tls = tls.map_err(|error| failure::of_rustls(error, None, &[]))?;
         let mut engine = Self::new(Tls::Client(Box::new(tls)), fragment);

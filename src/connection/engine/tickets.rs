@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::limits::TICKETS;
-use crate::base::observations::Kept;
+use crate::base::observations::AnySession;
 use crate::context::Ticket;
 
 /// The last tickets that were received.
@@ -17,7 +17,7 @@ pub(super) struct TicketInbox {
 
 impl TicketInbox {
     /// Adds tickets, and forgets the oldest if there are too many.
-    pub(super) fn add(&mut self, tickets: impl ExactSizeIterator<Item = Kept>) {
+    pub(super) fn add(&mut self, tickets: impl ExactSizeIterator<Item = AnySession>) {
         let surplus = (self.tickets.len() + tickets.len()).saturating_sub(TICKETS);
         self.new = (self.new + tickets.len()).min(TICKETS);
         self.tickets

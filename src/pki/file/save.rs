@@ -1,5 +1,4 @@
-//! Replaces files, one or several together, so that a failure leaves the old
-//! ones.
+//! Replaces files, one or several together, so that a failure keeps the old ones.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -13,38 +12,37 @@ use rustix::io::{Errno, retry_on_intr};
 use zeroize::Zeroizing;
 
 use super::target::Target;
-use crate::base::text::shown_path;
+use crate::base::text::describe_path;
 use crate::{Error, Result, Status};
 
-/// Who may read a file that is written.
+/// Who may read a written file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Its owner alone: mode 0600.
+    /// Only its owner: mode 0600.
     Owner,
     /// Everybody: mode 0644.
     Everybody,
 }
 
-/// A document to write: where, what, and for whom.
+/// A file to write: its path, its content, and who may read it.
 pub(in crate::pki) type Content<'a> = (&'a Path, &'a str, Access);
 
 /// Writes files together: all of them, or none.
 ///
-/// Each is complete and on disk under a temporary name before the first takes its
-/// name.  If one cannot take its name, those before it get their old content
-/// back.  Files that exist are replaced, whatever their mode; symbolic links are
-/// followed, except those of other users in directories like /tmp (the rule of
-/// protected_symlinks in proc(5)).
+/// Each file is complete and on disk under a temporary name before the first rename.  If a
+/// rename fails, the files renamed before get their old content back.  Existing files are
+/// replaced, whatever their mode.  Symbolic links are followed, except those of other users
+/// in directories like /tmp (the rule of protected_symlinks in proc(5)).
 ///
-/// Fails with [`Status::File`] and names the file; with [`Status::Argument`] where
-/// two paths lead to the same file.
+/// Fails with [`Status::File`] and names the file.  Fails with [`Status::Argument`] if two
+/// paths lead to the same file.
 pub fn save_files(files: &[(&Path, &[u8], Access)]) -> Result<()> {
     let mut staged: Vec<Staged> = Vec::with_capacity(files.len());
     for &(path, content, access) in files {
         let file = Staged::new(path, content, access)?;
         for other in &staged {
             if file.is(other)? {
-                let (one, other) = (shown_path(&other.path), shown_path(path));
+                let (one, other) = (describe_path(&other.path), describe_path(path));
                 let sentence =
                     format!("{one} and {other} are the same file: give each document its own");
                 return Err(Error::argument(sentence));
@@ -55,9 +53,8 @@ pub fn save_files(files: &[(&Path, &[u8], Access)]) -> Result<()> {
     replace(&mut staged, &System)
 }
 
-/// Writes a public document and a private key, or one of them, as [`save_files`]
-/// does.  Where both go into the same file, it holds both and is the owner's
-/// alone.
+/// Writes a public document and a private key, or one of them, as [`save_files`] does.  A
+/// file for both has mode 0600.
 pub(in crate::pki) fn save_pair(
     public: Option<Content<'_>>,
     key: Option<Content<'_>>,
@@ -80,41 +77,41 @@ pub(in crate::pki) fn save_pair(
     }
 }
 
-/// A file that is complete and on disk under a temporary name, beside the file
-/// that it is to replace.
+/// A file that is complete and on disk under a temporary name, next to the file that it
+/// replaces.
 pub(in crate::pki) struct Staged {
     target: Target,
-    /// The name of the new file, and of the old one once they changed places.
-    /// Whatever has it is removed in the end.
+    /// The temporary name, first of the new file, then of the old one.  Whatever has it is
+    /// removed on drop.
     temporary: String,
-    /// As the caller gave it, for errors.
+    /// The caller's path, for errors.
     path: PathBuf,
     progress: Progress,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// Under its temporary name.
+    /// It has its temporary name.
     Staged,
-    /// In place, where nothing was before.
+    /// It is in place; no file was there before.
     Created,
-    /// In place; the old file has the temporary name.
+    /// It is in place; the old file has the temporary name.
     Replaced,
-    /// The temporary name is that of an old file which could not be put back.
+    /// The temporary name is that of an old file that could not be restored.
     Stranded,
 }
 
 impl Staged {
-    /// Writes `content` beside `path`, which may exist already, with any mode.
+    /// Writes `content` next to `path`, which may exist with any mode.
     pub(in crate::pki) fn new(path: &Path, content: &[u8], access: Access) -> Result<Self> {
         Self::on(&System, path, content, access)
     }
 
-    fn on(system: &impl Calls, path: &Path, content: &[u8], access: Access) -> Result<Self> {
+    fn on(system: &impl SystemCalls, path: &Path, content: &[u8], access: Access) -> Result<Self> {
         let failed = |error| Error::file("cannot write", path, error);
         let target = Target::find(path).map_err(failed)?;
         let (temporary, file) = create_beside(&target).map_err(failed)?;
-        // From here on, dropping it removes the file.
+        // From here on, dropping `staged` removes the file.
         let staged = Self {
             target,
             temporary,
@@ -130,7 +127,7 @@ impl Staged {
         Ok(staged)
     }
 
-    /// Gives the file its name, in place of what had it before.
+    /// Renames the file into place, replacing what was there.
     pub(in crate::pki) fn commit(self) -> Result<()> {
         replace(&mut [self], &System)
     }
@@ -140,8 +137,8 @@ impl Staged {
         self.target.is(&other.target).map_err(failed)
     }
 
-    /// Gives the file its name and keeps the old one under the temporary name.
-    fn place(&mut self, system: &impl Calls) -> io::Result<()> {
+    /// Renames the file into place and keeps the old one under the temporary name.
+    fn place(&mut self, system: &impl SystemCalls) -> io::Result<()> {
         let (temporary, name) = (Path::new(&self.temporary), Path::new(&self.target.name));
         let directory = &self.target.directory;
         match system.rename(directory, temporary, name, RenameFlags::EXCHANGE) {
@@ -157,8 +154,8 @@ impl Staged {
         Ok(())
     }
 
-    /// The same with a second name for the old file.
-    fn place_by_link(&mut self, system: &impl Calls) -> io::Result<()> {
+    /// Does the same with a hard link to the old file.
+    fn place_by_link(&mut self, system: &impl SystemCalls) -> io::Result<()> {
         let (directory, name) = (&self.target.directory, Path::new(&self.target.name));
         let kept = temporary_name()?;
         let old = Path::new(&kept);
@@ -172,7 +169,7 @@ impl Staged {
             linked => linked.is_ok(),
         };
         if !linked {
-            // No links either, as on FAT: for a moment the name is free.
+            // Without hard links, as on FAT, the name is missing for a moment.
             system.rename(directory, name, old, RenameFlags::empty())?;
         }
         let temporary = Path::new(&self.temporary);
@@ -191,8 +188,8 @@ impl Staged {
         Ok(())
     }
 
-    /// Undoes [`Self::place`].
-    fn put_back(&mut self, system: &impl Calls) -> io::Result<()> {
+    /// Reverts [`Self::place`].
+    fn put_back(&mut self, system: &impl SystemCalls) -> io::Result<()> {
         let (temporary, name) = (Path::new(&self.temporary), Path::new(&self.target.name));
         let directory = &self.target.directory;
         match self.progress {
@@ -211,22 +208,22 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if self.progress != Progress::Stranded {
-            // Whether this works changes nothing: the save has succeeded or failed
-            // before, and what would stay is a file that nobody uses.
+            // A failure here does not matter: the save has succeeded or failed already, and
+            // only an unused file would stay.
             let name = Path::new(&self.temporary);
             let _unused = unlinkat(&self.target.directory, name, AtFlags::empty());
         }
     }
 }
 
-/// Gives all files their names, or none.
-fn replace(files: &mut [Staged], system: &impl Calls) -> Result<()> {
+/// Renames all files into place, or none.
+fn replace(files: &mut [Staged], system: &impl SystemCalls) -> Result<()> {
     let failed = place_all(files, system).and_then(|()| sync_directories(files, system));
     let Err(error) = failed else { return Ok(()) };
     let mut sentence = error.to_string();
     for file in files.iter_mut().rev() {
         if let Err(undo) = file.put_back(system) {
-            let path = shown_path(&file.path);
+            let path = describe_path(&file.path);
             sentence.push_str(&format!("; {path} cannot be put back ({undo})"));
             if file.progress == Progress::Stranded {
                 sentence.push_str(&format!(": it is '{}' now", file.temporary));
@@ -239,7 +236,7 @@ fn replace(files: &mut [Staged], system: &impl Calls) -> Result<()> {
     })
 }
 
-fn place_all(files: &mut [Staged], system: &impl Calls) -> Result<()> {
+fn place_all(files: &mut [Staged], system: &impl SystemCalls) -> Result<()> {
     for file in files {
         file.place(system).map_err(|error| {
             let what = match error.raw_os_error() == Some(Errno::BUSY.raw_os_error()) {
@@ -252,8 +249,8 @@ fn place_all(files: &mut [Staged], system: &impl Calls) -> Result<()> {
     Ok(())
 }
 
-/// Has the new names survive a crash of the system.
-fn sync_directories(files: &[Staged], system: &impl Calls) -> Result<()> {
+/// Syncs the directories, so that the renames survive a system crash.
+fn sync_directories(files: &[Staged], system: &impl SystemCalls) -> Result<()> {
     for (index, file) in files.iter().enumerate() {
         let failed = |error| Error::file("cannot write", &file.path, error);
         let mut before = files[..index].iter();
@@ -270,15 +267,15 @@ fn sync_directories(files: &[Staged], system: &impl Calls) -> Result<()> {
     Ok(())
 }
 
-fn sync_directory(directory: &OwnedFd, system: &impl Calls) -> io::Result<()> {
+fn sync_directory(directory: &OwnedFd, system: &impl SystemCalls) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = match retry_on_intr(|| openat(directory, ".", flags, Mode::empty())) {
-        // One that may be written but not read cannot be opened for this.
+        // A directory with write but no read permission cannot be opened for this.
         Err(Errno::ACCESS) => return Ok(()),
         directory => File::from(directory?),
     };
     match system.sync(&directory) {
-        // Some file systems sync names with the files, and directories never.
+        // Some file systems sync names with the files, and never directories.
         Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
         synced => synced,
     }
@@ -286,7 +283,7 @@ fn sync_directory(directory: &OwnedFd, system: &impl Calls) -> io::Result<()> {
 
 const OWNER: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// A new file in the same directory, with mode 0600, and its name.
+/// Creates a file in the same directory with mode 0600.  Returns its name and the file.
 fn create_beside(target: &Target) -> io::Result<(String, File)> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     loop {
@@ -302,13 +299,12 @@ fn create_beside(target: &Target) -> io::Result<(String, File)> {
 fn temporary_name() -> io::Result<String> {
     let mut random = [0; 8];
     crate::base::provider::fill_random(&mut random)
-        .map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        .map_err(|_| io::Error::other("the system provides no random numbers"))?;
     Ok(format!(".tlsmith-{:016x}", u64::from_ne_bytes(random)))
 }
 
-/// The system calls that can fail halfway through, so that tests can have them
-/// fail.
-trait Calls {
+/// The system calls that can fail midway.  A trait, so that tests can make them fail.
+trait SystemCalls {
     fn write(&self, file: &File, content: &[u8]) -> io::Result<()>;
     fn sync(&self, file: &File) -> io::Result<()>;
     fn rename(
@@ -322,7 +318,7 @@ trait Calls {
 
 struct System;
 
-impl Calls for System {
+impl SystemCalls for System {
     fn write(&self, mut file: &File, content: &[u8]) -> io::Result<()> {
         file.write_all(content)
     }

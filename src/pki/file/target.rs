@@ -1,8 +1,8 @@
-//! Finds the directory and the name that a path leads to, for writing.
+//! Resolves a path for writing to a directory and a name.
 //!
-//! The walk holds every directory by its descriptor, so nobody can redirect a
-//! write between the check and the rename.  It applies Linux's protected_symlinks
-//! rule to every component, whatever the kernel's own setting is.
+//! The walk holds every directory by its descriptor, so nobody can redirect a write between
+//! the check and the rename.  It applies Linux's protected_symlinks rule to every
+//! component, whatever the kernel's own setting.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -16,23 +16,23 @@ use rustix::process::geteuid;
 
 use super::super::quoted;
 
-/// As many symbolic links as the kernel follows in one path (path_resolution(7)).
+/// The kernel's limit on symbolic links in one path (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
 /// Where a file is written.
 #[derive(Debug)]
 pub(super) struct Target {
-    /// The directory, open for lookups alone (O_PATH).
+    /// The directory, open for lookups only (O_PATH).
     pub(super) directory: OwnedFd,
-    /// The name in it, which no symbolic link has.
+    /// The name in it, which is not a symbolic link.
     pub(super) name: OsString,
 }
 
 impl Target {
-    /// Follows `path` to a regular file or to a name that is free.
+    /// Follows `path` to a regular file or to a name that does not exist.
     ///
-    /// Fails for directories and devices, and for a symbolic link that another
-    /// user left in a directory where everybody can leave one.
+    /// Fails for directories and devices, and for a symbolic link that another user created
+    /// in a world-writable directory.
     pub(super) fn find(path: &Path) -> io::Result<Self> {
         let user = geteuid().as_raw();
         Self::walk(path, |directory, link| {
@@ -82,21 +82,21 @@ impl Target {
         })
     }
 
-    /// Whether both name the same entry of the same directory.
+    /// Returns whether both name the same entry of the same directory.
     pub(super) fn is(&self, other: &Self) -> io::Result<bool> {
         Ok(self.name == other.name && self.is_beside(other)?)
     }
 
-    /// Whether both are in the same directory.
+    /// Returns whether both are in the same directory.
     pub(super) fn is_beside(&self, other: &Self) -> io::Result<bool> {
         let (one, other) = (fstat(&self.directory)?, fstat(&other.directory)?);
         Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
     }
 }
 
-/// The rule of protected_symlinks in proc(5): in a sticky directory that
-/// everybody can write to, only links of the caller or of the directory's owner
-/// are followed.
+/// Returns whether a link may be followed, by the rule of protected_symlinks in proc(5): in
+/// a sticky, world-writable directory, only links of the caller or of the directory's
+/// owner.
 fn may_follow(directory_mode: u32, directory_owner: u32, link_owner: u32, user: u32) -> bool {
     let shared = (Mode::SVTX | Mode::WOTH).bits();
     directory_mode & shared != shared || link_owner == user || link_owner == directory_owner
@@ -111,15 +111,15 @@ fn refusal(name: &OsStr, owner: u32) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, sentence)
 }
 
-/// The directory that a path starts from.
+/// Opens the directory that a path starts from.
 fn start(path: &[u8]) -> io::Result<OwnedFd> {
     let from = if path.starts_with(b"/") { "/" } else { "." };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(retry_on_intr(|| openat(CWD, from, flags, Mode::empty()))?)
 }
 
-/// The components of a path, the last one first.  A path that ends with a slash
-/// has to be a directory, which "." says.
+/// Splits a path into its components, last one first.  A path that ends with a slash must
+/// be a directory, hence the final ".".
 fn components(path: &[u8]) -> Vec<OsString> {
     let mut all: Vec<_> = path
         .split(|&byte| byte == b'/')

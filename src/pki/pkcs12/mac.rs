@@ -1,5 +1,5 @@
-//! What shows that nobody changed a PKCS#12 file: its MAC (RFC 7292, section 4), the key
-//! of which comes from the password in the way of PKCS#12, or of PBMAC1 (RFC 9579).
+//! The MAC that protects the integrity of a PKCS#12 file (RFC 7292, section 4).  Its key is
+//! derived from the password with the KDF of PKCS#12, or with PBMAC1 (RFC 9579).
 
 use std::num::NonZeroU32;
 
@@ -14,8 +14,8 @@ use sha2::digest::Digest;
 use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 use zeroize::Zeroizing;
 
-use super::super::kdf_budget::Work;
-use super::super::pbe::{FOR_MAC, Secret, derive, integer, random, rounds};
+use super::super::kdf_budget::KdfBudget;
+use super::super::pbe::{EncodedPassword, FOR_MAC, derive, integer, random, rounds};
 use super::super::tlv::{Elements, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode};
 use super::read::{malformed, object, unsupported, wrong_password};
 use crate::Result;
@@ -28,29 +28,29 @@ const HMAC_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 const HMAC_SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.10");
 const HMAC_SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.11");
 
-/// The shortest key that PBMAC1 may have, in bytes (RFC 9579, section 5), and the longest
-/// that anybody has: that of one block of SHA-512.
+/// The key lengths for PBMAC1, in bytes: the minimum of RFC 9579, section 5, up to one
+/// block of SHA-512, which nobody exceeds.
 const PBMAC1_KEY: std::ops::RangeInclusive<usize> = 20..=128;
 
-/// What a MAC that is written hashes with.
+/// The hash function of a new MAC.
 #[derive(Clone, Copy)]
 pub(super) enum Hash {
     Sha1,
     Sha256,
 }
 
-/// MacData for `data` (RFC 7292, section 4), with so many rounds for the key.
+/// Creates MacData for `data` (RFC 7292, section 4), with this many rounds for the key.
 pub(super) fn create(
     hash: Hash,
     rounds: u32,
-    password: &Secret<'_>,
+    password: &EncodedPassword<'_>,
     data: &[u8],
 ) -> Result<Vec<u8>> {
     let salt = random::<16>()?;
     macro_rules! create {
         ($digest:ty) => {{
             let length = <$digest as Digest>::output_size();
-            let key = derive::<$digest>(FOR_MAC, password.wide(), &salt, rounds.into(), length);
+            let key = derive::<$digest>(FOR_MAC, password.utf16(), &salt, rounds.into(), length);
             let mac = <Hmac<$digest> as KeyInit>::new_from_slice(&key);
             let mac = mac.map_err(|_| unsupported())?.chain_update(data);
             mac.finalize().into_bytes().to_vec()
@@ -74,19 +74,19 @@ pub(super) fn create(
     Ok(encode(SEQUENCE, &parts.concat()))
 }
 
-/// Checks that the holder of the password wrote `data`: `mac` is MacData.
+/// Verifies the MAC of `data`: `mac` is MacData.
 pub(super) fn verify(
-    password: &Secret<'_>,
+    password: &EncodedPassword<'_>,
     mut mac: Elements<'_>,
     data: &[u8],
-    work: &mut Work,
+    work: &mut KdfBudget,
 ) -> Result<()> {
     let mut digest = mac.inside(SEQUENCE).ok_or_else(malformed)?;
     let mut algorithm = digest.inside(SEQUENCE).ok_or_else(malformed)?;
     let kind = object(&mut algorithm)?;
     let expected = digest.take(OCTET_STRING).ok_or_else(malformed)?.content;
     if kind == PBMAC1 {
-        // The salt and the rounds of MacData do not count (RFC 9579, section 5).
+        // The salt and the iterations of MacData do not count (RFC 9579, section 5).
         return verify_pbmac1(password, algorithm, data, expected, work);
     }
     let salt = mac.take(OCTET_STRING).ok_or_else(malformed)?.content;
@@ -98,7 +98,7 @@ pub(super) fn verify(
         ($digest:ty) => {{
             work.spend(rounds)?;
             let length = <$digest as Digest>::output_size();
-            let key = derive::<$digest>(FOR_MAC, password.wide(), salt, rounds, length);
+            let key = derive::<$digest>(FOR_MAC, password.utf16(), salt, rounds, length);
             check::<Hmac<$digest>>(&key, data, expected)
         }};
     }
@@ -114,13 +114,13 @@ pub(super) fn verify(
     }
 }
 
-/// With PBMAC1 (RFC 8018, section 7.1): `algorithm` holds its parameters.
+/// Verifies a PBMAC1 (RFC 8018, section 7.1); `algorithm` has its parameters.
 fn verify_pbmac1(
-    password: &Secret<'_>,
+    password: &EncodedPassword<'_>,
     mut algorithm: Elements<'_>,
     data: &[u8],
     expected: &[u8],
-    work: &mut Work,
+    work: &mut KdfBudget,
 ) -> Result<()> {
     let mut parameters = algorithm.inside(SEQUENCE).ok_or_else(malformed)?;
     let mut derivation = parameters.inside(SEQUENCE).ok_or_else(malformed)?;
@@ -142,7 +142,7 @@ fn verify_pbmac1(
         _ => return Err(unsupported()),
     };
     let rounds = NonZeroU32::new(derivation.iteration_count).ok_or_else(malformed)?;
-    // Each block of the key, of 20 bytes at least, takes all of the rounds.
+    // Each block of the key, of at least 20 bytes, takes all of the rounds.
     let blocks = length.div_ceil(20) as u64;
     work.spend(u64::from(rounds.get()).saturating_mul(blocks))?;
     let mut key = Zeroizing::new(vec![0; length]);

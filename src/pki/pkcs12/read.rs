@@ -1,5 +1,5 @@
-//! Reading PKCS#12 (RFC 7292, section 4), part by part, so that what each of them costs is
-//! known before it is decrypted.
+//! Reading PKCS#12 (RFC 7292, section 4), part by part, so that the cost of each is known
+//! before it is decrypted.
 
 use std::borrow::Cow;
 
@@ -7,18 +7,18 @@ use const_oid::ObjectIdentifier;
 use zeroize::Zeroizing;
 
 use super::super::ber;
-use super::super::kdf_budget::Work;
+use super::super::kdf_budget::KdfBudget;
 use super::super::password::Password;
-use super::super::pbe::{Refused, Secret};
+use super::super::pbe::{DecryptError, EncodedPassword};
 use super::super::tlv::{
     Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, context, only,
 };
 use super::mac;
 use crate::{Error, Result, Status};
 
-/// How many rounds of hashing one file may ask for.  What we write takes 1.8 million, and
-/// with four million the slowest hash takes a few seconds.
-const MOST_ROUNDS: u64 = 4_000_000;
+/// The hashing rounds that one file may demand.  Files written here take 1.8 million.  Four
+/// million take a few seconds with the slowest hash.
+const MAX_ROUNDS: u64 = 4_000_000;
 
 pub(super) const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const ENVELOPED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.3");
@@ -33,7 +33,7 @@ pub(super) const CERTIFICATE_BAG: ObjectIdentifier =
 pub(super) const X509_CERTIFICATE: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
 
-/// What `[0]` is where it stands for an OCTET STRING (RFC 5652, section 6.1).
+/// The tag of an OCTET STRING with an implicit `[0]` (RFC 5652, section 6.1).
 pub(super) const ENCRYPTED_CONTENT: u8 = 0x80;
 
 pub(super) const BMP_STRING: u8 = 0x1e;
@@ -44,19 +44,19 @@ pub(super) const FRIENDLY_NAME: ObjectIdentifier =
 /// The keys (PKCS#8) and the certificates of a file.
 #[derive(Default)]
 pub(super) struct Content {
-    pub(super) keys: Vec<Bagged<Zeroizing<Vec<u8>>>>,
-    pub(super) certificates: Vec<Bagged<Vec<u8>>>,
+    pub(super) keys: Vec<Bag<Zeroizing<Vec<u8>>>>,
+    pub(super) certificates: Vec<Bag<Vec<u8>>>,
 }
 
-/// One of them, and what the file calls it.
-pub(super) struct Bagged<T> {
+/// A key or certificate, and its friendly name.
+pub(super) struct Bag<T> {
     pub(super) value: T,
     pub(super) name: Option<String>,
 }
 
-/// Reads a file.  `requires_mac` refuses one that anybody may have changed.
+/// Reads a file.  `requires_mac` rejects one without a MAC, which anybody may have changed.
 pub(super) fn read(ber: &[u8], password: &Password<'_>, requires_mac: bool) -> Result<Content> {
-    let mut work = Work::new("the PKCS#12 file", MOST_ROUNDS);
+    let mut work = KdfBudget::new("the PKCS#12 file", MAX_ROUNDS);
     let der = ber::to_der(ber).ok_or_else(malformed)?;
     let mut file = only(&der, SEQUENCE).map(|file| Elements(file.content));
     let file = file.as_mut().ok_or_else(malformed)?;
@@ -64,8 +64,8 @@ pub(super) fn read(ber: &[u8], password: &Password<'_>, requires_mac: bool) -> R
         Some([3]) => {}
         _ => return Err(malformed()),
     }
-    // A file that is something else needs no password.
-    let password = Secret::new(password.get()?.unwrap_or_default());
+    // Fails for another type of file before asking for a password.
+    let password = EncodedPassword::new(password.get()?.unwrap_or_default());
     let mut authenticated = file.inside(SEQUENCE).ok_or_else(malformed)?;
     match object(&mut authenticated)? {
         DATA => {}
@@ -107,11 +107,11 @@ pub(super) fn read(ber: &[u8], password: &Password<'_>, requires_mac: bool) -> R
     Ok(content)
 }
 
-/// The plaintext of EncryptedData (RFC 5652, section 8).
+/// Decrypts EncryptedData (RFC 5652, section 8).
 fn decrypt_safe(
     mut safe: Elements<'_>,
-    password: &Secret<'_>,
-    work: &mut Work,
+    password: &EncodedPassword<'_>,
+    work: &mut KdfBudget,
 ) -> Result<Zeroizing<Vec<u8>>> {
     let mut parts = || {
         let mut data = safe.inside(context(0))?.inside(SEQUENCE)?;
@@ -122,7 +122,8 @@ fn decrypt_safe(
         if let Some(content) = encrypted.take(ENCRYPTED_CONTENT) {
             return Some((algorithm, Cow::Borrowed(content.content)));
         }
-        // In BER it may be in pieces, which only this place tells to be OCTET STRINGs.
+        // In BER the implicit OCTET STRING may be constructed, which only its place
+        // reveals.
         let list = encrypted.inside(context(0))?.all()?;
         let mut pieces = Vec::new();
         for piece in list {
@@ -137,8 +138,13 @@ fn decrypt_safe(
 }
 
 impl Content {
-    /// Adds the bags of SafeContents that an identity is made of.
-    fn add_bags(&mut self, bags: &[u8], password: &Secret<'_>, work: &mut Work) -> Result<()> {
+    /// Adds the keys and certificates in SafeContents.
+    fn add_bags(
+        &mut self,
+        bags: &[u8],
+        password: &EncodedPassword<'_>,
+        work: &mut KdfBudget,
+    ) -> Result<()> {
         let bags = ber::to_der(bags).ok_or_else(malformed)?;
         for bag in sequence(&bags)? {
             let mut bag = Elements(bag.content);
@@ -149,7 +155,7 @@ impl Content {
                 KEY_BAG => {
                     let key = value.take(SEQUENCE).ok_or_else(malformed)?;
                     let value = Zeroizing::new(key.whole.to_vec());
-                    self.keys.push(Bagged { value, name });
+                    self.keys.push(Bag { value, name });
                 }
                 ENCRYPTED_KEY_BAG => {
                     let mut parts = value.inside(SEQUENCE).ok_or_else(malformed)?;
@@ -157,9 +163,9 @@ impl Content {
                     let ciphertext = parts.take(OCTET_STRING).ok_or_else(malformed)?;
                     let key = password.decrypt(algorithm, ciphertext.content, work);
                     let value = key.map_err(refused)?;
-                    // Of a file without MAC, a wrong password may leave a valid padding.
+                    // In a file without a MAC, a wrong password may leave valid padding.
                     only(&value, SEQUENCE).ok_or_else(wrong_password)?;
-                    self.keys.push(Bagged { value, name });
+                    self.keys.push(Bag { value, name });
                 }
                 CERTIFICATE_BAG => {
                     let mut parts = value.inside(SEQUENCE).ok_or_else(malformed)?;
@@ -169,9 +175,9 @@ impl Content {
                         return Err(Error::new(Status::Unsupported, sentence));
                     }
                     let value = octets(&mut parts)?.to_vec();
-                    self.certificates.push(Bagged { value, name });
+                    self.certificates.push(Bag { value, name });
                 }
-                // CRLs and secrets of other kinds are not part of an identity.
+                // CRLs and other bags are not part of an identity.
                 _ => {}
             }
         }
@@ -179,8 +185,8 @@ impl Content {
     }
 }
 
-/// What a key or a certificate is called, of the attributes of its bag (RFC 2985, section
-/// 5.5.1): a BMPString.
+/// Returns the friendly name in the attributes of a bag (RFC 2985, section 5.5.1): a
+/// BMPString.
 fn friendly_name(attributes: Elements<'_>) -> Option<String> {
     let name = attributes.all()?.into_iter().find_map(|attribute| {
         let mut parts = Elements(attribute.content);
@@ -196,7 +202,7 @@ fn friendly_name(attributes: Elements<'_>) -> Option<String> {
     )
 }
 
-/// The elements of the one SEQUENCE that `der` is.
+/// Parses `der` as one SEQUENCE.  Returns its elements.
 fn sequence(der: &[u8]) -> Result<Vec<Element<'_>>> {
     let whole = only(der, SEQUENCE);
     let elements = whole.and_then(|whole| Elements(whole.content).all());
@@ -205,31 +211,31 @@ fn sequence(der: &[u8]) -> Result<Vec<Element<'_>>> {
         .ok_or_else(malformed)
 }
 
-/// The content of an OCTET STRING in `[0]`.
+/// Returns the content of an OCTET STRING in `[0]`.
 fn octets<'a>(elements: &mut Elements<'a>) -> Result<&'a [u8]> {
     let inside = elements.inside(context(0));
     let octets = inside.and_then(|mut inside| inside.take(OCTET_STRING));
     octets.map(|octets| octets.content).ok_or_else(malformed)
 }
 
-/// The next element, an OBJECT IDENTIFIER.
+/// Parses the next element as an OBJECT IDENTIFIER.
 pub(super) fn object(elements: &mut Elements<'_>) -> Result<ObjectIdentifier> {
     let object = elements.take(OBJECT_IDENTIFIER);
     let object = object.and_then(|object| ObjectIdentifier::from_bytes(object.content).ok());
     object.ok_or_else(malformed)
 }
 
-fn refused(why: Refused) -> Error {
+fn refused(why: DecryptError) -> Error {
     match why {
-        Refused::Malformed => malformed(),
-        Refused::Unsupported => unsupported(),
-        Refused::WrongPassword => wrong_password(),
-        Refused::TooMuchWork(error) => error,
+        DecryptError::Malformed => malformed(),
+        DecryptError::Unsupported => unsupported(),
+        DecryptError::WrongPassword => wrong_password(),
+        DecryptError::TooMuchWork(error) => error,
     }
 }
 
 pub(super) fn malformed() -> Error {
-    let sentence = "the PKCS#12 file does not parse: it is damaged, or is something else";
+    let sentence = "the PKCS#12 file does not parse: it is damaged, or another type of file";
     Error::new(Status::Parse, sentence)
 }
 
@@ -241,7 +247,7 @@ pub(super) fn unsupported() -> Error {
 }
 
 pub(super) fn wrong_password() -> Error {
-    let sentence = "the password does not open the PKCS#12 file: it is another one, or the file \
-                    is damaged";
+    let sentence = "the password does not open the PKCS#12 file: it is wrong, or the file is \
+                    damaged";
     Error::argument(sentence)
 }

@@ -1,9 +1,9 @@
-//! Writing PKCS#12 (RFC 7292, section 4): the certificates encrypted together, the key
-//! encrypted by itself, and a MAC over both, all under one password.
+//! Writing PKCS#12 (RFC 7292, section 4): the certificates are encrypted together, the key
+//! by itself, and a MAC covers both, all under one password.
 
 use const_oid::ObjectIdentifier;
 
-use super::super::pbe::{Scheme, Secret, integer};
+use super::super::pbe::{EncodedPassword, Scheme, integer};
 use super::super::tlv::{OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, context, encode};
 use super::mac::{self, Hash};
 use super::read::{
@@ -12,35 +12,36 @@ use super::read::{
 };
 use crate::Result;
 
-/// What matches a key with its certificate (RFC 2985, section 5.5.2).
+/// The localKeyId attribute, which matches a key with its certificate (RFC 2985, section
+/// 5.5.2).
 const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");
 
-/// How a file is protected.
+/// The protection of a file.
 pub(super) struct Protection {
     pub(super) encryption: Scheme,
     pub(super) mac: Hash,
     pub(super) mac_rounds: u32,
 }
 
-/// What a file holds.
+/// The contents of a file.
 pub(super) struct Store<'a> {
-    /// The friendly name of the key and of its certificate; "" is none.
+    /// The friendly name of the key and of its certificate; "" for none.
     pub(super) name: &'a str,
-    /// The identifier that both of them have.
+    /// The localKeyId of both.
     pub(super) id: &'a [u8],
     /// PKCS#8.
     pub(super) key: &'a [u8],
-    /// DER, that of the key first.  The others have no friendly name, as OpenSSL has it:
-    /// the name is that of one identity, and the CAs above it are not that.
+    /// DER, the key's certificate first.  Only that one has the friendly name, as in
+    /// OpenSSL: the name is that of the identity, not of the CAs above it.
     pub(super) chain: Vec<&'a [u8]>,
 }
 
-/// Encodes a file.  The certificates with their attributes are encrypted.  The attributes of
-/// the key, its friendly name and identifier, are not (RFC 7292, section 4.2.2): whoever has
-/// the file reads them.
+/// Encodes a file.  The certificates are encrypted with their attributes.  The friendly
+/// name and localKeyId of the key are not (RFC 7292, section 4.2.2): everybody with the
+/// file can read them.
 pub(super) fn write(
     store: &Store<'_>,
-    password: &Secret<'_>,
+    password: &EncodedPassword<'_>,
     protection: &Protection,
 ) -> Result<Vec<u8>> {
     let certificates = store.certificate_bags();
@@ -64,7 +65,7 @@ pub(super) fn write(
 }
 
 impl Store<'_> {
-    /// SafeContents with a bag for each certificate.
+    /// Encodes SafeContents with one bag per certificate.
     fn certificate_bags(&self) -> Vec<u8> {
         let mut bags = Vec::with_capacity(self.chain.len());
         for (index, certificate) in self.chain.iter().enumerate() {
@@ -79,7 +80,7 @@ impl Store<'_> {
         sequence(&bags)
     }
 
-    /// The attributes of the key, and of its certificate.
+    /// Encodes the attributes of the key and of its certificate.
     fn attributes(&self) -> Vec<Vec<u8>> {
         let mut attributes = vec![attribute(LOCAL_KEY_ID, encode(OCTET_STRING, self.id))];
         if !self.name.is_empty() {
@@ -91,11 +92,11 @@ impl Store<'_> {
     }
 }
 
-/// SafeBag (RFC 7292, section 4.2).
+/// Encodes a SafeBag (RFC 7292, section 4.2).
 fn bag(kind: ObjectIdentifier, value: &[u8], mut attributes: Vec<Vec<u8>>) -> Vec<u8> {
     let mut parts = vec![object(kind), encode(context(0), value)];
     if !attributes.is_empty() {
-        // DER sorts what a SET OF holds (X.690, section 11.6).
+        // DER sorts the elements of a SET OF (X.690, section 11.6).
         attributes.sort();
         parts.push(encode(SET, &attributes.concat()));
     }
@@ -106,7 +107,7 @@ fn attribute(kind: ObjectIdentifier, value: Vec<u8>) -> Vec<u8> {
     sequence(&[object(kind), encode(SET, &value)])
 }
 
-/// ContentInfo of plain data (RFC 2315, section 7).
+/// Encodes a ContentInfo of plain data (RFC 2315, section 7).
 fn data(content: &[u8]) -> Vec<u8> {
     let content = encode(context(0), &encode(OCTET_STRING, content));
     sequence(&[object(DATA), content])

@@ -1,5 +1,5 @@
-//! Every error that webpki has, in the order of its source.  `crate::base::tls_errors::tests` says
-//! what to do when webpki is upgraded.
+//! Every error of webpki, in source order.  `crate::base::tls_errors::tests` says what to
+//! do when webpki is upgraded.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use webpki::{
 };
 
 use super::webpki_errors::UNKNOWN;
-use super::{crl, unusable};
+use super::{describe, describe_crl};
 use crate::base::tls_errors::tests::assert_sentences;
 
 #[test]
-#[allow(deprecated)] // All variants, the old ones too.
-fn paths_that_cannot_be_validated_have_sentences() {
+#[allow(deprecated)] // Deprecated variants too.
+fn describe_covers_every_webpki_path_error() {
     let time = UnixTime::since_unix_epoch(Duration::ZERO);
     let algorithm = UnsupportedSignatureAlgorithmContext {
         signature_algorithm_id: vec![],
@@ -93,17 +93,17 @@ fn paths_that_cannot_be_validated_have_sentences() {
         E::UnsupportedSignatureAlgorithmForPublicKey,
         E::UnsupportedSignatureAlgorithmForPublicKeyContext(key.clone()),
     ];
-    for (sentence, error) in assert_sentences(&all, unusable, UNKNOWN).iter().zip(&all) {
-        // Its subject is a certificate.
+    for (sentence, error) in assert_sentences(&all, describe, UNKNOWN).iter().zip(&all) {
+        // The subject of the sentence is a certificate.
         let is_crl = format!("{error:?}").contains("Crl");
         assert!(!is_crl || sentence.contains("CRL"), "{error:?}: {sentence}");
     }
 }
 
-/// Those that reading a CRL or checking its signature can end in.
+/// The errors that parsing a CRL or verifying its signature can return.
 #[test]
-#[allow(deprecated)] // All variants, the old ones too.
-fn crls_that_cannot_be_used_have_sentences() {
+#[allow(deprecated)] // Deprecated variants too.
+fn describe_crl_covers_every_webpki_crl_error() {
     let all = [
         E::BadDer,
         E::BadDerTime,
@@ -122,5 +122,5 @@ fn crls_that_cannot_be_used_have_sentences() {
         E::UnsupportedCrlSignatureAlgorithm,
         E::UnsupportedCrlSignatureAlgorithmForPublicKey,
     ];
-    assert_sentences(&all, crl, UNKNOWN);
+    assert_sentences(&all, describe_crl, UNKNOWN);
 }

@@ -78,7 +78,7 @@ def unusable(name, **options):
     says = {
         "tlsmith": "unsupported_key",
         "differs": NEITHER,
-        "says": "that no handshake can be verified with here",
+        "says": "which cannot verify handshakes",
     }
     by_server = {
         "connection": "failed",

@@ -96,12 +96,12 @@ LISTED = [
         "revoked", "CERT_REVOKED"),
     scope("entry_that_takes_off_the_list", PLAIN, [Crl(MIDDLE, PLAIN, reason=8)], OK, OK),
     scope("expired_crl_lists", PLAIN, [Crl(MIDDLE, PLAIN, this=-9, until=-1)],
-        UNKNOWN, "CRL_HAS_EXPIRED", says="no CRL that is new enough says whether"),
+        UNKNOWN, "CRL_HAS_EXPIRED", says="no current CRL covers the certificate"),
     scope("expired_shard_lists_beside_a_complete_crl", PLAIN,
         [shard(MIDDLE, PLAIN, this=-9, until=-1), Crl(MIDDLE)], OK, OK),
     scope("expired_shard_of_another_point_lists", HOST,
         [shard(MIDDLE, HOST, points=[B], this=-9, until=-1), shard(MIDDLE, points=[C])],
-        UNKNOWN, "DIFFERENT_CRL_SCOPE", says="no CRL that is new enough says whether"),
+        UNKNOWN, "DIFFERENT_CRL_SCOPE", says="no current CRL covers the certificate"),
 ]
 
 COVERED = [
@@ -122,8 +122,8 @@ COVERED = [
 NOT_COVERED = [
     scope("shard_and_a_certificate_without_points", PLAIN, [shard(MIDDLE)],
         UNKNOWN, "DIFFERENT_CRL_SCOPE",
-        says="no CRL says whether the certificate of 'CN=A leaf' is revoked: the one of "
-             "'CN=Intermediate' is for the distribution point 'http://a.example/crl', and the "
+        says="no CRL covers the certificate of 'CN=A leaf': the one of 'CN=Intermediate' is for "
+             "the distribution point 'http://a.example/crl', and the "
              "certificate names no distribution point (cRLDistributionPoints), add the one that "
              "covers this certificate"),
     scope("shard_of_another_point", HOST, [shard(MIDDLE, points=[B, C])],
@@ -136,7 +136,7 @@ NOT_COVERED = [
              "'directory CN=Shard'"),
     scope("shard_and_an_intermediate_without_points", HOST, [shard(MIDDLE)],
         UNKNOWN, "DIFFERENT_CRL_SCOPE", above=shard(TOP),
-        says="the certificate of 'CN=Intermediate' is revoked: the one of 'CN=Root' is for"),
+        says="the certificate of 'CN=Intermediate': the one of 'CN=Root' is for"),
     scope("shard_for_cas_alone_and_a_leaf", HOST, [shard(MIDDLE, only="ca")],
         UNKNOWN, "DIFFERENT_CRL_SCOPE", says="is for certificates of CAs alone, add the one"),
     scope("shard_for_users_alone_and_an_intermediate", HOST, [shard(MIDDLE)],

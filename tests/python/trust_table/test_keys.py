@@ -32,7 +32,7 @@ def below_sub(key, **changes):
 
 
 TOO_WEAK = "has a key that is too weak"
-NO_KIND = "has a key of a kind that is not supported"
+NO_KIND = "has a key of an unsupported type"
 
 NOT_SENT = {
     "by_verify": True,
@@ -96,7 +96,8 @@ ROWS = [
     Row("client_rsa_8676", "8446, 4.2.3", *of("rsa8676"), NO_KEY, OK, LARGE,
         usage="client", says=f"{NO_KIND} (rsa-8676)"),
     Row("leaf_explicit_curve", "5480, 2.1.1", *of("explicit"), NO_KEY,
-        "EC_KEY_EXPLICIT_PARAMS", says=f"{NO_KIND} (ECDSA on a curve that is given by its numbers"),
+        "EC_KEY_EXPLICIT_PARAMS", says=f"{NO_KIND} (ECDSA on a curve with explicit "
+        "parameters)"),
     Row("client_explicit_curve", "5480, 2.1.1", *of("explicit"), NO_KEY,
         "EC_KEY_EXPLICIT_PARAMS", usage="client", says=NO_KIND),
     *odd("p192", WEAK, "EE_KEY_TOO_SMALL", "", says=f"{TOO_WEAK} (ECDSA on P-192)"),

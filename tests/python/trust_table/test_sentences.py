@@ -52,21 +52,22 @@ NAMES = [
     says("that_an_address_is_a_dns_name",
          of(san=names.subject_alt_name(names.dns("127.0.0.1"))),
          "name_mismatch", "IP_ADDRESS_MISMATCH",
-         "certificate of 'CN=A leaf' has '127.0.0.1' as a DNS name, and it is an address: issue it "
-         "again with an iPAddress in its subjectAltName", host="127.0.0.1"),
+         "certificate of 'CN=A leaf' has '127.0.0.1' as a DNS name, and it is an address: reissue "
+         "it with an iPAddress in its subjectAltName", host="127.0.0.1"),
     says("that_there_are_names_of_other_kinds",
          of(san=names.subject_alt_name(names.registered_id("1.2.3"))),
          "name_mismatch", "HOSTNAME_MISMATCH",
          "certificate of 'CN=A leaf' names no host (its subjectAltName has only: identifier "
-         "1.2.3), you asked for 'localhost': issue it again for that name"),
+         "1.2.3), but you asked for 'localhost': reissue it for that name"),
     says("that_the_names_are_empty", of(san=NO_NAMES), "name_mismatch", "HOSTNAME_MISMATCH",
-         "certificate of 'CN=A leaf' names no host (its subjectAltName is empty), you asked for "
-         "'localhost': issue it again for that name"),
+         "certificate of 'CN=A leaf' names no host (its subjectAltName is empty), but you asked "
+         "for "
+         "'localhost': reissue it for that name"),
     says("that_there_are_no_names", of(san=None), "name_mismatch", "HOSTNAME_MISMATCH",
-         "certificate of 'CN=A leaf' names no host (it has no subjectAltName), you asked for "
-         "'localhost': issue it again for that name"),
+         "certificate of 'CN=A leaf' names no host (it has no subjectAltName), but you asked for "
+         "'localhost': reissue it for that name"),
     says("that_the_names_are_others", of(), "name_mismatch", "HOSTNAME_MISMATCH",
-         "certificate is for 'localhost', '127.0.0.1', you asked for 'example.com'",
+         "certificate is for 'localhost', '127.0.0.1', but you asked for 'example.com'",
          host="example.com"),
     says("that_a_name_cannot_be_compared_with_constraints",
          ([leaf(LIMITED, subject="O=Example/CN=A", san=BROKEN_DIRECTORY)], [LIMITED]), "malformed",
@@ -77,19 +78,21 @@ NAMES = [
 PURPOSES = [
     says("that_a_ca_may_vouch_for_others",
          below(eku=names.extended_key_usage("codeSigning")), "wrong_usage", "INVALID_PURPOSE",
-         "the CA 'CN=Intermediate' may only vouch for codeSigning, not for serverAuth (extended "
+         "the CA 'CN=Intermediate' may only issue certificates for codeSigning, not for "
+         "serverAuth (extended "
          "key usage)"),
     says("that_a_root_may_vouch_for_others",
          under(eku=names.extended_key_usage("clientAuth", "codeSigning")),
          "wrong_usage", "INVALID_PURPOSE",
-         "the CA 'CN=Root' may only vouch for clientAuth, codeSigning, not for serverAuth"),
+         "the CA 'CN=Root' may only issue certificates for clientAuth, codeSigning, not for "
+         "serverAuth"),
     says("that_a_ca_may_vouch_for_nothing", below(eku=NO_PURPOSE),
          "wrong_usage", "INVALID_PURPOSE",
-         "the CA 'CN=Intermediate' has an empty extended key usage, so it may vouch for nothing"),
+         "the CA 'CN=Intermediate' has an empty extended key usage, so it may not issue "
+         "certificates"),
     says("that_a_leaf_may_be_used_for_nothing", of(eku=NO_PURPOSE),
          "wrong_usage", "INVALID_PURPOSE",
-         "certificate of 'CN=A leaf' has an empty extended key usage, so it may be used for "
-         "nothing",
+         "certificate of 'CN=A leaf' has an empty extended key usage, so it permits no use",
          handshake=False),
     says("that_a_leaf_may_be_used_for_others", of(eku=names.extended_key_usage("clientAuth")),
          "wrong_usage", "INVALID_PURPOSE",
@@ -99,15 +102,15 @@ PURPOSES = [
 SIGNATURES = [
     says("that_sha1_is_not_accepted", of(digest="sha1"), "bad_signature", "CA_MD_TOO_WEAK",
          "certificate of 'CN=A leaf' is signed with ecdsa-with-SHA1, which is not accepted: have "
-         "it issued again with SHA-256 or better"),
+         "it reissued with SHA-256 or better"),
     says("that_sha1_with_rsa_is_not_accepted",
          ([leaf(OLD, digest="sha1")], [OLD]), "bad_signature",
          "CA_MD_TOO_WEAK",
          "certificate of 'CN=A leaf' is signed with sha1WithRSAEncryption, which is not accepted: "
-         "have it issued again"),
+         "have it reissued"),
     says("that_a_signature_is_another_keys", of(signer="p256 other"),
          "bad_signature", "CERT_SIGNATURE_FAILURE",
-         "certificate of 'CN=A leaf' says that 'CN=Root' issued it, but the trusted CA of that "
+         "certificate of 'CN=A leaf' names 'CN=Root' as its issuer, but the trusted CA of that "
          "name did not sign it: another CA has the same name, or it is forged"),
     says("that_two_algorithms_differ", of(outer_digest="sha384"), "malformed",
          "CERT_SIGNATURE_FAILURE UNABLE_TO_GET_ISSUER_CERT_LOCALLY "
@@ -118,7 +121,7 @@ SIGNATURES = [
 
 KEYS = [
     says(f"the_name_of_{key}", of(key=f"{key} leaf"), "unsupported_key", OK,
-         f"certificate of 'CN=A leaf' has a key of a kind that is not supported ({shown})",
+         f"certificate of 'CN=A leaf' has a key of an unsupported type ({shown})",
          "`openssl verify` looks at no handshake", handshake=False)
     for key, shown in [("brainpool384", "ECDSA on brainpoolP384r1"),
                        ("brainpool512", "ECDSA on brainpoolP512r1")]
@@ -131,7 +134,7 @@ ISSUERS = [
          "certificate of 'CN=A leaf' is self-signed and not one of the trusted roots (1 in all)"),
     says("which_ca_is_missing", ([leaf(MIDDLE)], [PLAIN]), "unknown_issuer",
          "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-         "certificate of 'CN=A leaf' leads to 'CN=Intermediate', which is not one of the trusted "
+         "certificate of 'CN=A leaf' chains to 'CN=Intermediate', which is not one of the trusted "
          "roots (1 in all): add that CA's certificate to the roots if you trust it, or have the "
          "peer send its intermediate certificates"),
     says("that_the_issuer_is_no_ca", below(bc=names.basic_constraints(False)),
@@ -139,8 +142,9 @@ ISSUERS = [
          "certificate of 'CN=A leaf' was issued by 'CN=Intermediate', which is not a CA"),
     says("that_a_root_is_trusted_as_itself", under(bc=names.basic_constraints(False)),
          "not_a_ca", "INVALID_CA",
-         "certificate of 'CN=A leaf' is issued by 'CN=Root', which is trusted as itself only: it "
-         "is not a CA (no cA in its basic constraints), so it cannot vouch for others"),
+         "certificate of 'CN=A leaf' is issued by 'CN=Root', which is trusted only as an "
+         "end-entity certificate: it "
+         "is not a CA (no cA in its basic constraints), so it cannot issue others"),
     says("that_a_path_length_is_exceeded",
          ([leaf(BELOW_SHORT), BELOW_SHORT], [SHORT]), "path_too_long", "PATH_LENGTH_EXCEEDED",
          "the CA 'CN=Root' allows 0 CAs below it (path length), and the path has 1"),
@@ -181,7 +185,7 @@ FORM = [
          handshake=False),
     says("that_a_validity_is_reversed", of(valid=(10, -10)), "malformed",
          "CERT_HAS_EXPIRED CERT_NOT_YET_VALID",
-         "certificate of 'CN=A leaf' is malformed: it ends before it begins to be valid"),
+         "certificate of 'CN=A leaf' is malformed: its notAfter is before its notBefore"),
 ]
 # fmt: on
 
@@ -205,7 +209,7 @@ ELSEWHERE = {
     ],
     "tests/rust/connection/trust.rs": ["is valid, but none of the "],
     "tests/rust/connection/naming.rs": ["cannot be checked for the name that you asked for"],
-    "a test below": [" bits of security, ", "is for nobody here, whatever its names"],
+    "a test below": [" bits of security, ", "is not accepted, whatever its names"],
     "tests/python/test_bundles.py": ["is not trusted for {purpose}, by the settings"],
     "src/trust/path_errors/tests.rs, for each error of webpki": ["path_errors/webpki_errors.rs"],
     "what webpki says comes first, or no path gets there": [
@@ -312,6 +316,6 @@ def test_too_little_security_is_counted_in_bits(tmp_path):
 def test_certificate_for_nobody_says_why():
     unusable = tlsmith.Certificate.from_der(leaf(PLAIN, names.unknown()).der)
     with pytest.raises(
-        tlsmith.Error, match="is for nobody here, whatever its names: it has a crit"
+        tlsmith.Error, match="is not accepted, whatever its names: it has a crit"
     ):
         unusable.matches("localhost")

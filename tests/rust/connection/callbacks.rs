@@ -150,7 +150,7 @@ impl ExternalSigner for Signer {
 fn a_verify_callback_makes_no_calls_on_its_connection() {
     let (client, intruder) = (client_context(), Intruder::default());
     let inside = intruder.clone();
-    let judge = move |_: &tlsmith::Verdict<'_>| {
+    let judge = move |_: &tlsmith::VerificationResult<'_>| {
         inside.run();
         Ok(())
     };
@@ -333,12 +333,12 @@ fn a_callback_may_use_other_connections_but_not_come_back() {
     let inside = intruder.clone();
     let other_client = client_context();
     let back = intruder.clone();
-    let judge = move |_: &tlsmith::Verdict<'_>| {
+    let judge = move |_: &tlsmith::VerificationResult<'_>| {
         back.run();
         Ok(())
     };
     other_client.set_verify_callback(Arc::new(judge)).unwrap();
-    let nested = move |_: &tlsmith::Verdict<'_>| {
+    let nested = move |_: &tlsmith::VerificationResult<'_>| {
         let server = server_context(localhost());
         support::meet(&other_client, &server, "localhost");
         inside.run();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tlsmith::{
     CertOptions, ClientAuth, Connection, ConnectionOptions, Context, CrlOptions, Error, Identity,
-    Judge, Session, Status, Usage, Version, gen_ca, gen_crl,
+    Session, Status, Usage, VerifyCallback, Version, gen_ca, gen_crl,
 };
 
 use support::*;
@@ -300,7 +300,7 @@ fn a_judge_of_another_server_does_not_answer_for_this_one() {
             server.add_root(ca().certificate()).unwrap();
             server.set_client_auth(ClientAuth::Required).unwrap();
             server.add_ticket_key(&KEY).unwrap();
-            let judge: Judge = Arc::new(move |_| match verdict {
+            let judge: VerifyCallback = Arc::new(move |_| match verdict {
                 true => Ok(()),
                 false => Err(Error::new(Status::CertificateRefused, "not her")),
             });

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tlsmith::{
-    CertOptions, ClientAuth, Connection, Context, CrlOptions, Error, Identity, Judge, Result,
-    Revoked, Status, gen_ca, gen_crl, self_signed,
+    CertOptions, ClientAuth, Connection, Context, CrlOptions, Error, Identity, Result, Revoked,
+    Status, VerifyCallback, gen_ca, gen_crl, self_signed,
 };
 
 use support::*;
@@ -262,7 +262,7 @@ fn a_judge_sees_what_was_verified_and_can_refuse_it() {
     let count = seen.clone();
     let judging = move |verdict: Result<()>| {
         let count = count.clone();
-        let judge: Judge = Arc::new(move |case| {
+        let judge: VerifyCallback = Arc::new(move |case| {
             assert_eq!(case.chain, localhost().chain());
             let path = case.outcome.as_ref().unwrap();
             assert_eq!(path.len(), 2);
@@ -315,7 +315,7 @@ fn the_peer_hears_an_alert_that_fits_the_refusal() {
     for (status, alert) in alerts {
         for version in BOTH_VERSIONS {
             let client = only(client_context(), version);
-            let judge: Judge = Arc::new(move |_| Err(Error::new(status, "not this one")));
+            let judge: VerifyCallback = Arc::new(move |_| Err(Error::new(status, "not this one")));
             client.set_verify_callback(judge).unwrap();
             let (ours, theirs) = pair(&client, &server, "localhost");
             let (one, other) = shake_hands(&ours, &theirs);
@@ -329,7 +329,7 @@ fn the_peer_hears_an_alert_that_fits_the_refusal() {
 fn a_judge_sees_the_ocsp_response() {
     let server = server_context(localhost());
     server.set_ocsp(RESPONSE).unwrap();
-    let judge: Judge = Arc::new(|case| match case.ocsp {
+    let judge: VerifyCallback = Arc::new(|case| match case.ocsp {
         Some(RESPONSE) => Ok(()),
         _ => Err(Error::new(Status::CertificateOcsp, "no response")),
     });
@@ -350,7 +350,7 @@ fn a_judge_cannot_accept_what_failed() {
     let words = heard.clone();
     let server =
         server_context(&self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap());
-    let judge: Judge = Arc::new(move |case| {
+    let judge: VerifyCallback = Arc::new(move |case| {
         *words.lock().unwrap() = case.outcome.unwrap_err().to_string();
         Ok(())
     });
@@ -363,7 +363,7 @@ fn a_judge_cannot_accept_what_failed() {
 fn a_judge_is_asked_once_for_a_session_that_is_resumed() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
-    let judge: Judge = Arc::new(move |case| {
+    let judge: VerifyCallback = Arc::new(move |case| {
         assert_eq!(case.chain[0].subject(), "CN=alice@example.org");
         count.fetch_add(1, Ordering::SeqCst);
         Ok(())
@@ -391,7 +391,7 @@ fn a_judge_may_connect_somewhere_itself() {
     let site = server_context(localhost());
     site.set_ocsp(RESPONSE).unwrap();
     for version in BOTH_VERSIONS {
-        let judge: Judge = Arc::new(move |case| {
+        let judge: VerifyCallback = Arc::new(move |case| {
             let other = server_context(&issue(&["other.example"], &CertOptions::default()));
             let client = only(client_context(), version);
             let (client, _) = meet(&client, &other, "other.example");

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tlsmith::{
     CertOptions, ClientAuth, Connection, Context, CrlOptions, EarlyData, Error, ExternalSigner,
-    Identity, Judge, MemoryTransport, Result, Revoked, Session, SessionStore, Status, Timeout,
-    gen_ca, gen_crl, issue_cert, self_signed,
+    Identity, MemoryTransport, Result, Revoked, Session, SessionStore, Status, Timeout,
+    VerifyCallback, gen_ca, gen_crl, issue_cert, self_signed,
 };
 
 use support::*;
@@ -435,7 +435,7 @@ fn the_early_data_of_a_client_that_turns_out_unverified_is_rejected() {
 
 #[test]
 fn a_judge_can_refuse_an_unverified_client() {
-    let judge: Judge = Arc::new(|case| match case.outcome {
+    let judge: VerifyCallback = Arc::new(|case| match case.outcome {
         Err(error) if error.status() == Status::CertificateWrongUsage => Ok(()),
         Err(_) => Err(Error::new(Status::CertificateRefused, "not this one")),
         Ok(_) => Ok(()),

@@ -61,32 +61,32 @@ fn refusals_of_names_say_which_there_are() {
         (
             &[NO_CA][..],
             "localhost",
-            "certificate of 'CN=site' names no host (it has no subjectAltName), you asked for \
-             'localhost': issue it again for that name; its common name is another one",
+            "certificate of 'CN=site' names no host (it has no subjectAltName), but you asked for \
+             'localhost': reissue it for that name; its common name is different",
         ),
         (
             &[NO_CA],
             "site",
-            "certificate of 'CN=site' names no host (it has no subjectAltName), you asked for \
-             'site': issue it again for that name, or allow the common name to stand in",
+            "certificate of 'CN=site' names no host (it has no subjectAltName), but you asked for \
+             'site': reissue it for that name, or allow the common name to be used",
         ),
         (
             &[NO_CA, "subjectAltName=DER:30:00"],
             "127.0.0.1",
-            "certificate of 'CN=site' names no host (its subjectAltName is empty), you asked for \
-             '127.0.0.1': issue it again for that name",
+            "certificate of 'CN=site' names no host (its subjectAltName is empty), but you asked \
+             for '127.0.0.1': reissue it for that name",
         ),
         (
             &[NO_CA, "subjectAltName=DNS:127.0.0.1"],
             "127.0.0.1",
-            "certificate of 'CN=site' has '127.0.0.1' as a DNS name, and it is an address: issue \
-             it again with an iPAddress in its subjectAltName",
+            "certificate of 'CN=site' has '127.0.0.1' as a DNS name, and it is an address: reissue \
+             it with an iPAddress in its subjectAltName",
         ),
         (
             &[NO_CA, "subjectAltName=RID:1.2.3.4"],
             "localhost",
             "certificate of 'CN=site' names no host (its subjectAltName has only: identifier \
-             1.2.3.4), you asked for 'localhost': issue it again for that name",
+             1.2.3.4), but you asked for 'localhost': reissue it for that name",
         ),
     ] {
         let folder = Folder::new();
@@ -101,21 +101,22 @@ fn refusals_of_authorities_say_what_they_may() {
     for (extension, sentence) in [
         (
             "extendedKeyUsage=clientAuth",
-            "the CA 'CN=ca' may only vouch for clientAuth, not for serverAuth (extended key usage)",
+            "the CA 'CN=ca' may only issue certificates for clientAuth, not for serverAuth \
+             (extended key usage)",
         ),
         (
             "extendedKeyUsage=DER:30:00",
-            "the CA 'CN=ca' has an empty extended key usage, so it may vouch for nothing",
+            "the CA 'CN=ca' has an empty extended key usage, so it may not issue certificates",
         ),
         (
             "nameConstraints=critical,permitted;DNS:example.com",
-            "certificate of 'CN=leaf' breaks a constraint of the CA 'CN=ca': its name constraints \
-             permit only example.com, and it has the name 'DNS localhost'",
+            "certificate of 'CN=leaf' violates a constraint of the CA 'CN=ca': its name \
+             constraints permit only example.com, and it has the name 'DNS localhost'",
         ),
         (
             "nameConstraints=critical,excluded;DNS:localhost",
-            "certificate of 'CN=leaf' breaks a constraint of the CA 'CN=ca': its name constraints \
-             exclude localhost, and it has the name 'DNS localhost'",
+            "certificate of 'CN=leaf' violates a constraint of the CA 'CN=ca': its name \
+             constraints exclude localhost, and it has the name 'DNS localhost'",
         ),
         (
             "keyUsage=critical,cRLSign",
@@ -138,7 +139,7 @@ fn refusals_of_signatures_and_issuers_blame_the_right_one() {
     assert_eq!(
         folder.refusal("ca", &old, "localhost"),
         "certificate of 'CN=leaf' is signed with ecdsa-with-SHA1, which is not accepted: have it \
-         issued again with SHA-256 or better"
+         reissued with SHA-256 or better"
     );
     let stranger = folder.read("other");
     assert_eq!(
@@ -148,7 +149,7 @@ fn refusals_of_signatures_and_issuers_blame_the_right_one() {
     let good = folder.leaf("ca", "-sha256");
     assert_eq!(
         folder.refusal("other", &good, "localhost"),
-        "certificate of 'CN=leaf' leads to 'CN=ca', which is not one of the trusted roots (1 in \
+        "certificate of 'CN=leaf' chains to 'CN=ca', which is not one of the trusted roots (1 in \
          all): add that CA's certificate to the roots if you trust it, or have the peer send its \
          intermediate certificates"
     );
@@ -157,7 +158,7 @@ fn refusals_of_signatures_and_issuers_blame_the_right_one() {
     namesake.own("ca", &[]);
     assert_eq!(
         namesake.refusal("ca", &good, "localhost"),
-        "certificate of 'CN=leaf' says that 'CN=ca' issued it, but the trusted CA of that name did \
+        "certificate of 'CN=leaf' names 'CN=ca' as its issuer, but the trusted CA of that name did \
          not sign it: another CA has the same name, or it is forged"
     );
 }

@@ -1,11 +1,11 @@
 //! What is asked for beyond names, and what programs ask back.
 
-use tlsmith::{OwnExtension, Purpose};
+use tlsmith::{CustomExtension, Purpose};
 
 use super::*;
 
-fn own(oid: &str, critical: bool, value: &[u8]) -> OwnExtension {
-    OwnExtension {
+fn own(oid: &str, critical: bool, value: &[u8]) -> CustomExtension {
+    CustomExtension {
         oid: oid.to_owned(),
         critical,
         value: value.to_vec(),

@@ -78,7 +78,7 @@ fn crl_with_a_signature_that_cannot_be_checked_is_refused_by_its_algorithm() {
     let (status, sentence) = status_of(context.add_crl(&odd));
     assert_eq!(status, Status::Unsupported);
     let expected = "the CRL of 'CN=tlsmith intermediate CA' cannot be used: it is signed with \
-                    ecdsa-with-SHA224, and no signature of that algorithm can be checked";
+                    ecdsa-with-SHA224, which is not supported";
     assert!(sentence.contains(expected), "{sentence}");
 }
 
@@ -318,8 +318,7 @@ fn what_is_not_known_to_be_good_is_refused() {
     let (status, sentence) = status_of(verify(&case, &good[..1]));
     assert_eq!(status, Status::CertificateUnknownRevocation);
     assert!(
-        sentence
-            .contains("of 'CN=a.example' is revoked: add the CRL of 'CN=tlsmith intermediate CA'"),
+        sentence.contains("of 'CN=a.example': add the CRL of 'CN=tlsmith intermediate CA'"),
         "{sentence}"
     );
     let (status, sentence) = status_of(verify(&case, &good[1..]));
@@ -364,7 +363,7 @@ fn an_unusable_crl_is_named_with_the_certificate_that_needs_it() {
     for (unusable, expected) in [
         (
             old,
-            "whether the certificate of 'CN=tlsmith intermediate CA'",
+            "covers the certificate of 'CN=tlsmith intermediate CA'",
         ),
         (
             crl(&forger, &[]),
@@ -384,7 +383,7 @@ fn who_may_not_sign_crls_is_told_so() {
         (case.site.clone(), "it is not a CA"),
         (
             Identity::new(case.root.chain().to_vec(), None).unwrap(),
-            "private key is not here",
+            "private key is not available",
         ),
     ] {
         let (status, sentence) = status_of(gen_crl(&ca, &[], &CrlOptions::default()));

@@ -6,21 +6,21 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// What a fault does to a system call.
+/// How a system call fails.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    /// The write with this number ends in the middle: the disk is full.
+    /// The write with this number is cut short: the disk is full.
     Write(usize),
     /// The sync with this number fails; files are synced before directories.
     Sync(usize),
-    /// The file cannot take this name: something is mounted on it.
+    /// The rename to this name fails: something is mounted on it.
     Mounted(&'static str),
-    /// The same, and nothing can be put back.
+    /// The same, and nothing can be restored.
     Lost(&'static str),
 }
 
-/// The system with one fault, and perhaps without exchange of names.
+/// System calls with one fault, optionally without exchanging names.
 struct Faulty {
     fault: Fault,
     exchanges: bool,
@@ -46,7 +46,7 @@ fn count(calls: &Cell<usize>) -> usize {
     calls.get()
 }
 
-impl Calls for Faulty {
+impl SystemCalls for Faulty {
     fn write(&self, file: &File, content: &[u8]) -> io::Result<()> {
         if self.fault == Fault::Write(count(&self.writes)) {
             System.write(file, &content[..content.len() / 2])?;
@@ -95,7 +95,7 @@ fn save(directory: &Path, system: &Faulty) -> Result<()> {
     replace(&mut staged, system)
 }
 
-/// What is in a directory, by name.
+/// Returns the files in a directory, by name.
 fn contents(directory: &Path) -> Vec<(String, String)> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     let mut all: Vec<_> = entries
@@ -126,7 +126,7 @@ fn directory_with(list: &[(&str, &str)]) -> TempDir {
 }
 
 #[test]
-fn save_replaces_both_files_and_leaves_nothing_else() {
+fn save_replaces_both_files_and_removes_temporaries() {
     for exchanges in [true, false] {
         for before in [&OLD[..], &OLD[..1], &OLD[1..], &[]] {
             let directory = directory_with(before);
@@ -141,13 +141,13 @@ fn save_replaces_both_files_and_leaves_nothing_else() {
 }
 
 #[test]
-fn save_that_fails_anywhere_leaves_the_old_files() {
+fn failed_save_keeps_old_files() {
     let faults = [
         (Fault::Write(1), "key.pem", Errno::NOSPC),
         (Fault::Write(2), "cert.pem", Errno::NOSPC),
         (Fault::Sync(1), "key.pem", Errno::IO),
         (Fault::Sync(2), "cert.pem", Errno::IO),
-        // Of the directory, when both have their names.
+        // The third sync is that of the directory, after both renames.
         (Fault::Sync(3), "key.pem", Errno::IO),
         (Fault::Mounted("key.pem"), "key.pem", Errno::BUSY),
         (Fault::Mounted("cert.pem"), "cert.pem", Errno::BUSY),
@@ -167,7 +167,7 @@ fn save_that_fails_anywhere_leaves_the_old_files() {
 }
 
 #[test]
-fn save_names_the_mount_point_that_it_cannot_replace() {
+fn save_error_names_mount_point_it_cannot_replace() {
     let directory = directory_with(&OLD);
     let fault = Faulty::new(Fault::Mounted("cert.pem"), true);
     let error = save(directory.path(), &fault).unwrap_err().to_string();
@@ -175,7 +175,7 @@ fn save_names_the_mount_point_that_it_cannot_replace() {
 }
 
 #[test]
-fn save_says_where_a_file_is_that_it_cannot_put_back() {
+fn save_error_names_file_it_cannot_restore() {
     for exchanges in [true, false] {
         let directory = directory_with(&OLD);
         let fault = Faulty::new(Fault::Lost("cert.pem"), exchanges);
@@ -189,7 +189,7 @@ fn save_says_where_a_file_is_that_it_cannot_put_back() {
 }
 
 #[test]
-fn save_files_refuses_one_file_by_two_paths() {
+fn save_files_rejects_two_paths_to_one_file() {
     let directory = directory_with(&OLD);
     let (one, other) = (
         directory.path().join("key.pem"),

@@ -7,14 +7,14 @@ use tempfile::TempDir;
 use super::*;
 
 #[test]
-fn sticky_shared_directory_has_links_of_its_owner_and_the_user_followed() {
+fn may_follow_applies_protected_symlinks_rule() {
     let (owner, user, stranger) = (0, 1000, 1001);
     let shared = 0o041_777;
     for (mode, link_owner, follows) in [
         (shared, user, true),
         (shared, owner, true),
         (shared, stranger, false),
-        // Sticky alone, shared alone: whoever owns the directory chose that.
+        // Sticky only, or shared only: the rule does not apply.
         (0o041_775, stranger, true),
         (0o040_777, stranger, true),
         (0o040_755, stranger, true),
@@ -24,7 +24,7 @@ fn sticky_shared_directory_has_links_of_its_owner_and_the_user_followed() {
     }
 }
 
-/// A directory with a file, a link to the file, a link to itself, and a loop.
+/// Creates a directory with a file, a link to the file, a link to itself, and a loop.
 fn directory_with_links() -> TempDir {
     let directory = TempDir::new().unwrap();
     let path = directory.path();
@@ -77,7 +77,7 @@ fn walk_holds_the_directory_it_found() {
 }
 
 #[test]
-fn walk_refuses_links_of_others_in_every_component() {
+fn walk_rejects_links_of_other_users_in_every_component() {
     let directory = directory_with_links();
     for from in ["link", "inner/up/file", "dangling"] {
         let error = find(&directory.path().join(from), false).unwrap_err();
@@ -90,7 +90,7 @@ fn walk_refuses_links_of_others_in_every_component() {
 }
 
 #[test]
-fn walk_refuses_what_is_no_place_for_a_file() {
+fn walk_rejects_paths_that_cannot_be_files() {
     let directory = directory_with_links();
     let path = directory.path();
     for (from, words) in [
@@ -112,7 +112,7 @@ fn walk_refuses_what_is_no_place_for_a_file() {
 }
 
 #[test]
-fn refusal_shows_the_name_of_a_link_escaped() {
+fn refusal_escapes_link_name() {
     let error = refusal(OsStr::new("a\u{1b}[2J\n"), 65534).to_string();
     assert!(error.contains(r"'a\u{1b}[2J\n'"), "{error}");
     assert!(error.contains("user 65534"), "{error}");
