@@ -1,4 +1,4 @@
-//! Every refusal has its alert: OpenSSL names ours, and we name OpenSSL's.
+//! Every rejection has its alert: OpenSSL names ours, and we name OpenSSL's.
 
 use std::time::Duration;
 

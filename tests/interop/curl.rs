@@ -1,4 +1,4 @@
-//! `curl` at a server of ours.
+//! `curl` as the client of our server.
 
 use std::process::Command;
 use std::thread;

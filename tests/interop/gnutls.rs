@@ -1,4 +1,4 @@
-//! GnuTLS, which is neither OpenSSL nor us.
+//! GnuTLS, as client and server.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

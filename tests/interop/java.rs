@@ -1,4 +1,4 @@
-//! Java's keytool: its requests, and its reading of our PKCS#12.
+//! Java's keytool: its requests, and how it reads our PKCS#12.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Starting other programs, and being their peer.
+//! Starts other programs, and talks to them.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

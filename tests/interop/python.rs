@@ -1,4 +1,4 @@
-//! Python's `ssl`, as the peer that moves much and is many.
+//! Python's `ssl`: much data, and many clients.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

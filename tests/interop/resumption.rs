@@ -1,4 +1,4 @@
-//! Sessions that `openssl s_client` and `s_server` resume with us, and early data.
+//! Resumption and early data with `openssl s_client` and `s_server`.
 
 use std::fs;
 use std::io::Write;

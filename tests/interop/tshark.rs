@@ -1,4 +1,4 @@
-//! Wireshark decrypts what it captured with our key log.
+//! Wireshark decrypts its capture with our key log.
 
 use std::fmt::Write as _;
 use std::fs;

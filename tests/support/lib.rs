@@ -1,7 +1,7 @@
 //! What the test programs share: an authority, contexts, pairs of connections, and the
 //! programs of other projects.
 
-mod chapter;
+mod ed448_chain;
 mod openssl;
 mod programs;
 
@@ -9,14 +9,14 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tlsmith::{
-    CertOptions, Connection, Context, Identity, KeyType, Patience, SocketTransport, Status,
-    Timeout, Transport, Usage, Version, gen_ca, issue_cert,
+    CertOptions, Connection, ConnectionOptions, Context, Error, Identity, KeyType, Patience,
+    SocketTransport, Status, Timeout, Transport, Usage, Version, gen_ca, issue_cert,
 };
 
-pub use chapter::Chapter;
+pub use ed448_chain::Ed448Chain;
 pub use openssl::*;
 pub use programs::*;
 
@@ -27,6 +27,12 @@ pub const PATIENCE: Timeout = Timeout::After(Duration::from_secs(60));
 pub fn ca() -> &'static Identity {
     static CA: OnceLock<Identity> = OnceLock::new();
     CA.get_or_init(|| gen_ca(&CertOptions::default()).unwrap())
+}
+
+/// The time of the system, in seconds since 1970.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
 }
 
 pub fn names(list: &[&str]) -> Vec<String> {
@@ -77,6 +83,22 @@ pub fn pair(client: &Context, server: &Context, name: &str) -> (Connection, Conn
     (client, server)
 }
 
+/// The same for `localhost`, each side with options of its own.
+pub fn pair_with(
+    client: &Context,
+    client_options: &ConnectionOptions,
+    server: &Context,
+    server_options: &ConnectionOptions,
+) -> (Connection, Connection) {
+    let (near, far) = UnixStream::pair().unwrap();
+    let name = Some("localhost");
+    let client = Connection::client_with(client, client_options, name, transport(near)).unwrap();
+    let server = Connection::server_with(server, server_options, transport(far)).unwrap();
+    client.set_timeout(PATIENCE);
+    server.set_timeout(PATIENCE);
+    (client, server)
+}
+
 /// A client and a server after a good handshake.
 pub fn open_pair() -> (Connection, Connection) {
     let (client, server) = pair(&client_context(), &server_context(localhost()), "localhost");
@@ -95,6 +117,19 @@ pub fn shake_hands(
         let server = scope.spawn(|| server.handshake());
         (client.handshake(), server.join().unwrap())
     })
+}
+
+/// The error of a client in its handshake with `localhost`, if it has one.
+pub fn client_error(client: &Context, server: &Context) -> Option<Error> {
+    let (client, server) = pair(client, server, "localhost");
+    let (ours, theirs) = shake_hands(&client, &server);
+    assert!(ours.is_ok() || theirs.is_err() || client.agreed().is_none());
+    ours.err()
+}
+
+/// The status of that error.
+pub fn client_status(client: &Context, server: &Context) -> Option<Status> {
+    client_error(client, server).map(|error| error.status())
 }
 
 /// Both sides after a good handshake and a word each way, with which the tickets

@@ -1,4 +1,4 @@
-//! What a callback may do with the connection that runs it: nothing, and it is told so.
+//! Callbacks get an error when they use the connection that runs them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};

@@ -1,4 +1,4 @@
-//! Peers that keep a call going without getting anywhere: in the handshake, and at the end.
+//! Time limits against a peer that keeps a call going: in the handshake, and at the end.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;

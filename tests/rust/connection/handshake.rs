@@ -1,4 +1,4 @@
-//! Handshakes, and who is refused.
+//! Handshakes, and the servers that a client rejects.
 
 use std::time::Duration;
 

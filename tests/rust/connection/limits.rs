@@ -1,4 +1,4 @@
-//! What a hostile peer can make a connection do or hold.
+//! Limits on what a hostile peer can make a connection do or hold.
 
 use std::collections::VecDeque;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Sockets: connecting, listening, and what can go wrong with them.
+//! Sockets: connecting, listening, and their errors.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};

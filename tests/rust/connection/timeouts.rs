@@ -1,4 +1,4 @@
-//! How long a call waits.
+//! Timeouts: how long a call waits.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! Transports that are no sockets: memory, pipes, and another connection.
+//! Transports that are not sockets: memory, pipes, and another connection.
 
 use std::io::{PipeReader, PipeWriter, pipe};
 use std::os::unix::process::ExitStatusExt;

@@ -1,8 +1,7 @@
-//! Our parser against that of path building, over mutations of certificates.
+//! The certificate parser against that of path building, over mutations of certificates.
 
 use super::*;
-
-use crate::odd::{BIG, Odd, extension, look_at, tlv, webpki_accepts};
+use crate::der_builder::{BIG, Odd, extension, look_at, tlv, webpki_accepts};
 
 /// A certificate that webpki accepts and we do not would be a peer that nobody can ask
 /// who it is.

@@ -1,4 +1,4 @@
-//! What is asked for beyond names, and what programs ask back.
+//! Extensions that the issuer asks for, and their accessors.
 
 use tlsmith::{OwnExtension, Purpose};
 

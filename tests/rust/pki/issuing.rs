@@ -1,4 +1,13 @@
-//! What an authority issues, and what it refuses.
+//! What a CA issues, and what it refuses to issue.
+
+use std::time::Duration;
+
+use support::*;
+use tempfile::TempDir;
+use tlsmith::{
+    CertOptions, Certificate, Identity, KeyType, PrivateKey, Status, gen_ca, issue_cert,
+    self_signed,
+};
 
 use super::*;
 
@@ -400,4 +409,74 @@ fn a_name_too_long_for_a_common_name_is_an_alternative_name_only() {
             .contains("Alternative names (critical): DNS aaa")
     );
     assert_openssl_accepts(&ca, &site, "sslserver");
+}
+
+#[test]
+fn an_intermediate_issues_with_a_chain_that_leads_to_the_root() {
+    let root = gen_ca(&CertOptions::default()).unwrap();
+    let options = CertOptions {
+        ca: true,
+        common_name: Some("Issuing CA".to_owned()),
+        permitted_names: names(&["example.com", "10.0.0.0/8"]),
+        ..CertOptions::default()
+    };
+    let middle = issue_cert(&root, &[], &options).unwrap();
+    assert_eq!(middle.certificate().path_len(), Some(0));
+    let site = issue_cert(
+        &middle,
+        &names(&["www.example.com", "10.9.9.9"]),
+        &CertOptions::default(),
+    );
+    let site = site.unwrap();
+    assert_eq!(site.chain().len(), 2);
+    assert_openssl_accepts(&root, &site, "sslserver");
+
+    for name in ["www.example.org", "11.0.0.1"] {
+        let (status, sentence) = status_of(issue_cert(
+            &middle,
+            &names(&[name]),
+            &CertOptions::default(),
+        ));
+        assert_eq!(status, Status::Issue);
+        assert!(sentence.contains(name), "{sentence}");
+    }
+    let (status, sentence) = status_of(issue_cert(&middle, &[], &options));
+    assert_eq!(status, Status::Issue);
+    assert!(sentence.contains("path length is 0"), "{sentence}");
+}
+
+#[test]
+fn an_authority_keeps_to_its_own_limits() {
+    let leaf =
+        |ca: &Identity, options: CertOptions| issue_cert(ca, &names(&["a.example"]), &options);
+    let short = gen_ca(&CertOptions {
+        lifetime: Some(Duration::from_secs(30 * DAY)),
+        ..CertOptions::default()
+    })
+    .unwrap();
+    let default = leaf(&short, CertOptions::default()).unwrap();
+    assert_eq!(
+        default.certificate().not_after(),
+        short.certificate().not_after(),
+        "without a lifetime of its own it ends with the CA"
+    );
+    let (status, sentence) = status_of(leaf(
+        &short,
+        CertOptions {
+            lifetime: Some(Duration::from_secs(31 * DAY)),
+            ..CertOptions::default()
+        },
+    ));
+    assert_eq!(status, Status::Issue, "{sentence}");
+
+    let site = leaf(&short, CertOptions::default()).unwrap();
+    let (status, sentence) = status_of(leaf(&site, CertOptions::default()));
+    assert_eq!(status, Status::Issue);
+    assert!(sentence.contains("not a CA"), "{sentence}");
+
+    let keyless = Identity::new(short.chain().to_vec(), None).unwrap();
+    assert_eq!(
+        status_of(leaf(&keyless, CertOptions::default())).0,
+        Status::Issue
+    );
 }

@@ -1,12 +1,12 @@
-//! Private keys whose secret part is known, in every shape that people damage a key to, and
-//! whether a text holds a part of them.
+//! Private keys whose secret part is known, in every form that people damage a key to, and
+//! a search for parts of them in a text.
 
 use std::collections::HashSet;
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use tlsmith::{KeyType, PrivateKey};
 
-use crate::odd::{sequence, tlv};
+use crate::der_builder::{sequence, tlv};
 
 /// A private key whose secret part is known.
 pub struct Secret {

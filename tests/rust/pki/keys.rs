@@ -1,4 +1,11 @@
-//! Private keys of every origin.
+//! Private keys from every program.
+
+use support::*;
+use tempfile::TempDir;
+use tlsmith::{
+    CertOptions, Certificate, Identity, KeyType, PrivateKey, Status, gen_ca, issue_cert,
+    self_signed,
+};
 
 use super::*;
 
@@ -208,4 +215,27 @@ fn sentences_stay_short_however_long_the_text() {
         "{sentence}"
     );
     assert!(sentence.contains("line ends are lost"), "{sentence}");
+}
+
+#[test]
+fn keys_pass_between_openssl_and_us_in_every_form() {
+    let folder = TempDir::new().unwrap();
+    for kind in OPENSSL_KINDS {
+        let key = PrivateKey::generate(kind).unwrap();
+        assert_eq!(key.key_type(), kind.name());
+        let ours = write(&folder, kind.name(), key.to_pem().as_bytes());
+        // OpenSSL's traditional form is PKCS#1 for RSA and SEC1 for ECDSA;
+        // Ed25519 has none.
+        let forms = [&["-outform", "PEM"][..], &["-traditional"]];
+        let has_traditional = kind.name().starts_with("ecdsa") || kind.name().starts_with("rsa");
+        let forms = &forms[..if has_traditional { 2 } else { 1 }];
+        for &form in forms {
+            let out = openssl(&[&["pkey", "-in", text(&ours)], form].concat());
+            assert!(out.status.success(), "{kind}: {out:?}");
+            let back = PrivateKey::from_pem(&out.stdout).unwrap();
+            assert_eq!(back.spki_der(), key.spki_der());
+            let again = PrivateKey::from_pem(back.to_pem().as_bytes()).unwrap();
+            assert_eq!(again.spki_der(), key.spki_der());
+        }
+    }
 }

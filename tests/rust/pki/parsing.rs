@@ -1,4 +1,4 @@
-//! Certificates of every quality, read and described.
+//! Certificates of every quality, parsed and described.
 
 use super::*;
 

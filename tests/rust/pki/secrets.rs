@@ -1,12 +1,11 @@
-//! No message holds a part of a private key, in whatever shape it is given, and
-//! wherever it is given in place of something else.
-
-use super::*;
+//! No message holds a part of a private key, in any form it is given, or anywhere it is given
+//! in place of something else.
 
 use std::error::Error as _;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use super::*;
 use crate::key_material::{Finder, secrets};
 
 #[track_caller]
