@@ -14,14 +14,9 @@ use crate::peers::*;
 use support::Ed448Chain;
 use support::*;
 
-fn say_hello(connection: &Connection) {
+fn exchange_hello(connection: &Connection) {
     connection.write(b"hello\n").unwrap();
-    let mut answer = [0; 6];
-    let mut have = 0;
-    while have < answer.len() {
-        have += connection.read(&mut answer[have..]).unwrap();
-    }
-    assert_eq!(&answer, b"olleh\n");
+    expect_data(connection, b"olleh\n");
 }
 
 /// Our server answers one `s_client`, which trusts the CA in a file of the folder. Returns
@@ -56,7 +51,7 @@ fn serve_s_client(context: &Context, folder: &Path, ca_file: &str, flag: &str) -
 }
 
 #[test]
-fn the_chapters_certificates_work_in_both_directions_whoever_made_them() {
+fn ed448_chains_of_both_programs_work_in_both_directions() {
     for (chain, is_ours) in [
         (Ed448Chain::by_openssl(), false),
         (Ed448Chain::by_tlsmith(), true),
@@ -95,13 +90,13 @@ fn the_chapters_certificates_work_in_both_directions_whoever_made_them() {
             let agreed = connection.agreed().unwrap();
             assert_eq!(agreed.version, version);
             assert_eq!(agreed.signature_scheme.as_deref(), Some("ed448"));
-            say_hello(&connection);
+            exchange_hello(&connection);
         }
     }
 }
 
 #[test]
-fn s_client_gets_a_certificate_on_a_curve_that_it_supports() {
+fn server_selects_a_certificate_on_a_curve_of_s_client() {
     let files = Files::of(localhost());
     let server = || server_context(&issue(&["localhost"], &with_key(KeyType::EcdsaP521)));
     let with_both = || {
@@ -133,7 +128,7 @@ fn s_client_gets_a_certificate_on_a_curve_that_it_supports() {
 }
 
 #[test]
-fn keys_of_every_kind_that_openssl_knows_serve_its_client() {
+fn s_client_accepts_our_server_with_every_key_type() {
     for (kind, signature) in [
         (KeyType::EcdsaP256, "Peer signature type: ECDSA"),
         (KeyType::EcdsaP384, "Peer signature type: ECDSA"),
@@ -193,7 +188,7 @@ fn clients_authenticate_with_ed448() {
         );
         let context = chain.context();
         context.use_identity(&user).unwrap();
-        say_hello(&connect(&context, port, "localhost").unwrap());
+        exchange_hello(&connect(&context, port, "localhost").unwrap());
 
         let server = Context::new();
         server.use_identity(&chain.server()).unwrap();
@@ -225,7 +220,7 @@ fn clients_authenticate_with_ed448() {
 }
 
 #[test]
-fn a_certificate_that_is_revoked_is_refused_in_a_handshake() {
+fn client_rejects_revoked_certificate_of_s_server() {
     let folder = tempfile::TempDir::new().unwrap();
     let site = issue(&["localhost"], &CertOptions::default());
     let (cert, key) = (
@@ -248,7 +243,7 @@ fn a_certificate_that_is_revoked_is_refused_in_a_handshake() {
             .unwrap();
         connect(&context, port, "localhost")
     };
-    say_hello(&with_crl(&[], None).unwrap());
+    exchange_hello(&with_crl(&[], None).unwrap());
     let entry = site.certificate().serial().parse::<Revoked>().unwrap();
     let error = with_crl(&[entry], None).unwrap_err();
     assert_eq!(error.status(), Status::CertificateRevoked, "{error}");
@@ -261,7 +256,7 @@ fn a_certificate_that_is_revoked_is_refused_in_a_handshake() {
 }
 
 #[test]
-fn openssl_hears_that_its_certificate_is_revoked() {
+fn s_client_receives_the_alert_for_a_revoked_certificate() {
     let user = issue(&["alice@example.org"], &CertOptions::default());
     let files = Files::of(&user);
     let revoked = user.certificate().serial().parse::<Revoked>().unwrap();

@@ -5,34 +5,21 @@ use std::io::Write;
 
 use tlsmith::{ClientAuth, Connection, Context, KeyType, Version};
 
-use crate::openssl::{VERSIONS, loud_s_server, s_client_at, s_server_of};
+use crate::openssl::{VERSIONS, s_client_at, s_server_of, s_server_with_output};
 use crate::peers::*;
 use support::*;
 
-fn shake(connection: &Connection, _: &mut Peer, _: &Words) {
+fn shake(connection: &Connection, _: &mut Peer, _: &ProcessOutput) {
     connection.handshake().unwrap();
 }
 
-fn tell(peer: &mut Peer, words: &str) {
+fn write_line(peer: &mut Peer, words: &str) {
     let stdin = peer.0.stdin.as_mut().unwrap();
     stdin.write_all(words.as_bytes()).unwrap();
 }
 
-/// Reads until all of these words have come.
 #[track_caller]
-fn hear(connection: &Connection, words: &str) {
-    let mut got = vec![0; words.len()];
-    let mut have = 0;
-    while have < got.len() {
-        let count = connection.read(&mut got[have..]).unwrap();
-        assert_ne!(count, 0, "the data ended");
-        have += count;
-    }
-    assert_eq!(String::from_utf8_lossy(&got), words);
-}
-
-#[track_caller]
-fn assert_says(words: &str, part: &str) {
+fn assert_prints(words: &str, part: &str) {
     // OpenSSL writes the names of algorithms now one way, now another.
     let found = words.to_lowercase().contains(&part.to_lowercase());
     assert!(found, "no '{part}' in {words}");
@@ -41,7 +28,7 @@ fn assert_says(words: &str, part: &str) {
 // Names and keys.
 
 #[test]
-fn s_client_gets_the_identity_of_the_name_that_it_asks_for() {
+fn server_selects_the_identity_for_the_name_of_s_client() {
     let kinds = [
         (
             "a.example",
@@ -63,15 +50,15 @@ fn s_client_gets_the_identity_of_the_name_that_it_asks_for() {
         for (name, _, signature) in kinds {
             let arguments = ["-servername", name, "-verify_hostname", name, flag];
             let (words, ()) = s_client_at(&server, &files, &arguments, shake);
-            assert_says(&words, &format!("subject=CN = {name}"));
-            assert_says(&words, signature);
-            assert_says(&words, "Verification: OK");
+            assert_prints(&words, &format!("subject=CN = {name}"));
+            assert_prints(&words, signature);
+            assert_prints(&words, "Verification: OK");
         }
     }
 }
 
 #[test]
-fn s_client_gets_the_key_that_it_can_check_for_one_name() {
+fn server_selects_the_key_that_s_client_can_verify() {
     let server = Context::new();
     for kind in [KeyType::Ed448, KeyType::EcdsaP256, KeyType::Rsa2048] {
         let identity = issue(&["localhost"], &with_key(kind));
@@ -87,13 +74,13 @@ fn s_client_gets_the_key_that_it_can_check_for_one_name() {
         ] {
             let arguments = ["-servername", "localhost", "-sigalgs", schemes, flag];
             let (words, ()) = s_client_at(&server, &files, &arguments, shake);
-            assert_says(&words, signature);
+            assert_prints(&words, signature);
         }
     }
 }
 
 #[test]
-fn s_client_hears_the_names_of_the_cas_and_its_certificate_is_known() {
+fn s_client_receives_the_ca_names_and_is_identified() {
     let user = issue(&["alice@example.org"], &Default::default());
     let files = Files::of(&user);
     for (version, flag) in VERSIONS {
@@ -109,7 +96,7 @@ fn s_client_hears_the_names_of_the_cas_and_its_certificate_is_known() {
                     .first()
                     .map(|one| one.subject().to_owned())
             });
-            assert_says(
+            assert_prints(
                 &words,
                 "Acceptable client certificate CA names\nCN = tlsmith CA\n",
             );
@@ -122,7 +109,7 @@ fn s_client_hears_the_names_of_the_cas_and_its_certificate_is_known() {
 // What is agreed on.
 
 #[test]
-fn s_client_agrees_on_protocols_suites_and_groups() {
+fn s_client_negotiates_protocols_suites_and_groups() {
     let files = Files::of(localhost());
     let server = || {
         let server = server_context(localhost());
@@ -136,10 +123,10 @@ fn s_client_agrees_on_protocols_suites_and_groups() {
         })
     };
     let (words, ours) = agreed(&server(), &["-alpn", "http/1.1,h2"]);
-    assert_says(&words, "ALPN protocol: h2");
+    assert_prints(&words, "ALPN protocol: h2");
     assert_eq!(ours.alpn.as_deref(), Some("h2"));
     let (words, ours) = agreed(&server(), &["-alpn", "http/1.1"]);
-    assert_says(&words, "ALPN protocol: http/1.1");
+    assert_prints(&words, "ALPN protocol: http/1.1");
     assert_eq!(ours.alpn.as_deref(), Some("http/1.1"));
 
     for suite in [
@@ -148,12 +135,12 @@ fn s_client_agrees_on_protocols_suites_and_groups() {
         "TLS_CHACHA20_POLY1305_SHA256",
     ] {
         let (words, ours) = agreed(&server(), &["-ciphersuites", suite]);
-        assert_says(&words, &format!("Cipher is {suite}"));
+        assert_prints(&words, &format!("Cipher is {suite}"));
         assert_eq!(ours.cipher, suite);
         let strict = server();
         strict.set_ciphers(&[suite]).unwrap();
         let (words, _) = agreed(&strict, &[]);
-        assert_says(&words, &format!("Cipher is {suite}"));
+        assert_prints(&words, &format!("Cipher is {suite}"));
     }
     for (suite, iana) in [
         (
@@ -170,7 +157,7 @@ fn s_client_agrees_on_protocols_suites_and_groups() {
         ),
     ] {
         let (words, ours) = agreed(&server(), &["-tls1_2", "-cipher", suite]);
-        assert_says(&words, &format!("Cipher is {suite}"));
+        assert_prints(&words, &format!("Cipher is {suite}"));
         assert_eq!(ours.cipher, iana);
     }
     // In TLS 1.2 a group has to be there for the key of the certificate, too, unless
@@ -183,7 +170,7 @@ fn s_client_agrees_on_protocols_suites_and_groups() {
     ] {
         for (_, flag) in VERSIONS {
             let (words, ours) = agreed(&rsa, &["-groups", group, flag]);
-            assert_says(&words, &format!("Server Temp Key: {named}"));
+            assert_prints(&words, &format!("Server Temp Key: {named}"));
             assert_eq!(ours.group, Some(iana));
         }
     }
@@ -195,26 +182,26 @@ fn count(words: &str, message: &str) -> usize {
 }
 
 #[test]
-fn either_side_asks_again_for_a_group_that_it_can_do() {
+fn either_side_retries_with_a_supported_group() {
     let files = Files::of(localhost());
     let server = server_context(localhost());
     server.set_groups(&["x25519"]).unwrap();
     let arguments = ["-groups", "P-384:X25519", "-tls1_3", "-msg"];
     let (words, ()) = s_client_at(&server, &files, &arguments, shake);
-    assert_says(&words, "Server Temp Key: X25519");
+    assert_prints(&words, "Server Temp Key: X25519");
     assert_eq!(count(&words, "ClientHello"), 2, "{words}");
 
     let arguments = [
         "-cert", "cert.pem", "-key", "key.pem", "-groups", "P-384", "-msg",
     ];
-    let (_peer, port, words) = loud_s_server(files.folder(), &arguments);
+    let (_peer, port, words) = s_server_with_output(files.folder(), &arguments);
     let connection = connect(&client_context(), port, "localhost").unwrap();
     assert_eq!(connection.agreed().unwrap().group, Some("secp384r1"));
     assert_eq!(count(&words.until("Finished"), "ClientHello"), 2);
 }
 
 #[test]
-fn our_policies_bind_s_server() {
+fn s_server_obeys_our_policies() {
     let files = Files::of(localhost());
     for (_, flag) in VERSIONS {
         let (_peer, port) = s_server_of(&files, &["-rev", flag]);
@@ -246,7 +233,7 @@ fn our_policies_bind_s_server() {
 }
 
 #[test]
-fn signature_schemes_are_chosen_with_openssl() {
+fn signature_schemes_are_negotiated_with_openssl() {
     let identity = issue(&["localhost"], &with_key(KeyType::Rsa2048));
     let files = Files::of(&identity);
     for (_, flag) in VERSIONS {
@@ -254,7 +241,7 @@ fn signature_schemes_are_chosen_with_openssl() {
         let schemes = ["rsa_pss_rsae_sha384", "rsa_pss_rsae_sha256"];
         server.set_signing_schemes(&schemes).unwrap();
         let (words, ()) = s_client_at(&server, &files, &[flag], shake);
-        assert_says(&words, "Peer signing digest: SHA384");
+        assert_prints(&words, "Peer signing digest: SHA384");
 
         let (_peer, port) = s_server_of(&files, &["-rev", flag]);
         let client = client_context();
@@ -288,15 +275,15 @@ fn ocsp_responses_are_stapled_in_both_directions() {
         let server = server_context(localhost());
         server.set_ocsp(&response).unwrap();
         let (words, ()) = s_client_at(&server, &files, &["-status", flag], shake);
-        assert_says(&words, "OCSP Response Status: successful");
-        assert_says(&words, "Cert Status: good");
+        assert_prints(&words, "OCSP Response Status: successful");
+        assert_prints(&words, "Cert Status: good");
         let (words, ()) = s_client_at(
             &server_context(localhost()),
             &files,
             &["-status", flag],
             shake,
         );
-        assert_says(&words, "OCSP response: no response sent");
+        assert_prints(&words, "OCSP response: no response sent");
 
         let (_peer, port) = s_server_of(&files, &["-status_file", "response.der", "-rev", flag]);
         let connection = connect(&client_context(), port, "localhost").unwrap();
@@ -329,11 +316,11 @@ fn openssl_exports_the_same_keying_material() {
             let (words, ours) = s_client_at(&server, &files, &arguments, |connection, _, _| {
                 export(connection)
             });
-            assert_says(&words, &format!("Keying material: {ours}\n"));
+            assert_prints(&words, &format!("Keying material: {ours}\n"));
 
             let identity = ["-cert", "cert.pem", "-key", "key.pem"];
             let arguments = [&identity[..], &arguments].concat();
-            let (_peer, port, words) = loud_s_server(files.folder(), &arguments);
+            let (_peer, port, words) = s_server_with_output(files.folder(), &arguments);
             let connection = connect(&client_context(), port, "localhost").unwrap();
             let ours = export(&connection);
             assert_eq!(words.after("Keying material: "), ours);
@@ -344,7 +331,7 @@ fn openssl_exports_the_same_keying_material() {
 // Key updates.
 
 #[test]
-fn s_client_and_we_change_keys_when_either_wants_to() {
+fn s_client_and_tlsmith_update_keys_on_either_request() {
     let files = Files::of(localhost());
     let server = server_context(localhost());
     let (words, ()) = s_client_at(
@@ -352,25 +339,25 @@ fn s_client_and_we_change_keys_when_either_wants_to() {
         &files,
         &["-tls1_3", "-msg"],
         |ours, peer, words| {
-            tell(peer, "one\n");
-            hear(ours, "one\n");
+            write_line(peer, "one\n");
+            expect_data(ours, b"one\n");
             // It changes its keys, and then asks for ours, too.
-            tell(peer, "k\n");
+            write_line(peer, "k\n");
             words.until_times("KEYUPDATE", 1);
-            tell(peer, "two\n");
-            hear(ours, "two\n");
-            tell(peer, "K\n");
+            write_line(peer, "two\n");
+            expect_data(ours, b"two\n");
+            write_line(peer, "K\n");
             words.until_times("KEYUPDATE", 2);
-            tell(peer, "three\n");
-            hear(ours, "three\n");
+            write_line(peer, "three\n");
+            expect_data(ours, b"three\n");
             ours.write(b"under the new keys\n").unwrap();
             words.until("under the new keys");
             for round in 0..3 {
                 ours.refresh_keys().unwrap();
                 ours.write(format!("round {round}\n").as_bytes()).unwrap();
                 words.until(&format!("round {round}\n"));
-                tell(peer, "answer\n");
-                hear(ours, "answer\n");
+                write_line(peer, "answer\n");
+                expect_data(ours, b"answer\n");
             }
         },
     );
@@ -384,10 +371,10 @@ fn s_client_and_we_change_keys_when_either_wants_to() {
 }
 
 #[test]
-fn s_server_and_we_change_keys_when_either_wants_to() {
+fn s_server_and_tlsmith_update_keys_on_either_request() {
     let files = Files::of(localhost());
     let arguments = ["-cert", "cert.pem", "-key", "key.pem", "-tls1_3", "-msg"];
-    let (mut peer, port, words) = loud_s_server(files.folder(), &arguments);
+    let (mut peer, port, words) = s_server_with_output(files.folder(), &arguments);
     let ours = connect(&client_context(), port, "localhost").unwrap();
     ours.write(b"hello from us\n").unwrap();
     words.until("hello from us");
@@ -396,14 +383,14 @@ fn s_server_and_we_change_keys_when_either_wants_to() {
         let lines = said.lines().filter(|line| line.contains("KeyUpdate"));
         lines.filter(|line| line.starts_with(direction)).count()
     };
-    tell(&mut peer, "k\n");
+    write_line(&mut peer, "k\n");
     words.until_times("KeyUpdate", 1);
-    tell(&mut peer, "one\n");
-    hear(&ours, "one\n");
-    tell(&mut peer, "K\n");
+    write_line(&mut peer, "one\n");
+    expect_data(&ours, b"one\n");
+    write_line(&mut peer, "K\n");
     words.until_times("KeyUpdate", 2);
-    tell(&mut peer, "two\n");
-    hear(&ours, "two\n");
+    write_line(&mut peer, "two\n");
+    expect_data(&ours, b"two\n");
     ours.write(b"under new keys\n").unwrap();
     words.until("under new keys");
     words.until_times("KeyUpdate", 3);
@@ -416,9 +403,9 @@ fn s_server_and_we_change_keys_when_either_wants_to() {
     ours.refresh_keys().unwrap();
     ours.write(b"and once more\n").unwrap();
     words.until("and once more");
-    tell(&mut peer, "three\n");
-    hear(&ours, "three\n");
-    // What it says may come after what it does.
+    write_line(&mut peer, "three\n");
+    expect_data(&ours, b"three\n");
+    // Its output may come after its action.
     words.until_times("KeyUpdate", 5);
     assert_eq!(
         (updates(">>>"), updates("<<<")),
@@ -429,12 +416,12 @@ fn s_server_and_we_change_keys_when_either_wants_to() {
 }
 
 #[test]
-fn tls_1_2_does_not_update_keys_with_openssl_either() {
+fn tls_1_2_has_no_key_updates_with_openssl() {
     let files = Files::of(localhost());
     let (_peer, port) = s_server_of(&files, &["-rev", "-tls1_2"]);
     let ours = connect(&client_context(), port, "localhost").unwrap();
     assert_eq!(ours.agreed().unwrap().version, Version::Tls12);
     assert!(ours.refresh_keys().is_err());
     ours.write(b"abc\n").unwrap();
-    hear(&ours, "cba\n");
+    expect_data(&ours, b"cba\n");
 }

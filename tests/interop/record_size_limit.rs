@@ -37,11 +37,11 @@ fn longest_plaintexts(
     let (listener, port) = listen();
     let mut command = command(&files, &port.to_string());
     let mut peer = start_piped(command.current_dir(files.folder()));
-    let words = Words::of(&mut peer);
-    let socket = tcp::accept(&listener, PATIENCE, None).unwrap();
+    let words = ProcessOutput::of(&mut peer);
+    let socket = tcp::accept(&listener, TEST_TIMEOUT, None).unwrap();
     let (recording, sent) = Recording::new(SocketTransport::new(socket).unwrap());
     let connection = Connection::server(server, recording).unwrap();
-    connection.set_timeout(PATIENCE);
+    connection.set_timeout(TEST_TIMEOUT);
     connection.handshake().unwrap();
     let agreed = connection.agreed().unwrap();
     assert_eq!(agreed.version, version);
@@ -68,7 +68,7 @@ fn longest_plaintexts(
 }
 
 #[test]
-fn records_for_gnutls_are_no_longer_than_its_record_size_limit() {
+fn records_for_gnutls_obey_its_record_size_limit() {
     for (version, name) in [(Version::Tls12, "TLS1.2"), (Version::Tls13, "TLS1.3")] {
         // Without the option it announces the longest records that there are.
         for option in [Some(512), Some(1_000), Some(4_096), None] {
@@ -90,7 +90,7 @@ fn records_for_gnutls_are_no_longer_than_its_record_size_limit() {
 }
 
 #[test]
-fn records_for_openssl_are_no_longer_than_its_max_fragment_length() {
+fn records_for_openssl_obey_its_max_fragment_length() {
     for (version, flag) in crate::openssl::VERSIONS {
         for length in [512, 1_024, 2_048, 4_096] {
             for server in servers() {

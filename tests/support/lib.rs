@@ -21,7 +21,7 @@ pub use openssl::*;
 pub use programs::*;
 
 /// How long anything may take before the test fails.
-pub const PATIENCE: Timeout = Timeout::After(Duration::from_secs(60));
+pub const TEST_TIMEOUT: Timeout = Timeout::After(Duration::from_secs(60));
 
 /// The authority that the tests trust.
 pub fn ca() -> &'static Identity {
@@ -78,8 +78,8 @@ pub fn pair(client: &Context, server: &Context, name: &str) -> (Connection, Conn
     let (near, far) = UnixStream::pair().unwrap();
     let client = Connection::client(client, Some(name), transport(near)).unwrap();
     let server = Connection::server(server, transport(far)).unwrap();
-    client.set_timeout(PATIENCE);
-    server.set_timeout(PATIENCE);
+    client.set_timeout(TEST_TIMEOUT);
+    server.set_timeout(TEST_TIMEOUT);
     (client, server)
 }
 
@@ -94,22 +94,22 @@ pub fn pair_with(
     let name = Some("localhost");
     let client = Connection::client_with(client, client_options, name, transport(near)).unwrap();
     let server = Connection::server_with(server, server_options, transport(far)).unwrap();
-    client.set_timeout(PATIENCE);
-    server.set_timeout(PATIENCE);
+    client.set_timeout(TEST_TIMEOUT);
+    server.set_timeout(TEST_TIMEOUT);
     (client, server)
 }
 
 /// A client and a server after a good handshake.
 pub fn open_pair() -> (Connection, Connection) {
     let (client, server) = pair(&client_context(), &server_context(localhost()), "localhost");
-    let (client_outcome, server_outcome) = shake_hands(&client, &server);
+    let (client_outcome, server_outcome) = run_handshake(&client, &server);
     client_outcome.unwrap();
     server_outcome.unwrap();
     (client, server)
 }
 
 /// Both sides of a handshake.
-pub fn shake_hands(
+pub fn run_handshake(
     client: &Connection,
     server: &Connection,
 ) -> (tlsmith::Result<()>, tlsmith::Result<()>) {
@@ -122,7 +122,7 @@ pub fn shake_hands(
 /// The error of a client in its handshake with `localhost`, if it has one.
 pub fn client_error(client: &Context, server: &Context) -> Option<Error> {
     let (client, server) = pair(client, server, "localhost");
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     assert!(ours.is_ok() || theirs.is_err() || client.agreed().is_none());
     ours.err()
 }
@@ -132,34 +132,40 @@ pub fn client_status(client: &Context, server: &Context) -> Option<Status> {
     client_error(client, server).map(|error| error.status())
 }
 
-/// Both sides after a good handshake and a word each way, with which the tickets
-/// of TLS 1.3 come.
+/// Both sides after a good handshake and data each way, with which the tickets of TLS 1.3
+/// come.
 #[track_caller]
-pub fn meet(client: &Context, server: &Context, name: &str) -> (Connection, Connection) {
+pub fn connected_pair(client: &Context, server: &Context, name: &str) -> (Connection, Connection) {
     let (client, server) = pair(client, server, name);
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.unwrap();
     theirs.unwrap();
-    say(&client, &server, b"ping");
-    say(&server, &client, b"pong");
+    transfer(&client, &server, b"ping");
+    transfer(&server, &client, b"pong");
     (client, server)
 }
 
-/// Says words that have to arrive.
+/// Sends data that must arrive.
 #[track_caller]
-pub fn say(from: &Connection, to: &Connection, words: &[u8]) {
-    assert_eq!(from.write(words).unwrap(), words.len());
-    let mut got = vec![0; words.len()];
+pub fn transfer(from: &Connection, to: &Connection, data: &[u8]) {
+    assert_eq!(from.write(data).unwrap(), data.len());
+    expect_data(to, data);
+}
+
+/// Reads data that must be this.
+#[track_caller]
+pub fn expect_data(connection: &Connection, data: &[u8]) {
+    let mut got = vec![0; data.len()];
     let mut have = 0;
     while have < got.len() {
-        let count = to.read(&mut got[have..]).unwrap();
+        let count = connection.read(&mut got[have..]).unwrap();
         assert_ne!(count, 0, "the data ended");
         have += count;
     }
-    assert!(got == words);
+    assert!(got == data, "{}", String::from_utf8_lossy(&got));
 }
 
-/// A context that speaks one version.
+/// A context with one version of TLS.
 pub fn only(context: Context, version: Version) -> Context {
     context.set_versions(version, version).unwrap();
     context
@@ -245,8 +251,8 @@ pub fn recorded_pair(
     let (recording, sent) = Recording::new(transport(near));
     let client = Connection::client(client, Some(name), recording).unwrap();
     let server = Connection::server(server, transport(far)).unwrap();
-    client.set_timeout(PATIENCE);
-    server.set_timeout(PATIENCE);
+    client.set_timeout(TEST_TIMEOUT);
+    server.set_timeout(TEST_TIMEOUT);
     (client, server, sent)
 }
 

@@ -40,7 +40,7 @@ fn bytes_arrive_in_order_in_any_portions() {
 }
 
 #[test]
-fn both_directions_flow_at_once() {
+fn data_flows_in_both_directions_at_once() {
     let (client, server) = open_pair();
     let data = vec![0x5a; 8 << 20];
     thread::scope(|scope| {
@@ -56,12 +56,12 @@ fn both_directions_flow_at_once() {
 }
 
 #[test]
-fn after_the_peers_close_notify_reading_ends_and_writing_goes_on() {
+fn writing_continues_after_the_close_notify_of_the_peer() {
     for version in [Version::Tls12, Version::Tls13] {
         let context = client_context();
         context.set_versions(version, version).unwrap();
         let (client, server) = pair(&context, &server_context(localhost()), "localhost");
-        shake_hands(&client, &server).0.unwrap();
+        run_handshake(&client, &server).0.unwrap();
         client.write(b"last words").unwrap();
         client.shutdown().unwrap();
         client.shutdown().unwrap();
@@ -76,7 +76,7 @@ fn after_the_peers_close_notify_reading_ends_and_writing_goes_on() {
 }
 
 #[test]
-fn a_transport_that_ends_without_close_notify_is_truncated() {
+fn transport_end_without_close_notify_is_truncation() {
     let (client, server) = open_pair();
     server.write(b"half").unwrap();
     drop(server);
@@ -88,18 +88,18 @@ fn a_transport_that_ends_without_close_notify_is_truncated() {
 }
 
 #[test]
-fn truncation_is_an_end_where_it_is_allowed() {
+fn truncation_is_eof_where_allowed() {
     let context = client_context();
     context.insecure_allow_truncation().unwrap();
     let (client, server) = pair(&context, &server_context(localhost()), "localhost");
-    shake_hands(&client, &server).0.unwrap();
+    run_handshake(&client, &server).0.unwrap();
     server.write(b"half").unwrap();
     drop(server);
     assert_eq!(read_all(&client).unwrap(), b"half");
 }
 
 #[test]
-fn a_peer_that_hangs_up_in_the_handshake_is_truncated() {
+fn transport_end_in_the_handshake_is_truncation() {
     let (near, far) = UnixStream::pair().unwrap();
     let client = Connection::client(&client_context(), Some("localhost"), transport(near)).unwrap();
     drop(far);
@@ -111,7 +111,7 @@ fn a_peer_that_hangs_up_in_the_handshake_is_truncated() {
 }
 
 #[test]
-fn a_peer_that_speaks_http_is_recognized() {
+fn handshake_error_recognizes_http() {
     let (near, mut far) = UnixStream::pair().unwrap();
     far.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
     let client = Connection::client(&client_context(), Some("localhost"), transport(near)).unwrap();
@@ -127,7 +127,7 @@ fn a_peer_that_speaks_http_is_recognized() {
 }
 
 #[test]
-fn damaged_records_fail_both_sides_for_good() {
+fn damaged_records_fail_both_sides_permanently() {
     let (near, far) = UnixStream::pair().unwrap();
     let (near2, far2) = UnixStream::pair().unwrap();
     let client = Connection::client(&client_context(), Some("localhost"), transport(near)).unwrap();
@@ -147,7 +147,7 @@ fn damaged_records_fail_both_sides_for_good() {
     thread::scope(|scope| {
         scope.spawn(|| relay(&far, &near2, true));
         scope.spawn(|| relay(&near2, &far, false));
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         ours.unwrap();
         theirs.unwrap();
         client.write(b"good").unwrap();
@@ -172,7 +172,7 @@ fn damaged_records_fail_both_sides_for_good() {
 }
 
 #[test]
-fn an_empty_read_is_refused_and_an_empty_write_does_nothing() {
+fn empty_read_fails_and_empty_write_does_nothing() {
     let (client, _server) = open_pair();
     assert_fails(client.read(&mut []), Status::Argument, "at least 1 byte");
     assert_eq!(client.write(&[]).unwrap(), 0);
@@ -199,7 +199,7 @@ fn pending_counts_what_can_be_read_without_the_transport() {
 }
 
 #[test]
-fn parts_arrive_in_their_order_small_and_large() {
+fn vectored_write_sends_small_and_large_parts_in_order() {
     let (client, server) = open_pair();
     let lengths = [0, 1, 16_000, 300, 0, 16_384, 16_385, 100_000, 5, 16_379, 1];
     let part = |(index, length): (usize, &usize)| vec![index as u8; *length];
@@ -217,7 +217,7 @@ fn parts_arrive_in_their_order_small_and_large() {
 }
 
 #[test]
-fn parts_that_do_not_fit_are_taken_as_far_as_they_do() {
+fn vectored_write_takes_the_parts_that_fit() {
     let (client, server) = open_pair();
     client.set_timeout(Timeout::Never);
     let large = vec![7; 1 << 20];
@@ -233,7 +233,7 @@ fn parts_that_do_not_fit_are_taken_as_far_as_they_do() {
     }
     thread::scope(|scope| {
         scope.spawn(|| {
-            client.set_timeout(PATIENCE);
+            client.set_timeout(TEST_TIMEOUT);
             client.flush().unwrap();
             client.shutdown().unwrap();
         });

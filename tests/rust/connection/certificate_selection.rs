@@ -6,7 +6,7 @@ use support::*;
 use tlsmith::{CertOptions, Context, KeyType, Selection, Status, Version};
 
 #[test]
-fn a_server_chooses_its_certificate_by_name_and_by_key() {
+fn server_selects_its_certificate_by_name_and_key() {
     let rsa = CertOptions {
         key_type: Some(KeyType::Rsa2048),
         ..CertOptions::default()
@@ -25,7 +25,7 @@ fn a_server_chooses_its_certificate_by_name_and_by_key() {
         let context = client_context();
         context.insecure_no_name().unwrap();
         let (client, peer) = pair(&context, &server, asked);
-        shake_hands(&client, &peer).0.unwrap();
+        run_handshake(&client, &peer).0.unwrap();
         assert_eq!(client.peer_chain()[0].names()[0], got);
         assert_eq!(peer.server_name(), Some(asked));
     }
@@ -35,7 +35,7 @@ fn a_server_chooses_its_certificate_by_name_and_by_key() {
 fn key_of_version(server: &Context, version: Version, asked: &str) -> String {
     let context = only(client_context(), version);
     context.insecure_no_name().unwrap();
-    let (client, _) = meet(&context, server, asked);
+    let (client, _) = connected_pair(&context, server, asked);
     client.peer_chain()[0].key_type().to_owned()
 }
 
@@ -80,7 +80,7 @@ fn server_prefers_a_curve_that_a_tls_1_2_client_supports() {
     let old = only(server_context(&p521), Tls12);
     old.use_identity(&p256).unwrap();
     // The client has TLS 1.3, and the server has not.
-    let (client, _) = meet(&client_context(), &old, "a.site.example");
+    let (client, _) = connected_pair(&client_context(), &old, "a.site.example");
     assert_eq!(client.peer_chain()[0].key_type(), "ecdsa-p256");
 }
 
@@ -103,22 +103,22 @@ fn server_prefers_a_curve_among_the_groups_whichever_curve_it_is() {
         let client = only(client_context(), Version::Tls12);
         client.set_groups(groups).unwrap();
         for server in &servers {
-            let (client, _) = meet(&client, server, "localhost");
+            let (client, _) = connected_pair(&client, server, "localhost");
             assert_eq!(client.peer_chain()[0].key_type(), expected, "{groups:?}");
         }
     }
 }
 
 /// The name for which a client gets a certificate that asks for `asked`.
-pub(crate) fn answered(server: &Context, asked: &str) -> String {
+pub(crate) fn presented_name(server: &Context, asked: &str) -> String {
     let client = client_context();
     client.insecure_no_name().unwrap();
-    let (client, _) = meet(&client, server, asked);
+    let (client, _) = connected_pair(&client, server, asked);
     client.peer_chain()[0].names()[0].clone()
 }
 
 #[test]
-fn an_exact_name_comes_before_a_wildcard_in_any_order() {
+fn server_prefers_an_exact_name_to_a_wildcard_in_any_order() {
     let identities = ["*.example.org", "www.example.org", "example.org"]
         .map(|name| issue(&[name], &CertOptions::default()));
     for turn in 0..identities.len() {
@@ -136,13 +136,13 @@ fn an_exact_name_comes_before_a_wildcard_in_any_order() {
             ("example.net", "localhost"),
             ("192.0.2.1", "localhost"),
         ] {
-            assert_eq!(answered(&server, asked), expected, "{asked}");
+            assert_eq!(presented_name(&server, asked), expected, "{asked}");
         }
     }
 }
 
 #[test]
-fn of_the_keys_for_one_name_the_client_gets_one_that_it_can_check() {
+fn server_selects_a_key_that_the_client_can_verify() {
     let server = Context::new();
     for kind in [KeyType::Ed448, KeyType::EcdsaP256, KeyType::Rsa2048] {
         let identity = issue(&["localhost"], &with_key(kind));
@@ -152,19 +152,19 @@ fn of_the_keys_for_one_name_the_client_gets_one_that_it_can_check() {
     for (version, cipher, expected) in [
         (old, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "rsa-2048"),
         (old, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ed448"),
-        // In TLS 1.3 suites say nothing about keys: the first one.
+        // TLS 1.3 cipher suites do not depend on the key: the first one.
         (new, "TLS_AES_128_GCM_SHA256", "ed448"),
     ] {
         let client = only(client_context(), version);
         client.set_ciphers(&[cipher]).unwrap();
-        let (client, _) = meet(&client, &server, "localhost");
+        let (client, _) = connected_pair(&client, &server, "localhost");
         assert_eq!(client.peer_chain()[0].key_type(), expected);
         assert_eq!(client.agreed().unwrap().cipher, cipher);
     }
 }
 
 #[test]
-fn a_name_is_worth_less_than_a_key_that_the_client_can_check() {
+fn server_prefers_a_verifiable_key_to_a_matching_name() {
     let server = Context::new();
     let identity = issue(&["localhost"], &with_key(KeyType::EcdsaP256));
     server.use_identity(&identity).unwrap();
@@ -174,6 +174,6 @@ fn a_name_is_worth_less_than_a_key_that_the_client_can_check() {
     let rsa = ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"];
     client.set_ciphers(&rsa).unwrap();
     let (client, server) = pair(&client, &server, "localhost");
-    let (outcome, _) = shake_hands(&client, &server);
+    let (outcome, _) = run_handshake(&client, &server);
     assert_fails(outcome, Status::CertificateNameMismatch, "'other.example'");
 }

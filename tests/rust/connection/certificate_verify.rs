@@ -29,7 +29,7 @@ struct Peer {
 
 #[derive(Clone, Debug)]
 enum Signature {
-    /// One that is nobody's.
+    /// One that no key made.
     Forged,
     /// That of a private key in a file, by `openssl dgst` with these options.
     Of(std::path::PathBuf, &'static [&'static str]),
@@ -130,7 +130,7 @@ fn client(peer: &Arc<Peer>, version: Version) -> rustls::Connection {
 }
 
 /// Completes a handshake over memory.  What becomes of the peer does not count.
-fn meet_peer(ours: Connection, mut peer: rustls::Connection) -> Result<Connection> {
+fn handshake_with_peer(ours: Connection, mut peer: rustls::Connection) -> Result<Connection> {
     let mut buffer = [0; 65_536];
     for _ in 0..10 {
         match ours.handshake() {
@@ -157,7 +157,7 @@ fn meet_peer(ours: Connection, mut peer: rustls::Connection) -> Result<Connectio
 /// What a client comes to with a server that presents `peer`.
 fn connect(context: Context, peer: &Arc<Peer>, version: Version) -> Result<Connection> {
     let ours = Connection::client(&context, Some("localhost"), MemoryTransport)?;
-    meet_peer(ours, server(peer, version))
+    handshake_with_peer(ours, server(peer, version))
 }
 
 /// What a server that requires a certificate comes to with a client that presents `peer`.
@@ -165,7 +165,7 @@ fn accept(context: Context, peer: &Arc<Peer>, version: Version) -> Result<Connec
     context.use_identity(localhost()).unwrap();
     context.set_client_auth(ClientAuth::Required).unwrap();
     let ours = Connection::server(&context, MemoryTransport)?;
-    meet_peer(ours, client(peer, version))
+    handshake_with_peer(ours, client(peer, version))
 }
 
 fn insecure() -> Context {
@@ -226,7 +226,7 @@ fn unreadable() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 }
 
 #[test]
-fn a_peer_whose_certificate_cannot_be_read_is_nobody_in_every_mode() {
+fn unreadable_peer_certificate_is_rejected_in_every_mode() {
     for (what, der, part) in unreadable() {
         let peer = Peer::new(&der, P256);
         for version in BOTH_VERSIONS {
@@ -286,7 +286,7 @@ fn rsa_1024() -> &'static Made {
     MADE.get_or_init(|| made(&["rsa:1024"]))
 }
 
-/// Asserts that a refusal is about the key, and blames nobody.
+/// Asserts that an error is about the key, and accuses no one.
 fn assert_about_key(error: &Error, problem: Status, part: &str) {
     let sentence = error.to_string();
     assert_eq!(error.status(), problem, "{sentence}");
@@ -297,7 +297,7 @@ fn assert_about_key(error: &Error, problem: Status, part: &str) {
 }
 
 #[test]
-fn a_key_that_is_not_supported_is_called_so_in_connections_and_offline() {
+fn unsupported_key_is_named_in_connections_and_offline() {
     use Status::{CertificateUnsupportedKey as UnsupportedKey, CertificateWeakKey as WeakKey};
     let rsa = SignatureScheme::RSA_PSS_SHA256;
     let explicit = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
@@ -363,7 +363,7 @@ fn a_key_that_is_not_supported_is_called_so_in_connections_and_offline() {
 }
 
 #[test]
-fn a_key_that_no_handshake_can_be_verified_with_is_called_so_unverified() {
+fn unsupported_key_is_named_without_verification() {
     let curves = ["prime192v1", "secp224r1", "brainpoolP384r1"];
     for made in curves.map(curve) {
         let peer = Peer::new(&made.der, P256);
@@ -380,7 +380,7 @@ fn a_key_that_no_handshake_can_be_verified_with_is_called_so_unverified() {
 }
 
 #[test]
-fn a_scheme_that_a_key_cannot_be_verified_with_is_named() {
+fn signature_scheme_that_does_not_fit_the_key_is_named() {
     let koblitz = curve("secp256k1");
     let p384 = SignatureScheme::ECDSA_NISTP384_SHA384;
     let pkcs1 = SignatureScheme::RSA_PKCS1_SHA256;
@@ -397,7 +397,7 @@ fn a_scheme_that_a_key_cannot_be_verified_with_is_named() {
 }
 
 #[test]
-fn a_signature_of_another_key_is_refused_in_every_mode() {
+fn signature_of_another_key_is_rejected_in_every_mode() {
     let explicit = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
     let explicit = made(&[&explicit[..], &["-pkeyopt", "ec_param_enc:explicit"]].concat());
     let good = localhost().certificate().der();
@@ -422,7 +422,7 @@ fn a_signature_of_another_key_is_refused_in_every_mode() {
 }
 
 #[test]
-fn every_scheme_of_a_weak_rsa_key_is_verified_where_nothing_else_is() {
+fn every_scheme_of_a_weak_rsa_key_verifies_without_verification() {
     use SignatureScheme as S;
     const PSS: [&str; 4] = [
         "-sigopt",

@@ -7,11 +7,11 @@ use tlsmith::{
 };
 
 #[test]
-fn binding_to_the_end_point_is_the_digest_of_the_certificate_of_the_server() {
+fn end_point_binding_is_the_digest_of_the_server_certificate() {
     for version in BOTH_VERSIONS {
         let identity = localhost();
         let client = only(client_context(), version);
-        let (client, server) = meet(&client, &server_context(identity), "localhost");
+        let (client, server) = connected_pair(&client, &server_context(identity), "localhost");
         let expected = digest(DigestAlgorithm::Sha256, identity.certificate().der());
         for side in [&client, &server] {
             let binding = side.channel_binding(ChannelBinding::TlsServerEndPoint);
@@ -24,7 +24,7 @@ fn binding_to_the_end_point_is_the_digest_of_the_certificate_of_the_server() {
 }
 
 #[test]
-fn binding_is_to_the_certificate_that_was_selected() {
+fn end_point_binding_uses_the_selected_certificate() {
     let rsa = issue(&["localhost"], &with_key(KeyType::Rsa2048));
     let server = Context::new();
     server.use_identity(localhost()).unwrap();
@@ -35,7 +35,7 @@ fn binding_is_to_the_certificate_that_was_selected() {
         .unwrap();
     let expected = digest(DigestAlgorithm::Sha256, rsa.certificate().der());
     for is_resumed in [false, true] {
-        let (client, server) = meet(&client, &server, "localhost");
+        let (client, server) = connected_pair(&client, &server, "localhost");
         assert_eq!(client.agreed().unwrap().resumed, is_resumed);
         for side in [client, server] {
             let binding = side.channel_binding(ChannelBinding::TlsServerEndPoint);
@@ -45,7 +45,7 @@ fn binding_is_to_the_certificate_that_was_selected() {
 }
 
 #[test]
-fn binding_needs_a_handshake_and_a_known_type() {
+fn channel_binding_needs_a_handshake_and_a_known_type() {
     let client = Connection::client(&client_context(), Some("localhost"), MemoryTransport);
     let client = client.unwrap();
     for (name, kind) in [

@@ -9,7 +9,7 @@ use tlsmith::{
 use support::*;
 
 #[test]
-fn client_certificates_are_asked_for_as_the_server_says() {
+fn server_requests_client_certificates_as_configured() {
     let user = issue(&["alice@example.org"], &CertOptions::default());
     let stranger = self_signed(
         &names(&["mallory@example.org"]),
@@ -33,8 +33,8 @@ fn client_certificates_are_asked_for_as_the_server_says() {
                 client.use_identity(identity).unwrap();
             }
             let (client, server) = pair(&client, &server, "localhost");
-            let (ours, theirs) = shake_hands(&client, &server);
-            // In TLS 1.3 the client is done before the server has judged it.
+            let (ours, theirs) = run_handshake(&client, &server);
+            // In TLS 1.3 the client is done before the server has verified it.
             let ours = ours.and_then(|()| match &theirs {
                 Ok(()) => Ok(0),
                 Err(_) => client.read(&mut [0; 1]),
@@ -72,7 +72,7 @@ fn client_certificates_are_asked_for_as_the_server_says() {
 }
 
 #[test]
-fn asking_for_client_certificates_needs_roots_for_them() {
+fn requesting_client_certificates_needs_roots() {
     let server = server_context(localhost());
     server.set_client_auth(ClientAuth::Required).unwrap();
     let (near, _far) = UnixStream::pair().unwrap();
@@ -84,7 +84,7 @@ fn asking_for_client_certificates_needs_roots_for_them() {
 }
 
 #[test]
-fn a_client_shows_what_is_to_match_only_to_servers_that_name_its_issuer() {
+fn client_presents_matching_identity_only_to_servers_naming_its_ca() {
     let options = CertOptions {
         common_name: Some("other CA".to_owned()),
         ..CertOptions::default()
@@ -121,7 +121,7 @@ fn a_client_shows_what_is_to_match_only_to_servers_that_name_its_issuer() {
             client.use_identity(bob.as_ref().unwrap()).unwrap();
             client.match_issuer().unwrap();
             client.use_identity(&alice).unwrap();
-            let (_client, server) = meet(&client, &server, "localhost");
+            let (_client, server) = connected_pair(&client, &server, "localhost");
             assert_eq!(server.peer_chain()[0].subject(), expected);
         }
     }

@@ -12,7 +12,7 @@ use tlsmith::{
 };
 
 /// A client and a server of `context` whose client `choose` looks at.
-fn choosing_pair(
+fn pair_with_callback(
     client: &Context,
     context: &Context,
     choose: HelloCallback,
@@ -20,13 +20,13 @@ fn choosing_pair(
     let (near, far) = UnixStream::pair().unwrap();
     let client = Connection::client(client, Some("localhost"), transport(near)).unwrap();
     let server = Connection::server_with_hello(context, choose, transport(far)).unwrap();
-    client.set_timeout(PATIENCE);
-    server.set_timeout(PATIENCE);
+    client.set_timeout(TEST_TIMEOUT);
+    server.set_timeout(TEST_TIMEOUT);
     (client, server)
 }
 
 #[test]
-fn one_connection_chooses_without_the_context_knowing() {
+fn callback_of_one_connection_leaves_its_context_alone() {
     let other = server_context(&issue(&["localhost", "other"], &CertOptions::default()));
     let context = server_context(localhost());
     for version in BOTH_VERSIONS {
@@ -45,14 +45,14 @@ fn one_connection_chooses_without_the_context_knowing() {
                     .map_or_else(Selection::default, Selection::from))
             });
             let client = only(client_context(), version);
-            let (client, server) = choosing_pair(&client, &context, choose);
-            let (ours, theirs) = shake_hands(&client, &server);
+            let (client, server) = pair_with_callback(&client, &context, choose);
+            let (ours, theirs) = run_handshake(&client, &server);
             ours.unwrap();
             theirs.unwrap();
             assert_eq!(client.peer_chain()[0].names().len(), expected);
         }
     }
-    let (client, _) = meet(&client_context(), &context, "localhost");
+    let (client, _) = connected_pair(&client_context(), &context, "localhost");
     assert_eq!(
         client.peer_chain()[0].names().len(),
         3,
@@ -61,22 +61,22 @@ fn one_connection_chooses_without_the_context_knowing() {
 }
 
 #[test]
-fn the_context_is_only_looked_at_when_nobody_else_is_chosen() {
+fn server_uses_its_own_context_only_when_none_is_selected() {
     let chosen = server_context(localhost());
     let choose: HelloCallback = Arc::new(move |_| Ok(chosen.clone().into()));
-    let (client, server) = choosing_pair(&client_context(), &Context::new(), choose);
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (client, server) = pair_with_callback(&client_context(), &Context::new(), choose);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.unwrap();
     theirs.unwrap();
     let nobody: HelloCallback = Arc::new(|_| Ok(Selection::default()));
-    let (client, server) = choosing_pair(&client_context(), &Context::new(), nobody);
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (client, server) = pair_with_callback(&client_context(), &Context::new(), nobody);
+    let (ours, theirs) = run_handshake(&client, &server);
     assert_fails(theirs, Status::State, "a server needs a certificate");
     assert_eq!(ours.unwrap_err().alert(), Some(80));
 }
 
 #[test]
-fn the_client_hears_the_alert_that_the_chooser_says() {
+fn client_receives_the_alert_of_the_callback() {
     for number in [40, 49, 112, 121] {
         let context = server_context(localhost());
         let choose: HelloCallback = Arc::new(move |_| {
@@ -86,10 +86,10 @@ fn the_client_hears_the_alert_that_the_chooser_says() {
         let by_context = server_context(localhost());
         by_context.set_hello(choose.clone()).unwrap();
         for (client, server) in [
-            choosing_pair(&client_context(), &context, choose),
+            pair_with_callback(&client_context(), &context, choose),
             pair(&client_context(), &by_context, "localhost"),
         ] {
-            let (ours, theirs) = shake_hands(&client, &server);
+            let (ours, theirs) = run_handshake(&client, &server);
             let theirs = theirs.unwrap_err();
             assert_eq!(theirs.status(), Status::NoCommon);
             assert_eq!(theirs.alert(), Some(number));
@@ -105,8 +105,8 @@ fn the_client_hears_the_alert_that_the_chooser_says() {
     }
 }
 
-/// What a server hears of a client whose first flight `change` has changed.
-pub(crate) fn heard(client: &Context, change: impl Fn(&mut Vec<u8>)) -> ClientHello {
+/// The ClientHello that a server sees after `change` has edited its bytes.
+pub(crate) fn observed_hello(client: &Context, change: impl Fn(&mut Vec<u8>)) -> ClientHello {
     let client = Connection::client(client, Some("localhost"), MemoryTransport).unwrap();
     let told = Arc::<Mutex<Option<ClientHello>>>::default();
     let tell = told.clone();
@@ -127,14 +127,14 @@ pub(crate) fn heard(client: &Context, change: impl Fn(&mut Vec<u8>)) -> ClientHe
 }
 
 #[test]
-fn a_hello_has_what_the_client_offers_by_name() {
+fn client_hello_names_what_the_client_offers() {
     let client = only(client_context(), Version::Tls13);
     client
         .set_ciphers(&["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"])
         .unwrap();
     client.set_groups(&["secp384r1", "x25519"]).unwrap();
     client.set_alpn(&["h2", "http/1.1"]).unwrap();
-    let hello = heard(&client, |_| ());
+    let hello = observed_hello(&client, |_| ());
     let known: Vec<_> = hello
         .ciphers()
         .into_iter()
@@ -165,7 +165,7 @@ fn replace(flight: &mut [u8], from: u16, to: u16) {
 }
 
 #[test]
-fn what_has_no_name_is_told_by_its_number() {
+fn client_hello_numbers_what_has_no_name() {
     let client = client_context();
     client.set_versions(Version::Tls12, Version::Tls12).unwrap();
     client
@@ -177,7 +177,7 @@ fn what_has_no_name_is_told_by_its_number() {
     client.set_groups(&["x25519", "secp384r1"]).unwrap();
     // GREASE (RFC 8701, section 2), and groups that have a name in the registry.
     for (group, name) in [(0x5a5a, "0x5a5a"), (0x001e, "x448"), (0x0100, "ffdhe2048")] {
-        let hello = heard(&client, |flight| {
+        let hello = observed_hello(&client, |flight| {
             let fields = flight.len();
             replace(&mut flight[43..fields], 0xc02c, 0x0a0a);
             // The list of groups, which holds these two and nothing else.
@@ -201,7 +201,7 @@ fn what_has_no_name_is_told_by_its_number() {
 }
 
 #[test]
-fn a_server_may_ignore_protocols_that_it_does_not_speak() {
+fn server_can_ignore_unknown_protocols() {
     for version in BOTH_VERSIONS {
         for (offered, agreed) in [
             (&["spdy/3"][..], None),
@@ -214,7 +214,7 @@ fn a_server_may_ignore_protocols_that_it_does_not_speak() {
             });
             let client = only(client_context(), version);
             client.set_alpn(offered).unwrap();
-            let (client, server) = meet(&client, &server, "localhost");
+            let (client, server) = connected_pair(&client, &server, "localhost");
             assert_eq!(client.agreed().unwrap().alpn.as_deref(), agreed);
             assert_eq!(server.agreed().unwrap().alpn.as_deref(), agreed);
         }
@@ -222,12 +222,12 @@ fn a_server_may_ignore_protocols_that_it_does_not_speak() {
 }
 
 #[test]
-fn selected_context_decides_whether_truncation_is_an_end() {
+fn selected_context_decides_whether_truncation_is_eof() {
     let strict = server_context(localhost());
     let lax = server_with(|context| context.insecure_allow_truncation().unwrap());
     for (original, selected, allows) in [(&lax, &strict, false), (&strict, &lax, true)] {
         let choice = selected.clone();
-        let (client, server) = choosing_pair(
+        let (client, server) = pair_with_callback(
             &client_context(),
             original,
             Arc::new(move |_| Ok(choice.clone().into())),
@@ -241,18 +241,18 @@ fn selected_context_decides_whether_truncation_is_an_end() {
     // Without another one it is the context of the connection.
     for (original, allows) in [(&lax, true), (&strict, false)] {
         let keep: HelloCallback = Arc::new(|_| Ok(Selection::default()));
-        let (client, server) = choosing_pair(&client_context(), original, keep);
+        let (client, server) = pair_with_callback(&client_context(), original, keep);
         assert_truncation(client, server, allows);
     }
 }
 
 /// Has the client hang up without close_notify, and the server read what it sent.
 fn assert_truncation(client: Connection, server: Connection, is_allowed: bool) {
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.unwrap();
     theirs.unwrap();
     // What is not read would reset the connection: the tickets.
-    say(&server, &client, b"hello");
+    transfer(&server, &client, b"hello");
     client.write(b"half").unwrap();
     drop(client);
     match is_allowed {
@@ -262,7 +262,7 @@ fn assert_truncation(client: Connection, server: Connection, is_allowed: bool) {
 }
 
 #[test]
-fn a_chooser_sees_what_the_client_says_and_chooses_who_answers() {
+fn callback_sees_the_client_hello_and_selects_the_context() {
     let other = server_context(&issue(&["b.example"], &CertOptions::default()));
     other.set_alpn(&["h2"]).unwrap();
     let (seen, heard) = mpsc::channel();
@@ -286,7 +286,7 @@ fn a_chooser_sees_what_the_client_says_and_chooses_who_answers() {
         ] {
             let client = only(client_context(), version);
             client.set_alpn(alpn).unwrap();
-            let (client, server) = meet(&client, &server, name);
+            let (client, server) = connected_pair(&client, &server, name);
             let hello = heard.recv().unwrap();
             assert_eq!(hello.server_name.as_deref(), said);
             let offered = hello.alpn.iter().map(|name| str::from_utf8(name).unwrap());
@@ -299,7 +299,7 @@ fn a_chooser_sees_what_the_client_says_and_chooses_who_answers() {
 }
 
 #[test]
-fn sessions_are_resumed_by_the_context_that_a_chooser_chooses_and_by_no_other() {
+fn selected_context_resumes_its_own_sessions_only() {
     let user = issue(&["alice@example.org"], &CertOptions::default());
     let site = issue(&["open.example", "closed.example"], &CertOptions::default());
     let open = server_context(&site);
@@ -321,7 +321,7 @@ fn sessions_are_resumed_by_the_context_that_a_chooser_chooses_and_by_no_other() 
             ("open.example", true, false),
             ("closed.example", true, true),
         ] {
-            let (client, server) = meet(&client, &server, name);
+            let (client, server) = connected_pair(&client, &server, name);
             assert_eq!(client.agreed().unwrap().resumed, resumed, "{name}");
             assert_eq!(!server.peer_chain().is_empty(), is_known, "{name}");
         }
@@ -329,7 +329,7 @@ fn sessions_are_resumed_by_the_context_that_a_chooser_chooses_and_by_no_other() 
 }
 
 #[test]
-fn what_a_chooser_fails_with_is_the_error_and_the_client_hears_an_alert() {
+fn failing_callback_gives_its_error_and_sends_an_alert() {
     let refusing: HelloCallback = Arc::new(|hello| {
         let name = hello.server_name.clone().unwrap_or_default();
         Err(Error::argument(format!("nobody serves {name}")))
@@ -343,14 +343,14 @@ fn what_a_chooser_fails_with_is_the_error_and_the_client_hears_an_alert() {
         let server = server_context(localhost());
         server.set_hello(choose).unwrap();
         let (client, server) = pair(&client_context(), &server, "localhost");
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         assert_fails(theirs, status, words);
         assert_eq!(ours.unwrap_err().alert(), Some(alert));
     }
 }
 
 #[test]
-fn a_hello_that_comes_byte_by_byte_is_heard_all_the_same() {
+fn callback_gets_a_client_hello_that_arrives_byte_by_byte() {
     let strict = server_context(localhost());
     strict.require_known_name().unwrap();
     let context = client_context();
@@ -373,7 +373,7 @@ fn a_hello_that_comes_byte_by_byte_is_heard_all_the_same() {
 }
 
 #[test]
-fn what_is_no_hello_is_refused_before_anybody_chooses() {
+fn server_rejects_other_messages_before_the_callback() {
     let choose: HelloCallback = Arc::new(|_| panic!("there is nothing to choose by"));
     let server = server_context(localhost());
     server.set_hello(choose).unwrap();
@@ -385,7 +385,7 @@ fn what_is_no_hello_is_refused_before_anybody_chooses() {
         let (mut near, far) = UnixStream::pair().unwrap();
         near.write_all(words).unwrap();
         let server = Connection::server(&server, transport(far)).unwrap();
-        server.set_timeout(PATIENCE);
+        server.set_timeout(TEST_TIMEOUT);
         let error = server.handshake().unwrap_err();
         assert_eq!(error.status(), Status::Protocol, "{error}");
         drop(server);

@@ -9,14 +9,14 @@ use tlsmith::{
 
 use crate::encrypted_client_hello::ech_list;
 
-fn meet_with(
+fn connected_pair_with(
     client: &Context,
     ours: &ConnectionOptions,
     server: &Context,
     theirs: &ConnectionOptions,
 ) -> (Connection, Connection) {
     let (client, server) = pair_with(client, ours, server, theirs);
-    let (shaken, answered) = shake_hands(&client, &server);
+    let (shaken, answered) = run_handshake(&client, &server);
     shaken.unwrap();
     answered.unwrap();
     // The tickets come with it.
@@ -26,7 +26,7 @@ fn meet_with(
 }
 
 #[test]
-fn options_take_the_place_of_settings() {
+fn options_override_settings_of_the_context() {
     let other = issue(&["localhost", "other"], &CertOptions::default());
     for version in BOTH_VERSIONS {
         let client = only(client_context(), version);
@@ -39,7 +39,7 @@ fn options_take_the_place_of_settings() {
         theirs.set_alpn(&["pop3"]).unwrap();
         theirs.set_identity(&other).unwrap();
         for _ in 0..2 {
-            let (client, server) = meet_with(&client, &ours, &server, &theirs);
+            let (client, server) = connected_pair_with(&client, &ours, &server, &theirs);
             assert_eq!(client.agreed().unwrap().alpn.as_deref(), Some("pop3"));
             assert_eq!(server.agreed().unwrap().alpn.as_deref(), Some("pop3"));
             assert_eq!(client.peer_chain()[0].names(), ["localhost", "other"]);
@@ -48,11 +48,11 @@ fn options_take_the_place_of_settings() {
 }
 
 #[test]
-fn server_without_an_identity_presents_the_one_of_its_connection() {
+fn server_presents_the_identity_of_the_connection_options() {
     let bare = Context::new();
     let mut options = ConnectionOptions::new();
     options.set_identity(localhost()).unwrap();
-    meet_with(
+    connected_pair_with(
         &client_context(),
         &ConnectionOptions::new(),
         &bare,
@@ -67,7 +67,7 @@ fn server_without_an_identity_presents_the_one_of_its_connection() {
 }
 
 #[test]
-fn session_of_another_context_is_refused() {
+fn connection_rejects_session_of_another_context() {
     let session = Session::new(&client_context()).unwrap();
     let mut options = ConnectionOptions::new();
     options.set_session(&session);
@@ -90,44 +90,44 @@ fn session_is_resumed_only_under_the_name_it_was_verified_for() {
         let mut fronted = ConnectionOptions::new();
         fronted.set_server_name(Some("front.example")).unwrap();
         let resumed = |options| {
-            let (client, _) = meet_with(&client, options, &server, &plain);
+            let (client, _) = connected_pair_with(&client, options, &server, &plain);
             client.agreed().unwrap().resumed
         };
         assert!(!resumed(&plain));
         assert!(!resumed(&fronted));
         assert!(resumed(&plain));
         assert!(resumed(&fronted));
-        // A name that the certificate is not for is refused under every session.
+        // A name that the certificate does not have is rejected under every session.
         let (near, far) = UnixStream::pair().unwrap();
         let ours =
             Connection::client_with(&client, &fronted, Some("other.example"), transport(near));
         let (ours, theirs) = (ours.unwrap(), Connection::server(&server, transport(far)));
-        let (shaken, _) = shake_hands(&ours, &theirs.unwrap());
+        let (shaken, _) = run_handshake(&ours, &theirs.unwrap());
         assert_fails(shaken, Status::CertificateNameMismatch, "other.example");
     }
 }
 
 #[test]
-fn client_verifies_the_public_name_also_where_it_requests_that_name() {
+fn client_verifies_the_public_name_even_if_it_requests_it() {
     let client = client_context();
     client.set_ech(Some(&ech_list("public.example"))).unwrap();
     let mut options = ConnectionOptions::new();
     options.set_server_name(Some("public.example")).unwrap();
-    let meet = |names: &[&str]| {
+    let connect = |names: &[&str]| {
         let server = server_context(&issue(names, &CertOptions::default()));
         let (one, other) = UnixStream::pair().unwrap();
         let name = Some("secret.example");
         let ours = Connection::client_with(&client, &options, name, transport(one)).unwrap();
         let theirs = Connection::server(&server, transport(other)).unwrap();
-        ours.set_timeout(PATIENCE);
-        theirs.set_timeout(PATIENCE);
-        let error = shake_hands(&ours, &theirs).0.unwrap_err();
+        ours.set_timeout(TEST_TIMEOUT);
+        theirs.set_timeout(TEST_TIMEOUT);
+        let error = run_handshake(&ours, &theirs).0.unwrap_err();
         (error, theirs.server_name().map(str::to_owned))
     };
-    let (error, name) = meet(&["public.example"]);
+    let (error, name) = connect(&["public.example"]);
     assert!(error.is_ech_rejection(), "{error}");
     assert_eq!(name.as_deref(), Some("public.example"));
-    let (error, _) = meet(&["secret.example"]);
+    let (error, _) = connect(&["secret.example"]);
     assert!(!error.is_ech_rejection());
     assert!(
         error.to_string().contains("you asked for 'public.example'"),
@@ -136,7 +136,7 @@ fn client_verifies_the_public_name_also_where_it_requests_that_name() {
 }
 
 #[test]
-fn client_remembers_the_identities_that_it_used_last() {
+fn client_keeps_the_identities_it_used_last() {
     let client = client_context();
     let server = server_with(|server| {
         server.add_root(ca().certificate()).unwrap();
@@ -154,9 +154,9 @@ fn client_remembers_the_identities_that_it_used_last() {
         let mut options = ConnectionOptions::new();
         options.set_identity(user).unwrap();
         let (ours, theirs) = pair_with(&client, &options, &server, &ConnectionOptions::new());
-        let (one, other) = shake_hands(&ours, &theirs);
+        let (one, other) = run_handshake(&ours, &theirs);
         one.and(other).unwrap();
-        say(&theirs, &ours, b"tickets");
+        transfer(&theirs, &ours, b"tickets");
         assert_eq!(theirs.peer_chain()[0].names(), user.certificate().names());
         ours.agreed().unwrap().resumed
     };
@@ -171,6 +171,6 @@ fn client_remembers_the_identities_that_it_used_last() {
     assert!(!resumes(&others[0]));
     assert!(resumes(first));
     assert!(resumes(&others[15]));
-    // A new one gets nobody's session.
+    // A new one gets no session.
     assert!(!resumes(&others[16]));
 }

@@ -5,7 +5,7 @@ use tlsmith::CertOptions;
 use tlsmith::{ClientAuth, EarlyData, Version};
 
 #[test]
-fn the_report_has_a_line_for_every_fact() {
+fn report_has_a_line_for_every_property() {
     let client = client_context();
     client
         .use_identity(&issue(&["alice@example.org"], &for_both_sides()))
@@ -15,7 +15,7 @@ fn the_report_has_a_line_for_every_fact() {
     server.set_alpn(&["h2"]).unwrap();
     server.add_root(ca().certificate()).unwrap();
     server.set_client_auth(ClientAuth::Required).unwrap();
-    let (ours, theirs) = meet(&client, &server, "localhost");
+    let (ours, theirs) = connected_pair(&client, &server, "localhost");
     let (received, sent) = ours.handshake_bytes().unwrap();
     let lines = [
         "Certificate 0:       CN=localhost".to_owned(),
@@ -60,7 +60,7 @@ fn the_report_has_a_line_for_every_fact() {
         );
     }
 
-    let (ours, theirs) = meet(&client, &server, "localhost");
+    let (ours, theirs) = connected_pair(&client, &server, "localhost");
     for line in [
         "Session:             resumed",
         "Peer signed with:    nothing in this handshake",
@@ -76,7 +76,7 @@ fn the_report_has_a_line_for_every_fact() {
 }
 
 #[test]
-fn the_report_of_what_is_no_connection_says_why() {
+fn report_without_a_handshake_gives_the_reason() {
     let (client, server) = pair(
         &client_context(),
         &server_context(localhost()),
@@ -84,7 +84,7 @@ fn the_report_of_what_is_no_connection_says_why() {
     );
     let line = "Not connected:       the handshake is not complete\n";
     assert_eq!(client.report(), line);
-    let (ours, _) = shake_hands(&client, &server);
+    let (ours, _) = run_handshake(&client, &server);
     let line = format!("Not connected:       {}\n", ours.unwrap_err());
     assert_eq!(client.report(), line);
     assert!(client.agreed().is_none() && client.handshake_bytes().is_none());
@@ -92,13 +92,13 @@ fn the_report_of_what_is_no_connection_says_why() {
 }
 
 #[test]
-fn the_bytes_of_a_handshake_are_what_went_over_the_wire() {
+fn handshake_bytes_count_what_went_over_the_wire() {
     for version in BOTH_VERSIONS {
         let (client, server) = (only(client_context(), version), server_context(localhost()));
         let count = || {
             let (client, server, sent) = recorded_pair(&client, &server, "localhost");
             assert_eq!(client.handshake_bytes(), None);
-            let (ours, theirs) = shake_hands(&client, &server);
+            let (ours, theirs) = run_handshake(&client, &server);
             ours.and(theirs).unwrap();
             let (received, sent_by_us) = client.handshake_bytes().unwrap();
             let (received_by_them, sent_by_them) = server.handshake_bytes().unwrap();
@@ -109,7 +109,7 @@ fn the_bytes_of_a_handshake_are_what_went_over_the_wire() {
                 Version::Tls12 => assert_eq!(received, sent_by_them),
                 Version::Tls13 => assert!(received < sent_by_them),
             }
-            say(&server, &client, b"tickets");
+            transfer(&server, &client, b"tickets");
             assert_eq!(client.handshake_bytes(), Some((received, sent_by_us)));
             received
         };
@@ -119,14 +119,14 @@ fn the_bytes_of_a_handshake_are_what_went_over_the_wire() {
 }
 
 #[test]
-fn certificates_are_compressed_where_that_saves_much() {
+fn server_compresses_large_certificates() {
     let many: Vec<_> = (0..200).map(|n| format!("site-{n}.example.org")).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     let site = issue(&many, &CertOptions::default());
     let size = site.certificate().der().len() as u64;
     for version in BOTH_VERSIONS {
         let client = only(client_context(), version);
-        let (client, _) = meet(&client, &server_context(&site), "site-7.example.org");
+        let (client, _) = connected_pair(&client, &server_context(&site), "site-7.example.org");
         assert_eq!(client.peer_chain(), site.chain());
         let (received, _) = client.handshake_bytes().unwrap();
         // TLS 1.2 cannot (RFC 8879, section 3).

@@ -10,7 +10,7 @@ use tlsmith::{
 };
 
 #[test]
-fn a_failed_setter_poisons_the_context() {
+fn failed_setter_fails_connections_of_its_context() {
     let context = Context::new();
     let missing = Path::new("/nonexistent/roots.pem");
     assert_fails(
@@ -26,7 +26,7 @@ fn a_failed_setter_poisons_the_context() {
 }
 
 #[test]
-fn a_context_in_use_cannot_be_changed() {
+fn context_in_use_cannot_be_changed() {
     let context = client_context();
     let (near, _far) = UnixStream::pair().unwrap();
     Connection::client(&context, Some("localhost"), transport(near)).unwrap();
@@ -38,14 +38,14 @@ fn a_context_in_use_cannot_be_changed() {
 }
 
 #[test]
-fn a_server_without_an_identity_is_refused() {
+fn server_context_needs_an_identity() {
     let (near, _far) = UnixStream::pair().unwrap();
     let outcome = Connection::server(&Context::new(), transport(near));
     assert_fails(outcome, Status::State, "certificate");
 }
 
 #[test]
-fn bad_server_names_are_refused() {
+fn client_rejects_invalid_server_names() {
     let context = client_context();
     for name in ["", "a b", "a\0b", &"a".repeat(10_000), "-.example"] {
         let (near, _far) = UnixStream::pair().unwrap();
@@ -61,7 +61,7 @@ fn bad_server_names_are_refused() {
 type Failing = fn(&Context) -> Result<()>;
 
 #[test]
-fn setter_that_fails_changes_nothing_and_its_error_can_be_cleared() {
+fn failed_setter_changes_nothing_and_its_error_can_be_cleared() {
     let failing: [(&str, Failing); 24] = [
         ("add_roots", |c| c.add_roots(Path::new("missing.pem"))),
         ("add_roots_bytes", |c| c.add_roots_bytes(b"noise")),
@@ -100,7 +100,7 @@ fn setter_that_fails_changes_nothing_and_its_error_can_be_cleared() {
     ];
     let both = || (client_context(), server_context(localhost()));
     let (client, server) = both();
-    let (plain, _) = meet(&client, &server, "localhost");
+    let (plain, _) = connected_pair(&client, &server, "localhost");
     let (client, server) = both();
     for (name, set) in failing {
         for context in [&client, &server] {
@@ -110,7 +110,7 @@ fn setter_that_fails_changes_nothing_and_its_error_can_be_cleared() {
             assert!(context.error().is_none(), "{name}");
         }
     }
-    let (client, server) = meet(&client, &server, "localhost");
+    let (client, server) = connected_pair(&client, &server, "localhost");
     let (agreed, expected) = (client.agreed().unwrap(), plain.agreed().unwrap());
     assert_eq!(agreed.cipher, expected.cipher);
     assert_eq!(agreed.group, expected.group);
@@ -140,7 +140,7 @@ fn sequence(content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn file_of_crls_is_added_as_a_whole_or_not_at_all() {
+fn context_adds_all_crls_of_a_file_or_none() {
     let crl = tlsmith::gen_crl(ca(), &[], &CrlOptions::default()).unwrap();
     let (content, _) = split(crl.der());
     let (listed, signature) = split(content);
@@ -157,29 +157,29 @@ fn file_of_crls_is_added_as_a_whole_or_not_at_all() {
     let outcome = context.add_crls_bytes([crl.pem(), endless.pem()].concat().as_bytes());
     assert_fails(outcome, Status::Unsupported, "nextUpdate");
     context.clear_error().unwrap();
-    // With the CRL of one authority, chains of another one would be refused.
+    // With the CRL of one CA, chains of another one would be rejected.
     let other = gen_ca(&CertOptions::default()).unwrap();
     let names = ["localhost".to_owned()];
     let site = issue_cert(&other, &names, &CertOptions::default()).unwrap();
     context.add_root(other.certificate()).unwrap();
-    meet(&context, &server_context(&site), "localhost");
+    connected_pair(&context, &server_context(&site), "localhost");
 }
 
 #[test]
-fn shared_sessions_of_a_context_in_use_change_no_other_context() {
+fn sharing_sessions_of_a_context_in_use_changes_no_other_context() {
     let used = server_context(localhost());
-    meet(&client_context(), &used, "localhost");
+    connected_pair(&client_context(), &used, "localhost");
     let other = server_context(localhost());
     // A server that shares its sessions has no use for ticket keys.
     let key: Vec<u8> = (0..32).collect();
     other.add_ticket_key(&key).unwrap();
     let outcome = used.share_sessions(&other);
     assert_fails(outcome, Status::State, "in use");
-    meet(&client_context(), &other, "localhost");
+    connected_pair(&client_context(), &other, "localhost");
 }
 
 #[test]
-fn error_of_a_context_in_use_stays() {
+fn error_of_a_context_in_use_cannot_be_cleared() {
     let refused = |error: Option<Error>| error.unwrap().to_string();
     // The connection that fails for it seals the context, too.
     let context = client_context();

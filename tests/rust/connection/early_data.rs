@@ -48,7 +48,7 @@ fn early_data_arrives_before_the_handshake_is_complete() {
     let (taken, got) = send_early(&ours, &theirs, b"too early");
     assert_eq!((taken, got.len()), (0, 0));
     assert_eq!(ours.early_data(), EarlyData::None);
-    say(&theirs, &ours, b"with the tickets");
+    transfer(&theirs, &ours, b"with the tickets");
 
     let (ours, theirs) = pair(&client, &server, "localhost");
     assert_eq!(ours.write_early(b"GET / ").unwrap(), 6);
@@ -64,8 +64,8 @@ fn early_data_arrives_before_the_handshake_is_complete() {
         assert!(side.agreed().unwrap().resumed);
         assert!(side.report().contains("Early data:          accepted"));
     }
-    say(&ours, &theirs, b"and the rest");
-    say(&theirs, &ours, b"answer");
+    transfer(&ours, &theirs, b"and the rest");
+    transfer(&theirs, &ours, b"answer");
     assert_fails(ours.write_early(b"late"), Status::State, "complete");
     assert_eq!(theirs.read_early(&mut buffer).unwrap(), 0);
 }
@@ -73,7 +73,7 @@ fn early_data_arrives_before_the_handshake_is_complete() {
 #[test]
 fn early_data_is_answered_before_the_handshake_is_complete() {
     let (client, server) = (early_client(), early_server(1_000));
-    meet(&client, &server, "localhost");
+    connected_pair(&client, &server, "localhost");
     let (ours, theirs) = pair(&client, &server, "localhost");
     assert_eq!(ours.write_early(b"ask").unwrap(), 3);
     let mut buffer = [0; 100];
@@ -99,7 +99,7 @@ fn early_data_is_answered_before_the_handshake_is_complete() {
 }
 
 #[test]
-fn a_server_without_early_data_to_answer_waits_for_the_end_of_the_handshake() {
+fn server_without_early_data_waits_for_the_handshake_to_complete() {
     let asked = early_server(1_000);
     asked.add_root(ca().certificate()).unwrap();
     asked.set_client_auth(ClientAuth::Required).unwrap();
@@ -135,18 +135,18 @@ fn early_data_has_a_limit() {
         (40_000, 40_000 - 3 * 17),
     ] {
         let (client, server) = (early_client(), early_server(max));
-        meet(&client, &server, "localhost");
+        connected_pair(&client, &server, "localhost");
         let (ours, theirs) = pair(&client, &server, "localhost");
         let data = vec![b'x'; 50_000];
         let (taken, got) = send_early(&ours, &theirs, &data);
         assert_eq!(taken, expected);
         assert!(got == data[..taken]);
-        say(&ours, &theirs, &data[taken..]);
+        transfer(&ours, &theirs, &data[taken..]);
     }
 }
 
 #[test]
-fn early_data_is_not_sent_where_one_side_does_not_take_part() {
+fn client_sends_no_early_data_unless_both_sides_enable_it() {
     let plain = client_context();
     for (client, server) in [
         (&early_client(), &server_context(localhost())),
@@ -156,7 +156,7 @@ fn early_data_is_not_sent_where_one_side_does_not_take_part() {
             &early_server(1_000),
         ),
     ] {
-        meet(client, server, "localhost");
+        connected_pair(client, server, "localhost");
         let (ours, theirs) = pair(client, server, "localhost");
         let (taken, got) = send_early(&ours, &theirs, b"early");
         assert_eq!((taken, got.len()), (0, 0));
@@ -166,7 +166,7 @@ fn early_data_is_not_sent_where_one_side_does_not_take_part() {
 }
 
 #[test]
-fn early_data_that_is_rejected_is_reported_and_nowhere_in_the_stream() {
+fn rejected_early_data_is_reported_and_never_in_the_stream() {
     let changes: [fn(&Context); 3] = [
         |_| {},
         // It has to ask again with a HelloRetryRequest.
@@ -174,7 +174,7 @@ fn early_data_that_is_rejected_is_reported_and_nowhere_in_the_stream() {
             server.set_early_data(1_000).unwrap();
             server.set_groups(&["secp384r1"]).unwrap();
         },
-        // It does not speak the protocol that the data is in.
+        // It does not support the protocol of the data.
         |server| server.set_resumption(0).unwrap(),
     ];
     for change in changes {
@@ -184,38 +184,38 @@ fn early_data_that_is_rejected_is_reported_and_nowhere_in_the_stream() {
             change(server);
         });
         let client = early_client();
-        meet(&client, &first, "localhost");
+        connected_pair(&client, &first, "localhost");
         let (ours, theirs) = pair(&client, &second, "localhost");
         let (taken, got) = send_early(&ours, &theirs, b"lost words");
         assert_eq!((taken, got.len()), (10, 0));
         assert_eq!(ours.early_data(), EarlyData::Rejected);
         assert!(ours.report().contains("Early data:          rejected"));
         assert_ne!(theirs.early_data(), EarlyData::Accepted);
-        say(&ours, &theirs, b"said again");
-        say(&theirs, &ours, b"heard");
+        transfer(&ours, &theirs, b"said again");
+        transfer(&theirs, &ours, b"heard");
     }
 }
 
 #[test]
-fn early_data_in_many_records_that_is_rejected_is_passed_over() {
+fn server_skips_rejected_early_data_in_many_records() {
     let first = early_server(16_000);
     let second = server_with(|server| server.share_sessions(&first).unwrap());
     let client = early_client();
-    meet(&client, &first, "localhost");
+    connected_pair(&client, &first, "localhost");
     let (ours, theirs) = pair(&client, &second, "localhost");
     for _ in 0..7 {
         assert_eq!(ours.write_early(&[b'x'; 1_000]).unwrap(), 1_000);
     }
-    let (ours_done, theirs_done) = shake_hands(&ours, &theirs);
+    let (ours_done, theirs_done) = run_handshake(&ours, &theirs);
     ours_done.unwrap();
     theirs_done.unwrap();
     assert_eq!(ours.early_data(), EarlyData::Rejected);
-    say(&ours, &theirs, b"said again");
-    say(&theirs, &ours, b"heard");
+    transfer(&ours, &theirs, b"said again");
+    transfer(&theirs, &ours, b"heard");
 }
 
 #[test]
-fn early_data_that_is_rejected_is_passed_over_in_whatever_pieces_it_comes() {
+fn server_skips_rejected_early_data_in_pieces_of_any_size() {
     let first = early_server(16_000);
     // What follows the early data is a certificate, in many records.
     let second = server_with(|server| {
@@ -232,7 +232,7 @@ fn early_data_that_is_rejected_is_passed_over_in_whatever_pieces_it_comes() {
         let client = early_client();
         client.use_identity(&identity).unwrap();
         client.set_max_fragment(512).unwrap();
-        meet(&client, &first, "localhost");
+        connected_pair(&client, &first, "localhost");
         let ours = Connection::client(&client, Some("localhost"), MemoryTransport).unwrap();
         let theirs = Connection::server(&second, MemoryTransport).unwrap();
         for _ in 0..15 {
@@ -266,7 +266,7 @@ fn early_data_that_is_rejected_is_passed_over_in_whatever_pieces_it_comes() {
 }
 
 #[test]
-fn early_data_that_is_replayed_is_taken_once_by_servers_that_share_sessions() {
+fn servers_that_share_sessions_accept_replayed_early_data_once() {
     let first = early_server(1_000);
     let second = early_server(1_000);
     second.share_sessions(&first).unwrap();
@@ -275,7 +275,7 @@ fn early_data_that_is_replayed_is_taken_once_by_servers_that_share_sessions() {
         ([&second, &second], [true, false]),
     ] {
         let client = early_client();
-        meet(&client, &first, "localhost");
+        connected_pair(&client, &first, "localhost");
         let (near, _far) = UnixStream::pair().unwrap();
         let (recording, sent) = Recording::new(transport(near));
         let victim = Connection::client(&client, Some("localhost"), recording).unwrap();
@@ -286,7 +286,7 @@ fn early_data_that_is_replayed_is_taken_once_by_servers_that_share_sessions() {
             near.write_all(&recorded).unwrap();
             near.shutdown(std::net::Shutdown::Write).unwrap();
             let server = Connection::server(server, transport(far)).unwrap();
-            server.set_timeout(PATIENCE);
+            server.set_timeout(TEST_TIMEOUT);
             let mut buffer = [0; 100];
             match server.read_early(&mut buffer) {
                 Ok(count) => &buffer[..count] == b"pay 100",
@@ -318,7 +318,7 @@ fn complete_in_memory(client: &Connection, server: &Connection) {
 }
 
 #[test]
-fn early_data_up_to_the_limit_may_be_accepted_or_rejected() {
+fn server_accepts_or_rejects_early_data_up_to_the_limit() {
     for (limit, pieces) in [
         (18, &[1, 100][..]),
         (1_000, &[1, 18, 100, 1_000]),
@@ -336,7 +336,7 @@ fn early_data_up_to_the_limit_may_be_accepted_or_rejected() {
             ] {
                 let client = early_client();
                 client.set_max_fragment(fragment).unwrap();
-                meet(&client, &first, "localhost");
+                connected_pair(&client, &first, "localhost");
                 let ours = Connection::client(&client, Some("localhost"), MemoryTransport).unwrap();
                 let theirs = Connection::server(&server, MemoryTransport).unwrap();
                 let mut taken = 0;

@@ -5,15 +5,15 @@ use tlsmith::CertOptions;
 use tlsmith::{Ech, Status, Version};
 
 #[test]
-fn grease_looks_like_an_encrypted_hello_and_changes_nothing() {
+fn grease_looks_like_ech_and_changes_nothing() {
     const ECH: u16 = 0xfe0d;
     let client = client_context();
     client.set_ech(None).unwrap();
     let (ours, theirs, sent) = recorded_pair(&client, &server_context(localhost()), "localhost");
     assert_eq!(ours.ech(), Ech::Grease);
-    let (one, other) = shake_hands(&ours, &theirs);
+    let (one, other) = run_handshake(&ours, &theirs);
     one.and(other).unwrap();
-    say(&theirs, &ours, b"fine");
+    transfer(&theirs, &ours, b"fine");
     let hellos = records(&sent.lock().unwrap(), 22);
     assert!(
         hello_extensions(&hellos[0])
@@ -24,14 +24,14 @@ fn grease_looks_like_an_encrypted_hello_and_changes_nothing() {
     assert!(ours.report().contains("Encrypted hello:     GREASE"));
     assert_eq!(theirs.server_name(), Some("localhost"));
 
-    // Such a client speaks TLS 1.3 alone.
+    // Such a client supports only TLS 1.3.
     let old = only(server_context(localhost()), Version::Tls12);
     let (ours, theirs) = pair(&client, &old, "localhost");
-    assert_fails(shake_hands(&ours, &theirs).1, Status::NoCommon, "version");
+    assert_fails(run_handshake(&ours, &theirs).1, Status::NoCommon, "version");
 
     let (ours, theirs, sent) =
         recorded_pair(&client_context(), &server_context(localhost()), "localhost");
-    shake_hands(&ours, &theirs).0.unwrap();
+    run_handshake(&ours, &theirs).0.unwrap();
     assert_eq!(ours.ech(), Ech::None);
     let hellos = records(&sent.lock().unwrap(), 22);
     assert!(
@@ -46,7 +46,7 @@ fn grease_looks_like_an_encrypted_hello_and_changes_nothing() {
 pub(crate) fn ech_list(name: &str) -> Vec<u8> {
     let long = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes()[..], bytes].concat();
     // DHKEM(X25519), HKDF-SHA256 and AES-128-GCM; a point with a known order
-    // would be refused, so the base point's double serves as the key.
+    // would be rejected, so the base point's double serves as the key.
     let mut key = [0; 32];
     key[0] = 9;
     let contents = [
@@ -63,7 +63,7 @@ pub(crate) fn ech_list(name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_server_that_cannot_decrypt_a_hello_is_given_up() {
+fn client_rejects_server_that_cannot_decrypt_its_hello() {
     let site = issue(
         &["public.example", "secret.example"],
         &CertOptions::default(),
@@ -71,12 +71,12 @@ fn a_server_that_cannot_decrypt_a_hello_is_given_up() {
     let client = client_context();
     client.set_ech(Some(&ech_list("public.example"))).unwrap();
     let (ours, theirs, sent) = recorded_pair(&client, &server_context(&site), "secret.example");
-    let (one, other) = shake_hands(&ours, &theirs);
+    let (one, other) = run_handshake(&ours, &theirs);
     let error = one.as_ref().unwrap_err();
     assert!(error.is_ech_rejection());
     assert_eq!(error.ech_retry_configs(), None);
     assert_fails(one, Status::NoCommon, "connect without ECH");
-    // The server's handshake is over before it hears what the client makes of it.
+    // The server's handshake completes before it receives the alert of the client.
     other.unwrap();
     let heard = theirs.read(&mut [0; 10]).unwrap_err();
     assert_eq!(heard.alert(), Some(121));
@@ -94,12 +94,12 @@ fn a_server_that_cannot_decrypt_a_hello_is_given_up() {
 
 /// Whoever cannot prove to have the public name may not switch ECH off.
 #[test]
-fn client_trusts_no_rejection_of_ech_from_a_server_of_another_name() {
+fn client_distrusts_ech_rejection_from_another_name() {
     let site = issue(&["secret.example"], &CertOptions::default());
     let client = client_context();
     client.set_ech(Some(&ech_list("public.example"))).unwrap();
     let (ours, theirs) = pair(&client, &server_context(&site), "secret.example");
-    let error = shake_hands(&ours, &theirs).0.unwrap_err();
+    let error = run_handshake(&ours, &theirs).0.unwrap_err();
     assert_eq!(error.status(), Status::CertificateNameMismatch);
     assert!(error.to_string().contains("'public.example'"), "{error}");
     assert!(!error.is_ech_rejection());

@@ -12,13 +12,13 @@ fn export(side: &Connection, label: &str, context: Option<&[u8]>) -> Vec<u8> {
 }
 
 #[test]
-fn both_sides_export_the_same_and_nothing_else_is_the_same() {
+fn exported_keying_material_depends_on_every_input() {
     for version in BOTH_VERSIONS {
         let (client, server) = (only(client_context(), version), server_context(localhost()));
         let mut seen = BTreeSet::new();
         let mut count = 0;
         for resumed in [false, true, true] {
-            let (ours, theirs) = meet(&client, &server, "localhost");
+            let (ours, theirs) = connected_pair(&client, &server, "localhost");
             assert_eq!(ours.agreed().unwrap().resumed, resumed);
             for label in ["EXPORTER-one", "EXPORTER-two"] {
                 for context in [
@@ -43,7 +43,7 @@ fn both_sides_export_the_same_and_nothing_else_is_the_same() {
             if version == Version::Tls13 {
                 let before = export(&ours, "x", None);
                 ours.refresh_keys().unwrap();
-                say(&ours, &theirs, b"new keys");
+                transfer(&ours, &theirs, b"new keys");
                 assert_eq!(export(&ours, "x", None), before);
                 assert_eq!(export(&theirs, "x", None), before);
             }
@@ -53,14 +53,14 @@ fn both_sides_export_the_same_and_nothing_else_is_the_same() {
 }
 
 #[test]
-fn exporting_has_its_limits() {
+fn exporter_rejects_invalid_arguments() {
     let (client, server) = pair(&client_context(), &server_context(localhost()), "localhost");
     assert_fails(
         client.export("x", None, &mut [0; 32]),
         Status::State,
         "complete",
     );
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.and(theirs).unwrap();
     for (label, length) in [("x", 0), (&*"a".repeat(250), 32), ("x", 8_161)] {
         let outcome = client.export(label, None, &mut vec![0; length]);

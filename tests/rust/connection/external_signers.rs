@@ -71,7 +71,7 @@ impl ExternalSigner for OpenSsl {
 }
 
 #[test]
-fn a_key_in_another_process_authenticates_both_sides() {
+fn external_key_authenticates_both_sides() {
     for kind in [
         KeyType::EcdsaP256,
         KeyType::EcdsaP384,
@@ -93,7 +93,7 @@ fn a_key_in_another_process_authenticates_both_sides() {
         for (version, count) in [(Version::Tls12, 2), (Version::Tls13, 4)] {
             let client = only(client_context(), version);
             client.use_identity(&identity).unwrap();
-            let (client, server) = meet(&client, &server, "localhost");
+            let (client, server) = connected_pair(&client, &server, "localhost");
             assert_eq!(process.signatures(), count, "{kind}");
             for side in [&client, &server] {
                 assert_eq!(side.peer_chain(), whole.chain());
@@ -103,14 +103,14 @@ fn a_key_in_another_process_authenticates_both_sides() {
 }
 
 #[test]
-fn a_key_in_another_process_issues_certificates() {
+fn external_key_issues_certificates() {
     let root = tlsmith::gen_ca(&with_key(KeyType::EcdsaP384)).unwrap();
     let (process, external) = OpenSsl::of(&root);
     let site = issue_cert(&external, &names(&["localhost"]), &Default::default()).unwrap();
     assert_eq!(process.signatures(), 1);
     let client = Context::new();
     client.add_root(root.certificate()).unwrap();
-    meet(&client, &server_context(&site), "localhost");
+    connected_pair(&client, &server_context(&site), "localhost");
 }
 
 /// What a signer answers that does not sign.
@@ -127,12 +127,12 @@ fn answering(answer: Result<Vec<u8>>) -> Identity {
 }
 
 #[test]
-fn a_signer_that_fails_gives_the_connection_its_error() {
+fn failing_signer_gives_the_connection_its_error() {
     let locked = || Err(Error::new(Status::Io, "the token is locked: enter its PIN"));
     for version in BOTH_VERSIONS {
         let client = only(client_context(), version);
         let (client, server) = pair(&client, &server_context(&answering(locked())), "localhost");
-        let (ours, theirs) = shake_hands_and_hang_up(client, server);
+        let (ours, theirs) = handshake_and_hang_up(client, server);
         assert_fails(theirs, Status::Io, "the token is locked");
         let ours = ours.unwrap_err();
         assert!(
@@ -146,7 +146,7 @@ fn a_signer_that_fails_gives_the_connection_its_error() {
 }
 
 /// A server that failed hangs up, with an alert or without.
-fn shake_hands_and_hang_up(
+fn handshake_and_hang_up(
     client: tlsmith::Connection,
     server: tlsmith::Connection,
 ) -> (Result<()>, Result<()>) {
@@ -157,13 +157,13 @@ fn shake_hands_and_hang_up(
 }
 
 #[test]
-fn a_signature_that_is_none_is_refused_by_the_peer() {
+fn peer_rejects_invalid_signature_of_external_signer() {
     for version in BOTH_VERSIONS {
         for signature in [Vec::new(), vec![0; 64], b"not a signature".to_vec()] {
             let client = only(client_context(), version);
             let server = server_context(&answering(Ok(signature)));
             let (client, server) = pair(&client, &server, "localhost");
-            let (ours, theirs) = shake_hands(&client, &server);
+            let (ours, theirs) = run_handshake(&client, &server);
             let ours = ours.unwrap_err();
             assert_eq!(ours.status(), Status::CertificateBadSignature, "{ours}");
             let theirs = theirs.unwrap_err();
@@ -174,7 +174,7 @@ fn a_signature_that_is_none_is_refused_by_the_peer() {
 }
 
 #[test]
-fn a_key_that_is_elsewhere_cannot_be_saved() {
+fn external_key_cannot_be_saved() {
     let identity = answering(Ok(Vec::new()));
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("key.pem");
@@ -183,7 +183,7 @@ fn a_key_that_is_elsewhere_cannot_be_saved() {
 }
 
 #[test]
-fn a_key_that_is_no_key_is_refused() {
+fn external_key_needs_a_valid_public_key() {
     let signer = Arc::new(Answering(Ok(Vec::new())));
     for spki in [&b""[..], b"key", &[0x30, 0]] {
         assert!(PrivateKey::external(spki, signer.clone()).is_err());

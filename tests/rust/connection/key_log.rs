@@ -20,7 +20,7 @@ fn logging(context: Context) -> (Context, Lines) {
 }
 
 #[test]
-fn both_sides_log_the_same_secrets_in_the_format_of_nss() {
+fn both_sides_log_the_same_secrets_in_nss_format() {
     for (version, labels) in [
         (Version::Tls12, &["CLIENT_RANDOM"][..]),
         (
@@ -36,7 +36,7 @@ fn both_sides_log_the_same_secrets_in_the_format_of_nss() {
     ] {
         let (client, ours) = logging(only(client_context(), version));
         let (server, theirs) = logging(server_context(localhost()));
-        meet(&client, &server, "localhost");
+        connected_pair(&client, &server, "localhost");
         let ours = ours.lock().unwrap();
         assert_eq!(*ours, *theirs.lock().unwrap());
         let found: Vec<_> = ours
@@ -56,13 +56,13 @@ fn both_sides_log_the_same_secrets_in_the_format_of_nss() {
 }
 
 #[test]
-fn a_key_log_file_is_private_and_grows() {
+fn key_log_file_is_private_and_grows() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("keys");
     for count in 1..=2 {
         let client = client_context();
         client.set_keylog(Some(&path)).unwrap();
-        meet(&client, &server_context(localhost()), "localhost");
+        connected_pair(&client, &server_context(localhost()), "localhost");
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 5 * count);
         assert!(text.ends_with('\n'));
@@ -75,11 +75,11 @@ fn a_key_log_file_is_private_and_grows() {
 }
 
 #[test]
-fn sslkeylogfile_counts_only_where_it_is_asked_for() {
+fn sslkeylogfile_is_used_only_on_request() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("keys");
     for (asks, lines) in [("", 0), ("yes", 5)] {
-        let out = child("key_log::child_that_may_log_its_keys")
+        let out = child("key_log::child_logs_its_keys_if_allowed")
             .env("SSLKEYLOGFILE", &path)
             .env("TLSMITH_TEST_ASKS", asks)
             .output()
@@ -95,7 +95,7 @@ fn sslkeylogfile_counts_only_where_it_is_asked_for() {
 }
 
 #[test]
-fn child_that_may_log_its_keys() {
+fn child_logs_its_keys_if_allowed() {
     if !is_child() {
         return;
     }
@@ -103,11 +103,11 @@ fn child_that_may_log_its_keys() {
     if std::env::var("TLSMITH_TEST_ASKS").unwrap() == "yes" {
         client.set_keylog(None).unwrap();
     }
-    meet(&client, &server_context(localhost()), "localhost");
+    connected_pair(&client, &server_context(localhost()), "localhost");
 }
 
 #[test]
-fn without_the_variable_there_is_no_file_to_log_to() {
+fn key_log_from_environment_needs_the_variable() {
     if std::env::var_os("SSLKEYLOGFILE").is_none() {
         let outcome = Context::new().set_keylog(None);
         assert_fails(outcome, Status::Argument, "SSLKEYLOGFILE");

@@ -37,36 +37,36 @@ fn client_that_matches(version: tlsmith::Version) -> Context {
 }
 
 #[test]
-fn server_that_trusts_too_many_cas_to_name_omits_them() {
+fn server_with_too_many_cas_omits_certificate_authorities() {
     for version in [tlsmith::Version::Tls12, tlsmith::Version::Tls13] {
         let few = server_with_many_cas(3, |_| {});
-        let (_, theirs) = meet(&client_that_matches(version), &few, "localhost");
+        let (_, theirs) = connected_pair(&client_that_matches(version), &few, "localhost");
         assert_eq!(theirs.peer_chain().len(), 1);
         let client = only(client_context(), version);
         client
             .use_identity(&issue(&["a@example.org"], &for_both_sides()))
             .unwrap();
         let many = server_with_many_cas(1_000, |_| {});
-        let (ours, theirs) = meet(&client, &many, "localhost");
+        let (ours, theirs) = connected_pair(&client, &many, "localhost");
         assert_eq!(theirs.peer_chain().len(), 1);
-        say(&ours, &theirs, b"hello");
+        transfer(&ours, &theirs, b"hello");
     }
 }
 
 #[test]
-fn server_omits_its_cas_on_request() {
+fn server_omits_certificate_authorities_on_request() {
     for version in [tlsmith::Version::Tls12, tlsmith::Version::Tls13] {
         let server = server_with_many_cas(3, |server| {
             server.omit_certificate_authorities().unwrap();
         });
         let (ours, theirs) = pair(&client_that_matches(version), &server, "localhost");
-        let (_, refused) = shake_hands(&ours, &theirs);
+        let (_, refused) = run_handshake(&ours, &theirs);
         assert_fails(refused, Status::CertificateMissing, "certificate");
     }
 }
 
 #[test]
-fn what_no_message_has_room_for_is_refused_when_it_is_set() {
+fn setters_reject_values_too_long_for_their_message() {
     let id = self_signed(&names(&["localhost"]), &with_key(KeyType::EcdsaP256)).unwrap();
     let long = (1 << 24) / ca().certificate().der().len();
     let mut chain = id.chain().to_vec();

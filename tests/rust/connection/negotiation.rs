@@ -5,17 +5,17 @@ use std::os::unix::net::UnixStream;
 use support::*;
 use tlsmith::{Connection, Context, KeyType, Status, Version};
 
-use crate::client_hello_callback::heard;
+use crate::client_hello_callback::observed_hello;
 
 #[test]
-fn alpn_takes_the_first_protocol_in_common_or_fails() {
+fn alpn_selects_the_first_common_protocol_or_fails() {
     let agree = |ours: &[&str], theirs: &[&str]| {
         let client = client_context();
         client.set_alpn(ours).unwrap();
         let server = server_context(localhost());
         server.set_alpn(theirs).unwrap();
         let (client, server) = pair(&client, &server, "localhost");
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         (ours.map(|()| client.agreed().unwrap().alpn.clone()), theirs)
     };
     let (agreed, _) = agree(&["http/1.1", "h2"], &["h2", "http/1.1"]);
@@ -26,18 +26,18 @@ fn alpn_takes_the_first_protocol_in_common_or_fails() {
 }
 
 #[test]
-fn peers_without_a_version_in_common_say_so() {
+fn both_sides_report_that_no_version_is_common() {
     let client = client_context();
     client.set_versions(Version::Tls13, Version::Tls13).unwrap();
     let server = server_context(localhost());
     server.set_versions(Version::Tls12, Version::Tls12).unwrap();
     let (client, server) = pair(&client, &server, "localhost");
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     assert_fails(theirs, Status::NoCommon, "no version in common");
     assert_eq!(ours.unwrap_err().alert(), Some(70));
 }
 
-/// The names that an error says may be chosen.
+/// The names that an error offers.
 fn choices(error: tlsmith::Error) -> Vec<String> {
     let sentence = error.to_string();
     let (_, list) = sentence.split_once("choose from ").expect(&sentence);
@@ -53,7 +53,7 @@ fn groups() -> Vec<String> {
 }
 
 #[test]
-fn names_that_are_not_known_get_the_list_of_those_that_are() {
+fn unknown_names_are_rejected_with_the_known_ones() {
     let mut known = ciphers();
     known.sort();
     let expected = [
@@ -100,7 +100,7 @@ fn every_cipher_suite_can_be_the_only_one_of_either_side() {
             side.set_ciphers(&[&cipher.to_lowercase()]).unwrap();
             let version = version_of(&cipher);
             side.set_versions(version, version).unwrap();
-            let (client, server) = meet(&client, &server, "localhost");
+            let (client, server) = connected_pair(&client, &server, "localhost");
             for side in [&client, &server] {
                 let agreed = side.agreed().unwrap();
                 assert_eq!(agreed.cipher, cipher);
@@ -123,13 +123,13 @@ fn offered(lists: &[&[&str]]) -> Vec<String> {
     for list in lists {
         client.set_ciphers(list).unwrap();
     }
-    let hello = heard(&client, |_| ());
+    let hello = observed_hello(&client, |_| ());
     let names = hello.ciphers().into_iter();
     names.filter(|name| !name.ends_with("SCSV")).collect()
 }
 
 #[test]
-fn cipher_list_leaves_a_version_alone_that_it_does_not_name() {
+fn cipher_list_keeps_versions_that_it_does_not_name() {
     let (new, old): (Vec<_>, Vec<_>) = tlsmith::cipher_names()
         .into_iter()
         .partition(|name| version_of(name) == Version::Tls13);
@@ -151,7 +151,7 @@ fn cipher_list_leaves_a_version_alone_that_it_does_not_name() {
 }
 
 #[test]
-fn cipher_list_of_one_version_does_not_switch_the_other_one_off() {
+fn cipher_list_of_one_version_does_not_disable_the_other() {
     for version in BOTH_VERSIONS {
         for cipher in ciphers() {
             let client = client_context();
@@ -160,7 +160,7 @@ fn cipher_list_of_one_version_does_not_switch_the_other_one_off() {
             }
             client.set_ciphers(&[&cipher]).unwrap();
             client.set_versions(version, version).unwrap();
-            let (client, _) = meet(&client, &server_context(localhost()), "localhost");
+            let (client, _) = connected_pair(&client, &server_context(localhost()), "localhost");
             assert_eq!(client.agreed().unwrap().version, version, "{cipher}");
         }
     }
@@ -171,7 +171,7 @@ fn every_group_can_be_the_only_one_of_either_side() {
     for group in groups() {
         for ours in [true, false] {
             let (client, server) = (client_context(), server_context(localhost()));
-            // So that the other side speaks it, too.
+            // So that the other side supports it, too.
             let (side, other) = if ours {
                 (&client, &server)
             } else {
@@ -181,7 +181,7 @@ fn every_group_can_be_the_only_one_of_either_side() {
             let all = groups();
             let all: Vec<_> = all.iter().map(String::as_str).collect();
             other.set_groups(&all).unwrap();
-            let (client, server) = meet(&client, &server, "localhost");
+            let (client, server) = connected_pair(&client, &server, "localhost");
             for side in [&client, &server] {
                 assert_eq!(side.agreed().unwrap().group, Some(&*group));
             }
@@ -196,7 +196,7 @@ fn every_group_can_be_the_only_one_of_either_side() {
         for version in BOTH_VERSIONS {
             let client = only(client_context(), version);
             client.set_groups(&[name]).unwrap();
-            let (client, _) = meet(&client, &server_context(localhost()), "localhost");
+            let (client, _) = connected_pair(&client, &server_context(localhost()), "localhost");
             assert_eq!(client.agreed().unwrap().group, Some(iana));
         }
     }
@@ -205,7 +205,7 @@ fn every_group_can_be_the_only_one_of_either_side() {
 /// The key shares of each ClientHello, by group number, and what was agreed on.
 fn key_shares(client: &Context, server: &Context) -> (Vec<Vec<u16>>, String) {
     let (client, server, sent) = recorded_pair(client, server, "localhost");
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.unwrap();
     theirs.unwrap();
     let group = client.agreed().unwrap().group.unwrap();
@@ -234,7 +234,7 @@ fn key_shares(client: &Context, server: &Context) -> (Vec<Vec<u16>>, String) {
 }
 
 #[test]
-fn the_first_group_is_post_quantum_and_another_costs_a_hello_retry_request() {
+fn first_group_is_post_quantum_and_others_cost_a_retry() {
     let server = server_context(localhost());
     let (hellos, group) = key_shares(&client_context(), &server);
     assert_eq!(group, "X25519MLKEM768");
@@ -258,7 +258,7 @@ fn the_first_group_is_post_quantum_and_another_costs_a_hello_retry_request() {
 }
 
 #[test]
-fn a_server_chooses_by_its_own_order_of_cipher_suites_if_told_to() {
+fn server_uses_its_own_cipher_order_on_request() {
     let tls13 = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"];
     let tls12 = [
         "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
@@ -273,7 +273,7 @@ fn a_server_chooses_by_its_own_order_of_cipher_suites_if_told_to() {
             if is_told {
                 server.prefer_own_ciphers().unwrap();
             }
-            let (client, _) = meet(&client, &server, "localhost");
+            let (client, _) = connected_pair(&client, &server, "localhost");
             let chosen = if is_told { first } else { second };
             assert_eq!(client.agreed().unwrap().cipher, chosen);
         }
@@ -281,7 +281,7 @@ fn a_server_chooses_by_its_own_order_of_cipher_suites_if_told_to() {
 }
 
 #[test]
-fn policies_without_anything_in_common_say_what_is_missing() {
+fn handshake_error_names_what_the_policies_lack() {
     let tls13 = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"];
     let tls12 = [
         "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
@@ -293,7 +293,7 @@ fn policies_without_anything_in_common_say_what_is_missing() {
         client.set_ciphers(&[ours]).unwrap();
         server.set_ciphers(&[theirs]).unwrap();
         let (client, server) = pair(&client, &server, "localhost");
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         assert_fails(theirs, Status::NoCommon, "no cipher suite in common");
         assert_eq!(ours.unwrap_err().alert(), Some(40));
     }
@@ -302,7 +302,7 @@ fn policies_without_anything_in_common_say_what_is_missing() {
         client.set_groups(&["x25519"]).unwrap();
         server.set_groups(&["secp384r1"]).unwrap();
         let (client, server) = pair(&client, &server, "localhost");
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         assert_fails(theirs, Status::NoCommon, "in common");
         assert_eq!(ours.unwrap_err().alert(), Some(40));
     }
@@ -312,13 +312,13 @@ fn policies_without_anything_in_common_say_what_is_missing() {
         &only(server_context(localhost()), Version::Tls13),
         "localhost",
     );
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     assert_fails(theirs, Status::NoCommon, "no version in common");
     assert_eq!(ours.unwrap_err().alert(), Some(70));
 }
 
 #[test]
-fn policies_that_nobody_can_follow_are_refused_at_once() {
+fn impossible_policies_are_rejected_at_once() {
     let context = client_context();
     let outcome = context.set_versions(Version::Tls13, Version::Tls12);
     assert_fails(outcome, Status::Argument, "exchange them");
@@ -330,18 +330,19 @@ fn policies_that_nobody_can_follow_are_refused_at_once() {
 }
 
 #[test]
-fn a_client_without_protocols_is_served_by_a_server_that_has_some() {
+fn server_with_alpn_accepts_client_without_it() {
     for version in BOTH_VERSIONS {
         let server = server_context(localhost());
         server.set_alpn(&["h2"]).unwrap();
-        let (client, server) = meet(&only(client_context(), version), &server, "localhost");
+        let (client, server) =
+            connected_pair(&only(client_context(), version), &server, "localhost");
         assert_eq!(client.agreed().unwrap().alpn, None);
         assert_eq!(server.agreed().unwrap().alpn, None);
     }
 }
 
 #[test]
-fn what_no_version_that_is_allowed_has_is_refused() {
+fn connection_rejects_settings_that_no_enabled_version_has() {
     let only_1_2 = || only(client_context(), Version::Tls12);
     let refuse = |context: Context, part: &str| {
         let (near, _far) = UnixStream::pair().unwrap();
@@ -368,7 +369,7 @@ fn lengths(mut records: &[u8]) -> Vec<usize> {
 }
 
 #[test]
-fn records_are_no_longer_than_allowed() {
+fn records_obey_the_configured_maximum() {
     // Both versions need more than a record's plaintext, and less than this.
     const MORE: usize = 40;
     for limit in [512, 1_000, 16_384] {
@@ -381,7 +382,7 @@ fn records_are_no_longer_than_allowed() {
                 server.set_max_fragment(limit).unwrap();
                 server.set_early_data(50_000).unwrap();
             });
-            meet(&client, &server, "localhost");
+            connected_pair(&client, &server, "localhost");
             let (client, server, sent) = recorded_pair(&client, &server, "localhost");
             let data = vec![b'x'; 45_000];
             let early = client.write_early(&data).unwrap();
@@ -401,7 +402,7 @@ fn records_are_no_longer_than_allowed() {
                 server.join().unwrap()
             });
             assert!(got == data[..early]);
-            say(&client, &server, &data);
+            transfer(&client, &server, &data);
             let lengths = lengths(&sent.lock().unwrap());
             let longest = *lengths.iter().max().unwrap();
             assert!((limit..limit + MORE).contains(&longest), "{longest}");

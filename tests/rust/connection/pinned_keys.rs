@@ -8,7 +8,7 @@ pub(crate) fn trusting(server: &Context, set: impl FnOnce(&Context)) -> Result<C
     let client = client_context();
     set(&client);
     let (client, server) = pair(&client, server, "localhost");
-    shake_hands(&client, &server).0.map(|()| client)
+    run_handshake(&client, &server).0.map(|()| client)
 }
 
 pub(crate) fn with_colons(hex: &str) -> String {
@@ -20,7 +20,7 @@ pub(crate) fn with_colons(hex: &str) -> String {
 }
 
 #[test]
-fn a_pinned_key_has_to_be_in_the_path() {
+fn pinned_key_must_be_in_the_verified_chain() {
     let server = server_context(localhost());
     let stranger = gen_ca(&CertOptions::default()).unwrap();
     let [leaf, root, other] =
@@ -47,7 +47,7 @@ fn a_pinned_key_has_to_be_in_the_path() {
 }
 
 #[test]
-fn a_pin_holds_also_where_nothing_else_is_verified() {
+fn pinned_key_is_required_even_without_verification() {
     let stranger = self_signed(&names(&["x.example"]), &CertOptions::default()).unwrap();
     let server = server_context(&stranger);
     let with_pin = |pin: &str| {
@@ -76,16 +76,16 @@ fn a_pin_holds_also_where_nothing_else_is_verified() {
 }
 
 #[test]
-fn a_peer_hears_that_its_key_is_not_pinned() {
+fn peer_receives_an_alert_if_its_key_is_not_pinned() {
     let client = client_context();
     client.add_pin(&"0".repeat(64)).unwrap();
     let (client, server) = pair(&client, &server_context(localhost()), "localhost");
-    let (_, theirs) = shake_hands(&client, &server);
+    let (_, theirs) = run_handshake(&client, &server);
     assert_eq!(theirs.unwrap_err().alert(), Some(49));
 }
 
 #[test]
-fn pins_that_are_none_are_refused() {
+fn setter_rejects_invalid_pins() {
     for text in [
         "",
         "00",

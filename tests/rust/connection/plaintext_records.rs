@@ -61,7 +61,7 @@ fn with_body(message: &[u8], body: &[u8]) -> Vec<u8> {
     [&message[..1], &length[1..], body].concat()
 }
 
-/// The same with an extension that nobody knows, of so many bytes.
+/// The same with an unknown extension of so many bytes.
 fn padded(message: &[u8], count: u16) -> Vec<u8> {
     with_extension(message, 0x7a7a, &vec![0; count.into()])
 }
@@ -157,7 +157,7 @@ fn server_accepts_client_hello_of_any_length() {
 }
 
 #[test]
-fn server_refuses_other_first_records_with_the_right_alert() {
+fn server_rejects_other_first_records_with_the_right_alert() {
     let hello = hello(Version::Tls12);
     let (begun, rest) = hello.split_at(50);
     let begun = record(22, begun);
@@ -250,7 +250,7 @@ fn server_sends_nothing_to_a_client_of_another_protocol() {
 }
 
 #[test]
-fn client_sends_nothing_more_to_a_server_of_another_protocol() {
+fn client_sends_no_alert_to_a_server_of_another_protocol() {
     for bytes in NOT_TLS {
         let context = client_context();
         let client = Connection::client(&context, Some("localhost"), MemoryTransport).unwrap();
@@ -265,7 +265,7 @@ fn client_sends_nothing_more_to_a_server_of_another_protocol() {
 }
 
 #[test]
-fn what_came_instead_of_tls_is_quoted_unless_it_may_be_a_secret() {
+fn handshake_error_quotes_plaintext_unless_it_may_be_secret() {
     let refusal = |bytes: &[u8]| {
         let context = client_context();
         let client = Connection::client(&context, Some("localhost"), MemoryTransport).unwrap();
@@ -295,7 +295,7 @@ fn server_does_not_answer_half_a_client_hello() {
 }
 
 #[test]
-fn server_refuses_fallback_below_its_newest_version() {
+fn server_rejects_fallback_below_its_newest_version() {
     use Version::{Tls12, Tls13};
     let cases = [
         (hello(Tls12), Tls13, Answer::Alert(INAPPROPRIATE_FALLBACK)),
@@ -324,7 +324,7 @@ fn server_recognizes_fallback_in_a_fragmented_client_hello() {
 }
 
 #[test]
-fn client_refuses_illegal_first_records_of_a_server() {
+fn client_rejects_illegal_first_records() {
     let cases = [
         (record(24, b"x"), UNEXPECTED_MESSAGE),
         (record(23, b"x"), UNEXPECTED_MESSAGE),

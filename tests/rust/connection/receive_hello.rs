@@ -16,7 +16,7 @@ fn pair_with_impatient_server() -> (Connection, Connection) {
 }
 
 #[test]
-fn server_pauses_at_the_hello_until_another_thread_decides() {
+fn server_pauses_at_the_client_hello_until_answered() {
     let other = server_context(&issue(&["localhost", "other"], &CertOptions::default()));
     for version in BOTH_VERSIONS {
         let client = only(client_context(), version);
@@ -45,7 +45,7 @@ fn server_pauses_at_the_hello_until_another_thread_decides() {
 }
 
 #[test]
-fn server_that_may_not_wait_asks_for_more_of_the_hello() {
+fn nonblocking_server_wants_the_rest_of_the_client_hello() {
     let (client, server) = pair_with_impatient_server();
     assert_eq!(
         server.receive_hello().unwrap_err().status(),
@@ -65,7 +65,7 @@ fn server_that_may_not_wait_asks_for_more_of_the_hello() {
 }
 
 #[test]
-fn server_that_pauses_asks_no_callback() {
+fn paused_server_calls_no_callback() {
     let server = server_context(localhost());
     server
         .set_hello(Arc::new(|_| {
@@ -83,7 +83,7 @@ fn server_that_pauses_asks_no_callback() {
 }
 
 #[test]
-fn server_that_pauses_is_not_carried_on() {
+fn progress_does_not_continue_a_paused_server() {
     let (client, server) = pair_with_impatient_server();
     client.set_timeout(Timeout::Never);
     let pending = server.receive_hello().unwrap_err();
@@ -129,7 +129,7 @@ fn selection_keeps_what_it_does_not_set() {
 }
 
 #[test]
-fn alert_that_refuses_nobody_is_refused() {
+fn server_cannot_reject_a_client_with_close_notify() {
     let options = ConnectionOptions::new();
     let (client, server) = pair_with(
         &client_context(),

@@ -73,7 +73,7 @@ fn check_flights(servers: &[Context], extensions: &[(u16, &[u8])], expected: [us
 }
 
 #[test]
-fn handshake_records_of_a_server_are_no_longer_than_the_client_can_receive() {
+fn server_handshake_records_respect_the_limit_of_the_client() {
     let servers = servers(|_| {});
     check_flights(&servers, &[(RECORD_SIZE_LIMIT, &[0, 64])], [64, 63]);
     check_flights(&servers, &[(RECORD_SIZE_LIMIT, &[2, 1])], [513, 512]);
@@ -88,7 +88,7 @@ fn handshake_records_of_a_server_are_no_longer_than_the_client_can_receive() {
 #[test]
 fn warning_alert_before_the_client_hello_does_not_lift_the_limit() {
     let alert = [21, 3, 1, 0, 2, 1, 90];
-    // A server that inspects the ClientHello refuses to begin with an alert.
+    // A server that inspects the ClientHello rejects an alert before it.
     let [server, _] = servers(|_| {});
     for version in BOTH_VERSIONS {
         let hello = hello_with(version, &[(MAX_FRAGMENT_LENGTH, &[1])]);
@@ -123,7 +123,7 @@ fn limit_of_one_client_does_not_apply_to_the_next() {
 }
 
 #[test]
-fn illegal_limits_are_refused() {
+fn server_rejects_illegal_limits() {
     for (kind, content, alert) in [
         (RECORD_SIZE_LIMIT, &[0, 63][..], ILLEGAL_PARAMETER),
         (RECORD_SIZE_LIMIT, &[0, 0], ILLEGAL_PARAMETER),

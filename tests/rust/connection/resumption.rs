@@ -11,12 +11,12 @@ use tlsmith::{
 use support::*;
 
 #[test]
-fn a_second_connection_of_a_context_resumes_the_session() {
+fn second_connection_of_a_context_resumes_the_session() {
     let (client, server) = (client_context(), server_context(localhost()));
     let resumed: Vec<_> = (0..2)
         .map(|_| {
             let (client, server) = pair(&client, &server, "localhost");
-            shake_hands(&client, &server).0.unwrap();
+            run_handshake(&client, &server).0.unwrap();
             server.write(b"!").unwrap();
             client.read(&mut [0; 1]).unwrap();
             client.agreed().unwrap().resumed
@@ -26,7 +26,7 @@ fn a_second_connection_of_a_context_resumes_the_session() {
 }
 
 fn resumes(client: &Context, server: &Context) -> bool {
-    let (client, server) = meet(client, server, "localhost");
+    let (client, server) = connected_pair(client, server, "localhost");
     let resumed = client.agreed().unwrap().resumed;
     assert_eq!(server.agreed().unwrap().resumed, resumed);
     resumed
@@ -44,7 +44,7 @@ const KEY: [u8; 32] = *b"an example of a key for tickets.";
 const OTHER_KEY: [u8; 32] = *b"another example of such a key...";
 
 #[test]
-fn both_versions_resume_and_still_know_who_the_peers_are() {
+fn both_versions_resume_and_keep_the_peer_chains() {
     for version in BOTH_VERSIONS {
         let client = client_of(version);
         client.use_identity(&user()).unwrap();
@@ -53,7 +53,7 @@ fn both_versions_resume_and_still_know_who_the_peers_are() {
             server.set_client_auth(ClientAuth::Required).unwrap();
         });
         assert!(!resumes(&client, &server));
-        let (ours, theirs) = meet(&client, &server, "localhost");
+        let (ours, theirs) = connected_pair(&client, &server, "localhost");
         assert!(ours.agreed().unwrap().resumed);
         assert_eq!(
             ours.agreed().unwrap().group.is_none(),
@@ -68,18 +68,18 @@ fn both_versions_resume_and_still_know_who_the_peers_are() {
 }
 
 #[test]
-fn sessions_belong_to_one_client_context_and_one_name() {
+fn client_resumes_sessions_of_its_context_and_name_only() {
     let server = server_context(localhost());
     let client = client_context();
     assert!(!resumes(&client, &server));
     assert!(!resumes(&client_context(), &server));
-    let (other, _) = meet(&client, &server, "127.0.0.1");
+    let (other, _) = connected_pair(&client, &server, "127.0.0.1");
     assert!(!other.agreed().unwrap().resumed);
     assert!(resumes(&client, &server));
 }
 
 #[test]
-fn either_side_can_switch_resumption_off() {
+fn either_side_can_disable_resumption() {
     for version in BOTH_VERSIONS {
         for (clients, servers) in [(Some(0), None), (None, Some(0))] {
             let client = client_of(version);
@@ -98,15 +98,16 @@ fn either_side_can_switch_resumption_off() {
 }
 
 #[test]
-fn a_server_sends_as_many_tickets_as_it_is_told() {
+fn server_sends_the_configured_number_of_tickets() {
     for count in [0, 1, 2, 16] {
         let server = server_with(|server| server.set_tickets(count).unwrap());
         let client = client_context();
-        let (ours, _) = meet(&client, &server, "localhost");
+        let (ours, _) = connected_pair(&client, &server, "localhost");
         assert_eq!(ours.tickets().len(), count);
         assert_eq!(resumes(&client, &server), count > 0);
     }
-    let (ours, theirs) = meet(&client_context(), &server_context(localhost()), "localhost");
+    let (ours, theirs) =
+        connected_pair(&client_context(), &server_context(localhost()), "localhost");
     assert_eq!(ours.tickets().len(), 2);
     // Seven days are the most that is allowed (RFC 8446, section 4.6.1).
     assert!(
@@ -122,12 +123,12 @@ fn a_server_sends_as_many_tickets_as_it_is_told() {
     );
 
     let shared = server_with(|server| server.add_ticket_key(&KEY).unwrap());
-    let (ours, _) = meet(&client_context(), &shared, "localhost");
+    let (ours, _) = connected_pair(&client_context(), &shared, "localhost");
     assert_eq!(ours.tickets(), [7_200, 7_200]);
 }
 
 #[test]
-fn without_tickets_a_server_keeps_the_sessions_of_tls_1_2() {
+fn server_without_tickets_stores_tls_1_2_sessions() {
     let server = server_with(|server| server.set_tickets(0).unwrap());
     let client = client_of(Version::Tls12);
     assert!(!resumes(&client, &server));
@@ -135,11 +136,11 @@ fn without_tickets_a_server_keeps_the_sessions_of_tls_1_2() {
 }
 
 #[test]
-fn a_client_without_tickets_resumes_only_what_the_server_of_tls_1_2_keeps() {
+fn client_without_tickets_resumes_only_tls_1_2_session_ids() {
     let client = client_of(Version::Tls12);
     client.set_tickets(0).unwrap();
     let server = server_context(localhost());
-    let (ours, _) = meet(&client, &server, "localhost");
+    let (ours, _) = connected_pair(&client, &server, "localhost");
     assert!(ours.tickets().is_empty());
     // It asks for no ticket, so the server keeps the session and sends its number.
     assert!(resumes(&client, &server));
@@ -157,7 +158,7 @@ fn a_client_without_tickets_resumes_only_what_the_server_of_tls_1_2_keeps() {
 }
 
 #[test]
-fn servers_with_a_ticket_key_in_common_resume_each_others_sessions() {
+fn servers_with_a_common_ticket_key_resume_each_others_sessions() {
     for version in BOTH_VERSIONS {
         let with = |keys: &[[u8; 32]]| {
             server_with(|server| {
@@ -188,7 +189,7 @@ fn servers_with_a_ticket_key_in_common_resume_each_others_sessions() {
 }
 
 #[test]
-fn ticket_keys_that_are_none_are_refused() {
+fn server_rejects_invalid_ticket_keys() {
     for key in [&KEY[..31], &[KEY, KEY].concat(), &[], &[0; 32]] {
         let server = server_context(localhost());
         assert_fails(server.add_ticket_key(key), Status::Argument, "a ticket key");
@@ -196,7 +197,7 @@ fn ticket_keys_that_are_none_are_refused() {
 }
 
 #[test]
-fn servers_that_share_their_sessions_resume_each_others() {
+fn servers_that_share_sessions_resume_each_others() {
     for version in BOTH_VERSIONS {
         let first = server_context(localhost());
         let second = server_with(|server| server.share_sessions(&first).unwrap());
@@ -215,7 +216,7 @@ fn servers_that_share_their_sessions_resume_each_others() {
         "with itself",
     );
     let used = server_context(localhost());
-    meet(&client_context(), &used, "localhost");
+    connected_pair(&client_context(), &used, "localhost");
     let late = server_context(localhost());
     assert_fails(late.share_sessions(&used), Status::State, "in use");
 }
@@ -224,7 +225,7 @@ fn servers_that_share_their_sessions_resume_each_others() {
 type Demand = fn(&Context);
 
 #[test]
-fn a_session_never_comes_back_under_other_demands_on_the_client() {
+fn server_resumes_no_session_under_another_client_policy() {
     fn optional(server: &Context) {
         server.add_root(ca().certificate()).unwrap();
         server.set_client_auth(ClientAuth::Optional).unwrap();
@@ -279,7 +280,7 @@ fn a_session_never_comes_back_under_other_demands_on_the_client() {
                 let client = client_of(version);
                 client.use_identity(&user()).unwrap();
                 assert!(!resumes(&client, &one));
-                let (_, server) = meet(&client, &other, "localhost");
+                let (_, server) = connected_pair(&client, &other, "localhost");
                 assert!(!server.agreed().unwrap().resumed, "{version:?} {index}");
                 assert_eq!(server.verified_chain().len(), 2, "{version:?} {index}");
             }
@@ -294,7 +295,7 @@ fn a_session_never_comes_back_under_other_demands_on_the_client() {
 }
 
 #[test]
-fn a_judge_of_another_server_does_not_answer_for_this_one() {
+fn server_calls_its_own_verify_callback_on_resumption() {
     let judging = |verdict: bool| {
         server_with(|server| {
             server.add_root(ca().certificate()).unwrap();
@@ -310,15 +311,15 @@ fn a_judge_of_another_server_does_not_answer_for_this_one() {
     for version in BOTH_VERSIONS {
         let client = client_of(version);
         client.use_identity(&user()).unwrap();
-        meet(&client, &judging(true), "localhost");
+        connected_pair(&client, &judging(true), "localhost");
         let (ours, theirs) = pair(&client, &judging(false), "localhost");
-        let (_, outcome) = shake_hands(&ours, &theirs);
+        let (_, outcome) = run_handshake(&ours, &theirs);
         assert_fails(outcome, Status::CertificateRefused, "not her");
     }
 }
 
 #[test]
-fn a_root_that_is_limited_is_another_root_than_the_same_without_limits() {
+fn limited_root_does_not_resume_sessions_of_the_unlimited_root() {
     // The authority again, with the same name and key, for hosts of one domain.
     let limited = gen_ca(&CertOptions {
         key: ca().key().cloned(),
@@ -349,16 +350,16 @@ fn a_root_that_is_limited_is_another_root_than_the_same_without_limits() {
         client
             .use_identity(&issue(&["host.example.org"], &options))
             .unwrap();
-        meet(&client, &trusting(ca()), "localhost");
+        connected_pair(&client, &trusting(ca()), "localhost");
         let (ours, theirs) = pair(&client, &trusting(&limited), "localhost");
-        let (_, outcome) = shake_hands(&ours, &theirs);
+        let (_, outcome) = run_handshake(&ours, &theirs);
         let error = outcome.unwrap_err();
         assert_eq!(error.status(), Status::CertificateConstraint, "{error}");
     }
 }
 
 #[test]
-fn a_resumed_session_obeys_the_policy_of_now() {
+fn resumed_session_obeys_the_current_policy() {
     let with_key = |set: fn(&Context)| {
         server_with(|server| {
             server.add_ticket_key(&KEY).unwrap();
@@ -381,22 +382,22 @@ fn a_resumed_session_obeys_the_policy_of_now() {
     });
     for version in BOTH_VERSIONS {
         let client = client_of(version);
-        meet(&client, &first, "localhost");
-        let (client, _) = meet(&client, &changed, "localhost");
+        connected_pair(&client, &first, "localhost");
+        let (client, _) = connected_pair(&client, &changed, "localhost");
         assert!(client.agreed().unwrap().cipher.contains("CHACHA20"));
         assert!(!client.agreed().unwrap().resumed);
     }
     let client = client_context();
     let old = with_key(|server| server.set_versions(Version::Tls12, Version::Tls12).unwrap());
-    meet(&client, &old, "localhost");
+    connected_pair(&client, &old, "localhost");
     let new = with_key(|server| server.set_versions(Version::Tls13, Version::Tls13).unwrap());
-    let (client, _) = meet(&client, &new, "localhost");
+    let (client, _) = connected_pair(&client, &new, "localhost");
     assert_eq!(client.agreed().unwrap().version, Version::Tls13);
     assert!(!client.agreed().unwrap().resumed);
 }
 
 #[test]
-fn ticket_keys_are_refused_where_sessions_are_kept() {
+fn server_with_a_session_store_rejects_ticket_keys() {
     let kept: [fn(&Context); 3] = [
         |server| server.set_early_data(1_000).unwrap(),
         |server| server.set_tickets(0).unwrap(),
@@ -412,18 +413,18 @@ fn ticket_keys_are_refused_where_sessions_are_kept() {
 }
 
 #[test]
-fn more_sessions_than_memory_holds_are_refused() {
+fn setter_rejects_more_sessions_than_memory_holds() {
     let refused = server_context(localhost()).set_resumption(usize::MAX);
     assert_fails(refused, Status::Argument, "1048576");
 }
 
 #[test]
-fn a_server_in_use_keeps_its_sessions_and_goes_on() {
+fn server_context_in_use_keeps_its_sessions() {
     let running = server_context(localhost());
-    meet(&client_context(), &running, "localhost");
+    connected_pair(&client_context(), &running, "localhost");
     let late = server_context(localhost());
     assert_fails(late.share_sessions(&running), Status::State, "in use");
-    meet(&client_context(), &running, "localhost");
+    connected_pair(&client_context(), &running, "localhost");
     assert!(running.error().is_none());
 }
 
@@ -434,9 +435,9 @@ fn resumes_in(client: &Context, session: &Session, server: &Context, name: &str)
     options.set_session(session);
     let ours = Connection::client_with(client, &options, Some(name), transport(near)).unwrap();
     let theirs = Connection::server(server, transport(far)).unwrap();
-    ours.set_timeout(PATIENCE);
-    theirs.set_timeout(PATIENCE);
-    let (shaken, answered) = shake_hands(&ours, &theirs);
+    ours.set_timeout(TEST_TIMEOUT);
+    theirs.set_timeout(TEST_TIMEOUT);
+    let (shaken, answered) = run_handshake(&ours, &theirs);
     shaken.unwrap();
     answered.unwrap();
     theirs.write(b"!").unwrap();
@@ -445,7 +446,7 @@ fn resumes_in(client: &Context, session: &Session, server: &Context, name: &str)
 }
 
 #[test]
-fn a_session_of_the_application_is_resumed_apart_from_those_of_the_context() {
+fn session_of_the_application_is_separate_from_the_context_cache() {
     for version in BOTH_VERSIONS {
         let (client, server) = (client_of(version), server_context(localhost()));
         let session = Session::new(&client).unwrap();
@@ -477,9 +478,9 @@ fn a_session_of_the_application_is_resumed_apart_from_those_of_the_context() {
 }
 
 #[test]
-fn a_connection_tells_for_how_long_its_tickets_are_good_after_they_were_used() {
+fn connection_reports_ticket_lifetimes_after_resumption() {
     let (client, server) = (client_of(Version::Tls13), server_context(localhost()));
-    let (first, _server) = meet(&client, &server, "localhost");
+    let (first, _server) = connected_pair(&client, &server, "localhost");
     for _ in 0..12 {
         assert!(resumes(&client, &server));
     }

@@ -40,7 +40,7 @@ fn crl(ca: &Identity, revoked: &[&Identity]) -> tlsmith::Crl {
 }
 
 #[test]
-fn revocation_is_as_strict_as_the_rules() {
+fn revocation_rules_decide_which_certificates_need_a_crl() {
     use Status::{CertificateRevoked as OnList, CertificateUnknownRevocation as Unknown};
     let path = path();
     let clean = [crl(&path.root, &[]), crl(&path.middle, &[])];
@@ -86,7 +86,7 @@ fn revocation_is_as_strict_as_the_rules() {
 }
 
 #[test]
-fn a_refusal_tells_when_the_issuer_revoked_and_not_a_ca_of_its_name() {
+fn revocation_error_has_the_time_from_the_crl_of_the_issuer() {
     let named = || {
         let options = CertOptions {
             common_name: Some("Twin".to_owned()),
@@ -122,7 +122,7 @@ fn a_refusal_tells_when_the_issuer_revoked_and_not_a_ca_of_its_name() {
 }
 
 #[test]
-fn a_revoked_intermediate_is_refused_even_as_a_trust_anchor() {
+fn client_rejects_revoked_intermediate_even_as_trust_anchor() {
     let path = path();
     let clean = crl(&path.middle, &[]);
     for (revoked, expected) in [
@@ -140,7 +140,7 @@ fn a_revoked_intermediate_is_refused_even_as_a_trust_anchor() {
 }
 
 #[test]
-fn a_trusted_certificate_is_refused_by_a_crl_of_any_key_of_its_issuers_name() {
+fn crl_of_any_key_of_the_issuer_name_revokes_trusted_certificate() {
     let named = || {
         let options = CertOptions {
             common_name: Some("Changed its key".to_owned()),
@@ -180,7 +180,7 @@ fn a_trusted_certificate_is_refused_by_a_crl_of_any_key_of_its_issuers_name() {
 }
 
 #[test]
-fn a_revoked_peer_is_refused_and_hears_why_on_both_sides() {
+fn revoked_peer_is_rejected_with_an_alert_on_both_sides() {
     let user = issue(&["alice@example.org"], &CertOptions::default());
     let site = issue(&["localhost"], &CertOptions::default());
     let revoked = [&user, &site].map(|one| one.certificate().serial().parse::<Revoked>().unwrap());
@@ -189,11 +189,11 @@ fn a_revoked_peer_is_refused_and_hears_why_on_both_sides() {
         let client = only(client_context(), version);
         client.add_crls_bytes(crl.pem().as_bytes()).unwrap();
         let (ours, theirs) = pair(&client, &server_context(&site), "localhost");
-        let (one, other) = shake_hands(&ours, &theirs);
+        let (one, other) = run_handshake(&ours, &theirs);
         assert_fails(one, Status::CertificateRevoked, "CN=localhost");
         assert_eq!(other.unwrap_err().alert(), Some(44));
         // One that is not listed.
-        meet(&client, &server_context(localhost()), "localhost");
+        connected_pair(&client, &server_context(localhost()), "localhost");
 
         let client = only(client_context(), version);
         client.use_identity(&user).unwrap();
@@ -202,7 +202,7 @@ fn a_revoked_peer_is_refused_and_hears_why_on_both_sides() {
         server.set_client_auth(ClientAuth::Optional).unwrap();
         server.add_crl(&crl).unwrap();
         let (ours, theirs) = pair(&client, &server, "localhost");
-        let (one, other) = shake_hands(&ours, &theirs);
+        let (one, other) = run_handshake(&ours, &theirs);
         assert_fails(other, Status::CertificateRevoked, "alice@example.org");
         let one = one.and_then(|()| ours.read(&mut [0; 1]).map(drop));
         assert_eq!(one.unwrap_err().alert(), Some(44));

@@ -41,12 +41,12 @@ const KEEPERS: [fn(&Context); 3] = [
 ];
 
 fn resumes(client: &Context, server: &Context) -> bool {
-    let (client, _) = meet(client, server, "localhost");
+    let (client, _) = connected_pair(client, server, "localhost");
     client.agreed().unwrap().resumed
 }
 
 #[test]
-fn a_session_ends_two_hours_after_it_began_and_resuming_it_changes_nothing() {
+fn session_expires_after_two_hours_even_if_resumed() {
     for version in BOTH_VERSIONS {
         for keep in KEEPERS {
             let time = Time::now();
@@ -66,7 +66,7 @@ fn a_session_ends_two_hours_after_it_began_and_resuming_it_changes_nothing() {
 }
 
 #[test]
-fn a_session_ends_with_the_certificate_of_its_client() {
+fn session_expires_with_the_client_certificate() {
     for version in BOTH_VERSIONS {
         for keep in KEEPERS {
             let time = Time::now();
@@ -91,14 +91,14 @@ fn a_session_ends_with_the_certificate_of_its_client() {
             assert!(resumes(&client, &server));
             time.pass(200);
             let (ours, theirs) = pair(&client, &server, "localhost");
-            let (_, outcome) = shake_hands(&ours, &theirs);
+            let (_, outcome) = run_handshake(&ours, &theirs);
             assert_fails(outcome, Status::CertificateExpired, "expired");
         }
     }
 }
 
 #[test]
-fn a_ticket_from_the_future_is_not_resumed() {
+fn server_rejects_ticket_from_the_future() {
     let time = Time::now();
     let server = |ahead: i64| {
         let time = time.clone();

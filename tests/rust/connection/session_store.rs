@@ -38,8 +38,8 @@ fn server_of(store: &Arc<Store>, ticket_key: &[u8; 32]) -> Context {
 
 /// Whether a connection resumes a session, after its server has sent new tickets.
 fn resumes(client: &Context, server: &Context) -> bool {
-    let (client, server) = meet(client, server, "localhost");
-    say(&server, &client, b"tickets");
+    let (client, server) = connected_pair(client, server, "localhost");
+    transfer(&server, &client, b"tickets");
     client.agreed().unwrap().resumed
 }
 
@@ -47,7 +47,7 @@ const KEY: &[u8; 32] = b"an example of a key for tickets.";
 const OTHER_KEY: &[u8; 32] = b"another example of such a key...";
 
 #[test]
-fn sessions_of_both_versions_are_kept_under_different_keys() {
+fn store_has_different_keys_for_both_versions() {
     let store = Arc::new(Store::default());
     let server = server_of(&store, KEY);
     let keys = BOTH_VERSIONS.map(|version| {
@@ -70,7 +70,7 @@ fn sessions_of_both_versions_are_kept_under_different_keys() {
 }
 
 #[test]
-fn session_that_does_not_open_stays_for_the_server_that_has_its_key() {
+fn store_keeps_sessions_that_another_server_can_decrypt() {
     for version in BOTH_VERSIONS {
         let store = Arc::new(Store::default());
         let server = server_of(&store, KEY);
@@ -85,7 +85,7 @@ fn session_that_does_not_open_stays_for_the_server_that_has_its_key() {
 }
 
 #[test]
-fn session_that_has_ended_is_not_put_back() {
+fn store_does_not_get_expired_sessions_back() {
     let store = Arc::new(Store::default());
     let late = server_with(|server| {
         server.add_ticket_key(KEY).unwrap();

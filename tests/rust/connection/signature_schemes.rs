@@ -39,7 +39,7 @@ fn is_of(scheme: &str, version: Version) -> bool {
 }
 
 #[test]
-fn every_scheme_can_be_the_only_one_of_either_side() {
+fn every_scheme_can_be_the_only_one_on_either_side() {
     let schemes = schemes();
     assert_eq!(schemes.len(), 14, "{schemes:?}");
     let rsa = with(KeyType::Rsa2048);
@@ -59,7 +59,7 @@ fn every_scheme_can_be_the_only_one_of_either_side() {
             }
             .unwrap();
             let (client, server) = pair(&only(client, version), &server, "localhost");
-            let (ours, theirs) = shake_hands(&client, &server);
+            let (ours, theirs) = run_handshake(&client, &server);
             if !is_of(scheme, version) {
                 assert_fails(theirs, Status::NoCommon, "");
                 assert_eq!(ours.unwrap_err().alert(), Some(40), "{scheme}");
@@ -74,7 +74,7 @@ fn every_scheme_can_be_the_only_one_of_either_side() {
 }
 
 #[test]
-fn a_key_signs_with_the_first_scheme_that_the_peer_verifies() {
+fn key_signs_with_the_first_scheme_that_the_peer_accepts() {
     let server = server_context(&with(KeyType::Rsa2048));
     // The latest choice counts, and it is about this identity alone.
     server.set_signing_schemes(&["rsa_pkcs1_sha256"]).unwrap();
@@ -96,14 +96,14 @@ fn a_key_signs_with_the_first_scheme_that_the_peer_verifies() {
         if let Some(verified) = verified {
             client.set_verify_schemes(&verified).unwrap();
         }
-        let (client, _server) = meet(&client, &server, "localhost");
+        let (client, _server) = connected_pair(&client, &server, "localhost");
         let agreed = client.agreed().unwrap();
         assert_eq!(agreed.signature_scheme.as_deref(), Some(expected));
     }
 }
 
 #[test]
-fn peers_without_a_scheme_in_common_say_so() {
+fn both_sides_report_that_no_scheme_is_common() {
     for version in BOTH_VERSIONS {
         let server = server_context(&with(KeyType::Rsa2048));
         server
@@ -112,14 +112,14 @@ fn peers_without_a_scheme_in_common_say_so() {
         let client = only(client_context(), version);
         client.set_verify_schemes(&["rsa_pss_rsae_sha384"]).unwrap();
         let (client, server) = pair(&client, &server, "localhost");
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         assert_fails(theirs, Status::NoCommon, "");
         assert_eq!(ours.unwrap_err().alert(), Some(40));
     }
 }
 
 #[test]
-fn a_client_shows_the_identity_whose_signature_the_server_verifies() {
+fn client_presents_the_identity_that_the_server_can_verify() {
     for version in BOTH_VERSIONS {
         let server = server_with(|server| {
             server.add_root(ca().certificate()).unwrap();
@@ -132,7 +132,7 @@ fn a_client_shows_the_identity_whose_signature_the_server_verifies() {
             options.key_type = Some(key);
             client.use_identity(&issue(&["user"], &options)).unwrap();
         }
-        let (_client, server) = meet(&client, &server, "localhost");
+        let (_client, server) = connected_pair(&client, &server, "localhost");
         let agreed = server.agreed().unwrap();
         assert_eq!(
             agreed.signature_scheme.as_deref(),
@@ -143,7 +143,7 @@ fn a_client_shows_the_identity_whose_signature_the_server_verifies() {
 }
 
 #[test]
-fn schemes_that_a_key_cannot_sign_with_are_refused() {
+fn setter_rejects_schemes_that_the_key_cannot_sign_with() {
     assert_fails(
         Context::new().set_signing_schemes(&["ed25519"]),
         Status::State,

@@ -12,7 +12,7 @@ use crate::revocation::path;
 use crate::verification_time::DAY;
 
 #[test]
-fn who_leaves_the_systems_roots_believes_nobody_else() {
+fn context_without_system_roots_trusts_only_its_own() {
     let client = Context::new();
     client.leave_system_roots().unwrap();
     let error = client_error(&client, &server_context(localhost())).unwrap();
@@ -27,7 +27,7 @@ fn who_leaves_the_systems_roots_believes_nobody_else() {
 }
 
 #[test]
-fn an_end_entity_is_trusted_for_its_own_names_while_it_is_valid() {
+fn end_entity_trust_anchor_keeps_its_names_and_validity() {
     let path = path();
     let client = Context::new();
     client.trust_end_entity(path.site.certificate()).unwrap();
@@ -40,7 +40,7 @@ fn an_end_entity_is_trusted_for_its_own_names_while_it_is_valid() {
     let error = client_error(&client, &server_context(&sibling.unwrap())).unwrap();
     assert_eq!(error.status(), Status::CertificateUnknownIssuer);
     let (near, far) = pair(&client, &server_context(&path.site), "other.example");
-    let error = shake_hands(&near, &far).0.unwrap_err();
+    let error = run_handshake(&near, &far).0.unwrap_err();
     assert_eq!(error.status(), Status::CertificateNameMismatch);
     let old = CertOptions {
         not_before: Some(now() - 5 * DAY),
@@ -59,7 +59,7 @@ fn an_end_entity_is_trusted_for_its_own_names_while_it_is_valid() {
 }
 
 #[test]
-fn a_file_to_trust_holds_one_certificate_and_a_file_of_roots_any_number() {
+fn trusted_certificate_file_holds_one_and_root_file_any_number() {
     let new = || self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
     let devices = [new(), new()];
     let folder = tempfile::TempDir::new().unwrap();
@@ -79,7 +79,7 @@ fn a_file_to_trust_holds_one_certificate_and_a_file_of_roots_any_number() {
     );
     let accepts = |context: &Context, device: &Identity| {
         let (client, server) = pair(context, &server_context(device), "localhost");
-        shake_hands(&client, &server).0.is_ok()
+        run_handshake(&client, &server).0.is_ok()
     };
     let context = Context::new();
     context.trust_certificate(one.to_str().unwrap()).unwrap();
@@ -96,7 +96,7 @@ fn a_file_to_trust_holds_one_certificate_and_a_file_of_roots_any_number() {
 }
 
 #[test]
-fn roots_come_from_a_folder_too() {
+fn context_loads_roots_from_a_folder() {
     let folder = tempfile::TempDir::new().unwrap();
     let context = Context::new();
     assert_fails(context.add_roots(folder.path()), Status::Parse, "no file");
@@ -105,16 +105,16 @@ fn roots_come_from_a_folder_too() {
     let context = Context::new();
     context.add_roots(folder.path()).unwrap();
     let (client, server) = pair(&context, &server_context(localhost()), "localhost");
-    shake_hands(&client, &server).0.unwrap();
+    run_handshake(&client, &server).0.unwrap();
 }
 
 #[test]
-fn the_system_and_the_bundled_roots_do_not_trust_a_stranger() {
+fn system_and_bundled_roots_do_not_trust_an_unknown_ca() {
     let bundled = Context::new();
     bundled.add_bundled_roots().unwrap();
     for context in [Context::new(), bundled] {
         let (client, server) = pair(&context, &server_context(localhost()), "localhost");
-        let outcome = shake_hands(&client, &server).0;
+        let outcome = run_handshake(&client, &server).0;
         assert_eq!(
             outcome.unwrap_err().status(),
             Status::CertificateUnknownIssuer
@@ -123,7 +123,7 @@ fn the_system_and_the_bundled_roots_do_not_trust_a_stranger() {
 }
 
 #[test]
-fn one_certificate_is_trusted_as_it_is_and_no_other() {
+fn client_trusts_one_certificate_itself_and_no_other() {
     let new = |options: &CertOptions| self_signed(&names(&["device.example"]), options).unwrap();
     let device = new(&CertOptions::default());
     let lookalike = new(&CertOptions::default());
@@ -135,7 +135,7 @@ fn one_certificate_is_trusted_as_it_is_and_no_other() {
     };
     let outcome = |identity: &Identity| {
         let (client, server) = pair(&client(), &server_context(identity), "localhost");
-        shake_hands(&client, &server).0.map(|()| client)
+        run_handshake(&client, &server).0.map(|()| client)
     };
     let connection = outcome(&device).unwrap();
     assert_eq!(connection.verified_chain(), device.chain());
@@ -154,7 +154,7 @@ fn one_certificate_is_trusted_as_it_is_and_no_other() {
         .unwrap();
     let (ours, theirs) = pair(&old, &server_context(&expired), "localhost");
     assert_fails(
-        shake_hands(&ours, &theirs).0,
+        run_handshake(&ours, &theirs).0,
         Status::CertificateExpired,
         "2020-09-14",
     );
@@ -165,7 +165,7 @@ fn one_certificate_is_trusted_as_it_is_and_no_other() {
 }
 
 #[test]
-fn one_client_certificate_is_trusted_as_it_is() {
+fn server_trusts_one_client_certificate_itself() {
     let new = || self_signed(&names(&["alice@example.org"]), &CertOptions::default()).unwrap();
     let (alice, mallory) = (new(), new());
     let server = server_context(localhost());
@@ -177,6 +177,6 @@ fn one_client_certificate_is_trusted_as_it_is() {
         let client = client_context();
         client.use_identity(user).unwrap();
         let (client, server) = pair(&client, &server, "localhost");
-        assert_eq!(shake_hands(&client, &server).1.is_ok(), is_fine);
+        assert_eq!(run_handshake(&client, &server).1.is_ok(), is_fine);
     }
 }

@@ -25,7 +25,7 @@ fn ca_called(name: &str, options: CertOptions) -> Identity {
     .unwrap()
 }
 
-/// An identity of a client that no server here has heard of.
+/// A client identity of a CA that no server here knows.
 pub(crate) fn stranger() -> &'static Identity {
     static STRANGER: OnceLock<Identity> = OnceLock::new();
     STRANGER.get_or_init(|| {
@@ -172,7 +172,7 @@ fn failing() -> Vec<(Identity, Setting, Status)> {
 }
 
 #[test]
-fn a_client_that_fails_is_accepted_with_the_reason_it_would_be_refused_for() {
+fn server_accepts_unverified_client_and_keeps_the_error() {
     for (identity, set, problem) in failing() {
         for version in BOTH_VERSIONS {
             let client = only(client_with(&identity), version);
@@ -182,10 +182,10 @@ fn a_client_that_fails_is_accepted_with_the_reason_it_would_be_refused_for() {
                 set(server);
             });
             let (ours, theirs) = pair(&client, &strict, "localhost");
-            let refusal = shake_hands(&ours, &theirs).1.unwrap_err();
+            let refusal = run_handshake(&ours, &theirs).1.unwrap_err();
             assert_eq!(refusal.status(), problem, "{refusal}");
 
-            let (_ours, theirs) = meet(&client, &lenient_server(&set), "localhost");
+            let (_ours, theirs) = connected_pair(&client, &lenient_server(&set), "localhost");
             let error = assert_unverified(&theirs, refusal.status(), &refusal.to_string());
             assert_eq!(error.status(), problem);
             assert_eq!(error.chain(), identity.chain());
@@ -200,12 +200,12 @@ fn a_client_that_fails_is_accepted_with_the_reason_it_would_be_refused_for() {
 }
 
 #[test]
-fn a_client_that_passes_is_verified_where_others_need_not_be() {
+fn server_verifies_a_valid_client_where_verification_is_optional() {
     for version in BOTH_VERSIONS {
         let client = only(client_with(&user()), version);
         let server = lenient_server(|_| {});
         for is_resumed in [false, true] {
-            let (ours, theirs) = meet(&client, &server, "localhost");
+            let (ours, theirs) = connected_pair(&client, &server, "localhost");
             assert_eq!(theirs.agreed().unwrap().resumed, is_resumed);
             assert_verified(&ours);
             assert_verified(&theirs);
@@ -217,12 +217,12 @@ fn a_client_that_passes_is_verified_where_others_need_not_be() {
 }
 
 #[test]
-fn a_client_without_a_certificate_is_accepted_and_not_verified() {
+fn server_accepts_client_without_certificate_as_unverified() {
     for version in BOTH_VERSIONS {
         let client = only(client_context(), version);
         let server = lenient_server(|_| {});
         for is_resumed in [false, true] {
-            let (ours, theirs) = meet(&client, &server, "localhost");
+            let (ours, theirs) = connected_pair(&client, &server, "localhost");
             assert_eq!(ours.certificate_requested(), !is_resumed);
             assert_eq!(theirs.agreed().unwrap().resumed, is_resumed);
             assert_unverified(&theirs, Status::CertificateMissing, "no certificate");
@@ -232,7 +232,7 @@ fn a_client_without_a_certificate_is_accepted_and_not_verified() {
 }
 
 #[test]
-fn a_certificate_can_be_required_without_being_verified() {
+fn server_can_require_a_certificate_without_verifying_it() {
     for version in BOTH_VERSIONS {
         // In either order.
         let first = lenient_server(|server| {
@@ -244,21 +244,21 @@ fn a_certificate_can_be_required_without_being_verified() {
         });
         for server in [first, last] {
             let client = only(client_with(stranger()), version);
-            let (_, theirs) = meet(&client, &server, "localhost");
+            let (_, theirs) = connected_pair(&client, &server, "localhost");
             assert_unverified(&theirs, Status::CertificateUnknownIssuer, "mallory");
             let client = only(client_context(), version);
             let (ours, theirs) = pair(&client, &server, "localhost");
-            let outcome = shake_hands(&ours, &theirs).1;
+            let outcome = run_handshake(&ours, &theirs).1;
             assert_fails(outcome, Status::CertificateMissing, "");
         }
     }
 }
 
 #[test]
-fn a_server_without_roots_verifies_nobody_and_can_accept_everybody() {
+fn server_without_roots_accepts_unverified_clients() {
     let server = server_with(|server| server.insecure_allow_unverified_clients().unwrap());
     for identity in [stranger(), &user()] {
-        let (_, theirs) = meet(&client_with(identity), &server, "localhost");
+        let (_, theirs) = connected_pair(&client_with(identity), &server, "localhost");
         assert_unverified(&theirs, Status::CertificateUnknownIssuer, "@example.org");
     }
 }
@@ -273,7 +273,7 @@ impl ExternalSigner for Forger {
 }
 
 #[test]
-fn a_client_without_the_private_key_is_refused_whether_it_passes_or_not() {
+fn server_rejects_client_without_its_private_key() {
     for version in BOTH_VERSIONS {
         for identity in [stranger(), &user()] {
             let forged = Identity::external(identity.chain().to_vec(), Arc::new(Forger)).unwrap();
@@ -285,7 +285,7 @@ fn a_client_without_the_private_key_is_refused_whether_it_passes_or_not() {
                 }),
             ] {
                 let (ours, theirs) = pair(&client, &server, "localhost");
-                let (_, outcome) = shake_hands(&ours, &theirs);
+                let (_, outcome) = run_handshake(&ours, &theirs);
                 let error = outcome.unwrap_err();
                 assert_eq!(error.status(), Status::CertificateBadSignature, "{error}");
                 assert!(theirs.agreed().is_none() && theirs.verified_chain().is_empty());
@@ -296,26 +296,26 @@ fn a_client_without_the_private_key_is_refused_whether_it_passes_or_not() {
 }
 
 #[test]
-fn a_judge_can_refuse_an_unverified_client() {
+fn verify_callback_can_reject_an_unverified_client() {
     let judge: Judge = Arc::new(|case| match case.outcome {
         Err(error) if error.status() == Status::CertificateWrongUsage => Ok(()),
         Err(_) => Err(Error::new(Status::CertificateRefused, "not this one")),
         Ok(_) => Ok(()),
     });
     let server = lenient_server(|server| server.set_judge(judge).unwrap());
-    let (_, theirs) = meet(&client_with(localhost()), &server, "localhost");
+    let (_, theirs) = connected_pair(&client_with(localhost()), &server, "localhost");
     assert_unverified(&theirs, Status::CertificateWrongUsage, "serverAuth");
-    let (_, theirs) = meet(&client_with(&user()), &server, "localhost");
+    let (_, theirs) = connected_pair(&client_with(&user()), &server, "localhost");
     assert_verified(&theirs);
     let (ours, theirs) = pair(&client_with(stranger()), &server, "localhost");
-    let (one, other) = shake_hands(&ours, &theirs);
+    let (one, other) = run_handshake(&ours, &theirs);
     assert_fails(other, Status::CertificateRefused, "not this one");
     let read = one.and_then(|()| ours.read(&mut [0; 1]).map(drop));
     assert_eq!(read.unwrap_err().alert(), Some(49));
 }
 
 #[test]
-fn the_context_that_answers_a_client_says_whether_it_has_to_be_verified() {
+fn selected_context_decides_whether_clients_must_be_verified() {
     let strict = server_with(|server| {
         server.add_root(ca().certificate()).unwrap();
         server.set_client_auth(ClientAuth::Optional).unwrap();
@@ -328,7 +328,7 @@ fn the_context_that_answers_a_client_says_whether_it_has_to_be_verified() {
             let client = only(client_with(stranger()), version);
             let (ours, theirs) = pair(&client, first, "localhost");
             theirs.select(selected.clone().into()).unwrap();
-            let (_, outcome) = shake_hands(&ours, &theirs);
+            let (_, outcome) = run_handshake(&ours, &theirs);
             assert_eq!(outcome.is_ok(), is_accepted, "{outcome:?}");
             assert_unverified(&theirs, Status::CertificateUnknownIssuer, "mallory");
         }
@@ -336,7 +336,7 @@ fn the_context_that_answers_a_client_says_whether_it_has_to_be_verified() {
 }
 
 #[test]
-fn nobody_is_verified_by_a_context_that_verifies_nothing() {
+fn context_without_verification_verifies_no_peer() {
     for version in BOTH_VERSIONS {
         let client = only(Context::new(), version);
         client.insecure_no_verify().unwrap();
@@ -346,7 +346,7 @@ fn nobody_is_verified_by_a_context_that_verifies_nothing() {
             server.set_client_auth(ClientAuth::Required).unwrap();
         });
         for is_resumed in [false, true] {
-            let (ours, theirs) = meet(&client, &server, "localhost");
+            let (ours, theirs) = connected_pair(&client, &server, "localhost");
             assert_eq!(theirs.agreed().unwrap().resumed, is_resumed);
             for side in [&ours, &theirs] {
                 assert_unverified(side, Status::Certificate, "insecure_no_verify");
@@ -365,9 +365,9 @@ fn no_peer_is_verified_before_the_handshake_is_complete() {
 }
 
 #[test]
-fn the_setting_comes_before_the_first_connection() {
+fn setting_must_precede_the_first_connection() {
     let server = lenient_server(|_| {});
-    meet(&client_context(), &server, "localhost");
+    connected_pair(&client_context(), &server, "localhost");
     assert_fails(
         server.insecure_allow_unverified_clients(),
         Status::State,

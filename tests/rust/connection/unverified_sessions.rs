@@ -37,7 +37,7 @@ const KEEPERS: [fn(&Context); 5] = [
 ];
 
 #[test]
-fn an_unverified_client_gets_nothing_to_resume() {
+fn unverified_client_gets_no_session_to_resume() {
     for version in BOTH_VERSIONS {
         for keep in KEEPERS {
             let sessions = Arc::new(Mutex::new(Vec::<Session>::new()));
@@ -48,7 +48,7 @@ fn an_unverified_client_gets_nothing_to_resume() {
                 .unwrap();
             let server = lenient_server(keep);
             for _ in 0..3 {
-                let (ours, theirs) = meet(&client, &server, "localhost");
+                let (ours, theirs) = connected_pair(&client, &server, "localhost");
                 assert!(!ours.agreed().unwrap().resumed);
                 assert!(ours.tickets().is_empty(), "{:?}", ours.tickets());
                 assert_unverified(&theirs, Status::CertificateUnknownIssuer, "mallory");
@@ -65,7 +65,7 @@ fn an_unverified_client_gets_nothing_to_resume() {
                     &server,
                     &tlsmith::ConnectionOptions::new(),
                 );
-                let (one, other) = shake_hands(&ours, &theirs);
+                let (one, other) = run_handshake(&ours, &theirs);
                 one.unwrap();
                 other.unwrap();
                 assert!(!theirs.agreed().unwrap().resumed);
@@ -76,7 +76,7 @@ fn an_unverified_client_gets_nothing_to_resume() {
 }
 
 #[test]
-fn a_session_does_not_pass_between_servers_that_verify_and_those_that_need_not() {
+fn session_does_not_pass_between_strict_and_lenient_servers() {
     let share_key: fn(&Context, &Context) = |one, other| {
         one.add_ticket_key(&KEY).unwrap();
         other.add_ticket_key(&KEY).unwrap();
@@ -96,9 +96,9 @@ fn a_session_does_not_pass_between_servers_that_verify_and_those_that_need_not()
             ] {
                 share(&one, &other);
                 let client = only(client_with(&user()), version);
-                let (_, theirs) = meet(&client, &one, "localhost");
+                let (_, theirs) = connected_pair(&client, &one, "localhost");
                 assert!(!theirs.agreed().unwrap().resumed);
-                let (_, theirs) = meet(&client, &other, "localhost");
+                let (_, theirs) = connected_pair(&client, &other, "localhost");
                 assert!(!theirs.agreed().unwrap().resumed);
                 assert_verified(&theirs);
                 assert_eq!(theirs.verified_chain().len(), 2);
@@ -108,7 +108,7 @@ fn a_session_does_not_pass_between_servers_that_verify_and_those_that_need_not()
 }
 
 #[test]
-fn the_early_data_of_a_client_that_turns_out_unverified_is_rejected() {
+fn server_rejects_early_data_of_an_unverified_client() {
     // Both keep the same sessions, but under other demands.
     let nobody = server_with(|server| {
         server.set_early_data(1_000).unwrap();
@@ -118,21 +118,21 @@ fn the_early_data_of_a_client_that_turns_out_unverified_is_rejected() {
     server.share_sessions(&nobody).unwrap();
     let client = client_with(stranger());
     client.set_early_data(1).unwrap();
-    meet(&client, &nobody, "localhost");
+    connected_pair(&client, &nobody, "localhost");
     let (ours, theirs) = pair(&client, &server, "localhost");
     assert_eq!(ours.write_early(b"GET / ").unwrap(), 6);
-    let (one, other) = shake_hands(&ours, &theirs);
+    let (one, other) = run_handshake(&ours, &theirs);
     one.unwrap();
     other.unwrap();
     assert_eq!(ours.early_data(), EarlyData::Rejected);
     assert_eq!(theirs.early_data(), EarlyData::None);
     assert_unverified(&theirs, Status::CertificateUnknownIssuer, "mallory");
-    say(&theirs, &ours, b"no ticket");
+    transfer(&theirs, &ours, b"no ticket");
     assert!(ours.tickets().is_empty());
     // There is no session to send more with.
     let (ours, theirs) = pair(&client, &server, "localhost");
     assert_eq!(ours.write_early(b"GET / ").unwrap(), 0);
-    let (one, other) = shake_hands(&ours, &theirs);
+    let (one, other) = run_handshake(&ours, &theirs);
     one.unwrap();
     other.unwrap();
     assert_eq!(ours.early_data(), EarlyData::None);

@@ -9,7 +9,7 @@ use tlsmith::{CertOptions, Context, Error, Judge, Status, self_signed};
 use crate::revocation::path;
 
 #[test]
-fn insecure_switches_do_what_they_say_and_no_more() {
+fn insecure_settings_disable_only_what_they_name() {
     let site = issue(&["a.example"], &CertOptions::default());
     let server = server_context(&site);
     let stranger = server_context(&self_signed(&names(&["x"]), &CertOptions::default()).unwrap());
@@ -17,23 +17,23 @@ fn insecure_switches_do_what_they_say_and_no_more() {
     let no_name = client_context();
     no_name.insecure_no_name().unwrap();
     let (client, peer) = pair(&no_name, &server, "b.example");
-    shake_hands(&client, &peer).0.unwrap();
+    run_handshake(&client, &peer).0.unwrap();
     let (client, peer) = pair(&no_name, &stranger, "b.example");
     assert_eq!(
-        shake_hands(&client, &peer).0.unwrap_err().status(),
+        run_handshake(&client, &peer).0.unwrap_err().status(),
         Status::CertificateUnknownIssuer
     );
 
     let no_verify = Context::new();
     no_verify.insecure_no_verify().unwrap();
     let (client, peer) = pair(&no_verify, &stranger, "b.example");
-    shake_hands(&client, &peer).0.unwrap();
+    run_handshake(&client, &peer).0.unwrap();
     assert_eq!(client.peer_chain().len(), 1);
     assert!(client.verified_chain().is_empty());
 }
 
 #[test]
-fn a_common_name_counts_only_where_it_is_allowed() {
+fn common_name_counts_only_where_allowed() {
     // What `openssl req` makes by default: a common name and nothing else.
     let folder = tempfile::TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -51,23 +51,23 @@ fn a_common_name_counts_only_where_it_is_allowed() {
 
     let (client, peer) = pair(&trusting(), &server, "localhost");
     assert_fails(
-        shake_hands(&client, &peer).0,
+        run_handshake(&client, &peer).0,
         Status::CertificateNameMismatch,
         "subjectAltName",
     );
     let allowing = trusting();
     allowing.allow_common_name().unwrap();
     let (client, peer) = pair(&allowing, &server, "LOCALHOST");
-    shake_hands(&client, &peer).0.unwrap();
+    run_handshake(&client, &peer).0.unwrap();
     let (client, peer) = pair(&allowing, &server, "other.example");
     assert_eq!(
-        shake_hands(&client, &peer).0.unwrap_err().status(),
+        run_handshake(&client, &peer).0.unwrap_err().status(),
         Status::CertificateNameMismatch
     );
 }
 
 #[test]
-fn the_peer_hears_an_alert_that_fits_the_refusal() {
+fn peer_receives_the_alert_for_the_verification_error() {
     let alerts = [
         (Status::CertificateRevoked, 44),
         (Status::CertificateExpired, 45),
@@ -97,7 +97,7 @@ fn the_peer_hears_an_alert_that_fits_the_refusal() {
             let judge: Judge = Arc::new(move |_| Err(Error::new(status, "not this one")));
             client.set_judge(judge).unwrap();
             let (ours, theirs) = pair(&client, &server, "localhost");
-            let (one, other) = shake_hands(&ours, &theirs);
+            let (one, other) = run_handshake(&ours, &theirs);
             assert_fails(one, status, "not this one");
             assert_eq!(other.unwrap_err().alert(), Some(alert));
         }
@@ -106,11 +106,11 @@ fn the_peer_hears_an_alert_that_fits_the_refusal() {
 
 // OCSP.
 
-/// Not a response, but DER: nobody looks into it here.
+/// DER that is not a response: nothing here parses it.
 pub(crate) const RESPONSE: &[u8] = &[0x30, 3, 10, 1, 6];
 
 #[test]
-fn an_ocsp_response_is_stapled_to_its_identity() {
+fn server_staples_the_ocsp_response_of_its_identity() {
     let other = issue(&["other.example"], &CertOptions::default());
     let server = server_context(&other);
     server.use_identity(localhost()).unwrap();
@@ -118,7 +118,7 @@ fn an_ocsp_response_is_stapled_to_its_identity() {
     for version in BOTH_VERSIONS {
         for (name, expected) in [("localhost", Some(RESPONSE)), ("other.example", None)] {
             let client = only(client_context(), version);
-            let (client, server) = meet(&client, &server, name);
+            let (client, server) = connected_pair(&client, &server, name);
             assert_eq!(client.ocsp_response(), expected);
             assert_eq!(server.ocsp_response(), None);
             let line = match expected {
@@ -142,7 +142,7 @@ fn an_ocsp_response_is_stapled_to_its_identity() {
 }
 
 #[test]
-fn a_refusal_has_the_chain_that_was_refused() {
+fn verification_error_has_the_rejected_chain() {
     let path = path();
     let server = server_context(&path.site);
     let error = client_error(&client_context(), &server).unwrap();
@@ -151,7 +151,7 @@ fn a_refusal_has_the_chain_that_was_refused() {
     let trusting = Context::new();
     trusting.add_root(path.root.certificate()).unwrap();
     let (near, far) = pair(&trusting, &server, "other.example");
-    let (ours, theirs) = shake_hands(&near, &far);
+    let (ours, theirs) = run_handshake(&near, &far);
     assert_eq!(ours.unwrap_err().chain(), path.site.chain());
     assert!(
         theirs.unwrap_err().chain().is_empty(),

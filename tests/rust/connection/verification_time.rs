@@ -9,7 +9,7 @@ use tlsmith::{CertOptions, ClientAuth, Now, Status};
 pub(crate) const DAY: i64 = 86_400;
 
 #[test]
-fn the_clock_says_what_is_valid() {
+fn client_verifies_servers_at_the_time_of_its_clock() {
     let time = Arc::new(AtomicI64::new(0));
     let told = time.clone();
     let clock: Now = Arc::new(move || told.load(Ordering::SeqCst));
@@ -37,7 +37,7 @@ fn the_clock_says_what_is_valid() {
 }
 
 #[test]
-fn the_clock_of_a_server_is_for_its_clients() {
+fn server_verifies_clients_at_the_time_of_its_clock() {
     let late: Now = Arc::new(|| now() + 400 * DAY);
     let server = server_with(|server| {
         server.add_root(ca().certificate()).unwrap();
@@ -49,6 +49,6 @@ fn the_clock_of_a_server_is_for_its_clients() {
         .use_identity(&issue(&["alice@example.org"], &CertOptions::default()))
         .unwrap();
     let (client, server) = pair(&client, &server, "localhost");
-    let (_, theirs) = shake_hands(&client, &server);
+    let (_, theirs) = run_handshake(&client, &server);
     assert_eq!(theirs.unwrap_err().status(), Status::CertificateExpired);
 }

@@ -10,7 +10,7 @@ use crate::pinned_keys::trusting;
 use crate::verification::RESPONSE;
 
 #[test]
-fn a_judge_sees_what_was_verified_and_can_refuse_it() {
+fn verify_callback_gets_the_verified_chain_and_can_reject_it() {
     let seen = Arc::new(AtomicUsize::new(0));
     let count = seen.clone();
     let judging = move |verdict: Result<()>| {
@@ -32,13 +32,13 @@ fn a_judge_sees_what_was_verified_and_can_refuse_it() {
     let client = client_context();
     client.set_judge(judging(Err(refusal))).unwrap();
     let (ours, theirs) = pair(&client, &server, "localhost");
-    let (one, other) = shake_hands(&ours, &theirs);
+    let (one, other) = run_handshake(&ours, &theirs);
     assert_fails(one, Status::CertificateRefused, "not on a Sunday");
     assert_eq!(other.unwrap_err().alert(), Some(49));
 }
 
 #[test]
-fn a_judge_sees_the_ocsp_response() {
+fn verify_callback_gets_the_ocsp_response() {
     let server = server_context(localhost());
     server.set_ocsp(RESPONSE).unwrap();
     let judge: Judge = Arc::new(|case| match case.ocsp {
@@ -48,16 +48,16 @@ fn a_judge_sees_the_ocsp_response() {
     for version in BOTH_VERSIONS {
         let client = only(client_context(), version);
         client.set_judge(judge.clone()).unwrap();
-        meet(&client, &server, "localhost");
+        connected_pair(&client, &server, "localhost");
         let (ours, theirs) = pair(&client, &server_context(localhost()), "localhost");
-        let (one, other) = shake_hands(&ours, &theirs);
+        let (one, other) = run_handshake(&ours, &theirs);
         assert_fails(one, Status::CertificateOcsp, "no response");
         assert_eq!(other.unwrap_err().alert(), Some(113));
     }
 }
 
 #[test]
-fn a_judge_cannot_accept_what_failed() {
+fn verify_callback_cannot_accept_a_failed_chain() {
     let heard = Arc::new(Mutex::new(String::new()));
     let words = heard.clone();
     let server =
@@ -72,7 +72,7 @@ fn a_judge_cannot_accept_what_failed() {
 }
 
 #[test]
-fn a_judge_is_asked_once_for_a_session_that_is_resumed() {
+fn verify_callback_runs_once_for_a_resumed_session() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let judge: Judge = Arc::new(move |case| {
@@ -89,31 +89,31 @@ fn a_judge_is_asked_once_for_a_session_that_is_resumed() {
         .use_identity(&issue(&["alice@example.org"], &CertOptions::default()))
         .unwrap();
     for resumed in [false, true] {
-        let (_, server) = meet(&client, &server, "localhost");
+        let (_, server) = connected_pair(&client, &server, "localhost");
         assert_eq!(server.agreed().unwrap().resumed, resumed);
         assert_eq!(asked.load(Ordering::SeqCst), 1);
     }
-    // One who shows none is not judged.
-    meet(&client_context(), &server, "localhost");
+    // It is not called for a client without a certificate.
+    connected_pair(&client_context(), &server, "localhost");
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[test]
-fn a_judge_may_connect_somewhere_itself() {
+fn verify_callback_can_connect_elsewhere() {
     let site = server_context(localhost());
     site.set_ocsp(RESPONSE).unwrap();
     for version in BOTH_VERSIONS {
         let judge: Judge = Arc::new(move |case| {
             let other = server_context(&issue(&["other.example"], &CertOptions::default()));
             let client = only(client_context(), version);
-            let (client, _) = meet(&client, &other, "other.example");
+            let (client, _) = connected_pair(&client, &other, "other.example");
             assert!(client.ocsp_response().is_none());
             assert_ne!(client.peer_chain(), case.chain);
             Ok(())
         });
         let client = only(client_context(), version);
         client.set_judge(judge).unwrap();
-        let (client, server) = meet(&client, &site, "localhost");
+        let (client, server) = connected_pair(&client, &site, "localhost");
         assert_eq!(client.verified_chain().len(), 2);
         assert_eq!(client.verified_chain()[0], *localhost().certificate());
         assert_eq!(client.ocsp_response(), Some(RESPONSE));

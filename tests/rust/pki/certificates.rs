@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_certificate_has_the_fields_that_were_asked_for() {
+fn certificate_has_the_requested_fields() {
     let ca = gen_ca(&CertOptions {
         subject: Some("/DC=org/DC=example/O=A, B/CN=Root CA".to_owned()),
         ..CertOptions::default()
@@ -58,7 +58,7 @@ fn a_certificate_has_the_fields_that_were_asked_for() {
 }
 
 #[test]
-fn an_email_address_makes_a_client() {
+fn email_address_makes_a_client_certificate() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let user = issue_cert(&ca, &names(&["alice@example.org"]), &CertOptions::default()).unwrap();
     assert_eq!(user.certificate().extended_key_usage(), ["clientAuth"]);
@@ -66,7 +66,7 @@ fn an_email_address_makes_a_client() {
 }
 
 #[test]
-fn bad_names_are_refused_and_named() {
+fn invalid_names_are_rejected() {
     let long_label = "a".repeat(64);
     let long_name = ["abcdefg"; 40].join(".");
     for name in [
@@ -97,7 +97,7 @@ fn bad_names_are_refused_and_named() {
 }
 
 #[test]
-fn bad_options_are_refused() {
+fn invalid_options_are_rejected() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let site = names(&["a.example"]);
     let cases = [
@@ -146,7 +146,7 @@ fn bad_options_are_refused() {
 }
 
 #[test]
-fn every_root_of_the_system_parses_and_prints() {
+fn parser_reads_and_prints_every_system_root() {
     let bundle = fs::read("/etc/ssl/certs/ca-certificates.crt")
         .expect("the system's roots are needed: apt-get install ca-certificates");
     let roots = Certificate::all_from_pem(&bundle).unwrap();
@@ -160,7 +160,7 @@ fn every_root_of_the_system_parses_and_prints() {
 }
 
 #[test]
-fn a_certificate_of_the_wild_is_read_right() {
+fn parser_reads_a_public_certificate_like_openssl() {
     let pem = fs::read("tests/data/example.org.pem").unwrap();
     let certificate = Certificate::from_pem(&pem).unwrap();
     assert_eq!(

@@ -4,7 +4,7 @@ use super::*;
 use crate::revocation::{case, crl, revoked, verify};
 
 #[test]
-fn crl_is_the_first_one_of_a_file() {
+fn crl_loads_the_first_one_of_a_file() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("list");
     let ca = gen_ca(&CertOptions::default()).unwrap();
@@ -41,7 +41,7 @@ fn ml_dsa_signs_crls_too() {
 }
 
 #[test]
-fn crl_starts_an_hour_ago_and_lasts_from_now() {
+fn crl_validity_starts_an_hour_ago_and_counts_from_now() {
     let now = || {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         i64::try_from(since.unwrap().as_secs()).unwrap()
@@ -76,7 +76,7 @@ fn crl_starts_an_hour_ago_and_lasts_from_now() {
 }
 
 #[test]
-fn a_crl_says_what_it_was_given() {
+fn crl_has_the_given_content() {
     let case = case(KeyType::EcdsaP256);
     let options = CrlOptions {
         lifetime: Some(Duration::from_secs(30 * DAY)),
@@ -141,7 +141,7 @@ fn a_crl_says_what_it_was_given() {
 }
 
 #[test]
-fn the_numbers_of_crls_grow() {
+fn crl_numbers_increase() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let numbers =
         (0..50).map(|_| u64::from_str_radix(&crl(&ca, &[]).number().unwrap(), 16).unwrap());
@@ -172,7 +172,7 @@ pub(super) fn openssl_crl(ca: &Identity, index: &str, extensions: &str, dates: &
 }
 
 #[test]
-fn the_crls_of_openssl_are_read() {
+fn tlsmith_reads_the_crls_of_openssl() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let index = "R\t301231235959Z\t240102030405Z,keyCompromise\t0A1B\tunknown\t/CN=x\n\
                  R\t301231235959Z\t240102030405Z\t0C\tunknown\t/CN=y\n";

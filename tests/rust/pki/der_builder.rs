@@ -131,7 +131,7 @@ impl Odd {
     }
 }
 
-/// Reads it, and asks for everything that it tells.
+/// Parses it, and calls every accessor.
 #[track_caller]
 pub(crate) fn read(odd: &Odd) -> Certificate {
     let certificate = Certificate::from_der(odd.der()).unwrap();
@@ -139,7 +139,7 @@ pub(crate) fn read(odd: &Odd) -> Certificate {
     certificate
 }
 
-/// Asks for everything that a certificate can tell.
+/// Calls every accessor of a certificate.
 pub(crate) fn look_at(certificate: &Certificate) {
     for text in [
         certificate.subject(),

@@ -5,7 +5,7 @@ use tlsmith::{DigestAlgorithm, digest, random};
 use super::*;
 
 #[test]
-fn digests_are_those_of_the_standard() {
+fn digests_match_fips_180_4() {
     // FIPS 180-4's "abc".
     for (given, length, start) in [
         ("sha256", 32, [0xba, 0x78, 0x16, 0xbf]),
@@ -34,7 +34,7 @@ fn digests_are_those_of_the_standard() {
 }
 
 #[test]
-fn random_bytes_differ() {
+fn random_bytes_are_not_repeated() {
     let (mut one, mut other) = ([0; 32], [0; 32]);
     random(&mut one).unwrap();
     random(&mut other).unwrap();

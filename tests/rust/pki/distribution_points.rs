@@ -53,7 +53,7 @@ const A: Option<&str> = Some("http://a.example/crl");
 const B: Option<&str> = Some("http://b.example/crl");
 
 #[test]
-fn any_crl_of_the_issuer_revokes_what_it_lists_whatever_newer_ones_are_for() {
+fn every_current_crl_of_the_issuer_revokes_what_it_lists() {
     for (own_point, shards) in [
         (None, &[(None, true), (B, false)][..]),
         (None, &[(A, true), (B, false)]),
@@ -78,7 +78,7 @@ fn any_crl_of_the_issuer_revokes_what_it_lists_whatever_newer_ones_are_for() {
 }
 
 #[test]
-fn only_a_crl_for_the_certificates_distribution_point_tells_that_it_is_not_revoked() {
+fn only_a_crl_for_its_distribution_point_clears_a_certificate() {
     for (own_point, shards) in [
         (None, &[(B, false)][..]),
         (A, &[(B, false)]),

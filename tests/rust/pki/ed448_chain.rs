@@ -4,7 +4,7 @@ use super::*;
 use support::Ed448Chain;
 
 #[test]
-fn what_openssl_makes_is_loaded_and_verified() {
+fn tlsmith_verifies_a_chain_of_openssl() {
     let chain = Ed448Chain::by_openssl();
     let server = chain.server();
     assert_eq!(server.certificate().key_type(), "ed448");
@@ -20,7 +20,7 @@ fn what_openssl_makes_is_loaded_and_verified() {
 }
 
 #[test]
-fn the_name_in_the_chapters_certificate_is_no_name_unless_it_is_allowed_to_be() {
+fn common_name_of_the_chain_counts_only_where_allowed() {
     let chain = Ed448Chain::by_openssl();
     let server = chain.server();
     let verified = chain
@@ -32,7 +32,7 @@ fn the_name_in_the_chapters_certificate_is_no_name_unless_it_is_allowed_to_be() 
 }
 
 #[test]
-fn what_we_make_is_what_openssl_demands() {
+fn openssl_verifies_a_chain_of_tlsmith() {
     let chain = Ed448Chain::by_tlsmith();
     let words = chain.run(&[
         "verify",
@@ -77,7 +77,7 @@ fn what_we_make_is_what_openssl_demands() {
 }
 
 #[test]
-fn each_step_can_be_ours_or_openssls() {
+fn tlsmith_and_openssl_continue_each_others_files() {
     let chain = Ed448Chain::by_openssl();
     chain.issue();
     chain.run(&["verify", "-CAfile", "ca_cert.pem", "server_cert.pem"]);

@@ -14,7 +14,7 @@ pub(crate) fn identity(kind: KeyType) -> Identity {
 }
 
 #[test]
-fn openssl_opens_the_keys_that_we_encrypt() {
+fn openssl_decrypts_our_keys() {
     let folder = TempDir::new().unwrap();
     for kind in [KeyType::EcdsaP256, KeyType::Ed448, KeyType::Rsa2048] {
         let id = identity(kind);
@@ -37,7 +37,7 @@ fn openssl_opens_the_keys_that_we_encrypt() {
 }
 
 #[test]
-fn we_open_the_keys_that_openssl_encrypts() {
+fn tlsmith_decrypts_the_keys_of_openssl() {
     let folder = TempDir::new().unwrap();
     let id = identity(KeyType::EcdsaP384);
     let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
@@ -69,7 +69,7 @@ fn we_open_the_keys_that_openssl_encrypts() {
 }
 
 #[test]
-fn we_open_keys_that_are_encrypted_with_gcm() {
+fn tlsmith_decrypts_keys_encrypted_with_gcm() {
     use pkcs5::pbes2::Parameters;
     let key = identity(KeyType::EcdsaP256);
     let key = key.key().unwrap();
@@ -92,7 +92,7 @@ fn we_open_keys_that_are_encrypted_with_gcm() {
 }
 
 #[test]
-fn what_is_wrong_with_an_encrypted_key_is_said() {
+fn decryption_error_says_what_is_wrong() {
     let folder = TempDir::new().unwrap();
     let id = identity(KeyType::Rsa2048);
     let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
@@ -112,7 +112,7 @@ fn what_is_wrong_with_an_encrypted_key_is_said() {
 }
 
 #[test]
-fn a_key_that_would_take_years_to_open_is_refused_at_once() {
+fn key_with_too_many_iterations_is_rejected_at_once() {
     let cheap = pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc;
     let scrypt = pkcs5::pbes2::Parameters::generate_scrypt_aes256cbc;
     let much_memory = pkcs5::scrypt::Params::new(24, 8, 1).unwrap();
@@ -169,7 +169,7 @@ fn traditional(key: &Path, cipher: &str, password: &str) -> String {
 }
 
 #[test]
-fn traditional_encrypted_pem_is_read() {
+fn key_reads_traditional_encrypted_pem() {
     let folder = TempDir::new().unwrap();
     let ciphers = ["-aes128", "-aes192", "-aes256", "-des3"];
     for kind in [KeyType::EcdsaP256, KeyType::Rsa2048] {
@@ -196,7 +196,7 @@ fn traditional_encrypted_pem_is_read() {
 }
 
 #[test]
-fn traditional_pem_with_another_cipher_or_without_header_is_refused_in_words() {
+fn traditional_pem_with_unknown_cipher_or_header_is_rejected() {
     let folder = TempDir::new().unwrap();
     let id = identity(KeyType::EcdsaP256);
     let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
@@ -227,7 +227,7 @@ fn traditional_pem_with_another_cipher_or_without_header_is_refused_in_words() {
 }
 
 #[test]
-fn pkcs8_with_3des_is_read_and_with_single_des_refused_in_words() {
+fn pkcs8_with_3des_is_read_and_with_des_rejected() {
     let folder = TempDir::new().unwrap();
     let id = identity(KeyType::Rsa2048);
     let key = write(&folder, "key.pem", id.key().unwrap().to_pem().as_bytes());
@@ -258,7 +258,7 @@ fn pkcs8_with_3des_is_read_and_with_single_des_refused_in_words() {
 }
 
 #[test]
-fn password_bytes_are_taken_as_they_are() {
+fn password_bytes_are_used_unchanged() {
     let folder = TempDir::new().unwrap();
     let id = identity(KeyType::EcdsaP256);
     let key = id.key().unwrap();

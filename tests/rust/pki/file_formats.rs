@@ -50,7 +50,7 @@ fn kinds(folder: &TempDir) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn a_file_of_another_kind_is_called_what_it_is() {
+fn file_of_another_format_is_named() {
     let folder = TempDir::new().unwrap();
     for (kind, content) in kinds(&folder) {
         let file = write(&folder, "given", &content);
@@ -96,7 +96,7 @@ fn a_file_of_another_kind_is_called_what_it_is() {
 }
 
 #[test]
-fn errors_about_files_of_another_kind_name_the_file() {
+fn format_errors_name_the_file() {
     let folder = TempDir::new().unwrap();
     for (kind, content) in kinds(&folder) {
         let file = write(&folder, "given", &content);
@@ -146,7 +146,7 @@ fn pem_joined_without_a_newline_is_read() {
 }
 
 #[test]
-fn utf16_is_reported_as_what_it_is() {
+fn utf16_files_are_reported_as_utf16() {
     let folder = TempDir::new().unwrap();
     let id = identity(KeyType::EcdsaP256);
     let units: Vec<u16> = ["\u{feff}", id.cert_pem()]
@@ -208,7 +208,7 @@ fn trusted_certificate_is_read_in_chains_and_as_a_root() {
 }
 
 #[test]
-fn settings_of_a_trusted_certificate_limit_what_the_root_is_trusted_for() {
+fn trust_settings_limit_the_purposes_of_a_root() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let site = issue_cert(&ca, &names(&["localhost"]), &CertOptions::default()).unwrap();
     let itself = identity(KeyType::EcdsaP256);
@@ -242,7 +242,7 @@ fn settings_of_a_trusted_certificate_limit_what_the_root_is_trusted_for() {
 }
 
 #[test]
-fn damaged_settings_of_a_trusted_certificate_are_refused() {
+fn damaged_trust_settings_are_rejected() {
     use base64ct::{Base64, Encoding};
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let der = ca.certificate().der();
@@ -281,7 +281,7 @@ fn rsassa_pss(folder: &TempDir) -> (PathBuf, PathBuf) {
 }
 
 #[test]
-fn rsassa_pss_keys_are_refused_in_words() {
+fn rsassa_pss_keys_are_rejected_with_the_reason() {
     let folder = TempDir::new().unwrap();
     let (cert, key) = rsassa_pss(&folder);
     let der = openssl(&["pkey", "-in", text(&key), "-outform", "DER"]).stdout;
@@ -308,7 +308,7 @@ fn rsassa_pss_keys_are_refused_in_words() {
 }
 
 #[test]
-fn request_with_an_rsassa_pss_key_is_signed_as_openssl_takes_it() {
+fn request_with_an_rsassa_pss_key_gets_a_certificate() {
     let folder = TempDir::new().unwrap();
     let (_, key) = rsassa_pss(&folder);
     let fixed = ["req", "-new", "-key", text(&key), "-subj", "/CN=localhost"];

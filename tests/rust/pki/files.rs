@@ -18,7 +18,7 @@ fn localhost() -> Identity {
 }
 
 #[test]
-fn a_fifo_that_nobody_writes_to_reads_as_empty() {
+fn fifo_without_a_writer_reads_as_empty() {
     let folder = TempDir::new().unwrap();
     let fifo = folder.path().join("fifo");
     program_prints("mkfifo", &[text(&fifo)]);
@@ -31,7 +31,7 @@ fn a_fifo_that_nobody_writes_to_reads_as_empty() {
 }
 
 #[test]
-fn a_fifo_that_somebody_writes_to_is_waited_for() {
+fn fifo_with_a_writer_is_read_to_its_end() {
     let folder = TempDir::new().unwrap();
     let fifo = folder.path().join("fifo");
     program_prints("mkfifo", &[text(&fifo)]);
@@ -70,7 +70,7 @@ fn is_open(entry: &std::io::Result<fs::DirEntry>, path: &Path) -> bool {
 }
 
 #[test]
-fn devices_and_directories_are_not_replaced() {
+fn save_does_not_replace_devices_and_directories() {
     let folder = TempDir::new().unwrap();
     let link = folder.path().join("null");
     symlink("/dev/null", &link).unwrap();
@@ -93,7 +93,7 @@ fn devices_and_directories_are_not_replaced() {
 }
 
 #[test]
-fn errors_of_files_keep_the_code_of_the_system() {
+fn file_errors_keep_the_errno() {
     let folder = TempDir::new().unwrap();
     let missing = folder.path().join("no/such.pem");
     let error = localhost().save(None, Some(&missing)).unwrap_err();
@@ -106,7 +106,7 @@ fn errors_of_files_keep_the_code_of_the_system() {
 }
 
 #[test]
-fn a_symbolic_link_stays_and_what_it_leads_to_is_replaced() {
+fn save_replaces_the_target_of_a_symbolic_link() {
     let folder = TempDir::new().unwrap();
     let file = write(&folder, "file.pem", "old");
     let link = folder.path().join("link.pem");
@@ -118,7 +118,7 @@ fn a_symbolic_link_stays_and_what_it_leads_to_is_replaced() {
 }
 
 #[test]
-fn one_file_by_two_paths_holds_both() {
+fn save_writes_both_parts_to_one_file_with_two_paths() {
     let folder = TempDir::new().unwrap();
     let cert = folder.path().join("both.pem");
     let key = folder.path().join("./both.pem");
@@ -138,7 +138,7 @@ fn one_file_by_two_paths_holds_both() {
 }
 
 #[test]
-fn a_save_that_fails_leaves_the_old_files() {
+fn failed_save_keeps_the_old_files() {
     let folder = TempDir::new().unwrap();
     let key = write(&folder, "key.pem", "old key");
     let cert = folder.path().join("cert.pem");
@@ -151,7 +151,7 @@ fn a_save_that_fails_leaves_the_old_files() {
 }
 
 #[test]
-fn saving_needs_a_key_to_save_and_a_file_to_save_it_in() {
+fn save_needs_a_key_and_a_path() {
     let folder = TempDir::new().unwrap();
     let id = localhost();
     assert_eq!(status_of(id.save(None, None)).0, Status::Argument);
@@ -162,7 +162,7 @@ fn saving_needs_a_key_to_save_and_a_file_to_save_it_in() {
 }
 
 #[test]
-fn saving_keeps_keys_to_their_owner_and_replaces_whole_files() {
+fn save_makes_keys_private_and_replaces_whole_files() {
     let folder = TempDir::new().unwrap();
     let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
     let cert = folder.path().join("cert.pem");
@@ -193,7 +193,7 @@ fn saving_keeps_keys_to_their_owner_and_replaces_whole_files() {
 }
 
 #[test]
-fn files_may_be_der() {
+fn files_can_be_der() {
     let folder = TempDir::new().unwrap();
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let id = issue_cert(&ca, &names(&["localhost"]), &CertOptions::default()).unwrap();
@@ -232,7 +232,7 @@ fn files_may_be_der() {
 }
 
 #[test]
-fn bad_files_get_clear_errors() {
+fn unusable_files_give_clear_errors() {
     let folder = TempDir::new().unwrap();
     let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
     let other = PrivateKey::generate(KeyType::Ed25519).unwrap();

@@ -12,7 +12,7 @@ use crate::der_builder::{sequence, tlv};
 pub struct Secret {
     label: &'static str,
     der: Vec<u8>,
-    /// What must not come back.
+    /// What must not appear in any text.
     bytes: Vec<u8>,
 }
 
@@ -361,7 +361,7 @@ fn from_numbers(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn finder_finds_eight_bytes_in_every_encoding_and_no_seven() {
+fn finder_finds_eight_bytes_in_every_encoding_but_not_seven() {
     let secret: Vec<u8> = (0..40)
         .map(|n: u8| n.wrapping_mul(167).wrapping_add(131))
         .collect();

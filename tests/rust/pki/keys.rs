@@ -14,7 +14,7 @@ fn openssl_key(arguments: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn a_p521_key_from_elsewhere_issues() {
+fn p521_key_of_openssl_issues_certificates() {
     let pem = openssl_key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]);
     let key = PrivateKey::from_pem(&pem).unwrap();
     assert_eq!(key.key_type(), "ecdsa-p521");
@@ -29,7 +29,7 @@ fn a_p521_key_from_elsewhere_issues() {
 }
 
 #[test]
-fn version_2_of_pkcs8_is_read_and_version_1_written() {
+fn key_reads_pkcs8_version_2_and_writes_version_1() {
     let key = PrivateKey::generate(KeyType::Ed25519).unwrap();
     let v1 = key.to_pkcs8_der();
     let (seed, public) = (&v1[v1.len() - 32..], &key.spki_der()[12..]);
@@ -42,7 +42,7 @@ fn version_2_of_pkcs8_is_read_and_version_1_written() {
 }
 
 #[test]
-fn keys_that_cannot_be_used_are_named() {
+fn unusable_keys_are_named() {
     for (arguments, status, part) in [
         (&["-algorithm", "X25519"][..], Status::Unsupported, "x25519"),
         (&["-algorithm", "X448"], Status::Unsupported, "x448"),
@@ -70,7 +70,7 @@ fn keys_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn pem_is_read_in_every_dress() {
+fn pem_is_read_with_any_text_and_line_ends() {
     let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
     let plain = id.cert_pem();
     let body: String = plain
@@ -101,7 +101,7 @@ fn pem_is_read_in_every_dress() {
 }
 
 #[test]
-fn what_is_missing_is_said_with_what_is_there_instead() {
+fn parse_error_says_what_the_input_holds_instead() {
     let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
     let key = id.key().unwrap().to_pem();
     let cases: [(&[u8], &str); 6] = [
@@ -160,7 +160,7 @@ fn damaged_pem_gives_errors_or_results_but_no_panic() {
 }
 
 #[test]
-fn a_key_that_fits_another_certificate_of_the_file_is_told_apart() {
+fn mismatched_key_error_names_the_certificate_it_fits() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let options = CertOptions {
         ca: true,
@@ -183,7 +183,7 @@ fn a_key_that_fits_another_certificate_of_the_file_is_told_apart() {
 }
 
 #[test]
-fn sentences_stay_short_however_long_the_text() {
+fn error_messages_stay_short_for_any_input() {
     let long = "x".repeat(100_000);
     let subject = CertOptions {
         subject: Some(long.clone()),
@@ -218,7 +218,7 @@ fn sentences_stay_short_however_long_the_text() {
 }
 
 #[test]
-fn keys_pass_between_openssl_and_us_in_every_form() {
+fn openssl_and_tlsmith_read_each_others_keys_in_every_form() {
     let folder = TempDir::new().unwrap();
     for kind in OPENSSL_KINDS {
         let key = PrivateKey::generate(kind).unwrap();

@@ -7,7 +7,7 @@ use crate::der_builder::{
 };
 
 #[test]
-fn object_identifiers_of_any_size_are_read() {
+fn parser_reads_object_identifiers_of_any_size() {
     let plain = Odd::new();
     let long = [BIG, &[0x83; 200], &[1]].concat();
     let purposes = sequence(&[oid(&[0x2b, 6, 1, 5, 5, 7, 3, 1]), oid(BIG)]);
@@ -70,7 +70,7 @@ fn object_identifiers_of_any_size_are_read() {
 }
 
 #[test]
-fn names_have_strings_of_every_type() {
+fn parser_reads_names_of_every_string_type() {
     for (tag, value, shown) in [
         (0x0c, "Müller".as_bytes(), "CN=Müller"),
         (0x1e, &[0, b'M', 0, 0xfc], "CN=Mü"),
@@ -109,7 +109,7 @@ fn names_have_strings_of_every_type() {
 }
 
 #[test]
-fn names_that_are_no_names_are_shown_as_bytes() {
+fn undecodable_names_are_shown_as_bytes() {
     let attribute = sequence(&[oid(&[0x55, 4, 3]), tlv(0x0c, b"x")]);
     for (subject, is_name) in [
         (sequence(&[]), true),
@@ -137,7 +137,7 @@ fn names_that_are_no_names_are_shown_as_bytes() {
 }
 
 #[test]
-fn extensions_that_do_not_decode_are_shown_as_bytes_and_permit_nothing() {
+fn undecodable_extensions_are_shown_as_bytes_and_permit_nothing() {
     let constraints = tlv(0x01, &[0xff]);
     let odd = Odd {
         extensions: Some(vec![
@@ -199,7 +199,7 @@ fn extensions_that_do_not_decode_are_shown_as_bytes_and_permit_nothing() {
 }
 
 #[test]
-fn key_usage_may_have_odd_bits() {
+fn parser_reads_unusual_key_usage_bits() {
     for (value, usages) in [
         (
             &[3, 2, 5, 0xa0][..],
@@ -220,7 +220,7 @@ fn key_usage_may_have_odd_bits() {
 }
 
 #[test]
-fn times_of_every_form_are_read() {
+fn parser_reads_times_of_every_form() {
     let new_year = 1_767_225_600;
     for (time, expected) in [
         (utc("260101000000Z"), Some(new_year)),
@@ -263,7 +263,7 @@ fn times_of_every_form_are_read() {
 }
 
 #[test]
-fn every_version_is_read() {
+fn parser_reads_every_version() {
     let bits = |number: u8| tlv(0x80 | number, &[0, 0xab, 0xcd]);
     for (version, ids, has_extensions) in [
         (None, vec![], false),
@@ -302,7 +302,7 @@ fn every_version_is_read() {
 }
 
 #[test]
-fn serial_numbers_may_be_long_negative_or_empty() {
+fn parser_reads_long_negative_and_empty_serial_numbers() {
     for (content, shown) in [
         (&[][..], ""),
         (&[0], "00"),
@@ -324,7 +324,7 @@ fn serial_numbers_may_be_long_negative_or_empty() {
 }
 
 #[test]
-fn large_certificates_are_read() {
+fn parser_reads_large_certificates() {
     let dns: Vec<_> = (0..4000)
         .map(|index| tlv(0x82, format!("tenant-{index:06}.example.com").as_bytes()))
         .collect();
@@ -337,7 +337,7 @@ fn large_certificates_are_read() {
 }
 
 #[test]
-fn keys_of_every_kind_are_named() {
+fn certificate_names_keys_of_every_type() {
     let bits = |key: &[u8]| tlv(0x03, &[&[0], key].concat());
     let ec = oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1]);
     let explicit = sequence(&[tlv(0x02, &[1]), sequence(&[])]);
@@ -380,7 +380,7 @@ fn keys_of_every_kind_are_named() {
 }
 
 #[test]
-fn extensions_that_decide_stand_once_and_others_may_stand_twice() {
+fn parser_rejects_duplicates_of_decisive_extensions_only() {
     let twice = |kind: &[u8], value: &[u8]| {
         let odd = Odd {
             extensions: Some(vec![extension(kind, None, value); 2]),
@@ -411,7 +411,7 @@ fn extensions_that_decide_stand_once_and_others_may_stand_twice() {
 }
 
 #[test]
-fn what_is_damaged_is_named() {
+fn parse_error_names_the_damaged_part() {
     let plain = Odd::new();
     let cases = [
         (

@@ -72,7 +72,7 @@ fn assert_harmless(shown: &str, source: &str) {
 }
 
 #[test]
-fn certificates_show_every_character_on_the_lines_that_are_theirs() {
+fn certificate_text_keeps_every_value_on_its_line() {
     let expected = lines(repeating("harmless").text());
     for piece in pieces() {
         let certificate = repeating(&piece);
@@ -94,7 +94,7 @@ fn certificates_show_every_character_on_the_lines_that_are_theirs() {
 }
 
 #[test]
-fn requests_and_crls_show_every_character_on_the_lines_that_are_theirs() {
+fn request_and_crl_text_keeps_every_value_on_its_line() {
     let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap();
     let make = |text: &str| {
         let options = CertOptions {
@@ -128,7 +128,7 @@ fn requests_and_crls_show_every_character_on_the_lines_that_are_theirs() {
 }
 
 #[test]
-fn errors_are_one_line_whatever_they_quote() {
+fn errors_stay_on_one_line_whatever_they_quote() {
     let folder = TempDir::new().unwrap();
     for evil in [
         "a\u{2028}Issuer: x",

@@ -17,7 +17,7 @@ fn issue(ca: &Identity, list: &[&str]) -> Identity {
 }
 
 #[test]
-fn names_are_compared_as_the_standards_say() {
+fn verification_compares_names_as_rfc_9525_requires() {
     let root = root();
     let context = context(&root);
     // The names of a certificate, one that is asked for, and whether it fits:
@@ -80,7 +80,7 @@ fn names_are_compared_as_the_standards_say() {
 }
 
 #[test]
-fn a_chain_is_good_at_the_times_that_it_says() {
+fn verification_checks_the_validity_period() {
     let start = 1_600_000_000;
     let day = DAY as i64;
     let root = gen_ca(&CertOptions {
@@ -124,7 +124,7 @@ fn a_chain_is_good_at_the_times_that_it_says() {
 }
 
 #[test]
-fn a_chain_leads_to_a_root_and_tells_how() {
+fn verification_returns_the_path_to_a_root() {
     let root = root();
     let ca = CertOptions {
         ca: true,
@@ -180,7 +180,7 @@ fn a_chain_leads_to_a_root_and_tells_how() {
 }
 
 #[test]
-fn a_certificate_is_for_what_it_says() {
+fn verification_checks_the_purpose() {
     let root = root();
     let context = context(&root);
     let with_usage = |server, client| {
@@ -217,7 +217,7 @@ fn a_certificate_is_for_what_it_says() {
 }
 
 #[test]
-fn constraints_that_an_authority_broke_are_held_against_the_chain() {
+fn verification_rejects_chains_that_violate_name_constraints() {
     // The key of a limited CA, used under a certificate without the limits.
     let root = root();
     let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap();

@@ -50,7 +50,7 @@ fn openssl_reads_our_pkcs12() {
 }
 
 #[test]
-fn rounds_of_our_pkcs12_are_within_the_limits_of_dotnet() {
+fn pkcs12_iterations_are_within_the_limits_of_dotnet() {
     let folder = TempDir::new().unwrap();
     let (_, site) = with_chain();
     let legacy = site.to_pkcs12_legacy(None, "x").unwrap();
@@ -82,7 +82,7 @@ fn rounds_of_our_pkcs12_are_within_the_limits_of_dotnet() {
 }
 
 #[test]
-fn default_friendly_name_is_the_common_name_as_it_is() {
+fn default_friendly_name_is_the_unescaped_common_name() {
     let name = |common_name: &str, name: &str| {
         let options = CertOptions {
             common_name: Some(common_name.to_owned()),
@@ -101,7 +101,7 @@ fn default_friendly_name_is_the_common_name_as_it_is() {
 }
 
 #[test]
-fn names_and_passwords_that_other_programs_would_cut_are_refused() {
+fn pkcs12_rejects_names_and_passwords_that_others_truncate() {
     let id = identity(KeyType::Ed25519);
     let longest = "ü".repeat(255);
     id.to_pkcs12(Some(&longest), "x").unwrap();
@@ -153,7 +153,7 @@ fn friendly_names(words: &str) -> Vec<&str> {
 }
 
 #[test]
-fn bags_of_pkcs12_have_the_attributes_that_openssl_gives_them() {
+fn pkcs12_bags_have_the_same_attributes_as_those_of_openssl() {
     let folder = TempDir::new().unwrap();
     let (_, site) = with_chain();
     // The lines about the bags, without those of encryption.
@@ -191,7 +191,7 @@ fn bags_of_pkcs12_have_the_attributes_that_openssl_gives_them() {
 }
 
 #[test]
-fn we_read_the_pkcs12_of_openssl_new_and_old() {
+fn tlsmith_reads_new_and_old_pkcs12_of_openssl() {
     let folder = TempDir::new().unwrap();
     let (root, site) = with_chain();
     let root_file = write(&folder, "root.pem", root.cert_pem());
@@ -286,7 +286,7 @@ fn errors_about_pkcs12_are_sentences() {
 }
 
 #[test]
-fn what_is_wrong_with_a_pkcs12_file_is_said() {
+fn pkcs12_error_says_what_is_wrong() {
     let folder = TempDir::new().unwrap();
     let id = identity(KeyType::EcdsaP256);
     let cert = write(&folder, "cert.pem", id.cert_pem());

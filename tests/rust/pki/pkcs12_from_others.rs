@@ -29,7 +29,7 @@ fn nss_pkcs12(id: &Identity, folder: &TempDir, options: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn pkcs12_of_nss_in_ber_is_read() {
+fn identity_loads_ber_pkcs12_of_nss() {
     let (_, site) = with_chain();
     for options in [
         &[][..],

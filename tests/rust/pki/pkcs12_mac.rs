@@ -94,7 +94,7 @@ fn with_pbmac1(id: &Identity, hash: &str, rounds: u32, key_length: u8) -> Vec<u8
 }
 
 #[test]
-fn mac_by_pbmac1_is_verified() {
+fn pkcs12_verifies_a_pbmac1_mac() {
     let id = identity(KeyType::Ed25519);
     for (hash, key_length) in [
         ("SHA256", 32),
@@ -123,7 +123,7 @@ fn mac_by_pbmac1_is_verified() {
 }
 
 #[test]
-fn rounds_of_pbmac1_count_against_the_budget_of_a_file() {
+fn pbmac1_iterations_count_against_the_work_limit() {
     let id = identity(KeyType::Ed25519);
     for (rounds, key_length) in [(4_000_001, 20), (2_000_000, 64)] {
         let began = std::time::Instant::now();
@@ -136,7 +136,7 @@ fn rounds_of_pbmac1_count_against_the_budget_of_a_file() {
 }
 
 #[test]
-fn pkcs12_without_mac_is_refused_unless_allowed() {
+fn pkcs12_without_mac_is_rejected_unless_allowed() {
     let id = identity(KeyType::Ed25519);
     let folder = TempDir::new().unwrap();
     for way in [&["-nomac"][..], &["-nomac", "-certpbe", "NONE"]] {
@@ -166,7 +166,7 @@ fn pkcs12_without_mac_is_refused_unless_allowed() {
 }
 
 #[test]
-fn the_parts_of_a_pkcs12_file_share_one_budget_of_work() {
+fn parts_of_a_pkcs12_file_share_one_work_limit() {
     let id = identity(KeyType::Ed25519);
     // Two parts, each of less than what a file has, and a MAC.
     let encrypted = ["-keypbe", "AES-256-CBC", "-certpbe", "AES-256-CBC"];
@@ -208,7 +208,7 @@ pub(crate) const ENVELOPED_DATA: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7,
 const ENCRYPTED_KEY_BAG: [u8; 13] = [6, 11, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 10, 1, 2];
 
 #[test]
-fn work_hidden_in_encrypted_parts_of_pkcs12_is_counted() {
+fn work_in_encrypted_parts_of_pkcs12_counts() {
     let scheme = |rounds| {
         let make = pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc;
         make(rounds, &[1; 16], [2; 16]).unwrap()

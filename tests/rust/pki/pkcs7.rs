@@ -23,7 +23,7 @@ fn indefinite(der: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn pkcs7_bundle_is_a_chain_in_order() {
+fn identity_loads_a_chain_from_pkcs7_in_any_order() {
     let folder = TempDir::new().unwrap();
     let (root, site) = with_chain();
     let [leaf, middle] = [0, 1].map(|index| site.chain()[index].pem());
@@ -58,7 +58,7 @@ fn pkcs7_bundle_is_a_chain_in_order() {
 }
 
 #[test]
-fn key_decides_which_certificate_of_a_bundle_is_the_leaf() {
+fn key_decides_which_certificate_is_the_end_entity() {
     let folder = TempDir::new().unwrap();
     let (first, second) = (identity(KeyType::Ed25519), identity(KeyType::EcdsaP256));
     let both = [first.cert_pem(), second.cert_pem()].concat();
@@ -76,7 +76,7 @@ fn key_decides_which_certificate_of_a_bundle_is_the_leaf() {
 }
 
 #[test]
-fn pkcs7_bundle_holds_trust_roots() {
+fn context_loads_roots_from_pkcs7() {
     let folder = TempDir::new().unwrap();
     let (root, site) = with_chain();
     let other = gen_ca(&CertOptions::default()).unwrap();
@@ -98,7 +98,7 @@ fn pkcs7_bundle_holds_trust_roots() {
 }
 
 #[test]
-fn pkcs7_without_certificates_is_refused_in_words() {
+fn pkcs7_without_certificates_is_rejected_with_the_reason() {
     let folder = TempDir::new().unwrap();
     let id = identity(KeyType::Rsa2048);
     let cert = write(&folder, "cert.pem", id.cert_pem());

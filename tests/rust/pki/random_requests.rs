@@ -103,7 +103,7 @@ fn openssl_verdicts(root: &Path, middle: &Path, more: &[&str], files: &[PathBuf]
 }
 
 #[test]
-fn arbitrary_requests_get_only_names_that_are_seen_and_permitted() {
+fn random_requests_get_only_visible_and_permitted_names() {
     let folder = TempDir::new().unwrap();
     let root = ca_with(|ca| {
         ca.permitted_names = names(&["corp.example", "192.0.2.0/24", "@corp.example"]);

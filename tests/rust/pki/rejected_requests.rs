@@ -7,7 +7,7 @@ use crate::requests::{
 };
 
 #[test]
-fn request_with_an_unsupported_key_or_algorithm_is_not_called_forged() {
+fn unsupported_request_is_not_reported_as_forged() {
     let folder = TempDir::new().unwrap();
     let key = folder.path().join("key.pem");
     let parameters = folder.path().join("dsa.pem");
@@ -113,7 +113,7 @@ fn request_with_an_unsupported_key_or_algorithm_is_not_called_forged() {
 }
 
 #[test]
-fn options_that_contradict_a_request_are_refused() {
+fn options_that_contradict_a_request_are_rejected() {
     let ca = ca();
     let csr = openssl_request(&[
         "-newkey",
@@ -175,7 +175,7 @@ fn options_that_contradict_a_request_are_refused() {
 }
 
 #[test]
-fn malformed_requests_are_refused_with_the_reason() {
+fn malformed_requests_are_rejected_with_the_reason() {
     let san = tlv(
         0x30,
         &[

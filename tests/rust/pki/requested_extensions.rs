@@ -162,7 +162,7 @@ fn thirty_kinds_of_extensions_are_copied_byte_for_byte() {
 }
 
 #[test]
-fn key_identifiers_are_the_issuers_business() {
+fn issuer_sets_the_key_identifiers() {
     let ca = ca();
     let csr = openssl_request(&[
         "-newkey",
@@ -182,8 +182,8 @@ fn key_identifiers_are_the_issuers_business() {
 }
 
 #[test]
-fn names_survive_byte_for_byte() {
-    // What a subject says in DER, written as its parts.
+fn requested_names_are_copied_byte_for_byte() {
+    // The parts of a subject in DER.
     let part = |attributes: &[(&str, u8, &[u8])]| {
         let attribute = |(oid, tag, value): &(&str, u8, &[u8])| {
             tlv(0x30, &[oid_der(oid), tlv(*tag, value)].concat())
@@ -251,7 +251,7 @@ fn names_survive_byte_for_byte() {
 }
 
 #[test]
-fn the_subject_of_an_authority_from_a_request_is_the_issuer_byte_for_byte() {
+fn requested_ca_subject_becomes_the_issuer_byte_for_byte() {
     let folder = TempDir::new().unwrap();
     let root = ca();
     let key = folder.path().join("key.pem");

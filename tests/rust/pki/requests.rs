@@ -72,7 +72,7 @@ pub(super) fn name(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn openssl_accepts_our_requests_of_every_kind() {
+fn openssl_accepts_our_requests_with_every_key_type() {
     let folder = TempDir::new().unwrap();
     for kind in OPENSSL_KINDS {
         let options = CertOptions {
@@ -119,7 +119,7 @@ fn openssl_accepts_our_requests_of_every_kind() {
 }
 
 #[test]
-fn the_identity_of_our_own_request_has_its_key() {
+fn identity_of_our_own_request_has_its_key() {
     let csr = gen_csr(&names(&["a.example"]), &CertOptions::default()).unwrap();
     let site = sign_csr(&ca(), &csr, None, &CertOptions::default()).unwrap();
     assert_eq!(site.key().unwrap().spki_der(), csr.spki_der());
@@ -133,7 +133,7 @@ fn the_identity_of_our_own_request_has_its_key() {
 }
 
 #[test]
-fn requests_of_openssl_with_every_kind_of_key_and_its_default_digest_are_signed() {
+fn ca_signs_openssl_requests_with_every_key_type() {
     let ca = ca();
     let context = Context::new();
     context.add_root(ca.certificate()).unwrap();
@@ -199,7 +199,7 @@ fn requests_of_openssl_with_every_kind_of_key_and_its_default_digest_are_signed(
 }
 
 #[test]
-fn a_request_to_be_a_ca_needs_the_option() {
+fn request_to_be_a_ca_needs_the_option() {
     let root = ca();
     let csr = |lines: &[&str]| {
         let mut arguments = vec!["-newkey", "ed25519", "-subj", "/CN=Middle"];
@@ -258,7 +258,7 @@ fn a_request_to_be_a_ca_needs_the_option() {
 }
 
 #[test]
-fn the_constraints_of_the_ca_bind_requests_too() {
+fn name_constraints_of_the_ca_bind_requests() {
     let ca = CertOptions {
         permitted_names: names(&["good.example", "@good.example"]),
         excluded_names: names(&["10.0.0.0/8"]),

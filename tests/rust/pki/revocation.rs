@@ -48,7 +48,7 @@ pub(crate) fn verify(case: &Case, crls: &[Crl]) -> tlsmith::Result<Vec<Certifica
 }
 
 #[test]
-fn a_trusted_certificate_is_refused_by_its_crl_also_when_the_issuer_is_not_there() {
+fn crl_revokes_trusted_certificate_without_its_issuer() {
     let case = case(KeyType::EcdsaP256);
     let context = Context::new();
     context.add_root(case.site.certificate()).unwrap();
@@ -61,7 +61,7 @@ fn a_trusted_certificate_is_refused_by_its_crl_also_when_the_issuer_is_not_there
 }
 
 #[test]
-fn crl_with_a_signature_that_cannot_be_checked_is_refused_by_its_algorithm() {
+fn crl_with_unsupported_signature_is_rejected_by_algorithm() {
     let case = case(KeyType::EcdsaP256);
     let sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
     let mut der = crl(&case.middle, &[&case.site]).der().to_vec();
@@ -83,7 +83,7 @@ fn crl_with_a_signature_that_cannot_be_checked_is_refused_by_its_algorithm() {
 }
 
 #[test]
-fn unknown_status_is_not_allowed_where_a_crl_of_the_issuers_name_cannot_be_used() {
+fn unusable_crl_of_the_issuer_name_fails_even_if_unknown_is_allowed() {
     let case = case(KeyType::EcdsaP256);
     let twin = gen_ca(&CertOptions {
         common_name: Some("tlsmith intermediate CA".to_owned()),
@@ -137,7 +137,7 @@ fn unknown_status_is_not_allowed_where_a_crl_of_the_issuers_name_cannot_be_used(
 }
 
 #[test]
-fn openssl_agrees_about_the_crls_of_every_kind_of_key() {
+fn openssl_agrees_about_crls_of_every_key_type() {
     for kind in OPENSSL_KINDS {
         let case = case(kind);
         let folder = TempDir::new().unwrap();
@@ -191,7 +191,7 @@ fn openssl_agrees_about_the_crls_of_every_kind_of_key() {
 }
 
 #[test]
-fn what_is_not_known_to_be_good_is_refused() {
+fn certificate_of_unknown_status_is_rejected() {
     let case = case(KeyType::EcdsaP256);
     let good = [crl(&case.root, &[]), crl(&case.middle, &[])];
     let (status, sentence) = status_of(verify(&case, &good[..1]));
@@ -220,7 +220,7 @@ fn what_is_not_known_to_be_good_is_refused() {
     verify(&case, &[good[0].clone(), old.clone(), good[1].clone()]).unwrap();
     verify(&case, &[good[1].clone(), old, good[0].clone()]).unwrap();
 
-    // One that somebody else signed in the name of the authority.
+    // One that another key signed in the name of the CA.
     let forger = gen_ca(&CertOptions {
         common_name: Some("tlsmith intermediate CA".to_owned()),
         ..CertOptions::default()
@@ -232,7 +232,7 @@ fn what_is_not_known_to_be_good_is_refused() {
 }
 
 #[test]
-fn an_unusable_crl_is_named_with_the_certificate_that_needs_it() {
+fn revocation_error_names_the_unusable_crl_and_its_certificate() {
     let case = case(KeyType::EcdsaP256);
     let old = CrlOptions {
         this_update: Some(1_700_000_000),
@@ -257,7 +257,7 @@ fn an_unusable_crl_is_named_with_the_certificate_that_needs_it() {
 }
 
 #[test]
-fn who_may_not_sign_crls_is_told_so() {
+fn ca_without_crl_sign_cannot_sign_crls() {
     let case = case(KeyType::EcdsaP256);
     for (ca, part) in [
         (case.site.clone(), "it is not a CA"),

@@ -220,7 +220,7 @@ fn errors_about_keys_in_place_of_passwords_hold_no_part_of_the_key() {
 }
 
 #[test]
-fn a_key_in_place_of_a_path_is_explained() {
+fn key_in_place_of_a_path_is_explained() {
     let secret = &secrets()[0];
     let pem = secret.pem();
     let (status, sentence) = status_of(Identity::load(Path::new(&pem), None));

@@ -12,7 +12,7 @@ fn other_name(kind: &str, value: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn every_type_of_alternative_name_is_told_apart() {
+fn certificate_distinguishes_every_type_of_alternative_name() {
     use NameType as T;
     const UPN: &str = "1.3.6.1.4.1.311.20.2.3";
     let upn = other_name(UPN, &tlv(12, b"alice@corp"));
@@ -62,7 +62,7 @@ fn every_type_of_alternative_name_is_told_apart() {
 }
 
 #[test]
-fn names_of_types_are_different() {
+fn alternative_name_types_have_distinct_names() {
     use NameType as T;
     let names = [
         T::Dns,

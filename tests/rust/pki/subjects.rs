@@ -11,7 +11,7 @@ fn ca_named(subject: &str) -> tlsmith::Result<Identity> {
 }
 
 #[test]
-fn subjects_are_read_in_both_notations_and_written_in_one() {
+fn subjects_are_parsed_in_two_notations_and_written_in_one() {
     for (given, written) in [
         ("CN=x,O=Example,C=DE", "CN=x,O=Example,C=DE"),
         ("/C=DE/O=Example/CN=x", "CN=x,O=Example,C=DE"),
@@ -51,7 +51,7 @@ fn subjects_are_read_in_both_notations_and_written_in_one() {
 }
 
 #[test]
-fn openssl_reads_subjects_as_we_do() {
+fn openssl_and_tlsmith_read_subjects_alike() {
     let folder = TempDir::new().unwrap();
     for subject in [
         r"CN=A\, B\+C\\D,OU=a,OU=b,DC=example,DC=org",
@@ -75,7 +75,7 @@ fn openssl_reads_subjects_as_we_do() {
 }
 
 #[test]
-fn bad_subjects_are_refused_with_the_reason() {
+fn invalid_subjects_are_rejected_with_the_reason() {
     let long = format!("CN={}", "a".repeat(65));
     for (subject, part) in [
         ("", "no '='"),
@@ -107,13 +107,13 @@ fn bad_subjects_are_refused_with_the_reason() {
 }
 
 #[test]
-fn common_names_are_found_in_every_kind_of_string() {
+fn common_names_are_found_in_every_string_type() {
     let ca = ca_named("CN=#1e0400480069,CN=two+O=x,CN=#1403e4f6fc,O=Example").unwrap();
     assert_eq!(ca.certificate().common_names(), ["äöü", "two", "Hi"]);
 }
 
 #[test]
-fn common_name_is_the_only_one_and_escaped() {
+fn common_name_is_unique_and_escaped() {
     for (subject, expected) in [
         (&[(12, &b"alice"[..])][..], Some("alice")),
         (

@@ -41,7 +41,7 @@ fn sign(ca: &Identity, csr: &Csr) -> tlsmith::Result<Identity> {
 }
 
 #[test]
-fn names_that_nobody_could_type_are_refused() {
+fn names_that_cannot_be_typed_are_rejected() {
     let ca = ca();
     let refused: [(u8, &[u8]); 42] = [
         (DNS, b""),
@@ -119,7 +119,7 @@ fn names_that_nobody_could_type_are_refused() {
 }
 
 #[test]
-fn names_that_cannot_be_checked_are_refused_unless_the_option_allows_them() {
+fn unsupported_name_types_are_rejected_unless_allowed() {
     let ca = ca();
     let upn = [
         oid_der("1.3.6.1.4.1.311.20.2.3"),
@@ -169,7 +169,7 @@ fn names_that_cannot_be_checked_are_refused_unless_the_option_allows_them() {
 }
 
 #[test]
-fn constraints_on_names_that_cannot_be_checked_refuse_such_names() {
+fn constraints_on_unsupported_name_types_reject_such_names() {
     let ca = openssl_ca(
         "basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign\n\
          subjectKeyIdentifier=hash\nnameConstraints=critical,permitted;otherName:1.2.3;UTF8:x",
@@ -186,7 +186,7 @@ fn constraints_on_names_that_cannot_be_checked_refuse_such_names() {
 }
 
 #[test]
-fn common_names_are_held_to_the_constraints() {
+fn common_names_obey_name_constraints() {
     let ca = ca_with(|ca| ca.permitted_names = names(&["corp.example", "10.0.0.0/8"]));
     let email: (u8, &[u8]) = (EMAIL, b"a@b.example");
     let utf8 = |text: &'static str| (12, text.as_bytes());
@@ -243,7 +243,7 @@ fn common_names_are_held_to_the_constraints() {
 }
 
 #[test]
-fn e_mail_addresses_in_subjects_are_held_to_the_constraints() {
+fn email_addresses_in_subjects_obey_name_constraints() {
     let ca = ca_with(|ca| ca.permitted_names = names(&["@corp.example"]));
     for (subject, is_good) in [
         ("/CN=A B/emailAddress=a@corp.example", true),
@@ -264,7 +264,7 @@ fn e_mail_addresses_in_subjects_are_held_to_the_constraints() {
 }
 
 #[test]
-fn subjects_that_show_something_else_than_they_say_are_refused() {
+fn deceptive_subjects_are_rejected() {
     let ca = ca();
     let long = "a".repeat(65);
     let subjects = [
@@ -287,7 +287,7 @@ fn subjects_that_show_something_else_than_they_say_are_refused() {
 }
 
 #[test]
-fn an_intermediate_keeps_to_the_constraints_of_the_root_above_it() {
+fn intermediate_obeys_the_name_constraints_of_its_root() {
     let root = ca_with(|ca| {
         ca.permitted_names = names(&["corp.example"]);
         ca.path_len = Some(2);
@@ -323,7 +323,7 @@ fn an_intermediate_keeps_to_the_constraints_of_the_root_above_it() {
 }
 
 #[test]
-fn copied_extensions_never_make_more_of_a_certificate_than_the_signer_says() {
+fn copied_extensions_never_exceed_what_the_signer_permits() {
     let root = ca();
     let as_ca = CertOptions {
         ca: true,

@@ -44,7 +44,7 @@ impl Folder {
         Certificate::all_from_pem(&text).unwrap()
     }
 
-    /// What a client of `name` that trusts this file says about a chain.
+    /// The error of a client of `name` that trusts this file, for a chain.
     fn refusal(&self, trusted: &str, chain: &[Certificate], name: &str) -> String {
         let context = Context::new();
         let file = self.at(&format!("{trusted}.pem"));
@@ -55,7 +55,7 @@ impl Folder {
 }
 
 #[test]
-fn refusals_of_names_say_which_there_are() {
+fn name_errors_list_the_names_of_the_certificate() {
     const NO_CA: &str = "basicConstraints=critical,CA:FALSE";
     for (extensions, asked, sentence) in [
         (
@@ -97,7 +97,7 @@ fn refusals_of_names_say_which_there_are() {
 }
 
 #[test]
-fn refusals_of_authorities_say_what_they_may() {
+fn issuer_errors_say_what_the_ca_may_do() {
     for (extension, sentence) in [
         (
             "extendedKeyUsage=clientAuth",
@@ -130,7 +130,7 @@ fn refusals_of_authorities_say_what_they_may() {
 }
 
 #[test]
-fn refusals_of_signatures_and_issuers_blame_the_right_one() {
+fn signature_errors_name_the_right_certificate() {
     let folder = Folder::new();
     folder.own("ca", &[]);
     folder.own("other", &["basicConstraints=critical,CA:FALSE"]);
