@@ -10,7 +10,7 @@ use std::fmt;
 ///
 /// rustls has it only in debug output.  That contains the ticket too, which is skipped here
 /// and stored nowhere.  Wanted: a getter of both types.  Test:
-/// `a_server_sends_as_many_tickets_as_it_is_told`.
+/// `server_sends_the_configured_number_of_tickets`.
 pub(crate) fn session_lifetime(session: &impl fmt::Debug) -> u32 {
     #[derive(Default)]
     struct Find {
@@ -53,7 +53,7 @@ pub(crate) fn session_lifetime(session: &impl fmt::Debug) -> u32 {
 /// message is alone in its record, and no other message of that flight has its length.
 /// Wanted: `is_early_data_accepted()` for `UnbufferedClientConnection`.  Tests:
 /// `early_data_arrives_before_the_handshake_is_complete`,
-/// `early_data_that_is_rejected_is_reported_and_nowhere_in_the_stream`.
+/// `rejected_early_data_is_reported_and_never_in_the_stream`.
 pub(crate) fn is_end_of_early_data(record: &[u8]) -> bool {
     const HEADER: &[u8] = &[23, 3, 3, 0, 4 + 1 + 16];
     record.starts_with(HEADER)
@@ -66,7 +66,7 @@ pub(crate) fn is_end_of_early_data(record: &[u8]) -> bool {
 /// with every later record, and fail after some of them.  AWS-LC overwrites with zeros what
 /// it cannot decrypt.  A decrypted record, such as the start of a message, has a content
 /// type that is not zero (section 5.2).  Wanted: that `discard` counts skipped records.
-/// Test: `early_data_that_is_rejected_is_passed_over_in_whatever_pieces_it_comes`.
+/// Test: `server_skips_rejected_early_data_in_pieces_of_any_size`.
 pub(crate) fn is_skipped_early_data(plaintext: &[u8]) -> bool {
     plaintext.iter().all(|&byte| byte == 0)
 }

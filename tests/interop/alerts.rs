@@ -1,4 +1,4 @@
-//! Every refusal has its alert: OpenSSL names ours, and we name OpenSSL's.
+//! Every rejection has its alert: OpenSSL names ours, and we name OpenSSL's.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::openssl::{s_client_at, s_server, s_server_of};
 use crate::peers::*;
 use support::*;
 
-/// What a server of ours says to an `s_client` that it refuses.
+/// The output of an `s_client` that our server rejects.
 fn refuse(server: &Context, files: &Files, arguments: &[&str]) -> (String, tlsmith::Error) {
     s_client_at(server, files, arguments, |connection, _, _| {
         connection.handshake().unwrap_err()
@@ -31,7 +31,7 @@ fn ours(set: impl FnOnce(&Context)) -> Context {
     server
 }
 
-/// Users that are refused: why, and with which alert.
+/// Users that are rejected: why, and with which alert.
 fn users() -> Vec<(Identity, Status, u8)> {
     let name = names(&["alice@example.org"]);
     let old = CertOptions {
@@ -114,7 +114,7 @@ fn s_client_names_every_alert_of_ours() {
 }
 
 #[test]
-fn s_client_hears_what_is_wrong_with_its_certificate() {
+fn s_client_receives_the_alert_for_its_certificate() {
     for (user, status, alert) in users() {
         let files = Files::of(&user);
         for flag in ["-tls1_2", "-tls1_3"] {
@@ -136,9 +136,9 @@ fn s_client_hears_what_is_wrong_with_its_certificate() {
     }
 }
 
-/// Connects and reads: what it is told instead.
+/// Connects and reads: the alert that it gets instead.
 fn told(client: &Context, port: u16) -> tlsmith::Error {
-    // In TLS 1.3 we are done before the server has judged us.
+    // In TLS 1.3 we are done before the server has verified us.
     let outcome = connect(client, port, "localhost").and_then(|connection| {
         let version = connection.agreed().unwrap().version;
         assert_eq!(version, Version::Tls13);
@@ -148,7 +148,7 @@ fn told(client: &Context, port: u16) -> tlsmith::Error {
 }
 
 #[test]
-fn we_name_what_s_server_does_not_like_about_our_certificate() {
+fn tlsmith_names_the_alert_of_s_server_for_our_certificate() {
     for (user, status, alert) in users() {
         let files = Files::of(localhost());
         let mut flags = vec![
@@ -181,7 +181,7 @@ fn we_name_what_s_server_does_not_like_about_our_certificate() {
 }
 
 #[test]
-fn we_name_every_alert_of_s_server() {
+fn tlsmith_names_every_alert_of_s_server() {
     let files = Files::of(localhost());
     let other = issue(&["other.example"], &with_key(KeyType::EcdsaP256));
     other

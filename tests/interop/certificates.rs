@@ -1,5 +1,4 @@
-//! What certificates do in connections with OpenSSL: Ed448 by the book, every
-//! kind of key, and CRLs.
+//! Certificates in connections with OpenSSL: Ed448, every key type, and CRLs.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -12,21 +11,16 @@ use tlsmith::{
 
 use crate::openssl::{VERSIONS, s_client, s_client_at, s_server};
 use crate::peers::*;
-use support::Chapter;
+use support::Ed448Chain;
 use support::*;
 
-fn say_hello(connection: &Connection) {
+fn exchange_hello(connection: &Connection) {
     connection.write(b"hello\n").unwrap();
-    let mut answer = [0; 6];
-    let mut have = 0;
-    while have < answer.len() {
-        have += connection.read(&mut answer[have..]).unwrap();
-    }
-    assert_eq!(&answer, b"olleh\n");
+    expect_data(connection, b"olleh\n");
 }
 
-/// Our server answers one `s_client`, which verifies it as the chapter does, with
-/// a CA from a file in the folder.  Gives its words.
+/// Our server answers one `s_client`, which trusts the CA in a file of the folder. Returns
+/// what it prints.
 fn serve_s_client(context: &Context, folder: &Path, ca_file: &str, flag: &str) -> String {
     let (listener, port) = listen();
     let arguments = ["-CAfile", ca_file, "-verify_hostname", "localhost", flag];
@@ -57,12 +51,15 @@ fn serve_s_client(context: &Context, folder: &Path, ca_file: &str, flag: &str) -
 }
 
 #[test]
-fn the_chapters_certificates_work_in_both_directions_whoever_made_them() {
-    for (chapter, is_ours) in [(Chapter::by_openssl(), false), (Chapter::by_us(), true)] {
+fn ed448_chains_of_both_programs_work_in_both_directions() {
+    for (chain, is_ours) in [
+        (Ed448Chain::by_openssl(), false),
+        (Ed448Chain::by_tlsmith(), true),
+    ] {
         for (version, flag) in VERSIONS {
             let server = Context::new();
-            server.use_identity(&chapter.server()).unwrap();
-            let words = serve_s_client(&server, chapter.folder(), "ca_cert.pem", flag);
+            server.use_identity(&chain.server()).unwrap();
+            let words = serve_s_client(&server, chain.folder(), "ca_cert.pem", flag);
             for part in [
                 "Verification: OK",
                 "Verified peername: localhost",
@@ -83,8 +80,8 @@ fn the_chapters_certificates_work_in_both_directions_whoever_made_them() {
                 "-rev",
                 flag,
             ];
-            let (_peer, port) = s_server(chapter.folder(), &arguments);
-            let context = chapter.context();
+            let (_peer, port) = s_server(chain.folder(), &arguments);
+            let context = chain.context();
             if !is_ours {
                 // OpenSSL's has its name in the subject alone.
                 context.allow_common_name().unwrap();
@@ -93,13 +90,13 @@ fn the_chapters_certificates_work_in_both_directions_whoever_made_them() {
             let agreed = connection.agreed().unwrap();
             assert_eq!(agreed.version, version);
             assert_eq!(agreed.signature_scheme.as_deref(), Some("ed448"));
-            say_hello(&connection);
+            exchange_hello(&connection);
         }
     }
 }
 
 #[test]
-fn s_client_gets_a_certificate_on_a_curve_that_it_supports() {
+fn server_selects_a_certificate_on_a_curve_of_s_client() {
     let files = Files::of(localhost());
     let server = || server_context(&issue(&["localhost"], &with_key(KeyType::EcdsaP521)));
     let with_both = || {
@@ -131,7 +128,7 @@ fn s_client_gets_a_certificate_on_a_curve_that_it_supports() {
 }
 
 #[test]
-fn keys_of_every_kind_that_openssl_knows_serve_its_client() {
+fn s_client_accepts_our_server_with_every_key_type() {
     for (kind, signature) in [
         (KeyType::EcdsaP256, "Peer signature type: ECDSA"),
         (KeyType::EcdsaP384, "Peer signature type: ECDSA"),
@@ -162,19 +159,19 @@ fn keys_of_every_kind_that_openssl_knows_serve_its_client() {
 
 #[test]
 fn clients_authenticate_with_ed448() {
-    let chapter = Chapter::by_us();
-    let ca_key = chapter.path("ca_keypair.pem");
-    let ca = Identity::load(&chapter.path("ca_cert.pem"), Some(&ca_key)).unwrap();
+    let chain = Ed448Chain::by_tlsmith();
+    let ca_key = chain.path("ca_keypair.pem");
+    let ca = Identity::load(&chain.path("ca_cert.pem"), Some(&ca_key)).unwrap();
     let options = CertOptions {
         key_type: Some(KeyType::Ed448),
         ..CertOptions::default()
     };
     let user = tlsmith::issue_cert(&ca, &names(&["alice@example.org"]), &options).unwrap();
-    let (cert, key) = (chapter.path("user.pem"), chapter.path("user.key"));
+    let (cert, key) = (chain.path("user.pem"), chain.path("user.key"));
     user.save(Some(&cert), Some(&key)).unwrap();
     for (version, flag) in VERSIONS {
         let (_peer, port) = s_server(
-            chapter.folder(),
+            chain.folder(),
             &[
                 "-cert",
                 "server_cert.pem",
@@ -189,12 +186,12 @@ fn clients_authenticate_with_ed448() {
                 "-verify_return_error",
             ],
         );
-        let context = chapter.context();
+        let context = chain.context();
         context.use_identity(&user).unwrap();
-        say_hello(&connect(&context, port, "localhost").unwrap());
+        exchange_hello(&connect(&context, port, "localhost").unwrap());
 
         let server = Context::new();
-        server.use_identity(&chapter.server()).unwrap();
+        server.use_identity(&chain.server()).unwrap();
         server.add_root(ca.certificate()).unwrap();
         server.set_client_auth(ClientAuth::Required).unwrap();
         server.set_versions(version, version).unwrap();
@@ -208,7 +205,7 @@ fn clients_authenticate_with_ed448() {
             "user.key",
             "-quiet",
         ];
-        let mut command = s_client(chapter.folder(), port, &arguments);
+        let mut command = s_client(chain.folder(), port, &arguments);
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -223,7 +220,7 @@ fn clients_authenticate_with_ed448() {
 }
 
 #[test]
-fn a_certificate_that_is_revoked_is_refused_in_a_handshake() {
+fn client_rejects_revoked_certificate_of_s_server() {
     let folder = tempfile::TempDir::new().unwrap();
     let site = issue(&["localhost"], &CertOptions::default());
     let (cert, key) = (
@@ -246,7 +243,7 @@ fn a_certificate_that_is_revoked_is_refused_in_a_handshake() {
             .unwrap();
         connect(&context, port, "localhost")
     };
-    say_hello(&with_crl(&[], None).unwrap());
+    exchange_hello(&with_crl(&[], None).unwrap());
     let entry = site.certificate().serial().parse::<Revoked>().unwrap();
     let error = with_crl(&[entry], None).unwrap_err();
     assert_eq!(error.status(), Status::CertificateRevoked, "{error}");
@@ -259,7 +256,7 @@ fn a_certificate_that_is_revoked_is_refused_in_a_handshake() {
 }
 
 #[test]
-fn openssl_hears_that_its_certificate_is_revoked() {
+fn s_client_receives_the_alert_for_a_revoked_certificate() {
     let user = issue(&["alice@example.org"], &CertOptions::default());
     let files = Files::of(&user);
     let revoked = user.certificate().serial().parse::<Revoked>().unwrap();

@@ -1,4 +1,4 @@
-//! `curl` at a server of ours.
+//! `curl` as the client of our server.
 
 use std::process::Command;
 use std::thread;
@@ -63,7 +63,7 @@ fn curl_fetches_a_page_in_both_versions() {
 }
 
 #[test]
-fn curl_refuses_a_certificate_for_another_name() {
+fn curl_rejects_a_certificate_for_another_name() {
     let files = Files::of(localhost());
     let (listener, port) = listen();
     let site = issue(&["other.example"], &CertOptions::default());
@@ -75,13 +75,13 @@ fn curl_refuses_a_certificate_for_another_name() {
             said.contains("no alternative certificate subject name matches"),
             "{said}"
         );
-        // Curl judges the name after the handshake, so we may be done by then.
+        // Curl checks the name after the handshake, so we may be done by then.
         let _ = server.join().unwrap();
     });
 }
 
 #[test]
-fn curl_keeps_to_a_policy_and_shows_its_certificate() {
+fn curl_obeys_a_policy_and_presents_its_certificate() {
     let user = issue(&["alice@example.org"], &CertOptions::default());
     let files = Files::of(&user);
     let server = || {
@@ -142,7 +142,7 @@ fn curl_keeps_to_a_policy_and_shows_its_certificate() {
 }
 
 #[test]
-fn curl_hears_that_no_version_is_in_common() {
+fn curl_receives_the_alert_for_no_common_version() {
     let files = Files::of(localhost());
     let (listener, port) = listen();
     thread::scope(|scope| {

@@ -1,9 +1,9 @@
-//! GnuTLS, which is neither OpenSSL nor us.
+//! GnuTLS, as client and server.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use tlsmith::{CertOptions, ClientAuth, Connection, Status, Version};
+use tlsmith::{CertOptions, ClientAuth, Status, Version};
 
 use crate::peers::*;
 use support::*;
@@ -13,7 +13,7 @@ const PRIORITIES: [(Version, &str); 2] = [
     (Version::Tls13, "NORMAL:-VERS-ALL:+VERS-TLS1.3"),
 ];
 
-fn gnutls_cli(files: &Files, port: u16, arguments: &[&str]) -> (Peer, Words) {
+fn gnutls_cli(files: &Files, port: u16, arguments: &[&str]) -> (Peer, ProcessOutput) {
     let mut command = Command::new("gnutls-cli");
     command
         .current_dir(files.folder())
@@ -21,7 +21,7 @@ fn gnutls_cli(files: &Files, port: u16, arguments: &[&str]) -> (Peer, Words) {
         .args(arguments)
         .arg("localhost");
     let mut peer = start_piped(&mut command);
-    let words = Words::of(&mut peer);
+    let words = ProcessOutput::of(&mut peer);
     (peer, words)
 }
 
@@ -41,19 +41,8 @@ fn gnutls_serv(files: &Files, arguments: &[&str]) -> (Peer, u16) {
     (peer, port)
 }
 
-fn hear(connection: &Connection, words: &[u8]) {
-    let mut got = vec![0; words.len()];
-    let mut have = 0;
-    while have < got.len() {
-        let count = connection.read(&mut got[have..]).unwrap();
-        assert_ne!(count, 0, "the data ended");
-        have += count;
-    }
-    assert_eq!(got, words);
-}
-
 #[test]
-fn gnutls_cli_talks_to_our_server() {
+fn gnutls_cli_exchanges_data_with_server() {
     let user = issue(&["alice@example.org"], &CertOptions::default());
     let files = Files::of(&user);
     let server = server_context(localhost());
@@ -74,7 +63,7 @@ fn gnutls_cli_talks_to_our_server() {
             .unwrap()
             .write_all(b"hello\n")
             .unwrap();
-        hear(&connection, b"hello\n");
+        expect_data(&connection, b"hello\n");
         connection.write(b"answer\n").unwrap();
         words.until("answer");
         connection.shutdown().unwrap();
@@ -88,7 +77,7 @@ fn gnutls_cli_talks_to_our_server() {
 }
 
 #[test]
-fn gnutls_cli_resumes_at_our_servers() {
+fn gnutls_cli_resumes_with_our_servers() {
     let files = Files::of(localhost());
     for (version, priority) in PRIORITIES {
         // One server gives the ticket, another one with the same key takes it.
@@ -122,7 +111,7 @@ fn gnutls_cli_resumes_at_our_servers() {
 }
 
 #[test]
-fn we_talk_to_gnutls_serv_and_resume() {
+fn tlsmith_resumes_with_gnutls_serv() {
     let files = Files::of(localhost());
     for (version, priority) in PRIORITIES {
         let (_peer, port) = gnutls_serv(&files, &["--priority", priority]);
@@ -132,14 +121,14 @@ fn we_talk_to_gnutls_serv_and_resume() {
             let agreed = connection.agreed().unwrap();
             assert_eq!((agreed.version, agreed.resumed), (version, resumed));
             connection.write(b"echo this\n").unwrap();
-            hear(&connection, b"echo this\n");
+            expect_data(&connection, b"echo this\n");
             connection.shutdown().unwrap();
         }
     }
 }
 
 #[test]
-fn keys_change_while_we_talk_to_gnutls() {
+fn tlsmith_and_gnutls_update_keys() {
     let files = Files::of(localhost());
     let (_peer, port) = gnutls_serv(&files, &["--priority", PRIORITIES[1].1]);
     let connection = connect(&client_context(), port, "localhost").unwrap();
@@ -147,7 +136,7 @@ fn keys_change_while_we_talk_to_gnutls() {
         connection.refresh_keys().unwrap();
         let line = format!("round {round}\n");
         connection.write(line.as_bytes()).unwrap();
-        hear(&connection, line.as_bytes());
+        expect_data(&connection, line.as_bytes());
     }
 }
 
@@ -174,7 +163,7 @@ fn tls_exporter_needs_the_extended_master_secret_in_tls_1_2() {
                 .export("EXPORTER-other", None, &mut [0; 32])
                 .unwrap();
             connection.write(b"echo\n").unwrap();
-            hear(&connection, b"echo\n");
+            expect_data(&connection, b"echo\n");
             connection.shutdown().unwrap();
         }
     }

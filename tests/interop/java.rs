@@ -1,4 +1,4 @@
-//! Java's keytool: its requests, and its reading of our PKCS#12.
+//! Java's keytool: its requests, and how it reads our PKCS#12.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,12 +9,12 @@ use tlsmith::{CertOptions, Csr, Identity, KeyType, sign_csr};
 use crate::peers::output;
 use support::*;
 
-/// What keytool says; it must succeed.
+/// The output of keytool, which must succeed.
 fn keytool(folder: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new("keytool");
     command
         .current_dir(folder)
-        // Without the machine's settings, and with words that do not change.
+        // Without the machine's settings, and in English.
         .args(["-J-Duser.language=en", "-J-XX:TieredStopAtLevel=1"])
         .args(arguments);
     let (fine, words) = output(&mut command);
@@ -65,7 +65,7 @@ fn keytool_reads_our_pkcs12() {
 }
 
 #[test]
-fn we_read_what_keytool_keeps_and_sign_what_it_asks_for() {
+fn tlsmith_reads_keystores_and_signs_requests_of_keytool() {
     let kinds: [(&[&str], &str); 4] = [
         (&["-keyalg", "RSA", "-keysize", "2048"], "rsa-2048"),
         (&["-keyalg", "EC", "-groupname", "secp384r1"], "ecdsa-p384"),

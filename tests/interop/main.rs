@@ -1,14 +1,14 @@
-//! Both directions over real processes: programs that we did not write.
+//! Both roles, with programs of other projects.
 
 mod alerts;
 mod certificates;
 mod curl;
-mod features;
+mod negotiation;
 mod gnutls;
 mod java;
 mod openssl;
 mod peers;
 mod python;
-mod record_limits;
+mod record_size_limit;
 mod resumption;
 mod tshark;

@@ -20,42 +20,42 @@ pub fn s_server_of(files: &Files, arguments: &[&str]) -> (Peer, u16) {
     s_server(files.folder(), &[&identity, arguments].concat())
 }
 
-/// `openssl s_server` that nobody listens to.
+/// `openssl s_server` whose output is not needed.
 pub fn s_server(folder: &Path, arguments: &[&str]) -> (Peer, u16) {
-    let (peer, port, _) = loud_s_server(folder, arguments);
+    let (peer, port, _) = s_server_with_output(folder, arguments);
     (peer, port)
 }
 
-/// `openssl s_server` that says what it does, and is told what to do.  Its port is the
+/// `openssl s_server`, with its input and output.  Its port is the
 /// system's choice, which no other process can have taken before it.
-pub fn loud_s_server(folder: &Path, arguments: &[&str]) -> (Peer, u16, Words) {
+pub fn s_server_with_output(folder: &Path, arguments: &[&str]) -> (Peer, u16, ProcessOutput) {
     let server = ["s_server", "-accept", "127.0.0.1:0"];
     let mut command = openssl_command(&[&server, arguments].concat());
     let mut peer = start_piped(command.current_dir(folder));
-    let words = Words::of(&mut peer);
+    let words = ProcessOutput::of(&mut peer);
     let address = words.after("ACCEPT ");
     let (_, port) = address.rsplit_once(':').expect(&address);
     (peer, port.parse().unwrap(), words)
 }
 
-/// One `openssl s_client` at a server of ours: what it says by its end, and what
+/// One `openssl s_client` at a server of ours: all its output, and what
 /// `act` gives.  It ends when we close.
 pub fn s_client_at<T>(
     context: &Context,
     files: &Files,
     arguments: &[&str],
-    act: impl FnOnce(&Connection, &mut Peer, &Words) -> T,
+    act: impl FnOnce(&Connection, &mut Peer, &ProcessOutput) -> T,
 ) -> (String, T) {
     let (listener, port) = listen();
     let mut command = s_client_of(files, port, arguments);
     let mut client = start_piped(&mut command);
-    let words = Words::of(&mut client);
+    let words = ProcessOutput::of(&mut client);
     let connection = accept(context, &listener);
     let outcome = act(&connection, &mut client, &words);
     let _ = connection.shutdown();
     drop(connection);
     client.0.wait().unwrap();
-    // Its last words may still be on their way.
+    // Its last output may still be in the pipe.
     client.0.stdin.take();
     (words.until_end(), outcome)
 }
@@ -78,7 +78,7 @@ pub fn s_client(folder: &Path, port: u16, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn our_client_talks_to_s_server() {
+fn client_exchanges_data_with_s_server() {
     for (version, flag) in VERSIONS {
         for kind in [
             KeyType::EcdsaP256,
@@ -119,7 +119,7 @@ fn our_client_talks_to_s_server() {
 }
 
 #[test]
-fn s_client_talks_to_our_server() {
+fn s_client_exchanges_data_with_server() {
     let files = Files::of(localhost());
     for (version, flag) in VERSIONS {
         let (listener, port) = listen();
@@ -151,7 +151,7 @@ fn s_client_talks_to_our_server() {
 }
 
 #[test]
-fn s_client_refuses_us_in_its_own_words_and_we_name_its_alert() {
+fn s_client_rejects_our_server_and_tlsmith_names_its_alert() {
     let other = tlsmith::gen_ca(&CertOptions {
         common_name: Some("Other CA".to_owned()),
         ..CertOptions::default()
@@ -185,7 +185,7 @@ fn s_client_refuses_us_in_its_own_words_and_we_name_its_alert() {
 }
 
 #[test]
-fn s_server_is_refused_when_it_is_not_the_one() {
+fn client_rejects_s_server_with_a_wrong_certificate() {
     let options = CertOptions {
         not_before: Some(1_600_000_000),
         lifetime: Some(Duration::from_secs(86_400)),
@@ -222,7 +222,7 @@ fn s_server_is_refused_when_it_is_not_the_one() {
 }
 
 #[test]
-fn a_server_that_is_killed_leaves_a_truncated_stream() {
+fn killed_s_server_leaves_a_truncated_stream() {
     let files = Files::of(localhost());
     let (mut peer, port) = s_server_of(&files, &[]);
     let connection = connect(&client_context(), port, "localhost").unwrap();
@@ -239,7 +239,7 @@ fn a_server_that_is_killed_leaves_a_truncated_stream() {
 }
 
 #[test]
-fn client_certificates_pass_both_ways() {
+fn client_certificates_are_verified_both_ways() {
     let user = issue(&["alice@example.org"], &CertOptions::default());
     let files = Files::of(localhost());
     user.save(Some(&files.path("user.pem")), Some(&files.path("user.key")))
@@ -278,7 +278,7 @@ fn client_certificates_pass_both_ways() {
 }
 
 #[test]
-fn s_client_with_a_certificate_of_an_unknown_ca_is_accepted_unverified() {
+fn server_accepts_s_client_of_an_unknown_ca_as_unverified() {
     let other = tlsmith::gen_ca(&CertOptions {
         common_name: Some("Elsewhere CA".to_owned()),
         ..CertOptions::default()
@@ -333,7 +333,7 @@ fn s_client_with_a_certificate_of_an_unknown_ca_is_accepted_unverified() {
 }
 
 #[test]
-fn alpn_is_agreed_with_openssl() {
+fn alpn_is_negotiated_with_openssl() {
     let files = Files::of(localhost());
     let (_peer, port) = s_server_of(&files, &["-alpn", "h2,http/1.1"]);
     let context = client_context();

@@ -1,4 +1,4 @@
-//! Starting other programs, and being their peer.
+//! Starts other programs, and talks to them.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tlsmith::{Connection, Context, Identity, SocketTransport, tcp};
 
-use support::{PATIENCE, ca, run, spawn, text_of};
+use support::{TEST_TIMEOUT, ca, run, spawn, text_of};
 
 /// A process that ends with the test.
 pub struct Peer(pub Child);
@@ -37,14 +37,14 @@ pub fn start_piped(command: &mut Command) -> Peer {
     start(piped.stderr(Stdio::piped()))
 }
 
-/// What a process says, as it comes.
+/// The output of a process, as it comes.
 #[derive(Clone, Default)]
-pub struct Words {
+pub struct ProcessOutput {
     said: Arc<(Mutex<String>, Condvar)>,
     ends: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
-impl Words {
+impl ProcessOutput {
     /// Listens to both outputs of a process, where they are pipes.
     pub fn of(peer: &mut Peer) -> Self {
         let words = Self::default();
@@ -71,7 +71,7 @@ impl Words {
         self.ends.lock().unwrap().push(end);
     }
 
-    /// All that a process said that has ended.
+    /// All output of a process that has ended.
     pub fn until_end(&self) -> String {
         for end in self.ends.lock().unwrap().drain(..) {
             end.join().unwrap();
@@ -79,13 +79,13 @@ impl Words {
         self.said.0.lock().unwrap().clone()
     }
 
-    /// Waits for these words: all that was said by then.
+    /// Waits for this text, and returns all output up to then.
     #[track_caller]
     pub fn until(&self, part: &str) -> String {
         self.until_times(part, 1)
     }
 
-    /// Waits until it has said these words so often.
+    /// Waits until this text has been printed so many times.
     #[track_caller]
     pub fn until_times(&self, part: &str, times: usize) -> String {
         let (said, changed) = &*self.said;
@@ -104,7 +104,7 @@ impl Words {
         said
     }
 
-    /// Waits for words that come after these: the rest of their line.
+    /// Waits for the line with this text, and returns the rest of it.
     #[track_caller]
     pub fn after(&self, part: &str) -> String {
         loop {
@@ -174,9 +174,9 @@ pub fn await_listener(peer: &mut Peer, port: u16) {
 
 /// A client of a server on this machine.
 pub fn connect(context: &Context, port: u16, name: &str) -> tlsmith::Result<Connection> {
-    let socket = tcp::connect("127.0.0.1", &port.to_string(), PATIENCE, None)?;
+    let socket = tcp::connect("127.0.0.1", &port.to_string(), TEST_TIMEOUT, None)?;
     let connection = Connection::client(context, Some(name), SocketTransport::new(socket)?)?;
-    connection.set_timeout(PATIENCE);
+    connection.set_timeout(TEST_TIMEOUT);
     connection.handshake()?;
     Ok(connection)
 }
@@ -189,9 +189,9 @@ pub fn listen() -> (OwnedFd, u16) {
 }
 
 pub fn accept(context: &Context, listener: &OwnedFd) -> Connection {
-    let socket = tcp::accept(listener, PATIENCE, None).unwrap();
+    let socket = tcp::accept(listener, TEST_TIMEOUT, None).unwrap();
     let connection = Connection::server(context, SocketTransport::new(socket).unwrap()).unwrap();
-    connection.set_timeout(PATIENCE);
+    connection.set_timeout(TEST_TIMEOUT);
     connection
 }
 

@@ -1,4 +1,4 @@
-//! Python's `ssl`, as the peer that moves much and is many.
+//! Python's `ssl`: much data, and many clients.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -54,7 +54,7 @@ with context.wrap_socket(sock, server_side=True) as tls:
 "#;
 
 #[test]
-fn a_hundred_megabytes_each_way_arrive_whole() {
+fn python_exchanges_a_hundred_megabytes_with_tlsmith() {
     let data = volume();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &data);
     let digest: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
@@ -72,7 +72,7 @@ fn a_hundred_megabytes_each_way_arrive_whole() {
     }
 }
 
-/// Connects as often as it is told at once, and then says a word on each.
+/// Makes all its connections at once, and then sends a line on each.
 const MANY_CLIENTS: &str = r#"
 import socket, ssl, sys
 context = ssl.create_default_context(cafile="ca.pem")
@@ -91,7 +91,7 @@ print("fine")
 "#;
 
 #[test]
-fn two_hundred_clients_are_served_at_once() {
+fn server_accepts_two_hundred_python_clients_at_once() {
     const COUNT: usize = 200;
     let files = Files::of(localhost());
     let (listener, port) = listen();

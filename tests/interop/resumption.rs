@@ -1,11 +1,11 @@
-//! Sessions that `openssl s_client` and `s_server` resume with us, and early data.
+//! Resumption and early data with `openssl s_client` and `s_server`.
 
 use std::fs;
 use std::io::Write;
 
 use tlsmith::{Connection, Context, EarlyData, Version};
 
-use crate::openssl::{VERSIONS, loud_s_server, s_client_at, s_server_of};
+use crate::openssl::{VERSIONS, s_client_at, s_server_of, s_server_with_output};
 use crate::peers::*;
 use support::*;
 
@@ -18,7 +18,7 @@ fn with_key(key: &[u8; 32]) -> Context {
     server
 }
 
-/// Whether `s_client` resumed, in its words and in ours.
+/// Whether `s_client` resumed: both sides must agree.
 fn resumes(server: &Context, files: &Files, arguments: &[&str]) -> bool {
     let (words, ours) = s_client_at(server, files, arguments, |connection, _, words| {
         connection.handshake().unwrap();
@@ -36,7 +36,7 @@ fn resumes(server: &Context, files: &Files, arguments: &[&str]) -> bool {
 }
 
 #[test]
-fn s_client_resumes_at_every_server_with_the_same_ticket_key() {
+fn s_client_resumes_with_every_server_with_the_same_ticket_key() {
     let files = Files::of(localhost());
     for (_, flag) in VERSIONS {
         let keep = ["-sess_out", "session.pem", flag];
@@ -81,7 +81,7 @@ fn s_client_resumes_without_tickets_in_tls_1_2() {
 }
 
 #[test]
-fn s_client_hears_of_as_many_tickets_as_we_send() {
+fn s_client_receives_the_configured_number_of_tickets() {
     let files = Files::of(localhost());
     for count in [0, 1, 3] {
         let server = server_context(localhost());
@@ -100,7 +100,7 @@ fn s_client_hears_of_as_many_tickets_as_we_send() {
 }
 
 #[test]
-fn we_resume_with_s_server() {
+fn tlsmith_resumes_with_s_server() {
     let files = Files::of(localhost());
     for more in [&[][..], &["-no_ticket"]] {
         for (version, flag) in VERSIONS {
@@ -125,10 +125,10 @@ fn we_resume_with_s_server() {
 }
 
 /// `openssl s_server` that allows 1,000 bytes of early data, and skips no more.
-fn early_s_server(files: &Files) -> (Peer, u16, Words) {
+fn early_s_server(files: &Files) -> (Peer, u16, ProcessOutput) {
     let limits = ["-max_early_data", "1000", "-recv_max_early_data", "1000"];
     let identity = ["-cert", "cert.pem", "-key", "key.pem", "-early_data"];
-    loud_s_server(files.folder(), &[&identity[..], &limits].concat())
+    s_server_with_output(files.folder(), &[&identity[..], &limits].concat())
 }
 
 /// A client with a session of that server.
@@ -147,15 +147,15 @@ fn client_with_early_data(peer: &mut Peer, port: u16) -> Context {
 
 /// A connection whose handshake has not begun.
 fn begin(client: &Context, port: u16) -> Connection {
-    let socket = tlsmith::tcp::connect("127.0.0.1", &port.to_string(), PATIENCE, None).unwrap();
+    let socket = tlsmith::tcp::connect("127.0.0.1", &port.to_string(), TEST_TIMEOUT, None).unwrap();
     let transport = tlsmith::SocketTransport::new(socket).unwrap();
     let connection = Connection::client(client, Some("localhost"), transport).unwrap();
-    connection.set_timeout(PATIENCE);
+    connection.set_timeout(TEST_TIMEOUT);
     connection
 }
 
 #[test]
-fn s_server_may_reject_early_data_up_to_the_limit() {
+fn s_server_can_reject_early_data_up_to_the_limit() {
     let files = Files::of(localhost());
     for piece in [1, 10, 100, 1_000] {
         let (mut first, port, _) = early_s_server(&files);
@@ -173,7 +173,7 @@ fn s_server_may_reject_early_data_up_to_the_limit() {
 }
 
 #[test]
-fn our_early_data_reaches_s_server_once() {
+fn s_server_receives_our_early_data_once() {
     let files = Files::of(localhost());
     let (mut peer, port, words) = early_s_server(&files);
     let client = client_with_early_data(&mut peer, port);
@@ -191,7 +191,7 @@ fn our_early_data_reaches_s_server_once() {
 }
 
 #[test]
-fn the_early_data_of_s_client_is_accepted_once() {
+fn server_accepts_early_data_of_s_client_once() {
     let files = Files::of(localhost());
     fs::write(files.path("early.txt"), "GET /early\n").unwrap();
     let server = server_context(localhost());

@@ -1,4 +1,4 @@
-//! Wireshark decrypts what it captured with our key log.
+//! Wireshark decrypts its capture with our key log.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -55,7 +55,7 @@ fn dump(tape: &[(bool, Vec<u8>)]) -> String {
 }
 
 #[test]
-fn tshark_decrypts_a_capture_with_our_key_log_and_not_without() {
+fn tshark_decrypts_a_capture_only_with_our_key_log() {
     for version in BOTH_VERSIONS {
         for logs_at_server in [false, true] {
             let folder = TempDir::new().unwrap();
@@ -69,15 +69,15 @@ fn tshark_decrypts_a_capture_with_our_key_log_and_not_without() {
             let tapped = Tapped(transport(near), tape.clone());
             let client = Connection::client(&client, Some("localhost"), tapped).unwrap();
             let server = Connection::server(&server, transport(far)).unwrap();
-            let (ours, theirs) = shake_hands(&client, &server);
+            let (ours, theirs) = run_handshake(&client, &server);
             ours.and(theirs).unwrap();
-            say(
+            transfer(
                 &client,
                 &server,
                 b"GET /a-secret-page HTTP/1.1\r\nHost: localhost\r\n\r\n",
             );
             let page = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nX-Mark: seen\r\n\r\nsecret words";
-            say(&server, &client, page);
+            transfer(&server, &client, page);
 
             fs::write(at("dump"), dump(&tape.lock().unwrap())).unwrap();
             fs::write(at("nothing"), "").unwrap();

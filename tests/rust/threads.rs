@@ -92,7 +92,7 @@ fn keys_change_while_data_flows_in_both_directions() {
 }
 
 #[test]
-fn a_third_thread_on_a_direction_is_told_so() {
+fn third_thread_on_a_direction_gets_an_error() {
     let (client, server) = open_pair();
     let refused = AtomicUsize::new(0);
     let reading = AtomicUsize::new(0);
@@ -113,7 +113,7 @@ fn a_third_thread_on_a_direction_is_told_so() {
                 }
             });
         }
-        // Three of them come back at once, and the fourth with the data.
+        // Three of them return at once, and the fourth with the data.
         while refused.load(Ordering::SeqCst) < 3 {
             thread::yield_now();
         }
@@ -129,7 +129,7 @@ fn sixty_four_threads_use_one_context() {
         let (near, far) = UnixStream::pair().unwrap();
         let client = Connection::client(&client, Some("localhost"), transport(near)).unwrap();
         let server = Connection::server(&server, transport(far)).unwrap();
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         ours.unwrap();
         theirs.unwrap();
         client.write(b"hello").unwrap();

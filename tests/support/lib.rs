@@ -1,7 +1,7 @@
 //! What the test programs share: an authority, contexts, pairs of connections, and the
 //! programs of other projects.
 
-mod chapter;
+mod ed448_chain;
 mod openssl;
 mod programs;
 
@@ -9,24 +9,30 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tlsmith::{
-    CertOptions, Connection, Context, Identity, KeyType, SocketTransport, Status, Timeout,
-    Transport, Usage, Version, WaitMode, gen_ca, issue_cert,
+    CertOptions, Connection, ConnectionOptions, Context, Error, Identity, KeyType, SocketTransport,
+    Status, Timeout, Transport, Usage, Version, WaitMode, gen_ca, issue_cert,
 };
 
-pub use chapter::Chapter;
+pub use ed448_chain::Ed448Chain;
 pub use openssl::*;
 pub use programs::*;
 
 /// How long anything may take before the test fails.
-pub const PATIENCE: Timeout = Timeout::After(Duration::from_secs(60));
+pub const TEST_TIMEOUT: Timeout = Timeout::After(Duration::from_secs(60));
 
 /// The authority that the tests trust.
 pub fn ca() -> &'static Identity {
     static CA: OnceLock<Identity> = OnceLock::new();
     CA.get_or_init(|| gen_ca(&CertOptions::default()).unwrap())
+}
+
+/// The time of the system, in seconds since 1970.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
 }
 
 pub fn names(list: &[&str]) -> Vec<String> {
@@ -72,22 +78,38 @@ pub fn pair(client: &Context, server: &Context, name: &str) -> (Connection, Conn
     let (near, far) = UnixStream::pair().unwrap();
     let client = Connection::client(client, Some(name), transport(near)).unwrap();
     let server = Connection::server(server, transport(far)).unwrap();
-    client.set_timeout(PATIENCE);
-    server.set_timeout(PATIENCE);
+    client.set_timeout(TEST_TIMEOUT);
+    server.set_timeout(TEST_TIMEOUT);
+    (client, server)
+}
+
+/// The same for `localhost`, each side with options of its own.
+pub fn pair_with(
+    client: &Context,
+    client_options: &ConnectionOptions,
+    server: &Context,
+    server_options: &ConnectionOptions,
+) -> (Connection, Connection) {
+    let (near, far) = UnixStream::pair().unwrap();
+    let name = Some("localhost");
+    let client = Connection::client_with(client, client_options, name, transport(near)).unwrap();
+    let server = Connection::server_with(server, server_options, transport(far)).unwrap();
+    client.set_timeout(TEST_TIMEOUT);
+    server.set_timeout(TEST_TIMEOUT);
     (client, server)
 }
 
 /// A client and a server after a good handshake.
 pub fn open_pair() -> (Connection, Connection) {
     let (client, server) = pair(&client_context(), &server_context(localhost()), "localhost");
-    let (client_outcome, server_outcome) = shake_hands(&client, &server);
+    let (client_outcome, server_outcome) = run_handshake(&client, &server);
     client_outcome.unwrap();
     server_outcome.unwrap();
     (client, server)
 }
 
 /// Both sides of a handshake.
-pub fn shake_hands(
+pub fn run_handshake(
     client: &Connection,
     server: &Connection,
 ) -> (tlsmith::Result<()>, tlsmith::Result<()>) {
@@ -97,34 +119,53 @@ pub fn shake_hands(
     })
 }
 
-/// Both sides after a good handshake and a word each way, with which the tickets
-/// of TLS 1.3 come.
+/// The error of a client in its handshake with `localhost`, if it has one.
+pub fn client_error(client: &Context, server: &Context) -> Option<Error> {
+    let (client, server) = pair(client, server, "localhost");
+    let (ours, theirs) = run_handshake(&client, &server);
+    assert!(ours.is_ok() || theirs.is_err() || client.agreed().is_none());
+    ours.err()
+}
+
+/// The status of that error.
+pub fn client_status(client: &Context, server: &Context) -> Option<Status> {
+    client_error(client, server).map(|error| error.status())
+}
+
+/// Both sides after a good handshake and data each way, with which the tickets of TLS 1.3
+/// come.
 #[track_caller]
-pub fn meet(client: &Context, server: &Context, name: &str) -> (Connection, Connection) {
+pub fn connected_pair(client: &Context, server: &Context, name: &str) -> (Connection, Connection) {
     let (client, server) = pair(client, server, name);
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.unwrap();
     theirs.unwrap();
-    say(&client, &server, b"ping");
-    say(&server, &client, b"pong");
+    transfer(&client, &server, b"ping");
+    transfer(&server, &client, b"pong");
     (client, server)
 }
 
-/// Says words that have to arrive.
+/// Sends data that must arrive.
 #[track_caller]
-pub fn say(from: &Connection, to: &Connection, words: &[u8]) {
-    assert_eq!(from.write(words).unwrap(), words.len());
-    let mut got = vec![0; words.len()];
+pub fn transfer(from: &Connection, to: &Connection, data: &[u8]) {
+    assert_eq!(from.write(data).unwrap(), data.len());
+    expect_data(to, data);
+}
+
+/// Reads data that must be this.
+#[track_caller]
+pub fn expect_data(connection: &Connection, data: &[u8]) {
+    let mut got = vec![0; data.len()];
     let mut have = 0;
     while have < got.len() {
-        let count = to.read(&mut got[have..]).unwrap();
+        let count = connection.read(&mut got[have..]).unwrap();
         assert_ne!(count, 0, "the data ended");
         have += count;
     }
-    assert!(got == words);
+    assert!(got == data, "{}", String::from_utf8_lossy(&got));
 }
 
-/// A context that speaks one version.
+/// A context with one version of TLS.
 pub fn only(context: Context, version: Version) -> Context {
     context.set_versions(version, version).unwrap();
     context
@@ -210,8 +251,8 @@ pub fn recorded_pair(
     let (recording, sent) = Recording::new(transport(near));
     let client = Connection::client(client, Some(name), recording).unwrap();
     let server = Connection::server(server, transport(far)).unwrap();
-    client.set_timeout(PATIENCE);
-    server.set_timeout(PATIENCE);
+    client.set_timeout(TEST_TIMEOUT);
+    server.set_timeout(TEST_TIMEOUT);
     (client, server, sent)
 }
 

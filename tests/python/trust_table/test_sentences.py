@@ -202,13 +202,13 @@ def test_sentence(row, driver, tmp_path):
 SOURCE = pathlib.Path(__file__).parents[3] / "src/trust"
 
 ELSEWHERE = {
-    "tests/rust/connection/peers.rs": [
+    "tests/rust/connection/certificate_verify.rs": [
         "the peer sent a certificate that cannot be read: ",
         "its version, a time or its key is malformed",
         "the peer signed the handshake with signature scheme ",
     ],
-    "tests/rust/connection/trust.rs": ["is valid, but none of the "],
-    "tests/rust/connection/naming.rs": ["cannot be checked for the name that you asked for"],
+    "tests/rust/connection/pinned_keys.rs": ["is valid, but none of the "],
+    "tests/rust/connection/server_names.rs": ["cannot be checked for the name that you asked for"],
     "a test below": [" bits of security, ", "is not accepted, whatever its names"],
     "tests/python/test_bundles.py": ["is not trusted for {purpose}, by the settings"],
     "src/trust/path_errors/tests.rs, for each error of webpki": ["path_errors/webpki_errors.rs"],
@@ -229,7 +229,7 @@ ELSEWHERE = {
         "a name that cannot be read",
         "an unknown algorithm",
     ],
-    "no refusals: tests/rust/connection/unverified.rs": [
+    "no refusals: tests/rust/connection/unverified_clients.rs": [
         "the peer's certificate was not verified: this context accepts any",
     ],
     "no refusals, but wrong calls and files": [

@@ -1,4 +1,4 @@
-//! What a callback may do with the connection that runs it: nothing, and it is told so.
+//! Callbacks get an error when they use the connection that runs them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -10,7 +10,7 @@ use tlsmith::{
     Selection, SessionStore, Status, Timeout, Transport, WaitMode,
 };
 
-use support::{client_context, localhost, pair, say, server_context, server_with};
+use support::{client_context, localhost, pair, server_context, server_with, transfer};
 
 /// A callback that tries every call on its connection.
 #[derive(Clone, Default)]
@@ -50,7 +50,7 @@ impl Intruder {
     }
 }
 
-/// The calls on a connection that are not refused.
+/// The calls on a connection that succeed.
 fn accepted(connection: &Connection) -> Vec<String> {
     let mut room = [0; 8];
     let outcomes: [(&str, Result<()>); 22] = [
@@ -111,15 +111,15 @@ fn accepted(connection: &Connection) -> Vec<String> {
 }
 
 /// Has the intruder try its connection in the handshake of these two, and in what follows.
-fn meet_watched(intruder: &Intruder, client: &Context, server: &Context, is_client: bool) {
+fn connect_watched(intruder: &Intruder, client: &Context, server: &Context, is_client: bool) {
     let (client, server) = pair(client, server, "localhost");
     let (client, server) = (Arc::new(client), Arc::new(server));
     intruder.watch(if is_client { &client } else { &server });
-    let (ours, theirs) = support::shake_hands(&client, &server);
+    let (ours, theirs) = support::run_handshake(&client, &server);
     ours.unwrap();
     theirs.unwrap();
-    say(&client, &server, b"ping");
-    say(&server, &client, b"pong");
+    transfer(&client, &server, b"ping");
+    transfer(&server, &client, b"pong");
     intruder.assert_refused();
 }
 
@@ -147,7 +147,7 @@ impl ExternalSigner for Signer {
 }
 
 #[test]
-fn a_verify_callback_makes_no_calls_on_its_connection() {
+fn verify_callback_cannot_call_its_connection() {
     let (client, intruder) = (client_context(), Intruder::default());
     let inside = intruder.clone();
     let judge = move |_: &tlsmith::VerificationResult<'_>| {
@@ -155,11 +155,11 @@ fn a_verify_callback_makes_no_calls_on_its_connection() {
         Ok(())
     };
     client.set_verify_callback(Arc::new(judge)).unwrap();
-    meet_watched(&intruder, &client, &server_context(localhost()), true);
+    connect_watched(&intruder, &client, &server_context(localhost()), true);
 }
 
 #[test]
-fn a_hello_callback_makes_no_calls_on_its_connection() {
+fn client_hello_callback_cannot_call_its_connection() {
     let intruder = Intruder::default();
     let inside = intruder.clone();
     let inspect = move |_: &tlsmith::ClientHello| {
@@ -167,11 +167,11 @@ fn a_hello_callback_makes_no_calls_on_its_connection() {
         Ok(Selection::default())
     };
     let server = server_with(|server| server.set_hello_callback(Arc::new(inspect)).unwrap());
-    meet_watched(&intruder, &client_context(), &server, false);
+    connect_watched(&intruder, &client_context(), &server, false);
 }
 
 #[test]
-fn a_key_log_makes_no_calls_on_its_connection() {
+fn key_log_cannot_call_its_connection() {
     for is_client in [true, false] {
         let intruder = Intruder::default();
         let inside = intruder.clone();
@@ -180,12 +180,12 @@ fn a_key_log_makes_no_calls_on_its_connection() {
         logging
             .set_keylog_callback(Arc::new(move |_| inside.run()))
             .unwrap();
-        meet_watched(&intruder, &client, &server, is_client);
+        connect_watched(&intruder, &client, &server, is_client);
     }
 }
 
 #[test]
-fn what_decrypts_without_reading_marks_its_callbacks_too() {
+fn callbacks_run_by_progress_cannot_call_their_connection() {
     let (client, server) = (client_context(), server_context(localhost()));
     let intruder = Intruder::default();
     client.set_clock(intruder.clock()).unwrap();
@@ -216,7 +216,7 @@ fn what_decrypts_without_reading_marks_its_callbacks_too() {
 }
 
 #[test]
-fn who_the_peer_is_stays_known_after_a_callback_asked() {
+fn peer_stays_known_after_a_callback_asks() {
     let client = client_context();
     let seen: Arc<OnceLock<Weak<Connection>>> = Arc::default();
     let asked = seen.clone();
@@ -230,35 +230,35 @@ fn who_the_peer_is_stays_known_after_a_callback_asked() {
     let (client, server) = pair(&client, &server_context(localhost()), "localhost");
     let client = Arc::new(client);
     seen.set(Arc::downgrade(&client)).unwrap();
-    let (ours, theirs) = support::shake_hands(&client, &server);
+    let (ours, theirs) = support::run_handshake(&client, &server);
     ours.unwrap();
     theirs.unwrap();
-    say(&client, &server, b"ping");
-    say(&server, &client, b"pong");
+    transfer(&client, &server, b"ping");
+    transfer(&server, &client, b"pong");
     assert_eq!(client.peer_chain().len(), 1);
     assert_eq!(client.verified_chain().len(), 2);
     assert_eq!(client.verify_status(), None);
 }
 
 #[test]
-fn a_clock_makes_no_calls_on_its_connection() {
+fn clock_cannot_call_its_connection() {
     let (client, intruder) = (client_context(), Intruder::default());
     client.set_clock(intruder.clock()).unwrap();
-    meet_watched(&intruder, &client, &server_context(localhost()), true);
+    connect_watched(&intruder, &client, &server_context(localhost()), true);
 }
 
 #[test]
-fn a_session_callback_makes_no_calls_on_its_connection() {
+fn session_callback_cannot_call_its_connection() {
     let (client, intruder) = (client_context(), Intruder::default());
     let inside = intruder.clone();
     client
         .set_session_callback(Arc::new(move |_| inside.run()))
         .unwrap();
-    meet_watched(&intruder, &client, &server_context(localhost()), true);
+    connect_watched(&intruder, &client, &server_context(localhost()), true);
 }
 
 #[test]
-fn a_session_store_makes_no_calls_on_its_connection() {
+fn session_store_cannot_call_its_connection() {
     let intruder = Intruder::default();
     let server = server_with(|server| {
         server
@@ -268,11 +268,11 @@ fn a_session_store_makes_no_calls_on_its_connection() {
             .set_session_store(Arc::new(Store(intruder.clone())))
             .unwrap();
     });
-    meet_watched(&intruder, &client_context(), &server, false);
+    connect_watched(&intruder, &client_context(), &server, false);
 }
 
 #[test]
-fn an_external_signer_makes_no_calls_on_its_connection() {
+fn external_signer_cannot_call_its_connection() {
     let intruder = Intruder::default();
     let signer = Arc::new(Signer(intruder.clone()));
     let site = Identity::external(localhost().chain().to_vec(), signer).unwrap();
@@ -281,7 +281,7 @@ fn an_external_signer_makes_no_calls_on_its_connection() {
     intruder.watch(&server);
     let outcome = thread::scope(|scope| {
         let server = scope.spawn(move || server.handshake());
-        // It hears that the server is gone.
+        // It notices that the server is gone.
         client.handshake().unwrap_err();
         server.join().unwrap()
     });
@@ -305,7 +305,7 @@ impl Transport for Calling {
 }
 
 #[test]
-fn a_transport_makes_no_calls_on_its_connection() {
+fn transport_cannot_call_its_connection() {
     let intruder = Intruder::default();
     let transport = Calling(intruder.clone());
     let client = Connection::client(&client_context(), Some("localhost"), transport).unwrap();
@@ -316,7 +316,7 @@ fn a_transport_makes_no_calls_on_its_connection() {
 }
 
 #[test]
-fn what_bytes_are_lent_to_makes_no_calls_on_its_connection() {
+fn borrower_of_output_cannot_call_its_connection() {
     let intruder = Intruder::default();
     let memory = tlsmith::MemoryTransport;
     let client = Connection::client(&client_context(), Some("localhost"), memory).unwrap();
@@ -328,7 +328,7 @@ fn what_bytes_are_lent_to_makes_no_calls_on_its_connection() {
 }
 
 #[test]
-fn a_callback_may_use_other_connections_but_not_come_back() {
+fn callback_can_use_other_connections_but_not_its_own() {
     let (client, intruder) = (client_context(), Intruder::default());
     let inside = intruder.clone();
     let other_client = client_context();
@@ -340,11 +340,11 @@ fn a_callback_may_use_other_connections_but_not_come_back() {
     other_client.set_verify_callback(Arc::new(judge)).unwrap();
     let nested = move |_: &tlsmith::VerificationResult<'_>| {
         let server = server_context(localhost());
-        support::meet(&other_client, &server, "localhost");
+        support::connected_pair(&other_client, &server, "localhost");
         inside.run();
         Ok(())
     };
     client.set_verify_callback(Arc::new(nested)).unwrap();
-    meet_watched(&intruder, &client, &server_context(localhost()), true);
+    connect_watched(&intruder, &client, &server_context(localhost()), true);
     assert_eq!(intruder.runs.load(Ordering::SeqCst), 2);
 }

@@ -1,4 +1,4 @@
-//! Peers that keep a call going without getting anywhere: in the handshake, and at the end.
+//! Time limits against a peer that keeps a call going: in the handshake, and at the end.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -13,7 +13,7 @@ use support::*;
 const LIMIT: Duration = Duration::from_millis(60);
 
 /// A server whose client sends a byte every millisecond, which is never a whole record.
-fn against_a_drip(timeout: Timeout, is_nonblocking: bool, check: impl FnOnce(&Connection)) {
+fn against_slow_sender(timeout: Timeout, is_nonblocking: bool, check: impl FnOnce(&Connection)) {
     let (near, mut far) = UnixStream::pair().unwrap();
     near.set_nonblocking(is_nonblocking).unwrap();
     let server = Connection::server(&server_context(localhost()), transport(near)).unwrap();
@@ -35,9 +35,9 @@ fn against_a_drip(timeout: Timeout, is_nonblocking: bool, check: impl FnOnce(&Co
 }
 
 #[test]
-fn the_handshake_has_a_limit_of_its_own_in_one_call() {
-    for timeout in [Timeout::Descriptor, PATIENCE] {
-        against_a_drip(timeout, false, |server| {
+fn handshake_ends_at_its_deadline_in_one_call() {
+    for timeout in [Timeout::Descriptor, TEST_TIMEOUT] {
+        against_slow_sender(timeout, false, |server| {
             let start = Instant::now();
             let part = "did not complete the handshake within 60ms";
             assert_fails(server.handshake(), Status::Timeout, part);
@@ -51,14 +51,14 @@ fn the_handshake_has_a_limit_of_its_own_in_one_call() {
 }
 
 #[test]
-fn the_handshake_has_a_limit_of_its_own_over_many_calls() {
+fn handshake_ends_at_its_deadline_over_many_calls() {
     let short = Timeout::After(Duration::from_millis(5));
     for (timeout, is_nonblocking) in [
         (short, false),
         (Timeout::Never, false),
         (Timeout::Descriptor, true),
     ] {
-        against_a_drip(timeout, is_nonblocking, |server| {
+        against_slow_sender(timeout, is_nonblocking, |server| {
             let start = Instant::now();
             let error = loop {
                 let error = server.handshake().unwrap_err();
@@ -75,7 +75,7 @@ fn the_handshake_has_a_limit_of_its_own_over_many_calls() {
 }
 
 #[test]
-fn a_shorter_limit_of_the_call_comes_first() {
+fn shorter_timeout_of_the_call_applies_first() {
     let (near, _far) = UnixStream::pair().unwrap();
     let server = Connection::server(&server_context(localhost()), transport(near)).unwrap();
     server.set_timeout(Timeout::After(LIMIT));
@@ -88,20 +88,20 @@ fn a_shorter_limit_of_the_call_comes_first() {
 }
 
 #[test]
-fn the_limit_is_over_with_the_handshake() {
+fn handshake_deadline_ends_with_the_handshake() {
     let (client, server) = pair(&client_context(), &server_context(localhost()), "localhost");
     server.set_handshake_timeout(Some(Duration::from_secs(60)));
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.unwrap();
     theirs.unwrap();
     server.set_handshake_timeout(Some(Duration::from_nanos(1)));
-    say(&client, &server, b"later");
+    transfer(&client, &server, b"later");
 }
 
 // The end.
 
 /// Has the server send without end, while `check` ends the client.
-fn against_a_flood(check: impl FnOnce(&Connection)) {
+fn against_fast_sender(check: impl FnOnce(&Connection)) {
     let (client, server) = open_pair();
     thread::scope(|scope| {
         scope.spawn(|| while server.write(&[0; 65_536]).is_ok() {});
@@ -111,8 +111,8 @@ fn against_a_flood(check: impl FnOnce(&Connection)) {
 }
 
 #[test]
-fn finishing_has_a_limit_whatever_the_peer_sends() {
-    against_a_flood(|client| {
+fn shutdown_ends_at_its_deadline_whatever_the_peer_sends() {
+    against_fast_sender(|client| {
         let start = Instant::now();
         assert_fails(
             client.finish(Timeout::After(LIMIT)),
@@ -124,8 +124,8 @@ fn finishing_has_a_limit_whatever_the_peer_sends() {
 }
 
 #[test]
-fn finishing_without_waiting_takes_a_bounded_amount() {
-    against_a_flood(|client| {
+fn nonblocking_shutdown_reads_a_bounded_amount() {
+    against_fast_sender(|client| {
         let start = Instant::now();
         assert_fails(client.finish(Timeout::Never), Status::WantRead, "");
         assert!(start.elapsed() < Duration::from_secs(10));
@@ -133,16 +133,16 @@ fn finishing_without_waiting_takes_a_bounded_amount() {
 }
 
 #[test]
-fn finishing_returns_what_came_after_close_notify() {
+fn shutdown_returns_what_followed_close_notify() {
     let (near, far) = UnixStream::pair().unwrap();
     let mut plain = far.try_clone().unwrap();
     let client = Connection::client(&client_context(), Some("localhost"), transport(near)).unwrap();
     let server = Connection::server(&server_context(localhost()), transport(far)).unwrap();
-    client.set_timeout(PATIENCE);
-    server.set_timeout(PATIENCE);
-    shake_hands(&client, &server).0.unwrap();
+    client.set_timeout(TEST_TIMEOUT);
+    server.set_timeout(TEST_TIMEOUT);
+    run_handshake(&client, &server).0.unwrap();
     server.write(b"lost").unwrap();
     server.shutdown().unwrap();
     plain.write_all(b"plain").unwrap();
-    assert_eq!(client.finish(PATIENCE).unwrap(), b"plain");
+    assert_eq!(client.finish(TEST_TIMEOUT).unwrap(), b"plain");
 }

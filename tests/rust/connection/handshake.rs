@@ -1,4 +1,4 @@
-//! Handshakes, and who is refused.
+//! Handshakes, and the servers that a client rejects.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tlsmith::{CertOptions, ClientAuth, Context, KeyType, Status, Version, gen_ca
 use support::*;
 
 #[test]
-fn both_sides_learn_what_was_agreed() {
+fn both_sides_report_the_negotiated_parameters() {
     let (client, server) = open_pair();
     for side in [&client, &server] {
         let agreed = side.agreed().unwrap();
@@ -28,7 +28,7 @@ fn both_sides_learn_what_was_agreed() {
 }
 
 #[test]
-fn every_key_type_authenticates_both_sides_wherever_the_protocol_allows_it() {
+fn every_key_type_authenticates_both_sides() {
     for kind in KeyType::ALL {
         let options = CertOptions {
             key_type: Some(kind),
@@ -47,7 +47,7 @@ fn every_key_type_authenticates_both_sides_wherever_the_protocol_allows_it() {
             client.set_versions(version, version).unwrap();
             client.use_identity(&identity).unwrap();
             let (client, server) = pair(&client, &server, "localhost");
-            let (ours, theirs) = shake_hands(&client, &server);
+            let (ours, theirs) = run_handshake(&client, &server);
             if kind.name().starts_with("ml-dsa") && version == Version::Tls12 {
                 // Its signatures have no code points before TLS 1.3.
                 assert_fails(theirs, Status::NoCommon, "in common");
@@ -66,7 +66,7 @@ fn every_key_type_authenticates_both_sides_wherever_the_protocol_allows_it() {
 }
 
 #[test]
-fn a_server_of_an_unknown_ca_is_refused_by_name() {
+fn client_rejects_unknown_ca_and_names_it() {
     let other = gen_ca(&CertOptions {
         common_name: Some("Other CA".to_owned()),
         ..CertOptions::default()
@@ -78,7 +78,7 @@ fn a_server_of_an_unknown_ca_is_refused_by_name() {
         &server_context(&site.unwrap()),
         "localhost",
     );
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     assert_fails(ours, Status::CertificateUnknownIssuer, "CN=Other CA");
     let theirs = theirs.unwrap_err();
     assert_eq!(theirs.alert(), Some(48), "{theirs}");
@@ -92,28 +92,28 @@ fn a_server_of_an_unknown_ca_is_refused_by_name() {
 }
 
 #[test]
-fn a_server_of_another_name_is_refused_with_both_names() {
+fn client_rejects_wrong_server_name_and_gives_both_names() {
     let site = issue(&["a.example"], &CertOptions::default());
     let (client, server) = pair(&client_context(), &server_context(&site), "b.example");
-    let (ours, theirs) = shake_hands(&client, &server);
-    let sentence = "certificate is for 'a.example', but you asked for 'b.example'";
+    let (ours, theirs) = run_handshake(&client, &server);
+    let sentence = "certificate is for 'a.example', you asked for 'b.example'";
     assert_fails(ours, Status::CertificateNameMismatch, sentence);
     assert_eq!(theirs.unwrap_err().alert(), Some(42));
 }
 
 #[test]
-fn an_address_is_checked_like_a_name() {
+fn client_checks_an_address_like_a_name() {
     let server = server_context(localhost());
     let (client, peer) = pair(&client_context(), &server, "127.0.0.1");
-    let (outcome, _) = shake_hands(&client, &peer);
+    let (outcome, _) = run_handshake(&client, &peer);
     outcome.unwrap();
     let (client, peer) = pair(&client_context(), &server, "127.0.0.2");
-    let (outcome, _) = shake_hands(&client, &peer);
+    let (outcome, _) = run_handshake(&client, &peer);
     assert_fails(outcome, Status::CertificateNameMismatch, "127.0.0.2");
 }
 
 #[test]
-fn a_certificate_out_of_its_time_is_refused_with_the_date() {
+fn client_rejects_expired_certificate_and_names_the_date() {
     let day = Duration::from_secs(86_400);
     let ca = gen_ca(&CertOptions {
         not_before: Some(1_500_000_000),
@@ -135,38 +135,38 @@ fn a_certificate_out_of_its_time_is_refused_with_the_date() {
         };
         let site = tlsmith::issue_cert(&ca, &names(&["localhost"]), &options).unwrap();
         let (client, server) = pair(&context, &server_context(&site), "localhost");
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         assert_fails(ours, status, part);
         assert_eq!(theirs.unwrap_err().alert(), Some(alert));
     }
 }
 
 #[test]
-fn a_self_signed_server_is_refused_until_it_is_a_root() {
+fn client_rejects_self_signed_server_until_it_is_a_root() {
     let site = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
     let server = server_context(&site);
     let (client, peer) = pair(&client_context(), &server, "localhost");
-    let (outcome, _) = shake_hands(&client, &peer);
+    let (outcome, _) = run_handshake(&client, &peer);
     assert_fails(outcome, Status::CertificateUnknownIssuer, "self-signed");
 
     let context = Context::new();
     context.add_root(site.certificate()).unwrap();
     let (client, peer) = pair(&context, &server, "localhost");
-    shake_hands(&client, &peer).0.unwrap();
+    run_handshake(&client, &peer).0.unwrap();
 }
 
 #[test]
-fn a_ca_certificate_cannot_stand_for_a_server() {
+fn client_rejects_ca_certificate_as_server() {
     let (client, server) = pair(&client_context(), &server_context(ca()), "localhost");
-    let (outcome, _) = shake_hands(&client, &server);
+    let (outcome, _) = run_handshake(&client, &server);
     assert_fails(outcome, Status::CertificateNotAnEndEntity, "CA certificate");
 }
 
 #[test]
-fn a_client_certificate_cannot_stand_for_a_server() {
+fn client_rejects_client_certificate_as_server() {
     let user = issue(&["alice@example.org"], &CertOptions::default());
     let (client, server) = pair(&client_context(), &server_context(&user), "localhost");
-    let (outcome, _) = shake_hands(&client, &server);
+    let (outcome, _) = run_handshake(&client, &server);
     assert_fails(
         outcome,
         Status::CertificateWrongUsage,

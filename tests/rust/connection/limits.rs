@@ -1,4 +1,4 @@
-//! What a hostile peer can make a connection do or hold.
+//! Limits on what a hostile peer can make a connection do or hold.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -16,7 +16,7 @@ const EMPTY: [u8; 5] = [23, 3, 3, 0, 0];
 /// A time limit that is over before the peer's first byte is looked at.
 const OVER: Timeout = Timeout::After(Duration::from_nanos(1));
 
-/// A peer that always has something more to say, and takes all that it is sent.
+/// A peer that sends without end, and accepts all that it is sent.
 #[derive(Clone, Default)]
 struct Endless {
     /// What it sends first, and then again and again.
@@ -83,7 +83,7 @@ fn early_server(most: u32) -> Context {
 fn early_client(first: &Context, piece: usize, records: usize) -> (Connection, Vec<u8>) {
     let context = client_context();
     context.set_early_data(1).unwrap();
-    meet(&context, first, "localhost");
+    connected_pair(&context, first, "localhost");
     let client = Connection::client(&context, Some("localhost"), MemoryTransport).unwrap();
     let mut sent = Vec::new();
     for _ in 0..records {
@@ -110,7 +110,7 @@ fn alert(client: &Connection, flight: &[u8]) -> Option<u8> {
 }
 
 #[test]
-fn server_refuses_endless_empty_records_after_rejected_early_data() {
+fn server_rejects_endless_empty_records_after_rejected_early_data() {
     let other = server_context(localhost());
     let (client, mut sent) = early_client(&early_server(1_000), 10, 1);
     let transport = Endless::new(&sent, &EMPTY, 65_536);
@@ -127,7 +127,7 @@ fn server_refuses_endless_empty_records_after_rejected_early_data() {
 }
 
 #[test]
-fn rejected_early_data_may_come_in_many_small_records() {
+fn rejected_early_data_can_come_in_many_small_records() {
     let (client, sent) = early_client(&early_server(1 << 20), 200, 4_800);
     let server = Connection::server(&early_server(1 << 20), MemoryTransport).unwrap();
     for piece in sent.chunks(30_000) {
@@ -168,7 +168,7 @@ fn nonblocking_handshake_returns_after_bounded_input_without_data() {
 }
 
 #[test]
-fn handshake_takes_no_more_input_than_it_can_need() {
+fn handshake_takes_a_bounded_amount_of_input() {
     let first = early_server(1 << 20);
     // It resumes the sessions of the first one, and accepts less early data.
     let second = early_server(40_000);
@@ -206,7 +206,7 @@ fn handshake_ends_at_its_time_limit_while_the_peer_sends() {
     let server = Connection::server(&server, Endless::new(&hello, &[], 1)).unwrap();
     server.set_timeout(OVER);
     assert_fails(server.handshake(), Status::Timeout, "kept sending");
-    server.set_timeout(PATIENCE);
+    server.set_timeout(TEST_TIMEOUT);
     assert_fails(server.handshake(), Status::Timeout, "");
     assert!(server.is_handshaking());
 }
@@ -244,7 +244,7 @@ fn read_ends_at_its_time_limit_while_the_peer_sends() {
     give(&server, &transport);
     client.set_timeout(OVER);
     assert_fails(client.read(&mut [0; 1]), Status::Timeout, "kept sending");
-    client.set_timeout(PATIENCE);
+    client.set_timeout(TEST_TIMEOUT);
     assert_eq!(client.read(&mut [0; 16_000]).unwrap(), 16_000);
 }
 
@@ -260,7 +260,7 @@ fn write_ends_at_its_time_limit_while_the_peer_takes_it() {
 }
 
 #[test]
-fn feeding_after_a_fatal_error_returns_it_and_keeps_nothing() {
+fn input_after_a_fatal_error_returns_it_and_is_not_kept() {
     let server = Connection::server(&server_context(localhost()), MemoryTransport).unwrap();
     server.feed(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     let error = server.handshake().unwrap_err();
@@ -276,7 +276,7 @@ fn feeding_after_a_fatal_error_returns_it_and_keeps_nothing() {
 }
 
 #[test]
-fn feeding_after_close_notify_has_a_limit() {
+fn input_after_close_notify_is_limited() {
     let context = client_context();
     let client = Connection::client(&context, Some("localhost"), MemoryTransport).unwrap();
     let server = Connection::server(&server_context(localhost()), MemoryTransport).unwrap();
@@ -308,7 +308,7 @@ fn feeding_after_close_notify_has_a_limit() {
 }
 
 #[test]
-fn socket_is_read_no_further_than_the_limit_after_close_notify() {
+fn socket_is_read_to_the_limit_after_close_notify() {
     let (near, far) = UnixStream::pair().unwrap();
     let client = Connection::client(
         &client_context(),
@@ -321,10 +321,10 @@ fn socket_is_read_no_further_than_the_limit_after_close_notify() {
         transport(far.try_clone().unwrap()),
     );
     let server = server.unwrap();
-    client.set_timeout(PATIENCE);
-    server.set_timeout(PATIENCE);
-    shake_hands(&client, &server).0.unwrap();
-    say(&server, &client, b"last");
+    client.set_timeout(TEST_TIMEOUT);
+    server.set_timeout(TEST_TIMEOUT);
+    run_handshake(&client, &server).0.unwrap();
+    transfer(&server, &client, b"last");
     server.shutdown().unwrap();
     assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
     let mut far = &far;

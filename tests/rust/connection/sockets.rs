@@ -1,4 +1,4 @@
-//! Sockets: connecting, listening, and what can go wrong with them.
+//! Sockets: connecting, listening, and their errors.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -22,12 +22,12 @@ fn tcp_connects_by_name_and_accepts() {
     let server = server_context(localhost());
     thread::scope(|scope| {
         scope.spawn(|| {
-            let socket = tcp::accept(&listener, PATIENCE, None).unwrap();
+            let socket = tcp::accept(&listener, TEST_TIMEOUT, None).unwrap();
             let connection =
                 Connection::server(&server, SocketTransport::new(socket).unwrap()).unwrap();
             assert_eq!(read_all(&connection).unwrap(), b"hello");
         });
-        let socket = tcp::connect("localhost", &address.port().to_string(), PATIENCE, None);
+        let socket = tcp::connect("localhost", &address.port().to_string(), TEST_TIMEOUT, None);
         let socket = socket.unwrap();
         assert_eq!(tcp::peer_address(&socket).unwrap(), address);
         let transport = SocketTransport::new(socket).unwrap();
@@ -39,21 +39,21 @@ fn tcp_connects_by_name_and_accepts() {
 }
 
 #[test]
-fn a_zone_chooses_the_link_that_an_address_is_on() {
+fn zone_selects_the_link_of_an_address() {
     let listener = tcp::listen(Some("::1%1"), "0").unwrap();
     let address = tcp::local_address(&listener).unwrap();
     let port = address.port().to_string();
     for host in ["::1", "::1%1"] {
-        let socket = tcp::connect(host, &port, PATIENCE, None).unwrap();
+        let socket = tcp::connect(host, &port, TEST_TIMEOUT, None).unwrap();
         assert_eq!(tcp::peer_address(&socket).unwrap().port(), address.port());
     }
     // Only addresses of one link need it, and not every machine has one that is up.
-    let error = tcp::connect("fe80::1%no-such-link", &port, PATIENCE, None).unwrap_err();
+    let error = tcp::connect("fe80::1%no-such-link", &port, TEST_TIMEOUT, None).unwrap_err();
     assert_eq!(error.status(), Status::Resolve, "{error}");
 }
 
 #[test]
-fn a_transport_begins_with_what_was_received_before() {
+fn transport_starts_with_bytes_received_before() {
     let (near, far) = UnixStream::pair().unwrap();
     let client = Connection::client(&client_context(), Some("localhost"), MemoryTransport);
     let client = client.unwrap();
@@ -75,8 +75,8 @@ fn a_transport_begins_with_what_was_received_before() {
 }
 
 #[test]
-fn connecting_fails_with_the_address_and_the_reason() {
-    let connect = |host: &str, port: &str| tcp::connect(host, port, PATIENCE, None);
+fn connect_error_has_the_address_and_the_reason() {
+    let connect = |host: &str, port: &str| tcp::connect(host, port, TEST_TIMEOUT, None);
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port().to_string();
     drop(free);
@@ -102,7 +102,7 @@ fn connecting_fails_with_the_address_and_the_reason() {
 }
 
 #[test]
-fn a_listener_waits_as_it_is_told() {
+fn listener_waits_for_its_timeout() {
     let listener = tcp::listen(None, "0").unwrap();
     assert_fails(
         tcp::accept(&listener, Timeout::Never, None),
@@ -120,7 +120,7 @@ fn a_listener_waits_as_it_is_told() {
 }
 
 #[test]
-fn clients_that_give_up_while_they_wait_are_passed_over() {
+fn accept_skips_clients_that_gave_up() {
     let listener = tcp::listen(Some("127.0.0.1"), "0").unwrap();
     let address = tcp::local_address(&listener).unwrap();
     for _ in 0..3 {
@@ -128,13 +128,13 @@ fn clients_that_give_up_while_they_wait_are_passed_over() {
         reset_at_its_end(&client);
     }
     let patient = TcpStream::connect(address).unwrap();
-    let accepted = tcp::accept(&listener, PATIENCE, None).unwrap();
+    let accepted = tcp::accept(&listener, TEST_TIMEOUT, None).unwrap();
     let expected = patient.local_addr().unwrap();
     assert_eq!(tcp::peer_address(&accepted).unwrap(), expected);
 }
 
 #[test]
-fn descriptors_that_are_no_connected_stream_are_refused() {
+fn transport_rejects_descriptors_that_are_not_streams() {
     let file = std::fs::File::open("/dev/null").unwrap();
     assert_fails(
         SocketTransport::new(file).map(drop),
@@ -169,7 +169,7 @@ fn descriptors_that_are_no_connected_stream_are_refused() {
 }
 
 #[test]
-fn a_reset_is_an_io_error_with_its_errno() {
+fn reset_is_an_io_error_with_its_errno() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (far, _) = listener.accept().unwrap();
@@ -184,7 +184,7 @@ fn a_reset_is_an_io_error_with_its_errno() {
         SocketTransport::new(far).unwrap(),
     );
     let server = server.unwrap();
-    shake_hands(&client, &server).0.unwrap();
+    run_handshake(&client, &server).0.unwrap();
     // What the server has not read when it closes makes the kernel reset.
     client.write(b"unread").unwrap();
     drop(server);
@@ -197,7 +197,7 @@ fn a_reset_is_an_io_error_with_its_errno() {
     assert_eq!(error.os_error(), Some(104), "{error}");
 }
 
-/// A client that is done before its server refuses it and resets the connection,
+/// A client that is done before its server rejects it and resets the connection,
 /// with data of the client unread.
 fn refused_and_reset() -> Connection {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -210,7 +210,7 @@ fn refused_and_reset() -> Connection {
         server.set_client_auth(ClientAuth::Required).unwrap();
     });
     let server = Connection::server(&demanding, SocketTransport::new(far).unwrap()).unwrap();
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.unwrap();
     assert_eq!(theirs.unwrap_err().status(), Status::CertificateMissing);
     client.write(b"unread").unwrap();
@@ -218,13 +218,13 @@ fn refused_and_reset() -> Connection {
 }
 
 #[test]
-fn an_alert_before_a_reset_is_heard_by_a_reader() {
+fn reader_receives_the_alert_before_a_reset() {
     let error = refused_and_reset().read(&mut [0; 1]).unwrap_err();
     assert_eq!(error.alert(), Some(116), "{error:?}");
 }
 
 #[test]
-fn an_alert_before_a_reset_is_heard_by_a_writer() {
+fn writer_receives_the_alert_before_a_reset() {
     let client = refused_and_reset();
     let error = client.write(b"more").unwrap_err();
     assert_eq!(error.alert(), Some(116), "{error:?}");
@@ -234,12 +234,12 @@ fn an_alert_before_a_reset_is_heard_by_a_writer() {
 }
 
 #[test]
-fn a_listener_for_every_address_takes_both_families() {
+fn listener_for_every_address_accepts_both_families() {
     let listener = tcp::listen(None, "0").unwrap();
     let port = tcp::local_address(&listener).unwrap().port().to_string();
     for host in ["127.0.0.1", "::1"] {
-        let near = tcp::connect(host, &port, PATIENCE, None).unwrap();
-        let far = tcp::accept(&listener, PATIENCE, None).unwrap();
+        let near = tcp::connect(host, &port, TEST_TIMEOUT, None).unwrap();
+        let far = tcp::accept(&listener, TEST_TIMEOUT, None).unwrap();
         let (here, there) = (tcp::local_address(&near), tcp::peer_address(&far));
         assert_eq!(here.unwrap().port(), there.unwrap().port());
     }
@@ -251,7 +251,7 @@ fn unconnected(family: AddressFamily) -> Arc<OwnedFd> {
 }
 
 #[test]
-fn a_socket_may_be_connected_after_its_transport_is_made() {
+fn socket_can_connect_after_its_transport_exists() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let listener = UnixListener::bind(&path).unwrap();
@@ -264,15 +264,15 @@ fn a_socket_may_be_connected_after_its_transport_is_made() {
     rustix::net::connect(&socket, &address).unwrap();
     let (far, _) = listener.accept().unwrap();
     let server = Connection::server(&server_context(localhost()), transport(far)).unwrap();
-    client.set_timeout(PATIENCE);
-    server.set_timeout(PATIENCE);
-    let (ours, theirs) = shake_hands(&client, &server);
+    client.set_timeout(TEST_TIMEOUT);
+    server.set_timeout(TEST_TIMEOUT);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.unwrap();
     theirs.unwrap();
 }
 
 #[test]
-fn what_is_no_connected_socket_by_then_fails_with_its_system_call() {
+fn unconnected_socket_fails_with_its_system_call() {
     let file = Arc::new(OwnedFd::from(tempfile::tempfile().unwrap()));
     for (socket, errno) in [
         (file, Errno::NOTSOCK),
@@ -280,7 +280,7 @@ fn what_is_no_connected_socket_by_then_fails_with_its_system_call() {
     ] {
         let later = SocketTransport::connected_later(socket);
         let client = Connection::client(&client_context(), Some("localhost"), later).unwrap();
-        client.set_timeout(PATIENCE);
+        client.set_timeout(TEST_TIMEOUT);
         let error = client.handshake().unwrap_err();
         assert_eq!(error.status(), Status::Io);
         assert_eq!(error.os_error(), Some(errno.raw_os_error()), "{error}");
@@ -325,7 +325,7 @@ fn client_accepts_a_socket_whose_connect_is_in_progress() {
             client.set_timeout(Timeout::After(Duration::from_millis(50)));
             let error = client.handshake().unwrap_err();
             assert_eq!(error.status(), Status::Timeout, "{error}");
-            client.set_timeout(PATIENCE);
+            client.set_timeout(TEST_TIMEOUT);
         }
         let count = waiting.len();
         thread::scope(|scope| {
@@ -337,7 +337,7 @@ fn client_accepts_a_socket_whose_connect_is_in_progress() {
                 let server = server_context(localhost());
                 let transport = SocketTransport::new(far).unwrap();
                 let server = Connection::server(&server, transport).unwrap();
-                server.set_timeout(PATIENCE);
+                server.set_timeout(TEST_TIMEOUT);
                 server.handshake().unwrap();
             });
             while let Err(error) = client.handshake() {
@@ -376,7 +376,7 @@ fn reset_at_its_end(client: &TcpStream) {
 }
 
 #[test]
-fn a_peer_that_reset_before_the_first_byte_is_an_io_error() {
+fn reset_before_the_first_byte_is_an_io_error() {
     for asks_before in [false, true] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -389,14 +389,14 @@ fn a_peer_that_reset_before_the_first_byte_is_an_io_error() {
             "the reset has not come"
         );
         if asks_before {
-            // As programs do that look for errors: the system tells this one once.
+            // As programs do that look for errors: the system reports this one once.
             rustix::net::sockopt::socket_error(&far)
                 .unwrap()
                 .unwrap_err();
         }
         let transport = SocketTransport::new(far).unwrap();
         let server = Connection::server(&server_context(localhost()), transport).unwrap();
-        server.set_timeout(PATIENCE);
+        server.set_timeout(TEST_TIMEOUT);
         let error = server.handshake().unwrap_err();
         match asks_before {
             true => assert_eq!(error.status(), Status::Truncated, "{error}"),
@@ -406,7 +406,7 @@ fn a_peer_that_reset_before_the_first_byte_is_an_io_error() {
 }
 
 #[test]
-fn as_many_clients_may_wait_as_the_system_allows() {
+fn listener_backlog_is_the_maximum_of_the_system() {
     let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
     let most: usize = most.trim().parse().unwrap();
     let listener = tcp::listen(Some("127.0.0.1"), "0").unwrap();
@@ -427,9 +427,9 @@ fn limit_descriptors(most: u64) {
 }
 
 #[test]
-fn accepting_outlives_a_lack_of_descriptors() {
+fn accept_recovers_from_a_lack_of_descriptors() {
     if !is_child() {
-        let name = "sockets::accepting_outlives_a_lack_of_descriptors";
+        let name = "sockets::accept_recovers_from_a_lack_of_descriptors";
         assert!(child(name).status().unwrap().success());
         return;
     }

@@ -8,7 +8,7 @@ use tlsmith::{Connection, SocketTransport, Status, Transport, WaitMode};
 
 use support::*;
 
-/// A transport that says when somebody waits for it.
+/// A transport that signals when a call waits for it.
 struct Announcing {
     inner: SocketTransport<UnixStream>,
     waits: mpsc::Sender<()>,
@@ -31,7 +31,7 @@ impl Transport for Announcing {
 }
 
 #[test]
-fn a_second_reader_is_told_so_while_a_writer_goes_on() {
+fn second_reader_fails_while_a_writer_continues() {
     let (near, far) = UnixStream::pair().unwrap();
     let (waits, waiting) = mpsc::channel();
     let inner = transport(near);
@@ -42,8 +42,8 @@ fn a_second_reader_is_told_so_while_a_writer_goes_on() {
     )
     .unwrap();
     let server = Connection::server(&server_context(localhost()), transport(far)).unwrap();
-    client.set_timeout(PATIENCE);
-    shake_hands(&client, &server).0.unwrap();
+    client.set_timeout(TEST_TIMEOUT);
+    run_handshake(&client, &server).0.unwrap();
     while waiting.try_recv().is_ok() {}
     thread::scope(|scope| {
         let reader = scope.spawn(|| client.read(&mut [0; 10]));
@@ -65,7 +65,7 @@ fn one_context_serves_many_threads() {
             let (client, server) = (&client, &server);
             scope.spawn(move || {
                 let (client, server) = pair(client, server, "localhost");
-                shake_hands(&client, &server).0.unwrap();
+                run_handshake(&client, &server).0.unwrap();
                 client.write(&[number; 10_000]).unwrap();
                 client.shutdown().unwrap();
                 assert!(read_all(&server).unwrap() == [number; 10_000]);

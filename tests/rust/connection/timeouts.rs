@@ -1,4 +1,4 @@
-//! How long a call waits.
+//! Timeouts: how long a call waits.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -12,23 +12,23 @@ use tlsmith::{Connection, Events, Status, Timeout, tcp};
 use support::*;
 
 #[test]
-fn a_silent_peer_times_out_and_can_be_waited_for_again() {
+fn read_that_timed_out_can_be_repeated() {
     let (near, far) = UnixStream::pair().unwrap();
     let client = Connection::client(&client_context(), Some("localhost"), transport(near)).unwrap();
     let server = Connection::server(&server_context(localhost()), transport(far)).unwrap();
     client.set_timeout(Timeout::After(Duration::from_millis(20)));
     assert_fails(client.handshake(), Status::Timeout, "20ms");
-    client.set_timeout(PATIENCE);
-    shake_hands(&client, &server).0.unwrap();
+    client.set_timeout(TEST_TIMEOUT);
+    run_handshake(&client, &server).0.unwrap();
     client.set_timeout(Timeout::After(Duration::from_millis(20)));
     assert_fails(client.read(&mut [0; 1]), Status::Timeout, "sent nothing");
     server.write(b"late").unwrap();
-    client.set_timeout(PATIENCE);
+    client.set_timeout(TEST_TIMEOUT);
     assert_eq!(client.read(&mut [0; 9]).unwrap(), 4);
 }
 
 #[test]
-fn a_peer_that_takes_nothing_times_out_and_ends_writing() {
+fn timed_out_write_ends_writing() {
     let (client, server) = open_pair();
     client.set_timeout(Timeout::After(Duration::from_millis(20)));
     let error = client.write(&vec![0; 64 << 20]).unwrap_err();
@@ -38,14 +38,14 @@ fn a_peer_that_takes_nothing_times_out_and_ends_writing() {
 }
 
 #[test]
-fn a_counted_write_can_go_on_where_its_time_limit_stopped_it() {
+fn timed_out_write_can_continue_where_it_stopped() {
     let (client, server) = open_pair();
     let data: Vec<u8> = (0..=250).cycle().take(4 << 20).collect();
     client.set_timeout(Timeout::After(Duration::from_millis(20)));
     let (taken, outcome) = client.write_counted(&data);
     assert_fails(outcome, Status::Timeout, "");
     assert!(taken > 0 && taken < data.len(), "{taken} bytes were taken");
-    client.set_timeout(PATIENCE);
+    client.set_timeout(TEST_TIMEOUT);
     let received = thread::scope(|scope| {
         let reading = scope.spawn(|| {
             let (mut received, mut part) = (Vec::<u8>::new(), vec![0; 65_536]);
@@ -70,7 +70,7 @@ fn a_counted_write_can_go_on_where_its_time_limit_stopped_it() {
 }
 
 #[test]
-fn without_waiting_a_connection_says_what_it_wants() {
+fn nonblocking_connection_reports_what_it_wants() {
     for nonblocking in [true, false] {
         let (near, far) = UnixStream::pair().unwrap();
         for stream in [&near, &far] {
@@ -134,7 +134,7 @@ fn short() -> Timeout {
 }
 
 #[test]
-fn the_limit_is_for_the_whole_call_however_often_a_byte_comes() {
+fn timeout_covers_the_whole_call() {
     let (near, mut far) = UnixStream::pair().unwrap();
     let client = Connection::client(&client_context(), Some("localhost"), transport(near)).unwrap();
     client.set_timeout(short());
@@ -156,7 +156,7 @@ fn the_limit_is_for_the_whole_call_however_often_a_byte_comes() {
 }
 
 #[test]
-fn a_server_waits_for_a_hello_as_it_is_told() {
+fn server_waits_for_a_client_hello_for_its_timeout() {
     let strict = server_context(localhost());
     strict.require_known_name().unwrap();
     for context in [&server_context(localhost()), &strict] {
@@ -176,7 +176,7 @@ fn a_server_waits_for_a_hello_as_it_is_told() {
     }
 }
 
-/// A listener whose queue is full, so that nobody answers there any more, with
+/// A listener whose queue is full, so that it no longer answers, with
 /// those that fill it.
 fn silent_listener() -> (TcpListener, Vec<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -191,7 +191,7 @@ fn silent_listener() -> (TcpListener, Vec<TcpStream>) {
 }
 
 #[test]
-fn connecting_to_who_does_not_answer_times_out_with_the_address() {
+fn connect_times_out_with_the_address() {
     let (listener, _queue) = silent_listener();
     let port = listener.local_addr().unwrap().port().to_string();
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Transports that are no sockets: memory, pipes, and another connection.
+//! Transports that are not sockets: memory, pipes, and another connection.
 
 use std::io::{PipeReader, PipeWriter, pipe};
 use std::os::unix::process::ExitStatusExt;
@@ -69,7 +69,7 @@ fn shake_in_memory([client, server]: &[Connection; 2]) {
 }
 
 #[test]
-fn in_memory_the_program_moves_every_byte() {
+fn memory_transport_leaves_every_byte_to_the_program() {
     let data = volume();
     for version in BOTH_VERSIONS {
         let client = only(client_context(), version);
@@ -108,7 +108,7 @@ fn in_memory_the_program_moves_every_byte() {
             ferry(server, client);
         }
         assert!(got[0] == data && got[1] == data);
-        // What nobody drains does not grow without limit.
+        // Output that is not drained does not grow without limit.
         assert!(stalls > 20, "{stalls}");
         client.shutdown().unwrap();
         ferry(client, server);
@@ -117,10 +117,10 @@ fn in_memory_the_program_moves_every_byte() {
 }
 
 #[test]
-fn memory_never_waits_and_has_an_end() {
+fn memory_transport_never_blocks_and_ends() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     let [client, server] = &sides;
-    for timeout in [Timeout::Descriptor, Timeout::Never, PATIENCE] {
+    for timeout in [Timeout::Descriptor, Timeout::Never, TEST_TIMEOUT] {
         client.set_timeout(timeout);
         assert_fails(client.handshake(), Status::WantRead, "");
     }
@@ -141,7 +141,7 @@ fn memory_never_waits_and_has_an_end() {
 }
 
 #[test]
-fn what_follows_close_notify_in_memory_is_left_over() {
+fn memory_transport_returns_what_follows_close_notify() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     shake_in_memory(&sides);
     let [client, server] = &sides;
@@ -154,7 +154,7 @@ fn what_follows_close_notify_in_memory_is_left_over() {
 }
 
 #[test]
-fn memory_lends_what_waits_without_a_copy() {
+fn memory_transport_lends_its_output() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     shake_in_memory(&sides);
     let [client, server] = &sides;
@@ -185,7 +185,7 @@ fn memory_lends_what_waits_without_a_copy() {
 }
 
 #[test]
-fn memory_may_be_fed_in_portions_of_any_size() {
+fn memory_transport_takes_input_of_any_size() {
     let data = &volume()[..100_000];
     for portion in [1, 4, 5, 6, 1_000, 16_384, 16_406, 65_537, 100_000] {
         let sides = memory_pair(&client_context(), &server_context(localhost()));
@@ -211,7 +211,7 @@ fn memory_may_be_fed_in_portions_of_any_size() {
 }
 
 #[test]
-fn only_memory_is_fed_and_drained() {
+fn only_memory_transports_take_input_and_give_output() {
     let (client, _server) = piped_pair();
     let words = "does not run over memory";
     assert_fails(client.feed(b"x"), Status::State, words);
@@ -241,23 +241,23 @@ fn piped_pair() -> (Connection, Connection) {
 }
 
 #[test]
-fn pipes_carry_much_both_ways_with_and_without_a_time_limit() {
-    for timeout in [Timeout::Descriptor, PATIENCE] {
+fn pipes_transfer_much_both_ways_with_and_without_timeouts() {
+    for timeout in [Timeout::Descriptor, TEST_TIMEOUT] {
         let (client, server) = piped_pair();
         client.set_timeout(timeout);
         server.set_timeout(timeout);
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         ours.and(theirs).unwrap();
         move_much(&client, &server);
     }
 }
 
 #[test]
-fn a_pipe_that_is_empty_or_full_is_waited_for_as_it_is_told() {
+fn pipe_transport_waits_for_its_timeout() {
     let (client, server) = piped_pair();
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.and(theirs).unwrap();
-    say(&server, &client, b"tickets");
+    transfer(&server, &client, b"tickets");
     let short = Timeout::After(std::time::Duration::from_millis(20));
     client.set_timeout(short);
     assert_fails(client.read(&mut [0; 1]), Status::Timeout, "sent nothing");
@@ -274,9 +274,9 @@ fn a_pipe_that_is_empty_or_full_is_waited_for_as_it_is_told() {
 }
 
 #[test]
-fn a_pipe_whose_writer_is_gone_is_truncated() {
+fn pipe_without_a_writer_is_truncation() {
     let (client, server) = piped_pair();
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.and(theirs).unwrap();
     server.write(b"half").unwrap();
     drop(server);
@@ -295,15 +295,15 @@ fn in_a_process(name: &str) -> (ExitStatus, String) {
 }
 
 #[test]
-fn a_pipe_without_a_reader_is_an_error_and_not_a_signal() {
+fn pipe_without_a_reader_is_an_error_and_no_signal() {
     const SIGPIPE: i32 = 13;
-    let (status, words) = in_a_process("transports::child_that_writes_to_nobody");
+    let (status, words) = in_a_process("transports::child_writes_to_a_closed_pipe");
     assert!(
         status.success() && words.contains("1 passed"),
         "{status}: {words}"
     );
     // The same without the library is the end of the process.
-    let (status, words) = in_a_process("transports::child_that_a_signal_ends");
+    let (status, words) = in_a_process("transports::child_is_ended_by_a_signal");
     assert_eq!(status.signal(), Some(SIGPIPE), "{words}");
 }
 
@@ -315,14 +315,14 @@ fn let_sigpipe_kill() {
 }
 
 #[test]
-fn child_that_writes_to_nobody() {
+fn child_writes_to_a_closed_pipe() {
     if !is_child() {
         return;
     }
     let_sigpipe_kill();
-    for timeout in [Timeout::Descriptor, Timeout::Never, PATIENCE] {
+    for timeout in [Timeout::Descriptor, Timeout::Never, TEST_TIMEOUT] {
         let (client, server) = piped_pair();
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         ours.and(theirs).unwrap();
         client.set_timeout(timeout);
         drop(server);
@@ -335,7 +335,7 @@ fn child_that_writes_to_nobody() {
 }
 
 #[test]
-fn child_that_a_signal_ends() {
+fn child_is_ended_by_a_signal() {
     if !is_child() {
         return;
     }
@@ -365,7 +365,7 @@ impl Transport for Tunnel {
 }
 
 #[test]
-fn tls_inside_tls_carries_much_both_ways_for_another_name() {
+fn tls_inside_tls_transfers_much_for_another_name() {
     let secret = issue(&["secret.example"], &with_key(tlsmith::KeyType::EcdsaP384));
     for version in BOTH_VERSIONS {
         let (near, far) = open_pair();
@@ -373,7 +373,7 @@ fn tls_inside_tls_carries_much_both_ways_for_another_name() {
         let name = Some("secret.example");
         let client = Connection::client(&client, name, Tunnel(near)).unwrap();
         let server = Connection::server(&server_context(&secret), Tunnel(far)).unwrap();
-        let (ours, theirs) = shake_hands(&client, &server);
+        let (ours, theirs) = run_handshake(&client, &server);
         ours.and(theirs).unwrap();
         assert_eq!(client.peer_chain(), secret.chain());
         assert_eq!(client.agreed().unwrap().version, version);
@@ -383,11 +383,11 @@ fn tls_inside_tls_carries_much_both_ways_for_another_name() {
 }
 
 #[test]
-fn what_ends_the_outer_connection_truncates_the_inner_one() {
+fn end_of_the_outer_connection_truncates_the_inner_one() {
     let (near, far) = open_pair();
     let client = Connection::client(&client_context(), Some("localhost"), Tunnel(near)).unwrap();
     let server = Connection::server(&server_context(localhost()), Tunnel(far)).unwrap();
-    let (ours, theirs) = shake_hands(&client, &server);
+    let (ours, theirs) = run_handshake(&client, &server);
     ours.and(theirs).unwrap();
     server.write(b"half").unwrap();
     drop(server);
@@ -397,7 +397,7 @@ fn what_ends_the_outer_connection_truncates_the_inner_one() {
 }
 
 #[test]
-fn a_transport_that_fails_is_the_error_of_the_connection() {
+fn connection_returns_the_error_of_its_transport() {
     struct Broken;
     impl Transport for Broken {
         fn receive(&self, _: &mut [u8], _: WaitMode) -> Result<usize> {
@@ -415,7 +415,7 @@ fn a_transport_that_fails_is_the_error_of_the_connection() {
 // Carrying on without reading.
 
 #[test]
-fn what_memory_was_fed_is_known_before_it_is_read() {
+fn progress_reports_input_before_it_is_read() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     let [client, server] = &sides;
     while client.is_handshaking() || server.is_handshaking() {
@@ -448,7 +448,7 @@ fn what_memory_was_fed_is_known_before_it_is_read() {
 }
 
 #[test]
-fn what_fails_on_the_way_is_for_the_next_call() {
+fn error_in_progress_is_returned_by_the_next_call() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     shake_in_memory(&sides);
     let [client, server] = &sides;
@@ -478,7 +478,7 @@ fn what_fails_on_the_way_is_for_the_next_call() {
 }
 
 #[test]
-fn the_end_of_the_transport_is_the_end_of_waiting() {
+fn transport_end_ends_the_wait() {
     let sides = memory_pair(&client_context(), &server_context(localhost()));
     shake_in_memory(&sides);
     let [client, _] = &sides;

@@ -1,13 +1,12 @@
-//! Our parser against that of path building, over mutations of certificates.
+//! The certificate parser against that of path building, over mutations of certificates.
 
 use super::*;
-
-use crate::odd::{BIG, Odd, extension, look_at, tlv, webpki_accepts};
+use crate::der_builder::{BIG, Odd, extension, look_at, tlv, webpki_accepts};
 
 /// A certificate that webpki accepts and we do not would be a peer that nobody can ask
 /// who it is.
 #[test]
-fn whatever_path_building_accepts_is_read() {
+fn parser_reads_what_path_building_accepts() {
     let mut random = fastrand::Rng::with_seed(0x5280);
     let originals = originals();
     let mut accepted = 0;

@@ -1,4 +1,4 @@
-//! What is asked for beyond names, and what programs ask back.
+//! Extensions that the issuer asks for, and their accessors.
 
 use tlsmith::{CustomExtension, Purpose};
 
@@ -13,7 +13,7 @@ fn own(oid: &str, critical: bool, value: &[u8]) -> CustomExtension {
 }
 
 #[test]
-fn what_is_asked_for_stands_in_the_certificate() {
+fn certificate_has_the_requested_extensions() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let options = CertOptions {
         purposes: vec![Purpose::Email, Purpose::Ocsp],
@@ -47,7 +47,7 @@ fn what_is_asked_for_stands_in_the_certificate() {
 }
 
 #[test]
-fn extensions_with_rules_are_not_taken_as_they_are() {
+fn invalid_own_extensions_are_rejected() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     for (oid, value) in [
         ("2.5.29.17", &b"\x30\x00"[..]),
@@ -83,7 +83,7 @@ fn extensions_with_rules_are_not_taken_as_they_are() {
 }
 
 #[test]
-fn an_issuer_is_known_by_its_name_and_its_key() {
+fn issuer_is_recognized_by_name_and_key() {
     let options = |kind| CertOptions {
         common_name: Some("issuer".to_owned()),
         key_type: Some(kind),
@@ -101,7 +101,7 @@ fn an_issuer_is_known_by_its_name_and_its_key() {
 }
 
 #[test]
-fn a_certificate_is_for_its_hosts_as_a_connection_sees_it() {
+fn certificate_matches_host_names_like_a_connection() {
     let site = self_signed(
         &names(&["*.example.org", "10.0.0.1"]),
         &CertOptions::default(),

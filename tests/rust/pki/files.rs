@@ -1,6 +1,15 @@
-//! Files that are no files, and files that must survive.
+//! Files: saved whole, read in PEM and DER, and the errors of both.
 
-use std::os::unix::fs::symlink;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use support::*;
+use tempfile::TempDir;
+use tlsmith::{
+    CertOptions, Context, CrlOptions, Csr, Identity, KeyType, PrivateKey, Status, gen_ca, gen_crl,
+    gen_csr, issue_cert, self_signed,
+};
 
 use super::*;
 
@@ -9,7 +18,7 @@ fn localhost() -> Identity {
 }
 
 #[test]
-fn a_fifo_that_nobody_writes_to_reads_as_empty() {
+fn fifo_without_a_writer_reads_as_empty() {
     let folder = TempDir::new().unwrap();
     let fifo = folder.path().join("fifo");
     program_prints("mkfifo", &[text(&fifo)]);
@@ -22,7 +31,7 @@ fn a_fifo_that_nobody_writes_to_reads_as_empty() {
 }
 
 #[test]
-fn a_fifo_that_somebody_writes_to_is_waited_for() {
+fn fifo_with_a_writer_is_read_to_its_end() {
     let folder = TempDir::new().unwrap();
     let fifo = folder.path().join("fifo");
     program_prints("mkfifo", &[text(&fifo)]);
@@ -61,7 +70,7 @@ fn is_open(entry: &std::io::Result<fs::DirEntry>, path: &Path) -> bool {
 }
 
 #[test]
-fn devices_and_directories_are_not_replaced() {
+fn save_does_not_replace_devices_and_directories() {
     let folder = TempDir::new().unwrap();
     let link = folder.path().join("null");
     symlink("/dev/null", &link).unwrap();
@@ -84,7 +93,7 @@ fn devices_and_directories_are_not_replaced() {
 }
 
 #[test]
-fn errors_of_files_keep_the_code_of_the_system() {
+fn file_errors_keep_the_errno() {
     let folder = TempDir::new().unwrap();
     let missing = folder.path().join("no/such.pem");
     let error = localhost().save(None, Some(&missing)).unwrap_err();
@@ -97,7 +106,7 @@ fn errors_of_files_keep_the_code_of_the_system() {
 }
 
 #[test]
-fn a_symbolic_link_stays_and_what_it_leads_to_is_replaced() {
+fn save_replaces_the_target_of_a_symbolic_link() {
     let folder = TempDir::new().unwrap();
     let file = write(&folder, "file.pem", "old");
     let link = folder.path().join("link.pem");
@@ -109,7 +118,7 @@ fn a_symbolic_link_stays_and_what_it_leads_to_is_replaced() {
 }
 
 #[test]
-fn one_file_by_two_paths_holds_both() {
+fn save_writes_both_parts_to_one_file_with_two_paths() {
     let folder = TempDir::new().unwrap();
     let cert = folder.path().join("both.pem");
     let key = folder.path().join("./both.pem");
@@ -129,7 +138,7 @@ fn one_file_by_two_paths_holds_both() {
 }
 
 #[test]
-fn a_save_that_fails_leaves_the_old_files() {
+fn failed_save_keeps_the_old_files() {
     let folder = TempDir::new().unwrap();
     let key = write(&folder, "key.pem", "old key");
     let cert = folder.path().join("cert.pem");
@@ -142,7 +151,7 @@ fn a_save_that_fails_leaves_the_old_files() {
 }
 
 #[test]
-fn saving_needs_a_key_to_save_and_a_file_to_save_it_in() {
+fn save_needs_a_key_and_a_path() {
     let folder = TempDir::new().unwrap();
     let id = localhost();
     assert_eq!(status_of(id.save(None, None)).0, Status::Argument);
@@ -150,4 +159,113 @@ fn saving_needs_a_key_to_save_and_a_file_to_save_it_in() {
     let path = folder.path().join("key.pem");
     assert_eq!(status_of(public.save(None, Some(&path))).0, Status::State);
     public.save(Some(&path), None).unwrap();
+}
+
+#[test]
+fn save_makes_keys_private_and_replaces_whole_files() {
+    let folder = TempDir::new().unwrap();
+    let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
+    let cert = folder.path().join("cert.pem");
+    let key = write(&folder, "key.pem", "old");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    id.save(Some(&cert), Some(&key)).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&cert), mode(&key)), (0o644, 0o600));
+    let back = Identity::load(&cert, Some(&key)).unwrap();
+    assert_eq!(back.certificate(), id.certificate());
+
+    let both = folder.path().join("both.pem");
+    id.save(Some(&both), Some(&both)).unwrap();
+    assert_eq!(mode(&both), 0o600);
+    assert_eq!(
+        Identity::load(&both, None).unwrap().cert_pem(),
+        id.cert_pem()
+    );
+
+    let missing = folder.path().join("no/such/folder.pem");
+    assert_eq!(status_of(id.save(None, Some(&missing))).0, Status::File);
+    assert_eq!(
+        status_of(id.save(None, Some(folder.path()))).0,
+        Status::File
+    );
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 3, "nothing half-written stays: {left:?}");
+}
+
+#[test]
+fn files_can_be_der() {
+    let folder = TempDir::new().unwrap();
+    let ca = gen_ca(&CertOptions::default()).unwrap();
+    let id = issue_cert(&ca, &names(&["localhost"]), &CertOptions::default()).unwrap();
+    let key = id.key().unwrap();
+    let cert = write(&folder, "cert.der", id.certificate().der());
+    let root = write(&folder, "root.der", ca.certificate().der());
+    let plain = write(&folder, "key.der", key.to_pkcs8_der());
+    let loaded = Identity::load(&cert, Some(&plain)).unwrap();
+    assert_eq!(loaded.chain(), id.chain());
+    let encrypted = openssl(&[
+        "pkcs8",
+        "-topk8",
+        "-in",
+        text(&plain),
+        "-inform",
+        "DER",
+        "-outform",
+        "DER",
+        "-passout",
+        "pass:x",
+    ]);
+    let encrypted = write(&folder, "encrypted.der", encrypted.stdout);
+    Identity::load_encrypted(&cert, Some(&encrypted), "x").unwrap();
+
+    let csr = gen_csr(&names(&["a.example"]), &CertOptions::default()).unwrap();
+    let file = write(&folder, "csr.der", csr.der());
+    assert_eq!(Csr::load(&file).unwrap().der(), csr.der());
+    let crl = gen_crl(&ca, &[], &CrlOptions::default()).unwrap();
+    let file = write(&folder, "crl.der", crl.der());
+    let context = Context::new();
+    context.add_roots(&root).unwrap();
+    context.add_crls(&file).unwrap();
+    context
+        .verify(id.chain(), Some("localhost"), None, None)
+        .unwrap();
+}
+
+#[test]
+fn unusable_files_give_clear_errors() {
+    let folder = TempDir::new().unwrap();
+    let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
+    let other = PrivateKey::generate(KeyType::Ed25519).unwrap();
+    let cert = write(&folder, "cert.pem", id.cert_pem());
+    let key = write(&folder, "other.key", other.to_pem().as_bytes());
+    let empty = write(&folder, "empty.pem", "");
+    let noise = write(&folder, "noise.pem", vec![0xa5; 1 << 20]);
+    let damaged = write(
+        &folder,
+        "damaged.pem",
+        &id.cert_pem()[..id.cert_pem().len() / 2],
+    );
+    let huge = folder.path().join("huge.pem");
+    fs::File::create(&huge).unwrap().set_len(100 << 20).unwrap();
+    let cases: [(&Path, &Path, Status, &str); 9] = [
+        (&cert, &key, Status::KeyMismatch, "ed25519"),
+        (&empty, &key, Status::Parse, "empty.pem"),
+        (&noise, &key, Status::Parse, "noise.pem"),
+        (&damaged, &key, Status::Parse, "damaged.pem"),
+        (&huge, &key, Status::File, "16 MiB"),
+        (Path::new("/dev/zero"), &key, Status::File, "16 MiB"),
+        (folder.path(), &key, Status::File, "directory"),
+        (
+            &cert,
+            Path::new("/nonexistent.key"),
+            Status::File,
+            "/nonexistent.key",
+        ),
+        (&cert, &cert, Status::Parse, "a private key is needed"),
+    ];
+    for (cert, key, expected, part) in cases {
+        let (status, sentence) = status_of(Identity::load(cert, Some(key)));
+        assert_eq!(status, expected, "{sentence}");
+        assert!(sentence.contains(part), "{sentence}");
+    }
 }

@@ -1,4 +1,13 @@
-//! What an authority issues, and what it refuses.
+//! What a CA issues, and what it refuses to issue.
+
+use std::time::Duration;
+
+use support::*;
+use tempfile::TempDir;
+use tlsmith::{
+    CertOptions, Certificate, Identity, KeyType, PrivateKey, Status, gen_ca, issue_cert,
+    self_signed,
+};
 
 use super::*;
 
@@ -20,7 +29,7 @@ pub(super) fn assert_refused(result: tlsmith::Result<Identity>, parts: &[&str]) 
     }
 }
 
-/// What `openssl x509 -text` says about a certificate.
+/// The output of `openssl x509 -text` for a certificate.
 fn openssl_text(certificate: &Certificate) -> String {
     let folder = TempDir::new().unwrap();
     let path = write(&folder, "cert.pem", certificate.pem());
@@ -58,7 +67,7 @@ pub(super) fn openssl_ca(extensions: &str) -> Identity {
 }
 
 #[test]
-fn a_chain_of_authorities_counts_down_its_path_lengths() {
+fn ca_chain_counts_down_its_path_lengths() {
     let root = ca_with(|ca| ca.path_len = Some(2));
     let below = |ca: &Identity, path_len| {
         let options = with(|options| {
@@ -81,7 +90,7 @@ fn a_chain_of_authorities_counts_down_its_path_lengths() {
 }
 
 #[test]
-fn every_authority_of_the_chain_has_its_say() {
+fn name_constraints_of_every_ca_in_the_chain_are_obeyed() {
     let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap();
     let generous = ca_with(|ca| ca.key = Some(key.clone()));
     let strict = ca_with(|ca| {
@@ -107,7 +116,7 @@ fn every_authority_of_the_chain_has_its_say() {
 }
 
 #[test]
-fn an_authority_may_have_the_name_of_the_one_above_it() {
+fn ca_can_have_the_name_of_its_issuer() {
     let root = gen_ca(&CertOptions::default()).unwrap();
     let options = with(|options| {
         options.ca = true;
@@ -129,7 +138,7 @@ fn an_authority_may_have_the_name_of_the_one_above_it() {
 }
 
 #[test]
-fn name_constraints_are_kept_as_openssl_keeps_them() {
+fn name_constraints_agree_with_openssl() {
     // Permitted, excluded, a name, and whether it may be issued.
     let cases: [(&[&str], &[&str], &str, bool); 30] = [
         (&["example.com"], &[], "example.com", true),
@@ -214,7 +223,7 @@ fn name_constraints_are_kept_as_openssl_keeps_them() {
 }
 
 #[test]
-fn a_wildcard_does_not_reach_into_what_is_excluded() {
+fn wildcard_does_not_cover_excluded_names() {
     let ca = ca_with(|ca| ca.excluded_names = names(&["secret.example.com"]));
     let issue = |name| issue_cert(&ca, &names(&[name]), &CertOptions::default());
     assert_refused(issue("*.example.com"), &["exclude secret.example.com"]);
@@ -222,7 +231,7 @@ fn a_wildcard_does_not_reach_into_what_is_excluded() {
 }
 
 #[test]
-fn a_common_name_that_is_a_host_keeps_to_the_constraints() {
+fn common_name_that_is_a_host_obeys_name_constraints() {
     let ca = ca_with(|ca| ca.permitted_names = names(&["example.com", "@example.com"]));
     let options = with(|options| options.common_name = Some("www.example.org".to_owned()));
     let issued = issue_cert(&ca, &names(&["alice@example.com"]), &options);
@@ -233,7 +242,7 @@ fn a_common_name_that_is_a_host_keeps_to_the_constraints() {
 }
 
 #[test]
-fn constraints_on_subjects_and_uris_of_other_tools_are_kept() {
+fn name_constraints_of_another_program_are_obeyed() {
     let ca = openssl_ca(
         "basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign\n\
          subjectKeyIdentifier=hash\nnameConstraints=critical,permitted;dirName:dir,permitted;URI:.example.com",
@@ -261,7 +270,7 @@ fn constraints_on_subjects_and_uris_of_other_tools_are_kept() {
 }
 
 #[test]
-fn authorities_of_other_tools_are_held_to_what_they_are() {
+fn ca_of_another_program_is_held_to_its_extensions() {
     let issue = |ca: &Identity| issue_cert(ca, &names(&["a.example"]), &CertOptions::default());
     let weak = openssl_ca("basicConstraints=critical,CA:true\nkeyUsage=digitalSignature");
     assert_refused(issue(&weak), &["keyCertSign", "CN=OpenSSL CA,O=Example"]);
@@ -284,7 +293,7 @@ fn authorities_of_other_tools_are_held_to_what_they_are() {
 }
 
 #[test]
-fn validity_stays_within_that_of_the_authority() {
+fn validity_stays_within_that_of_the_issuer() {
     let (start, day) = (1_900_000_000, DAY as i64);
     let ca = ca_with(|ca| {
         ca.not_before = Some(start);
@@ -321,7 +330,7 @@ fn validity_stays_within_that_of_the_authority() {
 }
 
 #[test]
-fn dates_of_every_century_are_written_and_read_right() {
+fn dates_of_every_century_are_encoded_and_parsed() {
     for (start, end, shown) in [
         (
             -2_208_988_800,
@@ -362,7 +371,7 @@ fn dates_of_every_century_are_written_and_read_right() {
 }
 
 #[test]
-fn the_extensions_are_those_of_the_profile() {
+fn certificate_has_the_extensions_of_the_profile() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let page = openssl_text(ca.certificate());
     for part in [
@@ -389,7 +398,7 @@ fn the_extensions_are_those_of_the_profile() {
 }
 
 #[test]
-fn a_name_too_long_for_a_common_name_is_an_alternative_name_only() {
+fn name_too_long_for_common_name_is_only_a_subject_alt_name() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let long = format!("{}.{}.example", "a".repeat(60), "b".repeat(60));
     let site = issue_cert(&ca, &names(&[&long]), &CertOptions::default()).unwrap();
@@ -400,4 +409,74 @@ fn a_name_too_long_for_a_common_name_is_an_alternative_name_only() {
             .contains("Alternative names (critical): DNS aaa")
     );
     assert_openssl_accepts(&ca, &site, "sslserver");
+}
+
+#[test]
+fn intermediate_issues_with_a_chain_to_the_root() {
+    let root = gen_ca(&CertOptions::default()).unwrap();
+    let options = CertOptions {
+        ca: true,
+        common_name: Some("Issuing CA".to_owned()),
+        permitted_names: names(&["example.com", "10.0.0.0/8"]),
+        ..CertOptions::default()
+    };
+    let middle = issue_cert(&root, &[], &options).unwrap();
+    assert_eq!(middle.certificate().path_len(), Some(0));
+    let site = issue_cert(
+        &middle,
+        &names(&["www.example.com", "10.9.9.9"]),
+        &CertOptions::default(),
+    );
+    let site = site.unwrap();
+    assert_eq!(site.chain().len(), 2);
+    assert_openssl_accepts(&root, &site, "sslserver");
+
+    for name in ["www.example.org", "11.0.0.1"] {
+        let (status, sentence) = status_of(issue_cert(
+            &middle,
+            &names(&[name]),
+            &CertOptions::default(),
+        ));
+        assert_eq!(status, Status::Issue);
+        assert!(sentence.contains(name), "{sentence}");
+    }
+    let (status, sentence) = status_of(issue_cert(&middle, &[], &options));
+    assert_eq!(status, Status::Issue);
+    assert!(sentence.contains("path length is 0"), "{sentence}");
+}
+
+#[test]
+fn ca_obeys_its_own_limits() {
+    let leaf =
+        |ca: &Identity, options: CertOptions| issue_cert(ca, &names(&["a.example"]), &options);
+    let short = gen_ca(&CertOptions {
+        lifetime: Some(Duration::from_secs(30 * DAY)),
+        ..CertOptions::default()
+    })
+    .unwrap();
+    let default = leaf(&short, CertOptions::default()).unwrap();
+    assert_eq!(
+        default.certificate().not_after(),
+        short.certificate().not_after(),
+        "without a lifetime of its own it ends with the CA"
+    );
+    let (status, sentence) = status_of(leaf(
+        &short,
+        CertOptions {
+            lifetime: Some(Duration::from_secs(31 * DAY)),
+            ..CertOptions::default()
+        },
+    ));
+    assert_eq!(status, Status::Issue, "{sentence}");
+
+    let site = leaf(&short, CertOptions::default()).unwrap();
+    let (status, sentence) = status_of(leaf(&site, CertOptions::default()));
+    assert_eq!(status, Status::Issue);
+    assert!(sentence.contains("not a CA"), "{sentence}");
+
+    let keyless = Identity::new(short.chain().to_vec(), None).unwrap();
+    assert_eq!(
+        status_of(leaf(&keyless, CertOptions::default())).0,
+        Status::Issue
+    );
 }

@@ -1,18 +1,18 @@
-//! Private keys whose secret part is known, in every shape that people damage a key to, and
-//! whether a text holds a part of them.
+//! Private keys whose secret part is known, in every form that people damage a key to, and
+//! a search for parts of them in a text.
 
 use std::collections::HashSet;
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use tlsmith::{KeyType, PrivateKey};
 
-use crate::odd::{sequence, tlv};
+use crate::der_builder::{sequence, tlv};
 
 /// A private key whose secret part is known.
 pub struct Secret {
     label: &'static str,
     der: Vec<u8>,
-    /// What must not come back.
+    /// What must not appear in any text.
     bytes: Vec<u8>,
 }
 
@@ -361,7 +361,7 @@ fn from_numbers(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn finder_finds_eight_bytes_in_every_encoding_and_no_seven() {
+fn finder_finds_eight_bytes_in_every_encoding_but_not_seven() {
     let secret: Vec<u8> = (0..40)
         .map(|n: u8| n.wrapping_mul(167).wrapping_add(131))
         .collect();

@@ -1,4 +1,11 @@
-//! Private keys of every origin.
+//! Private keys from every program.
+
+use support::*;
+use tempfile::TempDir;
+use tlsmith::{
+    CertOptions, Certificate, Identity, KeyType, PrivateKey, Status, gen_ca, issue_cert,
+    self_signed,
+};
 
 use super::*;
 
@@ -7,7 +14,7 @@ fn openssl_key(arguments: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn a_p521_key_from_elsewhere_issues() {
+fn p521_key_of_openssl_issues_certificates() {
     let pem = openssl_key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]);
     let key = PrivateKey::from_pem(&pem).unwrap();
     assert_eq!(key.key_type(), "ecdsa-p521");
@@ -22,7 +29,7 @@ fn a_p521_key_from_elsewhere_issues() {
 }
 
 #[test]
-fn version_2_of_pkcs8_is_read_and_version_1_written() {
+fn key_reads_pkcs8_version_2_and_writes_version_1() {
     let key = PrivateKey::generate(KeyType::Ed25519).unwrap();
     let v1 = key.to_pkcs8_der();
     let (seed, public) = (&v1[v1.len() - 32..], &key.spki_der()[12..]);
@@ -35,7 +42,7 @@ fn version_2_of_pkcs8_is_read_and_version_1_written() {
 }
 
 #[test]
-fn keys_that_cannot_be_used_are_named() {
+fn unusable_keys_are_named() {
     for (arguments, status, part) in [
         (&["-algorithm", "X25519"][..], Status::Unsupported, "x25519"),
         (&["-algorithm", "X448"], Status::Unsupported, "x448"),
@@ -63,7 +70,7 @@ fn keys_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn pem_is_read_in_every_dress() {
+fn pem_is_read_with_any_text_and_line_ends() {
     let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
     let plain = id.cert_pem();
     let body: String = plain
@@ -94,7 +101,7 @@ fn pem_is_read_in_every_dress() {
 }
 
 #[test]
-fn what_is_missing_is_said_with_what_is_there_instead() {
+fn parse_error_says_what_the_input_holds_instead() {
     let id = self_signed(&names(&["localhost"]), &CertOptions::default()).unwrap();
     let key = id.key().unwrap().to_pem();
     let cases: [(&[u8], &str); 6] = [
@@ -153,7 +160,7 @@ fn damaged_pem_gives_errors_or_results_but_no_panic() {
 }
 
 #[test]
-fn a_key_that_fits_another_certificate_of_the_file_is_told_apart() {
+fn mismatched_key_error_names_the_certificate_it_fits() {
     let ca = gen_ca(&CertOptions::default()).unwrap();
     let options = CertOptions {
         ca: true,
@@ -176,7 +183,7 @@ fn a_key_that_fits_another_certificate_of_the_file_is_told_apart() {
 }
 
 #[test]
-fn sentences_stay_short_however_long_the_text() {
+fn error_messages_stay_short_for_any_input() {
     let long = "x".repeat(100_000);
     let subject = CertOptions {
         subject: Some(long.clone()),
@@ -208,4 +215,27 @@ fn sentences_stay_short_however_long_the_text() {
         "{sentence}"
     );
     assert!(sentence.contains("line ends are lost"), "{sentence}");
+}
+
+#[test]
+fn openssl_and_tlsmith_read_each_others_keys_in_every_form() {
+    let folder = TempDir::new().unwrap();
+    for kind in OPENSSL_KINDS {
+        let key = PrivateKey::generate(kind).unwrap();
+        assert_eq!(key.key_type(), kind.name());
+        let ours = write(&folder, kind.name(), key.to_pem().as_bytes());
+        // OpenSSL's traditional form is PKCS#1 for RSA and SEC1 for ECDSA;
+        // Ed25519 has none.
+        let forms = [&["-outform", "PEM"][..], &["-traditional"]];
+        let has_traditional = kind.name().starts_with("ecdsa") || kind.name().starts_with("rsa");
+        let forms = &forms[..if has_traditional { 2 } else { 1 }];
+        for &form in forms {
+            let out = openssl(&[&["pkey", "-in", text(&ours)], form].concat());
+            assert!(out.status.success(), "{kind}: {out:?}");
+            let back = PrivateKey::from_pem(&out.stdout).unwrap();
+            assert_eq!(back.spki_der(), key.spki_der());
+            let again = PrivateKey::from_pem(back.to_pem().as_bytes()).unwrap();
+            assert_eq!(again.spki_der(), key.spki_der());
+        }
+    }
 }

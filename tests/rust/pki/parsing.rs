@@ -1,4 +1,4 @@
-//! Certificates of every quality, read and described.
+//! Certificates of every quality, parsed and described.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn openssl_certificate(extensions: &str, arguments: &[&str]) -> Certificate {
 }
 
 #[test]
-fn every_known_extension_is_described() {
+fn certificate_text_describes_every_known_extension() {
     let certificate = openssl_certificate(
         "basicConstraints=critical,CA:true,pathlen:300\n\
          keyUsage=critical,digitalSignature,nonRepudiation,keyAgreement,decipherOnly\n\
@@ -94,7 +94,7 @@ fn every_known_extension_is_described() {
 }
 
 #[test]
-fn a_certificate_with_extended_validation_is_read_right() {
+fn parser_reads_an_extended_validation_certificate() {
     let folder = TempDir::new().unwrap();
     let subject = "/jurisdictionC=US/jurisdictionST=Delaware/businessCategory=Private Organization\
                    /serialNumber=3014267/C=US/ST=California/L=San Francisco/O=Example, Inc.\
@@ -131,7 +131,7 @@ fn a_certificate_with_extended_validation_is_read_right() {
 }
 
 #[test]
-fn odd_certificates_are_read_right() {
+fn parser_reads_unusual_certificates() {
     let folder = TempDir::new().unwrap();
     let key = folder.path().join("key");
     let make = |arguments: &[&str]| {
@@ -194,7 +194,7 @@ fn odd_certificates_are_read_right() {
 }
 
 #[test]
-fn serial_numbers_are_shown_as_they_are() {
+fn serial_numbers_are_shown_in_full() {
     for (given, shown) in [
         ("0", "00"),
         ("128", "80"),
@@ -208,7 +208,7 @@ fn serial_numbers_are_shown_as_they_are() {
 }
 
 #[test]
-fn a_certificate_without_extensions_has_no_limits_and_no_names() {
+fn certificate_without_extensions_has_no_limits_and_no_names() {
     let certificate = openssl_certificate("", &[]);
     assert!(!certificate.is_ca() && !certificate.has_alternative_names());
     assert!(certificate.names().is_empty() && certificate.key_usage().is_empty());
@@ -217,7 +217,7 @@ fn a_certificate_without_extensions_has_no_limits_and_no_names() {
 }
 
 #[test]
-fn names_that_would_deceive_are_escaped() {
+fn deceptive_names_are_escaped() {
     let id = self_signed(&names(&["goodxevil.example"]), &CertOptions::default()).unwrap();
     for (byte, shown) in [
         (0, r"good\00evil.example"),
@@ -239,7 +239,7 @@ fn names_that_would_deceive_are_escaped() {
 }
 
 #[test]
-fn a_certificate_is_one_whole_document() {
+fn certificate_is_one_complete_document() {
     let id = self_signed(&names(&["a.example"]), &CertOptions::default()).unwrap();
     let mut longer = id.certificate().der().to_vec();
     longer.push(0);

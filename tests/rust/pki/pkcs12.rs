@@ -1,9 +1,8 @@
-//! PKCS#12: what OpenSSL writes, and what it may ask for.
-
-use der::Encode;
+//! PKCS#12: read from OpenSSL, and written for it.
 
 use super::*;
-use crate::passwords::identity;
+use crate::encrypted_keys::identity;
+use crate::pkcs12_mac::{ENVELOPED_DATA, der, pkcs12_of};
 
 /// A chain of three with its key.
 pub(crate) fn with_chain() -> (Identity, Identity) {
@@ -51,7 +50,7 @@ fn openssl_reads_our_pkcs12() {
 }
 
 #[test]
-fn rounds_of_our_pkcs12_are_within_the_limits_of_dotnet() {
+fn pkcs12_iterations_are_within_the_limits_of_dotnet() {
     let folder = TempDir::new().unwrap();
     let (_, site) = with_chain();
     let legacy = site.to_pkcs12_legacy(None, "x").unwrap();
@@ -83,7 +82,7 @@ fn rounds_of_our_pkcs12_are_within_the_limits_of_dotnet() {
 }
 
 #[test]
-fn default_friendly_name_is_the_common_name_as_it_is() {
+fn default_friendly_name_is_the_unescaped_common_name() {
     let name = |common_name: &str, name: &str| {
         let options = CertOptions {
             common_name: Some(common_name.to_owned()),
@@ -102,7 +101,7 @@ fn default_friendly_name_is_the_common_name_as_it_is() {
 }
 
 #[test]
-fn names_and_passwords_that_other_programs_would_cut_are_refused() {
+fn pkcs12_rejects_names_and_passwords_that_others_truncate() {
     let id = identity(KeyType::Ed25519);
     let longest = "ü".repeat(255);
     id.to_pkcs12(Some(&longest), "x").unwrap();
@@ -154,7 +153,7 @@ fn friendly_names(words: &str) -> Vec<&str> {
 }
 
 #[test]
-fn bags_of_pkcs12_have_the_attributes_that_openssl_gives_them() {
+fn pkcs12_bags_have_the_same_attributes_as_those_of_openssl() {
     let folder = TempDir::new().unwrap();
     let (_, site) = with_chain();
     // The lines about the bags, without those of encryption.
@@ -192,38 +191,7 @@ fn bags_of_pkcs12_have_the_attributes_that_openssl_gives_them() {
 }
 
 #[test]
-fn keytool_and_nss_show_the_friendly_name_of_our_pkcs12() {
-    let folder = TempDir::new().unwrap();
-    let (_, site) = with_chain();
-    let file = folder.path().join("x.p12");
-    for legacy in [false, true] {
-        match legacy {
-            true => site.save_pkcs12_legacy(&file, Some("our site"), "secret"),
-            false => site.save_pkcs12(&file, Some("our site"), "secret"),
-        }
-        .unwrap();
-        let said = program_prints(
-            "keytool",
-            &["-list", "-keystore", text(&file), "-storepass", "secret"],
-        );
-        assert!(said.contains("our site, "), "{said}");
-        assert!(said.contains("PrivateKeyEntry"), "{said}");
-        let database = format!("sql:{}", folder.path().display());
-        if !folder.path().join("cert9.db").exists() {
-            program_prints("certutil", &["-N", "-d", &database, "--empty-password"]);
-        }
-        program_prints(
-            "pk12util",
-            &["-i", text(&file), "-d", &database, "-W", "secret"],
-        );
-        let said = program_prints("certutil", &["-L", "-d", &database]);
-        assert!(said.contains("\nour site "), "{said}");
-        program_prints("certutil", &["-F", "-d", &database, "-n", "our site"]);
-    }
-}
-
-#[test]
-fn we_read_the_pkcs12_of_openssl_new_and_old() {
+fn tlsmith_reads_new_and_old_pkcs12_of_openssl() {
     let folder = TempDir::new().unwrap();
     let (root, site) = with_chain();
     let root_file = write(&folder, "root.pem", root.cert_pem());
@@ -292,116 +260,6 @@ pub(crate) fn openssl_pkcs12(id: &Identity, way: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn pkcs12_without_mac_is_refused_unless_allowed() {
-    let id = identity(KeyType::Ed25519);
-    let folder = TempDir::new().unwrap();
-    for way in [&["-nomac"][..], &["-nomac", "-certpbe", "NONE"]] {
-        let der = openssl_pkcs12(&id, way);
-        let file = write(&folder, "nomac.p12", &der);
-        for refused in [
-            Identity::from_pkcs12(&der, "x"),
-            Identity::load_pkcs12(&file, "x"),
-        ] {
-            let (status, sentence) = status_of(refused);
-            assert_eq!(status, Status::Parse, "{sentence}");
-            assert!(sentence.contains("has no MAC"), "{sentence}");
-        }
-        let opened = Identity::insecure_load_pkcs12_without_mac(&file, "x").unwrap();
-        assert_eq!(opened.chain(), id.chain());
-        // It is still encrypted.
-        let (status, sentence) = status_of(Identity::insecure_from_pkcs12_without_mac(&der, "y"));
-        assert_eq!(status, Status::Argument, "{sentence}");
-        assert!(sentence.contains("password does not open"), "{sentence}");
-    }
-    // One that is there has to be right.
-    let mut damaged = openssl_pkcs12(&id, &["-certpbe", "NONE", "-iter", "1"]);
-    let place = damaged.len() / 2;
-    damaged[place] ^= 1;
-    let (status, sentence) = status_of(Identity::insecure_from_pkcs12_without_mac(&damaged, "x"));
-    assert_eq!(status, Status::Argument, "{sentence}");
-}
-
-#[test]
-fn the_parts_of_a_pkcs12_file_share_one_budget_of_work() {
-    let id = identity(KeyType::Ed25519);
-    // Two parts, each of less than what a file has, and a MAC.
-    let encrypted = ["-keypbe", "AES-256-CBC", "-certpbe", "AES-256-CBC"];
-    let too_much = openssl_pkcs12(&id, &[&encrypted[..], &["-iter", "2100000"]].concat());
-    let (status, sentence) = status_of(Identity::from_pkcs12(&too_much, "x"));
-    assert_eq!(status, Status::Unsupported, "{sentence}");
-    assert!(sentence.contains("too long"), "{sentence}");
-    let enough = openssl_pkcs12(&id, &[&encrypted[..], &["-iter", "1200000"]].concat());
-    assert_eq!(
-        Identity::from_pkcs12(&enough, "x").unwrap().chain(),
-        id.chain()
-    );
-}
-
-/// DER with a length of two bytes.
-fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let content = parts.concat();
-    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
-    match content.len() {
-        0..=127 => [&[tag, length[1]][..], &content].concat(),
-        128..=255 => [&[tag, 0x81, length[1]][..], &content].concat(),
-        _ => [&[tag, 0x82][..], &length, &content].concat(),
-    }
-}
-
-/// A file without MAC and with these safes.
-fn pkcs12_of(safes: &[&[u8]]) -> Vec<u8> {
-    let data = der(4, &[&der(0x30, safes)]);
-    let safe = der(0x30, &[&DATA, &der(0xa0, &[&data])]);
-    der(0x30, &[&[2, 1, 3], &safe])
-}
-
-const DATA: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
-const ENCRYPTED_DATA: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 6];
-const ENVELOPED_DATA: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 3];
-const ENCRYPTED_KEY_BAG: [u8; 13] = [6, 11, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 10, 1, 2];
-
-#[test]
-fn work_hidden_in_encrypted_parts_of_pkcs12_is_counted() {
-    let scheme = |rounds| {
-        let make = pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc;
-        make(rounds, &[1; 16], [2; 16]).unwrap()
-    };
-    let algorithm = |parameters| pkcs5::EncryptionScheme::Pbes2(parameters).to_der().unwrap();
-    // A thousand keys, which only the password of the part around them shows.
-    let key = der(0x30, &[&algorithm(scheme(900_000)), &der(4, &[&[7; 32]])]);
-    let bag = der(0x30, &[&ENCRYPTED_KEY_BAG, &der(0xa0, &[&key])]);
-    let safe = |bags: &[&[u8]]| {
-        let plain = der(0x30, bags);
-        let encrypted = scheme(1).encrypt("x", &plain).unwrap();
-        let content = der(
-            0x30,
-            &[&DATA, &algorithm(scheme(1)), &der(0x80, &[&encrypted])],
-        );
-        let data = der(0x30, &[&[2, 1, 0], &content]);
-        der(0x30, &[&ENCRYPTED_DATA, &der(0xa0, &[&data])])
-    };
-    let scrypt = pkcs5::pbes2::Parameters::generate_scrypt_aes256cbc;
-    let costly = pkcs5::scrypt::Params::new(20, 8, 1).unwrap();
-    let costly = scrypt(costly, &[1; 16], [2; 16]).unwrap();
-    let costly = der(0x30, &[&algorithm(costly), &der(4, &[&[7; 32]])]);
-    let costly = der(0x30, &[&ENCRYPTED_KEY_BAG, &der(0xa0, &[&costly])]);
-    let too_many = der(0x30, &[&algorithm(scheme(4_000_001)), &der(4, &[&[7; 32]])]);
-    let too_many = der(0x30, &[&ENCRYPTED_KEY_BAG, &der(0xa0, &[&too_many])]);
-    for bag in [too_many, costly] {
-        let began = std::time::Instant::now();
-        let file = pkcs12_of(&[&safe(&[&bag])]);
-        let (status, sentence) = status_of(Identity::insecure_from_pkcs12_without_mac(&file, "x"));
-        assert_eq!(status, Status::Unsupported, "{sentence}");
-        assert!(sentence.contains("too long"), "{sentence}");
-        assert!(began.elapsed().as_secs() < 2);
-    }
-    // The first of them has a wrong password, and nothing after it is tried.
-    let file = pkcs12_of(&[&safe(&[&bag, &bag])]);
-    let (status, _) = status_of(Identity::insecure_from_pkcs12_without_mac(&file, "x"));
-    assert_eq!(status, Status::Argument);
-}
-
-#[test]
 fn errors_about_pkcs12_are_sentences() {
     let id = identity(KeyType::Ed25519);
     let enveloped = der(0x30, &[&ENVELOPED_DATA, &der(0xa0, &[&der(0x30, &[])])]);
@@ -428,7 +286,7 @@ fn errors_about_pkcs12_are_sentences() {
 }
 
 #[test]
-fn what_is_wrong_with_a_pkcs12_file_is_said() {
+fn pkcs12_error_says_what_is_wrong() {
     let folder = TempDir::new().unwrap();
     let id = identity(KeyType::EcdsaP256);
     let cert = write(&folder, "cert.pem", id.cert_pem());

@@ -1,12 +1,11 @@
-//! No message holds a part of a private key, in whatever shape it is given, and
-//! wherever it is given in place of something else.
-
-use super::*;
+//! No message holds a part of a private key, in any form it is given, or anywhere it is given
+//! in place of something else.
 
 use std::error::Error as _;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use super::*;
 use crate::key_material::{Finder, secrets};
 
 #[track_caller]
@@ -221,7 +220,7 @@ fn errors_about_keys_in_place_of_passwords_hold_no_part_of_the_key() {
 }
 
 #[test]
-fn a_key_in_place_of_a_path_is_explained() {
+fn key_in_place_of_a_path_is_explained() {
     let secret = &secrets()[0];
     let pem = secret.pem();
     let (status, sentence) = status_of(Identity::load(Path::new(&pem), None));

@@ -1,5 +1,6 @@
-//! Subjects, from text and to text.
+//! Subjects: parsed from text, and written as text.
 
+use super::untrusted_requests::{DNS, common_names, request};
 use super::*;
 
 fn ca_named(subject: &str) -> tlsmith::Result<Identity> {
@@ -10,7 +11,7 @@ fn ca_named(subject: &str) -> tlsmith::Result<Identity> {
 }
 
 #[test]
-fn subjects_are_read_in_both_notations_and_written_in_one() {
+fn subjects_are_parsed_in_two_notations_and_written_in_one() {
     for (given, written) in [
         ("CN=x,O=Example,C=DE", "CN=x,O=Example,C=DE"),
         ("/C=DE/O=Example/CN=x", "CN=x,O=Example,C=DE"),
@@ -50,7 +51,7 @@ fn subjects_are_read_in_both_notations_and_written_in_one() {
 }
 
 #[test]
-fn openssl_reads_subjects_as_we_do() {
+fn openssl_and_tlsmith_read_subjects_alike() {
     let folder = TempDir::new().unwrap();
     for subject in [
         r"CN=A\, B\+C\\D,OU=a,OU=b,DC=example,DC=org",
@@ -74,7 +75,7 @@ fn openssl_reads_subjects_as_we_do() {
 }
 
 #[test]
-fn bad_subjects_are_refused_with_the_reason() {
+fn invalid_subjects_are_rejected_with_the_reason() {
     let long = format!("CN={}", "a".repeat(65));
     for (subject, part) in [
         ("", "no '='"),
@@ -106,7 +107,43 @@ fn bad_subjects_are_refused_with_the_reason() {
 }
 
 #[test]
-fn common_names_are_found_in_every_kind_of_string() {
+fn common_names_are_found_in_every_string_type() {
     let ca = ca_named("CN=#1e0400480069,CN=two+O=x,CN=#1403e4f6fc,O=Example").unwrap();
     assert_eq!(ca.certificate().common_names(), ["äöü", "two", "Hi"]);
+}
+
+#[test]
+fn common_name_is_unique_and_escaped() {
+    for (subject, expected) in [
+        (&[(12, &b"alice"[..])][..], Some("alice")),
+        (
+            &[(12, "Müller, \"Hans\"".as_bytes())],
+            Some("Müller, \"Hans\""),
+        ),
+        (&[(12, b"a\0b")], Some(r"a\00b")),
+        (&[(12, b"a\\00")], Some(r"a\5c00")),
+        (&[(12, b"a\nb\x7f")], Some(r"a\0ab\7f")),
+        (&[(30, b"\0H\0i")], Some("Hi")),
+        (&[(12, b"one"), (12, b"two")], None),
+        (&[(12, b"one"), (12, b"one")], None),
+        (&[], None),
+    ] {
+        // OpenSSL keeps the subject of a request as it is.
+        let folder = TempDir::new().unwrap();
+        let csr = request(&common_names(subject), &[(DNS, b"a.example")]);
+        let certificate = signed_by_openssl(&folder, &csr);
+        assert_eq!(certificate.common_name().as_deref(), expected);
+        assert_eq!(certificate.common_names().len(), subject.len());
+    }
+}
+
+/// What `openssl x509` issues for a request, with a key that it makes.
+fn signed_by_openssl(folder: &TempDir, csr: &Csr) -> Certificate {
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("r.pem"), csr.pem()).unwrap();
+    openssl_self_signed(folder.path(), "ca", &["ed25519"], &[]);
+    let sign = ["x509", "-req", "-in", "r.pem", "-out", "c.pem"];
+    let issuer = ["-CA", "ca.pem", "-CAkey", "ca.key"];
+    openssl_in(folder.path(), &[&sign[..], &issuer].concat());
+    Certificate::from_pem(&fs::read(path("c.pem")).unwrap()).unwrap()
 }
