@@ -7,7 +7,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import disjoint_base
 
 from ._errors import VerifyError
-from ._sources import Password, Source
+from ._loading import Password, Source
 
 __all__ = [
     "CRL",

@@ -98,7 +98,7 @@ def test_asyncio_has_zones_too(ca, identity):
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
-        (("::1", 1, 5), "has a flow label, which cannot be chosen"),
+        (("::1", 1, 5), "has a flow label, which is not supported"),
         (("::1", 1, 5, 0), "has a flow label"),
         (("localhost", 1, 0, 1), "only IPv6 addresses have"),
         (("127.0.0.1", 1, 0, 1), "only IPv6 addresses have"),
@@ -110,7 +110,7 @@ def test_what_cannot_be_honoured_in_an_address_is_refused(client, server, addres
         with pytest.raises(tlsmith.ConfigError, match=sentence):
             call(address)
     for wrong in (("::1", 1, "x"), ("::1", 1, 0, None)):
-        with pytest.raises(TypeError, match="are ints"):
+        with pytest.raises(TypeError, match="must be ints"):
             client.connect(wrong)
 
 

@@ -205,12 +205,12 @@ def test_a_reader_that_does_not_read_holds_the_writer_back(ca, identity):
 
 def test_wrong_arguments(server):
     async def main():
-        with pytest.raises(TypeError, match="a Server is needed, not int"):
+        with pytest.raises(TypeError, match="server must be a Server, not int"):
             await aio.start_server(echo, ("127.0.0.1", 0), 5)
-        with pytest.raises(TypeError, match="a Client is needed, not Server"):
+        with pytest.raises(TypeError, match="client must be a Client, not Server"):
             await aio.open_connection("localhost", 443, client=server)
         for port in (True, "443", 1.5, None):
-            with pytest.raises(TypeError, match="a port is an int"):
+            with pytest.raises(TypeError, match="a port must be an int"):
                 await aio.open_connection("localhost", port)
         for port in (-1, 70_000):
             with pytest.raises(tlsmith.ConfigError, match=f"the port is {port}"):

@@ -181,7 +181,7 @@ def test_on_failure_may_be_a_function_of_the_error_alone(identity):
     run(main(failures.append))
     run(main(lambda error: failures.append(error)))
     assert [type(error) for error in failures] == [tlsmith.HandshakeError] * 2
-    with pytest.raises(TypeError, match="on_failure is a function, not int"):
+    with pytest.raises(TypeError, match="on_failure must be a function, not int"):
         run(main(5))
 
 

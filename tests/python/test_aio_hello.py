@@ -119,5 +119,5 @@ def test_what_cannot_be_called_is_no_decision(server):
     async def talk(host, port):
         raise AssertionError
 
-    with pytest.raises(TypeError, match="on_hello is a function"):
+    with pytest.raises(TypeError, match="on_hello must be a function"):
         serve_streams(server, "x", talk)

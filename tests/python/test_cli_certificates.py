@@ -277,7 +277,7 @@ def test_a_record_that_is_broken_or_anothers_is_never_replaced(cli, tmp_path):
 def test_only_what_is_of_this_authority_is_revoked(cli, ca, tmp_path):
     cli.run("ca", "init")
     (tmp_path / "other.pem").write_bytes(ca.issue("other.test").cert_pem)
-    assert "which alone can revoke it" in cli.fails("revoke", "other.pem", code=2)
+    assert "call revoke() of that CA" in cli.fails("revoke", "other.pem", code=2)
     assert not (cli.authority / "ca.crl").exists()
     assert "0xyz" in cli.fails("revoke", "0xyz", code=2)
     assert "missing.pem" in cli.fails("revoke", "missing.pem", code=2)

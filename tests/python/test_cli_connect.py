@@ -165,7 +165,7 @@ def test_insecure_warns_and_says_what_is_wrong(cli, identity, tmp_path):
     first, *_, last = result.stderr.splitlines()
     assert first.split(None, 1) == [
         "warning",
-        "the certificate is not checked: anybody can be the peer",
+        "the certificate is not verified: an attacker may be the peer",
     ]
     assert last.startswith("not verified")
     assert "not one of the trusted roots" in last

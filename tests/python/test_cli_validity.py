@@ -142,7 +142,7 @@ def test_a_store_of_nss_that_is_not_there_is_said_to_be_missing(cli):
 def test_a_file_in_place_of_the_authority_is_explained(cli):
     (cli.directory / "authority").write_text("nothing")
     said = cli.fails("ca", "init", code=2)
-    assert f"'{cli.authority}'" in said and "there is a file of that name" in said
+    assert f"'{cli.authority}'" in said and "a file of that name exists" in said
 
 
 def test_an_encrypted_key_is_served_and_shown_with_its_password(cli, ca):
@@ -184,6 +184,6 @@ def test_installing_for_browsers_says_which_keys_they_accept(cli, key):
     if key == "ecdsa-p256":
         assert done.stderr == ""
     else:
-        assert "browsers accept ECDSA (ecdsa-p256, ecdsa-p384) and RSA keys" in done.stderr
-        assert f"is {key}: they refuse what it issues" in done.stderr
+        assert "they accept ECDSA (ecdsa-p256, ecdsa-p384) and RSA keys only" in done.stderr
+        assert f"its key is {key}" in done.stderr
     assert "ECDSA and RSA keys" in " ".join(cli.out("ca", "--help").split())

@@ -279,7 +279,7 @@ def test_what_has_a_private_key_says_why_it_does_not_travel(ca, identity):
     alice = tlsmith.Client(trust=ca, identity=ca.issue_client("alice@example.org"))
     for secret, advice in (
         (alice, r"client\.replace\(identity=None\)"),
-        (tlsmith.Server(identity), "from the files of its identities"),
+        (tlsmith.Server(identity), "create it in the other process"),
     ):
         with pytest.raises(TypeError, match=f"cannot be pickled: .*{advice}"):
             pickle.dumps(secret)

@@ -139,11 +139,11 @@ def test_validity_is_a_length_or_an_end(ca):
 @pytest.mark.parametrize(
     ("valid", "sentence"),
     [
-        (datetime.timedelta(0), "longer than nothing"),
-        (datetime.timedelta.max, "leaves the years"),
+        (datetime.timedelta(0), "longer than 0 seconds"),
+        (datetime.timedelta.max, "outside the years"),
         (datetime.datetime(2020, 1, 1, tzinfo=UTC), "ends before it begins"),
         (datetime.datetime(2030, 1, 1), "without a time zone"),
-        ("2030-02-30", "no date of the calendar"),
+        ("2030-02-30", "not a valid date"),
         ("2030-01-01..2029-01-01", "ends before it begins"),
         ("2030-01-01..soon", "write"),
     ],

@@ -206,7 +206,7 @@ def test_what_is_no_address_is_refused_by_its_name(client, server, address):
 def test_ports_are_numbers_and_nothing_that_is_taken_for_one(client, server):
     for call in (client.connect, server.listen):
         for port in (True, "443", 1.5, None):
-            with pytest.raises(TypeError, match="a port is an int") as caught:
+            with pytest.raises(TypeError, match="a port must be an int") as caught:
                 call(("localhost", port))
             assert repr(port) in str(caught.value)
 

@@ -69,7 +69,7 @@ def test_a_key_that_a_crash_left_is_used(tmp_path):
 def test_a_key_that_is_gone_is_missed(tmp_path):
     tlsmith.CA.local(tmp_path)
     (tmp_path / "ca-key.pem").unlink()
-    with pytest.raises(tlsmith.ConfigError, match="put it back"):
+    with pytest.raises(tlsmith.ConfigError, match="restore it"):
         tlsmith.CA.local(tmp_path)
     assert os.listdir(tmp_path) == ["ca.pem"]
 

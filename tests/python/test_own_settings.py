@@ -216,7 +216,7 @@ def test_streams_begin_tls_with_settings_of_their_own(client, server, ca):
         listening = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with listening:
             plain = await asyncio.open_connection(*listening.sockets[0].getsockname())
-            with pytest.raises(tlsmith.ConfigError, match="sni is for a Client"):
+            with pytest.raises(tlsmith.ConfigError, match="sni needs a Client"):
                 await aio.start_tls(*plain, server, sni="front.example")
             _, writer = await aio.start_tls(
                 *plain, client, server_name="localhost", sni=False, alpn=["pop3"]

@@ -345,7 +345,7 @@ def test_sockets_of_ssl_use_the_store_too(client, fleet, store, version):
 def test_store_needs_ticket_keys_and_replaces_shared_sessions(identity, store):
     with pytest.raises(tlsmith.ConfigError, match="needs ticket_keys"):
         tlsmith.Server(identity, session_store=store)
-    with pytest.raises(tlsmith.ConfigError, match="takes the place of share_sessions"):
+    with pytest.raises(tlsmith.ConfigError, match="exclude each other"):
         tlsmith.Server(
             identity,
             session_store=store,
@@ -356,7 +356,7 @@ def test_store_needs_ticket_keys_and_replaces_shared_sessions(identity, store):
 
 @pytest.mark.parametrize("wrong", [{}, 5, "redis://", [print, print]])
 def test_what_is_no_store_is_named(identity, wrong):
-    with pytest.raises(TypeError, match=r"^session_store has put\(\) and take\(\), and a"):
+    with pytest.raises(TypeError, match=r"^session_store must have put\(\) and take\(\), and a"):
         tlsmith.Server(identity, ticket_keys=[KEY], session_store=wrong)
 
 

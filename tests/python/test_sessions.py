@@ -261,7 +261,7 @@ def test_session_of_the_wrong_type_is_named(client, wrong):
 
 @pytest.mark.parametrize("wrong", [5, "print", b"", [print]])
 def test_callback_of_the_wrong_type_is_named(wrong):
-    with pytest.raises(TypeError, match=r"^on_session is a function, not "):
+    with pytest.raises(TypeError, match=r"^on_session must be a function, not "):
         tlsmith.Client(on_session=wrong)
 
 
@@ -338,7 +338,7 @@ def test_streams_resume_a_session(client, server):
             writer.close()
             await writer.wait_closed()
             plain = await asyncio.open_connection(host, port)
-            with pytest.raises(tlsmith.ConfigError, match="session is for a Client"):
+            with pytest.raises(tlsmith.ConfigError, match="session needs a Client"):
                 await aio.start_tls(*plain, server, session=session)
             plain[1].close()
 

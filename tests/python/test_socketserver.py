@@ -201,7 +201,7 @@ def test_a_listener_waits_as_long_as_it_is_told(client, server):
     with server.listen(("127.0.0.1", 0)) as listener:
         assert listener.gettimeout() is None
         listener.settimeout(0.01)
-        with pytest.raises(tlsmith.TimedOut, match=r"no client came within 0\.01 s") as caught:
+        with pytest.raises(tlsmith.TimedOut, match=r"no client connected within 0\.01 s") as caught:
             listener.accept()
         assert caught.value.code == "timeout"
         listener.settimeout(0)

@@ -9,8 +9,8 @@ from conftest import shake_hands, ssl_context
 
 import tlsmith
 import tlsmith.ssl
-from tlsmith.ssl import _context, _level, _names, _object
-from tlsmith.ssl._unknown import refuse_unknown
+from tlsmith.ssl import _context, _names, _object, _security_level
+from tlsmith.ssl._unsupported import refuse_unknown
 
 # Members of the standard library's classes that tlsmith.ssl does not know.
 
@@ -277,7 +277,7 @@ def test_the_tables_name_what_the_engine_has():
             tlsmith._context.context({setting: ["nothing"]})
         listed = str(caught.value).rpartition("choose from ")[2].split(", ")
         assert sorted(listed) == sorted(names)
-    assert set(_level._DEFAULT_GROUPS) <= set(_names.GROUPS)
+    assert set(_security_level._DEFAULT_GROUPS) <= set(_names.GROUPS)
 
 
 # Preferences.

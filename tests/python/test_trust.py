@@ -104,7 +104,7 @@ def test_every_certificate_of_a_file_is_trusted(ca, tmp_path):
         assert trust.verify([device.cert], hostname="device.example") == (device.cert,)
     # A pin is given by itself: a file of a chain would trust all of it.
     for chain in (file, str(file), tlsmith.load_certificates(file)):
-        with pytest.raises(TypeError, match="a Pin or a Certificate is needed"):
+        with pytest.raises(TypeError, match="must be a Pin or a Certificate"):
             tlsmith.Trust.pinned(chain)
 
 

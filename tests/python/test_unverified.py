@@ -122,7 +122,7 @@ def test_nobody_is_verified_before_the_handshake(identity):
 
 
 def test_the_server_warns_and_refuses_what_contradicts(ca, identity):
-    with pytest.warns(tlsmith.InsecureWarning, match="anybody can be the peer"):
+    with pytest.warns(tlsmith.InsecureWarning, match="an attacker may be the peer"):
         server = tlsmith.Server(identity, insecure_allow_unverified_clients=True)
     with pytest.warns(tlsmith.InsecureWarning):
         server = server.replace(client_trust=ca)

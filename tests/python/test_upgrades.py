@@ -244,9 +244,9 @@ def test_an_upgrade_refuses_wrong_arguments(identity):
         with far:
             streams = await asyncio.open_connection(sock=near)
             server = tlsmith.Server(identity)
-            with pytest.raises(TypeError, match="a Client or a Server is needed, not SSLContext"):
+            with pytest.raises(TypeError, match="must be given, not SSLContext"):
                 await aio.start_tls(*streams, server.ssl_context())
-            with pytest.raises(tlsmith.ConfigError, match="server_name is for a Client"):
+            with pytest.raises(tlsmith.ConfigError, match="server_name needs a Client"):
                 await aio.start_tls(*streams, server, server_name="localhost")
             await close(streams[1])
             with pytest.raises(tlsmith.Error, match="closed") as caught:

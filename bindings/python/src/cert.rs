@@ -30,7 +30,7 @@ impl Certificate {
         class: &Bound<'py, PyType>,
         source: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let sources = class.py().import("tlsmith._sources")?;
+        let sources = class.py().import("tlsmith._loading")?;
         sources.call_method1("load_certificates", (source,))
     }
 
@@ -281,7 +281,7 @@ impl Certificate {
     /// The dictionary that ssl.SSLSocket.getpeercert() gives for it.
     fn as_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py()
-            .import("tlsmith._foreign")?
+            .import("tlsmith._interop")?
             .call_method1("peer_dict", (slf,))
     }
 
@@ -289,7 +289,7 @@ impl Certificate {
     /// be there.
     fn to_cryptography<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py()
-            .import("tlsmith._foreign")?
+            .import("tlsmith._interop")?
             .call_method1("certificate", (slf,))
     }
 
@@ -310,7 +310,7 @@ impl Certificate {
         &self,
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let sources = py.import("tlsmith._sources")?;
+        let sources = py.import("tlsmith._loading")?;
         let again = sources.getattr("certificate_from_der")?;
         Ok((again, (PyBytes::new(py, self.0.der()),)))
     }

@@ -25,7 +25,7 @@ impl Crl {
         class: &Bound<'py, PyType>,
         source: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let sources = class.py().import("tlsmith._sources")?;
+        let sources = class.py().import("tlsmith._loading")?;
         sources.call_method1("load_crls", (source,))?.get_item(0)
     }
 
@@ -100,7 +100,7 @@ impl Crl {
     /// there.
     fn to_cryptography<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py()
-            .import("tlsmith._foreign")?
+            .import("tlsmith._interop")?
             .call_method1("crl", (slf,))
     }
 
@@ -108,7 +108,7 @@ impl Crl {
         &self,
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let sources = py.import("tlsmith._sources")?;
+        let sources = py.import("tlsmith._loading")?;
         Ok((
             sources.getattr("crl_from_der")?,
             (PyBytes::new(py, self.0.der()),),

@@ -49,7 +49,7 @@ impl Key {
         source: &Bound<'py, PyAny>,
         password: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let sources = class.py().import("tlsmith._sources")?;
+        let sources = class.py().import("tlsmith._loading")?;
         sources.call_method1("load_key", (source, password))
     }
 
@@ -133,7 +133,7 @@ impl Key {
     /// The same key as an object of the package cryptography, which has to be
     /// there.
     fn to_cryptography<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let module = slf.py().import("tlsmith._foreign")?;
+        let module = slf.py().import("tlsmith._interop")?;
         module.call_method1("key", (slf,))
     }
 

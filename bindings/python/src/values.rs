@@ -80,7 +80,7 @@ fn bytes_of(given: Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
         return Ok(bytes.as_bytes().to_vec().into());
     }
     let kind = given.get_type().name()?;
-    let sentence = format!("a password is a str or bytes, not {kind}");
+    let sentence = format!("a password must be a str or bytes, not {kind}");
     Err(PyTypeError::new_err(sentence))
 }
 
@@ -95,7 +95,7 @@ fn bad_password(py: Python<'_>) -> PyErr {
 /// The complaint about an argument that is none of `what`, by the argument's own name.
 pub(crate) fn wrong(name: &str, what: &str, given: &Bound<'_, PyAny>) -> PyErr {
     match given.get_type().name() {
-        Ok(kind) => PyTypeError::new_err(format!("{name} is {what}, not {kind}")),
+        Ok(kind) => PyTypeError::new_err(format!("{name} must be {what}, not {kind}")),
         Err(error) => error,
     }
 }

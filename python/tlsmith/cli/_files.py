@@ -6,10 +6,10 @@ import os
 import sys
 
 from .. import _tlsmith
-from .._certs import Identity
 from .._errors import ConfigError
 from .._errors import make_folder as _make_folder
-from .._sources import is_der, is_pkcs12, load_certificates, naming, read
+from .._identity import Identity
+from .._loading import is_der, is_pkcs12, load_certificates, naming, read
 from ._arguments import KEY_TYPES, Failure, Parser, UsageError
 
 TYPE_CHECKING = False
@@ -127,7 +127,7 @@ def key_or_type(text: str, password: bytes | None = None) -> Key | str:
         raise UsageError(
             f"'{text}' is neither a file nor a key type; the types are {', '.join(KEY_TYPES)}"
         )
-    from .._sources import load_key
+    from .._loading import load_key
 
     return load_key(text, password)
 

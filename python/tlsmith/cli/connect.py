@@ -9,7 +9,7 @@ import warnings
 
 from .._client import Client
 from .._errors import ConfigError, Error, HandshakeError, InsecureWarning, VerifyError
-from .._sources import read
+from .._loading import read
 from .._trust import INSECURE, Pin, Trust
 from . import _starttls
 from ._arguments import Failure, UsageError, Verbs, endpoint, protocols, seconds, unescaped

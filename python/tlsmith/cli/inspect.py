@@ -7,10 +7,10 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from .._certs import Identity
+from .._csr import CSR
 from .._errors import CertError, VerifyError
+from .._identity import Identity
 from .._inspect import inspect
-from .._requests import CSR
 from .._tlsmith import CRL, Certificate, Key
 from .._trust import Trust
 from ._arguments import UsageError, Verbs, endpoint, seconds

@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 
-from .._authority import CA
+from .._ca import CA
 from .._server import Server
 from ._arguments import Failure, UsageError, Verbs, endpoint, port_number, protocols
-from ._authority import add_folder
+from ._ca_folder import add_folder
 from ._describe import certificate_json
 from ._files import add_password, load_identity, password
 from ._output import print_json
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from .._certs import Identity
+    from .._identity import Identity
 
 _DETAILS = """
 Serves the files of a folder over HTTPS (default: the current one), echoes data, or
