@@ -422,7 +422,7 @@ def test_wrong_types_raise_type_errors(client, server, identity):
         with pytest.raises(BufferError):
             ours.recv_into(b"read-only")
         for seconds in (-1, float("nan"), float("inf"), 1e300):
-            with pytest.raises(ValueError, match="number of seconds from 0 on") as caught:
+            with pytest.raises(ValueError, match="number of seconds from 0") as caught:
                 ours.settimeout(seconds)
             assert len(str(caught.value)) < 100
 

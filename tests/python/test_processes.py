@@ -317,7 +317,7 @@ def test_a_signal_handler_cannot_use_the_connection_whose_handshake_it_interrupt
     """
     *codes, last = run(program).splitlines()
     assert codes == ["state"] * 4
-    assert last == "the socket was closed in the middle of this call"
+    assert last == "the socket was closed during this call"
 
 
 # Memory.

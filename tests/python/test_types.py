@@ -299,7 +299,7 @@ def calls(ca, identity):
     yield "names must be", lambda: ca.sign(csr, names=5)
     yield "reason must be", lambda: ca.revoke(5, reason=5)
     yield "number must be", lambda: ca.crl(number="x")
-    yield "what a CRL lists must be", lambda: "x" in ca.crl()
+    yield "the entry of a CRL must be", lambda: "x" in ca.crl()
     yield "hostname must be", lambda: cert.matches(5)
     yield "issuer must be", lambda: cert.issued_by(5)
     yield "type must be", lambda: tlsmith.Key.generate(5)
