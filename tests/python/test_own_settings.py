@@ -81,7 +81,7 @@ def test_the_name_requested_is_apart_from_the_name_verified(client, server, sni,
 
 
 @pytest.mark.parametrize("sni", [False, "localhost", "front.example"])
-def test_the_certificate_has_to_be_for_the_verified_name_all_the_same(client, server, sni):
+def test_verified_name_is_server_name_not_sni(client, server, sni):
     near, far = client.buffer("wrong.example", sni=sni), server.buffer()
     exchange(near, far)
     with pytest.raises(tlsmith.VerifyError) as caught:
@@ -231,7 +231,7 @@ def test_streams_begin_tls_with_settings_of_their_own(client, server, ca):
     asyncio.run(asyncio.wait_for(main(), 30))
 
 
-def test_a_plain_connection_is_as_its_client_and_server_are(client, server):
+def test_connection_without_options_uses_client_and_server_settings(client, server):
     with open_pair(client, server) as (near, far):
         assert far.info.server_name == "localhost"
         assert near.info.alpn is None

@@ -102,7 +102,7 @@ def test_http_server_answers_over_one_connection(make, client):
                 assert connection.getresponse().read() == body
 
 
-def test_handle_request_waits_as_long_as_the_server_says(server, client):
+def test_handle_request_honours_server_timeout(server, client):
     waiting = listening(socketserver.TCPServer, Echo, server)
     waiting.timeout = 0.01
     timed_out = threading.Event()
@@ -134,7 +134,7 @@ def test_shutdown_sends_close_notify_before_the_end(how, client, server):
             assert ours.recv() == b"answer"
 
 
-def test_shutdown_of_reading_wakes_who_waits(client, server):
+def test_shutdown_of_reading_wakes_waiting_reader(client, server):
     with open_pair(client, server) as (ours, theirs):
         outcome = []
 

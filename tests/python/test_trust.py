@@ -154,7 +154,7 @@ for chain in sys.argv[1:]:
         assert "trusted roots (2 in all)" in third
 
 
-def test_a_damaged_store_of_the_system_is_named(tmp_path):
+def test_error_names_damaged_system_store(tmp_path):
     (tmp_path / "roots.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n")
     variables = {"SSL_CERT_FILE": str(tmp_path / "roots.pem"), "SSL_CERT_DIR": str(tmp_path / "no")}
     command = [sys.executable, "-c", "import tlsmith; tlsmith.Client()"]
@@ -172,7 +172,7 @@ def test_insecure_accepts_everything_and_warns(ca):
     assert caught[0].filename == __file__
 
 
-def test_a_trust_without_roots_is_nobodys():
+def test_trust_without_roots_is_rejected():
     # It must not fall back to what the system trusts.
     for call in (
         lambda: tlsmith.Client(trust=tlsmith.Trust()),

@@ -173,7 +173,7 @@ def test_arguments_are_handed_on_as_they_are(function, target, own, less):
 
 
 @pytest.mark.parametrize("side", ["Client", "Server"])
-def test_what_replace_takes_is_what_the_class_takes(side):
+def test_replace_takes_the_constructor_arguments(side):
     # Only type checkers import it, so the words are compared.
     path = os.path.join(os.path.dirname(tlsmith.__file__), "_keywords.py")
     with open(path) as file:
@@ -320,7 +320,7 @@ def calls(ca, identity):
     yield "timeout must be", lambda: tlsmith.inspect(PAIR, timeout="x")
 
 
-def test_a_complaint_about_a_type_names_the_argument(ca, identity):
+def test_type_error_names_the_argument(ca, identity):
     for beginning, call in calls(ca, identity):
         with pytest.raises(TypeError) as caught:
             call()
