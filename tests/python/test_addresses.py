@@ -137,7 +137,7 @@ def test_any_name_will_do_where_names_are_not_checked(kind, name, identity, serv
             assert theirs.info.server_name is None
 
 
-def test_hostname_verification_needs_valid_name(client):
+def test_client_rejects_invalid_server_name(client):
     with pytest.raises(tlsmith.ConfigError, match="'a b'.* is not a DNS name or an address"):
         client.buffer("a b")
 

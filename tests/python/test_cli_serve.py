@@ -200,7 +200,7 @@ def test_non_tls_client_is_logged_and_others_are_served(cli):
             assert sock.recv(1) == b"x"
 
 
-def test_local_ca_error_names_its_path(cli):
+def test_serve_prints_address_and_ca_path(cli):
     with cli.start("serve", "--port", "0", "--echo") as process:
         words = process.stdout.readline().decode().split()
         assert words[:4] == ["serving", "an", "echo", "on"]

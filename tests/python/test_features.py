@@ -27,7 +27,7 @@ def test_each_side_limits_the_versions(client, server, version):
         assert near.info.version == far.info.version == version
 
 
-def test_version_mismatch_names_both_ranges(client, server):
+def test_version_mismatch_sends_protocol_version_alert(client, server):
     ours, theirs = refused(client.replace(min_version="1.3"), server.replace(max_version="1.2"))
     assert isinstance(ours, tlsmith.AlertError)
     assert (ours.alert, ours.alert_number) == ("protocol_version", 70)

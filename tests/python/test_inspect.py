@@ -76,7 +76,7 @@ def test_error_asks_for_missing_or_wrong_password(files, name, password):
         tlsmith.inspect(files / name, password=password)
 
 
-def test_empty_input_is_rejected(files, identity):
+def test_inspect_rejects_other_content(files, identity):
     for nothing in (b"", b"hello", b"\x30", b"\x30\x82", identity.cert.der[:-1], b"\x30\x03abc"):
         with pytest.raises(tlsmith.CertError):
             tlsmith.inspect(nothing)

@@ -46,7 +46,7 @@ assert {name} is module
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_error_names_missing_file():
+def test_unknown_attribute_raises_attribute_error():
     with pytest.raises(AttributeError, match="module 'tlsmith' has no attribute 'nothing'"):
         _ = tlsmith.nothing
     with pytest.raises(ImportError, match="cannot import name 'nothing'"):

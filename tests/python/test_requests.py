@@ -239,7 +239,7 @@ def test_signing_own_request_returns_identity_with_key(ca):
     tlsmith.Server(site)
 
 
-def test_certificate_may_have_subject_only(ca):
+def test_request_may_have_subject_only(ca):
     assert tlsmith.CSR(organization="Example").subject == "O=Example"
     assert tlsmith.CSR(common_name="alice").subject == "CN=alice"
     long = "a" * 60 + ".example.com"

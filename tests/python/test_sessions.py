@@ -263,7 +263,7 @@ def test_callback_of_the_wrong_type_is_named(wrong):
         tlsmith.Client(on_session=wrong)
 
 
-def test_session_cannot_be_created_or_pickled(client, server):
+def test_session_cannot_be_created_copied_or_pickled(client, server):
     session = met(client, server)[0].session
     with pytest.raises(TypeError):
         tlsmith.Session()

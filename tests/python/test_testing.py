@@ -104,7 +104,7 @@ def test_openssl_refuses_it_for_the_same_reason(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", NOT_BY_OPENSSL)
-def test_cipher_tables_cover_openssls_names(name, tmp_path):
+def test_openssl_accepts_the_listed_kinds(name, tmp_path):
     done = verify_by_openssl(case(name), tmp_path)
     assert done.returncode == 0, f"{done.stderr}: {NOT_BY_OPENSSL[name]} no longer"
 
