@@ -63,7 +63,7 @@ class Client(Config):
                     None: 6, the limit of path building
     min_security    the minimum security, in bits, of each key and signature in the path:
                     112, 128, 192 or 256 (NIST SP 800-57, part 1, table 2)
-    strict          require certificates to follow RFC 5280 to the letter, as
+    strict          require certificates to follow RFC 5280 strictly, as
                     OpenSSL's X509_V_FLAG_X509_STRICT does
     ech             an ECHConfigList, as bytes, to encrypt the ClientHello with (RFC
                     9849), or "grease"; such a client offers TLS 1.3 only.  A server

@@ -125,7 +125,7 @@ def test_valid_at_is_exact(ca):
     assert not cert.valid_at(0)
     with pytest.raises(tlsmith.ConfigError, match="time zone"):
         cert.valid_at(datetime.datetime(2026, 1, 1))
-    with pytest.raises(TypeError, match="when is a datetime"):
+    with pytest.raises(TypeError, match="when must be a datetime"):
         cert.valid_at("now")
 
 

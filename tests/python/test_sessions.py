@@ -253,7 +253,7 @@ def test_session_has_its_early_data_limit(client, server):
 
 @pytest.mark.parametrize("wrong", [5, "session", b"", object(), True])
 def test_session_of_the_wrong_type_is_named(client, wrong):
-    with pytest.raises(TypeError, match=r"^session is a Session, not "):
+    with pytest.raises(TypeError, match=r"^session must be a Session, not "):
         client.buffer("localhost", session=wrong)
 
 
