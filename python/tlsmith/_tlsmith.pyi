@@ -384,7 +384,7 @@ class SslObject(Peer):
     def __new__(
         cls,
         context: Context,
-        carrier: Any,
+        transport: Any,
         is_server: bool,
         server_name: str | None,
         on_hello: Callable[..., tuple[Context | None, Options | None] | int | None] | None,

@@ -99,13 +99,13 @@ def test_connect_in_one_call_requests_another_name_too(ca, server):
 
 
 WRONG_TYPES = [
-    ({"alpn": "h2"}, "alpn is"),
-    ({"alpn": 5}, "alpn is"),
-    ({"alpn": [b"h2"]}, "each of alpn is"),
-    ({"identity": 5}, "identity is"),
-    ({"identity": "certs.pem"}, "identity is"),
+    ({"alpn": "h2"}, "alpn must be"),
+    ({"alpn": 5}, "alpn must be"),
+    ({"alpn": [b"h2"]}, "each of alpn must be"),
+    ({"identity": 5}, "identity must be"),
+    ({"identity": "certs.pem"}, "identity must be"),
 ]
-WRONG_NAMES = [({"sni": wrong}, "sni is") for wrong in (True, 5, b"front.example", ["x"])]
+WRONG_NAMES = [({"sni": wrong}, "sni must be") for wrong in (True, 5, b"front.example", ["x"])]
 
 
 @pytest.mark.parametrize(("own", "beginning"), WRONG_TYPES + WRONG_NAMES)

@@ -310,7 +310,7 @@ def test_select_rejects_wrong_types(client, server, wrong):
 )
 def test_a_selection_of_the_wrong_parts_is_refused(client, server, selection):
     _, far = paused(client, server)
-    with pytest.raises(TypeError, match="server is|identity is|alpn is"):
+    with pytest.raises(TypeError, match="server must be|identity must be|alpn must be"):
         far.select(selection)
 
 

@@ -252,7 +252,9 @@ def test_value_of_the_wrong_type_is_logged_and_nothing_is_resumed(
     store.take = lambda id: wrong
     assert not is_resumed(client, fleet[1], session)
     text = str(caplog.records[0].exc_info[1])
-    assert text.startswith("what take() of a session store returns is bytes, not ")
+    assert text.startswith(
+        "the value that take() of the session store returned must be bytes, not "
+    )
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])

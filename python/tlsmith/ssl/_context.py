@@ -307,7 +307,7 @@ class SSLContext(Negotiation, Store, OpenSSLSettings, _ORIGINAL, metaclass=_Cont
 
     def _wrap(
         self,
-        carrier: Any,
+        transport: Any,
         server_side: bool,
         server_hostname: str | None,
         owner: object,
@@ -325,9 +325,9 @@ class SSLContext(Negotiation, Store, OpenSSLSettings, _ORIGINAL, metaclass=_Cont
             raise TypeError("server_hostname must not have a null character")
         if not server_side and server_hostname is None and self.check_hostname:
             raise ValueError("check_hostname requires server_hostname")
-        waits_here = is_green() and not isinstance(carrier, tuple)
+        waits_here = is_green() and not isinstance(transport, tuple)
         core = GreenCore if waits_here else Core
-        return core(self, carrier, bool(server_side), server_hostname, owner, session)
+        return core(self, transport, bool(server_side), server_hostname, owner, session)
 
     # The native context of the extension.
 

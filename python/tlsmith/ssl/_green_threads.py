@@ -33,11 +33,11 @@ class GreenCore(Core):
 
     _nonblocking: _NonBlockingSocket
 
-    def __new__(cls, context: SSLContext, carrier: Any, *others: Any) -> Self:
-        nonblocking = _NonBlockingSocket(carrier)
+    def __new__(cls, context: SSLContext, transport: Any, *others: Any) -> Self:
+        nonblocking = _NonBlockingSocket(transport)
         self = super().__new__(cls, context, nonblocking, *others)
         self._nonblocking = nonblocking
-        self._socket = weakref.ref(carrier)
+        self._socket = weakref.ref(transport)
         return self
 
     def do_handshake(self) -> None:

@@ -50,7 +50,7 @@ class Core(_tlsmith.SslObject, ConnectionInfo):
     def __new__(
         cls,
         context: SSLContext,
-        carrier: Any,
+        transport: Any,
         server_side: bool,
         server_hostname: str | None,
         owner: object,
@@ -66,7 +66,7 @@ class Core(_tlsmith.SslObject, ConnectionInfo):
             elif not server_side:
                 kept = context._sessions.of_server(native, server_hostname)
             self = super().__new__(
-                cls, native, carrier, server_side, server_hostname, on_hello, translate, kept
+                cls, native, transport, server_side, server_hostname, on_hello, translate, kept
             )
         except Error as error:
             raise translate(error, "connect") from error
@@ -75,7 +75,7 @@ class Core(_tlsmith.SslObject, ConnectionInfo):
         self.server_side = server_side
         self.server_hostname = server_hostname
         self._owner = None if owner is None else weakref.ref(owner)
-        self._socket = None if isinstance(carrier, tuple) else weakref.ref(carrier)
+        self._socket = None if isinstance(transport, tuple) else weakref.ref(transport)
         self._native = native
         self._in_callback = False
         self._verifies = context.verify_mode != ssl.CERT_NONE
