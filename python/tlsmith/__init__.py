@@ -33,10 +33,10 @@ except ImportError as error:
         path=error.path,
     ) from error
 
-from ._authority import CA
-from ._certs import Identity
+from ._ca import CA
 from ._client import Client
 from ._connect import connect, listen
+from ._csr import CSR
 from ._errors import (
     AlertError,
     CertError,
@@ -50,11 +50,11 @@ from ._errors import (
     WantRead,
     WantWrite,
 )
+from ._identity import Identity
 from ._listener import Listener
-from ._requests import CSR
+from ._loading import load_certificate, load_certificates, load_key
 from ._server import Server
 from ._socket import Connection, Socket
-from ._sources import load_certificate, load_certificates, load_key
 from ._trust import INSECURE, Pin, Trust
 
 TYPE_CHECKING = False
@@ -126,7 +126,7 @@ _MODULES = ("aio", "ssl", "testing")
 
 
 def __getattr__(name: str) -> object:
-    """What is imported when it is needed first."""
+    """Import a name on first use."""
     if name in _MODULES:
         return _load(name)
     if name in _PARTS:

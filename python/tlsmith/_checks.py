@@ -1,5 +1,5 @@
-"""What arguments are.  The extension takes them by position and by other names, so that
-its complaints would name nothing that a program wrote."""
+"""Checks of argument types.  The extension has other argument names, so its own errors
+would not name the argument that the program gave."""
 
 from __future__ import annotations
 
@@ -16,57 +16,57 @@ if TYPE_CHECKING:
 
 
 def wrong(name: str, what: str, value: object) -> TypeError:
-    """The complaint about an argument that is none of `what`."""
+    """Return the TypeError for an argument that is not `what`."""
     kind = type(value).__name__
-    # The value of what holds others is not much help, and may be long.
-    told = f": {shown(value)}" if isinstance(value, (str, int, float, tuple)) else ""
-    return TypeError(f"{name} is {what}, not {kind}{told}")
+    # The values of containers are long, and may contain secrets.
+    quoted = f": {shown(value)}" if isinstance(value, (str, int, float, tuple)) else ""
+    return TypeError(f"{name} must be {what}, not {kind}{quoted}")
 
 
 def text(name: str, value: str) -> str:
-    """A str, and nothing that could pass for one until later."""
+    """Return a str; TypeError for anything else."""
     if not isinstance(value, str):
         raise wrong(name, "a str", value)
     return value
 
 
 def optional_text(name: str, value: str | None) -> str | None:
-    """A str or None."""
+    """Return a str or None; TypeError for anything else."""
     if value is not None and not isinstance(value, str):
         raise wrong(name, "a str or None", value)
     return value
 
 
 def optional_function(name: str, value: T) -> T:
-    """Something that can be called, or None."""
+    """Return a callable or None; TypeError for anything else."""
     if value is not None and not callable(value):
-        raise TypeError(f"{name} is a function, not {type(value).__name__}")
+        raise TypeError(f"{name} must be a function, not {type(value).__name__}")
     return value
 
 
 def flag(name: str, value: bool) -> bool:
-    """What is true or false, and nothing that is only taken for it."""
+    """Return a bool; TypeError for anything else, such as 0 or ""."""
     if not isinstance(value, bool):
         raise wrong(name, "True or False", value)
     return value
 
 
 def whole(name: str, value: int) -> int:
-    """A number without a fraction, and no truth value."""
+    """Return an int; TypeError for anything else, such as True."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong(name, "an int", value)
     return value
 
 
 def seconds(name: str, value: float | None) -> float | None:
-    """A number of seconds, or None."""
+    """Return a number of seconds or None; TypeError for anything else."""
     if value is not None and (isinstance(value, (bool, str)) or not hasattr(value, "__float__")):
         raise wrong(name, "a number of seconds or None", value)
     return value
 
 
 def octets(name: str, value: ReadableBuffer) -> bytes:
-    """The bytes of anything that has some."""
+    """Return the bytes of a bytes-like object; TypeError for anything else."""
     try:
         view = memoryview(value)
     except TypeError:
@@ -75,9 +75,9 @@ def octets(name: str, value: ReadableBuffer) -> bytes:
 
 
 def listed(name: str, values: Iterable[T]) -> list[T]:
-    """Several, and not one whose bytes or letters would be taken for several."""
+    """Return a list; TypeError for a str or bytes, whose items would be its characters."""
     if isinstance(values, (str, bytes, bytearray, memoryview)):
-        raise TypeError(f"{name} is a sequence: [{shown(values)}]")
+        raise TypeError(f"{name} must be a sequence: write [{shown(values)}]")
     try:
         each = iter(values)
     except TypeError:
@@ -86,12 +86,12 @@ def listed(name: str, values: Iterable[T]) -> list[T]:
 
 
 def strings(name: str, values: Iterable[str]) -> list[str]:
-    """Several str."""
+    """Return a list of str; TypeError for anything else."""
     return [text(f"each of {name}", one) for one in listed(name, values)]
 
 
 def instance(name: str, value: Any, kind: type[T]) -> T:
-    """An object of one class of ours."""
+    """Return an instance of `kind`; TypeError for anything else."""
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
         raise wrong(name, f"{article} {kind.__name__}", value)

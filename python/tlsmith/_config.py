@@ -1,7 +1,4 @@
-"""What the configurations of clients and of servers have in common.
-
-Everything here is immutable and may be shared between threads.
-"""
+"""The base class of Client and Server.  Both are immutable, and threads may share them."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Config:
-    """What Client and Server have in common: a context, and how it was made."""
+    """A context of the extension, and the arguments that it was made from."""
 
     __slots__ = ("_arguments", "_context", "_settings")
 
@@ -27,13 +24,13 @@ class Config:
     _context: _tlsmith.Context
 
     def _build(self, arguments: dict[str, Any], settings: dict[str, Any]) -> None:
-        """From all arguments, and from what is not the same for both sides of them."""
+        """Create the context from all arguments, and from the settings of this side only."""
         self._arguments = arguments
         self._settings = {**settings, **for_both(arguments)}
         self._context = context(self._settings)
 
     def _verifies(self) -> bool:
-        """Whether no peer's certificate is accepted without having been verified."""
+        """Return whether every accepted peer certificate is verified."""
         return bool(self._settings.get("verify", True))
 
     def __copy__(self) -> Self:

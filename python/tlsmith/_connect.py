@@ -1,4 +1,4 @@
-"""A connection in one call, and a listener."""
+"""connect() and listen(): a Client's connection, and a Server's listener, in one call."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-    from ._certs import Identity
+    from ._client_hello import Selectable
     from ._config import Version
-    from ._hello import Selectable
+    from ._identity import Identity
     from ._listener import Listener
     from ._options import Clock, KeyLog
-    from ._plain import Address
+    from ._plain_sockets import Address
     from ._session_store import SessionStore
     from ._socket import Socket
     from ._tlsmith import Session

@@ -1,4 +1,4 @@
-"""Contexts of the extension, which is what every configuration comes to."""
+"""Contexts of the extension, made from the settings of a Client, Server or Trust."""
 
 from __future__ import annotations
 
@@ -58,15 +58,18 @@ DEFAULTS: dict[str, Any] = {
     "early_data": 0,
     "keylog": None,
 }
-"""What holds where nothing else is said: what Settings of the extension has."""
+"""The default of every setting of the extension."""
 
 
-def trusting(trust: Trust | None) -> dict[str, Any]:
-    """What a context has to be told of a trust; None: nobody has to be believed."""
+def trust_settings(trust: Trust | None) -> dict[str, Any]:
+    """Return the settings for a Trust; none for None, which verifies no peer."""
     if trust is None:
         return {}
     if not (trust._roots or trust._system or trust._bundled or trust._insecure or trust._pinned):
-        raise config_error("the trust has no root: nothing would be trusted")
+        raise config_error(
+            "the Trust is empty, so every certificate would be rejected: add roots, for example "
+            "with Trust.system() or Trust.roots(...)"
+        )
     return {
         "roots": list(trust._roots),
         "system": trust._system,
@@ -80,5 +83,5 @@ def trusting(trust: Trust | None) -> dict[str, Any]:
 
 
 def context(settings: dict[str, Any]) -> _tlsmith.Context:
-    """A context with these settings, and the defaults for the others."""
+    """Create a context with these settings, and the defaults for the others."""
     return _tlsmith.Context({**DEFAULTS, **settings})

@@ -1,4 +1,4 @@
-"""A server that sends back what it gets, in threads of its own."""
+"""The echo server of the pytest fixtures, in threads of its own."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     from . import Identity, Socket
 
-_PATIENCE = 30.0
-"""Seconds that a client may be silent."""
+_TIMEOUT = 30.0
+"""Seconds that a client may be silent, or take for its handshake."""
 
 
 class EchoServer:
-    """Listens on this computer from the beginning of a `with` block to its end.
+    """Sends received data back, on localhost, for the duration of a `with` block.
 
     host  the name to connect to and to verify: "localhost"
-    port  a free one
+    port  a free port
     """
 
     def __init__(self, identity: Identity) -> None:
         server = Server(identity)
-        self._listening = server.listen(("127.0.0.1", 0), handshake_timeout=_PATIENCE)
+        self._listener = server.listen(("127.0.0.1", 0), handshake_timeout=_TIMEOUT)
         self._lock = threading.Lock()
         self._open: set[Socket] = set()
         self._threads: list[threading.Thread] = []
         self._closing = False
         self.host = "localhost"
-        self.port: int = self._listening.address[1]
+        self.port: int = self._listener.address[1]
 
     def __enter__(self) -> Self:
         self._start(self._accept)
@@ -42,8 +42,8 @@ class EchoServer:
     def __exit__(self, *_exception: object) -> None:
         with self._lock:
             self._closing = True
-            # This wakes those that wait in accept() and recv().
-            self._listening.close()
+            # This wakes the threads in accept() and recv().
+            self._listener.close()
             for sock in self._open:
                 sock.close()
         for thread in self._threads:
@@ -55,7 +55,7 @@ class EchoServer:
         self._threads.append(thread)
 
     def _accept(self) -> None:
-        for sock in self._listening:
+        for sock in self._listener:
             with self._lock:
                 if self._closing:
                     sock.close()
@@ -64,19 +64,19 @@ class EchoServer:
                 try:
                     self._start(self._echo, sock)
                 except RuntimeError:
-                    # The system has no thread left: this client is turned away.
+                    # The system cannot start a thread: drop this client.
                     self._open.discard(sock)
                     sock.close()
 
     def _echo(self, sock: Socket) -> None:
         try:
             with sock:
-                sock.settimeout(_PATIENCE)
+                sock.settimeout(_TIMEOUT)
                 while data := sock.recv():
                     sock.sendall(data)
         except Error:
-            # Clients that refuse, that go away or say nothing are what tests are
-            # about: they see it on their side.
+            # Tests are about clients that reject the server, disconnect or stay silent.
+            # They check it on their side.
             pass
         finally:
             with self._lock:

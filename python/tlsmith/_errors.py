@@ -1,7 +1,7 @@
 """The exceptions.  All are OSErrors, so that networking code catches them.
 
-str() of each is one sentence with the values in it and what to do; `code` is a
-stable string for programs, such as "verify.expired".
+str() of each is one sentence: what failed, with the value, why, and what to do.  `code` is
+a stable string for programs, such as "verify.expired".
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class InsecureWarning(UserWarning):
-    """Something was set up that does not authenticate its peer."""
+    """A configuration does not authenticate the peer."""
 
 
 class Error(OSError):
-    """Any failure.  `errno` is set where a system call failed, else None.
+    """The base class of all errors.  `errno` is set if a system call failed, else None.
 
-    Failures of the network and of the system are the builtin exceptions for them too:
+    Errors of the network and of the system are also the builtin exceptions for them:
     ConnectionResetError, ConnectionRefusedError, ConnectionAbortedError, BrokenPipeError,
-    TimeoutError, FileNotFoundError, PermissionError, and socket.gaierror where a name has
-    no address.
+    TimeoutError, FileNotFoundError, PermissionError, and socket.gaierror if a host
+    name cannot be resolved.
     """
 
     code: str = "internal"
@@ -36,44 +36,44 @@ class Error(OSError):
 
 
 class ConfigError(Error, ValueError):
-    """What the program asked for cannot be: a value, a file, a combination."""
+    """An argument, a file or a combination of settings is invalid."""
 
 
 class CertError(Error, ValueError):
-    """A certificate or a key does not parse, or may not be issued."""
+    """A certificate or key cannot be parsed, or may not be issued."""
 
 
 class HandshakeError(Error):
-    """The peers cannot talk, or one of them broke the protocol."""
+    """The handshake failed, or the peer violated the protocol."""
 
     ech_retry_configs: bytes | None = None
     """The ECHConfigList that the server sent when it rejected ECH, for one more attempt
     with `replace(ech=...)` (RFC 9849, section 6.1.6).
 
-    None for other errors.  Where `code` is "handshake.ech_rejected" and this is None,
+    None for other errors.  If `code` is "handshake.ech_rejected" and this is None,
     the server has disabled ECH.
     """
 
 
 class VerifyError(HandshakeError):
-    """The peer's certificate was refused."""
+    """Verification of the peer's certificate failed."""
 
     hostname: str | None = None
-    """The name that it was checked for."""
+    """The name that was verified."""
 
     chain: tuple[Certificate, ...] = ()
-    """The certificates that were refused, as the peer sent them, its own first."""
+    """The certificates as the peer sent them, the end-entity certificate first."""
 
     @property
     def reason(self) -> str:
-        """What is wrong: "expired", "not_yet_valid", "unknown_issuer",
+        """Why verification failed: "expired", "not_yet_valid", "unknown_issuer",
         "name_mismatch", "revoked", "unknown_revocation", "wrong_usage",
         "bad_signature", "constraint", "pin_mismatch", ..."""
         return self.code.partition(".")[2]
 
     @property
     def verify_code(self) -> int:
-        """The number that OpenSSL has for it, X509_V_ERR_..."""
+        """OpenSSL's number for the reason, X509_V_ERR_..."""
         if self.reason == "unknown_issuer" and self.chain:
             first, last = self.chain[0], self.chain[-1]
             if first.subject == first.issuer:
@@ -118,7 +118,7 @@ class AlertError(HandshakeError):
 
     @property
     def alert(self) -> str:
-        """Its name, such as "unknown_ca"; its number where it has none."""
+        """Its name, such as "unknown_ca", or its number if it has no name."""
         return self.code.partition(".")[2]
 
 
@@ -129,7 +129,7 @@ class TruncatedError(Error, ConnectionError):
 
 
 class TimedOut(Error, TimeoutError):
-    """The time limit passed."""
+    """A time limit expired."""
 
     code = "timeout"
 
@@ -151,7 +151,7 @@ class ResetError(Error, ConnectionResetError):
 
 
 class RefusedError(Error, ConnectionRefusedError):
-    """Nobody listens there (ECONNREFUSED)."""
+    """The connection was refused (ECONNREFUSED)."""
 
 
 class AbortedError(Error, ConnectionAbortedError):
@@ -159,15 +159,15 @@ class AbortedError(Error, ConnectionAbortedError):
 
 
 class PipeError(Error, BrokenPipeError):
-    """The peer takes nothing any more (EPIPE)."""
+    """The connection is closed for writing (EPIPE)."""
 
 
 class MissingError(Error, FileNotFoundError):
-    """There is no such Unix socket (ENOENT)."""
+    """The Unix socket does not exist (ENOENT)."""
 
 
 class ForbiddenError(Error, PermissionError):
-    """The system does not permit it (EACCES, EPERM)."""
+    """The system denied permission (EACCES, EPERM)."""
 
 
 _OF_SYSTEM: dict[type[OSError], type[Error]] = {
@@ -179,7 +179,7 @@ _OF_SYSTEM: dict[type[OSError], type[Error]] = {
     FileNotFoundError: MissingError,
     PermissionError: ForbiddenError,
 }
-"""Ours for each builtin exception."""
+"""Our class for each builtin exception."""
 
 
 def __getattr__(name: str) -> object:
@@ -190,22 +190,22 @@ def __getattr__(name: str) -> object:
 
 
 def _resolver_kind() -> type[Error]:
-    """ResolveError, which is made when it is needed first."""
+    """Create ResolveError on first use, since its base class needs the module socket."""
     import socket
 
     class ResolveError(Error, socket.gaierror):
-        """A host name has no address.  `errno` is the resolver's, socket.EAI_..."""
+        """A host name cannot be resolved.  `errno` is the resolver's, socket.EAI_..."""
 
         code = "resolve"
 
-    # As that of a class at the top of the module, where pickle looks for it.
+    # pickle looks for the class at the top of the module.
     ResolveError.__qualname__ = ResolveError.__name__
     kind: type[Error] = globals().setdefault(ResolveError.__name__, ResolveError)
     return kind
 
 
 def _of_system(errno: int) -> type[Error]:
-    """The kind of error for a failed system call, as Python chooses among its own."""
+    """Return the class for a failed system call, by the mapping of OSError."""
     return _OF_SYSTEM.get(type(OSError(errno, "")), Error)
 
 
@@ -220,7 +220,7 @@ def build(
     ech_retry_configs: bytes | None,
     chain: tuple[Certificate, ...],
 ) -> Error:
-    """The exception for an error of the extension, which calls this."""
+    """Create the exception for an error of the extension, which calls this."""
     if code == "resolve":
         return _resolve_error(sentence, errno)
     make: type[Error] = globals()[kind]
@@ -239,28 +239,28 @@ def build(
 
 
 def config_error(sentence: str, code: str = "config.argument") -> ConfigError:
-    """A ConfigError that Python code found."""
+    """Create a ConfigError for Python code."""
     error = ConfigError(None, one_line(sentence))
     error.code = code
     return error
 
 
 def make_folder(directory: str | os.PathLike[str], mode: int = 0o777, purpose: str = "") -> None:
-    """Make a folder, and those above it, where there is none yet.  The error says its
-    `purpose`, such as " of the CA".
+    """Create a folder and its parents unless they exist.  The error states its `purpose`,
+    such as " of the CA".
 
-    Raises ConfigError.  A path that looks like the text of a key is not repeated, neither
-    by the error nor by its cause.
+    Raises ConfigError.  Neither the error nor its cause quotes a path that looks like a
+    private key.
     """
     try:
         os.makedirs(directory, mode=mode, exist_ok=True)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "no folder can be called that"
+        why = getattr(error, "strerror", None) or "it is not a valid path"
         if isinstance(error, FileExistsError):
-            why = "there is a file of that name"
+            why = "a file of that name exists"
         named = shown_path(directory)
         failure = config_error(
-            f"cannot make the folder{purpose} {named or 'whose path looks like a key'}: {why}",
+            f"cannot create the folder{purpose} {named or 'whose path looks like a key'}: {why}",
             "config.file",
         )
         if named is not None:
@@ -271,14 +271,13 @@ def make_folder(directory: str | os.PathLike[str], mode: int = 0o777, purpose: s
 
 
 def file_error(what: str, path: str | os.PathLike[str], why: str) -> ConfigError:
-    """A ConfigError for a file that cannot be used, as `what` says ("cannot read").  A
-    path that looks like the text of a key is not repeated."""
+    """Create a ConfigError for a file; `what` failed, such as "cannot read".  A path that
+    looks like a private key is not quoted."""
     named = shown_path(path)
     if named is None:
         sentence = (
-            f"{what} a file: the text given as its path looks like PEM or a key, and is not "
-            "the name of a file; PEM is given as bytes, or as a str that begins with "
-            "'-----BEGIN'"
+            f"{what} a file: the text given as its path looks like PEM or a key, and no such "
+            "file exists; give PEM as bytes, or as a str that begins with '-----BEGIN'"
         )
     else:
         sentence = f"{what} {named}: {why}"
@@ -286,17 +285,17 @@ def file_error(what: str, path: str | os.PathLike[str], why: str) -> ConfigError
 
 
 def shown_path(path: str | os.PathLike[str]) -> str | None:
-    """A path as a sentence quotes it; None where it may be a key."""
+    """Quote a path for an error; None if it may be a private key."""
     try:
         return quoted_path(path)
     except (ValueError, TypeError):
-        # What no file can be called.
+        # It is not a valid path.
         return None
 
 
 def shown(value: object) -> str:
-    """A value as a sentence repeats it: as Python writes it, but no bytes, and nothing
-    that may be a key."""
+    """Quote a value for an error: its repr(), but no bytes, and nothing that may be a
+    private key."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"{len(value)} bytes"
     text = value if isinstance(value, str) else repr(value)
@@ -306,14 +305,14 @@ def shown(value: object) -> str:
 
 
 def state_error(sentence: str) -> Error:
-    """An Error that Python code found: what was asked for needs what is not there."""
+    """Create an Error, code "state", for Python code: the call is not valid now."""
     error = Error(None, one_line(sentence))
     error.code = "state"
     return error
 
 
 def io_error(what: str, cause: OSError) -> Error:
-    """An Error for a system call that Python code made."""
+    """Create an Error for a failed system call of Python code."""
     sentence = one_line(f"{what}: {cause.strerror or cause}")
     if _is_of_resolver(cause):
         return _resolve_error(sentence, cause.errno)
@@ -324,7 +323,7 @@ def io_error(what: str, cause: OSError) -> Error:
 
 
 def _is_of_resolver(cause: OSError) -> bool:
-    # Who has raised socket.gaierror has imported the module.
+    # A socket.gaierror can only exist if the module is imported.
     import sys
 
     socket = sys.modules.get("socket")

@@ -1,15 +1,14 @@
-"""Looking at what one does not know: a file, bytes, a server."""
+"""inspect(): detecting and parsing certificates, requests, CRLs, keys and PKCS#12."""
 
 from __future__ import annotations
 
 from . import _tlsmith
-from ._certs import Identity
 from ._checks import seconds
-from ._context import context, trusting
+from ._context import context, trust_settings
+from ._csr import CSR
 from ._errors import CertError, shown
-from ._requests import CSR
-from ._socket import Socket
-from ._sources import (
+from ._identity import Identity
+from ._loading import (
     discreet,
     inside,
     is_der,
@@ -21,13 +20,14 @@ from ._sources import (
     naming,
     read,
 )
+from ._socket import Socket
 from ._trust import INSECURE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from ._sources import Password, Source
+    from ._loading import Password, Source
 
     Document: TypeAlias = (
         _tlsmith.Certificate
@@ -47,42 +47,42 @@ def inspect(
     password: Password | None = None,
     timeout: float | None = 30.0,
 ) -> Document:
-    """Look at something, and say by its class what it is.
+    """Parse a document of unknown type, or fetch the certificates of a server.
 
     source    a path, PEM, DER, or the (host, port) of a server
-    password  for a PKCS#12 file, or for a key that is encrypted
-    timeout   in seconds, for a server; None waits for ever
+    password  for a PKCS#12 file or an encrypted key
+    timeout   in seconds, for a server; None: no limit
 
-    Returns a Certificate, a CSR, a CRL, a Key; an Identity for a key with its
-    chain, which is what a PKCS#12 file has; a list where there are several
-    certificates or CRLs; and for a server always the list of certificates that
-    it shows, its own first.
+    Returns a Certificate, a CSR, a CRL or a Key; an Identity for a key with its chain,
+    as in PKCS#12; a list for several certificates or CRLs; and for a server the list of
+    certificates that it sent, its own first.
 
-    Nothing here is verified: a server's certificates are fetched to be looked
-    at, and nothing is sent over that connection.  Trust.verify() judges them.
+    Nothing is verified, and no data is sent to the server: use Trust.verify() for that.
 
-    Raises CertError where it is none of these, ConfigError where the password is
-    wrong or lacks.
+    Raises CertError if it is none of these, and ConfigError if the password is wrong or
+    missing.
     """
     if isinstance(source, tuple):
-        return _shown_by(*source, timeout)
+        return _fetch_chain(*source, timeout)
     with naming(source):
         content = read(source)
         return _in_der(content, password) if is_der(content) else _in_pem(content, password)
 
 
-def _shown_by(host: str, port: int, timeout: float | None) -> list[_tlsmith.Certificate]:
+def _fetch_chain(host: str, port: int, timeout: float | None) -> list[_tlsmith.Certificate]:
     if not isinstance(host, str) or not isinstance(port, int):
-        raise TypeError(f"a server is (host, port), a str and an int, not {shown((host, port))}")
-    looking = context(trusting(INSECURE))
+        raise TypeError(
+            f"a server must be (host, port), a str and an int, not {shown((host, port))}"
+        )
+    unverified = context(trust_settings(INSECURE))
     fd = _tlsmith.dial(host, str(port), seconds("timeout", timeout))
-    with Socket(looking, fd, False, host, timeout) as sock:
+    with Socket(unverified, fd, False, host, timeout) as sock:
         sock.do_handshake()
         return list(sock.peer_chain)
 
 
 def _in_pem(content: bytes, password: Password | None) -> Document:
-    """By the labels: RFC 7468 and the older ones of OpenSSL; and PKCS#7."""
+    """Parse PEM by its labels: those of RFC 7468, older ones of OpenSSL, and PKCS#7."""
     has_key = b"PRIVATE KEY-----" in content
     if b"CERTIFICATE REQUEST-----" in content:
         return CSR.load(content)
@@ -93,7 +93,7 @@ def _in_pem(content: bytes, password: Password | None) -> Document:
         return load_key(content, password)
     if has_key:
         return Identity.load(content, password=password)
-    # Of nothing, this says what is there instead.
+    # Without a certificate, the error names the labels that were found.
     certificates = load_certificates(content)
     return certificates[0] if len(certificates) == 1 else certificates
 
@@ -102,7 +102,7 @@ _INTEGER, _OBJECT_IDENTIFIER, _VERSION = b"\x02", b"\x06", b"\xa0"
 
 
 def _in_der(content: bytes, password: Password | None) -> Document:
-    """DER has no labels: it is told by how it begins, and by what parses."""
+    """Parse DER, which has no labels: by its first bytes, or by trial."""
     if is_pkcs7(content):
         return _in_pem(content, password)
     if is_pkcs12(content):
@@ -113,7 +113,7 @@ def _in_der(content: bytes, password: Password | None) -> Document:
         return load_key(content, password)
     if within.startswith(_VERSION):
         return _tlsmith.Certificate.from_der(content)
-    # The first version of a certificate, a CRL and a request begin alike.
+    # Version 1 certificates, CRLs and requests begin with the same bytes.
     for parse in (_tlsmith.Certificate.from_der, _tlsmith.CRL.from_der):
         try:
             return parse(content)

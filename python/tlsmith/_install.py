@@ -1,4 +1,4 @@
-"""Putting an authority into the stores that programs trust, and taking it out."""
+"""Adding a CA to the trust stores of this computer, and removing it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
     from . import _tlsmith
-    from ._sources import StrPath
+    from ._loading import StrPath
 
     Store: TypeAlias = Literal["system", "nss", "java"]
 
 
 class _Change(namedtuple("_Change", ["store", "make"])):
-    """One store, and the call that changes it and says whether it did."""
+    """One store, and the function that changes it and returns whether it did."""
 
     __slots__ = ()
 
@@ -34,7 +34,7 @@ def install(
     prefix: StrPath = "/",
     profiles: Sequence[StrPath] | None = None,
 ) -> list[str]:
-    """What CA.install() says."""
+    """Implement CA.install()."""
     changes = _changes(stores, prefix, profiles)
     return [change.store for change in changes if change.make(root, True)]
 
@@ -46,7 +46,7 @@ def uninstall(
     prefix: StrPath = "/",
     profiles: Sequence[StrPath] | None = None,
 ) -> list[str]:
-    """What CA.uninstall() says."""
+    """Implement CA.uninstall()."""
     changes = _changes(stores, prefix, profiles)
     return [change.store for change in changes if change.make(root, False)]
 
@@ -54,9 +54,9 @@ def uninstall(
 def _changes(
     stores: Sequence[Store], prefix: StrPath, profiles: Sequence[StrPath] | None
 ) -> list[_Change]:
-    """All of them, once it is clear that their tools are there."""
+    """Return the changes of all stores, after checking that their tools exist."""
     if isinstance(stores, str):
-        raise TypeError(f"stores is a sequence: [{shown(stores)}]")
+        raise TypeError(f"stores must be a sequence: write [{shown(stores)}]")
     found: list[_Change] = []
     for store in stores:
         if store == "system":
@@ -66,12 +66,12 @@ def _changes(
         elif store == "java":
             found.append(_java())
         else:
-            raise config_error(f'stores has {shown(store)}: "system", "nss" and "java" are known')
+            raise config_error(f'stores has {shown(store)}: use "system", "nss" or "java"')
     return found
 
 
 def _label(root: _tlsmith.Certificate) -> str:
-    """A name for it in a store, which no other authority has."""
+    """Return its name in a store, which no other CA has."""
     return f"tlsmith-{root.sha256.hex()[:16]}"
 
 
@@ -80,11 +80,11 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def _require(command: list[str], what: str) -> None:
-    """Run a tool, which has to succeed."""
+    """Run a tool; ConfigError if it fails."""
     done = _run(command)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        why = said[-1] if said else f"status {done.returncode}"
+        output = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        why = output[-1] if output else f"exit status {done.returncode}"
         sentence = f"cannot change {what}: '{' '.join(command)}' failed: {why}"
         raise config_error(sentence, "config.file")
 
@@ -92,23 +92,23 @@ def _require(command: list[str], what: str) -> None:
 def _tool(name: str, packages: str) -> str:
     path = shutil.which(name)
     if path is None:
-        # Where administrators' programs are, which users' PATHs leave out.
+        # System tools are here, which a user's PATH may leave out.
         path = shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin")
     if path is None:
-        raise config_error(f"'{name}' is needed, and is not here: {packages}")
+        raise config_error(f"'{name}' was not found: {packages}")
     return path
 
 
-# The system's store: a folder of anchors, and a tool that reads it.
+# The system's store: a folder of trust anchors, and a tool that reads it.
 
 
 class _Layout(namedtuple("_Layout", ["anchors", "suffix", "tool", "packages"])):
-    """How a kind of Linux keeps anchors.
+    """How a Linux distribution stores trust anchors.
 
     anchors   the folder
-    suffix    of the files in it
-    tool      the command that takes them over
-    packages  how to get the tool
+    suffix    the ending of the files in it
+    tool      the command that applies them
+    packages  how to install the tool
     """
 
     __slots__ = ()
@@ -118,26 +118,26 @@ _DEBIAN = _Layout(
     "usr/local/share/ca-certificates",
     ".crt",
     ["update-ca-certificates"],
-    "'apt-get install ca-certificates' brings it",
+    "'apt-get install ca-certificates' installs it",
 )
 _LAYOUTS = (
     _Layout(
         "etc/pki/ca-trust/source/anchors",
         ".pem",
         ["update-ca-trust", "extract"],
-        "'dnf install ca-certificates' brings it",
+        "'dnf install ca-certificates' installs it",
     ),
     _Layout(
         "etc/ca-certificates/trust-source/anchors",
         ".crt",
         ["trust", "extract-compat"],
-        "'pacman -S p11-kit' brings it",
+        "'pacman -S p11-kit' installs it",
     ),
     _Layout(
         "usr/share/pki/trust/anchors",
         ".pem",
         ["update-ca-certificates"],
-        "'zypper install ca-certificates' brings it",
+        "'zypper install ca-certificates' installs it",
     ),
     _DEBIAN,
 )
@@ -148,7 +148,7 @@ def _system(prefix: str) -> _Change:
     if not present:
         folders = ", ".join(f"'{os.path.join(prefix, one.anchors)}'" for one in _LAYOUTS)
         raise config_error(
-            f"no store of the system is known here: none of {folders} is there", "config.file"
+            f"this system has no known trust store: none of {folders} exists", "config.file"
         )
     layout = present[0]
     tool = [_tool(layout.tool[0], layout.packages), *layout.tool[1:]]
@@ -168,9 +168,9 @@ def _system(prefix: str) -> _Change:
         except OSError as error:
             raise _not_allowed(error, anchor, layout, wanted) from error
         try:
-            _require(command, "the system's store")
+            _require(command, "the trust store of the system")
         except ConfigError:
-            # What the tool did not take over is not to come up some day later.
+            # Otherwise a later run of the tool would add it.
             if wanted:
                 os.remove(anchor)
             raise
@@ -180,7 +180,7 @@ def _system(prefix: str) -> _Change:
 
 
 def _elsewhere(layout: _Layout, prefix: str) -> list[str]:
-    """What has Debian's tool work below another root than "/"."""
+    """Return the options of Debian's tool for a root other than "/"."""
     if layout is not _DEBIAN or os.path.realpath(prefix) == "/":
         return []
     places = {
@@ -197,7 +197,7 @@ def _not_allowed(error: OSError, anchor: str, layout: _Layout, wanted: bool) -> 
     action = f"cp CA.pem {anchor}" if wanted else f"rm {anchor}"
     return config_error(
         f"cannot {'write' if wanted else 'remove'} '{anchor}': "
-        f"{os.strerror(error.errno or 0)}: run this as root, or "
+        f"{os.strerror(error.errno or 0)}: run it as root, or "
         f"'sudo {action} && sudo {' '.join(layout.tool)}'",
         "config.file",
     )
@@ -219,23 +219,23 @@ _BROWSERS_ACCEPT = ("ecdsa-", "rsa-")
 
 
 def refused_by_browsers(root: _tlsmith.Certificate) -> str | None:
-    """Why the browsers accept nothing that this authority issues, though it is in their
-    stores; None where they do."""
+    """Return why browsers reject certificates of this CA even if its root is in their
+    stores; None if they accept them."""
     if root.key_type.startswith(_BROWSERS_ACCEPT):
         return None
     return (
-        f"browsers accept ECDSA (ecdsa-p256, ecdsa-p384) and RSA keys, and the key of "
-        f"'{root.subject}' is {root.key_type}: they refuse what it issues"
+        f"browsers will reject certificates that '{root.subject}' issues: its key is "
+        f"{root.key_type}, and they accept ECDSA (ecdsa-p256, ecdsa-p384) and RSA keys only"
     )
 
 
 def has_nss() -> bool:
-    """Whether this user has a store of NSS."""
+    """Return whether this user has an NSS database."""
     return any(True for _ in _databases(None))
 
 
 def _databases(profiles: Sequence[StrPath] | None) -> Iterator[str]:
-    """The profiles that have a store, of those given, or of this user."""
+    """Yield the profiles with an NSS database: those given, or those of this user."""
     if profiles is None:
         patterns = [os.path.expanduser(pattern) for pattern in _PROFILES]
         folders = [folder for pattern in patterns for folder in sorted(glob.glob(pattern))]
@@ -248,8 +248,8 @@ def _databases(profiles: Sequence[StrPath] | None) -> Iterator[str]:
             named = shown_path(folder)
             example = folder if named else "FOLDER"
             raise config_error(
-                f"{named or 'a folder whose path looks like a key'} has no store of NSS: "
-                f"'certutil -N --empty-password -d sql:{example}' makes one",
+                f"{named or 'a folder whose path looks like a key'} has no NSS database: create "
+                f"one with 'certutil -N --empty-password -d sql:{example}'",
                 "config.file",
             )
 
@@ -258,7 +258,7 @@ def _nss(profiles: Sequence[StrPath] | None) -> list[_Change]:
     folders = list(_databases(profiles))
     if not folders:
         return []
-    packages = "'apt-get install libnss3-tools' or 'dnf install nss-tools' brings it"
+    packages = "'apt-get install libnss3-tools' or 'dnf install nss-tools' installs it"
     certutil = _tool("certutil", packages)
     return [_Change(f"nss:{folder}", _nss_change(certutil, folder)) for folder in folders]
 
@@ -269,7 +269,7 @@ def _nss_change(certutil: str, folder: str) -> Callable[[_tlsmith.Certificate, b
         is_there = _run([certutil, "-L", *database]).returncode == 0
         if is_there == wanted:
             return False
-        what = f"the store of NSS in '{folder}'"
+        what = f"the NSS database in '{folder}'"
         if not wanted:
             _require([certutil, "-D", *database], what)
             return True
@@ -277,18 +277,18 @@ def _nss_change(certutil: str, folder: str) -> Callable[[_tlsmith.Certificate, b
             try:
                 _require([certutil, "-A", *database, "-t", "C,,", "-i", path], what)
             except ConfigError as error:
-                # Of keys that it does not know, NSS says no more than that it failed.
-                doubt = refused_by_browsers(root)
-                if doubt is None:
+                # For unsupported keys, NSS only says that it failed.
+                reason = refused_by_browsers(root)
+                if reason is None:
                     raise
-                raise config_error(f"{doubt}. {error}", error.code) from error
+                raise config_error(f"{reason}. {error}", error.code) from error
         return True
 
     return change
 
 
 class _file:
-    """The certificate as a file, for as long as the block runs."""
+    """The certificate in a temporary file, for the duration of a `with` block."""
 
     def __init__(self, root: _tlsmith.Certificate) -> None:
         import tempfile
@@ -314,7 +314,7 @@ def _java() -> _Change:
     if home and os.access(own, os.X_OK):
         keytool = own
     else:
-        keytool = _tool("keytool", "'apt-get install default-jre-headless' brings it")
+        keytool = _tool("keytool", "'apt-get install default-jre-headless' installs it")
 
     def change(root: _tlsmith.Certificate, wanted: bool) -> bool:
         entry = [*store, "-storepass", "changeit", "-alias", _label(root)]
@@ -322,24 +322,24 @@ def _java() -> _Change:
         if is_there == wanted:
             return False
         if not wanted:
-            _require([keytool, "-delete", *entry], "the keystore of Java")
+            _require([keytool, "-delete", *entry], "Java's keystore")
             return True
         with _file(root) as path:
             command = [keytool, "-importcert", "-noprompt", *entry, "-file", path]
-            _require(command, "the keystore of Java")
+            _require(command, "Java's keystore")
         return True
 
     return _Change("java", change)
 
 
 def _keystore(home: str) -> str:
-    """Of Java 9 and later, or of Java 8."""
+    """Return the path of the keystore, in Java 8 or later."""
     places = ("lib/security/cacerts", "jre/lib/security/cacerts")
     paths = [os.path.join(home, place) for place in places]
     found = next((path for path in paths if os.path.exists(path)), None)
     if found is None:
         raise config_error(
-            f"JAVA_HOME is {shown(home)}, which has no '{places[0]}': set it to a Java",
+            f"JAVA_HOME is {shown(home)}, which has no '{places[0]}': use that of a Java",
             "config.file",
         )
     return found

@@ -1,4 +1,4 @@
-"""Arguments that functions hand on, for type checkers, which alone import this."""
+"""The types of keyword arguments that are passed on.  Only type checkers import this."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal, TypedDict
 
 from _typeshed import ReadableBuffer
 
-from ._certs import Identity
+from ._client_hello import Selectable
 from ._config import Version
-from ._hello import Selectable
+from ._identity import Identity
 from ._options import Clock, KeyLog
 from ._server import Server
 from ._session_store import SessionStore
@@ -38,7 +38,7 @@ class _BothArguments(TypedDict, total=False):
 
 
 class ClientArguments(_BothArguments, total=False):
-    """Those of Client()."""
+    """The arguments of Client()."""
 
     trust: Trusted | Literal["system"]
     identity: Identity | None
@@ -51,7 +51,7 @@ class ClientArguments(_BothArguments, total=False):
 
 
 class ServerArguments(_BothArguments, total=False):
-    """Those of Server()."""
+    """The arguments of Server()."""
 
     identity: Identity | Sequence[Identity]
     client_trust: Trusted | None
@@ -77,7 +77,7 @@ class _LoopArguments(TypedDict, total=False):
 
 
 class ConnectingArguments(_LoopArguments, total=False):
-    """Those of asyncio.loop.create_connection() that TLS leaves."""
+    """The arguments of asyncio.loop.create_connection() that TLS does not use."""
 
     proto: int
     local_addr: tuple[str, int] | None
@@ -87,7 +87,8 @@ class ConnectingArguments(_LoopArguments, total=False):
 
 
 class ListeningArguments(_LoopArguments, total=False):
-    """Those of asyncio.loop.create_server() and create_unix_server() that TLS leaves."""
+    """The arguments of asyncio.loop.create_server() and create_unix_server() that TLS does
+    not use."""
 
     backlog: int
     reuse_address: bool | None

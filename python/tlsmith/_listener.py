@@ -1,4 +1,4 @@
-"""Listening sockets."""
+"""Listener: the listening socket of a Server."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any, Self
 
-    from ._certs import Identity
+    from ._identity import Identity
 
 _PAUSE = 0.1
-"""Seconds until a listener tries again that had no descriptor, or no memory, left."""
+"""Seconds before accept() retries after a lack of descriptors or memory."""
 
 
 class Listener:
@@ -29,11 +29,11 @@ class Listener:
 
     for sock in listener: ...   # until close() is called, from any thread
 
-    Nothing that one client does ends that loop, nor does a lack of descriptors or
-    memory: accepting goes on when there are some again.  What a client does later, its
-    handshake included, raises from the methods of its socket.
+    No client can end that loop, and neither can a lack of descriptors or memory: it
+    continues once they are available.  Later errors of a client, including those of its
+    handshake, raise from the methods of its socket.
 
-    A listener that nobody has closed emits a ResourceWarning when it is collected.
+    An unclosed listener emits a ResourceWarning when it is collected.
     """
 
     __slots__ = ("_context", "_handshake_timeout", "_logger", "_plain", "_waiting")
@@ -44,14 +44,14 @@ class Listener:
         plain: socket.socket,
         handshake_timeout: float | None,
     ) -> None:
-        # What it is for comes without a descriptor that an import could open files with.
+        # Imported now: accept() logs a lack of descriptors, when no import can open files.
         import logging
 
         self._logger = logging.getLogger("tlsmith")
         self._context = context
         self._plain = plain
         self._handshake_timeout = handshake_timeout
-        # The processes of the threads that wait: one more for each of them.
+        # The process id of each thread that waits in accept().
         self._waiting: list[int] = []
 
     def accept(
@@ -61,7 +61,7 @@ class Listener:
         alpn: Sequence[str] | None = None,
         identity: Identity | None = None,
     ) -> tuple[Socket, Any]:
-        """Accept one connection: its socket and the address of its peer.
+        """Accept a connection, and return its socket and the address of its peer.
 
         The handshake runs in do_handshake() or the first recv or send, so that a slow
         client does not delay others; with `handshake` True it runs at once.  It takes
@@ -71,7 +71,7 @@ class Listener:
         Skips clients that disconnected while queued.  Without a descriptor or memory
         for another client, retries every 0.1 seconds and logs one warning to "tlsmith";
         a listener that is non-blocking or has a timeout raises Error.  Raises TimedOut
-        if no client came within the timeout.
+        if no client connected within the timeout.
         """
         options = own(alpn, identity)
         process = os.getpid()
@@ -91,7 +91,7 @@ class Listener:
         return sock, address
 
     def _accept(self) -> tuple[socket.socket, Any]:
-        """A connection whose client has not hung up yet."""
+        """Accept a connection that is still open."""
         has_warned = False
         while True:
             if self.fileno() < 0:
@@ -99,12 +99,12 @@ class Listener:
             try:
                 plain, address = self._plain.accept()
             except BlockingIOError as error:
-                raise WantRead(error.errno, "no client waits") from error
+                raise WantRead(error.errno, "no client is waiting to be accepted") from error
             except OSError as error:
                 if isinstance(error, TimeoutError) and error.errno is None:
                     seconds = self._plain.gettimeout()
-                    raise TimedOut(None, f"no client came within {seconds} s") from error
-                if error.errno in _OF_ONE_CLIENT:
+                    raise TimedOut(None, f"no client connected within {seconds} s") from error
+                if error.errno in _CLIENT_ERRORS:
                     continue
                 if error.errno not in _SHORTAGES or not _blocks(self.fileno()):
                     raise io_error("cannot accept a connection", error) from error
@@ -113,12 +113,12 @@ class Listener:
                     self._logger.warning("cannot accept a connection: %s", error.strerror)
                 time.sleep(_PAUSE)
                 continue
-            # It is not, after socket.setdefaulttimeout().
+            # socket.setdefaulttimeout() has made it non-blocking.
             plain.setblocking(True)
             try:
                 plain.getpeername()
             except OSError:
-                # It was reset meanwhile: nothing to bother the program with.
+                # The client has reset it: not an error of the listener.
                 plain.close()
                 continue
             return plain, address
@@ -129,23 +129,23 @@ class Listener:
         return self.getsockname()
 
     def getsockname(self) -> Any:
-        """The address that it listens on, as `address` has it."""
-        return self._of_plain("getsockname")
+        """The address that it listens on, like `address`."""
+        return self._call_plain("getsockname")
 
     def getpeername(self) -> Any:
-        """Raises Error, as sockets that listen do: only what accept() gives has a peer."""
-        return self._of_plain("getpeername")
+        """Raises Error, since a listening socket has no peer."""
+        return self._call_plain("getpeername")
 
     def gettimeout(self) -> float | None:
-        """How many seconds accept() waits, as settimeout() set it."""
+        """The timeout of accept(), in seconds."""
         return self._plain.gettimeout()
 
     def settimeout(self, value: float | None, /) -> None:
-        """Set the timeout of accept(), in seconds.  None waits for ever; with 0,
-        accept() raises WantRead if no client waits."""
+        """Set the timeout of accept(), in seconds.  None: no limit.  With 0,
+        accept() raises WantRead if no client is waiting."""
         self._plain.settimeout(value)
 
-    def _of_plain(self, method: str) -> Any:
+    def _call_plain(self, method: str) -> Any:
         if self.fileno() < 0:
             raise state_error("the listener is closed")
         try:
@@ -154,14 +154,14 @@ class Listener:
             raise io_error(f"{method} failed", error) from error
 
     def fileno(self) -> int:
-        """The descriptor, or -1 once it is closed."""
+        """The file descriptor, or -1 after close()."""
         return self._plain.fileno()
 
     def close(self) -> None:
-        """Stop listening; a thread that waits in accept() fails.
+        """Stop listening.  A thread that waits in accept() gets an Error.
 
-        Where none waits, processes that have the same listener by a fork go on with
-        it, and the port is free when the last one has closed it.
+        If no thread waits, forked processes with the same listener continue, and the
+        port is released when the last of them closes it.
         """
         import socket
 
@@ -180,7 +180,7 @@ class Listener:
         try:
             return self.accept()[0]
         except Error:
-            # Whoever waits is woken by the shutdown, just before the close.
+            # close() wakes this thread by a shutdown, just before it closes.
             if self.fileno() < 0 or not _is_listening(self._plain):
                 raise StopIteration from None
             raise
@@ -201,9 +201,9 @@ class Listener:
             self._plain.close()
 
 
-# Accepting failed for the first connection that waits, which is gone then: Linux reports
-# network errors of it so, and EPROTO is that of other systems (accept(2)).
-_OF_ONE_CLIENT = frozenset(
+# accept() reports network errors of the first queued connection, which is then gone (Linux),
+# or EPROTO (other systems): see accept(2).
+_CLIENT_ERRORS = frozenset(
     getattr(errno, name)
     for name in (
         *("ECONNABORTED", "ECONNRESET", "EPROTO", "ENOPROTOOPT", "ENETDOWN", "ENETUNREACH"),
@@ -212,12 +212,12 @@ _OF_ONE_CLIENT = frozenset(
     if hasattr(errno, name)
 )
 
-# Others give it back in time.
+# These are temporary: other connections release descriptors and memory.
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 def _blocks(descriptor: int) -> bool:
-    """Whether its calls wait; those of one that another thread has closed do not."""
+    """Return whether its calls block; False after another thread closed it."""
     try:
         return os.get_blocking(descriptor)
     except OSError:

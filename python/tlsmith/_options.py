@@ -1,5 +1,4 @@
-"""Options of certificates, and those that clients and servers share, as the extension
-takes them."""
+"""Converts options of certificates, times, clocks and key logs for the extension."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from typing import Any, Literal, TypeAlias
 
-    from ._sources import StrPath
+    from ._loading import StrPath
 
     Clock: TypeAlias = datetime | Callable[[], datetime]
     KeyLog: TypeAlias = StrPath | Callable[[str], object]
@@ -27,9 +26,9 @@ _USAGES = ("server", "client", "email", "code", "ocsp")
 
 
 def depth(count: int | None) -> int | None:
-    """How many CAs may stand between a certificate and its root."""
+    """Check how many CAs may be between a certificate and its root."""
     if count is not None and not 0 <= whole("max_depth", count) <= 255:
-        raise config_error(f"max_depth is {count}: 0 to 255 CAs may be allowed")
+        raise config_error(f"max_depth is {count}: use 0 to 255")
     return count
 
 
@@ -54,10 +53,10 @@ def options(
     allow_other_names: bool = False,
     names: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The options of certificates and requests.  `names` are only read, for the
-    subject where there is an organization and no common name."""
+    """Convert the options of certificates and requests.  `names` are only read to find a
+    common name for a subject with an organization."""
     if key is not None and not isinstance(key, (str, _tlsmith.Key)):
-        raise TypeError(f"key is a type of key or a Key, not {type(key).__name__}")
+        raise TypeError(f"key must be a key type or a Key, not {type(key).__name__}")
     not_before, lifetime = validity(valid)
     subject = None
     optional_text("common_name", common_name)
@@ -68,11 +67,11 @@ def options(
     usages = () if usage is None else strings("usage", usage)
     for kind in usages:
         if kind not in _USAGES:
-            known = ", ".join(f'"{known}"' for known in _USAGES)
-            raise config_error(f"usage has {shown(kind)}: {known} are known")
+            known = " or ".join(f'"{known}"' for known in _USAGES)
+            raise config_error(f"usage has {shown(kind)}: use {known}")
     for_tls = {"server", "client"}.intersection(usages)
     if path_len is not None and not 0 <= whole("path_len", path_len) <= 255:
-        raise config_error(f"path_len is {path_len}: 0 to 255 CAs may stand below a CA")
+        raise config_error(f"path_len is {path_len}: use 0 to 255")
     return {
         "common_name": common_name,
         "subject": subject,
@@ -101,37 +100,37 @@ def options(
 
 
 def _serial(serial: int) -> str:
-    """In hex, with two digits for each byte."""
+    """Convert to hex, with two digits for each byte."""
     if isinstance(serial, bool) or not isinstance(serial, int):
-        raise TypeError(f"serial is an int, not {type(serial).__name__}")
+        raise TypeError(f"serial must be an int, not {type(serial).__name__}")
     if not 0 < serial < 1 << 159:
-        raise config_error(f"serial is {serial}: 1 to 2**159 - 1 can number a certificate")
+        raise config_error(f"serial is {serial}: use 1 to 2**159 - 1 (RFC 5280, section 4.1.2.2)")
     return serial.to_bytes((serial.bit_length() + 7) // 8, "big").hex()
 
 
 def _extensions(
     extensions: Mapping[str, bytes | tuple[bool, bytes]],
 ) -> list[tuple[str, bool, bytes]]:
-    """Each with its object identifier, whether it is critical, and its DER."""
+    """Return object identifier, criticality and DER of each extension."""
     if not hasattr(extensions, "items"):
-        raise TypeError(f"extensions is a mapping, not {type(extensions).__name__}")
+        raise TypeError(f"extensions must be a mapping, not {type(extensions).__name__}")
     found = []
     for oid, value in extensions.items():
         critical, der = value if isinstance(value, tuple) else (False, value)
         if not isinstance(der, bytes):
             kind = type(der).__name__
-            raise TypeError(f"the extension {oid} is DER, or (critical, DER), not {kind}")
+            raise TypeError(f"the extension {oid} must be DER, or (critical, DER), not {kind}")
         text("each key of extensions", oid)
         found.append((oid, flag(f"whether {oid} is critical", critical), der))
     return found
 
 
-_LONGEST_COMMON_NAME = 64
+_MAX_COMMON_NAME = 64
 
 
 def _subject(common_name: str | None, organization: str, names: Sequence[str]) -> str:
-    """A subject (RFC 4514).  Its common name is the one that the core chooses if
-    there is no organization."""
+    """Format a subject (RFC 4514).  The common name is chosen as the core does without an
+    organization."""
     if common_name is None:
         common_name = next(filter(_is_common_name, names), None)
     first = "" if common_name is None else f"CN={_escape(common_name)},"
@@ -139,10 +138,10 @@ def _subject(common_name: str | None, organization: str, names: Sequence[str]) -
 
 
 def _is_common_name(name: str) -> bool:
-    """Whether it is a host name or an e-mail address, and short enough."""
+    """Return whether it is a host name or e-mail address, and short enough."""
     import ipaddress
 
-    if len(name) > _LONGEST_COMMON_NAME or "://" in name:
+    if len(name) > _MAX_COMMON_NAME or "://" in name:
         return False
     try:
         ipaddress.ip_address(name)
@@ -152,8 +151,8 @@ def _is_common_name(name: str) -> bool:
 
 
 def _escape(value: str) -> str:
-    """What means something in RFC 4514, section 2.4, is escaped, and so is space at
-    either end, which would pass for space around the value."""
+    """Escape special characters (RFC 4514, section 2.4), and space at either end, which
+    would be skipped."""
     last = len(value) - 1
     return "".join(_escaped(c, at in (0, last)) for at, c in enumerate(value))
 
@@ -167,24 +166,24 @@ def _escaped(character: str, at_end: bool) -> str:
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-# Of the years 1 to 9999, which is what certificates and datetime can say.
+# The years 1 to 9999, the range of certificates and of datetime.
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799
 
 
-# So long before now a certificate begins that says only when it ends: a clock
-# that is a little behind accepts it, as the core has it.
-_EARLIER = 3600
+# If only the end is given, notBefore is an hour ago, so that a clock that is slightly behind
+# accepts the certificate.  The core does the same.
+_BACKDATED = 3600
 
 
 def now() -> int:
-    """In seconds of the Unix epoch."""
+    """Return the time in seconds of the Unix epoch."""
     import time
 
     return int(time.time())
 
 
 def validity(valid: When | None) -> tuple[int | None, int | None]:
-    """The start, in seconds of the Unix epoch, and the length in seconds."""
+    """Return the start, in seconds of the Unix epoch, and the length in seconds."""
     if valid is None:
         return None, None
     if not isinstance(valid, str):
@@ -193,28 +192,28 @@ def validity(valid: When | None) -> tuple[int | None, int | None]:
     if dots:
         return _between(_point(start, valid), _point(end, valid), valid)
     if _is_date(valid):
-        return _between(now() - _EARLIER, _point(valid, valid), valid)
-    return _lasting(_span(valid, valid), valid)
+        return _between(now() - _BACKDATED, _point(valid, valid), valid)
+    return _from_now(_span(valid, valid), valid)
 
 
 def _validity_of_object(valid: object) -> tuple[int | None, int | None]:
     import datetime
 
     if isinstance(valid, datetime.timedelta):
-        return _lasting(int(valid.total_seconds()), valid)
+        return _from_now(int(valid.total_seconds()), valid)
     if not isinstance(valid, datetime.datetime):
         raise TypeError(
-            'valid is a str such as "30d" or "-2d..-1d", a timedelta or a datetime, '
+            'valid must be a str such as "30d" or "-2d..-1d", a timedelta or a datetime, '
             f"not {type(valid).__name__}"
         )
-    end = moment("valid", valid)
+    end = epoch_seconds("valid", valid)
     assert end is not None
-    return _between(now() - _EARLIER, end, valid)
+    return _between(now() - _BACKDATED, end, valid)
 
 
-def _lasting(lifetime: int, valid: object) -> tuple[None, int]:
+def _from_now(lifetime: int, valid: object) -> tuple[None, int]:
     if lifetime <= 0:
-        raise config_error(f"valid is {_shown(valid)}: it has to be longer than nothing")
+        raise config_error(f"valid is {_shown(valid)}: it must be longer than 0 seconds")
     if lifetime > _LAST:
         raise _too_far(valid)
     return None, lifetime
@@ -231,16 +230,16 @@ def _shown(valid: object) -> str:
 
 
 def _too_far(valid: object) -> ConfigError:
-    return config_error(f"valid is {_shown(valid)}: it leaves the years 1 to 9999")
+    return config_error(f"valid is {_shown(valid)}: it is outside the years 1 to 9999")
 
 
 def _is_date(text: str) -> bool:
-    """Whether it begins like "2030-01-31"."""
+    """Return whether it begins like "2030-01-31"."""
     return text[:4].isdigit() and text[4:5] == "-"
 
 
 def _point(text: str, whole: str) -> int:
-    """A span from now on, or a date, in seconds of the Unix epoch."""
+    """Convert an offset from now, or a date, to seconds of the Unix epoch."""
     if not _is_date(text):
         return now() + _span(text, whole)
     import datetime
@@ -248,17 +247,15 @@ def _point(text: str, whole: str) -> int:
     try:
         point = datetime.datetime.fromisoformat(text)
     except ValueError:
-        raise config_error(
-            f"valid is {shown(whole)}: {shown(text)} is no date of the calendar"
-        ) from None
+        raise config_error(f"valid is {shown(whole)}: {shown(text)} is not a valid date") from None
     if point.tzinfo is None:
         point = point.replace(tzinfo=datetime.UTC)
     return _seconds(point)
 
 
 def _seconds(point: datetime) -> int:
-    """Whole seconds of the Unix epoch.  timestamp() is a float, which far from now
-    has no room for the fraction and rounds up."""
+    """Return whole seconds of the Unix epoch.  timestamp() is a float, which may round up
+    far from now."""
     import datetime
 
     epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -266,7 +263,7 @@ def _seconds(point: datetime) -> int:
 
 
 def _span(text: str, whole: str) -> int:
-    """Seconds: "90d", "-12h", "0"."""
+    """Convert "90d", "-12h" or "0" to seconds."""
     try:
         if text[-1:] in _UNITS:
             seconds = int(text[:-1]) * _UNITS[text[-1]]
@@ -277,15 +274,15 @@ def _span(text: str, whole: str) -> int:
     except ValueError:
         raise config_error(
             f'valid is {shown(whole)}: write "90d", "-2d..-1d" or "2030-01-31"; '
-            "s, m, h and d are the units"
+            "the units are s, m, h and d"
         ) from None
     if abs(seconds) > _LAST:
         raise _too_far(whole)
     return seconds
 
 
-def moment(name: str, value: datetime | int | None) -> int | None:
-    """An aware datetime, or seconds of the Unix epoch, as seconds."""
+def epoch_seconds(name: str, value: datetime | int | None) -> int | None:
+    """Convert an aware datetime, or seconds of the Unix epoch, to seconds."""
     if value is None:
         return None
     if isinstance(value, int):
@@ -295,38 +292,36 @@ def moment(name: str, value: datetime | int | None) -> int | None:
 
         if not isinstance(value, datetime.datetime):
             kind = type(value).__name__
-            raise TypeError(f"{name} is a datetime or seconds of the Unix epoch, not {kind}")
+            raise TypeError(f"{name} must be a datetime or seconds of the Unix epoch, not {kind}")
         if value.utcoffset() is None:
             raise config_error(
-                f"{name} is {value}, without a time zone: datetime.now(timezone.utc) has one"
+                f"{name} is {value}, without a time zone: give it one, such as datetime.UTC"
             )
         seconds = _seconds(value)
     if not _FIRST <= seconds <= _LAST:
-        raise config_error(f"{name} is {seconds}: it leaves the years 1 to 9999")
+        raise config_error(f"{name} is {seconds}: it is outside the years 1 to 9999")
     return seconds
 
 
 def keylog(keylog: KeyLog | None) -> KeyLog | None:
-    """Where the secrets of connections go: a path or a function."""
+    """Check a key log: a path or a function."""
     if keylog is None or callable(keylog):
         return keylog
     if isinstance(keylog, (str, os.PathLike)):
         try:
             os.fsencode(keylog)
         except UnicodeError:
-            raise config_error(
-                f"keylog is {shown(keylog)}, which is not the path of a file"
-            ) from None
+            raise config_error(f"keylog is {shown(keylog)}, which is not a valid path") from None
         return keylog
-    raise TypeError(f"keylog is a path or a function, not {type(keylog).__name__}")
+    raise TypeError(f"keylog must be a path or a function, not {type(keylog).__name__}")
 
 
 def clock(now: Clock | None) -> Callable[[], int | None] | None:
-    """A function that tells the time, in seconds of the Unix epoch."""
+    """Return a function that returns the time in seconds of the Unix epoch."""
     if now is None:
         return None
     if callable(now):
-        tell = now
-        return lambda: moment("now", tell())
-    fixed = moment("now", now)
+        current = now
+        return lambda: epoch_seconds("now", current())
+    fixed = epoch_seconds("now", now)
     return lambda: fixed

@@ -1,4 +1,4 @@
-"""Where servers keep their sessions outside of them, such as in a Redis server."""
+"""SessionStore: keeping the sessions of servers elsewhere, such as in Redis."""
 
 from __future__ import annotations
 
@@ -22,34 +22,33 @@ if TYPE_CHECKING:
 class SessionStore(Protocol):
     """What Server(session_store=) takes: any object with these two methods.
 
-    Ids and values are bytes without a meaning.  Values are encrypted and authenticated with
-    the server's ticket keys, for their ids: the store is trusted only to delete each
+    Ids and values are opaque bytes.  Values are encrypted and authenticated with the
+    server's ticket keys, together with their ids: the store is trusted only to delete each
     value it returns.  A value that was altered or moved to another id resumes nothing.
 
-    Both are called in the middle of handshakes, on whatever thread makes one, and on several
-    threads at once.  They block that handshake, and with tlsmith.aio or asyncio the event
-    loop: give the store a short time limit.  They cannot use the connection whose handshake
-    it is.
+    Both are called during handshakes, on the thread of the handshake, and on several threads
+    at once.  They block the handshake, and with tlsmith.aio or asyncio the event loop: give
+    the store a short time limit.  They must not use the connection of the handshake.
 
-    An Exception that they raise goes to the logger "tlsmith", as a warning with its traceback,
-    and counts as nothing kept, or nothing found: the client makes a full handshake.  Anything
-    else, such as the KeyboardInterrupt or SystemExit of a signal handler, counts as that too,
-    and the call on the connection raises it.
+    If they raise an Exception, the session is not stored, or not found: the client makes a
+    full handshake.  The logger "tlsmith" gets a warning with the traceback.  Other exceptions,
+    such as KeyboardInterrupt, have the same effect, and also propagate from the call on the
+    connection.
     """
 
     def put(self, id: bytes, value: bytes, lifetime: int, /) -> object:
-        """Keep a value of at most 65,536 bytes, which may be forgotten after `lifetime`
-        seconds.  The same id may come again, with a value that takes the place of the first.
+        """Store a value of at most 65,536 bytes, which may be deleted after `lifetime` seconds.
+        A second call with the same id replaces the value.
 
-        Return False where it is not kept; everything else, None too, says that it is.
+        Return False if it is not stored; any other value, including None, means that it is.
         """
 
     def take(self, id: bytes, /) -> ReadableBuffer | None:
-        """Remove a value and return it; None where there is none.
+        """Remove a value and return it; None if there is none.
 
-        Of several calls for one id, on any thread, process or machine, at most one may
-        return the value (Redis: GETDEL; a dict: pop): early data is accepted with it
-        (RFC 8446, section 8.1).
+        Must be atomic: of several calls for one id, on any thread, process or machine, at
+        most one may return the value (Redis: GETDEL; a dict: pop).  Protection from replayed
+        early data depends on it (RFC 8446, section 8.1).
         """
 
 
@@ -57,11 +56,13 @@ _logger = logging.getLogger("tlsmith")
 
 
 def functions(store: SessionStore) -> Functions:
-    """What the extension calls.  They raise only what is no Exception."""
+    """Return the functions that the extension calls.  They catch every Exception."""
     for name in ("put", "take"):
         if not callable(getattr(store, name, None)):
             kind = type(store).__name__
-            raise TypeError(f"session_store has put() and take(), and a {kind} has no {name}()")
+            raise TypeError(
+                f"session_store must have put() and take(), and a {kind} has no {name}()"
+            )
 
     def put(id: bytes, value: bytes, lifetime: int) -> bool:
         try:
@@ -74,7 +75,9 @@ def functions(store: SessionStore) -> Functions:
         try:
             value = store.take(id)
             return (
-                None if value is None else octets("what take() of a session store returns", value)
+                None
+                if value is None
+                else octets("the value that take() of the session store returned", value)
             )
         except Exception as error:
             _failed("take", error)

@@ -1,11 +1,11 @@
-"""Settings of clients and servers, from their arguments to those of the extension."""
+"""Converts arguments of Client and Server to settings of the extension."""
 
 from __future__ import annotations
 
 from . import _tlsmith
-from ._certs import Identity
 from ._checks import flag, instance, octets, strings, text, whole, wrong
 from ._errors import config_error
+from ._identity import Identity
 from ._options import clock, keylog
 from ._trust import Pin
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def for_both(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The settings that a Client and a Server have from the same arguments."""
+    """Return the settings that Client and Server have in common."""
     lists = ("groups", "ciphers", "verify_schemes", "signing_schemes")
     some = {name: arguments[name] for name in lists}
     return {
@@ -37,25 +37,27 @@ def for_both(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def fragment(size: int | None) -> int | None:
-    """The most bytes in a record that is sent."""
+    """Check max_fragment."""
     if size is not None and not 512 <= whole("max_fragment", size) <= 16_384:
-        raise config_error(f"max_fragment is {size}: 512 to 16384 bytes can be in a record")
+        raise config_error(f"max_fragment is {size}: use 512 to 16384 bytes")
     return size
 
 
 def security(bits: int) -> int:
-    """The least security of keys and signatures."""
+    """Check min_security."""
     if whole("min_security", bits) not in (112, 128, 192, 256):
-        raise config_error(f"min_security is {bits}: 112, 128, 192 and 256 bits are known")
+        raise config_error(f"min_security is {bits}: use 112, 128, 192 or 256 bits")
     return bits
 
 
 def resumption(resume: bool | int) -> int | None:
-    """How many sessions are kept to resume, or None for the default."""
+    """Return how many sessions to keep, or None for the default."""
     if isinstance(resume, bool):
         return None if resume else 0
     if not 0 <= whole("resume", resume) < 1 << 32:
-        raise config_error(f"resume is {resume}: it is how many sessions to keep")
+        raise config_error(
+            f"resume is {resume}: use the number of sessions to keep, 0 to 2**32 - 1"
+        )
     return resume
 
 
@@ -70,16 +72,16 @@ def own(
     session: _tlsmith.Session | None = None,
     context: _tlsmith.Context | None = None,
 ) -> _tlsmith.Options | None:
-    """What one connection has in place of the settings of its Client or Server.  `context`
-    is that of a Client."""
+    """Return the settings of one connection, which override those of its Client or Server;
+    None if there are none.  `context` is that of a Client."""
     if not (sni is None or sni is False or isinstance(sni, str)):
         raise wrong("sni", "a str, False or None", sni)
     if alpn is None and identity is None and sni is None and session is None:
         return None
     if session is not None and not instance("session", session, _tlsmith.Session)._is_of(context):
         raise config_error(
-            "the session is of another Client, of which replace() makes one, too: a session is "
-            "only resumed with the checks that it was made under"
+            "the session belongs to another Client, perhaps one that replace() returned: resume "
+            "it with its own Client, since other settings may verify less"
         )
     return _tlsmith.Options(
         None if alpn is None else strings("alpn", alpn),
@@ -90,30 +92,30 @@ def own(
 
 
 def ticket_count(tickets: int) -> int:
-    """How many tickets a server sends."""
+    """Check the number of tickets."""
     if whole("tickets", tickets) < 0:
-        raise config_error(f"tickets is {tickets}: 0 to 16 can be sent")
+        raise config_error(f"tickets is {tickets}: use 0 to 16")
     return tickets
 
 
 def early_bytes(early_data: int) -> int:
-    """How many bytes of early data a server takes."""
+    """Check the early data limit of a server, in bytes."""
     if isinstance(early_data, bool):
-        raise TypeError("early_data of a server is how many bytes a client may send")
+        raise TypeError("early_data of a Server must be an int, the maximum in bytes, not a bool")
     if not 0 <= whole("early_data", early_data) < 1 << 32:
-        raise config_error(f"early_data is {early_data}: 0 to 2**32 - 1 bytes can be allowed")
+        raise config_error(f"early_data is {early_data}: use 0 to 2**32 - 1 bytes")
     return early_data
 
 
-def kept_in(store: SessionStore, arguments: dict[str, Any]) -> Functions:
-    """The functions of a session store, which goes with other arguments of its Server."""
+def store_functions(store: SessionStore, arguments: dict[str, Any]) -> Functions:
+    """Return the functions of a session store, after checking the other arguments."""
     if not arguments["ticket_keys"]:
         raise config_error(
-            "session_store needs ticket_keys: its values are encrypted with them, and servers "
-            "that share a store share the keys"
+            "session_store needs ticket_keys, which encrypt its values: give all servers with the "
+            "same store the same keys"
         )
     if arguments["share_sessions"] is not None:
-        raise config_error("session_store takes the place of share_sessions: use one of them")
+        raise config_error("session_store and share_sessions exclude each other: use one of them")
     from ._session_store import functions
 
     return functions(store)
@@ -121,7 +123,7 @@ def kept_in(store: SessionStore, arguments: dict[str, Any]) -> Functions:
 
 def key_pin(pin: Pin) -> str:
     if instance("each of pins", pin, Pin)._kind != "spki":
-        raise config_error(f"{pin} is a certificate: Trust.pinned() is for those")
+        raise config_error(f"{pin} pins a certificate, not a key: use Trust.pinned() for it")
     return pin._sha256
 
 

@@ -7,7 +7,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import disjoint_base
 
 from ._errors import VerifyError
-from ._sources import Password, Source
+from ._loading import Password, Source
 
 __all__ = [
     "CRL",
@@ -384,7 +384,7 @@ class SslObject(Peer):
     def __new__(
         cls,
         context: Context,
-        carrier: Any,
+        transport: Any,
         is_server: bool,
         server_name: str | None,
         on_hello: Callable[..., tuple[Context | None, Options | None] | int | None] | None,

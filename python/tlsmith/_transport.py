@@ -1,4 +1,4 @@
-"""What carries TLS between asyncio's transports and its streams."""
+"""The TLS protocol and transport between asyncio's plain transport and its streams."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from ._client import Client
-    from ._hello import Selectable
+    from ._client_hello import Selectable
     from ._socket import Connection
     from ._tuples import ClientHello
-    from .ssl._facts import View
+    from .ssl._connection_info import View
 
     OnHello: TypeAlias = Callable[[ClientHello], Awaitable[Selectable | int | None]]
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     ]
 
 
-# As for what an `on_hello` that is no coroutine function raises.
+# The alert that the core sends if Server(on_hello=) raises.
 _UNRECOGNIZED_NAME = 112
 
 
 class StreamProtocol(asyncio.StreamReaderProtocol):
-    """Has drain() raise ours where the connection is lost already."""
+    """Makes drain() raise tlsmith's exceptions after the connection is lost."""
 
     async def _drain_helper(self) -> None:
         try:
@@ -52,7 +52,7 @@ class StreamProtocol(asyncio.StreamReaderProtocol):
 
 
 class TLSProtocol(asyncio.Protocol):
-    """Moves bytes between a plain transport, a connection and an application."""
+    """Transfers data between a plain transport, a Connection and an application."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class TLSProtocol(asyncio.Protocol):
         self._loop = loop = asyncio.get_running_loop()
         self._how = how
         self.connection = connection
-        # The reader is not kept: it is gone when the program has dropped it.
+        # The reader is not kept, so that it is collected once the program drops it.
         self._application = StreamProtocol(reader, connected, loop=loop)
         self.ready: asyncio.Future[TLSTransport] = loop.create_future()
         self._before: tuple[asyncio.BaseProtocol, asyncio.StreamWriter] | None = None
@@ -84,7 +84,7 @@ class TLSProtocol(asyncio.Protocol):
     def take_over(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, received: bytes
     ) -> None:
-        """Begins on the transport of other streams, with what their reader had received."""
+        """Start on the transport of other streams, with the data that they had received."""
         transport = writer.transport
         # The old writer would close the transport when it is collected.
         self._before = transport.get_protocol(), writer
@@ -98,31 +98,31 @@ class TLSProtocol(asyncio.Protocol):
     async def streams(
         self, reader: asyncio.StreamReader
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """The streams for the program, when the handshake is complete."""
+        """Return the streams for the program, once the handshake is complete."""
         transport = await self.ready
         return reader, asyncio.StreamWriter(transport, self._application, reader, self._loop)
 
     def view(self) -> View:
-        """The connection as the standard library's `ssl` would show it."""
-        from .ssl._facts import View
+        """Return the connection with the methods of ssl.SSLObject."""
+        from .ssl._connection_info import View
 
         server_side = isinstance(self._how, Server)
         connection = self.connection
-        # In a resumed session no path is built: it is as good as the first one was.
+        # A resumed session builds no chain: it counts as verified if the Client verifies.
         verifies = bool(connection.verified_chain) or self._how._verifies()
         return View(connection, server_side, verifies)
 
     def expect(self, seconds: float) -> None:
-        """Gives up if the handshake takes longer."""
-        self._timer = self._loop.call_later(seconds, self._too_late, seconds)
+        """Limit the time of the handshake."""
+        self._timer = self._loop.call_later(seconds, self._handshake_timed_out, seconds)
 
-    def _too_late(self, seconds: float) -> None:
+    def _handshake_timed_out(self, seconds: float) -> None:
         self._fail(TimedOut(None, f"the client did not complete the handshake in {seconds} s"))
 
     def give_up(self) -> None:
-        """Drops the connection, if there is one yet: nobody waits for the handshake."""
+        """Drop the connection, if it exists: nobody waits for its handshake any more."""
         if not self.ready.cancel() and not self.ready.cancelled():
-            # Else asyncio logs that nobody has asked for it.
+            # Otherwise asyncio logs that the exception was never retrieved.
             self.ready.exception()
         self._abort()
 
@@ -131,8 +131,7 @@ class TLSProtocol(asyncio.Protocol):
             self._plain.abort()
 
     def close_plain(self) -> None:
-        """Closes the connection below as soon as everything is sent, or it took too
-        long."""
+        """Close the plain transport once everything is sent, or after the time limit."""
         if self._plain is None or self._plain.is_closing():
             return
         self._plain.close()
@@ -140,19 +139,19 @@ class TLSProtocol(asyncio.Protocol):
             self._timer.cancel()
         if self._shutdown_timeout is not None:
             seconds = self._shutdown_timeout
-            self._timer = self._loop.call_later(seconds, self._unsent, seconds)
+            self._timer = self._loop.call_later(seconds, self._shutdown_timed_out, seconds)
 
-    def _unsent(self, seconds: float) -> None:
+    def _shutdown_timed_out(self, seconds: float) -> None:
         if self._failure is None:
             self._failure = TimedOut(
-                None, f"the peer did not take what was written within {seconds} s of close()"
+                None, f"the peer did not receive all written data within {seconds} s of close()"
             )
         self._abort()
 
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not asyncio.Transport by its class where the loop is uvloop's.
+        # uvloop's transports do not derive from asyncio.Transport.
         self._plain = cast("asyncio.Transport", transport)
         self.address = transport.get_extra_info("peername")
         if self.ready.cancelled():
@@ -162,7 +161,7 @@ class TLSProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.connection.peer_closed:
-            # It is not TLS, and came before the transport was paused.
+            # It is not TLS, and arrived before the transport was paused.
             return
         self.connection.receive_data(data)
         self._pump()
@@ -170,7 +169,7 @@ class TLSProtocol(asyncio.Protocol):
     def eof_received(self) -> bool:
         self.connection.receive_data(b"")
         self._pump()
-        # Half-closed: what the application still writes goes out.
+        # Half-closed: the application may still write.
         return not self.ready.cancelled() and self._failure is None and self._transport is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -183,14 +182,14 @@ class TLSProtocol(asyncio.Protocol):
             self._deciding.cancel()
         if not self.ready.done():
             self.ready.set_exception(failure or TruncatedError(None, "the connection was lost"))
-            # Else asyncio logs that nobody has asked for it, where the loop ends before
-            # who waits is told.
+            # Otherwise asyncio logs that the exception was never retrieved, if the loop ends
+            # before the waiting task runs.
             self.ready.exception()
-        told = failure if isinstance(failure, Exception) else None
+        reported = failure if isinstance(failure, Exception) else None
         if self._transport is not None:
-            self._application.connection_lost(told)
+            self._application.connection_lost(reported)
         if self._before is not None:
-            self._before[0].connection_lost(told)
+            self._before[0].connection_lost(reported)
             self._before = None
 
     def pause_writing(self) -> None:
@@ -199,12 +198,12 @@ class TLSProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._application.resume_writing()
 
-    # How the bytes move.
+    # Data transfer.
 
     def _pump(self) -> None:
-        """Goes as far as what came allows."""
+        """Process received data as far as possible."""
         try:
-            if self._transport is None and not self._shake_hands():
+            if self._transport is None and not self._handshake():
                 return
             while self._may_read and not self.paused:
                 data = self.connection.read()
@@ -220,14 +219,13 @@ class TLSProtocol(asyncio.Protocol):
             self.flush()
 
     def _end_reading(self) -> None:
-        """The peer has sent close_notify: what it sends after that is not received, which
-        would take memory without end."""
+        """Stop receiving after close_notify: later data would take memory without a limit."""
         self._may_read = False
         assert self._plain is not None
         self._plain.pause_reading()
         self._application.eof_received()
 
-    def _shake_hands(self) -> bool:
+    def _handshake(self) -> bool:
         try:
             if self._on_hello is not None:
                 self._inspect(self._on_hello)
@@ -247,10 +245,10 @@ class TLSProtocol(asyncio.Protocol):
         return True
 
     def _inspect(self, on_hello: OnHello) -> None:
-        """Has the program decide about the ClientHello, once it is complete."""
+        """Start on_hello once the ClientHello is complete."""
         if self._deciding is None:
             hello = self.connection.receive_hello()
-            # Nothing piles up while the program takes its time.
+            # The client cannot fill memory while on_hello runs.
             assert self._plain is not None
             self._plain.pause_reading()
             self._deciding = self._loop.create_task(self._decide(on_hello, hello))
@@ -278,13 +276,13 @@ class TLSProtocol(asyncio.Protocol):
         self._pump()
 
     def flush(self) -> None:
-        """Hands over what there is for the peer."""
+        """Write pending output to the plain transport."""
         assert self._plain is not None
         while data := self.connection.data_to_send():
             self._plain.write(data)
 
     def resume(self) -> None:
-        """The application reads again: first what is here already."""
+        """Resume reading, first of data that has been received already."""
         self.paused = False
         if not self._may_read:
             return
@@ -293,7 +291,7 @@ class TLSProtocol(asyncio.Protocol):
         self._loop.call_soon(self._pump)
 
     def _fail(self, error: BaseException) -> None:
-        """The alert goes out, if there is one, and nothing else."""
+        """Send the alert, if there is one, and close."""
         self._failure = error
         if self._plain is not None:
             self.flush()
@@ -301,7 +299,7 @@ class TLSProtocol(asyncio.Protocol):
 
 
 class TLSTransport(asyncio.Transport):
-    """What the application writes to."""
+    """The transport of the application."""
 
     def __init__(self, protocol: TLSProtocol, plain: asyncio.Transport) -> None:
         super().__init__()
@@ -309,8 +307,8 @@ class TLSTransport(asyncio.Transport):
         self._plain = plain
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What a plain transport has; "tlsmith": the Connection; and "ssl_object",
-        "peercert", "cipher" and "compression" as asyncio has them over `ssl`."""
+        """Return "tlsmith", the Connection; "ssl_object", "peercert", "cipher" and
+        "compression", as asyncio does over `ssl`; or a value of the plain transport."""
         match name:
             case "tlsmith":
                 return self._protocol.connection
@@ -325,9 +323,9 @@ class TLSTransport(asyncio.Transport):
         return self._plain.get_extra_info(name, default)
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        """Seal all of it, and hand it over."""
+        """Encrypt all data, and write it to the plain transport."""
         if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"a bytes-like object is needed, not {type(data).__name__}")
+            raise TypeError(f"data must be a bytes-like object, not {type(data).__name__}")
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[self._protocol.connection.write(rest) :]
@@ -337,18 +335,17 @@ class TLSTransport(asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
-        """Send close_notify; reading goes on."""
+        """Send close_notify.  Reading still works."""
         self._protocol.connection.close()
         self._protocol.flush()
 
     def close(self) -> None:
-        """Send close_notify, and close when everything is sent, or after
-        `shutdown_timeout`."""
+        """Send close_notify, and close once everything is sent, or after `shutdown_timeout`."""
         if not self._plain.is_closing():
             try:
                 self.write_eof()
             except Error:
-                # One that failed has nothing to send any more.
+                # A failed connection has nothing more to send.
                 pass
             self._protocol.close_plain()
 

@@ -1,14 +1,14 @@
-"""Trust anchors, pins, and the CRLs that revoke certificates."""
+"""Trust and Pin: trust anchors, pins and CRLs."""
 
 from __future__ import annotations
 
 from . import _tlsmith
-from ._certs import Identity
 from ._checks import instance, listed, optional_text, text
-from ._context import context, trusting
+from ._context import context, trust_settings
 from ._errors import InsecureWarning, config_error, shown
-from ._options import depth, moment
-from ._sources import discreet, load_certificates, load_crls
+from ._identity import Identity
+from ._loading import discreet, load_certificates, load_crls
+from ._options import depth, epoch_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,44 +16,42 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, Literal, Self, TypeAlias
 
-    from ._sources import Source
+    from ._loading import Source
 
     Trusted: TypeAlias = "Trust | Identity | _tlsmith.Certificate | Source"
 
 
 class Pin:
-    """A certificate or a key, by its SHA-256: bytes, or hex with or without colons.
+    """The SHA-256 of a certificate or public key: bytes, or hex with or without colons.
 
-    Pin.spki() is for `Client(pins=...)`: one of the keys has to be in the path
-    that is accepted, beside all other checks.  Pin.cert() is for Trust.pinned().
+    Pin.spki() is for `Client(pins=...)`: in addition to normal verification, one of the
+    keys must be in the verified chain.  Pin.cert() is for Trust.pinned().
     """
 
     __slots__ = ("_kind", "_sha256")
 
     def __init__(self, kind: Literal["spki", "cert"], sha256: bytes | str) -> None:
         if not isinstance(sha256, (bytes, str)):
-            raise TypeError(f"a SHA-256 is bytes or hex, not {type(sha256).__name__}")
+            raise TypeError(f"a SHA-256 must be bytes or hex, not {type(sha256).__name__}")
         if kind not in ("spki", "cert"):
-            raise config_error(f'kind is {shown(kind)}: "spki" and "cert" are known')
+            raise config_error(f'kind is {shown(kind)}: use "spki" or "cert"')
         self._kind = kind
         self._sha256 = sha256.hex() if isinstance(sha256, bytes) else sha256
         digits = self._sha256.replace(":", "").replace(" ", "").lower()
         if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-            # It may be something else that was not meant to be seen.
+            # The value may be a secret that was passed by mistake.
             given = f"{len(sha256)} {'bytes' if isinstance(sha256, bytes) else 'characters'}"
-            raise config_error(
-                f"what is given as a SHA-256, {given}, is none: it has 32 bytes or 64 hex digits"
-            )
+            raise config_error(f"a SHA-256 has 32 bytes or 64 hex digits, and {given} were given")
 
     @classmethod
     def spki(cls, sha256: bytes | str) -> Pin:
-        """A key, by the SHA-256 of its SubjectPublicKeyInfo:
-        `Certificate.spki_sha256` has it."""
+        """Pin a public key by the SHA-256 of its SubjectPublicKeyInfo, which is
+        `Certificate.spki_sha256`."""
         return cls("spki", sha256)
 
     @classmethod
     def cert(cls, sha256: bytes | str) -> Pin:
-        """A certificate, by the SHA-256 of its DER: `Certificate.sha256` has it."""
+        """Pin a certificate by the SHA-256 of its DER, which is `Certificate.sha256`."""
         return cls("cert", sha256)
 
     def __repr__(self) -> str:
@@ -61,10 +59,10 @@ class Pin:
 
 
 class Trust:
-    """Trust anchors: root certificates, and the CRLs to check with.
+    """Trust anchors and CRLs.
 
-    Pickled, it takes its certificates and CRLs along; the system's roots are those of the
-    system where it arrives.
+    A pickle includes the certificates and CRLs.  The system's roots are those of the system
+    where it is unpickled.
     """
 
     __slots__ = (
@@ -103,24 +101,24 @@ class Trust:
 
     @classmethod
     def system(cls) -> Trust:
-        """What the operating system trusts."""
+        """Trust the roots of the operating system."""
         return cls(system=True)
 
     @classmethod
     def bundled(cls) -> Trust:
-        """Mozilla's roots, as compiled into this library: for systems that have none."""
+        """Trust Mozilla's roots, compiled into this library, for systems without roots."""
         return cls(_bundled=True)
 
     @classmethod
     @discreet
     def roots(cls, *sources: Trusted) -> Trust:
-        """These certificates: files, PEM or DER, Certificates, CAs.
+        """Trust these certificates: paths, PEM or DER, Certificates, CAs.
 
-        Every certificate in a file counts: a CA as a trust anchor, any other only as
+        Every certificate in a file is trusted: a CA as a trust anchor, any other only as
         the peer's own certificate.
         """
         if not sources:
-            raise config_error("Trust.roots() needs at least one root: nothing would be trusted")
+            raise config_error("Trust.roots() needs at least one root certificate")
         trust = cls()
         for source in sources:
             trust |= cls._of(source)
@@ -131,8 +129,8 @@ class Trust:
         """Trust these certificates within their validity period, regardless of issuer
         and name: for self-signed peers.
 
-        Each is given by itself, never as a file, which may hold a whole chain.  Their keys
-        may be of every kind that INSECURE allows.
+        Files are not accepted, since they may contain whole chains.  The keys may be of every
+        type that INSECURE allows.
         """
         if not pins:
             raise config_error("Trust.pinned() needs at least one certificate")
@@ -141,9 +139,13 @@ class Trust:
             if isinstance(pin, _tlsmith.Certificate):
                 pin = Pin.cert(pin.sha256)
             if not isinstance(pin, Pin):
-                raise TypeError(f"a Pin or a Certificate is needed, not {type(pin).__name__}")
+                raise TypeError(
+                    f"each argument must be a Pin or a Certificate, not {type(pin).__name__}"
+                )
             if pin._kind != "cert":
-                raise config_error(f"{pin} is a key: Trust.pinned() is for certificates")
+                raise config_error(
+                    f"{pin} pins a key, not a certificate: use Client(pins=[...]) for it"
+                )
             hashes.append(pin._sha256)
         return cls(_pinned=hashes)
 
@@ -168,7 +170,7 @@ class Trust:
             _insecure=self._insecure or other._insecure,
             _pinned=self._pinned + other._pinned,
             _crls=self._crls + other._crls,
-            # The stricter rule of those that have CRLs to apply.
+            # The stricter rule of those with CRLs applies.
             _leaf_only=all(t._leaf_only for t in (self, other) if t._crls),
             _allow_unknown=all(t._allow_unknown for t in (self, other) if t._crls),
         )
@@ -180,10 +182,11 @@ class Trust:
         check: Literal["leaf", "chain"] = "chain",
         unknown: Literal["fail", "allow"] = "fail",
     ) -> Trust:
-        """The same, checking revocation with these CRLs too: CRLs, files, PEM or
-        DER.
+        """Return a Trust that also checks revocation with these CRLs: CRL objects, paths, PEM
+        or DER.
 
-        check    "chain": every certificate below the root; "leaf": the peer's own
+        check    "chain": every certificate below the root; "leaf": the end-entity
+                 certificate
         unknown  "fail": each needs a current CRL that does not list it; "allow": a
                  certificate passes if no CRL of its issuer's name covers it
 
@@ -193,13 +196,15 @@ class Trust:
         "revoked" and "unknown_revocation" are the reasons of the VerifyErrors.
         """
         if not crls:
-            raise config_error("Trust.with_crls() needs at least one CRL: nothing would be checked")
+            raise config_error("Trust.with_crls() needs at least one CRL")
         if self._insecure:
-            raise config_error("INSECURE accepts every certificate, whatever a CRL says")
+            raise config_error(
+                "INSECURE accepts every certificate, so CRLs have no effect: use another Trust"
+            )
         if check not in ("leaf", "chain"):
-            raise config_error(f'check is {shown(check)}: "leaf" and "chain" are known')
+            raise config_error(f'check is {shown(check)}: use "leaf" or "chain"')
         if unknown not in ("fail", "allow"):
-            raise config_error(f'unknown is {shown(unknown)}: "fail" and "allow" are known')
+            raise config_error(f'unknown is {shown(unknown)}: use "fail" or "allow"')
         more: list[_tlsmith.CRL] = []
         for crl in crls:
             more += [crl] if isinstance(crl, _tlsmith.CRL) else load_crls(crl)
@@ -222,27 +227,27 @@ class Trust:
         usage: str = "server",
         max_depth: int | None = None,
     ) -> tuple[_tlsmith.Certificate, ...]:
-        """Verify a chain as a connection would, without one: its path to a root,
-        validity, purpose, constraints, CRLs, and the name (RFC 5280, section 6).
+        """Verify a chain as a connection does: path, validity, key usage, constraints, CRLs
+        and name (RFC 5280, section 6).
 
-        chain      certificates, the one in question first, or an Identity
-        hostname   a DNS name, in either spelling where it is not ASCII, an address,
-                   or an e-mail address; None accepts any name
-        at         when: an aware datetime, or seconds of the Unix epoch; None: now
-        usage      what the certificate must be good for: "server", "client", "any" of
-                   these two, "code", "email", "timestamp", "ocsp", the standard's
-                   name such as "codeSigning", or an object identifier in dots
-        max_depth  how many CAs may stand between the certificate and its root; None:
-                   as many as path building finds, which is 6
+        chain      certificates, the end-entity certificate first, or an Identity
+        hostname   a DNS name (Unicode or ASCII), an IP address or an e-mail address; None
+                   accepts any name
+        at         the time: an aware datetime, or seconds of the Unix epoch; None: now
+        usage      the required extended key usage: "server", "client", "any" of these two,
+                   "code", "email", "timestamp", "ocsp", a name of RFC 5280 such as
+                   "codeSigning", or a dotted object identifier
+        max_depth  how many CAs may be between the certificate and the root; None: 6, the
+                   limit of path building
 
-        Returns the path that is accepted, up to the root.  Raises VerifyError,
-        whose `reason` says what is wrong.
+        Returns the verified chain, up to the root.  Raises VerifyError, whose `reason`
+        says why verification failed.
         """
         if self._insecure:
-            warn("no certificate is checked", 3)
+            warn("certificates are not verified", 3)
         verifier = self._context
         if verifier is None or max_depth is not None:
-            verifier = context({**trusting(self), "max_depth": depth(max_depth)})
+            verifier = context({**trust_settings(self), "max_depth": depth(max_depth)})
         if max_depth is None:
             self._context = verifier
         certificates = list(chain.chain) if isinstance(chain, Identity) else chain
@@ -250,11 +255,11 @@ class Trust:
             _certificates("chain", certificates),
             optional_text("hostname", hostname),
             text("usage", usage),
-            moment("at", at),
+            epoch_seconds("at", at),
         )
 
     def __reduce__(self) -> tuple[Callable[..., Trust], tuple[Any, ...]]:
-        # Without the context, which the other process makes itself.
+        # Without the context, which the other process creates.
         flags = self._leaf_only, self._allow_unknown
         roots = self._roots, self._system, self._bundled
         return _rebuild, (*roots, self._insecure, self._pinned, self._crls, *flags)
@@ -266,7 +271,7 @@ class Trust:
         return self
 
     def __len__(self) -> int:
-        """How many roots were given; the system's and the bundled ones do not count."""
+        """The number of roots, without those of the system and the bundled ones."""
         return len(self._roots)
 
     def __repr__(self) -> str:
@@ -293,7 +298,7 @@ def _rebuild(
     leaf_only: bool,
     allow_unknown: bool,
 ) -> Trust:
-    """A trust out of a pickle."""
+    """Unpickle a Trust."""
     return Trust(
         roots,
         system=system,
@@ -307,7 +312,7 @@ def _rebuild(
 
 
 INSECURE = Trust(_insecure=True)
-"""Trust for everybody: `Client(trust=INSECURE)` accepts any certificate.
+"""A Trust without verification: `Client(trust=INSECURE)` accepts any certificate.
 
 The peer still proves possession of the private key, so the key must be of a supported
 kind: besides those of verified peers, RSA with 512 to 16384 bits, RSASSA-PSS in TLS
@@ -317,8 +322,8 @@ certificates.  Others raise VerifyError, reason "unsupported_key".
 
 
 def warn(what: str, level: int) -> None:
-    """Warn whoever called, so many calls up from here."""
+    """Emit an InsecureWarning for the caller that many frames up."""
     import warnings
 
-    sentence = f"{what}: anybody can be the peer"
+    sentence = f"{what}: an attacker may be the peer"
     warnings.warn(sentence, InsecureWarning, stacklevel=level)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal, NamedTuple
 
-    from ._certs import Identity
+    from ._identity import Identity
     from ._server import Server
 
     class _Files(NamedTuple):
@@ -70,12 +70,12 @@ else:
 
 
 class Files(_Files):
-    """Paths of what Identity.write() wrote.
+    """The paths of the files that Identity.write() wrote.
 
-    cert      the certificate alone
-    key       its private key, mode 0600, or None where it is not known
-    chain     the certificate and the CAs between it and the root
-    ca        the root, or None where it is not known
+    cert      the certificate
+    key       its private key, mode 0600, or None if it is not available
+    chain     the certificate and its intermediate CAs
+    ca        the root, or None if it is not known
     combined  key and chain in one file, mode 0600, or None like `key`
     """
 
@@ -86,44 +86,43 @@ class ClientHello(_ClientHello):
     """A ClientHello (RFC 8446, section 4.1.2), for Server(on_hello=) and
     Socket.receive_hello().
 
-    server_name        the server that it requests (SNI), or None
-    alpn               the protocols that it offers, best first.  A client may offer any
+    server_name        the requested server name (SNI), or None
+    alpn               the offered protocols, best first.  A client may offer any
                        bytes: those that are not UTF-8 are lone surrogates, so that they
                        equal no protocol that a program names, and
                        name.encode(errors="surrogateescape") has the exact bytes
-    versions           the versions of TLS that it offers, best first: "1.3", or
-                       their numbers where they have no name here: "0x5a5a"
-    ciphers            the cipher suites that it offers, by their IANA names, or
-                       their numbers likewise
-    groups             the key exchange groups that it supports, likewise
-    signature_schemes  the signatures that it can check, likewise
+    versions           the offered versions, best first, such as "1.3"; a number such as
+                       "0x5a5a" if it has no name here
+    ciphers            the offered cipher suites, by their IANA names or numbers
+    groups             the supported key exchange groups, likewise
+    signature_schemes  the accepted signature schemes, likewise
     """
 
     __slots__ = ()
 
 
 class Selection(_Selection):
-    """What answers a ClientHello, for Server(on_hello=) and Socket.select().  What is None
-    stays as it is.
+    """The answer to a ClientHello, for Server(on_hello=) and Socket.select().  None changes
+    nothing.
 
     server    the Server, with its settings, identities and sessions
-    identity  the identity to present, in place of all of the server's
-    alpn      the protocols, best first, in place of the server's; () is none
+    identity  the identity to present, instead of the server's identities
+    alpn      the protocols, best first, instead of the server's; () is none
     """
 
     __slots__ = ()
 
 
 class Info(_Info):
-    """What the two sides of a connection agreed on.
+    """The negotiated parameters of a connection.
 
     version           "1.2" or "1.3"
-    cipher            by its IANA name, such as "TLS_AES_128_GCM_SHA256"
-    group             of the key exchange, such as "X25519MLKEM768", or None
-    alpn              the protocol that ALPN chose, or None
-    server_name       the name asked for; on a server, the client's SNI or None
+    cipher            the IANA name of the cipher suite, such as "TLS_AES_128_GCM_SHA256"
+    group             the key exchange group, such as "X25519MLKEM768", or None
+    alpn              the protocol that ALPN selected, or None
+    server_name       the requested name; on a server, the client's SNI or None
     resumed           whether an earlier session was resumed
-    signature_scheme  what the peer signed with, or None where it did not
+    signature_scheme  the peer's in CertificateVerify, or None without one
     early_data        "none", "accepted" or "rejected"
     ech               "none", "grease" or "accepted" (RFC 9849)
     """

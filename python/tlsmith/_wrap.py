@@ -1,4 +1,4 @@
-"""Sockets that become TLS, and how their connections begin."""
+"""Starting TLS on connected sockets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def begin(sock: Socket, early: bytes | None) -> None:
-    """Shakes hands, and says first what is to be said first."""
+    """Complete the handshake, and send early data before or after it."""
     if early is None:
         return sock.do_handshake()
     taken = sock.send_early(early) if early else 0
@@ -34,18 +34,18 @@ def wrap(
     received: ReadableBuffer,
     options: _tlsmith.Options | None,
 ) -> Socket:
-    """TLS over a connected socket, which is taken over."""
+    """Create a Socket from a connected plain socket, which is detached."""
     import socket
 
     before = octets("received", received)
     flag("handshake", handshake)
     if not isinstance(sock, socket.socket) or hasattr(sock, "do_handshake"):
-        raise TypeError(f"a socket.socket is needed, not {type(sock).__name__}")
+        raise TypeError(f"sock must be a socket.socket, not {type(sock).__name__}")
     optional_text("server_name", server_name)
     if sock.fileno() < 0:
         raise state_error("the socket is closed")
     timeout = sock.gettimeout()
-    # The time limit is ours from now on, and the descriptor blocks.
+    # The Socket applies the timeout; its descriptor is blocking.
     sock.setblocking(True)
     wrapped = Socket(context, sock.detach(), is_server, server_name, timeout, None, before, options)
     if handshake:

@@ -1,4 +1,4 @@
-"""asyncio streams over our connections.
+"""asyncio streams over TLS.
 
 reader, writer = await tlsmith.aio.open_connection("example.org", 443)
 server = await tlsmith.aio.start_server(handle, ("", 8443), tlsmith.Server(identity))
@@ -9,7 +9,7 @@ they detect truncation: reading raises TruncatedError if the connection ends wit
 close_notify.  All failures are tlsmith's exceptions, and those of the network the
 builtin ones too, such as ConnectionResetError. `writer.get_extra_info("tlsmith")` is
 the tlsmith.Connection, with `info` and the certificates of the peer; "ssl_object",
-"peercert" and "cipher" are what asyncio has by these names.
+"peercert" and "cipher" are the values that asyncio has by these names.
 
 After the peer's close_notify nothing more is read from the network; writing works until
 close().
@@ -25,7 +25,7 @@ import sys
 
 from ._client import Client
 from ._errors import Error, TimedOut, config_error, io_error, shown, shown_path, state_error
-from ._plain import check_address, check_port, handshake_limit, host_and_port
+from ._plain_sockets import check_address, check_port, handshake_limit, host_and_port
 from ._server import Server
 from ._transport import TLSProtocol
 
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Literal, Unpack
 
-    from ._certs import Identity
+    from ._identity import Identity
     from ._keywords import ConnectingArguments, ListeningArguments
-    from ._plain import Address
+    from ._plain_sockets import Address
     from ._tlsmith import Session
     from ._transport import Connected, OnHello, TLSTransport
 
 __all__ = ["open_connection", "start_server", "start_tls"]
 
 _LIMIT = 2**16
-_DELAY_OF_HAPPY_EYEBALLS = 0.25
+_HAPPY_EYEBALLS_DELAY = 0.25
 
 
 async def open_connection(
@@ -61,22 +61,22 @@ async def open_connection(
     limit: int = _LIMIT,
     **options: Unpack[ConnectingArguments],
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to a server, verify it, and give its streams.
+    """Connect to a server, verify it, and return its streams.
 
-    client            how, by default Client()
-    server_name       what the certificate is checked for, by default the host
+    client            the Client; default Client()
+    server_name       the name to verify; default the host
     sni, alpn, identity, session: for this connection, as in Client.connect()
     timeout           for connecting and handshake, in seconds; None: no limit
-    shutdown_timeout  how long close() may take to send what was written, in seconds;
-                      then the connection is dropped, and wait_closed() raises TimedOut.
-                      None: as long as the network takes
+    shutdown_timeout  how long close() may take to send written data, in seconds; then the
+                      connection is dropped, and wait_closed() raises TimedOut.  None: no
+                      limit
     limit             reader buffer limit in bytes, as in asyncio.open_connection()
 
     Other options go to loop.create_connection().  Raises VerifyError if server
     verification fails.
     """
     if not isinstance(client, Client | None):
-        raise TypeError(f"a Client is needed, not {type(client).__name__}")
+        raise TypeError(f"client must be a Client, not {type(client).__name__}")
     if options.get("sock") is None:
         check_port(port)
     loop = asyncio.get_running_loop()
@@ -85,7 +85,7 @@ async def open_connection(
     connection = how.buffer(name, sni=sni, alpn=alpn, identity=identity, session=session)
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     protocol = TLSProtocol(how, connection, reader, None, shutdown_timeout)
-    more: dict[str, Any] = {"happy_eyeballs_delay": _DELAY_OF_HAPPY_EYEBALLS, **options}
+    more: dict[str, Any] = {"happy_eyeballs_delay": _HAPPY_EYEBALLS_DELAY, **options}
     try:
         async with asyncio.timeout(timeout):
             await loop.create_connection(lambda: protocol, host, port, **more)
@@ -102,12 +102,12 @@ async def open_connection(
 
 
 def _not_connected(host: str, port: int, error: OSError) -> Error:
-    """For what asyncio raises where it cannot connect."""
+    """Convert an error of asyncio's connecting."""
     if isinstance(error, socket.gaierror):
-        return io_error(f"cannot find the address of {shown(host)}", error)
+        return io_error(f"cannot resolve {shown(host)}", error)
     numbers = re.findall(r"\[Errno (\d+)\]", str(error)) if error.errno is None else []
     if numbers:
-        # It tried several addresses: how the last attempt failed, as without asyncio.
+        # It tried several addresses: report the last error, as without asyncio.
         error = OSError(int(numbers[-1]), str(error))
     return io_error(f"cannot connect to {shown(host)}, port {port}", error)
 
@@ -124,27 +124,27 @@ async def start_server(
     limit: int = _LIMIT,
     **options: Unpack[ListeningArguments],
 ) -> asyncio.Server:
-    """Listen, and call `connected` with the streams of each client whose handshake
-    is complete: as a task where it is a coroutine function.
+    """Listen, and call `connected` with the streams of each client after its handshake.  If
+    it is a coroutine function, it runs as a task.
 
     address            (host, port), or the path of a Unix socket
     on_hello           like Server(on_hello=), but a coroutine function: while it awaits
                        something, only the handshake of its own client waits
-    handshake_timeout  how long a client may take for it, in seconds; None: no limit
+    handshake_timeout  time limit of each handshake, in seconds; None: no limit
     shutdown_timeout   as for open_connection()
     on_failure         called with the error of each handshake that failed, and with the
                        address of its client, as getpeername() gives it; a function of
                        one argument gets the error alone
-    limit              how much a reader holds back
+    limit              reader buffer limit in bytes, as in asyncio.start_server()
 
-    Other options go to loop.create_server() or loop.create_unix_server().  `backlog`,
-    how many clients may wait there, is socket.SOMAXCONN by default.
+    Other options go to loop.create_server() or loop.create_unix_server().  The default of
+    `backlog`, how many clients may wait, is socket.SOMAXCONN.
     """
     if not isinstance(server, Server):
-        raise TypeError(f"a Server is needed, not {type(server).__name__}")
+        raise TypeError(f"server must be a Server, not {type(server).__name__}")
     seconds = handshake_limit(handshake_timeout)
     if on_hello is not None and not callable(on_hello):
-        raise TypeError(f"on_hello is a function, not {type(on_hello).__name__}")
+        raise TypeError(f"on_hello must be a function, not {type(on_hello).__name__}")
     report = None if on_failure is None else _with_address(on_failure)
     loop = asyncio.get_running_loop()
 
@@ -152,12 +152,12 @@ async def start_server(
         reader = asyncio.StreamReader(limit=limit, loop=loop)
         connection = server.buffer()
         protocol = TLSProtocol(server, connection, reader, connected, shutdown_timeout, on_hello)
-        protocol.ready.add_done_callback(lambda ready: told(ready, protocol.address))
+        protocol.ready.add_done_callback(lambda ready: completed(ready, protocol.address))
         if seconds is not None:
             protocol.expect(seconds)
         return protocol
 
-    def told(ready: asyncio.Future[TLSTransport], client: Any) -> None:
+    def completed(ready: asyncio.Future[TLSTransport], client: Any) -> None:
         failure = None if ready.cancelled() else ready.exception()
         if isinstance(failure, Error) and report is not None:
             report(failure, client)
@@ -193,24 +193,23 @@ async def start_tls(
     streams; the old ones must not be used any more.
 
     how               a Client or a Server
-    server_name       what the certificate is checked for, which a Client needs
-    sni, session      the name that a Client requests, and what it resumes, as in
-                      Client.connect()
+    server_name       the name to verify, required for a Client
+    sni, session      for a Client, as in Client.connect()
     alpn, identity    for this connection, as in Client.connect() and Server.wrap()
     timeout           limits the handshake, in seconds; None: no limit
     shutdown_timeout  as for open_connection()
-    limit             how much the new reader holds back
+    limit             buffer limit of the new reader, in bytes
 
     Bytes buffered in the old reader are parsed as TLS, so that no plaintext later
-    passes for encrypted data (RFC 3207, section 6).  Where the handshake fails, the
+    passes for encrypted data (RFC 3207, section 6).  If the handshake fails, the
     connection is closed.
     """
     if not isinstance(how, Client | Server):
-        raise TypeError(f"a Client or a Server is needed, not {type(how).__name__}")
+        raise TypeError(f"a Client or a Server must be given, not {type(how).__name__}")
     if isinstance(how, Server):
         for name, value in (("server_name", server_name), ("sni", sni), ("session", session)):
             if value is not None:
-                raise config_error(f"{name} is for a Client: a Server has its own settings")
+                raise config_error(f"{name} needs a Client, and a Server was given: leave it out")
     if writer.is_closing():
         raise state_error("the connection is closed")
     if isinstance(how, Server):
@@ -235,11 +234,11 @@ async def start_tls(
 
 
 def _take_buffered(reader: asyncio.StreamReader) -> bytes:
-    """Take all bytes that the reader has received and nobody has read, without waiting.
+    """Take all buffered bytes out of the reader, without waiting.
 
     They are the beginning of TLS: asyncio may have received the peer's first flight along
     with the last plain line, and the transport will not deliver it again.  The reader is
-    empty afterwards, so that nobody reads the same bytes as plaintext.
+    empty afterwards, so that the bytes cannot be read as plaintext too.
     """
     # A StreamReader has no call for this; the first step of read() takes what is there.
     reading = reader.read(sys.maxsize)
@@ -248,21 +247,21 @@ def _take_buffered(reader: asyncio.StreamReader) -> bytes:
     except StopIteration as done:
         buffered: bytes = done.value
         return buffered
-    # It waits for data: nothing is buffered.
+    # It waits for data, so nothing is buffered.
     reading.close()
     return b""
 
 
 def _with_address(on_failure: Callable[..., object]) -> Callable[[Error, Any], object]:
-    """The function as one that takes the address too."""
+    """Wrap a function of one argument so that it takes the address too."""
     if not callable(on_failure):
-        raise TypeError(f"on_failure is a function, not {type(on_failure).__name__}")
+        raise TypeError(f"on_failure must be a function, not {type(on_failure).__name__}")
     try:
         inspect.signature(on_failure).bind(None, None)
     except TypeError:
         return lambda error, _address: on_failure(error)
     except ValueError:
-        # What is written in C may have no signature that could be asked for.
+        # A function in C may have no signature.
         pass
     return on_failure
 

@@ -1,4 +1,4 @@
-"""Fixtures for pytest, which are there where tlsmith is installed.
+"""Fixtures for pytest, available wherever tlsmith is installed.
 
 def test_my_client(tls_server, tls_client_context):
     with socket.create_connection((tls_server.host, tls_server.port)) as plain:
@@ -9,8 +9,8 @@ def test_my_client(tls_server, tls_client_context):
 def test_my_client_refuses(tls_bad):
     ...
 
-Nothing is made before a test asks for it.  In pytest's settings, `tlsmith_key` is
-the type of the keys, by default "ecdsa-p256".
+Everything is created on first use.  The pytest option `tlsmith_key` is the type of the
+keys; default "ecdsa-p256".
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Called by pytest."""
+    """Add the option (called by pytest)."""
     parser.addini("tlsmith_key", "the type of the keys of tlsmith's fixtures", default="ecdsa-p256")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Called by pytest: a test that takes tls_bad runs with every kind."""
+    """Run each test that uses tls_bad with every kind (called by pytest)."""
     if "tls_bad" in metafunc.fixturenames:
         from .testing import KINDS
 
@@ -42,13 +42,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def tls_key_type(pytestconfig: pytest.Config) -> str:
-    """The type of the keys, as the setting `tlsmith_key` has it."""
+    """The type of the keys: the option `tlsmith_key`."""
     return str(pytestconfig.getini("tlsmith_key"))
 
 
 @pytest.fixture(scope="session")
 def tls_ca(tls_key_type: str) -> CA:
-    """An authority for the whole run."""
+    """A CA for the whole run."""
     from . import CA
 
     return CA("tlsmith test CA", key=tls_key_type)
@@ -56,12 +56,12 @@ def tls_ca(tls_key_type: str) -> CA:
 
 @pytest.fixture(scope="session")
 def tls_identity(tls_ca: CA, tls_key_type: str) -> Callable[..., Identity]:
-    """A function that issues: tls_identity("a.example", ...) takes what CA.issue()
-    does.  Without names it is for "localhost", "127.0.0.1" and "::1"."""
+    """A function that issues certificates: tls_identity("a.example", ...) takes the
+    arguments of CA.issue().  The default names are "localhost", "127.0.0.1" and "::1"."""
 
-    def issue(*names: str, **asked: object) -> Identity:
+    def issue(*names: str, **arguments: object) -> Identity:
         names = names or ("localhost", "127.0.0.1", "::1")
-        return tls_ca.issue(*names, **{"key": tls_key_type, **asked})  # type: ignore[arg-type]
+        return tls_ca.issue(*names, **{"key": tls_key_type, **arguments})  # type: ignore[arg-type]
 
     return issue
 
@@ -73,15 +73,14 @@ def _tls_local_identity(tls_identity: Callable[..., Identity]) -> Identity:
 
 @pytest.fixture
 def tls_files(_tls_local_identity: Identity) -> Iterator[Files]:
-    """The paths of an identity for this computer, and of its root: see Files."""
+    """The files of an identity for localhost, and of its root: see Files."""
     with _tls_local_identity.files() as files:
         yield files
 
 
 @pytest.fixture
 def tls_server(_tls_local_identity: Identity) -> Iterator[EchoServer]:
-    """A server at .host and .port that sends back what it gets, until the test
-    ends."""
+    """An echo server at .host and .port, for the duration of the test."""
     from ._echo import EchoServer
 
     with EchoServer(_tls_local_identity) as server:
@@ -90,7 +89,7 @@ def tls_server(_tls_local_identity: Identity) -> Iterator[EchoServer]:
 
 @pytest.fixture
 def tls_client_context(tls_ca: CA) -> ssl.SSLContext:
-    """A context of the standard library for clients, which trusts tls_ca alone."""
+    """A client context of the standard library, which trusts only tls_ca."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -100,7 +99,7 @@ def tls_client_context(tls_ca: CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def tls_server_context(_tls_local_identity: Identity) -> ssl.SSLContext:
-    """A context of the standard library for servers on this computer."""
+    """A server context of the standard library, for localhost."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -110,7 +109,7 @@ def tls_server_context(_tls_local_identity: Identity) -> ssl.SSLContext:
 
 @pytest.fixture
 def tls_bad(request: pytest.FixtureRequest, tls_key_type: str) -> Bad:
-    """A certificate that has to be refused, of every kind in turn: see
+    """A certificate that clients must reject, of every kind in turn: see
     tlsmith.testing.bad()."""
     from .testing import bad
 

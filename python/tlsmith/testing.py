@@ -1,13 +1,11 @@
-"""Certificates that have to be refused, one of each kind, for tests of clients
-and servers.
+"""Certificates that must be rejected, one of each kind, for tests of clients and servers.
 
 for name, site, reason in tlsmith.testing.bad():
     with pytest.raises(tlsmith.VerifyError) as refused:
-        my_client_meets(site)
+        connect_my_client_to(site)
     assert refused.value.reason == reason
 
-Nothing here is for anything else: the authorities are made up for each case, and
-some of the signatures are weak on purpose.
+For tests only: each case has its own CA, and some signatures are weak on purpose.
 """
 
 from __future__ import annotations
@@ -15,9 +13,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from . import _tlsmith
-from ._authority import CA
-from ._certs import Identity
+from ._ca import CA
 from ._errors import config_error, shown
+from ._identity import Identity
 from ._options import options
 from ._trust import Trust
 
@@ -38,15 +36,15 @@ class _Case(NamedTuple):
 
 
 class Bad(_Case):
-    """A certificate, and why it has to be refused.  A tuple of three: name,
-    identity, reason.
+    """A certificate, and why it must be rejected.  A tuple of three: name, identity,
+    reason.
 
-    name      of the kind, one of KINDS
-    identity  what the server shows, with its key
-    reason    `VerifyError.reason` of who refuses it: "expired", "revoked", ...
-    hostname  the name that the client asks for
-    ca        the root that the client trusts; apart from the one fault, all is valid
-    crls      the CRLs that the client has; without them "revoked" is accepted
+    name      the kind, one of KINDS
+    identity  the certificate that the server presents, with its key
+    reason    the expected `VerifyError.reason`: "expired", "revoked", ...
+    hostname  the name that the client verifies
+    ca        the client's trust anchor; everything but the one fault is valid
+    crls      the client's CRLs; without them "revoked" is accepted
     """
 
     hostname: str
@@ -61,23 +59,22 @@ class Bad(_Case):
 
 
 def bad(*names: str, hostname: str = "localhost", key: str = "ecdsa-p256") -> Iterator[Bad]:
-    """Every kind of bad certificate, or those of these names, each made when it
-    is its turn.
+    """Generate bad certificates of every kind, or of the given kinds, one at a time.
 
-    hostname  the name that the client asks for
-    key       the type of the keys, but for those that have to be weak
+    hostname  the name that the client verifies
+    key       the type of the keys, except those that must be weak
 
-    expired                   ended yesterday
-    not-yet-valid             begins tomorrow
+    expired                   expired yesterday
+    not-yet-valid             is valid from tomorrow
     wrong-host                is for another host
-    self-signed               was issued by itself
-    unknown-ca                was issued by an authority that nobody trusts
-    missing-intermediate      comes without the CA between it and the root
+    self-signed               is self-signed
+    unknown-ca                was issued by a CA that the client does not trust
+    missing-intermediate      is sent without its intermediate CA
     revoked                   is on the CRL
-    wrong-eku                 is for clients alone
-    ca-as-leaf                is a CA's own
-    pathlen-exceeded          has more CAs above it than one of them allows
-    name-constraint-violated  has a name that the CA above it may not issue for
+    wrong-eku                 is for client authentication only
+    ca-as-leaf                is a CA certificate
+    pathlen-exceeded          has more CAs above it than pathLenConstraint allows
+    name-constraint-violated  has a name that its CA's name constraints exclude
     cn-only                   has the host as its common name alone
     no-san                    has no name at all
     weak-rsa-1024             was signed with RSA of 1024 bits
@@ -100,27 +97,27 @@ _OTHER_HOST = "other.example"
 
 
 class _Maker:
-    """An authority in the right, and how to make what is wrong."""
+    """A valid CA, and methods that create faulty certificates."""
 
     def __init__(self, hostname: str, key: str) -> None:
         self.hostname = hostname
         self.key = key
-        # It was valid already when what is expired now was.
+        # It was valid already while the expired certificate was.
         self.ca = CA(key=key, valid="-30d..3650d")
         self.crls: tuple[_tlsmith.CRL, ...] = ()
 
-    def issue(self, ca: CA | None = None, **asked: Any) -> Identity:
-        """By the rules."""
-        return (ca or self.ca).issue(self.hostname, key=self.key, **asked)
+    def issue(self, ca: CA | None = None, **arguments: Any) -> Identity:
+        """Issue a certificate that follows the rules."""
+        return (ca or self.ca).issue(self.hostname, key=self.key, **arguments)
 
-    def against_rules(self, authority: Identity, *names: str, **asked: Any) -> Identity:
-        """Against those that the authority sets, or without a name."""
-        asked = options(self.key, **asked)
-        native = _tlsmith.issue_unchecked(authority._native, list(names), asked)
+    def against_rules(self, issuer: Identity, *names: str, **arguments: Any) -> Identity:
+        """Issue a certificate that violates the constraints of its CA, or has no name."""
+        certificate_options = options(self.key, **arguments)
+        native = _tlsmith.issue_unchecked(issuer._native, list(names), certificate_options)
         return Identity._wrap(native, self.ca.cert)
 
     def weak(self, weakness: str) -> Identity:
-        """Below a CA that signs in a weak way."""
+        """Issue a certificate below a CA with a weak key or signature algorithm."""
         return self.issue(self.ca.intermediate(key=_tlsmith.weak_key(weakness)))
 
 

@@ -1,4 +1,4 @@
-"""The interface of the package trustme on this one's certificates.
+"""The API of the package trustme, with certificates of tlsmith.
 
 A test suite that has `import trustme` switches with one line:
 
@@ -6,8 +6,8 @@ import tlsmith.trustme as trustme
 
 and scripts with `python -m tlsmith.trustme` in place of `python -m trustme`.
 
-Like trustme's, these certificates are for tests: valid from 2000 to 3000, for
-servers, clients and code.
+Like trustme's, the certificates are for tests: valid from 2000 to 3000, for servers,
+clients and code signing.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from contextlib import contextmanager
 from enum import Enum
 
 from . import _tlsmith
-from ._certs import Identity
-from ._options import _escape, moment, options
-from ._sources import load_certificate, load_key
+from ._identity import Identity
+from ._loading import load_certificate, load_key
+from ._options import _escape, epoch_seconds, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from ._sources import StrPath
+    from ._loading import StrPath
 
 __all__ = ["CA", "Blob", "KeyType", "LeafCert"]
 
@@ -48,7 +48,7 @@ _KEYS = {KeyType.RSA: "rsa-2048", KeyType.ECDSA: "ecdsa-p256"}
 
 
 class Blob:
-    """Bytes, such as PEM, and ways to hand them over."""
+    """Bytes, such as PEM, and methods that write them to files."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -58,13 +58,13 @@ class Blob:
         return self._data
 
     def write_to_path(self, path: StrPath, append: bool = False) -> None:
-        """Write them into a file, or at its end."""
+        """Write them to a file, or append them."""
         with open(path, "ab" if append else "wb") as file:
             file.write(self._data)
 
     @contextmanager
     def tempfile(self, dir: str | None = None) -> Iterator[str]:
-        """The path of a temporary file that has them, for a `with` block."""
+        """Write them to a temporary file for the duration of a `with` block: its path."""
         from tempfile import mkstemp
 
         descriptor, path = mkstemp(suffix=".pem", dir=dir)
@@ -77,11 +77,11 @@ class Blob:
 
 
 class CA:
-    """An authority, a root or below `parent_cert`.
+    """A CA: a root, or an intermediate CA below `parent_cert`.
 
-    path_length             how many CAs may stand below it
+    path_length             how many CAs may be below it
     organization_name       the O of the subject
-    organization_unit_name  the OU, by default one that no other has
+    organization_unit_name  the OU; default a unique one
     key_type                the type of its key
     """
 
@@ -94,12 +94,14 @@ class CA:
         key_type: KeyType = KeyType.ECDSA,
     ) -> None:
         unit = organization_unit_name or f"Testing CA #{_random_text()}"
-        asked = _options(key_type, _subject(unit, organization_name), ca=True, path_len=path_length)
+        certificate_options = _options(
+            key_type, _subject(unit, organization_name), ca=True, path_len=path_length
+        )
         self.parent_cert = parent_cert
         if parent_cert is None:
-            self._native = _tlsmith.gen_ca(asked)
+            self._native = _tlsmith.gen_ca(certificate_options)
         else:
-            self._native = _tlsmith.issue(parent_cert._native, [], asked)
+            self._native = _tlsmith.issue(parent_cert._native, [], certificate_options)
 
     @property
     def _certificate(self) -> _tlsmith.Certificate:
@@ -116,10 +118,10 @@ class CA:
         return Blob(_key_pem(self._native))
 
     def create_child_ca(self, key_type: KeyType = KeyType.ECDSA) -> CA:
-        """A CA below this one.  Raises ValueError where there may be none."""
+        """Create an intermediate CA.  Raises ValueError if path_length is 0."""
         left = self._certificate.path_len
         if left == 0:
-            raise ValueError("the path length of this CA is 0: no CA may stand below it")
+            raise ValueError("path_length of this CA is 0, so no CA may be below it")
         return CA(self, path_length=8 if left is None else left - 1, key_type=key_type)
 
     def issue_cert(
@@ -132,39 +134,39 @@ class CA:
         not_after: datetime.datetime | None = None,
         key_type: KeyType = KeyType.ECDSA,
     ) -> LeafCert:
-        """Issue a certificate for host names, addresses, networks and e-mail
-        addresses.  Times without a zone are in UTC."""
+        """Issue a certificate for host names, IP addresses, networks and e-mail addresses.
+        Times without a zone are in UTC."""
         for name in (*identities, "" if common_name is None else common_name):
             if not isinstance(name, str):
-                raise TypeError(f"a name is a str, not {type(name).__name__}")
+                raise TypeError(f"a name must be a str, not {type(name).__name__}")
         if not identities and common_name is None:
             raise ValueError("a certificate needs a name: give one, or a common_name")
         unit = organization_unit_name or f"Testing cert #{_random_text()}"
         subject = _subject(unit, organization_name, common_name)
-        asked = _options(key_type, subject, not_before, not_after)
-        asked["extensions"] = [_KEY_USAGE, _EXTENDED_KEY_USAGE]
+        certificate_options = _options(key_type, subject, not_before, not_after)
+        certificate_options["extensions"] = [_KEY_USAGE, _EXTENDED_KEY_USAGE]
         names, networks = _sort(identities)
-        native = _tlsmith.issue_unchecked(self._native, names, asked)
+        native = _tlsmith.issue_unchecked(self._native, names, certificate_options)
         if networks:
-            # Nobody else has networks in a certificate that is not a CA's.
+            # The core does not put networks into end-entity certificates, and trustme does.
             other = native.chain[0].extensions().get(_ALTERNATIVE_NAMES, (False, b"\x30\x00"))
             _, inside, _ = _split(other[1])
             der = _element(0x30, inside + b"".join(networks))
-            asked["extensions"].append((_ALTERNATIVE_NAMES, False, der))
-            native = _tlsmith.issue_unchecked(self._native, names, asked)
+            certificate_options["extensions"].append((_ALTERNATIVE_NAMES, False, der))
+            native = _tlsmith.issue_unchecked(self._native, names, certificate_options)
         return LeafCert(native)
 
     issue_server_cert = issue_cert
 
     def configure_trust(self, ctx: Any) -> None:
-        """Have an ssl.SSLContext or an OpenSSL.SSL.Context trust it."""
-        from ._foreign import trust
+        """Add this CA to the trust anchors of an ssl.SSLContext or an OpenSSL.SSL.Context."""
+        from ._interop import add_root
 
-        trust(ctx, self._certificate)
+        add_root(ctx, self._certificate)
 
     @classmethod
     def from_pem(cls, cert_bytes: bytes, private_key_bytes: bytes) -> CA:
-        """An authority that was written before."""
+        """Load a CA from its certificate and key."""
         ca = cls.__new__(cls)
         ca.parent_cert = None
         certificate, key = load_certificate(cert_bytes), load_key(private_key_bytes)
@@ -176,8 +178,8 @@ class LeafCert:
     """A certificate that a CA issued.
 
     private_key_pem                 its private key
-    cert_chain_pems                 the certificate, and the CAs below the root
-    private_key_and_cert_chain_pem  all of that in one
+    cert_chain_pems                 the certificate and its intermediate CAs
+    private_key_and_cert_chain_pem  key and chain together
     """
 
     def __init__(self, native: _tlsmith.Identity) -> None:
@@ -187,7 +189,7 @@ class LeafCert:
         self.private_key_and_cert_chain_pem = Blob(_key_pem(native) + native.chain_pem)
 
     def configure_cert(self, ctx: Any) -> None:
-        """Have an ssl.SSLContext or an OpenSSL.SSL.Context show it."""
+        """Load it into an ssl.SSLContext or an OpenSSL.SSL.Context."""
         Identity._wrap(self._native).configure(ctx)
 
 
@@ -196,7 +198,7 @@ def _random_text() -> str:
 
 
 def _subject(unit: str, organization: str | None, common_name: str | None = None) -> str:
-    """The most general part last (RFC 4514)."""
+    """Format a subject, the most general attribute last (RFC 4514)."""
     parts = [("CN", common_name), ("OU", unit), ("O", organization or "tlsmith.trustme")]
     return ",".join(f"{label}={_escape(value)}" for label, value in parts if value is not None)
 
@@ -211,21 +213,26 @@ def _options(
     first = _seconds("not_before", not_before or _NOT_BEFORE)
     last = _seconds("not_after", not_after or _NOT_AFTER)
     if last <= first:
-        raise ValueError(f"not_after is {not_after}: the certificate would end before it begins")
-    asked = options(_KEYS[key_type], outlive_ca=True, **others)
-    return {**asked, "subject": subject, "not_before": first, "lifetime": last - first}
+        raise ValueError(f"not_after is {not_after}, which is before not_before")
+    certificate_options = options(_KEYS[key_type], outlive_ca=True, **others)
+    return {
+        **certificate_options,
+        "subject": subject,
+        "not_before": first,
+        "lifetime": last - first,
+    }
 
 
 def _seconds(name: str, when: datetime.datetime) -> int:
     if when.tzinfo is None:
         when = when.replace(tzinfo=datetime.UTC)
-    seconds = moment(name, when)
+    seconds = epoch_seconds(name, when)
     assert seconds is not None
     return seconds
 
 
 def _sort(identities: tuple[str, ...]) -> tuple[list[str], list[bytes]]:
-    """The names, and the networks among them as GeneralNames."""
+    """Return the names, and the networks as GeneralNames in DER."""
     names, networks = [], []
     for identity in identities:
         try:
@@ -238,7 +245,7 @@ def _sort(identities: tuple[str, ...]) -> tuple[list[str], list[bytes]]:
     return names, networks
 
 
-# DER, as far as trustme says things that nobody else does.
+# DER for what only trustme needs.
 
 _ALTERNATIVE_NAMES = "2.5.29.17"
 # digitalSignature and keyEncipherment, whatever the key.
@@ -260,7 +267,7 @@ def _element(tag: int, content: bytes) -> bytes:
 
 
 def _split(der: bytes) -> tuple[int, bytes, bytes]:
-    """The tag of the first element, what is in it, and what comes after."""
+    """Return the tag of the first element, its content, and the rest."""
     tag, length, start = der[0], der[1], 2
     if length & 0x80:
         start += length & 0x7F
@@ -275,7 +282,7 @@ def _elements(der: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _key_pem(native: _tlsmith.Identity) -> bytes:
-    """In the form from before PKCS#8: PKCS#1 or SEC1 (RFC 5915)."""
+    """Encode a key in its older format: PKCS#1 or SEC1 (RFC 5915)."""
     assert native.key is not None
     _, outer, _ = _split(native.key.der)
     (_, _version), (_, algorithm), (_, key) = list(_elements(outer))[:3]

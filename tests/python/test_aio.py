@@ -39,7 +39,7 @@ async def exchange(reader, writer, data):
     return back
 
 
-def test_a_client_of_ours_talks_to_asyncios_server(ca, identity):
+def test_client_connects_to_asyncio_server(ca, identity):
     async def main():
         server = await asyncio.start_server(
             echo, "127.0.0.1", 0, ssl=ssl_context(ssl.PROTOCOL_TLS_SERVER, identity)
@@ -56,7 +56,7 @@ def test_a_client_of_ours_talks_to_asyncios_server(ca, identity):
     run(main())
 
 
-def test_a_server_of_ours_talks_to_asyncios_client(ca, identity):
+def test_server_accepts_asyncio_client(ca, identity):
     async def main():
         server = await aio.start_server(echo, ("127.0.0.1", 0), tlsmith.Server(identity))
         async with server:
@@ -106,7 +106,7 @@ def test_it_works_over_a_unix_socket(ca, identity, tmp_path):
     run(main())
 
 
-def test_a_server_that_is_not_the_one_is_refused_on_both_sides(ca, identity):
+def test_untrusted_server_fails_on_both_sides(ca, identity):
     failures = []
 
     async def main():
@@ -127,7 +127,7 @@ def test_a_server_that_is_not_the_one_is_refused_on_both_sides(ca, identity):
     assert isinstance(failures[0], (tlsmith.AlertError, OSError))
 
 
-def test_a_connection_that_is_cut_off_is_told_from_one_that_ended(ca, identity):
+def test_truncation_differs_from_close_notify(ca, identity):
     async def cut(reader, writer):
         writer.write(b"half of it")
         await writer.drain()
@@ -146,7 +146,7 @@ def test_a_connection_that_is_cut_off_is_told_from_one_that_ended(ca, identity):
     run(main())
 
 
-def test_a_client_that_says_nothing_is_dropped_in_time(identity):
+def test_server_drops_silent_client_in_time(identity):
     failures = []
 
     async def main():
@@ -166,7 +166,7 @@ def test_a_client_that_says_nothing_is_dropped_in_time(identity):
     assert isinstance(failures[0], tlsmith.TimedOut)
 
 
-def test_a_server_that_says_nothing_is_given_up_in_time(ca):
+def test_connect_to_silent_server_times_out(ca):
     async def main():
         server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
         async with server:
@@ -178,7 +178,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time(ca):
     run(main())
 
 
-def test_a_reader_that_does_not_read_holds_the_writer_back(ca, identity):
+def test_slow_reader_blocks_the_writer(ca, identity):
     async def main():
         total = 8 << 20
         stalled = asyncio.Event()
@@ -205,12 +205,12 @@ def test_a_reader_that_does_not_read_holds_the_writer_back(ca, identity):
 
 def test_wrong_arguments(server):
     async def main():
-        with pytest.raises(TypeError, match="a Server is needed, not int"):
+        with pytest.raises(TypeError, match="server must be a Server, not int"):
             await aio.start_server(echo, ("127.0.0.1", 0), 5)
-        with pytest.raises(TypeError, match="a Client is needed, not Server"):
+        with pytest.raises(TypeError, match="client must be a Client, not Server"):
             await aio.open_connection("localhost", 443, client=server)
         for port in (True, "443", 1.5, None):
-            with pytest.raises(TypeError, match="a port is an int"):
+            with pytest.raises(TypeError, match="a port must be an int"):
                 await aio.open_connection("localhost", port)
         for port in (-1, 70_000):
             with pytest.raises(tlsmith.ConfigError, match=f"the port is {port}"):

@@ -200,7 +200,7 @@ def test_close_gives_up_on_a_peer_that_does_not_read(ca, identity, tmp_path):
     run(main())
 
 
-def test_a_client_gives_up_closing_too(ca, identity):
+def test_client_close_times_out(ca, identity):
     async def main():
         near, far = socketpair()
         near.setblocking(False)
@@ -225,7 +225,7 @@ def test_a_client_gives_up_closing_too(ca, identity):
     run(main())
 
 
-def test_a_peer_that_reads_has_the_time_it_needs(ca, identity):
+def test_close_waits_for_a_reading_peer(ca, identity):
     total = 4 << 20
 
     async def main():

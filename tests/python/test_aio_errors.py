@@ -84,7 +84,7 @@ def test_draining_to_a_peer_that_is_gone_is_a_connection_error(ca, identity):
     assert raised(ConnectionError, lambda: ended_by(ca, identity, close_it, drain)).code == "io"
 
 
-def test_a_port_where_nobody_listens_is_a_refusal(ca):
+def test_closed_port_raises_connection_refused(ca):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     # localhost has two addresses, of which asyncio tells in one sentence.
@@ -110,7 +110,7 @@ def test_a_time_limit_is_a_timeout_with_its_code(ca):
     assert error.code == "timeout" and error.errno is None
 
 
-def test_what_cannot_be_listened_on_is_named(identity, tmp_path):
+def test_error_names_invalid_listen_address(identity, tmp_path):
     server = tlsmith.Server(identity)
 
     def listen(address):
@@ -181,11 +181,11 @@ def test_on_failure_may_be_a_function_of_the_error_alone(identity):
     run(main(failures.append))
     run(main(lambda error: failures.append(error)))
     assert [type(error) for error in failures] == [tlsmith.HandshakeError] * 2
-    with pytest.raises(TypeError, match="on_failure is a function, not int"):
+    with pytest.raises(TypeError, match="on_failure must be a function, not int"):
         run(main(5))
 
 
-def test_what_is_no_limit_of_a_handshake_is_refused(identity):
+def test_invalid_handshake_timeout_is_rejected(identity):
     async def main(limit):
         server = await aio.start_server(
             echo, ("127.0.0.1", 0), tlsmith.Server(identity), handshake_timeout=limit

@@ -69,7 +69,7 @@ def test_streams_refuse_with_an_alert(client, server):
     assert [type(failure) for failure in failures] == [tlsmith.HandshakeError]
 
 
-def test_what_a_coroutine_raises_is_told_and_refuses_the_client(client, server):
+def test_on_hello_coroutine_exception_rejects_client(client, server):
     told = []
 
     async def choose(hello):
@@ -115,9 +115,9 @@ def test_a_decision_is_cancelled_when_the_handshake_takes_too_long(client, serve
     serve_streams(server, choose, talk, handshake_timeout=0.1)
 
 
-def test_what_cannot_be_called_is_no_decision(server):
+def test_on_hello_must_be_callable(server):
     async def talk(host, port):
         raise AssertionError
 
-    with pytest.raises(TypeError, match="on_hello is a function"):
+    with pytest.raises(TypeError, match="on_hello must be a function"):
         serve_streams(server, "x", talk)

@@ -183,7 +183,7 @@ def test_every_error_about_a_file_names_it(tmp_path, folder):
             assert str(path) in str(caught.value)
 
 
-def test_files_of_another_kind_are_called_what_they_are(tmp_path, folder):
+def test_error_names_the_actual_file_type(tmp_path, folder):
     cert, key = folder / "cert.pem", folder / "plain.key"
     public, p12 = tmp_path / "public.pem", tmp_path / "id.p12"
     public.write_bytes(tlsmith.load_key(key).public_pem)

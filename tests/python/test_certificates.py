@@ -61,7 +61,7 @@ def foreign_certificate():
     return builder.sign(key, hashes.SHA384())
 
 
-def test_a_certificate_of_others_is_read_as_they_read_it():
+def test_certificate_fields_equal_those_of_openssl_and_cryptography():
     theirs = foreign_certificate()
     cert = tlsmith.load_certificate(theirs.public_bytes(Encoding.DER))
     assert cert.key_bits == theirs.public_key().key_size == 384
@@ -182,7 +182,7 @@ def test_an_authority_can_be_loaded_again(ca, tmp_path):
         tlsmith.CA.load(ca.issue("localhost").pem)
 
 
-def test_keys_are_generated_loaded_and_not_shown():
+def test_keys_are_generated_and_loaded_and_not_in_repr():
     key = tlsmith.Key.generate("ed25519")
     assert tlsmith.load_key(key.pem).der == tlsmith.load_key(key.der).der == key.der
     assert repr(key) == "<tlsmith.Key ed25519>"
@@ -209,7 +209,7 @@ def test_text_before_pem_may_begin_with_a_nought(ca):
 
 
 @pytest.mark.parametrize("source", [b"", b"noise", b"\x30\x00", "-----BEGIN nothing"])
-def test_what_is_no_certificate_is_refused(source):
+def test_non_certificate_is_rejected(source):
     with pytest.raises(tlsmith.CertError) as caught:
         tlsmith.load_certificates(source)
     assert caught.value.code == "cert.parse"

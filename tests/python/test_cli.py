@@ -66,14 +66,14 @@ def test_bad_usage_is_one_line_and_code_2(cli, arguments):
     assert "--help" in cli.fails(*arguments, code=2)
 
 
-def test_json_tells_failures_too(cli):
+def test_json_reports_failures(cli):
     result = cli.run("inspect", "missing.pem", "--json", code=2)
     said = json.loads(result.stdout)
     assert said["error"]["code"] == "usage"
     assert said["error"]["message"] in result.stderr
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(cli):
+def test_closed_output_pipe_ends_command_quietly(cli):
     cli.run("issue", "localhost")
     reading, writing = os.pipe()
     os.close(reading)
@@ -189,7 +189,7 @@ def test_flags_are_those_of_the_library_that_is_installed(cli, installed):
     assert "tlsmith-config.cmake" in cli.fails("config", "--cmakedir")
 
 
-def test_without_the_library_it_says_what_to_do(cli, tmp_path):
+def test_config_without_library_says_how_to_install(cli, tmp_path):
     cli.environment["PKG_CONFIG_LIBDIR"] = str(tmp_path)
     line = cli.fails("config", "--cflags")
     assert "make install" in line
@@ -198,7 +198,7 @@ def test_without_the_library_it_says_what_to_do(cli, tmp_path):
     assert str(tmp_path / "none") in cli.fails("config", "--libs")
 
 
-def test_without_pkg_config_it_says_so(tmp_path):
+def test_config_reports_missing_pkg_config(tmp_path):
     alone = environment(PATH=str(tmp_path))
     result = subprocess.run(
         [*COMMAND, "config", "--libs"], capture_output=True, text=True, env=alone, timeout=PATIENCE

@@ -51,7 +51,7 @@ def test_the_six_commands_of_the_readme_do_what_those_of_openssl_do(cli, tmp_pat
         assert cli.run(*here, input="hello").stdout == "hello"
 
 
-def test_the_authority_is_made_once_and_keeps_its_key_to_itself(cli):
+def test_local_ca_is_created_once_with_private_key(cli):
     assert "tlsmith ca init" in cli.fails("ca")
     assert not cli.authority.exists()
     made = cli.json("ca", "init", "--permit", "example.test", "--path-len", "0")
@@ -69,7 +69,7 @@ def test_the_authority_is_made_once_and_keeps_its_key_to_itself(cli):
     assert names(cli.authority) == ["ca-key.pem", "ca.pem"]
 
 
-def test_what_is_issued_is_what_was_asked(cli, tmp_path):
+def test_issued_certificate_has_requested_fields(cli, tmp_path):
     said = cli.json(
         "issue",
         "localhost",
@@ -177,7 +177,7 @@ def test_a_password_of_pkcs12_that_is_not_utf8_is_refused(cli, tmp_path):
     assert not (tmp_path / "a.p12").exists()
 
 
-def test_a_request_is_for_a_key_that_is_there_or_a_new_one(cli, tmp_path):
+def test_csr_uses_existing_or_new_key(cli, tmp_path):
     said = cli.json("csr", "www.example.org", "example.org", "--organization", "Example, Inc.")
     assert said["names"] == ["www.example.org", "example.org"]
     assert mode(tmp_path / "www.example.org-key.pem") == 0o600
@@ -225,7 +225,7 @@ def test_requests_of_openssl_are_signed(cli, tmp_path):
     assert cli.json("sign", "sub.test-csr.pem", "--allow-ca")["certificate"]["is_ca"]
 
 
-def test_what_is_revoked_stays_revoked(cli, tmp_path):
+def test_revocation_survives_later_crls(cli, tmp_path):
     cli.run("issue", "a.test")
     cli.run("issue", "b.test")
     first = cli.json("revoke", "a.test.pem", "--reason", "key_compromise")
@@ -274,16 +274,16 @@ def test_a_record_that_is_broken_or_anothers_is_never_replaced(cli, tmp_path):
     assert record.read_bytes() == before
 
 
-def test_only_what_is_of_this_authority_is_revoked(cli, ca, tmp_path):
+def test_revoke_rejects_certificates_of_other_cas(cli, ca, tmp_path):
     cli.run("ca", "init")
     (tmp_path / "other.pem").write_bytes(ca.issue("other.test").cert_pem)
-    assert "which alone can revoke it" in cli.fails("revoke", "other.pem", code=2)
+    assert "call revoke() of that CA" in cli.fails("revoke", "other.pem", code=2)
     assert not (cli.authority / "ca.crl").exists()
     assert "0xyz" in cli.fails("revoke", "0xyz", code=2)
     assert "missing.pem" in cli.fails("revoke", "missing.pem", code=2)
 
 
-def test_each_kind_of_document_is_told(cli, tmp_path):
+def test_inspect_names_each_document_type(cli, tmp_path):
     cli.run("issue", "localhost")
     cli.run("csr", "other.test")
     cli.run("crl", "--out", "list.crl")
@@ -323,7 +323,7 @@ def test_certificates_are_verified_for_a_host_at_a_date(cli):
     assert "31st" in cli.fails(*check, "--at", "31st", code=2)
 
 
-def test_a_server_is_looked_at_and_verified_for_its_name(cli):
+def test_inspect_verifies_server_for_its_name(cli):
     with cli.serve("--echo", "--name", "localhost") as (_, port, announced):
         look = ("inspect", f"localhost:{port}")
         assert cli.json(*look)["documents"] == [announced["certificate"]]
@@ -354,7 +354,7 @@ def test_a_server_is_looked_at_and_verified_for_its_name(cli):
         (["ca", "init", "--ca-dir", "garbage/ca"], "garbage/ca", 2),
     ],
 )
-def test_what_cannot_be_is_one_line(cli, tmp_path, arguments, words, code):
+def test_invalid_argument_error_is_one_line(cli, tmp_path, arguments, words, code):
     (tmp_path / "garbage").write_bytes(b"\0\1\2garbage")
     line = cli.fails(*arguments, code=code)
     assert line.startswith(f"tlsmith {arguments[0]}: ")
@@ -362,7 +362,7 @@ def test_what_cannot_be_is_one_line(cli, tmp_path, arguments, words, code):
     assert not (tmp_path / "a.test.pem").exists()
 
 
-def test_browsers_are_made_to_trust_the_authority_and_unmade(cli, tmp_path):
+def test_browsers_trust_the_ca_until_uninstall(cli, tmp_path):
     cli.environment["HOME"] = str(tmp_path)
     store = tmp_path / ".pki" / "nssdb"
     store.mkdir(parents=True)

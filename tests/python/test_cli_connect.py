@@ -70,7 +70,7 @@ def root(ca, tmp_path):
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_it_talks_to_openssl_and_says_what_was_agreed(cli, ca, identity, root, tmp_path, version):
+def test_connect_reports_parameters_with_openssl(cli, ca, identity, root, tmp_path, version):
     option = f"-tls{version.replace('.', '_')}"
     with s_server(identity, tmp_path, option, "-rev", "-alpn", "h2,http/1.1") as (_, port):
         result = cli.run(
@@ -158,20 +158,20 @@ def test_a_revoked_certificate_is_refused(cli, root, tmp_path, ca):
     assert said["error"]["code"] == "verify.revoked"
 
 
-def test_insecure_warns_and_says_what_is_wrong(cli, identity, tmp_path):
+def test_insecure_warns_and_reports_the_error(cli, identity, tmp_path):
     with s_server(identity, tmp_path, "-rev") as (_, port):
         result = cli.run("connect", f"localhost:{port}", "--insecure", input="abc\n")
     assert result.stdout == "cba\n"
     first, *_, last = result.stderr.splitlines()
     assert first.split(None, 1) == [
         "warning",
-        "the certificate is not checked: anybody can be the peer",
+        "the certificate is not verified: an attacker may be the peer",
     ]
     assert last.startswith("not verified")
     assert "not one of the trusted roots" in last
 
 
-def test_without_a_check_of_the_name_it_says_so(cli, identity, root, tmp_path):
+def test_connect_reports_unverified_name(cli, identity, root, tmp_path):
     options = ("--ca", root, "--servername", "other.example", "--no-verify-name")
     with s_server(identity, tmp_path) as (_, port):
         said = cli.json("connect", f"localhost:{port}", *options)
@@ -179,7 +179,7 @@ def test_without_a_check_of_the_name_it_says_so(cli, identity, root, tmp_path):
     assert said["error"] is None
 
 
-def test_it_shows_a_certificate_of_its_own(cli, ca, identity, root, tmp_path):
+def test_connect_presents_client_certificate(cli, ca, identity, root, tmp_path):
     user = ca.issue_client("alice@example.org").write(tmp_path / "user")
     demand = ("-Verify", "1", "-verify_return_error", "-CAfile", str(root), "-rev")
     with s_server(identity, tmp_path, *demand) as (_, port):
@@ -204,7 +204,7 @@ def test_the_chain_that_the_server_sent_is_shown_as_pem(cli, tmp_path):
     assert " 1 CN=Issuing CA" in result.stderr
 
 
-def test_the_end_of_the_input_is_half_a_close_and_the_answer_still_comes(cli, identity, root):
+def test_relay_receives_answer_after_end_of_input(cli, identity, root):
     def serve():
         with listening.accept()[0] as plain:
             plain.settimeout(PATIENCE)
@@ -233,7 +233,7 @@ def test_both_directions_carry_much_at_the_same_time(cli, identity, root):
         assert cli.run(*options, input=much, text=False).stdout == much
 
 
-def test_a_server_that_never_answers_is_left_after_the_time_limit(cli, identity, root):
+def test_silent_server_times_out_after_close_notify(cli, identity, root):
     def serve():
         with listening.accept()[0] as plain:
             plain.settimeout(PATIENCE)
@@ -268,7 +268,7 @@ def test_an_end_without_close_notify_is_a_failure(cli, identity, root):
     assert "without close_notify" in result.stderr.splitlines()[-1]
 
 
-def test_a_server_that_just_leaves_after_our_end_had_nothing_to_say(cli, identity, root):
+def test_server_may_disconnect_after_our_close_notify(cli, identity, root):
     def serve():
         plain = listening.accept()[0]
         plain.settimeout(PATIENCE)
@@ -296,7 +296,7 @@ def test_ctrl_c_says_close_notify_and_has_the_exit_code_of_shells(cli, identity,
         assert serving.join() == b""
 
 
-def test_nobody_there_is_a_sentence(cli):
+def test_connection_refused_is_a_sentence(cli):
     with listener() as (listening, port):
         listening.close()
         line = cli.fails("connect", f"127.0.0.1:{port}")
@@ -324,7 +324,7 @@ def test_nobody_there_is_a_sentence(cli):
         ([], "HOST"),
     ],
 )
-def test_what_makes_no_sense_is_one_line_and_code_2(cli, arguments, words):
+def test_usage_error_is_one_line_and_code_2(cli, arguments, words):
     assert words in cli.fails("connect", *arguments, code=2)
 
 
@@ -379,7 +379,7 @@ def evil_identity():
     return tlsmith.Identity.load(builder.sign(key, hashes.SHA256()).public_bytes(pem), secret)
 
 
-def test_what_a_peer_sends_cannot_steer_the_terminal(cli, tmp_path):
+def test_peer_data_cannot_control_the_terminal(cli, tmp_path):
     with s_server(evil_identity(), tmp_path, "-rev") as (_, port):
         result = cli.run("connect", f"localhost:{port}", "--insecure")
         assert "evil" in result.stderr
@@ -390,7 +390,7 @@ def test_what_a_peer_sends_cannot_steer_the_terminal(cli, tmp_path):
         assert "\033" not in text
 
 
-def test_a_reader_that_leaves_ends_it_quietly(cli, identity, root):
+def test_relay_ends_quietly_after_output_closes(cli, identity, root):
     with cli.serve("--echo") as (_, port, announced):
         with cli.start("connect", f"localhost:{port}", "--ca", announced["ca"]) as process:
             process.stdin.write(b"hello\n")

@@ -105,7 +105,7 @@ def test_request_beside_its_certificate_stays(cli):
         ("a b;c-csr.pem", "a_b_c"),
     ],
 )
-def test_certificate_is_called_like_the_file_of_its_request(cli, file, stem):
+def test_sign_names_certificate_after_request_file(cli, file, stem):
     request(cli, file, "/CN=x", "subjectAltName=DNS:a.test")
     files = cli.json("sign", file)["files"]
     assert files["cert"] == f"./{stem}.pem"

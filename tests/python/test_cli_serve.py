@@ -72,7 +72,7 @@ def test_the_standard_library_keeps_its_connection(cli, tmp_path):
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_an_echo_is_one_for_openssl(cli, version):
+def test_echo_server_works_with_openssl(cli, version):
     with cli.serve("--echo") as (_, port, announced):
         command = [
             *(program("openssl"), "s_client", "-connect", f"127.0.0.1:{port}", "-quiet"),
@@ -88,7 +88,7 @@ def test_an_echo_is_one_for_openssl(cli, version):
             assert b"verify return:1" in client.stderr.read()
 
 
-def test_an_echo_comes_to_its_end(cli):
+def test_echo_ends_with_close_notify(cli):
     with cli.serve("--echo") as (_, port, announced):
         with tlsmith.connect("localhost", port, trust=announced["ca"]) as sock:
             sock.sendall(b"round")
@@ -109,7 +109,7 @@ def test_another_server_is_put_behind_tls(cli):
             assert cli.run(*options, input="hello").stdout == "behind: hello"
 
 
-def test_a_server_behind_that_is_gone_is_an_end_without_an_answer(cli):
+def test_missing_backend_closes_connection(cli):
     with listener() as (listening, behind):
         listening.close()
     with cli.serve("--proxy", f"127.0.0.1:{behind}") as (process, port, announced):
@@ -119,7 +119,7 @@ def test_a_server_behind_that_is_gone_is_an_end_without_an_answer(cli):
         assert b"refused" in process.stderr.readline()
 
 
-def test_a_reset_behind_is_no_proper_end_in_front(cli):
+def test_backend_reset_is_not_relayed_as_close_notify(cli):
     def serve():
         with listening.accept()[0] as sock:
             sock.settimeout(PATIENCE)
@@ -135,7 +135,7 @@ def test_a_reset_behind_is_no_proper_end_in_front(cli):
                     receive_all(sock)
 
 
-def test_a_certificate_of_ones_own_is_shown(cli, ca, identity, tmp_path):
+def test_client_presents_its_certificate(cli, ca, identity, tmp_path):
     files = identity.write(tmp_path / "own")
     for shown in (("--cert", files.chain, "--key", files.key), ("--cert", files.combined)):
         with cli.serve("--echo", *shown) as (_, port, announced):
@@ -169,7 +169,7 @@ def test_clients_without_a_certificate_are_turned_away(cli, ca, tmp_path):
     assert b"alice@example.org" in err
 
 
-def test_versions_and_protocols_are_as_asked(cli):
+def test_connect_offers_requested_versions_and_protocols(cli):
     with cli.serve("--echo", "--tls", "1.2", "--alpn", "xmpp,h2") as (_, port, announced):
         client = tlsmith.Client(trust=announced["ca"], alpn=["h2", "xmpp"])
         with client.connect(("localhost", port)) as sock:
@@ -188,7 +188,7 @@ def test_signals_end_it_with_close_notify(cli, number):
             assert sock.closed_cleanly
 
 
-def test_what_is_no_tls_is_a_line_in_the_log_and_others_are_served(cli):
+def test_non_tls_client_is_logged_and_others_are_served(cli):
     with cli.serve("--echo") as (process, port, announced):
         with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
             plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
@@ -200,7 +200,7 @@ def test_what_is_no_tls_is_a_line_in_the_log_and_others_are_served(cli):
             assert sock.recv(1) == b"x"
 
 
-def test_people_are_told_where_it_is(cli):
+def test_serve_prints_address_and_ca_path(cli):
     with cli.start("serve", "--port", "0", "--echo") as process:
         words = process.stdout.readline().decode().split()
         assert words[:4] == ["serving", "an", "echo", "on"]
@@ -222,10 +222,10 @@ def test_people_are_told_where_it_is(cli):
         (["--host", "192.0.2.1"], "192.0.2.1", 1),
     ],
 )
-def test_what_makes_no_sense_is_one_line(cli, arguments, words, code):
+def test_trustme_usage_error_is_one_line(cli, arguments, words, code):
     assert words in cli.fails("serve", *arguments, code=code)
 
 
-def test_a_port_that_is_taken_is_one_line(cli):
+def test_error_about_used_port_is_one_line(cli):
     with listener() as (_, port):
         assert str(port) in cli.fails("serve", "--port", str(port))

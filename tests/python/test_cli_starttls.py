@@ -96,7 +96,7 @@ def root(ca, tmp_path):
 
 
 @pytest.mark.parametrize("protocol", DIALOGUES)
-def test_tls_begins_where_the_protocol_says(cli, identity, root, protocol):
+def test_starttls_begins_tls_after_agreement(cli, identity, root, protocol):
     def serve():
         plain = listening.accept()[0]
         plain.settimeout(PATIENCE)
@@ -140,7 +140,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_a_server_that_does_not_is_quoted(cli, case):
+def test_error_quotes_server_without_starttls(cli, case):
     protocol, said, words = REFUSALS[case]
 
     def serve():
@@ -157,7 +157,7 @@ def test_a_server_that_does_not_is_quoted(cli, case):
 
 
 @pytest.mark.parametrize("protocol", ["smtp", "imap", "ftp", "postgres"])
-def test_words_in_the_clear_after_the_agreement_are_an_attack(cli, protocol):
+def test_plaintext_after_starttls_agreement_is_rejected(cli, protocol):
     """What CVE-2011-0411 was."""
     agreed = {
         "smtp": b"220 hi\r\n250 STARTTLS\r\n220 go\r\n250 injected\r\n",
@@ -183,7 +183,7 @@ def test_a_server_that_does_not_greet_times_out(cli):
         assert "before TLS" in cli.fails("connect", f"localhost:{port}", *options)
 
 
-def test_a_real_mail_server_is_spoken_to(cli, identity, root):
+def test_connect_upgrades_real_mail_server(cli, identity, root):
     context = ssl_context(ssl.PROTOCOL_TLS_SERVER, identity)
     with listener() as (probe, port):
         probe.close()

@@ -25,7 +25,7 @@ def first_line(cli, *arguments, **options):
     ("valid", "label", "status"),
     [(ENDED, "expired", "expired"), (BEGINS, "not valid yet", "not_yet_valid")],
 )
-def test_what_is_not_valid_now_is_said_first(cli, ca, valid, label, status):
+def test_inspect_reports_invalid_times_first(cli, ca, valid, label, status):
     site = ca.issue("localhost", valid=valid)
     files = site.write(cli.directory)
     moment = site.cert.not_after if status == "expired" else site.cert.not_before
@@ -52,7 +52,7 @@ def test_each_certificate_of_a_chain_that_has_ended_is_named(cli, ca):
     assert not lines[2].startswith("expired")
 
 
-def test_what_is_valid_has_nothing_said_first(cli, ca):
+def test_inspect_of_valid_document_has_no_time_warning(cli, ca):
     files = ca.issue("localhost").write(cli.directory)
     assert not first_line(cli, files.cert).startswith(("expired", "not valid"))
     assert cli.json("inspect", files.cert)["documents"][0]["status"] == "valid"
@@ -111,7 +111,7 @@ def test_pkcs12_without_a_password_is_refused_for_what_is_wrong_with_it(cli, ca)
     assert "--password-file" not in said
 
 
-def test_what_is_no_certificate_is_not_verified(cli, ca):
+def test_inspect_verifies_only_certificates(cli, ca):
     cli.run("ca", "init")
     (cli.directory / "ca.pem").write_bytes(ca.cert.pem)
     cli.run("csr", "a.example")
@@ -132,17 +132,17 @@ def test_a_key_of_another_certificate_is_named(cli, ca):
     assert "'other.pem': the private key" in said and "'CN=localhost'" in said
 
 
-def test_a_store_of_nss_that_is_not_there_is_said_to_be_missing(cli):
+def test_install_reports_missing_nss_database(cli):
     cli.run("ca", "init")
     cli.environment["HOME"] = str(cli.directory)
     said = cli.fails("ca", "install", "--store", "nss")
     assert "no NSS database found" in said and "certutil -N" in said
 
 
-def test_a_file_in_place_of_the_authority_is_explained(cli):
+def test_error_explains_file_in_place_of_ca_folder(cli):
     (cli.directory / "authority").write_text("nothing")
     said = cli.fails("ca", "init", code=2)
-    assert f"'{cli.authority}'" in said and "there is a file of that name" in said
+    assert f"'{cli.authority}'" in said and "a file of that name exists" in said
 
 
 def test_an_encrypted_key_is_served_and_shown_with_its_password(cli, ca):
@@ -184,6 +184,6 @@ def test_installing_for_browsers_says_which_keys_they_accept(cli, key):
     if key == "ecdsa-p256":
         assert done.stderr == ""
     else:
-        assert "browsers accept ECDSA (ecdsa-p256, ecdsa-p384) and RSA keys" in done.stderr
-        assert f"is {key}: they refuse what it issues" in done.stderr
+        assert "they accept ECDSA (ecdsa-p256, ecdsa-p384) and RSA keys only" in done.stderr
+        assert f"its key is {key}" in done.stderr
     assert "ECDSA and RSA keys" in " ".join(cli.out("ca", "--help").split())

@@ -101,7 +101,7 @@ def test_ca_init_names_exactly_what_is_given(cli, options, subject):
     assert cli.json("ca", "init", *options)["subject"] == subject
 
 
-def test_ca_init_without_a_name_says_whose_it_is(cli):
+def test_ca_init_without_name_uses_the_user(cli):
     subject = cli.json("ca", "init")["subject"]
     assert subject.startswith("CN=tlsmith CA ")
     assert "@" in subject

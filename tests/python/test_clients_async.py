@@ -117,7 +117,7 @@ def test_streams_of_asyncio(engine, run, contexts):
     check(engine, contexts)
 
 
-def test_asyncio_refuses_who_it_cannot_believe(engine, run, localhost, refusals):
+def test_asyncio_rejects_untrusted_server(engine, run, localhost, refusals):
     async def main():
         serving = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=openssl_server(localhost))
         async with serving:
@@ -156,7 +156,7 @@ def test_start_tls_of_streams(engine, run, contexts):
     check(engine, contexts)
 
 
-def test_start_tls_refuses_who_it_cannot_believe(engine, run, localhost, refusals):
+def test_start_tls_rejects_untrusted_server(engine, run, localhost, refusals):
     async def upgrade(_reader, writer):
         # The client is gone by the end of this.
         with contextlib.suppress(OSError):
@@ -175,7 +175,7 @@ def test_start_tls_refuses_who_it_cannot_believe(engine, run, localhost, refusal
     assert len(engine.cores) == 3 and not engine.clients
 
 
-def test_a_handshake_that_nobody_answers_is_given_up(engine, run, ca):
+def test_unanswered_handshake_times_out(engine, run, ca):
     async def silent(reader, writer):
         await reader.read()
         writer.close()
@@ -247,7 +247,7 @@ def test_streams_of_trio(engine, contexts):
     check(engine, contexts)
 
 
-def test_trio_refuses_who_it_cannot_believe(engine, localhost, refusals):
+def test_trio_rejects_untrusted_server(engine, localhost, refusals):
     async def be_refused(stream):
         with pytest.raises(trio.BrokenResourceError):
             await stream.do_handshake()
@@ -335,7 +335,7 @@ def test_streams_of_anyio(engine, run_anyio, contexts):
     check(engine, contexts)
 
 
-def test_anyio_refuses_who_it_cannot_believe(engine, run_anyio, localhost, refusals):
+def test_anyio_rejects_untrusted_server(engine, run_anyio, localhost, refusals):
     async def main():
         async with anyio_server(openssl_server(localhost)) as port:
             for host, name, context, code in refusals:

@@ -153,7 +153,7 @@ def test_a_server_of_an_unknown_authority_is_refused(engine, library, server):
     assert engine.cores and not engine.clients
 
 
-def test_a_client_shows_its_certificate(engine, library, ca, localhost):
+def test_client_presents_its_identity(engine, library, ca, localhost):
     get, _ = library
     context = tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
     ca.issue_client("alice@example.org").configure(context)
@@ -247,7 +247,7 @@ def test_uninstall_takes_it_back(engine, alone, trusted_by_default, ca_file, ser
     assert ssl.SSLContext is OpenSSLContext and not engine.cores
 
 
-def test_contexts_of_before_install_verify_as_before(installed, library, ca, server):
+def test_contexts_from_before_install_verify_as_before(installed, library, ca, server):
     get, refusal = library
     assert isinstance(openssl_client(ca), ssl.SSLContext)
     get(f"https://localhost:{server}/", openssl_client(ca))
@@ -257,7 +257,7 @@ def test_contexts_of_before_install_verify_as_before(installed, library, ca, ser
     assert not installed.cores
 
 
-def test_a_context_of_openssl_is_not_for_a_connection_of_ours(engine, ca, localhost):
+def test_connection_rejects_openssl_context(engine, ca, localhost):
     with https(tlsmith.Server(localhost).ssl_context()) as port:
         sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         ours = tlsmith.Client(trust=ca).ssl_context()

@@ -96,7 +96,7 @@ def test_smtp_carries_a_letter(engine, ca, ours, localhost, role, from_the_start
     assert len(engine.servers) == (role != "client")
 
 
-def test_smtp_refuses_who_it_cannot_believe(engine, ours, stranger, localhost):
+def test_smtp_rejects_untrusted_server(engine, ours, stranger, localhost):
     for from_the_start in (True, False):
         with smtp_server(openssl_server(localhost), from_the_start) as (port, mailbox):
             for host, context, code in (
@@ -198,7 +198,7 @@ def test_imap_keeps_a_letter(engine, ours, dovecot, kind):
 
 
 @pytest.mark.parametrize("kind", ["imaps", "imap"])
-def test_imap_refuses_who_it_cannot_believe(engine, ours, stranger, dovecot, kind):
+def test_imap_rejects_untrusted_server(engine, ours, stranger, dovecot, kind):
     for host, context, code in (
         ("127.0.0.1", ours, IP_MISMATCH),
         ("localhost", stranger, UNKNOWN_CA),
@@ -256,7 +256,7 @@ def test_ftp_stores_and_retrieves(engine, ours, ftp_port):
     assert len(engine.clients) == 4
 
 
-def test_ftp_refuses_who_it_cannot_believe(engine, ours, stranger, ftp_port):
+def test_ftp_rejects_untrusted_server(engine, ours, stranger, ftp_port):
     for host, context, code in (
         ("127.0.0.1", ours, IP_MISMATCH),
         ("localhost", stranger, UNKNOWN_CA),

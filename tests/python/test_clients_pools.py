@@ -48,7 +48,7 @@ def urllib3_get(url, **options):
         return json.loads(pool.request("GET", url).data)
 
 
-def test_a_fingerprint_stands_in_for_an_authority(installed, localhost, server):
+def test_fingerprint_replaces_trust_anchor(installed, localhost, server):
     fingerprint = localhost.cert.sha256.hex(":")
     options = {"cert_reqs": "CERT_NONE", "assert_fingerprint": fingerprint}
     assert urllib3_get(f"https://127.0.0.1:{server}/", **options)["version"] == "TLSv1.3"
@@ -84,7 +84,7 @@ def test_a_hostname_that_the_certificate_lacks_is_refused(installed, ca_file, se
     assert len(installed.clients) == 1
 
 
-def test_without_verification_anybody_is_read(installed, server):
+def test_unverified_server_is_readable(installed, server):
     with pytest.warns(urllib3.exceptions.InsecureRequestWarning):
         seen = urllib3_get(f"https://127.0.0.1:{server}/", cert_reqs="CERT_NONE")
     assert seen["version"] == "TLSv1.3"
@@ -170,7 +170,7 @@ def test_settings_that_change_and_change_back_keep_the_sessions(engine, ca_file,
     assert [info.resumed for info in engine.clients] == [False, False, True]
 
 
-def test_what_was_not_verified_is_not_resumed_as_if_it_were(installed, ca, server):
+def test_unverified_session_is_not_resumed_as_verified(installed, ca, server):
     context = tlsmith.Client(trust=tlsmith.CA()).ssl_context()
     url = f"https://localhost:{server}/"
     context.check_hostname = False

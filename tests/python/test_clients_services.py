@@ -92,7 +92,7 @@ def test_redis_publishes(installed, redis_options):
     assert len(installed.clients) == 2
 
 
-def test_an_answer_of_redis_that_does_not_come_is_a_timeout(installed, redis_options):
+def test_silent_redis_raises_timeout(installed, redis_options):
     redis_options["socket_timeout"] = 0.1
     with redis.Redis(host="localhost", **redis_options) as client:
         with pytest.raises(redis.exceptions.TimeoutError):
@@ -114,7 +114,7 @@ def test_redis_from_coroutines(installed, redis_options):
     assert installed.clients
 
 
-def test_redis_refuses_who_it_cannot_believe(installed, redis_options, other_ca_file):
+def test_redis_rejects_untrusted_server(installed, redis_options, other_ca_file):
     with redis.Redis(host="127.0.0.1", **redis_options) as client:
         with pytest.raises(redis.exceptions.ConnectionError) as caught:
             client.ping()
@@ -127,7 +127,7 @@ def test_redis_refuses_who_it_cannot_believe(installed, redis_options, other_ca_
     assert installed.cores and not installed.clients
 
 
-def test_redis_refuses_from_coroutines(installed, redis_options):
+def test_redis_rejects_untrusted_server_from_coroutines(installed, redis_options):
     redis_options["retry"] = redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0)
 
     async def main():
@@ -140,7 +140,7 @@ def test_redis_refuses_from_coroutines(installed, redis_options):
     assert installed.cores and not installed.clients
 
 
-def test_redis_wants_a_certificate_of_the_client(installed, redis_options):
+def test_redis_requires_client_certificate(installed, redis_options):
     del redis_options["ssl_certfile"], redis_options["ssl_keyfile"]
     with redis.Redis(host="localhost", **redis_options) as client:
         with pytest.raises(redis.exceptions.ConnectionError):
@@ -212,7 +212,7 @@ def test_mariadb_knows_a_client_by_its_certificate(engine, ca, mariadb_port):
     assert len(engine.clients) == 3
 
 
-def test_pymysql_refuses_who_it_cannot_believe(engine, ca, mariadb_port):
+def test_pymysql_rejects_untrusted_server(engine, ca, mariadb_port):
     ours, stranger = (tlsmith.Client(trust=one).ssl_context() for one in (ca, tlsmith.CA()))
     for host, context, code in (
         ("127.0.0.1", ours, IP_MISMATCH),
@@ -293,7 +293,7 @@ def test_mqtt_delivers(installed, ca, ca_file, mosquitto_ports, transport):
 
 
 @pytest.mark.parametrize("transport", ["tcp", "websockets"])
-def test_mqtt_refuses_who_it_cannot_believe(engine, ca, mosquitto_ports, transport):
+def test_mqtt_rejects_untrusted_server(engine, ca, mosquitto_ports, transport):
     ours, stranger = (tlsmith.Client(trust=one).ssl_context() for one in (ca, tlsmith.CA()))
     for host, context, code in (
         ("127.0.0.1", ours, IP_MISMATCH),

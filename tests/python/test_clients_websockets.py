@@ -82,7 +82,7 @@ def test_one_thread_sends_while_another_receives(engine, ca, localhost):
     assert len(engine.clients) == len(engine.servers) == 1
 
 
-def test_a_thread_refuses_who_it_cannot_believe(engine, ca, localhost):
+def test_thread_rejects_untrusted_server(engine, ca, localhost):
     ours, stranger = (tlsmith.Client(trust=one).ssl_context() for one in (ca, tlsmith.CA()))
     with threaded_server(openssl_server(localhost)) as port:
         for host, context, code in (
@@ -128,7 +128,7 @@ def test_messages_between_coroutines(engine, contexts):
     check(engine, contexts)
 
 
-def test_a_coroutine_refuses_who_it_cannot_believe(engine, ca, localhost):
+def test_coroutine_rejects_untrusted_server(engine, ca, localhost):
     ours, stranger = (tlsmith.Client(trust=one).ssl_context() for one in (ca, tlsmith.CA()))
 
     async def be_refused(host, port, context):

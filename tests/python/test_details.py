@@ -110,12 +110,12 @@ def test_a_certificate_that_no_connection_accepts_matches_nothing(ca):
         unknown.cert.matches("localhost")
 
 
-def test_a_host_that_is_none_is_named(identity):
+def test_matches_names_invalid_host(identity):
     with pytest.raises(tlsmith.ConfigError, match="'not a host'"):
         identity.cert.matches("not a host")
 
 
-def test_validity_is_told_for_every_moment(ca):
+def test_valid_at_is_exact(ca):
     cert = ca.issue("localhost", valid="-1h..1h").cert
     assert cert.valid_at()
     assert cert.valid_at(cert.not_before) and cert.valid_at(cert.not_after)
@@ -125,7 +125,7 @@ def test_validity_is_told_for_every_moment(ca):
     assert not cert.valid_at(0)
     with pytest.raises(tlsmith.ConfigError, match="time zone"):
         cert.valid_at(datetime.datetime(2026, 1, 1))
-    with pytest.raises(TypeError, match="when is a datetime"):
+    with pytest.raises(TypeError, match="when must be a datetime"):
         cert.valid_at("now")
 
 
@@ -165,7 +165,7 @@ def test_the_pin_of_a_key_is_that_of_its_certificate(identity):
     assert identity.key.spki_sha256 == identity.cert.spki_sha256
 
 
-def test_passwords_are_text_bytes_or_asked_for():
+def test_password_may_be_str_bytes_or_function():
     key = a_key("ecdsa-p256")
     locked = key.encrypted_pem("pässword".encode())
     asked = []
@@ -203,7 +203,7 @@ def test_public_documents_are_pickled_and_copied(ca, identity):
         assert copy.deepcopy(one).der == one.der
 
 
-def test_keys_are_not_pickled_and_do_not_show(ca, identity):
+def test_keys_are_not_in_pickles_or_repr(ca, identity):
     csr = tlsmith.CSR("localhost")
     assert csr.key is not None
     assert pickle.loads(pickle.dumps(csr)).key is None
@@ -233,7 +233,7 @@ def fetch(client, port):
         return sock.info.alpn, sock.recv()
 
 
-def test_trust_travels_to_another_process(tmp_path, other_process):
+def test_trust_can_be_pickled_to_another_process(tmp_path, other_process):
     ca = tlsmith.CA()
     identity = ca.issue("localhost")
     root = tmp_path / "ca.pem"
@@ -257,7 +257,7 @@ def test_trust_travels_to_another_process(tmp_path, other_process):
     assert found.result(PATIENCE) == "<tlsmith.Trust 1 roots>"
 
 
-def test_clients_travel_to_another_process(ca, identity, tmp_path, other_process):
+def test_client_can_be_pickled_to_another_process(ca, identity, tmp_path, other_process):
     root = tmp_path / "ca.pem"
     root.write_bytes(ca.cert.pem)
     client = tlsmith.Client(trust=root, alpn=["h2"])
@@ -275,18 +275,18 @@ def test_clients_travel_to_another_process(ca, identity, tmp_path, other_process
     assert client.replace(alpn=[])._arguments["alpn"] == []
 
 
-def test_what_has_a_private_key_says_why_it_does_not_travel(ca, identity):
+def test_pickling_private_keys_explains_why_not(ca, identity):
     alice = tlsmith.Client(trust=ca, identity=ca.issue_client("alice@example.org"))
     for secret, advice in (
         (alice, r"client\.replace\(identity=None\)"),
-        (tlsmith.Server(identity), "from the files of its identities"),
+        (tlsmith.Server(identity), "create it in the other process"),
     ):
         with pytest.raises(TypeError, match=f"cannot be pickled: .*{advice}"):
             pickle.dumps(secret)
     assert pickle.loads(pickle.dumps(alice.replace(identity=None)))._arguments["identity"] is None
 
 
-def test_pyopenssl_shows_and_trusts_them(ca):
+def test_pyopenssl_presents_and_trusts_them(ca):
     site = ca.intermediate().issue("localhost")
     server = OpenSSL.SSL.Context(OpenSSL.SSL.TLS_METHOD)
     site.configure(server)
@@ -310,7 +310,7 @@ def test_pyopenssl_shows_and_trusts_them(ca):
     assert [one.public_bytes(Encoding.DER) for one in chain] == [one.der for one in site.chain]
 
 
-def test_what_is_no_context_is_refused(ca, identity):
+def test_non_context_is_rejected(ca, identity):
     for configure in (ca.trust, identity.configure):
         with pytest.raises(TypeError, match="SSLContext.* not NoneType"):
             configure(None)

@@ -39,7 +39,7 @@ def certificate(text):
     return made.chain[0]
 
 
-def test_every_character_stays_on_its_line():
+def test_every_character_is_escaped_to_one_line():
     harmless = certificate("harmless")
     expected = len(harmless.text().splitlines())
     for piece in PIECES:
@@ -60,7 +60,7 @@ def test_the_rule_of_the_core_is_wider_than_that_of_python():
             assert is_plain(character) and not character.isspace()
 
 
-def test_what_the_common_name_is_stays_as_it_is_for_programs():
+def test_common_name_keeps_exact_text_for_programs():
     cert = certificate(EVIL)
     assert cert.as_dict()["subject"] == ((("commonName", EVIL),),)
 

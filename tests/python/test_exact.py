@@ -176,7 +176,7 @@ def test_unknown_digests_are_refused():
             tlsmith.digest(algorithm, data)
 
 
-def test_a_security_level_that_leaves_no_suite_of_a_version_switches_it_off(ca, identity):
+def test_security_level_without_suites_disables_the_version(ca, identity):
     context = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=ca.cert.pem.decode())
     context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256@SECLEVEL=4")

@@ -29,7 +29,7 @@ VERSIONS = ["1.2", "1.3"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_info_has_what_was_agreed(ca, identity, version):
+def test_info_has_negotiated_parameters(ca, identity, version):
     client = tlsmith.Client(trust=ca, alpn=["h2"], max_version=version)
     server = tlsmith.Server(identity, alpn=["h2"])
     near, far = memory_pair(client, server)
@@ -60,7 +60,7 @@ def test_info_has_what_was_agreed(ca, identity, version):
     assert far.peer is None and far.peer_chain == () == far.verified_chain
 
 
-def test_chains_are_those_of_the_peer(ca):
+def test_peer_chain_is_as_sent(ca):
     middle = ca.intermediate()
     site = middle.issue("localhost")
     near, _ = memory_pair(tlsmith.Client(trust=ca), tlsmith.Server(site))
@@ -72,7 +72,7 @@ FACTS_OF_PEERS = ["info", "peer", "peer_chain", "verified_chain", "ocsp_response
 
 
 @pytest.mark.parametrize("name", FACTS_OF_PEERS)
-def test_who_the_peer_is_waits_for_the_handshake(name, ca, identity):
+def test_peer_completes_the_handshake(name, ca, identity):
     alice = ca.issue_client("alice@example.org")
     client = tlsmith.Client(trust=ca, identity=alice)
     server = tlsmith.Server(identity, client_trust=ca)
@@ -92,14 +92,14 @@ def test_who_the_peer_is_waits_for_the_handshake(name, ca, identity):
 
 
 @pytest.mark.parametrize("name", FACTS_OF_PEERS)
-def test_without_io_nobody_is_the_peer_before_the_handshake(name, server):
+def test_connection_without_io_has_no_peer_before_handshake(name, server):
     with pytest.raises(tlsmith.Error, match="the handshake is not complete") as caught:
         getattr(server.buffer(), name)
     assert caught.value.code == "state"
 
 
 @pytest.mark.parametrize("name", FACTS_OF_PEERS)
-def test_who_the_peer_is_fails_as_the_handshake_does(name, server):
+def test_peer_raises_the_handshake_error(name, server):
     near, far = socketpair()
     with near, server.wrap(far, handshake=False) as sock:
         sock.setblocking(False)
@@ -112,7 +112,7 @@ def test_who_the_peer_is_fails_as_the_handshake_does(name, server):
                 getattr(sock, name)
 
 
-def test_the_handshake_was_so_many_bytes(client, server):
+def test_handshake_bytes_are_counted(client, server):
     near, far = client.buffer("localhost"), server.buffer()
     assert near.handshake_bytes is None
     counted = [0, 0]
@@ -127,7 +127,7 @@ def test_the_handshake_was_so_many_bytes(client, server):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_report_is_for_people(client, server, version):
+def test_report_is_readable_text(client, server, version):
     near, far = memory_pair(client.replace(max_version=version), server)
     for side, parts in (
         (near, ["localhost", f"TLS {version}", near.info.cipher, "ecdsa-p256"]),
@@ -139,7 +139,7 @@ def test_the_report_is_for_people(client, server, version):
             assert part in report
 
 
-def test_what_was_stapled_is_told(ca, identity, client):
+def test_ocsp_response_returns_stapled_bytes(ca, identity, client):
     near, _ = memory_pair(client, tlsmith.Server(identity))
     assert near.ocsp_response is None
     near, far = memory_pair(client, tlsmith.Server(identity, ocsp=b"0\x03\x0a\x01\x06"))
@@ -175,7 +175,7 @@ def test_both_sides_export_the_same(client, server, version):
     assert other.export("label", 32) != no_context
 
 
-def test_what_cannot_be_exported_is_refused(client, server):
+def test_invalid_export_length_is_rejected(client, server):
     near, _ = memory_pair(client, server)
     for length in (0, 8161, 2**40, 2**62, 2**63 - 1):
         with pytest.raises(tlsmith.ConfigError, match=f"{length} bytes.*8160"):
@@ -264,7 +264,7 @@ def test_no_end_point_binding_is_defined_for_signatures_without_a_hash(kind):
         assert len(side.channel_binding("tls-exporter")) == 32
 
 
-def test_channel_bindings_are_asked_for_by_name_after_the_handshake(client, server):
+def test_channel_binding_needs_known_type_and_handshake(client, server):
     near = memory_pair(client, server)[0]
     for kind in "tls-unique", "", "TLS-Exporter", "tls-exporter\0":
         with pytest.raises(tlsmith.ConfigError, match="use tls-exporter or tls-server-end-point"):
@@ -279,7 +279,7 @@ def test_channel_bindings_are_asked_for_by_name_after_the_handshake(client, serv
 
 
 @pytest.mark.parametrize("ours", ["client", "server"])
-def test_keys_are_refreshed_and_ssl_goes_along(ca, identity, ours):
+def test_refresh_keys_works_with_ssl_peer(ca, identity, ours):
     near, far = socketpair()
     version = ssl.TLSVersion.TLSv1_3
     if ours == "client":
@@ -396,7 +396,7 @@ def test_crls_are_applied_as_strictly_as_is_said(check, unknown):
             trust.with_crls(middle.crl(), **wrong)
 
 
-def test_a_client_without_a_certificate_has_a_reason_too(ca, identity):
+def test_client_without_certificate_has_verify_error(ca, identity):
     server = tlsmith.Server(identity, client_trust=ca)
     near, far = memory_pair(tlsmith.Client(trust=ca), server)
     with pytest.raises(tlsmith.VerifyError) as caught:
@@ -410,7 +410,7 @@ def test_a_client_without_a_certificate_has_a_reason_too(ca, identity):
     assert memory_pair(tlsmith.Client(trust=ca), optional)[1].peer is None
 
 
-def test_ssl_hears_our_alert_and_we_hear_ssls(ca):
+def test_alerts_are_received_in_both_directions_with_ssl(ca):
     stranger = tlsmith.CA("Stranger").issue("localhost")
     near, far = socketpair()
     context = ssl_context(ssl.PROTOCOL_TLS_CLIENT, ca=ca)

@@ -27,7 +27,7 @@ def test_each_side_limits_the_versions(client, server, version):
         assert near.info.version == far.info.version == version
 
 
-def test_versions_that_do_not_meet_are_told_apart(client, server):
+def test_version_mismatch_sends_protocol_version_alert(client, server):
     ours, theirs = refused(client.replace(min_version="1.3"), server.replace(max_version="1.2"))
     assert isinstance(ours, tlsmith.AlertError)
     assert (ours.alert, ours.alert_number) == ("protocol_version", 70)
@@ -57,7 +57,7 @@ def test_groups_are_chosen_by_name(client, server, group):
     assert near.info.group == group
 
 
-def test_a_name_that_is_not_known_gets_the_list_of_those_that_are(ca, identity):
+def test_error_about_unknown_name_lists_known_ones(ca, identity):
     for make in (
         lambda **options: tlsmith.Client(trust=ca, **options),
         lambda **options: tlsmith.Server(identity, **options),
@@ -78,7 +78,7 @@ def test_a_name_that_is_not_known_gets_the_list_of_those_that_are(ca, identity):
 # Pins.
 
 
-def test_a_pin_is_a_key_in_the_accepted_path(ca, identity, client, server):
+def test_pin_matches_key_in_verified_chain(ca, identity, client, server):
     stranger = tlsmith.Key.generate().spki_sha256
     for pins in (
         [tlsmith.Pin.spki(identity.cert.spki_sha256)],
@@ -90,7 +90,7 @@ def test_a_pin_is_a_key_in_the_accepted_path(ca, identity, client, server):
     assert (error.reason, error.verify_code) == ("pin_mismatch", 50)
 
 
-def test_a_pinned_certificate_is_trusted_as_it_is(identity, server):
+def test_pinned_certificate_is_trusted_without_issuer_and_name(identity, server):
     other = tlsmith.CA().issue("localhost")
     for pin in (identity.cert, tlsmith.Pin.cert(identity.cert.sha256)):
         client = tlsmith.Client(trust=tlsmith.Trust.pinned(pin))
@@ -120,7 +120,7 @@ def test_pins_of_the_wrong_kind_are_refused(ca):
 # ECH.
 
 
-def test_ech_can_be_pretended(client, server):
+def test_client_sends_grease_ech(client, server):
     near, far = memory_pair(client.replace(ech="grease"), server)
     assert (near.info.ech, near.info.version) == ("grease", "1.3")
     assert far.info.ech == "none"
@@ -128,7 +128,7 @@ def test_ech_can_be_pretended(client, server):
     assert near.info.ech == "none"
 
 
-def test_an_ech_that_cannot_be_is_refused(client):
+def test_invalid_ech_configuration_is_rejected(client):
     with pytest.raises(tlsmith.CertError, match="ECHConfigList"):
         client.replace(ech=b"\x00\x05nonsense")
     with pytest.raises(tlsmith.ConfigError, match="butter"):
@@ -314,7 +314,7 @@ def test_call_raises_an_interrupt_of_the_log(client, server, monkeypatch):
 # The clock.
 
 
-def test_the_clock_can_be_set(client, server):
+def test_connection_verifies_at_the_given_time(client, server):
     later = datetime.datetime.now(UTC) + datetime.timedelta(days=400)
     for now in (later, lambda: later, later.astimezone(datetime.timezone.max)):
         error, alert = refused(client.replace(now=now), server)
@@ -326,7 +326,7 @@ def test_the_clock_can_be_set(client, server):
     memory_pair(client.replace(now=lambda: datetime.datetime.now(UTC)), server)[0].do_handshake()
 
 
-def test_a_clock_of_a_server_is_for_its_clients(ca, identity):
+def test_server_clock_applies_to_client_certificates(ca, identity):
     later = datetime.datetime.now(UTC) + datetime.timedelta(days=400)
     client = tlsmith.Client(trust=ca, identity=ca.issue_client("alice@example.org"))
     _, far = memory_pair(client, tlsmith.Server(identity, client_trust=ca, now=later))

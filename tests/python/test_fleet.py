@@ -96,7 +96,7 @@ def test_servers_resume_sessions_of_each_other(fleet, client):
         assert server_of(first) != server_of(second)
 
 
-def test_session_of_tls13_is_resumed_once_in_the_whole_fleet(fleet, client):
+def test_tls13_session_is_resumed_once_across_servers(fleet, client):
     client.ask(fleet[0], "-tls1_3", "-sess_out", client.session)
     outcomes = [client.ask(port, "-sess_in", client.session)[0] for port in [*fleet, *fleet]]
     assert [", resumed," in answer for answer in outcomes] == [True, False, False, False]
@@ -113,7 +113,7 @@ def test_early_data_is_accepted_once_in_the_whole_fleet(fleet, client):
             assert answer.endswith("early data ''") and "Early data was rejected" in text
 
 
-def test_what_the_store_holds_is_opaque_and_expires(fleet, store, client):
+def test_stored_values_are_opaque_and_expire(fleet, store, client):
     store.flushall()
     client.ask(fleet[0], "-tls1_3", "-sess_out", client.session)
     keys = store.keys()

@@ -28,7 +28,7 @@ def refusal(server, client, name="localhost"):
     return serving.result, caught.value
 
 
-def test_of_several_identities_the_name_chooses(client, sites):
+def test_sni_selects_among_identities(client, sites):
     server = tlsmith.Server(list(sites.values()))
     for name, site in sites.items():
         with open_pair(client, server, name) as (ours, theirs):
@@ -47,7 +47,7 @@ def test_strict_servers_refuse_names_that_are_not_theirs(client, sites):
     assert (alert.alert, alert.alert_number) == ("unrecognized_name", 112)
 
 
-def test_the_function_chooses_an_identity_a_server_or_nobody(client, sites, identity):
+def test_on_hello_selects_identity_server_or_none(client, sites, identity):
     made = []
 
     def make(name):
@@ -87,7 +87,7 @@ def client_trust(client):
     return client._arguments["trust"]
 
 
-def test_what_the_function_raises_the_handshake_raises(client, identity):
+def test_handshake_raises_exception_of_on_hello(client, identity):
     def fail(hello):
         raise LookupError(f"no {hello.server_name} here")
 
@@ -98,19 +98,19 @@ def test_what_the_function_raises_the_handshake_raises(client, identity):
 
 
 @pytest.mark.parametrize("nonsense", ["b.example", True, b"", 1.5, (None, None), object()])
-def test_a_function_that_gives_nonsense_raises_a_type_error(client, identity, nonsense):
+def test_on_hello_returning_nonsense_raises_type_error(client, identity, nonsense):
     server = tlsmith.Server(identity, on_hello=lambda hello: nonsense)
     error, _ = refusal(server, client)
     assert type(error) is TypeError
     assert type(nonsense).__name__ in str(error)
 
 
-def test_what_cannot_be_called_is_refused_at_once(identity):
+def test_non_callable_callback_raises_type_error(identity):
     with pytest.raises(TypeError, match="on_hello"):
         tlsmith.Server(identity, on_hello="b.example")
 
 
-def test_the_hello_of_a_client_of_ssl_is_told(ca, identity):
+def test_on_hello_gets_the_hello_of_ssl_client(ca, identity):
     heard = []
 
     def listen(hello):
@@ -154,14 +154,14 @@ def test_the_versions_of_a_client_are_those_that_it_is_set_to(client, identity):
         assert heard.pop().versions == versions
 
 
-def test_a_client_without_a_name_says_none(ca, identity):
+def test_client_without_server_name_sends_no_sni(ca, identity):
     heard = []
     server = tlsmith.Server(identity, on_hello=heard.append)
     memory_pair(tlsmith.Client(trust=ca), server, "127.0.0.1")
     assert heard[0].server_name is None and heard[0].alpn == ()
 
 
-def test_each_client_is_asked_about_once(client, identity):
+def test_on_hello_is_called_once_per_client(client, identity):
     heard = []
     server = tlsmith.Server(identity, on_hello=heard.append)
     near, far = memory_pair(client, server, chunk=1)

@@ -55,9 +55,7 @@ def on_signal():
     signal.signal(signal.SIGUSR1, before)
 
 
-def test_signal_handler_that_uses_another_connection_takes_no_selected_server(
-    ca, localhost, on_signal
-):
+def test_signal_handler_on_another_connection_keeps_the_selection(ca, localhost, on_signal):
     others = [tlsmith.Client(trust=ca).buffer("localhost")]
     stores, alive = [], []
     has_begun, has_run = threading.Event(), threading.Event()

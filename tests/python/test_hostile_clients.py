@@ -83,7 +83,7 @@ def test_a_peer_that_reset_is_an_error_of_the_network(server, client, asks_befor
         assert not isinstance(caught.value, ValueError)
 
 
-def test_a_socket_that_never_had_a_peer_is_a_mistake_of_the_program(server):
+def test_unconnected_socket_raises_error(server):
     for family in (socket.AF_INET, socket.AF_UNIX):
         with pytest.raises(tlsmith.ConfigError, match="not connected"):
             server.wrap(socket.socket(family))
@@ -125,7 +125,7 @@ def test_an_error_of_one_client_is_passed_over(client, server, name):
 
 
 @pytest.mark.parametrize("name", SHORTAGES)
-def test_a_shortage_is_waited_for_and_logged_once(client, server, caplog, name):
+def test_blocking_accept_retries_and_logs_shortage_once(client, server, caplog, name):
     number = getattr(errno, name)
     started = time.monotonic()
     with failing(server, number, number, number) as listener, answering(listener):
@@ -136,7 +136,7 @@ def test_a_shortage_is_waited_for_and_logged_once(client, server, caplog, name):
     ]
 
 
-def test_a_shortage_is_an_error_where_the_listener_does_not_block(server):
+def test_nonblocking_accept_raises_on_shortage(server):
     with failing(server, errno.EMFILE) as listener:
         os.set_blocking(listener.fileno(), False)
         with pytest.raises(tlsmith.Error) as caught:
@@ -146,7 +146,7 @@ def test_a_shortage_is_an_error_where_the_listener_does_not_block(server):
             listener.accept()
 
 
-def test_what_no_waiting_mends_is_raised(server):
+def test_permanent_accept_error_is_raised(server):
     with failing(server, errno.EOPNOTSUPP) as listener:
         with pytest.raises(tlsmith.Error, match="cannot accept") as caught:
             next(listener)
@@ -256,7 +256,7 @@ def test_the_limit_of_the_handshake_holds_beside_that_of_each_call(server):
                 listener.accept(handshake=True)
 
 
-def test_without_a_limit_a_handshake_may_take_as_long_as_it_does(server):
+def test_handshake_without_limit_may_take_long(server):
     with server.listen(("127.0.0.1", 0), handshake_timeout=None) as listener:
         with socket.create_connection(listener.address):
             sock, _ = listener.accept()
@@ -266,7 +266,7 @@ def test_without_a_limit_a_handshake_may_take_as_long_as_it_does(server):
                     sock.recv()
 
 
-def test_the_limit_of_the_handshake_is_five_seconds_where_none_is_said(identity, server):
+def test_listener_handshake_timeout_is_five_seconds(identity, server):
     limits = []
     for listener in (
         server.listen(("127.0.0.1", 0)),
@@ -280,7 +280,7 @@ def test_the_limit_of_the_handshake_is_five_seconds_where_none_is_said(identity,
     assert limits == [5.0, 5.0, 2.0, 3e9]
 
 
-def test_what_is_no_limit_of_a_handshake_is_refused(server):
+def test_invalid_handshake_timeout_is_rejected(server):
     for wrong in (0, -1, float("nan"), float("inf")):
         with pytest.raises(tlsmith.ConfigError, match="handshake_timeout is"):
             server.listen(("127.0.0.1", 0), handshake_timeout=wrong)
@@ -317,7 +317,7 @@ def test_unwrapping_has_a_limit_in_all(client, server):
             assert 0.2 <= time.monotonic() - started < PATIENCE
 
 
-def test_unwrapping_that_may_not_wait_does_not_follow_a_flood(client, server):
+def test_nonblocking_unwrap_ignores_a_flood(client, server):
     ours, theirs = open_over_tcp(client, server)
 
     with thread(lambda: flood(theirs)), theirs:
@@ -330,7 +330,7 @@ def test_unwrapping_that_may_not_wait_does_not_follow_a_flood(client, server):
 # The queue.
 
 
-def test_as_many_may_wait_as_the_system_allows(server):
+def test_backlog_is_the_systems_maximum(server):
     most = int(pathlib.Path("/proc/sys/net/core/somaxconn").read_text())
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     with contextlib.ExitStack() as stack:
@@ -384,7 +384,7 @@ def test_a_reset_is_a_connection_reset_error(client, server):
     check_kind(caught.value, ConnectionResetError, errno.ECONNRESET)
 
 
-def test_a_peer_that_takes_nothing_is_a_broken_pipe(client, server):
+def test_write_to_closed_peer_raises_broken_pipe(client, server):
     ours, theirs = open_over_tcp(client, server)
     reset(socket.socket(fileno=theirs.detach()))
     with ours:
@@ -396,7 +396,7 @@ def test_a_peer_that_takes_nothing_is_a_broken_pipe(client, server):
     check_kind(caught.value, BrokenPipeError, errno.EPIPE)
 
 
-def test_a_port_where_nobody_listens_is_a_refusal(client, tmp_path):
+def test_closed_port_raises_connection_refused(client, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = listening.getsockname()
     with pytest.raises(ConnectionRefusedError) as caught:

@@ -59,7 +59,7 @@ def files(ca, identity, tmp_path_factory):
         ("site.p12", tlsmith.Identity),
     ],
 )
-def test_everything_is_told_by_its_content(files, name, kind):
+def test_inspect_detects_type_by_content(files, name, kind):
     for source in (files / name, str(files / name), (files / name).read_bytes()):
         assert type(tlsmith.inspect(source, password="secret")) is kind
 
@@ -71,12 +71,12 @@ def test_several_certificates_or_crls_are_a_list(files, ca, identity):
 
 @pytest.mark.parametrize("name", ["site.p12", "locked.pem", "locked.der"])
 @pytest.mark.parametrize("password", [None, "wrong"])
-def test_a_password_that_is_wrong_or_lacks_is_asked_for(files, name, password):
+def test_error_asks_for_missing_or_wrong_password(files, name, password):
     with pytest.raises(tlsmith.ConfigError, match="password"):
         tlsmith.inspect(files / name, password=password)
 
 
-def test_what_is_nothing_is_refused(files, identity):
+def test_inspect_rejects_other_content(files, identity):
     for nothing in (b"", b"hello", b"\x30", b"\x30\x82", identity.cert.der[:-1], b"\x30\x03abc"):
         with pytest.raises(tlsmith.CertError):
             tlsmith.inspect(nothing)
@@ -88,14 +88,14 @@ def test_what_is_nothing_is_refused(files, identity):
         tlsmith.inspect(("localhost", "443"))
 
 
-def test_a_request_that_nobody_signed_is_not_taken_for_another_document(files):
+def test_unsigned_request_is_rejected_as_request(files):
     der = bytearray((files / "csr.der").read_bytes())
     der[-1] ^= 1
     with pytest.raises(tlsmith.CertError, match="the request's own signature is wrong"):
         tlsmith.inspect(bytes(der))
 
 
-def test_a_server_shows_its_chain_whoever_issued_it(ca):
+def test_inspect_returns_chain_of_untrusted_server(ca):
     stranger = tlsmith.CA().intermediate().issue("elsewhere.example", valid="-2d..-1d")
     with tlsmith.listen(("127.0.0.1", 0), stranger) as listener:
 

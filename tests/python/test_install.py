@@ -109,12 +109,12 @@ def test_a_tool_that_fails_leaves_nothing_behind(ca, tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-def test_a_system_that_is_not_known_is_told_so(ca, tmp_path):
+def test_install_reports_unknown_system(ca, tmp_path):
     with pytest.raises(tlsmith.ConfigError, match="none of .*usr/local/share/ca-certificates"):
         ca.install(["system"], prefix=tmp_path)
 
 
-def test_who_is_not_root_is_told_the_command(ca, debian, monkeypatch):
+def test_install_without_root_prints_the_command(ca, debian, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
@@ -170,7 +170,7 @@ def test_a_profile_without_a_store_is_named(ca, tmp_path):
         ca.install(["nss"], profiles=[tmp_path])
 
 
-def test_a_missing_tool_is_said_before_anything_changes(ca, debian, profile, monkeypatch):
+def test_missing_tool_is_reported_before_any_change(ca, debian, profile, monkeypatch):
     which = shutil.which
     monkeypatch.setattr(
         shutil, "which", lambda name, **more: None if name == "certutil" else which(name, **more)

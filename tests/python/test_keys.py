@@ -47,7 +47,7 @@ def test_each_type_is_read_by_cryptography_and_back(key):
         assert again.type == key.type
 
 
-def test_generating_gives_the_type_that_was_asked_for():
+def test_generate_returns_key_of_requested_type():
     assert [a_key(kind).type for kind in KEY_TYPES] == KEY_TYPES
 
 
@@ -128,7 +128,7 @@ def test_pkcs12_is_read_by_cryptography(kind):
         pkcs12.load_pkcs12(site.pkcs12(PASSWORD), b"another")
 
 
-def test_pkcs12_in_the_way_of_old_is_read_by_cryptography_and_openssl(tmp_path):
+def test_legacy_pkcs12_is_read_by_cryptography_and_openssl(tmp_path):
     site = tlsmith.CA().intermediate("Issuing CA").issue("localhost")
     path = tmp_path / "old.p12"
     path.write_bytes(site.pkcs12(PASSWORD, "old friend", legacy=True))

@@ -34,7 +34,7 @@ def test_a_unix_socket_has_a_path(client, server, tmp_path):
         client.connect(path, server_name="localhost")
 
 
-def test_over_a_unix_socket_the_name_has_to_be_said(client, server, tmp_path):
+def test_unix_socket_needs_server_name(client, server, tmp_path):
     with pytest.raises(tlsmith.ConfigError, match="server_name"):
         client.connect(tmp_path / "tls.sock")
     with pytest.raises(tlsmith.Error, match="No such file") as caught:
@@ -49,7 +49,7 @@ def test_over_a_unix_socket_the_name_has_to_be_said(client, server, tmp_path):
         server.listen(tmp_path / "tls.sock", reuse_port=True)
 
 
-def test_a_listener_that_does_not_accept_lets_time_pass(client, tmp_path):
+def test_connect_times_out_if_listener_does_not_accept(client, tmp_path):
     with contextlib.ExitStack() as stack:
         plain = stack.enter_context(socket.socket(socket.AF_UNIX))
         plain.bind(str(tmp_path / "full.sock"))
@@ -112,7 +112,7 @@ def test_the_default_time_limit_of_sockets_leaves_ours_alone(client, server):
 # Accepting.
 
 
-def test_a_listener_that_does_not_block_says_so(server):
+def test_nonblocking_accept_raises_want_read(server):
     with server.listen(("127.0.0.1", 0)) as listener:
         os.set_blocking(listener.fileno(), False)
         with pytest.raises(BlockingIOError):
@@ -121,7 +121,7 @@ def test_a_listener_that_does_not_block_says_so(server):
             next(listener)
 
 
-def test_accept_waits_for_the_handshake_where_it_is_told_to(client, server, ca):
+def test_accept_with_handshake_completes_it(client, server, ca):
     stranger = tlsmith.Client(trust=tlsmith.CA())
     with server.listen(("127.0.0.1", 0), backlog=5) as listener:
 
@@ -172,7 +172,7 @@ def test_a_listener_serves_until_another_thread_closes_it(client, server):
     listener.close()
 
 
-def test_a_port_that_is_none_is_refused(client, server):
+def test_invalid_port_is_rejected(client, server):
     for call in (lambda port: server.listen(("localhost", port)),
                  lambda port: client.connect(("localhost", port))):  # fmt: skip
         for wrong in (-1, 65_536, 2**80):
@@ -196,7 +196,7 @@ def test_a_port_that_is_none_is_refused(client, server):
     [None, 5, ["localhost", 443], ("localhost",), (), ("localhost", 1, 2, 3, 4)],
     ids=repr,
 )
-def test_what_is_no_address_is_refused_by_its_name(client, server, address):
+def test_error_names_invalid_address(client, server, address):
     for call in (client.connect, server.listen):
         with pytest.raises(TypeError, match=r"\(host, port\)") as caught:
             call(address)
@@ -206,7 +206,7 @@ def test_what_is_no_address_is_refused_by_its_name(client, server, address):
 def test_ports_are_numbers_and_nothing_that_is_taken_for_one(client, server):
     for call in (client.connect, server.listen):
         for port in (True, "443", 1.5, None):
-            with pytest.raises(TypeError, match="a port is an int") as caught:
+            with pytest.raises(TypeError, match="a port must be an int") as caught:
                 call(("localhost", port))
             assert repr(port) in str(caught.value)
 
@@ -217,7 +217,7 @@ def test_an_empty_path_is_not_the_path_of_a_socket(client, server):
             call("")
 
 
-def test_a_host_that_cannot_be_one_is_named(server):
+def test_error_names_invalid_host(server):
     for host in ("x" * 300, "\ud800", "a..b"):
         with pytest.raises(tlsmith.Error) as caught:
             server.listen((host, 0))

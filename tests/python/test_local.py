@@ -66,15 +66,15 @@ def test_a_key_that_a_crash_left_is_used(tmp_path):
     assert tlsmith.CA.local(tmp_path).key.der == key.der
 
 
-def test_a_key_that_is_gone_is_missed(tmp_path):
+def test_local_ca_reports_missing_key(tmp_path):
     tlsmith.CA.local(tmp_path)
     (tmp_path / "ca-key.pem").unlink()
-    with pytest.raises(tlsmith.ConfigError, match="put it back"):
+    with pytest.raises(tlsmith.ConfigError, match="restore it"):
         tlsmith.CA.local(tmp_path)
     assert os.listdir(tmp_path) == ["ca.pem"]
 
 
-def test_a_folder_that_cannot_be_is_named(tmp_path):
+def test_error_names_invalid_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(tlsmith.ConfigError, match="file/ca.*Not a directory") as caught:
         tlsmith.CA.local(tmp_path / "file/ca")

@@ -37,7 +37,7 @@ def test_two_shake_hands_in_pieces_of_any_size(client, server, version, chunk):
     assert near.read() == b"answer"
 
 
-def test_what_needs_the_peer_first_wants_to_read(client, server):
+def test_read_raises_want_read_before_peer_data(client, server):
     near, far = client.buffer("localhost"), server.buffer()
     for side in (near, far):
         for call in (side.do_handshake, side.read, lambda side=side: side.write(b"early")):
@@ -54,7 +54,7 @@ def test_what_needs_the_peer_first_wants_to_read(client, server):
             side.read_into(bytearray(10))
 
 
-def test_a_loop_that_only_looks_at_the_wants_comes_to_its_end(client, server):
+def test_loop_over_wants_read_and_wants_write_ends(client, server):
     near, far = client.buffer("localhost"), server.buffer()
     wires = {near: bytearray(), far: bytearray()}
     other = {near: far, far: near}
@@ -104,7 +104,7 @@ def test_wants_read_ends_with_the_bytes_of_the_peer(client, server, fails):
 # Data.
 
 
-def test_what_was_received_is_readable_before_it_is_read(client, server):
+def test_received_bytes_are_counted_as_readable(client, server):
     near, far = memory_pair(client, server)
     assert near.wants_read and near.readable == 0
     far.write(b"x" * 1000)
@@ -163,7 +163,7 @@ def test_megabytes_arrive_whole(client, server, chunk):
     assert got.digest() == hashlib.sha256(data).digest()
 
 
-def test_what_is_not_read_is_not_lost(client, server):
+def test_unread_data_is_not_lost(client, server):
     near, far = memory_pair(client, server)
     data = os.urandom(1_000_000)
     sent = 0
@@ -178,7 +178,7 @@ def test_what_is_not_read_is_not_lost(client, server):
     assert got == data
 
 
-def test_who_writes_without_sending_wants_to_write(client, server):
+def test_write_without_drain_raises_want_write(client, server):
     near, far = memory_pair(client, server)
     taken = 0
     with pytest.raises(tlsmith.WantWrite) as caught:
@@ -221,7 +221,7 @@ def test_one_direction_ends_before_the_other(client, server, version):
     assert near.read() == b""
 
 
-def test_the_end_without_close_notify_is_a_cut(client, server):
+def test_end_without_close_notify_is_truncation(client, server):
     near, far = memory_pair(client, server)
     far.write(b"half")
     carry(far, near)
@@ -247,7 +247,7 @@ def test_the_end_in_the_middle_of_a_handshake(client, server):
             side.do_handshake()
 
 
-def test_what_follows_close_notify_is_left_over(client, server):
+def test_leftover_has_bytes_after_close_notify(client, server):
     near, far = memory_pair(client, server)
     far.write(b"last")
     far.close()
@@ -304,7 +304,7 @@ def test_a_record_that_was_changed_ends_the_connection(client, server):
         near.read()
 
 
-def test_what_one_hook_raised_is_no_other_connections_affair(client, identity):
+def test_callback_exception_does_not_reach_other_connections(client, identity):
     def refuse(hello):
         raise LookupError(hello.server_name)
 
@@ -391,13 +391,13 @@ def converse(ours, theirs, incoming, outgoing):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_our_client_talks_to_a_server_of_ssl(client, identity, version):
+def test_tlsmith_client_connects_to_ssl_server(client, identity, version):
     context = ssl_context(ssl.PROTOCOL_TLS_SERVER, identity, version=VERSIONS[version])
     converse(client.buffer("localhost"), *over_bios(context, server_side=True))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_client_of_ssl_talks_to_our_server(server, ca, version):
+def test_ssl_client_connects_to_tlsmith_server(server, ca, version):
     context = ssl_context(ssl.PROTOCOL_TLS_CLIENT, ca=ca, version=VERSIONS[version])
     converse(server.buffer(), *over_bios(context, server_hostname="localhost"))
 

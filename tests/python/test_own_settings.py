@@ -81,7 +81,7 @@ def test_the_name_requested_is_apart_from_the_name_verified(client, server, sni,
 
 
 @pytest.mark.parametrize("sni", [False, "localhost", "front.example"])
-def test_the_certificate_has_to_be_for_the_verified_name_all_the_same(client, server, sni):
+def test_verified_name_is_server_name_not_sni(client, server, sni):
     near, far = client.buffer("wrong.example", sni=sni), server.buffer()
     exchange(near, far)
     with pytest.raises(tlsmith.VerifyError) as caught:
@@ -99,13 +99,13 @@ def test_connect_in_one_call_requests_another_name_too(ca, server):
 
 
 WRONG_TYPES = [
-    ({"alpn": "h2"}, "alpn is"),
-    ({"alpn": 5}, "alpn is"),
-    ({"alpn": [b"h2"]}, "each of alpn is"),
-    ({"identity": 5}, "identity is"),
-    ({"identity": "certs.pem"}, "identity is"),
+    ({"alpn": "h2"}, "alpn must be"),
+    ({"alpn": 5}, "alpn must be"),
+    ({"alpn": [b"h2"]}, "each of alpn must be"),
+    ({"identity": 5}, "identity must be"),
+    ({"identity": "certs.pem"}, "identity must be"),
 ]
-WRONG_NAMES = [({"sni": wrong}, "sni is") for wrong in (True, 5, b"front.example", ["x"])]
+WRONG_NAMES = [({"sni": wrong}, "sni must be") for wrong in (True, 5, b"front.example", ["x"])]
 
 
 @pytest.mark.parametrize(("own", "beginning"), WRONG_TYPES + WRONG_NAMES)
@@ -216,7 +216,7 @@ def test_streams_begin_tls_with_settings_of_their_own(client, server, ca):
         listening = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with listening:
             plain = await asyncio.open_connection(*listening.sockets[0].getsockname())
-            with pytest.raises(tlsmith.ConfigError, match="sni is for a Client"):
+            with pytest.raises(tlsmith.ConfigError, match="sni needs a Client"):
                 await aio.start_tls(*plain, server, sni="front.example")
             _, writer = await aio.start_tls(
                 *plain, client, server_name="localhost", sni=False, alpn=["pop3"]
@@ -231,7 +231,7 @@ def test_streams_begin_tls_with_settings_of_their_own(client, server, ca):
     asyncio.run(asyncio.wait_for(main(), 30))
 
 
-def test_a_plain_connection_is_as_its_client_and_server_are(client, server):
+def test_connection_without_options_uses_client_and_server_settings(client, server):
     with open_pair(client, server) as (near, far):
         assert far.info.server_name == "localhost"
         assert near.info.alpn is None

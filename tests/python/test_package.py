@@ -32,7 +32,7 @@ print(spent)
 
 
 @pytest.mark.parametrize("name", ["aio", "ssl", "testing"])
-def test_what_the_readme_names_is_there_after_the_import(name):
+def test_readme_names_exist_after_import(name):
     program = f"""
 import sys
 import tlsmith
@@ -46,14 +46,14 @@ assert {name} is module
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_what_is_not_there_is_named():
+def test_unknown_attribute_raises_attribute_error():
     with pytest.raises(AttributeError, match="module 'tlsmith' has no attribute 'nothing'"):
         _ = tlsmith.nothing
     with pytest.raises(ImportError, match="cannot import name 'nothing'"):
         exec("from tlsmith import nothing")
 
 
-def test_the_stub_says_what_there_is():
+def test_type_stub_matches_the_extension():
     subprocess.run(
         [sys.executable, "-m", "mypy.stubtest", "tlsmith._tlsmith"],
         check=True,
@@ -68,14 +68,14 @@ def test_the_package_keeps_to_its_own_types():
     subprocess.run(command, check=True)
 
 
-def test_pyright_has_nothing_to_say():
+def test_package_type_checks_under_pyright():
     command = ["pyright", "--project", ROOT, "--pythonpath", sys.executable, "--warnings"]
     done = subprocess.run(command, env=WITH_TOOLS, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("0 errors, 0 warnings"), done.stdout
 
 
-def test_ruff_has_nothing_to_say():
+def test_sources_pass_ruff():
     python = [ROOT / folder for folder in ("python", "tests", "benches", "examples/python")]
     for command in (["check"], ["format", "--check"]):
         subprocess.run(["ruff", *command, "--no-cache", *python], check=True, env=WITH_TOOLS)

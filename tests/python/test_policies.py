@@ -85,7 +85,7 @@ def test_schemes_hold_in_contexts_of_ssl(client, ca):
         assert tls.info.signature_scheme == "rsa_pss_rsae_sha384"
 
 
-def test_an_identity_is_presented_only_to_those_that_know_its_issuer(client, ca, identity):
+def test_identity_is_presented_only_to_peers_naming_its_issuer(client, ca, identity):
     other = tlsmith.CA()
     alice = ca.issue_client("alice@example.org")
     theirs = tlsmith.Server(identity, client_trust=other, client_auth="optional")
@@ -98,7 +98,7 @@ def test_an_identity_is_presented_only_to_those_that_know_its_issuer(client, ca,
     assert far.peer == alice.cert
 
 
-def test_a_server_presents_an_identity_only_to_those_that_know_its_issuer(ca, identity):
+def test_server_presents_identity_only_to_clients_naming_its_issuer(ca, identity):
     context = ssl_context(ssl.PROTOCOL_TLS_CLIENT, ca=ca)
     near, far = socketpair()
 
@@ -124,7 +124,7 @@ def test_a_handshake_says_whether_its_hello_was_retried(client, server, version)
 # Certificates.
 
 
-def test_weak_keys_are_refused_by_who_demands_more(client, ca, identity):
+def test_min_security_rejects_weak_keys(client, ca, identity):
     rsa = tlsmith.Server(ca.issue("localhost", key=a_key("rsa-2048")))
     for bits, accepted in ((112, True), (128, False), (192, False)):
         assert is_accepted(client.replace(min_security=bits), rsa) is accepted
@@ -163,7 +163,7 @@ def test_common_names_count_where_that_is_allowed():
     assert client.ssl_context().hostname_checks_common_name is False
 
 
-def test_the_roots_of_mozilla_are_trusted_where_that_is_said(client, server, ca):
+def test_bundled_roots_are_trusted_on_request(client, server, ca):
     bundled = tlsmith.Trust.bundled()
     assert repr(bundled) == "<tlsmith.Trust 0 roots, bundled>" and len(bundled) == 0
     error, _ = refused(tlsmith.Client(trust=bundled), server)
@@ -187,7 +187,7 @@ def test_the_roots_of_mozilla_are_trusted_where_that_is_said(client, server, ca)
 # What is negotiated.
 
 
-def test_a_server_chooses_by_its_own_order_where_it_prefers_that(client, identity):
+def test_server_selects_by_its_own_cipher_order(client, identity):
     order = ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"]
     client = client.replace(ciphers=order)
     for prefers, expected in ((False, order[0]), (True, order[1])):
@@ -231,7 +231,7 @@ def test_records_are_no_longer_than_the_limit(client, server, side, version):
 
 
 @pytest.mark.parametrize("size", [0, 511, 16_385, -1])
-def test_limits_that_no_record_has_are_refused(client, server, size):
+def test_invalid_max_fragment_is_rejected(client, server, size):
     for one in (client, server):
         with pytest.raises(tlsmith.ConfigError, match="max_fragment"):
             one.replace(max_fragment=size)
@@ -247,7 +247,7 @@ def resumes(client, server):
 
 
 @BOTH_VERSIONS
-def test_a_server_does_not_resume_where_that_is_off(client, identity, version):
+def test_server_without_resumption_resumes_nothing(client, identity, version):
     client = client.replace(max_version=version)
     for tickets in (0, 2):
         server = tlsmith.Server(identity, resume=False, tickets=tickets)
@@ -256,7 +256,7 @@ def test_a_server_does_not_resume_where_that_is_off(client, identity, version):
         assert resumes(client.replace(), server) is False
 
 
-def test_as_many_sessions_are_kept_as_is_said(client, identity):
+def test_client_keeps_at_most_resume_sessions(client, identity):
     server = tlsmith.Server(identity)
     client = client.replace(resume=16)
     assert [resumes(client, server) for _ in range(3)] == [False, True, True]

@@ -174,7 +174,7 @@ def test_proxy_does_not_pass_a_reset_of_the_backend_as_the_end(proxy, ca):
         assert "backend: Connection reset by peer" in log.read_text()
 
 
-def test_proxy_tells_clients_why_it_refuses_them(proxy, ca, ca_file):
+def test_proxy_sends_alert_to_rejected_clients(proxy, ca, ca_file):
     with proxy(echo) as (port, log):
         done = s_client(port, ca_file, b"", "-cipher", "AES128-SHA", "-tls1_2")
         assert b"alert handshake failure" in done.stderr
@@ -210,7 +210,7 @@ def test_proxy_ends_clients_that_do_not_shake_hands(proxy):
 
 
 @pytest.mark.parametrize("flooding", ["client", "backend"])
-def test_proxy_holds_up_who_sends_more_than_is_read(proxy, ca, flooding):
+def test_proxy_applies_backpressure(proxy, ca, flooding):
     backends = []
     with proxy(backends.append) as (port, _), dial(ca, port) as tls:
         tls.do_handshake()
@@ -257,9 +257,7 @@ def test_bufferevent_client_moves_data_and_ends_both_ways(
 
 
 @WATERMARK
-def test_bufferevent_client_tells_truncation_from_the_end(
-    bufferevent_client, localhost, ca_file, options
-):
+def test_bufferevent_client_detects_truncation(bufferevent_client, localhost, ca_file, options):
     data = os.urandom(300_000)
 
     def serve(sock):

@@ -81,7 +81,7 @@ def test_a_forked_child_that_exits_leaves_the_connection_alone():
     assert run(program) == "the parent went on\n"
 
 
-def test_a_forked_child_uses_no_connection_of_its_parent_whatever_its_class():
+def test_forked_child_cannot_use_connections_of_its_parent():
     program = """
         import ssl
         import tlsmith.ssl
@@ -297,7 +297,7 @@ def test_a_signal_handler_that_raises_ends_the_wait_and_nothing_else():
     assert run(program) == "rung\nrung\nstill there\nlater\n"
 
 
-def test_a_signal_handler_cannot_use_the_connection_whose_handshake_it_interrupts():
+def test_signal_handler_cannot_use_the_handshaking_connection():
     program = """
         near, far = socket.socketpair()
         ours = client.wrap(near, "localhost", handshake=False)
@@ -317,7 +317,7 @@ def test_a_signal_handler_cannot_use_the_connection_whose_handshake_it_interrupt
     """
     *codes, last = run(program).splitlines()
     assert codes == ["state"] * 4
-    assert last == "the socket was closed in the middle of this call"
+    assert last == "the socket was closed during this call"
 
 
 # Memory.

@@ -62,7 +62,7 @@ def _canonical(name):
 
 @relaxed
 @given(names=st.lists(host, min_size=1, max_size=3, unique=True))
-def test_what_is_issued_is_accepted_for_its_names(ca, names):
+def test_issued_certificate_is_accepted_for_its_names(ca, names):
     site = ca.issue(*names, key=a_key("ecdsa-p256"))
     trust = tlsmith.Trust.roots(ca)
     for one in names:
@@ -72,7 +72,7 @@ def test_what_is_issued_is_accepted_for_its_names(ca, names):
 
 @relaxed
 @given(text=st.text(max_size=80))
-def test_a_text_is_a_name_or_is_refused_in_a_sentence(ca, text):
+def test_any_text_is_a_valid_name_or_rejected(ca, text):
     try:
         cert = ca.issue(text, key=a_key("ecdsa-p256")).cert
     except REFUSALS as refusal:
@@ -96,7 +96,7 @@ def test_an_organization_stands_as_it_was_given_or_is_refused(ca, text):
 
 @relaxed
 @given(text=st.text(max_size=12) | st.from_regex(r"-?[0-9]{1,12}[smhd](\.\.-?[0-9]{1,6}[smhd])?"))
-def test_a_validity_is_kept_or_is_refused(ca, text):
+def test_any_validity_is_applied_or_rejected(ca, text):
     try:
         cert = ca.issue("localhost", valid=text, outlive_ca=True, key=a_key("ecdsa-p256")).cert
     except REFUSALS as refusal:
@@ -112,14 +112,14 @@ def test_a_validity_is_kept_or_is_refused(ca, text):
         datetime.datetime(2030, 1, 1), datetime.datetime(9999, 1, 1), timezones=st.just(UTC)
     )
 )
-def test_an_end_is_kept_to_the_second(ca, end):
+def test_not_after_is_exact_to_the_second(ca, end):
     cert = ca.issue("localhost", valid=end, outlive_ca=True, key=a_key("ecdsa-p256")).cert
     assert cert.not_after == end.replace(microsecond=0)
 
 
 @relaxed
 @given(serial=st.integers(1, 2**159 - 1))
-def test_a_serial_number_comes_back(ca, serial):
+def test_issued_serial_number_equals_requested(ca, serial):
     cert = ca.issue("localhost", serial=serial, key=a_key("ecdsa-p256")).cert
     assert cert.serial == cert.to_cryptography().serial_number == serial
     assert cert in tlsmith.CA.revoke(ca, serial).crl()
@@ -131,7 +131,7 @@ def test_a_serial_number_comes_back(ca, serial):
     critical=st.booleans(),
     value=st.binary(max_size=40),
 )
-def test_an_extension_comes_back(ca, oid, critical, value):
+def test_issued_extension_equals_requested(ca, oid, critical, value):
     dotted = "1.3.6.1.4.1." + ".".join(map(str, oid))
     der = b"\x04" + bytes([len(value)]) + value
     try:
@@ -158,7 +158,7 @@ LOADERS = [
 @pytest.mark.parametrize("load", LOADERS, ids=lambda load: load.__qualname__)
 @relaxed
 @given(content=st.binary(max_size=200))
-def test_bytes_are_a_document_or_are_refused(load, content):
+def test_any_bytes_are_a_document_or_rejected(load, content):
     with pytest.raises(REFUSALS):
         load(content)
 
@@ -175,7 +175,7 @@ def documents(ca, identity):
     # How far along, and what stands there then.
     changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=4),
 )
-def test_a_damaged_document_is_read_or_refused(documents, which, changes):
+def test_damaged_document_never_crashes(documents, which, changes):
     damaged = bytearray(documents[which])
     for place, byte in changes:
         damaged[int(place * len(damaged))] = byte

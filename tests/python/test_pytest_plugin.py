@@ -38,17 +38,17 @@ def test_the_servers_and_contexts_fit_together(suite):
             for _ in range(3):
                 echo(tls_server.host, tls_server.port, tls_client_context)
 
-        def test_a_client_that_stays_does_not_keep_the_server(tls_server, tls_client_context):
+        def test_idle_client_does_not_block_shutdown(tls_server, tls_client_context):
             plain = socket.create_connection((tls_server.host, tls_server.port), timeout=30)
             sock = tls_client_context.wrap_socket(plain, server_hostname=tls_server.host)
             global kept
             kept = sock
 
-        def test_a_client_that_says_nothing_does_not_keep_it_either(tls_server):
+        def test_silent_client_does_not_block_shutdown(tls_server):
             global silent
             silent = socket.create_connection((tls_server.host, tls_server.port))
 
-        def test_they_are_closed_now():
+        def test_fixtures_close_their_connections():
             kept.close()
             silent.close()
 

@@ -76,7 +76,7 @@ def test_the_server_answers_where_nothing_is_selected(client, server, identity, 
         assert tls.peer == identity.cert
 
 
-def test_a_socket_that_does_not_wait_asks_for_more_of_the_hello(client, server, other):
+def test_nonblocking_receive_hello_raises_want_read(client, server, other):
     near, far = socketpair()
     accepted = server.wrap(far, handshake=False)
     accepted.settimeout(0)
@@ -151,7 +151,7 @@ def test_a_closed_socket_receives_no_hello(server, other):
         assert caught.value.code == "state"
 
 
-def test_what_is_no_hello_fails_as_a_handshake_does(server):
+def test_receive_hello_fails_without_client_hello(server):
     errors = []
     for receive in ("receive_hello", "do_handshake"):
         near, far = socketpair()
@@ -180,7 +180,7 @@ def test_a_connection_without_io_pauses_while_more_comes(client, server, other):
     assert near.peer == other.cert
 
 
-def test_a_hello_in_pieces_is_received_when_it_is_whole(client, server):
+def test_fragmented_client_hello_is_received(client, server):
     near, far = client.buffer("localhost"), server.buffer()
     data = near.data_to_send()
     for byte in data:
@@ -190,7 +190,7 @@ def test_a_hello_in_pieces_is_received_when_it_is_whole(client, server):
     assert far.receive_hello().server_name == "localhost"
 
 
-def test_a_connection_that_has_answered_says_so(client, server):
+def test_select_fails_after_the_answer(client, server):
     near, far = client.buffer("localhost"), server.buffer()
     carry(near, far)
     for call in (far.receive_hello, lambda: far.select(server), lambda: far.refuse(40)):
@@ -212,7 +212,7 @@ def test_a_client_receives_no_hello(client, server):
     assert near.info.version == "1.3", "which spoils nothing"
 
 
-def test_what_is_selected_later_counts_and_the_rest_stays(client, server, other, identity):
+def test_later_selection_wins_and_keeps_the_rest(client, server, other, identity):
     client = client.replace(alpn=["h2", "h3"])
     near, far = paused(client, server, alpn=["h3"])
     far.receive_hello()
@@ -251,7 +251,7 @@ def test_names_that_are_required_are_those_of_the_selection(client, server, ca, 
     assert near.peer == other.cert
 
 
-def test_a_selected_server_that_nobody_else_has_keeps_its_functions(client, server, identity, ca):
+def test_selected_server_keeps_its_callbacks_alive(client, server, identity, ca):
     lines = []
     near, far = paused(client, server)
     far.receive_hello()
@@ -293,9 +293,9 @@ def test_the_callback_cannot_use_its_own_connection(client, identity, other):
 
 
 @pytest.mark.parametrize("wrong", [None, 5, True, "x", b"x", (None, None), tlsmith.Client])
-def test_what_cannot_be_selected_is_refused(client, server, wrong):
+def test_select_rejects_wrong_types(client, server, wrong):
     _, far = paused(client, server)
-    with pytest.raises(TypeError, match="what is selected is a Server, an Identity"):
+    with pytest.raises(TypeError, match=r"select\(\) must be a Server, an Identity"):
         far.select(wrong)
 
 
@@ -310,7 +310,7 @@ def test_what_cannot_be_selected_is_refused(client, server, wrong):
 )
 def test_a_selection_of_the_wrong_parts_is_refused(client, server, selection):
     _, far = paused(client, server)
-    with pytest.raises(TypeError, match="server is|identity is|alpn is"):
+    with pytest.raises(TypeError, match="server must be|identity must be|alpn must be"):
         far.select(selection)
 
 
@@ -327,8 +327,8 @@ def test_numbers_that_are_no_alerts_are_refused(client, server, alert):
 
 
 @pytest.mark.parametrize("alert", [None, True, 40.0, "40", b"("])
-def test_what_is_no_number_is_no_alert(server, alert):
-    with pytest.raises(TypeError, match="alert is an int"):
+def test_non_integer_alert_is_rejected(server, alert):
+    with pytest.raises(TypeError, match="alert must be an int"):
         server.buffer().refuse(alert)
 
 

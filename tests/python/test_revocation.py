@@ -47,7 +47,7 @@ def test_our_crl_is_read_and_its_signature_verified_by_cryptography(kind):
     assert len(second.extensions) == 0, "who gives no reason leaves it out"
 
 
-def test_a_crl_tells_what_is_in_it(tmp_path):
+def test_crl_text_lists_its_content(tmp_path):
     ca = tlsmith.CA("My CA")
     one, two, other = (ca.issue("localhost") for _ in range(3))
     before = now()
@@ -115,7 +115,7 @@ def test_a_ca_goes_on_from_its_latest_crl():
     assert after.number > before.number
 
 
-def test_who_is_revoked_twice_is_listed_once():
+def test_crl_lists_twice_revoked_certificate_once():
     ca = tlsmith.CA().revoke(5, reason="certificate_hold", at=1).revoke(6, at=2)
     ca.revoke(5, reason="key_compromise", at=3)
     listed = [(serial, at.timestamp(), reason) for serial, at, reason in ca.crl()]
@@ -198,7 +198,7 @@ def test_the_whole_chain_is_checked():
     assert trust.verify(site) == path, "a Trust never changes"
 
 
-def test_a_crl_is_good_for_its_time_and_its_authority_only():
+def test_crl_applies_within_its_time_and_for_its_issuer():
     ca = tlsmith.CA("My CA", valid="-9d..9d")
     site = ca.issue("localhost", valid="-5d..5d")
     trust = tlsmith.Trust.roots(ca)

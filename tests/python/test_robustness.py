@@ -27,7 +27,7 @@ import tlsmith
 # After the end.
 
 
-def test_a_closed_socket_answers_everything_with_an_error(client, server):
+def test_closed_socket_raises_for_every_call(client, server):
     with open_pair(client, server) as (ours, _):
         pass
     calls = [
@@ -74,7 +74,7 @@ def test_one_direction_is_for_one_thread(client, server):
         assert receiving.result == b"for one of them"
 
 
-def test_a_second_writer_is_told_so(client, server):
+def test_second_writer_gets_state_error(client, server):
     with open_pair(client, server) as (ours, theirs):
         with thread(lambda: ours.sendall(bytes(30_000_000))) as sending:
             # When the first byte is here, the other thread is at it, and not done.
@@ -257,7 +257,7 @@ def test_buffers_that_are_none_are_refused(client, server):
         assert theirs.recv() == b"abc"
 
 
-def test_what_a_buffer_of_python_raises_comes_out(client, server):
+def test_buffer_exception_propagates(client, server):
     class Weird:
         def __buffer__(self, flags):
             raise LookupError("no buffer today")
@@ -332,7 +332,7 @@ def some_of(names):
 @pytest.mark.filterwarnings("ignore::tlsmith.InsecureWarning")
 @settings(max_examples=300, deadline=None, database=None, derandomize=True)
 @given(arguments=some_of(CLIENT))
-def test_a_client_takes_or_refuses_its_arguments(arguments):
+def test_client_accepts_or_rejects_its_arguments(arguments):
     try:
         client = tlsmith.Client(**{"trust": CA, **arguments})
         memory_pair(client, SERVER_OF_CA)
@@ -342,7 +342,7 @@ def test_a_client_takes_or_refuses_its_arguments(arguments):
 
 @settings(max_examples=300, deadline=None, database=None, derandomize=True)
 @given(arguments=some_of(SERVER))
-def test_a_server_takes_or_refuses_its_arguments(arguments):
+def test_server_accepts_or_rejects_its_arguments(arguments):
     try:
         server = tlsmith.Server(IDENTITY, **arguments)
         memory_pair(tlsmith.Client(trust=CA), server)

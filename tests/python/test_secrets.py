@@ -165,7 +165,7 @@ def written(part):
         yield base64.urlsafe_b64encode(before + part + b"\0").decode()
 
 
-def test_eight_bytes_of_a_secret_are_found_in_every_encoding_and_seven_are_not():
+def test_scanner_finds_eight_bytes_of_a_secret_but_not_seven():
     secret = bytes((n * 167 + 131) % 256 for n in range(40))
     for at in range(len(secret) - 7):
         for text in written(secret[at : at + 8]):

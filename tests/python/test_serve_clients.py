@@ -49,7 +49,7 @@ def ends(sock):
         return not isinstance(error, TimeoutError)
 
 
-def test_a_client_that_says_nothing_is_dropped(client, server):
+def test_server_drops_silent_client(client, server):
     with serving(server, Echo(), handshake_timeout=0.1) as address:
         with socket.create_connection(address) as silent:
             assert ends(silent)
@@ -65,7 +65,7 @@ def test_clients_that_reset_do_not_end_it(client, server):
         check_echo(client, address)
 
 
-def test_clients_that_say_nothing_make_room_for_others(client, server, monkeypatch):
+def test_idle_clients_are_replaced_by_new_ones(client, server, monkeypatch):
     monkeypatch.setattr(_services, "_MAX_CLIENTS", 3)
     monkeypatch.setattr(_services, "_IDLE", 0.1)
     with contextlib.ExitStack() as stack:
@@ -135,7 +135,7 @@ def test_a_client_waits_until_the_system_has_a_thread_again(client, server, monk
         assert not refused.left
 
 
-def test_a_client_is_turned_away_where_the_system_has_no_thread(client, server, monkeypatch):
+def test_server_drops_client_if_no_thread_can_start(client, server, monkeypatch):
     monkeypatch.setattr(_services, "_PAUSE", 0.001)
     with serving(server, Echo()) as address:
         refused = FailingStarts(monkeypatch, _services._ATTEMPTS)

@@ -72,7 +72,7 @@ def test_servers_resume_sessions_of_each_other(client, fleet, store):
     assert [is_resumed(client, server, session) for server in fleet[::-1]] == [True, True]
 
 
-def test_session_of_tls13_is_taken_once_by_the_whole_fleet(client, fleet):
+def test_tls13_session_is_used_once_across_servers(client, fleet):
     near = client.buffer("localhost", session=met(client, fleet[0])[0].session)
     near.write_early(b"once")
     hello = near.data_to_send()
@@ -176,7 +176,7 @@ def test_exception_of_the_store_is_logged_and_nothing_is_resumed(
 @pytest.mark.parametrize("method", ["put", "take"])
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("error", [SystemExit(5), KeyboardInterrupt("^C")], ids=repr)
-def test_call_raises_what_the_store_raises_and_is_no_exception(
+def test_call_raises_base_exception_of_the_store(
     client, fleet, store, caplog, method, version, error
 ):
     client = only(client, version)
@@ -252,7 +252,9 @@ def test_value_of_the_wrong_type_is_logged_and_nothing_is_resumed(
     store.take = lambda id: wrong
     assert not is_resumed(client, fleet[1], session)
     text = str(caplog.records[0].exc_info[1])
-    assert text.startswith("what take() of a session store returns is bytes, not ")
+    assert text.startswith(
+        "the value that take() of the session store returned must be bytes, not "
+    )
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
@@ -263,7 +265,7 @@ def test_values_may_come_back_as_any_bytes(client, fleet, store, kind):
     assert is_resumed(client, fleet[1], session)
 
 
-def test_session_that_is_not_kept_is_not_given_away(client, identity):
+def test_server_sends_no_ticket_if_store_keeps_nothing(client, identity):
     class Full(Store):
         def put(self, *arguments):
             return False
@@ -345,7 +347,7 @@ def test_sockets_of_ssl_use_the_store_too(client, fleet, store, version):
 def test_store_needs_ticket_keys_and_replaces_shared_sessions(identity, store):
     with pytest.raises(tlsmith.ConfigError, match="needs ticket_keys"):
         tlsmith.Server(identity, session_store=store)
-    with pytest.raises(tlsmith.ConfigError, match="takes the place of share_sessions"):
+    with pytest.raises(tlsmith.ConfigError, match="exclude each other"):
         tlsmith.Server(
             identity,
             session_store=store,
@@ -355,8 +357,8 @@ def test_store_needs_ticket_keys_and_replaces_shared_sessions(identity, store):
 
 
 @pytest.mark.parametrize("wrong", [{}, 5, "redis://", [print, print]])
-def test_what_is_no_store_is_named(identity, wrong):
-    with pytest.raises(TypeError, match=r"^session_store has put\(\) and take\(\), and a"):
+def test_error_names_invalid_session_store(identity, wrong):
+    with pytest.raises(TypeError, match=r"^session_store must have put\(\) and take\(\), and a"):
         tlsmith.Server(identity, ticket_keys=[KEY], session_store=wrong)
 
 

@@ -104,7 +104,7 @@ def test_ticket_is_used_once_by_whoever_is_first(client, server):
     assert not met(client, server, session=other)[0].info.resumed
 
 
-def test_what_the_server_gives_goes_to_the_session_that_is_resumed(client, server):
+def test_new_tickets_go_to_the_resumed_session(client, server):
     session = met(client, server)[0].session
     for _ in range(5):
         near, _ = met(client, server, session=session)
@@ -160,7 +160,7 @@ def test_connection_refuses_calls_from_its_session_callback(client, server):
     assert seen == [("1.3", "state")] * 2
 
 
-def test_what_the_callback_raises_takes_nothing_from_the_reader(client, server, monkeypatch):
+def test_on_session_exception_loses_no_data(client, server, monkeypatch):
     told = []
     monkeypatch.setattr(sys, "unraisablehook", lambda one: told.append(str(one.exc_value)))
 
@@ -173,9 +173,7 @@ def test_what_the_callback_raises_takes_nothing_from_the_reader(client, server, 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_call_that_received_the_session_raises_an_interrupt_of_the_callback(
-    client, server, monkeypatch, version
-):
+def test_read_raises_keyboard_interrupt_of_on_session(client, server, monkeypatch, version):
     monkeypatch.setattr(sys, "unraisablehook", lambda one: pytest.fail("it is not lost"))
     raised = []
 
@@ -216,7 +214,7 @@ def test_session_of_another_client_is_refused(client, server):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_session_is_resumed_only_under_the_terms_it_was_made_under(client, ca, version):
+def test_session_is_resumed_only_with_equal_settings(client, ca, version):
     site = ca.issue("localhost", "other.example")
     client = only(client.replace(identity=ca.issue_client("a@b.c")), version)
     server = tlsmith.Server(site)
@@ -231,7 +229,7 @@ def test_session_is_resumed_only_under_the_terms_it_was_made_under(client, ca, v
         assert not near.info.resumed, own
 
 
-def test_session_is_not_resumed_where_the_server_demands_something_else(client, ca, identity):
+def test_server_does_not_resume_under_other_client_auth(client, ca, identity):
     key = os.urandom(32)
     client = client.replace(identity=ca.issue_client("a@b.c"))
     lax = tlsmith.Server(identity, ticket_keys=[key])
@@ -241,7 +239,7 @@ def test_session_is_not_resumed_where_the_server_demands_something_else(client, 
     assert not near.info.resumed and far.peer is not None
 
 
-def test_session_tells_how_much_early_data_it_allows(client, server):
+def test_session_has_its_early_data_limit(client, server):
     client = client.replace(early_data=True)
     server = server.replace(early_data=1000)
     session = met(client, server)[0].session
@@ -255,17 +253,17 @@ def test_session_tells_how_much_early_data_it_allows(client, server):
 
 @pytest.mark.parametrize("wrong", [5, "session", b"", object(), True])
 def test_session_of_the_wrong_type_is_named(client, wrong):
-    with pytest.raises(TypeError, match=r"^session is a Session, not "):
+    with pytest.raises(TypeError, match=r"^session must be a Session, not "):
         client.buffer("localhost", session=wrong)
 
 
 @pytest.mark.parametrize("wrong", [5, "print", b"", [print]])
 def test_callback_of_the_wrong_type_is_named(wrong):
-    with pytest.raises(TypeError, match=r"^on_session is a function, not "):
+    with pytest.raises(TypeError, match=r"^on_session must be a function, not "):
         tlsmith.Client(on_session=wrong)
 
 
-def test_session_comes_from_connections_alone_and_goes_nowhere(client, server):
+def test_session_cannot_be_created_copied_or_pickled(client, server):
     session = met(client, server)[0].session
     with pytest.raises(TypeError):
         tlsmith.Session()
@@ -338,7 +336,7 @@ def test_streams_resume_a_session(client, server):
             writer.close()
             await writer.wait_closed()
             plain = await asyncio.open_connection(host, port)
-            with pytest.raises(tlsmith.ConfigError, match="session is for a Client"):
+            with pytest.raises(tlsmith.ConfigError, match="session needs a Client"):
                 await aio.start_tls(*plain, server, session=session)
             plain[1].close()
 

@@ -118,7 +118,7 @@ def test_files_of_sockets_that_do_not_block(pair):
     assert len(receiving.result) == sent
 
 
-def test_a_cut_is_an_error_for_files_too(client, identity):
+def test_file_read_raises_truncated_error(client, identity):
     near, far = socketpair()
     with (
         thread(lambda: say_half(far, identity)),
@@ -160,7 +160,7 @@ def test_http_client_reads_a_response(pair):
 @pytest.mark.parametrize(
     ("offset", "count"), [(0, None), (0, 10), (1000, None), (999, 600_000), (5, 0), (10**7, None)]
 )
-def test_files_are_sent_from_where_to_where_it_is_said(pair, tmp_path, offset, count):
+def test_sendfile_honours_offset_and_count(pair, tmp_path, offset, count):
     ours, theirs = pair
     data = os.urandom(1_000_000)
     path = tmp_path / "file"
@@ -186,7 +186,7 @@ def test_files_that_cannot_seek_are_sent_from_where_they_are(pair):
             ours.sendfile(pipe, 5)
 
 
-def test_what_is_no_file_is_refused(pair, tmp_path):
+def test_non_file_is_rejected(pair, tmp_path):
     ours, _ = pair
     for wrong in (-1, -100):
         with pytest.raises(ValueError, match=str(wrong)):
@@ -197,7 +197,7 @@ def test_what_is_no_file_is_refused(pair, tmp_path):
         ours.sendfile(io.StringIO("text"))
 
 
-def test_a_file_goes_over_a_socket_that_does_not_block(pair):
+def test_sendfile_works_on_nonblocking_socket(pair):
     ours, theirs = pair
     data = os.urandom(5_000_000)
     file = io.BytesIO(data)
@@ -257,7 +257,7 @@ def test_no_byte_is_lost_or_doubled_when_the_peer_reads_slowly(pair, reads):
 # Ends and limits.
 
 
-def test_what_the_peer_wrote_before_it_closed_is_there(pair):
+def test_data_before_close_is_received(pair):
     ours, theirs = pair
     theirs.sendall(b"last words")
     theirs.close()
@@ -267,7 +267,7 @@ def test_what_the_peer_wrote_before_it_closed_is_there(pair):
     assert ours.recv() == b"" and ours.closed_cleanly
 
 
-def test_a_descriptor_that_is_given_away_is_open(pair):
+def test_detached_descriptor_stays_open(pair):
     ours, theirs = pair
     with socket.socket(fileno=ours.detach()) as plain:
         assert ours.fileno() == -1
@@ -293,7 +293,7 @@ def test_the_plain_socket_keeps_the_time_limit(client, server):
         assert theirs.recv(10) == b"plain"
 
 
-def test_what_is_no_plain_socket_is_not_wrapped(client, server, pair):
+def test_wrap_rejects_non_sockets(client, server, pair):
     ours, _ = pair
     near, far = socketpair()
     tls = ssl.create_default_context().wrap_socket(
@@ -327,7 +327,7 @@ def test_time_limits_end_calls_that_wait(pair):
     assert ours.gettimeout() is None
 
 
-def test_unwrapping_without_waiting_is_told_of_all_that_comes(client, server):
+def test_nonblocking_unwrap_returns_leftover(client, server):
     # Around the amount of input after which a call returns without data.
     for size in range(200_000, 420_000, 20_000):
         near, far = socket.socketpair()

@@ -102,7 +102,7 @@ def test_http_server_answers_over_one_connection(make, client):
                 assert connection.getresponse().read() == body
 
 
-def test_handle_request_waits_as_long_as_the_server_says(server, client):
+def test_handle_request_honours_server_timeout(server, client):
     waiting = listening(socketserver.TCPServer, Echo, server)
     waiting.timeout = 0.01
     timed_out = threading.Event()
@@ -134,7 +134,7 @@ def test_shutdown_sends_close_notify_before_the_end(how, client, server):
             assert ours.recv() == b"answer"
 
 
-def test_shutdown_of_reading_wakes_who_waits(client, server):
+def test_shutdown_of_reading_wakes_waiting_reader(client, server):
     with open_pair(client, server) as (ours, theirs):
         outcome = []
 
@@ -201,7 +201,7 @@ def test_a_listener_waits_as_long_as_it_is_told(client, server):
     with server.listen(("127.0.0.1", 0)) as listener:
         assert listener.gettimeout() is None
         listener.settimeout(0.01)
-        with pytest.raises(tlsmith.TimedOut, match=r"no client came within 0\.01 s") as caught:
+        with pytest.raises(tlsmith.TimedOut, match=r"no client connected within 0\.01 s") as caught:
             listener.accept()
         assert caught.value.code == "timeout"
         listener.settimeout(0)

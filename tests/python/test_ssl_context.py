@@ -124,7 +124,7 @@ def test_servers_verify_by_the_assigned_roots(ca, other_ca, identity, trusts, be
 
 
 @pytest.mark.parametrize("place", ["before the handshake", "in the SNI callback"])
-def test_what_is_switched_and_what_stays_is_as_in_ssl(ca, identity, place):
+def test_context_switch_changes_the_same_settings_as_ssl(ca, identity, place):
     seen = {}
     second = ca.issue("localhost", "second.example")
     for name, module in MODULES.items():
@@ -254,7 +254,7 @@ def test_after_the_handshake_only_the_attribute_changes(ca, other_ca, context, s
             assert bool(client.getpeercert()) is certificate
 
 
-def test_what_is_not_a_context_of_ours_is_refused(context, serving):
+def test_foreign_context_is_rejected(context, serving):
     client, server = shake_hands(context, serving)
     with client, server:
         for other in (None, 3, ssl.create_default_context()):

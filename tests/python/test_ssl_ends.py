@@ -122,7 +122,7 @@ def test_a_repeated_write_delivers_its_data_once(contexts, timeout):
 
 @pytest.mark.parametrize("timeout", [0, 0.05], ids=["nonblocking", "timeout"])
 @pytest.mark.parametrize("other", [b"", b"short", b"A" * 9_999])
-def test_less_data_than_the_write_that_is_repeated_is_refused(module, contexts, timeout, other):
+def test_retried_write_with_less_data_is_rejected(module, contexts, timeout, other):
     with sockets(contexts) as (near, far):
         near.settimeout(timeout)
         # More than the buffers hold, so that some of it is encrypted in any case.
@@ -163,7 +163,7 @@ def test_other_data_of_the_same_length_is_refused(ca, identity):
         assert reading.result == b"A" * (sent + len(CHUNK))
 
 
-def test_a_second_writer_is_refused_while_the_first_has_to_repeat(module, contexts):
+def test_second_writer_is_rejected_during_retry(module, contexts):
     with sockets(contexts) as (near, far):
         near.setblocking(False)
         sent = fill(near, CHUNK)
@@ -291,7 +291,7 @@ def test_a_want_has_neither_reason_nor_library(pair):
     assert caught.value.args[0] == ssl.SSL_ERROR_WANT_READ
 
 
-def test_an_unwrap_that_finds_data_loses_none_of_it(ca, identity):
+def test_unwrap_keeps_unread_data(ca, identity):
     # The standard library refuses the unwrap, too, and nothing can be read after that.
     client = tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
     server = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -313,7 +313,7 @@ def test_an_unwrap_that_finds_data_loses_none_of_it(ca, identity):
     assert pair.server.unwrap() is None
 
 
-def test_too_much_behind_the_peers_close_notify_is_objected_to(ca, identity):
+def test_read_rejects_too_much_data_after_close_notify(ca, identity):
     client = tlsmith.ssl.create_default_context(cadata=ca.cert.pem.decode())
     server = tlsmith.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     identity.configure(server)

@@ -11,7 +11,7 @@ import tlsmith
 import tlsmith.ssl
 
 
-def test_a_wrong_name_is_the_error_that_openssl_has(context, serving):
+def test_wrong_name_raises_openssls_error(context, serving):
     ours, _ = refusal(context, serving, "other.example")
     assert type(ours) is ssl.SSLCertVerificationError
     assert ours.args[0] == ours.errno == 1
@@ -41,14 +41,14 @@ def test_verification_errors_have_openssls_numbers(ca, context, options, name, c
     assert reference.verify_code == code
 
 
-def test_an_unknown_ca_is_told_to_the_server_too(serving):
+def test_server_gets_unknown_ca_alert(serving):
     ours, theirs = refusal(tlsmith.ssl.create_default_context(), serving)
     assert ours.verify_code == 20
     # Whose alert gets lost where the client hangs up before all of it was read.
     assert isinstance(theirs, ConnectionError) or theirs.reason == "TLSV1_ALERT_UNKNOWN_CA"
 
 
-def test_a_server_says_which_client_lacks_its_certificate(context, serving):
+def test_server_reports_missing_client_certificate(context, serving):
     serving.verify_mode = ssl.CERT_REQUIRED
     serving.load_verify_locations(cadata=tlsmith.CA().cert.pem.decode())
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -65,7 +65,7 @@ def test_a_server_that_speaks_http_is_a_wrong_version(context):
     assert caught.value.reason == "WRONG_VERSION_NUMBER"
 
 
-def test_a_cut_is_an_eof_error_unless_it_is_allowed(ca, context, serving):
+def test_truncation_raises_eof_error_unless_ignored(ca, context, serving):
     context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
     lax = context.wrap_socket
     for allowed in (True, False):
@@ -108,6 +108,6 @@ def read_after_reset(module, ca, identity):
             return type(error)
 
 
-def test_a_reset_is_to_readers_what_it_is_with_the_standard_library(ca, identity):
+def test_reset_reads_as_in_the_standard_library(ca, identity):
     theirs = read_after_reset(ssl, ca, identity)
     assert read_after_reset(tlsmith.ssl, ca, identity) == theirs

@@ -61,7 +61,7 @@ def replace_file(path, content):
 
 
 @pytest.mark.parametrize("write", [write_in_place, replace_file])
-def test_a_root_that_is_renewed_in_a_folder_is_the_one_that_counts(hashed, write):
+def test_folder_uses_renewed_root(hashed, write):
     _, _, server, path = hashed
     before = times(path)
     write(path, tlsmith.CA("Root").cert.pem)

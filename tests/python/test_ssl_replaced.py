@@ -188,7 +188,7 @@ assert ssl.SSLContext is theirs
 
 
 @pytest.mark.parametrize("library", PATCHES)
-def test_what_replaces_ours_after_install_builds_on_it(library):
+def test_replacement_after_install_derives_from_tlsmith(library):
     run(
         "import tlsmith.ssl; tlsmith.ssl.install()",
         PATCHES[library],
@@ -214,7 +214,7 @@ assert sock.recv(10) == b"hello"
     ("library", "module"),
     [("gevent", "gevent.ssl"), ("eventlet", "eventlet.green.ssl"), ("truststore", "truststore")],
 )
-def test_what_undoes_install_is_not_silent(library, module):
+def test_undoing_install_emits_warning(library, module):
     run(
         f"""
 import ssl, warnings, {module}
@@ -243,7 +243,7 @@ def test_the_old_function_wraps_with_ours(identity):
     )
 
 
-def test_what_stands_in_for_a_class_after_install_only_warns():
+def test_non_class_replacement_after_install_warns():
     program = """
         import ssl, unittest.mock, warnings
         import tlsmith.ssl

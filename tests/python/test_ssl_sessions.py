@@ -56,7 +56,7 @@ def test_sessions_outlive_setters_that_change_nothing(ca, context, serving):
     assert context.session_stats()["hits"] == 2
 
 
-def test_a_stricter_context_resumes_nothing_that_a_laxer_one_began(context, serving):
+def test_stricter_context_does_not_resume_laxer_session(context, serving):
     context.check_hostname = False
     assert not is_resumed(context, serving)
     assert is_resumed(context, serving)
@@ -64,7 +64,7 @@ def test_a_stricter_context_resumes_nothing_that_a_laxer_one_began(context, serv
     assert not is_resumed(context, serving)
 
 
-def test_a_context_that_is_not_to_resume_resumes_what_it_is_given(ca, serving):
+def test_context_without_resumption_resumes_given_session(ca, serving):
     context = tlsmith.Client(trust=ca, resume=False).ssl_context()
     assert [is_resumed(context, serving) for _ in range(2)] == [False, False]
     _, session = meet(context, serving)
@@ -86,7 +86,7 @@ def refuses(context, server):
     return True
 
 
-def test_contexts_that_are_set_up_alike_share_their_configuration(ca, context):
+def test_equal_contexts_share_native_context(ca, context):
     assert alike(ca)._native(False) is context._native(False)
 
 
@@ -112,7 +112,7 @@ OTHER_SETTINGS = {
 
 
 @pytest.mark.parametrize("change", OTHER_SETTINGS.values(), ids=OTHER_SETTINGS)
-def test_what_is_set_up_otherwise_has_a_configuration_of_its_own(ca, context, change):
+def test_different_settings_have_separate_native_contexts(ca, context, change):
     before = context._native(False)
     changed = alike(ca)
     assert changed._native(False) is before
@@ -122,7 +122,7 @@ def test_what_is_set_up_otherwise_has_a_configuration_of_its_own(ca, context, ch
     assert alike(ca)._native(False) is before
 
 
-def test_what_is_not_verified_is_not_shared_with_what_is(ca, context):
+def test_unverified_context_is_not_shared_with_verified_one(ca, context):
     changed = alike(ca)
     changed.check_hostname = False
     half = changed._native(False)
@@ -203,7 +203,7 @@ def test_a_session_that_is_given_is_resumed_and_no_other(context, theirs):
     assert meet(context, theirs, other)[0]
 
 
-def test_nothing_is_resumed_by_itself_any_more_once_a_program_asked_for_a_session(context, theirs):
+def test_context_resumes_nothing_automatically_after_session_is_read(context, theirs):
     assert not is_resumed(context, theirs)
     resumed, session = meet(context, theirs)
     assert resumed, "by itself"
@@ -211,7 +211,7 @@ def test_nothing_is_resumed_by_itself_any_more_once_a_program_asked_for_a_sessio
     assert meet(context, theirs, session)[0]
 
 
-def test_a_session_tells_what_it_is(context, theirs):
+def test_session_has_its_parameters(context, theirs):
     near, far = socketpair()
     with thread(lambda: theirs.wrap_socket(far, server_side=True)) as accepting:
         client = context.wrap_socket(near, server_hostname="localhost")
@@ -241,7 +241,7 @@ def test_a_session_without_a_ticket_is_resumed_where_the_server_keeps_it(context
     assert meet(context, server, session)[0]
 
 
-def test_a_server_that_does_not_know_the_session_begins_anew(context, theirs, serving):
+def test_unknown_session_causes_full_handshake(context, theirs, serving):
     _, session = meet(context, theirs)
     resumed, other = meet(context, serving, session)
     assert not resumed

@@ -9,8 +9,8 @@ from conftest import shake_hands, ssl_context
 
 import tlsmith
 import tlsmith.ssl
-from tlsmith.ssl import _context, _level, _names, _object
-from tlsmith.ssl._unknown import refuse_unknown
+from tlsmith.ssl import _context, _names, _object, _security_level
+from tlsmith.ssl._unsupported import refuse_unknown
 
 # Members of the standard library's classes that tlsmith.ssl does not know.
 
@@ -63,7 +63,7 @@ def test_unknown_members_raise_and_store_nothing():
     assert (ours.known(), ours.limit, vars(ours)) == ("known", 3, {})
 
 
-def test_later_versions_of_python_are_refused_what_they_add():
+def test_members_of_later_python_versions_raise():
     program = """
 import _ssl
 
@@ -133,7 +133,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("setting", REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_applied_raises_and_changes_nothing(context, setting):
+def test_unsupported_setting_raises_and_changes_nothing(context, setting):
     before = context._native(False)
     with pytest.raises(NotImplementedError):
         setting(context)
@@ -201,7 +201,7 @@ def test_groups_are_set_by_any_of_their_names(context, serving):
         context.set_groups(["x25519"])
 
 
-def test_groups_are_told_for_the_versions_that_are_allowed(context):
+def test_get_groups_depends_on_allowed_versions(context):
     assert set(context.get_groups()) == set(_names.GROUPS)
     assert {"P-256", "prime256v1"} <= set(context.get_groups(include_aliases=True))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -277,7 +277,7 @@ def test_the_tables_name_what_the_engine_has():
             tlsmith._context.context({setting: ["nothing"]})
         listed = str(caught.value).rpartition("choose from ")[2].split(", ")
         assert sorted(listed) == sorted(names)
-    assert set(_level._DEFAULT_GROUPS) <= set(_names.GROUPS)
+    assert set(_security_level._DEFAULT_GROUPS) <= set(_names.GROUPS)
 
 
 # Preferences.
@@ -285,7 +285,7 @@ def test_the_tables_name_what_the_engine_has():
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("own_order", [True, False])
-def test_the_option_decides_whose_order_of_ciphers_counts(ca, rsa, version, own_order):
+def test_option_selects_server_cipher_order(ca, rsa, version, own_order):
     order = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
     chosen = []
     for module in (ssl, tlsmith.ssl):
@@ -408,11 +408,11 @@ def test_setters_change_a_context_that_was_a_server(context, identity):
         assert client._sslobj.tickets == ()
 
 
-def test_a_client_checks_no_common_names_as_a_context_either(ca):
+def test_ssl_context_of_client_ignores_common_names(ca):
     assert not tlsmith.Client(trust=ca).ssl_context().hostname_checks_common_name
 
 
-def test_a_context_that_was_a_server_asks_its_function(ca, context, identity):
+def test_ssl_context_of_server_calls_on_hello(ca, context, identity):
     heard = []
     other = ca.issue("localhost", "other.example")
 

@@ -104,7 +104,7 @@ def test_openssl_refuses_it_for_the_same_reason(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", NOT_BY_OPENSSL)
-def test_what_openssl_accepts_is_known(name, tmp_path):
+def test_openssl_accepts_the_listed_kinds(name, tmp_path):
     done = verify_by_openssl(case(name), tmp_path)
     assert done.returncode == 0, f"{done.stderr}: {NOT_BY_OPENSSL[name]} no longer"
 
@@ -166,6 +166,6 @@ def test_the_host_and_the_keys_are_chosen():
         bad.trust.verify(bad.identity, hostname=bad.hostname)
 
 
-def test_a_kind_that_is_none_is_named():
+def test_error_names_unknown_kind():
     with pytest.raises(tlsmith.ConfigError, match="'stale' is not a kind.*expired"):
         next(testing.bad("stale"))

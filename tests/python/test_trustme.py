@@ -77,7 +77,7 @@ def test_the_command_writes_where_it_is_told_and_may_be_quiet(tmp_path):
         (["-d", "missing"], "--dir=missing is not a directory"),
         (["-i"], "Must include at least one identity"),
         (["-x", "tomorrow"], "does not match format"),
-        (["-x", "1999-01-01"], "would end before it begins"),
+        (["-x", "1999-01-01"], "which is before not_before"),
     ],
 )
 def test_the_command_says_in_one_line_what_is_wrong(tmp_path, options, sentence):

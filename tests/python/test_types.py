@@ -173,7 +173,7 @@ def test_arguments_are_handed_on_as_they_are(function, target, own, less):
 
 
 @pytest.mark.parametrize("side", ["Client", "Server"])
-def test_what_replace_takes_is_what_the_class_takes(side):
+def test_replace_takes_the_constructor_arguments(side):
     # Only type checkers import it, so the words are compared.
     path = os.path.join(os.path.dirname(tlsmith.__file__), "_keywords.py")
     with open(path) as file:
@@ -209,17 +209,17 @@ def calls(ca, identity):
     """Calls with something of the wrong kind, by what their complaint begins with."""
     client, server, key, cert = tlsmith.Client(trust=ca), tlsmith.Server, identity.key, ca.cert
     trust, csr = tlsmith.Trust.roots(ca), tlsmith.CSR("localhost")
-    yield "the host of an address is", lambda: tlsmith.connect(PAIR, trust=ca)
-    yield "the host of an address is", lambda: client.connect((PAIR, 443))
-    yield "the host of an address is", lambda: server(identity).listen((b"localhost", 443))
-    yield "timeout is", lambda: client.connect(PAIR, timeout="5")
-    yield "server_name is", lambda: client.connect(PAIR, server_name=PAIR)
-    yield "server_name is", lambda: client.buffer(PAIR)
-    yield "server_name is", lambda: client.wrap(socketpair()[0], 5)
-    yield "received is", lambda: client.wrap(socketpair()[0], "x", received="x")
-    yield "early_data is", lambda: client.connect(PAIR, early_data="x")
-    yield "backlog is", lambda: server(identity).listen(("127.0.0.1", 0), backlog="x")
-    yield "reuse_port is", lambda: server(identity).listen(("127.0.0.1", 0), reuse_port=1)
+    yield "the host of an address must be", lambda: tlsmith.connect(PAIR, trust=ca)
+    yield "the host of an address must be", lambda: client.connect((PAIR, 443))
+    yield "the host of an address must be", lambda: server(identity).listen((b"localhost", 443))
+    yield "timeout must be", lambda: client.connect(PAIR, timeout="5")
+    yield "server_name must be", lambda: client.connect(PAIR, server_name=PAIR)
+    yield "server_name must be", lambda: client.buffer(PAIR)
+    yield "server_name must be", lambda: client.wrap(socketpair()[0], 5)
+    yield "received must be", lambda: client.wrap(socketpair()[0], "x", received="x")
+    yield "early_data must be", lambda: client.connect(PAIR, early_data="x")
+    yield "backlog must be", lambda: server(identity).listen(("127.0.0.1", 0), backlog="x")
+    yield "reuse_port must be", lambda: server(identity).listen(("127.0.0.1", 0), reuse_port=1)
     wrong = {
         "identity": (5, "x"),
         "min_version": (1.2,),
@@ -246,7 +246,7 @@ def calls(ca, identity):
     for name, values in wrong.items():
         for value in values:
             arguments = {"trust": ca, name: value}
-            yield f"{name} is", lambda arguments=arguments: tlsmith.Client(**arguments)
+            yield f"{name} must be", lambda arguments=arguments: tlsmith.Client(**arguments)
     wrong = {
         "identity": (5,),
         "client_auth": (5,),
@@ -267,11 +267,11 @@ def calls(ca, identity):
     for name, values in wrong.items():
         for value in values:
             arguments = {"identity": identity, name: value}
-            yield f"{name} is", lambda arguments=arguments: server(**arguments)
-    yield "each of ticket_keys is", lambda: server(identity, ticket_keys=["x"])
-    yield "each of alpn is", lambda: server(identity, alpn=[5])
-    yield "each of identity is", lambda: server([5])
-    yield "each of pins is", lambda: tlsmith.Client(trust=ca, pins=[5])
+            yield f"{name} must be", lambda arguments=arguments: server(**arguments)
+    yield "each of ticket_keys must be", lambda: server(identity, ticket_keys=["x"])
+    yield "each of alpn must be", lambda: server(identity, alpn=[5])
+    yield "each of identity must be", lambda: server([5])
+    yield "each of pins must be", lambda: tlsmith.Client(trust=ca, pins=[5])
     wrong = {
         "key": 5,
         "valid": 5,
@@ -287,40 +287,40 @@ def calls(ca, identity):
     }
     for name, value in wrong.items():
         arguments = {name: value}
-        yield f"{name} is", lambda arguments=arguments: ca.issue("x", **arguments)
-    yield "each of names is", lambda: ca.issue(PAIR)
-    yield "each of names is", lambda: tlsmith.CSR(5)
-    yield "each key of extensions is", lambda: ca.issue("x", extensions={5: b""})
-    yield "name is", lambda: tlsmith.CA(5)
-    yield "path_len is", lambda: tlsmith.CA(path_len="x")
-    yield "permit is", lambda: ca.intermediate(permit=5)
-    yield "ca is", lambda: tlsmith.CSR("x", ca="x")
-    yield "copy_extensions is", lambda: ca.sign(csr, copy_extensions=1)
-    yield "names is", lambda: ca.sign(csr, names=5)
-    yield "reason is", lambda: ca.revoke(5, reason=5)
-    yield "number is", lambda: ca.crl(number="x")
-    yield "what a CRL lists is", lambda: "x" in ca.crl()
-    yield "hostname is", lambda: cert.matches(5)
-    yield "issuer is", lambda: cert.issued_by(5)
-    yield "type is", lambda: tlsmith.Key.generate(5)
+        yield f"{name} must be", lambda arguments=arguments: ca.issue("x", **arguments)
+    yield "each of names must be", lambda: ca.issue(PAIR)
+    yield "each of names must be", lambda: tlsmith.CSR(5)
+    yield "each key of extensions must be", lambda: ca.issue("x", extensions={5: b""})
+    yield "name must be", lambda: tlsmith.CA(5)
+    yield "path_len must be", lambda: tlsmith.CA(path_len="x")
+    yield "permit must be", lambda: ca.intermediate(permit=5)
+    yield "ca must be", lambda: tlsmith.CSR("x", ca="x")
+    yield "copy_extensions must be", lambda: ca.sign(csr, copy_extensions=1)
+    yield "names must be", lambda: ca.sign(csr, names=5)
+    yield "reason must be", lambda: ca.revoke(5, reason=5)
+    yield "number must be", lambda: ca.crl(number="x")
+    yield "the entry of a CRL must be", lambda: "x" in ca.crl()
+    yield "hostname must be", lambda: cert.matches(5)
+    yield "issuer must be", lambda: cert.issued_by(5)
+    yield "type must be", lambda: tlsmith.Key.generate(5)
     for kind in (tlsmith.Certificate, tlsmith.Key, tlsmith.CRL):
-        yield "pem is", lambda kind=kind: kind.from_pem("x")
-        yield "der is", lambda kind=kind: kind.from_der("x")
-    yield "a password is", lambda: key.encrypted_pem(5)
-    yield "name is", lambda: identity.pkcs12("x", 5)
-    yield "legacy is", lambda: identity.pkcs12("x", legacy=1)
-    yield "name is", lambda: identity.write("certs", name=5)
-    yield "hostname is", lambda: trust.verify(identity, hostname=5)
-    yield "usage is", lambda: trust.verify(identity, usage=5)
-    yield "chain is", lambda: trust.verify(5)
-    yield "each of chain is", lambda: trust.verify([5])
-    yield "roots is", lambda: tlsmith.Trust(5)
-    yield "max_depth is", lambda: trust.verify(identity, max_depth="x")
-    yield "label is", lambda: client.buffer("x").export(5, 5)
-    yield "timeout is", lambda: tlsmith.inspect(PAIR, timeout="x")
+        yield "pem must be", lambda kind=kind: kind.from_pem("x")
+        yield "der must be", lambda kind=kind: kind.from_der("x")
+    yield "a password must be", lambda: key.encrypted_pem(5)
+    yield "name must be", lambda: identity.pkcs12("x", 5)
+    yield "legacy must be", lambda: identity.pkcs12("x", legacy=1)
+    yield "name must be", lambda: identity.write("certs", name=5)
+    yield "hostname must be", lambda: trust.verify(identity, hostname=5)
+    yield "usage must be", lambda: trust.verify(identity, usage=5)
+    yield "chain must be", lambda: trust.verify(5)
+    yield "each of chain must be", lambda: trust.verify([5])
+    yield "roots must be", lambda: tlsmith.Trust(5)
+    yield "max_depth must be", lambda: trust.verify(identity, max_depth="x")
+    yield "label must be", lambda: client.buffer("x").export(5, 5)
+    yield "timeout must be", lambda: tlsmith.inspect(PAIR, timeout="x")
 
 
-def test_a_complaint_about_a_type_names_the_argument(ca, identity):
+def test_type_error_names_the_argument(ca, identity):
     for beginning, call in calls(ca, identity):
         with pytest.raises(TypeError) as caught:
             call()

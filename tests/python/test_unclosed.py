@@ -47,7 +47,7 @@ def test_an_unclosed_socket_warns_before_its_handshake_too(client):
     assert message.startswith("unclosed <tlsmith.Socket fd=")
 
 
-def test_what_is_closed_or_given_away_does_not_warn(client, server):
+def test_closed_or_detached_socket_does_not_warn(client, server):
     def use():
         with open_pair(client, server):
             pass
@@ -137,7 +137,7 @@ def test_unclosed_streams_warn_as_asyncios_do(kind, closes, ca, identity):
     assert any(ours in one for one in messages) is not closes
 
 
-def test_the_end_of_the_program_is_told_of_too():
+def test_unclosed_socket_warns_at_exit():
     program = """
 import socket, tlsmith
 near, far = socket.socketpair()

@@ -59,7 +59,7 @@ def test_an_unverified_client_is_accepted_with_its_reason(ca, identity, mallory,
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_each_reason_is_the_one_that_would_refuse(ca, identity, version):
+def test_verify_error_equals_the_rejecting_error(ca, identity, version):
     old = tlsmith.CA(valid="-3d..100d")
     expired = old.issue_client("a@b.example", valid="-2d..-1d")
     own = tlsmith.CA()
@@ -100,7 +100,7 @@ def test_a_client_without_a_certificate_is_not_verified(ca, identity, version):
     assert refused(client, required)[1].code == "verify.missing"
 
 
-def test_nobody_is_verified_by_a_trust_that_verifies_nothing(identity, mallory):
+def test_insecure_trust_verifies_no_peer(identity, mallory):
     with pytest.warns(tlsmith.InsecureWarning):
         client = tlsmith.Client(trust=tlsmith.INSECURE, identity=mallory)
     with pytest.warns(tlsmith.InsecureWarning):
@@ -112,7 +112,7 @@ def test_nobody_is_verified_by_a_trust_that_verifies_nothing(identity, mallory):
             assert "insecure_no_verify" in str(end.verify_error)
 
 
-def test_nobody_is_verified_before_the_handshake(identity):
+def test_peer_is_not_verified_before_the_handshake(identity):
     with pytest.raises(tlsmith.Error) as caught:
         _ = lenient(identity).buffer().verify_error
     assert caught.value.code == "state"
@@ -122,7 +122,7 @@ def test_nobody_is_verified_before_the_handshake(identity):
 
 
 def test_the_server_warns_and_refuses_what_contradicts(ca, identity):
-    with pytest.warns(tlsmith.InsecureWarning, match="anybody can be the peer"):
+    with pytest.warns(tlsmith.InsecureWarning, match="an attacker may be the peer"):
         server = tlsmith.Server(identity, insecure_allow_unverified_clients=True)
     with pytest.warns(tlsmith.InsecureWarning):
         server = server.replace(client_trust=ca)
@@ -134,7 +134,7 @@ def test_the_server_warns_and_refuses_what_contradicts(ca, identity):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_getpeercert_shows_nothing_of_an_unverified_client(ca, identity, mallory, alice, version):
+def test_getpeercert_hides_unverified_client_certificate(ca, identity, mallory, alice, version):
     serving = lenient(identity, client_trust=ca).ssl_context()
     assert serving.verify_mode == ssl.CERT_OPTIONAL
     for who, verified in ((mallory, False), (alice, True)):
@@ -167,7 +167,7 @@ def test_a_switch_to_a_stricter_context_refuses_unverified_clients(ca, identity,
 
 
 @pytest.mark.parametrize("selects", [False, True])
-def test_asyncio_shows_nothing_of_an_unverified_client(ca, identity, mallory, selects):
+def test_asyncio_hides_unverified_client_certificate(ca, identity, mallory, selects):
     seen = []
 
     async def note(_reader, writer):

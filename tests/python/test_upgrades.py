@@ -93,7 +93,7 @@ def test_starttls_goes_on_with_tls_on_both_sides(loop, version, ca, identity):
 
 
 @pytest.mark.parametrize("server_name", ["other.example", None])
-def test_a_server_that_is_not_the_one_is_refused_after_starttls(loop, server_name, ca, identity):
+def test_upgrade_rejects_wrong_server(loop, server_name, ca, identity):
     async def main():
         listening = await starttls_listening(identity)
         async with listening:
@@ -108,7 +108,7 @@ def test_a_server_that_is_not_the_one_is_refused_after_starttls(loop, server_nam
     run(loop, main())
 
 
-def test_what_was_sent_in_the_clear_never_passes_for_encrypted(loop, ca, identity):
+def test_plaintext_is_never_read_as_encrypted(loop, ca, identity):
     async def main():
         listening = await starttls_listening(identity, b"250 injected\r\n")
         async with listening:
@@ -157,7 +157,7 @@ def test_a_client_hello_behind_the_line_of_a_proxy_is_not_lost(loop, ca, identit
     assert found == [PROXY, b"hello"]
 
 
-def test_a_peer_that_says_nothing_is_given_up_after_starttls(loop, identity):
+def test_upgrade_times_out_with_silent_peer(loop, identity):
     async def main():
         near, far = socketpair()
         with far:
@@ -244,9 +244,9 @@ def test_an_upgrade_refuses_wrong_arguments(identity):
         with far:
             streams = await asyncio.open_connection(sock=near)
             server = tlsmith.Server(identity)
-            with pytest.raises(TypeError, match="a Client or a Server is needed, not SSLContext"):
+            with pytest.raises(TypeError, match="must be given, not SSLContext"):
                 await aio.start_tls(*streams, server.ssl_context())
-            with pytest.raises(tlsmith.ConfigError, match="server_name is for a Client"):
+            with pytest.raises(tlsmith.ConfigError, match="server_name needs a Client"):
                 await aio.start_tls(*streams, server, server_name="localhost")
             await close(streams[1])
             with pytest.raises(tlsmith.Error, match="closed") as caught:
@@ -260,7 +260,7 @@ def test_an_upgrade_refuses_wrong_arguments(identity):
 
 
 @pytest.mark.parametrize("with_certificate", [False, True])
-def test_streams_tell_of_their_peer_as_asyncios_do(with_certificate, ca, identity):
+def test_streams_have_asyncios_extra_info(with_certificate, ca, identity):
     alice = ca.issue_client("alice@example.org") if with_certificate else None
     names = ("peercert", "cipher", "compression", "ssl_object", "peername", "sockname", "nothing")
     told = {}
@@ -309,7 +309,7 @@ def test_streams_tell_of_their_peer_as_asyncios_do(with_certificate, ca, identit
     assert theirs["ssl_object"].server_side
 
 
-def test_the_facts_are_those_of_asyncio_over_ssl(ca, identity):
+def test_extra_info_equals_that_of_asyncio_over_ssl(ca, identity):
     found = []
 
     async def handle(reader, writer):
@@ -336,7 +336,7 @@ def test_the_facts_are_those_of_asyncio_over_ssl(ca, identity):
 
 
 @pytest.mark.parametrize("resumed", [False, True])
-def test_a_certificate_that_nobody_verified_is_not_told_as_one(resumed, ca, identity):
+def test_getpeercert_returns_no_unverified_certificate(resumed, ca, identity):
     stranger = tlsmith.CA().issue_client("mallory@example.org")
     with pytest.warns(tlsmith.InsecureWarning):
         lenient = tlsmith.Server(identity, client_trust=tlsmith.INSECURE)
@@ -365,7 +365,7 @@ def test_a_certificate_that_nobody_verified_is_not_told_as_one(resumed, ca, iden
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_a_server_begins_with_what_was_read_before(kind, client, server):
+def test_server_parses_received_bytes_as_tls(kind, client, server):
     near, far = socketpair()
     connection = client.buffer("localhost")
     near.sendall(PROXY + connection.data_to_send())
@@ -384,7 +384,7 @@ def test_a_server_begins_with_what_was_read_before(kind, client, server):
         assert sock.info.server_name == "localhost"
 
 
-def test_a_client_takes_what_was_read_in_the_clear_for_tls(client):
+def test_client_parses_received_bytes_as_tls(client):
     near, far = socketpair()
     with near, pytest.raises(tlsmith.HandshakeError):
         client.wrap(far, "localhost", received=b"250 injected\r\n")

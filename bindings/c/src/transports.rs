@@ -202,7 +202,7 @@ impl CallbackTransport {
 }
 
 impl Transport for CallbackTransport {
-    fn receive(&self, buffer: &mut [u8], _patience: WaitMode) -> Result<usize> {
+    fn receive(&self, buffer: &mut [u8], _wait: WaitMode) -> Result<usize> {
         let most = buffer.len();
         let count = until_done(Status::WantRead, "the read callback failed", || {
             self.read.read(buffer)
@@ -217,7 +217,7 @@ impl Transport for CallbackTransport {
         Ok(count)
     }
 
-    fn send(&self, data: &[u8], _patience: WaitMode) -> Result<usize> {
+    fn send(&self, data: &[u8], _wait: WaitMode) -> Result<usize> {
         let most = data.len();
         let count = until_done(Status::WantWrite, "the write callback failed", || {
             self.write.write(data)

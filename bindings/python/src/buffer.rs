@@ -1,5 +1,4 @@
-//! What Python lends and gives: the memory of objects, as bytes and without a
-//! copy, and descriptors.
+//! Access to memory and descriptors of Python objects, without a copy.
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
@@ -9,10 +8,12 @@ use pyo3::exceptions::{PyBufferError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-/// Takes a descriptor over that the caller gave up (`socket.detach()`).
+/// Takes over a descriptor that the caller released with `socket.detach()`.
 pub(crate) fn own(fd: RawFd) -> PyResult<OwnedFd> {
     if fd < 0 {
-        return Err(PyValueError::new_err(format!("{fd} is not a descriptor")));
+        return Err(PyValueError::new_err(format!(
+            "{fd} is not a file descriptor"
+        )));
     }
     // SAFETY: it is not -1, and the caller, which is Python code of this package alone,
     // has it from `detach()`, after which nobody else owns it.
@@ -21,17 +22,17 @@ pub(crate) fn own(fd: RawFd) -> PyResult<OwnedFd> {
 
 /// Borrows a descriptor that a Python object owns.
 ///
-/// A program that closes a socket in one thread while another is in a call on it
-/// has that call use whatever got the number since, as it has with the standard
-/// library; no memory is touched.
+/// If a program closes a socket while another thread is in a call on it, that call may use
+/// another file with the same number, as in the standard library.  Memory safety is not
+/// affected.
 pub(crate) fn borrow<'a>(fd: RawFd) -> BorrowedFd<'a> {
-    // SAFETY: it is not -1: `sslobj` asks the socket for it before each call, and
-    // stops there where it is closed.
+    // SAFETY: it is not -1: `ssl_object` reads it from the socket before each call, and
+    // returns an error for a closed socket.
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
-/// A contiguous buffer that some object lent us.  The object can neither free
-/// nor resize it while this lives.
+/// A contiguous buffer of a Python object, which can neither free nor resize it during its
+/// lifetime.
 pub(crate) struct Buffer {
     view: Box<ffi::Py_buffer>,
 }
@@ -44,13 +45,12 @@ unsafe impl Send for Buffer {}
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
-    /// The bytes of `object`, to read: any contiguous exporter will do, whatever
-    /// its items are.
+    /// Gets the bytes of `object` for reading, for any contiguous exporter and item type.
     pub(crate) fn readable(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         Self::get(object, ffi::PyBUF_SIMPLE)
     }
 
-    /// The bytes of `object`, to write into.
+    /// Gets the bytes of `object` for writing.
     pub(crate) fn writable(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         Self::get(object, ffi::PyBUF_SIMPLE | ffi::PyBUF_WRITABLE)
     }
@@ -62,7 +62,7 @@ impl Buffer {
         let result = unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), view.as_mut_ptr(), flags) };
         if result != 0 {
             return Err(PyErr::take(object.py())
-                .unwrap_or_else(|| PyBufferError::new_err("the object gave no buffer")));
+                .unwrap_or_else(|| PyBufferError::new_err("the object provided no buffer")));
         }
         // SAFETY: the call succeeded, so the view is filled.  It stays in its
         // box: exporters may keep pointers into it.
@@ -74,13 +74,12 @@ impl Buffer {
         self.view.len.unsigned_abs()
     }
 
-    /// The bytes, to read.
+    /// The bytes for reading.
     ///
-    /// Python code in another thread may change them meanwhile, which Rust
-    /// knows as a data race; CPython's own modules run the same race when they
-    /// release the lock around `send`.  We only ever encrypt from here: what a
-    /// program that races with itself gets is a record with some mix of its own
-    /// old and new bytes, never other memory, since the length cannot change.
+    /// Python code in another thread may change them at the same time, a data race in Rust's
+    /// terms.  CPython's own modules have the same race when they release the lock around
+    /// `send`.  The bytes are only encrypted: such a program gets a record with a mix of old
+    /// and new bytes, and never other memory, since the length cannot change.
     pub(crate) fn bytes(&self) -> &[u8] {
         if self.view.buf.is_null() || self.view.len <= 0 {
             return &[];
@@ -90,8 +89,8 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts(self.view.buf.cast(), self.len()) }
     }
 
-    /// Room for bytes.  The view was asked for as writable, and `&mut` keeps
-    /// this the only slice that we have of it; for races see [`Self::bytes`].
+    /// The bytes for writing.  The view was requested as writable, and `&mut` makes this the
+    /// only slice of it; for races see [`Self::bytes`].
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         if self.view.buf.is_null() || self.view.len <= 0 || self.view.readonly != 0 {
             return &mut [];

@@ -1,21 +1,21 @@
-//! The class of contexts, which sessions and connections refer to.  How one is made is in
-//! `config.rs`.
+//! The class Context, to which sessions and connections refer.  `context_settings.rs` creates
+//! it.
 
 use pyo3::prelude::*;
 
-use crate::hook::Hook;
+use crate::callback::Callback;
 
-/// A context of the core, complete and never changed.
+/// A context of the core, which is not changed after its creation.
 #[pyclass(frozen, module = "tlsmith._tlsmith", weakref)]
 pub(crate) struct Context {
     pub(crate) core: tlsmith::Context,
-    pub(crate) hooks: Vec<Hook>,
+    pub(crate) callbacks: Vec<Callback>,
 }
 
 impl Drop for Context {
-    /// What the core still holds of a context that is gone calls no function: the collector
-    /// may have cleared it.
+    /// Clears the callbacks that the core still holds: the garbage collector may have cleared
+    /// the objects that they use.
     fn drop(&mut self) {
-        self.hooks.iter().for_each(Hook::clear);
+        self.callbacks.iter().for_each(Callback::clear);
     }
 }

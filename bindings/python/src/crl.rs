@@ -7,25 +7,24 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyIterator, PyList, PyType};
 use tlsmith::{CrlOptions, RevocationReason};
 
-use crate::cert::Identity;
-use crate::certificate::Certificate;
+use crate::certificate_class::Certificate;
+use crate::certificates::Identity;
 use crate::errors::{detached, to_python};
 use crate::values;
 
-/// A list of certificates that their authority has revoked.  Its signature is
-/// checked when a Trust uses it.
+/// A certificate revocation list.  A Trust verifies its signature when it uses it.
 #[pyclass(frozen, name = "CRL", module = "tlsmith", weakref)]
 pub(crate) struct Crl(pub(crate) tlsmith::Crl);
 
 #[pymethods]
 impl Crl {
-    /// Load the first CRL in a PEM file, in PEM text, or the one in DER.
+    /// Load the first CRL of a file or of bytes, in PEM or DER.
     #[classmethod]
     fn load<'py>(
         class: &Bound<'py, PyType>,
         source: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let sources = class.py().import("tlsmith._sources")?;
+        let sources = class.py().import("tlsmith._loading")?;
         sources.call_method1("load_crls", (source,))?.get_item(0)
     }
 
@@ -42,7 +41,7 @@ impl Crl {
         detached(py, || tlsmith::Crl::from_der(der)).map(Self)
     }
 
-    /// The authority whose certificates it is about (RFC 4514).
+    /// The issuer, whose certificates it revokes (RFC 4514).
     #[getter]
     fn issuer(&self) -> &str {
         self.0.issuer()
@@ -55,13 +54,13 @@ impl Crl {
         number.map(|hex| values::int(py, &hex)).transpose()
     }
 
-    /// When it was made, in UTC.
+    /// thisUpdate: when it was issued, in UTC.
     #[getter]
     fn this_update<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         values::utc(py, self.0.this_update())
     }
 
-    /// By when there will be another one, in UTC, or None.
+    /// nextUpdate: when the next one will be issued at the latest, in UTC, or None.
     #[getter]
     fn next_update<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let next = self.0.next_update();
@@ -86,21 +85,20 @@ impl Crl {
         self.0.der()
     }
 
-    /// Write it as PEM, with mode 0644, as a whole or not at all.
+    /// Write it as PEM, with mode 0644, atomically.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         detached(py, || self.0.save(&path))
     }
 
-    /// Everything in it on a page, for people.
+    /// A human-readable text with all its content.
     fn text(&self) -> &str {
         self.0.text()
     }
 
-    /// The same list as an object of the package cryptography, which has to be
-    /// there.
+    /// Convert to an object of the package cryptography, which must be installed.
     fn to_cryptography<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py()
-            .import("tlsmith._foreign")?
+            .import("tlsmith._interop")?
             .call_method1("crl", (slf,))
     }
 
@@ -108,7 +106,7 @@ impl Crl {
         &self,
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let sources = py.import("tlsmith._sources")?;
+        let sources = py.import("tlsmith._loading")?;
         Ok((
             sources.getattr("crl_from_der")?,
             (PyBytes::new(py, self.0.der()),),
@@ -119,8 +117,7 @@ impl Crl {
         self.0.revoked().len()
     }
 
-    /// Whether it lists a certificate, which has to be of the same issuer, or a
-    /// serial number.
+    /// Return whether it lists a certificate of the same issuer, or a serial number.
     fn __contains__(&self, cert: &Bound<'_, PyAny>) -> PyResult<bool> {
         let lists = |serial: &str| {
             let mut revoked = self.0.revoked().iter();
@@ -132,7 +129,7 @@ impl Crl {
         }
         let what = "a Certificate or a serial number";
         let serial = cert.cast::<PyInt>();
-        let serial = serial.map_err(|_| values::wrong("what a CRL lists", what, cert))?;
+        let serial = serial.map_err(|_| values::wrong("the entry of a CRL", what, cert))?;
         Ok(lists(&values::hex(serial)?))
     }
 

@@ -1,4 +1,4 @@
-//! From the core's error to the exceptions that `tlsmith._errors` defines.
+//! Converts the core's errors to the exceptions of `tlsmith._errors`.
 
 use std::ffi::{CStr, c_char, c_int};
 
@@ -7,24 +7,24 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use tlsmith::{Error, Result, Status, alert_name};
 
-use crate::certificate::Certificate;
-use crate::raised;
+use crate::certificate_class::Certificate;
+use crate::pending;
 
-/// Runs something that takes its time without the interpreter.
+/// Runs a long operation detached from the interpreter.
 pub(crate) fn detached<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T> + Send,
 ) -> PyResult<T> {
     let done = py.detach(work);
-    raised::or(done.map_err(|error| to_python(py, &error, None)))
+    pending::raise_or(done.map_err(|error| to_python(py, &error, None)))
 }
 
-/// The exception for an error.  `hostname` is the name that was asked for.
+/// Returns the exception for an error.  `hostname` is the requested name.
 pub(crate) fn to_python(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyErr {
     build(py, error, hostname).unwrap_or_else(|failure| failure)
 }
 
-/// What makes the exceptions.
+/// `tlsmith._errors.build`.
 static BUILD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 fn build(py: Python<'_>, error: &Error, hostname: Option<&str>) -> PyResult<PyErr> {
@@ -54,8 +54,8 @@ unsafe extern "C" {
     fn gai_strerror(code: c_int) -> *const c_char;
 }
 
-/// The EAI number of the resolver's failure that a sentence repeats, which is the `errno`
-/// of `socket.gaierror`.  The standard library of Rust gives only the words.
+/// Returns the EAI number whose text a sentence ends with: the `errno` of `socket.gaierror`.
+/// Rust's standard library provides only the text.
 fn resolver_code(sentence: &str) -> Option<i32> {
     // Negative on Linux, positive on BSD and macOS.
     (-20..=20).filter(|code| *code != 0).find(|code| {
@@ -70,7 +70,7 @@ fn resolver_code(sentence: &str) -> Option<i32> {
     })
 }
 
-/// The name of the exception, and the stable code that it carries.
+/// Returns the name of the exception class, and the stable error code.
 pub(crate) fn code(error: &Error) -> (&'static str, String) {
     let (kind, code) = match error.status() {
         Status::WantRead => ("WantRead", "want_read"),

@@ -1,4 +1,4 @@
-//! Files that are written together.
+//! Writing several files, all or none.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::errors::detached;
 
-/// Writes files together, all or none: each with its path, its content, and
-/// whether it is the owner's alone.
+/// Write files, all or none: path, content, and whether only the owner may read it, of each.
 #[pyfunction]
 pub(crate) fn save_files(py: Python<'_>, files: Vec<(PathBuf, Vec<u8>, bool)>) -> PyResult<()> {
     let files: Vec<_> = files

@@ -1,4 +1,4 @@
-//! Who tells the core that this process is a forked child.
+//! Notifies the core of forks.
 
 use std::io;
 
@@ -14,7 +14,7 @@ extern "C" fn in_child() {
     tlsmith::after_fork_in_child();
 }
 
-/// Has forks noticed, those of C code beside those of os.fork().
+/// Registers the handlers, which also run for forks of C code.
 pub(crate) fn watch() -> io::Result<()> {
     // SAFETY: the handler in the child counts the fork and releases the locks that the one
     // before took on this thread: it allocates nothing and waits for nothing.  The handlers

@@ -1,15 +1,15 @@
-//! Making certificates.
+//! Issuing certificates.
 
 use std::time::Duration;
 
 use pyo3::prelude::*;
 use tlsmith::{CertOptions, CustomExtension, Purpose, Result, Usage};
 
-use crate::cert::Identity;
+use crate::certificates::Identity;
 use crate::errors::detached;
 use crate::key::Key;
 
-/// What a certificate is to be like, as `tlsmith._options` says it.
+/// The options of a certificate, from `tlsmith._options`.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct Options {
@@ -33,7 +33,7 @@ pub(crate) struct Options {
     must_staple: bool,
     /// In hex.
     serial: Option<String>,
-    /// Each with its object identifier, whether it is critical, and its DER.
+    /// Object identifier, criticality and DER of each.
     extensions: Vec<(String, bool, Vec<u8>)>,
     outlive_ca: bool,
     copy_extensions: bool,

@@ -10,12 +10,12 @@ use tlsmith::{KeyType, PrivateKey};
 use crate::errors::detached;
 use crate::values::{self, Password};
 
-/// A private key.  It never shows in a repr, and is wiped from memory with the
-/// last reference to it.
+/// A private key.  Its repr() does not contain it, and its memory is wiped with the last
+/// reference.
 #[pyclass(frozen, module = "tlsmith", weakref)]
 pub(crate) struct Key(pub(crate) PrivateKey);
 
-/// The type of a key to make.
+/// The type of a key to generate.
 struct TypeName(String);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for TypeName {
@@ -28,7 +28,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for TypeName {
 
 #[pymethods]
 impl Key {
-    /// Make a new key: of type "ecdsa-p256", "ecdsa-p384", "ecdsa-p521",
+    /// Generate a key of type "ecdsa-p256", "ecdsa-p384", "ecdsa-p521",
     /// "ed25519", "ed448", "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44",
     /// "ml-dsa-65" or "ml-dsa-87".
     #[classmethod]
@@ -41,7 +41,7 @@ impl Key {
         detached(py, || PrivateKey::generate(kind.parse::<KeyType>()?)).map(Self)
     }
 
-    /// Load the private key in a PEM file, in PEM text, or in DER: load_key().
+    /// Load a private key, as load_key() does.
     #[classmethod]
     #[pyo3(signature = (source, password = None))]
     fn load<'py>(
@@ -49,7 +49,7 @@ impl Key {
         source: &Bound<'py, PyAny>,
         password: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let sources = class.py().import("tlsmith._sources")?;
+        let sources = class.py().import("tlsmith._loading")?;
         sources.call_method1("load_key", (source, password))
     }
 
@@ -77,7 +77,7 @@ impl Key {
         values::loading(py, || PrivateKey::from_encrypted_der(der, password())).map(Self)
     }
 
-    /// Its kind, such as "ecdsa-p256".
+    /// Its type, such as "ecdsa-p256".
     #[getter]
     fn r#type(&self) -> &str {
         self.0.key_type()
@@ -96,7 +96,7 @@ impl Key {
     }
 
     /// The key as PKCS#8 in PEM, encrypted with a password: PBES2 with AES-256
-    /// and PBKDF2.  Takes a fraction of a second, so that guessing takes long.
+    /// and PBKDF2.  Takes a fraction of a second, to slow down brute force.
     fn encrypted_pem<'py>(
         &self,
         py: Python<'py>,
@@ -107,8 +107,8 @@ impl Key {
         Ok(PyBytes::new(py, pem.as_bytes()))
     }
 
-    /// Write it as PKCS#8 in PEM, with mode 0600, as a whole or not at all;
-    /// encrypted like encrypted_pem() where there is a password.
+    /// Write it as PKCS#8 in PEM, with mode 0600, atomically; with a password, encrypted like
+    /// encrypted_pem().
     #[pyo3(signature = (path, password = None))]
     fn save(&self, py: Python<'_>, path: PathBuf, password: Option<Password>) -> PyResult<()> {
         let password = password.map(|one| one.bytes(py)).transpose()?;
@@ -118,29 +118,28 @@ impl Key {
         })
     }
 
-    /// The public half in PEM: a SubjectPublicKeyInfo.
+    /// The public key in PEM: a SubjectPublicKeyInfo.
     #[getter]
     fn public_pem<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.0.public_pem().as_bytes())
     }
 
-    /// The SHA-256 of the public half, a SubjectPublicKeyInfo: a pin.
+    /// The SHA-256 of the SubjectPublicKeyInfo: a pin.
     #[getter]
     fn spki_sha256<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         values::bytes(py, &self.0.spki_sha256())
     }
 
-    /// The same key as an object of the package cryptography, which has to be
-    /// there.
+    /// Convert to an object of the package cryptography, which must be installed.
     fn to_cryptography<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let module = slf.py().import("tlsmith._foreign")?;
+        let module = slf.py().import("tlsmith._interop")?;
         module.call_method1("key", (slf,))
     }
 
-    /// Refuses: a pickle would be a copy of the key that nobody asked for.
+    /// Raise TypeError: a pickle would be an unnoticed copy of the key.
     fn __reduce__(&self) -> PyResult<()> {
         Err(PyTypeError::new_err(
-            "a Key cannot be pickled, so that it goes nowhere unnoticed: Key.pem has its bytes",
+            "a Key cannot be pickled, so that no unnoticed copy of it exists: use Key.pem",
         ))
     }
 

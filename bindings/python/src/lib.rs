@@ -1,22 +1,21 @@
-//! The extension module `tlsmith._tlsmith`: what Python needs from Rust, and
-//! nothing that is nicer to say in Python.
+//! The extension module `tlsmith._tlsmith`: what Python needs from Rust.  Everything else is
+//! in `python/tlsmith`.
 //!
-//! Every call that can block, or that computes for long, runs detached from the
-//! interpreter, so that other threads go on.
+//! Every call that can block or takes long runs detached from the interpreter, so that other
+//! threads can run.
 
-mod borrowed;
 mod buffer;
-mod build;
-mod cert;
-mod certificate;
-mod config;
+mod build_info;
+mod callback;
+mod callbacks;
+mod certificate_class;
+mod certificates;
 mod context;
+mod context_settings;
 mod crl;
 mod errors;
 mod files;
 mod fork;
-mod hook;
-mod hooks;
 mod interpreter;
 mod issue;
 mod key;
@@ -25,27 +24,28 @@ mod memory;
 mod open_connection;
 mod options;
 mod peer;
-mod raised;
-mod repeated;
+mod pending;
 mod request;
 mod session;
 mod socket;
-mod sslobj;
+mod ssl_object;
+mod test_certificates;
 mod text;
-mod unchecked;
+mod transports;
 mod values;
+mod write_retry;
 
 use pyo3::prelude::*;
 
-/// The engine of the package `tlsmith`.
+/// The extension module of the package `tlsmith`.
 #[pymodule(gil_used = false)]
 fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    // Before anything exists that interpreters would share.
+    // Before anything is created that interpreters would share.
     interpreter::check()?;
     fork::watch()?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_class::<certificate::Certificate>()?;
-    module.add_class::<cert::Identity>()?;
+    module.add_class::<certificate_class::Certificate>()?;
+    module.add_class::<certificates::Identity>()?;
     module.add_class::<context::Context>()?;
     module.add_class::<crl::Crl>()?;
     module.add_class::<crl::Revoked>()?;
@@ -56,9 +56,9 @@ fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<request::Csr>()?;
     module.add_class::<session::Session>()?;
     module.add_class::<socket::Socket>()?;
-    module.add_class::<sslobj::SslObject>()?;
+    module.add_class::<ssl_object::SslObject>()?;
     for function in [
-        wrap_pyfunction!(build::build_info, module)?,
+        wrap_pyfunction!(build_info::build_info, module)?,
         wrap_pyfunction!(crl::gen_crl, module)?,
         wrap_pyfunction!(files::save_files, module)?,
         wrap_pyfunction!(issue::gen_ca, module)?,
@@ -75,9 +75,9 @@ fn _tlsmith(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(text::one_line, module)?,
         wrap_pyfunction!(text::quoted, module)?,
         wrap_pyfunction!(text::quoted_path, module)?,
-        wrap_pyfunction!(unchecked::issue_unchecked, module)?,
-        wrap_pyfunction!(unchecked::mismatched, module)?,
-        wrap_pyfunction!(unchecked::weak_key, module)?,
+        wrap_pyfunction!(test_certificates::issue_unchecked, module)?,
+        wrap_pyfunction!(test_certificates::mismatched, module)?,
+        wrap_pyfunction!(test_certificates::weak_key, module)?,
     ] {
         module.add_function(function)?;
     }

@@ -1,4 +1,4 @@
-//! What can be negotiated, random bytes, and digests.
+//! Functions of the module: supported algorithms, random bytes and digests.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -8,25 +8,25 @@ use crate::buffer::Buffer;
 use crate::errors::to_python;
 use crate::values;
 
-/// The IANA names of the cipher suites that can be negotiated.
+/// Return the IANA names of the supported cipher suites.
 #[pyfunction]
 pub(crate) fn cipher_names(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     PyTuple::new(py, tlsmith::cipher_names())
 }
 
-/// The IANA names of the key exchange groups that can be negotiated.
+/// Return the IANA names of the supported key exchange groups.
 #[pyfunction]
 pub(crate) fn group_names(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     PyTuple::new(py, tlsmith::group_names())
 }
 
-/// The IANA names of the signature schemes that handshakes can be signed with.
+/// Return the IANA names of the supported signature schemes for handshakes.
 #[pyfunction]
 pub(crate) fn scheme_names(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     PyTuple::new(py, tlsmith::scheme_names())
 }
 
-/// Return `count` random bytes that are fit for keys.
+/// Return `count` cryptographically secure random bytes.
 #[pyfunction]
 pub(crate) fn random_bytes(py: Python<'_>, count: isize) -> PyResult<Bound<'_, PyBytes>> {
     let count = values::count("count", count)?;

@@ -1,4 +1,4 @@
-//! Connections without I/O: the program itself moves the bytes.
+//! Connections without I/O: the program transfers the bytes.
 
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -11,7 +11,7 @@ use crate::errors::to_python;
 use crate::open_connection::{MAX_READ, OpenConnection};
 use crate::options::{self, Options};
 use crate::peer::Peer;
-use crate::raised::{self, Raised};
+use crate::pending::{self, PendingException};
 use crate::values;
 
 /// TLS over memory.
@@ -41,13 +41,13 @@ impl Memory {
             false => Connection::client_with(core, &options, server_name, MemoryTransport),
         });
         let connection =
-            raised::or(connection.map_err(|error| to_python(py, &error, server_name)))?;
-        let open = OpenConnection::new(connection, Raised::default(), None);
+            pending::raise_or(connection.map_err(|error| to_python(py, &error, server_name)))?;
+        let open = OpenConnection::new(connection, PendingException::default(), None);
         let peer = Peer::new(open, context);
         Ok(PyClassInitializer::from(peer).add_subclass(Self {}))
     }
 
-    /// Take bytes that came from the peer: b"" says that its end came.
+    /// Process bytes from the peer; b"" means that the peer closed the connection.
     #[pyo3(signature = (data, /))]
     fn receive_data(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
@@ -55,15 +55,14 @@ impl Memory {
         Self::advance(this)
     }
 
-    /// Give the bytes that have to go to the peer, at most `limit` of them; -1:
-    /// all.  b"" when there are none.
+    /// Return bytes for the peer, at most `limit`; -1: all.  b"" if there are none.
     #[pyo3(signature = (limit = -1, /))]
     fn data_to_send<'py>(this: &Bound<'py, Self>, limit: isize) -> PyResult<Bound<'py, PyBytes>> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Self::advance(this)?;
         let bytes = peer(this).run(this.py(), |connection| {
             let mut bytes = vec![0; limit.min(connection.undrained()?)];
-            // Another thread may have been faster.
+            // Another thread may have taken some.
             let count = connection.drain(&mut bytes)?;
             bytes.truncate(count);
             Ok(bytes)
@@ -71,7 +70,7 @@ impl Memory {
         Ok(PyBytes::new(this.py(), &bytes))
     }
 
-    /// Put the bytes that have to go to the peer into a buffer: how many.
+    /// Write bytes for the peer into a buffer, and return how many.
     #[pyo3(signature = (buffer, /))]
     fn data_to_send_into(this: &Bound<'_, Self>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
         let mut buffer = Buffer::writable(buffer)?;
@@ -79,8 +78,8 @@ impl Memory {
         peer(this).run(this.py(), |connection| connection.drain(buffer.bytes_mut()))
     }
 
-    /// Read up to `size` bytes, -1: what is there; b"" only after the peer's
-    /// close_notify.  Raises WantRead when more has to come from the peer first.
+    /// Read up to `size` bytes; -1: all available.  b"" only after the peer's close_notify.
+    /// Raises WantRead if bytes from the peer are needed first.
     #[pyo3(signature = (size = -1, /))]
     fn read<'py>(this: &Bound<'py, Self>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
         let py = this.py();
@@ -92,22 +91,22 @@ impl Memory {
         }
     }
 
-    /// Read into a buffer: how many bytes, 0 only after the peer's close_notify
-    /// or for no room at all.
+    /// Read into a buffer, and return how many bytes; 0 only after the peer's close_notify or
+    /// for an empty buffer.
     #[pyo3(signature = (buffer, /))]
     fn read_into(this: &Bound<'_, Self>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
         peer(this).open(this.py())?.read_into(this.py(), buffer, 0)
     }
 
-    /// Write bytes: how many were taken.  Raises WantRead while the handshake
-    /// needs the peer, and WantWrite when too much waits for data_to_send().
+    /// Write bytes, and return how many were accepted.  Raises WantRead while the handshake
+    /// needs bytes from the peer, and WantWrite if too much output is pending.
     #[pyo3(signature = (data, /))]
     fn write(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         peer(this).open(this.py())?.write(this.py(), data)
     }
 
     /// Read early data (0-RTT) of a client; b"" at its end, when the handshake
-    /// is complete.  Whoever recorded it can have sent it again.
+    /// is complete.  An attacker may have replayed it.
     #[pyo3(signature = (size = 65_536, /))]
     fn read_early<'py>(this: &Bound<'py, Self>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
         let size = values::count("size", size)?;
@@ -116,21 +115,21 @@ impl Memory {
         Ok(PyBytes::new(this.py(), &early[..count]))
     }
 
-    /// Write the front of `data` as early data (0-RTT), before the handshake:
-    /// how much of it the session allows, 0 where none does.
+    /// Write `data` as early data (0-RTT), before the handshake, and return how many bytes the
+    /// session allows, 0 without one.
     #[pyo3(signature = (data, /))]
     fn write_early(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         let data = Buffer::readable(data)?;
         peer(this).run(this.py(), |connection| connection.write_early(data.bytes()))
     }
 
-    /// Say close_notify: nothing can be written after it, reading goes on.  In the
-    /// middle of the handshake there is nothing to say.
+    /// Send close_notify.  Reading still works, writing does not.  Sends nothing during the
+    /// handshake.
     fn close(this: &Bound<'_, Self>) -> PyResult<()> {
         peer(this).run(this.py(), |connection| match connection.shutdown() {
-            // It goes out with what already waits for data_to_send().
+            // It is queued behind the output that is already pending.
             Err(error) if error.status() == Status::WantWrite => Ok(()),
-            said => said,
+            result => result,
         })
     }
 
@@ -143,21 +142,21 @@ impl Memory {
         })
     }
 
-    /// Whether there is something for the peer: call data_to_send().
+    /// Whether data_to_send() has bytes for the peer.
     #[getter]
     fn wants_write(this: &Bound<'_, Self>) -> PyResult<bool> {
         Self::advance(this)?;
         peer(this).run(this.py(), |connection| Ok(connection.undrained()? > 0))
     }
 
-    /// How many bytes can be read without more from the peer.
+    /// How many bytes can be read without more bytes from the peer.
     #[getter]
     fn readable(this: &Bound<'_, Self>) -> PyResult<usize> {
         Self::advance(this)?;
         peer(this).run(this.py(), |connection| Ok(connection.pending()))
     }
 
-    /// Takes the bytes that came after the peer's close_notify.
+    /// The bytes received after the peer's close_notify.  Reading it removes them.
     #[getter]
     fn leftover<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = peer(this).run(this.py(), |connection| Ok(connection.leftover()))?;
@@ -166,16 +165,15 @@ impl Memory {
 }
 
 impl Memory {
-    /// Carries the connection on as far as it gets: what goes wrong is for the next
-    /// read or write to report, and its alert is among the bytes for the peer.  What is no
-    /// Exception, such as KeyboardInterrupt, does not wait for that.
+    /// Makes as much progress as possible.  Errors are reported by the next read or write, and
+    /// their alerts are in the output.  Exceptions such as KeyboardInterrupt are raised at once.
     fn advance(this: &Bound<'_, Self>) -> PyResult<()> {
         let py = this.py();
-        let Some(open) = peer(this).peek() else {
+        let Some(open) = peer(this).if_callable() else {
             return Ok(());
         };
         py.detach(|| open.connection.process());
-        match raised::take() {
+        match pending::take_exception() {
             None => Ok(()),
             Some(error) if error.is_instance_of::<PyException>(py) => {
                 open.raised.keep(error);

@@ -14,35 +14,38 @@ use tlsmith::{Connection, Error, Origin, Result, Timeout};
 use crate::buffer::Buffer;
 use crate::context::Context;
 use crate::errors::to_python;
-use crate::raised::{self, Raised};
+use crate::pending::{self, PendingException};
 
-/// The most that one call gives as new bytes, whatever it is asked for.
+/// The most bytes that one call returns in a new object.
 pub(crate) const MAX_READ: usize = 65_536;
 
 thread_local! {
-    /// Where bytes are decrypted to before it is known how many there are.
+    /// Decrypted bytes, before their number is known.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 
-    /// The connections that this thread is in a call on, by their addresses.
+    /// The addresses of the connections on which this thread is in a call.
     static CONNECTIONS_IN_CALL: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A connection that is not closed.
+/// A connection until close().
 pub(crate) struct OpenConnection {
     pub(crate) connection: Connection,
-    pub(crate) raised: Raised,
-    /// Of a socket.
+    pub(crate) raised: PendingException,
+    /// None without a socket.
     pub(crate) fd: Option<Arc<OwnedFd>>,
-    /// Whether the socket was closed while other threads are in a call on it.
+    /// Whether the socket was closed, perhaps while other threads are in a call on it.
     closed: AtomicBool,
-    /// The context that a hook selected to answer the ClientHello: its own hooks are called
-    /// from here.
+    /// The context that a callback selected for the ClientHello, kept alive for its callbacks.
     pub(crate) selected: Mutex<Option<Py<Context>>>,
     pub(crate) origin: Origin,
 }
 
 impl OpenConnection {
-    pub(crate) fn new(connection: Connection, raised: Raised, fd: Option<Arc<OwnedFd>>) -> Self {
+    pub(crate) fn new(
+        connection: Connection,
+        raised: PendingException,
+        fd: Option<Arc<OwnedFd>>,
+    ) -> Self {
         Self {
             connection,
             raised,
@@ -53,22 +56,21 @@ impl OpenConnection {
         }
     }
 
-    /// Whether this is the copy that a forked child has: no word to the peer, and nothing
-    /// done to the socket of the parent.
+    /// Returns whether this is the copy in a forked child, which must send nothing, and must not
+    /// shut down the parent's socket.
     pub(crate) fn is_inherited(&self) -> bool {
         !self.origin.is_here()
     }
 
-    /// Closes a socket, without waiting, and wakes the threads that wait in a call.
+    /// Closes a socket without waiting, and wakes threads that wait in a call on it.
     pub(crate) fn close(self: Arc<Self>) {
         self.closed.store(true, Ordering::SeqCst);
-        // In the middle of the handshake there is nothing to say, and whoever makes it
-        // may hold what saying would take.
+        // During the handshake no close_notify is sent, and the thread that runs it may hold
+        // the lock that sending needs.
         let is_alone = Arc::strong_count(&self) == 1;
         if is_alone || !self.connection.is_handshaking() {
-            // A peer that is gone or does not read cannot be told that we end, and one
-            // that another thread is in the middle of writing to is not to be told that
-            // this was all.
+            // Errors are ignored: the peer may be gone or not reading.  If another thread is in
+            // a write, no close_notify may be sent, since the data is incomplete.
             self.connection.set_timeout(Timeout::Never);
             let _ = self.connection.shutdown();
         }
@@ -84,16 +86,16 @@ impl OpenConnection {
         call: impl FnOnce(&Connection) -> Result<T> + Send,
     ) -> PyResult<T> {
         let outcome = py.detach(|| call(&self.connection));
-        raised::or(outcome.map_err(|error| self.raise(py, &error)))
+        pending::raise_or(outcome.map_err(|error| self.raise(py, &error)))
     }
 
-    /// Receives up to `size` bytes.
+    /// Reads up to `size` bytes.
     pub(crate) fn read<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
         let outcome = self.try_read(py, size);
-        raised::or(outcome.map_err(|error| self.raise(py, &error)))
+        pending::raise_or(outcome.map_err(|error| self.raise(py, &error)))
     }
 
-    /// The same with the core's error.
+    /// Reads up to `size` bytes, and returns the core's error.
     pub(crate) fn try_read<'py>(
         &self,
         py: Python<'py>,
@@ -110,8 +112,7 @@ impl OpenConnection {
         bytes
     }
 
-    /// Receives into a buffer, at most `limit` bytes: 0 stands for as many as it
-    /// holds.
+    /// Reads into a buffer, at most `limit` bytes, or as many as fit for 0.
     pub(crate) fn read_into(
         &self,
         py: Python<'_>,
@@ -136,29 +137,29 @@ impl OpenConnection {
         self.run(py, |connection| connection.write(data.bytes()))
     }
 
-    /// The exception for an error: what Python code raised meanwhile comes first, and
-    /// the peer is not to blame for what closing the socket did.
+    /// Returns the exception for an error.  A pending exception of Python code comes first, and
+    /// errors after close() do not blame the peer.
     pub(crate) fn raise(&self, py: Python<'_>, error: &Error) -> PyErr {
         if let Some(raised) = self.raised() {
             return raised;
         }
         if self.closed.load(Ordering::SeqCst) {
-            let sentence = "the socket was closed in the middle of this call";
+            let sentence = "the socket was closed during this call";
             return to_python(py, &Error::state(sentence), None);
         }
         to_python(py, error, self.connection.server_name())
     }
 
-    /// What Python code raised meanwhile.
+    /// Takes the exception that Python code raised during the call.
     pub(crate) fn raised(&self) -> Option<PyErr> {
-        self.raised.take().or_else(raised::take)
+        self.raised.take().or_else(pending::take_exception)
     }
 }
 
-/// An open connection for the time of one call.
+/// The re-entrancy guard: an open connection for the duration of one call.
 pub(crate) struct CallGuard {
     open: Arc<OpenConnection>,
-    /// Whether this thread is in another call on it, which called back into Python.
+    /// Whether this thread is already in a call on it, which called back into Python.
     is_nested: bool,
 }
 
@@ -173,8 +174,8 @@ impl CallGuard {
         Self { open, is_nested }
     }
 
-    /// Whether this thread is in another call on it, so that waiting for that call would
-    /// never end.
+    /// Returns whether this thread is already in a call on it: waiting for that call would
+    /// deadlock.
     pub(crate) fn is_nested(&self) -> bool {
         self.is_nested
     }
@@ -182,7 +183,7 @@ impl CallGuard {
 
 impl Drop for CallGuard {
     fn drop(&mut self) {
-        if let Some(context) = raised::selected() {
+        if let Some(context) = pending::take_selected() {
             let mut selected = self
                 .open
                 .selected

@@ -1,13 +1,13 @@
-//! Settings of one connection.
+//! Options: the settings of one connection.
 
 use pyo3::prelude::*;
 use tlsmith::ConnectionOptions;
 
-use crate::cert::Identity;
+use crate::certificates::Identity;
 use crate::errors::detached;
 use crate::session::Session;
 
-/// What one connection has in place of the settings of its context.
+/// Settings of one connection, which override those of its context.
 #[pyclass(frozen, module = "tlsmith._tlsmith")]
 pub(crate) struct Options(pub(crate) ConnectionOptions);
 
@@ -21,7 +21,7 @@ enum RequestedName {
 
 #[pymethods]
 impl Options {
-    /// What is None is as the context has it.
+    /// None leaves the setting of the context.
     #[new]
     fn new(
         py: Python<'_>,

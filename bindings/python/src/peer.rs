@@ -9,23 +9,23 @@ use pyo3::types::{PyBytes, PyTuple};
 use tlsmith::{ChannelBinding, Connection, EarlyData, Ech, Error, MOST_EXPORTED, Result};
 
 use crate::buffer::Buffer;
-use crate::certificate::Certificate;
+use crate::callbacks;
+use crate::certificate_class::Certificate;
 use crate::context::Context;
 use crate::errors::{code, to_python};
-use crate::hooks;
 use crate::open_connection::{CallGuard, OpenConnection};
 use crate::options::Options;
 use crate::session::Session;
 use crate::values;
 
-/// One side of a TLS connection, and what is known about the other.
+/// One side of a TLS connection, with information about the peer.
 #[pyclass(frozen, subclass, module = "tlsmith._tlsmith")]
 pub(crate) struct Peer {
-    /// None once it is closed.
+    /// None after close().
     open: Mutex<Option<Arc<OpenConnection>>>,
-    /// Its callbacks are called from here.
+    /// Kept alive for its callbacks.
     context: Py<Context>,
-    /// Likewise, of the context that was selected to answer the ClientHello.
+    /// The context that select() chose, kept alive likewise.
     selected: Mutex<Option<Py<Context>>>,
 }
 
@@ -38,35 +38,35 @@ impl Peer {
         }
     }
 
-    /// Whatever state it is in.
+    /// Returns the connection in any state.
     pub(crate) fn current(&self) -> Option<CallGuard> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.clone().map(CallGuard::new)
     }
 
-    /// What can be carried on, if there is something.
-    pub(crate) fn peek(&self) -> Option<CallGuard> {
+    /// Returns the connection if it can make progress.
+    pub(crate) fn if_callable(&self) -> Option<CallGuard> {
         self.current()
             .filter(|open| open.connection.check_callable().is_ok())
     }
 
-    /// For what a function or a signal handler may ask that is called in the middle of
-    /// the handshake.
-    pub(crate) fn look(&self) -> Result<CallGuard> {
-        let open = self.glance()?;
+    /// Returns the connection for calls that a callback or signal handler may make during the
+    /// handshake.
+    pub(crate) fn inspect(&self) -> Result<CallGuard> {
+        let open = self.in_any_process()?;
         open.origin.check()?;
         Ok(open)
     }
 
-    /// For what a forked child may ask, too: it takes no lock.
-    fn glance(&self) -> Result<CallGuard> {
+    /// Returns the connection for calls that a forked child may make too, without a lock.
+    fn in_any_process(&self) -> Result<CallGuard> {
         let closed = || Error::state("the socket is closed");
         self.current().ok_or_else(closed)
     }
 
-    /// For everything else.
+    /// Returns the connection for all other calls.
     pub(crate) fn enter(&self) -> Result<CallGuard> {
-        let open = self.look()?;
+        let open = self.inspect()?;
         open.connection.check_callable()?;
         Ok(open)
     }
@@ -84,13 +84,13 @@ impl Peer {
         self.open(py)?.run(py, call)
     }
 
-    /// Has another connection in the place of the one here.
+    /// Replaces the connection.
     pub(crate) fn put(&self, new: OpenConnection) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         *open = Some(Arc::new(new));
     }
 
-    /// Takes the connection away from the object.
+    /// Takes the connection out of the object.
     pub(crate) fn take(&self) -> Option<Arc<OpenConnection>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.take()
@@ -99,18 +99,18 @@ impl Peer {
 
 #[pymethods]
 impl Peer {
-    /// Complete the handshake; reading and writing do it too.
+    /// Complete the handshake.  Reading and writing do it too.
     fn do_handshake(&self, py: Python<'_>) -> PyResult<()> {
         self.run(py, |connection| connection.handshake())
     }
 
-    /// Receive the ClientHello and pause there: the fields of tlsmith.ClientHello.
+    /// Receive the ClientHello and pause: the fields of tlsmith.ClientHello.
     fn _receive_hello<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let hello = self.run(py, Connection::receive_hello)?;
-        hooks::hello_fields(py, &hello)
+        callbacks::hello_fields(py, &hello)
     }
 
-    /// Say what answers the ClientHello: what is None stays as it is.
+    /// Choose the answer to the ClientHello.  None changes nothing.
     #[pyo3(signature = (context, options, /))]
     fn _select(
         &self,
@@ -118,7 +118,7 @@ impl Peer {
         context: Option<Py<Context>>,
         options: Option<Py<Options>>,
     ) -> PyResult<()> {
-        let selection = hooks::selection(context.as_ref(), options.as_ref());
+        let selection = callbacks::selection(context.as_ref(), options.as_ref());
         self.run(py, |connection| connection.select(selection))?;
         if context.is_some() {
             let mut selected = self.selected.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,14 +129,14 @@ impl Peer {
         Ok(())
     }
 
-    /// Refuse the client with this alert.
+    /// Reject the client with this alert.
     #[pyo3(signature = (alert, /))]
     fn _refuse(&self, py: Python<'_>, alert: u8) -> PyResult<()> {
         self.run(py, |connection| connection.refuse_hello(alert))
     }
 
-    /// What was agreed, as the fields of tlsmith.Info.  Raises Error, code
-    /// "state", before the handshake is complete.
+    /// The negotiated parameters, as the fields of tlsmith.Info.  Raises Error, code "state",
+    /// before the handshake is complete.
     fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let open = self.open(py)?;
         let (early_data, ech) = py.detach(|| {
@@ -144,7 +144,7 @@ impl Peer {
             (early_data(connection), ech(connection))
         });
         let Some(agreed) = open.connection.agreed() else {
-            let error = Error::state("the handshake is not complete");
+            let error = Error::state("the handshake is not complete: call do_handshake() first");
             return Err(to_python(py, &error, None));
         };
         let facts = (
@@ -176,15 +176,14 @@ impl Peer {
         PyTuple::new(py, chain.into_iter().map(Certificate).collect::<Vec<_>>())
     }
 
-    /// The path that was accepted, up to the root; empty where none was checked,
-    /// as in a resumed session.
+    /// The verified chain, up to the root; empty if none was built, as in a resumed session.
     #[getter]
     fn verified_chain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let chain = self.run(py, |connection| Ok(connection.verified_chain().to_vec()))?;
         PyTuple::new(py, chain.into_iter().map(Certificate).collect::<Vec<_>>())
     }
 
-    /// Why the peer is not verified, as the exception that would refuse it; None if it is.
+    /// Why the peer is not verified, as a VerifyError; None if it is verified.
     #[getter]
     fn verify_error(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let error = self.run(py, |connection| Ok(connection.verify_error()))?;
@@ -192,7 +191,7 @@ impl Peer {
         Ok(error.map(exception))
     }
 
-    /// The code of that; None if the peer is verified.
+    /// The code of verify_error; None if the peer is verified.
     #[getter]
     fn verify_status(&self, py: Python<'_>) -> PyResult<Option<String>> {
         let error = self.run(py, |connection| Ok(connection.verify_error()))?;
@@ -212,7 +211,9 @@ impl Peer {
     /// complete.
     #[getter]
     fn resumed(&self, py: Python<'_>) -> PyResult<Option<bool>> {
-        let open = self.look().map_err(|error| to_python(py, &error, None))?;
+        let open = self
+            .inspect()
+            .map_err(|error| to_python(py, &error, None))?;
         Ok(open.connection.agreed().map(|agreed| agreed.resumed))
     }
 
@@ -220,7 +221,9 @@ impl Peer {
     /// 4.1.4); None before the handshake is complete.
     #[getter]
     fn hello_retried(&self, py: Python<'_>) -> PyResult<Option<bool>> {
-        let open = self.look().map_err(|error| to_python(py, &error, None))?;
+        let open = self
+            .inspect()
+            .map_err(|error| to_python(py, &error, None))?;
         Ok(open.connection.agreed().map(|agreed| agreed.hello_retried))
     }
 
@@ -228,19 +231,21 @@ impl Peer {
     /// before the handshake is complete.  False on a server and in a resumed session.
     #[getter]
     fn certificate_requested(&self, py: Python<'_>) -> PyResult<Option<bool>> {
-        let open = self.look().map_err(|error| to_python(py, &error, None))?;
+        let open = self
+            .inspect()
+            .map_err(|error| to_python(py, &error, None))?;
         let requested = open.connection.certificate_requested();
         Ok(open.connection.agreed().map(|_| requested))
     }
 
-    /// For how many seconds each ticket of TLS 1.3 is good that came so far.
+    /// The lifetimes of all TLS 1.3 tickets received so far, in seconds.
     #[getter]
     fn tickets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let lifetimes = self.run(py, |connection| Ok(connection.tickets()))?;
         PyTuple::new(py, lifetimes)
     }
 
-    /// What the server gave this client so far to resume with, or None.
+    /// A Session with the tickets received so far, or None.
     fn _get_session(&self, py: Python<'_>) -> PyResult<Option<Session>> {
         let session = self.run(py, |connection| Ok(connection.session()))?;
         Ok(session.map(|core| Session::new(core, self.context.clone_ref(py))))
@@ -256,25 +261,25 @@ impl Peer {
     /// Whether the handshake is not complete yet.
     #[getter]
     fn handshaking(&self, py: Python<'_>) -> PyResult<bool> {
-        let open = self.glance().map_err(|error| to_python(py, &error, None))?;
+        let open = self
+            .in_any_process()
+            .map_err(|error| to_python(py, &error, None))?;
         Ok(open.connection.is_handshaking())
     }
 
-    /// Whether the peer has said close_notify.
+    /// Whether the peer has sent close_notify.
     #[getter]
     fn peer_closed(&self, py: Python<'_>) -> PyResult<bool> {
         self.run(py, |connection| Ok(connection.peer_closed()))
     }
 
-    /// A page about the connection, for people: who the peer is, how it was
-    /// verified, what was agreed.
+    /// A human-readable summary: the peer, how it was verified, and what was negotiated.
     fn report(&self, py: Python<'_>) -> PyResult<String> {
         self.run(py, |connection| Ok(connection.report()))
     }
 
-    /// Keying material that both sides derive from the same label and context
-    /// (RFC 8446, section 7.5; RFC 5705).  In TLS 1.2 no context is something
-    /// else than an empty one.
+    /// Export keying material, which both sides derive from the same label and context (RFC
+    /// 8446, section 7.5; RFC 5705).  In TLS 1.2, None and b"" are different contexts.
     #[pyo3(signature = (label, length, context = None))]
     fn export<'py>(
         &self,
@@ -289,7 +294,7 @@ impl Peer {
         let context = context.as_ref().map(Buffer::bytes);
         let length = values::count("length", length)?;
         if length > MOST_EXPORTED {
-            let sentence = format!("{length} bytes cannot be exported: 1 to {MOST_EXPORTED} can");
+            let sentence = format!("{length} bytes cannot be exported: use 1 to {MOST_EXPORTED}");
             return Err(to_python(py, &Error::argument(sentence), None));
         }
         PyBytes::new_with(py, length, |out| {
@@ -298,7 +303,7 @@ impl Peer {
         })
     }
 
-    /// The channel binding of this type: "tls-exporter" (RFC 9266) or
+    /// Return the channel binding of this type: "tls-exporter" (RFC 9266) or
     /// "tls-server-end-point" (RFC 5929, section 4).
     fn channel_binding<'py>(
         &self,
@@ -311,8 +316,8 @@ impl Peer {
         Ok(PyBytes::new(py, &binding))
     }
 
-    /// Change the keys of what is sent, and ask the peer for the same (RFC 8446,
-    /// section 4.6.3).  TLS 1.2 has no such thing: ConfigError.
+    /// Update the sending keys, and request the same of the peer (KeyUpdate, RFC 8446, section
+    /// 4.6.3).  Raises ConfigError in TLS 1.2.
     fn refresh_keys(&self, py: Python<'_>) -> PyResult<()> {
         self.run(py, |connection| {
             connection.refresh_keys()?;
@@ -328,7 +333,7 @@ impl Peer {
         {
             visit.call(&*selected)?;
         }
-        // Whoever holds the lock is not the collector.
+        // If the lock is held, the context is in use, so there is nothing to collect.
         match self.selected.try_lock() {
             Ok(selected) => visit.call(&*selected),
             Err(_) => Ok(()),

@@ -1,17 +1,17 @@
-//! Requests for certificates.
+//! Certificate signing requests.
 
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::cert::{Identity, typed_names};
+use crate::certificates::{Identity, typed_names};
 use crate::errors::detached;
 use crate::issue::Options;
 use crate::key::Key;
 use crate::values::Password;
 
-/// A request for a certificate.  `tlsmith.CSR` wraps it.
+/// A certificate signing request.  `tlsmith.CSR` wraps it.
 #[pyclass(frozen, name = "CSR", module = "tlsmith._tlsmith")]
 pub(crate) struct Csr(pub(crate) tlsmith::Csr);
 

@@ -1,4 +1,4 @@
-//! Sessions that clients can resume.
+//! Client sessions for resumption.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -7,22 +7,21 @@ use crate::context::Context;
 use crate::errors::detached;
 use crate::values;
 
-/// What a server gave a client to resume connections with, without another full handshake.
+/// A client session for resumption, without another full handshake.
 ///
-/// `session` of a client's socket has it, and Client(on_session=) gets each as it comes.
-/// connect(session=), wrap(session=) and buffer(session=) of the same Client resume it:
-/// its checks are those that the session was made under.  Resuming is not guaranteed:
-/// `info.resumed` tells.
+/// Socket.session returns it, and Client(on_session=) is called with each new one.
+/// connect(session=), wrap(session=) and buffer(session=) of the same Client resume it.
+/// Other Clients cannot, since they may verify less.  The server may refuse resumption: check
+/// `info.resumed`.
 ///
-/// Each ticket of TLS 1.3 is used once (RFC 8446, appendix C.4), and the connection that
-/// resumes a session adds the new tickets to it; a session of TLS 1.2 is used again.
-/// Sessions hold secrets: they stay in their process, cannot be pickled, and have nothing
-/// left in a forked child.  Any thread may use them.
+/// Each TLS 1.3 ticket is used once (RFC 8446, appendix C.4), and the resumed connection adds
+/// new tickets to the session.  A TLS 1.2 session can be used repeatedly.  Sessions contain
+/// secrets: they cannot be pickled, and are empty in a forked child.  Any thread may use them.
 #[pyclass(frozen, module = "tlsmith", weakref)]
 pub(crate) struct Session {
     pub(crate) core: tlsmith::Session,
-    /// For the collector of garbage, which cannot look into the core: the session refers to
-    /// the context there, whose functions may refer to the session.
+    /// For the garbage collector, which cannot look into the core: there the session refers to
+    /// the context, whose callbacks may refer to the session.
     context: Py<Context>,
 }
 
@@ -35,7 +34,7 @@ impl Session {
 
 #[pymethods]
 impl Session {
-    /// One with nothing in it, for connections of this context.
+    /// Create an empty session for connections of this context.
     #[staticmethod]
     #[pyo3(signature = (context, /))]
     fn _empty(py: Python<'_>, context: Py<Context>) -> PyResult<Self> {
@@ -43,7 +42,7 @@ impl Session {
         Ok(Self::new(core, context))
     }
 
-    /// Whether connections of this context can resume it.
+    /// Return whether connections of this context can resume it.
     #[pyo3(signature = (context, /))]
     fn _is_of(&self, context: Option<&Bound<'_, Context>>) -> bool {
         context.is_some_and(|context| self.context.is(context))
@@ -74,8 +73,8 @@ impl Session {
         self.core.server_name()
     }
 
-    /// For how many seconds its latest ticket is good, from when it came (RFC 8446, section
-    /// 4.6.1); 0 if all are used, and where the server keeps the session itself (TLS 1.2).
+    /// The lifetime of its latest ticket, in seconds from its receipt (RFC 8446, section
+    /// 4.6.1); 0 if all are used, or if the server keeps the session itself (TLS 1.2).
     #[getter]
     fn lifetime(&self, py: Python<'_>) -> PyResult<u32> {
         detached(py, || Ok(self.core.lifetime()))

@@ -1,4 +1,4 @@
-//! Sockets: TLS over a descriptor of our own.
+//! TLS over a descriptor that the extension owns.
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,13 +16,13 @@ use crate::errors::to_python;
 use crate::open_connection::{MAX_READ, OpenConnection};
 use crate::options::{self, Options};
 use crate::peer::Peer;
-use crate::raised::{self, Raised};
+use crate::pending::{self, PendingException};
 use crate::values;
 
-/// How long [`Socket::finish`] waits for a peer where the socket itself would for ever.
-const CLOSING: Duration = Duration::from_secs(30);
+/// The time limit of [`Socket::finish`] for a socket without one.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Seconds as Python's sockets have them: None waits, 0 does not.
+/// Converts a timeout of Python's sockets, in seconds: None blocks, 0 does not.
 pub(crate) fn timeout(seconds: Option<f64>) -> PyResult<Timeout> {
     match seconds {
         None => Ok(Timeout::Descriptor),
@@ -30,13 +30,13 @@ pub(crate) fn timeout(seconds: Option<f64>) -> PyResult<Timeout> {
         Some(seconds) => Duration::try_from_secs_f64(seconds)
             .map(Timeout::After)
             .map_err(|_| {
-                let sentence = "a time limit is a number of seconds from 0 on, or None for none";
+                let sentence = "a timeout must be a number of seconds from 0, or None for no limit";
                 PyValueError::new_err(format!("{sentence}: {seconds:?}"))
             }),
     }
 }
 
-/// Connect to a host by TCP: the descriptor, which is the caller's.
+/// Connect to a host by TCP, and return the descriptor, which the caller owns.
 #[pyfunction]
 pub(crate) fn dial(
     py: Python<'_>,
@@ -45,7 +45,7 @@ pub(crate) fn dial(
     seconds: Option<f64>,
 ) -> PyResult<RawFd> {
     let limit = timeout(seconds)?;
-    let raised = Raised::default();
+    let raised = PendingException::default();
     let connected = py.detach(|| tcp::connect(host, port, limit, Some(&raised.interrupt())));
     connected.map(IntoRawFd::into_raw_fd).map_err(|error| {
         let raised = raised.take();
@@ -65,9 +65,9 @@ fn peer<'a>(this: &'a Bound<'_, Socket>) -> &'a Peer {
 
 #[pymethods]
 impl Socket {
-    /// Takes over a descriptor that `socket.detach()` gave, as a client with a
-    /// name or as a server.  The handshake takes `handshake_seconds` at most, and begins
-    /// with what was `received` from the descriptor already.
+    /// Take over a descriptor from `socket.detach()`, as a client with a name or as a server.
+    /// The handshake may take `handshake_seconds`, and begins with the bytes `received` from
+    /// the descriptor already.
     #[new]
     #[pyo3(signature = (context, fd, is_server, server_name, seconds, handshake_seconds = None, received = None, options = None))]
     #[expect(clippy::too_many_arguments, reason = "Python gives them by name")]
@@ -85,7 +85,7 @@ impl Socket {
         let received = received.map(Buffer::readable).transpose()?;
         let received = received.as_ref().map_or(&[][..], Buffer::bytes);
         let fd = Arc::new(buffer::own(fd)?);
-        let raised = Raised::default();
+        let raised = PendingException::default();
         let core = &context.get().core;
         let options = options::or_default(options);
         let connection = py.detach(|| {
@@ -98,7 +98,7 @@ impl Socket {
             }
         });
         let connection =
-            raised::or(connection.map_err(|error| to_python(py, &error, server_name)))?;
+            pending::raise_or(connection.map_err(|error| to_python(py, &error, server_name)))?;
         connection.set_timeout(timeout(seconds)?);
         if let Timeout::After(limit) = timeout(handshake_seconds)? {
             connection.set_handshake_timeout(Some(limit));
@@ -121,8 +121,8 @@ impl Socket {
         }
     }
 
-    /// Receive into a buffer, at most `nbytes` (0: as much as it holds): how
-    /// many bytes, 0 only after the peer's close_notify or for no room at all.
+    /// Receive into a buffer, at most `nbytes` (0: as many as fit), and return how many bytes; 0
+    /// only after the peer's close_notify or for an empty buffer.
     #[pyo3(signature = (buffer, nbytes = 0, /))]
     fn recv_into(
         this: &Bound<'_, Self>,
@@ -135,8 +135,7 @@ impl Socket {
             .read_into(this.py(), buffer, nbytes)
     }
 
-    /// Send bytes: how many were taken, which is all of them unless the socket
-    /// does not block.
+    /// Send bytes, and return how many were sent: all, unless the socket is non-blocking.
     #[pyo3(signature = (data, /))]
     fn send(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         peer(this).open(this.py())?.write(this.py(), data)
@@ -155,16 +154,16 @@ impl Socket {
             Err(Error::new(
                 Status::WantWrite,
                 format!(
-                    "the socket does not block and took {taken} of {} bytes: \
-                     use send() on it",
+                    "the socket is non-blocking and accepted {taken} of {} bytes: \
+                     use send() instead of sendall()",
                     bytes.len()
                 ),
             ))
         })
     }
 
-    /// Send buffers one after the other, small ones in one record: how many
-    /// bytes were taken, which is all of them unless the socket does not block.
+    /// Send buffers, small ones in one record, and return how many bytes were sent: all, unless
+    /// the socket is non-blocking.
     #[pyo3(signature = (buffers, /))]
     fn sendmsg(this: &Bound<'_, Self>, buffers: &Bound<'_, PyAny>) -> PyResult<usize> {
         let buffers = buffers.try_iter()?;
@@ -177,15 +176,13 @@ impl Socket {
         })
     }
 
-    /// Send what earlier calls on a socket that does not block took, and the
-    /// network did not.
+    /// Send pending output of earlier calls on a non-blocking socket.
     fn flush(this: &Bound<'_, Self>) -> PyResult<()> {
         peer(this).run(this.py(), Connection::flush)
     }
 
     /// Receive early data (0-RTT) of a client, up to `size` bytes; b"" at its
-    /// end, when the handshake is complete.  Whoever recorded it can have sent
-    /// it again.
+    /// end, when the handshake is complete.  An attacker may have replayed it.
     #[pyo3(signature = (size = 65_536, /))]
     fn recv_early<'py>(this: &Bound<'py, Self>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
         let py = this.py();
@@ -195,8 +192,8 @@ impl Socket {
         Ok(PyBytes::new(py, &early[..count]))
     }
 
-    /// Send the front of `data` as early data (0-RTT), before the handshake: how
-    /// much of it the session allows, 0 where none does.
+    /// Send `data` as early data (0-RTT), before the handshake, and return how many bytes the
+    /// session allows, 0 without one.
     #[pyo3(signature = (data, /))]
     fn send_early(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         let data = Buffer::readable(data)?;
@@ -208,8 +205,7 @@ impl Socket {
         peer(this).run(this.py(), |connection| Ok(connection.pending()))
     }
 
-    /// What has to happen to the socket before the next call gets further: to
-    /// become readable, writable, both or neither.
+    /// Whether the connection waits for the socket to become readable, and writable.
     fn events(this: &Bound<'_, Self>) -> PyResult<(bool, bool)> {
         peer(this).run(this.py(), |connection| {
             let events = connection.events();
@@ -217,7 +213,7 @@ impl Socket {
         })
     }
 
-    /// Limit the waiting of each call, in seconds: None waits for ever, 0 never.
+    /// Set the timeout of each call, in seconds: None for no limit, 0 for non-blocking.
     #[pyo3(signature = (value, /))]
     fn settimeout(this: &Bound<'_, Self>, value: Option<f64>) -> PyResult<()> {
         let limit = timeout(value)?;
@@ -228,7 +224,7 @@ impl Socket {
         Ok(())
     }
 
-    /// The limit that settimeout() set.
+    /// The timeout that settimeout() set.
     fn gettimeout(&self) -> Option<f64> {
         *self.seconds.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -246,14 +242,14 @@ impl Socket {
             .unwrap_or(-1)
     }
 
-    /// Say close_notify: nothing can be sent after it, receiving goes on.
+    /// Send close_notify.  Receiving still works, sending does not.
     fn close_write(this: &Bound<'_, Self>) -> PyResult<()> {
         peer(this).run(this.py(), Connection::shutdown)
     }
 
     /// Shut one direction of the socket down, or both: socket.SHUT_RD, SHUT_WR or
-    /// SHUT_RDWR.  Before the writing side closes, close_notify is sent; where it cannot
-    /// be sent yet, nothing is shut down and the call can be made again.
+    /// SHUT_RDWR.  close_notify is sent before the writing direction is shut down.  If it cannot
+    /// be sent yet, nothing is shut down, and the call can be repeated.
     #[pyo3(signature = (how, /))]
     fn shutdown(this: &Bound<'_, Self>, how: i32) -> PyResult<()> {
         let (direction, is_writing) = match how {
@@ -261,8 +257,7 @@ impl Socket {
             1 => (Shutdown::Write, true),
             2 => (Shutdown::Both, true),
             _ => {
-                let sentence =
-                    format!("how is {how}: socket.SHUT_RD, SHUT_WR and SHUT_RDWR are known");
+                let sentence = format!("how is {how}: use socket.SHUT_RD, SHUT_WR or SHUT_RDWR");
                 let error = Error::argument(sentence);
                 return Err(to_python(this.py(), &error, None));
             }
@@ -285,27 +280,28 @@ impl Socket {
         })
     }
 
-    /// Say close_notify and wait for the peer's: the bytes that came after it.
-    /// What the peer still sent before it is lost.  The time limit of the socket, or 30
-    /// seconds where it has none, holds for all of it, whatever the peer sends.
+    /// Send close_notify, wait for the peer's, and return the bytes received after it.  Unread
+    /// data before it is lost.  The timeout of the socket, or 30 seconds without one, limits
+    /// the whole call.
     fn finish<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBytes>> {
         let limit = match timeout(this.get().gettimeout())? {
-            Timeout::Descriptor => Timeout::After(CLOSING),
+            Timeout::Descriptor => Timeout::After(FINISH_TIMEOUT),
             limit => limit,
         };
         let leftover = peer(this).run(this.py(), |connection| connection.finish(limit))?;
         Ok(PyBytes::new(this.py(), &leftover))
     }
 
-    /// Close the socket, with a close_notify where one can be said at once.  In a
-    /// forked child it says nothing.
+    /// Close the socket, and send close_notify if that does not block.  Sends nothing in a forked
+    /// child.
     fn close(this: &Bound<'_, Self>) {
         if let Some(open) = peer(this).take().filter(|open| !open.is_inherited()) {
             this.py().detach(|| open.close());
         }
     }
 
-    /// Give the descriptor away, without a word to the peer, and close the rest.
+    /// Return the descriptor, which the caller then owns, and close the rest without sending
+    /// close_notify.
     fn detach(this: &Bound<'_, Self>) -> PyResult<RawFd> {
         let open = peer(this).open(this.py())?;
         let Some(fd) = &open.fd else {

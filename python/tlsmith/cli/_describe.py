@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .._requests import CSR
+    from .._csr import CSR
     from .._tlsmith import CRL, Certificate, Key
     from ._output import Page
 

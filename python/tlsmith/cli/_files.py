@@ -1,4 +1,4 @@
-"""Output files of the verbs, and password files."""
+"""Files of the verbs: identities, trust anchors, passwords and output files."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import os
 import sys
 
 from .. import _tlsmith
-from .._certs import Identity
 from .._errors import ConfigError
 from .._errors import make_folder as _make_folder
-from .._sources import is_der, is_pkcs12, load_certificates, naming, read
+from .._identity import Identity
+from .._loading import is_der, is_pkcs12, load_certificates, naming, read
+from .._trust import Trust
 from ._arguments import KEY_TYPES, Failure, Parser, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import Namespace
     from argparse import _ActionsContainer as ArgumentGroup
     from collections.abc import Iterable
 
@@ -33,6 +35,23 @@ def write(documents: list[Document]) -> None:
         raise Failure(str(error), "io") from error
 
 
+def add_identity(group: ArgumentGroup) -> None:
+    """Add --cert, --key and --password-file, which load_identity() reads."""
+    group.add_argument("--cert", metavar="FILE", help="the certificate to present, with its chain")
+    group.add_argument(
+        "--key", metavar="FILE", help="its private key, if the file of --cert has none"
+    )
+    add_password(group, "the key, or of the PKCS#12 file of --cert")
+
+
+def check_identity(options: Namespace) -> None:
+    """Raise UsageError for options of an identity without --cert."""
+    if options.key and not options.cert:
+        raise UsageError("--key needs --cert, the certificate of that key")
+    if options.password_file and not options.cert:
+        raise UsageError("--password-file needs --cert, the certificate of the encrypted key")
+
+
 def load_identity(cert: str, key: str | None, secret: bytes | None = None) -> Identity:
     """Load the identity of --cert, --key and --password-file."""
     if key is not None:
@@ -47,6 +66,25 @@ def load_identity(cert: str, key: str | None, secret: bytes | None = None) -> Id
         # A file without a certificate gets that error first.
         load_certificates(content)
     raise UsageError(f"'{cert}' has no private key: give the file of the key with --key")
+
+
+def add_trust(group: ArgumentGroup) -> None:
+    """Add --ca and --crl, which load_trust() reads."""
+    group.add_argument(
+        "--ca", metavar="FILE", help="trust these root certificates instead of the system's"
+    )
+    group.add_argument(
+        "--crl",
+        metavar="FILE",
+        action="append",
+        help="check revocation with this CRL; may be repeated",
+    )
+
+
+def load_trust(options: Namespace) -> Trust:
+    """Load the trust anchors and CRLs of --ca and --crl."""
+    trust = Trust.roots(options.ca) if options.ca else Trust.system()
+    return trust.with_crls(*options.crl) if options.crl else trust
 
 
 def _load_pkcs12(path: str, content: bytes, secret: bytes | None) -> Identity:
@@ -127,7 +165,7 @@ def key_or_type(text: str, password: bytes | None = None) -> Key | str:
         raise UsageError(
             f"'{text}' is neither a file nor a key type; the types are {', '.join(KEY_TYPES)}"
         )
-    from .._sources import load_key
+    from .._loading import load_key
 
     return load_key(text, password)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 
-from .._certs import Identity
 from .._errors import Error
-from .._sources import load_certificate, load_key, read
+from .._identity import Identity
+from .._loading import load_certificate, load_key, read
 from ._arguments import Failure
 
 TYPE_CHECKING = False

@@ -332,7 +332,7 @@ def _drop_an_idle(clients: set[Client]) -> None:
     """Drop the client that has been silent the longest, if it is idle: silent clients must
     not keep all others out."""
     idle = min(list(clients), key=lambda client: client.last_active, default=None)
-    if idle is not None and time.monotonic() - idle.heard >= _IDLE:
+    if idle is not None and time.monotonic() - idle.last_active >= _IDLE:
         clients.discard(idle)
         idle.drop("dropped: idle while other clients wait")
 

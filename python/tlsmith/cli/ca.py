@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from .. import _local
-from .._authority import CA
+from .. import _local_ca
+from .._ca import CA
 from .._install import has_nss, refused_by_browsers
 from ._arguments import KEY_TYPES, Failure, UsageError, Verbs, days
-from ._authority import (
+from ._ca_folder import (
     add_folder,
     certificate_file,
     crl_file,
@@ -115,7 +115,7 @@ def run(options: Namespace) -> int:
 def _init(options: Namespace) -> None:
     directory = options.ca_dir
     cert, key = certificate_file(directory), key_file(directory)
-    with _local.alone(directory):
+    with _local_ca.locked(directory):
         for path in (cert, key, crl_file(directory)):
             if os.path.lexists(path):
                 raise Failure(f"'{path}' exists already: choose another --ca-dir", "exists")
@@ -135,7 +135,7 @@ def _init(options: Namespace) -> None:
 def _organization(options: Namespace) -> str | None:
     """Return user@host, unless --name alone is to be the subject."""
     named: str | None = options.organization
-    return _local.owner() if named is None and options.name is None else named
+    return _local_ca.owner() if named is None and options.name is None else named
 
 
 def _show(options: Namespace) -> None:

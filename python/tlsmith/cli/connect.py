@@ -9,12 +9,19 @@ import warnings
 
 from .._client import Client
 from .._errors import ConfigError, Error, HandshakeError, InsecureWarning, VerifyError
-from .._sources import read
-from .._trust import INSECURE, Pin, Trust
+from .._loading import read
+from .._trust import INSECURE, Pin
 from . import _starttls
 from ._arguments import Failure, UsageError, Verbs, endpoint, protocols, seconds, unescaped
 from ._describe import certificate_json, show_chain
-from ._files import add_password, load_identity, password
+from ._files import (
+    add_identity,
+    add_trust,
+    check_identity,
+    load_identity,
+    load_trust,
+    password,
+)
 from ._output import Page, print_json, write_bytes
 from ._relay import Relay
 
@@ -66,15 +73,7 @@ def add(verbs: Verbs) -> None:
         "address", metavar="HOST[:PORT]", help="the server; default port 443, or that of --starttls"
     )
     trust = parser.add_argument_group("trust anchors and verification")
-    trust.add_argument(
-        "--ca", metavar="FILE", help="trust these root certificates instead of the system's"
-    )
-    trust.add_argument(
-        "--crl",
-        metavar="FILE",
-        action="append",
-        help="check revocation with this CRL; may be repeated",
-    )
+    add_trust(trust)
     trust.add_argument(
         "--pin",
         metavar="PIN",
@@ -90,11 +89,7 @@ def add(verbs: Verbs) -> None:
         "--no-verify-name", action="store_true", help="do not verify the name (insecure)"
     )
     own = parser.add_argument_group("client certificate")
-    own.add_argument("--cert", metavar="FILE", help="the certificate to present, with its chain")
-    own.add_argument(
-        "--key", metavar="FILE", help="its private key, if the file of --cert has none"
-    )
-    add_password(own, "the key, or of the PKCS#12 file of --cert")
+    add_identity(own)
     offer = parser.add_argument_group("negotiation")
     offer.add_argument(
         "--alpn",
@@ -174,10 +169,7 @@ def run(options: Namespace) -> int:
 
 
 def _check(options: Namespace) -> None:
-    if options.key and not options.cert:
-        raise UsageError("--key needs --cert, the certificate of that key")
-    if options.password_file and not options.cert:
-        raise UsageError("--password-file needs --cert, the certificate of the encrypted key")
+    check_identity(options)
     if options.insecure and (options.pin or options.crl):
         raise UsageError("--insecure disables verification, so it excludes --pin and --crl")
     if options.json and (options.send is not None or options.show_chain):
@@ -197,9 +189,7 @@ class _Connection:
         self.options = options
         self._unchecked = options.insecure or options.no_verify_name
         self.page = Page(sys.stderr)
-        self.trust = Trust.roots(options.ca) if options.ca else Trust.system()
-        if options.crl:
-            self.trust = self.trust.with_crls(*options.crl)
+        self.trust = load_trust(options)
 
     def connect(self) -> Socket:
         """Connect and complete the handshake."""

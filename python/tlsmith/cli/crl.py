@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from .._errors import Error
-from .._sources import load_crls
+from .._loading import load_crls
 from ._arguments import Failure, UsageError, Verbs, days
-from ._authority import add_folder, crl_file, existing, folder_files, update_crl
+from ._ca_folder import add_folder, crl_file, existing, folder_files, update_crl
 from ._describe import crl_json
 from ._files import are_same, refuse_to_replace_inputs, write
 from ._output import print_json, write_bytes
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from .._authority import CA
+    from .._ca import CA
 
 _DETAILS = """
 Signs a new CRL, writes it to standard output or --out, and updates ca.crl in the

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from .._certs import file_stem
-from .._requests import CSR
+from .._csr import CSR
+from .._identity import file_stem
 from ._arguments import KEY_TYPES, Verbs
 from ._files import (
     add_password,

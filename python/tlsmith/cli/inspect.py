@@ -7,15 +7,14 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from .._certs import Identity
+from .._csr import CSR
 from .._errors import CertError, VerifyError
+from .._identity import Identity
 from .._inspect import inspect
-from .._requests import CSR
 from .._tlsmith import CRL, Certificate, Key
-from .._trust import Trust
 from ._arguments import UsageError, Verbs, endpoint, seconds
 from ._describe import certificate_json, crl_json, csr_json, key_json, status
-from ._files import add_password, password
+from ._files import add_password, add_trust, load_trust, password
 from ._output import Page, print_json, printable
 
 TYPE_CHECKING = False
@@ -76,15 +75,7 @@ def add(verbs: Verbs) -> None:
         type=_time,
         help="the time of verification, such as 2027-01-31; default now",
     )
-    check.add_argument(
-        "--ca", metavar="FILE", help="trust these root certificates instead of the system's"
-    )
-    check.add_argument(
-        "--crl",
-        metavar="FILE",
-        action="append",
-        help="check revocation with this CRL; may be repeated",
-    )
+    add_trust(check)
     check.add_argument("--client", action="store_true", help="verify a client certificate")
 
 
@@ -195,9 +186,7 @@ def _verify(
             f"'{options.source}' is {kind}, and only certificates can be verified: leave out "
             "--verify and its options"
         )
-    trust = Trust.roots(options.ca) if options.ca else Trust.system()
-    if options.crl:
-        trust = trust.with_crls(*options.crl)
+    trust = load_trust(options)
     try:
         path = trust.verify(
             chain,

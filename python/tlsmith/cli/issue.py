@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from .._authority import CA
-from .._certs import Identity, file_stem
+from .._ca import CA
+from .._identity import Identity, file_stem
 from .._tuples import Files
 from ._arguments import KEY_TYPES, Parser, UsageError, Verbs, days
-from ._authority import add_folder, certificate_file, folder_files
+from ._ca_folder import add_folder, certificate_file, folder_files
 from ._describe import certificate_json
 from ._files import (
     add_out,

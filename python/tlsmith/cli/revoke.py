@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 
-from .._sources import load_certificate
+from .._loading import load_certificate
 from ._arguments import UsageError, Verbs
-from ._authority import add_folder, crl_file, existing, update_crl
+from ._ca_folder import add_folder, crl_file, existing, update_crl
 from ._output import print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from .._authority import CA
+    from .._ca import CA
     from .._tlsmith import Certificate
 
 REASONS = (

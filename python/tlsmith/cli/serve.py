@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 
-from .._authority import CA
+from .._ca import CA
 from .._server import Server
 from ._arguments import Failure, UsageError, Verbs, endpoint, port_number, protocols
-from ._authority import add_folder
+from ._ca_folder import add_folder
 from ._describe import certificate_json
-from ._files import add_password, load_identity, password
+from ._files import add_identity, check_identity, load_identity, password
 from ._output import print_json
 from ._services import HANDSHAKE_TIMEOUT, Echo, Files, Proxy, Service, serve_forever
 
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from .._certs import Identity
+    from .._identity import Identity
 
 _DETAILS = """
 Serves the files of a folder over HTTPS (default: the current one), echoes data, or
@@ -71,11 +71,7 @@ def add(verbs: Verbs) -> None:
         help="the address; default 127.0.0.1, 0.0.0.0 for all",
     )
     who = parser.add_argument_group("server certificate")
-    who.add_argument("--cert", metavar="FILE", help="the certificate to present, with its chain")
-    who.add_argument(
-        "--key", metavar="FILE", help="its private key, if the file of --cert has none"
-    )
-    add_password(who, "the key, or of the PKCS#12 file of --cert")
+    add_identity(who)
     who.add_argument(
         "--name",
         metavar="NAME",
@@ -140,10 +136,7 @@ def _identity(options: Namespace) -> Identity:
                 "--name and --cert exclude each other: --name issues a certificate, --cert has one"
             )
         return load_identity(options.cert, options.key, password(options.password_file))
-    if options.key:
-        raise UsageError("--key needs --cert, the certificate of that key")
-    if options.password_file:
-        raise UsageError("--password-file needs --cert, the certificate of the encrypted key")
+    check_identity(options)
     names = options.name or ("localhost", "127.0.0.1", "::1")
     return CA.local(options.ca_dir).issue(*names)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 
-from .._authority import CA
-from .._certs import file_stem
-from .._requests import CSR
+from .._ca import CA
+from .._csr import CSR
+from .._identity import file_stem
 from ._arguments import Verbs
 from ._files import are_same, output_location
 from .issue import add_issuing, issuing, save_and_report
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from .._certs import Identity
+    from .._identity import Identity
     from .._tlsmith import Certificate
 
 _DETAILS = """

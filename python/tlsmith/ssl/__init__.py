@@ -1,31 +1,28 @@
-"""The standard library's `ssl`, on our engine.
+"""The standard library's `ssl`, with tlsmith in place of OpenSSL.
 
 import tlsmith.ssl as ssl        # for one program
 tlsmith.ssl.install()            # for every library in the process
 
-The classes that connections have are the standard library's own, and so are the
-exceptions.  What cannot be honoured raises: nothing is stored and ignored, also of
-settings that only later versions of Python have.
+Connections and exceptions have the standard library's own classes.  Unsupported settings
+raise: none is stored and ignored, including settings of later Python versions.
 
-Where tlsmith differs from `ssl`, it is stricter.  A connection that is assigned another
-`context` before the handshake is verified as strictly as the stricter of both asks.
-A security level ("@SECLEVEL=n" in set_ciphers()) also holds for certificates that were
-loaded before it.  Levels below 2 allow nothing more than level 2 does.  A write that
-follows SSLWantWriteError has to begin with the same bytes: fewer raise BAD_LENGTH, others
-BAD_WRITE_RETRY, where the standard library may lose them.  Threads that write to one
-socket take turns.
+Where tlsmith differs from `ssl`, it is stricter.  If a connection is assigned another
+`context` before the handshake, the stricter settings of both contexts apply.  A security
+level ("@SECLEVEL=n" in set_ciphers()) also applies to certificates that were loaded before
+it.  Levels below 2 allow no more than level 2.  A write after SSLWantWriteError must begin
+with the same bytes: fewer raise BAD_LENGTH, others BAD_WRITE_RETRY, where the standard
+library may lose them.  Concurrent writes to one socket are serialized.
 
 gevent, eventlet and truststore may replace parts of `ssl`, before or after this module is
-imported: it builds on the standard library's own classes.  Where `select.select()` is
-replaced, as by gevent and eventlet, sockets wait with it, so that other green threads run
-meanwhile; connect() on a socket that is wrapped already is the exception.
+imported: it derives from the standard library's own classes.  If `select.select()` is
+replaced, as by gevent and eventlet, sockets wait with it, so that other green threads can
+run.  The exception is connect() on an already wrapped socket.
 
-A context resumes its own sessions, and no other's, by itself: also where the standard
-library would need `session=`.  As soon as a program asks one of its connections for
-its `session`, or gives one a session, it resumes what it is given and nothing else.
-urllib3 and requests make a context for each connection, unless they are given one:
-then the second connection is resumed.  What is not on `ssl` (pyOpenSSL, curl) is not
-touched.
+A context resumes its own sessions automatically, also where the standard library would
+need `session=`.  Once a program reads or sets the `session` of one of its connections, it
+resumes only sessions that it is given.  urllib3 and requests create a context for each
+connection unless they are given one, which gives them resumption.  Libraries that do not
+use `ssl` (pyOpenSSL, curl) are not affected.
 """
 
 from __future__ import annotations
@@ -67,8 +64,8 @@ def create_default_context(  # type: ignore[no-redef]
     capath: Any = None,
     cadata: Any = None,
 ) -> SSLContext:
-    """ssl.create_default_context() on our engine: a context for clients, or with
-    Purpose.CLIENT_AUTH for servers."""
+    """Create a context for clients, or with Purpose.CLIENT_AUTH for servers, as
+    ssl.create_default_context() does."""
     return _with_ours("create_default_context")(  # type: ignore[no-any-return]
         purpose, cafile=cafile, capath=capath, cadata=cadata
     )
@@ -77,8 +74,8 @@ def create_default_context(  # type: ignore[no-redef]
 def get_server_certificate(  # type: ignore[no-redef]
     addr: tuple[str, int], **options: Any
 ) -> str:
-    """ssl.get_server_certificate() on our engine: the PEM of a server's
-    certificate, which is checked only where there is a `ca_certs`."""
+    """Fetch the certificate of a server as PEM, as ssl.get_server_certificate() does.  It is
+    verified only with `ca_certs`."""
     return _with_ours("get_server_certificate")(addr, **options)  # type: ignore[no-any-return]
 
 
@@ -93,12 +90,12 @@ _create_stdlib_context = _create_unverified_context
 if hasattr(_stdlib, "wrap_socket"):
 
     def wrap_socket(sock: Any, *arguments: Any, **options: Any) -> Any:
-        """ssl.wrap_socket() on our engine, for Python 3.11, the last that has it."""
+        """Wrap a socket, as ssl.wrap_socket() does, which Python 3.12 removed."""
         return _with_ours("wrap_socket")(sock, *arguments, **options)
 
 
 def _with_ours(name: str) -> Any:
-    """A function of the standard library that makes contexts, making ours."""
+    """Return a function of the standard library that creates tlsmith contexts."""
     return with_context(name, SSLContext, _create_stdlib_context=_create_unverified_context)
 
 

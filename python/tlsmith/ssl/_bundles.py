@@ -1,5 +1,5 @@
-"""Bundles of trusted certificates, parsed once per process: big clients load
-the same one again for every connection."""
+"""Bundles of trusted certificates, parsed once per process: some clients load the same
+bundle for every connection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 from .. import _tlsmith
 from .._errors import CertError
-from .._sources import is_der, read
+from .._loading import is_der, read
 from ._files import of_path
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Bundle:
-    """What a file, a folder or some bytes hold."""
+    """The certificates and CRLs of a file, a folder or bytes."""
 
     __slots__ = ("certificates", "crls", "lazy")
 
@@ -29,15 +29,15 @@ class Bundle:
         self.certificates = certificates
         self.crls = crls
         self.lazy = lazy
-        """Of a folder, which OpenSSL looks into only when it has to."""
+        """True for a folder, which OpenSSL reads only when it builds a chain."""
 
 
 _PARSED: dict[Any, Bundle] = {}
-_MOST_PARSED = 64
+_MAX_PARSED = 64
 
 
 def _remember(key: Any, bundle: Bundle) -> Bundle:
-    if len(_PARSED) >= _MOST_PARSED:
+    if len(_PARSED) >= _MAX_PARSED:
         _PARSED.clear()
     return _PARSED.setdefault(key, bundle)
 
@@ -51,27 +51,27 @@ def _parse(content: bytes) -> Bundle:
     if b"-----BEGIN X509 CRL-----" in content:
         crls = _tlsmith.CRL.from_pem(content)
     if not certificates and not crls:
-        raise ValueError("there is neither a certificate nor a CRL in it")
+        raise ValueError("it contains neither a certificate nor a CRL")
     return Bundle(certificates, crls)
 
 
 def _state(path: str) -> tuple[Any, ...]:
-    """What differs as soon as a file was replaced or written to.  The time of the last
-    change of the inode is part of it: copies keep the other one."""
+    """Return values that change when a file is replaced or written.  The inode change time is
+    included, since copying can preserve the modification time."""
     state = of_path(os.stat, path)
     return (path, state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino, state.st_dev)
 
 
 def read_bundle(path: str) -> Bundle:
-    """The certificates and CRLs of a file."""
+    """Read the certificates and CRLs of a file."""
     key = _state(path)
     known = _PARSED.get(key)
     return _remember(key, _parse(read(path))) if known is None else known
 
 
 def _hashed_files(path: str) -> list[tuple[Any, ...]]:
-    """The state of each file of a folder that OpenSSL would look at: those that are
-    named by a hash.  A link counts as the file that it leads to."""
+    """Return the state of each file in a folder that OpenSSL would read: those named by a
+    hash.  Links are followed."""
     states = []
     for name in sorted(of_path(os.listdir, path)):
         stem, _, number = name.partition(".")
@@ -80,14 +80,14 @@ def _hashed_files(path: str) -> list[tuple[Any, ...]]:
         try:
             states.append(_state(os.path.join(path, name)))
         except OSError:
-            # A link that leads nowhere is a file that is not there, as in OpenSSL.
+            # Skip a broken link, as OpenSSL does.
             continue
     return states
 
 
 def read_folder(path: str) -> Bundle:
-    """The certificates and CRLs of a folder with hashed names."""
-    # The state comes first: a file that is replaced meanwhile has another one next time.
+    """Read the certificates and CRLs of a folder with hashed names."""
+    # Take the states first: a file that is replaced meanwhile is read again next time.
     files = _hashed_files(path)
     key = (path, *files)
     known = _PARSED.get(key)
@@ -96,10 +96,10 @@ def read_folder(path: str) -> Bundle:
     bundle = Bundle([], [], lazy=True)
     for file, *_ in files:
         try:
-            # They are remembered together.
+            # Only the whole folder is cached.
             part = _parse(read(file))
         except (OSError, ValueError):
-            # One that does not parse is one that is not there, as in OpenSSL.
+            # Skip a file that cannot be parsed, as OpenSSL does.
             continue
         bundle.certificates += part.certificates
         bundle.crls += part.crls
@@ -107,9 +107,9 @@ def read_folder(path: str) -> Bundle:
 
 
 def parse_der_list(data: Any) -> Bundle:
-    """PEM as a str, or DER certificates one after the other as bytes."""
+    """Parse PEM as a str, or concatenated DER certificates as bytes."""
     is_text = isinstance(data, str)
-    # The error of encode() would hold all of it.
+    # The error of encode() would contain the data.
     if not (data.isascii() if is_text else isinstance(data, (bytes, bytearray, memoryview))):
         raise TypeError("cadata should be an ASCII string or a bytes-like object")
     content = data.encode("ascii") if is_text else bytes(data)
@@ -130,7 +130,7 @@ def parse_der_list(data: Any) -> Bundle:
 
 
 def _der_length(data: bytes) -> int:
-    """The length of the first DER value, its header included."""
+    """Return the length of the first DER value, including its header."""
     if len(data) < 2 or data[0] != 0x30:
         raise CertError(None, "the data is not DER")
     if data[1] < 0x80:

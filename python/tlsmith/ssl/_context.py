@@ -1,11 +1,9 @@
-"""ssl.SSLContext on our engine.
+"""tlsmith's ssl.SSLContext.
 
-It is a real subclass, since asyncio, aiohttp, uvicorn and others ask with
-isinstance().  The object of OpenSSL that comes with it never makes a connection.
-It keeps the plain settings (versions, verify_mode, flags), so that each Python
-has its own defaults and checks them in its own way; everything that a connection
-needs is read from there, and turned into one of our contexts when the first
-connection asks for it.
+It is a real subclass, since asyncio, aiohttp, uvicorn and others check with isinstance().
+OpenSSL's object behind it never makes a connection.  It stores the plain settings
+(versions, verify_mode, flags), so that each Python version keeps its own defaults and
+checks.  The first connection reads them and creates a context of the extension.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from .._context import context as native_context
 from . import _original
 from ._files import begin_keylog
 from ._flags import NEVER_CHECK_SUBJECT, check_host_flags, check_options, check_verify_flags
-from ._green import GreenCore, is_green
+from ._green_threads import GreenCore, is_green
 from ._names import group_named, of_every_version
 from ._negotiation import Negotiation
 from ._object import Core
@@ -35,7 +33,7 @@ from ._settings import (
 )
 from ._sockets import SSLObject, SSLSocket
 from ._store import Store
-from ._unknown import INHERITED, refuse_unknown
+from ._unsupported import INHERITED, refuse_unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,10 +54,9 @@ _OLD_PROTOCOLS = {
 } - {None}
 
 
-class Seam:
-    """OpenSSL's own settings, for contexts that are still its own: once ours is
-    `ssl.SSLContext`, the setters of the standard library look for them just
-    behind it."""
+class OpenSSLSettings:
+    """The settings of contexts that OpenSSL still uses.  After install(), the setters of the
+    standard library look them up with super(SSLContext, SSLContext)."""
 
     if TYPE_CHECKING:
         minimum_version: Any
@@ -73,10 +70,10 @@ class Seam:
 def _stored(
     name: str, kind: Callable[[Any], Any], check: Callable[[Any, Any], None] | None = None
 ) -> Any:
-    """A setting that OpenSSL's object keeps and checks.
+    """Return the property of a setting that OpenSSL's object stores and checks.
 
-    check  raises for what OpenSSL accepts and tlsmith does not apply; it gets the value
-           of before and the new one
+    check  called with the old and the new value; raises for values that OpenSSL accepts
+           and tlsmith does not support
     """
     raw = getattr(_RAW, name)
 
@@ -89,7 +86,7 @@ def _stored(
 
     def put(self: SSLContext, value: Any) -> None:
         before = raw.__get__(self)
-        # First what OpenSSL refuses, with its own exceptions.
+        # OpenSSL's own checks and exceptions come first.
         raw.__set__(self, value)
         after = raw.__get__(self)
         if after == before:
@@ -105,10 +102,9 @@ def _stored(
     return property(get, put, doc=getattr(raw, "__doc__", None))
 
 
-class _Kind(type):
-    """What ours being `ssl.SSLContext` must not change: contexts of before are
-    contexts still.  To aiohttp, for one, whatever is none means that nothing shall
-    be verified."""
+class _ContextType(type):
+    """Keeps isinstance(context, ssl.SSLContext) true for contexts that were created before
+    install().  aiohttp, for example, verifies nothing if it is false."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         if super().__instancecheck__(instance):
@@ -116,10 +112,9 @@ class _Kind(type):
         return cls is ssl.SSLContext and isinstance(instance, _ORIGINAL)
 
 
-class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
-    """ssl.SSLContext: the settings of connections.  See the documentation of the
-    standard library; what cannot be honoured raises NotImplementedError or
-    ValueError."""
+class SSLContext(Negotiation, Store, OpenSSLSettings, _ORIGINAL, metaclass=_ContextType):
+    """ssl.SSLContext, documented in the standard library.  Unsupported settings raise
+    NotImplementedError or ValueError."""
 
     sslsocket_class: Any = SSLSocket
     sslobject_class: Any = SSLObject
@@ -136,16 +131,16 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
 
     def __new__(cls, protocol: int | None = None, *_args: object, **_kwargs: object) -> Self:
         if protocol in _OLD_PROTOCOLS:
-            raise ValueError("invalid or unsupported protocol version: TLS 1.2 and 1.3 are spoken")
+            raise ValueError("invalid or unsupported protocol version: use TLS 1.2 or 1.3")
         self = super().__new__(cls, protocol)
-        self._negotiate_defaults()
-        self._store_nothing()
+        self._set_negotiation_defaults()
+        self._clear_store()
         self._keylog = None
-        # What a Client or a Server has, and the standard library has no name for.
+        # Settings of a Client or Server that the standard library does not have.
         self._extra = {}
-        # Every context that was made, and the one for the settings of now.
+        # All native contexts, and the one for the current settings.
         self._made, self._current, self._completed = {}, {}, {}
-        # For connections of other contexts that were given this one.
+        # For connections of other contexts that were assigned this one.
         self._switched = weakref.WeakKeyDictionary()
         self._revision = 0
         self._sessions = Sessions()
@@ -159,7 +154,7 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         self.check_hostname = settings["check_hostname"] and settings["verify"]
         self.verify_mode = ssl.CERT_REQUIRED if settings["verify"] else ssl.CERT_NONE
         self.hostname_checks_common_name = settings["allow_common_name"]
-        # The sessions of a context of ssl are SSLSession.
+        # Sessions of an ssl context are SSLSession objects.
         taken = {"check_hostname", "verify", "allow_common_name", "on_session"}
         self._take(settings, taken)
         return self
@@ -178,14 +173,13 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
             self.num_tickets = settings["tickets"]
         if settings["prefer_own_ciphers"]:
             self.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
-        # A context of ssl ignores unknown protocols always.
+        # An ssl context always ignores unknown protocols.
         self._take(settings, {"client_auth", "tickets", "prefer_own_ciphers", "alpn_is_optional"})
         return self
 
     def _take(self, settings: dict[str, Any], taken: set[str]) -> None:
-        """Takes over what a Client or a Server was made with: what has a setting
-        of the standard library as that, so that its setters still work, the rest as it
-        is."""
+        """Copy the settings of a Client or Server.  Settings that the standard library has
+        are stored in its own attributes, so that its setters still work."""
         versions = {"1.2": _TLS_12, "1.3": _TLS_13}
         self.minimum_version = versions[settings["min_version"]]
         self.maximum_version = versions[settings["max_version"]]
@@ -201,7 +195,7 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
             self._sessions.leave_to_application()
         self._changed()
 
-    # Settings that OpenSSL's object keeps.
+    # Settings that OpenSSL's object stores.
 
     check_hostname = _stored("check_hostname", bool)
     verify_mode = _stored("verify_mode", ssl.VerifyMode)
@@ -222,7 +216,7 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         others = self._host_flags & ~NEVER_CHECK_SUBJECT
         self._host_flags = others if value else others | NEVER_CHECK_SUBJECT
 
-    # Here and not further behind, where contexts of before would find it, too.
+    # Not in a base class, where contexts from before install() would find it too.
     @property
     def _msg_callback(self) -> None:
         return None
@@ -230,7 +224,9 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
     @_msg_callback.setter
     def _msg_callback(self, callback: object) -> None:
         if callback is not None:
-            raise NotImplementedError("handshake messages cannot be watched")
+            raise NotImplementedError(
+                "_msg_callback is not supported: handshake messages cannot be observed"
+            )
 
     @property
     def protocol(self) -> Any:  # type: ignore[override]
@@ -243,7 +239,7 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
 
     @property
     def post_handshake_auth(self) -> Any:
-        """None: there is no such thing here, which libraries ask for."""
+        """None: it is not supported, and libraries read it."""
         return None
 
     @post_handshake_auth.setter
@@ -268,8 +264,8 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         return dict(self._stats)
 
     def _count(self, core: Core) -> None:
-        """Counts a handshake that is complete, and the root that it came to: what
-        a folder has shows up when it was needed."""
+        """Count a complete handshake, and note its root: certificates of a folder appear in
+        get_ca_certs() once they were used."""
         if self._is_lazy:
             self._used.update(dict.fromkeys(core.verified_chain[-1:]))
         kind = "accept" if core.server_side else "connect"
@@ -306,12 +302,12 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
     ) -> Core:
         for bio in (incoming, outgoing):
             if not isinstance(bio, ssl.MemoryBIO):
-                raise TypeError(f"a MemoryBIO is needed, not {type(bio).__name__}")
+                raise TypeError(f"a MemoryBIO must be given, not {type(bio).__name__}")
         return self._wrap((incoming, outgoing), server_side, server_hostname, owner, session)
 
     def _wrap(
         self,
-        carrier: Any,
+        transport: Any,
         server_side: bool,
         server_hostname: str | None,
         owner: object,
@@ -329,19 +325,19 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
             raise TypeError("server_hostname must not have a null character")
         if not server_side and server_hostname is None and self.check_hostname:
             raise ValueError("check_hostname requires server_hostname")
-        waits_here = is_green() and not isinstance(carrier, tuple)
+        waits_here = is_green() and not isinstance(transport, tuple)
         core = GreenCore if waits_here else Core
-        return core(self, carrier, bool(server_side), server_hostname, owner, session)
+        return core(self, transport, bool(server_side), server_hostname, owner, session)
 
-    # The context of the extension.
+    # The native context of the extension.
 
     def _changed(self) -> None:
         self._revision += 1
         self._current.clear()
 
     def _native(self, server_side: bool) -> _tlsmith.Context:
-        """What connections are made with: the same one for the same settings, so
-        that sessions outlive libraries that set everything anew each time."""
+        """Return the native context.  The same settings give the same one, so that sessions
+        survive libraries that set everything again for each connection."""
         current = self._current.get(server_side)
         if current is None:
             settings = settings_of(self, server_side)
@@ -350,7 +346,7 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         return current
 
     def _native_after(self, before: SSLContext, server_side: bool) -> _tlsmith.Context:
-        """The same for a connection of another context whose context is now this one."""
+        """Return the native context of a connection that was switched to this context."""
         state = server_side, before._revision, self._revision
         known = self._switched.get(before)
         if known is None or known[0] != state:
@@ -362,7 +358,7 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         key = Key(settings)
         known = self._made.get(key)
         if known is None:
-            if len(self._made) >= _MOST_MADE:
+            if len(self._made) >= _MAX_MADE:
                 self._made.clear()
                 self._completed.clear()
             known = shared(key, settings) if is_shared else native_context(settings)
@@ -370,9 +366,9 @@ class SSLContext(Negotiation, Store, Seam, _ORIGINAL, metaclass=_Kind):
         return known
 
 
-_MOST_MADE = 32
+_MAX_MADE = 32
 
 REFUSED = refuse_unknown(SSLContext, _ORIGINAL, "ssl.SSLContext", INHERITED)
 for _name, _member in vars(_ORIGINAL).items():
     if isinstance(_member, property) and hasattr(_RAW, _name):
-        setattr(Seam, _name, getattr(_RAW, _name))
+        setattr(OpenSSLSettings, _name, getattr(_RAW, _name))

@@ -1,7 +1,7 @@
-"""From our exceptions to those of the standard library, exactly: some libraries
-look the class up in a dict, others read `args`, `reason` or `verify_code`.
+"""Translates tlsmith's exceptions to those of the standard library.
 
-Ours is the `__cause__` of each, and its sentence a note on it.
+The translation is exact: some libraries look the class up in a dict, others read `args`,
+`reason` or `verify_code`.  tlsmith's exception is the `__cause__`, and its sentence a note.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from .. import _errors
 from ._names import ALERTS, VERIFY_MESSAGES
 
-# Patterns of our sentences, and OpenSSL's reason for the same.
+# Patterns of tlsmith's sentences, and OpenSSL's reasons for them.
 _REASONS = (
     ("no cipher suite in common", "NO_SHARED_CIPHER"),
     ("a server needs a certificate", "NO_SHARED_CIPHER"),
@@ -34,14 +34,14 @@ _REASONS = (
     ("application data after close notify", "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"),
     ("the application refused the client", "CALLBACK_FAILED"),
     ("a record is longer than allowed", "PACKET_LENGTH_TOO_LONG"),
-    # A type that no record has is that of plaintext, such as an answer of HTTP.
+    # An invalid record type is usually plaintext, such as an HTTP response.
     (r"a record of type \d+, not", "WRONG_VERSION_NUMBER"),
     ("not a record of type application_data", "BAD_RECORD_TYPE"),
     ("the peer violated the TLS protocol", "UNEXPECTED_MESSAGE"),
 )
 
-# What a reset is to those who read: until CPython's issue 115627 was mended, an end without
-# close_notify, which recv() does not tell from one with it.
+# Before CPython's issue 115627 was fixed, a reset was an EOF error for readers, and recv()
+# returned b"" as after close_notify.
 _RESET_IS_EOF = sys.version_info < (3, 11, 9) or (3, 12) <= sys.version_info < (3, 12, 3)
 
 
@@ -50,13 +50,13 @@ _WAITS: dict[str, tuple[type[ssl.SSLError], int, str]] = {
     "write": (ssl.SSLWantWriteError, 3, "The operation did not complete (write)"),
     "closed": (ssl.SSLZeroReturnError, 6, "TLS/SSL connection has been closed (EOF)"),
 }
-"""What is no failure of the connection, and so has neither a reason nor a library."""
+"""Exceptions that are not failures, without a reason and a library."""
 
 
 def translate(error: _errors.Error | str, operation: str) -> OSError:
-    """The exception of the standard library for one of ours, which is its cause; for
-    "read" and "write", that the operation has to wait for that; for "closed", that both
-    sides have sent close_notify."""
+    """Return the standard library's exception for one of tlsmith's, which becomes its cause.
+    "read" and "write" stand for an operation that would block, "closed" for a connection
+    on which both sides have sent close_notify."""
     if isinstance(error, str):
         kind, number, text = _WAITS[error]
         waiting = kind(number, text)
@@ -95,14 +95,14 @@ def _translate(error: _errors.Error, operation: str) -> OSError:
 
 
 def plain_error(sentence: str) -> ssl.SSLError:
-    """An SSLError for what OpenSSL has no word for."""
+    """Create an SSLError that OpenSSL has no reason for."""
     error = ssl.SSLError(1, sentence)
     error.library, error.reason = "SSL", "OTHER"
     return error
 
 
 def ssl_error(reason: str, text: str | None = None) -> ssl.SSLError:
-    """An SSLError with a reason of OpenSSL's."""
+    """Create an SSLError with a reason of OpenSSL."""
     return _ssl_error(ssl.SSLError, 1, reason, text)
 
 

@@ -1,4 +1,4 @@
-"""Files that a context needs: keys under passwords, key logs."""
+"""Password callbacks, key logs, and paths in errors."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-class Asked:
-    """A password callback: its answer is remembered, so that whoever types passwords is
-    asked once."""
+class PasswordCallback:
+    """A password callback that remembers its answer, so that a user types it once."""
 
-    __slots__ = ("_ask", "answer")
+    __slots__ = ("_callback", "answer")
 
-    def __init__(self, ask: Any) -> None:
-        self._ask = ask
+    def __init__(self, callback: Any) -> None:
+        self._callback = callback
         self.answer: bytes | None = None
 
     def __call__(self) -> bytes:
         if self.answer is None:
-            self.answer = _bytes_of(self._ask(), "password callback must return a string")
+            self.answer = _bytes_of(self._callback(), "password callback must return a string")
         return self.answer
 
 
-def password_of(password: Any) -> bytes | Asked | None:
-    """The password, a callback where it is one: it is called only if it is needed."""
+def password_of(password: Any) -> bytes | PasswordCallback | None:
+    """Return the password, or a callback that is called only if needed."""
     if password is None:
         return None
     if callable(password):
-        return Asked(password)
+        return PasswordCallback(password)
     return _bytes_of(password, "password should be a string or callable")
 
 
@@ -43,7 +42,7 @@ def _bytes_of(password: Any, otherwise: str) -> bytes:
     if not isinstance(password, (str, bytes, bytearray)):
         raise TypeError(otherwise)
     if isinstance(password, str) and any("\ud800" <= one <= "\udfff" for one in password):
-        # The error of encode() would hold all of it.
+        # The error of encode() would contain the password.
         raise ValueError("password has a surrogate, which is not a character of UTF-8")
     given = password.encode() if isinstance(password, str) else bytes(password)
     if len(given) > 1024:
@@ -52,19 +51,19 @@ def _bytes_of(password: Any, otherwise: str) -> bytes:
 
 
 def of_path(call: Callable[[Any], T], path: Any) -> T:
-    """What a call of the system makes of a path.  Its error names the path, unless that may
-    be a key."""
+    """Make a system call with a path.  Its error names the path unless that may be a private
+    key."""
     try:
         return call(path)
     except OSError as error:
         is_key = shown_path(path) is None
         failure = OSError(error.errno, error.strerror) if is_key else error
-    # Outside of what was caught, which would be told with it.
+    # Outside of the handler: otherwise its exception would become the context.
     raise failure
 
 
 def begin_keylog(path: Any) -> None:
-    """Opens a key log as OpenSSL does: whoever may not is told now."""
+    """Create a key log, as OpenSSL does, so that a permission error is raised now."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     fd = of_path(lambda path: os.open(path, flags, 0o600), path)
     with open(fd, "a") as file:

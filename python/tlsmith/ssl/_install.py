@@ -1,4 +1,4 @@
-"""Our SSLContext in place of the standard library's, for a whole process."""
+"""install() and uninstall(): tlsmith's SSLContext as ssl.SSLContext in a whole process."""
 
 from __future__ import annotations
 
@@ -15,29 +15,35 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_OPENSSLS_ABILITIES = {name: getattr(ssl, name) for name in ABILITIES if hasattr(ssl, name)}
+_OPENSSL_ABILITIES = {name: getattr(ssl, name) for name in ABILITIES if hasattr(ssl, name)}
 
-# Where libraries keep the class for themselves.
-_KEPT = ("urllib3.util.ssl_", "urllib3.util", "urllib3.connection", "pip._vendor.urllib3.util.ssl_")
+# Modules that imported the class by name.
+_IMPORTERS = (
+    "urllib3.util.ssl_",
+    "urllib3.util",
+    "urllib3.connection",
+    "pip._vendor.urllib3.util.ssl_",
+)
 
 
 def install() -> None:
-    """Have every library that makes an ssl.SSLContext from now on make one of
-    ours, also those (requests, aiohttp) that made their default one when they
-    were imported.  Contexts that a program has already stay what they are, and
-    work on: call it before the first connection.  From Python 3.12 on, this is
-    true of urllib.request.urlopen() too, until install_opener(None).
+    """Replace ssl.SSLContext by tlsmith's for all libraries in this process, including
+    those (requests, aiohttp) that created their default context when they were imported.
+    Existing contexts of a program continue to work and to use OpenSSL: call this before
+    the first connection.  From Python 3.12 on, urllib.request.urlopen() keeps such a
+    context too, until install_opener(None).
 
-    Raises ConfigError where another library, such as gevent, eventlet or truststore,
-    has replaced ssl.SSLContext: one of them would be without effect.  The contexts of
-    tlsmith.ssl work beside theirs.  Replacing it afterwards by a class that does not
-    derive from ours emits a RuntimeWarning."""
+    Raises ConfigError if another library, such as gevent, eventlet or truststore, has
+    replaced ssl.SSLContext, since one of the two would have no effect.  Contexts of
+    tlsmith.ssl can be used beside theirs.  Replacing it later by a class that does not
+    derive from tlsmith's emits a RuntimeWarning.
+    """
     current = ssl.SSLContext
     if current is not _ORIGINAL and current is not SSLContext:
         name = f"{current.__module__}.{current.__qualname__}"
         raise config_error(
-            f"tlsmith.ssl cannot be installed: ssl.SSLContext is {name}, which "
-            f"{current.__module__.partition('.')[0]} has put there. Leave out one of the two, "
+            f"tlsmith.ssl cannot be installed: ssl.SSLContext is {name}, set by "
+            f"{current.__module__.partition('.')[0]}. Leave out one of the two, "
             "or give libraries a context of tlsmith.ssl, such as Client().ssl_context()"
         )
     _replace(_ORIGINAL, SSLContext, ABILITIES)
@@ -45,19 +51,19 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Take install() back.  What another library has put in the place of ours stays."""
+    """Undo install().  A class that another library has set since is kept."""
     setattr(ssl, "__class__", ModuleType)
     if ssl.SSLContext is SSLContext:
-        _replace(SSLContext, _ORIGINAL, _OPENSSLS_ABILITIES)
+        _replace(SSLContext, _ORIGINAL, _OPENSSL_ABILITIES)
 
 
 class _Watched(ModuleType):
-    """The module `ssl` while ours is installed: whoever undoes that is not silent."""
+    """The module `ssl` after install(): replacing ssl.SSLContext emits a warning."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         is_ours = isinstance(value, type) and issubclass(value, SSLContext)
         if name == "SSLContext" and not is_ours:
-            # Not every stand-in is a class, in the tests of others for example.
+            # A replacement may not be a class, for example in tests of other libraries.
             module = getattr(value, "__module__", type(value).__module__)
             called = getattr(value, "__qualname__", type(value).__qualname__)
             warnings.warn(
@@ -72,9 +78,9 @@ class _Watched(ModuleType):
 
 def _replace(old: type, new: type, abilities: dict[str, Any]) -> None:
     setattr(ssl, "SSLContext", new)
-    for name in _OPENSSLS_ABILITIES:
+    for name in _OPENSSL_ABILITIES:
         setattr(ssl, name, abilities[name])
-    for name in _KEPT:
+    for name in _IMPORTERS:
         module = sys.modules.get(name)
         if module is not None and getattr(module, "SSLContext", None) is old:
             setattr(module, "SSLContext", new)
@@ -96,5 +102,5 @@ def _renew_aiohttp(connector: ModuleType) -> None:
             setattr(connector, name, make(verified))
 
 
-# Where libraries keep contexts that they made when they were imported.
+# Modules with contexts that were created when they were imported.
 _RENEW = {"requests.adapters": _renew_requests, "aiohttp.connector": _renew_aiohttp}

@@ -1,4 +1,4 @@
-"""OpenSSL's names for what has IANA names here."""
+"""OpenSSL's names and numbers for IANA's names."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from .._errors import shown
 from .._tlsmith import may_be_secret
 from . import _original
 from ._files import of_path
-from ._level import bits_of, check_level, ciphers
 from ._names import (
     GROUP_ALIASES,
     GROUPS,
@@ -22,6 +21,7 @@ from ._names import (
     group_named,
     scheme_named,
 )
+from ._security_level import bits_of, check_level, ciphers
 from ._settings import enabled_ciphers, versions
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ _RAW: Any = _ssl._SSLContext
 
 
 class Negotiation:
-    """The setters; `SSLContext` derives from it."""
+    """A base class of SSLContext."""
 
     _alpn: list[str]
     _ciphers: list[str] | None
@@ -49,7 +49,7 @@ class Negotiation:
 
         def _changed(self) -> None: ...
 
-    def _negotiate_defaults(self) -> None:
+    def _set_negotiation_defaults(self) -> None:
         self._alpn = []
         self._ciphers = self._ciphersuites = self._groups = None
         self._client_schemes = self._server_schemes = None
@@ -71,7 +71,7 @@ class Negotiation:
         tickets.  Level 5 raises NotImplementedError.  "@STRENGTH" sorts the list.
         """
         if "@SECLEVEL" in cipherlist:
-            # OpenSSL keeps the level of a list that it refuses: it tries it elsewhere.
+            # OpenSSL applies the level of a list even if it rejects it: try it on another context.
             probe = _original.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             _RAW.set_ciphers(probe, cipherlist)
             check_level(_RAW.security_level.__get__(probe))
@@ -117,7 +117,10 @@ class Negotiation:
         _RAW.set_ecdh_curve(self, name)
         text = name.decode() if isinstance(name, bytes) else name
         if text not in IANA_GROUPS:
-            raise NotImplementedError(f"the curve {text} is not supported for key exchange")
+            raise NotImplementedError(
+                f"the curve {text} is not supported for key exchange: choose one of "
+                f"{', '.join(IANA_GROUPS)}"
+            )
         self._set("_groups", [IANA_GROUPS[text]])
 
     def set_groups(self, groups: str, /) -> None:
@@ -174,20 +177,20 @@ class Negotiation:
             rest = rest[end:]
         self._set("_alpn", alpn)
 
-    # What is not supported.
+    # Unsupported settings.
 
     def load_dh_params(self, path: Any, /) -> None:
-        """Raises NotImplementedError for parameters that can be read: the cipher
-        suites that they would be for are not spoken here."""
+        """Raise NotImplementedError for valid parameters: the cipher suites that use them are
+        not supported."""
         of_path(lambda path: _RAW.load_dh_params(self, path), path)
         raise NotImplementedError(
-            "there is no finite-field Diffie-Hellman here, so its parameters cannot be used: "
-            "leave load_dh_params() out, since clients agree on an elliptic curve"
+            "finite-field Diffie-Hellman is not supported: leave load_dh_params() out, since "
+            "clients negotiate an elliptic curve"
         )
 
     def set_psk_client_callback(self, callback: object) -> None:
-        """Raises NotImplementedError for any callback: rustls agrees on no keys that
-        were shared before."""
+        """Raise NotImplementedError for any callback: rustls does not support external
+        pre-shared keys."""
         self._check_psk(callback)
 
     def set_psk_server_callback(self, callback: object, identity_hint: object = None) -> None:
@@ -197,13 +200,13 @@ class Negotiation:
     def _check_psk(self, callback: object) -> None:
         if callback is not None:
             raise NotImplementedError(
-                "keys that were shared before (PSK) cannot be used: use certificates"
+                "external pre-shared keys (PSK) are not supported: use certificates"
             )
 
 
 def _listed(text: str, what: str) -> list[str]:
     if not isinstance(text, str):
-        raise TypeError(f"{what}s are a str of names, not {type(text).__name__}")
+        raise TypeError(f"{what}s must be a str of names, not {type(text).__name__}")
     return text.split(":")
 
 

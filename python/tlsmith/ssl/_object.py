@@ -1,5 +1,5 @@
-"""The object that the standard library's SSLSocket and SSLObject drive: what
-`_ssl._SSLSocket` is to OpenSSL."""
+"""The object behind the standard library's SSLSocket and SSLObject, in place of
+`_ssl._SSLSocket`."""
 
 from __future__ import annotations
 
@@ -11,37 +11,36 @@ import weakref
 from .. import _tlsmith
 from .._errors import Error
 from .._tuples import Info
+from ._connection_info import ConnectionInfo
 from ._errors import ssl_error, translate
-from ._facts import Facts
 from ._names import cipher, is_known
 from ._sessions import SSLSession
-from ._unknown import refuse_unknown
+from ._unsupported import refuse_unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Self
 
-    from .._hello import Answer
+    from .._client_hello import Answer
     from ._context import SSLContext
 
 _HANDSHAKE_FAILURE, _INTERNAL_ERROR = 40, 80
 
 
-class Core(_tlsmith.SslObject, Facts):
-    """One connection.  The names and the exceptions are those of the standard
-    library; the calls are in the extension."""
+class Core(_tlsmith.SslObject, ConnectionInfo):
+    """One connection, with the names and exceptions of the standard library."""
 
     server_side: bool
     server_hostname: str | None
     _context: SSLContext
     _first: SSLContext
-    """The context that it was made with, whose SNI callback it keeps."""
+    """The context that it was created with, whose SNI callback it keeps."""
     _owner: weakref.ref[Any] | None
     _socket: weakref.ref[Any] | None
     _native: _tlsmith.Context
-    """What is in force, of `_context` or of a mixture of two."""
-    _is_asked: bool
+    """The native context in use, of `_context` or of both after a switch."""
+    _in_callback: bool
     """Whether the SNI callback is running."""
     _kept: _tlsmith.Session | None
     _given: SSLSession | None
@@ -51,23 +50,23 @@ class Core(_tlsmith.SslObject, Facts):
     def __new__(
         cls,
         context: SSLContext,
-        carrier: Any,
+        transport: Any,
         server_side: bool,
         server_hostname: str | None,
         owner: object,
         session: SSLSession | None,
     ) -> Self:
         known: list[weakref.ref[Core]] = []
-        on_hello = _asking(known) if server_side and _asks(context) else None
+        on_hello = _hello_callback(known) if server_side and _has_callback(context) else None
         try:
             native = context._native(server_side)
             kept = None
             if session is not None:
-                kept = _checked(session, context, native, server_side, server_hostname)
+                kept = _check_session(session, context, native, server_side, server_hostname)
             elif not server_side:
                 kept = context._sessions.of_server(native, server_hostname)
             self = super().__new__(
-                cls, native, carrier, server_side, server_hostname, on_hello, translate, kept
+                cls, native, transport, server_side, server_hostname, on_hello, translate, kept
             )
         except Error as error:
             raise translate(error, "connect") from error
@@ -76,9 +75,9 @@ class Core(_tlsmith.SslObject, Facts):
         self.server_side = server_side
         self.server_hostname = server_hostname
         self._owner = None if owner is None else weakref.ref(owner)
-        self._socket = None if isinstance(carrier, tuple) else weakref.ref(carrier)
+        self._socket = None if isinstance(transport, tuple) else weakref.ref(transport)
         self._native = native
-        self._is_asked = False
+        self._in_callback = False
         self._verifies = context.verify_mode != ssl.CERT_NONE
         self._kept = kept
         self._given = session
@@ -121,7 +120,7 @@ class Core(_tlsmith.SslObject, Facts):
         check_context(context)
         if context is self._context:
             return
-        if self._is_asked:
+        if self._in_callback:
             self._native = context._native_after(self._context, True)
         elif not self.begun:
             self._begin_with(context)
@@ -135,43 +134,43 @@ class Core(_tlsmith.SslObject, Facts):
         self._context = context
 
     def _begin_with(self, context: SSLContext) -> None:
-        """Starts the handshake, of which nothing was sent, over with another context."""
+        """Restart with another context, before anything was sent."""
         name, server_side = self.server_hostname, self.server_side
         if self._given is not None:
             raise ValueError("Session refers to a different SSLContext: assign the context first")
         if not server_side and name is None and context.check_hostname:
             raise ValueError("check_hostname requires server_hostname")
-        asks = server_side and (_asks(context) or _asks(self._context))
+        asks = server_side and (_has_callback(context) or _has_callback(self._context))
         try:
             native = context._native_after(self._context, server_side)
             kept = None if server_side else context._sessions.of_server(native, name)
-            on_hello = _asking([weakref.ref(self)]) if asks else None
+            on_hello = _hello_callback([weakref.ref(self)]) if asks else None
             self.begin_anew(native, name, on_hello, kept)
         except Error as error:
             raise translate(error, "connect") from error
         self._native, self._kept = native, kept
 
-    def _asked(self, server_name: str | None, *others: Any) -> Answer | int | None:
-        """The answer of the application's SNI callback."""
-        # As in OpenSSL: an assigned context without a callback leaves that of the first.
-        asking = self._context if _asks(self._context) else self._first
+    def _call_callback(self, server_name: str | None, *others: Any) -> Answer | int | None:
+        """Call the application's SNI callback, and return its answer."""
+        # As in OpenSSL: without a callback, an assigned context keeps that of the first.
+        calling = self._context if _has_callback(self._context) else self._first
         native = self._native
-        callback: Any = asking.sni_callback
+        callback: Any = calling.sni_callback
         if callback is None:
-            on_hello = asking._extra.get("on_hello")
+            on_hello = calling._extra.get("on_hello")
             chosen = None if on_hello is None else on_hello(server_name, *others)
             if isinstance(chosen, int):
                 return chosen
             context, options = (None, None) if chosen is None else chosen
             return context or native, options
-        self._is_asked = True
+        self._in_callback = True
         try:
-            result = callback(self.owner or self, server_name, asking)
+            result = callback(self.owner or self, server_name, calling)
         except Exception:
-            _tell(callback)
+            _report_unraisable(callback)
             return _HANDSHAKE_FAILURE
         finally:
-            self._is_asked = False
+            self._in_callback = False
         if result is not None and not isinstance(result, int):
             try:
                 raise TypeError(
@@ -179,7 +178,7 @@ class Core(_tlsmith.SslObject, Facts):
                     f"not '{type(result).__name__}'"
                 )
             except TypeError:
-                _tell(result)
+                _report_unraisable(result)
             return _INTERNAL_ERROR
         if result:
             return result
@@ -191,11 +190,11 @@ class Core(_tlsmith.SslObject, Facts):
         self.finish()
         return None if self._socket is None else self._socket()
 
-    # Facts.
+    # Connection information.
 
     @property
     def info(self) -> Info | None:
-        """What was agreed; None before the handshake is complete."""
+        """The negotiated parameters; None before the handshake is complete."""
         return None if self.handshaking else Info(*self.facts())
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
@@ -207,8 +206,8 @@ class Core(_tlsmith.SslObject, Facts):
 
     def verify_client_post_handshake(self) -> None:
         raise NotImplementedError(
-            "post-handshake authentication is not supported: ask for the certificate in "
-            "the handshake, with verify_mode"
+            "post-handshake authentication is not supported: request the certificate in the "
+            "handshake, with verify_mode"
         )
 
     # Sessions.
@@ -229,7 +228,7 @@ class Core(_tlsmith.SslObject, Facts):
     @session.setter
     def session(self, session: SSLSession | None) -> None:
         name = self.server_hostname
-        kept = _checked(session, self._context, self._native, self.server_side, name)
+        kept = _check_session(session, self._context, self._native, self.server_side, name)
         if self.begun:
             raise ValueError("Cannot set session after handshake.")
         self.begin_anew(self._native, name, None, kept)
@@ -240,15 +239,15 @@ class Core(_tlsmith.SslObject, Facts):
         return self.resumed
 
 
-def _checked(
+def _check_session(
     session: SSLSession | None,
     context: SSLContext,
     native: _tlsmith.Context,
     server_side: bool,
     server_hostname: str | None,
 ) -> _tlsmith.Session:
-    """What a session that the application gives can be resumed with, where it is
-    one that this connection may have."""
+    """Return the native session of one that the application gives, after checking that this
+    connection may resume it."""
     if not isinstance(session, SSLSession):
         raise TypeError("Value is not a SSLSession.")
     if session._context is not context:
@@ -257,44 +256,44 @@ def _checked(
         raise ValueError("Cannot set session for server-side SSLSocket.")
     if session._native is not native:
         raise ValueError(
-            "Session was made with other settings of its SSLContext: what was verified "
-            "then may be too little now"
+            "Session was created with other settings of its SSLContext, which may have verified "
+            "less: use a new session"
         )
     if session._server_hostname != server_hostname:
         raise ValueError(
-            f"Session is of a connection to {session._server_hostname!r}, and this one is "
+            f"Session belongs to a connection to {session._server_hostname!r}, and this one is "
             f"to {server_hostname!r}"
         )
     context._sessions.leave_to_application()
     return session._kept
 
 
-def _asking(known: list[weakref.ref[Core]]) -> Callable[..., Answer | int | None]:
-    """What the extension calls with a ClientHello; weak, so that a connection is
-    gone as soon as nobody has it."""
+def _hello_callback(known: list[weakref.ref[Core]]) -> Callable[..., Answer | int | None]:
+    """Return the function that the extension calls with a ClientHello.  It refers weakly
+    to the connection, so that this is freed once it is unused."""
 
     def on_hello(server_name: str | None, *others: Any) -> Answer | int | None:
         core = known[0]()
-        return None if core is None else core._asked(server_name, *others)
+        return None if core is None else core._call_callback(server_name, *others)
 
     return on_hello
 
 
 def check_context(context: object) -> None:
-    """Raise TypeError for what is not a context of ours."""
-    from ._context import Seam
+    """Raise TypeError unless it is an SSLContext of tlsmith.ssl."""
+    from ._context import OpenSSLSettings
 
-    if not isinstance(context, Seam):
-        raise TypeError("The value must be a SSLContext, of tlsmith.ssl")
+    if not isinstance(context, OpenSSLSettings):
+        raise TypeError("The value must be a SSLContext of tlsmith.ssl")
 
 
-def _asks(context: SSLContext) -> bool:
-    """Whether the application chooses how a server answers a ClientHello."""
+def _has_callback(context: SSLContext) -> bool:
+    """Return whether the application has a callback for the ClientHello."""
     return context.sni_callback is not None or "on_hello" in context._extra
 
 
-def _tell(source: object) -> None:
-    """Tells of an exception that nobody can catch."""
+def _report_unraisable(source: object) -> None:
+    """Pass the current exception to sys.unraisablehook()."""
     from types import SimpleNamespace
 
     kind, value, traceback = sys.exc_info()

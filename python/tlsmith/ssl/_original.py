@@ -1,8 +1,7 @@
-"""The classes and functions of the standard library's `ssl` as they come with Python.
+"""The original classes and functions of the standard library's `ssl`.
 
-gevent, eventlet and truststore put others in their place, and what is left of the
-originals looks for the module's names where it finds those.  tlsmith.ssl builds on the
-originals, whoever was imported first.
+gevent, eventlet and truststore replace them, and methods of the original classes then look
+up the replacements in the module.  tlsmith.ssl uses the originals in any import order.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ if TYPE_CHECKING:
 
 
 def _found(classes: Iterable[type], module: Any, name: str) -> Any:
-    """The class of this name that a module of the standard library defines."""
+    """Find the class of this name that a module of the standard library defines."""
     for one in classes:
         if (one.__module__, one.__qualname__) == (module.__name__, name):
             functions = vars(one).values()
-            # Not that of a second copy of the module.
+            # Skip the class of a second copy of the module.
             if any(getattr(at, "__globals__", None) is vars(module) for at in functions):
                 return one
     raise ImportError(
-        f"{module.__name__}.{name} of the standard library is not to be found: another "
+        f"{module.__name__}.{name} of the standard library was not found: another "
         "library has removed it. Import tlsmith.ssl first"
     )
 
 
 def _adapted(function: FunctionType, names: dict[str, Any], own: CellType) -> FunctionType:
-    """A method with other globals, for the class that `own` will hold."""
+    """Copy a method with other globals, for the class that the cell `own` will contain."""
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     closure = tuple(own if name == "__class__" else cell for name, cell in cells)
     adapted = FunctionType(
@@ -60,15 +59,15 @@ def _adapt(member: Any, names: dict[str, Any], own: CellType) -> Any:
 
 
 def _rebuilt(cls: Any, base: type) -> Any:
-    """A class with the methods of `cls`, which know it by the name that they know `cls`
-    by.  It derives from `base`, in place of what `cls` derives from, or from `cls`."""
+    """Copy a class, with methods that find the copy under the name of `cls`.  It derives from
+    `base` instead of the bases of `cls`."""
     names, own = dict(vars(ssl)), CellType()
     leave = ("__dict__", "__weakref__")
     members = {
         name: _adapt(member, names, own) for name, member in vars(cls).items() if name not in leave
     }
     rebuilt = type(cls)(cls.__name__, (base,), members)
-    # Beyond the methods here is what `cls` derives from, and not the same ones again.
+    # super() must continue with the bases of `cls`, not with the same methods.
     own.cell_contents = names[cls.__name__] = cls if base is cls else rebuilt
     return rebuilt
 
@@ -81,14 +80,14 @@ else:
     _Socket = _found(_socket.socket.__subclasses__(), socket, "socket")
     SSLContext = _found(_ssl._SSLContext.__subclasses__(), ssl, "SSLContext")
     SSLObject, SSLSocket = SSLContext.sslobject_class, SSLContext.sslsocket_class
-    # Where gevent came before `ssl`, the class derives from gevent's socket.
+    # If gevent was imported before `ssl`, the class derives from gevent's socket.
     SSLSocket = _rebuilt(SSLSocket, SSLSocket if issubclass(SSLSocket, _Socket) else _Socket)
 
 
 def with_context(name: str, context: Any, **others: Any) -> Any:
-    """A function of `ssl` that makes contexts of this class.
+    """Return a function of `ssl` that creates contexts of this class.
 
-    others  more names that it looks up
+    others  more globals of the function
     """
     function = getattr(ssl, name)
     names = {**vars(ssl), "SSLContext": context, **others}
@@ -100,7 +99,7 @@ def with_context(name: str, context: Any, **others: Any) -> Any:
 
 
 def _from_source(name: str, names: dict[str, Any]) -> Any:
-    """A function of `ssl` that something else stands in the place of."""
+    """Compile the original of a function of `ssl` that was replaced."""
     import ast
     import inspect
 

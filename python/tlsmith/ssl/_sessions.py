@@ -1,5 +1,4 @@
-"""The sessions of a context: those that it resumes by itself, and those that an
-application has in hand."""
+"""The sessions of a context: those that it resumes automatically, and SSLSession objects."""
 
 from __future__ import annotations
 
@@ -13,15 +12,16 @@ if TYPE_CHECKING:
     from ._context import SSLContext
 
 _TWO_HOURS = 7200
-_MOST = 64
+_MAX_SERVERS = 64
 
 
 class SSLSession:
-    """A session that was established, to resume another connection of the same
-    context to the same server with: `wrap_socket(..., session=session)`.
+    """A session for resumption with the same context and server:
+    `wrap_socket(..., session=session)`.
 
-    In TLS 1.3 each ticket of it is used once (RFC 8446, appendix C.4), and what is
-    resumed with it adds the new ones that the server sends."""
+    Each TLS 1.3 ticket in it is used once (RFC 8446, appendix C.4).  Resumed connections
+    add the new tickets that the server sends.
+    """
 
     __slots__ = ("_context", "_kept", "_native", "_server_hostname", "id", "time")
     __hash__ = None  # type: ignore[assignment]
@@ -41,15 +41,14 @@ class SSLSession:
         self.time = int(time.time())
 
     def _resumed(self) -> SSLSession:
-        """The same session, as a connection has it that was resumed with it."""
+        """Return the session of a connection that was resumed with this one."""
         copy = SSLSession(self._context, self._native, self._server_hostname, self._kept)
         copy.id, copy.time = self.id, self.time
         return copy
 
     @property
     def ticket_lifetime_hint(self) -> int:
-        """For how many seconds the server says that its tickets are good; 0 where
-        there is none."""
+        """The ticket lifetime that the server sent, in seconds; 0 without a ticket."""
         return 0 if self._kept is None else self._kept.lifetime
 
     @property
@@ -58,7 +57,7 @@ class SSLSession:
 
     @property
     def timeout(self) -> int:
-        """For how many seconds it can be resumed, from `time`."""
+        """How many seconds after `time` it can be resumed."""
         return self.ticket_lifetime_hint or _TWO_HOURS
 
     def __eq__(self, other: object) -> bool:
@@ -66,11 +65,11 @@ class SSLSession:
 
 
 class Sessions:
-    """What the clients of a context resume.
+    """The client sessions of a context.
 
-    A context resumes the sessions of each server by itself, until an application
-    asks a connection for its session, or gives one a session: from then on the
-    application says which connection is resumed, as with the standard library.
+    A context resumes its sessions automatically, until an application reads or sets the
+    session of a connection.  From then on it resumes only sessions that it is given, as
+    with the standard library.
     """
 
     def __init__(self) -> None:
@@ -78,20 +77,20 @@ class Sessions:
         self._are_given = False
 
     def leave_to_application(self) -> None:
-        """Have no connection resumed from now on but with a session that is given."""
+        """Resume only sessions that the application gives from now on."""
         self._are_given = True
         self._by_server.clear()
 
     def of_server(self, native: _tlsmith.Context, server_hostname: str | None) -> _tlsmith.Session:
-        """Where a connection that is given no session puts its own."""
+        """Return the session store of a connection that is given no session."""
         if self._are_given:
             return _tlsmith.Session._empty(native)
         key = native, server_hostname
         kept = self._by_server.pop(key, None)
         if kept is None:
             kept = _tlsmith.Session._empty(native)
-            if len(self._by_server) >= _MOST:
+            if len(self._by_server) >= _MAX_SERVERS:
                 del self._by_server[next(iter(self._by_server))]
-        # The one that was used last comes last.
+        # Most recently used last.
         self._by_server[key] = kept
         return kept

@@ -1,4 +1,4 @@
-"""From the settings of an ssl.SSLContext to those of a context of the extension."""
+"""Converts the settings of an ssl.SSLContext to those of a context of the extension."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 import ssl
 
 from .. import _tlsmith
-from .._certs import Identity
 from .._context import DEFAULTS
 from .._context import context as native_context
+from .._identity import Identity
 from ._errors import ssl_error
 from ._flags import CRL_CHECKS, IGNORE_EOF, PARTIAL_CHAIN, STRICT
-from ._level import bits_of, check_chain, ciphers, groups, schemes
 from ._names import IANA_CIPHERS, can_sign, is_tls12
+from ._security_level import bits_of, check_chain, ciphers, groups, schemes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from ._context import SSLContext
 
-_LONGEST_CHAIN = 10
+_MAX_CHAIN = 10
 _CLIENT_AUTH = {ssl.CERT_NONE: "none", ssl.CERT_OPTIONAL: "optional"}
 _STATELESS_BELOW = 3
-"""From this security level on OpenSSL neither issues nor takes tickets that hold the
-session (RFC 5077)."""
+"""From this security level on, OpenSSL neither issues nor accepts stateless tickets (RFC
+5077)."""
 
 
 def settings_of(
@@ -33,9 +33,9 @@ def settings_of(
     flags: int | None = None,
     level: int | None = None,
 ) -> dict[str, Any]:
-    """The settings of a context of the extension, complete and always in one order.
+    """Return all settings of a context of the extension, always in the same order.
 
-    flags, level  in place of the context's own verify_flags and security level
+    flags, level  instead of the context's own verify_flags and security level
     """
     flags = int(context.verify_flags if flags is None else flags)
     level = context.security_level if level is None else level
@@ -85,12 +85,12 @@ def settings_of(
 def settings_after_switch(
     before: SSLContext, after: SSLContext, server_side: bool
 ) -> dict[str, Any]:
-    """The settings of a connection of `before` whose context is `after` from now on.
+    """Return the settings of a connection that switches from context `before` to `after`.
 
-    As SSL_set_SSL_CTX() has it, certificates, trust anchors, CRLs, cipher suites of TLS
-    1.2, signature schemes, key log and the server's ALPN protocols are those of `after`,
-    and the rest stays.  What verifies is as strict as the stricter of both, where
-    OpenSSL keeps that of `before`.
+    As in SSL_set_SSL_CTX(), certificates, trust anchors, CRLs, TLS 1.2 cipher suites,
+    signature schemes, key log and the server's ALPN protocols come from `after`, and the
+    rest from `before`.  Verification applies the stricter settings of both, where OpenSSL
+    keeps those of `before`.
     """
     flags = before.verify_flags | after.verify_flags & ~PARTIAL_CHAIN
     level = max(before.security_level, after.security_level)
@@ -111,13 +111,13 @@ def settings_after_switch(
     mixed["pins"] = new["pins"] or old["pins"]
     if old["pins"] and old["pins"] != mixed["pins"]:
         raise NotImplementedError(
-            "both contexts pin keys, and not the same ones: no connection can have both"
+            "both contexts pin keys, and not the same ones: use the same pins in both"
         )
     return mixed
 
 
 _ALLOWED = ("verify_schemes", "signing_schemes")
-"""Lists of what is allowed, of two of which only what is in both is."""
+"""Lists of allowed values: merging two of them takes the intersection."""
 _AUTHS = ("none", "optional", "required")
 _SWITCHED = (
     "roots",
@@ -143,8 +143,8 @@ _STRICTER_IF_FALSE = (
 
 
 def _with_suites(allowed: tuple[str, str], suites: list[str] | None) -> tuple[str, str]:
-    """The versions of which there is a cipher suite.  A list of the extension does not
-    switch off a version of which it names none, as OpenSSL's does."""
+    """Return the versions that have a cipher suite in the list.  In the extension, unlike in
+    OpenSSL, a list without suites of a version does not disable it."""
     if suites is None:
         return allowed
     known = {"1.2" if is_tls12(one) else "1.3" for one in suites}
@@ -155,7 +155,7 @@ def _with_suites(allowed: tuple[str, str], suites: list[str] | None) -> tuple[st
 
 
 def _of_both(old: list[str] | None, new: list[str] | None) -> list[str] | None:
-    """The suites of TLS 1.3 in one list and those of TLS 1.2 in the other."""
+    """Return the TLS 1.3 suites of one list and the TLS 1.2 suites of the other."""
     if old is None and new is None:
         return None
     every = list(IANA_CIPHERS.values())
@@ -167,7 +167,7 @@ def _of_both(old: list[str] | None, new: list[str] | None) -> list[str] | None:
 
 
 def enabled_ciphers(context: SSLContext) -> list[str] | None:
-    """What set_ciphers() and set_ciphersuites() leave; None for all suites."""
+    """Return the suites that set_ciphers() and set_ciphersuites() allow; None for all."""
     listed, newer = context._ciphers, context._ciphersuites
     if newer is None:
         return listed
@@ -178,7 +178,7 @@ def enabled_ciphers(context: SSLContext) -> list[str] | None:
 def _schemes(
     context: SSLContext, server_side: bool, bits: int
 ) -> tuple[list[str] | None, list[str] | None]:
-    """The signature schemes to sign with and to accept; None for all."""
+    """Return the signature schemes to sign with and to accept; None for all."""
     servers = context._server_schemes
     clients = servers if context._client_schemes is None else context._client_schemes
     sign, verify = (servers, clients) if server_side else (clients, servers)
@@ -191,7 +191,7 @@ def _identities(
     sign: list[str] | None,
     bits: int,
 ) -> list[_tlsmith.Identity]:
-    """The identities that can sign with one of the schemes, with their CAs."""
+    """Return the identities that can sign with one of the schemes, with their CAs."""
     every = list(context._identities.values())
     able = [one for one in every if sign is None or can_sign(one.cert.key_type, sign)]
     if every and not able:
@@ -207,8 +207,8 @@ def _keylog(keylog: Any) -> Any:
 
 
 def complete_paths(certificates: list[_tlsmith.Certificate]) -> list[_tlsmith.Certificate]:
-    """The certificates that may end a path without VERIFY_X509_PARTIAL_CHAIN: those
-    that are self-signed, and those below one of these."""
+    """Return the certificates that may end a path without VERIFY_X509_PARTIAL_CHAIN: the
+    self-signed ones, and those below one of them."""
     rooted = [one for one in certificates if one.subject == one.issuer]
     rest = [one for one in certificates if one.subject != one.issuer]
     while rest:
@@ -225,15 +225,15 @@ def complete_paths(certificates: list[_tlsmith.Certificate]) -> list[_tlsmith.Ce
 
 
 class Key:
-    """What is the same for the same settings.  It keeps the objects, so that no later
-    one can pass for one of them."""
+    """A dict key that is equal for equal settings.  It keeps the objects alive, so that no
+    later object can have the same address."""
 
     __slots__ = ("_hash", "_values")
 
     def __init__(self, settings: dict[str, Any]) -> None:
         values = settings.values()
         self._values = tuple(tuple(one) if isinstance(one, list) else one for one in values)
-        # There can be hundreds of certificates in it: they are hashed once.
+        # Hash it once: it may contain hundreds of certificates.
         self._hash = hash(self._values)
 
     def __hash__(self) -> int:
@@ -243,41 +243,40 @@ class Key:
         return isinstance(other, Key) and self._values == other._values
 
 
-_MOST_SHARED = 16
+_MAX_SHARED = 16
 _shared: dict[Key, _tlsmith.Context] = {}
 
 
 def shared(key: Key, settings: dict[str, Any]) -> _tlsmith.Context:
-    """The context of the extension for these settings of a client: many libraries make
-    an ssl.SSLContext, and set it up in the same way, for each connection.
+    """Return a native context for these client settings, shared between SSLContexts: many
+    libraries create an SSLContext with the same settings for each connection.
 
-    Sessions are not shared.  A new ssl.SSLContext is how programs have a server shown
-    and verified again, with the certificates that it has now; and who keeps two of them
-    apart does not expect the server to see that they belong together.
+    Sessions are not shared.  Programs create a new SSLContext to verify a server anew, and
+    a server should not be able to link connections of different contexts.
     """
     context = _shared.pop(key, None) or native_context(settings)
-    # The one that was used last comes last.
+    # Most recently used last.
     _shared[key] = context
-    for oldest in list(_shared)[:-_MOST_SHARED]:
+    for oldest in list(_shared)[:-_MAX_SHARED]:
         _shared.pop(oldest, None)
     return context
 
 
 def is_plain(context: SSLContext) -> bool:
-    """Whether the settings are values and nothing else.  Identities, functions of the
-    application and files that are written to belong to the one who gave them."""
+    """Return whether the settings are only values.  Contexts with identities, functions of
+    the application or key logs are not shared."""
     return not (context._extra or context._identities or context._keylog)
 
 
 def versions(context: SSLContext) -> tuple[str, str]:
-    """The lowest and the highest version that are allowed."""
+    """Return the lowest and the highest allowed version."""
     low, high = context.minimum_version, context.maximum_version
     allowed = []
     for name, version, forbidden in (
         ("1.2", ssl.TLSVersion.TLSv1_2, ssl.OP_NO_TLSv1_2),
         ("1.3", ssl.TLSVersion.TLSv1_3, ssl.OP_NO_TLSv1_3),
     ):
-        # Those that stand for the lowest and the highest there are, are negative.
+        # The constants MINIMUM_SUPPORTED and MAXIMUM_SUPPORTED are negative.
         fits = (low < 0 or low <= version) and (high < 0 or version <= high)
         if context.protocol == ssl.PROTOCOL_TLSv1_2:
             fits = version == ssl.TLSVersion.TLSv1_2
@@ -291,13 +290,12 @@ def versions(context: SSLContext) -> tuple[str, str]:
 def complete(
     context: SSLContext, identity: Identity, roots: list[_tlsmith.Certificate]
 ) -> _tlsmith.Identity:
-    """An identity with the CAs above it that are known, where it was loaded without
-    any, as OpenSSL has it."""
+    """Add known CAs to an identity that was loaded without any, as OpenSSL does."""
     chain = list(identity.chain)
     if len(chain) > 1:
         return identity._native
     by_subject = {one.subject: one for one in roots}
-    while chain[-1].subject != chain[-1].issuer and len(chain) < _LONGEST_CHAIN:
+    while chain[-1].subject != chain[-1].issuer and len(chain) < _MAX_CHAIN:
         issuer = by_subject.get(chain[-1].issuer)
         if issuer is None:
             break
@@ -311,13 +309,13 @@ def complete(
 
 
 def _merged(settings: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """The settings with those of a Client or a Server that ssl.SSLContext has no name
-    for.  Lists grow, except those of what is allowed, which shrink.  A CRL check that
-    verify_flags asks for is never weaker."""
+    """Merge the settings of a Client or Server that ssl.SSLContext does not have.  Lists are
+    concatenated, except lists of allowed values, which are intersected.  A CRL check that
+    verify_flags requires is never weakened."""
     merged = dict(settings)
     for name, value in extra.items():
         if value is None:
-            # Nothing was said.
+            # Not set.
             continue
         both = isinstance(value, list) and isinstance(merged.get(name), list)
         if both and name in _ALLOWED:
@@ -331,6 +329,6 @@ def _merged(settings: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
         merged["crls_leaf_only"] = settings["crls_leaf_only"] and leaf_only
         merged["crls_allow_unknown"] = False
     if merged["client_auth"] == "none":
-        # verify_mode was changed since: no certificate is asked for.
+        # verify_mode was changed since: no certificate is requested.
         merged["insecure_allow_unverified_clients"] = False
     return merged

@@ -1,4 +1,4 @@
-"""The standard library's SSLSocket and SSLObject, and what we add to them."""
+"""Subclasses of the standard library's SSLSocket and SSLObject."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ssl
 import time
 
 from . import _original
-from ._green import is_green, wait
+from ._green_threads import is_green, wait
 from ._names import CHANNEL_BINDING_TYPES
 from ._object import check_context
 
@@ -19,25 +19,24 @@ if TYPE_CHECKING:
     from .._tuples import Info
 
 
-class _Facts:
-    """What the engine knows beyond what the standard library asks."""
+class _Info:
+    """Information that the standard library does not have."""
 
     _sslobj: Any
 
     @property
     def info(self) -> Info | None:
-        """What was agreed, as tlsmith.Info; None before the handshake."""
+        """The negotiated parameters, as tlsmith.Info; None before the handshake."""
         return None if self._sslobj is None else self._sslobj.info
 
     def group(self) -> str | None:
-        """The key exchange group by its IANA name, or None."""
+        """Return the IANA name of the key exchange group, or None."""
         info = self.info
         return None if info is None else info.group
 
 
-class SSLSocket(_Facts, _original.SSLSocket):
-    """ssl.SSLSocket on our engine.  What it does for every message it does with one
-    call where the standard library's makes four."""
+class SSLSocket(_Info, _original.SSLSocket):
+    """ssl.SSLSocket.  recv() and send() make one call where the standard library's make four."""
 
     suppress_ragged_eofs: bool
     _context: Any
@@ -50,8 +49,7 @@ class SSLSocket(_Facts, _original.SSLSocket):
 
     @context.setter
     def context(self, context: Any) -> None:  # pyright: ignore
-        # First the connection, which may refuse it.  A socket that is not connected has
-        # none yet.
+        # The connection first, since it may reject the context.  An unconnected socket has none.
         if self._sslobj is not None:
             self._sslobj.context = context
         else:
@@ -92,20 +90,20 @@ class SSLSocket(_Facts, _original.SSLSocket):
             sent += core.write(memoryview(data)[sent:])
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """What binds a login to this connection: also "tls-exporter" (RFC 9266) and
-        "tls-server-end-point" (RFC 5929)."""
+        """Return the channel binding; "tls-exporter" (RFC 9266) and "tls-server-end-point"
+        (RFC 5929) are supported."""
         return _channel_binding(self, super().get_channel_binding, cb_type)
 
 
-class SSLObject(_Facts, _original.SSLObject):
-    """ssl.SSLObject on our engine."""
+class SSLObject(_Info, _original.SSLObject):
+    """ssl.SSLObject."""
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """As SSLSocket has it."""
+        """Return the channel binding, as SSLSocket does."""
         return _channel_binding(self, super().get_channel_binding, cb_type)
 
 
-def _channel_binding(this: _Facts, others: Any, cb_type: str) -> bytes | None:
+def _channel_binding(this: _Info, others: Any, cb_type: str) -> bytes | None:
     if cb_type in CHANNEL_BINDING_TYPES and this._sslobj is not None:
         return this._sslobj.get_channel_binding(cb_type)  # type: ignore[no-any-return]
     return others(cb_type)  # type: ignore[no-any-return]

@@ -6,11 +6,11 @@ import _ssl
 import os
 import ssl
 
-from .._certs import Identity
 from .._errors import Error
+from .._identity import Identity
 from ._bundles import Bundle, parse_der_list, read_bundle, read_folder
-from ._files import Asked, password_of
-from ._level import bits_of, check_chain
+from ._files import PasswordCallback, password_of
+from ._security_level import bits_of, check_chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _RAW: Any = _ssl._SSLContext
 
 
 class Store:
-    """The setters; `SSLContext` derives from it."""
+    """A base class of SSLContext."""
 
     _bundles: dict[int, Bundle]
     _is_lazy: bool
@@ -35,7 +35,7 @@ class Store:
 
         def _changed(self) -> None: ...
 
-    def _store_nothing(self) -> None:
+    def _clear_store(self) -> None:
         self._bundles, self._is_lazy = {}, False
         self._identities = {}
         self._used = {}
@@ -51,13 +51,13 @@ class Store:
         try:
             identity = Identity.load(cert, key, password=secret)
         except Error as error:
-            # OpenSSL has its own words for what is wrong, and programs know them.
-            if isinstance(secret, Asked) and secret.answer is not None:
+            # Programs know OpenSSL's errors: let it fail in its own way.
+            if isinstance(secret, PasswordCallback) and secret.answer is not None:
                 password = secret.answer
             _RAW.load_cert_chain(self, certfile, keyfile, password)
             raise ssl.SSLError(1, str(error)) from error
         check_chain(identity.chain, bits_of(self.security_level))
-        # One of each kind, as OpenSSL has it.
+        # One for each key type, as in OpenSSL.
         kind = identity.cert.key_type.partition("-")[0]
         self._identities[kind] = identity
         self._changed()
@@ -83,13 +83,13 @@ class Store:
 
     def _add(self, bundle: Bundle) -> None:
         if id(bundle) not in self._bundles:
-            # Parsed bundles are shared: the same one again changes nothing.
+            # Parsed bundles are shared objects: a known one changes nothing.
             self._bundles[id(bundle)] = bundle
             self._is_lazy |= bundle.lazy
             self._changed()
 
     def set_default_verify_paths(self) -> None:
-        """The system's roots, or those that SSL_CERT_FILE and SSL_CERT_DIR name."""
+        """Load the system's roots, or those of SSL_CERT_FILE and SSL_CERT_DIR."""
         paths = ssl.get_default_verify_paths()
         chosen = os.environ.get(paths.openssl_capath_env)
         folders = [] if paths.cafile else [paths.openssl_capath]
@@ -101,11 +101,11 @@ class Store:
             for folder in filter(os.path.isdir, folders):
                 self._add(read_folder(folder))
         except Error:
-            # As OpenSSL: what is not there is not trusted.
+            # As in OpenSSL, missing files are no error.
             pass
 
     def _certificates(self) -> Iterable[_tlsmith.Certificate]:
-        """What is trusted, each once."""
+        """Return all trusted certificates, each once."""
         return dict.fromkeys(
             one for bundle in self._bundles.values() for one in bundle.certificates
         )
@@ -126,14 +126,14 @@ class Store:
 
 
 def _folders(path: str) -> list[str]:
-    """The folders of a list, as X509_LOOKUP_hash_dir(3) takes it; one whose own name has
-    the separator in it is one."""
+    """Split a list of folders, as X509_LOOKUP_hash_dir(3) does.  An existing folder whose
+    name contains the separator is not split."""
     if os.pathsep not in path or os.path.isdir(path):
         return [path]
     return [one for one in path.split(os.pathsep) if one]
 
 
 def _is_authority(certificate: _tlsmith.Certificate) -> bool:
-    """Whether OpenSSL counts it as a CA's: of version 1 those that sign themselves."""
+    """Return whether OpenSSL counts it as a CA certificate; of version 1, self-signed ones."""
     is_root = certificate.subject == certificate.issuer
     return certificate.is_ca or (certificate.version == 1 and is_root)

@@ -68,7 +68,7 @@ impl Transport for Endless {
         Ok(count)
     }
 
-    fn send(&self, data: &[u8], _patience: WaitMode) -> tlsmith::Result<usize> {
+    fn send(&self, data: &[u8], _wait: WaitMode) -> tlsmith::Result<usize> {
         self.taken.lock().unwrap().extend_from_slice(data);
         Ok(data.len())
     }

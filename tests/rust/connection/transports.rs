@@ -359,7 +359,7 @@ impl Transport for Tunnel {
         self.0.read(buffer)
     }
 
-    fn send(&self, data: &[u8], _patience: WaitMode) -> Result<usize> {
+    fn send(&self, data: &[u8], _wait: WaitMode) -> Result<usize> {
         self.0.write(data)
     }
 }

@@ -1,35 +1,35 @@
-"""Requests for certificates."""
+"""CSR: certificate signing requests."""
 
 from __future__ import annotations
 
 from . import _tlsmith
 from ._checks import strings
+from ._loading import discreet, is_der, naming, read
 from ._options import options
-from ._sources import discreet, is_der, naming, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from ._loading import Password, Source, StrPath
     from ._options import Usage
-    from ._sources import Password, Source, StrPath
 
 
 class CSR:
-    """A request for a certificate (PKCS#10) for host names, addresses, e-mail
-    addresses, URIs.
+    """A certificate signing request (PKCS#10, RFC 2986) for host names, IP addresses,
+    e-mail addresses or URIs.
 
-    key           a type of key to generate, or a Key
-    common_name   the CN of the subject, by default the first host name or e-mail
+    key           the type of a key to generate, or a Key
+    common_name   the CN of the subject; default the first host name or e-mail
                   address, if any
     organization  the O of the subject
-    usage         some of "server", "client", "email", "code", "ocsp"; by default
-                  servers, and clients for e-mail addresses
-    ca            ask to be a CA
+    usage         a list of "server", "client", "email", "code", "ocsp"; default
+                  server, or client for e-mail addresses
+    ca            request a CA certificate
 
-    What it asks for beyond its names counts where the authority signs it with
-    copy_extensions.  Pickled, it leaves its key behind.
+    A CA uses the requested extensions, other than the names, only if it signs with
+    copy_extensions.  A pickle does not include the key.
     """
 
     __slots__ = ("_native",)
@@ -44,7 +44,7 @@ class CSR:
         ca: bool = False,
     ) -> None:
         wanted = strings("names", names)
-        asked = options(
+        request_options = options(
             key,
             common_name=common_name,
             organization=organization,
@@ -52,15 +52,15 @@ class CSR:
             ca=ca,
             names=wanted,
         )
-        self._native = _tlsmith.CSR(wanted, asked)
+        self._native = _tlsmith.CSR(wanted, request_options)
 
     @classmethod
     @discreet
     def load(cls, source: Source) -> CSR:
         """Load a request from a PEM file, from PEM text, or from DER.
 
-        Its own signature is checked: CertError where it is wrong, ConfigError
-        where it is of a kind that cannot be checked.
+        Its signature is verified.  Raises CertError if it is wrong, and ConfigError if its
+        algorithm is not supported.
         """
         with naming(source):
             content = read(source)
@@ -72,36 +72,38 @@ class CSR:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The alternative names that it asks for, each as one would type it."""
+        """The requested alternative names, as text."""
         return self._native.names
 
     @property
     def alternative_names(self) -> tuple[tuple[str, str], ...]:
-        """The alternative names of every type that it asks for, each with its type, as
-        Certificate.alternative_names has them."""
+        """The requested alternative names of every type, each with its type, as in
+        Certificate.alternative_names."""
         return self._native.alternative_names
 
     @property
     def other_names(self) -> tuple[str, ...]:
-        """The alternative names of all other kinds, each with its kind in front,
-        such as "directory CN=alice", "identifier 1.2.3" or "other name
-        1.3.6.1.4.1.311.20.2.3 alice@corp.example".  CA.sign() refuses all but
-        directory names and identifiers without allow_other_names."""
+        """The requested alternative names of other types, each after its type.
+
+        For example "directory CN=alice", "identifier 1.2.3" or "other name
+        1.3.6.1.4.1.311.20.2.3 alice@corp.example".  CA.sign() rejects all but directory
+        names and identifiers without allow_other_names.
+        """
         return self._native.other_names
 
     @property
     def subject(self) -> str:
-        """The subject that it asks for (RFC 4514)."""
+        """The requested subject (RFC 4514)."""
         return self._native.subject
 
     @property
     def key(self) -> _tlsmith.Key | None:
-        """Its private key, or None where it was not made here."""
+        """Its private key, or None if the request was created elsewhere."""
         return self._native.key
 
     @property
     def key_type(self) -> str:
-        """The kind of its key, such as "ecdsa-p256"."""
+        """The type of its key, such as "ecdsa-p256"."""
         return self._native.key_type
 
     @property
@@ -124,23 +126,22 @@ class CSR:
         key_file: StrPath | None = None,
         password: Password | None = None,
     ) -> None:
-        """Write the request as PEM, with mode 0644, and its key with mode 0600, both
-        or neither, in place of files that exist.  The key is encrypted where there
-        is a password.
+        """Write the request as PEM, with mode 0644, and its key with mode 0600: both or
+        neither.  Replaces existing files.  A password encrypts the key.
 
-        Raises Error, code "state", where the key is not known; ConfigError where a
-        file cannot be written, and the old files stay."""
+        Raises Error, code "state", if the key is not available.  Raises ConfigError if
+        a file cannot be written; the old files are kept then.
+        """
         self._native.save(csr_file, key_file, password)
 
     def to_cryptography(self) -> Any:
-        """The same request as an object of the package cryptography, which has to
-        be there."""
-        from ._foreign import csr
+        """Convert to an object of the package cryptography, which must be installed."""
+        from ._interop import csr
 
         return csr(self)
 
     def __reduce__(self) -> tuple[Callable[[bytes], CSR], tuple[bytes]]:
-        # Without its key, which is not to travel in pickles.
+        # Without its key: pickles never contain private keys.
         return _from_der, (self.der,)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-//! What `tlsmith.Client`, `tlsmith.Server` and `tlsmith.ssl` are made of.
+//! Creating a Context from the settings of a Client, Server, Trust or `tlsmith.ssl`.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -9,21 +9,21 @@ use pyo3::types::{PyTuple, PyWeakrefReference};
 use tlsmith::text::quoted;
 use tlsmith::{ClientAuth, Error, KeyPurpose, Result, RevocationRules, Version};
 
-use crate::cert::Identity;
-use crate::certificate::Certificate;
+use crate::callback::Callback;
+use crate::callbacks::CallbackStore;
+use crate::certificate_class::Certificate;
+use crate::certificates::Identity;
 use crate::context::Context;
 use crate::crl::Crl;
 use crate::errors::{detached, to_python};
-use crate::hook::Hook;
-use crate::hooks::HookStore;
-use crate::raised;
+use crate::pending;
 
-/// What is set, as `tlsmith._context` says it.
+/// The settings; `tlsmith._context` has their defaults.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Settings {
-    // Whom to believe.
-    /// Trusted certificates.
+    // Trust and verification.
+    /// Root certificates.
     roots: Vec<Py<Certificate>>,
     /// The system's roots as well.
     system: bool,
@@ -33,24 +33,24 @@ struct Settings {
     crls_leaf_only: bool,
     crls_allow_unknown: bool,
     crls_always: bool,
-    /// Certificates that are accepted for their own names.
+    /// Trusted end-entity certificates, whose names are verified.
     end_entities: Vec<Py<Certificate>>,
-    /// The SHA-256 of certificates that are trusted as they are.
+    /// The SHA-256 of certificates that are trusted regardless of issuer and name.
     pinned: Vec<String>,
-    /// The SHA-256 of keys of which one has to be in the path.
+    /// The SHA-256 of keys, one of which must be in the verified chain.
     pins: Vec<String>,
-    /// How many CAs may stand between a peer and its root.
+    /// How many CAs may be between the end-entity certificate and the root.
     max_depth: Option<u32>,
-    /// The least security of keys and signatures, in bits.
+    /// The minimum security of keys and signatures, in bits.
     min_security: u16,
-    /// Whether RFC 5280 is demanded to the letter.
+    /// Whether certificates must follow RFC 5280 strictly.
     strict: bool,
     verify: bool,
     check_hostname: bool,
     allow_common_name: bool,
     allow_truncation: bool,
     now: Option<Py<PyAny>>,
-    // What to say.
+    // Negotiation.
     identities: Vec<Py<Identity>>,
     ocsp: Option<Vec<u8>>,
     alpn: Vec<String>,
@@ -58,15 +58,15 @@ struct Settings {
     min_version: String,
     max_version: String,
     ciphers: Option<Vec<String>>,
-    /// A server takes the first of its own suites, and not of the client's.
+    /// Whether a server selects by the order of its own cipher suites.
     prefer_own_ciphers: bool,
     groups: Option<Vec<String>>,
-    /// How many bytes are in a record at most.
+    /// The maximum plaintext of a sent record, in bytes.
     max_fragment: Option<usize>,
-    /// How peers may sign, and how the identities sign.
+    /// Signature schemes that peers may use, and that the identities use.
     verify_schemes: Option<Vec<String>>,
     signing_schemes: Option<Vec<String>>,
-    /// Whether an identity is only for peers that name one of its issuers.
+    /// Whether an identity is presented only to peers that name one of its issuers.
     match_issuer: bool,
     client_auth: String,
     omit_certificate_authorities: bool,
@@ -75,13 +75,13 @@ struct Settings {
     require_known_name: bool,
     ech: Option<Ech>,
     // Sessions.
-    /// How many are kept to resume.
+    /// How many sessions are kept.
     resumption: Option<usize>,
-    /// Of another server, which keeps them together with this one.
+    /// The context of another server, whose session cache is shared.
     share_sessions: Option<Py<Context>>,
     tickets: Option<usize>,
     ticket_keys: Vec<Vec<u8>>,
-    /// What keeps a session in the program's store, and what takes one out.
+    /// put() and take() of the program's session store.
     session_store: Option<(Py<PyAny>, Py<PyAny>)>,
     on_session: Option<Py<PyAny>>,
     early_data: u32,
@@ -91,7 +91,7 @@ struct Settings {
 #[derive(FromPyObject)]
 enum Ech {
     /// "grease".
-    Pretend(String),
+    Grease(String),
     List(Vec<u8>),
 }
 
@@ -105,22 +105,22 @@ enum KeyLog {
 impl Context {
     #[new]
     fn new(py: Python<'_>, settings: Settings) -> PyResult<Bound<'_, Self>> {
-        let mut hooks = Vec::new();
+        let mut callbacks = Vec::new();
         let core = tlsmith::Context::new();
-        let mut hook = |function: &Py<PyAny>| {
-            let hook = Hook::new(function.bind(py));
-            hooks.push(hook.clone());
-            hook
+        let mut callback = |function: &Py<PyAny>| {
+            let callback = Callback::new(function.bind(py));
+            callbacks.push(callback.clone());
+            callback
         };
-        let now = settings.now.as_ref().map(&mut hook);
-        let on_hello = settings.on_hello.as_ref().map(&mut hook);
+        let now = settings.now.as_ref().map(&mut callback);
+        let on_hello = settings.on_hello.as_ref().map(&mut callback);
         let keylog = match &settings.keylog {
-            Some(KeyLog::Function(function)) => Some(hook(function)),
+            Some(KeyLog::Function(function)) => Some(callback(function)),
             _ => None,
         };
         let store = settings.session_store.as_ref();
-        let store = store.map(|(put, take)| (hook(put), hook(take)));
-        let on_session = settings.on_session.as_ref().map(&mut hook);
+        let store = store.map(|(put, take)| (callback(put), callback(take)));
+        let on_session = settings.on_session.as_ref().map(&mut callback);
         let this = Arc::<OnceLock<Py<PyWeakrefReference>>>::default();
         detached(py, || {
             if let Some(now) = now {
@@ -133,7 +133,7 @@ impl Context {
                 core.set_keylog_callback(keylog.keylog())?;
             }
             if let Some((put, take)) = store {
-                core.set_session_store(Arc::new(HookStore { put, take }))?;
+                core.set_session_store(Arc::new(CallbackStore { put, take }))?;
             }
             if let Some(on_session) = on_session {
                 core.set_session_callback(on_session.session(this.clone()))?;
@@ -142,7 +142,7 @@ impl Context {
             settings.protocol(&core)?;
             settings.sessions(&core)
         })?;
-        let context = Bound::new(py, Self { core, hooks })?;
+        let context = Bound::new(py, Self { core, callbacks })?;
         if settings.on_session.is_some() {
             let weak = PyWeakrefReference::new(&context)?.unbind();
             this.get_or_init(|| weak);
@@ -150,7 +150,7 @@ impl Context {
         Ok(context)
     }
 
-    /// The path that is accepted for a chain, up to the root.
+    /// Verify a chain, and return the verified chain up to the root.
     fn verify<'py>(
         &self,
         py: Python<'py>,
@@ -166,16 +166,18 @@ impl Context {
                 .verify(&chain, hostname, purpose.transpose()?, time)
         };
         let path = py.detach(verify);
-        let path = raised::or(path.map_err(|error| to_python(py, &error, hostname)))?;
+        let path = pending::raise_or(path.map_err(|error| to_python(py, &error, hostname)))?;
         PyTuple::new(py, path.into_iter().map(Certificate).collect::<Vec<_>>())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.hooks.iter().try_for_each(|hook| hook.traverse(&visit))
+        self.callbacks
+            .iter()
+            .try_for_each(|callback| callback.traverse(&visit))
     }
 
     fn __clear__(&self) {
-        self.hooks.iter().for_each(Hook::clear);
+        self.callbacks.iter().for_each(Callback::clear);
     }
 }
 
@@ -276,9 +278,9 @@ impl Settings {
         match &self.ech {
             None => Ok(()),
             Some(Ech::List(list)) => context.set_ech(Some(list)),
-            Some(Ech::Pretend(word)) if word == "grease" => context.set_ech(None),
-            Some(Ech::Pretend(word)) => Err(Error::argument(format!(
-                "ech is {}: an ECHConfigList in bytes, or \"grease\"",
+            Some(Ech::Grease(word)) if word == "grease" => context.set_ech(None),
+            Some(Ech::Grease(word)) => Err(Error::argument(format!(
+                "ech is {}: use an ECHConfigList as bytes, or \"grease\"",
                 quoted(word)
             ))),
         }
@@ -314,7 +316,7 @@ fn version(name: &str) -> Result<Version> {
         "1.2" => Ok(Version::Tls12),
         "1.3" => Ok(Version::Tls13),
         other => Err(Error::argument(format!(
-            "{} is not a version: \"1.2\" and \"1.3\" are",
+            "{} is not a supported version: use \"1.2\" or \"1.3\"",
             quoted(other)
         ))),
     }
@@ -326,7 +328,7 @@ fn client_auth(name: &str) -> Result<ClientAuth> {
         "optional" => Ok(ClientAuth::Optional),
         "required" => Ok(ClientAuth::Required),
         other => Err(Error::argument(format!(
-            "client_auth is {}: \"none\", \"optional\" and \"required\" are known",
+            "client_auth is {}: use \"none\", \"optional\" or \"required\"",
             quoted(other)
         ))),
     }

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import time
 
-from .. import _local
-from .._authority import CA
-from .._sources import load_crls
+from .. import _local_ca
+from .._ca import CA
+from .._loading import load_crls
 from ._arguments import Failure, Parser
 from ._files import write
 
@@ -29,19 +29,19 @@ def add_folder(parser: Parser) -> None:
     parser.add_argument(
         "--ca-dir",
         metavar="DIR",
-        default=_local.folder(),
+        default=_local_ca.folder(),
         help="the folder of the local CA; default %(default)s; $TLSMITH_CA changes it",
     )
 
 
 def certificate_file(directory: str) -> str:
     """Return the path of its certificate."""
-    return os.path.join(directory, _local.CERTIFICATE)
+    return os.path.join(directory, _local_ca.CERTIFICATE)
 
 
 def key_file(directory: str) -> str:
     """Return the path of its private key."""
-    return os.path.join(directory, _local.KEY)
+    return os.path.join(directory, _local_ca.KEY)
 
 
 def crl_file(directory: str) -> str:
@@ -82,7 +82,7 @@ def update_crl(
     directory: str, ca: CA, *, valid: str, change: Callable[[CA], object] | None = None
 ) -> CRL:
     """Sign a new CRL, with the revocations that `change` adds, and write it."""
-    with _local.alone(directory):
+    with _local_ca.locked(directory):
         latest = latest_crl(directory, ca)
         number = time.time_ns() // 1000
         if latest is not None:

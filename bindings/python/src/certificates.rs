@@ -1,4 +1,4 @@
-//! Certificates and identities.
+//! The methods of Certificate, and the class Identity.
 
 use std::path::PathBuf;
 
@@ -6,15 +6,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyTuple, PyType};
 use tlsmith::{AlternativeName, NameParts, Pkcs12Options};
 
-use crate::certificate::Certificate;
+use crate::certificate_class::Certificate;
 use crate::errors::{detached, to_python};
 use crate::key::Key;
 use crate::values::{self, Password};
 
 #[pymethods]
 impl Certificate {
-    /// Load the first certificate in a PEM file, in PEM text, the one in DER, or the leaf
-    /// of a PKCS#7 bundle.
+    /// Load the first certificate of a file or of bytes, in PEM or DER, or the end-entity
+    /// certificate of a PKCS#7 bundle.
     #[classmethod]
     fn load<'py>(
         class: &Bound<'py, PyType>,
@@ -23,14 +23,14 @@ impl Certificate {
         Self::load_all(class, source)?.get_item(0)
     }
 
-    /// Load every certificate in a PEM file, in PEM text, the one in DER, or those in a
-    /// PKCS#7 bundle, leaf first.
+    /// Load all certificates of a file or of bytes, in PEM, DER or PKCS#7, the end-entity
+    /// certificate of a PKCS#7 bundle first.
     #[classmethod]
     fn load_all<'py>(
         class: &Bound<'py, PyType>,
         source: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let sources = class.py().import("tlsmith._sources")?;
+        let sources = class.py().import("tlsmith._loading")?;
         sources.call_method1("load_certificates", (source,))
     }
 
@@ -47,7 +47,7 @@ impl Certificate {
         detached(py, || tlsmith::Certificate::from_der(der)).map(Self)
     }
 
-    /// Those in PEM, in DER, or in a PKCS#7 bundle.
+    /// Parse certificates in PEM, DER or PKCS#7.
     #[staticmethod]
     fn from_bytes(py: Python<'_>, content: &[u8]) -> PyResult<Vec<Self>> {
         let all = detached(py, || tlsmith::Certificate::all_from_bytes(content))?;
@@ -66,7 +66,7 @@ impl Certificate {
         self.0.issuer()
     }
 
-    /// The version, as people say it: 3 for nearly all.
+    /// The X.509 version, usually 3.
     #[getter]
     fn version(&self) -> u32 {
         self.0.version()
@@ -90,7 +90,7 @@ impl Certificate {
         values::utc(py, self.0.not_after())
     }
 
-    /// The alternative names, each as one would type it.
+    /// The subject alternative names, as text.
     #[getter]
     fn names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.0.names())
@@ -100,42 +100,43 @@ impl Certificate {
     /// type: "dns", "ip", "email", "uri", "upn" (a user principal name), "directory",
     /// "registered_id" or "other".
     ///
-    /// No name can pass for another one of its type: what is not visible ASCII, the comma
-    /// and the backslash are a backslash and two hexadecimal digits, directory names are
-    /// escaped as in RFC 4514, and one of type "other" begins with its kind.  Look at the
-    /// type too: a DNS name can read like an address.  `der` has the bytes.
+    /// Different names of a type have different texts: characters that are not visible ASCII,
+    /// the comma and the backslash are written as a backslash and two hexadecimal digits,
+    /// directory names are escaped as in RFC 4514, and names of type "other" begin with their
+    /// object identifier.  Check the type too: a DNS name can look like an IP address.  The
+    /// exact bytes are in `der`.
     #[getter]
     fn alternative_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         typed_names(py, self.0.alternative_names())
     }
 
-    /// The common name of the subject; None if it has none or several.  What does not
-    /// show, and the backslash, is escaped in hex.
+    /// The common name of the subject; None if it has none or several.  Invisible
+    /// characters and the backslash are escaped in hex.
     #[getter]
     fn common_name(&self) -> Option<String> {
         self.0.common_name()
     }
 
-    /// Whether it may issue certificates.
+    /// Whether it is a CA certificate.
     #[getter]
     fn is_ca(&self) -> bool {
         self.0.is_ca()
     }
 
-    /// How many CAs may stand below it; None: any number.
+    /// How many intermediate CAs may be below it (pathLenConstraint); None: any number.
     #[getter]
     fn path_len(&self) -> Option<u32> {
         self.0.path_len()
     }
 
-    /// The kind of its key, such as "ecdsa-p256".
+    /// The type of its key, such as "ecdsa-p256".
     #[getter]
     fn key_type(&self) -> &str {
         self.0.key_type()
     }
 
-    /// How large its key is, in bits: the modulus of RSA, the field of a curve,
-    /// for ML-DSA the public key.  0 where that is not known.
+    /// The size of its key in bits: the modulus for RSA, the field for a curve, the public key
+    /// for ML-DSA.  0 if unknown.
     #[getter]
     fn key_bits(&self) -> usize {
         self.0.key_bits()
@@ -147,44 +148,43 @@ impl Certificate {
         self.0.signature_type()
     }
 
-    /// What its key may be used for.
+    /// Its key usage, such as "digitalSignature".
     #[getter]
     fn key_usage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyFrozenSet>> {
         PyFrozenSet::new(py, self.0.key_usage())
     }
 
-    /// What it may be used for, such as "serverAuth".
+    /// Its extended key usage, such as "serverAuth".
     #[getter]
     fn extended_key_usage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.0.extended_key_usage())
     }
 
-    /// Where CRLs that can revoke it are.
+    /// The URLs of its CRLs.
     #[getter]
     fn crl_urls<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.0.crl_urls())
     }
 
-    /// Who answers questions about its revocation by OCSP.
+    /// The URLs of its OCSP responders.
     #[getter]
     fn ocsp_urls<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.0.ocsp_urls())
     }
 
-    /// Where the certificate of its issuer is.
+    /// The URLs of its issuer's certificate.
     #[getter]
     fn issuer_urls<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.0.issuer_urls())
     }
 
-    /// How many certificate transparency logs have promised to list it.
+    /// The number of its signed certificate timestamps (RFC 6962).
     #[getter]
     fn sct_count(&self) -> usize {
         self.0.sct_count()
     }
 
-    /// The names that a CA may issue certificates for, in words; None where
-    /// they are not limited.
+    /// The name constraints of a CA, as text; None without any.
     #[getter]
     fn name_constraints(&self) -> Option<String> {
         self.0.name_constraints()
@@ -202,7 +202,7 @@ impl Certificate {
         self.0.der()
     }
 
-    /// The SHA-1 of its DER.  Some programs show it; it proves nothing.
+    /// The SHA-1 of its DER, which some programs display.  It is not secure.
     #[getter]
     fn sha1<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         values::bytes(py, &self.0.sha1())
@@ -226,41 +226,43 @@ impl Certificate {
         values::bytes(py, self.0.spki_sha256())
     }
 
-    /// Write it as PEM, with mode 0644, as a whole or not at all.
+    /// Write it as PEM, with mode 0644, atomically.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         detached(py, || self.0.save(&path))
     }
 
-    /// Every field and extension on a page, for people.
+    /// A human-readable text with all fields and extensions.
     fn text(&self) -> &str {
         self.0.text()
     }
 
-    /// Whether it is for this host: a DNS name, in either spelling where it is
-    /// not ASCII, or an address.  As for a connection, only `names` count, and a
-    /// wildcard stands for one label.  Raises ConfigError where it is neither.
+    /// Return whether it matches a host: a DNS name (Unicode or ASCII) or an IP address.  As for
+    /// a connection, only `names` are checked, and a wildcard matches one label.  Raises
+    /// ConfigError for an invalid host.
     fn matches(&self, py: Python<'_>, hostname: &Bound<'_, PyAny>) -> PyResult<bool> {
         let matches = self.0.matches(values::text("hostname", hostname)?);
         matches.map_err(|error| to_python(py, &error, None))
     }
 
-    /// Whether it is valid then, by its dates alone: an aware datetime, or seconds
-    /// of the Unix epoch; None: now.
+    /// Return whether its validity period includes a time: an aware datetime, or seconds of the
+    /// Unix epoch; None: now.
     #[pyo3(signature = (when = None))]
     fn valid_at(&self, py: Python<'_>, when: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         let options = py.import("tlsmith._options")?;
         let time: i64 = match when {
-            Some(when) => options.call_method1("moment", ("when", when))?.extract()?,
+            Some(when) => options
+                .call_method1("epoch_seconds", ("when", when))?
+                .extract()?,
             None => options.call_method0("now")?.extract()?,
         };
         Ok((self.0.not_before()..=self.0.not_after()).contains(&time))
     }
 
-    /// Whether `issuer` issued it: it names it, and the signature is its key's.
-    /// Whether `issuer` may issue, and who trusts it, Trust.verify() tells.
+    /// Return whether `issuer` issued it: by its issuer name and its signature.  Trust.verify()
+    /// also checks whether `issuer` is a trusted CA.
     ///
-    /// Raises ConfigError, code "config.unsupported", for a signature of a kind
-    /// that cannot be checked, such as one with SHA-1.
+    /// Raises ConfigError, code "config.unsupported", for an unsupported signature algorithm,
+    /// such as one with SHA-1.
     fn issued_by(&self, py: Python<'_>, issuer: &Bound<'_, PyAny>) -> PyResult<bool> {
         let given = issuer.cast::<Self>();
         let given = given.map_err(|_| values::wrong("issuer", "a Certificate", issuer))?;
@@ -268,8 +270,7 @@ impl Certificate {
         detached(py, || self.0.is_issued_by(issuer))
     }
 
-    /// Its extensions in their order: by object identifier, whether it is
-    /// critical, and what it says, in DER.
+    /// Return its extensions in their order: criticality and DER by object identifier.
     fn extensions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let all = PyDict::new(py);
         for (oid, critical, value) in self.0.extensions() {
@@ -278,18 +279,17 @@ impl Certificate {
         Ok(all)
     }
 
-    /// The dictionary that ssl.SSLSocket.getpeercert() gives for it.
+    /// Return the dict of ssl.SSLSocket.getpeercert() for it.
     fn as_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py()
-            .import("tlsmith._foreign")?
+            .import("tlsmith._interop")?
             .call_method1("peer_dict", (slf,))
     }
 
-    /// The same certificate as an object of the package cryptography, which has to
-    /// be there.
+    /// Convert to an object of the package cryptography, which must be installed.
     fn to_cryptography<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py()
-            .import("tlsmith._foreign")?
+            .import("tlsmith._interop")?
             .call_method1("certificate", (slf,))
     }
 
@@ -310,7 +310,7 @@ impl Certificate {
         &self,
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let sources = py.import("tlsmith._sources")?;
+        let sources = py.import("tlsmith._loading")?;
         let again = sources.getattr("certificate_from_der")?;
         Ok((again, (PyBytes::new(py, self.0.der()),)))
     }
@@ -320,7 +320,7 @@ impl Certificate {
     }
 }
 
-/// Alternative names as Python has them.
+/// Returns alternative names with their types.
 pub(crate) fn typed_names(
     py: Python<'_>,
     names: Vec<AlternativeName>,
@@ -361,7 +361,7 @@ impl Identity {
         values::loading(py, load).map(Self)
     }
 
-    /// An identity of a key and of certificates that stand in any order.
+    /// Create an identity from a key and certificates in any order.
     #[staticmethod]
     fn from_bundle(py: Python<'_>, chain: Vec<Py<Certificate>>, key: &Key) -> PyResult<Self> {
         let chain = chain.iter().map(|cert| cert.get().0.clone()).collect();

@@ -1,4 +1,4 @@
-"""Where documents come from: files, text, bytes; and loading them."""
+"""Loading certificates, keys and CRLs from files, PEM text or bytes."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     T = TypeVar("T")
 
-_LONGEST_FILE = 16 * 1024 * 1024
+_MAX_FILE = 16 * 1024 * 1024
 
 
 def discreet(load: Callable[P, T]) -> Callable[P, T]:
-    """Make a function that loads keys keep them out of the tracebacks of its errors:
-    tools that report errors show the local variables of every frame."""
+    """Decorate a function that loads keys to keep them out of the tracebacks of its errors:
+    error reporters print the local variables of every frame."""
 
-    def loading(*args: P.args, **kwargs: P.kwargs) -> T:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return load(*args, **kwargs)
         except Error as error:
             del args, kwargs
             raise error.with_traceback(None)  # noqa: B904
 
-    loading.__module__ = load.__module__
-    loading.__name__ = load.__name__
-    loading.__qualname__ = load.__qualname__
-    loading.__doc__ = load.__doc__
-    loading.__wrapped__ = load  # type: ignore[attr-defined]
-    return loading
+    wrapper.__module__ = load.__module__
+    wrapper.__name__ = load.__name__
+    wrapper.__qualname__ = load.__qualname__
+    wrapper.__doc__ = load.__doc__
+    wrapper.__wrapped__ = load  # type: ignore[attr-defined]
+    return wrapper
 
 
 class naming:
-    """Put the path of a source in front of what is wrong with its content."""
+    """Prefix errors about the content of a source with its path."""
 
     __slots__ = ("_source",)
 
@@ -64,39 +64,39 @@ class naming:
             return
         path = shown_path(source)
         sentence = str(error)
-        # One that cannot be read is named already.
+        # Errors of reading the file name it already.
         if path is not None and error.code != "config.file" and not sentence.startswith(path):
             error.strerror = f"{path}: {sentence}"
             error.args = (error.errno, error.strerror)
 
 
 def is_content(source: Source) -> bool:
-    """Whether it is PEM or DER itself, and no path."""
+    """Return whether it is PEM or DER, and not a path."""
     return isinstance(source, bytes) or (
         isinstance(source, str) and source.lstrip().startswith("-----BEGIN")
     )
 
 
 def read(source: Source) -> bytes:
-    """PEM or DER: bytes, a str that begins like PEM, or the path of a file."""
+    """Return the bytes of a source: bytes, a str that begins like PEM, or a path."""
     if isinstance(source, bytes):
         return source
     if not isinstance(source, (str, os.PathLike)):
-        raise TypeError(f"a path, PEM or DER is needed, not {type(source).__name__}")
+        raise TypeError(f"the source must be a path, PEM or DER, not {type(source).__name__}")
     if is_content(source):
         return os.fspath(source).encode(errors="surrogateescape")
     try:
         with open(source, "rb") as file:
-            content = file.read(_LONGEST_FILE + 1)
+            content = file.read(_MAX_FILE + 1)
     except OSError as error:
-        failure = file_error("cannot read", source, error.strerror or "it cannot be opened")
+        failure = file_error("cannot read", source, error.strerror or "it could not be opened")
         if shown_path(source) is not None:
             raise failure from error
     except ValueError:
-        # With a NUL, or with what the file system cannot write.
-        failure = file_error("cannot read", source, "no file can be called that")
+        # It has a NUL, or a character that the file system cannot encode.
+        failure = file_error("cannot read", source, "it is not a valid path")
     else:
-        if len(content) <= _LONGEST_FILE:
+        if len(content) <= _MAX_FILE:
             return content
         failure = file_error("cannot read", source, "it is longer than 16 MiB, and not PEM")
     # Outside of what was caught, which would be told with it, and may hold a key.
@@ -104,7 +104,7 @@ def read(source: Source) -> bytes:
 
 
 def is_der(content: bytes) -> bool:
-    """Whether it is DER, a SEQUENCE, and not PEM after some text."""
+    """Return whether it is a SEQUENCE in DER, and not PEM after some text."""
     return content[:1] == b"\x30" and b"-----BEGIN" not in content
 
 
@@ -112,13 +112,12 @@ _INTEGER_3 = b"\x02\x01\x03"
 
 
 def is_pkcs12(content: bytes) -> bool:
-    """Whether it is DER that begins with version 3, as PKCS#12 does and nothing
-    else here (RFC 7292, section 4)."""
+    """Return whether it is PKCS#12: DER that begins with version 3 (RFC 7292, section 4)."""
     return is_der(content) and inside(content).startswith(_INTEGER_3)
 
 
 def inside(der: bytes) -> bytes:
-    """What begins inside an element: DER without its first tag and length."""
+    """Return DER without its first tag and length."""
     length = der[1:2] or b"\0"
     more = length[0] & 0x7F if length[0] & 0x80 else 0
     return der[2 + more :]
@@ -128,7 +127,7 @@ _PKCS7 = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"
 
 
 def is_pkcs7(content: bytes) -> bool:
-    """Whether it is a PKCS#7 bundle, in DER or in PEM (RFC 2315; RFC 7468, section 8)."""
+    """Return whether it is a PKCS#7 bundle, in DER or in PEM (RFC 2315; RFC 7468, section 8)."""
     if is_der(content):
         return inside(content).startswith(_PKCS7)
     return b"-----BEGIN PKCS7-----" in content or b"-----BEGIN CMS-----" in content
@@ -136,28 +135,25 @@ def is_pkcs7(content: bytes) -> bool:
 
 @discreet
 def load_certificates(source: Source) -> list[_tlsmith.Certificate]:
-    """Every certificate in a PEM file, in PEM text, the one in DER, or those in a PKCS#7
-    bundle."""
+    """Load all certificates of a file or of bytes, in PEM, DER or PKCS#7."""
     with naming(source):
         return _tlsmith.Certificate.from_bytes(read(source))
 
 
 def load_certificate(source: Source) -> _tlsmith.Certificate:
-    """The first certificate of load_certificates()."""
+    """Load the first certificate, as load_certificates() does."""
     return load_certificates(source)[0]
 
 
 @discreet
 def load_key(source: Source, password: Password | None = None) -> _tlsmith.Key:
-    """The private key in a PEM file, in PEM text, or in DER: PKCS#8, PKCS#1 or
-    SEC1.
+    """Load a private key from PEM or DER: PKCS#8, PKCS#1 or SEC1.
 
-    The password is for a key that is encrypted: PKCS#8 with PBES2 or with 3DES, or PEM
-    as OpenSSL encrypted it before PKCS#8.  It is a str, which is its UTF-8, bytes as
-    they are, or a function that gives one and is called only if it is needed.  A key
-    that is not encrypted loads with one too.
+    The password is for an encrypted key: PKCS#8 with PBES2 or 3DES, or OpenSSL's older
+    encrypted PEM.  It is bytes, a str (encoded as UTF-8), or a function that returns one
+    and is called only if needed.  It is ignored for a key that is not encrypted.
 
-    Raises ConfigError where the password is wrong or lacks.  No error holds a part of
+    Raises ConfigError if the password is wrong or missing.  No error contains a part of
     the key.
     """
     with naming(source):
@@ -165,7 +161,7 @@ def load_key(source: Source, password: Password | None = None) -> _tlsmith.Key:
 
 
 def parse_key(content: bytes, password: Password | None) -> _tlsmith.Key:
-    """The private key in PEM or DER."""
+    """Parse a private key in PEM or DER."""
     if is_der(content):
         return _tlsmith.Key.from_der(content, password)
     return _tlsmith.Key.from_pem(content, password)
@@ -173,7 +169,7 @@ def parse_key(content: bytes, password: Password | None) -> _tlsmith.Key:
 
 @discreet
 def load_crls(source: Source) -> list[_tlsmith.CRL]:
-    """Every CRL in a PEM file, in PEM text, or the one in DER."""
+    """Load all CRLs of a file or of bytes, in PEM or DER."""
     with naming(source):
         content = read(source)
         if is_der(content):
@@ -182,10 +178,10 @@ def load_crls(source: Source) -> list[_tlsmith.CRL]:
 
 
 def certificate_from_der(der: bytes) -> _tlsmith.Certificate:
-    """A certificate out of a pickle."""
+    """Unpickle a Certificate."""
     return _tlsmith.Certificate.from_der(der)
 
 
 def crl_from_der(der: bytes) -> _tlsmith.CRL:
-    """A CRL out of a pickle."""
+    """Unpickle a CRL."""
     return _tlsmith.CRL.from_der(der)

@@ -1,11 +1,10 @@
-//! Making certificates that nobody should accept: for `tlsmith.testing` and
-//! `tlsmith.trustme`, and not for the API of certificates.
+//! Certificates that must be rejected, for `tlsmith.testing` and `tlsmith.trustme` only.
 
 use pyo3::prelude::*;
 use tlsmith::{Error, Weakness};
 
-use crate::cert::Identity;
-use crate::certificate::Certificate;
+use crate::certificate_class::Certificate;
+use crate::certificates::Identity;
 use crate::errors::detached;
 use crate::issue::Options;
 use crate::key::Key;
@@ -43,7 +42,7 @@ pub(crate) fn weak_key(py: Python<'_>, weakness: &str) -> PyResult<Key> {
             "sha1" => Weakness::Sha1,
             other => {
                 let other = tlsmith::text::quoted(other);
-                let sentence = format!("{other} is not a weakness: rsa-1024 and sha1 are");
+                let sentence = format!("{other} is not a weakness: use rsa-1024 or sha1");
                 return Err(Error::argument(sentence));
             }
         };

@@ -1,10 +1,11 @@
-"""What answers a ClientHello: from what a program chose to what the extension takes."""
+"""Converts the answer to a ClientHello, a Server, Identity or Selection, for the
+extension."""
 
 from __future__ import annotations
 
-from ._certs import Identity
 from ._checks import whole, wrong
 from ._errors import config_error
+from ._identity import Identity
 from ._settings import own
 
 TYPE_CHECKING = False
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def selection(name: str, chosen: Selectable) -> tuple[Server | None, Answer]:
-    """The Server that answers, None for that of the connection, and the same with the
-    settings of the connection for the extension."""
+    """Return the selected Server, None for that of the connection, and the selection as
+    the extension takes it."""
     from ._server import Server
     from ._tuples import Selection
 
@@ -39,10 +40,10 @@ def selection(name: str, chosen: Selectable) -> tuple[Server | None, Answer]:
 
 
 def alert_number(name: str, alert: int) -> int:
-    """The number of an alert that refuses a client."""
+    """Check the number of an alert that rejects a client."""
     if not 0 < whole(name, alert) < 256:
         raise config_error(
-            f"{name} is {alert}: 1 to 255 are alerts that refuse a client, such as 40, "
-            "handshake_failure (RFC 8446, section 6)"
+            f"{name} is {alert}: use an alert from 1 to 255, such as 40, handshake_failure "
+            "(RFC 8446, section 6)"
         )
     return alert

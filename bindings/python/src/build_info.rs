@@ -1,10 +1,10 @@
-//! What the extension is made of.
+//! The versions of the extension and its dependencies.
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// The versions of what TLS is done with, by their names: "tlsmith", "rustls",
-/// "aws-lc-rs" and its "aws-lc-sys", and the "target" that it was built for.
+/// Return the versions of "tlsmith", "rustls", "aws-lc-rs" and "aws-lc-sys", and the "target"
+/// of the build.
 #[pyfunction]
 pub(crate) fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let info = PyDict::new(py);

@@ -1,4 +1,4 @@
-"""Sockets without TLS: addresses, connecting and listening."""
+"""Plain sockets below TLS: addresses, connecting and listening."""
 
 from __future__ import annotations
 
@@ -12,86 +12,87 @@ if TYPE_CHECKING:
     import socket
     from typing import Any, TypeAlias
 
-    from ._sources import StrPath
+    from ._loading import StrPath
 
     Address: TypeAlias = tuple[str | None, int] | tuple[str, int, int, int] | StrPath
 
 
 def check_address(address: Address) -> None:
-    """Raises where it is neither (host, port), with or without the flow and the scope of
-    IPv6, nor the path of a Unix socket."""
+    """Check that it is (host, port), with or without the flow label and scope of IPv6, or
+    the path of a Unix socket."""
     if isinstance(address, tuple) and 2 <= len(address) <= 4:
         check_port(address[1])
     elif not isinstance(address, (str, bytes, os.PathLike)):
         raise TypeError(
-            f"an address is (host, port), or the path of a Unix socket: {shown(address)}"
+            f"an address must be (host, port), or the path of a Unix socket, not {shown(address)}"
         )
     elif not os.fspath(address):
-        raise config_error("the path of the Unix socket is empty")
+        raise config_error("the path of the Unix socket is empty: give a path, or (host, port)")
 
 
 def host_and_port(address: tuple[Any, ...]) -> tuple[str | None, int]:
-    """The host, with its zone where it is an IPv6 address that has one (RFC 4007, section
-    11): "fe80::1%2" for ("fe80::1", 443, 0, 2), as getaddrinfo() gives it."""
+    """Return host and port.  The host of a scoped IPv6 address includes its zone (RFC 4007,
+    section 11): "fe80::1%2" for ("fe80::1", 443, 0, 2), as getaddrinfo() returns it."""
     host, port = address[:2]
     optional_text("the host of an address", host)
     flow, scope = (*address[2:], 0, 0)[:2]
     if not isinstance(flow, int) or not isinstance(scope, int):
-        raise TypeError(f"the flow and the scope of an address are ints: {shown(address)}")
+        raise TypeError(f"the flow label and scope of an address must be ints: {shown(address)}")
     if flow:
-        raise config_error(f"the address {shown(address)} has a flow label, which cannot be chosen")
+        raise config_error(
+            f"the address {shown(address)} has a flow label, which is not supported: use 0"
+        )
     if not scope:
         return host, port
     if not isinstance(host, str) or ":" not in host:
         raise config_error(
             f"the address {shown(address)} has a scope, which only IPv6 addresses have: "
-            "look the name up first, with socket.getaddrinfo()"
+            "resolve the name first, with socket.getaddrinfo()"
         )
     return (host if "%" in host else f"{host}%{scope}"), port
 
 
 def check_port(port: int) -> None:
-    """Raises where it is none."""
+    """Check a port."""
     if not isinstance(port, int) or isinstance(port, bool):
-        raise TypeError(f"a port is an int, not {type(port).__name__}: {shown(port)}")
+        raise TypeError(f"a port must be an int, not {type(port).__name__}: {shown(port)}")
     if not 0 <= port <= 65_535:
-        raise config_error(f"the port is {port}: 0 to 65535 are ports")
+        raise config_error(f"the port is {port}: use 0 to 65535")
 
 
-MOST_WAITING = 2**31 - 1
-"""A backlog that every system cuts down to the most that it allows."""
+MAX_BACKLOG = 2**31 - 1
+"""A backlog that every system reduces to its own maximum."""
 
 
-_FOR_EVER = 3e9
-"""Seconds that nobody waits."""
+_MAX_TIMEOUT = 3e9
+"""Seconds: about 95 years, which the extension can represent."""
 
 
 def handshake_limit(seconds: float | None) -> float | None:
-    """Seconds that a handshake may take, or None for no limit; raises for what is neither."""
+    """Check the time limit of a handshake, in seconds; None for no limit."""
     if seconds is None:
         return None
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         kind = type(seconds).__name__
-        raise TypeError(f"handshake_timeout is a number of seconds or None, not {kind}")
+        raise TypeError(f"handshake_timeout must be a number of seconds or None, not {kind}")
     if not 0 < seconds < float("inf"):
         raise config_error(
-            f"handshake_timeout is {seconds}: it is a number of seconds above 0, or None "
-            "for no limit"
+            f"handshake_timeout is {seconds}: use a number of seconds above 0, or None for no limit"
         )
-    return min(float(seconds), _FOR_EVER)
+    return min(float(seconds), _MAX_TIMEOUT)
 
 
 def dial_unix(path: StrPath, timeout: float | None) -> int:
-    """A descriptor that is connected to the Unix socket at a path."""
+    """Connect to the Unix socket at a path, and return the descriptor."""
     import socket
 
     path = os.fspath(path)
-    where = shown_path(path) or "a text that looks like a key"
+    where = shown_path(path) or "a path that looks like a key"
     try:
         with socket.socket(socket.AF_UNIX) as plain:
             plain.settimeout(timeout)
             plain.settimeout(None)
-            # Where too many wait already, only a socket that blocks waits too.
+            # If the backlog is full, only a blocking socket waits.
             _limit_sending(plain, timeout)
             plain.connect(path)
             _limit_sending(plain, None)
@@ -99,7 +100,7 @@ def dial_unix(path: StrPath, timeout: float | None) -> int:
     except BlockingIOError:
         raise io_error(
             f"cannot connect to {where}",
-            TimeoutError(f"nobody accepted the connection within {timeout} seconds"),
+            TimeoutError(f"the server did not accept the connection within {timeout} seconds"),
         ) from None
     except OSError as error:
         raise io_error(f"cannot connect to {where}", error) from error
@@ -115,11 +116,11 @@ def _limit_sending(plain: socket.socket, seconds: float | None) -> None:
 
 
 def bind(address: Address, backlog: int | None, reuse_port: bool) -> socket.socket:
-    """A listening socket that blocks."""
+    """Create a listening socket, which is blocking."""
     import socket
 
     check_address(address)
-    backlog = MOST_WAITING if backlog is None else whole("backlog", backlog)
+    backlog = MAX_BACKLOG if backlog is None else whole("backlog", backlog)
     flag("reuse_port", reuse_port)
     if not isinstance(address, tuple):
         return _bind_unix(os.fspath(address), backlog, reuse_port)
@@ -131,9 +132,9 @@ def bind(address: Address, backlog: int | None, reuse_port: bool) -> socket.sock
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise io_error(f"cannot find an address of {shown(host)}", error) from error
+        raise io_error(f"cannot resolve {shown(host)}", error) from error
     except UnicodeError:
-        raise config_error(f"{shown(host)} is not a host name or an address") from None
+        raise config_error(f"{shown(host)} is not a valid host name or IP address") from None
     family, _, _, _, where = found[0]
     return _create(where, family, backlog, reuse_port, False)
 
@@ -142,7 +143,7 @@ def _bind_unix(path: str, backlog: int, reuse_port: bool) -> socket.socket:
     import socket
 
     if reuse_port:
-        raise config_error("reuse_port is for TCP: nobody shares the path of a Unix socket")
+        raise config_error("reuse_port needs a TCP port: a Unix socket cannot be shared")
     try:
         plain = socket.socket(socket.AF_UNIX)
         try:
@@ -152,7 +153,7 @@ def _bind_unix(path: str, backlog: int, reuse_port: bool) -> socket.socket:
             plain.close()
             raise
     except OSError as error:
-        where = shown_path(path) or "a text that looks like a key"
+        where = shown_path(path) or "a path that looks like a key"
         raise io_error(f"cannot listen on {where}", error) from error
     plain.settimeout(None)
     return plain

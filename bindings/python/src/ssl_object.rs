@@ -1,5 +1,4 @@
-//! What `ssl.SSLSocket` and `ssl.SSLObject` of the standard library drive in
-//! place of OpenSSL: see `tlsmith.ssl`.
+//! The object behind `ssl.SSLSocket` and `ssl.SSLObject` in `tlsmith.ssl`, in place of OpenSSL's.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,43 +14,41 @@ use tlsmith::{
     SocketTransport, Status, Transport,
 };
 
-use crate::borrowed::{Bios, RecordByRecord, SocketFd};
 use crate::buffer::Buffer;
+use crate::callback::Callback;
 use crate::context::Context;
 use crate::errors::to_python;
-use crate::hook::Hook;
 use crate::open_connection::{CallGuard, OpenConnection};
 use crate::peer::Peer;
-use crate::raised::{self, Raised};
-use crate::repeated::Unconfirmed;
+use crate::pending::{self, PendingException};
 use crate::session::Session;
 use crate::socket::timeout;
+use crate::transports::{MemoryBios, RecordByRecord, SocketFd};
+use crate::write_retry::PendingWrite;
 
-/// TLS over a socket or a pair of memory BIOs that Python owns, with the rules
-/// of OpenSSL: no byte is read beyond the record that is needed, and a write that
-/// did not get through whole is to be made again.
+/// TLS over a socket or a pair of memory BIOs that Python owns, with OpenSSL's rules: no byte is
+/// read beyond the current record, and an incomplete write must be repeated.
 #[pyclass(frozen, subclass, extends = Peer, module = "tlsmith._tlsmith", weakref)]
 pub(crate) struct SslObject {
-    carrier: Carrier,
+    transport: PythonTransport,
     is_server: bool,
     hello: Arc<OnceLock<ClientHello>>,
-    hook: Mutex<Option<Hook>>,
-    /// To the exceptions of the standard library.
+    callback: Mutex<Option<Callback>>,
+    /// Translates errors to the exceptions of the standard library.
     translate: Py<PyAny>,
-    /// Whether anything was done with the connection.
+    /// Whether the connection was used.
     begun: AtomicBool,
-    /// What the next write has to begin with.  Held while a thread writes: a second one
+    /// The bytes that the next write must begin with.  Locked during a write: a second thread
     /// waits, as in the standard library.
-    unconfirmed: Mutex<Unconfirmed>,
-    /// The first byte of what the peer sent after our close_notify, which
-    /// [`Self::finish`] came across.
-    found: Mutex<Option<u8>>,
+    pending_write: Mutex<PendingWrite>,
+    /// The first byte of data that [`Self::finish`] received instead of close_notify.
+    unread_byte: Mutex<Option<u8>>,
 }
 
-/// What of Python's carries the records.
-enum Carrier {
+/// The Python objects that transfer the records.
+enum PythonTransport {
     Socket {
-        /// Weak: it is the socket that keeps the object.
+        /// Weak, since the socket owns this object.
         socket: Py<PyWeakrefReference>,
         fd: SocketFd,
     },
@@ -67,20 +64,20 @@ fn peer<'a>(this: &'a Bound<'_, SslObject>) -> &'a Peer {
 
 #[pymethods]
 impl SslObject {
-    /// `carrier` is a socket, or a pair of memory BIOs.  `on_hello`, of a server,
-    /// is called with what tlsmith.ClientHello has, and gives a Context, None
-    /// for `context`, or the number of an alert.  `translate` makes the exception
-    /// of the standard library from ours, or from "read" or "write" where the
-    /// call has to be made again.  `session`, of a client, is of the same context.
+    /// `transport` is a socket, or a pair of memory BIOs.  `on_hello`, for a server, is called
+    /// with the fields of tlsmith.ClientHello, and returns a Context, None for `context`, or the
+    /// number of an alert.  `translate` converts an exception of tlsmith to one of the standard
+    /// library; "read" and "write" stand for a call that must be repeated.  `session`, for a
+    /// client, belongs to the same context.
     #[new]
     #[pyo3(signature = (
-        context, carrier, is_server, server_name, on_hello, translate, session
+        context, transport, is_server, server_name, on_hello, translate, session
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python gives them by name")]
     fn new(
         py: Python<'_>,
         context: Py<Context>,
-        carrier: &Bound<'_, PyAny>,
+        transport: &Bound<'_, PyAny>,
         is_server: bool,
         server_name: Option<&str>,
         on_hello: Option<&Bound<'_, PyAny>>,
@@ -88,32 +85,32 @@ impl SslObject {
         session: Option<&Bound<'_, Session>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let hello = Arc::<OnceLock<ClientHello>>::default();
-        let hook = on_hello.map(Hook::new);
-        let choose = is_server.then(|| remembering(hello.clone(), hook.clone()));
+        let callback = on_hello.map(Callback::new);
+        let choose = is_server.then(|| storing_hello(hello.clone(), callback.clone()));
         let side = Side::new(context.get(), choose, server_name, session);
-        let carrier = Carrier::of(carrier)?;
-        let open = carrier.open(py, side)?;
+        let transport = PythonTransport::of(transport)?;
+        let open = transport.open(py, side)?;
         let this = Self {
-            carrier,
+            transport,
             is_server,
             hello,
-            hook: Mutex::new(hook),
+            callback: Mutex::new(callback),
             translate,
             begun: AtomicBool::new(false),
-            unconfirmed: Mutex::default(),
-            found: Mutex::default(),
+            pending_write: Mutex::default(),
+            unread_byte: Mutex::default(),
         };
         Ok(PyClassInitializer::from(Peer::new(open, context)).add_subclass(this))
     }
 
-    /// Whether anything was done with the connection.
+    /// Whether the connection was used.
     #[getter]
     fn begun(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// Start over with another context, before anything was done.  The caller keeps
-    /// the context alive; the other arguments are those of the constructor.
+    /// Start again with another context, before the connection was used.  The caller keeps the
+    /// context alive.  The other arguments are those of the constructor.
     fn begin_anew(
         this: &Bound<'_, Self>,
         context: &Bound<'_, Context>,
@@ -122,13 +119,16 @@ impl SslObject {
         session: Option<&Bound<'_, Session>>,
     ) -> PyResult<()> {
         let object = this.get();
-        let hook = on_hello.map(Hook::new);
+        let callback = on_hello.map(Callback::new);
         let choose = object
             .is_server
-            .then(|| remembering(object.hello.clone(), hook.clone()));
+            .then(|| storing_hello(object.hello.clone(), callback.clone()));
         let side = Side::new(context.get(), choose, server_name, session);
-        let open = object.carrier.open(this.py(), side)?;
-        *object.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
+        let open = object.transport.open(this.py(), side)?;
+        *object
+            .callback
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = callback;
         peer(this).put(open);
         Ok(())
     }
@@ -137,14 +137,13 @@ impl SslObject {
     fn do_handshake(this: &Bound<'_, Self>) -> PyResult<()> {
         let open = Self::ready(this, "handshake")?;
         let done = this.py().detach(|| open.connection.handshake());
-        raised::or(done.map_err(|error| Self::failed(this, &open, &error, "handshake")))
+        pending::raise_or(done.map_err(|error| Self::failed(this, &open, &error, "handshake")))
     }
 
-    /// Read up to `length` bytes, or into a buffer as many at most: the bytes, or
-    /// how many.  At the peer's close_notify b"" or 0; after our own, the translation of
-    /// "closed" is raised instead.  So is an error where more than 1 MiB waits behind it
-    /// in the memory BIO: event loops add to that what comes, for as long as we do not
-    /// object.
+    /// Read up to `length` bytes: return the bytes, or their number for a buffer.  After the
+    /// peer's close_notify, return b"" or 0, or raise the translation of "closed" if
+    /// close_notify was also sent.  Raise an error if more than 1 MiB follows it in the memory
+    /// BIO: event loops would add to it without a limit.
     #[pyo3(signature = (length, buffer = None, /))]
     fn read<'py>(
         this: &Bound<'py, Self>,
@@ -156,8 +155,7 @@ impl SslObject {
             return Err(PyValueError::new_err("size should not be negative"));
         }
         let open = Self::ready(this, "read")?;
-        // As in the standard library: what is not a length stands for the whole
-        // buffer.
+        // As in the standard library, 0 and negative lengths mean the whole buffer.
         let limit = usize::try_from(length).unwrap_or(0);
         let fail = |error: Error| Self::failed(this, &open, &error, "read");
         let (count, read) = match buffer {
@@ -169,14 +167,14 @@ impl SslObject {
                 };
                 let count = match &mut buffer.bytes_mut()[..room] {
                     [] => return Ok(0_usize.into_pyobject(py)?.into_any()),
-                    room => match this.get().take_found() {
+                    room => match this.get().take_unread_byte() {
                         Some(byte) => {
                             room[0] = byte;
                             1
                         }
                         None => {
                             let read = py.detach(|| open.connection.read(room));
-                            raised::or(read.map_err(fail))?
+                            pending::raise_or(read.map_err(fail))?
                         }
                     },
                 };
@@ -184,15 +182,15 @@ impl SslObject {
             }
             None if limit == 0 => return Ok(PyBytes::new(py, b"").into_any()),
             None => {
-                let bytes = match this.get().take_found() {
+                let bytes = match this.get().take_unread_byte() {
                     Some(byte) => PyBytes::new(py, &[byte]),
-                    None => raised::or(open.try_read(py, limit).map_err(fail))?,
+                    None => pending::raise_or(open.try_read(py, limit).map_err(fail))?,
                 };
                 (bytes.as_bytes().len(), bytes.into_any())
             }
         };
         if count == 0 {
-            this.get().carrier.check_leftover(py)?.map_err(fail)?;
+            this.get().transport.check_leftover(py)?.map_err(fail)?;
         }
         if count == 0 && open.connection.is_write_closed() {
             return Err(Self::translated(this, "closed", "read"));
@@ -200,20 +198,20 @@ impl SslObject {
         Ok(read)
     }
 
-    /// Write bytes: how many, once all their records are with the socket.
+    /// Write bytes, and return how many once all their records are sent.
     fn write(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         let open = Self::ready(this, "write")?;
         let data = Buffer::readable(data)?;
         let object = this.get();
         let written = this.py().detach(|| {
-            let mut unconfirmed = object.writer(&open)?;
+            let mut pending_write = object.writer(&open)?;
             if open.connection.is_write_closed() {
                 let sentence = "close_notify was sent: nothing can be written after it";
                 return Err(Error::state(sentence));
             }
-            unconfirmed.write(&open.connection, data.bytes())
+            pending_write.write(&open.connection, data.bytes())
         });
-        raised::or(written.map_err(|error| Self::failed(this, &open, &error, "write")))
+        pending::raise_or(written.map_err(|error| Self::failed(this, &open, &error, "write")))
     }
 
     /// Send close_notify and wait for the peer's.
@@ -222,34 +220,34 @@ impl SslObject {
         let object = this.get();
         let finished = this.py().detach(|| {
             open.connection.shutdown()?;
-            if object.found().is_none() {
+            if object.unread_byte().is_none() {
                 let mut byte = [0; 1];
                 if open.connection.read(&mut byte)? == 0 {
                     return Ok(());
                 }
-                // It is for the next read.
-                *object.found() = Some(byte[0]);
+                // The next read returns it.
+                *object.unread_byte() = Some(byte[0]);
             }
             let sentence =
                 "application data after close notify: read to the end before the shutdown";
             Err(Error::state(sentence))
         });
-        raised::or(finished.map_err(|error| Self::failed(this, &open, &error, "shutdown")))
+        pending::raise_or(finished.map_err(|error| Self::failed(this, &open, &error, "shutdown")))
     }
 
     /// How many bytes can be read without the network.
     fn pending(this: &Bound<'_, Self>) -> PyResult<usize> {
         let py = this.py();
         let open = peer(this)
-            .look()
+            .inspect()
             .map_err(|error| Self::translated(this, to_python(py, &error, None), "read"))?;
-        let found = usize::from(this.get().found().is_some());
+        let found = usize::from(this.get().unread_byte().is_some());
         let pending = py.detach(|| open.connection.pending());
-        raised::or(Ok(found + pending))
+        pending::raise_or(Ok(found + pending))
     }
 
-    /// The cipher suites that the client offered, by their IANA names; None on a
-    /// client, and before a server has heard its client.
+    /// The cipher suites that the client offered, by their IANA names; None on a client, and
+    /// before the ClientHello.
     #[getter]
     fn offered_ciphers<'py>(this: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let hello = this.get().hello.get();
@@ -259,53 +257,56 @@ impl SslObject {
     }
 
     fn __traverse__(&self, visit: pyo3::gc::PyVisit<'_>) -> Result<(), pyo3::PyTraverseError> {
-        // Whoever holds the lock is not the collector: there is nothing to free.
-        let hook = self.hook.try_lock();
-        hook.iter()
-            .flat_map(|hook| hook.iter())
-            .try_for_each(|hook| hook.traverse(&visit))
+        // If the lock is held, the callback is in use, so there is nothing to collect.
+        let callback = self.callback.try_lock();
+        callback
+            .iter()
+            .flat_map(|callback| callback.iter())
+            .try_for_each(|callback| callback.traverse(&visit))
     }
 
     fn __clear__(&self) {
-        let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
-        hook.iter().for_each(Hook::clear);
+        let callback = self.callback.lock().unwrap_or_else(PoisonError::into_inner);
+        callback.iter().for_each(Callback::clear);
     }
 }
 
 impl SslObject {
-    /// The right to write, which a thread waits for unless it would wait for itself.
-    fn writer(&self, open: &CallGuard) -> Result<MutexGuard<'_, Unconfirmed>> {
-        match self.unconfirmed.try_lock() {
-            Ok(unconfirmed) => Ok(unconfirmed),
+    /// Locks the state of writes.  Fails if this thread holds the lock, since waiting would
+    /// deadlock.
+    fn writer(&self, open: &CallGuard) -> Result<MutexGuard<'_, PendingWrite>> {
+        match self.pending_write.try_lock() {
+            Ok(pending_write) => Ok(pending_write),
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) if open.is_nested() => Err(Error::state(
-                "the connection is in the middle of a write: what is called meanwhile, such \
-                 as a signal handler, cannot write to it",
+                "a write is in progress on this connection: code that interrupts it, such as a \
+                 signal handler, cannot write to it",
             )),
             Err(TryLockError::WouldBlock) => {
-                let unconfirmed = self.unconfirmed.lock();
-                Ok(unconfirmed.unwrap_or_else(PoisonError::into_inner))
+                let pending_write = self.pending_write.lock();
+                Ok(pending_write.unwrap_or_else(PoisonError::into_inner))
             }
         }
     }
 
-    fn found(&self) -> MutexGuard<'_, Option<u8>> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unread_byte(&self) -> MutexGuard<'_, Option<u8>> {
+        self.unread_byte
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_found(&self) -> Option<u8> {
-        self.found().take()
+    fn take_unread_byte(&self) -> Option<u8> {
+        self.unread_byte().take()
     }
 
-    /// The connection, with the descriptor and the time limit that the socket has
-    /// now.
+    /// Returns the connection, with the current descriptor and timeout of the socket.
     fn ready(this: &Bound<'_, Self>, operation: &str) -> PyResult<CallGuard> {
         let py = this.py();
         let open = peer(this).enter();
         let open =
             open.map_err(|error| Self::translated(this, to_python(py, &error, None), operation))?;
         this.get().begun.store(true, Ordering::Relaxed);
-        if let Carrier::Socket { socket, fd } = &this.get().carrier {
+        if let PythonTransport::Socket { socket, fd } = &this.get().transport {
             let socket = socket.bind(py).upgrade();
             let number = socket.as_ref().map(descriptor).transpose()?.flatten();
             let (Some(socket), Some(number)) = (socket, number) else {
@@ -319,7 +320,7 @@ impl SslObject {
         Ok(open)
     }
 
-    /// The exception of the standard library for an error.
+    /// Returns the exception of the standard library for an error.
     fn failed(
         this: &Bound<'_, Self>,
         open: &OpenConnection,
@@ -352,49 +353,49 @@ impl SslObject {
     }
 }
 
-/// The descriptor of a socket; None where it is closed.
+/// Returns the descriptor of a socket; None if it is closed.
 fn descriptor(socket: &Bound<'_, PyAny>) -> PyResult<Option<RawFd>> {
     let fileno = socket.call_method0(intern!(socket.py(), "fileno"))?;
     fileno.extract().map(|fd: RawFd| (fd >= 0).then_some(fd))
 }
 
-/// How many bytes may wait in a memory BIO behind the peer's close_notify.
-const MOST_LEFTOVER: usize = 1 << 20;
+/// How many bytes may follow the peer's close_notify in a memory BIO.
+const MAX_LEFTOVER: usize = 1 << 20;
 
-impl Carrier {
-    /// Fails where too much waits behind the peer's close_notify, which is not for us.
+impl PythonTransport {
+    /// Fails if too many bytes follow the peer's close_notify: they are not TLS.
     fn check_leftover(&self, py: Python<'_>) -> PyResult<Result<()>> {
         let Self::Bios { incoming, .. } = self else {
             return Ok(Ok(()));
         };
         let waiting: usize = incoming.bind(py).getattr("pending")?.extract()?;
-        if waiting <= MOST_LEFTOVER {
+        if waiting <= MAX_LEFTOVER {
             return Ok(Ok(()));
         }
         let sentence = format!(
-            "the peer sent {waiting} bytes after its close_notify: take them from the BIO, \
-             or close the connection, {MOST_LEFTOVER} at most are expected there"
+            "the peer sent {waiting} bytes after its close_notify, and at most {MAX_LEFTOVER} are \
+             allowed: read them from the BIO, or close the connection"
         );
         Ok(Err(Error::state(sentence)))
     }
 
-    fn of(carrier: &Bound<'_, PyAny>) -> PyResult<Self> {
-        if let Ok(pair) = carrier.cast::<PyTuple>() {
+    fn of(transport: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(pair) = transport.cast::<PyTuple>() {
             let (incoming, outgoing) = pair.extract()?;
             return Ok(Self::Bios { incoming, outgoing });
         }
-        let Some(fd) = descriptor(carrier)? else {
+        let Some(fd) = descriptor(transport)? else {
             return Err(PyTypeError::new_err("the socket is closed"));
         };
         Ok(Self::Socket {
-            socket: PyWeakrefReference::new(carrier)?.unbind(),
+            socket: PyWeakrefReference::new(transport)?.unbind(),
             fd: SocketFd::new(fd),
         })
     }
 
-    /// A connection over it that has not begun yet.
+    /// Creates a connection over it.
     fn open(&self, py: Python<'_>, side: Side<'_>) -> PyResult<OpenConnection> {
-        let raised = Raised::default();
+        let raised = PendingException::default();
         let server_name = side.server_name();
         let connection = match self {
             Self::Socket { fd, .. } => {
@@ -403,7 +404,7 @@ impl Carrier {
                 side.over(py, RecordByRecord::new(transport))
             }
             Self::Bios { incoming, outgoing } => {
-                let bios = Bios {
+                let bios = MemoryBios {
                     incoming: incoming.clone_ref(py),
                     outgoing: outgoing.clone_ref(py),
                     raised: raised.clone(),
@@ -412,12 +413,12 @@ impl Carrier {
             }
         };
         let connection =
-            raised::or(connection.map_err(|error| to_python(py, &error, server_name)))?;
+            pending::raise_or(connection.map_err(|error| to_python(py, &error, server_name)))?;
         Ok(OpenConnection::new(connection, raised, None))
     }
 }
 
-/// Which side a connection is.
+/// The side of a connection, with its settings.
 enum Side<'a> {
     Server(&'a tlsmith::Context, HelloCallback),
     Client(&'a tlsmith::Context, Option<&'a str>),
@@ -425,7 +426,7 @@ enum Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    /// A server that `choose` is of, or else a client.
+    /// Returns a server if there is `choose`, else a client.
     fn new(
         context: &'a Context,
         choose: Option<HelloCallback>,
@@ -463,11 +464,11 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Keeps what a client says, and asks the application who answers.
-fn remembering(heard: Arc<OnceLock<ClientHello>>, hook: Option<Hook>) -> HelloCallback {
-    let ask = hook.map(|hook| hook.hello());
+/// Returns a callback that stores the ClientHello, and calls the application's callback.
+fn storing_hello(stored: Arc<OnceLock<ClientHello>>, callback: Option<Callback>) -> HelloCallback {
+    let ask = callback.map(|callback| callback.hello());
     Arc::new(move |hello: &ClientHello| {
-        heard.get_or_init(|| hello.clone());
+        stored.get_or_init(|| hello.clone());
         ask.as_ref()
             .map_or_else(|| Ok(Selection::default()), |ask| ask(hello))
     })

@@ -1,5 +1,4 @@
-"""The same things as other libraries have them: the standard library's ssl,
-cryptography, pyOpenSSL."""
+"""Conversion to the objects of other libraries: ssl, cryptography and pyOpenSSL."""
 
 from __future__ import annotations
 
@@ -9,10 +8,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from . import _tlsmith
-    from ._certs import Identity
-    from ._requests import CSR
+    from ._csr import CSR
+    from ._identity import Identity
 
-# What OpenSSL calls attributes, where it is not an abbreviation (RFC 4519).
+# OpenSSL's names of attribute types, which are not the short ones of RFC 4519.
 _ATTRIBUTES = {
     "2.5.4.3": "commonName",
     "2.5.4.4": "surname",
@@ -56,7 +55,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def peer_dict(cert: _tlsmith.Certificate) -> dict[str, Any]:
-    """What ssl.SSLSocket.getpeercert() gives for a certificate."""
+    """Return what ssl.SSLSocket.getpeercert() returns for a certificate."""
     serial = f"{cert.serial:X}"
     found: dict[str, Any] = {
         "subject": _name(cert._subject_parts()),
@@ -72,7 +71,7 @@ def peer_dict(cert: _tlsmith.Certificate) -> dict[str, Any]:
         "caIssuers": cert.issuer_urls,
         "crlDistributionPoints": cert.crl_urls,
     }
-    # What is not there is left out.
+    # Empty entries are left out.
     return found | {key: value for key, value in lists.items() if value}
 
 
@@ -95,7 +94,7 @@ def _general_name(
 
 
 def _address(text: str) -> str:
-    """As OpenSSL writes it: an IPv6 address in full, in capitals."""
+    """Format an address as OpenSSL does: an IPv6 address in full, in capitals."""
     if ":" not in text:
         return text
     import ipaddress
@@ -104,47 +103,47 @@ def _address(text: str) -> str:
     return ":".join(f"{int(word, 16):X}" for word in words)
 
 
-def _time(moment: datetime) -> str:
-    """Such as "Jan  5 09:34:43 2018 GMT", whatever the locale."""
-    clock = f"{moment.hour:02}:{moment.minute:02}:{moment.second:02}"
-    return f"{_MONTHS[moment.month - 1]} {moment.day:2} {clock} {moment.year} GMT"
+def _time(time: datetime) -> str:
+    """Format a time as in "Jan  5 09:34:43 2018 GMT", in every locale."""
+    clock = f"{time.hour:02}:{time.minute:02}:{time.second:02}"
+    return f"{_MONTHS[time.month - 1]} {time.day:2} {clock} {time.year} GMT"
 
 
 def certificate(cert: _tlsmith.Certificate) -> Any:
-    """A cryptography.x509.Certificate."""
+    """Convert to a cryptography.x509.Certificate."""
     from cryptography import x509
 
     return x509.load_der_x509_certificate(cert.der)
 
 
 def crl(crl: _tlsmith.CRL) -> Any:
-    """A cryptography.x509.CertificateRevocationList."""
+    """Convert to a cryptography.x509.CertificateRevocationList."""
     from cryptography import x509
 
     return x509.load_der_x509_crl(crl.der)
 
 
 def csr(csr: CSR) -> Any:
-    """A cryptography.x509.CertificateSigningRequest."""
+    """Convert to a cryptography.x509.CertificateSigningRequest."""
     from cryptography import x509
 
     return x509.load_der_x509_csr(csr.der)
 
 
 def key(key: _tlsmith.Key) -> Any:
-    """A private key of cryptography, of the class for its type."""
+    """Convert to a private key of cryptography, of the class for its type."""
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
     return load_der_private_key(key.der, None)
 
 
 def _is_pyopenssl(ctx: object) -> bool:
-    """Without importing it: who has such a context has imported it."""
+    """Return whether it is a context of pyOpenSSL, without importing that."""
     return type(ctx).__module__.partition(".")[0] == "OpenSSL"
 
 
-def show(ctx: Any, identity: Identity) -> None:
-    """Have a context of ssl or pyOpenSSL show an identity."""
+def use_identity(ctx: Any, identity: Identity) -> None:
+    """Load an identity into a context of ssl or pyOpenSSL."""
     if _is_pyopenssl(ctx):
         leaf, *others = (certificate(one) for one in identity.chain)
         ctx.use_certificate(leaf)
@@ -160,8 +159,8 @@ def show(ctx: Any, identity: Identity) -> None:
         raise _not_a_context(ctx)
 
 
-def trust(ctx: Any, root: _tlsmith.Certificate) -> None:
-    """Have a context of ssl or pyOpenSSL trust a root."""
+def add_root(ctx: Any, root: _tlsmith.Certificate) -> None:
+    """Add a root to the trust anchors of a context of ssl or pyOpenSSL."""
     if _is_pyopenssl(ctx):
         from OpenSSL import crypto
 

@@ -1,16 +1,16 @@
-//! A Python function that the core calls.  What the core asks it is in `hooks.rs`.
+//! A Python function that the core calls.  `callbacks.rs` has the calls.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-/// A Python function of a context.  The collector of garbage sees it there, and
-/// takes it away from both the context and the core with one stroke.
+/// A Python function of a context, shared with the core.  The garbage collector can clear it
+/// for both.
 #[derive(Clone, Default)]
-pub(crate) struct Hook(Arc<Mutex<Option<Py<PyAny>>>>);
+pub(crate) struct Callback(Arc<Mutex<Option<Py<PyAny>>>>);
 
-impl Hook {
+impl Callback {
     pub(crate) fn new(function: &Bound<'_, PyAny>) -> Self {
         Self(Arc::new(Mutex::new(Some(function.clone().unbind()))))
     }
@@ -21,7 +21,7 @@ impl Hook {
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // Whoever holds the lock is not the collector: there is nothing to free.
+        // If the lock is held, the function is in use, so there is nothing to collect.
         match self.0.try_lock() {
             Ok(function) => visit.call(&*function),
             Err(_) => Ok(()),

@@ -1,5 +1,5 @@
-"""What is known of a connection, by the names of the standard library: for the objects
-that drive TLS there, and for those that only tell of it."""
+"""Information about a connection under the names of the standard library, for
+`_object.Core` and for the "ssl_object" of asyncio transports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Certificate:
-    """A certificate as the chains of the standard library have it."""
+    """A certificate, with the methods of `_ssl.Certificate`."""
 
     __slots__ = ("_certificate",)
 
@@ -24,7 +24,7 @@ class Certificate:
         self._certificate = certificate
 
     def public_bytes(self, format: int = 1) -> bytes | str:
-        """PEM, as a str (1, the default), or DER (2)."""
+        """Return PEM as a str (1, the default), or DER (2)."""
         if format == 1:
             return self._certificate.pem.decode()
         if format == 2:
@@ -32,7 +32,7 @@ class Certificate:
         raise ValueError("Unsupported format")
 
     def get_info(self) -> dict[str, Any]:
-        """What getpeercert() shows."""
+        """Return the dict of getpeercert()."""
         return self._certificate.as_dict()
 
     def __eq__(self, other: object) -> bool:
@@ -45,12 +45,12 @@ class Certificate:
         return f"<_ssl.Certificate '{self._certificate.subject}'>"
 
 
-class Facts:
-    """The methods that ask.  The class beside it has the connection."""
+class ConnectionInfo:
+    """The methods of the standard library.  Subclasses provide the connection."""
 
     server_side: bool
     _verifies: bool
-    """Whether the peer's certificate is to be verified, if there is one."""
+    """Whether the peer's certificate is verified, if it presents one."""
 
     if TYPE_CHECKING:
 
@@ -74,22 +74,24 @@ class Facts:
         def export(self, label: str, length: int, context: bytes | None = None) -> bytes: ...
 
     def group(self) -> str | None:
-        """The key exchange group by its IANA name."""
+        """Return the IANA name of the key exchange group."""
         info = self.info
         return None if info is None else info.group
 
     def client_sigalg(self) -> str | None:
-        """The signature scheme that the client authenticated with, known to servers;
-        None where it did not."""
-        return self._peers_scheme("client_sigalg", self.server_side)
+        """Return the signature scheme of the client, on servers; None if it presented no
+        certificate."""
+        return self._peer_scheme("client_sigalg", self.server_side)
 
     def server_sigalg(self) -> str | None:
-        """The signature scheme that the server signed with, known to clients."""
-        return self._peers_scheme("server_sigalg", not self.server_side)
+        """Return the signature scheme of the server, on clients."""
+        return self._peer_scheme("server_sigalg", not self.server_side)
 
-    def _peers_scheme(self, method: str, is_known: bool) -> str | None:
+    def _peer_scheme(self, method: str, is_known: bool) -> str | None:
         if not is_known:
-            raise NotImplementedError(f"{method}() is known only to the other side here")
+            raise NotImplementedError(
+                f"{method}() is supported only on the other side of the connection"
+            )
         info = self.info
         return None if info is None else info.signature_scheme
 
@@ -115,8 +117,8 @@ class Facts:
         if certificate is None:
             return None
         if self._verifies and self.verify_status is not None:
-            # Whoever asks for verification takes what is there for verified: the standard
-            # library refuses all others.
+            # Programs that request verification take any certificate for verified, since the
+            # standard library rejects all others.
             return None if binary_form else {}
         if binary_form:
             return certificate.der
@@ -135,19 +137,18 @@ class Facts:
             return None
         if cb_type == "tls-unique":
             raise NotImplementedError(
-                "tls-unique needs what the engine keeps to itself, and TLS 1.3 has none: "
-                "use tls-exporter (RFC 9266)"
+                "tls-unique is not supported, and not defined for TLS 1.3: use tls-exporter (RFC "
+                "9266)"
             )
         try:
             return self.channel_binding(cb_type)  # type: ignore[arg-type]
         except ConfigError as error:
-            # Of a known type, only what does not bind this connection.
+            # The type is known, but not defined for this connection.
             raise NotImplementedError(str(error)) from error
 
 
-class View(Facts):
-    """An established connection as the libraries of asyncio ask for one:
-    `get_extra_info("ssl_object")`."""
+class View(ConnectionInfo):
+    """An established connection: the "ssl_object" of an asyncio transport."""
 
     def __init__(self, connection: Connection, server_side: bool, verifies: bool) -> None:
         self._connection = connection
@@ -157,7 +158,7 @@ class View(Facts):
 
     @property
     def info(self) -> Info:
-        """What was agreed."""
+        """The negotiated parameters."""
         return self._connection.info
 
     @property

@@ -1,8 +1,7 @@
-"""Refuses what a newer Python's `ssl` has and this package does not know.
+"""Members that newer versions of Python add to `ssl` raise NotImplementedError.
 
-Our classes stand where the standard library's do.  A method or an attribute that they
-merely inherit would change OpenSSL's object, which makes no connection here: the
-setting would be stored and have no effect.
+An inherited method or attribute would change OpenSSL's object, which makes no connection
+here: the setting would be stored and have no effect.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ INHERITED = frozenset(
         "wrap_socket",
     }
 )
-"""The methods of ssl.SSLContext in Python that call only methods of ours."""
+"""The Python methods of ssl.SSLContext that only call methods defined here."""
 
 
 def refuse_unknown(

@@ -1,5 +1,5 @@
-//! Transports that belong to Python: a socket of the standard library, a pair of
-//! its memory BIOs; and reading from them no more than a record at a time.
+//! Transports that Python owns: the socket of an `SSLSocket`, or a pair of memory BIOs.  Both
+//! are read one record at a time.
 
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -11,10 +11,10 @@ use pyo3::types::PyBytes;
 use tlsmith::{Error, Result, Status, Transport, WaitMode};
 
 use crate::buffer;
-use crate::raised::{Raised, aside};
+use crate::pending::{PendingException, suspend};
 
-/// The descriptor of a socket that Python owns.  Every call says anew which it
-/// is, since the socket can have been closed meanwhile.
+/// The descriptor of a socket that Python owns.  Every call sets it again, since the socket may
+/// have been closed.
 #[derive(Clone)]
 pub(crate) struct SocketFd(std::sync::Arc<AtomicI32>);
 
@@ -35,14 +35,14 @@ impl AsFd for SocketFd {
 }
 
 /// A pair of objects with the methods of `ssl.MemoryBIO`.
-pub(crate) struct Bios {
+pub(crate) struct MemoryBios {
     pub(crate) incoming: Py<PyAny>,
     pub(crate) outgoing: Py<PyAny>,
-    pub(crate) raised: Raised,
+    pub(crate) raised: PendingException,
 }
 
-impl Bios {
-    /// The core's error for what a BIO raised.
+impl MemoryBios {
+    /// Returns the core's error for an exception of a BIO.
     fn failed(&self, raised: PyErr) -> Error {
         self.raised.keep(raised);
         Error::state("the memory BIO failed")
@@ -53,7 +53,9 @@ impl Bios {
         let bytes = incoming.call_method1("read", (buffer.len(),))?;
         let bytes = bytes.cast::<PyBytes>()?.as_bytes();
         let Some(room) = buffer.get_mut(..bytes.len()) else {
-            return Err(PyRuntimeError::new_err("the BIO gave more than was asked"));
+            return Err(PyRuntimeError::new_err(
+                "read() of the BIO returned more bytes than requested",
+            ));
         };
         room.copy_from_slice(bytes);
         if bytes.is_empty() && !incoming.getattr("eof")?.is_truthy()? {
@@ -63,41 +65,40 @@ impl Bios {
     }
 }
 
-impl Transport for Bios {
-    fn receive(&self, buffer: &mut [u8], _patience: WaitMode) -> Result<usize> {
-        let taken = aside(|| Python::attach(|py| self.take(py, buffer)));
+impl Transport for MemoryBios {
+    fn receive(&self, buffer: &mut [u8], _wait: WaitMode) -> Result<usize> {
+        let taken = suspend(|| Python::attach(|py| self.take(py, buffer)));
         match taken.map_err(|raised| self.failed(raised))? {
             Some(count) => Ok(count),
             None => Err(Status::WantRead.into()),
         }
     }
 
-    fn send(&self, data: &[u8], _patience: WaitMode) -> Result<usize> {
+    fn send(&self, data: &[u8], _wait: WaitMode) -> Result<usize> {
         let write = |py: Python<'_>| {
             let bytes = PyBytes::new(py, data);
             self.outgoing.bind(py).call_method1("write", (bytes,))?;
             Ok(data.len())
         };
-        let written = aside(|| Python::attach(write));
+        let written = suspend(|| Python::attach(write));
         written.map_err(|raised| self.failed(raised))
     }
 }
 
 const HEADER: usize = 5;
 
-/// Reads from a transport only up to the end of a record: what comes after the
-/// peer's close_notify, and what a program waits for with `select`, stays where
-/// it is.
+/// Reads from a transport only up to the end of a record.  Data after the peer's close_notify
+/// stays in the socket, and so do records that a program waits for with `select`.
 pub(crate) struct RecordByRecord<T> {
     transport: T,
     position: Mutex<Position>,
 }
 
-/// Where in a record the next byte is.
+/// The position of the next byte in a record.
 enum Position {
-    /// In its header (RFC 8446, section 5.1), of which so many bytes are here.
+    /// In the header (RFC 8446, section 5.1), with the number of bytes received.
     Header([u8; HEADER], usize),
-    /// In its fragment, of which so many bytes are missing.
+    /// In the fragment, with the number of bytes missing.
     Fragment(usize),
 }
 
@@ -111,7 +112,7 @@ impl<T> RecordByRecord<T> {
 }
 
 impl Position {
-    /// How many bytes are known to belong to this record.
+    /// Returns how many more bytes belong to this record for certain.
     fn missing(&self) -> usize {
         match self {
             Self::Header(_, filled) => HEADER - filled,

@@ -1,23 +1,21 @@
-//! Writes that the caller has to repeat, by the rules of `SSL_write`: a call that fails
-//! may have encrypted the front of its data, and the next call has to begin with the
-//! same bytes.
+//! Retrying writes, by the rules of `SSL_write`: a failed call may have encrypted the first
+//! bytes of its data, and the next call must begin with the same bytes.
 
 use tlsmith::{Connection, Error, Result, Status};
 
-/// The front of the last write, where its records are not with the transport yet.
+/// The bytes of the last write whose records are not sent yet.
 #[derive(Default)]
-pub(crate) struct Unconfirmed {
-    /// How many bytes the caller does not know to be written.
+pub(crate) struct PendingWrite {
+    /// How many bytes are encrypted but not yet reported as written.
     taken: usize,
     digest: u64,
 }
 
-impl Unconfirmed {
-    /// Writes the front of `data`: how many bytes, once their records are with the
-    /// transport.
+impl PendingWrite {
+    /// Writes some of `data`, and returns how many bytes once their records are sent.
     ///
-    /// After a failure that encrypted some of `data`, the next call has to begin with
-    /// these bytes.  Anything else is refused, since it would be lost.
+    /// After a failure that encrypted some of `data`, the next call must begin with these
+    /// bytes.  Other data is rejected: the call would report it as written, and lose it.
     pub(crate) fn write(&mut self, connection: &Connection, data: &[u8]) -> Result<usize> {
         if self.taken == 0 {
             let (taken, outcome) = connection.write_counted(data);
@@ -36,7 +34,7 @@ impl Unconfirmed {
         Ok(std::mem::take(&mut self.taken))
     }
 
-    /// Remembers what was taken before `error`, where the connection outlives that.
+    /// Remembers the encrypted bytes, if the connection survives `error`.
     fn keep(&mut self, bytes: &[u8], error: Error) -> Error {
         let goes_on = error.is_want() || matches!(error.status(), Status::Timeout | Status::State);
         match self.taken {
@@ -58,14 +56,14 @@ impl Unconfirmed {
             Some(_) => return Ok(()),
         };
         Err(Error::state(format!(
-            "the last write has to be repeated, since {taken} bytes of it are on their \
-                 way: {wrong}"
+            "the last write must be repeated with the same data, since {taken} bytes of it are on \
+             their way: {wrong}"
         )))
     }
 }
 
-/// A number that differs where bytes do, but for rare chance: much faster than what
-/// resists attacks, which a program does not make on itself.
+/// A fast hash to detect different data.  It need not resist attacks: the program would only
+/// attack itself.
 fn digest(bytes: &[u8]) -> u64 {
     const FACTORS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
     let mut lanes = FACTORS;

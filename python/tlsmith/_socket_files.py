@@ -1,4 +1,4 @@
-"""Files over sockets, and files sent through them."""
+"""Socket.makefile() and Socket.sendfile()."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class SocketFile(io.RawIOBase):
         except WantWrite:
             return None
 
-    def _check(self, may: bool, what: str) -> None:
+    def _check(self, is_allowed: bool, operation: str) -> None:
         if self.closed:
             raise ValueError("the file is closed")
-        if not may:
-            raise io.UnsupportedOperation(f"the file is not open to {what}")
+        if not is_allowed:
+            raise io.UnsupportedOperation(f"the file is not open to {operation}")
 
     def readable(self) -> bool:
         return "r" in self._mode
@@ -71,7 +71,7 @@ def open_file(
     errors: str | None,
     newline: str | None,
 ) -> IO[Any]:
-    """What Socket.makefile() gives."""
+    """Implement Socket.makefile()."""
     letters = set(mode)
     if not letters <= {"r", "w", "b"}:
         raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
@@ -98,7 +98,7 @@ def open_file(
 
 
 def send_file(sock: Socket, file: IO[bytes], offset: int, count: int | None) -> int:
-    """What Socket.sendfile() does."""
+    """Implement Socket.sendfile()."""
     if count is not None and count < 0:
         raise ValueError(f"count is {count}: it cannot be negative")
     if offset < 0:
@@ -120,7 +120,7 @@ def send_file(sock: Socket, file: IO[bytes], offset: int, count: int | None) -> 
     except WantWrite:
         if sent == 0:
             raise
-        # The socket does not block: the rest is for the next call.
+        # The socket is non-blocking: the caller sends the rest later.
     finally:
         if seekable:
             file.seek(offset + sent)

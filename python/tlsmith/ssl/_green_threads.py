@@ -1,8 +1,8 @@
 """Waiting under gevent and eventlet.
 
-They have many green threads take turns in one thread, and replace `select.select()` by
-one that lets the others go on.  The extension waits in system calls, which would stop
-them all: where `select` is replaced, connections wait here.
+They run many green threads in one thread, and replace `select.select()` by one that
+switches to others.  The extension would block them all in system calls: if `select` is
+replaced, connections wait here instead.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ if TYPE_CHECKING:
 
 
 def is_green() -> bool:
-    """Whether waiting is for `select.select()`, which somebody has replaced."""
+    """Return whether `select.select()` is replaced, so that sockets must wait with it."""
     return not isinstance(select.select, BuiltinFunctionType)
 
 
 class GreenCore(Core):
-    """A connection over a socket that waits so that other green threads go on."""
+    """A connection over a socket that lets other green threads run while it waits."""
 
-    _impatient: _Impatient
+    _nonblocking: _NonBlockingSocket
 
-    def __new__(cls, context: SSLContext, carrier: Any, *others: Any) -> Self:
-        impatient = _Impatient(carrier)
-        self = super().__new__(cls, context, impatient, *others)
-        self._impatient = impatient
-        self._socket = weakref.ref(carrier)
+    def __new__(cls, context: SSLContext, transport: Any, *others: Any) -> Self:
+        nonblocking = _NonBlockingSocket(transport)
+        self = super().__new__(cls, context, nonblocking, *others)
+        self._nonblocking = nonblocking
+        self._socket = weakref.ref(transport)
         return self
 
     def do_handshake(self) -> None:
-        self._patiently("handshake", super().do_handshake)
+        self._wait_and_retry("handshake", super().do_handshake)
 
     def read(self, *arguments: Any) -> Any:
-        return self._patiently("read", super().read, *arguments)
+        return self._wait_and_retry("read", super().read, *arguments)
 
     def write(self, data: Any) -> int:
-        return int(self._patiently("write", super().write, data))
+        return int(self._wait_and_retry("write", super().write, data))
 
     def finish(self) -> None:
-        self._patiently("shutdown", super().finish)
+        self._wait_and_retry("shutdown", super().finish)
 
-    def _patiently(self, operation: str, call: Callable[..., Any], *arguments: Any) -> Any:
-        """Make a call again until it succeeds, or the time limit of the socket passes."""
-        limit = self._impatient.limit()
+    def _wait_and_retry(self, operation: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Repeat a call until it succeeds, or until the timeout of the socket."""
+        limit = self._nonblocking.limit()
         deadline = None if limit is None else time.monotonic() + limit
         while True:
             try:
@@ -63,11 +63,11 @@ class GreenCore(Core):
                 if limit == 0:
                     raise
                 wants_read = isinstance(want, ssl.SSLWantReadError)
-            wait(self._impatient, wants_read, deadline, operation)
+            wait(self._nonblocking, wants_read, deadline, operation)
 
 
-class _Impatient:
-    """A socket to the extension, for which no call waits."""
+class _NonBlockingSocket:
+    """The socket as the extension sees it: non-blocking."""
 
     __slots__ = ("__weakref__", "_socket")
 
@@ -82,7 +82,7 @@ class _Impatient:
         return 0.0
 
     def limit(self) -> float | None:
-        """The time limit of the socket."""
+        """Return the timeout of the socket."""
         sock = self._socket()
         return 0.0 if sock is None else sock.gettimeout()
 

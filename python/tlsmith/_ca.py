@@ -1,16 +1,16 @@
-"""Authorities: issuing, signing, revoking."""
+"""CA: issuing, signing and revoking certificates."""
 
 from __future__ import annotations
 
 import os
 
 from . import _tlsmith
-from ._certs import Identity
 from ._checks import optional_text, strings, text, whole
+from ._csr import CSR
 from ._errors import config_error
-from ._options import moment, now, options, validity
-from ._requests import CSR
-from ._sources import discreet
+from ._identity import Identity
+from ._loading import discreet
+from ._options import epoch_seconds, now, options, validity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,21 +19,22 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from ._install import Store
+    from ._loading import Password, Source, StrPath
     from ._options import Usage, When
-    from ._sources import Password, Source, StrPath
 
 
 class CA(Identity):
     """A certificate authority.
 
-    name          the common name, by default "tlsmith CA" and a random part, so
-                  that two authorities are never mistaken for each other
-    key           a type of key to generate, or a Key
-    valid         how long: "3650d", a timedelta, or from when until when,
-                  "-1d..30d"; until when, "2030-01-31", an aware datetime
-    path_len      how many CAs may stand below it; None: any number
-    permit        names that it may issue for: "example.com", "10.0.0.0/8"
-    exclude       names that it may not issue for
+    name          the common name; default "tlsmith CA" and a random part, so that no
+                  two CAs have the same subject
+    key           the type of a key to generate, or a Key
+    valid         a duration, "3650d" or a timedelta; a period, "-1d..30d"; or the end,
+                  "2030-01-31" or an aware datetime
+    path_len      how many intermediate CAs may be below it (pathLenConstraint); None:
+                  any number
+    permit        permitted name constraints: "example.com", "10.0.0.0/8"
+    exclude       excluded name constraints
     organization  the O of the subject
 
     Revocations are kept only in this object, not in saved files: to restore them, call
@@ -54,7 +55,7 @@ class CA(Identity):
         organization: str | None = None,
     ) -> None:
         optional_text("name", name)
-        asked = options(
+        certificate_options = options(
             key,
             valid,
             common_name=name or f"tlsmith CA {os.urandom(4).hex()}",
@@ -63,7 +64,7 @@ class CA(Identity):
             permit=permit,
             exclude=exclude,
         )
-        native = _tlsmith.gen_ca(asked)
+        native = _tlsmith.gen_ca(certificate_options)
         super().__init__(native, native.chain[0])
 
     def _set(self, native: _tlsmith.Identity, root: _tlsmith.Certificate | None) -> None:
@@ -82,7 +83,7 @@ class CA(Identity):
         chain: Source | None = None,
         password: Password | None = None,
     ) -> Self:
-        """Load an authority that was written before."""
+        """Load a CA from its certificate and key."""
         return super().load(cert, key, chain=chain, password=password)._checked()
 
     @classmethod
@@ -95,37 +96,40 @@ class CA(Identity):
         name: str | None = None,
         insecure_no_mac: bool = False,
     ) -> Self:
-        """Load an authority from a PKCS#12 file, as Identity.load_pkcs12() does."""
+        """Load a CA from a PKCS#12 file, as Identity.load_pkcs12() does."""
         loaded = super().load_pkcs12(source, password, name=name, insecure_no_mac=insecure_no_mac)
         return loaded._checked()
 
     @classmethod
     def local(cls, directory: StrPath | None = None) -> CA:
-        """The authority of this user, which is made the first time: "ca.pem" and
-        "ca-key.pem" (mode 0600) in a folder, by default $TLSMITH_CA, or else
-        "tlsmith" in the user's data folder, such as ~/.local/share/tlsmith.
+        """Return the CA of this user, creating it on first use: "ca.pem" and "ca-key.pem"
+        (mode 0600) in a folder, by default $TLSMITH_CA, or else "tlsmith" in the user's
+        data folder, such as ~/.local/share/tlsmith.
 
-        Several processes that ask at the same time get the same one.  Its `cert_file`
-        and `key_file` are the paths, for programs that have to trust it.  Raises
-        ConfigError where the folder cannot be used, or the key is gone.
+        Concurrent processes get the same CA.  `cert_file` and `key_file` are its paths,
+        for programs that need to trust it.  Raises ConfigError if the folder cannot be
+        used, or if the key is missing.
         """
-        from ._local import load_or_create
+        from ._local_ca import load_or_create
 
         return load_or_create(cls, directory)
 
     @property
     def cert_file(self) -> str | None:
-        """The path of its certificate where local() gave it, or else None."""
+        """The path of its certificate if it comes from local(), else None."""
         return None if self._folder is None else os.path.join(self._folder, "ca.pem")
 
     @property
     def key_file(self) -> str | None:
-        """The path of its key, likewise."""
+        """The path of its private key if it comes from local(), else None."""
         return None if self._folder is None else os.path.join(self._folder, "ca-key.pem")
 
     def _checked(self) -> Self:
         if not self.cert.is_ca:
-            raise config_error(f"the certificate of '{self.cert.subject}' is not a CA's")
+            raise config_error(
+                f"the certificate of '{self.cert.subject}' is not a CA certificate: its "
+                "basicConstraints need cA TRUE (RFC 5280, section 4.2.1.9)"
+            )
         top = self.chain[-1]
         self._root = top if top.subject == top.issuer else None
         return self
@@ -145,28 +149,28 @@ class CA(Identity):
         extensions: Mapping[str, bytes | tuple[bool, bytes]] | None = None,
         outlive_ca: bool = False,
     ) -> Identity:
-        """Issue a certificate for host names, addresses, e-mail addresses, URIs.
+        """Issue a certificate for host names, IP addresses, e-mail addresses or URIs.
 
-        key         a type of key to generate, or a Key
+        key         the type of a key to generate, or a Key
         valid       a duration, "397d" or a timedelta; a period, "-2d..-1d"; or the end,
                     "2030-01-31" or an aware datetime; by default 397 days, at most to
                     the end of the CA
-        usage       some of "server", "client", "email", "code", "ocsp"; by default
-                    servers, and clients for e-mail addresses
+        usage       a list of "server", "client", "email", "code", "ocsp"; default
+                    server, or client for e-mail addresses
         crl_url     the URL of the CRL that covers it
         ocsp_url    the URL of its OCSP responder
-        must_staple have clients refuse it without a stapled OCSP response
+        must_staple clients must reject it without a stapled OCSP response (RFC 7633)
         serial      its serial number, below 2**159; by default a random one
-        extensions  others, by object identifier: DER, or (critical, DER), in place
-                    of one of the same kind; names, constraints and key identifiers
-                    are not among them
+        extensions  more extensions by object identifier: DER, or (critical, DER).  They
+                    replace extensions of the same type, except names, constraints and
+                    key identifiers, which cannot be given
         outlive_ca  let it outlive the CA's certificate; after that it is rejected
                     unless the CA is renewed
 
-        Raises CertError where the authority may not issue it.
+        Raises CertError if the CA may not issue it.
         """
         wanted = strings("names", names)
-        asked = options(
+        certificate_options = options(
             key,
             valid,
             common_name=common_name,
@@ -180,7 +184,7 @@ class CA(Identity):
             outlive_ca=outlive_ca,
             names=wanted,
         )
-        native = _tlsmith.issue(self._native, wanted, asked)
+        native = _tlsmith.issue(self._native, wanted, certificate_options)
         return Identity._wrap(native, self._root)
 
     def issue_client(
@@ -225,13 +229,13 @@ class CA(Identity):
         exclude: Sequence[str] = (),
         outlive_ca: bool = False,
     ) -> CA:
-        """Issue a CA below this one.  What it issues carries it in the chain.
+        """Issue an intermediate CA.  The chains of its certificates include it.
 
-        path_len  how many CAs may stand below it; None means 0: CAs below an
+        path_len  how many CAs may be below it; None means 0: CAs below an
                   intermediate must be allowed explicitly
         """
         optional_text("name", name)
-        asked = options(
+        certificate_options = options(
             key,
             valid,
             common_name=name or f"tlsmith intermediate CA {os.urandom(4).hex()}",
@@ -241,7 +245,7 @@ class CA(Identity):
             ca=True,
             outlive_ca=outlive_ca,
         )
-        native = _tlsmith.issue(self._native, [], asked)
+        native = _tlsmith.issue(self._native, [], certificate_options)
         return CA._wrap(native, self._root)
 
     def sign(
@@ -261,32 +265,32 @@ class CA(Identity):
         extensions: Mapping[str, bytes | tuple[bool, bytes]] | None = None,
         outlive_ca: bool = False,
     ) -> Identity:
-        """Issue what a request asks for: a certificate for its key, its subject
-        and its alternative names, each byte for byte.
+        """Sign a request: issue a certificate for its key, subject and subject alternative
+        names, each copied byte for byte.
 
-        csr                a CSR, or where to load one from
-        names              these stand in place of its alternative names
-        copy_extensions    repeat each extension that it asks for, byte for byte,
-                           and add only those that it does not
-        allow_other_names  sign alternative names of kinds that cannot be checked
-                           (otherName, x400Address, ediPartyName): CSR.other_names
-                           has them
-        ca                 allow it to be a CA; a CA is what comes back then
+        csr                a CSR, or a path, PEM or DER to load one from
+        names              names to certify instead of those of the request
+        copy_extensions    copy each requested extension, byte for byte, and add
+                           default extensions only of other types
+        allow_other_names  sign alternative names whose types cannot be checked
+                           (otherName, x400Address, ediPartyName), which are in
+                           CSR.other_names
+        ca                 allow a CA certificate; returns a CA then
 
-        The others are those of issue().  If the request was not made here, the identity
-        has no key: `key`, and what needs it, raises Error, code "state"; and without
-        `names`, write() needs a `name`, since no request chooses file names.
+        The other arguments are those of issue().  If the request was created elsewhere,
+        the identity has no key: methods that need it raise Error, code "state".  Without
+        `names`, write() then requires a `name`, since no request chooses file names.
 
-        A request is untrusted input.  Raises CertError for names that issue()
-        does not take, for control characters in the subject, for a request to be a
-        CA without `ca`, and where the authority may not issue it.  Copied
-        extensions never grant name constraints, OCSPSigning,
-        anyExtendedKeyUsage or, without `ca`, keyCertSign and cRLSign: CertError.
-        Raises ConfigError if an extension that is copied is also an argument.
+        A request is untrusted input.  Raises CertError for names that issue() rejects,
+        for control characters in the subject, for a requested CA certificate without
+        `ca`, and if the CA may not issue it.  Also raises CertError if a copied extension
+        would grant name constraints, OCSPSigning, anyExtendedKeyUsage or, without `ca`,
+        keyCertSign or cRLSign.  Raises ConfigError if a copied extension is also an
+        argument.
         """
         if not isinstance(csr, CSR):
             csr = CSR.load(csr)
-        asked = options(
+        certificate_options = options(
             valid=valid,
             usage=usage,
             crl_url=crl_url,
@@ -300,7 +304,7 @@ class CA(Identity):
             allow_other_names=allow_other_names,
         )
         others = None if names is None else strings("names", names)
-        native = _tlsmith.sign(self._native, csr._native, others, asked)
+        native = _tlsmith.sign(self._native, csr._native, others, certificate_options)
         signed = (CA if ca else Identity)._wrap(native, self._root)
         signed._is_named_by_request = names is None and csr.key is None
         return signed
@@ -312,19 +316,19 @@ class CA(Identity):
         reason: str = "unspecified",
         at: datetime | int | None = None,
     ) -> Self:
-        """Revoke a certificate of this authority, or one by its serial number:
-        crl() lists it from now on.
+        """Revoke a certificate that this CA issued, or a serial number: later crl() calls
+        list it.
 
         reason  "key_compromise", "ca_compromise", "affiliation_changed",
                 "superseded", "cessation_of_operation", "certificate_hold",
                 "privilege_withdrawn", "aa_compromise" or "unspecified"
-        at      since when: an aware datetime, or seconds of the Unix epoch; by
+        at      the revocation date: an aware datetime, or seconds of the Unix epoch;
                 default now
 
-        Revoked again, it has the later reason and time.  Returns the CA.
+        A second call for the same certificate replaces reason and time.  Returns the CA.
         """
         serial = self._serial(cert)
-        time = moment("at", at)
+        time = epoch_seconds("at", at)
         if time is None:
             time = now()
         self._revoked[serial] = _tlsmith.Revoked(serial, time, text("reason", reason))
@@ -336,39 +340,39 @@ class CA(Identity):
         if isinstance(cert, _tlsmith.Certificate):
             if cert.issuer != self.cert.subject:
                 raise config_error(
-                    f"the certificate of '{cert.subject}' is of '{cert.issuer}', which alone "
-                    f"can revoke it, and not of '{self.cert.subject}'"
+                    f"'{self.cert.subject}' cannot revoke the certificate of '{cert.subject}', "
+                    f"which '{cert.issuer}' issued: call revoke() of that CA"
                 )
             return cert.serial
         if not isinstance(cert, int):
             kind = type(cert).__name__
             raise TypeError(f"a Certificate, an Identity or a serial number is needed, not {kind}")
         if not 0 <= cert < 1 << 160:
-            raise config_error(f"{cert} is not a serial number: 0 to 2**160 - 1 are")
+            raise config_error(f"{cert} is not a serial number: use 0 to 2**160 - 1")
         return cert
 
     def crl(self, *, valid: When = "7d", number: int | None = None) -> _tlsmith.CRL:
-        """The list of what this authority has revoked, signed by it.
+        """Sign a CRL with all certificates that this CA has revoked.
 
-        valid   how long it is good for from now, "7d", or from when until when;
-                its thisUpdate is an hour ago unless it is given here
-        number  has to grow from one CRL to the next, below 2**64; by default
-                the time in microseconds
+        valid   the time until nextUpdate, "7d", or a period.  thisUpdate is an hour ago
+                unless a period says otherwise
+        number  the CRL number, below 2**64, which must grow with each CRL; default the
+                time in microseconds
 
-        Raises CertError where the authority may not sign CRLs.
+        Raises CertError if the CA may not sign CRLs.
         """
         if number is not None and not 0 <= whole("number", number) < 1 << 64:
-            raise config_error(f"number is {number}: 0 to 2**64 - 1 can number a CRL")
+            raise config_error(f"number is {number}: a CRL number is 0 to 2**64 - 1")
         this_update, lifetime = validity(valid)
         revoked = list(self._revoked.copy().values())
         return _tlsmith.gen_crl(self._native, revoked, this_update, lifetime, number)
 
     def trust(self, ctx: Any) -> None:
-        """Have an ssl.SSLContext, one of tlsmith.ssl, or an OpenSSL.SSL.Context of
-        pyOpenSSL trust this authority."""
-        from ._foreign import trust
+        """Add this CA to the trust anchors of an ssl.SSLContext, of one of tlsmith.ssl, or
+        of an OpenSSL.SSL.Context of pyOpenSSL."""
+        from ._interop import add_root
 
-        trust(ctx, self._root or self.cert)
+        add_root(ctx, self._root or self.cert)
 
     def install(
         self,
@@ -377,19 +381,18 @@ class CA(Identity):
         prefix: StrPath = "/",
         profiles: Sequence[StrPath] | None = None,
     ) -> list[str]:
-        """Have the programs of this computer trust this authority.
+        """Add this CA to the trust stores of this computer.
 
-        stores    "system": the store of Linux, which needs root; "nss": those of
-                  the Firefox and Chromium of this user, which accept ECDSA and RSA
-                  keys alone; "java": the keystore of $JAVA_HOME, or of the keytool
-                  that is found
+        stores    "system": the trust store of Linux, which needs root; "nss": those of
+                  this user's Firefox and Chromium, which accept ECDSA and RSA keys only;
+                  "java": the keystore of $JAVA_HOME, or of the keytool in $PATH
         prefix    the root of the file system to change, such as of an image being
                   built; Debian's store is updated at once, others when their tool runs
                   in it
-        profiles  the folders with the stores of NSS, by default all of this user's
+        profiles  the folders with NSS databases; default all of this user
 
         Returns the stores that it changed, such as "system" and
-        "nss:/home/alice/.pki/nssdb": those that had it already are not among them.
+        "nss:/home/alice/.pki/nssdb".  Stores that had the CA already are not among them.
         Raises ConfigError, with what to run, if a tool or permission is missing; for a
         tool, before any change.
         """
@@ -404,7 +407,7 @@ class CA(Identity):
         prefix: StrPath = "/",
         profiles: Sequence[StrPath] | None = None,
     ) -> list[str]:
-        """Take this authority out of the stores again: as install() has it."""
+        """Remove this CA from the trust stores.  The arguments are those of install()."""
         from ._install import uninstall
 
         return uninstall(self._root or self.cert, stores, prefix=prefix, profiles=profiles)

@@ -1,4 +1,4 @@
-"""Identities: certificates with their private keys."""
+"""Identity: a certificate chain with its private key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from . import _tlsmith
 from ._checks import flag, optional_text, text
 from ._errors import Error, config_error, make_folder, state_error
-from ._sources import (
+from ._loading import (
     discreet,
     is_pkcs7,
     is_pkcs12,
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, NoReturn, Self
 
-    from ._sources import Password, Source, StrPath
+    from ._loading import Password, Source, StrPath
     from ._tuples import Files
 
 
 class Identity:
     """A certificate chain to present, with its private key.
 
-    CA.sign() may return one without the key, which the requester holds: what needs it
-    raises Error, code "state".
+    CA.sign() may return one without the key, which the requester holds.  Methods that need
+    the key then raise Error, code "state".
     """
 
     __slots__ = ("_is_named_by_request", "_native", "_root")
@@ -43,7 +43,7 @@ class Identity:
     def _set(self, native: _tlsmith.Identity, root: _tlsmith.Certificate | None) -> None:
         self._native = native
         self._root = root
-        # Whether a stranger chose its names, which are not to choose files.
+        # Whether the names come from a request of somebody else: they must not choose files.
         self._is_named_by_request = False
 
     @classmethod
@@ -62,13 +62,12 @@ class Identity:
         chain: Source | None = None,
         password: Password | None = None,
     ) -> Self:
-        """Load a chain and its key.  `key` None: `cert` holds it too, which may
-        then be PKCS#12.  A chain may be a PKCS#7 bundle.
+        """Load a certificate chain and its private key.  If `key` is None, `cert` contains
+        it too and may be PKCS#12.  A chain may be a PKCS#7 bundle.
 
-        The password is for a key that is encrypted, or for PKCS#12: what load_key()
-        takes.
+        The password is for an encrypted key or for PKCS#12, as in load_key().
         """
-        # The file whose key may be another certificate's; of a Key there is none.
+        # The file to name if the key does not match the certificate.
         source = b"" if isinstance(key, _tlsmith.Key) else cert if key is None else key
         with naming(cert):
             # Read once: it may be a pipe.
@@ -99,11 +98,10 @@ class Identity:
         """Load a chain and its key from a PKCS#12 file, or from its bytes.
 
         `name` is the friendly name of the key, for a file with several.  Raises
-        ConfigError for a wrong password, where there are several keys and no `name`,
-        and CertError for a file without a MAC (RFC 7292, section 4) unless
-        `insecure_no_mac` allows it: anyone who can write to it can replace unencrypted
-        parts.  A file that needs more than 4 million password-hashing rounds in total
-        is refused.
+        ConfigError for a wrong password, or for several keys without a `name`.  Raises
+        CertError for a file without a MAC (RFC 7292, section 4) unless `insecure_no_mac`
+        allows it: anyone who can write to it can replace unencrypted parts.  A file that
+        needs more than 4 million password-hashing rounds in total is rejected.
         """
         flag("insecure_no_mac", insecure_no_mac)
         with naming(source):
@@ -119,12 +117,12 @@ class Identity:
 
     @property
     def chain(self) -> tuple[_tlsmith.Certificate, ...]:
-        """The certificate and those that lead to the root, without it."""
+        """The certificate and its intermediate CAs, without the root."""
         return tuple(self._native.chain)
 
     @property
     def key(self) -> _tlsmith.Key:
-        """The private key.  Raises Error, code "state", where it is not known."""
+        """The private key.  Raises Error, code "state", if it is not available."""
         key = self._native.key
         if key is None:
             raise self._no_key()
@@ -132,37 +130,36 @@ class Identity:
 
     def _no_key(self) -> Error:
         return state_error(
-            f"the private key of '{self.cert.subject}' is not here: "
-            "only who made the request has it"
+            f"the private key of '{self.cert.subject}' is not available: it stayed with the "
+            "creator of the signing request"
         )
 
     @property
     def cert_pem(self) -> bytes:
-        """The certificate alone."""
+        """The certificate as PEM, without its chain."""
         return self.cert.pem
 
     @property
     def chain_pem(self) -> bytes:
-        """The whole chain."""
+        """The whole chain as PEM."""
         return self._native.chain_pem
 
     @property
     def key_pem(self) -> bytes:
-        """The private key as PKCS#8."""
+        """The private key as PKCS#8 in PEM."""
         return self.key.pem
 
     @property
     def pem(self) -> bytes:
-        """The key and the chain."""
+        """The private key and the chain as PEM."""
         return self.key_pem + self.chain_pem
 
     def pkcs12(self, password: Password, name: str | None = None, *, legacy: bool = False) -> bytes:
-        """The chain and its key as PKCS#12, encrypted with AES-256.
+        """Return the chain and its key as PKCS#12, encrypted with AES-256.
 
-        `name` is what programs show for it, by default the common name, or else
-        the first name.  `legacy` uses 3DES and SHA-1, for programs that read nothing
-        newer, such as Windows before 2019 and Java before 8u301.  Its password is much
-        cheaper to brute-force.
+        `name` is the friendly name; default the common name, or else the first name.
+        `legacy` uses 3DES and SHA-1, for programs that cannot read AES, such as Windows
+        before 2019 and Java before 8u301.  Its password is much cheaper to brute-force.
         """
         optional_text("name", name)
         return self._native.pkcs12(name, password, flag("legacy", legacy))
@@ -172,28 +169,27 @@ class Identity:
         return names[0] if names else fallback
 
     def write(self, directory: StrPath, *, name: str | None = None) -> Files:
-        """Write the files of `Files` into a directory, which is created if need
-        be: NAME.pem, NAME-key.pem (mode 0600) and so on.
+        """Write the files of `Files` to a directory, which is created if necessary:
+        NAME.pem, NAME-key.pem (mode 0600) and so on.
 
-        NAME is the first name of the certificate unless `name` gives it.  No request
-        chooses a file: where CA.sign() took the names from a request that was not made
-        here, `name` has to be given.  Without `name`, no certificate's file can take
-        the place of another's key or of "ca.pem": the host "www-key" gets the files of
-        NAME "www-key_".
+        NAME is `name`, or else the first name of the certificate.  A signing request
+        never chooses file names: `name` is required if CA.sign() took the names from a
+        request that was created elsewhere.  Without `name`, no certificate overwrites
+        another's key or "ca.pem": for the host "www-key", NAME is "www-key_".
 
-        Files that exist are replaced, all or none: if one cannot be written, the
-        old ones stay.  Symbolic links are followed, except those of other users in
+        Existing files are replaced, all or none: if one cannot be written, the old
+        files are kept.  Symbolic links are followed, except those of other users in
         directories like /tmp.
 
-        Raises ConfigError where a file cannot be written, where `name` is needed, and
-        where it would give two documents the same file.
+        Raises ConfigError if a file cannot be written, if `name` is required, or if two
+        documents would get the same file.
         """
         if name is not None:
             stem = sanitize(text("name", name))
         elif self._is_named_by_request:
             raise config_error(
-                f"the files of '{self.cert.subject}' would be named by the request: choose "
-                "their name, with write(directory, name=...), or its names, with "
+                f"the signing request would choose the file names for '{self.cert.subject}': "
+                "choose them with write(directory, name=...), or choose its names with "
                 "CA.sign(csr, names=[...])"
             )
         else:
@@ -218,19 +214,19 @@ class Identity:
         )
 
     def _documents(self, files: Files) -> list[tuple[str, bytes, bool]]:
-        """What to write: path, content, and whether it is the owner's alone."""
+        """Return path, content, and whether only the owner may read it, of each file."""
         documents = [(files.chain, self.chain_pem, False), (files.cert, self.cert_pem, False)]
         if files.key is not None and files.combined is not None:
             documents += [(files.key, self.key_pem, True), (files.combined, self.pem, True)]
         if self._root is not None and files.ca is not None:
             root = files.ca, self._root.pem, False
-            # A root that is called "ca" is in that file already.
+            # The certificate of a root named "ca" has the same path and content.
             documents += [root] if root not in documents else []
         return documents
 
     def files(self) -> AbstractContextManager[Files]:
-        """The files of write() in a temporary folder, for as long as the
-        `with` block runs.  Where write() needs a `name`, it is "certificate"."""
+        """Write the files of write() to a temporary folder for the duration of a `with`
+        block.  If write() requires a `name`, it is "certificate"."""
         from contextlib import contextmanager
         from tempfile import TemporaryDirectory
 
@@ -243,33 +239,33 @@ class Identity:
         return temporary()
 
     def configure(self, ctx: Any) -> None:
-        """Show this identity from an ssl.SSLContext, one of tlsmith.ssl, or an
+        """Load this identity into an ssl.SSLContext, into one of tlsmith.ssl, or into an
         OpenSSL.SSL.Context of pyOpenSSL."""
         if self._native.key is None:
             raise self._no_key()
-        from ._foreign import show
+        from ._interop import use_identity
 
-        show(ctx, self)
+        use_identity(ctx, self)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             f"{type(self).__name__} has a private key and cannot be pickled: "
-            "pickle its certificates, or give the other side files"
+            "pickle its certificates, or load it from files in the other process"
         )
 
     def __repr__(self) -> str:
         return f"<tlsmith.{type(self).__name__} {self.cert.subject}>"
 
 
-# What the names of files end with that are not certificates, or not only that.
+# The endings of the other files of a certificate.
 _ROLES = ("-key", "-chain", "-combined", "-csr")
 
 
 def file_stem(name: str) -> str:
-    """What the files for a name begin with.
+    """Return the stem of the file names for a name.
 
-    Whatever the name, NAME.pem is neither "ca.pem" nor the key, chain or request
-    of another name: such a stem gets a "_" at its end.
+    NAME.pem is never "ca.pem", or the key, chain or request of another name: such a
+    stem gets a "_" at its end.
     """
     stem = sanitize(name)
     folded = stem.casefold()
@@ -277,7 +273,6 @@ def file_stem(name: str) -> str:
 
 
 def sanitize(name: str) -> str:
-    """A name as part of a file name: without separators and wildcards, and never
-    hidden."""
+    """Make a file name of a name: without separators and wildcards, and not hidden."""
     clean = "".join(c if c.isalnum() or c in "-._@" else "_" for c in name)
     return f"_{clean[1:]}" if clean[:1] in ("", ".") else clean

@@ -1,7 +1,7 @@
-"""OpenSSL's security levels: the fewest bits of security that a context accepts in
-cipher suites, groups, signatures and keys (SSL_CTX_set_security_level(3)).
+"""OpenSSL's security levels: the minimum bits of security in cipher suites, groups,
+signatures and keys (SSL_CTX_set_security_level(3)).
 
-Levels 0 to 2 allow nothing that tlsmith does not refuse anyway: its floor is 112 bits.
+Levels 0 to 2 change nothing, since tlsmith's own minimum is 112 bits.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ _KEY_BITS = {
 
 
 def check_level(level: int) -> None:
-    """Raise NotImplementedError for a level that leaves nothing to negotiate."""
+    """Raise NotImplementedError for a level at which nothing can be negotiated."""
     if level > HIGHEST:
         raise NotImplementedError(
-            f"security level {level} asks for 256 bits of security, which leaves nothing to "
-            f"negotiate here: {HIGHEST} is the highest"
+            f"security level {level} needs 256 bits of security, which no supported group has: "
+            f"the highest level is {HIGHEST}"
         )
 
 
 def bits_of(level: int) -> int:
-    """The bits that a level asks for beyond tlsmith's own floor; else 0."""
+    """Return the bits that a level requires above tlsmith's own minimum, else 0."""
     check_level(level)
     return _BITS.get(level, 0)
 
 
 def ciphers(names: list[str] | None, bits: int) -> list[str] | None:
-    """The cipher suites of a list, None for all, whose keys have so many bits."""
+    """Return the cipher suites of a list, None for all, whose keys have so many bits."""
     if bits > 128:
         known = IANA_CIPHERS.values() if names is None else names
         names = [one for one in known if "_128_" not in one]
@@ -62,7 +62,7 @@ def ciphers(names: list[str] | None, bits: int) -> list[str] | None:
 
 
 def groups(names: list[str] | None, bits: int) -> list[str] | None:
-    """The groups of a list, None for the default ones, with so many bits."""
+    """Return the groups of a list, None for the default ones, with so many bits."""
     if bits > 128:
         known = _DEFAULT_GROUPS if names is None else names
         names = [one for one in known if GROUPS[one] >= bits]
@@ -72,7 +72,7 @@ def groups(names: list[str] | None, bits: int) -> list[str] | None:
 
 
 def schemes(names: list[str] | None, bits: int) -> list[str] | None:
-    """The signature schemes of a list, None for all, whose hashes and keys have so
+    """Return the signature schemes of a list, None for all, whose hashes and keys have so
     many bits."""
     if bits > 128:
         known = SCHEMES if names is None else names
@@ -83,8 +83,8 @@ def schemes(names: list[str] | None, bits: int) -> list[str] | None:
 
 
 def check_chain(chain: Iterable[_tlsmith.Certificate], bits: int) -> None:
-    """Raise as OpenSSL does for a certificate of our own whose key is too small, or
-    that another one signed with too weak a hash."""
+    """Raise as OpenSSL does for a certificate in the own chain with too small a key, or with
+    a signature that uses too weak a hash."""
     for place, certificate in enumerate(chain):
         if not bits:
             return
