@@ -44,6 +44,15 @@ pub(super) enum Until {
     Complete,
 }
 
+/// What the engine sealed in one step of the handshake.
+#[derive(Clone, Copy)]
+enum Flight {
+    Handshake,
+    /// The tickets of TLS 1.3, which follow the handshake (RFC 8446, section 4.6.1).
+    Tickets,
+    Alert,
+}
+
 impl Connection {
     /// Completes the handshake; reading and writing also do.
     ///
@@ -99,12 +108,17 @@ impl Connection {
             engine.resume_from_client_hello();
         }
         let complete = engine.handshake();
+        let flight = match &complete {
+            Err(_) => Flight::Alert,
+            Ok(true) if engine.is_tls13_server() => Flight::Tickets,
+            Ok(_) => Flight::Handshake,
+        };
         let has_paused = until == Until::ClientHello && engine.client_hello().is_some();
         drop(engine);
         // A callback may have forked.
         self.io.check_process()?;
         self.io
-            .with_outbox(|outbox| self.send_flight(outbox, &complete, wait))?;
+            .with_outbox(|outbox| self.send_flight(outbox, flight, wait))?;
         match complete.map_err(|error| self.io.fail(error))? {
             true => self.conclude(),
             false if has_paused => Ok(()),
@@ -119,18 +133,17 @@ impl Connection {
         }
     }
 
-    /// Sends the flight that the engine made, or the alert for its failure.
-    fn send_flight(
-        &self,
-        outbox: &mut Outbox,
-        outcome: &Result<bool>,
-        wait: WaitMode,
-    ) -> Result<()> {
-        match self.io.send_all(outbox, wait) {
+    fn send_flight(&self, outbox: &mut Outbox, flight: Flight, wait: WaitMode) -> Result<()> {
+        let sent = self.io.send_all(outbox, wait);
+        match (sent, flight) {
             // The caller needs the engine's error, not a failure to send the alert for it.
-            _ if outcome.is_err() => Ok(()),
-            Err(error) if is_fatal(&error) => Err(self.io.fail(self.io.alert_or(error))),
-            sent => sent,
+            (_, Flight::Alert) => Ok(()),
+            (Err(error), _) if !is_fatal(&error) => Err(error),
+            // The client may have closed without waiting for them.  What it sent before can
+            // be read.  The next write reports the failure.
+            (Err(_), Flight::Tickets) => Ok(()),
+            (Err(error), Flight::Handshake) => Err(self.io.fail(self.io.alert_or(error))),
+            (Ok(()), _) => Ok(()),
         }
     }
 

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{CommonState, ServerConfig, SupportedCipherSuite};
+use rustls::{CommonState, ProtocolVersion, ServerConfig, SupportedCipherSuite};
 use rustls_pki_types::CertificateDer;
 
 use super::records::{Buffer, Records};
@@ -313,6 +313,12 @@ impl Engine {
             Some(state) => state.is_handshaking(),
             None => matches!(self.tls, Tls::Inspecting(_)),
         }
+    }
+
+    /// Whether this is a server that negotiated TLS 1.3, as long as rustls has it.
+    pub(crate) fn is_tls13_server(&self) -> bool {
+        let version = self.state().and_then(|state| state.protocol_version());
+        matches!(self.tls, Tls::Server(_)) && version == Some(ProtocolVersion::TLSv1_3)
     }
 
     /// Returns the negotiated cipher suite.

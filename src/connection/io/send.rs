@@ -176,6 +176,8 @@ impl Io {
                 Err(error) => {
                     if is_fatal(&error) {
                         outbox.failure = Some(error.clone());
+                        outbox.sending = Buffer::default();
+                        self.sender.has_unsent.store(false, Ordering::Release);
                     }
                     return Err(error);
                 }

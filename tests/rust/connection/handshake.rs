@@ -96,7 +96,7 @@ fn client_rejects_wrong_server_name_and_gives_both_names() {
     let site = issue(&["a.example"], &CertOptions::default());
     let (client, server) = pair(&client_context(), &server_context(&site), "b.example");
     let (ours, theirs) = run_handshake(&client, &server);
-    let sentence = "certificate is for 'a.example', you asked for 'b.example'";
+    let sentence = "certificate is for 'a.example', but you asked for 'b.example'";
     assert_fails(ours, Status::CertificateNameMismatch, sentence);
     assert_eq!(theirs.unwrap_err().alert(), Some(42));
 }

@@ -197,6 +197,28 @@ fn reset_is_an_io_error_with_its_errno() {
     assert_eq!(error.os_error(), Some(104), "{error}");
 }
 
+/// A TLS 1.3 client that sends a request and closes before its server sends tickets.
+#[test]
+fn server_reads_the_request_of_a_client_that_does_not_wait_for_tickets() {
+    let (near, far) = UnixStream::pair().unwrap();
+    let transport = |socket| SocketTransport::new(socket).unwrap();
+    let client = Connection::client(&client_context(), Some("localhost"), transport(near));
+    let client = client.unwrap();
+    let server = Connection::server(&server_context(localhost()), transport(far)).unwrap();
+    client.set_timeout(Timeout::Never);
+    server.set_timeout(Timeout::Never);
+    while client.handshake().is_err() {
+        assert!(server.handshake().unwrap_err().is_want());
+    }
+    client.write(b"request").unwrap();
+    client.shutdown().unwrap();
+    drop(client);
+
+    server.handshake().unwrap();
+    assert_eq!(read_all(&server).unwrap(), b"request");
+    assert_eq!(server.write(b"answer").unwrap_err().os_error(), Some(32));
+}
+
 /// A client that is done before its server rejects it and resets the connection,
 /// with data of the client unread.
 fn refused_and_reset() -> Connection {

@@ -72,11 +72,7 @@ fn trusted_certificate_file_holds_one_and_root_file_any_number() {
     std::fs::write(&both, text).unwrap();
     let context = Context::new();
     let refused = context.trust_certificate(both.to_str().unwrap());
-    assert_fails(
-        refused,
-        Status::Parse,
-        "holds 2 certificates, and each of them",
-    );
+    assert_fails(refused, Status::Parse, "contains 2 certificates, and each");
     let accepts = |context: &Context, device: &Identity| {
         let (client, server) = pair(context, &server_context(device), "localhost");
         run_handshake(&client, &server).0.is_ok()
