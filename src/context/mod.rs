@@ -202,12 +202,12 @@ impl Context {
         self.set(Settings::match_issuer)
     }
 
-    /// Calls `judge` for every peer after verification.  It can refuse a verified peer,
+    /// Calls `callback` for every peer after verification.  It can refuse a verified peer,
     /// but not accept one that failed verification.  It is not called when a session is
     /// resumed: only this context resumes sessions of clients that it accepted.
-    pub fn set_verify_callback(&self, judge: Judge) -> Result<()> {
+    pub fn set_verify_callback(&self, callback: Judge) -> Result<()> {
         self.set(|settings| {
-            settings.judge = Some(judge);
+            settings.verify_callback = Some(callback);
             Ok(())
         })
     }
@@ -222,7 +222,7 @@ impl Context {
     /// [`Connection::receive_hello`](crate::Connection::receive_hello).
     pub fn set_hello_callback(&self, callback: HelloCallback) -> Result<()> {
         self.set(|settings| {
-            settings.hello = Some(callback);
+            settings.hello_callback = Some(callback);
             Ok(())
         })
     }
@@ -232,7 +232,7 @@ impl Context {
     /// the session, without a lock held.
     pub fn set_session_callback(&self, callback: SessionCallback) -> Result<()> {
         self.set(|settings| {
-            settings.session = Some(callback);
+            settings.session_callback = Some(callback);
             Ok(())
         })
     }

@@ -34,7 +34,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
         let client_policy = settings.client_policy()?;
         policy = client_policy.fingerprint();
         policy[0] ^= u8::from(required);
-        if settings.judge.is_some() {
+        if settings.verify_callback.is_some() {
             // A callback's policy cannot be compared, so a random one makes this context
             // the only one that resumes these sessions.
             crate::base::provider::fill_random(&mut policy)

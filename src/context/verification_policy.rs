@@ -158,7 +158,7 @@ impl Settings {
             strict: self.strict,
             schemes: self.verify_schemes.clone(),
             allows_unverified: false,
-            judge: self.judge.clone(),
+            judge: self.verify_callback.clone(),
         }
     }
 }

@@ -21,7 +21,7 @@ fn text(
     conn: *const tlsmith_conn,
     find: impl FnOnce(&tlsmith_conn) -> Option<&str>,
 ) -> *const c_char {
-    ffi::string(conn, |conn| conn.keep(find(conn).unwrap_or_default()))
+    ffi::string(conn, |conn| conn.intern(find(conn).unwrap_or_default()))
 }
 
 /// Return TLSMITH_TLS1_2 or TLSMITH_TLS1_3; 0 before the handshake is complete.
@@ -189,7 +189,7 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
 pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
     ffi::string(conn, |conn| {
         let page = conn.connection_outside_callback().map(Connection::report);
-        conn.keep(&page.unwrap_or_default())
+        conn.intern(&page.unwrap_or_default())
     })
 }
 
@@ -339,7 +339,7 @@ pub extern "C" fn tlsmith_conn_verify_status(conn: *const tlsmith_conn) -> c_int
 pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const c_char {
     match (verify_error(conn), ffi::borrow(conn)) {
         (None, _) => ptr::null(),
-        (Some(error), Some(conn)) => conn.keep(&error.to_string()),
+        (Some(error), Some(conn)) => conn.intern(&error.to_string()),
         (Some(_), None) => c"conn is NULL".as_ptr(),
     }
 }

@@ -59,7 +59,7 @@ pub extern "C" fn tlsmith_ctx_free(ctx: *mut tlsmith_ctx) {
 pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
     ffi::string(ctx, |ctx| {
         let error = ctx.context.error().map(|error| error.to_string());
-        ctx.strings.keep(&error.unwrap_or_default())
+        ctx.strings.intern(&error.unwrap_or_default())
     })
 }
 
@@ -100,7 +100,7 @@ pub extern "C" fn tlsmith_ctx_add_system_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_system_roots)
 }
 
-/// Trust Mozilla's roots, compiled into this library, instead of the system's or if it has none.
+/// Trust Mozilla's roots, compiled into this library, instead of the system's, in case it has none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_bundled_roots)

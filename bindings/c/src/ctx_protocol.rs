@@ -175,7 +175,7 @@ pub extern "C" fn tlsmith_ctx_share_sessions(
 
 /// Enable early data (0-RTT, RFC 8446, section 2.3): a server accepts up to `max` bytes of it per
 /// connection, and a client may send it.  0, the default, disables it.  An attacker can replay
-/// early data: one server, or one of those that share its sessions, accepts it once.
+/// early data: a server, or a group that shares its sessions, accepts it once.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_early_data(ctx: *mut tlsmith_ctx, max: u32) -> c_int {
     set(ctx, |context| context.set_early_data(max))

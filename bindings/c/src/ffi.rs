@@ -38,18 +38,18 @@ pub(crate) struct InternedStrings(PerProcess<Mutex<Vec<CString>>>);
 
 impl InternedStrings {
     /// Returns a copy of `text`, converted by [`c_string`].
-    pub(crate) fn keep(&self, text: &str) -> *const c_char {
-        let kept = self.0.here().lock();
-        let mut kept = kept.unwrap_or_else(PoisonError::into_inner);
-        let known = kept
+    pub(crate) fn intern(&self, text: &str) -> *const c_char {
+        let strings = self.0.here().lock();
+        let mut strings = strings.unwrap_or_else(PoisonError::into_inner);
+        let known = strings
             .iter()
             .position(|known| known.as_bytes() == text.as_bytes());
         let index = known.unwrap_or_else(|| {
-            kept.push(c_string(text));
-            kept.len() - 1
+            strings.push(c_string(text));
+            strings.len() - 1
         });
         // The bytes of a CString do not move when the list grows.
-        kept[index].as_ptr()
+        strings[index].as_ptr()
     }
 }
 
