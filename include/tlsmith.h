@@ -242,7 +242,7 @@ typedef int64_t (*tlsmith_clock_fn)(void *userdata);
 /// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
 ///
 /// The peer receives the alert that fits the code (RFC 8446, section 6.2), such as
-/// certificate_expired, and access_denied for a code that is not about certificates.
+/// certificate_expired, or access_denied if the code is not about certificates.
 typedef int (*tlsmith_verify_fn)(void *userdata, const tlsmith_conn *conn, int status);
 
 /// Receives one line of the NSS key log, without its newline, valid during the call.  `conn` is the
@@ -451,9 +451,8 @@ int tlsmith_ctx_set_client_auth(tlsmith_ctx *ctx, int mode);
 /// Set the lowest and the highest version: TLSMITH_TLS1_2 or TLSMITH_TLS1_3.
 int tlsmith_ctx_set_versions(tlsmith_ctx *ctx, int min, int max);
 
-/// If a certificate has no subjectAltName or an empty one, accept its only common name as a DNS
-/// name, never as an address, if all name constraints of its chain permit it (RFC 9525, section
-/// 1.4).
+/// Accept the only common name of a certificate as a DNS name, if subjectAltName is absent or empty
+/// and every name constraint of the chain permits it.  Never as an address (RFC 9525, section 1.4).
 int tlsmith_ctx_allow_common_name(tlsmith_ctx *ctx);
 
 /// Skip the name check.  Insecure: anyone with a trusted certificate can impersonate the server.
@@ -505,8 +504,8 @@ int tlsmith_ctx_set_max_fragment(tlsmith_ctx *ctx, size_t bytes);
 /// signatures in certificates.  TLSMITH_ERR_ARG lists the supported names.
 int tlsmith_ctx_set_verify_schemes(tlsmith_ctx *ctx, const char *names);
 
-/// Sign handshakes only with these signature schemes, best first, with the most recently added
-/// identity: for keys that may use only some of their algorithm's schemes, for example in an HSM.
+/// Sign handshakes of the most recently added identity only with these signature schemes, best
+/// first.  For keys that may use only some of their algorithm's schemes, for example in an HSM.
 /// TLSMITH_ERR_STATE without an identity, TLSMITH_ERR_ARG if its key can use none of them.
 int tlsmith_ctx_set_signing_schemes(tlsmith_ctx *ctx, const char *names);
 
@@ -879,7 +878,7 @@ const char *tlsmith_conn_server_name(const tlsmith_conn *conn);
 bool tlsmith_conn_resumed(const tlsmith_conn *conn);
 
 /// Return whether the server sent HelloRetryRequest (RFC 8446, section 4.1.4), which costs a round
-/// trip: the client sent no key share for a group that the server accepts.  Always false for
+/// trip.  The client had sent no key share for a group that the server accepts.  Always false for
 /// resumed sessions.
 bool tlsmith_conn_hello_retried(const tlsmith_conn *conn);
 
@@ -922,8 +921,8 @@ TLSMITH_NODISCARD int tlsmith_conn_export(const tlsmith_conn *conn, const char *
 /// bytes.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
 /// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is too small.
 /// TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master secret, and for
-/// tls-server-end-point of certificates signed with Ed25519, Ed448 or ML-DSA, for which it is
-/// undefined: PostgreSQL on OpenSSL refuses it, too.
+/// tls-server-end-point if the certificate is signed with Ed25519, Ed448 or ML-DSA.  It is
+/// undefined for these: PostgreSQL on OpenSSL refuses it, too.
 TLSMITH_NODISCARD ptrdiff_t tlsmith_conn_channel_binding(const tlsmith_conn *conn, const char *type,
     void *out, size_t len) TLSMITH_FILLS(3, 4);
 

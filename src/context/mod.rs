@@ -188,8 +188,8 @@ impl Context {
         self.set(|settings| settings.set_verify_schemes(names))
     }
 
-    /// Signs handshakes only with these signature schemes, best first, with the most
-    /// recently added identity: for keys that may use only some of their algorithm's
+    /// Signs handshakes of the most recently added identity only with these signature
+    /// schemes, best first.  For keys that may use only some of their algorithm's
     /// schemes, for example in an HSM.
     pub fn set_signing_schemes(&self, names: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_signing_schemes(names))
@@ -359,7 +359,7 @@ impl Context {
     /// Calls `log` with each line of the key log, without its newline.
     pub fn set_keylog_callback(&self, log: KeyLogCallback) -> Result<()> {
         self.set(|settings| {
-            settings.keylog = Sink::of(log);
+            settings.keylog = Sink::new(log);
             Ok(())
         })
     }

@@ -94,7 +94,7 @@ impl Settings {
     }
 
     /// Disables a check.  A weaker request later does not restore it.
-    pub(crate) fn weaken(&mut self, check: PeerCheck) {
+    pub(crate) fn disable_check(&mut self, check: PeerCheck) {
         self.check = self.check.max(check);
     }
 

@@ -70,7 +70,7 @@ pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
 }
 
 /// Return whether the server sent HelloRetryRequest (RFC 8446, section 4.1.4), which costs a round
-/// trip: the client sent no key share for a group that the server accepts.  Always false for
+/// trip.  The client had sent no key share for a group that the server accepts.  Always false for
 /// resumed sessions.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool {
@@ -219,8 +219,8 @@ pub extern "C" fn tlsmith_conn_export(
 /// bytes.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
 /// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is too small.
 /// TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master secret, and for
-/// tls-server-end-point of certificates signed with Ed25519, Ed448 or ML-DSA, for which it is
-/// undefined: PostgreSQL on OpenSSL refuses it, too.
+/// tls-server-end-point if the certificate is signed with Ed25519, Ed448 or ML-DSA.  It is
+/// undefined for these: PostgreSQL on OpenSSL refuses it, too.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(3, 4)
 #[must_use]

@@ -252,9 +252,8 @@ fn version(number: c_int) -> Result<Version> {
     })
 }
 
-/// If a certificate has no subjectAltName or an empty one, accept its only common name as a DNS
-/// name, never as an address, if all name constraints of its chain permit it (RFC 9525, section
-/// 1.4).
+/// Accept the only common name of a certificate as a DNS name, if subjectAltName is absent or empty
+/// and every name constraint of the chain permits it.  Never as an address (RFC 9525, section 1.4).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_allow_common_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::allow_common_name)

@@ -62,8 +62,8 @@ pub extern "C" fn tlsmith_ctx_set_verify_schemes(
     })
 }
 
-/// Sign handshakes only with these signature schemes, best first, with the most recently added
-/// identity: for keys that may use only some of their algorithm's schemes, for example in an HSM.
+/// Sign handshakes of the most recently added identity only with these signature schemes, best
+/// first.  For keys that may use only some of their algorithm's schemes, for example in an HSM.
 /// TLSMITH_ERR_STATE without an identity, TLSMITH_ERR_ARG if its key can use none of them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_signing_schemes(

@@ -312,8 +312,8 @@ pub(crate) fn room<'a>(pointer: *mut c_void, len: usize, name: &str) -> Result<&
         return Ok(&mut []);
     }
     check_bytes(pointer, len, name)?;
-    // SAFETY: it is not NULL, there is room for `len` bytes that fits into the
-    // address space, and nobody else uses it before the call returns.
+    // SAFETY: it is not NULL.  There is room for `len` bytes, which fits into the address space.
+    // Nothing else uses it before the call returns.
     Ok(unsafe { std::slice::from_raw_parts_mut(pointer.cast(), len) })
 }
 
